@@ -1,0 +1,39 @@
+//! The one source of time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use crate::domain::Timestamp;
+
+/// Tells the time: the machine's, or one that a test sets. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Clock(Option<Arc<AtomicI64>>);
+
+impl Clock {
+    /// The machine's clock.
+    pub fn system() -> Self {
+        Self(None)
+    }
+
+    /// A clock that stands at `start` until it is set.
+    pub fn fixed(start: Timestamp) -> Self {
+        Self(Some(Arc::new(AtomicI64::new(start.as_micros()))))
+    }
+
+    /// The present instant.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the system clock")]
+    pub fn now(&self) -> Timestamp {
+        match &self.0 {
+            None => jiff::Timestamp::now().into(),
+            // Only instants get in, so one comes out.
+            Some(micros) => Timestamp::from_micros(micros.load(Ordering::SeqCst)).unwrap_or_default(),
+        }
+    }
+
+    /// Moves a fixed clock; the machine's stays as it is.
+    pub fn set(&self, now: Timestamp) {
+        if let Some(micros) = &self.0 {
+            micros.store(now.as_micros(), Ordering::SeqCst);
+        }
+    }
+}

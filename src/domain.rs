@@ -1,0 +1,25 @@
+//! The words of the problem: plain types that cannot hold an invalid value.
+//!
+//! Input is parsed here once, at the edge; code behind it never checks again.
+
+pub mod alert;
+pub mod analysis;
+pub mod counts;
+pub mod entry;
+pub mod event;
+pub mod fields;
+pub mod label;
+pub mod op;
+pub mod post;
+pub mod time;
+
+pub use alert::{Alert, AlertState};
+pub use analysis::{Analysis, Scores};
+pub use counts::Counts;
+pub use entry::{Books, EntryId, EntryKey, Outcome};
+pub use event::{LiveEvent, PostEvent};
+pub use fields::RawFields;
+pub use label::{Emotion, Sentiment};
+pub use op::{Op, Rejection};
+pub use post::{Author, FieldError, Post, PostDraft, PostId, Source};
+pub use time::{Period, TimeRange, Timestamp};

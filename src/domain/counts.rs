@@ -1,0 +1,69 @@
+//! Counts of posts by sentiment and emotion.
+
+use super::{Emotion, Sentiment};
+
+/// How many posts of each sentiment and emotion, and the sum of their confidences.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Counts {
+    cells: [[i64; 7]; 3],
+    confidence_sum: f64,
+}
+
+impl Counts {
+    /// Adds `count` posts whose confidences sum to `confidence_sum`; negative numbers take away.
+    pub fn add(&mut self, sentiment: Sentiment, emotion: Emotion, count: i64, confidence_sum: f64) {
+        self.cells[sentiment.index()][emotion.index()] += count;
+        self.confidence_sum += confidence_sum;
+    }
+
+    /// Adds all of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        for (row, other_row) in self.cells.iter_mut().zip(&other.cells) {
+            for (cell, other_cell) in row.iter_mut().zip(other_row) {
+                *cell += other_cell;
+            }
+        }
+        self.confidence_sum += other.confidence_sum;
+    }
+
+    /// All posts.
+    pub fn total(&self) -> i64 {
+        self.cells.iter().flatten().sum()
+    }
+
+    /// Posts of one sentiment.
+    pub fn sentiment(&self, sentiment: Sentiment) -> i64 {
+        self.cells[sentiment.index()].iter().sum()
+    }
+
+    /// Posts of one emotion.
+    pub fn emotion(&self, emotion: Emotion) -> i64 {
+        self.cells.iter().map(|row| row[emotion.index()]).sum()
+    }
+
+    /// Share of one sentiment in percent, rounded to two places; 0 when there are no posts.
+    pub fn percentage(&self, sentiment: Sentiment) -> f64 {
+        percentage(self.sentiment(sentiment), self.total())
+    }
+
+    /// Mean confidence, in [0, 1], rounded to four places; 0 when there are no posts.
+    pub fn average_confidence(&self) -> f64 {
+        match self.total() {
+            0 => 0.0,
+            total => ((self.confidence_sum / total as f64).clamp(0.0, 1.0) * 1e4).round() / 1e4,
+        }
+    }
+
+    /// Emotions that occur, most frequent first, then in the order of their names.
+    pub fn top_emotions(&self) -> Vec<(Emotion, i64)> {
+        let mut counts: Vec<_> =
+            Emotion::ALL.iter().map(|&emotion| (emotion, self.emotion(emotion))).filter(|&(_, n)| n > 0).collect();
+        counts.sort_by_key(|&(emotion, count)| (std::cmp::Reverse(count), emotion));
+        counts
+    }
+}
+
+/// `part` of `total` in percent, rounded to two places; 0 of nothing is 0.
+pub fn percentage(part: i64, total: i64) -> f64 {
+    if total == 0 { 0.0 } else { (part as f64 * 1e4 / total as f64).round() / 1e2 }
+}

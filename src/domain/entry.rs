@@ -1,0 +1,111 @@
+//! Names of stream entries, and how each one ended.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::Timestamp;
+
+/// The id of an entry: the time of its append in milliseconds, and a number that orders entries within it.
+/// Written `ms-seq`, as Redis does. The embedded queue's `seq` never repeats.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntryId {
+    pub ms: u64,
+    pub seq: u64,
+}
+
+impl EntryId {
+    /// When the entry was appended.
+    pub fn appended_at(self) -> Timestamp {
+        i64::try_from(self.ms).ok().and_then(Timestamp::from_millis).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for EntryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.ms, self.seq)
+    }
+}
+
+impl FromStr for EntryId {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (ms, seq) = text.split_once('-').unwrap_or((text, "0"));
+        match (ms.parse(), seq.parse()) {
+            (Ok(ms), Ok(seq)) => Ok(Self { ms, seq }),
+            _ => Err("is not an entry id: expected MILLISECONDS-SEQUENCE"),
+        }
+    }
+}
+
+/// An entry's id for good: ids may repeat once a stream was lost, `(epoch, id)` never does.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct EntryKey {
+    /// Which life of the stream; changes when the stream was lost (`FLUSHALL`).
+    pub epoch: Arc<str>,
+    pub id: EntryId,
+}
+
+/// How an entry ended. Every entry ends in exactly one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Its post was stored with its analysis.
+    Analysed,
+    /// Its post was there already.
+    Duplicate,
+    /// It asked for nothing any more: the post is deleted, or a later version is stored.
+    Skipped,
+    /// It deleted a post, or an author's posts, or left a tombstone.
+    Deletion,
+    /// It stored a later version of a post.
+    Replacement,
+    /// It stands in the dead letter.
+    DeadLettered,
+}
+
+impl Outcome {
+    /// The outcomes that the store counts; dead letters are counted by the stream.
+    pub const STORED: [Self; 5] = [Self::Analysed, Self::Duplicate, Self::Skipped, Self::Deletion, Self::Replacement];
+
+    /// The name used in tables, metrics and health.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Analysed => "analysed",
+            Self::Duplicate => "duplicate",
+            Self::Skipped => "skipped",
+            Self::Deletion => "deletion",
+            Self::Replacement => "replacement",
+            Self::DeadLettered => "dead_lettered",
+        }
+    }
+}
+
+/// The books of one epoch: what was appended and what became of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Books {
+    pub appended: u64,
+    pub analysed: u64,
+    pub duplicate: u64,
+    pub skipped: u64,
+    pub deletion: u64,
+    pub replacement: u64,
+    pub dead_lettered: u64,
+    /// Not settled yet: waiting or claimed.
+    pub pending: u64,
+}
+
+impl Books {
+    /// Entries that ended.
+    pub fn settled(&self) -> u64 {
+        self.analysed + self.duplicate + self.skipped + self.deletion + self.replacement + self.dead_lettered
+    }
+
+    /// Whether every entry is accounted for. True at every quiet moment.
+    pub fn balance(&self) -> bool {
+        self.appended == self.settled() + self.pending
+    }
+}

@@ -1,0 +1,57 @@
+//! What live clients hear of.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Alert, Analysis, Emotion, Post, PostId, Sentiment, Timestamp};
+
+/// Longest preview of a post's text in an event, in characters.
+pub const PREVIEW_CHARS: usize = 200;
+
+/// A newly analysed post: the JSON of the `sentiment_updates` channel and of the WebSocket's `post`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct PostEvent {
+    pub post_id: String,
+    /// The first 200 characters.
+    pub content: String,
+    pub source: String,
+    pub author: Option<String>,
+    pub sentiment_label: Sentiment,
+    pub confidence_score: f64,
+    pub emotion: Emotion,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    pub ingested_at: Timestamp,
+    /// When it was analysed.
+    #[schema(value_type = String, format = DateTime)]
+    pub timestamp: Timestamp,
+}
+
+impl PostEvent {
+    /// The event of `post`, stored at `ingested_at` with `analysis` made at `analyzed_at`.
+    pub fn new(post: &Post, analysis: &Analysis, ingested_at: Timestamp, analyzed_at: Timestamp) -> Self {
+        Self {
+            post_id: post.post_id.as_str().to_owned(),
+            content: super::op::preview(&post.content, PREVIEW_CHARS).to_owned(),
+            source: post.source.as_str().to_owned(),
+            author: post.author.as_ref().map(|author| author.as_str().to_owned()),
+            sentiment_label: analysis.sentiment,
+            confidence_score: analysis.confidence,
+            emotion: analysis.emotion,
+            created_at: post.created_at,
+            ingested_at,
+            timestamp: analyzed_at,
+        }
+    }
+}
+
+/// Everything the live bus carries between roles and processes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LiveEvent {
+    /// A post was analysed for the first time, or replaced.
+    Post(PostEvent),
+    /// An alert opened or was resolved.
+    Alert(Alert),
+    /// A post is gone.
+    PostDeleted(PostId),
+}

@@ -1,0 +1,72 @@
+//! A stream entry as it lies in the stream: names and bytes, nothing assumed.
+
+/// The fields of one entry in their order. Values may be anything, since any program may append.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RawFields(pub Vec<(Vec<u8>, Vec<u8>)>);
+
+impl RawFields {
+    /// The first value of `name`.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.0.iter().find(|(key, _)| key == name.as_bytes()).map(|(_, value)| value.as_slice())
+    }
+
+    /// Adds a field at the end.
+    pub fn push(&mut self, name: &str, value: impl Into<Vec<u8>>) {
+        self.0.push((name.as_bytes().to_vec(), value.into()));
+    }
+
+    /// The length-prefixed form in which the embedded queue stores an entry:
+    /// for each name and each value a little-endian u32 length and the bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let size = self.0.iter().map(|(key, value)| 8 + key.len() + value.len()).sum();
+        let mut out = Vec::with_capacity(size);
+        for part in self.0.iter().flat_map(|(key, value)| [key, value]) {
+            // A field is bounded by the size of a request body, far below 4 GiB.
+            out.extend_from_slice(&(part.len() as u32).to_le_bytes());
+            out.extend_from_slice(part);
+        }
+        out
+    }
+
+    /// Reads what [`Self::encode`] wrote; `None` when the bytes are cut or malformed.
+    pub fn decode(mut bytes: &[u8]) -> Option<Self> {
+        let mut parts = Vec::new();
+        while !bytes.is_empty() {
+            let (length, rest) = bytes.split_first_chunk::<4>()?;
+            let (part, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+            parts.push(part.to_vec());
+            bytes = rest;
+        }
+        if parts.len() % 2 != 0 {
+            return None;
+        }
+        let mut parts = parts.into_iter();
+        let mut fields = Vec::with_capacity(parts.len() / 2);
+        while let (Some(key), Some(value)) = (parts.next(), parts.next()) {
+            fields.push((key, value));
+        }
+        Some(Self(fields))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_was_encoded_is_decoded(fields: Vec<(Vec<u8>, Vec<u8>)>) {
+            let fields = RawFields(fields);
+            prop_assert_eq!(RawFields::decode(&fields.encode()), Some(fields));
+        }
+
+        #[test]
+        fn any_bytes_decode_or_are_refused(bytes: Vec<u8>) {
+            if let Some(fields) = RawFields::decode(&bytes) {
+                prop_assert_eq!(fields.encode(), bytes);
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The two label sets.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A label outside its set; the message names the set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be one of {allowed}")]
+pub struct LabelError {
+    allowed: &'static str,
+}
+
+macro_rules! labels {
+    ($(#[$doc:meta])* $name:ident: $allowed:literal { $($variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+        #[serde(rename_all = "lowercase")]
+        pub enum $name { $($variant),+ }
+
+        impl $name {
+            /// Every label, in the order of the default model's outputs.
+            pub const ALL: [Self; [$($text),+].len()] = [$(Self::$variant),+];
+
+            /// The label as text, lower case.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+
+            /// The label's place in [`Self::ALL`].
+            pub fn index(self) -> usize {
+                self as usize
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = LabelError;
+
+            fn from_str(text: &str) -> Result<Self, LabelError> {
+                match text {
+                    $($text => Ok(Self::$variant),)+
+                    _ => Err(LabelError { allowed: $allowed }),
+                }
+            }
+        }
+    };
+}
+
+labels! {
+    /// What a text's tone is.
+    Sentiment: "positive, neutral, negative" { Negative = "negative", Neutral = "neutral", Positive = "positive" }
+}
+
+labels! {
+    /// What a text's writer feels (Ekman's six and none).
+    Emotion: "anger, disgust, fear, joy, neutral, sadness, surprise" {
+        Anger = "anger", Disgust = "disgust", Fear = "fear", Joy = "joy",
+        Neutral = "neutral", Sadness = "sadness", Surprise = "surprise",
+    }
+}

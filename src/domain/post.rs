@@ -1,0 +1,298 @@
+//! A post, and how free input becomes one.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Timestamp;
+
+/// Longest `post_id` and `author`, in bytes and characters.
+pub const MAX_ID_BYTES: usize = 256;
+/// Longest `author`, in characters.
+pub const MAX_AUTHOR_CHARS: usize = 256;
+/// Longest `source`, in characters.
+pub const MAX_SOURCE_CHARS: usize = 64;
+/// Longest `content`, in characters.
+pub const MAX_CONTENT_CHARS: usize = 100_000;
+/// Longest `url` and `reply_to`, in bytes.
+pub const MAX_LINK_BYTES: usize = 2_048;
+/// Longest `lang`, in bytes (BCP 47 tags are shorter).
+pub const MAX_LANG_BYTES: usize = 35;
+/// A `created_at` further ahead than this is clamped to now: clocks differ, the future does not come early.
+pub const MAX_AHEAD: Duration = Duration::from_secs(300);
+
+/// What is wrong with one field of the input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{field}: {message}")]
+pub struct FieldError {
+    /// The field's name in the input.
+    pub field: String,
+    /// What was wrong and what is allowed.
+    pub message: String,
+}
+
+impl FieldError {
+    /// An error of `field`.
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into() }
+    }
+}
+
+macro_rules! text_type {
+    ($(#[$doc:meta])* $name:ident, $parse:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The value, if it is valid; the message says what is allowed.
+            ///
+            /// # Errors
+            /// A message for a person, without the field's name.
+            pub fn parse(text: &str) -> Result<Self, String> {
+                let parse: fn(&str) -> Result<String, String> = $parse;
+                parse(text).map(Self)
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// The text, owned.
+            pub fn into_string(self) -> String {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
+text_type! {
+    /// What identifies a post across all sources: 1–256 bytes without U+0000.
+    PostId, |text| {
+        if text.is_empty() || text.len() > MAX_ID_BYTES {
+            return Err(format!("must be 1 to {MAX_ID_BYTES} bytes, has {}", text.len()));
+        }
+        without_nul(text)
+    }
+}
+
+text_type! {
+    /// Where a post comes from: 1–64 of `[a-z0-9_.-]`, lower-cased on the way in.
+    Source, |text| {
+        let lower = text.to_lowercase();
+        let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.-".contains(c);
+        if lower.is_empty() || lower.len() > MAX_SOURCE_CHARS || !lower.chars().all(valid) {
+            return Err(format!("must be 1 to {MAX_SOURCE_CHARS} characters of a-z, 0-9, '_', '.' and '-'"));
+        }
+        Ok(lower)
+    }
+}
+
+text_type! {
+    /// Who wrote a post: 1–256 characters without U+0000.
+    Author, |text| {
+        let length = text.chars().count();
+        if text.trim().is_empty() || length > MAX_AUTHOR_CHARS {
+            return Err(format!("must be 1 to {MAX_AUTHOR_CHARS} characters, has {length}"));
+        }
+        without_nul(text)
+    }
+}
+
+fn without_nul(text: &str) -> Result<String, String> {
+    if text.contains('\0') {
+        return Err("must not contain U+0000".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// A valid post.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Post {
+    pub post_id: PostId,
+    pub source: Source,
+    /// Non-blank, at most 100,000 characters.
+    pub content: String,
+    pub author: Option<Author>,
+    /// Event time: when it was written.
+    pub created_at: Timestamp,
+    /// BCP 47 tag, as the source gave it.
+    pub lang: Option<String>,
+    /// The original's page.
+    pub url: Option<String>,
+    /// The id of the post this one answers.
+    pub reply_to: Option<String>,
+}
+
+/// A post as someone sent it, before validation: the form of `POST /api/posts`, `import` and replay.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, utoipa::ToSchema)]
+#[schema(example = json!({"post_id": "demo-1", "source": "web", "content": "I love this phone", "author": "ada"}))]
+pub struct PostDraft {
+    /// Unique id of the post: 1–256 bytes.
+    #[serde(default)]
+    pub post_id: Option<String>,
+    /// Where it comes from: 1–64 of `[a-z0-9_.-]`.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// The text: not blank, at most 100,000 characters.
+    #[serde(default)]
+    pub content: Option<String>,
+    #[serde(default)]
+    pub author: Option<String>,
+    /// RFC 3339, or Unix seconds or milliseconds; now when missing.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub created_at: Option<DraftTime>,
+    #[serde(default)]
+    pub lang: Option<String>,
+    #[serde(default)]
+    pub url: Option<String>,
+    #[serde(default)]
+    pub reply_to: Option<String>,
+}
+
+/// A time before validation: JSON gives a number or a text.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum DraftTime {
+    Whole(i64),
+    Fraction(f64),
+    Text(String),
+}
+
+impl DraftTime {
+    fn parse(&self) -> Option<Timestamp> {
+        match self {
+            Self::Whole(number) => Timestamp::from_unix(*number),
+            Self::Fraction(number) => Timestamp::from_float(*number),
+            Self::Text(text) => text.parse().ok(),
+        }
+    }
+}
+
+impl PostDraft {
+    /// The post, or everything that is wrong with it. `now` stands in for a missing time and bounds a future one.
+    ///
+    /// # Errors
+    /// One error per invalid field.
+    pub fn validate(self, now: Timestamp) -> Result<Post, Vec<FieldError>> {
+        let mut errors = Vec::new();
+        let mut keep = |field: &str, message: String| errors.push(FieldError::new(field, message));
+
+        let post_id = required(self.post_id, PostId::parse).map_err(|e| keep("post_id", e)).ok();
+        let source = required(self.source, Source::parse).map_err(|e| keep("source", e)).ok();
+        let content = required(self.content, valid_content).map_err(|e| keep("content", e)).ok();
+        let author = optional(self.author, Author::parse).map_err(|e| keep("author", e)).ok();
+        let lang = optional(self.lang, |t| bounded(t, MAX_LANG_BYTES)).map_err(|e| keep("lang", e)).ok();
+        let url = optional(self.url, |t| bounded(t, MAX_LINK_BYTES)).map_err(|e| keep("url", e)).ok();
+        let reply_to = optional(self.reply_to, |t| bounded(t, MAX_LINK_BYTES)).map_err(|e| keep("reply_to", e)).ok();
+        let created_at = match self.created_at {
+            None => Some(now),
+            Some(DraftTime::Text(text)) if text.is_empty() => Some(now),
+            Some(time) => {
+                let parsed = time.parse();
+                if parsed.is_none() {
+                    keep("created_at", super::time::TimeError.to_string());
+                }
+                parsed
+            }
+        };
+        match (post_id, source, content, author, created_at, lang, url, reply_to) {
+            (
+                Some(post_id),
+                Some(source),
+                Some(content),
+                Some(author),
+                Some(at),
+                Some(lang),
+                Some(url),
+                Some(reply_to),
+            ) => {
+                let created_at = if at > now + MAX_AHEAD { now } else { at };
+                Ok(Post { post_id, source, content, author, created_at, lang, url, reply_to })
+            }
+            _ => Err(errors),
+        }
+    }
+}
+
+fn required<T>(value: Option<String>, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, String> {
+    value.ok_or_else(|| "is required".to_owned()).and_then(|text| parse(&text))
+}
+
+/// An empty optional text is the same as a missing one: CSV cannot tell them apart.
+fn optional<T>(value: Option<String>, parse: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, String> {
+    value.filter(|text| !text.trim().is_empty()).map(|text| parse(&text)).transpose()
+}
+
+fn valid_content(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("must not be blank".to_owned());
+    }
+    let length = text.chars().count();
+    if length > MAX_CONTENT_CHARS {
+        return Err(format!("must be at most {MAX_CONTENT_CHARS} characters, has {length}"));
+    }
+    without_nul(text)
+}
+
+fn bounded(text: &str, max: usize) -> Result<String, String> {
+    if text.len() > max {
+        return Err(format!("must be at most {max} bytes, has {}", text.len()));
+    }
+    without_nul(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft(content: &str) -> PostDraft {
+        PostDraft {
+            post_id: Some("a".into()),
+            source: Some("Twitter".into()),
+            content: Some(content.into()),
+            ..PostDraft::default()
+        }
+    }
+
+    #[test]
+    fn a_valid_draft_becomes_a_post_and_its_source_is_lower_case() {
+        let now = Timestamp::from_millis(5_000).unwrap();
+        let post = draft("hello").validate(now).unwrap();
+        assert_eq!((post.source.as_str(), post.created_at), ("twitter", now));
+    }
+
+    #[test]
+    fn every_invalid_field_is_named_at_once() {
+        let bad = PostDraft {
+            source: Some("no spaces".into()),
+            content: Some(" \n".into()),
+            created_at: Some(DraftTime::Text("soon".into())),
+            author: Some("x".repeat(300)),
+            ..PostDraft::default()
+        };
+        let fields: Vec<_> = bad.validate(Timestamp::EPOCH).unwrap_err().into_iter().map(|e| e.field).collect();
+        assert_eq!(fields, ["post_id", "source", "content", "author", "created_at"]);
+    }
+
+    #[test]
+    fn content_is_counted_in_characters_and_a_far_future_is_clamped() {
+        assert!(draft(&"é".repeat(MAX_CONTENT_CHARS)).validate(Timestamp::EPOCH).is_ok());
+        assert!(draft(&"é".repeat(MAX_CONTENT_CHARS + 1)).validate(Timestamp::EPOCH).is_err());
+        assert!(draft("nul \0").validate(Timestamp::EPOCH).is_err());
+
+        let at = |seconds| PostDraft { created_at: Some(DraftTime::Whole(seconds)), ..draft("x") };
+        assert_eq!(at(300).validate(Timestamp::EPOCH).unwrap().created_at.as_seconds(), 300);
+        assert_eq!(at(301).validate(Timestamp::EPOCH).unwrap().created_at, Timestamp::EPOCH);
+    }
+}

@@ -1,0 +1,259 @@
+//! Instants, ranges and bucket widths. All times are UTC.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// An instant as microseconds since the Unix epoch (the resolution of Postgres' `timestamptz`).
+///
+/// As text and in JSON it is RFC 3339 with milliseconds and `Z`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+/// The widest instants taken: the years 0001 to 9999, which RFC 3339 and both databases can hold.
+const MIN_MICROS: i64 = -62_135_596_800_000_000;
+const MAX_MICROS: i64 = 253_402_300_799_999_999;
+
+/// Unix numbers at or above this are milliseconds, below it seconds.
+/// In seconds it is the year 5138, in milliseconds March 1973.
+const MILLIS_FROM: i64 = 100_000_000_000;
+
+/// A text or number that is no instant this program can hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("is not a time: expected RFC 3339 (2026-01-31T12:00:00Z) or Unix seconds or milliseconds")]
+pub struct TimeError;
+
+impl Timestamp {
+    /// The Unix epoch.
+    pub const EPOCH: Self = Self(0);
+
+    /// From microseconds since the epoch, if the year has four digits.
+    pub fn from_micros(micros: i64) -> Option<Self> {
+        (MIN_MICROS..=MAX_MICROS).contains(&micros).then_some(Self(micros))
+    }
+
+    /// From milliseconds since the epoch, if the year has four digits.
+    pub fn from_millis(millis: i64) -> Option<Self> {
+        millis.checked_mul(1_000).and_then(Self::from_micros)
+    }
+
+    /// From a Unix number whose unit is told by its size: seconds or milliseconds.
+    pub fn from_unix(number: i64) -> Option<Self> {
+        if number.abs() >= MILLIS_FROM {
+            Self::from_millis(number)
+        } else {
+            number.checked_mul(1_000_000).and_then(Self::from_micros)
+        }
+    }
+
+    /// Microseconds since the epoch.
+    pub fn as_micros(self) -> i64 {
+        self.0
+    }
+
+    /// Milliseconds since the epoch, rounded down.
+    pub fn as_millis(self) -> i64 {
+        self.0.div_euclid(1_000)
+    }
+
+    /// Whole seconds since the epoch, rounded down.
+    pub fn as_seconds(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
+    /// The start of the bucket of `width` that holds this instant; buckets are aligned to the epoch.
+    pub fn floor(self, width: Duration) -> Self {
+        let width = width.as_micros() as i64;
+        Self(self.0.div_euclid(width) * width)
+    }
+
+    /// The end of the bucket of `width` that holds this instant, or the instant itself on an edge.
+    pub fn ceil(self, width: Duration) -> Self {
+        let floor = self.floor(width);
+        if floor == self { self } else { floor + width }
+    }
+
+    /// How long after `earlier` this is; zero when it is not after.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    fn jiff(self) -> jiff::Timestamp {
+        // Both ends of our range lie inside jiff's.
+        jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+    }
+
+    /// The instant as jiff's type, for calendar arithmetic.
+    pub fn to_jiff(self) -> jiff::Timestamp {
+        self.jiff()
+    }
+}
+
+impl From<jiff::Timestamp> for Timestamp {
+    fn from(value: jiff::Timestamp) -> Self {
+        Self(value.as_microsecond().clamp(MIN_MICROS, MAX_MICROS))
+    }
+}
+
+impl std::ops::Add<Duration> for Timestamp {
+    type Output = Self;
+
+    fn add(self, rhs: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(rhs.as_micros()).unwrap_or(i64::MAX)).min(MAX_MICROS))
+    }
+}
+
+impl std::ops::Sub<Duration> for Timestamp {
+    type Output = Self;
+
+    fn sub(self, rhs: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(rhs.as_micros()).unwrap_or(i64::MAX)).max(MIN_MICROS))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = jiff::Timestamp::from_millisecond(self.as_millis()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        write!(f, "{millis:.3}")
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = TimeError;
+
+    /// RFC 3339, or a Unix number as text.
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        let text = text.trim();
+        if let Ok(number) = text.parse::<i64>() {
+            return Self::from_unix(number).ok_or(TimeError);
+        }
+        if let Ok(number) = text.parse::<f64>() {
+            return Self::from_float(number).ok_or(TimeError);
+        }
+        let parsed: jiff::Timestamp = text.parse().map_err(|_| TimeError)?;
+        Self::from_micros(parsed.as_microsecond()).ok_or(TimeError)
+    }
+}
+
+impl Timestamp {
+    /// From a Unix number with a fraction.
+    pub fn from_float(number: f64) -> Option<Self> {
+        if !number.is_finite() {
+            return None;
+        }
+        let factor = if number.abs() >= MILLIS_FROM as f64 { 1e3 } else { 1e6 };
+        let micros = (number * factor).round();
+        (micros.abs() <= MAX_MICROS as f64).then(|| Self::from_micros(micros as i64)).flatten()
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Whole(i64),
+            Fraction(f64),
+            Text(String),
+        }
+        let parsed = match Form::deserialize(deserializer).map_err(|_| serde::de::Error::custom(TimeError))? {
+            Form::Whole(number) => Self::from_unix(number),
+            Form::Fraction(number) => Self::from_float(number),
+            Form::Text(text) => text.parse().ok(),
+        };
+        parsed.ok_or_else(|| serde::de::Error::custom(TimeError))
+    }
+}
+
+/// A half-open range of time, `start` included and `end` not; never negative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct TimeRange {
+    start: Timestamp,
+    end: Timestamp,
+}
+
+impl TimeRange {
+    /// The range, unless it ends before it starts.
+    pub fn new(start: Timestamp, end: Timestamp) -> Option<Self> {
+        (start <= end).then_some(Self { start, end })
+    }
+
+    /// The `length` of time before `end`.
+    pub fn last(length: Duration, end: Timestamp) -> Self {
+        Self { start: end - length, end }
+    }
+
+    /// The first instant inside.
+    pub fn start(&self) -> Timestamp {
+        self.start
+    }
+
+    /// The first instant after it.
+    pub fn end(&self) -> Timestamp {
+        self.end
+    }
+
+    /// How long it is.
+    pub fn length(&self) -> Duration {
+        self.end.since(self.start)
+    }
+
+    /// The range widened to edges of buckets of `width`.
+    pub fn widened(&self, width: Duration) -> Self {
+        Self { start: self.start.floor(width), end: self.end.ceil(width) }
+    }
+}
+
+/// The bucket width of an aggregate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Period {
+    Minute,
+    Hour,
+    Day,
+}
+
+impl Period {
+    /// The name used in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Minute => "minute",
+            Self::Hour => "hour",
+            Self::Day => "day",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_every_documented_form_of_time() {
+        let expected = Timestamp::from_millis(1_767_225_600_500).unwrap();
+        for text in ["2026-01-01T00:00:00.5Z", "2026-01-01T01:00:00.5+01:00", "1767225600500", "1767225600.5"] {
+            assert_eq!(text.parse::<Timestamp>(), Ok(expected), "{text}");
+        }
+        assert_eq!("1767225600".parse::<Timestamp>().unwrap().to_string(), "2026-01-01T00:00:00.000Z");
+        for text in ["", "yesterday", "NaN", "inf", "99999999999999999999", "2026-13-01T00:00:00Z"] {
+            assert_eq!(text.parse::<Timestamp>(), Err(TimeError), "{text}");
+        }
+    }
+
+    #[test]
+    fn buckets_before_the_epoch_are_floored_not_truncated() {
+        let minute = Duration::from_secs(60);
+        let t = Timestamp::from_micros(-1).unwrap();
+        assert_eq!(t.floor(minute), Timestamp::EPOCH - minute);
+        assert_eq!(t.ceil(minute), Timestamp::EPOCH);
+        assert_eq!(Timestamp::EPOCH.ceil(minute), Timestamp::EPOCH);
+    }
+}

@@ -1,0 +1,53 @@
+//! Texts in, analyses out.
+//!
+//! A process has one engine with its own threads; callers send texts and wait. What a model is
+//! (ours, another, a remote one) stays behind [`Classifier`].
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::domain::Analysis;
+
+/// Why texts could not be classified.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum InferenceError {
+    /// The engine is full, starting or gone; try again.
+    #[error("the model is not available: {0}")]
+    Unavailable(String),
+    /// These texts made the analysis fail; trying again alone tells which.
+    #[error("the analysis failed: {0}")]
+    Failed(String),
+    /// The model cannot be loaded.
+    #[error("cannot load the model {model}: {reason}")]
+    Load { model: String, reason: String },
+}
+
+/// What is known of a loaded model.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
+pub struct ModelInfo {
+    /// The name stored with each analysis.
+    pub name: String,
+    /// The architecture, as in the model's `config.json` (`distilbert`).
+    pub architecture: String,
+    /// The number format of the weights in use (`f32`, `bf16`, `int8`).
+    pub precision: String,
+    /// Longest input in tokens; longer ones are truncated and say so.
+    pub max_tokens: usize,
+    /// Trained weights.
+    pub parameters: u64,
+    /// The time from start to loaded, in milliseconds.
+    pub load_ms: u64,
+}
+
+/// A model that judges texts. Implementations batch and keep to their own threads.
+pub trait Classifier: Send + Sync {
+    /// One analysis per text, in order. An error means that none is usable.
+    fn classify(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>>;
+
+    /// What is loaded.
+    fn info(&self) -> &ModelInfo;
+}
+
+/// A shared classifier.
+pub type SharedClassifier = Arc<dyn Classifier>;

@@ -1,0 +1,207 @@
+//! The embedded database: one file, one writer thread with group commit, a pool of readers.
+//!
+//! The store and the embedded queue share it, so that a post and the acknowledgement of its
+//! entry are one transaction. Writes are closures; the writer runs those that wait together in
+//! one transaction, each behind a savepoint, and answers them after the common commit: many
+//! small durable writes cost one `fsync`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel_async::AsyncConnection;
+use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
+use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+use tokio::sync::{mpsc, oneshot};
+
+/// A reader from the pool.
+pub type Reader = Object<SyncConnectionWrapper<SqliteConnection>>;
+
+/// Why the embedded database did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum SqliteError {
+    /// It cannot be opened.
+    #[error("cannot open the database {path}: {reason}")]
+    Open { path: PathBuf, reason: String },
+    /// A statement failed; nothing of its write was kept.
+    #[error("the database refused: {0}")]
+    Query(#[from] diesel::result::Error),
+    /// The common commit failed; nothing of the write was kept.
+    #[error("the database could not commit: {0}")]
+    Commit(String),
+    /// No reader came free in time, or the writer has ended.
+    #[error("the database is busy or closing: {0}")]
+    Unavailable(String),
+}
+
+/// How the file is opened.
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    /// The file; its folder is made if it is missing.
+    pub path: PathBuf,
+    /// Most connections that read at once.
+    pub readers: usize,
+    /// How long to wait for a lock that another process holds, or for a free reader.
+    pub busy_timeout: Duration,
+}
+
+type Job = Box<dyn Write + Send>;
+
+/// A queued write: run inside the group's transaction, answered after its commit.
+trait Write {
+    fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), diesel::result::Error>;
+    fn answer(self: Box<Self>, commit: Result<(), String>);
+}
+
+struct Pending<T, F> {
+    work: Option<F>,
+    result: Option<Result<T, diesel::result::Error>>,
+    reply: oneshot::Sender<Result<T, SqliteError>>,
+}
+
+impl<T, F> Write for Pending<T, F>
+where
+    F: FnOnce(&mut SqliteConnection) -> Result<T, diesel::result::Error>,
+{
+    fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), diesel::result::Error> {
+        let Some(work) = self.work.take() else { return Ok(()) };
+        // Diesel nests: inside the group's transaction this is a savepoint.
+        self.result = Some(connection.transaction(work));
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, commit: Result<(), String>) {
+        let result = match (commit, self.result) {
+            (Ok(()), Some(result)) => result.map_err(SqliteError::Query),
+            (Ok(()), None) => Err(SqliteError::Commit("the write did not run".to_owned())),
+            (Err(reason), _) => Err(SqliteError::Commit(reason)),
+        };
+        // The caller may have gone; its write is committed all the same.
+        let _ = self.reply.send(result);
+    }
+}
+
+/// Most writes that share one commit.
+const GROUP: usize = 64;
+/// Most writes that wait; a full queue slows its callers.
+const QUEUE: usize = 256;
+
+/// The embedded database. Clones share it; the writer thread ends with the last one.
+#[derive(Clone)]
+pub struct Sqlite {
+    jobs: mpsc::Sender<Job>,
+    readers: Pool<SyncConnectionWrapper<SqliteConnection>>,
+    path: Arc<Path>,
+}
+
+impl Sqlite {
+    /// Opens or creates the file and starts the writer.
+    ///
+    /// # Errors
+    /// When the folder cannot be made or the file is no SQLite database.
+    pub fn open(options: &SqliteOptions) -> Result<Self, SqliteError> {
+        let fail = |reason: String| SqliteError::Open { path: options.path.clone(), reason };
+        if let Some(folder) = options.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|e| fail(e.to_string()))?;
+        }
+        let url = options.path.to_string_lossy().into_owned();
+        let mut writer = SqliteConnection::establish(&url).map_err(|e| fail(e.to_string()))?;
+        set_up(&mut writer, options.busy_timeout).map_err(|e| fail(e.to_string()))?;
+
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        std::thread::Builder::new()
+            .name("sqlite-writer".to_owned())
+            .spawn(move || write_loop(&mut writer, queue))
+            .map_err(|e| fail(e.to_string()))?;
+        Ok(Self { jobs, readers: reader_pool(&url, options).map_err(fail)?, path: options.path.as_path().into() })
+    }
+
+    /// The database file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Runs `work` in a transaction of its own on the writer and waits until it is durable.
+    /// An error of `work` rolls back its writes alone. Dropping the future does not cancel the write.
+    ///
+    /// # Errors
+    /// The error of `work`, or of the commit.
+    pub async fn write<T, F>(&self, work: F) -> Result<T, SqliteError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut SqliteConnection) -> Result<T, diesel::result::Error> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Pending { work: Some(work), result: None, reply });
+        let gone = || SqliteError::Unavailable("the writer has ended".to_owned());
+        self.jobs.send(job).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// A connection to read with; it sees the last commit.
+    ///
+    /// # Errors
+    /// When none comes free within the busy time-out.
+    pub async fn reader(&self) -> Result<Reader, SqliteError> {
+        self.readers.get().await.map_err(|e| SqliteError::Unavailable(e.to_string()))
+    }
+}
+
+fn reader_pool(url: &str, options: &SqliteOptions) -> Result<Pool<SyncConnectionWrapper<SqliteConnection>>, String> {
+    let busy = options.busy_timeout;
+    let mut config = ManagerConfig::default();
+    config.custom_setup = Box::new(move |url| {
+        let url = url.to_owned();
+        Box::pin(async move {
+            let mut connection = SyncConnectionWrapper::<SqliteConnection>::establish(&url).await?;
+            connection
+                .spawn_blocking(move |connection| set_up(connection, busy))
+                .await
+                .map_err(ConnectionError::CouldntSetupConfiguration)?;
+            Ok(connection)
+        })
+    });
+    let manager = AsyncDieselConnectionManager::new_with_config(url, config);
+    Pool::builder(manager)
+        .max_size(options.readers.max(1))
+        .wait_timeout(Some(busy))
+        .runtime(deadpool::Runtime::Tokio1)
+        .build()
+        .map_err(|e| e.to_string())
+}
+
+fn set_up(connection: &mut SqliteConnection, busy_timeout: Duration) -> QueryResult<()> {
+    connection.batch_execute(&format!(
+        "PRAGMA busy_timeout = {};
+         PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = FULL;
+         PRAGMA foreign_keys = ON;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA cache_size = -32768;
+         PRAGMA mmap_size = 268435456;
+         PRAGMA journal_size_limit = 67108864;",
+        busy_timeout.as_millis()
+    ))
+}
+
+fn write_loop(connection: &mut SqliteConnection, mut queue: mpsc::Receiver<Job>) {
+    let mut group: Vec<Job> = Vec::with_capacity(GROUP);
+    while let Some(first) = queue.blocking_recv() {
+        group.push(first);
+        while group.len() < GROUP {
+            match queue.try_recv() {
+                Ok(job) => group.push(job),
+                Err(_) => break,
+            }
+        }
+        let commit = connection
+            .immediate_transaction(|connection| group.iter_mut().try_for_each(|job| job.run(connection)))
+            .map_err(|e| e.to_string());
+        for job in group.drain(..) {
+            job.answer(commit.clone());
+        }
+    }
+}

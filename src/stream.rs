@@ -1,0 +1,264 @@
+//! The stream of posts and its consumer group: one contract, two backends.
+//!
+//! Delivery is at least once. A consumer claims entries; a claim is a lease that it must renew
+//! while it works, else any consumer may rescue the entry. An entry leaves the group when it is
+//! acknowledged (for the embedded queue: in the store's own commit) or moved to the dead letter.
+
+pub mod local;
+pub mod redis;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::{EntryId, EntryKey, PostId, RawFields, Timestamp};
+
+pub use local::LocalStream;
+pub use redis::RedisStream;
+
+/// An entry in the hands of a consumer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    pub key: EntryKey,
+    pub fields: RawFields,
+    /// How often it was delivered, this time included. Above 1 an earlier delivery was not finished.
+    pub deliveries: u32,
+}
+
+/// A consumer's name: stable for a task, different for each task of each instance.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Consumer(pub Arc<str>);
+
+/// How claimed entries are given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// The entry was not at fault (shutdown, a backend that is away): this delivery does not count.
+    Untried,
+    /// Working on the entry failed: this delivery counts.
+    Failed,
+}
+
+/// An entry to put into the dead letter.
+#[derive(Clone, Debug)]
+pub struct DeadLetterRequest {
+    pub entry: Entry,
+    /// A word for machines: `invalid`, `analysis_failed`.
+    pub reason: &'static str,
+    /// What was wrong, for people.
+    pub error: String,
+}
+
+/// An entry of the dead letter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeadLetter {
+    /// Its id in the dead letter.
+    pub id: EntryId,
+    /// The original fields, byte for byte.
+    pub fields: RawFields,
+    pub error: String,
+    pub reason: String,
+    pub deliveries: u32,
+    pub failed_at: Timestamp,
+    /// Its id in the stream.
+    pub origin_id: EntryId,
+}
+
+/// Which dead letters a command means.
+#[derive(Clone, Debug)]
+pub enum DeadLetterSelection {
+    All,
+    Ids(Vec<EntryId>),
+}
+
+/// The stream's numbers at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Depth {
+    /// The stream's present life.
+    pub epoch: Arc<str>,
+    /// Entries ever appended in this epoch.
+    pub appended: u64,
+    /// Entries that nobody has claimed yet.
+    pub lag: u64,
+    /// Entries claimed and not settled.
+    pub claimed: u64,
+    /// Entries moved to the dead letter in this epoch.
+    pub dead_lettered: u64,
+    /// Entries in the dead letter now.
+    pub dead_letters: u64,
+    /// Append time of the oldest entry that is not settled.
+    pub oldest_unsettled: Option<Timestamp>,
+}
+
+impl Depth {
+    /// Everything that is not settled.
+    pub fn pending(&self) -> u64 {
+        self.lag + self.claimed
+    }
+}
+
+/// A consumer of the group as the stream sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConsumerInfo {
+    pub name: String,
+    /// Entries in its hands.
+    pub claimed: u64,
+    /// Since it last asked for entries.
+    pub idle: Duration,
+}
+
+/// Why the stream did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    /// The backlog is at its limit; nothing was appended.
+    #[error(
+        "the stream is full: {pending} entries wait, the limit is {limit} (stream.max_backlog); add workers or wait"
+    )]
+    Full { pending: u64, limit: u64 },
+    /// The backend is away, slow or restarting; try again.
+    #[error("the stream is not available: {0}")]
+    Unavailable(String),
+    /// Trying again will not help.
+    #[error("the stream failed: {0}")]
+    Failed(String),
+}
+
+impl StreamError {
+    /// Whether the same call may succeed later.
+    pub fn is_transient(&self) -> bool {
+        !matches!(self, Self::Failed(_))
+    }
+}
+
+/// Names and limits, the same for both backends.
+#[derive(Clone, Debug)]
+pub struct StreamOptions {
+    /// The input stream.
+    pub name: String,
+    /// The consumer group on it.
+    pub group: String,
+    pub dead_letter: String,
+    pub processed: String,
+    /// About how many entries the processed stream keeps.
+    pub processed_max_len: u64,
+    /// A claim not renewed for this long may be rescued.
+    pub claim_idle: Duration,
+    /// An append is refused while this many entries are unsettled.
+    pub max_backlog: u64,
+    /// The longest any single command may take.
+    pub command_timeout: Duration,
+}
+
+/// The stream, on either backend.
+#[derive(Clone)]
+pub enum Stream {
+    Local(LocalStream),
+    Redis(RedisStream),
+}
+
+macro_rules! on_backend {
+    ($self:ident, $backend:ident => $call:expr) => {
+        match $self {
+            Stream::Local($backend) => $call,
+            Stream::Redis($backend) => $call,
+        }
+    };
+}
+
+impl Stream {
+    /// Appends entries in their order. When it returns they are durable (Redis has acknowledged
+    /// them, or they are committed with `synchronous=FULL`).
+    ///
+    /// # Errors
+    /// [`StreamError::Full`] when the backlog is at its limit. After `Unavailable` some of the
+    /// entries may have been appended: append again, workers drop duplicates by `post_id`.
+    pub async fn append(&self, entries: Vec<RawFields>) -> Result<Vec<EntryId>, StreamError> {
+        on_backend!(self, s => s.append(entries).await)
+    }
+
+    /// Claims up to `max` entries that nobody has claimed, oldest first; waits up to `wait` for the first.
+    pub async fn claim(&self, consumer: &Consumer, max: usize, wait: Duration) -> Result<Vec<Entry>, StreamError> {
+        on_backend!(self, s => s.claim(consumer, max, wait).await)
+    }
+
+    /// Takes over up to `max` entries whose claim is idle longer than `claim_idle` or was released,
+    /// whoever held them.
+    pub async fn rescue(&self, consumer: &Consumer, max: usize) -> Result<Vec<Entry>, StreamError> {
+        on_backend!(self, s => s.rescue(consumer, max).await)
+    }
+
+    /// Renews the claims on entries that are still worked on.
+    pub async fn renew(&self, consumer: &Consumer, keys: &[EntryKey]) -> Result<(), StreamError> {
+        on_backend!(self, s => s.renew(consumer, keys).await)
+    }
+
+    /// Acknowledges entries after the store committed them. (The embedded queue has done so in that
+    /// commit; there this only ends the claims.)
+    pub async fn ack(&self, consumer: &Consumer, keys: &[EntryKey]) -> Result<(), StreamError> {
+        on_backend!(self, s => s.ack(consumer, keys).await)
+    }
+
+    /// Gives entries back, to be rescued at once by any consumer.
+    pub async fn release(&self, consumer: &Consumer, keys: &[EntryKey], how: Release) -> Result<(), StreamError> {
+        on_backend!(self, s => s.release(consumer, keys, how).await)
+    }
+
+    /// Moves an entry to the dead letter: acknowledged here, added there, counted, once, atomically.
+    /// `false` when it had been settled already.
+    pub async fn dead_letter(&self, request: DeadLetterRequest, now: Timestamp) -> Result<bool, StreamError> {
+        on_backend!(self, s => s.dead_letter(request, now).await)
+    }
+
+    /// The stream's numbers.
+    pub async fn depth(&self) -> Result<Depth, StreamError> {
+        on_backend!(self, s => s.depth().await)
+    }
+
+    /// The group's consumers.
+    pub async fn consumers(&self) -> Result<Vec<ConsumerInfo>, StreamError> {
+        on_backend!(self, s => s.consumers().await)
+    }
+
+    /// Forgets consumers that hold nothing and have been idle longer than `idle`.
+    pub async fn forget_consumers(&self, idle: Duration) -> Result<u64, StreamError> {
+        on_backend!(self, s => s.forget_consumers(idle).await)
+    }
+
+    /// Up to `limit` dead letters, newest first, older than `before` when given.
+    pub async fn dead_letters(&self, limit: usize, before: Option<EntryId>) -> Result<Vec<DeadLetter>, StreamError> {
+        on_backend!(self, s => s.dead_letters(limit, before).await)
+    }
+
+    /// One dead letter.
+    pub async fn get_dead_letter(&self, id: EntryId) -> Result<Option<DeadLetter>, StreamError> {
+        on_backend!(self, s => s.get_dead_letter(id).await)
+    }
+
+    /// Appends dead letters to the stream again and removes them here; how many.
+    pub async fn replay_dead_letters(&self, selection: &DeadLetterSelection) -> Result<u64, StreamError> {
+        on_backend!(self, s => s.replay_dead_letters(selection).await)
+    }
+
+    /// Removes dead letters for good; how many.
+    pub async fn purge_dead_letters(&self, selection: &DeadLetterSelection) -> Result<u64, StreamError> {
+        on_backend!(self, s => s.purge_dead_letters(selection).await)
+    }
+
+    /// Tells other consumers of analysed posts (`processed_posts_stream`). The embedded queue has none.
+    pub async fn publish_processed(&self, entries: Vec<RawFields>) -> Result<(), StreamError> {
+        on_backend!(self, s => s.publish_processed(entries).await)
+    }
+
+    /// Removes what the dead letter and the processed stream hold of these posts.
+    pub async fn forget_posts(&self, posts: &[PostId]) -> Result<(), StreamError> {
+        on_backend!(self, s => s.forget_posts(posts).await)
+    }
+
+    /// Drops entries that every group has settled; the lowest id that is still needed.
+    pub async fn trim(&self) -> Result<Option<EntryKey>, StreamError> {
+        on_backend!(self, s => s.trim().await)
+    }
+
+    /// Answers when the backend does.
+    pub async fn ping(&self) -> Result<(), StreamError> {
+        on_backend!(self, s => s.ping().await)
+    }
+}
