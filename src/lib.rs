@@ -10,3 +10,4 @@ pub mod sources;
 pub mod sqlite;
 pub mod store;
 pub mod stream;
+pub mod worker;
