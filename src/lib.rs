@@ -1,7 +1,9 @@
 //! SentiStream.
 
+pub mod app;
 pub mod cache;
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod inference;
 pub mod lifecycle;
@@ -10,3 +12,4 @@ pub mod sources;
 pub mod sqlite;
 pub mod store;
 pub mod stream;
+pub mod telemetry;
