@@ -139,33 +139,36 @@ fn backends(config: &Config, settings: &Settings) -> Result<Backends, ConfigErro
     }
 }
 
-/// Rules that span several keys.
+/// Rules that span several keys. The one that was set last is to blame.
 fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
     let mut problems = Vec::new();
-    let mut require = |holds: bool, key: &str, message: &str| {
-        if !holds {
-            problems.push(Problem { key: key.to_owned(), origin: settings.origin(key), message: message.to_owned() });
+    let mut require = |holds: bool, keys: &[&str], message: &str| {
+        let last = keys.iter().max_by_key(|key| settings.origin(key).rank());
+        if let Some(key) = last.filter(|_| !holds) {
+            let key = (*key).to_owned();
+            problems.push(Problem { origin: settings.origin(&key), key, message: message.to_owned() });
         }
     };
-    require(!config.roles.is_empty(), "roles", "name at least one of ingester, worker, alerts, api");
-    require(!config.server.listen.is_empty(), "server.listen", "name at least one address such as \"127.0.0.1:8000\"");
+    require(!config.roles.is_empty(), &["roles"], "name at least one of ingester, worker, alerts, api");
+    let some_address = "name at least one address such as \"127.0.0.1:8000\"";
+    require(!config.server.listen.is_empty(), &["server.listen"], some_address);
     let websocket = &config.server.websocket;
     require(
         websocket.timeout > websocket.ping_interval,
-        "server.websocket.timeout",
-        "must be longer than server.websocket.ping_interval",
+        &["server.websocket.ping_interval", "server.websocket.timeout"],
+        "server.websocket.timeout must be longer than server.websocket.ping_interval",
     );
-    let window = config.alerts.window + config.alerts.max_lateness + Duration::from_secs(3600);
+    let counted = config.alerts.window + config.alerts.max_lateness + Duration::from_secs(3600);
     require(
-        window <= config.retention.minute_rollups,
-        "alerts.max_lateness",
-        "the window and its lateness must end an hour before retention.minute_rollups, which they are counted from",
+        counted <= config.retention.minute_rollups,
+        &["retention.minute_rollups", "alerts.window", "alerts.max_lateness"],
+        "alerts.window and alerts.max_lateness together must be an hour shorter than retention.minute_rollups",
     );
-    let reads = |kind| config.has_role(Role::Ingester) && config.ingester.sources.contains(&kind);
+    let replays = config.has_role(Role::Ingester) && config.ingester.sources.contains(&SourceKind::Replay);
     require(
-        config.sources.replay.path.is_some() || !reads(SourceKind::Replay),
-        "sources.replay.path",
-        "the file to replay is required, since ingester.sources holds \"replay\"",
+        config.sources.replay.path.is_some() || !replays,
+        &["ingester.sources"],
+        "\"replay\" needs a file: set sources.replay.path",
     );
     if problems.is_empty() { Ok(()) } else { Err(ConfigError(problems)) }
 }

@@ -1,3 +1,5 @@
+mod reference;
+
 use std::io::Write as _;
 use std::time::Duration;
 
@@ -120,7 +122,7 @@ fn a_bad_value_is_named_with_its_source_and_what_is_allowed() {
         ("cache.ttl=2h", "between 0ms and 1h"),
         ("ingester.sources=[\"tiktok\"]", "synthetic, replay"),
         ("ingester.rate=0.01", "0 (no limit) or between 0.1 and 50000"),
-        ("ingester.sources=replay", "the file to replay is required"),
+        ("ingester.sources=replay", "set sources.replay.path"),
         ("sources.synthetic.rate=nan", "between 0.1 and 50000"),
         ("sources.replay.retime=maybe", "true or false"),
         ("inference.model=", "builtin"),
