@@ -53,8 +53,10 @@
 //! 8. **Answers are consistent.** Aggregates come from rollups committed with the rows, so counts
 //!    of any two endpoints agree within the cache's two seconds. (`tests/it/pipeline.rs`)
 
+pub mod app;
 pub mod cache;
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod inference;
 pub mod lifecycle;
@@ -63,4 +65,5 @@ pub mod sources;
 pub mod sqlite;
 pub mod store;
 pub mod stream;
+pub mod telemetry;
 pub mod worker;
