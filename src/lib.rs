@@ -4,6 +4,7 @@ pub mod cache;
 pub mod clock;
 pub mod domain;
 pub mod inference;
+pub mod ingester;
 pub mod lifecycle;
 pub mod live;
 pub mod sources;
