@@ -1,5 +1,6 @@
 //! SentiStream.
 
+pub mod alerts;
 pub mod cache;
 pub mod clock;
 pub mod domain;
