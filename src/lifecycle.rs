@@ -1,5 +1,7 @@
 //! Supervision, cancellation and draining.
 
+pub mod patience;
+
 use std::future::Future;
 use std::time::Duration;
 
