@@ -59,6 +59,7 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod inference;
+pub mod ingester;
 pub mod lifecycle;
 pub mod live;
 pub mod sources;
