@@ -2,12 +2,16 @@
 
 pub mod patience;
 
+mod patience;
+
 use std::future::Future;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
+
+pub use patience::Patience;
 
 /// The two signals of a shutdown, shared by every task of the process.
 #[derive(Clone, Debug, Default)]

@@ -8,7 +8,6 @@
 
 mod batch;
 mod maintenance;
-mod patience;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,12 +18,10 @@ use tokio::task::JoinSet;
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::inference::SharedClassifier;
-use crate::lifecycle::Shutdown;
+use crate::lifecycle::{Patience, Shutdown};
 use crate::live::LiveBus;
 use crate::store::Store;
 use crate::stream::{Consumer, Stream, StreamError};
-
-use patience::Patience;
 
 /// How the pool works.
 #[derive(Clone, Debug)]

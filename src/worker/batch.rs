@@ -6,10 +6,9 @@ use std::time::Instant;
 use tokio::task::JoinHandle;
 
 use super::Worker;
-use super::patience::Patience;
 use crate::domain::{Analysis, EntryKey, LiveEvent, Op, Outcome, Post, PostEvent, PostId, RawFields, Timestamp};
 use crate::inference::InferenceError;
-use crate::lifecycle::Shutdown;
+use crate::lifecycle::{Patience, Shutdown};
 use crate::store::settle::{Change, Settled, Settlement, Stored};
 use crate::stream::{Consumer, DeadLetterRequest, Entry, Release};
 

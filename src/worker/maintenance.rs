@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::Worker;
-use super::patience::Patience;
-use crate::lifecycle::Shutdown;
+use crate::lifecycle::{Patience, Shutdown};
 
 const EVERY: Duration = Duration::from_secs(10);
 /// A consumer that holds nothing and was silent for this long is gone.
