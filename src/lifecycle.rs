@@ -2,7 +2,6 @@
 
 pub mod patience;
 
-mod patience;
 
 use std::future::Future;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use anyhow::Context as _;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-pub use patience::Patience;
+pub use patience::{BackendWait, Patience};
 
 /// The two signals of a shutdown, shared by every task of the process.
 #[derive(Clone, Debug, Default)]

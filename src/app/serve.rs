@@ -13,7 +13,7 @@ use crate::config::{Backends, Config, Role};
 use crate::http::{self, Api, ComponentState, Components, HttpError, ModelState};
 use crate::inference::SharedClassifier;
 use crate::ingester::{self, IngesterRooms};
-use crate::lifecycle::{Patience, Shutdown, Supervisor, termination};
+use crate::lifecycle::{BackendWait, Shutdown, Supervisor, termination};
 use crate::sources::SourceStates;
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -222,7 +222,7 @@ impl Schema {
     /// Waits for the database and migrates it; `false` when a stop came first.
     async fn ready(&self) -> anyhow::Result<bool> {
         let migrate = self.migrated.get_or_try_init(|| async {
-            let mut patience = Patience::new("database");
+            let mut patience = BackendWait::new("database");
             loop {
                 match self.store.migrate().await {
                     Ok(_) => return Ok(()),
