@@ -3,6 +3,7 @@
 pub mod cache;
 pub mod clock;
 pub mod domain;
+pub mod http;
 pub mod inference;
 pub mod lifecycle;
 pub mod live;
