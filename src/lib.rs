@@ -59,6 +59,7 @@ pub mod cache;
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod http;
 pub mod inference;
 pub mod ingester;
 pub mod lifecycle;
