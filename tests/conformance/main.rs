@@ -1,0 +1,3 @@
+//! One contract, many backends: the same cases over each of them.
+
+mod stream;
