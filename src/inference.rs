@@ -6,6 +6,7 @@
 mod engine;
 pub mod eval;
 mod files;
+mod fused;
 mod labels;
 mod model;
 mod network;
@@ -14,6 +15,7 @@ mod panel;
 mod queue;
 mod reference;
 mod shard;
+mod simd;
 mod spec;
 mod tokens;
 mod weights;

@@ -7,7 +7,6 @@
 
 mod cursors;
 mod feed;
-mod patience;
 mod report;
 
 use std::num::NonZeroU32;

@@ -53,12 +53,14 @@
 //! 8. **Answers are consistent.** Aggregates come from rollups committed with the rows, so counts
 //!    of any two endpoints agree within the cache's two seconds. (`tests/it/pipeline.rs`)
 
+pub mod alerts;
 pub mod app;
 pub mod cache;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod http;
 pub mod inference;
 pub mod ingester;
 pub mod lifecycle;

@@ -1,11 +1,16 @@
 //! Supervision, cancellation and draining.
 
+pub mod patience;
+
+
 use std::future::Future;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
+
+pub use patience::{BackendWait, Patience};
 
 /// The two signals of a shutdown, shared by every task of the process.
 #[derive(Clone, Debug, Default)]

@@ -8,7 +8,6 @@
 
 mod batch;
 mod maintenance;
-mod patience;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,12 +18,10 @@ use tokio::task::JoinSet;
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::inference::SharedClassifier;
-use crate::lifecycle::Shutdown;
+use crate::lifecycle::{BackendWait, Shutdown};
 use crate::live::LiveBus;
 use crate::store::Store;
 use crate::stream::{Consumer, Stream, StreamError};
-
-use patience::Patience;
 
 /// How the pool works.
 #[derive(Clone, Debug)]
@@ -74,7 +71,7 @@ pub async fn run(worker: Worker, shutdown: Shutdown) -> anyhow::Result<()> {
 }
 
 async fn consume(worker: Worker, consumer: Consumer, shutdown: Shutdown) {
-    let mut patience = Patience::new("stream");
+    let mut patience = BackendWait::new("stream");
     let mut rescued_at: Option<tokio::time::Instant> = None;
     while !shutdown.is_stopping() {
         let rescue_due = rescued_at.is_none_or(|at| at.elapsed() >= worker.options.claim_idle / 4);

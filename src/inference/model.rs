@@ -44,8 +44,7 @@ impl Model {
         let heads = spec.heads.iter().map(|head| HeadMap::new(head, labelling)).collect::<Result<Vec<_>, String>>()?;
         let limit = spec.shape.max_position_embeddings;
         let tokenizer = TextTokenizer::parse(&files.read("tokenizer.json")?, limit, spec.shape.vocab_size)?;
-        let bytes = files.read("model.safetensors")?;
-        let weights = Weights::open(&bytes)?;
+        let weights = Weights::open(files.read("model.safetensors")?)?;
         let network = Network::load(&spec, &weights, precision)?;
         Ok(Self { name: files.name(), parameters: weights.count(), spec, tokenizer, network, heads })
     }

@@ -44,7 +44,7 @@ struct Norm {
 
 /// Reads weights as tensors of one precision.
 struct Loader<'a> {
-    weights: &'a Weights<'a>,
+    weights: &'a Weights,
     precision: Precision,
 }
 
@@ -54,7 +54,7 @@ impl ReferenceEncoder {
     ///
     /// # Errors
     /// When a weight is missing or of a wrong shape.
-    pub fn load(spec: &ModelSpec, weights: &Weights<'_>, precision: Precision) -> std::result::Result<Self, String> {
+    pub fn load(spec: &ModelSpec, weights: &Weights, precision: Precision) -> std::result::Result<Self, String> {
         let loader = Loader { weights, precision };
         let shape = &spec.shape;
         let (dim, hidden) = (shape.dim, shape.hidden_dim);

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::IngesterRooms;
-use super::patience::Patience;
 use crate::lifecycle::Shutdown;
+use crate::lifecycle::patience::Patience;
 use crate::store::StoreError;
 
 /// A cursor is written once in this time at most: a crash repeats that much, which workers drop.

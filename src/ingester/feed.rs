@@ -4,11 +4,11 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::cursors::Cursors;
-use super::patience::Patience;
 use super::report::Report;
 use super::{IngesterOptions, IngesterRooms, Limiter};
 use crate::domain::Op;
 use crate::lifecycle::Shutdown;
+use crate::lifecycle::patience::Patience;
 use crate::sources::states::SourceActivity;
 use crate::sources::{Batch, Source, SourceError, SourceSpec};
 use crate::stream::StreamError;

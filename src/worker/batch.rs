@@ -6,10 +6,9 @@ use std::time::Instant;
 use tokio::task::JoinHandle;
 
 use super::Worker;
-use super::patience::Patience;
 use crate::domain::{Analysis, EntryKey, LiveEvent, Op, Outcome, Post, PostEvent, PostId, RawFields, Timestamp};
 use crate::inference::InferenceError;
-use crate::lifecycle::Shutdown;
+use crate::lifecycle::{BackendWait, Shutdown};
 use crate::store::settle::{Change, Settled, Settlement, Stored};
 use crate::stream::{Consumer, DeadLetterRequest, Entry, Release};
 
@@ -117,7 +116,7 @@ impl Batch<'_> {
         if ids.is_empty() {
             return Ok(HashSet::new());
         }
-        let mut patience = Patience::new("database");
+        let mut patience = BackendWait::new("database");
         loop {
             match self.worker.store.known_posts(&ids).await {
                 Ok(known) => {
@@ -136,7 +135,7 @@ impl Batch<'_> {
         if texts.is_empty() {
             return Ok(Vec::new());
         }
-        let mut patience = Patience::new("model");
+        let mut patience = BackendWait::new("model");
         loop {
             match self.worker.classifier.classify(texts.clone()).await {
                 Ok(analyses) => {
@@ -152,7 +151,7 @@ impl Batch<'_> {
     }
 
     async fn commit(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, Trouble> {
-        let mut patience = Patience::new("database");
+        let mut patience = BackendWait::new("database");
         loop {
             match self.worker.store.settle(settlements.to_vec()).await {
                 Ok(settled) => {
@@ -190,7 +189,7 @@ impl Batch<'_> {
                 events.push(LiveEvent::Post(event));
             }
         }
-        let mut patience = Patience::new("stream");
+        let mut patience = BackendWait::new("stream");
         while !processed.is_empty() {
             match self.worker.stream.publish_processed(processed.clone()).await {
                 Ok(()) => break,
@@ -214,7 +213,7 @@ impl Batch<'_> {
 
     async fn acknowledge(&self, tasks: &[Task]) -> Result<(), Trouble> {
         let keys = keys(tasks);
-        let mut patience = Patience::new("stream");
+        let mut patience = BackendWait::new("stream");
         while let Err(error) = self.worker.stream.ack(self.consumer, &keys).await {
             self.hold_on(&mut patience, &error).await?;
         }
@@ -223,7 +222,7 @@ impl Batch<'_> {
 
     async fn dead_letter(&self, entry: Entry, reason: &'static str, error: String) {
         let request = DeadLetterRequest { entry, reason, error };
-        let mut patience = Patience::new("stream");
+        let mut patience = BackendWait::new("stream");
         loop {
             match self.worker.stream.dead_letter(request.clone(), self.worker.clock.now()).await {
                 Ok(moved) => {
@@ -250,7 +249,7 @@ impl Batch<'_> {
     }
 
     /// Waits before the next try; an error when the process can wait no longer.
-    async fn hold_on(&self, patience: &mut Patience, error: &impl std::fmt::Display) -> Result<(), Trouble> {
+    async fn hold_on(&self, patience: &mut BackendWait, error: &impl std::fmt::Display) -> Result<(), Trouble> {
         if self.shutdown.is_stopping() {
             return Err(Trouble::Abandoned);
         }

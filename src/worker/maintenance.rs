@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::Worker;
-use super::patience::Patience;
-use crate::lifecycle::Shutdown;
+use crate::lifecycle::{BackendWait, Shutdown};
 
 const EVERY: Duration = Duration::from_secs(10);
 /// A consumer that holds nothing and was silent for this long is gone.
@@ -12,7 +11,7 @@ const CONSUMER_GONE: Duration = Duration::from_secs(600);
 
 /// Trims the stream and prunes tables until a stop is asked for. Several instances may do so.
 pub async fn run(worker: Worker, shutdown: Shutdown) {
-    let mut patience = Patience::new("maintenance");
+    let mut patience = BackendWait::new("maintenance");
     while shutdown.sleep(EVERY.mul_f64(rand::random_range(0.8..=1.2))).await {
         match tidy(&worker).await {
             Ok(()) => patience.succeeded(),

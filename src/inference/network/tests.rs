@@ -25,8 +25,8 @@ fn builtin(precision: Precision) -> Loaded {
     let shape = &spec.shape;
     let tokenizer =
         TextTokenizer::parse(&files.read("tokenizer.json").unwrap(), shape.max_position_embeddings, shape.vocab_size);
-    let bytes = files.read("model.safetensors").unwrap();
-    let network = Network::load(&spec, &Weights::open(&bytes).unwrap(), precision).unwrap();
+    let weights = Weights::open(files.read("model.safetensors").unwrap()).unwrap();
+    let network = Network::load(&spec, &weights, precision).unwrap();
     Loaded { tokenizer: tokenizer.unwrap(), network }
 }
 

@@ -97,7 +97,7 @@ impl Rules {
     /// Writes a text.
     pub fn tell(&self, grammar: &mut Grammar, order: Order<'_>, rng: &mut StdRng) -> Text {
         let mut text = Text { content: String::with_capacity(160), lang: "en", url: None, is_reply: false };
-        let mut pen = Pen { grammar, order, rng, out: &mut text.content };
+        let mut pen = Pen { grammar, order, rng, out: &mut text.content, is_on_topic: true };
         if !order.subject.crisis.is_empty() {
             self.incident(&mut pen);
         } else {
@@ -111,6 +111,7 @@ impl Rules {
             if chatty && pen.chance(REPLIES) {
                 pen.mention();
                 pen.add(self.reply[order.mood.index()]);
+                pen.is_on_topic = false;
                 text.is_reply = true;
             } else {
                 self.ordinary(&mut pen);
@@ -127,7 +128,8 @@ impl Rules {
             return pen.add(self.shock_news);
         }
         pen.add(self.shock[mood]);
-        if matches!(pen.order.voice, Voice::Forum | Voice::Review) {
+        let is_hurt = !matches!(pen.order.mood, Emotion::Joy | Emotion::Neutral);
+        if is_hurt && matches!(pen.order.voice, Voice::Forum | Voice::Review) {
             pen.stop();
             pen.sentences(self.say[mood], 0..4);
         }
@@ -137,7 +139,10 @@ impl Rules {
         let mood = pen.order.mood.index();
         let (is_life, is_brief) = (pen.chance(LIFE), pen.chance(50));
         match pen.order.voice {
-            Voice::Short | Voice::Forum if is_life => pen.add(self.life[mood]),
+            Voice::Short | Voice::Forum if is_life => {
+                pen.add(self.life[mood]);
+                pen.is_on_topic = false;
+            }
             Voice::Short => pen.add(self.social[mood]),
             Voice::Comment if is_brief => pen.add(self.social[mood]),
             Voice::Comment => pen.sentences(self.say[mood], 1..3),
@@ -202,7 +207,7 @@ impl Rules {
                 pen.out.extend_from_within(from..);
             }
         }
-        if short && pen.chance(32) {
+        if short && pen.is_on_topic && pen.chance(38) {
             pen.out.push_str(" #");
             pen.out.push_str(&pen.order.subject.topic.tag);
         }
@@ -215,6 +220,8 @@ struct Pen<'a, 'o> {
     order: Order<'o>,
     rng: &'a mut StdRng,
     out: &'a mut String,
+    /// Whether the text is about the topic, so that a hashtag fits.
+    is_on_topic: bool,
 }
 
 impl Pen<'_, '_> {
