@@ -21,7 +21,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use crate::app;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Environment, Inputs, LogFormat, Origin, Settings};
-use crate::telemetry::{self, LogStyle};
+use crate::telemetry::{self, LogStyle, Metrics};
 
 /// Used when it lies in the working folder and no `--config` is given.
 const USUAL_FILE: &str = "sentistream.toml";
@@ -182,7 +182,7 @@ fn on_runtime(command: Command, context: &Context) -> anyhow::Result<Verdict> {
             Command::Doctor(args) => doctor::run(&args, context).await,
             Command::Migrate(args) => migrate::run(&args, context).await,
             Command::DeadLetter(command) => dead_letter::run(command, context).await,
-            _ => app::serve(&context.config).await.map(|()| Verdict::Good),
+            _ => app::serve(&context.config, Metrics::install()?).await.map(|()| Verdict::Good),
         }
     });
     // A thread may still wait for a pipe that nobody writes to.

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use super::output::{Output, one_line};
 use super::{Context, Misuse, Verdict};
 use crate::app;
-use crate::domain::{Analysis, Emotion, Sentiment};
+use crate::http::analyze::AnalysisView;
 use crate::inference::SharedClassifier;
 
 /// Judge texts: sentiment, confidence and emotion of each.
@@ -60,11 +60,11 @@ async fn judge(
     output: &mut Output,
 ) -> anyhow::Result<()> {
     let analyses = classifier.classify(texts.clone()).await?;
-    for (text, analysis) in texts.iter().zip(&analyses) {
+    for (text, analysis) in texts.into_iter().zip(analyses) {
         if as_json {
-            output.json_line(&to_json(text, analysis))?;
+            output.json_line(&Judged { text, analysis: analysis.into() })?;
         } else {
-            let shown = one_line(text, SHOWN_CHARS);
+            let shown = one_line(&text, SHOWN_CHARS);
             output.line(format!(
                 "{:<8}  {:>4.0} %  {:<8}  {shown}",
                 analysis.sentiment,
@@ -108,21 +108,10 @@ fn lines(input: Box<dyn BufRead + Send>, name: String) -> impl Iterator<Item = a
     numbered.map(read).filter(|line| !line.as_ref().is_ok_and(|line| line.trim().is_empty()))
 }
 
-fn to_json(text: &str, analysis: &Analysis) -> Value {
-    let scores = |names: &[&str], scores: &[f32]| -> Map<String, Value> {
-        names.iter().zip(scores).map(|(name, score)| ((*name).to_owned(), json!(score))).collect()
-    };
-    json!({
-        "text": text,
-        "label": analysis.sentiment,
-        "confidence": analysis.confidence,
-        "emotion": analysis.emotion,
-        "scores": {
-            "sentiment": scores(&Sentiment::ALL.map(Sentiment::as_str), &analysis.scores.sentiment),
-            "emotion": scores(&Emotion::ALL.map(Emotion::as_str), &analysis.scores.emotion),
-        },
-        "model": *analysis.model_name,
-        "tokens": analysis.tokens,
-        "truncated": analysis.truncated,
-    })
+/// The answer of `POST /api/analyze`, with its text.
+#[derive(Serialize)]
+struct Judged {
+    text: String,
+    #[serde(flatten)]
+    analysis: AnalysisView,
 }

@@ -1,13 +1,13 @@
 //! `sentistream dead-letter`
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 
 use super::output::{Output, one_line};
 use super::{Context, Verdict};
 use crate::app;
 use crate::domain::EntryId;
-use crate::stream::{DeadLetter, DeadLetterSelection, Stream};
+use crate::http::dead_letters::DeadLetterView;
+use crate::stream::{DeadLetterSelection, Stream};
 
 /// Look at the entries that could not be processed, append them again, or remove them.
 ///
@@ -97,7 +97,7 @@ async fn list(stream: &Stream, args: &ListArgs, output: &mut Output) -> anyhow::
     let letters = stream.dead_letters(usize::from(args.limit), args.before).await?;
     if args.json {
         for letter in &letters {
-            output.json_line(&to_json(letter))?;
+            output.json_line(&DeadLetterView::from(letter))?;
         }
         return Ok(Verdict::Good);
     }
@@ -129,7 +129,7 @@ async fn show(stream: &Stream, args: &ShowArgs, output: &mut Output) -> anyhow::
         anyhow::bail!("the dead letter has no entry {}; `sentistream dead-letter list` shows what it has", args.id);
     };
     if args.json {
-        output.json(&to_json(&letter))?;
+        output.json(&DeadLetterView::from(&letter))?;
         return Ok(Verdict::Good);
     }
     for (name, value) in [
@@ -159,22 +159,4 @@ fn told(done: &str, count: u64, args: &SelectionArgs, output: &mut Output) -> an
     }
     output.line(format!("{missing} of the given ids are not in the dead letter"))?;
     Ok(Verdict::Bad)
-}
-
-fn to_json(letter: &DeadLetter) -> Value {
-    let fields: Vec<_> = letter
-        .fields
-        .0
-        .iter()
-        .map(|(name, value)| json!({"name": String::from_utf8_lossy(name), "value": String::from_utf8_lossy(value)}))
-        .collect();
-    json!({
-        "id": letter.id.to_string(),
-        "origin_id": letter.origin_id.to_string(),
-        "reason": letter.reason,
-        "error": letter.error,
-        "deliveries": letter.deliveries,
-        "failed_at": letter.failed_at,
-        "fields": fields,
-    })
 }
