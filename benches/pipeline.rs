@@ -55,7 +55,9 @@ fn entries(posts: usize, now: Timestamp) -> Vec<sentistream::domain::RawFields> 
             let draft = PostDraft {
                 post_id: Some(format!("bench-{:016x}", (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))),
                 source: Some(sources[n % sources.len()].to_owned()),
-                content: Some(format!("Post number {n}: the new phone is out and everybody has something to say about it")),
+                content: Some(format!(
+                    "Post number {n}: the new phone is out and everybody has something to say about it"
+                )),
                 author: Some(format!("author{}", n % 1_000)),
                 ..PostDraft::default()
             };
