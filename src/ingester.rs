@@ -1,0 +1,95 @@
+//! The ingester role: from sources into the stream.
+//!
+//! Each source has a task of its own, so that one that is slow or broken holds up no other.
+//! A batch is appended, then the source's cursor is kept: a crash between the two repeats posts,
+//! which workers drop by `post_id`, and loses none. While the stream is full or away, sources are
+//! not asked for more.
+
+mod cursors;
+mod feed;
+mod report;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::task::JoinSet;
+
+use self::feed::Feed;
+use crate::clock::Clock;
+use crate::lifecycle::Shutdown;
+use crate::sources::{SourceSpec, SourceStates};
+use crate::store::Store;
+use crate::stream::Stream;
+
+/// What the ingester joins.
+#[derive(Clone)]
+pub struct IngesterRooms {
+    /// Where posts go.
+    pub stream: Stream,
+    /// Where cursors are kept.
+    pub store: Store,
+    /// Where it tells what its sources do.
+    pub states: SourceStates,
+    pub clock: Clock,
+}
+
+/// Limits of the ingester.
+#[derive(Clone, Debug)]
+pub struct IngesterOptions {
+    /// Most posts that are appended at once.
+    pub batch_size: usize,
+    /// Most posts per second from all sources together; `None`: no limit.
+    pub rate: Option<f64>,
+    /// The longest wait between two attempts to reach a backend or a source that is away.
+    pub max_backoff: Duration,
+}
+
+impl Default for IngesterOptions {
+    fn default() -> Self {
+        Self { batch_size: 500, rate: None, max_backoff: Duration::from_secs(10) }
+    }
+}
+
+/// All sources together wait for this.
+type Limiter = Arc<DefaultDirectRateLimiter>;
+
+/// Feeds the stream from `sources` until a shutdown. When all sources have ended it idles.
+///
+/// # Errors
+/// When the stream or the store fails in a way that trying again will not help.
+pub async fn run(
+    sources: Vec<SourceSpec>,
+    rooms: IngesterRooms,
+    options: IngesterOptions,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
+    let (limiter, options) = limit(options);
+    let mut feeds = JoinSet::new();
+    for spec in sources {
+        let feed = Feed::new(spec.name(), rooms.clone(), options.clone(), shutdown.clone());
+        let limiter = limiter.clone();
+        feeds.spawn(async move {
+            let name = spec.name().to_owned();
+            feed.run(&spec, limiter).await.with_context(|| format!("the source {name} cannot be fed into the stream"))
+        });
+    }
+    // The first error ends the role; dropping the set ends the other feeds.
+    while let Some(ended) = feeds.join_next().await {
+        ended.context("a source's task panicked")??;
+    }
+    shutdown.stopping().await;
+    Ok(())
+}
+
+/// The common rate limit. Batches are no larger than what a second allows, so that it is even.
+fn limit(mut options: IngesterOptions) -> (Option<Limiter>, IngesterOptions) {
+    options.batch_size = options.batch_size.max(1);
+    let Some(rate) = options.rate.filter(|rate| *rate > 0.0) else { return (None, options) };
+    options.batch_size = options.batch_size.min(rate.ceil() as usize);
+    let burst = u32::try_from(options.batch_size).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
+    let quota = Quota::with_period(Duration::from_secs_f64(1.0 / rate)).map(|quota| quota.allow_burst(burst));
+    (quota.map(|quota| Arc::new(RateLimiter::direct(quota))), options)
+}

@@ -1,0 +1,112 @@
+//! A window that slides over the input: what was read and not yet consumed.
+
+use std::io::{self, Read};
+
+use super::{MAX_RECORD_BYTES, Position};
+
+/// Read at once.
+const READ_BYTES: usize = 256 << 10;
+
+pub struct Window<R> {
+    input: R,
+    buffer: Vec<u8>,
+    start: usize,
+    position: Position,
+    ended: bool,
+}
+
+impl<R: Read> Window<R> {
+    /// `input` stands at `position`.
+    pub fn new(input: R, position: Position) -> Self {
+        Self { input, buffer: Vec::new(), start: 0, position, ended: false }
+    }
+
+    /// The place of the first unread byte.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// What was read and not consumed.
+    pub fn unread(&self) -> &[u8] {
+        &self.buffer[self.start..]
+    }
+
+    /// Whether the input has nothing more to read.
+    pub fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Whether a record that is not complete yet is longer than any may be.
+    pub fn is_overlong(&self) -> bool {
+        self.unread().len() > MAX_RECORD_BYTES
+    }
+
+    /// Reads more behind what is there.
+    pub fn fill(&mut self) -> io::Result<()> {
+        self.buffer.drain(..self.start);
+        self.start = 0;
+        let length = self.buffer.len();
+        self.buffer.resize(length + READ_BYTES, 0);
+        let read = loop {
+            match self.input.read(&mut self.buffer[length..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
+        self.buffer.truncate(length + *read.as_ref().unwrap_or(&0));
+        self.ended = read? == 0;
+        Ok(())
+    }
+
+    /// Takes the first `count` unread bytes as done.
+    pub fn consume(&mut self, count: usize) {
+        let done = &self.buffer[self.start..self.start + count];
+        self.position.line += done.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        self.position.offset += count as u64;
+        self.start += count;
+    }
+
+    /// Consumes up to and including the next line break, or everything.
+    pub fn skip_line(&mut self) -> io::Result<()> {
+        loop {
+            if let Some(end) = self.unread().iter().position(|&byte| byte == b'\n') {
+                self.consume(end + 1);
+                return Ok(());
+            }
+            self.consume(self.unread().len());
+            if self.ended {
+                return Ok(());
+            }
+            self.fill()?;
+        }
+    }
+
+    /// Consumes line breaks.
+    pub fn skip_blank(&mut self) {
+        let blank = self.unread().iter().take_while(|&&byte| byte == b'\n' || byte == b'\r').count();
+        self.consume(blank);
+    }
+
+    /// Consumes a byte-order mark at the beginning.
+    pub fn skip_byte_order_mark(&mut self) -> io::Result<()> {
+        const MARK: &[u8] = b"\xEF\xBB\xBF";
+        while self.unread().len() < MARK.len() && !self.ended {
+            self.fill()?;
+        }
+        if self.unread().starts_with(MARK) {
+            self.consume(MARK.len());
+        }
+        Ok(())
+    }
+
+    /// The first byte that is no white space, unless everything is.
+    pub fn first_byte(&mut self) -> io::Result<Option<u8>> {
+        loop {
+            let first = self.unread().iter().copied().find(|byte| !byte.is_ascii_whitespace());
+            if first.is_some() || self.ended || self.is_overlong() {
+                return Ok(first);
+            }
+            self.fill()?;
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Posts of an NDJSON or CSV file, from where the last run stopped.
+//!
+//! With `retime` each post is dated to the moment it goes into the stream, whatever the pace:
+//! then charts, alerts and the live feed show the replay as if it happened now. Spacing follows
+//! from `rate`, not from the file's times.
+
+mod cursor;
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+
+use futures_util::future::BoxFuture;
+use tokio::time::Instant;
+
+use self::cursor::{Cursor, Identity, Resume};
+use super::file::{ChunkReader, FieldMap, Format, Position, PostReader, ReadError, ReadOptions};
+use super::pace::Pace;
+use super::{Batch, Source, SourceError};
+use crate::clock::Clock;
+use crate::domain::{Op, Post, PostId};
+
+/// What to replay, and how.
+#[derive(Clone, Debug)]
+pub struct ReplayOptions {
+    /// An NDJSON or CSV file.
+    pub path: PathBuf,
+    /// Posts per second; `None`: as fast as the stream takes them.
+    pub rate: Option<f64>,
+    /// Dates each post to the moment it goes into the stream.
+    pub retime: bool,
+    /// Begins again at the end, with ids that end in `.LOOP`.
+    pub repeat: bool,
+    /// Which of the file's fields become ours.
+    pub map: FieldMap,
+}
+
+/// The source of a file's posts.
+pub struct Replay {
+    options: ReplayOptions,
+    clock: Clock,
+    /// What an earlier run kept; used when the file is opened first.
+    kept: Option<String>,
+    open: Option<OpenFile>,
+    pace: Option<Pace>,
+}
+
+struct OpenFile {
+    chunks: ChunkReader,
+    identity: Identity,
+    /// How often the file was read to its end before.
+    round: u64,
+    /// Posts that were read and not yielded, each with the place behind it.
+    ready: VecDeque<(Post, Position)>,
+    /// Records that are no posts, to be told with the next batch.
+    rejected: Vec<String>,
+    /// The place behind everything that was read.
+    position: Position,
+    finished: bool,
+    /// Whether this round had any post.
+    yielded: bool,
+}
+
+impl Replay {
+    /// Goes on at `cursor`, which an earlier run kept. The file is opened when it is first read.
+    pub fn new(options: ReplayOptions, cursor: Option<String>, clock: Clock) -> Self {
+        Self { options, clock, kept: cursor, open: None, pace: None }
+    }
+
+    async fn batch(&mut self, max: usize) -> Result<Batch, SourceError> {
+        loop {
+            self.ensure_open().await?;
+            let Some(file) = &mut self.open else { continue };
+            if !file.ready.is_empty() {
+                let count = wait_for_turn(&mut self.pace, &self.options, file.ready.len().min(max)).await;
+                return Ok(self.take(count));
+            }
+            if !file.finished {
+                if let Err(error) = file.read(max, &self.options).await {
+                    // The next call opens the file anew, behind what was yielded.
+                    self.kept = Some(file.cursor(&self.options, file.position).to_string());
+                    self.open = None;
+                    return Err(error);
+                }
+                if !file.rejected.is_empty() && file.ready.is_empty() {
+                    return Ok(self.take(0));
+                }
+            } else if !self.options.repeat {
+                return Ok(self.take(0));
+            } else if !file.yielded {
+                let path = self.options.path.display();
+                return Err(SourceError::Permanent(format!("{path}: holds no valid post, so it is not read again")));
+            } else {
+                let round = file.round + 1;
+                self.open = Some(open(&self.options, &self.clock, Begin::Round(round)).await?);
+            }
+        }
+    }
+
+    async fn ensure_open(&mut self) -> Result<(), SourceError> {
+        if self.open.is_none() {
+            let begin = Begin::Kept(self.kept.clone());
+            self.open = Some(open(&self.options, &self.clock, begin).await?);
+        }
+        Ok(())
+    }
+
+    /// The first `count` posts that are ready, dated and named for this round.
+    fn take(&mut self, count: usize) -> Batch {
+        let Some(file) = &mut self.open else { return Batch::default() };
+        let mut batch = Batch { rejected: std::mem::take(&mut file.rejected), ..Batch::default() };
+        let mut position = file.position;
+        for (mut post, behind) in file.ready.drain(..count) {
+            position = behind;
+            if self.options.retime {
+                post.created_at = self.clock.now();
+            }
+            if file.round > 0 {
+                match PostId::parse(&format!("{}.{}", post.post_id, file.round)) {
+                    Ok(id) => post.post_id = id,
+                    Err(reason) => {
+                        batch.rejected.push(format!("{}: post_id with its round: {reason}", post.post_id));
+                        continue;
+                    }
+                }
+            }
+            file.yielded = true;
+            batch.ops.push(Op::Post(post));
+        }
+        if file.ready.is_empty() {
+            position = file.position;
+        }
+        batch.finished = file.finished && file.ready.is_empty() && !self.options.repeat;
+        batch.cursor = Some(file.cursor(&self.options, position).to_string());
+        batch
+    }
+}
+
+impl Source for Replay {
+    fn name(&self) -> &str {
+        "replay"
+    }
+
+    fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Batch, SourceError>> {
+        Box::pin(self.batch(max.max(1)))
+    }
+}
+
+impl OpenFile {
+    fn cursor(&self, options: &ReplayOptions, position: Position) -> Cursor {
+        Cursor::new(&options.path, position, self.round, &self.identity)
+    }
+
+    async fn read(&mut self, max: usize, options: &ReplayOptions) -> Result<(), SourceError> {
+        let chunk = self.chunks.next(max).await.map_err(|error| failure(options, &error.into()))?;
+        self.ready.extend(chunk.posts);
+        let path = options.path.display();
+        // As compilers write it: FILE:LINE: reason.
+        let tell = |e: super::file::LineError| format!("{path}:{}: {}", e.line, e.reason);
+        self.rejected.extend(chunk.rejected.into_iter().map(tell));
+        self.position = chunk.position;
+        self.finished = chunk.finished;
+        Ok(())
+    }
+}
+
+/// Where a file is opened.
+enum Begin {
+    /// Where an earlier run stopped.
+    Kept(Option<String>),
+    /// At the beginning, for the round after `.0 - 1` others.
+    Round(u64),
+}
+
+async fn open(options: &ReplayOptions, clock: &Clock, begin: Begin) -> Result<OpenFile, SourceError> {
+    let (options, clock) = (options.clone(), clock.clone());
+    tokio::task::spawn_blocking(move || open_blocking(&options, clock, begin).map_err(|e| failure(&options, &e)))
+        .await
+        .map_err(|error| SourceError::Transient(error.to_string()))?
+}
+
+fn open_blocking(options: &ReplayOptions, clock: Clock, begin: Begin) -> Result<OpenFile, ReadError> {
+    let mut file = File::open(&options.path)?;
+    let path = options.path.display();
+    let mut identity = Identity::of(&mut file, None)?;
+    let (mut position, mut round) = (Position::default(), 0);
+    match begin {
+        Begin::Round(next) => round = next,
+        Begin::Kept(None) => {}
+        Begin::Kept(Some(text)) => match Cursor::find(&text, &options.path, &mut file)? {
+            Resume::At(kept) => {
+                tracing::info!(%path, line = kept.position.line, round = kept.round, "the replay goes on where it stopped");
+                (position, round) = (kept.position, kept.round);
+                identity = kept.identity;
+            }
+            Resume::Changed { reason, round: kept } => {
+                tracing::warn!(%path, reason, "the file has changed since it was read: it is read from its beginning");
+                round = if options.repeat { kept + 1 } else { kept };
+            }
+            Resume::OtherFile => {
+                tracing::info!(%path, "another file was replayed before: this one is read from its beginning");
+            }
+        },
+    }
+    let read = ReadOptions { format: Format::of_path(&options.path), map: options.map.clone() };
+    let reader = PostReader::resume(file, position, &read)?;
+    Ok(OpenFile {
+        chunks: ChunkReader::new(reader, clock),
+        identity,
+        round,
+        ready: VecDeque::new(),
+        rejected: Vec::new(),
+        position,
+        finished: false,
+        yielded: position.offset > 0,
+    })
+}
+
+async fn wait_for_turn(pace: &mut Option<Pace>, options: &ReplayOptions, max: usize) -> usize {
+    match options.rate {
+        None => max,
+        Some(rate) => pace.get_or_insert_with(|| Pace::new(rate, Instant::now())).wait(max).await,
+    }
+}
+
+fn failure(options: &ReplayOptions, error: &ReadError) -> SourceError {
+    use io::ErrorKind::{IsADirectory, NotFound, PermissionDenied};
+    let message = format!("{}: {error}", options.path.display());
+    match error {
+        ReadError::Header(_) => SourceError::Permanent(message),
+        ReadError::Io(error) if matches!(error.kind(), NotFound | PermissionDenied | IsADirectory) => {
+            SourceError::Permanent(format!("{message}; check sources.replay.path and restart"))
+        }
+        ReadError::Io(_) => SourceError::Transient(message),
+    }
+}

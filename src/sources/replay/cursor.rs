@@ -1,0 +1,107 @@
+//! Where a replay stopped, and in what file: a file may have changed when the next run begins.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::sources::file::Position;
+
+/// The bytes at the beginning by which a file is known.
+const HEAD_BYTES: u64 = 4_096;
+
+/// What tells one file, or one state of it, from another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    size: u64,
+    /// Last modification, in milliseconds since the Unix epoch.
+    modified: u64,
+    /// How many bytes at the beginning `head` covers.
+    head_bytes: u64,
+    /// Their SHA-256.
+    head: String,
+}
+
+impl Identity {
+    /// Of `file` as it is now; its head is that of `head_bytes`, to compare it with another of that length.
+    pub fn of(file: &mut File, head_bytes: Option<u64>) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        let modified = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let head_bytes = head_bytes.unwrap_or(HEAD_BYTES).min(metadata.len());
+        let mut head = Vec::new();
+        file.seek(SeekFrom::Start(0))?;
+        file.take(head_bytes).read_to_end(&mut head)?;
+        let head = Sha256::digest(&head).iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { size: metadata.len(), modified: modified.as_millis() as u64, head_bytes, head })
+    }
+}
+
+/// The cursor that is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cursor {
+    path: String,
+    offset: u64,
+    line: u64,
+    round: u64,
+    #[serde(flatten)]
+    identity: Identity,
+}
+
+/// Where to go on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    pub position: Position,
+    pub round: u64,
+    pub identity: Identity,
+}
+
+/// What a cursor means for a file as it is now.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Resume {
+    /// The same file, or more of it.
+    At(Kept),
+    /// Another content under the same path.
+    Changed { reason: &'static str, round: u64 },
+    /// The cursor belongs to another path, or is not one of ours.
+    OtherFile,
+}
+
+impl Cursor {
+    /// Of a place in the file that `identity` tells.
+    pub fn new(path: &Path, position: Position, round: u64, identity: &Identity) -> Self {
+        let path = path.to_string_lossy().into_owned();
+        Self { path, offset: position.offset, line: position.line, round, identity: identity.clone() }
+    }
+
+    /// What the cursor `text` means for `file`, which was opened at `path`.
+    pub fn find(text: &str, path: &Path, file: &mut File) -> io::Result<Resume> {
+        let Ok(kept) = serde_json::from_str::<Self>(text) else { return Ok(Resume::OtherFile) };
+        if kept.path != path.to_string_lossy() {
+            return Ok(Resume::OtherFile);
+        }
+        let now = Identity::of(file, Some(kept.identity.head_bytes))?;
+        let changed = |reason| Ok(Resume::Changed { reason, round: kept.round });
+        if now.size < kept.identity.size {
+            return changed("it is shorter than it was");
+        }
+        if now.head != kept.identity.head {
+            return changed("it begins differently");
+        }
+        if now.size == kept.identity.size && now.modified != kept.identity.modified {
+            return changed("it was written to and has the same size");
+        }
+        let position = Position { offset: kept.offset, line: kept.line };
+        Ok(Resume::At(Kept { position, round: kept.round, identity: Identity::of(file, None)? }))
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A struct of texts and numbers always has a JSON form.
+        f.write_str(&serde_json::to_string(self).unwrap_or_default())
+    }
+}

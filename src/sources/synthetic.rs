@@ -1,0 +1,173 @@
+//! Invented but believable posts, at an exact rate.
+//!
+//! The same options with the same seed give the same texts, authors and topics in the same order.
+//! Ids are different each time: they name the run that made them.
+
+mod grammar;
+mod incident;
+mod style;
+mod voice;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use rand::Rng;
+use tokio::time::Instant;
+
+use self::incident::Calendar;
+use self::writer::Writer;
+use super::pace::Pace;
+use super::{Batch, Source, SourceError};
+use crate::clock::Clock;
+use crate::domain::{Op, Post, PostId};
+
+/// How to invent posts.
+#[derive(Clone, Debug)]
+pub struct SyntheticOptions {
+    /// Posts per second, above 0.
+    pub rate: f64,
+    /// What the sequence follows from; `None`: another one at each start.
+    pub seed: Option<u64>,
+    /// The source ends after this many posts of a run.
+    pub limit: Option<u64>,
+    /// The time from one incident to the next, in which the mood of one topic turns for up to four
+    /// minutes, at one place or (every third time) everywhere; the first comes half-way through it.
+    pub incident_every: Option<Duration>,
+}
+
+/// Posts seem to be up to this old.
+const AGE_MICROS: u64 = 1_500_000;
+
+/// The source of invented posts.
+pub struct Synthetic {
+    rate: f64,
+    limit: u64,
+    /// Begins at the first call.
+    pace: Option<Pace>,
+    writer: Writer,
+    clock: Clock,
+    /// What the ids of this run begin with.
+    run: String,
+    written: u64,
+    /// The last post of each place that is no reply: what replies answer.
+    recent: BTreeMap<crate::domain::Source, PostId>,
+}
+
+impl Synthetic {
+    /// The source, with ids of its own.
+    pub fn new(options: &SyntheticOptions, clock: Clock) -> Self {
+        let seed = options.seed.unwrap_or_else(|| rand::rng().random());
+        let calendar = Calendar::new(options.incident_every.map(|every| every.as_secs_f64()));
+        Self {
+            rate: options.rate,
+            limit: options.limit.unwrap_or(u64::MAX),
+            pace: None,
+            writer: Writer::new(seed, calendar),
+            clock,
+            run: uuid::Uuid::new_v4().simple().to_string(),
+            written: 0,
+            recent: BTreeMap::new(),
+        }
+    }
+
+    fn batch(&mut self, count: usize) -> Batch {
+        let ops = (0..count).filter_map(|_| self.post()).map(Op::Post).collect();
+        Batch { ops, finished: self.written >= self.limit, ..Batch::default() }
+    }
+
+    fn post(&mut self) -> Option<Post> {
+        let index = self.written;
+        self.written += 1;
+        // By the plan, not by the clock: the sequence must not depend on how punctual this run is.
+        let written = self.writer.write(index, index as f64 / self.rate);
+        let post_id = PostId::parse(&format!("syn-{}-{index}", self.run)).ok()?;
+        // Not of the writer's own generator, whose sequence belongs to the texts.
+        let age = Duration::from_micros(index.wrapping_mul(0x9e37_79b9_7f4a_7c15) % AGE_MICROS);
+        let reply_to = if written.is_reply {
+            self.recent.get(&written.source).map(|id| id.as_str().to_owned())
+        } else {
+            self.recent.insert(written.source.clone(), post_id.clone());
+            None
+        };
+        Some(Post {
+            post_id,
+            source: written.source,
+            content: written.content,
+            author: Some(written.author),
+            created_at: self.clock.now() - age,
+            lang: Some(written.lang.to_owned()),
+            url: written.url,
+            reply_to,
+        })
+    }
+}
+
+impl Source for Synthetic {
+    fn name(&self) -> &str {
+        "synthetic"
+    }
+
+    fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Batch, SourceError>> {
+        Box::pin(async move {
+            let left = usize::try_from(self.limit - self.written).unwrap_or(usize::MAX).min(max);
+            if left == 0 {
+                return Ok(Batch { finished: true, ..Batch::default() });
+            }
+            let rate = self.rate;
+            let pace = self.pace.get_or_insert_with(|| Pace::new(rate, Instant::now()));
+            let count = pace.wait(left).await;
+            Ok(self.batch(count))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::domain::Timestamp;
+
+    fn options(rate: f64, limit: u64) -> SyntheticOptions {
+        SyntheticOptions { rate, seed: Some(1), limit: Some(limit), incident_every: None }
+    }
+
+    async fn all(options: &SyntheticOptions) -> Vec<Post> {
+        let mut source = Synthetic::new(options, Clock::fixed(Timestamp::from_unix(1_767_225_600).unwrap()));
+        let mut posts = Vec::new();
+        loop {
+            let batch = source.next(500).await.unwrap();
+            posts.extend(batch.ops.into_iter().map(|op| match op {
+                Op::Post(post) => post,
+                other => panic!("not a post: {other:?}"),
+            }));
+            if batch.finished {
+                return posts;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn two_runs_of_one_seed_say_the_same_under_different_ids_and_end_at_the_limit() {
+        let (first, second) = (all(&options(1e6, 2_000)).await, all(&options(1e6, 2_000)).await);
+        let texts = |posts: &[Post]| posts.iter().map(|post| post.content.clone()).collect::<Vec<_>>();
+        assert_eq!(texts(&first), texts(&second));
+        let ids: HashSet<_> = first.iter().chain(&second).map(|post| post.post_id.as_str()).collect();
+        assert_eq!(ids.len(), 4_000);
+        let now = Timestamp::from_unix(1_767_225_600).unwrap();
+        assert!(first.iter().all(|post| post.created_at <= now && now.since(post.created_at).as_secs() < 2));
+    }
+
+    #[tokio::test]
+    async fn fifty_thousand_posts_a_second_are_written_in_time() {
+        let start = Instant::now();
+        let posts = all(&options(50_000.0, 50_000)).await;
+        let elapsed = start.elapsed();
+        assert_eq!(posts.len(), 50_000);
+        assert!(elapsed >= Duration::from_millis(999), "{elapsed:?}");
+        // Falling behind would show as much more: generous, since the machine may be busy.
+        assert!(elapsed < Duration::from_secs(3), "{elapsed:?}");
+    }
+}

@@ -1,0 +1,261 @@
+//! The word lists under `words/`, and how a rule becomes text.
+//!
+//! A list is a `[name]` and, below it, one alternative per line. In an alternative `{name}` stands for
+//! one of that rule, `{.name}` for one of `name.KIND` with the kind of the topic written about,
+//! `{a|b|}` for one of these texts, and `{topic}`, `{tag}`, `{handle}`, `{crisis}` and `{n}` (2 to 9)
+//! for what the name says. Every rule deals its alternatives like a deck of cards: none comes a
+//! second time before all have been dealt.
+
+use std::collections::HashMap;
+
+use rand::Rng;
+use rand::rngs::StdRng;
+
+const WORDS: [&str; 6] = [
+    include_str!("words/moods.txt"),
+    include_str!("words/sentences.txt"),
+    include_str!("words/products.txt"),
+    include_str!("words/places.txt"),
+    include_str!("words/incidents.txt"),
+    include_str!("words/world.txt"),
+];
+
+/// The name of a rule, resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RuleId(usize);
+
+/// Something that is written about.
+#[derive(Clone, Debug)]
+pub struct Topic {
+    /// As people write it.
+    pub name: &'static str,
+    /// As a hashtag, without `#`.
+    pub tag: String,
+    /// Its account, without `@`.
+    pub handle: String,
+    kind: usize,
+}
+
+enum Piece {
+    Text(&'static str),
+    Rule(RuleId),
+    /// One rule per kind of topic.
+    ByKind(Vec<Option<RuleId>>),
+    OneOf(Vec<&'static str>),
+    Topic,
+    Tag,
+    Handle,
+    Crisis,
+    Digit,
+}
+
+#[derive(Default)]
+struct Rule {
+    alternatives: Vec<Vec<Piece>>,
+}
+
+/// The order in which a rule deals its alternatives.
+struct Deck {
+    cards: Vec<u16>,
+    dealt: usize,
+}
+
+impl Deck {
+    /// The next card: a step of a shuffle, which begins anew when the deck is used up.
+    fn deal(&mut self, rng: &mut StdRng) -> usize {
+        if self.dealt >= self.cards.len() {
+            self.dealt = 0;
+        }
+        let pick = rng.random_range(self.dealt..self.cards.len());
+        self.cards.swap(self.dealt, pick);
+        self.dealt += 1;
+        usize::from(self.cards[self.dealt - 1])
+    }
+}
+
+/// What a text is written about.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    pub topic: &'a Topic,
+    /// What happened to it, for `{crisis}`.
+    pub crisis: &'a str,
+}
+
+/// All rules and topics.
+pub struct Grammar {
+    rules: Vec<Rule>,
+    decks: Vec<Deck>,
+    names: HashMap<&'static str, RuleId>,
+}
+
+impl Grammar {
+    /// Reads the word lists, and the topics in them.
+    pub fn load() -> (Self, Vec<Topic>) {
+        let lists = read_lists();
+        let kinds: Vec<&str> = lists.iter().filter_map(|(name, _)| name.strip_prefix("topics.")).collect();
+        let names: HashMap<_, _> = lists.iter().enumerate().map(|(id, (name, _))| (*name, RuleId(id))).collect();
+
+        let mut topics = Vec::new();
+        for (kind, name) in kinds.iter().enumerate() {
+            let RuleId(list) = names[format!("topics.{name}").as_str()];
+            topics.extend(lists[list].1.iter().map(|&name| topic(name, kind)));
+        }
+        let rules: Vec<_> = lists
+            .iter()
+            .map(|(_, lines)| Rule { alternatives: lines.iter().map(|line| parse(line, &names, &kinds)).collect() })
+            .collect();
+        let decks =
+            rules.iter().map(|rule| Deck { cards: (0..rule.alternatives.len() as u16).collect(), dealt: 0 }).collect();
+        (Self { rules, decks, names }, topics)
+    }
+
+    /// The rule `name`, if there is one with any alternative.
+    pub fn rule(&self, name: &str) -> Option<RuleId> {
+        self.names.get(name).copied().filter(|id| !self.rules[id.0].alternatives.is_empty())
+    }
+
+    /// Adds one alternative of `rule` to `out`.
+    pub fn write(&mut self, rule: RuleId, subject: Subject<'_>, rng: &mut StdRng, out: &mut String) {
+        Teller { rules: &self.rules, decks: &mut self.decks, subject, rng }.tell(rule, out);
+    }
+}
+
+struct Teller<'a> {
+    rules: &'a [Rule],
+    decks: &'a mut [Deck],
+    subject: Subject<'a>,
+    rng: &'a mut StdRng,
+}
+
+impl Teller<'_> {
+    fn tell(&mut self, RuleId(rule): RuleId, out: &mut String) {
+        let rules = self.rules;
+        let card = self.decks[rule].deal(self.rng);
+        for piece in &rules[rule].alternatives[card] {
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Rule(rule) => self.tell(*rule, out),
+                Piece::ByKind(rules) => {
+                    if let Some(rule) = rules[self.subject.topic.kind] {
+                        self.tell(rule, out);
+                    }
+                }
+                Piece::OneOf(texts) => out.push_str(texts[self.rng.random_range(0..texts.len())]),
+                Piece::Topic => out.push_str(self.subject.topic.name),
+                Piece::Tag => out.push_str(&self.subject.topic.tag),
+                Piece::Handle => out.push_str(&self.subject.topic.handle),
+                Piece::Crisis => out.push_str(self.subject.crisis),
+                Piece::Digit => out.push(char::from(self.rng.random_range(b'2'..=b'9'))),
+            }
+        }
+    }
+}
+
+fn read_lists() -> Vec<(&'static str, Vec<&'static str>)> {
+    let mut lists: Vec<(&str, Vec<&str>)> = Vec::new();
+    for line in WORDS.iter().flat_map(|words| words.lines()) {
+        if line.starts_with("//") || line.trim().is_empty() {
+            continue;
+        }
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            lists.push((name, Vec::new()));
+        } else if let Some((_, lines)) = lists.last_mut() {
+            lines.push(line);
+        }
+    }
+    lists
+}
+
+fn topic(name: &'static str, kind: usize) -> Topic {
+    let tag: String = name.chars().filter(|c| c.is_alphanumeric()).collect();
+    Topic { name, handle: tag.to_lowercase(), tag, kind }
+}
+
+fn parse(line: &'static str, names: &HashMap<&'static str, RuleId>, kinds: &[&str]) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut rest = line;
+    while let Some((before, (inside, after))) =
+        rest.split_once('{').and_then(|(before, tail)| Some((before, tail.split_once('}')?)))
+    {
+        if !before.is_empty() {
+            pieces.push(Piece::Text(before));
+        }
+        pieces.push(reference(inside, names, kinds));
+        rest = after;
+    }
+    if !rest.is_empty() {
+        pieces.push(Piece::Text(rest));
+    }
+    pieces
+}
+
+fn reference(inside: &'static str, names: &HashMap<&'static str, RuleId>, kinds: &[&str]) -> Piece {
+    if inside.contains('|') {
+        return Piece::OneOf(inside.split('|').collect());
+    }
+    if let Some(name) = inside.strip_prefix('.') {
+        let of_kind = |kind: &&str| names.get(format!("{name}.{kind}").as_str()).copied();
+        return Piece::ByKind(kinds.iter().map(of_kind).collect());
+    }
+    match inside {
+        "topic" => Piece::Topic,
+        "tag" => Piece::Tag,
+        "handle" => Piece::Handle,
+        "crisis" => Piece::Crisis,
+        "n" => Piece::Digit,
+        // A name that is not there stays as it was written; a test finds it.
+        _ => names.get(inside).map_or(Piece::Text(inside), |&id| Piece::Rule(id)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use rand::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn every_name_in_the_word_lists_is_there_for_every_kind_of_topic() {
+        let (grammar, topics) = Grammar::load();
+        let kinds: HashSet<_> = topics.iter().map(|topic| topic.kind).collect();
+        for (name, id) in &grammar.names {
+            let rule = &grammar.rules[id.0];
+            assert!(!rule.alternatives.is_empty(), "{name} has no alternatives");
+            for piece in rule.alternatives.iter().flatten() {
+                match piece {
+                    Piece::Text(text) => assert!(!text.contains(['{', '}']), "{name}: {text}"),
+                    Piece::ByKind(rules) => {
+                        assert!(kinds.iter().all(|&kind| rules[kind].is_some()), "{name}: a kind lacks a list");
+                    }
+                    _ => {}
+                }
+            }
+        }
+        for line in read_lists().iter().flat_map(|(_, lines)| lines) {
+            for inside in line.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(inside, _)| inside) {
+                let built_in = ["topic", "tag", "handle", "crisis", "n"].contains(&inside);
+                let known = built_in || inside.contains('|') || inside.starts_with('.');
+                assert!(known || grammar.rule(inside).is_some(), "{line}: {inside}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_rule_deals_all_alternatives_before_it_repeats_one() {
+        let (mut grammar, topics) = Grammar::load();
+        let rule = grammar.rule("city").unwrap();
+        let mut rng = StdRng::seed_from_u64(3);
+        let count = grammar.rules[rule.0].alternatives.len();
+        for _ in 0..5 {
+            let mut seen = HashSet::new();
+            for _ in 0..count {
+                let mut city = String::new();
+                grammar.write(rule, Subject { topic: &topics[0], crisis: "" }, &mut rng, &mut city);
+                seen.insert(city);
+            }
+            assert_eq!(seen.len(), count);
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Incidents: now and then one topic's mood turns for a few minutes.
+
+/// The longest an incident lasts, in seconds.
+const LONGEST: f64 = 240.0;
+/// The part of the time between incidents that one lasts, if that is shorter.
+const SHARE: f64 = 0.4;
+
+/// When incidents happen: the first half-way through the first interval, then one per interval.
+#[derive(Clone, Copy, Debug)]
+pub struct Calendar {
+    every: Option<f64>,
+}
+
+impl Calendar {
+    /// One incident per `every` seconds; none without it.
+    pub fn new(every: Option<f64>) -> Self {
+        Self { every: every.filter(|seconds| *seconds > 0.0) }
+    }
+
+    /// The number of the incident that goes on at `seconds` after the start.
+    pub fn incident_at(&self, seconds: f64) -> Option<u64> {
+        let every = self.every?;
+        let number = (seconds / every).floor();
+        let into = seconds - number * every - every / 2.0;
+        (0.0..LONGEST.min(every * SHARE)).contains(&into).then_some(number as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_interval_holds_one_incident_of_at_most_four_minutes() {
+        let calendar = Calendar::new(Some(600.0));
+        let at = |seconds| calendar.incident_at(seconds);
+        assert_eq!([at(0.0), at(299.0), at(300.0), at(539.0), at(541.0)], [None, None, Some(0), Some(0), None]);
+        assert_eq!([at(899.0), at(900.0)], [None, Some(1)]);
+        assert_eq!(Calendar::new(None).incident_at(300.0), None);
+    }
+}

@@ -1,0 +1,249 @@
+//! Writes invented posts: who writes where, about what, in which mood and in which words.
+
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+
+use super::grammar::{Grammar, RuleId, Subject, Topic};
+use super::incident::Calendar;
+use super::style;
+use super::voice::{Order, Rules, Voice};
+use crate::domain::{Author, Emotion, Source};
+
+/// How often each mood occurs, in the order of [`Emotion::ALL`]: anger, disgust, fear, joy, neutral, sadness, surprise.
+type Moods = [u32; 7];
+
+const EVERYDAY: Moods = [8, 4, 4, 38, 33, 7, 6];
+const REVIEWS: Moods = [12, 4, 2, 52, 16, 10, 4];
+const HEADLINES: Moods = [5, 2, 5, 12, 66, 5, 5];
+const CRISIS: Moods = [42, 14, 15, 16, 6, 4, 3];
+
+/// A place where people post: its name, how much of all posts, how they write there.
+const PLACES: [(&str, u32, Voice, Moods); 7] = [
+    ("twitter", 33, Voice::Short, EVERYDAY),
+    ("reddit", 22, Voice::Forum, EVERYDAY),
+    ("bluesky", 13, Voice::Short, EVERYDAY),
+    ("mastodon", 9, Voice::Short, EVERYDAY),
+    ("youtube", 10, Voice::Comment, EVERYDAY),
+    ("reviews", 7, Voice::Review, REVIEWS),
+    ("news", 6, Voice::News, HEADLINES),
+];
+/// The places an incident of one place can strike, by their index in [`PLACES`].
+const STRUCK: [usize; 3] = [0, 1, 2];
+/// Every such incident strikes everywhere.
+const EVERYWHERE: u64 = 3;
+/// Authors, without those of the news.
+const AUTHORS: usize = 2_000;
+/// Moods swing by this part around their mean, so that charts have some life,
+const SWING: f64 = 0.3;
+/// once in so many posts.
+const SWING_POSTS: u64 = 1_500;
+
+/// An invented post, without id and time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written {
+    pub source: Source,
+    pub author: Author,
+    pub content: String,
+    pub lang: &'static str,
+    pub url: Option<String>,
+    /// Whether it answers an earlier post.
+    pub is_reply: bool,
+}
+
+struct Incident {
+    number: u64,
+    topic: usize,
+    /// `None`: everywhere.
+    place: Option<usize>,
+    /// What happened, in several wordings.
+    crises: Vec<String>,
+}
+
+/// Writes the same posts in the same order for the same seed.
+pub struct Writer {
+    rng: StdRng,
+    seed: u64,
+    grammar: Grammar,
+    rules: Rules,
+    topics: Vec<Topic>,
+    sources: Vec<Source>,
+    authors: Vec<Author>,
+    outlets: Vec<Author>,
+    calendar: Calendar,
+    incident: Option<Incident>,
+}
+
+impl Writer {
+    /// A writer whose posts `calendar` turns sour from time to time.
+    pub fn new(seed: u64, calendar: Calendar) -> Self {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let (mut grammar, topics) = Grammar::load();
+        let rules = Rules::find(&grammar);
+        let mut people = |rule: Option<RuleId>, count: usize, style: fn(String, usize) -> String| {
+            let subject = Subject { topic: &topics[0], crisis: "" };
+            let mut names = Vec::with_capacity(count);
+            for index in 0..count {
+                let mut name = String::new();
+                if let Some(rule) = rule {
+                    grammar.write(rule, subject, &mut rng, &mut name);
+                }
+                names.extend(Author::parse(&style(name, index)).ok());
+            }
+            names
+        };
+        let authors = people(rules.account, AUTHORS, style::account);
+        let outlets = people(rules.outlet, 8, |name, _| name);
+        let sources = PLACES.iter().filter_map(|(name, ..)| Source::parse(name).ok()).collect();
+        Self { rng, seed, grammar, rules, topics, sources, authors, outlets, calendar, incident: None }
+    }
+
+    /// The post number `index`, `seconds` after the start; to be called for one after the other.
+    pub fn write(&mut self, index: u64, seconds: f64) -> Written {
+        self.follow_incident(seconds);
+        let place = weighted(&mut self.rng, PLACES.iter().map(|place| place.1));
+        let (_, _, voice, moods) = PLACES[place];
+        let struck = self.is_struck(place);
+        let mood = if struck { mood(&mut self.rng, &CRISIS, 0.0) } else { mood(&mut self.rng, &moods, swing(index)) };
+        let topic = match &self.incident {
+            Some(incident) if struck => incident.topic,
+            // Few topics are on many lips.
+            _ => (self.rng.random::<f64>().powi(2) * self.topics.len() as f64) as usize,
+        };
+        let crises = self.incident.as_ref().filter(|_| struck).map_or(&[][..], |incident| &incident.crises);
+        let crisis = crises.choose(&mut self.rng).map_or("", String::as_str);
+        let subject = Subject { topic: &self.topics[topic], crisis };
+        let authors = if matches!(voice, Voice::News) { &self.outlets } else { &self.authors };
+        // Some write much more than others.
+        let author = (self.rng.random::<f64>().powi(2) * authors.len() as f64) as usize;
+        let order = Order { voice, mood, subject, authors };
+        let text = self.rules.tell(&mut self.grammar, order, &mut self.rng);
+        Written {
+            source: self.sources[place].clone(),
+            author: authors[author].clone(),
+            content: text.content,
+            lang: text.lang,
+            url: text.url,
+            is_reply: text.is_reply,
+        }
+    }
+
+    fn follow_incident(&mut self, seconds: f64) {
+        let number = self.calendar.incident_at(seconds);
+        if self.incident.as_ref().map(|incident| incident.number) == number {
+            return;
+        }
+        self.incident = number.map(|number| {
+            // Of its own seed, so that it does not hang on how many posts were written before it.
+            let mut rng = StdRng::seed_from_u64(self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let topic = rng.random_range(0..self.topics.len());
+            let mut crisis = String::new();
+            if let Some(rule) = self.rules.crisis {
+                let subject = Subject { topic: &self.topics[topic], crisis: "" };
+                self.grammar.write(rule, subject, &mut rng, &mut crisis);
+            }
+            let crises = crisis.split("; ").map(str::to_owned).collect();
+            let everywhere = number % EVERYWHERE == EVERYWHERE - 1;
+            let place = if everywhere { None } else { STRUCK.choose(&mut rng).copied() };
+            Incident { number, topic, place, crises }
+        });
+    }
+
+    /// Whether the next post of `place` is about the present incident.
+    fn is_struck(&mut self, place: usize) -> bool {
+        let share = match &self.incident {
+            None => return false,
+            Some(Incident { place: None, .. }) => 0.75,
+            Some(incident) if incident.place == Some(place) => 0.88,
+            Some(_) => 0.06,
+        };
+        self.rng.random_bool(share)
+    }
+}
+
+fn swing(index: u64) -> f64 {
+    let turn = (index % SWING_POSTS) as f64 / SWING_POSTS as f64;
+    SWING * (turn * std::f64::consts::TAU).sin()
+}
+
+/// A mood; `swing` in [-1, 1] makes it happier or unhappier.
+fn mood(rng: &mut StdRng, moods: &Moods, swing: f64) -> Emotion {
+    let weights = Emotion::ALL.iter().zip(moods).map(|(emotion, &weight)| {
+        let factor = match emotion {
+            Emotion::Joy => 1.0 + swing,
+            Emotion::Neutral | Emotion::Surprise => 1.0,
+            Emotion::Anger | Emotion::Disgust | Emotion::Fear | Emotion::Sadness => 1.0 - swing,
+        };
+        (f64::from(weight) * 100.0 * factor) as u32
+    });
+    Emotion::ALL[weighted(rng, weights)]
+}
+
+/// An index, as often as its weight says.
+fn weighted(rng: &mut StdRng, weights: impl Iterator<Item = u32> + Clone) -> usize {
+    let total: u32 = weights.clone().sum();
+    let mut pick = rng.random_range(0..total.max(1));
+    for (index, weight) in weights.enumerate() {
+        match pick.checked_sub(weight) {
+            Some(left) => pick = left,
+            None => return index,
+        }
+    }
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, HashSet};
+
+    use super::*;
+
+    fn posts(seed: u64, count: u64, every: Option<f64>) -> Vec<Written> {
+        let mut writer = Writer::new(seed, Calendar::new(every));
+        (0..count).map(|index| writer.write(index, index as f64 / 10.0)).collect()
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_posts_and_another_seed_others() {
+        assert_eq!(posts(7, 3_000, Some(60.0)), posts(7, 3_000, Some(60.0)));
+        assert_ne!(posts(7, 20, None), posts(8, 20, None));
+    }
+
+    #[test]
+    fn a_feed_of_200_hardly_repeats_itself_and_every_post_is_valid() {
+        for seed in 0..20 {
+            let feed = posts(seed, 200, None);
+            let texts: HashSet<_> = feed.iter().map(|post| post.content.as_str()).collect();
+            assert!(texts.len() >= 196, "seed {seed}: {} different texts", texts.len());
+            let lengths: HashSet<_> = feed.iter().map(|post| post.content.chars().count() / 10).collect();
+            assert!(lengths.len() >= 12, "seed {seed}: lengths hardly vary");
+            assert!(feed.iter().all(|post| !post.content.trim().is_empty() && !post.content.contains(['{', '}'])));
+        }
+    }
+
+    #[test]
+    fn an_incident_takes_over_one_place_or_all_of_them_and_ends() {
+        // Ten posts a second: an incident of four minutes is 2,400 posts, from the middle of each ten minutes on.
+        let mut writer = Writer::new(5, Calendar::new(Some(600.0)));
+        let mut struck: HashMap<(u64, Source), (u32, u32)> = HashMap::new();
+        for index in 0..18_000 {
+            let post = writer.write(index, index as f64 / 10.0);
+            let into = index % 6_000;
+            let Some(incident) = &writer.incident else {
+                assert!(!(3_000..5_400).contains(&into), "quiet at {into}");
+                continue;
+            };
+            assert!((3_000..5_400).contains(&into), "an incident at {into}");
+            let text = post.content.to_lowercase();
+            let speaks_of_it = incident.crises.iter().any(|crisis| text.contains(&crisis.to_lowercase()));
+            let (of_it, all) = struck.entry((incident.number, post.source)).or_default();
+            *of_it += u32::from(speaks_of_it);
+            *all += 1;
+        }
+        let places = |number: u64| {
+            // Some speak of it in other words, or mistype.
+            struck.iter().filter(|((n, _), (of_it, all))| *n == number && of_it * 2 > *all).count()
+        };
+        assert_eq!([places(0), places(1), places(2)], [1, 1, PLACES.len()]);
+    }
+}
