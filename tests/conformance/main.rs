@@ -1,3 +1,4 @@
 //! The contracts that every backend must keep: the same cases over each of them.
 
 mod store;
+mod stream;
