@@ -6,6 +6,8 @@
 mod csv;
 mod fields;
 mod ndjson;
+#[cfg(test)]
+mod tests;
 mod window;
 
 use std::fs::File;
