@@ -119,7 +119,7 @@ pub struct PostReader {
 
 enum Syntax {
     Ndjson,
-    Csv(Csv),
+    Csv(Box<Csv>),
 }
 
 impl PostReader {
@@ -194,7 +194,7 @@ fn begin<R: Read>(window: &mut Window<R>, options: &ReadOptions) -> Result<Synta
     };
     match format {
         Format::Ndjson => Ok(Syntax::Ndjson),
-        Format::Csv => Ok(Syntax::Csv(Csv::begin(window, &options.map)?)),
+        Format::Csv => Ok(Syntax::Csv(Box::new(Csv::begin(window, &options.map)?))),
     }
 }
 
