@@ -1,9 +1,13 @@
 //! Cached answers with a time to live and single flight: many equal questions cost one query.
 
+pub mod local;
+
 use std::future::Future;
 use std::sync::Arc;
 
 use crate::domain::Timestamp;
+
+pub use local::LocalCache;
 
 /// A cached answer.
 #[derive(Clone, Debug)]
@@ -16,27 +20,34 @@ pub struct Cached {
     pub hit: bool,
 }
 
-/// The cache. Clones share it.
+/// The cache, on either backend. Clones share it.
 #[derive(Clone)]
-pub struct Cache {}
+pub enum Cache {
+    /// In this process.
+    Local(LocalCache),
+}
 
-#[expect(clippy::todo, clippy::unused_async, reason = "signatures first")]
 impl Cache {
     /// The answer under `key`, computed by `compute` if there is none younger than the time to live.
     /// Equal questions asked meanwhile wait for the same computation. A cache that is away is as good as empty.
     ///
     /// # Errors
     /// Those of `compute`; an error is not cached.
-    pub async fn get_or_compute<E, F>(&self, _key: &str, _compute: F) -> Result<Cached, E>
+    pub async fn get_or_compute<E, F>(&self, key: &str, compute: F) -> Result<Cached, E>
     where
         E: Clone + Send + Sync + 'static,
         F: Future<Output = Result<String, E>> + Send,
     {
-        todo!()
+        match self {
+            Self::Local(cache) => cache.get_or_compute(key, compute).await,
+        }
     }
 
     /// Drops every answer.
+    #[expect(clippy::unused_async, reason = "the Redis cache waits")]
     pub async fn clear(&self) {
-        todo!()
+        match self {
+            Self::Local(cache) => cache.clear(),
+        }
     }
 }

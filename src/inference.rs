@@ -3,11 +3,31 @@
 //! A process has one engine with its own threads; callers send texts and wait. What a model is
 //! (ours, another, a remote one) stays behind [`Classifier`].
 
+mod engine;
+pub mod eval;
+mod files;
+mod fused;
+mod labels;
+mod model;
+mod network;
+mod options;
+mod panel;
+mod queue;
+mod reference;
+mod shard;
+mod simd;
+mod spec;
+mod tokens;
+mod weights;
+
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
 use crate::domain::Analysis;
+
+pub use engine::Engine;
+pub use options::{InferenceOptions, ModelSource, OptionError, Precision};
 
 /// Why texts could not be classified.
 #[derive(Debug, Clone, thiserror::Error)]

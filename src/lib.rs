@@ -1,9 +1,65 @@
-//! SentiStream.
+//! SentiStream: posts flow in, are judged by a small language model, and reach people within a second.
+//!
+//! # The way of a post
+//!
+//! ```text
+//! source ─▶ ingester ─▶ stream ─▶ worker ─▶ classifier ─▶ store ─▶ live bus ─▶ api (REST, WebSocket, dashboard)
+//!                         │          └─ cannot be analysed ─▶ dead letter        └─▶ alerts
+//!                         └ consumer group: claim · ack · release · rescue
+//! ```
+//!
+//! One direction, no way back. Four *roles* ([`ingester`], [`worker`], [`alerts`], [`http`]) are
+//! tasks of one process or of many. They meet only in the *rooms* that data passes through:
+//! [`stream`], [`inference`], [`store`], [`live`] and [`cache`]. Rooms never import a role, roles
+//! never import each other, and only [`app`] knows everything (held by `tests/it/layering.rs`).
+//!
+//! # Map
+//!
+//! | module | its one job |
+//! |---|---|
+//! | [`domain`] | plain types that cannot hold an invalid value |
+//! | [`clock`] | the one source of time |
+//! | [`config`] | typed settings, their layers and where each value came from |
+//! | [`stream`] | append, claim, acknowledge, rescue, dead letter: an embedded queue or Redis Streams |
+//! | [`inference`] | texts in, analyses out, on threads of its own |
+//! | [`store`] | everything that is SQL, over SQLite and Postgres |
+//! | [`sqlite`] | the embedded database: one writer with group commit, many readers |
+//! | [`live`] | events within and between processes |
+//! | [`cache`] | cached answers with single flight |
+//! | [`sources`] | where posts come from |
+//! | [`ingester`], [`worker`], [`alerts`], [`http`] | the roles |
+//! | [`app`] | the composition root: config → rooms → roles |
+//! | [`lifecycle`] | supervision and shutdown |
+//! | [`telemetry`] | logs and metrics |
+//! | [`cli`] | commands |
+//!
+//! # Invariants
+//!
+//! 1. **At least once.** A claimed entry is acknowledged only after its post, analysis and rollup
+//!    change are committed in one transaction, or after it stands in the dead letter. A crash at
+//!    any instruction loses nothing. (`tests/it/crashes.rs`)
+//! 2. **Effectively once.** `post_id` is unique and its row keeps the id of the entry that created
+//!    it; a redelivery changes no row and no rollup and publishes nothing again. The order is:
+//!    commit, processed entry, publish, acknowledge. (`tests/conformance/store`)
+//! 3. **The books balance.** Every entry ends in exactly one [`domain::Outcome`];
+//!    appended = their sum + pending at every quiet moment. (`drain` of the test harness)
+//! 4. **Bounded.** Every queue, batch, buffer, retry and wait has a limit; a full queue slows its
+//!    producer and never drops in silence. (`tests/conformance/stream`)
+//! 5. **Order is not needed.** Batches, workers and instances may interleave in any way with the
+//!    same result. (`tests/conformance/store`, by permutation)
+//! 6. **The runtime never blocks.** Inference and SQLite run on their own threads.
+//! 7. **One writer of alerts.** A lease with a fencing token, checked in each alert transaction,
+//!    lets one instance act. (`tests/it/alerts.rs`)
+//! 8. **Answers are consistent.** Aggregates come from rollups committed with the rows, so counts
+//!    of any two endpoints agree within the cache's two seconds. (`tests/it/pipeline.rs`)
 
 pub mod alerts;
+pub mod app;
 pub mod cache;
 pub mod clock;
+pub mod config;
 pub mod domain;
+pub mod http;
 pub mod inference;
 pub mod ingester;
 pub mod lifecycle;
@@ -12,3 +68,5 @@ pub mod sources;
 pub mod sqlite;
 pub mod store;
 pub mod stream;
+pub mod telemetry;
+pub mod worker;

@@ -3,9 +3,16 @@
 //! Events notify, they are no record: a subscriber that is slow or cut off is told so and reads
 //! what it missed through the API.
 
+pub mod local;
+
 use std::sync::Arc;
 
+use serde::Serialize;
+use tokio::sync::broadcast;
+
 use crate::domain::LiveEvent;
+
+pub use local::LocalBus;
 
 /// What a subscriber receives.
 #[derive(Clone, Debug)]
@@ -21,9 +28,6 @@ pub enum LiveMessage {
 #[error("the live bus is not available: {0}")]
 pub struct LiveError(pub String);
 
-/// A subscription; dropping it ends it.
-pub struct Subscription {}
-
 /// How many events a subscriber may lag behind before it loses the oldest.
 pub const SUBSCRIBER_BUFFER: usize = 1_024;
 
@@ -35,30 +39,66 @@ pub enum Received {
     Lagged(u64),
 }
 
-/// The live bus. Clones share it.
-#[derive(Clone)]
-pub struct LiveBus {}
+/// A subscription; dropping it ends it.
+pub struct Subscription(broadcast::Receiver<LiveMessage>);
 
-#[expect(clippy::todo, clippy::unused_async, clippy::needless_pass_by_value, reason = "signatures first")]
+impl Subscription {
+    /// The next message; `None` when the bus has closed.
+    pub async fn recv(&mut self) -> Option<Received> {
+        match self.0.recv().await {
+            Ok(message) => Some(Received::Message(message)),
+            Err(broadcast::error::RecvError::Lagged(missed)) => Some(Received::Lagged(missed)),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+}
+
+/// The live bus, on either backend. Clones share it.
+#[derive(Clone)]
+pub enum LiveBus {
+    /// Within this process.
+    Local(LocalBus),
+}
+
 impl LiveBus {
     /// Tells every subscriber of every process, in order.
     ///
     /// # Errors
     /// When the bus is away. Events are lost then; the store has the record.
-    pub async fn publish(&self, _events: Vec<LiveEvent>) -> Result<(), LiveError> {
-        todo!()
+    #[expect(clippy::unused_async, reason = "the Redis bus waits")]
+    pub async fn publish(&self, events: Vec<LiveEvent>) -> Result<(), LiveError> {
+        match self {
+            Self::Local(bus) => {
+                bus.publish(events);
+                Ok(())
+            }
+        }
     }
 
     /// Begins a subscription of this process.
     pub fn subscribe(&self) -> Subscription {
-        todo!()
+        match self {
+            Self::Local(bus) => bus.subscribe(),
+        }
     }
 }
 
-#[expect(clippy::todo, clippy::unused_async, reason = "signatures first")]
-impl Subscription {
-    /// The next message; `None` when the bus has closed.
-    pub async fn recv(&mut self) -> Option<Received> {
-        todo!()
+/// The WebSocket's frame of an event, which is also the payload of `sentiment_events`.
+fn frame(event: &LiveEvent) -> Arc<str> {
+    let json = match event {
+        LiveEvent::Post(post) => to_frame("post", post),
+        LiveEvent::Alert(alert) => to_frame("alert", alert),
+        LiveEvent::PostDeleted(post_id) => to_frame("post_deleted", &serde_json::json!({ "post_id": post_id })),
+    };
+    json.into()
+}
+
+fn to_frame<T: Serialize>(kind: &'static str, data: &T) -> String {
+    #[derive(Serialize)]
+    struct Frame<'a, T> {
+        r#type: &'static str,
+        data: &'a T,
     }
+    // Our events hold no maps with other keys than text, which is all that JSON refuses.
+    serde_json::to_string(&Frame { r#type: kind, data }).unwrap_or_default()
 }

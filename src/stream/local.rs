@@ -1,63 +1,413 @@
-//! The local backend.
+//! The embedded queue: tables beside the store's, in the same file.
+//!
+//! Entries and dead letters are rows. Leases live in memory, since one process consumes; each
+//! claim also leaves one row, so that the next process knows what a dead one had in its hands.
+//! Commands of other processes may append, read the numbers and work on the dead letter; the
+//! first claim or rescue makes a process the consumer.
 
-use super::*;
+mod dead_letters;
+mod leases;
+mod tables;
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use diesel::prelude::*;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use crate::clock::Clock;
+use crate::domain::{EntryId, EntryKey, PostId, RawFields, Timestamp};
+use crate::sqlite::{Sqlite, SqliteError};
+
+use super::{
+    Consumer, ConsumerInfo, DeadLetter, DeadLetterRequest, DeadLetterSelection, Depth, Entry, Release, StreamError,
+    StreamOptions,
+};
+use leases::{Change, Leases, Rescued};
+use tables::{Backlog, Row};
+
+/// How often a waiting claim looks for entries that other processes appended.
+const POLL: Duration = Duration::from_millis(100);
+/// Dead letters that one transaction moves or removes, so that others get their turn.
+const CHUNK: i64 = 500;
+
+/// The embedded queue. Clones share it.
 #[derive(Clone)]
-pub struct LocalStream {}
+pub struct LocalStream(Arc<Inner>);
+
+struct Inner {
+    sqlite: Sqlite,
+    options: StreamOptions,
+    clock: Clock,
+    epoch: Arc<str>,
+    leases: Mutex<Leases>,
+    /// The highest entry that this process claimed, once it consumes. Held while entries are chosen.
+    cursor: tokio::sync::Mutex<Option<u64>>,
+    /// Rings when this process appends.
+    appended: Notify,
+}
 
 impl LocalStream {
-    pub async fn append(&self, _entries: Vec<RawFields>) -> Result<Vec<EntryId>, StreamError> {
-        todo!()
+    /// The queue in the embedded database, whose migrations must have run.
+    ///
+    /// # Errors
+    /// When the tables are missing or the database does not answer.
+    pub async fn open(sqlite: Sqlite, options: StreamOptions, clock: Clock) -> Result<Self, StreamError> {
+        let epoch = within(options.command_timeout, sqlite.write(tables::epoch)).await?;
+        Ok(Self(Arc::new(Inner {
+            sqlite,
+            options,
+            clock,
+            epoch: epoch.into(),
+            leases: Mutex::default(),
+            cursor: tokio::sync::Mutex::new(None),
+            appended: Notify::new(),
+        })))
     }
-    pub async fn claim(&self, _consumer: &Consumer, _max: usize, _wait: Duration) -> Result<Vec<Entry>, StreamError> {
-        todo!()
+
+    pub(super) async fn append(&self, entries: Vec<RawFields>) -> Result<Vec<EntryId>, StreamError> {
+        if entries.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (now, limit) = (self.0.clock.now().as_millis(), self.0.options.max_backlog);
+        let encoded: Vec<Vec<u8>> = entries.iter().map(RawFields::encode).collect();
+        let appended = self.write(move |connection| tables::append(connection, &encoded, now, limit)).await?;
+        self.0.appended.notify_waiters();
+        appended.map_err(|backlog| self.full(&backlog))
     }
-    pub async fn rescue(&self, _consumer: &Consumer, _max: usize) -> Result<Vec<Entry>, StreamError> {
-        todo!()
+
+    pub(super) async fn claim(
+        &self,
+        consumer: &Consumer,
+        max: usize,
+        wait: Duration,
+    ) -> Result<Vec<Entry>, StreamError> {
+        let deadline = Instant::now() + wait;
+        loop {
+            // Listen first: an append between the look and the wait must ring too.
+            let appended = self.0.appended.notified();
+            tokio::pin!(appended);
+            appended.as_mut().enable();
+
+            let entries = self.claim_now(consumer, max).await?;
+            let left = deadline.saturating_duration_since(Instant::now());
+            if !entries.is_empty() || left.is_zero() {
+                return Ok(entries);
+            }
+            let _ = timeout(left.min(POLL), appended).await;
+        }
     }
-    pub async fn renew(&self, _consumer: &Consumer, _keys: &[EntryKey]) -> Result<(), StreamError> {
-        todo!()
+
+    async fn claim_now(&self, consumer: &Consumer, max: usize) -> Result<Vec<Entry>, StreamError> {
+        let mut cursor = self.0.cursor.lock().await;
+        self.leases().ask(consumer, Instant::now());
+        let after = self.consume(&mut cursor).await?;
+        let rows = self.read(move |connection| tables::unclaimed(connection, after, max)).await?;
+        let Some(last) = rows.last() else { return Ok(Vec::new()) };
+        *cursor = Some(last.id.seq);
+        let chosen = rows.iter().map(|row| Rescued { seq: row.id.seq, counts: false }).collect();
+        let seqs: Vec<u64> = rows.iter().map(|row| row.id.seq).collect();
+        self.leases().claim(consumer, &seqs, self.deadline());
+        drop(cursor);
+        self.hand_over(consumer, chosen, rows).await
     }
-    pub async fn ack(&self, _consumer: &Consumer, _keys: &[EntryKey]) -> Result<(), StreamError> {
-        todo!()
+
+    pub(super) async fn rescue(&self, consumer: &Consumer, max: usize) -> Result<Vec<Entry>, StreamError> {
+        {
+            let mut cursor = self.0.cursor.lock().await;
+            self.leases().ask(consumer, Instant::now());
+            self.consume(&mut cursor).await?;
+        }
+        let chosen = self.leases().rescue(consumer, max, Instant::now(), self.deadline());
+        if chosen.is_empty() {
+            return Ok(Vec::new());
+        }
+        let seqs: Vec<u64> = chosen.iter().map(|entry| entry.seq).collect();
+        let mut undo = HandOver::new(self, consumer, chosen.clone());
+        let rows = self.read(move |connection| tables::rows(connection, &seqs)).await?;
+        undo.done();
+        // What is not there was settled by a holder that did not live to say so.
+        let (alive, settled): (Vec<_>, Vec<_>) =
+            chosen.into_iter().partition(|entry| rows.binary_search_by_key(&entry.seq, |row| row.id.seq).is_ok());
+        self.leases().settle(&settled.iter().map(|entry| entry.seq).collect::<Vec<_>>());
+        self.hand_over(consumer, alive, rows).await
     }
-    pub async fn release(&self, _consumer: &Consumer, _keys: &[EntryKey], _how: Release) -> Result<(), StreamError> {
-        todo!()
+
+    /// Writes the claim on `chosen` down and makes entries of their rows. If that fails, or the
+    /// caller has gone, they are free again and were not delivered.
+    async fn hand_over(
+        &self,
+        consumer: &Consumer,
+        chosen: Vec<Rescued>,
+        rows: Vec<Row>,
+    ) -> Result<Vec<Entry>, StreamError> {
+        let counted: Vec<u64> = chosen.iter().filter(|entry| entry.counts).map(|entry| entry.seq).collect();
+        let mut undo = HandOver::new(self, consumer, chosen);
+        undo.change = self.leases().take_change();
+        let (change, delivered) = (undo.change.clone(), counted.clone());
+        self.write(move |connection| {
+            tables::keep_claims(connection, &change.new, &change.ended)?;
+            tables::count_delivery(connection, &delivered)
+        })
+        .await?;
+        undo.done();
+        let entry = |row: Row| {
+            let before = row.deliveries + u32::from(counted.binary_search(&row.id.seq).is_ok());
+            Entry { key: self.key(row.id), fields: row.fields, deliveries: before + 1 }
+        };
+        Ok(rows.into_iter().map(entry).collect())
     }
-    pub async fn dead_letter(&self, _request: DeadLetterRequest, _now: Timestamp) -> Result<bool, StreamError> {
-        todo!()
+
+    pub(super) async fn renew(&self, consumer: &Consumer, keys: &[EntryKey]) -> Result<(), StreamError> {
+        self.leases().renew(consumer, &self.seqs(keys), self.deadline());
+        Ok(())
     }
-    pub async fn depth(&self) -> Result<Depth, StreamError> {
-        todo!()
+
+    pub(super) async fn ack(&self, _consumer: &Consumer, keys: &[EntryKey]) -> Result<(), StreamError> {
+        self.leases().settle(&self.seqs(keys));
+        Ok(())
     }
-    pub async fn consumers(&self) -> Result<Vec<ConsumerInfo>, StreamError> {
-        todo!()
+
+    pub(super) async fn release(
+        &self,
+        consumer: &Consumer,
+        keys: &[EntryKey],
+        how: Release,
+    ) -> Result<(), StreamError> {
+        let counts = how == Release::Failed;
+        self.leases().release(consumer, &self.seqs(keys), counts);
+        if counts {
+            return Ok(());
+        }
+        let mut undo = HandOver::new(self, consumer, Vec::new());
+        undo.change = self.leases().take_change();
+        let change = undo.change.clone();
+        self.write(move |connection| tables::keep_claims(connection, &change.new, &change.ended)).await?;
+        undo.done();
+        Ok(())
     }
-    pub async fn forget_consumers(&self, _idle: Duration) -> Result<u64, StreamError> {
-        todo!()
+
+    pub(super) async fn dead_letter(&self, request: DeadLetterRequest, now: Timestamp) -> Result<bool, StreamError> {
+        let key = request.entry.key.clone();
+        if key.epoch != self.0.epoch {
+            return Ok(false);
+        }
+        let moved = self.write(move |connection| dead_letters::add(connection, &key.epoch, &request, now)).await?;
+        self.leases().settle(&[key.id.seq]);
+        Ok(moved)
     }
-    pub async fn dead_letters(&self, _limit: usize, _before: Option<EntryId>) -> Result<Vec<DeadLetter>, StreamError> {
-        todo!()
+
+    pub(super) async fn depth(&self) -> Result<Depth, StreamError> {
+        let counts = self.read(tables::counts).await?;
+        Ok(Depth {
+            epoch: self.0.epoch.clone(),
+            appended: counts.appended,
+            lag: counts.lag,
+            claimed: counts.claimed,
+            dead_lettered: counts.dead_lettered,
+            dead_letters: counts.dead_letters,
+            oldest_unsettled: counts.oldest_ms.and_then(Timestamp::from_millis),
+        })
     }
-    pub async fn get_dead_letter(&self, _id: EntryId) -> Result<Option<DeadLetter>, StreamError> {
-        todo!()
+
+    pub(super) async fn consumers(&self) -> Result<Vec<ConsumerInfo>, StreamError> {
+        Ok(self.leases().consumers(Instant::now()))
     }
-    pub async fn replay_dead_letters(&self, _selection: &DeadLetterSelection) -> Result<u64, StreamError> {
-        todo!()
+
+    pub(super) async fn forget_consumers(&self, idle: Duration) -> Result<u64, StreamError> {
+        Ok(self.leases().forget_consumers(idle, Instant::now()))
     }
-    pub async fn purge_dead_letters(&self, _selection: &DeadLetterSelection) -> Result<u64, StreamError> {
-        todo!()
+
+    pub(super) async fn dead_letters(
+        &self,
+        limit: usize,
+        before: Option<EntryId>,
+    ) -> Result<Vec<DeadLetter>, StreamError> {
+        self.read(move |connection| dead_letters::page(connection, limit, before)).await
     }
-    pub async fn publish_processed(&self, _entries: Vec<RawFields>) -> Result<(), StreamError> {
-        todo!()
+
+    pub(super) async fn get_dead_letter(&self, id: EntryId) -> Result<Option<DeadLetter>, StreamError> {
+        self.read(move |connection| dead_letters::get(connection, id)).await
     }
-    pub async fn forget_posts(&self, _posts: &[PostId]) -> Result<(), StreamError> {
-        todo!()
+
+    pub(super) async fn replay_dead_letters(&self, selection: &DeadLetterSelection) -> Result<u64, StreamError> {
+        let mut replayed = 0;
+        let mut selected = Selected::new(selection);
+        while let Some(ids) = selected.next(self).await? {
+            let (now, limit) = (self.0.clock.now().as_millis(), self.0.options.max_backlog);
+            let moved = self.write(move |connection| dead_letters::replay(connection, &ids, now, limit)).await?;
+            self.0.appended.notify_waiters();
+            replayed += moved.map_err(|backlog| self.full(&backlog))?;
+        }
+        Ok(replayed)
     }
-    pub async fn trim(&self) -> Result<Option<EntryKey>, StreamError> {
-        todo!()
+
+    pub(super) async fn purge_dead_letters(&self, selection: &DeadLetterSelection) -> Result<u64, StreamError> {
+        let mut purged = 0;
+        let mut selected = Selected::new(selection);
+        while let Some(ids) = selected.next(self).await? {
+            purged += self.write(move |connection| dead_letters::purge(connection, &ids)).await?;
+        }
+        Ok(purged)
     }
-    pub async fn ping(&self) -> Result<(), StreamError> {
-        todo!()
+
+    pub(super) async fn publish_processed(&self, _entries: Vec<RawFields>) -> Result<(), StreamError> {
+        Ok(())
     }
+
+    pub(super) async fn forget_posts(&self, posts: &[PostId]) -> Result<(), StreamError> {
+        for chunk in posts.chunks(CHUNK as usize) {
+            let posts: Vec<String> = chunk.iter().map(|post| post.as_str().to_owned()).collect();
+            self.write(move |connection| dead_letters::forget(connection, &posts)).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn trim(&self) -> Result<Option<EntryKey>, StreamError> {
+        Ok(Some(self.key(self.read(tables::lowest_needed).await?)))
+    }
+
+    pub(super) async fn ping(&self) -> Result<(), StreamError> {
+        self.read(|connection| diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>("1")).execute(connection))
+            .await
+            .map(drop)
+    }
+
+    /// Makes this process the consumer, at its first call.
+    async fn consume(&self, cursor: &mut Option<u64>) -> Result<u64, StreamError> {
+        if let Some(cursor) = *cursor {
+            return Ok(cursor);
+        }
+        let found = self.write(tables::begin).await?;
+        if !found.unsettled.is_empty() {
+            tracing::info!(entries = found.unsettled.len(), "taking over entries that an earlier process had claimed");
+        }
+        self.leases().begin(&found.unsettled, found.last_claim);
+        *cursor = Some(found.cursor);
+        Ok(found.cursor)
+    }
+
+    fn key(&self, id: EntryId) -> EntryKey {
+        EntryKey { epoch: self.0.epoch.clone(), id }
+    }
+
+    fn seqs(&self, keys: &[EntryKey]) -> Vec<u64> {
+        keys.iter().filter(|key| key.epoch == self.0.epoch).map(|key| key.id.seq).collect()
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.0.options.claim_idle
+    }
+
+    fn full(&self, backlog: &Backlog) -> StreamError {
+        StreamError::Full { pending: backlog.0, limit: self.0.options.max_backlog }
+    }
+
+    /// A panic while the lock was held leaves leases that run out by themselves.
+    fn leases(&self) -> MutexGuard<'_, Leases> {
+        self.0.leases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn write<T, F>(&self, work: F) -> Result<T, StreamError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
+    {
+        within(self.0.options.command_timeout, self.0.sqlite.write(work)).await
+    }
+
+    async fn read<T, F>(&self, work: F) -> Result<T, StreamError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
+    {
+        within(self.0.options.command_timeout, async {
+            let mut reader = self.0.sqlite.reader().await?;
+            reader.spawn_blocking(work).await.map_err(SqliteError::Query)
+        })
+        .await
+    }
+}
+
+/// Frees chosen entries again unless their hand-over is done.
+struct HandOver<'a> {
+    stream: &'a LocalStream,
+    consumer: &'a Consumer,
+    chosen: Vec<Rescued>,
+    change: Change,
+}
+
+impl<'a> HandOver<'a> {
+    fn new(stream: &'a LocalStream, consumer: &'a Consumer, chosen: Vec<Rescued>) -> Self {
+        Self { stream, consumer, chosen, change: Change::default() }
+    }
+
+    fn done(&mut self) {
+        self.chosen.clear();
+        self.change = Change::default();
+    }
+}
+
+impl Drop for HandOver<'_> {
+    fn drop(&mut self) {
+        let mut leases = self.stream.leases();
+        for entry in self.chosen.drain(..) {
+            leases.free(self.consumer, entry);
+        }
+        leases.undo(std::mem::take(&mut self.change));
+    }
+}
+
+/// Walks a selection of dead letters in chunks.
+enum Selected {
+    /// What stands above the first id, up to the second: what there was when the walk began.
+    All(u64, Option<u64>),
+    Ids(Vec<EntryId>),
+}
+
+impl Selected {
+    fn new(selection: &DeadLetterSelection) -> Self {
+        match selection {
+            DeadLetterSelection::All => Self::All(0, None),
+            DeadLetterSelection::Ids(ids) => Self::Ids(ids.clone()),
+        }
+    }
+
+    async fn next(&mut self, stream: &LocalStream) -> Result<Option<Vec<EntryId>>, StreamError> {
+        let ids = match self {
+            Self::Ids(ids) => ids.drain(..ids.len().min(CHUNK as usize)).collect(),
+            Self::All(after, end) => {
+                let last = match *end {
+                    Some(last) => last,
+                    None => stream.dead_letters(1, None).await?.first().map_or(0, |newest| newest.id.seq),
+                };
+                *end = Some(last);
+                let from = *after;
+                let mut ids = stream.read(move |connection| dead_letters::ids(connection, from, CHUNK)).await?;
+                ids.retain(|id| id.seq <= last);
+                *after = ids.last().map_or(from, |id| id.seq);
+                ids
+            }
+        };
+        Ok((!ids.is_empty()).then_some(ids))
+    }
+}
+
+async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, SqliteError>>) -> Result<T, StreamError> {
+    let answer = timeout(limit, work).await;
+    answer.map_err(|_| StreamError::Unavailable(format!("the database did not answer within {limit:?}")))?.map_err(
+        |error| match &error {
+            SqliteError::Query(diesel::result::Error::DatabaseError(_, info)) if is_passing(info.message()) => {
+                StreamError::Unavailable(error.to_string())
+            }
+            SqliteError::Commit(_) | SqliteError::Unavailable(_) => StreamError::Unavailable(error.to_string()),
+            SqliteError::Query(_) | SqliteError::Open { .. } => StreamError::Failed(error.to_string()),
+        },
+    )
+}
+
+/// Whether SQLite's message is of a condition that may pass.
+fn is_passing(message: &str) -> bool {
+    ["locked", "busy", "full", "disk I/O"].iter().any(|word| message.contains(word))
 }

@@ -1,0 +1,64 @@
+# `make run` starts SentiStream with made-up posts; `make test` runs every check. Both set up what they need.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+DASHBOARD_SOURCES := $(shell find dashboard -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/test-results/*' 2>/dev/null)
+# The lock file that npm writes when an install is complete. (`npm ci` would refuse the install where a
+# registry lacks one of the optional packages for other systems; `--no-save` keeps the locked versions too.)
+NODE_MODULES := dashboard/node_modules/.package-lock.json
+
+.PHONY: help
+help: ## Lists the targets.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
+
+.PHONY: run
+run: tools dashboard/dist ## Builds everything and serves on http://127.0.0.1:8000 with made-up posts.
+	cargo run --release --locked -- serve
+
+.PHONY: build
+build: tools dashboard/dist ## Builds the release binary, target/release/sentistream, with the dashboard inside.
+	cargo build --release --locked
+
+.PHONY: test
+test: tools check-rust test-rust check-dashboard test-browser ## Runs all checks and tests, with a Redis and a Postgres of their own.
+
+.PHONY: tools
+tools:
+	@scripts/check-tools
+
+.PHONY: check-rust
+check-rust:
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+.PHONY: test-rust
+test-rust: dashboard/dist ## Runs the Rust tests.
+	scripts/with-services cargo test --locked --lib --bins --tests
+
+.PHONY: check-dashboard
+check-dashboard: $(NODE_MODULES) ## Type-checks, lints and tests the dashboard.
+	cd dashboard && npm run check && npm run lint && npm test
+
+.PHONY: test-browser
+test-browser: dashboard/dist ## Runs the browser tests against the real binary.
+	cargo build --locked
+	cd dashboard && SENTISTREAM_BIN="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/debug/sentistream" npm run e2e
+
+.PHONY: bench
+bench: ## Runs the benchmarks: inference, store, stream and the whole pipeline.
+	scripts/with-services cargo bench --locked
+
+.PHONY: coverage
+coverage: tools dashboard/dist ## Prints line coverage of Rust and the dashboard.
+	@cargo llvm-cov --version >/dev/null 2>&1 || cargo install --locked cargo-llvm-cov
+	scripts/with-services cargo llvm-cov --locked --lib --bins --tests --summary-only
+	cd dashboard && npm run coverage
+
+$(NODE_MODULES): dashboard/package.json dashboard/package-lock.json
+	cd dashboard && npm install --no-save --no-audit --no-fund
+	@touch $@
+
+dashboard/dist: $(NODE_MODULES) $(DASHBOARD_SOURCES)
+	cd dashboard && npm run build
+	@touch $@

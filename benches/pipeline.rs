@@ -1,0 +1,97 @@
+//! The pipeline without its model: posts per second from append to acknowledgement, with a
+//! classifier that costs nothing. What remains is the stream, the store and the worker.
+//!
+//! `cargo bench --bench pipeline -- [POSTS]`; Redis and Postgres are measured when
+//! `SENTISTREAM_TEST_REDIS_URL` and `SENTISTREAM_TEST_POSTGRES_URL` are set (`make bench`).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use sentistream::app::{self, Rooms};
+use sentistream::clock::Clock;
+use sentistream::config::Config;
+use sentistream::domain::{Analysis, Op, PostDraft, Scores, Timestamp};
+use sentistream::inference::{Classifier, InferenceError, ModelInfo};
+use sentistream::lifecycle::Shutdown;
+use sentistream::worker;
+
+/// Judges every text alike, at once.
+struct Free(ModelInfo);
+
+impl Classifier for Free {
+    fn classify(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
+        let model: Arc<str> = Arc::from(self.0.name.as_str());
+        let analysis = |n: usize| {
+            let mut scores = Scores::default();
+            scores.sentiment[n % 3] = 0.8;
+            scores.emotion[n % 7] = 0.9;
+            Analysis::from_scores(Arc::clone(&model), scores, 12, false)
+        };
+        let analyses = (0..texts.len()).map(analysis).collect();
+        Box::pin(async move { Ok(analyses) })
+    }
+
+    fn info(&self) -> &ModelInfo {
+        &self.0
+    }
+}
+
+fn free_classifier() -> Arc<Free> {
+    Arc::new(Free(ModelInfo {
+        name: "free".to_owned(),
+        architecture: "none".to_owned(),
+        precision: "none".to_owned(),
+        max_tokens: 512,
+        parameters: 0,
+        load_ms: 0,
+    }))
+}
+
+fn entries(posts: usize, now: Timestamp) -> Vec<sentistream::domain::RawFields> {
+    let sources = ["twitter", "reddit", "mastodon", "news"];
+    (0..posts)
+        .map(|n| {
+            let draft = PostDraft {
+                post_id: Some(format!("bench-{:016x}", (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))),
+                source: Some(sources[n % sources.len()].to_owned()),
+                content: Some(format!("Post number {n}: the new phone is out and everybody has something to say about it")),
+                author: Some(format!("author{}", n % 1_000)),
+                ..PostDraft::default()
+            };
+            Op::Post(draft.validate(now - Duration::from_secs(n as u64 % 3_600)).expect("valid")).to_fields()
+        })
+        .collect()
+}
+
+async fn measure(name: &str, settings: &[String], posts: usize) -> anyhow::Result<()> {
+    let config = Config::load_for_test(settings)?;
+    let rooms: Rooms = app::open(&config, Clock::system()).await?;
+    rooms.store.migrate().await?;
+    let shutdown = Shutdown::default();
+    let worker = app::worker(&config, &rooms, free_classifier());
+    let entries = entries(posts, Clock::system().now());
+
+    let started = Instant::now();
+    let pool = tokio::spawn(worker::run(worker, shutdown.clone()));
+    for chunk in entries.chunks(500) {
+        rooms.stream.append(chunk.to_vec()).await?;
+    }
+    let appended = started.elapsed();
+    let mut poll = tokio::time::interval(Duration::from_millis(10));
+    while rooms.stream.depth().await?.pending() > 0 {
+        poll.tick().await;
+    }
+    let elapsed = started.elapsed();
+    shutdown.stop();
+    pool.await??;
+    let stored: i64 = rooms.store.sources().await?.iter().map(|source| source.counts.total()).sum();
+    anyhow::ensure!(stored == posts as i64, "{stored} of {posts} posts were stored");
+    println!(
+        "{name:<18} {:>9.0} posts/s  ({posts} posts in {:.2} s, appended after {:.2} s)",
+        posts as f64 / elapsed.as_secs_f64(),
+        elapsed.as_secs_f64(),
+        appended.as_secs_f64()
+    );
+    Ok(())
+}

@@ -1,0 +1,29 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "@playwright/test";
+
+export default defineConfig({
+  testDir: "e2e",
+  fullyParallel: false,
+  workers: 1,
+  timeout: 60_000,
+  reporter: "list",
+  use: {
+    launchOptions: {
+      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+      args: [
+        "--no-sandbox",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+      ],
+    },
+    locale: "en-GB",
+    timezoneId: "Europe/Zurich",
+  },
+  projects: [
+    { name: "journeys", testMatch: /journeys\/.*\.spec\.ts/ },
+    { name: "screens", testMatch: /screens\.spec\.ts/ },
+  ],
+  tsconfig: fileURLToPath(new URL("./tsconfig.json", import.meta.url)),
+});

@@ -1,0 +1,68 @@
+import { keepPreviousData, queryOptions, useQuery } from "@tanstack/react-query";
+import { zone } from "@/lib/format";
+import type { TimeWindow } from "@/lib/range";
+import type { Query } from "./client";
+import { type AggregateQuery, getAggregate, getAlerts, getDistribution, getSources } from "./endpoints";
+import type { Aggregate, Distribution, Emotion } from "./types";
+
+/** Answers that change with every post; they are read again while posts come in. */
+export const LIVE_KEYS: ReadonlySet<string> = new Set(["aggregate", "distribution", "sources"]);
+
+/** An answer with the moment at which it was asked for; posts that arrived later are not in it. */
+export interface Snapshot<T> {
+  answer: T;
+  asOf: number;
+}
+
+/** Which posts an aggregate counts. */
+export interface AggregateFilter {
+  source?: string | undefined;
+  emotion?: Emotion | undefined;
+}
+
+/** Counts over the window and, for comparison, the period before it. */
+export function useAggregateQuery(window: TimeWindow, filter: AggregateFilter) {
+  return useQuery(aggregateOptions(window, filter));
+}
+
+export function aggregateOptions(window: TimeWindow, filter: AggregateFilter) {
+  const query: AggregateQuery = {
+    period: window.period,
+    start_date: new Date(window.before).toISOString(),
+    end_date: new Date(window.end).toISOString(),
+    source: filter.source,
+    emotion: filter.emotion,
+    tz: window.period === "day" ? zone() : undefined,
+  };
+  return queryOptions({
+    queryKey: ["aggregate", query],
+    queryFn: ({ signal }) => snapshot<Aggregate>(() => getAggregate(query, signal)),
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function useDistributionQuery(hours: number, source: string | undefined) {
+  return useQuery({
+    queryKey: ["distribution", hours, source],
+    queryFn: ({ signal }) => snapshot<Distribution>(() => getDistribution({ hours, source }, signal)),
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function useSourcesQuery() {
+  return useQuery({ queryKey: ["sources"], queryFn: ({ signal }) => getSources(signal) });
+}
+
+async function snapshot<T>(read: () => Promise<T>): Promise<Snapshot<T>> {
+  const asOf = Date.now();
+  return { answer: await read(), asOf };
+}
+
+/** Newest alerts first; asked for again when one fires. */
+export function useAlertsQuery(query: Query) {
+  return useQuery({
+    queryKey: ["alerts", query],
+    queryFn: ({ signal }) => getAlerts(query, signal),
+    placeholderData: keepPreviousData,
+  });
+}

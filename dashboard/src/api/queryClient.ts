@@ -1,0 +1,18 @@
+import { QueryClient } from "@tanstack/react-query";
+import { ApiError } from "./client";
+
+/** Reads again what failed for a passing reason, and what may have changed while nobody looked. */
+export function createQueries(): QueryClient {
+  return new QueryClient({
+    defaultOptions: {
+      queries: {
+        staleTime: 2_000,
+        refetchInterval: 30_000,
+        refetchOnWindowFocus: true,
+        retry: (failures, error) => failures < 3 && !(error instanceof ApiError && !error.transient),
+        retryDelay: (failures) => Math.min(500 * 2 ** failures, 8_000),
+        networkMode: "always",
+      },
+    },
+  });
+}

@@ -1,0 +1,42 @@
+import { Cell, Pie, PieChart, ResponsiveContainer } from "recharts";
+import type { Sentiment } from "@/api/types";
+import { SENTIMENT_COLORS, SENTIMENTS } from "@/lib/labels";
+
+interface DonutProps {
+  counts: Record<Sentiment, number>;
+  onPick: (label: Sentiment) => void;
+}
+
+/** Shares as a ring. The list beside it says the same in words, and is what keyboards and readers use. */
+export default function Donut({ counts, onPick }: DonutProps) {
+  const slices = SENTIMENTS.map((label) => ({ label, value: counts[label] })).filter(
+    ({ value }) => value > 0,
+  );
+  return (
+    <ResponsiveContainer width="100%" height="100%">
+      <PieChart accessibilityLayer={false} aria-hidden="true">
+        <Pie
+          data={slices}
+          dataKey="value"
+          nameKey="label"
+          innerRadius="68%"
+          outerRadius="100%"
+          startAngle={90}
+          endAngle={-270}
+          stroke="var(--color-card)"
+          strokeWidth={2}
+          isAnimationActive={false}
+          rootTabIndex={-1}
+          onClick={(_, index) => {
+            const slice = slices[index];
+            if (slice) onPick(slice.label);
+          }}
+        >
+          {slices.map(({ label }) => (
+            <Cell key={label} fill={SENTIMENT_COLORS[label]} className="cursor-pointer" />
+          ))}
+        </Pie>
+      </PieChart>
+    </ResponsiveContainer>
+  );
+}

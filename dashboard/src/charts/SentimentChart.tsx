@@ -1,0 +1,168 @@
+import { useMemo } from "react";
+import {
+  Area,
+  CartesianGrid,
+  ComposedChart,
+  Line,
+  ReferenceArea,
+  ReferenceLine,
+  ResponsiveContainer,
+  Tooltip,
+  XAxis,
+  YAxis,
+} from "recharts";
+import type { Period, Sentiment } from "@/api/types";
+import { compact, count, percent } from "@/lib/format";
+import { SENTIMENT_COLORS } from "@/lib/labels";
+import type { Point } from "@/lib/metrics";
+import { SentimentMark } from "@/ui/marks";
+import { bucketText, tickText, timeTicks } from "./axis";
+import { ChartTooltip } from "./ChartTooltip";
+import { EndLabels } from "./EndLabels";
+import { endLabels, type Mode, rowsOf, shownSentiments } from "./series";
+import { useDragZoom } from "./useDragZoom";
+
+export interface AlertMark {
+  id: number;
+  time: number;
+}
+
+interface SentimentChartProps {
+  points: readonly Point[];
+  period: Period;
+  mode: Mode;
+  only: Sentiment | undefined;
+  alerts: readonly AlertMark[];
+  roomy: boolean;
+  onPick: (point: Point) => void;
+  onZoom: (from: number, to: number) => void;
+}
+
+const AXIS = { fontSize: 12, fill: "var(--color-quiet)" };
+
+/** Posts by sentiment over time: lines of counts, or shares stacked to 100 %. */
+export default function SentimentChart(props: SentimentChartProps) {
+  const { points, period, mode, only, alerts, roomy, onPick, onZoom } = props;
+  const rows = useMemo(() => rowsOf(points), [points]);
+  const shown = shownSentiments(only);
+  const drag = useDragZoom(points, onPick, onZoom);
+  const first = points[0]?.time ?? 0;
+  const last = points.at(-1)?.time ?? 0;
+  const span = last - first;
+  const open = points.find((point) => point.unfinished);
+  const shares = mode === "shares";
+  return (
+    <ResponsiveContainer width="100%" height="100%">
+      <ComposedChart
+        data={rows}
+        syncId="page"
+        margin={{ top: 8, right: roomy && !shares ? 84 : 12, bottom: 0, left: 0 }}
+        accessibilityLayer
+        onMouseDown={drag.start}
+        onMouseMove={drag.move}
+        onMouseUp={drag.end}
+        onMouseLeave={drag.cancel}
+      >
+        <CartesianGrid vertical={false} stroke="var(--color-border)" />
+        <XAxis
+          dataKey="time"
+          type="number"
+          scale="time"
+          domain={[first, last]}
+          ticks={timeTicks(first, last + 1, roomy ? 7 : 4)}
+          tickFormatter={(time: number) => tickText(time, span)}
+          tick={AXIS}
+          tickLine={false}
+          axisLine={{ stroke: "var(--color-border)" }}
+          minTickGap={16}
+        />
+        <YAxis
+          domain={shares ? [0, 100] : [0, "auto"]}
+          allowDecimals={false}
+          tickCount={5}
+          tickFormatter={(value: number) => (shares ? `${value}%` : compact(value))}
+          tick={AXIS}
+          tickLine={false}
+          axisLine={false}
+          width={46}
+        />
+        <Tooltip
+          isAnimationActive={false}
+          cursor={{ stroke: "var(--color-strong)" }}
+          content={({ active, label }) => {
+            const point = active ? points.find(({ time }) => time === label) : undefined;
+            return point ? <PointTooltip point={point} period={period} shown={shown} /> : null;
+          }}
+        />
+        {shown.map((label) =>
+          shares ? (
+            <Area
+              key={label}
+              dataKey={`${label}Share`}
+              stackId="share"
+              type="linear"
+              stroke={SENTIMENT_COLORS[label]}
+              strokeWidth={1}
+              fill={SENTIMENT_COLORS[label]}
+              fillOpacity={0.75}
+              isAnimationActive={false}
+            />
+          ) : (
+            ["Done", "Open"].map((part) => (
+              <Line
+                key={label + part}
+                dataKey={label + part}
+                type="linear"
+                stroke={SENTIMENT_COLORS[label]}
+                strokeWidth={1.75}
+                strokeDasharray={part === "Open" ? "3 3" : undefined}
+                dot={false}
+                activeDot={part === "Done" ? { r: 3 } : false}
+                isAnimationActive={false}
+              />
+            ))
+          ),
+        )}
+        {shares && open && (
+          <ReferenceArea x1={open.time} x2={last} fill="var(--color-card)" fillOpacity={0.6} />
+        )}
+        {alerts.map(({ id, time }) => (
+          <ReferenceLine
+            key={id}
+            x={time}
+            stroke="var(--color-warn)"
+            strokeDasharray="2 3"
+            label={{ value: "⚑", position: "insideTop", fill: "var(--color-warn)", fontSize: 13 }}
+          />
+        ))}
+        {drag.from !== null && drag.to !== null && (
+          <ReferenceArea x1={drag.from} x2={drag.to} fill="var(--color-focus)" fillOpacity={0.15} />
+        )}
+        {roomy && !shares && <EndLabels labels={endLabels(points, shown)} />}
+      </ComposedChart>
+    </ResponsiveContainer>
+  );
+}
+
+function PointTooltip({
+  point,
+  period,
+  shown,
+}: {
+  point: Point;
+  period: Period;
+  shown: readonly Sentiment[];
+}) {
+  const rows = shown.map((label) => ({
+    key: label,
+    name: <SentimentMark label={label} />,
+    value: `${count(point[label])} · ${percent(point[`${label}Share`])}`,
+  }));
+  return (
+    <ChartTooltip
+      title={bucketText(point.time, point.end, period)}
+      rows={[...rows, { key: "total", name: "All posts", value: count(point.total) }]}
+      hint={point.unfinished ? "Not finished yet" : "Click for the posts, drag to zoom"}
+    />
+  );
+}

@@ -1,0 +1,62 @@
+import type { Period } from "@/api/types";
+import { DAY, HOUR, MINUTE } from "@/lib/range";
+
+const STEPS = [1, 2, 3, 5, 10, 15, 30]
+  .map((n) => n * MINUTE)
+  .concat([1, 2, 3, 4, 6, 12].map((n) => n * HOUR));
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const weekday = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric" });
+const date = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
+const minuteSpan = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  timeZoneName: "short",
+});
+const hourSpan = new Intl.DateTimeFormat(undefined, {
+  month: "short",
+  day: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  timeZoneName: "short",
+});
+const daySpan = new Intl.DateTimeFormat(undefined, { dateStyle: "full" });
+
+/** At most `most` round local times from `start` to `end`. */
+export function timeTicks(start: number, end: number, most = 7): number[] {
+  const span = end - start;
+  const step = STEPS.find((candidate) => span / candidate <= most);
+  return step ? clockTicks(start, end, step) : dayTicks(start, end, Math.ceil(span / DAY / most));
+}
+
+/** How ticks are written: the time of day while the range is about one day, else the date. */
+export function tickText(time: number, span: number): string {
+  if (span <= 1.5 * DAY) return clock.format(time);
+  return span <= 8 * DAY ? weekday.format(time) : date.format(time);
+}
+
+/** The time of a bucket in full, with the zone. */
+export function bucketText(start: number, end: number, period: Period): string {
+  if (period === "minute") return minuteSpan.format(start);
+  if (period === "hour") return hourSpan.formatRange(start, end);
+  return daySpan.format(start);
+}
+
+function clockTicks(start: number, end: number, step: number): number[] {
+  // Rounded in local time, so that six-hour steps fall on the viewer's midnight.
+  const offset = new Date(start).getTimezoneOffset() * MINUTE;
+  const ticks: number[] = [];
+  for (let tick = Math.ceil((start - offset) / step) * step + offset; tick < end; tick += step)
+    ticks.push(tick);
+  return ticks;
+}
+
+function dayTicks(start: number, end: number, days: number): number[] {
+  const day = new Date(start);
+  day.setHours(0, 0, 0, 0);
+  const ticks: number[] = [];
+  for (; day.getTime() < end; day.setDate(day.getDate() + days)) {
+    if (day.getTime() >= start) ticks.push(day.getTime());
+  }
+  return ticks;
+}

@@ -1,0 +1,89 @@
+import type { Period } from "@/api/types";
+import { DEFAULT_RANGE, type RangeKey, type Search } from "./search";
+
+/** A stretch of time in buckets, with the one of the same length before it. Times in milliseconds. */
+export interface TimeWindow {
+  period: Period;
+  start: number;
+  end: number;
+  /** Where the period before begins, for comparison. */
+  before: number;
+  /** It ends now, so live posts belong to it. */
+  live: boolean;
+}
+
+export const MINUTE = 60_000;
+export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
+
+/** Minutes are kept for eight days on the server; a margin for clocks that differ. */
+const MINUTES_KEPT = 7 * DAY;
+
+const PRESETS: Record<RangeKey, { period: Period; buckets: number; name: string }> = {
+  "15m": { period: "minute", buckets: 15, name: "15 min" },
+  "1h": { period: "minute", buckets: 60, name: "1 h" },
+  "24h": { period: "hour", buckets: 24, name: "24 h" },
+  "7d": { period: "hour", buckets: 168, name: "7 d" },
+  "30d": { period: "day", buckets: 30, name: "30 d" },
+};
+
+/** The window that a search shows, at the time `now`. */
+export function windowOf(search: Pick<Search, "range" | "from" | "to">, now: number): TimeWindow {
+  if (search.from)
+    return customWindow(Date.parse(search.from), search.to ? Date.parse(search.to) : null, now);
+  const { period, buckets } = PRESETS[search.range ?? DEFAULT_RANGE];
+  const end = ceil(now, period);
+  return {
+    period,
+    start: back(end, period, buckets),
+    end,
+    before: back(end, period, 2 * buckets),
+    live: true,
+  };
+}
+
+/** What a range is called: "1 h", or its bounds. */
+export function rangeName(key: RangeKey): string {
+  return PRESETS[key].name;
+}
+
+/** Length of a bucket; a day is taken as 24 hours. */
+export function bucketLength(period: Period): number {
+  return { minute: MINUTE, hour: HOUR, day: DAY }[period];
+}
+
+/** The start of the bucket that holds `time`: days begin at the viewer's midnight, hours as in UTC. */
+export function floor(time: number, period: Period): number {
+  if (period !== "day") return time - (time % bucketLength(period));
+  return new Date(time).setHours(0, 0, 0, 0);
+}
+
+/** The end of the bucket that holds `time`. */
+export function ceil(time: number, period: Period): number {
+  const start = floor(time, period);
+  if (start === time) return time;
+  if (period !== "day") return start + bucketLength(period);
+  return back(start, "day", -1);
+}
+
+/** The start of the bucket `buckets` before; a day may have 23 or 25 hours. */
+function back(time: number, period: Period, buckets: number): number {
+  if (period !== "day") return time - buckets * bucketLength(period);
+  const date = new Date(time);
+  date.setDate(date.getDate() - buckets);
+  return date.getTime();
+}
+
+function customWindow(from: number, to: number | null, now: number): TimeWindow {
+  const until = Math.min(to ?? now, Math.max(now, from + MINUTE));
+  const span = Math.max(until - from, MINUTE);
+  const period = customPeriod(span, from - span, now);
+  const start = floor(from, period);
+  const end = ceil(start + span, period);
+  return { period, start, end, before: start - (end - start), live: end >= now };
+}
+
+function customPeriod(span: number, oldest: number, now: number): Period {
+  if (span <= 3 * HOUR && now - oldest < MINUTES_KEPT) return "minute";
+  return span <= 10 * DAY ? "hour" : "day";
+}

@@ -1,0 +1,15 @@
+import { rangeName } from "./range";
+import { DEFAULT_RANGE, type Search } from "./search";
+
+const day = new Intl.DateTimeFormat(undefined, {
+  month: "short",
+  day: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+});
+
+/** The chosen stretch of time in words. */
+export function rangeLabel({ range, from, to }: Search): string {
+  if (!from) return `last ${rangeName(range ?? DEFAULT_RANGE)}`;
+  return to ? day.formatRange(new Date(from), new Date(to)) : `since ${day.format(new Date(from))}`;
+}

@@ -1,0 +1,91 @@
+import type { Emotion, Sentiment } from "@/api/types";
+import { isEmotion, isSentiment } from "./labels";
+
+/** What is on screen: the only state of the filters is the URL. */
+export interface Search {
+  range?: RangeKey;
+  /** Bounds of a range of one's own, RFC 3339; `to` missing means until now. */
+  from?: string;
+  to?: string;
+  source?: string;
+  sentiment?: Sentiment;
+  emotion?: Emotion;
+  author?: string;
+  /** Least confidence, in (0, 1]. */
+  min?: number;
+  /** Words that a post contains. */
+  q?: string;
+  /** The post whose drawer is open. */
+  post?: string;
+}
+
+export type RangeKey = "15m" | "1h" | "24h" | "7d" | "30d";
+export const RANGE_KEYS: readonly RangeKey[] = ["15m", "1h", "24h", "7d", "30d"];
+export const DEFAULT_RANGE: RangeKey = "1h";
+
+/** Filters of posts, without time and drawer. */
+export type FilterKey = "source" | "sentiment" | "emotion" | "author" | "min" | "q";
+export const FILTER_KEYS: readonly FilterKey[] = ["source", "sentiment", "emotion", "author", "min", "q"];
+
+/** Reads the state from parameters that anybody may have typed: what is not understood is left out. */
+export function parseSearch(raw: Record<string, unknown>): Search {
+  const search: Search = {};
+  const range = RANGE_KEYS.find((key) => key === raw.range);
+  const from = timeOf(raw.from);
+  if (from) {
+    search.from = from;
+    const to = timeOf(raw.to);
+    if (to && to > from) search.to = to;
+  } else if (range && range !== DEFAULT_RANGE) {
+    search.range = range;
+  }
+  if (isSentiment(raw.sentiment)) search.sentiment = raw.sentiment;
+  if (isEmotion(raw.emotion)) search.emotion = raw.emotion;
+  const min = Number(raw.min);
+  if (min > 0 && min <= 1) search.min = min;
+  for (const key of ["source", "author", "q", "post"] as const) {
+    const value = textOf(raw[key]);
+    if (value) search[key] = value;
+  }
+  return search;
+}
+
+/** The parameters of a query string, each a plain text. */
+export function readQuery(query: string): Record<string, unknown> {
+  return Object.fromEntries(new URLSearchParams(query));
+}
+
+/** The query string of parameters, readable and without what is not set. */
+export function writeQuery(search: Record<string, unknown>): string {
+  const params = new URLSearchParams();
+  for (const [key, value] of Object.entries(search)) {
+    if (value !== undefined && value !== null && value !== "") params.set(key, String(value));
+  }
+  const text = params.toString();
+  return text ? `?${text}` : "";
+}
+
+/** How many filters are set. */
+export function filterCount(search: Search): number {
+  return FILTER_KEYS.filter((key) => search[key] !== undefined).length;
+}
+
+/** A change that takes every filter off; time stays. */
+export const NO_FILTERS: Partial<Search> = Object.fromEntries(FILTER_KEYS.map((key) => [key, undefined]));
+
+function textOf(value: unknown): string | undefined {
+  if (typeof value !== "string") return undefined;
+  const text = value.trim().slice(0, 400);
+  return text || undefined;
+}
+
+function timeOf(value: unknown): string | undefined {
+  if (typeof value !== "string") return undefined;
+  const time = new Date(value);
+  return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
+}
+
+/** The state with some parameters changed; no drawer is open in it. */
+export function withSearch(search: Search, change: Partial<Search>): Search {
+  return parseSearch({ ...search, post: undefined, ...change });
+}

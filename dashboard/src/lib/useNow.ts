@@ -1,0 +1,16 @@
+import { useEffect, useState } from "react";
+
+/** The time, told again every `interval` milliseconds at its full multiples. */
+export function useNow(interval: number): number {
+  const [now, setNow] = useState(() => Date.now());
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout>;
+    const tick = () => {
+      setNow(Date.now());
+      timer = setTimeout(tick, interval - (Date.now() % interval) + 5);
+    };
+    timer = setTimeout(tick, interval - (Date.now() % interval) + 5);
+    return () => clearTimeout(timer);
+  }, [interval]);
+  return now;
+}

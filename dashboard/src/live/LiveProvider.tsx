@@ -1,0 +1,70 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { createContext, type ReactNode, useContext, useEffect, useState, useSyncExternalStore } from "react";
+import { getPosts } from "@/api/endpoints";
+import { LIVE_KEYS } from "@/api/queries";
+import { onTokenChange, readToken } from "@/api/session";
+import type { LiveFilter } from "./post";
+import { RefreshTimer } from "./refresh";
+import type { Wire } from "./socket";
+import { type LiveState, LiveStore } from "./store";
+
+const LiveContext = createContext<LiveStore | null>(null);
+
+/** Keeps the one live connection of the page. */
+export function LiveProvider({ filter, children }: { filter: LiveFilter; children: ReactNode }) {
+  const store = useNewStore();
+  const { source, sentiment, emotion, q } = filter;
+  useEffect(() => store.setFilter({ source, sentiment, emotion, q }), [store, source, sentiment, emotion, q]);
+  useEffect(() => {
+    const restart = () => store.start();
+    store.start();
+    window.addEventListener("online", restart);
+    window.addEventListener("offline", restart);
+    const forget = onTokenChange(restart);
+    return () => {
+      window.removeEventListener("online", restart);
+      window.removeEventListener("offline", restart);
+      forget();
+      store.stop();
+    };
+  }, [store]);
+  return <LiveContext value={store}>{children}</LiveContext>;
+}
+
+/** A part of the live state; the component renders when it changes. */
+export function useLive<T>(select: (state: LiveState) => T): T {
+  const store = useContext(LiveContext);
+  if (!store) throw new Error("useLive needs a LiveProvider above it");
+  return useSyncExternalStore(store.subscribe, () => select(store.snapshot()));
+}
+
+function useNewStore(): LiveStore {
+  const queries = useQueryClient();
+  const [store] = useState(() => {
+    const refreshTotals = () =>
+      void queries.invalidateQueries({ predicate: ({ queryKey }) => LIVE_KEYS.has(String(queryKey[0])) });
+    const timer = new RefreshTimer(refreshTotals);
+    return new LiveStore({
+      open: openSocket,
+      fetchPage: (query) => getPosts(query),
+      isOnline: () => navigator.onLine,
+      events: {
+        onChange: () => timer.touch(),
+        onAlert: () => void queries.invalidateQueries({ queryKey: ["alerts"] }),
+        onDeleted: () => void queries.invalidateQueries({ queryKey: ["posts"] }),
+        onGap: () => {
+          refreshTotals();
+          void queries.invalidateQueries({ queryKey: ["alerts"] });
+        },
+      },
+    });
+  });
+  return store;
+}
+
+function openSocket(): Wire {
+  const url = new URL("/ws/sentiment", window.location.href);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  const token = readToken();
+  return new WebSocket(url, token ? ["sentistream", `bearer.${token}`] : undefined) as Wire;
+}

@@ -1,0 +1,69 @@
+import type { Emotion, Post, PostEvent, Sentiment } from "@/api/types";
+
+/** A post in the live feed, whether it came by WebSocket or by REST. */
+export interface LivePost {
+  id: string;
+  content: string;
+  source: string;
+  author: string | null;
+  sentiment: Sentiment;
+  confidence: number;
+  emotion: Emotion;
+  createdAt: number;
+  ingestedAt: number;
+}
+
+/** Which posts the feed holds. The server applies all but `q`, which a subscription does not know. */
+export interface LiveFilter {
+  source?: string | undefined;
+  sentiment?: Sentiment | undefined;
+  emotion?: Emotion | undefined;
+  q?: string | undefined;
+}
+
+export function fromEvent(event: PostEvent): LivePost {
+  return {
+    id: event.post_id,
+    content: event.content,
+    source: event.source,
+    author: event.author,
+    sentiment: event.sentiment_label,
+    confidence: event.confidence_score,
+    emotion: event.emotion,
+    createdAt: Date.parse(event.created_at),
+    ingestedAt: Date.parse(event.ingested_at),
+  };
+}
+
+export function fromPost(post: Post): LivePost {
+  return {
+    id: post.post_id,
+    content: post.content,
+    source: post.source,
+    author: post.author,
+    sentiment: post.sentiment.label,
+    confidence: post.sentiment.confidence,
+    emotion: post.sentiment.emotion,
+    createdAt: Date.parse(post.created_at),
+    ingestedAt: Date.parse(post.ingested_at),
+  };
+}
+
+/** Whether the post passes; posts sent before a new subscription took effect may not. */
+export function matches(post: LivePost, filter: LiveFilter): boolean {
+  return (
+    (!filter.source || post.source === filter.source) &&
+    (!filter.sentiment || post.sentiment === filter.sentiment) &&
+    (!filter.emotion || post.emotion === filter.emotion)
+  );
+}
+
+/** Whether all words occur, whatever their case. */
+export function mentions(post: LivePost, q: string | undefined): boolean {
+  if (!q) return true;
+  const text = post.content.toLowerCase();
+  return q
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
+}

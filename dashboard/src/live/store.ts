@@ -1,0 +1,216 @@
+import type { PostsQuery } from "@/api/endpoints";
+import type { Alert, LiveFrame, Metrics, PostPage } from "@/api/types";
+import { addPosts, emptyFeed, type Feed, removePosts, unseen } from "./feed";
+import { fetchMissed } from "./gap";
+import type { Arrival } from "./overlay";
+import { fromEvent, type LiveFilter, type LivePost, matches, mentions } from "./post";
+import { type Connection, LiveSocket, type Wire } from "./socket";
+
+/** Live events are applied this often at most. */
+const FLUSH_MS = 250;
+/** More than this in one flush means the tab slept: then the rest is read from the API. */
+const BUFFER_LIMIT = 2_000;
+/** Arrivals older than any answer that could miss them. */
+const ARRIVAL_MS = 60_000;
+const ARRIVAL_LIMIT = 12_000;
+/** Pause before a gap that could not be filled is tried again. */
+const RETRY_MS = 3_000;
+
+export interface LiveState {
+  connection: Connection;
+  feed: Feed;
+  /** The first posts were read, or the API said that there are none. */
+  loaded: boolean;
+  arrivals: readonly Arrival[];
+  metrics: Metrics | null;
+}
+
+export interface LiveEvents {
+  /** Posts came or went: totals have changed. */
+  onChange(): void;
+  onAlert(alert: Alert): void;
+  onDeleted(ids: readonly string[]): void;
+  /** Events were missed: everything shown may be out of date. */
+  onGap(): void;
+}
+
+export interface LiveOptions {
+  open: () => Wire;
+  fetchPage: (query: PostsQuery) => Promise<PostPage>;
+  events: LiveEvents;
+  isOnline?: () => boolean;
+}
+
+/** Everything that is live: one connection, the feed, and what arrived since the totals were read. */
+export class LiveStore {
+  private state: LiveState = {
+    connection: "connecting",
+    feed: emptyFeed(),
+    loaded: false,
+    arrivals: [],
+    metrics: null,
+  };
+  private readonly listeners = new Set<() => void>();
+  private readonly socket: LiveSocket;
+  private filter: LiveFilter = {};
+  private buffer: LivePost[] = [];
+  private deleted: string[] = [];
+  private overflowed = false;
+  private flushTimer: ReturnType<typeof setTimeout> | undefined;
+  private retryTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Counts the syncs; an answer for an older one is thrown away. */
+  private epoch = 0;
+  private syncing = false;
+  private syncAgain = false;
+
+  constructor(private readonly options: LiveOptions) {
+    this.socket = new LiveSocket({
+      open: options.open,
+      onFrame: (frame) => this.receive(frame),
+      onConnection: (connection) => this.connection(connection),
+      ...(options.isOnline ? { isOnline: options.isOnline } : {}),
+    });
+  }
+
+  start(): void {
+    this.socket.restart();
+    void this.sync();
+  }
+
+  stop(): void {
+    this.epoch += 1;
+    this.socket.stop();
+    clearTimeout(this.flushTimer);
+    clearTimeout(this.retryTimer);
+    this.flushTimer = undefined;
+  }
+
+  /** Another filter is another feed. */
+  setFilter(filter: LiveFilter): void {
+    if (sameFilter(filter, this.filter)) return;
+    this.filter = filter;
+    this.epoch += 1;
+    this.buffer = [];
+    this.set({ feed: emptyFeed(), loaded: false, arrivals: [] });
+    this.socket.subscribe(filter);
+    void this.sync();
+  }
+
+  subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  snapshot = (): LiveState => this.state;
+
+  /** Reads what was missed. One at a time; a call during one runs another after it. */
+  async sync(): Promise<void> {
+    if (this.syncing) {
+      this.syncAgain = true;
+      return;
+    }
+    this.syncing = true;
+    clearTimeout(this.retryTimer);
+    const epoch = this.epoch;
+    try {
+      const posts = await fetchMissed(this.state.feed.newest, this.filter, this.options.fetchPage);
+      if (epoch === this.epoch) this.take(posts);
+    } catch {
+      // The views show the API's errors; here it is enough to try again.
+      if (epoch === this.epoch) this.retryTimer = setTimeout(() => void this.sync(), RETRY_MS);
+    } finally {
+      this.syncing = false;
+      if (this.syncAgain || epoch !== this.epoch) {
+        this.syncAgain = false;
+        void this.sync();
+      }
+    }
+  }
+
+  private receive(frame: LiveFrame): void {
+    switch (frame.type) {
+      case "connected":
+        this.missed();
+        break;
+      case "lagged":
+        this.missed();
+        break;
+      case "post":
+        this.hear(fromEvent(frame.data));
+        break;
+      case "post_deleted":
+        this.deleted.push(frame.data.post_id);
+        this.flushSoon();
+        break;
+      case "alert":
+        this.options.events.onAlert(frame.data);
+        break;
+      case "metrics_update":
+        this.set({ metrics: frame.data });
+        break;
+      default:
+        break;
+    }
+  }
+
+  private take(posts: readonly LivePost[]): void {
+    const { feed } = this.state;
+    this.set({ feed: addPosts(feed, unseen(feed, posts)), loaded: true });
+  }
+
+  private missed(): void {
+    void this.sync();
+    this.options.events.onGap();
+  }
+
+  private hear(post: LivePost): void {
+    if (!matches(post, this.filter)) return;
+    if (this.buffer.length >= BUFFER_LIMIT) this.overflowed = true;
+    else this.buffer.push(post);
+    this.flushSoon();
+  }
+
+  private flushSoon(): void {
+    this.flushTimer ??= setTimeout(() => this.flush(), FLUSH_MS);
+  }
+
+  private flush(): void {
+    this.flushTimer = undefined;
+    const { feed: before } = this.state;
+    const fresh = unseen(before, this.buffer);
+    const added = addPosts(
+      before,
+      fresh.filter((post) => mentions(post, this.filter.q)),
+    );
+    const feed = this.deleted.length ? removePosts(added, this.deleted) : added;
+    if (this.deleted.length) this.options.events.onDeleted(this.deleted);
+    if (this.buffer.length || this.deleted.length) this.options.events.onChange();
+    const arrivals = recent(this.state.arrivals, fresh);
+    this.buffer = [];
+    this.deleted = [];
+    this.set({ feed, arrivals });
+    if (this.overflowed) {
+      this.overflowed = false;
+      this.missed();
+    }
+  }
+
+  private connection(connection: Connection): void {
+    this.set({ connection });
+  }
+
+  private set(change: Partial<LiveState>): void {
+    this.state = { ...this.state, ...change };
+    for (const listener of this.listeners) listener();
+  }
+}
+
+function recent(arrivals: readonly Arrival[], fresh: readonly LivePost[]): Arrival[] {
+  const at = Date.now();
+  const kept = arrivals.filter((arrival) => arrival.at > at - ARRIVAL_MS);
+  return [...kept, ...fresh.map((post) => ({ post, at }))].slice(-ARRIVAL_LIMIT);
+}
+
+function sameFilter(a: LiveFilter, b: LiveFilter): boolean {
+  return a.source === b.source && a.sentiment === b.sentiment && a.emotion === b.emotion && a.q === b.q;
+}

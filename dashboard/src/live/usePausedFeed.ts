@@ -1,0 +1,57 @@
+import { type RefObject, useCallback, useState } from "react";
+import type { Feed } from "./feed";
+import { useLive } from "./LiveProvider";
+import type { LivePost } from "./post";
+
+export interface PausedFeed {
+  posts: readonly LivePost[];
+  loaded: boolean;
+  /** Posts that came since the feed stands still. */
+  waiting: number;
+  resume: () => void;
+  /** To be spread on the element that scrolls. */
+  handlers: {
+    onPointerEnter: () => void;
+    onPointerLeave: () => void;
+    onFocus: () => void;
+    onBlur: () => void;
+    onScroll: () => void;
+  };
+}
+
+/** The feed, standing still while someone reads: under the pointer, with the focus, or scrolled. */
+export function usePausedFeed(scroller: RefObject<HTMLElement | null>): PausedFeed {
+  const feed = useLive((state) => state.feed);
+  const loaded = useLive((state) => state.loaded);
+  const [frozen, setFrozen] = useState<Feed | null>(null);
+  const freeze = useCallback(() => setFrozen((old) => old ?? feed), [feed]);
+  const thaw = () => {
+    const top = scroller.current?.scrollTop ?? 0;
+    if (top <= 0) setFrozen(null);
+  };
+  // After another filter was chosen a frozen feed is of the past.
+  const current = frozen && frozen.seen === feed.seen ? frozen : null;
+  return {
+    posts: current ? withoutDeleted(current, feed) : feed.posts,
+    loaded,
+    waiting: current ? feed.received - current.received : 0,
+    resume: () => {
+      setFrozen(null);
+      scroller.current?.scrollTo({ top: 0 });
+    },
+    handlers: {
+      onPointerEnter: freeze,
+      onPointerLeave: thaw,
+      onFocus: freeze,
+      onBlur: thaw,
+      onScroll: () => {
+        if ((scroller.current?.scrollTop ?? 0) > 0) freeze();
+      },
+    },
+  };
+}
+
+/** A deleted post leaves a feed that stands still too. */
+function withoutDeleted(frozen: Feed, feed: Feed): readonly LivePost[] {
+  return feed.deleted.size === 0 ? frozen.posts : frozen.posts.filter(({ id }) => !feed.deleted.has(id));
+}

@@ -1,0 +1,72 @@
+import { Link } from "@tanstack/react-router";
+import { memo } from "react";
+import { ago, exact, score } from "@/lib/format";
+import { SENTIMENT_COLORS } from "@/lib/labels";
+import { parseSearch, type Search } from "@/lib/search";
+import type { LivePost } from "@/live/post";
+import { cx } from "@/ui/cx";
+import { EmotionMark, SentimentMark } from "@/ui/marks";
+import { PostText } from "./PostText";
+
+interface PostRowProps {
+  post: LivePost;
+  now: number;
+  /** It came while the page was open: it fades in. */
+  fresh?: boolean;
+}
+
+/** Below this the model was not sure. */
+const UNSURE = 0.6;
+
+/** One post in a list; the whole row opens its details. */
+export const PostRow = memo(function PostRow({ post, now, fresh = false }: PostRowProps) {
+  return (
+    <article
+      className={cx(
+        "relative flex flex-col gap-1 border-b border-border px-4 py-2.5 text-sm hover:bg-raised",
+        fresh && "animate-appear",
+      )}
+    >
+      <div className="flex flex-wrap items-center gap-x-3 gap-y-0.5 text-xs text-quiet">
+        <span className="font-medium text-text">
+          <SentimentMark label={post.sentiment} />
+        </span>
+        <EmotionMark label={post.emotion} />
+        <span className="max-w-40 truncate" title={post.source}>
+          {post.source}
+        </span>
+        <Link
+          to="."
+          search={(old: Search) => parseSearch({ ...old, post: post.id })}
+          resetScroll={false}
+          title={exact(post.createdAt)}
+          aria-label={`Details of the post of ${exact(post.createdAt)}`}
+          className="tabular ml-auto after:absolute after:inset-0"
+        >
+          {ago(post.createdAt, now)}
+        </Link>
+      </div>
+      <PostText content={post.content} clamp />
+      <div className="flex items-center justify-between gap-3 text-xs text-quiet">
+        <bdi className="min-w-0 truncate">{post.author ?? "no author"}</bdi>
+        <ConfidenceBar value={post.confidence} color={SENTIMENT_COLORS[post.sentiment]} />
+      </div>
+    </article>
+  );
+});
+
+function ConfidenceBar({ value, color }: { value: number; color: string }) {
+  return (
+    <span
+      role="img"
+      aria-label={`Confidence ${score(value)}`}
+      title={`Confidence ${score(value)}`}
+      className="block h-1 w-16 shrink-0 overflow-hidden rounded-full bg-raised"
+    >
+      <span
+        className="block h-full rounded-full"
+        style={{ width: `${value * 100}%`, backgroundColor: color, opacity: value < UNSURE ? 0.45 : 1 }}
+      />
+    </span>
+  );
+}

@@ -1,0 +1,43 @@
+import { memo } from "react";
+import { cx } from "@/ui/cx";
+import { textParts } from "./textParts";
+
+/** A post's text as its author wrote it: links work, its direction is its own, long words break. */
+export const PostText = memo(function PostText({
+  content,
+  clamp = false,
+}: {
+  content: string;
+  clamp?: boolean;
+}) {
+  return (
+    <p
+      dir="auto"
+      className={cx("break-words whitespace-pre-line [overflow-wrap:anywhere]", clamp && "line-clamp-4")}
+    >
+      {textParts(content).map((part, index) => {
+        // biome-ignore-start lint/suspicious/noArrayIndexKey: the parts of one text never move
+        if (part.kind === "text") return part.text;
+        if (part.kind === "tag") {
+          return (
+            <span key={index} className="font-medium">
+              {part.text}
+            </span>
+          );
+        }
+        return (
+          <a
+            key={index}
+            href={part.href}
+            target="_blank"
+            rel="noopener noreferrer nofollow"
+            className="relative z-10 underline decoration-strong underline-offset-2 hover:decoration-current"
+          >
+            {part.text}
+          </a>
+        );
+        // biome-ignore-end lint/suspicious/noArrayIndexKey: the parts of one text never move
+      })}
+    </p>
+  );
+});

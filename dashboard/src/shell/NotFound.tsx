@@ -1,0 +1,13 @@
+import { Link } from "@tanstack/react-router";
+import { EmptyState } from "@/ui/states";
+
+export function NotFound() {
+  return (
+    <EmptyState title="There is no such page">
+      <p>The link may be mistyped or from another version.</p>
+      <Link to="/" className="text-text underline underline-offset-2">
+        Go to the overview
+      </Link>
+    </EmptyState>
+  );
+}

@@ -1,0 +1,99 @@
+import { Menu } from "@base-ui/react/menu";
+import { Link } from "@tanstack/react-router";
+import { Ellipsis } from "lucide-react";
+import { parseSearch, type Search } from "@/lib/search";
+import { cx } from "@/ui/cx";
+import { menuItemClass, popupClass } from "@/ui/popup";
+import { MORE, NAV, TABS } from "./nav";
+
+/** Filters go along to another view; an open drawer does not. */
+const keepFilters = (old: Search) => parseSearch({ ...old, post: undefined });
+
+/** The ways to the views: a rail at the left. */
+export function Rail() {
+  return (
+    <nav
+      aria-label="Views"
+      className="sticky top-0 hidden h-dvh w-20 shrink-0 flex-col gap-1 border-r border-border bg-card p-2 md:flex 2xl:w-44"
+    >
+      <Link to="/" className="mb-2 flex h-10 items-center justify-center gap-2 2xl:justify-start 2xl:px-3">
+        <Logo />
+        <span className="sr-only text-base font-semibold 2xl:not-sr-only">SentiStream</span>
+      </Link>
+      {NAV.map(({ to, label, Icon }) => (
+        <Link
+          key={to}
+          to={to}
+          search={keepFilters}
+          activeOptions={{ exact: to === "/", includeSearch: false }}
+          className={cx(
+            "flex flex-col items-center gap-1 rounded-md px-1 py-2 text-xs text-quiet transition-colors duration-150",
+            "hover:bg-raised hover:text-text 2xl:flex-row 2xl:gap-3 2xl:px-3 2xl:text-sm",
+          )}
+          activeProps={{ className: "bg-raised text-text font-medium" }}
+        >
+          <Icon size={18} aria-hidden="true" />
+          {label}
+        </Link>
+      ))}
+    </nav>
+  );
+}
+
+/** The ways to the views: a bar at the bottom of a phone. */
+export function TabBar() {
+  const tab = "flex min-w-0 flex-1 flex-col items-center gap-0.5 pt-2 pb-1.5 text-xs text-quiet";
+  return (
+    <nav
+      aria-label="Views"
+      className="fixed inset-x-0 bottom-0 z-30 flex border-t border-border bg-card pb-[env(safe-area-inset-bottom)] md:hidden"
+    >
+      {TABS.map(({ to, label, Icon }) => (
+        <Link
+          key={to}
+          to={to}
+          search={keepFilters}
+          activeOptions={{ exact: to === "/", includeSearch: false }}
+          className={tab}
+          activeProps={{ className: "text-text font-medium" }}
+        >
+          <Icon size={20} aria-hidden="true" />
+          {label}
+        </Link>
+      ))}
+      <Menu.Root modal={false}>
+        <Menu.Trigger className={tab}>
+          <Ellipsis size={20} aria-hidden="true" />
+          More
+        </Menu.Trigger>
+        <Menu.Portal>
+          <Menu.Positioner side="top" align="end" sideOffset={6} className="z-50">
+            <Menu.Popup className={popupClass}>
+              {MORE.map(({ to, label, Icon }) => (
+                <Menu.Item key={to} className={menuItemClass} render={<Link to={to} search={keepFilters} />}>
+                  <Icon size={16} aria-hidden="true" />
+                  {label}
+                </Menu.Item>
+              ))}
+            </Menu.Popup>
+          </Menu.Positioner>
+        </Menu.Portal>
+      </Menu.Root>
+    </nav>
+  );
+}
+
+function Logo() {
+  return (
+    <svg width="22" height="22" viewBox="0 0 32 32" aria-hidden="true">
+      <path
+        d="M3 21l6-7 4.5 5L18 7l4.5 11L29 14"
+        fill="none"
+        stroke="var(--color-positive)"
+        strokeWidth="3"
+        strokeLinecap="round"
+        strokeLinejoin="round"
+      />
+    </svg>
+  );
+}

@@ -1,0 +1,29 @@
+import { useLocation } from "@tanstack/react-router";
+import { ConnectionState } from "./ConnectionState";
+import { FilterBar } from "./FilterBar";
+import { NAV } from "./nav";
+import { RangePicker } from "./RangePicker";
+import { ThemeSwitch } from "./ThemeSwitch";
+
+/** Views that show posts have filters; of these, all but the live feed have a time range. */
+const FILTERED = new Set(["/", "/live", "/posts", "/emotions"]);
+const RANGED = new Set(["/", "/posts", "/emotions", "/alerts"]);
+
+/** Where one is, what is filtered, and whether the page is live. */
+export function TopBar() {
+  const path = useLocation({ select: ({ pathname }) => pathname });
+  const title = NAV.find(({ to }) => to === path)?.label ?? "Not found";
+  return (
+    <div className="mx-auto flex w-full max-w-[1600px] flex-wrap items-center gap-x-2 gap-y-2 px-4 py-2">
+      <h1 className="mr-2 text-lg font-semibold">{title}</h1>
+      <div className="order-last flex w-full min-w-0 flex-wrap items-center gap-2 lg:order-none lg:w-auto lg:flex-1">
+        {RANGED.has(path) && <RangePicker />}
+        {FILTERED.has(path) && <FilterBar />}
+      </div>
+      <div className="ml-auto flex items-center">
+        <ConnectionState />
+        <ThemeSwitch />
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,27 @@
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useCallback } from "react";
+import { parseSearch, type Search } from "@/lib/search";
+
+export interface View {
+  search: Search;
+  /** Changes some parameters of the URL. Typing replaces the history entry, choosing adds one. */
+  change: (change: Partial<Search>, replace?: boolean) => void;
+}
+
+/** The state of the view, which lives in the URL alone. */
+export function useView(): View {
+  const search = useSearch({ strict: false }) as Search;
+  const navigate = useNavigate();
+  const change = useCallback(
+    (part: Partial<Search>, replace = false) => {
+      void navigate({
+        to: ".",
+        search: (old: Search) => parseSearch({ ...old, ...part }),
+        replace,
+        resetScroll: false,
+      });
+    },
+    [navigate],
+  );
+  return { search, change };
+}

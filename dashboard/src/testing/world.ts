@@ -1,0 +1,258 @@
+import type {
+  Aggregate,
+  Alert,
+  Bucket,
+  Distribution,
+  Emotion,
+  Period,
+  Post,
+  PostEvent,
+  PostPage,
+  Sentiment,
+  SourceInfo,
+} from "@/api/types";
+import { percentOf } from "@/lib/counts";
+import { EMOTIONS, SENTIMENTS } from "@/lib/labels";
+import { bucketLength } from "@/lib/range";
+
+/** A server of the tests: it holds posts and answers as the contract says. */
+export class World {
+  readonly alerts: Alert[] = [];
+  private readonly posts = new Map<string, Post>();
+
+  add(...posts: Post[]): void {
+    for (const post of posts) this.posts.set(post.post_id, post);
+  }
+
+  remove(id: string): boolean {
+    return this.posts.delete(id);
+  }
+
+  post(id: string): Post | undefined {
+    return this.posts.get(id);
+  }
+
+  page(params: URLSearchParams): PostPage {
+    const limit = Number(params.get("limit") ?? 50);
+    const offset = Number(params.get("cursor") ?? params.get("offset") ?? 0);
+    const found = this.find(params).sort(
+      (a, b) => b.created_at.localeCompare(a.created_at) || b.post_id.localeCompare(a.post_id),
+    );
+    const next = offset + limit;
+    return {
+      posts: found.slice(offset, next),
+      total: found.length,
+      limit,
+      next_cursor: next < found.length ? String(next) : null,
+    };
+  }
+
+  aggregate(params: URLSearchParams): Aggregate {
+    const period = params.get("period") as Period;
+    const length = bucketLength(period);
+    const start = Math.floor(Date.parse(params.get("start_date") ?? "") / length) * length;
+    const end = Math.ceil(Date.parse(params.get("end_date") ?? "") / length) * length;
+    const posts = this.find(params);
+    const data: Bucket[] = [];
+    for (let time = start; time < end; time += length) data.push(emptyBucket(time));
+    const byBucket = new Map<number, Post[]>();
+    for (const post of posts) {
+      const index = Math.floor((Date.parse(post.created_at) - start) / length);
+      const list = byBucket.get(index);
+      if (list) list.push(post);
+      else byBucket.set(index, [post]);
+    }
+    for (const [index, list] of byBucket) {
+      const bucket = data[index];
+      if (bucket) fill(bucket, list);
+    }
+    const sum = (key: "positive_count" | "negative_count" | "neutral_count") =>
+      data.reduce((total, bucket) => total + bucket[key], 0);
+    return {
+      period,
+      start_date: iso(start),
+      end_date: iso(end),
+      source: params.get("source"),
+      data,
+      summary: {
+        total_posts: posts.length,
+        positive_total: sum("positive_count"),
+        negative_total: sum("negative_count"),
+        neutral_total: sum("neutral_count"),
+        average_confidence: mean(posts),
+      },
+    };
+  }
+
+  distribution(params: URLSearchParams, now: number): Distribution {
+    const hours = Number(params.get("hours") ?? 24);
+    const range = new URLSearchParams({ start_date: iso(now - hours * 3_600_000) });
+    const source = params.get("source");
+    if (source) range.set("source", source);
+    const posts = this.find(range);
+    const counts = countBy(SENTIMENTS, posts, (post) => post.sentiment.label);
+    const emotions = countBy(EMOTIONS, posts, (post) => post.sentiment.emotion);
+    return {
+      timeframe_hours: hours,
+      source,
+      distribution: counts,
+      total: posts.length,
+      percentages: {
+        positive: percentOf(counts.positive, posts.length),
+        neutral: percentOf(counts.neutral, posts.length),
+        negative: percentOf(counts.negative, posts.length),
+      },
+      top_emotions: EMOTIONS.filter((emotion) => emotions[emotion] > 0)
+        .map((emotion) => ({
+          emotion,
+          count: emotions[emotion],
+          percentage: percentOf(emotions[emotion], posts.length),
+        }))
+        .sort((a, b) => b.count - a.count),
+      average_confidence: mean(posts),
+      cached: false,
+      cached_at: iso(now),
+    };
+  }
+
+  sources(): SourceInfo[] {
+    const names = new Set([...this.posts.values()].map(({ source }) => source));
+    return [...names]
+      .map((source) => {
+        const posts = this.find(new URLSearchParams({ source }));
+        const counts = countBy(SENTIMENTS, posts, (post) => post.sentiment.label);
+        return {
+          source,
+          count: posts.length,
+          by_sentiment: counts,
+          percentages: {
+            positive: percentOf(counts.positive, posts.length),
+            neutral: percentOf(counts.neutral, posts.length),
+            negative: percentOf(counts.negative, posts.length),
+          },
+          average_confidence: mean(posts),
+          last_post:
+            posts
+              .map((post) => post.created_at)
+              .sort()
+              .at(-1) ?? null,
+        };
+      })
+      .sort((a, b) => b.count - a.count);
+  }
+
+  private find(params: URLSearchParams): Post[] {
+    const time = (name: string) => Date.parse(params.get(name) ?? "");
+    const [start, end, after] = [time("start_date"), time("end_date"), time("ingested_after")];
+    const words = (params.get("q") ?? "").toLowerCase().split(/\s+/).filter(Boolean);
+    const is = (name: string, value: string | null) => !params.get(name) || params.get(name) === value;
+    return [...this.posts.values()].filter(
+      (post) =>
+        is("source", post.source) &&
+        is("sentiment", post.sentiment.label) &&
+        is("emotion", post.sentiment.emotion) &&
+        is("author", post.author) &&
+        post.sentiment.confidence >= Number(params.get("min_confidence") ?? 0) &&
+        words.every((word) => post.content.toLowerCase().includes(word)) &&
+        !(Date.parse(post.created_at) < start) &&
+        !(Date.parse(post.created_at) >= end) &&
+        !(Date.parse(post.ingested_at) <= after),
+    );
+  }
+}
+
+export interface PostSpec {
+  id: string;
+  at: number;
+  content?: string;
+  source?: string;
+  author?: string | null;
+  sentiment?: Sentiment;
+  emotion?: Emotion;
+  confidence?: number;
+}
+
+/** A post with what does not matter filled in. */
+export function makePost(spec: PostSpec): Post {
+  const { id, at, content = `Post ${id}`, source = "web", author = "ada" } = spec;
+  return {
+    post_id: id,
+    source,
+    content,
+    author,
+    created_at: iso(at),
+    ingested_at: iso(at + 40),
+    url: null,
+    lang: "en",
+    reply_to: null,
+    sentiment: {
+      label: spec.sentiment ?? "positive",
+      confidence: spec.confidence ?? 0.9,
+      emotion: spec.emotion ?? "joy",
+      model_name: "builtin",
+      analyzed_at: iso(at + 50),
+    },
+  };
+}
+
+/** The WebSocket's news of a post. */
+export function eventOf(post: Post): PostEvent {
+  return {
+    post_id: post.post_id,
+    content: [...post.content].slice(0, 200).join(""),
+    source: post.source,
+    author: post.author,
+    sentiment_label: post.sentiment.label,
+    confidence_score: post.sentiment.confidence,
+    emotion: post.sentiment.emotion,
+    created_at: post.created_at,
+    ingested_at: post.ingested_at,
+    timestamp: post.sentiment.analyzed_at,
+  };
+}
+
+export function iso(time: number): string {
+  return new Date(time).toISOString();
+}
+
+function emptyBucket(time: number): Bucket {
+  return {
+    timestamp: iso(time),
+    positive_count: 0,
+    negative_count: 0,
+    neutral_count: 0,
+    total_count: 0,
+    positive_percentage: 0,
+    negative_percentage: 0,
+    neutral_percentage: 0,
+    average_confidence: 0,
+    emotions: { anger: 0, disgust: 0, fear: 0, joy: 0, neutral: 0, sadness: 0, surprise: 0 },
+  };
+}
+
+function fill(bucket: Bucket, posts: readonly Post[]): void {
+  const counts = countBy(SENTIMENTS, posts, (post) => post.sentiment.label);
+  bucket.positive_count = counts.positive;
+  bucket.neutral_count = counts.neutral;
+  bucket.negative_count = counts.negative;
+  bucket.total_count = posts.length;
+  bucket.positive_percentage = percentOf(counts.positive, posts.length);
+  bucket.neutral_percentage = percentOf(counts.neutral, posts.length);
+  bucket.negative_percentage = percentOf(counts.negative, posts.length);
+  bucket.average_confidence = mean(posts);
+  bucket.emotions = countBy(EMOTIONS, posts, (post) => post.sentiment.emotion);
+}
+
+function countBy<L extends string>(
+  labels: readonly L[],
+  posts: readonly Post[],
+  of: (post: Post) => L,
+): Record<L, number> {
+  const counts = Object.fromEntries(labels.map((label) => [label, 0])) as Record<L, number>;
+  for (const post of posts) counts[of(post)] += 1;
+  return counts;
+}
+
+function mean(posts: readonly Post[]): number {
+  return posts.length ? posts.reduce((sum, post) => sum + post.sentiment.confidence, 0) / posts.length : 0;
+}

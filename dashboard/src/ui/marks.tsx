@@ -1,0 +1,35 @@
+import type { Emotion, Sentiment } from "@/api/types";
+import { EMOTION_COLORS, GLYPHS, SENTIMENT_COLORS, sentence } from "@/lib/labels";
+
+/** A sentiment: its glyph in its colour, and its name. */
+export function SentimentMark({ label }: { label: Sentiment }) {
+  return (
+    <span className="inline-flex items-center gap-1.5 whitespace-nowrap">
+      <SentimentGlyph label={label} />
+      {sentence(label)}
+    </span>
+  );
+}
+
+/** The glyph alone, where the name stands nearby. */
+export function SentimentGlyph({ label }: { label: Sentiment }) {
+  return (
+    <span aria-hidden="true" className="text-xs leading-none" style={{ color: SENTIMENT_COLORS[label] }}>
+      {GLYPHS[label]}
+    </span>
+  );
+}
+
+/** An emotion: a square in its colour, and its name. */
+export function EmotionMark({ label }: { label: Emotion }) {
+  return (
+    <span className="inline-flex items-center gap-1.5 whitespace-nowrap">
+      <span
+        aria-hidden="true"
+        className="size-2 shrink-0 rounded-[2px]"
+        style={{ backgroundColor: EMOTION_COLORS[label] }}
+      />
+      {sentence(label)}
+    </span>
+  );
+}

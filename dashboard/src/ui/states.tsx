@@ -1,0 +1,100 @@
+import { Check, Copy } from "lucide-react";
+import { type ReactNode, useEffect, useState } from "react";
+import { ApiError } from "@/api/client";
+import { Button, IconButton } from "./Button";
+import { cx } from "./cx";
+
+/** Shows what stands in only after a moment, so that quick answers do not flicker. */
+export function Delayed({ children, delay = 200 }: { children: ReactNode; delay?: number }) {
+  const [due, setDue] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setDue(true), delay);
+    return () => clearTimeout(timer);
+  }, [delay]);
+  return due ? children : null;
+}
+
+/** A grey block in the shape of what comes. */
+export function Skeleton({ className }: { className?: string }) {
+  return (
+    <Delayed>
+      <div aria-hidden="true" className={cx("animate-breathe rounded-md bg-raised", className)} />
+    </Delayed>
+  );
+}
+
+/** Rows of a list that is on its way. */
+export function SkeletonRows({ rows = 6 }: { rows?: number }) {
+  return (
+    <div role="status" aria-label="Loading" className="flex flex-col gap-3 p-4">
+      {Array.from({ length: rows }, (_, row) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: the rows are all alike
+        <Skeleton key={row} className="h-12" />
+      ))}
+    </div>
+  );
+}
+
+/** Nothing to show: why, and what to do next. */
+export function EmptyState({ title, children }: { title: string; children?: ReactNode }) {
+  return (
+    <div className="flex min-h-32 flex-col items-center justify-center gap-2 px-4 py-6 text-center">
+      <p className="text-base font-medium text-balance">{title}</p>
+      {children && (
+        <div className="flex w-full max-w-[52ch] min-w-0 flex-col items-center gap-3 text-sm text-quiet">
+          {children}
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** An answer that did not come: what happened and what to do. */
+export function ErrorState({ error, retry }: { error: unknown; retry?: () => void }) {
+  const { title, advice } = explain(error);
+  return (
+    <div
+      role="alert"
+      className="flex min-h-32 flex-col items-center justify-center gap-2 px-4 py-6 text-center"
+    >
+      <p className="text-base font-medium">{title}</p>
+      <p className="max-w-[52ch] text-sm break-words text-quiet">{advice}</p>
+      {retry && (
+        <Button onClick={retry} className="mt-1">
+          Try again
+        </Button>
+      )}
+    </div>
+  );
+}
+
+/** A command to run, with a button that copies it. */
+export function Command({ children }: { children: string }) {
+  const [copied, setCopied] = useState(false);
+  const copy = () => {
+    void navigator.clipboard?.writeText(children).then(() => {
+      setCopied(true);
+      setTimeout(() => setCopied(false), 2_000);
+    });
+  };
+  return (
+    <div className="flex max-w-full items-center gap-1 rounded-md border border-border bg-raised py-0.5 pr-0.5 pl-3 text-left">
+      <code className="min-w-0 flex-1 overflow-x-auto py-1 font-mono text-xs whitespace-pre text-text">
+        {children}
+      </code>
+      <IconButton label={copied ? "Copied" : "Copy"} onClick={copy}>
+        {copied ? <Check size={14} /> : <Copy size={14} />}
+      </IconButton>
+    </div>
+  );
+}
+
+function explain(error: unknown): { title: string; advice: string } {
+  if (!(error instanceof ApiError))
+    return { title: "Something went wrong", advice: "Reload the page and try again." };
+  if (error.status === 401) return { title: "Sign in to see this", advice: error.detail };
+  if (error.status === 403) return { title: "Your token does not allow this", advice: error.detail };
+  if (error.unreachable) return { title: "The server does not answer", advice: error.detail };
+  const wait = error.retryAfter ? ` Try again in ${error.retryAfter} s.` : "";
+  return { title: error.title, advice: `${error.detail}${wait}` };
+}

@@ -1,0 +1,40 @@
+import { rangeLabel } from "@/lib/rangeLabel";
+import { FeedList } from "@/live/FeedList";
+import { useView } from "@/shell/useView";
+import { Card } from "@/ui/Card";
+import { DistributionCard } from "./DistributionCard";
+import { EmotionCard } from "./EmotionCard";
+import { MetricCards } from "./MetricCards";
+import { metricList } from "./metricList";
+import { SourceCard } from "./SourceCard";
+import { TrendCard } from "./TrendCard";
+import { useAlertMarks } from "./useAlertMarks";
+import { useComparison } from "./useComparison";
+
+/** The mood now, how it moved, what it is made of, and what people say. */
+export function Overview() {
+  const { search } = useView();
+  const state = useComparison(search);
+  const alerts = useAlertMarks(state.window, search.source);
+  const metrics = state.data && metricList(state.data, search);
+  return (
+    <div className="grid grid-cols-1 gap-4 xl:grid-cols-[minmax(0,1fr)_22rem]">
+      <div className="@container flex min-w-0 flex-col gap-4">
+        <MetricCards metrics={metrics} against={`the time before the ${rangeLabel(search)}`} />
+        <TrendCard state={state} alerts={alerts} />
+        <div className="grid grid-cols-1 gap-4 @min-[560px]:grid-cols-2 @min-[900px]:grid-cols-3">
+          <DistributionCard search={search} />
+          <EmotionCard state={state} search={search} />
+          <SourceCard window={state.window} search={search} />
+        </div>
+      </div>
+      <Card
+        title="Live feed"
+        flush
+        className="h-[36rem] overflow-hidden xl:sticky xl:top-[65px] xl:h-[calc(100dvh-81px)]"
+      >
+        <FeedList most={50} className="h-full" />
+      </Card>
+    </div>
+  );
+}

@@ -1,0 +1,61 @@
+import { Link } from "@tanstack/react-router";
+import { compact, count, percent } from "@/lib/format";
+import { SENTIMENT_COLORS, SENTIMENTS } from "@/lib/labels";
+import type { TimeWindow } from "@/lib/range";
+import { type Search, withSearch } from "@/lib/search";
+import { Card } from "@/ui/Card";
+import { EmptyState, Skeleton } from "@/ui/states";
+import type { SourceShare } from "./useSourceShares";
+import { useSourceShares } from "./useSourceShares";
+
+/** The sources side by side: how many posts, in which mood. */
+export function SourceCard({ window, search }: { window: TimeWindow; search: Search }) {
+  const shares = useSourceShares(window, search);
+  return (
+    <Card title="Sources" className="@min-[560px]:col-span-2 @min-[900px]:col-span-1">
+      {shares === undefined ? (
+        <Skeleton className="h-44" />
+      ) : shares.length === 0 ? (
+        <EmptyState title="No posts in this time" />
+      ) : (
+        <ul className="text-sm">
+          {shares.map((share) => (
+            <SourceRow key={share.source} share={share} search={search} />
+          ))}
+        </ul>
+      )}
+    </Card>
+  );
+}
+
+function SourceRow({ share, search }: { share: SourceShare; search: Search }) {
+  const { source, posts, net } = share;
+  return (
+    <li>
+      <Link
+        to="/posts"
+        search={withSearch(search, { source })}
+        title={SENTIMENTS.map((label) => `${label} ${percent(share.shares[label])}`).join(", ")}
+        className="-mx-2 flex flex-col gap-1 rounded-md px-2 py-1.5 hover:bg-raised"
+      >
+        <span className="flex items-baseline gap-2">
+          <span className="min-w-0 flex-1 truncate">{source}</span>
+          <span className="tabular text-quiet" title={`${count(posts)} posts`}>
+            {compact(posts)}
+          </span>
+          <span className="tabular w-12 text-right" title="Net sentiment">
+            {net}
+          </span>
+        </span>
+        <span aria-hidden="true" className="flex h-2 gap-px overflow-hidden rounded-full bg-raised">
+          {SENTIMENTS.map((label) => (
+            <span
+              key={label}
+              style={{ width: `${share.shares[label] ?? 0}%`, backgroundColor: SENTIMENT_COLORS[label] }}
+            />
+          ))}
+        </span>
+      </Link>
+    </li>
+  );
+}

@@ -1,0 +1,84 @@
+import { useNavigate } from "@tanstack/react-router";
+import { lazy, Suspense, useState } from "react";
+import type { AlertMark } from "@/charts/SentimentChart";
+import type { Mode } from "@/charts/series";
+import { zone } from "@/lib/format";
+import type { Point } from "@/lib/metrics";
+import { withSearch } from "@/lib/search";
+import { useMedia } from "@/lib/useMedia";
+import { useView } from "@/shell/useView";
+import { Card } from "@/ui/Card";
+import { Choice } from "@/ui/Choice";
+import { EmptyState, ErrorState, Skeleton } from "@/ui/states";
+import { TrendTable } from "./TrendTable";
+import type { ComparisonState } from "./useComparison";
+
+const SentimentChart = lazy(() => import("@/charts/SentimentChart"));
+
+type Shown = Mode | "table";
+const MODES = [
+  { value: "counts", label: "Posts" },
+  { value: "shares", label: "Shares" },
+  { value: "table", label: "Table" },
+] as const;
+
+/** How the mood moved: the page's main chart. */
+export function TrendCard({ state, alerts }: { state: ComparisonState; alerts: readonly AlertMark[] }) {
+  const [shown, setShown] = useState<Shown>("counts");
+  return (
+    <Card
+      title="Sentiment over time"
+      action={<Choice label="Show as" value={shown} options={MODES} onChange={setShown} />}
+    >
+      <div className="h-64 md:h-80">
+        <TrendBody state={state} alerts={alerts} shown={shown} />
+      </div>
+      <p className="mt-2 text-xs text-quiet">Times in {zone()}</p>
+    </Card>
+  );
+}
+
+interface BodyProps {
+  state: ComparisonState;
+  alerts: readonly AlertMark[];
+  shown: Shown;
+}
+
+function TrendBody({ state, alerts, shown }: BodyProps) {
+  const { search, change } = useView();
+  const navigate = useNavigate();
+  const roomy = useMedia("(min-width: 560px)");
+  if (state.error) return <ErrorState error={state.error} retry={state.retry} />;
+  if (!state.data) return <Skeleton className="h-full" />;
+  const { points, now } = state.data;
+  if (now.posts === 0) return <NoPosts />;
+  const openPosts = (point: Point) =>
+    void navigate({ to: "/posts", search: withSearch(search, spanOf(point.time, point.end)) });
+  if (shown === "table") return <TrendTable points={points} period={state.window.period} search={search} />;
+  return (
+    <Suspense fallback={<Skeleton className="h-full" />}>
+      <SentimentChart
+        points={points}
+        period={state.window.period}
+        mode={shown}
+        only={search.sentiment}
+        alerts={alerts}
+        roomy={roomy}
+        onPick={openPosts}
+        onZoom={(from, to) => change({ range: undefined, ...spanOf(from, to) })}
+      />
+    </Suspense>
+  );
+}
+
+function NoPosts() {
+  return (
+    <EmptyState title="No posts in this time">
+      <p>Choose a longer range or remove a filter. New posts appear here by themselves.</p>
+    </EmptyState>
+  );
+}
+
+function spanOf(from: number, to: number): { from: string; to: string } {
+  return { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
+}

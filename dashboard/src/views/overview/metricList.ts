@@ -1,0 +1,96 @@
+import type { Sentiment } from "@/api/types";
+import { compact, count, percent, score, signed } from "@/lib/format";
+import { SENTIMENTS, sentence } from "@/lib/labels";
+import { type Comparison, difference, type Point, relativeChange } from "@/lib/metrics";
+import type { Search } from "@/lib/search";
+
+export interface Metric {
+  key: string;
+  title: string;
+  label?: Sentiment;
+  value: string;
+  /** The value in full. */
+  exact: string;
+  change: Change | null;
+  spark: (number | null)[];
+  /** The posts behind the number. */
+  search: Search;
+}
+
+interface Change {
+  short: string;
+  long: string;
+}
+
+/** The key figures of a comparison; each leads to posts of the same filter. */
+export function metricList({ now, before, points }: Comparison, search: Search): Metric[] {
+  const only = search.sentiment;
+  const posts = only ? now.counts[only] : now.posts;
+  const postsBefore = only ? before.counts[only] : before.posts;
+  return [
+    {
+      key: "posts",
+      title: only ? `${sentence(only)} posts` : "Posts",
+      value: compact(posts),
+      exact: count(posts),
+      change: change(relativeChange(posts, postsBefore), "%", `${count(postsBefore)} posts before`),
+      spark: points.map((point) => (only ? point[only] : point.total)),
+      search,
+    },
+    ...SENTIMENTS.map((label) => ({
+      key: label,
+      title: sentence(label),
+      label,
+      value: percent(now.shares[label]),
+      exact: `${count(now.counts[label])} of ${count(now.posts)} posts`,
+      change: pointChange(difference(now.shares[label], before.shares[label]), percent(before.shares[label])),
+      spark: points.map((point) => point[`${label}Share`]),
+      search: { ...search, sentiment: label },
+    })),
+    {
+      key: "net",
+      title: "Net sentiment",
+      value: now.net === null ? "–" : signed(now.net),
+      exact: "Share of positive minus share of negative posts, from −100 to 100",
+      change: pointChange(difference(now.net, before.net), before.net === null ? "–" : signed(before.net)),
+      spark: points.map((point) => point.net),
+      search,
+    },
+    {
+      key: "confidence",
+      title: "Confidence",
+      value: score(now.confidence),
+      exact: "Average confidence of the model, from 0 to 1",
+      change: change(
+        percentOfScore(now.confidence, before.confidence),
+        "%",
+        `${score(before.confidence)} before`,
+      ),
+      spark: points.map(confidenceOf),
+      search,
+    },
+  ];
+}
+
+function confidenceOf(point: Point): number | null {
+  return point.confidence;
+}
+
+function percentOfScore(now: number | null, before: number | null): number | null {
+  return now === null || before === null ? null : relativeChange(now, before);
+}
+
+function pointChange(value: number | null, before: string): Change | null {
+  return change(value, " pp", `${before} before`);
+}
+
+function change(value: number | null, unit: string, before: string): Change | null {
+  if (value === null) return null;
+  const text = Math.abs(value) > 999 ? `${value > 0 ? ">" : "<−"}999${unit}` : `${signed(value)}${unit}`;
+  return { short: `${arrow(value)} ${text}`, long: `${text}: ${before}` };
+}
+
+function arrow(value: number): string {
+  if (Math.abs(value) < 0.05) return "→";
+  return value > 0 ? "↑" : "↓";
+}

@@ -1,0 +1,44 @@
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
+import { getPosts, type PostsQuery } from "@/api/endpoints";
+import { windowOf } from "@/lib/range";
+import type { Search } from "@/lib/search";
+import { fromPost } from "@/live/post";
+
+const PAGE = 100;
+
+/** The parameters of the API for what a search shows. */
+export function postsQuery(search: Search, now: number): PostsQuery {
+  const window = windowOf(search, now);
+  return {
+    source: search.source,
+    sentiment: search.sentiment,
+    emotion: search.emotion,
+    author: search.author,
+    q: search.q,
+    min_confidence: search.min,
+    start_date: new Date(window.start).toISOString(),
+    // A range that ends now takes in what comes while it is open.
+    end_date: window.live ? undefined : new Date(window.end).toISOString(),
+  };
+}
+
+/** The posts of a search, page by page. The list stands still: new posts join when it is read again. */
+export function usePosts(search: Search) {
+  const { range, from, to, source, sentiment, emotion, author, min, q } = search;
+  const filter = useMemo(
+    () => postsQuery({ range, from, to, source, sentiment, emotion, author, min, q }, Date.now()),
+    [range, from, to, source, sentiment, emotion, author, min, q],
+  );
+  const query = useInfiniteQuery({
+    queryKey: ["posts", filter],
+    queryFn: ({ pageParam, signal }) => getPosts({ ...filter, limit: PAGE, cursor: pageParam }, signal),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+    refetchInterval: false,
+    refetchOnWindowFocus: false,
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  const posts = useMemo(() => query.data?.pages.flatMap((page) => page.posts.map(fromPost)), [query.data]);
+  return { query, filter, posts, first: query.data?.pages[0] };
+}

@@ -1,0 +1,109 @@
+//! The composition root: config → rooms → roles. The only place that knows everything.
+
+mod lock;
+mod options;
+mod serve;
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use crate::cache::{Cache, LocalCache};
+use crate::clock::Clock;
+use crate::config::{Backends, Config};
+use crate::inference::{Engine, SharedClassifier};
+use crate::live::{LiveBus, LocalBus};
+use crate::sqlite::{Sqlite, SqliteOptions};
+use crate::store::{Store, StoreError};
+use crate::stream::{LocalStream, Stream};
+use crate::worker::Worker;
+
+pub use lock::InUse;
+pub use serve::{Running, serve, start};
+
+/// The rooms that roles and commands meet in. Clones share them.
+#[derive(Clone)]
+pub struct Rooms {
+    pub store: Store,
+    pub stream: Stream,
+    pub live: LiveBus,
+    pub cache: Cache,
+    pub clock: Clock,
+}
+
+/// Opens the rooms. The embedded database is migrated here, since its queue needs its tables; Postgres
+/// and Redis may be away: their rooms connect when they are used.
+///
+/// # Errors
+/// When the embedded database cannot be opened or migrated, or a URL is malformed.
+pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<Rooms> {
+    let stream = options::stream(config);
+    match &config.backends {
+        Backends::Embedded { .. } => {
+            let sqlite = open_sqlite(config)?;
+            let store = Store::sqlite(sqlite.clone(), options::retention(config), clock.clone());
+            store.migrate().await?;
+            Ok(Rooms {
+                store,
+                stream: Stream::Local(LocalStream::open(sqlite, stream, clock.clone()).await?),
+                live: LiveBus::Local(LocalBus::default()),
+                cache: Cache::Local(LocalCache::new(config.cache.ttl, clock.clone())),
+                clock,
+            })
+        }
+        Backends::Shared { .. } => {
+            anyhow::bail!("not yet")
+        }
+    }
+}
+
+/// The store alone, not migrated.
+///
+/// # Errors
+/// When the embedded database cannot be opened, or the URL is malformed.
+pub fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
+    let retention = options::retention(config);
+    match &config.backends {
+        Backends::Embedded { .. } => Ok(Store::sqlite(open_sqlite(config)?, retention, clock)),
+        Backends::Shared { .. } => open_postgres(config, clock).context("database.url"),
+    }
+}
+
+fn open_sqlite(config: &Config) -> anyhow::Result<Sqlite> {
+    let Backends::Embedded { path } = &config.backends else { anyhow::bail!("the database is not SQLite") };
+    Ok(Sqlite::open(&SqliteOptions {
+        path: path.clone(),
+        readers: config.database.max_connections,
+        busy_timeout: config.database.connect_timeout,
+    })?)
+}
+
+fn open_postgres(config: &Config, clock: Clock) -> Result<Store, StoreError> {
+    match options::postgres(config) {
+        Some(postgres) => Store::postgres(&postgres, options::retention(config), clock),
+        None => Err(StoreError::Failed("the database is not Postgres".to_owned())),
+    }
+}
+
+/// Loads the model that `config` names, off the async runtime.
+///
+/// # Errors
+/// When it cannot be found, read or understood.
+pub async fn load_classifier(config: &Config) -> anyhow::Result<SharedClassifier> {
+    let options = options::inference(config)?;
+    let engine = tokio::task::spawn_blocking(move || Engine::load(&options)).await??;
+    Ok(Arc::new(engine))
+}
+
+/// The worker role over `rooms`.
+pub fn worker(config: &Config, rooms: &Rooms, classifier: SharedClassifier) -> Worker {
+    Worker {
+        stream: rooms.stream.clone(),
+        store: rooms.store.clone(),
+        live: rooms.live.clone(),
+        cache: rooms.cache.clone(),
+        classifier,
+        clock: rooms.clock.clone(),
+        options: options::worker(config),
+    }
+}

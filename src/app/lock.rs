@@ -1,0 +1,37 @@
+//! One serving process per embedded database.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+/// Another process serves from the same file.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "another process serves from {database}: stop it, or give this one a file of its own (--set database.url=sqlite://PATH); \
+     to run several processes use Postgres and Redis"
+)]
+pub struct InUse {
+    database: String,
+}
+
+/// The right to serve from an embedded database; given back when it is dropped or the process ends.
+pub struct ServingLock(#[expect(dead_code, reason = "held for its lock")] File);
+
+impl ServingLock {
+    /// Takes the lock beside `database`.
+    ///
+    /// # Errors
+    /// [`InUse`] when another process holds it, or the lock file cannot be made.
+    pub fn take(database: &Path) -> anyhow::Result<Self> {
+        if let Some(folder) = database.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let mut path = PathBuf::from(database).into_os_string();
+        path.push(".lock");
+        let file = File::options().create(true).write(true).truncate(false).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(InUse { database: database.display().to_string() }.into()),
+            Err(TryLockError::Error(error)) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Running the roles of a process.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::sync::{OnceCell, watch};
+
+use crate::alerts::{self, AlertsRooms};
+use crate::clock::Clock;
+use crate::config::{Backends, Config, Role};
+use crate::http::{self, Api, ComponentState, Components, HttpError, ModelState};
+use crate::inference::SharedClassifier;
+use crate::ingester::{self, IngesterRooms};
+use crate::lifecycle::{BackendWait, Shutdown, Supervisor, termination};
+use crate::sources::SourceStates;
+use crate::store::Store;
+use crate::telemetry::Metrics;
+use crate::worker;
+
+use super::lock::ServingLock;
+use super::options;
+use super::{Rooms, load_classifier, open};
+
+/// The roles of this process, at work.
+pub struct Running {
+    /// Where the API listens; empty without that role.
+    pub addresses: Vec<SocketAddr>,
+    pub rooms: Rooms,
+    pub shutdown: Shutdown,
+    roles: Vec<Role>,
+    supervisor: Supervisor,
+    grace: Duration,
+    _lock: Option<ServingLock>,
+}
+
+impl Running {
+    /// Waits for `signal`, or for a role that fails, and stops everything.
+    ///
+    /// # Errors
+    /// When a role failed or did not stop within the grace time.
+    pub async fn until(self, signal: impl Future<Output = ()>) -> anyhow::Result<()> {
+        self.supervisor.run(signal, self.grace).await
+    }
+
+    /// One line for people: where the dashboard is.
+    pub fn ready_line(&self) -> String {
+        match self.addresses.first() {
+            Some(address) if address.ip().is_unspecified() => {
+                format!("SentiStream is ready: http://localhost:{}/", address.port())
+            }
+            Some(address) => format!("SentiStream is ready: http://{address}/"),
+            None => {
+                let roles: Vec<_> = self.roles.iter().map(ToString::to_string).collect();
+                format!("SentiStream is ready: {}", roles.join(", "))
+            }
+        }
+    }
+}
+
+/// What a test puts in the place of the real thing.
+#[derive(Default)]
+pub struct Parts {
+    pub clock: Clock,
+    /// Judges in the place of the configured model.
+    pub classifier: Option<SharedClassifier>,
+    /// Whose numbers `/metrics` shows.
+    pub metrics: Option<Metrics>,
+}
+
+/// Runs the configured roles until a signal ends them, and prints one line when they are ready.
+///
+/// # Errors
+/// When a role cannot start or fails.
+pub async fn serve(config: &Config, metrics: Metrics) -> anyhow::Result<()> {
+    let running = start(config, Parts { metrics: Some(metrics), ..Parts::default() }).await?;
+    println!("{}", running.ready_line());
+    running.until(termination()).await
+}
+
+/// Starts the configured roles. Postgres and Redis may be away: their users wait for them.
+///
+/// # Errors
+/// When another process serves from the same embedded database ([`super::InUse`]), the model cannot be
+/// loaded, or an address is taken.
+pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
+    let lock = match &config.backends {
+        Backends::Embedded { path } => Some(ServingLock::take(path)?),
+        Backends::Shared { .. } => None,
+    };
+    let rooms = open(config, parts.clock.clone()).await?;
+    let needs_model = config.has_role(Role::Worker) || config.has_role(Role::Api);
+    let classifier = match parts.classifier {
+        Some(classifier) => Some(classifier),
+        None if needs_model => Some(load_classifier(config).await?),
+        None => None,
+    };
+    let shutdown = Shutdown::default();
+    let mut start = Start {
+        config,
+        schema: Schema::new(rooms.store.clone(), shutdown.clone()),
+        supervisor: Supervisor::new(shutdown.clone()),
+        states: SourceStates::default(),
+        rooms: &rooms,
+        shutdown: shutdown.clone(),
+    };
+    start.worker(classifier.as_ref());
+    start.ingester()?;
+    start.alerts();
+    let addresses = start.http(classifier, parts.metrics).await?;
+    let supervisor = start.supervisor;
+    let roles = config.roles.clone();
+    Ok(Running { addresses, rooms, shutdown, roles, supervisor, grace: config.shutdown.grace, _lock: lock })
+}
+
+struct Start<'a> {
+    config: &'a Config,
+    rooms: &'a Rooms,
+    schema: Schema,
+    supervisor: Supervisor,
+    states: SourceStates,
+    shutdown: Shutdown,
+}
+
+impl Start<'_> {
+    fn worker(&mut self, classifier: Option<&SharedClassifier>) {
+        let Some(classifier) = classifier.filter(|_| self.config.has_role(Role::Worker)) else { return };
+        let worker = super::worker(self.config, self.rooms, classifier.clone());
+        let role = worker::run(worker, self.shutdown.clone());
+        self.spawn("worker", role);
+    }
+
+    fn ingester(&mut self) -> anyhow::Result<()> {
+        if self.config.has_role(Role::Ingester) {
+            let sources = options::sources(self.config, &self.rooms.clock)?;
+            let rooms = IngesterRooms {
+                stream: self.rooms.stream.clone(),
+                store: self.rooms.store.clone(),
+                states: self.states.clone(),
+                clock: self.rooms.clock.clone(),
+            };
+            let role = ingester::run(sources, rooms, options::ingester(self.config), self.shutdown.clone());
+            self.spawn("ingester", role);
+        }
+        Ok(())
+    }
+
+    fn alerts(&mut self) {
+        if self.config.has_role(Role::Alerts) {
+            let rooms = AlertsRooms {
+                store: self.rooms.store.clone(),
+                stream: self.rooms.stream.clone(),
+                live: self.rooms.live.clone(),
+                clock: self.rooms.clock.clone(),
+            };
+            let role = alerts::run(rooms, options::alerts(self.config), self.shutdown.clone());
+            self.spawn("alerts", role);
+        }
+    }
+
+    /// The API, or what a process without it shows to those who operate it.
+    async fn http(
+        &mut self,
+        classifier: Option<SharedClassifier>,
+        metrics: Option<Metrics>,
+    ) -> anyhow::Result<Vec<SocketAddr>> {
+        let model = classifier.map_or(ModelState::Absent, ModelState::Ready);
+        let (told, model) = watch::channel(model);
+        let api = Api {
+            store: self.rooms.store.clone(),
+            stream: self.rooms.stream.clone(),
+            live: self.rooms.live.clone(),
+            cache: Some(self.rooms.cache.clone()),
+            model,
+            clock: self.rooms.clock.clone(),
+            metrics,
+            components: components(self.states.clone()),
+        };
+        let serves_api = self.config.has_role(Role::Api);
+        let options = options::http(self.config).await?;
+        let server = match (serves_api, options.listen.is_empty()) {
+            (true, _) => http::serve(api, options, self.shutdown.clone()).await,
+            (false, false) => http::serve_ops(api, options, self.shutdown.clone()).await,
+            (false, true) => return Ok(Vec::new()),
+        };
+        let server = server?;
+        let addresses = if serves_api { server.addresses().to_vec() } else { Vec::new() };
+        self.spawn("api", async move {
+            // The model's state must not seem lost while the server runs.
+            let _told = told;
+            Ok(server.finished().await?)
+        });
+        Ok(addresses)
+    }
+
+    /// Starts a role; it begins when the schema is there, except the API, which tells that it is not.
+    fn spawn(&mut self, name: &'static str, role: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
+        let schema = self.schema.clone();
+        self.supervisor.spawn(name, async move {
+            if name != "api" && !schema.ready().await? {
+                return Ok(());
+            }
+            role.await
+        });
+    }
+}
+
+/// The database's schema, brought up to date once per process.
+#[derive(Clone)]
+struct Schema {
+    store: Store,
+    shutdown: Shutdown,
+    migrated: Arc<OnceCell<()>>,
+}
+
+impl Schema {
+    fn new(store: Store, shutdown: Shutdown) -> Self {
+        Self { store, shutdown, migrated: Arc::default() }
+    }
+
+    /// Waits for the database and migrates it; `false` when a stop came first.
+    async fn ready(&self) -> anyhow::Result<bool> {
+        let migrate = self.migrated.get_or_try_init(|| async {
+            let mut patience = BackendWait::new("database");
+            loop {
+                match self.store.migrate().await {
+                    Ok(_) => return Ok(()),
+                    Err(error) if error.is_transient() => patience.wait(&error, &self.shutdown).await,
+                    Err(error) => return Err(error),
+                }
+            }
+        });
+        match self.shutdown.unless_stopping(migrate).await {
+            None => Ok(false),
+            Some(result) => result.map(|()| true).context("the database cannot be migrated"),
+        }
+    }
+}
+
+fn components(states: SourceStates) -> Components {
+    Arc::new(move || {
+        let component = |source: crate::sources::SourceState| ComponentState {
+            name: format!("source:{}", source.name),
+            healthy: source.state.is_healthy(),
+            state: source.state.as_str().to_owned(),
+            detail: source.last_error,
+        };
+        states.all().into_iter().map(component).collect()
+    })
+}

@@ -1,0 +1,84 @@
+//! The configuration: typed sections, put together from layers.
+//!
+//! `config/default.toml` is the reference of all keys. Later layers win: the defaults, a file, the
+//! environment (older names, then `SENTISTREAM__…`), flags. A value that is wrong in any way is an
+//! error that names the key, where it was set, and what is allowed. Secrets never show: not in
+//! errors, not in [`Settings`], not in `Debug`.
+
+mod environment;
+mod error;
+mod layers;
+mod resolve;
+mod sections;
+mod server;
+mod settings;
+mod template;
+mod urls;
+mod values;
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+pub use environment::Environment;
+pub use error::{ConfigError, Problem};
+pub use layers::Origin;
+pub use sections::*;
+pub use server::*;
+pub use settings::{Settings, Shown};
+pub use template::DEFAULT_TOML;
+pub use urls::{Backends, DatabaseUrl, StreamUrl, mask};
+pub use values::Address;
+
+/// Everything that can be set; the fields are the keys of `config/default.toml`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub roles: Vec<Role>,
+    pub database: DatabaseConfig,
+    pub stream: StreamConfig,
+    pub server: ServerConfig,
+    pub cache: CacheConfig,
+    pub ingester: IngesterConfig,
+    pub sources: SourcesConfig,
+    pub worker: WorkerConfig,
+    pub inference: InferenceConfig,
+    pub llm: LlmConfig,
+    pub alerts: AlertsConfig,
+    pub retention: RetentionConfig,
+    pub shutdown: ShutdownConfig,
+    pub log: LogConfig,
+    /// The pair that `database.url` and `stream.url` make.
+    #[serde(skip)]
+    pub backends: Backends,
+}
+
+/// What to read besides the defaults.
+#[derive(Clone, Default)]
+pub struct Inputs {
+    /// The configuration file.
+    pub file: Option<PathBuf>,
+    pub environment: Environment,
+    /// `section.key=value` each, in the order given.
+    pub sets: Vec<String>,
+    /// The roles as a list separated by commas.
+    pub roles: Option<String>,
+}
+
+impl Config {
+    /// Whether this process runs `role`.
+    pub fn has_role(&self, role: Role) -> bool {
+        self.roles.contains(&role)
+    }
+
+    /// Reads all layers.
+    ///
+    /// # Errors
+    /// Everything that is wrong, each with its key and where it was set.
+    pub fn load(inputs: &Inputs) -> Result<(Self, Settings), ConfigError> {
+        resolve::load(inputs)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+//! Environment variables as a layer: `SENTISTREAM__SECTION__KEY`, and below it in rank the names
+//! that existing deployments use.
+
+use std::collections::BTreeMap;
+
+use super::layers::{Layers, Origin};
+
+const PREFIX: &str = "SENTISTREAM__";
+
+/// A copy of the environment variables that matter here; empty in tests unless they say otherwise.
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+/// Names that set one key each, as they are.
+const LEGACY: [(&str, &str); 10] = [
+    ("DATABASE_URL", "database.url"),
+    ("REDIS_STREAM_NAME", "stream.name"),
+    ("REDIS_CONSUMER_GROUP", "stream.group"),
+    ("REDIS_CACHE_PREFIX", "cache.prefix"),
+    ("EXTERNAL_LLM_PROVIDER", "llm.provider"),
+    ("EXTERNAL_LLM_API_KEY", "llm.api_key"),
+    ("EXTERNAL_LLM_MODEL", "llm.model"),
+    ("LOG_LEVEL", "log.level"),
+    ("ALERT_NEGATIVE_RATIO_THRESHOLD", "alerts.negative_ratio"),
+    ("ALERT_MIN_POSTS", "alerts.min_posts"),
+];
+
+impl Environment {
+    /// The variables of this process. Those that are not UTF-8 are left out.
+    pub fn of_process() -> Self {
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect()
+    }
+
+    /// A variable that is set and not empty: compose files pass unset ones on as empty.
+    fn legacy(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    /// Adds what is set here to `layers`.
+    pub fn add_to(&self, layers: &mut Layers) {
+        let mut add = |name: &str, key: &str, text: &str| layers.add_text(key, text, Origin::Legacy(name.to_owned()));
+        for (name, key) in LEGACY {
+            if let Some(value) = self.legacy(name) {
+                add(name, key, value);
+            }
+        }
+        for (name, key) in [("HUGGINGFACE_MODEL", "inference.model"), ("EMOTION_MODEL", "inference.emotion_model")] {
+            if let Some(value) = self.legacy(name) {
+                add(name, key, &model(value));
+            }
+        }
+        if let Some(minutes) = self.legacy("ALERT_WINDOW_MINUTES") {
+            add("ALERT_WINDOW_MINUTES", "alerts.window", &format!("{minutes}min"));
+        }
+        if let Some(url) = self.legacy("REDIS_URL") {
+            add("REDIS_URL", "stream.url", url);
+        } else if let Some((name, host, port)) = self.host_and_port("REDIS", ("localhost", "6379")) {
+            add(&name, "stream.url", &format!("redis://{host}:{port}"));
+        }
+        if let Some((name, host, port)) = self.host_and_port("API", ("127.0.0.1", "8000")) {
+            add(&name, "server.listen", &format!("{host}:{port}"));
+        }
+        for (name, value) in &self.0 {
+            if let Some(key) = name.strip_prefix(PREFIX) {
+                let key = key.to_lowercase().replace("__", ".");
+                layers.add_text(&key, value, Origin::Variable(name.clone()));
+            }
+        }
+    }
+
+    /// `…_HOST` and `…_PORT` if one of them is set, and the names that set them.
+    fn host_and_port(&self, prefix: &str, default: (&str, &str)) -> Option<(String, String, String)> {
+        let (host_name, port_name) = (format!("{prefix}_HOST"), format!("{prefix}_PORT"));
+        let (host, port) = (self.legacy(&host_name), self.legacy(&port_name));
+        let name = match (host, port) {
+            (None, None) => return None,
+            (Some(_), None) => host_name.clone(),
+            (None, Some(_)) => port_name.clone(),
+            (Some(_), Some(_)) => format!("{host_name}, {port_name}"),
+        };
+        let host = host.unwrap_or(default.0);
+        let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() };
+        Some((name, host, port.unwrap_or(default.1).to_owned()))
+    }
+}
+
+impl FromIterator<(String, String)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
+        Self(variables.into_iter().collect())
+    }
+}
+
+/// The old names hold the Hub's names without a prefix, or a path.
+fn model(value: &str) -> String {
+    let is_path = value.starts_with(['/', '.', '~']) || std::path::Path::new(value).is_dir();
+    if value == "builtin" || value.starts_with("hf:") || is_path { value.to_owned() } else { format!("hf:{value}") }
+}

@@ -1,0 +1,48 @@
+//! What is wrong with the configuration: which key, where it was set, what is allowed.
+
+use std::fmt;
+
+use super::Origin;
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The key, as `section.key`; empty when it is about a whole file.
+    pub key: String,
+    /// Where the value came from.
+    pub origin: Origin,
+    /// What is wrong and what is allowed. Never holds a secret.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        write!(f, "{} (from {})", self.message, self.origin)
+    }
+}
+
+/// Everything that was found wrong, in the order of the layers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError(pub Vec<Problem>);
+
+impl ConfigError {
+    /// An error of one key.
+    pub fn new(key: impl Into<String>, origin: Origin, message: impl Into<String>) -> Self {
+        Self(vec![Problem { key: key.into(), origin, message: message.into() }])
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(f, "{separator}{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigError {}

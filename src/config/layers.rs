@@ -1,0 +1,202 @@
+//! The layers that set values, and which of them wins.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::Value;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
+
+use super::ConfigError;
+use super::error::Problem;
+use super::template::{DEFAULT_TOML, Found, Template, fits, join, kind};
+
+/// Where a value came from. The order is the rank: later wins.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// `config/default.toml`.
+    Default,
+    /// A line of the configuration file.
+    File { path: PathBuf, line: usize },
+    /// An environment variable of the names that older deployments use.
+    Legacy(String),
+    /// A `SENTISTREAM__…` environment variable.
+    Variable(String),
+    /// A flag of the command line.
+    Flag(String),
+}
+
+impl Origin {
+    /// The place of its layer: later wins.
+    pub fn rank(&self) -> u8 {
+        match self {
+            Self::Default => 0,
+            Self::File { .. } => 1,
+            Self::Legacy(_) => 2,
+            Self::Variable(_) => 3,
+            Self::Flag(_) => 4,
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::Legacy(name) | Self::Variable(name) => write!(f, "environment {name}"),
+            Self::Flag(flag) => write!(f, "flag {flag}"),
+        }
+    }
+}
+
+/// One value that one layer sets.
+#[derive(Clone)]
+pub struct Setting {
+    /// `section.key`
+    pub key: String,
+    pub value: Value,
+    pub origin: Origin,
+}
+
+/// Every value that the layers set, in their order.
+pub struct Layers {
+    template: Template,
+    settings: Vec<Setting>,
+    problems: Vec<Problem>,
+}
+
+impl Layers {
+    /// The defaults alone.
+    pub fn new() -> Self {
+        let mut layers = Self { template: Template::new(), settings: Vec::new(), problems: Vec::new() };
+        layers.add_toml(DEFAULT_TOML, &|_| Origin::Default);
+        layers
+    }
+
+    /// The reference of all keys.
+    pub fn template(&self) -> &Template {
+        &self.template
+    }
+
+    /// Adds a configuration file.
+    pub fn add_file(&mut self, path: &Path) {
+        let origin = |line| Origin::File { path: path.to_owned(), line };
+        match std::fs::read_to_string(path) {
+            Ok(text) => self.add_toml(&text, &origin),
+            Err(e) => self.problem("", origin(1), format!("the configuration file cannot be read: {e}")),
+        }
+    }
+
+    fn add_toml(&mut self, text: &str, origin: &dyn Fn(usize) -> Origin) {
+        match DeTable::parse(text) {
+            Ok(document) => self.add_table(document.get_ref(), "", &|offset| origin(line_of(text, offset))),
+            Err(e) => {
+                let line = line_of(text, e.span().map_or(0, |span| span.start));
+                // Not the line itself: it may hold a secret.
+                self.problem("", origin(line), format!("this is not TOML: {}", e.message()));
+            }
+        }
+    }
+
+    fn add_table(&mut self, table: &DeTable<'_>, prefix: &str, origin: &dyn Fn(usize) -> Origin) {
+        for (name, value) in table {
+            let key = join(prefix, name.get_ref());
+            let place = origin(name.span().start);
+            match (self.template.find(&key), value.get_ref()) {
+                (Found::Section, DeValue::Table(inner)) => self.add_table(inner, &key, origin),
+                (Found::Section, _) => self.problem(&key, place, "this is a table of keys, not a value"),
+                (Found::Leaf(_), _) => match Value::deserialize(ValueDeserializer::from(value.clone())) {
+                    Ok(value) => self.add(key, value, place),
+                    Err(e) => self.problem(&key, place, format!("this is not a value: {}", e.message())),
+                },
+                (Found::Unknown, _) => self.problem(&key, place, self.template.unknown(&key)),
+            }
+        }
+    }
+
+    /// Adds a value as text, as environment and flags give it: in TOML, or as it is where a text is
+    /// expected; items of a list may be separated by commas.
+    pub fn add_text(&mut self, key: &str, text: &str, origin: Origin) {
+        match self.template.find(key) {
+            Found::Leaf(default) => match read_text(default, text) {
+                Some(value) => self.add(key.to_owned(), value, origin),
+                None => {
+                    let expected = kind(default);
+                    self.problem(key, origin, format!("expected {expected}, which the value is not in TOML"));
+                }
+            },
+            Found::Section => self.problem(key, origin, "this is a table of keys: set one of them"),
+            Found::Unknown => self.problem(key, origin, self.template.unknown(key)),
+        }
+    }
+
+    fn add(&mut self, key: String, value: Value, origin: Origin) {
+        match self.template.find(&key) {
+            Found::Leaf(default) if !fits(default, &value) => {
+                let message = format!("expected {}, found {}", kind(default), kind(&value));
+                self.problem(&key, origin, message);
+            }
+            _ => self.settings.push(Setting { key, value, origin }),
+        }
+    }
+
+    /// Notes something wrong.
+    pub fn problem(&mut self, key: &str, origin: Origin, message: impl Into<String>) {
+        self.problems.push(Problem { key: key.to_owned(), origin, message: message.into() });
+    }
+
+    /// The value of each key that wins, in the order of the reference.
+    ///
+    /// # Errors
+    /// Everything that was wrong in any layer.
+    pub fn finish(self) -> Result<Vec<Setting>, ConfigError> {
+        if !self.problems.is_empty() {
+            return Err(ConfigError(self.problems));
+        }
+        let winner = |key: &str| {
+            let set = self.settings.iter().filter(|setting| setting.key == key);
+            // Of several in one layer the last wins: `max_by_key` keeps the last of equals.
+            set.max_by_key(|setting| setting.origin.rank()).cloned()
+        };
+        Ok(self.template.keys().filter_map(winner).collect())
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
+}
+
+fn read_text(default: &Value, text: &str) -> Option<Value> {
+    let toml = || Value::deserialize(ValueDeserializer::parse(text.trim()).ok()?).ok();
+    match default {
+        Value::String(_) => toml().filter(Value::is_str).or_else(|| Some(Value::String(text.to_owned()))),
+        Value::Array(_) if text.trim_start().starts_with('[') => toml(),
+        Value::Array(_) => {
+            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+            Some(items.map(|item| Value::String(item.to_owned())).collect::<Vec<_>>().into())
+        }
+        _ => toml(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_text_is_taken_as_it_is_where_a_text_is_expected() {
+        let text = Value::String(String::new());
+        for (given, read) in
+            [("1e5", "1e5"), ("true", "true"), ("\"q\"", "q"), ("[1]", "[1]"), ("a\nb = 1", "a\nb = 1")]
+        {
+            assert_eq!(read_text(&text, given), Some(Value::String(read.to_owned())));
+        }
+        let list = Value::Array(Vec::new());
+        let expected = Value::try_from(["a", "b"]).unwrap();
+        assert_eq!(read_text(&list, "a, b"), Some(expected.clone()));
+        assert_eq!(read_text(&list, "[\"a\", \"b\"]"), Some(expected));
+        assert_eq!(read_text(&list, "[\"a\""), None);
+        assert_eq!(read_text(&Value::Integer(1), "1\nother = 2"), None);
+    }
+}

@@ -1,0 +1,174 @@
+//! From layers to a [`Config`]: secrets from files, typed values, and rules that span several keys.
+
+use std::time::Duration;
+
+use super::error::Problem;
+use super::layers::{Layers, Setting};
+use super::urls::{Backends, DatabaseUrl, StreamUrl};
+use super::{Config, ConfigError, Inputs, Origin, Role, Settings, SourceKind};
+
+/// Keys whose value may lie in a file that another key, `…_file`, names.
+const FROM_FILES: [&str; 6] = [
+    "database.url",
+    "database.read_url",
+    "stream.url",
+    "server.auth.jwt.secret",
+    "server.auth.jwt.public_key",
+    "llm.api_key",
+];
+
+/// Reads all layers.
+pub fn load(inputs: &Inputs) -> Result<(Config, Settings), ConfigError> {
+    let mut layers = Layers::new();
+    if let Some(path) = &inputs.file {
+        layers.add_file(path);
+    }
+    inputs.environment.add_to(&mut layers);
+    for set in &inputs.sets {
+        add_set(&mut layers, set);
+    }
+    if let Some(roles) = &inputs.roles {
+        layers.add_text("roles", roles, Origin::Flag("--roles".to_owned()));
+    }
+
+    let settings = Settings::new(read_files(layers.finish()?)?);
+    let mut config = typed(&settings)?;
+    config.backends = backends(&config, &settings)?;
+    check(&config, &settings)?;
+    Ok((config, settings))
+}
+
+fn add_set(layers: &mut Layers, set: &str) {
+    match set.split_once('=') {
+        Some((key, value)) => {
+            let key = key.trim();
+            layers.add_text(key, value, Origin::Flag(format!("--set {key}")));
+        }
+        None => {
+            let flag = Origin::Flag("--set".to_owned());
+            layers.problem("", flag, format!("expected section.key=value, found {set:?}"));
+        }
+    }
+}
+
+/// Replaces values by the contents of the files that `…_file` keys name. Of a key and its file the
+/// one from the later layer counts; both from one layer contradict each other.
+fn read_files(mut settings: Vec<Setting>) -> Result<Vec<Setting>, ConfigError> {
+    for key in FROM_FILES {
+        let file_key = format!("{key}_file");
+        let place = |key: &str| settings.iter().position(|setting| setting.key == key);
+        let (Some(value), Some(file)) = (place(key), place(&file_key)) else { continue };
+        let origin = settings[file].origin.clone();
+        let path = settings[file].value.as_str().unwrap_or_default().to_owned();
+        let is_set = settings[value].origin != Origin::Default;
+        if path.is_empty() || (is_set && settings[value].origin.rank() > origin.rank()) {
+            continue;
+        }
+        if is_set && settings[value].origin.rank() == origin.rank() {
+            let message = format!("{key} is set too ({}): set one of the two", settings[value].origin);
+            return Err(ConfigError::new(file_key, origin, message));
+        }
+        let text = std::fs::read_to_string(&path)
+            .map_err(|e| ConfigError::new(&file_key, origin.clone(), format!("cannot read {path}: {e}")))?;
+        settings[value].value = text.trim().to_owned().into();
+        settings[value].origin = origin;
+    }
+    Ok(settings)
+}
+
+fn typed(settings: &Settings) -> Result<Config, ConfigError> {
+    let values = settings.all().filter(|setting| FROM_FILES.iter().all(|key| setting.key != format!("{key}_file")));
+    let mut builder = config::Config::builder();
+    for Setting { key, value, .. } in values {
+        let set = value.clone().try_into::<config::Value>().map_err(|e| e.to_string());
+        let set = set.and_then(|value| builder.set_override(key, value).map_err(|e| e.to_string()));
+        builder = set.map_err(|message| ConfigError::new(key, settings.origin(key), message))?;
+    }
+    builder.build().and_then(config::Config::try_deserialize).map_err(|error| {
+        let (key, message) = describe(error);
+        ConfigError::new(&key, settings.origin(&key), message)
+    })
+}
+
+/// The key that is wrong, and what is wrong with it.
+fn describe(error: config::ConfigError) -> (String, String) {
+    match error {
+        config::ConfigError::At { error, key, .. } => (key.unwrap_or_default(), describe(*error).1),
+        config::ConfigError::Type { unexpected, expected, key, .. } => {
+            (key.unwrap_or_default(), format!("expected {expected}, found {unexpected}"))
+        }
+        config::ConfigError::NotFound(key) => (key, "is required".to_owned()),
+        other => (String::new(), other.to_string()),
+    }
+}
+
+/// The pair of backends; other pairs have no meaning.
+fn backends(config: &Config, settings: &Settings) -> Result<Backends, ConfigError> {
+    let wrong = |key: &str, message: String| Err(ConfigError::new(key, settings.origin(key), message));
+    match (&config.database.url, &config.stream.url) {
+        (DatabaseUrl::Sqlite(path), StreamUrl::Local) => match &config.database.read_url {
+            None => Ok(Backends::Embedded { path: path.clone() }),
+            Some(_) => wrong("database.read_url", "a replica goes with Postgres alone: leave it empty".to_owned()),
+        },
+        (DatabaseUrl::Postgres(database), StreamUrl::Redis(stream)) => {
+            let read = match &config.database.read_url {
+                None => None,
+                Some(DatabaseUrl::Postgres(read)) => Some(read.clone()),
+                Some(DatabaseUrl::Sqlite(_)) => {
+                    return wrong("database.read_url", "must be a postgres:// URL, as database.url is".to_owned());
+                }
+            };
+            Ok(Backends::Shared { database: database.clone(), read, stream: stream.clone() })
+        }
+        (DatabaseUrl::Postgres(_), StreamUrl::Local) => wrong(
+            "stream.url",
+            format!(
+                "Postgres (database.url from {}) goes with Redis: set stream.url to redis://HOST:PORT, \
+                 or database.url to sqlite://PATH",
+                settings.origin("database.url")
+            ),
+        ),
+        (DatabaseUrl::Sqlite(_), StreamUrl::Redis(_)) => wrong(
+            "database.url",
+            format!(
+                "Redis (stream.url from {}) goes with Postgres: set database.url to postgres://USER:PASSWORD@HOST/NAME, \
+                 or stream.url to local",
+                settings.origin("stream.url")
+            ),
+        ),
+    }
+}
+
+/// Rules that span several keys. The one that was set last is to blame.
+fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
+    let mut problems = Vec::new();
+    let mut require = |holds: bool, keys: &[&str], message: &str| {
+        let last = keys.iter().max_by_key(|key| settings.origin(key).rank());
+        if let Some(key) = last.filter(|_| !holds) {
+            let key = (*key).to_owned();
+            problems.push(Problem { origin: settings.origin(&key), key, message: message.to_owned() });
+        }
+    };
+    require(!config.roles.is_empty(), &["roles"], "name at least one of ingester, worker, alerts, api");
+    let some_address = "name at least one address such as \"127.0.0.1:8000\"";
+    require(!config.server.listen.is_empty(), &["server.listen"], some_address);
+    let websocket = &config.server.websocket;
+    require(
+        websocket.timeout > websocket.ping_interval,
+        &["server.websocket.ping_interval", "server.websocket.timeout"],
+        "server.websocket.timeout must be longer than server.websocket.ping_interval",
+    );
+    let counted = config.alerts.window + config.alerts.max_lateness + Duration::from_secs(3600);
+    require(
+        counted <= config.retention.minute_rollups,
+        &["retention.minute_rollups", "alerts.window", "alerts.max_lateness"],
+        "alerts.window and alerts.max_lateness together must be an hour shorter than retention.minute_rollups",
+    );
+    let replays = config.has_role(Role::Ingester) && config.ingester.sources.contains(&SourceKind::Replay);
+    require(
+        config.sources.replay.path.is_some() || !replays,
+        &["ingester.sources"],
+        "\"replay\" needs a file: set sources.replay.path",
+    );
+    if problems.is_empty() { Ok(()) } else { Err(ConfigError(problems)) }
+}

@@ -1,0 +1,357 @@
+//! The typed sections, as `config/default.toml` describes them. Units and limits stand there.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+use super::urls::{DatabaseUrl, StreamUrl};
+use super::values::*;
+use crate::domain::{Emotion, Sentiment};
+
+words! {
+    /// A part of the program that a process can run.
+    Role {
+        /// Reads sources into the stream.
+        Ingester = "ingester",
+        /// Analyses posts and stores them.
+        Worker = "worker",
+        /// Watches for a change of mood.
+        Alerts = "alerts",
+        /// REST, WebSocket and the dashboard.
+        Api = "api",
+    }
+}
+
+/// `[database]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseConfig {
+    pub url: DatabaseUrl,
+    /// Postgres only.
+    #[serde(deserialize_with = "optional")]
+    pub read_url: Option<DatabaseUrl>,
+    #[serde(deserialize_with = "count::<_, _, 1, 1000>")]
+    pub max_connections: usize,
+    #[serde(deserialize_with = "positive_duration")]
+    pub connect_timeout: Duration,
+    #[serde(deserialize_with = "positive_duration")]
+    pub statement_timeout: Duration,
+}
+
+/// `[stream]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamConfig {
+    pub url: StreamUrl,
+    #[serde(deserialize_with = "name")]
+    pub name: String,
+    #[serde(deserialize_with = "name")]
+    pub group: String,
+    #[serde(deserialize_with = "name")]
+    pub dead_letter: String,
+    #[serde(deserialize_with = "name")]
+    pub processed: String,
+    #[serde(deserialize_with = "count::<_, _, 1, { u64::MAX }>")]
+    pub processed_max_len: u64,
+    #[serde(deserialize_with = "name")]
+    pub updates_channel: String,
+    #[serde(deserialize_with = "name")]
+    pub events_channel: String,
+    #[serde(deserialize_with = "count::<_, _, 1, { u64::MAX }>")]
+    pub max_backlog: u64,
+    #[serde(deserialize_with = "positive_duration")]
+    pub command_timeout: Duration,
+}
+
+/// `[cache]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CacheConfig {
+    #[serde(deserialize_with = "name")]
+    pub prefix: String,
+    #[serde(deserialize_with = "up_to_an_hour")]
+    pub ttl: Duration,
+}
+
+words! {
+    /// A source that posts are read from.
+    SourceKind {
+        /// Invented posts: `[sources.synthetic]`.
+        Synthetic = "synthetic",
+        /// Posts from a file: `[sources.replay]`.
+        Replay = "replay",
+    }
+}
+
+/// `[ingester]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IngesterConfig {
+    pub sources: Vec<SourceKind>,
+    #[serde(deserialize_with = "count::<_, _, 1, 10_000>")]
+    pub batch_size: usize,
+    /// Posts per second of all sources together; `None`: no limit.
+    #[serde(deserialize_with = "optional_rate")]
+    pub rate: Option<f64>,
+}
+
+/// `[sources]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourcesConfig {
+    pub synthetic: SyntheticConfig,
+    pub replay: ReplayConfig,
+}
+
+/// `[sources.synthetic]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SyntheticConfig {
+    /// Posts per second.
+    #[serde(deserialize_with = "rate")]
+    pub rate: f64,
+    /// `None`: a new one at each start.
+    #[serde(deserialize_with = "optional_count")]
+    pub seed: Option<u64>,
+    /// `None`: no end.
+    #[serde(deserialize_with = "optional_count")]
+    pub limit: Option<u64>,
+    /// Zero: no incidents.
+    #[serde(deserialize_with = "any_duration")]
+    pub incident_every: Duration,
+}
+
+/// `[sources.replay]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplayConfig {
+    #[serde(deserialize_with = "optional")]
+    pub path: Option<PathBuf>,
+    /// Posts per second; `None`: as fast as the stream takes them.
+    #[serde(deserialize_with = "optional_rate")]
+    pub rate: Option<f64>,
+    pub retime: bool,
+    #[serde(rename = "loop")]
+    pub repeat: bool,
+}
+
+/// `[worker]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkerConfig {
+    #[serde(deserialize_with = "count::<_, _, 1, 256>")]
+    pub tasks: usize,
+    #[serde(deserialize_with = "count::<_, _, 1, 1000>")]
+    pub batch_size: usize,
+    #[serde(deserialize_with = "seconds")]
+    pub claim_idle: Duration,
+    #[serde(deserialize_with = "count::<_, _, 1, 100>")]
+    pub max_deliveries: u32,
+}
+
+/// Which model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelRef {
+    /// The one in the binary.
+    Builtin,
+    /// A folder.
+    Folder(PathBuf),
+    /// A repository of the Hugging Face Hub.
+    Hub {
+        /// `owner/name`
+        repository: String,
+        /// A branch, tag or commit; `None`: `main`.
+        revision: Option<String>,
+    },
+}
+
+impl FromStr for ModelRef {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some(place) = text.strip_prefix("hf:") else {
+            return match text {
+                "builtin" => Ok(Self::Builtin),
+                "" => Err("must be \"builtin\", a folder, or hf:OWNER/NAME[@REVISION]".to_owned()),
+                folder => Ok(Self::Folder(folder.into())),
+            };
+        };
+        let (repository, revision) = match place.split_once('@') {
+            Some((repository, revision)) => (repository, Some(revision.to_owned())),
+            None => (place, None),
+        };
+        // Old repositories of the hub have a name without an owner.
+        let parts: Vec<_> = repository.split('/').collect();
+        if parts.len() > 2 || parts.iter().any(|part| part.is_empty()) || revision.as_deref() == Some("") {
+            return Err(format!("expected hf:OWNER/NAME[@REVISION], found {text:?}"));
+        }
+        Ok(Self::Hub { repository: repository.to_owned(), revision })
+    }
+}
+
+words! {
+    /// The number format that a model computes in.
+    Precision {
+        /// The fastest that keeps the quality of `f32`.
+        Auto = "auto",
+        /// 32 bits.
+        F32 = "f32",
+        /// 16 bits, IEEE 754.
+        F16 = "f16",
+        /// 16 bits with the range of `f32`.
+        Bf16 = "bf16",
+        /// 8 bits, scaled.
+        Int8 = "int8",
+    }
+}
+
+/// `[inference]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InferenceConfig {
+    #[serde(deserialize_with = "parsed")]
+    pub model: ModelRef,
+    /// `None`: the emotions of `model`.
+    #[serde(deserialize_with = "optional")]
+    pub emotion_model: Option<ModelRef>,
+    /// `None`: one per core.
+    #[serde(deserialize_with = "optional_threads")]
+    pub threads: Option<usize>,
+    pub precision: Precision,
+    /// Of one thread.
+    #[serde(deserialize_with = "count::<_, _, 16, 1_048_576>")]
+    pub max_batch_tokens: usize,
+    #[serde(deserialize_with = "count::<_, _, 1, 1_000_000>")]
+    pub max_queued_texts: usize,
+    #[serde(deserialize_with = "positive_duration")]
+    pub max_wait: Duration,
+    /// The model's names of classes, and ours.
+    #[serde(deserialize_with = "labels")]
+    pub labels: BTreeMap<String, String>,
+    #[serde(deserialize_with = "share")]
+    pub neutral_margin: f64,
+}
+
+fn labels<'de, D: Deserializer<'de>>(de: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let labels = BTreeMap::<String, String>::deserialize(de)?;
+    for (name, label) in &labels {
+        if label.parse::<Sentiment>().is_err() && label.parse::<Emotion>().is_err() {
+            return Err(D::Error::custom(format!(
+                "{name} must be a sentiment (positive, neutral, negative) or an emotion \
+                 (anger, disgust, fear, joy, neutral, sadness, surprise), is {label:?}"
+            )));
+        }
+    }
+    Ok(labels)
+}
+
+/// `[llm]`: reserved; read and checked, not used.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LlmConfig {
+    #[serde(deserialize_with = "optional_text")]
+    pub provider: Option<String>,
+    #[serde(deserialize_with = "optional_text")]
+    pub model: Option<String>,
+    #[serde(deserialize_with = "optional_secret")]
+    pub api_key: Option<SecretString>,
+}
+
+/// `[alerts]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AlertsConfig {
+    #[serde(deserialize_with = "positive_duration")]
+    pub interval: Duration,
+    #[serde(deserialize_with = "minute_to_day")]
+    pub window: Duration,
+    #[serde(deserialize_with = "count::<_, _, 1, 2_147_483_647>")]
+    pub min_posts: u32,
+    #[serde(deserialize_with = "share")]
+    pub negative_share: f64,
+    #[serde(deserialize_with = "ratio")]
+    pub negative_ratio: f64,
+    #[serde(deserialize_with = "any_duration")]
+    pub max_lateness: Duration,
+}
+
+/// `[retention]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetentionConfig {
+    #[serde(deserialize_with = "days")]
+    pub minute_rollups: Duration,
+}
+
+/// `[shutdown]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShutdownConfig {
+    #[serde(deserialize_with = "any_duration")]
+    pub grace: Duration,
+}
+
+words! {
+    /// How log lines look.
+    LogFormat {
+        /// Human on a terminal, else JSON.
+        Auto = "auto",
+        /// For people.
+        Human = "human",
+        /// One JSON object per line.
+        Json = "json",
+    }
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    #[serde(deserialize_with = "parsed")]
+    pub level: LogLevel,
+    pub format: LogFormat,
+}
+
+/// What is logged: a level, or directives by module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLevel(String);
+
+impl LogLevel {
+    /// Directives as `tracing-subscriber` reads them. A plain level is ours; libraries are told
+    /// to speak only of trouble then.
+    pub fn directives(&self) -> String {
+        match self.0.as_str() {
+            level @ ("error" | "warn") => level.to_owned(),
+            level @ ("info" | "debug" | "trace") => format!("warn,sentistream={level}"),
+            directives => directives.to_owned(),
+        }
+    }
+}
+
+impl FromStr for LogLevel {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let lower = text.trim().to_lowercase();
+        let level = match lower.as_str() {
+            "warning" => "warn",
+            "critical" | "fatal" => "error",
+            "" => return Err(log_level_help(text)),
+            other => other,
+        };
+        tracing_subscriber::EnvFilter::builder().parse(level).map_err(|_| log_level_help(text))?;
+        let plain = ["error", "warn", "info", "debug", "trace"].contains(&level);
+        // A lone word that is no level would be taken for the name of a module.
+        if plain || level.contains('=') { Ok(Self(level.to_owned())) } else { Err(log_level_help(text)) }
+    }
+}
+
+fn log_level_help(text: &str) -> String {
+    format!(
+        "expected error, warn, info, debug or trace, or directives such as \"warn,sentistream=debug\", found {text:?}"
+    )
+}

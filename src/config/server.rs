@@ -1,0 +1,196 @@
+//! The typed `[server]` section: addresses, limits, who may do what.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+use super::values::*;
+
+/// `[server]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerConfig {
+    pub listen: Vec<Address>,
+    #[serde(deserialize_with = "optional")]
+    pub ops_listen: Option<Address>,
+    #[serde(deserialize_with = "origins")]
+    pub cors_origins: Vec<String>,
+    /// Bytes.
+    #[serde(deserialize_with = "body_size")]
+    pub body_limit: usize,
+    #[serde(deserialize_with = "positive_duration")]
+    pub request_timeout: Duration,
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Requests per second and client; `None`: no limit.
+    #[serde(deserialize_with = "rate_limit")]
+    pub rate_limit: Option<NonZeroU32>,
+    #[serde(deserialize_with = "rate_burst")]
+    pub rate_burst: NonZeroU32,
+    /// `None`: one per core, at most 4.
+    #[serde(deserialize_with = "optional_threads")]
+    pub workers: Option<usize>,
+    pub auth: AuthConfig,
+    pub websocket: WebSocketConfig,
+}
+
+/// `[server.websocket]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebSocketConfig {
+    #[serde(deserialize_with = "positive_duration")]
+    pub metrics_interval: Duration,
+    #[serde(deserialize_with = "positive_duration")]
+    pub ping_interval: Duration,
+    #[serde(deserialize_with = "positive_duration")]
+    pub timeout: Duration,
+    /// Messages.
+    #[serde(deserialize_with = "count::<_, _, 1, 65_536>")]
+    pub buffer: usize,
+    #[serde(deserialize_with = "positive_duration")]
+    pub slow_limit: Duration,
+    #[serde(deserialize_with = "count::<_, _, 1, 1_000_000>")]
+    pub max_clients: usize,
+}
+
+fn rate_limit<'de, D: Deserializer<'de>>(de: D) -> Result<Option<NonZeroU32>, D::Error> {
+    count::<D, u32, 0, 1_000_000>(de).map(NonZeroU32::new)
+}
+
+fn rate_burst<'de, D: Deserializer<'de>>(de: D) -> Result<NonZeroU32, D::Error> {
+    count::<D, u32, 1, 1_000_000>(de)?.try_into().map_err(D::Error::custom)
+}
+
+/// `[server.auth]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthConfig {
+    pub tokens: Vec<TokenConfig>,
+    /// `None`: JWTs are not accepted.
+    #[serde(deserialize_with = "jwt")]
+    pub jwt: Option<JwtConfig>,
+}
+
+impl AuthConfig {
+    /// Whether anyone can prove who they are.
+    pub fn is_configured(&self) -> bool {
+        !self.tokens.is_empty() || self.jwt.is_some()
+    }
+}
+
+words! {
+    /// What a token allows.
+    Scope {
+        /// All GET, analyze, WebSocket.
+        Read = "read",
+        /// Sending posts.
+        Write = "write",
+        /// Deleting, dead letters, pausing.
+        Admin = "admin",
+    }
+}
+
+/// A static token, known by its hash.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenConfig {
+    /// Who holds it, for logs.
+    #[serde(deserialize_with = "name")]
+    pub name: String,
+    /// The SHA-256 of the token.
+    #[serde(deserialize_with = "sha256")]
+    pub sha256: [u8; 32],
+    pub scopes: Vec<Scope>,
+}
+
+/// Which JWTs are accepted.
+#[derive(Clone, Debug)]
+pub struct JwtConfig {
+    pub key: JwtKey,
+    pub issuer: String,
+    pub audience: String,
+    pub leeway: Duration,
+}
+
+/// The algorithm, with what it verifies by.
+#[derive(Clone, Debug)]
+pub enum JwtKey {
+    /// A shared secret of at least 32 bytes.
+    Hs256(SecretString),
+    /// A public key in PEM.
+    Rs256(String),
+    /// A public key in PEM.
+    EdDsa(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawJwt {
+    #[serde(deserialize_with = "optional_text")]
+    algorithm: Option<String>,
+    #[serde(deserialize_with = "optional_secret")]
+    secret: Option<SecretString>,
+    #[serde(deserialize_with = "optional_text")]
+    public_key: Option<String>,
+    #[serde(deserialize_with = "optional_text")]
+    issuer: Option<String>,
+    #[serde(deserialize_with = "optional_text")]
+    audience: Option<String>,
+    #[serde(deserialize_with = "up_to_an_hour")]
+    leeway: Duration,
+}
+
+fn jwt<'de, D: Deserializer<'de>>(de: D) -> Result<Option<JwtConfig>, D::Error> {
+    RawJwt::deserialize(de)?.check().map_err(D::Error::custom)
+}
+
+impl RawJwt {
+    fn check(self) -> Result<Option<JwtConfig>, String> {
+        let Some(algorithm) = self.algorithm else {
+            return match (self.secret, self.public_key) {
+                (None, None) => Ok(None),
+                _ => Err("a key is set but `algorithm` is not: set it to \"HS256\", \"RS256\" or \"EdDSA\"".to_owned()),
+            };
+        };
+        let public_key = || {
+            let pem = self.public_key.clone().filter(|pem| pem.contains("-----BEGIN"));
+            pem.ok_or_else(|| format!("{algorithm} needs `public_key` or `public_key_file` with a key in PEM"))
+        };
+        let key = match algorithm.as_str() {
+            "HS256" => {
+                let secret = self.secret.filter(|secret| secret.expose_secret().len() >= 32);
+                JwtKey::Hs256(secret.ok_or("HS256 needs `secret` or `secret_file` with at least 32 bytes")?)
+            }
+            "RS256" => JwtKey::Rs256(public_key()?),
+            "EdDSA" => JwtKey::EdDsa(public_key()?),
+            other => return Err(format!("`algorithm` must be \"HS256\", \"RS256\" or \"EdDSA\", is {other:?}")),
+        };
+        let issuer = self.issuer.ok_or("`issuer` is required with `algorithm`")?;
+        let audience = self.audience.ok_or("`audience` is required with `algorithm`")?;
+        Ok(Some(JwtConfig { key, issuer, audience, leeway: self.leeway }))
+    }
+}
+
+fn sha256<'de, D: Deserializer<'de>>(de: D) -> Result<[u8; 32], D::Error> {
+    let text = String::deserialize(de)?;
+    let wrong = || D::Error::custom("expected the SHA-256 of the token as 64 hex digits (printf %s TOKEN | sha256sum)");
+    let digits: Vec<u8> =
+        text.chars().map(|c| c.to_digit(16).map(|d| d as u8)).collect::<Option<_>>().ok_or_else(wrong)?;
+    let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+    if digits.len() == 64 { bytes.try_into().map_err(|_| wrong()) } else { Err(wrong()) }
+}
+
+fn origins<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
+    let origins = Vec::<String>::deserialize(de)?;
+    for origin in &origins {
+        let parsed = url::Url::parse(origin).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        if parsed.is_none_or(|url| url.origin().ascii_serialization() != *origin) {
+            return Err(D::Error::custom(format!(
+                "expected origins such as \"https://app.example.org\" (no path, no \"*\"), found {origin:?}"
+            )));
+        }
+    }
+    Ok(origins)
+}

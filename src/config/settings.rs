@@ -1,0 +1,72 @@
+//! The values in force and where each came from, for people: secrets are masked.
+
+use std::fmt;
+
+use toml::Value;
+
+use super::Origin;
+use super::layers::Setting;
+use super::urls::mask;
+
+/// Keys that hold a secret.
+const SECRETS: [&str; 2] = ["server.auth.jwt.secret", "llm.api_key"];
+/// Keys that hold a URL with a password in it.
+const URLS: [&str; 3] = ["database.url", "database.read_url", "stream.url"];
+
+/// The value of every key and where it came from, in the order of `config/default.toml`.
+pub struct Settings(Vec<Setting>);
+
+/// One value, fit to be shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown {
+    /// `section.key`
+    pub key: String,
+    /// The value; a secret is `***`.
+    pub value: Value,
+    pub origin: Origin,
+}
+
+impl Settings {
+    pub(super) fn new(settings: Vec<Setting>) -> Self {
+        Self(settings)
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Setting> {
+        self.0.iter()
+    }
+
+    /// Where the value of `key` came from; of a table or an item of a list: what was set last of it.
+    pub fn origin(&self, key: &str) -> Origin {
+        let key = key.split('[').next().unwrap_or_default();
+        let below = |setting: &&Setting| match setting.key.strip_prefix(key) {
+            Some(rest) => rest.is_empty() || rest.starts_with('.'),
+            // An entry of a table that is one value.
+            None => key.strip_prefix(&setting.key).is_some_and(|rest| rest.starts_with('.')),
+        };
+        let last = self.0.iter().filter(below).max_by_key(|setting| setting.origin.rank());
+        last.map_or(Origin::Default, |setting| setting.origin.clone())
+    }
+
+    /// Every value, secrets masked.
+    pub fn shown(&self) -> impl Iterator<Item = Shown> {
+        self.0.iter().map(|Setting { key, value, origin }| {
+            let masked = match value.as_str() {
+                Some("") | None => None,
+                Some(_) if SECRETS.contains(&key.as_str()) => Some("***".to_owned()),
+                Some(url) if URLS.contains(&key.as_str()) => Some(mask(url)),
+                Some(_) => None,
+            };
+            Shown {
+                key: key.clone(),
+                value: masked.map_or_else(|| value.clone(), Value::String),
+                origin: origin.clone(),
+            }
+        })
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.shown()).finish()
+    }
+}

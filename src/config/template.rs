@@ -1,0 +1,115 @@
+//! The reference of all keys: `config/default.toml`, compiled in. It says which keys exist, of what
+//! kind their values are, and what they are when nobody sets them.
+
+use toml::de::DeTable;
+use toml::{Spanned, Table, Value};
+
+/// The reference itself.
+pub const DEFAULT_TOML: &str = include_str!("../../config/default.toml");
+
+/// The keys and kinds of [`DEFAULT_TOML`].
+pub struct Template {
+    table: Table,
+    /// Every key in the order of the file.
+    keys: Vec<String>,
+}
+
+/// What a key is.
+pub enum Found<'a> {
+    /// A value; this is its default.
+    Leaf(&'a Value),
+    /// A table of keys.
+    Section,
+    Unknown,
+}
+
+impl Template {
+    /// Reads the reference.
+    pub fn new() -> Self {
+        let document = DeTable::parse(DEFAULT_TOML).unwrap_or_else(|e| unreachable!("default.toml: {e}"));
+        let mut keys = Vec::new();
+        collect(document.get_ref(), "", &mut keys);
+        keys.sort_by_key(|(offset, _)| *offset);
+        let table = DEFAULT_TOML.parse().unwrap_or_else(|e| unreachable!("default.toml: {e}"));
+        Self { table, keys: keys.into_iter().map(|(_, key)| key).collect() }
+    }
+
+    /// Every key, in the order of the reference.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().map(String::as_str)
+    }
+
+    /// What `key` (`section.key`) is.
+    pub fn find(&self, key: &str) -> Found<'_> {
+        let mut parts = key.split('.').peekable();
+        let mut table = &self.table;
+        while let Some(part) = parts.next() {
+            match table.get(part) {
+                Some(Value::Table(inner)) if !inner.is_empty() => table = inner,
+                Some(value) if parts.peek().is_none() => return Found::Leaf(value),
+                _ => return Found::Unknown,
+            }
+        }
+        Found::Section
+    }
+
+    /// What to say of a key that does not exist: the key that was probably meant, else where to look.
+    pub fn unknown(&self, key: &str) -> String {
+        let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
+        let closest = self
+            .keys()
+            .map(|known| (strsim::jaro_winkler(known, key), known))
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+            .filter(|(likeness, _)| *likeness > 0.9)
+            .map(|(_, known)| known);
+        let elsewhere = || self.keys().find(|known| last(known) == last(key));
+        if let Some(meant) = closest.or_else(elsewhere) {
+            return format!("there is no such key; did you mean {meant}?");
+        }
+        let section = key.rsplit_once('.').map_or("", |(section, _)| section);
+        let siblings: Vec<_> = self
+            .keys()
+            .filter_map(|known| known.rsplit_once('.').filter(|(place, _)| *place == section))
+            .map(|(_, name)| name)
+            .collect();
+        if siblings.is_empty() {
+            let sections: Vec<_> = self.table.keys().cloned().collect();
+            format!("there is no such key; at the top there are {}", sections.join(", "))
+        } else {
+            format!("there is no such key; [{section}] has {}", siblings.join(", "))
+        }
+    }
+}
+
+fn collect(table: &DeTable<'_>, prefix: &str, keys: &mut Vec<(usize, String)>) {
+    for (name, value) in table {
+        let key = join(prefix, name.get_ref());
+        match value.get_ref().as_table() {
+            Some(inner) if !inner.is_empty() => collect(inner, &key, keys),
+            _ => keys.push((Spanned::span(name).start, key)),
+        }
+    }
+}
+
+/// `name` below `prefix`.
+pub fn join(prefix: &str, name: &str) -> String {
+    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
+}
+
+/// The kind of a value, with its article.
+pub fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::String(_) => "a text",
+        Value::Integer(_) => "a whole number",
+        Value::Float(_) => "a number",
+        Value::Boolean(_) => "true or false",
+        Value::Array(_) => "a list",
+        Value::Table(_) => "a table",
+        Value::Datetime(_) => "a date",
+    }
+}
+
+/// Whether `value` is of the kind of `default`; a whole number is a number too.
+pub fn fits(default: &Value, value: &Value) -> bool {
+    default.same_type(value) || (default.is_float() && value.is_integer())
+}

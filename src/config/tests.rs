@@ -1,0 +1,320 @@
+mod reference;
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+
+use super::*;
+
+const SHARED: [&str; 2] = ["database.url=postgres://u:hunter2@db/x", "stream.url=redis://:hunter2@cache:6379"];
+
+fn environment(variables: &[(&str, &str)]) -> Environment {
+    variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
+}
+
+fn with_sets(sets: &[&str]) -> Inputs {
+    Inputs { sets: sets.iter().map(|set| (*set).to_owned()).collect(), ..Inputs::default() }
+}
+
+fn with_variables(variables: &[(&str, &str)]) -> Inputs {
+    Inputs { environment: environment(variables), ..Inputs::default() }
+}
+
+fn load(inputs: &Inputs) -> (Config, Settings) {
+    Config::load(inputs).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// The only problem that `inputs` have.
+fn problem(inputs: &Inputs) -> Problem {
+    let mut problems = Config::load(inputs).map(|_| ()).unwrap_err().0;
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    problems.remove(0)
+}
+
+#[test]
+fn the_defaults_alone_are_a_valid_configuration() {
+    let (config, settings) = load(&Inputs::default());
+    assert_eq!(config.roles, [Role::Ingester, Role::Worker, Role::Alerts, Role::Api]);
+    assert!(matches!(&config.backends, Backends::Embedded { path } if path.to_str() == Some("data/sentistream.db")));
+    assert_eq!(config.server.listen, ["127.0.0.1:8000".parse().unwrap()]);
+    assert_eq!((config.server.body_limit, config.alerts.window), (4 << 20, Duration::from_secs(300)));
+    assert!(
+        config.server.auth.jwt.is_none() && config.llm.provider.is_none() && config.sources.synthetic.limit.is_none()
+    );
+    assert!(settings.shown().all(|shown| shown.origin == Origin::Default));
+}
+
+#[test]
+fn later_layers_win_and_every_value_tells_where_it_came_from() {
+    let file = file(
+        "[worker]\ntasks = 3\nbatch_size = 3\n[stream]\nname = \"a\"\ngroup = \"a\"\n[inference]\nlabels.LABEL_0 = \"joy\"\n",
+    );
+    let path = file.path().to_owned();
+    let inputs = Inputs {
+        file: Some(path.clone()),
+        environment: environment(&[
+            ("REDIS_STREAM_NAME", "b"),
+            ("REDIS_CONSUMER_GROUP", "b"),
+            ("SENTISTREAM__STREAM__NAME", "c"),
+            ("SENTISTREAM__WORKER__BATCH_SIZE", "4"),
+            ("SENTISTREAM__ROLES", "api"),
+        ]),
+        sets: vec!["worker.batch_size=5".into(), "log.level=debug".into(), "log.level=trace".into()],
+        roles: Some("worker, api".into()),
+    };
+    let (config, settings) = load(&inputs);
+    assert_eq!((config.worker.tasks, config.worker.batch_size), (3, 5));
+    assert_eq!((config.stream.name.as_str(), config.stream.group.as_str()), ("c", "b"));
+    assert_eq!(config.roles, [Role::Worker, Role::Api]);
+    assert_eq!(config.log.level.directives(), "warn,sentistream=trace");
+    assert_eq!(config.inference.labels["LABEL_0"], "joy");
+
+    for (key, origin) in [
+        ("worker.tasks", format!("{}:2", path.display())),
+        ("worker.batch_size", "flag --set worker.batch_size".to_owned()),
+        ("stream.name", "environment SENTISTREAM__STREAM__NAME".to_owned()),
+        ("stream.group", "environment REDIS_CONSUMER_GROUP".to_owned()),
+        ("inference.labels", format!("{}:8", path.display())),
+        ("roles", "flag --roles".to_owned()),
+        ("worker.claim_idle", "default".to_owned()),
+    ] {
+        assert_eq!(settings.origin(key).to_string(), origin, "{key}");
+    }
+}
+
+#[test]
+fn a_bad_value_is_named_with_its_source_and_what_is_allowed() {
+    for (set, allowed) in [
+        ("roles=cook", "one of ingester, worker, alerts, api"),
+        ("roles=[]", "at least one of ingester"),
+        ("database.url=mysql://x", "sqlite://PATH or postgres://"),
+        ("database.max_connections=0", "between 1 and 1000"),
+        ("database.max_connections=many", "a whole number"),
+        ("database.connect_timeout=5", "\"15s\""),
+        ("database.connect_timeout=0s", "between 1ms and 366d"),
+        ("stream.url=http://x", "redis://"),
+        ("stream.name=", "not be empty"),
+        ("stream.max_backlog=-1", "at least 1"),
+        ("server.listen=8000", "HOST:PORT"),
+        ("server.listen=[]", "at least one address"),
+        ("server.listen=[1]", "HOST:PORT"),
+        ("server.ops_listen=x", "HOST:PORT"),
+        ("server.cors_origins=*", "https://app.example.org"),
+        ("server.body_limit=1GiB", "64MiB"),
+        ("server.rate_burst=0", "between 1 and 1000000"),
+        ("server.trusted_proxies=proxy", "IP address"),
+        ("server.workers=1.5", "a whole number"),
+        ("server.auth.tokens=[{name = \"a\", sha256 = \"00\", scopes = [\"read\"]}]", "64 hex digits"),
+        ("server.auth.tokens=[{name = \"a\", scopes = [\"read\"]}]", "is required"),
+        ("server.auth.tokens=[{name = \"a\", hash = \"00\", scopes = []}]", "expected one of `name`"),
+        ("server.auth.jwt.algorithm=none", "\"HS256\", \"RS256\" or \"EdDSA\""),
+        ("server.auth.jwt.algorithm=HS256", "at least 32 bytes"),
+        ("server.auth.jwt.algorithm=EdDSA", "PEM"),
+        ("server.auth.jwt.public_key=x", "`algorithm` is not"),
+        ("server.websocket.timeout=10s", "longer than server.websocket.ping_interval"),
+        ("cache.ttl=2h", "between 0ms and 1h"),
+        ("ingester.sources=[\"tiktok\"]", "synthetic, replay"),
+        ("ingester.rate=0.01", "0 (no limit) or between 0.1 and 50000"),
+        ("ingester.sources=replay", "set sources.replay.path"),
+        ("sources.synthetic.rate=nan", "between 0.1 and 50000"),
+        ("sources.replay.retime=maybe", "true or false"),
+        ("inference.model=", "builtin"),
+        ("inference.model=hf:a/b/c", "hf:OWNER/NAME"),
+        ("inference.precision=f64", "auto, f32, f16, bf16, int8"),
+        ("inference.labels={LABEL_0 = \"good\"}", "positive, neutral, negative"),
+        ("alerts.negative_share=1.5", "between 0 and 1"),
+        ("alerts.negative_ratio=inf", "above 0"),
+        ("alerts.window=2d", "between 1min and 1d"),
+        ("alerts.max_lateness=20d", "retention.minute_rollups"),
+        ("log.level=loud", "error, warn, info, debug or trace"),
+        ("log.format=xml", "auto, human, json"),
+    ] {
+        let key = set.split('=').next().unwrap();
+        let problem = problem(&with_sets(&[set]));
+        assert!(problem.message.contains(allowed), "{set}: {problem}");
+        // An error inside a value names the place inside it, one between keys their section.
+        let place = problem.key.split('[').next().unwrap();
+        assert!(key.starts_with(place) && place.contains(key.split('.').next().unwrap()), "{set}: {problem}");
+        assert_eq!(problem.origin, Origin::Flag(format!("--set {key}")), "{set}");
+    }
+}
+
+#[test]
+fn an_error_in_a_file_names_the_line_and_in_the_environment_the_variable() {
+    let wrong = file("[worker]\n\ntasks = \"two\"\nbatch = 5\n[stream]\nprocessed_max_len = 0.5\nserver = 1\n");
+    let path = wrong.path().display().to_string();
+    let error = Config::load(&Inputs { file: Some(wrong.path().into()), ..Inputs::default() }).map(|_| ()).unwrap_err();
+    let mut lines: Vec<_> = error.to_string().lines().map(|line| line.replace(&path, "FILE")).collect();
+    lines.sort();
+    assert_eq!(
+        lines,
+        [
+            "stream.processed_max_len: expected a whole number, found a number (from FILE:6)",
+            "stream.server: there is no such key; [stream] has url, url_file, name, group, dead_letter, processed, \
+             processed_max_len, updates_channel, events_channel, max_backlog, command_timeout (from FILE:7)",
+            "worker.batch: there is no such key; did you mean worker.batch_size? (from FILE:4)",
+            "worker.tasks: expected a whole number, found a text (from FILE:3)",
+        ]
+    );
+
+    let wrong = problem(&with_variables(&[("SENTISTREAM__SERVER__LISTN", "x")]));
+    assert_eq!(
+        wrong.to_string(),
+        "server.listn: there is no such key; did you mean server.listen? (from environment SENTISTREAM__SERVER__LISTN)"
+    );
+    let wrong = problem(&with_variables(&[("ALERT_MIN_POSTS", "few")]));
+    assert_eq!((wrong.key.as_str(), wrong.origin), ("alerts.min_posts", Origin::Legacy("ALERT_MIN_POSTS".into())));
+
+    let broken = file("[log]\nlevel = \"info\"\n[stream\nurl = \"redis://:hunter2@x\"\n");
+    let problem = problem(&Inputs { file: Some(broken.path().into()), ..Inputs::default() });
+    assert!(problem.origin.to_string().ends_with(":3") && problem.message.contains("not TOML"), "{problem}");
+}
+
+#[test]
+fn keys_that_do_not_exist_get_a_hint() {
+    for (set, hint) in [
+        ("worker.taks=1", "did you mean worker.tasks?"),
+        ("batch_size=1", "did you mean ingester.batch_size?"),
+        ("server.jwt.issuer=x", "did you mean server.auth.jwt.issuer?"),
+        ("nonsense=1", "at the top there are alerts, cache, database"),
+        ("worker=1", "a table of keys: set one of them"),
+        ("worker.tasks.x=1", "no such key"),
+        ("worker", "expected section.key=value"),
+    ] {
+        let problem = problem(&with_sets(&[set]));
+        assert!(problem.message.contains(hint), "{set}: {problem}");
+    }
+    let missing = problem(&Inputs { file: Some("/does/not/exist.toml".into()), ..Inputs::default() });
+    assert!(missing.to_string().contains("/does/not/exist.toml"), "{missing}");
+}
+
+#[test]
+fn the_names_of_older_deployments_are_read() {
+    let (config, _) = load(&with_variables(&[
+        ("DATABASE_URL", "postgresql+asyncpg://u:hunter2@db:5432/x"),
+        ("REDIS_HOST", "cache"),
+        ("REDIS_PORT", "6380"),
+        ("REDIS_STREAM_NAME", "posts"),
+        ("REDIS_CONSUMER_GROUP", "group"),
+        ("REDIS_CACHE_PREFIX", "p:"),
+        ("HUGGINGFACE_MODEL", "distilbert-base-uncased-finetuned-sst-2-english"),
+        ("EMOTION_MODEL", "j-hartmann/emotion-english-distilroberta-base"),
+        ("EXTERNAL_LLM_PROVIDER", "groq"),
+        ("EXTERNAL_LLM_API_KEY", "gsk-hunter2"),
+        ("EXTERNAL_LLM_MODEL", "llama"),
+        ("API_HOST", "0.0.0.0"),
+        ("API_PORT", "9000"),
+        ("LOG_LEVEL", "WARNING"),
+        ("ALERT_NEGATIVE_RATIO_THRESHOLD", "3"),
+        ("ALERT_WINDOW_MINUTES", "10"),
+        ("ALERT_MIN_POSTS", "20"),
+    ]));
+    let Backends::Shared { database, stream, .. } = &config.backends else { panic!("{:?}", config.backends) };
+    assert_eq!(database.expose_secret(), "postgres://u:hunter2@db:5432/x");
+    assert_eq!(stream.expose_secret(), "redis://cache:6380");
+    assert_eq!((config.stream.name.as_str(), config.stream.group.as_str()), ("posts", "group"));
+    assert_eq!(config.cache.prefix, "p:");
+    let hub = |name: &str| ModelRef::Hub { repository: name.to_owned(), revision: None };
+    assert_eq!(config.inference.model, hub("distilbert-base-uncased-finetuned-sst-2-english"));
+    assert_eq!(config.inference.emotion_model, Some(hub("j-hartmann/emotion-english-distilroberta-base")));
+    assert_eq!((config.llm.provider.as_deref(), config.llm.model.as_deref()), (Some("groq"), Some("llama")));
+    assert_eq!(config.server.listen, ["0.0.0.0:9000".parse().unwrap()]);
+    assert_eq!(config.log.level.directives(), "warn");
+    assert_eq!((config.alerts.negative_ratio, config.alerts.min_posts), (3.0, 20));
+    assert_eq!(config.alerts.window, Duration::from_secs(600));
+
+    // REDIS_URL stands above its parts; what is empty is not set; half an address takes the other half's default.
+    let (config, _) = load(&with_variables(&[
+        ("DATABASE_URL", "postgresql://db/x"),
+        ("REDIS_URL", "rediss://one:1"),
+        ("REDIS_HOST", "two"),
+        ("API_PORT", "9000"),
+        ("LOG_LEVEL", ""),
+        ("HUGGINGFACE_MODEL", "./models/mine"),
+    ]));
+    assert_eq!(config.stream.url.to_string(), "rediss://one:1");
+    assert_eq!(config.server.listen, ["127.0.0.1:9000".parse().unwrap()]);
+    assert_eq!(config.inference.model, ModelRef::Folder("./models/mine".into()));
+}
+
+#[test]
+fn only_the_two_pairs_of_backends_are_accepted() {
+    assert!(matches!(load(&with_sets(&SHARED)).0.backends, Backends::Shared { .. }));
+    for (sets, key, todo) in [
+        (&SHARED[..1], "stream.url", "set stream.url to redis://HOST:PORT"),
+        (&SHARED[1..], "database.url", "set database.url to postgres://"),
+        (&["database.read_url=postgres://db/x"][..], "database.read_url", "leave it empty"),
+        (&[SHARED[0], SHARED[1], "database.read_url=sqlite://x"][..], "database.read_url", "must be a postgres://"),
+    ] {
+        let problem = problem(&with_sets(sets));
+        assert!(problem.key == key && problem.message.contains(todo), "{problem}");
+    }
+}
+
+#[test]
+fn secrets_are_read_from_files_and_shown_nowhere() {
+    let secret = "hunter2-hunter2-hunter2-hunter2-hunter2";
+    let [url, key, jwt] = [file("postgres://u:hunter2@db/x\n"), file("hunter2\n"), file(secret)];
+    let path = |file: &tempfile::NamedTempFile| file.path().display().to_string();
+    let inputs = Inputs {
+        environment: environment(&[
+            ("SENTISTREAM__DATABASE__URL_FILE", &path(&url)),
+            ("SENTISTREAM__LLM__API_KEY_FILE", &path(&key)),
+            ("SENTISTREAM__STREAM__URL", "redis://u:hunter2@cache:6379"),
+        ]),
+        sets: vec![
+            "server.auth.jwt.algorithm=HS256".into(),
+            format!("server.auth.jwt.secret_file={}", path(&jwt)),
+            "server.auth.jwt.issuer=me".into(),
+            "server.auth.jwt.audience=you".into(),
+        ],
+        ..Inputs::default()
+    };
+    let (config, settings) = load(&inputs);
+    assert_eq!(config.llm.api_key.as_ref().map(ExposeSecret::expose_secret), Some("hunter2"));
+    assert!(
+        matches!(&config.server.auth.jwt, Some(JwtConfig { key: JwtKey::Hs256(key), .. }) if key.expose_secret() == secret)
+    );
+    for text in [format!("{config:?}"), format!("{settings:?}"), format!("{:#?}", settings.shown().collect::<Vec<_>>())]
+    {
+        assert!(!text.contains("hunter2") && text.contains("cache:6379"), "{text}");
+    }
+    assert_eq!(settings.origin("database.url").to_string(), "environment SENTISTREAM__DATABASE__URL_FILE");
+
+    // Errors hold no secret either.
+    for set in [
+        "database.url=hunter2://u:hunter2@x",
+        "stream.url=redis:hunter2",
+        "llm.api_key=[\"hunter2\"",
+        "server.auth.jwt.secret=hunter2",
+    ] {
+        if let Err(error) = Config::load(&with_sets(&[set])) {
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn of_a_secret_and_its_file_the_later_layer_counts_and_one_layer_must_not_set_both() {
+    let key = file("from the file");
+    let path = key.path().display().to_string();
+    let variables =
+        |extra: &[(&str, &str)]| environment(&[&[("SENTISTREAM__LLM__API_KEY_FILE", path.as_str())], extra].concat());
+    let api_key = |inputs: &Inputs| load(inputs).0.llm.api_key.map(|key| key.expose_secret().to_owned());
+
+    let older = Inputs { environment: variables(&[("EXTERNAL_LLM_API_KEY", "old")]), ..Inputs::default() };
+    assert_eq!(api_key(&older).as_deref(), Some("from the file"));
+    let flag = Inputs { environment: variables(&[]), sets: vec!["llm.api_key=flag".into()], ..Inputs::default() };
+    assert_eq!(api_key(&flag).as_deref(), Some("flag"));
+    let both = Inputs { environment: variables(&[("SENTISTREAM__LLM__API_KEY", "x")]), ..Inputs::default() };
+    assert!(problem(&both).message.contains("set one of the two"));
+    let gone = problem(&with_sets(&["llm.api_key_file=/does/not/exist"]));
+    assert!(gone.key == "llm.api_key_file" && gone.message.contains("/does/not/exist"), "{gone}");
+}

@@ -1,0 +1,107 @@
+//! `docs/configuration.md` is written from `config/default.toml`, so that the two cannot differ.
+
+use std::fmt::Write as _;
+
+use crate::config::DEFAULT_TOML;
+
+const INTRO: &str = "# Configuration
+
+<!-- Written from config/default.toml: change that, then run
+     UPDATE_DOCS=1 cargo test --lib the_reference_page_is_in_step -->
+
+Every setting has a default, so `sentistream` runs without any. Later layers win:
+
+1. the defaults below;
+2. the file of `--config FILE`, or `sentistream.toml` in the working folder when there is one;
+3. environment variables with the names of older deployments (the table at the end);
+4. environment variables `SENTISTREAM__SECTION__KEY`, such as `SENTISTREAM__WORKER__TASKS=4`;
+5. flags: `--set worker.tasks=4`, as often as needed, and `--roles worker,api`.
+
+In the environment and in flags a value is written as in TOML, but texts need no quotes and the items
+of a list may be separated by commas: `--set server.listen=0.0.0.0:8000`. Durations are written as
+`250ms`, `15s`, `5min`, `2h`, `8d`, or a sum of them; sizes as `512KiB` or `4MiB`. An empty text means
+\"not set\".
+
+A key that does not exist, or a value that is not allowed, ends the program with exit code 2 and a line
+that names the key, where it was set, and what is allowed. `sentistream config` prints every value with
+its source; `sentistream config --defaults` prints this reference as a file to start from.
+
+Secrets belong in the environment or in a file that a `…_file` key names. They are never logged or printed.
+
+Two pairs of backends are supported: `database.url = \"sqlite://…\"` with `stream.url = \"local\"`, and
+`database.url = \"postgres://…\"` with `stream.url = \"redis://…\"` (or `rediss://`, `redis-sentinel://`,
+`redis-cluster://`).
+";
+
+const OUTRO: &str = "
+## Names of older deployments
+
+| variable | key |
+|---|---|
+| `DATABASE_URL` | `database.url` |
+| `REDIS_URL`, or `REDIS_HOST` and `REDIS_PORT` | `stream.url` |
+| `REDIS_STREAM_NAME` | `stream.name` |
+| `REDIS_CONSUMER_GROUP` | `stream.group` |
+| `REDIS_CACHE_PREFIX` | `cache.prefix` |
+| `HUGGINGFACE_MODEL` | `inference.model` (a name of the Hub becomes `hf:NAME`) |
+| `EMOTION_MODEL` | `inference.emotion_model` (likewise) |
+| `EXTERNAL_LLM_PROVIDER`, `EXTERNAL_LLM_MODEL`, `EXTERNAL_LLM_API_KEY` | `llm.provider`, `llm.model`, `llm.api_key` |
+| `API_HOST`, `API_PORT` | `server.listen` |
+| `LOG_LEVEL` | `log.level` |
+| `ALERT_NEGATIVE_RATIO_THRESHOLD` | `alerts.negative_ratio` |
+| `ALERT_WINDOW_MINUTES` | `alerts.window` |
+| `ALERT_MIN_POSTS` | `alerts.min_posts` |
+
+One that is empty counts as not set.
+";
+
+/// The page: a table per section, a row per key with its default and its comment.
+fn page() -> String {
+    let mut page = INTRO.to_owned();
+    let mut comment: Vec<String> = Vec::new();
+    let mut table_open = false;
+    // The head of the file is about the file.
+    let body = DEFAULT_TOML.split_once("\n\n# The parts").map_or(DEFAULT_TOML, |(_, body)| body);
+    for line in format!("# The parts{body}").lines() {
+        if let Some(text) = line.strip_prefix('#') {
+            comment.push(text.trim().to_owned());
+            continue;
+        }
+        let meaning = std::mem::take(&mut comment).join(" ");
+        if let Some(section) = line.strip_prefix('[') {
+            let _ = writeln!(page, "\n## [{section}\n\n{meaning}");
+            table_open = false;
+        } else if let Some((key, default)) = line.split_once(" = ") {
+            if !table_open {
+                page.push_str("\n| key | default | meaning |\n|---|---|---|\n");
+                table_open = true;
+            }
+            let _ = writeln!(page, "| `{key}` | `{default}` | {} |", meaning.replace('|', "\\|"));
+        }
+    }
+    page + OUTRO
+}
+
+#[test]
+fn the_reference_page_is_in_step_with_the_defaults() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, page()).unwrap();
+    }
+    let written = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        written == page(),
+        "docs/configuration.md is behind config/default.toml; write it anew with \
+         UPDATE_DOCS=1 cargo test --lib the_reference_page_is_in_step"
+    );
+}
+
+#[test]
+fn every_key_is_explained() {
+    let mut before = "";
+    for line in DEFAULT_TOML.lines() {
+        let is_key = line.contains(" = ") && !line.starts_with('#');
+        assert!(!is_key || before.starts_with('#'), "nothing explains {line}");
+        before = line;
+    }
+}

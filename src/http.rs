@@ -1,0 +1,89 @@
+//! The api role: REST, WebSocket, dashboard, metrics.
+//!
+//! Handlers are thin: they read the request once ([`params`], [`body`]), ask a room through
+//! [`state::State::run`] or the cache, and shape the answer. Whatever goes wrong is one [`error::ApiError`].
+//! [`routes`] is the table of everything that is served.
+
+pub mod alerts;
+pub mod analyze;
+pub mod answer;
+pub mod auth;
+pub mod body;
+pub mod dashboard;
+pub mod dead_letters;
+pub mod docs;
+pub mod error;
+pub mod health;
+pub mod limits;
+pub mod observe;
+pub mod openapi;
+pub mod options;
+pub mod params;
+pub mod posts;
+pub mod prometheus;
+pub mod routes;
+pub mod sentiment;
+pub mod server;
+pub mod shape;
+pub mod state;
+pub mod stats;
+pub mod system;
+pub mod ws;
+
+use std::sync::Arc;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::watch;
+
+use crate::cache::Cache;
+use crate::clock::Clock;
+use crate::inference::SharedClassifier;
+use crate::live::LiveBus;
+use crate::store::Store;
+use crate::stream::Stream;
+
+pub use health::{ComponentState, Components};
+pub use options::{HttpOptions, LiveOptions, RateLimit};
+pub use server::{HttpError, Server, serve, serve_ops};
+
+/// The rooms that the API answers from.
+#[derive(Clone)]
+pub struct Api {
+    pub store: Store,
+    pub stream: Stream,
+    pub live: LiveBus,
+    /// `None` computes every answer anew.
+    pub cache: Option<Cache>,
+    /// The model, as soon as it is loaded.
+    pub model: watch::Receiver<ModelState>,
+    pub clock: Clock,
+    /// What `/metrics` renders; `None` in a process that records no metrics.
+    pub metrics: Option<PrometheusHandle>,
+    /// What the other parts of the process say of themselves.
+    pub components: Components,
+}
+
+/// How far the model is.
+#[derive(Clone)]
+pub enum ModelState {
+    /// This process needs none.
+    Absent,
+    /// It is being loaded.
+    Loading,
+    /// It can be asked.
+    Ready(SharedClassifier),
+    /// It cannot be loaded; why.
+    Failed(Arc<str>),
+}
+
+impl ModelState {
+    /// How the model is, in a word.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Loading => "loading",
+            Self::Ready(_) => "connected",
+            Self::Failed(_) => "failed",
+        }
+    }
+}

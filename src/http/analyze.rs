@@ -1,0 +1,156 @@
+//! Classifying texts on request.
+
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::post::MAX_CONTENT_CHARS;
+use crate::domain::{Analysis, Emotion, FieldError, Sentiment};
+use crate::inference::SharedClassifier;
+
+use super::auth::{May, Read};
+use super::body;
+use super::error::{ApiError, Problem};
+use super::params::no_params;
+use super::shape::AllScores;
+use super::state::State;
+use super::{ModelState, answer};
+
+/// Most texts in one request.
+const MAX_TEXTS: usize = 256;
+
+/// What to classify: exactly one of the two.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"text": "I love this phone"}))]
+pub struct AnalyzeRequest {
+    /// One text.
+    #[serde(default)]
+    text: Option<String>,
+    /// Up to 256 texts.
+    #[serde(default)]
+    #[schema(max_items = 256)]
+    texts: Option<Vec<String>>,
+}
+
+/// What the model says of one text.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct AnalysisView {
+    label: Sentiment,
+    /// The probability of `label`.
+    confidence: f64,
+    emotion: Emotion,
+    scores: AllScores,
+    /// The model's name.
+    model: String,
+    /// How many tokens the model read.
+    tokens: u32,
+    /// Whether the text was longer than the model reads.
+    truncated: bool,
+}
+
+impl From<Analysis> for AnalysisView {
+    fn from(analysis: Analysis) -> Self {
+        Self {
+            label: analysis.sentiment,
+            confidence: analysis.confidence,
+            emotion: analysis.emotion,
+            scores: analysis.scores.into(),
+            model: analysis.model_name.to_string(),
+            tokens: analysis.tokens,
+            truncated: analysis.truncated,
+        }
+    }
+}
+
+/// What the model says of several texts.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct AnalysisList {
+    /// One per text, in their order.
+    results: Vec<AnalysisView>,
+}
+
+/// One text's analysis, or those of several.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+pub enum AnalyzeAnswer {
+    /// For `text`.
+    One(AnalysisView),
+    /// For `texts`.
+    Many(AnalysisList),
+}
+
+/// Classify texts
+///
+/// Sentiment and emotion of one text (`text`) or of up to 256 (`texts`). Nothing is stored.
+#[utoipa::path(
+    post, path = "/api/analyze", tag = "analyze", request_body = AnalyzeRequest,
+    responses(
+        (status = 200, body = AnalyzeAnswer),
+        (status = 422, body = Problem),
+        (status = 503, description = "The model is being loaded, or busy", body = Problem),
+    )
+)]
+pub async fn analyze(
+    _may: May<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let asked: AnalyzeRequest = body::json(&request, payload, &state.options).await?;
+    let (texts, one) = match (asked.text, asked.texts) {
+        (Some(text), None) => (vec![text], true),
+        (None, Some(texts)) => (texts, false),
+        _ => return Err(ApiError::invalid_field("text", "exactly one of text and texts must be given")),
+    };
+    check(&texts, one)?;
+    let classifier = classifier(&state)?;
+    let mut results = match texts.is_empty() {
+        true => Vec::new(),
+        false => state.run(async move { classifier.classify(texts).await }).await?,
+    };
+    match results.pop() {
+        Some(analysis) if one => answer::json(&AnalyzeAnswer::One(analysis.into())),
+        last => {
+            let results = results.into_iter().chain(last).map(AnalysisView::from).collect();
+            answer::json(&AnalyzeAnswer::Many(AnalysisList { results }))
+        }
+    }
+}
+
+fn check(texts: &[String], one: bool) -> Result<(), ApiError> {
+    if texts.len() > MAX_TEXTS {
+        return Err(ApiError::invalid_field(
+            "texts",
+            format!("must be at most {MAX_TEXTS} texts, are {}", texts.len()),
+        ));
+    }
+    let errors: Vec<_> = texts
+        .iter()
+        .enumerate()
+        .filter_map(|(index, text)| {
+            let field = if one { "text".to_owned() } else { format!("texts[{index}]") };
+            let length = text.chars().count();
+            if text.trim().is_empty() {
+                Some(FieldError::new(field, "must not be blank"))
+            } else if length > MAX_CONTENT_CHARS {
+                Some(FieldError::new(field, format!("must be at most {MAX_CONTENT_CHARS} characters, has {length}")))
+            } else {
+                None
+            }
+        })
+        .collect();
+    if errors.is_empty() { Ok(()) } else { Err(ApiError::invalid(errors)) }
+}
+
+fn classifier(state: &State) -> Result<SharedClassifier, ApiError> {
+    match &*state.api.model.borrow() {
+        ModelState::Ready(classifier) => Ok(classifier.clone()),
+        ModelState::Loading => Err(ApiError::unavailable("the model is being loaded; try again")),
+        ModelState::Failed(reason) => Err(ApiError::unavailable(format!("the model could not be loaded: {reason}"))),
+        ModelState::Absent => {
+            Err(ApiError::unavailable("this process holds no model; ask one that has the worker role"))
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Answers in JSON.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header;
+use serde::Serialize;
+
+use crate::cache::Cached;
+
+use super::error::ApiError;
+use super::state::to_json;
+
+/// 200 with `body` as JSON.
+///
+/// # Errors
+/// 500; our own types always serialise.
+pub fn json<T: Serialize>(body: &T) -> Result<HttpResponse, ApiError> {
+    json_with(StatusCode::OK, body)
+}
+
+/// `body` as JSON under `status`.
+///
+/// # Errors
+/// As [`json`].
+pub fn json_with<T: Serialize>(status: StatusCode, body: &T) -> Result<HttpResponse, ApiError> {
+    Ok(text(status, to_json(body)?))
+}
+
+/// 200 with an answer that was cached as JSON.
+pub fn cached(answer: &Cached) -> HttpResponse {
+    text(StatusCode::OK, answer.json.to_string())
+}
+
+fn text(status: StatusCode, json: String) -> HttpResponse {
+    HttpResponse::build(status)
+        .content_type("application/json")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .body(json)
+}

@@ -1,0 +1,189 @@
+//! Tokens that someone else signs (JWT).
+
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use crate::domain::Timestamp;
+
+use super::{AuthError, Scope};
+
+/// The key that signatures are checked with.
+#[derive(Clone, Debug)]
+pub enum JwtKey {
+    /// HS256: the shared secret, at least 32 bytes.
+    Hs256(SecretString),
+    /// RS256: the public key as PEM.
+    Rs256(String),
+    /// EdDSA (Ed25519): the public key as PEM.
+    EdDsa(String),
+}
+
+/// Which signed tokens are accepted.
+#[derive(Clone, Debug)]
+pub struct JwtOptions {
+    /// The algorithm with its key; tokens of any other algorithm are refused.
+    pub key: JwtKey,
+    /// The `iss` that a token must carry.
+    pub issuer: String,
+    /// The `aud` that a token must carry.
+    pub audience: String,
+    /// How far clocks may differ, in seconds.
+    pub leeway_s: u64,
+}
+
+/// Checks signed tokens.
+pub struct JwtVerifier {
+    key: DecodingKey,
+    validation: Validation,
+    leeway_s: i64,
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    exp: f64,
+    #[serde(default)]
+    nbf: Option<f64>,
+    /// Scopes as one text, separated by spaces (RFC 8693), or as a list.
+    #[serde(default)]
+    scope: Option<ScopeClaim>,
+    #[serde(default)]
+    scopes: Option<ScopeClaim>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ScopeClaim {
+    Text(String),
+    List(Vec<String>),
+}
+
+/// Shorter secrets can be guessed from one token.
+const MIN_SECRET_BYTES: usize = 32;
+
+impl JwtVerifier {
+    /// Reads the key.
+    ///
+    /// # Errors
+    /// When it is no key of its algorithm, or too short.
+    pub fn new(options: &JwtOptions) -> Result<Self, AuthError> {
+        let unreadable =
+            |e: jsonwebtoken::errors::Error| AuthError(format!("auth.jwt: the public key cannot be read: {e}"));
+        let (algorithm, key) = match &options.key {
+            JwtKey::Hs256(secret) => {
+                let secret = secret.expose_secret().as_bytes();
+                if secret.len() < MIN_SECRET_BYTES {
+                    return Err(AuthError(format!(
+                        "auth.jwt: the secret must be at least {MIN_SECRET_BYTES} bytes, it has {}",
+                        secret.len()
+                    )));
+                }
+                (Algorithm::HS256, DecodingKey::from_secret(secret))
+            }
+            JwtKey::Rs256(pem) => (Algorithm::RS256, DecodingKey::from_rsa_pem(pem.as_bytes()).map_err(unreadable)?),
+            JwtKey::EdDsa(pem) => (Algorithm::EdDSA, DecodingKey::from_ed_pem(pem.as_bytes()).map_err(unreadable)?),
+        };
+        let mut validation = Validation::new(algorithm);
+        validation.set_issuer(&[&options.issuer]);
+        validation.set_audience(&[&options.audience]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud"]);
+        // The expiry is checked below, against our clock.
+        validation.validate_exp = false;
+        Ok(Self { key, validation, leeway_s: i64::try_from(options.leeway_s).unwrap_or(i64::MAX) })
+    }
+
+    /// The scopes of a valid token.
+    ///
+    /// # Errors
+    /// What is wrong with it, to follow "the token".
+    pub fn scopes(&self, token: &str, now: Timestamp) -> Result<Vec<Scope>, String> {
+        let claims: Claims = jsonwebtoken::decode(token, &self.key, &self.validation)
+            .map_err(|e| format!("is not valid: {}", describe(e.kind())))?
+            .claims;
+        let (now, leeway) = (now.as_seconds() as f64, self.leeway_s as f64);
+        if claims.exp + leeway <= now {
+            return Err("has expired".to_owned());
+        }
+        if claims.nbf.is_some_and(|not_before| not_before > now + leeway) {
+            return Err("is not valid yet".to_owned());
+        }
+        let names = [claims.scope, claims.scopes].into_iter().flatten().flat_map(|claim| match claim {
+            ScopeClaim::Text(text) => text.split_whitespace().map(str::to_owned).collect(),
+            ScopeClaim::List(list) => list,
+        });
+        // Scopes of other services in the same token are not ours to judge.
+        Ok(names.filter_map(|name| name.parse().ok()).collect())
+    }
+}
+
+fn describe(kind: &jsonwebtoken::errors::ErrorKind) -> &'static str {
+    use jsonwebtoken::errors::ErrorKind;
+    match kind {
+        ErrorKind::InvalidSignature => "its signature does not match",
+        ErrorKind::InvalidIssuer => "it is of another issuer",
+        ErrorKind::InvalidAudience => "it is for another audience",
+        ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName => "it is signed with another algorithm",
+        ErrorKind::MissingRequiredClaim(_) => "it must carry exp, iss and aud",
+        _ => "it cannot be read",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::{EncodingKey, Header};
+    use serde_json::json;
+
+    use super::*;
+
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+    fn verifier() -> JwtVerifier {
+        JwtVerifier::new(&JwtOptions {
+            key: JwtKey::Hs256(SECRET.into()),
+            issuer: "us".to_owned(),
+            audience: "sentistream".to_owned(),
+            leeway_s: 5,
+        })
+        .unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    fn sign(algorithm: Algorithm, claims: &serde_json::Value) -> String {
+        jsonwebtoken::encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap()
+    }
+
+    #[test]
+    fn a_signed_token_gives_its_scopes_until_it_expires() {
+        let token = sign(
+            Algorithm::HS256,
+            &json!({"iss": "us", "aud": ["sentistream"], "exp": 1_000, "scope": "read other", "scopes": ["admin"]}),
+        );
+        let at = |seconds| Timestamp::from_unix(seconds).unwrap();
+        assert_eq!(verifier().scopes(&token, at(1_004)), Ok(vec![Scope::Read, Scope::Admin]));
+        assert_eq!(verifier().scopes(&token, at(1_005)), Err("has expired".to_owned()));
+    }
+
+    #[test]
+    fn what_is_not_for_us_is_refused() {
+        let good = json!({"iss": "us", "aud": "sentistream", "exp": 1_000, "scope": "read"});
+        let with = |name: &str, value: serde_json::Value| {
+            let mut claims = good.clone();
+            claims[name] = value;
+            claims
+        };
+        let mut without_exp = good.clone();
+        without_exp.as_object_mut().unwrap().remove("exp");
+        for (token, part) in [
+            (sign(Algorithm::HS256, &with("iss", json!("them"))), "issuer"),
+            (sign(Algorithm::HS256, &with("aud", json!("other"))), "audience"),
+            (sign(Algorithm::HS256, &with("nbf", json!(2_000))), "yet"),
+            (sign(Algorithm::HS384, &good), "algorithm"),
+            (sign(Algorithm::HS256, &without_exp), "exp"),
+            (format!("{}x", sign(Algorithm::HS256, &good)), "not valid"),
+            ("eyJhbGciOiJub25lIn0.e30.".to_owned(), "not valid"),
+            (String::new(), "not valid"),
+        ] {
+            let reason = verifier().scopes(&token, Timestamp::EPOCH).unwrap_err();
+            assert!(reason.contains(part), "{part} in {reason}");
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The dead letter: what could not be processed, to be looked at, replayed or purged.
+
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse, web};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::op::preview;
+use crate::domain::{EntryId, Timestamp};
+use crate::stream::{DeadLetter, DeadLetterSelection};
+
+use super::answer;
+use super::auth::{Admin, May, Read};
+use super::body;
+use super::error::{ApiError, Problem};
+use super::params::{Params, last_segment, no_params};
+use super::state::State;
+
+/// Most ids in one request.
+const MAX_IDS: usize = 1_000;
+/// Longest value shown in a list, in characters; the single dead letter has it in full.
+const PREVIEW_CHARS: usize = 200;
+
+/// Where a page begins and how long it is.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct DeadLetterParams {
+    /// Most dead letters on the page.
+    #[param(minimum = 1, maximum = 500, default = 50)]
+    limit: i64,
+    /// `next_cursor` of the page before.
+    #[param(value_type = Option<String>)]
+    cursor: Option<EntryId>,
+}
+
+impl DeadLetterParams {
+    fn parse(request: &HttpRequest) -> Result<Self, ApiError> {
+        let mut params = Params::of(request)?;
+        let limit = params.number("limit", 1..=500, 50);
+        let cursor = params
+            .optional("cursor", |text| text.parse::<EntryId>().map_err(|_| "must be next_cursor of an earlier page"));
+        params.finish()?;
+        Ok(Self { limit, cursor })
+    }
+}
+
+/// A dead letter.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(example = json!({
+    "id": "1767225600000-0", "origin_id": "1767225599000-3", "post_id": "demo-2", "reason": "invalid",
+    "error": "content: must not be blank", "deliveries": 1, "failed_at": "2026-01-01T00:00:00.000Z",
+    "fields": [{"name": "post_id", "value": "demo-2", "base64": null, "cut": false}]
+}))]
+pub struct DeadLetterView {
+    /// Its id in the dead letter.
+    id: String,
+    /// Its id in the stream.
+    origin_id: String,
+    /// The post it is about, if it says so.
+    post_id: Option<String>,
+    /// `invalid` or `analysis_failed`.
+    reason: String,
+    /// What was wrong.
+    error: String,
+    /// How often it was tried.
+    deliveries: u32,
+    #[schema(value_type = String, format = DateTime)]
+    failed_at: Timestamp,
+    /// The original fields in their order.
+    fields: Vec<FieldView>,
+}
+
+/// A field of the original entry.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct FieldView {
+    name: String,
+    /// The value; what is no UTF-8 is replaced.
+    value: String,
+    /// The bytes, when they are no UTF-8.
+    base64: Option<String>,
+    /// Whether `value` is only its beginning.
+    cut: bool,
+}
+
+/// How much of a value is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Show {
+    Beginning,
+    All,
+}
+
+fn view(letter: &DeadLetter, show: Show) -> DeadLetterView {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let field = |(name, value): &(Vec<u8>, Vec<u8>)| {
+        let full = text(value);
+        let value_shown = if show == Show::All { full.as_str() } else { preview(&full, PREVIEW_CHARS) };
+        let is_text = std::str::from_utf8(value).is_ok();
+        FieldView {
+            name: text(name),
+            cut: value_shown.len() < full.len(),
+            base64: (!is_text && show == Show::All).then(|| STANDARD.encode(value)),
+            value: value_shown.to_owned(),
+        }
+    };
+    DeadLetterView {
+        id: letter.id.to_string(),
+        origin_id: letter.origin_id.to_string(),
+        post_id: letter.fields.get("post_id").map(text),
+        reason: letter.reason.clone(),
+        error: letter.error.clone(),
+        deliveries: letter.deliveries,
+        failed_at: letter.failed_at,
+        fields: letter.fields.0.iter().map(field).collect(),
+    }
+}
+
+/// A page of dead letters.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct DeadLetterList {
+    dead_letters: Vec<DeadLetterView>,
+    /// How many there are in all.
+    total: u64,
+    limit: i64,
+    /// Where the next page starts; `null` on the last.
+    next_cursor: Option<String>,
+}
+
+/// Dead letters
+///
+/// Newest first. Long values are cut; the single dead letter has them in full.
+#[utoipa::path(
+    get, path = "/api/dead-letters", tag = "dead letters", params(DeadLetterParams),
+    responses((status = 200, body = DeadLetterList), (status = 422, body = Problem))
+)]
+pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let DeadLetterParams { limit, cursor } = DeadLetterParams::parse(&request)?;
+    let (stream, wanted) = (state.api.stream.clone(), limit.unsigned_abs() as usize);
+    let (mut letters, depth) = state
+        // One more than asked tells whether there is another page.
+        .run(async move { tokio::try_join!(stream.dead_letters(wanted + 1, cursor), stream.depth()) })
+        .await?;
+    let more = letters.len() > wanted;
+    letters.truncate(wanted);
+    answer::json(&DeadLetterList {
+        next_cursor: letters.last().filter(|_| more).map(|last| last.id.to_string()),
+        dead_letters: letters.iter().map(|letter| view(letter, Show::Beginning)).collect(),
+        total: depth.dead_letters,
+        limit,
+    })
+}
+
+/// One dead letter
+///
+/// Every field in full; bytes that are no UTF-8 also as base64.
+#[utoipa::path(
+    get, path = "/api/dead-letters/{id}", tag = "dead letters",
+    params(("id" = String, Path, description = "Its id", example = "1767225600000-0")),
+    responses((status = 200, body = DeadLetterView), (status = 404, body = Problem))
+)]
+pub async fn get(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let segment = last_segment(&request)?;
+    let missing = || ApiError::not_found(format!("there is no dead letter {:?}", preview(&segment, 100)));
+    let id: EntryId = segment.parse().map_err(|_| missing())?;
+    let stream = state.api.stream.clone();
+    let letter = state.run(async move { stream.get_dead_letter(id).await }).await?.ok_or_else(missing)?;
+    answer::json(&view(&letter, Show::All))
+}
+
+/// Which dead letters: exactly one of the two.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"ids": ["1767225600000-0"]}))]
+pub struct SelectionRequest {
+    /// These; at most 1,000.
+    #[serde(default)]
+    #[schema(max_items = 1000)]
+    ids: Option<Vec<String>>,
+    /// `true`: all of them.
+    #[serde(default)]
+    all: Option<bool>,
+}
+
+impl SelectionRequest {
+    fn selection(self) -> Result<DeadLetterSelection, ApiError> {
+        match (self.ids, self.all) {
+            (None, Some(true)) => Ok(DeadLetterSelection::All),
+            (Some(ids), None | Some(false)) if ids.len() > MAX_IDS => {
+                Err(ApiError::invalid_field("ids", format!("must be at most {MAX_IDS} ids, are {}", ids.len())))
+            }
+            (Some(ids), None | Some(false)) => {
+                let parse =
+                    |id: &String| id.parse().map_err(|e: &str| ApiError::invalid_field("ids", format!("{id:?} {e}")));
+                Ok(DeadLetterSelection::Ids(ids.iter().map(parse).collect::<Result<_, _>>()?))
+            }
+            _ => Err(ApiError::invalid_field("ids", "either ids or all = true must be given")),
+        }
+    }
+}
+
+/// What a replay did.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Replayed {
+    /// Dead letters that are in the stream again.
+    replayed: u64,
+}
+
+/// Replay dead letters
+///
+/// Appends them to the stream again and removes them here.
+#[utoipa::path(
+    post, path = "/api/dead-letters/replay", tag = "dead letters", request_body = SelectionRequest,
+    responses((status = 200, body = Replayed), (status = 422, body = Problem), (status = 503, body = Problem))
+)]
+pub async fn replay(
+    _may: May<Admin>,
+    state: web::Data<State>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let selection = body::json::<SelectionRequest>(&request, payload, &state.options).await?.selection()?;
+    let stream = state.api.stream.clone();
+    let replayed = state.run(async move { stream.replay_dead_letters(&selection).await }).await?;
+    answer::json(&Replayed { replayed })
+}
+
+/// What a purge did.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Purged {
+    /// Dead letters that are gone.
+    purged: u64,
+}
+
+/// Purge dead letters
+///
+/// Removes them for good.
+#[utoipa::path(
+    post, path = "/api/dead-letters/purge", tag = "dead letters", request_body = SelectionRequest,
+    responses((status = 200, body = Purged), (status = 422, body = Problem), (status = 503, body = Problem))
+)]
+pub async fn purge(
+    _may: May<Admin>,
+    state: web::Data<State>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let selection = body::json::<SelectionRequest>(&request, payload, &state.options).await?.selection()?;
+    let stream = state.api.stream.clone();
+    let purged = state.run(async move { stream.purge_dead_letters(&selection).await }).await?;
+    answer::json(&Purged { purged })
+}

@@ -1,0 +1,276 @@
+//! The one error of the API: a problem of RFC 9457.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use serde::Serialize;
+
+use crate::domain::FieldError;
+use crate::inference::InferenceError;
+use crate::store::{AggregateFailure, StoreError};
+use crate::stream::StreamError;
+
+/// The media type of every error answer.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// After how many seconds a client may ask again when a backing service is away.
+const RETRY_AFTER_S: u64 = 2;
+
+/// Why a request was not answered as asked.
+#[derive(Clone, Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    detail: String,
+    errors: Vec<FieldError>,
+    request_id: Option<String>,
+    retry_after_s: Option<u64>,
+    challenge: Option<String>,
+}
+
+/// The body of an error (RFC 9457).
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(example = json!({
+    "type": "about:blank", "title": "Unprocessable Entity", "status": 422,
+    "detail": "limit: must be a whole number from 1 to 500",
+    "errors": [{"field": "limit", "message": "must be a whole number from 1 to 500"}],
+    "request_id": "0198c5a2-7a30-7c1e-9d5c-6a1f0f3f9a10"
+}))]
+pub struct Problem<'a> {
+    /// `about:blank`: the status says what kind of problem it is.
+    #[serde(rename = "type")]
+    #[schema(rename = "type")]
+    kind: &'static str,
+    /// The status in words.
+    title: &'a str,
+    /// The HTTP status.
+    status: u16,
+    /// What was wrong, and what to do.
+    detail: &'a str,
+    /// Every invalid parameter or field.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Vec<FieldErrorBody>)]
+    errors: &'a [FieldError],
+    /// The id under which the logs know the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+}
+
+/// One invalid parameter or field.
+#[derive(utoipa::ToSchema)]
+#[schema(as = FieldError)]
+#[expect(dead_code, reason = "the shape of domain::FieldError for the OpenAPI document")]
+struct FieldErrorBody {
+    /// Its name.
+    field: String,
+    /// What was wrong and what is allowed.
+    message: String,
+}
+
+impl ApiError {
+    /// An error with this status.
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            detail: detail.into(),
+            errors: Vec::new(),
+            request_id: None,
+            retry_after_s: None,
+            challenge: None,
+        }
+    }
+
+    /// 400: the request cannot be read at all.
+    pub fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// 401: no token, or one that is not valid.
+    pub fn unauthorized(detail: impl Into<String>, challenge: impl Into<String>) -> Self {
+        Self { challenge: Some(challenge.into()), ..Self::new(StatusCode::UNAUTHORIZED, detail) }
+    }
+
+    /// 403: known, but not allowed.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, detail)
+    }
+
+    /// 404: there is no such thing.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    /// 408: the body did not come in time.
+    pub fn too_slow(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, detail)
+    }
+
+    /// 413: more than is allowed in one request.
+    pub fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    }
+
+    /// 415: a body in a format that is not read here.
+    pub fn unsupported(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
+    }
+
+    /// 422: parameters or fields that are not valid, all of them.
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        let messages: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, messages.join("; ")) }
+    }
+
+    /// 422 for one parameter or field.
+    pub fn invalid_field(field: &str, message: impl Into<String>) -> Self {
+        Self::invalid(vec![FieldError::new(field, message)])
+    }
+
+    /// 429: asked too often.
+    pub fn too_many(retry_after_s: u64) -> Self {
+        let detail = format!("too many requests from this client; try again in {retry_after_s} s");
+        Self { retry_after_s: Some(retry_after_s), ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail) }
+    }
+
+    /// 503: a backing service is away, or busy.
+    pub fn unavailable(detail: impl Into<String>) -> Self {
+        Self { retry_after_s: Some(RETRY_AFTER_S), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
+    }
+
+    /// 500: our fault. The reason is logged here and not told.
+    pub fn internal(reason: impl fmt::Display) -> Self {
+        tracing::error!(%reason, "a request failed");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the request failed; the log has the reason under its request id")
+    }
+
+    /// An answer of the framework that is not a problem yet.
+    pub fn from_status(status: StatusCode, path: &str) -> Self {
+        let detail = match status {
+            StatusCode::NOT_FOUND => format!("there is nothing at {path}; /api/docs lists what there is"),
+            StatusCode::METHOD_NOT_ALLOWED => format!("{path} does not take this method; Allow names those it takes"),
+            StatusCode::PAYLOAD_TOO_LARGE => "the body is too large".to_owned(),
+            _ => status.canonical_reason().unwrap_or("the request failed").to_lowercase(),
+        };
+        Self::new(status, detail)
+    }
+
+    /// The same error under the id of its request.
+    #[must_use]
+    pub fn with_request_id(mut self, id: &str) -> Self {
+        self.request_id = Some(id.to_owned());
+        self
+    }
+
+    /// The error as its JSON.
+    fn body(&self) -> String {
+        let problem = Problem {
+            kind: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            errors: &self.errors,
+            request_id: self.request_id.as_deref(),
+        };
+        serde_json::to_string(&problem).unwrap_or_else(|_| r#"{"type":"about:blank"}"#.to_owned())
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.status, self.detail)
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponseBuilder::new(self.status);
+        response.content_type(PROBLEM_JSON);
+        if let Some(seconds) = self.retry_after_s {
+            response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+        }
+        if let Some(challenge) = self.challenge.as_deref().and_then(|text| HeaderValue::from_str(text).ok()) {
+            response.insert_header((header::WWW_AUTHENTICATE, challenge));
+        }
+        response.body(self.body())
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        if error.is_transient() {
+            tracing::warn!(%error, "a request found no database");
+            Self::unavailable("the database is not available; try again")
+        } else {
+            Self::internal(error)
+        }
+    }
+}
+
+impl From<StreamError> for ApiError {
+    fn from(error: StreamError) -> Self {
+        match error {
+            StreamError::Full { .. } => Self::unavailable(error.to_string()),
+            StreamError::Unavailable(_) => {
+                tracing::warn!(%error, "a request found no stream");
+                Self::unavailable("the stream is not available; try again")
+            }
+            StreamError::Failed(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<InferenceError> for ApiError {
+    fn from(error: InferenceError) -> Self {
+        match error {
+            InferenceError::Unavailable(_) => Self::unavailable(error.to_string()),
+            InferenceError::Failed(_) | InferenceError::Load { .. } => Self::internal(error),
+        }
+    }
+}
+
+impl From<AggregateFailure> for ApiError {
+    fn from(failure: AggregateFailure) -> Self {
+        match failure {
+            AggregateFailure::Query(error) => Self::invalid_field("start_date", error.to_string()),
+            AggregateFailure::Store(error) => error.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_says_what_every_field_lacks() {
+        let error = ApiError::invalid(vec![FieldError::new("limit", "must be 1"), FieldError::new("q", "is long")])
+            .with_request_id("r1");
+        let body: serde_json::Value = serde_json::from_str(&error.body()).unwrap();
+        assert_eq!(
+            body,
+            serde_json::json!({
+                "type": "about:blank", "title": "Unprocessable Entity", "status": 422,
+                "detail": "limit: must be 1; q: is long",
+                "errors": [{"field": "limit", "message": "must be 1"}, {"field": "q", "message": "is long"}],
+                "request_id": "r1",
+            })
+        );
+    }
+
+    #[test]
+    fn what_passes_by_itself_says_when_to_come_back() {
+        let full = ApiError::from(StreamError::Full { pending: 5, limit: 5 }).error_response();
+        assert_eq!(full.status(), 503);
+        assert!(full.headers().contains_key(header::RETRY_AFTER));
+        let failed = ApiError::from(StoreError::Failed("secret detail".to_owned()));
+        assert_eq!(failed.status_code(), 500);
+        assert!(!failed.body().contains("secret"), "{}", failed.body());
+    }
+}

@@ -1,0 +1,280 @@
+//! Whether it works: the health report, liveness and readiness.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::{HttpResponse, web};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Books, Counts, Timestamp};
+use crate::store::StoreError;
+use crate::stream::{Depth, Stream};
+
+use super::error::ApiError;
+use super::state::{State, from_cached};
+use super::{Api, ModelState, answer};
+
+/// What another part of the process says of itself (a source, the alert loop).
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct ComponentState {
+    /// Its name: `source:bluesky`, `alerts`.
+    pub name: String,
+    /// Whether it does its work.
+    pub healthy: bool,
+    /// How it is, in a word: `connected`, `retrying`.
+    pub state: String,
+    /// What is wrong, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// Asks the other parts of the process how they are; must answer at once.
+pub type Components = Arc<dyn Fn() -> Vec<ComponentState> + Send + Sync>;
+
+/// How the whole is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Everything works.
+    Healthy,
+    /// Reading works, something else does not.
+    Degraded,
+    /// The database is away.
+    Unhealthy,
+}
+
+/// The answer of `GET /api/health`.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Health {
+    status: Status,
+    /// By name: `database`, `redis` (`embedded` without Redis), `model`, and others such as sources.
+    #[schema(example = json!({"database": "connected", "redis": "embedded", "model": "connected"}))]
+    services: BTreeMap<String, String>,
+    stats: HealthStats,
+    /// The version of this program.
+    #[schema(example = "0.1.0")]
+    version: &'static str,
+    #[schema(value_type = String, format = DateTime)]
+    timestamp: Timestamp,
+}
+
+/// The numbers of the health report; `null` while their service is away.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct HealthStats {
+    total_posts: Option<i64>,
+    total_analyses: Option<i64>,
+    /// Posts stored within the last hour.
+    recent_posts_1h: Option<i64>,
+    /// Entries that are not settled: waiting or claimed.
+    pending: Option<u64>,
+    /// Entries in the dead letter now.
+    dead_letters: Option<u64>,
+    /// Entries of this epoch that ended well.
+    processed: Option<u64>,
+    /// Entries of this epoch that went to the dead letter.
+    failed: Option<u64>,
+    /// What was appended in this epoch and how it ended; the sum is right at every quiet moment.
+    books: Option<Books>,
+    /// The stream's present life; another value means that the stream was lost and counting began anew.
+    epoch: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredTotals {
+    total_posts: i64,
+    recent_posts_1h: i64,
+}
+
+/// What the checks of the backing services found.
+pub struct Checks {
+    database: Result<(), String>,
+    stream: Result<(), String>,
+    model: ModelState,
+    components: Vec<ComponentState>,
+}
+
+impl Checks {
+    /// Asks every service at once, each for at most `limit`.
+    pub async fn run(api: &Api, limit: Duration) -> Self {
+        let (store, stream) = (api.store.clone(), api.stream.clone());
+        let (database, stream) = tokio::join!(
+            within(limit, async move { store.ping().await }),
+            within(limit, async move { stream.ping().await }),
+        );
+        let model = api.model.borrow().clone();
+        Self { database, stream, model, components: (api.components)() }
+    }
+
+    fn status(&self) -> Status {
+        let model = matches!(self.model, ModelState::Ready(_) | ModelState::Absent);
+        if self.database.is_err() {
+            Status::Unhealthy
+        } else if self.stream.is_ok() && model && self.components.iter().all(|component| component.healthy) {
+            Status::Healthy
+        } else {
+            Status::Degraded
+        }
+    }
+
+    fn services(&self, stream: &Stream) -> BTreeMap<String, String> {
+        let connected = |result: &Result<(), String>| if result.is_ok() { "connected" } else { "disconnected" };
+        let redis = match (stream, &self.stream) {
+            (Stream::Local(_), Ok(())) => "embedded",
+            (_, result) => connected(result),
+        };
+        let mut services: BTreeMap<_, _> =
+            self.components.iter().map(|component| (component.name.clone(), component.state.clone())).collect();
+        services.insert("database".to_owned(), connected(&self.database).to_owned());
+        services.insert("redis".to_owned(), redis.to_owned());
+        services.insert("model".to_owned(), self.model.as_str().to_owned());
+        services
+    }
+
+    /// Whether the database answered.
+    pub fn database(&self) -> Result<(), String> {
+        self.database.clone()
+    }
+
+    /// Whether the stream answered.
+    pub fn stream(&self) -> Result<(), String> {
+        self.stream.clone()
+    }
+
+    /// How the model is.
+    pub fn model(&self) -> &ModelState {
+        &self.model
+    }
+
+    /// What the other parts of the process say.
+    pub fn into_components(self) -> Vec<ComponentState> {
+        self.components
+    }
+
+    /// Why this process cannot serve yet; empty when it can.
+    pub fn reasons(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if let Err(reason) = &self.database {
+            reasons.push(format!("database: {reason}"));
+        }
+        if let Err(reason) = &self.stream {
+            reasons.push(format!("stream: {reason}"));
+        }
+        match &self.model {
+            ModelState::Absent | ModelState::Ready(_) => {}
+            ModelState::Loading => reasons.push("model: is being loaded".to_owned()),
+            ModelState::Failed(reason) => reasons.push(format!("model: {reason}")),
+        }
+        reasons
+    }
+}
+
+/// The result of `check`, which runs on when it takes longer than `limit`: cutting it could leave a connection unusable.
+async fn within<T, E>(limit: Duration, check: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, String>
+where
+    T: Send + 'static,
+    E: std::fmt::Display + Send + 'static,
+{
+    match tokio::time::timeout(limit, tokio::spawn(check)).await {
+        Ok(Ok(result)) => result.map_err(|e| e.to_string()),
+        Ok(Err(panic)) => Err(panic.to_string()),
+        Err(_) => Err(format!("no answer within {} ms", limit.as_millis())),
+    }
+}
+
+/// Health
+///
+/// Always 200: the body says how each service is, and what the books hold.
+#[utoipa::path(get, path = "/api/health", tag = "operations", responses((status = 200, body = Health)))]
+pub async fn health(state: web::Data<State>) -> Result<HttpResponse, ApiError> {
+    let limit = state.options.check_timeout;
+    let api = state.api.clone();
+    let checking = state.run(async move {
+        let (checks, numbers) = tokio::join!(Checks::run(&api, limit), numbers(&api, limit));
+        Ok::<_, ApiError>((checks, numbers))
+    });
+    let (report, totals) = tokio::join!(checking, tokio::time::timeout(limit, totals(&state)));
+    let (checks, numbers) = report?;
+    let totals = totals.ok().and_then(Result::ok);
+
+    let (depth, books) = numbers.unzip();
+    answer::json(&Health {
+        status: checks.status(),
+        services: checks.services(&state.api.stream),
+        stats: HealthStats {
+            total_posts: totals.as_ref().map(|totals| totals.total_posts),
+            total_analyses: totals.as_ref().map(|totals| totals.total_posts),
+            recent_posts_1h: totals.as_ref().map(|totals| totals.recent_posts_1h),
+            pending: depth.as_ref().map(Depth::pending),
+            dead_letters: depth.as_ref().map(|depth| depth.dead_letters),
+            processed: books.map(|books: Books| books.settled() - books.dead_lettered),
+            failed: books.map(|books| books.dead_lettered),
+            books,
+            epoch: depth.map(|depth| depth.epoch.to_string()),
+        },
+        version: env!("CARGO_PKG_VERSION"),
+        timestamp: state.api.clock.now(),
+    })
+}
+
+/// The stream's numbers and the books they belong to.
+async fn numbers(api: &Api, limit: Duration) -> Option<(Depth, Books)> {
+    let (store, stream) = (api.store.clone(), api.stream.clone());
+    let read = async move {
+        let depth = stream.depth().await.map_err(|e| e.to_string())?;
+        let outcomes = store.outcomes(&depth.epoch).await.map_err(|e| e.to_string())?;
+        let books = Books {
+            appended: depth.appended,
+            pending: depth.pending(),
+            dead_lettered: depth.dead_lettered,
+            ..outcomes
+        };
+        Ok::<_, String>((depth, books))
+    };
+    within(limit, read).await.ok()
+}
+
+async fn totals(state: &State) -> Result<StoredTotals, ApiError> {
+    let (store, clock) = (state.api.store.clone(), state.api.clock.clone());
+    let compute = async move {
+        let since = clock.now() - Duration::from_secs(3_600);
+        let (sources, recent_posts_1h) = tokio::try_join!(store.sources(), store.ingested_since(since))?;
+        let mut all = Counts::default();
+        for source in &sources {
+            all.merge(&source.counts);
+        }
+        Ok::<_, StoreError>(StoredTotals { total_posts: all.total(), recent_posts_1h })
+    };
+    let cached = state.cached("health".to_owned(), async move { compute.await.map_err(ApiError::from) }).await?;
+    from_cached(&cached)
+}
+
+/// Liveness: this process answers.
+pub async fn alive() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n")
+}
+
+/// The answer of `GET /readyz`.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Readiness {
+    ready: bool,
+    /// Why not.
+    reasons: Vec<String>,
+}
+
+/// Readiness
+///
+/// 200 once database, stream and model are ready, else 503 with the reasons.
+#[utoipa::path(
+    get, path = "/readyz", tag = "operations",
+    responses((status = 200, body = Readiness), (status = 503, description = "Not ready; `detail` has the reasons", body = super::error::Problem))
+)]
+pub async fn ready(state: web::Data<State>) -> Result<HttpResponse, ApiError> {
+    let (api, limit) = (state.api.clone(), state.options.check_timeout);
+    let reasons = state.run(async move { Ok::<_, ApiError>(Checks::run(&api, limit).await.reasons()) }).await?;
+    if reasons.is_empty() {
+        return answer::json(&Readiness { ready: true, reasons });
+    }
+    Err(ApiError::unavailable(reasons.join("; ")))
+}

@@ -1,0 +1,158 @@
+//! Around every request: its id, its log line and metrics, security headers, and problem+json for whatever
+//! went wrong, panics and the framework's own answers included.
+
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use actix_web::Error;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::ResponseError;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use futures_util::FutureExt;
+use tracing::Instrument;
+
+use super::error::ApiError;
+
+/// The header that carries a request's id.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Longest id that is taken over from a client.
+const MAX_ID_LENGTH: usize = 64;
+
+/// Requests slower than this are worth a line in the log.
+const SLOW: Duration = Duration::from_secs(5);
+
+/// What a page of ours may load: nothing but what this server holds.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    img-src 'self' data:; font-src 'self'; connect-src 'self' ws: wss:; manifest-src 'self'; \
+    worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// The middleware.
+///
+/// # Errors
+/// A request that panicked, as an [`ApiError`].
+pub async fn observe(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let started = Instant::now();
+    let id = request_id(request.headers());
+    let method = request.method().to_string();
+    let path = request.path().to_owned();
+    let span = tracing::info_span!("request", request_id = %id, %method, %path);
+
+    let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().instrument(span.clone()).await;
+    let _entered = span.enter();
+    let response = match outcome {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => {
+            let status = error.as_response_error().status_code();
+            record(&Seen { method, route: "none".to_owned(), status, elapsed: started.elapsed() });
+            return Err(problem_of(&error, status, &path).with_request_id(&id).into());
+        }
+        Err(_panic) => {
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            record(&Seen { method, route: "none".to_owned(), status, elapsed: started.elapsed() });
+            return Err(ApiError::internal("a handler panicked").with_request_id(&id).into());
+        }
+    };
+
+    let status = response.status();
+    let route = response.request().match_pattern().unwrap_or_else(|| "none".to_owned());
+    record(&Seen { method, route, status, elapsed: started.elapsed() });
+    let mut response = if status.is_client_error() || status.is_server_error() {
+        as_problem(response, &id, &path)
+    } else {
+        response.map_into_boxed_body()
+    };
+    add_headers(response.headers_mut(), &id);
+    Ok(response)
+}
+
+/// The id a client gave, if it is harmless, else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let harmless = |id: &&str| {
+        (1..=MAX_ID_LENGTH).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(harmless);
+    given.map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned)
+}
+
+/// Replaces the body of an error by the problem, and keeps its headers.
+fn as_problem<B: MessageBody + 'static>(
+    response: ServiceResponse<B>,
+    id: &str,
+    path: &str,
+) -> ServiceResponse<BoxBody> {
+    let problem = match response.response().error() {
+        Some(error) => problem_of(error, response.status(), path),
+        None => ApiError::from_status(response.status(), path),
+    };
+    let mut rendered = problem.with_request_id(id).error_response();
+    for (name, value) in response.headers() {
+        let of_the_body = [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::CONTENT_LENGTH, header::ETAG];
+        if !of_the_body.contains(name) && !rendered.headers().contains_key(name) {
+            rendered.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    response.into_response(rendered)
+}
+
+fn problem_of(error: &Error, status: StatusCode, path: &str) -> ApiError {
+    match error.as_error::<ApiError>() {
+        Some(error) => error.clone(),
+        None => ApiError::from_status(status, path),
+    }
+}
+
+fn add_headers(headers: &mut HeaderMap, id: &str) {
+    let fixed = [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
+    ];
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+}
+
+struct Seen {
+    method: String,
+    /// The pattern of the route: paths would make one series per post.
+    route: String,
+    status: StatusCode,
+    elapsed: Duration,
+}
+
+fn record(seen: &Seen) {
+    let (method, route) = (known_method(&seen.method), seen.route.clone());
+    let status = seen.status.as_str().to_owned();
+    metrics::counter!("sentistream_http_requests_total", "method" => method, "route" => route.clone(), "status" => status)
+        .increment(1);
+    metrics::histogram!("sentistream_http_request_duration_seconds", "method" => method, "route" => route)
+        .record(seen.elapsed.as_secs_f64());
+    let elapsed_ms = seen.elapsed.as_millis() as u64;
+    if seen.status.is_server_error() || seen.elapsed > SLOW {
+        tracing::warn!(status = seen.status.as_u16(), elapsed_ms, "answered");
+    } else {
+        tracing::debug!(status = seen.status.as_u16(), elapsed_ms, "answered");
+    }
+}
+
+/// Methods are free text; a metric's label must not be.
+fn known_method(method: &str) -> &'static str {
+    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+        .into_iter()
+        .find(|known| *known == method)
+        .unwrap_or("other")
+}

@@ -1,0 +1,94 @@
+//! How the API is served.
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::auth::AuthOptions;
+
+/// How the API is served. The defaults are those of a single machine.
+#[derive(Clone, Debug)]
+pub struct HttpOptions {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: Vec<SocketAddr>,
+    /// Threads that serve requests.
+    pub workers: usize,
+    /// Origins of other sites whose pages may call the API.
+    pub cors_origins: Vec<String>,
+    /// Who may do what; `None` lets everyone read, and everyone write on loopback alone.
+    pub auth: Option<AuthOptions>,
+    /// How often one client may ask.
+    pub rate_limit: Option<RateLimit>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Largest request body in bytes, also after decompression.
+    pub max_body: usize,
+    /// Most posts in one request.
+    pub max_posts: usize,
+    /// The longest a request may take, and its body may need to arrive.
+    pub request_timeout: Duration,
+    /// The longest each check of the health report may take.
+    pub check_timeout: Duration,
+    /// At shutdown: the longest that requests under way are waited for.
+    pub drain: Duration,
+    /// The WebSocket.
+    pub live: LiveOptions,
+}
+
+/// How often one client (an address, or the /64 network of an IPv6 address) may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Requests per second on average.
+    pub per_second: NonZeroU32,
+    /// Requests at once after a pause.
+    pub burst: NonZeroU32,
+}
+
+/// How live clients are served.
+#[derive(Clone, Debug)]
+pub struct LiveOptions {
+    /// Time between two `metrics_update`.
+    pub metrics_interval: Duration,
+    /// Time between two pings.
+    pub ping_interval: Duration,
+    /// A client that has sent nothing for this long, not even a pong, is gone.
+    pub silence_limit: Duration,
+    /// Messages that wait for one client; what does not fit is missed, and told so.
+    pub buffer: usize,
+    /// A client whose buffer stays full for this long is closed, as is one that lags three times within a minute.
+    pub slow_limit: Duration,
+    /// Most clients at once.
+    pub max_clients: usize,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 8000))],
+            workers: 2,
+            cors_origins: vec!["http://localhost:3000".to_owned(), "http://localhost:5173".to_owned()],
+            auth: None,
+            rate_limit: None,
+            trusted_proxies: Vec::new(),
+            max_body: 4 * 1024 * 1024,
+            max_posts: 1_000,
+            request_timeout: Duration::from_secs(30),
+            check_timeout: Duration::from_secs(1),
+            drain: Duration::from_secs(10),
+            live: LiveOptions::default(),
+        }
+    }
+}
+
+impl Default for LiveOptions {
+    fn default() -> Self {
+        Self {
+            metrics_interval: Duration::from_secs(30),
+            ping_interval: Duration::from_secs(15),
+            silence_limit: Duration::from_secs(45),
+            buffer: 256,
+            slow_limit: Duration::from_secs(10),
+            max_clients: 10_000,
+        }
+    }
+}

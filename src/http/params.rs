@@ -1,0 +1,230 @@
+//! Reading the query and the path of a request: once, with every error told at the same time.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use actix_web::HttpRequest;
+
+use crate::domain::{FieldError, TimeRange, Timestamp};
+
+use super::error::ApiError;
+
+/// The parameters of a query, taken one by one. What is wrong is kept until [`Params::finish`].
+pub struct Params {
+    values: Vec<(String, String)>,
+    known: Vec<&'static str>,
+    errors: Vec<FieldError>,
+}
+
+impl Params {
+    /// The parameters of `request`.
+    ///
+    /// # Errors
+    /// 400 when the query is not percent-encoded UTF-8.
+    pub fn of(request: &HttpRequest) -> Result<Self, ApiError> {
+        Self::parse(request.query_string())
+    }
+
+    fn parse(query: &str) -> Result<Self, ApiError> {
+        let values = query
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| {
+                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                Ok((decode(&name.replace('+', " "), "the query")?, decode(&value.replace('+', " "), "the query")?))
+            })
+            .collect::<Result<_, ApiError>>()?;
+        Ok(Self { values, known: Vec::new(), errors: Vec::new() })
+    }
+
+    /// The parameter `name`, if it is there.
+    pub fn optional<T, E: Display>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        self.known.push(name);
+        let mut given = self.values.iter().filter(|(key, _)| key == name);
+        let (first, second) = (given.next()?, given.next());
+        let parsed = if second.is_some() {
+            Err("is given more than once".to_owned())
+        } else {
+            parse(&first.1).map_err(|e| e.to_string())
+        };
+        match parsed {
+            Ok(value) => Some(value),
+            Err(message) => {
+                self.reject(name, message);
+                None
+            }
+        }
+    }
+
+    /// The parameter `name`, which must be there.
+    pub fn required<T, E: Display>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        if !self.has(name) {
+            self.reject(name, "is required");
+        }
+        self.optional(name, parse)
+    }
+
+    /// A whole number in `range`, or `default`.
+    pub fn number(&mut self, name: &'static str, range: RangeInclusive<i64>, default: i64) -> i64 {
+        let parse = |text: &str| match text.parse() {
+            Ok(number) if range.contains(&number) => Ok(number),
+            _ if *range.end() == i64::MAX => Err(format!("must be a whole number of at least {}", range.start())),
+            _ => Err(format!("must be a whole number from {} to {}", range.start(), range.end())),
+        };
+        self.optional(name, parse).unwrap_or(default)
+    }
+
+    /// A label or another text form.
+    pub fn text<T: FromStr<Err: Display>>(&mut self, name: &'static str) -> Option<T> {
+        self.optional(name, str::parse)
+    }
+
+    /// An instant: RFC 3339, a Unix number, or a date alone (its midnight in UTC).
+    pub fn time(&mut self, name: &'static str) -> Option<Timestamp> {
+        self.optional(name, instant)
+    }
+
+    /// `start_date` and `end_date`; the second must not lie before the first.
+    pub fn period(&mut self) -> (Option<Timestamp>, Option<Timestamp>) {
+        let (start, end) = (self.time("start_date"), self.time("end_date"));
+        if let (Some(start), Some(end)) = (start, end)
+            && TimeRange::new(start, end).is_none()
+        {
+            self.reject("end_date", "must not be before start_date");
+        }
+        (start, end)
+    }
+
+    /// Whether `name` was given.
+    pub fn has(&self, name: &str) -> bool {
+        self.values.iter().any(|(key, _)| key == name)
+    }
+
+    /// Adds an error of `name`.
+    pub fn reject(&mut self, name: &str, message: impl Into<String>) {
+        self.errors.push(FieldError::new(name, message));
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// 422 with everything that was wrong, parameters that are not known included.
+    pub fn finish(mut self) -> Result<(), ApiError> {
+        let mut unknown: Vec<_> =
+            self.values.iter().map(|(name, _)| name).filter(|name| !self.known.contains(&name.as_str())).collect();
+        unknown.dedup();
+        let allowed = match self.known.as_slice() {
+            [] => "there are none here".to_owned(),
+            names => format!("allowed are {}", names.join(", ")),
+        };
+        self.errors.extend(
+            unknown.into_iter().map(|name| FieldError::new(name.as_str(), format!("is not a parameter; {allowed}"))),
+        );
+        if self.errors.is_empty() { Ok(()) } else { Err(ApiError::invalid(self.errors)) }
+    }
+}
+
+/// Refuses a query where none is taken.
+///
+/// # Errors
+/// 400 or 422.
+pub fn no_params(request: &HttpRequest) -> Result<(), ApiError> {
+    Params::of(request)?.finish()
+}
+
+/// The last segment of the path, decoded.
+///
+/// # Errors
+/// 400 when it is not percent-encoded UTF-8.
+pub fn last_segment(request: &HttpRequest) -> Result<String, ApiError> {
+    // The router's own decoding keeps some escapes and replaces what is no UTF-8: read the raw path.
+    let raw = request.uri().path().rsplit('/').next().unwrap_or_default();
+    decode(raw, "the path")
+}
+
+/// Decodes percent-encoding strictly.
+fn decode(text: &str, place: &str) -> Result<String, ApiError> {
+    let mut rest = text;
+    while let Some(at) = rest.find('%') {
+        let digits = rest.as_bytes().get(at + 1..at + 3);
+        if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
+            return Err(ApiError::malformed(format!(
+                "{place} holds a % that is not followed by two hexadecimal digits"
+            )));
+        }
+        rest = &rest[at + 3..];
+    }
+    percent_encoding::percent_decode_str(text)
+        .decode_utf8()
+        .map(Cow::into_owned)
+        .map_err(|_| ApiError::malformed(format!("{place} is not valid UTF-8 after percent-decoding")))
+}
+
+fn instant(text: &str) -> Result<Timestamp, String> {
+    if let Ok(date) = text.parse::<jiff::civil::Date>()
+        && text.len() == "2026-01-31".len()
+        && let Ok(midnight) = date.to_zoned(jiff::tz::TimeZone::UTC)
+    {
+        return Ok(midnight.timestamp().into());
+    }
+    // A `+` of an offset that was not encoded arrives as a space.
+    text.replace(' ', "+").parse().map_err(|e: crate::domain::time::TimeError| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::ResponseError;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_error_is_told_at_once() {
+        let mut params = Params::parse("limit=0&source=a&source=b&wrong=1&when=soon").unwrap();
+        params.number("limit", 1..=500, 50);
+        params.text::<String>("source");
+        params.time("when");
+        params.required("period", str::parse::<String>);
+        let message = params.finish().unwrap_err().to_string();
+        for part in
+            ["limit: must be", "source: is given more", "when: is not a time", "period: is req", "wrong: is not"]
+        {
+            assert!(message.contains(part), "{part:?} in {message}");
+        }
+    }
+
+    #[test]
+    fn times_come_in_every_usual_form() {
+        let expected = "2026-01-31T00:00:00Z".parse().unwrap();
+        for text in ["2026-01-31", "2026-01-31T01:00:00+01:00", "2026-01-31T01:00:00 01:00", "1769817600"] {
+            assert_eq!(instant(text), Ok(expected), "{text}");
+        }
+        assert!(instant("2026-02-30").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_query_is_read_or_refused(query: String) {
+            match Params::parse(&query) {
+                Ok(params) => { let _ = params.finish(); }
+                Err(error) => prop_assert_eq!(error.status_code(), 400),
+            }
+        }
+
+        #[test]
+        fn any_text_survives_the_way_through_a_path(text: String) {
+            let encoded = percent_encoding::utf8_percent_encode(&text, percent_encoding::NON_ALPHANUMERIC).to_string();
+            prop_assert_eq!(decode(&encoded, "the path").unwrap(), text);
+        }
+    }
+}

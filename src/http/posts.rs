@@ -1,0 +1,179 @@
+//! Posts: lists, single posts, appending, deleting, exporting.
+
+pub mod append;
+pub mod export;
+pub mod filter;
+pub mod view;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use crate::domain::{LiveEvent, PostId};
+use crate::store::posts::{PostCursor, PostFilter, Start};
+
+use super::answer;
+use super::auth::{Admin, May, Read};
+use super::error::{ApiError, Problem};
+use super::params::{Params, last_segment, no_params};
+use super::state::State;
+use filter::{FilterEcho, PostFilterParams};
+use view::{PostDetail, PostView};
+
+/// Posts on a page unless the client says otherwise, and at most.
+const DEFAULT_LIMIT: i64 = 50;
+const MAX_LIMIT: i64 = 500;
+/// Posts in `GET /api/posts/recent`.
+const RECENT: i64 = 10;
+
+/// Where a page begins and how long it is.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageParams {
+    /// Most posts on the page.
+    #[param(minimum = 1, maximum = 500, default = 50)]
+    limit: i64,
+    /// How many posts to skip. For long lists use `cursor`.
+    #[param(minimum = 0, default = 0)]
+    offset: i64,
+    /// `next_cursor` of the page before.
+    #[param(value_type = Option<String>)]
+    cursor: Option<PostCursor>,
+}
+
+impl PageParams {
+    fn take(params: &mut Params) -> Self {
+        let limit = params.number("limit", 1..=MAX_LIMIT, DEFAULT_LIMIT);
+        let offset = params.number("offset", 0..=i64::MAX, 0);
+        let cursor = params.optional("cursor", filter::parse_cursor);
+        if cursor.is_some() && params.has("offset") {
+            params.reject("offset", "cannot be used together with cursor");
+        }
+        Self { limit, offset, cursor }
+    }
+
+    fn start(&self) -> Start {
+        self.cursor.map_or(Start::Offset(self.offset), Start::After)
+    }
+}
+
+/// A page of posts.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct PostList {
+    posts: Vec<PostView>,
+    /// How many posts match in all.
+    total: i64,
+    /// Whether counting stopped: there are at least `total`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    total_capped: bool,
+    limit: i64,
+    offset: i64,
+    /// Where the next page starts; `null` on the last.
+    next_cursor: Option<String>,
+    filters: FilterEcho,
+}
+
+/// List posts
+///
+/// Newest first by `created_at`, then by id. All filters hold together.
+#[utoipa::path(
+    get, path = "/api/posts", tag = "posts", params(PageParams, PostFilterParams),
+    responses((status = 200, body = PostList), (status = 422, body = Problem))
+)]
+pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let mut params = Params::of(&request)?;
+    let page = PageParams::take(&mut params);
+    let filter = PostFilterParams::take(&mut params);
+    params.finish()?;
+
+    let filters = FilterEcho::from(&filter);
+    let filter = PostFilter::from(filter);
+    let (store, start, limit) = (state.api.store.clone(), page.start(), page.limit);
+    let (found, total) = state
+        .run(async move { tokio::try_join!(store.posts(&filter, start, limit), store.count_posts(&filter)) })
+        .await?;
+    answer::json(&PostList {
+        posts: found.posts.into_iter().map(PostView::from).collect(),
+        total: total.count,
+        total_capped: total.capped,
+        limit,
+        offset: page.offset,
+        next_cursor: found.next.map(filter::write_cursor),
+        filters,
+    })
+}
+
+/// The newest posts.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct RecentPosts {
+    posts: Vec<PostView>,
+}
+
+/// The ten newest posts
+#[utoipa::path(get, path = "/api/posts/recent", tag = "posts", responses((status = 200, body = RecentPosts)))]
+pub async fn recent(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let store = state.api.store.clone();
+    let compute = async move {
+        let page = store.posts(&PostFilter::default(), Start::Offset(0), RECENT).await?;
+        Ok(RecentPosts { posts: page.posts.into_iter().map(PostView::from).collect() })
+    };
+    Ok(answer::cached(&state.cached("recent".to_owned(), compute).await?))
+}
+
+/// The id in the path, or 404: an id that is not valid belongs to no post.
+fn post_id(request: &HttpRequest) -> Result<PostId, ApiError> {
+    let segment = last_segment(request)?;
+    PostId::parse(&segment).map_err(|_| no_such_post(&segment))
+}
+
+fn no_such_post(id: &str) -> ApiError {
+    ApiError::not_found(format!("there is no post {:?}", crate::domain::op::preview(id, 100)))
+}
+
+/// One post
+///
+/// With the scores of every class.
+#[utoipa::path(
+    get, path = "/api/posts/{post_id}", tag = "posts",
+    params(("post_id" = String, Path, description = "The id, percent-encoded as one segment", example = "demo-1")),
+    responses((status = 200, body = PostDetail), (status = 404, body = Problem))
+)]
+pub async fn get(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let id = post_id(&request)?;
+    let (store, wanted) = (state.api.store.clone(), id.clone());
+    match state.run(async move { store.post(&wanted).await }).await? {
+        Some(post) => answer::json(&PostDetail::from(post)),
+        None => Err(no_such_post(id.as_str())),
+    }
+}
+
+/// Delete a post
+///
+/// Removes it from the tables, the counts, the dead letters and the caches, and keeps a tombstone:
+/// a late copy in the stream does not bring it back.
+#[utoipa::path(
+    delete, path = "/api/posts/{post_id}", tag = "posts",
+    params(("post_id" = String, Path, description = "The id, percent-encoded as one segment", example = "demo-1")),
+    responses((status = 204, description = "It is gone"), (status = 404, body = Problem))
+)]
+pub async fn delete(_may: May<Admin>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let id = post_id(&request)?;
+    let (api, gone) = (state.api.clone(), id.clone());
+    let existed = state
+        .run(async move {
+            let existed = api.store.delete_post(&gone).await?;
+            if existed {
+                if let Some(cache) = &api.cache {
+                    cache.clear().await;
+                }
+                if let Err(error) = api.live.publish(vec![LiveEvent::PostDeleted(gone.clone())]).await {
+                    tracing::warn!(%error, "live clients were not told of a deletion");
+                }
+            }
+            // Also for a post that was not there: an earlier attempt may have stopped here.
+            api.stream.forget_posts(std::slice::from_ref(&gone)).await?;
+            Ok::<_, ApiError>(existed)
+        })
+        .await?;
+    if existed { Ok(HttpResponse::NoContent().finish()) } else { Err(no_such_post(id.as_str())) }
+}

@@ -1,0 +1,228 @@
+//! Appending posts to the stream.
+
+use actix_web::http::StatusCode;
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::domain::post::DraftTime;
+use crate::domain::{FieldError, Op, Post, PostDraft, Timestamp};
+
+use super::super::answer;
+use super::super::auth::{May, Write};
+use super::super::body::{self, Form};
+use super::super::error::{ApiError, Problem};
+use super::super::params::no_params;
+use super::super::state::State;
+
+/// What became of the posts.
+#[derive(Debug, PartialEq, Serialize, utoipa::ToSchema)]
+#[schema(example = json!({"accepted": 2, "rejected": [{"index": 1, "post_id": "demo-2", "error": "content: must not be blank"}]}))]
+pub struct Appended {
+    /// Posts that are durable in the stream and will be analysed.
+    accepted: usize,
+    /// Posts that are not valid.
+    rejected: Vec<Rejected>,
+}
+
+/// A post that is not valid.
+#[derive(Debug, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct Rejected {
+    /// Its place in the request, from 0.
+    index: usize,
+    post_id: Option<String>,
+    /// Everything that is wrong with it.
+    error: String,
+}
+
+/// A post before validation, or why it cannot even be read.
+type Candidate = Result<Value, String>;
+
+/// Append posts
+///
+/// One post, an array of posts, or one post per line (`application/x-ndjson`): at most 1,000 posts and 4 MiB.
+/// `accepted` posts are durable; they are analysed a moment later. A post whose `post_id` is known already changes
+/// nothing. A single post that is not valid is 422; of several the invalid ones are listed in `rejected`.
+#[utoipa::path(
+    post, path = "/api/posts", tag = "posts",
+    request_body(
+        description = "One post, an array of them, or NDJSON",
+        content((PostDraft = "application/json"), (String = "application/x-ndjson"))
+    ),
+    responses(
+        (status = 202, body = Appended),
+        (status = 400, description = "Not JSON, or not UTF-8", body = Problem),
+        (status = 413, description = "Too many posts or bytes", body = Problem),
+        (status = 415, body = Problem),
+        (status = 422, description = "A single post that is not valid", body = Problem),
+        (status = 503, description = "The stream is away or full; `Retry-After` says when to try again", body = Problem),
+    )
+)]
+pub async fn append(
+    _may: May<Write>,
+    state: web::Data<State>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let form = body::form(&request)?;
+    let text = body::text(&request, payload, &state.options).await?;
+    let (posts, rejected) = sort(candidates(&text, form, state.options.max_posts)?, state.api.clock.now())?;
+    let accepted = posts.len();
+    if !posts.is_empty() {
+        let entries = posts.into_iter().map(|post| Op::Post(post).to_fields()).collect();
+        let stream = state.api.stream.clone();
+        state.run(async move { stream.append(entries).await }).await?;
+    }
+    answer::json_with(StatusCode::ACCEPTED, &Appended { accepted, rejected })
+}
+
+/// The posts of a request; whether one stood alone decides how an invalid one is answered.
+struct Candidates {
+    posts: Vec<Candidate>,
+    alone: bool,
+}
+
+fn candidates(text: &str, form: Form, max: usize) -> Result<Candidates, ApiError> {
+    let found = match form {
+        Form::Json => match body::parse(text)? {
+            Value::Array(values) => Candidates { posts: values.into_iter().map(Ok).collect(), alone: false },
+            value => Candidates { posts: vec![Ok(value)], alone: true },
+        },
+        Form::Lines => {
+            let lines = || text.lines().filter(|line| !line.trim().is_empty());
+            if lines().count() > max {
+                return Err(too_many(max));
+            }
+            let mut posts: Vec<Candidate> =
+                lines().map(|line| serde_json::from_str(line).map_err(|e| format!("is not valid JSON: {e}"))).collect();
+            if let [Err(reason)] = posts.as_slice() {
+                return Err(ApiError::malformed(format!("the only line {reason}")));
+            }
+            if posts.is_empty() {
+                return Err(ApiError::malformed("the body holds no posts"));
+            }
+            posts.shrink_to_fit();
+            Candidates { alone: posts.len() == 1, posts }
+        }
+    };
+    if found.posts.len() > max { Err(too_many(max)) } else { Ok(found) }
+}
+
+fn too_many(max: usize) -> ApiError {
+    ApiError::too_large(format!("at most {max} posts may be sent in one request"))
+}
+
+fn sort(candidates: Candidates, now: Timestamp) -> Result<(Vec<Post>, Vec<Rejected>), ApiError> {
+    let (mut posts, mut rejected) = (Vec::with_capacity(candidates.posts.len()), Vec::new());
+    for (index, candidate) in candidates.posts.into_iter().enumerate() {
+        let post_id = candidate.as_ref().ok().and_then(|value| Some(value.get("post_id")?.as_str()?.to_owned()));
+        let post = candidate.map_err(|reason| vec![FieldError::new("line", reason)]).and_then(|value| {
+            let draft = draft(value)?;
+            draft.validate(now)
+        });
+        match post {
+            Ok(post) => posts.push(post),
+            Err(errors) if candidates.alone => return Err(ApiError::invalid(errors)),
+            Err(errors) => {
+                let messages: Vec<_> = errors.iter().map(ToString::to_string).collect();
+                rejected.push(Rejected { index, post_id, error: messages.join("; ") });
+            }
+        }
+    }
+    Ok((posts, rejected))
+}
+
+/// A draft from JSON; a field of the wrong type is named, and fields that mean nothing here are left alone.
+fn draft(value: Value) -> Result<PostDraft, Vec<FieldError>> {
+    let Value::Object(mut fields) = value else {
+        return Err(vec![FieldError::new("body", "must be a JSON object with the fields of a post")]);
+    };
+    let mut errors = Vec::new();
+    let mut text = |name: &str| text_field(&mut fields, name).map_err(|error| errors.push(error)).unwrap_or_default();
+    let draft = PostDraft {
+        post_id: text("post_id"),
+        source: text("source"),
+        content: text("content"),
+        author: text("author"),
+        lang: text("lang"),
+        url: text("url"),
+        reply_to: text("reply_to"),
+        created_at: None,
+    };
+    let created_at = match fields.remove("created_at") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) => Some(DraftTime::Text(text)),
+        Some(Value::Number(number)) => Some(
+            number.as_i64().map_or_else(|| DraftTime::Fraction(number.as_f64().unwrap_or(f64::NAN)), DraftTime::Whole),
+        ),
+        Some(_) => {
+            errors.push(FieldError::new("created_at", crate::domain::time::TimeError.to_string()));
+            None
+        }
+    };
+    if errors.is_empty() { Ok(PostDraft { created_at, ..draft }) } else { Err(errors) }
+}
+
+fn text_field(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, FieldError> {
+    match fields.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(FieldError::new(name, "must be a text")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::ResponseError;
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(text: &str, form: Form) -> Result<(usize, Vec<(usize, Option<String>)>), u16> {
+        candidates(text, form, 3)
+            .and_then(|found| sort(found, Timestamp::EPOCH))
+            .map(|(posts, rejected)| (posts.len(), rejected.into_iter().map(|r| (r.index, r.post_id)).collect()))
+            .map_err(|e| e.status_code().as_u16())
+    }
+
+    fn post(id: &str) -> Value {
+        json!({"post_id": id, "source": "web", "content": "hi", "created_at": 1_767_225_600.5, "extra": [1]})
+    }
+
+    #[test]
+    fn one_post_stands_or_falls_alone() {
+        assert_eq!(read(&post("a").to_string(), Form::Json), Ok((1, vec![])));
+        assert_eq!(read(&post("a").to_string(), Form::Lines), Ok((1, vec![])));
+        for (text, status) in [
+            (r#"{"post_id": "a"}"#, 422),
+            (r#"{"post_id": 7, "source": "web", "content": "hi"}"#, 422),
+            ("17", 422),
+            ("{", 400),
+            ("", 400),
+            (r#""\ud800""#, 400),
+        ] {
+            assert_eq!(read(text, Form::Json), Err(status), "{text}");
+            assert_eq!(read(text, Form::Lines), Err(status), "{text}");
+        }
+    }
+
+    #[test]
+    fn of_several_posts_the_good_ones_are_taken() {
+        let array = json!([post("a"), {"post_id": "b"}, post("c")]).to_string();
+        assert_eq!(read(&array, Form::Json), Ok((2, vec![(1, Some("b".to_owned()))])));
+        let lines = format!("{}\n\nnonsense\r\n{}\n", post("a"), post("c"));
+        assert_eq!(read(&lines, Form::Lines), Ok((2, vec![(1, None)])));
+        assert_eq!(read("[]", Form::Json), Ok((0, vec![])));
+        let four = json!([post("a"), post("b"), post("c"), post("d")]).to_string();
+        assert_eq!(read(&four, Form::Json), Err(413));
+    }
+
+    #[test]
+    fn every_field_of_the_wrong_type_is_named() {
+        let wrong = json!({"post_id": 1, "source": [], "content": "x", "created_at": {}});
+        let fields: Vec<_> = draft(wrong).unwrap_err().into_iter().map(|error| error.field).collect();
+        assert_eq!(fields, ["post_id", "source", "created_at"]);
+    }
+}

@@ -1,0 +1,188 @@
+//! Exporting posts: the whole filter, streamed in pages.
+
+use actix_web::http::header;
+use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse};
+use futures_util::{Stream, stream};
+use serde::Serialize;
+
+use crate::domain::Timestamp;
+use crate::store::posts::{PostFilter, Start, StoredPost};
+
+use super::super::auth::{May, Read};
+use super::super::error::{ApiError, Problem};
+use super::super::params::Params;
+use super::super::state::{State, to_json};
+use super::filter::PostFilterParams;
+use super::view::PostView;
+
+/// Posts per page: one page is in memory at a time.
+const PAGE: i64 = 500;
+
+/// How the export is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, utoipa::ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum ExportFormat {
+    /// RFC 4180 with a header line.
+    Csv,
+    /// One post of the list per line.
+    Ndjson,
+}
+
+/// The parameters of an export besides the filter.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ExportParams {
+    /// How it is written.
+    #[param(inline, example = "csv")]
+    format: ExportFormat,
+}
+
+impl ExportParams {
+    fn take(params: &mut Params) -> Self {
+        let format = params.required("format", |text| match text {
+            "csv" => Ok(ExportFormat::Csv),
+            "ndjson" => Ok(ExportFormat::Ndjson),
+            _ => Err("must be one of csv, ndjson"),
+        });
+        // A missing format ends the reading with an error.
+        Self { format: format.unwrap_or(ExportFormat::Ndjson) }
+    }
+}
+
+/// Export posts
+///
+/// Everything that matches the filter, newest first, as a download.
+#[utoipa::path(
+    get, path = "/api/posts/export", tag = "posts", params(ExportParams, PostFilterParams),
+    responses(
+        (status = 200, description = "The posts", content((String = "text/csv"), (String = "application/x-ndjson"))),
+        (status = 422, body = Problem),
+    )
+)]
+pub async fn export(_may: May<Read>, state: Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let mut params = Params::of(&request)?;
+    let ExportParams { format } = ExportParams::take(&mut params);
+    let filter = PostFilterParams::take(&mut params);
+    params.finish()?;
+
+    let (content_type, name) = match format {
+        ExportFormat::Csv => ("text/csv; charset=utf-8", "sentistream-posts.csv"),
+        ExportFormat::Ndjson => ("application/x-ndjson", "sentistream-posts.ndjson"),
+    };
+    // The first page is read before the answer begins, so that a database that is away is a 503.
+    let begin = Export { state, filter: filter.into(), format, next: Some(Start::Offset(0)), header: true };
+    let (first, rest) = begin.page().await?;
+    let body = stream::once(async move { Ok(first) });
+    Ok(HttpResponse::Ok()
+        .content_type(content_type)
+        .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .streaming(futures_util::StreamExt::chain(body, pages(rest))))
+}
+
+/// An export under way.
+struct Export {
+    state: Data<State>,
+    filter: PostFilter,
+    format: ExportFormat,
+    /// Where the next page starts; `None` when there is none.
+    next: Option<Start>,
+    header: bool,
+}
+
+/// The pages that follow. An error cuts the transfer short, which the client sees: a quiet end would look complete.
+fn pages(export: Export) -> impl Stream<Item = Result<Bytes, ApiError>> {
+    stream::try_unfold(export, |export| async move {
+        if export.next.is_none() {
+            return Ok(None);
+        }
+        export.page().await.map(Some)
+    })
+}
+
+impl Export {
+    async fn page(mut self) -> Result<(Bytes, Self), ApiError> {
+        let Some(start) = self.next.take() else { return Ok((Bytes::new(), self)) };
+        let (store, filter) = (self.state.api.store.clone(), self.filter.clone());
+        let page = self.state.run(async move { store.posts(&filter, start, PAGE).await }).await?;
+        let text = match self.format {
+            ExportFormat::Csv => csv(&page.posts, self.header)?,
+            ExportFormat::Ndjson => ndjson(page.posts)?,
+        };
+        self.next = page.next.map(Start::After);
+        self.header = false;
+        Ok((text.into(), self))
+    }
+}
+
+fn ndjson(posts: Vec<StoredPost>) -> Result<Vec<u8>, ApiError> {
+    let mut text = String::new();
+    for post in posts {
+        text.push_str(&to_json(&PostView::from(post))?);
+        text.push('\n');
+    }
+    Ok(text.into_bytes())
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    post_id: &'a str,
+    source: &'a str,
+    author: Option<&'a str>,
+    content: &'a str,
+    created_at: Timestamp,
+    ingested_at: Timestamp,
+    lang: Option<&'a str>,
+    url: Option<&'a str>,
+    reply_to: Option<&'a str>,
+    sentiment: &'static str,
+    confidence: f64,
+    emotion: &'static str,
+    model_name: &'a str,
+    analyzed_at: Timestamp,
+}
+
+const COLUMNS: [&str; 14] = [
+    "post_id",
+    "source",
+    "author",
+    "content",
+    "created_at",
+    "ingested_at",
+    "lang",
+    "url",
+    "reply_to",
+    "sentiment",
+    "confidence",
+    "emotion",
+    "model_name",
+    "analyzed_at",
+];
+
+fn csv(posts: &[StoredPost], with_header: bool) -> Result<Vec<u8>, ApiError> {
+    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+    if with_header {
+        writer.write_record(COLUMNS).map_err(ApiError::internal)?;
+    }
+    for post in posts {
+        let row = Row {
+            post_id: &post.post_id,
+            source: &post.source,
+            author: post.author.as_deref(),
+            content: &post.content,
+            created_at: post.created_at,
+            ingested_at: post.ingested_at,
+            lang: post.lang.as_deref(),
+            url: post.url.as_deref(),
+            reply_to: post.reply_to.as_deref(),
+            sentiment: post.sentiment.as_str(),
+            confidence: post.confidence,
+            emotion: post.emotion.as_str(),
+            model_name: &post.model_name,
+            analyzed_at: post.analyzed_at,
+        };
+        writer.serialize(row).map_err(ApiError::internal)?;
+    }
+    writer.into_inner().map_err(ApiError::internal)
+}

@@ -1,0 +1,141 @@
+//! Which posts: the filter of the list and of the export.
+
+use serde::Serialize;
+
+use crate::domain::{Author, Emotion, Sentiment, Source, Timestamp};
+use crate::store::posts::{PostCursor, PostFilter};
+
+use super::super::params::Params;
+
+/// Most words that are searched for; a database tests each of them on each post.
+const MAX_WORDS: usize = 20;
+/// Longest search in bytes.
+const MAX_QUERY_BYTES: usize = 500;
+
+/// Which posts. All conditions hold together.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PostFilterParams {
+    /// Only posts of this source.
+    #[param(value_type = Option<String>, example = "twitter")]
+    source: Option<Source>,
+    /// Only posts of this sentiment.
+    sentiment: Option<Sentiment>,
+    /// Only posts of this emotion.
+    emotion: Option<Emotion>,
+    /// Only posts of this author.
+    #[param(value_type = Option<String>)]
+    author: Option<Author>,
+    /// Words that must all occur, whatever their case.
+    q: Option<String>,
+    /// Only posts whose sentiment is at least this certain.
+    #[param(minimum = 0, maximum = 1)]
+    min_confidence: Option<f64>,
+    /// Created at or after.
+    #[param(value_type = Option<String>, format = DateTime)]
+    start_date: Option<Timestamp>,
+    /// Created before.
+    #[param(value_type = Option<String>, format = DateTime)]
+    end_date: Option<Timestamp>,
+    /// Stored after: what a client missed while it was cut off.
+    #[param(value_type = Option<String>, format = DateTime)]
+    ingested_after: Option<Timestamp>,
+}
+
+impl PostFilterParams {
+    /// Takes the filter out of `params`.
+    pub fn take(params: &mut Params) -> Self {
+        let source = params.optional("source", Source::parse);
+        let sentiment = params.text("sentiment");
+        let emotion = params.text("emotion");
+        let author = params.optional("author", Author::parse);
+        let q = params.optional("q", search);
+        let min_confidence = params.optional("min_confidence", share);
+        let (start_date, end_date) = params.period();
+        let ingested_after = params.time("ingested_after");
+        Self { source, sentiment, emotion, author, q, min_confidence, start_date, end_date, ingested_after }
+    }
+}
+
+impl From<PostFilterParams> for PostFilter {
+    fn from(params: PostFilterParams) -> Self {
+        Self {
+            source: params.source,
+            sentiment: params.sentiment,
+            emotion: params.emotion,
+            author: params.author,
+            words: params.q.unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
+            min_confidence: params.min_confidence,
+            start: params.start_date,
+            end: params.end_date,
+            ingested_after: params.ingested_after,
+        }
+    }
+}
+
+/// The filter as it was understood.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct FilterEcho {
+    source: Option<String>,
+    sentiment: Option<Sentiment>,
+    emotion: Option<Emotion>,
+    author: Option<String>,
+    q: Option<String>,
+    min_confidence: Option<f64>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    start_date: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    end_date: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    ingested_after: Option<Timestamp>,
+}
+
+impl From<&PostFilterParams> for FilterEcho {
+    fn from(params: &PostFilterParams) -> Self {
+        Self {
+            source: params.source.as_ref().map(|source| source.as_str().to_owned()),
+            sentiment: params.sentiment,
+            emotion: params.emotion,
+            author: params.author.as_ref().map(|author| author.as_str().to_owned()),
+            q: params.q.clone(),
+            min_confidence: params.min_confidence,
+            start_date: params.start_date,
+            end_date: params.end_date,
+            ingested_after: params.ingested_after,
+        }
+    }
+}
+
+fn search(text: &str) -> Result<String, String> {
+    if text.len() > MAX_QUERY_BYTES {
+        return Err(format!("must be at most {MAX_QUERY_BYTES} bytes, has {}", text.len()));
+    }
+    if text.contains('\0') {
+        return Err("must not contain U+0000".to_owned());
+    }
+    match text.split_whitespace().count() {
+        words if words > MAX_WORDS => Err(format!("must be at most {MAX_WORDS} words, has {words}")),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+fn share(text: &str) -> Result<f64, &'static str> {
+    text.parse().ok().filter(|number| (0.0..=1.0).contains(number)).ok_or("must be a number from 0 to 1")
+}
+
+/// A cursor as text. Clients treat it as opaque.
+pub fn write_cursor(cursor: PostCursor) -> String {
+    format!("{}.{}", cursor.created_at.as_micros(), cursor.id)
+}
+
+/// Reads what [`write_cursor`] wrote.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse_cursor(text: &str) -> Result<PostCursor, &'static str> {
+    text.split_once('.')
+        .and_then(|(micros, id)| {
+            Some(PostCursor { created_at: Timestamp::from_micros(micros.parse().ok()?)?, id: id.parse().ok()? })
+        })
+        .ok_or("must be next_cursor of an earlier page")
+}

@@ -1,0 +1,292 @@
+//! Sentiment over time, and its distribution.
+
+use std::time::Duration;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Counts, Emotion, Period, Sentiment, Source, TimeRange, Timestamp};
+use crate::store::aggregate::{Aggregate, AggregateQuery};
+
+use super::answer;
+use super::auth::{May, Read};
+use super::error::{ApiError, Problem};
+use super::params::Params;
+use super::shape::{self, ByEmotion, BySentiment, TopEmotion};
+use super::state::{State, from_cached};
+
+/// The range of an aggregate that names none.
+const DEFAULT_RANGE: Duration = Duration::from_secs(24 * 3_600);
+
+/// Ranges exclude their end: this much later, they include the present instant.
+const INSTANT: Duration = Duration::from_micros(1);
+
+/// The range of `length` up to `now`, which it includes.
+pub fn last(length: Duration, now: Timestamp) -> TimeRange {
+    TimeRange::last(length, now + INSTANT)
+}
+
+/// The parameters of an aggregate.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AggregateParams {
+    /// The width of a bucket.
+    #[param(example = "hour")]
+    period: Period,
+    /// Posts created at or after; widened to the edge of a bucket. 24 hours before the end if not given.
+    #[param(value_type = Option<String>, format = DateTime)]
+    start_date: Option<Timestamp>,
+    /// Posts created before; widened to the edge of a bucket. Now if not given.
+    #[param(value_type = Option<String>, format = DateTime)]
+    end_date: Option<Timestamp>,
+    /// Only posts of this source.
+    #[param(value_type = Option<String>)]
+    source: Option<Source>,
+    /// Only posts with this emotion.
+    emotion: Option<Emotion>,
+    /// The zone whose midnights bound days, by its IANA name; UTC if not given.
+    #[param(value_type = Option<String>, example = "Europe/Berlin")]
+    tz: Option<String>,
+}
+
+impl AggregateParams {
+    fn parse(request: &HttpRequest) -> Result<Self, ApiError> {
+        let mut params = Params::of(request)?;
+        let period = params.required("period", |text| match text {
+            "minute" => Ok(Period::Minute),
+            "hour" => Ok(Period::Hour),
+            "day" => Ok(Period::Day),
+            _ => Err("must be one of minute, hour, day"),
+        });
+        let (start_date, end_date) = params.period();
+        let source = params.optional("source", Source::parse);
+        let emotion = params.text("emotion");
+        let tz = params.optional("tz", |name| match jiff::tz::TimeZone::get(name) {
+            Ok(zone) => Ok(zone.iana_name().unwrap_or(name).to_owned()),
+            Err(_) => Err("must be the name of an IANA time zone, such as Europe/Berlin"),
+        });
+        params.finish()?;
+        // A missing period has ended the reading above.
+        let period = period.unwrap_or(Period::Hour);
+        Ok(Self { period, start_date, end_date, source, emotion, tz })
+    }
+
+    fn query(&self, now: Timestamp) -> Result<AggregateQuery, ApiError> {
+        let end = self.end_date.unwrap_or(now + INSTANT);
+        let start = self.start_date.unwrap_or(end - DEFAULT_RANGE);
+        let range = TimeRange::new(start, end)
+            .ok_or_else(|| ApiError::invalid_field("start_date", "must not lie in the future without an end_date"))?;
+        let zone = self.tz.as_deref().and_then(|name| jiff::tz::TimeZone::get(name).ok());
+        Ok(AggregateQuery {
+            period: self.period,
+            range,
+            source: self.source.clone(),
+            emotion: self.emotion,
+            zone: zone.unwrap_or(jiff::tz::TimeZone::UTC),
+        })
+    }
+
+    /// Equal questions have equal keys, also when they ask for "the last 24 hours" some milliseconds apart.
+    fn cache_key(&self) -> String {
+        let time = |time: Option<Timestamp>| time.map_or("-".to_owned(), |time| time.as_micros().to_string());
+        format!(
+            "aggregate:{}:{}:{}:{}:{}:{}",
+            self.period.as_str(),
+            time(self.start_date),
+            time(self.end_date),
+            self.source.as_ref().map_or("-", Source::as_str),
+            self.emotion.map_or("-", Emotion::as_str),
+            self.tz.as_deref().unwrap_or("-"),
+        )
+    }
+}
+
+/// Counts by bucket.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct AggregateAnswer {
+    period: Period,
+    /// The range as used: widened to the edges of buckets, the end not included.
+    #[schema(value_type = String, format = DateTime)]
+    start_date: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    end_date: Timestamp,
+    #[schema(value_type = Option<String>)]
+    source: Option<Source>,
+    emotion: Option<Emotion>,
+    tz: String,
+    /// Every bucket of the range, oldest first; those without posts hold zeros.
+    data: Vec<BucketAnswer>,
+    summary: Summary,
+}
+
+/// One bucket.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct BucketAnswer {
+    /// Its start.
+    #[schema(value_type = String, format = DateTime)]
+    timestamp: Timestamp,
+    positive_count: i64,
+    negative_count: i64,
+    neutral_count: i64,
+    total_count: i64,
+    positive_percentage: f64,
+    negative_percentage: f64,
+    neutral_percentage: f64,
+    average_confidence: f64,
+    emotions: ByEmotion<i64>,
+}
+
+/// The sums over all buckets.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Summary {
+    total_posts: i64,
+    positive_total: i64,
+    negative_total: i64,
+    neutral_total: i64,
+    average_confidence: f64,
+    emotions: ByEmotion<i64>,
+}
+
+impl BucketAnswer {
+    fn new(start: Timestamp, counts: &Counts) -> Self {
+        Self {
+            timestamp: start,
+            positive_count: counts.sentiment(Sentiment::Positive),
+            negative_count: counts.sentiment(Sentiment::Negative),
+            neutral_count: counts.sentiment(Sentiment::Neutral),
+            total_count: counts.total(),
+            positive_percentage: counts.percentage(Sentiment::Positive),
+            negative_percentage: counts.percentage(Sentiment::Negative),
+            neutral_percentage: counts.percentage(Sentiment::Neutral),
+            average_confidence: counts.average_confidence(),
+            emotions: shape::emotions(counts),
+        }
+    }
+}
+
+impl AggregateAnswer {
+    fn new(params: AggregateParams, aggregate: &Aggregate) -> Self {
+        let mut sum = Counts::default();
+        for bucket in &aggregate.buckets {
+            sum.merge(&bucket.counts);
+        }
+        Self {
+            period: params.period,
+            start_date: aggregate.range.start(),
+            end_date: aggregate.range.end(),
+            source: params.source,
+            emotion: params.emotion,
+            tz: params.tz.unwrap_or_else(|| "UTC".to_owned()),
+            data: aggregate.buckets.iter().map(|bucket| BucketAnswer::new(bucket.start, &bucket.counts)).collect(),
+            summary: Summary {
+                total_posts: sum.total(),
+                positive_total: sum.sentiment(Sentiment::Positive),
+                negative_total: sum.sentiment(Sentiment::Negative),
+                neutral_total: sum.sentiment(Sentiment::Neutral),
+                average_confidence: sum.average_confidence(),
+                emotions: shape::emotions(&sum),
+            },
+        }
+    }
+}
+
+/// Sentiment over time
+///
+/// Counts by minute, hour or day of the posts' own time. Also at `/api/aggregate`.
+#[utoipa::path(
+    get, path = "/api/sentiment/aggregate", tag = "sentiment", params(AggregateParams),
+    responses((status = 200, body = AggregateAnswer), (status = 422, body = Problem))
+)]
+pub async fn aggregate(
+    _may: May<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let params = AggregateParams::parse(&request)?;
+    let (key, query) = (params.cache_key(), params.query(state.api.clock.now())?);
+    let store = state.api.store.clone();
+    let compute = async move {
+        let aggregate = store.aggregate(&query).await?;
+        Ok(AggregateAnswer::new(params, &aggregate))
+    };
+    Ok(answer::cached(&state.cached(key, compute).await?))
+}
+
+/// The parameters of a distribution.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct DistributionParams {
+    /// How many hours up to now; 24 if not given.
+    #[param(minimum = 1, maximum = 8760, default = 24)]
+    hours: i64,
+    /// Only posts of this source.
+    #[param(value_type = Option<String>)]
+    source: Option<Source>,
+}
+
+impl DistributionParams {
+    fn parse(request: &HttpRequest) -> Result<Self, ApiError> {
+        let mut params = Params::of(request)?;
+        let hours = params.number("hours", 1..=8_760, 24);
+        let source = params.optional("source", Source::parse);
+        params.finish()?;
+        Ok(Self { hours, source })
+    }
+}
+
+/// How the posts of the last hours are distributed.
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Distribution {
+    timeframe_hours: i64,
+    source: Option<String>,
+    distribution: BySentiment<i64>,
+    total: i64,
+    percentages: BySentiment<f64>,
+    /// The emotions that occur, most frequent first.
+    top_emotions: Vec<TopEmotion>,
+    average_confidence: f64,
+    /// Whether the answer was computed for an earlier request.
+    #[serde(default)]
+    cached: bool,
+    /// When it was computed.
+    #[serde(default)]
+    #[schema(value_type = String, format = DateTime)]
+    cached_at: Option<Timestamp>,
+}
+
+/// Distribution of sentiment
+///
+/// The posts created within the last hours, by sentiment and emotion. Also at `/api/distribution`.
+#[utoipa::path(
+    get, path = "/api/sentiment/distribution", tag = "sentiment", params(DistributionParams),
+    responses((status = 200, body = Distribution), (status = 422, body = Problem))
+)]
+pub async fn distribution(
+    _may: May<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let DistributionParams { hours, source } = DistributionParams::parse(&request)?;
+    let key = format!("distribution:{hours}:{}", source.as_ref().map_or("-", Source::as_str));
+    let (store, now) = (state.api.store.clone(), state.api.clock.now());
+    let compute = async move {
+        let range = last(Duration::from_secs(hours.unsigned_abs() * 3_600), now);
+        let counts = store.window(range, source.as_ref()).await?;
+        Ok(Distribution {
+            timeframe_hours: hours,
+            source: source.map(Source::into_string),
+            distribution: shape::sentiments(&counts),
+            total: counts.total(),
+            percentages: shape::percentages(&counts),
+            top_emotions: shape::top_emotions(&counts),
+            average_confidence: counts.average_confidence(),
+            cached: false,
+            cached_at: None,
+        })
+    };
+    let cached = state.cached(key, compute).await?;
+    let mut distribution: Distribution = from_cached(&cached)?;
+    distribution.cached = cached.hit;
+    distribution.cached_at = Some(cached.cached_at);
+    answer::json(&distribution)
+}

@@ -1,0 +1,180 @@
+//! Binding, serving, and ending in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::web::{Data, ServiceConfig};
+use actix_web::{App, HttpServer, http::header};
+use tokio::task::JoinHandle;
+
+use crate::lifecycle::Shutdown;
+
+use super::auth::{AuthError, Gate};
+use super::limits::{self, Limiter};
+use super::state::State;
+use super::{Api, HttpOptions, observe, routes, system, ws};
+
+/// Why the API cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// An address cannot be taken.
+    #[error("cannot listen on {address}: {reason}; choose another address in server.listen, or stop what uses it")]
+    Bind { address: SocketAddr, reason: std::io::Error },
+    /// The configuration of auth is not usable.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// The server ended by itself.
+    #[error("the HTTP server failed: {0}")]
+    Failed(String),
+}
+
+/// A running server.
+pub struct Server {
+    addresses: Vec<SocketAddr>,
+    running: JoinHandle<std::io::Result<()>>,
+}
+
+impl Server {
+    /// Where it really listens.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Waits until it has ended, which it does after a stop.
+    ///
+    /// # Errors
+    /// When it ended by itself.
+    pub async fn finished(self) -> Result<(), HttpError> {
+        match self.running.await {
+            Ok(result) => result.map_err(|e| HttpError::Failed(e.to_string())),
+            Err(panic) => Err(HttpError::Failed(panic.to_string())),
+        }
+    }
+}
+
+/// How often quiet clients of the rate limit are forgotten, and metrics tidied.
+const TIDY_EVERY: Duration = Duration::from_secs(10);
+
+/// Serves the API, from within a runtime, until `shutdown`: then live clients are told, requests under way are finished within
+/// `options.drain`, and at the latest when work is abandoned everything is cut.
+///
+/// # Errors
+/// When an address cannot be taken or the keys of auth cannot be read.
+pub fn serve(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Server, HttpError> {
+    // Whether writes need tokens is decided by the addresses asked for, before any is bound.
+    let gate = Gate::new(options.auth.as_ref(), &options.listen, &options.cors_origins, api.clock.clone())?;
+    let limiter = Data::new(Limiter::new(&options));
+    let state = Data::new(State::new(api, options));
+    let server = start(state.clone(), Kind::Api { gate: Data::new(gate), limiter: limiter.clone() }, &shutdown)?;
+
+    tokio::spawn(state.hub.clone().run(state.api.live.clone(), shutdown.clone()));
+    tokio::spawn(ws::snapshot::broadcast(state.clone(), shutdown.clone()));
+    tokio::spawn(measure_inflow(state.clone(), shutdown.clone()));
+    tokio::spawn(async move {
+        while shutdown.sleep(TIDY_EVERY).await {
+            limiter.forget_quiet();
+            tidy_metrics(&state);
+        }
+    });
+    Ok(server)
+}
+
+/// Serves `/healthz`, `/readyz` and `/metrics` alone, for a process without the api role.
+///
+/// # Errors
+/// When an address cannot be taken.
+pub fn serve_ops(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Server, HttpError> {
+    let state = Data::new(State::new(api, options));
+    let server = start(state.clone(), Kind::Ops, &shutdown)?;
+    tokio::spawn(async move {
+        while shutdown.sleep(TIDY_EVERY).await {
+            tidy_metrics(&state);
+        }
+    });
+    Ok(server)
+}
+
+fn tidy_metrics(state: &State) {
+    if let Some(metrics) = &state.api.metrics {
+        metrics.run_upkeep();
+    }
+}
+
+async fn measure_inflow(state: Data<State>, shutdown: Shutdown) {
+    loop {
+        if let Ok(depth) = state.api.stream.depth().await {
+            state.inflow.record(&depth);
+        }
+        if !shutdown.sleep(system::SAMPLE_EVERY).await {
+            break;
+        }
+    }
+}
+
+/// What is served.
+#[derive(Clone)]
+enum Kind {
+    Api { gate: Data<Gate>, limiter: Data<Limiter> },
+    Ops,
+}
+
+impl Kind {
+    fn configure(&self, config: &mut ServiceConfig) {
+        match self {
+            Self::Api { gate, limiter } => {
+                config.app_data(gate.clone()).app_data(limiter.clone()).configure(routes::api);
+            }
+            Self::Ops => routes::ops(config),
+        }
+    }
+}
+
+fn start(state: Data<State>, kind: Kind, shutdown: &Shutdown) -> Result<Server, HttpError> {
+    let options = state.options.clone();
+    let origins: Arc<[String]> = options.cors_origins.clone().into();
+    let mut server = HttpServer::new(move || {
+        let kind = kind.clone();
+        App::new()
+            .app_data(state.clone())
+            // The last one wrapped is the outermost.
+            .wrap(from_fn(limits::enforce))
+            .wrap(Compress::default())
+            .wrap(cors(&origins))
+            .wrap(from_fn(observe::observe))
+            .configure(|config| kind.configure(config))
+    })
+    .workers(options.workers.max(1))
+    .tcp_nodelay(true)
+    .disable_signals()
+    .shutdown_timeout(options.drain.as_secs());
+    for &address in &options.listen {
+        server = server.bind(address).map_err(|reason| HttpError::Bind { address, reason })?;
+    }
+    let addresses = server.addrs();
+    let server = server.run();
+    tokio::spawn(stop(server.handle(), shutdown.clone()));
+    Ok(Server { addresses, running: tokio::spawn(server) })
+}
+
+async fn stop(server: ServerHandle, shutdown: Shutdown) {
+    shutdown.stopping().await;
+    tokio::select! {
+        () = server.stop(true) => {}
+        () = shutdown.abandoned() => server.stop(false).await,
+    }
+}
+
+fn cors(origins: &[String]) -> actix_cors::Cors {
+    let mut cors = actix_cors::Cors::default()
+        .allowed_methods(["GET", "HEAD", "POST", "DELETE"])
+        .allowed_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT, observe::REQUEST_ID])
+        .expose_headers(["x-request-id", "retry-after", "ratelimit", "ratelimit-policy", "content-disposition"])
+        .max_age(3_600);
+    for origin in origins {
+        cors = cors.allowed_origin(origin);
+    }
+    cors
+}

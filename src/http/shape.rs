@@ -1,0 +1,105 @@
+//! The shapes that several answers share.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Counts, Emotion, Scores, Sentiment};
+
+/// A value for each sentiment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct BySentiment<T> {
+    pub positive: T,
+    pub neutral: T,
+    pub negative: T,
+}
+
+impl<T> BySentiment<T> {
+    /// `value` of each sentiment.
+    pub fn from_fn(value: impl Fn(Sentiment) -> T) -> Self {
+        Self {
+            positive: value(Sentiment::Positive),
+            neutral: value(Sentiment::Neutral),
+            negative: value(Sentiment::Negative),
+        }
+    }
+}
+
+/// A value for each emotion.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ByEmotion<T> {
+    pub anger: T,
+    pub disgust: T,
+    pub fear: T,
+    pub joy: T,
+    pub neutral: T,
+    pub sadness: T,
+    pub surprise: T,
+}
+
+impl<T> ByEmotion<T> {
+    /// `value` of each emotion.
+    pub fn from_fn(value: impl Fn(Emotion) -> T) -> Self {
+        Self {
+            anger: value(Emotion::Anger),
+            disgust: value(Emotion::Disgust),
+            fear: value(Emotion::Fear),
+            joy: value(Emotion::Joy),
+            neutral: value(Emotion::Neutral),
+            sadness: value(Emotion::Sadness),
+            surprise: value(Emotion::Surprise),
+        }
+    }
+}
+
+/// How many posts of each sentiment.
+pub fn sentiments(counts: &Counts) -> BySentiment<i64> {
+    BySentiment::from_fn(|sentiment| counts.sentiment(sentiment))
+}
+
+/// The share of each sentiment in percent.
+pub fn percentages(counts: &Counts) -> BySentiment<f64> {
+    BySentiment::from_fn(|sentiment| counts.percentage(sentiment))
+}
+
+/// How many posts of each emotion.
+pub fn emotions(counts: &Counts) -> ByEmotion<i64> {
+    ByEmotion::from_fn(|emotion| counts.emotion(emotion))
+}
+
+/// An emotion that occurs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct TopEmotion {
+    pub emotion: Emotion,
+    pub count: i64,
+    /// Of all posts, in percent.
+    pub percentage: f64,
+}
+
+/// The emotions that occur, most frequent first.
+pub fn top_emotions(counts: &Counts) -> Vec<TopEmotion> {
+    let total = counts.total();
+    let share = |count| crate::domain::counts::percentage(count, total);
+    counts
+        .top_emotions()
+        .into_iter()
+        .map(|(emotion, count)| TopEmotion { emotion, count, percentage: share(count) })
+        .collect()
+}
+
+/// The score of every class, each in [0, 1].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct AllScores {
+    /// They sum to 1.
+    pub sentiment: BySentiment<f64>,
+    /// Independent of each other: several may be high.
+    pub emotion: ByEmotion<f64>,
+}
+
+impl From<Scores> for AllScores {
+    fn from(scores: Scores) -> Self {
+        let rounded = |score: f32| (f64::from(score) * 1e6).round() / 1e6;
+        Self {
+            sentiment: BySentiment::from_fn(|sentiment| rounded(scores.sentiment[sentiment.index()])),
+            emotion: ByEmotion::from_fn(|emotion| rounded(scores.emotion[emotion.index()])),
+        }
+    }
+}

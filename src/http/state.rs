@@ -1,0 +1,132 @@
+//! What every handler works with, and the one way in which it reaches the rooms.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::runtime::Handle;
+use tracing::Instrument;
+
+use crate::cache::Cached;
+use crate::domain::Timestamp;
+
+use super::error::ApiError;
+use super::system::Inflow;
+use super::ws::hub::Hub;
+use super::{Api, HttpOptions};
+
+/// The API's rooms and what it keeps itself. Shared by all threads that serve requests.
+pub struct State {
+    /// The rooms.
+    pub api: Api,
+    /// How it is served.
+    pub options: HttpOptions,
+    /// When this process began to serve.
+    pub started: Timestamp,
+    /// The live clients.
+    pub hub: Arc<Hub>,
+    /// How often the cache had an answer, and had none.
+    pub cache_use: CacheUse,
+    /// How fast entries are appended.
+    pub inflow: Inflow,
+    /// Where the rooms are called: connections to databases belong to the runtime that made them.
+    runtime: Handle,
+}
+
+/// How often the cache had an answer.
+#[derive(Debug, Default)]
+pub struct CacheUse {
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+impl CacheUse {
+    /// Answers taken from the cache, and answers computed.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
+    }
+
+    fn record(&self, hit: bool) {
+        let counter = if hit { &self.hits } else { &self.misses };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl State {
+    /// State whose rooms are called on the runtime of the caller.
+    pub fn new(api: Api, options: HttpOptions) -> Self {
+        Self {
+            started: api.clock.now(),
+            api,
+            options,
+            hub: Arc::default(),
+            cache_use: CacheUse::default(),
+            inflow: Inflow::default(),
+            runtime: Handle::current(),
+        }
+    }
+
+    /// Runs `work` on the main runtime, for at most the time of a request. A client that goes away or an
+    /// answer that takes too long ends the waiting, never the work: a transaction is not cut in the middle.
+    ///
+    /// # Errors
+    /// Those of `work`; 503 when it takes too long; 500 when it panics.
+    pub async fn run<T, E, F>(&self, work: F) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        E: Into<ApiError> + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let limit = self.options.request_timeout;
+        match tokio::time::timeout(limit, self.runtime.spawn(work.in_current_span())).await {
+            Ok(Ok(result)) => result.map_err(Into::into),
+            Ok(Err(panic)) => Err(ApiError::internal(panic)),
+            Err(_) => Err(ApiError::unavailable(format!("no answer within {} s; try again", limit.as_secs()))),
+        }
+    }
+
+    /// The answer under `key`, computed if no fresh one is cached.
+    ///
+    /// # Errors
+    /// Those of `compute`, and as [`Self::run`].
+    pub async fn cached<T, F>(&self, key: String, compute: F) -> Result<Cached, ApiError>
+    where
+        T: Serialize,
+        F: Future<Output = Result<T, ApiError>> + Send + 'static,
+    {
+        let (cache, clock) = (self.api.cache.clone(), self.api.clock.clone());
+        let compute = async move { to_json(&compute.await?) };
+        let cached = self
+            .run(async move {
+                match cache {
+                    Some(cache) => cache.get_or_compute(&key, compute).await,
+                    None => {
+                        let json = compute.await?.into();
+                        Ok(Cached { json, cached_at: clock.now(), hit: false })
+                    }
+                }
+            })
+            .await?;
+        self.cache_use.record(cached.hit);
+        Ok(cached)
+    }
+}
+
+/// `value` as JSON.
+///
+/// # Errors
+/// 500; our own types always serialise.
+pub fn to_json<T: Serialize>(value: &T) -> Result<String, ApiError> {
+    serde_json::to_string(value).map_err(ApiError::internal)
+}
+
+/// The value that was cached as JSON.
+///
+/// # Errors
+/// 503 when another version of the program wrote it; it expires by itself.
+pub fn from_cached<T: DeserializeOwned>(cached: &Cached) -> Result<T, ApiError> {
+    serde_json::from_str(&cached.json)
+        .map_err(|_| ApiError::unavailable("a cached answer is of another version of this program; try again"))
+}

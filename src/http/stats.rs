@@ -1,0 +1,170 @@
+//! Totals, rates and lag; and the sources.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Counts, Timestamp};
+use crate::stream::Depth;
+
+use super::answer;
+use super::auth::{May, Read};
+use super::error::ApiError;
+use super::params::no_params;
+use super::shape::{self, ByEmotion, BySentiment};
+use super::state::{State, from_cached};
+
+/// Totals, rates and lag.
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Stats {
+    total_posts: i64,
+    by_sentiment: BySentiment<i64>,
+    percentages: BySentiment<f64>,
+    by_emotion: ByEmotion<i64>,
+    by_source: BTreeMap<String, i64>,
+    average_confidence: f64,
+    rates: Rates,
+    /// What waits; `null` while the stream is away.
+    lag: Option<Lag>,
+    /// How long this process has served.
+    #[serde(default)]
+    uptime_seconds: u64,
+    /// When the totals were read.
+    #[schema(value_type = String, format = DateTime)]
+    timestamp: Timestamp,
+}
+
+/// Posts stored per second, on average.
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Rates {
+    /// Over the last minute.
+    posts_per_second_1m: f64,
+    /// Over the last five minutes.
+    posts_per_second_5m: f64,
+}
+
+/// What waits in the stream.
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Lag {
+    /// Entries that are not settled.
+    pending: u64,
+    /// Of them: not claimed yet.
+    waiting: u64,
+    /// Of them: in the hands of a worker.
+    claimed: u64,
+    /// The age of the oldest of them; 0 when there are none.
+    oldest_seconds: f64,
+}
+
+impl Lag {
+    /// The lag at `now`.
+    pub fn new(depth: &Depth, now: Timestamp) -> Self {
+        let oldest = depth.oldest_unsettled.map_or(Duration::ZERO, |appended| now.since(appended));
+        Self {
+            pending: depth.pending(),
+            waiting: depth.lag,
+            claimed: depth.claimed,
+            oldest_seconds: (oldest.as_secs_f64() * 1e3).round() / 1e3,
+        }
+    }
+}
+
+/// `posts` within `time` per second, to three places.
+pub fn rate(posts: i64, time: Duration) -> f64 {
+    (posts as f64 / time.as_secs_f64() * 1e3).round() / 1e3
+}
+
+/// Totals, rates and lag
+#[utoipa::path(get, path = "/api/stats", tag = "sentiment", responses((status = 200, body = Stats)))]
+pub async fn stats(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let (store, stream, clock) = (state.api.store.clone(), state.api.stream.clone(), state.api.clock.clone());
+    let compute = async move {
+        let now = clock.now();
+        let (minute, five_minutes) = (Duration::from_secs(60), Duration::from_secs(300));
+        let reads = async {
+            tokio::try_join!(
+                store.sources(),
+                store.ingested_since(now - minute),
+                store.ingested_since(now - five_minutes)
+            )
+        };
+        let (read, depth) = tokio::join!(reads, stream.depth());
+        let (sources, last_minute, last_five) = read?;
+        let mut all = Counts::default();
+        for source in &sources {
+            all.merge(&source.counts);
+        }
+        Ok(Stats {
+            total_posts: all.total(),
+            by_sentiment: shape::sentiments(&all),
+            percentages: shape::percentages(&all),
+            by_emotion: shape::emotions(&all),
+            by_source: sources.iter().map(|source| (source.source.clone(), source.counts.total())).collect(),
+            average_confidence: all.average_confidence(),
+            rates: Rates {
+                posts_per_second_1m: rate(last_minute, minute),
+                posts_per_second_5m: rate(last_five, five_minutes),
+            },
+            // The totals are of use without the stream; health says that it is away.
+            lag: depth.ok().map(|depth| Lag::new(&depth, now)),
+            uptime_seconds: 0,
+            timestamp: now,
+        })
+    };
+    let mut stats: Stats = from_cached(&state.cached("stats".to_owned(), compute).await?)?;
+    // The cache may be shared by processes; the uptime is this one's.
+    stats.uptime_seconds = state.api.clock.now().since(state.started).as_secs();
+    answer::json(&stats)
+}
+
+/// The sources seen.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Sources {
+    sources: Vec<SourceView>,
+    total: usize,
+}
+
+/// A source with its counts.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct SourceView {
+    source: String,
+    /// Posts in all.
+    count: i64,
+    by_sentiment: BySentiment<i64>,
+    percentages: BySentiment<f64>,
+    by_emotion: ByEmotion<i64>,
+    average_confidence: f64,
+    /// When its newest post was written.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_post: Option<Timestamp>,
+}
+
+/// Sources
+///
+/// Every source seen with its counts, most posts first.
+#[utoipa::path(get, path = "/api/sources", tag = "sentiment", responses((status = 200, body = Sources)))]
+pub async fn sources(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let store = state.api.store.clone();
+    let compute = async move {
+        let sources: Vec<_> = store
+            .sources()
+            .await?
+            .into_iter()
+            .map(|source| SourceView {
+                count: source.counts.total(),
+                by_sentiment: shape::sentiments(&source.counts),
+                percentages: shape::percentages(&source.counts),
+                by_emotion: shape::emotions(&source.counts),
+                average_confidence: source.counts.average_confidence(),
+                last_post: source.last_post,
+                source: source.source,
+            })
+            .collect();
+        Ok(Sources { total: sources.len(), sources })
+    };
+    Ok(answer::cached(&state.cached("sources".to_owned(), compute).await?))
+}

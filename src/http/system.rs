@@ -1,0 +1,247 @@
+//! What runs, and how it does: for the people who run it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use crate::domain::Timestamp;
+use crate::inference::ModelInfo;
+use crate::stream::{ConsumerInfo, Depth, Stream, StreamError};
+
+use super::auth::{May, Read};
+use super::error::ApiError;
+use super::health::{Checks, ComponentState};
+use super::params::no_params;
+use super::state::State;
+use super::stats::{Lag, rate};
+use super::{ModelState, answer};
+
+/// What runs, and how it does.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct System {
+    versions: Versions,
+    #[schema(value_type = String, format = DateTime)]
+    started_at: Timestamp,
+    uptime_seconds: u64,
+    database: ServiceView,
+    stream: StreamView,
+    model: ModelView,
+    throughput: Throughput,
+    /// Consumers of the stream's group; `null` while the stream is away.
+    consumers: Option<Vec<ConsumerView>>,
+    cache: CacheView,
+    live: LiveView,
+    /// Sources, alert loop and others of this process.
+    components: Vec<ComponentState>,
+    #[schema(value_type = String, format = DateTime)]
+    timestamp: Timestamp,
+}
+
+/// Versions.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Versions {
+    sentistream: &'static str,
+    /// The machine's kind.
+    #[schema(example = "linux x86_64")]
+    platform: String,
+}
+
+/// A backing service.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct ServiceView {
+    /// `sqlite`, `postgres`, `embedded` or `redis`.
+    kind: &'static str,
+    /// `connected` or `disconnected`.
+    state: &'static str,
+    /// What is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+/// The stream and its numbers.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct StreamView {
+    #[serde(flatten)]
+    service: ServiceView,
+    /// What waits; `null` while the stream is away.
+    lag: Option<Lag>,
+    /// Entries ever appended in this epoch.
+    appended: Option<u64>,
+    /// Entries in the dead letter now.
+    dead_letters: Option<u64>,
+    /// The stream's present life.
+    epoch: Option<String>,
+}
+
+/// The model.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct ModelView {
+    /// `connected`, `loading`, `failed`, or `absent` in a process without one.
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    info: Option<ModelInfo>,
+}
+
+/// Entries per second over the last minute.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Throughput {
+    /// Appended to the stream; `null` until there was time to measure.
+    in_per_second: Option<f64>,
+    /// Stored with their analysis; `null` while the database is away.
+    out_per_second: Option<f64>,
+}
+
+/// A consumer of the stream's group.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct ConsumerView {
+    name: String,
+    /// Entries in its hands.
+    claimed: u64,
+    /// Since its last sign of life.
+    idle_seconds: f64,
+}
+
+/// The cache of answers, as this process used it.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct CacheView {
+    enabled: bool,
+    hits: u64,
+    misses: u64,
+}
+
+/// The live clients of this process.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct LiveView {
+    clients: usize,
+}
+
+/// What runs
+///
+/// Throughput, lag, consumers, cache, model, backing services and versions of this process.
+#[utoipa::path(get, path = "/api/system", tag = "operations", responses((status = 200, body = System)))]
+pub async fn system(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let now = state.api.clock.now();
+    let (api, limit) = (state.api.clone(), state.options.check_timeout);
+    let read = state.run(async move {
+        let minute = Duration::from_secs(60);
+        let numbers = async { tokio::try_join!(api.stream.depth(), api.stream.consumers()) };
+        let (checks, numbers, out) =
+            tokio::join!(Checks::run(&api, limit), numbers, api.store.ingested_since(now - minute));
+        Ok::<_, ApiError>((checks, numbers, out.ok().map(|posts| rate(posts, minute))))
+    });
+    let (checks, numbers, out_per_second) = read.await?;
+    let (hits, misses) = state.cache_use.counts();
+    answer::json(&System {
+        versions: Versions {
+            sentistream: env!("CARGO_PKG_VERSION"),
+            platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        },
+        started_at: state.started,
+        uptime_seconds: now.since(state.started).as_secs(),
+        database: ServiceView::new(database_kind(&state.api.stream), checks.database()),
+        throughput: Throughput { in_per_second: state.inflow.per_second(), out_per_second },
+        consumers: numbers.as_ref().ok().map(|(_, consumers)| consumers.iter().map(ConsumerView::from).collect()),
+        stream: StreamView::new(&state, checks.stream(), numbers.map(|(depth, _)| depth)),
+        model: ModelView::from(checks.model()),
+        cache: CacheView { enabled: state.api.cache.is_some(), hits, misses },
+        live: LiveView { clients: state.hub.clients() },
+        components: checks.into_components(),
+        timestamp: now,
+    })
+}
+
+/// The two backends come in pairs.
+fn database_kind(stream: &Stream) -> &'static str {
+    match stream {
+        Stream::Local(_) => "sqlite",
+        Stream::Redis(_) => "postgres",
+    }
+}
+
+impl ServiceView {
+    fn new(kind: &'static str, check: Result<(), String>) -> Self {
+        let state = if check.is_ok() { "connected" } else { "disconnected" };
+        Self { kind, state, detail: check.err() }
+    }
+}
+
+impl StreamView {
+    fn new(state: &State, check: Result<(), String>, depth: Result<Depth, StreamError>) -> Self {
+        let kind = match &state.api.stream {
+            Stream::Local(_) => "embedded",
+            Stream::Redis(_) => "redis",
+        };
+        let depth = depth.ok();
+        Self {
+            service: ServiceView::new(kind, check),
+            lag: depth.as_ref().map(|depth| Lag::new(depth, state.api.clock.now())),
+            appended: depth.as_ref().map(|depth| depth.appended),
+            dead_letters: depth.as_ref().map(|depth| depth.dead_letters),
+            epoch: depth.map(|depth| depth.epoch.to_string()),
+        }
+    }
+}
+
+impl From<&ModelState> for ModelView {
+    fn from(model: &ModelState) -> Self {
+        let (info, detail) = match model {
+            ModelState::Ready(classifier) => (Some(classifier.info().clone()), None),
+            ModelState::Failed(reason) => (None, Some(reason.to_string())),
+            ModelState::Absent | ModelState::Loading => (None, None),
+        };
+        Self { state: model.as_str(), detail, info }
+    }
+}
+
+impl From<&ConsumerInfo> for ConsumerView {
+    fn from(consumer: &ConsumerInfo) -> Self {
+        Self {
+            name: consumer.name.clone(),
+            claimed: consumer.claimed,
+            idle_seconds: (consumer.idle.as_secs_f64() * 1e3).round() / 1e3,
+        }
+    }
+}
+
+/// How fast entries are appended, measured from the stream's own counter.
+#[derive(Default)]
+pub struct Inflow {
+    samples: std::sync::Mutex<std::collections::VecDeque<Sample>>,
+}
+
+struct Sample {
+    at: tokio::time::Instant,
+    epoch: Arc<str>,
+    appended: u64,
+}
+
+/// Time between two samples, and how many span the minute that is reported.
+pub const SAMPLE_EVERY: Duration = Duration::from_secs(5);
+const SAMPLES: usize = 13;
+
+impl Inflow {
+    /// Takes a sample.
+    pub fn record(&self, depth: &Depth) {
+        let Ok(mut samples) = self.samples.lock() else { return };
+        // Counting begins anew with each epoch.
+        samples.retain(|sample| sample.epoch == depth.epoch);
+        if samples.len() == SAMPLES {
+            samples.pop_front();
+        }
+        let at = tokio::time::Instant::now();
+        samples.push_back(Sample { at, epoch: depth.epoch.clone(), appended: depth.appended });
+    }
+
+    /// Entries per second over the last minute, or over as much of it as was measured.
+    pub fn per_second(&self) -> Option<f64> {
+        let samples = self.samples.lock().ok()?;
+        let (first, last) = (samples.front()?, samples.back()?);
+        let seconds = last.at.duration_since(first.at).as_secs_f64();
+        let appended = last.appended.saturating_sub(first.appended);
+        (seconds > 0.0).then(|| (appended as f64 / seconds * 1e3).round() / 1e3)
+    }
+}

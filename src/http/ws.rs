@@ -1,0 +1,70 @@
+//! The WebSocket: live posts, alerts and counts.
+
+pub mod client;
+pub mod frame;
+pub mod hub;
+pub mod request;
+pub mod session;
+pub mod snapshot;
+
+use actix_web::http::header;
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::auth::{Gate, Scope, origin};
+use super::error::{ApiError, Problem};
+use super::params::no_params;
+use super::state::State;
+use session::Session;
+
+/// The subprotocol we speak.
+const PROTOCOL: &str = "sentistream";
+/// A browser cannot set headers: its token comes as a second subprotocol, which is never echoed.
+const TOKEN_PREFIX: &str = "bearer.";
+/// Longest frame a client may send: filters are short.
+const MAX_FRAME: usize = 64 * 1024;
+
+/// Live events
+///
+/// A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `post_deleted` and `lagged`; a client
+/// may send `{"type": "subscribe", "filters": {"source": …, "sentiment": …, "emotion": …}}` (a value or a list each)
+/// and `{"type": "ping"}`. A browser sends its token as the subprotocols `sentistream, bearer.TOKEN`.
+#[utoipa::path(
+    get, path = "/ws/sentiment", tag = "live",
+    responses((status = 101, description = "The connection is a WebSocket now"), (status = 403, body = Problem))
+)]
+pub async fn open(
+    state: Data<State>,
+    gate: Data<Gate>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    origin::check(&request, &state.options.cors_origins)?;
+    match token(&request) {
+        Some(token) => gate.check_token(&request, Some(&token), Scope::Read)?,
+        None => gate.check(&request, Scope::Read)?,
+    }
+    if state.hub.is_closing() {
+        return Err(ApiError::unavailable("the server is shutting down"));
+    }
+    let (client, queue) = state
+        .hub
+        .join(&state.options.live)
+        .ok_or_else(|| ApiError::unavailable("this server has as many live clients as it may"))?;
+    let (response, socket, messages) = actix_ws::handle_with_protocols(&request, payload, &[PROTOCOL])
+        .map_err(|e| ApiError::malformed(format!("this is no WebSocket handshake: {e}")))?;
+    let session = Session::new(state, client, queue, socket);
+    actix_web::rt::spawn(session.run(messages.max_frame_size(MAX_FRAME).aggregate_continuations()));
+    Ok(response)
+}
+
+/// The token among the offered subprotocols.
+fn token(request: &HttpRequest) -> Option<String> {
+    request
+        .headers()
+        .get_all(header::SEC_WEBSOCKET_PROTOCOL)
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|list| list.split(','))
+        .find_map(|protocol| protocol.trim().strip_prefix(TOKEN_PREFIX).map(str::to_owned))
+}

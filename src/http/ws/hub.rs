@@ -1,0 +1,119 @@
+//! All live clients of this process: one subscription to the bus fans out to their queues.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::LiveEvent;
+use crate::lifecycle::Shutdown;
+use crate::live::{LiveBus, LiveMessage, Received};
+
+use super::super::options::LiveOptions;
+use super::client::Client;
+use super::frame::{self, Frame};
+
+/// The live clients.
+#[derive(Default)]
+pub struct Hub {
+    clients: RwLock<HashMap<u64, Arc<Client>>>,
+    next_id: AtomicU64,
+    closing: CancellationToken,
+}
+
+/// A client's place in the hub; dropping it leaves.
+pub struct Membership {
+    hub: Arc<Hub>,
+    id: u64,
+    client: Arc<Client>,
+}
+
+impl std::ops::Deref for Membership {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.hub.clients.write().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        metrics::gauge!("sentistream_live_clients").decrement(1);
+    }
+}
+
+impl Hub {
+    /// Takes a client in, unless there are as many as there may be.
+    pub fn join(self: &Arc<Self>, options: &LiveOptions) -> Option<(Membership, mpsc::Receiver<Frame>)> {
+        let (client, queue) = Client::new(options.buffer, options.slow_limit);
+        let client = Arc::new(client);
+        let mut clients = self.clients.write().unwrap_or_else(PoisonError::into_inner);
+        if clients.len() >= options.max_clients {
+            return None;
+        }
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        clients.insert(id, client.clone());
+        metrics::gauge!("sentistream_live_clients").increment(1);
+        Some((Membership { hub: self.clone(), id, client }, queue))
+    }
+
+    /// How many clients there are.
+    pub fn clients(&self) -> usize {
+        self.clients.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Whether clients are being sent away.
+    pub fn is_closing(&self) -> bool {
+        self.closing.is_cancelled()
+    }
+
+    /// Ends when clients are to be sent away.
+    pub async fn closing(&self) {
+        self.closing.cancelled().await;
+    }
+
+    /// Sends every client away.
+    pub fn close(&self) {
+        self.closing.cancel();
+    }
+
+    /// Queues a frame for every client.
+    pub fn broadcast(&self, frame: &Frame) {
+        self.each(|client| client.push(frame.clone()));
+    }
+
+    fn each(&self, tell: impl Fn(&Client)) {
+        // Queueing never waits, so the lock is held for a moment only, however slow a client is.
+        for client in self.clients.read().unwrap_or_else(PoisonError::into_inner).values() {
+            tell(client);
+        }
+    }
+
+    /// Passes on what the bus says until it closes or the process stops.
+    pub async fn run(self: Arc<Self>, bus: LiveBus, shutdown: Shutdown) {
+        let mut subscription = bus.subscribe();
+        while let Some(Some(received)) = shutdown.unless_stopping(subscription.recv()).await {
+            match received {
+                Received::Message(LiveMessage::Event { event, json }) => self.deliver(&event, json),
+                Received::Message(LiveMessage::Interrupted) => self.each(|client| client.missed(None)),
+                Received::Lagged(count) => self.each(|client| client.missed(Some(count))),
+            }
+        }
+        self.close();
+    }
+
+    fn deliver(&self, event: &LiveEvent, json: Arc<str>) {
+        let frame = frame::shared(json);
+        match event {
+            LiveEvent::Post(post) => self.each(|client| {
+                if client.filters().match_post(post) {
+                    client.push(frame.clone());
+                }
+            }),
+            LiveEvent::Alert(_) | LiveEvent::PostDeleted(_) => self.broadcast(&frame),
+        }
+    }
+}

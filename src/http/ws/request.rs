@@ -1,0 +1,136 @@
+//! What clients send.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Emotion, PostEvent, Sentiment, Source};
+
+/// A client's message.
+#[derive(Debug, PartialEq)]
+pub enum Request {
+    Ping,
+    Subscribe(Filters),
+}
+
+/// Which posts a client wants; an empty list wants all.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Filters {
+    source: Vec<String>,
+    sentiment: Vec<Sentiment>,
+    emotion: Vec<Emotion>,
+}
+
+/// Most values of one filter.
+const MAX_VALUES: usize = 100;
+
+#[derive(Deserialize)]
+struct Message {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    filters: Option<RawFilters>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFilters {
+    #[serde(default)]
+    source: Option<OneOrMany>,
+    #[serde(default)]
+    sentiment: Option<OneOrMany>,
+    #[serde(default)]
+    emotion: Option<OneOrMany>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Request {
+    /// Reads a text frame.
+    ///
+    /// # Errors
+    /// What was wrong, for the client.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let message: Message = serde_json::from_str(text).map_err(|e| {
+            format!("expected {{\"type\": \"subscribe\", \"filters\": {{…}}}} or {{\"type\": \"ping\"}}: {e}")
+        })?;
+        match message.kind.as_str() {
+            "ping" => Ok(Self::Ping),
+            "subscribe" => {
+                let raw = message.filters.unwrap_or_default();
+                Ok(Self::Subscribe(Filters {
+                    source: values("source", raw.source, |text| Source::parse(text).map(Source::into_string))?,
+                    sentiment: values("sentiment", raw.sentiment, |text| text.parse().map_err(|e| format!("{e}")))?,
+                    emotion: values("emotion", raw.emotion, |text| text.parse().map_err(|e| format!("{e}")))?,
+                }))
+            }
+            other => Err(format!("type must be subscribe or ping, is {:?}", crate::domain::op::preview(other, 40))),
+        }
+    }
+}
+
+fn values<T>(
+    name: &str,
+    given: Option<OneOrMany>,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Vec<T>, String> {
+    let texts = match given {
+        None => Vec::new(),
+        Some(OneOrMany::One(text)) => vec![text],
+        Some(OneOrMany::Many(texts)) => texts,
+    };
+    if texts.len() > MAX_VALUES {
+        return Err(format!("filters.{name} must be at most {MAX_VALUES} values, has {}", texts.len()));
+    }
+    texts.iter().map(|text| parse(text).map_err(|message| format!("filters.{name} {message}"))).collect()
+}
+
+impl Filters {
+    /// Whether the client wants this post.
+    pub fn match_post(&self, post: &PostEvent) -> bool {
+        fn wants<T: PartialEq>(wanted: &[T], value: &T) -> bool {
+            wanted.is_empty() || wanted.contains(value)
+        }
+        wants(&self.source, &post.source)
+            && wants(&self.sentiment, &post.sentiment_label)
+            && wants(&self.emotion, &post.emotion)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_is_a_value_or_a_list() {
+        let read = |text| match Request::parse(text) {
+            Ok(Request::Subscribe(filters)) => serde_json::to_value(filters).unwrap(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            read(r#"{"type": "subscribe", "filters": {"source": "Web", "sentiment": ["positive", "negative"]}}"#),
+            serde_json::json!({"source": ["web"], "sentiment": ["positive", "negative"], "emotion": []})
+        );
+        let none = serde_json::json!({"source": [], "sentiment": [], "emotion": []});
+        assert_eq!(read(r#"{"type": "subscribe"}"#), none);
+        assert_eq!(read(r#"{"type": "subscribe", "filters": {"emotion": null}}"#), none);
+    }
+
+    #[test]
+    fn anything_else_is_explained() {
+        for (text, part) in [
+            ("", "expected"),
+            ("[]", "expected"),
+            (r#"{"type": "shout"}"#, "shout"),
+            (r#"{"type": "subscribe", "filters": {"color": "red"}}"#, "color"),
+            (r#"{"type": "subscribe", "filters": {"sentiment": "happy"}}"#, "filters.sentiment must be one of"),
+            (r#"{"type": "subscribe", "filters": {"source": 7}}"#, "expected"),
+        ] {
+            let message = Request::parse(text).unwrap_err();
+            assert!(message.contains(part), "{part} in {message}");
+        }
+    }
+}

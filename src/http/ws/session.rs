@@ -1,0 +1,170 @@
+//! One connection: writes what is queued for its client, reads what the client says, and notices when it is gone.
+
+use std::time::Duration;
+
+use actix_web::web::Data;
+use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::super::state::State;
+use super::frame::{self, Frame};
+use super::hub::Membership;
+use super::request::Request;
+use super::snapshot;
+
+/// How long a closing connection is waited for.
+const CLOSE_WAIT: Duration = Duration::from_secs(1);
+
+/// A connection.
+pub struct Session {
+    state: Data<State>,
+    client: Membership,
+    queue: mpsc::Receiver<Frame>,
+    socket: actix_ws::Session,
+}
+
+/// Why a connection ends.
+enum End {
+    /// The client is gone, or said goodbye.
+    Gone,
+    /// We close it, and say why.
+    Close(CloseCode, &'static str),
+}
+
+impl Session {
+    /// A connection of `client`, whose frames come from `queue`.
+    pub fn new(
+        state: Data<State>,
+        client: Membership,
+        queue: mpsc::Receiver<Frame>,
+        socket: actix_ws::Session,
+    ) -> Self {
+        Self { state, client, queue, socket }
+    }
+
+    /// Serves the connection until it ends.
+    pub async fn run(mut self, mut messages: AggregatedMessageStream) {
+        let end = self.serve(&mut messages).await;
+        // The queue is not needed any more; leaving first spares the others the work.
+        let Self { client, socket, .. } = self;
+        drop(client);
+        if let End::Close(code, reason) = end {
+            let close = socket.close(Some(CloseReason { code, description: Some(reason.to_owned()) }));
+            // A client that reads nothing cannot be told; its connection is cut.
+            if let Ok(Ok(())) = tokio::time::timeout(CLOSE_WAIT, close).await {
+                let answered = async { while let Some(Ok(_)) = messages.recv().await {} };
+                let _ = tokio::time::timeout(CLOSE_WAIT, answered).await;
+            }
+        }
+    }
+
+    async fn serve(&mut self, messages: &mut AggregatedMessageStream) -> End {
+        let options = self.state.options.live.clone();
+        let now = self.state.api.clock.now();
+        if let Err(end) = self.send(frame::connected(now)).await {
+            return end;
+        }
+        let counts = self.state.clone();
+        let mut counts = std::pin::pin!(async move { snapshot::metrics_update(&counts).await.ok() });
+        let mut counts_wanted = true;
+
+        let mut pings = tokio::time::interval_at(Instant::now() + options.ping_interval, options.ping_interval);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut heard = Instant::now();
+        loop {
+            let step = tokio::select! {
+                biased;
+                () = self.state.hub.closing() => Err(End::Close(CloseCode::Away, "the server is shutting down")),
+                () = self.client.too_slow() => Err(too_slow()),
+                message = messages.recv() => match message {
+                    Some(Ok(message)) => {
+                        heard = Instant::now();
+                        self.hear(message).await
+                    }
+                    Some(Err(_)) => Err(End::Close(CloseCode::Protocol, "that was no valid WebSocket frame")),
+                    None => Err(End::Gone),
+                },
+                _ = pings.tick() => {
+                    if heard.elapsed() >= options.silence_limit { Err(End::Gone) } else { self.ping().await }
+                }
+                frame = counts.as_mut(), if counts_wanted => {
+                    counts_wanted = false;
+                    match frame {
+                        Some(frame) => self.send(frame).await,
+                        None => Ok(()),
+                    }
+                }
+                Some(frame) = self.queue.recv() => self.pass_on(frame).await,
+            };
+            if let Err(end) = step {
+                return end;
+            }
+        }
+    }
+
+    /// Sends a queued frame, and after the last one what was missed.
+    async fn pass_on(&mut self, frame: Frame) -> Result<(), End> {
+        // An empty frame only wakes us.
+        if !frame.is_empty() {
+            self.send(frame).await?;
+        }
+        if let Some(missed) = self.client.settle(&self.queue) {
+            self.send(frame::lagged(missed)).await?;
+        }
+        Ok(())
+    }
+
+    async fn hear(&mut self, message: AggregatedMessage) -> Result<(), End> {
+        match message {
+            AggregatedMessage::Text(text) => {
+                let answer = match Request::parse(&text) {
+                    Ok(Request::Ping) => frame::pong(self.state.api.clock.now()),
+                    Ok(Request::Subscribe(filters)) => {
+                        let answer = frame::subscribed(&filters);
+                        self.client.subscribe(filters);
+                        answer
+                    }
+                    Err(message) => frame::error(&message),
+                };
+                self.send(answer).await
+            }
+            AggregatedMessage::Binary(_) => self.send(frame::error("send text frames of JSON")).await,
+            AggregatedMessage::Ping(payload) => {
+                let pong = self.socket.pong(&payload);
+                write(&self.client, &self.state, pong).await
+            }
+            AggregatedMessage::Pong(_) => Ok(()),
+            AggregatedMessage::Close(_) => Err(End::Close(CloseCode::Normal, "")),
+        }
+    }
+
+    async fn ping(&mut self) -> Result<(), End> {
+        let ping = self.socket.ping(b"");
+        write(&self.client, &self.state, ping).await
+    }
+
+    async fn send(&mut self, frame: Frame) -> Result<(), End> {
+        let text = self.socket.text(frame);
+        write(&self.client, &self.state, text).await
+    }
+}
+
+/// Waits until the connection takes a frame, the client is given up, or the server stops.
+async fn write(
+    client: &Membership,
+    state: &State,
+    writing: impl Future<Output = Result<(), actix_ws::Closed>>,
+) -> Result<(), End> {
+    tokio::select! {
+        written = writing => written.map_err(|_| End::Gone),
+        () = client.too_slow() => Err(too_slow()),
+        () = state.hub.closing() => Err(End::Close(CloseCode::Away, "the server is shutting down")),
+        // Nothing is missed while nothing happens, but a client that takes nothing for so long is gone.
+        () = tokio::time::sleep(state.options.live.silence_limit) => Err(End::Gone),
+    }
+}
+
+fn too_slow() -> End {
+    End::Close(CloseCode::Again, "too slow: reconnect and fetch what was missed")
+}

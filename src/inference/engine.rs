@@ -1,0 +1,113 @@
+//! The engine: threads that share one queue of texts.
+//!
+//! A caller's texts are queued one by one. A free thread takes, in this order: enough tokenised
+//! texts for a full batch; texts to tokenise; what is tokenised. So nothing waits for company
+//! while a thread is free, batches fill by themselves under load, and tokenising goes on beside
+//! computing. Batches are ragged (no padding), so texts need no sorting by length.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::domain::Analysis;
+
+use super::panel::{Judge, Panel};
+use super::queue::{Queue, Request};
+use super::{Classifier, InferenceError, InferenceOptions, ModelInfo, shard};
+
+/// A local model with its own threads. Dropping it ends them after their current batch.
+pub struct Engine {
+    queue: Arc<Queue>,
+    room: Arc<Semaphore>,
+    max_queued_texts: u32,
+    max_wait: Duration,
+    info: ModelInfo,
+}
+
+impl Engine {
+    /// Loads the models and starts the threads. It blocks: keep it off the async runtime.
+    ///
+    /// # Errors
+    /// [`InferenceError::Load`] when a model cannot be loaded.
+    pub fn load(options: &InferenceOptions) -> Result<Self, InferenceError> {
+        let start = Instant::now();
+        let panel = Panel::load(options)?;
+        let mut info = panel.info();
+        info.load_ms = start.elapsed().as_millis() as u64;
+        let judge: Arc<dyn Judge> = Arc::new(panel);
+        Self::start(&judge, info, options)
+    }
+
+    /// Starts threads over a judge that is ready.
+    ///
+    /// # Errors
+    /// When the system has no more threads.
+    pub(super) fn start(
+        judge: &Arc<dyn Judge>,
+        info: ModelInfo,
+        options: &InferenceOptions,
+    ) -> Result<Self, InferenceError> {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = options.threads.unwrap_or_else(cores).max(1);
+        let max_queued_texts = u32::try_from(options.max_queued_texts.max(1)).unwrap_or(u32::MAX);
+        let engine = Self {
+            queue: Arc::new(Queue::new(options.max_batch_tokens.max(1), threads)),
+            room: Arc::new(Semaphore::new(max_queued_texts as usize)),
+            max_queued_texts,
+            max_wait: options.max_wait,
+            info,
+        };
+        for index in 0..threads {
+            let (queue, judge) = (Arc::clone(&engine.queue), Arc::clone(judge));
+            std::thread::Builder::new()
+                .name(format!("inference-{index}"))
+                .spawn(move || shard::run(&queue, &*judge))
+                .map_err(|e| InferenceError::Unavailable(format!("cannot start a thread: {e}")))?;
+        }
+        Ok(engine)
+    }
+
+    async fn answer(&self, texts: Vec<String>) -> Result<Vec<Analysis>, InferenceError> {
+        if texts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let places = u32::try_from(texts.len()).unwrap_or(u32::MAX).min(self.max_queued_texts);
+        let room = tokio::time::timeout(self.max_wait, Arc::clone(&self.room).acquire_many_owned(places))
+            .await
+            .map_err(|_| InferenceError::Unavailable("the queue is full; send less or try later".to_owned()))?
+            .map_err(|_| InferenceError::Unavailable("the engine has ended".to_owned()))?;
+        let (reply, answer) = oneshot::channel();
+        let request = Request::new(texts.len(), reply, room);
+        if !self.queue.push(texts, &request) {
+            return Err(InferenceError::Unavailable("the engine has ended".to_owned()));
+        }
+        // From here on the jobs hold the request; an answer that is never sent ends the wait.
+        drop(request);
+        tokio::time::timeout(self.max_wait, answer)
+            .await
+            .map_err(|_| InferenceError::Unavailable("the answer took too long; try again".to_owned()))?
+            .map_err(|_| InferenceError::Unavailable("the engine has ended".to_owned()))?
+    }
+}
+
+impl Classifier for Engine {
+    fn classify(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
+        self.answer(texts).boxed()
+    }
+
+    fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+use super::*;
+use crate::domain::{Emotion, Sentiment};
+use crate::inference::Precision;
+use crate::inference::network::Scratch;
+use crate::inference::panel::Encoded;
+
+fn options() -> InferenceOptions {
+    InferenceOptions { threads: Some(2), precision: Precision::F32, ..InferenceOptions::default() }
+}
+
+fn texts(of: &[&str]) -> Vec<String> {
+    of.iter().map(|&text| text.to_owned()).collect()
+}
+
+#[tokio::test]
+async fn texts_are_judged_in_order_for_sentiment_and_emotion() {
+    let engine = Engine::load(&options()).unwrap();
+    assert_eq!(engine.info().name, "sentistream-mini");
+    assert_eq!(engine.info().max_tokens, 512);
+    let long = "the weather is what it is ".repeat(100);
+    let asked = texts(&[
+        "I love this, so happy!",
+        "My boss is a liar and I am furious about it",
+        &long,
+        "I love this, so happy!",
+    ]);
+    let analyses = engine.classify(asked).await.unwrap();
+    let labels: Vec<_> = analyses.iter().map(|analysis| (analysis.sentiment, analysis.emotion)).collect();
+    assert_eq!(labels[0], (Sentiment::Positive, Emotion::Joy));
+    assert_eq!(labels[1], (Sentiment::Negative, Emotion::Anger));
+    assert_eq!(analyses[0], analyses[3]);
+    assert_eq!((analyses[2].tokens, analyses[2].truncated), (512, true));
+    assert!(!analyses[0].truncated);
+    assert_eq!(engine.classify(Vec::new()).await.unwrap(), Vec::new());
+}
+
+/// Breaks off at a certain word, as a faulty model would.
+struct Faulty(Panel);
+
+impl Judge for Faulty {
+    fn encode(&self, text: &str) -> Result<Encoded, String> {
+        assert!(!text.contains("unreadable"), "cannot read this");
+        self.0.encode(text)
+    }
+
+    fn judge(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<Analysis>, String> {
+        let poison = self.0.encode("poison")?;
+        assert!(!texts.contains(&&poison), "poisoned");
+        self.0.judge(texts, scratch)
+    }
+}
+
+#[tokio::test]
+async fn a_text_that_breaks_the_model_fails_its_own_request_alone() {
+    let panel = Panel::load(&options()).unwrap();
+    let info = panel.info();
+    let judge: Arc<dyn Judge> = Arc::new(Faulty(panel));
+    let engine = Engine::start(&judge, info, &options()).unwrap();
+    for _ in 0..10 {
+        let (good, bad, unreadable, other) = tokio::join!(
+            engine.classify(texts(&["a fine day", "a bad day"])),
+            engine.classify(texts(&["hello", "poison"])),
+            engine.classify(texts(&["unreadable"])),
+            engine.classify(texts(&["one more"])),
+        );
+        assert_eq!(good.unwrap().len(), 2);
+        assert_eq!(other.unwrap().len(), 1);
+        assert!(matches!(bad, Err(InferenceError::Failed(reason)) if reason.contains("poisoned")));
+        assert!(matches!(unreadable, Err(InferenceError::Failed(reason)) if reason.contains("cannot read this")));
+    }
+}
+
+#[tokio::test]
+async fn more_texts_than_the_queue_holds_wait_their_turn() {
+    let options = InferenceOptions { max_queued_texts: 3, max_batch_tokens: 16, ..options() };
+    let engine = Engine::load(&options).unwrap();
+    let callers = (0..8).map(|caller| {
+        let asked = (0..5).map(|text| format!("text {text} of caller {caller}")).collect();
+        engine.classify(asked)
+    });
+    for analyses in futures_util::future::join_all(callers).await {
+        assert_eq!(analyses.unwrap().len(), 5);
+    }
+}
+
+#[test]
+fn a_folder_without_a_model_is_refused_with_its_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = InferenceOptions { model: folder.path().to_string_lossy().parse().unwrap(), ..options() };
+    let error = Engine::load(&options).err().unwrap().to_string();
+    assert!(error.contains("config.json") && error.contains(&*folder.path().to_string_lossy()), "{error}");
+}

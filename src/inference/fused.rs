@@ -1,0 +1,262 @@
+//! The encoder as it runs on a CPU: the same network as [`super::reference`], several times
+//! faster.
+//!
+//! Texts of a batch stand one after another without padding, so each linear layer is one product
+//! over all their tokens; only attention is per text. Weights are packed once, query, key and
+//! value are one product, and the last layer computes only what the first token needs. With
+//! bytes, every product reads rows that the step before has rounded while they were in cache.
+
+mod attention;
+mod build;
+mod linear;
+mod math;
+mod rows;
+
+use super::simd::{Isa, LANES};
+use super::spec::EncoderShape;
+
+use attention::{Attention, Columns, Room, Span};
+use linear::{Linear, Rows};
+use rows::{Activate, AddNorm, ByteRows, Bytes, Embed, Norm, ToBytes};
+
+pub use rows::Words;
+
+/// Tokens whose feed-forward part is computed at once: its wide rows stay in cache.
+const BLOCK: usize = 96;
+
+/// A DistilBERT with its heads, packed for this machine.
+pub struct FusedEncoder {
+    isa: Isa,
+    int8: bool,
+    shape: EncoderShape,
+    words: Words,
+    positions: Vec<f32>,
+    norm: Norm,
+    layers: Vec<Layer>,
+    heads: Vec<Head>,
+}
+
+struct Layer {
+    /// Query (already scaled), key and value, side by side.
+    attention: Linear,
+    out: Linear,
+    attention_norm: Norm,
+    widen: Linear,
+    narrow: Linear,
+    output_norm: Norm,
+}
+
+struct Head {
+    hidden: Linear,
+    classes: Linear,
+    count: usize,
+}
+
+/// Memory that a thread reuses. It grows to its largest batch.
+#[derive(Default)]
+pub struct Scratch {
+    /// The tokens between the parts of a layer, and as bytes.
+    tokens: Vec<f32>,
+    token_bytes: Bytes,
+    attention: Vec<f32>,
+    queries: Vec<f32>,
+    seen: Vec<f32>,
+    seen_bytes: Bytes,
+    wide: Vec<f32>,
+    wide_bytes: Bytes,
+    added: Vec<f32>,
+    first: Vec<f32>,
+    first_bytes: Bytes,
+    spans: Vec<(Span, Span)>,
+    room: Room,
+}
+
+/// The first `len` of a buffer that grows when it must.
+fn room(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
+    if buffer.len() < len {
+        buffer.resize(len, 0.0);
+    }
+    &mut buffer[..len]
+}
+
+/// Rows as a linear layer of this encoder wants them.
+fn pick<'a>(floats: &'a [f32], bytes: &'a Bytes, int8: bool) -> Rows<'a> {
+    if int8 { Rows::Bytes(&bytes.bytes, &bytes.affine) } else { Rows::F32(floats) }
+}
+
+impl FusedEncoder {
+    /// Whether it computes in bytes.
+    pub fn is_int8(&self) -> bool {
+        self.int8
+    }
+
+    /// The outputs of all heads for each text, side by side, text after text. Ids are below the
+    /// size of the vocabulary, and texts not empty and not longer than the positions.
+    pub fn logits(&self, texts: &[&[u32]], scratch: &mut Scratch) -> Vec<f32> {
+        if texts.is_empty() {
+            return Vec::new();
+        }
+        self.embed(texts, scratch);
+        let (last, layers) = match self.layers.split_last() {
+            Some(split) => split,
+            None => return Vec::new(),
+        };
+        for layer in layers {
+            self.whole_layer(layer, scratch);
+        }
+        self.last_layer(last, scratch);
+        self.judge(texts.len(), scratch)
+    }
+
+    fn bytes<'a>(&self, bytes: &'a mut Bytes, rows: usize, width: usize) -> Option<ByteRows<'a>> {
+        self.int8.then(|| bytes.rows(rows, width, self.isa.max_activation()))
+    }
+
+    fn embed(&self, texts: &[&[u32]], scratch: &mut Scratch) {
+        let dim = self.shape.dim;
+        scratch.spans.clear();
+        let mut start = 0;
+        for text in texts {
+            let span = Span { start, len: text.len() };
+            scratch.spans.push((span, span));
+            start += text.len();
+        }
+        self.isa.run(Embed {
+            texts,
+            words: &self.words,
+            positions: &self.positions,
+            norm: &self.norm,
+            rows: room(&mut scratch.tokens, start * dim),
+            bytes: self.bytes(&mut scratch.token_bytes, start, dim),
+        });
+    }
+
+    fn tokens(scratch: &Scratch) -> usize {
+        scratch.spans.last().map_or(0, |(_, span)| span.start + span.len)
+    }
+
+    fn whole_layer(&self, layer: &Layer, scratch: &mut Scratch) {
+        let dim = self.shape.dim;
+        let count = Self::tokens(scratch);
+        let Scratch { tokens, token_bytes, attention, seen, seen_bytes, wide, wide_bytes, added, spans, room: memory, .. } =
+            scratch;
+        let tokens = &mut tokens[..count * dim];
+
+        let all = room(attention, count * 3 * dim);
+        layer.attention.apply(self.isa, pick(tokens, token_bytes, self.int8), 0..layer.attention.groups(), all);
+        let part = |start| Columns { values: all, stride: 3 * dim, start };
+        self.attend(part(0), (part(dim), part(2 * dim)), spans, (room(seen, count * dim), memory));
+
+        let seen = &seen[..count * dim];
+        self.to_bytes(seen, seen_bytes);
+        let new = room(added, count * dim);
+        layer.out.apply(self.isa, pick(seen, seen_bytes, self.int8), 0..layer.out.groups(), new);
+        let bytes = self.bytes(token_bytes, count, dim);
+        self.isa.run(AddNorm { rows: tokens, added: new, norm: &layer.attention_norm, bytes });
+
+        self.feed_forward(layer, (tokens, token_bytes), (wide, wide_bytes), new);
+        let bytes = self.bytes(token_bytes, count, dim);
+        self.isa.run(AddNorm { rows: tokens, added: new, norm: &layer.output_norm, bytes });
+    }
+
+    /// The last layer as far as the first token of each text needs it: its query, and the keys
+    /// and values of all tokens.
+    fn last_layer(&self, layer: &Layer, scratch: &mut Scratch) {
+        let dim = self.shape.dim;
+        let groups = dim / LANES;
+        let count = Self::tokens(scratch);
+        let Scratch { tokens, token_bytes, attention, queries, seen, seen_bytes, wide, wide_bytes, added, spans, .. } =
+            scratch;
+        let tokens = &tokens[..count * dim];
+        let texts = spans.len();
+
+        let both = room(attention, count * 2 * dim);
+        layer.attention.apply(self.isa, pick(tokens, token_bytes, self.int8), groups..3 * groups, both);
+        let first = room(&mut scratch.first, texts * dim);
+        for (index, (row, (query, span))) in first.chunks_exact_mut(dim).zip(spans.iter_mut()).enumerate() {
+            row.copy_from_slice(&tokens[span.start * dim..][..dim]);
+            *query = Span { start: index, len: 1 };
+        }
+        self.to_bytes(first, &mut scratch.first_bytes);
+        let asked = room(queries, texts * dim);
+        layer.attention.apply(self.isa, pick(first, &scratch.first_bytes, self.int8), 0..groups, asked);
+        let part = |start| Columns { values: both, stride: 2 * dim, start };
+        let asked = Columns { values: asked, stride: dim, start: 0 };
+        self.attend(asked, (part(0), part(dim)), spans, (room(seen, texts * dim), &mut scratch.room));
+
+        let seen = &seen[..texts * dim];
+        self.to_bytes(seen, seen_bytes);
+        let new = room(added, texts * dim);
+        layer.out.apply(self.isa, pick(seen, seen_bytes, self.int8), 0..groups, new);
+        let bytes = self.bytes(&mut scratch.first_bytes, texts, dim);
+        self.isa.run(AddNorm { rows: first, added: new, norm: &layer.attention_norm, bytes });
+        self.feed_forward(layer, (first, &scratch.first_bytes), (wide, wide_bytes), new);
+        self.isa.run(AddNorm { rows: first, added: new, norm: &layer.output_norm, bytes: None });
+    }
+
+    fn attend(
+        &self,
+        queries: Columns<'_>,
+        (keys, values): (Columns<'_>, Columns<'_>),
+        spans: &[(Span, Span)],
+        (out, room): (&mut [f32], &mut Room),
+    ) {
+        let heads = self.shape.n_heads;
+        let width = self.shape.dim / heads;
+        self.isa.run(Attention { queries, keys, values, spans, heads, width, out, room });
+    }
+
+    fn to_bytes(&self, rows: &[f32], bytes: &mut Bytes) {
+        let width = self.shape.dim;
+        if let Some(bytes) = self.bytes(bytes, rows.len() / width, width) {
+            self.isa.run(ToBytes { rows, width, bytes });
+        }
+    }
+
+    fn feed_forward(
+        &self,
+        layer: &Layer,
+        (rows, bytes): (&[f32], &Bytes),
+        (wide, wide_bytes): (&mut Vec<f32>, &mut Bytes),
+        out: &mut [f32],
+    ) {
+        let EncoderShape { dim, hidden_dim: hidden, activation, .. } = self.shape;
+        for (index, out) in out.chunks_mut(BLOCK * dim).enumerate() {
+            let start = index * BLOCK;
+            let count = out.len() / dim;
+            let input = if self.int8 {
+                Rows::Bytes(&bytes.bytes[start * dim..][..count * dim], &bytes.affine[start..][..count])
+            } else {
+                Rows::F32(&rows[start * dim..][..count * dim])
+            };
+            let wide = room(wide, count * hidden);
+            layer.widen.apply(self.isa, input, 0..layer.widen.groups(), wide);
+            let bytes = self.bytes(wide_bytes, count, hidden);
+            self.isa.run(Activate { rows: wide, width: hidden, activation, bytes });
+            layer.narrow.apply(self.isa, pick(wide, wide_bytes, self.int8), 0..layer.narrow.groups(), out);
+        }
+    }
+
+    /// The heads, in floats: they are small.
+    fn judge(&self, texts: usize, scratch: &mut Scratch) -> Vec<f32> {
+        let dim = self.shape.dim;
+        let outputs: usize = self.heads.iter().map(|head| head.count).sum();
+        let mut logits = vec![0.0; texts * outputs];
+        let first = &scratch.first[..texts * dim];
+        let mut place = 0;
+        for head in &self.heads {
+            let hidden = room(&mut scratch.seen, texts * dim);
+            head.hidden.apply(self.isa, Rows::F32(first), 0..head.hidden.groups(), hidden);
+            hidden.iter_mut().for_each(|value| *value = value.max(0.0));
+            let padded = head.classes.groups() * LANES;
+            let out = room(&mut scratch.added, texts * padded);
+            head.classes.apply(self.isa, Rows::F32(hidden), 0..head.classes.groups(), out);
+            for (logits, out) in logits.chunks_exact_mut(outputs).zip(out.chunks_exact(padded)) {
+                logits[place..place + head.count].copy_from_slice(&out[..head.count]);
+            }
+            place += head.count;
+        }
+        logits
+    }
+}
+

@@ -1,0 +1,110 @@
+//! Packing a model's weights.
+
+use crate::inference::simd::{Isa, LANES};
+use crate::inference::spec::{EncoderShape, ModelSpec};
+use crate::inference::weights::Weights;
+
+use super::linear::{Linear, RawLinear};
+use super::rows::Norm;
+use super::{FusedEncoder, Head, Layer};
+
+/// Reads and packs linear layers.
+struct Packer<'a> {
+    weights: &'a Weights,
+    int8: bool,
+    dim: usize,
+}
+
+impl FusedEncoder {
+    /// Whether a model's sizes fit the lanes.
+    pub fn fits(shape: &EncoderShape) -> bool {
+        let width = shape.dim / shape.n_heads;
+        width.is_multiple_of(LANES) && shape.hidden_dim.is_multiple_of(LANES)
+    }
+
+    /// Packs the weights of a model that [`Self::fits`], for products in bytes or in floats.
+    ///
+    /// # Errors
+    /// When a weight is missing or of a wrong shape.
+    pub fn load(spec: &ModelSpec, weights: &Weights, (isa, int8): (Isa, bool)) -> Result<Self, String> {
+        let shape = spec.shape.clone();
+        let dim = shape.dim;
+        let packer = Packer { weights, int8, dim };
+        let words = [shape.vocab_size, dim];
+        let positions = [shape.max_position_embeddings, dim];
+        Ok(Self {
+            isa,
+            int8,
+            words: weights.words("distilbert.embeddings.word_embeddings.weight", &words)?,
+            positions: weights.floats("distilbert.embeddings.position_embeddings.weight", &positions)?,
+            norm: packer.norm("distilbert.embeddings.LayerNorm")?,
+            layers: packer.layers(&shape)?,
+            heads: spec
+                .heads
+                .iter()
+                .map(|head| packer.head(&head.prefix, head.classes.len()))
+                .collect::<Result<_, _>>()?,
+            shape,
+        })
+    }
+}
+
+impl Packer<'_> {
+    /// All layers, packed side by side: it is most of the time to start.
+    fn layers(&self, shape: &EncoderShape) -> Result<Vec<Layer>, String> {
+        std::thread::scope(|scope| {
+            let threads: Vec<_> =
+                (0..shape.n_layers).map(|index| scope.spawn(move || self.layer(index, shape))).collect();
+            let done = threads.into_iter().map(|thread| thread.join());
+            done.map(|layer| layer.unwrap_or_else(|_| Err("packing a layer broke off".to_owned()))).collect()
+        })
+    }
+
+    fn layer(&self, index: usize, shape: &EncoderShape) -> Result<Layer, String> {
+        let at = |name: &str| format!("distilbert.transformer.layer.{index}.{name}");
+        let (dim, hidden) = (self.dim, shape.hidden_dim);
+        let mut query = self.raw(&at("attention.q_lin"), dim, dim)?;
+        // Scores are divided by the root of the width of a head; queries carry that.
+        let scale = 1.0 / ((dim / shape.n_heads) as f32).sqrt();
+        query.weight.iter_mut().chain(&mut query.bias).for_each(|value| *value *= scale);
+        for name in ["attention.k_lin", "attention.v_lin"] {
+            let next = self.raw(&at(name), dim, dim)?;
+            query.weight.extend(next.weight);
+            query.bias.extend(next.bias);
+        }
+        Ok(Layer {
+            attention: self.pack(&query),
+            out: self.pack(&self.raw(&at("attention.out_lin"), dim, dim)?),
+            attention_norm: self.norm(&at("sa_layer_norm"))?,
+            widen: self.pack(&self.raw(&at("ffn.lin1"), dim, hidden)?),
+            narrow: self.pack(&self.raw(&at("ffn.lin2"), hidden, dim)?),
+            output_norm: self.norm(&at("output_layer_norm"))?,
+        })
+    }
+
+    fn head(&self, prefix: &str, count: usize) -> Result<Head, String> {
+        let dim = self.dim;
+        Ok(Head {
+            hidden: Linear::f32(&self.raw(&format!("{prefix}pre_classifier"), dim, dim)?),
+            classes: Linear::f32(&self.raw(&format!("{prefix}classifier"), dim, count)?),
+            count,
+        })
+    }
+
+    fn pack(&self, raw: &RawLinear) -> Linear {
+        if self.int8 { Linear::int8(raw) } else { Linear::f32(raw) }
+    }
+
+    fn raw(&self, name: &str, inputs: usize, outputs: usize) -> Result<RawLinear, String> {
+        Ok(RawLinear {
+            weight: self.weights.floats(&format!("{name}.weight"), &[outputs, inputs])?,
+            bias: self.weights.floats(&format!("{name}.bias"), &[outputs])?,
+            inputs,
+        })
+    }
+
+    fn norm(&self, name: &str) -> Result<Norm, String> {
+        let part = |part: &str| self.weights.floats(&format!("{name}.{part}"), &[self.dim]);
+        Ok(Norm { weight: part("weight")?, bias: part("bias")? })
+    }
+}

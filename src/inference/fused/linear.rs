@@ -1,0 +1,279 @@
+//! Linear layers: weights packed once for the tiles of the matrix product.
+//!
+//! Outputs stand in groups of sixteen, one per lane. A tile is a few rows by a few groups; its
+//! sums stay in registers while it walks along the inputs. Rows of several texts follow each
+//! other without padding, so one product serves a whole batch.
+
+use std::ops::Range;
+
+use crate::inference::simd::{Isa, Kernel, LANES, Simd};
+
+use super::rows::Affine;
+
+/// A packed linear layer.
+pub struct Linear {
+    weights: Packed,
+    bias: Vec<[f32; LANES]>,
+    inputs: usize,
+}
+
+enum Packed {
+    /// Group after group, input after input.
+    F32(Vec<[f32; LANES]>),
+    /// Group after group, four inputs at a time.
+    Int8 {
+        weights: Vec<[i8; 4 * LANES]>,
+        /// What one step of each output's weights is worth.
+        scales: Vec<[f32; LANES]>,
+        /// The sum of each output's weights: what an activation's offset is multiplied with.
+        sums: Vec<[f32; LANES]>,
+    },
+}
+
+/// Weights as a model's file has them.
+pub struct RawLinear {
+    /// Outputs by inputs.
+    pub weight: Vec<f32>,
+    pub bias: Vec<f32>,
+    pub inputs: usize,
+}
+
+/// Rows to multiply: floats, or bytes with what they mean.
+#[derive(Clone, Copy)]
+pub enum Rows<'a> {
+    F32(&'a [f32]),
+    Bytes(&'a [u8], &'a [Affine]),
+}
+
+impl Linear {
+    /// Packs weights for products with float rows. The inputs are a multiple of [`LANES`].
+    pub fn f32(raw: &RawLinear) -> Self {
+        let groups = raw.groups();
+        let mut weights = vec![[0.0; LANES]; groups * raw.inputs];
+        for (output, row) in raw.weight.chunks_exact(raw.inputs).enumerate() {
+            let group = &mut weights[output / LANES * raw.inputs..][..raw.inputs];
+            for (lanes, &weight) in group.iter_mut().zip(row) {
+                lanes[output % LANES] = weight;
+            }
+        }
+        Self { weights: Packed::F32(weights), bias: raw.packed_bias(), inputs: raw.inputs }
+    }
+
+    /// Rounds weights to bytes, each output by its own scale, and packs them.
+    pub fn int8(raw: &RawLinear) -> Self {
+        let groups = raw.groups();
+        let steps = raw.inputs / 4;
+        let mut weights = vec![[0i8; 4 * LANES]; groups * steps];
+        let mut scales = vec![[0.0; LANES]; groups];
+        let mut sums = vec![[0.0; LANES]; groups];
+        for (output, row) in raw.weight.chunks_exact(raw.inputs).enumerate() {
+            let largest = row.iter().fold(0.0f32, |largest, weight| largest.max(weight.abs()));
+            let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
+            let (group, lane) = (output / LANES, output % LANES);
+            let mut sum = 0i32;
+            for (four, packed) in row.as_chunks::<4>().0.iter().zip(&mut weights[group * steps..][..steps]) {
+                for (i, weight) in four.iter().enumerate() {
+                    let rounded = (weight * inverse).round_ties_even() as i8;
+                    packed[4 * lane + i] = rounded;
+                    sum += i32::from(rounded);
+                }
+            }
+            scales[group][lane] = largest / 127.0;
+            sums[group][lane] = sum as f32 * (largest / 127.0);
+        }
+        Self { weights: Packed::Int8 { weights, scales, sums }, bias: raw.packed_bias(), inputs: raw.inputs }
+    }
+
+    /// Groups of sixteen outputs.
+    pub fn groups(&self) -> usize {
+        self.bias.len()
+    }
+
+    /// `out` = rows × weights + bias, for the outputs of `groups`; a row of `out` has just them.
+    ///
+    /// # Panics
+    /// When the kind of rows is not that of the weights, or a length does not fit.
+    pub fn apply(&self, isa: Isa, rows: Rows<'_>, groups: Range<usize>, out: &mut [f32]) {
+        let count = groups.len();
+        let bias = &self.bias[groups.clone()];
+        match (rows, &self.weights) {
+            (Rows::F32(rows), Packed::F32(weights)) => isa.run(ProductF32 {
+                rows,
+                stride: self.inputs,
+                inputs: self.inputs,
+                weights: &weights[groups.start * self.inputs..groups.end * self.inputs],
+                bias: Some(bias),
+                out,
+                out_stride: count * LANES,
+            }),
+            (Rows::Bytes(rows, affine), Packed::Int8 { weights, scales, sums }) => {
+                let steps = self.inputs / 4;
+                isa.run(ProductInt8 {
+                    rows: rows.as_chunks::<4>().0,
+                    affine,
+                    steps,
+                    weights: &weights[groups.start * steps..groups.end * steps],
+                    scales: &scales[groups.clone()],
+                    sums: &sums[groups],
+                    bias,
+                    out,
+                });
+            }
+            _ => panic!("rows and weights are of different kinds"),
+        }
+    }
+}
+
+impl RawLinear {
+    fn groups(&self) -> usize {
+        self.bias.len().div_ceil(LANES)
+    }
+
+    fn packed_bias(&self) -> Vec<[f32; LANES]> {
+        let mut bias = vec![[0.0; LANES]; self.groups()];
+        bias.as_flattened_mut()[..self.bias.len()].copy_from_slice(&self.bias);
+        bias
+    }
+}
+
+/// Calls `$tile::<_, rows, groups>` for every tile of a product: as many rows as the registers
+/// hold, evenly split, so that no tile is left with a single row.
+macro_rules! for_tiles {
+    ($simd:ident: $set:ident, $rows:expr, $groups:expr, $tile:expr) => {{
+        let (rows, groups) = ($rows, $groups);
+        let mut group = 0;
+        while group < groups {
+            let wide = if !$set::MANY_REGISTERS { 1 } else if groups - group >= 4 { 4 } else { (groups - group).min(2) };
+            let most = if !$set::MANY_REGISTERS { 4 } else if wide == 4 { 6 } else { 12 };
+            let tiles = rows.div_ceil(most);
+            let mut row = 0;
+            for tile in 0..tiles {
+                let tall = (rows - row).div_ceil(tiles - tile);
+                $tile(row, group, tall, wide);
+                row += tall;
+            }
+            group += wide;
+        }
+    }};
+}
+
+/// Picks the tile compiled for these sizes.
+macro_rules! pick {
+    ($product:ident, $set:ident, $simd:ident, $row:ident, $group:ident, $tall:ident, $wide:ident;
+     $($rows:literal)+; $($few:literal)+) => {
+        match ($wide, $tall) {
+            $((4, $rows) => $product.tile::<$set, $rows, 4>($simd, $row, $group),)+
+            $((2, $rows) => $product.tile::<$set, $rows, 2>($simd, $row, $group),)+
+            $((2, $few) => $product.tile::<$set, $few, 2>($simd, $row, $group),)+
+            $((1, $rows) => $product.tile::<$set, $rows, 1>($simd, $row, $group),)+
+            $((1, $few) => $product.tile::<$set, $few, 1>($simd, $row, $group),)+
+            _ => unreachable!("no tile of {} rows and {} groups", $tall, $wide),
+        }
+    };
+}
+
+/// A product of float rows with packed floats.
+pub struct ProductF32<'a> {
+    pub rows: &'a [f32],
+    /// From one row to the next.
+    pub stride: usize,
+    /// Values of a row that count.
+    pub inputs: usize,
+    /// Group after group, input after input.
+    pub weights: &'a [[f32; LANES]],
+    pub bias: Option<&'a [[f32; LANES]]>,
+    pub out: &'a mut [f32],
+    pub out_stride: usize,
+}
+
+impl Kernel for ProductF32<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(mut self, simd: S) {
+        let groups = self.weights.len() / self.inputs;
+        let rows = self.out.len().div_ceil(self.out_stride);
+        for_tiles!(simd: S, rows, groups, |row: usize, group: usize, tall: usize, wide: usize| {
+            pick!(self, S, simd, row, group, tall, wide; 1 2 3 4 5 6; 7 8 9 10 11 12);
+        });
+    }
+}
+
+impl ProductF32<'_> {
+    #[inline(always)]
+    fn tile<S: Simd, const R: usize, const G: usize>(&mut self, simd: S, row: usize, group: usize) {
+        let inputs = self.inputs;
+        let rows: [&[f32]; R] = std::array::from_fn(|r| &self.rows[(row + r) * self.stride..][..inputs]);
+        let weights: [&[[f32; LANES]]; G] = std::array::from_fn(|g| &self.weights[(group + g) * inputs..][..inputs]);
+        let start: [S::F; G] =
+            std::array::from_fn(|g| self.bias.map_or(simd.splat(0.0), |bias| simd.load(&bias[group + g])));
+        let mut sums = [start; R];
+        for input in 0..inputs {
+            let weight: [S::F; G] = std::array::from_fn(|g| simd.load(&weights[g][input]));
+            for r in 0..R {
+                let value = simd.splat(rows[r][input]);
+                for g in 0..G {
+                    sums[r][g] = simd.fma(value, weight[g], sums[r][g]);
+                }
+            }
+        }
+        for (r, sums) in sums.into_iter().enumerate() {
+            let out = &mut self.out[(row + r) * self.out_stride + group * LANES..][..G * LANES];
+            for (sum, out) in sums.into_iter().zip(out.as_chunks_mut::<LANES>().0) {
+                simd.store(sum, out);
+            }
+        }
+    }
+}
+
+/// A product of byte rows with packed bytes.
+struct ProductInt8<'a> {
+    /// Row after row, four inputs at a time.
+    rows: &'a [[u8; 4]],
+    affine: &'a [Affine],
+    steps: usize,
+    weights: &'a [[i8; 4 * LANES]],
+    scales: &'a [[f32; LANES]],
+    sums: &'a [[f32; LANES]],
+    bias: &'a [[f32; LANES]],
+    out: &'a mut [f32],
+}
+
+impl Kernel for ProductInt8<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(mut self, simd: S) {
+        let groups = self.bias.len();
+        let rows = self.out.len() / (groups * LANES);
+        for_tiles!(simd: S, rows, groups, |row: usize, group: usize, tall: usize, wide: usize| {
+            pick!(self, S, simd, row, group, tall, wide; 1 2 3 4 5 6; 7 8 9 10 11 12);
+        });
+    }
+}
+
+impl ProductInt8<'_> {
+    #[inline(always)]
+    fn tile<S: Simd, const R: usize, const G: usize>(&mut self, simd: S, row: usize, group: usize) {
+        let steps = self.steps;
+        let rows: [&[[u8; 4]]; R] = std::array::from_fn(|r| &self.rows[(row + r) * steps..][..steps]);
+        let weights: [&[[i8; 4 * LANES]]; G] = std::array::from_fn(|g| &self.weights[(group + g) * steps..][..steps]);
+        let mut sums = [[simd.zero_sums(); G]; R];
+        for step in 0..steps {
+            let weight: [S::W; G] = std::array::from_fn(|g| simd.load_weights(&weights[g][step]));
+            for r in 0..R {
+                let four = simd.splat_activations(rows[r][step]);
+                for g in 0..G {
+                    sums[r][g] = simd.dot(sums[r][g], four, weight[g]);
+                }
+            }
+        }
+        let width = self.bias.len() * LANES;
+        for (r, products) in sums.into_iter().enumerate() {
+            let Affine { scale, offset } = self.affine[row + r];
+            let (scale, offset) = (simd.splat(scale), simd.splat(offset));
+            let out = &mut self.out[(row + r) * width + group * LANES..][..G * LANES];
+            for (g, (product, out)) in products.into_iter().zip(out.as_chunks_mut::<LANES>().0).enumerate() {
+                let (scales, sums) = (simd.load(&self.scales[group + g]), simd.load(&self.sums[group + g]));
+                let fixed = simd.fma(offset, sums, simd.load(&self.bias[group + g]));
+                simd.store(simd.fma(simd.mul(simd.to_floats(product), scales), scale, fixed), out);
+            }
+        }
+    }
+}

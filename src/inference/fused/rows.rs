@@ -1,0 +1,216 @@
+//! What is done to rows between the matrix products: rounding to bytes, activation,
+//! normalisation, embedding. Each passes once over a row while it is in the nearest cache.
+
+use crate::inference::simd::{Kernel, LANES, Simd};
+use crate::inference::spec::Activation;
+
+use super::math::{Closeness, gelu};
+
+const EPSILON: f32 = 1e-12;
+
+/// Rows rounded to bytes: a value is about `scale * byte + offset`.
+#[derive(Default)]
+pub struct Bytes {
+    pub bytes: Vec<u8>,
+    pub affine: Vec<Affine>,
+}
+
+/// What the bytes of a row mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Affine {
+    pub scale: f32,
+    pub offset: f32,
+}
+
+/// Where rows go as bytes.
+pub struct ByteRows<'a> {
+    pub bytes: &'a mut [u8],
+    pub affine: &'a mut [Affine],
+    /// The largest byte to use.
+    pub max: u8,
+}
+
+impl Bytes {
+    /// Room for rows, whatever stood there before.
+    pub fn rows(&mut self, rows: usize, width: usize, max: u8) -> ByteRows<'_> {
+        if self.bytes.len() < rows * width {
+            self.bytes.resize(rows * width, 0);
+        }
+        if self.affine.len() < rows {
+            self.affine.resize(rows, Affine::default());
+        }
+        ByteRows { bytes: &mut self.bytes[..rows * width], affine: &mut self.affine[..rows], max }
+    }
+}
+
+impl ByteRows<'_> {
+    #[inline(always)]
+    fn write<S: Simd>(&mut self, simd: S, row: usize, values: &[f32]) {
+        let values = values.as_chunks::<LANES>().0;
+        let (mut least, mut largest) = (simd.load(&values[0]), simd.load(&values[0]));
+        for chunk in &values[1..] {
+            let chunk = simd.load(chunk);
+            least = simd.min(least, chunk);
+            largest = simd.max(largest, chunk);
+        }
+        let (least, largest) = (simd.least(least), simd.largest(largest));
+        let range = largest - least;
+        let max = f32::from(self.max);
+        self.affine[row] = Affine { scale: range / max, offset: least };
+        let steps = simd.splat(if range > 0.0 { max / range } else { 0.0 });
+        let (offset, top) = (simd.splat(least), simd.splat(max));
+        let width = values.len() * LANES;
+        let bytes = self.bytes[row * width..][..width].as_chunks_mut::<LANES>().0;
+        for (chunk, bytes) in values.iter().zip(bytes) {
+            let step = simd.mul(simd.sub(simd.load(chunk), offset), steps);
+            simd.store_bytes(simd.min(step, top), bytes);
+        }
+    }
+}
+
+/// Rounds rows to bytes.
+pub struct ToBytes<'a> {
+    pub rows: &'a [f32],
+    pub width: usize,
+    pub bytes: ByteRows<'a>,
+}
+
+impl Kernel for ToBytes<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(mut self, simd: S) {
+        for (index, row) in self.rows.chunks_exact(self.width).enumerate() {
+            self.bytes.write(simd, index, row);
+        }
+    }
+}
+
+/// Applies the activation to rows in place, and rounds them to bytes where asked.
+pub struct Activate<'a> {
+    pub rows: &'a mut [f32],
+    pub width: usize,
+    pub activation: Activation,
+    pub bytes: Option<ByteRows<'a>>,
+}
+
+impl Kernel for Activate<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(mut self, simd: S) {
+        let closeness = if self.bytes.is_some() { Closeness::Bytes } else { Closeness::Exact };
+        for (index, row) in self.rows.chunks_exact_mut(self.width).enumerate() {
+            for chunk in row.as_chunks_mut::<LANES>().0 {
+                let value = simd.load(chunk);
+                let active = match self.activation {
+                    Activation::Gelu => gelu(simd, value, closeness),
+                    Activation::Relu => simd.max(value, simd.splat(0.0)),
+                };
+                simd.store(active, chunk);
+            }
+            if let Some(bytes) = &mut self.bytes {
+                bytes.write(simd, index, row);
+            }
+        }
+    }
+}
+
+/// Weights of a layer normalisation.
+pub struct Norm {
+    pub weight: Vec<f32>,
+    pub bias: Vec<f32>,
+}
+
+impl Norm {
+    #[inline(always)]
+    fn apply<S: Simd>(&self, simd: S, row: &mut [f32]) {
+        let share = 1.0 / row.len() as f32;
+        let row = row.as_chunks_mut::<LANES>().0;
+        let mut sum = simd.splat(0.0);
+        for chunk in row.iter() {
+            sum = simd.add(sum, simd.load(chunk));
+        }
+        let mean = simd.splat(simd.sum(sum) * share);
+        let mut squares = simd.splat(0.0);
+        for chunk in row.iter() {
+            let away = simd.sub(simd.load(chunk), mean);
+            squares = simd.fma(away, away, squares);
+        }
+        let inverse = simd.splat(1.0 / (simd.sum(squares) * share + EPSILON).sqrt());
+        let weights = self.weight.as_chunks::<LANES>().0.iter().zip(self.bias.as_chunks::<LANES>().0);
+        for (chunk, (weight, bias)) in row.iter_mut().zip(weights) {
+            let away = simd.mul(simd.sub(simd.load(chunk), mean), inverse);
+            simd.store(simd.fma(away, simd.load(weight), simd.load(bias)), chunk);
+        }
+    }
+}
+
+/// Adds `added` to `rows`, normalises them, and rounds them to bytes where asked.
+pub struct AddNorm<'a> {
+    pub rows: &'a mut [f32],
+    pub added: &'a [f32],
+    pub norm: &'a Norm,
+    pub bytes: Option<ByteRows<'a>>,
+}
+
+impl Kernel for AddNorm<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(mut self, simd: S) {
+        let width = self.norm.weight.len();
+        for (index, (row, added)) in self.rows.chunks_exact_mut(width).zip(self.added.chunks_exact(width)).enumerate()
+        {
+            for (chunk, added) in row.as_chunks_mut::<LANES>().0.iter_mut().zip(added.as_chunks::<LANES>().0) {
+                simd.store(simd.add(simd.load(chunk), simd.load(added)), chunk);
+            }
+            self.norm.apply(simd, row);
+            if let Some(bytes) = &mut self.bytes {
+                bytes.write(simd, index, row);
+            }
+        }
+    }
+}
+
+/// The embeddings of words: the largest weights by far, kept as the model's file has them.
+pub enum Words {
+    /// Half precision, little-endian.
+    F16(std::borrow::Cow<'static, [u8]>),
+    F32(Vec<f32>),
+}
+
+/// Turns ids into normalised rows, text after text, and rounds them to bytes where asked.
+pub struct Embed<'a> {
+    pub texts: &'a [&'a [u32]],
+    pub words: &'a Words,
+    pub positions: &'a [f32],
+    pub norm: &'a Norm,
+    pub rows: &'a mut [f32],
+    pub bytes: Option<ByteRows<'a>>,
+}
+
+impl Kernel for Embed<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(mut self, simd: S) {
+        let width = self.norm.weight.len();
+        let tokens = self.texts.iter().flat_map(|ids| ids.iter().enumerate());
+        for (index, (row, (place, &id))) in self.rows.chunks_exact_mut(width).zip(tokens).enumerate() {
+            let position = &self.positions[place * width..][..width];
+            let sums = row.as_chunks_mut::<LANES>().0.iter_mut().zip(position.as_chunks::<LANES>().0);
+            let start = id as usize * width;
+            match self.words {
+                Words::F16(bytes) => {
+                    let word = bytes[2 * start..][..2 * width].as_chunks::<{ 2 * LANES }>().0;
+                    for ((chunk, position), word) in sums.zip(word) {
+                        simd.store(simd.add(simd.load_f16(word), simd.load(position)), chunk);
+                    }
+                }
+                Words::F32(words) => {
+                    let word = words[start..][..width].as_chunks::<LANES>().0;
+                    for ((chunk, position), word) in sums.zip(word) {
+                        simd.store(simd.add(simd.load(word), simd.load(position)), chunk);
+                    }
+                }
+            }
+            self.norm.apply(simd, row);
+            if let Some(bytes) = &mut self.bytes {
+                bytes.write(simd, index, row);
+            }
+        }
+    }
+}

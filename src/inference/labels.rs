@@ -1,0 +1,209 @@
+//! A model's classes in our words, and its outputs as our scores.
+
+use std::collections::BTreeMap;
+
+use crate::domain::{Emotion, Sentiment};
+
+use super::spec::HeadSpec;
+
+/// What one head says of a text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum HeadScores {
+    /// Sums to 1, in the order of [`Sentiment::ALL`].
+    Sentiment([f32; 3]),
+    /// In the order of [`Emotion::ALL`].
+    Emotion([f32; 7]),
+}
+
+/// Turns the outputs of a head into scores.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeadMap {
+    target: Target,
+    independent: bool,
+    /// For two sentiment classes: what the neutral class gains over the mean of both outputs.
+    neutral_gain: Option<f32>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Target {
+    /// For each output, the class it stands for.
+    Sentiment(Vec<Sentiment>),
+    Emotion(Vec<Emotion>),
+}
+
+/// Settings for models whose classes are not ours.
+#[derive(Clone, Copy, Debug)]
+pub struct Labelling<'a> {
+    /// Overrides, by the model's own class name.
+    pub labels: &'a BTreeMap<String, String>,
+    /// See [`super::InferenceOptions::neutral_margin`].
+    pub neutral_margin: f32,
+}
+
+impl HeadMap {
+    /// Finds out what a head judges from the names of its classes.
+    ///
+    /// # Errors
+    /// When a class is unknown, saying how to map it.
+    pub fn new(head: &HeadSpec, labelling: Labelling<'_>) -> Result<Self, String> {
+        let names: Vec<String> = head
+            .classes
+            .iter()
+            .map(|class| labelling.labels.get(class).unwrap_or(class).trim().to_lowercase())
+            .collect();
+        let sentiments: Option<Vec<Sentiment>> = names.iter().map(|name| sentiment(name)).collect();
+        // "neutral" alone decides nothing: it is in both sets.
+        if let Some(classes) = sentiments {
+            let has = |wanted| classes.contains(&wanted);
+            if !has(Sentiment::Positive) || !has(Sentiment::Negative) {
+                return Err("a sentiment model needs a positive and a negative class".to_owned());
+            }
+            let margin = labelling.neutral_margin.clamp(0.0, 0.999);
+            let gain = 0.5 * ((1.0 + margin) / (1.0 - margin)).ln();
+            let neutral_gain = (!has(Sentiment::Neutral)).then_some(gain);
+            return Ok(Self { target: Target::Sentiment(classes), independent: head.independent, neutral_gain });
+        }
+        let emotions = names
+            .iter()
+            .zip(&head.classes)
+            .map(|(name, class)| emotion(name).ok_or_else(|| unknown(class)))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { target: Target::Emotion(emotions), independent: head.independent, neutral_gain: None })
+    }
+
+    /// Whether the head judges emotion (else sentiment).
+    pub fn is_emotion(&self) -> bool {
+        matches!(self.target, Target::Emotion(_))
+    }
+
+    /// The scores for the outputs of one text.
+    pub fn scores(&self, logits: &[f32]) -> HeadScores {
+        match &self.target {
+            Target::Sentiment(classes) => HeadScores::Sentiment(self.sentiment_scores(classes, logits)),
+            Target::Emotion(classes) => {
+                let mut logits = logits.to_vec();
+                let mut scores = [0.0f32; 7];
+                if self.independent {
+                    logits.iter_mut().for_each(|logit| *logit = sigmoid(*logit));
+                } else {
+                    softmax(&mut logits);
+                }
+                for (class, score) in classes.iter().zip(logits) {
+                    let total = &mut scores[class.index()];
+                    // Shares of one whole add up; independent judgements do not.
+                    *total = if self.independent { total.max(score) } else { *total + score };
+                }
+                HeadScores::Emotion(scores)
+            }
+        }
+    }
+
+    fn sentiment_scores(&self, classes: &[Sentiment], logits: &[f32]) -> [f32; 3] {
+        let mut shares = logits.to_vec();
+        let neutral = self.neutral_gain.map(|gain| shares.iter().sum::<f32>() / shares.len() as f32 + gain);
+        shares.extend(neutral);
+        softmax(&mut shares);
+        let mut scores = [0.0f32; 3];
+        for (class, share) in classes.iter().chain(&[Sentiment::Neutral]).zip(shares) {
+            scores[class.index()] += share;
+        }
+        scores
+    }
+}
+
+fn unknown(class: &str) -> String {
+    format!(
+        "config.json: the class `{class}` means nothing to us; map it in inference.labels to one of \
+         positive, neutral, negative, or anger, disgust, fear, joy, neutral, sadness, surprise"
+    )
+}
+
+/// The sentiment that a class name stands for, in lower case.
+fn sentiment(name: &str) -> Option<Sentiment> {
+    match name {
+        "negative" | "neg" | "very negative" => Some(Sentiment::Negative),
+        "neutral" | "neu" | "mixed" => Some(Sentiment::Neutral),
+        "positive" | "pos" | "very positive" => Some(Sentiment::Positive),
+        _ => None,
+    }
+}
+
+/// The emotion that a class name stands for, in lower case; finer sets (GoEmotions) are grouped
+/// as their authors group them.
+fn emotion(name: &str) -> Option<Emotion> {
+    Some(match name {
+        "anger" | "angry" | "annoyance" | "disapproval" => Emotion::Anger,
+        "disgust" | "contempt" => Emotion::Disgust,
+        "fear" | "scared" | "nervousness" | "worry" => Emotion::Fear,
+        "joy" | "happy" | "happiness" | "love" | "optimism" | "admiration" | "amusement" | "approval" | "caring"
+        | "desire" | "excitement" | "gratitude" | "pride" | "relief" | "trust" => Emotion::Joy,
+        "neutral" | "no emotion" | "others" => Emotion::Neutral,
+        "sadness" | "sad" | "disappointment" | "embarrassment" | "grief" | "remorse" | "pessimism" => Emotion::Sadness,
+        "surprise" | "confusion" | "curiosity" | "realization" | "anticipation" => Emotion::Surprise,
+        _ => return None,
+    })
+}
+
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+fn softmax(values: &mut [f32]) {
+    let max = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut sum = 0.0;
+    for value in values.iter_mut() {
+        *value = (*value - max).exp();
+        sum += *value;
+    }
+    values.iter_mut().for_each(|value| *value /= sum);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(classes: &[&str], independent: bool, labels: &[(&str, &str)]) -> Result<HeadMap, String> {
+        let classes = classes.iter().map(|&class| class.to_owned()).collect();
+        let labels = labels.iter().map(|&(from, to)| (from.to_owned(), to.to_owned())).collect();
+        let head = HeadSpec { prefix: String::new(), classes, independent };
+        HeadMap::new(&head, Labelling { labels: &labels, neutral_margin: 0.3 })
+    }
+
+    fn sentiment_of(map: &HeadMap, logits: &[f32]) -> [f32; 3] {
+        match map.scores(logits) {
+            HeadScores::Sentiment(scores) => scores,
+            HeadScores::Emotion(_) => panic!("an emotion head"),
+        }
+    }
+
+    #[test]
+    fn two_classes_yield_neutral_only_within_the_margin() {
+        let map = map(&["NEGATIVE", "POSITIVE"], false, &[]).unwrap();
+        // The margin 0.3 ends at 0.65 against 0.35, a difference of outputs of 0.619.
+        for (difference, wanted) in [(0.0, 1), (0.61, 1), (0.63, 2), (-0.61, 1), (-0.63, 0), (9.0, 2)] {
+            let scores = sentiment_of(&map, &[0.0, difference]);
+            let top = (0..3).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap();
+            assert_eq!(top, wanted, "difference {difference}: {scores:?}");
+            assert!((scores.iter().sum::<f32>() - 1.0).abs() < 1e-6, "{scores:?}");
+        }
+    }
+
+    #[test]
+    fn nameless_classes_need_a_mapping_and_take_one() {
+        let error = map(&["LABEL_0", "LABEL_1", "LABEL_2"], false, &[]).unwrap_err();
+        assert!(error.contains("LABEL_0") && error.contains("inference.labels"), "{error}");
+        let named = [("LABEL_0", "positive"), ("LABEL_1", "neutral"), ("LABEL_2", "negative")];
+        let map = map(&["LABEL_0", "LABEL_1", "LABEL_2"], false, &named).unwrap();
+        assert!(sentiment_of(&map, &[5.0, 0.0, 0.0])[Sentiment::Positive.index()] > 0.9);
+    }
+
+    #[test]
+    fn finer_emotions_are_grouped_as_shares_or_as_judgements() {
+        let shares = map(&["sadness", "joy", "love", "anger", "fear", "surprise"], false, &[]).unwrap();
+        let HeadScores::Emotion(scores) = shares.scores(&[0.0; 6]) else { panic!("a sentiment head") };
+        assert!((scores[Emotion::Joy.index()] - 2.0 / 6.0).abs() < 1e-6, "{scores:?}");
+        let judged = map(&["admiration", "grief", "joy"], true, &[]).unwrap();
+        let HeadScores::Emotion(scores) = judged.scores(&[0.0, -9.0, 2.0]) else { panic!("a sentiment head") };
+        assert!((scores[Emotion::Joy.index()] - sigmoid(2.0)).abs() < 1e-6, "{scores:?}");
+    }
+}

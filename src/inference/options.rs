@@ -1,0 +1,152 @@
+//! How an engine is set up, in types that the config can parse from text.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// A setting of the engine that cannot be understood; the message says what is allowed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct OptionError(String);
+
+/// Where a model comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ModelSource {
+    /// The model inside the binary.
+    #[default]
+    Builtin,
+    /// A folder with `config.json`, `tokenizer.json` and `model.safetensors`.
+    Directory(PathBuf),
+}
+
+impl FromStr for ModelSource {
+    type Err = OptionError;
+
+    fn from_str(text: &str) -> Result<Self, OptionError> {
+        match text.trim() {
+            "" => Err(OptionError("a model is `builtin` or the path of a model's folder".to_owned())),
+            "builtin" => Ok(Self::Builtin),
+            hub if hub.starts_with("hf:") => Err(OptionError(format!(
+                "{hub}: models of the hub are not fetched; download it and give the path of its folder"
+            ))),
+            path => Ok(Self::Directory(PathBuf::from(path))),
+        }
+    }
+}
+
+impl fmt::Display for ModelSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Builtin => f.write_str("builtin"),
+            Self::Directory(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// The number format in which a model computes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// The fastest that keeps the quality of `F32`: [`Self::Int8`] where this machine has kernels
+    /// for the model's shape, else [`Self::F32`].
+    #[default]
+    Auto,
+    /// 32-bit floats.
+    F32,
+    /// 16-bit floats with the range of 32-bit ones.
+    Bf16,
+    /// 16-bit floats.
+    F16,
+    /// 8-bit integers: weights scaled per output, activations per token.
+    Int8,
+}
+
+impl Precision {
+    /// As the config writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+            Self::F16 => "f16",
+            Self::Int8 => "int8",
+        }
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Precision {
+    type Err = OptionError;
+
+    fn from_str(text: &str) -> Result<Self, OptionError> {
+        [Self::Auto, Self::F32, Self::Bf16, Self::F16, Self::Int8]
+            .into_iter()
+            .find(|precision| precision.as_str() == text)
+            .ok_or_else(|| OptionError("a precision is one of auto, f32, bf16, f16, int8".to_owned()))
+    }
+}
+
+/// How an engine is set up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InferenceOptions {
+    /// The model that judges sentiment, and emotion where it has a head for it.
+    pub model: ModelSource,
+    /// The model that judges emotion. Without one, `model` does; where `model` has no head for
+    /// emotion, the builtin model does.
+    pub emotion_model: Option<ModelSource>,
+    /// Threads that compute; all cores when `None`.
+    pub threads: Option<usize>,
+    /// The number format.
+    pub precision: Precision,
+    /// Most tokens that a thread takes at once (a single longer text is taken alone).
+    pub max_batch_tokens: usize,
+    /// Most texts that wait or are being judged; callers with more wait their turn.
+    pub max_queued_texts: usize,
+    /// The longest that a caller waits for room in the queue, and then for its answer.
+    pub max_wait: Duration,
+    /// The meaning of classes whose names say nothing: `LABEL_0` → `negative`.
+    pub labels: BTreeMap<String, String>,
+    /// A model with two sentiment classes yields neutral while they are closer than this (0 to 1).
+    pub neutral_margin: f32,
+}
+
+impl Default for InferenceOptions {
+    fn default() -> Self {
+        Self {
+            model: ModelSource::Builtin,
+            emotion_model: None,
+            threads: None,
+            precision: Precision::Auto,
+            max_batch_tokens: 512,
+            max_queued_texts: 4_096,
+            max_wait: Duration::from_secs(60),
+            labels: BTreeMap::new(),
+            neutral_margin: 0.3,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_and_precisions_parse_from_the_words_they_print() {
+        for precision in [Precision::Auto, Precision::F32, Precision::Bf16, Precision::F16, Precision::Int8] {
+            assert_eq!(precision.to_string().parse(), Ok(precision));
+        }
+        for source in [ModelSource::Builtin, ModelSource::Directory("models/mine".into())] {
+            assert_eq!(source.to_string().parse(), Ok(source));
+        }
+        let error = "int4".parse::<Precision>().unwrap_err().to_string();
+        assert!(error.contains("auto, f32, bf16, f16, int8"), "{error}");
+        let error = "hf:owner/name".parse::<ModelSource>().unwrap_err().to_string();
+        assert!(error.contains("folder"), "{error}");
+    }
+}

@@ -1,0 +1,142 @@
+//! The models of an engine: one for both judgements, or one for each.
+
+use std::sync::Arc;
+
+use crate::domain::{Analysis, Emotion, Scores};
+
+use super::labels::Labelling;
+use super::model::{Model, Verdict};
+use super::network::Scratch;
+use super::tokens::Tokens;
+use super::{InferenceError, InferenceOptions, ModelInfo, ModelSource};
+
+/// Judges texts, on the calling thread. The engine's threads share one.
+pub trait Judge: Send + Sync {
+    /// A text as the models read it.
+    ///
+    /// # Errors
+    /// When a tokenizer cannot read it.
+    fn encode(&self, text: &str) -> Result<Encoded, String>;
+
+    /// One analysis per text, in order.
+    ///
+    /// # Errors
+    /// When a network fails; nothing is known of any of the texts.
+    fn judge(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<Analysis>, String>;
+}
+
+/// A text as each of the models reads it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Encoded {
+    /// For the first model.
+    pub main: Tokens,
+    /// For the emotion model, if there is one.
+    pub emotion: Option<Tokens>,
+}
+
+impl Encoded {
+    /// How many tokens are computed for it.
+    pub fn cost(&self) -> usize {
+        self.main.ids.len() + self.emotion.as_ref().map_or(0, |tokens| tokens.ids.len())
+    }
+}
+
+/// The models in use.
+pub struct Panel {
+    main: Model,
+    emotion: Option<Model>,
+    name: Arc<str>,
+}
+
+impl Panel {
+    /// Loads the models that `options` name.
+    ///
+    /// # Errors
+    /// [`InferenceError::Load`] when a model cannot be loaded or does not judge what it is for.
+    pub fn load(options: &InferenceOptions) -> Result<Self, InferenceError> {
+        let labelling = Labelling { labels: &options.labels, neutral_margin: options.neutral_margin };
+        let main = Model::load(&options.model, options.precision, labelling)?;
+        if !main.judges().0 {
+            let reason = "its classes are no sentiments (positive, negative)".to_owned();
+            return Err(InferenceError::Load { model: options.model.to_string(), reason });
+        }
+        let emotion_source = match &options.emotion_model {
+            Some(source) if *source == options.model => None,
+            Some(source) => Some(source.clone()),
+            None if main.judges().1 => None,
+            None => Some(ModelSource::Builtin),
+        };
+        let emotion = match emotion_source {
+            Some(source) => Some(emotion_model(&source, options, labelling)?),
+            None => None,
+        };
+        let name = match &emotion {
+            Some(emotion) => format!("{}+{}", main.name, emotion.name),
+            None => main.name.clone(),
+        };
+        Ok(Self { main, emotion, name: name.into() })
+    }
+
+    /// What is loaded; the engine adds the time it took.
+    pub fn info(&self) -> ModelInfo {
+        let models = || std::iter::once(&self.main).chain(&self.emotion);
+        let joined = |of: fn(&Model) -> String| {
+            let mut words: Vec<String> = models().map(of).collect();
+            words.dedup();
+            words.join("+")
+        };
+        ModelInfo {
+            name: self.name.to_string(),
+            architecture: joined(|model| model.spec.architecture.clone()),
+            precision: joined(|model| model.precision().to_string()),
+            max_tokens: models().map(|model| model.spec.shape.max_position_embeddings).min().unwrap_or_default(),
+            parameters: models().map(|model| model.parameters).sum(),
+            load_ms: 0,
+        }
+    }
+}
+
+fn emotion_model(
+    source: &ModelSource,
+    options: &InferenceOptions,
+    labelling: Labelling<'_>,
+) -> Result<Model, InferenceError> {
+    let model = Model::load(source, options.precision, labelling)?;
+    if model.judges().1 {
+        return Ok(model);
+    }
+    let reason = "its classes are no emotions (anger, joy, …)".to_owned();
+    Err(InferenceError::Load { model: source.to_string(), reason })
+}
+
+impl Judge for Panel {
+    fn encode(&self, text: &str) -> Result<Encoded, String> {
+        let emotion = self.emotion.as_ref().map(|model| model.encode(text)).transpose()?;
+        Ok(Encoded { main: self.main.encode(text)?, emotion })
+    }
+
+    fn judge(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<Analysis>, String> {
+        let ids: Vec<&[u32]> = texts.iter().map(|text| text.main.ids.as_slice()).collect();
+        let mut verdicts = self.main.judge(&ids, scratch)?;
+        if let Some(model) = &self.emotion {
+            let ids: Vec<&[u32]> = texts.iter().filter_map(|text| text.emotion.as_ref()).map(|t| &*t.ids).collect();
+            for (verdict, other) in verdicts.iter_mut().zip(model.judge(&ids, scratch)?) {
+                verdict.emotion = other.emotion;
+            }
+        }
+        Ok(texts.iter().zip(verdicts).map(|(text, verdict)| self.analysis(text, verdict)).collect())
+    }
+}
+
+impl Panel {
+    fn analysis(&self, text: &Encoded, verdict: Verdict) -> Analysis {
+        let mut calm = [0.0; 7];
+        calm[Emotion::Neutral.index()] = 1.0;
+        let scores = Scores {
+            sentiment: verdict.sentiment.unwrap_or([0.0, 1.0, 0.0]),
+            emotion: verdict.emotion.unwrap_or(calm),
+        };
+        let truncated = text.main.truncated || text.emotion.as_ref().is_some_and(|tokens| tokens.truncated);
+        Analysis::from_scores(Arc::clone(&self.name), scores, text.main.ids.len() as u32, truncated)
+    }
+}

@@ -1,0 +1,204 @@
+//! The encoder on Candle's tensors: plain, exact, for any shape. The fused one is measured
+//! against it and gives way to it.
+
+use candle_core::{D, DType, Device, Result, Tensor};
+
+use super::Precision;
+use super::spec::{Activation, ModelSpec};
+use super::weights::Weights;
+
+const EPSILON: f32 = 1e-12;
+
+/// A DistilBERT with its heads. Texts of a batch stand one after another, without padding.
+pub struct ReferenceEncoder {
+    words: Tensor,
+    positions: Tensor,
+    norm: Norm,
+    layers: Vec<Layer>,
+    heads: Vec<[Linear; 2]>,
+    attention_heads: usize,
+    activation: Activation,
+}
+
+struct Layer {
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    out: Linear,
+    attention_norm: Norm,
+    widen: Linear,
+    narrow: Linear,
+    output_norm: Norm,
+}
+
+struct Linear {
+    /// Inputs by outputs.
+    weight: Tensor,
+    bias: Tensor,
+}
+
+struct Norm {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+/// Reads weights as tensors of one precision.
+struct Loader<'a> {
+    weights: &'a Weights,
+    precision: Precision,
+}
+
+impl ReferenceEncoder {
+    /// Builds it from weights. `Bf16` rounds the weights and computes in f32, for Candle's matrix
+    /// product knows no bf16 on a CPU.
+    ///
+    /// # Errors
+    /// When a weight is missing or of a wrong shape.
+    pub fn load(spec: &ModelSpec, weights: &Weights, precision: Precision) -> std::result::Result<Self, String> {
+        let loader = Loader { weights, precision };
+        let shape = &spec.shape;
+        let (dim, hidden) = (shape.dim, shape.hidden_dim);
+        let layer = |index: usize| {
+            let at = |name: &str| format!("distilbert.transformer.layer.{index}.{name}");
+            Ok::<_, String>(Layer {
+                query: loader.linear(&at("attention.q_lin"), dim, dim)?,
+                key: loader.linear(&at("attention.k_lin"), dim, dim)?,
+                value: loader.linear(&at("attention.v_lin"), dim, dim)?,
+                out: loader.linear(&at("attention.out_lin"), dim, dim)?,
+                attention_norm: loader.norm(&at("sa_layer_norm"), dim)?,
+                widen: loader.linear(&at("ffn.lin1"), dim, hidden)?,
+                narrow: loader.linear(&at("ffn.lin2"), hidden, dim)?,
+                output_norm: loader.norm(&at("output_layer_norm"), dim)?,
+            })
+        };
+        let head = |prefix: &str, classes: usize| {
+            Ok::<_, String>([
+                loader.linear(&format!("{prefix}pre_classifier"), dim, dim)?,
+                loader.linear(&format!("{prefix}classifier"), dim, classes)?,
+            ])
+        };
+        let words = &[shape.vocab_size, dim];
+        let positions = &[shape.max_position_embeddings, dim];
+        Ok(Self {
+            words: loader.half(loader.tensor("distilbert.embeddings.word_embeddings.weight", words)?)?,
+            positions: loader.tensor("distilbert.embeddings.position_embeddings.weight", positions)?,
+            norm: loader.norm("distilbert.embeddings.LayerNorm", dim)?,
+            layers: (0..shape.n_layers).map(layer).collect::<std::result::Result<_, _>>()?,
+            heads: spec
+                .heads
+                .iter()
+                .map(|spec| head(&spec.prefix, spec.classes.len()))
+                .collect::<std::result::Result<_, _>>()?,
+            attention_heads: shape.n_heads,
+            activation: shape.activation,
+        })
+    }
+
+    /// The outputs of all heads for each text, side by side, text after text.
+    ///
+    /// # Errors
+    /// When Candle refuses an operation.
+    pub fn logits(&self, texts: &[&[u32]]) -> Result<Vec<f32>> {
+        if texts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut tokens = self.embed(texts)?;
+        for layer in &self.layers {
+            tokens = self.layer(layer, &tokens, texts)?;
+        }
+        let mut first = Vec::with_capacity(texts.len());
+        let mut start = 0u32;
+        for text in texts {
+            first.push(start);
+            start += text.len() as u32;
+        }
+        let first = tokens.index_select(&Tensor::new(first, tokens.device())?, 0)?;
+        let outputs: Vec<Tensor> = self
+            .heads
+            .iter()
+            .map(|[hidden, classes]| classes.forward(&hidden.forward(&first)?.relu()?))
+            .collect::<Result<_>>()?;
+        Tensor::cat(&outputs, 1)?.flatten_all()?.to_vec1()
+    }
+
+    fn embed(&self, texts: &[&[u32]]) -> Result<Tensor> {
+        let device = self.words.device();
+        let ids: Vec<u32> = texts.iter().flat_map(|ids| ids.iter().copied()).collect();
+        let places: Vec<u32> = texts.iter().flat_map(|ids| 0..ids.len() as u32).collect();
+        let words = self.words.index_select(&Tensor::new(ids, device)?, 0)?.to_dtype(DType::F32)?;
+        let positions = self.positions.index_select(&Tensor::new(places, device)?, 0)?;
+        self.norm.forward(&(words + positions)?)
+    }
+
+    fn layer(&self, layer: &Layer, tokens: &Tensor, texts: &[&[u32]]) -> Result<Tensor> {
+        let (query, key, value) =
+            (layer.query.forward(tokens)?, layer.key.forward(tokens)?, layer.value.forward(tokens)?);
+        let mut start = 0;
+        let mut seen = Vec::with_capacity(texts.len());
+        for text in texts {
+            let part = |all: &Tensor| all.narrow(0, start, text.len());
+            seen.push(self.attend(&part(&query)?, &part(&key)?, &part(&value)?)?);
+            start += text.len();
+        }
+        let attended = layer.out.forward(&Tensor::cat(&seen, 0)?)?;
+        let tokens = layer.attention_norm.forward(&(attended + tokens)?)?;
+        let wide = layer.widen.forward(&tokens)?;
+        let wide = match self.activation {
+            Activation::Gelu => wide.gelu_erf()?,
+            Activation::Relu => wide.relu()?,
+        };
+        layer.output_norm.forward(&(layer.narrow.forward(&wide)? + tokens)?)
+    }
+
+    /// Attention within one text.
+    fn attend(&self, query: &Tensor, key: &Tensor, value: &Tensor) -> Result<Tensor> {
+        let (length, dim) = query.dims2()?;
+        let width = dim / self.attention_heads;
+        let split = |x: &Tensor| x.reshape((length, self.attention_heads, width))?.transpose(0, 1)?.contiguous();
+        let (query, key, value) = (split(query)?, split(key)?, split(value)?);
+        let scores = (query.matmul(&key.t()?.contiguous()?)? / (width as f64).sqrt())?;
+        let seen = candle_nn::ops::softmax(&scores, D::Minus1)?.matmul(&value)?;
+        seen.transpose(0, 1)?.reshape((length, dim))
+    }
+}
+
+impl Linear {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let product = x.to_dtype(self.weight.dtype())?.matmul(&self.weight)?;
+        product.to_dtype(DType::F32)?.broadcast_add(&self.bias)
+    }
+}
+
+impl Norm {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        candle_nn::ops::layer_norm(x, &self.weight, &self.bias, EPSILON)
+    }
+}
+
+impl Loader<'_> {
+    fn tensor(&self, name: &str, shape: &[usize]) -> std::result::Result<Tensor, String> {
+        let values = self.weights.floats(name, shape)?;
+        Tensor::from_vec(values, shape, &Device::Cpu).map_err(|e| e.to_string())
+    }
+
+    /// In the precision of the weights.
+    fn half(&self, tensor: Tensor) -> std::result::Result<Tensor, String> {
+        let rounded = match self.precision {
+            Precision::F16 => tensor.to_dtype(DType::F16),
+            Precision::Bf16 => tensor.to_dtype(DType::BF16).and_then(|tensor| tensor.to_dtype(DType::F32)),
+            Precision::Auto | Precision::F32 | Precision::Int8 => Ok(tensor),
+        };
+        rounded.map_err(|e| e.to_string())
+    }
+
+    fn linear(&self, name: &str, inputs: usize, outputs: usize) -> std::result::Result<Linear, String> {
+        let weight = self.half(self.tensor(&format!("{name}.weight"), &[outputs, inputs])?)?;
+        let weight = weight.t().and_then(|weight| weight.contiguous()).map_err(|e| e.to_string())?;
+        Ok(Linear { weight, bias: self.tensor(&format!("{name}.bias"), &[outputs])? })
+    }
+
+    fn norm(&self, name: &str, dim: usize) -> std::result::Result<Norm, String> {
+        let part = |part: &str| self.tensor(&format!("{name}.{part}"), &[dim]);
+        Ok(Norm { weight: part("weight")?, bias: part("bias")? })
+    }
+}

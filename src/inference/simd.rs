@@ -1,0 +1,139 @@
+//! Sixteen lanes at a time, on whatever this machine has.
+//!
+//! A kernel is written once over [`Simd`] and compiled for each instruction set; which one runs
+//! is decided once, at load. The lanes of [`portable`] are plain Rust: they are the fallback,
+//! and the twin that every other set is tested against. All `unsafe` of inference is in the
+//! folder beside this file.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+
+use std::fmt;
+
+/// Lanes of a vector.
+pub const LANES: usize = 16;
+
+/// An instruction set's vectors of sixteen lanes. A value of the implementing type proves that
+/// this machine has it.
+pub trait Simd: Copy {
+    /// Sixteen floats.
+    type F: Copy;
+    /// Sixteen 32-bit integers: sums of products.
+    type I: Copy;
+    /// Four bytes of an activation row, for every lane.
+    type A: Copy;
+    /// Four weights for each of the sixteen lanes.
+    type W: Copy;
+    /// The largest byte of an activation for which [`Self::dot`] is exact.
+    const MAX_ACTIVATION: u8;
+    /// Whether there are registers for a tile of 6 × 64 sums (else 3 × 16).
+    const MANY_REGISTERS: bool;
+
+    fn splat(self, value: f32) -> Self::F;
+    fn load(self, from: &[f32; LANES]) -> Self::F;
+    fn store(self, value: Self::F, to: &mut [f32; LANES]);
+    fn add(self, a: Self::F, b: Self::F) -> Self::F;
+    fn sub(self, a: Self::F, b: Self::F) -> Self::F;
+    fn mul(self, a: Self::F, b: Self::F) -> Self::F;
+    /// `a * b + c`, rounded once or twice.
+    fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    fn min(self, a: Self::F, b: Self::F) -> Self::F;
+    fn max(self, a: Self::F, b: Self::F) -> Self::F;
+    /// To the nearest integer, ties to even.
+    fn round(self, value: Self::F) -> Self::F;
+    /// Two to the power of each lane, which holds an integer from -126 to 127.
+    fn exp2(self, value: Self::F) -> Self::F;
+    fn sum(self, value: Self::F) -> f32;
+    fn least(self, value: Self::F) -> f32;
+    fn largest(self, value: Self::F) -> f32;
+    /// Sixteen half-precision numbers, little-endian.
+    fn load_f16(self, from: &[u8; 2 * LANES]) -> Self::F;
+    /// Rounds lanes from 0 to 255 to bytes, ties to even.
+    fn store_bytes(self, value: Self::F, to: &mut [u8; LANES]);
+    /// Rows to columns.
+    fn transpose(self, block: &mut [[f32; LANES]; LANES]);
+
+    fn zero_sums(self) -> Self::I;
+    fn load_weights(self, from: &[i8; 4 * LANES]) -> Self::W;
+    fn splat_activations(self, four: [u8; 4]) -> Self::A;
+    /// Adds to each lane the product of the four activations with its four weights. Exact for
+    /// activations up to [`Self::MAX_ACTIVATION`] and weights from -127 to 127.
+    fn dot(self, sums: Self::I, activations: Self::A, weights: Self::W) -> Self::I;
+    fn to_floats(self, sums: Self::I) -> Self::F;
+}
+
+/// Work written over lanes. `run` must be `#[inline(always)]`, so that it is compiled for the
+/// instruction set it is dispatched to.
+pub trait Kernel {
+    fn run<S: Simd>(self, simd: S);
+}
+
+/// An instruction set that this machine has: a value can only be had by asking the machine.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Isa(Set);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Set {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx2(avx2::Avx2),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(avx512::Avx512),
+}
+
+impl Isa {
+    /// All that this machine has, the fastest last.
+    pub fn available() -> Vec<Self> {
+        #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "only x86-64 has more"))]
+        let mut sets = vec![Self(Set::Portable)];
+        #[cfg(target_arch = "x86_64")]
+        {
+            sets.extend(avx2::Avx2::detect().map(|token| Self(Set::Avx2(token))));
+            sets.extend(avx512::Avx512::detect().map(|token| Self(Set::Avx512(token))));
+        }
+        sets
+    }
+
+    /// The fastest that this machine has.
+    pub fn best() -> Self {
+        Self::available().pop().unwrap_or(Self(Set::Portable))
+    }
+
+    /// Whether it is faster than Candle's own loops.
+    pub fn is_fast(self) -> bool {
+        cfg!(target_arch = "aarch64") || self.0 != Set::Portable
+    }
+
+    /// See [`Simd::MAX_ACTIVATION`].
+    pub fn max_activation(self) -> u8 {
+        match self.0 {
+            Set::Portable => portable::Portable::MAX_ACTIVATION,
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2(_) => avx2::Avx2::MAX_ACTIVATION,
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512(_) => avx512::Avx512::MAX_ACTIVATION,
+        }
+    }
+
+    /// Runs a kernel on it.
+    #[inline]
+    pub fn run(self, kernel: impl Kernel) {
+        match self.0 {
+            Set::Portable => kernel.run(portable::Portable),
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2(token) => token.run(kernel),
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512(token) => token.run(kernel),
+        }
+    }
+}
+
+impl fmt::Debug for Isa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+

@@ -1,0 +1,189 @@
+//! Lanes in one 512-bit register, with VNNI dot products (Intel since Ice Lake, AMD since Zen 4).
+#![expect(unsafe_code, reason = "vector instructions; the portable lanes are the safe twin")]
+
+use std::arch::x86_64::*;
+
+use super::{Kernel, LANES, Simd};
+
+/// A machine with AVX-512 F, BW, DQ, VL and VNNI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Avx512(());
+
+impl Avx512 {
+    /// The token, if this machine has the instructions.
+    pub fn detect() -> Option<Self> {
+        let has = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512vnni");
+        has.then_some(Self(()))
+    }
+
+    /// Runs a kernel compiled for these instructions.
+    #[inline]
+    pub fn run(self, kernel: impl Kernel) {
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
+        fn compiled(simd: Avx512, kernel: impl Kernel) {
+            kernel.run(simd);
+        }
+        // SAFETY: `self` exists, so `detect` has found the AVX-512 parts, whose presence implies
+        // AVX2, FMA and F16C.
+        unsafe { compiled(self, kernel) }
+    }
+}
+
+// SAFETY of every block below: a value of `Avx512` exists only where `detect` has found the
+// instructions; loads and stores are unaligned and go through references to arrays of the size
+// that they touch.
+impl Simd for Avx512 {
+    type F = __m512;
+    type I = __m512i;
+    type A = __m512i;
+    type W = __m512i;
+    const MAX_ACTIVATION: u8 = 255;
+    const MANY_REGISTERS: bool = true;
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> __m512 {
+        unsafe { _mm512_set1_ps(value) }
+    }
+
+    #[inline(always)]
+    fn load(self, from: &[f32; LANES]) -> __m512 {
+        unsafe { _mm512_loadu_ps(from.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn store(self, value: __m512, to: &mut [f32; LANES]) {
+        unsafe { _mm512_storeu_ps(to.as_mut_ptr(), value) }
+    }
+
+    #[inline(always)]
+    fn add(self, a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_add_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn sub(self, a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_sub_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn mul(self, a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_mul_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn fma(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    fn min(self, a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_min_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn max(self, a: __m512, b: __m512) -> __m512 {
+        unsafe { _mm512_max_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn round(self, value: __m512) -> __m512 {
+        unsafe { _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(value) }
+    }
+
+    #[inline(always)]
+    fn exp2(self, value: __m512) -> __m512 {
+        unsafe { _mm512_scalef_ps(_mm512_set1_ps(1.0), value) }
+    }
+
+    #[inline(always)]
+    fn sum(self, value: __m512) -> f32 {
+        unsafe { _mm512_reduce_add_ps(value) }
+    }
+
+    #[inline(always)]
+    fn least(self, value: __m512) -> f32 {
+        unsafe { _mm512_reduce_min_ps(value) }
+    }
+
+    #[inline(always)]
+    fn largest(self, value: __m512) -> f32 {
+        unsafe { _mm512_reduce_max_ps(value) }
+    }
+
+    #[inline(always)]
+    fn load_f16(self, from: &[u8; 2 * LANES]) -> __m512 {
+        unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.as_ptr().cast())) }
+    }
+
+    #[inline(always)]
+    fn store_bytes(self, value: __m512, to: &mut [u8; LANES]) {
+        unsafe {
+            let bytes = _mm512_cvtusepi32_epi8(_mm512_cvtps_epu32(value));
+            _mm_storeu_si128(to.as_mut_ptr().cast(), bytes);
+        }
+    }
+
+    #[inline(always)]
+    fn transpose(self, block: &mut [[f32; LANES]; LANES]) {
+        unsafe {
+            let r: [__m512; 16] = std::array::from_fn(|i| _mm512_loadu_ps(block[i].as_ptr()));
+            // Within each 128-bit part: 4 × 4 blocks of rows 4q..4q+4.
+            let pair: [__m512; 16] = std::array::from_fn(|i| {
+                let (a, b) = (r[i & !1], r[i | 1]);
+                if i & 1 == 0 { _mm512_unpacklo_ps(a, b) } else { _mm512_unpackhi_ps(a, b) }
+            });
+            let quad: [__m512; 16] = std::array::from_fn(|i| {
+                let (q, column) = (i & !3, i & 3);
+                let (a, b) = (pair[q + (column >> 1)], pair[q + 2 + (column >> 1)]);
+                let (a, b) = (_mm512_castps_pd(a), _mm512_castps_pd(b));
+                _mm512_castpd_ps(if column & 1 == 0 { _mm512_unpacklo_pd(a, b) } else { _mm512_unpackhi_pd(a, b) })
+            });
+            // Then the 128-bit parts themselves.
+            for column in 0..4 {
+                let rows: [__m512; 4] = std::array::from_fn(|q| quad[4 * q + column]);
+                let low = _mm512_shuffle_f32x4::<0b10_00_10_00>(rows[0], rows[1]);
+                let high = _mm512_shuffle_f32x4::<0b10_00_10_00>(rows[2], rows[3]);
+                let low_odd = _mm512_shuffle_f32x4::<0b11_01_11_01>(rows[0], rows[1]);
+                let high_odd = _mm512_shuffle_f32x4::<0b11_01_11_01>(rows[2], rows[3]);
+                let out = [
+                    _mm512_shuffle_f32x4::<0b10_00_10_00>(low, high),
+                    _mm512_shuffle_f32x4::<0b10_00_10_00>(low_odd, high_odd),
+                    _mm512_shuffle_f32x4::<0b11_01_11_01>(low, high),
+                    _mm512_shuffle_f32x4::<0b11_01_11_01>(low_odd, high_odd),
+                ];
+                for (part, value) in out.into_iter().enumerate() {
+                    _mm512_storeu_ps(block[4 * part + column].as_mut_ptr(), value);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn zero_sums(self) -> __m512i {
+        unsafe { _mm512_setzero_si512() }
+    }
+
+    #[inline(always)]
+    fn load_weights(self, from: &[i8; 4 * LANES]) -> __m512i {
+        unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
+    fn splat_activations(self, four: [u8; 4]) -> __m512i {
+        unsafe { _mm512_set1_epi32(i32::from_le_bytes(four)) }
+    }
+
+    #[inline(always)]
+    fn dot(self, sums: __m512i, activations: __m512i, weights: __m512i) -> __m512i {
+        unsafe { _mm512_dpbusd_epi32(sums, activations, weights) }
+    }
+
+    #[inline(always)]
+    fn to_floats(self, sums: __m512i) -> __m512 {
+        unsafe { _mm512_cvtepi32_ps(sums) }
+    }
+}

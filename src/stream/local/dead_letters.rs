@@ -1,0 +1,192 @@
+//! The dead letter's table.
+
+use diesel::prelude::*;
+
+use crate::domain::{EntryId, PostId, RawFields, Timestamp};
+use crate::stream::{DeadLetter, DeadLetterRequest};
+
+use super::tables::{self, Backlog, stream_entries, stream_outcomes, to_row_id};
+
+diesel::table! {
+    dead_letter_entries (seq) {
+        seq -> BigInt,
+        failed_ms -> BigInt,
+        origin_ms -> BigInt,
+        origin_seq -> BigInt,
+        deliveries -> BigInt,
+        reason -> Text,
+        error -> Text,
+        post_id -> Nullable<Text>,
+        fields -> Binary,
+    }
+}
+
+#[derive(Queryable)]
+struct Row {
+    seq: i64,
+    failed_ms: i64,
+    origin_ms: i64,
+    origin_seq: i64,
+    deliveries: i64,
+    reason: String,
+    error: String,
+    _post_id: Option<String>,
+    fields: Vec<u8>,
+}
+
+impl From<Row> for DeadLetter {
+    fn from(row: Row) -> Self {
+        Self {
+            id: id(row.failed_ms, row.seq),
+            fields: RawFields::decode(&row.fields).unwrap_or_default(),
+            error: row.error,
+            reason: row.reason,
+            deliveries: u32::try_from(row.deliveries).unwrap_or(u32::MAX),
+            failed_at: Timestamp::from_millis(row.failed_ms).unwrap_or_default(),
+            origin_id: id(row.origin_ms, row.origin_seq),
+        }
+    }
+}
+
+fn id(ms: i64, seq: i64) -> EntryId {
+    EntryId { ms: u64::try_from(ms).unwrap_or(0), seq: u64::try_from(seq).unwrap_or(0) }
+}
+
+/// Moves an entry here, if it is not settled.
+pub(super) fn add(
+    connection: &mut SqliteConnection,
+    epoch: &str,
+    request: &DeadLetterRequest,
+    now: Timestamp,
+) -> QueryResult<bool> {
+    use dead_letter_entries as t;
+
+    let entry = &request.entry;
+    let origin = entry.key.id;
+    if diesel::delete(stream_entries::table.find(to_row_id(origin.seq))).execute(connection)? == 0 {
+        return Ok(false);
+    }
+    diesel::insert_into(t::table)
+        .values((
+            t::failed_ms.eq(now.as_millis()),
+            t::origin_ms.eq(to_row_id(origin.ms)),
+            t::origin_seq.eq(to_row_id(origin.seq)),
+            t::deliveries.eq(i64::from(entry.deliveries)),
+            t::reason.eq(request.reason),
+            t::error.eq(&request.error),
+            t::post_id.eq(post_id(&entry.fields)),
+            t::fields.eq(entry.fields.encode()),
+        ))
+        .execute(connection)?;
+    diesel::insert_into(stream_outcomes::table)
+        .values((
+            stream_outcomes::epoch.eq(epoch),
+            stream_outcomes::outcome.eq(crate::domain::Outcome::DeadLettered.as_str()),
+            stream_outcomes::count.eq(1),
+        ))
+        .on_conflict((stream_outcomes::epoch, stream_outcomes::outcome))
+        .do_update()
+        .set(stream_outcomes::count.eq(stream_outcomes::count + 1))
+        .execute(connection)?;
+    Ok(true)
+}
+
+/// The post that an entry speaks of, if it names one: a deletion finds it by this.
+fn post_id(fields: &RawFields) -> Option<String> {
+    let id = std::str::from_utf8(fields.get("post_id")?).ok()?;
+    PostId::parse(id).ok().map(PostId::into_string)
+}
+
+/// Newest first, older than `before`.
+pub(super) fn page(
+    connection: &mut SqliteConnection,
+    limit: usize,
+    before: Option<EntryId>,
+) -> QueryResult<Vec<DeadLetter>> {
+    let below = before.map_or(i64::MAX, |id| to_row_id(id.seq));
+    let rows: Vec<Row> = dead_letter_entries::table
+        .filter(dead_letter_entries::seq.lt(below))
+        .order(dead_letter_entries::seq.desc())
+        .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+        .load(connection)?;
+    Ok(rows.into_iter().map(DeadLetter::from).collect())
+}
+
+/// One dead letter.
+pub(super) fn get(connection: &mut SqliteConnection, id: EntryId) -> QueryResult<Option<DeadLetter>> {
+    let row: Option<Row> = dead_letter_entries::table
+        .find(to_row_id(id.seq))
+        .filter(dead_letter_entries::failed_ms.eq(to_row_id(id.ms)))
+        .first(connection)
+        .optional()?;
+    Ok(row.map(DeadLetter::from))
+}
+
+/// Up to `max` ids above `after`, oldest first.
+pub(super) fn ids(connection: &mut SqliteConnection, after: u64, max: i64) -> QueryResult<Vec<EntryId>> {
+    let rows: Vec<(i64, i64)> = dead_letter_entries::table
+        .filter(dead_letter_entries::seq.gt(to_row_id(after)))
+        .order(dead_letter_entries::seq)
+        .limit(max)
+        .select((dead_letter_entries::failed_ms, dead_letter_entries::seq))
+        .load(connection)?;
+    Ok(rows.into_iter().map(|(ms, seq)| id(ms, seq)).collect())
+}
+
+/// Removes dead letters; their encoded fields, in the order of `ids`.
+fn take(connection: &mut SqliteConnection, ids: &[EntryId]) -> QueryResult<Vec<Vec<u8>>> {
+    use dead_letter_entries as t;
+
+    let mut taken = Vec::with_capacity(ids.len());
+    for id in ids {
+        let chosen = t::table.find(to_row_id(id.seq)).filter(t::failed_ms.eq(to_row_id(id.ms)));
+        taken.extend(diesel::delete(chosen).returning(t::fields).get_result(connection).optional()?);
+    }
+    Ok(taken)
+}
+
+/// Appends dead letters to the queue again, unless it is full; how many.
+pub(super) fn replay(
+    connection: &mut SqliteConnection,
+    ids: &[EntryId],
+    now_ms: i64,
+    limit: u64,
+) -> QueryResult<Result<u64, Backlog>> {
+    // A refusal must remove nothing, hence the inner transaction.
+    let replayed = connection.transaction(|connection| {
+        let entries = take(connection, ids)?;
+        match tables::append(connection, &entries, now_ms, limit)? {
+            Ok(appended) => Ok(appended.len() as u64),
+            Err(full) => Err(Refused::Full(full)),
+        }
+    });
+    match replayed {
+        Ok(count) => Ok(Ok(count)),
+        Err(Refused::Full(full)) => Ok(Err(full)),
+        Err(Refused::Query(e)) => Err(e),
+    }
+}
+
+enum Refused {
+    Full(Backlog),
+    Query(diesel::result::Error),
+}
+
+impl From<diesel::result::Error> for Refused {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Query(error)
+    }
+}
+
+/// Removes dead letters for good; how many.
+pub(super) fn purge(connection: &mut SqliteConnection, ids: &[EntryId]) -> QueryResult<u64> {
+    Ok(take(connection, ids)?.len() as u64)
+}
+
+/// Removes what speaks of these posts.
+pub(super) fn forget(connection: &mut SqliteConnection, posts: &[String]) -> QueryResult<()> {
+    for post in posts {
+        diesel::delete(dead_letter_entries::table.filter(dead_letter_entries::post_id.eq(post))).execute(connection)?;
+    }
+    Ok(())
+}

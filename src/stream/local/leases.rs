@@ -1,0 +1,209 @@
+//! Who holds which entry, in memory: one process consumes the queue, so leases need no table.
+//!
+//! What must survive that process is the fact that an entry was claimed. Each claim is therefore
+//! also one row, a range; [`Change`] says which rows to write.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+
+use crate::stream::{Consumer, ConsumerInfo};
+
+use super::tables::{NOBODY, Range};
+
+/// The state of a claimed entry.
+#[derive(Clone, Debug)]
+enum State {
+    Held {
+        consumer: Consumer,
+        until: Instant,
+    },
+    /// Anyone may take it. `counts`: the delivery before this counts and is not written down yet.
+    Free {
+        counts: bool,
+    },
+}
+
+#[derive(Clone, Debug)]
+struct Lease {
+    /// The range row that covers it; a later row outranks an earlier one.
+    claim: i64,
+    state: State,
+}
+
+/// Rows of claims to write and to drop. If that fails give it back with [`Leases::undo`].
+#[derive(Clone, Debug, Default)]
+pub(super) struct Change {
+    pub new: Vec<Range>,
+    pub ended: Vec<i64>,
+}
+
+/// An entry that was taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rescued {
+    pub seq: u64,
+    /// Whether the delivery before this counts.
+    pub counts: bool,
+}
+
+/// The leases of this process.
+#[derive(Debug, Default)]
+pub(super) struct Leases {
+    entries: BTreeMap<u64, Lease>,
+    /// How many entries a claim's row still stands for.
+    claims: HashMap<i64, usize>,
+    last_claim: i64,
+    change: Change,
+    /// When each consumer last asked.
+    asked: HashMap<Consumer, Instant>,
+}
+
+impl Leases {
+    /// Begins with what an earlier process left: free, under the one claim that covers it.
+    pub(super) fn begin(&mut self, unsettled: &[u64], claim: i64) {
+        self.last_claim = claim;
+        let free = |seq: &u64| (*seq, Lease { claim, state: State::Free { counts: false } });
+        self.entries = unsettled.iter().map(free).collect();
+        self.claims = HashMap::from([(claim, unsettled.len())]);
+        if unsettled.is_empty() {
+            self.change.ended.push(claim);
+        }
+    }
+
+    /// Remembers that the consumer asked for entries.
+    pub(super) fn ask(&mut self, consumer: &Consumer, now: Instant) {
+        self.asked.insert(consumer.clone(), now);
+    }
+
+    /// Claims entries that nobody has claimed, in their order.
+    pub(super) fn claim(&mut self, consumer: &Consumer, seqs: &[u64], until: Instant) {
+        let state = State::Held { consumer: consumer.clone(), until };
+        self.put(seqs, &consumer.0, &state);
+    }
+
+    /// Takes over up to `max` entries that are free or whose lease ran out, oldest first.
+    pub(super) fn rescue(&mut self, consumer: &Consumer, max: usize, now: Instant, until: Instant) -> Vec<Rescued> {
+        let rescued: Vec<Rescued> = self
+            .entries
+            .iter()
+            .filter_map(|(seq, lease)| match lease.state {
+                State::Free { counts } => Some(Rescued { seq: *seq, counts }),
+                State::Held { until, .. } => (until <= now).then_some(Rescued { seq: *seq, counts: true }),
+            })
+            .take(max)
+            .collect();
+        let seqs: Vec<u64> = rescued.iter().map(|entry| entry.seq).collect();
+        self.put(&seqs, &consumer.0, &State::Held { consumer: consumer.clone(), until });
+        rescued
+    }
+
+    /// Prolongs what the consumer still holds.
+    pub(super) fn renew(&mut self, consumer: &Consumer, seqs: &[u64], until: Instant) {
+        for seq in seqs {
+            if let Some(Lease { state: State::Held { consumer: holder, until: end }, .. }) = self.entries.get_mut(seq)
+                && holder == consumer
+            {
+                *end = until;
+            }
+        }
+    }
+
+    /// Frees what the consumer still holds. A delivery that counts needs no row: were the process
+    /// to die, its claim would be counted all the same.
+    pub(super) fn release(&mut self, consumer: &Consumer, seqs: &[u64], counts: bool) {
+        let mut mine: Vec<u64> = seqs.iter().copied().filter(|seq| self.is_held_by(consumer, *seq)).collect();
+        mine.sort_unstable();
+        if counts {
+            for seq in mine {
+                self.free(consumer, Rescued { seq, counts: true });
+            }
+        } else {
+            self.put(&mine, NOBODY, &State::Free { counts: false });
+        }
+    }
+
+    /// Frees an entry that the consumer holds; `counts` tells of the delivery before it is taken again.
+    pub(super) fn free(&mut self, consumer: &Consumer, entry: Rescued) {
+        if let Some(lease) = self.entries.get_mut(&entry.seq)
+            && matches!(&lease.state, State::Held { consumer: holder, .. } if holder == consumer)
+        {
+            lease.state = State::Free { counts: entry.counts };
+        }
+    }
+
+    fn is_held_by(&self, consumer: &Consumer, seq: u64) -> bool {
+        matches!(self.entries.get(&seq), Some(Lease { state: State::Held { consumer: holder, .. }, .. })
+            if holder == consumer)
+    }
+
+    /// Ends the leases of settled entries, whoever holds them.
+    pub(super) fn settle(&mut self, seqs: &[u64]) {
+        for seq in seqs {
+            if let Some(lease) = self.entries.remove(seq) {
+                self.leave(lease.claim);
+            }
+        }
+    }
+
+    /// What must be written now. The caller writes it, or gives it back.
+    pub(super) fn take_change(&mut self) -> Change {
+        std::mem::take(&mut self.change)
+    }
+
+    /// Keeps a change that could not be written for the next time.
+    pub(super) fn undo(&mut self, change: Change) {
+        self.change.new.splice(0..0, change.new);
+        self.change.ended.splice(0..0, change.ended);
+    }
+
+    /// The consumers that have asked, and what they hold.
+    pub(super) fn consumers(&self, now: Instant) -> Vec<ConsumerInfo> {
+        let mut held: HashMap<&Consumer, u64> = HashMap::new();
+        for lease in self.entries.values() {
+            if let State::Held { consumer, .. } = &lease.state {
+                *held.entry(consumer).or_default() += 1;
+            }
+        }
+        let info = |(consumer, asked): (&Consumer, &Instant)| ConsumerInfo {
+            name: consumer.0.to_string(),
+            claimed: held.get(consumer).copied().unwrap_or(0),
+            idle: now.saturating_duration_since(*asked),
+        };
+        let mut consumers: Vec<_> = self.asked.iter().map(info).collect();
+        consumers.sort_by(|a, b| a.name.cmp(&b.name));
+        consumers
+    }
+
+    /// Forgets consumers that hold nothing and have not asked for longer than `idle`.
+    pub(super) fn forget_consumers(&mut self, idle: Duration, now: Instant) -> u64 {
+        let gone = |info: &ConsumerInfo| info.claimed == 0 && info.idle > idle;
+        let names: Vec<String> = self.consumers(now).into_iter().filter(gone).map(|info| info.name).collect();
+        self.asked.retain(|consumer, _| !names.iter().any(|name| **name == *consumer.0));
+        names.len() as u64
+    }
+
+    /// Puts sorted entries into a new state, under one new claim per unbroken run.
+    fn put(&mut self, seqs: &[u64], owner: &str, state: &State) {
+        for run in seqs.chunk_by(|a, b| a + 1 == *b) {
+            let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
+            self.last_claim += 1;
+            let claim = self.last_claim;
+            self.claims.insert(claim, run.len());
+            self.change.new.push(Range { id: claim, consumer: owner.to_owned(), first: *first, last: *last });
+            for seq in run {
+                if let Some(before) = self.entries.insert(*seq, Lease { claim, state: state.clone() }) {
+                    self.leave(before.claim);
+                }
+            }
+        }
+    }
+
+    fn leave(&mut self, claim: i64) {
+        if let Some(left) = self.claims.get_mut(&claim) {
+            *left -= 1;
+            if *left == 0 {
+                self.claims.remove(&claim);
+                self.change.ended.push(claim);
+            }
+        }
+    }
+}

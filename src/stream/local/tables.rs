@@ -1,0 +1,334 @@
+//! The queue's tables: entries, the ranges that were claimed, and what must outlive a process.
+//!
+//! Everything here runs inside a transaction of the writer or on a reader. The store deletes
+//! settled rows of `stream_entries` in its own commit, so an entry that is not there is settled.
+//!
+//! Two facts keep this cheap. `seq` grows without gaps, since entries are appended by one writer
+//! at a time and leave only after they were claimed; claims are taken in the order of `seq`. So
+//! what nobody has claimed is exactly the range above the highest claim.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable};
+
+use crate::domain::{EntryId, RawFields};
+
+diesel::table! {
+    stream_entries (seq) {
+        seq -> BigInt,
+        appended_ms -> BigInt,
+        deliveries -> BigInt,
+        fields -> Binary,
+    }
+}
+
+diesel::table! {
+    stream_claims (id) {
+        id -> BigInt,
+        consumer -> Text,
+        first_seq -> BigInt,
+        last_seq -> BigInt,
+    }
+}
+
+diesel::table! {
+    stream_meta (key) {
+        key -> Text,
+        value -> Text,
+    }
+}
+
+diesel::table! {
+    stream_outcomes (epoch, outcome) {
+        epoch -> Text,
+        outcome -> Text,
+        count -> BigInt,
+    }
+}
+
+/// The consumer of a range that was given back: its delivery did not count.
+pub(super) const NOBODY: &str = "";
+
+const EPOCH: &str = "epoch";
+const LAST_MS: &str = "last_ms";
+
+/// An entry as it lies in the table.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub id: EntryId,
+    /// Earlier deliveries that count.
+    pub deliveries: u32,
+    pub fields: RawFields,
+}
+
+/// A range of entries that a consumer holds; kept so that a dead process's claims are known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Range {
+    pub id: i64,
+    pub consumer: String,
+    pub first: u64,
+    pub last: u64,
+}
+
+/// What a process finds when it begins to consume.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The highest entry that was ever claimed.
+    pub cursor: u64,
+    /// The highest id of a claim.
+    pub last_claim: i64,
+    /// Entries that were claimed and not settled.
+    pub unsettled: Vec<u64>,
+}
+
+/// A refused append: how many entries wait.
+pub(super) struct Backlog(pub u64);
+
+/// `seq` as the table holds it. SQLite's row ids end at `i64::MAX`, so a larger one is in no table.
+pub(super) fn to_row_id(seq: u64) -> i64 {
+    i64::try_from(seq).unwrap_or(i64::MAX)
+}
+
+fn to_seq(row_id: i64) -> u64 {
+    u64::try_from(row_id).unwrap_or(0)
+}
+
+/// The epoch, made at the first call.
+pub(super) fn epoch(connection: &mut SqliteConnection) -> QueryResult<String> {
+    let new = uuid::Uuid::new_v4().to_string();
+    diesel::insert_or_ignore_into(stream_meta::table)
+        .values((stream_meta::key.eq(EPOCH), stream_meta::value.eq(new)))
+        .execute(connection)?;
+    stream_meta::table.find(EPOCH).select(stream_meta::value).first(connection)
+}
+
+/// Appends encoded entries unless the backlog is at `limit`. A batch that is larger than the limit
+/// by itself goes into an empty queue, else it never could.
+///
+/// `appended_ms` never goes back, whatever the clock does: ids are then ordered as `seq` is.
+pub(super) fn append(
+    connection: &mut SqliteConnection,
+    entries: &[Vec<u8>],
+    now_ms: i64,
+    limit: u64,
+) -> QueryResult<Result<Vec<EntryId>, Backlog>> {
+    let waiting = pending(connection, entries.len() as u64, limit)?;
+    if waiting > 0 && waiting + entries.len() as u64 > limit {
+        return Ok(Err(Backlog(waiting)));
+    }
+    let ms = last_ms(connection)?.max(now_ms);
+    for fields in entries {
+        diesel::insert_into(stream_entries::table)
+            .values((
+                stream_entries::appended_ms.eq(ms),
+                stream_entries::deliveries.eq(0),
+                stream_entries::fields.eq(fields),
+            ))
+            .execute(connection)?;
+    }
+    diesel::replace_into(stream_meta::table)
+        .values((stream_meta::key.eq(LAST_MS), stream_meta::value.eq(ms.to_string())))
+        .execute(connection)?;
+    // The transaction is alone: its entries are the last ones.
+    let end = last_appended(connection)?;
+    let first = end + 1 - entries.len() as u64;
+    Ok(Ok((first..=end).map(|seq| EntryId { ms: ms as u64, seq }).collect()))
+}
+
+/// Entries that are not settled. Exact only where it matters, close to `limit`:
+/// further away the width of the table's range is enough, and costs two look-ups.
+fn pending(connection: &mut SqliteConnection, more: u64, limit: u64) -> QueryResult<u64> {
+    let (first, last) = stream_entries::table
+        .select((
+            diesel::dsl::sql::<Nullable<BigInt>>("(select min(seq) from stream_entries)"),
+            diesel::dsl::sql::<Nullable<BigInt>>("(select max(seq) from stream_entries)"),
+        ))
+        .limit(1)
+        .first::<(Option<i64>, Option<i64>)>(connection)
+        .optional()?
+        .unwrap_or_default();
+    let (Some(first), Some(last)) = (first, last) else { return Ok(0) };
+    let at_most = to_seq(last - first + 1);
+    if at_most + more <= limit {
+        return Ok(at_most);
+    }
+    let counts = counts(connection)?;
+    Ok(counts.claimed + counts.lag)
+}
+
+/// Entries above `cursor`, oldest first.
+pub(super) fn unclaimed(connection: &mut SqliteConnection, cursor: u64, max: usize) -> QueryResult<Vec<Row>> {
+    stream_entries::table
+        .filter(stream_entries::seq.gt(to_row_id(cursor)))
+        .order(stream_entries::seq)
+        .limit(i64::try_from(max).unwrap_or(i64::MAX))
+        .load(connection)
+        .map(to_rows)
+}
+
+/// Those of the entries that are not settled, oldest first.
+pub(super) fn rows(connection: &mut SqliteConnection, seqs: &[u64]) -> QueryResult<Vec<Row>> {
+    let mut found = Vec::with_capacity(seqs.len());
+    for seq in seqs {
+        found.extend(stream_entries::table.find(to_row_id(*seq)).first(connection).optional()?);
+    }
+    Ok(to_rows(found))
+}
+
+fn to_rows(rows: Vec<(i64, i64, i64, Vec<u8>)>) -> Vec<Row> {
+    let row = |(seq, ms, deliveries, fields): (i64, i64, i64, Vec<u8>)| Row {
+        id: EntryId { ms: to_seq(ms), seq: to_seq(seq) },
+        deliveries: u32::try_from(deliveries).unwrap_or(u32::MAX),
+        // Only `encode` writes here; were the file damaged, the entry would be dead-lettered as invalid.
+        fields: RawFields::decode(&fields).unwrap_or_default(),
+    };
+    rows.into_iter().map(row).collect()
+}
+
+/// Keeps new claims and drops those whose entries are all settled or claimed anew. May be repeated.
+pub(super) fn keep_claims(connection: &mut SqliteConnection, new: &[Range], ended: &[i64]) -> QueryResult<()> {
+    for range in new {
+        diesel::replace_into(stream_claims::table)
+            .values((
+                stream_claims::id.eq(range.id),
+                stream_claims::consumer.eq(&range.consumer),
+                stream_claims::first_seq.eq(to_row_id(range.first)),
+                stream_claims::last_seq.eq(to_row_id(range.last)),
+            ))
+            .execute(connection)?;
+    }
+    for id in ended {
+        diesel::delete(stream_claims::table.find(id)).execute(connection)?;
+    }
+    Ok(())
+}
+
+/// Counts one more delivery of each entry.
+pub(super) fn count_delivery(connection: &mut SqliteConnection, seqs: &[u64]) -> QueryResult<()> {
+    for seq in seqs {
+        diesel::update(stream_entries::table.find(to_row_id(*seq)))
+            .set(stream_entries::deliveries.eq(stream_entries::deliveries + 1))
+            .execute(connection)?;
+    }
+    Ok(())
+}
+
+/// Takes over from a process that is gone: what it held counts as delivered once more.
+/// Where claims overlap the newest tells who held an entry.
+pub(super) fn begin(connection: &mut SqliteConnection) -> QueryResult<Found> {
+    let claims: Vec<Range> = stream_claims::table
+        .order(stream_claims::id)
+        .load::<(i64, String, i64, i64)>(connection)?
+        .into_iter()
+        .map(|(id, consumer, first, last)| Range { id, consumer, first: to_seq(first), last: to_seq(last) })
+        .collect();
+    let cursor = claims.iter().map(|claim| claim.last).max().unwrap_or(0);
+    let unsettled: Vec<u64> = stream_entries::table
+        .filter(stream_entries::seq.le(to_row_id(cursor)))
+        .order(stream_entries::seq)
+        .select(stream_entries::seq)
+        .load::<i64>(connection)?
+        .into_iter()
+        .map(to_seq)
+        .collect();
+    let held = |seq: &u64| {
+        let newest = claims.iter().rev().find(|claim| (claim.first..=claim.last).contains(seq));
+        newest.is_some_and(|claim| claim.consumer != NOBODY)
+    };
+    let delivered: Vec<u64> = unsettled.iter().copied().filter(held).collect();
+    count_delivery(connection, &delivered)?;
+    // From here on nobody holds them; one range says so, and keeps the cursor.
+    diesel::delete(stream_claims::table).execute(connection)?;
+    let last_claim = claims.last().map_or(0, |claim| claim.id) + 1;
+    let first = unsettled.first().copied().unwrap_or(cursor);
+    let given_back = Range { id: last_claim, consumer: NOBODY.to_owned(), first, last: cursor };
+    keep_claims(connection, &[given_back], &[])?;
+    Ok(Found { cursor, last_claim, unsettled })
+}
+
+/// The queue's numbers in one snapshot.
+#[derive(Debug, QueryableByName)]
+struct Snapshot {
+    #[diesel(sql_type = BigInt)]
+    appended: i64,
+    #[diesel(sql_type = BigInt)]
+    claimed: i64,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    first_unclaimed: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    last: Option<i64>,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    oldest_ms: Option<i64>,
+    #[diesel(sql_type = BigInt)]
+    dead_lettered: i64,
+    #[diesel(sql_type = BigInt)]
+    dead_letters: i64,
+}
+
+/// The queue's numbers.
+#[derive(Debug)]
+pub(super) struct Counts {
+    pub appended: u64,
+    pub lag: u64,
+    pub claimed: u64,
+    pub dead_lettered: u64,
+    pub dead_letters: u64,
+    pub oldest_ms: Option<i64>,
+}
+
+/// The numbers of one moment; costs as much as there are claimed entries and dead letters.
+pub(super) fn counts(connection: &mut SqliteConnection) -> QueryResult<Counts> {
+    let s: Snapshot = diesel::sql_query(
+        "with highest(seq) as (select coalesce(max(last_seq), 0) from stream_claims)
+         select
+           coalesce((select seq from sqlite_sequence where name = 'stream_entries'), 0) as appended,
+           (select count(*) from stream_entries where seq <= (select seq from highest)) as claimed,
+           (select min(seq) from stream_entries where seq > (select seq from highest)) as first_unclaimed,
+           (select max(seq) from stream_entries) as last,
+           (select appended_ms from stream_entries order by seq limit 1) as oldest_ms,
+           coalesce((select sum(count) from stream_outcomes where outcome = 'dead_lettered'
+             and epoch = (select value from stream_meta where key = 'epoch')), 0) as dead_lettered,
+           (select count(*) from dead_letter_entries) as dead_letters",
+    )
+    .get_result(connection)?;
+    let lag = match (s.first_unclaimed, s.last) {
+        (Some(first), Some(last)) => to_seq(last - first + 1),
+        _ => 0,
+    };
+    Ok(Counts {
+        appended: to_seq(s.appended),
+        lag,
+        claimed: to_seq(s.claimed),
+        dead_lettered: to_seq(s.dead_lettered),
+        dead_letters: to_seq(s.dead_letters),
+        oldest_ms: s.oldest_ms,
+    })
+}
+
+/// The lowest id that is not settled, or the one that comes next.
+pub(super) fn lowest_needed(connection: &mut SqliteConnection) -> QueryResult<EntryId> {
+    let oldest = stream_entries::table
+        .order(stream_entries::seq)
+        .select((stream_entries::appended_ms, stream_entries::seq))
+        .first::<(i64, i64)>(connection)
+        .optional()?;
+    match oldest {
+        Some((ms, seq)) => Ok(EntryId { ms: to_seq(ms), seq: to_seq(seq) }),
+        None => Ok(EntryId { ms: to_seq(last_ms(connection)?), seq: last_appended(connection)? + 1 }),
+    }
+}
+
+/// The time of the last append, by the clock that was furthest ahead.
+fn last_ms(connection: &mut SqliteConnection) -> QueryResult<i64> {
+    let ms: Option<String> =
+        stream_meta::table.find(LAST_MS).select(stream_meta::value).first(connection).optional()?;
+    Ok(ms.and_then(|ms| ms.parse().ok()).unwrap_or(0))
+}
+
+/// The `seq` of the last append, whether that entry is still there or not.
+fn last_appended(connection: &mut SqliteConnection) -> QueryResult<u64> {
+    let seq: Option<i64> = diesel::select(diesel::dsl::sql::<Nullable<BigInt>>(
+        "(select seq from sqlite_sequence where name = 'stream_entries')",
+    ))
+    .get_result(connection)?;
+    Ok(to_seq(seq.unwrap_or(0)))
+}

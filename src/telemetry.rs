@@ -1,0 +1,41 @@
+//! Logs to stderr, and metrics in Prometheus' text format.
+
+pub mod metrics;
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+pub use self::metrics::Metrics;
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogStyle {
+    /// For people on a terminal, else JSON.
+    Auto,
+    /// For people; colours on a terminal alone.
+    Human,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Logging cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up logging: {0}")]
+pub struct TelemetryError(String);
+
+/// Sends the logs of this process to stderr. `directives` say which, as `tracing-subscriber` reads them.
+///
+/// # Errors
+/// When the directives are wrong, or logging is set up already.
+pub fn init_logs(directives: &str, style: LogStyle) -> Result<(), TelemetryError> {
+    let filter = EnvFilter::builder().parse(directives).map_err(|e| TelemetryError(e.to_string()))?;
+    let terminal = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let set = if style == LogStyle::Json || (style == LogStyle::Auto && !terminal) {
+        lines.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+    } else {
+        lines.with_ansi(terminal).with_target(false).try_init()
+    };
+    set.map_err(|e| TelemetryError(e.to_string()))
+}

@@ -1,0 +1,63 @@
+//! The recorder of metrics; whoever serves `/metrics` renders it.
+
+use metrics::Unit;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use super::TelemetryError;
+
+/// Upper bounds of the buckets of every histogram in seconds: from what a cache answers to what times out.
+const SECONDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
+/// The metrics of this process. Clones share them.
+#[derive(Clone)]
+pub struct Metrics(PrometheusHandle);
+
+impl Metrics {
+    /// Installs the recorder that the `metrics` macros of this process write to.
+    ///
+    /// # Errors
+    /// When there is one already.
+    pub fn install() -> Result<Self, TelemetryError> {
+        let recorder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
+            .map_err(|e| TelemetryError(e.to_string()))?
+            .build_recorder();
+        let handle = recorder.handle();
+        metrics::set_global_recorder(recorder).map_err(|e| TelemetryError(e.to_string()))?;
+        metrics::describe_gauge!("sentistream_build_info", "Always 1; its labels say what is running.");
+        metrics::gauge!("sentistream_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        Ok(Self(handle))
+    }
+
+    /// Everything in Prometheus' text format. Also drains histograms, so that a process which
+    /// nobody scrapes should call it, or [`Self::upkeep`], from time to time.
+    pub fn render(&self) -> String {
+        self.0.render()
+    }
+
+    /// Drains what histograms have buffered, to bound memory. Due every few seconds.
+    pub fn upkeep(&self) {
+        self.0.run_upkeep();
+    }
+}
+
+/// What a metric means: said once, before it is first used.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    Counter,
+    Gauge,
+    /// In seconds.
+    Timing,
+}
+
+/// Describes metrics: name, kind, and a sentence for people. Names follow Prometheus' habits: base
+/// units, `_total` for counters, `_seconds` for timings.
+pub fn describe(metrics: &[(&'static str, Kind, &'static str)]) {
+    for (name, kind, help) in metrics {
+        match kind {
+            Kind::Counter => metrics::describe_counter!(*name, *help),
+            Kind::Gauge => metrics::describe_gauge!(*name, *help),
+            Kind::Timing => metrics::describe_histogram!(*name, Unit::Seconds, *help),
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! One batch: parse, analyse, commit, tell, acknowledge.
+
+use std::collections::HashSet;
+use std::time::Instant;
+
+use tokio::task::JoinHandle;
+
+use super::Worker;
+use crate::domain::{Analysis, EntryKey, LiveEvent, Op, Outcome, Post, PostEvent, PostId, RawFields, Timestamp};
+use crate::inference::InferenceError;
+use crate::lifecycle::{BackendWait, Shutdown};
+use crate::store::settle::{Change, Settled, Settlement, Stored};
+use crate::stream::{Consumer, DeadLetterRequest, Entry, Release};
+
+/// Works on claimed entries until each is settled, in the dead letter, or given back.
+pub async fn work(worker: &Worker, consumer: &Consumer, entries: Vec<Entry>, shutdown: &Shutdown) {
+    let mut batch = Batch { worker, consumer, shutdown };
+    let (valid, invalid) = batch.parse(entries);
+    for (entry, error) in invalid {
+        batch.dead_letter(entry, "invalid", error).await;
+    }
+    batch.analyse_and_settle(valid).await;
+}
+
+/// A valid entry and what it asks for.
+#[derive(Clone)]
+struct Task {
+    entry: Entry,
+    op: Op,
+}
+
+struct Batch<'a> {
+    worker: &'a Worker,
+    consumer: &'a Consumer,
+    shutdown: &'a Shutdown,
+}
+
+/// Why a group of tasks was not settled.
+enum Trouble {
+    /// Something in these entries; alone they tell which.
+    Entries { reason: &'static str, error: String },
+    /// The process is ending and the backend is away.
+    Abandoned,
+}
+
+impl Batch<'_> {
+    fn parse(&self, entries: Vec<Entry>) -> (Vec<Task>, Vec<(Entry, String)>) {
+        let now = self.worker.clock.now();
+        let mut valid = Vec::with_capacity(entries.len());
+        let mut invalid = Vec::new();
+        for entry in entries {
+            // A missing time means when the entry came, so that a redelivery reads the same post.
+            let arrived = entry.key.id.appended_at().min(now);
+            match Op::parse(&entry.fields, arrived) {
+                Ok(op) => valid.push(Task { entry, op }),
+                Err(rejection) => invalid.push((entry, rejection.0)),
+            }
+        }
+        (valid, invalid)
+    }
+
+    async fn analyse_and_settle(&mut self, tasks: Vec<Task>) {
+        if tasks.is_empty() {
+            return;
+        }
+        match self.settle(&tasks).await {
+            Ok(()) => {}
+            Err(Trouble::Abandoned) => self.release(&tasks, Release::Untried).await,
+            Err(Trouble::Entries { reason, error }) if tasks.len() == 1 => {
+                self.failed_alone(tasks, reason, error).await
+            }
+            Err(Trouble::Entries { error, .. }) => {
+                tracing::warn!(entries = tasks.len(), %error, "a batch failed; its entries are tried one by one");
+                for task in tasks {
+                    Box::pin(self.analyse_and_settle(vec![task])).await;
+                }
+            }
+        }
+    }
+
+    async fn failed_alone(&mut self, tasks: Vec<Task>, reason: &'static str, error: String) {
+        for task in tasks {
+            if task.entry.deliveries >= self.worker.options.max_deliveries {
+                self.dead_letter(task.entry, reason, error.clone()).await;
+            } else {
+                tracing::warn!(entry = %task.entry.key.id, deliveries = task.entry.deliveries, %error, "an entry failed and will be delivered again");
+                self.release(&[task], Release::Failed).await;
+            }
+        }
+    }
+
+    async fn settle(&mut self, tasks: &[Task]) -> Result<(), Trouble> {
+        let known = self.known_posts(tasks).await?;
+        let started = Instant::now();
+        let analyses = self.analyse(tasks, &known).await?;
+        metrics::histogram!("sentistream_stage_duration_seconds", "stage" => "inference").record(started.elapsed());
+
+        let started = Instant::now();
+        let settlements = settlements(tasks, &known, analyses);
+        let settled = self.commit(&settlements).await?;
+        metrics::histogram!("sentistream_stage_duration_seconds", "stage" => "commit").record(started.elapsed());
+
+        self.tell(tasks, &settlements, &settled).await?;
+        self.acknowledge(tasks).await
+    }
+
+    /// Posts that need no analysis because they are stored: looked up before the model runs, since it is the dear part.
+    async fn known_posts(&self, tasks: &[Task]) -> Result<HashSet<PostId>, Trouble> {
+        let ids: Vec<PostId> = tasks
+            .iter()
+            .filter_map(|task| match &task.op {
+                Op::Post(post) => Some(post.post_id.clone()),
+                Op::Replace { .. } | Op::Delete { .. } | Op::DeleteAuthor { .. } => None,
+            })
+            .collect();
+        if ids.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let mut patience = BackendWait::new("database");
+        loop {
+            match self.worker.store.known_posts(&ids).await {
+                Ok(known) => {
+                    patience.succeeded();
+                    return Ok(known);
+                }
+                Err(error) if error.is_transient() => self.hold_on(&mut patience, &error).await?,
+                Err(error) => return Err(Trouble::Entries { reason: "store_failed", error: error.to_string() }),
+            }
+        }
+    }
+
+    async fn analyse(&self, tasks: &[Task], known: &HashSet<PostId>) -> Result<Vec<Analysis>, Trouble> {
+        let texts: Vec<String> =
+            tasks.iter().filter_map(|task| to_analyse(task, known)).map(|post| post.content.clone()).collect();
+        if texts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut patience = BackendWait::new("model");
+        loop {
+            match self.worker.classifier.classify(texts.clone()).await {
+                Ok(analyses) => {
+                    patience.succeeded();
+                    return Ok(analyses);
+                }
+                Err(InferenceError::Failed(error)) => {
+                    return Err(Trouble::Entries { reason: "analysis_failed", error });
+                }
+                Err(error) => self.hold_on(&mut patience, &error).await?,
+            }
+        }
+    }
+
+    async fn commit(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, Trouble> {
+        let mut patience = BackendWait::new("database");
+        loop {
+            match self.worker.store.settle(settlements.to_vec()).await {
+                Ok(settled) => {
+                    patience.succeeded();
+                    return Ok(settled);
+                }
+                Err(error) if error.is_transient() => self.hold_on(&mut patience, &error).await?,
+                Err(error) => return Err(Trouble::Entries { reason: "store_failed", error: error.to_string() }),
+            }
+        }
+    }
+
+    /// Tells other consumers and live clients what the commit changed.
+    async fn tell(&self, tasks: &[Task], settlements: &[Settlement], settled: &[Settled]) -> Result<(), Trouble> {
+        let mut processed = Vec::new();
+        let mut events = Vec::new();
+        let mut forget = Vec::new();
+        for ((task, settlement), settled) in tasks.iter().zip(settlements).zip(settled) {
+            count(settled.outcome);
+            forget.extend(settled.removed.iter().cloned());
+            if let Change::Delete { post_id } = &settlement.change {
+                // Also of a post that is not stored: it may stand in the dead letter.
+                forget.push(post_id.clone());
+            }
+            events.extend(settled.removed.iter().cloned().map(LiveEvent::PostDeleted));
+            let (Change::Insert { post, analysis } | Change::Replace { post, analysis, .. }, Some(stored)) =
+                (&settlement.change, settled.stored)
+            else {
+                continue;
+            };
+            processed.push(enriched(&task.op, analysis, stored));
+            if settled.outcome.is_some() {
+                let event = PostEvent::new(post, analysis, stored.ingested_at, stored.analyzed_at);
+                record_latency(&task.entry.key, stored.analyzed_at);
+                events.push(LiveEvent::Post(event));
+            }
+        }
+        let mut patience = BackendWait::new("stream");
+        while !processed.is_empty() {
+            match self.worker.stream.publish_processed(processed.clone()).await {
+                Ok(()) => break,
+                Err(error) => self.hold_on(&mut patience, &error).await?,
+            }
+        }
+        if !events.is_empty()
+            && let Err(error) = self.worker.live.publish(events).await
+        {
+            metrics::counter!("sentistream_live_publish_failures_total").increment(1);
+            tracing::debug!(%error, "live events were lost; clients read them from the API");
+        }
+        if !forget.is_empty() {
+            self.worker.cache.clear().await;
+            while let Err(error) = self.worker.stream.forget_posts(&forget).await {
+                self.hold_on(&mut patience, &error).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn acknowledge(&self, tasks: &[Task]) -> Result<(), Trouble> {
+        let keys = keys(tasks);
+        let mut patience = BackendWait::new("stream");
+        while let Err(error) = self.worker.stream.ack(self.consumer, &keys).await {
+            self.hold_on(&mut patience, &error).await?;
+        }
+        Ok(())
+    }
+
+    async fn dead_letter(&self, entry: Entry, reason: &'static str, error: String) {
+        let request = DeadLetterRequest { entry, reason, error };
+        let mut patience = BackendWait::new("stream");
+        loop {
+            match self.worker.stream.dead_letter(request.clone(), self.worker.clock.now()).await {
+                Ok(moved) => {
+                    if moved {
+                        count(Some(Outcome::DeadLettered));
+                        metrics::counter!("sentistream_dead_letters_total", "reason" => reason).increment(1);
+                    }
+                    return;
+                }
+                // Left claimed when the process ends: it will be rescued.
+                Err(failure) => {
+                    if self.hold_on(&mut patience, &failure).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn release(&self, tasks: &[Task], how: Release) {
+        if let Err(error) = self.worker.stream.release(self.consumer, &keys(tasks), how).await {
+            tracing::warn!(%error, entries = tasks.len(), "entries could not be given back; they will be rescued when their claims are idle");
+        }
+    }
+
+    /// Waits before the next try; an error when the process can wait no longer.
+    async fn hold_on(&self, patience: &mut BackendWait, error: &impl std::fmt::Display) -> Result<(), Trouble> {
+        if self.shutdown.is_stopping() {
+            return Err(Trouble::Abandoned);
+        }
+        patience.wait(error, self.shutdown).await;
+        Ok(())
+    }
+}
+
+/// Keeps the claims on entries for as long as it lives.
+pub struct Renewal(JoinHandle<()>);
+
+impl Renewal {
+    /// Begins to renew the claims on `entries`.
+    pub fn start(worker: &Worker, consumer: &Consumer, entries: &[Entry]) -> Self {
+        let stream = worker.stream.clone();
+        let consumer = consumer.clone();
+        let keys: Vec<EntryKey> = entries.iter().map(|entry| entry.key.clone()).collect();
+        let every = worker.options.claim_idle / 3;
+        Self(tokio::spawn(async move {
+            while !keys.is_empty() {
+                tokio::time::sleep(every).await;
+                if let Err(error) = stream.renew(&consumer, &keys).await {
+                    tracing::debug!(%error, "claims were not renewed");
+                }
+            }
+        }))
+    }
+}
+
+impl Drop for Renewal {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn keys(tasks: &[Task]) -> Vec<EntryKey> {
+    tasks.iter().map(|task| task.entry.key.clone()).collect()
+}
+
+fn to_analyse<'t>(task: &'t Task, known: &HashSet<PostId>) -> Option<&'t Post> {
+    match &task.op {
+        Op::Post(post) if known.contains(&post.post_id) => None,
+        Op::Post(post) | Op::Replace { post, .. } => Some(post),
+        Op::Delete { .. } | Op::DeleteAuthor { .. } => None,
+    }
+}
+
+/// The changes that `tasks` ask for; `analyses` are those of the tasks that [`to_analyse`] names, in order.
+fn settlements(tasks: &[Task], known: &HashSet<PostId>, analyses: Vec<Analysis>) -> Vec<Settlement> {
+    let mut analyses = analyses.into_iter();
+    let change = |task: &Task| {
+        let analysis = to_analyse(task, known).and_then(|_| analyses.next());
+        match (&task.op, analysis) {
+            (Op::Post(post), Some(analysis)) => Change::Insert { post: post.clone(), analysis },
+            (Op::Post(post), None) => Change::Known { post_id: post.post_id.clone() },
+            (Op::Replace { post, edited_at }, Some(analysis)) => {
+                Change::Replace { post: post.clone(), analysis, edited_at: *edited_at }
+            }
+            (Op::Replace { .. }, None) => Change::Skip,
+            (Op::Delete { post_id }, _) => Change::Delete { post_id: post_id.clone() },
+            (Op::DeleteAuthor { source, author }, _) => {
+                Change::DeleteAuthor { source: source.clone(), author: author.clone() }
+            }
+        }
+    };
+    let changes: Vec<Change> = tasks.iter().map(change).collect();
+    tasks.iter().zip(changes).map(|(task, change)| Settlement { key: task.entry.key.clone(), change }).collect()
+}
+
+/// The entry of `processed_posts_stream`: the post's fields and what was found.
+fn enriched(op: &Op, analysis: &Analysis, stored: Stored) -> RawFields {
+    let mut fields = op.to_fields();
+    fields.push("sentiment_label", analysis.sentiment.as_str());
+    fields.push("confidence_score", format!("{:.6}", analysis.confidence));
+    fields.push("emotion", analysis.emotion.as_str());
+    fields.push("model_name", &*analysis.model_name);
+    fields.push("ingested_at", stored.ingested_at.to_string());
+    fields.push("analyzed_at", stored.analyzed_at.to_string());
+    fields
+}
+
+fn count(outcome: Option<Outcome>) {
+    let outcome = outcome.map_or("redelivered", Outcome::as_str);
+    metrics::counter!("sentistream_entries_total", "outcome" => outcome).increment(1);
+}
+
+fn record_latency(key: &EntryKey, analyzed_at: Timestamp) {
+    let latency = analyzed_at.since(key.id.appended_at());
+    metrics::histogram!("sentistream_append_to_commit_seconds").record(latency);
+}

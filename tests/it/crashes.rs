@@ -1,0 +1,168 @@
+//! Real processes and real services are killed under load; nothing is lost and nothing is counted twice.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::process::{Process, command, posts};
+use crate::services::{self, Server, Shared};
+
+const POSTS: usize = 1_500;
+
+/// What the endpoints say of the stored posts must be the same number.
+async fn assert_consistent(process: &Process, stored: usize) {
+    let stats = process.get("/api/stats").await;
+    let sentiments = stats["sentiments"].as_object().expect("stats count sentiments");
+    assert_eq!(sentiments.values().filter_map(Value::as_u64).sum::<u64>(), stored as u64, "{stats:#}");
+    let day = process.get("/api/distribution?hours=24").await;
+    assert_eq!(day["total"], stored, "{day:#}");
+    let page = process.get("/api/posts?limit=1").await;
+    assert_eq!(page["total"], stored, "{page:#}");
+}
+
+fn with(settings: &[String], more: &[&str]) -> Vec<String> {
+    settings.iter().cloned().chain(more.iter().map(|&setting| setting.to_owned())).collect()
+}
+
+/// The roles of one process of a scaled-out deployment.
+fn role_settings(shared: &Shared, roles: &str) -> Vec<String> {
+    with(&shared.settings(), &[roles, "ingester.sources=[]", "worker.claim_idle=1s", "worker.batch_size=32"])
+}
+
+async fn processed_some(process: &Process, at_least: u64) {
+    let some = |health: &Value| health["stats"]["total_posts"].as_u64() >= Some(at_least);
+    process.wait_until(&format!("{at_least} stored posts"), some).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_all_in_one_process_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = with(&[], &["ingester.sources=[]"]);
+    let process = Process::start(folder.path(), &settings).await;
+    process.append(&posts(POSTS)).await;
+    processed_some(&process, 100).await;
+    process.kill().await;
+
+    let process = Process::start(folder.path(), &settings).await;
+    let health = process.drained(POSTS).await;
+    assert_eq!(health["stats"]["books"]["analysed"], POSTS, "{health:#}");
+    assert_eq!(health["stats"]["books"]["duplicate"], 0, "{health:#}");
+    assert_consistent(&process, POSTS).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_terminated_process_finishes_or_hands_back_its_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = with(&[], &["ingester.sources=[]"]);
+    let process = Process::start(folder.path(), &settings).await;
+    process.append(&posts(POSTS)).await;
+    processed_some(&process, 50).await;
+    assert_eq!(process.terminate().await.code(), Some(0));
+
+    let process = Process::start(folder.path(), &settings).await;
+    let health = process.drained(POSTS).await;
+    assert_eq!(health["stats"]["books"]["analysed"], POSTS, "{health:#}");
+    assert_eq!(process.terminate().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_worker_finishes_what_a_killed_one_had_claimed() {
+    let folder = tempfile::tempdir().unwrap();
+    let shared = Shared::create().await;
+    let front = Process::start(folder.path(), &role_settings(&shared, "roles=[\"api\", \"alerts\"]")).await;
+    let first = Process::start(folder.path(), &role_settings(&shared, "roles=[\"worker\"]")).await;
+    front.append(&posts(POSTS)).await;
+    processed_some(&front, 50).await;
+    let second = Process::start(folder.path(), &role_settings(&shared, "roles=[\"worker\"]")).await;
+    first.kill().await;
+
+    let health = front.drained(POSTS).await;
+    assert_eq!(health["stats"]["books"]["analysed"], POSTS, "{health:#}");
+    assert_consistent(&front, POSTS).await;
+    let rows = services::number(&shared.postgres_url, "SELECT count(*) FROM sentiment_analysis").await;
+    assert_eq!(rows, POSTS as i64);
+    assert_eq!(second.terminate().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn restarted_backends_are_waited_for_and_nothing_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut redis, mut postgres) = (Server::redis().await, Server::postgres().await);
+    let settings = with(
+        &[
+            format!("database.url=postgres://postgres@127.0.0.1:{}/postgres", postgres.port()),
+            format!("stream.url=redis://127.0.0.1:{}", redis.port()),
+        ],
+        &["ingester.sources=[]", "worker.claim_idle=1s", "worker.batch_size=32"],
+    );
+    let process = Process::start(folder.path(), &settings).await;
+    process.append(&posts(POSTS)).await;
+    processed_some(&process, 50).await;
+
+    redis.kill().await;
+    let away = |health: &Value| health["services"]["redis"] == "disconnected" && health["status"] != "healthy";
+    process.wait_until("health tells that Redis is away", away).await;
+    redis.start().await;
+    processed_some(&process, 200).await;
+
+    postgres.kill().await;
+    let away = |health: &Value| health["services"]["database"] == "disconnected" && health["status"] != "healthy";
+    process.wait_until("health tells that Postgres is away", away).await;
+    postgres.start().await;
+
+    let health = process.drained(POSTS).await;
+    assert_eq!(health["stats"]["books"]["analysed"], POSTS, "{health:#}");
+    assert_eq!(health["stats"]["dead_letters"], 0, "a backend that is away sends nothing to the dead letter");
+    assert_eq!(process.terminate().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn backends_that_are_away_at_the_start_are_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut redis, mut postgres) = (Server::redis().await, Server::postgres().await);
+    let settings = with(
+        &[
+            format!("database.url=postgres://postgres@127.0.0.1:{}/postgres", postgres.port()),
+            format!("stream.url=redis://127.0.0.1:{}", redis.port()),
+        ],
+        &["ingester.sources=[]"],
+    );
+    redis.kill().await;
+    postgres.kill().await;
+    let process = Process::start(folder.path(), &settings).await;
+    let readiness = reqwest::get(format!("{}/readyz", process.url)).await.unwrap();
+    assert_eq!(readiness.status(), 503);
+    redis.start().await;
+    postgres.start().await;
+    process.wait_until("health", |health| health["status"] == "healthy").await;
+    process.append(&posts(20)).await;
+    process.drained(20).await;
+}
+
+async fn migrate(folder: &Path, settings: &[String]) -> bool {
+    let mut command = command(folder, settings);
+    command.arg("migrate");
+    command.status().await.expect("it runs").success()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_migrators_at_once_both_succeed() {
+    let folder = tempfile::tempdir().unwrap();
+    let shared = Shared::create().await;
+    let settings = shared.settings();
+    let (first, second) = tokio::join!(migrate(folder.path(), &settings), migrate(folder.path(), &settings));
+    assert!(first && second, "Postgres: {first} {second}");
+    let (first, second) = tokio::join!(migrate(folder.path(), &[]), migrate(folder.path(), &[]));
+    assert!(first && second, "SQLite: {first} {second}");
+    let tables = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'social_media_posts'";
+    assert_eq!(services::number(&shared.postgres_url, tables).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_serving_process_on_the_same_file_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = with(&[], &["ingester.sources=[]"]);
+    let _first = Process::start(folder.path(), &settings).await;
+    let second = command(folder.path(), &settings).arg("serve").output().await.unwrap();
+    assert_eq!(second.status.code(), Some(2), "{}", String::from_utf8_lossy(&second.stderr));
+}

@@ -1,0 +1,88 @@
+//! The map of `src/` holds: rooms never import a role, roles never import each other,
+//! and settings are known to the composition root alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+const ROLES: [&str; 4] = ["ingester", "worker", "alerts", "http"];
+const ROOMS: [&str; 6] = ["stream", "inference", "store", "live", "cache", "sources"];
+
+/// What each module may import from the crate besides itself. Modules that are not named may import anything.
+fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
+    let set = |names: &[&'static str]| Some(names.iter().copied().collect());
+    match module {
+        "domain" | "clock" | "sqlite" | "redis" | "lifecycle" | "telemetry" => set(&["domain"]),
+        "config" => set(&["domain"]),
+        "inference" | "sources" => set(&["domain", "clock"]),
+        "store" => set(&["domain", "clock", "sqlite"]),
+        "stream" | "cache" | "live" => set(&["domain", "clock", "sqlite", "redis"]),
+        role if ROLES.contains(&role) => {
+            Some(ROOMS.into_iter().chain(["domain", "clock", "lifecycle", "telemetry"]).collect())
+        }
+        _ => None,
+    }
+}
+
+fn sources(folder: &Path, found: &mut Vec<(String, String)>) {
+    for entry in fs::read_dir(folder).expect("src is readable") {
+        let path = entry.expect("entry is readable").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push((path.display().to_string(), fs::read_to_string(&path).expect("source is UTF-8")));
+        }
+    }
+}
+
+/// The crate's modules that `text` names in paths, comments left out.
+fn imports(text: &str) -> BTreeSet<String> {
+    let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    code.match_indices("crate::")
+        .flat_map(|(at, prefix)| {
+            let rest = &code[at + prefix.len()..];
+            let group = rest.strip_prefix('{').and_then(|rest| rest.split_once("};")).map(|(group, _)| group);
+            match group {
+                Some(group) => top_level(group),
+                None => vec![first_name(rest)],
+            }
+        })
+        .collect()
+}
+
+fn top_level(group: &str) -> Vec<String> {
+    let mut depth = 0;
+    let parts = group.split(|c: char| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        c == ',' && depth == 0
+    });
+    parts.map(|part| first_name(part.trim())).filter(|name| !name.is_empty()).collect()
+}
+
+fn first_name(path: &str) -> String {
+    path.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+#[test]
+fn modules_import_only_what_the_map_allows() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut violations = Vec::new();
+    for (path, text) in &files {
+        let relative = path.strip_prefix(&root.display().to_string()).expect("below src").trim_start_matches('/');
+        let module = relative.split(['/', '.']).next().expect("a name").to_owned();
+        *seen.entry(module.clone()).or_default() += 1;
+        let Some(allowed) = allowed(&module) else { continue };
+        for import in imports(text) {
+            if import != module && !allowed.contains(import.as_str()) {
+                violations.push(format!("{relative} imports crate::{import}"));
+            }
+        }
+    }
+    for module in ROLES.iter().chain(&ROOMS) {
+        assert!(seen.contains_key(*module), "src/{module}.rs is gone: change the map in this test");
+    }
+    assert!(violations.is_empty(), "{}", violations.join("\n"));
+}

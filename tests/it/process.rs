@@ -1,0 +1,113 @@
+//! The real binary as a process that a test may kill.
+
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+/// The longest a test waits for anything.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A running `sentistream serve`.
+pub struct Process {
+    child: Child,
+    /// Where the API listens; empty for a process without it.
+    pub url: String,
+}
+
+impl Process {
+    /// Starts the binary in `folder` with `settings` (`section.key=value`) and waits until it is ready.
+    pub async fn start(folder: &Path, settings: &[String]) -> Self {
+        let mut child = command(folder, settings).arg("serve").spawn().expect("the binary starts");
+        let stdout = child.stdout.take().expect("stdout is piped");
+        let mut lines = BufReader::new(stdout).lines();
+        let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("it is ready in time");
+        let line = line.expect("stdout is text").expect("it prints a line when it is ready");
+        let url = line.split_whitespace().find(|word| word.starts_with("http")).unwrap_or_default();
+        Self { child, url: url.trim_end_matches('/').to_owned() }
+    }
+
+    /// Ends it with SIGKILL.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("it can be killed");
+    }
+
+    /// Asks it to end and waits for it.
+    pub async fn terminate(mut self) -> ExitStatus {
+        let id = self.child.id().expect("it runs");
+        let kill = Command::new("kill").args(["-TERM", &id.to_string()]).status().await.expect("kill runs");
+        assert!(kill.success(), "the process had ended before it was asked to");
+        tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends in time").expect("it can be waited for")
+    }
+
+    /// The JSON answer of the API.
+    pub async fn get(&self, path: &str) -> Value {
+        let answer = reqwest::get(format!("{}{path}", self.url)).await.expect("the API answers");
+        answer.json().await.expect("the answer is JSON")
+    }
+
+    /// Appends posts through the API.
+    pub async fn append(&self, posts: &[Value]) {
+        for chunk in posts.chunks(500) {
+            let request = reqwest::Client::new().post(format!("{}/api/posts", self.url)).json(chunk);
+            let answer = request.send().await.expect("the API answers");
+            assert_eq!(answer.status(), 202, "{}", answer.text().await.unwrap_or_default());
+        }
+    }
+
+    /// Polls health until `done` holds; the health that it held for.
+    pub async fn wait_until(&self, what: &str, done: impl Fn(&Value) -> bool) -> Value {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        let mut poll = tokio::time::interval(Duration::from_millis(50));
+        loop {
+            poll.tick().await;
+            let health = self.get("/api/health").await;
+            if done(&health) {
+                return health;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "{what} did not happen in time: {health:#}");
+        }
+    }
+
+    /// Waits until `posts` are stored and nothing is pending; then the books must balance.
+    pub async fn drained(&self, posts: usize) -> Value {
+        let settled = |health: &Value| {
+            health["stats"]["total_posts"] == posts && health["stats"]["pending"] == 0 && balances(health)
+        };
+        self.wait_until(&format!("{posts} stored posts and balanced books"), settled).await
+    }
+}
+
+/// Whether every appended entry is accounted for.
+pub fn balances(health: &Value) -> bool {
+    let books = &health["stats"]["books"];
+    let number = |name: &str| books[name].as_u64().unwrap_or_else(|| panic!("no {name} in {health:#}"));
+    let outcomes = ["analysed", "duplicate", "skipped", "deletion", "replacement", "dead_lettered"];
+    number("appended") == outcomes.into_iter().map(number).sum::<u64>() + number("pending")
+}
+
+/// The binary with `settings`, in `folder`, with nothing of this process' environment that could configure it.
+pub fn command(folder: &Path, settings: &[String]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sentistream"));
+    command.current_dir(folder).stdout(Stdio::piped()).kill_on_drop(true);
+    command.args(["--set", "server.listen=[\"127.0.0.1:0\"]", "--set", "log.level=warn"]);
+    for setting in settings {
+        command.args(["--set", setting]);
+    }
+    command
+}
+
+/// `count` different posts.
+pub fn posts(count: usize) -> Vec<Value> {
+    let moods = ["I love how fast this is", "This is broken again and nobody answers", "The meeting moved to Tuesday"];
+    (0..count)
+        .map(|n| {
+            serde_json::json!({
+                "post_id": format!("p{n}"), "source": "web", "author": "ada", "content": format!("{} ({n})", moods[n % 3]),
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,181 @@
+//! Redis and Postgres for tests: a database and stream names of one's own on the shared servers,
+//! or servers of one's own that a test may stop and start again.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use tokio::process::{Child, Command};
+
+/// Fails the test with a hint when `make test` did not start the services.
+pub fn required(variable: &str) -> String {
+    #[expect(clippy::disallowed_methods, reason = "tests are told of their services by the environment")]
+    std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run the tests with `make test`"))
+}
+
+/// A database and names of one test on the shared servers.
+pub struct Shared {
+    pub postgres_url: String,
+    pub redis_url: String,
+    /// Begins all names in Redis.
+    pub prefix: String,
+}
+
+impl Shared {
+    /// Creates a fresh database.
+    pub async fn create() -> Self {
+        let admin = required("SENTISTREAM_TEST_POSTGRES_URL");
+        let redis_url = required("SENTISTREAM_TEST_REDIS_URL");
+        let prefix = format!("t{}", uuid::Uuid::new_v4().simple());
+        execute(&admin, &format!("CREATE DATABASE {prefix}")).await;
+        let mut url = url::Url::parse(&admin).expect("the admin URL is a URL");
+        url.set_path(&prefix);
+        Self { postgres_url: url.into(), redis_url, prefix }
+    }
+
+    /// The settings that point SentiStream at it.
+    pub fn settings(&self) -> Vec<String> {
+        let Self { postgres_url, redis_url, prefix } = self;
+        vec![
+            format!("database.url={postgres_url}"),
+            format!("stream.url={redis_url}"),
+            format!("stream.name={prefix}_posts"),
+            format!("stream.dead_letter={prefix}_dead"),
+            format!("stream.processed={prefix}_processed"),
+            format!("stream.updates_channel={prefix}_updates"),
+            format!("stream.events_channel={prefix}_events"),
+            format!("cache.prefix={prefix}_cache:"),
+        ]
+    }
+}
+
+/// Runs one SQL statement.
+pub async fn execute(url: &str, statement: &str) {
+    let client = postgres(url).await;
+    client.batch_execute(statement).await.unwrap_or_else(|e| panic!("{statement}: {e}"));
+}
+
+/// One number from one SQL query.
+pub async fn number(url: &str, query: &str) -> i64 {
+    postgres(url).await.query_one(query, &[]).await.unwrap_or_else(|e| panic!("{query}: {e}")).get(0)
+}
+
+async fn postgres(url: &str) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("Postgres answers");
+    tokio::spawn(connection);
+    client
+}
+
+/// A free port on loopback.
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.local_addr().expect("it has an address").port()
+}
+
+/// A server of one test, which can be killed and started again on the same port and data.
+pub struct Server {
+    program: PathBuf,
+    arguments: Vec<String>,
+    port: u16,
+    child: Option<Child>,
+    _folder: tempfile::TempDir,
+}
+
+impl Server {
+    /// A Redis that keeps its data across restarts.
+    pub async fn redis() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let port = free_port();
+        let arguments = ["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir", &path(&folder), "--save", ""]
+            .into_iter()
+            .chain(["--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning"])
+            .map(str::to_owned)
+            .collect();
+        let program = required("SENTISTREAM_TEST_REDIS_SERVER").into();
+        let mut server = Self { program, arguments, port, child: None, _folder: folder };
+        server.start().await;
+        server
+    }
+
+    /// A Postgres with an empty database `postgres`.
+    pub async fn postgres() -> Self {
+        let bin = PathBuf::from(required("SENTISTREAM_TEST_POSTGRES_BIN"));
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let data = folder.path().join("data");
+        own(&folder).await;
+        let initdb = unprivileged(&bin.join("initdb"))
+            .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"])
+            .arg(format!("--pgdata={}", data.display()))
+            .stdout(Stdio::null())
+            .status()
+            .await
+            .expect("initdb runs");
+        assert!(initdb.success(), "initdb failed");
+        let port = free_port();
+        let arguments = ["-D", &data.display().to_string(), "-p", &port.to_string(), "-k", &path(&folder)]
+            .into_iter()
+            .chain(["-c", "listen_addresses=127.0.0.1", "-c", "log_min_messages=fatal"])
+            .map(str::to_owned)
+            .collect();
+        let mut server =
+            Self { program: bin.join("postgres"), arguments, port, child: None, _folder: folder };
+        server.start().await;
+        server
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Starts it and waits until it accepts connections.
+    pub async fn start(&mut self) {
+        let child = unprivileged(&self.program)
+            .args(&self.arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the server starts");
+        self.child = Some(child);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let mut poll = tokio::time::interval(Duration::from_millis(20));
+        while tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
+            assert!(Instant::now() < deadline, "{} does not listen", self.program.display());
+            poll.tick().await;
+        }
+    }
+
+    /// Ends it with SIGKILL.
+    pub async fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().await.expect("the server can be killed");
+        }
+    }
+}
+
+fn path(folder: &tempfile::TempDir) -> String {
+    folder.path().display().to_string()
+}
+
+/// The command without root's rights, which Postgres refuses.
+fn unprivileged(program: &std::path::Path) -> Command {
+    if !is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--pdeathsig=KILL", "--"]).arg(program);
+    command
+}
+
+async fn own(folder: &tempfile::TempDir) {
+    if is_root() {
+        let status = Command::new("chown").arg("postgres").arg(folder.path()).status().await.expect("chown runs");
+        assert!(status.success(), "chown failed");
+    }
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0)
+}
