@@ -32,7 +32,6 @@ pub mod ws;
 
 use std::sync::Arc;
 
-use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 
 use crate::cache::Cache;
@@ -41,6 +40,7 @@ use crate::inference::SharedClassifier;
 use crate::live::LiveBus;
 use crate::store::Store;
 use crate::stream::Stream;
+use crate::telemetry::Metrics;
 
 pub use health::{ComponentState, Components};
 pub use options::{HttpOptions, LiveOptions, RateLimit};
@@ -58,7 +58,7 @@ pub struct Api {
     pub model: watch::Receiver<ModelState>,
     pub clock: Clock,
     /// What `/metrics` renders; `None` in a process that records no metrics.
-    pub metrics: Option<PrometheusHandle>,
+    pub metrics: Option<Metrics>,
     /// What the other parts of the process say of themselves.
     pub components: Components,
 }

@@ -10,7 +10,7 @@ use tokio::sync::{OnceCell, watch};
 use crate::alerts::{self, AlertsRooms};
 use crate::clock::Clock;
 use crate::config::{Backends, Config, Role};
-use crate::http::{self, Api, ComponentState, Components, HttpError, ModelState};
+use crate::http::{self, Api, ComponentState, Components, ModelState};
 use crate::inference::SharedClassifier;
 use crate::ingester::{self, IngesterRooms};
 use crate::lifecycle::{BackendWait, Shutdown, Supervisor, termination};
@@ -180,8 +180,8 @@ impl Start<'_> {
         let serves_api = self.config.has_role(Role::Api);
         let options = options::http(self.config).await?;
         let server = match (serves_api, options.listen.is_empty()) {
-            (true, _) => http::serve(api, options, self.shutdown.clone()).await,
-            (false, false) => http::serve_ops(api, options, self.shutdown.clone()).await,
+            (true, _) => http::serve(api, options, self.shutdown.clone()),
+            (false, false) => http::serve_ops(api, options, self.shutdown.clone()),
             (false, true) => return Ok(Vec::new()),
         };
         let server = server?;

@@ -99,7 +99,7 @@ pub fn serve_ops(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<S
 
 fn tidy_metrics(state: &State) {
     if let Some(metrics) = &state.api.metrics {
-        metrics.run_upkeep();
+        metrics.upkeep();
     }
 }
 

@@ -25,6 +25,11 @@ pub enum SourceActivity {
 }
 
 impl SourceActivity {
+    /// Whether it does its work, or has done it.
+    pub fn is_healthy(self) -> bool {
+        !matches!(self, Self::Waiting | Self::Failed)
+    }
+
     /// The name used in the API and in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
