@@ -263,7 +263,7 @@ impl Stream {
     /// Tells other consumers of analysed posts (`processed_posts_stream`). The embedded queue has none.
     pub async fn publish_processed(&self, entries: Vec<RawFields>) -> Result<(), StreamError> {
         match self {
-            Self::Local(s) => Ok(()),
+            Self::Local(_) => Ok(()),
             Self::Redis(s) => s.publish_processed(entries).await,
         }
     }

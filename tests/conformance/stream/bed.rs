@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
 use sentistream::clock::Clock;
 use sentistream::domain::{EntryKey, RawFields};
@@ -66,6 +67,16 @@ impl Bed {
             sqlite.write(move |connection| connection.batch_execute(&delete)).await.unwrap();
         }
         stream.ack(consumer, &keys(entries)).await.unwrap();
+    }
+}
+
+impl Bed {
+    /// The rows of a table of the embedded queue.
+    pub async fn count_rows(&self, table: &str) -> i64 {
+        let Place::Local { path, .. } = &self.place else { panic!("Redis has no tables") };
+        let sqlite = open_sqlite(path.clone()).await;
+        let count = diesel::dsl::sql::<diesel::sql_types::BigInt>(&format!("(select count(*) from {table})"));
+        sqlite.write(move |connection| diesel::select(count).get_result(connection)).await.unwrap()
     }
 }
 
