@@ -1,7 +1,8 @@
-//! One contract, many backends: the same cases over each of them.
+//! The contracts that every backend must keep: the same cases over each of them.
 
 #![expect(clippy::unwrap_used, reason = "a case that cannot go on has failed")]
 
 mod cache;
 mod live;
+mod store;
 mod stream;
