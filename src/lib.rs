@@ -65,6 +65,7 @@ pub mod inference;
 pub mod ingester;
 pub mod lifecycle;
 pub mod live;
+pub mod redis;
 pub mod sources;
 pub mod sqlite;
 pub mod store;
