@@ -55,7 +55,7 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<Rooms> {
         Backends::Shared { stream: url, .. } => {
             let redis = Redis::connect(&RedisOptions {
                 url: url.clone(),
-                ca_file: None,
+                ca_file: config.stream.ca_file.clone(),
                 command_timeout: config.stream.command_timeout,
             })
             .context("stream.url")?;

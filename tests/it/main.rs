@@ -1,5 +1,12 @@
+<<<<<<< HEAD
 //! The whole program, used as people use it.
 
+=======
+//! Tests against the real program.
+
+mod cli;
+mod cli_server;
+>>>>>>> w-cli
 mod crashes;
 mod layering;
 mod process;
