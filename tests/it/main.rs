@@ -1,4 +1,5 @@
 <<<<<<< HEAD
+<<<<<<< HEAD
 //! The whole program, used as people use it.
 
 =======
@@ -11,3 +12,8 @@ mod crashes;
 mod layering;
 mod process;
 mod services;
+=======
+//! The program as its users meet it.
+
+mod api;
+>>>>>>> w-http
