@@ -84,8 +84,7 @@ async fn throughput(engine: &Engine, texts: &[String], request: usize) -> Result
 }
 
 fn options() -> Result<Options, Failure> {
-    let mut options =
-        Options { posts: None, precisions: Vec::new(), threads: None, batch_tokens: None, request: 128 };
+    let mut options = Options { posts: None, precisions: Vec::new(), threads: None, batch_tokens: None, request: 128 };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("{word} needs a value"));
@@ -127,7 +126,10 @@ fn made_up(count: usize) -> Vec<String> {
     (0..count)
         .map(|text| {
             let words = 6 + text * 7 % 31;
-            (0..words).map(|word| WORDS[(text * 31 + word * word * 7 + word) % WORDS.len()]).collect::<Vec<_>>().join(" ")
+            (0..words)
+                .map(|word| WORDS[(text * 31 + word * word * 7 + word) % WORDS.len()])
+                .collect::<Vec<_>>()
+                .join(" ")
         })
         .collect()
 }

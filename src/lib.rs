@@ -56,6 +56,7 @@
 pub mod alerts;
 pub mod app;
 pub mod cache;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
@@ -64,6 +65,7 @@ pub mod inference;
 pub mod ingester;
 pub mod lifecycle;
 pub mod live;
+pub mod redis;
 pub mod sources;
 pub mod sqlite;
 pub mod store;

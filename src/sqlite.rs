@@ -13,9 +13,15 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel_async::AsyncConnection;
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
-use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use tokio::sync::{mpsc, oneshot};
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// Whether `text` contains `word`, which is in lower case, whatever its own case is. Folds every script.
+    fn has_word(text: diesel::sql_types::Text, word: diesel::sql_types::Text) -> diesel::sql_types::Bool;
+}
 
 /// A reader from the pool.
 pub type Reader = Object<SyncConnectionWrapper<SqliteConnection>>;
@@ -153,6 +159,8 @@ impl Sqlite {
 fn reader_pool(url: &str, options: &SqliteOptions) -> Result<Pool<SyncConnectionWrapper<SqliteConnection>>, String> {
     let busy = options.busy_timeout;
     let mut config = ManagerConfig::default();
+    // A file does not go away, so a reader need not be tried out each time.
+    config.recycling_method = RecyclingMethod::Fast;
     config.custom_setup = Box::new(move |url| {
         let url = url.to_owned();
         Box::pin(async move {
@@ -174,6 +182,7 @@ fn reader_pool(url: &str, options: &SqliteOptions) -> Result<Pool<SyncConnection
 }
 
 fn set_up(connection: &mut SqliteConnection, busy_timeout: Duration) -> QueryResult<()> {
+    has_word_utils::register_impl(connection, |text: String, word: String| text.to_lowercase().contains(&word))?;
     connection.batch_execute(&format!(
         "PRAGMA busy_timeout = {};
          PRAGMA journal_mode = WAL;

@@ -6,25 +6,47 @@ import { Shell } from "./shell/Shell";
 
 const root = createRootRoute({ component: Shell, validateSearch: parseSearch, notFoundComponent: NotFound });
 
+const under = { getParentRoute: () => root };
+
 const overview = createRoute({
-  getParentRoute: () => root,
+  ...under,
   path: "/",
   component: lazyRouteComponent(() => import("./views/overview/Overview"), "Overview"),
 });
 const live = createRoute({
-  getParentRoute: () => root,
+  ...under,
   path: "/live",
   component: lazyRouteComponent(() => import("./views/live/Live"), "Live"),
 });
 const posts = createRoute({
-  getParentRoute: () => root,
+  ...under,
   path: "/posts",
   component: lazyRouteComponent(() => import("./views/posts/Posts"), "Posts"),
+});
+const emotions = createRoute({
+  ...under,
+  path: "/emotions",
+  component: lazyRouteComponent(() => import("./views/emotions/Emotions"), "Emotions"),
+});
+const alerts = createRoute({
+  ...under,
+  path: "/alerts",
+  component: lazyRouteComponent(() => import("./views/alerts/Alerts"), "Alerts"),
+});
+const system = createRoute({
+  ...under,
+  path: "/system",
+  component: lazyRouteComponent(() => import("./views/system/System"), "System"),
+});
+const tryIt = createRoute({
+  ...under,
+  path: "/try",
+  component: lazyRouteComponent(() => import("./views/try/TryIt"), "TryIt"),
 });
 
 /** Views are loaded when they are first opened, or hovered. */
 export const router = createRouter({
-  routeTree: root.addChildren([overview, live, posts]),
+  routeTree: root.addChildren([overview, live, posts, emotions, alerts, system, tryIt]),
   parseSearch: readQuery,
   stringifySearch: writeQuery,
   defaultPreload: "intent",

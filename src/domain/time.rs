@@ -12,9 +12,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// The widest instants taken: the years 0001 to 9999, which RFC 3339 and both databases can hold.
+/// The widest instants taken: the years 0001 to 9999, which RFC 3339 and both databases can hold,
+/// but for the last day, so that an instant can be told in any time zone.
 const MIN_MICROS: i64 = -62_135_596_800_000_000;
-const MAX_MICROS: i64 = 253_402_300_799_999_999;
+const MAX_MICROS: i64 = 253_402_207_200_999_999;
 
 /// Unix numbers at or above this are milliseconds, below it seconds.
 /// In seconds it is the year 5138, in milliseconds March 1973.
@@ -28,6 +29,10 @@ pub struct TimeError;
 impl Timestamp {
     /// The Unix epoch.
     pub const EPOCH: Self = Self(0);
+    /// The first instant that can be held.
+    pub const MIN: Self = Self(MIN_MICROS);
+    /// The last instant that can be held.
+    pub const MAX: Self = Self(MAX_MICROS);
 
     /// From microseconds since the epoch, if the year has four digits.
     pub fn from_micros(micros: i64) -> Option<Self> {

@@ -138,8 +138,19 @@ impl FusedEncoder {
     fn whole_layer(&self, layer: &Layer, scratch: &mut Scratch) {
         let dim = self.shape.dim;
         let count = Self::tokens(scratch);
-        let Scratch { tokens, token_bytes, attention, seen, seen_bytes, wide, wide_bytes, added, spans, room: memory, .. } =
-            scratch;
+        let Scratch {
+            tokens,
+            token_bytes,
+            attention,
+            seen,
+            seen_bytes,
+            wide,
+            wide_bytes,
+            added,
+            spans,
+            room: memory,
+            ..
+        } = scratch;
         let tokens = &mut tokens[..count * dim];
 
         let all = room(attention, count * 3 * dim);
@@ -165,8 +176,9 @@ impl FusedEncoder {
         let dim = self.shape.dim;
         let groups = dim / LANES;
         let count = Self::tokens(scratch);
-        let Scratch { tokens, token_bytes, attention, queries, seen, seen_bytes, wide, wide_bytes, added, spans, .. } =
-            scratch;
+        let Scratch {
+            tokens, token_bytes, attention, queries, seen, seen_bytes, wide, wide_bytes, added, spans, ..
+        } = scratch;
         let tokens = &tokens[..count * dim];
         let texts = spans.len();
 
@@ -259,4 +271,3 @@ impl FusedEncoder {
         logits
     }
 }
-

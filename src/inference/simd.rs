@@ -136,4 +136,3 @@ impl fmt::Debug for Isa {
         self.0.fmt(f)
     }
 }
-

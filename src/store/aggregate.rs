@@ -1,6 +1,31 @@
 //! Counts over time, from the rollups.
 
+use std::time::Duration;
+
+use jiff::Span;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::backend::read;
+use super::rollup::Grain;
+use super::rollup::read::{BucketCell, Cells, buckets};
+use super::{AggregateFailure, Store, StoreError};
 use crate::domain::{Counts, Emotion, Period, Source, TimeRange, Timestamp};
+
+impl Store {
+    /// Counts by bucket.
+    pub async fn aggregate(&self, query: &AggregateQuery) -> Result<Aggregate, AggregateFailure> {
+        let edges = Edges::of(query, self.retention.minutes_from(self.clock.now()))?;
+        let cells = self.bucket_cells(&edges, query).await?;
+        Ok(edges.fill(cells))
+    }
+
+    async fn bucket_cells(&self, edges: &Edges, query: &AggregateQuery) -> Result<Vec<BucketCell>, StoreError> {
+        let cells = Cells { source: query.source.as_ref(), sentiment: None, emotion: query.emotion };
+        let statement = buckets(edges.grain, edges.range, cells);
+        read!(self, replica, |c| statement.load(c))
+    }
+}
 
 /// What to count.
 #[derive(Clone, Debug)]
@@ -11,7 +36,7 @@ pub struct AggregateQuery {
     pub source: Option<Source>,
     pub emotion: Option<Emotion>,
     /// Whose midnights bound days.
-    pub zone: jiff::tz::TimeZone,
+    pub zone: TimeZone,
 }
 
 /// Buckets without gaps, oldest first.
@@ -43,4 +68,107 @@ pub enum AggregateError {
     /// Minutes are kept for a while only.
     #[error("minutes before {0} are not kept (retention.minute_rollups): choose period=hour or a later start_date")]
     MinutesGone(Timestamp),
+}
+
+/// The buckets of an aggregate before they are counted.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Edges {
+    /// The range as used.
+    pub range: TimeRange,
+    /// Where each bucket starts; it ends where the next one starts, the last with the range.
+    pub starts: Vec<Timestamp>,
+    /// The widest rollups that fit all buckets.
+    pub grain: Grain,
+}
+
+impl Edges {
+    /// Widens the query's range to bucket edges and finds those in it.
+    pub fn of(query: &AggregateQuery, minutes_from: Timestamp) -> Result<Self, AggregateError> {
+        match query.period {
+            Period::Minute => {
+                let edges = Self::regular(query.range, Grain::Minute)?;
+                if edges.range.start() < minutes_from {
+                    return Err(AggregateError::MinutesGone(minutes_from));
+                }
+                Ok(edges)
+            }
+            Period::Hour => Self::regular(query.range, Grain::Hour),
+            Period::Day if query.zone == TimeZone::UTC => Self::regular(query.range, Grain::Day),
+            Period::Day => Self::days(query.range, &query.zone),
+        }
+    }
+
+    fn regular(range: TimeRange, grain: Grain) -> Result<Self, AggregateError> {
+        let range = range.widened(grain.width());
+        let count = bucket_count(range.length(), grain.width());
+        if count > MAX_BUCKETS {
+            return Err(AggregateError::TooManyBuckets(count));
+        }
+        let mut starts = Vec::with_capacity(count);
+        let mut start = range.start();
+        while start < range.end() {
+            starts.push(start);
+            start = start + grain.width();
+        }
+        Ok(Self { range, starts, grain })
+    }
+
+    /// Days from midnight to midnight in `zone`: 23 to 25 hours long where clocks change.
+    fn days(range: TimeRange, zone: &TimeZone) -> Result<Self, AggregateError> {
+        let day = Grain::Day.width();
+        let least = bucket_count(range.length(), day);
+        if least > MAX_BUCKETS {
+            return Err(AggregateError::TooManyBuckets(least));
+        }
+        let date = range.start().to_jiff().to_zoned(zone.clone()).date();
+        let mut edges: Vec<Timestamp> = Vec::with_capacity(least + 2);
+        for days in 0.. {
+            // Behind the last day of the calendar there is no midnight.
+            let edge = midnight(date, days, zone).unwrap_or(range.end());
+            if edge <= range.start() {
+                edges.clear();
+            }
+            // Where a zone jumps over the date line, a day has no length; it is left out.
+            if edges.last().is_none_or(|last| edge > *last) {
+                edges.push(edge);
+            }
+            if edge >= range.end() {
+                break;
+            }
+        }
+        let end = edges.pop().unwrap_or(range.end());
+        let start = edges.first().copied().unwrap_or(end);
+        let starts = edges;
+        if starts.len() > MAX_BUCKETS {
+            return Err(AggregateError::TooManyBuckets(starts.len()));
+        }
+        let range = TimeRange::new(start, end).unwrap_or(range);
+        let fits = |grain: &Grain| starts.iter().chain([&range.end()]).all(|edge| edge.floor(grain.width()) == *edge);
+        let grain = [Grain::Day, Grain::Hour].into_iter().find(fits).unwrap_or(Grain::Quarter);
+        Ok(Self { range, starts, grain })
+    }
+
+    /// Sums counts of smaller buckets into these. A smaller bucket belongs where it starts.
+    pub fn fill(self, cells: impl IntoIterator<Item = BucketCell>) -> Aggregate {
+        let mut buckets: Vec<_> =
+            self.starts.into_iter().map(|start| Bucket { start, counts: Counts::default() }).collect();
+        for (at, sentiment, emotion, count, confidence) in cells {
+            let after = buckets.partition_point(|bucket| bucket.start <= at.0);
+            if let Some(bucket) = after.checked_sub(1).and_then(|index| buckets.get_mut(index)) {
+                bucket.counts.add(sentiment.0, emotion.0, count, confidence);
+            }
+        }
+        Aggregate { range: self.range, buckets }
+    }
+}
+
+fn bucket_count(length: Duration, width: Duration) -> usize {
+    usize::try_from(length.as_micros().div_ceil(width.as_micros().max(1))).unwrap_or(usize::MAX)
+}
+
+/// The first instant of the day `days` after `date`.
+fn midnight(date: Date, days: i64, zone: &TimeZone) -> Option<Timestamp> {
+    let date = date.checked_add(Span::new().try_days(days).ok()?).ok()?;
+    let zoned = zone.to_ambiguous_zoned(date.at(0, 0, 0, 0)).compatible().ok()?;
+    Some(zoned.timestamp().into())
 }

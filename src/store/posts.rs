@@ -1,6 +1,96 @@
 //! Reading posts: filters, keyset paging, one post.
 
-use crate::domain::{Author, Emotion, Scores, Sentiment, Source, Timestamp};
+pub(super) mod query;
+pub(super) mod row;
+
+pub(super) use row::{public_id, scores_json};
+
+use std::collections::HashSet;
+
+use diesel::{ExpressionMethods, JoinOnDsl, QueryDsl, SelectableHelper};
+
+use super::backend::read;
+use super::rollup::cover;
+use super::rollup::read::{Cells, cells, sum, totals};
+use super::schema::{sentiment_analysis as analysis, social_media_posts as post};
+use super::sql::CountOf;
+use super::{Store, StoreError};
+use crate::domain::{Author, Emotion, PostId, Scores, Sentiment, Source, TimeRange, Timestamp};
+use query::{on_postgres, on_sqlite};
+use row::PostRow;
+
+/// Reads whole posts where `$condition` holds.
+macro_rules! whole_posts {
+    ($condition:expr) => {
+        post::table
+            .inner_join(analysis::table.on(analysis::post_id.eq(post::post_id)))
+            .filter($condition)
+            .select(PostRow::as_select())
+    };
+}
+
+impl Store {
+    /// Which of these posts are stored.
+    pub async fn known_posts(&self, ids: &[PostId]) -> Result<HashSet<PostId>, StoreError> {
+        if ids.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let names: Vec<&str> = ids.iter().map(PostId::as_str).collect();
+        let query = || post::table.filter(post::post_id.eq_any(&names)).select(post::post_id);
+        let known: HashSet<String> = read!(self, primary, |c| query().load(c))?.into_iter().collect();
+        Ok(ids.iter().filter(|id| known.contains(id.as_str())).cloned().collect())
+    }
+
+    /// One page, newest first.
+    pub async fn posts(&self, filter: &PostFilter, start: Start, limit: i64) -> Result<PostPage, StoreError> {
+        let newest = (post::created_at.desc(), post::id.desc());
+        let mut rows: Vec<PostRow> = read!(
+            self,
+            replica,
+            |c| whole_posts!(post::id.eq_any(on_sqlite::page(filter, start, limit))).order(newest).load(c),
+            whole_posts!(post::id.eq_any(on_postgres::page(filter, start, limit))).order(newest).load(c)
+        )?;
+        let wanted = usize::try_from(limit).unwrap_or_default();
+        let more = rows.len() > wanted;
+        rows.truncate(wanted);
+        let posts: Vec<StoredPost> = rows.into_iter().map(StoredPost::from).collect();
+        let last = posts.last().map(|post| PostCursor { created_at: post.created_at, id: post.id });
+        Ok(PostPage { next: last.filter(|_| more), posts })
+    }
+
+    /// How many posts match: exact from the totals or rollups, else counted up to [`COUNT_LIMIT`].
+    pub async fn count_posts(&self, filter: &PostFilter) -> Result<Total, StoreError> {
+        let rolled_up = Cells { source: filter.source.as_ref(), sentiment: filter.sentiment, emotion: filter.emotion };
+        let exact = |count| Total { count, capped: false };
+        if filter.is_counted() {
+            let query = totals(rolled_up);
+            return Ok(exact(sum(read!(self, replica, |c| query.load(c))?).total()));
+        }
+        if (PostFilter { start: None, end: None, ..filter.clone() }).is_counted() {
+            let (start, end) = (filter.start.unwrap_or(Timestamp::MIN), filter.end.unwrap_or(Timestamp::MAX));
+            let Some(range) = TimeRange::new(start, end) else { return Ok(exact(0)) };
+            let pieces = cover(range, self.retention.minutes_from(self.clock.now()));
+            if pieces.is_empty() {
+                return Ok(exact(0));
+            }
+            let query = cells(&pieces, rolled_up);
+            return Ok(exact(sum(read!(self, replica, |c| query.load(c))?).total()));
+        }
+        let count: i64 = read!(
+            self,
+            replica,
+            |c| CountOf(on_sqlite::counted(filter)).get_result(c),
+            CountOf(on_postgres::counted(filter)).get_result(c)
+        )?;
+        Ok(Total { count: count.min(COUNT_LIMIT), capped: count > COUNT_LIMIT })
+    }
+
+    /// One post.
+    pub async fn post(&self, id: &PostId) -> Result<Option<StoredPost>, StoreError> {
+        let found: Vec<PostRow> = read!(self, replica, |c| whole_posts!(post::post_id.eq(id.as_str())).load(c))?;
+        Ok(found.into_iter().next().map(StoredPost::from))
+    }
+}
 
 /// Which posts; all conditions hold together.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,6 +1,78 @@
 //! Settling entries: what a worker asks for, and what became of it.
 
-use crate::domain::{Analysis, Author, EntryKey, Outcome, Post, PostId, Source, Timestamp};
+mod plan;
+mod postgres;
+mod sqlite;
+mod state;
+mod tally;
+
+pub(super) use state::columns;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use diesel::{ExpressionMethods, QueryDsl};
+
+use super::backend::{Backend, read};
+use super::schema::stream_outcomes;
+use super::{Store, StoreError};
+use crate::domain::{Analysis, Author, Books, EntryKey, Outcome, Post, PostId, Source, Timestamp};
+
+impl Store {
+    /// Makes all changes and settles their entries in one transaction; the answers are in the same order.
+    /// On SQLite this also removes the entries from the embedded queue.
+    /// Serialisation failures and deadlocks are retried inside. The transaction runs to its end even
+    /// when the future is dropped.
+    pub async fn settle(&self, batch: Vec<Settlement>) -> Result<Vec<Settled>, StoreError> {
+        let (now, retention) = (self.clock.now(), self.retention.clone());
+        match &self.backend {
+            Backend::Sqlite(sqlite) => {
+                Ok(sqlite.write(move |connection| sqlite::settle(connection, &batch, now, &retention)).await?)
+            }
+            Backend::Postgres(postgres) => {
+                let batch: Arc<[Settlement]> = batch.into();
+                let settled = postgres
+                    .transact(move |connection| postgres::settle(connection, batch.clone(), now, retention.clone()));
+                settled.await
+            }
+        }
+    }
+
+    /// Deletes one post now (not through the stream) and keeps a tombstone; whether it was there.
+    /// An unknown post gets no tombstone.
+    pub async fn delete_post(&self, id: &PostId) -> Result<bool, StoreError> {
+        let (now, retention, id) = (self.clock.now(), self.retention.clone(), id.clone());
+        match &self.backend {
+            Backend::Sqlite(sqlite) => {
+                Ok(sqlite.write(move |connection| sqlite::delete_post(connection, &id, now, &retention)).await?)
+            }
+            Backend::Postgres(postgres) => {
+                let deleted = postgres
+                    .transact(move |connection| postgres::delete_post(connection, id.clone(), now, retention.clone()));
+                deleted.await
+            }
+        }
+    }
+
+    /// How many entries of this epoch ended how; `appended`, `pending` and `dead_lettered` are the stream's and stay 0.
+    pub async fn outcomes(&self, epoch: &str) -> Result<Books, StoreError> {
+        let query = stream_outcomes::table
+            .filter(stream_outcomes::epoch.eq(epoch))
+            .select((stream_outcomes::outcome, stream_outcomes::count));
+        let rows: Vec<(String, i64)> = read!(self, primary, |c| query.load(c))?;
+        let counts: BTreeMap<&str, u64> =
+            rows.iter().map(|(outcome, count)| (&**outcome, u64::try_from(*count).unwrap_or_default())).collect();
+        let count = |outcome: Outcome| counts.get(outcome.as_str()).copied().unwrap_or_default();
+        Ok(Books {
+            analysed: count(Outcome::Analysed),
+            duplicate: count(Outcome::Duplicate),
+            skipped: count(Outcome::Skipped),
+            deletion: count(Outcome::Deletion),
+            replacement: count(Outcome::Replacement),
+            ..Books::default()
+        })
+    }
+}
 
 /// One entry's change, to be made in the batch's transaction.
 #[derive(Clone, Debug)]
@@ -25,6 +97,17 @@ pub enum Change {
     Known { post_id: PostId },
     /// Nothing: only settle the entry.
     Skip,
+}
+
+impl Change {
+    /// The one post that it concerns.
+    fn post_id(&self) -> Option<&PostId> {
+        match self {
+            Self::Insert { post, .. } | Self::Replace { post, .. } => Some(&post.post_id),
+            Self::Delete { post_id } | Self::Known { post_id } => Some(post_id),
+            Self::DeleteAuthor { .. } | Self::Skip => None,
+        }
+    }
 }
 
 /// What became of a [`Settlement`], after the commit.

@@ -119,7 +119,7 @@ impl LocalStream {
             self.leases().ask(consumer, Instant::now());
             self.consume(&mut cursor).await?;
         }
-        let chosen = self.leases().rescue(consumer, max, Instant::now(), self.deadline());
+        let chosen = self.leases().rescue(consumer, max, self.0.options.claim_idle);
         if chosen.is_empty() {
             return Ok(Vec::new());
         }

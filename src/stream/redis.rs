@@ -1,63 +1,297 @@
-//! The redis backend.
+//! Redis Streams: any number of processes, one consumer group.
+//!
+//! What must happen as a whole is one script; the rest are plain commands. Redis may lose the
+//! stream, its group or its books at any moment (`FLUSHALL`, a deletion, a fail-over): every call
+//! that finds one of them missing makes it again and goes on. While nothing but the group is lost the
+//! epoch stays: what is read again is known by its id. A stream that is gone, or that counts fewer
+//! entries than were seen in it, begins a new epoch.
+//!
+//! In a Redis Cluster the stream and the dead letter must share a hash tag, for example
+//! `{posts}social_posts_stream` and `{posts}social_posts_dead_letter`.
 
-use super::*;
+mod books;
+mod claims;
+mod dead_letters;
+mod processed;
+mod reply;
+mod scripts;
 
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use fred::clients::Client;
+use fred::interfaces::{ClientLike, LuaInterface};
+use fred::types::{CustomCommand, Value};
+
+use crate::domain::{EntryId, EntryKey, PostId, RawFields, Timestamp};
+use crate::redis::{Line, Redis, RedisError};
+
+use super::{
+    Consumer, ConsumerInfo, DeadLetter, DeadLetterRequest, DeadLetterSelection, Depth, Entry, Release, StreamError,
+    StreamOptions,
+};
+use scripts::Script;
+
+/// Redis Streams. Clones share it.
 #[derive(Clone)]
-pub struct RedisStream {}
+pub struct RedisStream(Arc<Inner>);
+
+struct Inner {
+    redis: Redis,
+    options: StreamOptions,
+    keys: Keys,
+    life: Mutex<Option<Life>>,
+    /// Connections for reads that block, as many as block at once.
+    readers: Mutex<Vec<Line<Client>>>,
+    held: Mutex<HashMap<Consumer, Held>>,
+}
+
+/// The keys that every script is given.
+struct Keys {
+    stream: String,
+    books: String,
+    done: String,
+    dead_letter: String,
+}
+
+impl Keys {
+    /// Keys beside the stream hash as the stream does: by its tag, or by its whole name as the tag.
+    fn new(options: &StreamOptions) -> Self {
+        let name = &options.name;
+        let tagged = name.split_once('{').is_some_and(|(_, rest)| rest.find('}').is_some_and(|end| end > 0));
+        let beside = if tagged { name.clone() } else { format!("{{{name}}}") };
+        Self {
+            stream: name.clone(),
+            books: format!("{beside}:{}:books", options.group),
+            done: format!("{beside}:{}:dead_lettered", options.group),
+            dead_letter: options.dead_letter.clone(),
+        }
+    }
+
+    fn all(&self) -> Vec<&str> {
+        vec![&self.stream, &self.books, &self.done, &self.dead_letter]
+    }
+
+    fn slot(&self) -> u16 {
+        fred::util::redis_keyslot(self.stream.as_bytes())
+    }
+}
+
+/// The stream's present life as this process knows it.
+#[derive(Clone)]
+struct Life {
+    epoch: Arc<str>,
+    /// Entries that Redis counted when this process last saw it.
+    added: u64,
+}
+
+/// What a consumer of this process has in its hands.
+#[derive(Default)]
+struct Held {
+    ids: HashSet<EntryId>,
+    /// An answer was lost: Redis may have given the consumer entries that it does not know of.
+    in_doubt: bool,
+}
 
 impl RedisStream {
-    pub async fn append(&self, _entries: Vec<RawFields>) -> Result<Vec<EntryId>, StreamError> {
-        todo!()
+    /// The stream at `redis`, which need not be there yet.
+    ///
+    /// # Errors
+    /// In a cluster, when the names do not share a hash tag.
+    pub fn connect(redis: Redis, options: StreamOptions) -> Result<Self, StreamError> {
+        let keys = Keys::new(&options);
+        if redis.is_cluster() && keys.all().iter().any(|key| fred::util::redis_keyslot(key.as_bytes()) != keys.slot()) {
+            return Err(StreamError::Failed(format!(
+                "in a Redis Cluster the names {:?} and {:?} must share a hash tag, for example {{posts}}{} and {{posts}}{}",
+                options.name, options.dead_letter, options.name, options.dead_letter
+            )));
+        }
+        Ok(Self(Arc::new(Inner {
+            redis,
+            options,
+            keys,
+            life: Mutex::default(),
+            readers: Mutex::default(),
+            held: Mutex::default(),
+        })))
     }
-    pub async fn claim(&self, _consumer: &Consumer, _max: usize, _wait: Duration) -> Result<Vec<Entry>, StreamError> {
-        todo!()
+
+    pub(super) async fn append(&self, entries: Vec<RawFields>) -> Result<Vec<EntryId>, StreamError> {
+        books::append(self, &entries).await
     }
-    pub async fn rescue(&self, _consumer: &Consumer, _max: usize) -> Result<Vec<Entry>, StreamError> {
-        todo!()
+
+    pub(super) async fn claim(
+        &self,
+        consumer: &Consumer,
+        max: usize,
+        wait: Duration,
+    ) -> Result<Vec<Entry>, StreamError> {
+        claims::claim(self, consumer, max, wait).await
     }
-    pub async fn renew(&self, _consumer: &Consumer, _keys: &[EntryKey]) -> Result<(), StreamError> {
-        todo!()
+
+    pub(super) async fn rescue(&self, consumer: &Consumer, max: usize) -> Result<Vec<Entry>, StreamError> {
+        claims::rescue(self, consumer, max).await
     }
-    pub async fn ack(&self, _consumer: &Consumer, _keys: &[EntryKey]) -> Result<(), StreamError> {
-        todo!()
+
+    pub(super) async fn renew(&self, consumer: &Consumer, keys: &[EntryKey]) -> Result<(), StreamError> {
+        claims::renew(self, consumer, keys).await
     }
-    pub async fn release(&self, _consumer: &Consumer, _keys: &[EntryKey], _how: Release) -> Result<(), StreamError> {
-        todo!()
+
+    pub(super) async fn ack(&self, consumer: &Consumer, keys: &[EntryKey]) -> Result<(), StreamError> {
+        claims::ack(self, consumer, keys).await
     }
-    pub async fn dead_letter(&self, _request: DeadLetterRequest, _now: Timestamp) -> Result<bool, StreamError> {
-        todo!()
+
+    pub(super) async fn release(
+        &self,
+        consumer: &Consumer,
+        keys: &[EntryKey],
+        how: Release,
+    ) -> Result<(), StreamError> {
+        claims::release(self, consumer, keys, how).await
     }
-    pub async fn depth(&self) -> Result<Depth, StreamError> {
-        todo!()
+
+    pub(super) async fn dead_letter(&self, request: DeadLetterRequest, now: Timestamp) -> Result<bool, StreamError> {
+        dead_letters::add(self, &request, now).await
     }
-    pub async fn consumers(&self) -> Result<Vec<ConsumerInfo>, StreamError> {
-        todo!()
+
+    pub(super) async fn depth(&self) -> Result<Depth, StreamError> {
+        books::depth(self).await
     }
-    pub async fn forget_consumers(&self, _idle: Duration) -> Result<u64, StreamError> {
-        todo!()
+
+    pub(super) async fn consumers(&self) -> Result<Vec<ConsumerInfo>, StreamError> {
+        claims::consumers(self).await
     }
-    pub async fn dead_letters(&self, _limit: usize, _before: Option<EntryId>) -> Result<Vec<DeadLetter>, StreamError> {
-        todo!()
+
+    pub(super) async fn forget_consumers(&self, idle: Duration) -> Result<u64, StreamError> {
+        claims::forget_consumers(self, idle).await
     }
-    pub async fn get_dead_letter(&self, _id: EntryId) -> Result<Option<DeadLetter>, StreamError> {
-        todo!()
+
+    pub(super) async fn dead_letters(
+        &self,
+        limit: usize,
+        before: Option<EntryId>,
+    ) -> Result<Vec<DeadLetter>, StreamError> {
+        dead_letters::page(self, limit, before).await
     }
-    pub async fn replay_dead_letters(&self, _selection: &DeadLetterSelection) -> Result<u64, StreamError> {
-        todo!()
+
+    pub(super) async fn get_dead_letter(&self, id: EntryId) -> Result<Option<DeadLetter>, StreamError> {
+        dead_letters::get(self, id).await
     }
-    pub async fn purge_dead_letters(&self, _selection: &DeadLetterSelection) -> Result<u64, StreamError> {
-        todo!()
+
+    pub(super) async fn replay_dead_letters(&self, selection: &DeadLetterSelection) -> Result<u64, StreamError> {
+        dead_letters::replay(self, selection).await
     }
-    pub async fn publish_processed(&self, _entries: Vec<RawFields>) -> Result<(), StreamError> {
-        todo!()
+
+    pub(super) async fn purge_dead_letters(&self, selection: &DeadLetterSelection) -> Result<u64, StreamError> {
+        dead_letters::purge(self, selection).await
     }
-    pub async fn forget_posts(&self, _posts: &[PostId]) -> Result<(), StreamError> {
-        todo!()
+
+    pub(super) async fn publish_processed(&self, entries: Vec<RawFields>) -> Result<(), StreamError> {
+        processed::publish(self, &entries).await
     }
-    pub async fn trim(&self) -> Result<Option<EntryKey>, StreamError> {
-        todo!()
+
+    pub(super) async fn forget_posts(&self, posts: &[PostId]) -> Result<(), StreamError> {
+        processed::forget(self, posts).await
     }
-    pub async fn ping(&self) -> Result<(), StreamError> {
-        todo!()
+
+    pub(super) async fn trim(&self) -> Result<Option<EntryKey>, StreamError> {
+        books::trim(self).await.map(Some)
+    }
+
+    pub(super) async fn ping(&self) -> Result<(), StreamError> {
+        self.0.redis.run(|client| async move { client.ping::<()>(None).await }).await.map_err(StreamError::from)
+    }
+
+    /// Runs a script; if the stream, its group or its books are gone makes them and runs it again.
+    async fn eval(&self, script: Script, args: &[Value]) -> Result<Value, StreamError> {
+        match self.eval_once(script, args).await {
+            Err(error) if is_lost(&error) => {
+                self.begin().await?;
+                self.eval_once(script, args).await.map_err(StreamError::from)
+            }
+            result => result.map_err(StreamError::from),
+        }
+    }
+
+    async fn eval_once(&self, script: Script, args: &[Value]) -> Result<Value, RedisError> {
+        let life = self.life().clone();
+        let (epoch, added) = life.map_or((String::new(), 0), |life| (life.epoch.to_string(), life.added));
+        let mut argv: Vec<Value> = vec![self.0.options.group.as_str().into(), epoch.into(), added.to_string().into()];
+        argv.extend_from_slice(args);
+        let keys = self.0.keys.all();
+        self.0.redis.run(|client| async move { client.eval(script.0, keys, argv).await }).await
+    }
+
+    /// Runs one plain command on the stream's node.
+    async fn command(&self, name: &'static str, args: Vec<Value>) -> Result<Value, RedisError> {
+        let command = CustomCommand::new_static(name, self.0.keys.slot(), false);
+        self.0.redis.run(|client| async move { client.custom(command, args).await }).await
+    }
+
+    /// Makes what is missing of the stream, its group and its books; the epoch.
+    async fn begin(&self) -> Result<Arc<str>, StreamError> {
+        let new = uuid::Uuid::new_v4().to_string();
+        let reply = self.eval_once(scripts::BEGIN, &[new.into()]).await?;
+        let mut reply = reply::list(reply);
+        let epoch = reply::text(reply.next())?;
+        let is_new = reply::number(reply.next())? == 1;
+        let before = self.life().as_ref().map(|life| life.epoch.clone());
+        match (&before, is_new) {
+            (Some(before), true) => {
+                tracing::warn!(epoch, %before, "the stream was lost or replaced; its books begin a new epoch");
+            }
+            (None, true) => tracing::info!(epoch, "the stream's books begin"),
+            (Some(before), false) if **before == *epoch => {
+                tracing::warn!(epoch, "the consumer group was lost and made again; known entries are read once more");
+            }
+            _ => {}
+        }
+        Ok(self.epoch(&epoch))
+    }
+
+    /// The shared name of an epoch that Redis told of.
+    fn epoch(&self, epoch: &str) -> Arc<str> {
+        let mut life = self.life();
+        match &*life {
+            Some(known) if *known.epoch == *epoch => known.epoch.clone(),
+            _ => {
+                let new: Arc<str> = epoch.into();
+                *life = Some(Life { epoch: new.clone(), added: 0 });
+                new
+            }
+        }
+    }
+
+    /// Remembers how many entries Redis counts in an epoch.
+    fn saw(&self, epoch: &str, added: u64) {
+        if let Some(life) = &mut *self.life()
+            && *life.epoch == *epoch
+        {
+            life.added = life.added.max(added);
+        }
+    }
+
+    fn life(&self) -> MutexGuard<'_, Option<Life>> {
+        self.0.life.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<Consumer, Held>> {
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether an error says that the stream, its group or its books are gone.
+fn is_lost(error: &RedisError) -> bool {
+    let signs = ["NOGROUP", "no such key", "no longer exists"];
+    matches!(error, RedisError::Refused(message) if signs.iter().any(|sign| message.contains(sign)))
+}
+
+impl From<RedisError> for StreamError {
+    fn from(error: RedisError) -> Self {
+        match error {
+            RedisError::Unavailable(message) => Self::Unavailable(message),
+            RedisError::Config(message) | RedisError::Refused(message) => Self::Failed(message),
+        }
     }
 }

@@ -2,7 +2,14 @@ import { keepPreviousData, queryOptions, useQuery } from "@tanstack/react-query"
 import { zone } from "@/lib/format";
 import type { TimeWindow } from "@/lib/range";
 import type { Query } from "./client";
-import { type AggregateQuery, getAggregate, getAlerts, getDistribution, getSources } from "./endpoints";
+import {
+  type AggregateQuery,
+  getAggregate,
+  getAlerts,
+  getDistribution,
+  getSources,
+  getSystem,
+} from "./endpoints";
 import type { Aggregate, Distribution, Emotion } from "./types";
 
 /** Answers that change with every post; they are read again while posts come in. */
@@ -64,5 +71,15 @@ export function useAlertsQuery(query: Query) {
     queryKey: ["alerts", query],
     queryFn: ({ signal }) => getAlerts(query, signal),
     placeholderData: keepPreviousData,
+  });
+}
+
+/** What runs; read again every `interval` milliseconds. */
+export function useSystemQuery(enabled = true, interval = 60_000) {
+  return useQuery({
+    queryKey: ["system"],
+    queryFn: ({ signal }) => getSystem(signal),
+    refetchInterval: interval,
+    enabled,
   });
 }

@@ -158,3 +158,88 @@ export type LiveFrame =
   | { type: "lagged"; missed: number | null }
   | { type: "pong" }
   | { type: "error"; message: string };
+
+export interface Analysis {
+  label: Sentiment;
+  confidence: number;
+  emotion: Emotion;
+  scores: ClassScores;
+  model: string;
+  tokens: number;
+  truncated: boolean;
+}
+
+export interface ServiceState {
+  kind: string;
+  state: string;
+  detail?: string;
+}
+
+export interface Lag {
+  pending: number;
+  waiting: number;
+  claimed: number;
+  oldest_seconds: number;
+}
+
+export interface ComponentState {
+  name: string;
+  healthy: boolean;
+  state: string;
+  detail?: string;
+}
+
+export interface ModelState {
+  state: string;
+  detail?: string | null;
+  info?: ModelInfo | null;
+}
+
+export interface ModelInfo {
+  name: string;
+  architecture: string;
+  precision: string;
+  max_tokens: number;
+  parameters: number;
+  load_ms: number;
+}
+
+export interface System {
+  versions: { sentistream: string; platform: string };
+  started_at: string;
+  uptime_seconds: number;
+  database: ServiceState;
+  stream: ServiceState & {
+    lag: Lag | null;
+    appended: number | null;
+    dead_letters: number | null;
+    epoch: string | null;
+  };
+  model: ModelState;
+  throughput: { in_per_second: number | null; out_per_second: number | null };
+  consumers: { name: string; claimed: number; idle_seconds: number }[] | null;
+  cache: { enabled: boolean; hits: number; misses: number };
+  live: { clients: number };
+  components: ComponentState[];
+  timestamp: string;
+}
+
+export interface DeadLetter {
+  id: string;
+  origin_id: string;
+  post_id: string | null;
+  reason: string;
+  error: string;
+  deliveries: number;
+  failed_at: string;
+  fields: { name: string; value: string; base64: string | null; cut: boolean }[];
+}
+
+export interface DeadLetterPage {
+  dead_letters: DeadLetter[];
+  total: number;
+  limit: number;
+  next_cursor: string | null;
+}
+
+export type Selection = { ids: string[] } | { all: true };

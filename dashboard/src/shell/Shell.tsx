@@ -1,9 +1,15 @@
 import { Outlet } from "@tanstack/react-router";
+import { lazy, Suspense } from "react";
 import { LiveProvider } from "@/live/LiveProvider";
 import { ReconnectingBar } from "./ConnectionState";
+import { FirstRun } from "./FirstRun";
 import { Rail, TabBar } from "./Rail";
+import { Shortcuts } from "./Shortcuts";
+import { SignIn } from "./SignIn";
 import { TopBar } from "./TopBar";
 import { useView } from "./useView";
+
+const PostDrawer = lazy(() => import("@/posts/PostDrawer"));
 
 /** The frame around every view. */
 export function Shell() {
@@ -28,11 +34,19 @@ export function Shell() {
             tabIndex={-1}
             className="mx-auto w-full max-w-[1600px] flex-1 p-4 pb-24 outline-none md:pb-6"
           >
+            <FirstRun />
             <Outlet />
           </main>
         </div>
       </div>
       <TabBar />
+      <Shortcuts />
+      <SignIn />
+      {search.post !== undefined && (
+        <Suspense>
+          <PostDrawer />
+        </Suspense>
+      )}
     </LiveProvider>
   );
 }

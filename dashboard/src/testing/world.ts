@@ -2,6 +2,8 @@ import type {
   Aggregate,
   Alert,
   Bucket,
+  ComponentState,
+  DeadLetter,
   Distribution,
   Emotion,
   Period,
@@ -18,6 +20,8 @@ import { bucketLength } from "@/lib/range";
 /** A server of the tests: it holds posts and answers as the contract says. */
 export class World {
   readonly alerts: Alert[] = [];
+  deadLetters: DeadLetter[] = [];
+  components: ComponentState[] = [{ name: "alerts", healthy: true, state: "acting" }];
   private readonly posts = new Map<string, Post>();
 
   add(...posts: Post[]): void {

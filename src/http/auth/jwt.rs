@@ -41,7 +41,8 @@ pub struct JwtVerifier {
 
 #[derive(Deserialize)]
 struct Claims {
-    exp: f64,
+    #[serde(default)]
+    exp: Option<f64>,
     #[serde(default)]
     nbf: Option<f64>,
     /// Scopes as one text, separated by spaces (RFC 8693), or as a list.
@@ -101,7 +102,8 @@ impl JwtVerifier {
             .map_err(|e| format!("is not valid: {}", describe(e.kind())))?
             .claims;
         let (now, leeway) = (now.as_seconds() as f64, self.leeway_s as f64);
-        if claims.exp + leeway <= now {
+        let expiry = claims.exp.ok_or("is not valid: it must carry exp")?;
+        if expiry + leeway <= now {
             return Err("has expired".to_owned());
         }
         if claims.nbf.is_some_and(|not_before| not_before > now + leeway) {

@@ -180,10 +180,12 @@ mod tests {
 
     use super::*;
 
-    fn read(text: &str, form: Form) -> Result<(usize, Vec<(usize, Option<String>)>), u16> {
+    /// How many posts were good, and the place and id of each that was not; or the status.
+    fn read(text: &str, form: Form) -> Result<(usize, Vec<String>), u16> {
+        let name = |r: Rejected| format!("{} {}", r.index, r.post_id.unwrap_or_default());
         candidates(text, form, 3)
             .and_then(|found| sort(found, Timestamp::EPOCH))
-            .map(|(posts, rejected)| (posts.len(), rejected.into_iter().map(|r| (r.index, r.post_id)).collect()))
+            .map(|(posts, rejected)| (posts.len(), rejected.into_iter().map(name).collect()))
             .map_err(|e| e.status_code().as_u16())
     }
 
@@ -211,9 +213,9 @@ mod tests {
     #[test]
     fn of_several_posts_the_good_ones_are_taken() {
         let array = json!([post("a"), {"post_id": "b"}, post("c")]).to_string();
-        assert_eq!(read(&array, Form::Json), Ok((2, vec![(1, Some("b".to_owned()))])));
+        assert_eq!(read(&array, Form::Json), Ok((2, vec!["1 b".to_owned()])));
         let lines = format!("{}\n\nnonsense\r\n{}\n", post("a"), post("c"));
-        assert_eq!(read(&lines, Form::Lines), Ok((2, vec![(1, None)])));
+        assert_eq!(read(&lines, Form::Lines), Ok((2, vec!["1 ".to_owned()])));
         assert_eq!(read("[]", Form::Json), Ok((0, vec![])));
         let four = json!([post("a"), post("b"), post("c"), post("d")]).to_string();
         assert_eq!(read(&four, Form::Json), Err(413));

@@ -143,8 +143,20 @@ macro_rules! for_tiles {
         let (rows, groups) = ($rows, $groups);
         let mut group = 0;
         while group < groups {
-            let wide = if !$set::MANY_REGISTERS { 1 } else if groups - group >= 4 { 4 } else { (groups - group).min(2) };
-            let most = if !$set::MANY_REGISTERS { 4 } else if wide == 4 { 6 } else { 12 };
+            let wide = if !$set::MANY_REGISTERS {
+                1
+            } else if groups - group >= 4 {
+                4
+            } else {
+                (groups - group).min(2)
+            };
+            let most = if !$set::MANY_REGISTERS {
+                4
+            } else if wide == 4 {
+                6
+            } else {
+                12
+            };
             let tiles = rows.div_ceil(most);
             let mut row = 0;
             for tile in 0..tiles {

@@ -81,7 +81,8 @@ impl Leases {
     }
 
     /// Takes over up to `max` entries that are free or whose lease ran out, oldest first.
-    pub(super) fn rescue(&mut self, consumer: &Consumer, max: usize, now: Instant, until: Instant) -> Vec<Rescued> {
+    pub(super) fn rescue(&mut self, consumer: &Consumer, max: usize, lease: Duration) -> Vec<Rescued> {
+        let now = Instant::now();
         let rescued: Vec<Rescued> = self
             .entries
             .iter()
@@ -92,7 +93,7 @@ impl Leases {
             .take(max)
             .collect();
         let seqs: Vec<u64> = rescued.iter().map(|entry| entry.seq).collect();
-        self.put(&seqs, &consumer.0, &State::Held { consumer: consumer.clone(), until });
+        self.put(&seqs, &consumer.0, &State::Held { consumer: consumer.clone(), until: now + lease });
         rescued
     }
 

@@ -1,0 +1,289 @@
+//! Connections to Redis, shared by the rooms that use it.
+//!
+//! A server that is away is no error at start: connections are made in the background, and a call
+//! fails with [`RedisError::Unavailable`] within the command time-out until there is an answer.
+//! A connection on which nothing comes back for a whole time-out (a stopped server, a network that
+//! swallows packets) is given up for a new one, since the driver alone might wait for it for ever.
+
+mod config;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use fred::clients::{Client, SubscriberClient};
+use fred::error::{Error, ErrorKind};
+use fred::interfaces::{ClientLike, EventInterface};
+use secrecy::SecretString;
+use tokio::runtime::Handle;
+use tokio::task::{AbortHandle, JoinHandle};
+
+/// Where Redis is and how long to wait for it.
+#[derive(Clone, Debug)]
+pub struct RedisOptions {
+    /// `redis://`, `rediss://`, `redis-sentinel://host?sentinelServiceName=NAME&node=host:port` or
+    /// `redis-cluster://host?node=host:port`; also `rediss-sentinel://` and `rediss-cluster://`.
+    pub url: SecretString,
+    /// Certificates to trust beside the system's, as a PEM file.
+    pub ca_file: Option<PathBuf>,
+    /// The longest any single command may take.
+    pub command_timeout: Duration,
+}
+
+/// Why Redis did not do what it was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RedisError {
+    /// The address or its certificates cannot be used; nothing was connected.
+    #[error("{0}")]
+    Config(String),
+    /// It is away, slow, starting or failing over; try again.
+    #[error("{0}")]
+    Unavailable(String),
+    /// It refused the command; trying again will not help.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Redis, by one connection for quick commands. Clones share it.
+#[derive(Clone)]
+pub struct Redis(Arc<Inner>);
+
+struct Inner {
+    config: config::Settings,
+    command_timeout: Duration,
+    /// Connections live on this runtime, whoever asks for a new one.
+    runtime: Handle,
+    line: ArcSwap<Line<Client>>,
+    /// Whether the last call failed for want of an answer; each change is logged once.
+    away: AtomicBool,
+}
+
+impl Redis {
+    /// Begins to connect, in the background of the present runtime.
+    ///
+    /// # Errors
+    /// [`RedisError::Config`] when the URL or the certificate file cannot be used.
+    pub fn connect(options: &RedisOptions) -> Result<Self, RedisError> {
+        let config = config::Settings::new(options)?;
+        let runtime = Handle::current();
+        let line = Line::open(config.client(), &runtime);
+        Ok(Self(Arc::new(Inner {
+            config,
+            command_timeout: options.command_timeout,
+            runtime,
+            line: ArcSwap::from_pointee(line),
+            away: AtomicBool::new(false),
+        })))
+    }
+
+    /// The longest a command may take.
+    pub fn command_timeout(&self) -> Duration {
+        self.0.command_timeout
+    }
+
+    /// Whether the keys of one command must share a hash slot.
+    pub fn is_cluster(&self) -> bool {
+        self.0.config.is_cluster()
+    }
+
+    /// The runtime that the connections live on.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.0.runtime
+    }
+
+    /// Runs quick commands on the shared connection; never one that blocks.
+    ///
+    /// # Errors
+    /// [`RedisError::Unavailable`] within the command time-out, [`RedisError::Refused`].
+    pub(crate) async fn run<T, F, W>(&self, work: F) -> Result<T, RedisError>
+    where
+        F: FnOnce(Client) -> W,
+        W: Future<Output = Result<T, Error>>,
+    {
+        let line = self.line();
+        // The driver's futures are large; every caller would carry them.
+        let result = self.bounded(self.0.command_timeout, Box::pin(work(line.client.clone()))).await;
+        match result {
+            Ok(value) => {
+                line.answered();
+                self.report(None);
+                Ok(value)
+            }
+            Err(error) if error.is_refusal() => {
+                line.answered();
+                Err(error.into())
+            }
+            Err(error) => {
+                if line.is_silent_for(self.0.command_timeout) || error.is_wrong_server() {
+                    self.replace(&line);
+                }
+                let error = RedisError::Unavailable(line.explain(&error));
+                self.report(Some(&error));
+                Err(error)
+            }
+        }
+    }
+
+    /// A connection of its own, for commands that block. Give it up after an error.
+    pub(crate) fn open(&self) -> Line<Client> {
+        Line::open(self.0.config.client(), &self.0.runtime)
+    }
+
+    /// A connection of its own, for a subscription.
+    pub(crate) fn open_subscriber(&self) -> Line<SubscriberClient> {
+        Line::open(self.0.config.subscriber(), &self.0.runtime)
+    }
+
+    /// Runs a command on a connection of its own, with `extra` time to block.
+    pub(crate) async fn run_on<C, T, W>(&self, line: &Line<C>, extra: Duration, work: W) -> Result<T, RedisError>
+    where
+        C: ClientLike,
+        W: Future<Output = Result<T, Error>>,
+    {
+        match self.bounded(self.0.command_timeout + extra, work).await {
+            Ok(value) => {
+                self.report(None);
+                Ok(value)
+            }
+            Err(error) if error.is_refusal() => Err(error.into()),
+            Err(error) => {
+                let error = RedisError::Unavailable(line.explain(&error));
+                self.report(Some(&error));
+                Err(error)
+            }
+        }
+    }
+
+    async fn bounded<T>(&self, limit: Duration, work: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
+        match tokio::time::timeout(limit, work).await {
+            Ok(result) => result.map_err(|error| Failure { error, limit }),
+            Err(_) => Err(Failure { error: Error::new(ErrorKind::Timeout, "no answer"), limit }),
+        }
+    }
+
+    fn line(&self) -> Arc<Line<Client>> {
+        let line = self.0.line.load_full();
+        if line.has_ended() {
+            return self.replace(&line);
+        }
+        line
+    }
+
+    fn replace(&self, old: &Arc<Line<Client>>) -> Arc<Line<Client>> {
+        let new = Arc::new(Line::open(self.0.config.client(), &self.0.runtime));
+        let before = self.0.line.compare_and_swap(old, new.clone());
+        // Another call may have been first; its connection is as new.
+        if Arc::ptr_eq(&before, old) { new } else { before.clone() }
+    }
+
+    fn report(&self, error: Option<&RedisError>) {
+        if self.0.away.swap(error.is_some(), Ordering::Relaxed) == error.is_some() {
+            return;
+        }
+        match error {
+            Some(error) => tracing::warn!(%error, "Redis is not available; retrying"),
+            None => tracing::info!("Redis is available again"),
+        }
+    }
+}
+
+/// One connection, which ends when this is dropped.
+pub(crate) struct Line<C> {
+    pub client: C,
+    connection: AbortHandle,
+    errors: AbortHandle,
+    last_error: Arc<Mutex<Option<String>>>,
+    last_answer: Mutex<Instant>,
+}
+
+impl<C: ClientLike + EventInterface> Line<C> {
+    fn open(client: C, runtime: &Handle) -> Self {
+        let _guard = runtime.enter();
+        let last_error = Arc::new(Mutex::new(None));
+        let errors = keep_last_error(&client, last_error.clone());
+        let connection = client.connect();
+        Self {
+            client,
+            connection: connection.abort_handle(),
+            errors: errors.abort_handle(),
+            last_error,
+            last_answer: Mutex::new(Instant::now()),
+        }
+    }
+}
+
+impl<C> Line<C> {
+    /// Whether it gave up for good, which it does when the server is of another kind than the URL says.
+    fn has_ended(&self) -> bool {
+        self.connection.is_finished()
+    }
+
+    fn answered(&self) {
+        *self.last_answer.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn is_silent_for(&self, limit: Duration) -> bool {
+        self.last_answer.lock().unwrap_or_else(PoisonError::into_inner).elapsed() >= limit
+    }
+
+    /// What went wrong, with the reason that the connection has for it.
+    fn explain(&self, failure: &Failure) -> String {
+        let what = match failure.error.kind() {
+            ErrorKind::Timeout => format!("Redis did not answer within {:?}", failure.limit),
+            _ => format!("Redis: {}", failure.error.details()),
+        };
+        match &*self.last_error.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(error) if !what.contains(error.as_str()) => format!("{what} ({error})"),
+            _ => what,
+        }
+    }
+}
+
+impl<C> Drop for Line<C> {
+    fn drop(&mut self) {
+        self.errors.abort();
+        self.connection.abort();
+    }
+}
+
+fn keep_last_error<C: EventInterface>(client: &C, last: Arc<Mutex<Option<String>>>) -> JoinHandle<()> {
+    let mut errors = client.error_rx();
+    tokio::spawn(async move {
+        // Missed errors do not matter, the last one does.
+        while !matches!(
+            errors.recv().await.map(|(error, _)| {
+                *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.details().to_owned());
+            }),
+            Err(tokio::sync::broadcast::error::RecvError::Closed)
+        ) {}
+    })
+}
+
+/// A failed command and how long it was given.
+struct Failure {
+    error: Error,
+    limit: Duration,
+}
+
+impl Failure {
+    /// Whether Redis answered, and with an error that stays: the command, the key's type or the permissions are wrong.
+    fn is_refusal(&self) -> bool {
+        let code = self.error.details().split_ascii_whitespace().next().unwrap_or_default();
+        matches!(code, "ERR" | "WRONGTYPE" | "NOPERM" | "CROSSSLOT" | "NOGROUP" | "UNBLOCKED")
+            || matches!(self.error.kind(), ErrorKind::Parse | ErrorKind::InvalidArgument | ErrorKind::InvalidCommand)
+    }
+
+    /// Whether a new connection may lead to the server that is right now.
+    fn is_wrong_server(&self) -> bool {
+        let details = self.error.details();
+        details.starts_with("READONLY") || details.starts_with("MASTERDOWN")
+    }
+}
+
+impl From<Failure> for RedisError {
+    fn from(failure: Failure) -> Self {
+        Self::Refused(failure.error.details().to_owned())
+    }
+}

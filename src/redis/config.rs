@@ -1,0 +1,130 @@
+//! From a URL to the driver's settings.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fred::clients::{Client, SubscriberClient};
+use fred::types::RespVersion;
+use fred::types::config::{
+    Config, ConnectionConfig, PerformanceConfig, ReconnectPolicy, TcpConfig, TlsConfig, TlsConnector, TlsHostMapping,
+};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use secrecy::ExposeSecret;
+
+use super::{RedisError, RedisOptions};
+
+/// Waits between attempts to connect grow from this to [`RECONNECT_MAX_MS`].
+const RECONNECT_MIN_MS: u32 = 10;
+const RECONNECT_MAX_MS: u32 = 1_000;
+const RECONNECT_JITTER_MS: u32 = 20;
+/// Most commands that wait for a connection; more are refused at once.
+const QUEUE: usize = 8_192;
+/// Most messages of a subscription that wait to be forwarded.
+const MESSAGES: usize = 4_096;
+
+const SCHEMES: &str =
+    "redis, rediss, redis-sentinel, rediss-sentinel, redis-cluster or rediss-cluster (the second s is for TLS)";
+
+/// How connections are made.
+pub(super) struct Settings {
+    config: Config,
+    timeout: Duration,
+}
+
+impl Settings {
+    pub(super) fn new(options: &RedisOptions) -> Result<Self, RedisError> {
+        let url = options.url.expose_secret();
+        let (scheme, rest) = url.split_once("://").ok_or_else(|| invalid("it has no scheme"))?;
+        let (plain, tls) = match scheme {
+            "redis" | "redis-sentinel" | "redis-cluster" => (scheme.to_owned(), false),
+            "rediss" | "rediss-sentinel" | "rediss-cluster" => (scheme.replacen("rediss", "redis", 1), true),
+            _ => return Err(invalid(&format!("its scheme is {scheme:?}"))),
+        };
+        // The driver would read the certificates itself, with a provider that depends on other crates.
+        let mut config = Config::from_url(&format!("{plain}://{rest}")).map_err(|e| invalid(e.details()))?;
+        config.fail_fast = false;
+        config.tls = if tls { Some(tls_config(options.ca_file.as_deref())?) } else { None };
+        Ok(Self { config, timeout: options.command_timeout })
+    }
+
+    pub(super) fn is_cluster(&self) -> bool {
+        self.config.server.is_clustered()
+    }
+
+    pub(super) fn client(&self) -> Client {
+        Client::new(self.config.clone(), Some(self.performance()), Some(self.connection()), Some(policy()))
+    }
+
+    /// A subscriber speaks RESP3, in which other commands (a ping) may share its connection.
+    pub(super) fn subscriber(&self) -> SubscriberClient {
+        let config = Config { version: RespVersion::RESP3, ..self.config.clone() };
+        SubscriberClient::new(config, Some(self.performance()), Some(self.connection()), Some(policy()))
+    }
+
+    /// A little before the caller stops waiting: the driver then knows that it must not send what
+    /// it has not sent yet.
+    fn performance(&self) -> PerformanceConfig {
+        PerformanceConfig {
+            default_command_timeout: self.timeout.mul_f32(0.95),
+            broadcast_channel_capacity: MESSAGES,
+            ..PerformanceConfig::default()
+        }
+    }
+
+    fn connection(&self) -> ConnectionConfig {
+        ConnectionConfig {
+            connection_timeout: self.timeout,
+            internal_command_timeout: self.timeout,
+            // A command whose connection broke may have been done; only its caller knows whether to repeat it.
+            max_command_attempts: 1,
+            max_command_buffer_len: QUEUE,
+            reconnect_on_auth_error: true,
+            tcp: TcpConfig { nodelay: Some(true), ..TcpConfig::default() },
+            ..ConnectionConfig::default()
+        }
+    }
+}
+
+fn policy() -> ReconnectPolicy {
+    let mut policy = ReconnectPolicy::new_exponential(0, RECONNECT_MIN_MS, RECONNECT_MAX_MS, 2);
+    policy.set_jitter(RECONNECT_JITTER_MS);
+    policy
+}
+
+fn tls_config(ca_file: Option<&Path>) -> Result<TlsConfig, RedisError> {
+    let mut roots = rustls::RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    let (trusted, _) = roots.add_parsable_certificates(found.certs);
+    if let Some(path) = ca_file {
+        let fail = |reason: String| {
+            RedisError::Config(format!("cannot read the certificates of {}: {reason}", path.display()))
+        };
+        let certificates = CertificateDer::pem_file_iter(path).map_err(|e| fail(e.to_string()))?;
+        for certificate in certificates {
+            let certificate = certificate.map_err(|e| fail(e.to_string()))?;
+            roots.add(certificate).map_err(|e| fail(e.to_string()))?;
+        }
+    } else if trusted == 0 {
+        return Err(RedisError::Config(
+            "the system has no certificates to check a rediss:// server with; install them or name a CA file"
+                .to_owned(),
+        ));
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|e| RedisError::Config(format!("cannot set up TLS for Redis: {e}")))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    // Cluster nodes are announced by address; their certificates name the host that was configured.
+    Ok(TlsConfig { connector: TlsConnector::from(tls), hostnames: TlsHostMapping::DefaultHost })
+}
+
+/// The URL may hold a password, so it is never repeated.
+fn invalid(reason: &str) -> RedisError {
+    RedisError::Config(format!(
+        "the Redis URL cannot be used: {reason}; expected SCHEME://[USER:PASSWORD@]HOST[:PORT] with SCHEME one of {SCHEMES}"
+    ))
+}

@@ -1,0 +1,69 @@
+//! The two databases behind the store, and how one query runs on either.
+
+use crate::sqlite::Sqlite;
+
+use super::postgres::Postgres;
+
+/// Where the rows lie.
+#[derive(Clone)]
+pub enum Backend {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+/// Runs `$query`, a future of `diesel_async` on `$connection`, on a connection for reading from
+/// the `primary` or a `replica`. Gives a `Result<_, StoreError>`.
+macro_rules! read {
+    ($store:expr, $from:ident, |$connection:ident| $query:expr) => {
+        $crate::store::backend::read!($store, $from, |$connection| $query, $query)
+    };
+    ($store:expr, $from:ident, |$connection:ident| $on_sqlite:expr, $on_postgres:expr) => {{
+        use diesel_async::RunQueryDsl;
+        match &$store.backend {
+            $crate::store::backend::Backend::Sqlite(sqlite) => {
+                let mut reader = sqlite.reader().await?;
+                let $connection = &mut *reader;
+                $on_sqlite.await.map_err($crate::store::StoreError::from)
+            }
+            $crate::store::backend::Backend::Postgres(postgres) => {
+                let mut reader = postgres.$from().await?;
+                let $connection = &mut *reader;
+                postgres.bounded($on_postgres).await
+            }
+        }
+    }};
+}
+pub(crate) use read;
+
+/// Runs `$body` in a transaction of its own on `$connection`, `$run!(query)` being a query's `QueryResult`
+/// on either database. `$data` is cloned, since a transaction on Postgres may run again.
+/// Gives a `Result<_, StoreError>`.
+macro_rules! transact {
+    ($store:expr, $data:expr, |$connection:ident, $given:pat_param, $run:ident| $body:expr) => {
+        $crate::store::backend::transact!(@($) $store, $data, $connection, $given, $run, $body)
+    };
+    (@($d:tt) $store:expr, $data:expr, $connection:ident, $given:pat_param, $run:ident, $body:expr) => {{
+        let data = $data;
+        match &$store.backend {
+            $crate::store::backend::Backend::Sqlite(sqlite) => {
+                use diesel::RunQueryDsl;
+                macro_rules! $run { ($d query:expr) => { $d query } }
+                let written = sqlite.write(move |$connection| {
+                    let $given = data;
+                    $body
+                });
+                written.await.map_err($crate::store::StoreError::from)
+            }
+            $crate::store::backend::Backend::Postgres(postgres) => {
+                use diesel_async::RunQueryDsl;
+                macro_rules! $run { ($d query:expr) => { $d query.await } }
+                let written = postgres.transact(move |$connection| {
+                    let $given = data.clone();
+                    Box::pin(async move { $body })
+                });
+                written.await
+            }
+        }
+    }};
+}
+pub(crate) use transact;

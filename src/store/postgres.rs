@@ -1,0 +1,217 @@
+//! Connections to Postgres: pools, bounds, and transactions that are retried and never cut short.
+
+mod tls;
+mod url;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use deadpool::managed::Timeouts;
+use diesel::result::{ConnectionError, ConnectionResult, DatabaseErrorKind, Error as DieselError, QueryResult};
+use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use futures_util::future::BoxFuture;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+
+use super::{PostgresOptions, StoreError};
+
+/// A pooled connection.
+pub type Connection = Object<AsyncPgConnection>;
+
+/// How often a transaction that lost against another one runs again.
+const RETRIES: usize = 8;
+
+/// Postgres. Clones share its connections.
+#[derive(Clone)]
+pub struct Postgres {
+    connector: Arc<Connector>,
+    primary: Pool<AsyncPgConnection>,
+    replica: Pool<AsyncPgConnection>,
+}
+
+impl Postgres {
+    /// Reads the URLs and certificates; connects later. Connections belong to the present runtime.
+    ///
+    /// # Errors
+    /// When a URL or certificate file is malformed, or there is no runtime.
+    pub fn new(options: &PostgresOptions) -> Result<Self, StoreError> {
+        let runtime = Handle::try_current()
+            .map_err(|_| StoreError::Failed("the store must be made inside the async runtime".to_owned()))?;
+        let connector = Arc::new(Connector::new(&options.url, options, runtime.clone())?);
+        let primary = pool(&connector, options)?;
+        let replica = match &options.read_url {
+            Some(url) => pool(&Arc::new(Connector::new(url, options, runtime)?), options)?,
+            None => primary.clone(),
+        };
+        Ok(Self { connector, primary, replica })
+    }
+
+    /// A connection to the database that is written.
+    pub async fn primary(&self) -> Result<Connection, StoreError> {
+        self.primary.get().await.map_err(|e| StoreError::Unavailable(e.to_string()))
+    }
+
+    /// A connection to the database that the API reads; it may be a little behind.
+    pub async fn replica(&self) -> Result<Connection, StoreError> {
+        self.replica.get().await.map_err(|e| StoreError::Unavailable(e.to_string()))
+    }
+
+    /// A connection of its own, without a bound on its statements.
+    pub async fn migrator(&self) -> Result<AsyncPgConnection, StoreError> {
+        let mut connection =
+            self.connector.clone().connect().await.map_err(|e| StoreError::Unavailable(e.to_string()))?;
+        // Another migrator may hold the lock for as long as its migration takes.
+        connection.batch_execute("SET statement_timeout = 0; SET lock_timeout = '10min'").await?;
+        Ok(connection)
+    }
+
+    /// `query`'s answer, if it comes in time. A server that stands still answers no time-out of its own.
+    pub async fn bounded<T>(&self, query: impl Future<Output = QueryResult<T>>) -> Result<T, StoreError> {
+        match timeout(self.connector.limit, query).await {
+            Ok(answer) => answer.map_err(StoreError::from),
+            Err(_) => Err(self.connector.silent()),
+        }
+    }
+
+    /// Runs `work` in a transaction, again if it lost against another one. It runs to its end even
+    /// if the caller goes away: a transaction is never cut in the middle.
+    pub async fn transact<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> Fn(&'c mut AsyncPgConnection) -> BoxFuture<'c, QueryResult<T>> + Send + Sync + 'static,
+    {
+        let this = self.clone();
+        let task = self.connector.runtime.spawn(async move {
+            let attempt = || this.attempt(&work);
+            attempt.retry(backoff()).when(Attempt::lost).await.map_err(|Attempt(error)| match error {
+                Some(error) => error.into(),
+                None => this.connector.silent(),
+            })
+        });
+        match task.await {
+            Ok(result) => result,
+            Err(e) => Err(StoreError::Unavailable(format!("the transaction was abandoned: {e}"))),
+        }
+    }
+
+    async fn attempt<T, F>(&self, work: &F) -> Result<T, Attempt>
+    where
+        T: Send + 'static,
+        F: for<'c> Fn(&'c mut AsyncPgConnection) -> BoxFuture<'c, QueryResult<T>> + Send + Sync + 'static,
+    {
+        let unreachable =
+            |e: String| Attempt(Some(DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, Box::new(e))));
+        let mut connection = self.primary.get().await.map_err(|e| unreachable(e.to_string()))?;
+        let mut transaction = connection.build_transaction().read_committed();
+        match timeout(self.connector.limit, transaction.run(async |c| work(c).await)).await {
+            Ok(result) => result.map_err(|error| Attempt(Some(error))),
+            Err(_) => {
+                // Its state is unknown, so it must not be used again: closing it makes the server roll back.
+                drop(Object::take(connection));
+                Err(Attempt(None))
+            }
+        }
+    }
+}
+
+/// Why a transaction failed; `None` when the server did not answer.
+struct Attempt(Option<DieselError>);
+
+impl Attempt {
+    /// Whether another transaction was in the way (40001, 40P01).
+    fn lost(&self) -> bool {
+        match &self.0 {
+            Some(DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _)) => true,
+            // Diesel has no kind for 40P01.
+            Some(DieselError::DatabaseError(_, information)) => information.message().contains("deadlock detected"),
+            _ => false,
+        }
+    }
+}
+
+fn backoff() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(5))
+        .with_max_delay(Duration::from_millis(200))
+        .with_max_times(RETRIES)
+        .with_jitter()
+}
+
+fn pool(connector: &Arc<Connector>, options: &PostgresOptions) -> Result<Pool<AsyncPgConnection>, StoreError> {
+    let shared = connector.clone();
+    let mut config = ManagerConfig::default();
+    config.custom_setup = Box::new(move |_| Box::pin(shared.clone().connect()));
+    let wait = Some(options.connect_timeout);
+    Pool::builder(AsyncDieselConnectionManager::new_with_config("", config))
+        .max_size(options.max_connections.max(1))
+        .timeouts(Timeouts { wait, create: wait, recycle: wait })
+        .runtime(deadpool::Runtime::Tokio1)
+        .build()
+        .map_err(|e| StoreError::Failed(e.to_string()))
+}
+
+/// How to make a connection.
+struct Connector {
+    config: tokio_postgres::Config,
+    tls: tls::Tls,
+    runtime: Handle,
+    connect_timeout: Duration,
+    statement_timeout: Duration,
+    /// The longest that one query or transaction may take before its connection is given up.
+    limit: Duration,
+}
+
+impl Connector {
+    fn new(url: &SecretString, options: &PostgresOptions, runtime: Handle) -> Result<Self, StoreError> {
+        let target = url::Target::parse(url.expose_secret()).map_err(StoreError::Failed)?;
+        let mut config = target.config;
+        config.connect_timeout(options.connect_timeout).keepalives(true).keepalives_idle(Duration::from_secs(15));
+        if config.get_application_name().is_none() {
+            config.application_name("sentistream");
+        }
+        Ok(Self {
+            config,
+            tls: tls::Tls::new(target.security).map_err(StoreError::Failed)?,
+            runtime,
+            connect_timeout: options.connect_timeout,
+            statement_timeout: options.statement_timeout,
+            limit: options.statement_timeout * 2,
+        })
+    }
+
+    fn silent(&self) -> StoreError {
+        StoreError::Unavailable(format!("no answer within {} s", self.limit.as_secs_f64()))
+    }
+
+    /// Connects on the store's runtime: the task that drives a connection must outlive the
+    /// runtime of whoever asked first.
+    async fn connect(self: Arc<Self>) -> ConnectionResult<AsyncPgConnection> {
+        let bad = ConnectionError::BadConnection;
+        let runtime = self.runtime.clone();
+        let connecting = runtime.spawn(async move {
+            match timeout(self.connect_timeout, self.establish()).await {
+                Ok(connection) => connection,
+                Err(_) => Err(bad(format!("no connection within {} s", self.connect_timeout.as_secs_f64()))),
+            }
+        });
+        connecting.await.map_err(|e| bad(e.to_string()))?
+    }
+
+    async fn establish(&self) -> ConnectionResult<AsyncPgConnection> {
+        let mut connection = self.tls.connect(&self.config).await?;
+        let milliseconds = self.statement_timeout.as_millis();
+        connection
+            .batch_execute(&format!(
+                "SET statement_timeout = {milliseconds}; SET idle_in_transaction_session_timeout = {}",
+                self.limit.as_millis()
+            ))
+            .await
+            .map_err(ConnectionError::CouldntSetupConfiguration)?;
+        Ok(connection)
+    }
+}

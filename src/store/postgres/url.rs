@@ -1,0 +1,124 @@
+//! The database URL: what `tokio-postgres` reads of it, and what is ours (TLS).
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use percent_encoding::percent_decode_str;
+
+/// How a connection is protected, as libpq's `sslmode` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SslMode {
+    Disable,
+    /// TLS if the server offers it; whoever it is.
+    Prefer,
+    /// TLS; whoever the server is.
+    Require,
+    /// TLS with a certificate that a known authority signed.
+    VerifyCa,
+    /// As `VerifyCa`, and the certificate names the host.
+    VerifyFull,
+}
+
+impl FromStr for SslMode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "disable" => Ok(Self::Disable),
+            "allow" | "prefer" => Ok(Self::Prefer),
+            "require" => Ok(Self::Require),
+            "verify-ca" => Ok(Self::VerifyCa),
+            "verify-full" => Ok(Self::VerifyFull),
+            other => Err(format!(
+                "sslmode={other} in the database URL: must be disable, prefer, require, verify-ca or verify-full"
+            )),
+        }
+    }
+}
+
+/// The TLS part of a URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Security {
+    pub mode: SslMode,
+    /// `sslrootcert`: a PEM file. The system's certificates when it is missing or `system`.
+    pub roots: Option<PathBuf>,
+}
+
+/// Where to connect, and how safely.
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub config: tokio_postgres::Config,
+    pub security: Security,
+}
+
+impl Target {
+    /// Reads `postgres://…`, `postgresql://…` and `postgresql+driver://…`.
+    ///
+    /// # Errors
+    /// What is wrong; never the URL itself, which may hold a password.
+    pub fn parse(url: &str) -> Result<Self, String> {
+        let (scheme, rest) = url.split_once("://").unwrap_or_default();
+        if !matches!(scheme.split('+').next(), Some("postgres" | "postgresql")) {
+            return Err("the database URL must start with postgres:// or postgresql://".to_owned());
+        }
+        let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (mut mode, mut roots, mut kept) = (None, None, Vec::new());
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let value = percent_decode_str(value).decode_utf8_lossy();
+            match name {
+                "sslmode" => mode = Some(value.parse()?),
+                "sslrootcert" => roots = (value != "system").then(|| PathBuf::from(&*value)),
+                _ => kept.push(pair),
+            }
+        }
+        let mode = match mode.unwrap_or(SslMode::Prefer) {
+            // As libpq: a given authority is always checked.
+            SslMode::Require if roots.is_some() => SslMode::VerifyCa,
+            mode => mode,
+        };
+        let mut config = tokio_postgres::Config::from_str(&format!("postgres://{address}?{}", kept.join("&")))
+            .map_err(|e| format!("the database URL is malformed: {}", source_of(&e)))?;
+        config.ssl_mode(match mode {
+            SslMode::Disable => tokio_postgres::config::SslMode::Disable,
+            SslMode::Prefer => tokio_postgres::config::SslMode::Prefer,
+            _ => tokio_postgres::config::SslMode::Require,
+        });
+        Ok(Self { config, security: Security { mode, roots } })
+    }
+}
+
+fn source_of(error: &tokio_postgres::Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_tls_part_of_a_url_and_leaves_the_rest() {
+        let target = Target::parse(
+            "postgresql+asyncpg://me:p%40ss@db.example:5433/posts?sslmode=verify-full&sslrootcert=%2Fca.pem&application_name=x",
+        )
+        .unwrap();
+        assert_eq!(target.security, Security { mode: SslMode::VerifyFull, roots: Some("/ca.pem".into()) });
+        assert_eq!(target.config.get_user(), Some("me"));
+        assert_eq!(target.config.get_password(), Some("p@ss".as_bytes()));
+        assert_eq!(target.config.get_ports(), [5433]);
+        assert_eq!(target.config.get_application_name(), Some("x"));
+        let mode = |query: &str| Target::parse(&format!("postgres://h/d{query}")).map(|t| t.security.mode);
+        assert_eq!(mode(""), Ok(SslMode::Prefer));
+        assert_eq!(mode("?sslmode=require"), Ok(SslMode::Require));
+        assert_eq!(mode("?sslmode=require&sslrootcert=ca.pem"), Ok(SslMode::VerifyCa));
+        assert_eq!(mode("?sslmode=verify-ca&sslrootcert=system"), Ok(SslMode::VerifyCa));
+    }
+
+    #[test]
+    fn a_bad_url_is_refused_without_repeating_its_password() {
+        for url in ["mysql://me:secret@h/d", "postgres://me:secret@h/d?sslmode=maybe", "postgres://me:secret@h:x/d"] {
+            let message = Target::parse(url).unwrap_err();
+            assert!(!message.contains("secret"), "{message}");
+        }
+    }
+}

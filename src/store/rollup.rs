@@ -1,0 +1,204 @@
+//! The rollups: bucket widths, and how a range is covered with them.
+
+pub(super) mod read;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use diesel::sql_types::{BigInt, Nullable, Text};
+
+use super::backend::read;
+use super::sql::{At, Instant, sql};
+use super::{SourceTotals, Store, StoreError};
+use crate::domain::{Counts, Source, TimeRange, Timestamp};
+use read::{Cell, Cells, cells, sum, totals};
+
+impl Store {
+    /// Every source with its counts and newest post, most posts first. Costs O(sources).
+    pub async fn sources(&self) -> Result<Vec<SourceTotals>, StoreError> {
+        let counted = by_source(read!(self, replica, |c| totals(Cells::default()).load(c))?);
+        let newest = || {
+            sql("SELECT r.source, (SELECT max(p.created_at) FROM social_media_posts p WHERE p.source = r.source) \
+                 FROM (SELECT DISTINCT source FROM post_rollups WHERE grain = 0 AND count > 0) AS r")
+            .rows::<(Text, Nullable<Instant>)>()
+        };
+        let rows: Vec<(String, Option<At>)> = read!(self, replica, |c| newest().load(c))?;
+        let newest: BTreeMap<String, Option<At>> = rows.into_iter().collect();
+        let mut sources: Vec<SourceTotals> = counted
+            .into_iter()
+            .map(|(source, counts)| {
+                let last_post = newest.get(&source).copied().flatten().map(|at| at.0);
+                SourceTotals { source, counts, last_post }
+            })
+            .collect();
+        sources.sort_by_key(|source| std::cmp::Reverse(source.counts.total()));
+        Ok(sources)
+    }
+
+    /// Posts stored at or after `since`, to the resolution of ten seconds. Costs O(buckets).
+    pub async fn ingested_since(&self, since: Timestamp) -> Result<i64, StoreError> {
+        let query = || {
+            sql("SELECT CAST(coalesce(sum(count), 0) AS bigint) FROM ingest_counters WHERE bucket >= ?")
+                .bind::<Instant, _>(At(since.floor(INGEST_BUCKET)))
+                .rows::<BigInt>()
+        };
+        read!(self, replica, |c| query().get_result(c))
+    }
+
+    /// Counts of an exact window by event time: whole buckets from the rollups, the ragged edges from posts.
+    pub async fn window(&self, range: TimeRange, source: Option<&Source>) -> Result<Counts, StoreError> {
+        Ok(sum(self.cells(range, source).await?))
+    }
+
+    /// As [`Self::window`], for each source that has posts in it.
+    pub async fn window_by_source(&self, range: TimeRange) -> Result<BTreeMap<String, Counts>, StoreError> {
+        Ok(by_source(self.cells(range, None).await?))
+    }
+
+    async fn cells(&self, range: TimeRange, source: Option<&Source>) -> Result<Vec<Cell>, StoreError> {
+        let pieces = cover(range, self.retention.minutes_from(self.clock.now()));
+        if pieces.is_empty() {
+            return Ok(Vec::new());
+        }
+        let query = cells(&pieces, Cells { source, ..Cells::default() });
+        // Alerts are judged by it, so a replica that is behind will not do.
+        read!(self, primary, |c| query.load(c))
+    }
+}
+
+/// Counts by source; sources whose posts are all deleted are left out.
+fn by_source(cells: Vec<Cell>) -> BTreeMap<String, Counts> {
+    let mut sources: BTreeMap<String, Counts> = BTreeMap::new();
+    for (source, sentiment, emotion, count, confidence) in cells {
+        sources.entry(source).or_default().add(sentiment.0, emotion.0, count, confidence);
+    }
+    sources.retain(|_, counts| counts.total() > 0);
+    sources
+}
+
+/// The width of the buckets of `ingest_counters`.
+pub const INGEST_BUCKET: Duration = Duration::from_secs(10);
+/// How long they are kept.
+pub const INGEST_KEPT: Duration = Duration::from_secs(2 * 3_600);
+
+/// The bucket widths of `post_rollups`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Grain {
+    /// All time.
+    Total,
+    Minute,
+    /// Every offset of a time zone that is in use is a multiple of it.
+    Quarter,
+    Hour,
+    /// A day in UTC.
+    Day,
+}
+
+impl Grain {
+    /// All of them, in the order of the table's key.
+    pub const ALL: [Self; 5] = [Self::Total, Self::Minute, Self::Quarter, Self::Hour, Self::Day];
+
+    /// The column's value: minutes, 0 for all time.
+    pub fn minutes(self) -> i16 {
+        match self {
+            Self::Total => 0,
+            Self::Minute => 1,
+            Self::Quarter => 15,
+            Self::Hour => 60,
+            Self::Day => 1_440,
+        }
+    }
+
+    /// How long a bucket is; zero for all time.
+    pub fn width(self) -> Duration {
+        Duration::from_secs(60 * u64::try_from(self.minutes()).unwrap_or_default())
+    }
+
+    /// The start of the bucket that holds `at`.
+    pub fn floor(self, at: Timestamp) -> Timestamp {
+        match self {
+            Self::Total => Timestamp::EPOCH,
+            grain => at.floor(grain.width()),
+        }
+    }
+}
+
+/// A part of a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Whose buckets count it; `None`: its posts must be counted.
+    pub grain: Option<Grain>,
+    pub range: TimeRange,
+}
+
+/// Covers `range` exactly with whole buckets, the widest that fit, and what is left at its edges.
+/// Minutes are used from `minutes_from` on.
+pub fn cover(range: TimeRange, minutes_from: Timestamp) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut rest = vec![range];
+    for grain in [Grain::Day, Grain::Hour, Grain::Quarter, Grain::Minute] {
+        let mut left = Vec::new();
+        for part in rest {
+            let mut start = part.start().ceil(grain.width());
+            if grain == Grain::Minute {
+                start = start.max(minutes_from);
+            }
+            let end = part.end().floor(grain.width());
+            match TimeRange::new(start, end).filter(|whole| whole.length() > Duration::ZERO) {
+                Some(whole) => {
+                    pieces.push(Piece { grain: Some(grain), range: whole });
+                    left.extend(TimeRange::new(part.start(), start));
+                    left.extend(TimeRange::new(end, part.end()));
+                }
+                None => left.push(part),
+            }
+        }
+        rest = left;
+    }
+    let ragged = rest.into_iter().filter(|part| part.length() > Duration::ZERO);
+    pieces.extend(ragged.map(|range| Piece { grain: None, range }));
+    pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(micros: i64) -> Timestamp {
+        Timestamp::from_micros(micros).unwrap()
+    }
+
+    const SPAN: i64 = 40 * 86_400_000_000;
+
+    proptest! {
+        #[test]
+        fn pieces_cover_a_range_exactly_and_only_the_edges_are_counted(
+            start in -SPAN..SPAN, length in 0..SPAN, minutes_from in -SPAN..SPAN,
+        ) {
+            let range = TimeRange::new(at(start), at(start + length)).unwrap();
+            let minutes_from = at(minutes_from).floor(Grain::Minute.width());
+            let mut pieces = cover(range, minutes_from);
+            pieces.sort_by_key(|piece| piece.range.start());
+            let mut next = range.start();
+            for piece in &pieces {
+                prop_assert_eq!(piece.range.start(), next);
+                prop_assert!(piece.range.length() > Duration::ZERO);
+                next = piece.range.end();
+                match piece.grain {
+                    Some(grain) => {
+                        prop_assert_eq!(piece.range, piece.range.widened(grain.width()));
+                        prop_assert!(grain != Grain::Minute || piece.range.start() >= minutes_from);
+                    }
+                    None => {
+                        let unit = if piece.range.start() >= minutes_from { Grain::Minute } else { Grain::Quarter };
+                        prop_assert!(piece.range.length() < 2 * unit.width());
+                    }
+                }
+            }
+            prop_assert_eq!(next, range.end());
+            prop_assert!(pieces.len() <= 9);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The statements that read counts.
+
+use diesel::sql_types::{BigInt, Double, Text};
+
+use super::{Grain, Piece};
+use crate::domain::{Counts, Emotion, Sentiment, Source, TimeRange};
+use crate::store::sql::{At, Instant, Label, Sql, Value, sql};
+
+/// Which counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cells<'a> {
+    pub source: Option<&'a Source>,
+    pub sentiment: Option<Sentiment>,
+    pub emotion: Option<Emotion>,
+}
+
+/// A count of one source, sentiment and emotion, and the sum of its confidences.
+pub type Cell = (String, Label<Sentiment>, Label<Emotion>, i64, f64);
+type CellColumns = (Text, Text, Text, BigInt, Double);
+
+/// A count of one bucket, sentiment and emotion, and the sum of its confidences.
+pub type BucketCell = (At, Label<Sentiment>, Label<Emotion>, i64, f64);
+type BucketColumns = (Instant, Text, Text, BigInt, Double);
+
+const ROLLUP: &str = "SELECT source, sentiment, emotion, count AS n, confidence_sum AS c FROM post_rollups \
+                      WHERE grain = ? AND bucket >= ? AND bucket < ?";
+const POSTS: &str = "SELECT p.source, p.sentiment_label AS sentiment, p.emotion, 1 AS n, a.confidence_score AS c \
+                     FROM social_media_posts p JOIN sentiment_analysis a ON a.post_id = p.post_id \
+                     WHERE p.created_at >= ? AND p.created_at < ?";
+
+/// Counts all pieces in one statement, so that they belong to one moment.
+pub fn cells(pieces: &[Piece], filter: Cells<'_>) -> Sql<Vec<Value>, CellColumns> {
+    let mut parts = Vec::with_capacity(pieces.len());
+    let mut values = Vec::new();
+    for piece in pieces {
+        let (mut part, prefix) = match piece.grain {
+            Some(grain) => {
+                values.push(Value::Integer(grain.minutes().into()));
+                (ROLLUP.to_owned(), "")
+            }
+            None => (POSTS.to_owned(), "p."),
+        };
+        values.extend([Value::At(piece.range.start()), Value::At(piece.range.end())]);
+        filter.add(prefix, &mut part, &mut values);
+        parts.push(part);
+    }
+    grouped(&parts, values)
+}
+
+/// Counts all posts there are.
+pub fn totals(filter: Cells<'_>) -> Sql<Vec<Value>, CellColumns> {
+    let mut part = ROLLUP.replace(" AND bucket >= ? AND bucket < ?", "");
+    let mut values = vec![Value::Integer(Grain::Total.minutes().into())];
+    filter.add("", &mut part, &mut values);
+    grouped(&[part], values)
+}
+
+fn grouped(parts: &[String], values: Vec<Value>) -> Sql<Vec<Value>, CellColumns> {
+    let parts = parts.join(" UNION ALL ");
+    sql(format!(
+        "SELECT source, sentiment, emotion, CAST(sum(n) AS bigint), sum(c) FROM ({parts}) AS parts \
+         GROUP BY source, sentiment, emotion"
+    ))
+    .values(values)
+    .rows()
+}
+
+/// Counts by bucket of `grain`.
+pub fn buckets(grain: Grain, range: TimeRange, filter: Cells<'_>) -> Sql<Vec<Value>, BucketColumns> {
+    let mut text = "SELECT bucket, sentiment, emotion, CAST(sum(count) AS bigint), sum(confidence_sum) \
+                    FROM post_rollups WHERE grain = ? AND bucket >= ? AND bucket < ?"
+        .to_owned();
+    let mut values = vec![Value::Integer(grain.minutes().into()), Value::At(range.start()), Value::At(range.end())];
+    filter.add("", &mut text, &mut values);
+    text.push_str(" GROUP BY bucket, sentiment, emotion");
+    sql(text).values(values).rows()
+}
+
+impl Cells<'_> {
+    fn add(self, prefix: &str, text: &mut String, values: &mut Vec<Value>) {
+        let sentiment = if prefix.is_empty() { "sentiment" } else { "sentiment_label" };
+        let conditions = [
+            ("source", self.source.map(Source::as_str)),
+            (sentiment, self.sentiment.map(Sentiment::as_str)),
+            ("emotion", self.emotion.map(Emotion::as_str)),
+        ];
+        for (column, value) in conditions {
+            if let Some(value) = value {
+                text.push_str(&format!(" AND {prefix}{column} = ?"));
+                values.push(Value::Text(value.to_owned()));
+            }
+        }
+    }
+}
+
+/// The sum of `cells`.
+pub fn sum(cells: impl IntoIterator<Item = Cell>) -> Counts {
+    let mut counts = Counts::default();
+    for (_, sentiment, emotion, count, confidence) in cells {
+        counts.add(sentiment.0, emotion.0, count, confidence);
+    }
+    counts
+}

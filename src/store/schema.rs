@@ -1,0 +1,143 @@
+//! The tables as Diesel sees them, the same for both databases.
+
+/// SQL types for the tables.
+mod types {
+    pub use crate::store::sql::{Document, Instant};
+    pub use diesel::sql_types::{BigInt, Bool, Double, Integer, Nullable, SmallInt, Text};
+}
+
+diesel::table! {
+    use super::types::*;
+
+    social_media_posts (id) {
+        id -> BigInt,
+        post_id -> Text,
+        source -> Text,
+        content -> Text,
+        author -> Nullable<Text>,
+        created_at -> Instant,
+        ingested_at -> Instant,
+        lang -> Nullable<Text>,
+        url -> Nullable<Text>,
+        reply_to -> Nullable<Text>,
+        sentiment_label -> Text,
+        emotion -> Text,
+        entry_epoch -> Text,
+        entry_ms -> BigInt,
+        entry_seq -> BigInt,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    sentiment_analysis (id) {
+        id -> BigInt,
+        post_id -> Text,
+        model_name -> Text,
+        sentiment_label -> Text,
+        confidence_score -> Double,
+        emotion -> Text,
+        analyzed_at -> Instant,
+        scores -> Document,
+        truncated -> Bool,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    post_rollups (grain, bucket, source, sentiment, emotion) {
+        grain -> SmallInt,
+        bucket -> Instant,
+        source -> Text,
+        sentiment -> Text,
+        emotion -> Text,
+        count -> BigInt,
+        confidence_sum -> Double,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    post_keys (post_id) {
+        post_id -> Text,
+        deleted_at -> Nullable<Instant>,
+        edited_at -> Nullable<Instant>,
+        earliest_ms -> Nullable<BigInt>,
+        earliest_seq -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    ingest_counters (bucket) {
+        bucket -> Instant,
+        count -> BigInt,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    stream_outcomes (epoch, outcome) {
+        epoch -> Text,
+        outcome -> Text,
+        count -> BigInt,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    sentiment_alerts (id) {
+        id -> BigInt,
+        alert_type -> Text,
+        scope -> Text,
+        state -> Text,
+        threshold_value -> Double,
+        actual_value -> Double,
+        window_start -> Instant,
+        window_end -> Instant,
+        post_count -> Integer,
+        triggered_at -> Instant,
+        resolved_at -> Nullable<Instant>,
+        details -> Document,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    alert_evidence (post_id, alert_id) {
+        post_id -> Text,
+        alert_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    leases (name) {
+        name -> Text,
+        holder -> Text,
+        token -> BigInt,
+        expires_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    source_cursors (source) {
+        source -> Text,
+        cursor -> Text,
+        updated_at -> Instant,
+    }
+}
+
+diesel::joinable!(alert_evidence -> sentiment_alerts (alert_id));
+diesel::allow_tables_to_appear_in_same_query!(social_media_posts, sentiment_analysis);
+diesel::allow_tables_to_appear_in_same_query!(sentiment_alerts, alert_evidence);

@@ -1,0 +1,269 @@
+//! What a batch comes to, worked out in memory from what the database holds of its posts.
+//!
+//! Both backends load the same state, plan with the same rules and write what the plan says, so
+//! that a batch has the result of its settlements one after another, and the rules stand once.
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::{Change, Settled, Settlement, Stored};
+use crate::domain::{Analysis, Author, Emotion, EntryId, EntryKey, Outcome, Post, PostId, Sentiment, Timestamp};
+
+/// What is known of one post.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PostState<'a> {
+    /// Whether its tombstone stands.
+    pub deleted: bool,
+    /// Which version is stored, if it is not the original.
+    pub edited_at: Option<Timestamp>,
+    /// The earliest entry that brought it, if that is not the row's creator.
+    pub earliest: Option<EntryId>,
+    /// Its row.
+    pub row: Option<Row<'a>>,
+}
+
+impl PostState<'_> {
+    /// Whether one of the author's `deletions` was appended after an entry that brought the post.
+    pub fn is_covered(&self, deletions: &[EntryKey]) -> bool {
+        let Some(row) = &self.row else { return false };
+        let first = self.earliest.unwrap_or(row.creator.id).min(row.creator.id);
+        deletions.iter().any(|deletion| first <= deletion.id)
+    }
+}
+
+/// What the rules and the rollups need of a stored post.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row<'a> {
+    /// The entry that created the row.
+    pub creator: EntryKey,
+    pub source: Cow<'a, str>,
+    pub author: Option<Cow<'a, str>>,
+    pub created_at: Timestamp,
+    pub ingested_at: Timestamp,
+    pub analyzed_at: Timestamp,
+    pub sentiment: Sentiment,
+    pub emotion: Emotion,
+    pub confidence: f64,
+}
+
+impl Row<'_> {
+    fn stored(&self) -> Stored {
+        Stored { ingested_at: self.ingested_at, analyzed_at: self.analyzed_at }
+    }
+}
+
+/// A post of the batch: before it and after it.
+#[derive(Clone, Debug)]
+pub struct Slot<'a> {
+    pub post_id: &'a PostId,
+    pub before: PostState<'a>,
+    pub after: PostState<'a>,
+    /// The version to write, if the batch stored one.
+    pub content: Option<(&'a Post, &'a Analysis)>,
+}
+
+impl Slot<'_> {
+    /// Whether the post's key row must be written.
+    pub fn key_changed(&self) -> bool {
+        let key = |state: &PostState<'_>| (state.deleted, state.edited_at, state.earliest);
+        key(&self.before) != key(&self.after)
+    }
+}
+
+/// The posts of a batch, each once, in the order of their first settlement.
+#[derive(Debug, Default)]
+pub struct Slots<'a> {
+    index: HashMap<&'a str, usize>,
+    pub list: Vec<Slot<'a>>,
+}
+
+impl<'a> Slots<'a> {
+    /// The posts that `batch` names, nothing known of them.
+    pub fn of(batch: &'a [Settlement]) -> Self {
+        let mut slots = Self::default();
+        for post_id in batch.iter().filter_map(|settlement| settlement.change.post_id()) {
+            let next = slots.list.len();
+            slots.index.entry(post_id.as_str()).or_insert_with(|| {
+                let state = PostState::default();
+                slots.list.push(Slot { post_id, before: state.clone(), after: state, content: None });
+                next
+            });
+        }
+        slots
+    }
+
+    /// The posts' ids.
+    pub fn ids(&self) -> Vec<&'a str> {
+        self.list.iter().map(|slot| slot.post_id.as_str()).collect()
+    }
+
+    /// Tells what the database holds of a post.
+    pub fn know(&mut self, post_id: &str, state: PostState<'a>) {
+        if let Some(&at) = self.index.get(post_id) {
+            self.list[at].after = state.clone();
+            self.list[at].before = state;
+        }
+    }
+
+    /// The authors of the batch's posts, and those of the posts that are stored: (source, author).
+    pub fn authors(&self, batch: &'a [Settlement]) -> BTreeSet<(String, String)> {
+        let coming = batch.iter().filter_map(|settlement| match &settlement.change {
+            Change::Insert { post, .. } | Change::Replace { post, .. } => {
+                post.author.as_ref().map(|author| (post.source.to_string(), author.to_string()))
+            }
+            _ => None,
+        });
+        let stored = self.list.iter().filter_map(|slot| slot.before.row.as_ref()).filter_map(|row| {
+            row.author.as_ref().map(|author| (row.source.clone().into_owned(), author.clone().into_owned()))
+        });
+        coming.chain(stored).collect()
+    }
+
+    fn slot(&mut self, post_id: &PostId) -> &mut Slot<'a> {
+        &mut self.list[self.index[post_id.as_str()]]
+    }
+}
+
+/// The tombstones of authors: by source and author, the last deletion in each epoch.
+pub type AuthorTombstones = HashMap<(String, String), Vec<EntryKey>>;
+
+/// What a plan starts from.
+pub struct Situation<'a> {
+    pub now: Timestamp,
+    pub slots: Slots<'a>,
+    pub authors: AuthorTombstones,
+}
+
+/// What a batch changes.
+#[derive(Debug, Default)]
+pub struct Plan<'a> {
+    /// In the order of the batch.
+    pub answers: Vec<Settled>,
+    pub slots: Vec<Slot<'a>>,
+    /// Entries that have no row of their own (any more): those of the batch, and creators of removed rows.
+    pub remembered: Vec<EntryKey>,
+}
+
+/// Plans `batch`, which holds no [`Change::DeleteAuthor`]. `settled` are the entries known to be
+/// settled without a row of their own; those of the batch are added.
+pub fn plan<'a>(batch: &'a [Settlement], situation: Situation<'a>, settled: &mut HashSet<EntryKey>) -> Plan<'a> {
+    let mut planner = Planner { situation, settled, remembered: Vec::new() };
+    let answers = batch.iter().map(|settlement| planner.settle(settlement)).collect();
+    Plan { answers, slots: planner.situation.slots.list, remembered: planner.remembered }
+}
+
+struct Planner<'a, 's> {
+    situation: Situation<'a>,
+    settled: &'s mut HashSet<EntryKey>,
+    remembered: Vec<EntryKey>,
+}
+
+impl<'a> Planner<'a, '_> {
+    fn settle(&mut self, settlement: &'a Settlement) -> Settled {
+        let key = &settlement.key;
+        let row = settlement.change.post_id().and_then(|id| self.situation.slots.slot(id).after.row.clone());
+        let created_it = row.as_ref().is_some_and(|row| row.creator == *key);
+        if created_it || self.settled.contains(key) {
+            return Settled { outcome: None, stored: row.map(|row| row.stored()), removed: Vec::new() };
+        }
+        self.settled.insert(key.clone());
+        let settled = match &settlement.change {
+            Change::Insert { post, analysis } => self.version(key, (post, analysis), None),
+            Change::Replace { post, analysis, edited_at } => self.version(key, (post, analysis), Some(*edited_at)),
+            Change::Delete { post_id } => self.erase(post_id, Outcome::Deletion),
+            Change::Known { post_id } => self.known(key, post_id),
+            // The deletion of an author is made around the plan.
+            Change::Skip | Change::DeleteAuthor { .. } => ended(Outcome::Skipped),
+        };
+        let created = settlement.change.post_id().and_then(|id| self.situation.slots.slot(id).after.row.as_ref());
+        if created.is_none_or(|row| row.creator != *key) {
+            self.remembered.push(key.clone());
+        }
+        settled
+    }
+
+    /// Stores an original (`edited_at` is none) or a later version of a post.
+    fn version(&mut self, key: &EntryKey, version: (&'a Post, &'a Analysis), edited_at: Option<Timestamp>) -> Settled {
+        let (post, analysis) = version;
+        if self.author_is_gone(post.source.as_str(), post.author.as_ref().map(Author::as_str), key) {
+            return self.erase(&post.post_id, Outcome::Skipped);
+        }
+        let now = self.situation.now;
+        let slot = self.situation.slots.slot(&post.post_id);
+        if slot.after.deleted {
+            return ended(Outcome::Skipped);
+        }
+        let stored_edit = slot.after.edited_at;
+        let (creator, ingested_at, outcome) = match (&slot.after.row, edited_at) {
+            (None, None) => (key.clone(), now, Outcome::Analysed),
+            (None, Some(_)) => (key.clone(), now, Outcome::Replacement),
+            (Some(row), Some(_)) if edited_at > stored_edit => {
+                (row.creator.clone(), row.ingested_at, Outcome::Replacement)
+            }
+            (Some(_), Some(_)) => return late(slot, key, Outcome::Skipped),
+            (Some(_), None) => return late(slot, key, Outcome::Duplicate),
+        };
+        let row = Row {
+            creator,
+            source: post.source.as_str().into(),
+            author: post.author.as_ref().map(|author| author.as_str().into()),
+            created_at: post.created_at,
+            ingested_at,
+            analyzed_at: now,
+            sentiment: analysis.sentiment,
+            emotion: analysis.emotion,
+            confidence: analysis.confidence,
+        };
+        let stored = Some(row.stored());
+        note_earliest(&mut slot.after.earliest, &row.creator, key);
+        slot.after.row = Some(row);
+        slot.after.edited_at = edited_at;
+        slot.content = Some(version);
+        Settled { outcome: Some(outcome), stored, removed: Vec::new() }
+    }
+
+    fn known(&mut self, key: &EntryKey, post_id: &PostId) -> Settled {
+        let Some(row) = self.situation.slots.slot(post_id).after.row.clone() else { return ended(Outcome::Skipped) };
+        if self.author_is_gone(&row.source, row.author.as_deref(), key) {
+            return self.erase(post_id, Outcome::Skipped);
+        }
+        late(self.situation.slots.slot(post_id), key, Outcome::Duplicate)
+    }
+
+    /// A post that its author's deletion covers is deleted by whichever of its entries is seen:
+    /// so the order in which the deletion, the post and its edits arrive makes no difference.
+    fn author_is_gone(&self, source: &str, author: Option<&str>, key: &EntryKey) -> bool {
+        let Some(author) = author.filter(|_| !self.situation.authors.is_empty()) else { return false };
+        let deletions = self.situation.authors.get(&(source.to_owned(), author.to_owned()));
+        deletions.is_some_and(|deletions| deletions.iter().any(|deletion| key.id <= deletion.id))
+    }
+
+    /// Removes the row, if there is one, and leaves a tombstone.
+    fn erase(&mut self, post_id: &PostId, outcome: Outcome) -> Settled {
+        let slot = self.situation.slots.slot(post_id);
+        let row = slot.after.row.take();
+        slot.after = PostState { deleted: true, ..PostState::default() };
+        slot.content = None;
+        let removed = row.iter().map(|_| post_id.clone()).collect();
+        self.remembered.extend(row.map(|row| row.creator));
+        Settled { removed, ..ended(outcome) }
+    }
+}
+
+/// The entry changes nothing, since the post is there.
+fn late(slot: &mut Slot<'_>, key: &EntryKey, outcome: Outcome) -> Settled {
+    if let Some(row) = &slot.after.row {
+        note_earliest(&mut slot.after.earliest, &row.creator, key);
+    }
+    ended(outcome)
+}
+
+fn note_earliest(earliest: &mut Option<EntryId>, creator: &EntryKey, key: &EntryKey) {
+    if key.id < earliest.unwrap_or(creator.id) {
+        *earliest = Some(key.id);
+    }
+}
+
+fn ended(outcome: Outcome) -> Settled {
+    Settled { outcome: Some(outcome), stored: None, removed: Vec::new() }
+}

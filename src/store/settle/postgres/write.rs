@@ -1,0 +1,274 @@
+//! The statements that write a batch: arrays in, one statement per table.
+
+use std::collections::{BTreeSet, HashSet};
+
+use diesel::QueryResult;
+use diesel::sql_types::{Array, BigInt, Bool, Double, Nullable, SmallInt, Text, Uuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use crate::domain::{Analysis, Author, EntryKey, Post, Timestamp};
+use crate::store::alerts::without_evidence;
+use crate::store::posts::{public_id, scores_json};
+use crate::store::settle::plan::{Plan, Slot};
+use crate::store::settle::state::{columns, entry_id};
+use crate::store::settle::tally::Tally;
+use crate::store::sql::{At, Document, Instant, JsonText, sql};
+
+/// Writes what `plan` makes of the batch's posts and their keys.
+pub async fn posts(connection: &mut AsyncPgConnection, plan: &Plan<'_>, now: Timestamp) -> QueryResult<()> {
+    let mut changes = Changes::default();
+    for slot in &plan.slots {
+        match (&slot.before.row, &slot.after.row, slot.content) {
+            (None, Some(row), Some(version)) => changes.inserted.push((version, &row.creator)),
+            (Some(_), Some(_), Some(version)) => changes.updated.push(version),
+            (Some(_), None, _) => changes.removed.push(slot.post_id.as_str()),
+            _ => {}
+        }
+        if slot.key_changed() {
+            changes.keys.push(slot);
+        }
+    }
+    if !changes.inserted.is_empty() {
+        insert_posts(connection, &changes.inserted, now).await?;
+        insert_analyses(connection, &changes.inserted, now).await?;
+    }
+    if !changes.updated.is_empty() {
+        update_posts(connection, &changes.updated, now).await?;
+    }
+    if !changes.keys.is_empty() {
+        update_keys(connection, &changes.keys, now).await?;
+    }
+    remove_posts(connection, &changes.removed).await
+}
+
+type Version<'a> = (&'a Post, &'a Analysis);
+
+#[derive(Default)]
+struct Changes<'a> {
+    inserted: Vec<(Version<'a>, &'a EntryKey)>,
+    updated: Vec<Version<'a>>,
+    removed: Vec<&'a str>,
+    keys: Vec<&'a Slot<'a>>,
+}
+
+async fn insert_posts(
+    connection: &mut AsyncPgConnection,
+    inserted: &[(Version<'_>, &EntryKey)],
+    now: Timestamp,
+) -> QueryResult<()> {
+    let post = || inserted.iter().map(|((post, _), _)| *post);
+    let analysis = || inserted.iter().map(|((_, analysis), _)| *analysis);
+    let id = || inserted.iter().map(|(_, creator)| columns(creator.id));
+    sql("INSERT INTO social_media_posts (ingested_at, post_id, source, content, author, created_at, lang, url, \
+         reply_to, public_id, sentiment_label, emotion, entry_epoch, entry_ms, entry_seq) \
+         SELECT ?, * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+    .bind::<Instant, _>(At(now))
+    .bind::<Array<Text>, _>(post().map(|post| post.post_id.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(post().map(|post| post.source.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(post().map(|post| post.content.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Text>>, _>(post().map(|post| post.author.as_ref().map(Author::as_str)).collect::<Vec<_>>())
+    .bind::<Array<Instant>, _>(post().map(|post| At(post.created_at)).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Text>>, _>(post().map(|post| post.lang.as_deref()).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Text>>, _>(post().map(|post| post.url.as_deref()).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Text>>, _>(post().map(|post| post.reply_to.as_deref()).collect::<Vec<_>>())
+    .bind::<Array<Uuid>, _>(post().map(|post| public_id(&post.post_id)).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(analysis().map(|analysis| analysis.sentiment.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(analysis().map(|analysis| analysis.emotion.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(inserted.iter().map(|(_, creator)| &*creator.epoch).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(id().map(|(ms, _)| ms).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(id().map(|(_, seq)| seq).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn insert_analyses(
+    connection: &mut AsyncPgConnection,
+    inserted: &[(Version<'_>, &EntryKey)],
+    now: Timestamp,
+) -> QueryResult<()> {
+    let analysis = || inserted.iter().map(|((_, analysis), _)| *analysis);
+    sql("INSERT INTO sentiment_analysis (analyzed_at, post_id, model_name, sentiment_label, confidence_score, \
+         emotion, scores, truncated) SELECT ?, * FROM unnest(?, ?, ?, ?, ?, ?, ?)")
+    .bind::<Instant, _>(At(now))
+    .bind::<Array<Text>, _>(inserted.iter().map(|((post, _), _)| post.post_id.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(analysis().map(|analysis| &*analysis.model_name).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(analysis().map(|analysis| analysis.sentiment.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Double>, _>(analysis().map(|analysis| analysis.confidence).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(analysis().map(|analysis| analysis.emotion.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Document>, _>(analysis().map(|analysis| JsonText(scores_json(&analysis.scores))).collect::<Vec<_>>())
+    .bind::<Array<Bool>, _>(analysis().map(|analysis| analysis.truncated).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn update_posts(connection: &mut AsyncPgConnection, updated: &[Version<'_>], now: Timestamp) -> QueryResult<()> {
+    let ids = updated.iter().map(|(post, _)| post.post_id.as_str()).collect::<Vec<_>>();
+    let labels = updated.iter().map(|(_, analysis)| analysis.sentiment.as_str()).collect::<Vec<_>>();
+    let emotions = updated.iter().map(|(_, analysis)| analysis.emotion.as_str()).collect::<Vec<_>>();
+    let post = || updated.iter().map(|(post, _)| *post);
+    let analysis = || updated.iter().map(|(_, analysis)| *analysis);
+    sql("UPDATE social_media_posts AS p SET source = v.source, content = v.content, author = v.author, \
+         created_at = v.created_at, lang = v.lang, url = v.url, reply_to = v.reply_to, \
+         sentiment_label = v.sentiment_label, emotion = v.emotion \
+         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS v (post_id, source, content, author, created_at, lang, url, \
+         reply_to, sentiment_label, emotion) WHERE p.post_id = v.post_id")
+    .bind::<Array<Text>, _>(&ids)
+    .bind::<Array<Text>, _>(post().map(|post| post.source.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(post().map(|post| post.content.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Text>>, _>(post().map(|post| post.author.as_ref().map(Author::as_str)).collect::<Vec<_>>())
+    .bind::<Array<Instant>, _>(post().map(|post| At(post.created_at)).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Text>>, _>(post().map(|post| post.lang.as_deref()).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Text>>, _>(post().map(|post| post.url.as_deref()).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Text>>, _>(post().map(|post| post.reply_to.as_deref()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(&labels)
+    .bind::<Array<Text>, _>(&emotions)
+    .execute(connection)
+    .await?;
+    sql("UPDATE sentiment_analysis AS a SET analyzed_at = ?, model_name = v.model_name, \
+         sentiment_label = v.sentiment_label, confidence_score = v.confidence_score, emotion = v.emotion, \
+         scores = v.scores, truncated = v.truncated \
+         FROM unnest(?, ?, ?, ?, ?, ?, ?) AS v (post_id, model_name, sentiment_label, confidence_score, emotion, \
+         scores, truncated) WHERE a.post_id = v.post_id")
+    .bind::<Instant, _>(At(now))
+    .bind::<Array<Text>, _>(&ids)
+    .bind::<Array<Text>, _>(analysis().map(|analysis| &*analysis.model_name).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(&labels)
+    .bind::<Array<Double>, _>(analysis().map(|analysis| analysis.confidence).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(&emotions)
+    .bind::<Array<Document>, _>(analysis().map(|analysis| JsonText(scores_json(&analysis.scores))).collect::<Vec<_>>())
+    .bind::<Array<Bool>, _>(analysis().map(|analysis| analysis.truncated).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn update_keys(connection: &mut AsyncPgConnection, keys: &[&Slot<'_>], now: Timestamp) -> QueryResult<()> {
+    let after = || keys.iter().map(|slot| &slot.after);
+    let earliest = || after().map(|state| state.earliest.map(columns));
+    sql("UPDATE post_keys AS k SET deleted_at = v.deleted_at, edited_at = v.edited_at, earliest_ms = v.ms, \
+         earliest_seq = v.seq FROM unnest(?, ?, ?, ?, ?) AS v (post_id, deleted_at, edited_at, ms, seq) \
+         WHERE k.post_id = v.post_id")
+    .bind::<Array<Text>, _>(keys.iter().map(|slot| slot.post_id.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Instant>>, _>(after().map(|state| state.deleted.then_some(At(now))).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Instant>>, _>(after().map(|state| state.edited_at.map(At)).collect::<Vec<_>>())
+    .bind::<Array<Nullable<BigInt>>, _>(earliest().map(|id| id.map(|(ms, _)| ms)).collect::<Vec<_>>())
+    .bind::<Array<Nullable<BigInt>>, _>(earliest().map(|id| id.map(|(_, seq)| seq)).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Removes stored posts and leaves their tombstones.
+pub async fn removal(connection: &mut AsyncPgConnection, ids: &[&str], now: Timestamp) -> QueryResult<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sql("UPDATE post_keys SET deleted_at = ?, edited_at = NULL, earliest_ms = NULL, earliest_seq = NULL \
+         WHERE post_id = ANY(?)")
+    .bind::<Instant, _>(At(now))
+    .bind::<Array<Text>, _>(ids)
+    .execute(connection)
+    .await?;
+    remove_posts(connection, ids).await
+}
+
+/// Removes posts, their analyses, and what alerts cite of them.
+async fn remove_posts(connection: &mut AsyncPgConnection, ids: &[&str]) -> QueryResult<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sql("DELETE FROM social_media_posts WHERE post_id = ANY(?)")
+        .bind::<Array<Text>, _>(ids)
+        .execute(connection)
+        .await?;
+    let cited: BTreeSet<i64> = sql("DELETE FROM alert_evidence WHERE post_id = ANY(?) RETURNING alert_id")
+        .bind::<Array<Text>, _>(ids)
+        .rows::<BigInt>()
+        .load::<i64>(connection)
+        .await?
+        .into_iter()
+        .collect();
+    for id in cited {
+        let details: JsonText = sql("SELECT details FROM sentiment_alerts WHERE id = ? FOR UPDATE")
+            .bind::<BigInt, _>(id)
+            .rows::<Document>()
+            .get_result(connection)
+            .await?;
+        sql("UPDATE sentiment_alerts SET details = ? WHERE id = ?")
+            .bind::<Document, _>(JsonText(without_evidence(&details.0, &|post| ids.contains(&post))))
+            .bind::<BigInt, _>(id)
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Remembers entries that have no row of their own.
+pub async fn remembered(connection: &mut AsyncPgConnection, keys: &[EntryKey]) -> QueryResult<()> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let text = "INSERT INTO settled_entries (epoch, ms, seq) SELECT * FROM unnest(?, ?, ?) \
+                ON CONFLICT DO NOTHING RETURNING epoch, ms, seq";
+    entries(connection, text, keys.iter()).await?;
+    Ok(())
+}
+
+/// Runs `text` with three arrays (epoch, ms, seq) of `keys`; the entries that it gives.
+pub async fn entries<'a>(
+    connection: &mut AsyncPgConnection,
+    text: &'static str,
+    keys: impl Iterator<Item = &'a EntryKey> + Clone,
+) -> QueryResult<HashSet<EntryKey>> {
+    let rows: Vec<(String, i64, i64)> = sql(text)
+        .bind::<Array<Text>, _>(keys.clone().map(|key| &*key.epoch).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(keys.clone().map(|key| columns(key.id).0).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(keys.map(|key| columns(key.id).1).collect::<Vec<_>>())
+        .rows::<(Text, BigInt, BigInt)>()
+        .load(connection)
+        .await?;
+    Ok(rows.into_iter().map(|(epoch, ms, seq)| EntryKey { epoch: epoch.into(), id: entry_id((ms, seq)) }).collect())
+}
+
+/// Adds to the rollups and counters, in key order.
+pub async fn tally(connection: &mut AsyncPgConnection, tally: &Tally) -> QueryResult<()> {
+    let rollups = tally.rollups();
+    if !rollups.is_empty() {
+        let key = || rollups.keys();
+        sql("INSERT INTO post_rollups AS r (grain, bucket, source, sentiment, emotion, count, confidence_sum) \
+             SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?) ON CONFLICT (grain, bucket, source, sentiment, emotion) \
+             DO UPDATE SET count = r.count + excluded.count, confidence_sum = CASE r.count + excluded.count \
+             WHEN 0 THEN 0 ELSE r.confidence_sum + excluded.confidence_sum END")
+        .bind::<Array<SmallInt>, _>(key().map(|key| key.0).collect::<Vec<_>>())
+        .bind::<Array<Instant>, _>(key().map(|key| At(key.1)).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(key().map(|key| key.2.as_str()).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(key().map(|key| key.3).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(key().map(|key| key.4).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(rollups.values().map(|(count, _)| *count).collect::<Vec<_>>())
+        .bind::<Array<Double>, _>(rollups.values().map(|(_, confidence)| *confidence).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    }
+    let (buckets, counts): (Vec<At>, Vec<i64>) = tally.ingested().map(|(bucket, count)| (At(bucket), count)).unzip();
+    if !buckets.is_empty() {
+        sql("INSERT INTO ingest_counters AS c (bucket, count) SELECT * FROM unnest(?, ?) \
+             ON CONFLICT (bucket) DO UPDATE SET count = c.count + excluded.count")
+        .bind::<Array<Instant>, _>(&buckets)
+        .bind::<Array<BigInt>, _>(&counts)
+        .execute(connection)
+        .await?;
+    }
+    let outcomes: Vec<_> = tally.outcomes().collect();
+    if !outcomes.is_empty() {
+        sql("INSERT INTO stream_outcomes AS o (epoch, outcome, count) SELECT * FROM unnest(?, ?, ?) \
+             ON CONFLICT (epoch, outcome) DO UPDATE SET count = o.count + excluded.count")
+        .bind::<Array<Text>, _>(outcomes.iter().map(|(epoch, _, _)| *epoch).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(outcomes.iter().map(|(_, outcome, _)| *outcome).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(outcomes.iter().map(|(_, _, count)| *count).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    }
+    Ok(())
+}

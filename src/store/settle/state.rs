@@ -1,0 +1,101 @@
+//! The rows in which both databases keep what a plan starts from and what it writes.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Double, Nullable, Text};
+
+use super::Settlement;
+use super::plan::{PostState, Row};
+use crate::domain::{Emotion, EntryId, EntryKey, Sentiment};
+use crate::store::sql::{At, Instant, Label};
+
+/// Reads [`StateRow`]s; a condition on `k.post_id` follows.
+pub const SELECT_STATE: &str = "SELECT k.post_id, k.deleted_at, k.edited_at, k.earliest_ms, k.earliest_seq, \
+     p.entry_epoch, p.entry_ms, p.entry_seq, p.source, p.author, p.created_at, p.ingested_at, a.analyzed_at, \
+     p.sentiment_label, p.emotion, a.confidence_score \
+     FROM post_keys k LEFT JOIN social_media_posts p ON p.post_id = k.post_id \
+     LEFT JOIN sentiment_analysis a ON a.post_id = k.post_id WHERE k.post_id";
+
+/// The condition that [`SELECT_STATE`] reads the posts of a source and author.
+pub const IN_AUTHORS_POSTS: &str = "IN (SELECT post_id FROM social_media_posts WHERE source = ? AND author = ?)";
+
+/// The columns of [`SELECT_STATE`].
+pub type StateColumns = (
+    Text,
+    Nullable<Instant>,
+    Nullable<Instant>,
+    Nullable<BigInt>,
+    Nullable<BigInt>,
+    Nullable<Text>,
+    Nullable<BigInt>,
+    Nullable<BigInt>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Instant>,
+    Nullable<Instant>,
+    Nullable<Instant>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Double>,
+);
+
+/// A post's key row with its post and analysis, if they are there.
+#[derive(Queryable)]
+pub struct StateRow {
+    pub post_id: String,
+    deleted_at: Option<At>,
+    edited_at: Option<At>,
+    earliest_ms: Option<i64>,
+    earliest_seq: Option<i64>,
+    entry_epoch: Option<String>,
+    entry_ms: Option<i64>,
+    entry_seq: Option<i64>,
+    source: Option<String>,
+    author: Option<String>,
+    created_at: Option<At>,
+    ingested_at: Option<At>,
+    analyzed_at: Option<At>,
+    sentiment: Option<Label<Sentiment>>,
+    emotion: Option<Label<Emotion>>,
+    confidence: Option<f64>,
+}
+
+impl StateRow {
+    /// What it says of the post.
+    pub fn into_state(self) -> PostState<'static> {
+        let deleted = self.deleted_at.is_some();
+        let edited_at = self.edited_at.map(|at| at.0);
+        let earliest = self.earliest_ms.zip(self.earliest_seq).map(entry_id);
+        PostState { deleted, edited_at, earliest, row: self.into_row() }
+    }
+
+    fn into_row(self) -> Option<Row<'static>> {
+        Some(Row {
+            creator: EntryKey { epoch: self.entry_epoch?.into(), id: entry_id((self.entry_ms?, self.entry_seq?)) },
+            source: self.source?.into(),
+            author: self.author.map(Into::into),
+            created_at: self.created_at?.0,
+            ingested_at: self.ingested_at?.0,
+            analyzed_at: self.analyzed_at?.0,
+            sentiment: self.sentiment?.0,
+            emotion: self.emotion?.0,
+            confidence: self.confidence?,
+        })
+    }
+}
+
+/// An entry id from its two columns.
+pub fn entry_id((ms, seq): (i64, i64)) -> EntryId {
+    EntryId { ms: u64::try_from(ms).unwrap_or_default(), seq: u64::try_from(seq).unwrap_or_default() }
+}
+
+/// The two columns of an entry id.
+pub fn columns(id: EntryId) -> (i64, i64) {
+    (i64::try_from(id.ms).unwrap_or(i64::MAX), i64::try_from(id.seq).unwrap_or(i64::MAX))
+}
+
+/// Splits a batch around the deletions of authors, each of which stands alone.
+pub fn segments(batch: &[Settlement]) -> impl Iterator<Item = &[Settlement]> {
+    use super::Change::DeleteAuthor;
+    batch
+        .chunk_by(|one, next| !matches!(one.change, DeleteAuthor { .. }) && !matches!(next.change, DeleteAuthor { .. }))
+}

@@ -1,0 +1,106 @@
+//! What a batch changes in the counters: summed first, so that each row is touched once, in key order.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Settled;
+use super::plan::{Plan, Row};
+use crate::domain::{Emotion, EntryKey, Sentiment, Timestamp};
+use crate::store::Retention;
+use crate::store::rollup::{Grain, INGEST_BUCKET, INGEST_KEPT};
+
+/// A rollup row's key: grain in minutes, bucket, source, sentiment, emotion.
+/// It orders as the table's primary key does.
+type RollupKey = (i16, Timestamp, String, &'static str, &'static str);
+
+/// Changes of counters.
+#[derive(Debug)]
+pub struct Tally {
+    now: Timestamp,
+    minutes_from: Timestamp,
+    minutes: BTreeMap<(Timestamp, String, Sentiment, Emotion), (i64, f64)>,
+    ingested: BTreeMap<Timestamp, i64>,
+    outcomes: BTreeMap<(Arc<str>, &'static str), i64>,
+}
+
+impl Tally {
+    /// Nothing changed yet.
+    pub fn new(now: Timestamp, retention: &Retention) -> Self {
+        Self {
+            now,
+            minutes_from: retention.minutes_from(now),
+            minutes: BTreeMap::new(),
+            ingested: BTreeMap::new(),
+            outcomes: BTreeMap::new(),
+        }
+    }
+
+    /// Adds what `plan` makes of its posts.
+    pub fn add_posts(&mut self, plan: &Plan<'_>) {
+        for slot in &plan.slots {
+            if slot.content.is_none() && slot.before.row.is_some() == slot.after.row.is_some() {
+                continue;
+            }
+            if let Some(row) = &slot.before.row {
+                self.add_row(row, -1);
+            }
+            if let Some(row) = &slot.after.row {
+                self.add_row(row, 1);
+            }
+        }
+    }
+
+    /// Adds one post (`sign` 1) or takes it away (-1).
+    pub fn add_row(&mut self, row: &Row<'_>, sign: i64) {
+        let minute = row.created_at.floor(Grain::Minute.width());
+        let cell = self.minutes.entry((minute, row.source.clone().into_owned(), row.sentiment, row.emotion));
+        let (count, confidence) = cell.or_default();
+        *count += sign;
+        *confidence += sign as f64 * row.confidence;
+        if row.ingested_at > self.now - INGEST_KEPT {
+            *self.ingested.entry(row.ingested_at.floor(INGEST_BUCKET)).or_default() += sign;
+        }
+    }
+
+    /// Counts how an entry ended, if it ended now.
+    pub fn add_outcome(&mut self, key: &EntryKey, settled: &Settled) {
+        if let Some(outcome) = settled.outcome {
+            *self.outcomes.entry((key.epoch.clone(), outcome.as_str())).or_default() += 1;
+        }
+    }
+
+    /// The changes of `post_rollups`, in key order.
+    pub fn rollups(&self) -> BTreeMap<RollupKey, (i64, f64)> {
+        let mut rows: BTreeMap<RollupKey, (i64, f64)> = BTreeMap::new();
+        for ((minute, source, sentiment, emotion), &(count, confidence)) in &self.minutes {
+            for grain in Grain::ALL {
+                if grain == Grain::Minute && *minute < self.minutes_from {
+                    continue;
+                }
+                let key = (grain.minutes(), grain.floor(*minute), source.clone(), sentiment.as_str(), emotion.as_str());
+                let cell = rows.entry(key).or_default();
+                cell.0 += count;
+                cell.1 += confidence;
+            }
+        }
+        rows
+    }
+
+    /// The changes of `ingest_counters`, in key order.
+    pub fn ingested(&self) -> impl Iterator<Item = (Timestamp, i64)> + '_ {
+        self.ingested.iter().map(|(&bucket, &count)| (bucket, count)).filter(|&(_, count)| count != 0)
+    }
+
+    /// The changes of `stream_outcomes`, in key order.
+    pub fn outcomes(&self) -> impl Iterator<Item = (&str, &'static str, i64)> + '_ {
+        self.outcomes.iter().map(|((epoch, outcome), &count)| (&**epoch, *outcome, count))
+    }
+}
+
+impl Retention {
+    /// The first minute whose rollups are kept.
+    pub fn minutes_from(&self, now: Timestamp) -> Timestamp {
+        (now - self.minute_rollups).floor(Duration::from_secs(60))
+    }
+}

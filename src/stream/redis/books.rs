@@ -1,0 +1,122 @@
+//! Appending, the stream's numbers, and trimming what is settled.
+
+use fred::types::Value;
+use tokio::time::Instant;
+
+use crate::domain::{EntryId, EntryKey, RawFields};
+
+use super::scripts::{self, MAX_PARTS};
+use super::{Depth, RedisStream, StreamError, reply};
+
+/// Most entries, and about most bytes, that one script appends.
+const CHUNK: usize = 500;
+const CHUNK_BYTES: usize = 2 * 1024 * 1024;
+/// Entries that are counted at once where Redis does not know the lag.
+const COUNT_PAGE: i64 = 1_000;
+/// Entries that are trimmed at once.
+const TRIM_PAGE: i64 = 10_000;
+
+pub(super) async fn append(stream: &RedisStream, entries: &[RawFields]) -> Result<Vec<EntryId>, StreamError> {
+    let mut ids = Vec::with_capacity(entries.len());
+    let mut rest = entries;
+    while !rest.is_empty() {
+        let chunk = &rest[..chunk_len(rest)];
+        rest = &rest[chunk.len()..];
+        // The first call asks for room for all; a later refusal would leave half of them appended.
+        let limit = if ids.is_empty() { stream.0.options.max_backlog } else { 0 };
+        let is_long = chunk[0].0.len() * 2 > MAX_PARTS;
+        let scripted = if is_long { &[] } else { chunk };
+        ids.extend(append_chunk(stream, scripted, limit, entries.len()).await?);
+        if is_long {
+            let mut args: Vec<Value> = vec![stream.0.keys.stream.as_str().into(), "*".into()];
+            args.extend(reply::flat(&chunk[0]));
+            ids.push(reply::id(Some(stream.command("XADD", args).await?))?);
+        }
+    }
+    Ok(ids)
+}
+
+/// How many of the next entries go into one call; one that is too long for a script goes alone.
+fn chunk_len(entries: &[RawFields]) -> usize {
+    let mut bytes = 0;
+    let fits = |entry: &&RawFields| {
+        bytes += entry.0.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        entry.0.len() * 2 <= MAX_PARTS && bytes <= CHUNK_BYTES
+    };
+    entries.iter().take(CHUNK).take_while(fits).count().max(1)
+}
+
+async fn append_chunk(
+    stream: &RedisStream,
+    chunk: &[RawFields],
+    limit: u64,
+    coming: usize,
+) -> Result<Vec<EntryId>, StreamError> {
+    let mut args: Vec<Value> = vec![limit.to_string().into(), coming.to_string().into()];
+    for entry in chunk {
+        args.push((entry.0.len() * 2).to_string().into());
+        args.extend(reply::flat(entry));
+    }
+    let mut answer = reply::list(stream.eval(scripts::APPEND, &args).await?);
+    let done = reply::number(answer.next())? == 1;
+    let count = reply::number(answer.next())?;
+    if !done {
+        return Err(StreamError::Full { pending: count, limit });
+    }
+    let ids = reply::list(answer.next().unwrap_or(Value::Null)).map(|id| reply::id(Some(id))).collect();
+    let epoch = stream.epoch(&reply::text(answer.next())?);
+    stream.saw(&epoch, count);
+    ids
+}
+
+pub(super) async fn depth(stream: &RedisStream) -> Result<Depth, StreamError> {
+    let mut answer = reply::list(stream.eval(scripts::DEPTH, &[]).await?);
+    let epoch = stream.epoch(&reply::text(answer.next())?);
+    let appended = reply::number(answer.next())?;
+    let lag_at_most = reply::number(answer.next())?;
+    let is_exact = reply::number(answer.next())? == 1;
+    let claimed = reply::number(answer.next())?;
+    let dead_lettered = reply::number(answer.next())?;
+    let dead_letters = reply::number(answer.next())?;
+    let oldest: Option<EntryId> = reply::text(answer.next())?.parse().ok();
+    let last_delivered = reply::text(answer.next())?;
+    stream.saw(&epoch, reply::number(answer.next())?);
+    let lag = if is_exact { lag_at_most } else { count_unread(stream, last_delivered, lag_at_most).await? };
+    Ok(Depth {
+        epoch,
+        appended,
+        lag,
+        claimed,
+        dead_lettered,
+        dead_letters,
+        oldest_unsettled: oldest.map(EntryId::appended_at),
+    })
+}
+
+/// Counts the entries after `from`, for as long as a command may take; else the estimate stands.
+async fn count_unread(stream: &RedisStream, mut from: String, at_most: u64) -> Result<u64, StreamError> {
+    let deadline = Instant::now() + stream.0.options.command_timeout;
+    let mut unread = 0;
+    while Instant::now() < deadline {
+        let args = [from.into(), COUNT_PAGE.into()];
+        let mut page = reply::list(stream.eval(scripts::UNREAD, &args).await?);
+        let count = reply::number(page.next())?;
+        unread += count;
+        if count < COUNT_PAGE as u64 {
+            return Ok(unread);
+        }
+        from = reply::text(page.next())?;
+    }
+    Ok(at_most)
+}
+
+pub(super) async fn trim(stream: &RedisStream) -> Result<EntryKey, StreamError> {
+    loop {
+        let mut answer = reply::list(stream.eval(scripts::TRIM, &[TRIM_PAGE.into()]).await?);
+        let epoch = stream.epoch(&reply::text(answer.next())?);
+        let id = reply::id(answer.next())?;
+        if reply::number(answer.next())? == 1 {
+            return Ok(EntryKey { epoch, id });
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Claims: who has which entry in its hands.
+//!
+//! Redis gives an entry to a consumer in the moment it answers. If that answer is lost on the way
+//! (a time-out, a broken connection, a caller that gave up) the entry is in the consumer's name and
+//! nobody works on it. That is no delivery: such entries are released untried.
+
+use std::time::Duration;
+
+use fred::interfaces::{ClientLike, HashesInterface};
+use fred::types::config::Options;
+use fred::types::{CustomCommand, Value};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::domain::{EntryId, EntryKey};
+use crate::redis::RedisError;
+
+use super::{Consumer, ConsumerInfo, Entry, RedisStream, Release, StreamError, is_lost, reply, scripts};
+
+/// The longest one blocking read: a caller that gave up is noticed after it.
+const BLOCK: Duration = Duration::from_secs(1);
+/// The idle time of a released entry, longer than anyone's `claim_idle`: anyone may rescue it.
+const RELEASED_MS: i64 = 86_400_000;
+/// Ids in one command.
+const CHUNK: usize = 1_000;
+
+/// The read goes on in a task of its own, so that entries that arrive for a caller that is gone are given back.
+pub(super) async fn claim(
+    stream: &RedisStream,
+    consumer: &Consumer,
+    max: usize,
+    wait: Duration,
+) -> Result<Vec<Entry>, StreamError> {
+    let (reply, answer) = oneshot::channel();
+    let (stream, consumer) = (stream.clone(), consumer.clone());
+    stream.0.redis.runtime().clone().spawn(async move {
+        let deadline = Instant::now() + wait;
+        let result = loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let entries = read(&stream, &consumer, max, left.min(BLOCK)).await;
+            let is_empty = entries.as_ref().is_ok_and(Vec::is_empty);
+            if !is_empty || left <= BLOCK || reply.is_closed() {
+                break entries;
+            }
+        };
+        if let Err(Ok(entries)) = reply.send(result) {
+            let keys: Vec<EntryKey> = entries.into_iter().map(|entry| entry.key).collect();
+            // Should this fail too, they are rescued when their claims run out.
+            let _ = release(&stream, &consumer, &keys, Release::Untried).await;
+        }
+    });
+    answer.await.unwrap_or_else(|_| Err(StreamError::Unavailable("the runtime is shutting down".to_owned())))
+}
+
+async fn read(
+    stream: &RedisStream,
+    consumer: &Consumer,
+    max: usize,
+    block: Duration,
+) -> Result<Vec<Entry>, StreamError> {
+    if stream.held().get(consumer).is_some_and(|held| held.in_doubt) {
+        release_orphans(stream, consumer).await?;
+    }
+    let read = match read_once(stream, consumer, max, block).await {
+        Err(error) if is_lost(&error) => {
+            stream.begin().await?;
+            read_once(stream, consumer, max, block).await
+        }
+        result => result,
+    };
+    let (entries, epoch) = read.inspect_err(|_| stream.doubt(consumer))?;
+    let mut streams = reply::list(entries);
+    let Some(only) = streams.next() else { return Ok(Vec::new()) };
+    let epoch = match epoch.into_string() {
+        Some(epoch) => stream.epoch(&epoch),
+        None => stream.begin().await.inspect_err(|_| stream.doubt(consumer))?,
+    };
+    let mut claimed = Vec::new();
+    for entry in reply::list(reply::list(only).nth(1).unwrap_or(Value::Null)) {
+        let (id, fields) = reply::entry(Some(entry))?;
+        claimed.push(Entry { key: EntryKey { epoch: epoch.clone(), id }, fields, deliveries: 1 });
+    }
+    stream.hold(consumer, &claimed);
+    Ok(claimed)
+}
+
+/// New entries, and the epoch asked for right behind them on the same connection.
+async fn read_once(
+    stream: &RedisStream,
+    consumer: &Consumer,
+    max: usize,
+    block: Duration,
+) -> Result<(Value, Value), RedisError> {
+    let keys = &stream.0.keys;
+    let mut args: Vec<Value> =
+        vec!["GROUP".into(), stream.0.options.group.as_str().into(), (&*consumer.0).into(), "COUNT".into()];
+    args.push(i64::try_from(max).unwrap_or(i64::MAX).into());
+    let millis = i64::try_from(block.as_millis()).unwrap_or(i64::MAX);
+    if millis > 0 {
+        args.extend(["BLOCK".into(), millis.into()]);
+    }
+    args.extend(["STREAMS".into(), keys.stream.as_str().into(), ">".into()]);
+    let command = CustomCommand::new_static("XREADGROUP", keys.slot(), millis > 0);
+
+    if millis == 0 {
+        return stream
+            .0
+            .redis
+            .run(|client| async move { tokio::try_join!(client.custom(command, args), client.hget(&keys.books, "epoch")) })
+            .await;
+    }
+    let redis = &stream.0.redis;
+    let line = stream.reader();
+    let options = Options { timeout: Some(redis.command_timeout() + block), ..Options::default() };
+    let client = line.client.with_options(&options);
+    let work = Box::pin(async { tokio::try_join!(client.custom(command, args), client.hget(&keys.books, "epoch")) });
+    let read = redis.run_on(&line, block, work).await;
+    // After a failure the connection may still be waiting for an answer; it is given up with `line`.
+    if !matches!(read, Err(RedisError::Unavailable(_))) {
+        stream.give_back(line);
+    }
+    read
+}
+
+/// Gives back what Redis holds in the consumer's name and this process knows nothing of.
+async fn release_orphans(stream: &RedisStream, consumer: &Consumer) -> Result<(), StreamError> {
+    let ids = reply::list(stream.eval(scripts::ORPHANS, &[(&*consumer.0).into()]).await?);
+    let ids: Vec<EntryId> = ids.map(|id| reply::id(Some(id))).collect::<Result<_, _>>()?;
+    let orphans: Vec<EntryId> = match stream.held().get(consumer) {
+        Some(held) => ids.into_iter().filter(|id| !held.ids.contains(id)).collect(),
+        None => ids,
+    };
+    release_ids(stream, consumer, &orphans, Release::Untried).await?;
+    if let Some(held) = stream.held().get_mut(consumer) {
+        held.in_doubt = false;
+    }
+    Ok(())
+}
+
+pub(super) async fn rescue(stream: &RedisStream, consumer: &Consumer, max: usize) -> Result<Vec<Entry>, StreamError> {
+    let idle = i64::try_from(stream.0.options.claim_idle.as_millis()).unwrap_or(i64::MAX);
+    let max = i64::try_from(max).unwrap_or(i64::MAX);
+    let args = [(&*consumer.0).into(), idle.into(), max.into()];
+    let answer = stream.eval(scripts::RESCUE, &args).await.inspect_err(|_| stream.doubt(consumer))?;
+    let mut answer = reply::list(answer);
+    let epoch = stream.epoch(&reply::text(answer.next())?);
+    let deleted = reply::number(answer.next())?;
+    if deleted > 0 {
+        tracing::warn!(entries = deleted, "claimed entries were deleted from the stream by another program");
+    }
+    let mut rescued = Vec::new();
+    for taken in reply::list(answer.next().unwrap_or(Value::Null)) {
+        let mut taken = reply::list(taken);
+        let before = u32::try_from(reply::number(taken.next())?).unwrap_or(u32::MAX);
+        let (id, fields) = reply::entry(taken.next())?;
+        let key = EntryKey { epoch: epoch.clone(), id };
+        rescued.push(Entry { key, fields, deliveries: before.saturating_add(1) });
+    }
+    stream.hold(consumer, &rescued);
+    Ok(rescued)
+}
+
+pub(super) async fn renew(stream: &RedisStream, consumer: &Consumer, keys: &[EntryKey]) -> Result<(), StreamError> {
+    for ids in stream.present_ids(keys).chunks(CHUNK) {
+        let mut args = vec![Value::from(&*consumer.0)];
+        args.extend(range_and_ids(ids));
+        stream.eval(scripts::RENEW, &args).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn ack(stream: &RedisStream, consumer: &Consumer, keys: &[EntryKey]) -> Result<(), StreamError> {
+    for ids in stream.present_ids(keys).chunks(CHUNK) {
+        let mut args: Vec<Value> = vec![stream.0.keys.stream.as_str().into(), stream.0.options.group.as_str().into()];
+        args.extend(ids.iter().map(|id| Value::from(id.to_string())));
+        stream.command("XACK", args).await?;
+    }
+    stream.let_go(Some(consumer), keys);
+    Ok(())
+}
+
+pub(super) async fn release(
+    stream: &RedisStream,
+    consumer: &Consumer,
+    keys: &[EntryKey],
+    how: Release,
+) -> Result<(), StreamError> {
+    release_ids(stream, consumer, &stream.present_ids(keys), how).await?;
+    stream.let_go(Some(consumer), keys);
+    Ok(())
+}
+
+async fn release_ids(
+    stream: &RedisStream,
+    consumer: &Consumer,
+    ids: &[EntryId],
+    how: Release,
+) -> Result<(), StreamError> {
+    let counts = match how {
+        Release::Untried => "0",
+        Release::Failed => "1",
+    };
+    for ids in ids.chunks(CHUNK) {
+        let mut args = vec![Value::from(&*consumer.0), counts.into(), RELEASED_MS.into()];
+        args.extend(range_and_ids(ids));
+        stream.eval(scripts::RELEASE, &args).await?;
+    }
+    Ok(())
+}
+
+/// The lowest and the highest id, and all of them.
+fn range_and_ids(ids: &[EntryId]) -> impl Iterator<Item = Value> {
+    let ends = [ids.iter().min(), ids.iter().max()];
+    ends.into_iter().flatten().chain(ids).map(|id| Value::from(id.to_string()))
+}
+
+pub(super) async fn consumers(stream: &RedisStream) -> Result<Vec<ConsumerInfo>, StreamError> {
+    let args: Vec<Value> =
+        vec!["CONSUMERS".into(), stream.0.keys.stream.as_str().into(), stream.0.options.group.as_str().into()];
+    let answer = match stream.command("XINFO", args.clone()).await {
+        Err(error) if is_lost(&error) => {
+            stream.begin().await?;
+            stream.command("XINFO", args).await
+        }
+        result => result,
+    };
+    reply::list(answer?).map(consumer_info).collect()
+}
+
+fn consumer_info(value: Value) -> Result<ConsumerInfo, StreamError> {
+    let mut info = ConsumerInfo { name: String::new(), claimed: 0, idle: Duration::ZERO };
+    let mut parts = reply::list(value);
+    while let Some(name) = parts.next() {
+        match reply::text(Some(name))?.as_str() {
+            "name" => info.name = reply::text(parts.next())?,
+            "pending" => info.claimed = reply::number(parts.next())?,
+            "idle" => info.idle = Duration::from_millis(reply::number(parts.next())?),
+            _ => drop(parts.next()),
+        }
+    }
+    Ok(info)
+}
+
+pub(super) async fn forget_consumers(stream: &RedisStream, idle: Duration) -> Result<u64, StreamError> {
+    let idle = i64::try_from(idle.as_millis()).unwrap_or(i64::MAX);
+    reply::number(Some(stream.eval(scripts::FORGET_CONSUMERS, &[idle.into()]).await?))
+}
+
+impl RedisStream {
+    fn reader(&self) -> crate::redis::Line<fred::clients::Client> {
+        let idle = self.0.readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
+        idle.unwrap_or_else(|| self.0.redis.open())
+    }
+
+    fn give_back(&self, line: crate::redis::Line<fred::clients::Client>) {
+        self.0.readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(line);
+    }
+
+    fn hold(&self, consumer: &Consumer, entries: &[Entry]) {
+        let mut held = self.held();
+        held.entry(consumer.clone()).or_default().ids.extend(entries.iter().map(|entry| entry.key.id));
+    }
+
+    fn doubt(&self, consumer: &Consumer) {
+        self.held().entry(consumer.clone()).or_default().in_doubt = true;
+    }
+
+    /// Forgets that these are in someone's hands; in anyone's when it is not known whose.
+    pub(super) fn let_go(&self, consumer: Option<&Consumer>, keys: &[EntryKey]) {
+        for (holder, held) in &mut *self.held() {
+            if consumer.is_none_or(|consumer| consumer == holder) {
+                for key in keys {
+                    held.ids.remove(&key.id);
+                }
+            }
+        }
+    }
+
+    /// The ids of this epoch; those of an earlier one are lost with their stream.
+    fn present_ids(&self, keys: &[EntryKey]) -> Vec<EntryId> {
+        let epoch = self.life().as_ref().map(|life| life.epoch.clone());
+        keys.iter().filter(|key| Some(&key.epoch) == epoch.as_ref()).map(|key| key.id).collect()
+    }
+}

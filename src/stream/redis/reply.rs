@@ -1,0 +1,49 @@
+//! Reading what Redis answers.
+
+use fred::types::Value;
+
+use crate::domain::{EntryId, RawFields};
+
+use super::StreamError;
+
+/// The items of a list; none for a null.
+pub(super) fn list(value: Value) -> std::vec::IntoIter<Value> {
+    match value {
+        Value::Array(items) => items.into_iter(),
+        _ => Vec::new().into_iter(),
+    }
+}
+
+/// A number, also one written as text.
+pub(super) fn number(value: Option<Value>) -> Result<u64, StreamError> {
+    value.as_ref().and_then(Value::as_i64).map(|n| u64::try_from(n).unwrap_or(0)).ok_or_else(|| unexpected("a number"))
+}
+
+pub(super) fn text(value: Option<Value>) -> Result<String, StreamError> {
+    value.and_then(Value::into_string).ok_or_else(|| unexpected("a text"))
+}
+
+pub(super) fn id(value: Option<Value>) -> Result<EntryId, StreamError> {
+    text(value)?.parse().map_err(|_| unexpected("an entry id"))
+}
+
+/// An entry as Redis gives it: its id, and its names and values in one flat list.
+pub(super) fn entry(value: Option<Value>) -> Result<(EntryId, RawFields), StreamError> {
+    let mut parts = list(value.unwrap_or(Value::Null));
+    let id = id(parts.next())?;
+    let mut bytes = list(parts.next().unwrap_or(Value::Null)).map(|part| part.into_owned_bytes().unwrap_or_default());
+    let mut fields = RawFields::default();
+    while let (Some(name), Some(value)) = (bytes.next(), bytes.next()) {
+        fields.0.push((name, value));
+    }
+    Ok((id, fields))
+}
+
+/// The names and values of an entry as arguments.
+pub(super) fn flat(fields: &RawFields) -> impl Iterator<Item = Value> {
+    fields.0.iter().flat_map(|(name, value)| [name.as_slice(), value.as_slice()]).map(Value::from)
+}
+
+fn unexpected(what: &str) -> StreamError {
+    StreamError::Failed(format!("Redis answered with something else than {what}; is it Redis 7.0 or newer?"))
+}

@@ -1,0 +1,30 @@
+//! The scripts. They are sent whole: Redis caches them by their text, and there is no moment at
+//! which a restarted server, a new master or another node of a cluster lacks one.
+
+/// A script's text.
+#[derive(Clone, Copy)]
+pub(super) struct Script(pub &'static str);
+
+macro_rules! script {
+    ($file:literal) => {
+        Script(concat!(include_str!("scripts/prelude.lua"), include_str!($file)))
+    };
+}
+
+pub(super) const BEGIN: Script = script!("scripts/begin.lua");
+pub(super) const APPEND: Script = script!("scripts/append.lua");
+pub(super) const RESCUE: Script = script!("scripts/rescue.lua");
+pub(super) const RENEW: Script = script!("scripts/renew.lua");
+pub(super) const RELEASE: Script = script!("scripts/release.lua");
+pub(super) const ORPHANS: Script = script!("scripts/orphans.lua");
+pub(super) const DEAD_LETTER: Script = script!("scripts/dead_letter.lua");
+pub(super) const DEPTH: Script = script!("scripts/depth.lua");
+pub(super) const UNREAD: Script = script!("scripts/unread.lua");
+pub(super) const TRIM: Script = script!("scripts/trim.lua");
+pub(super) const FORGET_CONSUMERS: Script = script!("scripts/forget_consumers.lua");
+pub(super) const REPLAY: Script = script!("scripts/replay.lua");
+/// Stands alone: its stream may be on another node than the rest.
+pub(super) const FORGET_POSTS: &str = include_str!("scripts/forget_posts.lua");
+
+/// Most names and values that one entry may have to pass through a script; Lua's stack holds 8,000.
+pub(super) const MAX_PARTS: usize = 7_000;

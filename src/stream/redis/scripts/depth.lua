@@ -1,0 +1,19 @@
+-- Answers the epoch, appended entries in it, the lag and whether it is exact (1 or 0), claimed
+-- entries, dead-lettered entries, dead letters, the oldest unsettled id or '', the last id that was
+-- delivered, and how many entries Redis counts.
+local epoch, info, about = life()
+if not epoch then return lost end
+local base, gone, dead_lettered = unpack(redis.call('HMGET', books, 'base', 'lost', 'dead_lettered'))
+local waiting, exact = lag(info, about)
+local oldest = ''
+if info.pending > 0 then
+  oldest = redis.call('XPENDING', stream, group)[2]
+else
+  local next_one = redis.call('XRANGE', stream, '(' .. info['last-delivered-id'], '+', 'COUNT', 1)
+  if next_one[1] then oldest = next_one[1][1] end
+end
+local added = about['entries-added']
+return {
+  epoch, added - base - gone, waiting, exact and 1 or 0, info.pending, tonumber(dead_lettered),
+  redis.call('XLEN', dead), oldest, info['last-delivered-id'], added,
+}

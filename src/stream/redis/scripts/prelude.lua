@@ -1,0 +1,63 @@
+-- Stands before every script.
+-- KEYS: the stream, its books, the ids that were dead-lettered, the dead letter.
+-- ARGV: the group, the epoch that the caller knows, how many entries it knows to have been
+-- appended in it; then what the script itself needs, from ARGV[4] on.
+local stream, books, done, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local group, known_epoch, known_added = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local lost = redis.error_reply('NOGROUP the stream, its group or its books are gone')
+
+-- XINFO answers in flat lists of names and values; a null is false.
+local function map(flat)
+  local named = {}
+  for i = 1, #flat, 2 do named[flat[i]] = flat[i + 1] end
+  return named
+end
+
+local function about_group()
+  if redis.call('EXISTS', stream) == 0 then return nil end
+  for _, flat in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local info = map(flat)
+    if info.name == group then return info end
+  end
+  return nil
+end
+
+local function about_stream()
+  return map(redis.call('XINFO', 'STREAM', stream))
+end
+
+-- A stream that counts fewer entries than were seen in it is another one, or an older copy.
+local function is_replaced(epoch, seen, about)
+  local added = about['entries-added']
+  return added < tonumber(seen or 0) or (epoch == known_epoch and added < known_added)
+end
+
+-- The epoch, the group and the stream; nothing when one of them is gone.
+local function life()
+  local info = about_group()
+  if not info then return nil end
+  local epoch, seen = unpack(redis.call('HMGET', books, 'epoch', 'seen'))
+  local about = about_stream()
+  if not epoch or is_replaced(epoch, seen, about) then return nil end
+  if about['entries-added'] > tonumber(seen) then
+    redis.call('HSET', books, 'seen', about['entries-added'])
+  end
+  return epoch, info, about
+end
+
+-- How many entries the group was not given yet, and whether that is exact. Redis cannot tell
+-- while a deleted entry lies ahead of the group; then it is at most this many.
+local function lag(info, about)
+  if info['last-delivered-id'] == about['last-generated-id'] then return 0, true end
+  if info.lag then return math.min(info.lag, about.length), true end
+  local most = about.length
+  if info['entries-read'] then most = math.min(most, about['entries-added'] - info['entries-read']) end
+  return most, false
+end
+
+-- An id as text that sorts as the id does; a number would lose digits.
+local function sortable(id)
+  local ms, seq = id:match('^(%d+)-(%d+)$')
+  return ('0'):rep(20 - #ms) .. ms .. '-' .. ('0'):rep(20 - #seq) .. seq
+end
+

@@ -1,0 +1,27 @@
+-- ARGV[4]: the consumer, [5]: the idle time in ms, [6]: the most entries.
+-- Answers the epoch, how many claimed entries had been deleted from the stream by others, and for
+-- each entry that was taken over how often it had been delivered before, and the entry.
+local epoch = redis.call('HGET', books, 'epoch')
+if not epoch then return lost end
+local consumer, min_idle, max = ARGV[4], ARGV[5], tonumber(ARGV[6])
+local idle = redis.call('XPENDING', stream, group, 'IDLE', min_idle, '-', '+', max)
+if #idle == 0 then return { epoch, 0, {} } end
+
+local before = {}
+for _, pending in ipairs(idle) do before[pending[1]] = pending[4] end
+local taken, deleted, from = {}, 0, idle[1][1]
+repeat
+  -- XAUTOCLAIM looks at a bounded number of claims, so it may have to go on.
+  local answer = redis.call('XAUTOCLAIM', stream, group, consumer, min_idle, from, 'COUNT', max - #taken)
+  from = answer[1]
+  for _, entry in ipairs(answer[2]) do
+    if entry[2] then
+      taken[#taken + 1] = { before[entry[1]] or 1, entry }
+    else
+      deleted = deleted + redis.call('XACK', stream, group, entry[1])
+    end
+  end
+  deleted = deleted + #(answer[3] or {})
+until from == '0-0' or #taken + deleted >= #idle
+if deleted > 0 then redis.call('HINCRBY', books, 'lost', deleted) end
+return { epoch, deleted, taken }

@@ -1,0 +1,10 @@
+//! The store's contract, over SQLite and Postgres.
+
+mod aggregates;
+mod alerts;
+mod bed;
+mod books;
+mod coordination;
+mod order;
+mod pages;
+mod schema;

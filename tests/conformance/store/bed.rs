@@ -1,0 +1,245 @@
+//! What a case runs on: an empty store of one backend, a clock, and entries to settle.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use secrecy::SecretString;
+use sentistream::clock::Clock;
+use sentistream::domain::{
+    Analysis, Author, Emotion, EntryId, EntryKey, Outcome, Post, PostId, Scores, Sentiment, Source, Timestamp,
+};
+use sentistream::sqlite::{Sqlite, SqliteOptions};
+use sentistream::store::settle::{Change, Settled, Settlement};
+use sentistream::store::{PostgresOptions, Retention, Store};
+
+/// Runs each case on each backend.
+macro_rules! cases {
+    ($($case:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::$case(crate::store::bed::Bed::sqlite().await).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::$case(crate::store::bed::Bed::postgres().await).await;
+            })+
+        }
+    };
+}
+pub(crate) use cases;
+
+/// The time at which a case starts.
+pub const START: &str = "2026-03-01T12:00:00Z";
+
+/// An empty store and what is needed around it.
+pub struct Bed {
+    pub store: Store,
+    pub clock: Clock,
+    pub place: Place,
+    next: AtomicU64,
+}
+
+/// Where the store's rows lie.
+pub enum Place {
+    Sqlite { sqlite: Sqlite, _folder: tempfile::TempDir },
+    Postgres { url: String },
+}
+
+/// A time as RFC 3339.
+pub fn at(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
+pub fn seconds(number: u64) -> Duration {
+    Duration::from_secs(number)
+}
+
+pub fn retention() -> Retention {
+    Retention { minute_rollups: seconds(8 * 86_400) }
+}
+
+impl Bed {
+    pub async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let sqlite = open(&folder.path().join("test.db"));
+        let clock = Clock::fixed(at(START));
+        let store = Store::sqlite(sqlite.clone(), retention(), clock.clone());
+        Self::ready(store, clock, Place::Sqlite { sqlite, _folder: folder }).await
+    }
+
+    pub async fn postgres() -> Self {
+        let url = empty_database().await;
+        let clock = Clock::fixed(at(START));
+        let store = connect(&url, &clock);
+        Self::ready(store, clock, Place::Postgres { url }).await
+    }
+
+    async fn ready(store: Store, clock: Clock, place: Place) -> Self {
+        store.migrate().await.expect("the schema");
+        Self { store, clock, place, next: AtomicU64::new(1) }
+    }
+
+    /// Lets `time` pass.
+    pub fn pass(&self, time: Duration) {
+        self.clock.set(self.clock.now() + time);
+    }
+
+    /// Runs SQL as an operator would.
+    pub async fn execute(&self, statements: &str) {
+        match &self.place {
+            Place::Sqlite { sqlite, .. } => {
+                let statements = statements.to_owned();
+                sqlite.write(move |connection| connection.batch_execute(&statements)).await.expect("statements");
+            }
+            Place::Postgres { url } => admin(url).await.batch_execute(statements).await.expect("statements"),
+        }
+    }
+
+    /// The one number that `query` gives.
+    pub async fn number(&self, query: &str) -> i64 {
+        match &self.place {
+            Place::Sqlite { sqlite, .. } => {
+                #[derive(QueryableByName)]
+                struct One {
+                    #[diesel(sql_type = diesel::sql_types::BigInt)]
+                    number: i64,
+                }
+                let query = format!("SELECT CAST(({query}) AS bigint) AS number");
+                let one = sqlite.write(move |connection| diesel::sql_query(query).get_result::<One>(connection));
+                one.await.expect("a number").number
+            }
+            Place::Postgres { url } => {
+                let query = format!("SELECT CAST(({query}) AS bigint)");
+                admin(url).await.query_one(&query, &[]).await.expect("a number").get(0)
+            }
+        }
+    }
+
+    /// Appends entries to the stream: their keys, in order.
+    pub async fn append(&self, count: usize) -> Vec<EntryKey> {
+        let ms = u64::try_from(self.clock.now().as_millis()).expect("after 1970");
+        let first = self.next.fetch_add(count as u64, Ordering::SeqCst);
+        let numbers = first..first + count as u64;
+        if let Place::Sqlite { sqlite, .. } = &self.place {
+            let rows: Vec<String> = numbers.clone().map(|seq| format!("({seq}, {ms}, x'')")).collect();
+            if !rows.is_empty() {
+                let text = format!("INSERT INTO stream_entries (seq, appended_ms, fields) VALUES {}", rows.join(","));
+                sqlite.write(move |connection| connection.batch_execute(&text)).await.expect("entries");
+            }
+        }
+        let epoch: Arc<str> = "one".into();
+        numbers.map(|seq| EntryKey { epoch: epoch.clone(), id: EntryId { ms, seq } }).collect()
+    }
+
+    /// Appends an entry for each change and settles them in one batch.
+    pub async fn settle(&self, changes: Vec<Change>) -> Vec<Settled> {
+        let keys = self.append(changes.len()).await;
+        let batch = keys.into_iter().zip(changes).map(|(key, change)| Settlement { key, change }).collect();
+        self.store.settle(batch).await.expect("settled")
+    }
+
+    /// As [`Self::settle`], for one change.
+    pub async fn settle_one(&self, change: Change) -> Settled {
+        self.settle(vec![change]).await.remove(0)
+    }
+
+    /// As [`Self::settle`], telling only the outcomes.
+    pub async fn outcomes(&self, changes: Vec<Change>) -> Vec<Option<Outcome>> {
+        self.settle(changes).await.into_iter().map(|settled| settled.outcome).collect()
+    }
+}
+
+/// Opens a SQLite file.
+pub fn open(path: &std::path::Path) -> Sqlite {
+    let options = SqliteOptions { path: path.to_owned(), readers: 4, busy_timeout: seconds(20) };
+    Sqlite::open(&options).expect("a database file")
+}
+
+/// A store of a Postgres database.
+pub fn connect(url: &str, clock: &Clock) -> Store {
+    let options = PostgresOptions {
+        url: SecretString::from(url),
+        read_url: None,
+        max_connections: 8,
+        connect_timeout: seconds(10),
+        statement_timeout: seconds(20),
+    };
+    Store::postgres(&options, retention(), clock.clone()).expect("a valid URL")
+}
+
+/// A database of its own in the test's Postgres: its URL.
+pub async fn empty_database() -> String {
+    let url = std::env::var("SENTISTREAM_TEST_POSTGRES_URL")
+        .expect("SENTISTREAM_TEST_POSTGRES_URL is not set: run the tests with `make test`, which starts Postgres");
+    let name = format!("store_{}", uuid::Uuid::new_v4().simple());
+    admin(&url)
+        .await
+        .batch_execute(&format!(
+            "CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
+        ))
+        .await
+        .expect("the right to create databases");
+    let mut parsed = url::Url::parse(&url).expect("a URL");
+    parsed.set_path(&name);
+    parsed.into()
+}
+
+async fn admin(url: &str) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("Postgres");
+    tokio::spawn(connection);
+    client
+}
+
+pub fn post_id(id: &str) -> PostId {
+    PostId::parse(id).expect("a post id")
+}
+
+pub fn source(name: &str) -> Source {
+    Source::parse(name).expect("a source")
+}
+
+pub fn author(name: &str) -> Author {
+    Author::parse(name).expect("an author")
+}
+
+/// A post of the source `web`, written at [`START`] by nobody.
+pub fn post(id: &str) -> Post {
+    Post {
+        post_id: post_id(id),
+        source: source("web"),
+        content: format!("content of {id}"),
+        author: None,
+        created_at: at(START),
+        lang: None,
+        url: None,
+        reply_to: None,
+    }
+}
+
+/// An analysis with one sure sentiment and one sure emotion.
+pub fn analysis(sentiment: Sentiment, emotion: Emotion) -> Analysis {
+    let mut scores = Scores { sentiment: [0.125; 3], emotion: [0.25; 7] };
+    scores.sentiment[sentiment.index()] = 0.75;
+    scores.emotion[emotion.index()] = 0.5;
+    Analysis::from_scores("test-model".into(), scores, 7, false)
+}
+
+/// An insertion of `post` as a joyful one.
+pub fn insert(post: Post) -> Change {
+    Change::Insert { post, analysis: analysis(Sentiment::Positive, Emotion::Joy) }
+}
+
+/// A later version of `post`, an angry one.
+pub fn replace(post: Post, edited_at: &str) -> Change {
+    Change::Replace { post, analysis: analysis(Sentiment::Negative, Emotion::Anger), edited_at: at(edited_at) }
+}
+
+pub fn delete(id: &str) -> Change {
+    Change::Delete { post_id: post_id(id) }
+}

@@ -1,0 +1,139 @@
+//! Every entry ends once, and the counters follow the rows.
+
+use sentistream::domain::{Counts, Emotion, Outcome, Sentiment, TimeRange, Timestamp};
+use sentistream::store::posts::{PostFilter, Start};
+use sentistream::store::settle::{Change, Settlement};
+
+use super::bed::{Bed, at, author, cases, delete, insert, post, post_id, replace, seconds, source};
+
+cases!(
+    a_post_is_stored_with_its_analysis,
+    a_batch_has_the_result_of_its_entries_one_after_another,
+    a_redelivery_changes_nothing_and_is_told_what_is_stored,
+);
+
+/// All stored posts, newest first, and the counts of all time and of the window around them, which must agree.
+pub async fn posts_and_counts(bed: &Bed) -> (Vec<String>, Counts) {
+    let page = bed.store.posts(&PostFilter::default(), Start::Offset(0), 500).await.expect("a page");
+    let mut totals = Counts::default();
+    for source in bed.store.sources().await.expect("sources") {
+        totals.merge(&source.counts);
+    }
+    let all = TimeRange::new(Timestamp::MIN, Timestamp::MAX).expect("a range");
+    let window = bed.store.window(all, None).await.expect("a window");
+    assert_eq!(totals, window, "the totals and the rollups by time agree");
+    assert_eq!(i64::try_from(page.posts.len()).expect("few"), totals.total(), "the rollups count the rows");
+    (page.posts.into_iter().map(|post| post.post_id).collect(), totals)
+}
+
+async fn a_post_is_stored_with_its_analysis(bed: Bed) {
+    let mut sent = post("a");
+    sent.author = Some(author("ada"));
+    sent.lang = Some("de".into());
+    sent.url = Some("https://example.com/a".into());
+    sent.reply_to = Some("b".into());
+    let settled = bed.settle_one(insert(sent)).await;
+    let now = bed.clock.now();
+    assert_eq!(settled.outcome, Some(Outcome::Analysed));
+    assert_eq!(settled.stored.map(|stored| (stored.ingested_at, stored.analyzed_at)), Some((now, now)));
+
+    let stored = bed.store.post(&post_id("a")).await.expect("an answer").expect("the post");
+    assert_eq!(
+        (stored.source.as_str(), stored.author.as_deref(), stored.content.as_str()),
+        ("web", Some("ada"), "content of a")
+    );
+    assert_eq!((stored.lang.as_deref(), stored.url.as_deref()), (Some("de"), Some("https://example.com/a")));
+    assert_eq!(stored.reply_to.as_deref(), Some("b"));
+    assert_eq!((stored.sentiment, stored.emotion, stored.confidence), (Sentiment::Positive, Emotion::Joy, 0.75));
+    assert_eq!((stored.scores.sentiment, stored.scores.emotion[3]), ([0.125, 0.125, 0.75], 0.5));
+    assert_eq!((stored.model_name.as_str(), stored.truncated), ("test-model", false));
+    assert_eq!((stored.created_at, stored.ingested_at, stored.analyzed_at), (now, now, now));
+    assert_eq!(bed.store.post(&post_id("b")).await.expect("an answer"), None);
+
+    let (ids, counts) = posts_and_counts(&bed).await;
+    assert_eq!((ids, counts.average_confidence()), (vec!["a".to_owned()], 0.75));
+    assert_eq!(bed.store.known_posts(&[post_id("a"), post_id("b")]).await.expect("known"), [post_id("a")].into());
+}
+
+async fn a_batch_has_the_result_of_its_entries_one_after_another(bed: Bed) {
+    use Outcome::{Analysed, Deletion, Duplicate, Replacement, Skipped};
+    let outcomes = bed
+        .outcomes(vec![
+            insert(post("a")),
+            insert(post("a")),
+            replace(post("a"), "2026-03-01T13:00:00Z"),
+            replace(post("a"), "2026-03-01T12:30:00Z"),
+            delete("b"),
+            insert(post("b")),
+            replace(post("c"), "2026-03-01T12:30:00Z"),
+            insert(post("c")),
+            insert(post("d")),
+            delete("d"),
+            insert(post("d")),
+            Change::Known { post_id: post_id("a") },
+            Change::Known { post_id: post_id("d") },
+            Change::Skip,
+        ])
+        .await;
+    let expected = [
+        Analysed,
+        Duplicate,
+        Replacement,
+        Skipped,
+        Deletion,
+        Skipped,
+        Replacement,
+        Duplicate,
+        Analysed,
+        Deletion,
+        Skipped,
+        Duplicate,
+        Skipped,
+        Skipped,
+    ];
+    assert_eq!(outcomes, expected.map(Some));
+    let (mut ids, counts) = posts_and_counts(&bed).await;
+    ids.sort_unstable();
+    assert_eq!(ids, ["a", "c"]);
+    assert_eq!((counts.total(), counts.sentiment(Sentiment::Negative)), (2, 2));
+    let books = bed.store.outcomes("one").await.expect("books");
+    assert_eq!((books.analysed, books.duplicate, books.skipped), (2, 3, 5));
+    assert_eq!((books.deletion, books.replacement, books.settled()), (2, 2, 14));
+    assert_eq!(bed.store.ingested_since(bed.clock.now()).await.expect("a count"), 2);
+}
+
+async fn a_redelivery_changes_nothing_and_is_told_what_is_stored(bed: Bed) {
+    let changes = || {
+        vec![
+            insert(post("a")),
+            insert(post("a")),
+            replace(post("b"), "2026-03-01T12:30:00Z"),
+            replace(post("a"), "2026-03-01T12:30:00Z"),
+            insert(post("c")),
+            delete("c"),
+            Change::Known { post_id: post_id("b") },
+            Change::Skip,
+            Change::DeleteAuthor { source: source("web"), author: author("nobody") },
+        ]
+    };
+    let keys = bed.append(changes().len()).await;
+    let batch =
+        || keys.iter().cloned().zip(changes()).map(|(key, change)| Settlement { key, change }).collect::<Vec<_>>();
+    let first = bed.store.settle(batch()).await.expect("settled");
+    assert!(first.iter().all(|settled| settled.outcome.is_some()));
+    let before = (posts_and_counts(&bed).await, bed.store.outcomes("one").await.expect("books"));
+
+    bed.pass(seconds(60));
+    for batch in [batch(), batch().into_iter().rev().collect(), vec![batch().remove(0)], vec![batch().remove(4)]] {
+        for settled in bed.store.settle(batch).await.expect("settled") {
+            assert_eq!((settled.outcome, settled.removed), (None, Vec::new()));
+        }
+    }
+    assert_eq!((posts_and_counts(&bed).await, bed.store.outcomes("one").await.expect("books")), before);
+
+    let again = bed.store.settle(batch()).await.expect("settled");
+    let stored: Vec<bool> = again.iter().map(|settled| settled.stored.is_some()).collect();
+    assert_eq!(stored, [true, true, true, true, false, false, true, false, false]);
+    assert_eq!(again[2].stored, first[2].stored);
+    assert_eq!(again[0].stored.map(|stored| stored.ingested_at), Some(at("2026-03-01T12:00:00Z")));
+}

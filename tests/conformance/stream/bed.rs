@@ -1,0 +1,173 @@
+//! What a case runs on: a stream of its own, opened as often as there are processes.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use diesel::connection::SimpleConnection;
+use sentistream::clock::Clock;
+use sentistream::domain::{EntryKey, RawFields};
+use sentistream::redis::{Redis, RedisOptions};
+use sentistream::sqlite::{Sqlite, SqliteOptions};
+use sentistream::stream::{Consumer, Entry, LocalStream, RedisStream, Stream, StreamOptions};
+use tempfile::TempDir;
+
+/// Long enough that a busy machine renews in time, short enough to wait for.
+pub const CLAIM_IDLE: Duration = Duration::from_millis(300);
+/// Longer than anything here takes; a case that waits this long has failed.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+pub struct Bed {
+    pub options: StreamOptions,
+    place: Place,
+}
+
+enum Place {
+    Local { _folder: TempDir, path: PathBuf },
+    Redis { url: String },
+}
+
+impl Bed {
+    pub fn local() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("queue.db");
+        Self { options: options(), place: Place::Local { _folder: folder, path } }
+    }
+
+    pub fn redis() -> Self {
+        Self::redis_at(&redis_url())
+    }
+
+    pub fn redis_at(url: &str) -> Self {
+        Self { options: options(), place: Place::Redis { url: url.to_owned() } }
+    }
+
+    /// The stream as a new process sees it.
+    pub async fn open(&self) -> Stream {
+        match &self.place {
+            Place::Local { path, .. } => {
+                let sqlite = open_sqlite(path.clone()).await;
+                Stream::Local(LocalStream::open(sqlite, self.options.clone(), Clock::system()).await.unwrap())
+            }
+            Place::Redis { url } => {
+                let stream = RedisStream::connect(connect(url, self.options.command_timeout), self.options.clone());
+                Stream::Redis(stream.unwrap())
+            }
+        }
+    }
+
+    /// Settles entries as a worker does: with SQLite in the store's commit, and then acknowledged.
+    pub async fn settle(&self, stream: &Stream, consumer: &Consumer, entries: &[Entry]) {
+        if let Place::Local { path, .. } = &self.place {
+            let seqs: Vec<String> = entries.iter().map(|entry| entry.key.id.seq.to_string()).collect();
+            let delete = format!("delete from stream_entries where seq in ({})", seqs.join(","));
+            let sqlite = open_sqlite(path.clone()).await;
+            sqlite.write(move |connection| connection.batch_execute(&delete)).await.unwrap();
+        }
+        stream.ack(consumer, &keys(entries)).await.unwrap();
+    }
+}
+
+pub fn connect(url: &str, command_timeout: Duration) -> Redis {
+    Redis::connect(&RedisOptions { url: url.to_owned().into(), ca_file: None, command_timeout }).unwrap()
+}
+
+fn options() -> StreamOptions {
+    let name = format!("test:{}", uuid::Uuid::new_v4());
+    StreamOptions {
+        group: "workers".to_owned(),
+        dead_letter: format!("{name}:dead"),
+        processed: format!("{name}:processed"),
+        name,
+        processed_max_len: 1_000,
+        claim_idle: CLAIM_IDLE,
+        max_backlog: 100_000,
+        command_timeout: Duration::from_secs(5),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests are told where their servers are by the environment")]
+pub fn redis_url() -> String {
+    std::env::var("SENTISTREAM_TEST_REDIS_URL")
+        .expect("SENTISTREAM_TEST_REDIS_URL is not set: run the tests by `make test`, which starts a Redis for them")
+}
+
+/// The tables of the queue, as the store's migration makes them.
+async fn open_sqlite(path: PathBuf) -> Sqlite {
+    let options = SqliteOptions { path, readers: 4, busy_timeout: Duration::from_secs(5) };
+    let sqlite = Sqlite::open(&options).unwrap();
+    sqlite
+        .write(|connection| {
+            connection.batch_execute(
+                "create table if not exists stream_entries (seq integer primary key autoincrement,
+                   appended_ms integer not null, deliveries integer not null default 0, fields blob not null);
+                 create table if not exists stream_claims (id integer primary key autoincrement,
+                   consumer text not null, first_seq integer not null, last_seq integer not null);
+                 create table if not exists dead_letter_entries (seq integer primary key autoincrement,
+                   failed_ms integer not null, origin_ms integer not null, origin_seq integer not null,
+                   deliveries integer not null, reason text not null, error text not null, post_id text,
+                   fields blob not null);
+                 create table if not exists stream_meta (key text primary key not null, value text not null);
+                 create table if not exists stream_outcomes (epoch text not null, outcome text not null,
+                   count integer not null, primary key (epoch, outcome)) without rowid;",
+            )
+        })
+        .await
+        .unwrap();
+    sqlite
+}
+
+pub fn consumer(name: &str) -> Consumer {
+    Consumer(Arc::from(name))
+}
+
+/// An entry that names its post.
+pub fn post(id: &str) -> RawFields {
+    let mut fields = RawFields::default();
+    fields.push("post_id", id);
+    fields.push("source", "test");
+    fields.push("content", format!("the content of {id}"));
+    fields
+}
+
+pub fn posts(ids: impl IntoIterator<Item = usize>) -> Vec<RawFields> {
+    ids.into_iter().map(|id| post(&format!("p{id}"))).collect()
+}
+
+/// The posts that entries name, in their order.
+pub fn ids(entries: &[Entry]) -> Vec<String> {
+    entries.iter().map(|entry| String::from_utf8(entry.fields.get("post_id").unwrap().to_vec()).unwrap()).collect()
+}
+
+pub fn keys(entries: &[Entry]) -> Vec<EntryKey> {
+    entries.iter().map(|entry| entry.key.clone()).collect()
+}
+
+/// Asks until the answer is there.
+pub async fn eventually<T, F, W>(what: &str, mut ask: F) -> T
+where
+    F: FnMut() -> W,
+    W: Future<Output = Option<T>>,
+{
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "{what}: it did not happen within {PATIENCE:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Rescues until `count` entries are there.
+pub async fn rescue(stream: &Stream, consumer: &Consumer, count: usize) -> Vec<Entry> {
+    let mut rescued = Vec::new();
+    let deadline = Instant::now() + PATIENCE;
+    while rescued.len() < count {
+        rescued.extend(stream.rescue(consumer, count - rescued.len()).await.unwrap());
+        assert!(Instant::now() < deadline, "only {} of {count} entries were rescued", rescued.len());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    rescued
+}
