@@ -75,9 +75,7 @@ function Examples({ emotion, search }: { emotion: Emotion; search: Search }) {
             aria-label={`Details of an example of ${emotion}`}
             className="after:absolute after:inset-0"
           />
-          <div className="line-clamp-2">
-            <PostText content={post.content} clamp />
-          </div>
+          <PostText content={post.content} lines={2} />
         </li>
       ))}
     </ul>

@@ -1,6 +1,7 @@
 import type { System } from "@/api/types";
 import { percentOf } from "@/lib/counts";
 import { compact, count, duration, exact, percent, rate } from "@/lib/format";
+import { sentence } from "@/lib/labels";
 import { Card } from "@/ui/Card";
 import { Fact, Facts } from "./Facts";
 import { Health } from "./Health";
@@ -73,13 +74,18 @@ function Services({ system: { database, stream, components } }: { system: System
           <Health
             key={component.name}
             healthy={component.healthy}
-            name={component.name}
+            name={componentName(component.name)}
             {...stateOf(component)}
           />
         ))}
       </ul>
     </Card>
   );
+}
+
+/** "source:bluesky" → "Source bluesky". */
+function componentName(name: string): string {
+  return sentence(name.replace(":", " "));
 }
 
 function stateOf({ state, detail }: { state: string; detail?: string | null }) {
