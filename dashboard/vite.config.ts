@@ -37,6 +37,7 @@ export default defineConfig({
           name: "components",
           include: ["src/**/*.test.tsx"],
           environment: "jsdom",
+          testTimeout: 20_000,
           setupFiles: ["src/testing/setup.ts"],
         },
       },
