@@ -38,8 +38,8 @@ export function score(value: number | null): string {
 }
 
 /** A rate per second as "12.3/s". */
-export function rate(value: number | null): string {
-  return value === null ? MISSING : `${value >= 100 ? compact(Math.round(value)) : upToOne.format(value)}/s`;
+export function rate(value: number | null | undefined): string {
+  return value == null ? MISSING : `${value >= 100 ? compact(Math.round(value)) : upToOne.format(value)}/s`;
 }
 
 /** "+4.2", "−0.3", "0.0". */

@@ -37,7 +37,7 @@ function Numbers({ system: { throughput, stream } }: { system: System }) {
     },
     {
       name: "Dead letters",
-      value: stream.dead_letters === null ? "–" : compact(stream.dead_letters),
+      value: stream.dead_letters == null ? "–" : compact(stream.dead_letters),
       hint: "Posts that could not be analysed",
     },
   ];
@@ -132,7 +132,7 @@ function Process({
             ? `${percent(lookups ? percentOf(cache.hits, lookups) : null)} of ${compact(lookups)} lookups`
             : "switched off"}
         </Fact>
-        <Fact name="Appended">{stream.appended === null ? "–" : `${count(stream.appended)} posts`}</Fact>
+        <Fact name="Appended">{stream.appended == null ? "–" : `${count(stream.appended)} posts`}</Fact>
       </Facts>
     </Card>
   );
@@ -144,7 +144,7 @@ const SILENT_SECONDS = 60;
 function Consumers({ consumers }: { consumers: System["consumers"] }) {
   return (
     <Card title="Workers" className="md:col-span-2 xl:col-span-3">
-      {consumers === null ? (
+      {!consumers ? (
         <p className="text-sm text-quiet">Unknown while the stream is away.</p>
       ) : consumers.length === 0 ? (
         <p className="text-sm text-quiet">No worker has taken a post yet.</p>
