@@ -1,5 +1,6 @@
-//! Tests against the real program.
+//! The whole program, used as people use it.
 
+mod api;
 mod cli;
 mod cli_server;
 mod crashes;
