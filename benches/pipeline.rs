@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::BoxFuture;
 use sentistream::app::{self, Rooms};
 use sentistream::clock::Clock;
-use sentistream::config::Config;
+use sentistream::config::{Config, Inputs};
 use sentistream::domain::{Analysis, Op, PostDraft, Scores, Timestamp};
 use sentistream::inference::{Classifier, InferenceError, ModelInfo};
 use sentistream::lifecycle::Shutdown;
@@ -55,7 +55,9 @@ fn entries(posts: usize, now: Timestamp) -> Vec<sentistream::domain::RawFields> 
             let draft = PostDraft {
                 post_id: Some(format!("bench-{:016x}", (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))),
                 source: Some(sources[n % sources.len()].to_owned()),
-                content: Some(format!("Post number {n}: the new phone is out and everybody has something to say about it")),
+                content: Some(format!(
+                    "Post number {n}: the new phone is out and everybody has something to say about it"
+                )),
                 author: Some(format!("author{}", n % 1_000)),
                 ..PostDraft::default()
             };
@@ -65,7 +67,8 @@ fn entries(posts: usize, now: Timestamp) -> Vec<sentistream::domain::RawFields> 
 }
 
 async fn measure(name: &str, settings: &[String], posts: usize) -> anyhow::Result<()> {
-    let config = Config::load_for_test(settings)?;
+    let inputs = Inputs { sets: settings.to_vec(), ..Inputs::default() };
+    let (config, _) = Config::load(&inputs)?;
     let rooms: Rooms = app::open(&config, Clock::system()).await?;
     rooms.store.migrate().await?;
     let shutdown = Shutdown::default();
@@ -93,5 +96,41 @@ async fn measure(name: &str, settings: &[String], posts: usize) -> anyhow::Resul
         elapsed.as_secs_f64(),
         appended.as_secs_f64()
     );
+    Ok(())
+}
+
+fn services() -> Option<Vec<String>> {
+    #[expect(clippy::disallowed_methods, reason = "benches are told of their services by the environment")]
+    let variable = |name: &str| std::env::var(name).ok();
+    let database = variable("SENTISTREAM_TEST_POSTGRES_URL")?;
+    let redis = variable("SENTISTREAM_TEST_REDIS_URL")?;
+    let prefix = format!("bench_{}", uuid::Uuid::new_v4().simple());
+    Some(vec![
+        format!("database.url={database}"),
+        format!("stream.url={redis}"),
+        format!("stream.name={prefix}_posts"),
+        format!("stream.dead_letter={prefix}_dead"),
+        format!("stream.processed={prefix}_processed"),
+    ])
+}
+
+fn tuned(mut settings: Vec<String>, more: &[&str]) -> Vec<String> {
+    settings.push("stream.max_backlog=1000000".to_owned());
+    settings.extend(more.iter().map(|&setting| setting.to_owned()));
+    settings
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let posts = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(60_000);
+    let folder = tempfile::tempdir()?;
+    let embedded = vec![format!("database.url=sqlite://{}", folder.path().join("bench.db").display())];
+    measure("embedded", &tuned(embedded, &["worker.tasks=2", "worker.batch_size=500"]), posts).await?;
+    match services() {
+        Some(services) => {
+            measure("redis + postgres", &tuned(services, &["worker.tasks=3", "worker.batch_size=500"]), posts).await?;
+        }
+        None => println!("redis + postgres: not measured, no services (run `make bench`)"),
+    }
     Ok(())
 }

@@ -6,6 +6,8 @@
 
 mod look;
 pub mod rules;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

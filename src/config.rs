@@ -28,7 +28,7 @@ pub use server::*;
 pub use settings::{Settings, Shown};
 pub use template::DEFAULT_TOML;
 pub use urls::{Backends, DatabaseUrl, StreamUrl, mask};
-pub use values::Address;
+pub use values::{Address, parse_duration};
 
 /// Everything that can be set; the fields are the keys of `config/default.toml`.
 #[derive(Clone, Debug, Deserialize)]

@@ -8,6 +8,8 @@
 mod cursors;
 mod feed;
 mod report;
+#[cfg(test)]
+mod tests;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;

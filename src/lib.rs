@@ -56,6 +56,7 @@
 pub mod alerts;
 pub mod app;
 pub mod cache;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;

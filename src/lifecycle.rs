@@ -2,7 +2,6 @@
 
 pub mod patience;
 
-
 use std::future::Future;
 use std::time::Duration;
 

@@ -1,1 +1,7 @@
-fn main() {}
+//! The binary: parses and calls.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sentistream::cli::run()
+}

@@ -1,5 +1,6 @@
 import type { Page, Route, WebSocketRoute } from "@playwright/test";
 import type { Post } from "../src/api/types";
+import { answer } from "../src/testing/answers";
 import { eventOf, iso, type World } from "../src/testing/world";
 
 /** Stands a `World` behind the page: REST and the WebSocket, without a server. */
@@ -24,30 +25,9 @@ export class Fake {
   }
 
   private async answer(route: Route): Promise<void> {
-    const url = new URL(route.request().url());
-    const body = this.json(url);
-    if (body === undefined) {
-      await route.fulfill({ status: 404, json: { title: "Not found", status: 404, detail: url.pathname } });
-    } else {
-      await route.fulfill({ json: body });
-    }
-  }
-
-  private json(url: URL): unknown {
-    const { searchParams: params } = url;
-    switch (url.pathname) {
-      case "/api/posts":
-        return this.world.page(params);
-      case "/api/sentiment/aggregate":
-        return this.world.aggregate(params);
-      case "/api/sentiment/distribution":
-        return this.world.distribution(params, Date.now());
-      case "/api/sources":
-        return { sources: this.world.sources(), total: this.world.sources().length };
-      case "/api/alerts":
-        return { alerts: this.world.alerts, total: this.world.alerts.length, limit: 50, next_cursor: null };
-      default:
-        return undefined;
-    }
+    const request = route.request();
+    const body: unknown = request.postData() ? request.postDataJSON() : undefined;
+    const { status, json } = answer(this.world, request.method(), new URL(request.url()), body);
+    await route.fulfill(json === undefined ? { status } : { status, json });
   }
 }

@@ -1,7 +1,8 @@
 import { type Browser, expect, test } from "@playwright/test";
 import { type PreviewServer, preview } from "vite";
+import { makeLetter } from "../src/testing/answers";
 import { samplePosts } from "../src/testing/sample";
-import { World } from "../src/testing/world";
+import { iso, World } from "../src/testing/world";
 import { Fake } from "./fake";
 
 /** Pictures of every view to look at: `npx playwright test --project screens`. They land in test-results/screens. */
@@ -33,6 +34,17 @@ const SHOTS: Shot[] = [
   { name: "overview-many", path: "/?range=24h", posts: 20_000 },
   { name: "live", path: "/live", posts: 200 },
   { name: "posts", path: "/posts?range=24h", posts: 5_000 },
+  { name: "posts-none", path: "/posts?q=nothinglikethis", posts: 50 },
+  { name: "drawer", path: "/posts?range=24h&post=sample-3", posts: 500 },
+  { name: "emotions", path: "/emotions?range=24h", posts: 8_000 },
+  { name: "alerts", path: "/alerts?range=24h", posts: 2_000 },
+  { name: "system", path: "/system", posts: 50 },
+  { name: "try", path: "/try", posts: 0 },
+  {
+    name: "hard",
+    path: "/?source=a-source-whose-name-is-as-long-as-a-name-may-be-64-characters-xx",
+    posts: 400,
+  },
 ];
 
 for (const shot of SHOTS) {
@@ -45,6 +57,80 @@ for (const shot of SHOTS) {
       });
     }
   }
+}
+
+const HARD = ["a-source-whose-name-is-as-long-as-a-name-may-be-64-characters-xx"].concat([
+  "bluesky",
+  "mastodon",
+  "reddit",
+  "rss",
+  "hackernews",
+  "lemmy",
+  "support",
+  "app-store",
+]);
+
+function furnish(world: World) {
+  const now = Date.now();
+  world.components.push({ name: "source:synthetic", healthy: true, state: "connected" });
+  world.components.push({
+    name: "source:bluesky",
+    healthy: false,
+    state: "retrying",
+    detail: "connection refused; next try in 12 s",
+  });
+  world.deadLetters = [
+    makeLetter("1", "content: must not be blank", "   "),
+    makeLetter(
+      "2",
+      "source: must be 1 to 64 characters of a-z, 0-9, _, . and -",
+      "A perfectly fine text from a source with a bad name",
+    ),
+  ];
+  const ago = (minutes: number) => iso(now - minutes * 60_000);
+  const base = {
+    alert_type: "negative_share",
+    threshold_value: 0.5,
+    post_count: 48,
+    details: { negative: 31, positive: 6, neutral: 11 },
+  };
+  world.alerts.push(
+    {
+      ...base,
+      id: 3,
+      scope: "all",
+      state: "firing",
+      actual_value: 0.646,
+      window_start: ago(9),
+      window_end: ago(4),
+      triggered_at: ago(4),
+      resolved_at: null,
+    },
+    {
+      ...base,
+      id: 2,
+      alert_type: "negative_ratio",
+      scope: "source:bluesky",
+      state: "resolved",
+      threshold_value: 2,
+      actual_value: 3.4,
+      window_start: ago(425),
+      window_end: ago(420),
+      triggered_at: ago(420),
+      resolved_at: ago(380),
+    },
+    {
+      ...base,
+      id: 1,
+      scope: "all",
+      state: "resolved",
+      actual_value: 0.61,
+      window_start: ago(525),
+      window_end: ago(520),
+      triggered_at: ago(520),
+      resolved_at: ago(400),
+    },
+  );
 }
 
 interface Frame {
@@ -64,14 +150,22 @@ async function take(browser: Browser, shot: Shot, { width, height, colorScheme, 
   page.on("pageerror", (error) => breaches.push(String(error)));
   const world = new World();
   const span = shot.path.includes("24h") ? DAY : 50 * 60_000;
-  world.add(...samplePosts(shot.posts, Date.now(), shot.posts === 1 ? 60_000 : span));
+  world.add(
+    ...samplePosts(
+      shot.posts,
+      Date.now(),
+      shot.posts === 1 ? 60_000 : span,
+      shot.name === "hard" ? HARD : undefined,
+    ),
+  );
+  furnish(world);
   await new Fake(world).attach(page);
   await page.goto(new URL(shot.path, base).href);
   await page.waitForLoadState("networkidle");
   await page.waitForTimeout(400);
   const sideways = await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
   await page.screenshot({ path: `test-results/screens/${name}.png` });
-  if (shot.name.startsWith("overview")) {
+  if (!["posts", "live", "drawer"].includes(shot.name)) {
     await page.screenshot({ path: `test-results/screens/${name}-full.png`, fullPage: true });
   }
   await context.close();

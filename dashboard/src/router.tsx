@@ -1,4 +1,10 @@
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  type RouterHistory,
+} from "@tanstack/react-router";
 import { parseSearch, readQuery, writeQuery } from "./lib/search";
 import { NotFound } from "./shell/NotFound";
 import { RouteError } from "./shell/RouteError";
@@ -6,34 +12,63 @@ import { Shell } from "./shell/Shell";
 
 const root = createRootRoute({ component: Shell, validateSearch: parseSearch, notFoundComponent: NotFound });
 
+const under = { getParentRoute: () => root };
+
 const overview = createRoute({
-  getParentRoute: () => root,
+  ...under,
   path: "/",
   component: lazyRouteComponent(() => import("./views/overview/Overview"), "Overview"),
 });
 const live = createRoute({
-  getParentRoute: () => root,
+  ...under,
   path: "/live",
   component: lazyRouteComponent(() => import("./views/live/Live"), "Live"),
 });
 const posts = createRoute({
-  getParentRoute: () => root,
+  ...under,
   path: "/posts",
   component: lazyRouteComponent(() => import("./views/posts/Posts"), "Posts"),
 });
-
-/** Views are loaded when they are first opened, or hovered. */
-export const router = createRouter({
-  routeTree: root.addChildren([overview, live, posts]),
-  parseSearch: readQuery,
-  stringifySearch: writeQuery,
-  defaultPreload: "intent",
-  defaultErrorComponent: RouteError,
-  scrollRestoration: true,
+const emotions = createRoute({
+  ...under,
+  path: "/emotions",
+  component: lazyRouteComponent(() => import("./views/emotions/Emotions"), "Emotions"),
 });
+const alerts = createRoute({
+  ...under,
+  path: "/alerts",
+  component: lazyRouteComponent(() => import("./views/alerts/Alerts"), "Alerts"),
+});
+const system = createRoute({
+  ...under,
+  path: "/system",
+  component: lazyRouteComponent(() => import("./views/system/System"), "System"),
+});
+const tryIt = createRoute({
+  ...under,
+  path: "/try",
+  component: lazyRouteComponent(() => import("./views/try/TryIt"), "TryIt"),
+});
+
+const routeTree = root.addChildren([overview, live, posts, emotions, alerts, system, tryIt]);
+
+/** The router of the page, or of a test with a history of its own. Views are loaded when first opened or hovered. */
+export function createAppRouter(history?: RouterHistory) {
+  return createRouter({
+    routeTree,
+    ...(history ? { history } : {}),
+    parseSearch: readQuery,
+    stringifySearch: writeQuery,
+    defaultPreload: "intent",
+    defaultErrorComponent: RouteError,
+    scrollRestoration: true,
+  });
+}
+
+export type AppRouter = ReturnType<typeof createAppRouter>;
 
 declare module "@tanstack/react-router" {
   interface Register {
-    router: typeof router;
+    router: AppRouter;
   }
 }

@@ -266,6 +266,13 @@ pub struct Address {
     pub port: u16,
 }
 
+impl Address {
+    /// Whether only this machine can reach it.
+    pub fn is_loopback(&self) -> bool {
+        self.host == "localhost" || self.host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    }
+}
+
 impl FromStr for Address {
     type Err = String;
 

@@ -115,6 +115,13 @@ fn view(letter: &DeadLetter, show: Show) -> DeadLetterView {
     }
 }
 
+impl From<&DeadLetter> for DeadLetterView {
+    /// With every value in full.
+    fn from(letter: &DeadLetter) -> Self {
+        view(letter, Show::All)
+    }
+}
+
 /// A page of dead letters.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct DeadLetterList {

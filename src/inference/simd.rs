@@ -137,3 +137,5 @@ impl fmt::Debug for Isa {
     }
 }
 
+#[cfg(test)]
+mod tests;

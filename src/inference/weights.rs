@@ -24,8 +24,7 @@ impl Weights {
     /// When it is no such file.
     pub fn open(bytes: Cow<'static, [u8]>) -> Result<Self, String> {
         // This checks that every tensor lies within the file.
-        let (length, metadata) =
-            SafeTensors::read_metadata(&bytes).map_err(|e| format!("model.safetensors: {e}"))?;
+        let (length, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| format!("model.safetensors: {e}"))?;
         let start = length + size_of::<u64>();
         Ok(Self { bytes, metadata, start })
     }

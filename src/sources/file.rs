@@ -6,6 +6,8 @@
 mod csv;
 mod fields;
 mod ndjson;
+#[cfg(test)]
+mod tests;
 mod window;
 
 use std::fs::File;
@@ -117,7 +119,7 @@ pub struct PostReader {
 
 enum Syntax {
     Ndjson,
-    Csv(Csv),
+    Csv(Box<Csv>),
 }
 
 impl PostReader {
@@ -192,7 +194,7 @@ fn begin<R: Read>(window: &mut Window<R>, options: &ReadOptions) -> Result<Synta
     };
     match format {
         Format::Ndjson => Ok(Syntax::Ndjson),
-        Format::Csv => Ok(Syntax::Csv(Csv::begin(window, &options.map)?)),
+        Format::Csv => Ok(Syntax::Csv(Box::new(Csv::begin(window, &options.map)?))),
     }
 }
 

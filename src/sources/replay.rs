@@ -5,6 +5,8 @@
 //! from `rate`, not from the file's times.
 
 mod cursor;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::fs::File;

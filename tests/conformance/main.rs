@@ -1,4 +1,4 @@
-//! The contracts that every backend must keep: the same cases over each of them.
+//! The same cases over every backend of the stream and of the store.
 
 mod store;
 mod stream;

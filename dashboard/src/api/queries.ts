@@ -1,8 +1,15 @@
 import { keepPreviousData, queryOptions, useQuery } from "@tanstack/react-query";
 import { zone } from "@/lib/format";
 import type { TimeWindow } from "@/lib/range";
-import type { Query } from "./client";
-import { type AggregateQuery, getAggregate, getAlerts, getDistribution, getSources } from "./endpoints";
+import {
+  type AggregateQuery,
+  type AlertsQuery,
+  getAggregate,
+  getAlerts,
+  getDistribution,
+  getSources,
+  getSystem,
+} from "./endpoints";
 import type { Aggregate, Distribution, Emotion } from "./types";
 
 /** Answers that change with every post; they are read again while posts come in. */
@@ -44,7 +51,7 @@ export function aggregateOptions(window: TimeWindow, filter: AggregateFilter) {
 export function useDistributionQuery(hours: number, source: string | undefined) {
   return useQuery({
     queryKey: ["distribution", hours, source],
-    queryFn: ({ signal }) => snapshot<Distribution>(() => getDistribution({ hours, source }, signal)),
+    queryFn: ({ signal }) => snapshot<Distribution>(() => getDistribution(hours, source, signal)),
     placeholderData: keepPreviousData,
   });
 }
@@ -59,10 +66,20 @@ async function snapshot<T>(read: () => Promise<T>): Promise<Snapshot<T>> {
 }
 
 /** Newest alerts first; asked for again when one fires. */
-export function useAlertsQuery(query: Query) {
+export function useAlertsQuery(query: AlertsQuery) {
   return useQuery({
     queryKey: ["alerts", query],
     queryFn: ({ signal }) => getAlerts(query, signal),
     placeholderData: keepPreviousData,
+  });
+}
+
+/** What runs; read again every `interval` milliseconds. */
+export function useSystemQuery(enabled = true, interval = 60_000) {
+  return useQuery({
+    queryKey: ["system"],
+    queryFn: ({ signal }) => getSystem(signal),
+    refetchInterval: interval,
+    enabled,
   });
 }

@@ -1,9 +1,12 @@
-import { QueryClient } from "@tanstack/react-query";
+import { MutationCache, QueryCache, QueryClient } from "@tanstack/react-query";
 import { ApiError } from "./client";
+import { askToSignIn } from "./session";
 
 /** Reads again what failed for a passing reason, and what may have changed while nobody looked. */
 export function createQueries(): QueryClient {
   return new QueryClient({
+    queryCache: new QueryCache({ onError: noticeUnauthorized }),
+    mutationCache: new MutationCache({ onError: noticeUnauthorized }),
     defaultOptions: {
       queries: {
         staleTime: 2_000,
@@ -15,4 +18,8 @@ export function createQueries(): QueryClient {
       },
     },
   });
+}
+
+function noticeUnauthorized(error: unknown): void {
+  if (error instanceof ApiError && error.status === 401) askToSignIn(error.detail || error.title);
 }

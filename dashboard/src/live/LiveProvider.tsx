@@ -2,7 +2,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useState, useSyncExternalStore } from "react";
 import { getPosts } from "@/api/endpoints";
 import { LIVE_KEYS } from "@/api/queries";
-import { onTokenChange, readToken } from "@/api/session";
+import { onSessionChange, readToken } from "@/api/session";
 import type { LiveFilter } from "./post";
 import { RefreshTimer } from "./refresh";
 import type { Wire } from "./socket";
@@ -20,7 +20,12 @@ export function LiveProvider({ filter, children }: { filter: LiveFilter; childre
     store.start();
     window.addEventListener("online", restart);
     window.addEventListener("offline", restart);
-    const forget = onTokenChange(restart);
+    let token = readToken();
+    const forget = onSessionChange(() => {
+      if (token === readToken()) return;
+      token = readToken();
+      restart();
+    });
     return () => {
       window.removeEventListener("online", restart);
       window.removeEventListener("offline", restart);

@@ -1,13 +1,10 @@
 import { Menu } from "@base-ui/react/menu";
 import { Link } from "@tanstack/react-router";
 import { Ellipsis } from "lucide-react";
-import { parseSearch, type Search } from "@/lib/search";
 import { cx } from "@/ui/cx";
 import { menuItemClass, popupClass } from "@/ui/popup";
+import { keepFilters } from "./keepFilters";
 import { MORE, NAV, TABS } from "./nav";
-
-/** Filters go along to another view; an open drawer does not. */
-const keepFilters = (old: Search) => parseSearch({ ...old, post: undefined });
 
 /** The ways to the views: a rail at the left. */
 export function Rail() {

@@ -1,9 +1,14 @@
 import { Outlet } from "@tanstack/react-router";
+import { lazy, Suspense } from "react";
 import { LiveProvider } from "@/live/LiveProvider";
 import { ReconnectingBar } from "./ConnectionState";
 import { Rail, TabBar } from "./Rail";
+import { Shortcuts } from "./Shortcuts";
+import { SignIn } from "./SignIn";
 import { TopBar } from "./TopBar";
 import { useView } from "./useView";
+
+const PostDrawer = lazy(() => import("@/posts/PostDrawer"));
 
 /** The frame around every view. */
 export function Shell() {
@@ -19,7 +24,7 @@ export function Shell() {
       <div className="flex min-h-dvh">
         <Rail />
         <div className="flex min-w-0 flex-1 flex-col">
-          <header className="sticky top-0 z-20 border-b border-border bg-page">
+          <header className="z-20 border-b border-border bg-page md:sticky md:top-0">
             <TopBar />
             <ReconnectingBar />
           </header>
@@ -33,6 +38,13 @@ export function Shell() {
         </div>
       </div>
       <TabBar />
+      <Shortcuts />
+      <SignIn />
+      {search.post !== undefined && (
+        <Suspense>
+          <PostDrawer />
+        </Suspense>
+      )}
     </LiveProvider>
   );
 }

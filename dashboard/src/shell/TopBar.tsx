@@ -1,8 +1,12 @@
 import { useLocation } from "@tanstack/react-router";
+import { Keyboard } from "lucide-react";
+import { IconButton } from "@/ui/Button";
 import { ConnectionState } from "./ConnectionState";
 import { FilterBar } from "./FilterBar";
 import { NAV } from "./nav";
 import { RangePicker } from "./RangePicker";
+import { openShortcuts } from "./Shortcuts";
+import { SignOut } from "./SignIn";
 import { ThemeSwitch } from "./ThemeSwitch";
 
 /** Views that show posts have filters; of these, all but the live feed have a time range. */
@@ -22,7 +26,13 @@ export function TopBar() {
       </div>
       <div className="ml-auto flex items-center">
         <ConnectionState />
+        <SignOut />
         <ThemeSwitch />
+        <span className="hidden md:block">
+          <IconButton label="Keyboard shortcuts" onClick={openShortcuts}>
+            <Keyboard size={16} />
+          </IconButton>
+        </span>
       </div>
     </div>
   );

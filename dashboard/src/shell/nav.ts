@@ -1,10 +1,22 @@
-import { Activity, LayoutDashboard, MessagesSquare } from "lucide-react";
+import {
+  Activity,
+  BellRing,
+  FlaskConical,
+  Gauge,
+  LayoutDashboard,
+  MessagesSquare,
+  Smile,
+} from "lucide-react";
 
 /** The views, in the order of the rail. */
 export const NAV = [
   { to: "/", label: "Overview", Icon: LayoutDashboard },
   { to: "/live", label: "Live", Icon: Activity },
   { to: "/posts", label: "Posts", Icon: MessagesSquare },
+  { to: "/emotions", label: "Emotions", Icon: Smile },
+  { to: "/alerts", label: "Alerts", Icon: BellRing },
+  { to: "/system", label: "System", Icon: Gauge },
+  { to: "/try", label: "Try it", Icon: FlaskConical },
 ] as const;
 
 /** On phones these have a tab of their own; the others are behind "More". */

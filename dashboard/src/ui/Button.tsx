@@ -31,7 +31,7 @@ export function IconButton({ label, className, ...props }: ComponentProps<"butto
       type="button"
       aria-label={label}
       title={label}
-      className={cx(buttonClass("plain"), "w-8 px-0", className)}
+      className={buttonClass("plain", cx("w-8 px-0", className))}
       {...props}
     />
   );

@@ -1,6 +1,7 @@
 import { Check, Copy } from "lucide-react";
 import { type ReactNode, useEffect, useState } from "react";
 import { ApiError } from "@/api/client";
+import { askToSignIn } from "@/api/session";
 import { Button, IconButton } from "./Button";
 import { cx } from "./cx";
 
@@ -59,12 +60,24 @@ export function ErrorState({ error, retry }: { error: unknown; retry?: () => voi
     >
       <p className="text-base font-medium">{title}</p>
       <p className="max-w-[52ch] text-sm break-words text-quiet">{advice}</p>
-      {retry && (
-        <Button onClick={retry} className="mt-1">
-          Try again
-        </Button>
-      )}
+      <Remedy error={error} retry={retry} />
     </div>
+  );
+}
+
+function Remedy({ error, retry }: { error: unknown; retry: (() => void) | undefined }) {
+  if (error instanceof ApiError && error.status === 401) {
+    return (
+      <Button className="mt-1" onClick={() => askToSignIn(error.detail || error.title)}>
+        Sign in
+      </Button>
+    );
+  }
+  if (!retry) return null;
+  return (
+    <Button onClick={retry} className="mt-1">
+      Try again
+    </Button>
   );
 }
 

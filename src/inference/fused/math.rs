@@ -15,12 +15,28 @@ pub enum Closeness {
 /// coefficients of P from the constant on: least maximal error of x·P, fitted in double precision.
 const EXACT_LIMIT: f32 = 5.0;
 const EXACT: [f32; 12] = [
-    0.141_363_75, -0.070_298_23, 0.051_525_4, -0.040_391_985, 0.031_356_718, -0.023_624_942, 0.016_910_158,
-    -0.010_165_485, 0.005_113_237, -0.003_886_830_8, 0.003_194_472_8, -0.001_096_374_5,
+    0.141_363_75,
+    -0.070_298_23,
+    0.051_525_4,
+    -0.040_391_985,
+    0.031_356_72,
+    -0.023_624_942,
+    0.016_910_158,
+    -0.010_165_485,
+    0.005_113_237,
+    -0.003_886_830_8,
+    0.003_194_472_8,
+    -0.001_096_374_5,
 ];
 const BYTES_LIMIT: f32 = 4.0;
 const BYTES: [f32; 8] = [
-    0.175_947_76, -0.084_357_47, 0.056_050_81, -0.036_495_38, 0.021_621_704, -0.013_259_978, 0.008_211_286,
+    0.175_947_76,
+    -0.084_357_47,
+    0.056_050_81,
+    -0.036_495_38,
+    0.021_621_704,
+    -0.013_259_978,
+    0.008_211_286,
     -0.002_729_015_4,
 ];
 
@@ -57,6 +73,9 @@ pub fn exp<S: Simd>(simd: S, x: S::F) -> S::F {
 
 #[inline(always)]
 fn polynomial<S: Simd>(simd: S, x: S::F, coefficients: &[f32]) -> S::F {
-    let (last, rest) = coefficients.split_last().map_or((0.0, coefficients), |(last, rest)| (*last, rest));
-    rest.iter().rev().fold(simd.splat(last), |sum, &coefficient| simd.fma(sum, x, simd.splat(coefficient)))
+    let mut sum = simd.splat(0.0);
+    for &coefficient in coefficients.iter().rev() {
+        sum = simd.fma(sum, x, simd.splat(coefficient));
+    }
+    sum
 }

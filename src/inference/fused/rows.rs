@@ -154,8 +154,7 @@ impl Kernel for AddNorm<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
         let width = self.norm.weight.len();
-        for (index, (row, added)) in self.rows.chunks_exact_mut(width).zip(self.added.chunks_exact(width)).enumerate()
-        {
+        for (index, (row, added)) in self.rows.chunks_exact_mut(width).zip(self.added.chunks_exact(width)).enumerate() {
             for (chunk, added) in row.as_chunks_mut::<LANES>().0.iter_mut().zip(added.as_chunks::<LANES>().0) {
                 simd.store(simd.add(simd.load(chunk), simd.load(added)), chunk);
             }

@@ -20,7 +20,7 @@ pub struct Csv {
 impl Csv {
     /// Reads the header.
     pub fn begin<R: Read>(window: &mut Window<R>, map: &FieldMap) -> Result<Self, ReadError> {
-        let mut parser = Parser::default();
+        let mut parser = Parser::new();
         loop {
             match parser.record(window)? {
                 Parsed::Record(_) => break,
@@ -85,7 +85,6 @@ enum Parsed {
 
 /// Splits one record at a time. It begins anew at each record, and again when more of one was
 /// read, so that a record that turns out broken can be left at its first line.
-#[derive(Default)]
 struct Parser {
     core: Reader,
     text: Vec<u8>,
@@ -103,6 +102,11 @@ enum Split {
 }
 
 impl Parser {
+    fn new() -> Self {
+        // Not its default, which lacks the tables that `new` builds.
+        Self { core: Reader::new(), text: Vec::new(), ends: Vec::new(), text_length: 0, fields: 0 }
+    }
+
     fn record<R: Read>(&mut self, window: &mut Window<R>) -> io::Result<Parsed> {
         window.skip_blank();
         if window.unread().is_empty() {

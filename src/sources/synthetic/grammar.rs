@@ -114,13 +114,14 @@ impl Grammar {
         self.names.get(name).copied().filter(|id| !self.rules[id.0].alternatives.is_empty())
     }
 
-    /// Adds one alternative of `rule` to `out`.
-    pub fn write(&mut self, rule: RuleId, subject: Subject<'_>, rng: &mut StdRng, out: &mut String) {
-        Teller { rules: &self.rules, decks: &mut self.decks, subject, rng }.tell(rule, out);
+    /// Writes about `subject`.
+    pub fn about<'a>(&'a mut self, subject: Subject<'a>, rng: &'a mut StdRng) -> Teller<'a> {
+        Teller { rules: &self.rules, decks: &mut self.decks, subject, rng }
     }
 }
 
-struct Teller<'a> {
+/// Writes about one subject.
+pub struct Teller<'a> {
     rules: &'a [Rule],
     decks: &'a mut [Deck],
     subject: Subject<'a>,
@@ -128,7 +129,8 @@ struct Teller<'a> {
 }
 
 impl Teller<'_> {
-    fn tell(&mut self, RuleId(rule): RuleId, out: &mut String) {
+    /// Adds one alternative of a rule to `out`.
+    pub fn tell(&mut self, RuleId(rule): RuleId, out: &mut String) {
         let rules = self.rules;
         let card = self.decks[rule].deal(self.rng);
         for piece in &rules[rule].alternatives[card] {
@@ -252,7 +254,7 @@ mod tests {
             let mut seen = HashSet::new();
             for _ in 0..count {
                 let mut city = String::new();
-                grammar.write(rule, Subject { topic: &topics[0], crisis: "" }, &mut rng, &mut city);
+                grammar.about(Subject { topic: &topics[0], crisis: "" }, &mut rng).tell(rule, &mut city);
                 seen.insert(city);
             }
             assert_eq!(seen.len(), count);

@@ -232,7 +232,7 @@ impl Pen<'_, '_> {
 
     fn add(&mut self, rule: Option<RuleId>) {
         if let Some(rule) = rule {
-            self.grammar.write(rule, self.order.subject, self.rng, self.out);
+            self.grammar.about(self.order.subject, self.rng).tell(rule, self.out);
         }
     }
 
@@ -268,7 +268,8 @@ impl Pen<'_, '_> {
     /// A page the post points to: always of news, now and then of others, which also show it.
     fn link(&mut self) -> Option<String> {
         let is_news = self.order.voice == Voice::News;
-        if !is_news && !(self.order.voice == Voice::Short && self.chance(6)) {
+        let shows_link = self.order.voice == Voice::Short && self.chance(6);
+        if !is_news && !shows_link {
             return None;
         }
         let page: u32 = self.rng.random_range(0x1000..0xffff);

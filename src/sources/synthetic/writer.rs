@@ -86,7 +86,7 @@ impl Writer {
             for index in 0..count {
                 let mut name = String::new();
                 if let Some(rule) = rule {
-                    grammar.write(rule, subject, &mut rng, &mut name);
+                    grammar.about(subject, &mut rng).tell(rule, &mut name);
                 }
                 names.extend(Author::parse(&style(name, index)).ok());
             }
@@ -140,7 +140,7 @@ impl Writer {
             let mut crisis = String::new();
             if let Some(rule) = self.rules.crisis {
                 let subject = Subject { topic: &self.topics[topic], crisis: "" };
-                self.grammar.write(rule, subject, &mut rng, &mut crisis);
+                self.grammar.about(subject, &mut rng).tell(rule, &mut crisis);
             }
             let crises = crisis.split("; ").map(str::to_owned).collect();
             let everywhere = number % EVERYWHERE == EVERYWHERE - 1;

@@ -1,21 +1,37 @@
-import { count } from "@/lib/format";
+import { compact, count, plural } from "@/lib/format";
 import { filterCount, NO_FILTERS } from "@/lib/search";
 import { useView } from "@/shell/useView";
 import { Button } from "@/ui/Button";
 import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
+import { ExportMenu } from "./ExportMenu";
+import { MoreFilters } from "./MoreFilters";
 import { PostList } from "./PostList";
+import { useNewCount } from "./useNewCount";
 import { usePosts } from "./usePosts";
 
 /** Search and explore posts. */
 export function Posts() {
   const { search } = useView();
-  const { query, posts, first } = usePosts(search);
+  const { query, filter, posts, first } = usePosts(search);
+  const waiting = useNewCount(search, query.dataUpdatedAt);
   return (
-    <div className="card mx-auto flex h-[calc(100dvh-12.5rem)] max-w-[80rem] flex-col overflow-hidden md:h-[calc(100dvh-5.5rem)]">
-      <div className="flex min-h-11 items-center border-b border-border px-4 text-sm text-quiet">
-        <p role="status" className="tabular">
-          {first ? `${count(first.total)}${first.total_capped ? "+" : ""} posts` : ""}
+    <div className="card flex h-[calc(100dvh-14.5rem)] min-h-80 flex-col overflow-hidden md:h-[calc(100dvh-5.5rem)]">
+      <div className="flex min-h-12 flex-wrap items-center gap-2 border-b border-border px-4 py-1.5 text-sm">
+        <p
+          role="status"
+          className="tabular mr-auto text-quiet"
+          title={first && `${count(first.total)} posts`}
+        >
+          {first &&
+            `${compact(first.total)}${first.total_capped ? "+" : ""} ${first.total === 1 ? "post" : "posts"}, newest first`}
         </p>
+        {waiting > 0 && (
+          <Button look="solid" className="animate-appear" onClick={() => void query.refetch()}>
+            {plural(waiting, "new post")}
+          </Button>
+        )}
+        <MoreFilters />
+        <ExportMenu query={filter} />
       </div>
       <div className="min-h-0 flex-1">
         {query.error && !posts ? (
@@ -43,7 +59,7 @@ function NoMatches() {
   return (
     <EmptyState title="No posts match">
       <p>There is nothing in this time{filtered ? " with these filters" : ""}.</p>
-      <div className="flex gap-2">
+      <div className="flex flex-wrap justify-center gap-2">
         {search.range !== "30d" && (
           <Button onClick={() => change({ range: "30d", from: undefined, to: undefined })}>
             Look at the last 30 days

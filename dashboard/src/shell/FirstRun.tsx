@@ -1,0 +1,79 @@
+import { X } from "lucide-react";
+import { useState } from "react";
+import { useSystemQuery } from "@/api/queries";
+import { Button, IconButton } from "@/ui/Button";
+import { Modal } from "@/ui/Drawer";
+import { Command } from "@/ui/states";
+
+const KEY = "sentistream.first-run-seen";
+/** What the system calls the source of made-up posts. */
+const SYNTHETIC = "source:synthetic";
+
+/** Says that the posts are made up, until it is dismissed or another source is connected. */
+export function FirstRun() {
+  const [seen, setSeen] = useState(() => isSeen());
+  const [open, setOpen] = useState(false);
+  const system = useSystemQuery(!seen).data;
+  if (seen || !system?.components.some(({ name }) => name === SYNTHETIC)) return null;
+  const dismiss = () => {
+    setSeen(true);
+    markSeen();
+  };
+  return (
+    <div className="card mb-4 flex animate-appear flex-wrap items-center gap-x-3 gap-y-1 py-1.5 pr-1.5 pl-4 text-sm">
+      <p className="min-w-48 flex-1">These posts are made up, so that you can look around.</p>
+      <Button onClick={() => setOpen(true)}>Connect a real source</Button>
+      <IconButton label="Dismiss" onClick={dismiss}>
+        <X size={16} />
+      </IconButton>
+      <Modal title="Connect a real source" open={open} onClose={() => setOpen(false)}>
+        <Ways />
+      </Modal>
+    </div>
+  );
+}
+
+function Ways() {
+  return (
+    <div className="flex flex-col gap-4 text-sm">
+      <p className="text-quiet">Posts come in by any of these; all can be used at once.</p>
+      <Way title="From a file, NDJSON or CSV">sentistream import posts.ndjson</Way>
+      <Way title="Over HTTP, from any program">
+        {`curl ${window.location.origin}/api/posts -H 'content-type: application/json' -d '{"post_id": "1", "source": "web", "content": "Hello"}'`}
+      </Way>
+      <Way title="Without the made-up posts">{"sentistream --set 'ingester.sources=[]'"}</Way>
+      <p className="text-quiet">
+        The other sources and their settings are described in <code>config/default.toml</code>; the API in{" "}
+        <a href="/api/docs" className="text-text underline underline-offset-2">
+          its documentation
+        </a>
+        .
+      </p>
+    </div>
+  );
+}
+
+function Way({ title, children }: { title: string; children: string }) {
+  return (
+    <section className="flex min-w-0 flex-col gap-1">
+      <h3 className="font-medium">{title}</h3>
+      <Command>{children}</Command>
+    </section>
+  );
+}
+
+function isSeen(): boolean {
+  try {
+    return localStorage.getItem(KEY) !== null;
+  } catch {
+    return false;
+  }
+}
+
+function markSeen(): void {
+  try {
+    localStorage.setItem(KEY, "yes");
+  } catch {
+    // Storage may be blocked: the line then comes back with the next visit.
+  }
+}

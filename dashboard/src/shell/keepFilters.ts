@@ -1,0 +1,6 @@
+import { parseSearch, type Search } from "@/lib/search";
+
+/** Filters go along to another view; an open drawer does not. */
+export function keepFilters(old: Search): Search {
+  return parseSearch({ ...old, post: undefined });
+}

@@ -1,0 +1,175 @@
+import type { Analysis, DeadLetter, PostDetail, Sentiment, System } from "@/api/types";
+import { iso, type World } from "./world";
+
+/** What the server answers. */
+export interface Answer {
+  status: number;
+  json?: unknown;
+}
+
+/** The answer of the REST API to a request, from what a world holds. */
+export function answer(world: World, method: string, url: URL, body?: unknown): Answer {
+  const route = `${method} ${url.pathname}`;
+  const { searchParams: params } = url;
+  switch (route) {
+    case "GET /api/posts":
+      return ok(world.page(params));
+    case "GET /api/sentiment/aggregate":
+      return ok(world.aggregate(params));
+    case "GET /api/sentiment/distribution":
+      return ok(world.distribution(params, Date.now()));
+    case "GET /api/sources":
+      return ok({ sources: world.sources(), total: world.sources().length });
+    case "GET /api/alerts":
+      return ok(alertsOf(world, params));
+    case "GET /api/system":
+      return ok(systemOf(world));
+    case "GET /api/dead-letters":
+      return ok({
+        dead_letters: world.deadLetters,
+        total: world.deadLetters.length,
+        limit: 50,
+        next_cursor: null,
+      });
+    case "POST /api/dead-letters/replay":
+      return ok({ replayed: take(world, body) });
+    case "POST /api/dead-letters/purge":
+      return ok({ purged: take(world, body) });
+    case "POST /api/analyze":
+      return ok(analyzeAnswer(body));
+    default:
+      return single(world, method, url.pathname);
+  }
+}
+
+function single(world: World, method: string, path: string): Answer {
+  const id = decodeURIComponent(path.split("/").at(-1) ?? "");
+  const post = path.startsWith("/api/posts/") ? world.post(id) : undefined;
+  const letter = path.startsWith("/api/dead-letters/")
+    ? world.deadLetters.find((one) => one.id === id)
+    : undefined;
+  if (method === "GET" && letter) return ok(letter);
+  if (method === "GET" && post) {
+    const { scores } = analysisOf(post.content, post.sentiment.label);
+    return ok({ ...post, scores, truncated: false } satisfies PostDetail);
+  }
+  if (method === "DELETE" && post) {
+    world.remove(id);
+    return { status: 204 };
+  }
+  return {
+    status: 404,
+    json: { type: "about:blank", title: "Not found", status: 404, detail: `there is nothing at ${path}` },
+  };
+}
+
+function ok(json: unknown): Answer {
+  return { status: 200, json };
+}
+
+function alertsOf(world: World, params: URLSearchParams) {
+  const start = Date.parse(params.get("start_date") ?? "");
+  const state = params.get("state");
+  const alerts = world.alerts
+    .filter((alert) => (!state || alert.state === state) && !(Date.parse(alert.triggered_at) < start))
+    .sort((a, b) => b.triggered_at.localeCompare(a.triggered_at));
+  return { alerts, total: alerts.length, limit: 50, next_cursor: null };
+}
+
+function take(world: World, body: unknown): number {
+  const { ids } = (body ?? {}) as { ids?: string[] };
+  const gone = ids ? world.deadLetters.filter(({ id }) => ids.includes(id)) : [...world.deadLetters];
+  world.deadLetters = world.deadLetters.filter((letter) => !gone.includes(letter));
+  return gone.length;
+}
+
+function analyzeAnswer(body: unknown): Analysis | { results: Analysis[] } {
+  const { text, texts } = body as { text?: string; texts?: string[] };
+  if (texts) return { results: texts.map((one) => analysisOf(one)) };
+  return analysisOf(text ?? "");
+}
+
+/** A classifier of the simplest kind, so that words have an influence that tests can name. */
+function analysisOf(text: string, label?: Sentiment): Analysis {
+  const good = (text.match(/wonderful|love|great|faster|best/gi) ?? []).length;
+  const bad = (text.match(/outage|terrible|rude|cold|cancelled/gi) ?? []).length;
+  const said: Sentiment = label ?? (good > bad ? "positive" : bad > good ? "negative" : "neutral");
+  const confidence = Math.min(0.97, 0.6 + 0.15 * Math.abs(good - bad));
+  const rest = (1 - confidence) / 2;
+  const sentiment = { positive: rest, neutral: rest, negative: rest, [said]: confidence };
+  const emotion = {
+    anger: 0.05,
+    disgust: 0.03,
+    fear: 0.04,
+    joy: 0.1,
+    neutral: 0.2,
+    sadness: 0.06,
+    surprise: 0.08,
+  };
+  if (said === "positive") emotion.joy = 0.88;
+  if (said === "negative") emotion.anger = 0.81;
+  return {
+    label: said,
+    confidence,
+    emotion: said === "positive" ? "joy" : said === "negative" ? "anger" : "neutral",
+    scores: { sentiment, emotion },
+    model: "builtin",
+    tokens: text.split(/\s+/).length + 2,
+    truncated: false,
+  };
+}
+
+function systemOf(world: World): System {
+  const now = Date.now();
+  return {
+    versions: { sentistream: "0.1.0", platform: "linux x86_64" },
+    started_at: iso(now - 7_300_000),
+    uptime_seconds: 7_300,
+    database: { kind: "sqlite", state: "connected" },
+    stream: {
+      kind: "embedded",
+      state: "connected",
+      lag: { pending: 12, waiting: 8, claimed: 4, oldest_seconds: 0.42 },
+      appended: 48_211,
+      dead_letters: world.deadLetters.length,
+      epoch: "1",
+    },
+    model: {
+      state: "connected",
+      info: {
+        name: "builtin",
+        architecture: "distilbert",
+        precision: "f32",
+        max_tokens: 512,
+        parameters: 66_400_000,
+        load_ms: 412,
+      },
+    },
+    throughput: { in_per_second: 24.6, out_per_second: 24.5 },
+    consumers: [
+      { name: "worker-1", claimed: 4, idle_seconds: 0.2 },
+      { name: "worker-2", claimed: 0, idle_seconds: 340 },
+    ],
+    cache: { enabled: true, hits: 5_120, misses: 611 },
+    live: { clients: 3 },
+    components: world.components,
+    timestamp: iso(now),
+  };
+}
+
+/** A dead letter with what does not matter filled in. */
+export function makeLetter(id: string, error: string, content: string): DeadLetter {
+  return {
+    id,
+    origin_id: `${id}-origin`,
+    post_id: `post-${id}`,
+    reason: "invalid",
+    error,
+    deliveries: 1,
+    failed_at: iso(Date.now() - 90_000),
+    fields: [
+      { name: "post_id", value: `post-${id}`, base64: null, cut: false },
+      { name: "content", value: content, base64: null, cut: false },
+    ],
+  };
+}

@@ -1,0 +1,63 @@
+import { Dialog } from "@base-ui/react/dialog";
+import { X } from "lucide-react";
+import type { ReactNode } from "react";
+import { IconButton } from "./Button";
+import { cx } from "./cx";
+
+interface PanelProps {
+  title: string;
+  open: boolean;
+  onClose: () => void;
+  children: ReactNode;
+}
+
+const backdrop =
+  "fixed inset-0 z-40 bg-black/40 transition-opacity duration-150 data-[starting-style]:opacity-0 data-[ending-style]:opacity-0";
+
+/** A panel at the right edge, over the page; on phones it takes the whole width. */
+export function Drawer(props: PanelProps) {
+  return (
+    <Panel
+      {...props}
+      className={cx(
+        "fixed inset-y-0 right-0 z-50 flex w-full max-w-[30rem] flex-col border-l border-border bg-card outline-none",
+        "transition-[opacity,translate] duration-150 ease-out",
+        "data-[starting-style]:translate-x-6 data-[starting-style]:opacity-0",
+        "data-[ending-style]:translate-x-6 data-[ending-style]:opacity-0",
+      )}
+    />
+  );
+}
+
+/** A question or short form in the middle of the page. */
+export function Modal(props: PanelProps) {
+  return (
+    <Panel
+      {...props}
+      className={cx(
+        "fixed top-1/2 left-1/2 z-50 flex max-h-[90dvh] w-[min(92vw,28rem)] -translate-1/2 flex-col",
+        "rounded-card border border-strong bg-card outline-none transition-opacity duration-150",
+        "data-[starting-style]:opacity-0 data-[ending-style]:opacity-0",
+      )}
+    />
+  );
+}
+
+function Panel({ title, open, onClose, className, children }: PanelProps & { className: string }) {
+  return (
+    <Dialog.Root open={open} onOpenChange={(next) => !next && onClose()}>
+      <Dialog.Portal>
+        <Dialog.Backdrop className={backdrop} />
+        <Dialog.Popup className={className}>
+          <header className="flex min-h-12 shrink-0 items-center justify-between gap-3 border-b border-border py-1 pr-2 pl-4">
+            <Dialog.Title className="text-base font-semibold">{title}</Dialog.Title>
+            <Dialog.Close render={<IconButton label="Close" />}>
+              <X size={16} />
+            </Dialog.Close>
+          </header>
+          <div className="min-h-0 flex-1 overflow-y-auto p-4">{children}</div>
+        </Dialog.Popup>
+      </Dialog.Portal>
+    </Dialog.Root>
+  );
+}

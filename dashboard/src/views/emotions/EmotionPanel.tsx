@@ -1,0 +1,84 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { lazy, Suspense } from "react";
+import { getPosts } from "@/api/endpoints";
+import type { Emotion, Period } from "@/api/types";
+import { percentOf } from "@/lib/counts";
+import { compact, percent } from "@/lib/format";
+import { sentence } from "@/lib/labels";
+import type { Point, Totals } from "@/lib/metrics";
+import { parseSearch, type Search, withSearch } from "@/lib/search";
+import { fromPost } from "@/live/post";
+import { PostText } from "@/posts/PostText";
+import { buttonClass } from "@/ui/Button";
+import { Card } from "@/ui/Card";
+import { Skeleton } from "@/ui/states";
+import { postsQuery } from "../posts/usePosts";
+
+const EmotionChart = lazy(() => import("@/charts/EmotionChart"));
+
+/** How many example posts an emotion shows, and how sure the model must be of them. */
+const EXAMPLES = 2;
+const SURE = 0.6;
+
+interface EmotionPanelProps {
+  emotion: Emotion;
+  points: readonly Point[];
+  period: Period;
+  totals: Totals;
+  top: number;
+  search: Search;
+}
+
+/** One emotion: how much, when, and what it sounds like. */
+export function EmotionPanel({ emotion, points, period, totals, top, search }: EmotionPanelProps) {
+  const amount = totals.emotions[emotion];
+  return (
+    <Card
+      title={sentence(emotion)}
+      action={
+        <Link
+          to="/posts"
+          search={withSearch(search, { emotion })}
+          className={buttonClass("plain", "tabular -mr-2")}
+          aria-label={`${compact(amount)} ${amount === 1 ? "post" : "posts"} with ${emotion}`}
+        >
+          {compact(amount)} {amount === 1 ? "post" : "posts"} ·{" "}
+          {percent(totals.posts ? percentOf(amount, totals.posts) : null)}
+        </Link>
+      }
+    >
+      <div className="h-28">
+        <Suspense fallback={<Skeleton className="h-full" />}>
+          <EmotionChart emotion={emotion} points={points} period={period} top={top} />
+        </Suspense>
+      </div>
+      <Examples emotion={emotion} search={search} />
+    </Card>
+  );
+}
+
+function Examples({ emotion, search }: { emotion: Emotion; search: Search }) {
+  const query = useQuery({
+    queryKey: ["posts", "example", emotion, search],
+    queryFn: ({ signal }) =>
+      getPosts({ ...postsQuery({ ...search, emotion, min: SURE }, Date.now()), limit: EXAMPLES }, signal),
+  });
+  const posts = query.data?.posts.map(fromPost) ?? [];
+  return (
+    <ul className="mt-3 flex flex-col gap-2 text-sm" aria-label={`Examples of ${emotion}`}>
+      {posts.map((post) => (
+        <li key={post.id} className="relative rounded-md border border-border px-3 py-2 hover:bg-raised">
+          <Link
+            to="."
+            search={(old: Search) => parseSearch({ ...old, post: post.id })}
+            resetScroll={false}
+            aria-label={`Details of an example of ${emotion}`}
+            className="after:absolute after:inset-0"
+          />
+          <PostText content={post.content} lines={2} />
+        </li>
+      ))}
+    </ul>
+  );
+}

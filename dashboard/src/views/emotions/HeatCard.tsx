@@ -1,0 +1,97 @@
+import { percent, plural, zone } from "@/lib/format";
+import { EMOTION_COLORS, EMOTIONS } from "@/lib/labels";
+import type { Search } from "@/lib/search";
+import { Card } from "@/ui/Card";
+import { EmotionMark } from "@/ui/marks";
+import { EmptyState, ErrorState, Skeleton } from "@/ui/states";
+import { type HeatHour, largestShare } from "./heat";
+import { useHeat } from "./useHeat";
+
+/** Which emotion at which hour of the day. */
+export function HeatCard({ search }: { search: Search }) {
+  const { hours, error, retry, title } = useHeat(search);
+  return (
+    <Card title={title}>
+      {error ? (
+        <ErrorState error={error} retry={retry} />
+      ) : !hours ? (
+        <Skeleton className="h-56" />
+      ) : hours.every(({ posts }) => posts === 0) ? (
+        <EmptyState title="No posts in this time">
+          <p>Choose a longer range or remove a filter.</p>
+        </EmptyState>
+      ) : (
+        <HeatTable hours={hours} />
+      )}
+    </Card>
+  );
+}
+
+function HeatTable({ hours }: { hours: readonly HeatHour[] }) {
+  const most = largestShare(hours);
+  return (
+    <>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
+      <section className="overflow-x-auto" tabIndex={0} aria-label="Emotions by hour of the day">
+        <table className="w-full min-w-[44rem] table-fixed border-separate border-spacing-0.5 text-xs">
+          <thead>
+            <tr>
+              <th scope="col" className="w-24 text-left font-normal text-quiet">
+                Hour
+              </th>
+              {hours.map(({ hour }) => (
+                <th key={hour} scope="col" className="tabular font-normal text-quiet">
+                  {String(hour).padStart(2, "0")}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {EMOTIONS.map((emotion) => (
+              <tr key={emotion}>
+                <th scope="row" className="text-left text-sm font-normal">
+                  <EmotionMark label={emotion} />
+                </th>
+                {hours.map((hour) => (
+                  <HeatCell
+                    key={hour.hour}
+                    share={hour.shares[emotion]}
+                    most={most}
+                    color={EMOTION_COLORS[emotion]}
+                    title={`${emotion} at ${hour.hour}:00: ${plural(hour.counts[emotion], "post")} of ${hour.posts}`}
+                  />
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </section>
+      <p className="mt-2 text-xs text-quiet">
+        Part of each hour's posts in percent; the stronger, the more. Hours in {zone()}.
+      </p>
+    </>
+  );
+}
+
+interface HeatCellProps {
+  share: number | null;
+  most: number;
+  color: string;
+  title: string;
+}
+
+function HeatCell({ share, most, color, title }: HeatCellProps) {
+  const strength = share === null ? 0 : Math.round((share / most) * 60);
+  return (
+    <td
+      title={`${title}, ${percent(share)}`}
+      className="tabular h-7 rounded-[3px] text-center text-text"
+      style={{
+        backgroundColor:
+          share === null ? undefined : `color-mix(in srgb, ${color} ${strength}%, var(--color-card))`,
+      }}
+    >
+      {share === null ? <span className="text-quiet">·</span> : Math.round(share)}
+    </td>
+  );
+}

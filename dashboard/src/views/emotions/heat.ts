@@ -1,0 +1,46 @@
+import type { Bucket, Emotion } from "@/api/types";
+import { percentOf } from "@/lib/counts";
+import { EMOTIONS } from "@/lib/labels";
+
+/** An hour of the day: how many posts, and which part of them each emotion had. */
+export interface HeatHour {
+  hour: number;
+  posts: number;
+  counts: Record<Emotion, number>;
+  /** Percent of the hour's posts; `null` when there were none. */
+  shares: Record<Emotion, number | null>;
+}
+
+/** Sums hourly buckets by the viewer's hour of the day. */
+export function heatOf(buckets: readonly Bucket[]): HeatHour[] {
+  const hours = Array.from({ length: 24 }, (_, hour) => ({ hour, posts: 0, counts: none(0) }));
+  for (const bucket of buckets) {
+    const row = hours[new Date(bucket.timestamp).getHours()];
+    if (!row) continue;
+    row.posts += bucket.total_count;
+    for (const emotion of EMOTIONS) row.counts[emotion] += bucket.emotions[emotion];
+  }
+  return hours.map((row) => {
+    const shares: Record<Emotion, number | null> = none(null);
+    if (row.posts > 0)
+      for (const emotion of EMOTIONS) shares[emotion] = percentOf(row.counts[emotion], row.posts);
+    return { ...row, shares };
+  });
+}
+
+/** The largest share: the strongest colour. */
+export function largestShare(hours: readonly HeatHour[]): number {
+  return Math.max(1, ...hours.flatMap(({ shares }) => Object.values(shares).map((share) => share ?? 0)));
+}
+
+function none<T>(value: T): Record<Emotion, T> {
+  return {
+    anger: value,
+    disgust: value,
+    fear: value,
+    joy: value,
+    neutral: value,
+    sadness: value,
+    surprise: value,
+  };
+}

@@ -1,0 +1,32 @@
+import { useMemo } from "react";
+import { useAggregateQuery } from "@/api/queries";
+import { ceil, DAY, HOUR, type TimeWindow } from "@/lib/range";
+import type { Search } from "@/lib/search";
+import { useWindow } from "@/views/overview/useComparison";
+import { heatOf } from "./heat";
+
+/** Hours say something only over at least a day; more than this many days would be too many buckets. */
+const MOST_DAYS = 90;
+
+/** Emotions by the hour of the day, over the chosen time, but at least the last 24 hours. */
+export function useHeat(search: Search) {
+  const window = useWindow(search);
+  const hourly = useMemo(() => hourlyWindow(window), [window]);
+  const query = useAggregateQuery(hourly, { source: search.source, emotion: search.emotion });
+  const answer = query.data?.answer;
+  const hours = useMemo(() => answer && heatOf(answer.data), [answer]);
+  const short = window.end - window.start < DAY;
+  return {
+    hours,
+    error: answer ? null : query.error,
+    retry: () => void query.refetch(),
+    title: short ? "Emotions by hour of the day, last 24 hours" : "Emotions by hour of the day",
+  };
+}
+
+function hourlyWindow(window: TimeWindow): TimeWindow {
+  const end = ceil(window.end, "hour");
+  const span = Math.min(Math.max(window.end - window.start, DAY), MOST_DAYS * DAY);
+  const start = end - Math.ceil(span / HOUR) * HOUR;
+  return { period: "hour", start, end, before: start, live: window.live };
+}

@@ -1,0 +1,41 @@
+import { X } from "lucide-react";
+import { useView } from "@/shell/useView";
+import { Button } from "@/ui/Button";
+import { Choice } from "@/ui/Choice";
+
+const CONFIDENCES = [
+  { value: "0", label: "Any" },
+  { value: "0.6", label: "≥ 0.6" },
+  { value: "0.8", label: "≥ 0.8" },
+  { value: "0.9", label: "≥ 0.9" },
+] as const;
+
+/** Filters that only the list of posts knows. */
+export function MoreFilters() {
+  const { search, change } = useView();
+  const known = CONFIDENCES.find(({ value }) => Number(value) === (search.min ?? 0));
+  return (
+    <>
+      {search.author && (
+        <Button
+          onClick={() => change({ author: undefined })}
+          aria-label={`Remove the author filter ${search.author}`}
+        >
+          <span className="max-w-40 truncate">
+            Author <bdi className="font-medium">{search.author}</bdi>
+          </span>
+          <X size={14} aria-hidden="true" />
+        </Button>
+      )}
+      <span className="hidden items-center gap-2 text-xs text-quiet sm:flex">
+        Confidence
+        <Choice
+          label="Least confidence"
+          value={known?.value ?? null}
+          options={CONFIDENCES}
+          onChange={(value) => change({ min: Number(value) || undefined })}
+        />
+      </span>
+    </>
+  );
+}

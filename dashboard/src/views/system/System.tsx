@@ -1,0 +1,23 @@
+import { useSystemQuery } from "@/api/queries";
+import { ErrorState, SkeletonRows } from "@/ui/states";
+import { DeadLetters } from "./DeadLetters";
+import { SystemCards } from "./SystemCards";
+
+const REFRESH_MS = 5_000;
+
+/** Is it working? */
+export function System() {
+  const query = useSystemQuery(true, REFRESH_MS);
+  return (
+    <div className="flex flex-col gap-4">
+      {query.data ? (
+        <SystemCards system={query.data} />
+      ) : query.error ? (
+        <ErrorState error={query.error} retry={() => void query.refetch()} />
+      ) : (
+        <SkeletonRows />
+      )}
+      <DeadLetters />
+    </div>
+  );
+}

@@ -1,0 +1,165 @@
+import type { System } from "@/api/types";
+import { percentOf } from "@/lib/counts";
+import { compact, count, duration, exact, percent, rate } from "@/lib/format";
+import { sentence } from "@/lib/labels";
+import { Card } from "@/ui/Card";
+import { Fact, Facts } from "./Facts";
+import { Health } from "./Health";
+
+/** The state of everything, in cards. */
+export function SystemCards({ system }: { system: System }) {
+  return (
+    <>
+      <Numbers system={system} />
+      <div className="grid grid-cols-1 gap-4 md:grid-cols-2 xl:grid-cols-3">
+        <Services system={system} />
+        <Model model={system.model} />
+        <Process system={system} />
+        <Consumers consumers={system.consumers} />
+      </div>
+    </>
+  );
+}
+
+function Numbers({ system: { throughput, stream } }: { system: System }) {
+  const numbers = [
+    { name: "Posts in", value: rate(throughput.in_per_second), hint: "Appended to the stream, last minute" },
+    { name: "Posts out", value: rate(throughput.out_per_second), hint: "Analysed and stored, last minute" },
+    {
+      name: "Lag",
+      value: stream.lag ? duration(stream.lag.oldest_seconds) : "–",
+      hint: "Age of the oldest post that waits",
+    },
+    {
+      name: "Pending",
+      value: stream.lag ? compact(stream.lag.pending) : "–",
+      hint: stream.lag ? `${count(stream.lag.waiting)} waiting, ${count(stream.lag.claimed)} in work` : "",
+    },
+    {
+      name: "Dead letters",
+      value: stream.dead_letters == null ? "–" : compact(stream.dead_letters),
+      hint: "Posts that could not be analysed",
+    },
+  ];
+  return (
+    <dl className="grid grid-cols-2 gap-4 sm:grid-cols-3 xl:grid-cols-5">
+      {numbers.map(({ name, value, hint }) => (
+        <div key={name} className="card flex flex-col px-4 py-3">
+          <dt className="text-sm text-quiet">{name}</dt>
+          <dd className="tabular text-2xl font-semibold">{value}</dd>
+          <dd className="text-xs text-quiet">{hint}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function Services({ system: { database, stream, components } }: { system: System }) {
+  return (
+    <Card title="Services">
+      <ul className="flex flex-col gap-2 text-sm">
+        <Health
+          name="Database"
+          kind={database.kind}
+          healthy={database.state === "connected"}
+          {...stateOf(database)}
+        />
+        <Health
+          name="Stream"
+          kind={stream.kind}
+          healthy={stream.state === "connected"}
+          {...stateOf(stream)}
+        />
+        {components.map((component) => (
+          <Health
+            key={component.name}
+            healthy={component.healthy}
+            name={componentName(component.name)}
+            {...stateOf(component)}
+          />
+        ))}
+      </ul>
+    </Card>
+  );
+}
+
+/** "source:bluesky" → "Source bluesky". */
+function componentName(name: string): string {
+  return sentence(name.replace(":", " "));
+}
+
+function stateOf({ state, detail }: { state: string; detail?: string | null }) {
+  return { state, detail };
+}
+
+function Model({ model }: { model: System["model"] }) {
+  const { info } = model;
+  return (
+    <Card title="Model">
+      <ul className="mb-2 text-sm">
+        <Health name={info?.name ?? "Model"} healthy={model.state === "connected"} {...stateOf(model)} />
+      </ul>
+      {info && (
+        <Facts>
+          <Fact name="Architecture">{info.architecture}</Fact>
+          <Fact name="Precision">{info.precision}</Fact>
+          <Fact name="Longest input">{count(info.max_tokens)} tokens</Fact>
+          <Fact name="Parameters">{compact(info.parameters)}</Fact>
+          <Fact name="Loaded in">{duration(info.load_ms / 1_000)}</Fact>
+        </Facts>
+      )}
+    </Card>
+  );
+}
+
+function Process({
+  system: { versions, started_at, uptime_seconds, cache, live, stream },
+}: {
+  system: System;
+}) {
+  const lookups = cache.hits + cache.misses;
+  return (
+    <Card title="This process">
+      <Facts>
+        <Fact name="Version">{versions.sentistream}</Fact>
+        <Fact name="Platform">{versions.platform}</Fact>
+        <Fact name="Running for">
+          <span title={`since ${exact(started_at)}`}>{duration(uptime_seconds)}</span>
+        </Fact>
+        <Fact name="Live clients">{count(live.clients)}</Fact>
+        <Fact name="Cache hits">
+          {cache.enabled
+            ? `${percent(lookups ? percentOf(cache.hits, lookups) : null)} of ${compact(lookups)} lookups`
+            : "switched off"}
+        </Fact>
+        <Fact name="Appended">{stream.appended == null ? "–" : `${count(stream.appended)} posts`}</Fact>
+      </Facts>
+    </Card>
+  );
+}
+
+/** A worker that was silent for longer may be gone; its work is then given to others. */
+const SILENT_SECONDS = 60;
+
+function Consumers({ consumers }: { consumers: System["consumers"] }) {
+  return (
+    <Card title="Workers" className="md:col-span-2 xl:col-span-3">
+      {!consumers ? (
+        <p className="text-sm text-quiet">Unknown while the stream is away.</p>
+      ) : consumers.length === 0 ? (
+        <p className="text-sm text-quiet">No worker has taken a post yet.</p>
+      ) : (
+        <ul className="grid grid-cols-1 gap-x-6 gap-y-2 text-sm md:grid-cols-2 xl:grid-cols-3">
+          {consumers.map(({ name, claimed, idle_seconds }) => (
+            <Health
+              key={name}
+              name={name}
+              healthy={idle_seconds < SILENT_SECONDS || claimed === 0}
+              state={`seen ${duration(idle_seconds)} ago, ${count(claimed)} in work`}
+            />
+          ))}
+        </ul>
+      )}
+    </Card>
+  );
+}

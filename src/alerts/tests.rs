@@ -1,0 +1,217 @@
+use std::future::Future;
+
+use tokio::task::JoinHandle;
+
+use super::rules::Measure;
+use super::*;
+use crate::domain::{
+    Alert, AlertState, Analysis, Emotion, EntryId, EntryKey, LiveEvent, Post, PostDraft, Scores, Sentiment, Timestamp,
+};
+use crate::live::{LiveMessage, LocalBus, Received, Subscription};
+use crate::sqlite::{Sqlite, SqliteOptions};
+use crate::store::Retention;
+use crate::store::settle::{Change, Settlement};
+use crate::stream::{LocalStream, StreamOptions};
+
+/// The longest a test waits for anything.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// The embedded pair, a clock to set, and what live clients hear.
+struct Bed {
+    rooms: AlertsRooms,
+    settled: u64,
+    _folder: tempfile::TempDir,
+}
+
+impl Bed {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sentistream.db");
+        let sqlite = Sqlite::open(&SqliteOptions { path, readers: 2, busy_timeout: Duration::from_secs(5) }).unwrap();
+        let clock = Clock::fixed(Timestamp::from_unix(1_767_225_600).unwrap());
+        let retention = Retention { minute_rollups: Duration::from_secs(8 * 86_400) };
+        let store = Store::sqlite(sqlite.clone(), retention, clock.clone());
+        store.migrate().await.unwrap();
+        let options = StreamOptions {
+            name: "posts".to_owned(),
+            group: "workers".to_owned(),
+            dead_letter: "dead".to_owned(),
+            processed: "processed".to_owned(),
+            processed_max_len: 10,
+            claim_idle: Duration::from_secs(30),
+            max_backlog: 1_000,
+            command_timeout: Duration::from_secs(10),
+        };
+        let stream = Stream::Local(LocalStream::open(sqlite, options, clock.clone()).await.unwrap());
+        let live = LiveBus::Local(LocalBus::default());
+        Self { rooms: AlertsRooms { store, stream, live, clock }, settled: 0, _folder: folder }
+    }
+
+    fn later(&self, seconds: u64) {
+        self.rooms.clock.set(self.rooms.clock.now() + Duration::from_secs(seconds));
+    }
+
+    /// Stores `count` posts of `source`, written a second ago.
+    async fn post(&mut self, source: &str, sentiment: Sentiment, count: u64) {
+        let at = self.rooms.clock.now() - Duration::from_secs(1);
+        let mut batch = Vec::new();
+        for id in self.settled..self.settled + count {
+            let id = EntryId { ms: at.as_millis() as u64, seq: id + 1_000_000 };
+            let key = EntryKey { epoch: "test".into(), id };
+            let change = Change::Insert { post: post(source, &format!("{id}"), at), analysis: analysis(sentiment) };
+            batch.push(Settlement { key, change });
+        }
+        self.settled += count;
+        self.rooms.store.settle(batch).await.unwrap();
+    }
+
+    fn start(&self, holder: &str) -> Running {
+        let shutdown = Shutdown::default();
+        let role = tokio::spawn(run(self.rooms.clone(), options(holder), shutdown.clone()));
+        Running { role, shutdown }
+    }
+
+    async fn open(&self) -> Vec<(String, String)> {
+        let mut open: Vec<_> =
+            self.rooms.store.open_alerts().await.unwrap().into_iter().map(|a| (a.alert_type, a.scope)).collect();
+        open.sort();
+        open
+    }
+}
+
+struct Running {
+    role: JoinHandle<anyhow::Result<()>>,
+    shutdown: Shutdown,
+}
+
+impl Running {
+    async fn stop(self) {
+        self.shutdown.stop();
+        let ended = tokio::time::timeout(Duration::from_secs(5), self.role).await;
+        ended.expect("the role stops soon").unwrap().unwrap();
+    }
+}
+
+fn options(holder: &str) -> AlertsOptions {
+    let rule = |measure, threshold| Rule { measure, threshold, min_posts: 10 };
+    AlertsOptions {
+        interval: Duration::from_millis(20),
+        window: Duration::from_secs(300),
+        max_lateness: Duration::from_secs(600),
+        rules: vec![rule(Measure::NegativeShare, 0.5), rule(Measure::NegativeRatio, 2.0)],
+        holder: holder.to_owned(),
+        lease_ttl: Duration::from_secs(30),
+    }
+}
+
+fn post(source: &str, id: &str, at: Timestamp) -> Post {
+    let draft = PostDraft {
+        post_id: Some(id.to_owned()),
+        source: Some(source.to_owned()),
+        content: Some("é".repeat(300)),
+        ..PostDraft::default()
+    };
+    draft.validate(at).unwrap()
+}
+
+fn analysis(sentiment: Sentiment) -> Analysis {
+    let mut scores = Scores::default();
+    scores.sentiment[sentiment.index()] = 0.9;
+    scores.emotion[Emotion::Anger.index()] = 0.8;
+    Analysis::from_scores("test".into(), scores, 5, false)
+}
+
+async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
+    let deadline = Instant::now() + DEADLINE;
+    while !condition().await {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn next_alert(subscription: &mut Subscription) -> Alert {
+    let received = tokio::time::timeout(DEADLINE, subscription.recv()).await.expect("an event comes");
+    let Some(Received::Message(LiveMessage::Event { event, .. })) = received else { panic!("no event: {received:?}") };
+    let LiveEvent::Alert(alert) = event.as_ref() else { panic!("no alert: {event:?}") };
+    alert.clone()
+}
+
+fn names(alerts: &[(&str, &str)]) -> Vec<(String, String)> {
+    alerts.iter().map(|(kind, scope)| ((*kind).to_owned(), (*scope).to_owned())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alert_opens_for_the_source_that_turned_tells_why_and_resolves_when_the_window_has_passed() {
+    let mut bed = Bed::new().await;
+    let mut live = bed.rooms.live.subscribe();
+    bed.post("calm", Sentiment::Positive, 30).await;
+    bed.post("upset", Sentiment::Negative, 12).await;
+    bed.post("upset", Sentiment::Positive, 8).await;
+    bed.post("tiny", Sentiment::Negative, 9).await;
+    let running = bed.start("a");
+
+    let opened = next_alert(&mut live).await;
+    assert_eq!((opened.alert_type.as_str(), opened.scope.as_str()), ("negative_share", "source:upset"));
+    assert_eq!((opened.state, opened.threshold_value, opened.actual_value), (AlertState::Firing, 0.5, 0.6));
+    assert_eq!((opened.post_count, opened.window_end.since(opened.window_start).as_secs()), (20, 300));
+    let details = &opened.details;
+    assert_eq!(details["counts"], serde_json::json!({"negative": 12, "neutral": 0, "positive": 8, "total": 20}));
+    let evidence = details["evidence"].as_array().unwrap();
+    assert_eq!(evidence.len(), 5);
+    assert!(evidence.iter().all(|post| post["source"] == "upset" && post["content"] == "é".repeat(200)));
+    assert_eq!(bed.open().await, names(&[("negative_share", "source:upset")]));
+
+    bed.later(600);
+    let resolved = next_alert(&mut live).await;
+    assert_eq!((resolved.id, resolved.state), (opened.id, AlertState::Resolved));
+    assert!(resolved.resolved_at.is_some());
+    assert_eq!(bed.open().await, []);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_window_waits_for_posts_that_are_not_analysed_yet() {
+    let mut bed = Bed::new().await;
+    bed.post("x", Sentiment::Negative, 20).await;
+    let waiting = crate::domain::Op::Post(post("x", "waiting", bed.rooms.clock.now()));
+    bed.rooms.stream.append(vec![waiting.to_fields()]).await.unwrap();
+    // Workers stand still for six minutes: seen from now, the window would be empty.
+    bed.later(360);
+    let running = bed.start("a");
+    let all = names(&[
+        ("negative_ratio", "all"),
+        ("negative_ratio", "source:x"),
+        ("negative_share", "all"),
+        ("negative_share", "source:x"),
+    ]);
+    until("the window of the past is judged", || async { bed.open().await == all }).await;
+    // It does not wait for ever.
+    bed.later(900);
+    until("the window has moved on", || async { bed.open().await.is_empty() }).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_instance_acts_and_another_takes_over_when_it_leaves_or_falls_silent() {
+    let mut bed = Bed::new().await;
+    let leader = || async { bed.rooms.store.acquire_lease(LEASE, "test", Duration::ZERO).await.unwrap().is_none() };
+    let first = bed.start("first");
+    until("the first leads", leader).await;
+    let second = bed.start("second");
+    first.stop().await;
+    until("the second leads", leader).await;
+
+    // A third takes the lease while the second is silent, as after a long pause of its process.
+    second.shutdown.stop();
+    second.role.await.unwrap().unwrap();
+    let silent = Lease { name: LEASE.to_owned(), holder: "second".to_owned(), token: 1 };
+    let third = bed.start("third");
+    bed.post("x", Sentiment::Negative, 10).await;
+    until("the third acts", || async { bed.open().await.len() == 4 }).await;
+    let id = bed.rooms.store.open_alerts().await.unwrap()[0].id;
+    let late = [crate::store::alerts::AlertChange::Resolve { id, at: bed.rooms.clock.now() }];
+    let refused = bed.rooms.store.change_alerts(&silent, &late).await;
+    assert!(matches!(refused, Err(StoreError::LeaseLost(_))), "{refused:?}");
+    assert_eq!(bed.open().await.len(), 4);
+    third.stop().await;
+}

@@ -1,0 +1,228 @@
+//! The command line. `main` calls [`run`]; each command has a file below.
+
+mod analyze;
+mod completions;
+mod dead_letter;
+mod doctor;
+mod eval;
+mod import;
+mod migrate;
+mod openapi;
+mod output;
+mod settings;
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+use crate::app;
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError, Environment, Inputs, LogFormat, Origin, Settings};
+use crate::telemetry::{self, LogStyle, Metrics};
+
+/// Used when it lies in the working folder and no `--config` is given.
+const USUAL_FILE: &str = "sentistream.toml";
+
+/// Real-time sentiment and emotion of social-media posts, in one program.
+///
+/// Without a command it serves: it reads sources, judges posts, watches for a change of mood, and
+/// offers a dashboard, a REST API and a WebSocket on http://127.0.0.1:8000.
+#[derive(Parser)]
+#[command(name = "sentistream", version, max_term_width = 100, after_help = EXAMPLES, after_long_help = LONG_EXAMPLES)]
+struct Cli {
+    #[command(flatten)]
+    configuration: ConfigurationArgs,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  sentistream                                   serve the dashboard with made-up posts
+  sentistream analyze \"What a day\"              judge one text
+  sentistream import posts.ndjson               append posts, also beside a running server
+  sentistream --roles worker                    only work, on one more machine
+  sentistream doctor                            is everything well?
+
+`sentistream help COMMAND` tells more of a command.";
+
+const LONG_EXAMPLES: &str = "\
+Examples:
+  sentistream                                   serve the dashboard with made-up posts
+  sentistream analyze \"What a day\"              judge one text
+  sentistream import posts.ndjson               append posts, also beside a running server
+  sentistream --roles worker                    only work, on one more machine
+  sentistream doctor                            is everything well?
+  sentistream config --defaults > sentistream.toml
+
+Settings come, later ones winning, from the defaults, the file of --config, the environment
+(SENTISTREAM__SECTION__KEY, and names such as DATABASE_URL and REDIS_URL), and flags.
+`sentistream config` prints each with its source.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration. Logs go to stderr.
+
+`sentistream help COMMAND` tells more of a command.";
+
+#[derive(Args)]
+#[command(next_help_heading = "Configuration")]
+struct ConfigurationArgs {
+    /// Read settings from this TOML file instead of ./sentistream.toml.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Set one setting: --set worker.tasks=4, --set server.listen=0.0.0.0:8000. May be repeated.
+    ///
+    /// The value is written as in TOML; texts need no quotes, and items of a list may be separated by commas.
+    #[arg(long, global = true, value_name = "SECTION.KEY=VALUE")]
+    set: Vec<String>,
+    /// Run only these parts: ingester, worker, alerts, api, separated by commas.
+    #[arg(long, global = true, value_name = "LIST")]
+    roles: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve until stopped (the default).
+    ///
+    /// Prints one line with the dashboard's address when ready. SIGTERM or Ctrl-C ends it within
+    /// shutdown.grace: work that has begun is finished or handed back. A second signal ends it at once.
+    #[command(after_help = "\
+Examples:
+  sentistream serve
+  sentistream serve --set server.listen=0.0.0.0:8080 --set sources.synthetic.rate=50
+  sentistream serve --config prod.toml --roles ingester,alerts,api")]
+    Serve,
+    Analyze(analyze::AnalyzeArgs),
+    Import(import::ImportArgs),
+    Eval(eval::EvalArgs),
+    Doctor(doctor::DoctorArgs),
+    Config(settings::ConfigArgs),
+    Migrate(migrate::MigrateArgs),
+    /// Print the OpenAPI description of the REST API.
+    #[command(after_help = "Example:\n  sentistream openapi > openapi.json")]
+    Openapi,
+    #[command(subcommand)]
+    DeadLetter(dead_letter::DeadLetterCommand),
+    Completions(completions::CompletionsArgs),
+}
+
+/// How a command ended that did what it was asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// All is well.
+    Good,
+    /// It looked for something and found it wrong: exit code 1.
+    Bad,
+}
+
+/// The command line was understood but makes no sense: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Misuse(String);
+
+/// What commands work with.
+struct Context {
+    config: Config,
+    settings: Settings,
+    clock: Clock,
+}
+
+/// Runs the command line of this process.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            // Nobody is left to tell when this fails.
+            let _ = e.print();
+            return ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2));
+        }
+    };
+    match execute(cli) {
+        Ok(Verdict::Good) => ExitCode::SUCCESS,
+        Ok(Verdict::Bad) => ExitCode::from(1),
+        Err(e) if is_broken_pipe(&e) => ExitCode::SUCCESS,
+        Err(e) => {
+            let _ = writeln!(io::stderr(), "error: {e:#}");
+            ExitCode::from(if is_misuse(&e) { 2 } else { 1 })
+        }
+    }
+}
+
+fn execute(cli: Cli) -> anyhow::Result<Verdict> {
+    let command = cli.command.unwrap_or(Command::Serve);
+    match &command {
+        Command::Completions(args) => return completions::run(args, &mut Cli::command()),
+        Command::Openapi => return openapi::run(),
+        Command::Config(args) if args.defaults => return settings::print_defaults(),
+        _ => {}
+    }
+    let inputs = inputs(cli.configuration);
+    let (config, settings) = match (Config::load(&inputs), &command) {
+        (Ok(loaded), _) => loaded,
+        (Err(e), Command::Doctor(args)) => return doctor::misconfigured(args, &e),
+        (Err(e), _) => return Err(e.into()),
+    };
+    init_logs(&command, &config, &settings)?;
+    let context = Context { config, settings, clock: Clock::system() };
+    match command {
+        Command::Config(args) => settings::run(&args, &context.settings),
+        command => on_runtime(command, &context),
+    }
+}
+
+fn on_runtime(command: Command, context: &Context) -> anyhow::Result<Verdict> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let verdict = runtime.block_on(async {
+        match command {
+            Command::Analyze(args) => analyze::run(args, context).await,
+            Command::Import(args) => import::run(args, context).await,
+            Command::Eval(args) => eval::run(args, context).await,
+            Command::Doctor(args) => doctor::run(&args, context).await,
+            Command::Migrate(args) => migrate::run(&args, context).await,
+            Command::DeadLetter(command) => dead_letter::run(command, context).await,
+            _ => app::serve(&context.config, Metrics::install()?).await.map(|()| Verdict::Good),
+        }
+    });
+    // A thread may still wait for a pipe that nobody writes to.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    verdict
+}
+
+fn inputs(args: ConfigurationArgs) -> Inputs {
+    let usual = Some(PathBuf::from(USUAL_FILE)).filter(|path| Path::new(path).is_file());
+    Inputs { file: args.config.or(usual), environment: Environment::of_process(), sets: args.set, roles: args.roles }
+}
+
+/// Commands that answer and end are quiet unless someone set the level.
+fn init_logs(command: &Command, config: &Config, settings: &Settings) -> anyhow::Result<()> {
+    let quiet = !matches!(command, Command::Serve) && settings.origin("log.level") == Origin::Default;
+    let directives = if quiet { "warn".to_owned() } else { config.log.level.directives() };
+    let style = match config.log.format {
+        LogFormat::Auto => LogStyle::Auto,
+        LogFormat::Human => LogStyle::Human,
+        LogFormat::Json => LogStyle::Json,
+    };
+    Ok(telemetry::init_logs(&directives, style)?)
+}
+
+/// Whether the reader of our output has gone: it has what it wanted.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let broken = |e: &io::Error| e.kind() == io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| cause.downcast_ref::<output::OutputError>().is_some_and(|e| broken(&e.0)))
+}
+
+fn is_misuse(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.is::<Misuse>() || cause.is::<ConfigError>() || cause.is::<app::InUse>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,117 @@
+//! `sentistream analyze`
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, IsTerminal};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+use serde::Serialize;
+
+use super::output::{Output, one_line};
+use super::{Context, Misuse, Verdict};
+use crate::app;
+use crate::http::analyze::AnalysisView;
+use crate::inference::SharedClassifier;
+
+/// Judge texts: sentiment, confidence and emotion of each.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  sentistream analyze \"I love this phone\" \"It broke again\"
+  sentistream analyze --file comments.txt --json > judged.ndjson
+  head comments.txt | sentistream analyze")]
+pub struct AnalyzeArgs {
+    /// The texts; without any, and without --file, one text per line of stdin.
+    texts: Vec<String>,
+    /// Read one text per line of this file, or of stdin for `-`; blank lines are skipped.
+    #[arg(long, short, value_name = "FILE|-")]
+    file: Option<PathBuf>,
+    /// One JSON object per text, with the scores of all classes.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Most texts that are judged at once: enough for the model to work in batches.
+const CHUNK: usize = 256;
+/// Longest text in a row of the table, in characters.
+const SHOWN_CHARS: usize = 100;
+
+/// Judges and prints.
+pub async fn run(args: AnalyzeArgs, context: &Context) -> anyhow::Result<Verdict> {
+    let mut texts = source(&args)?;
+    let classifier = app::load_classifier(&context.config).await?;
+    let mut output = Output::new();
+    loop {
+        let chunk: Vec<String> = texts.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
+        if chunk.is_empty() {
+            break;
+        }
+        judge(&classifier, chunk, args.json, &mut output).await?;
+        output.flush()?;
+    }
+    Ok(Verdict::Good)
+}
+
+async fn judge(
+    classifier: &SharedClassifier,
+    texts: Vec<String>,
+    as_json: bool,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    let analyses = classifier.classify(texts.clone()).await?;
+    for (text, analysis) in texts.into_iter().zip(analyses) {
+        if as_json {
+            output.json_line(&Judged { text, analysis: analysis.into() })?;
+        } else {
+            let shown = one_line(&text, SHOWN_CHARS);
+            output.line(format!(
+                "{:<8}  {:>4.0} %  {:<8}  {shown}",
+                analysis.sentiment,
+                analysis.confidence * 100.0,
+                analysis.emotion
+            ))?;
+        }
+    }
+    Ok(())
+}
+
+type Texts = Box<dyn Iterator<Item = anyhow::Result<String>>>;
+
+fn source(args: &AnalyzeArgs) -> anyhow::Result<Texts> {
+    let given = args.texts.clone().into_iter().map(Ok);
+    match &args.file {
+        Some(path) => Ok(Box::new(given.chain(lines(open(path)?, path.display().to_string())))),
+        None if !args.texts.is_empty() => Ok(Box::new(given)),
+        None if io::stdin().is_terminal() => Err(Misuse(
+            "give texts to judge, --file FILE, or lines on stdin (see `sentistream help analyze`)".to_owned(),
+        )
+        .into()),
+        None => Ok(Box::new(lines(open(Path::new("-"))?, "stdin".to_owned()))),
+    }
+}
+
+/// The file at `path`, or stdin for `-`.
+pub fn open(path: &Path) -> anyhow::Result<Box<dyn BufRead + Send>> {
+    if path == Path::new("-") {
+        return Ok(Box::new(BufReader::new(io::stdin())));
+    }
+    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    Ok(Box::new(BufReader::new(file)))
+}
+
+fn lines(input: Box<dyn BufRead + Send>, name: String) -> impl Iterator<Item = anyhow::Result<String>> {
+    let numbered = input.lines().enumerate();
+    let read = move |(index, line): (usize, io::Result<String>)| {
+        line.with_context(|| format!("{name}, line {}: cannot be read as text", index + 1))
+    };
+    numbered.map(read).filter(|line| !line.as_ref().is_ok_and(|line| line.trim().is_empty()))
+}
+
+/// The answer of `POST /api/analyze`, with its text.
+#[derive(Serialize)]
+struct Judged {
+    text: String,
+    #[serde(flatten)]
+    analysis: AnalysisView,
+}

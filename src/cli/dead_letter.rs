@@ -1,0 +1,162 @@
+//! `sentistream dead-letter`
+
+use clap::{Args, Subcommand};
+
+use super::output::{Output, one_line};
+use super::{Context, Verdict};
+use crate::app;
+use crate::domain::EntryId;
+use crate::http::dead_letters::DeadLetterView;
+use crate::stream::{DeadLetterSelection, Stream};
+
+/// Look at the entries that could not be processed, append them again, or remove them.
+///
+/// An entry comes here when it is invalid, or when its analysis failed worker.max_deliveries times.
+/// These commands work beside a running server.
+#[derive(Subcommand)]
+#[command(after_help = "\
+Examples:
+  sentistream dead-letter list
+  sentistream dead-letter show 1767225600000-0
+  sentistream dead-letter replay --all
+  sentistream dead-letter purge 1767225600000-0 1767225600000-1")]
+pub enum DeadLetterCommand {
+    /// List them, newest first.
+    List(ListArgs),
+    /// Show one with all its fields.
+    Show(ShowArgs),
+    /// Append them to the stream again and remove them here.
+    Replay(SelectionArgs),
+    /// Remove them for good.
+    Purge(SelectionArgs),
+}
+
+/// Arguments of `list`.
+#[derive(Args)]
+pub struct ListArgs {
+    /// Most entries to list.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    limit: u16,
+    /// Only entries older than this one.
+    #[arg(long, value_name = "ID")]
+    before: Option<EntryId>,
+    /// One JSON object per entry, with all its fields.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Arguments of `show`.
+#[derive(Args)]
+pub struct ShowArgs {
+    /// The entry's id in the dead letter, as `list` prints it.
+    id: EntryId,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which entries.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+pub struct SelectionArgs {
+    /// Ids in the dead letter, as `list` prints them.
+    #[arg(value_name = "ID")]
+    ids: Vec<EntryId>,
+    /// All of them.
+    #[arg(long)]
+    all: bool,
+}
+
+impl SelectionArgs {
+    fn selection(&self) -> DeadLetterSelection {
+        if self.all { DeadLetterSelection::All } else { DeadLetterSelection::Ids(self.ids.clone()) }
+    }
+}
+
+/// Does what is asked.
+pub async fn run(command: DeadLetterCommand, context: &Context) -> anyhow::Result<Verdict> {
+    let stream = app::open(&context.config, context.clock.clone()).await?.stream;
+    let mut output = Output::new();
+    let verdict = match command {
+        DeadLetterCommand::List(args) => list(&stream, &args, &mut output).await?,
+        DeadLetterCommand::Show(args) => show(&stream, &args, &mut output).await?,
+        DeadLetterCommand::Replay(args) => {
+            let count = stream.replay_dead_letters(&args.selection()).await?;
+            told("replayed", count, &args, &mut output)?
+        }
+        DeadLetterCommand::Purge(args) => {
+            let count = stream.purge_dead_letters(&args.selection()).await?;
+            told("purged", count, &args, &mut output)?
+        }
+    };
+    output.flush()?;
+    Ok(verdict)
+}
+
+async fn list(stream: &Stream, args: &ListArgs, output: &mut Output) -> anyhow::Result<Verdict> {
+    let letters = stream.dead_letters(usize::from(args.limit), args.before).await?;
+    if args.json {
+        for letter in &letters {
+            output.json_line(&DeadLetterView::from(letter))?;
+        }
+        return Ok(Verdict::Good);
+    }
+    if letters.is_empty() {
+        output.line("the dead letter is empty")?;
+        return Ok(Verdict::Good);
+    }
+    let mut rows = vec![["ID", "FAILED AT", "REASON", "TRIED", "POST", "ERROR"].map(str::to_owned)];
+    for letter in &letters {
+        let post = letter.fields.get("post_id").map(|id| String::from_utf8_lossy(id).into_owned()).unwrap_or_default();
+        rows.push([
+            letter.id.to_string(),
+            letter.failed_at.to_string(),
+            letter.reason.clone(),
+            letter.deliveries.to_string(),
+            one_line(&post, 40),
+            one_line(&letter.error, 120),
+        ]);
+    }
+    output.table(&rows)?;
+    if let Some(last) = letters.last().filter(|_| letters.len() == usize::from(args.limit)) {
+        output.line(format!("\nThere may be more: sentistream dead-letter list --before {}", last.id))?;
+    }
+    Ok(Verdict::Good)
+}
+
+async fn show(stream: &Stream, args: &ShowArgs, output: &mut Output) -> anyhow::Result<Verdict> {
+    let Some(letter) = stream.get_dead_letter(args.id).await? else {
+        anyhow::bail!("the dead letter has no entry {}; `sentistream dead-letter list` shows what it has", args.id);
+    };
+    if args.json {
+        output.json(&DeadLetterView::from(&letter))?;
+        return Ok(Verdict::Good);
+    }
+    for (name, value) in [
+        ("id", letter.id.to_string()),
+        ("origin_id", letter.origin_id.to_string()),
+        ("failed_at", letter.failed_at.to_string()),
+        ("reason", letter.reason.clone()),
+        ("error", letter.error.clone()),
+        ("deliveries", letter.deliveries.to_string()),
+    ] {
+        output.line(format!("{name:<11} {value}"))?;
+    }
+    output.line("\nfields:")?;
+    for (name, value) in &letter.fields.0 {
+        // Other programs wrote these: no control characters reach the terminal.
+        let value = String::from_utf8_lossy(value);
+        output.line(format!("  {} = {}", one_line(&String::from_utf8_lossy(name), 100), one_line(&value, 100_000)))?;
+    }
+    Ok(Verdict::Good)
+}
+
+fn told(done: &str, count: u64, args: &SelectionArgs, output: &mut Output) -> anyhow::Result<Verdict> {
+    let missing = (args.ids.len() as u64).saturating_sub(count);
+    output.line(format!("{done} {count}"))?;
+    if missing == 0 {
+        return Ok(Verdict::Good);
+    }
+    output.line(format!("{missing} of the given ids are not in the dead letter"))?;
+    Ok(Verdict::Bad)
+}

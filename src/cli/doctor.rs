@@ -1,0 +1,137 @@
+//! `sentistream doctor`
+
+mod data;
+mod machine;
+mod model;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::output::Output;
+use super::{Context, Verdict};
+use crate::config::{ConfigError, Origin, Role};
+
+/// Check that everything is well: configuration, database, stream, model, disk, clock and ports.
+///
+/// Each finding comes with a remedy. Nothing is changed. Exits with 1 if something is broken; warnings
+/// are no failures. It works before the first start and beside a running server.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  sentistream doctor
+  sentistream --config prod.toml doctor --json")]
+pub struct DoctorArgs {
+    /// As JSON: {"ok": …, "checks": [{"name", "state", "finding", "remedy"}]}.
+    #[arg(long)]
+    json: bool,
+}
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Good,
+    /// It works, yet someone should know.
+    Warning,
+    Broken,
+    /// It cannot be checked until something else works.
+    Skipped,
+}
+
+/// What a check found.
+#[derive(Debug, Serialize)]
+struct Check {
+    name: &'static str,
+    state: State,
+    finding: String,
+    remedy: Option<String>,
+}
+
+impl Check {
+    fn good(name: &'static str, finding: impl Into<String>) -> Self {
+        Self { name, state: State::Good, finding: finding.into(), remedy: None }
+    }
+
+    fn skipped(name: &'static str, finding: impl Into<String>) -> Self {
+        Self { name, state: State::Skipped, finding: finding.into(), remedy: None }
+    }
+
+    fn warning(name: &'static str, finding: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { name, state: State::Warning, finding: finding.into(), remedy: Some(remedy.into()) }
+    }
+
+    fn broken(name: &'static str, finding: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { name, state: State::Broken, finding: finding.into(), remedy: Some(remedy.into()) }
+    }
+}
+
+/// Runs every check.
+pub async fn run(args: &DoctorArgs, context: &Context) -> anyhow::Result<Verdict> {
+    let mut checks = vec![configuration(context)];
+    checks.extend(data::check(context).await);
+    checks.push(model::check(&context.config).await);
+    checks.push(machine::disk(&context.config));
+    checks.extend(machine::ports(&context.config).await);
+    report(args, &checks)
+}
+
+/// What there is to say when the configuration cannot be read: nothing else can be checked.
+pub fn misconfigured(args: &DoctorArgs, error: &ConfigError) -> anyhow::Result<Verdict> {
+    let remedy = "correct the settings; `sentistream config --defaults` explains every key";
+    let mut checks: Vec<_> =
+        error.0.iter().map(|problem| Check::broken("config", problem.to_string(), remedy)).collect();
+    for name in ["database", "stream", "model", "disk", "clock", "ports"] {
+        checks.push(Check::skipped(name, "needs a valid configuration"));
+    }
+    report(args, &checks)
+}
+
+fn configuration(context: &Context) -> Check {
+    let (config, settings) = (&context.config, &context.settings);
+    let changed = settings.shown().filter(|shown| shown.origin != Origin::Default).count();
+    let is_open = config.server.listen.iter().any(|address| !address.is_loopback());
+    if config.has_role(Role::Api) && is_open && !config.server.auth.is_configured() {
+        return Check::warning(
+            "config",
+            "the API listens beyond this machine without auth: anyone may read, nobody may write",
+            "set server.auth.tokens or server.auth.jwt, or listen on 127.0.0.1",
+        );
+    }
+    if config.llm.provider.is_some() {
+        return Check::warning(
+            "config",
+            "an external language model is set (llm.provider), but this version uses none",
+            "nothing to do: posts are judged by inference.model",
+        );
+    }
+    Check::good("config", format!("valid; {changed} settings are not the default (`sentistream config --changed`)"))
+}
+
+fn report(args: &DoctorArgs, checks: &[Check]) -> anyhow::Result<Verdict> {
+    let broken = checks.iter().filter(|check| check.state == State::Broken).count();
+    let mut output = Output::new();
+    if args.json {
+        output.json(&serde_json::json!({"ok": broken == 0, "checks": checks}))?;
+    } else {
+        for check in checks {
+            let state = match check.state {
+                State::Good => "ok",
+                State::Warning => "WARNING",
+                State::Broken => "BROKEN",
+                State::Skipped => "-",
+            };
+            output.line(format!("{state:<8} {:<9} {}", check.name, check.finding))?;
+            if let Some(remedy) = &check.remedy {
+                output.line(format!("{:<18} → {remedy}", ""))?;
+            }
+        }
+        let summary = match broken {
+            0 => "everything works".to_owned(),
+            1 => "1 thing is broken".to_owned(),
+            more => format!("{more} things are broken"),
+        };
+        output.line(format!("\n{summary}"))?;
+    }
+    output.flush()?;
+    Ok(if broken == 0 { Verdict::Good } else { Verdict::Bad })
+}

@@ -1,0 +1,101 @@
+//! This machine: room on the disk, addresses to listen on.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::Check;
+use crate::config::{Address, Backends, Config, Role};
+
+const MIB: u64 = 1 << 20;
+/// Below this the database cannot be relied on.
+const FULL: u64 = 100 * MIB;
+/// Below this someone should make room: about two million posts.
+const TIGHT: u64 = 1024 * MIB;
+/// The longest a program on one of our addresses may take to say who it is.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Whether there is room for the embedded database, and its folder can be written to.
+pub fn disk(config: &Config) -> Check {
+    let Backends::Embedded { path } = &config.backends else {
+        return Check::skipped("disk", "nothing is kept on this machine");
+    };
+    let folder = existing_folder(path);
+    let shown = folder.display();
+    if let Err(e) = can_write(&folder) {
+        return Check::broken(
+            "disk",
+            format!("{shown} cannot be written to: {e}"),
+            "change its owner, or database.url",
+        );
+    }
+    let free = match rustix::fs::statvfs(&folder) {
+        Ok(room) => room.f_bavail.saturating_mul(room.f_frsize),
+        Err(e) => return Check::warning("disk", format!("{shown}: free space is unknown: {e}"), "check it by hand"),
+    };
+    let finding = format!("{} MiB free in {shown}", free / MIB);
+    match free {
+        0..FULL => Check::broken("disk", finding, "make room, or move the database (database.url)"),
+        FULL..TIGHT => Check::warning("disk", finding, "make room, or move the database (database.url)"),
+        _ => Check::good("disk", finding),
+    }
+}
+
+/// The folder of `path`, or the nearest above it that exists: the others are made at the first start.
+fn existing_folder(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let folder = absolute.ancestors().skip(1).find(|folder| folder.is_dir());
+    folder.map_or_else(|| PathBuf::from("/"), Path::to_owned)
+}
+
+fn can_write(folder: &Path) -> io::Result<()> {
+    Ok(rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)?)
+}
+
+/// Whether each address is free, or ours already.
+pub async fn ports(config: &Config) -> Vec<Check> {
+    let addresses: Vec<&Address> = if config.has_role(Role::Api) {
+        config.server.listen.iter().collect()
+    } else {
+        config.server.ops_listen.iter().collect()
+    };
+    let mut checks = Vec::new();
+    for address in addresses {
+        checks.push(port(address).await);
+    }
+    if checks.is_empty() {
+        checks.push(Check::skipped("ports", "this process listens nowhere"));
+    }
+    checks
+}
+
+async fn port(address: &Address) -> Check {
+    let Err(error) = TcpListener::bind((address.host.as_str(), address.port)).await else {
+        return Check::good("ports", format!("{address} is free"));
+    };
+    if error.kind() != io::ErrorKind::AddrInUse {
+        let remedy = "set server.listen to an address of this machine and a port that you may use";
+        return Check::broken("ports", format!("{address} cannot be listened on: {error}"), remedy);
+    }
+    match tokio::time::timeout(PATIENCE, is_ours(address)).await {
+        Ok(Ok(true)) => Check::good("ports", format!("{address} is served by SentiStream")),
+        _ => Check::broken(
+            "ports",
+            format!("{address} is in use by another program"),
+            "end it, or set server.listen to another port",
+        ),
+    }
+}
+
+async fn is_ours(address: &Address) -> io::Result<bool> {
+    let mut connection = TcpStream::connect((address.host.as_str(), address.port)).await?;
+    let request = format!("GET /api/health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    connection.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    connection.take(64 << 10).read_to_end(&mut answer).await?;
+    // Every health report of ours has this, whatever the state; a process without the API has /healthz alone.
+    Ok(String::from_utf8_lossy(&answer).contains("recent_posts_1h"))
+}

@@ -1,0 +1,44 @@
+//! Whether the model loads and judges.
+
+use std::time::Instant;
+
+use super::Check;
+use crate::app;
+use crate::config::{Config, Role};
+use crate::domain::Sentiment;
+
+/// Nobody could take this for anything but praise.
+const SAMPLE: &str = "I love this, it is wonderful and makes me so happy!";
+
+/// Loads the model and judges a sentence with it.
+pub async fn check(config: &Config) -> Check {
+    const REMEDY: &str = "set inference.model to \"builtin\" or to a folder with a model";
+    if !config.has_role(Role::Worker) && !config.has_role(Role::Api) {
+        return Check::skipped("model", "the roles of this process need none");
+    }
+    let classifier = match app::load_classifier(config).await {
+        Ok(classifier) => classifier,
+        Err(e) => return Check::broken("model", format!("{e:#}"), REMEDY),
+    };
+    let start = Instant::now();
+    match classifier.classify(vec![SAMPLE.to_owned()]).await.as_deref() {
+        Ok([analysis]) => {
+            let info = classifier.info();
+            let finding = format!(
+                "{} ({}) loaded in {} ms, judges a sentence in {} ms",
+                info.name,
+                info.precision,
+                info.load_ms,
+                start.elapsed().as_millis()
+            );
+            if analysis.sentiment == Sentiment::Positive {
+                Check::good("model", finding)
+            } else {
+                let odd = format!("{finding}, but takes praise for {}", analysis.sentiment);
+                Check::warning("model", odd, "check inference.labels, and the model with `sentistream eval`")
+            }
+        }
+        Ok(_) => Check::broken("model", "it loaded but does not answer", REMEDY),
+        Err(e) => Check::broken("model", e.to_string(), REMEDY),
+    }
+}

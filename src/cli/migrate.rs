@@ -1,0 +1,37 @@
+//! `sentistream migrate`
+
+use clap::Args;
+
+use super::output::Output;
+use super::{Context, Verdict};
+use crate::app;
+
+/// Bring the database's schema up to date, or check that it is.
+///
+/// `serve` does so by itself when it starts, also when several instances start at once.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  sentistream migrate
+  sentistream migrate --check || echo \"migrations are pending\"")]
+pub struct MigrateArgs {
+    /// Change nothing; exit with 1 if migrations are pending.
+    #[arg(long)]
+    check: bool,
+}
+
+/// Migrates or checks.
+pub async fn run(args: &MigrateArgs, context: &Context) -> anyhow::Result<Verdict> {
+    let rooms = app::open_store(&context.config, context.clock.clone())?;
+    let (names, done) =
+        if args.check { (rooms.pending_migrations().await?, "pending") } else { (rooms.migrate().await?, "applied") };
+    let mut output = Output::new();
+    if names.is_empty() {
+        output.line("the schema is up to date")?;
+    }
+    for name in &names {
+        output.line(format!("{done}  {name}"))?;
+    }
+    output.flush()?;
+    Ok(if args.check && !names.is_empty() { Verdict::Bad } else { Verdict::Good })
+}

@@ -1,0 +1,242 @@
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Mutex;
+
+use futures_util::future::BoxFuture;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::*;
+use crate::domain::{Op, PostDraft};
+use crate::sources::file::FieldMap;
+use crate::sources::states::SourceActivity;
+use crate::sources::{Batch, ReplayOptions, Source, SourceError, SourceState};
+use crate::sqlite::{Sqlite, SqliteOptions};
+use crate::store::Retention;
+use crate::stream::{Consumer, DeadLetterRequest, Entry, LocalStream, StreamOptions};
+
+/// The longest a test waits for anything.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// The embedded pair in a folder of its own.
+struct Bed {
+    rooms: IngesterRooms,
+    folder: tempfile::TempDir,
+}
+
+impl Bed {
+    async fn new(max_backlog: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SqliteOptions {
+            path: folder.path().join("sentistream.db"),
+            readers: 2,
+            busy_timeout: Duration::from_secs(5),
+        };
+        let sqlite = Sqlite::open(&options).unwrap();
+        let clock = Clock::system();
+        let retention = Retention { minute_rollups: Duration::from_secs(8 * 86_400) };
+        let store = Store::sqlite(sqlite.clone(), retention, clock.clone());
+        store.migrate().await.unwrap();
+        let stream = LocalStream::open(sqlite, stream_options(max_backlog), clock.clone()).await.unwrap();
+        let rooms = IngesterRooms { stream: Stream::Local(stream), store, states: SourceStates::default(), clock };
+        Self { rooms, folder }
+    }
+
+    fn file(&self, lines: usize) -> std::path::PathBuf {
+        let path = self.folder.path().join("posts.ndjson");
+        let mut file = std::fs::File::create(&path).unwrap();
+        for id in 0..lines {
+            writeln!(file, "{{\"post_id\": \"p{id}\", \"source\": \"x\", \"content\": \"post {id}\"}}").unwrap();
+        }
+        path
+    }
+
+    async fn appended(&self) -> u64 {
+        self.rooms.stream.depth().await.unwrap().appended
+    }
+
+    fn state(&self, name: &str) -> SourceState {
+        self.rooms.states.all().into_iter().find(|state| state.name == name).unwrap_or_default()
+    }
+
+    fn start(&self, sources: Vec<SourceSpec>, options: IngesterOptions) -> Running {
+        let shutdown = Shutdown::default();
+        let role = tokio::spawn(run(sources, self.rooms.clone(), options, shutdown.clone()));
+        Running { role, shutdown }
+    }
+
+    /// Takes up to `max` entries out of the stream, so that there is room again.
+    async fn drain(&self, max: usize) -> Vec<Entry> {
+        let entries = self.rooms.stream.claim(&Consumer("test".into()), max, Duration::ZERO).await.unwrap();
+        for entry in &entries {
+            let request = DeadLetterRequest { entry: entry.clone(), reason: "test", error: String::new() };
+            assert!(self.rooms.stream.dead_letter(request, self.rooms.clock.now()).await.unwrap());
+        }
+        entries
+    }
+}
+
+struct Running {
+    role: JoinHandle<anyhow::Result<()>>,
+    shutdown: Shutdown,
+}
+
+impl Running {
+    async fn stop(self) {
+        self.shutdown.stop();
+        let ended = tokio::time::timeout(Duration::from_secs(5), self.role).await;
+        ended.expect("the ingester stops soon").unwrap().unwrap();
+    }
+}
+
+fn stream_options(max_backlog: u64) -> StreamOptions {
+    StreamOptions {
+        name: "posts".to_owned(),
+        group: "workers".to_owned(),
+        dead_letter: "dead".to_owned(),
+        processed: "processed".to_owned(),
+        processed_max_len: 10,
+        claim_idle: Duration::from_secs(30),
+        max_backlog,
+        command_timeout: Duration::from_secs(10),
+    }
+}
+
+fn options() -> IngesterOptions {
+    IngesterOptions { batch_size: 50, rate: None, max_backoff: Duration::from_millis(50) }
+}
+
+fn replay(path: &Path, clock: &Clock) -> SourceSpec {
+    let (path, map) = (path.to_owned(), FieldMap::default());
+    SourceSpec::replay(ReplayOptions { path, rate: None, retime: true, repeat: false, map }, clock.clone())
+}
+
+async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
+    let deadline = Instant::now() + DEADLINE;
+    while !condition().await {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Gives what it was told to, then waits for ever.
+struct Scripted {
+    name: &'static str,
+    steps: VecDeque<Result<usize, SourceError>>,
+    given: usize,
+}
+
+impl Scripted {
+    fn spec(name: &'static str, steps: Vec<Result<usize, SourceError>>) -> SourceSpec {
+        let steps = Mutex::new(Some(steps));
+        SourceSpec::new(name, move |_| {
+            let steps = steps.lock().unwrap().take().expect("opened once").into();
+            Box::new(Self { name, steps, given: 0 })
+        })
+    }
+}
+
+impl Source for Scripted {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Batch, SourceError>> {
+        Box::pin(async move {
+            let Some(step) = self.steps.pop_front() else { return std::future::pending().await };
+            let count = step?;
+            assert!(count <= max);
+            let ops = (self.given..self.given + count).map(|id| op(self.name, id)).collect();
+            self.given += count;
+            Ok(Batch { ops, ..Batch::default() })
+        })
+    }
+}
+
+fn op(name: &str, id: usize) -> Op {
+    let draft = PostDraft {
+        post_id: Some(format!("{name}-{id}")),
+        source: Some("x".to_owned()),
+        content: Some("text".to_owned()),
+        ..PostDraft::default()
+    };
+    Op::Post(draft.validate(crate::domain::Timestamp::EPOCH).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replay_goes_into_the_stream_once_and_in_order_over_restarts() {
+    let bed = Bed::new(100_000).await;
+    let path = bed.file(1_000);
+    for run in 0..2 {
+        let running = bed.start(vec![replay(&path, &bed.rooms.clock)], options());
+        until("the file has ended", || async { bed.state("replay").state == SourceActivity::Finished }).await;
+        running.stop().await;
+        assert_eq!(bed.appended().await, 1_000, "run {run}");
+    }
+    let entries = bed.drain(2_000).await;
+    let ids: Vec<_> = entries.iter().filter_map(|entry| entry.fields.get("post_id")).map(<[u8]>::to_vec).collect();
+    assert_eq!(ids, (0..1_000).map(|id| format!("p{id}").into_bytes()).collect::<Vec<_>>());
+    let state = bed.state("replay");
+    assert_eq!((state.posts, state.rejected, state.last_error), (1_000, 0, None));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_stream_holds_its_sources_up_and_loses_nothing() {
+    let bed = Bed::new(100).await;
+    let path = bed.file(400);
+    let running = bed.start(vec![replay(&path, &bed.rooms.clock)], options());
+    let mut ids = Vec::new();
+    while ids.len() < 400 {
+        until("the stream is full or the file has ended", || async {
+            matches!(bed.state("replay").state, SourceActivity::Waiting | SourceActivity::Finished)
+        })
+        .await;
+        let state = bed.state("replay");
+        if state.state == SourceActivity::Waiting {
+            assert!(state.last_error.unwrap_or_default().contains("stream.max_backlog"));
+        }
+        assert!(bed.rooms.stream.depth().await.unwrap().pending() <= 150, "the limit holds");
+        ids.extend(bed.drain(60).await.iter().filter_map(|entry| entry.fields.get("post_id")).map(<[u8]>::to_vec));
+    }
+    running.stop().await;
+    assert_eq!(ids, (0..400).map(|id| format!("p{id}").into_bytes()).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_that_fails_stops_alone_and_one_that_is_away_comes_back() {
+    let bed = Bed::new(1_000).await;
+    let away = || Err(SourceError::Transient("no route to the moon".to_owned()));
+    let sources = vec![
+        Scripted::spec("broken", vec![Ok(1), Err(SourceError::Permanent("the token was revoked".to_owned())), Ok(1)]),
+        Scripted::spec("shaky", vec![Ok(1), away(), away(), away(), Ok(5)]),
+    ];
+    let running = bed.start(sources, options());
+    until("both have done what they can", || async {
+        bed.state("shaky").posts == 6 && bed.state("broken").state == SourceActivity::Failed
+    })
+    .await;
+    let (broken, shaky) = (bed.state("broken"), bed.state("shaky"));
+    assert_eq!((broken.posts, broken.last_error.as_deref()), (1, Some("the token was revoked")));
+    assert_eq!((shaky.state, shaky.last_error.as_deref()), (SourceActivity::Connected, Some("no route to the moon")));
+    assert!(!running.role.is_finished(), "the role goes on without sources");
+    running.stop().await;
+    assert_eq!(bed.appended().await, 7);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_sources_together_keep_to_the_common_rate() {
+    let bed = Bed::new(100_000).await;
+    let endless = |name| Scripted::spec(name, (0..10_000).map(|_| Ok(10)).collect());
+    let limited = IngesterOptions { rate: Some(200.0), ..options() };
+    let start = Instant::now();
+    let running = bed.start(vec![endless("one"), endless("two")], limited);
+    until("some seconds' worth is in", || async { bed.appended().await >= 500 }).await;
+    let elapsed = start.elapsed().as_secs_f64();
+    running.stop().await;
+    // The first batch of 50 may go at once.
+    let allowed = 50.0 + 200.0 * (elapsed + 0.1);
+    assert!(bed.appended().await as f64 <= allowed, "{} in {elapsed} s", bed.appended().await);
+    assert!(elapsed > 2.0, "{elapsed}");
+}

@@ -1,0 +1,191 @@
+use std::io::Write;
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::domain::Timestamp;
+
+/// Gives a few bytes at a time, as a slow pipe does.
+struct Trickle(io::Cursor<Vec<u8>>, usize);
+
+impl Read for Trickle {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = buffer.len().min(self.1);
+        self.0.read(&mut buffer[..length])
+    }
+}
+
+fn clock() -> Clock {
+    Clock::fixed(Timestamp::from_unix(1_767_225_600).unwrap())
+}
+
+fn options(renames: &[&str]) -> ReadOptions {
+    let mut map = FieldMap::default();
+    for rename in renames {
+        map.add(rename).unwrap();
+    }
+    ReadOptions { format: None, map }
+}
+
+/// Everything that is read from `bytes` in chunks of `max`.
+fn read(bytes: &[u8], step: usize, max: usize, options: &ReadOptions) -> Result<Chunk, ReadError> {
+    let input = Trickle(io::Cursor::new(bytes.to_vec()), step);
+    let mut reader = PostReader::new(Box::new(input), options)?;
+    let mut all = Chunk::default();
+    while !all.finished {
+        let chunk = reader.chunk(max, &clock())?;
+        assert!(chunk.posts.len() + chunk.rejected.len() <= max);
+        all.posts.extend(chunk.posts);
+        all.rejected.extend(chunk.rejected);
+        (all.position, all.finished) = (chunk.position, chunk.finished);
+    }
+    Ok(all)
+}
+
+fn contents(chunk: &Chunk) -> Vec<&str> {
+    chunk.posts.iter().map(|(post, _)| post.content.as_str()).collect()
+}
+
+fn ndjson(contents: &[String]) -> Vec<u8> {
+    let line =
+        |(n, content): (usize, &String)| format!("{}\n", json!({"post_id": n, "source": "x", "content": content}));
+    contents.iter().enumerate().map(line).collect::<String>().into_bytes()
+}
+
+fn csv(contents: &[String], line_end: &str) -> Vec<u8> {
+    let line = |(n, content): (usize, &String)| format!("{n},\"{}\",x{line_end}", content.replace('"', "\"\""));
+    let lines: String = contents.iter().enumerate().map(line).collect();
+    format!("\u{feff}post_id,content,source{line_end}{lines}").into_bytes()
+}
+
+/// Texts as posts have them, with everything that quoting must survive.
+fn texts() -> impl Strategy<Value = Vec<String>> {
+    prop::collection::vec("[a-z\",é😀\r\n ]{0,40}x", 1..40)
+}
+
+proptest! {
+    #[test]
+    fn what_was_written_is_read_however_it_arrives(texts in texts(), step in 1usize..90, max in 1usize..50) {
+        for bytes in [ndjson(&texts), csv(&texts, "\n"), csv(&texts, "\r\n")] {
+            let all = read(&bytes, step, max, &options(&[])).unwrap();
+            prop_assert_eq!(&all.rejected, &[]);
+            prop_assert_eq!(contents(&all), &texts[..]);
+        }
+    }
+
+    #[test]
+    fn reading_goes_on_behind_any_post(texts in texts(), at in any::<prop::sample::Index>()) {
+        for bytes in [ndjson(&texts), csv(&texts, "\r\n")] {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(&bytes).unwrap();
+            let all = read(&bytes, 1_000, 100, &options(&[])).unwrap();
+            let n = at.index(texts.len());
+            let mut rest = PostReader::resume(file, all.posts[n].1, &options(&[])).unwrap();
+            let rest = rest.chunk(100, &clock()).unwrap();
+            prop_assert_eq!(contents(&rest), &texts[n + 1..]);
+            prop_assert_eq!(rest.position, all.position);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_read_to_their_end(bytes in prop::collection::vec(any::<u8>(), 0..600), csv: bool) {
+        let header: &[u8] = if csv { b"post_id,source,content\n" } else { b"{}\n" };
+        let bytes = [header, &bytes].concat();
+        let all = read(&bytes, 7, 10, &options(&[])).unwrap();
+        prop_assert_eq!(all.position.offset as usize, bytes.len());
+    }
+}
+
+#[test]
+fn a_line_that_is_no_post_is_told_with_its_number_and_blocks_nothing() {
+    let mut bytes = b"{\"post_id\": \"1\", \"source\": \"x\", \"content\": \"first\"}\n\n{broken\n[1]\n".to_vec();
+    bytes.extend_from_slice(b"{\"post_id\": \"2\", \"source\": \"x\", \"content\": \"\xff\"}\n");
+    bytes.extend_from_slice(b"{\"post_id\": \"3\", \"source\": \"no good\", \"content\": \" \"}\r\n");
+    bytes.extend_from_slice(b"{\"post_id\": \"4\", \"source\": \"x\", \"content\": \"last\"}");
+    let all = read(&bytes, 30, 100, &options(&[])).unwrap();
+    assert_eq!(contents(&all), ["first", "last"]);
+    let lines: Vec<_> = all.rejected.iter().map(|error| error.line).collect();
+    assert_eq!(lines, [3, 4, 5, 6]);
+    assert!(all.rejected[0].reason.starts_with("is not valid JSON"), "{:?}", all.rejected[0]);
+    assert!(all.rejected[1].reason.contains("one object per line"), "{:?}", all.rejected[1]);
+    let reason = &all.rejected[3].reason;
+    assert!(reason.contains("source: must be") && reason.contains("content: must not be blank"), "{reason}");
+}
+
+#[test]
+fn an_overlong_line_costs_only_itself() {
+    let long = format!("{{\"content\": \"{}\"}}", "a".repeat(3 * MAX_RECORD_BYTES));
+    let good = r#"{"post_id": "1", "source": "x", "content": "good"}"#;
+    let all = read(format!("{good}\n{long}\n{good}\n").as_bytes(), 1 << 16, 100, &options(&[])).unwrap();
+    assert_eq!(contents(&all), ["good", "good"]);
+    assert_eq!((all.rejected.len(), all.rejected[0].line), (1, 2));
+    assert_eq!(all.position.line, 3);
+}
+
+#[test]
+fn a_quote_that_is_never_closed_costs_only_its_line() {
+    let good: String = (0..20_000).map(|n| format!("{n},x,good number {n}\n")).collect();
+    let with_break = "a,x,\"two\nlines\"\n";
+    let bytes = format!("post_id,source,content\n1,x,\"open\n{with_break}{good}");
+    // Behind the open quote the first `"` of the next field ends the record: its line is lost too.
+    let all = read(bytes.as_bytes(), 4_096, 500, &options(&[])).unwrap();
+    assert!(all.posts.len() >= 20_000, "{}", all.posts.len());
+    let all =
+        read(format!("post_id,source,content\n1,x,\"open\n{good}").as_bytes(), 4_096, 500, &options(&[])).unwrap();
+    assert_eq!(all.posts.len(), 20_000);
+    assert_eq!(all.rejected.len(), 1);
+    assert_eq!(all.rejected[0].line, 2);
+}
+
+#[test]
+fn csv_rows_need_the_headers_columns_and_valid_text() {
+    let mut bytes = b"post_id,source,content,created_at\n1,x,\"a, b\",2026-01-01T00:00:00Z\n2,x\n".to_vec();
+    bytes.extend_from_slice(b"3,x,\xff\xfe,\n4,x,ok,\n5,x,late,tomorrow\n");
+    let all = read(&bytes, 10, 100, &options(&[])).unwrap();
+    assert_eq!(contents(&all), ["a, b", "ok"]);
+    assert_eq!(all.posts[1].0.created_at, clock().now());
+    let told: Vec<_> = all.rejected.iter().map(ToString::to_string).collect();
+    assert_eq!(told[0], "line 3: has 2 columns, the header has 4");
+    assert_eq!(told[1], "line 4: column 3 is not valid UTF-8");
+    assert!(told[2].starts_with("line 6: created_at: is not a time"), "{told:?}");
+}
+
+#[test]
+fn foreign_fields_are_renamed_and_numbers_become_ids() {
+    let renames = options(&["content=body", "post_id=id", "created_at=utc"]);
+    let json = br#"{"id": 17, "body": "hello", "source": "x", "utc": 1767225600, "content": "not this"}"#;
+    for bytes in [&json[..], b"ID,Body,source,utc\n17,hello,x,1767225600\n"] {
+        let all = read(bytes, 10, 10, &renames).unwrap();
+        assert_eq!(all.rejected, []);
+        let post = &all.posts[0].0;
+        let fields = (post.post_id.as_str(), post.content.as_str(), post.created_at.as_seconds());
+        assert_eq!(fields, ("17", "hello", 1_767_225_600));
+    }
+    for wrong in ["body", "body=", "text=body"] {
+        assert!(FieldMap::default().add(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_header_that_lacks_a_column_is_refused_with_what_it_has() {
+    let error = read(b"id,source,text\n1,x,hi\n", 10, 10, &options(&["post_id=id"])).unwrap_err().to_string();
+    assert!(error.contains("no column \"content\"") && error.contains("id, source, text"), "{error}");
+    let error = read(b"post_id,source,content\n", 10, 10, &options(&["author=by"])).unwrap_err().to_string();
+    assert!(error.contains("no column \"by\" for author"), "{error}");
+}
+
+#[test]
+fn a_pipe_gives_what_it_has_without_waiting_for_a_full_chunk() {
+    let (mut writer, reader) = {
+        let (reader, writer) = io::pipe().unwrap();
+        (writer, reader)
+    };
+    writer.write_all(&ndjson(&["one".to_owned(), "two".to_owned()])).unwrap();
+    let mut posts = PostReader::new(Box::new(reader), &options(&[])).unwrap();
+    let chunk = posts.chunk(1_000, &clock()).unwrap();
+    assert_eq!(contents(&chunk), ["one", "two"]);
+    assert!(!chunk.finished);
+    drop(writer);
+    assert!(posts.chunk(1_000, &clock()).unwrap().finished);
+}

@@ -1,0 +1,381 @@
+//! The commands, run as people run them: the real binary in a folder of its own.
+
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use sentistream::app;
+use sentistream::clock::Clock;
+use sentistream::config::{Config, Inputs};
+use sentistream::domain::{EntryId, RawFields};
+use sentistream::stream::{Consumer, DeadLetterRequest, Stream};
+use serde_json::Value;
+
+const SECRET: &str = "hunter2";
+
+/// What a command left behind.
+struct Ended {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ended {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}: {}\n{}", self.stdout, self.stderr))
+    }
+
+    /// Each line as JSON.
+    fn json_lines(&self) -> Vec<Value> {
+        self.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[track_caller]
+    fn good(self) -> Self {
+        assert_eq!(self.code, 0, "{}{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+/// The binary in `folder`, with nothing of this process' environment.
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sentistream"));
+    command.env_clear().current_dir(folder).args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn end(mut command: Command) -> Ended {
+    let output = command.output().expect("the binary runs");
+    Ended {
+        code: output.status.code().expect("it ends by itself"),
+        stdout: String::from_utf8(output.stdout).expect("stdout is text"),
+        stderr: String::from_utf8(output.stderr).expect("stderr is text"),
+    }
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Ended {
+    end(command(folder, arguments))
+}
+
+fn run_with_input(folder: &Path, arguments: &[&str], input: &str) -> Ended {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(input.as_bytes()).unwrap();
+    std::io::Seek::rewind(&mut file).unwrap();
+    let mut command = command(folder, arguments);
+    command.stdin(file);
+    end(command)
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+fn write(folder: &Path, name: &str, text: &str) {
+    std::fs::write(folder.join(name), text).expect("the folder can be written to");
+}
+
+#[test]
+fn help_needs_no_manual() {
+    let folder = folder();
+    let help = run(folder.path(), &["--help"]).good().stdout;
+    for word in ["analyze", "dead-letter", "--set", "Examples:", "Exit codes: 0 done, 1 failed, 2"] {
+        assert!(help.contains(word), "{word}: {help}");
+    }
+    for name in
+        ["serve", "analyze", "import", "eval", "doctor", "config", "migrate", "openapi", "dead-letter", "completions"]
+    {
+        let help = run(folder.path(), &["help", name]).good().stdout;
+        assert!(help.contains("Example"), "{name}: {help}");
+    }
+    assert!(run(folder.path(), &["--version"]).good().stdout.starts_with("sentistream "));
+    for wrong in [&["analyse"][..], &["--bogus"], &["dead-letter", "purge"], &["dead-letter", "show", "x"], &["eval"]] {
+        let ended = run(folder.path(), wrong);
+        assert!(ended.code == 2 && !ended.stderr.is_empty(), "{wrong:?}");
+    }
+    let script = run(folder.path(), &["completions", "bash"]).good().stdout;
+    assert!(script.contains("dead-letter"));
+}
+
+#[test]
+fn a_wrong_setting_ends_every_command_with_2_and_names_its_source() {
+    let folder = folder();
+    let flag = run(folder.path(), &["serve", "--set", "worker.tasks=none"]);
+    assert_eq!(flag.code, 2);
+    assert!(flag.stderr.contains("worker.tasks") && flag.stderr.contains("--set worker.tasks"), "{}", flag.stderr);
+
+    let mut variable = command(folder.path(), &["config"]);
+    variable.env("SENTISTREAM__SERVER__LISTN", "x");
+    let variable = end(variable);
+    assert_eq!(variable.code, 2);
+    assert!(variable.stderr.contains("SENTISTREAM__SERVER__LISTN"), "{}", variable.stderr);
+    assert!(variable.stderr.contains("did you mean server.listen?"), "{}", variable.stderr);
+
+    // The file of the working folder counts without being named.
+    write(folder.path(), "sentistream.toml", "[log]\nlevel = 5\n");
+    let file = run(folder.path(), &["analyze", "x"]);
+    assert!(file.code == 2 && file.stderr.contains("sentistream.toml:2"), "{}", file.stderr);
+    write(folder.path(), "other.toml", "[log]\nlevel = \"debug\"\n");
+    run(folder.path(), &["--config", "other.toml", "config"]).good();
+    assert_eq!(run(folder.path(), &["--config", "missing.toml", "config"]).code, 2);
+    let pair = run(folder.path(), &["--config", "other.toml", "migrate", "--set", "stream.url=redis://x"]);
+    assert!(pair.code == 2 && pair.stderr.contains("set database.url to postgres://"), "{}", pair.stderr);
+}
+
+#[test]
+fn config_shows_each_value_with_its_source_and_no_secret() {
+    let folder = folder();
+    write(folder.path(), "sentistream.toml", "[worker]\ntasks = 3\n");
+    let shown = |arguments: &[&str]| {
+        let mut command = command(folder.path(), arguments);
+        command.env("DATABASE_URL", format!("postgresql://u:{SECRET}@db/x"));
+        command.env("REDIS_URL", format!("redis://:{SECRET}@cache"));
+        command.env("EXTERNAL_LLM_API_KEY", SECRET);
+        let ended = end(command).good();
+        assert!(!ended.stdout.contains(SECRET) && !ended.stderr.contains(SECRET));
+        ended
+    };
+    let json = shown(&["config", "--json", "--roles", "worker"]).json();
+    let setting = |key: &str| (json[key]["value"].clone(), json[key]["source"].as_str().unwrap_or_default().to_owned());
+    assert_eq!(setting("worker.tasks"), (3.into(), "sentistream.toml:2".to_owned()));
+    assert_eq!(setting("database.url"), ("postgresql://u:***@db/x".into(), "environment DATABASE_URL".to_owned()));
+    assert_eq!(setting("roles"), (serde_json::json!(["worker"]), "flag --roles".to_owned()));
+    assert_eq!(setting("shutdown.grace"), ("15s".into(), "default".to_owned()));
+
+    let changed = shown(&["config", "--changed"]).stdout;
+    assert!(changed.contains("tasks = 3") && !changed.contains("grace"), "{changed}");
+    let all: toml::Table = shown(&["config"]).stdout.parse().expect("it is TOML");
+    assert_eq!(all["llm"]["api_key"].as_str(), Some("***"));
+
+    // The defaults are a file to start from.
+    let folder = self::folder();
+    let defaults = run(folder.path(), &["config", "--defaults"]).good().stdout;
+    write(folder.path(), "sentistream.toml", &defaults);
+    run(folder.path(), &["config"]).good();
+}
+
+#[test]
+fn analyze_reads_texts_files_and_stdin() {
+    let folder = folder();
+    let words = run(folder.path(), &["analyze", "I love this so much!", "This is terrible, I hate it"]).good().stdout;
+    let lines: Vec<_> = words.lines().collect();
+    assert!(lines[0].starts_with("positive") && lines[0].ends_with("I love this so much!"), "{words}");
+    assert!(lines[1].starts_with("negative"), "{words}");
+
+    write(folder.path(), "texts.txt", "I love this so much!\n\nIt is Tuesday.\n");
+    let judged = run(folder.path(), &["analyze", "--file", "texts.txt", "--json"]).good().json_lines();
+    assert_eq!(judged.len(), 2);
+    let scores = &judged[0]["scores"];
+    let sum: f64 =
+        ["positive", "neutral", "negative"].iter().map(|name| scores["sentiment"][name].as_f64().unwrap()).sum();
+    assert!((sum - 1.0).abs() < 1e-3 && scores["emotion"]["joy"].is_number());
+    assert_eq!((&judged[0]["label"], &judged[0]["truncated"]), (&"positive".into(), &false.into()));
+
+    let piped = run_with_input(folder.path(), &["analyze", "--json"], "fine\nfine\n").good();
+    assert_eq!(piped.json_lines().len(), 2);
+    let missing = run(folder.path(), &["analyze", "--file", "missing.txt"]);
+    assert!(missing.code == 1 && missing.stderr.contains("missing.txt"), "{}", missing.stderr);
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_failure() {
+    let folder = folder();
+    for arguments in [&["config"][..], &["completions", "bash"], &["openapi"], &["analyze", "x"], &["--help"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = command(folder.path(), arguments);
+        let child = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn import_appends_what_is_valid_and_tells_the_lines_that_are_not() {
+    let folder = folder();
+    let post = |id: &str| format!(r#"{{"post_id": "{id}", "source": "web", "content": "hello"}}"#);
+    let lines = [post("1"), "{\"post_id\": \"2\", \"source\": \"web\"}".to_owned(), "nonsense".to_owned(), post("3")];
+    write(folder.path(), "posts.ndjson", &lines.join("\n"));
+    let report = run(folder.path(), &["import", "posts.ndjson", "--json"]).good().json();
+    assert_eq!((&report["accepted"], &report["rejected"]), (&2.into(), &2.into()));
+    assert_eq!((&report["errors"][0]["line"], &report["errors"][1]["line"]), (&2.into(), &3.into()));
+    assert!(report["errors"][0]["reason"].as_str().unwrap().contains("content"), "{report}");
+
+    let people = run(folder.path(), &["import", "posts.ndjson"]).good();
+    assert!(people.stdout.starts_with("accepted 2, rejected 2 in "), "{}", people.stdout);
+    assert!(people.stderr.contains("posts.ndjson: line 2: "), "{}", people.stderr);
+
+    write(folder.path(), "survey.csv", "id,source,answer\n7,web,\"two\nlines\"\n8,web,fine\n");
+    let mapped = run(folder.path(), &["import", "survey.csv", "--map", "content=answer", "--map", "post_id=id"]);
+    assert!(mapped.good().stdout.starts_with("accepted 2, rejected 0"));
+    let piped = run_with_input(folder.path(), &["import", "-", "--json"], &post("9")).good().json();
+    assert_eq!(piped["accepted"], 1);
+    let health = run(folder.path(), &["doctor", "--json", "--set", "server.listen=127.0.0.1:0"]).good().json();
+    assert!(finding(&health, "stream").contains("7 entries wait"), "{health}");
+
+    write(folder.path(), "bad.ndjson", "nonsense\n");
+    assert_eq!(run(folder.path(), &["import", "bad.ndjson"]).code, 1);
+    assert_eq!(run(folder.path(), &["import", "missing.ndjson"]).code, 1);
+    let wrong_map = run(folder.path(), &["import", "posts.ndjson", "--map", "text=body"]);
+    assert!(wrong_map.code == 2 && wrong_map.stderr.contains("text"), "{}", wrong_map.stderr);
+}
+
+#[test]
+fn import_waits_for_room_only_as_long_as_it_is_told() {
+    let folder = folder();
+    let posts: Vec<_> =
+        (0..20).map(|n| format!(r#"{{"post_id": "{n}", "source": "web", "content": "hello"}}"#)).collect();
+    write(folder.path(), "posts.ndjson", &posts.join("\n"));
+    let limits = ["--set", "stream.max_backlog=10", "--batch-size", "5", "--patience", "300ms"];
+    let full = run(folder.path(), &[&["import", "posts.ndjson"], &limits[..]].concat());
+    assert_eq!(full.code, 1);
+    assert!(full.stderr.contains("stopped after 10 posts") && full.stderr.contains("max_backlog"), "{}", full.stderr);
+}
+
+fn finding<'a>(report: &'a Value, name: &str) -> &'a str {
+    let checks = report["checks"].as_array().expect("checks");
+    let check = checks.iter().find(|check| check["name"] == name).unwrap_or_else(|| panic!("{name} in {report}"));
+    check["finding"].as_str().unwrap_or_default()
+}
+
+#[test]
+fn migrate_brings_the_schema_up_to_date_and_check_only_looks() {
+    let folder = folder();
+    let before = run(folder.path(), &["migrate", "--check"]);
+    assert!(before.code == 1 && before.stdout.contains("pending"), "{}", before.stdout);
+    assert!(run(folder.path(), &["migrate"]).good().stdout.contains("applied"));
+    assert!(run(folder.path(), &["migrate", "--check"]).good().stdout.contains("up to date"));
+    assert!(run(folder.path(), &["migrate"]).good().stdout.contains("up to date"));
+}
+
+#[test]
+fn doctor_finds_what_is_broken_and_says_what_to_do() {
+    let folder = folder();
+    let fresh = run(folder.path(), &["doctor", "--json", "--set", "server.listen=127.0.0.1:0"]).good().json();
+    assert_eq!(fresh["ok"], true, "{fresh:#}");
+    for name in ["config", "database", "stream", "model", "disk", "clock", "ports"] {
+        assert!(!finding(&fresh, name).is_empty());
+    }
+    assert!(!folder.path().join("data").exists(), "looking changes nothing");
+
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = format!("server.listen={}", other.local_addr().unwrap());
+    let ports = run(folder.path(), &["doctor", "--set", &taken]);
+    assert!(ports.code == 1 && ports.stdout.contains("in use by another program"), "{}", ports.stdout);
+    assert!(ports.stdout.contains("→ end it, or set server.listen"), "{}", ports.stdout);
+
+    let config = run(folder.path(), &["doctor", "--set", "worker.tasks=0"]);
+    assert!(config.code == 1 && config.stdout.contains("worker.tasks: must be between 1 and 256"), "{}", config.stdout);
+
+    // A port that was just free: nothing listens there.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let away = run(
+        folder.path(),
+        &[
+            "doctor",
+            "--set",
+            &format!("database.url=postgres://u:{SECRET}@{free}/x"),
+            "--set",
+            &format!("stream.url=redis://:{SECRET}@{free}"),
+            "--set",
+            "server.listen=127.0.0.1:0",
+            "--set",
+            "database.connect_timeout=1s",
+            "--set",
+            "stream.command_timeout=1s",
+        ],
+    );
+    assert_eq!(away.code, 1);
+    assert!(away.stdout.contains("start Postgres") && away.stdout.contains("start Redis"), "{}", away.stdout);
+    assert!(!away.stdout.contains(SECRET) && !away.stderr.contains(SECRET), "{}{}", away.stdout, away.stderr);
+}
+
+#[test]
+fn eval_compares_the_model_with_labels() {
+    let folder = folder();
+    let records = [
+        r#"{"text": "I love this so much!", "sentiment": "positive", "emotions": ["joy"]}"#,
+        r#"{"text": "This is terrible, I hate it", "sentiment": "negative"}"#,
+        r#"{"text": "I am so angry about this", "emotions": ["anger"]}"#,
+    ];
+    write(folder.path(), "labelled.ndjson", &records.join("\n"));
+    let report = run(folder.path(), &["eval", "labelled.ndjson", "--json"]).good().json();
+    assert_eq!((&report["posts"], &report["sentiment"]["accuracy"]), (&3.into(), &1.0.into()), "{report:#}");
+    for pointer in [
+        "/model",
+        "/precision",
+        "/posts_per_second",
+        "/sentiment/ece",
+        "/sentiment/macro_recall",
+        "/sentiment/macro_f1",
+        "/sentiment/confusion/positive/negative",
+        "/sentiment/per_class/positive/f1",
+        "/emotion/macro_f1",
+        "/emotion/threshold",
+        "/emotion/top1",
+        "/emotion/per_class/joy/support",
+    ] {
+        assert!(report.pointer(pointer).is_some(), "{pointer}: {report:#}");
+    }
+    let people = run(folder.path(), &["eval", "labelled.ndjson"]).good().stdout;
+    assert!(people.contains("accuracy 1.0000") && people.contains("surprise"), "{people}");
+    write(folder.path(), "bad.ndjson", "{\"text\": \"a\", \"sentiment\": \"good\"}\n");
+    let bad = run(folder.path(), &["eval", "bad.ndjson"]);
+    assert!(bad.code == 1 && bad.stderr.contains("bad.ndjson") && bad.stderr.contains("line 1"), "{}", bad.stderr);
+}
+
+#[test]
+fn openapi_describes_the_api() {
+    let folder = folder();
+    let document = run(folder.path(), &["openapi"]).good().json();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    assert!(document["paths"]["/api/posts"]["post"].is_object());
+}
+
+/// Appends an entry that is no post and moves it to the dead letter, as a worker would.
+async fn bury(stream: &Stream, post_id: &str) -> EntryId {
+    let mut fields = RawFields::default();
+    fields.push("post_id", post_id);
+    fields.push("content", vec![0xff, 0x1b]);
+    let origin = stream.append(vec![fields]).await.unwrap()[0];
+    let worker = Consumer("test".into());
+    let mut entries = stream.claim(&worker, 100, std::time::Duration::from_secs(5)).await.unwrap();
+    assert_eq!(entries.len(), 1);
+    let entry = entries.remove(0);
+    assert_eq!(entry.key.id, origin);
+    let request = DeadLetterRequest { entry, reason: "invalid", error: "content: is not valid UTF-8".to_owned() };
+    assert!(stream.dead_letter(request, Clock::system().now()).await.unwrap());
+    stream.dead_letters(1, None).await.unwrap()[0].id
+}
+
+#[tokio::test]
+async fn dead_letters_are_listed_shown_replayed_and_purged() {
+    let folder = folder();
+    assert!(run(folder.path(), &["dead-letter", "list"]).good().stdout.contains("empty"));
+    let database = format!("database.url=sqlite://{}", folder.path().join("data/sentistream.db").display());
+    let (config, _) = Config::load(&Inputs { sets: vec![database], ..Inputs::default() }).unwrap();
+    let stream = app::open(&config, Clock::system()).await.unwrap().stream;
+    let (first, second) = (bury(&stream, "p1").await.to_string(), bury(&stream, "p2").await.to_string());
+
+    let listed = run(folder.path(), &["dead-letter", "list", "--json"]).good().json_lines();
+    let ids: Vec<_> = listed.iter().map(|letter| letter["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, [second.as_str(), first.as_str()]);
+    let page = run(folder.path(), &["dead-letter", "list", "--limit", "1"]).good().stdout;
+    assert!(page.contains("p2") && !page.contains("p1") && page.contains(&format!("--before {second}")), "{page}");
+
+    let shown = run(folder.path(), &["dead-letter", "show", &first]).good().stdout;
+    assert!(shown.contains("content: is not valid UTF-8") && shown.contains("post_id = p1"), "{shown}");
+    assert!(!shown.contains('\u{1b}'), "control characters do not reach the terminal");
+    assert_eq!(run(folder.path(), &["dead-letter", "show", "1-1"]).code, 1);
+
+    assert!(run(folder.path(), &["dead-letter", "replay", &first]).good().stdout.contains("replayed 1"));
+    let again = run(folder.path(), &["dead-letter", "purge", &first, &second]);
+    assert!(
+        again.code == 1 && again.stdout.contains("purged 1") && again.stdout.contains("1 of the given"),
+        "{}",
+        again.stdout
+    );
+    assert!(run(folder.path(), &["dead-letter", "purge", "--all"]).good().stdout.contains("purged 0"));
+    assert_eq!(stream.depth().await.unwrap().pending(), 1, "the replayed entry waits again");
+}
