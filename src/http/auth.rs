@@ -108,11 +108,6 @@ impl Gate {
         Ok(Self { policy, cors_origins: cors_origins.to_vec() })
     }
 
-    /// Whether tokens are asked for.
-    pub fn asks_for_tokens(&self) -> bool {
-        matches!(self.policy, Policy::Tokens { .. })
-    }
-
     /// Lets `request` do what needs `scope`.
     ///
     /// # Errors

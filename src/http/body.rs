@@ -6,6 +6,7 @@ use actix_web::http::header::{self, ContentEncoding};
 use actix_web::web::{BytesMut, Payload};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::error::ApiError;
 use super::options::HttpOptions;
@@ -95,7 +96,12 @@ pub async fn json<T: DeserializeOwned>(
         return Err(ApiError::unsupported("Content-Type must be application/json"));
     }
     let text = text(request, payload, options).await?;
-    parse(&text)
+    // Through a map: a struct would also be read from an array of its fields.
+    let object: Value = parse(&text)?;
+    if !object.is_object() {
+        return Err(ApiError::invalid_field("body", "must be a JSON object"));
+    }
+    serde_json::from_value(object).map_err(|e| ApiError::invalid_field("body", e.to_string()))
 }
 
 /// `text` as JSON.

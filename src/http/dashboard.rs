@@ -72,14 +72,15 @@ fn is_variant(path: &str) -> bool {
 
 fn send(request: &HttpRequest, path: &str, file: EmbeddedFile) -> HttpResponse {
     let (encoding, file) = variant(request, path).map_or((None, file), |(encoding, file)| (Some(encoding), file));
-    let tag = format!("\"{}\"", hex(&file.metadata.sha256_hash()[..16]));
+    // Weak: a file without a compressed variant may still be compressed on its way.
+    let tag = format!("W/\"{}\"", hex(&file.metadata.sha256_hash()[..16]));
     let lifetime = if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
     let unchanged = request
         .headers()
         .get_all(header::IF_NONE_MATCH)
         .filter_map(|value| value.to_str().ok())
         .flat_map(|list| list.split(','))
-        .any(|known| known.trim() == "*" || known.trim().trim_start_matches("W/") == tag);
+        .any(|known| known.trim() == "*" || known.trim() == tag);
 
     let mut response = HttpResponse::build(if unchanged { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
     response
@@ -89,8 +90,9 @@ fn send(request: &HttpRequest, path: &str, file: EmbeddedFile) -> HttpResponse {
     if unchanged {
         return response.finish();
     }
-    // An encoding that is set already also keeps the compressing middleware away.
-    response.insert_header((header::CONTENT_ENCODING, encoding.unwrap_or(HeaderValue::from_static("identity"))));
+    if let Some(encoding) = encoding {
+        response.insert_header((header::CONTENT_ENCODING, encoding));
+    }
     let kind = mime_guess::from_path(path).first_or_octet_stream();
     let kind = if kind.type_() == "text" { format!("{kind}; charset=utf-8") } else { kind.to_string() };
     response.content_type(kind).body(file.data.into_owned())

@@ -11,6 +11,7 @@ use actix_web::{App, HttpServer, http::header};
 use tokio::task::JoinHandle;
 
 use crate::lifecycle::Shutdown;
+use crate::telemetry::metrics::{Kind, describe};
 
 use super::auth::{AuthError, Gate};
 use super::limits::{self, Limiter};
@@ -66,6 +67,7 @@ const TIDY_EVERY: Duration = Duration::from_secs(10);
 pub fn serve(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Server, HttpError> {
     // Whether writes need tokens is decided by the addresses asked for, before any is bound.
     let gate = Gate::new(options.auth.as_ref(), &options.listen, &options.cors_origins, api.clock.clone())?;
+    describe_metrics();
     let limiter = Data::new(Limiter::new(&options));
     let state = Data::new(State::new(api, options));
     let server = start(state.clone(), Kind::Api { gate: Data::new(gate), limiter: limiter.clone() }, &shutdown)?;
@@ -95,6 +97,17 @@ pub fn serve_ops(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<S
         }
     });
     Ok(server)
+}
+
+/// What the metrics of the API mean.
+fn describe_metrics() {
+    describe(&[
+        ("sentistream_http_requests_total", Kind::Counter, "Requests answered, by method, route and status."),
+        ("sentistream_http_request_duration_seconds", Kind::Timing, "Time to the head of the answer, by method and route."),
+        ("sentistream_http_rate_limited_total", Kind::Counter, "Requests refused because their client asked too often."),
+        ("sentistream_live_clients", Kind::Gauge, "Live clients of this process."),
+        ("sentistream_live_missed_total", Kind::Counter, "Events that live clients missed because they were too slow."),
+    ]);
 }
 
 fn tidy_metrics(state: &State) {

@@ -163,11 +163,11 @@ async fn the_document_describes_every_endpoint_and_its_page_works_offline() {
 /// The document is part of the contract: a change of it is seen in review, and clients are made from the file.
 #[test]
 fn the_committed_document_is_current() {
-    let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/openapi.json");
-    let committed = std::fs::read_to_string(committed).expect("docs/openapi.json");
+    let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/dashboard/openapi.json");
+    let committed = std::fs::read_to_string(committed).expect("dashboard/openapi.json");
     let committed: Value = serde_json::from_str(&committed).expect("JSON");
     let current: Value = serde_json::from_str(&openapi::document_json()).expect("JSON");
-    assert!(committed == current, "docs/openapi.json is not current: write it with `sentistream openapi`");
+    assert!(committed == current, "dashboard/openapi.json is not current: write it with `sentistream openapi`");
 }
 
 #[tokio::test]
