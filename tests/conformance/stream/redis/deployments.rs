@@ -46,7 +46,7 @@ async fn goes_every_way(stream: &Stream) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_wants_one_hash_tag() {
-    let server = OwnRedis::start_with(&["--cluster-enabled", "yes"]);
+    let server = OwnRedis::start_with(&["--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1"]);
     let outsider = Outsider::at(&server.url()).await;
     let _: String = outsider.run("CLUSTER", &[b"ADDSLOTSRANGE", b"0", b"16383"]).await;
     let url = format!("redis-cluster://127.0.0.1:{}", server.port);
