@@ -1,10 +1,13 @@
 //! How fast the builtin model is: texts per second, the time of a single one, and the share of
 //! what this machine can do.
 //!
-//! `cargo bench --bench inference -- [--posts FILE] [--precision auto|f32|…] [--threads N]`
+//! `cargo bench --bench inference -- [--posts FILE] [--precision int8,f32] [--threads N]`
+//! measures speed; with `--labelled FILE,FILE` it measures quality instead.
 
+use std::io::BufReader;
 use std::time::{Duration, Instant};
 
+use sentistream::inference::eval::{Report, read_labelled};
 use sentistream::inference::{Classifier, Engine, InferenceOptions};
 
 type Failure = Box<dyn std::error::Error>;
@@ -15,16 +18,47 @@ struct Options {
     threads: Option<usize>,
     batch_tokens: Option<usize>,
     request: usize,
+    labelled: Vec<String>,
 }
 
 fn main() -> Result<(), Failure> {
     let options = options()?;
-    let texts = texts(&options)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    if !options.labelled.is_empty() {
+        return options.precisions.iter().try_for_each(|precision| runtime.block_on(judge(precision, &options)));
+    }
+    let texts = texts(&options)?;
     println!("{} texts", texts.len());
     println!("precision  load ms  first ms  texts/s  tokens/s  single p50 ms  p99 ms  peak MB");
     for precision in &options.precisions {
         runtime.block_on(measure(precision, &texts, &options))?;
+    }
+    Ok(())
+}
+
+/// Quality on labelled records, one file after another.
+async fn judge(precision: &str, options: &Options) -> Result<(), Failure> {
+    let settings =
+        InferenceOptions { precision: precision.parse()?, threads: options.threads, ..InferenceOptions::default() };
+    let engine = Engine::load(&settings)?;
+    for path in &options.labelled {
+        let records = read_labelled(BufReader::new(std::fs::File::open(path)?))?;
+        let start = Instant::now();
+        let mut analyses = Vec::with_capacity(records.len());
+        for chunk in records.chunks(256) {
+            analyses.extend(engine.classify(chunk.iter().map(|record| record.text.clone()).collect()).await?);
+        }
+        let judged: Vec<_> = records.into_iter().zip(analyses).collect();
+        let report = Report::new(engine.info(), &judged, start.elapsed());
+        print!("{path} {:<5} {:>5} texts ", report.precision, report.posts);
+        if let Some(sentiment) = report.sentiment {
+            let (recall, f1, ece) = (sentiment.macro_recall, sentiment.macro_f1, sentiment.ece);
+            print!(" macro recall {recall:.4}  macro F1 {f1:.4}  accuracy {:.4}  ECE {ece:.4}", sentiment.accuracy);
+        }
+        if let Some(emotion) = report.emotion {
+            print!(" emotion macro F1 {:.4}  top 1 {:.4}", emotion.macro_f1, emotion.top1);
+        }
+        println!();
     }
     Ok(())
 }
@@ -84,7 +118,14 @@ async fn throughput(engine: &Engine, texts: &[String], request: usize) -> Result
 }
 
 fn options() -> Result<Options, Failure> {
-    let mut options = Options { posts: None, precisions: Vec::new(), threads: None, batch_tokens: None, request: 128 };
+    let mut options = Options {
+        posts: None,
+        precisions: Vec::new(),
+        threads: None,
+        batch_tokens: None,
+        request: 128,
+        labelled: Vec::new(),
+    };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("{word} needs a value"));
@@ -93,6 +134,7 @@ fn options() -> Result<Options, Failure> {
             "--precision" => options.precisions = value()?.split(',').map(str::to_owned).collect(),
             "--threads" => options.threads = Some(value()?.parse()?),
             "--batch-tokens" => options.batch_tokens = Some(value()?.parse()?),
+            "--labelled" => options.labelled = value()?.split(',').map(str::to_owned).collect(),
             "--request" => options.request = value()?.parse()?,
             // Given by `cargo bench`.
             "--bench" => {}

@@ -27,10 +27,21 @@ export default defineConfig({
   },
   preview: { headers: { "Content-Security-Policy": policy } },
   test: {
-    environment: "jsdom",
-    include: ["src/**/*.test.{ts,tsx}"],
-    setupFiles: ["src/testing/setup.ts"],
     restoreMocks: true,
+    env: { TZ: "Europe/Zurich" },
+    projects: [
+      { extends: true, test: { name: "logic", include: ["src/**/*.test.ts"], environment: "node" } },
+      {
+        extends: true,
+        test: {
+          name: "components",
+          include: ["src/**/*.test.tsx"],
+          environment: "jsdom",
+          testTimeout: 20_000,
+          setupFiles: ["src/testing/setup.ts"],
+        },
+      },
+    ],
     coverage: {
       include: ["src/**/*.{ts,tsx}"],
       exclude: ["src/testing/**", "src/**/*.test.*", "src/main.tsx"],

@@ -8,18 +8,19 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use crate::cache::{Cache, LocalCache};
+use crate::cache::{Cache, LocalCache, RedisCache};
 use crate::clock::Clock;
 use crate::config::{Backends, Config};
 use crate::inference::{Engine, SharedClassifier};
-use crate::live::{LiveBus, LocalBus};
+use crate::live::{Channels, LiveBus, LocalBus, RedisBus};
+use crate::redis::{Redis, RedisOptions};
 use crate::sqlite::{Sqlite, SqliteOptions};
 use crate::store::{Store, StoreError};
-use crate::stream::{LocalStream, Stream};
+use crate::stream::{LocalStream, RedisStream, Stream};
 use crate::worker::Worker;
 
 pub use lock::InUse;
-pub use serve::{Running, serve, start};
+pub use serve::{Parts, Running, serve, start};
 
 /// The rooms that roles and commands meet in. Clones share them.
 #[derive(Clone)]
@@ -51,8 +52,25 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<Rooms> {
                 clock,
             })
         }
-        Backends::Shared { .. } => {
-            anyhow::bail!("not yet")
+        Backends::Shared { stream: url, .. } => {
+            let redis = Redis::connect(&RedisOptions {
+                url: url.clone(),
+                ca_file: config.stream.ca_file.clone(),
+                command_timeout: config.stream.command_timeout,
+            })
+            .context("stream.url")?;
+            let channels = Channels {
+                updates: config.stream.updates_channel.clone(),
+                events: config.stream.events_channel.clone(),
+            };
+            let cache = RedisCache::new(redis.clone(), &config.cache.prefix, config.cache.ttl, clock.clone());
+            Ok(Rooms {
+                store: open_postgres(config, clock.clone()).context("database.url")?,
+                stream: Stream::Redis(RedisStream::connect(redis.clone(), stream)?),
+                live: LiveBus::Redis(RedisBus::new(redis, channels)),
+                cache: Cache::Redis(cache),
+                clock,
+            })
         }
     }
 }

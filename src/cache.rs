@@ -1,6 +1,7 @@
 //! Cached answers with a time to live and single flight: many equal questions cost one query.
 
 pub mod local;
+pub mod redis;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use crate::domain::Timestamp;
 
 pub use local::LocalCache;
+pub use redis::RedisCache;
 
 /// A cached answer.
 #[derive(Clone, Debug)]
@@ -25,6 +27,8 @@ pub struct Cached {
 pub enum Cache {
     /// In this process.
     Local(LocalCache),
+    /// In Redis, for all processes.
+    Redis(RedisCache),
 }
 
 impl Cache {
@@ -40,14 +44,15 @@ impl Cache {
     {
         match self {
             Self::Local(cache) => cache.get_or_compute(key, compute).await,
+            Self::Redis(cache) => cache.get_or_compute(key, compute).await,
         }
     }
 
     /// Drops every answer.
-    #[expect(clippy::unused_async, reason = "the Redis cache waits")]
     pub async fn clear(&self) {
         match self {
             Self::Local(cache) => cache.clear(),
+            Self::Redis(cache) => cache.clear().await,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! what it missed through the API.
 
 pub mod local;
+pub mod redis;
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use tokio::sync::broadcast;
 use crate::domain::LiveEvent;
 
 pub use local::LocalBus;
+pub use redis::{Channels, RedisBus};
 
 /// What a subscriber receives.
 #[derive(Clone, Debug)]
@@ -58,6 +60,8 @@ impl Subscription {
 pub enum LiveBus {
     /// Within this process.
     Local(LocalBus),
+    /// Between processes.
+    Redis(RedisBus),
 }
 
 impl LiveBus {
@@ -65,20 +69,22 @@ impl LiveBus {
     ///
     /// # Errors
     /// When the bus is away. Events are lost then; the store has the record.
-    #[expect(clippy::unused_async, reason = "the Redis bus waits")]
     pub async fn publish(&self, events: Vec<LiveEvent>) -> Result<(), LiveError> {
         match self {
             Self::Local(bus) => {
                 bus.publish(events);
                 Ok(())
             }
+            Self::Redis(bus) => bus.publish(events).await,
         }
     }
 
-    /// Begins a subscription of this process.
+    /// Begins a subscription. The process subscribes at Redis when the first one begins, so it should
+    /// begin one before it serves clients.
     pub fn subscribe(&self) -> Subscription {
         match self {
             Self::Local(bus) => bus.subscribe(),
+            Self::Redis(bus) => bus.subscribe(),
         }
     }
 }

@@ -16,9 +16,13 @@ use arc_swap::ArcSwap;
 use fred::clients::{Client, SubscriberClient};
 use fred::error::{Error, ErrorKind};
 use fred::interfaces::{ClientLike, EventInterface};
+use fred::types::ConnectHandle;
+use fred::types::config::Server;
 use secrecy::SecretString;
 use tokio::runtime::Handle;
-use tokio::task::{AbortHandle, JoinHandle};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
 
 /// Where Redis is and how long to wait for it.
 #[derive(Clone, Debug)]
@@ -131,7 +135,7 @@ impl Redis {
         Line::open(self.0.config.client(), &self.0.runtime)
     }
 
-    /// A connection of its own, for a subscription.
+    /// A connection of its own, for a subscription. It does not connect again: what broke is known to be broken.
     pub(crate) fn open_subscriber(&self) -> Line<SubscriberClient> {
         Line::open(self.0.config.subscriber(), &self.0.runtime)
     }
@@ -193,7 +197,8 @@ impl Redis {
 pub(crate) struct Line<C> {
     pub client: C,
     connection: AbortHandle,
-    errors: AbortHandle,
+    watcher: AbortHandle,
+    ended: CancellationToken,
     last_error: Arc<Mutex<Option<String>>>,
     last_answer: Mutex<Instant>,
 }
@@ -201,23 +206,53 @@ pub(crate) struct Line<C> {
 impl<C: ClientLike + EventInterface> Line<C> {
     fn open(client: C, runtime: &Handle) -> Self {
         let _guard = runtime.enter();
-        let last_error = Arc::new(Mutex::new(None));
-        let errors = keep_last_error(&client, last_error.clone());
+        let (last_error, ended) = (Arc::new(Mutex::new(None)), CancellationToken::new());
+        let errors = client.error_rx();
         let connection = client.connect();
         Self {
             client,
             connection: connection.abort_handle(),
-            errors: errors.abort_handle(),
+            watcher: tokio::spawn(watch(connection, errors, last_error.clone(), ended.clone())).abort_handle(),
+            ended,
             last_error,
             last_answer: Mutex::new(Instant::now()),
         }
     }
 }
 
+/// Keeps the last error, and tells when the connection has ended for good.
+async fn watch(
+    mut connection: ConnectHandle,
+    mut errors: Receiver<(Error, Option<Server>)>,
+    last: Arc<Mutex<Option<String>>>,
+    ended: CancellationToken,
+) {
+    loop {
+        tokio::select! {
+            biased;
+            error = errors.recv() => match error {
+                Ok((error, _)) => {
+                    *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.details().to_owned());
+                }
+                // Missed errors do not matter, the last one does.
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => break,
+            },
+            _ = &mut connection => break,
+        }
+    }
+    ended.cancel();
+}
+
 impl<C> Line<C> {
     /// Whether it gave up for good, which it does when the server is of another kind than the URL says.
     fn has_ended(&self) -> bool {
-        self.connection.is_finished()
+        self.ended.is_cancelled()
+    }
+
+    /// `work`'s result, or `None` when the connection ends first.
+    pub async fn unless_ended<F: Future>(&self, work: F) -> Option<F::Output> {
+        self.ended.run_until_cancelled(work).await
     }
 
     fn answered(&self) {
@@ -243,22 +278,9 @@ impl<C> Line<C> {
 
 impl<C> Drop for Line<C> {
     fn drop(&mut self) {
-        self.errors.abort();
+        self.watcher.abort();
         self.connection.abort();
     }
-}
-
-fn keep_last_error<C: EventInterface>(client: &C, last: Arc<Mutex<Option<String>>>) -> JoinHandle<()> {
-    let mut errors = client.error_rx();
-    tokio::spawn(async move {
-        // Missed errors do not matter, the last one does.
-        while !matches!(
-            errors.recv().await.map(|(error, _)| {
-                *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.details().to_owned());
-            }),
-            Err(tokio::sync::broadcast::error::RecvError::Closed)
-        ) {}
-    })
 }
 
 /// A failed command and how long it was given.

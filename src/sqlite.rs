@@ -95,6 +95,14 @@ const GROUP: usize = 64;
 /// Most writes that wait; a full queue slows its callers.
 const QUEUE: usize = 256;
 
+/// Pages that the writer keeps in memory, in KiB: those of the indexes over ids come back in no order.
+const WRITER_CACHE_KIB: u32 = 49_152;
+/// Pages that each reader keeps in memory, in KiB.
+const READER_CACHE_KIB: u32 = 8_192;
+/// Pages of the write-ahead log (4 KiB each) after which it is moved into the file. A page that was
+/// written several times meanwhile is moved once.
+const CHECKPOINT_PAGES: u32 = 8_000;
+
 /// The embedded database. Clones share it; the writer thread ends with the last one.
 #[derive(Clone)]
 pub struct Sqlite {
@@ -115,7 +123,7 @@ impl Sqlite {
         }
         let url = options.path.to_string_lossy().into_owned();
         let mut writer = SqliteConnection::establish(&url).map_err(|e| fail(e.to_string()))?;
-        set_up(&mut writer, options.busy_timeout).map_err(|e| fail(e.to_string()))?;
+        set_up(&mut writer, options.busy_timeout, WRITER_CACHE_KIB).map_err(|e| fail(e.to_string()))?;
 
         let (jobs, queue) = mpsc::channel(QUEUE);
         std::thread::Builder::new()
@@ -166,7 +174,7 @@ fn reader_pool(url: &str, options: &SqliteOptions) -> Result<Pool<SyncConnection
         Box::pin(async move {
             let mut connection = SyncConnectionWrapper::<SqliteConnection>::establish(&url).await?;
             connection
-                .spawn_blocking(move |connection| set_up(connection, busy))
+                .spawn_blocking(move |connection| set_up(connection, busy, READER_CACHE_KIB))
                 .await
                 .map_err(ConnectionError::CouldntSetupConfiguration)?;
             Ok(connection)
@@ -181,7 +189,7 @@ fn reader_pool(url: &str, options: &SqliteOptions) -> Result<Pool<SyncConnection
         .map_err(|e| e.to_string())
 }
 
-fn set_up(connection: &mut SqliteConnection, busy_timeout: Duration) -> QueryResult<()> {
+fn set_up(connection: &mut SqliteConnection, busy_timeout: Duration, cache_kib: u32) -> QueryResult<()> {
     has_word_utils::register_impl(connection, |text: String, word: String| text.to_lowercase().contains(&word))?;
     connection.batch_execute(&format!(
         "PRAGMA busy_timeout = {};
@@ -189,8 +197,8 @@ fn set_up(connection: &mut SqliteConnection, busy_timeout: Duration) -> QueryRes
          PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
          PRAGMA temp_store = MEMORY;
-         PRAGMA cache_size = -32768;
-         PRAGMA mmap_size = 268435456;
+         PRAGMA cache_size = -{cache_kib};
+         PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
          PRAGMA journal_size_limit = 67108864;",
         busy_timeout.as_millis()
     ))

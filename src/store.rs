@@ -12,6 +12,7 @@ pub mod posts;
 mod prune;
 mod rollup;
 mod schema;
+mod server;
 pub mod settle;
 mod sql;
 
@@ -24,6 +25,8 @@ use crate::sqlite::Sqlite;
 use aggregate::AggregateError;
 use backend::{Backend, read};
 use postgres::Postgres;
+
+pub use server::Server;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]

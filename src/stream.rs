@@ -187,13 +187,25 @@ impl Stream {
 
     /// Renews the claims on entries that are still worked on.
     pub async fn renew(&self, consumer: &Consumer, keys: &[EntryKey]) -> Result<(), StreamError> {
-        on_backend!(self, s => s.renew(consumer, keys).await)
+        match self {
+            Self::Local(s) => {
+                s.renew(consumer, keys);
+                Ok(())
+            }
+            Self::Redis(s) => s.renew(consumer, keys).await,
+        }
     }
 
     /// Acknowledges entries after the store committed them. (The embedded queue has done so in that
     /// commit; there this only ends the claims.)
     pub async fn ack(&self, consumer: &Consumer, keys: &[EntryKey]) -> Result<(), StreamError> {
-        on_backend!(self, s => s.ack(consumer, keys).await)
+        match self {
+            Self::Local(s) => {
+                s.ack(keys);
+                Ok(())
+            }
+            Self::Redis(s) => s.ack(consumer, keys).await,
+        }
     }
 
     /// Gives entries back, to be rescued at once by any consumer.
@@ -214,12 +226,18 @@ impl Stream {
 
     /// The group's consumers.
     pub async fn consumers(&self) -> Result<Vec<ConsumerInfo>, StreamError> {
-        on_backend!(self, s => s.consumers().await)
+        match self {
+            Self::Local(s) => Ok(s.consumers()),
+            Self::Redis(s) => s.consumers().await,
+        }
     }
 
     /// Forgets consumers that hold nothing and have been idle longer than `idle`.
     pub async fn forget_consumers(&self, idle: Duration) -> Result<u64, StreamError> {
-        on_backend!(self, s => s.forget_consumers(idle).await)
+        match self {
+            Self::Local(s) => Ok(s.forget_consumers(idle)),
+            Self::Redis(s) => s.forget_consumers(idle).await,
+        }
     }
 
     /// Up to `limit` dead letters, newest first, older than `before` when given.
@@ -244,7 +262,10 @@ impl Stream {
 
     /// Tells other consumers of analysed posts (`processed_posts_stream`). The embedded queue has none.
     pub async fn publish_processed(&self, entries: Vec<RawFields>) -> Result<(), StreamError> {
-        on_backend!(self, s => s.publish_processed(entries).await)
+        match self {
+            Self::Local(_) => Ok(()),
+            Self::Redis(s) => s.publish_processed(entries).await,
+        }
     }
 
     /// Removes what the dead letter and the processed stream hold of these posts.
@@ -254,7 +275,7 @@ impl Stream {
 
     /// Drops entries that every group has settled; the lowest id that is still needed.
     pub async fn trim(&self) -> Result<Option<EntryKey>, StreamError> {
-        on_backend!(self, s => s.trim().await)
+        on_backend!(self, s => s.trim().await).map(Some)
     }
 
     /// Answers when the backend does.

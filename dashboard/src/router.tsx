@@ -1,4 +1,10 @@
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  type RouterHistory,
+} from "@tanstack/react-router";
 import { parseSearch, readQuery, writeQuery } from "./lib/search";
 import { NotFound } from "./shell/NotFound";
 import { RouteError } from "./shell/RouteError";
@@ -44,18 +50,25 @@ const tryIt = createRoute({
   component: lazyRouteComponent(() => import("./views/try/TryIt"), "TryIt"),
 });
 
-/** Views are loaded when they are first opened, or hovered. */
-export const router = createRouter({
-  routeTree: root.addChildren([overview, live, posts, emotions, alerts, system, tryIt]),
-  parseSearch: readQuery,
-  stringifySearch: writeQuery,
-  defaultPreload: "intent",
-  defaultErrorComponent: RouteError,
-  scrollRestoration: true,
-});
+const routeTree = root.addChildren([overview, live, posts, emotions, alerts, system, tryIt]);
+
+/** The router of the page, or of a test with a history of its own. Views are loaded when first opened or hovered. */
+export function createAppRouter(history?: RouterHistory) {
+  return createRouter({
+    routeTree,
+    ...(history ? { history } : {}),
+    parseSearch: readQuery,
+    stringifySearch: writeQuery,
+    defaultPreload: "intent",
+    defaultErrorComponent: RouteError,
+    scrollRestoration: true,
+  });
+}
+
+export type AppRouter = ReturnType<typeof createAppRouter>;
 
 declare module "@tanstack/react-router" {
   interface Register {
-    router: typeof router;
+    router: AppRouter;
   }
 }

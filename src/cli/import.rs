@@ -127,10 +127,17 @@ async fn append(
         return Ok(());
     }
     let deadline = Instant::now() + patience;
+    let mut told = false;
     loop {
         match stream.append(entries.clone()).await {
             Ok(_) => return Ok(()),
-            Err(e) if e.is_transient() && Instant::now() < deadline => bar.set_message(format!("waiting: {e}")),
+            Err(e) if e.is_transient() && Instant::now() < deadline => {
+                bar.set_message(format!("waiting: {e}"));
+                if bar.is_hidden() && !told {
+                    tracing::warn!(reason = %e, "waiting for the stream");
+                }
+                told = true;
+            }
             Err(e) => return Err(e),
         }
         tokio::time::sleep(PAUSE).await;

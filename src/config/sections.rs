@@ -47,6 +47,9 @@ pub struct DatabaseConfig {
 #[serde(deny_unknown_fields)]
 pub struct StreamConfig {
     pub url: StreamUrl,
+    /// TLS to Redis only.
+    #[serde(deserialize_with = "optional")]
+    pub ca_file: Option<PathBuf>,
     #[serde(deserialize_with = "name")]
     pub name: String,
     #[serde(deserialize_with = "name")]

@@ -157,7 +157,7 @@ fn an_error_in_a_file_names_the_line_and_in_the_environment_the_variable() {
         lines,
         [
             "stream.processed_max_len: expected a whole number, found a number (from FILE:6)",
-            "stream.server: there is no such key; [stream] has url, url_file, name, group, dead_letter, processed, \
+            "stream.server: there is no such key; [stream] has url, url_file, ca_file, name, group, dead_letter, processed, \
              processed_max_len, updates_channel, events_channel, max_backlog, command_timeout (from FILE:7)",
             "worker.batch: there is no such key; did you mean worker.batch_size? (from FILE:4)",
             "worker.tasks: expected a whole number, found a text (from FILE:3)",

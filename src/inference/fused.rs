@@ -12,10 +12,12 @@ mod linear;
 mod math;
 mod rows;
 
+use std::ops::Range;
+
 use super::simd::{Isa, LANES};
 use super::spec::EncoderShape;
 
-use attention::{Attention, Columns, Room, Span};
+use attention::{Attention, Columns, Room, Sight, Span};
 use linear::{Linear, Rows};
 use rows::{Activate, AddNorm, ByteRows, Bytes, Embed, Norm, ToBytes};
 
@@ -85,11 +87,6 @@ fn pick<'a>(floats: &'a [f32], bytes: &'a Bytes, int8: bool) -> Rows<'a> {
 }
 
 impl FusedEncoder {
-    /// Whether it computes in bytes.
-    pub fn is_int8(&self) -> bool {
-        self.int8
-    }
-
     /// The outputs of all heads for each text, side by side, text after text. Ids are below the
     /// size of the vocabulary, and texts not empty and not longer than the positions.
     pub fn logits(&self, texts: &[&[u32]], scratch: &mut Scratch) -> Vec<f32> {
@@ -97,10 +94,7 @@ impl FusedEncoder {
             return Vec::new();
         }
         self.embed(texts, scratch);
-        let (last, layers) = match self.layers.split_last() {
-            Some(split) => split,
-            None => return Vec::new(),
-        };
+        let Some((last, layers)) = self.layers.split_last() else { return Vec::new() };
         for layer in layers {
             self.whole_layer(layer, scratch);
         }
@@ -110,6 +104,10 @@ impl FusedEncoder {
 
     fn bytes<'a>(&self, bytes: &'a mut Bytes, rows: usize, width: usize) -> Option<ByteRows<'a>> {
         self.int8.then(|| bytes.rows(rows, width, self.isa.max_activation()))
+    }
+
+    fn apply(&self, (linear, groups): (&Linear, Range<usize>), rows: Rows<'_>, out: &mut [f32]) {
+        linear.apply(self.isa, (rows, groups), out);
     }
 
     fn embed(&self, texts: &[&[u32]], scratch: &mut Scratch) {
@@ -154,18 +152,19 @@ impl FusedEncoder {
         let tokens = &mut tokens[..count * dim];
 
         let all = room(attention, count * 3 * dim);
-        layer.attention.apply(self.isa, pick(tokens, token_bytes, self.int8), 0..layer.attention.groups(), all);
+        self.apply((&layer.attention, 0..layer.attention.groups()), pick(tokens, token_bytes, self.int8), all);
         let part = |start| Columns { values: all, stride: 3 * dim, start };
-        self.attend(part(0), (part(dim), part(2 * dim)), spans, (room(seen, count * dim), memory));
+        let sight = Sight { queries: part(0), keys: part(dim), values: part(2 * dim), spans };
+        self.attend(sight, room(seen, count * dim), memory);
 
         let seen = &seen[..count * dim];
         self.to_bytes(seen, seen_bytes);
         let new = room(added, count * dim);
-        layer.out.apply(self.isa, pick(seen, seen_bytes, self.int8), 0..layer.out.groups(), new);
+        self.apply((&layer.out, 0..layer.out.groups()), pick(seen, seen_bytes, self.int8), new);
         let bytes = self.bytes(token_bytes, count, dim);
         self.isa.run(AddNorm { rows: tokens, added: new, norm: &layer.attention_norm, bytes });
 
-        self.feed_forward(layer, (tokens, token_bytes), (wide, wide_bytes), new);
+        self.feed_forward((layer, pick(tokens, token_bytes, self.int8)), (wide, wide_bytes), new);
         let bytes = self.bytes(token_bytes, count, dim);
         self.isa.run(AddNorm { rows: tokens, added: new, norm: &layer.output_norm, bytes });
     }
@@ -183,7 +182,7 @@ impl FusedEncoder {
         let texts = spans.len();
 
         let both = room(attention, count * 2 * dim);
-        layer.attention.apply(self.isa, pick(tokens, token_bytes, self.int8), groups..3 * groups, both);
+        self.apply((&layer.attention, groups..3 * groups), pick(tokens, token_bytes, self.int8), both);
         let first = room(&mut scratch.first, texts * dim);
         for (index, (row, (query, span))) in first.chunks_exact_mut(dim).zip(spans.iter_mut()).enumerate() {
             row.copy_from_slice(&tokens[span.start * dim..][..dim]);
@@ -191,31 +190,27 @@ impl FusedEncoder {
         }
         self.to_bytes(first, &mut scratch.first_bytes);
         let asked = room(queries, texts * dim);
-        layer.attention.apply(self.isa, pick(first, &scratch.first_bytes, self.int8), 0..groups, asked);
+        self.apply((&layer.attention, 0..groups), pick(first, &scratch.first_bytes, self.int8), asked);
         let part = |start| Columns { values: both, stride: 2 * dim, start };
         let asked = Columns { values: asked, stride: dim, start: 0 };
-        self.attend(asked, (part(0), part(dim)), spans, (room(seen, texts * dim), &mut scratch.room));
+        let sight = Sight { queries: asked, keys: part(0), values: part(dim), spans };
+        self.attend(sight, room(seen, texts * dim), &mut scratch.room);
 
         let seen = &seen[..texts * dim];
         self.to_bytes(seen, seen_bytes);
         let new = room(added, texts * dim);
-        layer.out.apply(self.isa, pick(seen, seen_bytes, self.int8), 0..groups, new);
+        self.apply((&layer.out, 0..groups), pick(seen, seen_bytes, self.int8), new);
         let bytes = self.bytes(&mut scratch.first_bytes, texts, dim);
         self.isa.run(AddNorm { rows: first, added: new, norm: &layer.attention_norm, bytes });
-        self.feed_forward(layer, (first, &scratch.first_bytes), (wide, wide_bytes), new);
+        let input = pick(first, &scratch.first_bytes, self.int8);
+        self.feed_forward((layer, input), (wide, wide_bytes), new);
         self.isa.run(AddNorm { rows: first, added: new, norm: &layer.output_norm, bytes: None });
     }
 
-    fn attend(
-        &self,
-        queries: Columns<'_>,
-        (keys, values): (Columns<'_>, Columns<'_>),
-        spans: &[(Span, Span)],
-        (out, room): (&mut [f32], &mut Room),
-    ) {
+    fn attend(&self, sight: Sight<'_>, out: &mut [f32], room: &mut Room) {
         let heads = self.shape.n_heads;
         let width = self.shape.dim / heads;
-        self.isa.run(Attention { queries, keys, values, spans, heads, width, out, room });
+        self.isa.run(Attention { sight, heads, width, out, room });
     }
 
     fn to_bytes(&self, rows: &[f32], bytes: &mut Bytes) {
@@ -227,8 +222,7 @@ impl FusedEncoder {
 
     fn feed_forward(
         &self,
-        layer: &Layer,
-        (rows, bytes): (&[f32], &Bytes),
+        (layer, input): (&Layer, Rows<'_>),
         (wide, wide_bytes): (&mut Vec<f32>, &mut Bytes),
         out: &mut [f32],
     ) {
@@ -236,16 +230,15 @@ impl FusedEncoder {
         for (index, out) in out.chunks_mut(BLOCK * dim).enumerate() {
             let start = index * BLOCK;
             let count = out.len() / dim;
-            let input = if self.int8 {
-                Rows::Bytes(&bytes.bytes[start * dim..][..count * dim], &bytes.affine[start..][..count])
-            } else {
-                Rows::F32(&rows[start * dim..][..count * dim])
+            let input = match input {
+                Rows::Bytes(bytes, affine) => Rows::Bytes(&bytes[start * dim..][..count * dim], &affine[start..]),
+                Rows::F32(rows) => Rows::F32(&rows[start * dim..][..count * dim]),
             };
             let wide = room(wide, count * hidden);
-            layer.widen.apply(self.isa, input, 0..layer.widen.groups(), wide);
+            self.apply((&layer.widen, 0..layer.widen.groups()), input, wide);
             let bytes = self.bytes(wide_bytes, count, hidden);
             self.isa.run(Activate { rows: wide, width: hidden, activation, bytes });
-            layer.narrow.apply(self.isa, pick(wide, wide_bytes, self.int8), 0..layer.narrow.groups(), out);
+            self.apply((&layer.narrow, 0..layer.narrow.groups()), pick(wide, wide_bytes, self.int8), out);
         }
     }
 
@@ -258,11 +251,11 @@ impl FusedEncoder {
         let mut place = 0;
         for head in &self.heads {
             let hidden = room(&mut scratch.seen, texts * dim);
-            head.hidden.apply(self.isa, Rows::F32(first), 0..head.hidden.groups(), hidden);
+            self.apply((&head.hidden, 0..head.hidden.groups()), Rows::F32(first), hidden);
             hidden.iter_mut().for_each(|value| *value = value.max(0.0));
             let padded = head.classes.groups() * LANES;
             let out = room(&mut scratch.added, texts * padded);
-            head.classes.apply(self.isa, Rows::F32(hidden), 0..head.classes.groups(), out);
+            self.apply((&head.classes, 0..head.classes.groups()), Rows::F32(hidden), out);
             for (logits, out) in logits.chunks_exact_mut(outputs).zip(out.chunks_exact(padded)) {
                 logits[place..place + head.count].copy_from_slice(&out[..head.count]);
             }
@@ -271,3 +264,6 @@ impl FusedEncoder {
         logits
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -136,3 +136,6 @@ impl fmt::Debug for Isa {
         self.0.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,10 +57,11 @@ impl Settings {
         Client::new(self.config.clone(), Some(self.performance()), Some(self.connection()), Some(policy()))
     }
 
-    /// A subscriber speaks RESP3, in which other commands (a ping) may share its connection.
+    /// A subscriber speaks RESP3, in which other commands (a ping) may share its connection, and
+    /// connects once.
     pub(super) fn subscriber(&self) -> SubscriberClient {
-        let config = Config { version: RespVersion::RESP3, ..self.config.clone() };
-        SubscriberClient::new(config, Some(self.performance()), Some(self.connection()), Some(policy()))
+        let config = Config { version: RespVersion::RESP3, fail_fast: true, ..self.config.clone() };
+        SubscriberClient::new(config, Some(self.performance()), Some(self.connection()), None)
     }
 
     /// A little before the caller stops waiting: the driver then knows that it must not send what

@@ -7,7 +7,7 @@ use diesel::{Queryable, Selectable, SelectableHelper};
 use serde_json::Value;
 
 use super::backend::{read, transact};
-use super::schema::{alert_evidence, leases, post_keys, sentiment_alerts as alert};
+use super::schema::{alert_evidence, leases, sentiment_alerts as alert, social_media_posts as post};
 use super::sql::{At, CountOf, JsonText, Label};
 use super::{Lease, Store, StoreError};
 use crate::domain::{Alert, AlertState, Timestamp};
@@ -94,16 +94,16 @@ impl Store {
                 match change {
                     AlertChange::Open(new) => {
                         let cited = cited_posts(&new.details);
-                        // Writing the keys of the posts as they are keeps deletions out until the commit.
+                        // Writing the rows as they are keeps deletions out until the commit.
                         let standing: Vec<String> = run!(
-                            diesel::update(post_keys::table)
-                                .filter(post_keys::post_id.eq_any(cited.iter()).and(post_keys::deleted_at.is_null()))
-                                .set(post_keys::edited_at.eq(post_keys::edited_at))
-                                .returning(post_keys::post_id)
+                            diesel::update(post::table)
+                                .filter(post::post_id.eq_any(cited.iter()))
+                                .set(post::lang.eq(post::lang))
+                                .returning(post::post_id)
                                 .get_results(c)
                         )?;
                         let standing: BTreeSet<String> = standing.into_iter().collect();
-                        let details = without_evidence(&new.details.to_string(), &|post| !standing.contains(post));
+                        let details = without_evidence(&new.details.to_string(), &|id| !standing.contains(id));
                         let opened: Vec<AlertRow> = run!(
                             diesel::insert_into(alert::table)
                                 .values((
@@ -123,10 +123,10 @@ impl Store {
                                 .get_results(c)
                         )?;
                         for row in opened {
-                            for post in &standing {
+                            for id in &standing {
                                 run!(
                                     diesel::insert_into(alert_evidence::table)
-                                        .values((alert_evidence::post_id.eq(post), alert_evidence::alert_id.eq(row.id)))
+                                        .values((alert_evidence::post_id.eq(id), alert_evidence::alert_id.eq(row.id)))
                                         .execute(c)
                                 )?;
                             }

@@ -3,7 +3,7 @@
 /// SQL types for the tables.
 mod types {
     pub use crate::store::sql::{Document, Instant};
-    pub use diesel::sql_types::{BigInt, Bool, Double, Integer, Nullable, SmallInt, Text};
+    pub use diesel::sql_types::{BigInt, Bool, Double, Integer, Nullable, Text};
 }
 
 diesel::table! {
@@ -22,6 +22,7 @@ diesel::table! {
         reply_to -> Nullable<Text>,
         sentiment_label -> Text,
         emotion -> Text,
+        confidence_score -> Double,
         entry_epoch -> Text,
         entry_ms -> BigInt,
         entry_seq -> BigInt,
@@ -41,41 +42,6 @@ diesel::table! {
         analyzed_at -> Instant,
         scores -> Document,
         truncated -> Bool,
-    }
-}
-
-diesel::table! {
-    use super::types::*;
-
-    post_rollups (grain, bucket, source, sentiment, emotion) {
-        grain -> SmallInt,
-        bucket -> Instant,
-        source -> Text,
-        sentiment -> Text,
-        emotion -> Text,
-        count -> BigInt,
-        confidence_sum -> Double,
-    }
-}
-
-diesel::table! {
-    use super::types::*;
-
-    post_keys (post_id) {
-        post_id -> Text,
-        deleted_at -> Nullable<Instant>,
-        edited_at -> Nullable<Instant>,
-        earliest_ms -> Nullable<BigInt>,
-        earliest_seq -> Nullable<BigInt>,
-    }
-}
-
-diesel::table! {
-    use super::types::*;
-
-    ingest_counters (bucket) {
-        bucket -> Instant,
-        count -> BigInt,
     }
 }
 

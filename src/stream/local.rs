@@ -159,14 +159,12 @@ impl LocalStream {
         Ok(rows.into_iter().map(entry).collect())
     }
 
-    pub(super) async fn renew(&self, consumer: &Consumer, keys: &[EntryKey]) -> Result<(), StreamError> {
+    pub(super) fn renew(&self, consumer: &Consumer, keys: &[EntryKey]) {
         self.leases().renew(consumer, &self.seqs(keys), self.deadline());
-        Ok(())
     }
 
-    pub(super) async fn ack(&self, _consumer: &Consumer, keys: &[EntryKey]) -> Result<(), StreamError> {
+    pub(super) fn ack(&self, keys: &[EntryKey]) {
         self.leases().settle(&self.seqs(keys));
-        Ok(())
     }
 
     pub(super) async fn release(
@@ -211,12 +209,12 @@ impl LocalStream {
         })
     }
 
-    pub(super) async fn consumers(&self) -> Result<Vec<ConsumerInfo>, StreamError> {
-        Ok(self.leases().consumers(Instant::now()))
+    pub(super) fn consumers(&self) -> Vec<ConsumerInfo> {
+        self.leases().consumers(Instant::now())
     }
 
-    pub(super) async fn forget_consumers(&self, idle: Duration) -> Result<u64, StreamError> {
-        Ok(self.leases().forget_consumers(idle, Instant::now()))
+    pub(super) fn forget_consumers(&self, idle: Duration) -> u64 {
+        self.leases().forget_consumers(idle, Instant::now())
     }
 
     pub(super) async fn dead_letters(
@@ -252,10 +250,6 @@ impl LocalStream {
         Ok(purged)
     }
 
-    pub(super) async fn publish_processed(&self, _entries: Vec<RawFields>) -> Result<(), StreamError> {
-        Ok(())
-    }
-
     pub(super) async fn forget_posts(&self, posts: &[PostId]) -> Result<(), StreamError> {
         for chunk in posts.chunks(CHUNK as usize) {
             let posts: Vec<String> = chunk.iter().map(|post| post.as_str().to_owned()).collect();
@@ -264,8 +258,8 @@ impl LocalStream {
         Ok(())
     }
 
-    pub(super) async fn trim(&self) -> Result<Option<EntryKey>, StreamError> {
-        Ok(Some(self.key(self.read(tables::lowest_needed).await?)))
+    pub(super) async fn trim(&self) -> Result<EntryKey, StreamError> {
+        Ok(self.key(self.read(tables::lowest_needed).await?))
     }
 
     pub(super) async fn ping(&self) -> Result<(), StreamError> {

@@ -195,8 +195,8 @@ impl RedisStream {
         processed::forget(self, posts).await
     }
 
-    pub(super) async fn trim(&self) -> Result<Option<EntryKey>, StreamError> {
-        books::trim(self).await.map(Some)
+    pub(super) async fn trim(&self) -> Result<EntryKey, StreamError> {
+        books::trim(self).await
     }
 
     pub(super) async fn ping(&self) -> Result<(), StreamError> {

@@ -1,12 +1,12 @@
 //! The stream's cases, over the embedded queue and over Redis.
 
-mod bed;
+pub mod bed;
 mod claims;
 mod dead_letters;
 mod local;
 mod numbers;
 mod redis;
-mod server;
+pub mod server;
 
 use bed::Bed;
 

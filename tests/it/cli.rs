@@ -82,7 +82,9 @@ fn help_needs_no_manual() {
     for word in ["analyze", "dead-letter", "--set", "Examples:", "Exit codes: 0 done, 1 failed, 2"] {
         assert!(help.contains(word), "{word}: {help}");
     }
-    for name in ["serve", "analyze", "import", "eval", "doctor", "config", "migrate", "openapi", "dead-letter", "completions"] {
+    for name in
+        ["serve", "analyze", "import", "eval", "doctor", "config", "migrate", "openapi", "dead-letter", "completions"]
+    {
         let help = run(folder.path(), &["help", name]).good().stdout;
         assert!(help.contains("Example"), "{name}: {help}");
     }
@@ -164,7 +166,8 @@ fn analyze_reads_texts_files_and_stdin() {
     let judged = run(folder.path(), &["analyze", "--file", "texts.txt", "--json"]).good().json_lines();
     assert_eq!(judged.len(), 2);
     let scores = &judged[0]["scores"];
-    let sum: f64 = ["positive", "neutral", "negative"].iter().map(|name| scores["sentiment"][name].as_f64().unwrap()).sum();
+    let sum: f64 =
+        ["positive", "neutral", "negative"].iter().map(|name| scores["sentiment"][name].as_f64().unwrap()).sum();
     assert!((sum - 1.0).abs() < 1e-3 && scores["emotion"]["joy"].is_number());
     assert_eq!((&judged[0]["label"], &judged[0]["truncated"]), (&"positive".into(), &false.into()));
 
@@ -299,11 +302,20 @@ fn eval_compares_the_model_with_labels() {
     write(folder.path(), "labelled.ndjson", &records.join("\n"));
     let report = run(folder.path(), &["eval", "labelled.ndjson", "--json"]).good().json();
     assert_eq!((&report["posts"], &report["sentiment"]["accuracy"]), (&3.into(), &1.0.into()), "{report:#}");
-    for pointer in
-        ["/model", "/precision", "/posts_per_second", "/sentiment/ece", "/sentiment/macro_recall", "/sentiment/macro_f1",
-         "/sentiment/confusion/positive/negative", "/sentiment/per_class/positive/f1", "/emotion/macro_f1",
-         "/emotion/threshold", "/emotion/top1", "/emotion/per_class/joy/support"]
-    {
+    for pointer in [
+        "/model",
+        "/precision",
+        "/posts_per_second",
+        "/sentiment/ece",
+        "/sentiment/macro_recall",
+        "/sentiment/macro_f1",
+        "/sentiment/confusion/positive/negative",
+        "/sentiment/per_class/positive/f1",
+        "/emotion/macro_f1",
+        "/emotion/threshold",
+        "/emotion/top1",
+        "/emotion/per_class/joy/support",
+    ] {
         assert!(report.pointer(pointer).is_some(), "{pointer}: {report:#}");
     }
     let people = run(folder.path(), &["eval", "labelled.ndjson"]).good().stdout;
@@ -359,7 +371,11 @@ async fn dead_letters_are_listed_shown_replayed_and_purged() {
 
     assert!(run(folder.path(), &["dead-letter", "replay", &first]).good().stdout.contains("replayed 1"));
     let again = run(folder.path(), &["dead-letter", "purge", &first, &second]);
-    assert!(again.code == 1 && again.stdout.contains("purged 1") && again.stdout.contains("1 of the given"), "{}", again.stdout);
+    assert!(
+        again.code == 1 && again.stdout.contains("purged 1") && again.stdout.contains("1 of the given"),
+        "{}",
+        again.stdout
+    );
     assert!(run(folder.path(), &["dead-letter", "purge", "--all"]).good().stdout.contains("purged 0"));
     assert_eq!(stream.depth().await.unwrap().pending(), 1, "the replayed entry waits again");
 }

@@ -117,8 +117,7 @@ impl Server {
             .chain(["-c", "listen_addresses=127.0.0.1", "-c", "log_min_messages=fatal"])
             .map(str::to_owned)
             .collect();
-        let mut server =
-            Self { program: bin.join("postgres"), arguments, port, child: None, _folder: folder };
+        let mut server = Self { program: bin.join("postgres"), arguments, port, child: None, _folder: folder };
         server.start().await;
         server
     }

@@ -1,4 +1,7 @@
+import createClient from "openapi-fetch";
+import type { paths } from "./schema";
 import { readToken } from "./session";
+import type { Problem } from "./types";
 
 /** Why the API did not answer as hoped, in words for a person. */
 export class ApiError extends Error {
@@ -24,62 +27,33 @@ export class ApiError extends Error {
   }
 }
 
-interface Problem {
-  title?: string;
-  detail?: string;
-  errors?: { field: string; message: string }[];
+/** The API with its paths, parameters and answers as the OpenAPI document has them. */
+export const api = createClient<paths>({
+  baseUrl: window.location.origin,
+  fetch: async (request) => {
+    const token = readToken();
+    if (token) request.headers.set("Authorization", `Bearer ${token}`);
+    return fetch(request).catch((error: unknown) => {
+      if (error instanceof DOMException && error.name === "AbortError") throw error;
+      throw new ApiError(0, "No answer", "The server cannot be reached. It may be restarting.");
+    });
+  },
+});
+
+/** The data of an answer, or an `ApiError`. */
+export async function dataOf<T>(
+  call: Promise<{ data?: T; error?: unknown; response: Response }>,
+): Promise<T> {
+  const { data, error, response } = await call;
+  if (!response.ok) throw errorOf(response, error);
+  return data as T;
 }
 
-export type Query = Record<string, string | number | boolean | undefined>;
-
-export interface Call {
-  method?: "GET" | "POST" | "DELETE";
-  query?: Query;
-  body?: unknown;
-  signal?: AbortSignal;
-}
-
-/** The path with its parameters; those without a value are left out. */
-export function urlOf(path: string, query: Query = {}): string {
-  const params = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) {
-    if (value !== undefined && value !== "") params.set(name, String(value));
-  }
-  const text = params.toString();
-  return text ? `${path}?${text}` : path;
-}
-
-/** Calls the API; the JSON of its answer, or an `ApiError`. */
-export async function call<T>(path: string, options: Call = {}): Promise<T> {
-  const response = await send(path, options);
-  if (response.status === 204) return undefined as T;
-  return (await response.json()) as T;
-}
-
-/** Calls the API; the answer as it came, or an `ApiError`. */
-export async function send(
-  path: string,
-  { method = "GET", query, body, signal }: Call = {},
-): Promise<Response> {
-  const headers = new Headers({ Accept: "application/json" });
-  const token = readToken();
-  if (token) headers.set("Authorization", `Bearer ${token}`);
-  if (body !== undefined) headers.set("Content-Type", "application/json");
-  const init: RequestInit = { method, headers };
-  if (body !== undefined) init.body = JSON.stringify(body);
-  if (signal) init.signal = signal;
-  const response = await fetch(urlOf(path, query), init).catch((error: unknown) => {
-    if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new ApiError(0, "No answer", "The server cannot be reached. It may be restarting.");
-  });
-  if (!response.ok) throw await errorOf(response);
-  return response;
-}
-
-async function errorOf(response: Response): Promise<ApiError> {
-  const problem = (await response.json().catch(() => ({}))) as Problem;
+function errorOf(response: Response, body: unknown): ApiError {
+  const problem: Partial<Problem> = typeof body === "object" && body !== null ? body : {};
   const fields = (problem.errors ?? []).map(({ field, message }) => `${field}: ${message}`).join("; ");
-  const detail = [problem.detail, fields].filter(Boolean).join(" · ");
+  // The detail usually names the fields already.
+  const detail = problem.detail || fields;
   const retryAfter = Number(response.headers.get("Retry-After"));
   return new ApiError(
     response.status,

@@ -1,4 +1,5 @@
-import { call, type Query, urlOf } from "./client";
+import { api, dataOf } from "./client";
+import type { paths } from "./schema";
 import type {
   Aggregate,
   AlertPage,
@@ -6,99 +7,92 @@ import type {
   DeadLetter,
   DeadLetterPage,
   Distribution,
-  Emotion,
-  Period,
   PostDetail,
   PostPage,
   Selection,
-  Sentiment,
   SourceInfo,
   System,
 } from "./types";
 
-export interface AggregateQuery extends Query {
-  period: Period;
-  start_date: string;
-  end_date: string;
-  source: string | undefined;
-  emotion: Emotion | undefined;
-  tz: string | undefined;
-}
-
-export interface PostsQuery extends Query {
-  limit?: number | undefined;
-  cursor?: string | undefined;
-  source?: string | undefined;
-  sentiment?: Sentiment | undefined;
-  emotion?: Emotion | undefined;
-  author?: string | undefined;
-  q?: string | undefined;
-  min_confidence?: number | undefined;
-  start_date?: string | undefined;
-  end_date?: string | undefined;
-  ingested_after?: string | undefined;
-}
+export type AggregateQuery = paths["/api/sentiment/aggregate"]["get"]["parameters"]["query"];
+export type PostsQuery = NonNullable<paths["/api/posts"]["get"]["parameters"]["query"]>;
+export type AlertsQuery = NonNullable<paths["/api/alerts"]["get"]["parameters"]["query"]>;
+export type ExportFormat = "csv" | "ndjson";
 
 export function getAggregate(query: AggregateQuery, signal: AbortSignal): Promise<Aggregate> {
-  return call("/api/sentiment/aggregate", { query, signal });
+  return dataOf(api.GET("/api/sentiment/aggregate", { params: { query }, signal }));
 }
 
 export function getDistribution(
-  query: { hours: number; source: string | undefined },
+  hours: number,
+  source: string | undefined,
   signal: AbortSignal,
 ): Promise<Distribution> {
-  return call("/api/sentiment/distribution", { query, signal });
+  return dataOf(api.GET("/api/sentiment/distribution", { params: { query: { hours, source } }, signal }));
 }
 
 export function getPosts(query: PostsQuery, signal?: AbortSignal): Promise<PostPage> {
-  return call("/api/posts", signal ? { query, signal } : { query });
+  return dataOf(api.GET("/api/posts", { params: { query }, ...(signal ? { signal } : {}) }));
 }
 
 export function getPost(id: string, signal: AbortSignal): Promise<PostDetail> {
-  return call(`/api/posts/${encodeURIComponent(id)}`, { signal });
+  return dataOf(api.GET("/api/posts/{post_id}", { params: { path: { post_id: id } }, signal }));
 }
 
-export function getSources(signal: AbortSignal): Promise<{ sources: SourceInfo[] }> {
-  return call("/api/sources", { signal });
+export async function deletePost(id: string): Promise<void> {
+  await dataOf(api.DELETE("/api/posts/{post_id}", { params: { path: { post_id: id } } }));
 }
 
-export function getAlerts(query: Query, signal: AbortSignal): Promise<AlertPage> {
-  return call("/api/alerts", { query, signal });
+/** Where everything that matches is downloaded from. */
+export function exportUrl(format: ExportFormat, query: PostsQuery): string {
+  const params = new URLSearchParams({ format });
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined && value !== null) params.set(name, String(value));
+  }
+  return `/api/posts/export?${params}`;
 }
 
-export function deletePost(id: string): Promise<void> {
-  return call(`/api/posts/${encodeURIComponent(id)}`, { method: "DELETE" });
+/** The same as a file in memory: the way that can send a token. */
+export function getExport(format: ExportFormat, query: PostsQuery): Promise<Blob> {
+  return dataOf(api.GET("/api/posts/export", { params: { query: { format, ...query } }, parseAs: "blob" }));
 }
 
-/** Where the current filter is downloaded from. */
-export function exportUrl(format: "csv" | "ndjson", query: PostsQuery): string {
-  return urlOf("/api/posts/export", { ...query, format });
+export async function getSources(signal: AbortSignal): Promise<SourceInfo[]> {
+  const { sources } = await dataOf(api.GET("/api/sources", { signal }));
+  return sources;
 }
 
-export function analyze(text: string, signal: AbortSignal): Promise<Analysis> {
-  return call("/api/analyze", { method: "POST", body: { text }, signal });
+export function getAlerts(query: AlertsQuery, signal: AbortSignal): Promise<AlertPage> {
+  return dataOf(api.GET("/api/alerts", { params: { query }, signal }));
 }
 
-export function analyzeAll(texts: string[], signal: AbortSignal): Promise<{ results: Analysis[] }> {
-  return call("/api/analyze", { method: "POST", body: { texts }, signal });
+export async function analyze(text: string, signal: AbortSignal): Promise<Analysis> {
+  const answer = await dataOf(api.POST("/api/analyze", { body: { text }, signal }));
+  // For one text the answer is one analysis.
+  return answer as Analysis;
+}
+
+export async function analyzeAll(texts: string[], signal: AbortSignal): Promise<Analysis[]> {
+  const answer = await dataOf(api.POST("/api/analyze", { body: { texts }, signal }));
+  return "results" in answer ? answer.results : [answer];
 }
 
 export function getSystem(signal: AbortSignal): Promise<System> {
-  return call("/api/system", { signal });
+  return dataOf(api.GET("/api/system", { signal }));
 }
 
 export function getDeadLetters(cursor: string | undefined, signal: AbortSignal): Promise<DeadLetterPage> {
-  return call("/api/dead-letters", { query: { limit: 50, cursor }, signal });
+  return dataOf(api.GET("/api/dead-letters", { params: { query: { limit: 50, cursor } }, signal }));
 }
 
 export function getDeadLetter(id: string, signal: AbortSignal): Promise<DeadLetter> {
-  return call(`/api/dead-letters/${encodeURIComponent(id)}`, { signal });
+  return dataOf(api.GET("/api/dead-letters/{id}", { params: { path: { id } }, signal }));
 }
 
 export function replayDeadLetters(selection: Selection): Promise<{ replayed: number }> {
-  return call("/api/dead-letters/replay", { method: "POST", body: selection });
+  return dataOf(api.POST("/api/dead-letters/replay", { body: selection }));
 }
 
 export function purgeDeadLetters(selection: Selection): Promise<{ purged: number }> {
-  return call("/api/dead-letters/purge", { method: "POST", body: selection });
+  return dataOf(api.POST("/api/dead-letters/purge", { body: selection }));
 }

@@ -1,9 +1,9 @@
 import { keepPreviousData, queryOptions, useQuery } from "@tanstack/react-query";
 import { zone } from "@/lib/format";
 import type { TimeWindow } from "@/lib/range";
-import type { Query } from "./client";
 import {
   type AggregateQuery,
+  type AlertsQuery,
   getAggregate,
   getAlerts,
   getDistribution,
@@ -51,7 +51,7 @@ export function aggregateOptions(window: TimeWindow, filter: AggregateFilter) {
 export function useDistributionQuery(hours: number, source: string | undefined) {
   return useQuery({
     queryKey: ["distribution", hours, source],
-    queryFn: ({ signal }) => snapshot<Distribution>(() => getDistribution({ hours, source }, signal)),
+    queryFn: ({ signal }) => snapshot<Distribution>(() => getDistribution(hours, source, signal)),
     placeholderData: keepPreviousData,
   });
 }
@@ -66,7 +66,7 @@ async function snapshot<T>(read: () => Promise<T>): Promise<Snapshot<T>> {
 }
 
 /** Newest alerts first; asked for again when one fires. */
-export function useAlertsQuery(query: Query) {
+export function useAlertsQuery(query: AlertsQuery) {
   return useQuery({
     queryKey: ["alerts", query],
     queryFn: ({ signal }) => getAlerts(query, signal),

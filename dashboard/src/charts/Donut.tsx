@@ -24,7 +24,7 @@ export default function Donut({ counts, onPick }: DonutProps) {
           startAngle={90}
           endAngle={-270}
           stroke="var(--color-card)"
-          strokeWidth={2}
+          strokeWidth={slices.length > 1 ? 2 : 0}
           isAnimationActive={false}
           rootTabIndex={-1}
           onClick={(_, index) => {

@@ -44,7 +44,7 @@ export default function EmotionChart({ emotion, points, period, top }: EmotionCh
         />
         <YAxis
           domain={[0, top]}
-          tickCount={3}
+          ticks={[0, top / 2, top]}
           allowDecimals={false}
           tickFormatter={compact}
           tick={AXIS}

@@ -19,9 +19,12 @@ export function Sparkline({ values, color }: { values: readonly (number | null)[
       {runs(values).map((run) => (
         <polyline
           key={run.start}
-          points={run.values
-            .map((value, index) => pointText((run.start + index) * step, HEIGHT - 1 - (value - low) * scale))
-            .join(" ")}
+          points={lineOf(
+            run.values.map((value, index) => [
+              (run.start + index) * step,
+              HEIGHT - 1 - (value - low) * scale,
+            ]),
+          )}
           fill="none"
           stroke={color}
           strokeWidth={1.5}
@@ -51,6 +54,8 @@ function runs(values: readonly (number | null)[]): { start: number; values: numb
   return found;
 }
 
-function pointText(x: number, y: number): string {
-  return `${x.toFixed(1)},${y.toFixed(1)}`;
+/** A line through points; a point alone is drawn as a dot. */
+function lineOf(points: readonly (readonly [number, number])[]): string {
+  const texts = points.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`);
+  return (texts.length === 1 ? [...texts, ...texts] : texts).join(" ");
 }

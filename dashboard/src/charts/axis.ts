@@ -35,6 +35,13 @@ export function tickText(time: number, span: number): string {
   return span <= 8 * DAY ? weekday.format(time) : date.format(time);
 }
 
+/** A round, even number at or above the value: the top of an axis that has a middle. */
+export function niceTop(value: number): number {
+  const unit = 10 ** Math.floor(Math.log10(Math.max(value, 2)));
+  const step = [1, 2, 3, 4, 6, 8].find((top) => top * unit >= value && (top * unit) % 2 === 0);
+  return (step ?? 10) * unit;
+}
+
 /** The time of a bucket in full, with the zone. */
 export function bucketText(start: number, end: number, period: Period): string {
   if (period === "minute") return minuteSpan.format(start);

@@ -19,7 +19,7 @@ export function count(value: number): string {
 
 /** "2,431" while it is short enough, else "12.4k". */
 export function compact(value: number): string {
-  return Math.abs(value) < 10_000 ? whole.format(value) : short.format(value).toLowerCase();
+  return Math.abs(value) < 10_000 ? whole.format(value) : short.format(value).replace("K", "k");
 }
 
 /** "1 post", "2,431 posts". */
@@ -38,8 +38,8 @@ export function score(value: number | null): string {
 }
 
 /** A rate per second as "12.3/s". */
-export function rate(value: number | null): string {
-  return value === null ? MISSING : `${value >= 100 ? compact(Math.round(value)) : upToOne.format(value)}/s`;
+export function rate(value: number | null | undefined): string {
+  return value == null ? MISSING : `${value >= 100 ? compact(Math.round(value)) : upToOne.format(value)}/s`;
 }
 
 /** "+4.2", "−0.3", "0.0". */

@@ -138,7 +138,7 @@ function emotionCounts(
   weight: number,
   into: Record<Emotion, number>,
 ): Record<Emotion, number> {
-  for (const emotion of EMOTIONS) into[emotion] += (bucket.emotions[emotion] ?? 0) * weight;
+  for (const emotion of EMOTIONS) into[emotion] += bucket.emotions[emotion] * weight;
   return into;
 }
 

@@ -79,7 +79,7 @@ function customWindow(from: number, to: number | null, now: number): TimeWindow 
   const span = Math.max(until - from, MINUTE);
   const period = customPeriod(span, from - span, now);
   const start = floor(from, period);
-  const end = ceil(start + span, period);
+  const end = ceil(from + span, period);
   return { period, start, end, before: start - (end - start), live: end >= now };
 }
 

@@ -30,7 +30,7 @@ export function FeedList({ most, className }: { most: number; className?: string
       )}
       <section
         ref={scroller}
-        aria-label="Live feed"
+        aria-label="Newest posts"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
         tabIndex={0}
         className="h-full overflow-x-hidden overflow-y-auto overscroll-contain"

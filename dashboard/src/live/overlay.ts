@@ -72,7 +72,7 @@ function addToBucket(bucket: Bucket, posts: readonly LivePost[]): Bucket {
   for (const post of posts) {
     next[`${post.sentiment}_count`] += 1;
     next.total_count += 1;
-    next.emotions[post.emotion] = (next.emotions[post.emotion] ?? 0) + 1;
+    next.emotions[post.emotion] += 1;
     confidence += post.confidence;
   }
   next.average_confidence = confidence / next.total_count;
@@ -89,6 +89,7 @@ function summarise(data: readonly Bucket[]): Aggregate["summary"] {
     negative_total: 0,
     neutral_total: 0,
     average_confidence: 0,
+    emotions: { anger: 0, disgust: 0, fear: 0, joy: 0, neutral: 0, sadness: 0, surprise: 0 },
   };
   let confidence = 0;
   for (const bucket of data) {
@@ -97,6 +98,7 @@ function summarise(data: readonly Bucket[]): Aggregate["summary"] {
     summary.negative_total += bucket.negative_count;
     summary.neutral_total += bucket.neutral_count;
     confidence += bucket.average_confidence * bucket.total_count;
+    for (const emotion of EMOTIONS) summary.emotions[emotion] += bucket.emotions[emotion];
   }
   summary.average_confidence = summary.total_posts ? confidence / summary.total_posts : 0;
   return summary;

@@ -27,12 +27,12 @@ export const PostRow = memo(function PostRow({ post, now, fresh = false }: PostR
         fresh && "animate-appear",
       )}
     >
-      <div className="flex flex-wrap items-center gap-x-3 gap-y-0.5 text-xs text-quiet">
+      <div className="flex items-center gap-3 text-xs text-quiet">
         <span className="font-medium text-text">
           <SentimentMark label={post.sentiment} />
         </span>
         <EmotionMark label={post.emotion} />
-        <span className="max-w-40 truncate" title={post.source}>
+        <span className="min-w-0 flex-1 truncate" title={post.source}>
           {post.source}
         </span>
         <Link
@@ -41,12 +41,12 @@ export const PostRow = memo(function PostRow({ post, now, fresh = false }: PostR
           resetScroll={false}
           title={exact(post.createdAt)}
           aria-label={`Details of the post of ${exact(post.createdAt)}`}
-          className="tabular ml-auto after:absolute after:inset-0"
+          className="tabular shrink-0 after:absolute after:inset-0"
         >
           {ago(post.createdAt, now)}
         </Link>
       </div>
-      <PostText content={post.content} clamp />
+      <PostText content={post.content} lines={4} />
       <div className="flex items-center justify-between gap-3 text-xs text-quiet">
         <bdi className="min-w-0 truncate">{post.author ?? "no author"}</bdi>
         <ConfidenceBar value={post.confidence} color={SENTIMENT_COLORS[post.sentiment]} />

@@ -3,17 +3,15 @@ import { cx } from "@/ui/cx";
 import { textParts } from "./textParts";
 
 /** A post's text as its author wrote it: links work, its direction is its own, long words break. */
-export const PostText = memo(function PostText({
-  content,
-  clamp = false,
-}: {
-  content: string;
-  clamp?: boolean;
-}) {
+export const PostText = memo(function PostText({ content, lines }: { content: string; lines?: 2 | 4 }) {
   return (
     <p
       dir="auto"
-      className={cx("break-words whitespace-pre-line [overflow-wrap:anywhere]", clamp && "line-clamp-4")}
+      className={cx(
+        "break-words whitespace-pre-line [overflow-wrap:anywhere]",
+        lines === 4 && "line-clamp-4",
+        lines === 2 && "line-clamp-2",
+      )}
     >
       {textParts(content).map((part, index) => {
         // biome-ignore-start lint/suspicious/noArrayIndexKey: the parts of one text never move

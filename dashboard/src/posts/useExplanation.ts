@@ -9,7 +9,7 @@ export function useExplanation(text: string, enabled: boolean) {
   const query = useQuery({
     queryKey: ["explanation", text],
     queryFn: async ({ signal }) => {
-      const { results } = await analyzeAll(variants(text), signal);
+      const results = await analyzeAll(variants(text), signal);
       const label = results[0]?.label;
       return label ? { label, words: influences(text, results) } : null;
     },

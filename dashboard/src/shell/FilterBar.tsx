@@ -13,7 +13,7 @@ const EMOTION_OPTIONS = EMOTIONS.map((value) => ({ value, content: <EmotionMark 
 /** The filters of posts. */
 export function FilterBar() {
   const { search, change } = useView();
-  const sources = useSourcesQuery().data?.sources ?? [];
+  const sources = useSourcesQuery().data ?? [];
   const options = sources.map(({ source }) => ({ value: source, content: source }));
   return (
     <>

@@ -2,7 +2,6 @@ import { Outlet } from "@tanstack/react-router";
 import { lazy, Suspense } from "react";
 import { LiveProvider } from "@/live/LiveProvider";
 import { ReconnectingBar } from "./ConnectionState";
-import { FirstRun } from "./FirstRun";
 import { Rail, TabBar } from "./Rail";
 import { Shortcuts } from "./Shortcuts";
 import { SignIn } from "./SignIn";
@@ -25,7 +24,7 @@ export function Shell() {
       <div className="flex min-h-dvh">
         <Rail />
         <div className="flex min-w-0 flex-1 flex-col">
-          <header className="sticky top-0 z-20 border-b border-border bg-page">
+          <header className="z-20 border-b border-border bg-page md:sticky md:top-0">
             <TopBar />
             <ReconnectingBar />
           </header>
@@ -34,7 +33,6 @@ export function Shell() {
             tabIndex={-1}
             className="mx-auto w-full max-w-[1600px] flex-1 p-4 pb-24 outline-none md:pb-6"
           >
-            <FirstRun />
             <Outlet />
           </main>
         </div>

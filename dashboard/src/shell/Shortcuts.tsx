@@ -64,23 +64,19 @@ function Shortcut({ keys, children }: { keys: string; children: string }) {
 
 /** Focuses the search field; on a view without one, after going to the posts. */
 function focusSearch(goToPosts: () => void): void {
-  const field = searchField();
-  if (field) {
-    field.select();
-    return;
-  }
+  if (focusField()) return;
   goToPosts();
   const observer = new MutationObserver(() => {
-    const appeared = searchField();
-    if (!appeared) return;
-    observer.disconnect();
-    appeared.select();
+    if (focusField()) observer.disconnect();
   });
   observer.observe(document.body, { childList: true, subtree: true });
 }
 
-function searchField(): HTMLInputElement | null {
-  return document.querySelector<HTMLInputElement>("#search");
+function focusField(): boolean {
+  const field = document.querySelector<HTMLInputElement>("#search");
+  field?.focus();
+  field?.select();
+  return field !== null;
 }
 
 function isTyping(target: EventTarget | null): boolean {

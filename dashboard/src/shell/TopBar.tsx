@@ -28,9 +28,11 @@ export function TopBar() {
         <ConnectionState />
         <SignOut />
         <ThemeSwitch />
-        <IconButton label="Keyboard shortcuts" className="hidden md:inline-flex" onClick={openShortcuts}>
-          <Keyboard size={16} />
-        </IconButton>
+        <span className="hidden md:block">
+          <IconButton label="Keyboard shortcuts" onClick={openShortcuts}>
+            <Keyboard size={16} />
+          </IconButton>
+        </span>
       </div>
     </div>
   );

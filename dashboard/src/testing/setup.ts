@@ -1,4 +1,37 @@
-import { cleanup } from "@testing-library/react";
-import { afterEach } from "vitest";
+import { cleanup, configure } from "@testing-library/react";
+import { afterEach, vi } from "vitest";
 
-afterEach(cleanup);
+// Machines that build something else beside are slow; a failure names what was missing, not the whole page.
+configure({
+  asyncUtilTimeout: 5_000,
+  getElementError: (message) =>
+    Object.assign(new Error(message ?? "not found"), { name: "TestingLibraryElementError" }),
+});
+
+// What jsdom lacks: a layout. Everything gets a size, so that charts and virtual lists have something to show.
+vi.stubGlobal(
+  "ResizeObserver",
+  class {
+    observe() {}
+    unobserve() {}
+    disconnect() {}
+  },
+);
+window.matchMedia = (media) =>
+  Object.assign(new EventTarget(), {
+    matches: false,
+    media,
+    onchange: null,
+    addListener: () => {},
+    removeListener: () => {},
+  });
+Element.prototype.getBoundingClientRect = () => new DOMRect(0, 0, 800, 600);
+Object.defineProperty(Element.prototype, "clientHeight", { configurable: true, get: () => 600 });
+Element.prototype.scrollTo = () => {};
+window.scrollTo = () => {};
+
+afterEach(() => {
+  cleanup();
+  sessionStorage.clear();
+  localStorage.clear();
+});

@@ -47,6 +47,8 @@ export class World {
       posts: found.slice(offset, next),
       total: found.length,
       limit,
+      offset: 0,
+      filters: {},
       next_cursor: next < found.length ? String(next) : null,
     };
   }
@@ -84,7 +86,9 @@ export class World {
         negative_total: sum("negative_count"),
         neutral_total: sum("neutral_count"),
         average_confidence: mean(posts),
+        emotions: countBy(EMOTIONS, posts, (post) => post.sentiment.emotion),
       },
+      tz: params.get("tz") ?? "UTC",
     };
   }
 
@@ -134,6 +138,7 @@ export class World {
             neutral: percentOf(counts.neutral, posts.length),
             negative: percentOf(counts.negative, posts.length),
           },
+          by_emotion: countBy(EMOTIONS, posts, (post) => post.sentiment.emotion),
           average_confidence: mean(posts),
           last_post:
             posts
@@ -149,7 +154,8 @@ export class World {
     const time = (name: string) => Date.parse(params.get(name) ?? "");
     const [start, end, after] = [time("start_date"), time("end_date"), time("ingested_after")];
     const words = (params.get("q") ?? "").toLowerCase().split(/\s+/).filter(Boolean);
-    const is = (name: string, value: string | null) => !params.get(name) || params.get(name) === value;
+    const is = (name: string, value: string | null | undefined) =>
+      !params.get(name) || params.get(name) === value;
     return [...this.posts.values()].filter(
       (post) =>
         is("source", post.source) &&

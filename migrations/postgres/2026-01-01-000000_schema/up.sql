@@ -23,9 +23,10 @@ CREATE TABLE social_media_posts (
     reply_to text,
     -- UUID version 5 (URL namespace) of post_id.
     public_id uuid NOT NULL,
-    -- Copies of the analysis' labels, so that a filtered page is a walk of one index.
+    -- Copies of the analysis, so that a filtered page is a walk of one index and counting needs no join.
     sentiment_label text COLLATE "C" NOT NULL,
     emotion text COLLATE "C" NOT NULL,
+    confidence_score double precision NOT NULL,
     -- The stream entry that created the row.
     entry_epoch text COLLATE "C" NOT NULL,
     entry_ms bigint NOT NULL,

@@ -12,9 +12,10 @@ CREATE TABLE social_media_posts (
     reply_to text,
     -- UUID version 5 (URL namespace) of post_id, 16 bytes.
     public_id blob NOT NULL,
-    -- Copies of the analysis' labels, so that a filtered page is a walk of one index.
+    -- Copies of the analysis, so that a filtered page is a walk of one index and counting needs no join.
     sentiment_label text NOT NULL,
     emotion text NOT NULL,
+    confidence_score real NOT NULL,
     -- The stream entry that created the row.
     entry_epoch text NOT NULL,
     entry_ms integer NOT NULL,
@@ -50,7 +51,8 @@ SELECT lower(substr(hex(p.public_id), 1, 8) || '-' || substr(hex(p.public_id), 9
        a.analyzed_at AS "timestamp", p.created_at
 FROM social_media_posts p JOIN sentiment_analysis a USING (post_id);
 
--- One row per post that was ever seen: its tombstone and its last edit.
+-- One row per post that was deleted, edited, or came again late: its tombstone and its last edit.
+-- (Postgres keeps one for each post and locks it; here the one writer serialises.)
 CREATE TABLE post_keys (
     post_id text NOT NULL PRIMARY KEY,
     deleted_at integer,

@@ -5,84 +5,109 @@ use std::time::Duration;
 use super::{Check, Context};
 use crate::app;
 use crate::config::{Backends, Config, DatabaseUrl};
-use crate::store::Store;
-use crate::stream::{Depth, Stream};
+use crate::store::{Server, Store, StoreError};
+use crate::stream::Depth;
 
 /// What a backend may take beyond its own time-outs before it counts as away.
 const MARGIN: Duration = Duration::from_secs(2);
+/// Clocks that differ by more make live times look odd.
+const SKEW_NOTED: Duration = Duration::from_secs(2);
+/// Clocks that differ by more put posts into the wrong minutes.
+const SKEW_BROKEN: Duration = Duration::from_secs(30);
+
+/// What a look at the database tells.
+struct Seen {
+    server: Server,
+    pending: usize,
+    /// How far its clock is from ours, at least.
+    skew: Duration,
+}
+
 /// Database, stream and clock.
 pub async fn check(context: &Context) -> Vec<Check> {
     let config = &context.config;
-    if let Backends::Embedded { path } = &config.backends
-        && !path.exists()
-    {
-        let made = format!("{} is not there yet; the first start makes it", path.display());
-        return vec![
-            Check::good("database", made.clone()),
-            Check::good("stream", made),
-            Check::good("clock", "the database uses the clock of this machine"),
-        ];
-    }
-    let limit = config.database.connect_timeout + MARGIN;
-    let store = match app::open_store(config, context.clock.clone()) {
-        Ok(store) => store,
-        Err(e) => {
-            return vec![broken_database(config, &format!("{e:#}")), after("stream"), after("clock")];
+    let same_clock = || Check::good("clock", "the database uses the clock of this machine");
+    let embedded = match &config.backends {
+        Backends::Embedded { path } if !path.exists() => {
+            let made = format!("{} is not there yet; the first start makes it", path.display());
+            return vec![Check::good("database", made.clone()), Check::good("stream", made), same_clock()];
         }
+        Backends::Embedded { .. } => true,
+        Backends::Shared { .. } => false,
     };
-    let (database, usable) = match tokio::time::timeout(limit, database(&store)).await {
-        Ok(Ok((check, usable))) => (check, usable),
-        Ok(Err(e)) => (broken_database(config, &e.to_string()), false),
-        Err(_) => (broken_database(config, &format!("no answer within {} s", limit.as_secs())), false),
+    let seen = see(context).await;
+    // The embedded queue lies in the database, and opening it would bring the schema up to date.
+    let stream = match &seen {
+        Err(_) if embedded => Check::skipped("stream", "needs the database"),
+        Ok(seen) if embedded && seen.pending > 0 => Check::skipped("stream", "needs the migrations"),
+        _ => stream(context).await,
     };
-    let embedded = matches!(config.backends, Backends::Embedded { .. });
-    // The embedded queue lies in the database.
-    let stream = if usable || !embedded { stream(context).await } else { after("stream") };
-    let clock = Check::good("clock", "the database uses the clock of this machine");
-    vec![database, stream, clock]
+    let clock = match &seen {
+        Err(_) => Check::skipped("clock", "needs the database"),
+        Ok(_) if embedded => same_clock(),
+        Ok(seen) => clock(seen.skew),
+    };
+    vec![database(config, seen), stream, clock]
 }
 
-fn after(name: &'static str) -> Check {
-    Check::skipped(name, "needs the database")
+async fn see(context: &Context) -> Result<Seen, String> {
+    let limit = context.config.database.connect_timeout + MARGIN;
+    let store = app::open_store(&context.config, context.clock.clone()).map_err(|e| format!("{e:#}"))?;
+    match tokio::time::timeout(limit, look(context, &store)).await {
+        Ok(seen) => seen.map_err(|e| e.to_string()),
+        Err(_) => Err(format!("no answer within {} s", limit.as_secs())),
+    }
 }
 
-fn broken_database(config: &Config, finding: &str) -> Check {
-    let remedy = match &config.database.url {
+async fn look(context: &Context, store: &Store) -> Result<Seen, StoreError> {
+    store.ping().await?;
+    let before = context.clock.now();
+    let server = store.server().await?;
+    let after = context.clock.now();
+    // Its clock was read at some instant between the two.
+    let skew = before.since(server.now).max(server.now.since(after));
+    Ok(Seen { server, pending: store.pending_migrations().await?.len(), skew })
+}
+
+fn database(config: &Config, seen: Result<Seen, String>) -> Check {
+    match seen {
+        Ok(Seen { server, pending: 0, .. }) => {
+            Check::good("database", format!("{}, schema up to date", server.version))
+        }
+        Ok(Seen { server, pending, .. }) => Check::warning(
+            "database",
+            format!("{}, {pending} migrations are pending", server.version),
+            "run `sentistream migrate`, or start `sentistream serve`, which does it",
+        ),
+        Err(finding) => Check::broken("database", finding, remedy(&config.database.url)),
+    }
+}
+
+fn remedy(url: &DatabaseUrl) -> String {
+    match url {
         DatabaseUrl::Sqlite(path) => {
             format!("check that {} is a SentiStream database that you may write to", path.display())
         }
-        postgres => {
-            format!("start Postgres, or correct database.url ({postgres}): host, name, user, password, sslmode")
+        DatabaseUrl::Postgres(_) => {
+            format!("start Postgres, or correct database.url ({url}): host, name, user, password, sslmode")
         }
-    };
-    Check::broken("database", finding, remedy)
-}
-
-/// The finding, and whether the schema is complete.
-async fn database(store: &Store) -> Result<(Check, bool), crate::store::StoreError> {
-    store.ping().await?;
-    let pending = store.pending_migrations().await?;
-    if pending.is_empty() {
-        return Ok((Check::good("database", "reachable, schema up to date"), true));
     }
-    let finding = format!("reachable, {} migrations are pending", pending.len());
-    let remedy = "run `sentistream migrate`, or start `sentistream serve`, which does it";
-    Ok((Check::warning("database", finding, remedy), false))
 }
 
 async fn stream(context: &Context) -> Check {
     let limit = context.config.stream.command_timeout + MARGIN;
     let depth = async {
-        let stream: Stream = app::open(&context.config, context.clock.clone()).await?.stream;
+        let stream = app::open(&context.config, context.clock.clone()).await?.stream;
         stream.ping().await?;
         anyhow::Ok(stream.depth().await?)
     };
-    let remedy = || format!("start Redis 7.0 or newer, or correct stream.url ({})", context.config.stream.url);
-    match tokio::time::timeout(limit, depth).await {
-        Ok(Ok(depth)) => waiting(&depth, context.config.stream.max_backlog),
-        Ok(Err(e)) => Check::broken("stream", format!("{e:#}"), remedy()),
-        Err(_) => Check::broken("stream", format!("no answer within {} s", limit.as_secs()), remedy()),
-    }
+    let finding = match tokio::time::timeout(limit, depth).await {
+        Ok(Ok(depth)) => return waiting(&depth, context.config.stream.max_backlog),
+        Ok(Err(e)) => format!("{e:#}"),
+        Err(_) => format!("no answer within {} s", limit.as_secs()),
+    };
+    let url = &context.config.stream.url;
+    Check::broken("stream", finding, format!("start Redis 7.0 or newer, or correct stream.url ({url})"))
 }
 
 fn waiting(depth: &Depth, limit: u64) -> Check {
@@ -92,14 +117,23 @@ fn waiting(depth: &Depth, limit: u64) -> Check {
         depth.dead_letters
     );
     if depth.pending() >= limit / 10 * 9 {
-        Check::warning(
-            "stream",
-            finding,
-            "start more workers (`sentistream --roles worker`), or raise stream.max_backlog",
-        )
+        let remedy = "start more workers (`sentistream --roles worker`), or raise stream.max_backlog";
+        Check::warning("stream", finding, remedy)
     } else if depth.dead_letters > 0 {
         Check::warning("stream", finding, "see why: `sentistream dead-letter list`")
     } else {
         Check::good("stream", finding)
+    }
+}
+
+fn clock(skew: Duration) -> Check {
+    let finding = format!("{:.1} s from the clock of the database", skew.as_secs_f64());
+    let remedy = "let both machines follow a time server (chrony, systemd-timesyncd)";
+    if skew > SKEW_BROKEN {
+        Check::broken("clock", finding, remedy)
+    } else if skew > SKEW_NOTED {
+        Check::warning("clock", finding, remedy)
+    } else {
+        Check::good("clock", finding)
     }
 }

@@ -20,6 +20,14 @@ pub struct Columns<'a> {
     pub start: usize,
 }
 
+impl<'a> Columns<'a> {
+    /// Sixteen values of a row.
+    #[inline(always)]
+    fn row(&self, row: usize, column: usize) -> &'a [f32] {
+        &self.values[row * self.stride + self.start + column..][..LANES]
+    }
+}
+
 /// Rows of one text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
@@ -27,13 +35,19 @@ pub struct Span {
     pub len: usize,
 }
 
-/// Attention of every text's queries to its own tokens. Queries are already scaled.
-pub struct Attention<'a> {
+/// What looks at what. Queries are already scaled.
+#[derive(Clone, Copy)]
+pub struct Sight<'a> {
     pub queries: Columns<'a>,
     pub keys: Columns<'a>,
     pub values: Columns<'a>,
     /// The query rows of each text, and its key rows.
     pub spans: &'a [(Span, Span)],
+}
+
+/// Attention of every text's queries to its own tokens.
+pub struct Attention<'a> {
+    pub sight: Sight<'a>,
     /// Attention heads, and the width of each: a multiple of [`LANES`].
     pub heads: usize,
     pub width: usize,
@@ -53,8 +67,8 @@ pub struct Room {
 impl Kernel for Attention<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
-        for index in 0..self.spans.len() {
-            let (queries, tokens) = self.spans[index];
+        for index in 0..self.sight.spans.len() {
+            let (queries, tokens) = self.sight.spans[index];
             for head in 0..self.heads {
                 self.pack(simd, tokens, head);
                 let mut done = 0;
@@ -76,10 +90,6 @@ impl Attention<'_> {
         let groups = tokens.len.div_ceil(LANES);
         room.keys.resize(groups * *width, [0.0; LANES]);
         room.values.resize(*width / LANES * tokens.len, [0.0; LANES]);
-        let row = |from: &Columns<'_>, token: usize, part: usize| {
-            let at = (tokens.start + token) * from.stride + from.start + head * *width + part * LANES;
-            at..at + LANES
-        };
         for part in 0..*width / LANES {
             for group in 0..groups {
                 let block = &mut room.keys[group * *width + part * LANES..][..LANES];
@@ -87,7 +97,7 @@ impl Attention<'_> {
                 for (lane, to) in block.iter_mut().enumerate() {
                     let token = group * LANES + lane;
                     if token < tokens.len {
-                        to.copy_from_slice(&self.keys.values[row(&self.keys, token, part)]);
+                        to.copy_from_slice(self.sight.keys.row(tokens.start + token, head * *width + part * LANES));
                     } else {
                         *to = [0.0; LANES];
                     }
@@ -95,7 +105,7 @@ impl Attention<'_> {
                 simd.transpose(block);
             }
             for (token, to) in room.values[part * tokens.len..][..tokens.len].iter_mut().enumerate() {
-                to.copy_from_slice(&self.values.values[row(&self.values, token, part)]);
+                to.copy_from_slice(self.sight.values.row(tokens.start + token, head * *width + part * LANES));
             }
         }
     }
@@ -105,7 +115,7 @@ impl Attention<'_> {
         let Self { room, width, heads, .. } = self;
         let padded = tokens.next_multiple_of(LANES);
         room.scores.resize(queries.len * padded, 0.0);
-        let from = &self.queries;
+        let from = &self.sight.queries;
         ProductF32 {
             rows: &from.values[queries.start * from.stride + from.start + head * *width..],
             stride: from.stride,

@@ -55,7 +55,7 @@ impl Packer<'_> {
         std::thread::scope(|scope| {
             let threads: Vec<_> =
                 (0..shape.n_layers).map(|index| scope.spawn(move || self.layer(index, shape))).collect();
-            let done = threads.into_iter().map(|thread| thread.join());
+            let done = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
             done.map(|layer| layer.unwrap_or_else(|_| Err("packing a layer broke off".to_owned()))).collect()
         })
     }

@@ -10,6 +10,8 @@ use crate::inference::simd::{Isa, Kernel, LANES, Simd};
 
 use super::rows::Affine;
 
+const ROUNDER: f32 = 12_582_912.0;
+
 /// A packed linear layer.
 pub struct Linear {
     weights: Packed,
@@ -73,7 +75,9 @@ impl Linear {
             let mut sum = 0i32;
             for (four, packed) in row.as_chunks::<4>().0.iter().zip(&mut weights[group * steps..][..steps]) {
                 for (i, weight) in four.iter().enumerate() {
-                    let rounded = (weight * inverse).round_ties_even() as i8;
+                    // Adding and taking away 1.5 · 2²³ rounds to the nearest; it needs no instruction that
+                    // an old machine lacks, so this loop is fast everywhere.
+                    let rounded = (weight * inverse + ROUNDER - ROUNDER) as i8;
                     packed[4 * lane + i] = rounded;
                     sum += i32::from(rounded);
                 }
@@ -89,11 +93,11 @@ impl Linear {
         self.bias.len()
     }
 
-    /// `out` = rows × weights + bias, for the outputs of `groups`; a row of `out` has just them.
+    /// `out` = `rows` × weights + bias, for the outputs of `groups`; a row of `out` has just them.
     ///
     /// # Panics
     /// When the kind of rows is not that of the weights, or a length does not fit.
-    pub fn apply(&self, isa: Isa, rows: Rows<'_>, groups: Range<usize>, out: &mut [f32]) {
+    pub fn apply(&self, isa: Isa, (rows, groups): (Rows<'_>, Range<usize>), out: &mut [f32]) {
         let count = groups.len();
         let bias = &self.bias[groups.clone()];
         match (rows, &self.weights) {
@@ -136,32 +140,26 @@ impl RawLinear {
     }
 }
 
-/// Calls `$tile::<_, rows, groups>` for every tile of a product: as many rows as the registers
-/// hold, evenly split, so that no tile is left with a single row.
+/// Computes every tile of a product: as many rows as the registers hold, evenly split, so that
+/// none is left with a single row. A macro, because a closure would not be compiled for the
+/// instruction set of its caller.
 macro_rules! for_tiles {
-    ($simd:ident: $set:ident, $rows:expr, $groups:expr, $tile:expr) => {{
+    ($product:ident, $set:ident, $simd:ident, $rows:expr, $groups:expr) => {{
         let (rows, groups) = ($rows, $groups);
         let mut group = 0;
         while group < groups {
-            let wide = if !$set::MANY_REGISTERS {
-                1
-            } else if groups - group >= 4 {
-                4
-            } else {
-                (groups - group).min(2)
-            };
-            let most = if !$set::MANY_REGISTERS {
-                4
-            } else if wide == 4 {
-                6
-            } else {
-                12
+            let left = groups - group;
+            let (wide, most) = match left {
+                _ if !$set::MANY_REGISTERS => (1, 4),
+                4.. => (4, 6),
+                2.. => (2, 12),
+                _ => (1, 12),
             };
             let tiles = rows.div_ceil(most);
             let mut row = 0;
             for tile in 0..tiles {
                 let tall = (rows - row).div_ceil(tiles - tile);
-                $tile(row, group, tall, wide);
+                pick!($product, $set, $simd, (row, group), (tall, wide); 1 2 3 4 5 6; 7 8 9 10 11 12);
                 row += tall;
             }
             group += wide;
@@ -169,17 +167,16 @@ macro_rules! for_tiles {
     }};
 }
 
-/// Picks the tile compiled for these sizes.
+/// Computes the tile compiled for these sizes.
 macro_rules! pick {
-    ($product:ident, $set:ident, $simd:ident, $row:ident, $group:ident, $tall:ident, $wide:ident;
-     $($rows:literal)+; $($few:literal)+) => {
-        match ($wide, $tall) {
-            $((4, $rows) => $product.tile::<$set, $rows, 4>($simd, $row, $group),)+
-            $((2, $rows) => $product.tile::<$set, $rows, 2>($simd, $row, $group),)+
-            $((2, $few) => $product.tile::<$set, $few, 2>($simd, $row, $group),)+
-            $((1, $rows) => $product.tile::<$set, $rows, 1>($simd, $row, $group),)+
-            $((1, $few) => $product.tile::<$set, $few, 1>($simd, $row, $group),)+
-            _ => unreachable!("no tile of {} rows and {} groups", $tall, $wide),
+    ($product:ident, $set:ident, $simd:ident, $at:expr, $size:expr; $($low:literal)+; $($high:literal)+) => {
+        match $size {
+            $(($low, 4) => $product.tile::<$set, $low, 4>($simd, $at),)+
+            $(($low, 2) => $product.tile::<$set, $low, 2>($simd, $at),)+
+            $(($high, 2) => $product.tile::<$set, $high, 2>($simd, $at),)+
+            $(($low, 1) => $product.tile::<$set, $low, 1>($simd, $at),)+
+            $(($high, 1) => $product.tile::<$set, $high, 1>($simd, $at),)+
+            (tall, wide) => unreachable!("no tile of {tall} rows and {wide} groups"),
         }
     };
 }
@@ -203,23 +200,28 @@ impl Kernel for ProductF32<'_> {
     fn run<S: Simd>(mut self, simd: S) {
         let groups = self.weights.len() / self.inputs;
         let rows = self.out.len().div_ceil(self.out_stride);
-        for_tiles!(simd: S, rows, groups, |row: usize, group: usize, tall: usize, wide: usize| {
-            pick!(self, S, simd, row, group, tall, wide; 1 2 3 4 5 6; 7 8 9 10 11 12);
-        });
+        for_tiles!(self, S, simd, rows, groups);
     }
 }
 
 impl ProductF32<'_> {
     #[inline(always)]
-    fn tile<S: Simd, const R: usize, const G: usize>(&mut self, simd: S, row: usize, group: usize) {
+    fn tile<S: Simd, const R: usize, const G: usize>(&mut self, simd: S, (row, group): (usize, usize)) {
         let inputs = self.inputs;
         let rows: [&[f32]; R] = std::array::from_fn(|r| &self.rows[(row + r) * self.stride..][..inputs]);
         let weights: [&[[f32; LANES]]; G] = std::array::from_fn(|g| &self.weights[(group + g) * inputs..][..inputs]);
-        let start: [S::F; G] =
-            std::array::from_fn(|g| self.bias.map_or(simd.splat(0.0), |bias| simd.load(&bias[group + g])));
+        let mut start = [simd.splat(0.0); G];
+        if let Some(bias) = self.bias {
+            for (start, bias) in start.iter_mut().zip(&bias[group..]) {
+                *start = simd.load(bias);
+            }
+        }
         let mut sums = [start; R];
         for input in 0..inputs {
-            let weight: [S::F; G] = std::array::from_fn(|g| simd.load(&weights[g][input]));
+            let mut weight = [start[0]; G];
+            for g in 0..G {
+                weight[g] = simd.load(&weights[g][input]);
+            }
             for r in 0..R {
                 let value = simd.splat(rows[r][input]);
                 for g in 0..G {
@@ -254,21 +256,22 @@ impl Kernel for ProductInt8<'_> {
     fn run<S: Simd>(mut self, simd: S) {
         let groups = self.bias.len();
         let rows = self.out.len() / (groups * LANES);
-        for_tiles!(simd: S, rows, groups, |row: usize, group: usize, tall: usize, wide: usize| {
-            pick!(self, S, simd, row, group, tall, wide; 1 2 3 4 5 6; 7 8 9 10 11 12);
-        });
+        for_tiles!(self, S, simd, rows, groups);
     }
 }
 
 impl ProductInt8<'_> {
     #[inline(always)]
-    fn tile<S: Simd, const R: usize, const G: usize>(&mut self, simd: S, row: usize, group: usize) {
+    fn tile<S: Simd, const R: usize, const G: usize>(&mut self, simd: S, (row, group): (usize, usize)) {
         let steps = self.steps;
         let rows: [&[[u8; 4]]; R] = std::array::from_fn(|r| &self.rows[(row + r) * steps..][..steps]);
         let weights: [&[[i8; 4 * LANES]]; G] = std::array::from_fn(|g| &self.weights[(group + g) * steps..][..steps]);
         let mut sums = [[simd.zero_sums(); G]; R];
         for step in 0..steps {
-            let weight: [S::W; G] = std::array::from_fn(|g| simd.load_weights(&weights[g][step]));
+            let mut weight = [simd.load_weights(&weights[0][step]); G];
+            for g in 1..G {
+                weight[g] = simd.load_weights(&weights[g][step]);
+            }
             for r in 0..R {
                 let four = simd.splat_activations(rows[r][step]);
                 for g in 0..G {

@@ -19,7 +19,7 @@ const EXACT: [f32; 12] = [
     -0.070_298_23,
     0.051_525_4,
     -0.040_391_985,
-    0.031_356_718,
+    0.031_356_72,
     -0.023_624_942,
     0.016_910_158,
     -0.010_165_485,
@@ -73,6 +73,9 @@ pub fn exp<S: Simd>(simd: S, x: S::F) -> S::F {
 
 #[inline(always)]
 fn polynomial<S: Simd>(simd: S, x: S::F, coefficients: &[f32]) -> S::F {
-    let (last, rest) = coefficients.split_last().map_or((0.0, coefficients), |(last, rest)| (*last, rest));
-    rest.iter().rev().fold(simd.splat(last), |sum, &coefficient| simd.fma(sum, x, simd.splat(coefficient)))
+    let mut sum = simd.splat(0.0);
+    for &coefficient in coefficients.iter().rev() {
+        sum = simd.fma(sum, x, simd.splat(coefficient));
+    }
+    sum
 }

@@ -130,21 +130,25 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn transpose(self, block: &mut [[f32; LANES]; LANES]) {
         unsafe {
-            let r: [__m512; 16] = std::array::from_fn(|i| _mm512_loadu_ps(block[i].as_ptr()));
-            // Within each 128-bit part: 4 × 4 blocks of rows 4q..4q+4.
-            let pair: [__m512; 16] = std::array::from_fn(|i| {
-                let (a, b) = (r[i & !1], r[i | 1]);
-                if i & 1 == 0 { _mm512_unpacklo_ps(a, b) } else { _mm512_unpackhi_ps(a, b) }
-            });
-            let quad: [__m512; 16] = std::array::from_fn(|i| {
-                let (q, column) = (i & !3, i & 3);
-                let (a, b) = (pair[q + (column >> 1)], pair[q + 2 + (column >> 1)]);
-                let (a, b) = (_mm512_castps_pd(a), _mm512_castps_pd(b));
-                _mm512_castpd_ps(if column & 1 == 0 { _mm512_unpacklo_pd(a, b) } else { _mm512_unpackhi_pd(a, b) })
-            });
+            let mut rows = [_mm512_setzero_ps(); 16];
+            for (row, from) in rows.iter_mut().zip(block.iter()) {
+                *row = _mm512_loadu_ps(from.as_ptr());
+            }
+            // Within each 128-bit part: blocks of 4 × 4.
+            let mut quad = rows;
+            for q in [0, 4, 8, 12] {
+                let low = _mm512_castps_pd(_mm512_unpacklo_ps(rows[q], rows[q + 1]));
+                let high = _mm512_castps_pd(_mm512_unpackhi_ps(rows[q], rows[q + 1]));
+                let next_low = _mm512_castps_pd(_mm512_unpacklo_ps(rows[q + 2], rows[q + 3]));
+                let next_high = _mm512_castps_pd(_mm512_unpackhi_ps(rows[q + 2], rows[q + 3]));
+                quad[q] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, next_low));
+                quad[q + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, next_low));
+                quad[q + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(high, next_high));
+                quad[q + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(high, next_high));
+            }
             // Then the 128-bit parts themselves.
             for column in 0..4 {
-                let rows: [__m512; 4] = std::array::from_fn(|q| quad[4 * q + column]);
+                let rows = [quad[column], quad[4 + column], quad[8 + column], quad[12 + column]];
                 let low = _mm512_shuffle_f32x4::<0b10_00_10_00>(rows[0], rows[1]);
                 let high = _mm512_shuffle_f32x4::<0b10_00_10_00>(rows[2], rows[3]);
                 let low_odd = _mm512_shuffle_f32x4::<0b11_01_11_01>(rows[0], rows[1]);

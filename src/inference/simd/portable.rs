@@ -115,13 +115,8 @@ impl Simd for Portable {
 
     #[inline(always)]
     fn transpose(self, block: &mut [Floats; LANES]) {
-        for row in 1..LANES {
-            for column in 0..row {
-                let other = block[column][row];
-                block[column][row] = block[row][column];
-                block[row][column] = other;
-            }
-        }
+        let rows = *block;
+        *block = std::array::from_fn(|row| std::array::from_fn(|column| rows[column][row]));
     }
 
     #[inline(always)]

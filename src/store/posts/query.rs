@@ -8,7 +8,7 @@ use diesel::sqlite::Sqlite;
 
 use super::{COUNT_LIMIT, PostFilter, Start};
 use crate::domain::{Author, Source};
-use crate::store::schema::{sentiment_analysis as analysis, social_media_posts as post};
+use crate::store::schema::social_media_posts as post;
 use crate::store::sql::At;
 
 /// Words on SQLite: a function of our own, since its `LIKE` folds ASCII alone.
@@ -16,7 +16,8 @@ fn has_word_sqlite(word: &str) -> crate::sqlite::has_word<post::content, String>
     crate::sqlite::has_word(post::content, word.to_lowercase())
 }
 
-/// Words on Postgres. Our collation folds every script, whatever the database's own locale is.
+/// Words on Postgres. Our collation folds every script, whatever the database's own locale is;
+/// an ASCII word needs no such care, and "C" is several times faster.
 fn has_word_postgres(word: &str) -> Box<dyn BoxableExpression<post::table, Pg, SqlType = Bool>> {
     let pattern: String = word.chars().fold("%".to_owned(), |mut pattern, c| {
         if matches!(c, '%' | '_' | '\\') {
@@ -25,7 +26,8 @@ fn has_word_postgres(word: &str) -> Box<dyn BoxableExpression<post::table, Pg, S
         pattern.push(c);
         pattern
     });
-    let matches = sql::<Bool>("social_media_posts.content COLLATE any_script ILIKE ");
+    let collation = if word.is_ascii() { "\"C\"" } else { "any_script" };
+    let matches = sql::<Bool>(&format!("social_media_posts.content COLLATE {collation} ILIKE "));
     Box::new(matches.bind::<Text, _>(pattern + "%"))
 }
 
@@ -62,9 +64,7 @@ macro_rules! queries {
                     query = query.filter(post::ingested_at.gt(At(after)));
                 }
                 if let Some(least) = filter.min_confidence {
-                    let confident = analysis::table
-                        .filter(analysis::post_id.eq(post::post_id).and(analysis::confidence_score.ge(least)));
-                    query = query.filter(diesel::dsl::exists(confident));
+                    query = query.filter(post::confidence_score.ge(least));
                 }
                 for word in &filter.words {
                     query = query.filter($has_word(word));

@@ -74,6 +74,7 @@ pub struct PostRow {
     reply_to: Option<String>,
     sentiment_label: Label<Sentiment>,
     emotion: Label<Emotion>,
+    confidence_score: f64,
     #[diesel(embed)]
     analysis: AnalysisRow,
 }
@@ -82,7 +83,6 @@ pub struct PostRow {
 #[diesel(table_name = analysis)]
 pub struct AnalysisRow {
     model_name: String,
-    confidence_score: f64,
     analyzed_at: At,
     scores: JsonText,
     truncated: bool,
@@ -103,7 +103,7 @@ impl From<PostRow> for StoredPost {
             reply_to: row.reply_to,
             model_name: row.analysis.model_name,
             sentiment: row.sentiment_label.0,
-            confidence: row.analysis.confidence_score,
+            confidence: row.confidence_score,
             emotion: row.emotion.0,
             analyzed_at: row.analysis.analyzed_at.0,
             scores: scores_from(&row.analysis.scores.0),

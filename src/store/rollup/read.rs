@@ -24,24 +24,23 @@ type BucketColumns = (Instant, Text, Text, BigInt, Double);
 
 const ROLLUP: &str = "SELECT source, sentiment, emotion, count AS n, confidence_sum AS c FROM post_rollups \
                       WHERE grain = ? AND bucket >= ? AND bucket < ?";
-const POSTS: &str = "SELECT p.source, p.sentiment_label AS sentiment, p.emotion, 1 AS n, a.confidence_score AS c \
-                     FROM social_media_posts p JOIN sentiment_analysis a ON a.post_id = p.post_id \
-                     WHERE p.created_at >= ? AND p.created_at < ?";
+const POSTS: &str = "SELECT source, sentiment_label AS sentiment, emotion, 1 AS n, confidence_score AS c \
+                     FROM social_media_posts WHERE created_at >= ? AND created_at < ?";
 
 /// Counts all pieces in one statement, so that they belong to one moment.
 pub fn cells(pieces: &[Piece], filter: Cells<'_>) -> Sql<Vec<Value>, CellColumns> {
     let mut parts = Vec::with_capacity(pieces.len());
     let mut values = Vec::new();
     for piece in pieces {
-        let (mut part, prefix) = match piece.grain {
+        let (mut part, sentiment) = match piece.grain {
             Some(grain) => {
                 values.push(Value::Integer(grain.minutes().into()));
-                (ROLLUP.to_owned(), "")
+                (ROLLUP.to_owned(), "sentiment")
             }
-            None => (POSTS.to_owned(), "p."),
+            None => (POSTS.to_owned(), "sentiment_label"),
         };
         values.extend([Value::At(piece.range.start()), Value::At(piece.range.end())]);
-        filter.add(prefix, &mut part, &mut values);
+        filter.add(sentiment, &mut part, &mut values);
         parts.push(part);
     }
     grouped(&parts, values)
@@ -51,7 +50,7 @@ pub fn cells(pieces: &[Piece], filter: Cells<'_>) -> Sql<Vec<Value>, CellColumns
 pub fn totals(filter: Cells<'_>) -> Sql<Vec<Value>, CellColumns> {
     let mut part = ROLLUP.replace(" AND bucket >= ? AND bucket < ?", "");
     let mut values = vec![Value::Integer(Grain::Total.minutes().into())];
-    filter.add("", &mut part, &mut values);
+    filter.add("sentiment", &mut part, &mut values);
     grouped(&[part], values)
 }
 
@@ -71,14 +70,14 @@ pub fn buckets(grain: Grain, range: TimeRange, filter: Cells<'_>) -> Sql<Vec<Val
                     FROM post_rollups WHERE grain = ? AND bucket >= ? AND bucket < ?"
         .to_owned();
     let mut values = vec![Value::Integer(grain.minutes().into()), Value::At(range.start()), Value::At(range.end())];
-    filter.add("", &mut text, &mut values);
+    filter.add("sentiment", &mut text, &mut values);
     text.push_str(" GROUP BY bucket, sentiment, emotion");
     sql(text).values(values).rows()
 }
 
 impl Cells<'_> {
-    fn add(self, prefix: &str, text: &mut String, values: &mut Vec<Value>) {
-        let sentiment = if prefix.is_empty() { "sentiment" } else { "sentiment_label" };
+    /// Adds its conditions to `text`, in which the sentiment's column is called `sentiment`.
+    fn add(self, sentiment: &str, text: &mut String, values: &mut Vec<Value>) {
         let conditions = [
             ("source", self.source.map(Source::as_str)),
             (sentiment, self.sentiment.map(Sentiment::as_str)),
@@ -86,7 +85,7 @@ impl Cells<'_> {
         ];
         for (column, value) in conditions {
             if let Some(value) = value {
-                text.push_str(&format!(" AND {prefix}{column} = ?"));
+                text.push_str(&format!(" AND {column} = ?"));
                 values.push(Value::Text(value.to_owned()));
             }
         }

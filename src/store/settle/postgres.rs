@@ -15,7 +15,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::plan::{AuthorTombstones, PostState, Situation, Slots, plan};
-use super::state::{IN_AUTHORS_POSTS, SELECT_STATE, StateColumns, StateRow, columns, entry_id, segments};
+use super::state::{StateColumns, StateRow, columns, entry_id, segments, select_states};
 use super::tally::Tally;
 use super::{Change, Settled, Settlement};
 use crate::domain::{Author, EntryKey, Outcome, PostId, Source, Timestamp};
@@ -182,7 +182,7 @@ async fn lock_keys(
 }
 
 async fn load_states(connection: &mut AsyncPgConnection, ids: &[&str]) -> QueryResult<States> {
-    let rows: Vec<StateRow> = sql(format!("{SELECT_STATE} = ANY(?)"))
+    let rows: Vec<StateRow> = sql(select_states!("unnest(?) AS i (post_id)"))
         .bind::<Array<Text>, _>(ids)
         .rows::<StateColumns>()
         .load(connection)
@@ -234,12 +234,13 @@ async fn delete_author(
     .bind::<BigInt, _>(seq)
     .execute(connection)
     .await?;
-    let rows: Vec<StateRow> = sql(format!("{SELECT_STATE} {IN_AUTHORS_POSTS}"))
-        .bind::<Text, _>(source.as_str())
-        .bind::<Text, _>(author.as_str())
-        .rows::<StateColumns>()
-        .load(connection)
-        .await?;
+    let rows: Vec<StateRow> =
+        sql(select_states!("(SELECT post_id FROM social_media_posts WHERE source = ? AND author = ?) AS i"))
+            .bind::<Text, _>(source.as_str())
+            .bind::<Text, _>(author.as_str())
+            .rows::<StateColumns>()
+            .load(connection)
+            .await?;
     let (mut removed, mut creators) = (Vec::new(), Vec::new());
     for found in rows {
         let Ok(post_id) = PostId::parse(&found.post_id) else { continue };

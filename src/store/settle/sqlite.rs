@@ -1,19 +1,20 @@
 //! Settling in SQLite: row by row with kept statements, in one transaction of the single writer.
 
+mod write;
+
 use std::collections::HashSet;
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Binary, Bool, Double, Nullable, SmallInt, Text};
+use diesel::sql_types::{BigInt, Bool, Text};
 use diesel::sqlite::SqliteConnection;
 
-use super::plan::{AuthorTombstones, Plan, PostState, Situation, Slots, plan};
-use super::state::{IN_AUTHORS_POSTS, SELECT_STATE, StateColumns, StateRow, columns, entry_id, segments};
+use super::plan::{AuthorTombstones, PostState, Situation, Slots, plan};
+use super::state::{StateColumns, StateRow, columns, entry_id, segments, select_states};
 use super::tally::Tally;
 use super::{Change, Settled, Settlement};
-use crate::domain::{Analysis, Author, EntryKey, Outcome, Post, PostId, Source, Timestamp};
-use crate::store::posts::{public_id, scores_json};
-use crate::store::sql::{At, Document, Instant, JsonText, sql};
-use crate::store::{Retention, alerts};
+use crate::domain::{Author, EntryKey, Outcome, PostId, Source, Timestamp};
+use crate::store::Retention;
+use crate::store::sql::sql;
 
 /// Settles `batch`; see [`crate::store::Store::settle`].
 pub fn settle(
@@ -39,7 +40,7 @@ pub fn settle(
                 let slots = load(connection, posts)?;
                 let authors = load_authors(connection, &slots, posts)?;
                 let plan = plan(posts, Situation { now, slots, authors }, &mut settled);
-                apply(connection, &plan, now)?;
+                write::posts(connection, &plan, now)?;
                 tally.add_posts(&plan);
                 answers.extend(plan.answers);
             }
@@ -48,7 +49,7 @@ pub fn settle(
     for (settlement, settled) in batch.iter().zip(&answers) {
         tally.add_outcome(&settlement.key, settled);
     }
-    write_tally(connection, &tally)?;
+    write::tally(connection, &tally)?;
     Ok(answers)
 }
 
@@ -59,13 +60,12 @@ pub fn delete_post(
     now: Timestamp,
     retention: &Retention,
 ) -> QueryResult<bool> {
-    let Some(state) = load_state(connection, post_id.as_str())? else { return Ok(false) };
+    let state = load_state(connection, post_id.as_str())?;
     let Some(row) = &state.row else { return Ok(false) };
     let mut tally = Tally::new(now, retention);
     tally.add_row(row, -1);
-    remove(connection, post_id.as_str())?;
-    write_key(connection, post_id, &PostState { deleted: true, ..PostState::default() }, now)?;
-    write_tally(connection, &tally)?;
+    write::removal(connection, post_id.as_str(), now)?;
+    write::tally(connection, &tally)?;
     Ok(true)
 }
 
@@ -97,25 +97,25 @@ fn take_entries(connection: &mut SqliteConnection, batch: &[Settlement]) -> Quer
 fn load<'a>(connection: &mut SqliteConnection, batch: &'a [Settlement]) -> QueryResult<Slots<'a>> {
     let mut slots = Slots::of(batch);
     for id in slots.ids() {
-        let fresh = sql("INSERT INTO post_keys (post_id) VALUES (?) ON CONFLICT DO NOTHING")
-            .bind::<Text, _>(id)
-            .execute(connection)?;
-        if fresh == 0
-            && let Some(state) = load_state(connection, id)?
-        {
-            slots.know(id, state);
+        let seen: bool = sql("SELECT EXISTS (SELECT 1 FROM social_media_posts WHERE post_id = ?) \
+                              OR EXISTS (SELECT 1 FROM post_keys WHERE post_id = ?)")
+        .bind::<Text, _>(id)
+        .bind::<Text, _>(id)
+        .rows::<Bool>()
+        .get_result(connection)?;
+        if seen {
+            slots.know(id, load_state(connection, id)?);
         }
     }
     Ok(slots)
 }
 
-fn load_state(connection: &mut SqliteConnection, post_id: &str) -> QueryResult<Option<PostState<'static>>> {
-    let row: Option<StateRow> = sql(format!("{SELECT_STATE} = ?"))
+fn load_state(connection: &mut SqliteConnection, post_id: &str) -> QueryResult<PostState<'static>> {
+    let row: StateRow = sql(concat!("WITH i (post_id) AS (SELECT ?) ", select_states!("i")))
         .bind::<Text, _>(post_id)
         .rows::<StateColumns>()
-        .get_result(connection)
-        .optional()?;
-    Ok(row.map(StateRow::into_state))
+        .get_result(connection)?;
+    Ok(row.into_state())
 }
 
 /// The tombstones of the authors of the batch's posts, and of those that are stored.
@@ -142,129 +142,6 @@ fn load_authors(
     Ok(authors)
 }
 
-fn apply(connection: &mut SqliteConnection, plan: &Plan<'_>, now: Timestamp) -> QueryResult<()> {
-    for slot in &plan.slots {
-        match (&slot.before.row, &slot.after.row, slot.content) {
-            (None, Some(row), Some((post, analysis))) => insert(connection, (post, analysis), &row.creator, now)?,
-            (Some(_), Some(_), Some((post, analysis))) => update(connection, post, analysis, now)?,
-            (Some(_), None, _) => remove(connection, slot.post_id.as_str())?,
-            _ => {}
-        }
-        if slot.key_changed() {
-            write_key(connection, slot.post_id, &slot.after, now)?;
-        }
-    }
-    Ok(())
-}
-
-fn insert(
-    connection: &mut SqliteConnection,
-    (post, analysis): (&Post, &Analysis),
-    creator: &EntryKey,
-    now: Timestamp,
-) -> QueryResult<()> {
-    let (ms, seq) = columns(creator.id);
-    sql("INSERT INTO social_media_posts (post_id, source, content, author, created_at, ingested_at, lang, url, \
-         reply_to, public_id, sentiment_label, emotion, entry_epoch, entry_ms, entry_seq) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-    .bind::<Text, _>(post.post_id.as_str())
-    .bind::<Text, _>(post.source.as_str())
-    .bind::<Text, _>(post.content.as_str())
-    .bind::<Nullable<Text>, _>(post.author.as_ref().map(Author::as_str))
-    .bind::<Instant, _>(At(post.created_at))
-    .bind::<Instant, _>(At(now))
-    .bind::<Nullable<Text>, _>(post.lang.as_deref())
-    .bind::<Nullable<Text>, _>(post.url.as_deref())
-    .bind::<Nullable<Text>, _>(post.reply_to.as_deref())
-    .bind::<Binary, _>(public_id(&post.post_id).into_bytes().as_slice())
-    .bind::<Text, _>(analysis.sentiment.as_str())
-    .bind::<Text, _>(analysis.emotion.as_str())
-    .bind::<Text, _>(&*creator.epoch)
-    .bind::<BigInt, _>(ms)
-    .bind::<BigInt, _>(seq)
-    .execute(connection)?;
-    sql("INSERT INTO sentiment_analysis (post_id, model_name, sentiment_label, confidence_score, emotion, \
-         analyzed_at, scores, truncated) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
-    .bind::<Text, _>(post.post_id.as_str())
-    .bind::<Text, _>(&*analysis.model_name)
-    .bind::<Text, _>(analysis.sentiment.as_str())
-    .bind::<Double, _>(analysis.confidence)
-    .bind::<Text, _>(analysis.emotion.as_str())
-    .bind::<Instant, _>(At(now))
-    .bind::<Document, _>(JsonText(scores_json(&analysis.scores)))
-    .bind::<Bool, _>(analysis.truncated)
-    .execute(connection)?;
-    Ok(())
-}
-
-fn update(connection: &mut SqliteConnection, post: &Post, analysis: &Analysis, now: Timestamp) -> QueryResult<()> {
-    sql("UPDATE social_media_posts SET source = ?, content = ?, author = ?, created_at = ?, lang = ?, url = ?, \
-         reply_to = ?, sentiment_label = ?, emotion = ? WHERE post_id = ?")
-    .bind::<Text, _>(post.source.as_str())
-    .bind::<Text, _>(post.content.as_str())
-    .bind::<Nullable<Text>, _>(post.author.as_ref().map(Author::as_str))
-    .bind::<Instant, _>(At(post.created_at))
-    .bind::<Nullable<Text>, _>(post.lang.as_deref())
-    .bind::<Nullable<Text>, _>(post.url.as_deref())
-    .bind::<Nullable<Text>, _>(post.reply_to.as_deref())
-    .bind::<Text, _>(analysis.sentiment.as_str())
-    .bind::<Text, _>(analysis.emotion.as_str())
-    .bind::<Text, _>(post.post_id.as_str())
-    .execute(connection)?;
-    sql("UPDATE sentiment_analysis SET model_name = ?, sentiment_label = ?, confidence_score = ?, emotion = ?, \
-         analyzed_at = ?, scores = ?, truncated = ? WHERE post_id = ?")
-    .bind::<Text, _>(&*analysis.model_name)
-    .bind::<Text, _>(analysis.sentiment.as_str())
-    .bind::<Double, _>(analysis.confidence)
-    .bind::<Text, _>(analysis.emotion.as_str())
-    .bind::<Instant, _>(At(now))
-    .bind::<Document, _>(JsonText(scores_json(&analysis.scores)))
-    .bind::<Bool, _>(analysis.truncated)
-    .bind::<Text, _>(post.post_id.as_str())
-    .execute(connection)?;
-    Ok(())
-}
-
-/// Removes a post, its analysis, and what alerts cite of it.
-fn remove(connection: &mut SqliteConnection, post_id: &str) -> QueryResult<()> {
-    sql("DELETE FROM social_media_posts WHERE post_id = ?").bind::<Text, _>(post_id).execute(connection)?;
-    clear_evidence(connection, post_id)
-}
-
-fn clear_evidence(connection: &mut SqliteConnection, post_id: &str) -> QueryResult<()> {
-    let cited: Vec<(i64, JsonText)> = sql(
-        "SELECT a.id, a.details FROM alert_evidence e JOIN sentiment_alerts a ON a.id = e.alert_id WHERE e.post_id = ?",
-    )
-    .bind::<Text, _>(post_id)
-    .rows::<(BigInt, Document)>()
-    .load(connection)?;
-    for (id, details) in cited {
-        sql("UPDATE sentiment_alerts SET details = ? WHERE id = ?")
-            .bind::<Document, _>(JsonText(alerts::without_evidence(&details.0, &|cited| cited == post_id)))
-            .bind::<BigInt, _>(id)
-            .execute(connection)?;
-        sql("DELETE FROM alert_evidence WHERE post_id = ?").bind::<Text, _>(post_id).execute(connection)?;
-    }
-    Ok(())
-}
-
-fn write_key(
-    connection: &mut SqliteConnection,
-    post_id: &PostId,
-    state: &PostState<'_>,
-    now: Timestamp,
-) -> QueryResult<()> {
-    let earliest = state.earliest.map(columns);
-    sql("UPDATE post_keys SET deleted_at = ?, edited_at = ?, earliest_ms = ?, earliest_seq = ? WHERE post_id = ?")
-        .bind::<Nullable<Instant>, _>(state.deleted.then_some(At(now)))
-        .bind::<Nullable<Instant>, _>(state.edited_at.map(At))
-        .bind::<Nullable<BigInt>, _>(earliest.map(|(ms, _)| ms))
-        .bind::<Nullable<BigInt>, _>(earliest.map(|(_, seq)| seq))
-        .bind::<Text, _>(post_id.as_str())
-        .execute(connection)?;
-    Ok(())
-}
-
 fn delete_author(
     connection: &mut SqliteConnection,
     key: &EntryKey,
@@ -282,11 +159,14 @@ fn delete_author(
     .bind::<BigInt, _>(ms)
     .bind::<BigInt, _>(seq)
     .execute(connection)?;
-    let rows: Vec<StateRow> = sql(format!("{SELECT_STATE} {IN_AUTHORS_POSTS}"))
-        .bind::<Text, _>(source.as_str())
-        .bind::<Text, _>(author.as_str())
-        .rows::<StateColumns>()
-        .load(connection)?;
+    let rows: Vec<StateRow> = sql(concat!(
+        "WITH i (post_id) AS (SELECT post_id FROM social_media_posts WHERE source = ? AND author = ?) ",
+        select_states!("i")
+    ))
+    .bind::<Text, _>(source.as_str())
+    .bind::<Text, _>(author.as_str())
+    .rows::<StateColumns>()
+    .load(connection)?;
     let mut removed = Vec::new();
     for found in rows {
         let Ok(post_id) = PostId::parse(&found.post_id) else { continue };
@@ -297,41 +177,8 @@ fn delete_author(
         if let Some(row) = &state.row {
             tally.add_row(row, -1);
         }
-        remove(connection, post_id.as_str())?;
-        write_key(connection, &post_id, &PostState { deleted: true, ..PostState::default() }, now)?;
+        write::removal(connection, post_id.as_str(), now)?;
         removed.push(post_id);
     }
     Ok(removed)
-}
-
-fn write_tally(connection: &mut SqliteConnection, tally: &Tally) -> QueryResult<()> {
-    for ((grain, bucket, source, sentiment, emotion), (count, confidence)) in tally.rollups() {
-        sql("INSERT INTO post_rollups (grain, bucket, source, sentiment, emotion, count, confidence_sum) \
-             VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count, \
-             confidence_sum = iif(count + excluded.count = 0, 0.0, confidence_sum + excluded.confidence_sum)")
-        .bind::<SmallInt, _>(grain)
-        .bind::<Instant, _>(At(bucket))
-        .bind::<Text, _>(source)
-        .bind::<Text, _>(sentiment)
-        .bind::<Text, _>(emotion)
-        .bind::<BigInt, _>(count)
-        .bind::<Double, _>(confidence)
-        .execute(connection)?;
-    }
-    for (bucket, count) in tally.ingested() {
-        sql("INSERT INTO ingest_counters (bucket, count) VALUES (?, ?) \
-             ON CONFLICT DO UPDATE SET count = count + excluded.count")
-        .bind::<Instant, _>(At(bucket))
-        .bind::<BigInt, _>(count)
-        .execute(connection)?;
-    }
-    for (epoch, outcome, count) in tally.outcomes() {
-        sql("INSERT INTO stream_outcomes (epoch, outcome, count) VALUES (?, ?, ?) \
-             ON CONFLICT DO UPDATE SET count = count + excluded.count")
-        .bind::<Text, _>(epoch)
-        .bind::<Text, _>(outcome)
-        .bind::<BigInt, _>(count)
-        .execute(connection)?;
-    }
-    Ok(())
 }

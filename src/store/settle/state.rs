@@ -8,17 +8,23 @@ use super::plan::{PostState, Row};
 use crate::domain::{Emotion, EntryId, EntryKey, Sentiment};
 use crate::store::sql::{At, Instant, Label};
 
-/// Reads [`StateRow`]s; a condition on `k.post_id` follows.
-pub const SELECT_STATE: &str = "SELECT k.post_id, k.deleted_at, k.edited_at, k.earliest_ms, k.earliest_seq, \
-     p.entry_epoch, p.entry_ms, p.entry_seq, p.source, p.author, p.created_at, p.ingested_at, a.analyzed_at, \
-     p.sentiment_label, p.emotion, a.confidence_score \
-     FROM post_keys k LEFT JOIN social_media_posts p ON p.post_id = k.post_id \
-     LEFT JOIN sentiment_analysis a ON a.post_id = k.post_id WHERE k.post_id";
+/// Reads [`StateRow`]s of the posts whose ids `$ids` gives, a table `i (post_id)`.
+macro_rules! select_states {
+    ($ids:literal) => {
+        concat!(
+            "SELECT i.post_id, k.deleted_at, k.edited_at, k.earliest_ms, k.earliest_seq, p.entry_epoch, p.entry_ms, \
+             p.entry_seq, p.source, p.author, p.created_at, p.ingested_at, a.analyzed_at, p.sentiment_label, \
+             p.emotion, p.confidence_score FROM ",
+            $ids,
+            " LEFT JOIN post_keys k ON k.post_id = i.post_id \
+             LEFT JOIN social_media_posts p ON p.post_id = i.post_id \
+             LEFT JOIN sentiment_analysis a ON a.post_id = i.post_id"
+        )
+    };
+}
+pub(super) use select_states;
 
-/// The condition that [`SELECT_STATE`] reads the posts of a source and author.
-pub const IN_AUTHORS_POSTS: &str = "IN (SELECT post_id FROM social_media_posts WHERE source = ? AND author = ?)";
-
-/// The columns of [`SELECT_STATE`].
+/// The columns of [`select_states`].
 pub type StateColumns = (
     Text,
     Nullable<Instant>,

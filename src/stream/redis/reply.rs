@@ -16,7 +16,7 @@ pub(super) fn list(value: Value) -> std::vec::IntoIter<Value> {
 
 /// A number, also one written as text.
 pub(super) fn number(value: Option<Value>) -> Result<u64, StreamError> {
-    value.as_ref().and_then(Value::as_i64).map(|n| u64::try_from(n).unwrap_or(0)).ok_or_else(|| unexpected("a number"))
+    value.and_then(|value| value.as_i64()).map(|n| u64::try_from(n).unwrap_or(0)).ok_or_else(|| unexpected("a number"))
 }
 
 pub(super) fn text(value: Option<Value>) -> Result<String, StreamError> {

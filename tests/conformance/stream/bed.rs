@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
 use sentistream::clock::Clock;
 use sentistream::domain::{EntryKey, RawFields};
 use sentistream::redis::{Redis, RedisOptions};
 use sentistream::sqlite::{Sqlite, SqliteOptions};
+use sentistream::store::{Retention, Store};
 use sentistream::stream::{Consumer, Entry, LocalStream, RedisStream, Stream, StreamOptions};
 use tempfile::TempDir;
 
@@ -69,6 +71,16 @@ impl Bed {
     }
 }
 
+impl Bed {
+    /// The rows of a table of the embedded queue.
+    pub async fn count_rows(&self, table: &str) -> i64 {
+        let Place::Local { path, .. } = &self.place else { panic!("Redis has no tables") };
+        let sqlite = open_sqlite(path.clone()).await;
+        let count = diesel::dsl::sql::<diesel::sql_types::BigInt>(&format!("(select count(*) from {table})"));
+        sqlite.write(move |connection| diesel::select(count).get_result(connection)).await.unwrap()
+    }
+}
+
 pub fn connect(url: &str, command_timeout: Duration) -> Redis {
     Redis::connect(&RedisOptions { url: url.to_owned().into(), ca_file: None, command_timeout }).unwrap()
 }
@@ -93,28 +105,12 @@ pub fn redis_url() -> String {
         .expect("SENTISTREAM_TEST_REDIS_URL is not set: run the tests by `make test`, which starts a Redis for them")
 }
 
-/// The tables of the queue, as the store's migration makes them.
+/// The file with its tables, which the store makes.
 async fn open_sqlite(path: PathBuf) -> Sqlite {
     let options = SqliteOptions { path, readers: 4, busy_timeout: Duration::from_secs(5) };
     let sqlite = Sqlite::open(&options).unwrap();
-    sqlite
-        .write(|connection| {
-            connection.batch_execute(
-                "create table if not exists stream_entries (seq integer primary key autoincrement,
-                   appended_ms integer not null, deliveries integer not null default 0, fields blob not null);
-                 create table if not exists stream_claims (id integer primary key autoincrement,
-                   consumer text not null, first_seq integer not null, last_seq integer not null);
-                 create table if not exists dead_letter_entries (seq integer primary key autoincrement,
-                   failed_ms integer not null, origin_ms integer not null, origin_seq integer not null,
-                   deliveries integer not null, reason text not null, error text not null, post_id text,
-                   fields blob not null);
-                 create table if not exists stream_meta (key text primary key not null, value text not null);
-                 create table if not exists stream_outcomes (epoch text not null, outcome text not null,
-                   count integer not null, primary key (epoch, outcome)) without rowid;",
-            )
-        })
-        .await
-        .unwrap();
+    let retention = Retention { minute_rollups: Duration::from_secs(3_600) };
+    Store::sqlite(sqlite.clone(), retention, Clock::system()).migrate().await.unwrap();
     sqlite
 }
 

@@ -1,1 +1,5 @@
+//! What only Redis has: other programs at the same stream, and losses of every kind.
 
+mod faults;
+mod losses;
+mod outsiders;

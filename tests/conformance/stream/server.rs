@@ -1,1 +1,148 @@
+//! A Redis of a test's own, to be stopped, frozen and restarted, and a network that fails.
 
+use std::net::TcpListener as PortFinder;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fred::clients::Client;
+use fred::interfaces::ClientLike;
+use fred::types::config::Config;
+use fred::types::{ClusterHash, CustomCommand, FromValue, Value};
+use tempfile::TempDir;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use super::bed::PATIENCE;
+
+pub struct OwnRedis {
+    folder: TempDir,
+    port: u16,
+    appendonly: &'static str,
+    child: Option<Child>,
+}
+
+impl OwnRedis {
+    /// A server that keeps each write over a crash.
+    pub fn start() -> Self {
+        let mut server = Self::not_started("yes");
+        server.run();
+        server
+    }
+
+    /// A server that keeps what was there at the last `SAVE`.
+    pub fn start_with_snapshots() -> Self {
+        let mut server = Self::not_started("no");
+        server.run();
+        server
+    }
+
+    /// A server to be.
+    pub fn not_started(appendonly: &'static str) -> Self {
+        let port = PortFinder::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self { folder: tempfile::tempdir().unwrap(), port, appendonly, child: None }
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    pub fn run(&mut self) {
+        let child = Command::new("redis-server")
+            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+            .args(["--appendonly", self.appendonly, "--dir"])
+            .arg(self.folder.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server must be installed");
+        self.child = Some(child);
+        let deadline = Instant::now() + PATIENCE;
+        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(Instant::now() < deadline, "redis-server does not listen on port {}", self.port);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// As a crash: no signal handler runs.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Stops answering, with all connections open.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+}
+
+impl Drop for OwnRedis {
+    fn drop(&mut self) {
+        // A stopped process dies of SIGKILL too.
+        self.kill();
+    }
+}
+
+/// Another program at the same Redis.
+pub struct Outsider(Client);
+
+impl Outsider {
+    pub async fn at(url: &str) -> Self {
+        let client = Client::new(Config::from_url(url).unwrap(), None, None, None);
+        client.init().await.unwrap();
+        Self(client)
+    }
+
+    /// Runs a command as one would type it; arguments are bytes.
+    pub async fn run<T: FromValue>(&self, name: &'static str, args: &[&[u8]]) -> T {
+        let args: Vec<Value> = args.iter().map(|arg| Value::from(*arg)).collect();
+        self.0.custom(CustomCommand::new_static(name, ClusterHash::FirstKey, false), args).await.unwrap()
+    }
+}
+
+/// A network between a client and a server, which may begin to swallow what it is given.
+pub struct Network {
+    pub port: u16,
+    swallow: watch::Sender<u32>,
+}
+
+impl Network {
+    pub async fn to(server: &OwnRedis) -> Arc<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let network = Arc::new(Self { port: listener.local_addr().unwrap().port(), swallow: watch::Sender::new(0) });
+        let (swallow, target) = (network.swallow.clone(), server.port);
+        tokio::spawn(async move {
+            while let Ok((near, _)) = listener.accept().await {
+                let Ok(far) = TcpStream::connect(("127.0.0.1", target)).await else { continue };
+                let mut swallow = swallow.subscribe();
+                tokio::spawn(async move {
+                    let (mut near, mut far) = (near, far);
+                    tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                        // The connections of this moment stay open, and nothing passes any more.
+                        _ = swallow.changed() => std::future::pending().await,
+                    }
+                });
+            }
+        });
+        network
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    pub fn swallow_open_connections(&self) {
+        self.swallow.send_modify(|times| *times += 1);
+    }
+}

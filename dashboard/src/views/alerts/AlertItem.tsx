@@ -4,6 +4,7 @@ import { useState } from "react";
 import { getPosts } from "@/api/endpoints";
 import type { Alert } from "@/api/types";
 import { ago, count, duration, exact, plural } from "@/lib/format";
+import { sentence } from "@/lib/labels";
 import { fromPost } from "@/live/post";
 import { PostRow } from "@/posts/PostRow";
 import { Button, buttonClass } from "@/ui/Button";
@@ -56,7 +57,7 @@ function Details({ details }: { details: Alert["details"] }) {
     .filter(([, value]) => typeof value === "number" || typeof value === "string")
     .map(([name, value]) => (
       <div key={name} className="contents">
-        <dt className="text-quiet">{name.replaceAll("_", " ")}</dt>
+        <dt className="text-quiet">{sentence(name.replaceAll("_", " "))}</dt>
         <dd className="tabular [overflow-wrap:anywhere]">
           {typeof value === "number" ? count(value) : String(value)}
         </dd>

@@ -62,13 +62,14 @@ function History() {
       </Card>
     );
   }
+  const past = alerts.filter(({ state }) => state !== "firing");
   return (
     <>
       <Card title={`History, ${rangeLabel(search)}`}>
         <Timeline alerts={alerts} window={window} now={now} />
       </Card>
       <div className="grid grid-cols-1 gap-4 xl:grid-cols-2">
-        {alerts.map((alert) => (
+        {past.map((alert) => (
           <AlertItem key={alert.id} alert={alert} now={now} />
         ))}
       </div>

@@ -2,6 +2,7 @@ import type { Alert } from "@/api/types";
 import { tickText, timeTicks } from "@/charts/axis";
 import { exact } from "@/lib/format";
 import type { TimeWindow } from "@/lib/range";
+import { useMedia } from "@/lib/useMedia";
 import { cx } from "@/ui/cx";
 import { lanesOf } from "./lanes";
 import { alertTitle, scopeName } from "./words";
@@ -19,11 +20,12 @@ export function Timeline({
   const end = Math.min(window.end, now);
   const span = end - window.start;
   const place = (time: number) => `${Math.min(100, Math.max(0, ((time - window.start) * 100) / span))}%`;
-  const ticks = timeTicks(window.start, end, 6);
+  const roomy = useMedia("(min-width: 768px)");
+  const ticks = timeTicks(window.start, end, roomy ? 6 : 3);
   return (
-    <div className="grid grid-cols-[minmax(6rem,12rem)_1fr] gap-x-3 gap-y-1 text-xs">
+    <div className="grid gap-x-3 gap-y-1 text-xs md:grid-cols-[minmax(6rem,18rem)_1fr]">
       {lanesOf(alerts, now).map((lane) => (
-        <div key={lane.key} className="col-span-2 grid grid-cols-subgrid items-center">
+        <div key={lane.key} className="grid items-center gap-y-0.5 md:col-span-2 md:grid-cols-subgrid">
           <span
             className="truncate"
             title={`${alertTitle(lane.alerts[0])} in ${scopeName(lane.alerts[0].scope)}`}
@@ -48,7 +50,7 @@ export function Timeline({
           </span>
         </div>
       ))}
-      <span />
+      <span className="hidden md:block" />
       <span className="relative h-4 text-quiet" aria-hidden="true">
         {ticks.map((tick) => (
           <span key={tick} className="tabular absolute -translate-x-1/2" style={{ left: place(tick) }}>

@@ -41,9 +41,10 @@ export function EmotionPanel({ emotion, points, period, totals, top, search }: E
           to="/posts"
           search={withSearch(search, { emotion })}
           className={buttonClass("plain", "tabular -mr-2")}
-          aria-label={`${compact(amount)} posts with ${emotion}`}
+          aria-label={`${compact(amount)} ${amount === 1 ? "post" : "posts"} with ${emotion}`}
         >
-          {compact(amount)} posts · {percent(totals.posts ? percentOf(amount, totals.posts) : null)}
+          {compact(amount)} {amount === 1 ? "post" : "posts"} ·{" "}
+          {percent(totals.posts ? percentOf(amount, totals.posts) : null)}
         </Link>
       }
     >
@@ -75,9 +76,7 @@ function Examples({ emotion, search }: { emotion: Emotion; search: Search }) {
             aria-label={`Details of an example of ${emotion}`}
             className="after:absolute after:inset-0"
           />
-          <div className="line-clamp-2">
-            <PostText content={post.content} clamp />
-          </div>
+          <PostText content={post.content} lines={2} />
         </li>
       ))}
     </ul>

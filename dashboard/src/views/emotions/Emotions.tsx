@@ -1,4 +1,5 @@
 import type { Emotion } from "@/api/types";
+import { niceTop } from "@/charts/axis";
 import { EMOTIONS } from "@/lib/labels";
 import type { Comparison } from "@/lib/metrics";
 import type { Search } from "@/lib/search";
@@ -33,7 +34,7 @@ function Panels({ state, search }: { state: ComparisonState; search: Search }) {
   const { data, window } = state;
   const shown = search.emotion ? [search.emotion] : EMOTIONS;
   return (
-    <div className="grid grid-cols-1 gap-4 sm:grid-cols-2 xl:grid-cols-3">
+    <div className="grid grid-cols-1 gap-4 sm:grid-cols-2 lg:grid-cols-3 xl:grid-cols-4">
       {shown.map((emotion) => (
         <EmotionPanel
           key={emotion}
@@ -51,5 +52,5 @@ function Panels({ state, search }: { state: ComparisonState; search: Search }) {
 
 /** The same scale for all, so that heights can be compared. */
 function axisTop({ points }: Comparison, shown: readonly Emotion[]): number {
-  return Math.max(1, ...points.flatMap(({ emotions }) => shown.map((emotion) => emotions[emotion])));
+  return niceTop(Math.max(1, ...points.flatMap(({ emotions }) => shown.map((emotion) => emotions[emotion]))));
 }

@@ -18,7 +18,7 @@ export function heatOf(buckets: readonly Bucket[]): HeatHour[] {
     const row = hours[new Date(bucket.timestamp).getHours()];
     if (!row) continue;
     row.posts += bucket.total_count;
-    for (const emotion of EMOTIONS) row.counts[emotion] += bucket.emotions[emotion] ?? 0;
+    for (const emotion of EMOTIONS) row.counts[emotion] += bucket.emotions[emotion];
   }
   return hours.map((row) => {
     const shares: Record<Emotion, number | null> = none(null);

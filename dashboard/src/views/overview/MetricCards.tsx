@@ -2,7 +2,6 @@ import { Link } from "@tanstack/react-router";
 import type { Sentiment } from "@/api/types";
 import { Sparkline } from "@/charts/Sparkline";
 import { SENTIMENT_COLORS } from "@/lib/labels";
-import type { Search } from "@/lib/search";
 import { SentimentGlyph } from "@/ui/marks";
 import { Skeleton } from "@/ui/states";
 import type { Metric } from "./metricList";
@@ -40,14 +39,15 @@ function MetricCard({ metric, against }: { metric: Metric; against: string }) {
   return (
     <Link
       to="/posts"
-      search={search as Search}
-      className="card flex h-[108px] flex-col overflow-hidden transition-colors duration-150 hover:border-strong"
+      search={search}
+      aria-label={[title, value, change?.short].filter(Boolean).join(" ")}
+      className="card flex h-full min-h-[108px] flex-col overflow-hidden transition-colors duration-150 hover:border-strong"
     >
       <span className="flex items-center gap-1.5 px-4 pt-3 text-sm text-quiet">
         {label && <SentimentGlyph label={label} />}
         <span className="truncate">{title}</span>
       </span>
-      <span className="flex items-baseline gap-2 px-4">
+      <span className="flex flex-wrap items-baseline gap-x-2 px-4">
         <span className="tabular text-2xl font-semibold" title={exact}>
           {value}
         </span>

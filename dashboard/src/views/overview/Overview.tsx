@@ -1,5 +1,6 @@
 import { rangeLabel } from "@/lib/rangeLabel";
 import { FeedList } from "@/live/FeedList";
+import { FirstRun } from "@/shell/FirstRun";
 import { useView } from "@/shell/useView";
 import { Card } from "@/ui/Card";
 import { DistributionCard } from "./DistributionCard";
@@ -18,23 +19,26 @@ export function Overview() {
   const alerts = useAlertMarks(state.window, search.source);
   const metrics = state.data && metricList(state.data, search);
   return (
-    <div className="grid grid-cols-1 gap-4 xl:grid-cols-[minmax(0,1fr)_22rem]">
-      <div className="@container flex min-w-0 flex-col gap-4">
-        <MetricCards metrics={metrics} against={`the time before the ${rangeLabel(search)}`} />
-        <TrendCard state={state} alerts={alerts} />
-        <div className="grid grid-cols-1 gap-4 @min-[560px]:grid-cols-2 @min-[900px]:grid-cols-3">
-          <DistributionCard search={search} />
-          <EmotionCard state={state} search={search} />
-          <SourceCard window={state.window} search={search} />
+    <>
+      <FirstRun />
+      <div className="grid grid-cols-1 gap-4 xl:grid-cols-[minmax(0,1fr)_22rem]">
+        <div className="@container flex min-w-0 flex-col gap-4">
+          <MetricCards metrics={metrics} against={`the time before the ${rangeLabel(search)}`} />
+          <TrendCard state={state} alerts={alerts} />
+          <div className="grid grid-cols-1 gap-4 @min-[560px]:grid-cols-2 @min-[900px]:grid-cols-3">
+            <DistributionCard search={search} />
+            <EmotionCard state={state} search={search} />
+            <SourceCard window={state.window} search={search} />
+          </div>
         </div>
+        <Card
+          title="Live feed"
+          flush
+          className="h-[36rem] overflow-hidden xl:sticky xl:top-[65px] xl:h-[calc(100dvh-81px)]"
+        >
+          <FeedList most={50} className="h-full" />
+        </Card>
       </div>
-      <Card
-        title="Live feed"
-        flush
-        className="h-[36rem] overflow-hidden xl:sticky xl:top-[65px] xl:h-[calc(100dvh-81px)]"
-      >
-        <FeedList most={50} className="h-full" />
-      </Card>
-    </div>
+    </>
   );
 }

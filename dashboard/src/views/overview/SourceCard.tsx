@@ -19,6 +19,11 @@ export function SourceCard({ window, search }: { window: TimeWindow; search: Sea
         <EmptyState title="No posts in this time" />
       ) : (
         <ul className="text-sm">
+          <li aria-hidden="true" className="flex gap-2 text-xs text-quiet">
+            <span className="flex-1">Source</span>
+            <span>Posts</span>
+            <span className="w-12 text-right">Net</span>
+          </li>
           {shares.map((share) => (
             <SourceRow key={share.source} share={share} search={search} />
           ))}

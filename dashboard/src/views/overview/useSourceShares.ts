@@ -18,7 +18,7 @@ export interface SourceShare {
 
 /** The counts of each of the largest sources in the window; `undefined` while none is known. */
 export function useSourceShares(window: TimeWindow, search: Search): SourceShare[] | undefined {
-  const sources = useSourcesQuery().data?.sources;
+  const sources = useSourcesQuery().data;
   const names = search.source ? [search.source] : largest(sources ?? []);
   const current = { ...window, before: window.start };
   return useQueries({

@@ -1,8 +1,7 @@
 import { Menu } from "@base-ui/react/menu";
 import { useMutation } from "@tanstack/react-query";
 import { Download } from "lucide-react";
-import { send } from "@/api/client";
-import { exportUrl, type PostsQuery } from "@/api/endpoints";
+import { type ExportFormat, exportUrl, getExport, type PostsQuery } from "@/api/endpoints";
 import { readToken } from "@/api/session";
 import { buttonClass } from "@/ui/Button";
 import { FailureNote } from "@/ui/ConfirmButton";
@@ -13,11 +12,9 @@ const FORMATS = [
   { format: "ndjson", label: "NDJSON, one post per line" },
 ] as const;
 
-type Format = (typeof FORMATS)[number]["format"];
-
 /** Downloads everything that matches the filter. */
 export function ExportMenu({ query }: { query: PostsQuery }) {
-  const download = useMutation({ mutationFn: (format: Format) => save(format, query) });
+  const download = useMutation({ mutationFn: (format: ExportFormat) => save(format, query) });
   return (
     <>
       <FailureNote error={download.error} />
@@ -43,17 +40,15 @@ export function ExportMenu({ query }: { query: PostsQuery }) {
 }
 
 /** The browser downloads by itself; only a token has to be sent from here, and then the file passes through memory. */
-async function save(format: Format, query: PostsQuery): Promise<void> {
-  const url = exportUrl(format, query);
-  if (!readToken()) return follow(url, format);
-  const blob = await (await send(url)).blob();
-  const local = URL.createObjectURL(blob);
-  follow(local, format);
+async function save(format: ExportFormat, query: PostsQuery): Promise<void> {
+  if (!readToken()) return follow(exportUrl(format, query), format);
+  const url = URL.createObjectURL(await getExport(format, query));
+  follow(url, format);
   // The download has begun by then; the address is not needed any longer.
-  setTimeout(() => URL.revokeObjectURL(local), 60_000);
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
-function follow(url: string, format: Format): void {
+function follow(url: string, format: ExportFormat): void {
   const link = document.createElement("a");
   link.href = url;
   link.download = `sentistream-posts.${format}`;

@@ -22,7 +22,8 @@ export function Posts() {
           className="tabular mr-auto text-quiet"
           title={first && `${count(first.total)} posts`}
         >
-          {first && `${compact(first.total)}${first.total_capped ? "+" : ""} posts, newest first`}
+          {first &&
+            `${compact(first.total)}${first.total_capped ? "+" : ""} ${first.total === 1 ? "post" : "posts"}, newest first`}
         </p>
         {waiting > 0 && (
           <Button look="solid" className="animate-appear" onClick={() => void query.refetch()}>

@@ -1,6 +1,7 @@
 import type { System } from "@/api/types";
 import { percentOf } from "@/lib/counts";
 import { compact, count, duration, exact, percent, rate } from "@/lib/format";
+import { sentence } from "@/lib/labels";
 import { Card } from "@/ui/Card";
 import { Fact, Facts } from "./Facts";
 import { Health } from "./Health";
@@ -36,7 +37,7 @@ function Numbers({ system: { throughput, stream } }: { system: System }) {
     },
     {
       name: "Dead letters",
-      value: stream.dead_letters === null ? "–" : compact(stream.dead_letters),
+      value: stream.dead_letters == null ? "–" : compact(stream.dead_letters),
       hint: "Posts that could not be analysed",
     },
   ];
@@ -73,13 +74,18 @@ function Services({ system: { database, stream, components } }: { system: System
           <Health
             key={component.name}
             healthy={component.healthy}
-            name={component.name}
+            name={componentName(component.name)}
             {...stateOf(component)}
           />
         ))}
       </ul>
     </Card>
   );
+}
+
+/** "source:bluesky" → "Source bluesky". */
+function componentName(name: string): string {
+  return sentence(name.replace(":", " "));
 }
 
 function stateOf({ state, detail }: { state: string; detail?: string | null }) {
@@ -126,7 +132,7 @@ function Process({
             ? `${percent(lookups ? percentOf(cache.hits, lookups) : null)} of ${compact(lookups)} lookups`
             : "switched off"}
         </Fact>
-        <Fact name="Appended">{stream.appended === null ? "–" : `${count(stream.appended)} posts`}</Fact>
+        <Fact name="Appended">{stream.appended == null ? "–" : `${count(stream.appended)} posts`}</Fact>
       </Facts>
     </Card>
   );
@@ -138,7 +144,7 @@ const SILENT_SECONDS = 60;
 function Consumers({ consumers }: { consumers: System["consumers"] }) {
   return (
     <Card title="Workers" className="md:col-span-2 xl:col-span-3">
-      {consumers === null ? (
+      {!consumers ? (
         <p className="text-sm text-quiet">Unknown while the stream is away.</p>
       ) : consumers.length === 0 ? (
         <p className="text-sm text-quiet">No worker has taken a post yet.</p>

@@ -8,7 +8,6 @@ import { Explanation } from "@/posts/Explanation";
 import { MOST_WORDS } from "@/posts/explain";
 import { ScoreBars } from "@/posts/ScoreBars";
 import { useExplanation } from "@/posts/useExplanation";
-import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { inputClass } from "@/ui/Input";
 import { EmotionMark, SentimentMark } from "@/ui/marks";
@@ -41,13 +40,14 @@ export function TryIt() {
         <p className="mt-3 mb-1 text-xs text-quiet">Nothing is stored. Examples:</p>
         <div className="flex flex-wrap gap-2">
           {EXAMPLES.map((example) => (
-            <Button
+            <button
               key={example}
-              className="h-auto py-1 text-left whitespace-normal"
+              type="button"
               onClick={() => setText(example)}
+              className="rounded-md border border-border px-2.5 py-1 text-left text-sm transition-colors duration-150 hover:border-strong hover:bg-raised"
             >
               {example}
-            </Button>
+            </button>
           ))}
         </div>
       </Card>

@@ -60,8 +60,8 @@ async fn insert_posts(
     let analysis = || inserted.iter().map(|((_, analysis), _)| *analysis);
     let id = || inserted.iter().map(|(_, creator)| columns(creator.id));
     sql("INSERT INTO social_media_posts (ingested_at, post_id, source, content, author, created_at, lang, url, \
-         reply_to, public_id, sentiment_label, emotion, entry_epoch, entry_ms, entry_seq) \
-         SELECT ?, * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+         reply_to, public_id, sentiment_label, emotion, confidence_score, entry_epoch, entry_ms, entry_seq) \
+         SELECT ?, * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
     .bind::<Instant, _>(At(now))
     .bind::<Array<Text>, _>(post().map(|post| post.post_id.as_str()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(post().map(|post| post.source.as_str()).collect::<Vec<_>>())
@@ -74,6 +74,7 @@ async fn insert_posts(
     .bind::<Array<Uuid>, _>(post().map(|post| public_id(&post.post_id)).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(analysis().map(|analysis| analysis.sentiment.as_str()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(analysis().map(|analysis| analysis.emotion.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Double>, _>(analysis().map(|analysis| analysis.confidence).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(inserted.iter().map(|(_, creator)| &*creator.epoch).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(id().map(|(ms, _)| ms).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(id().map(|(_, seq)| seq).collect::<Vec<_>>())
@@ -107,13 +108,14 @@ async fn update_posts(connection: &mut AsyncPgConnection, updated: &[Version<'_>
     let ids = updated.iter().map(|(post, _)| post.post_id.as_str()).collect::<Vec<_>>();
     let labels = updated.iter().map(|(_, analysis)| analysis.sentiment.as_str()).collect::<Vec<_>>();
     let emotions = updated.iter().map(|(_, analysis)| analysis.emotion.as_str()).collect::<Vec<_>>();
+    let confidences = updated.iter().map(|(_, analysis)| analysis.confidence).collect::<Vec<_>>();
     let post = || updated.iter().map(|(post, _)| *post);
     let analysis = || updated.iter().map(|(_, analysis)| *analysis);
     sql("UPDATE social_media_posts AS p SET source = v.source, content = v.content, author = v.author, \
          created_at = v.created_at, lang = v.lang, url = v.url, reply_to = v.reply_to, \
-         sentiment_label = v.sentiment_label, emotion = v.emotion \
-         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS v (post_id, source, content, author, created_at, lang, url, \
-         reply_to, sentiment_label, emotion) WHERE p.post_id = v.post_id")
+         sentiment_label = v.sentiment_label, emotion = v.emotion, confidence_score = v.confidence_score \
+         FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS v (post_id, source, content, author, created_at, lang, url, \
+         reply_to, sentiment_label, emotion, confidence_score) WHERE p.post_id = v.post_id")
     .bind::<Array<Text>, _>(&ids)
     .bind::<Array<Text>, _>(post().map(|post| post.source.as_str()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(post().map(|post| post.content.as_str()).collect::<Vec<_>>())
@@ -124,6 +126,7 @@ async fn update_posts(connection: &mut AsyncPgConnection, updated: &[Version<'_>
     .bind::<Array<Nullable<Text>>, _>(post().map(|post| post.reply_to.as_deref()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(&labels)
     .bind::<Array<Text>, _>(&emotions)
+    .bind::<Array<Double>, _>(&confidences)
     .execute(connection)
     .await?;
     sql("UPDATE sentiment_analysis AS a SET analyzed_at = ?, model_name = v.model_name, \
@@ -135,7 +138,7 @@ async fn update_posts(connection: &mut AsyncPgConnection, updated: &[Version<'_>
     .bind::<Array<Text>, _>(&ids)
     .bind::<Array<Text>, _>(analysis().map(|analysis| &*analysis.model_name).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(&labels)
-    .bind::<Array<Double>, _>(analysis().map(|analysis| analysis.confidence).collect::<Vec<_>>())
+    .bind::<Array<Double>, _>(&confidences)
     .bind::<Array<Text>, _>(&emotions)
     .bind::<Array<Document>, _>(analysis().map(|analysis| JsonText(scores_json(&analysis.scores))).collect::<Vec<_>>())
     .bind::<Array<Bool>, _>(analysis().map(|analysis| analysis.truncated).collect::<Vec<_>>())

@@ -1,0 +1,278 @@
+//! Posts to store, and ways to store them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Binary};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use sentistream::clock::Clock;
+use sentistream::domain::{Analysis, Author, EntryId, EntryKey, Op, Post, PostId, Scores, Source, Timestamp};
+use sentistream::sqlite::Sqlite;
+use sentistream::store::Store;
+use sentistream::store::settle::{Change, Settlement};
+
+/// The time over which the posts are spread.
+pub const DAYS: u64 = 14;
+
+pub const SOURCES: [&str; 5] = ["bluesky", "mastodon", "reddit", "hackernews", "web"];
+const WORDS: [&str; 24] = [
+    "the",
+    "battery",
+    "of",
+    "my",
+    "phone",
+    "lasts",
+    "a",
+    "day",
+    "and",
+    "café",
+    "service",
+    "was",
+    "slow",
+    "but",
+    "I",
+    "love",
+    "this",
+    "update",
+    "never",
+    "again",
+    "Größe",
+    "really",
+    "happy",
+    "disappointed",
+];
+
+/// Where entries come from before they are settled.
+#[derive(Clone)]
+pub enum Queue {
+    /// The embedded queue's tables.
+    Sqlite(Sqlite),
+    /// Entries are only numbered.
+    None(Arc<AtomicU64>),
+}
+
+/// How fast something went.
+pub struct Rate {
+    posts: u64,
+    wall: Duration,
+    /// What this process computed meanwhile, in all its threads.
+    cpu: Duration,
+}
+
+impl std::fmt::Display for Rate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let posts = self.posts as f64;
+        let per_second = posts / self.wall.as_secs_f64();
+        write!(f, "{per_second:.0} posts/s, {:.1} µs of our CPU per post", self.cpu.as_secs_f64() * 1e6 / posts)
+    }
+}
+
+struct Watch(Instant, Duration);
+
+impl Watch {
+    fn start() -> Self {
+        Self(Instant::now(), cpu())
+    }
+
+    fn rate(&self, posts: u64) -> Rate {
+        Rate { posts, wall: self.0.elapsed(), cpu: cpu() - self.1 }
+    }
+}
+
+/// The time that this process has computed: user and system, in ticks of 10 ms.
+fn cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok()).unwrap_or_default();
+    Duration::from_millis(10 * (ticks(11) + ticks(12)))
+}
+
+/// Stores posts.
+#[derive(Clone)]
+pub struct Load {
+    store: Store,
+    queue: Queue,
+    clock: Clock,
+    made: Arc<AtomicU64>,
+}
+
+impl Load {
+    pub fn new(store: Store, queue: Queue) -> Self {
+        Self { store, queue, clock: Clock::system(), made: Arc::default() }
+    }
+
+    /// Posts per second of settling alone, entries being there already.
+    pub async fn settle_live(&self, posts: u64, tasks: u64, batch: u64) -> Rate {
+        let mut prepared = Vec::new();
+        for _ in 0..posts / batch {
+            prepared.push(self.appended(batch, self.clock.now()).await);
+        }
+        let mut shares: Vec<Vec<Vec<Settlement>>> = (0..tasks).map(|_| Vec::new()).collect();
+        for (index, batch) in prepared.into_iter().enumerate() {
+            shares[index % tasks as usize].push(batch);
+        }
+        let watch = Watch::start();
+        let running: Vec<_> = shares
+            .into_iter()
+            .map(|share| {
+                let store = self.store.clone();
+                tokio::spawn(async move {
+                    for batch in share {
+                        store.settle(batch).await.expect("settled");
+                    }
+                })
+            })
+            .collect();
+        for task in running {
+            task.await.expect("a task");
+        }
+        watch.rate(posts / batch * batch)
+    }
+
+    /// Posts per second from append to settled, on the one writer of the embedded database.
+    pub async fn pipeline(&self, posts: u64, tasks: u64, batch: u64) -> Option<Rate> {
+        let Queue::Sqlite(sqlite) = &self.queue else { return None };
+        let watch = Watch::start();
+        let running: Vec<_> = (0..tasks)
+            .map(|_| {
+                let (this, sqlite) = (self.clone(), sqlite.clone());
+                tokio::spawn(async move {
+                    for _ in 0..posts / tasks / batch {
+                        let batch = this.appended(batch, this.clock.now()).await;
+                        claim(&sqlite, &batch).await;
+                        this.store.settle(batch).await.expect("settled");
+                    }
+                })
+            })
+            .collect();
+        for task in running {
+            task.await.expect("a task");
+        }
+        Some(watch.rate(posts / tasks / batch * batch * tasks))
+    }
+
+    /// Fills the store up to `posts`, spread over the last [`DAYS`]; posts per second.
+    pub async fn fill(&self, posts: u64, tasks: u64, batch: u64) -> Rate {
+        let span = Duration::from_secs(DAYS * 86_400);
+        let (watch, now) = (Watch::start(), self.clock.now());
+        let there = self.made.load(Ordering::Relaxed);
+        let missing = posts.saturating_sub(there);
+        let running: Vec<_> = (0..tasks)
+            .map(|_| {
+                let this = self.clone();
+                tokio::spawn(async move {
+                    loop {
+                        let made = this.made.load(Ordering::Relaxed) - there;
+                        if made >= missing {
+                            return;
+                        }
+                        let at = now - span + span.mul_f64(made as f64 / missing as f64);
+                        let batch = this.appended(batch, at).await;
+                        this.store.settle(batch).await.expect("settled");
+                    }
+                })
+            })
+            .collect();
+        for task in running {
+            task.await.expect("a task");
+        }
+        watch.rate(missing.max(1))
+    }
+
+    /// A batch of posts written at about `at`, whose entries lie in the queue.
+    async fn appended(&self, count: u64, at: Timestamp) -> Vec<Settlement> {
+        let first = self.made.fetch_add(count, Ordering::Relaxed);
+        let versions: Vec<(Post, Analysis)> = (first..first + count).map(|number| version(number, at)).collect();
+        let ms = u64::try_from(self.clock.now().as_millis()).unwrap_or_default();
+        let numbers = match &self.queue {
+            Queue::Sqlite(sqlite) => append(sqlite, &versions, ms).await,
+            Queue::None(next) => {
+                let first = next.fetch_add(count, Ordering::Relaxed);
+                (first..first + count).collect()
+            }
+        };
+        let epoch: Arc<str> = "bench".into();
+        numbers
+            .into_iter()
+            .zip(versions)
+            .map(|(seq, (post, analysis))| Settlement {
+                key: EntryKey { epoch: epoch.clone(), id: EntryId { ms, seq } },
+                change: Change::Insert { post, analysis },
+            })
+            .collect()
+    }
+}
+
+async fn append(sqlite: &Sqlite, versions: &[(Post, Analysis)], ms: u64) -> Vec<u64> {
+    let entries: Vec<Vec<u8>> = versions.iter().map(|(post, _)| Op::Post(post.clone()).to_fields().encode()).collect();
+    let write = sqlite.write(move |connection| {
+        let mut numbers = Vec::with_capacity(entries.len());
+        // Several rows a statement, as the queue may do.
+        for some in entries.chunks(32) {
+            let values = vec!["(?, ?)"; some.len()].join(", ");
+            let text = format!("INSERT INTO stream_entries (appended_ms, fields) VALUES {values} RETURNING seq");
+            let mut query = diesel::sql_query(text).into_boxed();
+            for entry in some {
+                query = query.bind::<BigInt, _>(ms as i64).bind::<Binary, _>(entry);
+            }
+            numbers.extend(query.load::<Number>(connection)?.into_iter().map(|row| row.seq as u64));
+        }
+        Ok(numbers)
+    });
+    write.await.expect("appended")
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = BigInt)]
+    seq: i64,
+}
+
+#[derive(QueryableByName)]
+struct Claimed {
+    #[diesel(sql_type = Binary)]
+    fields: Vec<u8>,
+}
+
+async fn claim(sqlite: &Sqlite, batch: &[Settlement]) {
+    let (first, last) = (batch[0].key.id.seq, batch[batch.len() - 1].key.id.seq);
+    let write = sqlite.write(move |connection| {
+        connection.batch_execute(&format!(
+            "INSERT INTO stream_claims (consumer, first_seq, last_seq) VALUES ('bench', {first}, {last});
+             DELETE FROM stream_claims WHERE first_seq = {first}"
+        ))?;
+        let rows: Vec<Claimed> =
+            diesel::sql_query("SELECT fields FROM stream_entries WHERE seq BETWEEN ? AND ? ORDER BY seq")
+                .bind::<BigInt, _>(first as i64)
+                .bind::<BigInt, _>(last as i64)
+                .load(connection)?;
+        Ok(rows.iter().map(|row| row.fields.len()).sum::<usize>())
+    });
+    assert!(write.await.expect("claimed") > 0);
+}
+
+/// Post `number`, the same each time, written within five minutes before `at`.
+fn version(number: u64, at: Timestamp) -> (Post, Analysis) {
+    let mut random = StdRng::seed_from_u64(number);
+    let words: Vec<&str> =
+        (0..random.random_range(8..30)).map(|_| WORDS[random.random_range(0..WORDS.len())]).collect();
+    // Few posts come from the last sources, and few words are rare.
+    let source = SOURCES[random.random_range(0..SOURCES.len()).min(random.random_range(0..SOURCES.len()))];
+    let post = Post {
+        post_id: PostId::parse(&format!("at://did:plc:{:016x}/post/{number:x}", random.random::<u64>()))
+            .expect("an id"),
+        source: Source::parse(source).expect("a source"),
+        content: format!("{} #{number}", words.join(" ")),
+        author: Author::parse(&format!("author{}", random.random_range(0..50_000))).ok(),
+        created_at: at - Duration::from_millis(random.random_range(0..60_000)),
+        lang: Some("en".to_owned()),
+        url: Some(format!("https://example.com/posts/{number:x}")),
+        reply_to: None,
+    };
+    let scores = Scores { sentiment: random.random(), emotion: random.random() };
+    (post, Analysis::from_scores("bench-model".into(), scores, 30, false))
+}

@@ -1,0 +1,49 @@
+import { describe, expect, it } from "vitest";
+import type { Point } from "@/lib/metrics";
+import { DAY, HOUR, MINUTE } from "@/lib/range";
+import { niceTop, timeTicks } from "./axis";
+import { spread } from "./labels";
+import { rowsOf } from "./series";
+
+describe("axes", () => {
+  it.each([
+    [15 * MINUTE, 7],
+    [HOUR, 7],
+    [DAY, 7],
+    [7 * DAY, 7],
+    [30 * DAY, 7],
+    [400 * DAY, 4],
+  ])("have a few round ticks over %d ms", (span, most) => {
+    const start = Date.parse("2026-03-10T14:25:00Z");
+    const ticks = timeTicks(start, start + span, most);
+    expect(ticks.length).toBeGreaterThanOrEqual(2);
+    expect(ticks.length).toBeLessThanOrEqual(most + 1);
+    for (const tick of ticks) expect(new Date(tick).getSeconds()).toBe(0);
+  });
+
+  it("end at an even round number", () => {
+    expect([1, 2, 9, 11, 123, 950].map(niceTop)).toEqual([2, 2, 10, 20, 200, 1_000]);
+  });
+});
+
+describe("labels at the end of lines", () => {
+  it("keep their order and distance within the plot", () => {
+    expect(spread([50, 50, 10], 15, 0, 100)).toEqual([50, 65, 10]);
+    expect(spread([100, 99, 98], 15, 0, 100)).toEqual([100, 85, 70]);
+    expect(spread([], 15, 0, 100)).toEqual([]);
+  });
+});
+
+describe("lines", () => {
+  it("are dashed from the last finished bucket on", () => {
+    const point = (positive: number, unfinished: boolean) =>
+      ({ positive, neutral: 0, negative: 0, unfinished }) as Point;
+    const rows = rowsOf([point(1, false), point(2, false), point(3, true)]);
+    expect(rows.map((row) => [row.positiveDone, row.positiveOpen])).toEqual([
+      [1, undefined],
+      [2, 2],
+      [undefined, 3],
+    ]);
+    expect(rowsOf([point(1, false)]).map((row) => row.positiveOpen)).toEqual([undefined]);
+  });
+});

@@ -1,0 +1,55 @@
+import { expect, it } from "vitest";
+import { makePost, World } from "@/testing/world";
+import { compare, difference, relativeChange } from "./metrics";
+import { MINUTE, windowOf } from "./range";
+
+const NOW = Date.parse("2026-03-10T14:25:30Z");
+
+function comparison(world: World, now = NOW) {
+  const window = windowOf({ range: "15m" }, now);
+  const aggregate = world.aggregate(
+    new URLSearchParams({
+      period: "minute",
+      start_date: new Date(window.before).toISOString(),
+      end_date: new Date(window.end).toISOString(),
+    }),
+  );
+  return compare(aggregate, window, now);
+}
+
+it("cuts between the shown time and the time before", () => {
+  const world = new World();
+  world.add(
+    makePost({ id: "now-1", at: NOW - MINUTE }),
+    makePost({ id: "now-2", at: NOW - MINUTE, sentiment: "negative", emotion: "anger", confidence: 0.5 }),
+    makePost({ id: "before", at: NOW - 16 * MINUTE, sentiment: "negative", emotion: "fear" }),
+  );
+  const { now, before, points } = comparison(world);
+  expect(points).toHaveLength(15);
+  expect(now).toMatchObject({ posts: 2, net: 0, confidence: 0.7 });
+  expect(now.shares).toEqual({ positive: 50, neutral: 0, negative: 50 });
+  expect(before).toMatchObject({ posts: 1, net: -100 });
+});
+
+it("compares with as much of the time before as has passed now", () => {
+  const world = new World();
+  // The last bucket of the time before counts half: the present one is half over.
+  for (let n = 0; n < 10; n += 1) world.add(makePost({ id: `p${n}`, at: NOW - 15 * MINUTE }));
+  expect(comparison(world).before.posts).toBe(5);
+});
+
+it("has no shares where there are no posts, and marks the bucket that is not finished", () => {
+  const world = new World();
+  world.add(makePost({ id: "a", at: NOW - 3 * MINUTE }));
+  const { points } = comparison(world);
+  expect(points.filter(({ positiveShare }) => positiveShare !== null)).toHaveLength(1);
+  expect(points.map(({ unfinished }) => unfinished).lastIndexOf(false)).toBe(13);
+  expect(points[0]).toMatchObject({ total: 0, confidence: null, net: null });
+});
+
+it("says nothing of a change from nothing", () => {
+  expect(relativeChange(5, 0)).toBeNull();
+  expect(relativeChange(5, 4)).toBe(25);
+  expect(difference(null, 3)).toBeNull();
+  expect(difference(1, 3)).toBe(-2);
+});

@@ -1,0 +1,73 @@
+import { expect, it } from "vitest";
+import { livePost } from "@/testing/live";
+import { makePost, World } from "@/testing/world";
+import { distributionWith, withArrivals } from "./overlay";
+import { fromPost } from "./post";
+
+const START = Date.parse("2026-03-01T12:00:00Z");
+const MINUTE = 60_000;
+
+function aggregateOf(world: World) {
+  return world.aggregate(
+    new URLSearchParams({
+      period: "minute",
+      start_date: new Date(START).toISOString(),
+      end_date: new Date(START + 3 * MINUTE).toISOString(),
+    }),
+  );
+}
+
+it("counts late posts as the server does when it is asked again", () => {
+  const early = [
+    makePost({ id: "a", at: START + 5_000, sentiment: "negative", emotion: "anger", confidence: 0.5 }),
+    makePost({ id: "b", at: START + MINUTE, confidence: 0.7 }),
+  ];
+  const late = [
+    makePost({ id: "c", at: START + 6_000, sentiment: "neutral", emotion: "neutral", confidence: 0.6 }),
+    makePost({ id: "d", at: START + 3 * MINUTE - 1 }),
+    makePost({ id: "e", at: START + MINUTE + 1, sentiment: "negative", emotion: "fear" }),
+  ];
+  const before = new World();
+  before.add(...early);
+  const after = new World();
+  after.add(...early, ...late);
+  const live = withArrivals(aggregateOf(before), late.map(fromPost));
+  const truth = aggregateOf(after);
+  expect(rounded(live.data)).toEqual(rounded(truth.data));
+  expect(rounded([live.summary])).toEqual(rounded([truth.summary]));
+});
+
+it("leaves posts outside of the range alone, and does not change what it was given", () => {
+  const world = new World();
+  world.add(makePost({ id: "a", at: START }));
+  const aggregate = aggregateOf(world);
+  const outside = [livePost("x", { createdAt: START - 1 }), livePost("y", { createdAt: START + 3 * MINUTE })];
+  expect(withArrivals(aggregate, outside)).toBe(aggregate);
+  withArrivals(aggregate, [livePost("z", { createdAt: START })]);
+  expect(aggregate.data[0]?.total_count).toBe(1);
+});
+
+it("adds to the distribution and ranks its emotions anew", () => {
+  const world = new World();
+  world.add(
+    makePost({ id: "a", at: START }),
+    makePost({ id: "b", at: START, sentiment: "negative", emotion: "anger" }),
+  );
+  const anger = { createdAt: START, sentiment: "negative", emotion: "anger" } as const;
+  const live = distributionWith(world.distribution(new URLSearchParams(), START), [
+    livePost("c", anger),
+    livePost("d", anger),
+  ]);
+  expect(live.distribution).toEqual({ positive: 1, neutral: 0, negative: 3 });
+  expect(live.percentages.negative).toBe(75);
+  expect(live.top_emotions.map(({ emotion, count }) => [emotion, count])).toEqual([
+    ["anger", 3],
+    ["joy", 1],
+  ]);
+});
+
+function rounded(rows: readonly object[]): unknown {
+  return JSON.parse(JSON.stringify(rows), (_, value) =>
+    typeof value === "number" ? Math.round(value * 1e9) / 1e9 : value,
+  );
+}

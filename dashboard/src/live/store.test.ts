@@ -1,0 +1,178 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import type { PostsQuery } from "@/api/endpoints";
+import type { PostPage } from "@/api/types";
+import { FakeWire } from "@/testing/live";
+import { eventOf, makePost, type PostSpec, World } from "@/testing/world";
+import { LiveStore } from "./store";
+
+const NOW = Date.parse("2026-03-01T12:00:00Z");
+const CONNECTED = { type: "connected", message: "hi", timestamp: "2026-03-01T12:00:00.000Z" };
+
+function harness() {
+  const world = new World();
+  const wires: FakeWire[] = [];
+  const events = { onChange: vi.fn(), onAlert: vi.fn(), onDeleted: vi.fn(), onGap: vi.fn() };
+  const fetchPage = vi.fn(async (query: PostsQuery): Promise<PostPage> => {
+    const params = new URLSearchParams();
+    for (const [key, value] of Object.entries(query)) if (value !== undefined) params.set(key, String(value));
+    return world.page(params);
+  });
+  const store = new LiveStore({
+    open: () => {
+      const wire = new FakeWire();
+      wires.push(wire);
+      return wire;
+    },
+    fetchPage,
+    events,
+  });
+  const wire = () => wires.at(-1) as FakeWire;
+  return {
+    world,
+    store,
+    events,
+    fetchPage,
+    wire,
+    post(spec: Omit<PostSpec, "at"> & { at?: number }) {
+      const made = makePost({ at: NOW, ...spec });
+      world.add(made);
+      return made;
+    },
+    say: (spec: Omit<PostSpec, "at"> & { at?: number }) =>
+      wire().receive({ type: "post", data: eventOf(makePost({ at: NOW, ...spec })) }),
+    ids: () => store.snapshot().feed.posts.map(({ id }) => id),
+    settle: (milliseconds = 300) => vi.advanceTimersByTimeAsync(milliseconds),
+  };
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: NOW });
+});
+
+describe("the live store", () => {
+  it("shows what REST has, then what the socket brings, each post once", async () => {
+    const { store, post, say, ids, wire, settle } = harness();
+    post({ id: "a", at: NOW - 2_000 });
+    store.start();
+    await settle();
+    expect(ids()).toEqual(["a"]);
+    wire().receive(CONNECTED);
+    say({ id: "a", at: NOW - 2_000 });
+    say({ id: "b" });
+    say({ id: "b" });
+    await settle();
+    expect(ids()).toEqual(["b", "a"]);
+    expect(store.snapshot().arrivals.map(({ post: { id } }) => id)).toEqual(["b"]);
+  });
+
+  it("applies a burst in one go", async () => {
+    const { store, say, wire, settle } = harness();
+    store.start();
+    wire().receive(CONNECTED);
+    await settle();
+    const seen = vi.fn();
+    store.subscribe(seen);
+    for (let n = 0; n < 200; n += 1) say({ id: `p${n}`, at: NOW + n });
+    expect(seen).not.toHaveBeenCalled();
+    await settle();
+    expect(seen).toHaveBeenCalledTimes(1);
+    expect(store.snapshot().feed.received).toBe(200);
+  });
+
+  it("fills the gap after the connection was lost, without a hole and without a double", async () => {
+    const { store, post, say, ids, wire, settle, events } = harness();
+    store.start();
+    wire().receive(CONNECTED);
+    post({ id: "before", at: NOW });
+    say({ id: "before", at: NOW });
+    await settle();
+    wire().drop();
+    expect(store.snapshot().connection).toBe("reconnecting");
+    post({ id: "missed-1", at: NOW + 100 });
+    post({ id: "missed-2", at: NOW + 200 });
+    await settle(1_000);
+    events.onGap.mockClear();
+    wire().receive(CONNECTED);
+    post({ id: "after", at: NOW + 300 });
+    say({ id: "after", at: NOW + 300 });
+    await settle();
+    expect(ids()).toEqual(["after", "missed-2", "missed-1", "before"]);
+    expect(events.onGap).toHaveBeenCalledTimes(1);
+  });
+
+  it("fills the gap when the server says that events were left out", async () => {
+    const { store, post, ids, wire, settle } = harness();
+    store.start();
+    wire().receive(CONNECTED);
+    await settle();
+    post({ id: "left-out" });
+    wire().receive({ type: "lagged", missed: null });
+    await settle();
+    expect(ids()).toEqual(["left-out"]);
+  });
+
+  it("tries again when a gap cannot be filled yet", async () => {
+    const { store, post, ids, wire, settle, fetchPage } = harness();
+    fetchPage.mockRejectedValueOnce(new Error("away"));
+    post({ id: "a" });
+    store.start();
+    await settle();
+    expect(store.snapshot().loaded).toBe(false);
+    await settle(3_000);
+    expect(ids()).toEqual(["a"]);
+    expect(wire().closed).toBe(false);
+  });
+
+  it("begins anew with another filter, and ignores what still comes for the old one", async () => {
+    const { store, post, say, ids, wire, settle } = harness();
+    post({ id: "good" });
+    post({ id: "bad", sentiment: "negative", emotion: "anger" });
+    store.start();
+    wire().receive(CONNECTED);
+    await settle();
+    store.setFilter({ sentiment: "negative" });
+    expect(store.snapshot().loaded).toBe(false);
+    expect(wire().sent.at(-1)).toEqual({ type: "subscribe", filters: { sentiment: "negative" } });
+    say({ id: "late", sentiment: "positive" });
+    await settle();
+    expect(ids()).toEqual(["bad"]);
+  });
+
+  it("keeps only posts with the words, but counts all of them", async () => {
+    const { store, say, ids, wire, settle } = harness();
+    store.setFilter({ q: "Rain snow" });
+    store.start();
+    wire().receive(CONNECTED);
+    say({ id: "a", content: "SNOW and rain" });
+    say({ id: "b", content: "sunshine" });
+    await settle();
+    expect(ids()).toEqual(["a"]);
+    expect(store.snapshot().arrivals).toHaveLength(2);
+  });
+
+  it("takes deleted posts away and tells of alerts", async () => {
+    const { store, say, ids, wire, settle, events } = harness();
+    store.start();
+    wire().receive(CONNECTED);
+    say({ id: "a" });
+    await settle();
+    wire().receive({ type: "post_deleted", data: { post_id: "a" } });
+    wire().receive({ type: "alert", data: { id: 1 } });
+    await settle();
+    expect(ids()).toEqual([]);
+    expect(events.onDeleted).toHaveBeenCalledWith(["a"]);
+    expect(events.onAlert).toHaveBeenCalledWith({ id: 1 });
+  });
+
+  it("reads the rest from the API when more comes than a sleeping tab can hold", async () => {
+    const { store, say, wire, settle, fetchPage } = harness();
+    store.start();
+    wire().receive(CONNECTED);
+    await settle();
+    const reads = fetchPage.mock.calls.length;
+    for (let n = 0; n < 2_100; n += 1) say({ id: `p${n}`, at: NOW + n });
+    await settle();
+    expect(store.snapshot().feed.received).toBe(2_000);
+    expect(fetchPage.mock.calls.length).toBeGreaterThan(reads);
+  });
+});

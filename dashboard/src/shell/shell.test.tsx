@@ -1,0 +1,108 @@
+import { fireEvent, screen, waitFor, within } from "@testing-library/react";
+import { describe, expect, it } from "vitest";
+import { open, serve } from "@/testing/app";
+import { makePost } from "@/testing/world";
+
+const { state, publish } = serve();
+
+describe("the connection", () => {
+  it("says when it is lost and fills in what was missed once it is back", async () => {
+    state.world.add(makePost({ id: "a", at: Date.now() - 1_000, content: "Before" }));
+    open("/live");
+    await screen.findByText("Live", { selector: "[role=status]" });
+    await screen.findByText("Before");
+    state.world.add(makePost({ id: "b", at: Date.now(), content: "Meanwhile" }));
+    state.connections[0]?.client.close();
+    expect(await screen.findByText(/The live connection was lost/)).toBeTruthy();
+    expect(await screen.findByText("Meanwhile", {}, { timeout: 3_000 })).toBeTruthy();
+    await waitFor(() => expect(screen.queryByText(/The live connection was lost/)).toBeNull());
+    expect(screen.getAllByText("Before")).toHaveLength(1);
+  });
+});
+
+describe("the live feed", () => {
+  it("stands still under the pointer and says how many posts wait", async () => {
+    state.world.add(makePost({ id: "a", at: Date.now() - 1_000, content: "Being read" }));
+    const { user } = open("/live");
+    await screen.findByText("Being read");
+    await screen.findByText("Live", { selector: "[role=status]" });
+    const feed = screen.getByRole("region", { name: "Newest posts" });
+    fireEvent.pointerEnter(feed);
+    publish(makePost({ id: "b", at: Date.now(), content: "Waits one" }));
+    publish(makePost({ id: "c", at: Date.now(), content: "Waits two" }));
+    const button = await screen.findByRole("button", { name: "2 new posts" });
+    expect(within(feed).queryByText("Waits one")).toBeNull();
+    await user.click(button);
+    expect(within(feed).getByText("Waits two")).toBeTruthy();
+  });
+
+  it("shows markup as the text that it is", async () => {
+    state.world.add(makePost({ id: "a", at: Date.now(), content: "<b>bold</b> https://example.org/x" }));
+    open("/live");
+    expect(await screen.findByText(/<b>bold<\/b>/)).toBeTruthy();
+    const link = screen.getByRole("link", { name: "https://example.org/x" });
+    expect(link.getAttribute("rel")).toContain("noopener");
+  });
+});
+
+describe("signing in", () => {
+  const guarded = (request: Request) =>
+    request.headers.get("Authorization") === "Bearer secret-1"
+      ? undefined
+      : { status: 401, json: { title: "Unauthorized", detail: "A bearer token is needed." } };
+
+  it("asks for a token, keeps it for the session and sends it everywhere", async () => {
+    state.intercept = guarded;
+    state.world.add(makePost({ id: "a", at: Date.now(), content: "Behind the door" }));
+    const { user } = open("/posts");
+    const dialog = await screen.findByRole("dialog", { name: "Sign in" });
+    expect(within(dialog).getByText("A bearer token is needed.")).toBeTruthy();
+    await user.type(within(dialog).getByLabelText("Access token"), "secret-1");
+    await user.click(within(dialog).getByRole("button", { name: "Sign in" }));
+    expect(await screen.findByText("Behind the door")).toBeTruthy();
+    expect(sessionStorage.getItem("sentistream.token")).toBe("secret-1");
+    expect(localStorage.length).toBe(0);
+    await waitFor(() => {
+      const protocols = state.connections.at(-1)?.info.protocols;
+      expect(protocols).toEqual(["sentistream", "bearer.secret-1"]);
+    });
+    await user.click(screen.getByRole("button", { name: "Sign out" }));
+    expect(sessionStorage.getItem("sentistream.token")).toBeNull();
+  });
+
+  it("explains what a token does not allow", async () => {
+    state.world.add(makePost({ id: "a", at: Date.now() }));
+    state.intercept = (request) =>
+      request.method === "DELETE"
+        ? { status: 403, json: { title: "Forbidden", detail: "This needs the scope admin." } }
+        : undefined;
+    const { user } = open("/posts?post=a");
+    await user.click(await screen.findByRole("button", { name: "Delete" }));
+    const question = await screen.findByRole("dialog", { name: "Delete this post?" });
+    await user.click(within(question).getByRole("button", { name: "Delete" }));
+    expect(await screen.findByText(/This needs the scope admin/)).toBeTruthy();
+  });
+});
+
+describe("the keyboard", () => {
+  it("lists what it does, goes to views and to the search", async () => {
+    const { user, url } = open("/?source=web");
+    await screen.findByRole("heading", { name: "Overview" });
+    await user.keyboard("?");
+    await screen.findByRole("dialog", { name: "Keyboard shortcuts" });
+    await user.keyboard("{Escape}");
+    await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+    await user.keyboard("6");
+    await screen.findByRole("heading", { name: "System" });
+    await user.keyboard("/");
+    const field = await screen.findByRole("searchbox", { name: "Search posts" });
+    await waitFor(() => expect(document.activeElement).toBe(field));
+    await user.keyboard("rain 3?");
+    await waitFor(() => expect(url()).toBe("/posts?source=web&q=rain+3%3F"));
+  });
+});
+
+it("answers an unknown address with a way back", async () => {
+  open("/nowhere");
+  expect(await screen.findByText("There is no such page")).toBeTruthy();
+});

@@ -1,0 +1,76 @@
+import { createMemoryHistory } from "@tanstack/react-router";
+import { render } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { HttpResponse, http, type WebSocketHandlerConnection, ws } from "msw";
+import { setupServer } from "msw/node";
+import { afterAll, afterEach, beforeAll } from "vitest";
+import { App } from "@/App";
+import { createQueries } from "@/api/queryClient";
+import { writeToken } from "@/api/session";
+import type { Post } from "@/api/types";
+import { createAppRouter } from "@/router";
+import { type Answer, answer } from "./answers";
+import { eventOf, iso, World } from "./world";
+
+const live = ws.link("ws://localhost:3000/ws/sentiment");
+
+/** What a request is answered with before the world is asked; `undefined` leaves it to the world. */
+export type Intercept = (request: Request, url: URL) => Answer | undefined;
+
+/** A server for all tests of a file; each test begins with an empty world. */
+export function serve() {
+  const state = {
+    world: new World(),
+    intercept: (() => undefined) as Intercept,
+    requests: [] as string[],
+    connections: [] as WebSocketHandlerConnection[],
+  };
+  const server = setupServer(
+    http.all("*/api/*", async ({ request }) => {
+      const url = new URL(request.url);
+      state.requests.push(`${request.method} ${url.pathname}${decodeURIComponent(url.search)}`);
+      const text = await request.clone().text();
+      const body: unknown = text ? JSON.parse(text) : undefined;
+      const { status, json } =
+        state.intercept(request, url) ?? answer(state.world, request.method, url, body);
+      return json === undefined
+        ? new HttpResponse(null, { status })
+        : HttpResponse.json(json as object, { status });
+    }),
+    live.addEventListener("connection", (connection) => {
+      state.connections.push(connection);
+      connection.client.send(
+        JSON.stringify({ type: "connected", message: "hi", timestamp: iso(Date.now()) }),
+      );
+    }),
+  );
+  beforeAll(() => server.listen({ onUnhandledRequest: "error" }));
+  afterEach(() => {
+    state.world = new World();
+    state.intercept = () => undefined;
+    state.requests.length = 0;
+    state.connections.length = 0;
+    writeToken(null);
+  });
+  afterAll(() => server.close());
+  return {
+    state,
+    /** A post was analysed: it is stored, and the clients hear of it. */
+    publish(post: Post) {
+      state.world.add(post);
+      live.broadcast(JSON.stringify({ type: "post", data: eventOf(post) }));
+    },
+    tell(frame: unknown) {
+      live.broadcast(JSON.stringify(frame));
+    },
+  };
+}
+
+/** Opens the dashboard at a path. */
+export function open(path: string) {
+  const router = createAppRouter(createMemoryHistory({ initialEntries: [path] }));
+  const queries = createQueries();
+  queries.setDefaultOptions({ queries: { ...queries.getDefaultOptions().queries, retry: false } });
+  render(<App router={router} queries={queries} />);
+  return { user: userEvent.setup(), router, url: () => router.state.location.href };
+}

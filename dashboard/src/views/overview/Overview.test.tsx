@@ -1,0 +1,121 @@
+import { screen, waitFor, within } from "@testing-library/react";
+import { describe, expect, it } from "vitest";
+import { open, serve } from "@/testing/app";
+import { iso, makePost } from "@/testing/world";
+
+const { state, publish, tell } = serve();
+const MINUTE = 60_000;
+
+function fill() {
+  const now = Date.now();
+  state.world.add(
+    makePost({ id: "a", at: now - 2 * MINUTE, content: "Lovely day" }),
+    makePost({
+      id: "b",
+      at: now - 3 * MINUTE,
+      sentiment: "negative",
+      emotion: "anger",
+      content: "Late again",
+    }),
+    makePost({ id: "c", at: now - 4 * MINUTE, sentiment: "negative", emotion: "fear", source: "radio" }),
+    makePost({ id: "d", at: now - 90 * MINUTE, sentiment: "neutral", emotion: "neutral" }),
+  );
+}
+
+const card = (name: RegExp) => screen.findByRole("link", { name });
+
+describe("the overview", () => {
+  it("tells the mood of the chosen time and compares it with the time before", async () => {
+    fill();
+    open("/");
+    expect(await card(/^Posts 3 ↑ \+200/)).toBeTruthy();
+    expect(await card(/^Negative 66\.7% ↑ \+66\.7/)).toBeTruthy();
+    expect(await card(/^Net sentiment −33\.3/)).toBeTruthy();
+  });
+
+  it("leads from each number to the posts behind it", async () => {
+    fill();
+    const { user, url } = open("/?range=15m&source=web");
+    await user.click(await card(/^Negative 50/));
+    expect(url()).toBe("/posts?range=15m&source=web&sentiment=negative");
+    await screen.findByRole("heading", { name: "Posts" });
+    await waitFor(() => expect(screen.queryByRole("region", { name: "Newest posts" })).toBeNull());
+    expect(await screen.findByText("Late again")).toBeTruthy();
+    expect(screen.queryByText("Lovely day")).toBeNull();
+  });
+
+  it("counts a live post at once and shows it in the feed", async () => {
+    fill();
+    open("/");
+    await card(/^Posts 3/);
+    await screen.findByText("Live", { selector: "[role=status]" });
+    publish(makePost({ id: "new", at: Date.now(), content: "Just now" }));
+    expect(await card(/^Posts 4/)).toBeTruthy();
+    const feed = screen.getByRole("region", { name: "Newest posts" });
+    expect(within(feed).getByText("Just now")).toBeTruthy();
+    tell({ type: "post_deleted", data: { post_id: "new" } });
+    await waitFor(() => expect(screen.queryByText("Just now")).toBeNull());
+  });
+
+  it("says why there is nothing, and what to do", async () => {
+    open("/");
+    expect(await screen.findByText("No posts yet")).toBeTruthy();
+    expect(screen.getByText(/curl -X POST/)).toBeTruthy();
+    expect((await screen.findAllByText("No posts in this time")).length).toBeGreaterThan(0);
+  });
+
+  it("says what happened when the server fails, and recovers on request", async () => {
+    fill();
+    let away = true;
+    state.intercept = (_, url) =>
+      away && url.pathname === "/api/sentiment/aggregate"
+        ? { status: 503, json: { title: "Unavailable", detail: "The database is away." } }
+        : undefined;
+    const { user } = open("/");
+    const alerts = await screen.findAllByRole("alert");
+    expect(alerts[0]?.textContent).toContain("The database is away.");
+    away = false;
+    await user.click(within(alerts[0] as HTMLElement).getByRole("button", { name: "Try again" }));
+    expect(await card(/^Posts 3/)).toBeTruthy();
+  });
+
+  it("shows the numbers of the chart as a table", async () => {
+    fill();
+    const { user } = open("/?range=15m");
+    await user.click(await screen.findByRole("button", { name: "Table" }));
+    const table = await screen.findByRole("table");
+    expect(within(table).getAllByRole("row")).toHaveLength(16);
+  });
+
+  it("says that posts are made up until that is dismissed", async () => {
+    state.world.components.push({ name: "source:synthetic", healthy: true, state: "connected" });
+    const { user } = open("/");
+    await screen.findByText(/These posts are made up/);
+    await user.click(screen.getByRole("button", { name: "Connect a real source" }));
+    expect(await screen.findByText("sentistream import posts.ndjson")).toBeTruthy();
+    await user.keyboard("{Escape}");
+    await user.click(screen.getByRole("button", { name: "Dismiss" }));
+    expect(screen.queryByText(/These posts are made up/)).toBeNull();
+  });
+
+  it("marks the alerts of the chosen time", async () => {
+    fill();
+    const time = iso(Date.now() - 5 * MINUTE);
+    state.world.alerts.push({
+      id: 1,
+      alert_type: "negative_share",
+      scope: "all",
+      state: "firing",
+      threshold_value: 0.5,
+      actual_value: 0.7,
+      window_start: time,
+      window_end: time,
+      post_count: 10,
+      triggered_at: time,
+      resolved_at: null,
+      details: {},
+    });
+    open("/");
+    expect(await screen.findByText("⚑")).toBeTruthy();
+  });
+});

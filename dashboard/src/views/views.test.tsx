@@ -1,0 +1,172 @@
+import { screen, waitFor, within } from "@testing-library/react";
+import { describe, expect, it } from "vitest";
+import { makeLetter } from "@/testing/answers";
+import { open, serve } from "@/testing/app";
+import { iso, makePost } from "@/testing/world";
+
+const { state, publish } = serve();
+const MINUTE = 60_000;
+
+describe("posts", () => {
+  it("asks the server for what the URL says", async () => {
+    state.world.add(makePost({ id: "a", at: Date.now() }));
+    open("/posts?source=web&author=ada&min=0.8&q=post&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z");
+    await screen.findByText("No posts match");
+    const asked = state.requests.find(
+      (line) => line.startsWith("GET /api/posts?") && line.includes("min_confidence"),
+    );
+    expect(asked).toContain("source=web&");
+    expect(asked).toContain("author=ada");
+    expect(asked).toContain("min_confidence=0.8");
+    expect(asked).toContain("start_date=2026-01-01T00:00:00.000Z&end_date=2026-01-02T00:00:00.000Z");
+  });
+
+  it("offers a way out when nothing matches", async () => {
+    state.world.add(makePost({ id: "a", at: Date.now(), content: "Here I am" }));
+    const { user, url } = open("/posts?emotion=fear");
+    await user.click(await screen.findByRole("button", { name: "Clear filters" }));
+    expect(await screen.findByText("Here I am")).toBeTruthy();
+    expect(url()).toBe("/posts");
+  });
+
+  it("opens the post that the URL names, and deletes it after a question", async () => {
+    state.world.add(makePost({ id: "at://x/1", at: Date.now(), content: "To be deleted", author: "eve" }));
+    const { user, url } = open("/posts?post=at%3A%2F%2Fx%2F1");
+    const drawer = await screen.findByRole("dialog", { name: "Post" });
+    expect(await within(drawer).findByText("Emotion scores")).toBeTruthy();
+    await user.click(within(drawer).getByRole("button", { name: "Delete" }));
+    const question = await screen.findByRole("dialog", { name: "Delete this post?" });
+    await user.click(within(question).getByRole("button", { name: "Delete" }));
+    await waitFor(() => expect(url()).toBe("/posts"));
+    expect(state.requests).toContain("DELETE /api/posts/at%3A%2F%2Fx%2F1");
+    expect(await screen.findByText("No posts match")).toBeTruthy();
+  });
+
+  it("says how many posts came since the list was read, and adds them on request", async () => {
+    state.world.add(makePost({ id: "a", at: Date.now() - MINUTE }));
+    const { user } = open("/posts");
+    await screen.findByText("Post a");
+    await screen.findByText("Live", { selector: "[role=status]" });
+    publish(makePost({ id: "b", at: Date.now() }));
+    await user.click(await screen.findByRole("button", { name: "1 new post" }));
+    expect(await screen.findByText("Post b")).toBeTruthy();
+  });
+
+  it("finds the words that drove a result", async () => {
+    state.world.add(makePost({ id: "a", at: Date.now(), content: "what a wonderful day" }));
+    const { user } = open("/posts?post=a");
+    await user.click(await screen.findByRole("button", { name: "Which words drove this?" }));
+    const marked = await screen.findByText("wonderful", { selector: "mark" });
+    expect(marked).toBeTruthy();
+  });
+});
+
+describe("emotions", () => {
+  it("shows each with its share and examples, and the hours of the day", async () => {
+    state.world.add(
+      makePost({ id: "a", at: Date.now() - MINUTE, emotion: "fear", content: "What was that?" }),
+      makePost({
+        id: "b",
+        at: Date.now() - MINUTE,
+        emotion: "joy",
+        confidence: 0.5,
+        content: "Not sure at all",
+      }),
+    );
+    open("/emotions");
+    const examples = await screen.findByRole("list", { name: "Examples of fear" });
+    expect(await within(examples).findByText("What was that?")).toBeTruthy();
+    expect(screen.queryByText("Not sure at all")).toBeNull();
+    expect(screen.getByRole("link", { name: "1 post with fear" })).toBeTruthy();
+    const table = await screen.findByRole("table");
+    expect(within(table).getAllByText("50")).toHaveLength(2);
+  });
+});
+
+describe("alerts", () => {
+  it("says that nothing fires", async () => {
+    open("/alerts");
+    expect(await screen.findByText(/Nothing fires/)).toBeTruthy();
+    expect(await screen.findByText("Nothing fired in this time")).toBeTruthy();
+  });
+
+  it("shows what fires with its window, numbers and evidence", async () => {
+    const now = Date.now();
+    state.world.add(
+      makePost({
+        id: "a",
+        at: now - 2 * MINUTE,
+        sentiment: "negative",
+        emotion: "anger",
+        source: "web",
+        content: "So bad",
+      }),
+      makePost({ id: "b", at: now - 2 * MINUTE, source: "web", content: "So good" }),
+    );
+    state.world.alerts.push({
+      id: 1,
+      alert_type: "negative_ratio",
+      scope: "source:web",
+      state: "firing",
+      threshold_value: 2,
+      actual_value: 3.5,
+      window_start: iso(now - 5 * MINUTE),
+      window_end: iso(now),
+      post_count: 18,
+      triggered_at: iso(now - 1_000),
+      resolved_at: null,
+      details: { negative: 14, positive: 4 },
+    });
+    const { user } = open("/alerts");
+    const firing = await screen.findByRole("region", { name: "Firing now" });
+    expect(await within(firing).findByText("3.5, limit 2.0")).toBeTruthy();
+    expect(within(firing).getByText(/18 posts/)).toBeTruthy();
+    await user.click(within(firing).getByRole("button", { name: "Show the evidence" }));
+    expect(await within(firing).findByText("So bad")).toBeTruthy();
+    expect(within(firing).queryByText("So good")).toBeNull();
+  });
+});
+
+describe("the system", () => {
+  it("replays the chosen dead letters after a question", async () => {
+    state.world.deadLetters = [
+      makeLetter("1", "content: must not be blank", " "),
+      makeLetter("2", "bad source", "Fine"),
+    ];
+    const { user } = open("/system");
+    await user.click(await screen.findByRole("checkbox", { name: "Choose post-2" }));
+    await user.click(screen.getByRole("button", { name: "Replay 1" }));
+    const question = await screen.findByRole("dialog", { name: "Replay 1 dead letter?" });
+    await user.click(within(question).getByRole("button", { name: "Replay 1" }));
+    expect(await screen.findByText("1 post replayed")).toBeTruthy();
+    await waitFor(() => expect(screen.queryByText("bad source")).toBeNull());
+    expect(screen.getByText("content: must not be blank")).toBeTruthy();
+  });
+
+  it("tells what is wrong with a part", async () => {
+    state.world.components.push({
+      name: "source:bluesky",
+      healthy: false,
+      state: "retrying",
+      detail: "refused",
+    });
+    open("/system");
+    const part = (await screen.findByText("Source bluesky")).closest("li") as HTMLElement;
+    expect(within(part).getByText("refused")).toBeTruthy();
+    expect(within(part).getByLabelText("Needs attention")).toBeTruthy();
+    expect(await screen.findByText("No dead letters")).toBeTruthy();
+  });
+});
+
+describe("trying a text", () => {
+  it("judges as one types and shows the words that counted", async () => {
+    const { user } = open("/try");
+    const field = await screen.findByRole("textbox", { name: "Text to analyse" });
+    await user.clear(field);
+    await user.type(field, "a terrible outage");
+    expect(await screen.findByText("outage", { selector: "mark" })).toBeTruthy();
+    expect(screen.getByText(/confidence 0\.90/)).toBeTruthy();
+    await user.clear(field);
+    expect(await screen.findByText("Type something")).toBeTruthy();
+  });
+});

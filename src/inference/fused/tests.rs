@@ -1,0 +1,190 @@
+use std::collections::HashMap;
+
+use candle_core::{Device, Tensor};
+use proptest::prelude::*;
+
+use super::linear::RawLinear;
+use super::math::{Closeness, exp, gelu};
+use super::rows::Affine;
+use super::*;
+use crate::inference::Precision;
+use crate::inference::reference::ReferenceEncoder;
+use crate::inference::simd::{Kernel, Simd};
+use crate::inference::spec::ModelSpec;
+use crate::inference::weights::Weights;
+
+/// Numbers that look random and are the same in every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 33
+    }
+
+    fn floats(&mut self, count: usize, scale: f32) -> Vec<f32> {
+        (0..count).map(|_| (self.next() as f32 / (1u64 << 30) as f32 - 1.0) * scale).collect()
+    }
+}
+
+fn naive(rows: &[f32], raw: &RawLinear) -> Vec<f64> {
+    let product = |row: &[f32], (weights, bias): (&[f32], &f32)| {
+        let sum: f64 = row.iter().zip(weights).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
+        sum + f64::from(*bias)
+    };
+    rows.chunks_exact(raw.inputs)
+        .flat_map(|row| raw.weight.chunks_exact(raw.inputs).zip(&raw.bias).map(move |output| product(row, output)))
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Any number of rows and groups, so that every size of tile is met.
+    #[test]
+    fn products_are_those_of_the_naive_loop(
+        count in 1usize..40,
+        chunks in 1usize..6,
+        groups in 1usize..10,
+        seed in any::<u64>(),
+    ) {
+        let (inputs, outputs) = (chunks * LANES, groups * LANES);
+        let mut numbers = Numbers(seed);
+        let rows = numbers.floats(count * inputs, 2.0);
+        let weight = numbers.floats(outputs * inputs, 0.5);
+        let raw = RawLinear { weight, bias: numbers.floats(outputs, 1.0), inputs };
+        let wanted = naive(&rows, &raw);
+        let (floats, int8) = (Linear::f32(&raw), Linear::int8(&raw));
+        for isa in Isa::available() {
+            let mut out = vec![0.0; count * outputs];
+            floats.apply(isa, (Rows::F32(&rows), 0..groups), &mut out);
+            for (got, wanted) in out.iter().zip(&wanted) {
+                prop_assert!((f64::from(*got) - wanted).abs() < 1e-3, "{isa:?}: {got} for {wanted}");
+            }
+            let mut bytes = Bytes::default();
+            isa.run(ToBytes { rows: &rows, width: inputs, bytes: bytes.rows(count, inputs, isa.max_activation()) });
+            int8.apply(isa, (Rows::Bytes(&bytes.bytes, &bytes.affine), 0..groups), &mut out);
+            // A weight is off by at most half of 1/127 of 0.5, an activation by half a step.
+            let allowed = inputs as f64 * (2.0 * 0.25 / 127.0 + 0.5 * 2.0 / f64::from(isa.max_activation()));
+            for (got, wanted) in out.iter().zip(&wanted) {
+                prop_assert!((f64::from(*got) - wanted).abs() < allowed, "{isa:?}: {got} for {wanted}");
+            }
+            // A part of the outputs is what it is in the whole.
+            let mut last = vec![0.0; count * LANES];
+            int8.apply(isa, (Rows::Bytes(&bytes.bytes, &bytes.affine), groups - 1..groups), &mut last);
+            for (part, all) in last.chunks_exact(LANES).zip(out.chunks_exact(outputs)) {
+                prop_assert_eq!(part, &all[outputs - LANES..]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_survives_its_bytes_to_half_a_step(
+        row in prop::collection::vec(-50.0f32..50.0, LANES * 3),
+    ) {
+        for isa in Isa::available() {
+            let mut bytes = Bytes::default();
+            isa.run(ToBytes { rows: &row, width: row.len(), bytes: bytes.rows(1, row.len(), isa.max_activation()) });
+            let Affine { scale, offset } = bytes.affine[0];
+            for (byte, value) in bytes.bytes.iter().zip(&row) {
+                let back = f32::from(*byte) * scale + offset;
+                prop_assert!((back - value).abs() <= scale * 0.501 + 1e-5, "{isa:?}: {back} for {value}");
+            }
+        }
+    }
+}
+
+struct Functions<'a>(&'a [f32; LANES], &'a mut [[f32; LANES]; 3]);
+
+impl Kernel for Functions<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let x = simd.load(self.0);
+        simd.store(gelu(simd, x, Closeness::Exact), &mut self.1[0]);
+        simd.store(gelu(simd, x, Closeness::Bytes), &mut self.1[1]);
+        simd.store(exp(simd, x), &mut self.1[2]);
+    }
+}
+
+#[test]
+fn functions_are_as_close_as_they_say() {
+    for isa in Isa::available() {
+        for step in -900i16..100 {
+            let x: [f32; LANES] = std::array::from_fn(|lane| (f32::from(step) + lane as f32 / 16.0) / 10.0);
+            let mut out = [[0.0; LANES]; 3];
+            isa.run(Functions(&x, &mut out));
+            let tensor = Tensor::new(&x, &Device::Cpu).unwrap();
+            let wanted: Vec<f32> = tensor.gelu_erf().unwrap().to_vec1().unwrap();
+            for lane in 0..LANES {
+                let size = x[lane].abs().max(1.0);
+                assert!((out[0][lane] - wanted[lane]).abs() < 5e-6 * size, "{isa:?} gelu({})", x[lane]);
+                assert!((out[1][lane] - wanted[lane]).abs() < 2e-4 * size, "{isa:?} gelu({})", x[lane]);
+                let exact = f64::from(x[lane].max(-87.0)).exp();
+                assert!((f64::from(out[2][lane]) - exact).abs() < 1e-6 * exact, "{isa:?} exp({})", x[lane]);
+            }
+        }
+    }
+}
+
+/// A small model with random weights, as a file would have them.
+fn random_model(seed: u64) -> (ModelSpec, Weights) {
+    let config = br#"{"model_type": "distilbert", "vocab_size": 50, "max_position_embeddings": 512, "dim": 64,
+        "n_layers": 3, "n_heads": 2, "hidden_dim": 112, "activation": "gelu",
+        "id2label": {"0": "negative", "1": "neutral", "2": "positive"}}"#;
+    let spec = ModelSpec::parse(config).unwrap();
+    let mut numbers = Numbers(seed);
+    let mut tensors = HashMap::new();
+    let mut add = |name: &str, shape: &[usize], scale: f32| {
+        let values = numbers.floats(shape.iter().product(), scale);
+        tensors.insert(name.to_owned(), Tensor::from_vec(values, shape, &Device::Cpu).unwrap());
+    };
+    add("distilbert.embeddings.word_embeddings.weight", &[50, 64], 1.0);
+    add("distilbert.embeddings.position_embeddings.weight", &[512, 64], 0.5);
+    let mut norms = vec!["distilbert.embeddings.LayerNorm".to_owned()];
+    let mut linears = vec![("pre_classifier".to_owned(), 64, 64), ("classifier".to_owned(), 3, 64)];
+    for layer in 0..3 {
+        let at = |name: &str| format!("distilbert.transformer.layer.{layer}.{name}");
+        norms.extend([at("sa_layer_norm"), at("output_layer_norm")]);
+        linears.extend(["q_lin", "k_lin", "v_lin", "out_lin"].map(|name| (at(&format!("attention.{name}")), 64, 64)));
+        linears.extend([(at("ffn.lin1"), 112, 64), (at("ffn.lin2"), 64, 112)]);
+    }
+    for norm in norms {
+        add(&format!("{norm}.weight"), &[64], 1.0);
+        add(&format!("{norm}.bias"), &[64], 0.3);
+    }
+    for (linear, outputs, inputs) in linears {
+        add(&format!("{linear}.weight"), &[outputs, inputs], 0.2);
+        add(&format!("{linear}.bias"), &[outputs], 0.2);
+    }
+    let bytes = safetensors::serialize(&tensors, None).unwrap();
+    (spec, Weights::open(bytes.into()).unwrap())
+}
+
+#[test]
+fn the_fused_encoder_equals_the_reference_for_any_lengths() {
+    let (spec, weights) = random_model(7);
+    let reference = ReferenceEncoder::load(&spec, &weights, Precision::F32).unwrap();
+    let mut numbers = Numbers(11);
+    let lengths = [1, 2, 3, 15, 16, 17, 31, 47, 48, 49, 64, 95, 97, 200, 511, 512, 1, 5];
+    let texts: Vec<Vec<u32>> =
+        lengths.iter().map(|&length| (0..length).map(|_| (numbers.next() % 50) as u32).collect()).collect();
+    let batch: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+    let wanted = reference.logits(&batch).unwrap();
+    for isa in Isa::available() {
+        for (int8, allowed) in [(false, 1e-4), (true, 0.08)] {
+            let encoder = FusedEncoder::load(&spec, &weights, (isa, int8)).unwrap();
+            let mut scratch = Scratch::default();
+            assert!(encoder.logits(&[], &mut scratch).is_empty());
+            let got = encoder.logits(&batch, &mut scratch);
+            assert_eq!(got.len(), wanted.len());
+            for (index, (got, wanted)) in got.iter().zip(&wanted).enumerate() {
+                let length = lengths[index / 3];
+                assert!((got - wanted).abs() < allowed, "{isa:?} int8 {int8}, {length} tokens: {got} for {wanted}");
+            }
+            // Alone, after a larger batch has used the same memory.
+            for (text, all) in batch.iter().zip(got.chunks_exact(3)) {
+                assert_eq!(encoder.logits(&[text], &mut scratch), all, "{isa:?} int8 {int8}, {} tokens", text.len());
+            }
+        }
+    }
+}

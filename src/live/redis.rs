@@ -1,0 +1,203 @@
+//! The bus over Redis Pub/Sub: any number of processes.
+//!
+//! A post goes to its own channel as the bare event, for other programs; everything else goes to
+//! the events channel as a frame. Every process has one subscription, made when its first
+//! subscriber comes, and fans it out. Redis keeps nothing for a subscription that is cut off, so
+//! after each break subscribers are told that they missed an unknown number of events.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use fred::clients::SubscriberClient;
+use fred::interfaces::{ClientLike, EventInterface, PubsubInterface};
+use fred::types::{Message, Value};
+use serde::Deserialize;
+use tokio::sync::broadcast::{self, Receiver, error::RecvError};
+use tokio::task::JoinHandle;
+
+use crate::domain::{LiveEvent, PostId};
+use crate::redis::{Line, Redis, RedisError};
+
+use super::{LiveError, LiveMessage, SUBSCRIBER_BUFFER, Subscription, frame};
+
+/// How often the subscription's connection is tried: silence alone does not tell that it is dead.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+/// The pause before a subscription that failed is made again.
+const RETRY: Duration = Duration::from_millis(500);
+/// Events that are published in one go.
+const CHUNK: usize = 500;
+
+/// The channels' names.
+#[derive(Clone, Debug)]
+pub struct Channels {
+    /// Newly analysed posts (`sentiment_updates`).
+    pub updates: String,
+    /// Everything else (`sentiment_events`).
+    pub events: String,
+}
+
+/// A bus over Redis. Clones share it.
+#[derive(Clone)]
+pub struct RedisBus(Arc<Inner>);
+
+struct Inner {
+    redis: Redis,
+    channels: Channels,
+    fan_out: broadcast::Sender<LiveMessage>,
+    subscription: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl RedisBus {
+    /// A bus at `redis`, which need not be there yet.
+    pub fn new(redis: Redis, channels: Channels) -> Self {
+        let fan_out = broadcast::Sender::new(SUBSCRIBER_BUFFER);
+        Self(Arc::new(Inner { redis, channels, fan_out, subscription: Mutex::default() }))
+    }
+
+    pub(super) async fn publish(&self, events: Vec<LiveEvent>) -> Result<(), LiveError> {
+        for chunk in events.chunks(CHUNK) {
+            let messages: Vec<(&str, String)> = chunk.iter().map(|event| self.message(event)).collect();
+            let publish = self.0.redis.run(|client| async move {
+                let pipeline = client.pipeline();
+                for (channel, message) in messages {
+                    pipeline.publish::<(), _, _>(channel, message).await?;
+                }
+                pipeline.all::<Value>().await
+            });
+            publish.await.map_err(|error| LiveError(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    fn message(&self, event: &LiveEvent) -> (&str, String) {
+        match event {
+            // A post event holds only texts and finite numbers, all of which JSON can tell.
+            LiveEvent::Post(post) => (&self.0.channels.updates, serde_json::to_string(post).unwrap_or_default()),
+            other => (&self.0.channels.events, frame(other).to_string()),
+        }
+    }
+
+    pub(super) fn subscribe(&self) -> Subscription {
+        let receiver = self.0.fan_out.subscribe();
+        let mut subscription = self.0.subscription.lock().unwrap_or_else(PoisonError::into_inner);
+        if subscription.is_none() {
+            let (redis, channels) = (self.0.redis.clone(), self.0.channels.clone());
+            // The task holds the sender alone: with the last bus it is told to end.
+            let fan_out = self.0.fan_out.clone();
+            *subscription = Some(self.0.redis.runtime().spawn(forward(redis, channels, fan_out)));
+        }
+        Subscription(receiver)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let subscription = self.subscription.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(task) = subscription {
+            task.abort();
+        }
+    }
+}
+
+/// Keeps one subscription for ever. Each is one connection: when that breaks the next begins.
+async fn forward(redis: Redis, channels: Channels, fan_out: broadcast::Sender<LiveMessage>) {
+    let mut is_first = true;
+    loop {
+        let line = redis.open_subscriber();
+        let mut messages = line.client.message_rx();
+        if line.unless_ended(subscribe(&redis, &line, &channels)).await.is_some_and(|result| result.is_ok()) {
+            if !is_first {
+                // Nobody listening is fine, here and below.
+                let _ = fan_out.send(LiveMessage::Interrupted);
+            }
+            line.unless_ended(async {
+                tokio::select! {
+                    () = fan(&mut messages, &channels, &fan_out) => {}
+                    () = watch(&redis, &line) => {}
+                }
+            })
+            .await;
+        }
+        is_first = false;
+        drop(line);
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+async fn subscribe(redis: &Redis, line: &Line<SubscriberClient>, channels: &Channels) -> Result<(), RedisError> {
+    let names = vec![channels.updates.clone(), channels.events.clone()];
+    redis.run_on(line, Duration::ZERO, Box::pin(line.client.subscribe(names))).await
+}
+
+/// Ends when the connection does not answer any more.
+async fn watch(redis: &Redis, line: &Line<SubscriberClient>) {
+    loop {
+        tokio::time::sleep(HEARTBEAT).await;
+        if redis.run_on(line, Duration::ZERO, Box::pin(line.client.ping::<()>(None))).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Passes messages on for as long as they come.
+async fn fan(messages: &mut Receiver<Message>, channels: &Channels, fan_out: &broadcast::Sender<LiveMessage>) {
+    loop {
+        let message = match messages.recv().await {
+            Ok(message) => read(&message, channels),
+            Err(RecvError::Lagged(_)) => Some(LiveMessage::Interrupted),
+            Err(RecvError::Closed) => return,
+        };
+        if let Some(message) = message {
+            let _ = fan_out.send(message);
+        }
+    }
+}
+
+/// What a message says, if it is for us.
+fn read(message: &Message, channels: &Channels) -> Option<LiveMessage> {
+    let payload = message.value.as_str()?;
+    let event = if *message.channel == *channels.updates {
+        serde_json::from_str(&payload).map(|post| Some((LiveEvent::Post(post), wrap("post", &payload))))
+    } else {
+        read_frame(&payload).map(|event| event.map(|event| (event, payload.into_owned())))
+    };
+    match event {
+        Ok(Some((event, json))) => Some(LiveMessage::Event { event: Arc::new(event), json: json.into() }),
+        Ok(None) => {
+            tracing::debug!(channel = %message.channel, "ignoring an event of an unknown type");
+            None
+        }
+        Err(error) => {
+            tracing::debug!(channel = %message.channel, %error, "ignoring a message that is no event");
+            None
+        }
+    }
+}
+
+fn wrap(kind: &str, data: &str) -> String {
+    format!("{{\"type\":\"{kind}\",\"data\":{data}}}")
+}
+
+/// An event by its frame; `None` for a type that is not ours.
+fn read_frame(payload: &str) -> serde_json::Result<Option<LiveEvent>> {
+    #[derive(Deserialize)]
+    struct Frame<'a> {
+        r#type: String,
+        #[serde(borrow)]
+        data: &'a serde_json::value::RawValue,
+    }
+    #[derive(Deserialize)]
+    struct Deleted {
+        post_id: String,
+    }
+    let frame: Frame<'_> = serde_json::from_str(payload)?;
+    let data = frame.data.get();
+    Ok(match frame.r#type.as_str() {
+        "alert" => Some(LiveEvent::Alert(serde_json::from_str(data)?)),
+        "post_deleted" => {
+            let deleted: Deleted = serde_json::from_str(data)?;
+            PostId::parse(&deleted.post_id).ok().map(LiveEvent::PostDeleted)
+        }
+        _ => None,
+    })
+}

@@ -1,0 +1,175 @@
+//! The statements that write a batch, a row each.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Binary, Bool, Double, Nullable, SmallInt, Text};
+use diesel::sqlite::SqliteConnection;
+
+use crate::domain::{Analysis, Author, EntryKey, Post, Timestamp};
+use crate::store::alerts::without_evidence;
+use crate::store::posts::{public_id, scores_json};
+use crate::store::settle::plan::{Plan, PostState};
+use crate::store::settle::state::columns;
+use crate::store::settle::tally::Tally;
+use crate::store::sql::{At, Document, Instant, JsonText, sql};
+
+/// Writes what `plan` makes of the batch's posts and their keys.
+pub fn posts(connection: &mut SqliteConnection, plan: &Plan<'_>, now: Timestamp) -> QueryResult<()> {
+    for slot in &plan.slots {
+        match (&slot.before.row, &slot.after.row, slot.content) {
+            (None, Some(row), Some((post, analysis))) => insert(connection, (post, analysis), &row.creator, now)?,
+            (Some(_), Some(_), Some((post, analysis))) => update(connection, post, analysis, now)?,
+            (Some(_), None, _) => remove_post(connection, slot.post_id.as_str())?,
+            _ => {}
+        }
+        if slot.key_changed() {
+            key(connection, slot.post_id.as_str(), &slot.after, now)?;
+        }
+    }
+    Ok(())
+}
+
+fn insert(
+    connection: &mut SqliteConnection,
+    (post, analysis): (&Post, &Analysis),
+    creator: &EntryKey,
+    now: Timestamp,
+) -> QueryResult<()> {
+    let (ms, seq) = columns(creator.id);
+    sql("INSERT INTO social_media_posts (post_id, source, content, author, created_at, ingested_at, lang, url, \
+         reply_to, public_id, sentiment_label, emotion, confidence_score, entry_epoch, entry_ms, entry_seq) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+    .bind::<Text, _>(post.post_id.as_str())
+    .bind::<Text, _>(post.source.as_str())
+    .bind::<Text, _>(post.content.as_str())
+    .bind::<Nullable<Text>, _>(post.author.as_ref().map(Author::as_str))
+    .bind::<Instant, _>(At(post.created_at))
+    .bind::<Instant, _>(At(now))
+    .bind::<Nullable<Text>, _>(post.lang.as_deref())
+    .bind::<Nullable<Text>, _>(post.url.as_deref())
+    .bind::<Nullable<Text>, _>(post.reply_to.as_deref())
+    .bind::<Binary, _>(public_id(&post.post_id).into_bytes().as_slice())
+    .bind::<Text, _>(analysis.sentiment.as_str())
+    .bind::<Text, _>(analysis.emotion.as_str())
+    .bind::<Double, _>(analysis.confidence)
+    .bind::<Text, _>(&*creator.epoch)
+    .bind::<BigInt, _>(ms)
+    .bind::<BigInt, _>(seq)
+    .execute(connection)?;
+    sql("INSERT INTO sentiment_analysis (post_id, model_name, sentiment_label, confidence_score, emotion, \
+         analyzed_at, scores, truncated) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+    .bind::<Text, _>(post.post_id.as_str())
+    .bind::<Text, _>(&*analysis.model_name)
+    .bind::<Text, _>(analysis.sentiment.as_str())
+    .bind::<Double, _>(analysis.confidence)
+    .bind::<Text, _>(analysis.emotion.as_str())
+    .bind::<Instant, _>(At(now))
+    .bind::<Document, _>(JsonText(scores_json(&analysis.scores)))
+    .bind::<Bool, _>(analysis.truncated)
+    .execute(connection)?;
+    Ok(())
+}
+
+fn update(connection: &mut SqliteConnection, post: &Post, analysis: &Analysis, now: Timestamp) -> QueryResult<()> {
+    sql("UPDATE social_media_posts SET source = ?, content = ?, author = ?, created_at = ?, lang = ?, url = ?, \
+         reply_to = ?, sentiment_label = ?, emotion = ?, confidence_score = ? WHERE post_id = ?")
+    .bind::<Text, _>(post.source.as_str())
+    .bind::<Text, _>(post.content.as_str())
+    .bind::<Nullable<Text>, _>(post.author.as_ref().map(Author::as_str))
+    .bind::<Instant, _>(At(post.created_at))
+    .bind::<Nullable<Text>, _>(post.lang.as_deref())
+    .bind::<Nullable<Text>, _>(post.url.as_deref())
+    .bind::<Nullable<Text>, _>(post.reply_to.as_deref())
+    .bind::<Text, _>(analysis.sentiment.as_str())
+    .bind::<Text, _>(analysis.emotion.as_str())
+    .bind::<Double, _>(analysis.confidence)
+    .bind::<Text, _>(post.post_id.as_str())
+    .execute(connection)?;
+    sql("UPDATE sentiment_analysis SET model_name = ?, sentiment_label = ?, confidence_score = ?, emotion = ?, \
+         analyzed_at = ?, scores = ?, truncated = ? WHERE post_id = ?")
+    .bind::<Text, _>(&*analysis.model_name)
+    .bind::<Text, _>(analysis.sentiment.as_str())
+    .bind::<Double, _>(analysis.confidence)
+    .bind::<Text, _>(analysis.emotion.as_str())
+    .bind::<Instant, _>(At(now))
+    .bind::<Document, _>(JsonText(scores_json(&analysis.scores)))
+    .bind::<Bool, _>(analysis.truncated)
+    .bind::<Text, _>(post.post_id.as_str())
+    .execute(connection)?;
+    Ok(())
+}
+
+/// Removes a stored post and leaves its tombstone.
+pub fn removal(connection: &mut SqliteConnection, post_id: &str, now: Timestamp) -> QueryResult<()> {
+    remove_post(connection, post_id)?;
+    key(connection, post_id, &PostState { deleted: true, ..PostState::default() }, now)
+}
+
+/// Removes a post, its analysis, and what alerts cite of it.
+fn remove_post(connection: &mut SqliteConnection, post_id: &str) -> QueryResult<()> {
+    sql("DELETE FROM social_media_posts WHERE post_id = ?").bind::<Text, _>(post_id).execute(connection)?;
+    clear_evidence(connection, post_id)
+}
+
+fn clear_evidence(connection: &mut SqliteConnection, post_id: &str) -> QueryResult<()> {
+    let cited: Vec<(i64, JsonText)> = sql(
+        "SELECT a.id, a.details FROM alert_evidence e JOIN sentiment_alerts a ON a.id = e.alert_id WHERE e.post_id = ?",
+    )
+    .bind::<Text, _>(post_id)
+    .rows::<(BigInt, Document)>()
+    .load(connection)?;
+    for (id, details) in cited {
+        sql("UPDATE sentiment_alerts SET details = ? WHERE id = ?")
+            .bind::<Document, _>(JsonText(without_evidence(&details.0, &|cited| cited == post_id)))
+            .bind::<BigInt, _>(id)
+            .execute(connection)?;
+        sql("DELETE FROM alert_evidence WHERE post_id = ?").bind::<Text, _>(post_id).execute(connection)?;
+    }
+    Ok(())
+}
+
+fn key(connection: &mut SqliteConnection, post_id: &str, state: &PostState<'_>, now: Timestamp) -> QueryResult<()> {
+    let earliest = state.earliest.map(columns);
+    sql("INSERT INTO post_keys (deleted_at, edited_at, earliest_ms, earliest_seq, post_id) VALUES (?, ?, ?, ?, ?) \
+         ON CONFLICT DO UPDATE SET deleted_at = excluded.deleted_at, edited_at = excluded.edited_at, \
+         earliest_ms = excluded.earliest_ms, earliest_seq = excluded.earliest_seq")
+    .bind::<Nullable<Instant>, _>(state.deleted.then_some(At(now)))
+    .bind::<Nullable<Instant>, _>(state.edited_at.map(At))
+    .bind::<Nullable<BigInt>, _>(earliest.map(|(ms, _)| ms))
+    .bind::<Nullable<BigInt>, _>(earliest.map(|(_, seq)| seq))
+    .bind::<Text, _>(post_id)
+    .execute(connection)?;
+    Ok(())
+}
+
+/// Adds to the rollups and counters, in key order.
+pub fn tally(connection: &mut SqliteConnection, tally: &Tally) -> QueryResult<()> {
+    for ((grain, bucket, source, sentiment, emotion), (count, confidence)) in tally.rollups() {
+        sql("INSERT INTO post_rollups (grain, bucket, source, sentiment, emotion, count, confidence_sum) \
+             VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count, \
+             confidence_sum = iif(count + excluded.count = 0, 0.0, confidence_sum + excluded.confidence_sum)")
+        .bind::<SmallInt, _>(grain)
+        .bind::<Instant, _>(At(bucket))
+        .bind::<Text, _>(source)
+        .bind::<Text, _>(sentiment)
+        .bind::<Text, _>(emotion)
+        .bind::<BigInt, _>(count)
+        .bind::<Double, _>(confidence)
+        .execute(connection)?;
+    }
+    for (bucket, count) in tally.ingested() {
+        sql("INSERT INTO ingest_counters (bucket, count) VALUES (?, ?) \
+             ON CONFLICT DO UPDATE SET count = count + excluded.count")
+        .bind::<Instant, _>(At(bucket))
+        .bind::<BigInt, _>(count)
+        .execute(connection)?;
+    }
+    for (epoch, outcome, count) in tally.outcomes() {
+        sql("INSERT INTO stream_outcomes (epoch, outcome, count) VALUES (?, ?, ?) \
+             ON CONFLICT DO UPDATE SET count = count + excluded.count")
+        .bind::<Text, _>(epoch)
+        .bind::<Text, _>(outcome)
+        .bind::<BigInt, _>(count)
+        .execute(connection)?;
+    }
+    Ok(())
+}

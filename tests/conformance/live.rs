@@ -1,0 +1,224 @@
+//! The live bus's cases, within a process and over Redis.
+
+use std::time::Duration;
+
+use sentistream::domain::{Alert, AlertState, Emotion, LiveEvent, PostEvent, PostId, Sentiment, Timestamp};
+use sentistream::live::{
+    Channels, LiveBus, LiveMessage, LocalBus, Received, RedisBus, SUBSCRIBER_BUFFER, Subscription,
+};
+
+use crate::stream::bed::{PATIENCE, connect, eventually, redis_url};
+use crate::stream::server::{Network, Outsider, OwnRedis};
+
+fn post(id: &str) -> LiveEvent {
+    LiveEvent::Post(PostEvent {
+        post_id: id.to_owned(),
+        content: "so \"good\" \u{1f600}".to_owned(),
+        source: "test".to_owned(),
+        author: None,
+        sentiment_label: Sentiment::Positive,
+        confidence_score: 0.75,
+        emotion: Emotion::Joy,
+        created_at: Timestamp::EPOCH,
+        ingested_at: Timestamp::EPOCH,
+        timestamp: Timestamp::from_millis(1_767_225_600_123).unwrap(),
+    })
+}
+
+fn alert() -> LiveEvent {
+    LiveEvent::Alert(Alert {
+        id: 7,
+        alert_type: "negative_share".to_owned(),
+        scope: "all".to_owned(),
+        state: AlertState::Firing,
+        threshold_value: 0.5,
+        actual_value: 0.8,
+        window_start: Timestamp::EPOCH,
+        window_end: Timestamp::EPOCH,
+        post_count: 12,
+        triggered_at: Timestamp::EPOCH,
+        resolved_at: None,
+        details: serde_json::json!({"negative": 10}),
+    })
+}
+
+fn deleted(id: &str) -> LiveEvent {
+    LiveEvent::PostDeleted(PostId::parse(id).unwrap())
+}
+
+fn channels() -> Channels {
+    let name = uuid::Uuid::new_v4();
+    Channels { updates: format!("{name}:updates"), events: format!("{name}:events") }
+}
+
+fn redis_bus(url: &str, channels: &Channels) -> LiveBus {
+    LiveBus::Redis(RedisBus::new(connect(url, Duration::from_millis(500)), channels.clone()))
+}
+
+async fn next(subscription: &mut Subscription) -> Received {
+    tokio::time::timeout(PATIENCE, subscription.recv()).await.expect("nothing came").expect("the bus has closed")
+}
+
+async fn next_event(subscription: &mut Subscription) -> (LiveEvent, String) {
+    match next(subscription).await {
+        Received::Message(LiveMessage::Event { event, json }) => ((*event).clone(), json.to_string()),
+        other => panic!("no event but {other:?}"),
+    }
+}
+
+/// A subscription that is known to be heard.
+async fn subscribed(bus: &LiveBus) -> Subscription {
+    let mut subscription = bus.subscribe();
+    loop {
+        // It may not be there yet.
+        let _ = bus.publish(vec![post("probe")]).await;
+        if tokio::time::timeout(Duration::from_millis(50), subscription.recv()).await.is_ok() {
+            break;
+        }
+    }
+    // Nothing of the probing is left over.
+    while tokio::time::timeout(Duration::from_millis(200), subscription.recv()).await.is_ok() {}
+    subscription
+}
+
+/// `here` publishes, both hear.
+async fn events_reach_every_subscriber_in_order(here: LiveBus, there: LiveBus) {
+    let (mut a, mut b, mut c) = (subscribed(&here).await, here.subscribe(), subscribed(&there).await);
+    while let Ok(Some(_)) = tokio::time::timeout(Duration::from_millis(200), a.recv()).await {}
+    while let Ok(Some(_)) = tokio::time::timeout(Duration::from_millis(1), b.recv()).await {}
+    let events = vec![post("1"), alert(), deleted("0"), post("2")];
+    here.publish(events.clone()).await.unwrap();
+    let frames = [
+        r#"{"type":"post","data":{"post_id":"1","#,
+        r#"{"type":"alert","data":{"id":7,"#,
+        r#"{"type":"post_deleted","data":{"post_id":"0"}}"#,
+        r#"{"type":"post","data":{"post_id":"2","#,
+    ];
+    for subscription in [&mut a, &mut b, &mut c] {
+        for (event, frame) in events.iter().zip(frames) {
+            let (heard, json) = next_event(subscription).await;
+            assert_eq!(&heard, event);
+            assert!(json.starts_with(frame), "{json}");
+            let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+            assert_eq!(value.as_object().unwrap().len(), 2, "{json}");
+        }
+    }
+}
+
+async fn a_slow_subscriber_is_told_how_many_it_lost(bus: LiveBus) {
+    let mut subscription = subscribed(&bus).await;
+    let lost = 10;
+    let events: Vec<LiveEvent> = (0..SUBSCRIBER_BUFFER + lost).map(|i| post(&i.to_string())).collect();
+    let mut quick = bus.subscribe();
+    let reader = tokio::spawn(async move {
+        loop {
+            let (event, _) = next_event(&mut quick).await;
+            if matches!(&event, LiveEvent::Post(post) if post.post_id == "last") {
+                return;
+            }
+        }
+    });
+    for chunk in events.chunks(100) {
+        bus.publish(chunk.to_vec()).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    bus.publish(vec![post("last")]).await.unwrap();
+    reader.await.unwrap();
+    match next(&mut subscription).await {
+        Received::Lagged(missed) => assert_eq!(missed, lost as u64 + 1),
+        other => panic!("expected to lag, got {other:?}"),
+    }
+    assert_eq!(next_event(&mut subscription).await.0, events[lost + 1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_reach_every_subscriber_of_the_process() {
+    let bus = LiveBus::Local(LocalBus::default());
+    events_reach_every_subscriber_in_order(bus.clone(), bus).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_reach_every_subscriber_of_every_process() {
+    let channels = channels();
+    events_reach_every_subscriber_in_order(redis_bus(&redis_url(), &channels), redis_bus(&redis_url(), &channels))
+        .await;
+}
+
+#[tokio::test]
+async fn a_slow_subscriber_within_the_process_is_told() {
+    a_slow_subscriber_is_told_how_many_it_lost(LiveBus::Local(LocalBus::default())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_subscriber_over_redis_is_told() {
+    a_slow_subscriber_is_told_how_many_it_lost(redis_bus(&redis_url(), &channels())).await;
+}
+
+#[tokio::test]
+async fn a_closed_bus_ends_its_subscriptions() {
+    let bus = LiveBus::Local(LocalBus::default());
+    let mut subscription = bus.subscribe();
+    drop(bus);
+    assert!(subscription.recv().await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_channels_speak_to_other_programs() {
+    let channels = channels();
+    let bus = redis_bus(&redis_url(), &channels);
+    let mut subscription = subscribed(&bus).await;
+    let outsider = Outsider::at(&redis_url()).await;
+    let (updates, events) = (channels.updates.as_bytes(), channels.events.as_bytes());
+    let LiveEvent::Post(theirs) = post("theirs") else { unreachable!() };
+    let bare = serde_json::to_vec(&theirs).unwrap();
+    // What is not ours is passed over.
+    let published: [(&[u8], &[u8]); 6] = [
+        (updates, b"no json"),
+        (events, br#"{"type":"surprise","data":{}}"#),
+        (events, b"\xff\xfe"),
+        (events, br#"{"type":"post_deleted","data":{"post_id":""}}"#),
+        (updates, &bare),
+        (events, br#"{ "type": "post_deleted", "data": {"post_id": "x", "by": "someone"} }"#),
+    ];
+    for (channel, message) in published {
+        assert_eq!(outsider.run::<i64>("PUBLISH", &[channel, message]).await, 1);
+    }
+    assert_eq!(next_event(&mut subscription).await.0, LiveEvent::Post(theirs));
+    assert_eq!(next_event(&mut subscription).await.0, deleted("x"));
+}
+
+/// A bus whose process was cut off tells so, and hears again.
+async fn assert_interrupted(bus: &LiveBus, subscription: &mut Subscription) {
+    loop {
+        match next(subscription).await {
+            Received::Message(LiveMessage::Interrupted) => break,
+            // Events from before the cut.
+            Received::Message(LiveMessage::Event { .. }) => {}
+            Received::Lagged(_) => panic!("a buffer of this size does not overflow here"),
+        }
+    }
+    eventually("it can publish again", || async { bus.publish(vec![post("after")]).await.ok() }).await;
+    assert_eq!(next_event(subscription).await.0, post("after"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn subscribers_hear_of_an_interruption() {
+    let mut server = OwnRedis::start();
+    let bus = redis_bus(&server.url(), &channels());
+    let mut subscription = subscribed(&bus).await;
+    server.kill();
+    let error = bus.publish(vec![post("lost")]).await.unwrap_err();
+    assert!(error.to_string().contains("not available"), "{error}");
+    server.run();
+    assert_interrupted(&bus, &mut subscription).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_that_went_deaf_is_noticed() {
+    let server = OwnRedis::start();
+    let network = Network::to(&server).await;
+    let bus = redis_bus(&network.url(), &channels());
+    let mut subscription = subscribed(&bus).await;
+    network.swallow_open_connections();
+    assert_interrupted(&bus, &mut subscription).await;
+}

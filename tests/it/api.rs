@@ -1,0 +1,15 @@
+//! Every endpoint with good and bad input, over both set-ups, by HTTP and WebSocket alone.
+
+mod access;
+mod alerts;
+mod analyze;
+mod append;
+mod bed;
+mod counts;
+mod dead_letters;
+mod export;
+mod live;
+mod operations;
+mod posts;
+mod protocol;
+mod socket;

@@ -1,0 +1,396 @@
+//! The API over rooms of its own, with a worker behind it and a classifier that goes by words.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use reqwest::{Method, RequestBuilder};
+use secrecy::SecretString;
+use sentistream::cache::{Cache, LocalCache};
+use sentistream::clock::Clock;
+use sentistream::domain::{Analysis, Scores, Timestamp};
+use sentistream::http::{Api, HttpOptions, ModelState, Server, serve};
+use sentistream::inference::{Classifier, InferenceError, ModelInfo, SharedClassifier};
+use sentistream::lifecycle::Shutdown;
+use sentistream::live::{LiveBus, LocalBus};
+use sentistream::redis::{Redis, RedisOptions};
+use sentistream::sqlite::{Sqlite, SqliteOptions};
+use sentistream::store::{PostgresOptions, Retention, Store};
+use sentistream::stream::{LocalStream, RedisStream, Stream, StreamOptions};
+use sentistream::worker::{self, Worker, WorkerOptions};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+/// Runs each case on both set-ups.
+macro_rules! cases {
+    ($($case:ident),+ $(,)?) => {
+        mod embedded {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::$case(crate::api::bed::Setup::Embedded).await;
+            })+
+        }
+        mod shared {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::$case(crate::api::bed::Setup::Shared).await;
+            })+
+        }
+    };
+}
+pub(crate) use cases;
+
+/// The longest a test waits for anything.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+/// The time at which a case starts.
+pub const START: &str = "2026-03-01T12:30:00Z";
+
+/// A pair of backends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Setup {
+    Embedded,
+    Shared,
+}
+
+/// The API, running.
+pub struct Bed {
+    pub url: String,
+    pub clock: Clock,
+    pub rooms: Api,
+    pub shutdown: Shutdown,
+    workers: Shutdown,
+    pub server: Option<Server>,
+    client: reqwest::Client,
+    work: Mutex<Option<tokio::task::JoinHandle<anyhow::Result<()>>>>,
+    _folder: tempfile::TempDir,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("a header is text"))
+    }
+
+    /// The JSON of a success.
+    pub fn ok(&self) -> Value {
+        assert_eq!(self.status, 200, "{}", self.text());
+        self.json()
+    }
+
+    /// Checks that this is a problem with `status`, and gives the fields it names.
+    pub fn problem(&self, status: u16) -> Vec<String> {
+        assert_eq!(self.status, status, "{}", self.text());
+        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.text());
+        let problem = self.json();
+        assert_eq!((&problem["type"], &problem["status"]), (&json!("about:blank"), &json!(status)));
+        assert_eq!(problem["request_id"], self.header("x-request-id"));
+        for text in ["title", "detail"] {
+            assert!(problem[text].as_str().is_some_and(|text| !text.is_empty()), "{problem}");
+        }
+        let errors = problem["errors"].as_array().cloned().unwrap_or_default();
+        errors.iter().map(|error| error["field"].as_str().expect("a field").to_owned()).collect()
+    }
+}
+
+impl Bed {
+    /// The API as it is served by default, but on a port of its own and with a cache that forgets at once.
+    pub async fn start(setup: Setup) -> Self {
+        Self::with(setup, Duration::from_millis(1), |_| {}).await
+    }
+
+    /// The API with other options.
+    pub async fn with(setup: Setup, cache_ttl: Duration, change: impl FnOnce(&mut HttpOptions)) -> Self {
+        let clock = Clock::fixed(START.parse().expect("a time"));
+        let folder = tempfile::tempdir().expect("a folder");
+        let (store, stream) = backends(setup, &folder, &clock).await;
+        let (_, model) = watch::channel(ModelState::Ready(Arc::new(ByWords::default())));
+        let rooms = Api {
+            store,
+            stream,
+            live: LiveBus::Local(LocalBus::default()),
+            cache: Some(Cache::Local(LocalCache::new(cache_ttl, clock.clone()))),
+            model,
+            clock,
+            metrics: None,
+            components: Arc::new(Vec::new),
+        };
+        Self::over(rooms, folder, change)
+    }
+
+    /// The API over rooms that stand already.
+    pub fn over(rooms: Api, folder: tempfile::TempDir, change: impl FnOnce(&mut HttpOptions)) -> Self {
+        let mut options = HttpOptions { listen: vec![([127, 0, 0, 1], 0).into()], ..HttpOptions::default() };
+        change(&mut options);
+        let shutdown = Shutdown::default();
+        let server = serve(rooms.clone(), options, shutdown.clone()).expect("the API is served");
+        let url = format!("http://127.0.0.1:{}", server.addresses()[0].port());
+        let workers = Shutdown::default();
+        let work = tokio::spawn(worker::run(worker(&rooms), workers.clone()));
+        let client = reqwest::Client::builder().timeout(PATIENCE).build().expect("a client");
+        let clock = rooms.clock.clone();
+        Self {
+            url,
+            clock,
+            rooms,
+            shutdown,
+            workers,
+            server: Some(server),
+            client,
+            work: Mutex::new(Some(work)),
+            _folder: folder,
+        }
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url))
+    }
+
+    pub async fn send(&self, request: RequestBuilder) -> Answer {
+        let answer = request.send().await.expect("the API answers");
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        Answer { status, headers, body: answer.bytes().await.expect("the answer is whole").to_vec() }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(self.request(Method::DELETE, path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// Appends posts and waits until they are stored.
+    pub async fn store(&self, posts: &[Value]) {
+        for chunk in posts.chunks(500) {
+            let answer = self.post("/api/posts", &json!(chunk)).await;
+            assert_eq!((answer.status, answer.json()["rejected"].clone()), (202, json!([])), "{}", answer.text());
+        }
+        self.drained().await;
+    }
+
+    /// Waits until nothing is pending; the health by then.
+    pub async fn drained(&self) -> Value {
+        self.eventually("the stream is worked off", async || {
+            let health = self.get("/api/health").await.ok();
+            (health["stats"]["pending"] == 0 && balances(&health)).then_some(health)
+        })
+        .await
+    }
+
+    /// Asks until the answer is there.
+    pub async fn eventually<T>(&self, what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+        let asking = async {
+            let mut poll = tokio::time::interval(Duration::from_millis(10));
+            loop {
+                poll.tick().await;
+                if let Some(answer) = ask().await {
+                    return answer;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("in time: {what}"))
+    }
+
+    /// Lets nobody work on the stream any more.
+    pub async fn shutdown_workers(&self) {
+        self.workers.stop();
+        let work = self.work.lock().expect("no test panicked").take().expect("workers run");
+        tokio::time::timeout(PATIENCE, work).await.expect("they end in time").expect("well").expect("without error");
+    }
+
+    /// Stops as a process does, and waits for it.
+    pub async fn stop(&mut self) {
+        self.shutdown.stop();
+        let server = self.server.take().expect("it runs");
+        tokio::time::timeout(PATIENCE, server.finished()).await.expect("it ends in time").expect("it ends well");
+    }
+}
+
+impl Drop for Bed {
+    fn drop(&mut self) {
+        self.shutdown.abandon();
+        self.workers.abandon();
+    }
+}
+
+/// Whether every appended entry is accounted for.
+pub fn balances(health: &Value) -> bool {
+    let books = &health["stats"]["books"];
+    let number = |name: &str| books[name].as_u64().unwrap_or_else(|| panic!("no {name} in {health:#}"));
+    let outcomes = ["analysed", "duplicate", "skipped", "deletion", "replacement", "dead_lettered"];
+    number("appended") == outcomes.into_iter().map(number).sum::<u64>() + number("pending")
+}
+
+/// A post `seconds` before [`START`].
+pub fn post(id: &str, source: &str, content: &str, seconds: u64) -> Value {
+    let at = START.parse::<Timestamp>().expect("a time") - Duration::from_secs(seconds);
+    json!({"post_id": id, "source": source, "content": content, "author": "ada", "created_at": at})
+}
+
+/// The rooms of a process whose Redis and Postgres are away.
+pub async fn away() -> (Api, tempfile::TempDir) {
+    let clock = Clock::fixed(START.parse().expect("a time"));
+    let nowhere = "127.0.0.1:1";
+    let postgres = format!("postgres://nobody@{nowhere}/none");
+    let store = postgres_store(&postgres, &clock);
+    let stream = redis_stream(&format!("redis://{nowhere}"));
+    let (_, model) = watch::channel(ModelState::Loading);
+    let live = LiveBus::Local(LocalBus::default());
+    let rooms = Api { store, stream, live, cache: None, model, clock, metrics: None, components: Arc::new(Vec::new) };
+    (rooms, tempfile::tempdir().expect("a folder"))
+}
+
+async fn backends(setup: Setup, folder: &tempfile::TempDir, clock: &Clock) -> (Store, Stream) {
+    match setup {
+        Setup::Embedded => {
+            let path = folder.path().join("test.db");
+            let options = SqliteOptions { path, readers: 4, busy_timeout: Duration::from_secs(5) };
+            let sqlite = Sqlite::open(&options).expect("the database opens");
+            let store = Store::sqlite(sqlite.clone(), retention(), clock.clone());
+            store.migrate().await.expect("the schema");
+            let stream = LocalStream::open(sqlite, stream_options(), clock.clone()).await.expect("the queue opens");
+            (store, Stream::Local(stream))
+        }
+        Setup::Shared => {
+            let store = postgres_store(&empty_database().await, clock);
+            store.migrate().await.expect("the schema");
+            (store, redis_stream(&required("SENTISTREAM_TEST_REDIS_URL")))
+        }
+    }
+}
+
+fn postgres_store(url: &str, clock: &Clock) -> Store {
+    let options = PostgresOptions {
+        url: SecretString::from(url.to_owned()),
+        read_url: None,
+        max_connections: 6,
+        connect_timeout: Duration::from_secs(5),
+        statement_timeout: Duration::from_secs(10),
+    };
+    Store::postgres(&options, retention(), clock.clone()).expect("the URL is good")
+}
+
+fn redis_stream(url: &str) -> Stream {
+    let options = RedisOptions { url: url.to_owned().into(), ca_file: None, command_timeout: Duration::from_secs(5) };
+    let redis = Redis::connect(&options).expect("the URL is good");
+    Stream::Redis(RedisStream::connect(redis, stream_options()).expect("the names are good"))
+}
+
+fn retention() -> Retention {
+    Retention { minute_rollups: Duration::from_secs(8 * 86_400) }
+}
+
+fn stream_options() -> StreamOptions {
+    let name = format!("test:{}", uuid::Uuid::new_v4());
+    StreamOptions {
+        group: "workers".to_owned(),
+        dead_letter: format!("{name}:dead"),
+        processed: format!("{name}:processed"),
+        name,
+        processed_max_len: 1_000,
+        claim_idle: Duration::from_secs(5),
+        max_backlog: 5_000,
+        command_timeout: Duration::from_secs(5),
+    }
+}
+
+fn worker(rooms: &Api) -> Worker {
+    Worker {
+        stream: rooms.stream.clone(),
+        store: rooms.store.clone(),
+        live: rooms.live.clone(),
+        cache: rooms.cache.clone().unwrap_or(Cache::Local(LocalCache::new(Duration::ZERO, rooms.clock.clone()))),
+        classifier: Arc::new(ByWords::default()),
+        clock: rooms.clock.clone(),
+        options: WorkerOptions {
+            instance: "test".to_owned(),
+            tasks: 2,
+            batch_size: 100,
+            claim_idle: Duration::from_secs(5),
+            max_deliveries: 1,
+        },
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests are told where their servers are by the environment")]
+fn required(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run the tests with `make test`"))
+}
+
+async fn empty_database() -> String {
+    let admin = required("SENTISTREAM_TEST_POSTGRES_URL");
+    let (client, connection) = tokio_postgres::connect(&admin, tokio_postgres::NoTls).await.expect("Postgres answers");
+    tokio::spawn(connection);
+    let name = format!("t{}", uuid::Uuid::new_v4().simple());
+    client.batch_execute(&format!("CREATE DATABASE {name}")).await.expect("a database");
+    let mut url = url::Url::parse(&admin).expect("a URL");
+    url.set_path(&name);
+    url.into()
+}
+
+/// Judges by words: `love` is positive and joyful, `hate` negative and angry, anything else neutral; a text with
+/// `explode` cannot be judged.
+struct ByWords(ModelInfo);
+
+impl Default for ByWords {
+    fn default() -> Self {
+        Self(ModelInfo {
+            name: "by-words".to_owned(),
+            architecture: "words".to_owned(),
+            precision: "f32".to_owned(),
+            max_tokens: 16,
+            parameters: 2,
+            load_ms: 0,
+        })
+    }
+}
+
+impl Classifier for ByWords {
+    fn classify(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
+        Box::pin(async move { texts.iter().map(|text| judge(text)).collect() })
+    }
+
+    fn info(&self) -> &ModelInfo {
+        &self.0
+    }
+}
+
+fn judge(text: &str) -> Result<Analysis, InferenceError> {
+    if text.contains("explode") {
+        return Err(InferenceError::Failed("the text exploded".to_owned()));
+    }
+    // Sentiment: negative, neutral, positive. Emotion: anger, disgust, fear, joy, neutral, sadness, surprise.
+    let scores = if text.contains("love") {
+        Scores { sentiment: [0.05, 0.05, 0.9], emotion: [0.0, 0.0, 0.0, 0.8, 0.1, 0.0, 0.2] }
+    } else if text.contains("hate") {
+        Scores { sentiment: [0.75, 0.2, 0.05], emotion: [0.7, 0.3, 0.0, 0.0, 0.1, 0.0, 0.0] }
+    } else {
+        Scores { sentiment: [0.2, 0.6, 0.2], emotion: [0.0, 0.0, 0.0, 0.1, 0.9, 0.0, 0.0] }
+    };
+    let words = text.split_whitespace().count();
+    Ok(Analysis::from_scores("by-words".into(), scores, words.min(16) as u32, words > 16))
+}
+
+/// A classifier that goes by words, for a test that needs one by itself.
+pub fn by_words() -> SharedClassifier {
+    Arc::new(ByWords::default())
+}

@@ -1,0 +1,83 @@
+//! The dead letter.
+
+use sentistream::domain::RawFields;
+use serde_json::{Value, json};
+
+use super::bed::{Bed, Setup, cases, post};
+
+cases![dead_letters_are_shown_replayed_and_purged, bad_selections_are_refused];
+
+async fn dead_letters_are_shown_replayed_and_purged(setup: Setup) {
+    let bed = Bed::start(setup).await;
+    bed.store(&[post("boom", "web", "this will explode", 0), post("fine", "web", "text", 0)]).await;
+    let mut invalid = RawFields::default();
+    invalid.push("post_id", "broken");
+    invalid.push("content", vec![0xff, 0x00]);
+    invalid.push("note", "n".repeat(1_000));
+    bed.rooms.stream.append(vec![invalid]).await.expect("the stream");
+    let health = bed.drained().await;
+    assert_eq!((&health["stats"]["dead_letters"], &health["stats"]["failed"]), (&json!(2), &json!(2)));
+
+    let list = bed.get("/api/dead-letters").await.ok();
+    assert_eq!(list["total"], 2);
+    let letters = list["dead_letters"].as_array().expect("letters");
+    let of = |reason: &str| letters.iter().find(|letter| letter["reason"] == reason).expect("a letter").clone();
+    let (broken, boom) = (of("invalid"), of("analysis_failed"));
+    assert_eq!((&boom["post_id"], &broken["post_id"]), (&json!("boom"), &json!("broken")));
+    assert!(boom["error"].as_str().is_some_and(|error| error.contains("exploded")), "{boom}");
+    let field = |letter: &Value, name: &str| {
+        let fields = letter["fields"].as_array().expect("fields").clone();
+        fields.into_iter().find(|field| field["name"] == name).expect("the field")
+    };
+    let note = field(&broken, "note");
+    assert_eq!((note["value"].as_str().map(str::len), &note["cut"]), (Some(200), &json!(true)));
+
+    let id = broken["id"].as_str().expect("an id");
+    let whole = bed.get(&format!("/api/dead-letters/{id}")).await.ok();
+    assert_eq!(field(&whole, "note")["value"].as_str().map(str::len), Some(1_000));
+    assert_eq!(field(&whole, "content")["base64"], "/wA=");
+    bed.get("/api/dead-letters/1-1").await.problem(404);
+    bed.get("/api/dead-letters/nonsense").await.problem(404);
+
+    let first = bed.get("/api/dead-letters?limit=1").await.ok();
+    let cursor = first["next_cursor"].as_str().expect("another page");
+    let second = bed.get(&format!("/api/dead-letters?limit=1&cursor={cursor}")).await.ok();
+    assert_eq!(second["next_cursor"], json!(null));
+    assert_ne!(first["dead_letters"][0]["id"], second["dead_letters"][0]["id"]);
+
+    // What is replayed is tried again, fails again and is back.
+    let replayed = bed.post("/api/dead-letters/replay", &json!({"ids": [boom["id"], "1-1"]})).await.ok();
+    assert_eq!(replayed, json!({"replayed": 1}));
+    bed.drained().await;
+    let again = bed.get("/api/dead-letters").await.ok();
+    assert_eq!(again["total"], 2);
+    let new = again["dead_letters"].as_array().expect("letters").iter().find(|letter| letter["post_id"] == "boom");
+    assert_ne!(new.expect("a letter")["id"], boom["id"]);
+
+    assert_eq!(bed.post("/api/dead-letters/purge", &json!({"ids": [id]})).await.ok(), json!({"purged": 1}));
+    assert_eq!(bed.post("/api/dead-letters/purge", &json!({"all": true})).await.ok(), json!({"purged": 1}));
+    assert_eq!(bed.get("/api/dead-letters").await.ok()["total"], 0);
+    assert_eq!(bed.drained().await["stats"]["dead_letters"], 0);
+}
+
+async fn bad_selections_are_refused(setup: Setup) {
+    let bed = Bed::start(setup).await;
+    for path in ["/api/dead-letters/replay", "/api/dead-letters/purge"] {
+        let many = vec!["1-1"; 1_001];
+        for body in [
+            json!({}),
+            json!({"all": false}),
+            json!({"all": true, "ids": []}),
+            json!({"ids": ["x"]}),
+            json!({"ids": many}),
+        ] {
+            assert_eq!(bed.post(path, &body).await.problem(422), ["ids"], "{path} {body}");
+        }
+        assert_eq!(bed.post(path, &json!({"ids": [5]})).await.problem(422), ["body"]);
+        bed.get(path).await.problem(405);
+    }
+    assert_eq!(
+        bed.get("/api/dead-letters?limit=0&cursor=x&offset=1").await.problem(422),
+        ["limit", "cursor", "offset"]
+    );
+}

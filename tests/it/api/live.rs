@@ -1,0 +1,301 @@
+//! The WebSocket.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use sentistream::domain::{LiveEvent, PostEvent};
+use sentistream::http::HttpOptions;
+use sentistream::http::auth::tokens::{StaticToken, hash};
+use sentistream::http::auth::{AuthOptions, Scope};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use super::bed::{Bed, START, Setup, cases, post};
+use super::socket::{Heard, Socket, request};
+
+cases![posts_counts_and_deletions_arrive, filters_choose_posts];
+
+async fn posts_counts_and_deletions_arrive(setup: Setup) {
+    let bed = Bed::start(setup).await;
+    bed.store(&[post("old", "web", "I hate it", 1_800)]).await;
+    let mut socket = Socket::open(&bed).await;
+    let Heard::Frame(first) = socket.hear().await else { panic!("no first frame") };
+    assert_eq!((&first["type"], &first["timestamp"]), (&json!("connected"), &json!("2026-03-01T12:30:00.000Z")));
+    assert!(first["message"].is_string());
+    let counts = socket.next("metrics_update").await;
+    let of = |window: &str| counts["data"][window].clone();
+    assert_eq!((&of("last_minute")["total"], &of("last_hour")["total"]), (&json!(0), &json!(1)));
+    assert_eq!(
+        of("last_24_hours"),
+        json!({
+            "positive": 0, "negative": 1, "neutral": 0, "total": 1,
+            "percentages": {"positive": 0.0, "neutral": 0.0, "negative": 100.0},
+            "top_emotions": [{"emotion": "anger", "count": 1, "percentage": 100.0}],
+        })
+    );
+
+    let long = format!("I love it {}", "é".repeat(300));
+    bed.store(&[post("new", "web", &long, 5)]).await;
+    let mut frame = socket.next("post").await;
+    let confidence = frame["data"]["confidence_score"].as_f64().expect("a number");
+    assert!((confidence - 0.9).abs() < 1e-6);
+    frame["data"]["confidence_score"] = json!(0.9);
+    assert_eq!(
+        frame,
+        json!({"type": "post", "data": {
+            "post_id": "new", "content": long.chars().take(200).collect::<String>(), "source": "web", "author": "ada",
+            "sentiment_label": "positive", "confidence_score": 0.9, "emotion": "joy",
+            "created_at": "2026-03-01T12:29:55.000Z", "ingested_at": "2026-03-01T12:30:00.000Z",
+            "timestamp": "2026-03-01T12:30:00.000Z",
+        }})
+    );
+    // A known post is no news.
+    bed.store(&[post("new", "web", "I love it", 5)]).await;
+    assert_eq!(bed.delete("/api/posts/new").await.status, 204);
+    let news = socket.until_pong().await;
+    let news: Vec<_> = news.iter().filter(|frame| frame["type"] != "metrics_update").collect();
+    assert_eq!(news, [&json!({"type": "post_deleted", "data": {"post_id": "new"}})]);
+}
+
+async fn filters_choose_posts(setup: Setup) {
+    let bed = Bed::start(setup).await;
+    let mut socket = Socket::open(&bed).await;
+    socket.say(r#"{"type": "subscribe", "filters": {"source": ["web", "forum"], "sentiment": "positive"}}"#).await;
+    assert_eq!(
+        socket.next("subscribed").await["filters"],
+        json!({"source": ["web", "forum"], "sentiment": ["positive"], "emotion": []})
+    );
+    let arrived = async |socket: &mut Socket| {
+        let frames = socket.until_pong().await.into_iter().filter(|frame| frame["type"] == "post");
+        let mut ids: Vec<_> =
+            frames.map(|frame| frame["data"]["post_id"].as_str().expect("an id").to_owned()).collect();
+        ids.sort();
+        ids
+    };
+    let batch = |n: u32| {
+        [
+            post(&format!("web+{n}"), "web", "I love it", 0),
+            post(&format!("web-{n}"), "web", "I hate it", 0),
+            post(&format!("forum+{n}"), "forum", "I love it", 0),
+            post(&format!("blog+{n}"), "blog", "I love it", 0),
+        ]
+    };
+    bed.store(&batch(1)).await;
+    assert_eq!(arrived(&mut socket).await, ["forum+1", "web+1"]);
+    socket.say(r#"{"type": "subscribe", "filters": {"emotion": "anger"}}"#).await;
+    socket.next("subscribed").await;
+    bed.store(&batch(2)).await;
+    assert_eq!(arrived(&mut socket).await, ["web-2"]);
+    socket.say(r#"{"type": "subscribe"}"#).await;
+    socket.next("subscribed").await;
+    bed.store(&batch(3)).await;
+    assert_eq!(arrived(&mut socket).await.len(), 4);
+}
+
+async fn bed(change: impl FnOnce(&mut HttpOptions)) -> Bed {
+    Bed::with(Setup::Embedded, Duration::from_millis(1), change).await
+}
+
+#[tokio::test]
+async fn anything_else_is_answered_with_an_error() {
+    let bed = bed(|_| {}).await;
+    let mut socket = Socket::open(&bed).await;
+    for text in [
+        "",
+        "hello",
+        "[]",
+        "{}",
+        r#"{"type": "unsubscribe"}"#,
+        r#"{"type": "subscribe", "filters": {"emotion": "glee"}}"#,
+    ] {
+        socket.say(text).await;
+        assert!(socket.next("error").await["message"].as_str().is_some_and(|text| !text.is_empty()), "{text}");
+    }
+    socket.0.send(Message::binary(vec![1, 2, 3])).await.expect("the server reads");
+    socket.next("error").await;
+    // It still works, and answers pings of the protocol too.
+    socket.0.send(Message::Ping(vec![7].into())).await.expect("the server reads");
+    let pong = async {
+        while !matches!(socket.0.next().await, Some(Ok(Message::Pong(payload))) if payload.as_ref() == [7]) {}
+    };
+    tokio::time::timeout(super::bed::PATIENCE, pong).await.expect("a pong");
+    socket.until_pong().await;
+    // A frame that is far too long ends it.
+    socket.say("x".repeat(70_000)).await;
+    loop {
+        match socket.hear().await {
+            Heard::Frame(_) => {}
+            Heard::Closed(code) => break assert!([1002, 1009].contains(&code), "{code}"),
+            Heard::Cut => break,
+        }
+    }
+}
+
+#[tokio::test]
+async fn counts_come_again_and_again_and_the_silent_are_dropped() {
+    let bed = bed(|options| {
+        options.live.metrics_interval = Duration::from_millis(50);
+        options.live.ping_interval = Duration::from_millis(50);
+        options.live.silence_limit = Duration::from_millis(300);
+    })
+    .await;
+    let mut socket = Socket::open(&bed).await;
+    // Answering pings, which the client's library does while it reads, keeps the connection.
+    let since = std::time::Instant::now();
+    let mut counts = 0;
+    while since.elapsed() < Duration::from_millis(900) {
+        socket.next("metrics_update").await;
+        counts += 1;
+    }
+    assert!(counts >= 4, "{counts}");
+    assert_eq!(bed.get("/api/system").await.ok()["live"]["clients"], 1);
+    // Nothing is read, so nothing is answered.
+    bed.eventually("the silent client is gone", async || {
+        (bed.get("/api/system").await.ok()["live"]["clients"] == 0).then_some(())
+    })
+    .await;
+}
+
+fn event(n: usize, size: usize) -> LiveEvent {
+    let event = json!({
+        "post_id": format!("p{n}"), "content": "x".repeat(size), "source": "web", "author": null,
+        "sentiment_label": "neutral", "confidence_score": 0.5, "emotion": "neutral",
+        "created_at": START, "ingested_at": START, "timestamp": START,
+    });
+    LiveEvent::Post(serde_json::from_value::<PostEvent>(event).expect("an event"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_client_is_told_what_it_missed_and_slows_nobody() {
+    let bed = bed(|options| options.live.buffer = 8).await;
+    let mut quick = Socket::open(&bed).await;
+    let mut slow = Socket::open(&bed).await;
+    slow.next("metrics_update").await;
+    quick.next("metrics_update").await;
+    let mut sent = 0;
+    // The slow one reads nothing until the kernel's buffers and its own are full.
+    for _ in 0..400 {
+        bed.rooms.live.publish(vec![event(sent, 50_000)]).await.expect("the bus");
+        let frame = quick.next("post").await;
+        assert_eq!(frame["data"]["post_id"], format!("p{sent}"), "the quick one misses nothing");
+        sent += 1;
+    }
+    let (mut received, mut missed) = (0, 0);
+    while received + missed < sent {
+        let Heard::Frame(frame) = slow.hear().await else { panic!("closed after {received} and {missed}") };
+        match frame["type"].as_str() {
+            Some("post") => received += 1,
+            Some("lagged") => missed += frame["missed"].as_u64().expect("a number") as usize,
+            _ => {}
+        }
+    }
+    assert!(missed > 0 && received > 8, "{received} came, {missed} were missed");
+    bed.rooms.live.publish(vec![event(sent, 10)]).await.expect("the bus");
+    assert_eq!(slow.next("post").await["data"]["post_id"], format!("p{sent}"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_stays_slow_is_closed() {
+    let bed = bed(|options| {
+        options.live.buffer = 4;
+        options.live.slow_limit = Duration::from_millis(200);
+    })
+    .await;
+    let mut slow = Socket::open(&bed).await;
+    slow.next("metrics_update").await;
+    let mut n = 0;
+    bed.eventually("the slow client is gone", async || {
+        n += 1;
+        bed.rooms.live.publish(vec![event(n, 100_000)]).await.expect("the bus");
+        (bed.get("/api/system").await.ok()["live"]["clients"] == 0).then_some(())
+    })
+    .await;
+    // It may find the notice behind all it did not read; a server cannot wait for that.
+    let end = loop {
+        match slow.hear().await {
+            Heard::Frame(_) => {}
+            end => break end,
+        }
+    };
+    assert!(matches!(end, Heard::Closed(1013) | Heard::Cut), "{end:?}");
+}
+
+#[tokio::test]
+async fn pages_of_other_sites_and_clients_without_a_token_are_refused() {
+    let open = bed(|options| options.live.max_clients = 2).await;
+    let own = open.url.clone();
+    for (origin, expected) in [
+        ("https://evil.example", Err(403)),
+        ("null", Err(403)),
+        ("http://localhost:3000", Ok(())),
+        (own.as_str(), Ok(())),
+    ] {
+        let opened = Socket::try_open(request(&open, &[("origin", origin)])).await;
+        assert_eq!(opened.map(|_| ()), expected, "{origin}");
+    }
+    let kept = (
+        Socket::open(&open).await,
+        open.eventually("room for another", async || Socket::try_open(request(&open, &[])).await.ok()).await,
+    );
+    assert_eq!(Socket::try_open(request(&open, &[])).await.err(), Some(503), "no more than two");
+    drop(kept);
+    open.get("/ws/sentiment").await.problem(400);
+    open.get("/ws/sentiment?token=x").await.problem(422);
+
+    let guarded = bed(|options| {
+        let scopes = vec![Scope::Read];
+        let token = StaticToken { name: "page".to_owned(), sha256: hash("secret.token"), scopes };
+        options.auth = Some(AuthOptions { tokens: vec![token], jwt: None });
+    })
+    .await;
+    let offer = |protocols: &'static str| request(&guarded, &[("sec-websocket-protocol", protocols)]);
+    let status = async |protocols| Socket::try_open(offer(protocols)).await.map(|_| ()).err();
+    assert_eq!(Socket::try_open(request(&guarded, &[])).await.err(), Some(401));
+    assert_eq!(status("sentistream, bearer.wrong").await, Some(401));
+    let (_, response) = Socket::try_open(offer("sentistream, bearer.secret.token")).await.expect("a handshake");
+    assert_eq!(response.headers()["sec-websocket-protocol"], "sentistream", "the token is not echoed");
+    let by_header = request(&guarded, &[("authorization", "Bearer secret.token")]);
+    assert!(Socket::try_open(by_header).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_shutdown_says_goodbye() {
+    let mut bed = bed(|_| {}).await;
+    let mut sockets = [Socket::open(&bed).await, Socket::open(&bed).await];
+    for socket in &mut sockets {
+        socket.next("connected").await;
+    }
+    let began = std::time::Instant::now();
+    let watch = async {
+        let mut ends = Vec::new();
+        for socket in &mut sockets {
+            loop {
+                match socket.hear().await {
+                    Heard::Frame(_) => {}
+                    end => break ends.push(end),
+                }
+            }
+        }
+        ends
+    };
+    let (ends, ()) = tokio::join!(watch, bed.stop());
+    assert_eq!(ends, [Heard::Closed(1001), Heard::Closed(1001)]);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn alerts_reach_every_client_whatever_its_filters() {
+    let bed = bed(|_| {}).await;
+    let mut socket = Socket::open(&bed).await;
+    socket.say(r#"{"type": "subscribe", "filters": {"source": "nowhere"}}"#).await;
+    socket.next("subscribed").await;
+    let alert: Value = json!({
+        "id": 7, "alert_type": "negative_share", "scope": "all", "state": "firing", "threshold_value": 0.5,
+        "actual_value": 0.7, "window_start": START, "window_end": START, "post_count": 12, "triggered_at": START,
+        "resolved_at": null, "details": {"negative": 9},
+    });
+    let event = LiveEvent::Alert(serde_json::from_value(alert).expect("an alert"));
+    bed.rooms.live.publish(vec![event]).await.expect("the bus");
+    let frame = socket.next("alert").await;
+    assert_eq!((&frame["data"]["id"], &frame["data"]["window_end"]), (&json!(7), &json!("2026-03-01T12:30:00.000Z")));
+}

@@ -1,0 +1,182 @@
+//! Health, metrics, the system page, OpenAPI and its page, the port for operators.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sentistream::http::{ComponentState, HttpOptions, openapi, serve_ops};
+use sentistream::lifecycle::Shutdown;
+use sentistream::telemetry::Metrics;
+use serde_json::{Value, json};
+
+use super::bed::{Bed, PATIENCE, Setup, away, balances, cases, post};
+
+cases![health_tells_how_it_is, the_system_page_has_the_numbers];
+
+async fn health_tells_how_it_is(setup: Setup) {
+    let bed = Bed::start(setup).await;
+    bed.store(&[post("a", "web", "x", 0), post("a", "web", "x", 0), post("b", "web", "explode", 0)]).await;
+    let health = bed.get("/api/health").await.ok();
+    assert_eq!(health["status"], "healthy");
+    let redis = if setup == Setup::Embedded { "embedded" } else { "connected" };
+    assert_eq!(health["services"], json!({"database": "connected", "redis": redis, "model": "connected"}));
+    let stats = &health["stats"];
+    for (name, expected) in [
+        ("total_posts", 1),
+        ("total_analyses", 1),
+        ("recent_posts_1h", 1),
+        ("pending", 0),
+        ("dead_letters", 1),
+        ("processed", 2),
+        ("failed", 1),
+    ] {
+        assert_eq!(stats[name], expected, "{name} in {health:#}");
+    }
+    assert!(balances(&health));
+    assert_eq!(
+        (&health["version"], &health["timestamp"]),
+        (&json!(env!("CARGO_PKG_VERSION")), &json!("2026-03-01T12:30:00.000Z"))
+    );
+    assert_eq!(bed.get("/readyz").await.ok(), json!({"ready": true, "reasons": []}));
+    assert_eq!(bed.get("/healthz").await.text(), "ok\n");
+    assert_eq!(bed.get("/api/health?x=1").await.status, 200);
+}
+
+async fn the_system_page_has_the_numbers(setup: Setup) {
+    let bed = Bed::start(setup).await;
+    bed.store(&[post("a", "web", "x", 0)]).await;
+    let system = bed.get("/api/system").await.ok();
+    let (database, stream) = if setup == Setup::Embedded { ("sqlite", "embedded") } else { ("postgres", "redis") };
+    assert_eq!(system["database"], json!({"kind": database, "state": "connected"}));
+    assert_eq!((&system["stream"]["kind"], &system["stream"]["appended"]), (&json!(stream), &json!(1)));
+    assert_eq!((&system["stream"]["lag"]["pending"], &system["stream"]["dead_letters"]), (&json!(0), &json!(0)));
+    assert_eq!(
+        (&system["model"]["state"], &system["model"]["info"]["name"]),
+        (&json!("connected"), &json!("by-words"))
+    );
+    assert_eq!(system["throughput"]["out_per_second"], json!(0.017));
+    assert_eq!(system["cache"]["enabled"], true);
+    assert_eq!(system["versions"]["sentistream"], env!("CARGO_PKG_VERSION"));
+    let consumers = system["consumers"].as_array().expect("consumers");
+    assert!(consumers.iter().any(|c| c["name"].as_str().is_some_and(|name| name.starts_with("test"))), "{system:#}");
+}
+
+#[tokio::test]
+async fn parts_that_do_not_work_degrade_the_whole() {
+    let (mut rooms, folder) = away().await;
+    let whole = Bed::start(Setup::Embedded).await;
+    rooms.store = whole.rooms.store.clone();
+    rooms.stream = whole.rooms.stream.clone();
+    rooms.model = whole.rooms.model.clone();
+    rooms.components = Arc::new(|| {
+        let detail = Some("certificate expired".to_owned());
+        vec![ComponentState { name: "source:bluesky".to_owned(), healthy: false, state: "retrying".to_owned(), detail }]
+    });
+    let bed = Bed::over(rooms, folder, |_| {});
+    let health = bed.get("/api/health").await.ok();
+    assert_eq!((&health["status"], &health["services"]["source:bluesky"]), (&json!("degraded"), &json!("retrying")));
+    assert_eq!(bed.get("/api/system").await.ok()["components"][0]["detail"], "certificate expired");
+    assert_eq!(bed.get("/readyz").await.status, 200, "it can serve all the same");
+}
+
+#[tokio::test]
+async fn metrics_are_rendered_with_and_without_the_api() {
+    let metrics = Metrics::install().expect("this is the only test that installs it");
+    let (mut rooms, folder) = away().await;
+    rooms.metrics = Some(metrics);
+    let options = HttpOptions { listen: vec![([127, 0, 0, 1], 0).into()], ..HttpOptions::default() };
+    let shutdown = Shutdown::default();
+    let server = serve_ops(rooms.clone(), options, shutdown.clone()).expect("it is served");
+    let url = format!("http://{}", server.addresses()[0]);
+    let status = async |path: &str| reqwest::get(format!("{url}{path}")).await.expect("an answer").status().as_u16();
+    assert_eq!(status("/healthz").await, 200);
+    assert_eq!(status("/readyz").await, 503);
+    for path in ["/api/health", "/api/posts", "/", "/ws/sentiment"] {
+        assert_eq!(status(path).await, 404, "{path}");
+    }
+    let ops = reqwest::get(format!("{url}/metrics")).await.expect("an answer").text().await.expect("text");
+    assert!(ops.contains("sentistream_build_info{"), "{ops}");
+    shutdown.stop();
+    tokio::time::timeout(PATIENCE, server.finished()).await.expect("in time").expect("well");
+
+    let bed = Bed::over(rooms, folder, |_| {});
+    for id in ["%ff", "%fe"] {
+        bed.get(&format!("/api/posts/{id}")).await.problem(400);
+    }
+    let text = bed.get("/metrics").await;
+    assert_eq!(text.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    let counted = r#"sentistream_http_requests_total{method="GET",route="/api/posts/{post_id}",status="400"} 2"#;
+    assert!(text.text().contains(counted), "one series per route, not per path: {}", text.text());
+}
+
+#[tokio::test]
+async fn the_document_describes_every_endpoint_and_its_page_works_offline() {
+    let bed = Bed::start(Setup::Embedded).await;
+    let document = bed.get("/api/openapi.json").await.ok();
+    assert_eq!(document["openapi"].as_str().and_then(|version| version.get(..3)), Some("3.1"));
+    let paths = document["paths"].as_object().expect("paths");
+    let operations: BTreeSet<String> = paths
+        .iter()
+        .flat_map(|(path, item)| {
+            let methods = item.as_object().expect("an item").keys();
+            methods.map(move |method| format!("{} {path}", method.to_uppercase()))
+        })
+        .collect();
+    for operation in [
+        "GET /api/health",
+        "GET /readyz",
+        "GET /api/posts",
+        "POST /api/posts",
+        "GET /api/posts/recent",
+        "GET /api/posts/export",
+        "GET /api/posts/{post_id}",
+        "DELETE /api/posts/{post_id}",
+        "GET /api/stats",
+        "GET /api/sources",
+        "GET /api/sentiment/aggregate",
+        "GET /api/sentiment/distribution",
+        "GET /api/alerts",
+        "POST /api/analyze",
+        "GET /api/system",
+        "GET /api/dead-letters",
+        "GET /api/dead-letters/{id}",
+        "POST /api/dead-letters/replay",
+        "POST /api/dead-letters/purge",
+        "GET /ws/sentiment",
+    ] {
+        assert!(operations.contains(operation), "{operation} is not described");
+    }
+    // Every reference leads somewhere.
+    let text = document.to_string();
+    for reference in text.split("\"#/components/schemas/").skip(1) {
+        let name = reference.split('"').next().expect("a name");
+        assert!(document["components"]["schemas"].get(name).is_some(), "{name} is not defined");
+    }
+    let page = bed.get("/api/docs").await;
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    assert!(!page.text().contains("http://") && !page.text().contains("https://"), "it loads nothing from elsewhere");
+    assert!(!page.text().contains("<style") && !page.text().contains("<script>"), "nothing is inline");
+    assert_eq!(bed.get("/api/docs/docs.js").await.header("content-type"), "text/javascript; charset=utf-8");
+    assert_eq!(bed.get("/api/docs/docs.css").await.header("content-type"), "text/css; charset=utf-8");
+}
+
+/// The document is part of the contract: a change of it is seen in review, and clients are made from the file.
+#[test]
+fn the_committed_document_is_current() {
+    let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/openapi.json");
+    let committed = std::fs::read_to_string(committed).expect("docs/openapi.json");
+    let committed: Value = serde_json::from_str(&committed).expect("JSON");
+    let current: Value = serde_json::from_str(&openapi::document_json()).expect("JSON");
+    assert!(committed == current, "docs/openapi.json is not current: write it with `sentistream openapi`");
+}
+
+#[tokio::test]
+async fn a_stop_ends_requests_in_order() {
+    let mut bed = Bed::start(Setup::Embedded).await;
+    // A connection that is kept alive must not hold the end up.
+    assert_eq!(bed.get("/api/stats").await.status, 200);
+    let began = std::time::Instant::now();
+    bed.stop().await;
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(reqwest::get(format!("{}/healthz", bed.url)).await.is_err(), "nobody listens any more");
+}

@@ -1,0 +1,92 @@
+//! A live client.
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::{Request, Response};
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use super::bed::{Bed, PATIENCE};
+
+pub struct Socket(pub WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+/// What a client receives.
+#[derive(Debug, PartialEq)]
+pub enum Heard {
+    Frame(Value),
+    /// The close code.
+    Closed(u16),
+    /// The connection ended without a word.
+    Cut,
+}
+
+pub fn request(bed: &Bed, headers: &[(&str, &str)]) -> Request {
+    let url = format!("{}/ws/sentiment", bed.url.replace("http", "ws"));
+    let mut request = url.into_client_request().expect("a request");
+    for (name, value) in headers {
+        let name = reqwest::header::HeaderName::try_from(*name).expect("a name");
+        request.headers_mut().insert(name, value.parse().expect("a value"));
+    }
+    request
+}
+
+impl Socket {
+    pub async fn open(bed: &Bed) -> Self {
+        let (socket, _) = Self::try_open(request(bed, &[])).await.expect("a handshake");
+        socket
+    }
+
+    /// Connects, or gives the status of the refusal.
+    pub async fn try_open(request: Request) -> Result<(Self, Response), u16> {
+        match connect_async(request).await {
+            Ok((socket, response)) => Ok((Self(socket), response)),
+            Err(Error::Http(response)) => Err(response.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    pub async fn say(&mut self, text: impl Into<String>) {
+        self.0.send(Message::text(text.into())).await.expect("the server reads");
+    }
+
+    pub async fn hear(&mut self) -> Heard {
+        let hearing = async {
+            loop {
+                match self.0.next().await {
+                    Some(Ok(Message::Text(text))) => return Heard::Frame(serde_json::from_str(&text).expect("JSON")),
+                    Some(Ok(Message::Close(Some(frame)))) => return Heard::Closed(frame.code.into()),
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                    Some(Ok(other)) => panic!("{other:?}"),
+                    Some(Err(_)) | None => return Heard::Cut,
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, hearing).await.expect("the server says something in time")
+    }
+
+    /// The next frame of this type; others are passed over.
+    pub async fn next(&mut self, kind: &str) -> Value {
+        loop {
+            match self.hear().await {
+                Heard::Frame(frame) if frame["type"] == kind => return frame,
+                Heard::Frame(_) => {}
+                end => panic!("no {kind} came: {end:?}"),
+            }
+        }
+    }
+
+    /// Everything up to the answer to a ping.
+    pub async fn until_pong(&mut self) -> Vec<Value> {
+        self.say(r#"{"type": "ping"}"#).await;
+        let mut frames = Vec::new();
+        loop {
+            match self.hear().await {
+                Heard::Frame(frame) if frame["type"] == "pong" => return frames,
+                Heard::Frame(frame) => frames.push(frame),
+                end => panic!("no pong came: {end:?}"),
+            }
+        }
+    }
+}

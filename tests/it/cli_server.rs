@@ -1,0 +1,76 @@
+//! Commands beside a running server, and what a server writes to stderr.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+
+use crate::process::{PATIENCE, Process, command};
+
+async fn run(folder: &Path, settings: &[String], arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = command(folder, settings);
+    let output = tokio::time::timeout(PATIENCE, command.args(arguments).output()).await.expect("it ends in time");
+    let output = output.expect("the binary runs");
+    (output.status.code(), String::from_utf8(output.stdout).expect("stdout is text"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_work_beside_a_running_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = vec!["ingester.sources=[]".to_owned()];
+    let process = Process::start(folder.path(), &settings).await;
+    let posts: Vec<_> = crate::process::posts(50).iter().map(Value::to_string).collect();
+    std::fs::write(folder.path().join("posts.ndjson"), posts.join("\n")).unwrap();
+
+    let (code, report) = run(folder.path(), &settings, &["import", "posts.ndjson"]).await;
+    assert!(code == Some(0) && report.starts_with("accepted 50, rejected 0"), "{report}");
+    process.drained(50).await;
+    let (code, listed) = run(folder.path(), &settings, &["dead-letter", "list"]).await;
+    assert!(code == Some(0) && listed.contains("empty"), "{listed}");
+    let (code, migrated) = run(folder.path(), &settings, &["migrate", "--check"]).await;
+    assert!(code == Some(0) && migrated.contains("up to date"), "{migrated}");
+
+    let address = process.url.trim_start_matches("http://");
+    let (code, found) = run(folder.path(), &[format!("server.listen={address}")], &["doctor"]).await;
+    assert_eq!(code, Some(0), "{found}");
+    for finding in ["is served by SentiStream", "SQLite 3", "schema up to date", "reachable; 0 entries wait"] {
+        assert!(found.contains(finding), "{finding}: {found}");
+    }
+}
+
+/// Serves until it is ready, ends it, and gives what it wrote to stderr.
+async fn logs(folder: &Path, settings: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sentistream"));
+    command.env_clear().current_dir(folder).kill_on_drop(true).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for setting in [&["server.listen=127.0.0.1:0"], settings].concat() {
+        command.args(["--set", setting]);
+    }
+    let mut child = command.spawn().expect("the binary starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
+    let ready = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("it is ready in time").unwrap();
+    assert!(ready.is_some_and(|line| line.contains("http://127.0.0.1:")));
+    let id = child.id().expect("it runs").to_string();
+    Command::new("kill").args(["-TERM", &id]).status().await.expect("kill runs");
+    let ended = tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("it ends in time").unwrap();
+    assert_eq!(ended.status.code(), Some(0));
+    String::from_utf8(ended.stderr).expect("logs are text")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logs_are_json_unless_people_want_to_read_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let json = logs(folder.path(), &["log.level=debug", "llm.api_key=hunter2"]).await;
+    assert!(!json.is_empty() && !json.contains("hunter2"), "{json}");
+    for line in json.lines() {
+        let record: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        assert!(record["level"].is_string() && record["timestamp"].is_string(), "{line}");
+    }
+    let human = logs(folder.path(), &["log.level=debug", "log.format=human"]).await;
+    assert!(!human.is_empty(), "{human}");
+    assert!(human.lines().all(|line| serde_json::from_str::<Value>(line).is_err()), "{human}");
+    assert!(!human.contains('\u{1b}'), "colours are for terminals: {human}");
+    let quiet = logs(folder.path(), &["log.level=error", "shutdown.grace=30s"]).await;
+    assert_eq!(quiet, "");
+}
