@@ -70,7 +70,7 @@ pub fn serve(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Serve
     describe_metrics();
     let limiter = Data::new(Limiter::new(&options));
     let state = Data::new(State::new(api, options));
-    let server = start(state.clone(), Kind::Api { gate: Data::new(gate), limiter: limiter.clone() }, &shutdown)?;
+    let server = start(state.clone(), Surface::Api { gate: Data::new(gate), limiter: limiter.clone() }, &shutdown)?;
 
     tokio::spawn(state.hub.clone().run(state.api.live.clone(), shutdown.clone()));
     tokio::spawn(ws::snapshot::broadcast(state.clone(), shutdown.clone()));
@@ -90,7 +90,7 @@ pub fn serve(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Serve
 /// When an address cannot be taken.
 pub fn serve_ops(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Server, HttpError> {
     let state = Data::new(State::new(api, options));
-    let server = start(state.clone(), Kind::Ops, &shutdown)?;
+    let server = start(state.clone(), Surface::Ops, &shutdown)?;
     tokio::spawn(async move {
         while shutdown.sleep(TIDY_EVERY).await {
             tidy_metrics(&state);
@@ -103,8 +103,16 @@ pub fn serve_ops(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<S
 fn describe_metrics() {
     describe(&[
         ("sentistream_http_requests_total", Kind::Counter, "Requests answered, by method, route and status."),
-        ("sentistream_http_request_duration_seconds", Kind::Timing, "Time to the head of the answer, by method and route."),
-        ("sentistream_http_rate_limited_total", Kind::Counter, "Requests refused because their client asked too often."),
+        (
+            "sentistream_http_request_duration_seconds",
+            Kind::Timing,
+            "Time to the head of the answer, by method and route.",
+        ),
+        (
+            "sentistream_http_rate_limited_total",
+            Kind::Counter,
+            "Requests refused because their client asked too often.",
+        ),
         ("sentistream_live_clients", Kind::Gauge, "Live clients of this process."),
         ("sentistream_live_missed_total", Kind::Counter, "Events that live clients missed because they were too slow."),
     ]);
@@ -129,12 +137,12 @@ async fn measure_inflow(state: Data<State>, shutdown: Shutdown) {
 
 /// What is served.
 #[derive(Clone)]
-enum Kind {
+enum Surface {
     Api { gate: Data<Gate>, limiter: Data<Limiter> },
     Ops,
 }
 
-impl Kind {
+impl Surface {
     fn configure(&self, config: &mut ServiceConfig) {
         match self {
             Self::Api { gate, limiter } => {
@@ -145,11 +153,11 @@ impl Kind {
     }
 }
 
-fn start(state: Data<State>, kind: Kind, shutdown: &Shutdown) -> Result<Server, HttpError> {
+fn start(state: Data<State>, surface: Surface, shutdown: &Shutdown) -> Result<Server, HttpError> {
     let options = state.options.clone();
     let origins: Arc<[String]> = options.cors_origins.clone().into();
     let mut server = HttpServer::new(move || {
-        let kind = kind.clone();
+        let surface = surface.clone();
         App::new()
             .app_data(state.clone())
             // The last one wrapped is the outermost.
@@ -157,7 +165,7 @@ fn start(state: Data<State>, kind: Kind, shutdown: &Shutdown) -> Result<Server, 
             .wrap(Compress::default())
             .wrap(cors(&origins))
             .wrap(from_fn(observe::observe))
-            .configure(|config| kind.configure(config))
+            .configure(|config| surface.configure(config))
     })
     .workers(options.workers.max(1))
     .tcp_nodelay(true)
