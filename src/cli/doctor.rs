@@ -104,7 +104,10 @@ fn configuration(context: &Context) -> Check {
             "nothing to do: posts are judged by inference.model",
         );
     }
-    Check::good("config", format!("valid; {changed} settings are not the default (`sentistream config --changed`)"))
+    Check::good(
+        "config",
+        format!("valid; settings that are not the default: {changed} (`sentistream config --changed`)"),
+    )
 }
 
 fn report(args: &DoctorArgs, checks: &[Check]) -> anyhow::Result<Verdict> {

@@ -76,7 +76,7 @@ fn database(config: &Config, seen: Result<Seen, String>) -> Check {
         }
         Ok(Seen { server, pending, .. }) => Check::warning(
             "database",
-            format!("{}, {pending} migrations are pending", server.version),
+            format!("{}, pending migrations: {pending}", server.version),
             "run `sentistream migrate`, or start `sentistream serve`, which does it",
         ),
         Err(finding) => Check::broken("database", finding, remedy(&config.database.url)),
