@@ -11,12 +11,11 @@ use actix_web::{App, HttpServer, http::header};
 use tokio::task::JoinHandle;
 
 use crate::lifecycle::Shutdown;
-use crate::telemetry::metrics::{Kind, describe};
 
 use super::auth::{AuthError, Gate};
 use super::limits::{self, Limiter};
 use super::state::State;
-use super::{Api, HttpOptions, observe, routes, system, ws};
+use super::{Api, HttpOptions, observe, prometheus, routes, system, ws};
 
 /// Why the API cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -67,10 +66,10 @@ const TIDY_EVERY: Duration = Duration::from_secs(10);
 pub fn serve(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Server, HttpError> {
     // Whether writes need tokens is decided by the addresses asked for, before any is bound.
     let gate = Gate::new(options.auth.as_ref(), &options.listen, &options.cors_origins, api.clock.clone())?;
-    describe_metrics();
+    prometheus::describe_metrics();
     let limiter = Data::new(Limiter::new(&options));
     let state = Data::new(State::new(api, options));
-    let server = start(state.clone(), Kind::Api { gate: Data::new(gate), limiter: limiter.clone() }, &shutdown)?;
+    let server = start(state.clone(), Served::Api { gate: Data::new(gate), limiter: limiter.clone() }, &shutdown)?;
 
     tokio::spawn(state.hub.clone().run(state.api.live.clone(), shutdown.clone()));
     tokio::spawn(ws::snapshot::broadcast(state.clone(), shutdown.clone()));
@@ -90,24 +89,13 @@ pub fn serve(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Serve
 /// When an address cannot be taken.
 pub fn serve_ops(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Server, HttpError> {
     let state = Data::new(State::new(api, options));
-    let server = start(state.clone(), Kind::Ops, &shutdown)?;
+    let server = start(state.clone(), Served::Ops, &shutdown)?;
     tokio::spawn(async move {
         while shutdown.sleep(TIDY_EVERY).await {
             tidy_metrics(&state);
         }
     });
     Ok(server)
-}
-
-/// What the metrics of the API mean.
-fn describe_metrics() {
-    describe(&[
-        ("sentistream_http_requests_total", Kind::Counter, "Requests answered, by method, route and status."),
-        ("sentistream_http_request_duration_seconds", Kind::Timing, "Time to the head of the answer, by method and route."),
-        ("sentistream_http_rate_limited_total", Kind::Counter, "Requests refused because their client asked too often."),
-        ("sentistream_live_clients", Kind::Gauge, "Live clients of this process."),
-        ("sentistream_live_missed_total", Kind::Counter, "Events that live clients missed because they were too slow."),
-    ]);
 }
 
 fn tidy_metrics(state: &State) {
@@ -129,12 +117,12 @@ async fn measure_inflow(state: Data<State>, shutdown: Shutdown) {
 
 /// What is served.
 #[derive(Clone)]
-enum Kind {
+enum Served {
     Api { gate: Data<Gate>, limiter: Data<Limiter> },
     Ops,
 }
 
-impl Kind {
+impl Served {
     fn configure(&self, config: &mut ServiceConfig) {
         match self {
             Self::Api { gate, limiter } => {
@@ -145,11 +133,11 @@ impl Kind {
     }
 }
 
-fn start(state: Data<State>, kind: Kind, shutdown: &Shutdown) -> Result<Server, HttpError> {
+fn start(state: Data<State>, served: Served, shutdown: &Shutdown) -> Result<Server, HttpError> {
     let options = state.options.clone();
     let origins: Arc<[String]> = options.cors_origins.clone().into();
     let mut server = HttpServer::new(move || {
-        let kind = kind.clone();
+        let served = served.clone();
         App::new()
             .app_data(state.clone())
             // The last one wrapped is the outermost.
@@ -157,7 +145,7 @@ fn start(state: Data<State>, kind: Kind, shutdown: &Shutdown) -> Result<Server, 
             .wrap(Compress::default())
             .wrap(cors(&origins))
             .wrap(from_fn(observe::observe))
-            .configure(|config| kind.configure(config))
+            .configure(|config| served.configure(config))
     })
     .workers(options.workers.max(1))
     .tcp_nodelay(true)
