@@ -15,7 +15,7 @@ use crate::lifecycle::Shutdown;
 use super::auth::{AuthError, Gate};
 use super::limits::{self, Limiter};
 use super::state::State;
-use super::{Api, HttpOptions, observe, prometheus, routes, system, ws};
+use super::{Api, HttpOptions, inflow, observe, prometheus, routes, ws};
 
 /// Why the API cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -109,7 +109,7 @@ async fn measure_inflow(state: Data<State>, shutdown: Shutdown) {
         if let Ok(depth) = state.api.stream.depth().await {
             state.inflow.record(&depth);
         }
-        if !shutdown.sleep(system::SAMPLE_EVERY).await {
+        if !shutdown.sleep(inflow::SAMPLE_EVERY).await {
             break;
         }
     }
@@ -147,6 +147,7 @@ fn start(state: Data<State>, served: Served, shutdown: &Shutdown) -> Result<Serv
             .wrap(from_fn(observe::observe))
             .configure(|config| served.configure(config))
     })
+    .on_connect(|connection, _| bound_silence(connection))
     .workers(options.workers.max(1))
     .tcp_nodelay(true)
     .disable_signals()
@@ -158,6 +159,21 @@ fn start(state: Data<State>, served: Served, shutdown: &Shutdown) -> Result<Serv
     let server = server.run();
     tokio::spawn(stop(server.handle(), shutdown.clone()));
     Ok(Server { addresses, running: tokio::spawn(server) })
+}
+
+/// How long a client may leave what was sent to it unread.
+#[cfg(target_os = "linux")]
+const UNREAD_LIMIT: Duration = Duration::from_secs(120);
+
+/// Lets the kernel end connections whose client takes nothing: what is written to them would wait for ever.
+fn bound_silence(connection: &dyn std::any::Any) {
+    #[cfg(target_os = "linux")]
+    if let Some(connection) = connection.downcast_ref::<actix_web::rt::net::TcpStream>() {
+        // Without it the connection works all the same.
+        let _ = socket2::SockRef::from(connection).set_tcp_user_timeout(Some(UNREAD_LIMIT));
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = connection;
 }
 
 async fn stop(server: ServerHandle, shutdown: Shutdown) {

@@ -13,7 +13,7 @@ use crate::cache::Cached;
 use crate::domain::Timestamp;
 
 use super::error::ApiError;
-use super::system::Inflow;
+use super::inflow::Inflow;
 use super::ws::hub::Hub;
 use super::{Api, HttpOptions};
 
