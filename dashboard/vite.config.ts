@@ -21,7 +21,8 @@ export default defineConfig({
   },
   server: {
     proxy: {
-      "/api": server,
+      // Host and Origin stay as the browser sent them: the server compares the two.
+      "/api": { target: server },
       "/ws": { target: server, ws: true },
     },
   },
@@ -37,7 +38,7 @@ export default defineConfig({
           name: "components",
           include: ["src/**/*.test.tsx"],
           environment: "jsdom",
-          testTimeout: 20_000,
+          testTimeout: 60_000,
           setupFiles: ["src/testing/setup.ts"],
         },
       },

@@ -131,40 +131,51 @@ impl Supervisor {
     }
 }
 
-/// Ends at the first SIGTERM or SIGINT; a second one exits the process at once.
-pub async fn termination() {
+/// Listens for SIGTERM and SIGINT from now on; the future ends at the first. A second one exits the process at once.
+pub fn termination() -> impl Future<Output = ()> {
     let mut signals = Signals::listen();
-    signals.next().await;
-    tracing::info!("stopping; a second signal exits at once");
-    tokio::spawn(async move {
+    async move {
         signals.next().await;
-        std::process::exit(130);
-    });
+        tracing::info!("stopping; a second signal exits at once");
+        tokio::spawn(async move {
+            signals.next().await;
+            std::process::exit(130);
+        });
+    }
 }
 
-struct Signals {
-    #[cfg(unix)]
-    terminate: Option<tokio::signal::unix::Signal>,
-}
+#[cfg(unix)]
+struct Signals(Vec<tokio::signal::unix::Signal>);
 
+#[cfg(unix)]
 impl Signals {
+    /// A signal that cannot be listened for keeps its default: it ends the process.
     fn listen() -> Self {
-        Self {
-            #[cfg(unix)]
-            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok(),
-        }
+        use tokio::signal::unix::{SignalKind, signal};
+        Self(
+            [SignalKind::terminate(), SignalKind::interrupt()]
+                .into_iter()
+                .filter_map(|kind| signal(kind).ok())
+                .collect(),
+        )
     }
 
     async fn next(&mut self) {
-        #[cfg(unix)]
-        if let Some(terminate) = &mut self.terminate {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-        // Without a handler the process can still be ended by the system.
+        let any = futures_util::future::select_all(self.0.iter_mut().map(|signal| Box::pin(signal.recv())));
+        any.await;
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> Self {
+        Self
+    }
+
+    async fn next(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

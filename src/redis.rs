@@ -120,7 +120,8 @@ impl Redis {
                 Err(error.into())
             }
             Err(error) => {
-                if line.is_silent_for(self.0.command_timeout) || error.is_wrong_server() {
+                let is_stuck = error.is_timeout() && line.is_silent_for(self.0.command_timeout);
+                if is_stuck || error.is_wrong_server() {
                     self.replace(&line);
                 }
                 let error = RedisError::Unavailable(line.explain(&error));
@@ -265,9 +266,10 @@ impl<C> Line<C> {
 
     /// What went wrong, with the reason that the connection has for it.
     fn explain(&self, failure: &Failure) -> String {
-        let what = match failure.error.kind() {
-            ErrorKind::Timeout => format!("Redis did not answer within {:?}", failure.limit),
-            _ => format!("Redis: {}", failure.error.details()),
+        let what = if failure.is_timeout() {
+            format!("Redis did not answer within {:?}", failure.limit)
+        } else {
+            format!("Redis: {}", failure.error.details())
         };
         match &*self.last_error.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(error) if !what.contains(error.as_str()) => format!("{what} ({error})"),
@@ -295,6 +297,10 @@ impl Failure {
         let code = self.error.details().split_ascii_whitespace().next().unwrap_or_default();
         matches!(code, "ERR" | "WRONGTYPE" | "NOPERM" | "CROSSSLOT" | "NOGROUP" | "UNBLOCKED")
             || matches!(self.error.kind(), ErrorKind::Parse | ErrorKind::InvalidArgument | ErrorKind::InvalidCommand)
+    }
+
+    fn is_timeout(&self) -> bool {
+        *self.error.kind() == ErrorKind::Timeout
     }
 
     /// Whether a new connection may lead to the server that is right now.

@@ -5,13 +5,13 @@ use tokio::task::JoinHandle;
 use super::rules::Measure;
 use super::*;
 use crate::domain::{
-    Alert, AlertState, Analysis, Emotion, EntryId, EntryKey, LiveEvent, Post, PostDraft, Scores, Sentiment, Timestamp,
+    Alert, AlertState, Analysis, Emotion, LiveEvent, Op, Outcome, Post, PostDraft, Scores, Sentiment, Timestamp,
 };
 use crate::live::{LiveMessage, LocalBus, Received, Subscription};
 use crate::sqlite::{Sqlite, SqliteOptions};
 use crate::store::Retention;
 use crate::store::settle::{Change, Settlement};
-use crate::stream::{LocalStream, StreamOptions};
+use crate::stream::{Consumer, LocalStream, StreamOptions};
 
 /// The longest a test waits for anything.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -19,7 +19,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 /// The embedded pair, a clock to set, and what live clients hear.
 struct Bed {
     rooms: AlertsRooms,
-    settled: u64,
+    posts: usize,
     _folder: tempfile::TempDir,
 }
 
@@ -44,25 +44,29 @@ impl Bed {
         };
         let stream = Stream::Local(LocalStream::open(sqlite, options, clock.clone()).await.unwrap());
         let live = LiveBus::Local(LocalBus::default());
-        Self { rooms: AlertsRooms { store, stream, live, clock }, settled: 0, _folder: folder }
+        Self { rooms: AlertsRooms { store, stream, live, clock }, posts: 0, _folder: folder }
     }
 
     fn later(&self, seconds: u64) {
         self.rooms.clock.set(self.rooms.clock.now() + Duration::from_secs(seconds));
     }
 
-    /// Stores `count` posts of `source`, written a second ago.
-    async fn post(&mut self, source: &str, sentiment: Sentiment, count: u64) {
+    /// Stores `count` posts of `source`, written a second ago, as a worker does.
+    async fn post(&mut self, source: &str, sentiment: Sentiment, count: usize) {
         let at = self.rooms.clock.now() - Duration::from_secs(1);
-        let mut batch = Vec::new();
-        for id in self.settled..self.settled + count {
-            let id = EntryId { ms: at.as_millis() as u64, seq: id + 1_000_000 };
-            let key = EntryKey { epoch: "test".into(), id };
-            let change = Change::Insert { post: post(source, &format!("{id}"), at), analysis: analysis(sentiment) };
-            batch.push(Settlement { key, change });
-        }
-        self.settled += count;
-        self.rooms.store.settle(batch).await.unwrap();
+        let posts: Vec<_> =
+            (self.posts..self.posts + count).map(|id| post(source, &format!("post-{id}"), at)).collect();
+        self.posts += count;
+        let entries = posts.iter().map(|post| Op::Post(post.clone()).to_fields()).collect();
+        self.rooms.stream.append(entries).await.unwrap();
+        let worker = Consumer("test".into());
+        let claimed = self.rooms.stream.claim(&worker, count, DEADLINE).await.unwrap();
+        assert_eq!(claimed.len(), count);
+        let change = |post| Change::Insert { post, analysis: analysis(sentiment) };
+        let settlements =
+            claimed.into_iter().zip(posts).map(|(entry, post)| Settlement { key: entry.key, change: change(post) });
+        let settled = self.rooms.store.settle(settlements.collect()).await.unwrap();
+        assert!(settled.iter().all(|settled| settled.outcome == Some(Outcome::Analysed)), "{settled:?}");
     }
 
     fn start(&self, holder: &str) -> Running {
@@ -173,7 +177,7 @@ async fn an_alert_opens_for_the_source_that_turned_tells_why_and_resolves_when_t
 async fn the_window_waits_for_posts_that_are_not_analysed_yet() {
     let mut bed = Bed::new().await;
     bed.post("x", Sentiment::Negative, 20).await;
-    let waiting = crate::domain::Op::Post(post("x", "waiting", bed.rooms.clock.now()));
+    let waiting = Op::Post(post("x", "waiting", bed.rooms.clock.now()));
     bed.rooms.stream.append(vec![waiting.to_fields()]).await.unwrap();
     // Workers stand still for six minutes: seen from now, the window would be empty.
     bed.later(360);

@@ -74,9 +74,11 @@ pub struct Parts {
 /// # Errors
 /// When a role cannot start or fails.
 pub async fn serve(config: &Config, metrics: Metrics) -> anyhow::Result<()> {
+    // From here on a signal ends the process in order, also one that comes before it is ready.
+    let signal = termination();
     let running = start(config, Parts { metrics: Some(metrics), ..Parts::default() }).await?;
     println!("{}", running.ready_line());
-    running.until(termination()).await
+    running.until(signal).await
 }
 
 /// Starts the configured roles. Postgres and Redis may be away: their users wait for them.

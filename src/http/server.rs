@@ -69,7 +69,7 @@ pub fn serve(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Serve
     prometheus::describe_metrics();
     let limiter = Data::new(Limiter::new(&options));
     let state = Data::new(State::new(api, options));
-    let server = start(state.clone(), Served::Api { gate: Data::new(gate), limiter: limiter.clone() }, &shutdown)?;
+    let server = start(state.clone(), Surface::Api { gate: Data::new(gate), limiter: limiter.clone() }, &shutdown)?;
 
     tokio::spawn(state.hub.clone().run(state.api.live.clone(), shutdown.clone()));
     tokio::spawn(ws::snapshot::broadcast(state.clone(), shutdown.clone()));
@@ -89,7 +89,7 @@ pub fn serve(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Serve
 /// When an address cannot be taken.
 pub fn serve_ops(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Server, HttpError> {
     let state = Data::new(State::new(api, options));
-    let server = start(state.clone(), Served::Ops, &shutdown)?;
+    let server = start(state.clone(), Surface::Ops, &shutdown)?;
     tokio::spawn(async move {
         while shutdown.sleep(TIDY_EVERY).await {
             tidy_metrics(&state);
@@ -117,12 +117,12 @@ async fn measure_inflow(state: Data<State>, shutdown: Shutdown) {
 
 /// What is served.
 #[derive(Clone)]
-enum Served {
+enum Surface {
     Api { gate: Data<Gate>, limiter: Data<Limiter> },
     Ops,
 }
 
-impl Served {
+impl Surface {
     fn configure(&self, config: &mut ServiceConfig) {
         match self {
             Self::Api { gate, limiter } => {
@@ -133,11 +133,11 @@ impl Served {
     }
 }
 
-fn start(state: Data<State>, served: Served, shutdown: &Shutdown) -> Result<Server, HttpError> {
+fn start(state: Data<State>, surface: Surface, shutdown: &Shutdown) -> Result<Server, HttpError> {
     let options = state.options.clone();
     let origins: Arc<[String]> = options.cors_origins.clone().into();
     let mut server = HttpServer::new(move || {
-        let served = served.clone();
+        let surface = surface.clone();
         App::new()
             .app_data(state.clone())
             // The last one wrapped is the outermost.
@@ -145,7 +145,7 @@ fn start(state: Data<State>, served: Served, shutdown: &Shutdown) -> Result<Serv
             .wrap(Compress::default())
             .wrap(cors(&origins))
             .wrap(from_fn(observe::observe))
-            .configure(|config| served.configure(config))
+            .configure(|config| surface.configure(config))
     })
     .on_connect(|connection, _| bound_silence(connection))
     .workers(options.workers.max(1))

@@ -184,11 +184,16 @@ impl FusedEncoder {
         let both = room(attention, count * 2 * dim);
         self.apply((&layer.attention, groups..3 * groups), pick(tokens, token_bytes, self.int8), both);
         let first = room(&mut scratch.first, texts * dim);
+        if self.int8 {
+            scratch.first_bytes.rows(texts, dim, self.isa.max_activation());
+        }
         for (index, (row, (query, span))) in first.chunks_exact_mut(dim).zip(spans.iter_mut()).enumerate() {
             row.copy_from_slice(&tokens[span.start * dim..][..dim]);
             *query = Span { start: index, len: 1 };
+            if self.int8 {
+                scratch.first_bytes.copy_row(index, (token_bytes, span.start), dim);
+            }
         }
-        self.to_bytes(first, &mut scratch.first_bytes);
         let asked = room(queries, texts * dim);
         self.apply((&layer.attention, 0..groups), pick(first, &scratch.first_bytes, self.int8), asked);
         let part = |start| Columns { values: both, stride: 2 * dim, start };
@@ -266,4 +271,4 @@ impl FusedEncoder {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

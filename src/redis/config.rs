@@ -54,24 +54,22 @@ impl Settings {
     }
 
     pub(super) fn client(&self) -> Client {
-        Client::new(self.config.clone(), Some(self.performance()), Some(self.connection()), Some(policy()))
+        let performance = self.performance();
+        Client::new(self.config.clone(), Some(performance), Some(self.connection()), Some(policy()))
     }
 
     /// A subscriber speaks RESP3, in which other commands (a ping) may share its connection, and
     /// connects once.
     pub(super) fn subscriber(&self) -> SubscriberClient {
         let config = Config { version: RespVersion::RESP3, fail_fast: true, ..self.config.clone() };
-        SubscriberClient::new(config, Some(self.performance()), Some(self.connection()), None)
+        let performance = PerformanceConfig { broadcast_channel_capacity: MESSAGES, ..self.performance() };
+        SubscriberClient::new(config, Some(performance), Some(self.connection()), None)
     }
 
     /// A little before the caller stops waiting: the driver then knows that it must not send what
     /// it has not sent yet.
     fn performance(&self) -> PerformanceConfig {
-        PerformanceConfig {
-            default_command_timeout: self.timeout.mul_f32(0.95),
-            broadcast_channel_capacity: MESSAGES,
-            ..PerformanceConfig::default()
-        }
+        PerformanceConfig { default_command_timeout: self.timeout.mul_f32(0.95), ..PerformanceConfig::default() }
     }
 
     fn connection(&self) -> ConnectionConfig {

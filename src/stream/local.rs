@@ -29,8 +29,6 @@ use tables::{Backlog, Row};
 
 /// How often a waiting claim looks for entries that other processes appended.
 const POLL: Duration = Duration::from_millis(100);
-/// Dead letters that one transaction moves or removes, so that others get their turn.
-const CHUNK: i64 = 500;
 
 /// The embedded queue. Clones share it.
 #[derive(Clone)]
@@ -146,11 +144,13 @@ impl LocalStream {
         let mut undo = HandOver::new(self, consumer, chosen);
         undo.change = self.leases().take_change();
         let (change, delivered) = (undo.change.clone(), counted.clone());
-        self.write(move |connection| {
+        // A caller that goes away now does not stop the write.
+        undo.counted = true;
+        let written = self.write(move |connection| {
             tables::keep_claims(connection, &change.new, &change.ended)?;
             tables::count_delivery(connection, &delivered)
-        })
-        .await?;
+        });
+        written.await.inspect_err(|_| undo.counted = false)?;
         undo.done();
         let entry = |row: Row| {
             let before = row.deliveries + u32::from(counted.binary_search(&row.id.seq).is_ok());
@@ -231,7 +231,7 @@ impl LocalStream {
 
     pub(super) async fn replay_dead_letters(&self, selection: &DeadLetterSelection) -> Result<u64, StreamError> {
         let mut replayed = 0;
-        let mut selected = Selected::new(selection);
+        let mut selected = dead_letters::Selected::new(selection);
         while let Some(ids) = selected.next(self).await? {
             let (now, limit) = (self.0.clock.now().as_millis(), self.0.options.max_backlog);
             let moved = self.write(move |connection| dead_letters::replay(connection, &ids, now, limit)).await?;
@@ -243,7 +243,7 @@ impl LocalStream {
 
     pub(super) async fn purge_dead_letters(&self, selection: &DeadLetterSelection) -> Result<u64, StreamError> {
         let mut purged = 0;
-        let mut selected = Selected::new(selection);
+        let mut selected = dead_letters::Selected::new(selection);
         while let Some(ids) = selected.next(self).await? {
             purged += self.write(move |connection| dead_letters::purge(connection, &ids)).await?;
         }
@@ -251,7 +251,7 @@ impl LocalStream {
     }
 
     pub(super) async fn forget_posts(&self, posts: &[PostId]) -> Result<(), StreamError> {
-        for chunk in posts.chunks(CHUNK as usize) {
+        for chunk in posts.chunks(dead_letters::CHUNK) {
             let posts: Vec<String> = chunk.iter().map(|post| post.as_str().to_owned()).collect();
             self.write(move |connection| dead_letters::forget(connection, &posts)).await?;
         }
@@ -330,11 +330,13 @@ struct HandOver<'a> {
     consumer: &'a Consumer,
     chosen: Vec<Rescued>,
     change: Change,
+    /// Whether the deliveries before this one are written down.
+    counted: bool,
 }
 
 impl<'a> HandOver<'a> {
     fn new(stream: &'a LocalStream, consumer: &'a Consumer, chosen: Vec<Rescued>) -> Self {
-        Self { stream, consumer, chosen, change: Change::default() }
+        Self { stream, consumer, chosen, change: Change::default(), counted: false }
     }
 
     fn done(&mut self) {
@@ -347,44 +349,9 @@ impl Drop for HandOver<'_> {
     fn drop(&mut self) {
         let mut leases = self.stream.leases();
         for entry in self.chosen.drain(..) {
-            leases.free(self.consumer, entry);
+            leases.free(self.consumer, Rescued { counts: entry.counts && !self.counted, ..entry });
         }
         leases.undo(std::mem::take(&mut self.change));
-    }
-}
-
-/// Walks a selection of dead letters in chunks.
-enum Selected {
-    /// What stands above the first id, up to the second: what there was when the walk began.
-    All(u64, Option<u64>),
-    Ids(Vec<EntryId>),
-}
-
-impl Selected {
-    fn new(selection: &DeadLetterSelection) -> Self {
-        match selection {
-            DeadLetterSelection::All => Self::All(0, None),
-            DeadLetterSelection::Ids(ids) => Self::Ids(ids.clone()),
-        }
-    }
-
-    async fn next(&mut self, stream: &LocalStream) -> Result<Option<Vec<EntryId>>, StreamError> {
-        let ids = match self {
-            Self::Ids(ids) => ids.drain(..ids.len().min(CHUNK as usize)).collect(),
-            Self::All(after, end) => {
-                let last = match *end {
-                    Some(last) => last,
-                    None => stream.dead_letters(1, None).await?.first().map_or(0, |newest| newest.id.seq),
-                };
-                *end = Some(last);
-                let from = *after;
-                let mut ids = stream.read(move |connection| dead_letters::ids(connection, from, CHUNK)).await?;
-                ids.retain(|id| id.seq <= last);
-                *after = ids.last().map_or(from, |id| id.seq);
-                ids
-            }
-        };
-        Ok((!ids.is_empty()).then_some(ids))
     }
 }
 

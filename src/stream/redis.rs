@@ -4,7 +4,9 @@
 //! stream, its group or its books at any moment (`FLUSHALL`, a deletion, a fail-over): every call
 //! that finds one of them missing makes it again and goes on. While nothing but the group is lost the
 //! epoch stays: what is read again is known by its id. A stream that is gone, or that counts fewer
-//! entries than were seen in it, begins a new epoch.
+//! entries than were seen in it, begins a new epoch. Other programs may append, and delete or trim
+//! what is settled; an entry that they delete while it is claimed is no longer counted as appended,
+//! one that nobody has read is missing in the books.
 //!
 //! In a Redis Cluster the stream and the dead letter must share a hash tag, for example
 //! `{posts}social_posts_stream` and `{posts}social_posts_dead_letter`.
@@ -235,32 +237,25 @@ impl RedisStream {
         let reply = self.eval_once(scripts::BEGIN, &[new.into()]).await?;
         let mut reply = reply::list(reply);
         let epoch = reply::text(reply.next())?;
-        let is_new = reply::number(reply.next())? == 1;
-        let before = self.life().as_ref().map(|life| life.epoch.clone());
-        match (&before, is_new) {
-            (Some(before), true) => {
-                tracing::warn!(epoch, %before, "the stream was lost or replaced; its books begin a new epoch");
-            }
-            (None, true) => tracing::info!(epoch, "the stream's books begin"),
-            (Some(before), false) if **before == *epoch => {
-                tracing::warn!(epoch, "the consumer group was lost and made again; known entries are read once more");
-            }
-            _ => {}
+        if reply::text(reply.next())? == "group" {
+            tracing::warn!(group = self.0.options.group, "the consumer group was made; it reads from the start");
         }
         Ok(self.epoch(&epoch))
     }
 
-    /// The shared name of an epoch that Redis told of.
+    /// The shared name of an epoch that Redis told of. A change is logged once.
     fn epoch(&self, epoch: &str) -> Arc<str> {
         let mut life = self.life();
         match &*life {
-            Some(known) if *known.epoch == *epoch => known.epoch.clone(),
-            _ => {
-                let new: Arc<str> = epoch.into();
-                *life = Some(Life { epoch: new.clone(), added: 0 });
-                new
+            Some(known) if *known.epoch == *epoch => return known.epoch.clone(),
+            Some(known) => {
+                tracing::warn!(epoch, before = %known.epoch, "the stream was lost or replaced; a new epoch of its books begins");
             }
+            None => tracing::debug!(epoch, "found the stream's epoch"),
         }
+        let new: Arc<str> = epoch.into();
+        *life = Some(Life { epoch: new.clone(), added: 0 });
+        new
     }
 
     /// Remembers how many entries Redis counts in an epoch.
@@ -290,6 +285,8 @@ fn is_lost(error: &RedisError) -> bool {
 impl From<RedisError> for StreamError {
     fn from(error: RedisError) -> Self {
         match error {
+            // Lost once more in the moment it was made: that will not go on for ever.
+            RedisError::Refused(message) if is_lost(&error) => Self::Unavailable(message),
             RedisError::Unavailable(message) => Self::Unavailable(message),
             RedisError::Config(message) | RedisError::Refused(message) => Self::Failed(message),
         }

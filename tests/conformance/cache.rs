@@ -163,7 +163,7 @@ async fn processes_share_answers_for_their_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_is_away_is_as_good_as_empty() {
-    let mut server = OwnRedis::not_started("no");
+    let mut server = OwnRedis::not_started(&[]);
     let cache = redis(&server.url(), &prefix());
     equal_questions_share_one_computation(cache.clone()).await;
     let question = Question::default();

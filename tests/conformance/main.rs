@@ -1,4 +1,8 @@
-//! The same cases over every backend of the stream and of the store.
+//! The contracts that every backend must keep: the same cases over each of them.
 
+#![expect(clippy::unwrap_used, reason = "a case that cannot go on has failed")]
+
+mod cache;
+mod live;
 mod store;
 mod stream;

@@ -12,7 +12,7 @@ const POSTS: usize = 1_500;
 /// What the endpoints say of the stored posts must be the same number.
 async fn assert_consistent(process: &Process, stored: usize) {
     let stats = process.get("/api/stats").await;
-    let sentiments = stats["sentiments"].as_object().expect("stats count sentiments");
+    let sentiments = stats["by_sentiment"].as_object().expect("stats count sentiments");
     assert_eq!(sentiments.values().filter_map(Value::as_u64).sum::<u64>(), stored as u64, "{stats:#}");
     let day = process.get("/api/distribution?hours=24").await;
     assert_eq!(day["total"], stored, "{day:#}");

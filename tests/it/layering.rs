@@ -71,6 +71,10 @@ fn modules_import_only_what_the_map_allows() {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let mut violations = Vec::new();
     for (path, text) in &files {
+        // Tests of a role open the embedded database as the composition root does.
+        if path.ends_with("/tests.rs") {
+            continue;
+        }
         let relative = path.strip_prefix(&root.display().to_string()).expect("below src").trim_start_matches('/');
         let module = relative.split(['/', '.']).next().expect("a name").to_owned();
         *seen.entry(module.clone()).or_default() += 1;

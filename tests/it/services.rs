@@ -85,6 +85,7 @@ impl Server {
     /// A Redis that keeps its data across restarts.
     pub async fn redis() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        own(&folder).await;
         let port = free_port();
         let arguments = ["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir", &path(&folder), "--save", ""]
             .into_iter()

@@ -14,8 +14,10 @@ export function useDragZoom(
     setFrom(null);
     setTo(null);
   };
-  const end = () => {
-    const chosen = points.filter(({ time }) => from !== null && isBetween(time, from, to ?? from));
+  const end = (state: MouseHandlerDataParam) => {
+    // A tap may begin before the chart knows where it is.
+    const start = from ?? timeOf(state);
+    const chosen = points.filter(({ time }) => start !== null && isBetween(time, start, to ?? start));
     const [first, last] = [chosen[0], chosen.at(-1)];
     cancel();
     if (!first || !last) return;

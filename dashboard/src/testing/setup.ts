@@ -3,7 +3,7 @@ import { afterEach, vi } from "vitest";
 
 // Machines that build something else beside are slow; a failure names what was missing, not the whole page.
 configure({
-  asyncUtilTimeout: 5_000,
+  asyncUtilTimeout: 15_000,
   getElementError: (message) =>
     Object.assign(new Error(message ?? "not found"), { name: "TestingLibraryElementError" }),
 });

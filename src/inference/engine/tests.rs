@@ -1,6 +1,7 @@
 use super::*;
 use crate::domain::{Emotion, Sentiment};
 use crate::inference::Precision;
+use crate::inference::fused::tests::{SMALL_CONFIG, small_weights};
 use crate::inference::network::Scratch;
 use crate::inference::panel::Encoded;
 
@@ -89,4 +90,33 @@ fn a_folder_without_a_model_is_refused_with_its_path() {
     let options = InferenceOptions { model: folder.path().to_string_lossy().parse().unwrap(), ..options() };
     let error = Engine::load(&options).err().unwrap().to_string();
     assert!(error.contains("config.json") && error.contains(&*folder.path().to_string_lossy()), "{error}");
+}
+
+/// A tokenizer that knows a few words by heart.
+const SMALL_TOKENIZER: &str = r#"{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
+    "normalizer": null, "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
+    "model": {"type": "WordLevel", "vocab": {"[UNK]": 0, "fine": 1, "bad": 2, "day": 3}, "unk_token": "[UNK]"}}"#;
+
+#[tokio::test]
+async fn a_folder_with_a_model_of_two_classes_works_beside_the_builtin_one_for_emotion() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("config.json"), SMALL_CONFIG).unwrap();
+    std::fs::write(folder.path().join("tokenizer.json"), SMALL_TOKENIZER).unwrap();
+    std::fs::write(folder.path().join("model.safetensors"), small_weights(3)).unwrap();
+    let model: crate::inference::ModelSource = folder.path().to_string_lossy().parse().unwrap();
+    for precision in [Precision::F32, Precision::Int8, Precision::F16] {
+        let options = InferenceOptions { model: model.clone(), precision, ..options() };
+        let engine = Engine::load(&options).unwrap();
+        assert!(engine.info().name.ends_with("+sentistream-mini"), "{}", engine.info().name);
+        assert_eq!(engine.info().precision, precision.as_str());
+        let analyses = engine.classify(texts(&["fine day", "I love this, so happy!"])).await.unwrap();
+        assert_eq!(analyses[0].tokens, 2);
+        assert_eq!(analyses[1].emotion, Emotion::Joy);
+        let sum: f32 = analyses[0].scores.sentiment.iter().sum();
+        assert!((sum - 1.0).abs() < 1e-5);
+    }
+    // Of itself it judges no emotion.
+    let options = InferenceOptions { emotion_model: Some(model), ..options() };
+    let error = Engine::load(&options).err().unwrap().to_string();
+    assert!(error.contains("no emotions"), "{error}");
 }

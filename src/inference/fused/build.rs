@@ -72,11 +72,16 @@ impl Packer<'_> {
             query.weight.extend(next.weight);
             query.bias.extend(next.bias);
         }
+        let before = match index {
+            0 => "distilbert.embeddings.LayerNorm".to_owned(),
+            _ => format!("distilbert.transformer.layer.{}.output_layer_norm", index - 1),
+        };
+        let attention_norm = self.norm(&at("sa_layer_norm"))?;
         Ok(Layer {
-            attention: self.pack(&query),
+            attention: self.pack_after(&self.norm(&before)?, query),
             out: self.pack(&self.raw(&at("attention.out_lin"), dim, dim)?),
-            attention_norm: self.norm(&at("sa_layer_norm"))?,
-            widen: self.pack(&self.raw(&at("ffn.lin1"), dim, hidden)?),
+            widen: self.pack_after(&attention_norm, self.raw(&at("ffn.lin1"), dim, hidden)?),
+            attention_norm,
             narrow: self.pack(&self.raw(&at("ffn.lin2"), hidden, dim)?),
             output_norm: self.norm(&at("output_layer_norm"))?,
         })
@@ -93,6 +98,18 @@ impl Packer<'_> {
 
     fn pack(&self, raw: &RawLinear) -> Linear {
         if self.int8 { Linear::int8(raw) } else { Linear::f32(raw) }
+    }
+
+    /// A layer that reads the bytes of normalised rows, which are without the weight and bias of
+    /// the normalisation: here they become part of its own.
+    fn pack_after(&self, norm: &Norm, mut raw: RawLinear) -> Linear {
+        if self.int8 {
+            for (weights, bias) in raw.weight.chunks_exact_mut(raw.inputs).zip(&mut raw.bias) {
+                *bias += weights.iter().zip(&norm.bias).map(|(weight, bias)| weight * bias).sum::<f32>();
+                weights.iter_mut().zip(&norm.weight).for_each(|(weight, scale)| *weight *= scale);
+            }
+        }
+        self.pack(&raw)
     }
 
     fn raw(&self, name: &str, inputs: usize, outputs: usize) -> Result<RawLinear, String> {

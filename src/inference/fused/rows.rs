@@ -43,6 +43,14 @@ impl Bytes {
     }
 }
 
+impl Bytes {
+    /// The bytes of another row, as row `to` of these.
+    pub fn copy_row(&mut self, to: usize, (other, from): (&Self, usize), width: usize) {
+        self.bytes[to * width..][..width].copy_from_slice(&other.bytes[from * width..][..width]);
+        self.affine[to] = other.affine[from];
+    }
+}
+
 impl ByteRows<'_> {
     #[inline(always)]
     fn write<S: Simd>(&mut self, simd: S, row: usize, values: &[f32]) {
@@ -119,30 +127,37 @@ pub struct Norm {
 }
 
 impl Norm {
+    /// Normalises a row. Its bytes are those of the values before weight and bias, which the next
+    /// layer has in its own weights: a few large weights would leave few steps for the rest.
     #[inline(always)]
-    fn apply<S: Simd>(&self, simd: S, row: &mut [f32]) {
+    fn apply<S: Simd>(&self, simd: S, index: usize, (row, bytes): (&mut [f32], &mut Option<ByteRows<'_>>)) {
         let share = 1.0 / row.len() as f32;
-        let row = row.as_chunks_mut::<LANES>().0;
+        let chunks = row.as_chunks_mut::<LANES>().0;
         let mut sum = simd.splat(0.0);
-        for chunk in row.iter() {
+        for chunk in chunks.iter() {
             sum = simd.add(sum, simd.load(chunk));
         }
         let mean = simd.splat(simd.sum(sum) * share);
         let mut squares = simd.splat(0.0);
-        for chunk in row.iter() {
+        for chunk in chunks.iter() {
             let away = simd.sub(simd.load(chunk), mean);
             squares = simd.fma(away, away, squares);
         }
         let inverse = simd.splat(1.0 / (simd.sum(squares) * share + EPSILON).sqrt());
+        for chunk in chunks.iter_mut() {
+            simd.store(simd.mul(simd.sub(simd.load(chunk), mean), inverse), chunk);
+        }
+        if let Some(bytes) = bytes {
+            bytes.write(simd, index, row);
+        }
         let weights = self.weight.as_chunks::<LANES>().0.iter().zip(self.bias.as_chunks::<LANES>().0);
-        for (chunk, (weight, bias)) in row.iter_mut().zip(weights) {
-            let away = simd.mul(simd.sub(simd.load(chunk), mean), inverse);
-            simd.store(simd.fma(away, simd.load(weight), simd.load(bias)), chunk);
+        for (chunk, (weight, bias)) in row.as_chunks_mut::<LANES>().0.iter_mut().zip(weights) {
+            simd.store(simd.fma(simd.load(chunk), simd.load(weight), simd.load(bias)), chunk);
         }
     }
 }
 
-/// Adds `added` to `rows`, normalises them, and rounds them to bytes where asked.
+/// Adds `added` to `rows` and normalises them, with their bytes where asked.
 pub struct AddNorm<'a> {
     pub rows: &'a mut [f32],
     pub added: &'a [f32],
@@ -158,10 +173,7 @@ impl Kernel for AddNorm<'_> {
             for (chunk, added) in row.as_chunks_mut::<LANES>().0.iter_mut().zip(added.as_chunks::<LANES>().0) {
                 simd.store(simd.add(simd.load(chunk), simd.load(added)), chunk);
             }
-            self.norm.apply(simd, row);
-            if let Some(bytes) = &mut self.bytes {
-                bytes.write(simd, index, row);
-            }
+            self.norm.apply(simd, index, (row, &mut self.bytes));
         }
     }
 }
@@ -173,7 +185,7 @@ pub enum Words {
     F32(Vec<f32>),
 }
 
-/// Turns ids into normalised rows, text after text, and rounds them to bytes where asked.
+/// Turns ids into normalised rows, text after text, with their bytes where asked.
 pub struct Embed<'a> {
     pub texts: &'a [&'a [u32]],
     pub words: &'a Words,
@@ -206,10 +218,7 @@ impl Kernel for Embed<'_> {
                     }
                 }
             }
-            self.norm.apply(simd, row);
-            if let Some(bytes) = &mut self.bytes {
-                bytes.write(simd, index, row);
-            }
+            self.norm.apply(simd, index, (row, &mut self.bytes));
         }
     }
 }

@@ -3,8 +3,9 @@
 use diesel::prelude::*;
 
 use crate::domain::{EntryId, PostId, RawFields, Timestamp};
-use crate::stream::{DeadLetter, DeadLetterRequest};
+use crate::stream::{DeadLetter, DeadLetterRequest, DeadLetterSelection, StreamError};
 
+use super::LocalStream;
 use super::tables::{self, Backlog, stream_entries, stream_outcomes, to_row_id};
 
 diesel::table! {
@@ -20,6 +21,9 @@ diesel::table! {
         fields -> Binary,
     }
 }
+
+/// Dead letters that one transaction moves or removes, so that others get their turn.
+pub(super) const CHUNK: usize = 500;
 
 #[derive(Queryable)]
 struct Row {
@@ -123,11 +127,11 @@ pub(super) fn get(connection: &mut SqliteConnection, id: EntryId) -> QueryResult
 }
 
 /// Up to `max` ids above `after`, oldest first.
-pub(super) fn ids(connection: &mut SqliteConnection, after: u64, max: i64) -> QueryResult<Vec<EntryId>> {
+fn ids_above(connection: &mut SqliteConnection, after: u64, max: usize) -> QueryResult<Vec<EntryId>> {
     let rows: Vec<(i64, i64)> = dead_letter_entries::table
         .filter(dead_letter_entries::seq.gt(to_row_id(after)))
         .order(dead_letter_entries::seq)
-        .limit(max)
+        .limit(max as i64)
         .select((dead_letter_entries::failed_ms, dead_letter_entries::seq))
         .load(connection)?;
     Ok(rows.into_iter().map(|(ms, seq)| id(ms, seq)).collect())
@@ -189,4 +193,40 @@ pub(super) fn forget(connection: &mut SqliteConnection, posts: &[String]) -> Que
         diesel::delete(dead_letter_entries::table.filter(dead_letter_entries::post_id.eq(post))).execute(connection)?;
     }
     Ok(())
+}
+
+/// Walks a selection of dead letters in chunks.
+pub(super) enum Selected {
+    /// What stands above the first id, up to the second: what there was when the walk began.
+    All(u64, Option<u64>),
+    Ids(Vec<EntryId>),
+}
+
+impl Selected {
+    pub(super) fn new(selection: &DeadLetterSelection) -> Self {
+        match selection {
+            DeadLetterSelection::All => Self::All(0, None),
+            DeadLetterSelection::Ids(ids) => Self::Ids(ids.clone()),
+        }
+    }
+
+    /// The next chunk; `None` at the end.
+    pub(super) async fn next(&mut self, stream: &LocalStream) -> Result<Option<Vec<EntryId>>, StreamError> {
+        let ids = match self {
+            Self::Ids(ids) => ids.drain(..ids.len().min(CHUNK)).collect(),
+            Self::All(after, end) => {
+                let last = match *end {
+                    Some(last) => last,
+                    None => stream.dead_letters(1, None).await?.first().map_or(0, |newest| newest.id.seq),
+                };
+                *end = Some(last);
+                let from = *after;
+                let mut ids = stream.read(move |connection| ids_above(connection, from, CHUNK)).await?;
+                ids.retain(|id| id.seq <= last);
+                *after = ids.last().map_or(from, |id| id.seq);
+                ids
+            }
+        };
+        Ok((!ids.is_empty()).then_some(ids))
+    }
 }

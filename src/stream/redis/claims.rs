@@ -23,6 +23,8 @@ const BLOCK: Duration = Duration::from_secs(1);
 const RELEASED_MS: i64 = 86_400_000;
 /// Ids in one command.
 const CHUNK: usize = 1_000;
+/// Most entries that one call takes, whatever it asks for.
+const MOST: usize = 10_000;
 
 /// The read goes on in a task of its own, so that entries that arrive for a caller that is gone are given back.
 pub(super) async fn claim(
@@ -94,7 +96,7 @@ async fn read_once(
     let keys = &stream.0.keys;
     let mut args: Vec<Value> =
         vec!["GROUP".into(), stream.0.options.group.as_str().into(), (&*consumer.0).into(), "COUNT".into()];
-    args.push(i64::try_from(max).unwrap_or(i64::MAX).into());
+    args.push(count(max));
     let millis = i64::try_from(block.as_millis()).unwrap_or(i64::MAX);
     if millis > 0 {
         args.extend(["BLOCK".into(), millis.into()]);
@@ -139,8 +141,7 @@ async fn release_orphans(stream: &RedisStream, consumer: &Consumer) -> Result<()
 
 pub(super) async fn rescue(stream: &RedisStream, consumer: &Consumer, max: usize) -> Result<Vec<Entry>, StreamError> {
     let idle = i64::try_from(stream.0.options.claim_idle.as_millis()).unwrap_or(i64::MAX);
-    let max = i64::try_from(max).unwrap_or(i64::MAX);
-    let args = [(&*consumer.0).into(), idle.into(), max.into()];
+    let args = [(&*consumer.0).into(), idle.into(), count(max)];
     let answer = stream.eval(scripts::RESCUE, &args).await.inspect_err(|_| stream.doubt(consumer))?;
     let mut answer = reply::list(answer);
     let epoch = stream.epoch(&reply::text(answer.next())?);
@@ -206,6 +207,10 @@ async fn release_ids(
         stream.eval(scripts::RELEASE, &args).await?;
     }
     Ok(())
+}
+
+fn count(max: usize) -> Value {
+    Value::Integer(max.min(MOST) as i64)
 }
 
 /// The lowest and the highest id, and all of them.

@@ -16,31 +16,28 @@ use tokio::sync::watch;
 use super::bed::PATIENCE;
 
 pub struct OwnRedis {
-    folder: TempDir,
-    port: u16,
-    appendonly: &'static str,
+    pub folder: TempDir,
+    pub port: u16,
+    args: Vec<String>,
     child: Option<Child>,
 }
 
 impl OwnRedis {
     /// A server that keeps each write over a crash.
     pub fn start() -> Self {
-        let mut server = Self::not_started("yes");
-        server.run();
-        server
+        Self::start_with(&["--appendonly", "yes"])
     }
 
-    /// A server that keeps what was there at the last `SAVE`.
-    pub fn start_with_snapshots() -> Self {
-        let mut server = Self::not_started("no");
+    pub fn start_with(args: &[&str]) -> Self {
+        let mut server = Self::not_started(args);
         server.run();
         server
     }
 
     /// A server to be.
-    pub fn not_started(appendonly: &'static str) -> Self {
-        let port = PortFinder::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Self { folder: tempfile::tempdir().unwrap(), port, appendonly, child: None }
+    pub fn not_started(args: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder, port: free_port(), args: args.iter().map(|&arg| arg.to_owned()).collect(), child: None }
     }
 
     pub fn url(&self) -> String {
@@ -49,9 +46,9 @@ impl OwnRedis {
 
     pub fn run(&mut self) {
         let child = Command::new("redis-server")
-            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", ""])
-            .args(["--appendonly", self.appendonly, "--dir"])
+            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
             .arg(self.folder.path())
+            .args(&self.args)
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server must be installed");
@@ -84,6 +81,10 @@ impl OwnRedis {
         let pid = self.child.as_ref().unwrap().id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
+}
+
+pub fn free_port() -> u16 {
+    PortFinder::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 impl Drop for OwnRedis {

@@ -41,7 +41,7 @@ async fn assert_unavailable(stream: &Stream) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_need_not_be_there_at_the_start() {
-    let mut server = OwnRedis::not_started("no");
+    let mut server = OwnRedis::not_started(&[]);
     let stream = bed_at(&server.url()).open().await;
     assert_unavailable(&stream).await;
     server.run();

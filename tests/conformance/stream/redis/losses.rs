@@ -176,7 +176,7 @@ async fn a_restart_that_loses_nothing_changes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_from_an_older_copy_begins_a_new_epoch() {
-    let mut scene = Scene::new(OwnRedis::start_with_snapshots()).await;
+    let mut scene = Scene::new(OwnRedis::start_with(&[])).await;
     scene.stream.append(posts(0..4)).await.unwrap();
     let claimed = scene.stream.claim(&scene.me, 2, NO_WAIT).await.unwrap();
     let _: String = scene.outsider().await.run("SAVE", &[]).await;

@@ -1,0 +1,129 @@
+import { readFileSync } from "node:fs";
+import { expect, isLive, test, unique } from "./fixture";
+
+test("from a number to its posts and back by the browser's Back", async ({ page, server }) => {
+  const source = unique("drill");
+  await server.post(
+    { post_id: `${source}-0`, source, content: "I love this, it is wonderful" },
+    { post_id: `${source}-1`, source, content: "This is terrible and I hate it" },
+  );
+  await page.goto(`/?source=${source}`);
+  await page.getByRole("link", { name: /^Negative 50/ }).click();
+  await expect(page).toHaveURL(new RegExp(`/posts\\?source=${source}&sentiment=negative`));
+  await expect(page.getByText("This is terrible")).toBeVisible();
+  await expect(page.getByText("I love this")).toHaveCount(0);
+  await page.goBack();
+  await expect(page.getByRole("heading", { name: "Overview" })).toBeVisible();
+  await expect(page.getByRole("link", { name: /^Posts 2/ })).toBeVisible();
+});
+
+test("a click in the chart opens the posts of that time", async ({ page, server }) => {
+  const source = unique("chart");
+  await server.post({ post_id: `${source}-0`, source, content: "In the newest bucket" });
+  await page.goto(`/?source=${source}&range=15m`);
+  const chart = page.locator(".recharts-surface").first();
+  await expect(chart).toBeVisible();
+  const box = await chart.boundingBox();
+  if (!box) throw new Error("the chart has no place");
+  const [x, y] = [box.x + box.width - 90, box.y + box.height / 2];
+  await page.mouse.move(x - 40, y);
+  await page.mouse.move(x, y, { steps: 4 });
+  await expect(page.getByText("Not finished yet")).toBeVisible();
+  await page.mouse.click(x, y);
+  await expect(page).toHaveURL(/\/posts\?.*from=.*to=/);
+  await expect(page.getByText("In the newest bucket")).toBeVisible();
+});
+
+test("a shared link restores the view, its filters and the open post", async ({ page, server }) => {
+  const source = unique("link");
+  const id = `at://did:x/${source}`;
+  await server.post({ post_id: id, source, content: "A post worth sharing", author: "ada" });
+  await page.goto(`/posts?range=24h&source=${source}&q=worth+sharing`);
+  await page.getByRole("link", { name: /^Details of the post/ }).click();
+  const drawer = page.getByRole("dialog", { name: "Post" });
+  await expect(drawer.getByText("Emotion scores")).toBeVisible();
+  const shared = page.url();
+  expect(shared).toContain("post=");
+  const other = await page.context().newPage();
+  await other.goto(shared);
+  await expect(other.getByRole("dialog", { name: "Post" }).getByText("A post worth sharing")).toBeVisible();
+  await other.keyboard.press("Escape");
+  await expect(other.getByRole("searchbox", { name: "Search posts" })).toHaveValue("worth sharing");
+  await expect(other.getByRole("button", { name: "24 h" })).toHaveAttribute("aria-pressed", "true");
+  await other.close();
+});
+
+test("the export holds what the list shows", async ({ page, server }) => {
+  const source = unique("export");
+  const posts = Array.from({ length: 7 }, (_, n) => ({
+    post_id: `${source}-${n}`,
+    source,
+    content: n === 3 ? 'Quotes " and, commas\nand lines' : `Post number ${n}`,
+  }));
+  await server.post(...posts);
+  await page.goto(`/posts?range=24h&source=${source}`);
+  await expect(page.getByText("7 posts, newest first")).toBeVisible();
+  for (const [choice, parse] of [
+    [
+      "NDJSON, one post per line",
+      (text: string) =>
+        text
+          .trim()
+          .split("\n")
+          .map((line) => JSON.parse(line).post_id),
+    ],
+    [
+      "CSV, for spreadsheets",
+      (text: string) => [...text.matchAll(new RegExp(`${source}-\\d`, "g"))].map(([id]) => id),
+    ],
+  ] as const) {
+    await page.getByRole("button", { name: "Export" }).click();
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("menuitem", { name: choice }).click(),
+    ]);
+    const text = readFileSync(await download.path(), "utf8");
+    expect(new Set(parse(text))).toEqual(new Set(posts.map(({ post_id }) => post_id)));
+  }
+});
+
+test("search, filters and the keyboard", async ({ page, server }) => {
+  const source = unique("search");
+  await server.post(
+    { post_id: `${source}-0`, source, content: "Rain over the harbour" },
+    { post_id: `${source}-1`, source, content: "Sunshine over the harbour" },
+  );
+  await page.goto(`/posts?range=24h&source=${source}`);
+  await expect(page.getByText("Rain over")).toBeVisible();
+  await page.keyboard.press("/");
+  await page.keyboard.type("SUNSHINE harbour");
+  await expect(page.getByText("Rain over")).toHaveCount(0);
+  await expect(page.getByText("Sunshine over")).toBeVisible();
+  await page.getByRole("searchbox").blur();
+  await page.keyboard.press("?");
+  await expect(page.getByRole("dialog", { name: "Keyboard shortcuts" })).toBeVisible();
+  await page.keyboard.press("Escape");
+  await page.getByRole("searchbox").fill("nothing like this");
+  await expect(page.getByText("No posts match")).toBeVisible();
+  await page.getByRole("main").getByRole("button", { name: "Clear filters" }).click();
+  await expect(page).toHaveURL(/\/posts\?range=24h$/);
+});
+
+test("a deleted post leaves every list", async ({ page, server }) => {
+  const source = unique("delete");
+  await server.post({ post_id: `${source}-0`, source, content: "Soon gone" });
+  const watcher = await page.context().newPage();
+  await watcher.goto(`/live?source=${source}`);
+  await isLive(watcher);
+  await expect(watcher.getByText("Soon gone")).toBeVisible();
+  await page.goto(`/posts?range=24h&source=${source}&post=${source}-0`);
+  const drawer = page.getByRole("dialog", { name: "Post" });
+  await drawer.getByRole("button", { name: "Delete" }).click();
+  await page
+    .getByRole("dialog", { name: "Delete this post?" })
+    .getByRole("button", { name: "Delete" })
+    .click();
+  await expect(page.getByText("No posts match")).toBeVisible();
+  await expect(watcher.getByText("Soon gone")).toHaveCount(0);
+  await watcher.close();
+});

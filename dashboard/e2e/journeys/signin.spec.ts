@@ -1,0 +1,42 @@
+import { createHash } from "node:crypto";
+import { test as base, expect } from "@playwright/test";
+import { Server } from "../server";
+
+const TOKEN = "a-token-for-tests-0123456789";
+
+const test = base.extend<object, { server: Server }>({
+  server: [
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of fixtures from this pattern
+    async ({}, use) => {
+      const hash = createHash("sha256").update(TOKEN).digest("hex");
+      const server = new Server([
+        `server.auth.tokens=[{ name = "reader", sha256 = "${hash}", scopes = ["read"] }]`,
+      ]);
+      await server.start();
+      await use(server);
+      await server.end();
+    },
+    { scope: "worker" },
+  ],
+  baseURL: async ({ server }, use) => use(server.page),
+});
+
+test("with auth on, a token opens the page for the session, and its limits are explained", async ({
+  page,
+  context,
+}) => {
+  await page.goto("/system");
+  const dialog = page.getByRole("dialog", { name: "Sign in" });
+  await dialog.getByLabel("Access token").fill("wrong");
+  await dialog.getByRole("button", { name: "Sign in" }).click();
+  await expect(dialog).toBeVisible();
+  await dialog.getByLabel("Access token").fill(TOKEN);
+  await dialog.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByText("Database")).toBeVisible();
+  await expect(page.getByRole("status").filter({ hasText: /^Live$/ })).toBeVisible({ timeout: 45_000 });
+  await page.reload();
+  await expect(page.getByText("Database")).toBeVisible();
+  const other = await context.newPage();
+  await other.goto("/system");
+  await expect(other.getByRole("dialog", { name: "Sign in" })).toBeVisible();
+});

@@ -1,0 +1,127 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type PreviewServer, preview } from "vite";
+
+const READY_MS = 60_000;
+const STOP_MS = 20_000;
+
+/** The real binary in a folder of its own, without sources unless told otherwise. */
+export class Server {
+  private child: ChildProcess | undefined;
+  private front: PreviewServer | undefined;
+  private readonly folder = mkdtempSync(join(tmpdir(), "sentistream-e2e-"));
+  private port = 0;
+  private log = "";
+
+  /** Where the API is. */
+  get api(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Where the dashboard is: the binary itself, or the files of `dist` when SENTISTREAM_PREVIEW is set. */
+  get page(): string {
+    return this.front?.resolvedUrls?.local[0]?.replace(/\/$/, "") ?? this.api;
+  }
+
+  constructor(private readonly settings: readonly string[] = []) {}
+
+  async start(): Promise<void> {
+    const binary = process.env.SENTISTREAM_BIN;
+    if (!binary) throw new Error("set SENTISTREAM_BIN to the sentistream binary to test");
+    this.port ||= await freePort();
+    const settings = ["ingester.sources=[]", ...this.settings, `server.listen=["127.0.0.1:${this.port}"]`];
+    const child = spawn(
+      binary,
+      settings.flatMap((setting) => ["--set", setting]),
+      {
+        cwd: this.folder,
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
+    this.child = child;
+    const keep = (chunk: Buffer) => {
+      this.log = (this.log + chunk.toString()).slice(-20_000);
+    };
+    child.stdout?.on("data", keep);
+    child.stderr?.on("data", keep);
+    await until(READY_MS, async () => {
+      if (child.exitCode !== null) throw new Error(`the server ended by itself:\n${this.log}`);
+      const answer = await fetch(`${this.api}/readyz`).catch(() => null);
+      return answer?.ok ?? false;
+    });
+    if (process.env.SENTISTREAM_PREVIEW && !this.front) await this.startFront();
+  }
+
+  async stop(): Promise<void> {
+    const child = this.child;
+    this.child = undefined;
+    if (!child || child.exitCode !== null) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGTERM");
+    const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  async end(): Promise<void> {
+    await this.front?.close();
+    await this.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Appends posts through the API and waits until they are analysed. */
+  async post(
+    ...posts: { post_id: string; content: string; source?: string; author?: string; created_at?: string }[]
+  ) {
+    const body = posts.map((post) => ({ source: "web", ...post }));
+    const answer = await this.call("/api/posts", { method: "POST", body: JSON.stringify(body) });
+    if (answer.status !== 202) throw new Error(`posts were not accepted: ${await answer.text()}`);
+    const last = posts.at(-1)?.post_id ?? "";
+    await until(30_000, async () => (await this.call(`/api/posts/${encodeURIComponent(last)}`)).ok);
+  }
+
+  call(path: string, init: RequestInit = {}): Promise<Response> {
+    return fetch(`${this.api}${path}`, {
+      ...init,
+      headers: { "content-type": "application/json", ...init.headers },
+    });
+  }
+
+  private async startFront(): Promise<void> {
+    const target = this.api;
+    this.front = await preview({
+      // A connection that breaks with the server is part of the journeys.
+      logLevel: "silent",
+      preview: {
+        port: 0,
+        host: "127.0.0.1",
+        proxy: { "/api": { target }, "/ws": { target, ws: true } },
+      },
+    });
+  }
+}
+
+/** Waits for a condition, for at most so long. */
+export async function until(milliseconds: number, condition: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + milliseconds;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`not within ${milliseconds} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const address = probe.address();
+      probe.close(() =>
+        typeof address === "object" && address ? resolve(address.port) : reject(new Error("no port")),
+      );
+    });
+  });
+}
