@@ -171,7 +171,10 @@ impl Checks {
 }
 
 /// The result of `check`, which runs on when it takes longer than `limit`: cutting it could leave a connection unusable.
-async fn within<T, E>(limit: Duration, check: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, String>
+pub async fn within<T, E>(
+    limit: Duration,
+    check: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> Result<T, String>
 where
     T: Send + 'static,
     E: std::fmt::Display + Send + 'static,

@@ -11,12 +11,11 @@ use actix_web::{App, HttpServer, http::header};
 use tokio::task::JoinHandle;
 
 use crate::lifecycle::Shutdown;
-use crate::telemetry::metrics::{Kind, describe};
 
 use super::auth::{AuthError, Gate};
 use super::limits::{self, Limiter};
 use super::state::State;
-use super::{Api, HttpOptions, observe, routes, system, ws};
+use super::{Api, HttpOptions, inflow, observe, prometheus, routes, ws};
 
 /// Why the API cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +66,7 @@ const TIDY_EVERY: Duration = Duration::from_secs(10);
 pub fn serve(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Server, HttpError> {
     // Whether writes need tokens is decided by the addresses asked for, before any is bound.
     let gate = Gate::new(options.auth.as_ref(), &options.listen, &options.cors_origins, api.clock.clone())?;
-    describe_metrics();
+    prometheus::describe_metrics();
     let limiter = Data::new(Limiter::new(&options));
     let state = Data::new(State::new(api, options));
     let server = start(state.clone(), Surface::Api { gate: Data::new(gate), limiter: limiter.clone() }, &shutdown)?;
@@ -99,25 +98,6 @@ pub fn serve_ops(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<S
     Ok(server)
 }
 
-/// What the metrics of the API mean.
-fn describe_metrics() {
-    describe(&[
-        ("sentistream_http_requests_total", Kind::Counter, "Requests answered, by method, route and status."),
-        (
-            "sentistream_http_request_duration_seconds",
-            Kind::Timing,
-            "Time to the head of the answer, by method and route.",
-        ),
-        (
-            "sentistream_http_rate_limited_total",
-            Kind::Counter,
-            "Requests refused because their client asked too often.",
-        ),
-        ("sentistream_live_clients", Kind::Gauge, "Live clients of this process."),
-        ("sentistream_live_missed_total", Kind::Counter, "Events that live clients missed because they were too slow."),
-    ]);
-}
-
 fn tidy_metrics(state: &State) {
     if let Some(metrics) = &state.api.metrics {
         metrics.upkeep();
@@ -129,7 +109,7 @@ async fn measure_inflow(state: Data<State>, shutdown: Shutdown) {
         if let Ok(depth) = state.api.stream.depth().await {
             state.inflow.record(&depth);
         }
-        if !shutdown.sleep(system::SAMPLE_EVERY).await {
+        if !shutdown.sleep(inflow::SAMPLE_EVERY).await {
             break;
         }
     }
@@ -167,6 +147,7 @@ fn start(state: Data<State>, surface: Surface, shutdown: &Shutdown) -> Result<Se
             .wrap(from_fn(observe::observe))
             .configure(|config| surface.configure(config))
     })
+    .on_connect(|connection, _| bound_silence(connection))
     .workers(options.workers.max(1))
     .tcp_nodelay(true)
     .disable_signals()
@@ -178,6 +159,21 @@ fn start(state: Data<State>, surface: Surface, shutdown: &Shutdown) -> Result<Se
     let server = server.run();
     tokio::spawn(stop(server.handle(), shutdown.clone()));
     Ok(Server { addresses, running: tokio::spawn(server) })
+}
+
+/// How long a client may leave what was sent to it unread.
+#[cfg(target_os = "linux")]
+const UNREAD_LIMIT: Duration = Duration::from_secs(120);
+
+/// Lets the kernel end connections whose client takes nothing: what is written to them would wait for ever.
+fn bound_silence(connection: &dyn std::any::Any) {
+    #[cfg(target_os = "linux")]
+    if let Some(connection) = connection.downcast_ref::<actix_web::rt::net::TcpStream>() {
+        // Without it the connection works all the same.
+        let _ = socket2::SockRef::from(connection).set_tcp_user_timeout(Some(UNREAD_LIMIT));
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = connection;
 }
 
 async fn stop(server: ServerHandle, shutdown: Shutdown) {

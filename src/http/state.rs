@@ -13,7 +13,7 @@ use crate::cache::Cached;
 use crate::domain::Timestamp;
 
 use super::error::ApiError;
-use super::system::Inflow;
+use super::inflow::Inflow;
 use super::ws::hub::Hub;
 use super::{Api, HttpOptions};
 
@@ -73,17 +73,20 @@ impl State {
     ///
     /// # Errors
     /// Those of `work`; 503 when it takes too long; 500 when it panics.
-    pub async fn run<T, E, F>(&self, work: F) -> Result<T, ApiError>
+    pub fn run<T, E, F>(&self, work: F) -> impl Future<Output = Result<T, ApiError>> + use<T, E, F>
     where
         T: Send + 'static,
         E: Into<ApiError> + Send + 'static,
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
         let limit = self.options.request_timeout;
-        match tokio::time::timeout(limit, self.runtime.spawn(work.in_current_span())).await {
-            Ok(Ok(result)) => result.map_err(Into::into),
-            Ok(Err(panic)) => Err(ApiError::internal(panic)),
-            Err(_) => Err(ApiError::unavailable(format!("no answer within {} s; try again", limit.as_secs()))),
+        let task = self.runtime.spawn(work.in_current_span());
+        async move {
+            match tokio::time::timeout(limit, task).await {
+                Ok(Ok(result)) => result.map_err(Into::into),
+                Ok(Err(panic)) => Err(ApiError::internal(panic)),
+                Err(_) => Err(ApiError::unavailable(format!("no answer within {} s; try again", limit.as_secs()))),
+            }
         }
     }
 
@@ -91,26 +94,32 @@ impl State {
     ///
     /// # Errors
     /// Those of `compute`, and as [`Self::run`].
-    pub async fn cached<T, F>(&self, key: String, compute: F) -> Result<Cached, ApiError>
+    pub fn cached<T, F>(
+        &self,
+        key: String,
+        compute: F,
+    ) -> impl Future<Output = Result<Cached, ApiError>> + use<'_, T, F>
     where
         T: Serialize,
         F: Future<Output = Result<T, ApiError>> + Send + 'static,
     {
         let (cache, clock) = (self.api.cache.clone(), self.api.clock.clone());
-        let compute = async move { to_json(&compute.await?) };
-        let cached = self
-            .run(async move {
-                match cache {
-                    Some(cache) => cache.get_or_compute(&key, compute).await,
-                    None => {
-                        let json = compute.await?.into();
-                        Ok(Cached { json, cached_at: clock.now(), hit: false })
-                    }
+        // Queries make large futures; every caller would carry them.
+        let compute = Box::pin(async move { to_json(&compute.await?) });
+        let answer = self.run(async move {
+            match cache {
+                Some(cache) => cache.get_or_compute(&key, compute).await,
+                None => {
+                    let json = compute.await?.into();
+                    Ok(Cached { json, cached_at: clock.now(), hit: false })
                 }
-            })
-            .await?;
-        self.cache_use.record(cached.hit);
-        Ok(cached)
+            }
+        });
+        async move {
+            let cached = answer.await?;
+            self.cache_use.record(cached.hit);
+            Ok(cached)
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! What runs, and how it does: for the people who run it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -8,11 +7,11 @@ use serde::Serialize;
 
 use crate::domain::Timestamp;
 use crate::inference::ModelInfo;
-use crate::stream::{ConsumerInfo, Depth, Stream, StreamError};
+use crate::stream::{ConsumerInfo, Depth, Stream};
 
 use super::auth::{May, Read};
 use super::error::ApiError;
-use super::health::{Checks, ComponentState};
+use super::health::{Checks, ComponentState, within};
 use super::params::no_params;
 use super::state::State;
 use super::stats::{Lag, rate};
@@ -128,10 +127,13 @@ pub async fn system(_may: May<Read>, state: web::Data<State>, request: HttpReque
     let (api, limit) = (state.api.clone(), state.options.check_timeout);
     let read = state.run(async move {
         let minute = Duration::from_secs(60);
-        let numbers = async { tokio::try_join!(api.stream.depth(), api.stream.consumers()) };
-        let (checks, numbers, out) =
-            tokio::join!(Checks::run(&api, limit), numbers, api.store.ingested_since(now - minute));
-        Ok::<_, ApiError>((checks, numbers, out.ok().map(|posts| rate(posts, minute))))
+        let (store, stream) = (api.store.clone(), api.stream.clone());
+        let (checks, numbers, stored) = tokio::join!(
+            Checks::run(&api, limit),
+            within(limit, async move { tokio::try_join!(stream.depth(), stream.consumers()) }),
+            within(limit, async move { store.ingested_since(now - minute).await }),
+        );
+        Ok::<_, ApiError>((checks, numbers, stored.ok().map(|posts| rate(posts, minute))))
     });
     let (checks, numbers, out_per_second) = read.await?;
     let (hits, misses) = state.cache_use.counts();
@@ -145,7 +147,7 @@ pub async fn system(_may: May<Read>, state: web::Data<State>, request: HttpReque
         database: ServiceView::new(database_kind(&state.api.stream), checks.database()),
         throughput: Throughput { in_per_second: state.inflow.per_second(), out_per_second },
         consumers: numbers.as_ref().ok().map(|(_, consumers)| consumers.iter().map(ConsumerView::from).collect()),
-        stream: StreamView::new(&state, checks.stream(), numbers.map(|(depth, _)| depth)),
+        stream: StreamView::new(&state, checks.stream(), numbers.ok().map(|(depth, _)| depth)),
         model: ModelView::from(checks.model()),
         cache: CacheView { enabled: state.api.cache.is_some(), hits, misses },
         live: LiveView { clients: state.hub.clients() },
@@ -170,12 +172,11 @@ impl ServiceView {
 }
 
 impl StreamView {
-    fn new(state: &State, check: Result<(), String>, depth: Result<Depth, StreamError>) -> Self {
+    fn new(state: &State, check: Result<(), String>, depth: Option<Depth>) -> Self {
         let kind = match &state.api.stream {
             Stream::Local(_) => "embedded",
             Stream::Redis(_) => "redis",
         };
-        let depth = depth.ok();
         Self {
             service: ServiceView::new(kind, check),
             lag: depth.as_ref().map(|depth| Lag::new(depth, state.api.clock.now())),
@@ -204,44 +205,5 @@ impl From<&ConsumerInfo> for ConsumerView {
             claimed: consumer.claimed,
             idle_seconds: (consumer.idle.as_secs_f64() * 1e3).round() / 1e3,
         }
-    }
-}
-
-/// How fast entries are appended, measured from the stream's own counter.
-#[derive(Default)]
-pub struct Inflow {
-    samples: std::sync::Mutex<std::collections::VecDeque<Sample>>,
-}
-
-struct Sample {
-    at: tokio::time::Instant,
-    epoch: Arc<str>,
-    appended: u64,
-}
-
-/// Time between two samples, and how many span the minute that is reported.
-pub const SAMPLE_EVERY: Duration = Duration::from_secs(5);
-const SAMPLES: usize = 13;
-
-impl Inflow {
-    /// Takes a sample.
-    pub fn record(&self, depth: &Depth) {
-        let Ok(mut samples) = self.samples.lock() else { return };
-        // Counting begins anew with each epoch.
-        samples.retain(|sample| sample.epoch == depth.epoch);
-        if samples.len() == SAMPLES {
-            samples.pop_front();
-        }
-        let at = tokio::time::Instant::now();
-        samples.push_back(Sample { at, epoch: depth.epoch.clone(), appended: depth.appended });
-    }
-
-    /// Entries per second over the last minute, or over as much of it as was measured.
-    pub fn per_second(&self) -> Option<f64> {
-        let samples = self.samples.lock().ok()?;
-        let (first, last) = (samples.front()?, samples.back()?);
-        let seconds = last.at.duration_since(first.at).as_secs_f64();
-        let appended = last.appended.saturating_sub(first.appended);
-        (seconds > 0.0).then(|| (appended as f64 / seconds * 1e3).round() / 1e3)
     }
 }

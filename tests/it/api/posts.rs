@@ -19,7 +19,7 @@ pub fn ids(list: &Value) -> Vec<&str> {
     posts.iter().map(|post| post["post_id"].as_str().expect("an id")).collect()
 }
 
-async fn three() -> Vec<Value> {
+fn three() -> Vec<Value> {
     vec![
         post("a", "web", "I love the new phone", 30),
         post("b", "web", "I hate the new phone", 20),
@@ -62,7 +62,7 @@ async fn a_stored_post_is_shown_with_its_analysis(setup: Setup) {
 
 async fn filters_hold_together_and_are_echoed(setup: Setup) {
     let bed = Bed::start(setup).await;
-    bed.store(&three().await).await;
+    bed.store(&three()).await;
     for (query, expected) in [
         ("", &["c", "b", "a"][..]),
         ("source=web", &["b", "a"]),
@@ -172,7 +172,7 @@ async fn ids_are_percent_encoded_segments(setup: Setup) {
 
 async fn a_deleted_post_is_gone_everywhere(setup: Setup) {
     let bed = Bed::with(setup, std::time::Duration::from_secs(60), |_| {}).await;
-    bed.store(&three().await).await;
+    bed.store(&three()).await;
     // Fills the cache.
     for path in ["/api/stats", "/api/sources", "/api/posts/recent", "/api/distribution", "/api/aggregate?period=hour"] {
         bed.get(path).await.ok();
@@ -191,6 +191,6 @@ async fn a_deleted_post_is_gone_everywhere(setup: Setup) {
     assert_eq!(bed.get("/api/health").await.ok()["stats"]["total_posts"], 2);
 
     // A late copy does not bring it back.
-    bed.store(&three().await).await;
+    bed.store(&three()).await;
     bed.get("/api/posts/a").await.problem(404);
 }

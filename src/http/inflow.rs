@@ -1,0 +1,82 @@
+//! How fast entries come in.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::stream::Depth;
+
+/// How fast entries are appended, measured from the stream's own counter.
+#[derive(Default)]
+pub struct Inflow {
+    samples: Mutex<VecDeque<Sample>>,
+}
+
+struct Sample {
+    at: Instant,
+    epoch: Arc<str>,
+    appended: u64,
+}
+
+/// Time between two samples, and how many span the minute that is reported.
+pub const SAMPLE_EVERY: Duration = Duration::from_secs(5);
+const SAMPLES: usize = 13;
+
+impl Inflow {
+    /// Takes a sample.
+    pub fn record(&self, depth: &Depth) {
+        let Ok(mut samples) = self.samples.lock() else { return };
+        // Counting begins anew with each epoch.
+        samples.retain(|sample| sample.epoch == depth.epoch);
+        if samples.len() == SAMPLES {
+            samples.pop_front();
+        }
+        let at = Instant::now();
+        samples.push_back(Sample { at, epoch: depth.epoch.clone(), appended: depth.appended });
+    }
+
+    /// Entries per second over the last minute, or over as much of it as was measured.
+    pub fn per_second(&self) -> Option<f64> {
+        let samples = self.samples.lock().ok()?;
+        let (first, last) = (samples.front()?, samples.back()?);
+        let seconds = last.at.duration_since(first.at).as_secs_f64();
+        let appended = last.appended.saturating_sub(first.appended);
+        (seconds > 0.0).then(|| (appended as f64 / seconds * 1e3).round() / 1e3)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn depth(epoch: &str, appended: u64) -> Depth {
+        Depth {
+            epoch: epoch.into(),
+            appended,
+            lag: 0,
+            claimed: 0,
+            dead_lettered: 0,
+            dead_letters: 0,
+            oldest_unsettled: None,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_minute_counts_and_a_new_epoch_begins_anew() {
+        let inflow = Inflow::default();
+        assert_eq!(inflow.per_second(), None);
+        for sample in 0..40 {
+            // 10 per second at first, 2 in the last minute.
+            inflow.record(&depth("a", if sample < 20 { sample * 50 } else { 1_000 + (sample - 20) * 10 }));
+            tokio::time::advance(SAMPLE_EVERY).await;
+        }
+        assert_eq!(inflow.per_second(), Some(2.0));
+        inflow.record(&depth("b", 3));
+        assert_eq!(inflow.per_second(), None);
+        tokio::time::advance(SAMPLE_EVERY).await;
+        inflow.record(&depth("b", 8));
+        assert_eq!(inflow.per_second(), Some(1.0));
+    }
+}
