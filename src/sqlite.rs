@@ -5,6 +5,7 @@
 //! one transaction, each behind a savepoint, and answers them after the common commit: many
 //! small durable writes cost one `fsync`.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,13 +123,14 @@ impl Sqlite {
             std::fs::create_dir_all(folder).map_err(|e| fail(e.to_string()))?;
         }
         let url = options.path.to_string_lossy().into_owned();
-        let mut writer = SqliteConnection::establish(&url).map_err(|e| fail(e.to_string()))?;
-        set_up(&mut writer, options.busy_timeout, WRITER_CACHE_KIB).map_err(|e| fail(e.to_string()))?;
+        let busy_timeout = options.busy_timeout;
+        let writer = open_writer(&url, busy_timeout).map_err(fail)?;
 
         let (jobs, queue) = mpsc::channel(QUEUE);
+        let path = url.clone();
         std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
-            .spawn(move || write_loop(&mut writer, queue))
+            .spawn(move || write_loop(writer, queue, || open_writer(&path, busy_timeout)))
             .map_err(|e| fail(e.to_string()))?;
         Ok(Self { jobs, readers: reader_pool(&url, options).map_err(fail)?, path: options.path.as_path().into() })
     }
@@ -204,7 +206,7 @@ fn set_up(connection: &mut SqliteConnection, busy_timeout: Duration, cache_kib: 
     ))
 }
 
-fn write_loop(connection: &mut SqliteConnection, mut queue: mpsc::Receiver<Job>) {
+fn write_loop(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Job>, open: impl Fn() -> Opened) {
     let mut group: Vec<Job> = Vec::with_capacity(GROUP);
     while let Some(first) = queue.blocking_recv() {
         group.push(first);
@@ -214,11 +216,61 @@ fn write_loop(connection: &mut SqliteConnection, mut queue: mpsc::Receiver<Job>)
                 Err(_) => break,
             }
         }
-        let commit = connection
-            .immediate_transaction(|connection| group.iter_mut().try_for_each(|job| job.run(connection)))
-            .map_err(|e| e.to_string());
+        let committing = AssertUnwindSafe(|| {
+            connection.immediate_transaction(|connection| group.iter_mut().try_for_each(|job| job.run(connection)))
+        });
+        let commit = match catch_unwind(committing) {
+            Ok(commit) => commit.map_err(|e| e.to_string()),
+            Err(_) => {
+                // The connection is somewhere inside a transaction. Closing it rolls back.
+                match open() {
+                    Ok(fresh) => connection = fresh,
+                    Err(e) => {
+                        tracing::error!(error = %e, "the database cannot be opened again after a write panicked");
+                        return;
+                    }
+                }
+                Err("a write panicked".to_owned())
+            }
+        };
         for job in group.drain(..) {
             job.answer(commit.clone());
         }
+    }
+}
+
+type Opened = Result<SqliteConnection, String>;
+
+fn open_writer(url: &str, busy_timeout: Duration) -> Opened {
+    let mut connection = SqliteConnection::establish(url).map_err(|e| e.to_string())?;
+    set_up(&mut connection, busy_timeout, WRITER_CACHE_KIB).map_err(|e| e.to_string())?;
+    Ok(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_write_that_fails_or_panics_keeps_nothing_and_the_next_one_works() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep").join("test.db");
+        let sqlite = Sqlite::open(&SqliteOptions { path, readers: 1, busy_timeout: Duration::from_secs(5) }).unwrap();
+        sqlite.write(|c| c.batch_execute("CREATE TABLE t (n integer NOT NULL)")).await.unwrap();
+        let failed = sqlite.write(|c| c.batch_execute("INSERT INTO t VALUES (1); INSERT INTO t VALUES (NULL)")).await;
+        assert!(matches!(failed, Err(SqliteError::Query(_))), "{failed:?}");
+        let panicked: Result<(), _> = sqlite
+            .write(|c| {
+                c.batch_execute("INSERT INTO t VALUES (2)")?;
+                panic!("a bug");
+            })
+            .await;
+        assert!(matches!(panicked, Err(SqliteError::Commit(_))), "{panicked:?}");
+        sqlite.write(|c| c.batch_execute("INSERT INTO t VALUES (3)")).await.unwrap();
+
+        let mut reader = sqlite.reader().await.unwrap();
+        let query = diesel::dsl::sql::<diesel::sql_types::BigInt>("SELECT n FROM t");
+        let numbers: Vec<i64> = diesel_async::RunQueryDsl::load(query, &mut reader).await.unwrap();
+        assert_eq!(numbers, [3]);
     }
 }

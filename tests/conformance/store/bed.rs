@@ -90,17 +90,6 @@ impl Bed {
         self.clock.set(self.clock.now() + time);
     }
 
-    /// Runs SQL as an operator would.
-    pub async fn execute(&self, statements: &str) {
-        match &self.place {
-            Place::Sqlite { sqlite, .. } => {
-                let statements = statements.to_owned();
-                sqlite.write(move |connection| connection.batch_execute(&statements)).await.expect("statements");
-            }
-            Place::Postgres { url } => admin(url).await.batch_execute(statements).await.expect("statements"),
-        }
-    }
-
     /// The one number that `query` gives.
     pub async fn number(&self, query: &str) -> i64 {
         match &self.place {
@@ -175,6 +164,7 @@ pub fn connect(url: &str, clock: &Clock) -> Store {
 
 /// A database of its own in the test's Postgres: its URL.
 pub async fn empty_database() -> String {
+    #[expect(clippy::disallowed_methods, reason = "how the test's servers are told")]
     let url = std::env::var("SENTISTREAM_TEST_POSTGRES_URL")
         .expect("SENTISTREAM_TEST_POSTGRES_URL is not set: run the tests with `make test`, which starts Postgres");
     let name = format!("store_{}", uuid::Uuid::new_v4().simple());

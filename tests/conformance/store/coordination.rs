@@ -1,1 +1,105 @@
-//! x
+//! Leases, cursors, direct deletions, and what is forgotten.
+
+use sentistream::domain::{EntryKey, Outcome, Period, TimeRange};
+use sentistream::store::aggregate::AggregateQuery;
+use sentistream::store::settle::{Change, Settlement};
+
+use super::bed::{Bed, at, cases, insert, post, post_id, seconds};
+use super::books::posts_and_counts;
+
+cases!(
+    a_lease_has_one_holder_and_its_token_grows,
+    a_source_goes_on_where_its_cursor_stands,
+    a_post_deleted_directly_does_not_come_back,
+    pruning_forgets_what_nothing_needs,
+);
+
+async fn a_lease_has_one_holder_and_its_token_grows(bed: Bed) {
+    let acquire = async |holder| bed.store.acquire_lease("alerts", holder, seconds(30)).await.expect("an answer");
+    let first = acquire("one").await.expect("free");
+    assert_eq!(acquire("two").await, None);
+    bed.pass(seconds(29));
+    assert_eq!(acquire("one").await.as_ref(), Some(&first), "renewed");
+    bed.pass(seconds(29));
+    assert_eq!(acquire("two").await, None);
+    bed.pass(seconds(1));
+    let second = acquire("two").await.expect("it ran out");
+    assert!(second.token > first.token);
+    assert_eq!(acquire("one").await, None);
+
+    // Who lost a lease cannot give it back.
+    bed.store.release_lease(&first).await.expect("released");
+    assert_eq!(acquire("one").await, None);
+    bed.store.release_lease(&second).await.expect("released");
+    let third = acquire("one").await.expect("given back");
+    assert!(third.token > second.token);
+    let other = bed.store.acquire_lease("other", "two", seconds(30)).await.expect("an answer");
+    assert!(other.is_some());
+
+    bed.pass(seconds(60));
+    let (one, two) = tokio::join!(acquire("one"), acquire("two"));
+    assert!(one.is_some() != two.is_some(), "{one:?} {two:?}");
+}
+
+async fn a_source_goes_on_where_its_cursor_stands(bed: Bed) {
+    assert_eq!(bed.store.cursor("feed").await.expect("an answer"), None);
+    for cursor in ["1", "2"] {
+        bed.store.keep_cursor("feed", cursor).await.expect("kept");
+        assert_eq!(bed.store.cursor("feed").await.expect("an answer").as_deref(), Some(cursor));
+    }
+    assert_eq!(bed.store.cursor("other").await.expect("an answer"), None);
+}
+
+async fn a_post_deleted_directly_does_not_come_back(bed: Bed) {
+    let keys = bed.append(1).await;
+    let batch = || vec![Settlement { key: keys[0].clone(), change: insert(post("a")) }];
+    bed.store.settle(batch()).await.expect("settled");
+    assert!(!bed.store.delete_post(&post_id("b")).await.expect("an answer"), "it is not there");
+    assert!(bed.store.delete_post(&post_id("a")).await.expect("an answer"));
+    assert!(!bed.store.delete_post(&post_id("a")).await.expect("an answer"), "it is gone");
+    assert_eq!(posts_and_counts(&bed).await.1.total(), 0);
+
+    // Its entry again, another entry of the same post, and the post that was not there.
+    let again = bed.store.settle(batch()).await.expect("settled");
+    assert_eq!((again[0].outcome, again[0].stored), (None, None));
+    let outcomes = bed.outcomes(vec![insert(post("a")), insert(post("b"))]).await;
+    assert_eq!(outcomes, [Some(Outcome::Skipped), Some(Outcome::Analysed)]);
+    let books = bed.store.outcomes("one").await.expect("books");
+    assert_eq!((books.analysed, books.skipped, books.settled()), (2, 1, 3));
+}
+
+async fn pruning_forgets_what_nothing_needs(bed: Bed) {
+    let minute = |hour: &str| {
+        let start = at(&format!("2026-03-01T{hour}:00:00Z"));
+        AggregateQuery {
+            period: Period::Minute,
+            range: TimeRange::new(start, start + seconds(60)).expect("a range"),
+            source: None,
+            emotion: None,
+            zone: jiff::tz::TimeZone::UTC,
+        }
+    };
+    let counted = async |hour| bed.store.aggregate(&minute(hour)).await.map(|a| a.buckets[0].counts.total());
+    bed.settle(vec![insert(post("a")), Change::Skip, Change::Skip]).await;
+    bed.pass(seconds(3 * 3_600));
+    let mut later = post("b");
+    later.created_at = bed.clock.now();
+    let keys = bed.append(1).await;
+    bed.settle(vec![insert(later), Change::Skip]).await;
+    assert_eq!(bed.store.ingested_since(at("2026-03-01T00:00:00Z")).await.expect("a count"), 2);
+
+    let needed = EntryKey { epoch: "one".into(), id: keys[0].id };
+    bed.store.prune(Some(needed)).await.expect("pruned");
+    assert_eq!(bed.store.ingested_since(at("2026-03-01T00:00:00Z")).await.expect("a count"), 1);
+    let remembered = bed.number("SELECT count(*) FROM settled_entries").await;
+    assert!(remembered <= 1, "{remembered} entries are remembered");
+    assert_eq!((counted("12").await.expect("kept"), counted("15").await.expect("kept")), (1, 1));
+
+    // Eight days after the first post its minute goes, its hour stays.
+    bed.pass(seconds(8 * 86_400 - 2 * 3_600));
+    bed.store.prune(None).await.expect("pruned");
+    assert!(counted("12").await.is_err());
+    assert_eq!(counted("15").await.expect("kept"), 1);
+    assert_eq!(bed.number("SELECT count(*) FROM post_rollups WHERE grain = 1").await, 1);
+    assert_eq!(posts_and_counts(&bed).await.1.total(), 2);
+}
