@@ -40,10 +40,10 @@ export const PostRow = memo(function PostRow({ post, now, fresh = false }: PostR
           search={(old: Search) => parseSearch({ ...old, post: post.id })}
           resetScroll={false}
           title={exact(post.createdAt)}
-          aria-label={`Details of the post of ${exact(post.createdAt)}`}
           className="tabular shrink-0 after:absolute after:inset-0"
         >
           {ago(post.createdAt, now)}
+          <span className="sr-only">, open this post</span>
         </Link>
       </div>
       <PostText content={post.content} lines={4} />
