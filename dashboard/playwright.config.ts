@@ -24,6 +24,7 @@ export default defineConfig({
   },
   projects: [
     { name: "journeys", testMatch: /journeys\/.*\.spec\.ts/ },
+    { name: "budgets", testMatch: /budgets\.spec\.ts/ },
     { name: "screens", testMatch: /screens\.spec\.ts/ },
   ],
   tsconfig: fileURLToPath(new URL("./tsconfig.json", import.meta.url)),

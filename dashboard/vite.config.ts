@@ -10,6 +10,9 @@ const policy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
   "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+// Host and Origin stay as the browser sent them: the server compares the two.
+const proxy = { "/api": { target: server }, "/ws": { target: server, ws: true } };
+
 export default defineConfig({
   plugins: [react(), tailwindcss()],
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
@@ -19,14 +22,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
   },
-  server: {
-    proxy: {
-      // Host and Origin stay as the browser sent them: the server compares the two.
-      "/api": { target: server },
-      "/ws": { target: server, ws: true },
-    },
-  },
-  preview: { headers: { "Content-Security-Policy": policy } },
+  server: { proxy },
+  preview: { proxy, headers: { "Content-Security-Policy": policy } },
   test: {
     restoreMocks: true,
     env: { TZ: "Europe/Zurich" },

@@ -21,6 +21,11 @@ export class Fake {
   /** A post was analysed. */
   publish(post: Post): void {
     this.world.add(post);
+    this.tell(post);
+  }
+
+  /** The clients hear of a post. */
+  tell(post: Post): void {
     for (const socket of this.sockets) socket.send(JSON.stringify({ type: "post", data: eventOf(post) }));
   }
 

@@ -52,6 +52,7 @@ for (const colorScheme of ["light", "dark"] as const) {
 
 test("everything is reachable by keyboard, and the theme can be chosen", async ({ page }) => {
   await page.goto("/");
+  await expect(page.getByRole("heading", { name: "Overview" })).toBeVisible();
   await page.keyboard.press("Tab");
   await expect(page.getByRole("link", { name: "Skip to the content" })).toBeFocused();
   await page.getByRole("button", { name: "Theme" }).focus();

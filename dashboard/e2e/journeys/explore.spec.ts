@@ -39,7 +39,7 @@ test("a shared link restores the view, its filters and the open post", async ({ 
   const id = `at://did:x/${source}`;
   await server.post({ post_id: id, source, content: "A post worth sharing", author: "ada" });
   await page.goto(`/posts?range=24h&source=${source}&q=worth+sharing`);
-  await page.getByRole("link", { name: /^Details of the post/ }).click();
+  await page.getByRole("link", { name: /open this post$/ }).click();
   const drawer = page.getByRole("dialog", { name: "Post" });
   await expect(drawer.getByText("Emotion scores")).toBeVisible();
   const shared = page.url();

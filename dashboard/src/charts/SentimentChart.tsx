@@ -49,7 +49,8 @@ export default function SentimentChart(props: SentimentChartProps) {
   const first = points[0]?.time ?? 0;
   const last = points.at(-1)?.time ?? 0;
   const span = last - first;
-  const open = points.find((point) => point.unfinished);
+  const open = points.findIndex((point) => point.unfinished);
+  const openFrom = points[Math.max(0, open - 1)]?.time;
   const shares = mode === "shares";
   return (
     <ResponsiveContainer width="100%" height="100%">
@@ -123,8 +124,8 @@ export default function SentimentChart(props: SentimentChartProps) {
             ))
           ),
         )}
-        {shares && open && (
-          <ReferenceArea x1={open.time} x2={last} fill="var(--color-card)" fillOpacity={0.6} />
+        {shares && open >= 0 && (
+          <ReferenceArea x1={openFrom} x2={last} fill="var(--color-card)" fillOpacity={0.55} zIndex={500} />
         )}
         {alerts.map(({ id, time }) => (
           <ReferenceLine

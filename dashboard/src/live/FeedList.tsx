@@ -1,7 +1,9 @@
-import { useRef } from "react";
+import { type RefObject, useRef } from "react";
 import { plural } from "@/lib/format";
+import { filterCount, NO_FILTERS } from "@/lib/search";
 import { useNow } from "@/lib/useNow";
-import { PostRow } from "@/posts/PostRow";
+import { PostRows } from "@/posts/PostRows";
+import { useView } from "@/shell/useView";
 import { Button } from "@/ui/Button";
 import { cx } from "@/ui/cx";
 import { Command, EmptyState, SkeletonRows } from "@/ui/states";
@@ -12,7 +14,7 @@ import { usePausedFeed } from "./usePausedFeed";
 const TELL_MS = 5_000;
 
 /** What people say right now, in a box that scrolls by itself. */
-export function FeedList({ most, className }: { most: number; className?: string }) {
+export function FeedList({ className }: { className?: string }) {
   const scroller = useRef<HTMLDivElement>(null);
   const feed = usePausedFeed(scroller);
   return (
@@ -36,17 +38,24 @@ export function FeedList({ most, className }: { most: number; className?: string
         className="h-full overflow-x-hidden overflow-y-auto overscroll-contain"
         {...feed.handlers}
       >
-        <FeedRows feed={feed} most={most} />
+        <FeedRows feed={feed} scroller={scroller} />
       </section>
     </div>
   );
 }
 
-function FeedRows({ feed, most }: { feed: PausedFeed; most: number }) {
+function FeedRows({ feed, scroller }: { feed: PausedFeed; scroller: RefObject<HTMLElement | null> }) {
   const now = useNow(TELL_MS);
+  const { search, change } = useView();
   if (!feed.loaded && feed.posts.length === 0) return <SkeletonRows />;
-  if (feed.posts.length === 0) return <NoPosts />;
-  return feed.posts.slice(0, most).map((post) => <PostRow key={post.id} post={post} now={now} fresh />);
+  if (feed.posts.length > 0) return <PostRows posts={feed.posts} now={now} scroller={scroller} live />;
+  if (filterCount(search) === 0) return <NoPosts />;
+  return (
+    <EmptyState title="No posts with these filters yet">
+      <p>They appear here as they are analysed.</p>
+      <Button onClick={() => change(NO_FILTERS)}>Clear filters</Button>
+    </EmptyState>
+  );
 }
 
 const EXAMPLE = `curl -X POST ${window.location.origin}/api/posts -H 'content-type: application/json' \\

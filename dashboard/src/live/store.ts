@@ -10,9 +10,11 @@ import { type Connection, LiveSocket, type Wire } from "./socket";
 const FLUSH_MS = 250;
 /** More than this in one flush means the tab slept: then the rest is read from the API. */
 const BUFFER_LIMIT = 2_000;
-/** Arrivals older than any answer that could miss them. */
-const ARRIVAL_MS = 60_000;
-const ARRIVAL_LIMIT = 12_000;
+/** Totals, and the charts of them, move this often at most. */
+const TOTALS_MS = 1_000;
+/** Arrivals are kept for longer than any answer that could miss them may take. */
+const ARRIVAL_MS = 30_000;
+const ARRIVAL_LIMIT = 6_000;
 /** Pause before a gap that could not be filled is tried again. */
 const RETRY_MS = 3_000;
 
@@ -55,6 +57,9 @@ export class LiveStore {
   private filter: LiveFilter = {};
   private buffer: LivePost[] = [];
   private deleted: string[] = [];
+  private counted: LivePost[] = [];
+  private countedAt = 0;
+  private totalsTimer: ReturnType<typeof setTimeout> | undefined;
   private overflowed = false;
   private flushTimer: ReturnType<typeof setTimeout> | undefined;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
@@ -82,7 +87,9 @@ export class LiveStore {
     this.socket.stop();
     clearTimeout(this.flushTimer);
     clearTimeout(this.retryTimer);
+    clearTimeout(this.totalsTimer);
     this.flushTimer = undefined;
+    this.totalsTimer = undefined;
   }
 
   /** Another filter is another feed. */
@@ -91,6 +98,7 @@ export class LiveStore {
     this.filter = filter;
     this.epoch += 1;
     this.buffer = [];
+    this.counted = [];
     this.set({ feed: emptyFeed(), loaded: false, arrivals: [] });
     this.socket.subscribe(filter);
     void this.sync();
@@ -185,14 +193,31 @@ export class LiveStore {
     const feed = this.deleted.length ? removePosts(added, this.deleted) : added;
     if (this.deleted.length) this.options.events.onDeleted(this.deleted);
     if (this.buffer.length || this.deleted.length) this.options.events.onChange();
-    const arrivals = recent(this.state.arrivals, fresh);
+    this.counted.push(...fresh);
     this.buffer = [];
     this.deleted = [];
-    this.set({ feed, arrivals });
+    this.set({ feed });
+    this.countSoon();
     if (this.overflowed) {
       this.overflowed = false;
       this.missed();
     }
+  }
+
+  /** Tells the totals of new posts: at once after a pause, else once a second. */
+  private countSoon(): void {
+    if (this.counted.length === 0 || this.totalsTimer !== undefined) return;
+    const pause = Math.max(0, this.countedAt + TOTALS_MS - Date.now());
+    if (pause === 0) this.count();
+    else this.totalsTimer = setTimeout(() => this.count(), pause);
+  }
+
+  private count(): void {
+    this.totalsTimer = undefined;
+    this.countedAt = Date.now();
+    const arrivals = recent(this.state.arrivals, this.counted);
+    this.counted = [];
+    this.set({ arrivals });
   }
 
   private connection(connection: Connection): void {

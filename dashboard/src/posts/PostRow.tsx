@@ -1,16 +1,16 @@
-import { Link } from "@tanstack/react-router";
 import { memo } from "react";
 import { ago, exact, score } from "@/lib/format";
 import { SENTIMENT_COLORS } from "@/lib/labels";
-import { parseSearch, type Search } from "@/lib/search";
 import type { LivePost } from "@/live/post";
 import { cx } from "@/ui/cx";
 import { EmotionMark, SentimentMark } from "@/ui/marks";
 import { PostText } from "./PostText";
+import type { PostLink } from "./usePostLink";
 
 interface PostRowProps {
   post: LivePost;
   now: number;
+  link: PostLink;
   /** It came while the page was open: it fades in. */
   fresh?: boolean;
 }
@@ -19,7 +19,7 @@ interface PostRowProps {
 const UNSURE = 0.6;
 
 /** One post in a list; the whole row opens its details. */
-export const PostRow = memo(function PostRow({ post, now, fresh = false }: PostRowProps) {
+export const PostRow = memo(function PostRow({ post, now, link, fresh = false }: PostRowProps) {
   return (
     <article
       className={cx(
@@ -35,16 +35,15 @@ export const PostRow = memo(function PostRow({ post, now, fresh = false }: PostR
         <span className="min-w-0 flex-1 truncate" title={post.source}>
           {post.source}
         </span>
-        <Link
-          to="."
-          search={(old: Search) => parseSearch({ ...old, post: post.id })}
-          resetScroll={false}
+        <a
+          href={link.href(post.id)}
+          onClick={(event) => link.open(event, post.id)}
           title={exact(post.createdAt)}
-          aria-label={`Details of the post of ${exact(post.createdAt)}`}
           className="tabular shrink-0 after:absolute after:inset-0"
         >
           {ago(post.createdAt, now)}
-        </Link>
+          <span className="sr-only">, open this post</span>
+        </a>
       </div>
       <PostText content={post.content} lines={4} />
       <div className="flex items-center justify-between gap-3 text-xs text-quiet">

@@ -7,6 +7,7 @@ import { ago, count, duration, exact, plural } from "@/lib/format";
 import { sentence } from "@/lib/labels";
 import { fromPost } from "@/live/post";
 import { PostRow } from "@/posts/PostRow";
+import { usePostLink } from "@/posts/usePostLink";
 import { Button, buttonClass } from "@/ui/Button";
 import { cx } from "@/ui/cx";
 import { ErrorState, SkeletonRows } from "@/ui/states";
@@ -66,6 +67,7 @@ function Details({ details }: { details: Alert["details"] }) {
 }
 
 function Evidence({ alert, now }: { alert: Alert; now: number }) {
+  const link = usePostLink();
   const query = useQuery({
     queryKey: ["posts", "evidence", alert.id],
     queryFn: ({ signal }) => getPosts({ ...postsQuery(evidence(alert), now), limit: 5 }, signal),
@@ -77,7 +79,7 @@ function Evidence({ alert, now }: { alert: Alert; now: number }) {
   return (
     <div className="-mx-4 border-t border-border">
       {posts.map((post) => (
-        <PostRow key={post.id} post={post} now={now} />
+        <PostRow key={post.id} post={post} now={now} link={link} />
       ))}
     </div>
   );

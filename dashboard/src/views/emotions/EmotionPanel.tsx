@@ -41,10 +41,10 @@ export function EmotionPanel({ emotion, points, period, totals, top, search }: E
           to="/posts"
           search={withSearch(search, { emotion })}
           className={buttonClass("plain", "tabular -mr-2")}
-          aria-label={`${compact(amount)} ${amount === 1 ? "post" : "posts"} with ${emotion}`}
         >
           {compact(amount)} {amount === 1 ? "post" : "posts"} ·{" "}
           {percent(totals.posts ? percentOf(amount, totals.posts) : null)}
+          <span className="sr-only"> with {emotion}</span>
         </Link>
       }
     >

@@ -81,7 +81,7 @@ interface HeatCellProps {
 }
 
 function HeatCell({ share, most, color, title }: HeatCellProps) {
-  const strength = share === null ? 0 : Math.round((share / most) * 60);
+  const strength = share === null ? 0 : Math.round((share / most) * 45);
   return (
     <td
       title={`${title}, ${percent(share)}`}

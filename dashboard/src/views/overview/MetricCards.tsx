@@ -40,17 +40,16 @@ function MetricCard({ metric, against }: { metric: Metric; against: string }) {
     <Link
       to="/posts"
       search={search}
-      aria-label={[title, value, change?.short].filter(Boolean).join(" ")}
       className="card flex h-full min-h-[108px] flex-col overflow-hidden transition-colors duration-150 hover:border-strong"
     >
       <span className="flex items-center gap-1.5 px-4 pt-3 text-sm text-quiet">
         {label && <SentimentGlyph label={label} />}
         <span className="truncate">{title}</span>
-      </span>
+      </span>{" "}
       <span className="flex flex-wrap items-baseline gap-x-2 px-4">
         <span className="tabular text-2xl font-semibold" title={exact}>
           {value}
-        </span>
+        </span>{" "}
         {change && (
           <span
             className="tabular text-xs whitespace-nowrap text-quiet"

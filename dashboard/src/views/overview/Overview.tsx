@@ -36,7 +36,7 @@ export function Overview() {
           flush
           className="h-[36rem] overflow-hidden xl:sticky xl:top-[65px] xl:h-[calc(100dvh-81px)]"
         >
-          <FeedList most={50} className="h-full" />
+          <FeedList className="h-full" />
         </Card>
       </div>
     </>

@@ -13,7 +13,7 @@ import { usePosts } from "./usePosts";
 export function Posts() {
   const { search } = useView();
   const { query, filter, posts, first } = usePosts(search);
-  const waiting = useNewCount(search, query.dataUpdatedAt);
+  const waiting = useNewCount(search, posts);
   return (
     <div className="card flex h-[calc(100dvh-14.5rem)] min-h-80 flex-col overflow-hidden md:h-[calc(100dvh-5.5rem)]">
       <div className="flex min-h-12 flex-wrap items-center gap-2 border-b border-border px-4 py-1.5 text-sm">

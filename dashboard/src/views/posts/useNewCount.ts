@@ -1,16 +1,14 @@
 import type { Search } from "@/lib/search";
 import { useLive } from "@/live/LiveProvider";
-import { mentions } from "@/live/post";
+import type { LivePost } from "@/live/post";
 
-/** How many live posts belong to the list but came after it was read. */
-export function useNewCount(search: Search, readAt: number): number {
-  const arrivals = useLive((state) => state.arrivals);
-  if (search.to || readAt === 0) return 0;
-  return arrivals.filter(
-    ({ post, at }) =>
-      at > readAt &&
-      mentions(post, search.q) &&
-      (!search.author || post.author === search.author) &&
-      post.confidence >= (search.min ?? 0),
+/** How many posts of the feed belong to the list but came after it was read. */
+export function useNewCount(search: Search, listed: readonly LivePost[] | undefined): number {
+  const feed = useLive((state) => state.feed);
+  if (search.to || !listed?.length) return 0;
+  const newest = Math.max(...listed.map(({ ingestedAt }) => ingestedAt));
+  const { author, min = 0 } = search;
+  return feed.posts.filter(
+    (post) => post.ingestedAt > newest && (!author || post.author === author) && post.confidence >= min,
   ).length;
 }

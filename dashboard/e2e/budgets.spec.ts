@@ -1,0 +1,143 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { type CDPSession, expect, type Page, test } from "@playwright/test";
+import { type PreviewServer, preview } from "vite";
+import { samplePosts } from "../src/testing/sample";
+import { World } from "../src/testing/world";
+import { Fake } from "./fake";
+
+/** What the page may cost. `BUDGET_SECONDS` sets how long the flood of posts lasts. */
+const FIRST_LOAD_KB = 250;
+const INTERACTIVE_MS = 1_000;
+const LONG_TASK_MS = 100;
+const POSTS_PER_SECOND = 200;
+const SECONDS = Number(process.env.BUDGET_SECONDS ?? 60);
+/** The heap breathes; what grows with the posts would be many times this. */
+const HEAP_GROWTH_MB = 12;
+
+const dist = new URL("../dist/", import.meta.url).pathname;
+let server: PreviewServer;
+let base: string;
+
+test.beforeAll(async () => {
+  server = await preview({ logLevel: "silent", preview: { port: 0, host: "127.0.0.1", proxy: {} } });
+  base = server.resolvedUrls?.local[0] ?? "";
+});
+test.afterAll(() => server.close());
+
+test("the first load is small", () => {
+  const html = readFileSync(join(dist, "index.html"), "utf8");
+  const named = [...html.matchAll(/(?:src|href)="\/(assets\/[^"]+\.js)"/g)].map(
+    (match) => match[1] as string,
+  );
+  const overview = readdirSync(join(dist, "assets")).find((name) => /^Overview-.*\.js$/.test(name)) ?? "";
+  const files = withImports([...named, `assets/${overview}`]);
+  const kilobytes =
+    [...files].reduce((sum, file) => sum + statSync(join(dist, `${file}.gz`)).size, 0) / 1_000;
+  test.info().annotations.push({ type: "first load", description: `${kilobytes.toFixed(1)} kB gzip` });
+  expect(kilobytes).toBeLessThanOrEqual(FIRST_LOAD_KB);
+});
+
+test("the page answers within a second on a slow processor", async ({ page }) => {
+  const world = new World();
+  world.add(...samplePosts(500, Date.now(), 50 * 60_000));
+  await new Fake(world).attach(page);
+  // The first visit fills the browser's cache of compiled code, as any visit but the very first has it.
+  await page.goto(base);
+  await expect(page.getByRole("link", { name: /^Posts \d/ })).toBeVisible();
+  await page.addInitScript(noteInteractive);
+  const session = await page.context().newCDPSession(page);
+  await session.send("Emulation.setCPUThrottlingRate", { rate: 4 });
+  await page.reload();
+  await page.waitForFunction(() => "interactiveAt" in window);
+  const milliseconds = await page.evaluate(
+    () => (window as unknown as { interactiveAt: number }).interactiveAt,
+  );
+  test.info().annotations.push({ type: "interactive", description: `${milliseconds.toFixed(0)} ms` });
+  expect(milliseconds).toBeLessThanOrEqual(INTERACTIVE_MS);
+});
+
+/** Notes when the view is drawn and the main thread is free to answer. Runs in the page. */
+function noteInteractive(): void {
+  const observer = new MutationObserver(() => {
+    if (!document.querySelector("main ul li")) return;
+    observer.disconnect();
+    requestAnimationFrame(() => {
+      const channel = new MessageChannel();
+      channel.port1.onmessage = () => Object.assign(window, { interactiveAt: performance.now() });
+      channel.port2.postMessage(null);
+    });
+  });
+  observer.observe(document, { childList: true, subtree: true });
+}
+
+test("a flood of posts neither blocks the page nor grows its memory", async ({ page }) => {
+  test.setTimeout(SECONDS * 1_000 + 60_000);
+  const world = new World();
+  world.add(...samplePosts(500, Date.now(), 50 * 60_000));
+  const fake = new Fake(world);
+  await fake.attach(page);
+  await page.goto(base);
+  await expect(page.getByRole("link", { name: /^Posts \d/ })).toBeVisible();
+  await page.waitForLoadState("networkidle");
+  const session = await page.context().newCDPSession(page);
+  await flood(fake, 10);
+  const before = await heapMegabytes(session);
+  await watchLongTasks(page);
+  await flood(fake, SECONDS);
+  const tasks = await page.evaluate(() => (window as unknown as { longTasks: number[] }).longTasks);
+  const longest = Math.max(0, ...tasks);
+  const grown = (await heapMegabytes(session)) - before;
+  test.info().annotations.push({
+    type: "flood",
+    description: `longest task ${longest.toFixed(0)} ms, heap ${before.toFixed(1)} MB ${grown >= 0 ? "+" : ""}${grown.toFixed(1)} MB`,
+  });
+  expect(longest).toBeLessThanOrEqual(LONG_TASK_MS);
+  expect(grown).toBeLessThanOrEqual(HEAP_GROWTH_MB);
+});
+
+/** Sends posts evenly, in small batches. The world does not keep them: it shall cost nothing here. */
+async function flood(fake: Fake, seconds: number): Promise<void> {
+  const start = Date.now();
+  let sent = 0;
+  for (let now = start; now < start + seconds * 1_000; now = Date.now()) {
+    const due = Math.floor(((now - start) * POSTS_PER_SECOND) / 1_000) - sent;
+    const posts = samplePosts(due, now, 50);
+    for (const [index, post] of posts.entries()) fake.tell({ ...post, post_id: `flood-${now}-${index}` });
+    sent += due;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+async function watchLongTasks(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    const longTasks: number[] = [];
+    (window as unknown as { longTasks: number[] }).longTasks = longTasks;
+    new PerformanceObserver((list) =>
+      longTasks.push(...list.getEntries().map(({ duration }) => duration)),
+    ).observe({
+      type: "longtask",
+    });
+  });
+}
+
+async function heapMegabytes(session: CDPSession): Promise<number> {
+  await session.send("HeapProfiler.enable");
+  await session.send("HeapProfiler.collectGarbage");
+  const { usedSize } = await session.send("Runtime.getHeapUsage");
+  return usedSize / 1_000_000;
+}
+
+/** The files and everything that they import before they run. */
+function withImports(files: readonly string[]): Set<string> {
+  const found = new Set<string>();
+  const queue = [...files];
+  for (let file = queue.pop(); file; file = queue.pop()) {
+    if (found.has(file)) continue;
+    found.add(file);
+    const code = readFileSync(join(dist, file), "utf8");
+    for (const match of code.matchAll(/(?:from|import)\s*["']\.\/([^"']+\.js)["']/g))
+      queue.push(`assets/${match[1]}`);
+  }
+  return found;
+}
