@@ -214,7 +214,9 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 fn is_misuse(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.is::<Misuse>() || cause.is::<ConfigError>() || cause.is::<app::InUse>())
+    error.chain().any(|cause| {
+        cause.is::<Misuse>() || cause.is::<ConfigError>() || cause.is::<app::InUse>() || cause.is::<app::Unsupported>()
+    })
 }
 
 #[cfg(test)]

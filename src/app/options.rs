@@ -20,6 +20,11 @@ use crate::store::{PostgresOptions, Retention};
 use crate::stream::StreamOptions;
 use crate::worker::WorkerOptions;
 
+/// A valid setting that this version cannot follow.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Unsupported(String);
+
 pub fn retention(config: &Config) -> Retention {
     Retention { minute_rollups: config.retention.minute_rollups }
 }
@@ -84,9 +89,10 @@ fn model(reference: &ModelRef) -> anyhow::Result<ModelSource> {
     match reference {
         ModelRef::Builtin => Ok(ModelSource::Builtin),
         ModelRef::Folder(path) => Ok(ModelSource::Directory(path.clone())),
-        ModelRef::Hub { repository, .. } => anyhow::bail!(
+        ModelRef::Hub { repository, .. } => Err(Unsupported(format!(
             "inference.model = hf:{repository}: models of the hub are not fetched; download it and set the path of its folder"
-        ),
+        ))
+        .into()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Running the roles of a process.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,7 +78,8 @@ pub async fn serve(config: &Config, metrics: Metrics) -> anyhow::Result<()> {
     // From here on a signal ends the process in order, also one that comes before it is ready.
     let signal = termination();
     let running = start(config, Parts { metrics: Some(metrics), ..Parts::default() }).await?;
-    println!("{}", running.ready_line());
+    // Whoever started this may not listen any more.
+    let _ = writeln!(std::io::stdout(), "{}", running.ready_line());
     running.until(signal).await
 }
 

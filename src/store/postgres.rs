@@ -176,7 +176,7 @@ impl Connector {
         }
         Ok(Self {
             config,
-            tls: tls::Tls::new(target.security).map_err(StoreError::Failed)?,
+            tls: tls::Tls::new(&target.security).map_err(StoreError::Failed)?,
             runtime,
             connect_timeout: options.connect_timeout,
             statement_timeout: options.statement_timeout,

@@ -67,7 +67,7 @@ impl Batch<'_> {
             Ok(()) => {}
             Err(Trouble::Abandoned) => self.release(&tasks, Release::Untried).await,
             Err(Trouble::Entries { reason, error }) if tasks.len() == 1 => {
-                self.failed_alone(tasks, reason, error).await
+                self.failed_alone(tasks, reason, error).await;
             }
             Err(Trouble::Entries { error, .. }) => {
                 tracing::warn!(entries = tasks.len(), %error, "a batch failed; its entries are tried one by one");

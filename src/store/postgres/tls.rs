@@ -25,12 +25,12 @@ impl Tls {
     ///
     /// # Errors
     /// When there are none, or the file cannot be read.
-    pub fn new(security: Security) -> Result<Self, String> {
+    pub fn new(security: &Security) -> Result<Self, String> {
         if security.mode == SslMode::Disable {
             return Ok(Self(None));
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier = Verifier::new(&security, provider.clone())?;
+        let verifier = Verifier::new(security, provider.clone())?;
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|e| e.to_string())?
