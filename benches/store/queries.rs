@@ -92,7 +92,7 @@ async fn filters(store: &Store) {
     ];
     for (name, filter) in cases {
         time(&format!("posts by {name}"), 50, || page(filter.clone(), Start::Offset(0))).await;
-        time(&format!("  their total"), 20, || store.count_posts(&filter)).await;
+        time("  their total", 20, || store.count_posts(&filter)).await;
     }
     for offset in [1_000, 100_000] {
         time(&format!("posts, offset {offset}"), 20, || page(PostFilter::default(), Start::Offset(offset))).await;
