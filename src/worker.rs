@@ -22,6 +22,7 @@ use crate::lifecycle::{BackendWait, Shutdown};
 use crate::live::LiveBus;
 use crate::store::Store;
 use crate::stream::{Consumer, Stream, StreamError};
+use crate::telemetry::metrics::{Kind, describe};
 
 /// How the pool works.
 #[derive(Clone, Debug)]
@@ -58,6 +59,7 @@ pub struct Worker {
 /// # Errors
 /// When a consumer panics: the process should end, others take over its claims.
 pub async fn run(worker: Worker, shutdown: Shutdown) -> anyhow::Result<()> {
+    describe_metrics();
     let mut consumers = JoinSet::new();
     for number in 0..worker.options.tasks.max(1) {
         let consumer = Consumer(Arc::from(format!("{}-{number}", worker.options.instance)));
@@ -68,6 +70,17 @@ pub async fn run(worker: Worker, shutdown: Shutdown) -> anyhow::Result<()> {
         ended.context("a consumer of the worker pool ended unexpectedly")?;
     }
     Ok(())
+}
+
+fn describe_metrics() {
+    describe(&[
+        ("sentistream_entries_total", Kind::Counter, "Entries that this process settled, by how they ended."),
+        ("sentistream_dead_letters_total", Kind::Counter, "Entries moved to the dead letter, by reason."),
+        ("sentistream_truncated_total", Kind::Counter, "Posts of which the model read only the beginning."),
+        ("sentistream_live_publish_failures_total", Kind::Counter, "Batches whose live events were lost."),
+        ("sentistream_stage_duration_seconds", Kind::Timing, "Time of a batch in each stage."),
+        ("sentistream_append_to_commit_seconds", Kind::Timing, "Time of a post from its append to its commit."),
+    ]);
 }
 
 async fn consume(worker: Worker, consumer: Consumer, shutdown: Shutdown) {

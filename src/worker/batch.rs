@@ -6,7 +6,7 @@ use std::time::Instant;
 use tokio::task::JoinHandle;
 
 use super::Worker;
-use crate::domain::{Analysis, EntryKey, LiveEvent, Op, Outcome, Post, PostEvent, PostId, RawFields, Timestamp};
+use crate::domain::{Analysis, EntryKey, LiveEvent, Op, Outcome, Post, PostEvent, PostId, RawFields};
 use crate::inference::InferenceError;
 use crate::lifecycle::{BackendWait, Shutdown};
 use crate::store::settle::{Change, Settled, Settlement, Stored};
@@ -185,7 +185,7 @@ impl Batch<'_> {
             processed.push(enriched(&task.op, analysis, stored));
             if settled.outcome.is_some() {
                 let event = PostEvent::new(post, analysis, stored.ingested_at, stored.analyzed_at);
-                record_latency(&task.entry.key, stored.analyzed_at);
+                record(&task.entry.key, analysis, stored);
                 events.push(LiveEvent::Post(event));
             }
         }
@@ -336,7 +336,10 @@ fn count(outcome: Option<Outcome>) {
     metrics::counter!("sentistream_entries_total", "outcome" => outcome).increment(1);
 }
 
-fn record_latency(key: &EntryKey, analyzed_at: Timestamp) {
-    let latency = analyzed_at.since(key.id.appended_at());
+fn record(key: &EntryKey, analysis: &Analysis, stored: Stored) {
+    let latency = stored.analyzed_at.since(key.id.appended_at());
     metrics::histogram!("sentistream_append_to_commit_seconds").record(latency);
+    if analysis.truncated {
+        metrics::counter!("sentistream_truncated_total").increment(1);
+    }
 }
