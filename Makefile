@@ -42,8 +42,9 @@ check-dashboard: $(NODE_MODULES) ## Type-checks, lints and tests the dashboard.
 
 .PHONY: test-browser
 test-browser: dashboard/dist ## Runs the browser tests against the real binary.
-	cargo build --locked
-	cd dashboard && SENTISTREAM_BIN="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/debug/sentistream" npm run e2e
+	# As for the Rust tests, so that nothing is compiled twice.
+	cargo test --locked --no-run --lib --bins --tests
+	cd dashboard && SENTISTREAM_BIN="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/debug/sentistream" npm run e2e -- --project=journeys
 
 .PHONY: bench
 bench: ## Runs the benchmarks: inference, store, stream and the whole pipeline.
