@@ -163,6 +163,7 @@ async function take(browser: Browser, shot: Shot, { width, height, colorScheme, 
   await page.goto(new URL(shot.path, base).href);
   await page.waitForLoadState("networkidle");
   await page.waitForTimeout(400);
+  if (["posts", "live"].includes(shot.name)) await expect(page.getByRole("article").first()).toBeVisible();
   const sideways = await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
   await page.screenshot({ path: `test-results/screens/${name}.png` });
   if (!["posts", "live", "drawer"].includes(shot.name)) {

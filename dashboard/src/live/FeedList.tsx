@@ -1,4 +1,4 @@
-import { type RefObject, useRef } from "react";
+import { useState } from "react";
 import { plural } from "@/lib/format";
 import { filterCount, NO_FILTERS } from "@/lib/search";
 import { useNow } from "@/lib/useNow";
@@ -15,7 +15,7 @@ const TELL_MS = 5_000;
 
 /** What people say right now, in a box that scrolls by itself. */
 export function FeedList({ className }: { className?: string }) {
-  const scroller = useRef<HTMLDivElement>(null);
+  const [scroller, setScroller] = useState<HTMLElement | null>(null);
   const feed = usePausedFeed(scroller);
   return (
     <div className={cx("relative min-h-0", className)}>
@@ -31,7 +31,7 @@ export function FeedList({ className }: { className?: string }) {
         </div>
       )}
       <section
-        ref={scroller}
+        ref={setScroller}
         aria-label="Newest posts"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
         tabIndex={0}
@@ -44,7 +44,7 @@ export function FeedList({ className }: { className?: string }) {
   );
 }
 
-function FeedRows({ feed, scroller }: { feed: PausedFeed; scroller: RefObject<HTMLElement | null> }) {
+function FeedRows({ feed, scroller }: { feed: PausedFeed; scroller: HTMLElement | null }) {
   const now = useNow(TELL_MS);
   const { search, change } = useView();
   if (!feed.loaded && feed.posts.length === 0) return <SkeletonRows />;

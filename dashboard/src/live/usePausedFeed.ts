@@ -1,4 +1,4 @@
-import { type RefObject, useCallback, useState } from "react";
+import { useCallback, useState } from "react";
 import type { Feed } from "./feed";
 import { useLive } from "./LiveProvider";
 import type { LivePost } from "./post";
@@ -20,13 +20,13 @@ export interface PausedFeed {
 }
 
 /** The feed, standing still while someone reads: under the pointer, with the focus, or scrolled. */
-export function usePausedFeed(scroller: RefObject<HTMLElement | null>): PausedFeed {
+export function usePausedFeed(scroller: HTMLElement | null): PausedFeed {
   const feed = useLive((state) => state.feed);
   const loaded = useLive((state) => state.loaded);
   const [frozen, setFrozen] = useState<Feed | null>(null);
   const freeze = useCallback(() => setFrozen((old) => old ?? feed), [feed]);
   const thaw = () => {
-    const top = scroller.current?.scrollTop ?? 0;
+    const top = scroller?.scrollTop ?? 0;
     if (top <= 0) setFrozen(null);
   };
   // After another filter was chosen a frozen feed is of the past.
@@ -37,7 +37,7 @@ export function usePausedFeed(scroller: RefObject<HTMLElement | null>): PausedFe
     waiting: current ? feed.received - current.received : 0,
     resume: () => {
       setFrozen(null);
-      scroller.current?.scrollTo({ top: 0 });
+      scroller?.scrollTo({ top: 0 });
     },
     handlers: {
       onPointerEnter: freeze,
@@ -45,7 +45,7 @@ export function usePausedFeed(scroller: RefObject<HTMLElement | null>): PausedFe
       onFocus: freeze,
       onBlur: thaw,
       onScroll: () => {
-        if ((scroller.current?.scrollTop ?? 0) > 0) freeze();
+        if ((scroller?.scrollTop ?? 0) > 0) freeze();
       },
     },
   };

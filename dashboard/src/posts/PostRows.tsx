@@ -1,5 +1,5 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type RefObject, useEffect } from "react";
+import { useEffect } from "react";
 import type { LivePost } from "@/live/post";
 import { PostRow } from "./PostRow";
 import { usePostLink } from "./usePostLink";
@@ -7,8 +7,8 @@ import { usePostLink } from "./usePostLink";
 interface PostRowsProps {
   posts: readonly LivePost[];
   now: number;
-  /** What scrolls. */
-  scroller: RefObject<HTMLElement | null>;
+  /** What scrolls; known once it is in the page, which is after its children. */
+  scroller: HTMLElement | null;
   /** Rows fade in as they come. */
   live?: boolean;
   /** Told the last row in sight, for reading further. */
@@ -23,7 +23,7 @@ export function PostRows({ posts, now, scroller, live = false, onShown }: PostRo
   const link = usePostLink();
   const rows = useVirtualizer({
     count: posts.length,
-    getScrollElement: () => scroller.current,
+    getScrollElement: () => scroller,
     estimateSize: () => ROW_HEIGHT,
     getItemKey: (index) => posts[index]?.id ?? index,
     overscan: 4,

@@ -1,6 +1,7 @@
-import { Outlet } from "@tanstack/react-router";
+import { Outlet, useLocation } from "@tanstack/react-router";
 import { lazy, Suspense } from "react";
 import { LiveProvider } from "@/live/LiveProvider";
+import { cx } from "@/ui/cx";
 import { ReconnectingBar } from "./ConnectionState";
 import { Rail, TabBar } from "./Rail";
 import { Shortcuts } from "./Shortcuts";
@@ -8,11 +9,15 @@ import { SignIn } from "./SignIn";
 import { TopBar } from "./TopBar";
 import { useView } from "./useView";
 
+/** Views that scroll inside themselves: they take what the window has left. */
+const FILLING = new Set(["/live", "/posts"]);
+
 const PostDrawer = lazy(() => import("@/posts/PostDrawer"));
 
 /** The frame around every view. */
 export function Shell() {
   const { search } = useView();
+  const fills = useLocation({ select: ({ pathname }) => FILLING.has(pathname) });
   return (
     <LiveProvider filter={search}>
       <a
@@ -23,7 +28,7 @@ export function Shell() {
       </a>
       <div className="flex min-h-dvh">
         <Rail />
-        <div className="flex min-w-0 flex-1 flex-col">
+        <div className={cx("flex min-w-0 flex-1 flex-col", fills && "h-dvh")}>
           <header className="z-20 border-b border-border bg-page md:sticky md:top-0">
             <TopBar />
             <ReconnectingBar />
@@ -31,7 +36,10 @@ export function Shell() {
           <main
             id="content"
             tabIndex={-1}
-            className="mx-auto w-full max-w-[1600px] flex-1 p-4 pb-24 outline-none md:pb-6"
+            className={cx(
+              "mx-auto w-full max-w-[1600px] flex-1 p-4 outline-none",
+              fills ? "flex min-h-0 flex-col overflow-y-auto pb-[4.5rem] md:pb-4" : "pb-24 md:pb-6",
+            )}
           >
             <Outlet />
           </main>

@@ -3,6 +3,7 @@ import { niceTop } from "@/charts/axis";
 import { EMOTIONS } from "@/lib/labels";
 import type { Comparison } from "@/lib/metrics";
 import type { Search } from "@/lib/search";
+import { ScopeNote } from "@/shell/ScopeNote";
 import { useView } from "@/shell/useView";
 import { EmptyState, ErrorState, Skeleton } from "@/ui/states";
 import { type ComparisonState, useComparison } from "../overview/useComparison";
@@ -14,10 +15,13 @@ export function Emotions() {
   const { search } = useView();
   const state = useComparison(search);
   return (
-    <div className="flex flex-col gap-4">
-      <HeatCard search={search} />
-      <Panels state={state} search={search} />
-    </div>
+    <>
+      <ScopeNote search={search} />
+      <div className="flex flex-col gap-4">
+        <HeatCard search={search} />
+        <Panels state={state} search={search} />
+      </div>
+    </>
   );
 }
 

@@ -1,6 +1,7 @@
 import { rangeLabel } from "@/lib/rangeLabel";
 import { FeedList } from "@/live/FeedList";
 import { FirstRun } from "@/shell/FirstRun";
+import { ScopeNote } from "@/shell/ScopeNote";
 import { useView } from "@/shell/useView";
 import { Card } from "@/ui/Card";
 import { DistributionCard } from "./DistributionCard";
@@ -21,6 +22,7 @@ export function Overview() {
   return (
     <>
       <FirstRun />
+      <ScopeNote search={search} />
       <div className="grid grid-cols-1 gap-4 xl:grid-cols-[minmax(0,1fr)_22rem]">
         <div className="@container flex min-w-0 flex-col gap-4">
           <MetricCards metrics={metrics} against={`the time before the ${rangeLabel(search)}`} />

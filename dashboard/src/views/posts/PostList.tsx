@@ -1,4 +1,4 @@
-import { useCallback, useRef } from "react";
+import { useCallback, useState } from "react";
 import { useNow } from "@/lib/useNow";
 import type { LivePost } from "@/live/post";
 import { PostRows } from "@/posts/PostRows";
@@ -15,7 +15,7 @@ const AHEAD = 20;
 
 /** The posts found; more are read as one scrolls. */
 export function PostList({ posts, hasMore, loadingMore, loadMore }: PostListProps) {
-  const scroller = useRef<HTMLElement>(null);
+  const [scroller, setScroller] = useState<HTMLElement | null>(null);
   const now = useNow(10_000);
   const readAhead = useCallback(
     (shown: number) => {
@@ -25,7 +25,7 @@ export function PostList({ posts, hasMore, loadingMore, loadMore }: PostListProp
   );
   return (
     <section
-      ref={scroller}
+      ref={setScroller}
       aria-label="Posts"
       // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
       tabIndex={0}

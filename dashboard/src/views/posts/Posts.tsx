@@ -15,7 +15,7 @@ export function Posts() {
   const { query, filter, posts, first } = usePosts(search);
   const waiting = useNewCount(search, posts);
   return (
-    <div className="card flex h-[calc(100dvh-14.5rem)] min-h-80 flex-col overflow-hidden md:h-[calc(100dvh-5.5rem)]">
+    <div className="card flex min-h-80 flex-1 flex-col overflow-hidden">
       <div className="flex min-h-12 flex-wrap items-center gap-2 border-b border-border px-4 py-1.5 text-sm">
         <p
           role="status"
