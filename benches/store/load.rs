@@ -61,25 +61,29 @@ pub struct Rate {
     wall: Duration,
     /// What this process computed meanwhile, in all its threads.
     cpu: Duration,
+    /// What it sent to the disk, in bytes.
+    written: u64,
 }
 
 impl std::fmt::Display for Rate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let posts = self.posts as f64;
         let per_second = posts / self.wall.as_secs_f64();
-        write!(f, "{per_second:.0} posts/s, {:.1} µs of our CPU per post", self.cpu.as_secs_f64() * 1e6 / posts)
+        let cpu = self.cpu.as_secs_f64() * 1e6 / posts;
+        let written = self.written as f64 / posts / 1e3;
+        write!(f, "{per_second:.0} posts/s, {cpu:.1} µs of our CPU and {written:.1} kB written per post")
     }
 }
 
-struct Watch(Instant, Duration);
+struct Watch(Instant, Duration, u64);
 
 impl Watch {
     fn start() -> Self {
-        Self(Instant::now(), cpu())
+        Self(Instant::now(), cpu(), written())
     }
 
     fn rate(&self, posts: u64) -> Rate {
-        Rate { posts, wall: self.0.elapsed(), cpu: cpu() - self.1 }
+        Rate { posts, wall: self.0.elapsed(), cpu: cpu() - self.1, written: written() - self.2 }
     }
 }
 
@@ -89,6 +93,12 @@ fn cpu() -> Duration {
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok()).unwrap_or_default();
     Duration::from_millis(10 * (ticks(11) + ticks(12)))
+}
+
+/// The bytes that this process has sent to the disk.
+fn written() -> u64 {
+    let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+    io.lines().find_map(|line| line.strip_prefix("write_bytes: ")?.parse().ok()).unwrap_or_default()
 }
 
 /// Stores posts.

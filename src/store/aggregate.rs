@@ -15,7 +15,8 @@ use crate::domain::{Counts, Emotion, Period, Source, TimeRange, Timestamp};
 impl Store {
     /// Counts by bucket.
     pub async fn aggregate(&self, query: &AggregateQuery) -> Result<Aggregate, AggregateFailure> {
-        let edges = Edges::of(query, self.retention.minutes_from(self.clock.now()))?;
+        let minutes_from = self.retention.usable(self.clock.now()).from(Grain::Minute);
+        let edges = Edges::of(query, minutes_from)?;
         let cells = self.bucket_cells(&edges, query).await?;
         Ok(edges.fill(cells))
     }
@@ -23,7 +24,7 @@ impl Store {
     async fn bucket_cells(&self, edges: &Edges, query: &AggregateQuery) -> Result<Vec<BucketCell>, StoreError> {
         let cells = Cells { source: query.source.as_ref(), sentiment: None, emotion: query.emotion };
         let statement = buckets(edges.grain, edges.range, cells);
-        read!(self, replica, |c| statement.load(c))
+        read!(self, replica, |c| c.spawn_blocking(move |c| diesel::RunQueryDsl::load(statement, c)), statement.load(c))
     }
 }
 
@@ -70,6 +71,8 @@ pub enum AggregateError {
     MinutesGone(Timestamp),
 }
 
+const HOUR: Duration = Duration::from_secs(3_600);
+
 /// The buckets of an aggregate before they are counted.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Edges {
@@ -86,21 +89,21 @@ impl Edges {
     pub fn of(query: &AggregateQuery, minutes_from: Timestamp) -> Result<Self, AggregateError> {
         match query.period {
             Period::Minute => {
-                let edges = Self::regular(query.range, Grain::Minute)?;
+                let edges = Self::regular(query.range, Grain::Minute.width(), Grain::Minute)?;
                 if edges.range.start() < minutes_from {
                     return Err(AggregateError::MinutesGone(minutes_from));
                 }
                 Ok(edges)
             }
-            Period::Hour => Self::regular(query.range, Grain::Hour),
-            Period::Day if query.zone == TimeZone::UTC => Self::regular(query.range, Grain::Day),
+            Period::Hour => Self::regular(query.range, HOUR, Grain::Quarter),
+            Period::Day if query.zone == TimeZone::UTC => Self::regular(query.range, Grain::Day.width(), Grain::Day),
             Period::Day => Self::days(query.range, &query.zone),
         }
     }
 
-    fn regular(range: TimeRange, grain: Grain) -> Result<Self, AggregateError> {
-        let range = range.widened(grain.width());
-        let count = bucket_count(range.length(), grain.width());
+    fn regular(range: TimeRange, width: Duration, grain: Grain) -> Result<Self, AggregateError> {
+        let range = range.widened(width);
+        let count = bucket_count(range.length(), width);
         if count > MAX_BUCKETS {
             return Err(AggregateError::TooManyBuckets(count));
         }
@@ -108,7 +111,7 @@ impl Edges {
         let mut start = range.start();
         while start < range.end() {
             starts.push(start);
-            start = start + grain.width();
+            start = start + width;
         }
         Ok(Self { range, starts, grain })
     }
@@ -143,8 +146,8 @@ impl Edges {
             return Err(AggregateError::TooManyBuckets(starts.len()));
         }
         let range = TimeRange::new(start, end).unwrap_or(range);
-        let fits = |grain: &Grain| starts.iter().chain([&range.end()]).all(|edge| edge.floor(grain.width()) == *edge);
-        let grain = [Grain::Day, Grain::Hour].into_iter().find(fits).unwrap_or(Grain::Quarter);
+        let whole_days = starts.iter().chain([&end]).all(|edge| edge.floor(day) == *edge);
+        let grain = if whole_days { Grain::Day } else { Grain::Quarter };
         Ok(Self { range, starts, grain })
     }
 

@@ -10,8 +10,8 @@ use std::collections::HashSet;
 use diesel::{ExpressionMethods, JoinOnDsl, QueryDsl, SelectableHelper};
 
 use super::backend::read;
-use super::rollup::cover;
-use super::rollup::read::{Cells, cells, sum, totals};
+use super::rollup::Series;
+use super::rollup::read::{Cells, sum, totals};
 use super::schema::{sentiment_analysis as analysis, social_media_posts as post};
 use super::sql::CountOf;
 use super::{Store, StoreError};
@@ -69,12 +69,8 @@ impl Store {
         if (PostFilter { start: None, end: None, ..filter.clone() }).is_counted() {
             let (start, end) = (filter.start.unwrap_or(Timestamp::MIN), filter.end.unwrap_or(Timestamp::MAX));
             let Some(range) = TimeRange::new(start, end) else { return Ok(exact(0)) };
-            let pieces = cover(range, self.retention.minutes_from(self.clock.now()));
-            if pieces.is_empty() {
-                return Ok(exact(0));
-            }
-            let query = cells(&pieces, rolled_up);
-            return Ok(exact(sum(read!(self, replica, |c| query.load(c))?).total()));
+            let series = if filter.source.is_some() { Series::Source } else { Series::Together };
+            return Ok(exact(sum(self.cells(range, series, rolled_up).await?).total()));
         }
         let count: i64 = read!(
             self,

@@ -1,9 +1,9 @@
 //! Forgetting what nothing needs any more, in small steps.
 
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Integer, Text};
 
 use super::backend::transact;
-use super::rollup::INGEST_KEPT;
+use super::rollup::{Grain, INGEST_KEPT, Series};
 use super::sql::{At, Instant, sql};
 use super::{Store, StoreError};
 use crate::domain::EntryKey;
@@ -15,8 +15,13 @@ impl Store {
     /// Forgets remembered entry ids below `needed`, old minute rollups and ingest counters; in small steps.
     pub async fn prune(&self, needed: Option<EntryKey>) -> Result<(), StoreError> {
         let now = self.clock.now();
-        self.prune_buckets(PruneBuckets::Minutes, At(self.retention.minutes_from(now))).await?;
-        self.prune_buckets(PruneBuckets::Ingested, At(now - INGEST_KEPT)).await?;
+        let kept = self.retention.kept(now);
+        for grain in [Grain::Second, Grain::Minute] {
+            for series in [Series::Source, Series::Together] {
+                self.prune_rollups(grain.column(series), At(kept.from(grain))).await?;
+            }
+        }
+        self.prune_ingested(At(now - INGEST_KEPT)).await?;
         let Some(needed) = needed else { return Ok(()) };
         let (ms, seq) = super::settle::columns(needed.id);
         let epoch = needed.epoch.to_string();
@@ -36,28 +41,25 @@ impl Store {
         Ok(())
     }
 
-    async fn prune_buckets(&self, which: PruneBuckets, before: At) -> Result<(), StoreError> {
-        let text = match which {
-            PruneBuckets::Minutes => {
-                "DELETE FROM post_rollups WHERE (grain, bucket, source, sentiment, emotion) IN (SELECT grain, bucket, \
-                 source, sentiment, emotion FROM post_rollups WHERE grain = 1 AND bucket < ? LIMIT ?)"
-            }
-            PruneBuckets::Ingested => {
-                "DELETE FROM ingest_counters WHERE bucket IN \
-                 (SELECT bucket FROM ingest_counters WHERE bucket < ? LIMIT ?)"
-            }
-        };
+    async fn prune_rollups(&self, grain: i32, before: At) -> Result<(), StoreError> {
         while transact!(self, (), |c, (), run| {
-            run!(sql(text).bind::<Instant, _>(before).bind::<BigInt, _>(STEP).execute(c))
+            run!(
+                sql("DELETE FROM post_rollups WHERE (grain, bucket, source, sentiment, emotion) IN (SELECT grain, \
+                      bucket, source, sentiment, emotion FROM post_rollups WHERE grain = ? AND bucket < ? LIMIT ?)")
+                .bind::<Integer, _>(grain)
+                .bind::<Instant, _>(before)
+                .bind::<BigInt, _>(STEP)
+                .execute(c)
+            )
         })? > 0
         {}
         Ok(())
     }
-}
 
-/// The tables whose buckets grow old.
-#[derive(Clone, Copy)]
-enum PruneBuckets {
-    Minutes,
-    Ingested,
+    async fn prune_ingested(&self, before: At) -> Result<(), StoreError> {
+        transact!(self, (), |c, (), run| {
+            run!(sql("DELETE FROM ingest_counters WHERE bucket < ?").bind::<Instant, _>(before).execute(c))
+        })?;
+        Ok(())
+    }
 }

@@ -9,7 +9,7 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 
 use super::backend::read;
 use super::sql::{At, Instant, sql};
-use super::{SourceTotals, Store, StoreError};
+use super::{Retention, SourceTotals, Store, StoreError};
 use crate::domain::{Counts, Source, TimeRange, Timestamp};
 use read::{Cell, Cells, cells, sum, totals};
 
@@ -47,22 +47,29 @@ impl Store {
 
     /// Counts of an exact window by event time: whole buckets from the rollups, the ragged edges from posts.
     pub async fn window(&self, range: TimeRange, source: Option<&Source>) -> Result<Counts, StoreError> {
-        Ok(sum(self.cells(range, source).await?))
+        let series = if source.is_some() { Series::Source } else { Series::Together };
+        Ok(sum(self.cells(range, series, Cells { source, ..Cells::default() }).await?))
     }
 
     /// As [`Self::window`], for each source that has posts in it.
     pub async fn window_by_source(&self, range: TimeRange) -> Result<BTreeMap<String, Counts>, StoreError> {
-        Ok(by_source(self.cells(range, None).await?))
+        Ok(by_source(self.cells(range, Series::Source, Cells::default()).await?))
     }
 
-    async fn cells(&self, range: TimeRange, source: Option<&Source>) -> Result<Vec<Cell>, StoreError> {
-        let pieces = cover(range, self.retention.minutes_from(self.clock.now()));
+    /// Counts of an exact window, of the posts that `filter` keeps.
+    pub(super) async fn cells(
+        &self,
+        range: TimeRange,
+        series: Series,
+        filter: Cells<'_>,
+    ) -> Result<Vec<Cell>, StoreError> {
+        let pieces = cover(range, self.retention.usable(self.clock.now()));
         if pieces.is_empty() {
             return Ok(Vec::new());
         }
-        let query = cells(&pieces, Cells { source, ..Cells::default() });
+        let query = cells(&pieces, series, filter);
         // Alerts are judged by it, so a replica that is behind will not do.
-        read!(self, primary, |c| query.load(c))
+        read!(self, primary, |c| c.spawn_blocking(move |c| diesel::RunQueryDsl::load(query, c)), query.load(c))
     }
 }
 
@@ -80,38 +87,57 @@ fn by_source(cells: Vec<Cell>) -> BTreeMap<String, Counts> {
 pub const INGEST_BUCKET: Duration = Duration::from_secs(10);
 /// How long they are kept.
 pub const INGEST_KEPT: Duration = Duration::from_secs(2 * 3_600);
+/// How long rollups by the second are kept: they are for the ragged edges of windows that end about now.
+const SECONDS_KEPT: Duration = Duration::from_secs(2 * 3_600);
 
 /// The bucket widths of `post_rollups`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Grain {
     /// All time.
     Total,
+    Second,
     Minute,
-    /// Every offset of a time zone that is in use is a multiple of it.
+    /// Fifteen minutes: every offset of a time zone that is in use is a multiple of it.
     Quarter,
-    Hour,
     /// A day in UTC.
     Day,
 }
 
-impl Grain {
-    /// All of them, in the order of the table's key.
-    pub const ALL: [Self; 5] = [Self::Total, Self::Minute, Self::Quarter, Self::Hour, Self::Day];
+/// Whose posts a rollup row counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Series {
+    /// Those of one source.
+    Source,
+    /// Those of all sources together; the row's source is empty.
+    Together,
+}
 
-    /// The column's value: minutes, 0 for all time.
-    pub fn minutes(self) -> i16 {
+impl Grain {
+    /// All of them, from the widest.
+    pub const ALL: [Self; 5] = [Self::Total, Self::Day, Self::Quarter, Self::Minute, Self::Second];
+
+    fn seconds(self) -> u32 {
         match self {
             Self::Total => 0,
-            Self::Minute => 1,
-            Self::Quarter => 15,
-            Self::Hour => 60,
-            Self::Day => 1_440,
+            Self::Second => 1,
+            Self::Minute => 60,
+            Self::Quarter => 900,
+            Self::Day => 86_400,
+        }
+    }
+
+    /// The column's value: seconds, negative for all sources together.
+    pub fn column(self, series: Series) -> i32 {
+        let seconds = self.seconds().cast_signed();
+        match series {
+            Series::Source => seconds,
+            Series::Together => -seconds,
         }
     }
 
     /// How long a bucket is; zero for all time.
     pub fn width(self) -> Duration {
-        Duration::from_secs(60 * u64::try_from(self.minutes()).unwrap_or_default())
+        Duration::from_secs(self.seconds().into())
     }
 
     /// The start of the bucket that holds `at`.
@@ -120,6 +146,40 @@ impl Grain {
             Self::Total => Timestamp::EPOCH,
             grain => at.floor(grain.width()),
         }
+    }
+}
+
+/// From when on rollups of a grain are kept, at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept {
+    seconds: Timestamp,
+    minutes: Timestamp,
+}
+
+impl Kept {
+    /// The first bucket of `grain` that is kept.
+    pub fn from(self, grain: Grain) -> Timestamp {
+        match grain {
+            Grain::Second => self.seconds,
+            Grain::Minute => self.minutes,
+            Grain::Total | Grain::Quarter | Grain::Day => Timestamp::MIN,
+        }
+    }
+}
+
+/// By how much the clocks of instances may differ. Who writes and forgets keeps this much more than who reads uses.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(300);
+
+impl Retention {
+    /// Which rollups are written and not forgotten at `now`.
+    pub(super) fn kept(&self, now: Timestamp) -> Kept {
+        self.usable(now - CLOCKS_DIFFER)
+    }
+
+    /// Which rollups may be read at `now`.
+    pub(super) fn usable(&self, now: Timestamp) -> Kept {
+        let from = |grain: Grain, kept: Duration| (now - kept).floor(grain.width());
+        Kept { seconds: from(Grain::Second, SECONDS_KEPT), minutes: from(Grain::Minute, self.minute_rollups) }
     }
 }
 
@@ -132,17 +192,13 @@ pub struct Piece {
 }
 
 /// Covers `range` exactly with whole buckets, the widest that fit, and what is left at its edges.
-/// Minutes are used from `minutes_from` on.
-pub fn cover(range: TimeRange, minutes_from: Timestamp) -> Vec<Piece> {
+pub fn cover(range: TimeRange, kept: Kept) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut rest = vec![range];
-    for grain in [Grain::Day, Grain::Hour, Grain::Quarter, Grain::Minute] {
+    for grain in [Grain::Day, Grain::Quarter, Grain::Minute, Grain::Second] {
         let mut left = Vec::new();
         for part in rest {
-            let mut start = part.start().ceil(grain.width());
-            if grain == Grain::Minute {
-                start = start.max(minutes_from);
-            }
+            let start = part.start().ceil(grain.width()).max(kept.from(grain));
             let end = part.end().floor(grain.width());
             match TimeRange::new(start, end).filter(|whole| whole.length() > Duration::ZERO) {
                 Some(whole) => {
@@ -175,11 +231,11 @@ mod tests {
     proptest! {
         #[test]
         fn pieces_cover_a_range_exactly_and_only_the_edges_are_counted(
-            start in -SPAN..SPAN, length in 0..SPAN, minutes_from in -SPAN..SPAN,
+            start in -SPAN..SPAN, length in 0..SPAN, seconds in -SPAN..SPAN, minutes in -SPAN..SPAN,
         ) {
             let range = TimeRange::new(at(start), at(start + length)).unwrap();
-            let minutes_from = at(minutes_from).floor(Grain::Minute.width());
-            let mut pieces = cover(range, minutes_from);
+            let kept = Kept { seconds: at(seconds).floor(Grain::Second.width()), minutes: at(minutes).floor(Grain::Minute.width()) };
+            let mut pieces = cover(range, kept);
             pieces.sort_by_key(|piece| piece.range.start());
             let mut next = range.start();
             for piece in &pieces {
@@ -189,16 +245,17 @@ mod tests {
                 match piece.grain {
                     Some(grain) => {
                         prop_assert_eq!(piece.range, piece.range.widened(grain.width()));
-                        prop_assert!(grain != Grain::Minute || piece.range.start() >= minutes_from);
+                        prop_assert!(piece.range.start() >= kept.from(grain));
                     }
                     None => {
-                        let unit = if piece.range.start() >= minutes_from { Grain::Minute } else { Grain::Quarter };
-                        prop_assert!(piece.range.length() < 2 * unit.width());
+                        let fits = |grain: &Grain| piece.range.start() >= kept.from(*grain);
+                        let finest = [Grain::Second, Grain::Minute].into_iter().find(fits).unwrap_or(Grain::Quarter);
+                        prop_assert!(piece.range.length() < 2 * finest.width());
                     }
                 }
             }
             prop_assert_eq!(next, range.end());
-            prop_assert!(pieces.len() <= 9);
+            prop_assert!(pieces.len() <= 10);
         }
     }
 }

@@ -117,16 +117,20 @@ impl FromSql<Document, Sqlite> for JsonText {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromSqlRow)]
 pub struct Label<T>(pub T);
 
-impl<T, DB> FromSql<Text, DB> for Label<T>
-where
-    DB: Backend,
-    String: FromSql<Text, DB>,
-    T: FromStr<Err: std::fmt::Display>,
-{
-    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
-        let text = String::from_sql(value)?;
-        text.parse().map(Self).map_err(|e| format!("label {text:?} {e}").into())
+impl<T: FromStr<Err: std::fmt::Display>> FromSql<Text, Pg> for Label<T> {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        label(std::str::from_utf8(value.as_bytes())?)
     }
+}
+
+impl<T: FromStr<Err: std::fmt::Display>> FromSql<Text, Sqlite> for Label<T> {
+    fn from_sql(mut value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+        label(value.read_text())
+    }
+}
+
+fn label<T: FromStr<Err: std::fmt::Display>>(text: &str) -> deserialize::Result<Label<T>> {
+    text.parse().map(Label).map_err(|e| format!("label {text:?} {e}").into())
 }
 
 /// Raw SQL with `?` for each value, in the order of [`Sql::bind`], on either database.

@@ -79,9 +79,10 @@ CREATE TABLE author_keys (
     PRIMARY KEY (source, author, epoch)
 );
 
--- Counts by event time. Grain is the bucket's width in minutes; 0 is all time, with the epoch as its bucket.
+-- Counts by event time. Grain is the bucket's width in seconds: 1, 60, 900, 86400, and 0 for all time, with the
+-- epoch as its bucket. Rows of a negative grain count all sources together; their source is empty.
 CREATE TABLE post_rollups (
-    grain smallint NOT NULL,
+    grain integer NOT NULL,
     bucket timestamptz NOT NULL,
     source text COLLATE "C" NOT NULL,
     sentiment text COLLATE "C" NOT NULL,

@@ -2,7 +2,7 @@
 
 use diesel::sql_types::{BigInt, Double, Text};
 
-use super::{Grain, Piece};
+use super::{Grain, Piece, Series};
 use crate::domain::{Counts, Emotion, Sentiment, Source, TimeRange};
 use crate::store::sql::{At, Instant, Label, Sql, Value, sql};
 
@@ -27,14 +27,15 @@ const ROLLUP: &str = "SELECT source, sentiment, emotion, count AS n, confidence_
 const POSTS: &str = "SELECT source, sentiment_label AS sentiment, emotion, 1 AS n, confidence_score AS c \
                      FROM social_media_posts WHERE created_at >= ? AND created_at < ?";
 
-/// Counts all pieces in one statement, so that they belong to one moment.
-pub fn cells(pieces: &[Piece], filter: Cells<'_>) -> Sql<Vec<Value>, CellColumns> {
+/// Counts all pieces in one statement, so that they belong to one moment. [`Series::Together`]
+/// reads less, but cannot tell sources apart.
+pub fn cells(pieces: &[Piece], series: Series, filter: Cells<'_>) -> Sql<Vec<Value>, CellColumns> {
     let mut parts = Vec::with_capacity(pieces.len());
     let mut values = Vec::new();
     for piece in pieces {
         let (mut part, sentiment) = match piece.grain {
             Some(grain) => {
-                values.push(Value::Integer(grain.minutes().into()));
+                values.push(Value::Integer(grain.column(series).into()));
                 (ROLLUP.to_owned(), "sentiment")
             }
             None => (POSTS.to_owned(), "sentiment_label"),
@@ -49,7 +50,7 @@ pub fn cells(pieces: &[Piece], filter: Cells<'_>) -> Sql<Vec<Value>, CellColumns
 /// Counts all posts there are.
 pub fn totals(filter: Cells<'_>) -> Sql<Vec<Value>, CellColumns> {
     let mut part = ROLLUP.replace(" AND bucket >= ? AND bucket < ?", "");
-    let mut values = vec![Value::Integer(Grain::Total.minutes().into())];
+    let mut values = vec![Value::Integer(Grain::Total.column(Series::Source).into())];
     filter.add("sentiment", &mut part, &mut values);
     grouped(&[part], values)
 }
@@ -66,12 +67,13 @@ fn grouped(parts: &[String], values: Vec<Value>) -> Sql<Vec<Value>, CellColumns>
 
 /// Counts by bucket of `grain`.
 pub fn buckets(grain: Grain, range: TimeRange, filter: Cells<'_>) -> Sql<Vec<Value>, BucketColumns> {
-    let mut text = "SELECT bucket, sentiment, emotion, CAST(sum(count) AS bigint), sum(confidence_sum) \
+    let series = if filter.source.is_some() { Series::Source } else { Series::Together };
+    let mut text = "SELECT bucket, sentiment, emotion, count, confidence_sum \
                     FROM post_rollups WHERE grain = ? AND bucket >= ? AND bucket < ?"
         .to_owned();
-    let mut values = vec![Value::Integer(grain.minutes().into()), Value::At(range.start()), Value::At(range.end())];
+    let mut values =
+        vec![Value::Integer(grain.column(series).into()), Value::At(range.start()), Value::At(range.end())];
     filter.add("sentiment", &mut text, &mut values);
-    text.push_str(" GROUP BY bucket, sentiment, emotion");
     sql(text).values(values).rows()
 }
 

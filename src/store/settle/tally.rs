@@ -2,24 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Settled;
 use super::plan::{Plan, Row};
 use crate::domain::{Emotion, EntryKey, Sentiment, Timestamp};
 use crate::store::Retention;
-use crate::store::rollup::{Grain, INGEST_BUCKET, INGEST_KEPT};
+use crate::store::rollup::{Grain, INGEST_BUCKET, INGEST_KEPT, Kept, Series};
 
-/// A rollup row's key: grain in minutes, bucket, source, sentiment, emotion.
-/// It orders as the table's primary key does.
-type RollupKey = (i16, Timestamp, String, &'static str, &'static str);
+/// A rollup row's key: grain, bucket, source, sentiment, emotion. It orders as the table's primary key does.
+type RollupKey = (i32, Timestamp, String, &'static str, &'static str);
 
 /// Changes of counters.
 #[derive(Debug)]
 pub struct Tally {
     now: Timestamp,
-    minutes_from: Timestamp,
-    minutes: BTreeMap<(Timestamp, String, Sentiment, Emotion), (i64, f64)>,
+    kept: Kept,
+    seconds: BTreeMap<(Timestamp, String, Sentiment, Emotion), (i64, f64)>,
     ingested: BTreeMap<Timestamp, i64>,
     outcomes: BTreeMap<(Arc<str>, &'static str), i64>,
 }
@@ -29,8 +27,8 @@ impl Tally {
     pub fn new(now: Timestamp, retention: &Retention) -> Self {
         Self {
             now,
-            minutes_from: retention.minutes_from(now),
-            minutes: BTreeMap::new(),
+            kept: retention.kept(now),
+            seconds: BTreeMap::new(),
             ingested: BTreeMap::new(),
             outcomes: BTreeMap::new(),
         }
@@ -53,8 +51,8 @@ impl Tally {
 
     /// Adds one post (`sign` 1) or takes it away (-1).
     pub fn add_row(&mut self, row: &Row<'_>, sign: i64) {
-        let minute = row.created_at.floor(Grain::Minute.width());
-        let cell = self.minutes.entry((minute, row.source.clone().into_owned(), row.sentiment, row.emotion));
+        let second = row.created_at.floor(Grain::Second.width());
+        let cell = self.seconds.entry((second, row.source.clone().into_owned(), row.sentiment, row.emotion));
         let (count, confidence) = cell.or_default();
         *count += sign;
         *confidence += sign as f64 * row.confidence;
@@ -73,15 +71,20 @@ impl Tally {
     /// The changes of `post_rollups`, in key order.
     pub fn rollups(&self) -> BTreeMap<RollupKey, (i64, f64)> {
         let mut rows: BTreeMap<RollupKey, (i64, f64)> = BTreeMap::new();
-        for ((minute, source, sentiment, emotion), &(count, confidence)) in &self.minutes {
-            for grain in Grain::ALL {
-                if grain == Grain::Minute && *minute < self.minutes_from {
-                    continue;
+        for ((second, source, sentiment, emotion), &(count, confidence)) in &self.seconds {
+            let kept = Grain::ALL.into_iter().filter(|grain| grain.floor(*second) >= self.kept.from(*grain));
+            for grain in kept {
+                let mut add = |series: Series, source: &str| {
+                    let bucket = grain.floor(*second);
+                    let key = (grain.column(series), bucket, source.to_owned(), sentiment.as_str(), emotion.as_str());
+                    let cell = rows.entry(key).or_default();
+                    cell.0 += count;
+                    cell.1 += confidence;
+                };
+                add(Series::Source, source);
+                if grain != Grain::Total {
+                    add(Series::Together, "");
                 }
-                let key = (grain.minutes(), grain.floor(*minute), source.clone(), sentiment.as_str(), emotion.as_str());
-                let cell = rows.entry(key).or_default();
-                cell.0 += count;
-                cell.1 += confidence;
             }
         }
         rows
@@ -95,12 +98,5 @@ impl Tally {
     /// The changes of `stream_outcomes`, in key order.
     pub fn outcomes(&self) -> impl Iterator<Item = (&str, &'static str, i64)> + '_ {
         self.outcomes.iter().map(|((epoch, outcome), &count)| (&**epoch, *outcome, count))
-    }
-}
-
-impl Retention {
-    /// The first minute whose rollups are kept.
-    pub fn minutes_from(&self, now: Timestamp) -> Timestamp {
-        (now - self.minute_rollups).floor(Duration::from_secs(60))
     }
 }

@@ -100,6 +100,6 @@ async fn pruning_forgets_what_nothing_needs(bed: Bed) {
     bed.store.prune(None).await.expect("pruned");
     assert!(counted("12").await.is_err());
     assert_eq!(counted("15").await.expect("kept"), 1);
-    assert_eq!(bed.number("SELECT count(*) FROM post_rollups WHERE grain = 1").await, 1);
+    assert_eq!(bed.number("SELECT count(*) FROM post_rollups WHERE grain = 60").await, 1);
     assert_eq!(posts_and_counts(&bed).await.1.total(), 2);
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use diesel::QueryResult;
-use diesel::sql_types::{Array, BigInt, Bool, Double, Nullable, SmallInt, Text, Uuid};
+use diesel::sql_types::{Array, BigInt, Bool, Double, Integer, Nullable, Text, Uuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::domain::{Analysis, Author, EntryKey, Post, Timestamp};
@@ -244,7 +244,7 @@ pub async fn tally(connection: &mut AsyncPgConnection, tally: &Tally) -> QueryRe
              SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?) ON CONFLICT (grain, bucket, source, sentiment, emotion) \
              DO UPDATE SET count = r.count + excluded.count, confidence_sum = CASE r.count + excluded.count \
              WHEN 0 THEN 0 ELSE r.confidence_sum + excluded.confidence_sum END")
-        .bind::<Array<SmallInt>, _>(key().map(|key| key.0).collect::<Vec<_>>())
+        .bind::<Array<Integer>, _>(key().map(|key| key.0).collect::<Vec<_>>())
         .bind::<Array<Instant>, _>(key().map(|key| At(key.1)).collect::<Vec<_>>())
         .bind::<Array<Text>, _>(key().map(|key| key.2.as_str()).collect::<Vec<_>>())
         .bind::<Array<Text>, _>(key().map(|key| key.3).collect::<Vec<_>>())

@@ -1,7 +1,7 @@
 //! The statements that write a batch, a row each.
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Binary, Bool, Double, Nullable, SmallInt, Text};
+use diesel::sql_types::{BigInt, Binary, Bool, Double, Integer, Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 
 use crate::domain::{Analysis, Author, EntryKey, Post, Timestamp};
@@ -147,7 +147,7 @@ pub fn tally(connection: &mut SqliteConnection, tally: &Tally) -> QueryResult<()
         sql("INSERT INTO post_rollups (grain, bucket, source, sentiment, emotion, count, confidence_sum) \
              VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count, \
              confidence_sum = iif(count + excluded.count = 0, 0.0, confidence_sum + excluded.confidence_sum)")
-        .bind::<SmallInt, _>(grain)
+        .bind::<Integer, _>(grain)
         .bind::<Instant, _>(At(bucket))
         .bind::<Text, _>(source)
         .bind::<Text, _>(sentiment)
