@@ -4,8 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 DASHBOARD_SOURCES := $(shell find dashboard -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/test-results/*' 2>/dev/null)
-# The lock file that npm writes when an install is complete. (`npm ci` would refuse the install where a
-# registry lacks one of the optional packages for other systems; `--no-save` keeps the locked versions too.)
+# The lock file that npm writes when an install is complete.
 NODE_MODULES := dashboard/node_modules/.package-lock.json
 
 .PHONY: help
@@ -57,7 +56,7 @@ coverage: tools dashboard/dist ## Prints line coverage of Rust and the dashboard
 	cd dashboard && npm run coverage
 
 $(NODE_MODULES): dashboard/package.json dashboard/package-lock.json
-	cd dashboard && npm install --no-save --no-audit --no-fund
+	cd dashboard && npm ci --no-audit --no-fund
 	@touch $@
 
 dashboard/dist: $(NODE_MODULES) $(DASHBOARD_SOURCES)
