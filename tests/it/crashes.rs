@@ -130,7 +130,7 @@ async fn backends_that_are_away_at_the_start_are_waited_for() {
     redis.kill().await;
     postgres.kill().await;
     let process = Process::start(folder.path(), &settings).await;
-    let readiness = reqwest::get(format!("{}/readyz", process.url)).await.unwrap();
+    let readiness = crate::web::get(format!("{}/readyz", process.url)).await.unwrap();
     assert_eq!(readiness.status(), 503);
     redis.start().await;
     postgres.start().await;

@@ -9,3 +9,4 @@ mod crashes;
 mod layering;
 mod process;
 mod services;
+mod web;

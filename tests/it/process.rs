@@ -45,14 +45,14 @@ impl Process {
 
     /// The JSON answer of the API.
     pub async fn get(&self, path: &str) -> Value {
-        let answer = reqwest::get(format!("{}{path}", self.url)).await.expect("the API answers");
+        let answer = crate::web::get(format!("{}{path}", self.url)).await.expect("the API answers");
         answer.json().await.expect("the answer is JSON")
     }
 
     /// Appends posts through the API.
     pub async fn append(&self, posts: &[Value]) {
         for chunk in posts.chunks(500) {
-            let request = reqwest::Client::new().post(format!("{}/api/posts", self.url)).json(chunk);
+            let request = crate::web::client().post(format!("{}/api/posts", self.url)).json(chunk);
             let answer = request.send().await.expect("the API answers");
             assert_eq!(answer.status(), 202, "{}", answer.text().await.unwrap_or_default());
         }

@@ -141,7 +141,7 @@ impl Bed {
         let url = format!("http://127.0.0.1:{}", server.addresses()[0].port());
         let workers = Shutdown::default();
         let work = tokio::spawn(worker::run(worker(&rooms), workers.clone()));
-        let client = reqwest::Client::builder().timeout(PATIENCE).build().expect("a client");
+        let client = crate::web::builder().timeout(PATIENCE).build().expect("a client");
         let clock = rooms.clock.clone();
         Self {
             url,

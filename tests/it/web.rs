@@ -1,0 +1,17 @@
+//! The HTTP client of the tests.
+
+/// A client with the defaults of its library.
+pub fn client() -> reqwest::Client {
+    builder().build().expect("a client")
+}
+
+/// A client to be, which leaves bodies as they came. A provider that is installed already is as good.
+pub fn builder() -> reqwest::ClientBuilder {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_gzip()
+}
+
+/// The answer to a GET of this URL.
+pub async fn get(url: impl AsRef<str>) -> reqwest::Result<reqwest::Response> {
+    client().get(url.as_ref()).send().await
+}
