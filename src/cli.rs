@@ -1,14 +1,18 @@
 //! The command line. `main` calls [`run`]; each command has a file below.
 
 mod analyze;
+mod backup;
 mod completions;
 mod dead_letter;
 mod doctor;
 mod eval;
+mod health;
 mod import;
+mod man;
 mod migrate;
 mod openapi;
 mod output;
+mod probe;
 mod settings;
 
 use std::io::{self, Write as _};
@@ -98,14 +102,17 @@ Examples:
     Import(import::ImportArgs),
     Eval(eval::EvalArgs),
     Doctor(doctor::DoctorArgs),
+    Health(health::HealthArgs),
     Config(settings::ConfigArgs),
     Migrate(migrate::MigrateArgs),
+    Backup(backup::BackupArgs),
     /// Print the OpenAPI description of the REST API.
     #[command(after_help = "Example:\n  sentistream openapi > openapi.json")]
     Openapi,
     #[command(subcommand)]
     DeadLetter(dead_letter::DeadLetterCommand),
     Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 /// How a command ended that did what it was asked.
@@ -154,6 +161,7 @@ fn execute(cli: Cli) -> anyhow::Result<Verdict> {
     let command = cli.command.unwrap_or(Command::Serve);
     match &command {
         Command::Completions(args) => return completions::run(args, &mut Cli::command()),
+        Command::Man(args) => return man::run(args, Cli::command()),
         Command::Openapi => return openapi::run(),
         Command::Config(args) if args.defaults => return settings::print_defaults(),
         _ => {}
@@ -180,6 +188,8 @@ fn on_runtime(command: Command, context: &Context) -> anyhow::Result<Verdict> {
             Command::Import(args) => import::run(args, context).await,
             Command::Eval(args) => eval::run(args, context).await,
             Command::Doctor(args) => doctor::run(&args, context).await,
+            Command::Health(args) => health::run(&args, context).await,
+            Command::Backup(args) => backup::run(args, context).await,
             Command::Migrate(args) => migrate::run(&args, context).await,
             Command::DeadLetter(command) => dead_letter::run(command, context).await,
             _ => app::serve(&context.config, Metrics::install()?).await.map(|()| Verdict::Good),
