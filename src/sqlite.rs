@@ -161,6 +161,11 @@ impl Sqlite {
         answer.await.map_err(|_| gone())?
     }
 
+    /// How the connections that read are used.
+    pub fn reader_status(&self) -> deadpool::Status {
+        self.readers.status()
+    }
+
     /// A connection to read with; it sees the last commit.
     ///
     /// # Errors

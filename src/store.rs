@@ -4,6 +4,7 @@
 pub mod aggregate;
 pub mod alerts;
 mod backend;
+mod connections;
 mod error;
 mod leases;
 mod migrate;
@@ -26,6 +27,7 @@ use aggregate::AggregateError;
 use backend::{Backend, read};
 use postgres::Postgres;
 
+pub use connections::{Connections, Target};
 pub use server::Server;
 
 /// Why the store did not do what it was asked.
@@ -138,6 +140,14 @@ impl Store {
         match &self.backend {
             Backend::Sqlite(sqlite) => migrate::sqlite(sqlite, mode).await,
             Backend::Postgres(postgres) => migrate::postgres(postgres, mode).await,
+        }
+    }
+
+    /// How the connections to the database are used. With SQLite those that read.
+    pub fn connections(&self) -> Vec<Connections> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => vec![Connections::of(Target::Primary, &sqlite.reader_status())],
+            Backend::Postgres(postgres) => postgres.connections(),
         }
     }
 

@@ -78,7 +78,14 @@ fn describe_metrics() {
         ("sentistream_dead_letters_total", Kind::Counter, "Entries moved to the dead letter, by reason."),
         ("sentistream_truncated_total", Kind::Counter, "Posts of which the model read only the beginning."),
         ("sentistream_live_publish_failures_total", Kind::Counter, "Batches whose live events were lost."),
-        ("sentistream_stage_duration_seconds", Kind::Timing, "Time of a batch in each stage."),
+        (
+            "sentistream_stage_duration_seconds",
+            Kind::Timing,
+            "Time of a batch in each stage: inference, commit, publish.",
+        ),
+        ("sentistream_batch_posts", Kind::Size, "Posts that were analysed together."),
+        ("sentistream_batch_tokens", Kind::Size, "Tokens that were analysed together."),
+        ("sentistream_tokens_total", Kind::Counter, "Tokens that the model has read."),
         ("sentistream_append_to_commit_seconds", Kind::Timing, "Time of a post from its append to its commit."),
     ]);
 }

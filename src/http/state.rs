@@ -31,6 +31,8 @@ pub struct State {
     pub cache_use: CacheUse,
     /// How fast entries are appended.
     pub inflow: Inflow,
+    /// What the operating system knows of this process.
+    pub process: metrics_process::Collector,
     /// Where the rooms are called: connections to databases belong to the runtime that made them.
     runtime: Handle,
 }
@@ -51,6 +53,8 @@ impl CacheUse {
     fn record(&self, hit: bool) {
         let counter = if hit { &self.hits } else { &self.misses };
         counter.fetch_add(1, Ordering::Relaxed);
+        metrics::counter!("sentistream_cache_requests_total", "result" => if hit { "hit" } else { "miss" })
+            .increment(1);
     }
 }
 
@@ -64,6 +68,7 @@ impl State {
             hub: Arc::default(),
             cache_use: CacheUse::default(),
             inflow: Inflow::default(),
+            process: metrics_process::Collector::default(),
             runtime: Handle::current(),
         }
     }

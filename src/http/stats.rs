@@ -69,6 +69,11 @@ impl Lag {
             oldest_seconds: (oldest.as_secs_f64() * 1e3).round() / 1e3,
         }
     }
+
+    /// The age of the oldest entry that is not settled, in seconds; 0 when there is none.
+    pub fn oldest_seconds(&self) -> f64 {
+        self.oldest_seconds
+    }
 }
 
 /// `posts` within `time` per second, to three places.

@@ -100,7 +100,9 @@ impl Batch<'_> {
         let settled = self.commit(&settlements).await?;
         metrics::histogram!("sentistream_stage_duration_seconds", "stage" => "commit").record(started.elapsed());
 
+        let started = Instant::now();
         self.tell(tasks, &settlements, &settled).await?;
+        metrics::histogram!("sentistream_stage_duration_seconds", "stage" => "publish").record(started.elapsed());
         self.acknowledge(tasks).await
     }
 
@@ -140,6 +142,7 @@ impl Batch<'_> {
             match self.worker.classifier.classify(texts.clone()).await {
                 Ok(analyses) => {
                     patience.succeeded();
+                    record_batch(&analyses);
                     return Ok(analyses);
                 }
                 Err(InferenceError::Failed(error)) => {
@@ -334,6 +337,13 @@ fn enriched(op: &Op, analysis: &Analysis, stored: Stored) -> RawFields {
 fn count(outcome: Option<Outcome>) {
     let outcome = outcome.map_or("redelivered", Outcome::as_str);
     metrics::counter!("sentistream_entries_total", "outcome" => outcome).increment(1);
+}
+
+fn record_batch(analyses: &[Analysis]) {
+    let tokens: u64 = analyses.iter().map(|analysis| u64::from(analysis.tokens)).sum();
+    metrics::histogram!("sentistream_batch_posts").record(analyses.len() as f64);
+    metrics::histogram!("sentistream_batch_tokens").record(tokens as f64);
+    metrics::counter!("sentistream_tokens_total").increment(tokens);
 }
 
 fn record(key: &EntryKey, analysis: &Analysis, stored: Stored) {
