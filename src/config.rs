@@ -49,6 +49,7 @@ pub struct Config {
     pub retention: RetentionConfig,
     pub shutdown: ShutdownConfig,
     pub log: LogConfig,
+    pub tracing: TracingConfig,
     /// The pair that `database.url` and `stream.url` make.
     #[serde(skip)]
     pub backends: Backends,

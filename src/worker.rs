@@ -8,6 +8,7 @@
 
 mod batch;
 mod maintenance;
+mod traces;
 
 use std::sync::Arc;
 use std::time::Duration;

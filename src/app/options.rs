@@ -19,12 +19,19 @@ use crate::sources::file::FieldMap;
 use crate::sources::{ReplayOptions, SourceSpec, SyntheticOptions};
 use crate::store::{PostgresOptions, Retention};
 use crate::stream::StreamOptions;
+use crate::telemetry::trace::TraceOptions;
 use crate::worker::WorkerOptions;
 
 /// A valid setting that this version cannot follow.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Unsupported(String);
+
+/// `None`: nothing is traced.
+pub fn tracing(config: &Config) -> Option<TraceOptions> {
+    let endpoint = config.tracing.otlp_endpoint.as_ref()?.to_string();
+    Some(TraceOptions { endpoint, sample_ratio: config.tracing.sample_ratio, timeout: config.tracing.timeout })
+}
 
 pub fn retention(config: &Config) -> Retention {
     Retention { minute_rollups: config.retention.minute_rollups }

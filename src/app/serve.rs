@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, watch};
 
 use crate::alerts::{self, AlertsRooms};
@@ -18,6 +19,7 @@ use crate::lifecycle::{BackendWait, Shutdown, Supervisor, termination};
 use crate::sources::SourceStates;
 use crate::store::Store;
 use crate::telemetry::Metrics;
+use crate::telemetry::trace::Tracing;
 use crate::worker;
 
 use super::lock::ServingLock;
@@ -60,6 +62,9 @@ impl Running {
     }
 }
 
+/// How long the last traces may take to be sent.
+const TRACES_GRACE: Duration = Duration::from_secs(2);
+
 /// What a test puts in the place of the real thing.
 #[derive(Default)]
 pub struct Parts {
@@ -77,10 +82,16 @@ pub struct Parts {
 pub async fn serve(config: &Config, metrics: Metrics) -> anyhow::Result<()> {
     // From here on a signal ends the process in order, also one that comes before it is ready.
     let signal = termination();
+    let tracing = options::tracing(config).map(|options| Tracing::start(&options, Handle::current())).transpose()?;
     let running = start(config, Parts { metrics: Some(metrics), ..Parts::default() }).await?;
     // Whoever started this may not listen any more.
     let _ = writeln!(std::io::stdout(), "{}", running.ready_line());
-    running.until(signal).await
+    let ended = running.until(signal).await;
+    if let Some(tracing) = tracing {
+        // Its last batch needs this runtime, so it is waited for beside it.
+        tokio::task::spawn_blocking(|| tracing.stop(TRACES_GRACE)).await?;
+    }
+    ended
 }
 
 /// Starts the configured roles. Postgres and Redis may be away: their users wait for them.

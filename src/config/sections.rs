@@ -330,6 +330,20 @@ pub struct LogConfig {
     pub format: LogFormat,
 }
 
+/// `[tracing]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TracingConfig {
+    /// The base URL of an OTLP collector; `None`: no traces.
+    #[serde(deserialize_with = "optional")]
+    pub otlp_endpoint: Option<url::Url>,
+    /// Of all appends, 0 to 1.
+    #[serde(deserialize_with = "share")]
+    pub sample_ratio: f64,
+    #[serde(deserialize_with = "positive_duration")]
+    pub timeout: Duration,
+}
+
 /// What is logged: a level, or directives by module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLevel(String);

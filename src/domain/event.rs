@@ -25,6 +25,9 @@ pub struct PostEvent {
     /// When it was analysed.
     #[schema(value_type = String, format = DateTime)]
     pub timestamp: Timestamp,
+    /// The W3C trace context of its way here, if it is traced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
 }
 
 impl PostEvent {
@@ -41,6 +44,7 @@ impl PostEvent {
             created_at: post.created_at,
             ingested_at,
             timestamp: analyzed_at,
+            traceparent: None,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use tokio::task::JoinHandle;
 
 use super::Worker;
+use super::traces::Traces;
 use crate::domain::{Analysis, EntryKey, LiveEvent, Op, Outcome, Post, PostEvent, PostId, RawFields};
 use crate::inference::InferenceError;
 use crate::lifecycle::{BackendWait, Shutdown};
@@ -27,6 +28,15 @@ pub async fn work(worker: &Worker, consumer: &Consumer, entries: Vec<Entry>, shu
 struct Task {
     entry: Entry,
     op: Op,
+}
+
+/// A batch that is committed.
+#[derive(Clone, Copy)]
+struct Done<'a> {
+    tasks: &'a [Task],
+    settlements: &'a [Settlement],
+    settled: &'a [Settled],
+    traces: &'a Traces,
 }
 
 struct Batch<'a> {
@@ -90,19 +100,20 @@ impl Batch<'_> {
     }
 
     async fn settle(&mut self, tasks: &[Task]) -> Result<(), Trouble> {
+        let traces = Traces::begin(tasks.iter().map(|task| &task.entry));
         let known = self.known_posts(tasks).await?;
         let started = Instant::now();
         let analyses = self.analyse(tasks, &known).await?;
-        metrics::histogram!("sentistream_stage_duration_seconds", "stage" => "inference").record(started.elapsed());
+        traces.stage("inference", started.elapsed());
 
         let started = Instant::now();
         let settlements = settlements(tasks, &known, analyses);
         let settled = self.commit(&settlements).await?;
-        metrics::histogram!("sentistream_stage_duration_seconds", "stage" => "commit").record(started.elapsed());
+        traces.stage("commit", started.elapsed());
 
         let started = Instant::now();
-        self.tell(tasks, &settlements, &settled).await?;
-        metrics::histogram!("sentistream_stage_duration_seconds", "stage" => "publish").record(started.elapsed());
+        self.tell(&Done { tasks, settlements: &settlements, settled: &settled, traces: &traces }).await?;
+        traces.stage("publish", started.elapsed());
         self.acknowledge(tasks).await
     }
 
@@ -168,7 +179,8 @@ impl Batch<'_> {
     }
 
     /// Tells other consumers and live clients what the commit changed.
-    async fn tell(&self, tasks: &[Task], settlements: &[Settlement], settled: &[Settled]) -> Result<(), Trouble> {
+    async fn tell(&self, done: &Done<'_>) -> Result<(), Trouble> {
+        let Done { tasks, settlements, settled, traces } = *done;
         let mut processed = Vec::new();
         let mut events = Vec::new();
         let mut forget = Vec::new();
@@ -187,7 +199,8 @@ impl Batch<'_> {
             };
             processed.push(enriched(&task.op, analysis, stored));
             if settled.outcome.is_some() {
-                let event = PostEvent::new(post, analysis, stored.ingested_at, stored.analyzed_at);
+                let mut event = PostEvent::new(post, analysis, stored.ingested_at, stored.analyzed_at);
+                event.traceparent = traces.context(&task.entry.key);
                 record(&task.entry.key, analysis, stored);
                 events.push(LiveEvent::Post(event));
             }

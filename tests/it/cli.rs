@@ -384,3 +384,26 @@ async fn dead_letters_are_listed_shown_replayed_and_purged() {
     assert!(run(folder.path(), &["dead-letter", "purge", "--all"]).good().stdout.contains("purged 0"));
     assert_eq!(stream.depth().await.unwrap().pending(), 1, "the replayed entry waits again");
 }
+
+#[test]
+fn manual_pages_are_printed_and_written_for_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = run(folder.path(), &["man"]).good().stdout;
+    assert!(page.contains(".TH sentistream 1") && page.contains("dead\\-letter"), "{page}");
+    run(folder.path(), &["man", "--out", "."]).good();
+    for name in ["sentistream.1", "sentistream-doctor.1", "sentistream-dead-letter-replay.1"] {
+        assert!(folder.path().join(name).is_file(), "{name}");
+    }
+    let nowhere = run(folder.path(), &["man", "--out", "nowhere"]);
+    assert!(nowhere.code == 1 && nowhere.stderr.contains("nowhere"), "{}", nowhere.stderr);
+}
+
+#[test]
+fn health_of_a_server_that_is_not_there_is_a_failure_and_one_that_cannot_be_is_a_misuse() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let away = run(folder.path(), &["--set", &format!("server.listen=0.0.0.0:{port}"), "health"]);
+    assert!(away.code == 1 && away.stderr.contains(&format!("http://127.0.0.1:{port}/readyz")), "{}", away.stderr);
+    let nowhere = run(folder.path(), &["--roles", "worker", "health"]);
+    assert!(nowhere.code == 2 && nowhere.stderr.contains("server.ops_listen"), "{}", nowhere.stderr);
+}

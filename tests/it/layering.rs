@@ -12,13 +12,16 @@ const ROOMS: [&str; 7] = ["stream", "inference", "store", "live", "cache", "sour
 fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
     let set = |names: &[&'static str]| Some(names.iter().copied().collect());
     match module {
-        "domain" | "clock" | "sqlite" | "redis" | "lifecycle" | "telemetry" => set(&["domain"]),
+        "domain" | "clock" | "sqlite" | "redis" | "lifecycle" => set(&["domain"]),
+        "telemetry" => set(&["domain", "outbound"]),
         "config" => set(&["domain"]),
         "inference" => set(&["domain", "clock"]),
         "sources" => set(&["domain", "clock", "outbound"]),
         "outbound" => set(&[]),
         "store" => set(&["domain", "clock", "sqlite"]),
-        "stream" | "cache" | "live" => set(&["domain", "clock", "sqlite", "redis"]),
+        // An entry carries the trace of its append.
+        "stream" => set(&["domain", "clock", "sqlite", "redis", "telemetry"]),
+        "cache" | "live" => set(&["domain", "clock", "sqlite", "redis"]),
         role if ROLES.contains(&role) => {
             Some(ROOMS.into_iter().chain(["domain", "clock", "lifecycle", "telemetry"]).collect())
         }

@@ -9,4 +9,5 @@ mod crashes;
 mod layering;
 mod process;
 mod services;
+mod tracing;
 mod web;
