@@ -8,6 +8,7 @@
 //! A source that streams waits in [`Source::next`]; one that polls asks once and says in [`Batch::wait`]
 //! when to ask again. Those that poll over HTTP do so through [`fetch`]. docs/sources.md shows the smallest one.
 
+pub mod bluesky;
 pub mod budget;
 pub mod fetch;
 pub mod file;
@@ -36,6 +37,8 @@ pub struct Batch {
     pub ops: Vec<Op>,
     /// Items that were no valid posts: where they stood and what was wrong.
     pub rejected: Vec<String>,
+    /// Items that the source's own filters left out.
+    pub filtered: u64,
     /// Where to go on once `ops` are in the stream; opaque to everyone but the source.
     pub cursor: Option<String>,
     /// How far this reaches in the source's own time, for its lag; `None`: the newest post in `ops` tells.

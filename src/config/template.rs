@@ -72,13 +72,15 @@ impl Template {
             .filter(|(likeness, _)| *likeness > 0.9)
             .map(|(_, known)| known);
         let elsewhere = || self.keys().find(|known| last(known) == last(key));
-        if let Some(meant) = closest.or_else(elsewhere) {
-            return format!("there is no such key; did you mean {meant}?");
-        }
         let section = key.rsplit_once('.').map_or("", |(section, _)| section);
+        let meant = closest.or_else(elsewhere).map(|meant| format!("there is no such key; did you mean {meant}?"));
         if self.is_named_source(section) {
             let kinds = SOURCE_KINDS.join(", ");
-            return format!("a source with a name of its own says its kind: set {section}.kind to one of {kinds}");
+            let named = format!("a source with a name of its own says its kind: set {section}.kind to one of {kinds}");
+            return meant.map_or(named.clone(), |meant| format!("{meant} Or: {named}"));
+        }
+        if let Some(meant) = meant {
+            return meant;
         }
         let siblings: Vec<_> = self
             .keys()

@@ -22,6 +22,7 @@ pub struct Report {
     clock: Clock,
     appended: metrics::Counter,
     rejected: metrics::Counter,
+    filtered: metrics::Counter,
     errors: metrics::Counter,
     lag: metrics::Gauge,
     window: Instant,
@@ -39,6 +40,10 @@ impl Report {
             "sentistream_ingest_rejected_total",
             "Items of a source that were no valid posts and were left out"
         );
+        metrics::describe_counter!(
+            "sentistream_ingest_filtered_total",
+            "Items that the filters of their source left out"
+        );
         metrics::describe_counter!("sentistream_source_errors_total", "How often a source failed or fell silent");
         metrics::describe_gauge!(
             "sentistream_source_lag_seconds",
@@ -52,6 +57,7 @@ impl Report {
             clock,
             appended: metrics::counter!("sentistream_ingested_total", "source" => label()),
             rejected: metrics::counter!("sentistream_ingest_rejected_total", "source" => label()),
+            filtered: metrics::counter!("sentistream_ingest_filtered_total", "source" => label()),
             errors: metrics::counter!("sentistream_source_errors_total", "source" => label()),
             lag: metrics::gauge!("sentistream_source_lag_seconds", "source" => label()),
             window: Instant::now(),
@@ -87,6 +93,8 @@ impl Report {
     pub fn appended(&self, batch: &Batch) {
         let count = batch.ops.len() as u64;
         self.appended.increment(count);
+        self.filtered.increment(batch.filtered);
+        self.states.update(&self.name, |state| state.filtered += batch.filtered);
         let now = self.clock.now();
         if count > 0 {
             self.states.appended(&self.name, count, now);

@@ -79,6 +79,9 @@ pub struct SourceState {
     pub posts: u64,
     /// Items that were no valid posts.
     pub rejected: u64,
+    /// Items that the source's own filters left out.
+    #[serde(default)]
+    pub filtered: u64,
     /// How often it failed or fell silent.
     #[serde(default)]
     pub errors: u64,
