@@ -49,6 +49,7 @@ pub struct Config {
     pub inference: InferenceConfig,
     pub llm: LlmConfig,
     pub alerts: AlertsConfig,
+    pub outbound: OutboundConfig,
     pub retention: RetentionConfig,
     pub shutdown: ShutdownConfig,
     pub log: LogConfig,
