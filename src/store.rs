@@ -6,6 +6,7 @@ pub mod alerts;
 mod backend;
 mod connections;
 mod error;
+pub mod feeds;
 mod leases;
 mod migrate;
 mod postgres;

@@ -124,7 +124,7 @@ impl Hub {
                     span.tell("sentistream.clients", receivers.get());
                 }
             }
-            LiveEvent::Alert(_) | LiveEvent::PostDeleted(_) => self.broadcast(&frame),
+            LiveEvent::Alert(_) | LiveEvent::AlertState(_) | LiveEvent::PostDeleted(_) => self.broadcast(&frame),
         }
     }
 }
