@@ -23,6 +23,7 @@ fn post(id: &str) -> LiveEvent {
         created_at: Timestamp::EPOCH,
         ingested_at: Timestamp::EPOCH,
         timestamp: Timestamp::from_millis(1_767_225_600_123).unwrap(),
+        traceparent: None,
     })
 }
 
