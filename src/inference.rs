@@ -8,6 +8,7 @@ pub mod eval;
 mod files;
 mod fused;
 mod labels;
+mod layout;
 mod model;
 mod network;
 mod options;
@@ -18,6 +19,7 @@ mod shard;
 mod simd;
 mod spec;
 mod tokens;
+mod vocabulary;
 mod weights;
 
 use std::sync::Arc;

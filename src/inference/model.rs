@@ -5,6 +5,7 @@ use super::labels::{HeadMap, HeadScores, Labelling};
 use super::network::{Network, Scratch};
 use super::spec::ModelSpec;
 use super::tokens::{TextTokenizer, Tokens};
+use super::vocabulary;
 use super::weights::Weights;
 use super::{InferenceError, ModelSource, Precision};
 
@@ -39,14 +40,14 @@ impl Model {
     }
 
     fn read(source: &ModelSource, precision: Precision, labelling: Labelling<'_>) -> Result<Self, String> {
-        let files = ModelFiles::new(source);
+        let files = ModelFiles::find(source)?;
         let spec = ModelSpec::parse(&files.read("config.json")?)?;
         let heads = spec.heads.iter().map(|head| HeadMap::new(head, labelling)).collect::<Result<Vec<_>, String>>()?;
-        let limit = spec.shape.max_position_embeddings;
-        let tokenizer = TextTokenizer::parse(&files.read("tokenizer.json")?, limit, spec.shape.vocab_size)?;
-        let weights = Weights::open(files.read("model.safetensors")?)?;
+        let json = vocabulary::tokenizer(&files, spec.family)?;
+        let tokenizer = TextTokenizer::parse(&json, spec.max_tokens(), spec.shape.vocab_size)?;
+        let weights = Weights::read(&files)?;
         let network = Network::load(&spec, &weights, precision)?;
-        Ok(Self { name: files.name(), parameters: weights.count(), spec, tokenizer, network, heads })
+        Ok(Self { name: files.name().to_owned(), parameters: weights.count(), spec, tokenizer, network, heads })
     }
 
     /// Whether it judges sentiment, and whether emotion.

@@ -89,7 +89,7 @@ impl Panel {
             name: self.name.to_string(),
             architecture: joined(|model| model.spec.architecture.clone()),
             precision: joined(|model| model.precision().to_string()),
-            max_tokens: models().map(|model| model.spec.shape.max_position_embeddings).min().unwrap_or_default(),
+            max_tokens: models().map(|model| model.spec.max_tokens()).min().unwrap_or_default(),
             parameters: models().map(|model| model.parameters).sum(),
             load_ms: 0,
         }
