@@ -1,11 +1,12 @@
 //! The files of a model: embedded in the binary, or in a folder.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rust_embed::RustEmbed;
 
-use super::ModelSource;
+use super::hub::{self, HubOptions, Snapshot};
+use super::{LoadError, ModelSource};
 
 /// The default model. Release builds carry it; others read it from the source tree.
 #[derive(RustEmbed)]
@@ -24,23 +25,33 @@ enum Place {
 }
 
 impl ModelFiles {
-    /// Finds the files of `source`.
+    /// Finds the files of `source`; those of the Hub are downloaded when they are not at hand.
     ///
     /// # Errors
-    /// When there is no such folder.
-    pub fn find(source: &ModelSource) -> Result<Self, String> {
+    /// When there are none.
+    pub fn find(source: &ModelSource, options: &HubOptions) -> Result<Self, LoadError> {
         match source {
+            ModelSource::Hub(model) => match hub::obtain(model, options) {
+                Ok(snapshot) => Ok(Self::of_snapshot(&snapshot)),
+                Err(e) if e.is_setting() => Err(LoadError::Setting(e.to_string())),
+                Err(e) => Err(LoadError::Other(e.to_string())),
+            },
             ModelSource::Builtin => Ok(Self { place: Place::Builtin, name: "sentistream-mini".to_owned() }),
             ModelSource::Directory(path) => {
-                let full =
-                    path.canonicalize().map_err(|e| format!("cannot open the folder {}: {e}", path.display()))?;
+                let fail = |e| LoadError::Setting(format!("cannot open the folder {}: {e}", path.display()));
+                let full = path.canonicalize().map_err(fail)?;
                 let name = full.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into());
                 Ok(Self { place: Place::Folder(path.clone()), name })
             }
         }
     }
 
-    /// The name stored with each analysis: the builtin model's, or that of the folder.
+    /// The files of a model of the Hub.
+    pub fn of_snapshot(snapshot: &Snapshot) -> Self {
+        Self { place: Place::Folder(snapshot.folder.clone()), name: snapshot.name() }
+    }
+
+    /// The name stored with each analysis: the builtin model's, that of the folder, or that on the Hub.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -53,12 +64,17 @@ impl ModelFiles {
         }
     }
 
-    /// Where a file is; those of the builtin model are in the binary.
-    pub fn path(&self, name: &str) -> Option<PathBuf> {
+    /// The folder they lie in; those of the builtin model are in the binary.
+    pub fn folder(&self) -> Option<&Path> {
         match &self.place {
             Place::Builtin => None,
-            Place::Folder(folder) => Some(folder.join(name)),
+            Place::Folder(path) => Some(path),
         }
+    }
+
+    /// Where a file is; those of the builtin model are in the binary.
+    pub fn path(&self, name: &str) -> Option<PathBuf> {
+        self.folder().map(|folder| folder.join(name))
     }
 
     /// Whether there is such a file.

@@ -28,11 +28,28 @@ fn yes() -> bool {
 }
 
 /// The files that a tokenizer of a `family` is built from when there is no `tokenizer.json`.
-pub fn sources(family: Family) -> [&'static [&'static str]; 2] {
+fn sources(family: Family) -> [&'static [&'static str]; 2] {
     match family {
         Family::DistilBert | Family::Bert => [&["vocab.txt"], &["vocab.txt"]],
         Family::Roberta => [&["vocab.json", "merges.txt"], &["sentencepiece.bpe.model"]],
     }
+}
+
+/// The files that a model's tokenizer is read from, of those that there are.
+pub fn chosen(family: Family, has: impl Fn(&str) -> bool) -> Option<Vec<String>> {
+    if has("tokenizer.json") {
+        return Some(vec!["tokenizer.json".to_owned()]);
+    }
+    let names = sources(family).into_iter().find(|names| names.iter().all(|name| has(name)))?;
+    let config = Some("tokenizer_config.json").filter(|name| has(name));
+    Some(names.iter().copied().chain(config).map(str::to_owned).collect())
+}
+
+/// What to say when there are none.
+pub fn missing(place: &str, family: Family) -> String {
+    let [first, second] = sources(family).map(|names| names.join(" and "));
+    let or = if first == second { first } else { format!("{first}, or {second}") };
+    format!("{place} has no tokenizer: neither tokenizer.json nor {or}")
 }
 
 /// The JSON of a model's tokenizer.
@@ -55,11 +72,7 @@ pub fn tokenizer(files: &ModelFiles, family: Family) -> Result<Cow<'static, [u8]
             byte_pairs(&files.read("vocab.json")?, &files.read("merges.txt")?, &config)?
         }
         Some(["sentencepiece.bpe.model"]) => sentencepiece::unigram(&files.read("sentencepiece.bpe.model")?)?,
-        _ => {
-            let [first, second] = sources(family).map(|names| names.join(" and "));
-            let or = if first == second { first } else { format!("{first}, or {second}") };
-            return Err(format!("{} has no tokenizer: neither tokenizer.json nor {or}", files.place()));
-        }
+        _ => return Err(missing(&files.place(), family)),
     };
     Ok(Cow::Owned(built.to_string().into_bytes()))
 }

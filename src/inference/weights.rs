@@ -141,21 +141,41 @@ struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
-/// The files that hold a model's weights. Safetensors are preferred.
+/// Where the weights of a model begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WeightFile {
+    /// In this file.
+    Whole(String),
+    /// In the files that this one names.
+    Index(String),
+}
+
+/// The file to begin with, of those that there are. Safetensors are preferred.
+pub fn choose(has: impl Fn(&str) -> bool) -> Option<WeightFile> {
+    [SAFETENSORS, PICKLE].into_iter().find_map(|whole| {
+        let index = format!("{whole}.index.json");
+        match has(whole) {
+            true => Some(WeightFile::Whole(whole.to_owned())),
+            false => has(&index).then_some(WeightFile::Index(index)),
+        }
+    })
+}
+
+/// What to say when there is none.
+pub fn missing(place: &str) -> String {
+    format!("{place} has no weights: neither {SAFETENSORS} nor {PICKLE}, whole or with an index")
+}
+
+/// The files that hold a model's weights.
 ///
 /// # Errors
 /// When there are none, or an index cannot be read.
 pub fn weight_files(files: &ModelFiles) -> Result<Vec<String>, String> {
-    for single in [SAFETENSORS, PICKLE] {
-        if files.has(single) {
-            return Ok(vec![single.to_owned()]);
-        }
-        let index = format!("{single}.index.json");
-        if files.has(&index) {
-            return indexed(&files.read(&index)?).map_err(|reason| format!("{index}: {reason}"));
-        }
+    match choose(|name| files.has(name)) {
+        Some(WeightFile::Whole(name)) => Ok(vec![name]),
+        Some(WeightFile::Index(index)) => indexed(&files.read(&index)?).map_err(|reason| format!("{index}: {reason}")),
+        None => Err(missing(&files.place())),
     }
-    Err(format!("{} has no weights: neither {SAFETENSORS} nor {PICKLE}, whole or with an index", files.place()))
 }
 
 /// The files that an index names.

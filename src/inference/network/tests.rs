@@ -5,9 +5,9 @@ mod architectures;
 use serde::Deserialize;
 
 use super::*;
-use crate::inference::ModelSource;
 use crate::inference::files::ModelFiles;
 use crate::inference::tokens::TextTokenizer;
+use crate::inference::{HubOptions, ModelSource};
 
 /// A text with what the reference library makes of it from the same weights.
 #[derive(Deserialize)]
@@ -24,7 +24,7 @@ struct Loaded {
 }
 
 fn builtin(precision: Precision) -> Loaded {
-    let files = ModelFiles::find(&ModelSource::Builtin).unwrap();
+    let files = ModelFiles::find(&ModelSource::Builtin, &HubOptions::default()).unwrap();
     let spec = ModelSpec::parse(&files.read("config.json").unwrap()).unwrap();
     let tokenizer =
         TextTokenizer::parse(&files.read("tokenizer.json").unwrap(), spec.max_tokens(), spec.shape.vocab_size);
@@ -83,7 +83,7 @@ fn int8_outputs_stay_near_the_reference() {
 /// Candle's path is what the fused one falls back to, so it is held to the same values.
 #[test]
 fn candle_outputs_equal_the_reference() {
-    let files = ModelFiles::find(&ModelSource::Builtin).unwrap();
+    let files = ModelFiles::find(&ModelSource::Builtin, &HubOptions::default()).unwrap();
     let spec = ModelSpec::parse(&files.read("config.json").unwrap()).unwrap();
     let weights = Weights::read(&files).unwrap();
     let encoder = ReferenceEncoder::load(&spec, &weights, Precision::F32).unwrap();

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::super::*;
-use crate::inference::ModelSource;
 use crate::inference::files::ModelFiles;
 use crate::inference::fused::FusedEncoder;
 use crate::inference::tokens::TextTokenizer;
 use crate::inference::vocabulary;
+use crate::inference::{HubOptions, ModelSource};
 
 /// A text with what the reference library makes of it.
 #[derive(Deserialize)]
@@ -31,7 +31,7 @@ fn folder(name: &str) -> PathBuf {
 }
 
 fn load(name: &str) -> Loaded {
-    let files = ModelFiles::find(&ModelSource::Directory(folder(name))).unwrap();
+    let files = ModelFiles::find(&ModelSource::Directory(folder(name)), &HubOptions::default()).unwrap();
     let spec = ModelSpec::parse(&files.read("config.json").unwrap()).unwrap();
     let json = vocabulary::tokenizer(&files, spec.family).unwrap();
     let tokenizer = TextTokenizer::parse(&json, spec.max_tokens(), spec.shape.vocab_size).unwrap();
