@@ -13,7 +13,9 @@ const GOLDEN: f64 = 0.618_033_988_749_895;
 /// Steps; they leave 10⁻⁸ of the interval.
 const STEPS: usize = 40;
 /// The least share that a label is given: a model that was sure and wrong costs no infinity.
-const LEAST: f64 = 1e-9;
+const LEAST_SHARE: f64 = f32::MIN_POSITIVE as f64;
+/// The same for a judgement, and for its opposite.
+const LEAST_JUDGEMENT: f64 = 1e-9;
 
 /// The temperature of a head, and what it was good for on texts that it was not fitted on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -87,7 +89,7 @@ struct Shares {
 
 impl Case for Shares {
     fn loss(&self, temperature: f64) -> f64 {
-        let logs = self.scores.map(|score| f64::from(score).max(LEAST).ln() / temperature);
+        let logs = self.scores.map(|score| f64::from(score).max(LEAST_SHARE).ln() / temperature);
         let largest = logs.into_iter().fold(f64::NEG_INFINITY, f64::max);
         let sum: f64 = logs.iter().map(|log| (log - largest).exp()).sum();
         largest + sum.ln() - logs[self.label.index()]
@@ -110,8 +112,8 @@ struct Judgements {
 impl Case for Judgements {
     fn loss(&self, temperature: f64) -> f64 {
         let losses = self.scores.iter().zip(self.present).map(|(&score, present)| {
-            let score = tempered_judgement(f64::from(score).clamp(LEAST, 1.0 - LEAST), temperature);
-            -(if present { score } else { 1.0 - score }).max(LEAST).ln()
+            let score = tempered_judgement(f64::from(score).clamp(LEAST_JUDGEMENT, 1.0 - LEAST_JUDGEMENT), temperature);
+            -(if present { score } else { 1.0 - score }).max(LEAST_JUDGEMENT).ln()
         });
         losses.sum()
     }
