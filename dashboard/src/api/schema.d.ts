@@ -1760,6 +1760,8 @@ export interface components {
              * @description When it was analysed.
              */
             timestamp: string;
+            /** @description The W3C trace context of its way here, if it is traced. */
+            traceparent?: string | null;
         };
         /** @description A page of posts. */
         PostList: {
@@ -1946,6 +1948,7 @@ export interface components {
          * @enum {string}
          */
         Severity: "info" | "warning" | "critical";
+        /**
          * @description What a source is doing.
          * @enum {string}
          */
