@@ -27,7 +27,8 @@ use futures_util::future::BoxFuture;
 use crate::domain::Analysis;
 
 pub use engine::Engine;
-pub use options::{InferenceOptions, ModelSource, OptionError, Precision};
+pub use options::{InferenceOptions, ModelSource, OptionError, Place, Precision};
+pub use simd::peak;
 
 /// Why texts could not be classified.
 #[derive(Debug, Clone, thiserror::Error)]

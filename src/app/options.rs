@@ -12,7 +12,7 @@ use crate::http::auth::AuthOptions;
 use crate::http::auth::jwt::{JwtKey, JwtOptions};
 use crate::http::auth::tokens::StaticToken;
 use crate::http::{HttpOptions, LiveOptions, RateLimit};
-use crate::inference::{InferenceOptions, ModelSource};
+use crate::inference::{InferenceOptions, ModelSource, Place};
 use crate::ingester::IngesterOptions;
 use crate::sources::file::FieldMap;
 use crate::sources::{ReplayOptions, SourceSpec, SyntheticOptions};
@@ -79,6 +79,11 @@ pub fn inference(config: &Config) -> anyhow::Result<InferenceOptions> {
         emotion_model: inference.emotion_model.as_ref().map(model).transpose()?,
         threads: inference.threads,
         precision: inference.precision.as_str().parse()?,
+        place: match inference.device {
+            DeviceRef::Auto => Place::Auto,
+            DeviceRef::Cpu => Place::Cpu,
+            DeviceRef::Cuda(number) => Place::Cuda(number),
+        },
         max_batch_tokens: inference.max_batch_tokens,
         max_queued_texts: inference.max_queued_texts,
         max_wait: inference.max_wait,

@@ -3,6 +3,7 @@
 use super::files::ModelFiles;
 use super::labels::{HeadMap, HeadScores, Labelling};
 use super::network::{Network, Scratch};
+use super::options::Compute;
 use super::spec::ModelSpec;
 use super::tokens::{TextTokenizer, Tokens};
 use super::weights::Weights;
@@ -33,19 +34,23 @@ impl Model {
     ///
     /// # Errors
     /// [`InferenceError::Load`] with the reason.
-    pub fn load(source: &ModelSource, precision: Precision, labelling: Labelling<'_>) -> Result<Self, InferenceError> {
-        Self::read(source, precision, labelling)
+    pub fn load(
+        source: &ModelSource,
+        compute: impl Into<Compute>,
+        labelling: Labelling<'_>,
+    ) -> Result<Self, InferenceError> {
+        Self::read(source, compute.into(), labelling)
             .map_err(|reason| InferenceError::Load { model: source.to_string(), reason })
     }
 
-    fn read(source: &ModelSource, precision: Precision, labelling: Labelling<'_>) -> Result<Self, String> {
+    fn read(source: &ModelSource, compute: Compute, labelling: Labelling<'_>) -> Result<Self, String> {
         let files = ModelFiles::new(source);
         let spec = ModelSpec::parse(&files.read("config.json")?)?;
         let heads = spec.heads.iter().map(|head| HeadMap::new(head, labelling)).collect::<Result<Vec<_>, String>>()?;
         let limit = spec.shape.max_position_embeddings;
         let tokenizer = TextTokenizer::parse(&files.read("tokenizer.json")?, limit, spec.shape.vocab_size)?;
         let weights = Weights::open(files.read("model.safetensors")?)?;
-        let network = Network::load(&spec, &weights, precision)?;
+        let network = Network::load(&spec, &weights, compute)?;
         Ok(Self { name: files.name(), parameters: weights.count(), spec, tokenizer, network, heads })
     }
 
@@ -58,6 +63,11 @@ impl Model {
     /// The number format in use.
     pub fn precision(&self) -> Precision {
         self.network.precision()
+    }
+
+    /// Whether it computes on a graphics card.
+    pub fn on_graphics_card(&self) -> bool {
+        self.network.on_graphics_card()
     }
 
     /// The tokens of a text.

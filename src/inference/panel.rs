@@ -55,7 +55,7 @@ impl Panel {
     /// [`InferenceError::Load`] when a model cannot be loaded or does not judge what it is for.
     pub fn load(options: &InferenceOptions) -> Result<Self, InferenceError> {
         let labelling = Labelling { labels: &options.labels, neutral_margin: options.neutral_margin };
-        let main = Model::load(&options.model, options.precision, labelling)?;
+        let main = Model::load(&options.model, options.compute(), labelling)?;
         if !main.judges().0 {
             let reason = "its classes are no sentiments (positive, negative)".to_owned();
             return Err(InferenceError::Load { model: options.model.to_string(), reason });
@@ -75,6 +75,11 @@ impl Panel {
             None => main.name.clone(),
         };
         Ok(Self { main, emotion, name: name.into() })
+    }
+
+    /// Whether a model computes on a graphics card.
+    pub fn on_graphics_card(&self) -> bool {
+        std::iter::once(&self.main).chain(&self.emotion).any(Model::on_graphics_card)
     }
 
     /// What is loaded; the engine adds the time it took.
@@ -101,7 +106,7 @@ fn emotion_model(
     options: &InferenceOptions,
     labelling: Labelling<'_>,
 ) -> Result<Model, InferenceError> {
-    let model = Model::load(source, options.precision, labelling)?;
+    let model = Model::load(source, options.compute(), labelling)?;
     if model.judges().1 {
         return Ok(model);
     }

@@ -6,12 +6,12 @@ use crate::inference::weights::Weights;
 
 use super::linear::{Linear, RawLinear};
 use super::rows::Norm;
-use super::{FusedEncoder, Head, Layer};
+use super::{Form, FusedEncoder, Head, Layer};
 
 /// Reads and packs linear layers.
 struct Packer<'a> {
     weights: &'a Weights,
-    int8: bool,
+    form: Form,
     dim: usize,
 }
 
@@ -22,19 +22,19 @@ impl FusedEncoder {
         width.is_multiple_of(LANES) && shape.hidden_dim.is_multiple_of(LANES)
     }
 
-    /// Packs the weights of a model that [`Self::fits`], for products in bytes or in floats.
+    /// Packs the weights of a model that [`Self::fits`], for products in that form.
     ///
     /// # Errors
     /// When a weight is missing or of a wrong shape.
-    pub fn load(spec: &ModelSpec, weights: &Weights, (isa, int8): (Isa, bool)) -> Result<Self, String> {
+    pub fn load(spec: &ModelSpec, weights: &Weights, (isa, form): (Isa, Form)) -> Result<Self, String> {
         let shape = spec.shape.clone();
         let dim = shape.dim;
-        let packer = Packer { weights, int8, dim };
+        let packer = Packer { weights, form, dim };
         let words = [shape.vocab_size, dim];
         let positions = [shape.max_position_embeddings, dim];
         Ok(Self {
             isa,
-            int8,
+            form,
             words: weights.words("distilbert.embeddings.word_embeddings.weight", &words)?,
             positions: weights.floats("distilbert.embeddings.position_embeddings.weight", &positions)?,
             norm: packer.norm("distilbert.embeddings.LayerNorm")?,
@@ -97,13 +97,17 @@ impl Packer<'_> {
     }
 
     fn pack(&self, raw: &RawLinear) -> Linear {
-        if self.int8 { Linear::int8(raw) } else { Linear::f32(raw) }
+        match self.form {
+            Form::F32 => Linear::f32(raw),
+            Form::Bf16 => Linear::bf16(raw),
+            Form::Int8 => Linear::int8(raw),
+        }
     }
 
-    /// A layer that reads the bytes of normalised rows, which are without the weight and bias of
+    /// A layer that reads normalised rows as they are rounded: without the weight and bias of
     /// the normalisation: here they become part of its own.
     fn pack_after(&self, norm: &Norm, mut raw: RawLinear) -> Linear {
-        if self.int8 {
+        if self.form != Form::F32 {
             for (weights, bias) in raw.weight.chunks_exact_mut(raw.inputs).zip(&mut raw.bias) {
                 *bias += weights.iter().zip(&norm.bias).map(|(weight, bias)| weight * bias).sum::<f32>();
                 weights.iter_mut().zip(&norm.weight).for_each(|(weight, scale)| *weight *= scale);
