@@ -5,6 +5,7 @@
 
 mod engine;
 pub mod eval;
+mod explain;
 mod files;
 mod fused;
 mod labels;
@@ -27,6 +28,7 @@ use futures_util::future::BoxFuture;
 use crate::domain::Analysis;
 
 pub use engine::Engine;
+pub use explain::{Explanation, WordContribution, explain};
 pub use options::{InferenceOptions, ModelSource, OptionError, Place, Precision};
 pub use simd::peak;
 
