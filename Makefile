@@ -49,6 +49,10 @@ test-browser: dashboard/dist ## Runs the browser tests against the real binary.
 bench: ## Runs the benchmarks: inference, store, stream and the whole pipeline.
 	scripts/with-services cargo bench --locked
 
+.PHONY: bench-inference
+bench-inference: ## Compares the inference engine with other runtimes (POSTS=file.ndjson); installs them first.
+	scripts/bench-inference $(if $(POSTS),--posts $(POSTS))
+
 .PHONY: coverage
 coverage: tools dashboard/dist ## Prints line coverage of Rust and the dashboard.
 	@cargo llvm-cov --version >/dev/null 2>&1 || cargo install --locked cargo-llvm-cov

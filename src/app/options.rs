@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use crate::alerts::AlertsOptions;
 use crate::alerts::rules::{Measure, Rule};
-use crate::config::{self, Address, AuthConfig, Backends, Config, ModelRef, Role};
+use crate::config::{self, Address, AuthConfig, Backends, Config, DeviceRef, ModelRef, Role};
 use crate::http::auth::AuthOptions;
 use crate::http::auth::jwt::{JwtKey, JwtOptions};
 use crate::http::auth::tokens::StaticToken;

@@ -237,8 +237,8 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
         unsafe {
             if BF16 {
                 // SAFETY: both are 32 halves, whatever they are called.
-                let (activations, weights) = (std::mem::transmute(activations), std::mem::transmute(weights));
-                return _mm512_dpbf16_ps(sums, activations, weights);
+                let halves = |bits| std::mem::transmute::<__m512i, __m512bh>(bits);
+                return _mm512_dpbf16_ps(sums, halves(activations), halves(weights));
             }
             // The even half of each lane is its lower one.
             let even = |halves| _mm512_castsi512_ps(_mm512_slli_epi32::<16>(halves));
