@@ -15,6 +15,7 @@ mod rows;
 
 use std::ops::Range;
 
+use super::layout::HeadActivation;
 use super::simd::{Isa, LANES};
 use super::spec::EncoderShape;
 
@@ -35,7 +36,7 @@ pub enum Form {
     Int8,
 }
 
-/// A DistilBERT with its heads, packed for this machine.
+/// An encoder of the BERT kind with its heads, packed for this machine.
 pub struct FusedEncoder {
     isa: Isa,
     form: Form,
@@ -45,6 +46,7 @@ pub struct FusedEncoder {
     norm: Norm,
     layers: Vec<Layer>,
     heads: Vec<Head>,
+    head_activation: HeadActivation,
 }
 
 struct Layer {
@@ -284,7 +286,7 @@ impl FusedEncoder {
         for head in &self.heads {
             let hidden = room(&mut scratch.seen, texts * dim);
             self.apply((&head.hidden, 0..head.hidden.groups()), Rows::F32(first), hidden);
-            hidden.iter_mut().for_each(|value| *value = value.max(0.0));
+            self.head_activation.apply(hidden);
             let padded = head.classes.groups() * LANES;
             let out = room(&mut scratch.added, texts * padded);
             self.apply((&head.classes, 0..head.classes.groups()), Rows::F32(hidden), out);
