@@ -61,6 +61,10 @@ image: ## Builds the container image, sentistream:latest, with docker or podman.
 check-deploy: ## Validates manifests, alert rules, dashboards and licences with the tools of their trades.
 	scripts/check-deploy
 
+.PHONY: bench-inference
+bench-inference: ## Compares the inference engine with other runtimes (POSTS=file.ndjson); installs them first.
+	scripts/bench-inference $(if $(POSTS),--posts $(POSTS))
+
 .PHONY: coverage
 coverage: tools dashboard/dist ## Prints line coverage of Rust and the dashboard.
 	@cargo llvm-cov --version >/dev/null 2>&1 || cargo install --locked cargo-llvm-cov

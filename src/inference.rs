@@ -37,7 +37,8 @@ use model::LoadError;
 pub use engine::Engine;
 pub use explain::{Explanation, WordContribution, explain};
 pub use hub::{HubModel, HubOptions};
-pub use options::{CalibrationSource, InferenceOptions, ModelSource, OptionError, Precision};
+pub use options::{CalibrationSource, InferenceOptions, ModelSource, OptionError, Place, Precision};
+pub use simd::peak;
 
 /// Why texts could not be classified.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -6,12 +6,12 @@ use anyhow::Context as _;
 
 use crate::alerts::AlertsOptions;
 use crate::alerts::rules::{Measure, Rule};
-use crate::config::{self, Address, AuthConfig, Backends, CalibrationRef, Config, ModelRef, Role};
+use crate::config::{self, Address, AuthConfig, Backends, CalibrationRef, Config, DeviceRef, ModelRef, Role};
 use crate::http::auth::AuthOptions;
 use crate::http::auth::jwt::{JwtKey, JwtOptions};
 use crate::http::auth::tokens::StaticToken;
 use crate::http::{HttpOptions, LiveOptions, RateLimit};
-use crate::inference::{CalibrationSource, HubModel, HubOptions, InferenceOptions, ModelSource};
+use crate::inference::{CalibrationSource, HubModel, HubOptions, InferenceOptions, ModelSource, Place};
 use crate::ingester::IngesterOptions;
 use crate::outbound::OutboundOptions;
 use crate::store::{PostgresOptions, Retention};
@@ -87,6 +87,11 @@ pub fn inference(config: &Config) -> anyhow::Result<InferenceOptions> {
         emotion_model: inference.emotion_model.as_ref().map(model),
         threads: inference.threads,
         precision: inference.precision.as_str().parse()?,
+        place: match inference.device {
+            DeviceRef::Auto => Place::Auto,
+            DeviceRef::Cpu => Place::Cpu,
+            DeviceRef::Cuda(number) => Place::Cuda(number),
+        },
         max_batch_tokens: inference.max_batch_tokens,
         max_queued_texts: inference.max_queued_texts,
         max_wait: inference.max_wait,

@@ -154,6 +154,30 @@ impl FromStr for ModelRef {
     }
 }
 
+/// Where a model computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceRef {
+    /// The first graphics card that can, else the CPU.
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// A graphics card, by its number.
+    Cuda(usize),
+}
+
+impl FromStr for DeviceRef {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.strip_prefix("cuda:").map(str::parse)) {
+            ("auto", _) => Ok(Self::Auto),
+            ("cpu", _) => Ok(Self::Cpu),
+            (_, Some(Ok(number))) => Ok(Self::Cuda(number)),
+            _ => Err(format!("must be \"auto\", \"cpu\" or \"cuda:N\", is {text:?}")),
+        }
+    }
+}
+
 words! {
     /// The number format that a model computes in.
     Precision {
@@ -183,6 +207,8 @@ pub struct InferenceConfig {
     #[serde(deserialize_with = "optional_threads")]
     pub threads: Option<usize>,
     pub precision: Precision,
+    #[serde(deserialize_with = "parsed")]
+    pub device: DeviceRef,
     /// Of one thread.
     #[serde(deserialize_with = "count::<_, _, 16, 1_048_576>")]
     pub max_batch_tokens: usize,

@@ -167,6 +167,7 @@ fn a_bad_value_is_named_with_its_source_and_what_is_allowed() {
         ("inference.model=", "builtin"),
         ("inference.model=hf:a/b/c", "hf:OWNER/NAME"),
         ("inference.precision=f64", "auto, f32, f16, bf16, int8"),
+        ("inference.device=gpu", "cuda:N"),
         ("inference.labels={LABEL_0 = \"good\"}", "positive, neutral, negative"),
         ("alerts.negative_share=1.5", "between 0 and 1"),
         ("alerts.negative_ratio=inf", "above 0"),

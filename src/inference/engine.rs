@@ -18,6 +18,9 @@ use super::panel::{Judge, Panel};
 use super::queue::{Queue, Request};
 use super::{Classifier, InferenceError, InferenceOptions, ModelInfo, shard};
 
+/// A graphics card takes at least this many tokens at once, for smaller batches leave it idle.
+const CARD_BATCH_TOKENS: usize = 16_384;
+
 /// A local model with its own threads. Dropping it ends them after their current batch.
 pub struct Engine {
     queue: Arc<Queue>,
@@ -37,8 +40,10 @@ impl Engine {
         let panel = Panel::load(options)?;
         let mut info = panel.info();
         info.load_ms = start.elapsed().as_millis() as u64;
+        let least = if panel.on_graphics_card() { CARD_BATCH_TOKENS } else { 1 };
+        let options = InferenceOptions { max_batch_tokens: options.max_batch_tokens.max(least), ..options.clone() };
         let judge: Arc<dyn Judge> = Arc::new(panel);
-        Self::start(&judge, info, options)
+        Self::start(&judge, info, &options)
     }
 
     /// Starts threads over a judge that is ready.

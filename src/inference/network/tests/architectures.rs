@@ -86,10 +86,10 @@ fn the_fused_encoder_takes_every_architecture_that_is_wide_enough() {
             continue;
         }
         for isa in Isa::available() {
-            for (int8, allowed) in [(false, 1e-4), (true, 0.2)] {
-                let encoder = FusedEncoder::load(&loaded.spec, &loaded.weights, (isa, int8)).unwrap();
+            for (form, allowed) in [(Form::F32, 1e-4), (Form::Bf16, 0.1), (Form::Int8, 0.2)] {
+                let encoder = FusedEncoder::load(&loaded.spec, &loaded.weights, (isa, form)).unwrap();
                 let off = difference(&loaded, |texts| encoder.logits(texts, &mut Scratch::default()));
-                assert!(off < allowed, "{name}, {isa:?}, int8 {int8}: {off}");
+                assert!(off < allowed, "{name}, {isa:?}, {form:?}: {off}");
             }
         }
     }
