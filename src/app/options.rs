@@ -21,7 +21,7 @@ use crate::worker::WorkerOptions;
 /// A valid setting that this version cannot follow.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct Unsupported(String);
+pub struct Unsupported(pub(super) String);
 
 pub fn retention(config: &Config) -> Retention {
     Retention { minute_rollups: config.retention.minute_rollups }
