@@ -62,8 +62,6 @@ pub struct Faults {
 /// A connection that was made.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    /// The query as it came.
-    pub query: String,
     pub cursor: Option<i64>,
 }
 
@@ -168,7 +166,7 @@ async fn talk(socket: TcpStream, state: &State) {
     };
     let Ok(mut socket) = tokio_tungstenite::accept_hdr_async(socket, hear).await else { return };
     let cursor = query.split('&').find_map(|pair| pair.strip_prefix("cursor=")).and_then(|text| text.parse().ok());
-    lock(&state.asked).push(Asked { query, cursor });
+    lock(&state.asked).push(Asked { cursor });
     state.open.send_modify(|open| {
         *open += 1;
         state.most_open.fetch_max(*open, Ordering::Relaxed);
