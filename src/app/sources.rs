@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use super::options::Unsupported;
 use crate::clock::Clock;
 use crate::config::{BlueskyConfig, Config, SourceConfig};
 use crate::sources::bluesky::{self, BlueskyOptions, Filter};
@@ -18,12 +17,6 @@ use crate::sources::{ReplayOptions, SourceSpec, SyntheticOptions, stdin};
 /// # Errors
 /// When a source lacks a setting that it needs.
 pub fn sources(config: &Config, clock: &Clock) -> anyhow::Result<Vec<SourceSpec>> {
-    let piped = |name: &&String| matches!(config.sources.get(*name), Some(SourceConfig::Stdin(_)));
-    if config.ingester.sources.iter().filter(piped).count() > 1 {
-        return Err(
-            Unsupported("ingester.sources: the standard input can be read by one source only".to_owned()).into()
-        );
-    }
     let table = |name: &String| config.sources.get(name).with_context(|| format!("there is no table sources.{name}"));
     config.ingester.sources.iter().map(|name| source(name, table(name)?, clock)).collect()
 }
@@ -75,7 +68,7 @@ fn source(name: &str, settings: &SourceConfig, clock: &Clock) -> anyhow::Result<
 fn field_map(name: &str, fields: &BTreeMap<String, String>) -> anyhow::Result<FieldMap> {
     let mut map = FieldMap::default();
     for (ours, theirs) in fields {
-        map.add(&format!("{ours}={theirs}")).map_err(|reason| Unsupported(format!("sources.{name}.map: {reason}")))?;
+        map.add(&format!("{ours}={theirs}")).map_err(|reason| anyhow::anyhow!("sources.{name}.map: {reason}"))?;
     }
     Ok(map)
 }

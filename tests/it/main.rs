@@ -8,6 +8,7 @@ mod cli_server;
 mod crashes;
 mod fakes;
 mod layering;
+mod models;
 mod process;
 mod services;
 mod sources;
