@@ -12,9 +12,11 @@ pub mod bluesky;
 pub mod budget;
 pub mod fetch;
 pub mod file;
+pub mod folder;
 pub mod pace;
 pub mod replay;
 pub mod states;
+pub mod stdin;
 pub mod synthetic;
 pub mod tls;
 
