@@ -15,6 +15,9 @@ import type {
 } from "./types";
 
 export type AggregateQuery = paths["/api/sentiment/aggregate"]["get"]["parameters"]["query"];
+export type DistributionQuery = NonNullable<
+  paths["/api/sentiment/distribution"]["get"]["parameters"]["query"]
+>;
 export type PostsQuery = NonNullable<paths["/api/posts"]["get"]["parameters"]["query"]>;
 export type AlertsQuery = NonNullable<paths["/api/alerts"]["get"]["parameters"]["query"]>;
 export type ExportFormat = "csv" | "ndjson";
@@ -23,12 +26,8 @@ export function getAggregate(query: AggregateQuery, signal: AbortSignal): Promis
   return dataOf(api.GET("/api/sentiment/aggregate", { params: { query }, signal }));
 }
 
-export function getDistribution(
-  hours: number,
-  source: string | undefined,
-  signal: AbortSignal,
-): Promise<Distribution> {
-  return dataOf(api.GET("/api/sentiment/distribution", { params: { query: { hours, source } }, signal }));
+export function getDistribution(query: DistributionQuery, signal: AbortSignal): Promise<Distribution> {
+  return dataOf(api.GET("/api/sentiment/distribution", { params: { query }, signal }));
 }
 
 export function getPosts(query: PostsQuery, signal?: AbortSignal): Promise<PostPage> {

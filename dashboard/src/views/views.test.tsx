@@ -21,6 +21,22 @@ describe("posts", () => {
     expect(asked).toContain("start_date=2026-01-01T00:00:00.000Z&end_date=2026-01-02T00:00:00.000Z");
   });
 
+  it("lists in the chosen order and keeps it in the URL", async () => {
+    state.world.add(
+      makePost({ id: "a", at: Date.now() - MINUTE, content: "First", confidence: 0.9 }),
+      makePost({ id: "b", at: Date.now(), content: "Second", confidence: 0.5 }),
+    );
+    const { user, url } = open("/posts");
+    await screen.findByText("First");
+    const order = () =>
+      screen.getAllByRole("article").map((row) => /First|Second/.exec(row.textContent)?.[0]);
+    expect(order()).toEqual(["Second", "First"]);
+    await user.click(screen.getByRole("button", { name: "Order: Newest first" }));
+    await user.click(await screen.findByRole("menuitemradio", { name: "Surest first" }));
+    await waitFor(() => expect(order()).toEqual(["First", "Second"]));
+    expect(url()).toBe("/posts?sort=confidence");
+  });
+
   it("offers a way out when nothing matches", async () => {
     state.world.add(makePost({ id: "a", at: Date.now(), content: "Here I am" }));
     const { user, url } = open("/posts?emotion=fear");
@@ -73,13 +89,16 @@ describe("emotions", () => {
         content: "Not sure at all",
       }),
     );
-    open("/emotions");
+    const { user } = open("/emotions");
     const examples = await screen.findByRole("list", { name: "Examples of fear" });
     expect(await within(examples).findByText("What was that?")).toBeTruthy();
     expect(screen.queryByText("Not sure at all")).toBeNull();
     expect(screen.getByRole("link", { name: /^1 post .*with fear$/ })).toBeTruthy();
     const table = await screen.findByRole("table");
     expect(within(table).getAllByText("50")).toHaveLength(2);
+    await user.click(screen.getByRole("button", { name: "Table" }));
+    const region = await screen.findByRole("region", { name: "Emotions over time as a table" });
+    expect(within(region).getAllByRole("row")).toHaveLength(61);
   });
 });
 

@@ -93,7 +93,7 @@ function stateOf({ state, detail }: { state: string; detail?: string | null }) {
 }
 
 function Model({ model }: { model: System["model"] }) {
-  const { info } = model;
+  const { info, speed } = model;
   return (
     <Card title="Model">
       <ul className="mb-2 text-sm">
@@ -101,6 +101,19 @@ function Model({ model }: { model: System["model"] }) {
       </ul>
       {info && (
         <Facts>
+          {speed && (
+            <>
+              <Fact name="Speed">
+                {rate(speed.posts_per_second)}, {compact(Math.round(speed.tokens_per_second))} tokens/s
+              </Fact>
+              <Fact name="Busy">
+                {percent(speed.utilisation * 100)} of the last {duration(speed.window_seconds)}
+              </Fact>
+              {speed.batch_ms != null && (
+                <Fact name="Batch">{duration(speed.batch_ms / 1_000)} on average</Fact>
+              )}
+            </>
+          )}
           <Fact name="Architecture">{info.architecture}</Fact>
           <Fact name="Precision">{info.precision}</Fact>
           <Fact name="Longest input">{count(info.max_tokens)} tokens</Fact>
