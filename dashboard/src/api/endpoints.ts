@@ -7,6 +7,7 @@ import type {
   DeadLetter,
   DeadLetterPage,
   Distribution,
+  Feed,
   PostDetail,
   PostPage,
   Selection,
@@ -59,6 +60,16 @@ export function getExport(format: ExportFormat, query: PostsQuery): Promise<Blob
 export async function getSources(signal: AbortSignal): Promise<SourceInfo[]> {
   const { sources } = await dataOf(api.GET("/api/sources", { signal }));
   return sources;
+}
+
+/** A paused source stays so over restarts. */
+export function setSourcePaused(name: string, paused: boolean): Promise<Feed> {
+  const params = { path: { name } };
+  return dataOf(
+    paused
+      ? api.POST("/api/sources/{name}/pause", { params })
+      : api.POST("/api/sources/{name}/resume", { params }),
+  );
 }
 
 export function getAlerts(query: AlertsQuery, signal: AbortSignal): Promise<AlertPage> {

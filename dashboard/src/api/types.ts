@@ -29,6 +29,8 @@ export type Analysis = Schemas["AnalysisView"];
 export type System = Schemas["System"];
 export type ServiceState = Schemas["ServiceView"];
 export type ComponentState = Schemas["ComponentState"];
+/** A source as it is configured, and how it does. */
+export type Feed = Schemas["FeedView"];
 export type DeadLetter = Schemas["DeadLetterView"];
 export type DeadLetterPage = Schemas["DeadLetterList"];
 export type Problem = Schemas["Problem"];

@@ -19,7 +19,7 @@ export function answer(world: World, method: string, url: URL, body?: unknown): 
     case "GET /api/sentiment/distribution":
       return ok(world.distribution(params, Date.now()));
     case "GET /api/sources":
-      return ok({ sources: world.sources(), total: world.sources().length });
+      return ok({ sources: world.sources(), feeds: world.feeds, total: world.sources().length });
     case "GET /api/alerts":
       return ok(alertsOf(world, params));
     case "GET /api/system":
@@ -43,6 +43,13 @@ export function answer(world: World, method: string, url: URL, body?: unknown): 
 }
 
 function single(world: World, method: string, path: string): Answer {
+  const [, feedName, wish] = /^\/api\/sources\/([^/]+)\/(pause|resume)$/.exec(path) ?? [];
+  const feed = world.feeds.find(({ name }) => name === feedName);
+  if (method === "POST" && feed) {
+    feed.paused = wish === "pause";
+    feed.state = feed.paused ? "paused" : "connected";
+    return ok(feed);
+  }
   const id = decodeURIComponent(path.split("/").at(-1) ?? "");
   const post = path.startsWith("/api/posts/") ? world.post(id) : undefined;
   const letter = path.startsWith("/api/dead-letters/")
@@ -165,6 +172,7 @@ function systemOf(world: World): System {
     cache: { enabled: true, hits: 5_120, misses: 611 },
     live: { clients: 3 },
     components: world.components,
+    sources: world.feeds,
     timestamp: iso(now),
   };
 }

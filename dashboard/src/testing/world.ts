@@ -6,6 +6,7 @@ import type {
   DeadLetter,
   Distribution,
   Emotion,
+  Feed,
   Period,
   Post,
   PostEvent,
@@ -22,6 +23,7 @@ export class World {
   readonly alerts: Alert[] = [];
   deadLetters: DeadLetter[] = [];
   components: ComponentState[] = [{ name: "alerts", healthy: true, state: "acting" }];
+  feeds: Feed[] = [];
   private readonly posts = new Map<string, Post>();
 
   add(...posts: Post[]): void {
@@ -209,6 +211,29 @@ export function makePost(spec: PostSpec): Post {
       model_name: "builtin",
       analyzed_at: iso(at + 50),
     },
+  };
+}
+
+/** A source that is read, with what does not matter filled in. */
+export function makeFeed(name: string, part: Partial<Feed> = {}): Feed {
+  const now = Date.now();
+  return {
+    name,
+    kind: name,
+    state: "connected",
+    paused: false,
+    online: true,
+    posts: 12_431,
+    rejected: 0,
+    filtered: 0,
+    errors: 0,
+    rate: 4.2,
+    lag_seconds: 0.8,
+    last_post: iso(now - 2_000),
+    last_error: null,
+    instance: "01a1f8de",
+    reported_at: iso(now - 1_000),
+    ...part,
   };
 }
 

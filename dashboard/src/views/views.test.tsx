@@ -2,7 +2,7 @@ import { screen, waitFor, within } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
 import { makeLetter } from "@/testing/answers";
 import { open, serve } from "@/testing/app";
-import { iso, makePost } from "@/testing/world";
+import { iso, makeFeed, makePost } from "@/testing/world";
 
 const { state, publish } = serve();
 const MINUTE = 60_000;
@@ -160,6 +160,20 @@ describe("the system", () => {
     expect(await screen.findByText("1 post replayed")).toBeTruthy();
     await waitFor(() => expect(screen.queryByText("bad source")).toBeNull());
     expect(screen.getByText("content: must not be blank")).toBeTruthy();
+  });
+
+  it("tells how the sources do, and pauses one", async () => {
+    state.world.feeds = [
+      makeFeed("mastodon"),
+      makeFeed("bluesky", { state: "backing_off", errors: 3, last_error: "connection refused" }),
+    ];
+    const { user } = open("/system");
+    const sources = await screen.findByRole("region", { name: "Sources" });
+    expect(within(sources).getByText("Connection refused")).toBeTruthy();
+    await user.click(within(sources).getByRole("button", { name: "Pause mastodon" }));
+    expect(await within(sources).findByRole("button", { name: "Resume mastodon" })).toBeTruthy();
+    expect(within(sources).getByText("Paused")).toBeTruthy();
+    expect(state.requests).toContain("POST /api/sources/mastodon/pause");
   });
 
   it("tells what is wrong with a part", async () => {
