@@ -8,6 +8,7 @@ pub mod eval;
 mod files;
 mod fused;
 mod labels;
+mod meter;
 mod model;
 mod network;
 mod options;
@@ -27,6 +28,7 @@ use futures_util::future::BoxFuture;
 use crate::domain::Analysis;
 
 pub use engine::Engine;
+pub use meter::Speed;
 pub use options::{InferenceOptions, ModelSource, OptionError, Precision};
 
 /// Why texts could not be classified.
@@ -67,6 +69,11 @@ pub trait Classifier: Send + Sync {
 
     /// What is loaded.
     fn info(&self) -> &ModelInfo;
+
+    /// How fast it judged lately, if that is measured.
+    fn speed(&self) -> Option<Speed> {
+        None
+    }
 }
 
 /// A shared classifier.
