@@ -391,15 +391,15 @@ export interface paths {
          */
         get: {
             parameters: {
-                query: {
+                query?: {
                     /** @description Most posts on the page. */
                     limit?: number;
                     /** @description How many posts to skip. For long lists use `cursor`. */
                     offset?: number;
                     /** @description `next_cursor` of the page before. */
                     cursor?: string;
-                    /** @description The order of all pages; a cursor goes on in the order that it was made in. */
-                    sort: ("newest" | "oldest" | "confidence") & Record<string, never>;
+                    /** @description The order of all pages, `newest` if not given; a cursor goes on in the order that it was made in. */
+                    sort?: "newest" | "oldest" | "confidence";
                     /**
                      * @description Only posts of this source.
                      * @example twitter
@@ -547,8 +547,8 @@ export interface paths {
                      * @example csv
                      */
                     format: "csv" | "ndjson";
-                    /** @description In which order. */
-                    sort: ("newest" | "oldest" | "confidence") & Record<string, never>;
+                    /** @description In which order; `newest` if not given. */
+                    sort?: "newest" | "oldest" | "confidence";
                     /**
                      * @description Only posts of this source.
                      * @example twitter

@@ -48,6 +48,7 @@ export class World {
       total: found.length,
       limit,
       offset: 0,
+      sort: "newest",
       filters: {},
       next_cursor: next < found.length ? String(next) : null,
     };
@@ -89,6 +90,7 @@ export class World {
         emotions: countBy(EMOTIONS, posts, (post) => post.sentiment.emotion),
       },
       tz: params.get("tz") ?? "UTC",
+      counted_from: "rollups",
     };
   }
 
@@ -118,6 +120,7 @@ export class World {
         }))
         .sort((a, b) => b.count - a.count),
       average_confidence: mean(posts),
+      counted_from: "rollups",
       cached: false,
       cached_at: iso(now),
     };
