@@ -45,6 +45,7 @@ pub struct Config {
     pub inference: InferenceConfig,
     pub llm: LlmConfig,
     pub alerts: AlertsConfig,
+    pub outbound: OutboundConfig,
     pub retention: RetentionConfig,
     pub shutdown: ShutdownConfig,
     pub log: LogConfig,

@@ -5,6 +5,7 @@
 
 mod engine;
 pub mod eval;
+mod explain;
 mod files;
 mod fused;
 mod labels;
@@ -28,6 +29,7 @@ use futures_util::future::BoxFuture;
 use crate::domain::Analysis;
 
 pub use engine::Engine;
+pub use explain::{Explanation, WordContribution, explain};
 pub use meter::Speed;
 pub use options::{InferenceOptions, ModelSource, OptionError, Precision};
 

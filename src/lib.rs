@@ -25,6 +25,7 @@
 //! | [`store`] | everything that is SQL, over SQLite and Postgres |
 //! | [`sqlite`] | the embedded database: one writer with group commit, many readers |
 //! | [`live`] | events within and between processes |
+//! | [`outbound`] | guarded requests to URLs that people configure |
 //! | [`cache`] | cached answers with single flight |
 //! | [`sources`] | where posts come from |
 //! | [`ingester`], [`worker`], [`alerts`], [`http`] | the roles |
@@ -65,6 +66,7 @@ pub mod inference;
 pub mod ingester;
 pub mod lifecycle;
 pub mod live;
+pub mod outbound;
 pub mod redis;
 pub mod sources;
 pub mod sqlite;

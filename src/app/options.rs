@@ -14,6 +14,7 @@ use crate::http::auth::tokens::StaticToken;
 use crate::http::{HttpOptions, LiveOptions, RateLimit};
 use crate::inference::{InferenceOptions, ModelSource};
 use crate::ingester::IngesterOptions;
+use crate::outbound::OutboundOptions;
 use crate::sources::file::FieldMap;
 use crate::sources::{ReplayOptions, SourceSpec, SyntheticOptions};
 use crate::store::{PostgresOptions, Retention};
@@ -38,6 +39,14 @@ pub fn postgres(config: &Config) -> Option<PostgresOptions> {
         connect_timeout: config.database.connect_timeout,
         statement_timeout: config.database.statement_timeout,
     })
+}
+
+pub fn outbound(config: &Config) -> OutboundOptions {
+    OutboundOptions {
+        allow: config.outbound.allow.clone(),
+        timeout: config.outbound.timeout,
+        ..OutboundOptions::default()
+    }
 }
 
 pub fn stream(config: &Config) -> StreamOptions {

@@ -8,11 +8,11 @@ use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
 
-use super::output::{Output, one_line};
+use super::output::{Output, OutputError, one_line};
 use super::{Context, Misuse, Verdict};
 use crate::app;
 use crate::http::analyze::AnalysisView;
-use crate::inference::SharedClassifier;
+use crate::inference::{SharedClassifier, explain};
 
 /// Judge texts: sentiment, confidence and emotion of each.
 #[derive(Args)]
@@ -20,7 +20,8 @@ use crate::inference::SharedClassifier;
 Examples:
   sentistream analyze \"I love this phone\" \"It broke again\"
   sentistream analyze --file comments.txt --json > judged.ndjson
-  head comments.txt | sentistream analyze")]
+  head comments.txt | sentistream analyze
+  sentistream analyze --explain \"The screen is great but it broke\"")]
 pub struct AnalyzeArgs {
     /// The texts; without any, and without --file, one text per line of stdin.
     texts: Vec<String>,
@@ -30,12 +31,17 @@ pub struct AnalyzeArgs {
     /// One JSON object per text, with the scores of all classes.
     #[arg(long)]
     json: bool,
+    /// Tell what each word did for the labels: by how much their scores fall without it.
+    #[arg(long)]
+    explain: bool,
 }
 
 /// Most texts that are judged at once: enough for the model to work in batches.
 const CHUNK: usize = 256;
 /// Longest text in a row of the table, in characters.
 const SHOWN_CHARS: usize = 100;
+/// Most words of an explanation below a row: those that did most.
+const SHOWN_WORDS: usize = 8;
 
 /// Judges and prints.
 pub async fn run(args: AnalyzeArgs, context: &Context) -> anyhow::Result<Verdict> {
@@ -47,7 +53,12 @@ pub async fn run(args: AnalyzeArgs, context: &Context) -> anyhow::Result<Verdict
         if chunk.is_empty() {
             break;
         }
-        judge(&classifier, chunk, args.json, &mut output).await?;
+        for (text, analysis) in judge(&classifier, chunk, args.explain).await? {
+            match args.json {
+                true => output.json_line(&Judged { text, analysis })?,
+                false => show(&text, &analysis, &mut output)?,
+            }
+        }
         output.flush()?;
     }
     Ok(Verdict::Good)
@@ -56,22 +67,33 @@ pub async fn run(args: AnalyzeArgs, context: &Context) -> anyhow::Result<Verdict
 async fn judge(
     classifier: &SharedClassifier,
     texts: Vec<String>,
-    as_json: bool,
-    output: &mut Output,
-) -> anyhow::Result<()> {
-    let analyses = classifier.classify(texts.clone()).await?;
-    for (text, analysis) in texts.into_iter().zip(analyses) {
-        if as_json {
-            output.json_line(&Judged { text, analysis: analysis.into() })?;
-        } else {
-            let shown = one_line(&text, SHOWN_CHARS);
-            output.line(format!(
-                "{:<8}  {:>4.0} %  {:<8}  {shown}",
-                analysis.sentiment,
-                analysis.confidence * 100.0,
-                analysis.emotion
-            ))?;
+    explained: bool,
+) -> anyhow::Result<Vec<(String, AnalysisView)>> {
+    let mut views = Vec::with_capacity(texts.len());
+    if explained {
+        for text in &texts {
+            views.push(AnalysisView::explained(explain(&**classifier, text).await?));
         }
+    } else {
+        views.extend(classifier.classify(texts.clone()).await?.into_iter().map(AnalysisView::from));
+    }
+    Ok(texts.into_iter().zip(views).collect())
+}
+
+fn show(text: &str, analysis: &AnalysisView, output: &mut Output) -> Result<(), OutputError> {
+    output.line(format!(
+        "{:<8}  {:>4.0} %  {:<8}  {}",
+        analysis.label,
+        analysis.confidence * 100.0,
+        analysis.emotion,
+        one_line(text, SHOWN_CHARS)
+    ))?;
+    let mut words: Vec<_> = analysis.explanation.iter().flat_map(|explanation| &explanation.words).collect();
+    words.sort_by(|a, b| b.sentiment.abs().total_cmp(&a.sentiment.abs()));
+    for word in words.iter().take(SHOWN_WORDS) {
+        let (label, emotion) = (analysis.label, analysis.emotion);
+        let shown = one_line(&word.text, SHOWN_CHARS);
+        output.line(format!("    {:+.3} {label}  {:+.3} {emotion}  {shown}", word.sentiment, word.emotion))?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
@@ -280,6 +281,16 @@ pub struct AlertsConfig {
     pub negative_ratio: f64,
     #[serde(deserialize_with = "any_duration")]
     pub max_lateness: Duration,
+}
+
+/// `[outbound]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutboundConfig {
+    #[serde(deserialize_with = "networks")]
+    pub allow: Vec<IpNet>,
+    #[serde(deserialize_with = "positive_duration")]
+    pub timeout: Duration,
 }
 
 /// `[retention]`

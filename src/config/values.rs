@@ -236,6 +236,17 @@ pub fn name<'de, D: Deserializer<'de>>(de: D) -> Result<String, D::Error> {
     Ok(text)
 }
 
+/// Networks; an address alone is a network of one.
+pub fn networks<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<ipnet::IpNet>, D::Error> {
+    let network = |text: &String| {
+        let address = || text.parse::<std::net::IpAddr>().map(Into::into);
+        let wrong =
+            |_| D::Error::custom(format!("expected networks or addresses such as \"10.1.0.0/16\", found {text:?}"));
+        text.parse().or_else(|_| address()).map_err(wrong)
+    };
+    Vec::<String>::deserialize(de)?.iter().map(network).collect()
+}
+
 /// A value read from its text; `None` when the text is empty.
 pub fn optional<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(de: D) -> Result<Option<T>, D::Error> {
     let text = String::deserialize(de)?;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::post::MAX_CONTENT_CHARS;
 use crate::domain::{Analysis, Emotion, FieldError, Sentiment};
-use crate::inference::SharedClassifier;
+use crate::inference::{Explanation, InferenceError, SharedClassifier, explain};
 
 use super::auth::{May, Read};
 use super::body;
@@ -18,6 +18,8 @@ use super::{ModelState, answer};
 
 /// Most texts in one request.
 const MAX_TEXTS: usize = 256;
+/// Most texts that are explained in one request: each costs as much as its words.
+const MAX_EXPLAINED: usize = 8;
 
 /// What to classify: exactly one of the two.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -31,15 +33,20 @@ pub struct AnalyzeRequest {
     #[serde(default)]
     #[schema(max_items = 256)]
     texts: Option<Vec<String>>,
+    /// Whether to tell what each word did for the labels; with at most 8 texts.
+    #[serde(default)]
+    explain: bool,
 }
 
 /// What the model says of one text.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct AnalysisView {
-    label: Sentiment,
+    /// The sentiment with the largest score.
+    pub label: Sentiment,
     /// The probability of `label`.
-    confidence: f64,
-    emotion: Emotion,
+    pub confidence: f64,
+    /// The emotion with the largest score.
+    pub emotion: Emotion,
     scores: AllScores,
     /// The model's name.
     model: String,
@@ -47,6 +54,16 @@ pub struct AnalysisView {
     tokens: u32,
     /// Whether the text was longer than the model reads.
     truncated: bool,
+    /// What each word did for the labels, if that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
+}
+
+impl AnalysisView {
+    /// An analysis with its reasons.
+    pub fn explained((analysis, explanation): (Analysis, Explanation)) -> Self {
+        Self { explanation: Some(explanation), ..analysis.into() }
+    }
 }
 
 impl From<Analysis> for AnalysisView {
@@ -59,6 +76,7 @@ impl From<Analysis> for AnalysisView {
             model: analysis.model_name.to_string(),
             tokens: analysis.tokens,
             truncated: analysis.truncated,
+            explanation: None,
         }
     }
 }
@@ -82,7 +100,8 @@ pub enum AnalyzeAnswer {
 
 /// Classify texts
 ///
-/// Sentiment and emotion of one text (`text`) or of up to 256 (`texts`). Nothing is stored.
+/// Sentiment and emotion of one text (`text`) or of up to 256 (`texts`). Nothing is stored. With `explain`, what
+/// each word did: by how much the scores of the two labels fall without it.
 #[utoipa::path(
     post, path = "/api/analyze", tag = "analyze", request_body = AnalyzeRequest,
     responses(
@@ -105,18 +124,36 @@ pub async fn analyze(
         _ => return Err(ApiError::invalid_field("text", "exactly one of text and texts must be given")),
     };
     check(&texts, one)?;
+    if asked.explain && texts.len() > MAX_EXPLAINED {
+        return Err(ApiError::invalid_field(
+            "texts",
+            format!("must be at most {MAX_EXPLAINED} texts to be explained, are {}", texts.len()),
+        ));
+    }
     let classifier = classifier(&state)?;
-    let mut results = match texts.is_empty() {
-        true => Vec::new(),
-        false => state.run(async move { classifier.classify(texts).await }).await?,
+    let mut results = match (texts.is_empty(), asked.explain) {
+        (true, _) => Vec::new(),
+        (false, true) => state.run(explained(classifier, texts)).await?,
+        (false, false) => {
+            let analyses = state.run(async move { classifier.classify(texts).await }).await?;
+            analyses.into_iter().map(AnalysisView::from).collect()
+        }
     };
     match results.pop() {
-        Some(analysis) if one => answer::json(&AnalyzeAnswer::One(analysis.into())),
+        Some(result) if one => answer::json(&AnalyzeAnswer::One(result)),
         last => {
-            let results = results.into_iter().chain(last).map(AnalysisView::from).collect();
+            results.extend(last);
             answer::json(&AnalyzeAnswer::Many(AnalysisList { results }))
         }
     }
+}
+
+async fn explained(classifier: SharedClassifier, texts: Vec<String>) -> Result<Vec<AnalysisView>, InferenceError> {
+    let mut results = Vec::with_capacity(texts.len());
+    for text in texts {
+        results.push(AnalysisView::explained(explain(&*classifier, &text).await?));
+    }
+    Ok(results)
 }
 
 fn check(texts: &[String], one: bool) -> Result<(), ApiError> {

@@ -171,6 +171,11 @@ fn analyze_reads_texts_files_and_stdin() {
     assert!((sum - 1.0).abs() < 1e-3 && scores["emotion"]["joy"].is_number());
     assert_eq!((&judged[0]["label"], &judged[0]["truncated"]), (&"positive".into(), &false.into()));
 
+    let explained = run(folder.path(), &["analyze", "--explain", "The hotel was terrible"]).good().stdout;
+    assert!(explained.lines().nth(1).is_some_and(|top| top.trim().starts_with('+') && top.ends_with("terrible")));
+    let explained = run(folder.path(), &["analyze", "--explain", "--json", "terrible"]).good().json();
+    assert_eq!(explained["explanation"]["words"][0]["end"], 8);
+
     let piped = run_with_input(folder.path(), &["analyze", "--json"], "fine\nfine\n").good();
     assert_eq!(piped.json_lines().len(), 2);
     let missing = run(folder.path(), &["analyze", "--file", "missing.txt"]);

@@ -73,7 +73,8 @@ export interface paths {
         put?: never;
         /**
          * Classify texts
-         * @description Sentiment and emotion of one text (`text`) or of up to 256 (`texts`). Nothing is stored.
+         * @description Sentiment and emotion of one text (`text`) or of up to 256 (`texts`). Nothing is stored. With `explain`, what
+         *     each word did: by how much the scores of the two labels fall without it.
          */
         post: {
             parameters: {
@@ -1162,7 +1163,10 @@ export interface components {
              * @description The probability of `label`.
              */
             confidence: number;
+            /** @description The emotion with the largest score. */
             emotion: components["schemas"]["Emotion"];
+            explanation?: components["schemas"]["Explanation"] | null;
+            /** @description The sentiment with the largest score. */
             label: components["schemas"]["Sentiment"];
             /** @description The model's name. */
             model: string;
@@ -1184,6 +1188,8 @@ export interface components {
          *     }
          */
         AnalyzeRequest: {
+            /** @description Whether to tell what each word did for the labels; with at most 8 texts. */
+            explain?: boolean;
             /** @description One text. */
             text?: string | null;
             /** @description Up to 256 texts. */
@@ -1433,6 +1439,14 @@ export interface components {
          * @enum {string}
          */
         Emotion: "anger" | "disgust" | "fear" | "joy" | "neutral" | "sadness" | "surprise";
+        /** @description Why a text got its labels. */
+        Explanation: {
+            /**
+             * @description The words in the order of the text, at most 64. In a longer text each part is several
+             *     neighbouring words.
+             */
+            words: components["schemas"]["WordContribution"][];
+        };
         /** @description One invalid parameter or field. */
         FieldError: {
             /** @description Its name. */
@@ -1989,6 +2003,28 @@ export interface components {
              */
             platform: string;
             sentistream: string;
+        };
+        /**
+         * @description What one word did for the labels. A character is a Unicode code point: in JavaScript
+         *     `Array.from(text).slice(start, end).join("") === word.text`.
+         */
+        WordContribution: {
+            /**
+             * Format: double
+             * @description What the score of the text's emotion loses without it, in [-1, 1].
+             */
+            emotion: number;
+            /** @description The character after its last. */
+            end: number;
+            /**
+             * Format: double
+             * @description What the probability of the text's sentiment loses without it, in [-1, 1].
+             */
+            sentiment: number;
+            /** @description Its first character in the text, counted from 0. */
+            start: number;
+            /** @description The word as it stands in the text. */
+            text: string;
         };
     };
     responses: never;

@@ -6,8 +6,16 @@ interface Row {
   value: string;
 }
 
+interface ChartTooltipProps {
+  title: string;
+  rows: readonly Row[];
+  /** What else happened there. */
+  marks?: readonly string[] | undefined;
+  hint?: string;
+}
+
 /** What a chart tells of the place under the pointer. */
-export function ChartTooltip({ title, rows, hint }: { title: string; rows: readonly Row[]; hint?: string }) {
+export function ChartTooltip({ title, rows, marks = [], hint }: ChartTooltipProps) {
   return (
     <div className="rounded-md border border-strong bg-card px-3 py-2 text-xs shadow-[0_8px_24px_rgb(0_0_0/0.12)]">
       <p className="mb-1 font-medium">{title}</p>
@@ -19,6 +27,11 @@ export function ChartTooltip({ title, rows, hint }: { title: string; rows: reado
           </div>
         ))}
       </dl>
+      {marks.map((mark) => (
+        <p key={mark} className="mt-1 text-warn">
+          {mark}
+        </p>
+      ))}
       {hint && <p className="mt-1 text-quiet">{hint}</p>}
     </div>
   );

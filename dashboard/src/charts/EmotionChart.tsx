@@ -1,4 +1,13 @@
-import { Area, AreaChart, CartesianGrid, ResponsiveContainer, Tooltip, XAxis, YAxis } from "recharts";
+import {
+  Area,
+  CartesianGrid,
+  ComposedChart,
+  Line,
+  ResponsiveContainer,
+  Tooltip,
+  XAxis,
+  YAxis,
+} from "recharts";
 import type { Emotion, Period } from "@/api/types";
 import { percentOf } from "@/lib/counts";
 import { compact, count, percent } from "@/lib/format";
@@ -22,9 +31,10 @@ const AXIS = { fontSize: 12, fill: "var(--color-quiet)" };
 export default function EmotionChart({ emotion, points, period, top }: EmotionChartProps) {
   const first = points[0]?.time ?? 0;
   const last = points.at(-1)?.time ?? 0;
+  const lastDone = points.findLast((point) => !point.unfinished)?.time ?? first;
   return (
     <ResponsiveContainer width="100%" height="100%">
-      <AreaChart
+      <ComposedChart
         data={points as Point[]}
         syncId="page"
         margin={{ top: 4, right: 8, bottom: 0, left: 0 }}
@@ -50,7 +60,7 @@ export default function EmotionChart({ emotion, points, period, top }: EmotionCh
           tick={AXIS}
           tickLine={false}
           axisLine={false}
-          width={36}
+          width={44}
         />
         <Tooltip
           isAnimationActive={false}
@@ -73,7 +83,7 @@ export default function EmotionChart({ emotion, points, period, top }: EmotionCh
           }}
         />
         <Area
-          dataKey={(point: Point) => point.emotions[emotion]}
+          dataKey={(point: Point) => (point.unfinished ? null : point.emotions[emotion])}
           type="linear"
           stroke={EMOTION_COLORS[emotion]}
           strokeWidth={1.75}
@@ -81,7 +91,17 @@ export default function EmotionChart({ emotion, points, period, top }: EmotionCh
           fillOpacity={0.18}
           isAnimationActive={false}
         />
-      </AreaChart>
+        <Line
+          dataKey={(point: Point) => (point.time >= lastDone ? point.emotions[emotion] : null)}
+          type="linear"
+          stroke={EMOTION_COLORS[emotion]}
+          strokeWidth={1.75}
+          strokeDasharray="3 3"
+          dot={false}
+          activeDot={false}
+          isAnimationActive={false}
+        />
+      </ComposedChart>
     </ResponsiveContainer>
   );
 }

@@ -22,9 +22,10 @@ import { EndLabels } from "./EndLabels";
 import { endLabels, type Mode, rowsOf, shownSentiments } from "./series";
 import { useDragZoom } from "./useDragZoom";
 
+/** The bucket in which alerts fired, and what they were about. */
 export interface AlertMark {
-  id: number;
   time: number;
+  titles: readonly string[];
 }
 
 interface SentimentChartProps {
@@ -92,7 +93,9 @@ export default function SentimentChart(props: SentimentChartProps) {
           cursor={{ stroke: "var(--color-strong)" }}
           content={({ active, label }) => {
             const point = active ? points.find(({ time }) => time === label) : undefined;
-            return point ? <PointTooltip point={point} period={period} shown={shown} /> : null;
+            if (!point) return null;
+            const fired = alerts.find(({ time }) => time === point.time)?.titles;
+            return <PointTooltip point={point} period={period} shown={shown} fired={fired} />;
           }}
         />
         {shown.map((label) =>
@@ -127,13 +130,19 @@ export default function SentimentChart(props: SentimentChartProps) {
         {shares && open >= 0 && (
           <ReferenceArea x1={openFrom} x2={last} fill="var(--color-card)" fillOpacity={0.55} zIndex={500} />
         )}
-        {alerts.map(({ id, time }) => (
+        {alerts.map(({ time }) => (
           <ReferenceLine
-            key={id}
+            key={time}
             x={time}
             stroke="var(--color-warn)"
             strokeDasharray="2 3"
-            label={{ value: "⚑", position: "insideTop", fill: "var(--color-warn)", fontSize: 13 }}
+            label={{
+              value: "⚑",
+              position: "insideBottomLeft",
+              fill: "var(--color-warn)",
+              fontSize: 14,
+              offset: 4,
+            }}
           />
         ))}
         {drag.from !== null && drag.to !== null && (
@@ -149,10 +158,12 @@ function PointTooltip({
   point,
   period,
   shown,
+  fired,
 }: {
   point: Point;
   period: Period;
   shown: readonly Sentiment[];
+  fired: readonly string[] | undefined;
 }) {
   const rows = shown.map((label) => ({
     key: label,
@@ -163,6 +174,7 @@ function PointTooltip({
     <ChartTooltip
       title={bucketText(point.time, point.end, period)}
       rows={[...rows, { key: "total", name: "All posts", value: count(point.total) }]}
+      marks={fired?.map((title) => `⚑ ${title}`)}
       hint={point.unfinished ? "Not finished yet" : "Click for the posts, drag to zoom"}
     />
   );

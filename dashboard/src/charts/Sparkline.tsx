@@ -1,20 +1,33 @@
+import { cx } from "@/ui/cx";
+
 const WIDTH = 100;
 const HEIGHT = 24;
 
 /** A small line without axes; it says the same as the number it stands under, so readers may skip it. */
-export function Sparkline({ values, color }: { values: readonly (number | null)[]; color: string }) {
+export function Sparkline({
+  values,
+  color,
+  span,
+  className = "h-6",
+}: {
+  values: readonly (number | null)[];
+  color: string;
+  /** The least distance between bottom and top, which then need not hold zero; else the line stands on zero. */
+  span?: number | undefined;
+  /** Its height. */
+  className?: string;
+}) {
   const known = values.filter((value) => value !== null);
-  const low = Math.min(0, ...known);
-  const high = Math.max(0, ...known);
+  const [low, high] = bounds(known, span);
   const scale = (HEIGHT - 2) / (high - low);
-  if (high === low) return <svg aria-hidden="true" className="block h-6 w-full" />;
+  if (high === low) return <svg aria-hidden="true" className={cx("block w-full", className)} />;
   const step = values.length > 1 ? WIDTH / (values.length - 1) : 0;
   return (
     <svg
       aria-hidden="true"
       viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
       preserveAspectRatio="none"
-      className="block h-6 w-full overflow-visible"
+      className={cx("block w-full overflow-visible", className)}
     >
       {runs(values).map((run) => (
         <polyline
@@ -35,6 +48,13 @@ export function Sparkline({ values, color }: { values: readonly (number | null)[
       ))}
     </svg>
   );
+}
+
+function bounds(known: readonly number[], span: number | undefined): [number, number] {
+  if (span === undefined || known.length === 0) return [Math.min(0, ...known), Math.max(0, ...known)];
+  const [least, most] = [Math.min(...known), Math.max(...known)];
+  const margin = Math.max(0, span - (most - least)) / 2;
+  return [least - margin, most + margin];
 }
 
 /** The stretches without a gap. */

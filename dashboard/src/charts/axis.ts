@@ -38,7 +38,7 @@ export function tickText(time: number, span: number): string {
 /** A round, even number at or above the value: the top of an axis that has a middle. */
 export function niceTop(value: number): number {
   const unit = 10 ** Math.floor(Math.log10(Math.max(value, 2)));
-  const step = [1, 2, 3, 4, 6, 8].find((top) => top * unit >= value && (top * unit) % 2 === 0);
+  const step = [1, 1.2, 1.6, 2, 3, 4, 5, 6, 8].find((top) => top * unit >= value && (top * unit) % 2 === 0);
   return (step ?? 10) * unit;
 }
 

@@ -22,7 +22,7 @@ describe("axes", () => {
   });
 
   it("end at an even round number", () => {
-    expect([1, 2, 9, 11, 123, 950].map(niceTop)).toEqual([2, 2, 10, 20, 200, 1_000]);
+    expect([1, 2, 9, 11, 123, 950].map(niceTop)).toEqual([2, 2, 10, 12, 160, 1_000]);
   });
 });
 

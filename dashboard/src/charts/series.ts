@@ -31,7 +31,8 @@ export function shownSentiments(only: Sentiment | undefined): readonly Sentiment
 
 /** What stands at the right end of the lines. */
 export function endLabels(points: readonly Point[], labels: readonly Sentiment[]): EndLabel[] {
-  const last = points.at(-1);
+  // A bucket that has only begun is low: the names stand where the lines last were.
+  const last = points.findLast((point) => !point.unfinished) ?? points.at(-1);
   if (!last) return [];
   return labels.map((label) => ({
     text: `${GLYPHS[label]} ${sentence(label)}`,

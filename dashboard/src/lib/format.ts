@@ -19,7 +19,12 @@ export function count(value: number): string {
 
 /** "2,431" while it is short enough, else "12.4k". */
 export function compact(value: number): string {
-  return Math.abs(value) < 10_000 ? whole.format(value) : short.format(value).replace("K", "k");
+  return Math.abs(value) < 10_000
+    ? whole.format(value)
+    : short
+        .format(value)
+        .replace("K", "k")
+        .replace(/(\d)m$/, "$1M");
 }
 
 /** "1 post", "2,431 posts". */

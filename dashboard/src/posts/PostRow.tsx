@@ -1,9 +1,10 @@
 import { memo } from "react";
-import { ago, exact, score } from "@/lib/format";
+import { ago, exact } from "@/lib/format";
 import { SENTIMENT_COLORS } from "@/lib/labels";
 import type { LivePost } from "@/live/post";
 import { cx } from "@/ui/cx";
 import { EmotionMark, SentimentMark } from "@/ui/marks";
+import { ConfidenceBar } from "./ConfidenceBar";
 import { PostText } from "./PostText";
 import type { PostLink } from "./usePostLink";
 
@@ -14,9 +15,6 @@ interface PostRowProps {
   /** It came while the page was open: it fades in. */
   fresh?: boolean;
 }
-
-/** Below this the model was not sure. */
-const UNSURE = 0.6;
 
 /** One post in a list; the whole row opens its details. */
 export const PostRow = memo(function PostRow({ post, now, link, fresh = false }: PostRowProps) {
@@ -53,19 +51,3 @@ export const PostRow = memo(function PostRow({ post, now, link, fresh = false }:
     </article>
   );
 });
-
-function ConfidenceBar({ value, color }: { value: number; color: string }) {
-  return (
-    <span
-      role="img"
-      aria-label={`Confidence ${score(value)}`}
-      title={`Confidence ${score(value)}`}
-      className="block h-1 w-16 shrink-0 overflow-hidden rounded-full bg-raised"
-    >
-      <span
-        className="block h-full rounded-full"
-        style={{ width: `${value * 100}%`, backgroundColor: color, opacity: value < UNSURE ? 0.45 : 1 }}
-      />
-    </span>
-  );
-}

@@ -1,6 +1,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect } from "react";
 import type { LivePost } from "@/live/post";
+import { LINE_HEIGHT, PostLine } from "./PostLine";
 import { PostRow } from "./PostRow";
 import { usePostLink } from "./usePostLink";
 
@@ -11,6 +12,8 @@ interface PostRowsProps {
   scroller: HTMLElement | null;
   /** Rows fade in as they come. */
   live?: boolean;
+  /** There is room for columns. */
+  wide?: boolean;
   /** Told the last row in sight, for reading further. */
   onShown?: (index: number) => void;
 }
@@ -19,12 +22,12 @@ interface PostRowsProps {
 const ROW_HEIGHT = 78;
 
 /** Any number of posts; only those in sight are in the page. */
-export function PostRows({ posts, now, scroller, live = false, onShown }: PostRowsProps) {
+export function PostRows({ posts, now, scroller, live = false, wide = false, onShown }: PostRowsProps) {
   const link = usePostLink();
   const rows = useVirtualizer({
     count: posts.length,
     getScrollElement: () => scroller,
-    estimateSize: () => ROW_HEIGHT,
+    estimateSize: () => (wide ? LINE_HEIGHT : ROW_HEIGHT),
     getItemKey: (index) => posts[index]?.id ?? index,
     overscan: 4,
   });
@@ -44,7 +47,11 @@ export function PostRows({ posts, now, scroller, live = false, onShown }: PostRo
               className="absolute inset-x-0 top-0"
               style={{ transform: `translateY(${start}px)` }}
             >
-              <PostRow post={post} now={now} link={link} fresh={live && isFresh(post)} />
+              {wide ? (
+                <PostLine post={post} now={now} link={link} />
+              ) : (
+                <PostRow post={post} now={now} link={link} fresh={live && isFresh(post)} />
+              )}
             </div>
           )
         );

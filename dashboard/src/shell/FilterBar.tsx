@@ -1,7 +1,10 @@
+import { SlidersHorizontal } from "lucide-react";
+import { useState } from "react";
 import { useSourcesQuery } from "@/api/queries";
 import { EMOTIONS, SENTIMENTS } from "@/lib/labels";
 import { filterCount, NO_FILTERS } from "@/lib/search";
-import { Button } from "@/ui/Button";
+import { Button, IconButton } from "@/ui/Button";
+import { cx } from "@/ui/cx";
 import { EmotionMark, SentimentMark } from "@/ui/marks";
 import { FilterChip } from "./FilterChip";
 import { SearchField } from "./SearchField";
@@ -10,37 +13,55 @@ import { useView } from "./useView";
 const SENTIMENT_OPTIONS = SENTIMENTS.map((value) => ({ value, content: <SentimentMark label={value} /> }));
 const EMOTION_OPTIONS = EMOTIONS.map((value) => ({ value, content: <EmotionMark label={value} /> }));
 
-/** The filters of posts. */
+const CHIPS = "filters";
+
+/** The filters of posts. On phones they unfold, as the first screen belongs to the numbers. */
 export function FilterBar() {
   const { search, change } = useView();
   const sources = useSourcesQuery().data ?? [];
   const options = sources.map(({ source }) => ({ value: source, content: source }));
+  const [open, setOpen] = useState(false);
+  const set = filterCount(search);
   return (
     <>
-      <FilterChip
-        name="Source"
-        value={search.source}
-        options={options}
-        onChange={(source) => change({ source })}
-      />
-      <FilterChip
-        name="Sentiment"
-        value={search.sentiment}
-        options={SENTIMENT_OPTIONS}
-        onChange={(sentiment) => change({ sentiment })}
-      />
-      <FilterChip
-        name="Emotion"
-        value={search.emotion}
-        options={EMOTION_OPTIONS}
-        onChange={(emotion) => change({ emotion })}
-      />
-      <SearchField />
-      {filterCount(search) > 1 && (
-        <Button look="plain" onClick={() => change(NO_FILTERS)}>
-          Clear filters
-        </Button>
-      )}
+      <IconButton
+        label="Filters"
+        aria-expanded={open || set > 0}
+        aria-controls={CHIPS}
+        className="border border-border bg-card sm:hidden"
+        onClick={() => setOpen(!open)}
+      >
+        <SlidersHorizontal size={14} />
+      </IconButton>
+      <div
+        id={CHIPS}
+        className={cx("w-full flex-wrap items-center gap-2 sm:contents", open || set > 0 ? "flex" : "hidden")}
+      >
+        <FilterChip
+          name="Source"
+          value={search.source}
+          options={options}
+          onChange={(source) => change({ source })}
+        />
+        <FilterChip
+          name="Sentiment"
+          value={search.sentiment}
+          options={SENTIMENT_OPTIONS}
+          onChange={(sentiment) => change({ sentiment })}
+        />
+        <FilterChip
+          name="Emotion"
+          value={search.emotion}
+          options={EMOTION_OPTIONS}
+          onChange={(emotion) => change({ emotion })}
+        />
+        <SearchField />
+        {set > 1 && (
+          <Button look="plain" onClick={() => change(NO_FILTERS)}>
+            Clear filters
+          </Button>
+        )}
+      </div>
     </>
   );
 }

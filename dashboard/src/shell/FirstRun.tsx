@@ -21,9 +21,11 @@ export function FirstRun() {
   };
   return (
     <div className="card mb-4 flex animate-appear flex-wrap items-center gap-x-3 gap-y-1 py-1.5 pr-1.5 pl-4 text-sm">
-      <p className="min-w-48 flex-1">These posts are made up, so that you can look around.</p>
-      <Button onClick={() => setOpen(true)}>Connect a real source</Button>
-      <IconButton label="Dismiss" onClick={dismiss}>
+      <p className="min-w-48 flex-1 py-1">These posts are made up, so that you can look around.</p>
+      <Button className="order-1 sm:order-none" onClick={() => setOpen(true)}>
+        Connect a real source
+      </Button>
+      <IconButton label="Dismiss" className="self-start" onClick={dismiss}>
         <X size={16} />
       </IconButton>
       <Modal title="Connect a real source" open={open} onClose={() => setOpen(false)}>

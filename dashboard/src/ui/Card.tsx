@@ -3,6 +3,8 @@ import { cx } from "./cx";
 
 interface CardProps {
   title: string;
+  /** A few quiet words after the title. */
+  note?: string;
   /** At most one action, at the end of the title line. */
   action?: ReactNode;
   className?: string;
@@ -12,13 +14,14 @@ interface CardProps {
 }
 
 /** A titled section of a page. */
-export function Card({ title, action, className, flush = false, children }: CardProps) {
+export function Card({ title, note, action, className, flush = false, children }: CardProps) {
   const id = useId();
   return (
     <section aria-labelledby={id} className={cx("card flex min-w-0 flex-col", className)}>
-      <header className="flex min-h-11 items-center justify-between gap-3 px-4 pt-2 pb-1">
-        <h2 id={id} className="truncate text-sm font-medium text-quiet">
+      <header className="flex min-h-11 flex-wrap items-center justify-between gap-x-3 gap-y-1 px-4 pt-2 pb-1">
+        <h2 id={id} className="max-w-full truncate text-sm font-medium text-quiet">
           {title}
+          {note && <span className="ml-2 text-xs font-normal">{note}</span>}
         </h2>
         {action}
       </header>

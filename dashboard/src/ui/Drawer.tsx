@@ -1,6 +1,6 @@
 import { Dialog } from "@base-ui/react/dialog";
 import { X } from "lucide-react";
-import type { ReactNode } from "react";
+import { type ReactNode, useRef } from "react";
 import { IconButton } from "./Button";
 import { cx } from "./cx";
 
@@ -44,11 +44,12 @@ export function Modal(props: PanelProps) {
 }
 
 function Panel({ title, open, onClose, className, children }: PanelProps & { className: string }) {
+  const popup = useRef<HTMLDivElement>(null);
   return (
     <Dialog.Root open={open} onOpenChange={(next) => !next && onClose()}>
       <Dialog.Portal>
         <Dialog.Backdrop className={backdrop} />
-        <Dialog.Popup className={className}>
+        <Dialog.Popup ref={popup} initialFocus={popup} className={className}>
           <header className="flex min-h-12 shrink-0 items-center justify-between gap-3 border-b border-border py-1 pr-2 pl-4">
             <Dialog.Title className="text-base font-semibold">{title}</Dialog.Title>
             <Dialog.Close render={<IconButton label="Close" />}>

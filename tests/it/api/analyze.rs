@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::bed::{Bed, Setup, away, by_words, cases};
 
-cases![texts_are_judged, bad_requests_are_refused];
+cases![texts_are_judged, words_are_explained, bad_requests_are_refused];
 
 async fn texts_are_judged(setup: Setup) {
     let bed = Bed::start(setup).await;
@@ -32,6 +32,28 @@ async fn texts_are_judged(setup: Setup) {
     assert_eq!(bed.drained().await["stats"]["books"]["appended"], 0);
 }
 
+async fn words_are_explained(setup: Setup) {
+    let bed = Bed::start(setup).await;
+    let text = "Hé 😀 I love it";
+    let one = bed.post("/api/analyze", &json!({"text": text, "explain": true})).await.ok();
+    assert_eq!(one["label"], "positive");
+    let words = one["explanation"]["words"].as_array().expect("words");
+    let shown: Vec<_> = words.iter().map(|word| word["text"].as_str().expect("a text")).collect();
+    assert_eq!(shown, ["Hé", "😀", "I", "love", "it"]);
+    let love = json!({"text": "love", "start": 7, "end": 11, "sentiment": 0.7, "emotion": 0.7});
+    assert_eq!(words[3], love);
+    assert!(words.iter().all(|word| word["text"] == "love" || word["sentiment"] == 0.0), "{one}");
+    let many = bed.post("/api/analyze", &json!({"texts": [text, "fine"], "explain": true})).await.ok();
+    assert_eq!((&many["results"][0], many["results"].as_array().map(Vec::len)), (&one, Some(2)));
+    // Who does not ask is not told, and pays nothing.
+    let plain = bed.post("/api/analyze", &json!({"text": text, "explain": false})).await.ok();
+    assert!(plain.get("explanation").is_none());
+    let long = "love ".repeat(1_000);
+    let long = bed.post("/api/analyze", &json!({"text": long, "explain": true})).await.ok();
+    let words = long["explanation"]["words"].as_array().expect("words");
+    assert!(words.len() <= 64 && words.last().is_some_and(|word| word["end"] == 4_999), "{long}");
+}
+
 async fn bad_requests_are_refused(setup: Setup) {
     let bed = Bed::start(setup).await;
     let many = vec!["x"; 257];
@@ -42,6 +64,8 @@ async fn bad_requests_are_refused(setup: Setup) {
         (json!({"text": "x".repeat(100_001)}), &["text"]),
         (json!({"texts": ["a", "", "b", " "]}), &["texts[1]", "texts[3]"]),
         (json!({"texts": many}), &["texts"]),
+        (json!({"texts": many[..9], "explain": true}), &["texts"]),
+        (json!({"text": "a", "explain": "yes"}), &["body"]),
         (json!({"text": 5}), &["body"]),
         (json!({"text": "a", "model": "b"}), &["body"]),
         (json!([]), &["body"]),

@@ -1,3 +1,4 @@
+import { useState } from "react";
 import type { Emotion } from "@/api/types";
 import { niceTop } from "@/charts/axis";
 import { EMOTIONS } from "@/lib/labels";
@@ -9,6 +10,7 @@ import { EmptyState, ErrorState, Skeleton } from "@/ui/states";
 import { type ComparisonState, useComparison } from "../overview/useComparison";
 import { EmotionPanel } from "./EmotionPanel";
 import { HeatCard } from "./HeatCard";
+import { RankingCard, type Scale } from "./RankingCard";
 
 /** Which emotions, when, and what they sound like. */
 export function Emotions() {
@@ -26,6 +28,7 @@ export function Emotions() {
 }
 
 function Panels({ state, search }: { state: ComparisonState; search: Search }) {
+  const [scale, setScale] = useState<Scale>("own");
   if (state.error) return <ErrorState error={state.error} retry={state.retry} />;
   if (!state.data) return <Skeleton className="h-64" />;
   if (state.data.now.posts === 0) {
@@ -39,6 +42,7 @@ function Panels({ state, search }: { state: ComparisonState; search: Search }) {
   const shown = search.emotion ? [search.emotion] : EMOTIONS;
   return (
     <div className="grid grid-cols-1 gap-4 sm:grid-cols-2 lg:grid-cols-3 xl:grid-cols-4">
+      <RankingCard data={data} search={search} scale={scale} onScale={setScale} />
       {shown.map((emotion) => (
         <EmotionPanel
           key={emotion}
@@ -46,7 +50,7 @@ function Panels({ state, search }: { state: ComparisonState; search: Search }) {
           points={data.points}
           period={window.period}
           totals={data.now}
-          top={axisTop(data, shown)}
+          top={axisTop(data, scale === "own" ? [emotion] : shown)}
           search={search}
         />
       ))}
@@ -54,7 +58,7 @@ function Panels({ state, search }: { state: ComparisonState; search: Search }) {
   );
 }
 
-/** The same scale for all, so that heights can be compared. */
+/** The top of an axis on which all of these fit. */
 function axisTop({ points }: Comparison, shown: readonly Emotion[]): number {
   return niceTop(Math.max(1, ...points.flatMap(({ emotions }) => shown.map((emotion) => emotions[emotion]))));
 }

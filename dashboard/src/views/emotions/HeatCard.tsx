@@ -28,7 +28,6 @@ export function HeatCard({ search }: { search: Search }) {
 }
 
 function HeatTable({ hours }: { hours: readonly HeatHour[] }) {
-  const most = largestShare(hours);
   return (
     <>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
@@ -56,7 +55,7 @@ function HeatTable({ hours }: { hours: readonly HeatHour[] }) {
                   <HeatCell
                     key={hour.hour}
                     share={hour.shares[emotion]}
-                    most={most}
+                    most={largestShare(hours, emotion)}
                     color={EMOTION_COLORS[emotion]}
                     title={`${emotion} at ${hour.hour}:00: ${plural(hour.counts[emotion], "post")} of ${hour.posts}`}
                   />
@@ -67,7 +66,8 @@ function HeatTable({ hours }: { hours: readonly HeatHour[] }) {
         </table>
       </section>
       <p className="mt-2 text-xs text-quiet">
-        Part of each hour's posts in percent; the stronger, the more. Hours in {zone()}.
+        Part of each hour's posts in percent. A row is strongest at the hours at which its emotion has most
+        weight. Hours in {zone()}.
       </p>
     </>
   );
@@ -81,7 +81,8 @@ interface HeatCellProps {
 }
 
 function HeatCell({ share, most, color, title }: HeatCellProps) {
-  const strength = share === null ? 0 : Math.round((share / most) * 45);
+  // To the third power, so that the hours of an even row still differ.
+  const strength = share === null ? 0 : Math.round((share / most) ** 3 * 42);
   return (
     <td
       title={`${title}, ${percent(share)}`}

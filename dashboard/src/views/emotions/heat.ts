@@ -28,9 +28,9 @@ export function heatOf(buckets: readonly Bucket[]): HeatHour[] {
   });
 }
 
-/** The largest share: the strongest colour. */
-export function largestShare(hours: readonly HeatHour[]): number {
-  return Math.max(1, ...hours.flatMap(({ shares }) => Object.values(shares).map((share) => share ?? 0)));
+/** The largest share that an emotion has at any hour: its strongest colour. */
+export function largestShare(hours: readonly HeatHour[], emotion: Emotion): number {
+  return Math.max(1, ...hours.map(({ shares }) => shares[emotion] ?? 0));
 }
 
 function none<T>(value: T): Record<Emotion, T> {

@@ -16,7 +16,7 @@ export function DistributionCard({ search }: { search: Search }) {
   const { data, error, retry } = useDistribution(search);
   return (
     <Card title="Last 24 hours">
-      <div className="min-h-44">
+      <div className="grid h-full min-h-44 items-center">
         {error ? (
           <ErrorState error={error} retry={retry} />
         ) : data ? (
@@ -35,7 +35,7 @@ function Shares({ data, search }: { data: Distribution; search: Search }) {
   const postsOf = (sentiment: Sentiment) =>
     withSearch({ source: search.source }, { range: "24h", sentiment });
   return (
-    <div className="flex flex-wrap items-center justify-center gap-x-6 gap-y-4">
+    <div className="flex max-h-96 flex-wrap items-center justify-center gap-x-6 gap-y-4">
       <div className="relative size-40 shrink-0">
         <Suspense>
           <Donut

@@ -29,10 +29,11 @@ function EmotionBody({ state, search }: { state: ComparisonState; search: Search
 
 function EmotionList({ data, search }: { data: Comparison; search: Search }) {
   const { now, points } = data;
+  const ended = points.filter((point) => !point.unfinished);
   const most = Math.max(...Object.values(now.emotions), 1);
   const shown = search.emotion ? [search.emotion] : EMOTIONS;
   return (
-    <ul className="text-sm">
+    <ul className="flex h-full max-h-96 flex-col justify-between text-sm">
       {shown.map((emotion) => (
         <li key={emotion}>
           <Link
@@ -43,7 +44,7 @@ function EmotionList({ data, search }: { data: Comparison; search: Search }) {
             <EmotionMark label={emotion} />
             <Bar emotion={emotion} width={percentOf(now.emotions[emotion], most)} />
             <Sparkline
-              values={points.map((point) => point.emotions[emotion])}
+              values={ended.map((point) => point.emotions[emotion])}
               color={EMOTION_COLORS[emotion]}
             />
             <span

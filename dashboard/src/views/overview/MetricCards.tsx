@@ -2,6 +2,7 @@ import { Link } from "@tanstack/react-router";
 import type { Sentiment } from "@/api/types";
 import { Sparkline } from "@/charts/Sparkline";
 import { SENTIMENT_COLORS } from "@/lib/labels";
+import { cx } from "@/ui/cx";
 import { SentimentGlyph } from "@/ui/marks";
 import { Skeleton } from "@/ui/states";
 import type { Metric } from "./metricList";
@@ -15,17 +16,20 @@ export function MetricCards({
   against: string;
 }) {
   return (
-    <ul aria-label="Key figures" className="grid grid-cols-2 gap-4 sm:grid-cols-3 min-[1500px]:grid-cols-6">
+    <ul
+      aria-label="Key figures"
+      className="grid grid-cols-2 gap-3 @min-[560px]:grid-cols-3 @min-[560px]:gap-4 @min-[1100px]:grid-cols-6"
+    >
       {metrics
         ? metrics.map((metric) => (
-            <li key={metric.key} className="min-w-0">
+            <li key={metric.key} className="@container min-w-0">
               <MetricCard metric={metric} against={against} />
             </li>
           ))
         : PLACES.map((place) => (
-            <li key={place} className="card flex h-[108px] flex-col gap-3 p-4">
+            <li key={place} className="card flex h-21 flex-col gap-3 p-4">
               <Skeleton className="h-4 w-20" />
-              <Skeleton className="h-8 w-24" />
+              <Skeleton className="h-7 w-24" />
             </li>
           ))}
     </ul>
@@ -35,32 +39,42 @@ export function MetricCards({
 const PLACES = ["posts", "positive", "neutral", "negative", "net", "confidence"];
 
 function MetricCard({ metric, against }: { metric: Metric; against: string }) {
-  const { title, label, value, exact, change, spark, search } = metric;
+  const { title, label, value, exact, change, spark, sparkSpan, search } = metric;
   return (
     <Link
       to="/posts"
       search={search}
-      className="card flex h-full min-h-[108px] flex-col overflow-hidden transition-colors duration-150 hover:border-strong"
+      className={cx(
+        "card grid h-full grid-cols-1 content-between overflow-hidden transition-colors duration-150 hover:border-strong",
+        "@min-[15rem]:grid-cols-[minmax(0,1fr)_5.5rem] @min-[15rem]:items-center",
+      )}
     >
-      <span className="flex items-center gap-1.5 px-4 pt-3 text-sm text-quiet">
-        {label && <SentimentGlyph label={label} />}
-        <span className="truncate">{title}</span>
-      </span>{" "}
-      <span className="flex flex-wrap items-baseline gap-x-2 px-4">
-        <span className="tabular text-2xl font-semibold" title={exact}>
-          {value}
+      <span className="flex min-w-0 flex-col px-4 pt-3 @min-[15rem]:pb-3">
+        <span className="flex items-center gap-1.5 text-sm text-quiet">
+          {label && <SentimentGlyph label={label} />}
+          <span className="truncate">{title}</span>
         </span>{" "}
-        {change && (
-          <span
-            className="tabular text-xs whitespace-nowrap text-quiet"
-            title={`${change.long}, compared with ${against}`}
-          >
-            {change.short}
-          </span>
-        )}
+        <span className="flex flex-col @min-[15rem]:flex-row @min-[15rem]:items-baseline @min-[15rem]:gap-2">
+          <span className="tabular text-2xl font-semibold" title={exact}>
+            {value}
+          </span>{" "}
+          {change && (
+            <span
+              className="tabular text-xs whitespace-nowrap text-quiet"
+              title={`${change.long}, compared with ${against}`}
+            >
+              {change.short}
+            </span>
+          )}
+        </span>
       </span>
-      <span className="mt-auto px-1 pb-1">
-        <Sparkline values={spark} color={label ? colorOf(label) : "var(--color-quiet)"} />
+      <span className="px-4 pt-1 pb-3 @min-[15rem]:py-4 @min-[15rem]:pl-0">
+        <Sparkline
+          values={spark}
+          span={sparkSpan}
+          color={label ? colorOf(label) : "var(--color-quiet)"}
+          className="h-5 @min-[15rem]:h-9"
+        />
       </span>
     </Link>
   );

@@ -1,8 +1,11 @@
+import { Link } from "@tanstack/react-router";
 import { rangeLabel } from "@/lib/rangeLabel";
 import { FeedList } from "@/live/FeedList";
 import { FirstRun } from "@/shell/FirstRun";
+import { keepFilters } from "@/shell/keepFilters";
 import { ScopeNote } from "@/shell/ScopeNote";
 import { useView } from "@/shell/useView";
+import { buttonClass } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { DistributionCard } from "./DistributionCard";
 import { EmotionCard } from "./EmotionCard";
@@ -35,6 +38,12 @@ export function Overview() {
         </div>
         <Card
           title="Live feed"
+          action={
+            <Link to="/live" search={keepFilters} className={buttonClass("plain", "-mr-2")}>
+              Open
+              <span className="sr-only">the live feed</span>
+            </Link>
+          }
           flush
           className="h-[36rem] overflow-hidden xl:sticky xl:top-[65px] xl:h-[calc(100dvh-81px)]"
         >

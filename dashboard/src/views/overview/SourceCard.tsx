@@ -18,7 +18,7 @@ export function SourceCard({ window, search }: { window: TimeWindow; search: Sea
       ) : shares.length === 0 ? (
         <EmptyState title="No posts in this time" />
       ) : (
-        <ul className="text-sm">
+        <ul className="flex flex-col text-sm">
           <li aria-hidden="true" className="flex gap-2 text-xs text-quiet">
             <span className="flex-1">Source</span>
             <span>Posts</span>

@@ -1,12 +1,15 @@
 import { useNavigate } from "@tanstack/react-router";
+import { ZoomOut as ZoomOutIcon } from "lucide-react";
 import { lazy, Suspense, useState } from "react";
 import type { AlertMark } from "@/charts/SentimentChart";
 import type { Mode } from "@/charts/series";
 import { zone } from "@/lib/format";
 import type { Point } from "@/lib/metrics";
+import type { TimeWindow } from "@/lib/range";
 import { withSearch } from "@/lib/search";
 import { useMedia } from "@/lib/useMedia";
 import { useView } from "@/shell/useView";
+import { IconButton } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { Choice } from "@/ui/Choice";
 import { EmptyState, ErrorState, Skeleton } from "@/ui/states";
@@ -28,13 +31,31 @@ export function TrendCard({ state, alerts }: { state: ComparisonState; alerts: r
   return (
     <Card
       title="Sentiment over time"
-      action={<Choice label="Show as" value={shown} options={MODES} onChange={setShown} />}
+      note={zone()}
+      action={
+        <span className="flex items-center gap-2">
+          <ZoomOut window={state.window} />
+          <Choice label="Show as" value={shown} options={MODES} onChange={setShown} />
+        </span>
+      }
     >
-      <div className="h-64 md:h-80">
+      <div className="h-64 md:h-[clamp(17rem,36vh,34rem)]">
         <TrendBody state={state} alerts={alerts} shown={shown} />
       </div>
-      <p className="mt-2 text-xs text-quiet">Times in {zone()}</p>
     </Card>
+  );
+}
+
+/** The way back out of a stretch that was chosen by dragging: each step shows three times as much. */
+function ZoomOut({ window }: { window: TimeWindow }) {
+  const { search, change } = useView();
+  if (!search.from) return null;
+  const span = window.end - window.start;
+  const end = Math.min(window.end + span, Date.now());
+  return (
+    <IconButton label="Zoom out" onClick={() => change({ range: undefined, ...spanOf(end - 3 * span, end) })}>
+      <ZoomOutIcon size={16} />
+    </IconButton>
   );
 }
 
@@ -73,9 +94,11 @@ function TrendBody({ state, alerts, shown }: BodyProps) {
 
 function NoPosts() {
   return (
-    <EmptyState title="No posts in this time">
-      <p>Choose a longer range or remove a filter. New posts appear here by themselves.</p>
-    </EmptyState>
+    <div className="grid h-full place-content-center">
+      <EmptyState title="No posts in this time">
+        <p>Choose a longer range or remove a filter. New posts appear here by themselves.</p>
+      </EmptyState>
+    </div>
   );
 }
 

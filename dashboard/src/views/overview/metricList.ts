@@ -1,7 +1,7 @@
 import type { Sentiment } from "@/api/types";
 import { compact, count, percent, score, signed } from "@/lib/format";
 import { SENTIMENTS, sentence } from "@/lib/labels";
-import { type Comparison, difference, type Point, relativeChange } from "@/lib/metrics";
+import { type Comparison, difference, relativeChange } from "@/lib/metrics";
 import type { Search } from "@/lib/search";
 
 export interface Metric {
@@ -13,6 +13,8 @@ export interface Metric {
   exact: string;
   change: Change | null;
   spark: (number | null)[];
+  /** The least height of the sparkline, in the unit of its values; counts stand on zero instead. */
+  sparkSpan?: number;
   /** The posts behind the number. */
   search: Search;
 }
@@ -26,6 +28,8 @@ interface Change {
 export function metricList({ now, before, points }: Comparison, search: Search): Metric[] {
   const only = search.sentiment;
   const posts = only ? now.counts[only] : now.posts;
+  // A bucket that has not ended would draw a fall that did not happen.
+  const ended = points.filter((point) => !point.unfinished);
   const postsBefore = only ? before.counts[only] : before.posts;
   return [
     {
@@ -34,7 +38,7 @@ export function metricList({ now, before, points }: Comparison, search: Search):
       value: compact(posts),
       exact: count(posts),
       change: change(relativeChange(posts, postsBefore), "%", `${count(postsBefore)} posts before`),
-      spark: points.map((point) => (only ? point[only] : point.total)),
+      spark: ended.map((point) => (only ? point[only] : point.total)),
       search,
     },
     ...SENTIMENTS.map((label) => ({
@@ -44,7 +48,8 @@ export function metricList({ now, before, points }: Comparison, search: Search):
       value: percent(now.shares[label]),
       exact: `${count(now.counts[label])} of ${count(now.posts)} posts`,
       change: pointChange(difference(now.shares[label], before.shares[label]), percent(before.shares[label])),
-      spark: points.map((point) => point[`${label}Share`]),
+      spark: ended.map((point) => point[`${label}Share`]),
+      sparkSpan: 30,
       search: { ...search, sentiment: label },
     })),
     {
@@ -53,7 +58,8 @@ export function metricList({ now, before, points }: Comparison, search: Search):
       value: now.net === null ? "–" : signed(now.net),
       exact: "Share of positive minus share of negative posts, from −100 to 100",
       change: pointChange(difference(now.net, before.net), before.net === null ? "–" : signed(before.net)),
-      spark: points.map((point) => point.net),
+      spark: ended.map((point) => point.net),
+      sparkSpan: 60,
       search,
     },
     {
@@ -66,14 +72,11 @@ export function metricList({ now, before, points }: Comparison, search: Search):
         "%",
         `${score(before.confidence)} before`,
       ),
-      spark: points.map(confidenceOf),
+      spark: ended.map(({ confidence }) => confidence),
+      sparkSpan: 0.3,
       search,
     },
   ];
-}
-
-function confidenceOf(point: Point): number | null {
-  return point.confidence;
 }
 
 function percentOfScore(now: number | null, before: number | null): number | null {

@@ -1,8 +1,9 @@
 import { useAlertsQuery } from "@/api/queries";
 import type { AlertMark } from "@/charts/SentimentChart";
-import type { TimeWindow } from "@/lib/range";
+import { floor, type TimeWindow } from "@/lib/range";
+import { alertTitle, scopeName } from "../alerts/words";
 
-/** Alerts that fired in the window, of everything or of the chosen source. */
+/** The buckets in which alerts fired: all alerts, or with a chosen source those that are about it. */
 export function useAlertMarks(window: TimeWindow, source: string | undefined): AlertMark[] {
   const query = useAlertsQuery({
     limit: 100,
@@ -10,7 +11,11 @@ export function useAlertMarks(window: TimeWindow, source: string | undefined): A
     end_date: new Date(window.end).toISOString(),
   });
   const alerts = query.data?.alerts ?? [];
-  return alerts
-    .filter(({ scope }) => scope === "all" || scope === `source:${source}`)
-    .map(({ id, triggered_at }) => ({ id, time: Date.parse(triggered_at) }));
+  const marks = new Map<number, string[]>();
+  for (const alert of alerts) {
+    if (source && alert.scope !== "all" && alert.scope !== `source:${source}`) continue;
+    const time = floor(Date.parse(alert.triggered_at), window.period);
+    marks.set(time, [...(marks.get(time) ?? []), `${alertTitle(alert)} in ${scopeName(alert.scope)}`]);
+  }
+  return [...marks].map(([time, titles]) => ({ time, titles: [...new Set(titles)] }));
 }

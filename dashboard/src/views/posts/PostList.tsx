@@ -1,6 +1,8 @@
 import { useCallback, useState } from "react";
+import { useMedia } from "@/lib/useMedia";
 import { useNow } from "@/lib/useNow";
 import type { LivePost } from "@/live/post";
+import { PostLineHead } from "@/posts/PostLine";
 import { PostRows } from "@/posts/PostRows";
 
 interface PostListProps {
@@ -17,6 +19,7 @@ const AHEAD = 20;
 export function PostList({ posts, hasMore, loadingMore, loadMore }: PostListProps) {
   const [scroller, setScroller] = useState<HTMLElement | null>(null);
   const now = useNow(10_000);
+  const wide = useMedia("(min-width: 1024px)");
   const readAhead = useCallback(
     (shown: number) => {
       if (hasMore && !loadingMore && shown >= posts.length - AHEAD) loadMore();
@@ -31,7 +34,19 @@ export function PostList({ posts, hasMore, loadingMore, loadMore }: PostListProp
       tabIndex={0}
       className="h-full overflow-x-hidden overflow-y-auto overscroll-contain"
     >
-      <PostRows posts={posts} now={now} scroller={scroller} onShown={readAhead} />
+      {wide && (
+        <div className="sticky top-0 z-10 bg-card">
+          <PostLineHead />
+        </div>
+      )}
+      <PostRows
+        key={wide ? "wide" : "narrow"}
+        posts={posts}
+        now={now}
+        scroller={scroller}
+        wide={wide}
+        onShown={readAhead}
+      />
       <p role="status" className="px-4 py-3 text-center text-xs text-quiet">
         {loadingMore ? "Loading more" : hasMore ? "" : "That is all of them"}
       </p>

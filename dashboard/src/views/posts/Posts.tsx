@@ -1,5 +1,6 @@
 import { compact, count, plural } from "@/lib/format";
 import { filterCount, NO_FILTERS } from "@/lib/search";
+import { FEED_LIMIT } from "@/live/feed";
 import { useView } from "@/shell/useView";
 import { Button } from "@/ui/Button";
 import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
@@ -27,7 +28,7 @@ export function Posts() {
         </p>
         {waiting > 0 && (
           <Button look="solid" className="animate-appear" onClick={() => void query.refetch()}>
-            {plural(waiting, "new post")}
+            {waiting >= FEED_LIMIT ? `${FEED_LIMIT}+ new posts` : plural(waiting, "new post")}
           </Button>
         )}
         <MoreFilters />

@@ -15,7 +15,7 @@ export function DeadLetterRow({ letter, now, chosen, onChoose, onShow }: DeadLet
   const name = letter.post_id ?? letter.origin_id;
   const content = letter.fields.find((field) => field.name === "content")?.value;
   return (
-    <li className="flex items-start gap-3 border-b border-border px-4 py-2.5 text-sm">
+    <li className="flex items-start gap-3 border-b border-border px-4 last:border-b-0 py-2.5 text-sm">
       <input
         type="checkbox"
         checked={chosen}

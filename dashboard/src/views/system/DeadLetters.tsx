@@ -67,7 +67,7 @@ function Letters({ dead }: { dead: ReturnType<typeof useDeadLetters> }) {
           {purge.data && ` ${plural(purge.data.purged, "post")} purged`}
         </p>
       </div>
-      <ul className="-mx-4 border-t border-border">
+      <ul className="-mx-4 -mb-4 border-t border-border">
         {letters.map((letter) => (
           <DeadLetterRow
             key={letter.id}
@@ -81,7 +81,7 @@ function Letters({ dead }: { dead: ReturnType<typeof useDeadLetters> }) {
       </ul>
       {query.hasNextPage && (
         <Button
-          className="mt-3"
+          className="mt-6"
           onClick={() => void query.fetchNextPage()}
           disabled={query.isFetchingNextPage}
         >

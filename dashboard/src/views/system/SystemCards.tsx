@@ -23,8 +23,8 @@ export function SystemCards({ system }: { system: System }) {
 
 function Numbers({ system: { throughput, stream } }: { system: System }) {
   const numbers = [
-    { name: "Posts in", value: rate(throughput.in_per_second), hint: "Appended to the stream, last minute" },
-    { name: "Posts out", value: rate(throughput.out_per_second), hint: "Analysed and stored, last minute" },
+    { name: "Posts in", value: rate(throughput.in_per_second), hint: "Appended, last minute" },
+    { name: "Posts out", value: rate(throughput.out_per_second), hint: "Analysed, last minute" },
     {
       name: "Lag",
       value: stream.lag ? duration(stream.lag.oldest_seconds) : "–",
@@ -149,7 +149,7 @@ function Consumers({ consumers }: { consumers: System["consumers"] }) {
       ) : consumers.length === 0 ? (
         <p className="text-sm text-quiet">No worker has taken a post yet.</p>
       ) : (
-        <ul className="grid grid-cols-1 gap-x-6 gap-y-2 text-sm md:grid-cols-2 xl:grid-cols-3">
+        <ul className="grid grid-cols-1 gap-x-8 gap-y-2 text-sm lg:grid-cols-2">
           {consumers.map(({ name, claimed, idle_seconds }) => (
             <Health
               key={name}

@@ -1,0 +1,79 @@
+import { Link } from "@tanstack/react-router";
+import { percentOf } from "@/lib/counts";
+import { count, percent, signed } from "@/lib/format";
+import { EMOTION_COLORS, EMOTIONS } from "@/lib/labels";
+import { type Comparison, difference } from "@/lib/metrics";
+import { type Search, withSearch } from "@/lib/search";
+import { Card } from "@/ui/Card";
+import { Choice } from "@/ui/Choice";
+import { cx } from "@/ui/cx";
+import { EmotionMark } from "@/ui/marks";
+
+/** Whether the charts of the page share one scale. */
+export type Scale = "own" | "same";
+
+const SCALES = [
+  { value: "own", label: "Own" },
+  { value: "same", label: "Same" },
+] as const;
+
+interface RankingCardProps {
+  data: Comparison;
+  search: Search;
+  scale: Scale;
+  onScale: (scale: Scale) => void;
+}
+
+/** The emotions by weight, with the change of each against the period before. */
+export function RankingCard({ data: { now, before }, search, scale, onScale }: RankingCardProps) {
+  const ranked = [...EMOTIONS].sort((a, b) => now.emotions[b] - now.emotions[a]);
+  const comparable = before.posts > 0;
+  const most = Math.max(1, now.emotions[ranked[0] ?? "neutral"]);
+  return (
+    <Card title="Ranking">
+      <div className="flex h-full flex-col gap-3">
+        <ol className="flex flex-1 flex-col justify-between text-sm">
+          {ranked.map((emotion) => {
+            const share = now.posts ? percentOf(now.emotions[emotion], now.posts) : null;
+            const earlier = before.posts ? percentOf(before.emotions[emotion], before.posts) : null;
+            const change = difference(share, earlier);
+            return (
+              <li key={emotion}>
+                <Link
+                  to="/posts"
+                  search={withSearch(search, { emotion })}
+                  title={`${count(now.emotions[emotion])} posts; ${percent(earlier)} in the period before`}
+                  className={cx(
+                    "-mx-2 grid items-center gap-2 rounded-md px-2 py-1 hover:bg-raised",
+                    comparable ? "grid-cols-[5.5rem_1fr_3.25rem_4rem]" : "grid-cols-[5.5rem_1fr_3.25rem]",
+                  )}
+                >
+                  <EmotionMark label={emotion} />
+                  <span aria-hidden="true" className="h-2 overflow-hidden rounded-full bg-raised">
+                    <span
+                      className="block h-full rounded-full transition-[width] duration-150"
+                      style={{
+                        width: `${percentOf(now.emotions[emotion], most)}%`,
+                        backgroundColor: EMOTION_COLORS[emotion],
+                      }}
+                    />
+                  </span>
+                  <span className="tabular text-right">{percent(share)}</span>
+                  {comparable && (
+                    <span className="tabular text-right text-xs text-quiet">
+                      {change !== null && `${signed(change)} pp`}
+                    </span>
+                  )}
+                </Link>
+              </li>
+            );
+          })}
+        </ol>
+        <div className="flex items-center justify-between gap-2 text-xs text-quiet">
+          Scale of the charts
+          <Choice label="Scale of the charts" value={scale} options={SCALES} onChange={onScale} />
+        </div>
+      </div>
+    </Card>
+  );
+}

@@ -1,0 +1,102 @@
+//! Which words made a text's labels: contributions by occlusion.
+//!
+//! The text is judged once whole and once without each of its words, all in one batch. What a
+//! label's score loses without a word is the word's contribution; a word that spoke against the
+//! label has a negative one. Contributions need not add up: words work together.
+
+mod words;
+
+use serde::Serialize;
+
+use crate::domain::Analysis;
+
+use super::{Classifier, InferenceError};
+
+/// Most parts that a text is explained by; the words of a longer one are taken together.
+pub const MAX_PARTS: usize = 64;
+/// Fewest parts that a text with enough words is explained by, however long it is.
+const MIN_PARTS: usize = 8;
+/// About the most characters that are judged to explain one text.
+const MAX_JUDGED_CHARS: usize = 100_000;
+/// Stands for a text without its only word; models need something to read.
+const NOTHING: &str = ".";
+
+/// Why a text got its labels.
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct Explanation {
+    /// The words in the order of the text, at most 64. In a longer text each part is several
+    /// neighbouring words.
+    pub words: Vec<WordContribution>,
+}
+
+/// What one word did for the labels. A character is a Unicode code point: in JavaScript
+/// `Array.from(text).slice(start, end).join("") === word.text`.
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct WordContribution {
+    /// The word as it stands in the text.
+    pub text: String,
+    /// Its first character in the text, counted from 0.
+    pub start: usize,
+    /// The character after its last.
+    pub end: usize,
+    /// What the probability of the text's sentiment loses without it, in [-1, 1].
+    pub sentiment: f64,
+    /// What the score of the text's emotion loses without it, in [-1, 1].
+    pub emotion: f64,
+}
+
+/// Judges `text` and tells what its words did.
+///
+/// # Errors
+/// Those of the classifier.
+pub async fn explain(classifier: &dyn Classifier, text: &str) -> Result<(Analysis, Explanation), InferenceError> {
+    let parts = words::parts(text, parts_for(text.chars().count()));
+    let variants = parts.iter().map(|part| {
+        let rest = format!("{}{}", &text[..part.start], &text[part.end..]);
+        if rest.trim().is_empty() { NOTHING.to_owned() } else { rest }
+    });
+    let texts: Vec<String> = std::iter::once(text.to_owned()).chain(variants).collect();
+    let mut analyses = classifier.classify(texts).await?.into_iter();
+    let whole = analyses.next().ok_or_else(|| InferenceError::Failed("the model gave no answer".to_owned()))?;
+    let (sentiment, emotion) = (whole.sentiment.index(), whole.emotion.index());
+    let mut chars = Chars { text, byte: 0, char: 0 };
+    let words = parts
+        .into_iter()
+        .zip(analyses)
+        .map(|(part, without)| WordContribution {
+            text: text[part.clone()].to_owned(),
+            start: chars.up_to(part.start),
+            end: chars.up_to(part.end),
+            sentiment: difference(whole.scores.sentiment[sentiment], without.scores.sentiment[sentiment]),
+            emotion: difference(whole.scores.emotion[emotion], without.scores.emotion[emotion]),
+        })
+        .collect();
+    Ok((whole, Explanation { words }))
+}
+
+fn parts_for(chars: usize) -> usize {
+    (MAX_JUDGED_CHARS / chars.max(1)).clamp(MIN_PARTS, MAX_PARTS)
+}
+
+/// Rounded to what the scores can tell.
+fn difference(with: f32, without: f32) -> f64 {
+    (f64::from(with - without) * 1e6).round() / 1e6
+}
+
+/// Counts characters while it walks through a text once.
+struct Chars<'t> {
+    text: &'t str,
+    byte: usize,
+    char: usize,
+}
+
+impl Chars<'_> {
+    fn up_to(&mut self, byte: usize) -> usize {
+        self.char += self.text[self.byte..byte].chars().count();
+        self.byte = byte;
+        self.char
+    }
+}
+
+#[cfg(test)]
+mod tests;

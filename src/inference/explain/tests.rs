@@ -1,0 +1,48 @@
+use super::*;
+use crate::domain::{Emotion, Sentiment};
+use crate::inference::{Engine, InferenceOptions, Precision};
+
+fn engine() -> Engine {
+    let options = InferenceOptions { threads: Some(1), precision: Precision::F32, ..InferenceOptions::default() };
+    Engine::load(&options).unwrap()
+}
+
+#[tokio::test]
+async fn the_word_that_made_the_label_contributes_most() {
+    let engine = engine();
+    let text = "Été 😀: the new phone is terrible, honestly";
+    let (analysis, explanation) = explain(&engine, text).await.unwrap();
+    assert_eq!(analysis.sentiment, Sentiment::Negative);
+    let top = explanation.words.iter().max_by(|a, b| a.sentiment.total_cmp(&b.sentiment)).unwrap();
+    assert_eq!(top.text, "terrible");
+    for word in &explanation.words {
+        let found: String = text.chars().skip(word.start).take(word.end - word.start).collect();
+        assert_eq!(found, word.text);
+    }
+    // It is the loss of the score, no more and no less.
+    let without = engine.classify(vec![text.replace("terrible", "")]).await.unwrap().remove(0);
+    let lost = analysis.scores.sentiment[0] - without.scores.sentiment[0];
+    assert!((top.sentiment - f64::from(lost)).abs() < 1e-4, "{} against {lost}", top.sentiment);
+}
+
+#[tokio::test]
+async fn emotion_is_explained_too_and_a_single_word_has_a_contribution() {
+    let engine = engine();
+    let (analysis, explanation) = explain(&engine, "furious").await.unwrap();
+    assert_eq!(analysis.emotion, Emotion::Anger);
+    assert_eq!(explanation.words.len(), 1);
+    assert!(explanation.words[0].emotion > 0.1, "{explanation:?}");
+    let (_, nothing) = explain(&engine, "...").await.unwrap();
+    assert_eq!(nothing.words.len(), 1);
+    let (_, nothing) = explain(&engine, ".").await.unwrap();
+    assert!(nothing.words.is_empty());
+}
+
+#[test]
+fn the_work_is_bounded_however_long_the_text_is() {
+    for chars in [0, 10, 1_000, 5_000, 100_000] {
+        let parts = parts_for(chars);
+        assert!((MIN_PARTS..=MAX_PARTS).contains(&parts), "{chars}: {parts}");
+    }
+    assert_eq!((parts_for(280), parts_for(100_000)), (MAX_PARTS, MIN_PARTS));
+}
