@@ -3,6 +3,7 @@
 mod lock;
 mod options;
 mod serve;
+mod sources;
 
 use std::sync::Arc;
 

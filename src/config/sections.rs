@@ -81,66 +81,17 @@ pub struct CacheConfig {
     pub ttl: Duration,
 }
 
-words! {
-    /// A source that posts are read from.
-    SourceKind {
-        /// Invented posts: `[sources.synthetic]`.
-        Synthetic = "synthetic",
-        /// Posts from a file: `[sources.replay]`.
-        Replay = "replay",
-    }
-}
-
 /// `[ingester]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IngesterConfig {
-    pub sources: Vec<SourceKind>,
+    /// Names of tables below `[sources]`.
+    pub sources: Vec<String>,
     #[serde(deserialize_with = "count::<_, _, 1, 10_000>")]
     pub batch_size: usize,
     /// Posts per second of all sources together; `None`: no limit.
     #[serde(deserialize_with = "optional_rate")]
     pub rate: Option<f64>,
-}
-
-/// `[sources]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SourcesConfig {
-    pub synthetic: SyntheticConfig,
-    pub replay: ReplayConfig,
-}
-
-/// `[sources.synthetic]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SyntheticConfig {
-    /// Posts per second.
-    #[serde(deserialize_with = "rate")]
-    pub rate: f64,
-    /// `None`: a new one at each start.
-    #[serde(deserialize_with = "optional_count")]
-    pub seed: Option<u64>,
-    /// `None`: no end.
-    #[serde(deserialize_with = "optional_count")]
-    pub limit: Option<u64>,
-    /// Zero: no incidents.
-    #[serde(deserialize_with = "any_duration")]
-    pub incident_every: Duration,
-}
-
-/// `[sources.replay]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ReplayConfig {
-    #[serde(deserialize_with = "optional")]
-    pub path: Option<PathBuf>,
-    /// Posts per second; `None`: as fast as the stream takes them.
-    #[serde(deserialize_with = "optional_rate")]
-    pub rate: Option<f64>,
-    pub retime: bool,
-    #[serde(rename = "loop")]
-    pub repeat: bool,
 }
 
 /// `[worker]`
