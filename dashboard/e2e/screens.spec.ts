@@ -2,12 +2,12 @@ import { type Browser, expect, test } from "@playwright/test";
 import { type PreviewServer, preview } from "vite";
 import { makeLetter } from "../src/testing/answers";
 import { samplePosts } from "../src/testing/sample";
-import { iso, World } from "../src/testing/world";
+import { iso, makeFeed, World } from "../src/testing/world";
 import { Fake } from "./fake";
 
 /** Pictures of every view to look at: `npx playwright test --project screens`. They land in test-results/screens. */
 
-const SIZES = { wide: [1440, 900], tablet: [1024, 768], phone: [390, 844] } as const;
+const SIZES = { wide: [1440, 900], tablet: [1024, 768], phone: [390, 844], huge: [2560, 1440] } as const;
 const DAY = 86_400_000;
 
 const only = process.env.SCREENS?.split(",");
@@ -79,6 +79,17 @@ function furnish(world: World) {
     state: "retrying",
     detail: "connection refused; next try in 12 s",
   });
+  world.feeds = [
+    makeFeed("synthetic", { lag_seconds: 0.04, rate: 5 }),
+    makeFeed("bluesky", {
+      state: "backing_off",
+      errors: 3,
+      rate: 0,
+      last_error: "connection refused; next try in 12 s",
+      last_post: iso(now - 900_000),
+    }),
+    makeFeed("news", { kind: "rss", state: "paused", paused: true, rate: 0, rejected: 4 }),
+  ];
   world.deadLetters = [
     makeLetter("1", "content: must not be blank", "   "),
     makeLetter(

@@ -388,7 +388,7 @@ export interface paths {
         };
         /**
          * List posts
-         * @description Newest first by `created_at`, then by id. All filters hold together.
+         * @description Newest first by `created_at`, then by id, unless `sort` says otherwise. All filters hold together.
          */
         get: {
             parameters: {
@@ -399,6 +399,8 @@ export interface paths {
                     offset?: number;
                     /** @description `next_cursor` of the page before. */
                     cursor?: string;
+                    /** @description The order of all pages, `newest` if not given; a cursor goes on in the order that it was made in. */
+                    sort?: "newest" | "oldest" | "confidence";
                     /**
                      * @description Only posts of this source.
                      * @example twitter
@@ -536,7 +538,7 @@ export interface paths {
         };
         /**
          * Export posts
-         * @description Everything that matches the filter, newest first, as a download.
+         * @description Everything that matches the filter, newest first unless `sort` says otherwise, as a download.
          */
         get: {
             parameters: {
@@ -546,6 +548,8 @@ export interface paths {
                      * @example csv
                      */
                     format: "csv" | "ndjson";
+                    /** @description In which order; `newest` if not given. */
+                    sort?: "newest" | "oldest" | "confidence";
                     /**
                      * @description Only posts of this source.
                      * @example twitter
@@ -748,15 +752,21 @@ export interface paths {
                     start_date?: string;
                     /** @description Posts created before; widened to the edge of a bucket. Now if not given. */
                     end_date?: string;
-                    /** @description Only posts of this source. */
-                    source?: string;
-                    /** @description Only posts with this emotion. */
-                    emotion?: components["schemas"]["Emotion"];
                     /**
                      * @description The zone whose midnights bound days, by its IANA name; UTC if not given.
                      * @example Europe/Berlin
                      */
                     tz?: string;
+                    /** @description Only posts of this source. */
+                    source?: string;
+                    /** @description Only posts of this sentiment. */
+                    sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts with this emotion. */
+                    emotion?: components["schemas"]["Emotion"];
+                    /** @description Only posts of this author. */
+                    author?: string;
+                    /** @description Words that must all occur, whatever their case. */
+                    q?: string;
                 };
                 header?: never;
                 path?: never;
@@ -808,6 +818,14 @@ export interface paths {
                     hours?: number;
                     /** @description Only posts of this source. */
                     source?: string;
+                    /** @description Only posts of this sentiment. */
+                    sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts with this emotion. */
+                    emotion?: components["schemas"]["Emotion"];
+                    /** @description Only posts of this author. */
+                    author?: string;
+                    /** @description Words that must all occur, whatever their case. */
+                    q?: string;
                 };
                 header?: never;
                 path?: never;
@@ -1163,14 +1181,20 @@ export interface components {
             note: string;
         };
         /** @description Counts by bucket. */
-        AggregateAnswer: {
+        AggregateAnswer: components["schemas"]["CountEcho"] & {
+            /** @description Whether the answer was computed for an earlier request. */
+            cached?: boolean;
+            /**
+             * Format: date-time
+             * @description When it was computed.
+             */
+            cached_at?: string;
+            counted_from: components["schemas"]["CountedFrom"];
             /** @description Every bucket of the range, oldest first; those without posts hold zeros. */
             data: components["schemas"]["BucketAnswer"][];
-            emotion?: components["schemas"]["Emotion"] | null;
             /** Format: date-time */
             end_date: string;
             period: components["schemas"]["Period"];
-            source?: string | null;
             /**
              * Format: date-time
              * @description The range as used: widened to the edges of buckets, the end not included.
@@ -1449,6 +1473,19 @@ export interface components {
             idle_seconds: number;
             name: string;
         };
+        /** @description The filter of a count as it was understood. */
+        CountEcho: {
+            author?: string | null;
+            emotion?: components["schemas"]["Emotion"] | null;
+            q?: string | null;
+            sentiment?: components["schemas"]["Sentiment"] | null;
+            source?: string | null;
+        };
+        /**
+         * @description Where counts come from.
+         * @enum {string}
+         */
+        CountedFrom: "rollups" | "posts";
         /** @description A page of dead letters. */
         DeadLetterList: {
             dead_letters: components["schemas"]["DeadLetterView"][];
@@ -1504,7 +1541,7 @@ export interface components {
             reason: string;
         };
         /** @description How the posts of the last hours are distributed. */
-        Distribution: {
+        Distribution: components["schemas"]["CountEcho"] & {
             /** Format: double */
             average_confidence: number;
             /** @description Whether the answer was computed for an earlier request. */
@@ -1514,9 +1551,9 @@ export interface components {
              * @description When it was computed.
              */
             cached_at?: string;
+            counted_from: components["schemas"]["CountedFrom"];
             distribution: components["schemas"]["BySentiment_i64"];
             percentages: components["schemas"]["BySentiment_f64"];
-            source?: string | null;
             /** Format: int64 */
             timeframe_hours: number;
             /** @description The emotions that occur, most frequent first. */
@@ -1699,6 +1736,7 @@ export interface components {
         ModelView: {
             detail?: string | null;
             info?: components["schemas"]["ModelInfo"] | null;
+            speed?: components["schemas"]["Speed"] | null;
             /** @description `connected`, `loading`, `failed`, or `absent` in a process without one. */
             state: string;
         };
@@ -1760,8 +1798,6 @@ export interface components {
              * @description When it was analysed.
              */
             timestamp: string;
-            /** @description The W3C trace context of its way here, if it is traced. */
-            traceparent?: string | null;
         };
         /** @description A page of posts. */
         PostList: {
@@ -1773,6 +1809,7 @@ export interface components {
             /** Format: int64 */
             offset: number;
             posts: components["schemas"]["PostView"][];
+            sort: components["schemas"]["SortParam"];
             /**
              * Format: int64
              * @description How many posts match in all.
@@ -1949,6 +1986,11 @@ export interface components {
          */
         Severity: "info" | "warning" | "critical";
         /**
+         * @description The order of a list, as the API names it.
+         * @enum {string}
+         */
+        SortParam: "newest" | "oldest" | "confidence";
+        /**
          * @description What a source is doing.
          * @enum {string}
          */
@@ -2024,6 +2066,34 @@ export interface components {
             feeds: components["schemas"]["FeedView"][];
             sources: components["schemas"]["SourceView"][];
             total: number;
+        };
+        /** @description How fast a model judged lately. */
+        Speed: {
+            /**
+             * Format: double
+             * @description Mean time of a batch, in milliseconds; `null` when there was none.
+             */
+            batch_ms?: number | null;
+            /**
+             * Format: double
+             * @description Texts judged per second of it.
+             */
+            posts_per_second: number;
+            /**
+             * Format: double
+             * @description Tokens computed per second of it.
+             */
+            tokens_per_second: number;
+            /**
+             * Format: double
+             * @description The share of the threads' time that was spent on batches, in [0, 1]; at 1 the model is what limits.
+             */
+            utilisation: number;
+            /**
+             * Format: double
+             * @description The time measured: the last five minutes, or since the model was loaded.
+             */
+            window_seconds: number;
         };
         /** @description Totals, rates and lag. */
         Stats: {

@@ -20,7 +20,6 @@ export type Bucket = Schemas["BucketAnswer"];
 export type Distribution = Schemas["Distribution"];
 export type EmotionCount = Schemas["TopEmotion"];
 export type SourceInfo = Schemas["SourceView"];
-export type Feed = Schemas["FeedView"];
 
 /** The document only says that the details are an object. */
 export type Alert = Omit<Schemas["Alert"], "details"> & { details: Record<string, unknown> };
@@ -30,6 +29,8 @@ export type Analysis = Schemas["AnalysisView"];
 export type System = Schemas["System"];
 export type ServiceState = Schemas["ServiceView"];
 export type ComponentState = Schemas["ComponentState"];
+/** A source as it is configured, and how it does. */
+export type Feed = Schemas["FeedView"];
 export type DeadLetter = Schemas["DeadLetterView"];
 export type DeadLetterPage = Schemas["DeadLetterList"];
 export type Problem = Schemas["Problem"];

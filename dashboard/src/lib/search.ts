@@ -15,9 +15,14 @@ export interface Search {
   min?: number;
   /** Words that a post contains. */
   q?: string;
+  /** The order of the list of posts; newest first when not set. */
+  sort?: SortKey;
   /** The post whose drawer is open. */
   post?: string;
 }
+
+export type SortKey = "oldest" | "confidence";
+export const SORT_KEYS: readonly SortKey[] = ["oldest", "confidence"];
 
 export type RangeKey = "15m" | "1h" | "24h" | "7d" | "30d";
 export const RANGE_KEYS: readonly RangeKey[] = ["15m", "1h", "24h", "7d", "30d"];
@@ -41,6 +46,8 @@ export function parseSearch(raw: Record<string, unknown>): Search {
   }
   if (isSentiment(raw.sentiment)) search.sentiment = raw.sentiment;
   if (isEmotion(raw.emotion)) search.emotion = raw.emotion;
+  const sort = SORT_KEYS.find((key) => key === raw.sort);
+  if (sort) search.sort = sort;
   const min = Number(raw.min);
   if (min > 0 && min <= 1) search.min = min;
   for (const key of ["source", "author", "q", "post"] as const) {

@@ -17,6 +17,7 @@ export function postsQuery(search: Search, now: number): PostsQuery {
     author: search.author,
     q: search.q,
     min_confidence: search.min,
+    sort: search.sort,
     start_date: new Date(window.start).toISOString(),
     // A range that ends now takes in what comes while it is open.
     end_date: window.live ? undefined : new Date(window.end).toISOString(),
@@ -25,10 +26,10 @@ export function postsQuery(search: Search, now: number): PostsQuery {
 
 /** The posts of a search, page by page. The list stands still: new posts join when it is read again. */
 export function usePosts(search: Search) {
-  const { range, from, to, source, sentiment, emotion, author, min, q } = search;
+  const { range, from, to, source, sentiment, emotion, author, min, q, sort } = search;
   const filter = useMemo(
-    () => postsQuery({ range, from, to, source, sentiment, emotion, author, min, q }, Date.now()),
-    [range, from, to, source, sentiment, emotion, author, min, q],
+    () => postsQuery({ range, from, to, source, sentiment, emotion, author, min, q, sort }, Date.now()),
+    [range, from, to, source, sentiment, emotion, author, min, q, sort],
   );
   const query = useInfiniteQuery({
     queryKey: ["posts", filter],
