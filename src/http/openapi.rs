@@ -5,6 +5,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::{alerts, analyze, dead_letters, error, health, posts, sentiment, stats, system, ws};
+use crate::domain::alert::Transition;
 use crate::domain::{Alert, PostEvent};
 
 #[derive(OpenApi)]
@@ -23,7 +24,7 @@ use crate::domain::{Alert, PostEvent};
         dead_letters::list, dead_letters::get, dead_letters::replay, dead_letters::purge,
         ws::open,
     ),
-    components(schemas(error::Problem<'static>, PostEvent, Alert)),
+    components(schemas(error::Problem<'static>, PostEvent, Alert, Transition)),
     tags(
         (name = "posts", description = "Posts and their analyses"),
         (name = "sentiment", description = "Counts over time, totals, sources"),

@@ -1008,7 +1008,7 @@ export interface paths {
         };
         /**
          * Live events
-         * @description A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `post_deleted` and `lagged`; a client
+         * @description A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `alert_state`, `post_deleted` and `lagged`; a client
          *     may send `{"type": "subscribe", "filters": {"source": …, "sentiment": …, "emotion": …}}` (a value or a list each)
          *     and `{"type": "ping"}`. A browser sends its token as the subprotocols `sentistream, bearer.TOKEN`.
          */
@@ -1050,6 +1050,14 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description That someone looks after an alert. */
+        Acknowledgement: {
+            /** Format: date-time */
+            at: string;
+            /** @description The name of the token. */
+            by: string;
+            note: string;
+        };
         /** @description Counts by bucket. */
         AggregateAnswer: {
             /** @description Every bucket of the range, oldest first; those without posts hold zeros. */
@@ -1069,17 +1077,23 @@ export interface components {
         };
         /** @description A row of `sentiment_alerts`, and the `data` of the WebSocket's `alert`. */
         Alert: {
+            acknowledged?: components["schemas"]["Acknowledgement"] | null;
             /**
              * Format: double
              * @description The value that was measured.
              */
             actual_value: number;
-            /** @description The rule's kind: `negative_share` or `negative_ratio`. */
+            /** @description The rule's name. */
             alert_type: string;
+            /** @description The rule's texts, with their placeholders filled. */
+            annotations?: components["schemas"]["BTreeMap"];
             /** @description The window's counts and what else explains the alert. */
             details: Record<string, never>;
             /** Format: int64 */
             id: number;
+            labels?: components["schemas"]["BTreeMap"];
+            /** @description Where its series stands: `firing` or `recovering` while it is open. */
+            phase?: components["schemas"]["InstanceState"];
             /**
              * Format: int32
              * @description Posts in the window.
@@ -1087,12 +1101,18 @@ export interface components {
             post_count: number;
             /** Format: date-time */
             resolved_at?: string | null;
-            /** @description What it watches: `all`, or `source:NAME`. */
+            /**
+             * Format: int64
+             * @description The rule that it comes of; none for alerts from before there were rules.
+             */
+            rule_id?: number | null;
+            /** @description What it watches: `all`, `source:NAME`, … */
             scope: string;
+            severity?: components["schemas"]["Severity"];
             state: components["schemas"]["AlertState"];
             /**
              * Format: double
-             * @description The value that must be exceeded.
+             * @description The value that must be passed.
              */
             threshold_value: number;
             /** Format: date-time */
@@ -1189,6 +1209,9 @@ export interface components {
             accepted: number;
             /** @description Posts that are not valid. */
             rejected: components["schemas"]["Rejected"][];
+        };
+        BTreeMap: {
+            [key: string]: string;
         };
         /** @description The books of one epoch: what was appended and what became of it. */
         Books: {
@@ -1501,6 +1524,11 @@ export interface components {
             /** Format: int64 */
             total_posts?: number | null;
         };
+        /**
+         * @description Where a series of a rule stands.
+         * @enum {string}
+         */
+        InstanceState: "Normal" | "Pending" | "Firing" | "Recovering" | "NoData" | "Error";
         /** @description What waits in the stream. */
         Lag: {
             /**
@@ -1795,6 +1823,11 @@ export interface components {
             /** @description `connected` or `disconnected`. */
             state: string;
         };
+        /**
+         * @description How much an alert matters.
+         * @enum {string}
+         */
+        Severity: "Info" | "Warning" | "Critical";
         /** @description A source with its counts. */
         SourceView: {
             /** Format: double */
@@ -1922,6 +1955,43 @@ export interface components {
              * @description Of all posts, in percent.
              */
             percentage: number;
+        };
+        /** @description A change of an instance's state: a row of `alert_transitions`. */
+        Transition: {
+            /**
+             * Format: int64
+             * @description The alert that it belongs to; none before the first time of firing.
+             */
+            alert_id?: number | null;
+            /** @description The rule's, with their placeholders filled. */
+            annotations: components["schemas"]["BTreeMap"];
+            /** Format: date-time */
+            at: string;
+            /** @description Of `labels`: 16 hexadecimal digits. */
+            fingerprint: string;
+            from_state: components["schemas"]["InstanceState"];
+            /**
+             * Format: int64
+             * @description Grows from one to the next, over all rules.
+             */
+            id: number;
+            /** @description `alertname`, `severity`, `kind`, `rule_id`, those of its group (such as `source`) and the rule's own. */
+            labels: components["schemas"]["BTreeMap"];
+            /** @description What happened besides the measurement: an error, a rule that is gone. */
+            reason?: string | null;
+            /** Format: int64 */
+            rule_id: number;
+            /** @description Whose posts: `all`, `source:NAME`, … */
+            scope: string;
+            severity: components["schemas"]["Severity"];
+            /** Format: double */
+            threshold: number;
+            to_state: components["schemas"]["InstanceState"];
+            /**
+             * Format: double
+             * @description What was measured; none without data.
+             */
+            value?: number | null;
         };
         /** @description Versions. */
         Versions: {
