@@ -66,6 +66,7 @@ pub mod inference;
 pub mod ingester;
 pub mod lifecycle;
 pub mod live;
+pub mod notify;
 pub mod outbound;
 pub mod redis;
 pub mod sources;

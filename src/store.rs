@@ -7,6 +7,7 @@ mod backend;
 mod error;
 mod leases;
 mod migrate;
+pub mod notify;
 mod postgres;
 pub mod posts;
 mod prune;
