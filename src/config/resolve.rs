@@ -5,16 +5,17 @@ use std::time::Duration;
 use super::error::Problem;
 use super::layers::{Layers, Setting};
 use super::urls::{Backends, DatabaseUrl, StreamUrl};
-use super::{Config, ConfigError, Inputs, Origin, Role, Settings, SourceKind};
+use super::{Config, ConfigError, Inputs, Origin, Role, Settings, SmtpSecurity, SourceKind};
 
 /// Keys whose value may lie in a file that another key, `…_file`, names.
-const FROM_FILES: [&str; 6] = [
+const FROM_FILES: [&str; 7] = [
     "database.url",
     "database.read_url",
     "stream.url",
     "server.auth.jwt.secret",
     "server.auth.jwt.public_key",
     "llm.api_key",
+    "alerts.smtp.password",
 ];
 
 /// Reads all layers.
@@ -164,6 +165,18 @@ fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
         &["retention.minute_rollups", "alerts.window", "alerts.max_lateness"],
         "alerts.window and alerts.max_lateness together must be an hour shorter than retention.minute_rollups",
     );
+    let smtp = &config.alerts.smtp;
+    if let Some(host) = &smtp.host {
+        let here = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        require(
+            smtp.security != SmtpSecurity::None || here,
+            &["alerts.smtp.security", "alerts.smtp.host"],
+            "\"none\" is for a mail server on this machine alone: use \"starttls\" or \"tls\"",
+        );
+        let sender = smtp.from.as_ref().is_some_and(|from| from.parse::<lettre::message::Mailbox>().is_ok());
+        let message = "must be a mail address such as \"SentiStream <sentistream@example.org>\"";
+        require(sender, &["alerts.smtp.from"], message);
+    }
     let replays = config.has_role(Role::Ingester) && config.ingester.sources.contains(&SourceKind::Replay);
     require(
         config.sources.replay.path.is_some() || !replays,

@@ -39,6 +39,19 @@ pub enum SilenceState {
     Expired,
 }
 
+impl std::str::FromStr for SilenceState {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "pending" => Ok(Self::Pending),
+            "active" => Ok(Self::Active),
+            "expired" => Ok(Self::Expired),
+            _ => Err("must be one of pending, active, expired"),
+        }
+    }
+}
+
 impl Silence {
     /// Where it stands at `now`.
     pub fn state(&self, now: Timestamp) -> SilenceState {
