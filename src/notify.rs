@@ -161,8 +161,9 @@ impl Notifier {
             self.renew_at = Instant::now() + self.options.lease_ttl / 3;
         }
         let Some(acting) = &mut self.acting else { return Ok(()) };
+        let due = self.deliveries.due(&acting.lease).await?;
         acting.follower.step(&acting.lease).await?;
-        self.deliveries.step(&acting.lease, acting.follower.setup()).await?;
+        self.deliveries.start(due, acting.follower.setup());
         if self.prune_at <= Instant::now() {
             self.prune_at = Instant::now() + PRUNE_EVERY;
             self.rooms.store.prune_notifications(self.rooms.clock.now() - KEPT).await?;

@@ -58,16 +58,18 @@ impl Deliveries {
         }
     }
 
-    /// Notes what came of messages, and sends those that are due.
+    /// Notes what came of messages; those that are due.
     ///
     /// # Errors
     /// When the store does not answer, or another instance took over.
-    pub async fn step(&mut self, lease: &Lease, setup: &Setup) -> Result<(), StoreError> {
+    pub async fn due(&mut self, lease: &Lease) -> Result<Vec<Delivery>, StoreError> {
         self.note(lease).await?;
-        if self.taken.len() >= UNDER_WAY {
-            return Ok(());
-        }
-        for delivery in self.store.due_deliveries(STEP).await? {
+        if self.taken.len() >= UNDER_WAY { Ok(Vec::new()) } else { self.store.due_deliveries(STEP).await }
+    }
+
+    /// Sends messages that are `due`, as far as there is room. `setup` is newer than they are, so that it knows their receivers.
+    pub fn start(&mut self, due: Vec<Delivery>, setup: &Setup) {
+        for delivery in due {
             let to_this = self.taken.values().filter(|receiver| **receiver == delivery.receiver).count();
             if self.taken.contains_key(&delivery.id) || to_this >= TO_ONE_RECEIVER {
                 continue;
@@ -78,7 +80,6 @@ impl Deliveries {
             self.taken.insert(delivery.id, delivery.receiver.clone());
             self.send(delivery, setup);
         }
-        Ok(())
     }
 
     async fn note(&mut self, lease: &Lease) -> Result<(), StoreError> {

@@ -156,3 +156,39 @@ fn mrkdwn(text: &str) -> String {
 fn escape(text: &str) -> String {
     mrkdwn(text).replace('"', "&quot;").replace('\'', "&#39;")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_wrote_stays_text() {
+        let mut message = Message::test("r", "https://x.example.org/\"><script>", crate::domain::Timestamp::EPOCH);
+        let nasty = "<script>alert('1')</script> <!channel>\r\nBcc: all@example.org";
+        message.common_labels.insert("alertname".to_owned(), nasty.to_owned());
+        message.alerts[0].labels.insert("alertname".to_owned(), nasty.to_owned());
+        assert!(!title(&message).contains(['\r', '\n']));
+        let page = html(&message);
+        assert!(!page.contains("<script>") && page.contains("&lt;script&gt;alert(&#39;1&#39;)"), "{page}");
+        let mut chat = slack(&message);
+        // The heading is plain text to Slack.
+        chat["blocks"][0].take();
+        let chat = chat.to_string();
+        assert!(!chat.contains("<!channel>") && !chat.contains("<script>"), "{chat}");
+    }
+
+    #[test]
+    fn a_chat_is_not_flooded() {
+        let mut message = Message::test("r", "https://x.example.org", crate::domain::Timestamp::EPOCH);
+        message.alerts[0].annotations.insert("summary".to_owned(), "ü".repeat(5_000));
+        message.alerts = vec![message.alerts[0].clone(); 100];
+        message.truncated_alerts = 3;
+        let chat = slack(&message);
+        let blocks = chat["blocks"].as_array().unwrap();
+        assert_eq!(blocks.len(), CHAT_ALERTS + 2);
+        assert!(
+            blocks.iter().all(|block| block["text"]["text"].as_str().is_none_or(|text| text.chars().count() < 3_000))
+        );
+        assert!(chat.to_string().contains("and 93 more"));
+    }
+}
