@@ -14,6 +14,7 @@ pub mod dead_letters;
 pub mod docs;
 pub mod error;
 pub mod etag;
+pub mod feeds;
 pub mod health;
 pub mod inflow;
 pub mod limits;

@@ -16,6 +16,7 @@ use crate::domain::FieldError;
 use crate::domain::notify::{Managed, Secrets, Stored};
 use crate::store::notify::{Action, Change, Draft, Refusal};
 
+use super::auth::Gate;
 use super::error::ApiError;
 use super::params::no_params;
 use super::routes::read;
@@ -88,7 +89,9 @@ async fn change<T: Managed>(
     request: &HttpRequest,
     action: Action,
 ) -> Result<Option<(Stored<T>, Secrets)>, ApiError> {
-    let change = Change { kind: T::KIND, action, actor: "local".to_owned() };
+    let gate = request.app_data::<web::Data<Gate>>();
+    let actor = gate.map_or_else(String::new, |gate| gate.holder(request));
+    let change = Change { kind: T::KIND, action, actor };
     let store = state.api.store.clone();
     let done = state.run(async move { store.change_managed::<T>(&change).await }).await?;
     done.map_err(|refusal| refused(&refusal, request))

@@ -5,7 +5,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::notify::{deliveries, mute_timings, receivers, routing, silences};
-use super::{alerts, analyze, dead_letters, error, health, posts, sentiment, stats, system, ws};
+use super::{alerts, analyze, dead_letters, error, feeds, health, posts, sentiment, stats, system, ws};
 use crate::domain::alert::Transition;
 use crate::domain::{Alert, PostEvent};
 
@@ -20,7 +20,7 @@ use crate::domain::{Alert, PostEvent};
     paths(
         health::health, health::ready,
         posts::list, posts::recent, posts::export::export, posts::get, posts::append::append, posts::delete,
-        stats::stats, stats::sources, sentiment::aggregate, sentiment::distribution,
+        stats::stats, stats::sources, feeds::pause, feeds::resume, sentiment::aggregate, sentiment::distribution,
         alerts::list, analyze::analyze, system::system,
         dead_letters::list, dead_letters::get, dead_letters::replay, dead_letters::purge,
         receivers::list, receivers::get, receivers::create, receivers::update, receivers::delete, receivers::test,

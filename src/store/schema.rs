@@ -183,6 +183,18 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use super::types::*;
+
+    source_feeds (name) {
+        name -> Text,
+        paused -> Bool,
+        instance -> Text,
+        report -> Document,
+        reported_at -> Instant,
+    }
+}
+
 diesel::joinable!(alert_evidence -> sentiment_alerts (alert_id));
 diesel::allow_tables_to_appear_in_same_query!(social_media_posts, sentiment_analysis);
 diesel::allow_tables_to_appear_in_same_query!(sentiment_alerts, alert_evidence);

@@ -850,7 +850,7 @@ export interface paths {
         };
         /**
          * Sources
-         * @description Every source seen with its counts, most posts first.
+         * @description Every source seen with its counts, most posts first; and how each feed of the stream does.
          */
         get: {
             parameters: {
@@ -873,6 +873,110 @@ export interface paths {
         };
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sources/{name}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause a source
+         * @description It stops within seconds, whichever instance reads it, and stays paused over restarts.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /**
+                     * @description Its name in the config
+                     * @example bluesky
+                     */
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["FeedView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sources/{name}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume a source
+         * @description It goes on within seconds where it stopped. A source that failed is tried again after a pause.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /**
+                     * @description Its name in the config
+                     * @example bluesky
+                     */
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["FeedView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -1433,6 +1537,20 @@ export interface components {
              */
             words: components["schemas"]["WordContribution"][];
         };
+        /** @description A source as it is configured, and how it does. */
+        FeedView: components["schemas"]["SourceState"] & {
+            /** @description The instance that feeds it, or did last. */
+            instance: string;
+            /** @description Whether an instance feeds it now. */
+            online: boolean;
+            /** @description Whether someone paused it. */
+            paused: boolean;
+            /**
+             * Format: date-time
+             * @description When it was last heard of.
+             */
+            reported_at: string;
+        };
         /** @description One invalid parameter or field. */
         FieldError: {
             /** @description Its name. */
@@ -1528,7 +1646,7 @@ export interface components {
          * @description Where a series of a rule stands.
          * @enum {string}
          */
-        InstanceState: "Normal" | "Pending" | "Firing" | "Recovering" | "NoData" | "Error";
+        InstanceState: "normal" | "pending" | "firing" | "recovering" | "no_data" | "error";
         /** @description What waits in the stream. */
         Lag: {
             /**
@@ -1827,7 +1945,57 @@ export interface components {
          * @description How much an alert matters.
          * @enum {string}
          */
-        Severity: "Info" | "Warning" | "Critical";
+        Severity: "info" | "warning" | "critical";
+         * @description What a source is doing.
+         * @enum {string}
+         */
+        SourceActivity: "starting" | "connected" | "waiting" | "backing_off" | "paused" | "standby" | "failed" | "finished";
+        /** @description One source of this process. */
+        SourceState: {
+            /**
+             * Format: int64
+             * @description How often it failed or fell silent.
+             */
+            errors?: number;
+            /**
+             * Format: int64
+             * @description Items that the source's own filters left out.
+             */
+            filtered?: number;
+            /** @description What kind of source it is: `bluesky`, `replay`. */
+            kind?: string;
+            /**
+             * Format: double
+             * @description How old the newest of its last posts was when it went into the stream, in seconds.
+             */
+            lag_seconds?: number | null;
+            /** @description Why it waits or failed, or waited last. */
+            last_error?: string | null;
+            /**
+             * Format: date-time
+             * @description When the last of its posts went into the stream.
+             */
+            last_post?: string | null;
+            /** @description Its name in the config. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Posts (and deletions) it put into the stream since this process started.
+             */
+            posts: number;
+            /**
+             * Format: double
+             * @description Posts per second over the last minute.
+             */
+            rate?: number;
+            /**
+             * Format: int64
+             * @description Items that were no valid posts.
+             */
+            rejected: number;
+            /** @description What it is doing. */
+            state: components["schemas"]["SourceActivity"];
+        };
         /** @description A source with its counts. */
         SourceView: {
             /** Format: double */
@@ -1847,8 +2015,10 @@ export interface components {
             percentages: components["schemas"]["BySentiment_f64"];
             source: string;
         };
-        /** @description The sources seen. */
+        /** @description The sources seen, and the feeds that are configured. */
         Sources: {
+            /** @description What feeds the stream: the sources that instances read. */
+            feeds: components["schemas"]["FeedView"][];
             sources: components["schemas"]["SourceView"][];
             total: number;
         };
@@ -1922,6 +2092,8 @@ export interface components {
             database: components["schemas"]["ServiceView"];
             live: components["schemas"]["LiveView"];
             model: components["schemas"]["ModelView"];
+            /** @description The sources that all instances read; `null` while the database is away. */
+            sources?: components["schemas"]["FeedView"][] | null;
             /** Format: date-time */
             started_at: string;
             stream: components["schemas"]["StreamView"];
