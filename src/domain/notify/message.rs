@@ -8,6 +8,7 @@ use crate::domain::alert::{Labels, fingerprint};
 /// Whether any of the alerts fires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = MessageStatus)]
 pub enum Status {
     Firing,
     Resolved,
