@@ -8,6 +8,7 @@
 mod environment;
 mod error;
 mod layers;
+mod notifications;
 mod resolve;
 mod sections;
 mod server;
@@ -24,6 +25,7 @@ use serde::Deserialize;
 pub use environment::Environment;
 pub use error::{ConfigError, Problem};
 pub use layers::Origin;
+pub use notifications::{SmtpConfig, SmtpSecurity};
 pub use sections::*;
 pub use server::*;
 pub use settings::{Settings, Shown};

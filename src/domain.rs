@@ -9,6 +9,7 @@ pub mod entry;
 pub mod event;
 pub mod fields;
 pub mod label;
+pub mod notify;
 pub mod op;
 pub mod post;
 pub mod span;

@@ -28,7 +28,7 @@
 //! | [`outbound`] | guarded requests to URLs that people configure |
 //! | [`cache`] | cached answers with single flight |
 //! | [`sources`] | where posts come from |
-//! | [`ingester`], [`worker`], [`alerts`], [`http`] | the roles |
+//! | [`ingester`], [`worker`], [`alerts`], [`notify`], [`http`] | the roles; `notify` goes with `alerts` |
 //! | [`app`] | the composition root: config → rooms → roles |
 //! | [`lifecycle`] | supervision and shutdown |
 //! | [`telemetry`] | logs and metrics |
@@ -66,6 +66,7 @@ pub mod inference;
 pub mod ingester;
 pub mod lifecycle;
 pub mod live;
+pub mod notify;
 pub mod outbound;
 pub mod redis;
 pub mod sources;

@@ -9,6 +9,7 @@ mod error;
 pub mod feeds;
 mod leases;
 mod migrate;
+pub mod notify;
 mod postgres;
 pub mod posts;
 mod prune;

@@ -1,6 +1,7 @@
 //! Settings in the words of each room and role.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -13,6 +14,9 @@ use crate::http::auth::tokens::StaticToken;
 use crate::http::{HttpOptions, LiveOptions, RateLimit};
 use crate::inference::{CalibrationSource, HubModel, HubOptions, InferenceOptions, ModelSource, Place};
 use crate::ingester::IngesterOptions;
+use crate::notify::NotifyOptions;
+use crate::notify::receivers::{SmtpOptions, SmtpSecurity};
+use crate::notify::retry::RetryOptions;
 use crate::outbound::OutboundOptions;
 use crate::store::{PostgresOptions, Retention};
 use crate::stream::StreamOptions;
@@ -152,6 +156,57 @@ pub fn alerts(config: &Config) -> AlertsOptions {
     }
 }
 
+/// Between two looks at what is to be told.
+const NOTIFY_INTERVAL: Duration = Duration::from_secs(1);
+/// An instance that has been silent for this long is succeeded by another.
+const NOTIFY_LEASE: Duration = Duration::from_secs(30);
+
+/// # Errors
+/// When the mail server's certificate cannot be read.
+pub fn notify(config: &Config) -> anyhow::Result<NotifyOptions> {
+    let alerts = &config.alerts;
+    Ok(NotifyOptions {
+        interval: NOTIFY_INTERVAL,
+        holder: instance(),
+        lease_ttl: NOTIFY_LEASE,
+        external_url: external_url(config),
+        receivers: alerts.receivers.clone(),
+        routes: alerts.routes.clone(),
+        mute_timings: alerts.mute_timings.clone(),
+        smtp: smtp(&alerts.smtp)?,
+        allow_commands: alerts.allow_commands,
+        retry: RetryOptions { give_up_after: alerts.give_up_after, ..RetryOptions::default() },
+    })
+}
+
+fn smtp(smtp: &config::SmtpConfig) -> anyhow::Result<Option<SmtpOptions>> {
+    let (Some(host), Some(from)) = (&smtp.host, &smtp.from) else { return Ok(None) };
+    let read = |path: &std::path::PathBuf| {
+        std::fs::read(path).with_context(|| format!("alerts.smtp.ca_file: cannot read {}", path.display()))
+    };
+    Ok(Some(SmtpOptions {
+        host: host.clone(),
+        port: smtp.port,
+        security: match smtp.security {
+            config::SmtpSecurity::StartTls => SmtpSecurity::StartTls,
+            config::SmtpSecurity::Tls => SmtpSecurity::Tls,
+            config::SmtpSecurity::None => SmtpSecurity::Plain,
+        },
+        credentials: smtp.username.clone().map(|name| (name, smtp.password.clone().unwrap_or_default())),
+        from: from.clone(),
+        authority: smtp.ca_file.as_ref().map(read).transpose()?,
+    }))
+}
+
+/// The dashboard for others.
+fn external_url(config: &Config) -> String {
+    let own = || {
+        let port = config.server.listen.first().map_or(8000, |address| address.port);
+        format!("http://localhost:{port}")
+    };
+    config.alerts.external_url.clone().unwrap_or_else(own)
+}
+
 /// # Errors
 /// When an address to listen on cannot be resolved.
 pub async fn http(config: &Config) -> anyhow::Result<HttpOptions> {
@@ -165,6 +220,7 @@ pub async fn http(config: &Config) -> anyhow::Result<HttpOptions> {
         auth: server.auth.is_configured().then(|| auth(&server.auth)),
         rate_limit: server.rate_limit.map(|per_second| RateLimit { per_second, burst: server.rate_burst }),
         trusted_proxies: server.trusted_proxies.clone(),
+        external_url: external_url(config),
         max_body: server.body_limit,
         request_timeout: server.request_timeout,
         drain: config.shutdown.grace / 2,

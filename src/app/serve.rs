@@ -16,6 +16,7 @@ use crate::http::{self, Api, ComponentState, Components, ModelState};
 use crate::inference::SharedClassifier;
 use crate::ingester::{self, IngesterRooms};
 use crate::lifecycle::{BackendWait, Shutdown, Supervisor, termination};
+use crate::notify::{self, NotifyRooms};
 use crate::sources::SourceStates;
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -123,6 +124,7 @@ pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
     start.worker(classifier.as_ref());
     start.ingester()?;
     start.alerts();
+    start.notify()?;
     let addresses = start.http(classifier, parts.metrics).await?;
     let supervisor = start.supervisor;
     let roles = config.roles.clone();
@@ -172,6 +174,20 @@ impl Start<'_> {
             let role = alerts::run(rooms, options::alerts(self.config), self.shutdown.clone());
             self.spawn("alerts", role);
         }
+    }
+
+    /// Whoever keeps alerts also tells of them.
+    fn notify(&mut self) -> anyhow::Result<()> {
+        if self.config.has_role(Role::Alerts) {
+            let rooms = NotifyRooms {
+                store: self.rooms.store.clone(),
+                outbound: self.rooms.outbound.clone(),
+                clock: self.rooms.clock.clone(),
+            };
+            let role = notify::run(rooms, options::notify(self.config)?, self.shutdown.clone());
+            self.spawn("notify", role);
+        }
+        Ok(())
     }
 
     /// The API, or what a process without it shows to those who operate it.

@@ -9,8 +9,10 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
+use super::notifications::SmtpConfig;
 use super::urls::{DatabaseUrl, StreamUrl};
 use super::values::*;
+use crate::domain::notify::{MuteTiming, Receiver, Route, Secrets};
 use crate::domain::{Emotion, Sentiment};
 
 words! {
@@ -329,6 +331,19 @@ pub struct AlertsConfig {
     pub negative_ratio: f64,
     #[serde(deserialize_with = "any_duration")]
     pub max_lateness: Duration,
+    /// `None`: this machine's own address.
+    #[serde(deserialize_with = "optional_web_url")]
+    pub external_url: Option<String>,
+    #[serde(deserialize_with = "up_to_a_day")]
+    pub give_up_after: Duration,
+    pub allow_commands: bool,
+    #[serde(deserialize_with = "super::notifications::receivers")]
+    pub receivers: Vec<(Receiver, Secrets)>,
+    #[serde(deserialize_with = "super::notifications::managed")]
+    pub routes: Vec<Route>,
+    #[serde(deserialize_with = "super::notifications::managed")]
+    pub mute_timings: Vec<MuteTiming>,
+    pub smtp: SmtpConfig,
 }
 
 /// `[outbound]`

@@ -207,6 +207,20 @@ pub fn name<'de, D: Deserializer<'de>>(de: D) -> Result<String, D::Error> {
     Ok(text)
 }
 
+/// From nothing to a day.
+pub fn up_to_a_day<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Error> {
+    duration::<D, 0, DAY>(de)
+}
+
+/// An http or https URL, or `None` when it is empty.
+pub fn optional_web_url<'de, D: Deserializer<'de>>(de: D) -> Result<Option<String>, D::Error> {
+    let web = |text: &String| text.parse::<url::Url>().is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+    match optional_text(de)? {
+        Some(text) if !web(&text) => Err(D::Error::custom(format!("must be an http or https URL, is {text:?}"))),
+        text => Ok(text),
+    }
+}
+
 /// Networks; an address alone is a network of one.
 pub fn networks<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<ipnet::IpNet>, D::Error> {
     let network = |text: &String| {

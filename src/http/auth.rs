@@ -148,6 +148,16 @@ impl Gate {
         }
     }
 
+    /// Whose token `request` carries, for the audit trail: its name, `jwt` for a signed one, `local` without tokens.
+    pub fn holder(&self, request: &HttpRequest) -> String {
+        match (&self.policy, bearer(request)) {
+            (Policy::Tokens { tokens, .. }, Ok(Some(token))) => {
+                tokens::find(tokens, token).map_or_else(|| "jwt".to_owned(), |known| known.name.clone())
+            }
+            _ => "local".to_owned(),
+        }
+    }
+
     /// Without tokens a page of another site could write through the visitor's browser: cross-origin requests must
     /// come from a listed origin, and the request must name this machine (a foreign name may point to loopback).
     fn check_local_page(&self, request: &HttpRequest) -> Result<(), ApiError> {

@@ -6,6 +6,7 @@ use utoipa::openapi::path::Parameter;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{RefOr, Required, Schema};
 
+use super::notify::{deliveries, mute_timings, receivers, routing, silences};
 use super::{alerts, analyze, dead_letters, error, feeds, health, posts, sentiment, stats, system, ws};
 use crate::domain::alert::Transition;
 use crate::domain::{Alert, PostEvent};
@@ -24,6 +25,11 @@ use crate::domain::{Alert, PostEvent};
         stats::stats, stats::sources, feeds::pause, feeds::resume, sentiment::aggregate, sentiment::distribution,
         alerts::list, analyze::analyze, system::system,
         dead_letters::list, dead_letters::get, dead_letters::replay, dead_letters::purge,
+        receivers::list, receivers::get, receivers::create, receivers::update, receivers::delete, receivers::test,
+        routing::list, routing::get, routing::create, routing::update, routing::delete,
+        silences::list, silences::get, silences::create, silences::update, silences::expire,
+        mute_timings::list, mute_timings::get, mute_timings::create, mute_timings::update, mute_timings::delete,
+        deliveries::list, deliveries::get,
         ws::open,
     ),
     components(schemas(error::Problem<'static>, PostEvent, Alert, Transition)),
@@ -31,6 +37,7 @@ use crate::domain::{Alert, PostEvent};
         (name = "posts", description = "Posts and their analyses"),
         (name = "sentiment", description = "Counts over time, totals, sources"),
         (name = "alerts", description = "Conditions that held over a window"),
+        (name = "notifications", description = "Who is told of alerts, and what came of it"),
         (name = "analyze", description = "Classifying texts on request"),
         (name = "live", description = "Events as they happen"),
         (name = "dead letters", description = "What could not be processed"),

@@ -6,8 +6,8 @@ use actix_web::{HttpRequest, Resource, Responder, Route, dev::Handler};
 
 use super::error::ApiError;
 use super::{
-    alerts, analyze, dashboard, dead_letters, docs, feeds, health, openapi, posts, prometheus, sentiment, stats,
-    system, ws,
+    alerts, analyze, dashboard, dead_letters, docs, feeds, health, notify, openapi, posts, prometheus, sentiment,
+    stats, system, ws,
 };
 
 /// The table of the API. Reserved names below `/api/posts/` stand before the ids.
@@ -27,6 +27,7 @@ pub fn api(config: &mut ServiceConfig) {
         .service(read("/api/sentiment/distribution", sentiment::distribution))
         .service(read("/api/distribution", sentiment::distribution))
         .service(read("/api/alerts", alerts::list))
+        .configure(notify::routes)
         .service(web::resource("/api/analyze").route(web::post().to(analyze::analyze)))
         .service(read("/api/system", system::system))
         .service(web::resource("/api/dead-letters/replay").route(web::post().to(dead_letters::replay)))
@@ -56,7 +57,7 @@ fn probes(config: &mut ServiceConfig) {
 
 /// A resource that can be read: GET, and HEAD with the same headers.
 #[expect(clippy::needless_pass_by_value, reason = "handlers are function items")]
-fn read<F, Args>(path: &str, handler: F) -> Resource
+pub(super) fn read<F, Args>(path: &str, handler: F) -> Resource
 where
     F: Handler<Args> + Clone,
     Args: actix_web::FromRequest + 'static,

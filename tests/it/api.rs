@@ -9,6 +9,7 @@ mod counts;
 mod dead_letters;
 mod export;
 mod live;
+mod notify;
 mod operations;
 mod posts;
 mod protocol;

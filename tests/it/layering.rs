@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-const ROLES: [&str; 4] = ["ingester", "worker", "alerts", "http"];
+const ROLES: [&str; 5] = ["ingester", "worker", "alerts", "notify", "http"];
 const ROOMS: [&str; 7] = ["stream", "inference", "store", "live", "cache", "sources", "outbound"];
 
 /// What each module may import from the crate besides itself. Modules that are not named may import anything.
