@@ -88,6 +88,15 @@ macro_rules! queries {
                 query.select(post::id)
             }
 
+            /// When, where and in which mood the newest matches were written.
+            pub fn marks(
+                filter: &PostFilter,
+                limit: i64,
+            ) -> post::BoxedQuery<'_, $Db, (crate::store::sql::Instant, Text, Text, Text)> {
+                let newest = matching(filter).order(post::created_at.desc()).limit(limit);
+                newest.select((post::created_at, post::source, post::sentiment_label, post::emotion))
+            }
+
             /// As many matches as are counted at most.
             pub fn counted(filter: &PostFilter) -> post::BoxedQuery<'_, $Db, BigInt> {
                 matching(filter).limit(COUNT_LIMIT + 1).select(post::id)
