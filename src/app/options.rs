@@ -6,8 +6,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use crate::alerts::AlertsOptions;
-use crate::alerts::rules::{Measure, Rule};
 use crate::config::{self, Address, AuthConfig, Backends, CalibrationRef, Config, DeviceRef, ModelRef, Role};
+use crate::domain::Sentiment;
+use crate::domain::alert::{Class, Condition, Direction, GroupBy, Labels, RuleSpec, Scope, Severity};
 use crate::http::auth::AuthOptions;
 use crate::http::auth::jwt::{JwtKey, JwtOptions};
 use crate::http::auth::tokens::StaticToken;
@@ -140,17 +141,27 @@ pub fn ingester(config: &Config) -> IngesterOptions {
 /// An instance that has been silent for this many intervals is succeeded by another.
 const LEASE_INTERVALS: u32 = 3;
 
+/// No rule waits longer between two evaluations.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(86_400);
+
 pub fn alerts(config: &Config) -> AlertsOptions {
     let alerts = &config.alerts;
-    let rule = |measure, threshold| Rule { measure, threshold, min_posts: i64::from(alerts.min_posts) };
+    let [share, ratio] = config::PROVISIONED;
+    let negative = Class::Sentiment(Sentiment::Negative);
+    let share_above = Condition::Share { of: negative, direction: Direction::Above, threshold: alerts.negative_share };
+    let mut rules = vec![
+        provisioned((share, share_above), "{{scope}}: {{value}} of {{posts}} posts are negative", alerts),
+        provisioned(
+            (ratio, Condition::Ratio { threshold: alerts.negative_ratio }),
+            "{{scope}}: {{value}} negative posts per positive one, of {{posts}} posts",
+            alerts,
+        ),
+    ];
+    rules.extend(alerts.rules.iter().cloned());
     AlertsOptions {
         interval: alerts.interval,
-        window: alerts.window,
         max_lateness: alerts.max_lateness,
-        rules: vec![
-            rule(Measure::NegativeShare, alerts.negative_share),
-            rule(Measure::NegativeRatio, alerts.negative_ratio),
-        ],
+        rules,
         holder: instance(),
         lease_ttl: alerts.interval * LEASE_INTERVALS,
     }
@@ -205,6 +216,26 @@ fn external_url(config: &Config) -> String {
         format!("http://localhost:{port}")
     };
     config.alerts.external_url.clone().unwrap_or_else(own)
+}
+
+/// A rule that watches all posts together and each source by itself.
+fn provisioned((name, condition): (&str, Condition), summary: &str, alerts: &config::AlertsConfig) -> RuleSpec {
+    RuleSpec {
+        name: name.to_owned(),
+        enabled: true,
+        condition,
+        scope: Scope::All,
+        group_by: GroupBy::SourceAndTotal,
+        window: alerts.window,
+        interval: alerts.interval.min(LONGEST_INTERVAL),
+        min_posts: i64::from(alerts.min_posts),
+        pending_for: Duration::ZERO,
+        keep_firing_for: Duration::ZERO,
+        recovery_threshold: None,
+        severity: Severity::Warning,
+        labels: Labels::new(),
+        annotations: Labels::from([("summary".to_owned(), summary.to_owned())]),
+    }
 }
 
 /// # Errors

@@ -95,9 +95,13 @@ pub fn up_to_an_hour<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Er
     duration::<D, 0, HOUR>(de)
 }
 
-/// A duration between a minute and a day.
-pub fn minute_to_day<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Error> {
-    duration::<D, MINUTE, DAY>(de)
+/// A duration of whole minutes, between one and a day.
+pub fn minutes_to_day<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Error> {
+    let value = duration::<D, MINUTE, DAY>(de)?;
+    match value.as_millis() % u128::from(MINUTE) {
+        0 => Ok(value),
+        _ => Err(D::Error::custom("must be whole minutes")),
+    }
 }
 
 /// A duration between a day and a year.

@@ -90,7 +90,7 @@ async fn change<T: Managed>(
     action: Action,
 ) -> Result<Option<(Stored<T>, Secrets)>, ApiError> {
     let gate = request.app_data::<web::Data<Gate>>();
-    let actor = gate.map_or_else(String::new, |gate| gate.holder(request));
+    let actor = gate.map_or_else(String::new, |gate| gate.who(request));
     let change = Change { kind: T::KIND, action, actor };
     let store = state.api.store.clone();
     let done = state.run(async move { store.change_managed::<T>(&change).await }).await?;

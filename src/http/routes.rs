@@ -28,6 +28,16 @@ pub fn api(config: &mut ServiceConfig) {
         .service(read("/api/distribution", sentiment::distribution))
         .service(read("/api/alerts", alerts::list))
         .configure(notify::routes)
+        .service(read("/api/alerts/rules", alerts::rules::list).route(web::post().to(alerts::rules::create)))
+        .service(web::resource("/api/alerts/rules/backtest").route(web::post().to(alerts::backtest::backtest)))
+        .service(
+            read("/api/alerts/rules/{id}", alerts::rules::get)
+                .route(web::put().to(alerts::rules::replace))
+                .route(web::delete().to(alerts::rules::delete)),
+        )
+        .service(read("/api/alerts/audit", alerts::audit::list))
+        .service(web::resource("/api/alerts/{id:\\d+}/acknowledge").route(web::post().to(alerts::acknowledge)))
+        .service(read("/api/alerts/{id:\\d+}", alerts::get))
         .service(web::resource("/api/analyze").route(web::post().to(analyze::analyze)))
         .service(read("/api/system", system::system))
         .service(web::resource("/api/dead-letters/replay").route(web::post().to(dead_letters::replay)))

@@ -1,6 +1,7 @@
 //! The store's contract, over SQLite and Postgres.
 
 mod aggregates;
+mod alert_windows;
 mod alerts;
 mod bed;
 mod books;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 const ROLES: [&str; 5] = ["ingester", "worker", "alerts", "notify", "http"];
-const ROOMS: [&str; 7] = ["stream", "inference", "store", "live", "cache", "sources", "outbound"];
+const ROOMS: [&str; 8] = ["stream", "inference", "store", "live", "cache", "sources", "outbound", "rules"];
 
 /// What each module may import from the crate besides itself. Modules that are not named may import anything.
 fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
@@ -18,6 +18,7 @@ fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
         "inference" => set(&["domain", "clock"]),
         "sources" => set(&["domain", "clock", "outbound"]),
         "outbound" => set(&[]),
+        "rules" => set(&["domain", "store"]),
         "store" => set(&["domain", "clock", "sqlite"]),
         // An entry carries the trace of its append.
         "stream" => set(&["domain", "clock", "sqlite", "redis", "telemetry"]),

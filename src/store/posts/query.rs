@@ -126,6 +126,15 @@ macro_rules! queries {
                     ))
             }
 
+            /// When, where and in which mood the newest matches were written.
+            pub fn marks(
+                filter: &PostFilter,
+                limit: i64,
+            ) -> post::BoxedQuery<'_, $Db, (crate::store::sql::Instant, Text, Text, Text)> {
+                let newest = matching(filter).order(post::created_at.desc()).limit(limit);
+                newest.select((post::created_at, post::source, post::sentiment_label, post::emotion))
+            }
+
             /// The matches, and no more than one behind `limit`.
             pub fn counted(filter: &PostFilter, limit: i64) -> post::BoxedQuery<'_, $Db, BigInt> {
                 matching(filter).limit(limit + 1).select(post::id)

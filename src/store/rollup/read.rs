@@ -77,6 +77,17 @@ pub fn buckets(grain: Grain, range: TimeRange, filter: Cells<'_>) -> Sql<Vec<Val
     sql(text).values(values).rows()
 }
 
+/// A count of one bucket, source, sentiment and emotion.
+type SeriesColumns = (Instant, Text, Text, Text, BigInt);
+
+/// Counts by bucket of `grain` and by source.
+pub fn series(grain: Grain, range: TimeRange) -> Sql<Vec<Value>, SeriesColumns> {
+    let text = "SELECT bucket, source, sentiment, emotion, count FROM post_rollups \
+                WHERE grain = ? AND bucket >= ? AND bucket < ? AND count <> 0";
+    let grain = Value::Integer(grain.column(Series::Source).into());
+    sql(text).values(vec![grain, Value::At(range.start()), Value::At(range.end())]).rows()
+}
+
 impl Cells<'_> {
     /// Adds its conditions to `text`, in which the sentiment's column is called `sentiment`.
     fn add(self, sentiment: &str, text: &mut String, values: &mut Vec<Value>) {
