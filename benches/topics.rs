@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use rand::rngs::StdRng;
-use rand::{Rng as _, RngExt as _, SeedableRng as _};
+use rand::{Rng as _, SeedableRng as _};
 use sentistream::domain::{Subject, TopicId};
 use sentistream::topics::{Matcher, Query, Scratch};
 

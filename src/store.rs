@@ -4,7 +4,9 @@
 pub mod aggregate;
 pub mod alerts;
 mod backend;
+pub mod erase;
 mod error;
+pub mod feeds;
 mod leases;
 mod migrate;
 mod postgres;

@@ -6,8 +6,8 @@ use anyhow::Context as _;
 
 use crate::alerts::AlertsOptions;
 use crate::alerts::rules::{Measure, Rule};
-use crate::clock::Clock;
-use crate::config::{self, Address, AuthConfig, Backends, Config, ModelRef, Role, SourceKind};
+use crate::config::{self, Address, AuthConfig, Backends, Config, ModelRef, Role};
+use crate::domain::TopicOrigin;
 use crate::http::auth::AuthOptions;
 use crate::http::auth::jwt::{JwtKey, JwtOptions};
 use crate::http::auth::tokens::StaticToken;
@@ -15,11 +15,11 @@ use crate::http::{HttpOptions, LiveOptions, RateLimit};
 use crate::inference::{InferenceOptions, ModelSource};
 use crate::ingester::IngesterOptions;
 use crate::outbound::OutboundOptions;
-use crate::sources::file::FieldMap;
-use crate::sources::{ReplayOptions, SourceSpec, SyntheticOptions};
-use crate::store::{PostgresOptions, Retention};
+use crate::store::topics::{NewTopic, StoredPosts};
+use crate::store::{Keep, PostgresOptions, Retention};
 use crate::stream::StreamOptions;
-use crate::worker::WorkerOptions;
+use crate::topics::Query;
+use crate::worker::{self, WorkerOptions};
 
 /// A valid setting that this version cannot follow.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +28,28 @@ pub struct Unsupported(String);
 
 pub fn retention(config: &Config) -> Retention {
     Retention { minute_rollups: config.retention.minute_rollups }
+}
+
+pub fn keep(config: &Config) -> Keep {
+    Keep { posts: config.retention.posts, rollups: config.retention.rollups }
+}
+
+/// # Errors
+/// When a query cannot be read.
+pub fn topics(config: &Config) -> anyhow::Result<Vec<NewTopic>> {
+    let topic = |topic: &config::TopicConfig| {
+        if let Err(error) = Query::parse(&topic.query) {
+            return Err(Unsupported(format!("topics: the query of {} is wrong {error}", topic.name)).into());
+        }
+        Ok(NewTopic {
+            name: topic.name.clone(),
+            query: topic.query.clone(),
+            description: topic.description.clone(),
+            origin: TopicOrigin::Config,
+            stored_posts: StoredPosts::Match,
+        })
+    };
+    config.topics.iter().map(topic).collect()
 }
 
 pub fn postgres(config: &Config) -> Option<PostgresOptions> {
@@ -69,6 +91,7 @@ pub fn worker(config: &Config) -> WorkerOptions {
         batch_size: config.worker.batch_size,
         claim_idle: config.worker.claim_idle,
         max_deliveries: config.worker.max_deliveries,
+        store: if config.worker.store_only_matching { worker::StoredPosts::Matching } else { worker::StoredPosts::All },
     }
 }
 
@@ -108,38 +131,11 @@ fn model(reference: &ModelRef) -> anyhow::Result<ModelSource> {
 }
 
 pub fn ingester(config: &Config) -> IngesterOptions {
-    IngesterOptions { batch_size: config.ingester.batch_size, rate: config.ingester.rate, ..IngesterOptions::default() }
-}
-
-/// # Errors
-/// When a source lacks a setting that it needs.
-pub fn sources(config: &Config, clock: &Clock) -> anyhow::Result<Vec<SourceSpec>> {
-    config.ingester.sources.iter().map(|kind| source(*kind, config, clock)).collect()
-}
-
-fn source(kind: SourceKind, config: &Config, clock: &Clock) -> anyhow::Result<SourceSpec> {
-    match kind {
-        SourceKind::Synthetic => {
-            let synthetic = &config.sources.synthetic;
-            let options = SyntheticOptions {
-                rate: synthetic.rate,
-                seed: synthetic.seed,
-                limit: synthetic.limit,
-                incident_every: (!synthetic.incident_every.is_zero()).then_some(synthetic.incident_every),
-            };
-            Ok(SourceSpec::synthetic(options, clock.clone()))
-        }
-        SourceKind::Replay => {
-            let replay = &config.sources.replay;
-            let options = ReplayOptions {
-                path: replay.path.clone().context("sources.replay.path is required to replay a file")?,
-                rate: replay.rate,
-                retime: replay.retime,
-                repeat: replay.repeat,
-                map: FieldMap::default(),
-            };
-            Ok(SourceSpec::replay(options, clock.clone()))
-        }
+    IngesterOptions {
+        batch_size: config.ingester.batch_size,
+        rate: config.ingester.rate,
+        holder: instance(),
+        ..IngesterOptions::default()
     }
 }
 

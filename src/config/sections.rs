@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::urls::{DatabaseUrl, StreamUrl};
 use super::values::*;
-use crate::domain::{Emotion, Sentiment};
+use crate::domain::{Emotion, Sentiment, TopicName};
 
 words! {
     /// A part of the program that a process can run.
@@ -25,6 +25,22 @@ words! {
         /// REST, WebSocket and the dashboard.
         Api = "api",
     }
+}
+
+/// A tracked topic of the configuration.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TopicConfig {
+    #[serde(deserialize_with = "topic_name")]
+    pub name: TopicName,
+    #[serde(deserialize_with = "name")]
+    pub query: String,
+    #[serde(default)]
+    pub description: String,
+}
+
+fn topic_name<'de, D: Deserializer<'de>>(de: D) -> Result<TopicName, D::Error> {
+    TopicName::parse(&String::deserialize(de)?).map_err(D::Error::custom)
 }
 
 /// `[database]`
@@ -81,66 +97,17 @@ pub struct CacheConfig {
     pub ttl: Duration,
 }
 
-words! {
-    /// A source that posts are read from.
-    SourceKind {
-        /// Invented posts: `[sources.synthetic]`.
-        Synthetic = "synthetic",
-        /// Posts from a file: `[sources.replay]`.
-        Replay = "replay",
-    }
-}
-
 /// `[ingester]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IngesterConfig {
-    pub sources: Vec<SourceKind>,
+    /// Names of tables below `[sources]`.
+    pub sources: Vec<String>,
     #[serde(deserialize_with = "count::<_, _, 1, 10_000>")]
     pub batch_size: usize,
     /// Posts per second of all sources together; `None`: no limit.
     #[serde(deserialize_with = "optional_rate")]
     pub rate: Option<f64>,
-}
-
-/// `[sources]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SourcesConfig {
-    pub synthetic: SyntheticConfig,
-    pub replay: ReplayConfig,
-}
-
-/// `[sources.synthetic]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SyntheticConfig {
-    /// Posts per second.
-    #[serde(deserialize_with = "rate")]
-    pub rate: f64,
-    /// `None`: a new one at each start.
-    #[serde(deserialize_with = "optional_count")]
-    pub seed: Option<u64>,
-    /// `None`: no end.
-    #[serde(deserialize_with = "optional_count")]
-    pub limit: Option<u64>,
-    /// Zero: no incidents.
-    #[serde(deserialize_with = "any_duration")]
-    pub incident_every: Duration,
-}
-
-/// `[sources.replay]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ReplayConfig {
-    #[serde(deserialize_with = "optional")]
-    pub path: Option<PathBuf>,
-    /// Posts per second; `None`: as fast as the stream takes them.
-    #[serde(deserialize_with = "optional_rate")]
-    pub rate: Option<f64>,
-    pub retime: bool,
-    #[serde(rename = "loop")]
-    pub repeat: bool,
 }
 
 /// `[worker]`
@@ -155,6 +122,7 @@ pub struct WorkerConfig {
     pub claim_idle: Duration,
     #[serde(deserialize_with = "count::<_, _, 1, 100>")]
     pub max_deliveries: u32,
+    pub store_only_matching: bool,
 }
 
 /// Which model.
@@ -299,6 +267,12 @@ pub struct OutboundConfig {
 pub struct RetentionConfig {
     #[serde(deserialize_with = "days")]
     pub minute_rollups: Duration,
+    /// `None`: for ever.
+    #[serde(deserialize_with = "optional_duration::<_, 3_600_000>")]
+    pub posts: Option<Duration>,
+    /// `None`: for ever.
+    #[serde(deserialize_with = "optional_duration::<_, 86_400_000>")]
+    pub rollups: Option<Duration>,
 }
 
 /// `[shutdown]`

@@ -125,13 +125,8 @@ pub async fn compare(_may: May<Read>, state: web::Data<State>, request: HttpRequ
         .ok_or_else(|| ApiError::invalid_field("previous_start", "is too late"))?;
     let filter = counted.filter(&state)?;
     let time = |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| time.as_micros().to_string());
-    let key = format!(
-        "compare:{}:{}:{}:{}",
-        time(start_date),
-        time(end_date),
-        time(previous_start),
-        counted.cache_key()
-    );
+    let key =
+        format!("compare:{}:{}:{}:{}", time(start_date), time(end_date), time(previous_start), counted.cache_key());
     let store = state.api.store.clone();
     let compute = async move {
         let (after, before) = tokio::try_join!(store.counts(current, &filter), store.counts(previous, &filter))?;

@@ -10,8 +10,8 @@ use crate::store::aggregate::{Aggregate, AggregateQuery};
 use crate::store::posts::{CountedFrom, PostFilter};
 
 use super::answer;
-use super::counted::{CountEcho, CountParams};
 use super::auth::{May, Read};
+use super::counted::{CountEcho, CountParams};
 use super::error::{ApiError, Problem};
 use super::params::Params;
 use super::shape::{self, ByEmotion, BySentiment, TopEmotion};

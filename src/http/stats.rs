@@ -12,6 +12,7 @@ use crate::stream::Depth;
 use super::answer;
 use super::auth::{May, Read};
 use super::error::ApiError;
+use super::feeds::{FeedView, feeds};
 use super::params::no_params;
 use super::shape::{self, ByEmotion, BySentiment};
 use super::state::{State, from_cached};
@@ -24,6 +25,9 @@ pub struct Stats {
     percentages: BySentiment<f64>,
     by_emotion: ByEmotion<i64>,
     by_source: BTreeMap<String, i64>,
+    /// Posts of each tracked topic, by its name.
+    #[serde(default)]
+    by_topic: BTreeMap<String, i64>,
     average_confidence: f64,
     rates: Rates,
     /// What waits; `null` while the stream is away.
@@ -81,18 +85,20 @@ pub fn rate(posts: i64, time: Duration) -> f64 {
 pub async fn stats(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let (store, stream, clock) = (state.api.store.clone(), state.api.stream.clone(), state.api.clock.clone());
+    let tracked = state.api.topics.current();
     let compute = async move {
         let now = clock.now();
         let (minute, five_minutes) = (Duration::from_secs(60), Duration::from_secs(300));
         let reads = async {
             tokio::try_join!(
                 store.sources(),
+                store.topic_totals(),
                 store.ingested_since(now - minute),
                 store.ingested_since(now - five_minutes)
             )
         };
         let (read, depth) = tokio::join!(reads, stream.depth());
-        let (sources, last_minute, last_five) = read?;
+        let (sources, topics, last_minute, last_five) = read?;
         let mut all = Counts::default();
         for source in &sources {
             all.merge(&source.counts);
@@ -103,6 +109,11 @@ pub async fn stats(_may: May<Read>, state: web::Data<State>, request: HttpReques
             percentages: shape::percentages(&all),
             by_emotion: shape::emotions(&all),
             by_source: sources.iter().map(|source| (source.source.clone(), source.counts.total())).collect(),
+            by_topic: tracked
+                .all()
+                .iter()
+                .map(|topic| (topic.name.to_string(), topics.get(&topic.id).map_or(0, Counts::total)))
+                .collect(),
             average_confidence: all.average_confidence(),
             rates: Rates {
                 posts_per_second_1m: rate(last_minute, minute),
@@ -120,15 +131,17 @@ pub async fn stats(_may: May<Read>, state: web::Data<State>, request: HttpReques
     answer::json(&stats)
 }
 
-/// The sources seen.
+/// The sources seen, and the feeds that are configured.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Sources {
     sources: Vec<SourceView>,
     total: usize,
+    /// What feeds the stream: the sources that instances read.
+    feeds: Vec<FeedView>,
 }
 
 /// A source with its counts.
-#[derive(Serialize, utoipa::ToSchema)]
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SourceView {
     source: String,
     /// Posts in all.
@@ -144,7 +157,7 @@ pub struct SourceView {
 
 /// Sources
 ///
-/// Every source seen with its counts, most posts first.
+/// Every source seen with its counts, most posts first; and how each feed of the stream does.
 #[utoipa::path(get, path = "/api/sources", tag = "sentiment", responses((status = 200, body = Sources)))]
 pub async fn sources(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
@@ -164,7 +177,12 @@ pub async fn sources(_may: May<Read>, state: web::Data<State>, request: HttpRequ
                 source: source.source,
             })
             .collect();
-        Ok(Sources { total: sources.len(), sources })
+        Ok(sources)
     };
-    Ok(answer::cached(&state.cached("sources".to_owned(), compute).await?))
+    let cached = state.cached("sources".to_owned(), compute).await?;
+    let sources: Vec<SourceView> = from_cached(&cached)?;
+    let (store, now) = (state.api.store.clone(), state.api.clock.now());
+    // Not cached: whoever pauses a feed looks at once.
+    let feeds = state.run(async move { feeds(&store, now).await }).await?;
+    answer::json(&Sources { total: sources.len(), sources, feeds })
 }

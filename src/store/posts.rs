@@ -167,12 +167,7 @@ impl PostFilter {
 
     /// What of it the rollups can tell.
     pub(super) fn rolled_up(&self) -> Cells<'_> {
-        Cells {
-            topic: self.topic,
-            source: self.source.as_ref(),
-            sentiment: self.sentiment,
-            emotion: self.emotion,
-        }
+        Cells { topic: self.topic, source: self.source.as_ref(), sentiment: self.sentiment, emotion: self.emotion }
     }
 }
 

@@ -114,6 +114,18 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use super::types::*;
+
+    source_feeds (name) {
+        name -> Text,
+        paused -> Bool,
+        instance -> Text,
+        report -> Document,
+        reported_at -> Instant,
+    }
+}
+
 diesel::joinable!(post_topics -> social_media_posts (post));
 diesel::allow_tables_to_appear_in_same_query!(post_topics, social_media_posts);
 diesel::joinable!(alert_evidence -> sentiment_alerts (alert_id));

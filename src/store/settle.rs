@@ -66,9 +66,8 @@ impl Store {
                 Ok(sqlite.write(move |connection| backfill::sqlite(connection, &test, now, &retention)).await?)
             }
             Backend::Postgres(postgres) => {
-                let step = postgres.transact(move |connection| {
-                    backfill::postgres(connection, test.clone(), now, retention.clone())
-                });
+                let step = postgres
+                    .transact(move |connection| backfill::postgres(connection, test.clone(), now, retention.clone()));
                 step.await
             }
         }

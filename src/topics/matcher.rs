@@ -189,9 +189,7 @@ impl Tree {
             Self::Not(tree) => !tree.holds(subject, text),
             Self::Text(pattern) => text(*pattern),
             Self::Source(name) => subject.source == &**name,
-            Self::Author(name) => {
-                subject.author.is_some_and(|author| fold(author.trim_start_matches('@')) == **name)
-            }
+            Self::Author(name) => subject.author.is_some_and(|author| fold(author.trim_start_matches('@')) == **name),
             Self::Lang(tag) => subject.lang.is_some_and(|lang| is_variety(lang, tag)),
         }
     }

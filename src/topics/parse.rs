@@ -20,7 +20,10 @@ const OPERAND: &str = "expected a word, a \"phrase\", #tag, @name, lang:, source
 pub fn query(text: &str) -> Result<Node, QueryError> {
     let characters = text.chars().count();
     if characters > MAX_QUERY_CHARS {
-        return Err(error(MAX_QUERY_CHARS + 1, format!("a query has at most {MAX_QUERY_CHARS} characters, this has {characters}")));
+        return Err(error(
+            MAX_QUERY_CHARS + 1,
+            format!("a query has at most {MAX_QUERY_CHARS} characters, this has {characters}"),
+        ));
     }
     let mut parser = Parser { tokens: tokens(text)?, next: 0, terms: 0, end: characters + 1 };
     let node = parser.or(0)?;
@@ -55,7 +58,10 @@ enum Kind {
     Quoted(String),
     Word(String),
     /// `name:value`
-    Field { name: String, value: String },
+    Field {
+        name: String,
+        value: String,
+    },
 }
 
 impl Kind {
@@ -142,7 +148,10 @@ fn word(chars: &[char], at: &mut usize) -> Result<Kind, QueryError> {
     }
     if !name.is_empty() && name.chars().all(|c| c.is_ascii_alphabetic()) && !value.starts_with("//") {
         let fields = FIELDS.join(":, ");
-        return Err(error(start + 1, format!("there is no field {name}:, expected one of {fields}:; quote it to look for the text")));
+        return Err(error(
+            start + 1,
+            format!("there is no field {name}:, expected one of {fields}:; quote it to look for the text"),
+        ));
     }
     Ok(Kind::Word(text))
 }

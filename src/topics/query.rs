@@ -87,8 +87,12 @@ impl Node {
     /// Whether it can hold, and whether it can fail, for a post without any of its terms.
     pub fn without_terms(&self) -> (bool, bool) {
         match self {
-            Self::And(nodes) => nodes.iter().map(Self::without_terms).fold((true, false), |a, b| (a.0 && b.0, a.1 || b.1)),
-            Self::Or(nodes) => nodes.iter().map(Self::without_terms).fold((false, true), |a, b| (a.0 || b.0, a.1 && b.1)),
+            Self::And(nodes) => {
+                nodes.iter().map(Self::without_terms).fold((true, false), |a, b| (a.0 && b.0, a.1 || b.1))
+            }
+            Self::Or(nodes) => {
+                nodes.iter().map(Self::without_terms).fold((false, true), |a, b| (a.0 || b.0, a.1 && b.1))
+            }
             Self::Not(node) => {
                 let (holds, fails) = node.without_terms();
                 (fails, holds)

@@ -102,7 +102,8 @@ const VARIATION: char = '\u{FE0F}';
 
 /// Characters that UAX #29 keeps inside of words between letters.
 fn splits_words(c: char) -> bool {
-    (c.is_ascii_punctuation() && c != '_') || matches!(c, '·' | '‘' | '’' | '‧' | '․' | '：' | '．' | '，' | '；' | '＇')
+    (c.is_ascii_punctuation() && c != '_')
+        || matches!(c, '·' | '‘' | '’' | '‧' | '․' | '：' | '．' | '，' | '；' | '＇')
 }
 
 /// Emoji and other signs that people look for; not punctuation.

@@ -65,6 +65,7 @@ pub fn settlements(tasks: &[Task], fates: &[Fate], analyses: Vec<Analysis>) -> V
             }
         }
     };
-    let settlement = |(task, fate): (&Task, &Fate)| Settlement { key: task.entry.key.clone(), change: change(task, fate) };
+    let settlement =
+        |(task, fate): (&Task, &Fate)| Settlement { key: task.entry.key.clone(), change: change(task, fate) };
     tasks.iter().zip(fates).map(settlement).collect()
 }

@@ -388,7 +388,7 @@ export interface paths {
         };
         /**
          * List posts
-         * @description Newest first by `created_at`, then by id, unless `sort` says otherwise. All filters hold together.
+         * @description Newest first by `created_at`, then by id. All filters hold together.
          */
         get: {
             parameters: {
@@ -399,8 +399,6 @@ export interface paths {
                     offset?: number;
                     /** @description `next_cursor` of the page before. */
                     cursor?: string;
-                    /** @description The order of all pages, `newest` if not given; a cursor goes on in the order that it was made in. */
-                    sort?: "newest" | "oldest" | "confidence";
                     /**
                      * @description Only posts of this source.
                      * @example twitter
@@ -538,7 +536,7 @@ export interface paths {
         };
         /**
          * Export posts
-         * @description Everything that matches the filter, newest first unless `sort` says otherwise, as a download.
+         * @description Everything that matches the filter, newest first, as a download.
          */
         get: {
             parameters: {
@@ -548,8 +546,6 @@ export interface paths {
                      * @example csv
                      */
                     format: "csv" | "ndjson";
-                    /** @description In which order; `newest` if not given. */
-                    sort?: "newest" | "oldest" | "confidence";
                     /**
                      * @description Only posts of this source.
                      * @example twitter
@@ -752,21 +748,15 @@ export interface paths {
                     start_date?: string;
                     /** @description Posts created before; widened to the edge of a bucket. Now if not given. */
                     end_date?: string;
+                    /** @description Only posts of this source. */
+                    source?: string;
+                    /** @description Only posts with this emotion. */
+                    emotion?: components["schemas"]["Emotion"];
                     /**
                      * @description The zone whose midnights bound days, by its IANA name; UTC if not given.
                      * @example Europe/Berlin
                      */
                     tz?: string;
-                    /** @description Only posts of this source. */
-                    source?: string;
-                    /** @description Only posts of this sentiment. */
-                    sentiment?: components["schemas"]["Sentiment"];
-                    /** @description Only posts with this emotion. */
-                    emotion?: components["schemas"]["Emotion"];
-                    /** @description Only posts of this author. */
-                    author?: string;
-                    /** @description Words that must all occur, whatever their case. */
-                    q?: string;
                 };
                 header?: never;
                 path?: never;
@@ -818,14 +808,6 @@ export interface paths {
                     hours?: number;
                     /** @description Only posts of this source. */
                     source?: string;
-                    /** @description Only posts of this sentiment. */
-                    sentiment?: components["schemas"]["Sentiment"];
-                    /** @description Only posts with this emotion. */
-                    emotion?: components["schemas"]["Emotion"];
-                    /** @description Only posts of this author. */
-                    author?: string;
-                    /** @description Words that must all occur, whatever their case. */
-                    q?: string;
                 };
                 header?: never;
                 path?: never;
@@ -868,7 +850,7 @@ export interface paths {
         };
         /**
          * Sources
-         * @description Every source seen with its counts, most posts first.
+         * @description Every source seen with its counts, most posts first; and how each feed of the stream does.
          */
         get: {
             parameters: {
@@ -891,6 +873,110 @@ export interface paths {
         };
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sources/{name}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause a source
+         * @description It stops within seconds, whichever instance reads it, and stays paused over restarts.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /**
+                     * @description Its name in the config
+                     * @example bluesky
+                     */
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["FeedView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sources/{name}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume a source
+         * @description It goes on within seconds where it stopped. A source that failed is tried again after a pause.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /**
+                     * @description Its name in the config
+                     * @example bluesky
+                     */
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["FeedView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -1069,20 +1155,14 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /** @description Counts by bucket. */
-        AggregateAnswer: components["schemas"]["CountEcho"] & {
-            /** @description Whether the answer was computed for an earlier request. */
-            cached?: boolean;
-            /**
-             * Format: date-time
-             * @description When it was computed.
-             */
-            cached_at?: string;
-            counted_from: components["schemas"]["CountedFrom"];
+        AggregateAnswer: {
             /** @description Every bucket of the range, oldest first; those without posts hold zeros. */
             data: components["schemas"]["BucketAnswer"][];
+            emotion?: components["schemas"]["Emotion"] | null;
             /** Format: date-time */
             end_date: string;
             period: components["schemas"]["Period"];
+            source?: string | null;
             /**
              * Format: date-time
              * @description The range as used: widened to the edges of buckets, the end not included.
@@ -1346,19 +1426,6 @@ export interface components {
             idle_seconds: number;
             name: string;
         };
-        /** @description The filter of a count as it was understood. */
-        CountEcho: {
-            author?: string | null;
-            emotion?: components["schemas"]["Emotion"] | null;
-            q?: string | null;
-            sentiment?: components["schemas"]["Sentiment"] | null;
-            source?: string | null;
-        };
-        /**
-         * @description Where counts come from.
-         * @enum {string}
-         */
-        CountedFrom: "rollups" | "posts";
         /** @description A page of dead letters. */
         DeadLetterList: {
             dead_letters: components["schemas"]["DeadLetterView"][];
@@ -1414,7 +1481,7 @@ export interface components {
             reason: string;
         };
         /** @description How the posts of the last hours are distributed. */
-        Distribution: components["schemas"]["CountEcho"] & {
+        Distribution: {
             /** Format: double */
             average_confidence: number;
             /** @description Whether the answer was computed for an earlier request. */
@@ -1424,9 +1491,9 @@ export interface components {
              * @description When it was computed.
              */
             cached_at?: string;
-            counted_from: components["schemas"]["CountedFrom"];
             distribution: components["schemas"]["BySentiment_i64"];
             percentages: components["schemas"]["BySentiment_f64"];
+            source?: string | null;
             /** Format: int64 */
             timeframe_hours: number;
             /** @description The emotions that occur, most frequent first. */
@@ -1446,6 +1513,20 @@ export interface components {
              *     neighbouring words.
              */
             words: components["schemas"]["WordContribution"][];
+        };
+        /** @description A source as it is configured, and how it does. */
+        FeedView: components["schemas"]["SourceState"] & {
+            /** @description The instance that feeds it, or did last. */
+            instance: string;
+            /** @description Whether an instance feeds it now. */
+            online: boolean;
+            /** @description Whether someone paused it. */
+            paused: boolean;
+            /**
+             * Format: date-time
+             * @description When it was last heard of.
+             */
+            reported_at: string;
         };
         /** @description One invalid parameter or field. */
         FieldError: {
@@ -1590,7 +1671,6 @@ export interface components {
         ModelView: {
             detail?: string | null;
             info?: components["schemas"]["ModelInfo"] | null;
-            speed?: components["schemas"]["Speed"] | null;
             /** @description `connected`, `loading`, `failed`, or `absent` in a process without one. */
             state: string;
         };
@@ -1663,7 +1743,6 @@ export interface components {
             /** Format: int64 */
             offset: number;
             posts: components["schemas"]["PostView"][];
-            sort: components["schemas"]["SortParam"];
             /**
              * Format: int64
              * @description How many posts match in all.
@@ -1835,10 +1914,56 @@ export interface components {
             state: string;
         };
         /**
-         * @description The order of a list, as the API names it.
+         * @description What a source is doing.
          * @enum {string}
          */
-        SortParam: "newest" | "oldest" | "confidence";
+        SourceActivity: "starting" | "connected" | "waiting" | "backing_off" | "paused" | "standby" | "failed" | "finished";
+        /** @description One source of this process. */
+        SourceState: {
+            /**
+             * Format: int64
+             * @description How often it failed or fell silent.
+             */
+            errors?: number;
+            /**
+             * Format: int64
+             * @description Items that the source's own filters left out.
+             */
+            filtered?: number;
+            /** @description What kind of source it is: `bluesky`, `replay`. */
+            kind?: string;
+            /**
+             * Format: double
+             * @description How old the newest of its last posts was when it went into the stream, in seconds.
+             */
+            lag_seconds?: number | null;
+            /** @description Why it waits or failed, or waited last. */
+            last_error?: string | null;
+            /**
+             * Format: date-time
+             * @description When the last of its posts went into the stream.
+             */
+            last_post?: string | null;
+            /** @description Its name in the config. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Posts (and deletions) it put into the stream since this process started.
+             */
+            posts: number;
+            /**
+             * Format: double
+             * @description Posts per second over the last minute.
+             */
+            rate?: number;
+            /**
+             * Format: int64
+             * @description Items that were no valid posts.
+             */
+            rejected: number;
+            /** @description What it is doing. */
+            state: components["schemas"]["SourceActivity"];
+        };
         /** @description A source with its counts. */
         SourceView: {
             /** Format: double */
@@ -1858,38 +1983,12 @@ export interface components {
             percentages: components["schemas"]["BySentiment_f64"];
             source: string;
         };
-        /** @description The sources seen. */
+        /** @description The sources seen, and the feeds that are configured. */
         Sources: {
+            /** @description What feeds the stream: the sources that instances read. */
+            feeds: components["schemas"]["FeedView"][];
             sources: components["schemas"]["SourceView"][];
             total: number;
-        };
-        /** @description How fast a model judged lately. */
-        Speed: {
-            /**
-             * Format: double
-             * @description Mean time of a batch, in milliseconds; `null` when there was none.
-             */
-            batch_ms?: number | null;
-            /**
-             * Format: double
-             * @description Texts judged per second of it.
-             */
-            posts_per_second: number;
-            /**
-             * Format: double
-             * @description Tokens computed per second of it.
-             */
-            tokens_per_second: number;
-            /**
-             * Format: double
-             * @description The share of the threads' time that was spent on batches, in [0, 1]; at 1 the model is what limits.
-             */
-            utilisation: number;
-            /**
-             * Format: double
-             * @description The time measured: the last five minutes, or since the model was loaded.
-             */
-            window_seconds: number;
         };
         /** @description Totals, rates and lag. */
         Stats: {
@@ -1961,6 +2060,8 @@ export interface components {
             database: components["schemas"]["ServiceView"];
             live: components["schemas"]["LiveView"];
             model: components["schemas"]["ModelView"];
+            /** @description The sources that all instances read; `null` while the database is away. */
+            sources?: components["schemas"]["FeedView"][] | null;
             /** Format: date-time */
             started_at: string;
             stream: components["schemas"]["StreamView"];

@@ -183,7 +183,11 @@ pub async fn remove(_may: May<Admin>, state: web::Data<State>, request: HttpRequ
     post, path = "/api/topics/{name}/backfill", tag = "topics", params(("name" = String, Path)),
     responses((status = 202, body = TopicView), (status = 404, body = Problem))
 )]
-pub async fn backfill(_may: May<Admin>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn backfill(
+    _may: May<Admin>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let path = request.uri().path();
     let name = name_in_path(path.trim_end_matches("/backfill").rsplit('/').next().unwrap_or_default())?;

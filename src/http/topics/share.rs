@@ -119,8 +119,9 @@ pub async fn share(_may: May<Read>, state: web::Data<State>, request: HttpReques
     let compute = async move {
         let filter = PostFilter { source: source.clone(), ..PostFilter::default() };
         let Some(period) = period else {
-            let (all, topics) =
-                tokio::try_join!(store.counts(range, &filter), async { Ok(store.topic_windows(range, source.as_ref()).await?) })?;
+            let (all, topics) = tokio::try_join!(store.counts(range, &filter), async {
+                Ok(store.topic_windows(range, source.as_ref()).await?)
+            })?;
             return Ok(Share::new(&tracked, (range, source, None), all.total(), topics));
         };
         let query = AggregateQuery { period, range, filter, zone: jiff::tz::TimeZone::UTC };

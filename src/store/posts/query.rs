@@ -100,17 +100,15 @@ macro_rules! page {
 /// A cell for each post: its time, labels, 1, and its confidence.
 macro_rules! cells {
     ($query:expr, $range:expr, $created_at:expr, $limit:expr) => {
-        $query
-            .filter($created_at.ge(At($range.start())))
-            .filter($created_at.lt(At($range.end())))
-            .limit($limit)
-            .select((
+        $query.filter($created_at.ge(At($range.start()))).filter($created_at.lt(At($range.end()))).limit($limit).select(
+            (
                 $created_at,
                 post::sentiment_label,
                 post::emotion,
                 sql::<BigInt>("CAST(1 AS bigint)"),
                 post::confidence_score,
-            ))
+            ),
+        )
     };
 }
 

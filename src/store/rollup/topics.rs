@@ -92,11 +92,8 @@ impl Store {
         let mut text = "SELECT topic_id, bucket, sentiment, emotion, count, confidence_sum FROM topic_rollups \
                         WHERE topic_id IN (SELECT id FROM topics) AND grain = ? AND bucket >= ? AND bucket < ?"
             .to_owned();
-        let mut values = vec![
-            Value::Integer(grain.column(Series::Source).into()),
-            Value::At(range.start()),
-            Value::At(range.end()),
-        ];
+        let mut values =
+            vec![Value::Integer(grain.column(Series::Source).into()), Value::At(range.start()), Value::At(range.end())];
         if let Some(source) = source {
             text.push_str(" AND source = ?");
             values.push(Value::Text(source.as_str().to_owned()));

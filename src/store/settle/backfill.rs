@@ -125,11 +125,8 @@ pub fn sqlite(
         .bind::<BigInt, _>(STEP)
         .rows::<(BigInt, BigInt)>()
         .get_result(connection)?;
-    let rows: Vec<PostRow> = sql(POSTS)
-        .bind::<BigInt, _>(stretch.done)
-        .bind::<BigInt, _>(found.0)
-        .rows::<PostColumns>()
-        .load(connection)?;
+    let rows: Vec<PostRow> =
+        sql(POSTS).bind::<BigInt, _>(stretch.done).bind::<BigInt, _>(found.0).rows::<PostColumns>().load(connection)?;
     let difference = difference(&rows, &stretch, test, Tally::new(now, retention));
     for (topic, created_at, post) in &difference.added {
         sql("INSERT INTO post_topics (topic_id, created_at, post) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")

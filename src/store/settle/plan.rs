@@ -7,7 +7,9 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{Change, Settled, Settlement, Stored};
-use crate::domain::{Analysis, Author, Emotion, EntryId, EntryKey, Outcome, Post, PostId, Sentiment, Timestamp, TopicId};
+use crate::domain::{
+    Analysis, Author, Emotion, EntryId, EntryKey, Outcome, Post, PostId, Sentiment, Timestamp, TopicId,
+};
 
 /// What is known of one post.
 #[derive(Clone, Debug, Default, PartialEq)]
