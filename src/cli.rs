@@ -4,6 +4,7 @@ mod analyze;
 mod completions;
 mod dead_letter;
 mod doctor;
+mod erase;
 mod eval;
 mod import;
 mod migrate;
@@ -105,6 +106,7 @@ Examples:
     Openapi,
     #[command(subcommand)]
     DeadLetter(dead_letter::DeadLetterCommand),
+    Erase(erase::EraseArgs),
     Completions(completions::CompletionsArgs),
 }
 
@@ -182,6 +184,7 @@ fn on_runtime(command: Command, context: &Context) -> anyhow::Result<Verdict> {
             Command::Doctor(args) => doctor::run(&args, context).await,
             Command::Migrate(args) => migrate::run(&args, context).await,
             Command::DeadLetter(command) => dead_letter::run(command, context).await,
+            Command::Erase(args) => erase::run(args, context).await,
             _ => app::serve(&context.config, Metrics::install()?).await.map(|()| Verdict::Good),
         }
     });

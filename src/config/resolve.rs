@@ -195,6 +195,12 @@ fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
         &["retention.minute_rollups", "alerts.window", "alerts.max_lateness"],
         "alerts.window and alerts.max_lateness together must be an hour shorter than retention.minute_rollups",
     );
+    require(
+        config.retention.rollups.is_none_or(|rollups| config.retention.posts.is_some_and(|posts| posts <= rollups)),
+        &["retention.rollups", "retention.posts"],
+        "counts must be kept at least as long as posts: retention.posts must be set, and not be longer than \
+         retention.rollups",
+    );
     if config.has_role(Role::Ingester) {
         for name in &config.ingester.sources {
             let known = config.sources.get(name);

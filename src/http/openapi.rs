@@ -6,7 +6,9 @@ use utoipa::openapi::path::Parameter;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{RefOr, Required, Schema};
 
-use super::{alerts, analyze, dead_letters, error, feeds, health, posts, sentiment, stats, system, ws};
+use super::{
+    alerts, analyze, compare, dead_letters, error, feeds, health, posts, sentiment, stats, system, topics, ws,
+};
 use crate::domain::{Alert, PostEvent};
 
 #[derive(OpenApi)]
@@ -21,6 +23,8 @@ use crate::domain::{Alert, PostEvent};
         health::health, health::ready,
         posts::list, posts::recent, posts::export::export, posts::get, posts::append::append, posts::delete,
         stats::stats, stats::sources, feeds::pause, feeds::resume, sentiment::aggregate, sentiment::distribution,
+        compare::compare, topics::list, topics::get, topics::edit::create, topics::edit::change, topics::edit::remove,
+        topics::edit::backfill, topics::preview::preview, topics::share::share,
         alerts::list, analyze::analyze, system::system,
         dead_letters::list, dead_letters::get, dead_letters::replay, dead_letters::purge,
         ws::open,
@@ -29,6 +33,7 @@ use crate::domain::{Alert, PostEvent};
     tags(
         (name = "posts", description = "Posts and their analyses"),
         (name = "sentiment", description = "Counts over time, totals, sources"),
+        (name = "topics", description = "Tracked topics: queries that every post is asked"),
         (name = "alerts", description = "Conditions that held over a window"),
         (name = "analyze", description = "Classifying texts on request"),
         (name = "live", description = "Events as they happen"),

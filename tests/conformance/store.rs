@@ -7,4 +7,6 @@ mod books;
 mod coordination;
 mod order;
 mod pages;
+mod retention;
 mod schema;
+mod topics;

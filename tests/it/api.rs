@@ -13,3 +13,4 @@ mod operations;
 mod posts;
 mod protocol;
 mod socket;
+mod topics;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 const ROLES: [&str; 4] = ["ingester", "worker", "alerts", "http"];
-const ROOMS: [&str; 7] = ["stream", "inference", "store", "live", "cache", "sources", "outbound"];
+const ROOMS: [&str; 8] = ["stream", "inference", "store", "live", "cache", "sources", "outbound", "topics"];
 
 /// What each module may import from the crate besides itself. Modules that are not named may import anything.
 fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
@@ -17,6 +17,7 @@ fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
         "inference" => set(&["domain", "clock"]),
         "sources" => set(&["domain", "clock", "outbound"]),
         "outbound" => set(&[]),
+        "topics" => set(&["domain", "store", "lifecycle"]),
         "store" => set(&["domain", "clock", "sqlite"]),
         "stream" | "cache" | "live" => set(&["domain", "clock", "sqlite", "redis"]),
         role if ROLES.contains(&role) => {
