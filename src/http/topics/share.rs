@@ -26,6 +26,7 @@ const DEFAULT_RANGE: Duration = Duration::from_secs(24 * 3_600);
 /// Which posts.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "the parameters as the OpenAPI document describes them")]
 pub struct ShareParams {
     /// Posts created at or after; 24 hours before the end if not given.
     #[param(value_type = Option<String>, format = DateTime)]
