@@ -9,6 +9,7 @@ use utoipa::openapi::{RefOr, Required, Schema};
 use super::{
     alerts, analyze, compare, dead_letters, error, feeds, health, posts, sentiment, stats, system, topics, ws,
 };
+use crate::domain::alert::Transition;
 use crate::domain::{Alert, PostEvent};
 
 #[derive(OpenApi)]
@@ -29,7 +30,7 @@ use crate::domain::{Alert, PostEvent};
         dead_letters::list, dead_letters::get, dead_letters::replay, dead_letters::purge,
         ws::open,
     ),
-    components(schemas(error::Problem<'static>, PostEvent, Alert)),
+    components(schemas(error::Problem<'static>, PostEvent, Alert, Transition)),
     tags(
         (name = "posts", description = "Posts and their analyses"),
         (name = "sentiment", description = "Counts over time, totals, sources"),

@@ -388,7 +388,7 @@ export interface paths {
         };
         /**
          * List posts
-         * @description Newest first by `created_at`, then by id, unless `sort` says otherwise. All filters hold together.
+         * @description Newest first by `created_at`, then by id. All filters hold together.
          */
         get: {
             parameters: {
@@ -399,8 +399,6 @@ export interface paths {
                     offset?: number;
                     /** @description `next_cursor` of the page before. */
                     cursor?: string;
-                    /** @description The order of all pages, `newest` if not given; a cursor goes on in the order that it was made in. */
-                    sort?: "newest" | "oldest" | "confidence";
                     /**
                      * @description Only posts of this source.
                      * @example twitter
@@ -538,7 +536,7 @@ export interface paths {
         };
         /**
          * Export posts
-         * @description Everything that matches the filter, newest first unless `sort` says otherwise, as a download.
+         * @description Everything that matches the filter, newest first, as a download.
          */
         get: {
             parameters: {
@@ -548,8 +546,6 @@ export interface paths {
                      * @example csv
                      */
                     format: "csv" | "ndjson";
-                    /** @description In which order; `newest` if not given. */
-                    sort?: "newest" | "oldest" | "confidence";
                     /**
                      * @description Only posts of this source.
                      * @example twitter
@@ -752,21 +748,15 @@ export interface paths {
                     start_date?: string;
                     /** @description Posts created before; widened to the edge of a bucket. Now if not given. */
                     end_date?: string;
+                    /** @description Only posts of this source. */
+                    source?: string;
+                    /** @description Only posts with this emotion. */
+                    emotion?: components["schemas"]["Emotion"];
                     /**
                      * @description The zone whose midnights bound days, by its IANA name; UTC if not given.
                      * @example Europe/Berlin
                      */
                     tz?: string;
-                    /** @description Only posts of this source. */
-                    source?: string;
-                    /** @description Only posts of this sentiment. */
-                    sentiment?: components["schemas"]["Sentiment"];
-                    /** @description Only posts with this emotion. */
-                    emotion?: components["schemas"]["Emotion"];
-                    /** @description Only posts of this author. */
-                    author?: string;
-                    /** @description Words that must all occur, whatever their case. */
-                    q?: string;
                 };
                 header?: never;
                 path?: never;
@@ -818,14 +808,6 @@ export interface paths {
                     hours?: number;
                     /** @description Only posts of this source. */
                     source?: string;
-                    /** @description Only posts of this sentiment. */
-                    sentiment?: components["schemas"]["Sentiment"];
-                    /** @description Only posts with this emotion. */
-                    emotion?: components["schemas"]["Emotion"];
-                    /** @description Only posts of this author. */
-                    author?: string;
-                    /** @description Words that must all occur, whatever their case. */
-                    q?: string;
                 };
                 header?: never;
                 path?: never;
@@ -1130,7 +1112,7 @@ export interface paths {
         };
         /**
          * Live events
-         * @description A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `post_deleted` and `lagged`; a client
+         * @description A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `alert_state`, `post_deleted` and `lagged`; a client
          *     may send `{"type": "subscribe", "filters": {"source": …, "sentiment": …, "emotion": …}}` (a value or a list each)
          *     and `{"type": "ping"}`. A browser sends its token as the subprotocols `sentistream, bearer.TOKEN`.
          */
@@ -1172,21 +1154,23 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description That someone looks after an alert. */
+        Acknowledgement: {
+            /** Format: date-time */
+            at: string;
+            /** @description The name of the token. */
+            by: string;
+            note: string;
+        };
         /** @description Counts by bucket. */
-        AggregateAnswer: components["schemas"]["CountEcho"] & {
-            /** @description Whether the answer was computed for an earlier request. */
-            cached?: boolean;
-            /**
-             * Format: date-time
-             * @description When it was computed.
-             */
-            cached_at?: string;
-            counted_from: components["schemas"]["CountedFrom"];
+        AggregateAnswer: {
             /** @description Every bucket of the range, oldest first; those without posts hold zeros. */
             data: components["schemas"]["BucketAnswer"][];
+            emotion?: components["schemas"]["Emotion"] | null;
             /** Format: date-time */
             end_date: string;
             period: components["schemas"]["Period"];
+            source?: string | null;
             /**
              * Format: date-time
              * @description The range as used: widened to the edges of buckets, the end not included.
@@ -1197,17 +1181,23 @@ export interface components {
         };
         /** @description A row of `sentiment_alerts`, and the `data` of the WebSocket's `alert`. */
         Alert: {
+            acknowledged?: components["schemas"]["Acknowledgement"] | null;
             /**
              * Format: double
              * @description The value that was measured.
              */
             actual_value: number;
-            /** @description The rule's kind: `negative_share` or `negative_ratio`. */
+            /** @description The rule's name. */
             alert_type: string;
+            /** @description The rule's texts, with their placeholders filled. */
+            annotations?: components["schemas"]["BTreeMap"];
             /** @description The window's counts and what else explains the alert. */
             details: Record<string, never>;
             /** Format: int64 */
             id: number;
+            labels?: components["schemas"]["BTreeMap"];
+            /** @description Where its series stands: `firing` or `recovering` while it is open. */
+            phase?: components["schemas"]["InstanceState"];
             /**
              * Format: int32
              * @description Posts in the window.
@@ -1215,12 +1205,18 @@ export interface components {
             post_count: number;
             /** Format: date-time */
             resolved_at?: string | null;
-            /** @description What it watches: `all`, or `source:NAME`. */
+            /**
+             * Format: int64
+             * @description The rule that it comes of; none for alerts from before there were rules.
+             */
+            rule_id?: number | null;
+            /** @description What it watches: `all`, `source:NAME`, … */
             scope: string;
+            severity?: components["schemas"]["Severity"];
             state: components["schemas"]["AlertState"];
             /**
              * Format: double
-             * @description The value that must be exceeded.
+             * @description The value that must be passed.
              */
             threshold_value: number;
             /** Format: date-time */
@@ -1317,6 +1313,9 @@ export interface components {
             accepted: number;
             /** @description Posts that are not valid. */
             rejected: components["schemas"]["Rejected"][];
+        };
+        BTreeMap: {
+            [key: string]: string;
         };
         /** @description The books of one epoch: what was appended and what became of it. */
         Books: {
@@ -1450,19 +1449,6 @@ export interface components {
             idle_seconds: number;
             name: string;
         };
-        /** @description The filter of a count as it was understood. */
-        CountEcho: {
-            author?: string | null;
-            emotion?: components["schemas"]["Emotion"] | null;
-            q?: string | null;
-            sentiment?: components["schemas"]["Sentiment"] | null;
-            source?: string | null;
-        };
-        /**
-         * @description Where counts come from.
-         * @enum {string}
-         */
-        CountedFrom: "rollups" | "posts";
         /** @description A page of dead letters. */
         DeadLetterList: {
             dead_letters: components["schemas"]["DeadLetterView"][];
@@ -1518,7 +1504,7 @@ export interface components {
             reason: string;
         };
         /** @description How the posts of the last hours are distributed. */
-        Distribution: components["schemas"]["CountEcho"] & {
+        Distribution: {
             /** Format: double */
             average_confidence: number;
             /** @description Whether the answer was computed for an earlier request. */
@@ -1528,9 +1514,9 @@ export interface components {
              * @description When it was computed.
              */
             cached_at?: string;
-            counted_from: components["schemas"]["CountedFrom"];
             distribution: components["schemas"]["BySentiment_i64"];
             percentages: components["schemas"]["BySentiment_f64"];
+            source?: string | null;
             /** Format: int64 */
             timeframe_hours: number;
             /** @description The emotions that occur, most frequent first. */
@@ -1656,6 +1642,11 @@ export interface components {
             /** Format: int64 */
             total_posts?: number | null;
         };
+        /**
+         * @description Where a series of a rule stands.
+         * @enum {string}
+         */
+        InstanceState: "normal" | "pending" | "firing" | "recovering" | "no_data" | "error";
         /** @description What waits in the stream. */
         Lag: {
             /**
@@ -1708,7 +1699,6 @@ export interface components {
         ModelView: {
             detail?: string | null;
             info?: components["schemas"]["ModelInfo"] | null;
-            speed?: components["schemas"]["Speed"] | null;
             /** @description `connected`, `loading`, `failed`, or `absent` in a process without one. */
             state: string;
         };
@@ -1781,7 +1771,6 @@ export interface components {
             /** Format: int64 */
             offset: number;
             posts: components["schemas"]["PostView"][];
-            sort: components["schemas"]["SortParam"];
             /**
              * Format: int64
              * @description How many posts match in all.
@@ -1953,11 +1942,10 @@ export interface components {
             state: string;
         };
         /**
-         * @description The order of a list, as the API names it.
+         * @description How much an alert matters.
          * @enum {string}
          */
-        SortParam: "newest" | "oldest" | "confidence";
-        /**
+        Severity: "info" | "warning" | "critical";
          * @description What a source is doing.
          * @enum {string}
          */
@@ -2033,34 +2021,6 @@ export interface components {
             feeds: components["schemas"]["FeedView"][];
             sources: components["schemas"]["SourceView"][];
             total: number;
-        };
-        /** @description How fast a model judged lately. */
-        Speed: {
-            /**
-             * Format: double
-             * @description Mean time of a batch, in milliseconds; `null` when there was none.
-             */
-            batch_ms?: number | null;
-            /**
-             * Format: double
-             * @description Texts judged per second of it.
-             */
-            posts_per_second: number;
-            /**
-             * Format: double
-             * @description Tokens computed per second of it.
-             */
-            tokens_per_second: number;
-            /**
-             * Format: double
-             * @description The share of the threads' time that was spent on batches, in [0, 1]; at 1 the model is what limits.
-             */
-            utilisation: number;
-            /**
-             * Format: double
-             * @description The time measured: the last five minutes, or since the model was loaded.
-             */
-            window_seconds: number;
         };
         /** @description Totals, rates and lag. */
         Stats: {
@@ -2167,6 +2127,43 @@ export interface components {
              * @description Of all posts, in percent.
              */
             percentage: number;
+        };
+        /** @description A change of an instance's state: a row of `alert_transitions`. */
+        Transition: {
+            /**
+             * Format: int64
+             * @description The alert that it belongs to; none before the first time of firing.
+             */
+            alert_id?: number | null;
+            /** @description The rule's, with their placeholders filled. */
+            annotations: components["schemas"]["BTreeMap"];
+            /** Format: date-time */
+            at: string;
+            /** @description Of `labels`: 16 hexadecimal digits. */
+            fingerprint: string;
+            from_state: components["schemas"]["InstanceState"];
+            /**
+             * Format: int64
+             * @description Grows from one to the next, over all rules.
+             */
+            id: number;
+            /** @description `alertname`, `severity`, `kind`, `rule_id`, those of its group (such as `source`) and the rule's own. */
+            labels: components["schemas"]["BTreeMap"];
+            /** @description What happened besides the measurement: an error, a rule that is gone. */
+            reason?: string | null;
+            /** Format: int64 */
+            rule_id: number;
+            /** @description Whose posts: `all`, `source:NAME`, … */
+            scope: string;
+            severity: components["schemas"]["Severity"];
+            /** Format: double */
+            threshold: number;
+            to_state: components["schemas"]["InstanceState"];
+            /**
+             * Format: double
+             * @description What was measured; none without data.
+             */
+            value?: number | null;
         };
         /** @description Versions. */
         Versions: {
