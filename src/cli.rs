@@ -5,6 +5,7 @@ mod backup;
 mod completions;
 mod dead_letter;
 mod doctor;
+mod erase;
 mod eval;
 mod health;
 mod import;
@@ -116,6 +117,7 @@ Examples:
     Openapi,
     #[command(subcommand)]
     DeadLetter(dead_letter::DeadLetterCommand),
+    Erase(erase::EraseArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }
@@ -198,6 +200,7 @@ fn on_runtime(command: Command, context: &Context) -> anyhow::Result<Verdict> {
             Command::Backup(args) => backup::run(args, context).await,
             Command::Migrate(args) => migrate::run(&args, context).await,
             Command::DeadLetter(command) => dead_letter::run(command, context).await,
+            Command::Erase(args) => erase::run(args, context).await,
             _ => app::serve(&context.config, Metrics::install()?).await.map(|()| Verdict::Good),
         }
     });

@@ -39,6 +39,7 @@ pub use values::{Address, parse_duration};
 #[serde(deny_unknown_fields)]
 pub struct Config {
     pub roles: Vec<Role>,
+    pub topics: Vec<TopicConfig>,
     pub database: DatabaseConfig,
     pub stream: StreamConfig,
     pub server: ServerConfig,

@@ -9,6 +9,8 @@ pub mod analyze;
 pub mod answer;
 pub mod auth;
 pub mod body;
+pub mod compare;
+pub mod counted;
 pub mod dashboard;
 pub mod dead_letters;
 pub mod docs;
@@ -32,6 +34,7 @@ pub mod shape;
 pub mod state;
 pub mod stats;
 pub mod system;
+pub mod topics;
 pub mod ws;
 
 use std::sync::Arc;
@@ -45,6 +48,7 @@ use crate::live::LiveBus;
 use crate::store::Store;
 use crate::stream::Stream;
 use crate::telemetry::Metrics;
+use crate::topics::Topics;
 
 pub use health::{ComponentState, Components};
 pub use options::{HttpOptions, LiveOptions, RateLimit};
@@ -55,6 +59,7 @@ pub use server::{HttpError, Server, serve, serve_ops};
 pub struct Api {
     pub store: Store,
     pub stream: Stream,
+    pub topics: Topics,
     pub live: LiveBus,
     /// `None` computes every answer anew.
     pub cache: Option<Cache>,

@@ -28,6 +28,7 @@
 //! | [`live`] | events within and between processes |
 //! | [`outbound`] | guarded requests to URLs that people configure |
 //! | [`cache`] | cached answers with single flight |
+//! | [`topics`] | tracked topics: queries that every post is asked |
 //! | [`sources`] | where posts come from |
 //! | [`ingester`], [`worker`], [`alerts`], [`notify`], [`http`] | the roles; `notify` goes with `alerts` |
 //! | [`app`] | the composition root: config → rooms → roles |
@@ -77,4 +78,5 @@ pub mod sqlite;
 pub mod store;
 pub mod stream;
 pub mod telemetry;
+pub mod topics;
 pub mod worker;

@@ -7,8 +7,8 @@ use anyhow::Context as _;
 
 use crate::alerts::AlertsOptions;
 use crate::config::{self, Address, AuthConfig, Backends, CalibrationRef, Config, DeviceRef, ModelRef, Role};
-use crate::domain::Sentiment;
 use crate::domain::alert::{Class, Condition, Direction, GroupBy, Labels, RuleSpec, Scope, Severity};
+use crate::domain::{Sentiment, TopicOrigin};
 use crate::http::auth::AuthOptions;
 use crate::http::auth::jwt::{JwtKey, JwtOptions};
 use crate::http::auth::tokens::StaticToken;
@@ -19,10 +19,12 @@ use crate::notify::NotifyOptions;
 use crate::notify::receivers::{SmtpOptions, SmtpSecurity};
 use crate::notify::retry::RetryOptions;
 use crate::outbound::OutboundOptions;
-use crate::store::{PostgresOptions, Retention};
+use crate::store::topics::{NewTopic, StoredPosts};
+use crate::store::{Keep, PostgresOptions, Retention};
 use crate::stream::StreamOptions;
 use crate::telemetry::trace::TraceOptions;
-use crate::worker::WorkerOptions;
+use crate::topics::Query;
+use crate::worker::{self, WorkerOptions};
 
 /// `None`: nothing is traced.
 pub fn tracing(config: &Config) -> Option<TraceOptions> {
@@ -32,6 +34,28 @@ pub fn tracing(config: &Config) -> Option<TraceOptions> {
 
 pub fn retention(config: &Config) -> Retention {
     Retention { minute_rollups: config.retention.minute_rollups }
+}
+
+pub fn keep(config: &Config) -> Keep {
+    Keep { posts: config.retention.posts, rollups: config.retention.rollups }
+}
+
+/// # Errors
+/// When a query cannot be read.
+pub fn topics(config: &Config) -> anyhow::Result<Vec<NewTopic>> {
+    let topic = |topic: &config::TopicConfig| {
+        if let Err(error) = Query::parse(&topic.query) {
+            return Err(Unsupported(format!("topics: the query of {} is wrong {error}", topic.name)).into());
+        }
+        Ok(NewTopic {
+            name: topic.name.clone(),
+            query: topic.query.clone(),
+            description: topic.description.clone(),
+            origin: TopicOrigin::Config,
+            stored_posts: StoredPosts::Match,
+        })
+    };
+    config.topics.iter().map(topic).collect()
 }
 
 pub fn postgres(config: &Config) -> Option<PostgresOptions> {
@@ -73,6 +97,7 @@ pub fn worker(config: &Config) -> WorkerOptions {
         batch_size: config.worker.batch_size,
         claim_idle: config.worker.claim_idle,
         max_deliveries: config.worker.max_deliveries,
+        store: if config.worker.store_only_matching { worker::StoredPosts::Matching } else { worker::StoredPosts::All },
     }
 }
 

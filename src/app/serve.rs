@@ -121,6 +121,7 @@ pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
         rooms: &rooms,
         shutdown: shutdown.clone(),
     };
+    start.topics()?;
     start.worker(classifier.as_ref());
     start.ingester()?;
     start.alerts();
@@ -141,6 +142,25 @@ struct Start<'a> {
 }
 
 impl Start<'_> {
+    /// Keeps this process' topics in step with the store; those of the configuration are kept by who works.
+    fn topics(&mut self) -> anyhow::Result<()> {
+        let wanted = options::topics(self.config)?;
+        let provides = self.config.has_role(Role::Worker);
+        let (store, topics, shutdown) = (self.rooms.store.clone(), self.rooms.topics.clone(), self.shutdown.clone());
+        self.spawn("topics", async move {
+            let mut patience = BackendWait::new("topics");
+            while provides && !shutdown.is_stopping() {
+                match store.provision_topics(wanted.clone()).await {
+                    Ok(()) => break,
+                    Err(error) => patience.wait(&error, &shutdown).await,
+                }
+            }
+            topics.follow(shutdown).await;
+            Ok(())
+        });
+        Ok(())
+    }
+
     fn worker(&mut self, classifier: Option<&SharedClassifier>) {
         let Some(classifier) = classifier.filter(|_| self.config.has_role(Role::Worker)) else { return };
         let worker = super::worker(self.config, self.rooms, classifier.clone());
@@ -201,6 +221,7 @@ impl Start<'_> {
         let api = Api {
             store: self.rooms.store.clone(),
             stream: self.rooms.stream.clone(),
+            topics: self.rooms.topics.clone(),
             live: self.rooms.live.clone(),
             cache: Some(self.rooms.cache.clone()),
             model,

@@ -209,6 +209,12 @@ fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
         let message = "must be a mail address such as \"SentiStream <sentistream@example.org>\"";
         require(sender, &["alerts.smtp.from"], message);
     }
+    require(
+        config.retention.rollups.is_none_or(|rollups| config.retention.posts.is_some_and(|posts| posts <= rollups)),
+        &["retention.rollups", "retention.posts"],
+        "counts must be kept at least as long as posts: retention.posts must be set, and not be longer than \
+         retention.rollups",
+    );
     if config.has_role(Role::Ingester) {
         for name in &config.ingester.sources {
             let known = config.sources.get(name);

@@ -14,7 +14,7 @@ use super::urls::{DatabaseUrl, StreamUrl};
 use super::values::*;
 use crate::domain::alert::RuleSpec;
 use crate::domain::notify::{MuteTiming, Receiver, Route, Secrets};
-use crate::domain::{Emotion, Sentiment};
+use crate::domain::{Emotion, Sentiment, TopicName};
 
 words! {
     /// A part of the program that a process can run.
@@ -28,6 +28,22 @@ words! {
         /// REST, WebSocket and the dashboard.
         Api = "api",
     }
+}
+
+/// A tracked topic of the configuration.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TopicConfig {
+    #[serde(deserialize_with = "topic_name")]
+    pub name: TopicName,
+    #[serde(deserialize_with = "name")]
+    pub query: String,
+    #[serde(default)]
+    pub description: String,
+}
+
+fn topic_name<'de, D: Deserializer<'de>>(de: D) -> Result<TopicName, D::Error> {
+    TopicName::parse(&String::deserialize(de)?).map_err(D::Error::custom)
 }
 
 /// `[database]`
@@ -109,6 +125,7 @@ pub struct WorkerConfig {
     pub claim_idle: Duration,
     #[serde(deserialize_with = "count::<_, _, 1, 100>")]
     pub max_deliveries: u32,
+    pub store_only_matching: bool,
 }
 
 /// Which model.
@@ -386,6 +403,12 @@ pub struct OutboundConfig {
 pub struct RetentionConfig {
     #[serde(deserialize_with = "days")]
     pub minute_rollups: Duration,
+    /// `None`: for ever.
+    #[serde(deserialize_with = "optional_duration::<_, 3_600_000>")]
+    pub posts: Option<Duration>,
+    /// `None`: for ever.
+    #[serde(deserialize_with = "optional_duration::<_, 86_400_000>")]
+    pub rollups: Option<Duration>,
 }
 
 /// `[shutdown]`

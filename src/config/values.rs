@@ -80,6 +80,15 @@ pub fn positive_duration<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D
     duration::<D, 1, LONGEST>(de)
 }
 
+/// A duration of at least `MIN` milliseconds; `None` for an empty text.
+pub fn optional_duration<'de, D: Deserializer<'de>, const MIN: u64>(de: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(de)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    duration::<_, MIN, LONGEST>(serde::de::value::StringDeserializer::new(text)).map(Some)
+}
+
 /// A duration that may be zero.
 pub fn any_duration<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Error> {
     duration::<D, 0, LONGEST>(de)

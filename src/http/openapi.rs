@@ -7,7 +7,9 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{RefOr, Required, Schema};
 
 use super::notify::{deliveries, mute_timings, receivers, routing, silences};
-use super::{alerts, analyze, dead_letters, error, feeds, health, posts, sentiment, stats, system, ws};
+use super::{
+    alerts, analyze, compare, dead_letters, error, feeds, health, posts, sentiment, stats, system, topics, ws,
+};
 use crate::domain::alert::Transition;
 use crate::domain::{Alert, PostEvent};
 
@@ -23,6 +25,8 @@ use crate::domain::{Alert, PostEvent};
         health::health, health::ready,
         posts::list, posts::recent, posts::export::export, posts::get, posts::append::append, posts::delete,
         stats::stats, stats::sources, feeds::pause, feeds::resume, sentiment::aggregate, sentiment::distribution,
+        compare::compare, topics::list, topics::get, topics::edit::create, topics::edit::change, topics::edit::remove,
+        topics::edit::backfill, topics::preview::preview, topics::share::share,
         alerts::list, alerts::get, alerts::acknowledge, alerts::audit::list, alerts::backtest::backtest,
         alerts::rules::list, alerts::rules::get, alerts::rules::create, alerts::rules::replace, alerts::rules::delete,
         analyze::analyze, system::system,
@@ -38,6 +42,7 @@ use crate::domain::{Alert, PostEvent};
     tags(
         (name = "posts", description = "Posts and their analyses"),
         (name = "sentiment", description = "Counts over time, totals, sources"),
+        (name = "topics", description = "Tracked topics: queries that every post is asked"),
         (name = "alerts", description = "Conditions that held over a window"),
         (name = "notifications", description = "Who is told of alerts, and what came of it"),
         (name = "analyze", description = "Classifying texts on request"),

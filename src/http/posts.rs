@@ -94,7 +94,7 @@ pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest
     params.finish()?;
 
     let filters = FilterEcho::from(&filter);
-    let filter = PostFilter::from(filter);
+    let filter = filter.resolve(&state)?;
     let (store, start, limit, sort) = (state.api.store.clone(), page.start(), page.limit, page.sort);
     let (found, total) = state
         .run(async move {

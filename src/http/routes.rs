@@ -6,8 +6,8 @@ use actix_web::{HttpRequest, Resource, Responder, Route, dev::Handler};
 
 use super::error::ApiError;
 use super::{
-    alerts, analyze, dashboard, dead_letters, docs, feeds, health, notify, openapi, posts, prometheus, sentiment,
-    stats, system, ws,
+    alerts, analyze, compare, dashboard, dead_letters, docs, feeds, health, notify, openapi, posts, prometheus,
+    sentiment, stats, system, topics, ws,
 };
 
 /// The table of the API. Reserved names below `/api/posts/` stand before the ids.
@@ -26,6 +26,16 @@ pub fn api(config: &mut ServiceConfig) {
         .service(read("/api/aggregate", sentiment::aggregate))
         .service(read("/api/sentiment/distribution", sentiment::distribution))
         .service(read("/api/distribution", sentiment::distribution))
+        .service(read("/api/compare", compare::compare))
+        .service(read("/api/topics", topics::list).route(web::post().to(topics::edit::create)))
+        .service(web::resource("/api/topics/preview").route(web::post().to(topics::preview::preview)))
+        .service(read("/api/topics/share", topics::share::share))
+        .service(
+            read("/api/topics/{name}", topics::get)
+                .route(web::put().to(topics::edit::change))
+                .route(web::delete().to(topics::edit::remove)),
+        )
+        .service(web::resource("/api/topics/{name}/backfill").route(web::post().to(topics::edit::backfill)))
         .service(read("/api/alerts", alerts::list))
         .configure(notify::routes)
         .service(read("/api/alerts/rules", alerts::rules::list).route(web::post().to(alerts::rules::create)))

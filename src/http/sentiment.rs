@@ -5,15 +5,15 @@ use std::time::Duration;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Author, Counts, Emotion, Period, Sentiment, Source, TimeRange, Timestamp};
+use crate::domain::{Counts, Period, Sentiment, TimeRange, Timestamp};
 use crate::store::aggregate::{Aggregate, AggregateQuery};
 use crate::store::posts::{CountedFrom, PostFilter};
 
 use super::answer;
 use super::auth::{May, Read};
+use super::counted::{CountEcho, CountParams};
 use super::error::{ApiError, Problem};
 use super::params::Params;
-use super::posts::filter::search;
 use super::shape::{self, ByEmotion, BySentiment, TopEmotion};
 use super::state::{State, from_cached};
 
@@ -26,84 +26,6 @@ const INSTANT: Duration = Duration::from_micros(1);
 /// The range of `length` up to `now`, which it includes.
 pub fn last(length: Duration, now: Timestamp) -> TimeRange {
     TimeRange::last(length, now + INSTANT)
-}
-
-/// Which posts are counted. Source, sentiment and emotion are read from rollups, over any range; author and text
-/// from the posts that are kept, of which at most 100,000 are read for one answer.
-#[derive(Clone, Default, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct CountParams {
-    /// Only posts of this source.
-    #[param(value_type = Option<String>)]
-    source: Option<Source>,
-    /// Only posts of this sentiment.
-    sentiment: Option<Sentiment>,
-    /// Only posts with this emotion.
-    emotion: Option<Emotion>,
-    /// Only posts of this author.
-    #[param(value_type = Option<String>)]
-    author: Option<Author>,
-    /// Words that must all occur, whatever their case.
-    q: Option<String>,
-}
-
-impl CountParams {
-    /// Takes the filter out of `params`.
-    pub fn take(params: &mut Params) -> Self {
-        Self {
-            source: params.optional("source", Source::parse),
-            sentiment: params.text("sentiment"),
-            emotion: params.text("emotion"),
-            author: params.optional("author", Author::parse),
-            q: params.optional("q", search),
-        }
-    }
-
-    /// The store's filter.
-    pub fn filter(&self) -> PostFilter {
-        PostFilter {
-            source: self.source.clone(),
-            sentiment: self.sentiment,
-            emotion: self.emotion,
-            author: self.author.clone(),
-            words: self.q.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned).collect(),
-            ..PostFilter::default()
-        }
-    }
-
-    /// Different filters have different keys: texts are quoted.
-    pub fn cache_key(&self) -> String {
-        format!(
-            "{}:{}:{}:{:?}:{:?}",
-            self.source.as_ref().map_or("-", Source::as_str),
-            self.sentiment.map_or("-", Sentiment::as_str),
-            self.emotion.map_or("-", Emotion::as_str),
-            self.author.as_ref().map(Author::as_str),
-            self.q,
-        )
-    }
-}
-
-/// The filter of a count as it was understood.
-#[derive(Serialize, Deserialize, utoipa::ToSchema)]
-pub struct CountEcho {
-    source: Option<String>,
-    sentiment: Option<Sentiment>,
-    emotion: Option<Emotion>,
-    author: Option<String>,
-    q: Option<String>,
-}
-
-impl From<CountParams> for CountEcho {
-    fn from(params: CountParams) -> Self {
-        Self {
-            source: params.source.map(Source::into_string),
-            sentiment: params.sentiment,
-            emotion: params.emotion,
-            author: params.author.map(|author| author.as_str().to_owned()),
-            q: params.q,
-        }
-    }
 }
 
 /// The parameters of an aggregate.
@@ -247,7 +169,7 @@ impl AggregateAnswer {
             period: params.period,
             start_date: aggregate.range.start(),
             end_date: aggregate.range.end(),
-            counted_from: counted.filter().counted_from(),
+            counted_from: CountedFrom::Rollups,
             filter: counted.into(),
             tz: params.tz.unwrap_or_else(|| "UTC".to_owned()),
             data: aggregate.buckets.iter().map(|bucket| BucketAnswer::new(bucket.start, &bucket.counts)).collect(),
@@ -279,11 +201,12 @@ pub async fn aggregate(
 ) -> Result<HttpResponse, ApiError> {
     let (params, counted) = AggregateParams::parse(&request)?;
     let key = format!("{}:{}", params.cache_key(), counted.cache_key());
-    let query = params.query(counted.filter(), state.api.clock.now())?;
+    let query = params.query(counted.filter(&state)?, state.api.clock.now())?;
+    let counted_from = query.filter.counted_from();
     let store = state.api.store.clone();
     let compute = async move {
         let aggregate = store.aggregate(&query).await?;
-        Ok(AggregateAnswer::new(params, counted, &aggregate))
+        Ok(AggregateAnswer { counted_from, ..AggregateAnswer::new(params, counted, &aggregate) })
     };
     let cached = state.cached(key, compute).await?;
     let mut aggregate: AggregateAnswer = from_cached(&cached)?;
@@ -347,10 +270,9 @@ pub async fn distribution(
 ) -> Result<HttpResponse, ApiError> {
     let (DistributionParams { hours }, counted) = DistributionParams::parse(&request)?;
     let key = format!("distribution:{hours}:{}", counted.cache_key());
-    let (store, now) = (state.api.store.clone(), state.api.clock.now());
+    let (store, now, filter) = (state.api.store.clone(), state.api.clock.now(), counted.filter(&state)?);
     let compute = async move {
         let range = last(Duration::from_secs(hours.unsigned_abs() * 3_600), now);
-        let filter = counted.filter();
         let counts = store.counts(range, &filter).await?;
         Ok(Distribution {
             timeframe_hours: hours,

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use tracing::Instrument;
 
 use crate::cache::Cached;
-use crate::domain::Timestamp;
+use crate::domain::{Timestamp, TopicId, TopicName};
 
 use super::error::ApiError;
 use super::inflow::Inflow;
@@ -70,6 +70,18 @@ impl State {
             inflow: Inflow::default(),
             process: metrics_process::Collector::default(),
             runtime: Handle::current(),
+        }
+    }
+
+    /// The topic of this name, if one is given.
+    ///
+    /// # Errors
+    /// 422 when there is none of it.
+    pub fn topic_id(&self, name: Option<&TopicName>) -> Result<Option<TopicId>, ApiError> {
+        let Some(name) = name else { return Ok(None) };
+        match self.api.topics.current().named(name) {
+            Some(topic) => Ok(Some(topic.id)),
+            None => Err(ApiError::invalid_field("topic", format!("there is no topic {name}"))),
         }
     }
 

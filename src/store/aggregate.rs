@@ -11,7 +11,6 @@ use super::posts::query::{on_postgres, on_sqlite};
 use super::posts::{CountedFrom, PostFilter};
 use super::rollup::read::{BucketCell, buckets, sum};
 use super::rollup::{Grain, Series};
-use super::sql::CountOf;
 use super::{AggregateFailure, Store, StoreError};
 use crate::domain::{Counts, Period, TimeRange, Timestamp};
 
@@ -20,8 +19,7 @@ impl Store {
     pub async fn aggregate(&self, query: &AggregateQuery) -> Result<Aggregate, AggregateFailure> {
         match query.filter.counted_from() {
             CountedFrom::Rollups => {
-                let minutes_from = self.retention.usable(self.clock.now()).from(Grain::Minute);
-                let edges = Edges::of(query, minutes_from)?;
+                let edges = self.edges(query)?;
                 let cells = self.bucket_cells(&edges, &query.filter).await?;
                 Ok(edges.fill(cells))
             }
@@ -30,6 +28,16 @@ impl Store {
                 let cells = self.post_cells(edges.range, &query.filter).await?;
                 Ok(edges.fill(cells))
             }
+        }
+    }
+
+    /// The buckets of a query that the rollups answer.
+    pub(super) fn edges(&self, query: &AggregateQuery) -> Result<Edges, AggregateError> {
+        let now = self.clock.now();
+        let edges = Edges::of(query, self.retention.usable(now).from(Grain::Minute))?;
+        match self.keep.rollups.map(|kept| now - kept) {
+            Some(kept_from) if edges.range.start() < kept_from => Err(AggregateError::CountsGone(kept_from)),
+            _ => Ok(edges),
         }
     }
 
@@ -70,23 +78,26 @@ impl Store {
             PostFilter { words: Vec::new(), start: Some(range.start()), end: Some(range.end()), ..filter.clone() };
         match rest.counted_from() {
             CountedFrom::Rollups => Ok(self.count_posts(&rest).await?.count),
-            CountedFrom::Posts => read!(
-                self,
-                replica,
-                |c| CountOf(on_sqlite::counted(&rest, MAX_READ_POSTS)).get_result(c),
-                CountOf(on_postgres::counted(&rest, MAX_READ_POSTS)).get_result(c)
-            ),
+            CountedFrom::Posts => self.counted_up_to(&rest, MAX_READ_POSTS).await,
         }
     }
 
     async fn matching_cells(&self, range: TimeRange, filter: &PostFilter) -> Result<Vec<BucketCell>, StoreError> {
         let limit = MAX_READ_POSTS + 1;
-        read!(
-            self,
-            replica,
-            |c| on_sqlite::cells(filter, range, limit).load(c),
-            on_postgres::cells(filter, range, limit).load(c)
-        )
+        match filter.topic {
+            None => read!(
+                self,
+                replica,
+                |c| on_sqlite::cells(filter, range, limit).load(c),
+                on_postgres::cells(filter, range, limit).load(c)
+            ),
+            Some(topic) => read!(
+                self,
+                replica,
+                |c| on_sqlite::topic_cells(topic, filter, range, limit).load(c),
+                on_postgres::topic_cells(topic, filter, range, limit).load(c)
+            ),
+        }
     }
 }
 
@@ -134,6 +145,9 @@ pub enum AggregateError {
     /// Minutes are kept for a while only.
     #[error("minutes before {0} are not kept (retention.minute_rollups): choose period=hour or a later start_date")]
     MinutesGone(Timestamp),
+    /// Counts are kept for a while only.
+    #[error("counts before {0} are not kept (retention.rollups): choose a later start_date")]
+    CountsGone(Timestamp),
     /// More posts than [`MAX_READ_POSTS`].
     #[error(
         "more than {MAX_READ_POSTS} posts would have to be read, since rollups know no authors and no words: choose a \

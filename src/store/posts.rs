@@ -16,7 +16,7 @@ use super::rollup::read::{Cells, sum, totals};
 use super::schema::{sentiment_analysis as analysis, social_media_posts as post};
 use super::sql::CountOf;
 use super::{Store, StoreError};
-use crate::domain::{Author, Emotion, PostId, Scores, Sentiment, Source, TimeRange, Timestamp};
+use crate::domain::{Author, Emotion, PostId, Scores, Sentiment, Source, TimeRange, Timestamp, TopicId};
 use query::{on_postgres, on_sqlite};
 use row::PostRow;
 
@@ -55,12 +55,23 @@ impl Store {
         start: Start,
         limit: i64,
     ) -> Result<PostPage, StoreError> {
-        let rows: Vec<PostRow> = read!(
-            self,
-            replica,
-            |c| whole_posts!(post::id.eq_any(on_sqlite::page(filter, sort, start, limit))).load(c),
-            whole_posts!(post::id.eq_any(on_postgres::page(filter, sort, start, limit))).load(c)
-        )?;
+        let rows: Vec<PostRow> = match filter.topic {
+            None => read!(
+                self,
+                replica,
+                |c| whole_posts!(post::id.eq_any(on_sqlite::page(filter, sort, start, limit))).load(c),
+                whole_posts!(post::id.eq_any(on_postgres::page(filter, sort, start, limit))).load(c)
+            )?,
+            Some(topic) => {
+                let ids: Vec<i64> = read!(
+                    self,
+                    replica,
+                    |c| on_sqlite::topic_page(topic, filter, sort, (start, limit)).load(c),
+                    on_postgres::topic_page(topic, filter, sort, (start, limit)).load(c)
+                )?;
+                read!(self, replica, |c| whole_posts!(post::id.eq_any(&ids)).load(c))?
+            }
+        };
         let mut posts: Vec<StoredPost> = rows.into_iter().map(StoredPost::from).collect();
         posts.sort_unstable_by(|one, other| sort.compare(one, other));
         let wanted = usize::try_from(limit).unwrap_or_default();
@@ -84,13 +95,26 @@ impl Store {
             let series = if filter.source.is_some() { Series::Source } else { Series::Together };
             return Ok(exact(sum(self.cells(range, series, rolled_up).await?).total()));
         }
-        let count: i64 = read!(
-            self,
-            replica,
-            |c| CountOf(on_sqlite::counted(filter, COUNT_LIMIT)).get_result(c),
-            CountOf(on_postgres::counted(filter, COUNT_LIMIT)).get_result(c)
-        )?;
+        let count = self.counted_up_to(filter, COUNT_LIMIT).await?;
         Ok(Total { count: count.min(COUNT_LIMIT), capped: count > COUNT_LIMIT })
+    }
+
+    /// How many posts match, counted one by one; more than `limit` is `limit + 1`.
+    pub(super) async fn counted_up_to(&self, filter: &PostFilter, limit: i64) -> Result<i64, StoreError> {
+        match filter.topic {
+            None => read!(
+                self,
+                replica,
+                |c| CountOf(on_sqlite::counted(filter, limit)).get_result(c),
+                CountOf(on_postgres::counted(filter, limit)).get_result(c)
+            ),
+            Some(topic) => read!(
+                self,
+                replica,
+                |c| CountOf(on_sqlite::topic_counted(topic, filter, limit)).get_result(c),
+                CountOf(on_postgres::topic_counted(topic, filter, limit)).get_result(c)
+            ),
+        }
     }
 
     /// One post.
@@ -103,6 +127,8 @@ impl Store {
 /// Which posts; all conditions hold together.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PostFilter {
+    /// Posts that this topic matches.
+    pub topic: Option<TopicId>,
     pub source: Option<Source>,
     pub sentiment: Option<Sentiment>,
     pub emotion: Option<Emotion>,
@@ -120,10 +146,16 @@ pub struct PostFilter {
 }
 
 impl PostFilter {
-    /// Whether the number of matches can be read from the totals: nothing is filtered but source, sentiment and emotion.
+    /// Whether the number of matches can be read from the totals: nothing is filtered but topic, source,
+    /// sentiment and emotion.
     pub fn is_counted(&self) -> bool {
-        let rolled_up =
-            Self { source: self.source.clone(), sentiment: self.sentiment, emotion: self.emotion, ..Self::default() };
+        let rolled_up = Self {
+            topic: self.topic,
+            source: self.source.clone(),
+            sentiment: self.sentiment,
+            emotion: self.emotion,
+            ..Self::default()
+        };
         *self == rolled_up
     }
 
@@ -135,7 +167,7 @@ impl PostFilter {
 
     /// What of it the rollups can tell.
     pub(super) fn rolled_up(&self) -> Cells<'_> {
-        Cells { source: self.source.as_ref(), sentiment: self.sentiment, emotion: self.emotion }
+        Cells { topic: self.topic, source: self.source.as_ref(), sentiment: self.sentiment, emotion: self.emotion }
     }
 }
 

@@ -8,4 +8,6 @@ mod books;
 mod coordination;
 mod order;
 mod pages;
+mod retention;
 mod schema;
+mod topics;

@@ -16,3 +16,4 @@ mod operations;
 mod posts;
 mod protocol;
 mod socket;
+mod topics;

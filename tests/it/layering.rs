@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 const ROLES: [&str; 5] = ["ingester", "worker", "alerts", "notify", "http"];
-const ROOMS: [&str; 8] = ["stream", "inference", "store", "live", "cache", "sources", "outbound", "rules"];
+const ROOMS: [&str; 9] = ["stream", "inference", "store", "live", "cache", "sources", "outbound", "rules", "topics"];
 
 /// What each module may import from the crate besides itself. Modules that are not named may import anything.
 fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
@@ -19,6 +19,7 @@ fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
         "sources" => set(&["domain", "clock", "outbound"]),
         "outbound" => set(&[]),
         "rules" => set(&["domain", "store"]),
+        "topics" => set(&["domain", "store", "lifecycle"]),
         "store" => set(&["domain", "clock", "sqlite"]),
         // An entry carries the trace of its append.
         "stream" => set(&["domain", "clock", "sqlite", "redis", "telemetry"]),

@@ -74,8 +74,8 @@ pub async fn export(_may: May<Read>, state: Data<State>, request: HttpRequest) -
         ExportFormat::Ndjson => ("application/x-ndjson", "sentistream-posts.ndjson"),
     };
     // The first page is read before the answer begins, so that a database that is away is a 503.
-    let begin =
-        Export { state, filter: filter.into(), sort: sort.into(), format, next: Some(Start::Offset(0)), header: true };
+    let filter = filter.resolve(&state)?;
+    let begin = Export { state, filter, sort: sort.into(), format, next: Some(Start::Offset(0)), header: true };
     let (first, rest) = begin.page().await?;
     let body = stream::once(async move { Ok(first) });
     Ok(HttpResponse::Ok()

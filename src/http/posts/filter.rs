@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
-use crate::domain::{Author, Emotion, Sentiment, Source, Timestamp};
+use crate::domain::{Author, Emotion, Sentiment, Source, Timestamp, TopicName};
 use crate::store::posts::{PostCursor, PostFilter, Sort};
 
+use super::super::error::ApiError;
 use super::super::params::Params;
+use super::super::state::State;
 
 /// Most words that are searched for; a database tests each of them on each post.
 const MAX_WORDS: usize = 20;
@@ -16,6 +18,9 @@ const MAX_QUERY_BYTES: usize = 500;
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PostFilterParams {
+    /// Only posts that this tracked topic matches.
+    #[param(value_type = Option<String>)]
+    topic: Option<TopicName>,
     /// Only posts of this source.
     #[param(value_type = Option<String>, example = "twitter")]
     source: Option<Source>,
@@ -45,6 +50,7 @@ pub struct PostFilterParams {
 impl PostFilterParams {
     /// Takes the filter out of `params`.
     pub fn take(params: &mut Params) -> Self {
+        let topic = params.optional("topic", TopicName::parse);
         let source = params.optional("source", Source::parse);
         let sentiment = params.text("sentiment");
         let emotion = params.text("emotion");
@@ -53,29 +59,35 @@ impl PostFilterParams {
         let min_confidence = params.optional("min_confidence", share);
         let (start_date, end_date) = params.period();
         let ingested_after = params.time("ingested_after");
-        Self { source, sentiment, emotion, author, q, min_confidence, start_date, end_date, ingested_after }
+        Self { topic, source, sentiment, emotion, author, q, min_confidence, start_date, end_date, ingested_after }
     }
 }
 
-impl From<PostFilterParams> for PostFilter {
-    fn from(params: PostFilterParams) -> Self {
-        Self {
-            source: params.source,
-            sentiment: params.sentiment,
-            emotion: params.emotion,
-            author: params.author,
-            words: params.q.unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
-            min_confidence: params.min_confidence,
-            start: params.start_date,
-            end: params.end_date,
-            ingested_after: params.ingested_after,
-        }
+impl PostFilterParams {
+    /// The store's filter.
+    ///
+    /// # Errors
+    /// 422 when there is no such topic.
+    pub fn resolve(self, state: &State) -> Result<PostFilter, ApiError> {
+        Ok(PostFilter {
+            topic: state.topic_id(self.topic.as_ref())?,
+            source: self.source,
+            sentiment: self.sentiment,
+            emotion: self.emotion,
+            author: self.author,
+            words: self.q.unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
+            min_confidence: self.min_confidence,
+            start: self.start_date,
+            end: self.end_date,
+            ingested_after: self.ingested_after,
+        })
     }
 }
 
 /// The filter as it was understood.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct FilterEcho {
+    topic: Option<String>,
     source: Option<String>,
     sentiment: Option<Sentiment>,
     emotion: Option<Emotion>,
@@ -93,6 +105,7 @@ pub struct FilterEcho {
 impl From<&PostFilterParams> for FilterEcho {
     fn from(params: &PostFilterParams) -> Self {
         Self {
+            topic: params.topic.as_ref().map(|topic| topic.as_str().to_owned()),
             source: params.source.as_ref().map(|source| source.as_str().to_owned()),
             sentiment: params.sentiment,
             emotion: params.emotion,
