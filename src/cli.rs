@@ -237,7 +237,11 @@ fn is_misuse(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let is_setting = matches!(cause.downcast_ref(), Some(InferenceError::Setting { .. }))
             || cause.downcast_ref().is_some_and(HubError::is_setting);
-        is_setting || cause.is::<Misuse>() || cause.is::<ConfigError>() || cause.is::<app::InUse>()
+        is_setting
+            || cause.is::<Misuse>()
+            || cause.is::<ConfigError>()
+            || cause.is::<app::InUse>()
+            || cause.is::<app::BadSetting>()
     })
 }
 
