@@ -10,7 +10,7 @@ use super::{
     stats, system, ws,
 };
 
-/// The table of the API. Reserved names below `/api/posts/` stand before the ids.
+/// The table of the API. Reserved names below `/api/posts/` and `/api/alerts/` stand before the ids.
 pub fn api(config: &mut ServiceConfig) {
     config
         .service(read("/api/health", health::health))
@@ -26,8 +26,8 @@ pub fn api(config: &mut ServiceConfig) {
         .service(read("/api/aggregate", sentiment::aggregate))
         .service(read("/api/sentiment/distribution", sentiment::distribution))
         .service(read("/api/distribution", sentiment::distribution))
-        .service(read("/api/alerts", alerts::list))
         .configure(notify::routes)
+        .service(read("/api/alerts", alerts::list))
         .service(web::resource("/api/analyze").route(web::post().to(analyze::analyze)))
         .service(read("/api/system", system::system))
         .service(web::resource("/api/dead-letters/replay").route(web::post().to(dead_letters::replay)))
