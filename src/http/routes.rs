@@ -10,7 +10,7 @@ use super::{
     sentiment, stats, system, topics, ws,
 };
 
-/// The table of the API. Reserved names below `/api/posts/` stand before the ids.
+/// The table of the API. Reserved names below `/api/posts/` and `/api/alerts/` stand before the ids.
 pub fn api(config: &mut ServiceConfig) {
     config
         .service(read("/api/health", health::health))
@@ -36,8 +36,8 @@ pub fn api(config: &mut ServiceConfig) {
                 .route(web::delete().to(topics::edit::remove)),
         )
         .service(web::resource("/api/topics/{name}/backfill").route(web::post().to(topics::edit::backfill)))
-        .service(read("/api/alerts", alerts::list))
         .configure(notify::routes)
+        .service(read("/api/alerts", alerts::list))
         .service(read("/api/alerts/rules", alerts::rules::list).route(web::post().to(alerts::rules::create)))
         .service(web::resource("/api/alerts/rules/backtest").route(web::post().to(alerts::backtest::backtest)))
         .service(

@@ -41,6 +41,18 @@ impl Setup {
         Ok(Self { receivers, router: Router::new(routes), silences, mute_timings, changes })
     }
 
+    /// A route of the configuration may name a receiver that nobody made.
+    fn warn_of_dead_ends(&self) {
+        for route in self.router.all().filter(|route| !self.receivers.contains_key(&route.receiver)) {
+            let (route, receiver) = (&route.name, &route.receiver);
+            tracing::warn!(
+                route,
+                receiver,
+                "a route leads to a receiver that does not exist: nobody is told of its alerts"
+            );
+        }
+    }
+
     fn is_silenced(&self, labels: &Labels, now: Timestamp) -> bool {
         self.silences.iter().any(|silence| silence.covers(labels, now))
     }
@@ -89,11 +101,21 @@ impl Follower {
     /// # Errors
     /// When the store does not answer, or another instance took over; what is in mind is as before then.
     pub async fn step(&mut self, lease: &Lease) -> Result<(), StoreError> {
+        let done = self.try_step(lease).await;
+        if done.is_err() {
+            // The alerts may not have been sorted by the present routes yet.
+            self.setup.changes = -1;
+        }
+        done
+    }
+
+    async fn try_step(&mut self, lease: &Lease) -> Result<(), StoreError> {
         let store = self.rooms.store.clone();
         let state = store.notifier_state().await?;
         let mut groups = self.groups.clone();
         if state.changes != self.setup.changes {
             self.setup = Setup::load(&store, &self.options, state.changes).await?;
+            self.setup.warn_of_dead_ends();
             self.sort_anew(&mut groups).await?;
         }
         let transitions = store.transitions_after(self.cursor, STEP).await?;

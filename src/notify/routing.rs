@@ -26,6 +26,11 @@ impl Router {
         taken
     }
 
+    /// All routes, in their order.
+    pub fn all(&self) -> impl Iterator<Item = &Route> {
+        self.0.iter()
+    }
+
     /// The route with this name.
     pub fn get(&self, name: &str) -> Option<&Route> {
         self.0.iter().find(|route| route.name == name)
