@@ -23,7 +23,7 @@ use crate::topics::Topics;
 use crate::worker::Worker;
 
 pub use lock::InUse;
-pub use options::{BadSetting, inference as inference_options, model as model_source};
+pub use options::{inference as inference_options, model as model_source};
 pub use serve::{Parts, Running, serve, start};
 
 /// The rooms that roles and commands meet in. Clones share them.

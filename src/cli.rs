@@ -30,6 +30,7 @@ use crate::config::{Config, ConfigError, Environment, Inputs, LogFormat, Origin,
 use crate::inference::InferenceError;
 use crate::inference::models::HubError;
 use crate::telemetry::{self, LogStyle, Metrics};
+use crate::topics::QueryError;
 
 /// Used when it lies in the working folder and no `--config` is given.
 const USUAL_FILE: &str = "sentistream.toml";
@@ -238,10 +239,10 @@ fn is_misuse(error: &anyhow::Error) -> bool {
         let is_setting = matches!(cause.downcast_ref(), Some(InferenceError::Setting { .. }))
             || cause.downcast_ref().is_some_and(HubError::is_setting);
         is_setting
+            || cause.is::<QueryError>()
             || cause.is::<Misuse>()
             || cause.is::<ConfigError>()
             || cause.is::<app::InUse>()
-            || cause.is::<app::BadSetting>()
     })
 }
 

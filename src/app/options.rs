@@ -26,11 +26,6 @@ use crate::telemetry::trace::TraceOptions;
 use crate::topics::Query;
 use crate::worker::{self, WorkerOptions};
 
-/// A setting whose meaning is wrong, as the room that it is for says.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct BadSetting(String);
-
 /// `None`: nothing is traced.
 pub fn tracing(config: &Config) -> Option<TraceOptions> {
     let endpoint = config.tracing.otlp_endpoint.as_ref()?.to_string();
@@ -49,9 +44,7 @@ pub fn keep(config: &Config) -> Keep {
 /// When a query cannot be read.
 pub fn topics(config: &Config) -> anyhow::Result<Vec<NewTopic>> {
     let topic = |topic: &config::TopicConfig| {
-        if let Err(error) = Query::parse(&topic.query) {
-            return Err(BadSetting(format!("topics: the query of {} is wrong {error}", topic.name)).into());
-        }
+        Query::parse(&topic.query).with_context(|| format!("topics: the query of {} is wrong", topic.name))?;
         Ok(NewTopic {
             name: topic.name.clone(),
             query: topic.query.clone(),

@@ -122,6 +122,71 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare two periods
+         * @description Counts of a period and of one of the same length before it, and what changed between them.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description The later period: posts created at or after. 24 hours before its end if not given. */
+                    start_date?: string;
+                    /** @description The later period: posts created before. Now if not given. */
+                    end_date?: string;
+                    /** @description Where the earlier period begins; it is as long as the later one. Directly before it if not given. */
+                    previous_start?: string;
+                    /** @description Only posts that this tracked topic matches. */
+                    topic?: string;
+                    /** @description Only posts of this source. */
+                    source?: string;
+                    /** @description Only posts of this sentiment. */
+                    sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts with this emotion. */
+                    emotion?: components["schemas"]["Emotion"];
+                    /** @description Only posts of this author. */
+                    author?: string;
+                    /** @description Words that must all occur, whatever their case. */
+                    q?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Comparison"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/dead-letters": {
         parameters: {
             query?: never;
@@ -388,7 +453,7 @@ export interface paths {
         };
         /**
          * List posts
-         * @description Newest first by `created_at`, then by id. All filters hold together.
+         * @description Newest first by `created_at`, then by id, unless `sort` says otherwise. All filters hold together.
          */
         get: {
             parameters: {
@@ -399,6 +464,10 @@ export interface paths {
                     offset?: number;
                     /** @description `next_cursor` of the page before. */
                     cursor?: string;
+                    /** @description The order of all pages, `newest` if not given; a cursor goes on in the order that it was made in. */
+                    sort?: "newest" | "oldest" | "confidence";
+                    /** @description Only posts that this tracked topic matches. */
+                    topic?: string;
                     /**
                      * @description Only posts of this source.
                      * @example twitter
@@ -536,7 +605,7 @@ export interface paths {
         };
         /**
          * Export posts
-         * @description Everything that matches the filter, newest first, as a download.
+         * @description Everything that matches the filter, newest first unless `sort` says otherwise, as a download.
          */
         get: {
             parameters: {
@@ -546,6 +615,10 @@ export interface paths {
                      * @example csv
                      */
                     format: "csv" | "ndjson";
+                    /** @description In which order; `newest` if not given. */
+                    sort?: "newest" | "oldest" | "confidence";
+                    /** @description Only posts that this tracked topic matches. */
+                    topic?: string;
                     /**
                      * @description Only posts of this source.
                      * @example twitter
@@ -748,15 +821,23 @@ export interface paths {
                     start_date?: string;
                     /** @description Posts created before; widened to the edge of a bucket. Now if not given. */
                     end_date?: string;
-                    /** @description Only posts of this source. */
-                    source?: string;
-                    /** @description Only posts with this emotion. */
-                    emotion?: components["schemas"]["Emotion"];
                     /**
                      * @description The zone whose midnights bound days, by its IANA name; UTC if not given.
                      * @example Europe/Berlin
                      */
                     tz?: string;
+                    /** @description Only posts that this tracked topic matches. */
+                    topic?: string;
+                    /** @description Only posts of this source. */
+                    source?: string;
+                    /** @description Only posts of this sentiment. */
+                    sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts with this emotion. */
+                    emotion?: components["schemas"]["Emotion"];
+                    /** @description Only posts of this author. */
+                    author?: string;
+                    /** @description Words that must all occur, whatever their case. */
+                    q?: string;
                 };
                 header?: never;
                 path?: never;
@@ -806,8 +887,18 @@ export interface paths {
                 query?: {
                     /** @description How many hours up to now; 24 if not given. */
                     hours?: number;
+                    /** @description Only posts that this tracked topic matches. */
+                    topic?: string;
                     /** @description Only posts of this source. */
                     source?: string;
+                    /** @description Only posts of this sentiment. */
+                    sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts with this emotion. */
+                    emotion?: components["schemas"]["Emotion"];
+                    /** @description Only posts of this author. */
+                    author?: string;
+                    /** @description Words that must all occur, whatever their case. */
+                    q?: string;
                 };
                 header?: never;
                 path?: never;
@@ -1056,6 +1147,402 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/topics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The topics
+         * @description With their counts of all time, and how far old posts are matched.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TopicList"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Track a topic
+         * @description From now on every post is asked, and with `backfill` the stored ones too, in the background.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["TopicDraft"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TopicView"];
+                    };
+                };
+                /** @description The name is taken */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/topics/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try a query
+         * @description Asks the newest posts; nothing is saved.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["PreviewRequest"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Preview"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/topics/share": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Share of voice
+         * @description How the posts of a range divide between the topics, and with `period` how that went over time.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Posts created at or after; 24 hours before the end if not given. */
+                    start_date?: string;
+                    /** @description Posts created before; now if not given. */
+                    end_date?: string;
+                    /** @description Only posts of this source. */
+                    source?: string;
+                    /** @description Also tell how it went over time, in buckets of this width; the range is widened to their edges then. */
+                    period?: components["schemas"]["Period"];
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Share"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/topics/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One topic */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TopicView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /**
+         * Change a topic
+         * @description With `If-Match` only if nobody else changed it meanwhile. A topic of the configuration changes there.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: {
+                    /** @description The `ETag` that was read */
+                    "If-Match"?: string | null;
+                };
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["TopicChange"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TopicView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description It is of the configuration */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Somebody else changed it */
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /**
+         * Stop tracking a topic
+         * @description Its matches and counts are removed. `If-Match` as with PUT.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: {
+                    /** @description The `ETag` that was read */
+                    "If-Match"?: string | null;
+                };
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description It is gone */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description It is of the configuration */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Somebody else changed it */
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/topics/{name}/backfill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Match stored posts anew
+         * @description In the background; the topic tells how far it is.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TopicView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/readyz": {
         parameters: {
             query?: never;
@@ -1113,7 +1600,7 @@ export interface paths {
         /**
          * Live events
          * @description A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `alert_state`, `post_deleted` and `lagged`; a client
-         *     may send `{"type": "subscribe", "filters": {"source": …, "sentiment": …, "emotion": …}}` (a value or a list each)
+         *     may send `{"type": "subscribe", "filters": {"topic": …, "source": …, "sentiment": …, "emotion": …}}` (a value or a list each)
          *     and `{"type": "ping"}`. A browser sends its token as the subprotocols `sentistream, bearer.TOKEN`.
          */
         get: {
@@ -1163,14 +1650,20 @@ export interface components {
             note: string;
         };
         /** @description Counts by bucket. */
-        AggregateAnswer: {
+        AggregateAnswer: components["schemas"]["CountEcho"] & {
+            /** @description Whether the answer was computed for an earlier request. */
+            cached?: boolean;
+            /**
+             * Format: date-time
+             * @description When it was computed.
+             */
+            cached_at?: string;
+            counted_from: components["schemas"]["CountedFrom"];
             /** @description Every bucket of the range, oldest first; those without posts hold zeros. */
             data: components["schemas"]["BucketAnswer"][];
-            emotion?: components["schemas"]["Emotion"] | null;
             /** Format: date-time */
             end_date: string;
             period: components["schemas"]["Period"];
-            source?: string | null;
             /**
              * Format: date-time
              * @description The range as used: widened to the edges of buckets, the end not included.
@@ -1317,6 +1810,15 @@ export interface components {
         BTreeMap: {
             [key: string]: string;
         };
+        /** @description How far the posts that were stored before the query are matched. */
+        BackfillView: {
+            /**
+             * Format: double
+             * @description In percent.
+             */
+            progress: number;
+            running: boolean;
+        };
         /** @description The books of one epoch: what was appended and what became of it. */
         Books: {
             /** Format: int64 */
@@ -1424,6 +1926,33 @@ export interface components {
             /** Format: int64 */
             misses: number;
         };
+        /** @description From the earlier period to the later one. */
+        Change: {
+            /** Format: double */
+            average_confidence: number;
+            emotions: components["schemas"]["ByEmotion_i64"];
+            /**
+             * Format: double
+             * @description Of the net sentiment, in points.
+             */
+            net_sentiment: number;
+            /** @description Of the shares, in percentage points. */
+            percentages: components["schemas"]["BySentiment_f64"];
+            /** Format: int64 */
+            total: number;
+            /**
+             * Format: double
+             * @description By how many percent the posts became more; `null` when there were none.
+             */
+            total_percentage?: number | null;
+        };
+        /** @description A period and the period before it. */
+        Comparison: components["schemas"]["CountEcho"] & {
+            change: components["schemas"]["Change"];
+            counted_from: components["schemas"]["CountedFrom"];
+            current: components["schemas"]["PeriodCounts"];
+            previous: components["schemas"]["PeriodCounts"];
+        };
         /** @description What another part of the process says of itself (a source, the alert loop). */
         ComponentState: {
             /** @description What is wrong, for people. */
@@ -1449,6 +1978,20 @@ export interface components {
             idle_seconds: number;
             name: string;
         };
+        /** @description The filter of a count as it was understood. */
+        CountEcho: {
+            author?: string | null;
+            emotion?: components["schemas"]["Emotion"] | null;
+            q?: string | null;
+            sentiment?: components["schemas"]["Sentiment"] | null;
+            source?: string | null;
+            topic?: string | null;
+        };
+        /**
+         * @description Where counts come from.
+         * @enum {string}
+         */
+        CountedFrom: "rollups" | "posts";
         /** @description A page of dead letters. */
         DeadLetterList: {
             dead_letters: components["schemas"]["DeadLetterView"][];
@@ -1504,7 +2047,7 @@ export interface components {
             reason: string;
         };
         /** @description How the posts of the last hours are distributed. */
-        Distribution: {
+        Distribution: components["schemas"]["CountEcho"] & {
             /** Format: double */
             average_confidence: number;
             /** @description Whether the answer was computed for an earlier request. */
@@ -1514,9 +2057,9 @@ export interface components {
              * @description When it was computed.
              */
             cached_at?: string;
+            counted_from: components["schemas"]["CountedFrom"];
             distribution: components["schemas"]["BySentiment_i64"];
             percentages: components["schemas"]["BySentiment_f64"];
-            source?: string | null;
             /** Format: int64 */
             timeframe_hours: number;
             /** @description The emotions that occur, most frequent first. */
@@ -1583,6 +2126,7 @@ export interface components {
             source?: string | null;
             /** Format: date-time */
             start_date?: string | null;
+            topic?: string | null;
         };
         /** @description The answer of `GET /api/health`. */
         Health: {
@@ -1674,6 +2218,21 @@ export interface components {
         LiveView: {
             clients: number;
         };
+        /** @description What is said of any set of posts. */
+        Measures: {
+            /** Format: double */
+            average_confidence: number;
+            distribution: components["schemas"]["BySentiment_i64"];
+            /**
+             * Format: double
+             * @description The share of positive posts less that of negative ones, in points from -100 to 100.
+             */
+            net_sentiment: number;
+            /** @description In percent. */
+            percentages: components["schemas"]["BySentiment_f64"];
+            /** Format: int64 */
+            total: number;
+        };
         /** @description What is known of a loaded model. */
         ModelInfo: {
             /** @description The architecture, as in the model's `config.json` (`distilbert`). */
@@ -1699,6 +2258,7 @@ export interface components {
         ModelView: {
             detail?: string | null;
             info?: components["schemas"]["ModelInfo"] | null;
+            speed?: components["schemas"]["Speed"] | null;
             /** @description `connected`, `loading`, `failed`, or `absent` in a process without one. */
             state: string;
         };
@@ -1707,6 +2267,17 @@ export interface components {
          * @enum {string}
          */
         Period: "minute" | "hour" | "day";
+        /** @description The posts of a period. */
+        PeriodCounts: components["schemas"]["Measures"] & {
+            emotions: components["schemas"]["ByEmotion_i64"];
+            /**
+             * Format: date-time
+             * @description Not included.
+             */
+            end_date: string;
+            /** Format: date-time */
+            start_date: string;
+        };
         /** @description A post with all that is known of it. */
         PostDetail: components["schemas"]["PostView"] & {
             /** @description The score of every class. */
@@ -1760,6 +2331,8 @@ export interface components {
              * @description When it was analysed.
              */
             timestamp: string;
+            /** @description The names of the tracked topics that it is about. */
+            topics?: string[];
         };
         /** @description A page of posts. */
         PostList: {
@@ -1771,6 +2344,7 @@ export interface components {
             /** Format: int64 */
             offset: number;
             posts: components["schemas"]["PostView"][];
+            sort: components["schemas"]["SortParam"];
             /**
              * Format: int64
              * @description How many posts match in all.
@@ -1819,6 +2393,40 @@ export interface components {
             sentiment: components["schemas"]["SentimentView"];
             source: string;
             url?: string | null;
+        };
+        /** @description What a query would match. */
+        Preview: {
+            /** @description The newest that match. */
+            examples: components["schemas"]["PostView"][];
+            /** @description Those that match. */
+            matched: components["schemas"]["Measures"];
+            /**
+             * Format: double
+             * @description In percent of those that were asked.
+             */
+            percentage: number;
+            /** @description Posts that were asked. */
+            scanned: number;
+            /**
+             * Format: date-time
+             * @description The oldest of them.
+             */
+            since?: string | null;
+        };
+        /** @description A query to try. */
+        PreviewRequest: {
+            /**
+             * @description How many of the posts that match are shown: 0 to 50.
+             * @default 10
+             */
+            examples: number;
+            /**
+             * Format: int64
+             * @description How many of the newest posts are asked: 1 to 10,000.
+             * @default 1000
+             */
+            posts: number;
+            query: string;
         };
         /**
          * @description The body of an error (RFC 9457).
@@ -1946,6 +2554,54 @@ export interface components {
          * @enum {string}
          */
         Severity: "info" | "warning" | "critical";
+        /** @description How the posts of all topics divide between them. */
+        Share: {
+            /** @description With `period`: every bucket of the range, oldest first. */
+            data?: components["schemas"]["ShareBucket"][] | null;
+            /**
+             * Format: date-time
+             * @description Not included.
+             */
+            end_date: string;
+            period?: components["schemas"]["Period"] | null;
+            source?: string | null;
+            /** Format: date-time */
+            start_date: string;
+            /** @description All topics, most posts first. */
+            topics: components["schemas"]["TopicShare"][];
+            /**
+             * Format: int64
+             * @description The sum over the topics; a post that several match counts for each.
+             */
+            total_mentions: number;
+            /**
+             * Format: int64
+             * @description All posts of the range, also those that no topic matches.
+             */
+            total_posts: number;
+        };
+        /** @description One bucket. */
+        ShareBucket: {
+            /** @description The net sentiment of each topic, in points; topics without posts are left out. */
+            net_sentiment: {
+                [key: string]: number;
+            };
+            /**
+             * Format: date-time
+             * @description Its start.
+             */
+            timestamp: string;
+            /** @description How many posts of each topic. */
+            topics: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * @description The order of a list, as the API names it.
+         * @enum {string}
+         */
+        SortParam: "newest" | "oldest" | "confidence";
+        /**
          * @description What a source is doing.
          * @enum {string}
          */
@@ -2022,6 +2678,34 @@ export interface components {
             sources: components["schemas"]["SourceView"][];
             total: number;
         };
+        /** @description How fast a model judged lately. */
+        Speed: {
+            /**
+             * Format: double
+             * @description Mean time of a batch, in milliseconds; `null` when there was none.
+             */
+            batch_ms?: number | null;
+            /**
+             * Format: double
+             * @description Texts judged per second of it.
+             */
+            posts_per_second: number;
+            /**
+             * Format: double
+             * @description Tokens computed per second of it.
+             */
+            tokens_per_second: number;
+            /**
+             * Format: double
+             * @description The share of the threads' time that was spent on batches, in [0, 1]; at 1 the model is what limits.
+             */
+            utilisation: number;
+            /**
+             * Format: double
+             * @description The time measured: the last five minutes, or since the model was loaded.
+             */
+            window_seconds: number;
+        };
         /** @description Totals, rates and lag. */
         Stats: {
             /** Format: double */
@@ -2029,6 +2713,10 @@ export interface components {
             by_emotion: components["schemas"]["ByEmotion_i64"];
             by_sentiment: components["schemas"]["BySentiment_i64"];
             by_source: {
+                [key: string]: number;
+            };
+            /** @description Posts of each tracked topic, by its name. */
+            by_topic?: {
                 [key: string]: number;
             };
             lag?: components["schemas"]["Lag"] | null;
@@ -2127,6 +2815,74 @@ export interface components {
              * @description Of all posts, in percent.
              */
             percentage: number;
+        };
+        /** @description What a topic becomes. */
+        TopicChange: {
+            description?: string;
+            /** @description Stored posts are matched anew when it is another one. */
+            query: string;
+        };
+        /**
+         * @description A new topic.
+         * @example {
+         *       "name": "acme",
+         *       "query": "\"acme phone\" OR #acme -giveaway lang:en"
+         *     }
+         */
+        TopicDraft: {
+            /**
+             * @description Whether posts that are stored already are matched too.
+             * @default true
+             */
+            backfill: boolean;
+            description?: string;
+            /** @description What links and filters call it: 1 to 64 of `a-z`, `0-9`, `_`, `.` and `-`. */
+            name: string;
+            /**
+             * @description Words, `"phrases"`, `#tags`, `@names` and `beginnings*` that must all occur; `OR`, `-`, brackets, `lang:`,
+             *     `source:`, `author:`.
+             */
+            query: string;
+        };
+        /** @description All topics. */
+        TopicList: {
+            /** @description By name. */
+            topics: components["schemas"]["TopicView"][];
+            total: number;
+        };
+        /**
+         * @description Who keeps a topic.
+         * @enum {string}
+         */
+        TopicOrigin: "api" | "config";
+        /** @description What one topic has of it. */
+        TopicShare: components["schemas"]["Measures"] & {
+            /**
+             * Format: double
+             * @description Of `total_mentions`, in percent.
+             */
+            share: number;
+            top_emotions: components["schemas"]["TopEmotion"][];
+            topic: string;
+        };
+        /** @description A tracked topic. */
+        TopicView: {
+            backfill: components["schemas"]["BackfillView"];
+            /** Format: date-time */
+            created_at: string;
+            description: string;
+            name: string;
+            origin: components["schemas"]["TopicOrigin"];
+            /** @description All posts that it matched, of which some may not be kept any more. */
+            posts: components["schemas"]["Measures"];
+            query: string;
+            /**
+             * Format: int64
+             * @description Grows with each change; the `ETag` holds it.
+             */
+            revision: number;
+            /** Format: date-time */
+            updated_at: string;
         };
         /** @description A change of an instance's state: a row of `alert_transitions`. */
         Transition: {

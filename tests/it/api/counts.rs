@@ -214,7 +214,7 @@ async fn nothing_is_zeros(setup: Setup) {
     assert_eq!(bed.get("/api/posts").await.ok()["posts"], json!([]));
     assert_eq!(bed.get("/api/posts/recent").await.ok(), json!({"posts": []}));
     assert_eq!(bed.get("/api/stats").await.ok()["total_posts"], 0);
-    assert_eq!(bed.get("/api/sources").await.ok(), json!({"sources": [], "total": 0}));
+    assert_eq!(bed.get("/api/sources").await.ok(), json!({"sources": [], "total": 0, "feeds": []}));
     let distribution = bed.get("/api/distribution").await.ok();
     assert_eq!((&distribution["percentages"]["positive"], &distribution["top_emotions"]), (&json!(0.0), &json!([])));
     assert_eq!(bed.get("/api/aggregate?period=day").await.ok()["summary"]["average_confidence"], 0.0);

@@ -44,7 +44,7 @@ async fn posts_counts_and_deletions_arrive(setup: Setup) {
         frame,
         json!({"type": "post", "data": {
             "post_id": "new", "content": long.chars().take(200).collect::<String>(), "source": "web", "author": "ada",
-            "sentiment_label": "positive", "confidence_score": 0.9, "emotion": "joy",
+            "sentiment_label": "positive", "confidence_score": 0.9, "emotion": "joy", "topics": [],
             "created_at": "2026-03-01T12:29:55.000Z", "ingested_at": "2026-03-01T12:30:00.000Z",
             "timestamp": "2026-03-01T12:30:00.000Z",
         }})
@@ -63,7 +63,7 @@ async fn filters_choose_posts(setup: Setup) {
     socket.say(r#"{"type": "subscribe", "filters": {"source": ["web", "forum"], "sentiment": "positive"}}"#).await;
     assert_eq!(
         socket.next("subscribed").await["filters"],
-        json!({"source": ["web", "forum"], "sentiment": ["positive"], "emotion": []})
+        json!({"topic": [], "source": ["web", "forum"], "sentiment": ["positive"], "emotion": []})
     );
     let arrived = async |socket: &mut Socket| {
         let frames = socket.until_pong().await.into_iter().filter(|frame| frame["type"] == "post");
