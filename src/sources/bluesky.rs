@@ -70,6 +70,8 @@ pub struct Bluesky {
     /// Whether an earlier connection came that far, so that what lies between is missing.
     goes_on: bool,
     socket: Option<Socket>,
+    /// Why the connection broke, when there was something to yield before that is told.
+    broken: Option<String>,
 }
 
 type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -104,10 +106,13 @@ impl Bluesky {
             None if options.look_back.is_zero() => None,
             None => Some((clock.now() - options.look_back).as_micros()),
         };
-        Self { options, clock, host, from, goes_on, socket: None }
+        Self { options, clock, host, from, goes_on, socket: None, broken: None }
     }
 
     async fn batch(&mut self, max: usize) -> Result<Batch, SourceError> {
+        if let Some(error) = self.broken.take() {
+            return Err(SourceError::Transient(error));
+        }
         if self.socket.is_none() {
             let stream = connect(&self.url(), &self.host).await?;
             self.socket = Some(Socket { stream, asked: self.from.filter(|_| self.goes_on) });
@@ -213,8 +218,11 @@ impl Gathered {
 
     /// What was read before the connection broke; the next call tells of it.
     fn or_error(self, error: String, source: &mut Bluesky) -> Result<Batch, SourceError> {
-        source.socket = None;
-        if self.frames == 0 { Err(SourceError::Transient(error)) } else { Ok(self.batch(&source.host)) }
+        if self.frames == 0 {
+            return Err(SourceError::Transient(error));
+        }
+        source.broken = Some(error);
+        Ok(self.batch(&source.host))
     }
 }
 
