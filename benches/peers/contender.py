@@ -18,6 +18,7 @@ from texts import MAX_TOKENS, read_posts, tokenizer
 WINDOW = 2_000
 SINGLES, SINGLES_SECONDS = 500, 15.0
 BATCHES = (8, 16, 32, 64)
+TUNING = 256
 CORES = 2
 
 
@@ -229,7 +230,7 @@ def main() -> None:
     contender.judge(posts[:1])
     # Reading the posts is no part of a cold start.
     first = time.time() - args.spawned_at - reading
-    setting = contender.tune(posts[: WINDOW // 4])
+    setting = contender.tune(posts[:TUNING])
 
     labels, tokens = [], 0
     start = time.perf_counter()
