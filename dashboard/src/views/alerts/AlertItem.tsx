@@ -3,7 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { getPosts } from "@/api/endpoints";
 import type { Alert } from "@/api/types";
-import { ago, count, duration, exact, plural } from "@/lib/format";
+import { ago, count, duration, exact, percent, plural, score } from "@/lib/format";
 import { sentence } from "@/lib/labels";
 import { fromPost } from "@/live/post";
 import { PostRow } from "@/posts/PostRow";
@@ -60,10 +60,15 @@ function Details({ details }: { details: Alert["details"] }) {
       <div key={name} className="contents">
         <dt className="text-quiet">{sentence(name.replaceAll("_", " "))}</dt>
         <dd className="tabular [overflow-wrap:anywhere]">
-          {typeof value === "number" ? count(value) : String(value)}
+          {typeof value === "number" ? detailText(name, value) : String(value)}
         </dd>
       </div>
     ));
+}
+
+function detailText(name: string, value: number): string {
+  if (name.endsWith("_share")) return percent(value * 100);
+  return Number.isInteger(value) ? count(value) : score(value);
 }
 
 function Evidence({ alert, now }: { alert: Alert; now: number }) {
