@@ -12,6 +12,7 @@ mod resolve;
 mod sections;
 mod server;
 mod settings;
+mod sources;
 mod template;
 mod urls;
 mod values;
@@ -26,6 +27,7 @@ pub use layers::Origin;
 pub use sections::*;
 pub use server::*;
 pub use settings::{Settings, Shown};
+pub use sources::*;
 pub use template::DEFAULT_TOML;
 pub use urls::{Backends, DatabaseUrl, StreamUrl, mask};
 pub use values::{Address, parse_duration};
@@ -40,6 +42,8 @@ pub struct Config {
     pub server: ServerConfig,
     pub cache: CacheConfig,
     pub ingester: IngesterConfig,
+    /// By name.
+    #[serde(skip)]
     pub sources: SourcesConfig,
     pub worker: WorkerConfig,
     pub inference: InferenceConfig,

@@ -6,11 +6,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
 use crate::domain::Timestamp;
-use crate::inference::ModelInfo;
+use crate::inference::{ModelInfo, Speed};
 use crate::stream::{ConsumerInfo, Depth, Stream};
 
 use super::auth::{May, Read};
 use super::error::ApiError;
+use super::feeds::{FeedView, feeds};
 use super::health::{Checks, ComponentState, within};
 use super::params::no_params;
 use super::state::State;
@@ -32,6 +33,8 @@ pub struct System {
     consumers: Option<Vec<ConsumerView>>,
     cache: CacheView,
     live: LiveView,
+    /// The sources that all instances read; `null` while the database is away.
+    sources: Option<Vec<FeedView>>,
     /// Sources, alert loop and others of this process.
     components: Vec<ComponentState>,
     #[schema(value_type = String, format = DateTime)]
@@ -82,6 +85,8 @@ pub struct ModelView {
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
     info: Option<ModelInfo>,
+    /// How fast it judged over the last five minutes; `null` where that is not measured.
+    speed: Option<Speed>,
 }
 
 /// Entries per second over the last minute.
@@ -128,14 +133,16 @@ pub async fn system(_may: May<Read>, state: web::Data<State>, request: HttpReque
     let read = state.run(async move {
         let minute = Duration::from_secs(60);
         let (store, stream) = (api.store.clone(), api.stream.clone());
-        let (checks, numbers, stored) = tokio::join!(
+        let feeding = store.clone();
+        let (checks, numbers, stored, sources) = tokio::join!(
             Checks::run(&api, limit),
             within(limit, async move { tokio::try_join!(stream.depth(), stream.consumers()) }),
             within(limit, async move { store.ingested_since(now - minute).await }),
+            within(limit, async move { feeds(&feeding, now).await }),
         );
-        Ok::<_, ApiError>((checks, numbers, stored.ok().map(|posts| rate(posts, minute))))
+        Ok::<_, ApiError>((checks, numbers, stored.ok().map(|posts| rate(posts, minute)), sources.ok()))
     });
-    let (checks, numbers, out_per_second) = read.await?;
+    let (checks, numbers, out_per_second, sources) = read.await?;
     let (hits, misses) = state.cache_use.counts();
     answer::json(&System {
         versions: Versions {
@@ -151,6 +158,7 @@ pub async fn system(_may: May<Read>, state: web::Data<State>, request: HttpReque
         model: ModelView::from(checks.model()),
         cache: CacheView { enabled: state.api.cache.is_some(), hits, misses },
         live: LiveView { clients: state.hub.clients() },
+        sources,
         components: checks.into_components(),
         timestamp: now,
     })
@@ -189,12 +197,12 @@ impl StreamView {
 
 impl From<&ModelState> for ModelView {
     fn from(model: &ModelState) -> Self {
-        let (info, detail) = match model {
-            ModelState::Ready(classifier) => (Some(classifier.info().clone()), None),
-            ModelState::Failed(reason) => (None, Some(reason.to_string())),
-            ModelState::Absent | ModelState::Loading => (None, None),
+        let (info, speed, detail) = match model {
+            ModelState::Ready(classifier) => (Some(classifier.info().clone()), classifier.speed(), None),
+            ModelState::Failed(reason) => (None, None, Some(reason.to_string())),
+            ModelState::Absent | ModelState::Loading => (None, None, None),
         };
-        Self { state: model.as_str(), detail, info }
+        Self { state: model.as_str(), detail, info, speed }
     }
 }
 

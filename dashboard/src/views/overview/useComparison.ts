@@ -35,7 +35,7 @@ export function useComparison(search: Search): ComparisonState {
   // Without a sentiment this is the same question, which is asked once.
   const narrow = useAggregateQuery(window, sentiment ? { ...filter, sentiment } : filter);
   const all = useCompared(query.data, window, !sentiment);
-  const one = useCompared(narrow.data, window, true);
+  const one = useCompared(sentiment ? narrow.data : undefined, window, true);
   return {
     window,
     data: all,

@@ -61,7 +61,7 @@ function FeedRow({ feed, now }: { feed: Feed; now: number }) {
   const lost = !feed.online && feed.state !== "paused" && feed.state !== "finished";
   const state = lost ? { name: "No instance reads it", look: "bad" as const } : STATES[feed.state];
   return (
-    <li className="grid grid-cols-2 items-start gap-x-4 gap-y-2 border-b border-border px-4 py-2.5 last:border-b-0 sm:grid-cols-4 lg:grid-cols-[minmax(10rem,1.4fr)_repeat(5,minmax(4.5rem,0.7fr))_auto]">
+    <li className="grid grid-cols-2 items-start gap-x-4 gap-y-2 border-b border-border px-4 py-2.5 last:border-b-0 sm:grid-cols-4 lg:grid-cols-[minmax(10rem,1.4fr)_repeat(5,minmax(4.5rem,0.7fr))_6.5rem]">
       <div className="col-span-2 min-w-0 sm:col-span-4 lg:col-span-1">
         <p className="flex items-center gap-2">
           <span aria-hidden="true" className={cx("size-2 shrink-0 rounded-full", DOTS[state.look])} />

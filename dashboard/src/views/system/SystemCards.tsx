@@ -54,7 +54,10 @@ function Numbers({ system: { throughput, stream } }: { system: System }) {
   );
 }
 
-function Services({ system: { database, stream, components } }: { system: System }) {
+function Services({ system: { database, stream, components, sources } }: { system: System }) {
+  // Sources have a card of their own.
+  const told = new Set(sources?.map(({ name }) => `source:${name}`));
+  const others = components.filter(({ name }) => !told.has(name));
   return (
     <Card title="Services">
       <ul className="flex flex-col gap-2 text-sm">
@@ -70,7 +73,7 @@ function Services({ system: { database, stream, components } }: { system: System
           healthy={stream.state === "connected"}
           {...stateOf(stream)}
         />
-        {components.map((component) => (
+        {others.map((component) => (
           <Health
             key={component.name}
             healthy={component.healthy}
