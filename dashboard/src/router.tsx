@@ -39,6 +39,16 @@ const alerts = createRoute({
   path: "/alerts",
   component: lazyRouteComponent(() => import("./views/alerts/Alerts"), "Alerts"),
 });
+const silences = createRoute({
+  ...under,
+  path: "/alerts/silences",
+  component: lazyRouteComponent(() => import("./views/alerts/silences/Silences"), "Silences"),
+});
+const receivers = createRoute({
+  ...under,
+  path: "/alerts/receivers",
+  component: lazyRouteComponent(() => import("./views/alerts/receivers/Receivers"), "Receivers"),
+});
 const system = createRoute({
   ...under,
   path: "/system",
@@ -50,7 +60,17 @@ const tryIt = createRoute({
   component: lazyRouteComponent(() => import("./views/try/TryIt"), "TryIt"),
 });
 
-const routeTree = root.addChildren([overview, live, posts, emotions, alerts, system, tryIt]);
+const routeTree = root.addChildren([
+  overview,
+  live,
+  posts,
+  emotions,
+  alerts,
+  silences,
+  receivers,
+  system,
+  tryIt,
+]);
 
 /** The router of the page, or of a test with a history of its own. Views are loaded when first opened or hovered. */
 export function createAppRouter(history?: RouterHistory) {

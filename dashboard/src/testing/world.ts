@@ -17,6 +17,7 @@ import type {
 import { percentOf } from "@/lib/counts";
 import { EMOTIONS, SENTIMENTS } from "@/lib/labels";
 import { bucketLength } from "@/lib/range";
+import { NotifyWorld } from "./notify";
 
 /** A server of the tests: it holds posts and answers as the contract says. */
 export class World {
@@ -24,6 +25,7 @@ export class World {
   deadLetters: DeadLetter[] = [];
   components: ComponentState[] = [{ name: "alerts", healthy: true, state: "acting" }];
   feeds: Feed[] = [];
+  readonly notify = new NotifyWorld();
   private readonly posts = new Map<string, Post>();
 
   add(...posts: Post[]): void {
