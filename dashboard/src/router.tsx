@@ -34,6 +34,11 @@ const emotions = createRoute({
   path: "/emotions",
   component: lazyRouteComponent(() => import("./views/emotions/Emotions"), "Emotions"),
 });
+const topics = createRoute({
+  ...under,
+  path: "/topics",
+  component: lazyRouteComponent(() => import("./views/topics/Topics"), "Topics"),
+});
 const alerts = createRoute({
   ...under,
   path: "/alerts",
@@ -50,7 +55,7 @@ const tryIt = createRoute({
   component: lazyRouteComponent(() => import("./views/try/TryIt"), "TryIt"),
 });
 
-const routeTree = root.addChildren([overview, live, posts, emotions, alerts, system, tryIt]);
+const routeTree = root.addChildren([overview, live, posts, emotions, topics, alerts, system, tryIt]);
 
 /** The router of the page, or of a test with a history of its own. Views are loaded when first opened or hovered. */
 export function createAppRouter(history?: RouterHistory) {
