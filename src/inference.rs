@@ -3,13 +3,18 @@
 //! A process has one engine with its own threads; callers send texts and wait. What a model is
 //! (ours, another, a remote one) stays behind [`Classifier`].
 
+mod calibration;
 mod engine;
 pub mod eval;
 mod explain;
 mod files;
 mod fused;
+mod hub;
 mod labels;
+mod layout;
+mod meter;
 mod model;
+pub mod models;
 mod network;
 mod options;
 mod panel;
@@ -19,6 +24,7 @@ mod shard;
 mod simd;
 mod spec;
 mod tokens;
+mod vocabulary;
 mod weights;
 
 use std::sync::Arc;
@@ -27,9 +33,13 @@ use futures_util::future::BoxFuture;
 
 use crate::domain::Analysis;
 
+use model::LoadError;
+
 pub use engine::Engine;
 pub use explain::{Explanation, WordContribution, explain};
-pub use options::{InferenceOptions, ModelSource, OptionError, Precision};
+pub use hub::{HubModel, HubOptions};
+pub use meter::Speed;
+pub use options::{CalibrationSource, InferenceOptions, ModelSource, OptionError, Precision};
 
 /// Why texts could not be classified.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -40,9 +50,12 @@ pub enum InferenceError {
     /// These texts made the analysis fail; trying again alone tells which.
     #[error("the analysis failed: {0}")]
     Failed(String),
-    /// The model cannot be loaded.
+    /// The model cannot be loaded; later it may work.
     #[error("cannot load the model {model}: {reason}")]
     Load { model: String, reason: String },
+    /// The model cannot be used as it is set; another setting is needed.
+    #[error("cannot use the model {model}: {reason}")]
+    Setting { model: String, reason: String },
 }
 
 /// What is known of a loaded model.
@@ -69,6 +82,11 @@ pub trait Classifier: Send + Sync {
 
     /// What is loaded.
     fn info(&self) -> &ModelInfo;
+
+    /// How fast it judged lately, if that is measured.
+    fn speed(&self) -> Option<Speed> {
+        None
+    }
 }
 
 /// A shared classifier.

@@ -2,7 +2,9 @@
 
 use actix_web::HttpResponse;
 use utoipa::OpenApi;
+use utoipa::openapi::path::Parameter;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{RefOr, Required, Schema};
 
 use super::{alerts, analyze, dead_letters, error, feeds, health, posts, sentiment, stats, system, ws};
 use crate::domain::alert::Transition;
@@ -47,7 +49,44 @@ pub fn document() -> utoipa::openapi::OpenApi {
         .build();
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    for (path, item) in &mut document.paths.paths {
+        let methods = [
+            ("get", &mut item.get),
+            ("post", &mut item.post),
+            ("put", &mut item.put),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
+        ];
+        for (method, operation) in methods {
+            let Some(operation) = operation else { continue };
+            operation.operation_id = Some(operation_id(method, path));
+            for parameter in operation.parameters.iter_mut().flatten() {
+                if let RefOr::T(parameter) = parameter
+                    && has_default(parameter)
+                {
+                    parameter.required = Required::False;
+                }
+            }
+        }
+    }
     document
+}
+
+/// A name for an operation that no other has: `get_posts_by_post_id` for `GET /api/posts/{post_id}`.
+fn operation_id(method: &str, path: &str) -> String {
+    let words = path.split('/').filter(|segment| !segment.is_empty() && *segment != "api").map(|segment| match segment
+        .strip_prefix('{')
+        .and_then(|name| name.strip_suffix('}'))
+    {
+        Some(name) => format!("by_{name}"),
+        None => segment.replace('-', "_"),
+    });
+    std::iter::once(method.to_owned()).chain(words).collect::<Vec<_>>().join("_")
+}
+
+/// A parameter that has a default may be left out.
+fn has_default(parameter: &Parameter) -> bool {
+    matches!(&parameter.schema, Some(RefOr::T(Schema::Object(object))) if object.default.is_some())
 }
 
 /// The document as JSON, indented.

@@ -399,6 +399,8 @@ export interface paths {
                     offset?: number;
                     /** @description `next_cursor` of the page before. */
                     cursor?: string;
+                    /** @description The order of all pages, `newest` if not given; a cursor goes on in the order that it was made in. */
+                    sort?: "newest" | "oldest" | "confidence";
                     /**
                      * @description Only posts of this source.
                      * @example twitter
@@ -420,8 +422,6 @@ export interface paths {
                     end_date?: string;
                     /** @description Stored after: what a client missed while it was cut off. */
                     ingested_after?: string;
-                    /** @description The order of all pages, `newest` if not given; a cursor goes on in the order that it was made in. */
-                    sort?: "newest" | "oldest" | "confidence";
                 };
                 header?: never;
                 path?: never;
@@ -548,6 +548,8 @@ export interface paths {
                      * @example csv
                      */
                     format: "csv" | "ndjson";
+                    /** @description In which order; `newest` if not given. */
+                    sort?: "newest" | "oldest" | "confidence";
                     /**
                      * @description Only posts of this source.
                      * @example twitter
@@ -569,8 +571,6 @@ export interface paths {
                     end_date?: string;
                     /** @description Stored after: what a client missed while it was cut off. */
                     ingested_after?: string;
-                    /** @description In which order; `newest` if not given. */
-                    sort?: "newest" | "oldest" | "confidence";
                 };
                 header?: never;
                 path?: never;
@@ -752,17 +752,17 @@ export interface paths {
                     start_date?: string;
                     /** @description Posts created before; widened to the edge of a bucket. Now if not given. */
                     end_date?: string;
-                    /** @description Only posts of this source. */
-                    source?: string;
-                    /** @description Only posts with this emotion. */
-                    emotion?: components["schemas"]["Emotion"];
                     /**
                      * @description The zone whose midnights bound days, by its IANA name; UTC if not given.
                      * @example Europe/Berlin
                      */
                     tz?: string;
+                    /** @description Only posts of this source. */
+                    source?: string;
                     /** @description Only posts of this sentiment. */
                     sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts with this emotion. */
+                    emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
                     /** @description Words that must all occur, whatever their case. */
@@ -1130,7 +1130,7 @@ export interface paths {
         };
         /**
          * Live events
-         * @description A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `post_deleted` and `lagged`; a client
+         * @description A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `alert_state`, `post_deleted` and `lagged`; a client
          *     may send `{"type": "subscribe", "filters": {"source": …, "sentiment": …, "emotion": …}}` (a value or a list each)
          *     and `{"type": "ping"}`. A browser sends its token as the subprotocols `sentistream, bearer.TOKEN`.
          */
@@ -1181,22 +1181,7 @@ export interface components {
             note: string;
         };
         /** @description Counts by bucket. */
-        AggregateAnswer: {
-            /** @description Every bucket of the range, oldest first; those without posts hold zeros. */
-            data: components["schemas"]["BucketAnswer"][];
-            emotion?: components["schemas"]["Emotion"] | null;
-            /** Format: date-time */
-            end_date: string;
-            period: components["schemas"]["Period"];
-            source?: string | null;
-            /**
-             * Format: date-time
-             * @description The range as used: widened to the edges of buckets, the end not included.
-             */
-            start_date: string;
-            summary: components["schemas"]["Summary"];
-            tz: string;
-        } & (components["schemas"]["CountEcho"] & {
+        AggregateAnswer: components["schemas"]["CountEcho"] & {
             /** @description Whether the answer was computed for an earlier request. */
             cached?: boolean;
             /**
@@ -1217,7 +1202,7 @@ export interface components {
             start_date: string;
             summary: components["schemas"]["Summary"];
             tz: string;
-        });
+        };
         /** @description A row of `sentiment_alerts`, and the `data` of the WebSocket's `alert`. */
         Alert: {
             acknowledged?: components["schemas"]["Acknowledgement"] | null;
@@ -1226,7 +1211,7 @@ export interface components {
              * @description The value that was measured.
              */
             actual_value: number;
-            /** @description The rule's kind: `negative_share` or `negative_ratio`. */
+            /** @description The rule's name. */
             alert_type: string;
             /** @description The rule's texts, with their placeholders filled. */
             annotations?: components["schemas"]["BTreeMap"];
@@ -1249,13 +1234,13 @@ export interface components {
              * @description The rule that it comes of; none for alerts from before there were rules.
              */
             rule_id?: number | null;
-            /** @description What it watches: `all`, or `source:NAME`. */
+            /** @description What it watches: `all`, `source:NAME`, … */
             scope: string;
             severity?: components["schemas"]["Severity"];
             state: components["schemas"]["AlertState"];
             /**
              * Format: double
-             * @description The value that must be exceeded.
+             * @description The value that must be passed.
              */
             threshold_value: number;
             /** Format: date-time */
@@ -1488,6 +1473,19 @@ export interface components {
             idle_seconds: number;
             name: string;
         };
+        /** @description The filter of a count as it was understood. */
+        CountEcho: {
+            author?: string | null;
+            emotion?: components["schemas"]["Emotion"] | null;
+            q?: string | null;
+            sentiment?: components["schemas"]["Sentiment"] | null;
+            source?: string | null;
+        };
+        /**
+         * @description Where counts come from.
+         * @enum {string}
+         */
+        CountedFrom: "rollups" | "posts";
         /** @description A page of dead letters. */
         DeadLetterList: {
             dead_letters: components["schemas"]["DeadLetterView"][];
@@ -1543,26 +1541,7 @@ export interface components {
             reason: string;
         };
         /** @description How the posts of the last hours are distributed. */
-        Distribution: {
-            /** Format: double */
-            average_confidence: number;
-            /** @description Whether the answer was computed for an earlier request. */
-            cached?: boolean;
-            /**
-             * Format: date-time
-             * @description When it was computed.
-             */
-            cached_at?: string;
-            distribution: components["schemas"]["BySentiment_i64"];
-            percentages: components["schemas"]["BySentiment_f64"];
-            source?: string | null;
-            /** Format: int64 */
-            timeframe_hours: number;
-            /** @description The emotions that occur, most frequent first. */
-            top_emotions: components["schemas"]["TopEmotion"][];
-            /** Format: int64 */
-            total: number;
-        } & (components["schemas"]["CountEcho"] & {
+        Distribution: components["schemas"]["CountEcho"] & {
             /** Format: double */
             average_confidence: number;
             /** @description Whether the answer was computed for an earlier request. */
@@ -1581,7 +1560,7 @@ export interface components {
             top_emotions: components["schemas"]["TopEmotion"][];
             /** Format: int64 */
             total: number;
-        });
+        };
         /**
          * @description What a text's writer feels (Ekman's six and none).
          * @enum {string}
@@ -1757,9 +1736,9 @@ export interface components {
         ModelView: {
             detail?: string | null;
             info?: components["schemas"]["ModelInfo"] | null;
+            speed?: components["schemas"]["Speed"] | null;
             /** @description `connected`, `loading`, `failed`, or `absent` in a process without one. */
             state: string;
-            speed?: components["schemas"]["Speed"] | null;
         };
         /**
          * @description The bucket width of an aggregate.
@@ -1830,6 +1809,7 @@ export interface components {
             /** Format: int64 */
             offset: number;
             posts: components["schemas"]["PostView"][];
+            sort: components["schemas"]["SortParam"];
             /**
              * Format: int64
              * @description How many posts match in all.
@@ -1837,7 +1817,6 @@ export interface components {
             total: number;
             /** @description Whether counting stopped: there are at least `total`. */
             total_capped?: boolean;
-            sort: components["schemas"]["SortParam"];
         };
         /**
          * @description A post with its analysis.
@@ -2007,6 +1986,11 @@ export interface components {
          */
         Severity: "info" | "warning" | "critical";
         /**
+         * @description The order of a list, as the API names it.
+         * @enum {string}
+         */
+        SortParam: "newest" | "oldest" | "confidence";
+        /**
          * @description What a source is doing.
          * @enum {string}
          */
@@ -2082,6 +2066,34 @@ export interface components {
             feeds: components["schemas"]["FeedView"][];
             sources: components["schemas"]["SourceView"][];
             total: number;
+        };
+        /** @description How fast a model judged lately. */
+        Speed: {
+            /**
+             * Format: double
+             * @description Mean time of a batch, in milliseconds; `null` when there was none.
+             */
+            batch_ms?: number | null;
+            /**
+             * Format: double
+             * @description Texts judged per second of it.
+             */
+            posts_per_second: number;
+            /**
+             * Format: double
+             * @description Tokens computed per second of it.
+             */
+            tokens_per_second: number;
+            /**
+             * Format: double
+             * @description The share of the threads' time that was spent on batches, in [0, 1]; at 1 the model is what limits.
+             */
+            utilisation: number;
+            /**
+             * Format: double
+             * @description The time measured: the last five minutes, or since the model was loaded.
+             */
+            window_seconds: number;
         };
         /** @description Totals, rates and lag. */
         Stats: {
@@ -2256,52 +2268,6 @@ export interface components {
             start: number;
             /** @description The word as it stands in the text. */
             text: string;
-        };
-        /** @description The filter of a count as it was understood. */
-        CountEcho: {
-            author?: string | null;
-            emotion?: components["schemas"]["Emotion"] | null;
-            q?: string | null;
-            sentiment?: components["schemas"]["Sentiment"] | null;
-            source?: string | null;
-        };
-        /**
-         * @description Where counts come from.
-         * @enum {string}
-         */
-        CountedFrom: "rollups" | "posts";
-        /**
-         * @description The order of a list, as the API names it.
-         * @enum {string}
-         */
-        SortParam: "newest" | "oldest" | "confidence";
-        /** @description How fast a model judged lately. */
-        Speed: {
-            /**
-             * Format: double
-             * @description Mean time of a batch, in milliseconds; `null` when there was none.
-             */
-            batch_ms?: number | null;
-            /**
-             * Format: double
-             * @description Texts judged per second of it.
-             */
-            posts_per_second: number;
-            /**
-             * Format: double
-             * @description Tokens computed per second of it.
-             */
-            tokens_per_second: number;
-            /**
-             * Format: double
-             * @description The share of the threads' time that was spent on batches, in [0, 1]; at 1 the model is what limits.
-             */
-            utilisation: number;
-            /**
-             * Format: double
-             * @description The time measured: the last five minutes, or since the model was loaded.
-             */
-            window_seconds: number;
         };
     };
     responses: never;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::{Author, Emotion, Sentiment, Source, Timestamp};
-use crate::store::posts::{PostCursor, PostFilter};
+use crate::store::posts::{PostCursor, PostFilter, Sort};
 
 use super::super::params::Params;
 
@@ -106,7 +106,11 @@ impl From<&PostFilterParams> for FilterEcho {
     }
 }
 
-fn search(text: &str) -> Result<String, String> {
+/// The words of a search.
+///
+/// # Errors
+/// When there are too many of them.
+pub fn search(text: &str) -> Result<String, String> {
     if text.len() > MAX_QUERY_BYTES {
         return Err(format!("must be at most {MAX_QUERY_BYTES} bytes, has {}", text.len()));
     }
@@ -123,9 +127,49 @@ fn share(text: &str) -> Result<f64, &'static str> {
     text.parse().ok().filter(|number| (0.0..=1.0).contains(number)).ok_or("must be a number from 0 to 1")
 }
 
-/// A cursor as text. Clients treat it as opaque.
+/// The order of a list, as the API names it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SortParam {
+    /// The latest `created_at` first.
+    #[default]
+    Newest,
+    /// The earliest `created_at` first.
+    Oldest,
+    /// The most certain sentiment first.
+    Confidence,
+}
+
+impl SortParam {
+    /// Takes `sort` out of `params`.
+    pub fn take(params: &mut Params) -> Self {
+        let sort = params.optional("sort", |text| match text {
+            "newest" => Ok(Self::Newest),
+            "oldest" => Ok(Self::Oldest),
+            "confidence" => Ok(Self::Confidence),
+            _ => Err("must be one of newest, oldest, confidence"),
+        });
+        sort.unwrap_or_default()
+    }
+}
+
+impl From<SortParam> for Sort {
+    fn from(sort: SortParam) -> Self {
+        match sort {
+            SortParam::Newest => Self::Newest,
+            SortParam::Oldest => Self::Oldest,
+            SortParam::Confidence => Self::Confidence,
+        }
+    }
+}
+
+/// A cursor as text. Clients treat it as opaque. It tells the order that it belongs to, and a confidence exactly.
 pub fn write_cursor(cursor: PostCursor) -> String {
-    format!("{}.{}", cursor.created_at.as_micros(), cursor.id)
+    match cursor {
+        PostCursor::Newest { created_at, id } => format!("{}.{id}", created_at.as_micros()),
+        PostCursor::Oldest { created_at, id } => format!("o{}.{id}", created_at.as_micros()),
+        PostCursor::Confidence { confidence, id } => format!("c{:x}.{id}", confidence.to_bits()),
+    }
 }
 
 /// Reads what [`write_cursor`] wrote.
@@ -133,9 +177,18 @@ pub fn write_cursor(cursor: PostCursor) -> String {
 /// # Errors
 /// What is wrong with it.
 pub fn parse_cursor(text: &str) -> Result<PostCursor, &'static str> {
-    text.split_once('.')
-        .and_then(|(micros, id)| {
-            Some(PostCursor { created_at: Timestamp::from_micros(micros.parse().ok()?)?, id: id.parse().ok()? })
-        })
-        .ok_or("must be next_cursor of an earlier page")
+    let read = || {
+        let (key, id) = text.split_once('.')?;
+        let id = id.parse().ok()?;
+        let time = |micros: &str| Timestamp::from_micros(micros.parse().ok()?);
+        if let Some(bits) = key.strip_prefix('c') {
+            let confidence = f64::from_bits(u64::from_str_radix(bits, 16).ok()?);
+            return confidence.is_finite().then_some(PostCursor::Confidence { confidence, id });
+        }
+        match key.strip_prefix('o') {
+            Some(micros) => Some(PostCursor::Oldest { created_at: time(micros)?, id }),
+            None => Some(PostCursor::Newest { created_at: time(key)?, id }),
+        }
+    };
+    read().ok_or("must be next_cursor of an earlier page")
 }

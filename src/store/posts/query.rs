@@ -3,13 +3,13 @@
 use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Text};
+use diesel::sql_types::{BigInt, Bool, Double, Text};
 use diesel::sqlite::Sqlite;
 
-use super::{COUNT_LIMIT, PostFilter, Start};
-use crate::domain::{Author, Source};
+use super::{PostCursor, PostFilter, Sort, Start};
+use crate::domain::{Author, Source, TimeRange};
 use crate::store::schema::social_media_posts as post;
-use crate::store::sql::At;
+use crate::store::sql::{At, Instant};
 
 /// Words on SQLite: a function of our own, since its `LIKE` folds ASCII alone.
 fn has_word_sqlite(word: &str) -> crate::sqlite::has_word<post::content, String> {
@@ -72,25 +72,63 @@ macro_rules! queries {
                 query
             }
 
-            /// The ids of one page and of one post more, newest first.
-            pub fn page(filter: &PostFilter, start: Start, limit: i64) -> post::BoxedQuery<'_, $Db, BigInt> {
-                let mut query = matching(filter).order((post::created_at.desc(), post::id.desc())).limit(limit + 1);
+            /// The ids of one page and of one post more, in the order of `sort`.
+            pub fn page(
+                filter: &PostFilter,
+                sort: Sort,
+                start: Start,
+                limit: i64,
+            ) -> post::BoxedQuery<'_, $Db, BigInt> {
+                let query = matching(filter).limit(limit + 1);
+                let mut query = match sort {
+                    Sort::Newest => query.order((post::created_at.desc(), post::id.desc())),
+                    Sort::Oldest => query.order((post::created_at.asc(), post::id.asc())),
+                    Sort::Confidence => query.order((post::confidence_score.desc(), post::id.desc())),
+                };
+                // After a cursor, the first condition bounds the walk of the index, the second splits a tie.
                 match start {
                     Start::Offset(offset) => query = query.offset(offset),
-                    Start::After(cursor) => {
-                        let at = At(cursor.created_at);
-                        // The first condition bounds the walk of the index, the second splits a tie.
+                    Start::After(PostCursor::Newest { created_at, id }) => {
+                        let at = At(created_at);
+                        query =
+                            query.filter(post::created_at.le(at)).filter(post::created_at.lt(at).or(post::id.lt(id)));
+                    }
+                    Start::After(PostCursor::Oldest { created_at, id }) => {
+                        let at = At(created_at);
+                        query =
+                            query.filter(post::created_at.ge(at)).filter(post::created_at.gt(at).or(post::id.gt(id)));
+                    }
+                    Start::After(PostCursor::Confidence { confidence, id }) => {
                         query = query
-                            .filter(post::created_at.le(at))
-                            .filter(post::created_at.lt(at).or(post::id.lt(cursor.id)));
+                            .filter(post::confidence_score.le(confidence))
+                            .filter(post::confidence_score.lt(confidence).or(post::id.lt(id)));
                     }
                 }
                 query.select(post::id)
             }
 
-            /// As many matches as are counted at most.
-            pub fn counted(filter: &PostFilter) -> post::BoxedQuery<'_, $Db, BigInt> {
-                matching(filter).limit(COUNT_LIMIT + 1).select(post::id)
+            /// What is counted of the posts in `range` that match, whatever times the filter names; at most `limit`.
+            pub fn cells(
+                filter: &PostFilter,
+                range: TimeRange,
+                limit: i64,
+            ) -> post::BoxedQuery<'_, $Db, (Instant, Text, Text, BigInt, Double)> {
+                matching(filter)
+                    .filter(post::created_at.ge(At(range.start())))
+                    .filter(post::created_at.lt(At(range.end())))
+                    .limit(limit)
+                    .select((
+                        post::created_at,
+                        post::sentiment_label,
+                        post::emotion,
+                        sql::<BigInt>("CAST(1 AS bigint)"),
+                        post::confidence_score,
+                    ))
+            }
+
+            /// The matches, and no more than one behind `limit`.
+            pub fn counted(filter: &PostFilter, limit: i64) -> post::BoxedQuery<'_, $Db, BigInt> {
+                matching(filter).limit(limit + 1).select(post::id)
             }
         }
     };

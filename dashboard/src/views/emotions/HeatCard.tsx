@@ -108,7 +108,12 @@ function HeatCell({ share, most, color, title, posts }: HeatCellProps) {
       {share === null ? (
         <span className="text-quiet">·</span>
       ) : posts ? (
-        <Link to="/posts" search={posts} className="block leading-7 hover:underline" aria-label={title}>
+        <Link
+          to="/posts"
+          search={posts}
+          className="block leading-7 hover:underline"
+          aria-label={`${Math.round(share)} percent, ${title}`}
+        >
           {Math.round(share)}
         </Link>
       ) : (
