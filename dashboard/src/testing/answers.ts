@@ -38,7 +38,7 @@ export function answer(world: World, method: string, url: URL, body?: unknown): 
     case "POST /api/analyze":
       return ok(analyzeAnswer(body));
     default:
-      return single(world, method, url.pathname);
+      return world.topics.answer(method, url, body) ?? single(world, method, url.pathname);
   }
 }
 
