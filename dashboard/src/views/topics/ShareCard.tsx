@@ -91,7 +91,9 @@ function ShareRow({ share, most, search }: { share: ComparedShare; most: number;
       <td className="py-2 pr-4" title={count(total)}>
         {compact(total)}
       </td>
-      <td className="py-2 pr-4 text-quiet">{change === null ? "–" : `${signed(change)}%`}</td>
+      <td className="py-2 pr-4 text-quiet">
+        {change === null ? "–" : change > 999 ? ">999%" : `${signed(change)}%`}
+      </td>
       <td className="py-2 pr-4">
         <Sparkline values={course} color="var(--color-quiet)" />
       </td>

@@ -2,6 +2,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { getTopicShares } from "@/api/topics";
 import type { TopicShare } from "@/api/types";
 import { difference, relativeChange } from "@/lib/metrics";
+import { bucketLength } from "@/lib/range";
 import type { Search } from "@/lib/search";
 import { useWindow } from "../overview/useComparison";
 
@@ -34,9 +35,13 @@ export function useShares(search: Search) {
     queryFn: ({ signal }) => getTopicShares(bounds(window.before, window.start), signal),
     placeholderData: keepPreviousData,
   });
+  // A bucket that has not ended would draw a fall that did not happen.
+  const buckets = now.data?.data?.filter(
+    ({ timestamp }) => Date.parse(timestamp) + bucketLength(window.period) <= Date.now(),
+  );
   const earlier = new Map(before.data?.topics.map((share) => [share.topic, share]));
   return {
-    shares: now.data?.topics.map((share) => compared(share, earlier.get(share.topic), now.data?.data ?? [])),
+    shares: now.data?.topics.map((share) => compared(share, earlier.get(share.topic), buckets ?? [])),
     mentions: now.data?.total_mentions ?? 0,
     posts: now.data?.total_posts ?? 0,
     error: now.data ? null : now.error,
