@@ -34,6 +34,11 @@ const emotions = createRoute({
   path: "/emotions",
   component: lazyRouteComponent(() => import("./views/emotions/Emotions"), "Emotions"),
 });
+const topics = createRoute({
+  ...under,
+  path: "/topics",
+  component: lazyRouteComponent(() => import("./views/topics/Topics"), "Topics"),
+});
 const alerts = createRoute({
   ...under,
   path: "/alerts",
@@ -65,6 +70,7 @@ const routeTree = root.addChildren([
   live,
   posts,
   emotions,
+  topics,
   alerts,
   silences,
   receivers,

@@ -399,8 +399,6 @@ export interface paths {
                     offset?: number;
                     /** @description `next_cursor` of the page before. */
                     cursor?: string;
-                    /** @description The order of all pages, `newest` if not given; a cursor goes on in the order that it was made in. */
-                    sort?: "newest" | "oldest" | "confidence";
                     /**
                      * @description Only posts of this source.
                      * @example twitter
@@ -422,6 +420,10 @@ export interface paths {
                     end_date?: string;
                     /** @description Stored after: what a client missed while it was cut off. */
                     ingested_after?: string;
+                    /** @description The order of all pages, `newest` if not given; a cursor goes on in the order that it was made in. */
+                    sort?: "newest" | "oldest" | "confidence";
+                    /** @description Only posts that this tracked topic matches. */
+                    topic?: string;
                 };
                 header?: never;
                 path?: never;
@@ -548,8 +550,6 @@ export interface paths {
                      * @example csv
                      */
                     format: "csv" | "ndjson";
-                    /** @description In which order; `newest` if not given. */
-                    sort?: "newest" | "oldest" | "confidence";
                     /**
                      * @description Only posts of this source.
                      * @example twitter
@@ -571,6 +571,10 @@ export interface paths {
                     end_date?: string;
                     /** @description Stored after: what a client missed while it was cut off. */
                     ingested_after?: string;
+                    /** @description In which order; `newest` if not given. */
+                    sort?: "newest" | "oldest" | "confidence";
+                    /** @description Only posts that this tracked topic matches. */
+                    topic?: string;
                 };
                 header?: never;
                 path?: never;
@@ -752,17 +756,19 @@ export interface paths {
                     start_date?: string;
                     /** @description Posts created before; widened to the edge of a bucket. Now if not given. */
                     end_date?: string;
+                    /** @description Only posts of this source. */
+                    source?: string;
+                    /** @description Only posts with this emotion. */
+                    emotion?: components["schemas"]["Emotion"];
                     /**
                      * @description The zone whose midnights bound days, by its IANA name; UTC if not given.
                      * @example Europe/Berlin
                      */
                     tz?: string;
-                    /** @description Only posts of this source. */
-                    source?: string;
+                    /** @description Only posts that this tracked topic matches. */
+                    topic?: string;
                     /** @description Only posts of this sentiment. */
                     sentiment?: components["schemas"]["Sentiment"];
-                    /** @description Only posts with this emotion. */
-                    emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
                     /** @description Words that must all occur, whatever their case. */
@@ -818,6 +824,8 @@ export interface paths {
                     hours?: number;
                     /** @description Only posts of this source. */
                     source?: string;
+                    /** @description Only posts that this tracked topic matches. */
+                    topic?: string;
                     /** @description Only posts of this sentiment. */
                     sentiment?: components["schemas"]["Sentiment"];
                     /** @description Only posts with this emotion. */
@@ -1131,7 +1139,7 @@ export interface paths {
         /**
          * Live events
          * @description A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `alert_state`, `post_deleted` and `lagged`; a client
-         *     may send `{"type": "subscribe", "filters": {"source": …, "sentiment": …, "emotion": …}}` (a value or a list each)
+         *     may send `{"type": "subscribe", "filters": {"topic": …, "source": …, "sentiment": …, "emotion": …}}` (a value or a list each)
          *     and `{"type": "ping"}`. A browser sends its token as the subprotocols `sentistream, bearer.TOKEN`.
          */
         get: {
@@ -1168,6 +1176,1592 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare two periods
+         * @description Counts of a period and of one of the same length before it, and what changed between them.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description The later period: posts created at or after. 24 hours before its end if not given. */
+                    start_date?: string;
+                    /** @description The later period: posts created before. Now if not given. */
+                    end_date?: string;
+                    /** @description Where the earlier period begins; it is as long as the later one. Directly before it if not given. */
+                    previous_start?: string;
+                    /** @description Only posts that this tracked topic matches. */
+                    topic?: string;
+                    /** @description Only posts of this source. */
+                    source?: string;
+                    /** @description Only posts of this sentiment. */
+                    sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts with this emotion. */
+                    emotion?: components["schemas"]["Emotion"];
+                    /** @description Only posts of this author. */
+                    author?: string;
+                    /** @description Words that must all occur, whatever their case. */
+                    q?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Comparison"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/topics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The topics
+         * @description With their counts of all time, and how far old posts are matched.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TopicList"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Track a topic
+         * @description From now on every post is asked, and with `backfill` the stored ones too, in the background.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["TopicDraft"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TopicView"];
+                    };
+                };
+                /** @description The name is taken */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/topics/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try a query
+         * @description Asks the newest posts; nothing is saved.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["PreviewRequest"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Preview"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/topics/share": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Share of voice
+         * @description How the posts of a range divide between the topics, and with `period` how that went over time.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Posts created at or after; 24 hours before the end if not given. */
+                    start_date?: string;
+                    /** @description Posts created before; now if not given. */
+                    end_date?: string;
+                    /** @description Only posts of this source. */
+                    source?: string;
+                    /** @description Also tell how it went over time, in buckets of this width; the range is widened to their edges then. */
+                    period?: components["schemas"]["Period"];
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Share"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/topics/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One topic */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TopicView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /**
+         * Change a topic
+         * @description With `If-Match` only if nobody else changed it meanwhile. A topic of the configuration changes there.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: {
+                    /** @description The `ETag` that was read */
+                    "If-Match"?: string | null;
+                };
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["TopicChange"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TopicView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description It is of the configuration */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Somebody else changed it */
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /**
+         * Stop tracking a topic
+         * @description Its matches and counts are removed. `If-Match` as with PUT.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: {
+                    /** @description The `ETag` that was read */
+                    "If-Match"?: string | null;
+                };
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description It is gone */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description It is of the configuration */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Somebody else changed it */
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/topics/{name}/backfill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Match stored posts anew
+         * @description In the background; the topic tells how far it is.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TopicView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Deliveries
+         * @description Messages to receivers, newest first; kept for 30 days.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Most deliveries on the page. */
+                    limit?: number;
+                    /** @description `next_cursor` of the page before. */
+                    cursor?: string;
+                    /** @description Only those to this receiver. */
+                    receiver?: string;
+                    /** @description Only those that are so far. */
+                    state?: components["schemas"]["DeliveryState"];
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DeliveryList"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/deliveries/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One delivery
+         * @description With each attempt and what the receiver answered.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DeliveryView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/mute-timings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Mute timings
+         * @description Hours in which routes tell nobody.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["MuteTimingList"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Add a mute timing */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["MuteTiming"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Stored_MuteTiming"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/mute-timings/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One mute timing */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Stored_MuteTiming"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /**
+         * Change a mute timing
+         * @description As a whole. `If-Match` names the version that the change was made from.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The ETag, or `*` */
+                    "If-Match": string;
+                };
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["MuteTiming"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Stored_MuteTiming"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /** Remove a mute timing */
+        delete: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The ETag, or `*` */
+                    "If-Match": string;
+                };
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/receivers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Receivers
+         * @description Who can be told of alerts. Their secrets are never shown.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReceiverList"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Add a receiver */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ReceiverRequest"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReceiverView"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/receivers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One receiver */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReceiverView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /**
+         * Change a receiver
+         * @description As a whole, but for its secrets: those that are not named stay. `If-Match` names the version that the change was made from.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The ETag, or `*` */
+                    "If-Match": string;
+                };
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ReceiverRequest"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReceiverView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /**
+         * Remove a receiver
+         * @description Unless routes refer to it.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The ETag, or `*` */
+                    "If-Match": string;
+                };
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/receivers/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Test a receiver
+         * @description Sends it a message, and waits a few seconds for the answer: 200 with the first attempt, or 202 while there is none
+         *     yet (the log of deliveries has it later).
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DeliveryView"];
+                    };
+                };
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DeliveryView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/routes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Routes
+         * @description In no order; `position` says which is tried first.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RouteList"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Add a route */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Route"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Stored_Route"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/routes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One route */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Stored_Route"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /**
+         * Change a route
+         * @description As a whole. `If-Match` names the version that the change was made from.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The ETag, or `*` */
+                    "If-Match": string;
+                };
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Route"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Stored_Route"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /** Remove a route */
+        delete: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The ETag, or `*` */
+                    "If-Match": string;
+                };
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Silences
+         * @description Newest first. Those that ended are kept for 30 days.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Only those that stand so. */
+                    state?: components["schemas"]["SilenceState"];
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SilenceList"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Add a silence */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Silence"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SilenceView"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/silences/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One silence */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SilenceView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /**
+         * Change a silence
+         * @description As a whole, unless it ended. `If-Match` names the version that the change was made from.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The ETag, or `*` */
+                    "If-Match": string;
+                };
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Silence"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SilenceView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /**
+         * End a silence
+         * @description One that lasts ends now and is kept; one that has not begun is removed; one that ended stays as it is.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The ETag, or `*` */
+                    "If-Match": string;
+                };
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1181,7 +2775,22 @@ export interface components {
             note: string;
         };
         /** @description Counts by bucket. */
-        AggregateAnswer: components["schemas"]["CountEcho"] & {
+        AggregateAnswer: {
+            /** @description Every bucket of the range, oldest first; those without posts hold zeros. */
+            data: components["schemas"]["BucketAnswer"][];
+            emotion?: components["schemas"]["Emotion"] | null;
+            /** Format: date-time */
+            end_date: string;
+            period: components["schemas"]["Period"];
+            source?: string | null;
+            /**
+             * Format: date-time
+             * @description The range as used: widened to the edges of buckets, the end not included.
+             */
+            start_date: string;
+            summary: components["schemas"]["Summary"];
+            tz: string;
+        } & (components["schemas"]["CountEcho"] & {
             /** @description Whether the answer was computed for an earlier request. */
             cached?: boolean;
             /**
@@ -1202,7 +2811,7 @@ export interface components {
             start_date: string;
             summary: components["schemas"]["Summary"];
             tz: string;
-        };
+        });
         /** @description A row of `sentiment_alerts`, and the `data` of the WebSocket's `alert`. */
         Alert: {
             acknowledged?: components["schemas"]["Acknowledgement"] | null;
@@ -1473,19 +3082,6 @@ export interface components {
             idle_seconds: number;
             name: string;
         };
-        /** @description The filter of a count as it was understood. */
-        CountEcho: {
-            author?: string | null;
-            emotion?: components["schemas"]["Emotion"] | null;
-            q?: string | null;
-            sentiment?: components["schemas"]["Sentiment"] | null;
-            source?: string | null;
-        };
-        /**
-         * @description Where counts come from.
-         * @enum {string}
-         */
-        CountedFrom: "rollups" | "posts";
         /** @description A page of dead letters. */
         DeadLetterList: {
             dead_letters: components["schemas"]["DeadLetterView"][];
@@ -1541,7 +3137,26 @@ export interface components {
             reason: string;
         };
         /** @description How the posts of the last hours are distributed. */
-        Distribution: components["schemas"]["CountEcho"] & {
+        Distribution: {
+            /** Format: double */
+            average_confidence: number;
+            /** @description Whether the answer was computed for an earlier request. */
+            cached?: boolean;
+            /**
+             * Format: date-time
+             * @description When it was computed.
+             */
+            cached_at?: string;
+            distribution: components["schemas"]["BySentiment_i64"];
+            percentages: components["schemas"]["BySentiment_f64"];
+            source?: string | null;
+            /** Format: int64 */
+            timeframe_hours: number;
+            /** @description The emotions that occur, most frequent first. */
+            top_emotions: components["schemas"]["TopEmotion"][];
+            /** Format: int64 */
+            total: number;
+        } & (components["schemas"]["CountEcho"] & {
             /** Format: double */
             average_confidence: number;
             /** @description Whether the answer was computed for an earlier request. */
@@ -1560,7 +3175,7 @@ export interface components {
             top_emotions: components["schemas"]["TopEmotion"][];
             /** Format: int64 */
             total: number;
-        };
+        });
         /**
          * @description What a text's writer feels (Ekman's six and none).
          * @enum {string}
@@ -1620,6 +3235,7 @@ export interface components {
             source?: string | null;
             /** Format: date-time */
             start_date?: string | null;
+            topic?: string | null;
         };
         /** @description The answer of `GET /api/health`. */
         Health: {
@@ -1736,9 +3352,9 @@ export interface components {
         ModelView: {
             detail?: string | null;
             info?: components["schemas"]["ModelInfo"] | null;
-            speed?: components["schemas"]["Speed"] | null;
             /** @description `connected`, `loading`, `failed`, or `absent` in a process without one. */
             state: string;
+            speed?: components["schemas"]["Speed"] | null;
         };
         /**
          * @description The bucket width of an aggregate.
@@ -1798,6 +3414,8 @@ export interface components {
              * @description When it was analysed.
              */
             timestamp: string;
+            /** @description The names of the tracked topics that it is about. */
+            topics?: string[];
         };
         /** @description A page of posts. */
         PostList: {
@@ -1809,7 +3427,6 @@ export interface components {
             /** Format: int64 */
             offset: number;
             posts: components["schemas"]["PostView"][];
-            sort: components["schemas"]["SortParam"];
             /**
              * Format: int64
              * @description How many posts match in all.
@@ -1817,6 +3434,7 @@ export interface components {
             total: number;
             /** @description Whether counting stopped: there are at least `total`. */
             total_capped?: boolean;
+            sort: components["schemas"]["SortParam"];
         };
         /**
          * @description A post with its analysis.
@@ -1986,11 +3604,6 @@ export interface components {
          */
         Severity: "info" | "warning" | "critical";
         /**
-         * @description The order of a list, as the API names it.
-         * @enum {string}
-         */
-        SortParam: "newest" | "oldest" | "confidence";
-        /**
          * @description What a source is doing.
          * @enum {string}
          */
@@ -2067,34 +3680,6 @@ export interface components {
             sources: components["schemas"]["SourceView"][];
             total: number;
         };
-        /** @description How fast a model judged lately. */
-        Speed: {
-            /**
-             * Format: double
-             * @description Mean time of a batch, in milliseconds; `null` when there was none.
-             */
-            batch_ms?: number | null;
-            /**
-             * Format: double
-             * @description Texts judged per second of it.
-             */
-            posts_per_second: number;
-            /**
-             * Format: double
-             * @description Tokens computed per second of it.
-             */
-            tokens_per_second: number;
-            /**
-             * Format: double
-             * @description The share of the threads' time that was spent on batches, in [0, 1]; at 1 the model is what limits.
-             */
-            utilisation: number;
-            /**
-             * Format: double
-             * @description The time measured: the last five minutes, or since the model was loaded.
-             */
-            window_seconds: number;
-        };
         /** @description Totals, rates and lag. */
         Stats: {
             /** Format: double */
@@ -2119,6 +3704,10 @@ export interface components {
              * @description How long this process has served.
              */
             uptime_seconds?: number;
+            /** @description Posts of each tracked topic, by its name. */
+            by_topic?: {
+                [key: string]: number;
+            };
         };
         /**
          * @description How the whole is.
@@ -2269,6 +3858,734 @@ export interface components {
             /** @description The word as it stands in the text. */
             text: string;
         };
+        /** @description How far the posts that were stored before the query are matched. */
+        BackfillView: {
+            /**
+             * Format: double
+             * @description In percent.
+             */
+            progress: number;
+            running: boolean;
+        };
+        /** @description From the earlier period to the later one. */
+        Change: {
+            /** Format: double */
+            average_confidence: number;
+            emotions: components["schemas"]["ByEmotion_i64"];
+            /**
+             * Format: double
+             * @description Of the net sentiment, in points.
+             */
+            net_sentiment: number;
+            /** @description Of the shares, in percentage points. */
+            percentages: components["schemas"]["BySentiment_f64"];
+            /** Format: int64 */
+            total: number;
+            /**
+             * Format: double
+             * @description By how many percent the posts became more; `null` when there were none.
+             */
+            total_percentage?: number | null;
+        };
+        /** @description A period and the period before it. */
+        Comparison: components["schemas"]["CountEcho"] & {
+            change: components["schemas"]["Change"];
+            counted_from: components["schemas"]["CountedFrom"];
+            current: components["schemas"]["PeriodCounts"];
+            previous: components["schemas"]["PeriodCounts"];
+        };
+        /** @description The filter of a count as it was understood. */
+        CountEcho: {
+            author?: string | null;
+            emotion?: components["schemas"]["Emotion"] | null;
+            q?: string | null;
+            sentiment?: components["schemas"]["Sentiment"] | null;
+            source?: string | null;
+            topic?: string | null;
+        };
+        /**
+         * @description Where counts come from.
+         * @enum {string}
+         */
+        CountedFrom: "rollups" | "posts";
+        /** @description What is said of any set of posts. */
+        Measures: {
+            /** Format: double */
+            average_confidence: number;
+            distribution: components["schemas"]["BySentiment_i64"];
+            /**
+             * Format: double
+             * @description The share of positive posts less that of negative ones, in points from -100 to 100.
+             */
+            net_sentiment: number;
+            /** @description In percent. */
+            percentages: components["schemas"]["BySentiment_f64"];
+            /** Format: int64 */
+            total: number;
+        };
+        /** @description The posts of a period. */
+        PeriodCounts: components["schemas"]["Measures"] & {
+            emotions: components["schemas"]["ByEmotion_i64"];
+            /**
+             * Format: date-time
+             * @description Not included.
+             */
+            end_date: string;
+            /** Format: date-time */
+            start_date: string;
+        };
+        /** @description What a query would match. */
+        Preview: {
+            /** @description The newest that match. */
+            examples: components["schemas"]["PostView"][];
+            /** @description Those that match. */
+            matched: components["schemas"]["Measures"];
+            /**
+             * Format: double
+             * @description In percent of those that were asked.
+             */
+            percentage: number;
+            /** @description Posts that were asked. */
+            scanned: number;
+            /**
+             * Format: date-time
+             * @description The oldest of them.
+             */
+            since?: string | null;
+        };
+        /** @description A query to try. */
+        PreviewRequest: {
+            /**
+             * @description How many of the posts that match are shown: 0 to 50.
+             * @default 10
+             */
+            examples: number;
+            /**
+             * Format: int64
+             * @description How many of the newest posts are asked: 1 to 10,000.
+             * @default 1000
+             */
+            posts: number;
+            query: string;
+        };
+        /** @description How the posts of all topics divide between them. */
+        Share: {
+            /** @description With `period`: every bucket of the range, oldest first. */
+            data?: components["schemas"]["ShareBucket"][] | null;
+            /**
+             * Format: date-time
+             * @description Not included.
+             */
+            end_date: string;
+            period?: components["schemas"]["Period"] | null;
+            source?: string | null;
+            /** Format: date-time */
+            start_date: string;
+            /** @description All topics, most posts first. */
+            topics: components["schemas"]["TopicShare"][];
+            /**
+             * Format: int64
+             * @description The sum over the topics; a post that several match counts for each.
+             */
+            total_mentions: number;
+            /**
+             * Format: int64
+             * @description All posts of the range, also those that no topic matches.
+             */
+            total_posts: number;
+        };
+        /** @description One bucket. */
+        ShareBucket: {
+            /** @description The net sentiment of each topic, in points; topics without posts are left out. */
+            net_sentiment: {
+                [key: string]: number;
+            };
+            /**
+             * Format: date-time
+             * @description Its start.
+             */
+            timestamp: string;
+            /** @description How many posts of each topic. */
+            topics: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * @description The order of a list, as the API names it.
+         * @enum {string}
+         */
+        SortParam: "newest" | "oldest" | "confidence";
+        /** @description How fast a model judged lately. */
+        Speed: {
+            /**
+             * Format: double
+             * @description Mean time of a batch, in milliseconds; `null` when there was none.
+             */
+            batch_ms?: number | null;
+            /**
+             * Format: double
+             * @description Texts judged per second of it.
+             */
+            posts_per_second: number;
+            /**
+             * Format: double
+             * @description Tokens computed per second of it.
+             */
+            tokens_per_second: number;
+            /**
+             * Format: double
+             * @description The share of the threads' time that was spent on batches, in [0, 1]; at 1 the model is what limits.
+             */
+            utilisation: number;
+            /**
+             * Format: double
+             * @description The time measured: the last five minutes, or since the model was loaded.
+             */
+            window_seconds: number;
+        };
+        /** @description What a topic becomes. */
+        TopicChange: {
+            description?: string;
+            /** @description Stored posts are matched anew when it is another one. */
+            query: string;
+        };
+        /**
+         * @description A new topic.
+         * @example {
+         *       "name": "acme",
+         *       "query": "\"acme phone\" OR #acme -giveaway lang:en"
+         *     }
+         */
+        TopicDraft: {
+            /**
+             * @description Whether posts that are stored already are matched too.
+             * @default true
+             */
+            backfill: boolean;
+            description?: string;
+            /** @description What links and filters call it: 1 to 64 of `a-z`, `0-9`, `_`, `.` and `-`. */
+            name: string;
+            /**
+             * @description Words, `"phrases"`, `#tags`, `@names` and `beginnings*` that must all occur; `OR`, `-`, brackets, `lang:`,
+             *     `source:`, `author:`.
+             */
+            query: string;
+        };
+        /** @description All topics. */
+        TopicList: {
+            /** @description By name. */
+            topics: components["schemas"]["TopicView"][];
+            total: number;
+        };
+        /**
+         * @description Who keeps a topic.
+         * @enum {string}
+         */
+        TopicOrigin: "api" | "config";
+        /** @description What one topic has of it. */
+        TopicShare: components["schemas"]["Measures"] & {
+            /**
+             * Format: double
+             * @description Of `total_mentions`, in percent.
+             */
+            share: number;
+            top_emotions: components["schemas"]["TopEmotion"][];
+            topic: string;
+        };
+        /** @description A tracked topic. */
+        TopicView: {
+            backfill: components["schemas"]["BackfillView"];
+            /** Format: date-time */
+            created_at: string;
+            description: string;
+            name: string;
+            origin: components["schemas"]["TopicOrigin"];
+            /** @description All posts that it matched, of which some may not be kept any more. */
+            posts: components["schemas"]["Measures"];
+            query: string;
+            /**
+             * Format: int64
+             * @description Grows with each change; the `ETag` holds it.
+             */
+            revision: number;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        /** @description One attempt to deliver a message. */
+        Attempt: {
+            /** @description The first bytes of the answer. */
+            answer?: string | null;
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            elapsed_ms: number;
+            /** @description Why it came to nothing; none when the receiver took it. */
+            error?: string | null;
+            /**
+             * Format: int32
+             * @description The HTTP status, the code of SMTP, or the exit code of a command; none without an answer.
+             */
+            status?: number | null;
+        };
+        /** @description How a receiver is reached. */
+        Channel: {
+            /** @description Added to each request; their values are shown. */
+            headers?: {
+                [key: string]: string;
+            };
+            /** @enum {string} */
+            kind: "webhook";
+            /** @description http or https. */
+            url: string;
+        } | {
+            /** @enum {string} */
+            kind: "slack";
+        } | {
+            /** @enum {string} */
+            kind: "email";
+            /** @description Addresses. */
+            to: string[];
+        } | {
+            /** @description The program and its arguments; no shell reads them. */
+            command: string[];
+            /** @enum {string} */
+            kind: "command";
+            /**
+             * @description It is ended after this long. 100ms to 1min.
+             * @example 10s
+             */
+            timeout?: string;
+        };
+        /** @description A message to one receiver. */
+        Delivery: {
+            /**
+             * Format: int32
+             * @description How often it was tried.
+             */
+            attempts: number;
+            /** Format: date-time */
+            created_at: string;
+            /** @description Why the last attempt came to nothing. */
+            error?: string | null;
+            /** Format: date-time */
+            finished_at?: string | null;
+            /** @description The group that it is about. */
+            group_key: string;
+            /** Format: int64 */
+            id: number;
+            /** @description What it says; receivers that are no webhooks get it in their own form. */
+            message: components["schemas"]["Message"];
+            /**
+             * Format: date-time
+             * @description When it is tried next; none when it is settled.
+             */
+            next_attempt_at?: string | null;
+            reason: components["schemas"]["Reason"];
+            /** @description The receiver's name. */
+            receiver: string;
+            state: components["schemas"]["DeliveryState"];
+        };
+        /** @description A page of deliveries. */
+        DeliveryList: {
+            deliveries: components["schemas"]["Delivery"][];
+            /** Format: int64 */
+            limit: number;
+            /** @description Where the next page starts; `null` on the last. */
+            next_cursor?: string | null;
+        };
+        /**
+         * @description How far a delivery is.
+         * @enum {string}
+         */
+        DeliveryState: "pending" | "delivered" | "failed";
+        /** @description A delivery with its attempts. */
+        DeliveryView: components["schemas"]["Delivery"] & {
+            /** @description Oldest first. */
+            log: components["schemas"]["Attempt"][];
+        };
+        /**
+         * @description How a value is compared.
+         * @enum {string}
+         */
+        MatchOp: "=" | "!=" | "=~" | "!~";
+        /**
+         * @description A condition on one label, as it is written. An alert that lacks the label counts as having it empty.
+         * @example {
+         *       "label": "severity",
+         *       "op": "=~",
+         *       "value": "warning|critical"
+         *     }
+         */
+        Matcher: {
+            /** @description A label of the alert: `alertname`, `severity`, `source`, … */
+            label: string;
+            /** @description `=~` and `!~` take a regular expression that must match the whole value. */
+            op: components["schemas"]["MatchOp"];
+            value: string;
+        };
+        /** @description One notification, about a group of alerts. */
+        Message: {
+            alerts: components["schemas"]["MessageAlert"][];
+            commonAnnotations: components["schemas"]["BTreeMap"];
+            /** @description What all its alerts have in common. */
+            commonLabels: components["schemas"]["BTreeMap"];
+            /** @description The dashboard. */
+            externalURL: string;
+            /** @description The same for all messages about a group. */
+            groupKey: string;
+            /** @description What the group has in common by its route. */
+            groupLabels: components["schemas"]["BTreeMap"];
+            /** @description The receiver's name. */
+            receiver: string;
+            /** @description `firing` when at least one of the alerts fires. */
+            status: components["schemas"]["MessageStatus"];
+            /** @description How many alerts were left out, because there are more than the receiver takes. */
+            truncatedAlerts: number;
+            /** @description Always `4`. */
+            version: string;
+        };
+        /** @description An alert in a [`Message`]. */
+        MessageAlert: {
+            annotations: components["schemas"]["BTreeMap"];
+            /**
+             * Format: date-time
+             * @description The year 1 while it fires.
+             */
+            endsAt: string;
+            fingerprint: string;
+            /** @description The alert on the dashboard. */
+            generatorURL: string;
+            labels: components["schemas"]["BTreeMap"];
+            /** Format: date-time */
+            startsAt: string;
+            status: components["schemas"]["MessageStatus"];
+        };
+        /**
+         * @description Whether any of the alerts fires.
+         * @enum {string}
+         */
+        MessageStatus: "firing" | "resolved";
+        /** @description Hours of some days. */
+        MuteInterval: {
+            /**
+             * @description `HH:MM`, included.
+             * @example 22:00
+             */
+            from?: string;
+            /**
+             * @description `HH:MM`, not included. Not after `from`: of the next day; the same as `from`: a whole day.
+             * @example 07:00
+             */
+            to?: string;
+            /** @description The days on which it begins; none means each. */
+            weekdays?: components["schemas"]["Weekday"][];
+        };
+        /** @description Hours of the week, in the time of a zone. */
+        MuteTiming: {
+            /** @description It is muted in each of them. */
+            intervals: components["schemas"]["MuteInterval"][];
+            /**
+             * @description Unique, and kept for good.
+             * @example nights-and-weekends
+             */
+            name: string;
+            /**
+             * @description An IANA time zone.
+             * @example Europe/Berlin
+             */
+            zone?: string;
+        };
+        /** @description All mute timings. */
+        MuteTimingList: {
+            mute_timings: components["schemas"]["Stored_MuteTiming"][];
+        };
+        /**
+         * @description Why a message is sent.
+         * @enum {string}
+         */
+        Reason: "firing" | "resolved" | "repeat" | "test";
+        /** @description All receivers. */
+        ReceiverList: {
+            receivers: components["schemas"]["ReceiverView"][];
+        };
+        /**
+         * @description A receiver to be, and changes of its secrets.
+         * @example {
+         *       "channel": {
+         *         "headers": {
+         *           "X-Team": "social"
+         *         },
+         *         "kind": "webhook",
+         *         "url": "https://hooks.example.org/alerts"
+         *       },
+         *       "name": "on-call",
+         *       "secrets": {
+         *         "header.Authorization": "Bearer …",
+         *         "signing_key": "a long random text"
+         *       }
+         *     }
+         */
+        ReceiverRequest: {
+            channel: components["schemas"]["Channel"];
+            /**
+             * Format: int32
+             * @description Most alerts in one message. 1 to 1000; default: 100.
+             */
+            max_alerts?: number | null;
+            /** @description Unique, and kept for good. */
+            name: string;
+            /** @description By name: a text sets a secret, `null` removes it, and one that is not named stays as it is. */
+            secrets?: {
+                [key: string]: string | null;
+            } | null;
+            /** @description Default: true. */
+            send_resolved?: boolean | null;
+        };
+        /** @description A receiver. */
+        ReceiverView: components["schemas"]["Stored_Receiver"] & {
+            /** @description The names of the secrets that are set; those of the configuration are not told. */
+            secrets: string[];
+        };
+        /**
+         * @description A way from alerts to a receiver. Routes are tried in the order of their positions; the first whose
+         *     matchers all hold takes the alert, unless it says `continue`.
+         */
+        Route: {
+            /** @description Whether the routes after this one are tried too. */
+            continue?: boolean;
+            /** @description Alerts that share the values of these labels are told of together. */
+            group_by?: string[];
+            /**
+             * @description How long changes of a group wait after it was told of.
+             * @example 5min
+             */
+            group_interval?: string;
+            /**
+             * @description How long the first alert of a group waits for others.
+             * @example 30s
+             */
+            group_wait?: string;
+            /** @description All must hold. */
+            matchers?: components["schemas"]["Matcher"][];
+            /** @description Names of mute timings, in which nothing is told. */
+            mute_timings?: string[];
+            /**
+             * @description Unique, and kept for good.
+             * @example critical-to-on-call
+             */
+            name: string;
+            /**
+             * Format: int32
+             * @description Lower ones are tried first; those of equal position by name. A route without matchers, the default route,
+             *     comes last whatever its position.
+             */
+            position?: number;
+            /**
+             * @description The name of a receiver.
+             * @example on-call
+             */
+            receiver: string;
+            /**
+             * @description After this long what still fires, and is not acknowledged, is told again.
+             * @example 4h
+             */
+            repeat_interval?: string;
+        };
+        /** @description All routes. */
+        RouteList: {
+            routes: components["schemas"]["Stored_Route"][];
+        };
+        /** @description While it lasts, nobody is told of the alerts that it matches. */
+        Silence: {
+            /**
+             * @description Who is answerable for it.
+             * @example ada
+             */
+            author: string;
+            /**
+             * @description Why.
+             * @example planned maintenance of the shop
+             */
+            comment: string;
+            /**
+             * Format: date-time
+             * @description After `starts_at`.
+             */
+            ends_at: string;
+            /** @description All must hold; at least one. */
+            matchers: components["schemas"]["Matcher"][];
+            /** Format: date-time */
+            starts_at: string;
+        };
+        /** @description Silences. */
+        SilenceList: {
+            silences: components["schemas"]["SilenceView"][];
+        };
+        /**
+         * @description Where a silence stands.
+         * @enum {string}
+         */
+        SilenceState: "pending" | "active" | "expired";
+        /** @description A silence. */
+        SilenceView: components["schemas"]["Stored_Silence"] & {
+            state: components["schemas"]["SilenceState"];
+        };
+        /** @description Something as it is kept. */
+        Stored_MuteTiming: {
+            /** @description It is muted in each of them. */
+            intervals: components["schemas"]["MuteInterval"][];
+            /**
+             * @description Unique, and kept for good.
+             * @example nights-and-weekends
+             */
+            name: string;
+            /**
+             * @description An IANA time zone.
+             * @example Europe/Berlin
+             */
+            zone?: string;
+        } & {
+            /** Format: date-time */
+            created_at: string;
+            /** Format: int64 */
+            id: number;
+            /** @description Whether it comes from the configuration file, and cannot be changed here. */
+            provisioned: boolean;
+            /** Format: date-time */
+            updated_at: string;
+            /**
+             * Format: int64
+             * @description Grows with each change: the ETag.
+             */
+            version: number;
+        };
+        /** @description Something as it is kept. */
+        Stored_Receiver: {
+            channel: components["schemas"]["Channel"];
+            /**
+             * Format: int32
+             * @description Most alerts in one message; the message says how many were left out. 1 to 1000.
+             */
+            max_alerts?: number;
+            /**
+             * @description Unique, and kept for good: routes refer to it.
+             * @example on-call
+             */
+            name: string;
+            /** @description Whether it is told when alerts are over. */
+            send_resolved?: boolean;
+        } & {
+            /** Format: date-time */
+            created_at: string;
+            /** Format: int64 */
+            id: number;
+            /** @description Whether it comes from the configuration file, and cannot be changed here. */
+            provisioned: boolean;
+            /** Format: date-time */
+            updated_at: string;
+            /**
+             * Format: int64
+             * @description Grows with each change: the ETag.
+             */
+            version: number;
+        };
+        /** @description Something as it is kept. */
+        Stored_Route: {
+            /** @description Whether the routes after this one are tried too. */
+            continue?: boolean;
+            /** @description Alerts that share the values of these labels are told of together. */
+            group_by?: string[];
+            /**
+             * @description How long changes of a group wait after it was told of.
+             * @example 5min
+             */
+            group_interval?: string;
+            /**
+             * @description How long the first alert of a group waits for others.
+             * @example 30s
+             */
+            group_wait?: string;
+            /** @description All must hold. */
+            matchers?: components["schemas"]["Matcher"][];
+            /** @description Names of mute timings, in which nothing is told. */
+            mute_timings?: string[];
+            /**
+             * @description Unique, and kept for good.
+             * @example critical-to-on-call
+             */
+            name: string;
+            /**
+             * Format: int32
+             * @description Lower ones are tried first; those of equal position by name. A route without matchers, the default route,
+             *     comes last whatever its position.
+             */
+            position?: number;
+            /**
+             * @description The name of a receiver.
+             * @example on-call
+             */
+            receiver: string;
+            /**
+             * @description After this long what still fires, and is not acknowledged, is told again.
+             * @example 4h
+             */
+            repeat_interval?: string;
+        } & {
+            /** Format: date-time */
+            created_at: string;
+            /** Format: int64 */
+            id: number;
+            /** @description Whether it comes from the configuration file, and cannot be changed here. */
+            provisioned: boolean;
+            /** Format: date-time */
+            updated_at: string;
+            /**
+             * Format: int64
+             * @description Grows with each change: the ETag.
+             */
+            version: number;
+        };
+        /** @description Something as it is kept. */
+        Stored_Silence: {
+            /**
+             * @description Who is answerable for it.
+             * @example ada
+             */
+            author: string;
+            /**
+             * @description Why.
+             * @example planned maintenance of the shop
+             */
+            comment: string;
+            /**
+             * Format: date-time
+             * @description After `starts_at`.
+             */
+            ends_at: string;
+            /** @description All must hold; at least one. */
+            matchers: components["schemas"]["Matcher"][];
+            /** Format: date-time */
+            starts_at: string;
+        } & {
+            /** Format: date-time */
+            created_at: string;
+            /** Format: int64 */
+            id: number;
+            /** @description Whether it comes from the configuration file, and cannot be changed here. */
+            provisioned: boolean;
+            /** Format: date-time */
+            updated_at: string;
+            /**
+             * Format: int64
+             * @description Grows with each change: the ETag.
+             */
+            version: number;
+        };
+        /**
+         * @description A day of the week.
+         * @enum {string}
+         */
+        Weekday: "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
     };
     responses: never;
     parameters: never;

@@ -34,6 +34,12 @@ export type Receiver = Schemas["ReceiverView"];
 export type Delivery = Schemas["Delivery"];
 export type DeliveryDetail = Schemas["DeliveryView"];
 export type DeliveryPage = Schemas["DeliveryList"];
+export type Topic = Schemas["TopicView"];
+export type TopicDraft = Schemas["TopicDraft"];
+export type TopicChange = Schemas["TopicChange"];
+export type TopicPreview = Schemas["Preview"];
+export type TopicShares = Schemas["Share"];
+export type TopicShare = Schemas["TopicShare"];
 
 export type Analysis = Schemas["AnalysisView"];
 export type System = Schemas["System"];
