@@ -37,6 +37,7 @@ const SHOTS: Shot[] = [
   { name: "posts-none", path: "/posts?q=nothinglikethis", posts: 50 },
   { name: "drawer", path: "/posts?range=24h&post=sample-3", posts: 500 },
   { name: "emotions", path: "/emotions?range=24h", posts: 8_000 },
+  { name: "topics", path: "/topics?range=24h", posts: 3_000 },
   { name: "alerts", path: "/alerts?range=24h", posts: 2_000 },
   { name: "system", path: "/system", posts: 50 },
   { name: "try", path: "/try", posts: 0 },
@@ -90,6 +91,12 @@ function furnish(world: World) {
     }),
     makeFeed("news", { kind: "rss", state: "paused", paused: true, rate: 0, rejected: 4 }),
   ];
+  world.topics.add("headphones", "headphones");
+  world.topics.add("commute", "train", { description: "Trains that are late, full or cancelled" });
+  world.topics.add("weather", "storm", { backfill: { running: true, progress: 42.3 } });
+  world.topics.add("a-topic-whose-name-is-as-long-as-a-name-may-be-64-characters-xxx", "waiter", {
+    origin: "config",
+  });
   world.deadLetters = [
     makeLetter("1", "content: must not be blank", "   "),
     makeLetter(

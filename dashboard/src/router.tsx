@@ -34,10 +34,25 @@ const emotions = createRoute({
   path: "/emotions",
   component: lazyRouteComponent(() => import("./views/emotions/Emotions"), "Emotions"),
 });
+const topics = createRoute({
+  ...under,
+  path: "/topics",
+  component: lazyRouteComponent(() => import("./views/topics/Topics"), "Topics"),
+});
 const alerts = createRoute({
   ...under,
   path: "/alerts",
   component: lazyRouteComponent(() => import("./views/alerts/Alerts"), "Alerts"),
+});
+const silences = createRoute({
+  ...under,
+  path: "/alerts/silences",
+  component: lazyRouteComponent(() => import("./views/alerts/silences/Silences"), "Silences"),
+});
+const receivers = createRoute({
+  ...under,
+  path: "/alerts/receivers",
+  component: lazyRouteComponent(() => import("./views/alerts/receivers/Receivers"), "Receivers"),
 });
 const system = createRoute({
   ...under,
@@ -50,7 +65,18 @@ const tryIt = createRoute({
   component: lazyRouteComponent(() => import("./views/try/TryIt"), "TryIt"),
 });
 
-const routeTree = root.addChildren([overview, live, posts, emotions, alerts, system, tryIt]);
+const routeTree = root.addChildren([
+  overview,
+  live,
+  posts,
+  emotions,
+  topics,
+  alerts,
+  silences,
+  receivers,
+  system,
+  tryIt,
+]);
 
 /** The router of the page, or of a test with a history of its own. Views are loaded when first opened or hovered. */
 export function createAppRouter(history?: RouterHistory) {

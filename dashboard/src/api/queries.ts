@@ -11,6 +11,7 @@ import {
   getSources,
   getSystem,
 } from "./endpoints";
+import { getTopics } from "./topics";
 import type { Aggregate, Distribution, Emotion, Sentiment } from "./types";
 
 /** Answers that change with every post; they are read again while posts come in. */
@@ -24,6 +25,7 @@ export interface Snapshot<T> {
 
 /** Which posts are counted. */
 export interface CountFilter {
+  topic?: string | undefined;
   source?: string | undefined;
   sentiment?: Sentiment | undefined;
   emotion?: Emotion | undefined;
@@ -35,8 +37,8 @@ export interface CountFilter {
  * What of a search narrows counts. The sentiment is left out: shares of sentiments are told of all posts,
  * and who wants the posts of one alone adds it.
  */
-export function countFilter({ source, emotion, author, q }: Search): CountFilter {
-  return { source, emotion, author, q };
+export function countFilter({ topic, source, emotion, author, q }: Search): CountFilter {
+  return { topic, source, emotion, author, q };
 }
 
 /** Counts over the window and, for comparison, the period before it. */
@@ -69,6 +71,15 @@ export function useDistributionQuery(hours: number, filter: CountFilter) {
 
 export function useSourcesQuery() {
   return useQuery({ queryKey: ["sources"], queryFn: ({ signal }) => getSources(signal) });
+}
+
+/** What is tracked; read again while old posts are being matched. */
+export function useTopicsQuery() {
+  return useQuery({
+    queryKey: ["topics"],
+    queryFn: ({ signal }) => getTopics(signal),
+    refetchInterval: ({ state }) => (state.data?.some(({ backfill }) => backfill.running) ? 2_000 : 30_000),
+  });
 }
 
 async function snapshot<T>(read: () => Promise<T>): Promise<Snapshot<T>> {

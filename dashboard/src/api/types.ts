@@ -25,6 +25,22 @@ export type SourceInfo = Schemas["SourceView"];
 export type Alert = Omit<Schemas["Alert"], "details"> & { details: Record<string, unknown> };
 export type AlertPage = Omit<Schemas["AlertList"], "alerts"> & { alerts: Alert[] };
 
+export type Matcher = Schemas["Matcher"];
+export type SilenceDraft = Schemas["Silence"];
+export type Silence = Schemas["SilenceView"];
+export type Channel = Schemas["Channel"];
+export type ReceiverDraft = Schemas["ReceiverRequest"];
+export type Receiver = Schemas["ReceiverView"];
+export type Delivery = Schemas["Delivery"];
+export type DeliveryDetail = Schemas["DeliveryView"];
+export type DeliveryPage = Schemas["DeliveryList"];
+export type Topic = Schemas["TopicView"];
+export type TopicDraft = Schemas["TopicDraft"];
+export type TopicChange = Schemas["TopicChange"];
+export type TopicPreview = Schemas["Preview"];
+export type TopicShares = Schemas["Share"];
+export type TopicShare = Schemas["TopicShare"];
+
 export type Analysis = Schemas["AnalysisView"];
 export type System = Schemas["System"];
 export type ServiceState = Schemas["ServiceView"];

@@ -38,7 +38,11 @@ export function answer(world: World, method: string, url: URL, body?: unknown): 
     case "POST /api/analyze":
       return ok(analyzeAnswer(body));
     default:
-      return single(world, method, url.pathname);
+      return (
+        world.notify.answer(method, url.pathname, body) ??
+        world.topics.answer(method, url, body) ??
+        single(world, method, url.pathname)
+      );
   }
 }
 

@@ -17,6 +17,8 @@ import type {
 import { percentOf } from "@/lib/counts";
 import { EMOTIONS, SENTIMENTS } from "@/lib/labels";
 import { bucketLength } from "@/lib/range";
+import { NotifyWorld } from "./notify";
+import { TopicWorld } from "./topics";
 
 /** A server of the tests: it holds posts and answers as the contract says. */
 export class World {
@@ -24,6 +26,8 @@ export class World {
   deadLetters: DeadLetter[] = [];
   components: ComponentState[] = [{ name: "alerts", healthy: true, state: "acting" }];
   feeds: Feed[] = [];
+  readonly notify = new NotifyWorld();
+  readonly topics = new TopicWorld(() => [...this.posts.values()]);
   private readonly posts = new Map<string, Post>();
 
   add(...posts: Post[]): void {
@@ -167,6 +171,7 @@ export class World {
       !params.get(name) || params.get(name) === value;
     return [...this.posts.values()].filter(
       (post) =>
+        (!params.get("topic") || this.topics.matches(params.get("topic") ?? "", post)) &&
         is("source", post.source) &&
         is("sentiment", post.sentiment.label) &&
         is("emotion", post.sentiment.emotion) &&

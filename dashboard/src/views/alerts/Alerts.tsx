@@ -7,16 +7,20 @@ import { Card } from "@/ui/Card";
 import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
 import { useWindow } from "../overview/useComparison";
 import { FiringAlert, PastAlert } from "./AlertItem";
+import { AlertTabs } from "./AlertTabs";
 import { Timeline } from "./Timeline";
 import { useAlertHistory } from "./useAlertHistory";
 
 /** What fires now, and what fired. */
 export function Alerts() {
   return (
-    <div className="flex flex-col gap-4">
-      <FiringNow />
-      <History />
-    </div>
+    <>
+      <AlertTabs />
+      <div className="flex flex-col gap-4">
+        <FiringNow />
+        <History />
+      </div>
+    </>
   );
 }
 

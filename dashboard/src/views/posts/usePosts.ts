@@ -11,6 +11,7 @@ const PAGE = 100;
 export function postsQuery(search: Search, now: number): PostsQuery {
   const window = windowOf(search, now);
   return {
+    topic: search.topic,
     source: search.source,
     sentiment: search.sentiment,
     emotion: search.emotion,
@@ -26,10 +27,11 @@ export function postsQuery(search: Search, now: number): PostsQuery {
 
 /** The posts of a search, page by page. The list stands still: new posts join when it is read again. */
 export function usePosts(search: Search) {
-  const { range, from, to, source, sentiment, emotion, author, min, q, sort } = search;
+  const { range, from, to, topic, source, sentiment, emotion, author, min, q, sort } = search;
   const filter = useMemo(
-    () => postsQuery({ range, from, to, source, sentiment, emotion, author, min, q, sort }, Date.now()),
-    [range, from, to, source, sentiment, emotion, author, min, q, sort],
+    () =>
+      postsQuery({ range, from, to, topic, source, sentiment, emotion, author, min, q, sort }, Date.now()),
+    [range, from, to, topic, source, sentiment, emotion, author, min, q, sort],
   );
   const query = useInfiniteQuery({
     queryKey: ["posts", filter],
