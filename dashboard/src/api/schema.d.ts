@@ -399,8 +399,6 @@ export interface paths {
                     offset?: number;
                     /** @description `next_cursor` of the page before. */
                     cursor?: string;
-                    /** @description The order of all pages, `newest` if not given; a cursor goes on in the order that it was made in. */
-                    sort?: "newest" | "oldest" | "confidence";
                     /**
                      * @description Only posts of this source.
                      * @example twitter
@@ -422,6 +420,8 @@ export interface paths {
                     end_date?: string;
                     /** @description Stored after: what a client missed while it was cut off. */
                     ingested_after?: string;
+                    /** @description The order of all pages, `newest` if not given; a cursor goes on in the order that it was made in. */
+                    sort?: "newest" | "oldest" | "confidence";
                 };
                 header?: never;
                 path?: never;
@@ -548,8 +548,6 @@ export interface paths {
                      * @example csv
                      */
                     format: "csv" | "ndjson";
-                    /** @description In which order; `newest` if not given. */
-                    sort?: "newest" | "oldest" | "confidence";
                     /**
                      * @description Only posts of this source.
                      * @example twitter
@@ -571,6 +569,8 @@ export interface paths {
                     end_date?: string;
                     /** @description Stored after: what a client missed while it was cut off. */
                     ingested_after?: string;
+                    /** @description In which order; `newest` if not given. */
+                    sort?: "newest" | "oldest" | "confidence";
                 };
                 header?: never;
                 path?: never;
@@ -752,17 +752,17 @@ export interface paths {
                     start_date?: string;
                     /** @description Posts created before; widened to the edge of a bucket. Now if not given. */
                     end_date?: string;
+                    /** @description Only posts of this source. */
+                    source?: string;
+                    /** @description Only posts with this emotion. */
+                    emotion?: components["schemas"]["Emotion"];
                     /**
                      * @description The zone whose midnights bound days, by its IANA name; UTC if not given.
                      * @example Europe/Berlin
                      */
                     tz?: string;
-                    /** @description Only posts of this source. */
-                    source?: string;
                     /** @description Only posts of this sentiment. */
                     sentiment?: components["schemas"]["Sentiment"];
-                    /** @description Only posts with this emotion. */
-                    emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
                     /** @description Words that must all occur, whatever their case. */
@@ -891,6 +891,110 @@ export interface paths {
         };
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sources/{name}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause a source
+         * @description It stops within seconds, whichever instance reads it, and stays paused over restarts.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /**
+                     * @description Its name in the config
+                     * @example bluesky
+                     */
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["FeedView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sources/{name}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume a source
+         * @description It goes on within seconds where it stopped. A source that failed is tried again after a pause.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /**
+                     * @description Its name in the config
+                     * @example bluesky
+                     */
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["FeedView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -1026,7 +1130,7 @@ export interface paths {
         };
         /**
          * Live events
-         * @description A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `post_deleted` and `lagged`; a client
+         * @description A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `alert_state`, `post_deleted` and `lagged`; a client
          *     may send `{"type": "subscribe", "filters": {"source": …, "sentiment": …, "emotion": …}}` (a value or a list each)
          *     and `{"type": "ping"}`. A browser sends its token as the subprotocols `sentistream, bearer.TOKEN`.
          */
@@ -1064,12 +1168,554 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/alerts/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: {
+                    state?: components["schemas"]["SilenceState"];
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SilenceList"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Silence"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SilenceView"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/silences/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SilenceView"];
+                    };
+                };
+            };
+        };
+        put: {
+            parameters: {
+                query?: never;
+                header: {
+                    "If-Match": string;
+                };
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Silence"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SilenceView"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        delete: {
+            parameters: {
+                query?: never;
+                header: {
+                    "If-Match": string;
+                };
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/receivers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReceiverList"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ReceiverRequest"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReceiverView"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/receivers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReceiverView"];
+                    };
+                };
+            };
+        };
+        put: {
+            parameters: {
+                query?: never;
+                header: {
+                    "If-Match": string;
+                };
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ReceiverRequest"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReceiverView"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        delete: {
+            parameters: {
+                query?: never;
+                header: {
+                    "If-Match": string;
+                };
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/receivers/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DeliveryView"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: {
+                    limit?: number;
+                    cursor?: string;
+                    receiver?: string;
+                    state?: components["schemas"]["DeliveryState"];
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DeliveryList"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/deliveries/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DeliveryView"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RuleList"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["RuleDraft"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RuleView"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/rules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RuleView"];
+                    };
+                };
+            };
+        };
+        put: {
+            parameters: {
+                query?: never;
+                header: {
+                    "If-Match": string;
+                };
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["RuleDraft"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RuleView"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        delete: {
+            parameters: {
+                query?: never;
+                header: {
+                    "If-Match": string;
+                };
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /** @description Counts by bucket. */
-        AggregateAnswer: components["schemas"]["CountEcho"] & {
+        AggregateAnswer: {
+            /** @description Every bucket of the range, oldest first; those without posts hold zeros. */
+            data: components["schemas"]["BucketAnswer"][];
+            emotion?: components["schemas"]["Emotion"] | null;
+            /** Format: date-time */
+            end_date: string;
+            period: components["schemas"]["Period"];
+            source?: string | null;
+            /**
+             * Format: date-time
+             * @description The range as used: widened to the edges of buckets, the end not included.
+             */
+            start_date: string;
+            summary: components["schemas"]["Summary"];
+            tz: string;
+        } & (components["schemas"]["CountEcho"] & {
             /** @description Whether the answer was computed for an earlier request. */
             cached?: boolean;
             /**
@@ -1090,7 +1736,7 @@ export interface components {
             start_date: string;
             summary: components["schemas"]["Summary"];
             tz: string;
-        };
+        });
         /** @description A row of `sentiment_alerts`, and the `data` of the WebSocket's `alert`. */
         Alert: {
             /**
@@ -1098,7 +1744,7 @@ export interface components {
              * @description The value that was measured.
              */
             actual_value: number;
-            /** @description The rule's kind: `negative_share` or `negative_ratio`. */
+            /** @description The rule's name. */
             alert_type: string;
             /** @description The window's counts and what else explains the alert. */
             details: Record<string, never>;
@@ -1111,12 +1757,12 @@ export interface components {
             post_count: number;
             /** Format: date-time */
             resolved_at?: string | null;
-            /** @description What it watches: `all`, or `source:NAME`. */
+            /** @description What it watches: `all`, `source:NAME`, … */
             scope: string;
             state: components["schemas"]["AlertState"];
             /**
              * Format: double
-             * @description The value that must be exceeded.
+             * @description The value that must be passed.
              */
             threshold_value: number;
             /** Format: date-time */
@@ -1125,6 +1771,18 @@ export interface components {
             window_end: string;
             /** Format: date-time */
             window_start: string;
+            acknowledged?: components["schemas"]["Acknowledgement"] | null;
+            /** @description The rule's texts, with their placeholders filled. */
+            annotations?: components["schemas"]["BTreeMap"];
+            labels?: components["schemas"]["BTreeMap"];
+            /** @description Where its series stands: `firing` or `recovering` while it is open. */
+            phase?: components["schemas"]["InstanceState"];
+            /**
+             * Format: int64
+             * @description The rule that it comes of; none for alerts from before there were rules.
+             */
+            rule_id?: number | null;
+            severity?: components["schemas"]["Severity"];
         };
         /** @description A page of alerts. */
         AlertList: {
@@ -1346,19 +2004,6 @@ export interface components {
             idle_seconds: number;
             name: string;
         };
-        /** @description The filter of a count as it was understood. */
-        CountEcho: {
-            author?: string | null;
-            emotion?: components["schemas"]["Emotion"] | null;
-            q?: string | null;
-            sentiment?: components["schemas"]["Sentiment"] | null;
-            source?: string | null;
-        };
-        /**
-         * @description Where counts come from.
-         * @enum {string}
-         */
-        CountedFrom: "rollups" | "posts";
         /** @description A page of dead letters. */
         DeadLetterList: {
             dead_letters: components["schemas"]["DeadLetterView"][];
@@ -1414,7 +2059,26 @@ export interface components {
             reason: string;
         };
         /** @description How the posts of the last hours are distributed. */
-        Distribution: components["schemas"]["CountEcho"] & {
+        Distribution: {
+            /** Format: double */
+            average_confidence: number;
+            /** @description Whether the answer was computed for an earlier request. */
+            cached?: boolean;
+            /**
+             * Format: date-time
+             * @description When it was computed.
+             */
+            cached_at?: string;
+            distribution: components["schemas"]["BySentiment_i64"];
+            percentages: components["schemas"]["BySentiment_f64"];
+            source?: string | null;
+            /** Format: int64 */
+            timeframe_hours: number;
+            /** @description The emotions that occur, most frequent first. */
+            top_emotions: components["schemas"]["TopEmotion"][];
+            /** Format: int64 */
+            total: number;
+        } & (components["schemas"]["CountEcho"] & {
             /** Format: double */
             average_confidence: number;
             /** @description Whether the answer was computed for an earlier request. */
@@ -1433,7 +2097,7 @@ export interface components {
             top_emotions: components["schemas"]["TopEmotion"][];
             /** Format: int64 */
             total: number;
-        };
+        });
         /**
          * @description What a text's writer feels (Ekman's six and none).
          * @enum {string}
@@ -1446,6 +2110,20 @@ export interface components {
              *     neighbouring words.
              */
             words: components["schemas"]["WordContribution"][];
+        };
+        /** @description A source as it is configured, and how it does. */
+        FeedView: components["schemas"]["SourceState"] & {
+            /** @description The instance that feeds it, or did last. */
+            instance: string;
+            /** @description Whether an instance feeds it now. */
+            online: boolean;
+            /** @description Whether someone paused it. */
+            paused: boolean;
+            /**
+             * Format: date-time
+             * @description When it was last heard of.
+             */
+            reported_at: string;
         };
         /** @description One invalid parameter or field. */
         FieldError: {
@@ -1590,9 +2268,9 @@ export interface components {
         ModelView: {
             detail?: string | null;
             info?: components["schemas"]["ModelInfo"] | null;
-            speed?: components["schemas"]["Speed"] | null;
             /** @description `connected`, `loading`, `failed`, or `absent` in a process without one. */
             state: string;
+            speed?: components["schemas"]["Speed"] | null;
         };
         /**
          * @description The bucket width of an aggregate.
@@ -1663,7 +2341,6 @@ export interface components {
             /** Format: int64 */
             offset: number;
             posts: components["schemas"]["PostView"][];
-            sort: components["schemas"]["SortParam"];
             /**
              * Format: int64
              * @description How many posts match in all.
@@ -1671,6 +2348,7 @@ export interface components {
             total: number;
             /** @description Whether counting stopped: there are at least `total`. */
             total_capped?: boolean;
+            sort: components["schemas"]["SortParam"];
         };
         /**
          * @description A post with its analysis.
@@ -1835,10 +2513,56 @@ export interface components {
             state: string;
         };
         /**
-         * @description The order of a list, as the API names it.
+         * @description What a source is doing.
          * @enum {string}
          */
-        SortParam: "newest" | "oldest" | "confidence";
+        SourceActivity: "starting" | "connected" | "waiting" | "backing_off" | "paused" | "standby" | "failed" | "finished";
+        /** @description One source of this process. */
+        SourceState: {
+            /**
+             * Format: int64
+             * @description How often it failed or fell silent.
+             */
+            errors?: number;
+            /**
+             * Format: int64
+             * @description Items that the source's own filters left out.
+             */
+            filtered?: number;
+            /** @description What kind of source it is: `bluesky`, `replay`. */
+            kind?: string;
+            /**
+             * Format: double
+             * @description How old the newest of its last posts was when it went into the stream, in seconds.
+             */
+            lag_seconds?: number | null;
+            /** @description Why it waits or failed, or waited last. */
+            last_error?: string | null;
+            /**
+             * Format: date-time
+             * @description When the last of its posts went into the stream.
+             */
+            last_post?: string | null;
+            /** @description Its name in the config. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Posts (and deletions) it put into the stream since this process started.
+             */
+            posts: number;
+            /**
+             * Format: double
+             * @description Posts per second over the last minute.
+             */
+            rate?: number;
+            /**
+             * Format: int64
+             * @description Items that were no valid posts.
+             */
+            rejected: number;
+            /** @description What it is doing. */
+            state: components["schemas"]["SourceActivity"];
+        };
         /** @description A source with its counts. */
         SourceView: {
             /** Format: double */
@@ -1860,36 +2584,10 @@ export interface components {
         };
         /** @description The sources seen. */
         Sources: {
+            /** @description What feeds the stream: the sources that instances read. */
+            feeds: components["schemas"]["FeedView"][];
             sources: components["schemas"]["SourceView"][];
             total: number;
-        };
-        /** @description How fast a model judged lately. */
-        Speed: {
-            /**
-             * Format: double
-             * @description Mean time of a batch, in milliseconds; `null` when there was none.
-             */
-            batch_ms?: number | null;
-            /**
-             * Format: double
-             * @description Texts judged per second of it.
-             */
-            posts_per_second: number;
-            /**
-             * Format: double
-             * @description Tokens computed per second of it.
-             */
-            tokens_per_second: number;
-            /**
-             * Format: double
-             * @description The share of the threads' time that was spent on batches, in [0, 1]; at 1 the model is what limits.
-             */
-            utilisation: number;
-            /**
-             * Format: double
-             * @description The time measured: the last five minutes, or since the model was loaded.
-             */
-            window_seconds: number;
         };
         /** @description Totals, rates and lag. */
         Stats: {
@@ -1961,6 +2659,8 @@ export interface components {
             database: components["schemas"]["ServiceView"];
             live: components["schemas"]["LiveView"];
             model: components["schemas"]["ModelView"];
+            /** @description The sources that all instances read; `null` while the database is away. */
+            sources?: components["schemas"]["FeedView"][] | null;
             /** Format: date-time */
             started_at: string;
             stream: components["schemas"]["StreamView"];
@@ -2025,6 +2725,281 @@ export interface components {
             start: number;
             /** @description The word as it stands in the text. */
             text: string;
+        };
+        /** @description The filter of a count as it was understood. */
+        CountEcho: {
+            author?: string | null;
+            emotion?: components["schemas"]["Emotion"] | null;
+            q?: string | null;
+            sentiment?: components["schemas"]["Sentiment"] | null;
+            source?: string | null;
+        };
+        /**
+         * @description Where counts come from.
+         * @enum {string}
+         */
+        CountedFrom: "rollups" | "posts";
+        /**
+         * @description The order of a list, as the API names it.
+         * @enum {string}
+         */
+        SortParam: "newest" | "oldest" | "confidence";
+        /** @description How fast a model judged lately. */
+        Speed: {
+            /**
+             * Format: double
+             * @description Mean time of a batch, in milliseconds; `null` when there was none.
+             */
+            batch_ms?: number | null;
+            /**
+             * Format: double
+             * @description Texts judged per second of it.
+             */
+            posts_per_second: number;
+            /**
+             * Format: double
+             * @description Tokens computed per second of it.
+             */
+            tokens_per_second: number;
+            /**
+             * Format: double
+             * @description The share of the threads' time that was spent on batches, in [0, 1]; at 1 the model is what limits.
+             */
+            utilisation: number;
+            /**
+             * Format: double
+             * @description The time measured: the last five minutes, or since the model was loaded.
+             */
+            window_seconds: number;
+        };
+        /** @description That someone looks after an alert. */
+        Acknowledgement: {
+            /** Format: date-time */
+            at: string;
+            /** @description The name of the token. */
+            by: string;
+            note: string;
+        };
+        BTreeMap: {
+            [key: string]: string;
+        };
+        /** @enum {string} */
+        InstanceState: "normal" | "pending" | "firing" | "recovering" | "no_data" | "error";
+        /** @enum {string} */
+        Severity: "info" | "warning" | "critical";
+        /** @description A change of an instance's state: a row of `alert_transitions`. */
+        Transition: {
+            /**
+             * Format: int64
+             * @description The alert that it belongs to; none before the first time of firing.
+             */
+            alert_id?: number | null;
+            /** @description The rule's, with their placeholders filled. */
+            annotations: components["schemas"]["BTreeMap"];
+            /** Format: date-time */
+            at: string;
+            /** @description Of `labels`: 16 hexadecimal digits. */
+            fingerprint: string;
+            from_state: components["schemas"]["InstanceState"];
+            /**
+             * Format: int64
+             * @description Grows from one to the next, over all rules.
+             */
+            id: number;
+            /** @description `alertname`, `severity`, `kind`, `rule_id`, those of its group (such as `source`) and the rule's own. */
+            labels: components["schemas"]["BTreeMap"];
+            /** @description What happened besides the measurement: an error, a rule that is gone. */
+            reason?: string | null;
+            /** Format: int64 */
+            rule_id: number;
+            /** @description Whose posts: `all`, `source:NAME`, … */
+            scope: string;
+            severity: components["schemas"]["Severity"];
+            /** Format: double */
+            threshold: number;
+            to_state: components["schemas"]["InstanceState"];
+            /**
+             * Format: double
+             * @description What was measured; none without data.
+             */
+            value?: number | null;
+        };
+        /** @enum {string} */
+        MatchOp: "=" | "!=" | "=~" | "!~";
+        Matcher: {
+            label: string;
+            op: components["schemas"]["MatchOp"];
+            value: string;
+        };
+        /** @enum {string} */
+        SilenceState: "pending" | "active" | "expired";
+        Silence: {
+            matchers: components["schemas"]["Matcher"][];
+            /** Format: date-time */
+            starts_at: string;
+            /** Format: date-time */
+            ends_at: string;
+            author: string;
+            comment: string;
+        };
+        SilenceView: components["schemas"]["Silence"] & {
+            state: components["schemas"]["SilenceState"];
+            /** Format: int64 */
+            id: number;
+            /** Format: int64 */
+            version: number;
+            provisioned: boolean;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        SilenceList: {
+            silences: components["schemas"]["SilenceView"][];
+        };
+        Channel: {
+            /** @enum {string} */
+            kind: "webhook";
+            url: string;
+            headers?: {
+                [key: string]: string;
+            };
+        } | {
+            /** @enum {string} */
+            kind: "slack";
+        } | {
+            /** @enum {string} */
+            kind: "email";
+            to: string[];
+        } | {
+            /** @enum {string} */
+            kind: "command";
+            command: string[];
+            timeout?: string;
+        };
+        Receiver: {
+            name: string;
+            channel: components["schemas"]["Channel"];
+            send_resolved?: boolean;
+            /** Format: int64 */
+            max_alerts?: number;
+        };
+        ReceiverView: components["schemas"]["Receiver"] & {
+            secrets: string[];
+            /** Format: int64 */
+            id: number;
+            /** Format: int64 */
+            version: number;
+            provisioned: boolean;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        ReceiverList: {
+            receivers: components["schemas"]["ReceiverView"][];
+        };
+        ReceiverRequest: {
+            name: string;
+            channel: components["schemas"]["Channel"];
+            send_resolved?: boolean | null;
+            /** Format: int64 */
+            max_alerts?: number | null;
+            secrets?: {
+                [key: string]: string | null;
+            } | null;
+        };
+        /** @enum {string} */
+        DeliveryState: "pending" | "delivered" | "failed";
+        /** @enum {string} */
+        Reason: "firing" | "resolved" | "repeat" | "test";
+        Attempt: {
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            elapsed_ms: number;
+            /** Format: int64 */
+            status?: number | null;
+            answer?: string | null;
+            error?: string | null;
+        };
+        Delivery: {
+            /** Format: int64 */
+            id: number;
+            receiver: string;
+            group_key: string;
+            reason: components["schemas"]["Reason"];
+            state: components["schemas"]["DeliveryState"];
+            /** Format: int64 */
+            attempts: number;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            next_attempt_at?: string | null;
+            /** Format: date-time */
+            finished_at?: string | null;
+            error?: string | null;
+            message?: Record<string, never>;
+        };
+        DeliveryView: components["schemas"]["Delivery"] & {
+            log: components["schemas"]["Attempt"][];
+        };
+        DeliveryList: {
+            deliveries: components["schemas"]["Delivery"][];
+            /** Format: int64 */
+            limit: number;
+            next_cursor?: string | null;
+        };
+        /** @enum {string} */
+        RuleKind: "share" | "ratio" | "volume" | "spike" | "shift" | "absence";
+        /** @enum {string} */
+        Direction: "above" | "below";
+        /** @enum {string} */
+        GroupBy: "none" | "source" | "source_and_total";
+        Labels: {
+            [key: string]: string;
+        };
+        RuleDraft: {
+            name: string;
+            kind: components["schemas"]["RuleKind"];
+            of?: string | null;
+            direction?: null | components["schemas"]["Direction"];
+            /** Format: double */
+            threshold?: number | null;
+            /** Format: double */
+            significance?: number | null;
+            scope: string;
+            group_by: components["schemas"]["GroupBy"];
+            window: string;
+            interval: string;
+            /** Format: int64 */
+            min_posts: number;
+            keep_firing_for: string;
+            /** Format: double */
+            recovery_threshold?: number | null;
+            severity: components["schemas"]["Severity"];
+            labels: {
+                [key: string]: string;
+            };
+            annotations: {
+                [key: string]: string;
+            };
+            enabled: boolean;
+            for: string;
+        };
+        RuleView: components["schemas"]["RuleDraft"] & {
+            /** Format: int64 */
+            id: number;
+            /** Format: int64 */
+            version: number;
+            provisioned: boolean;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        RuleList: {
+            rules: components["schemas"]["RuleView"][];
         };
     };
     responses: never;
