@@ -25,6 +25,10 @@ export interface paths {
                      * @example negative_share
                      */
                     alert_type?: string;
+                    /** @description Only alerts that matter so much. */
+                    severity?: components["schemas"]["Severity"];
+                    /** @description Only alerts of this rule, by its id. */
+                    rule?: number;
                     /** @description Triggered at or after. */
                     start_date?: string;
                     /** @description Triggered before. */
@@ -62,67 +66,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/analyze": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Classify texts
-         * @description Sentiment and emotion of one text (`text`) or of up to 256 (`texts`). Nothing is stored. With `explain`, what
-         *     each word did: by how much the scores of the two labels fall without it.
-         */
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["AnalyzeRequest"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["AnalyzeAnswer"];
-                    };
-                };
-                422: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-                /** @description The model is being loaded, or busy */
-                503: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/dead-letters": {
+    "/api/alerts/audit": {
         parameters: {
             query?: never;
             header?: never;
@@ -130,13 +74,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Dead letters
-         * @description Newest first. Long values are cut; the single dead letter has them in full.
+         * Audit trail
+         * @description Who changed which rule, and who acknowledged which alert; newest first.
          */
         get: {
             parameters: {
                 query?: {
-                    /** @description Most dead letters on the page. */
+                    /** @description Most changes on the page. */
                     limit?: number;
                     /** @description `next_cursor` of the page before. */
                     cursor?: string;
@@ -152,7 +96,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["DeadLetterList"];
+                        "application/json": components["schemas"]["AuditList"];
                     };
                 };
                 422: {
@@ -167,1470 +111,6 @@ export interface paths {
         };
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/dead-letters/purge": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Purge dead letters
-         * @description Removes them for good.
-         */
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["SelectionRequest"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Purged"];
-                    };
-                };
-                422: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-                503: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/dead-letters/replay": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Replay dead letters
-         * @description Appends them to the stream again and removes them here.
-         */
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["SelectionRequest"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Replayed"];
-                    };
-                };
-                422: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-                503: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/dead-letters/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * One dead letter
-         * @description Every field in full; bytes that are no UTF-8 also as base64.
-         */
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    /**
-                     * @description Its id
-                     * @example 1767225600000-0
-                     */
-                    id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["DeadLetterView"];
-                    };
-                };
-                404: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/health": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Health
-         * @description Always 200: the body says how each service is, and what the books hold.
-         */
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Health"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/posts": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List posts
-         * @description Newest first by `created_at`, then by id, unless `sort` says otherwise. All filters hold together.
-         */
-        get: {
-            parameters: {
-                query?: {
-                    /** @description Most posts on the page. */
-                    limit?: number;
-                    /** @description How many posts to skip. For long lists use `cursor`. */
-                    offset?: number;
-                    /** @description `next_cursor` of the page before. */
-                    cursor?: string;
-                    /**
-                     * @description Only posts of this source.
-                     * @example twitter
-                     */
-                    source?: string;
-                    /** @description Only posts of this sentiment. */
-                    sentiment?: components["schemas"]["Sentiment"];
-                    /** @description Only posts of this emotion. */
-                    emotion?: components["schemas"]["Emotion"];
-                    /** @description Only posts of this author. */
-                    author?: string;
-                    /** @description Words that must all occur, whatever their case. */
-                    q?: string;
-                    /** @description Only posts whose sentiment is at least this certain. */
-                    min_confidence?: number;
-                    /** @description Created at or after. */
-                    start_date?: string;
-                    /** @description Created before. */
-                    end_date?: string;
-                    /** @description Stored after: what a client missed while it was cut off. */
-                    ingested_after?: string;
-                    /** @description The order of all pages, `newest` if not given; a cursor goes on in the order that it was made in. */
-                    sort?: "newest" | "oldest" | "confidence";
-                    /** @description Only posts that this tracked topic matches. */
-                    topic?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["PostList"];
-                    };
-                };
-                422: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        /**
-         * Append posts
-         * @description One post, an array of posts, or one post per line (`application/x-ndjson`): at most 1,000 posts and 4 MiB.
-         *     `accepted` posts are durable; they are analysed a moment later. A post whose `post_id` is known already changes
-         *     nothing. A single post that is not valid is 422; of several the invalid ones are listed in `rejected`.
-         */
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            /** @description One post, an array of them, or NDJSON */
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["PostDraft"];
-                    "application/x-ndjson": string;
-                };
-            };
-            responses: {
-                202: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Appended"];
-                    };
-                };
-                /** @description Not JSON, or not UTF-8 */
-                400: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-                /** @description Too many posts or bytes */
-                413: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-                415: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-                /** @description A single post that is not valid */
-                422: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-                /** @description The stream is away or full; `Retry-After` says when to try again */
-                503: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/posts/export": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Export posts
-         * @description Everything that matches the filter, newest first unless `sort` says otherwise, as a download.
-         */
-        get: {
-            parameters: {
-                query: {
-                    /**
-                     * @description How it is written.
-                     * @example csv
-                     */
-                    format: "csv" | "ndjson";
-                    /**
-                     * @description Only posts of this source.
-                     * @example twitter
-                     */
-                    source?: string;
-                    /** @description Only posts of this sentiment. */
-                    sentiment?: components["schemas"]["Sentiment"];
-                    /** @description Only posts of this emotion. */
-                    emotion?: components["schemas"]["Emotion"];
-                    /** @description Only posts of this author. */
-                    author?: string;
-                    /** @description Words that must all occur, whatever their case. */
-                    q?: string;
-                    /** @description Only posts whose sentiment is at least this certain. */
-                    min_confidence?: number;
-                    /** @description Created at or after. */
-                    start_date?: string;
-                    /** @description Created before. */
-                    end_date?: string;
-                    /** @description Stored after: what a client missed while it was cut off. */
-                    ingested_after?: string;
-                    /** @description In which order; `newest` if not given. */
-                    sort?: "newest" | "oldest" | "confidence";
-                    /** @description Only posts that this tracked topic matches. */
-                    topic?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description The posts */
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "text/csv": string;
-                        "application/x-ndjson": string;
-                    };
-                };
-                422: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/posts/recent": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The ten newest posts */
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["RecentPosts"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/posts/{post_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * One post
-         * @description With the scores of every class.
-         */
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    /**
-                     * @description The id, percent-encoded as one segment
-                     * @example demo-1
-                     */
-                    post_id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["PostDetail"];
-                    };
-                };
-                404: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        /**
-         * Delete a post
-         * @description Removes it from the tables, the counts, the dead letters and the caches, and keeps a tombstone:
-         *     a late copy in the stream does not bring it back.
-         */
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    /**
-                     * @description The id, percent-encoded as one segment
-                     * @example demo-1
-                     */
-                    post_id: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description It is gone */
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                404: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/sentiment/aggregate": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Sentiment over time
-         * @description Counts by minute, hour or day of the posts' own time. Also at `/api/aggregate`.
-         */
-        get: {
-            parameters: {
-                query: {
-                    /**
-                     * @description The width of a bucket.
-                     * @example hour
-                     */
-                    period: components["schemas"]["Period"];
-                    /** @description Posts created at or after; widened to the edge of a bucket. 24 hours before the end if not given. */
-                    start_date?: string;
-                    /** @description Posts created before; widened to the edge of a bucket. Now if not given. */
-                    end_date?: string;
-                    /** @description Only posts of this source. */
-                    source?: string;
-                    /** @description Only posts with this emotion. */
-                    emotion?: components["schemas"]["Emotion"];
-                    /**
-                     * @description The zone whose midnights bound days, by its IANA name; UTC if not given.
-                     * @example Europe/Berlin
-                     */
-                    tz?: string;
-                    /** @description Only posts that this tracked topic matches. */
-                    topic?: string;
-                    /** @description Only posts of this sentiment. */
-                    sentiment?: components["schemas"]["Sentiment"];
-                    /** @description Only posts of this author. */
-                    author?: string;
-                    /** @description Words that must all occur, whatever their case. */
-                    q?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["AggregateAnswer"];
-                    };
-                };
-                422: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/sentiment/distribution": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Distribution of sentiment
-         * @description The posts created within the last hours, by sentiment and emotion. Also at `/api/distribution`.
-         */
-        get: {
-            parameters: {
-                query?: {
-                    /** @description How many hours up to now; 24 if not given. */
-                    hours?: number;
-                    /** @description Only posts of this source. */
-                    source?: string;
-                    /** @description Only posts that this tracked topic matches. */
-                    topic?: string;
-                    /** @description Only posts of this sentiment. */
-                    sentiment?: components["schemas"]["Sentiment"];
-                    /** @description Only posts with this emotion. */
-                    emotion?: components["schemas"]["Emotion"];
-                    /** @description Only posts of this author. */
-                    author?: string;
-                    /** @description Words that must all occur, whatever their case. */
-                    q?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Distribution"];
-                    };
-                };
-                422: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/sources": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Sources
-         * @description Every source seen with its counts, most posts first; and how each feed of the stream does.
-         */
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Sources"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/sources/{name}/pause": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Pause a source
-         * @description It stops within seconds, whichever instance reads it, and stays paused over restarts.
-         */
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    /**
-                     * @description Its name in the config
-                     * @example bluesky
-                     */
-                    name: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["FeedView"];
-                    };
-                };
-                404: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/sources/{name}/resume": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Resume a source
-         * @description It goes on within seconds where it stopped. A source that failed is tried again after a pause.
-         */
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    /**
-                     * @description Its name in the config
-                     * @example bluesky
-                     */
-                    name: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["FeedView"];
-                    };
-                };
-                404: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/stats": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Totals, rates and lag */
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Stats"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/system": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What runs
-         * @description Throughput, lag, consumers, cache, model, backing services and versions of this process.
-         */
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["System"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/readyz": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Readiness
-         * @description 200 once database, stream and model are ready, else 503 with the reasons.
-         */
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Readiness"];
-                    };
-                };
-                /** @description Not ready; `detail` has the reasons */
-                503: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/ws/sentiment": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Live events
-         * @description A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `alert_state`, `post_deleted` and `lagged`; a client
-         *     may send `{"type": "subscribe", "filters": {"topic": …, "source": …, "sentiment": …, "emotion": …}}` (a value or a list each)
-         *     and `{"type": "ping"}`. A browser sends its token as the subprotocols `sentistream, bearer.TOKEN`.
-         */
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description The connection is a WebSocket now */
-                101: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                403: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/compare": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Compare two periods
-         * @description Counts of a period and of one of the same length before it, and what changed between them.
-         */
-        get: {
-            parameters: {
-                query?: {
-                    /** @description The later period: posts created at or after. 24 hours before its end if not given. */
-                    start_date?: string;
-                    /** @description The later period: posts created before. Now if not given. */
-                    end_date?: string;
-                    /** @description Where the earlier period begins; it is as long as the later one. Directly before it if not given. */
-                    previous_start?: string;
-                    /** @description Only posts that this tracked topic matches. */
-                    topic?: string;
-                    /** @description Only posts of this source. */
-                    source?: string;
-                    /** @description Only posts of this sentiment. */
-                    sentiment?: components["schemas"]["Sentiment"];
-                    /** @description Only posts with this emotion. */
-                    emotion?: components["schemas"]["Emotion"];
-                    /** @description Only posts of this author. */
-                    author?: string;
-                    /** @description Words that must all occur, whatever their case. */
-                    q?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Comparison"];
-                    };
-                };
-                422: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/topics": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * The topics
-         * @description With their counts of all time, and how far old posts are matched.
-         */
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["TopicList"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        /**
-         * Track a topic
-         * @description From now on every post is asked, and with `backfill` the stored ones too, in the background.
-         */
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["TopicDraft"];
-                };
-            };
-            responses: {
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["TopicView"];
-                    };
-                };
-                /** @description The name is taken */
-                409: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-                422: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/topics/preview": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Try a query
-         * @description Asks the newest posts; nothing is saved.
-         */
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["PreviewRequest"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Preview"];
-                    };
-                };
-                422: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/topics/share": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Share of voice
-         * @description How the posts of a range divide between the topics, and with `period` how that went over time.
-         */
-        get: {
-            parameters: {
-                query?: {
-                    /** @description Posts created at or after; 24 hours before the end if not given. */
-                    start_date?: string;
-                    /** @description Posts created before; now if not given. */
-                    end_date?: string;
-                    /** @description Only posts of this source. */
-                    source?: string;
-                    /** @description Also tell how it went over time, in buckets of this width; the range is widened to their edges then. */
-                    period?: components["schemas"]["Period"];
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Share"];
-                    };
-                };
-                422: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/topics/{name}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** One topic */
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    name: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["TopicView"];
-                    };
-                };
-                404: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        /**
-         * Change a topic
-         * @description With `If-Match` only if nobody else changed it meanwhile. A topic of the configuration changes there.
-         */
-        put: {
-            parameters: {
-                query?: never;
-                header?: {
-                    /** @description The `ETag` that was read */
-                    "If-Match"?: string | null;
-                };
-                path: {
-                    name: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["TopicChange"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["TopicView"];
-                    };
-                };
-                404: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-                /** @description It is of the configuration */
-                409: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-                /** @description Somebody else changed it */
-                412: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-                422: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        post?: never;
-        /**
-         * Stop tracking a topic
-         * @description Its matches and counts are removed. `If-Match` as with PUT.
-         */
-        delete: {
-            parameters: {
-                query?: never;
-                header?: {
-                    /** @description The `ETag` that was read */
-                    "If-Match"?: string | null;
-                };
-                path: {
-                    name: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                /** @description It is gone */
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                404: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-                /** @description It is of the configuration */
-                409: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-                /** @description Somebody else changed it */
-                412: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/topics/{name}/backfill": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Match stored posts anew
-         * @description In the background; the topic tells how far it is.
-         */
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    name: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                202: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["TopicView"];
-                    };
-                };
-                404: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
         delete?: never;
         options?: never;
         head?: never;
@@ -2517,6 +997,310 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/alerts/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RuleListView"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Add a rule */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["RuleDraft"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RuleView"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/rules/backtest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["BacktestRequest"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["BacktestView"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/rules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One rule */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The rule's id */
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        /** @description Its version, for If-Match */
+                        ETag?: string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RuleView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /**
+         * Replace a rule
+         * @description `If-Match` names the version that the change was made from: the ETag of the rule as it was read.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header: {
+                    /**
+                     * @description The ETag of the rule as it was read
+                     * @example "1"
+                     */
+                    "If-Match": string;
+                };
+                path: {
+                    /** @description The rule's id */
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["RuleDraft"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RuleView"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /**
+         * Delete a rule
+         * @description What it left firing is resolved within the time of an evaluation. `If-Match` as for a replacement.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header: {
+                    /**
+                     * @description The ETag of the rule as it was read
+                     * @example "1"
+                     */
+                    "If-Match": string;
+                };
+                path: {
+                    /** @description The rule's id */
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description It is gone */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/alerts/silences": {
         parameters: {
             query?: never;
@@ -2762,10 +1546,1708 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/alerts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One alert
+         * @description With its evidence in `details` and its time line.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The alert's id */
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AlertDetail"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/{id}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Acknowledge an alert
+         * @description Notes who looks after it, for others to see; it goes on firing. A later one replaces an earlier one.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The id of an alert that fires */
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["AcknowledgeRequest"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Alert"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/analyze": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Classify texts
+         * @description Sentiment and emotion of one text (`text`) or of up to 256 (`texts`). Nothing is stored. With `explain`, what
+         *     each word did: by how much the scores of the two labels fall without it.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["AnalyzeRequest"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AnalyzeAnswer"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The model is being loaded, or busy */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare two periods
+         * @description Counts of a period and of one of the same length before it, and what changed between them.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description The later period: posts created at or after. 24 hours before its end if not given. */
+                    start_date?: string;
+                    /** @description The later period: posts created before. Now if not given. */
+                    end_date?: string;
+                    /** @description Where the earlier period begins; it is as long as the later one. Directly before it if not given. */
+                    previous_start?: string;
+                    /** @description Only posts that this tracked topic matches. */
+                    topic?: string;
+                    /** @description Only posts of this source. */
+                    source?: string;
+                    /** @description Only posts of this sentiment. */
+                    sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts with this emotion. */
+                    emotion?: components["schemas"]["Emotion"];
+                    /** @description Only posts of this author. */
+                    author?: string;
+                    /** @description Words that must all occur, whatever their case. */
+                    q?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Comparison"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Dead letters
+         * @description Newest first. Long values are cut; the single dead letter has them in full.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Most dead letters on the page. */
+                    limit?: number;
+                    /** @description `next_cursor` of the page before. */
+                    cursor?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DeadLetterList"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/dead-letters/purge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Purge dead letters
+         * @description Removes them for good.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["SelectionRequest"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Purged"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/dead-letters/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replay dead letters
+         * @description Appends them to the stream again and removes them here.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["SelectionRequest"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Replayed"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/dead-letters/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One dead letter
+         * @description Every field in full; bytes that are no UTF-8 also as base64.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /**
+                     * @description Its id
+                     * @example 1767225600000-0
+                     */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DeadLetterView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Health
+         * @description Always 200: the body says how each service is, and what the books hold.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Health"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/posts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List posts
+         * @description Newest first by `created_at`, then by id. All filters hold together.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Most posts on the page. */
+                    limit?: number;
+                    /** @description How many posts to skip. For long lists use `cursor`. */
+                    offset?: number;
+                    /** @description `next_cursor` of the page before. */
+                    cursor?: string;
+                    /** @description The order of all pages, `newest` if not given; a cursor goes on in the order that it was made in. */
+                    sort?: "newest" | "oldest" | "confidence";
+                    /** @description Only posts that this tracked topic matches. */
+                    topic?: string;
+                    /**
+                     * @description Only posts of this source.
+                     * @example twitter
+                     */
+                    source?: string;
+                    /** @description Only posts of this sentiment. */
+                    sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts of this emotion. */
+                    emotion?: components["schemas"]["Emotion"];
+                    /** @description Only posts of this author. */
+                    author?: string;
+                    /** @description Words that must all occur, whatever their case. */
+                    q?: string;
+                    /** @description Only posts whose sentiment is at least this certain. */
+                    min_confidence?: number;
+                    /** @description Created at or after. */
+                    start_date?: string;
+                    /** @description Created before. */
+                    end_date?: string;
+                    /** @description Stored after: what a client missed while it was cut off. */
+                    ingested_after?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PostList"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Append posts
+         * @description One post, an array of posts, or one post per line (`application/x-ndjson`): at most 1,000 posts and 4 MiB.
+         *     `accepted` posts are durable; they are analysed a moment later. A post whose `post_id` is known already changes
+         *     nothing. A single post that is not valid is 422; of several the invalid ones are listed in `rejected`.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            /** @description One post, an array of them, or NDJSON */
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["PostDraft"];
+                    "application/x-ndjson": string;
+                };
+            };
+            responses: {
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Appended"];
+                    };
+                };
+                /** @description Not JSON, or not UTF-8 */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Too many posts or bytes */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                415: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description A single post that is not valid */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The stream is away or full; `Retry-After` says when to try again */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/posts/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export posts
+         * @description Everything that matches the filter, newest first, as a download.
+         */
+        get: {
+            parameters: {
+                query: {
+                    /**
+                     * @description How it is written.
+                     * @example csv
+                     */
+                    format: "csv" | "ndjson";
+                    /** @description In which order; `newest` if not given. */
+                    sort?: "newest" | "oldest" | "confidence";
+                    /** @description Only posts that this tracked topic matches. */
+                    topic?: string;
+                    /**
+                     * @description Only posts of this source.
+                     * @example twitter
+                     */
+                    source?: string;
+                    /** @description Only posts of this sentiment. */
+                    sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts of this emotion. */
+                    emotion?: components["schemas"]["Emotion"];
+                    /** @description Only posts of this author. */
+                    author?: string;
+                    /** @description Words that must all occur, whatever their case. */
+                    q?: string;
+                    /** @description Only posts whose sentiment is at least this certain. */
+                    min_confidence?: number;
+                    /** @description Created at or after. */
+                    start_date?: string;
+                    /** @description Created before. */
+                    end_date?: string;
+                    /** @description Stored after: what a client missed while it was cut off. */
+                    ingested_after?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The posts */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "text/csv": string;
+                        "application/x-ndjson": string;
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/posts/recent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The ten newest posts */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RecentPosts"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/posts/{post_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One post
+         * @description With the scores of every class.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /**
+                     * @description The id, percent-encoded as one segment
+                     * @example demo-1
+                     */
+                    post_id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PostDetail"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        /**
+         * Delete a post
+         * @description Removes it from the tables, the counts, the dead letters and the caches, and keeps a tombstone:
+         *     a late copy in the stream does not bring it back.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /**
+                     * @description The id, percent-encoded as one segment
+                     * @example demo-1
+                     */
+                    post_id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description It is gone */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sentiment/aggregate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sentiment over time
+         * @description Counts by minute, hour or day of the posts' own time. Also at `/api/aggregate`.
+         */
+        get: {
+            parameters: {
+                query: {
+                    /**
+                     * @description The width of a bucket.
+                     * @example hour
+                     */
+                    period: components["schemas"]["Period"];
+                    /** @description Posts created at or after; widened to the edge of a bucket. 24 hours before the end if not given. */
+                    start_date?: string;
+                    /** @description Posts created before; widened to the edge of a bucket. Now if not given. */
+                    end_date?: string;
+                    /**
+                     * @description The zone whose midnights bound days, by its IANA name; UTC if not given.
+                     * @example Europe/Berlin
+                     */
+                    tz?: string;
+                    /** @description Only posts that this tracked topic matches. */
+                    topic?: string;
+                    /** @description Only posts of this source. */
+                    source?: string;
+                    /** @description Only posts of this sentiment. */
+                    sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts with this emotion. */
+                    emotion?: components["schemas"]["Emotion"];
+                    /** @description Only posts of this author. */
+                    author?: string;
+                    /** @description Words that must all occur, whatever their case. */
+                    q?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AggregateAnswer"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sentiment/distribution": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Distribution of sentiment
+         * @description The posts created within the last hours, by sentiment and emotion. Also at `/api/distribution`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description How many hours up to now; 24 if not given. */
+                    hours?: number;
+                    /** @description Only posts that this tracked topic matches. */
+                    topic?: string;
+                    /** @description Only posts of this source. */
+                    source?: string;
+                    /** @description Only posts of this sentiment. */
+                    sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts with this emotion. */
+                    emotion?: components["schemas"]["Emotion"];
+                    /** @description Only posts of this author. */
+                    author?: string;
+                    /** @description Words that must all occur, whatever their case. */
+                    q?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Distribution"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sources
+         * @description Every source seen with its counts, most posts first; and how each feed of the stream does.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Sources"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sources/{name}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause a source
+         * @description It stops within seconds, whichever instance reads it, and stays paused over restarts.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /**
+                     * @description Its name in the config
+                     * @example bluesky
+                     */
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["FeedView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sources/{name}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume a source
+         * @description It goes on within seconds where it stopped. A source that failed is tried again after a pause.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /**
+                     * @description Its name in the config
+                     * @example bluesky
+                     */
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["FeedView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Totals, rates and lag */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Stats"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What runs
+         * @description Throughput, lag, consumers, cache, model, backing services and versions of this process.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["System"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/topics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The topics
+         * @description With their counts of all time, and how far old posts are matched.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TopicList"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Track a topic
+         * @description From now on every post is asked, and with `backfill` the stored ones too, in the background.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["TopicDraft"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TopicView"];
+                    };
+                };
+                /** @description The name is taken */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/topics/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try a query
+         * @description Asks the newest posts; nothing is saved.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["PreviewRequest"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Preview"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/topics/share": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Share of voice
+         * @description How the posts of a range divide between the topics, and with `period` how that went over time.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Posts created at or after; 24 hours before the end if not given. */
+                    start_date?: string;
+                    /** @description Posts created before; now if not given. */
+                    end_date?: string;
+                    /** @description Only posts of this source. */
+                    source?: string;
+                    /** @description Also tell how it went over time, in buckets of this width; the range is widened to their edges then. */
+                    period?: components["schemas"]["Period"];
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Share"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/topics/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One topic */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TopicView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /**
+         * Change a topic
+         * @description With `If-Match` only if nobody else changed it meanwhile. A topic of the configuration changes there.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: {
+                    /** @description The `ETag` that was read */
+                    "If-Match"?: string | null;
+                };
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["TopicChange"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TopicView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description It is of the configuration */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Somebody else changed it */
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /**
+         * Stop tracking a topic
+         * @description Its matches and counts are removed. `If-Match` as with PUT.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: {
+                    /** @description The `ETag` that was read */
+                    "If-Match"?: string | null;
+                };
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description It is gone */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description It is of the configuration */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Somebody else changed it */
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/topics/{name}/backfill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Match stored posts anew
+         * @description In the background; the topic tells how far it is.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TopicView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Readiness
+         * @description 200 once database, stream and model are ready, else 503 with the reasons.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Readiness"];
+                    };
+                };
+                /** @description Not ready; `detail` has the reasons */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ws/sentiment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Live events
+         * @description A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `alert_state`, `post_deleted` and `lagged`; a client
+         *     may send `{"type": "subscribe", "filters": {"source": …, "sentiment": …, "emotion": …}}` (a value or a list each)
+         *     and `{"type": "ping"}`. A browser sends its token as the subprotocols `sentistream, bearer.TOKEN`.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The connection is a WebSocket now */
+                101: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Someone looks after an alert. */
+        AcknowledgeRequest: {
+            /** @description What others should know; at most 2,000 characters. */
+            note?: string;
+        };
         /** @description That someone looks after an alert. */
         Acknowledgement: {
             /** Format: date-time */
@@ -2859,6 +3341,11 @@ export interface components {
             /** Format: date-time */
             window_start: string;
         };
+        /** @description An alert with how it came about. */
+        AlertDetail: components["schemas"]["Alert"] & {
+            /** @description Its changes of state, oldest first. */
+            timeline: components["schemas"]["Transition"][];
+        };
         /** @description A page of alerts. */
         AlertList: {
             alerts: components["schemas"]["Alert"][];
@@ -2947,8 +3434,85 @@ export interface components {
             /** @description Posts that are not valid. */
             rejected: components["schemas"]["Rejected"][];
         };
+        /** @description One attempt to deliver a message. */
+        Attempt: {
+            /** @description The first bytes of the answer. */
+            answer?: string | null;
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            elapsed_ms: number;
+            /** @description Why it came to nothing; none when the receiver took it. */
+            error?: string | null;
+            /**
+             * Format: int32
+             * @description The HTTP status, the code of SMTP, or the exit code of a command; none without an answer.
+             */
+            status?: number | null;
+        };
+        /** @description One change. */
+        AuditEntry: {
+            /** @description `create`, `update`, `delete`, `acknowledge`, … */
+            action: string;
+            /** @description Who did it: the name of a token, `configuration`, or `local` where no tokens are configured. */
+            actor: string;
+            /** @description As it is then; none when it was deleted. Secrets are left out. */
+            after?: Record<string, never> | null;
+            /** Format: date-time */
+            at: string;
+            /** @description As it was; none when it was created. */
+            before?: Record<string, never> | null;
+            /**
+             * Format: int64
+             * @description Given by the store.
+             */
+            id: number;
+            /** @description What it is called. */
+            name: string;
+            object_id: string;
+            /** @description `rule`, `alert`, … */
+            object_kind: string;
+        };
+        /** @description A page of changes. */
+        AuditList: {
+            entries: components["schemas"]["AuditEntry"][];
+            /** Format: int64 */
+            limit: number;
+            /** @description Where the next page starts; `null` on the last. */
+            next_cursor?: string | null;
+        };
         BTreeMap: {
             [key: string]: string;
+        };
+        /** @description How far the posts that were stored before the query are matched. */
+        BackfillView: {
+            /**
+             * Format: double
+             * @description In percent.
+             */
+            progress: number;
+            running: boolean;
+        };
+        Backtest: {
+            /** Format: int64 */
+            evaluations: number;
+            firings: components["schemas"]["Firing"][];
+            series: components["schemas"]["Track"][];
+        };
+        BacktestRequest: {
+            rule: components["schemas"]["RuleDraft"];
+            /** Format: date-time */
+            start_date?: string | null;
+            /** Format: date-time */
+            end_date?: string | null;
+        };
+        BacktestView: components["schemas"]["Backtest"] & {
+            /** Format: date-time */
+            start_date: string;
+            /** Format: date-time */
+            end_date: string;
+            /** Format: int64 */
+            step_seconds: number;
         };
         /** @description The books of one epoch: what was appended and what became of it. */
         Books: {
@@ -3057,6 +3621,62 @@ export interface components {
             /** Format: int64 */
             misses: number;
         };
+        /** @description From the earlier period to the later one. */
+        Change: {
+            /** Format: double */
+            average_confidence: number;
+            emotions: components["schemas"]["ByEmotion_i64"];
+            /**
+             * Format: double
+             * @description Of the net sentiment, in points.
+             */
+            net_sentiment: number;
+            /** @description Of the shares, in percentage points. */
+            percentages: components["schemas"]["BySentiment_f64"];
+            /** Format: int64 */
+            total: number;
+            /**
+             * Format: double
+             * @description By how many percent the posts became more; `null` when there were none.
+             */
+            total_percentage?: number | null;
+        };
+        /** @description How a receiver is reached. */
+        Channel: {
+            /** @description Added to each request; their values are shown. */
+            headers?: {
+                [key: string]: string;
+            };
+            /** @enum {string} */
+            kind: "webhook";
+            /** @description http or https. */
+            url: string;
+        } | {
+            /** @enum {string} */
+            kind: "slack";
+        } | {
+            /** @enum {string} */
+            kind: "email";
+            /** @description Addresses. */
+            to: string[];
+        } | {
+            /** @description The program and its arguments; no shell reads them. */
+            command: string[];
+            /** @enum {string} */
+            kind: "command";
+            /**
+             * @description It is ended after this long. 100ms to 1min.
+             * @example 10s
+             */
+            timeout?: string;
+        };
+        /** @description A period and the period before it. */
+        Comparison: components["schemas"]["CountEcho"] & {
+            change: components["schemas"]["Change"];
+            counted_from: components["schemas"]["CountedFrom"];
+            current: components["schemas"]["PeriodCounts"];
+            previous: components["schemas"]["PeriodCounts"];
+        };
         /** @description What another part of the process says of itself (a source, the alert loop). */
         ComponentState: {
             /** @description What is wrong, for people. */
@@ -3082,6 +3702,20 @@ export interface components {
             idle_seconds: number;
             name: string;
         };
+        /** @description The filter of a count as it was understood. */
+        CountEcho: {
+            author?: string | null;
+            emotion?: components["schemas"]["Emotion"] | null;
+            q?: string | null;
+            sentiment?: components["schemas"]["Sentiment"] | null;
+            source?: string | null;
+            topic?: string | null;
+        };
+        /**
+         * @description Where counts come from.
+         * @enum {string}
+         */
+        CountedFrom: "rollups" | "posts";
         /** @description A page of dead letters. */
         DeadLetterList: {
             dead_letters: components["schemas"]["DeadLetterView"][];
@@ -3136,6 +3770,58 @@ export interface components {
             /** @description `invalid` or `analysis_failed`. */
             reason: string;
         };
+        /** @description A message to one receiver. */
+        Delivery: {
+            /**
+             * Format: int32
+             * @description How often it was tried.
+             */
+            attempts: number;
+            /** Format: date-time */
+            created_at: string;
+            /** @description Why the last attempt came to nothing. */
+            error?: string | null;
+            /** Format: date-time */
+            finished_at?: string | null;
+            /** @description The group that it is about. */
+            group_key: string;
+            /** Format: int64 */
+            id: number;
+            /** @description What it says; receivers that are no webhooks get it in their own form. */
+            message: components["schemas"]["Message"];
+            /**
+             * Format: date-time
+             * @description When it is tried next; none when it is settled.
+             */
+            next_attempt_at?: string | null;
+            reason: components["schemas"]["Reason"];
+            /** @description The receiver's name. */
+            receiver: string;
+            state: components["schemas"]["DeliveryState"];
+        };
+        /** @description A page of deliveries. */
+        DeliveryList: {
+            deliveries: components["schemas"]["Delivery"][];
+            /** Format: int64 */
+            limit: number;
+            /** @description Where the next page starts; `null` on the last. */
+            next_cursor?: string | null;
+        };
+        /**
+         * @description How far a delivery is.
+         * @enum {string}
+         */
+        DeliveryState: "pending" | "delivered" | "failed";
+        /** @description A delivery with its attempts. */
+        DeliveryView: components["schemas"]["Delivery"] & {
+            /** @description Oldest first. */
+            log: components["schemas"]["Attempt"][];
+        };
+        /**
+         * @description On which side of the threshold a rule holds.
+         * @enum {string}
+         */
+        Direction: "above" | "below";
         /** @description How the posts of the last hours are distributed. */
         Distribution: {
             /** Format: double */
@@ -3237,6 +3923,24 @@ export interface components {
             start_date?: string | null;
             topic?: string | null;
         };
+        Firing: {
+            scope: string;
+            /** Format: date-time */
+            pending_at: string;
+            /** Format: date-time */
+            fired_at: string;
+            /** Format: date-time */
+            resolved_at?: string | null;
+            /** Format: int64 */
+            duration_seconds: number;
+            /** Format: double */
+            peak: number;
+        };
+        /**
+         * @description Which series of its scope a rule watches.
+         * @enum {string}
+         */
+        GroupBy: "none" | "source" | "source_and_total";
         /** @description The answer of `GET /api/health`. */
         Health: {
             /**
@@ -3295,10 +3999,7 @@ export interface components {
             /** Format: int64 */
             total_posts?: number | null;
         };
-        /**
-         * @description Where a series of a rule stands.
-         * @enum {string}
-         */
+        /** @enum {string} */
         InstanceState: "normal" | "pending" | "firing" | "recovering" | "no_data" | "error";
         /** @description What waits in the stream. */
         Lag: {
@@ -3327,6 +4028,83 @@ export interface components {
         LiveView: {
             clients: number;
         };
+        /**
+         * @description How a value is compared.
+         * @enum {string}
+         */
+        MatchOp: "=" | "!=" | "=~" | "!~";
+        /**
+         * @description A condition on one label, as it is written. An alert that lacks the label counts as having it empty.
+         * @example {
+         *       "label": "severity",
+         *       "op": "=~",
+         *       "value": "warning|critical"
+         *     }
+         */
+        Matcher: {
+            /** @description A label of the alert: `alertname`, `severity`, `source`, … */
+            label: string;
+            /** @description `=~` and `!~` take a regular expression that must match the whole value. */
+            op: components["schemas"]["MatchOp"];
+            value: string;
+        };
+        /** @description What is said of any set of posts. */
+        Measures: {
+            /** Format: double */
+            average_confidence: number;
+            distribution: components["schemas"]["BySentiment_i64"];
+            /**
+             * Format: double
+             * @description The share of positive posts less that of negative ones, in points from -100 to 100.
+             */
+            net_sentiment: number;
+            /** @description In percent. */
+            percentages: components["schemas"]["BySentiment_f64"];
+            /** Format: int64 */
+            total: number;
+        };
+        /** @description One notification, about a group of alerts. */
+        Message: {
+            alerts: components["schemas"]["MessageAlert"][];
+            commonAnnotations: components["schemas"]["BTreeMap"];
+            /** @description What all its alerts have in common. */
+            commonLabels: components["schemas"]["BTreeMap"];
+            /** @description The dashboard. */
+            externalURL: string;
+            /** @description The same for all messages about a group. */
+            groupKey: string;
+            /** @description What the group has in common by its route. */
+            groupLabels: components["schemas"]["BTreeMap"];
+            /** @description The receiver's name. */
+            receiver: string;
+            /** @description `firing` when at least one of the alerts fires. */
+            status: components["schemas"]["MessageStatus"];
+            /** @description How many alerts were left out, because there are more than the receiver takes. */
+            truncatedAlerts: number;
+            /** @description Always `4`. */
+            version: string;
+        };
+        /** @description An alert in a [`Message`]. */
+        MessageAlert: {
+            annotations: components["schemas"]["BTreeMap"];
+            /**
+             * Format: date-time
+             * @description The year 1 while it fires.
+             */
+            endsAt: string;
+            fingerprint: string;
+            /** @description The alert on the dashboard. */
+            generatorURL: string;
+            labels: components["schemas"]["BTreeMap"];
+            /** Format: date-time */
+            startsAt: string;
+            status: components["schemas"]["MessageStatus"];
+        };
+        /**
+         * @description Whether any of the alerts fires.
+         * @enum {string}
+         */
+        MessageStatus: "firing" | "resolved";
         /** @description What is known of a loaded model. */
         ModelInfo: {
             /** @description The architecture, as in the model's `config.json` (`distilbert`). */
@@ -3352,15 +4130,71 @@ export interface components {
         ModelView: {
             detail?: string | null;
             info?: components["schemas"]["ModelInfo"] | null;
+            speed?: components["schemas"]["Speed"] | null;
             /** @description `connected`, `loading`, `failed`, or `absent` in a process without one. */
             state: string;
-            speed?: components["schemas"]["Speed"] | null;
+        };
+        /** @description Hours of some days. */
+        MuteInterval: {
+            /**
+             * @description `HH:MM`, included.
+             * @example 22:00
+             */
+            from?: string;
+            /**
+             * @description `HH:MM`, not included. Not after `from`: of the next day; the same as `from`: a whole day.
+             * @example 07:00
+             */
+            to?: string;
+            /** @description The days on which it begins; none means each. */
+            weekdays?: components["schemas"]["Weekday"][];
+        };
+        /** @description Hours of the week, in the time of a zone. */
+        MuteTiming: {
+            /** @description It is muted in each of them. */
+            intervals: components["schemas"]["MuteInterval"][];
+            /**
+             * @description Unique, and kept for good.
+             * @example nights-and-weekends
+             */
+            name: string;
+            /**
+             * @description An IANA time zone.
+             * @example Europe/Berlin
+             */
+            zone?: string;
+        };
+        /** @description All mute timings. */
+        MuteTimingList: {
+            mute_timings: components["schemas"]["Stored_MuteTiming"][];
         };
         /**
          * @description The bucket width of an aggregate.
          * @enum {string}
          */
         Period: "minute" | "hour" | "day";
+        /** @description The posts of a period. */
+        PeriodCounts: components["schemas"]["Measures"] & {
+            emotions: components["schemas"]["ByEmotion_i64"];
+            /**
+             * Format: date-time
+             * @description Not included.
+             */
+            end_date: string;
+            /** Format: date-time */
+            start_date: string;
+        };
+        Point: {
+            /** Format: date-time */
+            at: string;
+            /** Format: double */
+            value?: number | null;
+            /** Format: double */
+            baseline?: number | null;
+            /** Format: int64 */
+            posts: number;
+            state: components["schemas"]["InstanceState"];
+        };
         /** @description A post with all that is known of it. */
         PostDetail: components["schemas"]["PostView"] & {
             /** @description The score of every class. */
@@ -3416,6 +4250,8 @@ export interface components {
             timestamp: string;
             /** @description The names of the tracked topics that it is about. */
             topics?: string[];
+            /** @description The W3C trace context of its way here, if it is traced. */
+            traceparent?: string | null;
         };
         /** @description A page of posts. */
         PostList: {
@@ -3427,6 +4263,7 @@ export interface components {
             /** Format: int64 */
             offset: number;
             posts: components["schemas"]["PostView"][];
+            sort: components["schemas"]["SortParam"];
             /**
              * Format: int64
              * @description How many posts match in all.
@@ -3434,7 +4271,6 @@ export interface components {
             total: number;
             /** @description Whether counting stopped: there are at least `total`. */
             total_capped?: boolean;
-            sort: components["schemas"]["SortParam"];
         };
         /**
          * @description A post with its analysis.
@@ -3476,6 +4312,40 @@ export interface components {
             sentiment: components["schemas"]["SentimentView"];
             source: string;
             url?: string | null;
+        };
+        /** @description What a query would match. */
+        Preview: {
+            /** @description The newest that match. */
+            examples: components["schemas"]["PostView"][];
+            /** @description Those that match. */
+            matched: components["schemas"]["Measures"];
+            /**
+             * Format: double
+             * @description In percent of those that were asked.
+             */
+            percentage: number;
+            /** @description Posts that were asked. */
+            scanned: number;
+            /**
+             * Format: date-time
+             * @description The oldest of them.
+             */
+            since?: string | null;
+        };
+        /** @description A query to try. */
+        PreviewRequest: {
+            /**
+             * @description How many of the posts that match are shown: 0 to 50.
+             * @default 10
+             */
+            examples: number;
+            /**
+             * Format: int64
+             * @description How many of the newest posts are asked: 1 to 10,000.
+             * @default 1000
+             */
+            posts: number;
+            query: string;
         };
         /**
          * @description The body of an error (RFC 9457).
@@ -3537,6 +4407,53 @@ export interface components {
             /** @description Why not. */
             reasons: string[];
         };
+        /**
+         * @description Why a message is sent.
+         * @enum {string}
+         */
+        Reason: "firing" | "resolved" | "repeat" | "test";
+        /** @description All receivers. */
+        ReceiverList: {
+            receivers: components["schemas"]["ReceiverView"][];
+        };
+        /**
+         * @description A receiver to be, and changes of its secrets.
+         * @example {
+         *       "channel": {
+         *         "headers": {
+         *           "X-Team": "social"
+         *         },
+         *         "kind": "webhook",
+         *         "url": "https://hooks.example.org/alerts"
+         *       },
+         *       "name": "on-call",
+         *       "secrets": {
+         *         "header.Authorization": "Bearer …",
+         *         "signing_key": "a long random text"
+         *       }
+         *     }
+         */
+        ReceiverRequest: {
+            channel: components["schemas"]["Channel"];
+            /**
+             * Format: int32
+             * @description Most alerts in one message. 1 to 1000; default: 100.
+             */
+            max_alerts?: number | null;
+            /** @description Unique, and kept for good. */
+            name: string;
+            /** @description By name: a text sets a secret, `null` removes it, and one that is not named stays as it is. */
+            secrets?: {
+                [key: string]: string | null;
+            } | null;
+            /** @description Default: true. */
+            send_resolved?: boolean | null;
+        };
+        /** @description A receiver. */
+        ReceiverView: components["schemas"]["Stored_Receiver"] & {
+            /** @description The names of the secrets that are set; those of the configuration are not told. */
+            secrets: string[];
+        };
         /** @description The newest posts. */
         RecentPosts: {
             posts: components["schemas"]["PostView"][];
@@ -3556,6 +4473,149 @@ export interface components {
              * @description Dead letters that are in the stream again.
              */
             replayed: number;
+        };
+        /**
+         * @description A way from alerts to a receiver. Routes are tried in the order of their positions; the first whose
+         *     matchers all hold takes the alert, unless it says `continue`.
+         */
+        Route: {
+            /** @description Whether the routes after this one are tried too. */
+            continue?: boolean;
+            /** @description Alerts that share the values of these labels are told of together. */
+            group_by?: string[];
+            /**
+             * @description How long changes of a group wait after it was told of.
+             * @example 5min
+             */
+            group_interval?: string;
+            /**
+             * @description How long the first alert of a group waits for others.
+             * @example 30s
+             */
+            group_wait?: string;
+            /** @description All must hold. */
+            matchers?: components["schemas"]["Matcher"][];
+            /** @description Names of mute timings, in which nothing is told. */
+            mute_timings?: string[];
+            /**
+             * @description Unique, and kept for good.
+             * @example critical-to-on-call
+             */
+            name: string;
+            /**
+             * Format: int32
+             * @description Lower ones are tried first; those of equal position by name. A route without matchers, the default route,
+             *     comes last whatever its position.
+             */
+            position?: number;
+            /**
+             * @description The name of a receiver.
+             * @example on-call
+             */
+            receiver: string;
+            /**
+             * @description After this long what still fires, and is not acknowledged, is told again.
+             * @example 4h
+             */
+            repeat_interval?: string;
+        };
+        /** @description All routes. */
+        RouteList: {
+            routes: components["schemas"]["Stored_Route"][];
+        };
+        /** @description A rule as the API and the configuration write it. What is missing has a default. */
+        RuleDraft: {
+            /**
+             * @description Texts about the alert, which may hold {{value}}, {{threshold}}, {{posts}}, {{baseline}}, {{window}}, {{scope}},
+             *     {{source}}, {{rule}} and {{severity}}.
+             */
+            annotations: components["schemas"]["BTreeMap"];
+            direction?: components["schemas"]["Direction"] | null;
+            /** @description Default: true. */
+            enabled: boolean;
+            /**
+             * @description How long the condition must hold before the alert fires. Default: 0s.
+             * @example 2min
+             */
+            for: string;
+            /** @description Default: `none`. */
+            group_by: components["schemas"]["GroupBy"];
+            /**
+             * @description Between two evaluations, up to a day; never more often than `alerts.interval`. Default: 1min.
+             * @example 1min
+             */
+            interval: string;
+            /**
+             * @description How long the condition must not hold before the alert is over. Default: 0s.
+             * @example 5min
+             */
+            keep_firing_for: string;
+            kind: components["schemas"]["RuleKind"];
+            /** @description Added to the alert's own labels. */
+            labels: components["schemas"]["BTreeMap"];
+            /**
+             * Format: int64
+             * @description Fewer posts in the window say nothing. Default: 10.
+             */
+            min_posts: number;
+            /** @description Unique among rules; the `alert_type` of its alerts. */
+            name: string;
+            /**
+             * @description What is counted: `posts`, `sentiment:LABEL` or `emotion:LABEL`. Default: `sentiment:negative`; of a volume or
+             *     a spike `posts`.
+             * @example sentiment:negative
+             */
+            of?: string | null;
+            /**
+             * Format: double
+             * @description A firing alert recovers only beyond this value. Default: the threshold.
+             */
+            recovery_threshold?: number | null;
+            /**
+             * @description Whose posts: `all` (default), `source:NAME`, `author:NAME` or `text:WORDS`.
+             * @example all
+             */
+            scope: string;
+            /** @description Default: `warning`. */
+            severity: components["schemas"]["Severity"];
+            /**
+             * Format: double
+             * @description Of a shift: the largest p-value, between 0 and 0.5. Default: 0.01.
+             */
+            significance?: number | null;
+            /**
+             * Format: double
+             * @description What must be passed: a share in [0, 1]; negative posts per positive one; posts; robust standard deviations; the
+             *     least difference of shares. An absence has none.
+             */
+            threshold?: number | null;
+            /**
+             * @description Whole minutes up to a day. Default: 5min.
+             * @example 5min
+             */
+            window: string;
+        };
+        /**
+         * @description What a rule looks at.
+         * @enum {string}
+         */
+        RuleKind: "share" | "ratio" | "volume" | "spike" | "shift" | "absence";
+        RuleListView: {
+            rules: components["schemas"]["RuleView"][];
+            unreadable: string[];
+        };
+        RuleView: components["schemas"]["RuleDraft"] & {
+            state: components["schemas"]["InstanceState"];
+            series: components["schemas"]["SeriesView"][];
+            /** Format: int64 */
+            id: number;
+            /** Format: int64 */
+            version: number;
+            provisioned: boolean;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
         };
         /**
          * @description Which dead letters: exactly one of the two.
@@ -3589,6 +4649,17 @@ export interface components {
             label: components["schemas"]["Sentiment"];
             model_name: string;
         };
+        SeriesView: {
+            scope: string;
+            state: components["schemas"]["InstanceState"];
+            /** Format: date-time */
+            since: string;
+            /** Format: double */
+            value?: number | null;
+            /** Format: int64 */
+            alert_id?: number | null;
+            reason?: string | null;
+        };
         /** @description A backing service. */
         ServiceView: {
             /** @description What is wrong. */
@@ -3598,11 +4669,90 @@ export interface components {
             /** @description `connected` or `disconnected`. */
             state: string;
         };
+        /** @enum {string} */
+        Severity: "info" | "warning" | "critical";
+        /** @description How the posts of all topics divide between them. */
+        Share: {
+            /** @description With `period`: every bucket of the range, oldest first. */
+            data?: components["schemas"]["ShareBucket"][] | null;
+            /**
+             * Format: date-time
+             * @description Not included.
+             */
+            end_date: string;
+            period?: components["schemas"]["Period"] | null;
+            source?: string | null;
+            /** Format: date-time */
+            start_date: string;
+            /** @description All topics, most posts first. */
+            topics: components["schemas"]["TopicShare"][];
+            /**
+             * Format: int64
+             * @description The sum over the topics; a post that several match counts for each.
+             */
+            total_mentions: number;
+            /**
+             * Format: int64
+             * @description All posts of the range, also those that no topic matches.
+             */
+            total_posts: number;
+        };
+        /** @description One bucket. */
+        ShareBucket: {
+            /** @description The net sentiment of each topic, in points; topics without posts are left out. */
+            net_sentiment: {
+                [key: string]: number;
+            };
+            /**
+             * Format: date-time
+             * @description Its start.
+             */
+            timestamp: string;
+            /** @description How many posts of each topic. */
+            topics: {
+                [key: string]: number;
+            };
+        };
+        /** @description While it lasts, nobody is told of the alerts that it matches. */
+        Silence: {
+            /**
+             * @description Who is answerable for it.
+             * @example ada
+             */
+            author: string;
+            /**
+             * @description Why.
+             * @example planned maintenance of the shop
+             */
+            comment: string;
+            /**
+             * Format: date-time
+             * @description After `starts_at`.
+             */
+            ends_at: string;
+            /** @description All must hold; at least one. */
+            matchers: components["schemas"]["Matcher"][];
+            /** Format: date-time */
+            starts_at: string;
+        };
+        /** @description Silences. */
+        SilenceList: {
+            silences: components["schemas"]["SilenceView"][];
+        };
         /**
-         * @description How much an alert matters.
+         * @description Where a silence stands.
          * @enum {string}
          */
-        Severity: "info" | "warning" | "critical";
+        SilenceState: "pending" | "active" | "expired";
+        /** @description A silence. */
+        SilenceView: components["schemas"]["Stored_Silence"] & {
+            state: components["schemas"]["SilenceState"];
+        };
+        /**
+         * @description The order of a list, as the API names it.
+         * @enum {string}
+         */
+        SortParam: "newest" | "oldest" | "confidence";
         /**
          * @description What a source is doing.
          * @enum {string}
@@ -3680,341 +4830,6 @@ export interface components {
             sources: components["schemas"]["SourceView"][];
             total: number;
         };
-        /** @description Totals, rates and lag. */
-        Stats: {
-            /** Format: double */
-            average_confidence: number;
-            by_emotion: components["schemas"]["ByEmotion_i64"];
-            by_sentiment: components["schemas"]["BySentiment_i64"];
-            by_source: {
-                [key: string]: number;
-            };
-            lag?: components["schemas"]["Lag"] | null;
-            percentages: components["schemas"]["BySentiment_f64"];
-            rates: components["schemas"]["Rates"];
-            /**
-             * Format: date-time
-             * @description When the totals were read.
-             */
-            timestamp: string;
-            /** Format: int64 */
-            total_posts: number;
-            /**
-             * Format: int64
-             * @description How long this process has served.
-             */
-            uptime_seconds?: number;
-            /** @description Posts of each tracked topic, by its name. */
-            by_topic?: {
-                [key: string]: number;
-            };
-        };
-        /**
-         * @description How the whole is.
-         * @enum {string}
-         */
-        Status: "healthy" | "degraded" | "unhealthy";
-        /** @description The stream and its numbers. */
-        StreamView: components["schemas"]["ServiceView"] & {
-            /**
-             * Format: int64
-             * @description Entries ever appended in this epoch.
-             */
-            appended?: number | null;
-            /**
-             * Format: int64
-             * @description Entries in the dead letter now.
-             */
-            dead_letters?: number | null;
-            /** @description The stream's present life. */
-            epoch?: string | null;
-            lag?: components["schemas"]["Lag"] | null;
-        };
-        /** @description The sums over all buckets. */
-        Summary: {
-            /** Format: double */
-            average_confidence: number;
-            emotions: components["schemas"]["ByEmotion_i64"];
-            /** Format: int64 */
-            negative_total: number;
-            /** Format: int64 */
-            neutral_total: number;
-            /** Format: int64 */
-            positive_total: number;
-            /** Format: int64 */
-            total_posts: number;
-        };
-        /** @description What runs, and how it does. */
-        System: {
-            cache: components["schemas"]["CacheView"];
-            /** @description Sources, alert loop and others of this process. */
-            components: components["schemas"]["ComponentState"][];
-            /** @description Consumers of the stream's group; `null` while the stream is away. */
-            consumers?: components["schemas"]["ConsumerView"][] | null;
-            database: components["schemas"]["ServiceView"];
-            live: components["schemas"]["LiveView"];
-            model: components["schemas"]["ModelView"];
-            /** @description The sources that all instances read; `null` while the database is away. */
-            sources?: components["schemas"]["FeedView"][] | null;
-            /** Format: date-time */
-            started_at: string;
-            stream: components["schemas"]["StreamView"];
-            throughput: components["schemas"]["Throughput"];
-            /** Format: date-time */
-            timestamp: string;
-            /** Format: int64 */
-            uptime_seconds: number;
-            versions: components["schemas"]["Versions"];
-        };
-        /** @description Entries per second over the last minute. */
-        Throughput: {
-            /**
-             * Format: double
-             * @description Appended to the stream; `null` until there was time to measure.
-             */
-            in_per_second?: number | null;
-            /**
-             * Format: double
-             * @description Stored with their analysis; `null` while the database is away.
-             */
-            out_per_second?: number | null;
-        };
-        /** @description An emotion that occurs. */
-        TopEmotion: {
-            /** Format: int64 */
-            count: number;
-            emotion: components["schemas"]["Emotion"];
-            /**
-             * Format: double
-             * @description Of all posts, in percent.
-             */
-            percentage: number;
-        };
-        /** @description A change of an instance's state: a row of `alert_transitions`. */
-        Transition: {
-            /**
-             * Format: int64
-             * @description The alert that it belongs to; none before the first time of firing.
-             */
-            alert_id?: number | null;
-            /** @description The rule's, with their placeholders filled. */
-            annotations: components["schemas"]["BTreeMap"];
-            /** Format: date-time */
-            at: string;
-            /** @description Of `labels`: 16 hexadecimal digits. */
-            fingerprint: string;
-            from_state: components["schemas"]["InstanceState"];
-            /**
-             * Format: int64
-             * @description Grows from one to the next, over all rules.
-             */
-            id: number;
-            /** @description `alertname`, `severity`, `kind`, `rule_id`, those of its group (such as `source`) and the rule's own. */
-            labels: components["schemas"]["BTreeMap"];
-            /** @description What happened besides the measurement: an error, a rule that is gone. */
-            reason?: string | null;
-            /** Format: int64 */
-            rule_id: number;
-            /** @description Whose posts: `all`, `source:NAME`, … */
-            scope: string;
-            severity: components["schemas"]["Severity"];
-            /** Format: double */
-            threshold: number;
-            to_state: components["schemas"]["InstanceState"];
-            /**
-             * Format: double
-             * @description What was measured; none without data.
-             */
-            value?: number | null;
-        };
-        /** @description Versions. */
-        Versions: {
-            /**
-             * @description The machine's kind.
-             * @example linux x86_64
-             */
-            platform: string;
-            sentistream: string;
-        };
-        /**
-         * @description What one word did for the labels. A character is a Unicode code point: in JavaScript
-         *     `Array.from(text).slice(start, end).join("") === word.text`.
-         */
-        WordContribution: {
-            /**
-             * Format: double
-             * @description What the score of the text's emotion loses without it, in [-1, 1].
-             */
-            emotion: number;
-            /** @description The character after its last. */
-            end: number;
-            /**
-             * Format: double
-             * @description What the probability of the text's sentiment loses without it, in [-1, 1].
-             */
-            sentiment: number;
-            /** @description Its first character in the text, counted from 0. */
-            start: number;
-            /** @description The word as it stands in the text. */
-            text: string;
-        };
-        /** @description How far the posts that were stored before the query are matched. */
-        BackfillView: {
-            /**
-             * Format: double
-             * @description In percent.
-             */
-            progress: number;
-            running: boolean;
-        };
-        /** @description From the earlier period to the later one. */
-        Change: {
-            /** Format: double */
-            average_confidence: number;
-            emotions: components["schemas"]["ByEmotion_i64"];
-            /**
-             * Format: double
-             * @description Of the net sentiment, in points.
-             */
-            net_sentiment: number;
-            /** @description Of the shares, in percentage points. */
-            percentages: components["schemas"]["BySentiment_f64"];
-            /** Format: int64 */
-            total: number;
-            /**
-             * Format: double
-             * @description By how many percent the posts became more; `null` when there were none.
-             */
-            total_percentage?: number | null;
-        };
-        /** @description A period and the period before it. */
-        Comparison: components["schemas"]["CountEcho"] & {
-            change: components["schemas"]["Change"];
-            counted_from: components["schemas"]["CountedFrom"];
-            current: components["schemas"]["PeriodCounts"];
-            previous: components["schemas"]["PeriodCounts"];
-        };
-        /** @description The filter of a count as it was understood. */
-        CountEcho: {
-            author?: string | null;
-            emotion?: components["schemas"]["Emotion"] | null;
-            q?: string | null;
-            sentiment?: components["schemas"]["Sentiment"] | null;
-            source?: string | null;
-            topic?: string | null;
-        };
-        /**
-         * @description Where counts come from.
-         * @enum {string}
-         */
-        CountedFrom: "rollups" | "posts";
-        /** @description What is said of any set of posts. */
-        Measures: {
-            /** Format: double */
-            average_confidence: number;
-            distribution: components["schemas"]["BySentiment_i64"];
-            /**
-             * Format: double
-             * @description The share of positive posts less that of negative ones, in points from -100 to 100.
-             */
-            net_sentiment: number;
-            /** @description In percent. */
-            percentages: components["schemas"]["BySentiment_f64"];
-            /** Format: int64 */
-            total: number;
-        };
-        /** @description The posts of a period. */
-        PeriodCounts: components["schemas"]["Measures"] & {
-            emotions: components["schemas"]["ByEmotion_i64"];
-            /**
-             * Format: date-time
-             * @description Not included.
-             */
-            end_date: string;
-            /** Format: date-time */
-            start_date: string;
-        };
-        /** @description What a query would match. */
-        Preview: {
-            /** @description The newest that match. */
-            examples: components["schemas"]["PostView"][];
-            /** @description Those that match. */
-            matched: components["schemas"]["Measures"];
-            /**
-             * Format: double
-             * @description In percent of those that were asked.
-             */
-            percentage: number;
-            /** @description Posts that were asked. */
-            scanned: number;
-            /**
-             * Format: date-time
-             * @description The oldest of them.
-             */
-            since?: string | null;
-        };
-        /** @description A query to try. */
-        PreviewRequest: {
-            /**
-             * @description How many of the posts that match are shown: 0 to 50.
-             * @default 10
-             */
-            examples: number;
-            /**
-             * Format: int64
-             * @description How many of the newest posts are asked: 1 to 10,000.
-             * @default 1000
-             */
-            posts: number;
-            query: string;
-        };
-        /** @description How the posts of all topics divide between them. */
-        Share: {
-            /** @description With `period`: every bucket of the range, oldest first. */
-            data?: components["schemas"]["ShareBucket"][] | null;
-            /**
-             * Format: date-time
-             * @description Not included.
-             */
-            end_date: string;
-            period?: components["schemas"]["Period"] | null;
-            source?: string | null;
-            /** Format: date-time */
-            start_date: string;
-            /** @description All topics, most posts first. */
-            topics: components["schemas"]["TopicShare"][];
-            /**
-             * Format: int64
-             * @description The sum over the topics; a post that several match counts for each.
-             */
-            total_mentions: number;
-            /**
-             * Format: int64
-             * @description All posts of the range, also those that no topic matches.
-             */
-            total_posts: number;
-        };
-        /** @description One bucket. */
-        ShareBucket: {
-            /** @description The net sentiment of each topic, in points; topics without posts are left out. */
-            net_sentiment: {
-                [key: string]: number;
-            };
-            /**
-             * Format: date-time
-             * @description Its start.
-             */
-            timestamp: string;
-            /** @description How many posts of each topic. */
-            topics: {
-                [key: string]: number;
-            };
-        };
-        /**
-         * @description The order of a list, as the API names it.
-         * @enum {string}
-         */
-        SortParam: "newest" | "oldest" | "confidence";
         /** @description How fast a model judged lately. */
         Speed: {
             /**
@@ -4043,393 +4858,40 @@ export interface components {
              */
             window_seconds: number;
         };
-        /** @description What a topic becomes. */
-        TopicChange: {
-            description?: string;
-            /** @description Stored posts are matched anew when it is another one. */
-            query: string;
-        };
-        /**
-         * @description A new topic.
-         * @example {
-         *       "name": "acme",
-         *       "query": "\"acme phone\" OR #acme -giveaway lang:en"
-         *     }
-         */
-        TopicDraft: {
+        /** @description Totals, rates and lag. */
+        Stats: {
+            /** Format: double */
+            average_confidence: number;
+            by_emotion: components["schemas"]["ByEmotion_i64"];
+            by_sentiment: components["schemas"]["BySentiment_i64"];
+            by_source: {
+                [key: string]: number;
+            };
+            /** @description Posts of each tracked topic, by its name. */
+            by_topic?: {
+                [key: string]: number;
+            };
+            lag?: components["schemas"]["Lag"] | null;
+            percentages: components["schemas"]["BySentiment_f64"];
+            rates: components["schemas"]["Rates"];
             /**
-             * @description Whether posts that are stored already are matched too.
-             * @default true
+             * Format: date-time
+             * @description When the totals were read.
              */
-            backfill: boolean;
-            description?: string;
-            /** @description What links and filters call it: 1 to 64 of `a-z`, `0-9`, `_`, `.` and `-`. */
-            name: string;
-            /**
-             * @description Words, `"phrases"`, `#tags`, `@names` and `beginnings*` that must all occur; `OR`, `-`, brackets, `lang:`,
-             *     `source:`, `author:`.
-             */
-            query: string;
-        };
-        /** @description All topics. */
-        TopicList: {
-            /** @description By name. */
-            topics: components["schemas"]["TopicView"][];
-            total: number;
-        };
-        /**
-         * @description Who keeps a topic.
-         * @enum {string}
-         */
-        TopicOrigin: "api" | "config";
-        /** @description What one topic has of it. */
-        TopicShare: components["schemas"]["Measures"] & {
-            /**
-             * Format: double
-             * @description Of `total_mentions`, in percent.
-             */
-            share: number;
-            top_emotions: components["schemas"]["TopEmotion"][];
-            topic: string;
-        };
-        /** @description A tracked topic. */
-        TopicView: {
-            backfill: components["schemas"]["BackfillView"];
-            /** Format: date-time */
-            created_at: string;
-            description: string;
-            name: string;
-            origin: components["schemas"]["TopicOrigin"];
-            /** @description All posts that it matched, of which some may not be kept any more. */
-            posts: components["schemas"]["Measures"];
-            query: string;
+            timestamp: string;
+            /** Format: int64 */
+            total_posts: number;
             /**
              * Format: int64
-             * @description Grows with each change; the `ETag` holds it.
+             * @description How long this process has served.
              */
-            revision: number;
-            /** Format: date-time */
-            updated_at: string;
-        };
-        /** @description One attempt to deliver a message. */
-        Attempt: {
-            /** @description The first bytes of the answer. */
-            answer?: string | null;
-            /** Format: date-time */
-            at: string;
-            /** Format: int64 */
-            elapsed_ms: number;
-            /** @description Why it came to nothing; none when the receiver took it. */
-            error?: string | null;
-            /**
-             * Format: int32
-             * @description The HTTP status, the code of SMTP, or the exit code of a command; none without an answer.
-             */
-            status?: number | null;
-        };
-        /** @description How a receiver is reached. */
-        Channel: {
-            /** @description Added to each request; their values are shown. */
-            headers?: {
-                [key: string]: string;
-            };
-            /** @enum {string} */
-            kind: "webhook";
-            /** @description http or https. */
-            url: string;
-        } | {
-            /** @enum {string} */
-            kind: "slack";
-        } | {
-            /** @enum {string} */
-            kind: "email";
-            /** @description Addresses. */
-            to: string[];
-        } | {
-            /** @description The program and its arguments; no shell reads them. */
-            command: string[];
-            /** @enum {string} */
-            kind: "command";
-            /**
-             * @description It is ended after this long. 100ms to 1min.
-             * @example 10s
-             */
-            timeout?: string;
-        };
-        /** @description A message to one receiver. */
-        Delivery: {
-            /**
-             * Format: int32
-             * @description How often it was tried.
-             */
-            attempts: number;
-            /** Format: date-time */
-            created_at: string;
-            /** @description Why the last attempt came to nothing. */
-            error?: string | null;
-            /** Format: date-time */
-            finished_at?: string | null;
-            /** @description The group that it is about. */
-            group_key: string;
-            /** Format: int64 */
-            id: number;
-            /** @description What it says; receivers that are no webhooks get it in their own form. */
-            message: components["schemas"]["Message"];
-            /**
-             * Format: date-time
-             * @description When it is tried next; none when it is settled.
-             */
-            next_attempt_at?: string | null;
-            reason: components["schemas"]["Reason"];
-            /** @description The receiver's name. */
-            receiver: string;
-            state: components["schemas"]["DeliveryState"];
-        };
-        /** @description A page of deliveries. */
-        DeliveryList: {
-            deliveries: components["schemas"]["Delivery"][];
-            /** Format: int64 */
-            limit: number;
-            /** @description Where the next page starts; `null` on the last. */
-            next_cursor?: string | null;
+            uptime_seconds?: number;
         };
         /**
-         * @description How far a delivery is.
+         * @description How the whole is.
          * @enum {string}
          */
-        DeliveryState: "pending" | "delivered" | "failed";
-        /** @description A delivery with its attempts. */
-        DeliveryView: components["schemas"]["Delivery"] & {
-            /** @description Oldest first. */
-            log: components["schemas"]["Attempt"][];
-        };
-        /**
-         * @description How a value is compared.
-         * @enum {string}
-         */
-        MatchOp: "=" | "!=" | "=~" | "!~";
-        /**
-         * @description A condition on one label, as it is written. An alert that lacks the label counts as having it empty.
-         * @example {
-         *       "label": "severity",
-         *       "op": "=~",
-         *       "value": "warning|critical"
-         *     }
-         */
-        Matcher: {
-            /** @description A label of the alert: `alertname`, `severity`, `source`, … */
-            label: string;
-            /** @description `=~` and `!~` take a regular expression that must match the whole value. */
-            op: components["schemas"]["MatchOp"];
-            value: string;
-        };
-        /** @description One notification, about a group of alerts. */
-        Message: {
-            alerts: components["schemas"]["MessageAlert"][];
-            commonAnnotations: components["schemas"]["BTreeMap"];
-            /** @description What all its alerts have in common. */
-            commonLabels: components["schemas"]["BTreeMap"];
-            /** @description The dashboard. */
-            externalURL: string;
-            /** @description The same for all messages about a group. */
-            groupKey: string;
-            /** @description What the group has in common by its route. */
-            groupLabels: components["schemas"]["BTreeMap"];
-            /** @description The receiver's name. */
-            receiver: string;
-            /** @description `firing` when at least one of the alerts fires. */
-            status: components["schemas"]["MessageStatus"];
-            /** @description How many alerts were left out, because there are more than the receiver takes. */
-            truncatedAlerts: number;
-            /** @description Always `4`. */
-            version: string;
-        };
-        /** @description An alert in a [`Message`]. */
-        MessageAlert: {
-            annotations: components["schemas"]["BTreeMap"];
-            /**
-             * Format: date-time
-             * @description The year 1 while it fires.
-             */
-            endsAt: string;
-            fingerprint: string;
-            /** @description The alert on the dashboard. */
-            generatorURL: string;
-            labels: components["schemas"]["BTreeMap"];
-            /** Format: date-time */
-            startsAt: string;
-            status: components["schemas"]["MessageStatus"];
-        };
-        /**
-         * @description Whether any of the alerts fires.
-         * @enum {string}
-         */
-        MessageStatus: "firing" | "resolved";
-        /** @description Hours of some days. */
-        MuteInterval: {
-            /**
-             * @description `HH:MM`, included.
-             * @example 22:00
-             */
-            from?: string;
-            /**
-             * @description `HH:MM`, not included. Not after `from`: of the next day; the same as `from`: a whole day.
-             * @example 07:00
-             */
-            to?: string;
-            /** @description The days on which it begins; none means each. */
-            weekdays?: components["schemas"]["Weekday"][];
-        };
-        /** @description Hours of the week, in the time of a zone. */
-        MuteTiming: {
-            /** @description It is muted in each of them. */
-            intervals: components["schemas"]["MuteInterval"][];
-            /**
-             * @description Unique, and kept for good.
-             * @example nights-and-weekends
-             */
-            name: string;
-            /**
-             * @description An IANA time zone.
-             * @example Europe/Berlin
-             */
-            zone?: string;
-        };
-        /** @description All mute timings. */
-        MuteTimingList: {
-            mute_timings: components["schemas"]["Stored_MuteTiming"][];
-        };
-        /**
-         * @description Why a message is sent.
-         * @enum {string}
-         */
-        Reason: "firing" | "resolved" | "repeat" | "test";
-        /** @description All receivers. */
-        ReceiverList: {
-            receivers: components["schemas"]["ReceiverView"][];
-        };
-        /**
-         * @description A receiver to be, and changes of its secrets.
-         * @example {
-         *       "channel": {
-         *         "headers": {
-         *           "X-Team": "social"
-         *         },
-         *         "kind": "webhook",
-         *         "url": "https://hooks.example.org/alerts"
-         *       },
-         *       "name": "on-call",
-         *       "secrets": {
-         *         "header.Authorization": "Bearer …",
-         *         "signing_key": "a long random text"
-         *       }
-         *     }
-         */
-        ReceiverRequest: {
-            channel: components["schemas"]["Channel"];
-            /**
-             * Format: int32
-             * @description Most alerts in one message. 1 to 1000; default: 100.
-             */
-            max_alerts?: number | null;
-            /** @description Unique, and kept for good. */
-            name: string;
-            /** @description By name: a text sets a secret, `null` removes it, and one that is not named stays as it is. */
-            secrets?: {
-                [key: string]: string | null;
-            } | null;
-            /** @description Default: true. */
-            send_resolved?: boolean | null;
-        };
-        /** @description A receiver. */
-        ReceiverView: components["schemas"]["Stored_Receiver"] & {
-            /** @description The names of the secrets that are set; those of the configuration are not told. */
-            secrets: string[];
-        };
-        /**
-         * @description A way from alerts to a receiver. Routes are tried in the order of their positions; the first whose
-         *     matchers all hold takes the alert, unless it says `continue`.
-         */
-        Route: {
-            /** @description Whether the routes after this one are tried too. */
-            continue?: boolean;
-            /** @description Alerts that share the values of these labels are told of together. */
-            group_by?: string[];
-            /**
-             * @description How long changes of a group wait after it was told of.
-             * @example 5min
-             */
-            group_interval?: string;
-            /**
-             * @description How long the first alert of a group waits for others.
-             * @example 30s
-             */
-            group_wait?: string;
-            /** @description All must hold. */
-            matchers?: components["schemas"]["Matcher"][];
-            /** @description Names of mute timings, in which nothing is told. */
-            mute_timings?: string[];
-            /**
-             * @description Unique, and kept for good.
-             * @example critical-to-on-call
-             */
-            name: string;
-            /**
-             * Format: int32
-             * @description Lower ones are tried first; those of equal position by name. A route without matchers, the default route,
-             *     comes last whatever its position.
-             */
-            position?: number;
-            /**
-             * @description The name of a receiver.
-             * @example on-call
-             */
-            receiver: string;
-            /**
-             * @description After this long what still fires, and is not acknowledged, is told again.
-             * @example 4h
-             */
-            repeat_interval?: string;
-        };
-        /** @description All routes. */
-        RouteList: {
-            routes: components["schemas"]["Stored_Route"][];
-        };
-        /** @description While it lasts, nobody is told of the alerts that it matches. */
-        Silence: {
-            /**
-             * @description Who is answerable for it.
-             * @example ada
-             */
-            author: string;
-            /**
-             * @description Why.
-             * @example planned maintenance of the shop
-             */
-            comment: string;
-            /**
-             * Format: date-time
-             * @description After `starts_at`.
-             */
-            ends_at: string;
-            /** @description All must hold; at least one. */
-            matchers: components["schemas"]["Matcher"][];
-            /** Format: date-time */
-            starts_at: string;
-        };
-        /** @description Silences. */
-        SilenceList: {
-            silences: components["schemas"]["SilenceView"][];
-        };
-        /**
-         * @description Where a silence stands.
-         * @enum {string}
-         */
-        SilenceState: "pending" | "active" | "expired";
-        /** @description A silence. */
-        SilenceView: components["schemas"]["Stored_Silence"] & {
-            state: components["schemas"]["SilenceState"];
-        };
+        Status: "healthy" | "degraded" | "unhealthy";
         /** @description Something as it is kept. */
         Stored_MuteTiming: {
             /** @description It is muted in each of them. */
@@ -4581,11 +5043,237 @@ export interface components {
              */
             version: number;
         };
+        /** @description The stream and its numbers. */
+        StreamView: components["schemas"]["ServiceView"] & {
+            /**
+             * Format: int64
+             * @description Entries ever appended in this epoch.
+             */
+            appended?: number | null;
+            /**
+             * Format: int64
+             * @description Entries in the dead letter now.
+             */
+            dead_letters?: number | null;
+            /** @description The stream's present life. */
+            epoch?: string | null;
+            lag?: components["schemas"]["Lag"] | null;
+        };
+        /** @description The sums over all buckets. */
+        Summary: {
+            /** Format: double */
+            average_confidence: number;
+            emotions: components["schemas"]["ByEmotion_i64"];
+            /** Format: int64 */
+            negative_total: number;
+            /** Format: int64 */
+            neutral_total: number;
+            /** Format: int64 */
+            positive_total: number;
+            /** Format: int64 */
+            total_posts: number;
+        };
+        /** @description What runs, and how it does. */
+        System: {
+            cache: components["schemas"]["CacheView"];
+            /** @description Sources, alert loop and others of this process. */
+            components: components["schemas"]["ComponentState"][];
+            /** @description Consumers of the stream's group; `null` while the stream is away. */
+            consumers?: components["schemas"]["ConsumerView"][] | null;
+            database: components["schemas"]["ServiceView"];
+            live: components["schemas"]["LiveView"];
+            model: components["schemas"]["ModelView"];
+            /** @description The sources that all instances read; `null` while the database is away. */
+            sources?: components["schemas"]["FeedView"][] | null;
+            /** Format: date-time */
+            started_at: string;
+            stream: components["schemas"]["StreamView"];
+            throughput: components["schemas"]["Throughput"];
+            /** Format: date-time */
+            timestamp: string;
+            /** Format: int64 */
+            uptime_seconds: number;
+            versions: components["schemas"]["Versions"];
+        };
+        /** @description Entries per second over the last minute. */
+        Throughput: {
+            /**
+             * Format: double
+             * @description Appended to the stream; `null` until there was time to measure.
+             */
+            in_per_second?: number | null;
+            /**
+             * Format: double
+             * @description Stored with their analysis; `null` while the database is away.
+             */
+            out_per_second?: number | null;
+        };
+        /** @description An emotion that occurs. */
+        TopEmotion: {
+            /** Format: int64 */
+            count: number;
+            emotion: components["schemas"]["Emotion"];
+            /**
+             * Format: double
+             * @description Of all posts, in percent.
+             */
+            percentage: number;
+        };
+        /** @description What a topic becomes. */
+        TopicChange: {
+            description?: string;
+            /** @description Stored posts are matched anew when it is another one. */
+            query: string;
+        };
+        /**
+         * @description A new topic.
+         * @example {
+         *       "name": "acme",
+         *       "query": "\"acme phone\" OR #acme -giveaway lang:en"
+         *     }
+         */
+        TopicDraft: {
+            /**
+             * @description Whether posts that are stored already are matched too.
+             * @default true
+             */
+            backfill: boolean;
+            description?: string;
+            /** @description What links and filters call it: 1 to 64 of `a-z`, `0-9`, `_`, `.` and `-`. */
+            name: string;
+            /**
+             * @description Words, `"phrases"`, `#tags`, `@names` and `beginnings*` that must all occur; `OR`, `-`, brackets, `lang:`,
+             *     `source:`, `author:`.
+             */
+            query: string;
+        };
+        /** @description All topics. */
+        TopicList: {
+            /** @description By name. */
+            topics: components["schemas"]["TopicView"][];
+            total: number;
+        };
+        /**
+         * @description Who keeps a topic.
+         * @enum {string}
+         */
+        TopicOrigin: "api" | "config";
+        /** @description What one topic has of it. */
+        TopicShare: components["schemas"]["Measures"] & {
+            /**
+             * Format: double
+             * @description Of `total_mentions`, in percent.
+             */
+            share: number;
+            top_emotions: components["schemas"]["TopEmotion"][];
+            topic: string;
+        };
+        /** @description A tracked topic. */
+        TopicView: {
+            backfill: components["schemas"]["BackfillView"];
+            /** Format: date-time */
+            created_at: string;
+            description: string;
+            name: string;
+            origin: components["schemas"]["TopicOrigin"];
+            /** @description All posts that it matched, of which some may not be kept any more. */
+            posts: components["schemas"]["Measures"];
+            query: string;
+            /**
+             * Format: int64
+             * @description Grows with each change; the `ETag` holds it.
+             */
+            revision: number;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        Track: {
+            scope: string;
+            points: components["schemas"]["Point"][];
+        };
+        /** @description A change of an instance's state: a row of `alert_transitions`. */
+        Transition: {
+            /**
+             * Format: int64
+             * @description The alert that it belongs to; none before the first time of firing.
+             */
+            alert_id?: number | null;
+            /** @description The rule's, with their placeholders filled. */
+            annotations: components["schemas"]["BTreeMap"];
+            /** Format: date-time */
+            at: string;
+            /** @description Of `labels`: 16 hexadecimal digits. */
+            fingerprint: string;
+            from_state: components["schemas"]["InstanceState"];
+            /**
+             * Format: int64
+             * @description Grows from one to the next, over all rules.
+             */
+            id: number;
+            /** @description `alertname`, `severity`, `kind`, `rule_id`, those of its group (such as `source`) and the rule's own. */
+            labels: components["schemas"]["BTreeMap"];
+            /** @description What happened besides the measurement: an error, a rule that is gone. */
+            reason?: string | null;
+            /** Format: int64 */
+            rule_id: number;
+            /** @description Whose posts: `all`, `source:NAME`, … */
+            scope: string;
+            severity: components["schemas"]["Severity"];
+            /** Format: double */
+            threshold: number;
+            to_state: components["schemas"]["InstanceState"];
+            /**
+             * Format: double
+             * @description What was measured; none without data.
+             */
+            value?: number | null;
+        };
+        /** @description Versions. */
+        Versions: {
+            /**
+             * @description The machine's kind.
+             * @example linux x86_64
+             */
+            platform: string;
+            sentistream: string;
+        };
         /**
          * @description A day of the week.
          * @enum {string}
          */
         Weekday: "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
+        /**
+         * @description What one word did for the labels. A character is a Unicode code point: in JavaScript
+         *     `Array.from(text).slice(start, end).join("") === word.text`.
+         */
+        WordContribution: {
+            /**
+             * Format: double
+             * @description What the score of the text's emotion loses without it, in [-1, 1].
+             */
+            emotion: number;
+            /** @description The character after its last. */
+            end: number;
+            /**
+             * Format: double
+             * @description What the probability of the text's sentiment loses without it, in [-1, 1].
+             */
+            sentiment: number;
+            /** @description Its first character in the text, counted from 0. */
+            start: number;
+            /** @description The word as it stands in the text. */
+            text: string;
+        };
+        Receiver: {
+            name: string;
+            channel: components["schemas"]["Channel"];
+            send_resolved?: boolean;
+            /** Format: int64 */
+            max_alerts?: number;
+        };
+        Labels: {
+            [key: string]: string;
+        };
     };
     responses: never;
     parameters: never;

@@ -4,6 +4,7 @@ import { cx } from "@/ui/cx";
 
 const TABS = [
   { to: "/alerts", label: "Now and before" },
+  { to: "/alerts/rules", label: "Rules" },
   { to: "/alerts/silences", label: "Silences" },
   { to: "/alerts/receivers", label: "Receivers" },
 ] as const;
