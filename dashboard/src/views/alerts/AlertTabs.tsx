@@ -18,7 +18,7 @@ export function AlertTabs() {
           key={to}
           to={to}
           search={keepFilters}
-          activeOptions={{ exact: true, includeSearch: false }}
+          activeOptions={{ exact: to === "/alerts", includeSearch: false }}
           className={cx(
             "rounded-md px-3 py-1.5 text-sm text-quiet transition-colors duration-150 hover:bg-raised hover:text-text",
           )}
