@@ -7,6 +7,7 @@ const TABS = [
   { to: "/alerts/rules", label: "Rules" },
   { to: "/alerts/silences", label: "Silences" },
   { to: "/alerts/receivers", label: "Receivers" },
+  { to: "/alerts/routes", label: "Routes" },
 ] as const;
 
 /** The parts of the alerts. */

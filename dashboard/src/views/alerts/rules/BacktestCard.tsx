@@ -2,14 +2,13 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useState } from "react";
 import { backtestRule } from "@/api/rules";
 import type { Backtest, Firing, RuleDraft } from "@/api/types";
-import { duration, percent, plural, score } from "@/lib/format";
+import { duration, plural } from "@/lib/format";
 import { useDebounced } from "@/lib/useDebounced";
 import { Card } from "@/ui/Card";
 import { SelectInput } from "@/ui/SelectInput";
 import { EmptyState, ErrorState, Skeleton } from "@/ui/states";
 import { spanText } from "../timeText";
-import { scopeName } from "../words";
-import { asksFor } from "./ruleDraft";
+import { axisText, scopeName, valueText } from "../words";
 import { ruleSentence } from "./ruleWords";
 
 const BacktestChart = lazy(() => import("@/charts/BacktestChart"));
@@ -45,8 +44,7 @@ function Result({ result, rule }: { result: Backtest; rule: RuleDraft }) {
   const { series, firings } = result;
   const [chosen, setChosen] = useState("");
   const track = series.find(({ scope }) => scope === chosen) ?? series[0];
-  const { percent: inPercent } = asksFor(rule.kind);
-  const text = (value: number) => (inPercent ? percent(value * 100) : score(value));
+  const text = (value: number) => valueText(rule.kind, value);
   if (!track) {
     return (
       <EmptyState title="No posts in the last 24 hours">
@@ -73,14 +71,24 @@ function Result({ result, rule }: { result: Backtest; rule: RuleDraft }) {
         </div>
       )}
       <div className="h-72">
-        <Suspense fallback={<Skeleton className="h-full" />}>
-          <BacktestChart
-            track={track}
-            firings={firings.filter(({ scope }) => scope === track.scope)}
-            threshold={rule.threshold ?? undefined}
-            text={text}
-          />
-        </Suspense>
+        {track.points.every(({ value }) => value == null) ? (
+          <div className="grid h-full place-content-center">
+            <EmptyState title="Nothing could be measured">
+              <p>No window held enough posts. Choose a longer window, or fewer least posts.</p>
+            </EmptyState>
+          </div>
+        ) : (
+          <Suspense fallback={<Skeleton className="h-full" />}>
+            <BacktestChart
+              kind={rule.kind}
+              track={track}
+              firings={firings.filter(({ scope }) => scope === track.scope)}
+              threshold={rule.threshold ?? undefined}
+              text={text}
+              axisText={(value) => axisText(rule.kind, value)}
+            />
+          </Suspense>
+        )}
       </div>
       {firings.length > 0 && (
         <ol aria-label="When it would have fired" className="-mx-4 -mb-4 border-t border-border text-sm">
@@ -103,7 +111,7 @@ function FiringRow({ firing, text }: { firing: Firing; text: (value: number) => 
       </span>
       <span className="text-quiet">{scopeName(scope)}</span>
       <span className="w-20 text-right">{duration(duration_seconds)}</span>
-      <span className="w-24 text-right text-quiet">at most {text(peak)}</span>
+      <span className="w-44 text-right whitespace-nowrap text-quiet">at most {text(peak)}</span>
     </li>
   );
 }
