@@ -39,7 +39,7 @@ export function Deliveries({ alert }: { alert?: number }) {
         <EmptyState title={alert === undefined ? "Nothing was sent yet" : "Nobody was told of it"}>
           {alert !== undefined && (
             <p>
-              No route takes it, or it is silenced.{" "}
+              No route takes it, it is silenced, or it was over before its turn.{" "}
               <Link to="/alerts/routes" className="text-text underline underline-offset-2">
                 See where alerts go
               </Link>
