@@ -21,7 +21,6 @@ mod panel;
 mod queue;
 mod reference;
 mod shard;
-mod simd;
 mod spec;
 mod tokens;
 mod vocabulary;
@@ -40,7 +39,6 @@ pub use explain::{Explanation, WordContribution, explain};
 pub use hub::{HubModel, HubOptions};
 pub use meter::Speed;
 pub use options::{CalibrationSource, InferenceOptions, ModelSource, OptionError, Place, Precision};
-pub use simd::peak;
 
 /// Why texts could not be classified.
 #[derive(Debug, Clone, thiserror::Error)]
