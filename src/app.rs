@@ -1,6 +1,7 @@
 //! The composition root: config → rooms → roles. The only place that knows everything.
 
 mod lock;
+mod model;
 mod options;
 mod serve;
 
@@ -114,6 +115,14 @@ pub async fn load_classifier(config: &Config) -> anyhow::Result<SharedClassifier
     Ok(Arc::new(engine))
 }
 
+/// What judges texts for a command: the local model, or the language model where it cannot be loaded.
+///
+/// # Errors
+/// When there is neither.
+pub async fn load_judge(config: &Config) -> anyhow::Result<SharedClassifier> {
+    model::load(config, model::llm(&config.llm, &Clock::system())?.as_ref()).await
+}
+
 /// The worker role over `rooms`.
 pub fn worker(config: &Config, rooms: &Rooms, classifier: SharedClassifier) -> Worker {
     Worker {
@@ -122,6 +131,7 @@ pub fn worker(config: &Config, rooms: &Rooms, classifier: SharedClassifier) -> W
         live: rooms.live.clone(),
         cache: rooms.cache.clone(),
         classifier,
+        second_opinion: None,
         clock: rooms.clock.clone(),
         options: options::worker(config),
     }

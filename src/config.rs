@@ -8,6 +8,7 @@
 mod environment;
 mod error;
 mod layers;
+mod llm;
 mod resolve;
 mod sections;
 mod server;
@@ -23,6 +24,7 @@ use serde::Deserialize;
 pub use environment::Environment;
 pub use error::{ConfigError, Problem};
 pub use layers::Origin;
+pub use llm::{HttpUrl, LlmProvider};
 pub use sections::*;
 pub use server::*;
 pub use settings::{Settings, Shown};

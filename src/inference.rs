@@ -6,9 +6,11 @@
 mod engine;
 pub mod eval;
 mod explain;
+mod fallback;
 mod files;
 mod fused;
 mod labels;
+pub mod llm;
 mod model;
 mod network;
 mod options;
@@ -20,6 +22,7 @@ mod simd;
 mod spec;
 mod tokens;
 mod weights;
+mod windows;
 
 use std::sync::Arc;
 
@@ -29,6 +32,8 @@ use crate::domain::Analysis;
 
 pub use engine::Engine;
 pub use explain::{Explanation, WordContribution, explain};
+pub use fallback::WithFallback;
+pub use llm::{Llm, LlmOptions, LlmState};
 pub use options::{InferenceOptions, ModelSource, OptionError, Precision};
 
 /// Why texts could not be classified.
@@ -54,7 +59,7 @@ pub struct ModelInfo {
     pub architecture: String,
     /// The number format of the weights in use (`f32`, `bf16`, `int8`).
     pub precision: String,
-    /// Longest input in tokens; longer ones are truncated and say so.
+    /// Most tokens that the model reads at once; longer texts are read in overlapping windows.
     pub max_tokens: usize,
     /// Trained weights.
     pub parameters: u64,

@@ -7,7 +7,9 @@
 //! neighbours with it.
 
 mod batch;
+mod languages;
 mod maintenance;
+mod second_opinion;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,11 +20,14 @@ use tokio::task::JoinSet;
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::inference::SharedClassifier;
+use crate::language::LanguagePolicy;
 use crate::lifecycle::{BackendWait, Shutdown};
 use crate::live::LiveBus;
 use crate::store::Store;
 use crate::stream::{Consumer, Stream, StreamError};
 use crate::telemetry::metrics::{Kind, describe};
+
+pub use second_opinion::SecondOpinion;
 
 /// How the pool works.
 #[derive(Clone, Debug)]
@@ -37,6 +42,8 @@ pub struct WorkerOptions {
     pub claim_idle: Duration,
     /// An entry whose analysis failed in this many deliveries goes to the dead letter.
     pub max_deliveries: u32,
+    /// How languages are handled.
+    pub languages: LanguagePolicy,
 }
 
 /// The longest a consumer waits for new entries before it looks after idle claims.
@@ -50,6 +57,8 @@ pub struct Worker {
     pub live: LiveBus,
     pub cache: Cache,
     pub classifier: SharedClassifier,
+    /// Whom to ask about posts that `classifier` is unsure of.
+    pub second_opinion: Option<SecondOpinion>,
     pub clock: Clock,
     pub options: WorkerOptions,
 }
@@ -65,6 +74,9 @@ pub async fn run(worker: Worker, shutdown: Shutdown) -> anyhow::Result<()> {
         let consumer = Consumer(Arc::from(format!("{}-{number}", worker.options.instance)));
         consumers.spawn(consume(worker.clone(), consumer, shutdown.clone()));
     }
+    if let Some(second) = &worker.second_opinion {
+        consumers.spawn(second_opinion::run(worker.clone(), second.clone(), shutdown.clone()));
+    }
     consumers.spawn(maintenance::run(worker, shutdown.clone()));
     while let Some(ended) = consumers.join_next().await {
         ended.context("a consumer of the worker pool ended unexpectedly")?;
@@ -76,7 +88,20 @@ fn describe_metrics() {
     describe(&[
         ("sentistream_entries_total", Kind::Counter, "Entries that this process settled, by how they ended."),
         ("sentistream_dead_letters_total", Kind::Counter, "Entries moved to the dead letter, by reason."),
-        ("sentistream_truncated_total", Kind::Counter, "Posts of which the model read only the beginning."),
+        (
+            "sentistream_truncated_total",
+            Kind::Counter,
+            "Posts longer than all windows of the model: it did not read their end.",
+        ),
+        ("sentistream_languages_total", Kind::Counter, "Stored posts by language; `unknown` where none showed."),
+        (
+            "sentistream_other_languages_total",
+            Kind::Counter,
+            "Posts in other languages than the known ones, by handling.",
+        ),
+        ("sentistream_second_opinions_total", Kind::Counter, "Doubtful posts that another model was asked about."),
+        ("sentistream_llm_requests_total", Kind::Counter, "Requests to the language model, by result."),
+        ("sentistream_llm_texts_failed_total", Kind::Counter, "Texts that a working language model did not judge."),
         ("sentistream_live_publish_failures_total", Kind::Counter, "Batches whose live events were lost."),
         ("sentistream_stage_duration_seconds", Kind::Timing, "Time of a batch in each stage."),
         ("sentistream_append_to_commit_seconds", Kind::Timing, "Time of a post from its append to its commit."),

@@ -14,6 +14,7 @@ use crate::http::auth::tokens::StaticToken;
 use crate::http::{HttpOptions, LiveOptions, RateLimit};
 use crate::inference::{InferenceOptions, ModelSource};
 use crate::ingester::IngesterOptions;
+use crate::language::{LanguagePolicy, OtherLanguages};
 use crate::sources::file::FieldMap;
 use crate::sources::{ReplayOptions, SourceSpec, SyntheticOptions};
 use crate::store::{PostgresOptions, Retention};
@@ -60,6 +61,20 @@ pub fn worker(config: &Config) -> WorkerOptions {
         batch_size: config.worker.batch_size,
         claim_idle: config.worker.claim_idle,
         max_deliveries: config.worker.max_deliveries,
+        languages: languages(config),
+    }
+}
+
+fn languages(config: &Config) -> LanguagePolicy {
+    let inference = &config.inference;
+    LanguagePolicy {
+        known: inference.languages.clone(),
+        others: match inference.other_languages {
+            config::OtherLanguages::Analyze => OtherLanguages::Analyze,
+            config::OtherLanguages::Neutral => OtherLanguages::Neutral,
+            config::OtherLanguages::Skip => OtherLanguages::Skip,
+        },
+        detect: inference.detect_language,
     }
 }
 
@@ -80,6 +95,7 @@ pub fn inference(config: &Config) -> anyhow::Result<InferenceOptions> {
         threads: inference.threads,
         precision: inference.precision.as_str().parse()?,
         max_batch_tokens: inference.max_batch_tokens,
+        max_windows: inference.max_windows,
         max_queued_texts: inference.max_queued_texts,
         max_wait: inference.max_wait,
         labels: inference.labels.clone(),

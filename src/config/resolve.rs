@@ -170,5 +170,16 @@ fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
         &["ingester.sources"],
         "\"replay\" needs a file: set sources.replay.path",
     );
+    let llm = &config.llm;
+    require(
+        llm.model.is_some() || llm.provider.as_ref().is_none_or(|provider| provider.default_model().is_some()),
+        &["llm.provider"],
+        "this provider has no usual model: set llm.model",
+    );
+    require(
+        llm.provider.is_some() || llm.min_confidence == 0.0,
+        &["llm.min_confidence"],
+        "a second opinion needs a language model: set llm.provider",
+    );
     if problems.is_empty() { Ok(()) } else { Err(ConfigError(problems)) }
 }

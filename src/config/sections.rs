@@ -8,6 +8,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
+use super::llm::{HttpUrl, LlmProvider};
 use super::urls::{DatabaseUrl, StreamUrl};
 use super::values::*;
 use crate::domain::{Emotion, Sentiment};
@@ -212,6 +213,18 @@ words! {
     }
 }
 
+words! {
+    /// What becomes of posts in languages that the model does not know.
+    OtherLanguages {
+        /// They are judged all the same.
+        Analyze = "analyze",
+        /// They are stored as neutral, unjudged.
+        Neutral = "neutral",
+        /// They are not stored.
+        Skip = "skip",
+    }
+}
+
 /// `[inference]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -228,6 +241,8 @@ pub struct InferenceConfig {
     /// Of one thread.
     #[serde(deserialize_with = "count::<_, _, 16, 1_048_576>")]
     pub max_batch_tokens: usize,
+    #[serde(deserialize_with = "count::<_, _, 1, 256>")]
+    pub max_windows: usize,
     #[serde(deserialize_with = "count::<_, _, 1, 1_000_000>")]
     pub max_queued_texts: usize,
     #[serde(deserialize_with = "positive_duration")]
@@ -237,6 +252,21 @@ pub struct InferenceConfig {
     pub labels: BTreeMap<String, String>,
     #[serde(deserialize_with = "share")]
     pub neutral_margin: f64,
+    /// In lower case, without regions.
+    #[serde(deserialize_with = "languages")]
+    pub languages: Vec<String>,
+    pub other_languages: OtherLanguages,
+    pub detect_language: bool,
+}
+
+fn languages<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
+    let tags = Vec::<String>::deserialize(de)?;
+    for tag in &tags {
+        if !(2..=3).contains(&tag.len()) || !tag.chars().all(|c| c.is_ascii_lowercase()) {
+            return Err(D::Error::custom(format!("must be languages such as \"en\", has {tag:?}")));
+        }
+    }
+    Ok(tags)
 }
 
 fn labels<'de, D: Deserializer<'de>>(de: D) -> Result<BTreeMap<String, String>, D::Error> {
@@ -252,16 +282,35 @@ fn labels<'de, D: Deserializer<'de>>(de: D) -> Result<BTreeMap<String, String>, 
     Ok(labels)
 }
 
-/// `[llm]`: reserved; read and checked, not used.
+/// `[llm]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LlmConfig {
-    #[serde(deserialize_with = "optional_text")]
-    pub provider: Option<String>,
+    /// A name or a URL; `None`: no language model is used.
+    #[serde(deserialize_with = "optional")]
+    pub provider: Option<LlmProvider>,
+    #[serde(deserialize_with = "optional")]
+    pub base_url: Option<HttpUrl>,
     #[serde(deserialize_with = "optional_text")]
     pub model: Option<String>,
     #[serde(deserialize_with = "optional_secret")]
     pub api_key: Option<SecretString>,
+    #[serde(deserialize_with = "positive_duration")]
+    pub timeout: Duration,
+    #[serde(deserialize_with = "count::<_, _, 1, 100>")]
+    pub batch_size: usize,
+    #[serde(deserialize_with = "count::<_, _, 1, 64>")]
+    pub max_in_flight: usize,
+    #[serde(deserialize_with = "count::<_, _, 0, 10>")]
+    pub retries: usize,
+    #[serde(deserialize_with = "optional_count")]
+    pub requests_per_minute: Option<u64>,
+    #[serde(deserialize_with = "optional_count")]
+    pub requests_per_day: Option<u64>,
+    #[serde(deserialize_with = "share")]
+    pub min_confidence: f64,
+    #[serde(deserialize_with = "count::<_, _, 1, 100_000>")]
+    pub max_doubts: usize,
 }
 
 /// `[alerts]`

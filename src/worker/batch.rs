@@ -6,6 +6,7 @@ use std::time::Instant;
 use tokio::task::JoinHandle;
 
 use super::Worker;
+use super::languages::{self, Handled};
 use crate::domain::{Analysis, EntryKey, LiveEvent, Op, Outcome, Post, PostEvent, PostId, RawFields};
 use crate::inference::InferenceError;
 use crate::lifecycle::{BackendWait, Shutdown};
@@ -15,7 +16,8 @@ use crate::stream::{Consumer, DeadLetterRequest, Entry, Release};
 /// Works on claimed entries until each is settled, in the dead letter, or given back.
 pub async fn work(worker: &Worker, consumer: &Consumer, entries: Vec<Entry>, shutdown: &Shutdown) {
     let mut batch = Batch { worker, consumer, shutdown };
-    let (valid, invalid) = batch.parse(entries);
+    let (mut valid, invalid) = batch.parse(entries);
+    languages::detect(&worker.options.languages, &mut valid).await;
     for (entry, error) in invalid {
         batch.dead_letter(entry, "invalid", error).await;
     }
@@ -24,9 +26,19 @@ pub async fn work(worker: &Worker, consumer: &Consumer, entries: Vec<Entry>, shu
 
 /// A valid entry and what it asks for.
 #[derive(Clone)]
-struct Task {
+pub struct Task {
     entry: Entry,
-    op: Op,
+    pub op: Op,
+}
+
+impl Task {
+    /// The post that it brings.
+    pub fn post(&self) -> Option<&Post> {
+        match &self.op {
+            Op::Post(post) | Op::Replace { post, .. } => Some(post),
+            Op::Delete { .. } | Op::DeleteAuthor { .. } => None,
+        }
+    }
 }
 
 struct Batch<'a> {
@@ -98,6 +110,7 @@ impl Batch<'_> {
         let started = Instant::now();
         let settlements = settlements(tasks, &known, analyses);
         let settled = self.commit(&settlements).await?;
+        languages::count_others(tasks, &settled, &self.worker.options.languages);
         metrics::histogram!("sentistream_stage_duration_seconds", "stage" => "commit").record(started.elapsed());
 
         self.tell(tasks, &settlements, &settled).await?;
@@ -129,9 +142,22 @@ impl Batch<'_> {
         }
     }
 
-    async fn analyse(&self, tasks: &[Task], known: &HashSet<PostId>) -> Result<Vec<Analysis>, Trouble> {
-        let texts: Vec<String> =
-            tasks.iter().filter_map(|task| to_analyse(task, known)).map(|post| post.content.clone()).collect();
+    /// What is found in each task's post; `None` where there is nothing to store.
+    async fn analyse(&self, tasks: &[Task], known: &HashSet<PostId>) -> Result<Vec<Option<Analysis>>, Trouble> {
+        let languages = &self.worker.options.languages;
+        let handled: Vec<Handled> = tasks.iter().map(|task| languages::handled(task, known, languages)).collect();
+        let judged = handled.iter().zip(tasks).filter(|(handled, _)| matches!(handled, Handled::Judge));
+        let texts: Vec<String> = judged.filter_map(|(_, task)| task.post()).map(|post| post.content.clone()).collect();
+        let mut analyses = self.classify(texts).await?.into_iter();
+        let found = handled.into_iter().map(|handled| match handled {
+            Handled::Judge => analyses.next(),
+            Handled::Unjudged(analysis) => Some(analysis),
+            Handled::Nothing => None,
+        });
+        Ok(found.collect())
+    }
+
+    async fn classify(&self, texts: Vec<String>) -> Result<Vec<Analysis>, Trouble> {
         if texts.is_empty() {
             return Ok(Vec::new());
         }
@@ -186,6 +212,10 @@ impl Batch<'_> {
             if settled.outcome.is_some() {
                 let event = PostEvent::new(post, analysis, stored.ingested_at, stored.analyzed_at);
                 record(&task.entry.key, analysis, stored);
+                languages::count(post);
+                if let Some(second) = &self.worker.second_opinion {
+                    second.consider(post, analysis, stored);
+                }
                 events.push(LiveEvent::Post(event));
             }
         }
@@ -289,33 +319,21 @@ fn keys(tasks: &[Task]) -> Vec<EntryKey> {
     tasks.iter().map(|task| task.entry.key.clone()).collect()
 }
 
-fn to_analyse<'t>(task: &'t Task, known: &HashSet<PostId>) -> Option<&'t Post> {
-    match &task.op {
-        Op::Post(post) if known.contains(&post.post_id) => None,
-        Op::Post(post) | Op::Replace { post, .. } => Some(post),
-        Op::Delete { .. } | Op::DeleteAuthor { .. } => None,
-    }
-}
-
-/// The changes that `tasks` ask for; `analyses` are those of the tasks that [`to_analyse`] names, in order.
-fn settlements(tasks: &[Task], known: &HashSet<PostId>, analyses: Vec<Analysis>) -> Vec<Settlement> {
-    let mut analyses = analyses.into_iter();
-    let change = |task: &Task| {
-        let analysis = to_analyse(task, known).and_then(|_| analyses.next());
-        match (&task.op, analysis) {
-            (Op::Post(post), Some(analysis)) => Change::Insert { post: post.clone(), analysis },
-            (Op::Post(post), None) => Change::Known { post_id: post.post_id.clone() },
-            (Op::Replace { post, edited_at }, Some(analysis)) => {
-                Change::Replace { post: post.clone(), analysis, edited_at: *edited_at }
-            }
-            (Op::Replace { .. }, None) => Change::Skip,
-            (Op::Delete { post_id }, _) => Change::Delete { post_id: post_id.clone() },
-            (Op::DeleteAuthor { source, author }, _) => {
-                Change::DeleteAuthor { source: source.clone(), author: author.clone() }
-            }
+/// The changes that `tasks` ask for; `found` is what was found in each.
+fn settlements(tasks: &[Task], known: &HashSet<PostId>, found: Vec<Option<Analysis>>) -> Vec<Settlement> {
+    let change = |(task, found): (&Task, Option<Analysis>)| match (&task.op, found) {
+        (Op::Post(post), Some(analysis)) => Change::Insert { post: post.clone(), analysis },
+        (Op::Post(post), None) if known.contains(&post.post_id) => Change::Known { post_id: post.post_id.clone() },
+        (Op::Replace { post, edited_at }, Some(analysis)) => {
+            Change::Replace { post: post.clone(), analysis, edited_at: *edited_at }
+        }
+        (Op::Post(_) | Op::Replace { .. }, None) => Change::Skip,
+        (Op::Delete { post_id }, _) => Change::Delete { post_id: post_id.clone() },
+        (Op::DeleteAuthor { source, author }, _) => {
+            Change::DeleteAuthor { source: source.clone(), author: author.clone() }
         }
     };
-    let changes: Vec<Change> = tasks.iter().map(change).collect();
+    let changes: Vec<Change> = tasks.iter().zip(found).map(change).collect();
     tasks.iter().zip(changes).map(|(task, change)| Settlement { key: task.entry.key.clone(), change }).collect()
 }
 

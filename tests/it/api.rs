@@ -8,6 +8,7 @@ mod bed;
 mod counts;
 mod dead_letters;
 mod export;
+mod languages;
 mod live;
 mod operations;
 mod posts;

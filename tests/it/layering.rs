@@ -6,14 +6,14 @@ use std::fs;
 use std::path::Path;
 
 const ROLES: [&str; 4] = ["ingester", "worker", "alerts", "http"];
-const ROOMS: [&str; 6] = ["stream", "inference", "store", "live", "cache", "sources"];
+const ROOMS: [&str; 7] = ["stream", "inference", "store", "live", "cache", "sources", "language"];
 
 /// What each module may import from the crate besides itself. Modules that are not named may import anything.
 fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
     let set = |names: &[&'static str]| Some(names.iter().copied().collect());
     match module {
         "domain" | "clock" | "sqlite" | "redis" | "lifecycle" | "telemetry" => set(&["domain"]),
-        "config" => set(&["domain"]),
+        "config" | "language" => set(&["domain"]),
         "inference" | "sources" => set(&["domain", "clock"]),
         "store" => set(&["domain", "clock", "sqlite"]),
         "stream" | "cache" | "live" => set(&["domain", "clock", "sqlite", "redis"]),

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::domain::post::MAX_LANG_BYTES;
 use crate::domain::{Author, Emotion, Sentiment, Source, Timestamp};
 use crate::store::posts::{PostCursor, PostFilter};
 
@@ -26,6 +27,9 @@ pub struct PostFilterParams {
     /// Only posts of this author.
     #[param(value_type = Option<String>)]
     author: Option<Author>,
+    /// Only posts in this language, as the source said or as it was detected; `en` also finds `en-US`.
+    #[param(example = "en")]
+    lang: Option<String>,
     /// Words that must all occur, whatever their case.
     q: Option<String>,
     /// Only posts whose sentiment is at least this certain.
@@ -49,11 +53,12 @@ impl PostFilterParams {
         let sentiment = params.text("sentiment");
         let emotion = params.text("emotion");
         let author = params.optional("author", Author::parse);
+        let lang = params.optional("lang", language);
         let q = params.optional("q", search);
         let min_confidence = params.optional("min_confidence", share);
         let (start_date, end_date) = params.period();
         let ingested_after = params.time("ingested_after");
-        Self { source, sentiment, emotion, author, q, min_confidence, start_date, end_date, ingested_after }
+        Self { source, sentiment, emotion, author, lang, q, min_confidence, start_date, end_date, ingested_after }
     }
 }
 
@@ -64,6 +69,7 @@ impl From<PostFilterParams> for PostFilter {
             sentiment: params.sentiment,
             emotion: params.emotion,
             author: params.author,
+            lang: params.lang,
             words: params.q.unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
             min_confidence: params.min_confidence,
             start: params.start_date,
@@ -80,6 +86,7 @@ pub struct FilterEcho {
     sentiment: Option<Sentiment>,
     emotion: Option<Emotion>,
     author: Option<String>,
+    lang: Option<String>,
     q: Option<String>,
     min_confidence: Option<f64>,
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -97,6 +104,7 @@ impl From<&PostFilterParams> for FilterEcho {
             sentiment: params.sentiment,
             emotion: params.emotion,
             author: params.author.as_ref().map(|author| author.as_str().to_owned()),
+            lang: params.lang.clone(),
             q: params.q.clone(),
             min_confidence: params.min_confidence,
             start_date: params.start_date,
@@ -117,6 +125,13 @@ fn search(text: &str) -> Result<String, String> {
         words if words > MAX_WORDS => Err(format!("must be at most {MAX_WORDS} words, has {words}")),
         _ => Ok(text.to_owned()),
     }
+}
+
+/// A language tag, which is compared in lower case.
+pub fn language(text: &str) -> Result<String, &'static str> {
+    let valid = (2..=MAX_LANG_BYTES).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if valid { Ok(text.to_ascii_lowercase().replace('_', "-")) } else { Err("must be a language such as en or pt-BR") }
 }
 
 fn share(text: &str) -> Result<f64, &'static str> {

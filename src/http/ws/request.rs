@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{Emotion, PostEvent, Sentiment, Source};
 
+use super::super::posts::filter::language;
+
 /// A client's message.
 #[derive(Debug, PartialEq)]
 pub enum Request {
@@ -17,6 +19,7 @@ pub struct Filters {
     source: Vec<String>,
     sentiment: Vec<Sentiment>,
     emotion: Vec<Emotion>,
+    lang: Vec<String>,
 }
 
 /// Most values of one filter.
@@ -39,6 +42,8 @@ struct RawFilters {
     sentiment: Option<OneOrMany>,
     #[serde(default)]
     emotion: Option<OneOrMany>,
+    #[serde(default)]
+    lang: Option<OneOrMany>,
 }
 
 #[derive(Deserialize)]
@@ -65,6 +70,7 @@ impl Request {
                     source: values("source", raw.source, |text| Source::parse(text).map(Source::into_string))?,
                     sentiment: values("sentiment", raw.sentiment, |text| text.parse().map_err(|e| format!("{e}")))?,
                     emotion: values("emotion", raw.emotion, |text| text.parse().map_err(|e| format!("{e}")))?,
+                    lang: values("lang", raw.lang, |text| language(text).map_err(str::to_owned))?,
                 }))
             }
             other => Err(format!("type must be subscribe or ping, is {:?}", crate::domain::op::preview(other, 40))),
@@ -97,6 +103,15 @@ impl Filters {
         wants(&self.source, &post.source)
             && wants(&self.sentiment, &post.sentiment_label)
             && wants(&self.emotion, &post.emotion)
+            && self.wants_language(post.lang.as_deref())
+    }
+
+    fn wants_language(&self, lang: Option<&str>) -> bool {
+        let form_of = |wanted: &String, lang: &str| {
+            lang.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        };
+        let lang = || lang.and_then(|lang| language(lang).ok());
+        self.lang.is_empty() || lang().is_some_and(|lang| self.lang.iter().any(|wanted| form_of(wanted, &lang)))
     }
 }
 
@@ -111,10 +126,12 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(
-            read(r#"{"type": "subscribe", "filters": {"source": "Web", "sentiment": ["positive", "negative"]}}"#),
-            serde_json::json!({"source": ["web"], "sentiment": ["positive", "negative"], "emotion": []})
+            read(
+                r#"{"type": "subscribe", "filters": {"source": "Web", "sentiment": ["positive", "negative"], "lang": "pt_BR"}}"#
+            ),
+            serde_json::json!({"source": ["web"], "sentiment": ["positive", "negative"], "emotion": [], "lang": ["pt-br"]})
         );
-        let none = serde_json::json!({"source": [], "sentiment": [], "emotion": []});
+        let none = serde_json::json!({"source": [], "sentiment": [], "emotion": [], "lang": []});
         assert_eq!(read(r#"{"type": "subscribe"}"#), none);
         assert_eq!(read(r#"{"type": "subscribe", "filters": {"emotion": null}}"#), none);
     }

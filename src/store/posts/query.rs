@@ -3,7 +3,7 @@
 use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Text};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use diesel::sqlite::Sqlite;
 
 use super::{COUNT_LIMIT, PostFilter, Start};
@@ -31,6 +31,9 @@ fn has_word_postgres(word: &str) -> Box<dyn BoxableExpression<post::table, Pg, S
     Box::new(matches.bind::<Text, _>(pattern + "%"))
 }
 
+/// Language tags are ASCII, of any case, as the source gave them; a region follows after `-` or `_`.
+const LANGUAGE_LIKE: &str = "(replace(lower(social_media_posts.lang), '_', '-') || '-' LIKE ";
+
 macro_rules! queries {
     ($module:ident, $Db:ty, $has_word:path) => {
         /// The queries on this backend.
@@ -53,6 +56,10 @@ macro_rules! queries {
                 }
                 if let Some(author) = &filter.author {
                     query = query.filter(post::author.eq(Author::as_str(author)));
+                }
+                if let Some(lang) = &filter.lang {
+                    let like = sql::<Nullable<Bool>>(LANGUAGE_LIKE).bind::<Text, _>(format!("{lang}-%"));
+                    query = query.filter(like.sql(")"));
                 }
                 if let Some(start) = filter.start {
                     query = query.filter(post::created_at.ge(At(start)));

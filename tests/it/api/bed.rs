@@ -11,6 +11,7 @@ use sentistream::clock::Clock;
 use sentistream::domain::{Analysis, Scores, Timestamp};
 use sentistream::http::{Api, HttpOptions, ModelState, Server, serve};
 use sentistream::inference::{Classifier, InferenceError, ModelInfo, SharedClassifier};
+use sentistream::language::LanguagePolicy;
 use sentistream::lifecycle::Shutdown;
 use sentistream::live::{LiveBus, LocalBus};
 use sentistream::redis::{Redis, RedisOptions};
@@ -313,13 +314,15 @@ fn stream_options() -> StreamOptions {
     }
 }
 
-fn worker(rooms: &Api) -> Worker {
+/// The worker behind the API.
+pub fn worker(rooms: &Api) -> Worker {
     Worker {
         stream: rooms.stream.clone(),
         store: rooms.store.clone(),
         live: rooms.live.clone(),
         cache: rooms.cache.clone().unwrap_or(Cache::Local(LocalCache::new(Duration::ZERO, rooms.clock.clone()))),
         classifier: Arc::new(ByWords::default()),
+        second_opinion: None,
         clock: rooms.clock.clone(),
         options: WorkerOptions {
             instance: "test".to_owned(),
@@ -327,6 +330,7 @@ fn worker(rooms: &Api) -> Worker {
             batch_size: 100,
             claim_idle: Duration::from_secs(5),
             max_deliveries: 1,
+            languages: LanguagePolicy { detect: true, ..LanguagePolicy::default() },
         },
     }
 }
