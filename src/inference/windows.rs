@@ -47,10 +47,11 @@ mod tests {
 
     #[test]
     fn a_text_that_fits_is_one_window() {
-        assert_eq!(windows(510, 510, 8), (vec![0..510], true));
-        assert_eq!(windows(0, 510, 8), (vec![0..0], true));
+        for (tokens, max, end, whole) in [(510, 8, 510, true), (0, 8, 0, true), (511, 1, 510, false)] {
+            let (windows, all) = windows(tokens, 510, max);
+            assert_eq!((windows.len(), windows[0].start, windows[0].end, all), (1, 0, end, whole), "{tokens}");
+        }
         assert_eq!(windows(511, 510, 8).0.len(), 2);
-        assert_eq!(windows(511, 510, 1), (vec![0..510], false));
     }
 
     proptest::proptest! {

@@ -13,4 +13,5 @@ mod live;
 mod operations;
 mod posts;
 mod protocol;
+mod second_opinion;
 mod socket;

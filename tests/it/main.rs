@@ -7,6 +7,7 @@ mod cli;
 mod cli_server;
 mod crashes;
 mod layering;
+mod llm;
 mod process;
 mod services;
 mod web;
