@@ -35,7 +35,7 @@ pub fn llm(config: &LlmConfig, clock: &Clock) -> anyhow::Result<Option<Llm>> {
         model,
         api_key: config.api_key.clone(),
         timeout: config.timeout,
-        batch_size: config.batch_size,
+        batch_size: config.posts_per_request,
         max_in_flight: config.max_in_flight,
         retries: config.retries,
         retry_wait: RETRY_WAIT,

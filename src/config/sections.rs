@@ -298,7 +298,7 @@ pub struct LlmConfig {
     #[serde(deserialize_with = "positive_duration")]
     pub timeout: Duration,
     #[serde(deserialize_with = "count::<_, _, 1, 100>")]
-    pub batch_size: usize,
+    pub posts_per_request: usize,
     #[serde(deserialize_with = "count::<_, _, 1, 64>")]
     pub max_in_flight: usize,
     #[serde(deserialize_with = "count::<_, _, 0, 10>")]

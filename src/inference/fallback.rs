@@ -26,8 +26,9 @@ impl WithFallback {
         match (self.local.classify(texts).await, alone) {
             // Callers split a batch that fails, so each of its texts comes here alone.
             (Err(InferenceError::Failed(reason)), Some(text)) => {
-                tracing::warn!(reason, "the local model failed; the language model is asked");
-                self.llm.classify(vec![text]).await
+                // It is this text that fails, so nobody waits for it while the language model is away.
+                let second = self.llm.classify(vec![text]).await;
+                second.map_err(|error| InferenceError::Failed(format!("{reason}; and then: {error}")))
             }
             (answer, _) => answer,
         }
