@@ -123,6 +123,7 @@ impl Watch {
         if let Some(lease) = &self.lease
             && *due <= Instant::now()
         {
+            self.rooms.store.provision_alert_rules(&look::specs(&self.options)).await?;
             look(&self.rooms, &self.options, lease).await?;
             // From now on rather than from when it was due: a slow store is not asked more often for it.
             *due = Instant::now() + self.options.interval;

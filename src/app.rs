@@ -4,6 +4,7 @@ mod lock;
 mod model;
 mod options;
 mod serve;
+mod sources;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use crate::clock::Clock;
 use crate::config::{Backends, Config};
 use crate::inference::{Engine, SharedClassifier};
 use crate::live::{Channels, LiveBus, LocalBus, RedisBus};
+use crate::outbound::Outbound;
 use crate::redis::{Redis, RedisOptions};
 use crate::sqlite::{Sqlite, SqliteOptions};
 use crate::store::{Store, StoreError};
@@ -31,6 +33,8 @@ pub struct Rooms {
     pub stream: Stream,
     pub live: LiveBus,
     pub cache: Cache,
+    /// Requests to configured URLs.
+    pub outbound: Outbound,
     pub clock: Clock,
 }
 
@@ -41,6 +45,7 @@ pub struct Rooms {
 /// When the embedded database cannot be opened or migrated, or a URL is malformed.
 pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<Rooms> {
     let stream = options::stream(config);
+    let outbound = Outbound::new(options::outbound(config))?;
     match &config.backends {
         Backends::Embedded { .. } => {
             let sqlite = open_sqlite(config)?;
@@ -51,6 +56,7 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<Rooms> {
                 stream: Stream::Local(LocalStream::open(sqlite, stream, clock.clone()).await?),
                 live: LiveBus::Local(LocalBus::default()),
                 cache: Cache::Local(LocalCache::new(config.cache.ttl, clock.clone())),
+                outbound,
                 clock,
             })
         }
@@ -71,6 +77,7 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<Rooms> {
                 stream: Stream::Redis(RedisStream::connect(redis.clone(), stream)?),
                 live: LiveBus::Redis(RedisBus::new(redis, channels)),
                 cache: Cache::Redis(cache),
+                outbound,
                 clock,
             })
         }

@@ -13,6 +13,7 @@ mod resolve;
 mod sections;
 mod server;
 mod settings;
+mod sources;
 mod template;
 mod urls;
 mod values;
@@ -28,6 +29,7 @@ pub use llm::{HttpUrl, LlmProvider};
 pub use sections::*;
 pub use server::*;
 pub use settings::{Settings, Shown};
+pub use sources::*;
 pub use template::DEFAULT_TOML;
 pub use urls::{Backends, DatabaseUrl, StreamUrl, mask};
 pub use values::{Address, parse_duration};
@@ -42,11 +44,14 @@ pub struct Config {
     pub server: ServerConfig,
     pub cache: CacheConfig,
     pub ingester: IngesterConfig,
+    /// By name.
+    #[serde(skip)]
     pub sources: SourcesConfig,
     pub worker: WorkerConfig,
     pub inference: InferenceConfig,
     pub llm: LlmConfig,
     pub alerts: AlertsConfig,
+    pub outbound: OutboundConfig,
     pub retention: RetentionConfig,
     pub shutdown: ShutdownConfig,
     pub log: LogConfig,

@@ -11,6 +11,7 @@ pub mod fields;
 pub mod label;
 pub mod op;
 pub mod post;
+pub mod span;
 pub mod time;
 
 pub use alert::{Alert, AlertState};

@@ -13,6 +13,7 @@ pub mod dashboard;
 pub mod dead_letters;
 pub mod docs;
 pub mod error;
+pub mod feeds;
 pub mod health;
 pub mod inflow;
 pub mod limits;

@@ -1,12 +1,15 @@
 //! The ingester role: from sources into the stream.
 //!
-//! Each source has a task of its own, so that one that is slow or broken holds up no other.
+//! Each source has a task of its own, so that one that is slow or broken holds up no other. Of several
+//! instances one reads a source at a time, under a lease; another takes over when it dies or hangs.
 //! A batch is appended, then the source's cursor is kept: a crash between the two repeats posts,
 //! which workers drop by `post_id`, and loses none. While the stream is full or away, sources are
 //! not asked for more.
 
 mod cursors;
 mod feed;
+mod inlet;
+mod keeper;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -18,8 +21,10 @@ use std::time::Duration;
 use anyhow::Context;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
-use self::feed::Feed;
+use self::feed::{Common, Feed};
+use self::keeper::Keeper;
 use crate::clock::Clock;
 use crate::lifecycle::Shutdown;
 use crate::sources::{SourceSpec, SourceStates};
@@ -47,11 +52,21 @@ pub struct IngesterOptions {
     pub rate: Option<f64>,
     /// The longest wait between two attempts to reach a backend or a source that is away.
     pub max_backoff: Duration,
+    /// This instance's name, different from that of every other.
+    pub holder: String,
+    /// After this much silence of an instance another reads its sources.
+    pub lease_ttl: Duration,
 }
 
 impl Default for IngesterOptions {
     fn default() -> Self {
-        Self { batch_size: 500, rate: None, max_backoff: Duration::from_secs(10) }
+        Self {
+            batch_size: 500,
+            rate: None,
+            max_backoff: Duration::from_secs(30),
+            holder: "ingester".to_owned(),
+            lease_ttl: Duration::from_secs(10),
+        }
     }
 }
 
@@ -69,21 +84,31 @@ pub async fn run(
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
     let (limiter, options) = limit(options);
+    let (keeper, seats) = Keeper::new(&sources, rooms.clone(), &options);
+    let done = CancellationToken::new();
+    let mut keeping = tokio::spawn(keeper.run(done.clone()));
+    // Whatever ends this function ends the keeper.
+    let _done = done.clone().drop_guard();
     let mut feeds = JoinSet::new();
-    for spec in sources {
-        let feed = Feed::new(spec.name(), rooms.clone(), options.clone(), shutdown.clone());
-        let limiter = limiter.clone();
+    for (spec, seat) in sources.into_iter().zip(seats) {
+        let (rooms, options) = (rooms.clone(), options.clone());
+        let common = Common { rooms, options, limiter: limiter.clone(), shutdown: shutdown.clone() };
         feeds.spawn(async move {
             let name = spec.name().to_owned();
-            feed.run(&spec, limiter).await.with_context(|| format!("the source {name} cannot be fed into the stream"))
+            let fed = Feed::new(spec, seat, common).run().await;
+            fed.with_context(|| format!("the source {name} cannot be fed into the stream"))
         });
     }
-    // The first error ends the role; dropping the set ends the other feeds.
-    while let Some(ended) = feeds.join_next().await {
-        ended.context("a source's task panicked")??;
+    loop {
+        tokio::select! {
+            // The first error ends the role; dropping the set ends the other feeds.
+            Some(ended) = feeds.join_next() => ended.context("a source's task panicked")??,
+            kept = &mut keeping => return Ok(kept.context("the keeper of sources panicked")??),
+            () = shutdown.stopping(), if feeds.is_empty() => break,
+        }
     }
-    shutdown.stopping().await;
-    Ok(())
+    done.cancel();
+    Ok(keeping.await.context("the keeper of sources panicked")??)
 }
 
 /// The common rate limit. Batches are no larger than what a second allows, so that it is even.

@@ -26,6 +26,7 @@
 //! | [`store`] | everything that is SQL, over SQLite and Postgres |
 //! | [`sqlite`] | the embedded database: one writer with group commit, many readers |
 //! | [`live`] | events within and between processes |
+//! | [`outbound`] | guarded requests to URLs that people configure |
 //! | [`cache`] | cached answers with single flight |
 //! | [`sources`] | where posts come from |
 //! | [`ingester`], [`worker`], [`alerts`], [`http`] | the roles |
@@ -67,6 +68,7 @@ pub mod ingester;
 pub mod language;
 pub mod lifecycle;
 pub mod live;
+pub mod outbound;
 pub mod redis;
 pub mod sources;
 pub mod sqlite;

@@ -94,6 +94,7 @@ fn frame(event: &LiveEvent) -> Arc<str> {
     let json = match event {
         LiveEvent::Post(post) => to_frame("post", post),
         LiveEvent::Alert(alert) => to_frame("alert", alert),
+        LiveEvent::AlertState(transition) => to_frame("alert_state", transition),
         LiveEvent::PostDeleted(post_id) => to_frame("post_deleted", &serde_json::json!({ "post_id": post_id })),
     };
     json.into()

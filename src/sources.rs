@@ -1,21 +1,30 @@
 //! Where posts come from.
 //!
-//! A source is an async producer that knows its cursor. The ingester asks it for the next batch,
-//! appends that to the stream, and only then keeps the cursor: a crash repeats posts (which
-//! workers drop by `post_id`) and loses none.
+//! A source is a small async producer that knows its cursor; everything else is the ingester's: it
+//! opens the source at its cursor, appends what it yields to the stream, and only then keeps the next
+//! cursor, so that a crash repeats items (which workers drop by `post_id`) and loses none. When a source
+//! fails or falls silent it is dropped and opened again after a while: a source needs no way to recover.
+//!
+//! A source that streams waits in [`Source::next`]; one that polls asks once and says in [`Batch::wait`]
+//! when to ask again. Those that poll over HTTP do so through [`fetch`]. docs/sources.md shows the smallest one.
 
+pub mod bluesky;
+pub mod budget;
+pub mod fetch;
 pub mod file;
 pub mod pace;
 pub mod replay;
 pub mod states;
 pub mod synthetic;
+pub mod tls;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
 use crate::clock::Clock;
-use crate::domain::Op;
+use crate::domain::{Op, Timestamp};
 
 pub use replay::ReplayOptions;
 pub use states::{SourceState, SourceStates};
@@ -28,18 +37,27 @@ pub struct Batch {
     pub ops: Vec<Op>,
     /// Items that were no valid posts: where they stood and what was wrong.
     pub rejected: Vec<String>,
+    /// Items that the source's own filters left out.
+    pub filtered: u64,
     /// Where to go on once `ops` are in the stream; opaque to everyone but the source.
     pub cursor: Option<String>,
+    /// How far this reaches in the source's own time, for its lag; `None`: the newest post in `ops` tells.
+    pub reached: Option<Timestamp>,
+    /// How long to wait before asking for more; zero for a source that waits by itself.
+    pub wait: Duration,
     /// Whether the source has ended and will yield nothing more.
     pub finished: bool,
 }
 
-/// Why a source yields nothing.
+/// Why a source yields nothing. After any of them the source is dropped.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// It may work later: retried with back-off.
+    /// It may work later: opened again after a back-off.
     #[error("{0}")]
     Transient(String),
+    /// It asked for patience: opened again no sooner than this.
+    #[error("{reason}")]
+    Busy { reason: String, after: Duration },
     /// It will not work without a person: the source stops and says so.
     #[error("{0}")]
     Permanent(String),
@@ -47,36 +65,73 @@ pub enum SourceError {
 
 /// An async producer of posts.
 pub trait Source: Send {
-    /// Its name in config, metrics and `/api/sources`.
-    fn name(&self) -> &str;
-
-    /// Waits until posts are due and yields at most `max` of them. Dropping the future loses nothing.
+    /// Waits until items are there and yields about `max` of them at most. The future is dropped only
+    /// together with the source, which another one succeeds at the last cursor.
     fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Batch, SourceError>>;
 }
 
-type Open = dyn Fn(Option<String>) -> Box<dyn Source> + Send + Sync;
+/// How a source is opened.
+#[derive(Clone, Debug, Default)]
+pub struct Opening {
+    /// What the last batch that is in the stream said to keep, in this run or an earlier one.
+    pub cursor: Option<String>,
+    /// How often the source failed or fell silent in this run: tells which of several hosts is to be tried.
+    pub failures: u64,
+}
 
-/// A source that is not open yet: its name, and how it opens at the cursor that was kept for that name.
+type Open = dyn Fn(Opening) -> Box<dyn Source> + Send + Sync;
+
+/// Who may feed a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// One of all instances at a time.
+    One,
+    /// Every instance its own.
+    Each,
+}
+
+/// A source that is not open yet: its name, how it opens, and how the ingester treats it.
 #[derive(Clone)]
 pub struct SourceSpec {
     name: Arc<str>,
+    kind: &'static str,
+    readers: Readers,
+    idle_limit: Option<Duration>,
     open: Arc<Open>,
 }
 
 impl SourceSpec {
-    /// A source of any kind. `open` does no I/O; it is given what the source's last batch said to keep, if any.
-    pub fn new(name: &str, open: impl Fn(Option<String>) -> Box<dyn Source> + Send + Sync + 'static) -> Self {
-        Self { name: name.into(), open: Arc::new(open) }
+    /// The source `name` of a `kind`, which one instance at a time reads. `open` does no I/O.
+    pub fn new(
+        kind: &'static str,
+        name: &str,
+        open: impl Fn(Opening) -> Box<dyn Source> + Send + Sync + 'static,
+    ) -> Self {
+        Self { name: name.into(), kind, readers: Readers::One, idle_limit: None, open: Arc::new(open) }
+    }
+
+    /// Opens the source anew when [`Source::next`] yields nothing for `limit`.
+    #[must_use]
+    pub fn idle_limit(self, limit: Duration) -> Self {
+        Self { idle_limit: Some(limit), ..self }
+    }
+
+    /// Lets every instance read it: each has its own.
+    #[must_use]
+    pub fn of_each_instance(self) -> Self {
+        Self { readers: Readers::Each, ..self }
     }
 
     /// Invented posts; they keep no cursor.
-    pub fn synthetic(options: SyntheticOptions, clock: Clock) -> Self {
-        Self::new("synthetic", move |_| Box::new(synthetic::Synthetic::new(&options, clock.clone())))
+    pub fn synthetic(name: &str, options: SyntheticOptions, clock: Clock) -> Self {
+        Self::new("synthetic", name, move |_| Box::new(synthetic::Synthetic::new(&options, clock.clone())))
     }
 
     /// Posts of a file.
-    pub fn replay(options: ReplayOptions, clock: Clock) -> Self {
-        Self::new("replay", move |cursor| Box::new(replay::Replay::new(options.clone(), cursor, clock.clone())))
+    pub fn replay(name: &str, options: ReplayOptions, clock: Clock) -> Self {
+        Self::new("replay", name, move |opening| {
+            Box::new(replay::Replay::new(options.clone(), opening.cursor, clock.clone()))
+        })
     }
 
     /// Its name in config, metrics and `/api/sources`.
@@ -84,8 +139,23 @@ impl SourceSpec {
         &self.name
     }
 
-    /// Opens it at `cursor`, or at its beginning.
-    pub fn open(&self, cursor: Option<String>) -> Box<dyn Source> {
-        (self.open)(cursor)
+    /// What kind of source it is.
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// Who may feed it.
+    pub fn readers(&self) -> Readers {
+        self.readers
+    }
+
+    /// The longest it may yield nothing.
+    pub fn longest_silence(&self) -> Option<Duration> {
+        self.idle_limit
+    }
+
+    /// Opens it.
+    pub fn open(&self, opening: Opening) -> Box<dyn Source> {
+        (self.open)(opening)
     }
 }

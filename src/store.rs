@@ -5,6 +5,7 @@ pub mod aggregate;
 pub mod alerts;
 mod backend;
 mod error;
+pub mod feeds;
 mod leases;
 mod migrate;
 mod postgres;

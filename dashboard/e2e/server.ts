@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -64,6 +64,14 @@ export class Server {
     const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
     await ended;
     clearTimeout(timer);
+  }
+
+  /** Runs SQL on the database file, beside the running server. Needs the `sqlite3` command. */
+  sql(text: string): void {
+    execFileSync("sqlite3", [
+      join(this.folder, "data/sentistream.db"),
+      `PRAGMA busy_timeout = 10000; ${text}`,
+    ]);
   }
 
   async end(): Promise<void> {

@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 
 use super::rules::{Decision, Measure, Scope, decide};
 use super::{AlertsOptions, AlertsRooms};
+use crate::domain::alert::{Condition, Direction, GroupBy, Instance, InstanceState, RuleSpec, Severity, fingerprint};
 use crate::domain::counts::percentage;
 use crate::domain::event::PREVIEW_CHARS;
 use crate::domain::op::preview;
 use crate::domain::{Alert, AlertState, Counts, LiveEvent, Sentiment, Source, TimeRange, Timestamp};
-use crate::store::alerts::{AlertChange, NewAlert};
+use crate::store::alerts::{NewAlert, Step};
 use crate::store::posts::{PostFilter, Start, StoredPost};
 use crate::store::{Lease, StoreError};
 use crate::stream::StreamError;
@@ -53,13 +54,91 @@ pub async fn look(rooms: &AlertsRooms, options: &AlertsOptions, lease: &Lease) -
     if decisions.is_empty() {
         return Ok(());
     }
-    let mut changes = Vec::with_capacity(decisions.len());
+    let kept = rooms.store.alert_rules().await?.rules;
+    let instances = rooms.store.alert_instances().await?;
+    let (mut steps, mut orphans) = (Vec::with_capacity(decisions.len()), Vec::new());
     for decision in &decisions {
-        changes.push(change(rooms, decision, window, now).await?);
+        match decision {
+            Decision::Resolve { id } => match instances.iter().find(|series| series.alert_id == Some(*id)) {
+                Some(series) => {
+                    let state = InstanceState::Normal;
+                    let instance =
+                        Instance { state, since: window.end(), evaluated_at: window.end(), ..series.clone() };
+                    steps.push(Step { from: series.state, instance, at: now, opens: None });
+                }
+                None => orphans.push(*id),
+            },
+            Decision::Open { rule, scope, value, .. } => {
+                let name = rule.measure.alert_type();
+                let Some(rule_id) = kept.iter().find(|kept| kept.spec.name == name).map(|kept| kept.id) else {
+                    continue;
+                };
+                let mut labels = crate::domain::alert::Labels::from([
+                    ("alertname".to_owned(), name.to_owned()),
+                    ("severity".to_owned(), "warning".to_owned()),
+                    ("kind".to_owned(), rule.measure.condition(rule.threshold).kind().to_string()),
+                    ("rule_id".to_owned(), rule_id.to_string()),
+                ]);
+                if let Scope::Source(source) = scope {
+                    labels.insert("source".to_owned(), source.clone());
+                }
+                let instance = Instance {
+                    rule_id,
+                    scope: scope.to_string(),
+                    fingerprint: fingerprint(&labels),
+                    state: InstanceState::Firing,
+                    since: window.end(),
+                    evaluated_at: window.end(),
+                    alert_id: None,
+                    value: Some(*value),
+                    threshold: rule.threshold,
+                    severity: Severity::Warning,
+                    labels,
+                    annotations: Default::default(),
+                    reason: None,
+                };
+                let opens = Some(change(rooms, decision, window).await?);
+                steps.push(Step { from: InstanceState::Normal, instance, at: now, opens });
+            }
+        }
     }
-    let changed = rooms.store.change_alerts(lease, &changes).await?;
-    tell(rooms, changed).await;
+    let changed = rooms.store.apply_alert_steps(lease, &steps, &orphans).await?;
+    tell(rooms, changed.into_iter().filter_map(|applied| applied.alert).collect()).await;
     Ok(())
+}
+
+/// The rules of the configuration as they are kept.
+pub fn specs(options: &AlertsOptions) -> Vec<RuleSpec> {
+    let spec = |rule: &super::rules::Rule| RuleSpec {
+        name: rule.measure.alert_type().to_owned(),
+        enabled: true,
+        condition: rule.measure.condition(rule.threshold),
+        scope: crate::domain::alert::Scope::All,
+        group_by: GroupBy::SourceAndTotal,
+        window: options.window,
+        interval: options.interval,
+        min_posts: rule.min_posts,
+        pending_for: std::time::Duration::ZERO,
+        keep_firing_for: std::time::Duration::ZERO,
+        recovery_threshold: None,
+        severity: Severity::Warning,
+        labels: Default::default(),
+        annotations: Default::default(),
+    };
+    options.rules.iter().map(spec).collect()
+}
+
+impl Measure {
+    fn condition(self, threshold: f64) -> Condition {
+        match self {
+            Self::NegativeShare => Condition::Share {
+                of: crate::domain::alert::Class::Sentiment(Sentiment::Negative),
+                direction: Direction::Above,
+                threshold,
+            },
+            Self::NegativeRatio => Condition::Ratio { threshold },
+        }
+    }
 }
 
 /// Posts that are not analysed yet may belong to the window: it ends before the oldest of them, so that
@@ -69,27 +148,16 @@ async fn window_end(rooms: &AlertsRooms, options: &AlertsOptions, now: Timestamp
     Ok(oldest.map_or(now, |oldest| oldest.clamp(now - options.max_lateness, now)))
 }
 
-async fn change(
-    rooms: &AlertsRooms,
-    decision: &Decision<'_>,
-    window: TimeRange,
-    now: Timestamp,
-) -> Result<AlertChange, LookError> {
-    let (rule, scope, counts, value) = match decision {
-        Decision::Resolve { id } => return Ok(AlertChange::Resolve { id: *id, at: now }),
-        Decision::Open { rule, scope, counts, value } => (rule, scope, counts, value),
-    };
-    Ok(AlertChange::Open(NewAlert {
+async fn change(rooms: &AlertsRooms, decision: &Decision<'_>, window: TimeRange) -> Result<NewAlert, LookError> {
+    let Decision::Open { rule, scope, counts, value } = decision else { unreachable!("only opened alerts are new") };
+    Ok(NewAlert {
         alert_type: rule.measure.alert_type().to_owned(),
-        scope: scope.to_string(),
-        threshold_value: rule.threshold,
         actual_value: *value,
         window_start: window.start(),
         window_end: window.end(),
         post_count: i32::try_from(counts.total()).unwrap_or(i32::MAX),
-        triggered_at: now,
         details: details(counts, &evidence(rooms, scope, window).await?),
-    }))
+    })
 }
 
 /// What explains an alert: the window's numbers and some of its posts.

@@ -142,6 +142,12 @@ mod tests {
             triggered_at: Timestamp::EPOCH,
             resolved_at: None,
             details: json!({}),
+            rule_id: None,
+            severity: crate::domain::alert::Severity::Warning,
+            phase: crate::domain::alert::InstanceState::Firing,
+            labels: Default::default(),
+            annotations: Default::default(),
+            acknowledged: None,
         }
     }
 

@@ -213,8 +213,7 @@ async fn one_instance_acts_and_another_takes_over_when_it_leaves_or_falls_silent
     bed.post("x", Sentiment::Negative, 10).await;
     until("the third acts", || async { bed.open().await.len() == 4 }).await;
     let id = bed.rooms.store.open_alerts().await.unwrap()[0].id;
-    let late = [crate::store::alerts::AlertChange::Resolve { id, at: bed.rooms.clock.now() }];
-    let refused = bed.rooms.store.change_alerts(&silent, &late).await;
+    let refused = bed.rooms.store.apply_alert_steps(&silent, &[], &[id]).await;
     assert!(matches!(refused, Err(StoreError::LeaseLost(_))), "{refused:?}");
     assert_eq!(bed.open().await.len(), 4);
     third.stop().await;

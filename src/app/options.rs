@@ -6,8 +6,7 @@ use anyhow::Context as _;
 
 use crate::alerts::AlertsOptions;
 use crate::alerts::rules::{Measure, Rule};
-use crate::clock::Clock;
-use crate::config::{self, Address, AuthConfig, Backends, Config, ModelRef, Role, SourceKind};
+use crate::config::{self, Address, AuthConfig, Backends, Config, ModelRef, Role};
 use crate::http::auth::AuthOptions;
 use crate::http::auth::jwt::{JwtKey, JwtOptions};
 use crate::http::auth::tokens::StaticToken;
@@ -15,8 +14,7 @@ use crate::http::{HttpOptions, LiveOptions, RateLimit};
 use crate::inference::{InferenceOptions, ModelSource};
 use crate::ingester::IngesterOptions;
 use crate::language::{LanguagePolicy, OtherLanguages};
-use crate::sources::file::FieldMap;
-use crate::sources::{ReplayOptions, SourceSpec, SyntheticOptions};
+use crate::outbound::OutboundOptions;
 use crate::store::{PostgresOptions, Retention};
 use crate::stream::StreamOptions;
 use crate::worker::WorkerOptions;
@@ -39,6 +37,14 @@ pub fn postgres(config: &Config) -> Option<PostgresOptions> {
         connect_timeout: config.database.connect_timeout,
         statement_timeout: config.database.statement_timeout,
     })
+}
+
+pub fn outbound(config: &Config) -> OutboundOptions {
+    OutboundOptions {
+        allow: config.outbound.allow.clone(),
+        timeout: config.outbound.timeout,
+        ..OutboundOptions::default()
+    }
 }
 
 pub fn stream(config: &Config) -> StreamOptions {
@@ -115,38 +121,11 @@ fn model(reference: &ModelRef) -> anyhow::Result<ModelSource> {
 }
 
 pub fn ingester(config: &Config) -> IngesterOptions {
-    IngesterOptions { batch_size: config.ingester.batch_size, rate: config.ingester.rate, ..IngesterOptions::default() }
-}
-
-/// # Errors
-/// When a source lacks a setting that it needs.
-pub fn sources(config: &Config, clock: &Clock) -> anyhow::Result<Vec<SourceSpec>> {
-    config.ingester.sources.iter().map(|kind| source(*kind, config, clock)).collect()
-}
-
-fn source(kind: SourceKind, config: &Config, clock: &Clock) -> anyhow::Result<SourceSpec> {
-    match kind {
-        SourceKind::Synthetic => {
-            let synthetic = &config.sources.synthetic;
-            let options = SyntheticOptions {
-                rate: synthetic.rate,
-                seed: synthetic.seed,
-                limit: synthetic.limit,
-                incident_every: (!synthetic.incident_every.is_zero()).then_some(synthetic.incident_every),
-            };
-            Ok(SourceSpec::synthetic(options, clock.clone()))
-        }
-        SourceKind::Replay => {
-            let replay = &config.sources.replay;
-            let options = ReplayOptions {
-                path: replay.path.clone().context("sources.replay.path is required to replay a file")?,
-                rate: replay.rate,
-                retime: replay.retime,
-                repeat: replay.repeat,
-                map: FieldMap::default(),
-            };
-            Ok(SourceSpec::replay(options, clock.clone()))
-        }
+    IngesterOptions {
+        batch_size: config.ingester.batch_size,
+        rate: config.ingester.rate,
+        holder: instance(),
+        ..IngesterOptions::default()
     }
 }
 

@@ -80,7 +80,7 @@ pub fn misconfigured(args: &DoctorArgs, error: &ConfigError) -> anyhow::Result<V
     let remedy = "correct the settings; `sentistream config --defaults` explains every key";
     let mut checks: Vec<_> =
         error.0.iter().map(|problem| Check::broken("config", problem.to_string(), remedy)).collect();
-    for name in ["database", "stream", "model", "disk", "clock", "ports"] {
+    for name in ["database", "stream", "sources", "model", "disk", "clock", "ports"] {
         checks.push(Check::skipped(name, "needs a valid configuration"));
     }
     report(args, &checks)

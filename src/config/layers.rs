@@ -1,5 +1,6 @@
 //! The layers that set values, and which of them wins.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::ConfigError;
 use super::error::Problem;
+use super::sources::SOURCE_KINDS;
 use super::template::{DEFAULT_TOML, Found, Template, fits, join, kind};
 
 /// Where a value came from. The order is the rank: later wins.
@@ -63,13 +65,29 @@ pub struct Setting {
 pub struct Layers {
     template: Template,
     settings: Vec<Setting>,
+    /// Settings of sources whose names are not kinds: what they mean depends on the kind, which any layer may say.
+    named: Vec<Named>,
     problems: Vec<Problem>,
+}
+
+/// A setting of a source that has a name of its own.
+struct Named {
+    key: String,
+    given: Given,
+    origin: Origin,
+}
+
+/// A value as a layer gives it.
+enum Given {
+    Value(Value),
+    Text(String),
 }
 
 impl Layers {
     /// The defaults alone.
     pub fn new() -> Self {
-        let mut layers = Self { template: Template::new(), settings: Vec::new(), problems: Vec::new() };
+        let mut layers =
+            Self { template: Template::new(), settings: Vec::new(), named: Vec::new(), problems: Vec::new() };
         layers.add_toml(DEFAULT_TOML, &|_| Origin::Default);
         layers
     }
@@ -110,6 +128,16 @@ impl Layers {
                     Ok(value) => self.add(key, value, place),
                     Err(e) => self.problem(&key, place, format!("this is not a value: {}", e.message())),
                 },
+                (Found::Unknown, DeValue::Table(inner)) if self.template.is_named_source(&key) => {
+                    for (inner_name, value) in inner {
+                        let key = join(&key, inner_name.get_ref());
+                        let place = origin(inner_name.span().start);
+                        match Value::deserialize(ValueDeserializer::from(value.clone())) {
+                            Ok(value) => self.named.push(Named { key, given: Given::Value(value), origin: place }),
+                            Err(e) => self.problem(&key, place, format!("this is not a value: {}", e.message())),
+                        }
+                    }
+                }
                 (Found::Unknown, _) => self.problem(&key, place, self.template.unknown(&key)),
             }
         }
@@ -127,6 +155,9 @@ impl Layers {
                 }
             },
             Found::Section => self.problem(key, origin, "this is a table of keys: set one of them"),
+            Found::Unknown if key.rsplit_once('.').is_some_and(|(source, _)| self.template.is_named_source(source)) => {
+                self.named.push(Named { key: key.to_owned(), given: Given::Text(text.to_owned()), origin });
+            }
             Found::Unknown => self.problem(key, origin, self.template.unknown(key)),
         }
     }
@@ -146,20 +177,88 @@ impl Layers {
         self.problems.push(Problem { key: key.to_owned(), origin, message: message.into() });
     }
 
-    /// The value of each key that wins, in the order of the reference.
+    /// The value of each key that wins, in the order of the reference; sources with names of their own at the end.
     ///
     /// # Errors
     /// Everything that was wrong in any layer.
-    pub fn finish(self) -> Result<Vec<Setting>, ConfigError> {
+    pub fn finish(mut self) -> Result<Vec<Setting>, ConfigError> {
+        let mut keys: Vec<String> = self.template.keys().map(str::to_owned).collect();
+        keys.extend(self.resolve_named());
         if !self.problems.is_empty() {
             return Err(ConfigError(self.problems));
         }
-        let winner = |key: &str| {
-            let set = self.settings.iter().filter(|setting| setting.key == key);
+        let winner = |key: &String| {
+            let set = self.settings.iter().filter(|setting| setting.key == *key);
             // Of several in one layer the last wins: `max_by_key` keeps the last of equals.
             set.max_by_key(|setting| setting.origin.rank()).cloned()
         };
-        Ok(self.template.keys().filter_map(winner).collect())
+        Ok(keys.iter().filter_map(winner).collect())
+    }
+
+    /// Turns what was given to sources with names of their own into settings, defaults of their kinds included;
+    /// their keys.
+    fn resolve_named(&mut self) -> Vec<String> {
+        let mut kinds: BTreeMap<String, (String, u8)> = BTreeMap::new();
+        for named in &self.named {
+            let (source, key) = named.key.rsplit_once('.').unwrap_or_default();
+            let text = match &named.given {
+                Given::Text(text) => text.trim_matches(['"', '\'', ' ']),
+                Given::Value(value) => value.as_str().unwrap_or_default(),
+            };
+            if key == "kind" && kinds.get(source).is_none_or(|(_, rank)| *rank <= named.origin.rank()) {
+                kinds.insert(source.to_owned(), (text.to_owned(), named.origin.rank()));
+            }
+        }
+        let mut keys = Vec::new();
+        for (source, (kind, _)) in &kinds {
+            keys.push(join(source, "kind"));
+            let of_kind = format!("sources.{kind}.");
+            let defaults: Vec<_> = self.template.keys().filter_map(|key| key.strip_prefix(&of_kind)).collect();
+            for name in defaults {
+                let key = join(source, name);
+                if let Found::Leaf(default) = self.template.find(&join(&format!("sources.{kind}"), name)) {
+                    self.settings.push(Setting { key: key.clone(), value: default.clone(), origin: Origin::Default });
+                }
+                keys.push(key);
+            }
+        }
+        for Named { key, given, origin } in std::mem::take(&mut self.named) {
+            let (source, name) = key.rsplit_once('.').unwrap_or_default();
+            let kind = kinds.get(source).map(|(kind, _)| kind.as_str());
+            match self.named_value(kind, name, &given) {
+                Ok(value) => self.settings.push(Setting { key, value, origin }),
+                Err(None) => {
+                    let message = self.template.unknown(&key);
+                    self.problem(&key, origin, message);
+                }
+                Err(Some(message)) => self.problem(&key, origin, message),
+            }
+        }
+        keys
+    }
+
+    /// The value of the key `name` of a source of `kind`; `None` as error when there is no such key.
+    fn named_value(&self, kind: Option<&str>, name: &str, given: &Given) -> Result<Value, Option<String>> {
+        let kind = kind.ok_or(None)?;
+        if name == "kind" {
+            let known = SOURCE_KINDS.contains(&kind);
+            let expected = SOURCE_KINDS.join(", ");
+            return known.then(|| kind.into()).ok_or(Some(format!("must be one of {expected}, is {kind:?}")));
+        }
+        let Found::Leaf(default) = self.template.find(&format!("sources.{kind}.{name}")) else {
+            let of_kind = format!("sources.{kind}.");
+            let names: Vec<_> = self.template.keys().filter_map(|key| key.strip_prefix(&of_kind)).collect();
+            return Err(Some(format!("there is no such key; a source of kind {kind} has {}", names.join(", "))));
+        };
+        let value = match given {
+            Given::Value(value) => Some(value.clone()),
+            Given::Text(text) => read_text(default, text),
+        };
+        match value {
+            Some(value) if fits(default, &value) => Ok(value),
+            Some(value) => Err(Some(format!("expected {}, found {}", self::kind(default), self::kind(&value)))),
+            None => Err(Some(format!("expected {}, which the value is not in TOML", self::kind(default)))),
+        }
     }
 }
 

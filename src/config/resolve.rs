@@ -1,21 +1,15 @@
 //! From layers to a [`Config`]: secrets from files, typed values, and rules that span several keys.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::error::Problem;
 use super::layers::{Layers, Setting};
 use super::urls::{Backends, DatabaseUrl, StreamUrl};
-use super::{Config, ConfigError, Inputs, Origin, Role, Settings, SourceKind};
+use super::{Config, ConfigError, Inputs, Origin, Role, SOURCE_KINDS, Settings, SourceConfig, SourcesConfig};
 
-/// Keys whose value may lie in a file that another key, `…_file`, names.
-const FROM_FILES: [&str; 6] = [
-    "database.url",
-    "database.read_url",
-    "stream.url",
-    "server.auth.jwt.secret",
-    "server.auth.jwt.public_key",
-    "llm.api_key",
-];
+/// Below it lie the tables of sources.
+const SOURCES: &str = "sources.";
 
 /// Reads all layers.
 pub fn load(inputs: &Inputs) -> Result<(Config, Settings), ConfigError> {
@@ -33,6 +27,7 @@ pub fn load(inputs: &Inputs) -> Result<(Config, Settings), ConfigError> {
 
     let settings = Settings::new(read_files(layers.finish()?)?);
     let mut config = typed(&settings)?;
+    config.sources = sources(&settings)?;
     config.backends = backends(&config, &settings)?;
     check(&config, &settings)?;
     Ok((config, settings))
@@ -51,13 +46,17 @@ fn add_set(layers: &mut Layers, set: &str) {
     }
 }
 
+/// Ends the keys that name a file for the value of the key before it.
+const FILE: &str = "_file";
+
 /// Replaces values by the contents of the files that `…_file` keys name. Of a key and its file the
 /// one from the later layer counts; both from one layer contradict each other.
 fn read_files(mut settings: Vec<Setting>) -> Result<Vec<Setting>, ConfigError> {
-    for key in FROM_FILES {
-        let file_key = format!("{key}_file");
-        let place = |key: &str| settings.iter().position(|setting| setting.key == key);
-        let (Some(value), Some(file)) = (place(key), place(&file_key)) else { continue };
+    let place = |settings: &[Setting], key: &str| settings.iter().position(|setting| setting.key == key);
+    for file in 0..settings.len() {
+        let file_key = settings[file].key.clone();
+        let Some(key) = file_key.strip_suffix(FILE) else { continue };
+        let Some(value) = place(&settings, key) else { continue };
         let origin = settings[file].origin.clone();
         let path = settings[file].value.as_str().unwrap_or_default().to_owned();
         let is_set = settings[value].origin != Origin::Default;
@@ -77,17 +76,49 @@ fn read_files(mut settings: Vec<Setting>) -> Result<Vec<Setting>, ConfigError> {
 }
 
 fn typed(settings: &Settings) -> Result<Config, ConfigError> {
-    let values = settings.all().filter(|setting| FROM_FILES.iter().all(|key| setting.key != format!("{key}_file")));
-    let mut builder = config::Config::builder();
-    for Setting { key, value, .. } in values {
-        let set = value.clone().try_into::<config::Value>().map_err(|e| e.to_string());
-        let set = set.and_then(|value| builder.set_override(key, value).map_err(|e| e.to_string()));
-        builder = set.map_err(|message| ConfigError::new(key, settings.origin(key), message))?;
-    }
-    builder.build().and_then(config::Config::try_deserialize).map_err(|error| {
+    let table = table(settings, |key| (!key.starts_with(SOURCES)).then_some(key))?;
+    config::Config::try_deserialize(table).map_err(|error| {
         let (key, message) = describe(error);
         ConfigError::new(&key, settings.origin(&key), message)
     })
+}
+
+/// The table of each source, by its name.
+fn sources(settings: &Settings) -> Result<SourcesConfig, ConfigError> {
+    let mut sources = SourcesConfig::new();
+    let names: BTreeSet<&str> =
+        settings.all().filter_map(|setting| Some(setting.key.strip_prefix(SOURCES)?.split_once('.')?.0)).collect();
+    for name in names {
+        let prefix = format!("{SOURCES}{name}.");
+        let set = settings.all().find(|setting| setting.key.strip_prefix(&prefix) == Some("kind"));
+        let kind = set.and_then(|setting| setting.value.as_str()).unwrap_or(name);
+        let table = table(settings, |key| key.strip_prefix(&prefix).filter(|key| *key != "kind"))?;
+        let value = config::Value::new(None, table.cache.kind);
+        let read = SourceConfig::read(kind, value).unwrap_or_else(|| {
+            Err(config::ConfigError::Message(format!("{kind} must be one of {}", SOURCE_KINDS.join(", "))))
+        });
+        let source = read.map_err(|error| {
+            let (key, message) = describe(error);
+            let key = format!("{prefix}{key}");
+            ConfigError::new(key.trim_end_matches('.'), settings.origin(&key), message)
+        })?;
+        sources.insert(name.to_owned(), source);
+    }
+    Ok(sources)
+}
+
+/// The settings for which `pick` gives a key, under that key; those that name files are left out.
+fn table<'a>(settings: &'a Settings, pick: impl Fn(&'a str) -> Option<&'a str>) -> Result<config::Config, ConfigError> {
+    let all: BTreeSet<&str> = settings.all().map(|setting| setting.key.as_str()).collect();
+    let names_file = |key: &str| key.strip_suffix(FILE).is_some_and(|key| all.contains(key));
+    let mut builder = config::Config::builder();
+    for Setting { key, value, .. } in settings.all().filter(|setting| !names_file(&setting.key)) {
+        let Some(short) = pick(key) else { continue };
+        let set = value.clone().try_into::<config::Value>().map_err(|e| e.to_string());
+        let set = set.and_then(|value| builder.set_override(short, value).map_err(|e| e.to_string()));
+        builder = set.map_err(|message| ConfigError::new(key, settings.origin(key), message))?;
+    }
+    builder.build().map_err(|error| ConfigError::new("", Origin::Default, error.to_string()))
 }
 
 /// The key that is wrong, and what is wrong with it.
@@ -164,12 +195,6 @@ fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
         &["retention.minute_rollups", "alerts.window", "alerts.max_lateness"],
         "alerts.window and alerts.max_lateness together must be an hour shorter than retention.minute_rollups",
     );
-    let replays = config.has_role(Role::Ingester) && config.ingester.sources.contains(&SourceKind::Replay);
-    require(
-        config.sources.replay.path.is_some() || !replays,
-        &["ingester.sources"],
-        "\"replay\" needs a file: set sources.replay.path",
-    );
     let llm = &config.llm;
     require(
         llm.model.is_some() || llm.provider.as_ref().is_none_or(|provider| provider.default_model().is_some()),
@@ -181,5 +206,24 @@ fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
         &["llm.min_confidence"],
         "a second opinion needs a language model: set llm.provider",
     );
+    if config.has_role(Role::Ingester) {
+        for name in &config.ingester.sources {
+            let known = config.sources.get(name);
+            let message = match known.map(SourceConfig::lacks) {
+                None => {
+                    let names: Vec<_> = config.sources.keys().map(String::as_str).collect();
+                    format!(
+                        "{name:?} must be one of {}, or have a table [sources.{name}] with a kind",
+                        names.join(", ")
+                    )
+                }
+                Some(Some(key)) => format!("{name:?} cannot be read: set sources.{name}.{key}"),
+                Some(None) => continue,
+            };
+            require(false, &["ingester.sources"], &message);
+        }
+        let twice = config.ingester.sources.iter().collect::<BTreeSet<_>>().len() < config.ingester.sources.len();
+        require(!twice, &["ingester.sources"], "names a source twice: give a second one a name and a table of its own");
+    }
     if problems.is_empty() { Ok(()) } else { Err(ConfigError(problems)) }
 }

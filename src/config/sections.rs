@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
@@ -81,66 +82,17 @@ pub struct CacheConfig {
     pub ttl: Duration,
 }
 
-words! {
-    /// A source that posts are read from.
-    SourceKind {
-        /// Invented posts: `[sources.synthetic]`.
-        Synthetic = "synthetic",
-        /// Posts from a file: `[sources.replay]`.
-        Replay = "replay",
-    }
-}
-
 /// `[ingester]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IngesterConfig {
-    pub sources: Vec<SourceKind>,
+    /// Names of tables below `[sources]`.
+    pub sources: Vec<String>,
     #[serde(deserialize_with = "count::<_, _, 1, 10_000>")]
     pub batch_size: usize,
     /// Posts per second of all sources together; `None`: no limit.
     #[serde(deserialize_with = "optional_rate")]
     pub rate: Option<f64>,
-}
-
-/// `[sources]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SourcesConfig {
-    pub synthetic: SyntheticConfig,
-    pub replay: ReplayConfig,
-}
-
-/// `[sources.synthetic]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SyntheticConfig {
-    /// Posts per second.
-    #[serde(deserialize_with = "rate")]
-    pub rate: f64,
-    /// `None`: a new one at each start.
-    #[serde(deserialize_with = "optional_count")]
-    pub seed: Option<u64>,
-    /// `None`: no end.
-    #[serde(deserialize_with = "optional_count")]
-    pub limit: Option<u64>,
-    /// Zero: no incidents.
-    #[serde(deserialize_with = "any_duration")]
-    pub incident_every: Duration,
-}
-
-/// `[sources.replay]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ReplayConfig {
-    #[serde(deserialize_with = "optional")]
-    pub path: Option<PathBuf>,
-    /// Posts per second; `None`: as fast as the stream takes them.
-    #[serde(deserialize_with = "optional_rate")]
-    pub rate: Option<f64>,
-    pub retime: bool,
-    #[serde(rename = "loop")]
-    pub repeat: bool,
 }
 
 /// `[worker]`
@@ -329,6 +281,16 @@ pub struct AlertsConfig {
     pub negative_ratio: f64,
     #[serde(deserialize_with = "any_duration")]
     pub max_lateness: Duration,
+}
+
+/// `[outbound]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutboundConfig {
+    #[serde(deserialize_with = "networks")]
+    pub allow: Vec<IpNet>,
+    #[serde(deserialize_with = "positive_duration")]
+    pub timeout: Duration,
 }
 
 /// `[retention]`

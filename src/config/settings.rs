@@ -10,6 +10,8 @@ use super::urls::mask;
 
 /// Keys that hold a secret.
 const SECRETS: [&str; 2] = ["server.auth.jwt.secret", "llm.api_key"];
+/// What the keys of sources that hold a secret are called.
+const SOURCE_SECRETS: [&str; 3] = ["client_secret", "token", "password"];
 /// Keys that hold a URL with a password in it.
 const URLS: [&str; 3] = ["database.url", "database.read_url", "stream.url"];
 
@@ -52,7 +54,7 @@ impl Settings {
         self.0.iter().map(|Setting { key, value, origin }| {
             let masked = match value.as_str() {
                 Some("") | None => None,
-                Some(_) if SECRETS.contains(&key.as_str()) => Some("***".to_owned()),
+                Some(_) if is_secret(key) => Some("***".to_owned()),
                 Some(url) if URLS.contains(&key.as_str()) => Some(mask(url)),
                 Some(_) => None,
             };
@@ -69,4 +71,9 @@ impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.shown()).finish()
     }
+}
+
+fn is_secret(key: &str) -> bool {
+    let of_source = key.strip_prefix("sources.").and_then(|key| key.rsplit_once('.'));
+    SECRETS.contains(&key) || of_source.is_some_and(|(_, name)| SOURCE_SECRETS.contains(&name))
 }

@@ -4,6 +4,8 @@
 use toml::de::DeTable;
 use toml::{Spanned, Table, Value};
 
+use super::sources::SOURCE_KINDS;
+
 /// The reference itself.
 pub const DEFAULT_TOML: &str = include_str!("../../config/default.toml");
 
@@ -53,6 +55,13 @@ impl Template {
         Found::Section
     }
 
+    /// Whether `key` (`sources.NAME`) is that of a source with a name of its own.
+    pub fn is_named_source(&self, key: &str) -> bool {
+        let name = key.strip_prefix("sources.").unwrap_or_default();
+        let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
+        !name.is_empty() && name.len() <= 64 && name.chars().all(valid) && matches!(self.find(key), Found::Unknown)
+    }
+
     /// What to say of a key that does not exist: the key that was probably meant, else where to look.
     pub fn unknown(&self, key: &str) -> String {
         let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
@@ -63,10 +72,16 @@ impl Template {
             .filter(|(likeness, _)| *likeness > 0.9)
             .map(|(_, known)| known);
         let elsewhere = || self.keys().find(|known| last(known) == last(key));
-        if let Some(meant) = closest.or_else(elsewhere) {
-            return format!("there is no such key; did you mean {meant}?");
-        }
         let section = key.rsplit_once('.').map_or("", |(section, _)| section);
+        let meant = closest.or_else(elsewhere).map(|meant| format!("there is no such key; did you mean {meant}?"));
+        if self.is_named_source(section) {
+            let kinds = SOURCE_KINDS.join(", ");
+            let named = format!("a source with a name of its own says its kind: set {section}.kind to one of {kinds}");
+            return meant.map_or(named.clone(), |meant| format!("{meant} Or: {named}"));
+        }
+        if let Some(meant) = meant {
+            return meant;
+        }
         let siblings: Vec<_> = self
             .keys()
             .filter_map(|known| known.rsplit_once('.').filter(|(place, _)| *place == section))

@@ -45,10 +45,49 @@ fn the_defaults_alone_are_a_valid_configuration() {
     assert!(matches!(&config.backends, Backends::Embedded { path } if path.to_str() == Some("data/sentistream.db")));
     assert_eq!(config.server.listen, ["127.0.0.1:8000".parse().unwrap()]);
     assert_eq!((config.server.body_limit, config.alerts.window), (4 << 20, Duration::from_secs(300)));
-    assert!(
-        config.server.auth.jwt.is_none() && config.llm.provider.is_none() && config.sources.synthetic.limit.is_none()
-    );
+    assert!(config.server.auth.jwt.is_none() && config.llm.provider.is_none());
+    assert!(matches!(&config.sources["synthetic"], SourceConfig::Synthetic(synthetic) if synthetic.limit.is_none()));
     assert!(settings.shown().all(|shown| shown.origin == Origin::Default));
+}
+
+#[test]
+fn several_sources_of_a_kind_have_names_and_the_defaults_of_their_kind() {
+    let file = file("[sources.old]\nkind = \"replay\"\npath = \"a.csv\"\n[sources.new]\npath = \"b.csv\"\n");
+    let inputs = Inputs {
+        file: Some(file.path().to_owned()),
+        environment: environment(&[
+            ("SENTISTREAM__SOURCES__NEW__RATE", "7"),
+            ("SENTISTREAM__SOURCES__NEW__KIND", "replay"),
+        ]),
+        sets: vec!["ingester.sources=old, new, replay".into(), "sources.replay.path=c.csv".into()],
+        ..Inputs::default()
+    };
+    let (config, settings) = load(&inputs);
+    let replay = |name: &str| match &config.sources[name] {
+        SourceConfig::Replay(replay) => {
+            (replay.path.clone().unwrap().display().to_string(), replay.rate, replay.retime)
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(replay("old"), ("a.csv".to_owned(), None, true));
+    assert_eq!(replay("new"), ("b.csv".to_owned(), Some(7.0), true));
+    assert_eq!(replay("replay"), ("c.csv".to_owned(), None, true));
+    assert_eq!(settings.origin("sources.new.rate").to_string(), "environment SENTISTREAM__SOURCES__NEW__RATE");
+    assert_eq!(settings.origin("sources.new.retime"), Origin::Default);
+    assert!(settings.shown().any(|shown| shown.key == "sources.old.loop"));
+
+    for (sets, key, message) in [
+        (&["sources.x.path=a"][..], "sources.x.path", "set sources.x.kind to one of"),
+        (&["sources.x.kind=rumours"], "sources.x.kind", "must be one of synthetic, replay"),
+        (&["sources.x.kind=replay", "sources.x.pth=a"], "sources.x.pth", "a source of kind replay has path"),
+        (&["sources.x.kind=replay", "sources.x.retime=7"], "sources.x.retime", "true or false"),
+        (&["sources.x.kind=replay", "sources.x.rate=nan"], "sources.x.rate", "between 0.1 and 50000"),
+        (&["sources.x.kind=replay", "ingester.sources=x"], "ingester.sources", "set sources.x.path"),
+        (&["ingester.sources=synthetic, synthetic"], "ingester.sources", "twice"),
+    ] {
+        let problem = problem(&with_sets(sets));
+        assert!(problem.key == key && problem.message.contains(message), "{sets:?}: {problem}");
+    }
 }
 
 #[test]
@@ -120,7 +159,7 @@ fn a_bad_value_is_named_with_its_source_and_what_is_allowed() {
         ("server.auth.jwt.public_key=x", "`algorithm` is not"),
         ("server.websocket.timeout=10s", "longer than server.websocket.ping_interval"),
         ("cache.ttl=2h", "between 0ms and 1h"),
-        ("ingester.sources=[\"tiktok\"]", "synthetic, replay"),
+        ("ingester.sources=[\"tiktok\"]", "replay, synthetic"),
         ("ingester.rate=0.01", "0 (no limit) or between 0.1 and 50000"),
         ("ingester.sources=replay", "set sources.replay.path"),
         ("sources.synthetic.rate=nan", "between 0.1 and 50000"),

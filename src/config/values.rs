@@ -47,43 +47,14 @@ macro_rules! words {
 }
 pub(super) use words;
 
+pub use crate::domain::span::parse_duration;
+
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 /// No setting is longer; it keeps sums of settings far from any overflow.
 const LONGEST: u64 = 366 * DAY;
-
-/// Reads `"250ms"`, `"15s"`, `"5min"`, `"2h"`, `"8d"`, and sums such as `"1h 30min"`; at most 366 days.
-///
-/// # Errors
-/// A message for a person.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong =
-        || format!("expected a duration up to 366d such as \"250ms\", \"15s\", \"5min\" or \"8d\", found {text:?}");
-    let mut rest = text.trim();
-    if rest.is_empty() {
-        return Err(wrong());
-    }
-    let mut millis = 0_u64;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
-        let number: u64 = rest[..digits].parse().map_err(|_| wrong())?;
-        rest = rest[digits..].trim_start();
-        let letters = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
-        let unit = match &rest[..letters] {
-            "ms" => 1,
-            "s" => SECOND,
-            "m" | "min" => MINUTE,
-            "h" => HOUR,
-            "d" => DAY,
-            _ => return Err(wrong()),
-        };
-        millis = number.checked_mul(unit).and_then(|part| millis.checked_add(part)).ok_or_else(wrong)?;
-        rest = rest[letters..].trim_start();
-    }
-    if millis > LONGEST { Err(wrong()) } else { Ok(Duration::from_millis(millis)) }
-}
 
 /// A duration of at least `MIN` and at most `MAX` milliseconds.
 pub fn duration<'de, D: Deserializer<'de>, const MIN: u64, const MAX: u64>(de: D) -> Result<Duration, D::Error> {
@@ -234,6 +205,17 @@ pub fn name<'de, D: Deserializer<'de>>(de: D) -> Result<String, D::Error> {
         return Err(D::Error::custom("must not be empty"));
     }
     Ok(text)
+}
+
+/// Networks; an address alone is a network of one.
+pub fn networks<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<ipnet::IpNet>, D::Error> {
+    let network = |text: &String| {
+        let address = || text.parse::<std::net::IpAddr>().map(Into::into);
+        let wrong =
+            |_| D::Error::custom(format!("expected networks or addresses such as \"10.1.0.0/16\", found {text:?}"));
+        text.parse().or_else(|_| address()).map_err(wrong)
+    };
+    Vec::<String>::deserialize(de)?.iter().map(network).collect()
 }
 
 /// A value read from its text; `None` when the text is empty.

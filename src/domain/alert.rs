@@ -1,4 +1,11 @@
-//! An alert: a condition that held over a window.
+//! Alerting: rules, where their series stand, and the alerts that came of them.
+
+pub mod class;
+pub mod labels;
+pub mod rule;
+pub mod scope;
+pub mod state;
+mod words;
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,6 +13,13 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
+
+pub use class::Class;
+pub use labels::{Labels, fingerprint};
+pub use rule::{Condition, Rule, RuleDraft, RuleSpec};
+pub use scope::Scope;
+pub use state::{Instance, Transition};
+pub use words::{Direction, GroupBy, InstanceState, RuleKind, Severity};
 
 /// Whether the condition still holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
@@ -47,12 +61,12 @@ impl FromStr for AlertState {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Alert {
     pub id: i64,
-    /// The rule's kind: `negative_share` or `negative_ratio`.
+    /// The rule's name.
     pub alert_type: String,
-    /// What it watches: `all`, or `source:NAME`.
+    /// What it watches: `all`, `source:NAME`, …
     pub scope: String,
     pub state: AlertState,
-    /// The value that must be exceeded.
+    /// The value that must be passed.
     pub threshold_value: f64,
     /// The value that was measured.
     pub actual_value: f64,
@@ -69,4 +83,40 @@ pub struct Alert {
     /// The window's counts and what else explains the alert.
     #[schema(value_type = Object)]
     pub details: serde_json::Value,
+    /// The rule that it comes of; none for alerts from before there were rules.
+    #[serde(default)]
+    pub rule_id: Option<i64>,
+    #[serde(default = "Alert::usual_severity")]
+    pub severity: Severity,
+    /// Where its series stands: `firing` or `recovering` while it is open.
+    #[serde(default = "Alert::usual_phase")]
+    pub phase: InstanceState,
+    #[serde(default)]
+    pub labels: Labels,
+    /// The rule's texts, with their placeholders filled.
+    #[serde(default)]
+    pub annotations: Labels,
+    /// Who looks after it.
+    #[serde(default)]
+    pub acknowledged: Option<Acknowledgement>,
+}
+
+impl Alert {
+    fn usual_severity() -> Severity {
+        Severity::Warning
+    }
+
+    fn usual_phase() -> InstanceState {
+        InstanceState::Normal
+    }
+}
+
+/// That someone looks after an alert.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Acknowledgement {
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// The name of the token.
+    pub by: String,
+    pub note: String,
 }

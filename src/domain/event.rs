@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::alert::Transition;
 use super::{Alert, Analysis, Emotion, Post, PostId, Sentiment, Timestamp};
 
 /// Longest preview of a post's text in an event, in characters.
@@ -54,8 +55,10 @@ impl PostEvent {
 pub enum LiveEvent {
     /// A post was analysed for the first time, or replaced.
     Post(PostEvent),
-    /// An alert opened or was resolved.
+    /// An alert opened, recovers, fires again, or was resolved.
     Alert(Alert),
+    /// A series of a rule changed its state; also without an alert.
+    AlertState(Transition),
     /// A post is gone.
     PostDeleted(PostId),
 }

@@ -82,6 +82,7 @@ pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest
         alert_type: params.alert_type,
         start: params.start_date,
         end: params.end_date,
+        ..AlertFilter::default()
     };
     let store = state.api.store.clone();
     let page = state.run(async move { store.alerts(&filter, cursor, limit).await }).await?;

@@ -4,7 +4,8 @@ use actix_web::HttpResponse;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-use super::{alerts, analyze, dead_letters, error, health, posts, sentiment, stats, system, ws};
+use super::{alerts, analyze, dead_letters, error, feeds, health, posts, sentiment, stats, system, ws};
+use crate::domain::alert::Transition;
 use crate::domain::{Alert, PostEvent};
 
 #[derive(OpenApi)]
@@ -18,12 +19,12 @@ use crate::domain::{Alert, PostEvent};
     paths(
         health::health, health::ready,
         posts::list, posts::recent, posts::export::export, posts::get, posts::append::append, posts::delete,
-        stats::stats, stats::sources, sentiment::aggregate, sentiment::distribution,
+        stats::stats, stats::sources, feeds::pause, feeds::resume, sentiment::aggregate, sentiment::distribution,
         alerts::list, analyze::analyze, system::system,
         dead_letters::list, dead_letters::get, dead_letters::replay, dead_letters::purge,
         ws::open,
     ),
-    components(schemas(error::Problem<'static>, PostEvent, Alert)),
+    components(schemas(error::Problem<'static>, PostEvent, Alert, Transition)),
     tags(
         (name = "posts", description = "Posts and their analyses"),
         (name = "sentiment", description = "Counts over time, totals, sources"),

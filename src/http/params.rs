@@ -152,6 +152,14 @@ pub fn last_segment(request: &HttpRequest) -> Result<String, ApiError> {
     decode(raw, "the path")
 }
 
+/// The segment of the path before the last, decoded.
+///
+/// # Errors
+/// As [`last_segment`].
+pub fn segment_before_last(request: &HttpRequest) -> Result<String, ApiError> {
+    decode(request.uri().path().rsplit('/').nth(1).unwrap_or_default(), "the path")
+}
+
 /// Decodes percent-encoding strictly.
 fn decode(text: &str, place: &str) -> Result<String, ApiError> {
     let mut rest = text;

@@ -6,7 +6,8 @@ use actix_web::{HttpRequest, Resource, Responder, Route, dev::Handler};
 
 use super::error::ApiError;
 use super::{
-    alerts, analyze, dashboard, dead_letters, docs, health, openapi, posts, prometheus, sentiment, stats, system, ws,
+    alerts, analyze, dashboard, dead_letters, docs, feeds, health, openapi, posts, prometheus, sentiment, stats,
+    system, ws,
 };
 
 /// The table of the API. Reserved names below `/api/posts/` stand before the ids.
@@ -19,6 +20,8 @@ pub fn api(config: &mut ServiceConfig) {
         .service(read("/api/posts/{post_id}", posts::get).route(web::delete().to(posts::delete)))
         .service(read("/api/stats", stats::stats))
         .service(read("/api/sources", stats::sources))
+        .service(web::resource("/api/sources/{name}/pause").route(web::post().to(feeds::pause)))
+        .service(web::resource("/api/sources/{name}/resume").route(web::post().to(feeds::resume)))
         .service(read("/api/sentiment/aggregate", sentiment::aggregate))
         .service(read("/api/aggregate", sentiment::aggregate))
         .service(read("/api/sentiment/distribution", sentiment::distribution))

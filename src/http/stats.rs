@@ -12,6 +12,7 @@ use crate::stream::Depth;
 use super::answer;
 use super::auth::{May, Read};
 use super::error::ApiError;
+use super::feeds::{FeedView, feeds};
 use super::params::no_params;
 use super::shape::{self, ByEmotion, BySentiment};
 use super::state::{State, from_cached};
@@ -120,15 +121,17 @@ pub async fn stats(_may: May<Read>, state: web::Data<State>, request: HttpReques
     answer::json(&stats)
 }
 
-/// The sources seen.
+/// The sources seen, and the feeds that are configured.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Sources {
     sources: Vec<SourceView>,
     total: usize,
+    /// What feeds the stream: the sources that instances read.
+    feeds: Vec<FeedView>,
 }
 
 /// A source with its counts.
-#[derive(Serialize, utoipa::ToSchema)]
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SourceView {
     source: String,
     /// Posts in all.
@@ -144,7 +147,7 @@ pub struct SourceView {
 
 /// Sources
 ///
-/// Every source seen with its counts, most posts first.
+/// Every source seen with its counts, most posts first; and how each feed of the stream does.
 #[utoipa::path(get, path = "/api/sources", tag = "sentiment", responses((status = 200, body = Sources)))]
 pub async fn sources(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
@@ -164,7 +167,12 @@ pub async fn sources(_may: May<Read>, state: web::Data<State>, request: HttpRequ
                 source: source.source,
             })
             .collect();
-        Ok(Sources { total: sources.len(), sources })
+        Ok(sources)
     };
-    Ok(answer::cached(&state.cached("sources".to_owned(), compute).await?))
+    let cached = state.cached("sources".to_owned(), compute).await?;
+    let sources: Vec<SourceView> = from_cached(&cached)?;
+    let (store, now) = (state.api.store.clone(), state.api.clock.now());
+    // Not cached: whoever pauses a feed looks at once.
+    let feeds = state.run(async move { feeds(&store, now).await }).await?;
+    answer::json(&Sources { total: sources.len(), sources, feeds })
 }

@@ -11,6 +11,7 @@ use crate::stream::{ConsumerInfo, Depth, Stream};
 
 use super::auth::{May, Read};
 use super::error::ApiError;
+use super::feeds::{FeedView, feeds};
 use super::health::{Checks, ComponentState, within};
 use super::params::no_params;
 use super::state::State;
@@ -32,6 +33,8 @@ pub struct System {
     consumers: Option<Vec<ConsumerView>>,
     cache: CacheView,
     live: LiveView,
+    /// The sources that all instances read; `null` while the database is away.
+    sources: Option<Vec<FeedView>>,
     /// Sources, alert loop and others of this process.
     components: Vec<ComponentState>,
     #[schema(value_type = String, format = DateTime)]
@@ -128,14 +131,16 @@ pub async fn system(_may: May<Read>, state: web::Data<State>, request: HttpReque
     let read = state.run(async move {
         let minute = Duration::from_secs(60);
         let (store, stream) = (api.store.clone(), api.stream.clone());
-        let (checks, numbers, stored) = tokio::join!(
+        let feeding = store.clone();
+        let (checks, numbers, stored, sources) = tokio::join!(
             Checks::run(&api, limit),
             within(limit, async move { tokio::try_join!(stream.depth(), stream.consumers()) }),
             within(limit, async move { store.ingested_since(now - minute).await }),
+            within(limit, async move { feeds(&feeding, now).await }),
         );
-        Ok::<_, ApiError>((checks, numbers, stored.ok().map(|posts| rate(posts, minute))))
+        Ok::<_, ApiError>((checks, numbers, stored.ok().map(|posts| rate(posts, minute)), sources.ok()))
     });
-    let (checks, numbers, out_per_second) = read.await?;
+    let (checks, numbers, out_per_second, sources) = read.await?;
     let (hits, misses) = state.cache_use.counts();
     answer::json(&System {
         versions: Versions {
@@ -151,6 +156,7 @@ pub async fn system(_may: May<Read>, state: web::Data<State>, request: HttpReque
         model: ModelView::from(checks.model()),
         cache: CacheView { enabled: state.api.cache.is_some(), hits, misses },
         live: LiveView { clients: state.hub.clients() },
+        sources,
         components: checks.into_components(),
         timestamp: now,
     })

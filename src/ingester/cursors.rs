@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::IngesterRooms;
 use crate::lifecycle::Shutdown;
 use crate::lifecycle::patience::Patience;
-use crate::store::StoreError;
+use crate::store::{Lease, StoreError};
 
 /// A cursor is written once in this time at most: a crash repeats that much, which workers drop.
 const EVERY: Duration = Duration::from_secs(1);
@@ -20,6 +20,10 @@ pub struct Cursors {
     name: Arc<str>,
     rooms: IngesterRooms,
     patience: Patience,
+    /// Under which it is kept.
+    lease: Option<Lease>,
+    /// Where the source goes on, written or not.
+    position: Option<String>,
     /// Not written yet.
     latest: Option<String>,
     /// When it may be written.
@@ -29,33 +33,43 @@ pub struct Cursors {
 impl Cursors {
     pub fn new(name: &str, rooms: IngesterRooms, longest: Duration) -> Self {
         let patience = Patience::new(Duration::from_millis(200), longest);
-        Self { name: name.into(), rooms, patience, latest: None, due: Instant::now() }
+        Self { name: name.into(), rooms, patience, lease: None, position: None, latest: None, due: Instant::now() }
     }
 
-    /// Where the source goes on; waits while the store is away. `None` when a shutdown comes first.
+    /// Reads where the source goes on, under `lease`; waits while the store is away. `false` when a shutdown
+    /// comes first.
     ///
     /// # Errors
     /// When the store fails for good.
-    pub async fn load(&mut self, shutdown: &Shutdown) -> Result<Option<Option<String>>, StoreError> {
+    pub async fn load(&mut self, lease: Option<&Lease>, shutdown: &Shutdown) -> Result<bool, StoreError> {
+        self.lease = lease.cloned();
+        self.latest = None;
         loop {
             match shutdown.unless_stopping(self.rooms.store.cursor(&self.name)).await {
-                None => return Ok(None),
+                None => return Ok(false),
                 Some(Ok(cursor)) => {
+                    self.position = cursor;
                     self.recovered();
-                    return Ok(Some(cursor));
+                    return Ok(true);
                 }
                 Some(Err(error)) if error.is_transient() => self.away(&error),
                 Some(Err(error)) => return Err(error),
             }
             if !shutdown.sleep(self.patience.next_wait()).await {
-                return Ok(None);
+                return Ok(false);
             }
         }
+    }
+
+    /// Where the source goes on: behind everything that is in the stream.
+    pub fn position(&self) -> Option<&str> {
+        self.position.as_deref()
     }
 
     /// Takes note of where the source goes on, now that everything before it is in the stream.
     pub fn note(&mut self, cursor: Option<String>) {
         if cursor.is_some() {
+            self.position.clone_from(&cursor);
             self.latest = cursor;
         }
     }
@@ -83,11 +97,16 @@ impl Cursors {
 
     async fn write(&mut self) -> Result<(), StoreError> {
         let Some(cursor) = &self.latest else { return Ok(()) };
-        match self.rooms.store.keep_cursor(&self.name, cursor).await {
+        match self.rooms.store.keep_cursor(&self.name, cursor, self.lease.as_ref()).await {
             Ok(()) => {
                 self.latest = None;
                 self.due = Instant::now() + EVERY;
                 self.recovered();
+                Ok(())
+            }
+            Err(StoreError::LeaseLost(_)) => {
+                // Another instance goes on from the cursor before; it repeats what this one appended since.
+                self.latest = None;
                 Ok(())
             }
             Err(error) if error.is_transient() => {

@@ -1,53 +1,64 @@
-//! One source's way into the stream.
+//! One source's life: permitted, opened at its cursor, drained, and opened again after trouble.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::cursors::Cursors;
+use super::inlet::Inlet;
+use super::keeper::{Permit, Seat};
 use super::report::Report;
 use super::{IngesterOptions, IngesterRooms, Limiter};
-use crate::domain::Op;
 use crate::lifecycle::Shutdown;
 use crate::lifecycle::patience::Patience;
 use crate::sources::states::SourceActivity;
-use crate::sources::{Batch, Source, SourceError, SourceSpec};
-use crate::stream::StreamError;
-
-/// The longest wait while the stream is full: workers make room all the time.
-const FULL_WAIT: Duration = Duration::from_secs(1);
+use crate::sources::{Batch, Opening, Source, SourceError, SourceSpec};
+use crate::store::Lease;
 
 /// Feeds one source into the stream.
 pub struct Feed {
-    rooms: IngesterRooms,
-    options: IngesterOptions,
+    spec: SourceSpec,
+    seat: Seat,
     shutdown: Shutdown,
+    batch_size: usize,
     report: Report,
     cursors: Cursors,
+    inlet: Inlet,
     /// While the source is away.
-    source_patience: Patience,
-    /// While the stream is away, and while it is full.
-    stream_patience: Patience,
-    full_patience: Patience,
+    patience: Patience,
+    failures: u64,
 }
 
-/// Whether to go on.
-#[derive(PartialEq, Eq)]
-enum Flow {
-    On,
-    End,
+/// What a feed shares with the others of its role.
+pub struct Common {
+    pub rooms: IngesterRooms,
+    pub options: IngesterOptions,
+    pub limiter: Option<Limiter>,
+    pub shutdown: Shutdown,
+}
+
+/// Why a feed stopped reading.
+enum Ended {
+    /// A shutdown, or the source has come to its end.
+    ForGood,
+    /// Someone paused it, or another instance takes over.
+    Revoked,
+    /// The source failed.
+    Failed(SourceError),
 }
 
 impl Feed {
-    pub fn new(name: &str, rooms: IngesterRooms, options: IngesterOptions, shutdown: Shutdown) -> Self {
-        let patience = |shortest, longest| Patience::new(Duration::from_millis(shortest), longest);
+    pub fn new(spec: SourceSpec, seat: Seat, common: Common) -> Self {
+        let Common { rooms, options, limiter, shutdown } = common;
         Self {
-            report: Report::new(name, rooms.states.clone(), rooms.clock.clone()),
-            cursors: Cursors::new(name, rooms.clone(), options.max_backoff),
-            source_patience: patience(500, options.max_backoff),
-            stream_patience: patience(200, options.max_backoff),
-            full_patience: patience(20, FULL_WAIT),
-            rooms,
-            options,
+            report: Report::new(&spec, rooms.states.clone(), rooms.clock.clone()),
+            cursors: Cursors::new(spec.name(), rooms.clone(), options.max_backoff),
+            inlet: Inlet::new(spec.name(), rooms.stream, limiter, (shutdown.clone(), options.max_backoff)),
+            patience: Patience::new(Duration::from_millis(500), options.max_backoff),
+            failures: 0,
+            batch_size: options.batch_size,
+            spec,
+            seat,
             shutdown,
         }
     }
@@ -56,120 +67,142 @@ impl Feed {
     ///
     /// # Errors
     /// When the stream or the store fails for good.
-    pub async fn run(mut self, spec: &SourceSpec, limiter: Option<Limiter>) -> anyhow::Result<()> {
-        let Some(cursor) = self.cursors.load(&self.shutdown).await? else { return Ok(()) };
-        tracing::info!(source = spec.name(), resumes = cursor.is_some(), "the source starts");
-        let mut source = spec.open(cursor);
-        while self.step(source.as_mut(), limiter.as_ref()).await? == Flow::On {}
-        self.cursors.write_last().await;
-        self.report.sum_up();
-        Ok(())
+    pub async fn run(mut self) -> anyhow::Result<()> {
+        loop {
+            let report = &self.report;
+            let told = |permit: &Permit| match permit {
+                Permit::Paused => report.activity(SourceActivity::Paused),
+                Permit::Standby => report.activity(SourceActivity::Standby),
+                Permit::Unknown | Permit::Run(_) => {}
+            };
+            let Some(tenure) = self.shutdown.unless_stopping(self.seat.granted(told)).await else { return Ok(()) };
+            let ended = self.feed(tenure.lease.as_ref()).await?;
+            self.cursors.write_last().await;
+            self.report.sum_up();
+            if matches!(ended, Ended::ForGood) {
+                return Ok(());
+            }
+            tracing::info!(
+                source = self.spec.name(),
+                "this instance stops reading the source: paused, or another does"
+            );
+        }
     }
 
-    async fn step(&mut self, source: &mut dyn Source, limiter: Option<&Limiter>) -> anyhow::Result<Flow> {
-        self.cursors.write_if_due().await?;
-        let next = tokio::select! {
-            biased;
-            () = self.shutdown.stopping() => return Ok(Flow::End),
-            () = sleep_until(self.cursors.due()) => return Ok(Flow::On),
-            next = source.next(self.options.batch_size) => next,
-        };
-        match next {
-            Ok(batch) => self.take(source.name(), batch, limiter).await,
-            Err(SourceError::Transient(error)) => {
-                self.report.trouble(SourceActivity::Waiting, &error);
-                if self.source_patience.is_news("source") {
-                    tracing::warn!(source = source.name(), error, "the source yields nothing for now; trying again");
-                }
-                let wait = self.source_patience.next_wait();
-                Ok(if self.shutdown.sleep(wait).await { Flow::On } else { Flow::End })
-            }
-            Err(SourceError::Permanent(error)) => {
-                self.report.trouble(SourceActivity::Failed, &error);
-                tracing::error!(source = source.name(), error, "the source has failed and stops; others go on");
-                Ok(Flow::End)
+    /// Opens the source, again and again if need be, while its permit holds.
+    async fn feed(&mut self, lease: Option<&Lease>) -> anyhow::Result<Ended> {
+        if !self.cursors.load(lease, &self.shutdown).await? {
+            return Ok(Ended::ForGood);
+        }
+        let resumes = self.cursors.position().is_some();
+        tracing::info!(source = self.spec.name(), resumes, "the source starts");
+        self.report.activity(SourceActivity::Starting);
+        loop {
+            let opening = Opening { cursor: self.cursors.position().map(str::to_owned), failures: self.failures };
+            let mut source = self.spec.open(opening);
+            let error = match self.drain(source.as_mut(), lease).await? {
+                Ended::Failed(error) => error,
+                ended => return Ok(ended),
+            };
+            drop(source);
+            self.failures += 1;
+            let wait = self.trouble(&error);
+            if let Some(ended) = self.rest(wait, lease).await? {
+                return Ok(ended);
             }
         }
     }
 
-    async fn take(&mut self, name: &str, batch: Batch, limiter: Option<&Limiter>) -> anyhow::Result<Flow> {
-        if self.source_patience.recovered().is_some() {
-            tracing::info!(source = name, "the source yields posts again");
+    /// Reads until the source ends, fails, or must not be read any more.
+    async fn drain(&mut self, source: &mut dyn Source, lease: Option<&Lease>) -> anyhow::Result<Ended> {
+        loop {
+            let next = source.next(self.batch_size);
+            tokio::pin!(next);
+            let silent = self.spec.longest_silence().map(|limit| (limit, Instant::now() + limit));
+            let batch = loop {
+                self.cursors.write_if_due().await?;
+                tokio::select! {
+                    biased;
+                    () = self.shutdown.stopping() => return Ok(Ended::ForGood),
+                    () = self.seat.revoked(lease) => return Ok(Ended::Revoked),
+                    batch = &mut next => break batch,
+                    () = sleep_until(silent.map(|(_, until)| until)) => {
+                        let limit = silent.map_or(0, |(limit, _)| limit.as_secs());
+                        break Err(SourceError::Transient(format!("nothing was heard for {limit} s")));
+                    }
+                    () = sleep_until(self.cursors.due()) => {}
+                }
+            };
+            match batch {
+                Ok(batch) => {
+                    if let Some(ended) = self.take(batch, lease).await? {
+                        return Ok(ended);
+                    }
+                }
+                Err(error) => return Ok(Ended::Failed(error)),
+            }
+        }
+    }
+
+    /// Appends a batch and takes note of its cursor; `Some` when reading must end.
+    async fn take(&mut self, batch: Batch, lease: Option<&Lease>) -> anyhow::Result<Option<Ended>> {
+        if self.patience.recovered().is_some() {
+            tracing::info!(source = self.spec.name(), "the source yields posts again");
         }
         self.report.activity(SourceActivity::Connected);
         self.report.rejected(&batch.rejected);
-        if self.append(name, &batch.ops, limiter).await? == Flow::End {
-            return Ok(Flow::End);
+        let seat = &self.seat;
+        let appended = self.inlet.append(&batch.ops, &self.report, || seat.holds(lease)).await?;
+        if !appended {
+            let ended = if self.shutdown.is_stopping() { Ended::ForGood } else { Ended::Revoked };
+            return Ok(Some(ended));
         }
+        self.report.appended(&batch);
         self.cursors.note(batch.cursor);
         if batch.finished {
             self.report.activity(SourceActivity::Finished);
-            tracing::info!(source = name, "the source has come to its end");
-            return Ok(Flow::End);
+            tracing::info!(source = self.spec.name(), "the source has come to its end");
+            return Ok(Some(Ended::ForGood));
         }
-        Ok(Flow::On)
+        if batch.wait.is_zero() { Ok(None) } else { self.rest(Some(batch.wait), lease).await }
     }
 
-    /// Appends `ops`, however long the stream is full or away. [`Flow::End`]: they are not in the stream, a shutdown
-    /// came first. An attempt that has begun is finished, unless unfinished work is to be abandoned.
-    async fn append(&mut self, name: &str, ops: &[Op], limiter: Option<&Limiter>) -> Result<Flow, StreamError> {
-        let Some(count) = u32::try_from(ops.len()).ok().and_then(NonZeroU32::new) else { return Ok(Flow::On) };
-        if let Some(limiter) = limiter
-            // A batch larger than the burst (of a source that ignores its limit) passes at once.
-            && self.shutdown.unless_stopping(limiter.until_n_ready(count)).await.is_none()
-        {
-            return Ok(Flow::End);
+    /// Tells of an error; how long to wait then, `None` until someone intervenes.
+    fn trouble(&mut self, error: &SourceError) -> Option<Duration> {
+        let name = self.spec.name();
+        let after = match error {
+            SourceError::Permanent(_) => {
+                self.report.trouble(SourceActivity::Failed, error);
+                tracing::error!(source = name, %error, "the source has failed and stops; others go on");
+                return None;
+            }
+            SourceError::Transient(_) => Duration::ZERO,
+            SourceError::Busy { after, .. } => *after,
+        };
+        self.report.trouble(SourceActivity::BackingOff, error);
+        if self.patience.is_news("source") {
+            tracing::warn!(source = name, %error, "the source yields nothing for now; trying again");
         }
+        Some(self.patience.next_wait().max(after))
+    }
+
+    /// Waits for `time`, or for ever; `Some` when reading must end.
+    async fn rest(&mut self, time: Option<Duration>, lease: Option<&Lease>) -> anyhow::Result<Option<Ended>> {
+        let until = time.map(|time| Instant::now() + time);
         loop {
-            let fields = ops.iter().map(Op::to_fields).collect();
-            let attempt = tokio::select! {
+            self.cursors.write_if_due().await?;
+            tokio::select! {
                 biased;
-                attempt = self.rooms.stream.append(fields) => attempt,
-                () = self.shutdown.abandoned() => return Ok(Flow::End),
-            };
-            let wait = match attempt {
-                Ok(_) => {
-                    self.appended(name, ops.len());
-                    return Ok(Flow::On);
-                }
-                Err(error) if error.is_transient() => self.trouble(name, &error),
-                Err(error) => {
-                    self.report.trouble(SourceActivity::Failed, &error.to_string());
-                    return Err(error);
-                }
-            };
-            if !self.shutdown.sleep(wait).await {
-                return Ok(Flow::End);
+                () = self.shutdown.stopping() => return Ok(Some(Ended::ForGood)),
+                () = self.seat.revoked(lease) => return Ok(Some(Ended::Revoked)),
+                () = sleep_until(until) => return Ok(None),
+                () = sleep_until(self.cursors.due()) => {}
             }
         }
     }
-
-    fn appended(&mut self, name: &str, count: usize) {
-        self.report.appended(count);
-        let was_away = self.stream_patience.recovered().is_some();
-        let was_full = self.full_patience.recovered().is_some();
-        if was_away || was_full {
-            self.report.activity(SourceActivity::Connected);
-            tracing::info!(source = name, "the stream takes posts again");
-        }
-    }
-
-    /// Tells of a stream that is full or away; how long to wait.
-    fn trouble(&mut self, name: &str, error: &StreamError) -> Duration {
-        self.report.trouble(SourceActivity::Waiting, &error.to_string());
-        let (patience, other) = match error {
-            StreamError::Full { .. } => (&mut self.full_patience, &mut self.stream_patience),
-            _ => (&mut self.stream_patience, &mut self.full_patience),
-        };
-        other.recovered();
-        if patience.is_news("stream") {
-            tracing::warn!(source = name, %error, "the source waits for the stream");
-        }
-        patience.next_wait()
-    }
 }
 
-async fn sleep_until(instant: Option<tokio::time::Instant>) {
+async fn sleep_until(instant: Option<Instant>) {
     match instant {
         Some(instant) => tokio::time::sleep_until(instant).await,
         None => std::future::pending().await,

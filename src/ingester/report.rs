@@ -6,8 +6,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
-use crate::sources::SourceStates;
+use crate::domain::{Op, Timestamp};
 use crate::sources::states::SourceActivity;
+use crate::sources::{Batch, SourceError, SourceSpec, SourceStates};
+use crate::stream::StreamError;
 
 /// Invalid items told one by one, of each source and in each [`WINDOW`].
 const TOLD: u64 = 20;
@@ -20,14 +22,16 @@ pub struct Report {
     clock: Clock,
     appended: metrics::Counter,
     rejected: metrics::Counter,
+    filtered: metrics::Counter,
+    errors: metrics::Counter,
+    lag: metrics::Gauge,
     window: Instant,
     told: u64,
     untold: u64,
 }
 
 impl Report {
-    pub fn new(name: &str, states: SourceStates, clock: Clock) -> Self {
-        let label = name.to_owned();
+    pub fn new(spec: &SourceSpec, states: SourceStates, clock: Clock) -> Self {
         metrics::describe_counter!(
             "sentistream_ingested_total",
             "Posts and deletions that the ingester put into the stream, by its source"
@@ -36,13 +40,26 @@ impl Report {
             "sentistream_ingest_rejected_total",
             "Items of a source that were no valid posts and were left out"
         );
-        states.update(name, |_| ());
+        metrics::describe_counter!(
+            "sentistream_ingest_filtered_total",
+            "Items that the filters of their source left out"
+        );
+        metrics::describe_counter!("sentistream_source_errors_total", "How often a source failed or fell silent");
+        metrics::describe_gauge!(
+            "sentistream_source_lag_seconds",
+            "How old the newest of a source's last posts was when it went into the stream"
+        );
+        let label = || spec.name().to_owned();
+        states.update(spec.name(), |state| state.kind = spec.kind().to_owned());
         Self {
-            name: name.into(),
+            name: spec.name().into(),
             states,
             clock,
-            appended: metrics::counter!("sentistream_ingested_total", "source" => label.clone()),
-            rejected: metrics::counter!("sentistream_ingest_rejected_total", "source" => label),
+            appended: metrics::counter!("sentistream_ingested_total", "source" => label()),
+            rejected: metrics::counter!("sentistream_ingest_rejected_total", "source" => label()),
+            filtered: metrics::counter!("sentistream_ingest_filtered_total", "source" => label()),
+            errors: metrics::counter!("sentistream_source_errors_total", "source" => label()),
+            lag: metrics::gauge!("sentistream_source_lag_seconds", "source" => label()),
             window: Instant::now(),
             told: 0,
             untold: 0,
@@ -54,22 +71,39 @@ impl Report {
         self.states.update(&self.name, |state| state.state = activity);
     }
 
-    /// It waits or has failed because of `error`.
-    pub fn trouble(&self, activity: SourceActivity, error: &str) {
+    /// The source is in this state because of `error`.
+    pub fn trouble(&self, activity: SourceActivity, error: &SourceError) {
+        self.errors.increment(1);
         self.states.update(&self.name, |state| {
             state.state = activity;
-            state.last_error = Some(error.to_owned());
+            state.errors += 1;
+            state.last_error = Some(error.to_string());
         });
     }
 
-    /// So many went into the stream.
-    pub fn appended(&self, count: usize) {
-        self.appended.increment(count as u64);
-        let now = self.clock.now();
+    /// The source is in this state because of the stream.
+    pub fn wait(&self, activity: SourceActivity, error: &StreamError) {
         self.states.update(&self.name, |state| {
-            state.posts += count as u64;
-            state.last_post = Some(now);
+            state.state = activity;
+            state.last_error = Some(error.to_string());
         });
+    }
+
+    /// The batch is in the stream.
+    pub fn appended(&self, batch: &Batch) {
+        let count = batch.ops.len() as u64;
+        self.appended.increment(count);
+        self.filtered.increment(batch.filtered);
+        self.states.update(&self.name, |state| state.filtered += batch.filtered);
+        let now = self.clock.now();
+        if count > 0 {
+            self.states.appended(&self.name, count, now);
+        }
+        if let Some(reached) = batch.reached.or_else(|| newest(&batch.ops)) {
+            let lag = (now.since(reached).as_secs_f64() * 1e3).round() / 1e3;
+            self.lag.set(lag);
+            self.states.update(&self.name, |state| state.lag_seconds = Some(lag));
+        }
     }
 
     /// These were no posts. Told one by one up to a limit, then as a number.
@@ -101,4 +135,12 @@ impl Report {
             tracing::warn!(source = %self.name, items = untold, "more items were left out: no valid posts");
         }
     }
+}
+
+fn newest(ops: &[Op]) -> Option<Timestamp> {
+    let time = |op: &Op| match op {
+        Op::Post(post) | Op::Replace { post, .. } => Some(post.created_at),
+        Op::Delete { .. } | Op::DeleteAuthor { .. } => None,
+    };
+    ops.iter().filter_map(time).max()
 }

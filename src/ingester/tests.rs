@@ -15,6 +15,7 @@ use crate::sources::states::SourceActivity;
 use crate::sources::{Batch, ReplayOptions, Source, SourceError, SourceState};
 use crate::sqlite::{Sqlite, SqliteOptions};
 use crate::store::Retention;
+use crate::store::feeds::Paused;
 use crate::stream::{Consumer, DeadLetterRequest, Entry, LocalStream, StreamOptions};
 
 /// The longest a test waits for anything.
@@ -105,12 +106,19 @@ fn stream_options(max_backlog: u64) -> StreamOptions {
 }
 
 fn options() -> IngesterOptions {
-    IngesterOptions { batch_size: 50, rate: None, max_backoff: Duration::from_millis(50) }
+    IngesterOptions {
+        batch_size: 50,
+        rate: None,
+        max_backoff: Duration::from_millis(50),
+        lease_ttl: Duration::from_millis(250),
+        ..IngesterOptions::default()
+    }
 }
 
 fn replay(path: &Path, clock: &Clock) -> SourceSpec {
     let (path, map) = (path.to_owned(), FieldMap::default());
-    SourceSpec::replay(ReplayOptions { path, rate: None, retime: true, repeat: false, map }, clock.clone())
+    let options = ReplayOptions { path, rate: None, retime: true, repeat: false, map };
+    SourceSpec::replay("replay", options, clock.clone())
 }
 
 async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
@@ -121,36 +129,73 @@ async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) 
     }
 }
 
-/// Gives what it was told to, then waits for ever.
+/// Gives what it was told to, then waits for ever; goes on with that when it is opened again.
 struct Scripted {
     name: &'static str,
+    script: Arc<Mutex<Script>>,
+}
+
+struct Script {
     steps: VecDeque<Result<usize, SourceError>>,
     given: usize,
 }
 
 impl Scripted {
     fn spec(name: &'static str, steps: Vec<Result<usize, SourceError>>) -> SourceSpec {
-        let steps = Mutex::new(Some(steps));
-        SourceSpec::new(name, move |_| {
-            let steps = steps.lock().unwrap().take().expect("opened once").into();
-            Box::new(Self { name, steps, given: 0 })
-        })
+        let script = Arc::new(Mutex::new(Script { steps: steps.into(), given: 0 }));
+        SourceSpec::new("scripted", name, move |_| Box::new(Self { name, script: script.clone() }))
+    }
+
+    fn step(&self, max: usize) -> Option<Result<Batch, SourceError>> {
+        let mut script = self.script.lock().unwrap();
+        let count = match script.steps.pop_front()? {
+            Ok(count) => count,
+            Err(error) => return Some(Err(error)),
+        };
+        assert!(count <= max);
+        let ops = (script.given..script.given + count).map(|id| op(self.name, id)).collect();
+        script.given += count;
+        Some(Ok(Batch { ops, cursor: Some(script.given.to_string()), ..Batch::default() }))
     }
 }
 
 impl Source for Scripted {
-    fn name(&self) -> &str {
-        self.name
-    }
-
     fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Batch, SourceError>> {
         Box::pin(async move {
-            let Some(step) = self.steps.pop_front() else { return std::future::pending().await };
-            let count = step?;
-            assert!(count <= max);
-            let ops = (self.given..self.given + count).map(|id| op(self.name, id)).collect();
-            self.given += count;
-            Ok(Batch { ops, ..Batch::default() })
+            match self.step(max) {
+                Some(step) => step,
+                None => std::future::pending().await,
+            }
+        })
+    }
+}
+
+/// Counts on from its cursor, one post at a time: what is read twice or left out shows.
+struct Counting {
+    name: &'static str,
+    next: usize,
+    readers: Arc<Mutex<Vec<&'static str>>>,
+    instance: &'static str,
+}
+
+impl Counting {
+    fn spec(instance: &'static str, readers: &Arc<Mutex<Vec<&'static str>>>) -> SourceSpec {
+        let readers = readers.clone();
+        SourceSpec::new("counting", "count", move |opening| {
+            let next = opening.cursor.map_or(0, |cursor| cursor.parse().unwrap());
+            Box::new(Self { name: "count", next, readers: readers.clone(), instance })
+        })
+    }
+}
+
+impl Source for Counting {
+    fn next(&mut self, _max: usize) -> BoxFuture<'_, Result<Batch, SourceError>> {
+        Box::pin(async move {
+            self.readers.lock().unwrap().push(self.instance);
+            let ops = vec![op(self.name, self.next)];
+            self.next += 1;
+            let wait = Duration::from_millis(5);
+            Ok(Batch { ops, cursor: Some(self.next.to_string()), wait, ..Batch::default() })
         })
     }
 }
@@ -218,6 +263,7 @@ async fn a_source_that_fails_stops_alone_and_one_that_is_away_comes_back() {
     })
     .await;
     let (broken, shaky) = (bed.state("broken"), bed.state("shaky"));
+    assert_eq!((broken.errors, shaky.errors), (1, 3));
     assert_eq!((broken.posts, broken.last_error.as_deref()), (1, Some("the token was revoked")));
     assert_eq!((shaky.state, shaky.last_error.as_deref()), (SourceActivity::Connected, Some("no route to the moon")));
     assert!(!running.role.is_finished(), "the role goes on without sources");
@@ -239,4 +285,56 @@ async fn all_sources_together_keep_to_the_common_rate() {
     let allowed = 50.0 + 200.0 * (elapsed + 0.1);
     assert!(bed.appended().await as f64 <= allowed, "{} in {elapsed} s", bed.appended().await);
     assert!(elapsed > 2.0, "{elapsed}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_source_is_opened_again_at_its_cursor_and_the_failures_are_counted() {
+    let bed = Bed::new(1_000).await;
+    let openings = Arc::new(Mutex::new(Vec::new()));
+    let seen = openings.clone();
+    // Each opening gives one post and falls silent.
+    let spec = SourceSpec::new("mute", "mute", move |opening| {
+        seen.lock().unwrap().push((opening.cursor.clone(), opening.failures));
+        let given = opening.cursor.map_or(0, |cursor| cursor.parse().unwrap());
+        let script = Script { steps: VecDeque::from([Ok(1)]), given };
+        Box::new(Scripted { name: "mute", script: Arc::new(Mutex::new(script)) })
+    });
+    let running = bed.start(vec![spec.idle_limit(Duration::from_millis(20))], options());
+    until("it was opened three times", || async { openings.lock().unwrap().len() >= 3 }).await;
+    running.stop().await;
+    let openings = openings.lock().unwrap().clone();
+    let cursor = |number: &str| Some(number.to_owned());
+    assert_eq!(openings[..3], [(None, 0), (cursor("1"), 1), (cursor("2"), 2)]);
+    assert!(bed.state("mute").last_error.unwrap().contains("nothing was heard"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_paused_source_rests_and_goes_on_where_it_was() {
+    let bed = Bed::new(100_000).await;
+    let readers = Arc::default();
+    let running = bed.start(vec![Counting::spec("one", &readers)], options());
+    until("some posts are in", || async { bed.state("count").posts > 10 }).await;
+    until("the store knows it", || async { bed.rooms.store.set_feed_paused("count", Paused::Yes).await.unwrap() })
+        .await;
+    until("it rests", || async { bed.state("count").state == SourceActivity::Paused }).await;
+    let rested = bed.appended().await;
+    running.stop().await;
+
+    // The pause outlives the process.
+    let running = bed.start(vec![Counting::spec("one", &readers)], options());
+    until("it rests again", || async { bed.state("count").state == SourceActivity::Paused }).await;
+    assert_eq!(bed.appended().await, rested);
+    assert!(bed.rooms.store.set_feed_paused("count", Paused::No).await.unwrap());
+    until("it goes on", || async { bed.appended().await > rested + 10 }).await;
+    running.stop().await;
+    assert_counted(&bed).await;
+}
+
+/// Every number from 0 on is in the stream exactly once and in order.
+async fn assert_counted(bed: &Bed) {
+    let entries = bed.drain(100_000).await;
+    let ids: Vec<_> =
+        entries.iter().map(|e| String::from_utf8(e.fields.get("post_id").unwrap().to_vec()).unwrap()).collect();
+    let expected: Vec<_> = (0..ids.len()).map(|id| format!("count-{id}")).collect();
+    assert_eq!(ids, expected);
 }

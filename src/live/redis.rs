@@ -194,6 +194,7 @@ fn read_frame(payload: &str) -> serde_json::Result<Option<LiveEvent>> {
     let data = frame.data.get();
     Ok(match frame.r#type.as_str() {
         "alert" => Some(LiveEvent::Alert(serde_json::from_str(data)?)),
+        "alert_state" => Some(LiveEvent::AlertState(serde_json::from_str(data)?)),
         "post_deleted" => {
             let deleted: Deleted = serde_json::from_str(data)?;
             PostId::parse(&deleted.post_id).ok().map(LiveEvent::PostDeleted)

@@ -140,10 +140,6 @@ impl Replay {
 }
 
 impl Source for Replay {
-    fn name(&self) -> &str {
-        "replay"
-    }
-
     fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Batch, SourceError>> {
         Box::pin(self.batch(max.max(1)))
     }

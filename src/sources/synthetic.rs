@@ -105,10 +105,6 @@ impl Synthetic {
 }
 
 impl Source for Synthetic {
-    fn name(&self) -> &str {
-        "synthetic"
-    }
-
     fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Batch, SourceError>> {
         Box::pin(async move {
             let left = usize::try_from(self.limit - self.written).unwrap_or(usize::MAX).min(max);

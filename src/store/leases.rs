@@ -76,10 +76,26 @@ impl Store {
         Ok(found.into_iter().next())
     }
 
-    /// Keeps where a source goes on.
-    pub async fn keep_cursor(&self, source: &str, cursor: &str) -> Result<(), StoreError> {
-        let data = (source.to_owned(), cursor.to_owned(), At(self.clock.now()));
-        transact!(self, data, |c, (source, cursor, now), run| {
+    /// Keeps where a source goes on. With a lease only if it still holds, checked in the same transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] when another instance took over; nothing was changed then.
+    pub async fn keep_cursor(&self, source: &str, cursor: &str, lease: Option<&Lease>) -> Result<(), StoreError> {
+        let data = (source.to_owned(), cursor.to_owned(), lease.cloned(), At(self.clock.now()));
+        let kept = transact!(self, data, |c, (source, cursor, lease, now), run| {
+            if let Some(lease) = lease {
+                // Locks the row against whoever would take over before this is committed.
+                let held: usize = run!(
+                    diesel::update(leases::table)
+                        .filter(leases::name.eq(&lease.name).and(leases::token.eq(lease.token)))
+                        .filter(leases::holder.eq(&lease.holder))
+                        .set(leases::token.eq(lease.token))
+                        .execute(c)
+                )?;
+                if held == 0 {
+                    return Ok(false);
+                }
+            }
             run!(
                 diesel::insert_into(source_cursors::table)
                     .values((
@@ -95,7 +111,11 @@ impl Store {
                     ))
                     .execute(c)
             )?;
-            Ok(())
-        })
+            Ok(true)
+        })?;
+        match (kept, lease) {
+            (false, Some(lease)) => Err(StoreError::LeaseLost(lease.name.clone())),
+            _ => Ok(()),
+        }
     }
 }

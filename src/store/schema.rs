@@ -71,6 +71,85 @@ diesel::table! {
         triggered_at -> Instant,
         resolved_at -> Nullable<Instant>,
         details -> Document,
+        rule_id -> Nullable<BigInt>,
+        severity -> Text,
+        phase -> Text,
+        labels -> Document,
+        annotations -> Document,
+        acknowledged_at -> Nullable<Instant>,
+        acknowledged_by -> Nullable<Text>,
+        acknowledged_note -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    alert_rules (id) {
+        id -> BigInt,
+        name -> Text,
+        spec -> Document,
+        provisioned -> Bool,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    alert_instances (rule_id, scope) {
+        rule_id -> BigInt,
+        scope -> Text,
+        fingerprint -> Text,
+        state -> Text,
+        since -> Instant,
+        evaluated_at -> Instant,
+        alert_id -> Nullable<BigInt>,
+        value -> Nullable<Double>,
+        threshold -> Double,
+        severity -> Text,
+        labels -> Document,
+        annotations -> Document,
+        reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    alert_transitions (id) {
+        id -> BigInt,
+        rule_id -> BigInt,
+        alert_id -> Nullable<BigInt>,
+        scope -> Text,
+        fingerprint -> Text,
+        from_state -> Text,
+        to_state -> Text,
+        at -> Instant,
+        value -> Nullable<Double>,
+        threshold -> Double,
+        severity -> Text,
+        labels -> Document,
+        annotations -> Document,
+        reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    alert_audit (id) {
+        id -> BigInt,
+        at -> Instant,
+        actor -> Text,
+        action -> Text,
+        object_kind -> Text,
+        object_id -> Text,
+        name -> Text,
+        before -> Nullable<Document>,
+        after -> Nullable<Document>,
     }
 }
 
@@ -101,6 +180,18 @@ diesel::table! {
         source -> Text,
         cursor -> Text,
         updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    source_feeds (name) {
+        name -> Text,
+        paused -> Bool,
+        instance -> Text,
+        report -> Document,
+        reported_at -> Instant,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sentistream::domain::alert::{InstanceState, Labels, Severity, Transition};
 use sentistream::domain::{Alert, AlertState, Emotion, LiveEvent, PostEvent, PostId, Sentiment, Timestamp};
 use sentistream::live::{
     Channels, LiveBus, LiveMessage, LocalBus, Received, RedisBus, SUBSCRIBER_BUFFER, Subscription,
@@ -40,6 +41,31 @@ fn alert() -> LiveEvent {
         triggered_at: Timestamp::EPOCH,
         resolved_at: None,
         details: serde_json::json!({"negative": 10}),
+        rule_id: Some(1),
+        severity: Severity::Critical,
+        phase: InstanceState::Recovering,
+        labels: Labels::from([("team".to_owned(), "care".to_owned())]),
+        annotations: Labels::new(),
+        acknowledged: None,
+    })
+}
+
+fn transition() -> LiveEvent {
+    LiveEvent::AlertState(Transition {
+        id: 3,
+        rule_id: 1,
+        alert_id: None,
+        scope: "all".to_owned(),
+        fingerprint: "00".to_owned(),
+        from_state: InstanceState::Normal,
+        to_state: InstanceState::NoData,
+        at: Timestamp::EPOCH,
+        value: None,
+        threshold: 0.5,
+        severity: Severity::Info,
+        labels: Labels::new(),
+        annotations: Labels::new(),
+        reason: None,
     })
 }
 
@@ -87,11 +113,12 @@ async fn events_reach_every_subscriber_in_order(here: LiveBus, there: LiveBus) {
     let (mut a, mut b, mut c) = (subscribed(&here).await, here.subscribe(), subscribed(&there).await);
     while let Ok(Some(_)) = tokio::time::timeout(Duration::from_millis(200), a.recv()).await {}
     while let Ok(Some(_)) = tokio::time::timeout(Duration::from_millis(1), b.recv()).await {}
-    let events = vec![post("1"), alert(), deleted("0"), post("2")];
+    let events = vec![post("1"), alert(), transition(), deleted("0"), post("2")];
     here.publish(events.clone()).await.unwrap();
     let frames = [
         r#"{"type":"post","data":{"post_id":"1","#,
         r#"{"type":"alert","data":{"id":7,"#,
+        r#"{"type":"alert_state","data":{"id":3,"#,
         r#"{"type":"post_deleted","data":{"post_id":"0"}}"#,
         r#"{"type":"post","data":{"post_id":"2","#,
     ];

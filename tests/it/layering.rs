@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 const ROLES: [&str; 4] = ["ingester", "worker", "alerts", "http"];
-const ROOMS: [&str; 7] = ["stream", "inference", "store", "live", "cache", "sources", "language"];
+const ROOMS: [&str; 8] = ["stream", "inference", "store", "live", "cache", "sources", "outbound", "language"];
 
 /// What each module may import from the crate besides itself. Modules that are not named may import anything.
 fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
@@ -14,7 +14,9 @@ fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
     match module {
         "domain" | "clock" | "sqlite" | "redis" | "lifecycle" | "telemetry" => set(&["domain"]),
         "config" | "language" => set(&["domain"]),
-        "inference" | "sources" => set(&["domain", "clock"]),
+        "inference" => set(&["domain", "clock"]),
+        "sources" => set(&["domain", "clock", "outbound"]),
+        "outbound" => set(&[]),
         "store" => set(&["domain", "clock", "sqlite"]),
         "stream" | "cache" | "live" => set(&["domain", "clock", "sqlite", "redis"]),
         role if ROLES.contains(&role) => {

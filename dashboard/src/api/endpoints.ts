@@ -66,15 +66,12 @@ export function getAlerts(query: AlertsQuery, signal: AbortSignal): Promise<Aler
   return dataOf(api.GET("/api/alerts", { params: { query }, signal }));
 }
 
-export async function analyze(text: string, signal: AbortSignal): Promise<Analysis> {
-  const answer = await dataOf(api.POST("/api/analyze", { body: { text }, signal }));
+export type AnalyzeRequest = paths["/api/analyze"]["post"]["requestBody"]["content"]["application/json"];
+
+export async function analyze(body: AnalyzeRequest, signal: AbortSignal): Promise<Analysis> {
+  const answer = await dataOf(api.POST("/api/analyze", { body, signal }));
   // For one text the answer is one analysis.
   return answer as Analysis;
-}
-
-export async function analyzeAll(texts: string[], signal: AbortSignal): Promise<Analysis[]> {
-  const answer = await dataOf(api.POST("/api/analyze", { body: { texts }, signal }));
-  return "results" in answer ? answer.results : [answer];
 }
 
 export function getSystem(signal: AbortSignal): Promise<System> {

@@ -850,7 +850,7 @@ export interface paths {
         };
         /**
          * Sources
-         * @description Every source seen with its counts, most posts first.
+         * @description Every source seen with its counts, most posts first; and how each feed of the stream does.
          */
         get: {
             parameters: {
@@ -873,6 +873,110 @@ export interface paths {
         };
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sources/{name}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause a source
+         * @description It stops within seconds, whichever instance reads it, and stays paused over restarts.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /**
+                     * @description Its name in the config
+                     * @example bluesky
+                     */
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["FeedView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sources/{name}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume a source
+         * @description It goes on within seconds where it stopped. A source that failed is tried again after a pause.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /**
+                     * @description Its name in the config
+                     * @example bluesky
+                     */
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["FeedView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -1008,7 +1112,7 @@ export interface paths {
         };
         /**
          * Live events
-         * @description A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `post_deleted` and `lagged`; a client
+         * @description A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `alert_state`, `post_deleted` and `lagged`; a client
          *     may send `{"type": "subscribe", "filters": {"source": …, "sentiment": …, "emotion": …}}` (a value or a list each)
          *     and `{"type": "ping"}`. A browser sends its token as the subprotocols `sentistream, bearer.TOKEN`.
          */
@@ -1050,6 +1154,14 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description That someone looks after an alert. */
+        Acknowledgement: {
+            /** Format: date-time */
+            at: string;
+            /** @description The name of the token. */
+            by: string;
+            note: string;
+        };
         /** @description Counts by bucket. */
         AggregateAnswer: {
             /** @description Every bucket of the range, oldest first; those without posts hold zeros. */
@@ -1069,17 +1181,23 @@ export interface components {
         };
         /** @description A row of `sentiment_alerts`, and the `data` of the WebSocket's `alert`. */
         Alert: {
+            acknowledged?: components["schemas"]["Acknowledgement"] | null;
             /**
              * Format: double
              * @description The value that was measured.
              */
             actual_value: number;
-            /** @description The rule's kind: `negative_share` or `negative_ratio`. */
+            /** @description The rule's name. */
             alert_type: string;
+            /** @description The rule's texts, with their placeholders filled. */
+            annotations?: components["schemas"]["BTreeMap"];
             /** @description The window's counts and what else explains the alert. */
             details: Record<string, never>;
             /** Format: int64 */
             id: number;
+            labels?: components["schemas"]["BTreeMap"];
+            /** @description Where its series stands: `firing` or `recovering` while it is open. */
+            phase?: components["schemas"]["InstanceState"];
             /**
              * Format: int32
              * @description Posts in the window.
@@ -1087,12 +1205,18 @@ export interface components {
             post_count: number;
             /** Format: date-time */
             resolved_at?: string | null;
-            /** @description What it watches: `all`, or `source:NAME`. */
+            /**
+             * Format: int64
+             * @description The rule that it comes of; none for alerts from before there were rules.
+             */
+            rule_id?: number | null;
+            /** @description What it watches: `all`, `source:NAME`, … */
             scope: string;
+            severity?: components["schemas"]["Severity"];
             state: components["schemas"]["AlertState"];
             /**
              * Format: double
-             * @description The value that must be exceeded.
+             * @description The value that must be passed.
              */
             threshold_value: number;
             /** Format: date-time */
@@ -1189,6 +1313,9 @@ export interface components {
             accepted: number;
             /** @description Posts that are not valid. */
             rejected: components["schemas"]["Rejected"][];
+        };
+        BTreeMap: {
+            [key: string]: string;
         };
         /** @description The books of one epoch: what was appended and what became of it. */
         Books: {
@@ -1410,6 +1537,20 @@ export interface components {
              */
             words: components["schemas"]["WordContribution"][];
         };
+        /** @description A source as it is configured, and how it does. */
+        FeedView: components["schemas"]["SourceState"] & {
+            /** @description The instance that feeds it, or did last. */
+            instance: string;
+            /** @description Whether an instance feeds it now. */
+            online: boolean;
+            /** @description Whether someone paused it. */
+            paused: boolean;
+            /**
+             * Format: date-time
+             * @description When it was last heard of.
+             */
+            reported_at: string;
+        };
         /** @description One invalid parameter or field. */
         FieldError: {
             /** @description Its name. */
@@ -1501,6 +1642,11 @@ export interface components {
             /** Format: int64 */
             total_posts?: number | null;
         };
+        /**
+         * @description Where a series of a rule stands.
+         * @enum {string}
+         */
+        InstanceState: "normal" | "pending" | "firing" | "recovering" | "no_data" | "error";
         /** @description What waits in the stream. */
         Lag: {
             /**
@@ -1795,6 +1941,61 @@ export interface components {
             /** @description `connected` or `disconnected`. */
             state: string;
         };
+        /**
+         * @description How much an alert matters.
+         * @enum {string}
+         */
+        Severity: "info" | "warning" | "critical";
+         * @description What a source is doing.
+         * @enum {string}
+         */
+        SourceActivity: "starting" | "connected" | "waiting" | "backing_off" | "paused" | "standby" | "failed" | "finished";
+        /** @description One source of this process. */
+        SourceState: {
+            /**
+             * Format: int64
+             * @description How often it failed or fell silent.
+             */
+            errors?: number;
+            /**
+             * Format: int64
+             * @description Items that the source's own filters left out.
+             */
+            filtered?: number;
+            /** @description What kind of source it is: `bluesky`, `replay`. */
+            kind?: string;
+            /**
+             * Format: double
+             * @description How old the newest of its last posts was when it went into the stream, in seconds.
+             */
+            lag_seconds?: number | null;
+            /** @description Why it waits or failed, or waited last. */
+            last_error?: string | null;
+            /**
+             * Format: date-time
+             * @description When the last of its posts went into the stream.
+             */
+            last_post?: string | null;
+            /** @description Its name in the config. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Posts (and deletions) it put into the stream since this process started.
+             */
+            posts: number;
+            /**
+             * Format: double
+             * @description Posts per second over the last minute.
+             */
+            rate?: number;
+            /**
+             * Format: int64
+             * @description Items that were no valid posts.
+             */
+            rejected: number;
+            /** @description What it is doing. */
+            state: components["schemas"]["SourceActivity"];
+        };
         /** @description A source with its counts. */
         SourceView: {
             /** Format: double */
@@ -1814,8 +2015,10 @@ export interface components {
             percentages: components["schemas"]["BySentiment_f64"];
             source: string;
         };
-        /** @description The sources seen. */
+        /** @description The sources seen, and the feeds that are configured. */
         Sources: {
+            /** @description What feeds the stream: the sources that instances read. */
+            feeds: components["schemas"]["FeedView"][];
             sources: components["schemas"]["SourceView"][];
             total: number;
         };
@@ -1889,6 +2092,8 @@ export interface components {
             database: components["schemas"]["ServiceView"];
             live: components["schemas"]["LiveView"];
             model: components["schemas"]["ModelView"];
+            /** @description The sources that all instances read; `null` while the database is away. */
+            sources?: components["schemas"]["FeedView"][] | null;
             /** Format: date-time */
             started_at: string;
             stream: components["schemas"]["StreamView"];
@@ -1922,6 +2127,43 @@ export interface components {
              * @description Of all posts, in percent.
              */
             percentage: number;
+        };
+        /** @description A change of an instance's state: a row of `alert_transitions`. */
+        Transition: {
+            /**
+             * Format: int64
+             * @description The alert that it belongs to; none before the first time of firing.
+             */
+            alert_id?: number | null;
+            /** @description The rule's, with their placeholders filled. */
+            annotations: components["schemas"]["BTreeMap"];
+            /** Format: date-time */
+            at: string;
+            /** @description Of `labels`: 16 hexadecimal digits. */
+            fingerprint: string;
+            from_state: components["schemas"]["InstanceState"];
+            /**
+             * Format: int64
+             * @description Grows from one to the next, over all rules.
+             */
+            id: number;
+            /** @description `alertname`, `severity`, `kind`, `rule_id`, those of its group (such as `source`) and the rule's own. */
+            labels: components["schemas"]["BTreeMap"];
+            /** @description What happened besides the measurement: an error, a rule that is gone. */
+            reason?: string | null;
+            /** Format: int64 */
+            rule_id: number;
+            /** @description Whose posts: `all`, `source:NAME`, … */
+            scope: string;
+            severity: components["schemas"]["Severity"];
+            /** Format: double */
+            threshold: number;
+            to_state: components["schemas"]["InstanceState"];
+            /**
+             * Format: double
+             * @description What was measured; none without data.
+             */
+            value?: number | null;
         };
         /** @description Versions. */
         Versions: {

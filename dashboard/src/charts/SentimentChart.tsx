@@ -135,6 +135,7 @@ export default function SentimentChart(props: SentimentChartProps) {
             key={time}
             x={time}
             stroke="var(--color-warn)"
+            strokeOpacity={0.5}
             strokeDasharray="2 3"
             label={{
               value: "⚑",

@@ -13,8 +13,11 @@ const LiveContext = createContext<LiveStore | null>(null);
 /** Keeps the one live connection of the page. */
 export function LiveProvider({ filter, children }: { filter: LiveFilter; children: ReactNode }) {
   const store = useNewStore();
-  const { source, sentiment, emotion, q } = filter;
-  useEffect(() => store.setFilter({ source, sentiment, emotion, q }), [store, source, sentiment, emotion, q]);
+  const { source, sentiment, emotion, author, min, q } = filter;
+  useEffect(
+    () => store.setFilter({ source, sentiment, emotion, author, min, q }),
+    [store, source, sentiment, emotion, author, min, q],
+  );
   useEffect(() => {
     const restart = () => store.start();
     store.start();

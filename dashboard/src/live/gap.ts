@@ -17,10 +17,17 @@ export async function fetchMissed(
   fetchPage: (query: PostsQuery) => Promise<PostPage>,
 ): Promise<LivePost[]> {
   const ingestedAfter = newest > 0 ? new Date(newest - OVERLAP_MS).toISOString() : undefined;
+  const { min, ...known } = filter;
   const posts: LivePost[] = [];
   let cursor: string | undefined;
   do {
-    const page = await fetchPage({ ...filter, limit: PAGE, ingested_after: ingestedAfter, cursor });
+    const page = await fetchPage({
+      ...known,
+      min_confidence: min,
+      limit: PAGE,
+      ingested_after: ingestedAfter,
+      cursor,
+    });
     posts.push(...page.posts.map(fromPost));
     cursor = page.next_cursor ?? undefined;
   } while (cursor && ingestedAfter && posts.length < FEED_LIMIT);

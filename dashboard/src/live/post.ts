@@ -13,11 +13,14 @@ export interface LivePost {
   ingestedAt: number;
 }
 
-/** Which posts the feed holds. The server applies all but `q`, which a subscription does not know. */
+/** Which posts the feed holds. A subscription knows source, sentiment and emotion; the rest is applied here. */
 export interface LiveFilter {
   source?: string | undefined;
   sentiment?: Sentiment | undefined;
   emotion?: Emotion | undefined;
+  author?: string | undefined;
+  /** Least confidence. */
+  min?: number | undefined;
   q?: string | undefined;
 }
 
@@ -54,12 +57,14 @@ export function matches(post: LivePost, filter: LiveFilter): boolean {
   return (
     (!filter.source || post.source === filter.source) &&
     (!filter.sentiment || post.sentiment === filter.sentiment) &&
-    (!filter.emotion || post.emotion === filter.emotion)
+    (!filter.emotion || post.emotion === filter.emotion) &&
+    (!filter.author || post.author === filter.author) &&
+    mentions(post, filter.q)
   );
 }
 
 /** Whether all words occur, whatever their case. */
-export function mentions(post: LivePost, q: string | undefined): boolean {
+function mentions(post: LivePost, q: string | undefined): boolean {
   if (!q) return true;
   const text = post.content.toLowerCase();
   return q

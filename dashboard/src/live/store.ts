@@ -3,7 +3,7 @@ import type { Alert, LiveFrame, Metrics, PostPage } from "@/api/types";
 import { addPosts, emptyFeed, type Feed, removePosts, unseen } from "./feed";
 import { fetchMissed } from "./gap";
 import type { Arrival } from "./overlay";
-import { fromEvent, type LiveFilter, type LivePost, matches, mentions } from "./post";
+import { fromEvent, type LiveFilter, type LivePost, matches } from "./post";
 import { type Connection, LiveSocket, type Wire } from "./socket";
 
 /** Live events are applied this often at most. */
@@ -186,9 +186,11 @@ export class LiveStore {
     this.flushTimer = undefined;
     const { feed: before } = this.state;
     const fresh = unseen(before, this.buffer);
+    // Totals are not counted by confidence, but the feed is.
+    const { min = 0 } = this.filter;
     const added = addPosts(
       before,
-      fresh.filter((post) => mentions(post, this.filter.q)),
+      fresh.filter(({ confidence }) => confidence >= min),
     );
     const feed = this.deleted.length ? removePosts(added, this.deleted) : added;
     if (this.deleted.length) this.options.events.onDeleted(this.deleted);
@@ -237,5 +239,7 @@ function recent(arrivals: readonly Arrival[], fresh: readonly LivePost[]): Arriv
 }
 
 function sameFilter(a: LiveFilter, b: LiveFilter): boolean {
-  return a.source === b.source && a.sentiment === b.sentiment && a.emotion === b.emotion && a.q === b.q;
+  return (["source", "sentiment", "emotion", "author", "min", "q"] as const).every(
+    (key) => a[key] === b[key],
+  );
 }

@@ -1,35 +1,49 @@
-import type { Sentiment } from "@/api/types";
+import { useState } from "react";
+import type { Emotion, Sentiment } from "@/api/types";
 import { signed } from "@/lib/format";
-import { SENTIMENT_COLORS } from "@/lib/labels";
-import type { WordInfluence } from "./explain";
+import { EMOTION_COLORS, SENTIMENT_COLORS, sentence } from "@/lib/labels";
+import { Choice } from "@/ui/Choice";
+import type { ExplainedPiece, Influence } from "./explain";
 
 interface ExplanationProps {
   label: Sentiment;
-  words: readonly WordInfluence[];
+  emotion: Emotion;
+  pieces: readonly ExplainedPiece[];
 }
 
 /** Less than this is noise. */
 const LEAST = 0.02;
 
 /** The text with the words marked that spoke for the result; those that spoke against it are dotted. */
-export function Explanation({ label, words }: ExplanationProps) {
+export function Explanation({ label, emotion, pieces }: ExplanationProps) {
+  const [shown, setShown] = useState<keyof Influence>("sentiment");
+  const color = shown === "sentiment" ? SENTIMENT_COLORS[label] : EMOTION_COLORS[emotion];
+  const options = [
+    { value: "sentiment", label: sentence(label) },
+    { value: "emotion", label: sentence(emotion) },
+  ] as const;
   return (
     <figure>
+      <div className="mb-1 flex flex-wrap items-center justify-between gap-2">
+        <h3 className="text-xs font-medium text-quiet">Words that counted</h3>
+        <Choice label="Explain" value={shown} options={options} onChange={setShown} />
+      </div>
       <p dir="auto" className="leading-7 break-words whitespace-pre-wrap [overflow-wrap:anywhere]">
-        {words.map((word, index) => (
+        {pieces.map(({ text, influence }, index) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: the words of one text never move
-          <Word key={index} word={word} color={SENTIMENT_COLORS[label]} />
+          <Word key={index} text={text} influence={influence?.[shown] ?? 0} color={color} />
         ))}
       </p>
       <figcaption className="mt-1 text-xs text-quiet">
-        Shaded words spoke for “{label}”, dotted ones against it: the score changes this way without them.
+        Shaded words spoke for “{shown === "sentiment" ? label : emotion}”, dotted ones against it: the score
+        changes this way without them.
       </figcaption>
     </figure>
   );
 }
 
-function Word({ word: { text, influence }, color }: { word: WordInfluence; color: string }) {
-  if (influence === null || Math.abs(influence) < LEAST) return text;
+function Word({ text, influence, color }: { text: string; influence: number; color: string }) {
+  if (Math.abs(influence) < LEAST) return text;
   const title = `${signed(influence * 100)} points`;
   if (influence < 0) {
     return (

@@ -42,8 +42,7 @@ export function PostDetails({ post, onGone }: { post: PostDetail; onGone: () => 
 
 function Words({ text }: { text: string }) {
   const [asked, setAsked] = useState(false);
-  const { data, error, feasible, refetch } = useExplanation(text, asked);
-  if (!feasible) return null;
+  const { data, error, refetch } = useExplanation(text, asked);
   if (!asked) {
     return (
       <div>
@@ -51,7 +50,7 @@ function Words({ text }: { text: string }) {
       </div>
     );
   }
-  if (data) return <Explanation label={data.label} words={data.words} />;
+  if (data) return <Explanation {...data} />;
   if (error) return <ErrorState error={error} retry={() => void refetch()} />;
   return <Skeleton className="h-16" />;
 }

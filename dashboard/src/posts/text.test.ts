@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { influences, pieces, variants } from "./explain";
+import { explainedPieces } from "./explain";
 import { textParts, webLink } from "./textParts";
 
 describe("a post's text", () => {
@@ -28,35 +28,42 @@ describe("a post's text", () => {
 });
 
 describe("the words that drove a result", () => {
-  const analysis = (confidence: number) => ({
+  const analysis = (
+    words: { text: string; start: number; end: number; sentiment: number; emotion: number }[],
+  ) => ({
     label: "positive" as const,
-    confidence,
+    confidence: 0.9,
     emotion: "joy" as const,
     scores: {
-      sentiment: { positive: confidence, neutral: 1 - confidence, negative: 0 },
+      sentiment: { positive: 0.9, neutral: 0.1, negative: 0 },
       emotion: { anger: 0, disgust: 0, fear: 0, joy: 1, neutral: 0, sadness: 0, surprise: 0 },
     },
     model: "m",
     tokens: 3,
     truncated: false,
+    explanation: { words },
   });
 
-  it("are found by leaving each out", () => {
-    const text = "so  great\nday";
-    expect(pieces(text).join("")).toBe(text);
-    expect(variants(text)).toEqual([text, "  great\nday", "so  \nday", "so  great\n"]);
-    const found = influences(text, [analysis(0.9), analysis(0.9), analysis(0.3), analysis(0.95)]);
-    expect(found.map((word) => [word.text, word.influence && Math.round(word.influence * 100)])).toEqual([
-      ["so", 0],
-      ["  ", null],
-      ["great", 60],
-      ["\n", null],
-      ["day", -5],
+  it("stand where the server says, counted in characters and not in UTF-16 units", () => {
+    const text = "so  😀 great\nday";
+    const found = explainedPieces(
+      text,
+      analysis([
+        { text: "😀", start: 4, end: 5, sentiment: 0.2, emotion: 0.1 },
+        { text: "great", start: 6, end: 11, sentiment: 0.6, emotion: -0.1 },
+      ]),
+    );
+    expect(found.map((piece) => piece.text).join("")).toBe(text);
+    expect(found.map((piece) => [piece.text, piece.influence?.sentiment])).toEqual([
+      ["so  ", undefined],
+      ["😀", 0.2],
+      [" ", undefined],
+      ["great", 0.6],
+      ["\nday", undefined],
     ]);
   });
 
-  it("are not sought in a text of one word", () => {
-    expect(variants("great")).toEqual(["great"]);
-    expect(influences("great", [analysis(0.9)])).toEqual([{ text: "great", influence: null }]);
+  it("leave the text whole when nothing is explained", () => {
+    expect(explainedPieces("as it is", analysis([]))).toEqual([{ text: "as it is", influence: null }]);
   });
 });

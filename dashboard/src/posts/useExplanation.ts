@@ -1,23 +1,19 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { analyzeAll } from "@/api/endpoints";
-import { influences, MOST_WORDS, variants, wordCount } from "./explain";
+import { analyze } from "@/api/endpoints";
+import { explainedPieces } from "./explain";
 
-/** Which words drove the result of a text: each is left out once, and the change of the score is what it did. */
+/** Which words drove the result of a text: the server leaves each out once and tells what the scores lose. */
 export function useExplanation(text: string, enabled: boolean) {
-  const words = wordCount(text);
-  const feasible = words > 1 && words <= MOST_WORDS;
-  const query = useQuery({
+  return useQuery({
     queryKey: ["explanation", text],
     queryFn: async ({ signal }) => {
-      const results = await analyzeAll(variants(text), signal);
-      const label = results[0]?.label;
-      return label ? { label, words: influences(text, results) } : null;
+      const analysis = await analyze({ text, explain: true }, signal);
+      return { label: analysis.label, emotion: analysis.emotion, pieces: explainedPieces(text, analysis) };
     },
-    enabled: enabled && feasible,
+    enabled: enabled && text !== "",
     placeholderData: keepPreviousData,
     staleTime: Number.POSITIVE_INFINITY,
     refetchInterval: false,
     refetchOnWindowFocus: false,
   });
-  return { ...query, feasible };
 }

@@ -20,7 +20,7 @@ export function TopBar() {
   return (
     <div className="mx-auto flex w-full max-w-[1600px] flex-wrap items-center gap-x-2 gap-y-2 px-4 py-2">
       <h1 className="mr-2 text-lg font-semibold">{title}</h1>
-      <div className="order-last flex w-full min-w-0 flex-wrap items-center gap-2 lg:order-none lg:w-auto lg:flex-1">
+      <div className="order-last flex w-full min-w-0 flex-wrap items-center gap-2 xl:order-none xl:w-auto xl:flex-1">
         {RANGED.has(path) && <RangePicker />}
         {FILTERED.has(path) && <FilterBar />}
       </div>

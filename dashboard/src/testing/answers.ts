@@ -84,9 +84,21 @@ function take(world: World, body: unknown): number {
 }
 
 function analyzeAnswer(body: unknown): Analysis | { results: Analysis[] } {
-  const { text, texts } = body as { text?: string; texts?: string[] };
+  const { text = "", texts, explain } = body as { text?: string; texts?: string[]; explain?: boolean };
   if (texts) return { results: texts.map((one) => analysisOf(one)) };
-  return analysisOf(text ?? "");
+  const whole = analysisOf(text);
+  return explain ? { ...whole, explanation: { words: wordsOf(text, whole) } } : whole;
+}
+
+/** Leaves each word out once, as the server does. */
+function wordsOf(text: string, { label, confidence }: Analysis) {
+  return [...text.matchAll(/\S+/g)].map((match) => {
+    const start = Array.from(text.slice(0, match.index)).length;
+    const rest = analysisOf(text.replace(match[0], "")).scores.sentiment[label];
+    const influence = confidence - rest;
+    const end = start + Array.from(match[0]).length;
+    return { text: match[0], start, end, sentiment: influence, emotion: influence };
+  });
 }
 
 /** A classifier of the simplest kind, so that words have an influence that tests can name. */

@@ -1,10 +1,13 @@
-//! The database, the stream and the clocks.
+//! The database, the stream, the sources and the clocks.
 
 use std::time::Duration;
 
 use super::{Check, Context};
 use crate::app;
 use crate::config::{Backends, Config, DatabaseUrl};
+use crate::domain::Timestamp;
+use crate::sources::SourceState;
+use crate::store::feeds::FeedRow;
 use crate::store::{Server, Store, StoreError};
 use crate::stream::Depth;
 
@@ -15,22 +18,30 @@ const SKEW_NOTED: Duration = Duration::from_secs(2);
 /// Clocks that differ by more put posts into the wrong minutes.
 const SKEW_BROKEN: Duration = Duration::from_secs(30);
 
+/// Sources that were not heard of for this long are not looked at.
+const FEEDS_SINCE: Duration = Duration::from_secs(86_400);
+/// A source that was not heard of for this long is not read by any instance.
+const FEED_SILENCE: Duration = Duration::from_secs(30);
+
 /// What a look at the database tells.
 struct Seen {
     server: Server,
     pending: usize,
+    /// What the sources of all instances say; none while migrations are pending.
+    feeds: Vec<FeedRow>,
     /// How far its clock is from ours, at least.
     skew: Duration,
 }
 
-/// Database, stream and clock.
+/// Database, stream, sources and clock.
 pub async fn check(context: &Context) -> Vec<Check> {
     let config = &context.config;
     let same_clock = || Check::good("clock", "the database uses the clock of this machine");
     let embedded = match &config.backends {
         Backends::Embedded { path } if !path.exists() => {
             let made = format!("{} is not there yet; the first start makes it", path.display());
-            return vec![Check::good("database", made.clone()), Check::good("stream", made), same_clock()];
+            let none = Check::good("sources", "none was read yet");
+            return vec![Check::good("database", made.clone()), Check::good("stream", made), none, same_clock()];
         }
         Backends::Embedded { .. } => true,
         Backends::Shared { .. } => false,
@@ -42,12 +53,17 @@ pub async fn check(context: &Context) -> Vec<Check> {
         Ok(seen) if embedded && seen.pending > 0 => Check::skipped("stream", "needs the migrations"),
         _ => stream(context).await,
     };
+    let sources = match &seen {
+        Err(_) => Check::skipped("sources", "needs the database"),
+        Ok(seen) if seen.pending > 0 => Check::skipped("sources", "needs the migrations"),
+        Ok(seen) => sources(&seen.feeds, context.clock.now()),
+    };
     let clock = match &seen {
         Err(_) => Check::skipped("clock", "needs the database"),
         Ok(_) if embedded => same_clock(),
         Ok(seen) => clock(seen.skew),
     };
-    vec![database(config, seen), stream, clock]
+    vec![database(config, seen), stream, sources, clock]
 }
 
 async fn see(context: &Context) -> Result<Seen, String> {
@@ -66,7 +82,34 @@ async fn look(context: &Context, store: &Store) -> Result<Seen, StoreError> {
     let after = context.clock.now();
     // Its clock was read at some instant between the two.
     let skew = before.since(server.now).max(server.now.since(after));
-    Ok(Seen { server, pending: store.pending_migrations().await?.len(), skew })
+    let pending = store.pending_migrations().await?.len();
+    let feeds = if pending == 0 { store.feeds(after - FEEDS_SINCE).await? } else { Vec::new() };
+    Ok(Seen { server, pending, feeds, skew })
+}
+
+/// What the sources of running instances say of themselves.
+fn sources(feeds: &[FeedRow], now: Timestamp) -> Check {
+    let (mut working, mut wrong, mut paused) = (0, Vec::new(), Vec::new());
+    for feed in feeds.iter().filter(|feed| feed.paused || now.since(feed.reported_at) < FEED_SILENCE) {
+        let state: SourceState = serde_json::from_str(&feed.report).unwrap_or_default();
+        if feed.paused {
+            paused.push(feed.name.as_str());
+        } else if state.state.is_healthy() {
+            working += 1;
+        } else {
+            let why = state.last_error.unwrap_or_default();
+            wrong.push(format!("{} is {}: {why}", feed.name, state.state.as_str()));
+        }
+    }
+    let mut finding = format!("{working} work");
+    if !paused.is_empty() {
+        finding = format!("{finding}, paused: {}", paused.join(", "));
+    }
+    if wrong.is_empty() {
+        return Check::good("sources", finding);
+    }
+    let remedy = "correct the settings of the source and restart; one that backs off goes on by itself";
+    Check::warning("sources", format!("{finding}; {}", wrong.join("; ")), remedy)
 }
 
 fn database(config: &Config, seen: Result<Seen, String>) -> Check {

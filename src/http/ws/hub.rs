@@ -113,7 +113,7 @@ impl Hub {
                     client.push(frame.clone());
                 }
             }),
-            LiveEvent::Alert(_) | LiveEvent::PostDeleted(_) => self.broadcast(&frame),
+            LiveEvent::Alert(_) | LiveEvent::AlertState(_) | LiveEvent::PostDeleted(_) => self.broadcast(&frame),
         }
     }
 }

@@ -1,73 +1,150 @@
-//! Alert rows and who may change them.
+//! Alert rows, the states of series, and who may change them.
 
+use sentistream::domain::alert::{Acknowledgement, Instance, InstanceState, Labels, Severity, Transition, fingerprint};
 use sentistream::domain::{Alert, AlertState};
-use sentistream::store::alerts::{AlertChange, AlertFilter, NewAlert};
+use sentistream::store::alerts::{AlertFilter, Applied, NewAlert, Step};
 use sentistream::store::{Lease, StoreError};
 use serde_json::json;
 
 use super::bed::{Bed, at, cases, delete, insert, post, post_id, seconds};
 
 cases!(
-    one_alert_of_a_type_and_scope_is_open_at_a_time,
+    each_change_of_state_is_written_once_with_its_alert,
+    an_alert_that_is_open_already_goes_on,
     alerts_come_in_pages_newest_first,
     who_lost_the_lease_changes_nothing,
     a_deleted_post_is_no_evidence,
+    an_open_alert_is_acknowledged,
 );
 
-fn new_alert(scope: &str) -> NewAlert {
-    NewAlert {
-        alert_type: "negative_share".to_owned(),
+use InstanceState::{Firing, NoData, Normal, Pending, Recovering};
+
+/// The series of `scope` of rule 1, which came to `state` at the start.
+fn series(scope: &str, state: InstanceState) -> Instance {
+    let labels = Labels::from([("alertname".to_owned(), "unrest".to_owned()), ("scope".to_owned(), scope.to_owned())]);
+    Instance {
+        rule_id: 1,
         scope: scope.to_owned(),
-        threshold_value: 0.5,
+        fingerprint: fingerprint(&labels),
+        state,
+        since: at("2026-03-01T12:00:00Z"),
+        evaluated_at: at("2026-03-01T12:00:00Z"),
+        alert_id: None,
+        value: Some(0.75),
+        threshold: 0.5,
+        severity: Severity::Critical,
+        labels,
+        annotations: Labels::from([("summary".to_owned(), "so much".to_owned())]),
+        reason: None,
+    }
+}
+
+fn new_alert(alert_type: &str) -> NewAlert {
+    NewAlert {
+        alert_type: alert_type.to_owned(),
         actual_value: 0.75,
         window_start: at("2026-03-01T11:55:00Z"),
         window_end: at("2026-03-01T12:00:00Z"),
         post_count: 12,
-        triggered_at: at("2026-03-01T12:00:00Z"),
-        details: json!({"negative": 9, "evidence": [{"post_id": "a", "content": "x"}, {"post_id": "b"}]}),
+        details: json!({"negative": 9, "evidence": [{"post_id": "a", "content": "x"}, {"post_id": "b"}],
+                        "top_authors": [{"author": "ann", "post_ids": ["a"]}, {"author": "bob", "post_ids": ["b", "c"]}]}),
     }
+}
+
+/// The series of `scope` begins to fire.
+fn fire(alert_type: &str, scope: &str) -> Step {
+    let opens = Some(new_alert(alert_type));
+    Step { from: Normal, instance: series(scope, Firing), at: at("2026-03-01T12:00:00Z"), opens }
+}
+
+/// The series as it is kept goes over to `to`.
+async fn go(bed: &Bed, lease: &Lease, scope: &str, to: InstanceState) -> Vec<Applied> {
+    let kept = bed.store.alert_instances().await.expect("series").into_iter().find(|series| series.scope == scope);
+    let kept = kept.unwrap_or_else(|| series(scope, Normal));
+    let opens = (to == Firing && kept.alert_id.is_none()).then(|| new_alert("unrest"));
+    let step = Step { from: kept.state, instance: Instance { state: to, ..kept }, at: bed.clock.now(), opens };
+    apply(bed, lease, &[step]).await
 }
 
 async fn lease(bed: &Bed, holder: &str) -> Lease {
     bed.store.acquire_lease("alerts", holder, seconds(30)).await.expect("an answer").expect("the lease")
 }
 
-async fn change(bed: &Bed, lease: &Lease, changes: &[AlertChange]) -> Vec<Alert> {
-    bed.store.change_alerts(lease, changes).await.expect("changed")
+async fn apply(bed: &Bed, lease: &Lease, steps: &[Step]) -> Vec<Applied> {
+    bed.store.apply_alert_steps(lease, steps, &[]).await.expect("applied")
 }
 
-async fn one_alert_of_a_type_and_scope_is_open_at_a_time(bed: Bed) {
-    let lease = lease(&bed, "one").await;
-    let open = [AlertChange::Open(new_alert("all")), AlertChange::Open(new_alert("source:web"))];
-    let opened = change(&bed, &lease, &open).await;
-    assert_eq!(opened.iter().map(|alert| alert.scope.as_str()).collect::<Vec<_>>(), ["all", "source:web"]);
-    assert_eq!((opened[0].state, opened[0].resolved_at, opened[0].post_count), (AlertState::Firing, None, 12));
-    assert_eq!(change(&bed, &lease, &open).await, []);
-    assert_eq!(bed.store.open_alerts().await.expect("alerts"), opened);
+async fn open(bed: &Bed) -> Vec<Alert> {
+    bed.store.open_alerts().await.expect("alerts")
+}
 
-    let id = opened[0].id;
-    let resolve = [AlertChange::Resolve { id, at: at("2026-03-01T12:05:00Z") }];
-    let resolved = change(&bed, &lease, &resolve).await;
-    assert_eq!(resolved.iter().map(|alert| (alert.id, alert.state)).collect::<Vec<_>>(), [(id, AlertState::Resolved)]);
-    assert_eq!(resolved[0].resolved_at, Some(at("2026-03-01T12:05:00Z")));
-    assert_eq!(change(&bed, &lease, &resolve).await, []);
-    let again = change(&bed, &lease, &open).await;
-    assert_eq!(again.iter().map(|alert| alert.scope.as_str()).collect::<Vec<_>>(), ["all"]);
-    assert!(again[0].id > opened[1].id);
+async fn each_change_of_state_is_written_once_with_its_alert(bed: Bed) {
+    let lease = lease(&bed, "one").await;
+    let mut written: Vec<Transition> = Vec::new();
+    for (passed, to) in [(0, Pending), (60, Firing), (60, Recovering), (60, Firing), (60, Recovering), (60, NoData)] {
+        bed.pass(seconds(passed));
+        let applied = go(&bed, &lease, "all", to).await;
+        assert_eq!(applied.len(), 1);
+        assert_eq!(applied[0].alert.is_some(), to != Pending, "{to}");
+        written.push(applied[0].transition.clone());
+        assert_eq!(go(&bed, &lease, "all", to).await, [], "the same state again is no transition");
+    }
+    go(&bed, &lease, "all", Normal).await;
+    assert_eq!(bed.store.alert_instances().await.expect("series"), [], "a normal series has no row");
+
+    let all = bed.store.transitions_after(0, 100).await.expect("transitions");
+    assert_eq!(all[..6], written);
+    assert!(all.is_sorted_by(|one, next| one.id < next.id));
+    let states: Vec<_> = all.iter().map(|change| change.to_state).collect();
+    assert_eq!(states, [Pending, Firing, Recovering, Firing, Recovering, NoData, Normal]);
+    assert!(all.windows(2).all(|pair| pair[0].to_state == pair[1].from_state));
+    assert_eq!((all[0].alert_id, all[6].alert_id), (None, None));
+    let id = all[1].alert_id.expect("an alert");
+    assert!(all[1..6].iter().all(|change| change.alert_id == Some(id)));
+    assert_eq!((all[1].fires(), all[3].fires(), all[5].resolves()), (true, false, true));
+    assert_eq!(bed.store.transitions_after(all[2].id, 2).await.expect("transitions"), all[3..5]);
+    assert_eq!(bed.store.last_transition().await.expect("an id"), all[6].id);
+    assert_eq!(bed.store.transitions_of_alert(id, 10).await.expect("transitions"), all[1..6]);
+
+    let alert = bed.store.alert(id).await.expect("an answer").expect("the alert");
+    assert_eq!((alert.state, alert.phase, alert.severity), (AlertState::Resolved, NoData, Severity::Critical));
+    assert_eq!(alert.resolved_at, Some(at("2026-03-01T12:05:00Z")));
+    assert_eq!(
+        (alert.rule_id, &alert.labels["scope"], &alert.annotations["summary"]),
+        (Some(1), &"all".into(), &"so much".into())
+    );
+}
+
+async fn an_alert_that_is_open_already_goes_on(bed: Bed) {
+    let lease = lease(&bed, "one").await;
+    let opened = apply(&bed, &lease, &[fire("unrest", "all"), fire("unrest", "source:web")]).await;
+    let ids: Vec<_> = opened.iter().map(|applied| applied.transition.alert_id).collect();
+    assert_eq!(open(&bed).await.iter().map(|alert| Some(alert.id)).collect::<Vec<_>>(), ids);
+    // A rule that replaced another of this name knows nothing of its series.
+    let mut again = fire("unrest", "all");
+    again.instance.rule_id = 2;
+    let applied = apply(&bed, &lease, &[again]).await;
+    assert_eq!(applied[0].transition.alert_id, ids[0]);
+    assert_eq!((open(&bed).await.len(), open(&bed).await[0].rule_id), (2, Some(2)));
+    assert_eq!(bed.store.firing_instances().await.expect("series").len(), 3);
+
+    bed.store.apply_alert_steps(&lease, &[], &[ids[1].expect("an id")]).await.expect("applied");
+    assert_eq!(open(&bed).await.len(), 1, "an orphan is resolved");
 }
 
 async fn alerts_come_in_pages_newest_first(bed: Bed) {
     let lease = lease(&bed, "one").await;
     let mut ids = Vec::new();
     for number in 0..7 {
-        let mut new = new_alert(&format!("source:s{number}"));
-        new.triggered_at = at("2026-03-01T12:00:00Z") + seconds(number);
-        if number % 2 == 1 {
-            new.alert_type = "negative_ratio".to_owned();
+        let alert_type = if number % 2 == 1 { "negative_ratio" } else { "negative_share" };
+        let mut step = fire(alert_type, &format!("source:s{number}"));
+        step.at = at("2026-03-01T12:00:00Z") + seconds(number);
+        if number == 2 {
+            step.instance.severity = Severity::Info;
         }
-        ids.insert(0, change(&bed, &lease, &[AlertChange::Open(new)]).await[0].id);
+        ids.insert(0, apply(&bed, &lease, &[step]).await[0].transition.alert_id.expect("an alert"));
     }
-    change(&bed, &lease, &[AlertChange::Resolve { id: ids[0], at: at("2026-03-01T13:00:00Z") }]).await;
+    go(&bed, &lease, "source:s6", Normal).await;
 
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
@@ -88,6 +165,8 @@ async fn alerts_come_in_pages_newest_first(bed: Bed) {
         (AlertFilter { end: Some(at("2026-03-01T12:00:02Z")), ..all() }, &ids[5..]),
         (AlertFilter { alert_type: Some("negative_ratio".to_owned()), ..all() }, &[ids[1], ids[3], ids[5]]),
         (AlertFilter { alert_type: Some("other".to_owned()), ..all() }, &[]),
+        (AlertFilter { severity: Some(Severity::Info), ..all() }, &ids[4..5]),
+        (AlertFilter { rule_id: Some(7), ..all() }, &[]),
     ] {
         let page = bed.store.alerts(&filter, None, 50).await.expect("a page");
         let found: Vec<i64> = page.alerts.iter().map(|alert| alert.id).collect();
@@ -99,25 +178,42 @@ async fn who_lost_the_lease_changes_nothing(bed: Bed) {
     let old = lease(&bed, "one").await;
     bed.pass(seconds(31));
     let new = lease(&bed, "two").await;
-    let open = [AlertChange::Open(new_alert("all"))];
-    let refused = bed.store.change_alerts(&old, &open).await;
+    let step = [fire("unrest", "all")];
+    let refused = bed.store.apply_alert_steps(&old, &step, &[]).await;
     assert!(matches!(refused, Err(StoreError::LeaseLost(name)) if name == "alerts"));
-    assert_eq!(bed.store.open_alerts().await.expect("alerts"), []);
-    assert_eq!(change(&bed, &new, &open).await.len(), 1);
+    assert_eq!(open(&bed).await, []);
+    assert_eq!(bed.store.transitions_after(0, 10).await.expect("transitions"), []);
+    assert_eq!(bed.store.alert_instances().await.expect("series"), []);
+    assert_eq!(apply(&bed, &new, &step).await.len(), 1);
 }
 
 async fn a_deleted_post_is_no_evidence(bed: Bed) {
     bed.settle(vec![insert(post("a")), insert(post("b")), insert(post("c"))]).await;
     let lease = lease(&bed, "one").await;
-    change(&bed, &lease, &[AlertChange::Open(new_alert("all"))]).await;
-    let evidence = async || bed.store.open_alerts().await.expect("alerts").remove(0).details;
-    assert_eq!(evidence().await, new_alert("all").details);
+    apply(&bed, &lease, &[fire("unrest", "all")]).await;
+    let evidence = async || open(&bed).await.remove(0).details;
+    assert_eq!(evidence().await, new_alert("unrest").details);
 
     bed.settle(vec![delete("a"), delete("c")]).await;
-    assert_eq!(evidence().await, json!({"negative": 9, "evidence": [{"post_id": "b"}]}));
+    let bob = json!([{"author": "bob", "post_ids": ["b"]}]);
+    assert_eq!(evidence().await, json!({"negative": 9, "evidence": [{"post_id": "b"}], "top_authors": bob}));
     assert!(bed.store.delete_post(&post_id("b")).await.expect("deleted"));
-    assert_eq!(evidence().await, json!({"negative": 9, "evidence": []}));
+    let nothing = json!({"negative": 9, "evidence": [], "top_authors": []});
+    assert_eq!(evidence().await, nothing);
     // They were gone before this alert was written.
-    let opened = change(&bed, &lease, &[AlertChange::Open(new_alert("source:web"))]).await;
-    assert_eq!(opened[0].details, json!({"negative": 9, "evidence": []}));
+    let opened = apply(&bed, &lease, &[fire("unrest", "source:web")]).await;
+    assert_eq!(opened[0].alert.as_ref().expect("an alert").details, nothing);
+}
+
+async fn an_open_alert_is_acknowledged(bed: Bed) {
+    let lease = lease(&bed, "one").await;
+    let id = apply(&bed, &lease, &[fire("unrest", "all")]).await[0].transition.alert_id.expect("an alert");
+    let mark = Acknowledgement { at: bed.clock.now(), by: "ann".to_owned(), note: "looking".to_owned() };
+    let alert = bed.store.acknowledge_alert(id, &mark).await.expect("an answer").expect("the alert");
+    assert_eq!(alert.acknowledged, Some(mark.clone()));
+    assert_eq!(bed.store.alert(id).await.expect("an answer"), Some(alert));
+    let page = bed.store.alert_audit(None, 10).await.expect("a page");
+    assert_eq!((page.entries[0].actor.as_str(), page.entries[0].action.as_str()), ("ann", "acknowledge"));
+    go(&bed, &lease, "all", Normal).await;
+    assert_eq!(bed.store.acknowledge_alert(id, &mark).await.expect("an answer"), None, "it is over");
 }

@@ -1,7 +1,9 @@
 //! Leases, cursors, direct deletions, and what is forgotten.
 
 use sentistream::domain::{EntryKey, Outcome, Period, TimeRange};
+use sentistream::store::StoreError;
 use sentistream::store::aggregate::AggregateQuery;
+use sentistream::store::feeds::{FeedReport, Paused};
 use sentistream::store::settle::{Change, Settlement};
 
 use super::bed::{Bed, at, cases, insert, post, post_id, seconds};
@@ -10,6 +12,7 @@ use super::books::posts_and_counts;
 cases!(
     a_lease_has_one_holder_and_its_token_grows,
     a_source_goes_on_where_its_cursor_stands,
+    feeds_are_reported_paused_and_forgotten_when_nobody_feeds_them,
     a_post_deleted_directly_does_not_come_back,
     pruning_forgets_what_nothing_needs,
 );
@@ -44,10 +47,43 @@ async fn a_lease_has_one_holder_and_its_token_grows(bed: Bed) {
 async fn a_source_goes_on_where_its_cursor_stands(bed: Bed) {
     assert_eq!(bed.store.cursor("feed").await.expect("an answer"), None);
     for cursor in ["1", "2"] {
-        bed.store.keep_cursor("feed", cursor).await.expect("kept");
+        bed.store.keep_cursor("feed", cursor, None).await.expect("kept");
         assert_eq!(bed.store.cursor("feed").await.expect("an answer").as_deref(), Some(cursor));
     }
     assert_eq!(bed.store.cursor("other").await.expect("an answer"), None);
+
+    // Whoever lost the lease moves no cursor.
+    let acquire = async |holder| bed.store.acquire_lease("source:feed", holder, seconds(10)).await.expect("an answer");
+    let first = acquire("one").await.expect("free");
+    bed.store.keep_cursor("feed", "3", Some(&first)).await.expect("kept");
+    bed.pass(seconds(10));
+    let second = acquire("two").await.expect("it ran out");
+    bed.store.keep_cursor("feed", "4", Some(&second)).await.expect("kept");
+    let late = bed.store.keep_cursor("feed", "5", Some(&first)).await;
+    assert!(matches!(late, Err(StoreError::LeaseLost(_))), "{late:?}");
+    assert_eq!(bed.store.cursor("feed").await.expect("an answer").as_deref(), Some("4"));
+}
+
+async fn feeds_are_reported_paused_and_forgotten_when_nobody_feeds_them(bed: Bed) {
+    let report = |name: &str, report: &str| FeedReport { name: name.to_owned(), report: report.to_owned() };
+    assert!(!bed.store.set_feed_paused("news", Paused::Yes).await.expect("an answer"), "nobody feeds it");
+    let begun = bed.clock.now();
+    let told = bed.store.report_feeds("one", &[report("news", "{\"n\": 1}"), report("chat", "{}")]).await;
+    assert!(told.expect("kept").is_empty());
+    assert!(bed.store.set_feed_paused("news", Paused::Yes).await.expect("an answer"));
+    assert_eq!(bed.store.report_feeds("two", &[report("news", "{\"n\": 2}")]).await.expect("kept"), ["news"]);
+    let feeds = bed.store.feeds(begun).await.expect("an answer");
+    let seen: Vec<_> = feeds.iter().map(|f| (f.name.as_str(), f.paused, f.instance.as_str())).collect();
+    assert_eq!(seen, [("chat", false, "one"), ("news", true, "two")]);
+    assert!(feeds[1].report.contains('2'), "{feeds:?}");
+
+    bed.pass(seconds(60));
+    let since = feeds[0].reported_at + seconds(1);
+    let names =
+        async || bed.store.feeds(since).await.expect("an answer").into_iter().map(|f| f.name).collect::<Vec<_>>();
+    assert_eq!(names().await, ["news"], "what is paused is shown until it is resumed");
+    assert!(bed.store.set_feed_paused("news", Paused::No).await.expect("an answer"));
+    assert!(names().await.is_empty());
 }
 
 async fn a_post_deleted_directly_does_not_come_back(bed: Bed) {

@@ -3,25 +3,39 @@
 use std::time::Duration;
 
 use sentistream::domain::Timestamp;
-use sentistream::store::alerts::{AlertChange, NewAlert};
+use sentistream::domain::alert::{Instance, InstanceState, Labels, Severity, fingerprint};
+use sentistream::store::alerts::{NewAlert, Step};
 use serde_json::{Value, json};
 
 use super::bed::{Bed, START, Setup, cases};
 
 cases![alerts_are_paged_and_filtered];
 
-fn alert(kind: &str, scope: &str, at: Timestamp) -> AlertChange {
-    AlertChange::Open(NewAlert {
+fn alert(kind: &str, scope: &str, at: Timestamp) -> Step {
+    let opens = NewAlert {
         alert_type: kind.to_owned(),
-        scope: scope.to_owned(),
-        threshold_value: 0.5,
         actual_value: 0.75,
         window_start: at - Duration::from_secs(300),
         window_end: at,
         post_count: 12,
-        triggered_at: at,
         details: json!({"negative": 9}),
-    })
+    };
+    let instance = Instance {
+        rule_id: i64::from(kind == "negative_ratio"),
+        scope: scope.to_owned(),
+        fingerprint: fingerprint(&Labels::new()),
+        state: InstanceState::Firing,
+        since: at,
+        evaluated_at: at,
+        alert_id: None,
+        value: Some(0.75),
+        threshold: 0.5,
+        severity: Severity::Warning,
+        labels: Labels::new(),
+        annotations: Labels::new(),
+        reason: None,
+    };
+    Step { from: InstanceState::Normal, instance, at, opens: Some(opens) }
 }
 
 async fn alerts_are_paged_and_filtered(setup: Setup) {
@@ -35,9 +49,12 @@ async fn alerts_are_paged_and_filtered(setup: Setup) {
         alert("negative_ratio", "all", minutes(1)),
         alert("negative_share", "source:web", minutes(2)),
     ];
-    let opened = bed.rooms.store.change_alerts(&lease, &opened).await.expect("the store");
-    let resolve = AlertChange::Resolve { id: opened[0].id, at: minutes(5) };
-    bed.rooms.store.change_alerts(&lease, &[resolve]).await.expect("the store");
+    let applied = bed.rooms.store.apply_alert_steps(&lease, &opened, &[]).await.expect("the store");
+    let [over, ..] = opened;
+    let alert_id = applied[0].transition.alert_id;
+    let instance = Instance { state: InstanceState::Normal, alert_id, ..over.instance };
+    let over = Step { from: InstanceState::Firing, instance, at: minutes(5), opens: None };
+    bed.rooms.store.apply_alert_steps(&lease, &[over], &[]).await.expect("the store");
 
     let list = bed.get("/api/alerts").await.ok();
     let scopes = |list: &Value| {

@@ -44,7 +44,7 @@ function Numbers({ system: { throughput, stream } }: { system: System }) {
   return (
     <dl className="grid grid-cols-2 gap-4 sm:grid-cols-3 xl:grid-cols-5">
       {numbers.map(({ name, value, hint }) => (
-        <div key={name} className="card flex flex-col px-4 py-3">
+        <div key={name} className="card flex flex-col px-4 py-3 last:col-span-2 sm:last:col-span-1">
           <dt className="text-sm text-quiet">{name}</dt>
           <dd className="tabular text-2xl font-semibold">{value}</dd>
           <dd className="text-xs text-quiet">{hint}</dd>

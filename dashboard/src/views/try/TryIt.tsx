@@ -5,7 +5,6 @@ import type { Analysis } from "@/api/types";
 import { plural, score } from "@/lib/format";
 import { useDebounced } from "@/lib/useDebounced";
 import { Explanation } from "@/posts/Explanation";
-import { MOST_WORDS } from "@/posts/explain";
 import { ScoreBars } from "@/posts/ScoreBars";
 import { useExplanation } from "@/posts/useExplanation";
 import { Card } from "@/ui/Card";
@@ -63,7 +62,7 @@ function Result({ text }: { text: string }) {
   const settled = useDebounced(typed, 500);
   const query = useQuery({
     queryKey: ["analyze", typed],
-    queryFn: ({ signal }) => analyze(typed, signal),
+    queryFn: ({ signal }) => analyze({ text: typed }, signal),
     enabled: typed !== "",
     placeholderData: keepPreviousData,
     staleTime: Number.POSITIVE_INFINITY,
@@ -100,11 +99,6 @@ function Verdict({ analysis }: { analysis: Analysis }) {
 }
 
 function Words({ text }: { text: string }) {
-  const { data, feasible } = useExplanation(text, true);
-  if (!feasible) {
-    return (
-      <p className="text-xs text-quiet">The words are explained for texts of two to {MOST_WORDS} words.</p>
-    );
-  }
-  return data ? <Explanation label={data.label} words={data.words} /> : <Skeleton className="h-12" />;
+  const { data } = useExplanation(text, true);
+  return data ? <Explanation {...data} /> : <Skeleton className="h-12" />;
 }

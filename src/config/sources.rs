@@ -1,0 +1,94 @@
+//! `[sources]`: a table per source. A name that is a kind has its defaults in `config/default.toml`;
+//! any other name says its `kind` and takes that kind's defaults.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::values::*;
+
+/// Every source that has a table, by name; those in `ingester.sources` are read.
+pub type SourcesConfig = BTreeMap<String, SourceConfig>;
+
+/// The settings of a kind of source.
+trait Settings {
+    /// The key without which the source cannot be read, if it is not set.
+    fn lacks(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident($settings:ty) = $name:literal),+ $(,)?) => {
+        /// The settings of a source, by its kind.
+        #[derive(Clone, Debug)]
+        pub enum SourceConfig { $($(#[$doc])* $kind($settings)),+ }
+
+        /// The kinds of sources.
+        pub const SOURCE_KINDS: &[&str] = &[$($name),+];
+
+        impl SourceConfig {
+            /// Reads the table of a source of `kind`; `None` when there is no such kind.
+            pub fn read(kind: &str, table: config::Value) -> Option<Result<Self, config::ConfigError>> {
+                match kind {
+                    $($name => Some(<$settings>::deserialize(table).map(Self::$kind)),)+
+                    _ => None,
+                }
+            }
+
+            /// The key without which the source cannot be read, if it is not set.
+            pub fn lacks(&self) -> Option<&'static str> {
+                match self { $(Self::$kind(settings) => settings.lacks()),+ }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// Invented posts.
+    Synthetic(SyntheticConfig) = "synthetic",
+    /// Posts from a file.
+    Replay(ReplayConfig) = "replay",
+}
+
+/// `kind = "synthetic"`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SyntheticConfig {
+    /// Posts per second.
+    #[serde(deserialize_with = "rate")]
+    pub rate: f64,
+    /// `None`: a new one at each start.
+    #[serde(deserialize_with = "optional_count")]
+    pub seed: Option<u64>,
+    /// `None`: no end.
+    #[serde(deserialize_with = "optional_count")]
+    pub limit: Option<u64>,
+    /// Zero: no incidents.
+    #[serde(deserialize_with = "any_duration")]
+    pub incident_every: Duration,
+}
+
+impl Settings for SyntheticConfig {}
+
+/// `kind = "replay"`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplayConfig {
+    #[serde(deserialize_with = "optional")]
+    pub path: Option<PathBuf>,
+    /// Posts per second; `None`: as fast as the stream takes them.
+    #[serde(deserialize_with = "optional_rate")]
+    pub rate: Option<f64>,
+    pub retime: bool,
+    #[serde(rename = "loop")]
+    pub repeat: bool,
+}
+
+impl Settings for ReplayConfig {
+    fn lacks(&self) -> Option<&'static str> {
+        self.path.is_none().then_some("path")
+    }
+}

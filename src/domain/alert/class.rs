@@ -1,0 +1,63 @@
+//! Which posts of a window are counted.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::domain::{Counts, Emotion, Sentiment};
+
+/// A class of posts; written `posts`, `sentiment:LABEL` or `emotion:LABEL`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// Every post.
+    Posts,
+    Sentiment(Sentiment),
+    Emotion(Emotion),
+}
+
+impl Class {
+    /// How many of `counts` are of it.
+    pub fn of(self, counts: &Counts) -> i64 {
+        match self {
+            Self::Posts => counts.total(),
+            Self::Sentiment(label) => counts.sentiment(label),
+            Self::Emotion(label) => counts.emotion(label),
+        }
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Posts => f.write_str("posts"),
+            Self::Sentiment(label) => write!(f, "sentiment:{label}"),
+            Self::Emotion(label) => write!(f, "emotion:{label}"),
+        }
+    }
+}
+
+impl FromStr for Class {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            None if text == "posts" => Ok(Self::Posts),
+            Some(("sentiment", label)) => label.parse().map(Self::Sentiment).map_err(|e| format!("sentiment: {e}")),
+            Some(("emotion", label)) => label.parse().map(Self::Emotion).map_err(|e| format!("emotion: {e}")),
+            _ => Err("must be posts, sentiment:LABEL or emotion:LABEL".to_owned()),
+        }
+    }
+}
+
+impl Serialize for Class {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Class {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}

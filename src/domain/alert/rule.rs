@@ -1,0 +1,116 @@
+//! A rule: what is watched, and when it is an alert.
+
+mod draft;
+mod template;
+
+use std::time::Duration;
+
+pub use draft::RuleDraft;
+pub use template::{PLACEHOLDERS, fill};
+
+use super::{Class, Direction, GroupBy, Labels, RuleKind, Scope, Severity};
+use crate::domain::Timestamp;
+
+/// A rule that is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    pub id: i64,
+    /// Grows with each change.
+    pub version: i64,
+    /// From the configuration: read-only.
+    pub provisioned: bool,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub spec: RuleSpec,
+}
+
+/// What a rule says; valid once it exists.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuleSpec {
+    /// Unique among rules; the `alert_type` of its alerts.
+    pub name: String,
+    pub enabled: bool,
+    pub condition: Condition,
+    pub scope: Scope,
+    pub group_by: GroupBy,
+    /// Whole minutes.
+    pub window: Duration,
+    /// Between two evaluations.
+    pub interval: Duration,
+    /// Fewer posts in the window say nothing.
+    pub min_posts: i64,
+    /// How long the condition must hold before the alert fires.
+    pub pending_for: Duration,
+    /// How long the condition must not hold before the alert is over.
+    pub keep_firing_for: Duration,
+    /// A firing alert recovers only beyond this value; else beyond the threshold.
+    pub recovery_threshold: Option<f64>,
+    pub severity: Severity,
+    pub labels: Labels,
+    pub annotations: Labels,
+}
+
+/// What must be true of the window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Condition {
+    /// The share of a class, in [0, 1], is beyond the threshold.
+    Share { of: Class, direction: Direction, threshold: f64 },
+    /// There are more than `threshold` negative posts per positive one. Without a positive post the ratio is the
+    /// number of negative ones, as if there were one: always finite.
+    Ratio { threshold: f64 },
+    /// There are more than `threshold` posts of a class, or fewer.
+    Volume { of: Class, direction: Direction, threshold: f64 },
+    /// The number of posts of a class is more than `threshold` robust standard deviations above its baseline.
+    Spike { of: Class, threshold: f64 },
+    /// The share of a class differs from that of the window before by more than `threshold`, and by more than chance:
+    /// the one-sided p-value is below `significance`.
+    Shift { of: Class, direction: Direction, threshold: f64, significance: f64 },
+    /// There is no post.
+    Absence,
+}
+
+impl Condition {
+    /// What it looks at.
+    pub fn kind(&self) -> RuleKind {
+        match self {
+            Self::Share { .. } => RuleKind::Share,
+            Self::Ratio { .. } => RuleKind::Ratio,
+            Self::Volume { .. } => RuleKind::Volume,
+            Self::Spike { .. } => RuleKind::Spike,
+            Self::Shift { .. } => RuleKind::Shift,
+            Self::Absence => RuleKind::Absence,
+        }
+    }
+
+    /// The class of posts that it counts.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Share { of, .. } | Self::Volume { of, .. } | Self::Spike { of, .. } | Self::Shift { of, .. } => *of,
+            Self::Ratio { .. } => Class::Sentiment(crate::domain::Sentiment::Negative),
+            Self::Absence => Class::Posts,
+        }
+    }
+
+    /// The value that must be passed; 0 for an absence, whose value is the number of posts.
+    pub fn threshold(&self) -> f64 {
+        match self {
+            Self::Share { threshold, .. }
+            | Self::Ratio { threshold }
+            | Self::Volume { threshold, .. }
+            | Self::Spike { threshold, .. }
+            | Self::Shift { threshold, .. } => *threshold,
+            Self::Absence => 0.0,
+        }
+    }
+
+    /// On which side of the threshold it holds.
+    pub fn direction(&self) -> Direction {
+        match self {
+            Self::Share { direction, .. } | Self::Volume { direction, .. } | Self::Shift { direction, .. } => {
+                *direction
+            }
+            Self::Ratio { .. } | Self::Spike { .. } => Direction::Above,
+            Self::Absence => Direction::Below,
+        }
+    }
+}

@@ -1,0 +1,403 @@
+//! A rule as it is written: read field by field, so that every error is told at once.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::{Condition, RuleSpec, fill};
+use crate::domain::alert::labels::RESERVED;
+use crate::domain::alert::{Class, Direction, GroupBy, Labels, RuleKind, Scope, Severity};
+use crate::domain::span::Span;
+use crate::domain::{FieldError, Sentiment};
+
+const MAX_NAME_CHARS: usize = 100;
+const MAX_LABELS: usize = 20;
+const MAX_LABEL_CHARS: usize = 200;
+const MAX_ANNOTATIONS: usize = 10;
+const MAX_ANNOTATION_CHARS: usize = 1_000;
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+/// The longest window of a rule.
+const LONGEST_WINDOW: u64 = DAY;
+/// Of a spike: a day holds eight of them.
+const LONGEST_SPIKE: u64 = 3 * HOUR;
+/// Of a rule whose posts must be read, since no rollup counts them.
+const LONGEST_READ: u64 = 6 * HOUR;
+
+/// A rule as the API and the configuration write it. What is missing has a default.
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct RuleDraft {
+    /// Unique among rules; the `alert_type` of its alerts.
+    pub name: String,
+    pub kind: RuleKind,
+    /// What is counted: `posts`, `sentiment:LABEL` or `emotion:LABEL`. Default: `sentiment:negative`; of a volume or
+    /// a spike `posts`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "sentiment:negative")]
+    pub of: Option<Class>,
+    /// Default: `above`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub direction: Option<Direction>,
+    /// What must be passed: a share in [0, 1]; negative posts per positive one; posts; robust standard deviations; the
+    /// least difference of shares. An absence has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
+    /// Of a shift: the largest p-value, between 0 and 0.5. Default: 0.01.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub significance: Option<f64>,
+    /// Whose posts: `all` (default), `source:NAME`, `author:NAME` or `text:WORDS`.
+    #[schema(value_type = String, example = "all")]
+    pub scope: Scope,
+    /// Default: `none`.
+    pub group_by: GroupBy,
+    /// Whole minutes up to a day. Default: 5min.
+    #[schema(value_type = String, example = "5min")]
+    pub window: Span,
+    /// Between two evaluations, up to a day; never more often than `alerts.interval`. Default: 1min.
+    #[schema(value_type = String, example = "1min")]
+    pub interval: Span,
+    /// Fewer posts in the window say nothing. Default: 10.
+    pub min_posts: i64,
+    /// How long the condition must hold before the alert fires. Default: 0s.
+    #[serde(rename = "for")]
+    #[schema(value_type = String, example = "2min")]
+    pub pending_for: Span,
+    /// How long the condition must not hold before the alert is over. Default: 0s.
+    #[schema(value_type = String, example = "5min")]
+    pub keep_firing_for: Span,
+    /// A firing alert recovers only beyond this value. Default: the threshold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovery_threshold: Option<f64>,
+    /// Default: `warning`.
+    pub severity: Severity,
+    /// Added to the alert's own labels.
+    pub labels: Labels,
+    /// Texts about the alert, which may hold {{value}}, {{threshold}}, {{posts}}, {{baseline}}, {{window}}, {{scope}},
+    /// {{source}}, {{rule}} and {{severity}}.
+    pub annotations: Labels,
+    /// Default: true.
+    pub enabled: bool,
+}
+
+impl From<&RuleSpec> for RuleDraft {
+    fn from(spec: &RuleSpec) -> Self {
+        let kind = spec.condition.kind();
+        let counts_a_class = !matches!(kind, RuleKind::Ratio | RuleKind::Absence);
+        let has_direction = matches!(kind, RuleKind::Share | RuleKind::Volume | RuleKind::Shift);
+        let significance = match spec.condition {
+            Condition::Shift { significance, .. } => Some(significance),
+            _ => None,
+        };
+        Self {
+            name: spec.name.clone(),
+            kind,
+            of: counts_a_class.then(|| spec.condition.class()),
+            direction: has_direction.then(|| spec.condition.direction()),
+            threshold: (kind != RuleKind::Absence).then(|| spec.condition.threshold()),
+            significance,
+            scope: spec.scope.clone(),
+            group_by: spec.group_by,
+            window: Span(spec.window),
+            interval: Span(spec.interval),
+            min_posts: spec.min_posts,
+            pending_for: Span(spec.pending_for),
+            keep_firing_for: Span(spec.keep_firing_for),
+            recovery_threshold: spec.recovery_threshold,
+            severity: spec.severity,
+            labels: spec.labels.clone(),
+            annotations: spec.annotations.clone(),
+            enabled: spec.enabled,
+        }
+    }
+}
+
+impl RuleSpec {
+    /// The rule as JSON, which [`Self::parse`] reads.
+    pub fn to_json(&self) -> Value {
+        // Our own type holds nothing that JSON cannot.
+        serde_json::to_value(RuleDraft::from(self)).unwrap_or_default()
+    }
+
+    /// Reads a rule.
+    ///
+    /// # Errors
+    /// Everything that is wrong, by field.
+    pub fn parse(value: Value) -> Result<Self, Vec<FieldError>> {
+        let Value::Object(fields) = value else {
+            return Err(vec![FieldError::new("body", "must be a JSON object")]);
+        };
+        let mut reader = Reader { fields, errors: Vec::new() };
+        let spec = reader.spec();
+        reader.refuse_the_rest();
+        match spec {
+            Some(spec) if reader.errors.is_empty() => Ok(spec),
+            _ => Err(reader.errors),
+        }
+    }
+}
+
+struct Reader {
+    fields: Map<String, Value>,
+    errors: Vec<FieldError>,
+}
+
+impl Reader {
+    fn spec(&mut self) -> Option<RuleSpec> {
+        let name = self.required::<String>("name").map(|name| name.trim().to_owned());
+        if let Some(name) = &name {
+            let length = name.chars().count();
+            self.check("name", (1..=MAX_NAME_CHARS).contains(&length) && !name.contains(char::is_control), || {
+                format!("must be 1 to {MAX_NAME_CHARS} characters without control characters")
+            });
+        }
+        let kind = self.required::<RuleKind>("kind");
+        let condition = kind.and_then(|kind| self.condition(kind));
+        let scope = self.take::<Scope>("scope").unwrap_or(Scope::All);
+        let group_by = self.take("group_by").unwrap_or(GroupBy::None);
+        self.check("group_by", !matches!(scope, Scope::Source(_)) || group_by == GroupBy::None, || {
+            "must be none when the scope is one source".to_owned()
+        });
+        let window = self.duration("window", (MINUTE, LONGEST_WINDOW), 5 * MINUTE);
+        self.check_window(window, kind, &scope);
+        let spec = RuleSpec {
+            name: name.unwrap_or_default(),
+            enabled: self.take("enabled").unwrap_or(true),
+            recovery_threshold: self.recovery_threshold(condition.as_ref()),
+            condition: condition.unwrap_or(Condition::Absence),
+            scope,
+            group_by,
+            window,
+            interval: self.duration("interval", (0, DAY), MINUTE),
+            min_posts: self.take("min_posts").unwrap_or(10),
+            pending_for: self.duration("for", (0, DAY), 0),
+            keep_firing_for: self.duration("keep_firing_for", (0, DAY), 0),
+            severity: self.take("severity").unwrap_or(Severity::Warning),
+            labels: self.labels(),
+            annotations: self.annotations(),
+        };
+        self.check("min_posts", (1..=i64::from(i32::MAX)).contains(&spec.min_posts), || {
+            "must be a whole number of at least 1".to_owned()
+        });
+        (kind.is_some() && condition.is_some()).then_some(spec)
+    }
+
+    fn condition(&mut self, kind: RuleKind) -> Option<Condition> {
+        let negative = Class::Sentiment(Sentiment::Negative);
+        let threshold = |reader: &mut Self, low: f64, high: f64, what: &str| {
+            let number = reader.required::<f64>("threshold")?;
+            reader.check("threshold", number.is_finite() && number >= low && number <= high, || what.to_owned());
+            Some(number)
+        };
+        match kind {
+            RuleKind::Share => Some(Condition::Share {
+                of: self.class(negative),
+                direction: self.direction(),
+                threshold: threshold(self, 0.0, 1.0, "must be a share between 0 and 1")?,
+            }),
+            RuleKind::Ratio => {
+                Some(Condition::Ratio { threshold: threshold(self, f64::MIN_POSITIVE, 1e9, "must be above 0")? })
+            }
+            RuleKind::Volume => Some(Condition::Volume {
+                of: self.take("of").unwrap_or(Class::Posts),
+                direction: self.direction(),
+                threshold: threshold(self, 0.0, 1e9, "must be a number of posts")?,
+            }),
+            RuleKind::Spike => Some(Condition::Spike {
+                of: self.take("of").unwrap_or(Class::Posts),
+                threshold: threshold(self, 1.0, 1e6, "must be a number of robust standard deviations, at least 1")?,
+            }),
+            RuleKind::Shift => {
+                let significance = self.take("significance").unwrap_or(0.01);
+                self.check("significance", significance > 0.0 && significance <= 0.5, || {
+                    "must be above 0 and at most 0.5".to_owned()
+                });
+                Some(Condition::Shift {
+                    of: self.class(negative),
+                    direction: self.direction(),
+                    threshold: threshold(self, 0.0, 1.0, "must be a difference of shares between 0 and 1")?,
+                    significance,
+                })
+            }
+            RuleKind::Absence => Some(Condition::Absence),
+        }
+    }
+
+    /// A class that has a share.
+    fn class(&mut self, default: Class) -> Class {
+        let class = self.take("of").unwrap_or(default);
+        self.check("of", class != Class::Posts, || "must be sentiment:LABEL or emotion:LABEL".to_owned());
+        class
+    }
+
+    fn direction(&mut self) -> Direction {
+        self.take("direction").unwrap_or(Direction::Above)
+    }
+
+    fn recovery_threshold(&mut self, condition: Option<&Condition>) -> Option<f64> {
+        let recovery = self.take::<f64>("recovery_threshold")?;
+        let condition = condition?;
+        let threshold = condition.threshold();
+        let (beyond, side) = match condition.direction() {
+            Direction::Above => (recovery <= threshold, "at most"),
+            Direction::Below => (recovery >= threshold, "at least"),
+        };
+        self.check("recovery_threshold", condition.kind() != RuleKind::Absence, || {
+            "does not apply to an absence".to_owned()
+        });
+        self.check("recovery_threshold", recovery.is_finite() && beyond, || {
+            format!("must be {side} the threshold, {threshold}")
+        });
+        Some(recovery)
+    }
+
+    fn check_window(&mut self, window: Duration, kind: Option<RuleKind>, scope: &Scope) {
+        let seconds = window.as_secs();
+        self.check("window", seconds.is_multiple_of(MINUTE) && window.subsec_nanos() == 0, || {
+            "must be whole minutes".to_owned()
+        });
+        self.check("window", kind != Some(RuleKind::Spike) || seconds <= LONGEST_SPIKE, || {
+            "must be at most 3h for a spike".to_owned()
+        });
+        self.check("window", scope.is_rolled_up() || seconds <= LONGEST_READ, || {
+            "must be at most 6h for the scope of an author or a text".to_owned()
+        });
+    }
+
+    fn duration(&mut self, field: &'static str, (least, most): (u64, u64), default: u64) -> Duration {
+        let Some(Span(duration)) = self.take(field) else { return Duration::from_secs(default) };
+        let (least, most) = (Duration::from_secs(least), Duration::from_secs(most));
+        self.check(field, (least..=most).contains(&duration), || {
+            format!("must be between {} and {}", Span(least), Span(most))
+        });
+        duration
+    }
+
+    fn labels(&mut self) -> Labels {
+        let labels: Labels = self.take("labels").unwrap_or_default();
+        self.check("labels", labels.len() <= MAX_LABELS, || format!("must be at most {MAX_LABELS}"));
+        for (name, value) in &labels {
+            let field = format!("labels.{name}");
+            self.check(&field, is_name(name), || "must be a name of letters, digits and _".to_owned());
+            self.check(&field, !RESERVED.contains(&name.as_str()), || "is set for every alert".to_owned());
+            self.check(&field, (1..=MAX_LABEL_CHARS).contains(&value.chars().count()), || {
+                format!("must have a value of 1 to {MAX_LABEL_CHARS} characters")
+            });
+        }
+        labels
+    }
+
+    fn annotations(&mut self) -> Labels {
+        let annotations: Labels = self.take("annotations").unwrap_or_default();
+        self.check("annotations", annotations.len() <= MAX_ANNOTATIONS, || {
+            format!("must be at most {MAX_ANNOTATIONS}")
+        });
+        for (name, text) in &annotations {
+            let field = format!("annotations.{name}");
+            self.check(&field, is_name(name), || "must be a name of letters, digits and _".to_owned());
+            self.check(&field, text.chars().count() <= MAX_ANNOTATION_CHARS, || {
+                format!("must be at most {MAX_ANNOTATION_CHARS} characters")
+            });
+            if let Err(wrong) = fill(text, &|_| String::new()) {
+                self.errors.push(FieldError::new(field, wrong));
+            }
+        }
+        annotations
+    }
+
+    fn required<T: DeserializeOwned>(&mut self, field: &'static str) -> Option<T> {
+        if self.fields.get(field).is_none_or(Value::is_null) {
+            self.errors.push(FieldError::new(field, "is required"));
+        }
+        self.take(field)
+    }
+
+    /// The field, if it is there and neither null nor wrong.
+    fn take<T: DeserializeOwned>(&mut self, field: &'static str) -> Option<T> {
+        let value = self.fields.remove(field).filter(|value| !value.is_null())?;
+        match serde_json::from_value(value) {
+            Ok(value) => Some(value),
+            Err(e) => {
+                self.errors.push(FieldError::new(field, e.to_string()));
+                None
+            }
+        }
+    }
+
+    fn check(&mut self, field: &str, holds: bool, message: impl FnOnce() -> String) {
+        if !holds {
+            self.errors.push(FieldError::new(field, message()));
+        }
+    }
+
+    fn refuse_the_rest(&mut self) {
+        for name in self.fields.keys().filter(|name| !self.fields[*name].is_null()) {
+            self.errors.push(FieldError::new(name, "does not belong to a rule of this kind"));
+        }
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let mut chars = text.chars();
+    chars.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && text.len() <= MAX_NAME_CHARS
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_reads_what_it_writes() {
+        for rule in [
+            json!({"name": "a", "kind": "share", "threshold": 0.5, "direction": "below", "recovery_threshold": 0.6}),
+            json!({"name": "b", "kind": "ratio", "threshold": 2, "group_by": "source_and_total"}),
+            json!({"name": "c", "kind": "volume", "of": "emotion:anger", "threshold": 100, "scope": "source:Reddit"}),
+            json!({"name": "d", "kind": "spike", "threshold": 5, "window": "10min", "for": "2min"}),
+            json!({"name": "e", "kind": "shift", "threshold": 0.1, "significance": 0.05, "scope": "text:late train"}),
+            json!({"name": "f", "kind": "absence", "scope": "author:ann", "labels": {"team": "a"},
+                   "annotations": {"summary": "{{scope}} is silent"}}),
+        ] {
+            let spec = RuleSpec::parse(rule.clone()).unwrap_or_else(|e| panic!("{rule}: {e:?}"));
+            assert_eq!(RuleSpec::parse(spec.to_json()), Ok(spec), "{rule}");
+        }
+    }
+
+    #[test]
+    fn everything_wrong_is_told_by_field() {
+        let fields = |rule: Value| {
+            RuleSpec::parse(rule).map(|_| ()).map_err(|e| e.into_iter().map(|e| e.field).collect::<Vec<_>>())
+        };
+        let wrong = |names: &[&str]| Err(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        assert_eq!(fields(json!({})), wrong(&["name", "kind"]));
+        assert_eq!(fields(json!({"name": " ", "kind": "share"})), wrong(&["name", "threshold"]));
+        assert_eq!(
+            fields(json!({"name": "a", "kind": "spike", "threshold": 0.5, "window": "4h", "for": "2d", "of": "posts",
+                          "significance": 0.1, "labels": {"severity": "x", "1": "y"},
+                          "annotations": {"summary": "{{who}}"}})),
+            wrong(&[
+                "threshold",
+                "window",
+                "for",
+                "labels.1",
+                "labels.severity",
+                "annotations.summary",
+                "significance",
+            ])
+        );
+        assert_eq!(
+            fields(json!({"name": "a", "kind": "share", "threshold": 0.5, "of": "posts", "window": "90s",
+                          "recovery_threshold": 0.6, "min_posts": 0, "scope": "source:x", "group_by": "source"})),
+            wrong(&["of", "group_by", "window", "recovery_threshold", "min_posts"])
+        );
+        assert_eq!(
+            fields(json!({"name": "a", "kind": "absence", "threshold": 1, "scope": "topic:x", "window": 5})),
+            wrong(&["scope", "window", "threshold"])
+        );
+    }
+}

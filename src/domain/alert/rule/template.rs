@@ -1,0 +1,41 @@
+//! Annotations with placeholders, `{{name}}`.
+
+/// The placeholders that an annotation may hold.
+pub const PLACEHOLDERS: [&str; 9] =
+    ["value", "threshold", "posts", "baseline", "window", "scope", "source", "rule", "severity"];
+
+/// `text` with what `value` gives for each placeholder.
+///
+/// # Errors
+/// What is wrong with the first placeholder that is not known or not closed.
+pub fn fill(text: &str, value: &dyn Fn(&str) -> String) -> Result<String, String> {
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let Some((name, behind)) = after.split_once("}}") else {
+            return Err("has {{ without }}".to_owned());
+        };
+        let name = name.trim();
+        if !PLACEHOLDERS.contains(&name) {
+            return Err(format!("has an unknown placeholder {{{{{name}}}}}: use {}", PLACEHOLDERS.join(", ")));
+        }
+        filled.push_str(before);
+        filled.push_str(&value(name));
+        rest = behind;
+    }
+    filled.push_str(rest);
+    Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_filled_and_unknown_ones_refused() {
+        let value = |name: &str| format!("<{name}>");
+        assert_eq!(fill("{{ source }}: {{value}} of {x}", &value), Ok("<source>: <value> of {x}".to_owned()));
+        assert!(fill("{{valeu}}", &value).is_err_and(|e| e.contains("valeu") && e.contains("threshold")));
+        assert!(fill("{{value", &value).is_err());
+    }
+}

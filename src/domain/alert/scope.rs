@@ -1,0 +1,71 @@
+//! Whose posts a rule looks at.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::domain::{Author, Source};
+
+/// Longest text of a filter, in characters.
+const MAX_TEXT_CHARS: usize = 200;
+
+/// Whose posts are looked at; written `all`, `source:NAME`, `author:NAME` or `text:WORDS`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    All,
+    Source(Source),
+    Author(Author),
+    /// Posts that hold all of these words, whatever their case, as `q` of the list of posts.
+    Text(String),
+}
+
+impl Scope {
+    /// Whether the rollups count it; else its posts are counted.
+    pub fn is_rolled_up(&self) -> bool {
+        matches!(self, Self::All | Self::Source(_))
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("all"),
+            Self::Source(name) => write!(f, "source:{}", name.as_str()),
+            Self::Author(name) => write!(f, "author:{}", name.as_str()),
+            Self::Text(words) => write!(f, "text:{words}"),
+        }
+    }
+}
+
+impl FromStr for Scope {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            None if text == "all" => Ok(Self::All),
+            Some(("source", name)) => Ok(Self::Source(Source::parse(name)?)),
+            Some(("author", name)) => Ok(Self::Author(Author::parse(name)?)),
+            Some(("text", words)) => {
+                let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+                match words.chars().count() {
+                    1..=MAX_TEXT_CHARS if !words.contains('\0') => Ok(Self::Text(words)),
+                    _ => Err(format!("text: must hold 1 to {MAX_TEXT_CHARS} characters without U+0000")),
+                }
+            }
+            _ => Err("must be all, source:NAME, author:NAME or text:WORDS".to_owned()),
+        }
+    }
+}
+
+impl Serialize for Scope {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Scope {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,108 @@
+//! What feeds the stream: the state of each source, and pausing it.
+
+use std::time::Duration;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use crate::domain::Timestamp;
+use crate::domain::op::preview;
+use crate::sources::SourceState;
+use crate::sources::states::SourceActivity;
+use crate::store::feeds::{FeedRow, Paused};
+use crate::store::{Store, StoreError};
+
+use super::answer;
+use super::auth::{Admin, May};
+use super::error::{ApiError, Problem};
+use super::params::{no_params, segment_before_last};
+use super::state::State;
+
+/// A feed that was not heard of for this long is not run by any instance.
+const SILENCE: Duration = Duration::from_secs(30);
+/// A feed that was not heard of for this long is not shown.
+const FORGOTTEN: Duration = Duration::from_secs(86_400);
+
+/// A source as it is configured, and how it does.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct FeedView {
+    #[serde(flatten)]
+    state: SourceState,
+    /// Whether someone paused it.
+    paused: bool,
+    /// Whether an instance feeds it now.
+    online: bool,
+    /// The instance that feeds it, or did last.
+    instance: String,
+    /// When it was last heard of.
+    #[schema(value_type = String, format = DateTime)]
+    reported_at: Timestamp,
+}
+
+impl FeedView {
+    fn new(row: FeedRow, now: Timestamp) -> Self {
+        let mut state: SourceState = serde_json::from_str(&row.report).unwrap_or_default();
+        state.name = row.name;
+        // Its instance follows within seconds.
+        if row.paused && state.state != SourceActivity::Failed {
+            state.state = SourceActivity::Paused;
+        } else if !row.paused && state.state == SourceActivity::Paused {
+            state.state = SourceActivity::Starting;
+        }
+        Self {
+            state,
+            paused: row.paused,
+            online: now.since(row.reported_at) < SILENCE,
+            instance: row.instance,
+            reported_at: row.reported_at,
+        }
+    }
+}
+
+/// Every feed of all instances.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn feeds(store: &Store, now: Timestamp) -> Result<Vec<FeedView>, StoreError> {
+    let rows = store.feeds(now - FORGOTTEN).await?;
+    Ok(rows.into_iter().map(|row| FeedView::new(row, now)).collect())
+}
+
+/// Pause a source
+///
+/// It stops within seconds, whichever instance reads it, and stays paused over restarts.
+#[utoipa::path(
+    post, path = "/api/sources/{name}/pause", tag = "operations",
+    params(("name" = String, Path, description = "Its name in the config", example = "bluesky")),
+    responses((status = 200, body = FeedView), (status = 404, body = Problem))
+)]
+pub async fn pause(_may: May<Admin>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    set_paused(&state, &request, Paused::Yes).await
+}
+
+/// Resume a source
+///
+/// It goes on within seconds where it stopped. A source that failed is tried again after a pause.
+#[utoipa::path(
+    post, path = "/api/sources/{name}/resume", tag = "operations",
+    params(("name" = String, Path, description = "Its name in the config", example = "bluesky")),
+    responses((status = 200, body = FeedView), (status = 404, body = Problem))
+)]
+pub async fn resume(_may: May<Admin>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    set_paused(&state, &request, Paused::No).await
+}
+
+async fn set_paused(state: &State, request: &HttpRequest, paused: Paused) -> Result<HttpResponse, ApiError> {
+    no_params(request)?;
+    let name = segment_before_last(request)?;
+    let (store, now, wanted) = (state.api.store.clone(), state.api.clock.now(), name.clone());
+    let found = state.run(async move {
+        store.set_feed_paused(&wanted, paused).await?;
+        let feeds = store.feeds(now - FORGOTTEN).await?;
+        Ok::<_, StoreError>(feeds.into_iter().find(|row| row.name == wanted))
+    });
+    match found.await? {
+        Some(row) => answer::json(&FeedView::new(row, now)),
+        None => Err(ApiError::not_found(format!("no instance reads a source {:?}", preview(&name, 100)))),
+    }
+}

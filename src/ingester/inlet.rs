@@ -1,0 +1,102 @@
+//! The way into the stream: within the common rate, however long the stream is full or away.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Limiter;
+use super::report::Report;
+use crate::domain::Op;
+use crate::lifecycle::Shutdown;
+use crate::lifecycle::patience::Patience;
+use crate::sources::states::SourceActivity;
+use crate::stream::{Stream, StreamError};
+
+/// The longest wait while the stream is full: workers make room all the time.
+const FULL_WAIT: Duration = Duration::from_secs(1);
+
+/// One source's way into the stream.
+pub struct Inlet {
+    name: Arc<str>,
+    stream: Stream,
+    limiter: Option<Limiter>,
+    shutdown: Shutdown,
+    /// While the stream is away.
+    away: Patience,
+    /// While it is full.
+    full: Patience,
+}
+
+impl Inlet {
+    pub fn new(name: &str, stream: Stream, limiter: Option<Limiter>, patience: (Shutdown, Duration)) -> Self {
+        let (shutdown, longest) = patience;
+        Self {
+            name: name.into(),
+            stream,
+            limiter,
+            shutdown,
+            away: Patience::new(Duration::from_millis(200), longest),
+            full: Patience::new(Duration::from_millis(20), FULL_WAIT),
+        }
+    }
+
+    /// Appends `ops`. `false`: they are not in the stream, since a shutdown came first or `may` does not hold any
+    /// more. An attempt that has begun is finished, unless unfinished work is to be abandoned.
+    ///
+    /// # Errors
+    /// When the stream fails for good.
+    pub async fn append(&mut self, ops: &[Op], report: &Report, may: impl Fn() -> bool) -> Result<bool, StreamError> {
+        let Some(count) = u32::try_from(ops.len()).ok().and_then(NonZeroU32::new) else { return Ok(true) };
+        if let Some(limiter) = &self.limiter
+            // A batch larger than the burst (of a source that ignores its limit) passes at once.
+            && self.shutdown.unless_stopping(limiter.until_n_ready(count)).await.is_none()
+        {
+            return Ok(false);
+        }
+        while may() {
+            let fields = ops.iter().map(Op::to_fields).collect();
+            let attempt = tokio::select! {
+                biased;
+                attempt = self.stream.append(fields) => attempt,
+                () = self.shutdown.abandoned() => return Ok(false),
+            };
+            let wait = match attempt {
+                Ok(_) => {
+                    self.recovered(report);
+                    return Ok(true);
+                }
+                Err(error) if error.is_transient() => self.trouble(report, &error),
+                Err(error) => {
+                    report.wait(SourceActivity::Failed, &error);
+                    return Err(error);
+                }
+            };
+            if !self.shutdown.sleep(wait).await {
+                return Ok(false);
+            }
+        }
+        Ok(false)
+    }
+
+    fn recovered(&mut self, report: &Report) {
+        let (was_away, was_full) = (self.away.recovered().is_some(), self.full.recovered().is_some());
+        if was_away || was_full {
+            report.activity(SourceActivity::Connected);
+            tracing::info!(source = %self.name, "the stream takes posts again");
+        }
+    }
+
+    /// Tells of a stream that is full or away; how long to wait.
+    fn trouble(&mut self, report: &Report, error: &StreamError) -> Duration {
+        report.wait(SourceActivity::Waiting, error);
+        let (patience, other) = match error {
+            StreamError::Full { .. } => (&mut self.full, &mut self.away),
+            _ => (&mut self.away, &mut self.full),
+        };
+        other.recovered();
+        if patience.is_news("stream") {
+            tracing::warn!(source = %self.name, %error, "the source waits for the stream");
+        }
+        patience.next_wait()
+    }
+}

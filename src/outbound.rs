@@ -1,0 +1,233 @@
+//! Requests to addresses that people configure: feeds, webhooks.
+//!
+//! Such a URL may name a service that only this machine can reach. So a request goes by http(s) to
+//! public addresses alone, unless the options allow more. Names are resolved and judged by the
+//! connector itself: the address that was judged is the one that is connected to, at each redirect
+//! anew, and a name that changes its answer in between gains nothing. Proxies of the environment are
+//! not used, since they would resolve names out of sight. Time, redirects and answers are bounded.
+
+mod address;
+#[cfg(test)]
+mod tests;
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use ipnet::IpNet;
+use reqwest::header::{self, HeaderMap, HeaderName};
+use reqwest::{Method, StatusCode, redirect};
+use url::{Host, Url};
+
+use self::address::{Guard, Refusal};
+
+/// What outgoing requests may do.
+#[derive(Clone, Debug)]
+pub struct OutboundOptions {
+    /// Networks that are allowed although they are not public: loopback, private, link-local, …
+    pub allow: Vec<IpNet>,
+    /// The longest a request may take, with its redirects and the whole answer.
+    pub timeout: Duration,
+    /// Most redirects that are followed.
+    pub max_redirects: usize,
+    /// Most bytes of an answer's body, after decompression, that are read.
+    pub max_body: usize,
+}
+
+impl Default for OutboundOptions {
+    fn default() -> Self {
+        Self { allow: Vec::new(), timeout: Duration::from_secs(10), max_redirects: 5, max_body: 8 * 1024 * 1024 }
+    }
+}
+
+/// Why a request has no answer. Messages never hold the URL's path, query or credentials.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OutboundError {
+    /// It is not allowed; trying again will not help.
+    #[error("{0}")]
+    Refused(String),
+    /// No answer, or a broken one: a time-out, a reset, a name that is not found. Later it may work.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl OutboundError {
+    /// Whether the same request may succeed later.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Failed(_))
+    }
+}
+
+/// An answer with any status; redirects that were followed are behind it.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    /// At most `max_body` bytes.
+    pub body: Vec<u8>,
+    /// Whether the body went on after `max_body` bytes.
+    pub truncated: bool,
+    /// Where it came from, after redirects.
+    pub url: Url,
+}
+
+/// A client for requests to configured addresses. Clones share its connections.
+#[derive(Clone)]
+pub struct Outbound {
+    client: reqwest::Client,
+    guard: Guard,
+    options: Arc<OutboundOptions>,
+}
+
+impl Outbound {
+    /// A client with the certificate authorities of the system.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new(options: OutboundOptions) -> Result<Self, OutboundError> {
+        let fail = |e: &dyn std::fmt::Display| OutboundError::Failed(format!("TLS cannot be set up: {e}"));
+        let mut roots = rustls::RootCertStore::empty();
+        // Without any, https fails when it is used, with a message that says so.
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|e| fail(&e))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let guard = Guard::new(options.allow.clone());
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .dns_resolver(guard.clone())
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .referer(false)
+            .user_agent(concat!("SentiStream/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|e| fail(&e))?;
+        Ok(Self { client, guard, options: Arc::new(options) })
+    }
+
+    /// Asks for `url`; redirects are followed.
+    ///
+    /// # Errors
+    /// When it is not allowed, or there is no answer in time.
+    pub async fn get(&self, url: &Url, headers: HeaderMap) -> Result<Answer, OutboundError> {
+        self.bounded(Call { method: Method::GET, url: url.clone(), headers, body: Vec::new() }).await
+    }
+
+    /// Sends `body` to `url`. Only the redirects 307 and 308, which keep method and body, are followed;
+    /// others are given back as the answer.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn post(&self, url: &Url, headers: HeaderMap, body: Vec<u8>) -> Result<Answer, OutboundError> {
+        self.bounded(Call { method: Method::POST, url: url.clone(), headers, body }).await
+    }
+
+    /// Whether `url` could be asked as far as can be told without resolving its host.
+    ///
+    /// # Errors
+    /// When it is not http(s), has no host, or its host is an address that is not allowed.
+    pub fn check(&self, url: &Url) -> Result<(), OutboundError> {
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(OutboundError::Refused(format!("only http and https URLs are asked, not {}:", url.scheme())));
+        }
+        // An address is connected to without being resolved.
+        let literal = match url.host() {
+            None => return Err(OutboundError::Refused("the URL has no host".to_owned())),
+            Some(Host::Domain(_)) => return Ok(()),
+            Some(Host::Ipv4(ip)) => ip.into(),
+            Some(Host::Ipv6(ip)) => ip.into(),
+        };
+        self.guard.check(literal).map_err(|refusal| OutboundError::Refused(refusal.to_string()))
+    }
+
+    async fn bounded(&self, call: Call) -> Result<Answer, OutboundError> {
+        let limit = self.options.timeout;
+        match tokio::time::timeout(limit, self.follow(call)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(OutboundError::Failed(format!("no whole answer within {} s", limit.as_secs_f64()))),
+        }
+    }
+
+    async fn follow(&self, mut call: Call) -> Result<Answer, OutboundError> {
+        for _ in 0..=self.options.max_redirects {
+            self.check(&call.url)?;
+            let request = self.client.request(call.method.clone(), call.url.clone()).headers(call.headers.clone());
+            let answer = request.body(call.body.clone()).send().await.map_err(failure)?;
+            match call.redirected(&answer)? {
+                Some(next) => call = next,
+                None => return self.read(answer).await,
+            }
+        }
+        Err(OutboundError::Refused(format!("more than {} redirects", self.options.max_redirects)))
+    }
+
+    async fn read(&self, answer: reqwest::Response) -> Result<Answer, OutboundError> {
+        let (status, headers, url) = (answer.status(), answer.headers().clone(), answer.url().clone());
+        let (mut body, mut truncated) = (Vec::new(), false);
+        let mut chunks = answer.bytes_stream();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(failure)?;
+            let room = self.options.max_body - body.len();
+            truncated = chunk.len() > room;
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if truncated {
+                break;
+            }
+        }
+        Ok(Answer { status, headers, body, truncated, url })
+    }
+}
+
+/// A request that may be sent on to another place.
+struct Call {
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+/// Headers that another origin may see; all others may hold secrets.
+const HARMLESS: [HeaderName; 4] =
+    [header::ACCEPT, header::CONTENT_TYPE, header::IF_MODIFIED_SINCE, header::IF_NONE_MATCH];
+
+impl Call {
+    /// Where `answer` sends this call, if it is to be followed.
+    fn redirected(&self, answer: &reqwest::Response) -> Result<Option<Self>, OutboundError> {
+        let follows = match answer.status().as_u16() {
+            307 | 308 => true,
+            301..=303 => self.method == Method::GET,
+            _ => false,
+        };
+        let Some(location) = answer.headers().get(header::LOCATION).filter(|_| follows) else { return Ok(None) };
+        let url = std::str::from_utf8(location.as_bytes()).ok().and_then(|location| self.url.join(location).ok());
+        let Some(url) = url else {
+            return Err(OutboundError::Refused("a redirect to something that is no URL".into()));
+        };
+        let mut headers = self.headers.clone();
+        if url.origin() != self.url.origin() {
+            headers =
+                HARMLESS.iter().filter_map(|name| Some((name.clone(), self.headers.get(name)?.clone()))).collect();
+        }
+        Ok(Some(Self { method: self.method.clone(), url, headers, body: self.body.clone() }))
+    }
+}
+
+/// The innermost reason, which says most; the outer ones repeat the URL.
+fn failure(error: reqwest::Error) -> OutboundError {
+    let error = error.without_url();
+    let mut reason = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if let Some(refusal) = inner.downcast_ref::<Refusal>() {
+            return OutboundError::Refused(refusal.to_string());
+        }
+        reason = inner.to_string();
+        cause = inner.source();
+    }
+    OutboundError::Failed(reason)
+}

@@ -1,0 +1,65 @@
+//! How often a source may ask: nobody's server is hammered.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+/// A number of requests per time, and pauses that the other side asks for. Shared by all openings of a source.
+pub struct Budget {
+    limiter: DefaultDirectRateLimiter,
+    /// The other side asked not to be asked before.
+    held_until: Mutex<Option<Instant>>,
+}
+
+impl Budget {
+    /// At most `requests` within `time` in the long run, a tenth of them at once.
+    pub fn new(requests: NonZeroU32, time: Duration) -> Self {
+        let burst = NonZeroU32::new(requests.get() / 10).unwrap_or(NonZeroU32::MIN);
+        // A period is zero only for requests beyond one per nanosecond.
+        let period = (time / requests.get()).max(Duration::from_nanos(1));
+        let quota = Quota::with_period(period).unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(burst);
+        Self { limiter: RateLimiter::direct(quota), held_until: Mutex::new(None) }
+    }
+
+    /// Waits for the turn of one request.
+    pub async fn turn(&self) {
+        loop {
+            let held = *self.held_until.lock().await;
+            match held.filter(|until| *until > Instant::now()) {
+                Some(until) => tokio::time::sleep_until(until).await,
+                None => break,
+            }
+        }
+        self.limiter.until_ready().await;
+    }
+
+    /// Lets no request begin within `time`.
+    pub async fn hold(&self, time: Duration) {
+        let until = Instant::now() + time;
+        let mut held = self.held_until.lock().await;
+        *held = Some(held.map_or(until, |before| before.max(until)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn requests_keep_to_the_budget_and_to_a_hold() {
+        let budget = Budget::new(NonZeroU32::new(100).unwrap_or(NonZeroU32::MIN), Duration::from_secs(1));
+        let start = Instant::now();
+        for _ in 0..30 {
+            budget.turn().await;
+        }
+        // Ten at once, then one every ten milliseconds.
+        assert!(start.elapsed() >= Duration::from_millis(190), "{:?}", start.elapsed());
+        budget.hold(Duration::from_millis(150)).await;
+        let start = Instant::now();
+        budget.turn().await;
+        assert!(start.elapsed() >= Duration::from_millis(149), "{:?}", start.elapsed());
+    }
+}

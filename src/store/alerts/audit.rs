@@ -1,0 +1,112 @@
+//! Who changed what of alerting.
+
+use diesel::{ExpressionMethods, QueryDsl, Queryable, Selectable, SelectableHelper};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::domain::Timestamp;
+use crate::store::backend::read;
+use crate::store::schema::alert_audit as audit;
+use crate::store::sql::{At, JsonText};
+use crate::store::{Store, StoreError};
+
+/// The statement that writes an [`AuditEntry`], to be run in the transaction of the change.
+macro_rules! insert_audit {
+    ($entry:expr) => {{
+        use $crate::store::schema::alert_audit;
+        use $crate::store::sql::{At, JsonText};
+        let entry: $crate::store::alerts::AuditEntry = $entry;
+        let document = |value: Option<serde_json::Value>| value.map(|value| JsonText(value.to_string()));
+        diesel::insert_into(alert_audit::table).values((
+            alert_audit::at.eq(At(entry.at)),
+            alert_audit::actor.eq(entry.actor),
+            alert_audit::action.eq(entry.action),
+            alert_audit::object_kind.eq(entry.object_kind),
+            alert_audit::object_id.eq(entry.object_id),
+            alert_audit::name.eq(entry.name),
+            alert_audit::before.eq(document(entry.before)),
+            alert_audit::after.eq(document(entry.after)),
+        ))
+    }};
+}
+pub(in crate::store) use insert_audit;
+
+/// One change.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct AuditEntry {
+    /// Given by the store.
+    pub id: i64,
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// Who did it: the name of a token, `configuration`, or `local` where no tokens are configured.
+    pub actor: String,
+    /// `create`, `update`, `delete`, `acknowledge`, …
+    pub action: String,
+    /// `rule`, `alert`, …
+    pub object_kind: String,
+    pub object_id: String,
+    /// What it is called.
+    pub name: String,
+    /// As it was; none when it was created.
+    #[schema(value_type = Option<Object>)]
+    pub before: Option<Value>,
+    /// As it is then; none when it was deleted. Secrets are left out.
+    #[schema(value_type = Option<Object>)]
+    pub after: Option<Value>,
+}
+
+/// A page of changes, newest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AuditPage {
+    pub entries: Vec<AuditEntry>,
+    /// The id after which the next page starts; `None` on the last.
+    pub next: Option<i64>,
+}
+
+impl Store {
+    /// One page of changes, newest first, starting after the one with id `after`.
+    pub async fn alert_audit(&self, after: Option<i64>, limit: i64) -> Result<AuditPage, StoreError> {
+        let mut rows: Vec<AuditRow> = read!(self, replica, |c| audit::table
+            .filter(audit::id.lt(after.unwrap_or(i64::MAX)))
+            .order(audit::id.desc())
+            .limit(limit + 1)
+            .select(AuditRow::as_select())
+            .load(c))?;
+        let wanted = usize::try_from(limit).unwrap_or_default();
+        let more = rows.len() > wanted;
+        rows.truncate(wanted);
+        let next = rows.last().map(|row| row.id).filter(|_| more);
+        Ok(AuditPage { entries: rows.into_iter().map(AuditEntry::from).collect(), next })
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = audit)]
+struct AuditRow {
+    id: i64,
+    at: At,
+    actor: String,
+    action: String,
+    object_kind: String,
+    object_id: String,
+    name: String,
+    before: Option<JsonText>,
+    after: Option<JsonText>,
+}
+
+impl From<AuditRow> for AuditEntry {
+    fn from(row: AuditRow) -> Self {
+        let document = |text: Option<JsonText>| text.and_then(|text| serde_json::from_str(&text.0).ok());
+        Self {
+            id: row.id,
+            at: row.at.0,
+            actor: row.actor,
+            action: row.action,
+            object_kind: row.object_kind,
+            object_id: row.object_id,
+            name: row.name,
+            before: document(row.before),
+            after: document(row.after),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! The posts that an alert cites, and how they leave it when they are deleted.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+/// The posts that an alert's `details` cite: those of `evidence`, and those that stand behind `top_authors`.
+pub fn cited_posts(details: &Value) -> BTreeSet<String> {
+    let evidence = entries(details, "evidence").filter_map(cited_post);
+    let authors =
+        entries(details, "top_authors").flat_map(|author| entries(author, "post_ids")).filter_map(Value::as_str);
+    evidence.chain(authors).map(str::to_owned).collect()
+}
+
+fn entries<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+    value.get(name).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn cited_post(evidence: &Value) -> Option<&str> {
+    evidence.get("post_id").and_then(Value::as_str)
+}
+
+/// `details` without what it cites of the posts that are `gone`. An author none of whose cited posts is left is gone too.
+pub fn without_evidence(details: &str, gone: &dyn Fn(&str) -> bool) -> String {
+    let Ok(mut details) = serde_json::from_str::<Value>(details) else { return details.to_owned() };
+    if let Some(evidence) = details.get_mut("evidence").and_then(Value::as_array_mut) {
+        evidence.retain(|cited| !cited_post(cited).is_some_and(gone));
+    }
+    if let Some(authors) = details.get_mut("top_authors").and_then(Value::as_array_mut) {
+        authors.retain_mut(|author| {
+            let Some(posts) = author.get_mut("post_ids").and_then(Value::as_array_mut) else { return true };
+            posts.retain(|id| !id.as_str().is_some_and(gone));
+            !posts.is_empty()
+        });
+    }
+    details.to_string()
+}

@@ -1,0 +1,107 @@
+//! What the feeds of sources say of themselves, and which of them someone paused.
+
+use diesel::upsert::excluded;
+use diesel::{BoolExpressionMethods, ExpressionMethods, QueryDsl};
+
+use super::backend::{read, transact};
+use super::schema::source_feeds::dsl;
+use super::sql::{At, JsonText};
+use super::{Store, StoreError};
+use crate::domain::Timestamp;
+
+/// What a feed says of itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeedReport {
+    /// The source's name in the config.
+    pub name: String,
+    /// A JSON object; the store does not look into it.
+    pub report: String,
+}
+
+/// A feed as the store knows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeedRow {
+    pub name: String,
+    /// Whether someone paused it.
+    pub paused: bool,
+    /// Who fed it when it was last heard of.
+    pub instance: String,
+    pub report: String,
+    /// When it was last heard of.
+    pub reported_at: Timestamp,
+}
+
+impl Store {
+    /// Keeps what the feeds of `instance` say; the names of all feeds that are paused.
+    pub async fn report_feeds(&self, instance: &str, reports: &[FeedReport]) -> Result<Vec<String>, StoreError> {
+        let mut reports = reports.to_vec();
+        // In the order of the key, so that two instances cannot lock each other out.
+        reports.sort_by(|a, b| a.name.cmp(&b.name));
+        transact!(self, (instance.to_owned(), reports, At(self.clock.now())), |c, (instance, reports, now), run| {
+            for FeedReport { name, report } in reports {
+                run!(
+                    diesel::insert_into(dsl::source_feeds)
+                        .values((
+                            dsl::name.eq(&name),
+                            dsl::paused.eq(false),
+                            dsl::instance.eq(&instance),
+                            dsl::report.eq(JsonText(report)),
+                            dsl::reported_at.eq(now),
+                        ))
+                        .on_conflict(dsl::name)
+                        .do_update()
+                        .set((
+                            dsl::instance.eq(excluded(dsl::instance)),
+                            dsl::report.eq(excluded(dsl::report)),
+                            dsl::reported_at.eq(excluded(dsl::reported_at)),
+                        ))
+                        .execute(c)
+                )?;
+            }
+            run!(dsl::source_feeds.filter(dsl::paused.eq(true)).select(dsl::name).load::<String>(c))
+        })
+    }
+
+    /// Every feed that was heard of since `since` or is paused, by name.
+    pub async fn feeds(&self, since: Timestamp) -> Result<Vec<FeedRow>, StoreError> {
+        let query =
+            || {
+                dsl::source_feeds
+                    .filter(dsl::paused.eq(true).or(dsl::reported_at.ge(At(since))))
+                    .order(dsl::name)
+                    .select((dsl::name, dsl::paused, dsl::instance, dsl::report, dsl::reported_at))
+            };
+        let rows: Vec<(String, bool, String, JsonText, At)> = read!(self, primary, |c| query().load(c))?;
+        Ok(rows
+            .into_iter()
+            .map(|(name, paused, instance, report, at)| FeedRow {
+                name,
+                paused,
+                instance,
+                report: report.0,
+                reported_at: at.0,
+            })
+            .collect())
+    }
+
+    /// Pauses or resumes the feed `name`; its instance follows within seconds. `false` when nobody ever fed it.
+    pub async fn set_feed_paused(&self, name: &str, paused: Paused) -> Result<bool, StoreError> {
+        let data = (name.to_owned(), paused == Paused::Yes);
+        let changed: usize = transact!(self, data, |c, (name, paused), run| {
+            run!(diesel::update(dsl::source_feeds).filter(dsl::name.eq(&name)).set(dsl::paused.eq(paused)).execute(c))
+        })?;
+        Ok(changed > 0)
+    }
+
+    /// Whether other processes may use the same database, so that who acts must be agreed on.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.backend, super::backend::Backend::Postgres(_))
+    }
+}
+
+/// Whether a feed rests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paused {
+    Yes,
+    No,
+}
