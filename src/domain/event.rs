@@ -17,7 +17,7 @@ pub struct PostEvent {
     pub source: String,
     pub author: Option<String>,
     /// As the source said, or as it was detected.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lang: Option<String>,
     pub sentiment_label: Sentiment,
     pub confidence_score: f64,

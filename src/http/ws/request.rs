@@ -19,6 +19,7 @@ pub struct Filters {
     source: Vec<String>,
     sentiment: Vec<Sentiment>,
     emotion: Vec<Emotion>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     lang: Vec<String>,
 }
 
@@ -131,7 +132,7 @@ mod tests {
             ),
             serde_json::json!({"source": ["web"], "sentiment": ["positive", "negative"], "emotion": [], "lang": ["pt-br"]})
         );
-        let none = serde_json::json!({"source": [], "sentiment": [], "emotion": [], "lang": []});
+        let none = serde_json::json!({"source": [], "sentiment": [], "emotion": []});
         assert_eq!(read(r#"{"type": "subscribe"}"#), none);
         assert_eq!(read(r#"{"type": "subscribe", "filters": {"emotion": null}}"#), none);
     }
