@@ -23,7 +23,7 @@ use crate::stream::{LocalStream, RedisStream, Stream};
 use crate::worker::Worker;
 
 pub use lock::InUse;
-pub use options::Unsupported;
+pub use options::{inference as inference_options, model as model_source};
 pub use serve::{Parts, Running, serve, start};
 
 /// The rooms that roles and commands meet in. Clones share them.

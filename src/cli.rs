@@ -7,6 +7,7 @@ mod doctor;
 mod eval;
 mod import;
 mod migrate;
+mod models;
 mod openapi;
 mod output;
 mod settings;
@@ -21,6 +22,8 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use crate::app;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Environment, Inputs, LogFormat, Origin, Settings};
+use crate::inference::InferenceError;
+use crate::inference::models::HubError;
 use crate::telemetry::{self, LogStyle, Metrics};
 
 /// Used when it lies in the working folder and no `--config` is given.
@@ -97,6 +100,8 @@ Examples:
     Analyze(analyze::AnalyzeArgs),
     Import(import::ImportArgs),
     Eval(eval::EvalArgs),
+    #[command(subcommand)]
+    Models(models::ModelsCommand),
     Doctor(doctor::DoctorArgs),
     Config(settings::ConfigArgs),
     Migrate(migrate::MigrateArgs),
@@ -179,6 +184,7 @@ fn on_runtime(command: Command, context: &Context) -> anyhow::Result<Verdict> {
             Command::Analyze(args) => analyze::run(args, context).await,
             Command::Import(args) => import::run(args, context).await,
             Command::Eval(args) => eval::run(args, context).await,
+            Command::Models(command) => models::run(command, context).await,
             Command::Doctor(args) => doctor::run(&args, context).await,
             Command::Migrate(args) => migrate::run(&args, context).await,
             Command::DeadLetter(command) => dead_letter::run(command, context).await,
@@ -197,7 +203,8 @@ fn inputs(args: ConfigurationArgs) -> Inputs {
 
 /// Commands that answer and end are quiet unless someone set the level.
 fn init_logs(command: &Command, config: &Config, settings: &Settings) -> anyhow::Result<()> {
-    let quiet = !matches!(command, Command::Serve) && settings.origin("log.level") == Origin::Default;
+    let tells = matches!(command, Command::Serve | Command::Models(models::ModelsCommand::Pull(_)));
+    let quiet = !tells && settings.origin("log.level") == Origin::Default;
     let directives = if quiet { "warn".to_owned() } else { config.log.level.directives() };
     let style = match config.log.format {
         LogFormat::Auto => LogStyle::Auto,
@@ -215,7 +222,9 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 fn is_misuse(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
-        cause.is::<Misuse>() || cause.is::<ConfigError>() || cause.is::<app::InUse>() || cause.is::<app::Unsupported>()
+        let is_setting = matches!(cause.downcast_ref(), Some(InferenceError::Setting { .. }))
+            || cause.downcast_ref().is_some_and(HubError::is_setting);
+        is_setting || cause.is::<Misuse>() || cause.is::<ConfigError>() || cause.is::<app::InUse>()
     })
 }
 

@@ -3,15 +3,19 @@
 //! A process has one engine with its own threads; callers send texts and wait. What a model is
 //! (ours, another, a remote one) stays behind [`Classifier`].
 
+mod calibration;
 mod engine;
 pub mod eval;
 mod explain;
 mod fallback;
 mod files;
 mod fused;
+mod hub;
 mod labels;
+mod layout;
 pub mod llm;
 mod model;
+pub mod models;
 mod network;
 mod options;
 mod panel;
@@ -21,6 +25,7 @@ mod shard;
 mod simd;
 mod spec;
 mod tokens;
+mod vocabulary;
 mod weights;
 mod windows;
 
@@ -30,11 +35,14 @@ use futures_util::future::BoxFuture;
 
 use crate::domain::Analysis;
 
+use model::LoadError;
+
 pub use engine::Engine;
 pub use explain::{Explanation, WordContribution, explain};
 pub use fallback::WithFallback;
+pub use hub::{HubModel, HubOptions};
 pub use llm::{Llm, LlmOptions, LlmState};
-pub use options::{InferenceOptions, ModelSource, OptionError, Precision};
+pub use options::{CalibrationSource, InferenceOptions, ModelSource, OptionError, Precision};
 
 /// Why texts could not be classified.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -45,9 +53,12 @@ pub enum InferenceError {
     /// These texts made the analysis fail; trying again alone tells which.
     #[error("the analysis failed: {0}")]
     Failed(String),
-    /// The model cannot be loaded.
+    /// The model cannot be loaded; later it may work.
     #[error("cannot load the model {model}: {reason}")]
     Load { model: String, reason: String },
+    /// The model cannot be used as it is set; another setting is needed.
+    #[error("cannot use the model {model}: {reason}")]
+    Setting { model: String, reason: String },
 }
 
 /// What is known of a loaded model.

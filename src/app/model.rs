@@ -13,7 +13,7 @@ use crate::inference::{Classifier, Llm, LlmOptions, LlmState, SharedClassifier, 
 use crate::lifecycle::Shutdown;
 use crate::worker::SecondOpinion;
 
-use super::{Unsupported, load_classifier};
+use super::load_classifier;
 
 /// Between two tries to load a model that could not be loaded.
 const RETRY: Duration = Duration::from_secs(15);
@@ -54,7 +54,7 @@ pub async fn load(config: &Config, llm: Option<&Llm>) -> anyhow::Result<SharedCl
     match (load_classifier(config).await, llm) {
         (Ok(local), Some(llm)) => Ok(Arc::new(WithFallback::new(local, llm.clone()))),
         (Ok(local), None) => Ok(local),
-        (Err(error), Some(llm)) if !error.is::<Unsupported>() => {
+        (Err(error), Some(llm)) => {
             tracing::error!(
                 error = format!("{error:#}"),
                 fallback = llm.info().name,
@@ -62,7 +62,7 @@ pub async fn load(config: &Config, llm: Option<&Llm>) -> anyhow::Result<SharedCl
             );
             Ok(Arc::new(llm.clone()))
         }
-        (Err(error), _) => Err(error),
+        (Err(error), None) => Err(error),
     }
 }
 

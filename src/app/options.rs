@@ -6,23 +6,18 @@ use anyhow::Context as _;
 
 use crate::alerts::AlertsOptions;
 use crate::alerts::rules::{Measure, Rule};
-use crate::config::{self, Address, AuthConfig, Backends, Config, ModelRef, Role};
+use crate::config::{self, Address, AuthConfig, Backends, CalibrationRef, Config, ModelRef, Role};
 use crate::http::auth::AuthOptions;
 use crate::http::auth::jwt::{JwtKey, JwtOptions};
 use crate::http::auth::tokens::StaticToken;
 use crate::http::{HttpOptions, LiveOptions, RateLimit};
-use crate::inference::{InferenceOptions, ModelSource};
+use crate::inference::{CalibrationSource, HubModel, HubOptions, InferenceOptions, ModelSource};
 use crate::ingester::IngesterOptions;
 use crate::language::{LanguagePolicy, OtherLanguages};
 use crate::outbound::OutboundOptions;
 use crate::store::{PostgresOptions, Retention};
 use crate::stream::StreamOptions;
 use crate::worker::WorkerOptions;
-
-/// A valid setting that this version cannot follow.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Unsupported(String);
 
 pub fn retention(config: &Config) -> Retention {
     Retention { minute_rollups: config.retention.minute_rollups }
@@ -92,12 +87,12 @@ pub fn instance() -> String {
 }
 
 /// # Errors
-/// When the model lies on the hub, which is not read.
+/// When a word of the config is unknown to the engine.
 pub fn inference(config: &Config) -> anyhow::Result<InferenceOptions> {
     let inference = &config.inference;
     Ok(InferenceOptions {
-        model: model(&inference.model)?,
-        emotion_model: inference.emotion_model.as_ref().map(model).transpose()?,
+        model: model(&inference.model),
+        emotion_model: inference.emotion_model.as_ref().map(model),
         threads: inference.threads,
         precision: inference.precision.as_str().parse()?,
         max_batch_tokens: inference.max_batch_tokens,
@@ -105,18 +100,31 @@ pub fn inference(config: &Config) -> anyhow::Result<InferenceOptions> {
         max_queued_texts: inference.max_queued_texts,
         max_wait: inference.max_wait,
         labels: inference.labels.clone(),
+        emotion_labels: inference.emotion_labels.clone(),
         neutral_margin: inference.neutral_margin as f32,
+        calibration: match &inference.calibration {
+            CalibrationRef::Auto => CalibrationSource::Stored,
+            CalibrationRef::Off => CalibrationSource::Off,
+            CalibrationRef::File(path) => CalibrationSource::File(path.clone()),
+        },
+        hub: HubOptions {
+            cache: inference.hub.cache(),
+            endpoint: inference.hub.endpoint.clone(),
+            token: inference.hub.token.clone(),
+            offline: inference.hub.offline,
+            silence_limit: inference.hub.timeout,
+        },
     })
 }
 
-fn model(reference: &ModelRef) -> anyhow::Result<ModelSource> {
+/// A model in the words of the engine.
+pub fn model(reference: &ModelRef) -> ModelSource {
     match reference {
-        ModelRef::Builtin => Ok(ModelSource::Builtin),
-        ModelRef::Folder(path) => Ok(ModelSource::Directory(path.clone())),
-        ModelRef::Hub { repository, .. } => Err(Unsupported(format!(
-            "inference.model = hf:{repository}: models of the hub are not fetched; download it and set the path of its folder"
-        ))
-        .into()),
+        ModelRef::Builtin => ModelSource::Builtin,
+        ModelRef::Folder(path) => ModelSource::Directory(path.clone()),
+        ModelRef::Hub { repository, revision } => {
+            ModelSource::Hub(HubModel { repository: repository.clone(), revision: revision.clone() })
+        }
     }
 }
 

@@ -97,7 +97,7 @@ pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
     let llm = model::llm(&config.llm, &parts.clock)?.filter(|_| needs_model);
     let state = match parts.classifier {
         Some(classifier) => ModelState::Ready(classifier),
-        None if needs_model => first_load(config, llm.as_ref()).await?,
+        None if needs_model => first_load(config, llm.as_ref()).await,
         None => ModelState::Absent,
     };
     let shutdown = Shutdown::default();
@@ -134,17 +134,16 @@ struct Start<'a> {
 }
 
 /// The model, or why there is none yet: the process runs without, and its worker waits.
-async fn first_load(config: &Config, llm: Option<&Llm>) -> anyhow::Result<ModelState> {
+async fn first_load(config: &Config, llm: Option<&Llm>) -> ModelState {
     match model::load(config, llm).await {
-        Ok(classifier) => Ok(ModelState::Ready(classifier)),
-        Err(error) if error.is::<options::Unsupported>() => Err(error),
+        Ok(classifier) => ModelState::Ready(classifier),
         Err(error) => {
             let reason = format!("{error:#}");
             tracing::error!(
                 error = reason,
                 "no model: posts wait in the stream until one is loaded (inference.model), or set llm.provider"
             );
-            Ok(ModelState::Failed(reason.into()))
+            ModelState::Failed(reason.into())
         }
     }
 }

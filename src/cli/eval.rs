@@ -6,11 +6,14 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::Args;
+use serde::Serialize;
 
 use super::output::Output;
-use super::{Context, Verdict, analyze};
+use super::{Context, Misuse, Verdict, analyze};
 use crate::app;
+use crate::config::{CalibrationRef, Config};
 use crate::inference::eval::{ClassReport, Report, read_labelled};
+use crate::inference::models::{self, Calibration, CalibrationFiles, fit};
 
 /// Measure the model against texts that people labelled.
 ///
@@ -21,7 +24,8 @@ use crate::inference::eval::{ClassReport, Report, read_labelled};
 Examples:
   sentistream eval labelled.ndjson
   sentistream eval a.ndjson b.ndjson --json | jq .sentiment.macro_f1
-  sentistream --set inference.model=./my-model eval labelled.ndjson")]
+  sentistream --set inference.model=./my-model eval labelled.ndjson
+  sentistream eval labelled.ndjson --fit-calibration --calibration-out calibration.json")]
 pub struct EvalArgs {
     /// NDJSON files, or `-` for stdin; all of them make one report.
     #[arg(required = true, value_name = "FILE|-")]
@@ -29,6 +33,14 @@ pub struct EvalArgs {
     /// As JSON.
     #[arg(long)]
     json: bool,
+    /// Fit what corrects the confidence, and keep it beside the model.
+    ///
+    /// Every other text is fitted on, the rest is measured. The report is of the model without a correction.
+    #[arg(long)]
+    fit_calibration: bool,
+    /// Keep it in this file instead; set inference.calibration to use it.
+    #[arg(long, value_name = "FILE", requires = "fit_calibration")]
+    calibration_out: Option<PathBuf>,
 }
 
 /// Most texts that are handed to the model at once.
@@ -42,7 +54,15 @@ pub async fn run(args: EvalArgs, context: &Context) -> anyhow::Result<Verdict> {
     }
     anyhow::ensure!(!records.is_empty(), "there are no records to judge");
 
-    let classifier = app::load_classifier(&context.config).await?;
+    let mut config = context.config.clone();
+    let places = match args.fit_calibration {
+        true => Some(places(&args, &config).await?),
+        false => None,
+    };
+    if args.fit_calibration {
+        config.inference.calibration = CalibrationRef::Off;
+    }
+    let classifier = app::load_classifier(&config).await?;
     let start = Instant::now();
     let mut analyses = Vec::with_capacity(records.len());
     for chunk in records.chunks(CHUNK) {
@@ -53,14 +73,91 @@ pub async fn run(args: EvalArgs, context: &Context) -> anyhow::Result<Verdict> {
     let judged: Vec<_> = records.into_iter().zip(analyses).collect();
     let report = Report::new(classifier.info(), &judged, elapsed);
 
+    let kept = match &places {
+        Some(places) => Some(keep(&fit(&judged)?, places)?),
+        None => None,
+    };
+
     let mut output = Output::new();
     if args.json {
-        output.json(&report)?;
+        output.json(&Answer { report, calibration: kept.as_ref().map(|kept| &kept.calibration) })?;
     } else {
         print(&report, &mut output)?;
+        if let Some(kept) = kept {
+            print_calibration(&kept, &mut output)?;
+        }
     }
     output.flush()?;
     Ok(Verdict::Good)
+}
+
+/// The report, and the calibration that was fitted.
+#[derive(Serialize)]
+struct Answer<'a> {
+    #[serde(flatten)]
+    report: Report,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calibration: Option<&'a Calibration>,
+}
+
+/// A calibration and the files that it was written to.
+struct Kept {
+    calibration: Calibration,
+    files: Vec<PathBuf>,
+}
+
+/// Where the calibration goes, found out before the long work.
+async fn places(args: &EvalArgs, config: &Config) -> anyhow::Result<CalibrationFiles> {
+    if let Some(path) = &args.calibration_out {
+        return Ok(CalibrationFiles { sentiment: Some(path.clone()), emotion: Some(path.clone()) });
+    }
+    let options = app::inference_options(config)?;
+    let places = tokio::task::spawn_blocking(move || models::calibration_files(&options)).await??;
+    if places.sentiment.is_none() && places.emotion.is_none() {
+        let reason = "the builtin model is part of this program: name a file with --calibration-out, and set \
+                      inference.calibration to it";
+        return Err(Misuse(reason.to_owned()).into());
+    }
+    Ok(places)
+}
+
+fn keep(calibration: &Calibration, places: &CalibrationFiles) -> anyhow::Result<Kept> {
+    let parts = [
+        (&places.sentiment, Calibration { sentiment: calibration.sentiment.clone(), emotion: None }),
+        (&places.emotion, Calibration { sentiment: None, emotion: calibration.emotion.clone() }),
+    ];
+    let mut files = Vec::new();
+    for (path, part) in parts {
+        if let Some(path) = path.as_ref().filter(|_| part != Calibration::default()) {
+            models::store_calibration(path, &part).map_err(anyhow::Error::msg)?;
+            files.push(path.clone());
+        }
+    }
+    files.dedup();
+    Ok(Kept { calibration: calibration.clone(), files })
+}
+
+fn print_calibration(kept: &Kept, output: &mut Output) -> anyhow::Result<()> {
+    let heads = [("Sentiment", &kept.calibration.sentiment), ("Emotion", &kept.calibration.emotion)];
+    for (name, fit) in heads {
+        if let Some(fit) = fit {
+            output.line(format!(
+                "\n{name}: temperature {} from {} posts; on {} others the calibration error goes from {:.4} to {:.4}, \
+                 the loss from {:.4} to {:.4}",
+                fit.temperature,
+                fit.fitted_on,
+                fit.measured_on,
+                fit.ece_before,
+                fit.ece_after,
+                fit.nll_before,
+                fit.nll_after
+            ))?;
+        }
+    }
+    for file in &kept.files {
+        output.line(format!("kept in {}", file.display()))?;
+    }
+    Ok(())
 }
 
 fn print(report: &Report, output: &mut Output) -> anyhow::Result<()> {
@@ -88,8 +185,8 @@ fn print(report: &Report, output: &mut Output) -> anyhow::Result<()> {
     }
     if let Some(emotion) = &report.emotion {
         output.line(format!(
-            "\nEmotion: macro F1 {:.4} (present above {}), top emotion among the labels {:.4}",
-            emotion.macro_f1, emotion.threshold, emotion.top1
+            "\nEmotion: macro F1 {:.4} (present above {}), top emotion among the labels {:.4}, calibration error {:.4}",
+            emotion.macro_f1, emotion.threshold, emotion.top1, emotion.ece
         ))?;
         print_classes(&emotion.per_class, output)?;
     }

@@ -12,7 +12,7 @@ const PREFIX: &str = "SENTISTREAM__";
 pub struct Environment(BTreeMap<String, String>);
 
 /// Names that set one key each, as they are.
-const LEGACY: [(&str, &str); 10] = [
+const LEGACY: [(&str, &str); 13] = [
     ("DATABASE_URL", "database.url"),
     ("REDIS_STREAM_NAME", "stream.name"),
     ("REDIS_CONSUMER_GROUP", "stream.group"),
@@ -21,6 +21,9 @@ const LEGACY: [(&str, &str); 10] = [
     ("EXTERNAL_LLM_API_KEY", "llm.api_key"),
     ("EXTERNAL_LLM_MODEL", "llm.model"),
     ("LOG_LEVEL", "log.level"),
+    ("HF_HOME", "inference.hub.home"),
+    ("HF_TOKEN", "inference.hub.token"),
+    ("HF_ENDPOINT", "inference.hub.endpoint"),
     ("ALERT_NEGATIVE_RATIO_THRESHOLD", "alerts.negative_ratio"),
     ("ALERT_MIN_POSTS", "alerts.min_posts"),
 ];
@@ -50,6 +53,11 @@ impl Environment {
             if let Some(value) = self.legacy(name) {
                 add(name, key, &model(value));
             }
+        }
+        if let Some(value) = self.legacy("HF_HUB_OFFLINE") {
+            // As the Hub's tools read it.
+            let is_true = ["1", "ON", "YES", "TRUE"].contains(&value.to_uppercase().as_str());
+            add("HF_HUB_OFFLINE", "inference.hub.offline", if is_true { "true" } else { "false" });
         }
         if let Some(minutes) = self.legacy("ALERT_WINDOW_MINUTES") {
             add("ALERT_WINDOW_MINUTES", "alerts.window", &format!("{minutes}min"));

@@ -142,7 +142,13 @@ impl FromStr for ModelRef {
         };
         // Old repositories of the hub have a name without an owner.
         let parts: Vec<_> = repository.split('/').collect();
-        if parts.len() > 2 || parts.iter().any(|part| part.is_empty()) || revision.as_deref() == Some("") {
+        let is_name = |part: &&str| {
+            !part.is_empty()
+                && !part.starts_with('.')
+                && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        };
+        let is_revision = |revision: &str| revision.split('/').all(|part| is_name(&part));
+        if parts.len() > 2 || !parts.iter().all(is_name) || !revision.as_deref().is_none_or(is_revision) {
             return Err(format!("expected hf:OWNER/NAME[@REVISION], found {text:?}"));
         }
         Ok(Self::Hub { repository: repository.to_owned(), revision })
@@ -202,6 +208,9 @@ pub struct InferenceConfig {
     /// The model's names of classes, and ours.
     #[serde(deserialize_with = "labels")]
     pub labels: BTreeMap<String, String>,
+    /// The same of the emotion model, where it differs.
+    #[serde(deserialize_with = "labels")]
+    pub emotion_labels: BTreeMap<String, String>,
     #[serde(deserialize_with = "share")]
     pub neutral_margin: f64,
     /// In lower case, without regions.
@@ -209,6 +218,9 @@ pub struct InferenceConfig {
     pub languages: Vec<String>,
     pub other_languages: OtherLanguages,
     pub detect_language: bool,
+    #[serde(deserialize_with = "parsed")]
+    pub calibration: CalibrationRef,
+    pub hub: HubConfig,
 }
 
 fn languages<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
@@ -219,6 +231,65 @@ fn languages<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> 
         }
     }
     Ok(tags)
+}
+
+/// Which calibration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CalibrationRef {
+    /// The one beside the model, if there is one.
+    Auto,
+    /// None.
+    Off,
+    /// This one.
+    File(PathBuf),
+}
+
+impl FromStr for CalibrationRef {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "off" => Ok(Self::Off),
+            "" => Err("must be \"auto\", \"off\" or a file".to_owned()),
+            file => Ok(Self::File(file.into())),
+        }
+    }
+}
+
+/// `[inference.hub]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HubConfig {
+    /// `None`: the usual folder of the Hub's tools.
+    #[serde(deserialize_with = "optional")]
+    pub home: Option<PathBuf>,
+    #[serde(deserialize_with = "web_address")]
+    pub endpoint: String,
+    #[serde(deserialize_with = "optional_secret")]
+    pub token: Option<SecretString>,
+    pub offline: bool,
+    #[serde(deserialize_with = "seconds")]
+    pub timeout: Duration,
+}
+
+impl HubConfig {
+    /// Where the Hub's tools keep models.
+    pub fn cache(&self) -> PathBuf {
+        let usual = || std::env::home_dir().unwrap_or_default().join(".cache/huggingface");
+        self.home.clone().unwrap_or_else(usual).join("hub")
+    }
+}
+
+/// An http(s) URL without a slash at its end.
+fn web_address<'de, D: Deserializer<'de>>(de: D) -> Result<String, D::Error> {
+    let text = String::deserialize(de)?;
+    match url::Url::parse(&text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        _ => Err(D::Error::custom(format!("must be an http(s) URL, is {text:?}"))),
+    }
 }
 
 fn labels<'de, D: Deserializer<'de>>(de: D) -> Result<BTreeMap<String, String>, D::Error> {

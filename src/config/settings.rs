@@ -9,7 +9,7 @@ use super::layers::Setting;
 use super::urls::mask;
 
 /// Keys that hold a secret.
-const SECRETS: [&str; 2] = ["server.auth.jwt.secret", "llm.api_key"];
+const SECRETS: [&str; 3] = ["server.auth.jwt.secret", "llm.api_key", "inference.hub.token"];
 /// What the keys of sources that hold a secret are called.
 const SOURCE_SECRETS: [&str; 3] = ["client_secret", "token", "password"];
 /// Keys that hold a URL with a password in it.

@@ -230,7 +230,9 @@ impl From<InferenceError> for ApiError {
     fn from(error: InferenceError) -> Self {
         match error {
             InferenceError::Unavailable(_) => Self::unavailable(error.to_string()),
-            InferenceError::Failed(_) | InferenceError::Load { .. } => Self::internal(error),
+            InferenceError::Failed(_) | InferenceError::Load { .. } | InferenceError::Setting { .. } => {
+                Self::internal(error)
+            }
         }
     }
 }

@@ -99,6 +99,8 @@ pub struct EmotionReport {
     pub threshold: f64,
     /// The share whose top emotion is among the labels.
     pub top1: f64,
+    /// The expected calibration error of the scores of all classes.
+    pub ece: f64,
     /// Each class.
     pub per_class: BTreeMap<&'static str, ClassReport>,
 }
@@ -142,17 +144,12 @@ fn sentiment_report(judged: &[(Labelled, Analysis)]) -> Option<SentimentReport> 
         .map(|label| (label.as_str(), Sentiment::ALL.into_iter().map(|other| (other.as_str(), 0)).collect()))
         .collect();
     let mut right = 0;
-    let mut bins = [(0.0, 0.0); BINS];
     for (label, analysis) in labelled() {
         for class in Sentiment::ALL {
             tallies[class.index()].add(label == class, analysis.sentiment == class);
         }
         *confusion.entry(label.as_str()).or_default().entry(analysis.sentiment.as_str()).or_default() += 1;
-        let correct = f64::from(u8::from(label == analysis.sentiment));
         right += usize::from(label == analysis.sentiment);
-        let bin = ((analysis.confidence * BINS as f64) as usize).min(BINS - 1);
-        bins[bin].0 += analysis.confidence;
-        bins[bin].1 += correct;
     }
     let per_class: BTreeMap<_, _> =
         Sentiment::ALL.into_iter().map(|class| (class.as_str(), tallies[class.index()].report())).collect();
@@ -160,10 +157,28 @@ fn sentiment_report(judged: &[(Labelled, Analysis)]) -> Option<SentimentReport> 
         accuracy: share(right, total),
         macro_recall: macro_mean(&per_class, |class| class.recall),
         macro_f1: macro_mean(&per_class, |class| class.f1),
-        ece: bins.iter().map(|(confidence, right)| (confidence - right).abs()).sum::<f64>() / total as f64,
+        ece: calibration_error(labelled().map(|(label, analysis)| (analysis.confidence, label == analysis.sentiment))),
         per_class,
         confusion,
     })
+}
+
+/// The expected calibration error: how far confidences are from the share that was right, over
+/// fifteen equal steps of confidence (Naeini et al., 2015).
+pub fn calibration_error(judged: impl Iterator<Item = (f64, bool)>) -> f64 {
+    let mut bins = [(0.0, 0.0); BINS];
+    let mut total = 0.0;
+    for (confidence, right) in judged {
+        let bin = ((confidence * BINS as f64) as usize).min(BINS - 1);
+        bins[bin].0 += confidence;
+        bins[bin].1 += f64::from(u8::from(right));
+        total += 1.0;
+    }
+    if total == 0.0 {
+        0.0
+    } else {
+        bins.iter().map(|(confidence, right)| (confidence - right).abs()).sum::<f64>() / total
+    }
 }
 
 fn emotion_report(judged: &[(Labelled, Analysis)]) -> Option<EmotionReport> {
@@ -187,6 +202,10 @@ fn emotion_report(judged: &[(Labelled, Analysis)]) -> Option<EmotionReport> {
         macro_f1: macro_mean(&per_class, |class| class.f1),
         threshold: (f64::from(EMOTION_THRESHOLD) * 1e6).round() / 1e6,
         top1: share(top, total),
+        ece: calibration_error(labelled().flat_map(|(labels, analysis)| {
+            let scores = analysis.scores.emotion;
+            Emotion::ALL.map(|class| (f64::from(scores[class.index()]), labels.contains(&class)))
+        })),
         per_class,
     })
 }

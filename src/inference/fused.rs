@@ -14,6 +14,7 @@ mod rows;
 
 use std::ops::Range;
 
+use super::layout::HeadActivation;
 use super::simd::{Isa, LANES};
 use super::spec::EncoderShape;
 
@@ -26,7 +27,7 @@ pub use rows::Words;
 /// Tokens whose feed-forward part is computed at once: its wide rows stay in cache.
 const BLOCK: usize = 96;
 
-/// A DistilBERT with its heads, packed for this machine.
+/// An encoder of the BERT kind with its heads, packed for this machine.
 pub struct FusedEncoder {
     isa: Isa,
     int8: bool,
@@ -36,6 +37,7 @@ pub struct FusedEncoder {
     norm: Norm,
     layers: Vec<Layer>,
     heads: Vec<Head>,
+    head_activation: HeadActivation,
 }
 
 struct Layer {
@@ -257,7 +259,7 @@ impl FusedEncoder {
         for head in &self.heads {
             let hidden = room(&mut scratch.seen, texts * dim);
             self.apply((&head.hidden, 0..head.hidden.groups()), Rows::F32(first), hidden);
-            hidden.iter_mut().for_each(|value| *value = value.max(0.0));
+            self.head_activation.apply(hidden);
             let padded = head.classes.groups() * LANES;
             let out = room(&mut scratch.added, texts * padded);
             self.apply((&head.classes, 0..head.classes.groups()), Rows::F32(hidden), out);

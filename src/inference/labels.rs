@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::{Emotion, Sentiment};
 
+use super::calibration::{Calibration, temper_judgements, temper_shares};
 use super::spec::HeadSpec;
 
 /// What one head says of a text.
@@ -22,6 +23,8 @@ pub struct HeadMap {
     independent: bool,
     /// For two sentiment classes: what the neutral class gains over the mean of both outputs.
     neutral_gain: Option<f32>,
+    /// What corrects the confidence.
+    temperature: Option<f64>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -61,14 +64,38 @@ impl HeadMap {
             let margin = labelling.neutral_margin.clamp(0.0, 0.999);
             let gain = 0.5 * ((1.0 + margin) / (1.0 - margin)).ln();
             let neutral_gain = (!has(Sentiment::Neutral)).then_some(gain);
-            return Ok(Self { target: Target::Sentiment(classes), independent: head.independent, neutral_gain });
+            return Ok(Self {
+                target: Target::Sentiment(classes),
+                independent: head.independent,
+                neutral_gain,
+                temperature: None,
+            });
         }
         let emotions = names
             .iter()
             .zip(&head.classes)
             .map(|(name, class)| emotion(name).ok_or_else(|| unknown(class)))
             .collect::<Result<_, _>>()?;
-        Ok(Self { target: Target::Emotion(emotions), independent: head.independent, neutral_gain: None })
+        Ok(Self {
+            target: Target::Emotion(emotions),
+            independent: head.independent,
+            neutral_gain: None,
+            temperature: None,
+        })
+    }
+
+    /// The same with its part of a calibration.
+    pub fn calibrated(self, calibration: &Calibration) -> Self {
+        let fit = if self.is_emotion() { &calibration.emotion } else { &calibration.sentiment };
+        Self { temperature: fit.as_ref().map(|fit| fit.temperature), ..self }
+    }
+
+    /// What each output stands for.
+    pub fn meanings(&self) -> Vec<&'static str> {
+        match &self.target {
+            Target::Sentiment(classes) => classes.iter().map(|class| class.as_str()).collect(),
+            Target::Emotion(classes) => classes.iter().map(|class| class.as_str()).collect(),
+        }
     }
 
     /// Whether the head judges emotion (else sentiment).
@@ -93,6 +120,9 @@ impl HeadMap {
                     // Shares of one whole add up; independent judgements do not.
                     *total = if self.independent { total.max(score) } else { *total + score };
                 }
+                if let Some(temperature) = self.temperature {
+                    temper_judgements(&mut scores, temperature);
+                }
                 HeadScores::Emotion(scores)
             }
         }
@@ -106,6 +136,9 @@ impl HeadMap {
         let mut scores = [0.0f32; 3];
         for (class, share) in classes.iter().chain(&[Sentiment::Neutral]).zip(shares) {
             scores[class.index()] += share;
+        }
+        if let Some(temperature) = self.temperature {
+            temper_shares(&mut scores, temperature);
         }
         scores
     }
@@ -121,9 +154,9 @@ fn unknown(class: &str) -> String {
 /// The sentiment that a class name stands for, in lower case.
 fn sentiment(name: &str) -> Option<Sentiment> {
     match name {
-        "negative" | "neg" | "very negative" => Some(Sentiment::Negative),
-        "neutral" | "neu" | "mixed" => Some(Sentiment::Neutral),
-        "positive" | "pos" | "very positive" => Some(Sentiment::Positive),
+        "negative" | "neg" | "very negative" | "1 star" | "2 stars" => Some(Sentiment::Negative),
+        "neutral" | "neu" | "mixed" | "3 stars" => Some(Sentiment::Neutral),
+        "positive" | "pos" | "very positive" | "4 stars" | "5 stars" => Some(Sentiment::Positive),
         _ => None,
     }
 }

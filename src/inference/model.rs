@@ -1,12 +1,14 @@
 //! One loaded model: its tokenizer, its network and the meaning of its outputs.
 
+use super::calibration::Calibration;
 use super::files::ModelFiles;
 use super::labels::{HeadMap, HeadScores, Labelling};
 use super::network::{Network, Scratch};
 use super::spec::ModelSpec;
 use super::tokens::{TextTokenizer, Tokens};
+use super::vocabulary;
 use super::weights::Weights;
-use super::{InferenceError, ModelSource, Precision};
+use super::{InferenceError, InferenceOptions, ModelSource, Precision};
 
 /// A loaded model.
 pub struct Model {
@@ -21,6 +23,34 @@ pub struct Model {
     heads: Vec<HeadMap>,
 }
 
+/// Why a model is not loaded, before it is said which.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// Another setting is needed.
+    #[error("{0}")]
+    Setting(String),
+    /// Something else is wrong.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl From<String> for LoadError {
+    fn from(reason: String) -> Self {
+        Self::Other(reason)
+    }
+}
+
+impl LoadError {
+    /// The error that is shown.
+    pub fn of_model(self, model: &ModelSource) -> InferenceError {
+        let model = model.to_string();
+        match self {
+            Self::Setting(reason) => InferenceError::Setting { model, reason },
+            Self::Other(reason) => InferenceError::Load { model, reason },
+        }
+    }
+}
+
 /// What a model says of one text; a head it does not have says nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Verdict {
@@ -33,20 +63,24 @@ impl Model {
     ///
     /// # Errors
     /// [`InferenceError::Load`] with the reason.
-    pub fn load(source: &ModelSource, precision: Precision, labelling: Labelling<'_>) -> Result<Self, InferenceError> {
-        Self::read(source, precision, labelling)
-            .map_err(|reason| InferenceError::Load { model: source.to_string(), reason })
+    pub fn load(source: &ModelSource, options: &InferenceOptions) -> Result<Self, InferenceError> {
+        Self::read(source, options).map_err(|e| e.of_model(source))
     }
 
-    fn read(source: &ModelSource, precision: Precision, labelling: Labelling<'_>) -> Result<Self, String> {
-        let files = ModelFiles::new(source);
-        let spec = ModelSpec::parse(&files.read("config.json")?)?;
-        let heads = spec.heads.iter().map(|head| HeadMap::new(head, labelling)).collect::<Result<Vec<_>, String>>()?;
-        let limit = spec.shape.max_position_embeddings;
-        let tokenizer = TextTokenizer::parse(&files.read("tokenizer.json")?, limit, spec.shape.vocab_size)?;
-        let weights = Weights::open(files.read("model.safetensors")?)?;
-        let network = Network::load(&spec, &weights, precision)?;
-        Ok(Self { name: files.name(), parameters: weights.count(), spec, tokenizer, network, heads })
+    fn read(source: &ModelSource, options: &InferenceOptions) -> Result<Self, LoadError> {
+        let files = ModelFiles::find(source, &options.hub)?;
+        let config = files.read("config.json").map_err(LoadError::Setting)?;
+        let spec = ModelSpec::parse(&config).map_err(LoadError::Setting)?;
+        let labels = options.labels_of(source);
+        let labelling = Labelling { labels: &labels, neutral_margin: options.neutral_margin };
+        let heads = spec.heads.iter().map(|head| HeadMap::new(head, labelling)).collect::<Result<Vec<_>, String>>();
+        let calibration = Calibration::of(&files, &options.calibration)?;
+        let heads = heads.map_err(LoadError::Setting)?.into_iter().map(|head| head.calibrated(&calibration)).collect();
+        let json = vocabulary::tokenizer(&files, spec.family)?;
+        let tokenizer = TextTokenizer::parse(&json, spec.max_tokens(), spec.shape.vocab_size)?;
+        let weights = Weights::read(&files)?;
+        let network = Network::load(&spec, &weights, options.precision)?;
+        Ok(Self { name: files.name().to_owned(), parameters: weights.count(), spec, tokenizer, network, heads })
     }
 
     /// Whether it judges sentiment, and whether emotion.

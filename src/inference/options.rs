@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::hub::{HubModel, HubOptions};
+
 /// A setting of the engine that cannot be understood; the message says what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -17,8 +19,10 @@ pub enum ModelSource {
     /// The model inside the binary.
     #[default]
     Builtin,
-    /// A folder with `config.json`, `tokenizer.json` and `model.safetensors`.
+    /// A folder with `config.json`, a tokenizer and weights.
     Directory(PathBuf),
+    /// A repository of the Hugging Face Hub.
+    Hub(HubModel),
 }
 
 impl FromStr for ModelSource {
@@ -26,12 +30,16 @@ impl FromStr for ModelSource {
 
     fn from_str(text: &str) -> Result<Self, OptionError> {
         match text.trim() {
-            "" => Err(OptionError("a model is `builtin` or the path of a model's folder".to_owned())),
+            "" => Err(OptionError("a model is `builtin`, a folder, or hf:OWNER/NAME[@REVISION]".to_owned())),
             "builtin" => Ok(Self::Builtin),
-            hub if hub.starts_with("hf:") => Err(OptionError(format!(
-                "{hub}: models of the hub are not fetched; download it and give the path of its folder"
-            ))),
-            path => Ok(Self::Directory(PathBuf::from(path))),
+            name => Ok(match name.strip_prefix("hf:") {
+                None => Self::Directory(PathBuf::from(name)),
+                Some(hub) => {
+                    let (repository, revision) =
+                        hub.split_once('@').map_or((hub, None), |(name, rev)| (name, Some(rev)));
+                    Self::Hub(HubModel { repository: repository.to_owned(), revision: revision.map(str::to_owned) })
+                }
+            }),
         }
     }
 }
@@ -41,6 +49,7 @@ impl fmt::Display for ModelSource {
         match self {
             Self::Builtin => f.write_str("builtin"),
             Self::Directory(path) => write!(f, "{}", path.display()),
+            Self::Hub(model) => model.fmt(f),
         }
     }
 }
@@ -93,7 +102,7 @@ impl FromStr for Precision {
 }
 
 /// How an engine is set up.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct InferenceOptions {
     /// The model that judges sentiment, and emotion where it has a head for it.
     pub model: ModelSource,
@@ -114,8 +123,37 @@ pub struct InferenceOptions {
     pub max_wait: Duration,
     /// The meaning of classes whose names say nothing: `LABEL_0` → `negative`.
     pub labels: BTreeMap<String, String>,
+    /// The same for `emotion_model`, where it differs.
+    pub emotion_labels: BTreeMap<String, String>,
     /// A model with two sentiment classes yields neutral while they are closer than this (0 to 1).
     pub neutral_margin: f32,
+    /// How confidence is corrected.
+    pub calibration: CalibrationSource,
+    /// How models of the Hub are had.
+    pub hub: HubOptions,
+}
+
+/// Where the temperatures of the heads come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum CalibrationSource {
+    /// From beside the model, if it has any.
+    #[default]
+    Stored,
+    /// From nowhere: confidence is what the model says.
+    Off,
+    /// From one file for both heads.
+    File(PathBuf),
+}
+
+impl InferenceOptions {
+    /// The overrides of classes for `source`: those of the emotion model are its own first.
+    pub(super) fn labels_of(&self, source: &ModelSource) -> BTreeMap<String, String> {
+        let mut labels = self.labels.clone();
+        if self.emotion_model.as_ref() == Some(source) && self.model != *source {
+            labels.extend(self.emotion_labels.clone());
+        }
+        labels
+    }
 }
 
 impl Default for InferenceOptions {
@@ -130,7 +168,10 @@ impl Default for InferenceOptions {
             max_queued_texts: 4_096,
             max_wait: Duration::from_secs(60),
             labels: BTreeMap::new(),
+            emotion_labels: BTreeMap::new(),
             neutral_margin: 0.3,
+            calibration: CalibrationSource::Stored,
+            hub: HubOptions::default(),
         }
     }
 }
@@ -144,12 +185,10 @@ mod tests {
         for precision in [Precision::Auto, Precision::F32, Precision::Bf16, Precision::F16, Precision::Int8] {
             assert_eq!(precision.to_string().parse(), Ok(precision));
         }
-        for source in [ModelSource::Builtin, ModelSource::Directory("models/mine".into())] {
-            assert_eq!(source.to_string().parse(), Ok(source));
+        for source in ["builtin", "models/mine", "hf:owner/name", "hf:owner/name@v1.2"] {
+            assert_eq!(source.parse::<ModelSource>().unwrap().to_string(), source);
         }
         let error = "int4".parse::<Precision>().unwrap_err().to_string();
         assert!(error.contains("auto, f32, bf16, f16, int8"), "{error}");
-        let error = "hf:owner/name".parse::<ModelSource>().unwrap_err().to_string();
-        assert!(error.contains("folder"), "{error}");
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::domain::{Analysis, Emotion, Scores};
 
-use super::labels::Labelling;
 use super::model::{Model, Verdict};
+use super::models;
 use super::network::Scratch;
 use super::tokens::Tokens;
 use super::windows::pooled;
@@ -59,11 +59,10 @@ impl Panel {
     /// # Errors
     /// [`InferenceError::Load`] when a model cannot be loaded or does not judge what it is for.
     pub fn load(options: &InferenceOptions) -> Result<Self, InferenceError> {
-        let labelling = Labelling { labels: &options.labels, neutral_margin: options.neutral_margin };
-        let main = Model::load(&options.model, options.precision, labelling)?;
+        let main = Model::load(&options.model, options)?;
         if !main.judges().0 {
             let reason = "its classes are no sentiments (positive, negative)".to_owned();
-            return Err(InferenceError::Load { model: options.model.to_string(), reason });
+            return Err(InferenceError::Setting { model: options.model.to_string(), reason });
         }
         let emotion_source = match &options.emotion_model {
             Some(source) if *source == options.model => None,
@@ -72,9 +71,10 @@ impl Panel {
             None => Some(ModelSource::Builtin),
         };
         let emotion = match emotion_source {
-            Some(source) => Some(emotion_model(&source, options, labelling)?),
+            Some(source) => Some(emotion_model(&source, options)?),
             None => None,
         };
+        check_labels(options, (&main, emotion.as_ref()))?;
         let name = match &emotion {
             Some(emotion) => format!("{}+{}", main.name, emotion.name),
             None => main.name.clone(),
@@ -94,24 +94,37 @@ impl Panel {
             name: self.name.to_string(),
             architecture: joined(|model| model.spec.architecture.clone()),
             precision: joined(|model| model.precision().to_string()),
-            max_tokens: models().map(|model| model.spec.shape.max_position_embeddings).min().unwrap_or_default(),
+            max_tokens: models().map(|model| model.spec.max_tokens()).min().unwrap_or_default(),
             parameters: models().map(|model| model.parameters).sum(),
             load_ms: 0,
         }
     }
 }
 
-fn emotion_model(
-    source: &ModelSource,
-    options: &InferenceOptions,
-    labelling: Labelling<'_>,
-) -> Result<Model, InferenceError> {
-    let model = Model::load(source, options.precision, labelling)?;
+fn emotion_model(source: &ModelSource, options: &InferenceOptions) -> Result<Model, InferenceError> {
+    let model = Model::load(source, options)?;
     if model.judges().1 {
         return Ok(model);
     }
     let reason = "its classes are no emotions (anger, joy, …)".to_owned();
-    Err(InferenceError::Load { model: source.to_string(), reason })
+    Err(InferenceError::Setting { model: source.to_string(), reason })
+}
+
+/// An override that names no class is a slip of the pen, and would be obeyed by nobody.
+fn check_labels(options: &InferenceOptions, (main, emotion): (&Model, Option<&Model>)) -> Result<(), InferenceError> {
+    let specs: Vec<_> = std::iter::once(main).chain(emotion).map(|model| &model.spec).collect();
+    let own = if options.emotion_model.is_some() { &specs[specs.len() - 1..] } else { &[] };
+    let unknown = |key: &str, (label, classes): (&str, String)| InferenceError::Setting {
+        model: main.name.clone(),
+        reason: format!("{key} names the class `{label}`, which it does not have; its classes are: {classes}"),
+    };
+    if let Some(found) = models::unknown_labels(&options.labels, &specs) {
+        return Err(unknown("inference.labels", found));
+    }
+    match models::unknown_labels(&options.emotion_labels, own) {
+        Some(found) => Err(unknown("inference.emotion_labels", found)),
+        None => Ok(()),
+    }
 }
 
 impl Judge for Panel {

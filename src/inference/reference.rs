@@ -4,12 +4,11 @@
 use candle_core::{D, DType, Device, Result, Tensor};
 
 use super::Precision;
-use super::spec::{Activation, ModelSpec};
+use super::layout::{HeadActivation, Layout, Part};
+use super::spec::{Activation, HeadSpec, ModelSpec};
 use super::weights::Weights;
 
-const EPSILON: f32 = 1e-12;
-
-/// A DistilBERT with its heads. Texts of a batch stand one after another, without padding.
+/// An encoder of the BERT kind with its heads. Texts of a batch stand one after another, without padding.
 pub struct ReferenceEncoder {
     words: Tensor,
     positions: Tensor,
@@ -18,6 +17,7 @@ pub struct ReferenceEncoder {
     heads: Vec<[Linear; 2]>,
     attention_heads: usize,
     activation: Activation,
+    head_activation: HeadActivation,
 }
 
 struct Layer {
@@ -40,12 +40,14 @@ struct Linear {
 struct Norm {
     weight: Tensor,
     bias: Tensor,
+    epsilon: f32,
 }
 
 /// Reads weights as tensors of one precision.
 struct Loader<'a> {
     weights: &'a Weights,
     precision: Precision,
+    epsilon: f32,
 }
 
 impl ReferenceEncoder {
@@ -55,42 +57,38 @@ impl ReferenceEncoder {
     /// # Errors
     /// When a weight is missing or of a wrong shape.
     pub fn load(spec: &ModelSpec, weights: &Weights, precision: Precision) -> std::result::Result<Self, String> {
-        let loader = Loader { weights, precision };
         let shape = &spec.shape;
+        let loader = Loader { weights, precision, epsilon: shape.layer_norm_eps };
+        let layout = Layout::of(spec.family);
         let (dim, hidden) = (shape.dim, shape.hidden_dim);
         let layer = |index: usize| {
-            let at = |name: &str| format!("distilbert.transformer.layer.{index}.{name}");
+            let at = |part| layout.layer(index, part);
             Ok::<_, String>(Layer {
-                query: loader.linear(&at("attention.q_lin"), dim, dim)?,
-                key: loader.linear(&at("attention.k_lin"), dim, dim)?,
-                value: loader.linear(&at("attention.v_lin"), dim, dim)?,
-                out: loader.linear(&at("attention.out_lin"), dim, dim)?,
-                attention_norm: loader.norm(&at("sa_layer_norm"), dim)?,
-                widen: loader.linear(&at("ffn.lin1"), dim, hidden)?,
-                narrow: loader.linear(&at("ffn.lin2"), hidden, dim)?,
-                output_norm: loader.norm(&at("output_layer_norm"), dim)?,
+                query: loader.linear(&at(Part::Query), dim, dim)?,
+                key: loader.linear(&at(Part::Key), dim, dim)?,
+                value: loader.linear(&at(Part::Value), dim, dim)?,
+                out: loader.linear(&at(Part::Out), dim, dim)?,
+                attention_norm: loader.norm(&at(Part::AttentionNorm), dim)?,
+                widen: loader.linear(&at(Part::Widen), dim, hidden)?,
+                narrow: loader.linear(&at(Part::Narrow), hidden, dim)?,
+                output_norm: loader.norm(&at(Part::OutputNorm), dim)?,
             })
         };
-        let head = |prefix: &str, classes: usize| {
-            Ok::<_, String>([
-                loader.linear(&format!("{prefix}pre_classifier"), dim, dim)?,
-                loader.linear(&format!("{prefix}classifier"), dim, classes)?,
-            ])
+        let head = |spec: &HeadSpec| {
+            let [hidden, classes] = layout.head(&spec.prefix);
+            Ok::<_, String>([loader.linear(&hidden, dim, dim)?, loader.linear(&classes, dim, spec.classes.len())?])
         };
-        let words = &[shape.vocab_size, dim];
-        let positions = &[shape.max_position_embeddings, dim];
+        let words =
+            loader.tensor(weights.floats(&layout.words(), &[shape.vocab_size, dim])?, &[shape.vocab_size, dim])?;
         Ok(Self {
-            words: loader.half(loader.tensor("distilbert.embeddings.word_embeddings.weight", words)?)?,
-            positions: loader.tensor("distilbert.embeddings.position_embeddings.weight", positions)?,
-            norm: loader.norm("distilbert.embeddings.LayerNorm", dim)?,
+            words: loader.half(words)?,
+            positions: loader.tensor(layout.positions(spec, weights)?, &[spec.max_tokens(), dim])?,
+            norm: loader.norm(&layout.embedding_norm(), dim)?,
             layers: (0..shape.n_layers).map(layer).collect::<std::result::Result<_, _>>()?,
-            heads: spec
-                .heads
-                .iter()
-                .map(|spec| head(&spec.prefix, spec.classes.len()))
-                .collect::<std::result::Result<_, _>>()?,
+            heads: spec.heads.iter().map(head).collect::<std::result::Result<_, _>>()?,
             attention_heads: shape.n_heads,
             activation: shape.activation,
+            head_activation: layout.head_activation(),
         })
     }
 
@@ -116,7 +114,13 @@ impl ReferenceEncoder {
         let outputs: Vec<Tensor> = self
             .heads
             .iter()
-            .map(|[hidden, classes]| classes.forward(&hidden.forward(&first)?.relu()?))
+            .map(|[hidden, classes]| {
+                let hidden = hidden.forward(&first)?;
+                classes.forward(&match self.head_activation {
+                    HeadActivation::Relu => hidden.relu()?,
+                    HeadActivation::Tanh => hidden.tanh()?,
+                })
+            })
             .collect::<Result<_>>()?;
         Tensor::cat(&outputs, 1)?.flatten_all()?.to_vec1()
     }
@@ -171,13 +175,16 @@ impl Linear {
 
 impl Norm {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        candle_nn::ops::layer_norm(x, &self.weight, &self.bias, EPSILON)
+        candle_nn::ops::layer_norm(x, &self.weight, &self.bias, self.epsilon)
     }
 }
 
 impl Loader<'_> {
-    fn tensor(&self, name: &str, shape: &[usize]) -> std::result::Result<Tensor, String> {
-        let values = self.weights.floats(name, shape)?;
+    fn named(&self, name: &str, shape: &[usize]) -> std::result::Result<Tensor, String> {
+        self.tensor(self.weights.floats(name, shape)?, shape)
+    }
+
+    fn tensor(&self, values: Vec<f32>, shape: &[usize]) -> std::result::Result<Tensor, String> {
         Tensor::from_vec(values, shape, &Device::Cpu).map_err(|e| e.to_string())
     }
 
@@ -192,13 +199,13 @@ impl Loader<'_> {
     }
 
     fn linear(&self, name: &str, inputs: usize, outputs: usize) -> std::result::Result<Linear, String> {
-        let weight = self.half(self.tensor(&format!("{name}.weight"), &[outputs, inputs])?)?;
+        let weight = self.half(self.named(&format!("{name}.weight"), &[outputs, inputs])?)?;
         let weight = weight.t().and_then(|weight| weight.contiguous()).map_err(|e| e.to_string())?;
-        Ok(Linear { weight, bias: self.tensor(&format!("{name}.bias"), &[outputs])? })
+        Ok(Linear { weight, bias: self.named(&format!("{name}.bias"), &[outputs])? })
     }
 
     fn norm(&self, name: &str, dim: usize) -> std::result::Result<Norm, String> {
-        let part = |part: &str| self.tensor(&format!("{name}.{part}"), &[dim]);
-        Ok(Norm { weight: part("weight")?, bias: part("bias")? })
+        let part = |part: &str| self.named(&format!("{name}.{part}"), &[dim]);
+        Ok(Norm { weight: part("weight")?, bias: part("bias")?, epsilon: self.epsilon })
     }
 }

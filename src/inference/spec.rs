@@ -4,24 +4,47 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-/// The shape of a DistilBERT encoder, under the names of its `config.json`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+/// The shape of an encoder, under DistilBERT's names; those of BERT and its kin are read too.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct EncoderShape {
     /// Tokens it knows.
     pub vocab_size: usize,
-    /// Longest input in tokens.
+    /// Rows of its table of positions. See [`ModelSpec::max_tokens`] for the longest input.
     pub max_position_embeddings: usize,
     /// Width of a token.
+    #[serde(alias = "hidden_size")]
     pub dim: usize,
     /// Layers.
+    #[serde(alias = "num_hidden_layers")]
     pub n_layers: usize,
     /// Attention heads per layer.
+    #[serde(alias = "num_attention_heads")]
     pub n_heads: usize,
     /// Width of the feed-forward part.
+    #[serde(alias = "intermediate_size")]
     pub hidden_dim: usize,
     /// Its activation.
-    #[serde(default)]
+    #[serde(default, alias = "hidden_act")]
     pub activation: Activation,
+    /// What normalisations add to the variance.
+    #[serde(default = "usual_epsilon")]
+    pub layer_norm_eps: f32,
+}
+
+/// What DistilBERT uses always, and BERT unless its config says otherwise.
+fn usual_epsilon() -> f32 {
+    1e-12
+}
+
+/// An architecture: the same encoder under other names, and its own head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// No token types; a head of linear, ReLU, linear.
+    DistilBert,
+    /// A pooler (linear, tanh) before the classifier.
+    Bert,
+    /// RoBERTa and XLM-RoBERTa: positions count from behind the padding id; linear, tanh, linear.
+    Roberta,
 }
 
 /// The activation of the feed-forward part.
@@ -35,10 +58,10 @@ pub enum Activation {
     Relu,
 }
 
-/// A classification head: linear, ReLU, linear, on the first token.
+/// A classification head: linear, activation, linear, on the first token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeadSpec {
-    /// What stands before `pre_classifier` in the names of its weights (`sentiment.`, or nothing).
+    /// What stands before the names of its weights (`sentiment.`, or nothing).
     pub prefix: String,
     /// The classes, in the order of the outputs.
     pub classes: Vec<String>,
@@ -47,19 +70,27 @@ pub struct HeadSpec {
 }
 
 /// A model's description.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ModelSpec {
     /// The architecture's name.
     pub architecture: String,
+    /// Where its weights are, and what its head is.
+    pub family: Family,
     /// The encoder.
     pub shape: EncoderShape,
+    /// Rows of the table of positions that no token of a text uses.
+    pub first_position: usize,
     /// The heads, at least one; their outputs stand side by side in this order.
     pub heads: Vec<HeadSpec>,
 }
 
 #[derive(Deserialize)]
 struct RawConfig {
-    model_type: String,
+    model_type: Option<String>,
+    #[serde(default)]
+    architectures: Vec<String>,
+    pad_token_id: Option<usize>,
+    position_embedding_type: Option<String>,
     #[serde(flatten)]
     shape: Option<EncoderShape>,
     #[serde(flatten)]
@@ -75,6 +106,10 @@ struct RawHead {
     id2label: BTreeMap<String, String>,
 }
 
+/// What the class of a sequence classifier ends with.
+const CLASSIFIER: &str = "ForSequenceClassification";
+const SUPPORTED: &str = "give a sequence classifier of type distilbert, bert, roberta or xlm-roberta";
+
 impl ModelSpec {
     /// Reads `config.json`.
     ///
@@ -82,24 +117,38 @@ impl ModelSpec {
     /// What is wrong in it.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
         let raw: RawConfig = serde_json::from_slice(json).map_err(|e| format!("config.json: {e}"))?;
-        if raw.model_type != "distilbert" {
-            return Err(format!(
-                "config.json: model_type `{}` is not supported; give a `distilbert` sequence classifier",
-                raw.model_type
-            ));
+        let architecture = raw.model_type.ok_or_else(|| format!("config.json has no model_type; {SUPPORTED}"))?;
+        let family = match architecture.as_str() {
+            "distilbert" => Family::DistilBert,
+            "bert" => Family::Bert,
+            "roberta" | "xlm-roberta" => Family::Roberta,
+            other => return Err(format!("config.json: model_type `{other}` is not supported; {SUPPORTED}")),
+        };
+        let is_classifier = raw.architectures.iter().any(|class| class.ends_with(CLASSIFIER));
+        if let (false, Some(class)) = (is_classifier, raw.architectures.first()) {
+            return Err(format!("config.json: {class} is no classifier; {SUPPORTED}"));
+        }
+        if let Some(kind) = raw.position_embedding_type.filter(|kind| kind != "absolute") {
+            return Err(format!("config.json: position_embedding_type `{kind}` is not supported, only `absolute`"));
         }
         // The flattened option hides the reason, so it is asked for again when it is missing.
         let shape = match raw.shape {
             Some(shape) => shape,
             None => serde_json::from_slice(json).map_err(|e| format!("config.json: {e}"))?,
         };
-        check(&shape)?;
+        let first_position = if family == Family::Roberta { raw.pad_token_id.unwrap_or(1) + 1 } else { 0 };
+        check(&shape, first_position)?;
         let heads = if raw.heads.is_empty() {
-            vec![head("", raw.head)?]
+            vec![head("", raw.head.or_usual(is_classifier))?]
         } else {
             raw.heads.into_iter().map(|(name, raw)| head(&format!("{name}."), raw)).collect::<Result<_, _>>()?
         };
-        Ok(Self { architecture: raw.model_type, shape, heads })
+        Ok(Self { architecture, family, shape, first_position, heads })
+    }
+
+    /// The longest input in tokens, special ones included.
+    pub fn max_tokens(&self) -> usize {
+        self.shape.max_position_embeddings - self.first_position
     }
 
     /// How many outputs all heads have together.
@@ -108,13 +157,23 @@ impl ModelSpec {
     }
 }
 
-fn check(shape: &EncoderShape) -> Result<(), String> {
+impl RawHead {
+    /// The reference library writes no names of classes when there are two and nobody named them.
+    fn or_usual(mut self, is_classifier: bool) -> Self {
+        if self.id2label.is_empty() && is_classifier {
+            self.id2label = (0..2).map(|id| (id.to_string(), format!("LABEL_{id}"))).collect();
+        }
+        self
+    }
+}
+
+fn check(shape: &EncoderShape, first_position: usize) -> Result<(), String> {
     let EncoderShape { vocab_size, max_position_embeddings, dim, n_layers, n_heads, hidden_dim, .. } = *shape;
     if [vocab_size, max_position_embeddings, dim, n_layers, n_heads, hidden_dim].contains(&0) {
         return Err("config.json: every size must be above 0".to_owned());
     }
-    if max_position_embeddings < 3 {
-        return Err("config.json: max_position_embeddings must be at least 3".to_owned());
+    if max_position_embeddings < first_position + 3 {
+        return Err(format!("config.json: max_position_embeddings must be at least {}", first_position + 3));
     }
     if !dim.is_multiple_of(n_heads) {
         return Err(format!("config.json: dim {dim} cannot be split over {n_heads} heads"));
@@ -144,6 +203,11 @@ mod tests {
     fn a_wrong_config_is_refused_with_its_reason() {
         let config = |text: &str| ModelSpec::parse(text.as_bytes()).unwrap_err();
         assert!(config(r#"{"model_type": "t5"}"#).contains("`t5` is not supported"));
+        assert!(config(r#"{"hidden_size": 5}"#).contains("no model_type"));
+        let masked = config(r#"{"model_type": "bert", "architectures": ["BertForMaskedLM"]}"#);
+        assert!(masked.contains("BertForMaskedLM is no classifier"), "{masked}");
+        let relative = config(r#"{"model_type": "bert", "position_embedding_type": "relative_key"}"#);
+        assert!(relative.contains("`relative_key` is not supported"), "{relative}");
         assert!(config(r#"{"model_type": "distilbert"}"#).contains("missing field"));
         let sizes = r#""vocab_size": 9, "max_position_embeddings": 8, "n_layers": 1, "hidden_dim": 4"#;
         let uneven = format!(r#"{{"model_type": "distilbert", {sizes}, "dim": 10, "n_heads": 4}}"#);

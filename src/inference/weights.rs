@@ -1,32 +1,79 @@
-//! The trained weights of a model, read from safetensors.
+//! The trained weights of a model: one safetensors file, several of them, or old PyTorch checkpoints.
+
+mod pickle;
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use safetensors::tensor::{Metadata, TensorInfo};
 use safetensors::{Dtype, SafeTensors};
+use serde::Deserialize;
 
+use super::files::ModelFiles;
 use super::fused::Words;
 
-/// An opened weight file.
+const SAFETENSORS: &str = "model.safetensors";
+const PICKLE: &str = "pytorch_model.bin";
+
+/// Opened weight files.
 pub struct Weights {
-    bytes: Cow<'static, [u8]>,
-    metadata: Metadata,
-    /// Where the tensors begin.
-    start: usize,
+    parts: Vec<Part>,
+}
+
+enum Part {
+    Safetensors {
+        file: String,
+        bytes: Cow<'static, [u8]>,
+        metadata: Metadata,
+        /// Where the tensors begin.
+        start: usize,
+    },
+    Pickle {
+        file: String,
+        tensors: HashMap<String, Values>,
+    },
+}
+
+/// A tensor of a checkpoint that is not mapped but read.
+struct Values {
+    shape: Vec<usize>,
+    values: Vec<f32>,
+}
+
+/// A tensor in one of the parts.
+struct Found<'a> {
+    part: &'a Part,
+    name: String,
 }
 
 impl Weights {
+    /// Opens the weights of a model, in whichever of the usual files they are.
+    ///
+    /// # Errors
+    /// When there are none, or a file is none of its kind.
+    pub fn read(files: &ModelFiles) -> Result<Self, String> {
+        let names = weight_files(files)?;
+        let parts = names.into_iter().map(|file| {
+            if file.ends_with(".bin") {
+                let path = files.path(&file).ok_or_else(|| format!("{file} is no file"))?;
+                let tensors = pickle::read(&path).map_err(|reason| format!("{file}: {reason}"))?;
+                return Ok(Part::Pickle { file, tensors });
+            }
+            let bytes = files.read(&file)?;
+            Part::safetensors(file, bytes)
+        });
+        Ok(Self { parts: parts.collect::<Result<_, String>>()? })
+    }
+
     /// Opens the bytes of a safetensors file.
     ///
     /// # Errors
     /// When it is no such file.
+    #[cfg(test)]
     pub fn open(bytes: Cow<'static, [u8]>) -> Result<Self, String> {
-        // This checks that every tensor lies within the file.
-        let (length, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| format!("model.safetensors: {e}"))?;
-        let start = length + size_of::<u64>();
-        Ok(Self { bytes, metadata, start })
+        Ok(Self { parts: vec![Part::safetensors(SAFETENSORS.to_owned(), bytes)?] })
     }
 
     /// The tensor `name` as floats, which must have `shape`.
@@ -34,11 +81,19 @@ impl Weights {
     /// # Errors
     /// When it is missing or of another shape or type.
     pub fn floats(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, String> {
-        let info = self.info(name, shape)?;
-        let values = to_floats(self.data(info), info.dtype).map_err(|reason| fail(name, reason))?;
-        match values.iter().all(|value| value.is_finite()) {
-            true => Ok(values),
-            false => Err(fail(name, "it holds values that are not finite")),
+        self.find(name)?.shaped(shape)?.floats()
+    }
+
+    /// The tensor `name` as floats, of however many rows, each `width` wide.
+    ///
+    /// # Errors
+    /// When it is missing or of another shape or type.
+    pub fn rows(&self, name: &str, width: usize) -> Result<Vec<f32>, String> {
+        let found = self.find(name)?;
+        let shape = found.shape().to_vec();
+        match shape.as_slice() {
+            [_, columns] if *columns == width && shape[0] > 0 => found.floats(),
+            _ => Err(found.fail(format!("its shape is {shape:?}, config.json asks for rows of {width}"))),
         }
     }
 
@@ -48,38 +103,176 @@ impl Weights {
     /// # Errors
     /// When it is missing or of another shape or type.
     pub fn words(&self, name: &str, shape: &[usize]) -> Result<Words, String> {
-        let info = self.info(name, shape)?;
-        if info.dtype != Dtype::F16 {
-            return self.floats(name, shape).map(Words::F32);
-        }
-        let (from, to) = info.data_offsets;
-        Ok(Words::F16(match &self.bytes {
-            Cow::Borrowed(bytes) => Cow::Borrowed(&bytes[self.start + from..self.start + to]),
-            Cow::Owned(bytes) => Cow::Owned(bytes[self.start + from..self.start + to].to_vec()),
-        }))
+        let found = self.find(name)?.shaped(shape)?;
+        Ok(match found.half() {
+            Some(half) => Words::F16(half),
+            None => Words::F32(found.floats()?),
+        })
     }
 
-    /// How many weights the file holds.
+    /// How many weights the files hold.
     pub fn count(&self) -> u64 {
-        self.metadata.tensors().values().map(|info| info.shape.iter().product::<usize>() as u64).sum()
+        self.parts.iter().flat_map(Part::shapes).map(|shape| shape.iter().product::<usize>() as u64).sum()
     }
 
-    fn info(&self, name: &str, shape: &[usize]) -> Result<&TensorInfo, String> {
-        let info = self.metadata.info(name).ok_or_else(|| fail(name, "it is missing"))?;
-        match info.shape == shape {
-            true => Ok(info),
-            false => Err(fail(name, format!("its shape is {:?}, config.json asks for {shape:?}", info.shape))),
-        }
-    }
-
-    fn data(&self, info: &TensorInfo) -> &[u8] {
-        let (from, to) = info.data_offsets;
-        &self.bytes[self.start + from..self.start + to]
+    fn find(&self, name: &str) -> Result<Found<'_>, String> {
+        let named = |name: &str| {
+            let part = self.parts.iter().find(|part| part.has(name))?;
+            Some(Found { part, name: name.to_owned() })
+        };
+        let found = named(name).or_else(|| named(&older(name)?));
+        found.ok_or_else(|| {
+            let file = self.parts.first().map_or(SAFETENSORS, Part::file);
+            format!("{file}: {name}: it is missing")
+        })
     }
 }
 
-fn fail(name: &str, reason: impl std::fmt::Display) -> String {
-    format!("model.safetensors: {name}: {reason}")
+/// What the weights of a normalisation were called in the first checkpoints.
+fn older(name: &str) -> Option<String> {
+    let norm = |end: &str| name.strip_suffix(end).filter(|norm| norm.ends_with("LayerNorm"));
+    let scale = norm(".weight").map(|norm| format!("{norm}.gamma"));
+    scale.or_else(|| norm(".bias").map(|norm| format!("{norm}.beta")))
+}
+
+/// The index of weights that are spread over several files.
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+/// Where the weights of a model begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WeightFile {
+    /// In this file.
+    Whole(String),
+    /// In the files that this one names.
+    Index(String),
+}
+
+/// The file to begin with, of those that there are. Safetensors are preferred.
+pub fn choose(has: impl Fn(&str) -> bool) -> Option<WeightFile> {
+    [SAFETENSORS, PICKLE].into_iter().find_map(|whole| {
+        let index = format!("{whole}.index.json");
+        match has(whole) {
+            true => Some(WeightFile::Whole(whole.to_owned())),
+            false => has(&index).then_some(WeightFile::Index(index)),
+        }
+    })
+}
+
+/// What to say when there is none.
+pub fn missing(place: &str) -> String {
+    format!("{place} has no weights: neither {SAFETENSORS} nor {PICKLE}, whole or with an index")
+}
+
+/// The files that hold a model's weights.
+///
+/// # Errors
+/// When there are none, or an index cannot be read.
+pub fn weight_files(files: &ModelFiles) -> Result<Vec<String>, String> {
+    match choose(|name| files.has(name)) {
+        Some(WeightFile::Whole(name)) => Ok(vec![name]),
+        Some(WeightFile::Index(index)) => indexed(&files.read(&index)?).map_err(|reason| format!("{index}: {reason}")),
+        None => Err(missing(&files.place())),
+    }
+}
+
+/// The files that an index names.
+///
+/// # Errors
+/// When it is none, or names files elsewhere.
+pub fn indexed(json: &[u8]) -> Result<Vec<String>, String> {
+    let index: Index = serde_json::from_slice(json).map_err(|e| e.to_string())?;
+    let names: BTreeSet<String> = index.weight_map.into_values().collect();
+    match names.iter().find(|name| name.contains(['/', '\\']) || name.starts_with('.')) {
+        Some(name) => Err(format!("`{name}` is not the name of a file beside it")),
+        None if names.is_empty() => Err("it names no file".to_owned()),
+        None => Ok(names.into_iter().collect()),
+    }
+}
+
+impl Part {
+    fn safetensors(file: String, bytes: Cow<'static, [u8]>) -> Result<Self, String> {
+        // This checks that every tensor lies within the file.
+        let (length, metadata) = SafeTensors::read_metadata(&bytes)
+            .map_err(|e| format!("{file}: {e}; the file is damaged or cut off, fetch it again"))?;
+        Ok(Self::Safetensors { file, bytes, metadata, start: length + size_of::<u64>() })
+    }
+
+    fn file(&self) -> &str {
+        match self {
+            Self::Safetensors { file, .. } | Self::Pickle { file, .. } => file,
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        match self {
+            Self::Safetensors { metadata, .. } => metadata.info(name).is_some(),
+            Self::Pickle { tensors, .. } => tensors.contains_key(name),
+        }
+    }
+
+    fn shapes(&self) -> Vec<&[usize]> {
+        match self {
+            Self::Safetensors { metadata, .. } => {
+                metadata.tensors().into_values().map(|info| info.shape.as_slice()).collect()
+            }
+            Self::Pickle { tensors, .. } => tensors.values().map(|tensor| tensor.shape.as_slice()).collect(),
+        }
+    }
+
+    fn info(&self, name: &str) -> Option<(&TensorInfo, &[u8])> {
+        let Self::Safetensors { bytes, metadata, start, .. } = self else { return None };
+        let info = metadata.info(name)?;
+        let (from, to) = info.data_offsets;
+        Some((info, &bytes[start + from..start + to]))
+    }
+}
+
+impl Found<'_> {
+    fn shape(&self) -> &[usize] {
+        match self.part {
+            Part::Safetensors { .. } => self.part.info(&self.name).map_or(&[], |(info, _)| &info.shape),
+            Part::Pickle { tensors, .. } => tensors.get(&self.name).map_or(&[], |tensor| &tensor.shape),
+        }
+    }
+
+    fn shaped(self, shape: &[usize]) -> Result<Self, String> {
+        match self.shape() == shape {
+            true => Ok(self),
+            false => Err(self.fail(format!("its shape is {:?}, config.json asks for {shape:?}", self.shape()))),
+        }
+    }
+
+    fn floats(&self) -> Result<Vec<f32>, String> {
+        let values = match self.part {
+            Part::Safetensors { .. } => match self.part.info(&self.name) {
+                Some((info, data)) => to_floats(data, info.dtype).map_err(|reason| self.fail(reason))?,
+                None => Vec::new(),
+            },
+            Part::Pickle { tensors, .. } => tensors.get(&self.name).map_or_else(Vec::new, |t| t.values.clone()),
+        };
+        match values.iter().all(|value| value.is_finite()) {
+            true => Ok(values),
+            false => Err(self.fail("it holds values that are not finite")),
+        }
+    }
+
+    /// The bytes of a tensor in half precision.
+    fn half(&self) -> Option<Cow<'static, [u8]>> {
+        let Part::Safetensors { bytes, start, .. } = self.part else { return None };
+        let (info, data) = self.part.info(&self.name).filter(|(info, _)| info.dtype == Dtype::F16)?;
+        let (from, to) = info.data_offsets;
+        Some(match bytes {
+            Cow::Borrowed(bytes) => Cow::Borrowed(&bytes[start + from..start + to]),
+            Cow::Owned(_) => Cow::Owned(data.to_vec()),
+        })
+    }
+
+    fn fail(&self, reason: impl std::fmt::Display) -> String {
+        format!("{}: {}: {reason}", self.part.file(), self.name)
+    }
 }
 
 fn to_floats(data: &[u8], dtype: Dtype) -> Result<Vec<f32>, String> {

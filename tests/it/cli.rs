@@ -82,9 +82,19 @@ fn help_needs_no_manual() {
     for word in ["analyze", "dead-letter", "--set", "Examples:", "Exit codes: 0 done, 1 failed, 2"] {
         assert!(help.contains(word), "{word}: {help}");
     }
-    for name in
-        ["serve", "analyze", "import", "eval", "doctor", "config", "migrate", "openapi", "dead-letter", "completions"]
-    {
+    for name in [
+        "serve",
+        "analyze",
+        "import",
+        "eval",
+        "models",
+        "doctor",
+        "config",
+        "migrate",
+        "openapi",
+        "dead-letter",
+        "completions",
+    ] {
         let help = run(folder.path(), &["help", name]).good().stdout;
         assert!(help.contains("Example"), "{name}: {help}");
     }

@@ -8,6 +8,7 @@ mod cli_server;
 mod crashes;
 mod layering;
 mod llm;
+mod models;
 mod process;
 mod services;
 mod web;

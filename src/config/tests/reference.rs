@@ -45,6 +45,8 @@ const OUTRO: &str = "
 | `REDIS_CACHE_PREFIX` | `cache.prefix` |
 | `HUGGINGFACE_MODEL` | `inference.model` (a name of the Hub becomes `hf:NAME`) |
 | `EMOTION_MODEL` | `inference.emotion_model` (likewise) |
+| `HF_HOME`, `HF_TOKEN`, `HF_ENDPOINT` | `inference.hub.home`, `inference.hub.token`, `inference.hub.endpoint` |
+| `HF_HUB_OFFLINE` | `inference.hub.offline` |
 | `EXTERNAL_LLM_PROVIDER`, `EXTERNAL_LLM_MODEL`, `EXTERNAL_LLM_API_KEY` | `llm.provider`, `llm.model`, `llm.api_key` |
 | `API_HOST`, `API_PORT` | `server.listen` |
 | `LOG_LEVEL` | `log.level` |

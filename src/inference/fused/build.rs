@@ -1,7 +1,8 @@
 //! Packing a model's weights.
 
+use crate::inference::layout::{Layout, Part};
 use crate::inference::simd::{Isa, LANES};
-use crate::inference::spec::{EncoderShape, ModelSpec};
+use crate::inference::spec::{EncoderShape, HeadSpec, ModelSpec};
 use crate::inference::weights::Weights;
 
 use super::linear::{Linear, RawLinear};
@@ -11,6 +12,8 @@ use super::{FusedEncoder, Head, Layer};
 /// Reads and packs linear layers.
 struct Packer<'a> {
     weights: &'a Weights,
+    layout: Layout,
+    epsilon: f32,
     int8: bool,
     dim: usize,
 }
@@ -29,21 +32,18 @@ impl FusedEncoder {
     pub fn load(spec: &ModelSpec, weights: &Weights, (isa, int8): (Isa, bool)) -> Result<Self, String> {
         let shape = spec.shape.clone();
         let dim = shape.dim;
-        let packer = Packer { weights, int8, dim };
-        let words = [shape.vocab_size, dim];
-        let positions = [shape.max_position_embeddings, dim];
+        let layout = Layout::of(spec.family);
+        let packer = Packer { weights, layout, epsilon: shape.layer_norm_eps, int8, dim };
+        let head = |head: &HeadSpec| packer.head(layout.head(&head.prefix), head.classes.len());
         Ok(Self {
             isa,
             int8,
-            words: weights.words("distilbert.embeddings.word_embeddings.weight", &words)?,
-            positions: weights.floats("distilbert.embeddings.position_embeddings.weight", &positions)?,
-            norm: packer.norm("distilbert.embeddings.LayerNorm")?,
+            words: weights.words(&layout.words(), &[shape.vocab_size, dim])?,
+            positions: layout.positions(spec, weights)?,
+            norm: packer.norm(&layout.embedding_norm())?,
             layers: packer.layers(&shape)?,
-            heads: spec
-                .heads
-                .iter()
-                .map(|head| packer.head(&head.prefix, head.classes.len()))
-                .collect::<Result<_, _>>()?,
+            heads: spec.heads.iter().map(head).collect::<Result<_, _>>()?,
+            head_activation: layout.head_activation(),
             shape,
         })
     }
@@ -61,37 +61,37 @@ impl Packer<'_> {
     }
 
     fn layer(&self, index: usize, shape: &EncoderShape) -> Result<Layer, String> {
-        let at = |name: &str| format!("distilbert.transformer.layer.{index}.{name}");
+        let at = |part| self.layout.layer(index, part);
         let (dim, hidden) = (self.dim, shape.hidden_dim);
-        let mut query = self.raw(&at("attention.q_lin"), dim, dim)?;
+        let mut query = self.raw(&at(Part::Query), dim, dim)?;
         // Scores are divided by the root of the width of a head; queries carry that.
         let scale = 1.0 / ((dim / shape.n_heads) as f32).sqrt();
         query.weight.iter_mut().chain(&mut query.bias).for_each(|value| *value *= scale);
-        for name in ["attention.k_lin", "attention.v_lin"] {
-            let next = self.raw(&at(name), dim, dim)?;
+        for part in [Part::Key, Part::Value] {
+            let next = self.raw(&at(part), dim, dim)?;
             query.weight.extend(next.weight);
             query.bias.extend(next.bias);
         }
         let before = match index {
-            0 => "distilbert.embeddings.LayerNorm".to_owned(),
-            _ => format!("distilbert.transformer.layer.{}.output_layer_norm", index - 1),
+            0 => self.layout.embedding_norm(),
+            _ => self.layout.layer(index - 1, Part::OutputNorm),
         };
-        let attention_norm = self.norm(&at("sa_layer_norm"))?;
+        let attention_norm = self.norm(&at(Part::AttentionNorm))?;
         Ok(Layer {
             attention: self.pack_after(&self.norm(&before)?, query),
-            out: self.pack(&self.raw(&at("attention.out_lin"), dim, dim)?),
-            widen: self.pack_after(&attention_norm, self.raw(&at("ffn.lin1"), dim, hidden)?),
+            out: self.pack(&self.raw(&at(Part::Out), dim, dim)?),
+            widen: self.pack_after(&attention_norm, self.raw(&at(Part::Widen), dim, hidden)?),
             attention_norm,
-            narrow: self.pack(&self.raw(&at("ffn.lin2"), hidden, dim)?),
-            output_norm: self.norm(&at("output_layer_norm"))?,
+            narrow: self.pack(&self.raw(&at(Part::Narrow), hidden, dim)?),
+            output_norm: self.norm(&at(Part::OutputNorm))?,
         })
     }
 
-    fn head(&self, prefix: &str, count: usize) -> Result<Head, String> {
+    fn head(&self, [hidden, classes]: [String; 2], count: usize) -> Result<Head, String> {
         let dim = self.dim;
         Ok(Head {
-            hidden: Linear::f32(&self.raw(&format!("{prefix}pre_classifier"), dim, dim)?),
-            classes: Linear::f32(&self.raw(&format!("{prefix}classifier"), dim, count)?),
+            hidden: Linear::f32(&self.raw(&hidden, dim, dim)?),
+            classes: Linear::f32(&self.raw(&classes, dim, count)?),
             count,
         })
     }
@@ -122,6 +122,6 @@ impl Packer<'_> {
 
     fn norm(&self, name: &str) -> Result<Norm, String> {
         let part = |part: &str| self.weights.floats(&format!("{name}.{part}"), &[self.dim]);
-        Ok(Norm { weight: part("weight")?, bias: part("bias")? })
+        Ok(Norm { weight: part("weight")?, bias: part("bias")?, epsilon: self.epsilon })
     }
 }

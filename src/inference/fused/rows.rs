@@ -6,8 +6,6 @@ use crate::inference::spec::Activation;
 
 use super::math::{Closeness, gelu};
 
-const EPSILON: f32 = 1e-12;
-
 /// Rows rounded to bytes: a value is about `scale * byte + offset`.
 #[derive(Default)]
 pub struct Bytes {
@@ -124,6 +122,8 @@ impl Kernel for Activate<'_> {
 pub struct Norm {
     pub weight: Vec<f32>,
     pub bias: Vec<f32>,
+    /// What is added to the variance.
+    pub epsilon: f32,
 }
 
 impl Norm {
@@ -143,7 +143,7 @@ impl Norm {
             let away = simd.sub(simd.load(chunk), mean);
             squares = simd.fma(away, away, squares);
         }
-        let inverse = simd.splat(1.0 / (simd.sum(squares) * share + EPSILON).sqrt());
+        let inverse = simd.splat(1.0 / (simd.sum(squares) * share + self.epsilon).sqrt());
         for chunk in chunks.iter_mut() {
             simd.store(simd.mul(simd.sub(simd.load(chunk), mean), inverse), chunk);
         }

@@ -1,9 +1,13 @@
+//! Outputs against those that the reference library computes from the same weights.
+
+mod architectures;
+
 use serde::Deserialize;
 
 use super::*;
-use crate::inference::ModelSource;
 use crate::inference::files::ModelFiles;
 use crate::inference::tokens::TextTokenizer;
+use crate::inference::{HubOptions, ModelSource};
 
 /// A text with what the reference library makes of it from the same weights.
 #[derive(Deserialize)]
@@ -20,12 +24,11 @@ struct Loaded {
 }
 
 fn builtin(precision: Precision) -> Loaded {
-    let files = ModelFiles::new(&ModelSource::Builtin);
+    let files = ModelFiles::find(&ModelSource::Builtin, &HubOptions::default()).unwrap();
     let spec = ModelSpec::parse(&files.read("config.json").unwrap()).unwrap();
-    let shape = &spec.shape;
     let tokenizer =
-        TextTokenizer::parse(&files.read("tokenizer.json").unwrap(), shape.max_position_embeddings, shape.vocab_size);
-    let weights = Weights::open(files.read("model.safetensors").unwrap()).unwrap();
+        TextTokenizer::parse(&files.read("tokenizer.json").unwrap(), spec.max_tokens(), spec.shape.vocab_size);
+    let weights = Weights::read(&files).unwrap();
     let network = Network::load(&spec, &weights, precision).unwrap();
     Loaded { tokenizer: tokenizer.unwrap(), network }
 }
@@ -80,9 +83,9 @@ fn int8_outputs_stay_near_the_reference() {
 /// Candle's path is what the fused one falls back to, so it is held to the same values.
 #[test]
 fn candle_outputs_equal_the_reference() {
-    let files = ModelFiles::new(&ModelSource::Builtin);
+    let files = ModelFiles::find(&ModelSource::Builtin, &HubOptions::default()).unwrap();
     let spec = ModelSpec::parse(&files.read("config.json").unwrap()).unwrap();
-    let weights = Weights::open(files.read("model.safetensors").unwrap()).unwrap();
+    let weights = Weights::read(&files).unwrap();
     let encoder = ReferenceEncoder::load(&spec, &weights, Precision::F32).unwrap();
     let expected = expected();
     let texts: Vec<&[u32]> = expected.iter().map(|text| text.ids.as_slice()).collect();

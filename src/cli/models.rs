@@ -1,0 +1,187 @@
+//! `sentistream models`
+
+use clap::{Args, Subcommand};
+
+use super::output::Output;
+use super::{Context, Misuse, Verdict};
+use crate::app;
+use crate::config::ModelRef;
+use crate::inference::ModelSource;
+use crate::inference::models::{self, Description};
+
+/// See which models are at hand, fetch one from the Hugging Face Hub, or look at one.
+///
+/// A model is a DistilBERT, BERT, RoBERTa or XLM-RoBERTa sequence classifier. The Hub's models are kept in
+/// inference.hub.home and need no network once they are there.
+#[derive(Subcommand)]
+#[command(after_help = "\
+Examples:
+  sentistream models list
+  sentistream models pull cardiffnlp/twitter-roberta-base-sentiment-latest
+  sentistream models show hf:cardiffnlp/twitter-roberta-base-sentiment-latest
+  sentistream models show ./my-model")]
+pub enum ModelsCommand {
+    /// List the builtin model, those in the cache, and folders that are configured.
+    List(ListArgs),
+    /// Fetch a model of the Hub, or what is new of it.
+    Pull(PullArgs),
+    /// Show what a model is and what its classes mean; the configured one unless another is named.
+    Show(ShowArgs),
+}
+
+/// Arguments of `list`.
+#[derive(Args)]
+pub struct ListArgs {
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Arguments of `pull`.
+#[derive(Args)]
+pub struct PullArgs {
+    /// OWNER/NAME[@REVISION], with or without `hf:` before it.
+    name: String,
+}
+
+/// Arguments of `show`.
+#[derive(Args)]
+pub struct ShowArgs {
+    /// `builtin`, a folder, or hf:OWNER/NAME[@REVISION].
+    name: Option<String>,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Does what is asked.
+pub async fn run(command: ModelsCommand, context: &Context) -> anyhow::Result<Verdict> {
+    let options = app::inference_options(&context.config)?;
+    match command {
+        ModelsCommand::List(args) => {
+            let available = tokio::task::spawn_blocking(move || (models::available(&options), options)).await?;
+            list(&args, available)
+        }
+        ModelsCommand::Pull(args) => {
+            let name = args.name.strip_prefix("hf:").unwrap_or(&args.name);
+            let source = source(&format!("hf:{name}"))?;
+            let ModelSource::Hub(model) = source.clone() else { return Err(Misuse("not of the Hub".into()).into()) };
+            let pulled = tokio::task::spawn_blocking(move || {
+                let snapshot = models::pull(&model, &options.hub)?;
+                anyhow::Ok((snapshot, models::describe(&source, &options)?))
+            });
+            let (snapshot, description) = pulled.await??;
+            let mut output = Output::new();
+            output.line(format!(
+                "pulled {} ({}) to {}",
+                description.name,
+                snapshot.commit,
+                snapshot.folder.display()
+            ))?;
+            print_heads(&description, &mut output)?;
+            output.line(format!("use it: --set inference.model={}", description.model))?;
+            output.flush()?;
+            Ok(Verdict::Good)
+        }
+        ModelsCommand::Show(args) => {
+            let source = match &args.name {
+                Some(name) => source(name)?,
+                None => options.model.clone(),
+            };
+            let description = tokio::task::spawn_blocking(move || models::describe(&source, &options)).await??;
+            show(&args, &description)
+        }
+    }
+}
+
+fn source(name: &str) -> anyhow::Result<ModelSource> {
+    let reference: ModelRef = name.parse().map_err(Misuse)?;
+    Ok(app::model_source(&reference))
+}
+
+fn list(
+    args: &ListArgs,
+    (available, options): (Vec<models::Available>, crate::inference::InferenceOptions),
+) -> anyhow::Result<Verdict> {
+    let mut output = Output::new();
+    if args.json {
+        output.json(&available)?;
+        output.flush()?;
+        return Ok(Verdict::Good);
+    }
+    let in_use = |model: &str| {
+        let named = [Some(&options.model), options.emotion_model.as_ref()];
+        named.into_iter().flatten().any(|source| source.to_string() == model)
+    };
+    let mut rows = vec![["model", "architecture", "commit", "state"].map(str::to_owned)];
+    for model in available {
+        let state = match model.problem {
+            Some(problem) => problem,
+            None if in_use(&model.model) => "in use".to_owned(),
+            None => "ready".to_owned(),
+        };
+        rows.push([
+            model.model,
+            model.architecture.unwrap_or_default(),
+            model.commit.unwrap_or_default().chars().take(12).collect(),
+            state,
+        ]);
+    }
+    output.table(&rows)?;
+    output.flush()?;
+    Ok(Verdict::Good)
+}
+
+fn show(args: &ShowArgs, model: &Description) -> anyhow::Result<Verdict> {
+    let mut output = Output::new();
+    if args.json {
+        output.json(model)?;
+        output.flush()?;
+        return Ok(Verdict::Good);
+    }
+    output.line(format!("{}: {}", model.model, model.name))?;
+    if let Some(folder) = &model.folder {
+        output.line(format!("folder: {}", folder.display()))?;
+    }
+    output.line(format!(
+        "{}, {} layers of {}, {} heads, {:.1} million weights, {} tokens known, at most {} read",
+        model.architecture,
+        model.layers,
+        model.width,
+        model.attention_heads,
+        model.parameters as f64 / 1e6,
+        model.vocabulary,
+        model.max_tokens
+    ))?;
+    print_heads(model, &mut output)?;
+    output.flush()?;
+    Ok(Verdict::Good)
+}
+
+/// What each head judges, with the calibration that goes with it.
+fn print_heads(model: &Description, output: &mut Output) -> anyhow::Result<()> {
+    for head in &model.heads {
+        let classes = head.classes.iter().map(|(class, meaning)| match meaning {
+            Some(meaning) if *meaning == class.to_lowercase() => class.clone(),
+            Some(meaning) => format!("{class} → {meaning}"),
+            None => class.clone(),
+        });
+        let classes = classes.collect::<Vec<_>>().join(", ");
+        match &head.problem {
+            Some(problem) => output.line(format!("its classes are {classes}: {problem}"))?,
+            None => output.line(format!("{}: {classes}", head.judges.unwrap_or_default()))?,
+        }
+        let fit = match head.judges {
+            Some("sentiment") => &model.calibration.sentiment,
+            Some("emotion") => &model.calibration.emotion,
+            _ => &None,
+        };
+        if let Some(fit) = fit {
+            output.line(format!(
+                "  calibrated: temperature {}, calibration error {:.4} instead of {:.4}",
+                fit.temperature, fit.ece_after, fit.ece_before
+            ))?;
+        }
+    }
+    Ok(())
+}

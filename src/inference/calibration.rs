@@ -1,0 +1,119 @@
+//! Confidence that means what it says: a temperature per head.
+//!
+//! A head's scores are sharpened or softened after it has judged, so that of the posts judged with a
+//! confidence of 0.8 about four fifths are judged rightly (Guo et al., "On Calibration of Modern
+//! Neural Networks", 2017). Labels stay what they were: the largest score stays the largest, and an
+//! emotion is above [`EMOTION_THRESHOLD`] afterwards exactly when it was before.
+
+mod fit;
+
+use serde::{Deserialize, Serialize};
+
+use super::eval::EMOTION_THRESHOLD;
+use super::files::ModelFiles;
+use super::options::CalibrationSource;
+
+pub use fit::{HeadFit, fit};
+
+/// The file beside a model.
+pub const FILE: &str = "calibration.json";
+/// Temperatures that are believed.
+const TEMPERATURES: std::ops::RangeInclusive<f64> = 0.05..=20.0;
+
+/// What is stored beside a model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// Of the sentiment head.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sentiment: Option<HeadFit>,
+    /// Of the emotion head.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub emotion: Option<HeadFit>,
+}
+
+impl Calibration {
+    /// The calibration that goes with a model; none when nothing is stored.
+    ///
+    /// # Errors
+    /// When a file cannot be read or makes no sense.
+    pub fn of(files: &ModelFiles, source: &CalibrationSource) -> Result<Self, String> {
+        match source {
+            CalibrationSource::Off => Ok(Self::default()),
+            CalibrationSource::Stored if !files.has(FILE) => Ok(Self::default()),
+            CalibrationSource::Stored => Self::parse(&files.read(FILE)?).map_err(|e| format!("{FILE}: {e}")),
+            CalibrationSource::File(path) => {
+                let json = std::fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+                Self::parse(&json).map_err(|e| format!("{}: {e}", path.display()))
+            }
+        }
+    }
+
+    /// Reads what [`HeadFit`]s were stored.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn parse(json: &[u8]) -> Result<Self, String> {
+        let calibration: Self = serde_json::from_slice(json).map_err(|e| e.to_string())?;
+        for fit in [&calibration.sentiment, &calibration.emotion].into_iter().flatten() {
+            if !TEMPERATURES.contains(&fit.temperature) {
+                return Err(format!("a temperature must be between 0.05 and 20, not {}", fit.temperature));
+            }
+        }
+        Ok(calibration)
+    }
+}
+
+/// Changes shares of one whole: those of the outputs divided by `temperature`. The largest stays it.
+pub fn temper_shares(scores: &mut [f32; 3], temperature: f64) {
+    let before = *scores;
+    let logs = before.map(|score| f64::from(score).ln() / temperature);
+    let largest = logs.into_iter().fold(f64::NEG_INFINITY, f64::max);
+    let powers = logs.map(|log| (log - largest).exp());
+    let sum: f64 = powers.iter().sum();
+    *scores = powers.map(|power| (power / sum) as f32);
+    keep_first(&before, scores);
+}
+
+/// Changes judgements that are independent of each other, around the threshold of presence.
+pub fn temper_judgements(scores: &mut [f32; 7], temperature: f64) {
+    let before = *scores;
+    for score in scores.iter_mut() {
+        let was_present = *score > EMOTION_THRESHOLD;
+        let tempered = tempered_judgement(f64::from(*score), temperature) as f32;
+        *score = match was_present {
+            true => tempered.max(EMOTION_THRESHOLD.next_up()),
+            false => tempered.min(EMOTION_THRESHOLD),
+        };
+    }
+    keep_first(&before, scores);
+}
+
+fn tempered_judgement(score: f64, temperature: f64) -> f64 {
+    let middle = logit(f64::from(EMOTION_THRESHOLD));
+    let log_odds = middle + (logit(score) - middle) / temperature;
+    1.0 / (1.0 + (-log_odds).exp())
+}
+
+fn logit(share: f64) -> f64 {
+    (share / (1.0 - share)).ln()
+}
+
+/// Rounding may make two scores equal that were not; the one that was largest stays so.
+fn keep_first<const N: usize>(before: &[f32; N], scores: &mut [f32; N]) {
+    let mut first = 0;
+    for index in 1..N {
+        if before[index] > before[first] {
+            first = index;
+        }
+    }
+    let largest = scores[first];
+    for index in 0..N {
+        if before[index] < before[first] && scores[index] >= largest {
+            scores[index] = largest.next_down().max(0.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

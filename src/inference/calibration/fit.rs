@@ -1,0 +1,168 @@
+//! Finding the temperature of a head from texts that people labelled.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Calibration, TEMPERATURES, temper_judgements, temper_shares, tempered_judgement};
+use crate::domain::{Analysis, Emotion, Sentiment};
+use crate::inference::eval::{Labelled, calibration_error};
+
+/// Fewer labelled texts fit nothing that can be trusted.
+const MIN_TEXTS: usize = 200;
+/// The golden section: what a step leaves of an interval.
+const GOLDEN: f64 = 0.618_033_988_749_895;
+/// Steps; they leave 10⁻⁸ of the interval.
+const STEPS: usize = 40;
+/// The least share that a label is given: a model that was sure and wrong costs no infinity.
+const LEAST_SHARE: f64 = f32::MIN_POSITIVE as f64;
+/// The same for a judgement, and for its opposite.
+const LEAST_JUDGEMENT: f64 = 1e-9;
+
+/// The temperature of a head, and what it was good for on texts that it was not fitted on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeadFit {
+    /// Above 1 confidence shrinks, below 1 it grows.
+    pub temperature: f64,
+    /// Texts that it was fitted on.
+    pub fitted_on: usize,
+    /// Other texts, that the rest was measured on.
+    pub measured_on: usize,
+    /// The expected calibration error without it.
+    pub ece_before: f64,
+    /// The expected calibration error with it.
+    pub ece_after: f64,
+    /// The mean negative log-likelihood of a text's labels without it.
+    pub nll_before: f64,
+    /// The mean negative log-likelihood of a text's labels with it.
+    pub nll_after: f64,
+}
+
+/// Why there is no temperature.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FitError {
+    /// There is too little to learn from.
+    #[error("there are {found} texts with a label for {head}; a temperature needs at least {MIN_TEXTS}")]
+    TooFew { head: &'static str, found: usize },
+    /// No text has a label.
+    #[error("no text has a label to fit a temperature to")]
+    Nothing,
+}
+
+/// Fits a temperature for each head that has labels: on every other text, and measures it on the
+/// rest. The analyses are those of the model without a calibration.
+///
+/// # Errors
+/// When there are too few labels.
+pub fn fit(judged: &[(Labelled, Analysis)]) -> Result<Calibration, FitError> {
+    let sentiment: Vec<_> = judged.iter().filter_map(|(text, analysis)| Some((text.sentiment?, analysis))).collect();
+    let emotion: Vec<_> =
+        judged.iter().filter_map(|(text, analysis)| Some((text.emotions.as_deref()?, analysis))).collect();
+    if sentiment.is_empty() && emotion.is_empty() {
+        return Err(FitError::Nothing);
+    }
+    let shares =
+        |(label, analysis): &(Sentiment, &Analysis)| Shares { label: *label, scores: analysis.scores.sentiment };
+    let judgements = |(labels, analysis): &(&[Emotion], &Analysis)| Judgements {
+        present: Emotion::ALL.map(|emotion| labels.contains(&emotion)),
+        scores: analysis.scores.emotion,
+    };
+    Ok(Calibration {
+        sentiment: head("sentiment", &sentiment.iter().map(shares).collect::<Vec<_>>())?,
+        emotion: head("emotion", &emotion.iter().map(judgements).collect::<Vec<_>>())?,
+    })
+}
+
+/// A labelled text as one head judged it.
+trait Case: Clone {
+    /// The negative log-likelihood of the label at a temperature.
+    fn loss(&self, temperature: f64) -> f64;
+
+    /// Confidences at a temperature, each with whether it was right.
+    fn confidences(&self, temperature: f64) -> Vec<(f64, bool)>;
+}
+
+#[derive(Clone)]
+struct Shares {
+    label: Sentiment,
+    scores: [f32; 3],
+}
+
+impl Case for Shares {
+    fn loss(&self, temperature: f64) -> f64 {
+        let logs = self.scores.map(|score| f64::from(score).max(LEAST_SHARE).ln() / temperature);
+        let largest = logs.into_iter().fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = logs.iter().map(|log| (log - largest).exp()).sum();
+        largest + sum.ln() - logs[self.label.index()]
+    }
+
+    fn confidences(&self, temperature: f64) -> Vec<(f64, bool)> {
+        let mut scores = self.scores;
+        temper_shares(&mut scores, temperature);
+        let top = (0..scores.len()).fold(0, |top, index| if scores[index] > scores[top] { index } else { top });
+        vec![(f64::from(scores[top]), top == self.label.index())]
+    }
+}
+
+#[derive(Clone)]
+struct Judgements {
+    present: [bool; 7],
+    scores: [f32; 7],
+}
+
+impl Case for Judgements {
+    fn loss(&self, temperature: f64) -> f64 {
+        let losses = self.scores.iter().zip(self.present).map(|(&score, present)| {
+            let score = tempered_judgement(f64::from(score).clamp(LEAST_JUDGEMENT, 1.0 - LEAST_JUDGEMENT), temperature);
+            -(if present { score } else { 1.0 - score }).max(LEAST_JUDGEMENT).ln()
+        });
+        losses.sum()
+    }
+
+    fn confidences(&self, temperature: f64) -> Vec<(f64, bool)> {
+        let mut scores = self.scores;
+        temper_judgements(&mut scores, temperature);
+        scores.into_iter().map(f64::from).zip(self.present).collect()
+    }
+}
+
+fn head(name: &'static str, cases: &[impl Case]) -> Result<Option<HeadFit>, FitError> {
+    match cases.len() {
+        0 => return Ok(None),
+        found @ 1..MIN_TEXTS => return Err(FitError::TooFew { head: name, found }),
+        _ => {}
+    }
+    let every_other = |first: usize| cases.iter().skip(first).step_by(2).cloned().collect::<Vec<_>>();
+    let (learnt, unseen) = (every_other(0), every_other(1));
+    // Rounded to what is stored, so that what is measured is what will be used.
+    let temperature = (best(&learnt) * 1e4).round() / 1e4;
+    let error = |temperature: f64| calibration_error(unseen.iter().flat_map(|case| case.confidences(temperature)));
+    let shown = |value: f64| (value * 1e6).round() / 1e6;
+    Ok(Some(HeadFit {
+        temperature,
+        fitted_on: learnt.len(),
+        measured_on: unseen.len(),
+        ece_before: shown(error(1.0)),
+        ece_after: shown(error(temperature)),
+        nll_before: shown(loss(&unseen, 1.0)),
+        nll_after: shown(loss(&unseen, temperature)),
+    }))
+}
+
+fn loss(cases: &[impl Case], temperature: f64) -> f64 {
+    cases.iter().map(|case| case.loss(temperature)).sum::<f64>() / cases.len() as f64
+}
+
+/// The temperature of the least loss. The loss is convex in its inverse, so it has one valley, and
+/// the golden section finds it.
+fn best(cases: &[impl Case]) -> f64 {
+    let (mut low, mut high) = (TEMPERATURES.start().ln(), TEMPERATURES.end().ln());
+    for _ in 0..STEPS {
+        let (left, right) = (high - GOLDEN * (high - low), low + GOLDEN * (high - low));
+        if loss(cases, left.exp()) < loss(cases, right.exp()) {
+            high = right;
+        } else {
+            low = left;
+        }
+    }
+    f64::midpoint(low, high).exp()
+}

@@ -1,0 +1,105 @@
+//! What is in the cache.
+
+use std::path::{Path, PathBuf};
+
+use hf_hub::{Cache, Repo};
+
+use super::{DEFAULT_REVISION, HubError, HubModel, HubOptions, Snapshot};
+use crate::inference::files::ModelFiles;
+use crate::inference::spec::ModelSpec;
+use crate::inference::vocabulary;
+use crate::inference::weights;
+
+/// The model in the cache, if it is complete.
+///
+/// # Errors
+/// [`HubError::Unsupported`] when it is there but none that can be used.
+pub fn find(model: &HubModel, options: &HubOptions) -> Result<Option<Snapshot>, HubError> {
+    let Some(commit) = commit(model, options) else { return Ok(None) };
+    let snapshot = snapshot(&model.repository, commit, options);
+    let files = ModelFiles::of_snapshot(&snapshot);
+    if !files.has("config.json") {
+        return Ok(None);
+    }
+    let spec = spec(&files)?;
+    Ok(is_complete(&files, &spec).then_some(snapshot))
+}
+
+/// The folder of a commit, whether it is there or not.
+pub fn snapshot(repository: &str, commit: String, options: &HubOptions) -> Snapshot {
+    let folder = Cache::new(options.cache.clone()).model(repository.to_owned()).pointer_path(&commit);
+    Snapshot { repository: repository.to_owned(), commit, folder }
+}
+
+/// What the model's config says.
+///
+/// # Errors
+/// [`HubError::Unsupported`] when it cannot be used.
+pub fn spec(files: &ModelFiles) -> Result<ModelSpec, HubError> {
+    files.read("config.json").and_then(|json| ModelSpec::parse(&json)).map_err(HubError::Unsupported)
+}
+
+fn is_complete(files: &ModelFiles, spec: &ModelSpec) -> bool {
+    let weights = weights::weight_files(files).is_ok_and(|names| names.iter().all(|name| files.has(name)));
+    weights && vocabulary::chosen(spec.family, |name| files.has(name)).is_some()
+}
+
+/// The commit that the revision meant when it was downloaded.
+fn commit(model: &HubModel, options: &HubOptions) -> Option<String> {
+    let revision = model.revision.as_deref().unwrap_or(DEFAULT_REVISION);
+    if revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Some(revision.to_lowercase());
+    }
+    let path = options.cache.join(Repo::model(model.repository.clone()).folder_name()).join("refs").join(revision);
+    let commit = std::fs::read_to_string(path).ok()?;
+    Some(commit.trim().to_owned()).filter(|commit| !commit.is_empty())
+}
+
+/// A model that lies in the cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cached {
+    /// Which, with the revision under which it was pulled.
+    pub model: HubModel,
+    /// Its files; `None` when it is incomplete or cannot be used, for the reason given.
+    pub snapshot: Result<Snapshot, String>,
+}
+
+/// The models in the cache, by name. A cache that does not exist is empty.
+pub fn cached(options: &HubOptions) -> Vec<Cached> {
+    let mut models: Vec<HubModel> = Vec::new();
+    for folder in entries(&options.cache) {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        let Some(repository) = name.strip_prefix("models--").map(|name| name.replacen("--", "/", 1)) else { continue };
+        let refs = folder.join("refs");
+        for revision in revisions(&refs, &refs) {
+            let revision = (revision != DEFAULT_REVISION).then_some(revision);
+            models.push(HubModel { repository: repository.clone(), revision });
+        }
+    }
+    models.sort_by(|a, b| (&a.repository, &a.revision).cmp(&(&b.repository, &b.revision)));
+    let incomplete = || "incomplete: `sentistream models pull` completes it".to_owned();
+    let check = |model: HubModel| {
+        let snapshot = find(&model, options).map_err(|e| e.to_string()).and_then(|found| found.ok_or_else(incomplete));
+        Cached { model, snapshot }
+    };
+    models.into_iter().map(check).collect()
+}
+
+/// The names below `refs`; those of branches may have slashes. Commits, which the client notes too, are no names.
+fn revisions(refs: &Path, folder: &Path) -> Vec<String> {
+    let mut names = Vec::new();
+    for path in entries(folder) {
+        if path.is_dir() {
+            names.extend(revisions(refs, &path));
+        } else if let Ok(name) = path.strip_prefix(refs) {
+            names.push(name.to_string_lossy().into_owned());
+        }
+    }
+    names.retain(|name| name.len() != 40 || !name.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    names
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    entries.filter_map(|entry| Some(entry.ok()?.path())).collect()
+}

@@ -1,0 +1,273 @@
+//! What the downloading thread does, and what the client's errors mean.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+use std::time::Duration;
+
+use hf_hub::api::sync::{Api, ApiBuilder, ApiError, ApiRepo};
+use hf_hub::{Cache, Repo, RepoType};
+use secrecy::ExposeSecret as _;
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+
+use super::super::{DEFAULT_REVISION, HubError, HubModel, HubOptions, Snapshot, cache};
+use super::Teller;
+use crate::inference::files::ModelFiles;
+use crate::inference::vocabulary;
+use crate::inference::weights::{self, WeightFile};
+
+/// Attempts at one file, with pauses in between that double.
+const ATTEMPTS: u32 = 4;
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// Read at once to check a file.
+const CHUNK: usize = 1 << 20;
+
+/// One download.
+pub struct Job {
+    pub model: HubModel,
+    pub options: HubOptions,
+    pub told: Teller,
+}
+
+/// What the Hub says of a revision.
+#[derive(Deserialize)]
+struct Info {
+    sha: String,
+    siblings: Vec<Sibling>,
+}
+
+#[derive(Deserialize)]
+struct Sibling {
+    rfilename: String,
+    size: Option<u64>,
+}
+
+impl Info {
+    fn has(&self, name: &str) -> bool {
+        self.siblings.iter().any(|sibling| sibling.rfilename == name)
+    }
+
+    fn size(&self, name: &str) -> Option<u64> {
+        self.siblings.iter().find(|sibling| sibling.rfilename == name)?.size
+    }
+}
+
+impl Job {
+    pub fn run(&mut self) -> Result<Snapshot, HubError> {
+        let revision = self.model.revision.as_deref().unwrap_or(DEFAULT_REVISION).to_owned();
+        let api = self.api()?;
+        let info = self.retried(|job| job.info(&api, &revision))?;
+        let commit = Repo::with_revision(self.model.repository.clone(), RepoType::Model, info.sha.clone());
+        let repo = api.repo(commit);
+        let snapshot = cache::snapshot(&self.model.repository, info.sha.clone(), &self.options);
+        let files = ModelFiles::of_snapshot(&snapshot);
+        if !info.has("config.json") {
+            let reason = format!("{} has no config.json: it holds no Transformers model", self.model.repository);
+            return Err(HubError::Unsupported(reason));
+        }
+        self.files(&(&api, &repo, &info), &["config.json".to_owned()])?;
+        // Before anything large is fetched.
+        let spec = cache::spec(&files)?;
+        let mut names: Vec<String> = vocabulary::chosen(spec.family, |name| info.has(name))
+            .ok_or_else(|| HubError::Unsupported(vocabulary::missing(&self.model.repository, spec.family)))?;
+        names.extend(["calibration.json".to_owned()].into_iter().filter(|name| info.has(name)));
+        match weights::choose(|name| info.has(name)) {
+            Some(WeightFile::Whole(name)) => names.push(name),
+            Some(WeightFile::Index(index)) => {
+                self.files(&(&api, &repo, &info), std::slice::from_ref(&index))?;
+                let listed = files.read(&index).and_then(|json| weights::indexed(&json));
+                names.extend(listed.map_err(|reason| HubError::Unsupported(format!("{index}: {reason}")))?);
+            }
+            None => return Err(HubError::Unsupported(weights::missing(&self.model.repository))),
+        }
+        self.files(&(&api, &repo, &info), &names)?;
+        // Only now does the revision mean this commit: a start without a network finds all of it.
+        let named = Repo::with_revision(self.model.repository.clone(), RepoType::Model, revision);
+        Cache::new(self.options.cache.clone()).repo(named).create_ref(&info.sha).map_err(|e| self.disk(&e))?;
+        Ok(snapshot)
+    }
+
+    fn api(&self) -> Result<Api, HubError> {
+        let mut builder = ApiBuilder::from_cache(Cache::new(self.options.cache.clone()))
+            .with_endpoint(self.options.endpoint.clone())
+            .with_progress(false)
+            .with_user_agent("sentistream", env!("CARGO_PKG_VERSION"));
+        if let Some(token) = &self.options.token {
+            builder = builder.with_token(Some(token.expose_secret().to_owned()));
+        }
+        builder.build().map_err(|e| self.unreachable(&e))
+    }
+
+    fn unreachable(&self, reason: &dyn std::fmt::Display) -> HubError {
+        HubError::Unreachable { endpoint: self.options.endpoint.clone(), reason: reason.to_string() }
+    }
+
+    fn retried<T>(&mut self, mut attempt: impl FnMut(&mut Self) -> Result<T, HubError>) -> Result<T, HubError> {
+        let mut pause = FIRST_PAUSE;
+        for _ in 1..ATTEMPTS {
+            match attempt(self) {
+                Err(e) if e.is_transient() => {
+                    tracing::debug!(error = %e, "the download is tried again");
+                    self.told.pause(pause);
+                    pause *= 2;
+                }
+                outcome => return outcome,
+            }
+        }
+        attempt(self)
+    }
+
+    fn info(&self, api: &Api, revision: &str) -> Result<Info, HubError> {
+        let repository = &self.model.repository;
+        let at = |revision: &str| {
+            let repo = api.repo(Repo::with_revision(repository.clone(), RepoType::Model, revision.to_owned()));
+            repo.info_request().query("blobs", "true").call()
+        };
+        match at(revision) {
+            Ok(mut answer) => answer.body_mut().read_json().map_err(|e| self.unreachable(&e)),
+            Err(ureq::Error::StatusCode(status @ (401 | 403 | 404))) => {
+                // Nothing there, or just not this revision?
+                let is_known = status == 404 && revision != DEFAULT_REVISION && at(DEFAULT_REVISION).is_ok();
+                let (endpoint, repository) = (self.options.endpoint.clone(), repository.clone());
+                Err(match is_known {
+                    true => HubError::NoRevision { repository, revision: revision.to_owned() },
+                    false => HubError::NoModel { endpoint, repository, status },
+                })
+            }
+            Err(e) => Err(self.unreachable(&e)),
+        }
+    }
+
+    fn files(&mut self, (api, repo, info): &(&Api, &ApiRepo, &Info), names: &[String]) -> Result<(), HubError> {
+        let folder = cache::snapshot(&self.model.repository, info.sha.clone(), &self.options).folder;
+        let missing: Vec<&String> = names.iter().filter(|name| !folder.join(name).exists()).collect();
+        self.check_room(missing.iter().filter_map(|name| info.size(name)).sum())?;
+        for name in missing {
+            self.retried(|job| job.file((*api, *repo), name, info.size(name)))?;
+        }
+        Ok(())
+    }
+
+    /// Refuses what has no room before it fills the disk. What lies there of an earlier attempt counts.
+    fn check_room(&self, needed: u64) -> Result<(), HubError> {
+        std::fs::create_dir_all(&self.options.cache).map_err(|e| self.disk(&e))?;
+        let Ok(room) = rustix::fs::statvfs(&self.options.cache) else { return Ok(()) };
+        let free = room.f_bavail.saturating_mul(room.f_frsize);
+        let blobs = self.options.cache.join(Repo::model(self.model.repository.clone()).folder_name()).join("blobs");
+        let parts = std::fs::read_dir(blobs).into_iter().flatten().filter_map(Result::ok);
+        let parts = parts.filter(|entry| entry.path().extension().is_some_and(|end| end == "part"));
+        let there: u64 = parts.filter_map(|entry| Some(entry.metadata().ok()?.len())).sum();
+        match needed > free.saturating_add(there) {
+            true => Err(HubError::Full {
+                cache: self.options.cache.display().to_string(),
+                reason: format!("{needed} bytes are needed, {free} are free"),
+            }),
+            false => Ok(()),
+        }
+    }
+
+    fn file(&mut self, (api, repo): (&Api, &ApiRepo), name: &str, size: Option<u64>) -> Result<(), HubError> {
+        let path = match repo.download_with_progress(name, self.told.clone()) {
+            Ok(path) => path,
+            Err(e) => {
+                if is_over_the_end(&e) {
+                    self.forget_part((api, repo), name);
+                }
+                return Err(self.meaning(e, name));
+            }
+        };
+        self.verify(&path, size).map_err(|reason| {
+            // The file and the link to it; what cannot be removed is found damaged again.
+            let _ = std::fs::canonicalize(&path).and_then(std::fs::remove_file);
+            let _ = std::fs::remove_file(&path);
+            HubError::Damaged { file: name.to_owned(), reason }
+        })
+    }
+
+    /// Compares a file with its size and, where the Hub names it by its SHA-256, with that. The client does neither.
+    fn verify(&self, path: &Path, size: Option<u64>) -> Result<(), String> {
+        let real = std::fs::canonicalize(path).map_err(|e| e.to_string())?;
+        let length = std::fs::metadata(&real).map_err(|e| e.to_string())?.len();
+        if let Some(size) = size.filter(|size| *size != length) {
+            return Err(format!("{length} of {size} bytes"));
+        }
+        let name = real.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.len() != 64 || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Ok(());
+        }
+        let mut file = File::open(&real).map_err(|e| e.to_string())?;
+        let mut hash = Sha256::new();
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            let read = file.read(&mut chunk).map_err(|e| e.to_string())?;
+            if read == 0 {
+                break;
+            }
+            hash.update(&chunk[..read]);
+            self.told.alive();
+        }
+        let digits: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        if digits == name.to_lowercase() { Ok(()) } else { Err("its SHA-256 is another".to_owned()) }
+    }
+
+    /// An earlier attempt left more than there is, or all of it without saying so.
+    fn forget_part(&self, (api, repo): (&Api, &ApiRepo), name: &str) {
+        if let Ok(metadata) = api.metadata(&repo.url(name)) {
+            let cache = Cache::new(self.options.cache.clone()).model(self.model.repository.clone());
+            // When it stays, the next attempt says what is wrong.
+            let _ = std::fs::remove_file(cache.blob_path(metadata.etag()).with_extension("part"));
+        }
+    }
+
+    fn meaning(&self, error: ApiError, name: &str) -> HubError {
+        let broken = |reason: String| HubError::Broken { file: name.to_owned(), reason };
+        match error {
+            ApiError::IoError(e) if is_of_disk(&e) => self.disk(&e),
+            ApiError::LockAcquisition(_) => HubError::Busy { file: name.to_owned() },
+            ApiError::TooManyRetries(e) => self.meaning(*e, name),
+            ApiError::RequestError(e) => match *e {
+                ureq::Error::StatusCode(status @ (401 | 403)) => HubError::NoModel {
+                    endpoint: self.options.endpoint.clone(),
+                    repository: self.model.repository.clone(),
+                    status,
+                },
+                ureq::Error::Io(e) if is_of_disk(&e) => self.disk(&e),
+                e => broken(e.to_string()),
+            },
+            e => broken(e.to_string()),
+        }
+    }
+
+    fn disk(&self, error: &io::Error) -> HubError {
+        let (cache, reason) = (self.options.cache.display().to_string(), error.to_string());
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                HubError::Full { cache, reason }
+            }
+            _ => HubError::Unwritable { cache, reason },
+        }
+    }
+}
+
+fn is_over_the_end(error: &ApiError) -> bool {
+    match error {
+        ApiError::InvalidResume => true,
+        ApiError::RequestError(e) => matches!(**e, ureq::Error::StatusCode(416)),
+        _ => false,
+    }
+}
+
+/// Whether writing failed, instead of the transfer.
+fn is_of_disk(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull
+            | ErrorKind::QuotaExceeded
+            | ErrorKind::FileTooLarge
+            | ErrorKind::PermissionDenied
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::NotADirectory
+            | ErrorKind::AlreadyExists
+    )
+}

@@ -1,0 +1,65 @@
+//! How far a download is: a bar on a terminal, lines in the log elsewhere.
+
+use std::io::IsTerminal as _;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Shows one download, file after file.
+pub struct Meter {
+    bar: Option<ProgressBar>,
+    file: String,
+    size: u64,
+    done: u64,
+    /// Tenths of the file that the log knows of.
+    told: u64,
+}
+
+impl Meter {
+    pub fn new() -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| ProgressBar::new(0).with_style(style()));
+        Self { bar, file: String::new(), size: 0, done: 0, told: 0 }
+    }
+
+    /// The next file begins, or goes on after a pause.
+    pub fn file(&mut self, file: String, size: u64) {
+        if self.file != file {
+            self.told = 0;
+            if self.bar.is_none() {
+                tracing::info!(file, size_bytes = size, "downloading");
+            }
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_length(size);
+            bar.set_position(0);
+            bar.set_message(file.clone());
+        }
+        (self.file, self.size, self.done) = (file, size, 0);
+    }
+
+    /// So many bytes more.
+    pub fn add(&mut self, bytes: u64) {
+        self.done += bytes;
+        if let Some(bar) = &self.bar {
+            bar.set_position(self.done);
+            return;
+        }
+        let tenths = (self.done * 10).checked_div(self.size).unwrap_or(10).min(10);
+        if tenths > self.told {
+            self.told = tenths;
+            tracing::info!(file = self.file, done_bytes = self.done, size_bytes = self.size, "downloading");
+        }
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn style() -> ProgressStyle {
+    let template = "{msg:.30} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}

@@ -1,0 +1,129 @@
+//! Where each architecture keeps its weights, and what stands between the layers of its head.
+
+use super::spec::{Family, ModelSpec};
+use super::weights::Weights;
+
+/// The names of the weights of an architecture.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    family: Family,
+}
+
+/// A part of a layer.
+#[derive(Clone, Copy, Debug)]
+pub enum Part {
+    Query,
+    Key,
+    Value,
+    Out,
+    AttentionNorm,
+    Widen,
+    Narrow,
+    OutputNorm,
+}
+
+/// What stands between the two linear layers of a head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeadActivation {
+    Relu,
+    Tanh,
+}
+
+impl HeadActivation {
+    /// Applies it to values in place.
+    pub fn apply(self, values: &mut [f32]) {
+        match self {
+            Self::Relu => values.iter_mut().for_each(|value| *value = value.max(0.0)),
+            Self::Tanh => values.iter_mut().for_each(|value| *value = value.tanh()),
+        }
+    }
+}
+
+impl Layout {
+    pub fn of(family: Family) -> Self {
+        Self { family }
+    }
+
+    fn root(self) -> &'static str {
+        match self.family {
+            Family::DistilBert => "distilbert",
+            Family::Bert => "bert",
+            Family::Roberta => "roberta",
+        }
+    }
+
+    /// The table of words.
+    pub fn words(self) -> String {
+        format!("{}.embeddings.word_embeddings.weight", self.root())
+    }
+
+    /// The normalisation of the embeddings.
+    pub fn embedding_norm(self) -> String {
+        format!("{}.embeddings.LayerNorm", self.root())
+    }
+
+    /// A part of layer `index`.
+    pub fn layer(self, index: usize, part: Part) -> String {
+        let root = self.root();
+        if self.family == Family::DistilBert {
+            let name = match part {
+                Part::Query => "attention.q_lin",
+                Part::Key => "attention.k_lin",
+                Part::Value => "attention.v_lin",
+                Part::Out => "attention.out_lin",
+                Part::AttentionNorm => "sa_layer_norm",
+                Part::Widen => "ffn.lin1",
+                Part::Narrow => "ffn.lin2",
+                Part::OutputNorm => "output_layer_norm",
+            };
+            return format!("{root}.transformer.layer.{index}.{name}");
+        }
+        let name = match part {
+            Part::Query => "attention.self.query",
+            Part::Key => "attention.self.key",
+            Part::Value => "attention.self.value",
+            Part::Out => "attention.output.dense",
+            Part::AttentionNorm => "attention.output.LayerNorm",
+            Part::Widen => "intermediate.dense",
+            Part::Narrow => "output.dense",
+            Part::OutputNorm => "output.LayerNorm",
+        };
+        format!("{root}.encoder.layer.{index}.{name}")
+    }
+
+    /// The two linear layers of the head whose names begin with `prefix`.
+    pub fn head(self, prefix: &str) -> [String; 2] {
+        let [hidden, classes] = match self.family {
+            Family::DistilBert => ["pre_classifier", "classifier"],
+            Family::Bert => ["bert.pooler.dense", "classifier"],
+            Family::Roberta => ["classifier.dense", "classifier.out_proj"],
+        };
+        [format!("{prefix}{hidden}"), format!("{prefix}{classes}")]
+    }
+
+    pub fn head_activation(self) -> HeadActivation {
+        match self.family {
+            Family::DistilBert => HeadActivation::Relu,
+            Family::Bert | Family::Roberta => HeadActivation::Tanh,
+        }
+    }
+
+    /// What is added to a word at each place of a text: its position, and the type of a token of a
+    /// first (and only) text where the architecture has types.
+    ///
+    /// # Errors
+    /// When a weight is missing or of a wrong shape.
+    pub fn positions(self, spec: &ModelSpec, weights: &Weights) -> Result<Vec<f32>, String> {
+        let dim = spec.shape.dim;
+        let table = format!("{}.embeddings.position_embeddings.weight", self.root());
+        let mut positions = weights.floats(&table, &[spec.shape.max_position_embeddings, dim])?;
+        positions.drain(..spec.first_position * dim);
+        if self.family != Family::DistilBert {
+            let types = weights.rows(&format!("{}.embeddings.token_type_embeddings.weight", self.root()), dim)?;
+            for position in positions.chunks_exact_mut(dim) {
+                position.iter_mut().zip(&types).for_each(|(value, kind)| *value += kind);
+            }
+        }
+        Ok(positions)
+    }
+}

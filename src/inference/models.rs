@@ -1,0 +1,225 @@
+//! Models as things to list, fetch and look at, without loading them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::calibration;
+use super::files::ModelFiles;
+use super::hub;
+use super::labels::{HeadMap, Labelling};
+use super::options::{CalibrationSource, InferenceOptions, ModelSource};
+use super::spec::{HeadSpec, ModelSpec};
+use super::weights::Weights;
+use super::{InferenceError, LoadError};
+
+pub use super::calibration::{Calibration, fit};
+pub use super::hub::{HubError, HubModel, HubOptions, Snapshot, pull};
+
+/// A model at hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Available {
+    /// As `inference.model` names it.
+    pub model: String,
+    /// The commit of a model of the Hub.
+    pub commit: Option<String>,
+    /// Where its files lie; those of the builtin model are in the binary.
+    pub folder: Option<PathBuf>,
+    /// Its architecture.
+    pub architecture: Option<String>,
+    /// Why it cannot be used.
+    pub problem: Option<String>,
+}
+
+/// The builtin model, those of the Hub that lie in the cache, and folders that the options name.
+pub fn available(options: &InferenceOptions) -> Vec<Available> {
+    let named = [Some(&options.model), options.emotion_model.as_ref()].into_iter().flatten();
+    let folders = named.filter(|source| matches!(source, ModelSource::Directory(_)));
+    let own = std::iter::once(&ModelSource::Builtin).chain(folders).map(|source| {
+        let files = ModelFiles::find(source, &options.hub).map_err(|e| e.to_string());
+        of_files(source.to_string(), None, files)
+    });
+    let cached = hub::cached(&options.hub).into_iter().map(|cached| {
+        let commit = cached.snapshot.as_ref().ok().map(|snapshot| snapshot.commit.clone());
+        of_files(cached.model.to_string(), commit, cached.snapshot.map(|snapshot| ModelFiles::of_snapshot(&snapshot)))
+    });
+    own.chain(cached).collect()
+}
+
+fn of_files(model: String, commit: Option<String>, files: Result<ModelFiles, String>) -> Available {
+    let folder = files.as_ref().ok().and_then(ModelFiles::folder).map(Path::to_owned);
+    let spec = files.and_then(|files| ModelSpec::parse(&files.read("config.json")?));
+    let (architecture, problem) = match spec {
+        Ok(spec) => (Some(spec.architecture), None),
+        Err(problem) => (None, Some(problem)),
+    };
+    Available { model, commit, folder, architecture, problem }
+}
+
+/// What a model is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Description {
+    /// As `inference.model` names it.
+    pub model: String,
+    /// The name stored with each analysis.
+    pub name: String,
+    /// Where its files lie; those of the builtin model are in the binary.
+    pub folder: Option<PathBuf>,
+    /// Its architecture.
+    pub architecture: String,
+    /// Trained weights.
+    pub parameters: u64,
+    /// Layers.
+    pub layers: usize,
+    /// Width of a token.
+    pub width: usize,
+    /// Attention heads per layer.
+    pub attention_heads: usize,
+    /// Tokens it knows.
+    pub vocabulary: usize,
+    /// The longest input in tokens.
+    pub max_tokens: usize,
+    /// What it judges.
+    pub heads: Vec<HeadDescription>,
+    /// How its confidence is corrected.
+    pub calibration: Calibration,
+}
+
+/// What a head of a model judges.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct HeadDescription {
+    /// `sentiment` or `emotion`; absent when the classes mean nothing to us.
+    pub judges: Option<&'static str>,
+    /// Whether each class is judged by itself.
+    pub independent: bool,
+    /// Its classes and what they stand for, in the order of the outputs.
+    pub classes: Vec<(String, Option<String>)>,
+    /// Why the classes mean nothing, and what to set.
+    pub problem: Option<String>,
+}
+
+/// Looks at a model. One of the Hub must lie in the cache.
+///
+/// # Errors
+/// When it is not at hand, or its files make no sense.
+pub fn describe(source: &ModelSource, options: &InferenceOptions) -> Result<Description, InferenceError> {
+    let describe = || -> Result<Description, LoadError> {
+        let files = at_hand(source, &options.hub)?;
+        let spec = ModelSpec::parse(&files.read("config.json").map_err(LoadError::Setting)?);
+        let spec = spec.map_err(LoadError::Setting)?;
+        let labels = options.labels_of(source);
+        let labelling = Labelling { labels: &labels, neutral_margin: options.neutral_margin };
+        Ok(Description {
+            model: source.to_string(),
+            name: files.name().to_owned(),
+            folder: files.folder().map(Path::to_owned),
+            parameters: Weights::read(&files)?.count(),
+            layers: spec.shape.n_layers,
+            width: spec.shape.dim,
+            attention_heads: spec.shape.n_heads,
+            vocabulary: spec.shape.vocab_size,
+            max_tokens: spec.max_tokens(),
+            heads: spec.heads.iter().map(|head| head_description(head, labelling)).collect(),
+            calibration: Calibration::of(&files, &options.calibration)?,
+            architecture: spec.architecture,
+        })
+    };
+    describe().map_err(|e| e.of_model(source))
+}
+
+/// The files of a model, without asking the Hub.
+fn at_hand(source: &ModelSource, options: &HubOptions) -> Result<ModelFiles, LoadError> {
+    let ModelSource::Hub(model) = source else { return ModelFiles::find(source, options) };
+    let found = hub::find(model, options).map_err(|e| LoadError::Setting(e.to_string()))?;
+    let snapshot = found.ok_or_else(|| {
+        let cache = options.cache.display();
+        LoadError::Setting(format!("it is not in {cache}; fetch it with `sentistream models pull {model}`"))
+    })?;
+    Ok(ModelFiles::of_snapshot(&snapshot))
+}
+
+fn head_description(head: &HeadSpec, labelling: Labelling<'_>) -> HeadDescription {
+    let map = HeadMap::new(head, labelling);
+    let meanings = match &map {
+        Ok(map) => map.meanings().into_iter().map(|meaning| Some(meaning.to_owned())).collect(),
+        Err(_) => vec![None; head.classes.len()],
+    };
+    HeadDescription {
+        judges: map.as_ref().ok().map(|map| if map.is_emotion() { "emotion" } else { "sentiment" }),
+        independent: head.independent,
+        classes: head.classes.iter().cloned().zip(meanings).collect(),
+        problem: map.err(),
+    }
+}
+
+/// Where the calibrations of the heads in use are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CalibrationFiles {
+    /// Of the sentiment head; `None`: it is in the binary.
+    pub sentiment: Option<PathBuf>,
+    /// Of the emotion head; `None`: it is in the binary.
+    pub emotion: Option<PathBuf>,
+}
+
+/// The files beside the models in use, or the one that the options name for both.
+///
+/// # Errors
+/// When a model is not at hand.
+pub fn calibration_files(options: &InferenceOptions) -> Result<CalibrationFiles, InferenceError> {
+    if let CalibrationSource::File(path) = &options.calibration {
+        return Ok(CalibrationFiles { sentiment: Some(path.clone()), emotion: Some(path.clone()) });
+    }
+    let beside = |source: &ModelSource| -> Result<Option<PathBuf>, InferenceError> {
+        let files = at_hand(source, &options.hub).map_err(|e| e.of_model(source))?;
+        Ok(files.path(calibration::FILE))
+    };
+    let sentiment = beside(&options.model)?;
+    let emotion = match &options.emotion_model {
+        Some(source) => beside(source)?,
+        None if describe(&options.model, options)?.heads.iter().any(|head| head.judges == Some("emotion")) => {
+            sentiment.clone()
+        }
+        None => None,
+    };
+    Ok(CalibrationFiles { sentiment, emotion })
+}
+
+/// Writes a calibration, and keeps what the file says of other heads.
+///
+/// # Errors
+/// When the file makes no sense or cannot be written.
+pub fn store_calibration(path: &Path, new: &Calibration) -> Result<(), String> {
+    let fail = |e: &dyn std::fmt::Display| {
+        let path = path.display();
+        format!(
+            "cannot write {path}: {e}; name another file with --calibration-out, and inference.calibration to use it"
+        )
+    };
+    let old = match std::fs::read(path) {
+        Ok(json) => Calibration::parse(&json).map_err(|e| fail(&e))?,
+        Err(_) => Calibration::default(),
+    };
+    let both = Calibration {
+        sentiment: new.sentiment.clone().or(old.sentiment),
+        emotion: new.emotion.clone().or(old.emotion),
+    };
+    let json = serde_json::to_string_pretty(&both).map_err(|e| fail(&e))?;
+    // Whole or not at all: a model that is being loaded reads it.
+    let temporary = path.with_extension("json.new");
+    std::fs::write(&temporary, json + "\n").and_then(|()| std::fs::rename(&temporary, path)).map_err(|e| {
+        // What could not be written may not be there.
+        let _ = std::fs::remove_file(&temporary);
+        fail(&e)
+    })
+}
+
+/// The overrides that name no class of the models they are for.
+pub(super) fn unknown_labels<'a>(
+    labels: &'a BTreeMap<String, String>,
+    specs: &[&ModelSpec],
+) -> Option<(&'a str, String)> {
+    let classes = || specs.iter().flat_map(|spec| &spec.heads).flat_map(|head| &head.classes);
+    let unknown = labels.keys().find(|label| classes().all(|class| class != *label))?;
+    Some((unknown, classes().map(String::as_str).collect::<Vec<_>>().join(", ")))
+}

@@ -1,0 +1,96 @@
+//! Small random models of every architecture and file format (`scripts/make-tiny-models`).
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::super::*;
+use crate::inference::files::ModelFiles;
+use crate::inference::fused::FusedEncoder;
+use crate::inference::tokens::TextTokenizer;
+use crate::inference::vocabulary;
+use crate::inference::{HubOptions, ModelSource};
+
+/// A text with what the reference library makes of it.
+#[derive(Deserialize)]
+struct Expected {
+    text: String,
+    ids: Vec<u32>,
+    logits: Vec<f32>,
+}
+
+struct Loaded {
+    spec: ModelSpec,
+    tokenizer: TextTokenizer,
+    weights: Weights,
+    expected: Vec<Expected>,
+}
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models").join(name)
+}
+
+fn load(name: &str) -> Loaded {
+    let files = ModelFiles::find(&ModelSource::Directory(folder(name)), &HubOptions::default()).unwrap();
+    let spec = ModelSpec::parse(&files.read("config.json").unwrap()).unwrap();
+    let json = vocabulary::tokenizer(&files, spec.family).unwrap();
+    let tokenizer = TextTokenizer::parse(&json, spec.max_tokens(), spec.shape.vocab_size).unwrap();
+    let weights = Weights::read(&files).unwrap();
+    let lines = std::fs::read_to_string(folder(name).join("expected.ndjson")).unwrap();
+    let expected = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    Loaded { spec, tokenizer, weights, expected }
+}
+
+/// The largest difference from the reference, all texts in one batch.
+fn difference(loaded: &Loaded, logits: impl Fn(&[&[u32]]) -> Vec<f32>) -> f32 {
+    let texts: Vec<&[u32]> = loaded.expected.iter().map(|text| text.ids.as_slice()).collect();
+    let wanted: Vec<f32> = loaded.expected.iter().flat_map(|text| text.logits.iter().copied()).collect();
+    let got = logits(&texts);
+    assert_eq!(got.len(), wanted.len());
+    got.iter().zip(&wanted).map(|(got, wanted)| (got - wanted).abs()).fold(0.0, f32::max)
+}
+
+fn by_network(loaded: &Loaded, precision: Precision) -> f32 {
+    let network = Network::load(&loaded.spec, &loaded.weights, precision).unwrap();
+    difference(loaded, |texts| network.logits(texts, &mut Scratch::default()).unwrap())
+}
+
+#[test]
+fn every_architecture_has_the_tokens_and_outputs_of_the_reference() {
+    for name in ["distilbert", "bert", "bert-old", "roberta", "xlm-roberta"] {
+        let loaded = load(name);
+        for text in &loaded.expected {
+            let tokens = loaded.tokenizer.encode(&text.text).unwrap();
+            assert_eq!(tokens.ids, text.ids, "{name}: {}", text.text);
+        }
+        // The last text is longer than any of them reads.
+        assert_eq!(loaded.expected.last().unwrap().ids.len(), loaded.spec.max_tokens(), "{name}");
+        let reference = ReferenceEncoder::load(&loaded.spec, &loaded.weights, Precision::F32).unwrap();
+        let off = difference(&loaded, |texts| reference.logits(texts).unwrap());
+        assert!(off < 1e-4, "{name}: {off}");
+        let off = by_network(&loaded, Precision::F32);
+        assert!(off < 1e-4, "{name}, as it runs: {off}");
+        let off = by_network(&loaded, Precision::F16);
+        assert!(off < 0.02, "{name} in f16: {off}");
+    }
+}
+
+#[test]
+fn the_fused_encoder_takes_every_architecture_that_is_wide_enough() {
+    for (name, fits) in [("bert", true), ("roberta", true), ("xlm-roberta", false)] {
+        let loaded = load(name);
+        assert_eq!(FusedEncoder::fits(&loaded.spec.shape), fits, "{name}");
+        if !fits {
+            let error = Network::load(&loaded.spec, &loaded.weights, Precision::Int8).err().unwrap();
+            assert!(error.contains("inference.precision"), "{error}");
+            continue;
+        }
+        for isa in Isa::available() {
+            for (int8, allowed) in [(false, 1e-4), (true, 0.2)] {
+                let encoder = FusedEncoder::load(&loaded.spec, &loaded.weights, (isa, int8)).unwrap();
+                let off = difference(&loaded, |texts| encoder.logits(texts, &mut Scratch::default()));
+                assert!(off < allowed, "{name}, {isa:?}, int8 {int8}: {off}");
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! A model's tokenizer: its `tokenizer.json`, or one put together from the files of vocabulary that
+//! older repositories have instead.
+
+mod sentencepiece;
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::files::ModelFiles;
+use super::spec::Family;
+
+/// What `tokenizer_config.json` may say of a tokenizer that has to be built.
+#[derive(Deserialize)]
+struct TokenizerConfig {
+    #[serde(default = "yes")]
+    do_lower_case: bool,
+    strip_accents: Option<bool>,
+    #[serde(default = "yes")]
+    tokenize_chinese_chars: bool,
+    #[serde(default)]
+    add_prefix_space: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// The files that a tokenizer of a `family` is built from when there is no `tokenizer.json`.
+fn sources(family: Family) -> [&'static [&'static str]; 2] {
+    match family {
+        Family::DistilBert | Family::Bert => [&["vocab.txt"], &["vocab.txt"]],
+        Family::Roberta => [&["vocab.json", "merges.txt"], &["sentencepiece.bpe.model"]],
+    }
+}
+
+/// The files that a model's tokenizer is read from, of those that there are.
+pub fn chosen(family: Family, has: impl Fn(&str) -> bool) -> Option<Vec<String>> {
+    if has("tokenizer.json") {
+        return Some(vec!["tokenizer.json".to_owned()]);
+    }
+    let names = sources(family).into_iter().find(|names| names.iter().all(|name| has(name)))?;
+    let config = Some("tokenizer_config.json").filter(|name| has(name));
+    Some(names.iter().copied().chain(config).map(str::to_owned).collect())
+}
+
+/// What to say when there are none.
+pub fn missing(place: &str, family: Family) -> String {
+    let [first, second] = sources(family).map(|names| names.join(" and "));
+    let or = if first == second { first } else { format!("{first}, or {second}") };
+    format!("{place} has no tokenizer: neither tokenizer.json nor {or}")
+}
+
+/// The JSON of a model's tokenizer.
+///
+/// # Errors
+/// When there are no files for one, or they make no sense.
+pub fn tokenizer(files: &ModelFiles, family: Family) -> Result<Cow<'static, [u8]>, String> {
+    if files.has("tokenizer.json") {
+        return files.read("tokenizer.json");
+    }
+    let config = match files.has("tokenizer_config.json") {
+        true => serde_json::from_slice(&files.read("tokenizer_config.json")?),
+        false => serde_json::from_str("{}"),
+    };
+    let config: TokenizerConfig = config.map_err(|e| format!("tokenizer_config.json: {e}"))?;
+    let source = sources(family).into_iter().find(|names| names.iter().all(|name| files.has(name)));
+    let built = match source {
+        Some(["vocab.txt"]) => word_pieces(&files.read("vocab.txt")?, &config)?,
+        Some(["vocab.json", "merges.txt"]) => {
+            byte_pairs(&files.read("vocab.json")?, &files.read("merges.txt")?, &config)?
+        }
+        Some(["sentencepiece.bpe.model"]) => sentencepiece::unigram(&files.read("sentencepiece.bpe.model")?)?,
+        _ => return Err(missing(&files.place(), family)),
+    };
+    Ok(Cow::Owned(built.to_string().into_bytes()))
+}
+
+fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, String> {
+    std::str::from_utf8(bytes).map_err(|e| format!("{file}: {e}"))
+}
+
+/// BERT's: words in lower case unless it says otherwise, cut into the longest known pieces.
+fn word_pieces(vocab: &[u8], config: &TokenizerConfig) -> Result<Value, String> {
+    let lines = text("vocab.txt", vocab)?.lines();
+    let ids: serde_json::Map<String, Value> =
+        lines.zip(0u32..).map(|(line, id)| (line.to_owned(), id.into())).collect();
+    let id = |token: &str| ids.get(token).cloned().ok_or_else(|| format!("vocab.txt has no {token}"));
+    let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
+    let added = special.iter().filter_map(|token| Some(special_token(token, ids.get(*token)?))).collect::<Vec<_>>();
+    let (first, last) = (id("[CLS]")?, id("[SEP]")?);
+    id("[UNK]")?;
+    Ok(json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": added,
+        "normalizer": {
+            "type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": config.tokenize_chinese_chars,
+            "strip_accents": config.strip_accents, "lowercase": config.do_lower_case,
+        },
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": around(("[CLS]", &first), ("[SEP]", &last)),
+        "decoder": null,
+        "model": {
+            "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100, "vocab": ids,
+        },
+    }))
+}
+
+/// RoBERTa's: pairs of bytes, merged in the order of a list.
+fn byte_pairs(vocab: &[u8], merges: &[u8], config: &TokenizerConfig) -> Result<Value, String> {
+    let ids: serde_json::Map<String, Value> = serde_json::from_slice(vocab).map_err(|e| format!("vocab.json: {e}"))?;
+    let id = |token: &str| ids.get(token).cloned().ok_or_else(|| format!("vocab.json has no {token}"));
+    let lines = text("merges.txt", merges)?.lines().filter(|line| !line.starts_with("#version") && !line.is_empty());
+    let pairs = lines.map(|line| line.split_once(' ').map(|(left, right)| json!([left, right])));
+    let pairs: Option<Vec<Value>> = pairs.collect();
+    let pairs = pairs.ok_or("merges.txt: a line must be two tokens with a space between them")?;
+    let (first, last) = (id("<s>")?, id("</s>")?);
+    let special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"];
+    let added = special.iter().filter_map(|token| Some(special_token(token, ids.get(*token)?))).collect::<Vec<_>>();
+    Ok(json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": added, "normalizer": null,
+        "pre_tokenizer": {
+            "type": "ByteLevel", "add_prefix_space": config.add_prefix_space, "trim_offsets": true, "use_regex": true,
+        },
+        "post_processor": around(("<s>", &first), ("</s>", &last)),
+        "decoder": null,
+        "model": {
+            "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": "",
+            "end_of_word_suffix": "", "fuse_unk": false, "byte_fallback": false, "vocab": ids, "merges": pairs,
+        },
+    }))
+}
+
+/// A token that a text may not spell in pieces. A mask takes the space before it.
+fn special_token(token: &str, id: &Value) -> Value {
+    json!({
+        "id": id, "content": token, "single_word": false, "lstrip": token == "<mask>", "rstrip": false,
+        "normalized": false, "special": true,
+    })
+}
+
+/// Puts a token before a text and one behind it.
+fn around((first, first_id): (&str, &Value), (last, last_id): (&str, &Value)) -> Value {
+    let special = |token: &str| json!({"SpecialToken": {"id": token, "type_id": 0}});
+    let text = json!({"Sequence": {"id": "A", "type_id": 0}});
+    let other = json!({"Sequence": {"id": "B", "type_id": 0}});
+    json!({
+        "type": "TemplateProcessing",
+        "single": [special(first), text, special(last)],
+        "pair": [special(first), text, special(last), other, special(last)],
+        "special_tokens": {
+            first: {"id": first, "ids": [first_id], "tokens": [first]},
+            last: {"id": last, "ids": [last_id], "tokens": [last]},
+        },
+    })
+}

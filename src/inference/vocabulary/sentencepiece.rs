@@ -1,0 +1,143 @@
+//! XLM-RoBERTa's tokenizer from a SentencePiece model: a protocol buffer (`sentencepiece_model.proto`)
+//! of which three fields matter.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::{around, special_token};
+
+const FILE: &str = "sentencepiece.bpe.model";
+
+/// The fields of `ModelProto`, `SentencePiece` and `NormalizerSpec`.
+mod field {
+    pub const PIECES: u64 = 1;
+    pub const NORMALIZER: u64 = 3;
+    pub const PIECE: u64 = 1;
+    pub const SCORE: u64 = 2;
+    pub const CHARSMAP: u64 = 2;
+}
+
+/// The tokenizer, with the ids as the model was trained with them: four special tokens first, the
+/// pieces from the fourth on, the mask last.
+///
+/// # Errors
+/// When the file is no SentencePiece model.
+pub fn unigram(model: &[u8]) -> Result<Value, String> {
+    let damaged = || format!("{FILE}: it is damaged or no SentencePiece model");
+    let mut pieces = Vec::new();
+    let mut charsmap: &[u8] = &[];
+    for (number, value) in Fields(model).collect::<Option<Vec<_>>>().ok_or_else(damaged)? {
+        match (number, value) {
+            (field::PIECES, Wire::Bytes(bytes)) => pieces.push(piece(bytes).ok_or_else(damaged)?),
+            (field::NORMALIZER, Wire::Bytes(bytes)) => charsmap = map_of(bytes).ok_or_else(damaged)?,
+            _ => {}
+        }
+    }
+    // Its own first three (unknown, start, end) stand in another order.
+    let own = pieces.get(3..).filter(|own| !own.is_empty()).ok_or_else(damaged)?;
+    let first = ["<s>", "<pad>", "</s>", "<unk>"].map(|token| (token.to_owned(), 0.0));
+    let last = ("<mask>".to_owned(), 0.0);
+    let vocab: Vec<(String, f64)> = first.into_iter().chain(own.iter().cloned()).chain([last]).collect();
+    let mask = vocab.len() - 1;
+    let added = [("<s>", 0), ("<pad>", 1), ("</s>", 2), ("<unk>", 3), ("<mask>", mask)]
+        .map(|(token, id)| special_token(token, &id.into()));
+    let normalizer = match charsmap {
+        [] => Value::Null,
+        map => json!({"type": "Precompiled", "precompiled_charsmap": STANDARD.encode(map)}),
+    };
+    Ok(json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": added,
+        "normalizer": normalizer,
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+            {"type": "WhitespaceSplit"},
+            {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true},
+        ]},
+        "post_processor": around(("<s>", &0.into()), ("</s>", &2.into())),
+        "decoder": null,
+        "model": {"type": "Unigram", "unk_id": 3, "vocab": vocab, "byte_fallback": false},
+    }))
+}
+
+fn piece(bytes: &[u8]) -> Option<(String, f64)> {
+    let (mut text, mut score) = (None, 0.0);
+    for field in Fields(bytes) {
+        match field? {
+            (field::PIECE, Wire::Bytes(bytes)) => text = Some(std::str::from_utf8(bytes).ok()?.to_owned()),
+            (field::SCORE, Wire::Four(bytes)) => score = f64::from(f32::from_le_bytes(bytes)),
+            _ => {}
+        }
+    }
+    Some((text?, score))
+}
+
+fn map_of(bytes: &[u8]) -> Option<&[u8]> {
+    let mut map: &[u8] = &[];
+    for field in Fields(bytes) {
+        if let (field::CHARSMAP, Wire::Bytes(bytes)) = field? {
+            map = bytes;
+        }
+    }
+    Some(map)
+}
+
+/// A value as it lies in a message.
+enum Wire<'a> {
+    /// A number, or something else that matters to nobody here.
+    Other,
+    Bytes(&'a [u8]),
+    Four([u8; 4]),
+}
+
+/// The fields of a message, by number; `None` for the last when the message is damaged.
+struct Fields<'a>(&'a [u8]);
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Option<(u64, Wire<'a>)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let field = self.field();
+        if field.is_none() {
+            self.0 = &[];
+        }
+        Some(field)
+    }
+}
+
+impl<'a> Fields<'a> {
+    fn field(&mut self) -> Option<(u64, Wire<'a>)> {
+        let key = self.varint()?;
+        let value = match key & 7 {
+            0 => self.varint().map(|_| Wire::Other)?,
+            1 => self.take(8).map(|_| Wire::Other)?,
+            2 => {
+                let length = usize::try_from(self.varint()?).ok()?;
+                Wire::Bytes(self.take(length)?)
+            }
+            5 => Wire::Four(self.take(4)?.try_into().ok()?),
+            _ => return None,
+        };
+        Some((key >> 3, value))
+    }
+
+    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn varint(&mut self) -> Option<u64> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = *self.take(1)?.first()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+}

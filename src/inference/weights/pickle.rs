@@ -1,0 +1,132 @@
+//! PyTorch checkpoints: the archive of today, and the plain stream of pickles of before 2020.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use candle_core::pickle::{Object, PthTensors, Stack, TensorInfo};
+use candle_core::{DType, Device, Tensor};
+
+use super::Values;
+
+/// How the old format begins: two pickles, a magic number and the version 1001
+/// (`torch/serialization.py`, `MAGIC_NUMBER` and `PROTOCOL_VERSION`).
+const OLD: [u8; 21] = [
+    0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e, 0x80, 0x02, 0x4d, 0xe9,
+    0x03, 0x2e,
+];
+
+/// Reads all tensors of the checkpoint at `path`. Nothing in it is run: classes are only names.
+///
+/// # Errors
+/// When it is no checkpoint, or holds what cannot be read.
+pub fn read(path: &Path) -> Result<HashMap<String, Values>, String> {
+    let tensors = match is_old(path).map_err(|e| e.to_string())? {
+        true => read_old(path)?,
+        false => read_archive(path)?,
+    };
+    match tensors.is_empty() {
+        true => Err("it holds no tensors by name; save the model's state_dict".to_owned()),
+        false => Ok(tensors),
+    }
+}
+
+fn is_old(path: &Path) -> std::io::Result<bool> {
+    let mut start = Vec::with_capacity(OLD.len());
+    File::open(path)?.take(OLD.len() as u64).read_to_end(&mut start)?;
+    Ok(start == OLD)
+}
+
+fn read_archive(path: &Path) -> Result<HashMap<String, Values>, String> {
+    let fail = |e: candle_core::Error| format!("{e}; the file is damaged or no PyTorch checkpoint");
+    let checkpoint = PthTensors::new(path, None).map_err(fail)?;
+    let mut tensors = HashMap::new();
+    for (name, info) in checkpoint.tensor_infos() {
+        if !is_weight(info.dtype) {
+            continue;
+        }
+        let tensor = checkpoint.get(name).map_err(|e| format!("{name}: {e}"))?;
+        if let Some(tensor) = tensor {
+            tensors.insert(name.clone(), values(&tensor).map_err(|e| format!("{name}: {e}"))?);
+        }
+    }
+    Ok(tensors)
+}
+
+/// Old checkpoints keep some counters beside the weights.
+fn is_weight(dtype: DType) -> bool {
+    matches!(dtype, DType::F32 | DType::F16 | DType::BF16 | DType::F64)
+}
+
+fn values(tensor: &Tensor) -> candle_core::Result<Values> {
+    let values = tensor.flatten_all()?.to_dtype(DType::F32)?.to_vec1()?;
+    Ok(Values { shape: tensor.dims().to_vec(), values })
+}
+
+/// After the head: facts of the machine, the tensors, the keys of their storages, then each
+/// storage as its length and its values.
+fn read_old(path: &Path) -> Result<HashMap<String, Values>, String> {
+    let fail = |e: std::io::Error| format!("{e}; the file is damaged or cut off");
+    let mut reader = BufReader::new(File::open(path).map_err(fail)?);
+    reader.seek(SeekFrom::Start(OLD.len() as u64)).map_err(fail)?;
+    unpickle(&mut reader)?;
+    let Object::Dict(entries) = unpickle(&mut reader)? else {
+        return Err("it holds no state_dict".to_owned());
+    };
+    let mut infos: Vec<TensorInfo> = Vec::new();
+    for (name, value) in entries {
+        infos.extend(value.into_tensor_info(name, Path::new("")).map_err(|e| e.to_string())?);
+    }
+    let Object::List(keys) = unpickle(&mut reader)? else {
+        return Err("it holds no list of storages".to_owned());
+    };
+    let mut tensors = HashMap::new();
+    for key in keys {
+        let key = key.unicode().map_err(|other| format!("{other:?} is no key of a storage"))?;
+        let mut length = [0; 8];
+        reader.read_exact(&mut length).map_err(fail)?;
+        let mine: Vec<&TensorInfo> = infos.iter().filter(|info| info.path.ends_with(&format!("/{key}"))).collect();
+        let dtype = mine.first().ok_or_else(|| format!("nothing tells the type of the storage {key}"))?.dtype;
+        let size = usize::try_from(i64::from_le_bytes(length)).ok().and_then(|n| n.checked_mul(dtype.size_in_bytes()));
+        let size = size.ok_or_else(|| format!("the length of the storage {key} makes no sense"))?;
+        // Read as far as there is something, so that a wrong length takes no memory.
+        let mut bytes = Vec::new();
+        let read = reader.by_ref().take(size as u64).read_to_end(&mut bytes).map_err(fail)?;
+        if read != size {
+            return Err(format!("it ends within the storage {key}; the file is cut off"));
+        }
+        for info in mine.into_iter().filter(|info| is_weight(info.dtype)) {
+            let tensor = strided(info, &bytes).map_err(|e| format!("{}: {e}", info.name))?;
+            tensors.insert(info.name.clone(), tensor);
+        }
+    }
+    Ok(tensors)
+}
+
+fn unpickle(reader: &mut impl BufRead) -> Result<Object, String> {
+    let mut stack = Stack::empty();
+    stack.read_loop(reader).and_then(|()| stack.finalize()).map_err(|e| e.to_string())
+}
+
+/// The part of a storage that a tensor shows.
+fn strided(info: &TensorInfo, bytes: &[u8]) -> Result<Values, String> {
+    let size = info.dtype.size_in_bytes();
+    let all = Tensor::from_raw_buffer(bytes, info.dtype, &[bytes.len() / size], &Device::Cpu)
+        .and_then(|tensor| tensor.to_dtype(DType::F32)?.to_vec1::<f32>())
+        .map_err(|e| e.to_string())?;
+    let shape = info.layout.dims().to_vec();
+    let start = info.layout.start_offset() / size;
+    let count = shape.iter().product();
+    let mut values = Vec::with_capacity(count);
+    for index in 0..count {
+        let mut rest = index;
+        let mut place = start;
+        for (&length, &stride) in shape.iter().zip(info.layout.stride()).rev() {
+            place += rest % length * stride;
+            rest /= length;
+        }
+        values.push(*all.get(place).ok_or("it reaches beyond its storage")?);
+    }
+    Ok(Values { shape, values })
+}

@@ -1,0 +1,211 @@
+//! A Hub on loopback: the parts of its protocol that a download needs, over the models of `tests/data/models`,
+//! and faults on demand. Large files are elsewhere, as on the real one.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use sha2::{Digest, Sha256};
+
+/// The commit of every repository's `main`.
+pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+
+/// What goes wrong with a file.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fault {
+    /// The connection ends after half of what was asked for, once.
+    CutOnce,
+    /// The same each time.
+    Cut,
+    /// The connection stays, and nothing comes.
+    Silence,
+    /// Another byte in its middle.
+    Damage,
+}
+
+#[derive(Default)]
+struct State {
+    fault: Option<(String, Fault)>,
+    /// `GET path range` of each request.
+    seen: Vec<String>,
+    /// Repositories beside those of the test data: name, and files with their contents.
+    extra: Vec<(String, Vec<(String, Vec<u8>)>)>,
+    /// Whether it tells how large files are.
+    hides_sizes: bool,
+}
+
+/// A running fake.
+pub struct FakeHub {
+    pub url: String,
+    state: Arc<Mutex<State>>,
+    ended: Arc<AtomicBool>,
+}
+
+impl FakeHub {
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let hub = Self { url, state: Arc::default(), ended: Arc::default() };
+        let (state, ended) = (Arc::clone(&hub.state), Arc::clone(&hub.ended));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                if ended.load(Ordering::SeqCst) {
+                    break;
+                }
+                let state = Arc::clone(&state);
+                std::thread::spawn(move || {
+                    // A client that has gone is no fault of ours.
+                    let _ = answer(stream, &state);
+                });
+            }
+        });
+        hub
+    }
+
+    pub fn fault(&self, file: &str, fault: Fault) {
+        self.state.lock().unwrap().fault = Some((file.to_owned(), fault));
+    }
+
+    pub fn heal(&self) {
+        self.state.lock().unwrap().fault = None;
+    }
+
+    pub fn hide_sizes(&self) {
+        self.state.lock().unwrap().hides_sizes = true;
+    }
+
+    pub fn add(&self, repository: &str, files: &[(&str, &[u8])]) {
+        let files = files.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())).collect();
+        self.state.lock().unwrap().extra.push((repository.to_owned(), files));
+    }
+
+    /// The requests so far.
+    pub fn seen(&self) -> Vec<String> {
+        self.state.lock().unwrap().seen.clone()
+    }
+
+    /// No more answers: connections are refused.
+    pub fn stop(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+        // Wakes the listener, which then goes.
+        let _ = TcpStream::connect(self.url.trim_start_matches("http://"));
+    }
+}
+
+impl Drop for FakeHub {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// The files of `tests/{name}`, or of another repository.
+fn files(state: &State, repository: &str) -> Option<Vec<(String, Vec<u8>)>> {
+    if let Some((_, files)) = state.extra.iter().find(|(name, _)| name == repository) {
+        return Some(files.clone());
+    }
+    let folder: PathBuf =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models").join(repository.strip_prefix("tests/")?);
+    let entries = std::fs::read_dir(folder).ok()?.map(|entry| entry.unwrap());
+    Some(entries.map(|e| (e.file_name().into_string().unwrap(), std::fs::read(e.path()).unwrap())).collect())
+}
+
+fn is_large(name: &str) -> bool {
+    name.ends_with(".safetensors") || name.ends_with(".bin")
+}
+
+fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn answer(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
+    let mut lines = BufReader::new(stream.try_clone()?).lines();
+    let request = lines.next().transpose()?.unwrap_or_default();
+    let (mut range, mut has_token) = (None, false);
+    for line in lines.map_while(Result::ok).take_while(|line| !line.is_empty()) {
+        let (name, value) = line.split_once(':').unwrap_or_default();
+        match name.to_ascii_lowercase().as_str() {
+            "range" => range = value.trim().strip_prefix("bytes=").map(str::to_owned),
+            "authorization" => has_token = true,
+            _ => {}
+        }
+    }
+    let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
+    let mut state = state.lock().unwrap();
+    state.seen.push(format!("{path} {}", range.as_deref().unwrap_or_default()).trim_end().to_owned());
+    let path = path.split('?').next().unwrap_or_default();
+    let status = |stream: &mut TcpStream, status: &str, head: &str, body: &[u8]| {
+        write!(stream, "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n{head}\r\n", body.len())?;
+        stream.write_all(body)
+    };
+    let unknown = if has_token { "404 Not Found" } else { "401 Unauthorized" };
+
+    if let Some(rest) = path.strip_prefix("/api/models/") {
+        let (repository, revision) = rest.split_once("/revision/").unwrap_or((rest, "main"));
+        let Some(files) = files(&state, repository) else { return status(&mut stream, unknown, "", b"") };
+        if revision != "main" && revision != COMMIT {
+            return status(&mut stream, "404 Not Found", "x-error-code: RevisionNotFound\r\n", b"");
+        }
+        let siblings: Vec<_> = files
+            .iter()
+            .map(|(name, bytes)| match state.hides_sizes {
+                true => serde_json::json!({"rfilename": name}),
+                false => serde_json::json!({"rfilename": name, "size": bytes.len()}),
+            })
+            .collect();
+        let info = serde_json::json!({"id": repository, "sha": COMMIT, "siblings": siblings});
+        return status(&mut stream, "200 OK", "content-type: application/json\r\n", info.to_string().as_bytes());
+    }
+
+    let (repository, name) = match path.strip_prefix("/elsewhere/") {
+        Some(rest) => rest.rsplit_once('/').unwrap_or_default(),
+        None => path.trim_start_matches('/').split_once(&format!("/resolve/{COMMIT}/")).unwrap_or_default(),
+    };
+    let file = files(&state, repository).and_then(|files| files.into_iter().find(|(file, _)| file == name));
+    let Some((_, mut bytes)) = file else { return status(&mut stream, unknown, "", b"") };
+    if is_large(name) && !path.starts_with("/elsewhere/") {
+        let host = stream.local_addr()?;
+        let head = format!(
+            "location: http://{host}/elsewhere/{repository}/{name}\r\nx-repo-commit: {COMMIT}\r\n\
+             x-linked-etag: \"{}\"\r\nx-linked-size: {}\r\netag: \"other\"\r\n",
+            hash(&bytes),
+            bytes.len()
+        );
+        return status(&mut stream, "302 Found", &head, b"");
+    }
+    // As the real one, small files are named by a hash that is no SHA-256.
+    let etag = if is_large(name) { hash(&bytes) } else { hash(&bytes)[..40].to_owned() };
+    let total = bytes.len();
+    let (from, to) = range.as_deref().and_then(|range| range.split_once('-')).unwrap_or(("0", ""));
+    let (from, to) = (from.parse().unwrap_or(0), to.parse().map_or(total, |to: usize| to + 1).min(total));
+    if from >= total {
+        return status(&mut stream, "416 Range Not Satisfiable", "", b"");
+    }
+    let is_probe = to == 1;
+    let fault = state.fault.clone().filter(|(file, _)| file == name && !is_probe).map(|(_, fault)| fault);
+    if fault == Some(Fault::Damage) {
+        bytes[total / 2] ^= 1;
+    }
+    if fault == Some(Fault::CutOnce) {
+        state.fault = None;
+    }
+    drop(state);
+    let part = &bytes[from..to];
+    write!(
+        stream,
+        "HTTP/1.1 206 Partial Content\r\nconnection: close\r\ncontent-length: {}\r\n\
+         content-range: bytes {from}-{}/{total}\r\netag: \"{etag}\"\r\nx-repo-commit: {COMMIT}\r\n\r\n",
+        part.len(),
+        to - 1
+    )?;
+    match fault {
+        Some(Fault::Cut | Fault::CutOnce) => stream.write_all(&part[..part.len() / 2]),
+        Some(Fault::Silence) => {
+            stream.flush()?;
+            // Until the client goes.
+            stream.read(&mut [0]).map(|_| ())
+        }
+        _ => stream.write_all(part),
+    }
+}
