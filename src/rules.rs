@@ -92,7 +92,10 @@ pub fn judge_all(
     }
     if spec.group_by != GroupBy::None {
         let prefix = if spec.scope == Scope::All { "source:".to_owned() } else { format!("{scope},source:") };
-        let seen = windows(spec, end).into_iter().flat_map(|range| view.sources(range));
+        // The window before that of a shift says nothing of a source that has no posts now.
+        let is_absence = spec.condition.kind() == RuleKind::Absence;
+        let ranges = windows(spec, end).into_iter().take(if is_absence { usize::MAX } else { 1 });
+        let seen = ranges.flat_map(|range| view.sources(range));
         let known = known.iter().filter_map(|scope| scope.strip_prefix(&prefix).map(str::to_owned));
         let sources: BTreeSet<String> = seen.chain(known).collect();
         groups.extend(

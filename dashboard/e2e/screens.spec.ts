@@ -1,6 +1,7 @@
 import { type Browser, expect, test } from "@playwright/test";
 import { type PreviewServer, preview } from "vite";
 import { makeLetter } from "../src/testing/answers";
+import { makeDelivery } from "../src/testing/notify";
 import { samplePosts } from "../src/testing/sample";
 import { iso, makeFeed, World } from "../src/testing/world";
 import { Fake } from "./fake";
@@ -39,6 +40,8 @@ const SHOTS: Shot[] = [
   { name: "emotions", path: "/emotions?range=24h", posts: 8_000 },
   { name: "topics", path: "/topics?range=24h", posts: 3_000 },
   { name: "alerts", path: "/alerts?range=24h", posts: 2_000 },
+  { name: "silences", path: "/alerts/silences", posts: 0 },
+  { name: "receivers", path: "/alerts/receivers", posts: 0 },
   { name: "system", path: "/system", posts: 50 },
   { name: "try", path: "/try", posts: 0 },
   {
@@ -97,6 +100,55 @@ function furnish(world: World) {
   world.topics.add("a-topic-whose-name-is-as-long-as-a-name-may-be-64-characters-xxx", "waiter", {
     origin: "config",
   });
+  world.notify.silences = [
+    {
+      id: 1,
+      version: 1,
+      provisioned: false,
+      created_at: iso(now),
+      updated_at: iso(now),
+      state: "active",
+      matchers: [
+        { label: "alertname", op: "=", value: "negative_share" },
+        { label: "source", op: "=~", value: "bluesky|mastodon" },
+      ],
+      starts_at: iso(now - 1_800_000),
+      ends_at: iso(now + 9_000_000),
+      author: "Ada",
+      comment: "The shop moves to new servers; complaints are to be expected.",
+    },
+  ];
+  world.notify.receivers = [
+    {
+      id: 1,
+      version: 2,
+      provisioned: false,
+      created_at: iso(now),
+      updated_at: iso(now),
+      name: "on-call",
+      channel: { kind: "webhook", url: "https://hooks.example.org/alerts" },
+      send_resolved: true,
+      max_alerts: 100,
+      secrets: ["signing_key"],
+    },
+    {
+      id: 2,
+      version: 1,
+      provisioned: true,
+      created_at: iso(now),
+      updated_at: iso(now),
+      name: "press-team",
+      channel: { kind: "email", to: ["press@example.org", "duty@example.org"] },
+      send_resolved: false,
+      max_alerts: 100,
+      secrets: [],
+    },
+  ];
+  world.notify.deliveries = [
+    makeDelivery(1),
+    makeDelivery(2, { receiver: "press-team", state: "failed", attempts: 8, error: "connection refused" }),
+    makeDelivery(3, { state: "pending", attempts: 0 }),
+  ];
   world.deadLetters = [
     makeLetter("1", "content: must not be blank", "   "),
     makeLetter(

@@ -44,6 +44,16 @@ const alerts = createRoute({
   path: "/alerts",
   component: lazyRouteComponent(() => import("./views/alerts/Alerts"), "Alerts"),
 });
+const rules = createRoute({
+  ...under,
+  path: "/alerts/rules",
+  component: lazyRouteComponent(() => import("./views/alerts/rules/Rules"), "Rules"),
+});
+const rule = createRoute({
+  ...under,
+  path: "/alerts/rules/$id",
+  component: lazyRouteComponent(() => import("./views/alerts/rules/RuleEditor"), "RuleEditor"),
+});
 const silences = createRoute({
   ...under,
   path: "/alerts/silences",
@@ -72,6 +82,8 @@ const routeTree = root.addChildren([
   emotions,
   topics,
   alerts,
+  rules,
+  rule,
   silences,
   receivers,
   system,

@@ -29,6 +29,8 @@ async fn a_killed_keeper_of_alerts_is_succeeded_and_no_transition_is_lost_or_rep
     let folder = tempfile::tempdir().unwrap();
     let shared = Shared::create().await;
     let front = Process::start(folder.path(), &settings(&shared, "roles=[\"api\", \"worker\"]")).await;
+    // The tables are there.
+    front.drained(0).await;
     let first = Process::start(folder.path(), &settings(&shared, "roles=[\"alerts\"]")).await;
     until(&shared, "SELECT count(*) FROM leases WHERE name = 'alerts' AND expires_at > now()", 1).await;
     let second = Process::start(folder.path(), &settings(&shared, "roles=[\"alerts\"]")).await;

@@ -25,6 +25,11 @@ export type SourceInfo = Schemas["SourceView"];
 export type Alert = Omit<Schemas["Alert"], "details"> & { details: Record<string, unknown> };
 export type AlertPage = Omit<Schemas["AlertList"], "alerts"> & { alerts: Alert[] };
 
+export type RuleDraft = Schemas["RuleDraft"];
+export type Rule = Schemas["RuleView"];
+export type Backtest = Schemas["BacktestView"];
+export type Firing = Schemas["Firing"];
+export type BacktestTrack = Schemas["Track"];
 export type Matcher = Schemas["Matcher"];
 export type SilenceDraft = Schemas["Silence"];
 export type Silence = Schemas["SilenceView"];

@@ -10,8 +10,10 @@ use unicode_segmentation::UnicodeSegmentation;
 const LEAST_POSTS: u32 = 3;
 /// Words whose score is below this may differ by chance: the 97.5 % quantile of the normal distribution.
 const LEAST_SCORE: f64 = 1.96;
-/// The weight of the prior, in words.
-const PRIOR: f64 = 500.0;
+/// The weight of the prior as a share of the words that are compared, and the most that it may weigh, in words. A prior
+/// of a fixed weight would drown the few words of a small window.
+const PRIOR_SHARE: f64 = 0.1;
+const MOST_PRIOR: f64 = 500.0;
 /// Shorter ones say little.
 const LEAST_CHARS: usize = 3;
 
@@ -53,10 +55,11 @@ pub fn distinctive(window: &[BTreeSet<String>], baseline: &[BTreeSet<String>], m
     let (now, before) = counts
         .values()
         .fold((0.0, 0.0), |(now, before), count| (now + f64::from(count.0), before + f64::from(count.1)));
-    let log_odds = |count: f64, prior: f64, all: f64| ((count + prior) / (all + PRIOR - count - prior)).ln();
+    let weight = ((now + before) * PRIOR_SHARE).min(MOST_PRIOR);
+    let log_odds = |count: f64, prior: f64, all: f64| ((count + prior) / (all + weight - count - prior)).ln();
     let score = |(count, baseline_count): (u32, u32)| {
         let (count, baseline_count) = (f64::from(count), f64::from(baseline_count));
-        let prior = PRIOR * (count + baseline_count) / (now + before);
+        let prior = weight * (count + baseline_count) / (now + before);
         let difference = log_odds(count, prior, now) - log_odds(baseline_count, prior, before);
         let variance = 1.0 / (count + prior) + 1.0 / (baseline_count + prior);
         difference / variance.sqrt()

@@ -4,6 +4,7 @@ import { cx } from "@/ui/cx";
 
 const TABS = [
   { to: "/alerts", label: "Now and before" },
+  { to: "/alerts/rules", label: "Rules" },
   { to: "/alerts/silences", label: "Silences" },
   { to: "/alerts/receivers", label: "Receivers" },
 ] as const;
@@ -17,7 +18,7 @@ export function AlertTabs() {
           key={to}
           to={to}
           search={keepFilters}
-          activeOptions={{ exact: true, includeSearch: false }}
+          activeOptions={{ exact: to === "/alerts", includeSearch: false }}
           className={cx(
             "rounded-md px-3 py-1.5 text-sm text-quiet transition-colors duration-150 hover:bg-raised hover:text-text",
           )}
