@@ -10,7 +10,7 @@ use super::Worker;
 use super::fate::{Fate, fates, matched, settlements};
 use super::languages;
 use super::traces::Traces;
-use crate::domain::{Analysis, EntryKey, LiveEvent, Op, Outcome, Post, PostEvent, PostId, RawFields};
+use crate::domain::{Analysis, EntryKey, LiveEvent, Op, Outcome, PostEvent, PostId, RawFields};
 use crate::inference::InferenceError;
 use crate::lifecycle::{BackendWait, Shutdown};
 use crate::store::settle::{Change, Matched, Settled, Settlement, Stored};
