@@ -2151,6 +2151,11 @@ export interface paths {
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
+                    /**
+                     * @description Only posts in this language, as the source said or as it was detected; `en` also finds `en-US`.
+                     * @example en
+                     */
+                    lang?: string;
                     /** @description Words that must all occur, whatever their case. */
                     q?: string;
                     /** @description Only posts whose sentiment is at least this certain. */
@@ -2302,6 +2307,11 @@ export interface paths {
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
+                    /**
+                     * @description Only posts in this language, as the source said or as it was detected; `en` also finds `en-US`.
+                     * @example en
+                     */
+                    lang?: string;
                     /** @description Words that must all occur, whatever their case. */
                     q?: string;
                     /** @description Only posts whose sentiment is at least this certain. */
@@ -3967,6 +3977,7 @@ export interface components {
             end_date?: string | null;
             /** Format: date-time */
             ingested_after?: string | null;
+            lang?: string | null;
             /** Format: double */
             min_confidence?: number | null;
             q?: string | null;
@@ -4183,7 +4194,7 @@ export interface components {
              * @description The time from start to loaded, in milliseconds.
              */
             load_ms: number;
-            /** @description Longest input in tokens; longer ones are truncated and say so. */
+            /** @description Most tokens that the model reads at once; longer texts are read in overlapping windows. */
             max_tokens: number;
             /** @description The name stored with each analysis. */
             name: string;
@@ -4322,6 +4333,8 @@ export interface components {
             emotion: components["schemas"]["Emotion"];
             /** Format: date-time */
             ingested_at: string;
+            /** @description As the source said, or as it was detected. */
+            lang?: string | null;
             post_id: string;
             sentiment_label: components["schemas"]["Sentiment"];
             source: string;
