@@ -1,26 +1,14 @@
 import { CartesianGrid, ComposedChart, Line, ResponsiveContainer, Tooltip, XAxis, YAxis } from "recharts";
-import type { Period } from "@/api/types";
-import { compact, count, percent, signed } from "@/lib/format";
+import { compact } from "@/lib/format";
 import { bucketLength } from "@/lib/range";
+import { type CourseProps, spotText } from "@/views/compare/CourseTable";
 import { bucketText, niceTicks, tickText, timeTicks } from "./axis";
 import { ChartTooltip } from "./ChartTooltip";
-
-interface Spot {
-  time: number;
-  value: number | null;
-}
-
-interface CourseChartProps {
-  later: readonly Spot[];
-  earlier: readonly Spot[];
-  period: Period;
-  unit: "posts" | "percent" | "points";
-}
 
 const AXIS = { fontSize: 12, fill: "var(--color-quiet)" };
 
 /** Two courses over each other: the n-th bucket of one stands above the n-th of the other. */
-export default function CourseChart({ later, earlier, period, unit }: CourseChartProps) {
+export default function CourseChart({ later, earlier, period, unit }: CourseProps) {
   const points = later.map(({ time, value }, index) => ({
     time,
     is: value,
@@ -30,7 +18,6 @@ export default function CourseChart({ later, earlier, period, unit }: CourseChar
   const last = points.at(-1)?.time ?? 0;
   const levels = points.flatMap(({ is, was }) => [is ?? 0, was ?? 0]).concat(0);
   const ticks = niceTicks(Math.min(...levels), Math.max(...levels, unit === "posts" ? 4 : 10));
-  const text = { posts: count, percent, points: signed }[unit];
   return (
     <ResponsiveContainer width="100%" height="100%">
       <ComposedChart data={points} margin={{ top: 8, right: 12, bottom: 0, left: 0 }} accessibilityLayer>
@@ -65,7 +52,7 @@ export default function CourseChart({ later, earlier, period, unit }: CourseChar
             if (!point) return null;
             const before = earlier[index];
             const when = (time: number) => bucketText(time, time + bucketLength(period), period);
-            const value = (spot: number | null) => (spot === null ? "no posts" : text(spot));
+            const value = (spot: number | null) => spotText(unit, spot);
             return (
               <ChartTooltip
                 title={when(point.time)}

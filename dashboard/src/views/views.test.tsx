@@ -128,7 +128,7 @@ describe("alerts", () => {
     open("/alerts");
     const firing = await screen.findByRole("region", { name: /^Firing now/ });
     const row = await within(firing).findByRole("link", { name: /^Negatives over positives in web/ });
-    expect(row.textContent).toContain("3.5 to 1, limit 2 to 1 of 18 posts");
+    expect(row.textContent).toContain("3.5 to 1, limit 2 of 18 posts");
     expect(row.getAttribute("href")).toBe("/alerts/1");
     expect(screen.getAllByRole("link", { name: /^1\s*firing\s*Alerts$/ }).length).toBeGreaterThan(0);
   });

@@ -65,7 +65,10 @@ export function axisText(kind: RuleKind, value: number): string {
 export function measured(alert: Alert): string {
   const kind = kindOf(alert);
   if (kind === "absence") return "no posts";
-  return `${valueText(kind, alert.actual_value)}, limit ${valueText(kind, alert.threshold_value)}`;
+  // A unit that is a word is told once.
+  const once = kind === "spike" || kind === "ratio" || kind === "volume";
+  const limit = once ? decimal(alert.threshold_value) : valueText(kind, alert.threshold_value);
+  return `${valueText(kind, alert.actual_value)}, limit ${limit}`;
 }
 
 /** The posts behind an alert: as the server links them, or those of its window. */

@@ -8,6 +8,7 @@ import type { Search } from "@/lib/search";
 import { Card } from "@/ui/Card";
 import { Choice } from "@/ui/Choice";
 import { ErrorState, Skeleton } from "@/ui/states";
+import { type CourseProps, CourseTable } from "./CourseTable";
 import type { Periods } from "./periods";
 
 const CourseChart = lazy(() => import("@/charts/CourseChart"));
@@ -19,6 +20,10 @@ const MEASURES = [
   { value: "net", label: "Net" },
 ] as const;
 export type Measure = (typeof MEASURES)[number]["value"];
+const WAYS = [
+  { value: "chart", label: "Chart" },
+  { value: "table", label: "Table" },
+] as const;
 
 interface CourseCardProps extends Periods {
   search: Search;
@@ -28,6 +33,7 @@ interface CourseCardProps extends Periods {
 /** Both periods drawn over each other, from their beginnings. */
 export function CourseCard({ search, later, earlier, period }: CourseCardProps) {
   const [measure, setMeasure] = useState<Measure>("posts");
+  const [shown, setShown] = useState<"chart" | "table">("chart");
   const is = useBuckets(later, period, search);
   const was = useBuckets(earlier, period, search);
   const error = is.error ?? was.error;
@@ -39,25 +45,38 @@ export function CourseCard({ search, later, earlier, period }: CourseCardProps) 
     <Card
       title="Over time"
       note={zone()}
-      action={<Choice label="Show" value={measure} options={MEASURES} onChange={setMeasure} />}
+      action={
+        <span className="flex flex-wrap gap-2">
+          <Choice label="Show" value={measure} options={MEASURES} onChange={setMeasure} />
+          <Choice label="Show as" value={shown} options={WAYS} onChange={setShown} />
+        </span>
+      }
     >
       <div className="h-64 md:h-72">
         {error ? (
           <ErrorState error={error} retry={retry} />
         ) : is.data && was.data ? (
-          <Suspense fallback={<Skeleton className="h-full" />}>
-            <CourseChart
-              later={is.data.map((bucket) => pointOf(bucket, measure))}
-              earlier={was.data.map((bucket) => pointOf(bucket, measure))}
-              period={period}
-              unit={measure === "posts" ? "posts" : measure === "net" ? "points" : "percent"}
-            />
-          </Suspense>
+          <Course
+            later={is.data.map((bucket) => pointOf(bucket, measure))}
+            earlier={was.data.map((bucket) => pointOf(bucket, measure))}
+            period={period}
+            unit={measure === "posts" ? "posts" : measure === "net" ? "points" : "percent"}
+            shown={shown}
+          />
         ) : (
           <Skeleton className="h-full" />
         )}
       </div>
     </Card>
+  );
+}
+
+function Course({ shown, ...course }: CourseProps & { shown: "chart" | "table" }) {
+  if (shown === "table") return <CourseTable {...course} />;
+  return (
+    <Suspense fallback={<Skeleton className="h-full" />}>
+      <CourseChart {...course} />
+    </Suspense>
   );
 }
 

@@ -61,7 +61,7 @@ const HEADS = [
   { name: "Over time", look: "hidden sm:table-cell text-left w-28" },
   { name: "Mood", look: "hidden sm:table-cell text-left w-1/6" },
   { name: "Net", look: "" },
-  { name: "Change of net", look: "hidden sm:table-cell" },
+  { name: "Change of net", look: "hidden whitespace-nowrap sm:table-cell" },
 ] as const;
 
 function ShareRow({ share, most, search }: { share: ComparedShare; most: number; search: Search }) {
@@ -104,7 +104,7 @@ function ShareRow({ share, most, search }: { share: ComparedShare; most: number;
         <MoodBar percentages={percentages} />
       </td>
       <td className="py-2 sm:pr-4">{total === 0 ? "–" : signed(net_sentiment)}</td>
-      <td className="hidden py-2 text-quiet sm:table-cell">
+      <td className="hidden whitespace-nowrap py-2 text-quiet sm:table-cell">
         {netChange === null ? "–" : `${signed(netChange)} pp`}
       </td>
     </tr>

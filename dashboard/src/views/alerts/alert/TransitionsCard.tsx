@@ -2,16 +2,9 @@ import type { AlertDetail, Transition } from "@/api/types";
 import { exact } from "@/lib/format";
 import { Card } from "@/ui/Card";
 import { cx } from "@/ui/cx";
+import { STATES } from "../states";
 import { kindOf, type RuleKind, valueText } from "../words";
 
-const STATES: Record<Transition["to_state"], string> = {
-  normal: "Over",
-  pending: "Pending",
-  firing: "Firing",
-  recovering: "Recovering",
-  no_data: "No data",
-  error: "Could not be measured",
-};
 const time = new Intl.DateTimeFormat(undefined, {
   month: "short",
   day: "numeric",
@@ -51,7 +44,7 @@ function Step({ transition, kind }: { transition: Transition; kind: RuleKind | u
       />
       <div className="min-w-0 flex-1">
         <p className="flex flex-wrap justify-between gap-x-3">
-          <span className="font-medium">{STATES[to_state]}</span>
+          <span className="font-medium">{to_state === "normal" ? "Over" : STATES[to_state]}</span>
           <time dateTime={at} title={exact(at)} className="tabular text-xs leading-[1.125rem] text-quiet">
             {time.format(new Date(at))}
           </time>

@@ -1,5 +1,5 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { lazy, Suspense } from "react";
+import { useState } from "react";
 import { backtestRule } from "@/api/rules";
 import type { AlertDetail, Rule } from "@/api/types";
 import { zone } from "@/lib/format";
@@ -8,9 +8,7 @@ import { useNow } from "@/lib/useNow";
 import { Card } from "@/ui/Card";
 import { EmptyState, ErrorState, Skeleton } from "@/ui/states";
 import { draftOf, ruleOf } from "../rules/ruleDraft";
-import { axisText, valueText } from "../words";
-
-const BacktestChart = lazy(() => import("@/charts/BacktestChart"));
+import { type Shown, ShownChoice, TrackFigure } from "../rules/TrackFigure";
 
 interface ValueCardProps {
   alert: AlertDetail;
@@ -21,11 +19,16 @@ interface ValueCardProps {
 
 /** What the rule measured before, while and after the alert fired. */
 export function ValueCard({ alert, rule, gone }: ValueCardProps) {
+  const [shown, setShown] = useState<Shown>("chart");
   return (
-    <Card title="Measured over time" note={zone()}>
+    <Card
+      title="Measured over time"
+      note={zone()}
+      action={rule && <ShownChoice shown={shown} onChange={setShown} />}
+    >
       <div className="h-72">
         {rule ? (
-          <Course alert={alert} rule={rule} />
+          <Course alert={alert} rule={rule} shown={shown} />
         ) : gone ? (
           <div className="grid h-full place-content-center">
             <EmptyState title="The rule is gone">
@@ -40,7 +43,7 @@ export function ValueCard({ alert, rule, gone }: ValueCardProps) {
   );
 }
 
-function Course({ alert, rule }: { alert: AlertDetail; rule: Rule }) {
+function Course({ alert, rule, shown }: { alert: AlertDetail; rule: Rule; shown: Shown }) {
   const now = useNow(MINUTE);
   const bounds = boundsOf(alert, now);
   const query = useQuery({
@@ -62,16 +65,13 @@ function Course({ alert, rule }: { alert: AlertDetail; rule: Rule }) {
     );
   }
   return (
-    <Suspense fallback={<Skeleton className="h-full" />}>
-      <BacktestChart
-        kind={rule.kind}
-        track={track}
-        firings={[{ fired_at: alert.triggered_at, resolved_at: alert.resolved_at ?? null }]}
-        threshold={rule.kind === "absence" ? undefined : alert.threshold_value}
-        text={(value) => valueText(rule.kind, value)}
-        axisText={(value) => axisText(rule.kind, value)}
-      />
-    </Suspense>
+    <TrackFigure
+      kind={rule.kind}
+      track={track}
+      firings={[{ fired_at: alert.triggered_at, resolved_at: alert.resolved_at ?? null }]}
+      threshold={rule.kind === "absence" ? undefined : alert.threshold_value}
+      shown={shown}
+    />
   );
 }
 

@@ -1,5 +1,5 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { lazy, Suspense, useState } from "react";
+import { useState } from "react";
 import { backtestRule } from "@/api/rules";
 import type { Backtest, Firing, RuleDraft } from "@/api/types";
 import { duration, plural } from "@/lib/format";
@@ -8,10 +8,9 @@ import { Card } from "@/ui/Card";
 import { SelectInput } from "@/ui/SelectInput";
 import { EmptyState, ErrorState, Skeleton } from "@/ui/states";
 import { spanText } from "../timeText";
-import { axisText, scopeName, valueText } from "../words";
+import { scopeName, valueText } from "../words";
 import { ruleSentence } from "./ruleWords";
-
-const BacktestChart = lazy(() => import("@/charts/BacktestChart"));
+import { type Shown, ShownChoice, TrackFigure } from "./TrackFigure";
 
 /** What the rule would have done over the last 24 hours, told while it is being written. */
 export function BacktestCard({ rule }: { rule: RuleDraft }) {
@@ -24,14 +23,19 @@ export function BacktestCard({ rule }: { rule: RuleDraft }) {
     refetchOnWindowFocus: false,
     retry: false,
   });
+  const [shown, setShown] = useState<Shown>("chart");
   return (
-    <Card title="The last 24 hours" note="with this rule">
+    <Card
+      title="The last 24 hours"
+      note="with this rule"
+      action={<ShownChoice shown={shown} onChange={setShown} />}
+    >
       <div className="flex flex-col gap-4">
         <p className="text-sm text-quiet">{ruleSentence(rule)}</p>
         {query.error ? (
           <ErrorState error={query.error} />
         ) : query.data ? (
-          <Result result={query.data} rule={rule} />
+          <Result result={query.data} rule={rule} shown={shown} />
         ) : (
           <Skeleton className="h-72" />
         )}
@@ -40,7 +44,7 @@ export function BacktestCard({ rule }: { rule: RuleDraft }) {
   );
 }
 
-function Result({ result, rule }: { result: Backtest; rule: RuleDraft }) {
+function Result({ result, rule, shown }: { result: Backtest; rule: RuleDraft; shown: Shown }) {
   const { series, firings } = result;
   const [chosen, setChosen] = useState("");
   const track = series.find(({ scope }) => scope === chosen) ?? series[0];
@@ -78,16 +82,13 @@ function Result({ result, rule }: { result: Backtest; rule: RuleDraft }) {
             </EmptyState>
           </div>
         ) : (
-          <Suspense fallback={<Skeleton className="h-full" />}>
-            <BacktestChart
-              kind={rule.kind}
-              track={track}
-              firings={firings.filter(({ scope }) => scope === track.scope)}
-              threshold={rule.threshold ?? undefined}
-              text={text}
-              axisText={(value) => axisText(rule.kind, value)}
-            />
-          </Suspense>
+          <TrackFigure
+            kind={rule.kind}
+            track={track}
+            firings={firings.filter(({ scope }) => scope === track.scope)}
+            threshold={rule.threshold ?? undefined}
+            shown={shown}
+          />
         )}
       </div>
       {firings.length > 0 && (
