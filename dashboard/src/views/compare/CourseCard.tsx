@@ -4,6 +4,7 @@ import { getAggregate } from "@/api/endpoints";
 import { countFilter } from "@/api/queries";
 import type { Bucket, Period } from "@/api/types";
 import { zone } from "@/lib/format";
+import { bucketLength } from "@/lib/range";
 import type { Search } from "@/lib/search";
 import { Card } from "@/ui/Card";
 import { Choice } from "@/ui/Choice";
@@ -36,6 +37,8 @@ export function CourseCard({ search, later, earlier, period }: CourseCardProps) 
   const [shown, setShown] = useState<"chart" | "table">("chart");
   const is = useBuckets(later, period, search);
   const was = useBuckets(earlier, period, search);
+  // A bucket that has not ended would draw a fall that did not happen.
+  const hasEnded = ({ timestamp }: Bucket) => Date.parse(timestamp) + bucketLength(period) <= later.end;
   const error = is.error ?? was.error;
   const retry = () => {
     void is.refetch();
@@ -57,7 +60,7 @@ export function CourseCard({ search, later, earlier, period }: CourseCardProps) 
           <ErrorState error={error} retry={retry} />
         ) : is.data && was.data ? (
           <Course
-            later={is.data.map((bucket) => pointOf(bucket, measure))}
+            later={is.data.filter(hasEnded).map((bucket) => pointOf(bucket, measure))}
             earlier={was.data.map((bucket) => pointOf(bucket, measure))}
             period={period}
             unit={measure === "posts" ? "posts" : measure === "net" ? "points" : "percent"}

@@ -29,7 +29,7 @@ export function TermsCard({ alert, terms }: { alert: AlertDetail; terms: readonl
                 className="-mx-2 flex flex-col gap-1 rounded-md px-2 py-1 hover:bg-raised"
               >
                 <span className="flex items-baseline gap-2">
-                  <bdi className="min-w-0 flex-1 truncate">{term}</bdi>{" "}
+                  <bdi className="min-w-0 flex-1 truncate text-left">{term}</bdi>{" "}
                   <span className="tabular w-12 text-right font-medium">{compact(count)}</span>{" "}
                   <span className="tabular w-16 text-right text-quiet">{compact(before)}</span>
                 </span>

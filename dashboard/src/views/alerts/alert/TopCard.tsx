@@ -27,7 +27,7 @@ export function TopCard({ title, of, alert, shares }: TopCardProps) {
               search={withSearch(evidence(alert), { [of]: name })}
               className="-mx-2 grid grid-cols-[minmax(0,1fr)_5rem_3rem] items-center gap-3 rounded-md px-2 py-1 hover:bg-raised"
             >
-              <bdi className="truncate" title={name}>
+              <bdi className="truncate text-left" title={name}>
                 {name}
               </bdi>{" "}
               <span aria-hidden="true" className="h-1.5 overflow-hidden rounded-full bg-raised">
