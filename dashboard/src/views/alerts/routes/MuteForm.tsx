@@ -140,7 +140,7 @@ function IntervalInputs({ number, interval, onChange, onRemove }: IntervalInputs
             aria-pressed={weekdays.includes(day)}
             onClick={() => toggle(day)}
             className={cx(
-              "h-8 min-w-11 rounded-md border px-2 text-sm transition-colors duration-150",
+              "h-8 min-w-9 flex-1 rounded-md border px-1 text-sm transition-colors duration-150",
               weekdays.includes(day)
                 ? "border-strong bg-raised font-medium text-text"
                 : "border-border text-quiet hover:text-text",
