@@ -17,18 +17,19 @@ use sentistream::sources::synthetic::outline::Outline;
 /// The rules that are compared, as the API takes them.
 pub const RULES: [(&str, &str); 3] = [
     (
-        "share of negative > 0.5",
-        r#"{"name": "share", "kind": "share", "threshold": 0.5, "window": "5min", "group_by": "source_and_total"}"#,
+        "share of negative > 0.45",
+        r#"{"name": "share", "kind": "share", "threshold": 0.45, "recovery_threshold": 0.35, "min_posts": 50,
+            "for": "1min", "keep_firing_for": "5min", "group_by": "source_and_total"}"#,
     ),
     (
-        "spike of negative > 6 deviations",
-        r#"{"name": "spike", "kind": "spike", "of": "sentiment:negative", "threshold": 6, "window": "5min",
-            "group_by": "source_and_total"}"#,
+        "spike of negative > 5 spreads",
+        r#"{"name": "spike", "kind": "spike", "of": "sentiment:negative", "threshold": 5, "recovery_threshold": 2,
+            "keep_firing_for": "5min", "group_by": "source_and_total"}"#,
     ),
     (
-        "shift of negative > 0.2, p < 0.001",
-        r#"{"name": "shift", "kind": "shift", "threshold": 0.2, "significance": 0.001, "window": "5min",
-            "group_by": "source_and_total"}"#,
+        "shift of negative > 0.2, p < 0.0001",
+        r#"{"name": "shift", "kind": "shift", "threshold": 0.2, "recovery_threshold": 0.05, "significance": 0.0001,
+            "min_posts": 50, "keep_firing_for": "5min", "group_by": "source_and_total"}"#,
     ),
 ];
 
