@@ -49,7 +49,7 @@ fn word(number: usize, random: &mut StdRng) -> String {
     let mut word: String = (0..length)
         .map(|_| char::from_u32(u32::from(first) + random.random_range(0..letters)).expect("a letter"))
         .collect();
-    if number % 50 == 0 {
+    if number.is_multiple_of(50) {
         word.insert(0, '#');
     }
     word

@@ -110,7 +110,7 @@ impl Deliveries {
                 Ok(sender) => sender.send(&delivery).await,
                 Err(error) => Outcome::refused(error),
             };
-            record(&delivery, outcome, Sent { kind, at, elapsed: started.elapsed(), retry })
+            record(&delivery, outcome, &Sent { kind, at, elapsed: started.elapsed(), retry })
         });
     }
 
@@ -139,7 +139,7 @@ struct Sent {
     retry: RetryOptions,
 }
 
-fn record(delivery: &Delivery, outcome: Outcome, sent: Sent) -> AttemptRecord {
+fn record(delivery: &Delivery, outcome: Outcome, sent: &Sent) -> AttemptRecord {
     let (id, receiver, attempts) = (delivery.id, &delivery.receiver, delivery.attempts.unsigned_abs() + 1);
     let (next, error) = match outcome.result {
         Ok(()) => (Next::Delivered, None),
@@ -159,7 +159,7 @@ fn record(delivery: &Delivery, outcome: Outcome, sent: Sent) -> AttemptRecord {
     match (next, &error) {
         (Next::Failed, Some(error)) => tracing::warn!(id, receiver, attempts, error, "a message is given up"),
         (Next::Again(at), Some(error)) => {
-            tracing::debug!(id, receiver, attempts, %at, error, "a message is tried again")
+            tracing::debug!(id, receiver, attempts, %at, error, "a message is tried again");
         }
         _ => tracing::debug!(id, receiver, attempts, "a message is delivered"),
     }

@@ -52,7 +52,8 @@ test("a silence is added, changed and ended", async ({ page }) => {
   await form.getByLabel("Your name").fill("Ada");
   await form.getByLabel("Why").fill("planned work");
   await form.getByRole("button", { name: "Silence", exact: true }).click();
-  await expect(page.getByText("planned work")).toBeVisible();
+  await expect(form).toBeHidden();
+  await expect(page.getByText("planned work", { exact: true })).toBeVisible();
   await page.getByRole("button", { name: "Change" }).click();
   const change = page.getByRole("dialog", { name: "Change the silence" });
   await change.getByLabel("Why").fill("longer work than planned");

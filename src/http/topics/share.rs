@@ -123,7 +123,7 @@ pub async fn share(_may: May<Read>, state: web::Data<State>, request: HttpReques
             let (all, topics) = tokio::try_join!(store.counts(range, &filter), async {
                 Ok(store.topic_windows(range, source.as_ref()).await?)
             })?;
-            return Ok(Share::new(&tracked, (range, source, None), all.total(), topics));
+            return Ok(Share::new(&tracked, (range, source, None), all.total(), &topics));
         };
         let query = AggregateQuery { period, range, filter, zone: jiff::tz::TimeZone::UTC };
         let (all, buckets) = tokio::try_join!(store.aggregate(&query), store.topic_aggregates(&query))?;
@@ -135,7 +135,7 @@ pub async fn share(_may: May<Read>, state: web::Data<State>, request: HttpReques
             sum
         };
         let topics = buckets.iter().map(|(id, aggregate)| (*id, sum(aggregate))).collect();
-        let share = Share::new(&tracked, (all.range, source, Some(period)), sum(&all).total(), topics);
+        let share = Share::new(&tracked, (all.range, source, Some(period)), sum(&all).total(), &topics);
         Ok(Share { data: Some(over_time(&tracked, &all, &buckets)), ..share })
     };
     Ok(answer::cached(&state.cached(key, compute).await?))
@@ -146,7 +146,7 @@ impl Share {
         tracked: &Tracked,
         (range, source, period): (TimeRange, Option<Source>, Option<Period>),
         total_posts: i64,
-        counts: BTreeMap<TopicId, Counts>,
+        counts: &BTreeMap<TopicId, Counts>,
     ) -> Self {
         let of = |id| counts.get(&id).copied().unwrap_or_default();
         let total_mentions = tracked.all().iter().map(|topic| of(topic.id).total()).sum();

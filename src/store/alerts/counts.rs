@@ -20,6 +20,9 @@ pub enum BucketWidth {
 /// A count of one bucket, source, sentiment and emotion.
 type Count = (Timestamp, String, Sentiment, Emotion, i64);
 
+/// Bucket, source, sentiment, emotion and how many.
+type CountRow = (At, String, Label<Sentiment>, Label<Emotion>, i64);
+
 impl Store {
     /// Counts by bucket and source, of the buckets that start in `range`. Minutes from before
     /// [`Self::minutes_kept_from`] are missing.
@@ -29,7 +32,7 @@ impl Store {
             BucketWidth::Quarter => Grain::Quarter,
         };
         let query = series(grain, range);
-        let rows: Vec<(At, String, Label<Sentiment>, Label<Emotion>, i64)> =
+        let rows: Vec<CountRow> =
             read!(self, primary, |c| c.spawn_blocking(move |c| diesel::RunQueryDsl::load(query, c)), query.load(c))?;
         Ok(rows
             .into_iter()

@@ -22,11 +22,14 @@ use crate::store::sql::{At, Instant, Label, sql};
 /// Most posts of one step.
 const STEP: i64 = 500;
 
+/// Says which topics a post is about.
+type Matches = dyn Fn(&Subject<'_>) -> Vec<TopicId> + Send + Sync;
+
 /// The topics that a post is about, under the version of the topics that this belongs to.
 #[derive(Clone)]
 pub struct TopicTest {
     pub version: i64,
-    pub matches: Arc<dyn Fn(&Subject<'_>) -> Vec<TopicId> + Send + Sync>,
+    pub matches: Arc<Matches>,
 }
 
 /// What a step did.

@@ -12,14 +12,16 @@ use crate::store::rollup::{Grain, INGEST_BUCKET, INGEST_KEPT, Kept, Series};
 /// A rollup row's key: grain, bucket, source, sentiment, emotion. It orders as the table's primary key does.
 type RollupKey = (i32, Timestamp, String, &'static str, &'static str);
 
+/// Topic, minute, source, sentiment and emotion.
+type TopicCell = (TopicId, Timestamp, String, Sentiment, Emotion);
+
 /// Changes of counters.
 #[derive(Debug)]
 pub struct Tally {
     now: Timestamp,
     kept: Kept,
     seconds: BTreeMap<(Timestamp, String, Sentiment, Emotion), (i64, f64)>,
-    /// By topic, minute, source, sentiment and emotion.
-    topics: BTreeMap<(TopicId, Timestamp, String, Sentiment, Emotion), (i64, f64)>,
+    topics: BTreeMap<TopicCell, (i64, f64)>,
     ingested: BTreeMap<Timestamp, i64>,
     outcomes: BTreeMap<(Arc<str>, &'static str), i64>,
 }
