@@ -48,8 +48,8 @@ impl Stock {
     fn batch(&self, posts: Vec<&str>) -> Result<(Vec<Labels>, u64), Failure> {
         let count = posts.len();
         let encodings = self.tokenizer.encode_batch_fast(posts, true).map_err(|e| e.to_string())?;
-        let ids: Vec<u32> = encodings.iter().flat_map(|encoding| encoding.get_ids()).copied().collect();
-        let real = encodings.iter().flat_map(|encoding| encoding.get_attention_mask());
+        let ids: Vec<u32> = encodings.iter().flat_map(tokenizers::Encoding::get_ids).copied().collect();
+        let real = encodings.iter().flat_map(tokenizers::Encoding::get_attention_mask);
         let hidden: Vec<u8> = real.map(|&real| u8::from(real == 0)).collect();
         let tokens = hidden.iter().filter(|&&hidden| hidden == 0).count() as u64;
         let length = ids.len() / count;

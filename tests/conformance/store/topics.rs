@@ -63,10 +63,10 @@ async fn posts_of(bed: &Bed, topic: &Topic) -> Vec<String> {
     for range in [wide, everything()] {
         assert_eq!(bed.store.counts(range, &filter).await.expect("counts").total(), found, "{range:?}");
         let windows = bed.store.topic_windows(range, None).await.expect("counts");
-        assert_eq!(windows.get(&topic.id).map_or(0, |counts| counts.total()), found);
+        assert_eq!(windows.get(&topic.id).map_or(0, sentistream::domain::Counts::total), found);
     }
     let totals = bed.store.topic_totals().await.expect("totals");
-    assert_eq!(totals.get(&topic.id).map_or(0, |counts| counts.total()), found);
+    assert_eq!(totals.get(&topic.id).map_or(0, sentistream::domain::Counts::total), found);
     let range = TimeRange::new(at("2026-02-27T00:00:00Z"), at("2026-03-02T00:00:00Z")).expect("a range");
     for period in [Period::Minute, Period::Hour, Period::Day] {
         let query = AggregateQuery { period, range, filter: filter.clone(), zone: jiff::tz::TimeZone::UTC };

@@ -91,8 +91,9 @@ async fn each_state_is_reached_once_and_survives_a_restart(setup: Setup) {
         "annotations": {"summary": "{{value}} of {{posts}} in {{window}}"}}),
     )
     .await;
-    // Minutes: when the posts were written that come then (hateful, loving), and where the rule stands after it.
-    let script: [(u64, &[(u64, usize, usize)], InstanceState); 14] = [
+    /// A minute, the posts that come then (when they were written, hateful, loving), and where the rule stands after it.
+    type Step = (u64, &'static [(u64, usize, usize)], InstanceState);
+    let script: [Step; 14] = [
         (0, &[], NoData),
         (1, &[(1, 0, 6)], Normal),
         (2, &[(2, 10, 0)], Pending),

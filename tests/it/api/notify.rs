@@ -155,7 +155,8 @@ async fn a_receiver_in_trouble_is_tried_again_and_the_log_tells_all(setup: Setup
     );
     // All attempts carry the same id, so that a receiver can tell.
     let requests = desk.requests(5).await;
-    assert!(requests.iter().all(|request| request.header("x-sentistream-delivery") == done["id"].to_string()));
+    let id = done["id"].as_i64().expect("an id").to_string();
+    assert!(requests.iter().all(|request| request.header("x-sentistream-delivery") == id));
 
     // One that stays in trouble is given up, and does not hold what comes later.
     desk.hook.will((0..40).map(|_| Reply::Answer(503, String::new(), "")));
