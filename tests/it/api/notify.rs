@@ -3,6 +3,8 @@
 mod desk;
 mod fakes;
 mod kinds;
+mod mail;
+mod mail_server;
 mod manage;
 
 use std::time::Duration;

@@ -7,6 +7,7 @@ export function windowSearch({ scope, window_start, window_end }: Alert): Search
     from: window_start,
     to: window_end,
     sentiment: "negative",
+    topic: scope.startsWith("topic:") ? scope.slice("topic:".length).split(",")[0] : undefined,
     source: scope.startsWith("source:") ? scope.slice("source:".length) : undefined,
   });
 }
