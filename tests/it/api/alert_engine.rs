@@ -298,7 +298,7 @@ async fn a_topic_is_watched_until_it_is_dropped(setup: Setup) {
 
     // Posts about something else do not count, however sad they are.
     let start = START.parse::<Timestamp>().expect("a time");
-    let mut usual: Vec<Value> = (0..8)
+    let mut usual: Vec<Value> = (0..9)
         .flat_map(|n| {
             let when = at(300 * n + 30);
             posts(&format!("u{n}"), ("web", "love"), 1, when)
