@@ -24,6 +24,8 @@ use crate::store::{Store, StoreError};
 const POSTS: usize = 10;
 /// The newest posts of the window, and of the day before it, among which posts and words are found.
 const READ: i64 = 500;
+/// Fewer posts of the day before are too few to tell which words are usual.
+const FEW_EARLIER: usize = 50;
 /// Words, sources and authors that are named.
 const NAMED: usize = 10;
 /// Posts that stand behind an author's name: when none of them is left, the name is gone too.
@@ -92,7 +94,12 @@ impl Case<'_> {
             Err(_) => return Ok(details),
         };
         let posts = newest(store, &filter, self.window).await?;
-        let earlier = newest(store, &filter, TimeRange::last(DAY, self.window.start())).await?;
+        let day = TimeRange::last(DAY, self.window.start());
+        let mut earlier = newest(store, &filter, day).await?;
+        if earlier.len() < FEW_EARLIER {
+            // Without posts of the same mood to compare with, those of any mood tell what is new.
+            earlier = newest(store, &PostFilter { sentiment: None, emotion: None, ..filter }, day).await?;
+        }
         let texts = |posts: &[StoredPost]| posts.iter().map(|post| terms::of(&post.content)).collect::<Vec<_>>();
         details.insert("top_terms".to_owned(), json!(terms::distinctive(&texts(&posts), &texts(&earlier), NAMED)));
         details.insert("top_authors".to_owned(), json!(top_authors(&posts)));

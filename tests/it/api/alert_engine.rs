@@ -327,6 +327,8 @@ async fn a_topic_is_watched_until_it_is_dropped(setup: Setup) {
     assert!(details["link"].as_str().expect("a link").contains("topic=acme"), "{details}");
     let evidence = details["evidence"].as_array().expect("posts");
     assert!(evidence.iter().all(|post| post["content"].as_str().is_some_and(|text| text.contains("number"))));
+    // There was no unhappy post before: the words are compared with those of happy ones.
+    assert_eq!(details["top_terms"][0]["term"], "hate", "{details}");
     let period = json!({"rule": draft, "start_date": start, "end_date": at(2_460)});
     let tested = bed.post("/api/alerts/rules/backtest", &period).await.ok();
     assert_eq!(tested["firings"][0]["fired_at"], json!(at(2_460)), "{tested:#}");
