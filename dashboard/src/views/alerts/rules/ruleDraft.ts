@@ -119,7 +119,9 @@ export function ruleOf(draft: Draft): RuleDraft {
     ...(asks.direction ? { direction: draft.direction } : {}),
     ...(asks.threshold ? { threshold: number(draft.threshold) } : {}),
     ...(asks.significance && draft.significance !== "" ? { significance: Number(draft.significance) } : {}),
-    ...(asks.baselineWindow && draft.baselineWindow.trim() ? { baseline_window: draft.baselineWindow.trim() } : {}),
+    ...(asks.baselineWindow && draft.baselineWindow.trim()
+      ? { baseline_window: draft.baselineWindow.trim() }
+      : {}),
     ...(asks.threshold && draft.recovery !== "" ? { recovery_threshold: number(draft.recovery) } : {}),
     scope: draft.scopeKind === "all" ? "all" : `${draft.scopeKind}:${draft.scopeName.trim()}`,
     group_by: draft.scopeKind === "source" ? "none" : draft.groupBy,
