@@ -13,7 +13,6 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::time::{Duration, Instant};
 
-use sentistream::inference::Precision;
 use sentistream_kernels::{Form, peak};
 use serde_json::json;
 
