@@ -4637,6 +4637,12 @@ export interface components {
              *     {{source}}, {{rule}} and {{severity}}.
              */
             annotations: components["schemas"]["BTreeMap"];
+            /**
+             * @description Of a shift: how long the period before the window is that it is compared with, whole minutes from the window's
+             *     length up to a day. Default: 12 windows.
+             * @example 1h
+             */
+            baseline_window?: string | null;
             direction?: components["schemas"]["Direction"] | null;
             /** @description Default: true. */
             enabled: boolean;
@@ -4679,7 +4685,7 @@ export interface components {
              */
             recovery_threshold?: number | null;
             /**
-             * @description Whose posts: `all` (default), `source:NAME`, `author:NAME` or `text:WORDS`.
+             * @description Whose posts: `all` (default), `source:NAME`, `author:NAME`, `topic:NAME` (a tracked topic) or `text:WORDS`.
              * @example all
              */
             scope: string;
@@ -4687,7 +4693,8 @@ export interface components {
             severity: components["schemas"]["Severity"];
             /**
              * Format: double
-             * @description Of a shift: the largest p-value, between 0 and 0.5. Default: 0.01.
+             * @description Of a shift, a share or a ratio: an excess that chance makes more often than this is none; between 0 and 0.5. The
+             *     fewer posts there are, the more they must exceed the threshold. Default: 0.0001 of a shift; else none.
              */
             significance?: number | null;
             /**

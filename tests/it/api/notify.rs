@@ -3,6 +3,8 @@
 mod desk;
 mod fakes;
 mod kinds;
+mod mail;
+mod mail_server;
 mod manage;
 
 use std::collections::BTreeSet;
@@ -137,7 +139,7 @@ async fn a_receiver_in_trouble_is_tried_again_and_the_log_tells_all(setup: Setup
         let next: Timestamp = serde_json::from_value(tried["next_attempt_at"].clone()).unwrap();
         let wait = next.since(desk.bed.clock.now()).as_secs_f64();
         // The attempt itself may take until its time-out by the machine's clock.
-        assert!((least - 0.01..=most + 1.0).contains(&wait), "after attempt {attempt}: {wait} s");
+        assert!((least - 0.01..=most + 2.5).contains(&wait), "after attempt {attempt}: {wait} s");
         // The API cuts instants to milliseconds.
         desk.bed.clock.set(next + Duration::from_millis(1));
     }
@@ -149,7 +151,7 @@ async fn a_receiver_in_trouble_is_tried_again_and_the_log_tells_all(setup: Setup
         (&log[2]["answer"], &log[2]["error"]),
         (&json!("oh no"), &json!("the receiver answered 500 Internal Server Error"))
     );
-    assert_eq!(log[0]["error"], "no whole answer within 0.7 s");
+    assert_eq!(log[0]["error"], "no whole answer within 2 s");
     assert_eq!(
         (&log[4]["error"], &log[4]["answer"], &done["next_attempt_at"]),
         (&json!(null), &json!("ok"), &json!(null))

@@ -79,6 +79,7 @@ export function evidence({ details, scope, window_start, window_end }: Alert): S
     from: window_start,
     to: window_end,
     sentiment: "negative",
+    topic: scope.startsWith("topic:") ? scope.slice("topic:".length) : undefined,
     source: scope.startsWith("source:") ? scope.slice("source:".length) : undefined,
   });
 }

@@ -58,10 +58,10 @@ export function ConditionInputs({ draft, onChange, error }: InputsProps) {
           {asks.significance && (
             <NumberField
               label="Largest p-value"
+              hint={draft.kind === "shift" ? "Empty: 0.0001" : "Empty: any excess counts"}
               value={draft.significance}
               onChange={(significance) => onChange({ significance })}
               error={fieldError(error, "significance")}
-              required
             />
           )}
           <NumberField

@@ -39,6 +39,19 @@ describe("a rule in a form", () => {
   });
 
   it("leaves out what its kind does not ask for", () => {
+    const shift: Rule = {
+      ...rule,
+      kind: "shift",
+      significance: 0.001,
+      baseline_window: "2h",
+      scope: "topic:acme",
+    };
+    expect(ruleOf(draftOf(shift))).toMatchObject({
+      significance: 0.001,
+      baseline_window: "2h",
+      scope: "topic:acme",
+    });
+    expect(ruleOf(newDraft())).not.toHaveProperty("significance");
     const absence = ruleOf({
       ...newDraft(),
       kind: "absence",
