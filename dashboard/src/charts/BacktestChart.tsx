@@ -130,7 +130,7 @@ export default function BacktestChart({
   );
 }
 
-/** What a rule compares with: posts in a usual window, or the share of the window before. */
+/** What a rule compares with: posts in a usual window, or the share of the time before. */
 function usualRow(kind: RuleDraft["kind"], baseline: number) {
   return kind === "shift"
     ? { key: "baseline", name: "Share before", value: percent(baseline * 100) }

@@ -81,7 +81,7 @@ function usualOf(alert: AlertDetail, { baseline, usual, pValue, emotions, total 
   }
   if (kind === "shift" && baseline !== null) {
     const sure = pValue === null ? "" : `, p ${pValue < 0.0001 ? "< 0.0001" : pValue.toPrecision(2)}`;
-    return { title: "Share before", value: percent(baseline * 100), note: `the window before${sure}` };
+    return { title: "Share before", value: percent(baseline * 100), note: `the time before${sure}` };
   }
   const [first] = emotions;
   return {

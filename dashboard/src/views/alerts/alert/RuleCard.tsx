@@ -42,6 +42,7 @@ function factsOf(rule: Rule): [string, string][] {
   const facts: [string, string | null][] = [
     ["Severity", sentence(rule.severity)],
     ["Window", rule.window],
+    ["Compared with", rule.baseline_window ? `${rule.baseline_window} before` : null],
     ["Least posts", count(rule.min_posts)],
     ["Fires after", rule.for === "0s" ? "at once" : rule.for],
     ["Recovers at", rule.recovery_threshold == null ? null : valueText(rule.kind, rule.recovery_threshold)],
