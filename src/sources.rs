@@ -10,10 +10,16 @@
 
 pub mod bluesky;
 pub mod budget;
+mod draft;
 pub mod fetch;
 pub mod file;
+pub mod hackernews;
+mod html;
+pub mod mastodon;
 pub mod pace;
+pub mod reddit;
 pub mod replay;
+pub mod rss;
 pub mod states;
 pub mod synthetic;
 pub mod tls;
