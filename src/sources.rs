@@ -13,6 +13,7 @@ pub mod budget;
 mod draft;
 pub mod fetch;
 pub mod file;
+pub mod folder;
 pub mod hackernews;
 mod html;
 pub mod mastodon;
@@ -21,6 +22,7 @@ pub mod reddit;
 pub mod replay;
 pub mod rss;
 pub mod states;
+pub mod stdin;
 pub mod synthetic;
 pub mod tls;
 

@@ -211,6 +211,9 @@ fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
             };
             require(false, &["ingester.sources"], &message);
         }
+        let piped = |name: &&String| matches!(config.sources.get(*name), Some(SourceConfig::Stdin(_)));
+        let pipes = config.ingester.sources.iter().filter(piped).count();
+        require(pipes <= 1, &["ingester.sources"], "the standard input can be read by one source only");
         let twice = config.ingester.sources.iter().collect::<BTreeSet<_>>().len() < config.ingester.sources.len();
         require(!twice, &["ingester.sources"], "names a source twice: give a second one a name and a table of its own");
     }

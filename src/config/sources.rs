@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::values::*;
 
@@ -51,6 +51,12 @@ kinds! {
     Synthetic(SyntheticConfig) = "synthetic",
     /// Posts from a file.
     Replay(ReplayConfig) = "replay",
+    /// Files that are put or grow in a folder.
+    Folder(FolderConfig) = "folder",
+    /// Posts that are piped in.
+    Stdin(StdinConfig) = "stdin",
+    /// Bluesky by Jetstream.
+    Bluesky(BlueskyConfig) = "bluesky",
 }
 
 /// `kind = "synthetic"`
@@ -90,5 +96,77 @@ pub struct ReplayConfig {
 impl Settings for ReplayConfig {
     fn lacks(&self) -> Option<&'static str> {
         self.path.is_none().then_some("path")
+    }
+}
+
+/// `kind = "folder"`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FolderConfig {
+    #[serde(deserialize_with = "optional")]
+    pub path: Option<PathBuf>,
+    #[serde(deserialize_with = "positive_duration")]
+    pub interval: Duration,
+    /// Our names of fields, and theirs.
+    pub map: BTreeMap<String, String>,
+}
+
+impl Settings for FolderConfig {
+    fn lacks(&self) -> Option<&'static str> {
+        self.path.is_none().then_some("path")
+    }
+}
+
+/// `kind = "stdin"`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StdinConfig {
+    /// Our names of fields, and theirs.
+    pub map: BTreeMap<String, String>,
+}
+
+impl Settings for StdinConfig {}
+
+/// `kind = "bluesky"`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BlueskyConfig {
+    #[serde(deserialize_with = "websockets")]
+    pub hosts: Vec<String>,
+    pub languages: Vec<String>,
+    pub keywords: Vec<String>,
+    /// DIDs.
+    #[serde(deserialize_with = "dids")]
+    pub authors: Vec<String>,
+    #[serde(deserialize_with = "share")]
+    pub sample: f64,
+    #[serde(deserialize_with = "duration::<_, 0, LOOK_BACK>")]
+    pub look_back: Duration,
+    #[serde(deserialize_with = "seconds")]
+    pub idle_timeout: Duration,
+}
+
+impl Settings for BlueskyConfig {}
+
+/// What Jetstream keeps, in milliseconds.
+const LOOK_BACK: u64 = 36 * 3_600_000;
+
+fn websockets<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
+    let hosts = Vec::<String>::deserialize(de)?;
+    let valid = |host: &String| url::Url::parse(host).is_ok_and(|url| matches!(url.scheme(), "ws" | "wss"));
+    match hosts.iter().find(|host| !valid(host)) {
+        _ if hosts.is_empty() => Err(D::Error::custom("name at least one host such as \"wss://HOST/subscribe\"")),
+        Some(wrong) => Err(D::Error::custom(format!("expected wss://HOST/subscribe, found {wrong:?}"))),
+        None => Ok(hosts),
+    }
+}
+
+fn dids<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
+    let authors = Vec::<String>::deserialize(de)?;
+    match authors.iter().find(|author| !author.starts_with("did:")) {
+        Some(wrong) => {
+            Err(D::Error::custom(format!("expected ids of accounts such as \"did:plc:…\", found {wrong:?}")))
+        }
+        None => Ok(authors),
     }
 }

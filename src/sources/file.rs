@@ -146,6 +146,25 @@ impl PostReader {
         Ok(Self { window: Window::new(Box::new(file), position), syntax, map: options.map.clone() })
     }
 
+    /// As [`Self::resume`], and reads no further than the byte `end`, as if the file ended there.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn resume_within(
+        mut file: File,
+        position: Position,
+        end: u64,
+        options: &ReadOptions,
+    ) -> Result<Self, ReadError> {
+        file.seek(SeekFrom::Start(0))?;
+        let mut head = Window::new((&mut file).take(end), Position::default());
+        let syntax = begin(&mut head, options)?;
+        let position = if position.offset <= head.position().offset { head.position() } else { position };
+        file.seek(SeekFrom::Start(position.offset))?;
+        let input = Box::new(file.take(end.saturating_sub(position.offset)));
+        Ok(Self { window: Window::new(input, position), syntax, map: options.map.clone() })
+    }
+
     /// Up to `max` records. Waits for the first; a pipe that has no further one yet ends the chunk.
     ///
     /// # Errors

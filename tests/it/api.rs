@@ -4,7 +4,7 @@ mod access;
 mod alerts;
 mod analyze;
 mod append;
-mod bed;
+pub mod bed;
 mod counts;
 mod dead_letters;
 mod export;

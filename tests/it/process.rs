@@ -35,6 +35,13 @@ impl Process {
         self.child.kill().await.expect("it can be killed");
     }
 
+    /// Sends it a signal, such as `-STOP`.
+    pub async fn signal(&self, signal: &str) {
+        let id = self.child.id().expect("it runs");
+        let kill = Command::new("kill").args([signal, &id.to_string()]).status().await.expect("kill runs");
+        assert!(kill.success(), "the process had ended before the signal");
+    }
+
     /// Asks it to end and waits for it.
     pub async fn terminate(mut self) -> ExitStatus {
         let id = self.child.id().expect("it runs");

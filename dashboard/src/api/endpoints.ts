@@ -7,6 +7,7 @@ import type {
   DeadLetter,
   DeadLetterPage,
   Distribution,
+  Feed,
   PostDetail,
   PostPage,
   Selection,
@@ -76,6 +77,14 @@ export async function analyze(body: AnalyzeRequest, signal: AbortSignal): Promis
 
 export function getSystem(signal: AbortSignal): Promise<System> {
   return dataOf(api.GET("/api/system", { signal }));
+}
+
+export function pauseFeed(name: string): Promise<Feed> {
+  return dataOf(api.POST("/api/sources/{name}/pause", { params: { path: { name } } }));
+}
+
+export function resumeFeed(name: string): Promise<Feed> {
+  return dataOf(api.POST("/api/sources/{name}/resume", { params: { path: { name } } }));
 }
 
 export function getDeadLetters(cursor: string | undefined, signal: AbortSignal): Promise<DeadLetterPage> {

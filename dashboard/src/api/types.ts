@@ -20,6 +20,7 @@ export type Bucket = Schemas["BucketAnswer"];
 export type Distribution = Schemas["Distribution"];
 export type EmotionCount = Schemas["TopEmotion"];
 export type SourceInfo = Schemas["SourceView"];
+export type Feed = Schemas["FeedView"];
 
 /** The document only says that the details are an object. */
 export type Alert = Omit<Schemas["Alert"], "details"> & { details: Record<string, unknown> };

@@ -1,4 +1,4 @@
-import type { Analysis, DeadLetter, PostDetail, Sentiment, System } from "@/api/types";
+import type { Analysis, DeadLetter, Feed, PostDetail, Sentiment, System } from "@/api/types";
 import { iso, type World } from "./world";
 
 /** What the server answers. */
@@ -43,6 +43,13 @@ export function answer(world: World, method: string, url: URL, body?: unknown): 
 }
 
 function single(world: World, method: string, path: string): Answer {
+  const [, , , name, change] = path.split("/");
+  const feed = world.feeds.find((feed) => feed.name === name);
+  if (method === "POST" && feed && (change === "pause" || change === "resume")) {
+    feed.paused = change === "pause";
+    feed.state = feed.paused ? "paused" : "connected";
+    return ok(feed);
+  }
   const id = decodeURIComponent(path.split("/").at(-1) ?? "");
   const post = path.startsWith("/api/posts/") ? world.post(id) : undefined;
   const letter = path.startsWith("/api/dead-letters/")
@@ -164,9 +171,18 @@ function systemOf(world: World): System {
     ],
     cache: { enabled: true, hits: 5_120, misses: 611 },
     live: { clients: 3 },
+    sources: world.feeds,
     components: world.components,
     timestamp: iso(now),
   };
+}
+
+/** A feed with what does not matter filled in. */
+export function makeFeed(name: string, more: Partial<Feed>): Feed {
+  const now = iso(Date.now());
+  const counts = { posts: 7, rejected: 0, filtered: 0, errors: 0, rate: 0 };
+  const heard = { paused: false, online: true, instance: "one", reported_at: now, last_post: now };
+  return { name, kind: name, state: "connected", ...counts, ...heard, ...more };
 }
 
 /** A dead letter with what does not matter filled in. */

@@ -6,6 +6,7 @@ import type {
   DeadLetter,
   Distribution,
   Emotion,
+  Feed,
   Period,
   Post,
   PostEvent,
@@ -22,6 +23,7 @@ export class World {
   readonly alerts: Alert[] = [];
   deadLetters: DeadLetter[] = [];
   components: ComponentState[] = [{ name: "alerts", healthy: true, state: "acting" }];
+  feeds: Feed[] = [];
   private readonly posts = new Map<string, Post>();
 
   add(...posts: Post[]): void {

@@ -1,6 +1,6 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
-import { makeLetter } from "@/testing/answers";
+import { makeFeed, makeLetter } from "@/testing/answers";
 import { open, serve } from "@/testing/app";
 import { iso, makePost } from "@/testing/world";
 
@@ -155,6 +155,22 @@ describe("the system", () => {
     expect(within(part).getByText("refused")).toBeTruthy();
     expect(within(part).getByLabelText("Needs attention")).toBeTruthy();
     expect(await screen.findByText("No dead letters")).toBeTruthy();
+  });
+});
+
+describe("the sources", () => {
+  it("tells how each does, and pauses and resumes one", async () => {
+    state.world.feeds = [
+      makeFeed("bluesky", { rate: 42 }),
+      makeFeed("news", { state: "backing_off", last_error: "refused" }),
+    ];
+    const { user } = open("/system");
+    const row = (await screen.findByText("bluesky")).closest("li") as HTMLElement;
+    expect(within(row).getByText(/42\/s/)).toBeTruthy();
+    expect(await screen.findByText("refused")).toBeTruthy();
+    await user.click(screen.getByRole("button", { name: "Pause bluesky" }));
+    await user.click(await screen.findByRole("button", { name: "Resume bluesky" }));
+    expect(await screen.findByRole("button", { name: "Pause bluesky" })).toBeTruthy();
   });
 });
 

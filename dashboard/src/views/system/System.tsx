@@ -1,6 +1,7 @@
 import { useSystemQuery } from "@/api/queries";
 import { ErrorState, SkeletonRows } from "@/ui/states";
 import { DeadLetters } from "./DeadLetters";
+import { Feeds } from "./Feeds";
 import { SystemCards } from "./SystemCards";
 
 const REFRESH_MS = 5_000;
@@ -11,7 +12,10 @@ export function System() {
   return (
     <div className="flex flex-col gap-4">
       {query.data ? (
-        <SystemCards system={query.data} />
+        <>
+          <SystemCards system={query.data} />
+          {query.data.sources && <Feeds feeds={query.data.sources} />}
+        </>
       ) : query.error ? (
         <ErrorState error={query.error} retry={() => void query.refetch()} />
       ) : (

@@ -1,0 +1,280 @@
+//! Bluesky against its fake: how fast frames are read, how fast a backlog is caught up, and what a long run with
+//! interruptions loses.
+//!
+//! `cargo bench --bench sources` reads and catches up; `-- soak SECONDS` runs with a cut every 30 s. Redis and
+//! Postgres are measured too when `SENTISTREAM_TEST_REDIS_URL` and `SENTISTREAM_TEST_POSTGRES_URL` are set.
+
+#![expect(clippy::unwrap_used, reason = "a bench that cannot go on has failed")]
+
+#[path = "../tests/it/fakes/jetstream.rs"]
+#[expect(dead_code, reason = "the tests use all of it")]
+mod jetstream;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use sentistream::app::{self, Rooms};
+use sentistream::clock::Clock;
+use sentistream::config::{Config, Inputs};
+use sentistream::domain::{Analysis, Scores, Timestamp};
+use sentistream::inference::{Classifier, InferenceError, ModelInfo};
+use sentistream::ingester::{self, IngesterOptions, IngesterRooms};
+use sentistream::lifecycle::Shutdown;
+use sentistream::sources::bluesky::{self, BlueskyOptions, Filter};
+use sentistream::sources::{SourceSpec, SourceStates};
+use sentistream::worker;
+use serde_json::json;
+
+use jetstream::{Faults, Jetstream, Log, account, commit};
+
+/// Events of a backlog that is caught up.
+const BACKLOG: usize = 200_000;
+/// Events per second of a soak, and the time between two cuts.
+const SOAK_RATE: usize = 50;
+const CUT_EVERY: Duration = Duration::from_secs(30);
+
+/// What the network says: as many deletes, replies, links and accounts as on an ordinary day.
+fn event(n: usize, time_us: i64) -> String {
+    let did = format!("did:plc:{:024}", n % 5_000);
+    let rkey = format!("3l{n:011}");
+    let created = Timestamp::from_micros(time_us).unwrap().to_string();
+    let text =
+        format!("Number {n}: the new phone is out 📱 and everybody has something to say about it, example.org/a…");
+    let (start, end) = (text.find("example").unwrap(), text.len());
+    let post = json!({
+        "$type": "app.bsky.feed.post", "text": text, "langs": ["en"], "createdAt": created,
+        "facets": [{"index": {"byteStart": start, "byteEnd": end}, "features":
+            [{"$type": "app.bsky.richtext.facet#link", "uri": "https://example.org/a/long/path"}]}],
+    });
+    let mut reply = post.clone();
+    let parent = format!("at://{did}/app.bsky.feed.post/3lparent");
+    let reference = json!({"cid": "bafyreib2rxk3rybk3aobmv5cjuql3bm2twh4jo5uxgf5kpqcsgz7soitae", "uri": parent});
+    reply["reply"] = json!({"root": reference, "parent": reference});
+    match n % 20 {
+        0 => commit("delete", (&did, &format!("3l{:011}", n.saturating_sub(7))), time_us, json!(null)),
+        1 => account(&did, time_us, ""),
+        2..=11 => commit("create", (&did, &rkey), time_us, reply),
+        _ => commit("create", (&did, &rkey), time_us, post),
+    }
+}
+
+fn everything() -> Arc<Filter> {
+    Arc::new(Filter::new(&[], &[], &[], 1.0).unwrap())
+}
+
+/// Events per second on one core.
+fn read() {
+    let now = Clock::system().now();
+    let events: Vec<_> = (0..20_000).map(|n| event(n, now.as_micros() + n as i64)).collect();
+    let bytes: usize = events.iter().map(String::len).sum();
+    let filters = [
+        ("everything", everything()),
+        ("ten keywords", {
+            let words: Vec<_> = (0..10).map(|n| format!("word{n}")).collect();
+            Arc::new(Filter::new(&["en".to_owned()], &words, &[], 1.0).unwrap())
+        }),
+    ];
+    for (name, filter) in filters {
+        let (started, mut count) = (Instant::now(), 0);
+        while started.elapsed() < Duration::from_secs(2) {
+            for event in &events {
+                std::hint::black_box(bluesky::read(event, &filter, now).unwrap());
+            }
+            count += events.len();
+        }
+        let rate = count as f64 / started.elapsed().as_secs_f64();
+        let size = bytes / events.len();
+        println!("read, {name:<14} {rate:>10.0} events/s on one core ({size} bytes each)");
+    }
+}
+
+fn spec(host: &Jetstream) -> SourceSpec {
+    let options = BlueskyOptions {
+        hosts: vec![host.url.clone()],
+        filter: everything(),
+        look_back: Duration::from_secs(129_600),
+        idle_limit: Duration::from_secs(45),
+    };
+    bluesky::spec("bluesky", options, Clock::system())
+}
+
+async fn rooms(settings: &[String]) -> (Config, Rooms) {
+    let inputs = Inputs { sets: settings.to_vec(), ..Inputs::default() };
+    let (config, _) = Config::load(&inputs).unwrap();
+    let rooms = app::open(&config, Clock::system()).await.unwrap();
+    rooms.store.migrate().await.unwrap();
+    (config, rooms)
+}
+
+struct Ingesting {
+    states: SourceStates,
+    shutdown: Shutdown,
+    role: tokio::task::JoinHandle<anyhow::Result<()>>,
+}
+
+fn ingest(rooms: &Rooms, host: &Jetstream) -> Ingesting {
+    let (shutdown, states) = (Shutdown::default(), SourceStates::default());
+    let rooms = IngesterRooms {
+        stream: rooms.stream.clone(),
+        store: rooms.store.clone(),
+        states: states.clone(),
+        clock: Clock::system(),
+    };
+    let role = tokio::spawn(ingester::run(vec![spec(host)], rooms, IngesterOptions::default(), shutdown.clone()));
+    Ingesting { states, shutdown, role }
+}
+
+impl Ingesting {
+    async fn stop(self) {
+        self.shutdown.stop();
+        self.role.await.unwrap().unwrap();
+    }
+}
+
+/// A backlog from the fake's first byte to the last append.
+async fn catch_up(name: &str, settings: &[String]) {
+    let (_, rooms) = rooms(settings).await;
+    let log = Log::new();
+    let begin = Clock::system().now().as_micros() - 129_000_000_000;
+    for n in 0..BACKLOG {
+        let time_us = begin + n as i64 * 600_000;
+        log.push(time_us, event(n, time_us));
+    }
+    // All but the accounts' news.
+    let expected = (0..BACKLOG).filter(|n| n % 20 != 1).count() as u64;
+    let host = Jetstream::start(&log, Faults::default()).await;
+    let started = Instant::now();
+    let ingesting = ingest(&rooms, &host);
+    let mut poll = tokio::time::interval(Duration::from_millis(10));
+    while rooms.stream.depth().await.unwrap().appended < expected {
+        poll.tick().await;
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    ingesting.stop().await;
+    let minutes = 36.0 * 3_600.0 * 50.0 / (BACKLOG as f64 / seconds) / 60.0;
+    println!(
+        "catch up, {name:<18} {:>8.0} events/s into the stream ({BACKLOG} in {seconds:.2} s; 36 h at 50/s: {minutes:.1} min)",
+        BACKLOG as f64 / seconds
+    );
+}
+
+/// Posts at an ordinary rate, with a cut every 30 s.
+async fn soak(name: &str, settings: &[String], length: Duration) {
+    let (config, rooms) = rooms(settings).await;
+    let log = Log::new();
+    let host = Jetstream::start(&log, Faults::default()).await;
+    let workers = Shutdown::default();
+    let pool = tokio::spawn(worker::run(app::worker(&config, &rooms, Arc::new(Free::default())), workers.clone()));
+    let ingesting = ingest(&rooms, &host);
+    let (started, mut cut, mut sent, mut cuts) = (Instant::now(), CUT_EVERY, 0, 0);
+    let mut tick = tokio::time::interval(Duration::from_millis(20));
+    while started.elapsed() < length {
+        tick.tick().await;
+        let due = (started.elapsed().as_secs_f64() * SOAK_RATE as f64) as usize;
+        while sent < due {
+            let now = Clock::system().now().as_micros();
+            // One post each: deletions would make the count of what must be there depend on what they delete.
+            log.push(now, event(20 * sent + 12, now));
+            sent += 1;
+        }
+        if started.elapsed() >= cut {
+            host.cut();
+            cut += CUT_EVERY;
+            cuts += 1;
+        }
+    }
+    let settled = async {
+        loop {
+            tick.tick().await;
+            let stored = stored(&rooms).await;
+            if stored >= sent as i64 && rooms.stream.depth().await.unwrap().pending() == 0 {
+                return;
+            }
+        }
+    };
+    // What is not there by then is lost.
+    let _ = tokio::time::timeout(Duration::from_secs(60), settled).await;
+    let errors = ingesting.states.all().first().map_or(0, |state| state.errors);
+    ingesting.stop().await;
+    workers.stop();
+    pool.await.unwrap().unwrap();
+    let depth = rooms.stream.depth().await.unwrap();
+    let duplicates = rooms.store.outcomes(&depth.epoch).await.unwrap().duplicate;
+    let stored = stored(&rooms).await;
+    println!(
+        "soak, {name:<18} {} s, {cuts} cuts, {errors} failures: sent {sent}, stored {stored}, duplicates {duplicates}, lost {}",
+        length.as_secs(),
+        sent as i64 - stored
+    );
+}
+
+async fn stored(rooms: &Rooms) -> i64 {
+    rooms.store.sources().await.unwrap().iter().map(|source| source.counts.total()).sum()
+}
+
+/// Judges every text alike, at once.
+struct Free(ModelInfo);
+
+impl Default for Free {
+    fn default() -> Self {
+        Self(ModelInfo {
+            name: "free".to_owned(),
+            architecture: "none".to_owned(),
+            precision: "none".to_owned(),
+            max_tokens: 512,
+            parameters: 0,
+            load_ms: 0,
+        })
+    }
+}
+
+impl Classifier for Free {
+    fn classify(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
+        let model: Arc<str> = Arc::from(self.0.name.as_str());
+        let analyses = texts.iter().map(|_| Analysis::from_scores(Arc::clone(&model), Scores::default(), 12, false));
+        let analyses = analyses.collect();
+        Box::pin(async move { Ok(analyses) })
+    }
+
+    fn info(&self) -> &ModelInfo {
+        &self.0
+    }
+}
+
+fn services() -> Option<Vec<String>> {
+    #[expect(clippy::disallowed_methods, reason = "benches are told of their services by the environment")]
+    let variable = |name: &str| std::env::var(name).ok();
+    let (database, redis) = (variable("SENTISTREAM_TEST_POSTGRES_URL")?, variable("SENTISTREAM_TEST_REDIS_URL")?);
+    let prefix = format!("bench_{}", uuid::Uuid::new_v4().simple());
+    Some(vec![
+        format!("database.url={database}"),
+        format!("stream.url={redis}"),
+        format!("stream.name={prefix}_posts"),
+        format!("stream.dead_letter={prefix}_dead"),
+        format!("stream.processed={prefix}_processed"),
+        "stream.max_backlog=1000000".to_owned(),
+    ])
+}
+
+#[tokio::main]
+async fn main() {
+    let arguments: Vec<_> = std::env::args().collect();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bench.db");
+    let embedded = vec![format!("database.url=sqlite://{}", file.display()), "stream.max_backlog=1000000".to_owned()];
+    let mut setups = vec![("embedded", embedded)];
+    setups.extend(services().map(|settings| ("redis + postgres", settings)));
+    if let Some(at) = arguments.iter().position(|argument| argument == "soak") {
+        let seconds = arguments.get(at + 1).and_then(|text| text.parse().ok()).unwrap_or(600);
+        let length = Duration::from_secs(seconds);
+        // At the same time: the soak is about what is lost, not about how fast it goes.
+        let soaks = setups.iter().map(|(name, settings)| soak(name, settings, length));
+        futures_util::future::join_all(soaks).await;
+        return;
+    }
+    read();
+    for (name, settings) in &setups {
+        catch_up(name, settings).await;
+    }
+}

@@ -1,0 +1,72 @@
+//! Files that are put or grow in a folder: NDJSON (`.ndjson`, `.jsonl`, `.json`) and CSV (`.csv`).
+//!
+//! The folder is looked at again and again rather than watched: that works on every file system. Each file is
+//! read from where it was left; a last line without its line break waits for the rest of it, at most half a
+//! minute after the last change. A file is known by its inode and its first bytes, so that it may be renamed,
+//! and may be replaced by another of the same name.
+
+mod files;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use self::files::Files;
+use super::file::FieldMap;
+use super::{Batch, Source, SourceError, SourceSpec};
+use crate::clock::Clock;
+
+/// What to read, and how often to look.
+#[derive(Clone, Debug)]
+pub struct FolderOptions {
+    /// The folder; folders in it are not read.
+    pub path: PathBuf,
+    /// Between two looks when nothing is new.
+    pub interval: Duration,
+    /// Which of the files' fields become ours.
+    pub map: FieldMap,
+}
+
+/// The source of posts in a folder's files.
+pub struct Folder {
+    options: FolderOptions,
+    clock: Clock,
+    files: Files,
+    /// Told already.
+    unreadable: BTreeSet<String>,
+}
+
+/// The source `name`.
+pub fn spec(name: &str, options: FolderOptions, clock: Clock) -> SourceSpec {
+    SourceSpec::new("folder", name, move |opening| {
+        let files = Files::of_cursor(opening.cursor.as_deref());
+        Box::new(Folder { options: options.clone(), clock: clock.clone(), files, unreadable: BTreeSet::new() })
+    })
+}
+
+impl Folder {
+    async fn batch(&mut self, max: usize) -> Result<Batch, SourceError> {
+        let (files, options, clock) = (self.files.clone(), self.options.clone(), self.clock.clone());
+        let looking = tokio::task::spawn_blocking(move || files.look(&options, max, &clock));
+        let found = looking.await.map_err(|error| SourceError::Transient(error.to_string()))?;
+        let found = found
+            .map_err(|error| SourceError::Transient(format!("the folder {}: {error}", self.options.path.display())))?;
+        let is_empty = found.ops.is_empty() && found.rejected.is_empty();
+        let cursor = (found.files != self.files).then(|| found.files.cursor());
+        let mut rejected = found.rejected;
+        rejected.extend(found.unreadable.difference(&self.unreadable).cloned());
+        (self.files, self.unreadable) = (found.files, found.unreadable);
+        let wait = if is_empty { self.options.interval } else { Duration::ZERO };
+        Ok(Batch { ops: found.ops, rejected, cursor, wait, ..Batch::default() })
+    }
+}
+
+impl Source for Folder {
+    fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Batch, SourceError>> {
+        Box::pin(self.batch(max.max(1)))
+    }
+}

@@ -1,0 +1,200 @@
+//! Which files there are, how far each was read, and what is new in them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::FolderOptions;
+use crate::clock::Clock;
+use crate::domain::Op;
+use crate::sources::file::{Format, Position, PostReader, ReadError, ReadOptions};
+
+/// Most files in a folder: how far each was read is kept together.
+const MAX_FILES: usize = 2_000;
+/// The bytes at the beginning by which a file is known besides its inode.
+const HEAD_BYTES: u64 = 1_024;
+/// A last line without its line break is whole when its file has not changed for this long.
+const SETTLED: Duration = Duration::from_secs(30);
+/// Most bytes that are searched for line breaks at once; longer than any record.
+const MAX_SEARCH: u64 = 8 << 20;
+
+/// How far each file was read, by [`identity`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Files(BTreeMap<String, Progress>);
+
+/// How far a file was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Progress {
+    offset: u64,
+    line: u64,
+    /// How many bytes `head` covers, and their SHA-256.
+    head_bytes: u64,
+    head: String,
+}
+
+/// A look at the folder.
+pub struct Look<'a> {
+    options: &'a FolderOptions,
+    clock: &'a Clock,
+    /// Most records to read.
+    max: usize,
+    pub found: Found,
+}
+
+/// What a look found.
+#[derive(Default)]
+pub struct Found {
+    pub ops: Vec<Op>,
+    /// Records that are no posts.
+    pub rejected: Vec<String>,
+    /// Files that cannot be read, and why.
+    pub unreadable: BTreeSet<String>,
+    /// How far the files were read with it.
+    pub files: Files,
+}
+
+impl Files {
+    /// As an earlier run kept it.
+    pub fn of_cursor(cursor: Option<&str>) -> Self {
+        cursor.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    }
+
+    /// To be kept.
+    pub fn cursor(&self) -> String {
+        // A map of texts and numbers always has a JSON form.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Reads about `max` records that are new, file by file in the order of their names. Files that are gone are
+    /// forgotten.
+    ///
+    /// # Errors
+    /// When the folder cannot be read, or holds too many files.
+    pub fn look(&self, options: &FolderOptions, max: usize, clock: &Clock) -> io::Result<Found> {
+        let mut look = Look { options, clock, max, found: Found::default() };
+        for (path, format) in list(&options.path)? {
+            // One file that cannot be read does not hold up the others.
+            if let Err(error) = look.at(self, &path, format) {
+                look.found.unreadable.insert(format!("{}: {error}", path.display()));
+            }
+        }
+        Ok(look.found)
+    }
+}
+
+impl Look<'_> {
+    fn at(&mut self, known: &Files, path: &Path, format: Format) -> Result<(), ReadError> {
+        let mut file = File::open(path)?;
+        let metadata = file.metadata()?;
+        let identity = identity(path, &metadata);
+        let mut progress = known.0.get(&identity).cloned().unwrap_or_default();
+        let begins_as_before = head(&mut file, progress.head_bytes)? == progress.head;
+        if progress.head_bytes > 0 && (metadata.len() < progress.offset || !begins_as_before) {
+            tracing::info!(path = %path.display(), "the file is another than before: it is read from its beginning");
+            progress = Progress::default();
+        }
+        let end = self.whole_until(&mut file, &metadata, (progress.offset, format))?;
+        if end > progress.offset && self.room() > 0 {
+            progress = self.read(path, file, (progress, end), format)?;
+        }
+        self.found.files.0.insert(identity, progress);
+        Ok(())
+    }
+
+    fn room(&self) -> usize {
+        self.max.saturating_sub(self.found.ops.len() + self.found.rejected.len())
+    }
+
+    /// Where the last whole record behind `offset` ends, as far as was searched.
+    fn whole_until(&self, file: &mut File, metadata: &Metadata, (offset, format): (u64, Format)) -> io::Result<u64> {
+        if metadata.len() <= offset {
+            return Ok(offset);
+        }
+        let modified = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let age = Duration::from_micros(self.clock.now().as_micros().unsigned_abs()).saturating_sub(modified);
+        let is_searched_whole = metadata.len() - offset <= MAX_SEARCH;
+        if age >= SETTLED && is_searched_whole {
+            return Ok(metadata.len());
+        }
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(offset))?;
+        file.take(MAX_SEARCH).read_to_end(&mut bytes)?;
+        let (mut quoted, mut end) = (false, 0);
+        for (at, byte) in bytes.iter().enumerate() {
+            match byte {
+                // A line break between quotes is part of a value.
+                b'"' if format == Format::Csv => quoted = !quoted,
+                b'\n' if !quoted => end = at + 1,
+                _ => {}
+            }
+        }
+        // A record that is longer than any may be is told as such by the reader.
+        Ok(offset + if end == 0 && !is_searched_whole { MAX_SEARCH } else { end as u64 })
+    }
+
+    fn read(
+        &mut self,
+        path: &Path,
+        mut file: File,
+        (from, end): (Progress, u64),
+        format: Format,
+    ) -> Result<Progress, ReadError> {
+        let head_bytes = end.min(HEAD_BYTES);
+        let head = head(&mut file, head_bytes)?;
+        let position = Position { offset: from.offset, line: from.line };
+        let options = ReadOptions { format: Some(format), map: self.options.map.clone() };
+        let mut reader = PostReader::resume_within(file, position, end, &options)?;
+        let chunk = reader.chunk(self.room(), self.clock)?;
+        self.found.ops.extend(chunk.posts.into_iter().map(|(post, _)| Op::Post(post)));
+        // As compilers write it: FILE:LINE: reason.
+        let tell = |line: u64, reason: &str| format!("{}:{line}: {reason}", path.display());
+        self.found.rejected.extend(chunk.rejected.iter().map(|error| tell(error.line, &error.reason)));
+        Ok(Progress { offset: chunk.position.offset, line: chunk.position.line, head_bytes, head })
+    }
+}
+
+/// The files that may hold posts, by name.
+fn list(folder: &Path) -> io::Result<Vec<(PathBuf, Format)>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
+        if let Some(format) = Format::of_path(&path).filter(|_| !hidden && path.is_file()) {
+            files.push((path, format));
+        }
+    }
+    if files.len() > MAX_FILES {
+        let message = format!("holds {} files, at most {MAX_FILES} can be: move those away that are read", files.len());
+        return Err(io::Error::other(message));
+    }
+    files.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    Ok(files)
+}
+
+/// The inode, which a file keeps when it is renamed.
+#[cfg(unix)]
+fn identity(_: &Path, metadata: &Metadata) -> String {
+    use std::os::unix::fs::MetadataExt;
+    format!("{}:{}", metadata.dev(), metadata.ino())
+}
+
+#[cfg(not(unix))]
+fn identity(path: &Path, _: &Metadata) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The SHA-256 of the first bytes of `file`; empty for none.
+fn head(file: &mut File, bytes: u64) -> io::Result<String> {
+    if bytes == 0 {
+        return Ok(String::new());
+    }
+    let mut head = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    file.take(bytes).read_to_end(&mut head)?;
+    Ok(Sha256::digest(&head).iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,100 @@
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+
+use super::*;
+use crate::domain::Op;
+use crate::sources::Opening;
+
+fn line(id: &str) -> String {
+    format!("{{\"post_id\": \"{id}\", \"source\": \"x\", \"content\": \"post {id}\"}}\n")
+}
+
+fn append(path: &Path, text: &str) {
+    OpenOptions::new().create(true).append(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
+}
+
+fn open(folder: &Path, cursor: Option<String>) -> Box<dyn Source> {
+    let options =
+        FolderOptions { path: folder.to_owned(), interval: Duration::from_millis(1), map: FieldMap::default() };
+    spec("folder", options, Clock::system()).open(Opening { cursor, failures: 0 })
+}
+
+/// Everything that is new: the ids, what was no post, and the last cursor.
+async fn all(source: &mut dyn Source, cursor: &mut Option<String>) -> (Vec<String>, Vec<String>) {
+    let (mut ids, mut rejected) = (Vec::new(), Vec::new());
+    loop {
+        let batch = source.next(2).await.unwrap();
+        ids.extend(batch.ops.iter().map(|op| match op {
+            Op::Post(post) => post.post_id.to_string(),
+            other => panic!("{other:?}"),
+        }));
+        rejected.extend(batch.rejected);
+        if batch.cursor.is_some() {
+            *cursor = batch.cursor;
+        }
+        if !batch.wait.is_zero() {
+            return (ids, rejected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn files_that_come_and_grow_are_read_once_over_restarts_and_renames() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let mut cursor = None;
+    let mut source = open(folder.path(), None);
+    assert!(all(source.as_mut(), &mut cursor).await.0.is_empty());
+
+    append(&path("a.ndjson"), &["a1", "a2", "a3"].map(line).concat());
+    append(&path("b.csv"), "post_id,source,content\nb1,x,\"two\nlines\"\nb2,x,\"cut\nin ");
+    append(&path("notes.txt"), "not for us\n");
+    append(&path(".c.ndjson"), &line("hidden"));
+    let half = line("a4");
+    append(&path("a.ndjson"), &half[..20]);
+    let (ids, rejected) = all(source.as_mut(), &mut cursor).await;
+    assert_eq!((ids, rejected), (["a1", "a2", "a3", "b1"].map(str::to_owned).to_vec(), vec![]));
+
+    // The rest of what was cut arrives, a file is renamed, and the process is another one.
+    append(&path("a.ndjson"), &half[20..]);
+    append(&path("b.csv"), "half\"\n");
+    fs::rename(path("a.ndjson"), path("z.ndjson")).unwrap();
+    let mut source = open(folder.path(), cursor.clone());
+    assert_eq!(all(source.as_mut(), &mut cursor).await.0, ["b2", "a4"]);
+
+    // Another file under an old name, and lines that are no posts.
+    append(&path("a.ndjson"), &format!("{}nonsense\n{}", line("n1"), line("n2")));
+    let (ids, rejected) = all(source.as_mut(), &mut cursor).await;
+    assert_eq!(ids, ["n1", "n2"]);
+    assert!(rejected.len() == 1 && rejected[0].contains("a.ndjson:2: "), "{rejected:?}");
+
+    // A file that is written anew in its place.
+    fs::write(path("z.ndjson"), line("new")).unwrap();
+    assert_eq!(all(source.as_mut(), &mut cursor).await.0, ["new"]);
+    let mut source = open(folder.path(), cursor.clone());
+    assert!(all(source.as_mut(), &mut cursor).await.0.is_empty());
+}
+
+#[tokio::test]
+async fn a_last_line_without_its_end_is_read_once_its_file_has_settled() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.jsonl");
+    append(&path, line("whole").trim_end());
+    let mut cursor = None;
+    let mut source = open(folder.path(), None);
+    assert!(all(source.as_mut(), &mut cursor).await.0.is_empty());
+    let long_ago = std::time::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    OpenOptions::new().append(true).open(&path).unwrap().set_modified(long_ago).unwrap();
+    assert_eq!(all(source.as_mut(), &mut cursor).await.0, ["whole"]);
+    // A record after it in the same file is one of its own.
+    append(&path, &format!("\n{}", line("next")));
+    assert_eq!(all(source.as_mut(), &mut cursor).await.0, ["next"]);
+}
+
+#[tokio::test]
+async fn a_folder_that_is_not_there_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = open(&folder.path().join("none"), None).next(1).await.unwrap_err();
+    assert!(matches!(&error, SourceError::Transient(reason) if reason.contains("none")), "{error}");
+}

@@ -1,0 +1,6 @@
+//! Sources against their fakes: faults, restarts, several instances.
+
+mod bluesky;
+mod ingesting;
+mod instances;
+mod pausing;

@@ -1,0 +1,262 @@
+//! Bluesky's Jetstream with everything that may go wrong.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use sentistream::domain::Timestamp;
+use sentistream::sources::SourceSpec;
+use sentistream::sources::bluesky::{self, BlueskyOptions, Filter};
+use serde_json::{Value, json};
+
+use super::ingesting::Ingesting;
+use crate::api::bed::{Bed, START, Setup, cases};
+use crate::fakes::jetstream::{Faults, Jetstream, Log, account, commit, create, post_id};
+
+cases![
+    posts_edits_and_removals_do_what_they_ask_for,
+    every_fault_of_a_host_loses_nothing,
+    a_restart_goes_on_at_the_cursor_and_another_host_a_little_earlier,
+    a_pipeline_that_is_full_holds_the_socket_up,
+];
+
+const ADA: &str = "did:plc:ada";
+const BOB: &str = "did:plc:bob";
+
+/// `seconds` after [`START`], in microseconds.
+fn at(seconds: f64) -> i64 {
+    START.parse::<Timestamp>().expect("a time").as_micros() + (seconds * 1e6) as i64
+}
+
+fn filter(change: impl FnOnce(&mut (Vec<String>, Vec<String>, f64))) -> Arc<Filter> {
+    let mut wanted = (Vec::new(), Vec::new(), 1.0);
+    change(&mut wanted);
+    Arc::new(Filter::new(&wanted.0, &wanted.1, &[], wanted.2).expect("a filter"))
+}
+
+fn options(hosts: &[&Jetstream]) -> BlueskyOptions {
+    BlueskyOptions {
+        hosts: hosts.iter().map(|host| host.url.clone()).collect(),
+        filter: filter(|_| ()),
+        look_back: Duration::from_secs(3_600),
+        idle_limit: Duration::from_millis(400),
+    }
+}
+
+fn spec(bed: &Bed, hosts: &[&Jetstream]) -> SourceSpec {
+    bluesky::spec("bluesky", options(hosts), bed.clock.clone())
+}
+
+/// `count` posts, ten a second, from the second `from` on.
+fn posts(log: &Log, count: usize, from: f64) {
+    let first = log.len();
+    for n in first..first + count {
+        let time_us = at(from) + (n - first) as i64 * 100_000;
+        log.push(time_us, create(ADA, &format!("r{n}"), time_us, &format!("I love post number {n}")));
+    }
+}
+
+async fn stored(bed: &Bed, count: usize) {
+    bed.eventually(&format!("{count} posts are stored"), async || {
+        let stats = bed.get("/api/stats").await.ok();
+        (stats["total_posts"] == count && stats["lag"]["pending"] == 0).then_some(())
+    })
+    .await;
+    bed.drained().await;
+}
+
+async fn find(bed: &Bed, did: &str, rkey: &str) -> Option<Value> {
+    let id = post_id(did, rkey);
+    let answer = bed.get(&format!("/api/posts/{}", utf8_percent_encode(&id, NON_ALPHANUMERIC))).await;
+    (answer.status == 200).then(|| answer.json())
+}
+
+async fn posts_edits_and_removals_do_what_they_ask_for(setup: Setup) {
+    let bed = Bed::start(setup).await;
+    let log = Log::new();
+    let host = Jetstream::start(&log, Faults::default()).await;
+    let record = |text: &str, more: Value| {
+        let mut record = json!({"$type": "app.bsky.feed.post", "text": text, "langs": ["pt-BR", "en"], "createdAt": "2026-03-01T12:29:00Z"});
+        record.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        record
+    };
+    let say = |rkey: &str, second: f64, text: &str, more: Value| {
+        log.push(at(second), commit("create", (ADA, rkey), at(second), record(text, more)));
+    };
+    let link = |start: usize, end: usize, uri: &str| {
+        json!({"index": {"byteStart": start, "byteEnd": end},
+               "features": [{"$type": "app.bsky.richtext.facet#link", "uri": uri}]})
+    };
+    let text = "é look at example.org/a… and this site";
+    let (cut, named) = (text.find("example").expect("there"), text.find("this").expect("there"));
+    let facets = json!({"facets": [
+        link(named, text.len(), "https://example.org/named"),
+        link(cut, cut + "example.org/a…".len(), "https://example.org/a/long/path"),
+        link(1, 3, "https://example.org/cuts-a-character"),
+    ]});
+    say("links", 1.0, text, facets);
+    let parent = post_id(BOB, "b1");
+    say(
+        "reply",
+        2.0,
+        "I hate that",
+        json!({"reply": {"root": {"uri": "at://x", "cid": "c"}, "parent": {"uri": parent, "cid": "c"}}}),
+    );
+    say(
+        "quote",
+        3.0,
+        "I love that",
+        json!({"embed": {"$type": "app.bsky.embed.recordWithMedia",
+        "record": {"record": {"uri": parent, "cid": "c"}}, "media": {"images": []}}}),
+    );
+    say("future", 4.0, "from the future", json!({"createdAt": "2031-01-01T00:00:00Z"}));
+    say("picture", 5.0, "", json!({"embed": {"images": []}}));
+    say("regretted", 6.0, "I will regret this", json!({}));
+    say("edited", 7.0, "I hate the first version", json!({}));
+    log.push(at(8.0), create(BOB, "b1", at(8.0), "bob was here"));
+    log.push(at(9.0), commit("update", (ADA, "edited"), at(9.0), record("I love the second version", json!({}))));
+    log.push(at(10.0), commit("delete", (ADA, "regretted"), at(10.0), Value::Null));
+    log.push(
+        at(11.0),
+        json!({"did": ADA, "time_us": at(11.0), "kind": "identity", "identity": {"handle": "ada.test"}}).to_string(),
+    );
+    log.push(at(12.0), account(BOB, at(12.0), "deleted"));
+    log.push(at(13.0), account(ADA, at(13.0), ""));
+
+    let ingesting = Ingesting::start(&bed, spec(&bed, &[&host]));
+    stored(&bed, 5).await;
+    let links = find(&bed, ADA, "links").await.expect("stored");
+    assert_eq!(links["content"], "é look at https://example.org/a/long/path and this site https://example.org/named");
+    assert_eq!((&links["source"], &links["author"], &links["lang"]), (&json!("bluesky"), &json!(ADA), &json!("pt-BR")));
+    assert_eq!(links["url"], format!("https://bsky.app/profile/{ADA}/post/links"));
+    assert_eq!(links["created_at"], "2026-03-01T12:29:00.000Z");
+    for rkey in ["reply", "quote"] {
+        assert_eq!(find(&bed, ADA, rkey).await.expect("stored")["reply_to"], parent, "{rkey}");
+    }
+    assert_eq!(find(&bed, ADA, "future").await.expect("stored")["created_at"], "2026-03-01T12:30:04.000Z");
+    let edited = find(&bed, ADA, "edited").await.expect("stored");
+    assert_eq!(
+        (&edited["content"], &edited["sentiment"]["label"]),
+        (&json!("I love the second version"), &json!("positive"))
+    );
+    assert!(find(&bed, BOB, "b1").await.is_none() && find(&bed, ADA, "regretted").await.is_none());
+    ingesting.stop().await;
+
+    // Only what was asked for: posts in a language with a word, and half of them; what goes elsewhere goes away.
+    let wanted = BlueskyOptions {
+        filter: filter(|(languages, keywords, _)| {
+            languages.push("de".to_owned());
+            keywords.push("ÄPFEL".to_owned());
+        }),
+        ..options(&[&host])
+    };
+    let german = |text: &str, langs: Value| json!({"$type": "app.bsky.feed.post", "text": text, "langs": langs, "createdAt": ""});
+    for (n, (text, langs)) in
+        [("Ich mag äpfel", json!(["de-AT"])), ("Ich mag Birnen", json!(["de"])), ("I like Äpfel", json!(["en"]))]
+            .into_iter()
+            .enumerate()
+    {
+        let second = at(20.0 + n as f64);
+        log.push(second, commit("create", (BOB, &format!("g{n}")), second, german(text, langs)));
+    }
+    log.push(at(30.0), commit("update", (ADA, "edited"), at(30.0), german("Not about fruit", json!(["de"]))));
+    let ingesting = Ingesting::start(&bed, bluesky::spec("bluesky", wanted, bed.clock.clone()));
+    stored(&bed, 5).await;
+    assert!(find(&bed, BOB, "g0").await.is_some() && find(&bed, ADA, "edited").await.is_none());
+    ingesting.stop().await;
+}
+
+async fn every_fault_of_a_host_loses_nothing(setup: Setup) {
+    let bed = Bed::start(setup).await;
+    let log = Log::new();
+    let bad = Jetstream::start(&log, Faults::default()).await;
+    let good = Jetstream::start(&log, Faults::default()).await;
+    let faults = [
+        ("drop", Faults { drop_after: Some(37), ..Faults::default() }),
+        ("stall", Faults { stall_after: Some(37), ..Faults::default() }),
+        ("repeat", Faults { repeat: 50, drop_after: Some(120), ..Faults::default() }),
+        ("malformed", Faults { malformed_every: Some(10), ..Faults::default() }),
+        ("refused", Faults { refuse: true, ..Faults::default() }),
+    ];
+    let mut sent = 0;
+    for (n, (name, faults)) in faults.into_iter().enumerate() {
+        bad.set_faults(faults);
+        bad.cut();
+        posts(&log, 300, 100.0 * n as f64);
+        sent += 300;
+        // What is refused or stalls is left for the other host; what drops is opened again and again.
+        let hosts: &[&Jetstream] = if matches!(name, "stall" | "refused") { &[&bad, &good] } else { &[&bad] };
+        let ingesting = Ingesting::start(&bed, spec(&bed, hosts));
+        stored(&bed, sent).await;
+        let state = ingesting.states.all().remove(0);
+        match name {
+            "malformed" => assert!(state.rejected >= 30 && state.errors == 0, "{name}: {state:?}"),
+            _ => assert!(state.errors > 0 && state.last_error.is_some(), "{name}: {state:?}"),
+        }
+        ingesting.stop().await;
+    }
+    let books = bed.drained().await["stats"]["books"].clone();
+    assert_eq!((&books["analysed"], &books["dead_lettered"]), (&json!(sent), &json!(0)));
+    assert!(books["duplicate"].as_u64() > Some(0), "what came twice was counted: {books}");
+}
+
+async fn a_restart_goes_on_at_the_cursor_and_another_host_a_little_earlier(setup: Setup) {
+    let bed = Bed::start(setup).await;
+    let log = Log::new();
+    let first = Jetstream::start(&log, Faults::default()).await;
+    let second = Jetstream::start(&log, Faults::default()).await;
+    posts(&log, 200, 0.0);
+    let last = at(0.0) + 199 * 100_000;
+
+    let ingesting = Ingesting::start(&bed, spec(&bed, &[&first, &second]));
+    stored(&bed, 200).await;
+    ingesting.stop().await;
+    posts(&log, 100, 20.0);
+    let ingesting = Ingesting::start(&bed, spec(&bed, &[&first, &second]));
+    stored(&bed, 300).await;
+    assert_eq!(first.asked().last().expect("asked").cursor, Some(last), "the same host: at the cursor");
+
+    // The host fails: the other one is asked for the last seconds again, and nothing is stored twice.
+    first.set_faults(Faults { refuse: true, ..Faults::default() });
+    first.cut();
+    posts(&log, 100, 30.0);
+    stored(&bed, 400).await;
+    let rewound = second.asked().first().expect("asked").cursor.expect("a cursor");
+    assert_eq!(rewound, at(20.0) + 99 * 100_000 - 5_000_000);
+    ingesting.stop().await;
+
+    // Away for longer than the hosts remember: the rest is taken from where they begin.
+    second.set_faults(Faults { oldest: Some(at(50_000.0)), ..Faults::default() });
+    posts(&log, 50, 40_000.0);
+    posts(&log, 50, 50_000.0);
+    let ingesting = Ingesting::start(&bed, spec(&bed, &[&second]));
+    stored(&bed, 450).await;
+    ingesting.stop().await;
+}
+
+async fn a_pipeline_that_is_full_holds_the_socket_up(setup: Setup) {
+    let bed = Bed::start(setup).await;
+    bed.shutdown_workers().await;
+    let log = Log::new();
+    let host = Jetstream::start(&log, Faults::default()).await;
+    posts(&log, 60_000, 0.0);
+    let patient = BlueskyOptions { idle_limit: Duration::from_secs(60), ..options(&[&host]) };
+    let ingesting = Ingesting::start(&bed, bluesky::spec("bluesky", patient, bed.clock.clone()));
+    bed.eventually("the stream is full", async || {
+        let state = ingesting.states.all().pop()?;
+        (state.state.as_str() == "waiting").then_some(())
+    })
+    .await;
+    let pending = bed.rooms.stream.depth().await.expect("an answer").pending();
+    assert!(pending <= 5_100, "the limit holds: {pending}");
+    // The socket's buffers take some; then the host waits.
+    let quiet = bed
+        .eventually("the host waits", async || {
+            let before = host.sent();
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            (host.sent() == before).then_some(before)
+        })
+        .await;
+    assert!(quiet < 60_000, "{quiet}");
+    ingesting.stop().await;
+}

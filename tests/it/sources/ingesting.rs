@@ -1,0 +1,44 @@
+//! The ingester over the rooms of an API.
+
+use std::time::Duration;
+
+use sentistream::ingester::{self, IngesterOptions, IngesterRooms};
+use sentistream::lifecycle::Shutdown;
+use sentistream::sources::{SourceSpec, SourceStates};
+
+use crate::api::bed::{Bed, PATIENCE};
+
+/// A running ingester.
+pub struct Ingesting {
+    pub states: SourceStates,
+    shutdown: Shutdown,
+    role: tokio::task::JoinHandle<anyhow::Result<()>>,
+}
+
+impl Ingesting {
+    /// Feeds the stream of `bed` from `source`.
+    pub fn start(bed: &Bed, source: SourceSpec) -> Self {
+        let (shutdown, states) = (Shutdown::default(), SourceStates::default());
+        let rooms = IngesterRooms {
+            stream: bed.rooms.stream.clone(),
+            store: bed.rooms.store.clone(),
+            states: states.clone(),
+            clock: bed.rooms.clock.clone(),
+        };
+        let options = IngesterOptions {
+            batch_size: 100,
+            max_backoff: Duration::from_millis(50),
+            lease_ttl: Duration::from_millis(500),
+            ..IngesterOptions::default()
+        };
+        let role = tokio::spawn(ingester::run(vec![source], rooms, options, shutdown.clone()));
+        Self { states, shutdown, role }
+    }
+
+    /// Stops it as a process does.
+    pub async fn stop(self) {
+        self.shutdown.stop();
+        let ended = tokio::time::timeout(PATIENCE, self.role).await;
+        ended.expect("it ends in time").expect("no panic").expect("no error");
+    }
+}

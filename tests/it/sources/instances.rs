@@ -1,0 +1,143 @@
+//! Several processes: one reads, another takes over when it dies or hangs, and a restart loses nothing.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use sentistream::clock::Clock;
+use sentistream::domain::Timestamp;
+use sentistream::redis::{Redis, RedisOptions};
+use sentistream::sqlite::{Sqlite, SqliteOptions};
+use sentistream::stream::{Consumer, DeadLetterRequest, LocalStream, RedisStream, Stream, StreamOptions};
+
+use crate::fakes::jetstream::{Faults, Jetstream, Log, create};
+use crate::process::{PATIENCE, Process};
+use crate::services::Shared;
+
+fn settings(host: &Jetstream) -> Vec<String> {
+    let settings = ["roles=[\"ingester\"]", "ingester.sources=bluesky", "sources.bluesky.look_back=1h"];
+    settings.into_iter().map(str::to_owned).chain([format!("sources.bluesky.hosts=[\"{}\"]", host.url)]).collect()
+}
+
+/// Says `count` things, now.
+fn say(log: &Log, count: usize) {
+    for _ in 0..count {
+        let now = Clock::system().now().as_micros();
+        log.push(now, create("did:plc:ada", &format!("r{}", log.len()), now, "I love it"));
+    }
+}
+
+fn stream_options(prefix: &str) -> StreamOptions {
+    StreamOptions {
+        name: format!("{prefix}_posts"),
+        group: "sentiment_workers".to_owned(),
+        dead_letter: format!("{prefix}_dead"),
+        processed: format!("{prefix}_processed"),
+        processed_max_len: 10,
+        claim_idle: Duration::from_secs(60),
+        max_backlog: 100_000,
+        command_timeout: Duration::from_secs(5),
+    }
+}
+
+/// Takes entries until there are `count` different posts; how often each came.
+async fn taken(stream: &Stream, seen: &mut BTreeMap<String, usize>, count: usize) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let consumer = Consumer("test".into());
+    while seen.len() < count {
+        assert!(tokio::time::Instant::now() < deadline, "{} of {count} came in time", seen.len());
+        let entries = stream.claim(&consumer, 500, Duration::from_millis(200)).await.expect("the stream answers");
+        for entry in &entries {
+            let id = String::from_utf8_lossy(entry.fields.get("post_id").expect("an id")).into_owned();
+            *seen.entry(id).or_default() += 1;
+        }
+        for entry in entries {
+            let request = DeadLetterRequest { entry, reason: "test", error: String::new() };
+            stream.dead_letter(request, Timestamp::EPOCH).await.expect("the stream answers");
+        }
+    }
+}
+
+async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let waiting = async {
+        let mut poll = tokio::time::interval(Duration::from_millis(20));
+        while !holds() {
+            poll.tick().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("in time: {what}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_several_processes_reads_and_another_takes_over_when_it_dies_or_hangs() {
+    let folder = tempfile::tempdir().unwrap();
+    let shared = Shared::create().await;
+    let log = Log::new();
+    let host = Jetstream::start(&log, Faults::default()).await;
+    let settings: Vec<_> = shared.settings().into_iter().chain(settings(&host)).collect();
+    let redis =
+        RedisOptions { url: shared.redis_url.clone().into(), ca_file: None, command_timeout: Duration::from_secs(5) };
+    let redis = Redis::connect(&redis).unwrap();
+    let stream = Stream::Redis(RedisStream::connect(redis, stream_options(&shared.prefix)).unwrap());
+    let mut seen = BTreeMap::new();
+
+    let first = Process::start(folder.path(), &settings).await;
+    eventually("the first reads", || host.open() == 1).await;
+    let second = Process::start(folder.path(), &settings).await;
+    say(&log, 200);
+    taken(&stream, &mut seen, 200).await;
+    assert_eq!((host.most_open(), seen.values().max()), (1, Some(&1)), "one reads, and reads once");
+
+    first.kill().await;
+    say(&log, 200);
+    taken(&stream, &mut seen, 400).await;
+    assert_eq!(host.most_open(), 1, "the second took over");
+
+    // It hangs: a third takes over. When it wakes up it sees that and hangs up.
+    let third = Process::start(folder.path(), &settings).await;
+    second.signal("-STOP").await;
+    say(&log, 200);
+    taken(&stream, &mut seen, 600).await;
+    assert_eq!(host.open(), 2, "the server cannot know that one of them hangs");
+    second.signal("-CONT").await;
+    eventually("the second hangs up", || host.open() == 1).await;
+    // What it had read when it was stopped may come again; from now on nothing does.
+    let known = seen.len();
+    say(&log, 100);
+    taken(&stream, &mut seen, 700).await;
+    assert_eq!(seen.len() - known, 100);
+    assert_eq!(third.terminate().await.code(), Some(0));
+    // A process that ends gives its lease back: the next one need not wait until it runs out.
+    say(&log, 100);
+    taken(&stream, &mut seen, 800).await;
+    assert_eq!(second.terminate().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_process_goes_on_at_its_cursor() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::new();
+    let host = Jetstream::start(&log, Faults::default()).await;
+    let mut process = Process::start(folder.path(), &settings(&host)).await;
+    for round in 1..4 {
+        let begun = host.sent();
+        say(&log, 300);
+        eventually("some is read", || host.sent() > begun + 50).await;
+        process.kill().await;
+        say(&log, 100);
+        process = Process::start(folder.path(), &settings(&host)).await;
+        eventually("it reads again", || host.asked().len() > round).await;
+    }
+    let mut seen = BTreeMap::new();
+    taken(&queue(folder.path()).await, &mut seen, 1_200).await;
+    assert_eq!(process.terminate().await.code(), Some(0));
+}
+
+/// The embedded queue of a process, beside it.
+async fn queue(folder: &Path) -> Stream {
+    let options =
+        SqliteOptions { path: folder.join("data/sentistream.db"), readers: 2, busy_timeout: Duration::from_secs(5) };
+    let sqlite = Sqlite::open(&options).unwrap();
+    let clock = Clock::fixed(Timestamp::EPOCH);
+    Stream::Local(LocalStream::open(sqlite, stream_options("test"), clock).await.unwrap())
+}
