@@ -91,15 +91,16 @@ impl HackerNews {
         let tried = std::mem::take(&mut cursor.holes);
         let new = (cursor.next..=last).map(|id| (id, 0));
         let wanted: Vec<(u64, u8)> = tried.into_iter().chain(new).collect();
+        let this: &Self = self;
         let items: Vec<(u64, u8, Option<Item>)> = stream::iter(wanted)
-            .map(|(id, tries)| async move { Ok((id, tries, self.read(&format!("item/{id}.json")).await?)) })
+            .map(|(id, tries)| async move { Ok((id, tries, this.read(&format!("item/{id}.json")).await?)) })
             .buffered(AT_ONCE)
             .try_collect()
             .await?;
         let mut batch = Batch::default();
         for (id, tries, item) in items {
             match item {
-                Some(item) => self.add(item, &mut batch),
+                Some(item) => this.add(item, &mut batch),
                 None if tries + 1 < TRIES => cursor.holes.push((id, tries + 1)),
                 None => batch.filtered += 1,
             }

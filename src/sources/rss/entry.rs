@@ -75,7 +75,7 @@ fn read(entry: feed_rs::model::Entry, answer: &Answer, language: Option<&String>
         found: Found {
             post_id,
             content,
-            author: entry.authors.into_iter().map(|author| author.name).find(|name| !name.trim().is_empty()),
+            author: entry.authors.into_iter().filter_map(|author| author.name).find(|name| !name.trim().is_empty()),
             created_at: published.or(updated),
             lang: entry.language.or_else(|| language.cloned()),
             url: link,

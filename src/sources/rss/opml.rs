@@ -24,9 +24,9 @@ pub fn feeds_of(document: &str) -> Result<Vec<Url>, OpmlError> {
     let mut feeds: Vec<Url> = Vec::new();
     loop {
         match reader.read_event().map_err(|e| OpmlError::Malformed(e.to_string()))? {
-            Event::Start(tag) | Event::Empty(tag) if tag.name().as_ref() == b"outline" => {
+            Event::Start(tag) | Event::Empty(tag) if tag.name().as_ref() == "outline" => {
                 let attributes = tag.attributes().filter_map(Result::ok);
-                let mut feed = attributes.filter(|attribute| attribute.key.as_ref().eq_ignore_ascii_case(b"xmlUrl"));
+                let mut feed = attributes.filter(|attribute| attribute.key.as_ref().eq_ignore_ascii_case("xmlUrl"));
                 if let Some(feed) = feed.next() {
                     let text = feed.unescape_value().map_err(|e| OpmlError::Malformed(e.to_string()))?;
                     let url = Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
