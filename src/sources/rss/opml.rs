@@ -28,7 +28,9 @@ pub fn feeds_of(document: &str) -> Result<Vec<Url>, OpmlError> {
                 let attributes = tag.attributes().filter_map(Result::ok);
                 let mut feed = attributes.filter(|attribute| attribute.key.as_ref().eq_ignore_ascii_case("xmlUrl"));
                 if let Some(feed) = feed.next() {
-                    let text = feed.unescape_value().map_err(|e| OpmlError::Malformed(e.to_string()))?;
+                    let text = feed
+                        .normalized_value(XmlVersion::Implicit1_0)
+                        .map_err(|e| OpmlError::Malformed(e.to_string()))?;
                     let url = Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
                     let url = url.ok_or_else(|| OpmlError::Url(text.into_owned()))?;
                     if !feeds.contains(&url) {
