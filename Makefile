@@ -49,6 +49,22 @@ test-browser: dashboard/dist ## Runs the browser tests against the real binary.
 bench: ## Runs the benchmarks: inference, store, stream and the whole pipeline.
 	scripts/with-services cargo bench --locked
 
+.PHONY: dist
+dist: build ## Packs the release binary, settings, systemd unit, manual and completions into dist/.
+	scripts/dist
+
+.PHONY: image
+image: ## Builds the container image, sentistream:latest, with docker or podman.
+	$${ENGINE:-docker} build --tag sentistream:latest .
+
+.PHONY: check-deploy
+check-deploy: ## Validates manifests, alert rules, dashboards and licences with the tools of their trades.
+	scripts/check-deploy
+
+.PHONY: bench-inference
+bench-inference: ## Compares the inference engine with other runtimes (POSTS=file.ndjson); installs them first.
+	scripts/bench-inference $(if $(POSTS),--posts $(POSTS))
+
 .PHONY: coverage
 coverage: tools dashboard/dist ## Prints line coverage of Rust and the dashboard.
 	@cargo llvm-cov --version >/dev/null 2>&1 || cargo install --locked cargo-llvm-cov

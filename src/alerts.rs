@@ -1,22 +1,25 @@
-//! The alerts role: looks at a sliding window of posts and keeps the alerts that follow from it.
+//! The alerts role: looks at sliding windows of posts and keeps the alerts that follow from the rules.
 //!
 //! Several instances may hold the role; the one that holds a lease acts. The store checks the lease
 //! in each transaction that changes alerts, so that an instance which was suspended and wakes up
-//! late changes nothing. What must be true of a window is decided in [`rules`], apart from all I/O.
+//! late changes nothing. A state and its transition are written in one such transaction: whoever takes
+//! over, after a restart too, goes on from what is stored, so that none is lost or written twice. What
+//! must be true of a window is decided in [`crate::rules`], apart from all I/O.
 
-mod look;
-pub mod rules;
+mod dues;
+mod evidence;
 #[cfg(test)]
 mod tests;
+mod tick;
 
 use std::time::Duration;
 
 use anyhow::Context;
 use tokio::time::Instant;
 
-use self::look::{LookError, look};
-use self::rules::Rule;
+pub use self::tick::{Memory, TickError, tick};
 use crate::clock::Clock;
+use crate::domain::alert::RuleSpec;
 use crate::lifecycle::Shutdown;
 use crate::lifecycle::patience::Patience;
 use crate::live::LiveBus;
@@ -24,7 +27,7 @@ use crate::store::{Lease, Store, StoreError};
 use crate::stream::Stream;
 
 /// The lease that the acting instance holds.
-const LEASE: &str = "alerts";
+pub const LEASE: &str = "alerts";
 /// The longest giving the lease back may take.
 const RELEASE: Duration = Duration::from_secs(2);
 
@@ -43,14 +46,12 @@ pub struct AlertsRooms {
 /// What to watch, and how often.
 #[derive(Clone, Debug)]
 pub struct AlertsOptions {
-    /// Between two looks at the window.
+    /// Between two looks at the rules that are due.
     pub interval: Duration,
-    /// The length of the window, in event time.
-    pub window: Duration,
-    /// How long at most the window waits for posts that are not analysed yet.
+    /// How long at most a window waits for posts that are not analysed yet.
     pub max_lateness: Duration,
-    /// The conditions, each watched overall and per source.
-    pub rules: Vec<Rule>,
+    /// The rules of the configuration, which are kept beside those that people make.
+    pub rules: Vec<RuleSpec>,
     /// This instance's name, different from that of every other.
     pub holder: String,
     /// After this much silence of the acting instance another takes over.
@@ -63,7 +64,7 @@ pub struct AlertsOptions {
 /// When the store or the stream fails in a way that trying again will not help.
 pub async fn run(rooms: AlertsRooms, options: AlertsOptions, shutdown: Shutdown) -> anyhow::Result<()> {
     metrics::describe_gauge!("sentistream_alerts_leader", "1 while this instance is the one that keeps alerts");
-    metrics::describe_counter!("sentistream_alerts_opened_total", "Alerts that this instance opened, by type");
+    metrics::describe_counter!("sentistream_alerts_opened_total", "Alerts that this instance opened, by severity");
     let mut watch = Watch::new(rooms, options);
     let mut due = Instant::now();
     while !shutdown.is_stopping() {
@@ -80,6 +81,9 @@ struct Watch {
     rooms: AlertsRooms,
     options: AlertsOptions,
     lease: Option<Lease>,
+    memory: Memory,
+    /// Whether the rules of the configuration are kept, since this instance acts.
+    provisioned: bool,
     patience: Patience,
     /// Between two renewals of the lease, or two attempts to get it.
     beat: Duration,
@@ -89,11 +93,11 @@ impl Watch {
     fn new(rooms: AlertsRooms, options: AlertsOptions) -> Self {
         let beat = (options.lease_ttl / 3).min(options.interval);
         let patience = Patience::new(Duration::from_millis(500).min(options.interval), options.interval);
-        Self { rooms, options, lease: None, patience, beat }
+        Self { rooms, options, lease: None, memory: Memory::default(), provisioned: false, patience, beat }
     }
 
-    /// Renews the lease, and looks at the window if it holds and a look is `due`; how long to wait then.
-    async fn step(&mut self, due: &mut Instant) -> Result<Duration, LookError> {
+    /// Renews the lease, and looks at the rules if it holds and a look is `due`; how long to wait then.
+    async fn step(&mut self, due: &mut Instant) -> Result<Duration, TickError> {
         match self.act(due).await {
             Ok(()) => {
                 if self.patience.recovered().is_some() {
@@ -101,7 +105,7 @@ impl Watch {
                 }
                 Ok(self.beat)
             }
-            Err(LookError::Store(StoreError::LeaseLost(_))) => {
+            Err(TickError::Store(StoreError::LeaseLost(_))) => {
                 self.follow(None);
                 Ok(self.beat)
             }
@@ -116,15 +120,19 @@ impl Watch {
         }
     }
 
-    async fn act(&mut self, due: &mut Instant) -> Result<(), LookError> {
+    async fn act(&mut self, due: &mut Instant) -> Result<(), TickError> {
         let (holder, ttl) = (&self.options.holder, self.options.lease_ttl);
         let lease = self.rooms.store.acquire_lease(LEASE, holder, ttl).await?;
         self.follow(lease);
         if let Some(lease) = &self.lease
             && *due <= Instant::now()
         {
-            self.rooms.store.provision_alert_rules(&look::specs(&self.options)).await?;
-            look(&self.rooms, &self.options, lease).await?;
+            if !self.provisioned {
+                provision(&self.rooms.store, &self.options.rules).await?;
+                self.provisioned = true;
+            }
+            // The futures of evidence are large.
+            Box::pin(tick(&self.rooms, &self.options, lease, &mut self.memory)).await?;
             // From now on rather than from when it was due: a slow store is not asked more often for it.
             *due = Instant::now() + self.options.interval;
         }
@@ -137,6 +145,7 @@ impl Watch {
             (Some(_), None) => tracing::info!("another instance keeps alerts"),
             _ => {}
         }
+        self.provisioned &= lease.is_some();
         metrics::gauge!("sentistream_alerts_leader").set(if lease.is_some() { 1.0 } else { 0.0 });
         self.lease = lease;
     }
@@ -149,4 +158,16 @@ impl Watch {
             tracing::warn!("the lease on alerts could not be given back: another instance takes over when it runs out");
         }
     }
+}
+
+/// Keeps the rules of the configuration.
+async fn provision(store: &Store, rules: &[RuleSpec]) -> Result<(), StoreError> {
+    let taken = store.provision_alert_rules(rules).await?;
+    if !taken.is_empty() {
+        tracing::warn!(
+            rules = ?taken,
+            "rules of the configuration are left out: other rules have their names; rename or delete those"
+        );
+    }
+    Ok(())
 }

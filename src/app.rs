@@ -19,6 +19,7 @@ use crate::redis::{Redis, RedisOptions};
 use crate::sqlite::{Sqlite, SqliteOptions};
 use crate::store::{Store, StoreError};
 use crate::stream::{LocalStream, RedisStream, Stream};
+use crate::topics::Topics;
 use crate::worker::Worker;
 
 pub use lock::InUse;
@@ -29,6 +30,7 @@ pub use serve::{Parts, Running, serve, start};
 #[derive(Clone)]
 pub struct Rooms {
     pub store: Store,
+    pub topics: Topics,
     pub stream: Stream,
     pub live: LiveBus,
     pub cache: Cache,
@@ -48,9 +50,11 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<Rooms> {
     match &config.backends {
         Backends::Embedded { .. } => {
             let sqlite = open_sqlite(config)?;
-            let store = Store::sqlite(sqlite.clone(), options::retention(config), clock.clone());
+            let store =
+                Store::sqlite(sqlite.clone(), options::retention(config), clock.clone()).keeping(options::keep(config));
             store.migrate().await?;
             Ok(Rooms {
+                topics: Topics::new(store.clone()),
                 store,
                 stream: Stream::Local(LocalStream::open(sqlite, stream, clock.clone()).await?),
                 live: LiveBus::Local(LocalBus::default()),
@@ -71,8 +75,10 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<Rooms> {
                 events: config.stream.events_channel.clone(),
             };
             let cache = RedisCache::new(redis.clone(), &config.cache.prefix, config.cache.ttl, clock.clone());
+            let store = open_postgres(config, clock.clone()).context("database.url")?;
             Ok(Rooms {
-                store: open_postgres(config, clock.clone()).context("database.url")?,
+                topics: Topics::new(store.clone()),
+                store,
                 stream: Stream::Redis(RedisStream::connect(redis.clone(), stream)?),
                 live: LiveBus::Redis(RedisBus::new(redis, channels)),
                 cache: Cache::Redis(cache),
@@ -90,7 +96,9 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<Rooms> {
 pub fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
     let retention = options::retention(config);
     match &config.backends {
-        Backends::Embedded { .. } => Ok(Store::sqlite(open_sqlite(config)?, retention, clock)),
+        Backends::Embedded { .. } => {
+            Ok(Store::sqlite(open_sqlite(config)?, retention, clock).keeping(options::keep(config)))
+        }
         Backends::Shared { .. } => open_postgres(config, clock).context("database.url"),
     }
 }
@@ -106,7 +114,9 @@ fn open_sqlite(config: &Config) -> anyhow::Result<Sqlite> {
 
 fn open_postgres(config: &Config, clock: Clock) -> Result<Store, StoreError> {
     match options::postgres(config) {
-        Some(postgres) => Store::postgres(&postgres, options::retention(config), clock),
+        Some(postgres) => {
+            Ok(Store::postgres(&postgres, options::retention(config), clock)?.keeping(options::keep(config)))
+        }
         None => Err(StoreError::Failed("the database is not Postgres".to_owned())),
     }
 }
@@ -129,6 +139,7 @@ pub fn worker(config: &Config, rooms: &Rooms, classifier: SharedClassifier) -> W
         live: rooms.live.clone(),
         cache: rooms.cache.clone(),
         classifier,
+        topics: rooms.topics.clone(),
         clock: rooms.clock.clone(),
         options: options::worker(config),
     }

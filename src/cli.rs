@@ -1,15 +1,20 @@
 //! The command line. `main` calls [`run`]; each command has a file below.
 
 mod analyze;
+mod backup;
 mod completions;
 mod dead_letter;
 mod doctor;
+mod erase;
 mod eval;
+mod health;
 mod import;
+mod man;
 mod migrate;
 mod models;
 mod openapi;
 mod output;
+mod probe;
 mod settings;
 
 use std::io::{self, Write as _};
@@ -25,6 +30,7 @@ use crate::config::{Config, ConfigError, Environment, Inputs, LogFormat, Origin,
 use crate::inference::InferenceError;
 use crate::inference::models::HubError;
 use crate::telemetry::{self, LogStyle, Metrics};
+use crate::topics::QueryError;
 
 /// Used when it lies in the working folder and no `--config` is given.
 const USUAL_FILE: &str = "sentistream.toml";
@@ -103,14 +109,18 @@ Examples:
     #[command(subcommand)]
     Models(models::ModelsCommand),
     Doctor(doctor::DoctorArgs),
+    Health(health::HealthArgs),
     Config(settings::ConfigArgs),
     Migrate(migrate::MigrateArgs),
+    Backup(backup::BackupArgs),
     /// Print the OpenAPI description of the REST API.
     #[command(after_help = "Example:\n  sentistream openapi > openapi.json")]
     Openapi,
     #[command(subcommand)]
     DeadLetter(dead_letter::DeadLetterCommand),
+    Erase(erase::EraseArgs),
     Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 /// How a command ended that did what it was asked.
@@ -159,6 +169,7 @@ fn execute(cli: Cli) -> anyhow::Result<Verdict> {
     let command = cli.command.unwrap_or(Command::Serve);
     match &command {
         Command::Completions(args) => return completions::run(args, &mut Cli::command()),
+        Command::Man(args) => return man::run(args, Cli::command()),
         Command::Openapi => return openapi::run(),
         Command::Config(args) if args.defaults => return settings::print_defaults(),
         _ => {}
@@ -186,8 +197,11 @@ fn on_runtime(command: Command, context: &Context) -> anyhow::Result<Verdict> {
             Command::Eval(args) => eval::run(args, context).await,
             Command::Models(command) => models::run(command, context).await,
             Command::Doctor(args) => doctor::run(&args, context).await,
+            Command::Health(args) => health::run(&args, context).await,
+            Command::Backup(args) => backup::run(args, context).await,
             Command::Migrate(args) => migrate::run(&args, context).await,
             Command::DeadLetter(command) => dead_letter::run(command, context).await,
+            Command::Erase(args) => erase::run(args, context).await,
             _ => app::serve(&context.config, Metrics::install()?).await.map(|()| Verdict::Good),
         }
     });
@@ -224,7 +238,11 @@ fn is_misuse(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let is_setting = matches!(cause.downcast_ref(), Some(InferenceError::Setting { .. }))
             || cause.downcast_ref().is_some_and(HubError::is_setting);
-        is_setting || cause.is::<Misuse>() || cause.is::<ConfigError>() || cause.is::<app::InUse>()
+        is_setting
+            || cause.is::<QueryError>()
+            || cause.is::<Misuse>()
+            || cause.is::<ConfigError>()
+            || cause.is::<app::InUse>()
     })
 }
 

@@ -8,6 +8,7 @@
 mod environment;
 mod error;
 mod layers;
+mod notifications;
 mod resolve;
 mod sections;
 mod server;
@@ -24,6 +25,7 @@ use serde::Deserialize;
 pub use environment::Environment;
 pub use error::{ConfigError, Problem};
 pub use layers::Origin;
+pub use notifications::{SmtpConfig, SmtpSecurity};
 pub use sections::*;
 pub use server::*;
 pub use settings::{Settings, Shown};
@@ -37,6 +39,7 @@ pub use values::{Address, parse_duration};
 #[serde(deny_unknown_fields)]
 pub struct Config {
     pub roles: Vec<Role>,
+    pub topics: Vec<TopicConfig>,
     pub database: DatabaseConfig,
     pub stream: StreamConfig,
     pub server: ServerConfig,
@@ -53,6 +56,7 @@ pub struct Config {
     pub retention: RetentionConfig,
     pub shutdown: ShutdownConfig,
     pub log: LogConfig,
+    pub tracing: TracingConfig,
     /// The pair that `database.url` and `stream.url` make.
     #[serde(skip)]
     pub backends: Backends,

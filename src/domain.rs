@@ -9,10 +9,12 @@ pub mod entry;
 pub mod event;
 pub mod fields;
 pub mod label;
+pub mod notify;
 pub mod op;
 pub mod post;
 pub mod span;
 pub mod time;
+pub mod topic;
 
 pub use alert::{Alert, AlertState};
 pub use analysis::{Analysis, Scores};
@@ -24,3 +26,4 @@ pub use label::{Emotion, Sentiment};
 pub use op::{Op, Rejection};
 pub use post::{Author, FieldError, Post, PostDraft, PostId, Source};
 pub use time::{Period, TimeRange, Timestamp};
+pub use topic::{Backfill, Subject, Topic, TopicId, TopicName, TopicOrigin};

@@ -9,14 +9,18 @@ pub mod analyze;
 pub mod answer;
 pub mod auth;
 pub mod body;
+pub mod compare;
+pub mod counted;
 pub mod dashboard;
 pub mod dead_letters;
 pub mod docs;
 pub mod error;
+pub mod etag;
 pub mod feeds;
 pub mod health;
 pub mod inflow;
 pub mod limits;
+pub mod notify;
 pub mod observe;
 pub mod openapi;
 pub mod options;
@@ -30,6 +34,7 @@ pub mod shape;
 pub mod state;
 pub mod stats;
 pub mod system;
+pub mod topics;
 pub mod ws;
 
 use std::sync::Arc;
@@ -43,6 +48,7 @@ use crate::live::LiveBus;
 use crate::store::Store;
 use crate::stream::Stream;
 use crate::telemetry::Metrics;
+use crate::topics::Topics;
 
 pub use health::{ComponentState, Components};
 pub use options::{HttpOptions, LiveOptions, RateLimit};
@@ -53,6 +59,7 @@ pub use server::{HttpError, Server, serve, serve_ops};
 pub struct Api {
     pub store: Store,
     pub stream: Stream,
+    pub topics: Topics,
     pub live: LiveBus,
     /// `None` computes every answer anew.
     pub cache: Option<Cache>,

@@ -12,6 +12,7 @@ mod fused;
 mod hub;
 mod labels;
 mod layout;
+mod meter;
 mod model;
 pub mod models;
 mod network;
@@ -37,7 +38,9 @@ use model::LoadError;
 pub use engine::Engine;
 pub use explain::{Explanation, WordContribution, explain};
 pub use hub::{HubModel, HubOptions};
-pub use options::{CalibrationSource, InferenceOptions, ModelSource, OptionError, Precision};
+pub use meter::Speed;
+pub use options::{CalibrationSource, InferenceOptions, ModelSource, OptionError, Place, Precision};
+pub use simd::peak;
 
 /// Why texts could not be classified.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -80,6 +83,11 @@ pub trait Classifier: Send + Sync {
 
     /// What is loaded.
     fn info(&self) -> &ModelInfo;
+
+    /// How fast it judged lately, if that is measured.
+    fn speed(&self) -> Option<Speed> {
+        None
+    }
 }
 
 /// A shared classifier.

@@ -24,11 +24,13 @@
 //! | [`inference`] | texts in, analyses out, on threads of its own |
 //! | [`store`] | everything that is SQL, over SQLite and Postgres |
 //! | [`sqlite`] | the embedded database: one writer with group commit, many readers |
+//! | [`rules`] | what alert rules make of counts: judgements, states, backtests |
 //! | [`live`] | events within and between processes |
 //! | [`outbound`] | guarded requests to URLs that people configure |
 //! | [`cache`] | cached answers with single flight |
+//! | [`topics`] | tracked topics: queries that every post is asked |
 //! | [`sources`] | where posts come from |
-//! | [`ingester`], [`worker`], [`alerts`], [`http`] | the roles |
+//! | [`ingester`], [`worker`], [`alerts`], [`notify`], [`http`] | the roles; `notify` goes with `alerts` |
 //! | [`app`] | the composition root: config → rooms → roles |
 //! | [`lifecycle`] | supervision and shutdown |
 //! | [`telemetry`] | logs and metrics |
@@ -50,7 +52,8 @@
 //!    same result. (`tests/conformance/store`, by permutation)
 //! 6. **The runtime never blocks.** Inference and SQLite run on their own threads.
 //! 7. **One writer of alerts.** A lease with a fencing token, checked in each alert transaction,
-//!    lets one instance act. (`tests/it/alerts.rs`)
+//!    lets one instance act; windows end at the append time of the oldest unsettled entry, at most
+//!    `alerts.max_lateness` back, so that lag delays alerts and hides none. (`tests/it/api/alert_engine.rs`)
 //! 8. **Answers are consistent.** Aggregates come from rollups committed with the rows, so counts
 //!    of any two endpoints agree within the cache's two seconds. (`tests/it/pipeline.rs`)
 
@@ -66,11 +69,14 @@ pub mod inference;
 pub mod ingester;
 pub mod lifecycle;
 pub mod live;
+pub mod notify;
 pub mod outbound;
 pub mod redis;
+pub mod rules;
 pub mod sources;
 pub mod sqlite;
 pub mod store;
 pub mod stream;
 pub mod telemetry;
+pub mod topics;
 pub mod worker;

@@ -80,6 +80,23 @@ pub struct Outbound {
     options: Arc<OutboundOptions>,
 }
 
+/// How HTTPS is spoken: with ring, and the certificate authorities of the system.
+///
+/// # Errors
+/// Never with the protocol versions that are compiled in.
+pub fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
+    let mut roots = rustls::RootCertStore::empty();
+    // Without any, https fails when it is used, with a message that says so.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(tls)
+}
+
 impl Outbound {
     /// A client with the certificate authorities of the system.
     ///
@@ -87,16 +104,7 @@ impl Outbound {
     /// When TLS cannot be set up.
     pub fn new(options: OutboundOptions) -> Result<Self, OutboundError> {
         let fail = |e: &dyn std::fmt::Display| OutboundError::Failed(format!("TLS cannot be set up: {e}"));
-        let mut roots = rustls::RootCertStore::empty();
-        // Without any, https fails when it is used, with a message that says so.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|e| fail(&e))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let tls = tls().map_err(|e| fail(&e))?;
         let guard = Guard::new(options.allow.clone());
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)

@@ -5,6 +5,8 @@
 //! one transaction, each behind a savepoint, and answers them after the common commit: many
 //! small durable writes cost one `fsync`.
 
+mod backup;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +19,8 @@ use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use tokio::sync::{mpsc, oneshot};
+
+pub use self::backup::{BackupError, back_up};
 
 #[diesel::declare_sql_function]
 extern "SQL" {
@@ -155,6 +159,11 @@ impl Sqlite {
         let gone = || SqliteError::Unavailable("the writer has ended".to_owned());
         self.jobs.send(job).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
+    }
+
+    /// How the connections that read are used.
+    pub fn reader_status(&self) -> deadpool::Status {
+        self.readers.status()
     }
 
     /// A connection to read with; it sees the last commit.

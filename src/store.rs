@@ -4,10 +4,13 @@
 pub mod aggregate;
 pub mod alerts;
 mod backend;
+mod connections;
+pub mod erase;
 mod error;
 pub mod feeds;
 mod leases;
 mod migrate;
+pub mod notify;
 mod postgres;
 pub mod posts;
 mod prune;
@@ -16,6 +19,7 @@ mod schema;
 mod server;
 pub mod settle;
 mod sql;
+pub mod topics;
 
 use std::time::Duration;
 
@@ -27,6 +31,7 @@ use aggregate::AggregateError;
 use backend::{Backend, read};
 use postgres::Postgres;
 
+pub use connections::{Connections, Target};
 pub use server::Server;
 
 /// Why the store did not do what it was asked.
@@ -66,6 +71,15 @@ pub struct Retention {
     pub minute_rollups: Duration,
 }
 
+/// How long posts and counts are kept; `None`: for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// Posts with all that belongs to them, by the time at which they were written. Their counts stay.
+    pub posts: Option<Duration>,
+    /// Counts by day and 15 minutes; those of all time stay.
+    pub rollups: Option<Duration>,
+}
+
 /// Marks which instance acts; every use is checked in the transaction that acts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
@@ -98,6 +112,7 @@ pub struct PostgresOptions {
 pub struct Store {
     backend: Backend,
     retention: Retention,
+    keep: Keep,
     clock: Clock,
 }
 
@@ -113,7 +128,7 @@ pub enum AggregateFailure {
 impl Store {
     /// A store in the embedded database. Connects lazily; call [`Self::migrate`] before use.
     pub fn sqlite(sqlite: Sqlite, retention: Retention, clock: Clock) -> Self {
-        Self { backend: Backend::Sqlite(sqlite), retention, clock }
+        Self { backend: Backend::Sqlite(sqlite), retention, keep: Keep::default(), clock }
     }
 
     /// A store in Postgres. Connects lazily; call [`Self::migrate`] before use. Its connections
@@ -122,7 +137,14 @@ impl Store {
     /// # Errors
     /// When the URL is malformed or its certificate file cannot be read.
     pub fn postgres(options: &PostgresOptions, retention: Retention, clock: Clock) -> Result<Self, StoreError> {
-        Ok(Self { backend: Backend::Postgres(Postgres::new(options)?), retention, clock })
+        let backend = Backend::Postgres(Postgres::new(options)?);
+        Ok(Self { backend, retention, keep: Keep::default(), clock })
+    }
+
+    /// The same store, which forgets posts and counts after a while.
+    #[must_use]
+    pub fn keeping(self, keep: Keep) -> Self {
+        Self { keep, ..self }
     }
 
     /// Brings the schema up to date; several instances may do so at once. The names of the migrations that ran.
@@ -139,6 +161,14 @@ impl Store {
         match &self.backend {
             Backend::Sqlite(sqlite) => migrate::sqlite(sqlite, mode).await,
             Backend::Postgres(postgres) => migrate::postgres(postgres, mode).await,
+        }
+    }
+
+    /// How the connections to the database are used. With SQLite those that read.
+    pub fn connections(&self) -> Vec<Connections> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => vec![Connections::of(Target::Primary, &sqlite.reader_status())],
+            Backend::Postgres(postgres) => postgres.connections(),
         }
     }
 

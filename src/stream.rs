@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{EntryId, EntryKey, PostId, RawFields, Timestamp};
+use crate::telemetry::trace;
 
 pub use local::LocalStream;
 pub use redis::RedisStream;
@@ -170,7 +171,8 @@ impl Stream {
     /// # Errors
     /// [`StreamError::Full`] when the backlog is at its limit. After `Unavailable` some of the
     /// entries may have been appended: append again, workers drop duplicates by `post_id`.
-    pub async fn append(&self, entries: Vec<RawFields>) -> Result<Vec<EntryId>, StreamError> {
+    pub async fn append(&self, mut entries: Vec<RawFields>) -> Result<Vec<EntryId>, StreamError> {
+        let _span = trace::append(&mut entries);
         on_backend!(self, s => s.append(entries).await)
     }
 

@@ -1,6 +1,7 @@
 //! Logs to stderr, and metrics in Prometheus' text format.
 
 pub mod metrics;
+pub mod trace;
 
 use std::io::IsTerminal;
 

@@ -7,7 +7,10 @@
 //! neighbours with it.
 
 mod batch;
+mod fate;
 mod maintenance;
+mod topics;
+mod traces;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +26,7 @@ use crate::live::LiveBus;
 use crate::store::Store;
 use crate::stream::{Consumer, Stream, StreamError};
 use crate::telemetry::metrics::{Kind, describe};
+use crate::topics::Topics;
 
 /// How the pool works.
 #[derive(Clone, Debug)]
@@ -37,6 +41,18 @@ pub struct WorkerOptions {
     pub claim_idle: Duration,
     /// An entry whose analysis failed in this many deliveries goes to the dead letter.
     pub max_deliveries: u32,
+    /// Which posts are kept.
+    pub store: StoredPosts,
+}
+
+/// Which posts are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StoredPosts {
+    /// All of them.
+    #[default]
+    All,
+    /// Those that a topic matches; the others are skipped without being judged.
+    Matching,
 }
 
 /// The longest a consumer waits for new entries before it looks after idle claims.
@@ -50,6 +66,7 @@ pub struct Worker {
     pub live: LiveBus,
     pub cache: Cache,
     pub classifier: SharedClassifier,
+    pub topics: Topics,
     pub clock: Clock,
     pub options: WorkerOptions,
 }
@@ -65,7 +82,8 @@ pub async fn run(worker: Worker, shutdown: Shutdown) -> anyhow::Result<()> {
         let consumer = Consumer(Arc::from(format!("{}-{number}", worker.options.instance)));
         consumers.spawn(consume(worker.clone(), consumer, shutdown.clone()));
     }
-    consumers.spawn(maintenance::run(worker, shutdown.clone()));
+    consumers.spawn(maintenance::run(worker.clone(), shutdown.clone()));
+    consumers.spawn(topics::run(worker, shutdown.clone()));
     while let Some(ended) = consumers.join_next().await {
         ended.context("a consumer of the worker pool ended unexpectedly")?;
     }
@@ -77,8 +95,16 @@ fn describe_metrics() {
         ("sentistream_entries_total", Kind::Counter, "Entries that this process settled, by how they ended."),
         ("sentistream_dead_letters_total", Kind::Counter, "Entries moved to the dead letter, by reason."),
         ("sentistream_truncated_total", Kind::Counter, "Posts of which the model read only the beginning."),
+        ("sentistream_topic_backfill_posts_total", Kind::Counter, "Stored posts that were matched with new topics."),
         ("sentistream_live_publish_failures_total", Kind::Counter, "Batches whose live events were lost."),
-        ("sentistream_stage_duration_seconds", Kind::Timing, "Time of a batch in each stage."),
+        (
+            "sentistream_stage_duration_seconds",
+            Kind::Timing,
+            "Time of a batch in each stage: inference, commit, publish.",
+        ),
+        ("sentistream_batch_posts", Kind::Size, "Posts that were analysed together."),
+        ("sentistream_batch_tokens", Kind::Size, "Tokens that were analysed together."),
+        ("sentistream_tokens_total", Kind::Counter, "Tokens that the model has read."),
         ("sentistream_append_to_commit_seconds", Kind::Timing, "Time of a post from its append to its commit."),
     ]);
 }

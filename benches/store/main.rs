@@ -3,6 +3,7 @@
 //! `cargo bench --bench store [-- POSTS]`: SQLite in a temporary folder, and Postgres as well when
 //! `SENTISTREAM_TEST_POSTGRES_URL` names a server on which databases may be created.
 
+mod alerts;
 mod load;
 mod queries;
 
@@ -74,4 +75,5 @@ async fn measure(name: &str, store: Store, queue: Queue, posts: u64) {
     let rate = load.fill(posts, 2, 512).await;
     println!("  filled to {posts} posts over {} days: {rate}", load::DAYS);
     queries::measure(&store).await;
+    alerts::measure(&store).await;
 }

@@ -112,5 +112,5 @@ async fn filters(store: &Store) {
 }
 
 fn aggregate(period: Period, range: TimeRange) -> AggregateQuery {
-    AggregateQuery { period, range, source: None, emotion: None, zone: TimeZone::UTC }
+    AggregateQuery { period, range, filter: PostFilter::default(), zone: TimeZone::UTC }
 }

@@ -1,13 +1,14 @@
 import { type Browser, expect, test } from "@playwright/test";
 import { type PreviewServer, preview } from "vite";
 import { makeLetter } from "../src/testing/answers";
+import { makeDelivery } from "../src/testing/notify";
 import { samplePosts } from "../src/testing/sample";
-import { iso, World } from "../src/testing/world";
+import { iso, makeFeed, World } from "../src/testing/world";
 import { Fake } from "./fake";
 
 /** Pictures of every view to look at: `npx playwright test --project screens`. They land in test-results/screens. */
 
-const SIZES = { wide: [1440, 900], tablet: [1024, 768], phone: [390, 844] } as const;
+const SIZES = { wide: [1440, 900], tablet: [1024, 768], phone: [390, 844], huge: [2560, 1440] } as const;
 const DAY = 86_400_000;
 
 const only = process.env.SCREENS?.split(",");
@@ -37,7 +38,10 @@ const SHOTS: Shot[] = [
   { name: "posts-none", path: "/posts?q=nothinglikethis", posts: 50 },
   { name: "drawer", path: "/posts?range=24h&post=sample-3", posts: 500 },
   { name: "emotions", path: "/emotions?range=24h", posts: 8_000 },
+  { name: "topics", path: "/topics?range=24h", posts: 3_000 },
   { name: "alerts", path: "/alerts?range=24h", posts: 2_000 },
+  { name: "silences", path: "/alerts/silences", posts: 0 },
+  { name: "receivers", path: "/alerts/receivers", posts: 0 },
   { name: "system", path: "/system", posts: 50 },
   { name: "try", path: "/try", posts: 0 },
   {
@@ -79,6 +83,72 @@ function furnish(world: World) {
     state: "retrying",
     detail: "connection refused; next try in 12 s",
   });
+  world.feeds = [
+    makeFeed("synthetic", { lag_seconds: 0.04, rate: 5 }),
+    makeFeed("bluesky", {
+      state: "backing_off",
+      errors: 3,
+      rate: 0,
+      last_error: "connection refused; next try in 12 s",
+      last_post: iso(now - 900_000),
+    }),
+    makeFeed("news", { kind: "rss", state: "paused", paused: true, rate: 0, rejected: 4 }),
+  ];
+  world.topics.add("headphones", "headphones");
+  world.topics.add("commute", "train", { description: "Trains that are late, full or cancelled" });
+  world.topics.add("weather", "storm", { backfill: { running: true, progress: 42.3 } });
+  world.topics.add("a-topic-whose-name-is-as-long-as-a-name-may-be-64-characters-xxx", "waiter", {
+    origin: "config",
+  });
+  world.notify.silences = [
+    {
+      id: 1,
+      version: 1,
+      provisioned: false,
+      created_at: iso(now),
+      updated_at: iso(now),
+      state: "active",
+      matchers: [
+        { label: "alertname", op: "=", value: "negative_share" },
+        { label: "source", op: "=~", value: "bluesky|mastodon" },
+      ],
+      starts_at: iso(now - 1_800_000),
+      ends_at: iso(now + 9_000_000),
+      author: "Ada",
+      comment: "The shop moves to new servers; complaints are to be expected.",
+    },
+  ];
+  world.notify.receivers = [
+    {
+      id: 1,
+      version: 2,
+      provisioned: false,
+      created_at: iso(now),
+      updated_at: iso(now),
+      name: "on-call",
+      channel: { kind: "webhook", url: "https://hooks.example.org/alerts" },
+      send_resolved: true,
+      max_alerts: 100,
+      secrets: ["signing_key"],
+    },
+    {
+      id: 2,
+      version: 1,
+      provisioned: true,
+      created_at: iso(now),
+      updated_at: iso(now),
+      name: "press-team",
+      channel: { kind: "email", to: ["press@example.org", "duty@example.org"] },
+      send_resolved: false,
+      max_alerts: 100,
+      secrets: [],
+    },
+  ];
+  world.notify.deliveries = [
+    makeDelivery(1),
+    makeDelivery(2, { receiver: "press-team", state: "failed", attempts: 8, error: "connection refused" }),
+    makeDelivery(3, { state: "pending", attempts: 0 }),
+  ];
   world.deadLetters = [
     makeLetter("1", "content: must not be blank", "   "),
     makeLetter(

@@ -34,10 +34,35 @@ const emotions = createRoute({
   path: "/emotions",
   component: lazyRouteComponent(() => import("./views/emotions/Emotions"), "Emotions"),
 });
+const topics = createRoute({
+  ...under,
+  path: "/topics",
+  component: lazyRouteComponent(() => import("./views/topics/Topics"), "Topics"),
+});
 const alerts = createRoute({
   ...under,
   path: "/alerts",
   component: lazyRouteComponent(() => import("./views/alerts/Alerts"), "Alerts"),
+});
+const rules = createRoute({
+  ...under,
+  path: "/alerts/rules",
+  component: lazyRouteComponent(() => import("./views/alerts/rules/Rules"), "Rules"),
+});
+const rule = createRoute({
+  ...under,
+  path: "/alerts/rules/$id",
+  component: lazyRouteComponent(() => import("./views/alerts/rules/RuleEditor"), "RuleEditor"),
+});
+const silences = createRoute({
+  ...under,
+  path: "/alerts/silences",
+  component: lazyRouteComponent(() => import("./views/alerts/silences/Silences"), "Silences"),
+});
+const receivers = createRoute({
+  ...under,
+  path: "/alerts/receivers",
+  component: lazyRouteComponent(() => import("./views/alerts/receivers/Receivers"), "Receivers"),
 });
 const system = createRoute({
   ...under,
@@ -50,7 +75,20 @@ const tryIt = createRoute({
   component: lazyRouteComponent(() => import("./views/try/TryIt"), "TryIt"),
 });
 
-const routeTree = root.addChildren([overview, live, posts, emotions, alerts, system, tryIt]);
+const routeTree = root.addChildren([
+  overview,
+  live,
+  posts,
+  emotions,
+  topics,
+  alerts,
+  rules,
+  rule,
+  silences,
+  receivers,
+  system,
+  tryIt,
+]);
 
 /** The router of the page, or of a test with a history of its own. Views are loaded when first opened or hovered. */
 export function createAppRouter(history?: RouterHistory) {

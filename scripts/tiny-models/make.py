@@ -1,6 +1,10 @@
 """Random sequence classifiers of every supported architecture and file format, and what the
-reference library makes of them: {text, ids, logits} per line of expected.ndjson."""
+reference library makes of them: {text, ids, logits} per line of expected.ndjson.
 
+Two runs make the same files, but for the names of storages in the oldest checkpoint."""
+
+import contextlib
+import io
 import json
 import shutil
 import sys
@@ -100,14 +104,14 @@ def distinct(state):
 
 
 def word_pieces(folder):
-    """vocab.txt: characters, and the most frequent words and endings of the corpus."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    trainer = trainers.WordPieceTrainer(vocab_size=110, special_tokens=special, show_progress=False)
-    tokenizer.train_from_iterator([line.lower() for line in CORPUS], trainer)
-    vocab = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
-    (folder / "vocab.txt").write_text("".join(f"{token}\n" for token, _ in vocab))
+    """vocab.txt: characters, as the first of a word and as later ones, and some words and endings of the corpus."""
+    corpus = " ".join(CORPUS).lower()
+    letters = sorted(set(corpus) - {" "})
+    words = sorted({word for word in corpus.split() if word.isalpha() and len(word) > 2})
+    endings = sorted({f"##{word[-2:]}" for word in words})
+    vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{c}" for c in letters)]
+    vocab += words[::2] + endings[::2]
+    (folder / "vocab.txt").write_text("".join(f"{token}\n" for token in vocab))
     return len(vocab)
 
 
@@ -127,21 +131,20 @@ def byte_pairs(folder):
 
 def pieces(folder):
     """sentencepiece.bpe.model, with a few rules of normalisation."""
-    with tempfile.TemporaryDirectory() as temporary:
-        rules = Path(temporary) / "rules.tsv"
-        pairs = {"ﬁ": "fi", "½": "1/2", "’": "'", "“": '"', "”": '"', "\t": " ", "\n": " "}
-        code = lambda text: " ".join(f"{ord(c):X}" for c in text)
-        rules.write_text("".join(f"{code(a)}\t{code(b)}\n" for a, b in pairs.items()))
-        corpus = Path(temporary) / "corpus.txt"
-        corpus.write_text("\n".join(CORPUS) + "\n")
+    model = io.BytesIO()
+    pairs = {"ﬁ": "fi", "½": "1/2", "’": "'", "“": '"', "”": '"', "\t": " ", "\n": " "}
+    code = lambda text: " ".join(f"{ord(c):X}" for c in text)
+    # The model notes the name of the file with the rules, so it must be the same each time.
+    with tempfile.TemporaryDirectory() as temporary, contextlib.chdir(temporary):
+        Path("rules.tsv").write_text("".join(f"{code(a)}\t{code(b)}\n" for a, b in pairs.items()))
         sentencepiece.SentencePieceTrainer.train(
-            input=str(corpus),
-            model_prefix=str(Path(temporary) / "spm"),
+            sentence_iterator=iter(CORPUS),
+            model_writer=model,
             vocab_size=66,
-            normalization_rule_tsv=str(rules),
+            normalization_rule_tsv="rules.tsv",
             minloglevel=2,
         )
-        shutil.copy(Path(temporary) / "spm.model", folder / "sentencepiece.bpe.model")
+    (folder / "sentencepiece.bpe.model").write_bytes(model.getvalue())
     return sentencepiece.SentencePieceProcessor(str(folder / "sentencepiece.bpe.model")).get_piece_size() + 2
 
 

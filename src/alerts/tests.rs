@@ -2,7 +2,8 @@ use std::future::Future;
 
 use tokio::task::JoinHandle;
 
-use super::rules::Measure;
+use serde_json::json;
+
 use super::*;
 use crate::domain::{
     Alert, AlertState, Analysis, Emotion, LiveEvent, Op, Outcome, Post, PostDraft, Scores, Sentiment, Timestamp,
@@ -97,12 +98,15 @@ impl Running {
 }
 
 fn options(holder: &str) -> AlertsOptions {
-    let rule = |measure, threshold| Rule { measure, threshold, min_posts: 10 };
+    let rule = |name: &str, kind: &str, threshold: f64| {
+        let rule = json!({"name": name, "kind": kind, "threshold": threshold, "group_by": "source_and_total",
+                          "interval": "20ms"});
+        RuleSpec::parse(rule).unwrap()
+    };
     AlertsOptions {
         interval: Duration::from_millis(20),
-        window: Duration::from_secs(300),
         max_lateness: Duration::from_secs(600),
-        rules: vec![rule(Measure::NegativeShare, 0.5), rule(Measure::NegativeRatio, 2.0)],
+        rules: vec![rule("negative_share", "share", 0.5), rule("negative_ratio", "ratio", 2.0)],
         holder: holder.to_owned(),
         lease_ttl: Duration::from_secs(30),
     }
@@ -134,10 +138,15 @@ async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) 
 }
 
 async fn next_alert(subscription: &mut Subscription) -> Alert {
-    let received = tokio::time::timeout(DEADLINE, subscription.recv()).await.expect("an event comes");
-    let Some(Received::Message(LiveMessage::Event { event, .. })) = received else { panic!("no event: {received:?}") };
-    let LiveEvent::Alert(alert) = event.as_ref() else { panic!("no alert: {event:?}") };
-    alert.clone()
+    loop {
+        let received = tokio::time::timeout(DEADLINE, subscription.recv()).await.expect("an event comes");
+        let Some(Received::Message(LiveMessage::Event { event, .. })) = received else { panic!("{received:?}") };
+        match event.as_ref() {
+            LiveEvent::Alert(alert) => return alert.clone(),
+            LiveEvent::AlertState(_) => {}
+            other => panic!("no alert: {other:?}"),
+        }
+    }
 }
 
 fn names(alerts: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -159,9 +168,11 @@ async fn an_alert_opens_for_the_source_that_turned_tells_why_and_resolves_when_t
     assert_eq!((opened.state, opened.threshold_value, opened.actual_value), (AlertState::Firing, 0.5, 0.6));
     assert_eq!((opened.post_count, opened.window_end.since(opened.window_start).as_secs()), (20, 300));
     let details = &opened.details;
-    assert_eq!(details["counts"], serde_json::json!({"negative": 12, "neutral": 0, "positive": 8, "total": 20}));
+    assert_eq!(details["counts"], json!({"negative": 12, "neutral": 0, "positive": 8, "total": 20}));
     let evidence = details["evidence"].as_array().unwrap();
-    assert_eq!(evidence.len(), 5);
+    // All of them say the same.
+    assert_eq!((evidence.len(), &evidence[0]["duplicates"]), (1, &json!(11)));
+    assert_eq!(details["top_sources"], json!([{"source": "upset", "count": 12, "posts": 20, "percentage": 100.0}]));
     assert!(evidence.iter().all(|post| post["source"] == "upset" && post["content"] == "é".repeat(200)));
     assert_eq!(bed.open().await, names(&[("negative_share", "source:upset")]));
 

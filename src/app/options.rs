@@ -1,25 +1,59 @@
 //! Settings in the words of each room and role.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::Context as _;
 
 use crate::alerts::AlertsOptions;
-use crate::alerts::rules::{Measure, Rule};
-use crate::config::{self, Address, AuthConfig, Backends, CalibrationRef, Config, ModelRef, Role};
+use crate::config::{self, Address, AuthConfig, Backends, CalibrationRef, Config, DeviceRef, ModelRef, Role};
+use crate::domain::alert::{Class, Condition, Direction, GroupBy, Labels, RuleSpec, Scope, Severity};
+use crate::domain::{Sentiment, TopicOrigin};
 use crate::http::auth::AuthOptions;
 use crate::http::auth::jwt::{JwtKey, JwtOptions};
 use crate::http::auth::tokens::StaticToken;
 use crate::http::{HttpOptions, LiveOptions, RateLimit};
-use crate::inference::{CalibrationSource, HubModel, HubOptions, InferenceOptions, ModelSource};
+use crate::inference::{CalibrationSource, HubModel, HubOptions, InferenceOptions, ModelSource, Place};
 use crate::ingester::IngesterOptions;
+use crate::notify::NotifyOptions;
+use crate::notify::receivers::{SmtpOptions, SmtpSecurity};
+use crate::notify::retry::RetryOptions;
 use crate::outbound::OutboundOptions;
-use crate::store::{PostgresOptions, Retention};
+use crate::store::topics::{NewTopic, StoredPosts};
+use crate::store::{Keep, PostgresOptions, Retention};
 use crate::stream::StreamOptions;
-use crate::worker::WorkerOptions;
+use crate::telemetry::trace::TraceOptions;
+use crate::topics::Query;
+use crate::worker::{self, WorkerOptions};
+
+/// `None`: nothing is traced.
+pub fn tracing(config: &Config) -> Option<TraceOptions> {
+    let endpoint = config.tracing.otlp_endpoint.as_ref()?.to_string();
+    Some(TraceOptions { endpoint, sample_ratio: config.tracing.sample_ratio, timeout: config.tracing.timeout })
+}
 
 pub fn retention(config: &Config) -> Retention {
     Retention { minute_rollups: config.retention.minute_rollups }
+}
+
+pub fn keep(config: &Config) -> Keep {
+    Keep { posts: config.retention.posts, rollups: config.retention.rollups }
+}
+
+/// # Errors
+/// When a query cannot be read.
+pub fn topics(config: &Config) -> anyhow::Result<Vec<NewTopic>> {
+    let topic = |topic: &config::TopicConfig| {
+        Query::parse(&topic.query).with_context(|| format!("topics: the query of {} is wrong", topic.name))?;
+        Ok(NewTopic {
+            name: topic.name.clone(),
+            query: topic.query.clone(),
+            description: topic.description.clone(),
+            origin: TopicOrigin::Config,
+            stored_posts: StoredPosts::Match,
+        })
+    };
+    config.topics.iter().map(topic).collect()
 }
 
 pub fn postgres(config: &Config) -> Option<PostgresOptions> {
@@ -61,6 +95,7 @@ pub fn worker(config: &Config) -> WorkerOptions {
         batch_size: config.worker.batch_size,
         claim_idle: config.worker.claim_idle,
         max_deliveries: config.worker.max_deliveries,
+        store: if config.worker.store_only_matching { worker::StoredPosts::Matching } else { worker::StoredPosts::All },
     }
 }
 
@@ -80,6 +115,11 @@ pub fn inference(config: &Config) -> anyhow::Result<InferenceOptions> {
         emotion_model: inference.emotion_model.as_ref().map(model),
         threads: inference.threads,
         precision: inference.precision.as_str().parse()?,
+        place: match inference.device {
+            DeviceRef::Auto => Place::Auto,
+            DeviceRef::Cpu => Place::Cpu,
+            DeviceRef::Cuda(number) => Place::Cuda(number),
+        },
         max_batch_tokens: inference.max_batch_tokens,
         max_queued_texts: inference.max_queued_texts,
         max_wait: inference.max_wait,
@@ -124,19 +164,100 @@ pub fn ingester(config: &Config) -> IngesterOptions {
 /// An instance that has been silent for this many intervals is succeeded by another.
 const LEASE_INTERVALS: u32 = 3;
 
+/// No rule waits longer between two evaluations.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(86_400);
+
 pub fn alerts(config: &Config) -> AlertsOptions {
     let alerts = &config.alerts;
-    let rule = |measure, threshold| Rule { measure, threshold, min_posts: i64::from(alerts.min_posts) };
+    let [share, ratio] = config::PROVISIONED;
+    let negative = Class::Sentiment(Sentiment::Negative);
+    let share_above = Condition::Share { of: negative, direction: Direction::Above, threshold: alerts.negative_share };
+    let mut rules = vec![
+        provisioned((share, share_above), "{{scope}}: {{value}} of {{posts}} posts are negative", alerts),
+        provisioned(
+            (ratio, Condition::Ratio { threshold: alerts.negative_ratio }),
+            "{{scope}}: {{value}} negative posts per positive one, of {{posts}} posts",
+            alerts,
+        ),
+    ];
+    rules.extend(alerts.rules.iter().cloned());
     AlertsOptions {
         interval: alerts.interval,
-        window: alerts.window,
         max_lateness: alerts.max_lateness,
-        rules: vec![
-            rule(Measure::NegativeShare, alerts.negative_share),
-            rule(Measure::NegativeRatio, alerts.negative_ratio),
-        ],
+        rules,
         holder: instance(),
         lease_ttl: alerts.interval * LEASE_INTERVALS,
+    }
+}
+
+/// Between two looks at what is to be told.
+const NOTIFY_INTERVAL: Duration = Duration::from_secs(1);
+/// An instance that has been silent for this long is succeeded by another.
+const NOTIFY_LEASE: Duration = Duration::from_secs(30);
+
+/// # Errors
+/// When the mail server's certificate cannot be read.
+pub fn notify(config: &Config) -> anyhow::Result<NotifyOptions> {
+    let alerts = &config.alerts;
+    Ok(NotifyOptions {
+        interval: NOTIFY_INTERVAL,
+        holder: instance(),
+        lease_ttl: NOTIFY_LEASE,
+        external_url: external_url(config),
+        receivers: alerts.receivers.clone(),
+        routes: alerts.routes.clone(),
+        mute_timings: alerts.mute_timings.clone(),
+        smtp: smtp(&alerts.smtp)?,
+        allow_commands: alerts.allow_commands,
+        retry: RetryOptions { give_up_after: alerts.give_up_after, ..RetryOptions::default() },
+    })
+}
+
+fn smtp(smtp: &config::SmtpConfig) -> anyhow::Result<Option<SmtpOptions>> {
+    let (Some(host), Some(from)) = (&smtp.host, &smtp.from) else { return Ok(None) };
+    let read = |path: &std::path::PathBuf| {
+        std::fs::read(path).with_context(|| format!("alerts.smtp.ca_file: cannot read {}", path.display()))
+    };
+    Ok(Some(SmtpOptions {
+        host: host.clone(),
+        port: smtp.port,
+        security: match smtp.security {
+            config::SmtpSecurity::StartTls => SmtpSecurity::StartTls,
+            config::SmtpSecurity::Tls => SmtpSecurity::Tls,
+            config::SmtpSecurity::None => SmtpSecurity::Plain,
+        },
+        credentials: smtp.username.clone().map(|name| (name, smtp.password.clone().unwrap_or_default())),
+        from: from.clone(),
+        authority: smtp.ca_file.as_ref().map(read).transpose()?,
+    }))
+}
+
+/// The dashboard for others.
+fn external_url(config: &Config) -> String {
+    let own = || {
+        let port = config.server.listen.first().map_or(8000, |address| address.port);
+        format!("http://localhost:{port}")
+    };
+    config.alerts.external_url.clone().unwrap_or_else(own)
+}
+
+/// A rule that watches all posts together and each source by itself.
+fn provisioned((name, condition): (&str, Condition), summary: &str, alerts: &config::AlertsConfig) -> RuleSpec {
+    RuleSpec {
+        name: name.to_owned(),
+        enabled: true,
+        condition,
+        scope: Scope::All,
+        group_by: GroupBy::SourceAndTotal,
+        window: alerts.window,
+        interval: alerts.interval.min(LONGEST_INTERVAL),
+        min_posts: i64::from(alerts.min_posts),
+        pending_for: Duration::ZERO,
+        keep_firing_for: Duration::ZERO,
+        recovery_threshold: None,
+        severity: Severity::Warning,
+        labels: Labels::new(),
+        annotations: Labels::from([("summary".to_owned(), summary.to_owned())]),
     }
 }
 
@@ -153,6 +274,7 @@ pub async fn http(config: &Config) -> anyhow::Result<HttpOptions> {
         auth: server.auth.is_configured().then(|| auth(&server.auth)),
         rate_limit: server.rate_limit.map(|per_second| RateLimit { per_second, burst: server.rate_burst }),
         trusted_proxies: server.trusted_proxies.clone(),
+        external_url: external_url(config),
         max_body: server.body_limit,
         request_timeout: server.request_timeout,
         drain: config.shutdown.grace / 2,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, watch};
 
 use crate::alerts::{self, AlertsRooms};
@@ -15,9 +16,11 @@ use crate::http::{self, Api, ComponentState, Components, ModelState};
 use crate::inference::SharedClassifier;
 use crate::ingester::{self, IngesterRooms};
 use crate::lifecycle::{BackendWait, Shutdown, Supervisor, termination};
+use crate::notify::{self, NotifyRooms};
 use crate::sources::SourceStates;
 use crate::store::Store;
 use crate::telemetry::Metrics;
+use crate::telemetry::trace::Tracing;
 use crate::worker;
 
 use super::lock::ServingLock;
@@ -60,6 +63,9 @@ impl Running {
     }
 }
 
+/// How long the last traces may take to be sent.
+const TRACES_GRACE: Duration = Duration::from_secs(2);
+
 /// What a test puts in the place of the real thing.
 #[derive(Default)]
 pub struct Parts {
@@ -77,10 +83,16 @@ pub struct Parts {
 pub async fn serve(config: &Config, metrics: Metrics) -> anyhow::Result<()> {
     // From here on a signal ends the process in order, also one that comes before it is ready.
     let signal = termination();
+    let tracing = options::tracing(config).map(|options| Tracing::start(&options, Handle::current())).transpose()?;
     let running = start(config, Parts { metrics: Some(metrics), ..Parts::default() }).await?;
     // Whoever started this may not listen any more.
     let _ = writeln!(std::io::stdout(), "{}", running.ready_line());
-    running.until(signal).await
+    let ended = running.until(signal).await;
+    if let Some(tracing) = tracing {
+        // Its last batch needs this runtime, so it is waited for beside it.
+        tokio::task::spawn_blocking(|| tracing.stop(TRACES_GRACE)).await?;
+    }
+    ended
 }
 
 /// Starts the configured roles. Postgres and Redis may be away: their users wait for them.
@@ -109,9 +121,11 @@ pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
         rooms: &rooms,
         shutdown: shutdown.clone(),
     };
+    start.topics()?;
     start.worker(classifier.as_ref());
     start.ingester()?;
     start.alerts();
+    start.notify()?;
     let addresses = start.http(classifier, parts.metrics).await?;
     let supervisor = start.supervisor;
     let roles = config.roles.clone();
@@ -128,6 +142,25 @@ struct Start<'a> {
 }
 
 impl Start<'_> {
+    /// Keeps this process' topics in step with the store; those of the configuration are kept by who works.
+    fn topics(&mut self) -> anyhow::Result<()> {
+        let wanted = options::topics(self.config)?;
+        let provides = self.config.has_role(Role::Worker);
+        let (store, topics, shutdown) = (self.rooms.store.clone(), self.rooms.topics.clone(), self.shutdown.clone());
+        self.spawn("topics", async move {
+            let mut patience = BackendWait::new("topics");
+            while provides && !shutdown.is_stopping() {
+                match store.provision_topics(wanted.clone()).await {
+                    Ok(()) => break,
+                    Err(error) => patience.wait(&error, &shutdown).await,
+                }
+            }
+            topics.follow(shutdown).await;
+            Ok(())
+        });
+        Ok(())
+    }
+
     fn worker(&mut self, classifier: Option<&SharedClassifier>) {
         let Some(classifier) = classifier.filter(|_| self.config.has_role(Role::Worker)) else { return };
         let worker = super::worker(self.config, self.rooms, classifier.clone());
@@ -163,6 +196,20 @@ impl Start<'_> {
         }
     }
 
+    /// Whoever keeps alerts also tells of them.
+    fn notify(&mut self) -> anyhow::Result<()> {
+        if self.config.has_role(Role::Alerts) {
+            let rooms = NotifyRooms {
+                store: self.rooms.store.clone(),
+                outbound: self.rooms.outbound.clone(),
+                clock: self.rooms.clock.clone(),
+            };
+            let role = notify::run(rooms, options::notify(self.config)?, self.shutdown.clone());
+            self.spawn("notify", role);
+        }
+        Ok(())
+    }
+
     /// The API, or what a process without it shows to those who operate it.
     async fn http(
         &mut self,
@@ -174,6 +221,7 @@ impl Start<'_> {
         let api = Api {
             store: self.rooms.store.clone(),
             stream: self.rooms.stream.clone(),
+            topics: self.rooms.topics.clone(),
             live: self.rooms.live.clone(),
             cache: Some(self.rooms.cache.clone()),
             model,

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::error::Problem;
 use super::layers::{Layers, Setting};
 use super::urls::{Backends, DatabaseUrl, StreamUrl};
-use super::{Config, ConfigError, Inputs, Origin, Role, SOURCE_KINDS, Settings, SourceConfig, SourcesConfig};
+use super::{
+    Config, ConfigError, Inputs, Origin, Role, SOURCE_KINDS, Settings, SmtpSecurity, SourceConfig, SourcesConfig,
+};
 
 /// Below it lie the tables of sources.
 const SOURCES: &str = "sources.";
@@ -194,6 +196,24 @@ fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
         counted <= config.retention.minute_rollups,
         &["retention.minute_rollups", "alerts.window", "alerts.max_lateness"],
         "alerts.window and alerts.max_lateness together must be an hour shorter than retention.minute_rollups",
+    );
+    let smtp = &config.alerts.smtp;
+    if let Some(host) = &smtp.host {
+        let here = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        require(
+            smtp.security != SmtpSecurity::None || here,
+            &["alerts.smtp.security", "alerts.smtp.host"],
+            "\"none\" is for a mail server on this machine alone: use \"starttls\" or \"tls\"",
+        );
+        let sender = smtp.from.as_ref().is_some_and(|from| from.parse::<lettre::message::Mailbox>().is_ok());
+        let message = "must be a mail address such as \"SentiStream <sentistream@example.org>\"";
+        require(sender, &["alerts.smtp.from"], message);
+    }
+    require(
+        config.retention.rollups.is_none_or(|rollups| config.retention.posts.is_some_and(|posts| posts <= rollups)),
+        &["retention.rollups", "retention.posts"],
+        "counts must be kept at least as long as posts: retention.posts must be set, and not be longer than \
+         retention.rollups",
     );
     if config.has_role(Role::Ingester) {
         for name in &config.ingester.sources {

@@ -9,9 +9,12 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
+use super::notifications::SmtpConfig;
 use super::urls::{DatabaseUrl, StreamUrl};
 use super::values::*;
-use crate::domain::{Emotion, Sentiment};
+use crate::domain::alert::RuleSpec;
+use crate::domain::notify::{MuteTiming, Receiver, Route, Secrets};
+use crate::domain::{Emotion, Sentiment, TopicName};
 
 words! {
     /// A part of the program that a process can run.
@@ -25,6 +28,22 @@ words! {
         /// REST, WebSocket and the dashboard.
         Api = "api",
     }
+}
+
+/// A tracked topic of the configuration.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TopicConfig {
+    #[serde(deserialize_with = "topic_name")]
+    pub name: TopicName,
+    #[serde(deserialize_with = "name")]
+    pub query: String,
+    #[serde(default)]
+    pub description: String,
+}
+
+fn topic_name<'de, D: Deserializer<'de>>(de: D) -> Result<TopicName, D::Error> {
+    TopicName::parse(&String::deserialize(de)?).map_err(D::Error::custom)
 }
 
 /// `[database]`
@@ -106,6 +125,7 @@ pub struct WorkerConfig {
     pub claim_idle: Duration,
     #[serde(deserialize_with = "count::<_, _, 1, 100>")]
     pub max_deliveries: u32,
+    pub store_only_matching: bool,
 }
 
 /// Which model.
@@ -154,6 +174,30 @@ impl FromStr for ModelRef {
     }
 }
 
+/// Where a model computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceRef {
+    /// The first graphics card that can, else the CPU.
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// A graphics card, by its number.
+    Cuda(usize),
+}
+
+impl FromStr for DeviceRef {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.strip_prefix("cuda:").map(str::parse)) {
+            ("auto", _) => Ok(Self::Auto),
+            ("cpu", _) => Ok(Self::Cpu),
+            (_, Some(Ok(number))) => Ok(Self::Cuda(number)),
+            _ => Err(format!("must be \"auto\", \"cpu\" or \"cuda:N\", is {text:?}")),
+        }
+    }
+}
+
 words! {
     /// The number format that a model computes in.
     Precision {
@@ -183,6 +227,8 @@ pub struct InferenceConfig {
     #[serde(deserialize_with = "optional_threads")]
     pub threads: Option<usize>,
     pub precision: Precision,
+    #[serde(deserialize_with = "parsed")]
+    pub device: DeviceRef,
     /// Of one thread.
     #[serde(deserialize_with = "count::<_, _, 16, 1_048_576>")]
     pub max_batch_tokens: usize,
@@ -293,7 +339,7 @@ pub struct LlmConfig {
 pub struct AlertsConfig {
     #[serde(deserialize_with = "positive_duration")]
     pub interval: Duration,
-    #[serde(deserialize_with = "minute_to_day")]
+    #[serde(deserialize_with = "minutes_to_day")]
     pub window: Duration,
     #[serde(deserialize_with = "count::<_, _, 1, 2_147_483_647>")]
     pub min_posts: u32,
@@ -303,6 +349,42 @@ pub struct AlertsConfig {
     pub negative_ratio: f64,
     #[serde(deserialize_with = "any_duration")]
     pub max_lateness: Duration,
+    /// `None`: this machine's own address.
+    #[serde(deserialize_with = "optional_web_url")]
+    pub external_url: Option<String>,
+    #[serde(deserialize_with = "up_to_a_day")]
+    pub give_up_after: Duration,
+    pub allow_commands: bool,
+    #[serde(deserialize_with = "super::notifications::receivers")]
+    pub receivers: Vec<(Receiver, Secrets)>,
+    #[serde(deserialize_with = "super::notifications::managed")]
+    pub routes: Vec<Route>,
+    #[serde(deserialize_with = "super::notifications::managed")]
+    pub mute_timings: Vec<MuteTiming>,
+    pub smtp: SmtpConfig,
+    #[serde(deserialize_with = "rules")]
+    pub rules: Vec<RuleSpec>,
+}
+
+/// The names of the two rules that the other values of `[alerts]` make.
+pub const PROVISIONED: [&str; 2] = ["negative_share", "negative_ratio"];
+
+/// Rules whose names differ, also from those that are there anyhow.
+fn rules<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<RuleSpec>, D::Error> {
+    let mut names: Vec<String> = PROVISIONED.map(str::to_owned).into();
+    let mut rules = Vec::new();
+    for (index, value) in Vec::<serde_json::Value>::deserialize(de)?.into_iter().enumerate() {
+        let rule = RuleSpec::parse(value).map_err(|errors| {
+            let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+            D::Error::custom(format!("rule number {} is wrong: {}", index + 1, errors.join("; ")))
+        })?;
+        if names.contains(&rule.name) {
+            return Err(D::Error::custom(format!("the name {:?} is taken by another rule", rule.name)));
+        }
+        names.push(rule.name.clone());
+        rules.push(rule);
+    }
+    Ok(rules)
 }
 
 /// `[outbound]`
@@ -321,6 +403,12 @@ pub struct OutboundConfig {
 pub struct RetentionConfig {
     #[serde(deserialize_with = "days")]
     pub minute_rollups: Duration,
+    /// `None`: for ever.
+    #[serde(deserialize_with = "optional_duration::<_, 3_600_000>")]
+    pub posts: Option<Duration>,
+    /// `None`: for ever.
+    #[serde(deserialize_with = "optional_duration::<_, 86_400_000>")]
+    pub rollups: Option<Duration>,
 }
 
 /// `[shutdown]`
@@ -350,6 +438,20 @@ pub struct LogConfig {
     #[serde(deserialize_with = "parsed")]
     pub level: LogLevel,
     pub format: LogFormat,
+}
+
+/// `[tracing]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TracingConfig {
+    /// The base URL of an OTLP collector; `None`: no traces.
+    #[serde(deserialize_with = "optional")]
+    pub otlp_endpoint: Option<url::Url>,
+    /// Of all appends, 0 to 1.
+    #[serde(deserialize_with = "share")]
+    pub sample_ratio: f64,
+    #[serde(deserialize_with = "positive_duration")]
+    pub timeout: Duration,
 }
 
 /// What is logged: a level, or directives by module.

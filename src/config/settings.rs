@@ -9,9 +9,11 @@ use super::layers::Setting;
 use super::urls::mask;
 
 /// Keys that hold a secret.
-const SECRETS: [&str; 3] = ["server.auth.jwt.secret", "llm.api_key", "inference.hub.token"];
+const SECRETS: [&str; 4] = ["server.auth.jwt.secret", "llm.api_key", "inference.hub.token", "alerts.smtp.password"];
 /// What the keys of sources that hold a secret are called.
 const SOURCE_SECRETS: [&str; 3] = ["client_secret", "token", "password"];
+/// A list of tables, whose key `secrets` is a table of secrets.
+const RECEIVERS: &str = "alerts.receivers";
 /// Keys that hold a URL with a password in it.
 const URLS: [&str; 3] = ["database.url", "database.read_url", "stream.url"];
 
@@ -58,6 +60,7 @@ impl Settings {
                 Some(url) if URLS.contains(&key.as_str()) => Some(mask(url)),
                 Some(_) => None,
             };
+            let value = if key == RECEIVERS { &without_secrets(value.clone()) } else { value };
             Shown {
                 key: key.clone(),
                 value: masked.map_or_else(|| value.clone(), Value::String),
@@ -65,6 +68,16 @@ impl Settings {
             }
         })
     }
+}
+
+fn without_secrets(mut receivers: Value) -> Value {
+    for receiver in receivers.as_array_mut().into_iter().flatten() {
+        let secrets = receiver.get_mut("secrets").and_then(Value::as_table_mut);
+        for (_, secret) in secrets.into_iter().flatten() {
+            *secret = "***".into();
+        }
+    }
+    receivers
 }
 
 impl fmt::Debug for Settings {

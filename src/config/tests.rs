@@ -171,6 +171,7 @@ fn a_bad_value_is_named_with_its_source_and_what_is_allowed() {
         ("inference.model=", "builtin"),
         ("inference.model=hf:a/b/c", "hf:OWNER/NAME"),
         ("inference.precision=f64", "auto, f32, f16, bf16, int8"),
+        ("inference.device=gpu", "cuda:N"),
         ("inference.labels={LABEL_0 = \"good\"}", "positive, neutral, negative"),
         ("alerts.negative_share=1.5", "between 0 and 1"),
         ("alerts.negative_ratio=inf", "above 0"),
@@ -360,4 +361,42 @@ fn of_a_secret_and_its_file_the_later_layer_counts_and_one_layer_must_not_set_bo
     assert!(problem(&both).message.contains("set one of the two"));
     let gone = problem(&with_sets(&["llm.api_key_file=/does/not/exist"]));
     assert!(gone.key == "llm.api_key_file" && gone.message.contains("/does/not/exist"), "{gone}");
+}
+
+#[test]
+fn receivers_are_checked_and_their_secrets_masked() {
+    let key = file("hunter2-of-a-file\n");
+    let receivers = |url: &str| {
+        file(&format!(
+            "[[alerts.receivers]]\nname = \"hook\"\nmax_alerts = 7\nchannel = {{kind = \"webhook\", url = \"{url}\"}}\n\
+             secrets = {{\"header.Authorization\" = \"Bearer hunter2\"}}\nsecret_files = {{signing_key = {:?}}}\n\
+             [[alerts.routes]]\nname = \"all\"\nreceiver = \"hook\"\ngroup_wait = \"1min\"\n\
+             [[alerts.mute_timings]]\nname = \"nights\"\nintervals = [{{from = \"22:00\", to = \"06:00\"}}]\n\
+             [alerts.smtp]\nhost = \"mail.example.org\"\npassword = \"hunter2\"\nfrom = \"a@example.org\"\n",
+            key.path()
+        ))
+    };
+    let with = |file: &tempfile::NamedTempFile| Inputs { file: Some(file.path().to_owned()), ..Inputs::default() };
+    let good = receivers("https://hooks.example.org/x");
+    let (config, settings) = load(&with(&good));
+    let (receiver, secrets) = &config.alerts.receivers[0];
+    assert_eq!((receiver.name.as_str(), receiver.max_alerts, receiver.send_resolved), ("hook", 7, true));
+    assert_eq!(secrets.get("signing_key"), Some("hunter2-of-a-file"));
+    assert_eq!(secrets.get("header.Authorization"), Some("Bearer hunter2"));
+    assert_eq!(config.alerts.routes[0].group_wait.0, Duration::from_secs(60));
+    assert_eq!(config.alerts.mute_timings[0].zone, "UTC");
+    for shown in [format!("{config:?}"), format!("{settings:?}")] {
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+
+    let bad = problem(&with(&receivers("file:///etc/passwd")));
+    assert_eq!(bad.key, "alerts.receivers");
+    assert!(bad.message.contains("channel.url") && !bad.message.contains("hunter2"), "{}", bad.message);
+    let plain = Inputs { sets: vec!["alerts.smtp.security=none".to_owned()], ..with(&good) };
+    assert_eq!(problem(&plain).key, "alerts.smtp.security");
+    let sender = with_sets(&["alerts.smtp.host=localhost", "alerts.smtp.from=nobody"]);
+    assert_eq!(problem(&sender).key, "alerts.smtp.from");
+    let networks = with_sets(&["outbound.allow=[\"10.0.0.0/8\", \"::1\"]"]);
+    assert_eq!(load(&networks).0.outbound.allow.len(), 2);
+    assert_eq!(problem(&with_sets(&["outbound.allow=[\"everywhere\"]"])).key, "outbound.allow");
 }

@@ -80,6 +80,15 @@ pub fn positive_duration<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D
     duration::<D, 1, LONGEST>(de)
 }
 
+/// A duration of at least `MIN` milliseconds; `None` for an empty text.
+pub fn optional_duration<'de, D: Deserializer<'de>, const MIN: u64>(de: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(de)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    duration::<_, MIN, LONGEST>(serde::de::value::StringDeserializer::new(text)).map(Some)
+}
+
 /// A duration that may be zero.
 pub fn any_duration<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Error> {
     duration::<D, 0, LONGEST>(de)
@@ -95,9 +104,13 @@ pub fn up_to_an_hour<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Er
     duration::<D, 0, HOUR>(de)
 }
 
-/// A duration between a minute and a day.
-pub fn minute_to_day<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Error> {
-    duration::<D, MINUTE, DAY>(de)
+/// A duration of whole minutes, between one and a day.
+pub fn minutes_to_day<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Error> {
+    let value = duration::<D, MINUTE, DAY>(de)?;
+    match value.as_millis() % u128::from(MINUTE) {
+        0 => Ok(value),
+        _ => Err(D::Error::custom("must be whole minutes")),
+    }
 }
 
 /// A duration between a day and a year.
@@ -205,6 +218,20 @@ pub fn name<'de, D: Deserializer<'de>>(de: D) -> Result<String, D::Error> {
         return Err(D::Error::custom("must not be empty"));
     }
     Ok(text)
+}
+
+/// From nothing to a day.
+pub fn up_to_a_day<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Error> {
+    duration::<D, 0, DAY>(de)
+}
+
+/// An http or https URL, or `None` when it is empty.
+pub fn optional_web_url<'de, D: Deserializer<'de>>(de: D) -> Result<Option<String>, D::Error> {
+    let web = |text: &String| text.parse::<url::Url>().is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+    match optional_text(de)? {
+        Some(text) if !web(&text) => Err(D::Error::custom(format!("must be an http or https URL, is {text:?}"))),
+        text => Ok(text),
+    }
 }
 
 /// Networks; an address alone is a network of one.

@@ -19,6 +19,9 @@ pub struct PostEvent {
     pub sentiment_label: Sentiment,
     pub confidence_score: f64,
     pub emotion: Emotion,
+    /// The names of the tracked topics that it is about.
+    #[serde(default)]
+    pub topics: Vec<String>,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
@@ -26,6 +29,9 @@ pub struct PostEvent {
     /// When it was analysed.
     #[schema(value_type = String, format = DateTime)]
     pub timestamp: Timestamp,
+    /// The W3C trace context of its way here, if it is traced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
 }
 
 impl PostEvent {
@@ -39,9 +45,11 @@ impl PostEvent {
             sentiment_label: analysis.sentiment,
             confidence_score: analysis.confidence,
             emotion: analysis.emotion,
+            topics: Vec::new(),
             created_at: post.created_at,
             ingested_at,
             timestamp: analyzed_at,
+            traceparent: None,
         }
     }
 }

@@ -15,6 +15,12 @@ impl RawFields {
         self.0.push((name.as_bytes().to_vec(), value.into()));
     }
 
+    /// Gives `name` this value, whatever it had.
+    pub fn set(&mut self, name: &str, value: impl Into<Vec<u8>>) {
+        self.0.retain(|(key, _)| key != name.as_bytes());
+        self.push(name, value);
+    }
+
     /// The length-prefixed form in which the embedded queue stores an entry:
     /// for each name and each value a little-endian u32 length and the bytes.
     pub fn encode(&self) -> Vec<u8> {

@@ -22,6 +22,14 @@ pub enum Op {
 pub struct Rejection(pub String);
 
 impl Op {
+    /// The post that it brings.
+    pub fn post(&self) -> Option<&Post> {
+        match self {
+            Self::Post(post) | Self::Replace { post, .. } => Some(post),
+            Self::Delete { .. } | Self::DeleteAuthor { .. } => None,
+        }
+    }
+
     /// Reads an entry. `now` stands in for a missing `created_at`.
     ///
     /// # Errors

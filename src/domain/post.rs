@@ -133,6 +133,18 @@ pub struct Post {
     pub reply_to: Option<String>,
 }
 
+impl Post {
+    /// What topics look at.
+    pub fn subject(&self) -> super::Subject<'_> {
+        super::Subject {
+            content: &self.content,
+            author: self.author.as_ref().map(Author::as_str),
+            source: self.source.as_str(),
+            lang: self.lang.as_deref(),
+        }
+    }
+}
+
 /// A post as someone sent it, before validation: the form of `POST /api/posts`, `import` and replay.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, utoipa::ToSchema)]
 #[schema(example = json!({"post_id": "demo-1", "source": "web", "content": "I love this phone", "author": "ada"}))]

@@ -1,16 +1,28 @@
-//! Alerts.
+//! Alerts: those that fire and fired, and who looks after them.
 
+pub mod audit;
+pub mod backtest;
+pub mod rules;
+
+use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::domain::{Alert, AlertState, Timestamp};
+use crate::domain::alert::{Acknowledgement, Severity, Transition};
+use crate::domain::{Alert, AlertState, LiveEvent, Timestamp};
 use crate::store::alerts::AlertFilter;
 
 use super::answer;
-use super::auth::{May, Read};
+use super::auth::{Admin, May, Read, Who};
+use super::body;
 use super::error::{ApiError, Problem};
-use super::params::Params;
+use super::params::{Params, last_segment, no_params, segment_before_last};
 use super::state::State;
+
+/// Most transitions of an alert's time line; the newest are shown.
+const TIME_LINE: i64 = 500;
+/// Longest note of an acknowledgement, in characters.
+const MAX_NOTE_CHARS: usize = 2_000;
 
 /// Longest name of a kind of alert.
 const MAX_TYPE_BYTES: usize = 128;
@@ -27,9 +39,13 @@ pub struct AlertParams {
     cursor: Option<i64>,
     /// Only those that fire, or only those that are resolved.
     state: Option<AlertState>,
-    /// Only alerts of this kind.
+    /// Only alerts of this rule, by its name.
     #[param(example = "negative_share")]
     alert_type: Option<String>,
+    /// Only alerts that matter so much.
+    severity: Option<Severity>,
+    /// Only alerts of this rule, by its id.
+    rule: Option<i64>,
     /// Triggered at or after.
     #[param(value_type = Option<String>, format = DateTime)]
     start_date: Option<Timestamp>,
@@ -50,9 +66,11 @@ impl AlertParams {
             1..=MAX_TYPE_BYTES if !text.contains('\0') => Ok(text.to_owned()),
             _ => Err(format!("must be 1 to {MAX_TYPE_BYTES} bytes without U+0000")),
         });
+        let severity = params.text("severity");
+        let rule = params.text("rule");
         let (start_date, end_date) = params.period();
         params.finish()?;
-        Ok(Self { limit, cursor, state, alert_type, start_date, end_date })
+        Ok(Self { limit, cursor, state, alert_type, severity, rule, start_date, end_date })
     }
 }
 
@@ -82,7 +100,8 @@ pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest
         alert_type: params.alert_type,
         start: params.start_date,
         end: params.end_date,
-        ..AlertFilter::default()
+        severity: params.severity,
+        rule_id: params.rule,
     };
     let store = state.api.store.clone();
     let page = state.run(async move { store.alerts(&filter, cursor, limit).await }).await?;
@@ -92,4 +111,95 @@ pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest
         limit,
         next_cursor: page.next.map(|id| id.to_string()),
     })
+}
+
+/// An alert with how it came about.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct AlertDetail {
+    #[serde(flatten)]
+    alert: Alert,
+    /// Its changes of state, oldest first.
+    timeline: Vec<Transition>,
+}
+
+/// One alert
+///
+/// With its evidence in `details` and its time line.
+#[utoipa::path(
+    get, path = "/api/alerts/{id}", tag = "alerts", params(("id" = i64, Path, description = "The alert's id")),
+    responses((status = 200, body = AlertDetail), (status = 404, body = Problem))
+)]
+pub async fn get(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let id = number(&last_segment(&request)?)?;
+    let store = state.api.store.clone();
+    let found = state.run(async move {
+        let Some(alert) = store.alert(id).await? else { return Ok(None) };
+        let timeline = store.transitions_of_alert(id, TIME_LINE).await?;
+        Ok::<_, ApiError>(Some(AlertDetail { alert, timeline }))
+    });
+    match found.await? {
+        Some(detail) => answer::json(&detail),
+        None => Err(ApiError::not_found(format!("there is no alert {id}"))),
+    }
+}
+
+/// Someone looks after an alert.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AcknowledgeRequest {
+    /// What others should know; at most 2,000 characters.
+    #[serde(default)]
+    note: String,
+}
+
+/// Acknowledge an alert
+///
+/// Notes who looks after it, for others to see; it goes on firing. A later one replaces an earlier one.
+#[utoipa::path(
+    post, path = "/api/alerts/{id}/acknowledge", tag = "alerts", request_body = AcknowledgeRequest,
+    params(("id" = i64, Path, description = "The id of an alert that fires")),
+    responses(
+        (status = 200, body = Alert), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 422, body = Problem)
+    )
+)]
+pub async fn acknowledge(
+    _may: May<Admin>,
+    who: Who,
+    state: web::Data<State>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let id = number(&segment_before_last(&request)?)?;
+    let AcknowledgeRequest { note } = body::json(&request, payload, &state.options).await?;
+    if note.chars().count() > MAX_NOTE_CHARS || note.contains('\0') {
+        return Err(ApiError::invalid_field(
+            "note",
+            format!("must be at most {MAX_NOTE_CHARS} characters without U+0000"),
+        ));
+    }
+    let api = state.api.clone();
+    let alert = state.run(async move {
+        let mark = Acknowledgement { at: api.clock.now(), by: who.0, note };
+        match api.store.acknowledge_alert(id, &mark).await? {
+            Some(alert) => {
+                if let Err(error) = api.live.publish(vec![LiveEvent::Alert(alert.clone())]).await {
+                    tracing::warn!(%error, "live clients were not told of an acknowledgement");
+                }
+                Ok(alert)
+            }
+            None if api.store.alert(id).await?.is_some() => {
+                Err(ApiError::conflict(format!("the alert {id} is resolved already")))
+            }
+            None => Err(ApiError::not_found(format!("there is no alert {id}"))),
+        }
+    });
+    answer::json(&alert.await?)
+}
+
+/// An id in the path, or 404: what is no number belongs to nothing.
+fn number(segment: &str) -> Result<i64, ApiError> {
+    segment.parse().map_err(|_| ApiError::not_found("there is nothing with this id"))
 }

@@ -148,6 +148,18 @@ impl Gate {
         }
     }
 
+    /// The name of who asks, for records: that of the token, `jwt:SUBJECT`, or `local` where no tokens are configured.
+    /// Who may ask is decided by [`Self::check`].
+    pub fn who(&self, request: &HttpRequest) -> String {
+        let Policy::Tokens { tokens, jwt, .. } = &self.policy else { return "local".to_owned() };
+        let Ok(Some(token)) = bearer(request) else { return "unknown".to_owned() };
+        match (tokens::find(tokens, token), jwt) {
+            (Some(known), _) => known.name.clone(),
+            (None, Some(jwt)) => format!("jwt:{}", jwt.subject(token).unwrap_or_default()),
+            (None, None) => "unknown".to_owned(),
+        }
+    }
+
     /// Without tokens a page of another site could write through the visitor's browser: cross-origin requests must
     /// come from a listed origin, and the request must name this machine (a foreign name may point to loopback).
     fn check_local_page(&self, request: &HttpRequest) -> Result<(), ApiError> {
@@ -215,5 +227,18 @@ impl<D: Demand> FromRequest for May<D> {
             None => Err(ApiError::internal("the server has no gate")),
         };
         ready(allowed.map(|()| Self(PhantomData)))
+    }
+}
+
+/// The name of who asks, for records.
+pub struct Who(pub String);
+
+impl FromRequest for Who {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let who = request.app_data::<web::Data<Gate>>().map(|gate| Self(gate.who(request)));
+        ready(who.ok_or_else(|| ApiError::internal("the server has no gate")))
     }
 }

@@ -2,9 +2,14 @@
 
 use actix_web::HttpResponse;
 use utoipa::OpenApi;
+use utoipa::openapi::path::Parameter;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{RefOr, Required, Schema};
 
-use super::{alerts, analyze, dead_letters, error, feeds, health, posts, sentiment, stats, system, ws};
+use super::notify::{deliveries, mute_timings, receivers, routing, silences};
+use super::{
+    alerts, analyze, compare, dead_letters, error, feeds, health, posts, sentiment, stats, system, topics, ws,
+};
 use crate::domain::alert::Transition;
 use crate::domain::{Alert, PostEvent};
 
@@ -20,15 +25,26 @@ use crate::domain::{Alert, PostEvent};
         health::health, health::ready,
         posts::list, posts::recent, posts::export::export, posts::get, posts::append::append, posts::delete,
         stats::stats, stats::sources, feeds::pause, feeds::resume, sentiment::aggregate, sentiment::distribution,
-        alerts::list, analyze::analyze, system::system,
+        compare::compare, topics::list, topics::get, topics::edit::create, topics::edit::change, topics::edit::remove,
+        topics::edit::backfill, topics::preview::preview, topics::share::share,
+        alerts::list, alerts::get, alerts::acknowledge, alerts::audit::list, alerts::backtest::backtest,
+        alerts::rules::list, alerts::rules::get, alerts::rules::create, alerts::rules::replace, alerts::rules::delete,
+        analyze::analyze, system::system,
         dead_letters::list, dead_letters::get, dead_letters::replay, dead_letters::purge,
+        receivers::list, receivers::get, receivers::create, receivers::update, receivers::delete, receivers::test,
+        routing::list, routing::get, routing::create, routing::update, routing::delete,
+        silences::list, silences::get, silences::create, silences::update, silences::expire,
+        mute_timings::list, mute_timings::get, mute_timings::create, mute_timings::update, mute_timings::delete,
+        deliveries::list, deliveries::get,
         ws::open,
     ),
     components(schemas(error::Problem<'static>, PostEvent, Alert, Transition)),
     tags(
         (name = "posts", description = "Posts and their analyses"),
         (name = "sentiment", description = "Counts over time, totals, sources"),
+        (name = "topics", description = "Tracked topics: queries that every post is asked"),
         (name = "alerts", description = "Conditions that held over a window"),
+        (name = "notifications", description = "Who is told of alerts, and what came of it"),
         (name = "analyze", description = "Classifying texts on request"),
         (name = "live", description = "Events as they happen"),
         (name = "dead letters", description = "What could not be processed"),
@@ -47,7 +63,44 @@ pub fn document() -> utoipa::openapi::OpenApi {
         .build();
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    for (path, item) in &mut document.paths.paths {
+        let methods = [
+            ("get", &mut item.get),
+            ("post", &mut item.post),
+            ("put", &mut item.put),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
+        ];
+        for (method, operation) in methods {
+            let Some(operation) = operation else { continue };
+            operation.operation_id = Some(operation_id(method, path));
+            for parameter in operation.parameters.iter_mut().flatten() {
+                if let RefOr::T(parameter) = parameter
+                    && has_default(parameter)
+                {
+                    parameter.required = Required::False;
+                }
+            }
+        }
+    }
     document
+}
+
+/// A name for an operation that no other has: `get_posts_by_post_id` for `GET /api/posts/{post_id}`.
+fn operation_id(method: &str, path: &str) -> String {
+    let words = path.split('/').filter(|segment| !segment.is_empty() && *segment != "api").map(|segment| match segment
+        .strip_prefix('{')
+        .and_then(|name| name.strip_suffix('}'))
+    {
+        Some(name) => format!("by_{name}"),
+        None => segment.replace('-', "_"),
+    });
+    std::iter::once(method.to_owned()).chain(words).collect::<Vec<_>>().join("_")
+}
+
+/// A parameter that has a default may be left out.
+fn has_default(parameter: &Parameter) -> bool {
+    matches!(&parameter.schema, Some(RefOr::T(Schema::Object(object))) if object.default.is_some())
 }
 
 /// The document as JSON, indented.

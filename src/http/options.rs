@@ -21,6 +21,8 @@ pub struct HttpOptions {
     pub rate_limit: Option<RateLimit>,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// The dashboard as receivers of notifications reach it.
+    pub external_url: String,
     /// Largest request body in bytes, also after decompression.
     pub max_body: usize,
     /// Most posts in one request.
@@ -70,6 +72,7 @@ impl Default for HttpOptions {
             auth: None,
             rate_limit: None,
             trusted_proxies: Vec::new(),
+            external_url: "http://localhost:8000".to_owned(),
             max_body: 4 * 1024 * 1024,
             max_posts: 1_000,
             request_timeout: Duration::from_secs(30),

@@ -16,7 +16,7 @@ use super::auth::{Admin, May, Read};
 use super::error::{ApiError, Problem};
 use super::params::{Params, last_segment, no_params};
 use super::state::State;
-use filter::{FilterEcho, PostFilterParams};
+use filter::{FilterEcho, PostFilterParams, SortParam};
 use view::{PostDetail, PostView};
 
 /// Posts on a page unless the client says otherwise, and at most.
@@ -38,6 +38,9 @@ pub struct PageParams {
     /// `next_cursor` of the page before.
     #[param(value_type = Option<String>)]
     cursor: Option<PostCursor>,
+    /// The order of all pages, `newest` if not given; a cursor goes on in the order that it was made in.
+    #[param(inline, required = false)]
+    sort: SortParam,
 }
 
 impl PageParams {
@@ -48,7 +51,11 @@ impl PageParams {
         if cursor.is_some() && params.has("offset") {
             params.reject("offset", "cannot be used together with cursor");
         }
-        Self { limit, offset, cursor }
+        let sort = SortParam::take(params);
+        if cursor.is_some_and(|cursor| cursor.sort() != sort.into()) {
+            params.reject("cursor", "belongs to a list of another order: give the same sort");
+        }
+        Self { limit, offset, cursor, sort }
     }
 
     fn start(&self) -> Start {
@@ -69,12 +76,13 @@ pub struct PostList {
     offset: i64,
     /// Where the next page starts; `null` on the last.
     next_cursor: Option<String>,
+    sort: SortParam,
     filters: FilterEcho,
 }
 
 /// List posts
 ///
-/// Newest first by `created_at`, then by id. All filters hold together.
+/// Newest first by `created_at`, then by id, unless `sort` says otherwise. All filters hold together.
 #[utoipa::path(
     get, path = "/api/posts", tag = "posts", params(PageParams, PostFilterParams),
     responses((status = 200, body = PostList), (status = 422, body = Problem))
@@ -86,10 +94,12 @@ pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest
     params.finish()?;
 
     let filters = FilterEcho::from(&filter);
-    let filter = PostFilter::from(filter);
-    let (store, start, limit) = (state.api.store.clone(), page.start(), page.limit);
+    let filter = filter.resolve(&state)?;
+    let (store, start, limit, sort) = (state.api.store.clone(), page.start(), page.limit, page.sort);
     let (found, total) = state
-        .run(async move { tokio::try_join!(store.posts(&filter, start, limit), store.count_posts(&filter)) })
+        .run(async move {
+            tokio::try_join!(store.sorted_posts(&filter, sort.into(), start, limit), store.count_posts(&filter))
+        })
         .await?;
     answer::json(&PostList {
         posts: found.posts.into_iter().map(PostView::from).collect(),
@@ -98,6 +108,7 @@ pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest
         limit,
         offset: page.offset,
         next_cursor: found.next.map(filter::write_cursor),
+        sort,
         filters,
     })
 }

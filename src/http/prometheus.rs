@@ -2,11 +2,14 @@
 
 use actix_web::{HttpResponse, web};
 
+use crate::stream::Depth;
 use crate::telemetry::metrics::{Kind, describe};
 
 use super::auth::{May, Read};
 use super::error::ApiError;
+use super::health::within;
 use super::state::State;
+use super::stats::Lag;
 
 /// The metrics of this process, where the API is served.
 ///
@@ -22,7 +25,30 @@ pub async fn metrics(_may: May<Read>, state: web::Data<State>) -> Result<HttpRes
 /// As [`metrics`].
 pub async fn render(state: web::Data<State>) -> Result<HttpResponse, ApiError> {
     let handle = state.api.metrics.as_ref().ok_or_else(|| ApiError::not_found("this process records no metrics"))?;
+    sample(&state).await;
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(handle.render()))
+}
+
+/// Brings the gauges up to date that tell of the moment. What does not answer in time keeps no old value: `NaN`.
+async fn sample(state: &State) {
+    for pool in state.api.store.connections() {
+        for (kind, count) in [("used", pool.used), ("idle", pool.idle), ("waiting", pool.waiting)] {
+            metrics::gauge!("sentistream_database_connections", "database" => pool.target.as_str(), "state" => kind)
+                .set(count as f64);
+        }
+    }
+    let (stream, limit) = (state.api.stream.clone(), state.options.check_timeout);
+    let read =
+        state.run(async move { Ok::<_, ApiError>(within(limit, async move { stream.depth().await }).await.ok()) });
+    let depth = read.await.ok().flatten();
+    let now = state.api.clock.now();
+    let value = |of: fn(&Depth) -> f64| depth.as_ref().map_or(f64::NAN, of);
+    metrics::gauge!("sentistream_stream_lag_entries").set(value(|depth| depth.lag as f64));
+    metrics::gauge!("sentistream_stream_claimed_entries").set(value(|depth| depth.claimed as f64));
+    metrics::gauge!("sentistream_dead_letter_entries").set(value(|depth| depth.dead_letters as f64));
+    let oldest = depth.as_ref().map_or(f64::NAN, |depth| Lag::new(depth, now).oldest_seconds());
+    metrics::gauge!("sentistream_stream_oldest_entry_age_seconds").set(oldest);
+    state.process.collect();
 }
 
 /// What the metrics of the API mean.
@@ -39,6 +65,20 @@ pub fn describe_metrics() {
             Kind::Counter,
             "Requests refused because their client asked too often.",
         ),
+        (
+            "sentistream_cache_requests_total",
+            Kind::Counter,
+            "Questions to the cache of answers, by result: hit or miss.",
+        ),
+        (
+            "sentistream_database_connections",
+            Kind::Gauge,
+            "Connections to the database, by state: used, idle, or callers waiting for one.",
+        ),
+        ("sentistream_stream_lag_entries", Kind::Gauge, "Entries of the stream that no worker has claimed yet."),
+        ("sentistream_stream_claimed_entries", Kind::Gauge, "Entries in the hands of workers."),
+        ("sentistream_stream_oldest_entry_age_seconds", Kind::Gauge, "Age of the oldest entry that is not settled."),
+        ("sentistream_dead_letter_entries", Kind::Gauge, "Entries in the dead letter."),
         ("sentistream_live_clients", Kind::Gauge, "Live clients of this process."),
         ("sentistream_live_missed_total", Kind::Counter, "Events that live clients missed because they were too slow."),
     ]);

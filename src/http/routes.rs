@@ -6,11 +6,11 @@ use actix_web::{HttpRequest, Resource, Responder, Route, dev::Handler};
 
 use super::error::ApiError;
 use super::{
-    alerts, analyze, dashboard, dead_letters, docs, feeds, health, openapi, posts, prometheus, sentiment, stats,
-    system, ws,
+    alerts, analyze, compare, dashboard, dead_letters, docs, feeds, health, notify, openapi, posts, prometheus,
+    sentiment, stats, system, topics, ws,
 };
 
-/// The table of the API. Reserved names below `/api/posts/` stand before the ids.
+/// The table of the API. Reserved names below `/api/posts/` and `/api/alerts/` stand before the ids.
 pub fn api(config: &mut ServiceConfig) {
     config
         .service(read("/api/health", health::health))
@@ -26,7 +26,28 @@ pub fn api(config: &mut ServiceConfig) {
         .service(read("/api/aggregate", sentiment::aggregate))
         .service(read("/api/sentiment/distribution", sentiment::distribution))
         .service(read("/api/distribution", sentiment::distribution))
+        .service(read("/api/compare", compare::compare))
+        .service(read("/api/topics", topics::list).route(web::post().to(topics::edit::create)))
+        .service(web::resource("/api/topics/preview").route(web::post().to(topics::preview::preview)))
+        .service(read("/api/topics/share", topics::share::share))
+        .service(
+            read("/api/topics/{name}", topics::get)
+                .route(web::put().to(topics::edit::change))
+                .route(web::delete().to(topics::edit::remove)),
+        )
+        .service(web::resource("/api/topics/{name}/backfill").route(web::post().to(topics::edit::backfill)))
+        .configure(notify::routes)
         .service(read("/api/alerts", alerts::list))
+        .service(read("/api/alerts/rules", alerts::rules::list).route(web::post().to(alerts::rules::create)))
+        .service(web::resource("/api/alerts/rules/backtest").route(web::post().to(alerts::backtest::backtest)))
+        .service(
+            read("/api/alerts/rules/{id}", alerts::rules::get)
+                .route(web::put().to(alerts::rules::replace))
+                .route(web::delete().to(alerts::rules::delete)),
+        )
+        .service(read("/api/alerts/audit", alerts::audit::list))
+        .service(web::resource("/api/alerts/{id:\\d+}/acknowledge").route(web::post().to(alerts::acknowledge)))
+        .service(read("/api/alerts/{id:\\d+}", alerts::get))
         .service(web::resource("/api/analyze").route(web::post().to(analyze::analyze)))
         .service(read("/api/system", system::system))
         .service(web::resource("/api/dead-letters/replay").route(web::post().to(dead_letters::replay)))
@@ -56,7 +77,7 @@ fn probes(config: &mut ServiceConfig) {
 
 /// A resource that can be read: GET, and HEAD with the same headers.
 #[expect(clippy::needless_pass_by_value, reason = "handlers are function items")]
-fn read<F, Args>(path: &str, handler: F) -> Resource
+pub(super) fn read<F, Args>(path: &str, handler: F) -> Resource
 where
     F: Handler<Args> + Clone,
     Args: actix_web::FromRequest + 'static,

@@ -5,11 +5,13 @@ use std::time::Duration;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Counts, Emotion, Period, Sentiment, Source, TimeRange, Timestamp};
+use crate::domain::{Counts, Period, Sentiment, TimeRange, Timestamp};
 use crate::store::aggregate::{Aggregate, AggregateQuery};
+use crate::store::posts::{CountedFrom, PostFilter};
 
 use super::answer;
 use super::auth::{May, Read};
+use super::counted::{CountEcho, CountParams};
 use super::error::{ApiError, Problem};
 use super::params::Params;
 use super::shape::{self, ByEmotion, BySentiment, TopEmotion};
@@ -39,18 +41,13 @@ pub struct AggregateParams {
     /// Posts created before; widened to the edge of a bucket. Now if not given.
     #[param(value_type = Option<String>, format = DateTime)]
     end_date: Option<Timestamp>,
-    /// Only posts of this source.
-    #[param(value_type = Option<String>)]
-    source: Option<Source>,
-    /// Only posts with this emotion.
-    emotion: Option<Emotion>,
     /// The zone whose midnights bound days, by its IANA name; UTC if not given.
     #[param(value_type = Option<String>, example = "Europe/Berlin")]
     tz: Option<String>,
 }
 
 impl AggregateParams {
-    fn parse(request: &HttpRequest) -> Result<Self, ApiError> {
+    fn parse(request: &HttpRequest) -> Result<(Self, CountParams), ApiError> {
         let mut params = Params::of(request)?;
         let period = params.required("period", |text| match text {
             "minute" => Ok(Period::Minute),
@@ -59,8 +56,7 @@ impl AggregateParams {
             _ => Err("must be one of minute, hour, day"),
         });
         let (start_date, end_date) = params.period();
-        let source = params.optional("source", Source::parse);
-        let emotion = params.text("emotion");
+        let counted = CountParams::take(&mut params);
         let tz = params.optional("tz", |name| match jiff::tz::TimeZone::get(name) {
             Ok(zone) => Ok(zone.iana_name().unwrap_or(name).to_owned()),
             Err(_) => Err("must be the name of an IANA time zone, such as Europe/Berlin"),
@@ -68,41 +64,33 @@ impl AggregateParams {
         params.finish()?;
         // A missing period has ended the reading above.
         let period = period.unwrap_or(Period::Hour);
-        Ok(Self { period, start_date, end_date, source, emotion, tz })
+        Ok((Self { period, start_date, end_date, tz }, counted))
     }
 
-    fn query(&self, now: Timestamp) -> Result<AggregateQuery, ApiError> {
+    fn query(&self, filter: PostFilter, now: Timestamp) -> Result<AggregateQuery, ApiError> {
         let end = self.end_date.unwrap_or(now + INSTANT);
         let start = self.start_date.unwrap_or(end - DEFAULT_RANGE);
         let range = TimeRange::new(start, end)
             .ok_or_else(|| ApiError::invalid_field("start_date", "must not lie in the future without an end_date"))?;
         let zone = self.tz.as_deref().and_then(|name| jiff::tz::TimeZone::get(name).ok());
-        Ok(AggregateQuery {
-            period: self.period,
-            range,
-            source: self.source.clone(),
-            emotion: self.emotion,
-            zone: zone.unwrap_or(jiff::tz::TimeZone::UTC),
-        })
+        Ok(AggregateQuery { period: self.period, range, filter, zone: zone.unwrap_or(jiff::tz::TimeZone::UTC) })
     }
 
     /// Equal questions have equal keys, also when they ask for "the last 24 hours" some milliseconds apart.
     fn cache_key(&self) -> String {
         let time = |time: Option<Timestamp>| time.map_or("-".to_owned(), |time| time.as_micros().to_string());
         format!(
-            "aggregate:{}:{}:{}:{}:{}:{}",
+            "aggregate:{}:{}:{}:{}",
             self.period.as_str(),
             time(self.start_date),
             time(self.end_date),
-            self.source.as_ref().map_or("-", Source::as_str),
-            self.emotion.map_or("-", Emotion::as_str),
             self.tz.as_deref().unwrap_or("-"),
         )
     }
 }
 
 /// Counts by bucket.
-#[derive(Serialize, utoipa::ToSchema)]
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AggregateAnswer {
     period: Period,
     /// The range as used: widened to the edges of buckets, the end not included.
@@ -110,17 +98,24 @@ pub struct AggregateAnswer {
     start_date: Timestamp,
     #[schema(value_type = String, format = DateTime)]
     end_date: Timestamp,
-    #[schema(value_type = Option<String>)]
-    source: Option<Source>,
-    emotion: Option<Emotion>,
+    #[serde(flatten)]
+    filter: CountEcho,
     tz: String,
     /// Every bucket of the range, oldest first; those without posts hold zeros.
     data: Vec<BucketAnswer>,
     summary: Summary,
+    counted_from: CountedFrom,
+    /// Whether the answer was computed for an earlier request.
+    #[serde(default)]
+    cached: bool,
+    /// When it was computed.
+    #[serde(default)]
+    #[schema(value_type = String, format = DateTime)]
+    cached_at: Option<Timestamp>,
 }
 
 /// One bucket.
-#[derive(Serialize, utoipa::ToSchema)]
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct BucketAnswer {
     /// Its start.
     #[schema(value_type = String, format = DateTime)]
@@ -137,7 +132,7 @@ pub struct BucketAnswer {
 }
 
 /// The sums over all buckets.
-#[derive(Serialize, utoipa::ToSchema)]
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Summary {
     total_posts: i64,
     positive_total: i64,
@@ -165,7 +160,7 @@ impl BucketAnswer {
 }
 
 impl AggregateAnswer {
-    fn new(params: AggregateParams, aggregate: &Aggregate) -> Self {
+    fn new(params: AggregateParams, counted: CountParams, aggregate: &Aggregate) -> Self {
         let mut sum = Counts::default();
         for bucket in &aggregate.buckets {
             sum.merge(&bucket.counts);
@@ -174,8 +169,8 @@ impl AggregateAnswer {
             period: params.period,
             start_date: aggregate.range.start(),
             end_date: aggregate.range.end(),
-            source: params.source,
-            emotion: params.emotion,
+            counted_from: CountedFrom::Rollups,
+            filter: counted.into(),
             tz: params.tz.unwrap_or_else(|| "UTC".to_owned()),
             data: aggregate.buckets.iter().map(|bucket| BucketAnswer::new(bucket.start, &bucket.counts)).collect(),
             summary: Summary {
@@ -186,6 +181,8 @@ impl AggregateAnswer {
                 average_confidence: sum.average_confidence(),
                 emotions: shape::emotions(&sum),
             },
+            cached: false,
+            cached_at: None,
         }
     }
 }
@@ -194,7 +191,7 @@ impl AggregateAnswer {
 ///
 /// Counts by minute, hour or day of the posts' own time. Also at `/api/aggregate`.
 #[utoipa::path(
-    get, path = "/api/sentiment/aggregate", tag = "sentiment", params(AggregateParams),
+    get, path = "/api/sentiment/aggregate", tag = "sentiment", params(AggregateParams, CountParams),
     responses((status = 200, body = AggregateAnswer), (status = 422, body = Problem))
 )]
 pub async fn aggregate(
@@ -202,14 +199,20 @@ pub async fn aggregate(
     state: web::Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let params = AggregateParams::parse(&request)?;
-    let (key, query) = (params.cache_key(), params.query(state.api.clock.now())?);
+    let (params, counted) = AggregateParams::parse(&request)?;
+    let key = format!("{}:{}", params.cache_key(), counted.cache_key());
+    let query = params.query(counted.filter(&state)?, state.api.clock.now())?;
+    let counted_from = query.filter.counted_from();
     let store = state.api.store.clone();
     let compute = async move {
         let aggregate = store.aggregate(&query).await?;
-        Ok(AggregateAnswer::new(params, &aggregate))
+        Ok(AggregateAnswer { counted_from, ..AggregateAnswer::new(params, counted, &aggregate) })
     };
-    Ok(answer::cached(&state.cached(key, compute).await?))
+    let cached = state.cached(key, compute).await?;
+    let mut aggregate: AggregateAnswer = from_cached(&cached)?;
+    aggregate.cached = cached.hit;
+    aggregate.cached_at = Some(cached.cached_at);
+    answer::json(&aggregate)
 }
 
 /// The parameters of a distribution.
@@ -219,18 +222,15 @@ pub struct DistributionParams {
     /// How many hours up to now; 24 if not given.
     #[param(minimum = 1, maximum = 8760, default = 24)]
     hours: i64,
-    /// Only posts of this source.
-    #[param(value_type = Option<String>)]
-    source: Option<Source>,
 }
 
 impl DistributionParams {
-    fn parse(request: &HttpRequest) -> Result<Self, ApiError> {
+    fn parse(request: &HttpRequest) -> Result<(Self, CountParams), ApiError> {
         let mut params = Params::of(request)?;
         let hours = params.number("hours", 1..=8_760, 24);
-        let source = params.optional("source", Source::parse);
+        let counted = CountParams::take(&mut params);
         params.finish()?;
-        Ok(Self { hours, source })
+        Ok((Self { hours }, counted))
     }
 }
 
@@ -238,13 +238,15 @@ impl DistributionParams {
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Distribution {
     timeframe_hours: i64,
-    source: Option<String>,
+    #[serde(flatten)]
+    filter: CountEcho,
     distribution: BySentiment<i64>,
     total: i64,
     percentages: BySentiment<f64>,
     /// The emotions that occur, most frequent first.
     top_emotions: Vec<TopEmotion>,
     average_confidence: f64,
+    counted_from: CountedFrom,
     /// Whether the answer was computed for an earlier request.
     #[serde(default)]
     cached: bool,
@@ -258,7 +260,7 @@ pub struct Distribution {
 ///
 /// The posts created within the last hours, by sentiment and emotion. Also at `/api/distribution`.
 #[utoipa::path(
-    get, path = "/api/sentiment/distribution", tag = "sentiment", params(DistributionParams),
+    get, path = "/api/sentiment/distribution", tag = "sentiment", params(DistributionParams, CountParams),
     responses((status = 200, body = Distribution), (status = 422, body = Problem))
 )]
 pub async fn distribution(
@@ -266,15 +268,16 @@ pub async fn distribution(
     state: web::Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let DistributionParams { hours, source } = DistributionParams::parse(&request)?;
-    let key = format!("distribution:{hours}:{}", source.as_ref().map_or("-", Source::as_str));
-    let (store, now) = (state.api.store.clone(), state.api.clock.now());
+    let (DistributionParams { hours }, counted) = DistributionParams::parse(&request)?;
+    let key = format!("distribution:{hours}:{}", counted.cache_key());
+    let (store, now, filter) = (state.api.store.clone(), state.api.clock.now(), counted.filter(&state)?);
     let compute = async move {
         let range = last(Duration::from_secs(hours.unsigned_abs() * 3_600), now);
-        let counts = store.window(range, source.as_ref()).await?;
+        let counts = store.counts(range, &filter).await?;
         Ok(Distribution {
             timeframe_hours: hours,
-            source: source.map(Source::into_string),
+            counted_from: filter.counted_from(),
+            filter: counted.into(),
             distribution: shape::sentiments(&counts),
             total: counts.total(),
             percentages: shape::percentages(&counts),

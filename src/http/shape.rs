@@ -85,6 +85,33 @@ pub fn top_emotions(counts: &Counts) -> Vec<TopEmotion> {
         .collect()
 }
 
+/// What is said of any set of posts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Measures {
+    pub total: i64,
+    pub distribution: BySentiment<i64>,
+    /// In percent.
+    pub percentages: BySentiment<f64>,
+    /// The share of positive posts less that of negative ones, in points from -100 to 100.
+    pub net_sentiment: f64,
+    pub average_confidence: f64,
+}
+
+impl Measures {
+    /// Those of `counts`.
+    pub fn of(counts: &Counts) -> Self {
+        let share = |sentiment| counts.percentage(sentiment);
+        let net = share(Sentiment::Positive) - share(Sentiment::Negative);
+        Self {
+            total: counts.total(),
+            distribution: sentiments(counts),
+            percentages: percentages(counts),
+            net_sentiment: (net * 1e2).round() / 1e2,
+            average_confidence: counts.average_confidence(),
+        }
+    }
+}
+
 /// The score of every class, each in [0, 1].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct AllScores {

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use tracing::Instrument;
 
 use crate::cache::Cached;
-use crate::domain::Timestamp;
+use crate::domain::{Timestamp, TopicId, TopicName};
 
 use super::error::ApiError;
 use super::inflow::Inflow;
@@ -31,6 +31,8 @@ pub struct State {
     pub cache_use: CacheUse,
     /// How fast entries are appended.
     pub inflow: Inflow,
+    /// What the operating system knows of this process.
+    pub process: metrics_process::Collector,
     /// Where the rooms are called: connections to databases belong to the runtime that made them.
     runtime: Handle,
 }
@@ -51,6 +53,8 @@ impl CacheUse {
     fn record(&self, hit: bool) {
         let counter = if hit { &self.hits } else { &self.misses };
         counter.fetch_add(1, Ordering::Relaxed);
+        metrics::counter!("sentistream_cache_requests_total", "result" => if hit { "hit" } else { "miss" })
+            .increment(1);
     }
 }
 
@@ -64,7 +68,20 @@ impl State {
             hub: Arc::default(),
             cache_use: CacheUse::default(),
             inflow: Inflow::default(),
+            process: metrics_process::Collector::default(),
             runtime: Handle::current(),
+        }
+    }
+
+    /// The topic of this name, if one is given.
+    ///
+    /// # Errors
+    /// 422 when there is none of it.
+    pub fn topic_id(&self, name: Option<&TopicName>) -> Result<Option<TopicId>, ApiError> {
+        let Some(name) = name else { return Ok(None) };
+        match self.api.topics.current().named(name) {
+            Some(topic) => Ok(Some(topic.id)),
+            None => Err(ApiError::invalid_field("topic", format!("there is no topic {name}"))),
         }
     }
 

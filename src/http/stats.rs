@@ -25,6 +25,9 @@ pub struct Stats {
     percentages: BySentiment<f64>,
     by_emotion: ByEmotion<i64>,
     by_source: BTreeMap<String, i64>,
+    /// Posts of each tracked topic, by its name.
+    #[serde(default)]
+    by_topic: BTreeMap<String, i64>,
     average_confidence: f64,
     rates: Rates,
     /// What waits; `null` while the stream is away.
@@ -70,6 +73,11 @@ impl Lag {
             oldest_seconds: (oldest.as_secs_f64() * 1e3).round() / 1e3,
         }
     }
+
+    /// The age of the oldest entry that is not settled, in seconds; 0 when there is none.
+    pub fn oldest_seconds(&self) -> f64 {
+        self.oldest_seconds
+    }
 }
 
 /// `posts` within `time` per second, to three places.
@@ -82,18 +90,20 @@ pub fn rate(posts: i64, time: Duration) -> f64 {
 pub async fn stats(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let (store, stream, clock) = (state.api.store.clone(), state.api.stream.clone(), state.api.clock.clone());
+    let tracked = state.api.topics.current();
     let compute = async move {
         let now = clock.now();
         let (minute, five_minutes) = (Duration::from_secs(60), Duration::from_secs(300));
         let reads = async {
             tokio::try_join!(
                 store.sources(),
+                store.topic_totals(),
                 store.ingested_since(now - minute),
                 store.ingested_since(now - five_minutes)
             )
         };
         let (read, depth) = tokio::join!(reads, stream.depth());
-        let (sources, last_minute, last_five) = read?;
+        let (sources, topics, last_minute, last_five) = read?;
         let mut all = Counts::default();
         for source in &sources {
             all.merge(&source.counts);
@@ -104,6 +114,11 @@ pub async fn stats(_may: May<Read>, state: web::Data<State>, request: HttpReques
             percentages: shape::percentages(&all),
             by_emotion: shape::emotions(&all),
             by_source: sources.iter().map(|source| (source.source.clone(), source.counts.total())).collect(),
+            by_topic: tracked
+                .all()
+                .iter()
+                .map(|topic| (topic.name.to_string(), topics.get(&topic.id).map_or(0, Counts::total)))
+                .collect(),
             average_confidence: all.average_confidence(),
             rates: Rates {
                 posts_per_second_1m: rate(last_minute, minute),

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
 use crate::domain::Timestamp;
-use crate::inference::ModelInfo;
+use crate::inference::{ModelInfo, Speed};
 use crate::stream::{ConsumerInfo, Depth, Stream};
 
 use super::auth::{May, Read};
@@ -85,6 +85,8 @@ pub struct ModelView {
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
     info: Option<ModelInfo>,
+    /// How fast it judged over the last five minutes; `null` where that is not measured.
+    speed: Option<Speed>,
 }
 
 /// Entries per second over the last minute.
@@ -195,12 +197,12 @@ impl StreamView {
 
 impl From<&ModelState> for ModelView {
     fn from(model: &ModelState) -> Self {
-        let (info, detail) = match model {
-            ModelState::Ready(classifier) => (Some(classifier.info().clone()), None),
-            ModelState::Failed(reason) => (None, Some(reason.to_string())),
-            ModelState::Absent | ModelState::Loading => (None, None),
+        let (info, speed, detail) = match model {
+            ModelState::Ready(classifier) => (Some(classifier.info().clone()), classifier.speed(), None),
+            ModelState::Failed(reason) => (None, None, Some(reason.to_string())),
+            ModelState::Absent | ModelState::Loading => (None, None, None),
         };
-        Self { state: model.as_str(), detail, info }
+        Self { state: model.as_str(), detail, info, speed }
     }
 }
 

@@ -27,7 +27,7 @@ const MAX_FRAME: usize = 64 * 1024;
 /// Live events
 ///
 /// A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `alert_state`, `post_deleted` and `lagged`; a client
-/// may send `{"type": "subscribe", "filters": {"source": …, "sentiment": …, "emotion": …}}` (a value or a list each)
+/// may send `{"type": "subscribe", "filters": {"topic": …, "source": …, "sentiment": …, "emotion": …}}` (a value or a list each)
 /// and `{"type": "ping"}`. A browser sends its token as the subprotocols `sentistream, bearer.TOKEN`.
 #[utoipa::path(
     get, path = "/ws/sentiment", tag = "live",

@@ -14,13 +14,18 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::domain::Analysis;
 
+use super::meter::{Meter, Speed};
 use super::panel::{Judge, Panel};
 use super::queue::{Queue, Request};
 use super::{Classifier, InferenceError, InferenceOptions, ModelInfo, shard};
 
+/// A graphics card takes at least this many tokens at once, for smaller batches leave it idle.
+const CARD_BATCH_TOKENS: usize = 16_384;
+
 /// A local model with its own threads. Dropping it ends them after their current batch.
 pub struct Engine {
     queue: Arc<Queue>,
+    meter: Arc<Meter>,
     room: Arc<Semaphore>,
     max_queued_texts: u32,
     max_wait: Duration,
@@ -37,8 +42,10 @@ impl Engine {
         let panel = Panel::load(options)?;
         let mut info = panel.info();
         info.load_ms = start.elapsed().as_millis() as u64;
+        let least = if panel.on_graphics_card() { CARD_BATCH_TOKENS } else { 1 };
+        let options = InferenceOptions { max_batch_tokens: options.max_batch_tokens.max(least), ..options.clone() };
         let judge: Arc<dyn Judge> = Arc::new(panel);
-        Self::start(&judge, info, options)
+        Self::start(&judge, info, &options)
     }
 
     /// Starts threads over a judge that is ready.
@@ -55,16 +62,17 @@ impl Engine {
         let max_queued_texts = u32::try_from(options.max_queued_texts.max(1)).unwrap_or(u32::MAX);
         let engine = Self {
             queue: Arc::new(Queue::new(options.max_batch_tokens.max(1), threads)),
+            meter: Arc::new(Meter::new(threads)),
             room: Arc::new(Semaphore::new(max_queued_texts as usize)),
             max_queued_texts,
             max_wait: options.max_wait,
             info,
         };
         for index in 0..threads {
-            let (queue, judge) = (Arc::clone(&engine.queue), Arc::clone(judge));
+            let (queue, judge, meter) = (Arc::clone(&engine.queue), Arc::clone(judge), Arc::clone(&engine.meter));
             std::thread::Builder::new()
                 .name(format!("inference-{index}"))
-                .spawn(move || shard::run(&queue, &*judge))
+                .spawn(move || shard::run(&queue, &*judge, &meter))
                 .map_err(|e| InferenceError::Unavailable(format!("cannot start a thread: {e}")))?;
         }
         Ok(engine)
@@ -100,6 +108,10 @@ impl Classifier for Engine {
 
     fn info(&self) -> &ModelInfo {
         &self.info
+    }
+
+    fn speed(&self) -> Option<Speed> {
+        Some(self.meter.speed())
     }
 }
 

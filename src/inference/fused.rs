@@ -4,7 +4,8 @@
 //! Texts of a batch stand one after another without padding, so each linear layer is one product
 //! over all their tokens; only attention is per text. Weights are packed once, query, key and
 //! value are one product, and the last layer computes only what the first token needs. With
-//! bytes, every product reads rows that the step before has rounded while they were in cache.
+//! bytes and bf16, every product reads rows that the step before has rounded while they were in
+//! cache.
 
 mod attention;
 mod build;
@@ -20,17 +21,25 @@ use super::spec::EncoderShape;
 
 use attention::{Attention, Columns, Room, Sight, Span};
 use linear::{Linear, Rows};
-use rows::{Activate, AddNorm, ByteRows, Bytes, Embed, Norm, ToBytes};
+use rows::{Activate, AddNorm, Embed, Norm, Round, Rounded, Target};
 
 pub use rows::Words;
 
 /// Tokens whose feed-forward part is computed at once: its wide rows stay in cache.
 const BLOCK: usize = 96;
 
+/// What the linear layers multiply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    F32,
+    Bf16,
+    Int8,
+}
+
 /// An encoder of the BERT kind with its heads, packed for this machine.
 pub struct FusedEncoder {
     isa: Isa,
-    int8: bool,
+    form: Form,
     shape: EncoderShape,
     words: Words,
     positions: Vec<f32>,
@@ -59,18 +68,18 @@ struct Head {
 /// Memory that a thread reuses. It grows to its largest batch.
 #[derive(Default)]
 pub struct Scratch {
-    /// The tokens between the parts of a layer, and as bytes.
+    /// The tokens between the parts of a layer, and rounded.
     tokens: Vec<f32>,
-    token_bytes: Bytes,
+    token_rounded: Rounded,
     attention: Vec<f32>,
     queries: Vec<f32>,
     seen: Vec<f32>,
-    seen_bytes: Bytes,
+    seen_rounded: Rounded,
     wide: Vec<f32>,
-    wide_bytes: Bytes,
+    wide_rounded: Rounded,
     added: Vec<f32>,
     first: Vec<f32>,
-    first_bytes: Bytes,
+    first_rounded: Rounded,
     spans: Vec<(Span, Span)>,
     room: Room,
 }
@@ -84,8 +93,12 @@ fn room(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
 }
 
 /// Rows as a linear layer of this encoder wants them.
-fn pick<'a>(floats: &'a [f32], bytes: &'a Bytes, int8: bool) -> Rows<'a> {
-    if int8 { Rows::Bytes(&bytes.bytes, &bytes.affine) } else { Rows::F32(floats) }
+fn pick<'a>(floats: &'a [f32], rounded: &'a Rounded, form: Form) -> Rows<'a> {
+    match form {
+        Form::F32 => Rows::F32(floats),
+        Form::Bf16 => Rows::Bf16(&rounded.halves),
+        Form::Int8 => Rows::Bytes(&rounded.bytes, &rounded.affine),
+    }
 }
 
 impl FusedEncoder {
@@ -104,8 +117,13 @@ impl FusedEncoder {
         self.judge(texts.len(), scratch)
     }
 
-    fn bytes<'a>(&self, bytes: &'a mut Bytes, rows: usize, width: usize) -> Option<ByteRows<'a>> {
-        self.int8.then(|| bytes.rows(rows, width, self.isa.max_activation()))
+    /// Where rows go when they are rounded, if the products want that.
+    fn rounded<'a>(&self, rounded: &'a mut Rounded, rows: usize, width: usize) -> Option<Target<'a>> {
+        match self.form {
+            Form::F32 => None,
+            Form::Bf16 => Some(rounded.half_rows(rows, width)),
+            Form::Int8 => Some(rounded.byte_rows(rows, width, self.isa.max_activation())),
+        }
     }
 
     fn apply(&self, (linear, groups): (&Linear, Range<usize>), rows: Rows<'_>, out: &mut [f32]) {
@@ -127,7 +145,7 @@ impl FusedEncoder {
             positions: &self.positions,
             norm: &self.norm,
             rows: room(&mut scratch.tokens, start * dim),
-            bytes: self.bytes(&mut scratch.token_bytes, start, dim),
+            rounded: self.rounded(&mut scratch.token_rounded, start, dim),
         });
     }
 
@@ -140,12 +158,12 @@ impl FusedEncoder {
         let count = Self::tokens(scratch);
         let Scratch {
             tokens,
-            token_bytes,
+            token_rounded,
             attention,
             seen,
-            seen_bytes,
+            seen_rounded,
             wide,
-            wide_bytes,
+            wide_rounded,
             added,
             spans,
             room: memory,
@@ -154,21 +172,21 @@ impl FusedEncoder {
         let tokens = &mut tokens[..count * dim];
 
         let all = room(attention, count * 3 * dim);
-        self.apply((&layer.attention, 0..layer.attention.groups()), pick(tokens, token_bytes, self.int8), all);
+        self.apply((&layer.attention, 0..layer.attention.groups()), pick(tokens, token_rounded, self.form), all);
         let part = |start| Columns { values: all, stride: 3 * dim, start };
         let sight = Sight { queries: part(0), keys: part(dim), values: part(2 * dim), spans };
         self.attend(sight, room(seen, count * dim), memory);
 
         let seen = &seen[..count * dim];
-        self.to_bytes(seen, seen_bytes);
+        self.round(seen, seen_rounded);
         let new = room(added, count * dim);
-        self.apply((&layer.out, 0..layer.out.groups()), pick(seen, seen_bytes, self.int8), new);
-        let bytes = self.bytes(token_bytes, count, dim);
-        self.isa.run(AddNorm { rows: tokens, added: new, norm: &layer.attention_norm, bytes });
+        self.apply((&layer.out, 0..layer.out.groups()), pick(seen, seen_rounded, self.form), new);
+        let rounded = self.rounded(token_rounded, count, dim);
+        self.isa.run(AddNorm { rows: tokens, added: new, norm: &layer.attention_norm, rounded });
 
-        self.feed_forward((layer, pick(tokens, token_bytes, self.int8)), (wide, wide_bytes), new);
-        let bytes = self.bytes(token_bytes, count, dim);
-        self.isa.run(AddNorm { rows: tokens, added: new, norm: &layer.output_norm, bytes });
+        self.feed_forward((layer, pick(tokens, token_rounded, self.form)), (wide, wide_rounded), new);
+        let rounded = self.rounded(token_rounded, count, dim);
+        self.isa.run(AddNorm { rows: tokens, added: new, norm: &layer.output_norm, rounded });
     }
 
     /// The last layer as far as the first token of each text needs it: its query, and the keys
@@ -178,40 +196,48 @@ impl FusedEncoder {
         let groups = dim / LANES;
         let count = Self::tokens(scratch);
         let Scratch {
-            tokens, token_bytes, attention, queries, seen, seen_bytes, wide, wide_bytes, added, spans, ..
+            tokens,
+            token_rounded,
+            attention,
+            queries,
+            seen,
+            seen_rounded,
+            wide,
+            wide_rounded,
+            added,
+            spans,
+            ..
         } = scratch;
         let tokens = &tokens[..count * dim];
         let texts = spans.len();
 
         let both = room(attention, count * 2 * dim);
-        self.apply((&layer.attention, groups..3 * groups), pick(tokens, token_bytes, self.int8), both);
+        self.apply((&layer.attention, groups..3 * groups), pick(tokens, token_rounded, self.form), both);
         let first = room(&mut scratch.first, texts * dim);
-        if self.int8 {
-            scratch.first_bytes.rows(texts, dim, self.isa.max_activation());
-        }
+        let round = self.rounded(&mut scratch.first_rounded, texts, dim).is_some();
         for (index, (row, (query, span))) in first.chunks_exact_mut(dim).zip(spans.iter_mut()).enumerate() {
             row.copy_from_slice(&tokens[span.start * dim..][..dim]);
             *query = Span { start: index, len: 1 };
-            if self.int8 {
-                scratch.first_bytes.copy_row(index, (token_bytes, span.start), dim);
+            if round {
+                scratch.first_rounded.copy_row(index, (token_rounded, span.start), dim);
             }
         }
         let asked = room(queries, texts * dim);
-        self.apply((&layer.attention, 0..groups), pick(first, &scratch.first_bytes, self.int8), asked);
+        self.apply((&layer.attention, 0..groups), pick(first, &scratch.first_rounded, self.form), asked);
         let part = |start| Columns { values: both, stride: 2 * dim, start };
         let asked = Columns { values: asked, stride: dim, start: 0 };
         let sight = Sight { queries: asked, keys: part(0), values: part(dim), spans };
         self.attend(sight, room(seen, texts * dim), &mut scratch.room);
 
         let seen = &seen[..texts * dim];
-        self.to_bytes(seen, seen_bytes);
+        self.round(seen, seen_rounded);
         let new = room(added, texts * dim);
-        self.apply((&layer.out, 0..groups), pick(seen, seen_bytes, self.int8), new);
-        let bytes = self.bytes(&mut scratch.first_bytes, texts, dim);
-        self.isa.run(AddNorm { rows: first, added: new, norm: &layer.attention_norm, bytes });
-        let input = pick(first, &scratch.first_bytes, self.int8);
-        self.feed_forward((layer, input), (wide, wide_bytes), new);
-        self.isa.run(AddNorm { rows: first, added: new, norm: &layer.output_norm, bytes: None });
+        self.apply((&layer.out, 0..groups), pick(seen, seen_rounded, self.form), new);
+        let rounded = self.rounded(&mut scratch.first_rounded, texts, dim);
+        self.isa.run(AddNorm { rows: first, added: new, norm: &layer.attention_norm, rounded });
+        let input = pick(first, &scratch.first_rounded, self.form);
+        self.feed_forward((layer, input), (wide, wide_rounded), new);
+        self.isa.run(AddNorm { rows: first, added: new, norm: &layer.output_norm, rounded: None });
     }
 
     fn attend(&self, sight: Sight<'_>, out: &mut [f32], room: &mut Room) {
@@ -220,17 +246,17 @@ impl FusedEncoder {
         self.isa.run(Attention { sight, heads, width, out, room });
     }
 
-    fn to_bytes(&self, rows: &[f32], bytes: &mut Bytes) {
+    fn round(&self, rows: &[f32], rounded: &mut Rounded) {
         let width = self.shape.dim;
-        if let Some(bytes) = self.bytes(bytes, rows.len() / width, width) {
-            self.isa.run(ToBytes { rows, width, bytes });
+        if let Some(to) = self.rounded(rounded, rows.len() / width, width) {
+            self.isa.run(Round { rows, width, to });
         }
     }
 
     fn feed_forward(
         &self,
         (layer, input): (&Layer, Rows<'_>),
-        (wide, wide_bytes): (&mut Vec<f32>, &mut Bytes),
+        (wide, wide_rounded): (&mut Vec<f32>, &mut Rounded),
         out: &mut [f32],
     ) {
         let EncoderShape { dim, hidden_dim: hidden, activation, .. } = self.shape;
@@ -239,13 +265,14 @@ impl FusedEncoder {
             let count = out.len() / dim;
             let input = match input {
                 Rows::Bytes(bytes, affine) => Rows::Bytes(&bytes[start * dim..][..count * dim], &affine[start..]),
+                Rows::Bf16(rows) => Rows::Bf16(&rows[start * dim..][..count * dim]),
                 Rows::F32(rows) => Rows::F32(&rows[start * dim..][..count * dim]),
             };
             let wide = room(wide, count * hidden);
             self.apply((&layer.widen, 0..layer.widen.groups()), input, wide);
-            let bytes = self.bytes(wide_bytes, count, hidden);
-            self.isa.run(Activate { rows: wide, width: hidden, activation, bytes });
-            self.apply((&layer.narrow, 0..layer.narrow.groups()), pick(wide, wide_bytes, self.int8), out);
+            let rounded = self.rounded(wide_rounded, count, hidden);
+            self.isa.run(Activate { rows: wide, width: hidden, activation, rounded });
+            self.apply((&layer.narrow, 0..layer.narrow.groups()), pick(wide, wide_rounded, self.form), out);
         }
     }
 

@@ -87,7 +87,7 @@ impl HeadMap {
     /// The same with its part of a calibration.
     pub fn calibrated(self, calibration: &Calibration) -> Self {
         let fit = if self.is_emotion() { &calibration.emotion } else { &calibration.sentiment };
-        Self { temperature: fit.as_ref().map(|fit| fit.temperature), ..self }
+        Self { temperature: fit.as_ref().map(|fit| fit.temperature).filter(|temperature| *temperature != 1.0), ..self }
     }
 
     /// What each output stands for.

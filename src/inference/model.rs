@@ -79,7 +79,7 @@ impl Model {
         let json = vocabulary::tokenizer(&files, spec.family)?;
         let tokenizer = TextTokenizer::parse(&json, spec.max_tokens(), spec.shape.vocab_size)?;
         let weights = Weights::read(&files)?;
-        let network = Network::load(&spec, &weights, options.precision)?;
+        let network = Network::load(&spec, &weights, options.compute())?;
         Ok(Self { name: files.name().to_owned(), parameters: weights.count(), spec, tokenizer, network, heads })
     }
 
@@ -92,6 +92,11 @@ impl Model {
     /// The number format in use.
     pub fn precision(&self) -> Precision {
         self.network.precision()
+    }
+
+    /// Whether it computes on a graphics card.
+    pub fn on_graphics_card(&self) -> bool {
+        self.network.on_graphics_card()
     }
 
     /// The tokens of a text.

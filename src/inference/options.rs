@@ -101,6 +101,33 @@ impl FromStr for Precision {
     }
 }
 
+/// Where a model computes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// The first graphics card if this build can use one and there is one, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// A graphics card, by its number.
+    Cuda(usize),
+}
+
+/// In which numbers and where a model computes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compute {
+    /// The number format.
+    pub precision: Precision,
+    /// The processor.
+    pub place: Place,
+}
+
+impl From<Precision> for Compute {
+    fn from(precision: Precision) -> Self {
+        Self { precision, place: Place::Cpu }
+    }
+}
+
 /// How an engine is set up.
 #[derive(Clone, Debug)]
 pub struct InferenceOptions {
@@ -113,6 +140,8 @@ pub struct InferenceOptions {
     pub threads: Option<usize>,
     /// The number format.
     pub precision: Precision,
+    /// The processor.
+    pub place: Place,
     /// Most tokens that a thread takes at once (a single longer text is taken alone).
     pub max_batch_tokens: usize,
     /// Most texts that wait or are being judged; callers with more wait their turn.
@@ -144,6 +173,11 @@ pub enum CalibrationSource {
 }
 
 impl InferenceOptions {
+    /// In which numbers and where the models compute.
+    pub(super) fn compute(&self) -> Compute {
+        Compute { precision: self.precision, place: self.place }
+    }
+
     /// The overrides of classes for `source`: those of the emotion model are its own first.
     pub(super) fn labels_of(&self, source: &ModelSource) -> BTreeMap<String, String> {
         let mut labels = self.labels.clone();
@@ -161,6 +195,7 @@ impl Default for InferenceOptions {
             emotion_model: None,
             threads: None,
             precision: Precision::Auto,
+            place: Place::Auto,
             max_batch_tokens: 512,
             max_queued_texts: 4_096,
             max_wait: Duration::from_secs(60),

@@ -77,6 +77,11 @@ impl Panel {
         Ok(Self { main, emotion, name: name.into() })
     }
 
+    /// Whether a model computes on a graphics card.
+    pub fn on_graphics_card(&self) -> bool {
+        std::iter::once(&self.main).chain(&self.emotion).any(Model::on_graphics_card)
+    }
+
     /// What is loaded; the engine adds the time it took.
     pub fn info(&self) -> ModelInfo {
         let models = || std::iter::once(&self.main).chain(&self.emotion);

@@ -48,17 +48,31 @@ struct Loader<'a> {
     weights: &'a Weights,
     precision: Precision,
     epsilon: f32,
+    device: &'a Device,
 }
 
 impl ReferenceEncoder {
-    /// Builds it from weights. `Bf16` rounds the weights and computes in f32, for Candle's matrix
+    /// Builds it from weights, on the CPU. `Bf16` rounds the weights and computes in f32, for Candle's matrix
     /// product knows no bf16 on a CPU.
     ///
     /// # Errors
     /// When a weight is missing or of a wrong shape.
     pub fn load(spec: &ModelSpec, weights: &Weights, precision: Precision) -> std::result::Result<Self, String> {
+        Self::load_on(&Device::Cpu, spec, weights, precision)
+    }
+
+    /// As [`Self::load`], on any device.
+    ///
+    /// # Errors
+    /// When a weight is missing or of a wrong shape, or the device has no room.
+    pub fn load_on(
+        device: &Device,
+        spec: &ModelSpec,
+        weights: &Weights,
+        precision: Precision,
+    ) -> std::result::Result<Self, String> {
         let shape = &spec.shape;
-        let loader = Loader { weights, precision, epsilon: shape.layer_norm_eps };
+        let loader = Loader { weights, precision, epsilon: shape.layer_norm_eps, device };
         let layout = Layout::of(spec.family);
         let (dim, hidden) = (shape.dim, shape.hidden_dim);
         let layer = |index: usize| {
@@ -92,11 +106,30 @@ impl ReferenceEncoder {
         })
     }
 
+    /// Whether its weights lie on a graphics card.
+    pub fn is_on_card(&self) -> bool {
+        self.words.device().is_cuda()
+    }
+
     /// The outputs of all heads for each text, side by side, text after text.
     ///
     /// # Errors
     /// When Candle refuses an operation.
     pub fn logits(&self, texts: &[&[u32]]) -> Result<Vec<f32>> {
+        // Texts of one length stand together: their attention is one product.
+        let mut order: Vec<usize> = (0..texts.len()).collect();
+        order.sort_by_key(|&place| texts[place].len());
+        let sorted: Vec<&[u32]> = order.iter().map(|&place| texts[place]).collect();
+        let logits = self.sorted_logits(&sorted)?;
+        let outputs = logits.len() / texts.len().max(1);
+        let mut restored = vec![0.0; logits.len()];
+        for (logits, place) in logits.chunks_exact(outputs.max(1)).zip(order) {
+            restored[place * outputs..][..outputs].copy_from_slice(logits);
+        }
+        Ok(restored)
+    }
+
+    fn sorted_logits(&self, texts: &[&[u32]]) -> Result<Vec<f32>> {
         if texts.is_empty() {
             return Ok(Vec::new());
         }
@@ -139,10 +172,11 @@ impl ReferenceEncoder {
             (layer.query.forward(tokens)?, layer.key.forward(tokens)?, layer.value.forward(tokens)?);
         let mut start = 0;
         let mut seen = Vec::with_capacity(texts.len());
-        for text in texts {
-            let part = |all: &Tensor| all.narrow(0, start, text.len());
-            seen.push(self.attend(&part(&query)?, &part(&key)?, &part(&value)?)?);
-            start += text.len();
+        for same in texts.chunk_by(|a, b| a.len() == b.len()) {
+            let (texts, length) = (same.len(), same[0].len());
+            let part = |all: &Tensor| self.heads_apart(&all.narrow(0, start, texts * length)?, (texts, length));
+            seen.push(attend(&part(&query)?, &part(&key)?, &part(&value)?)?);
+            start += texts * length;
         }
         let attended = layer.out.forward(&Tensor::cat(&seen, 0)?)?;
         let tokens = layer.attention_norm.forward(&(attended + tokens)?)?;
@@ -154,16 +188,19 @@ impl ReferenceEncoder {
         layer.output_norm.forward(&(layer.narrow.forward(&wide)? + tokens)?)
     }
 
-    /// Attention within one text.
-    fn attend(&self, query: &Tensor, key: &Tensor, value: &Tensor) -> Result<Tensor> {
-        let (length, dim) = query.dims2()?;
-        let width = dim / self.attention_heads;
-        let split = |x: &Tensor| x.reshape((length, self.attention_heads, width))?.transpose(0, 1)?.contiguous();
-        let (query, key, value) = (split(query)?, split(key)?, split(value)?);
-        let scores = (query.matmul(&key.t()?.contiguous()?)? / (width as f64).sqrt())?;
-        let seen = candle_nn::ops::softmax(&scores, D::Minus1)?.matmul(&value)?;
-        seen.transpose(0, 1)?.reshape((length, dim))
+    /// Rows of texts of one length, as a matrix per text and head.
+    fn heads_apart(&self, rows: &Tensor, (texts, length): (usize, usize)) -> Result<Tensor> {
+        let width = rows.dim(1)? / self.attention_heads;
+        rows.reshape((texts, length, self.attention_heads, width))?.transpose(1, 2)?.contiguous()
     }
+}
+
+/// Attention within each text; the rows of the texts one after another.
+fn attend(query: &Tensor, key: &Tensor, value: &Tensor) -> Result<Tensor> {
+    let (texts, heads, length, width) = query.dims4()?;
+    let scores = (query.matmul(&key.t()?.contiguous()?)? / (width as f64).sqrt())?;
+    let seen = candle_nn::ops::softmax(&scores, D::Minus1)?.matmul(value)?;
+    seen.transpose(1, 2)?.reshape((texts * length, heads * width))
 }
 
 impl Linear {
@@ -185,7 +222,7 @@ impl Loader<'_> {
     }
 
     fn tensor(&self, values: Vec<f32>, shape: &[usize]) -> std::result::Result<Tensor, String> {
-        Tensor::from_vec(values, shape, &Device::Cpu).map_err(|e| e.to_string())
+        Tensor::from_vec(values, shape, self.device).map_err(|e| e.to_string())
     }
 
     /// In the precision of the weights.

@@ -4,17 +4,19 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::domain::Analysis;
 
 use super::InferenceError;
+use super::meter::{Batch, Meter};
 use super::network::Scratch;
 use super::panel::{Encoded, Judge};
 use super::queue::{Job, Queue, Ready, Task};
 
 /// Works until the queue is closed.
-pub fn run(queue: &Queue, judge: &dyn Judge) {
-    let mut shard = Shard { judge, scratch: Scratch::default() };
+pub fn run(queue: &Queue, judge: &dyn Judge, meter: &Meter) {
+    let mut shard = Shard { judge, meter, scratch: Scratch::default() };
     while let Some(task) = queue.next() {
         match task {
             Task::Tokenise(jobs) => {
@@ -30,6 +32,7 @@ pub fn run(queue: &Queue, judge: &dyn Judge) {
 
 struct Shard<'a> {
     judge: &'a dyn Judge,
+    meter: &'a Meter,
     scratch: Scratch,
 }
 
@@ -86,7 +89,10 @@ impl Shard<'_> {
                 })
             })
             .collect();
+        let started = Instant::now();
         let analyses = self.judge_texts(&texts)?;
+        let tokens = texts.iter().map(|text| text.cost()).sum();
+        self.meter.record(Batch { posts: batch.len(), tokens, took: started.elapsed() });
         for (ready, index) in batch.iter().zip(uses) {
             ready.place.fill(analyses[index].clone());
         }
@@ -94,7 +100,7 @@ impl Shard<'_> {
     }
 
     fn judge_texts(&mut self, texts: &[&Encoded]) -> Result<Vec<Analysis>, String> {
-        let Self { judge, scratch } = self;
+        let Self { judge, scratch, .. } = self;
         let outcome = catch_unwind(AssertUnwindSafe(|| judge.judge(texts, scratch)));
         outcome.unwrap_or_else(|panic| {
             // What the broken run left behind is not trusted.

@@ -9,9 +9,12 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod peak;
 mod portable;
 
 use std::fmt;
+
+pub use peak::peak;
 
 /// Lanes of a vector.
 pub const LANES: usize = 16;
@@ -27,6 +30,10 @@ pub trait Simd: Copy {
     type A: Copy;
     /// Four weights for each of the sixteen lanes.
     type W: Copy;
+    /// Two halves (bf16) of an activation row, for every lane.
+    type P: Copy;
+    /// Two weights (bf16) for each of the sixteen lanes.
+    type Q: Copy;
     /// The largest byte of an activation for which [`Self::dot`] is exact.
     const MAX_ACTIVATION: u8;
     /// Whether there are registers for a tile of 6 × 64 sums (else 3 × 16).
@@ -63,6 +70,14 @@ pub trait Simd: Copy {
     /// activations up to [`Self::MAX_ACTIVATION`] and weights from -127 to 127.
     fn dot(self, sums: Self::I, activations: Self::A, weights: Self::W) -> Self::I;
     fn to_floats(self, sums: Self::I) -> Self::F;
+
+    /// Rounds lanes to bf16, ties to even.
+    fn store_halves(self, value: Self::F, to: &mut [u16; LANES]);
+    fn load_half_weights(self, from: &[u16; 2 * LANES]) -> Self::Q;
+    fn splat_halves(self, two: [u16; 2]) -> Self::P;
+    /// Adds to each lane the product of the two activations with its two weights. Numbers below
+    /// 2⁻¹²⁶ may count as zero.
+    fn dot_halves(self, sums: Self::F, activations: Self::P, weights: Self::Q) -> Self::F;
 }
 
 /// Work written over lanes. `run` must be `#[inline(always)]`, so that it is compiled for the
@@ -81,7 +96,10 @@ enum Set {
     #[cfg(target_arch = "x86_64")]
     Avx2(avx2::Avx2),
     #[cfg(target_arch = "x86_64")]
-    Avx512(avx512::Avx512),
+    Avx512(avx512::Avx512<false>),
+    /// With products of bf16.
+    #[cfg(target_arch = "x86_64")]
+    Avx512Bf16(avx512::Avx512<true>),
 }
 
 impl Isa {
@@ -92,7 +110,8 @@ impl Isa {
         #[cfg(target_arch = "x86_64")]
         {
             sets.extend(avx2::Avx2::detect().map(|token| Self(Set::Avx2(token))));
-            sets.extend(avx512::Avx512::detect().map(|token| Self(Set::Avx512(token))));
+            sets.extend(avx512::Avx512::<false>::detect().map(|token| Self(Set::Avx512(token))));
+            sets.extend(avx512::Avx512::<true>::detect().map(|token| Self(Set::Avx512Bf16(token))));
         }
         sets
     }
@@ -107,6 +126,14 @@ impl Isa {
         cfg!(target_arch = "aarch64") || self.0 != Set::Portable
     }
 
+    /// Whether it has products of bf16, twice as fast as those of floats.
+    pub fn has_halves(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return matches!(self.0, Set::Avx512Bf16(_));
+        #[cfg(not(target_arch = "x86_64"))]
+        false
+    }
+
     /// See [`Simd::MAX_ACTIVATION`].
     pub fn max_activation(self) -> u8 {
         match self.0 {
@@ -114,7 +141,9 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Set::Avx2(_) => avx2::Avx2::MAX_ACTIVATION,
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512(_) => avx512::Avx512::MAX_ACTIVATION,
+            Set::Avx512(_) => avx512::Avx512::<false>::MAX_ACTIVATION,
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512Bf16(_) => avx512::Avx512::<true>::MAX_ACTIVATION,
         }
     }
 
@@ -127,6 +156,8 @@ impl Isa {
             Set::Avx2(token) => token.run(kernel),
             #[cfg(target_arch = "x86_64")]
             Set::Avx512(token) => token.run(kernel),
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512Bf16(token) => token.run(kernel),
         }
     }
 }

@@ -67,14 +67,18 @@ pub struct Bluesky {
     host: String,
     /// Where to begin, in microseconds since the Unix epoch; `None`: now.
     from: Option<i64>,
+    /// Whether an earlier connection came that far, so that what lies between is missing.
+    goes_on: bool,
     socket: Option<Socket>,
+    /// Why the connection broke, when there was something to yield before that is told.
+    broken: Option<String>,
 }
 
 type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 struct Socket {
     stream: Stream,
-    /// The cursor it was opened at, until the first event has come.
+    /// The cursor that it goes on at, until the first event has come.
     asked: Option<i64>,
 }
 
@@ -95,19 +99,23 @@ impl Bluesky {
         let first = if opening.failures == 0 { first.unwrap_or(0) } else { 0 };
         let host = options.hosts.get((first + turn) % options.hosts.len().max(1)).cloned().unwrap_or_default();
         let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+        let goes_on = cursor.is_some();
         let from = match cursor {
             Some(cursor) if cursor.host == host => Some(cursor.time_us),
             Some(cursor) => Some(cursor.time_us.saturating_sub(micros(REWIND))),
             None if options.look_back.is_zero() => None,
             None => Some((clock.now() - options.look_back).as_micros()),
         };
-        Self { options, clock, host, from, socket: None }
+        Self { options, clock, host, from, goes_on, socket: None, broken: None }
     }
 
     async fn batch(&mut self, max: usize) -> Result<Batch, SourceError> {
+        if let Some(error) = self.broken.take() {
+            return Err(SourceError::Transient(error));
+        }
         if self.socket.is_none() {
             let stream = connect(&self.url(), &self.host).await?;
-            self.socket = Some(Socket { stream, asked: self.from });
+            self.socket = Some(Socket { stream, asked: self.from.filter(|_| self.goes_on) });
         }
         let mut gathered = Gathered::default();
         let mut until: Option<Instant> = None;
@@ -210,8 +218,11 @@ impl Gathered {
 
     /// What was read before the connection broke; the next call tells of it.
     fn or_error(self, error: String, source: &mut Bluesky) -> Result<Batch, SourceError> {
-        source.socket = None;
-        if self.frames == 0 { Err(SourceError::Transient(error)) } else { Ok(self.batch(&source.host)) }
+        if self.frames == 0 {
+            return Err(SourceError::Transient(error));
+        }
+        source.broken = Some(error);
+        Ok(self.batch(&source.host))
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod grammar;
 mod incident;
+pub mod outline;
 mod style;
 mod voice;
 mod writer;

@@ -7,24 +7,97 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::backend::read;
-use super::rollup::Grain;
-use super::rollup::read::{BucketCell, Cells, buckets};
+use super::posts::query::{on_postgres, on_sqlite};
+use super::posts::{CountedFrom, PostFilter};
+use super::rollup::read::{BucketCell, buckets, sum};
+use super::rollup::{Grain, Series};
 use super::{AggregateFailure, Store, StoreError};
-use crate::domain::{Counts, Emotion, Period, Source, TimeRange, Timestamp};
+use crate::domain::{Counts, Period, TimeRange, Timestamp};
 
 impl Store {
     /// Counts by bucket.
     pub async fn aggregate(&self, query: &AggregateQuery) -> Result<Aggregate, AggregateFailure> {
-        let minutes_from = self.retention.usable(self.clock.now()).from(Grain::Minute);
-        let edges = Edges::of(query, minutes_from)?;
-        let cells = self.bucket_cells(&edges, query).await?;
-        Ok(edges.fill(cells))
+        match query.filter.counted_from() {
+            CountedFrom::Rollups => {
+                let edges = self.edges(query)?;
+                let cells = self.bucket_cells(&edges, &query.filter).await?;
+                Ok(edges.fill(cells))
+            }
+            CountedFrom::Posts => {
+                let edges = Edges::of(query, Timestamp::MIN)?;
+                let cells = self.post_cells(edges.range, &query.filter).await?;
+                Ok(edges.fill(cells))
+            }
+        }
     }
 
-    async fn bucket_cells(&self, edges: &Edges, query: &AggregateQuery) -> Result<Vec<BucketCell>, StoreError> {
-        let cells = Cells { source: query.source.as_ref(), sentiment: None, emotion: query.emotion };
-        let statement = buckets(edges.grain, edges.range, cells);
+    /// The buckets of a query that the rollups answer.
+    pub(super) fn edges(&self, query: &AggregateQuery) -> Result<Edges, AggregateError> {
+        let now = self.clock.now();
+        let edges = Edges::of(query, self.retention.usable(now).from(Grain::Minute))?;
+        match self.keep.rollups.map(|kept| now - kept) {
+            Some(kept_from) if edges.range.start() < kept_from => Err(AggregateError::CountsGone(kept_from)),
+            _ => Ok(edges),
+        }
+    }
+
+    /// Counts of an exact window by event time, whatever times the filter names.
+    pub async fn counts(&self, range: TimeRange, filter: &PostFilter) -> Result<Counts, AggregateFailure> {
+        match filter.counted_from() {
+            CountedFrom::Rollups => {
+                let series = if filter.source.is_some() { Series::Source } else { Series::Together };
+                Ok(sum(self.cells(range, series, filter.rolled_up()).await?))
+            }
+            CountedFrom::Posts => {
+                let mut counts = Counts::default();
+                for (_, sentiment, emotion, count, confidence) in self.post_cells(range, filter).await? {
+                    counts.add(sentiment.0, emotion.0, count, confidence);
+                }
+                Ok(counts)
+            }
+        }
+    }
+
+    async fn bucket_cells(&self, edges: &Edges, filter: &PostFilter) -> Result<Vec<BucketCell>, StoreError> {
+        let statement = buckets(edges.grain, edges.range, filter.rolled_up());
         read!(self, replica, |c| c.spawn_blocking(move |c| diesel::RunQueryDsl::load(statement, c)), statement.load(c))
+    }
+
+    /// A cell for each post that matches; refused when more posts than [`MAX_READ_POSTS`] would be read.
+    async fn post_cells(&self, range: TimeRange, filter: &PostFilter) -> Result<Vec<BucketCell>, AggregateFailure> {
+        if !filter.words.is_empty() && self.candidates(range, filter).await? > MAX_READ_POSTS {
+            return Err(AggregateError::TooManyPosts.into());
+        }
+        let found = self.matching_cells(range, filter).await?;
+        if found.len() as i64 > MAX_READ_POSTS { Err(AggregateError::TooManyPosts.into()) } else { Ok(found) }
+    }
+
+    /// In how many posts words are looked for: those that the rest of the filter leaves.
+    async fn candidates(&self, range: TimeRange, filter: &PostFilter) -> Result<i64, StoreError> {
+        let rest =
+            PostFilter { words: Vec::new(), start: Some(range.start()), end: Some(range.end()), ..filter.clone() };
+        match rest.counted_from() {
+            CountedFrom::Rollups => Ok(self.count_posts(&rest).await?.count),
+            CountedFrom::Posts => self.counted_up_to(&rest, MAX_READ_POSTS).await,
+        }
+    }
+
+    async fn matching_cells(&self, range: TimeRange, filter: &PostFilter) -> Result<Vec<BucketCell>, StoreError> {
+        let limit = MAX_READ_POSTS + 1;
+        match filter.topic {
+            None => read!(
+                self,
+                replica,
+                |c| on_sqlite::cells(filter, range, limit).load(c),
+                on_postgres::cells(filter, range, limit).load(c)
+            ),
+            Some(topic) => read!(
+                self,
+                replica,
+                |c| on_sqlite::topic_cells(topic, filter, range, limit).load(c),
+                on_postgres::topic_cells(topic, filter, range, limit).load(c)
+            ),
+        }
     }
 }
 
@@ -34,8 +107,8 @@ pub struct AggregateQuery {
     pub period: Period,
     /// Widened to bucket edges.
     pub range: TimeRange,
-    pub source: Option<Source>,
-    pub emotion: Option<Emotion>,
+    /// Which posts; times that it names are left aside.
+    pub filter: PostFilter,
     /// Whose midnights bound days.
     pub zone: TimeZone,
 }
@@ -58,6 +131,9 @@ pub struct Bucket {
 /// Most buckets of one answer.
 pub const MAX_BUCKETS: usize = 5_000;
 
+/// Most posts that are read for one answer that the rollups cannot give.
+pub const MAX_READ_POSTS: i64 = 100_000;
+
 /// Why an aggregate cannot be had.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AggregateError {
@@ -69,6 +145,15 @@ pub enum AggregateError {
     /// Minutes are kept for a while only.
     #[error("minutes before {0} are not kept (retention.minute_rollups): choose period=hour or a later start_date")]
     MinutesGone(Timestamp),
+    /// Counts are kept for a while only.
+    #[error("counts before {0} are not kept (retention.rollups): choose a later start_date")]
+    CountsGone(Timestamp),
+    /// More posts than [`MAX_READ_POSTS`].
+    #[error(
+        "more than {MAX_READ_POSTS} posts would have to be read, since rollups know no authors and no words: choose a \
+         shorter range or add a filter"
+    )]
+    TooManyPosts,
 }
 
 const HOUR: Duration = Duration::from_secs(3_600);

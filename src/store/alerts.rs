@@ -2,6 +2,7 @@
 
 mod apply;
 mod audit;
+mod counts;
 mod evidence;
 mod row;
 mod rules;
@@ -10,6 +11,7 @@ mod transitions;
 pub use apply::{Applied, NewAlert, Step};
 pub(super) use audit::insert_audit;
 pub use audit::{AuditEntry, AuditPage};
+pub use counts::BucketWidth;
 pub(super) use evidence::without_evidence;
 pub use rules::{RuleChange, RuleList, RuleRefusal};
 

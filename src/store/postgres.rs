@@ -18,6 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
+use super::connections::{Connections, Target};
 use super::{PostgresOptions, StoreError};
 
 /// A pooled connection.
@@ -30,6 +31,8 @@ const RETRIES: usize = 8;
 #[derive(Clone)]
 pub struct Postgres {
     connector: Arc<Connector>,
+    /// That of the replica; without one, the same as `connector`.
+    reader: Arc<Connector>,
     primary: Pool<AsyncPgConnection>,
     replica: Pool<AsyncPgConnection>,
 }
@@ -44,11 +47,15 @@ impl Postgres {
             .map_err(|_| StoreError::Failed("the store must be made inside the async runtime".to_owned()))?;
         let connector = Arc::new(Connector::new(&options.url, options, runtime.clone())?);
         let primary = pool(&connector, options)?;
-        let replica = match &options.read_url {
-            Some(url) => pool(&Arc::new(Connector::new(url, options, runtime)?), options)?,
-            None => primary.clone(),
+        let (reader, replica) = match &options.read_url {
+            Some(url) => {
+                let reader = Arc::new(Connector::new(url, options, runtime)?);
+                let replica = pool(&reader, options)?;
+                (reader, replica)
+            }
+            None => (connector.clone(), primary.clone()),
         };
-        Ok(Self { connector, primary, replica })
+        Ok(Self { connector, reader, primary, replica })
     }
 
     /// A connection to the database that is written.
@@ -59,6 +66,14 @@ impl Postgres {
     /// A connection to the database that the API reads; it may be a little behind.
     pub async fn replica(&self) -> Result<Connection, StoreError> {
         self.replica.get().await.map_err(|e| StoreError::Unavailable(e.to_string()))
+    }
+
+    /// How its connections are used: those to the primary, and to a replica if there is one.
+    pub fn connections(&self) -> Vec<Connections> {
+        let primary = Connections::of(Target::Primary, &self.primary.status());
+        let replica = (!Arc::ptr_eq(&self.connector, &self.reader))
+            .then(|| Connections::of(Target::Replica, &self.replica.status()));
+        std::iter::once(primary).chain(replica).collect()
     }
 
     /// A connection of its own, without a bound on its statements.

@@ -5,6 +5,7 @@ pub(super) mod row;
 
 pub(super) use row::{public_id, scores_json};
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use diesel::{ExpressionMethods, JoinOnDsl, QueryDsl, SelectableHelper};
@@ -15,7 +16,7 @@ use super::rollup::read::{Cells, sum, totals};
 use super::schema::{sentiment_analysis as analysis, social_media_posts as post};
 use super::sql::CountOf;
 use super::{Store, StoreError};
-use crate::domain::{Author, Emotion, PostId, Scores, Sentiment, Source, TimeRange, Timestamp};
+use crate::domain::{Author, Emotion, PostId, Scores, Sentiment, Source, TimeRange, Timestamp, TopicId};
 use query::{on_postgres, on_sqlite};
 use row::PostRow;
 
@@ -43,42 +44,77 @@ impl Store {
 
     /// One page, newest first.
     pub async fn posts(&self, filter: &PostFilter, start: Start, limit: i64) -> Result<PostPage, StoreError> {
-        let newest = (post::created_at.desc(), post::id.desc());
-        let mut rows: Vec<PostRow> = read!(
-            self,
-            replica,
-            |c| whole_posts!(post::id.eq_any(on_sqlite::page(filter, start, limit))).order(newest).load(c),
-            whole_posts!(post::id.eq_any(on_postgres::page(filter, start, limit))).order(newest).load(c)
-        )?;
+        self.sorted_posts(filter, Sort::Newest, start, limit).await
+    }
+
+    /// One page in the order of `sort`, which is that of the cursor to start after.
+    pub async fn sorted_posts(
+        &self,
+        filter: &PostFilter,
+        sort: Sort,
+        start: Start,
+        limit: i64,
+    ) -> Result<PostPage, StoreError> {
+        let rows: Vec<PostRow> = match filter.topic {
+            None => read!(
+                self,
+                replica,
+                |c| whole_posts!(post::id.eq_any(on_sqlite::page(filter, sort, start, limit))).load(c),
+                whole_posts!(post::id.eq_any(on_postgres::page(filter, sort, start, limit))).load(c)
+            )?,
+            Some(topic) => {
+                let ids: Vec<i64> = read!(
+                    self,
+                    replica,
+                    |c| on_sqlite::topic_page(topic, filter, sort, (start, limit)).load(c),
+                    on_postgres::topic_page(topic, filter, sort, (start, limit)).load(c)
+                )?;
+                read!(self, replica, |c| whole_posts!(post::id.eq_any(&ids)).load(c))?
+            }
+        };
+        let mut posts: Vec<StoredPost> = rows.into_iter().map(StoredPost::from).collect();
+        posts.sort_unstable_by(|one, other| sort.compare(one, other));
         let wanted = usize::try_from(limit).unwrap_or_default();
-        let more = rows.len() > wanted;
-        rows.truncate(wanted);
-        let posts: Vec<StoredPost> = rows.into_iter().map(StoredPost::from).collect();
-        let last = posts.last().map(|post| PostCursor { created_at: post.created_at, id: post.id });
+        let more = posts.len() > wanted;
+        posts.truncate(wanted);
+        let last = posts.last().map(|post| sort.cursor(post));
         Ok(PostPage { next: last.filter(|_| more), posts })
     }
 
     /// How many posts match: exact from the totals or rollups, else counted up to [`COUNT_LIMIT`].
     pub async fn count_posts(&self, filter: &PostFilter) -> Result<Total, StoreError> {
-        let rolled_up = Cells { source: filter.source.as_ref(), sentiment: filter.sentiment, emotion: filter.emotion };
+        let rolled_up = filter.rolled_up();
         let exact = |count| Total { count, capped: false };
         if filter.is_counted() {
             let query = totals(rolled_up);
             return Ok(exact(sum(read!(self, replica, |c| query.load(c))?).total()));
         }
-        if (PostFilter { start: None, end: None, ..filter.clone() }).is_counted() {
+        if filter.counted_from() == CountedFrom::Rollups {
             let (start, end) = (filter.start.unwrap_or(Timestamp::MIN), filter.end.unwrap_or(Timestamp::MAX));
             let Some(range) = TimeRange::new(start, end) else { return Ok(exact(0)) };
             let series = if filter.source.is_some() { Series::Source } else { Series::Together };
             return Ok(exact(sum(self.cells(range, series, rolled_up).await?).total()));
         }
-        let count: i64 = read!(
-            self,
-            replica,
-            |c| CountOf(on_sqlite::counted(filter)).get_result(c),
-            CountOf(on_postgres::counted(filter)).get_result(c)
-        )?;
+        let count = self.counted_up_to(filter, COUNT_LIMIT).await?;
         Ok(Total { count: count.min(COUNT_LIMIT), capped: count > COUNT_LIMIT })
+    }
+
+    /// How many posts match, counted one by one; more than `limit` is `limit + 1`.
+    pub(super) async fn counted_up_to(&self, filter: &PostFilter, limit: i64) -> Result<i64, StoreError> {
+        match filter.topic {
+            None => read!(
+                self,
+                replica,
+                |c| CountOf(on_sqlite::counted(filter, limit)).get_result(c),
+                CountOf(on_postgres::counted(filter, limit)).get_result(c)
+            ),
+            Some(topic) => read!(
+                self,
+                replica,
+                |c| CountOf(on_sqlite::topic_counted(topic, filter, limit)).get_result(c),
+                CountOf(on_postgres::topic_counted(topic, filter, limit)).get_result(c)
+            ),
+        }
     }
 
     /// One post.
@@ -91,6 +127,8 @@ impl Store {
 /// Which posts; all conditions hold together.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PostFilter {
+    /// Posts that this topic matches.
+    pub topic: Option<TopicId>,
     pub source: Option<Source>,
     pub sentiment: Option<Sentiment>,
     pub emotion: Option<Emotion>,
@@ -108,16 +146,43 @@ pub struct PostFilter {
 }
 
 impl PostFilter {
-    /// Whether the number of matches can be read from the totals: nothing is filtered but source, sentiment and emotion.
+    /// Whether the number of matches can be read from the totals: nothing is filtered but topic, source,
+    /// sentiment and emotion.
     pub fn is_counted(&self) -> bool {
-        let rolled_up =
-            Self { source: self.source.clone(), sentiment: self.sentiment, emotion: self.emotion, ..Self::default() };
+        let rolled_up = Self {
+            topic: self.topic,
+            source: self.source.clone(),
+            sentiment: self.sentiment,
+            emotion: self.emotion,
+            ..Self::default()
+        };
         *self == rolled_up
+    }
+
+    /// What counts over time can be read from.
+    pub fn counted_from(&self) -> CountedFrom {
+        let any_time = Self { start: None, end: None, ..self.clone() };
+        if any_time.is_counted() { CountedFrom::Rollups } else { CountedFrom::Posts }
+    }
+
+    /// What of it the rollups can tell.
+    pub(super) fn rolled_up(&self) -> Cells<'_> {
+        Cells { topic: self.topic, source: self.source.as_ref(), sentiment: self.sentiment, emotion: self.emotion }
     }
 }
 
+/// Where counts come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CountedFrom {
+    /// The rollups: any range, also of posts that are not kept any more.
+    Rollups,
+    /// The posts themselves: those that are kept, and not more than can be read for one answer.
+    Posts,
+}
+
 /// Where a page begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Start {
     /// After this many posts.
     Offset(i64),
@@ -125,11 +190,54 @@ pub enum Start {
     After(PostCursor),
 }
 
-/// The keys of the last post of a page: newest first by `created_at`, then `id`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PostCursor {
-    pub created_at: Timestamp,
-    pub id: i64,
+/// The order of a list. Posts of equal keys are ordered by id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sort {
+    /// The latest `created_at` first.
+    #[default]
+    Newest,
+    /// The earliest `created_at` first.
+    Oldest,
+    /// The most certain sentiment first.
+    Confidence,
+}
+
+impl Sort {
+    fn compare(self, one: &StoredPost, other: &StoredPost) -> Ordering {
+        match self {
+            Self::Newest => (other.created_at, other.id).cmp(&(one.created_at, one.id)),
+            Self::Oldest => (one.created_at, one.id).cmp(&(other.created_at, other.id)),
+            Self::Confidence => other.confidence.total_cmp(&one.confidence).then(other.id.cmp(&one.id)),
+        }
+    }
+
+    fn cursor(self, post: &StoredPost) -> PostCursor {
+        let (created_at, confidence, id) = (post.created_at, post.confidence, post.id);
+        match self {
+            Self::Newest => PostCursor::Newest { created_at, id },
+            Self::Oldest => PostCursor::Oldest { created_at, id },
+            Self::Confidence => PostCursor::Confidence { confidence, id },
+        }
+    }
+}
+
+/// The keys of the last post of a page, in its order.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PostCursor {
+    Newest { created_at: Timestamp, id: i64 },
+    Oldest { created_at: Timestamp, id: i64 },
+    Confidence { confidence: f64, id: i64 },
+}
+
+impl PostCursor {
+    /// The order of the page that it ends.
+    pub fn sort(self) -> Sort {
+        match self {
+            Self::Newest { .. } => Sort::Newest,
+            Self::Oldest { .. } => Sort::Oldest,
+            Self::Confidence { .. } => Sort::Confidence,
+        }
+    }
 }
 
 /// A stored post with its analysis.

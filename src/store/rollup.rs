@@ -1,6 +1,7 @@
 //! The rollups: bucket widths, and how a range is covered with them.
 
 pub(super) mod read;
+mod topics;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -63,7 +64,8 @@ impl Store {
         series: Series,
         filter: Cells<'_>,
     ) -> Result<Vec<Cell>, StoreError> {
-        let pieces = cover(range, self.retention.usable(self.clock.now()));
+        let kept = self.retention.usable(self.clock.now());
+        let pieces = cover(range, if filter.topic.is_some() { kept.without_seconds() } else { kept });
         if pieces.is_empty() {
             return Ok(Vec::new());
         }
@@ -157,6 +159,11 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// Without seconds, which topics are not counted by.
+    pub fn without_seconds(self) -> Self {
+        Self { seconds: Timestamp::MAX, ..self }
+    }
+
     /// The first bucket of `grain` that is kept.
     pub fn from(self, grain: Grain) -> Timestamp {
         match grain {
@@ -168,7 +175,7 @@ impl Kept {
 }
 
 /// By how much the clocks of instances may differ. Who writes and forgets keeps this much more than who reads uses.
-const CLOCKS_DIFFER: Duration = Duration::from_secs(300);
+pub const CLOCKS_DIFFER: Duration = Duration::from_secs(300);
 
 impl Retention {
     /// Which rollups are written and not forgotten at `now`.

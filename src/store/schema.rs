@@ -186,6 +186,16 @@ diesel::table! {
 diesel::table! {
     use super::types::*;
 
+    post_topics (topic_id, created_at, post) {
+        topic_id -> BigInt,
+        created_at -> Instant,
+        post -> BigInt,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
     source_feeds (name) {
         name -> Text,
         paused -> Bool,
@@ -195,6 +205,8 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(post_topics -> social_media_posts (post));
+diesel::allow_tables_to_appear_in_same_query!(post_topics, social_media_posts);
 diesel::joinable!(alert_evidence -> sentiment_alerts (alert_id));
 diesel::allow_tables_to_appear_in_same_query!(social_media_posts, sentiment_analysis);
 diesel::allow_tables_to_appear_in_same_query!(sentiment_alerts, alert_evidence);

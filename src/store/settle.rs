@@ -1,14 +1,16 @@
 //! Settling entries: what a worker asks for, and what became of it.
 
+pub(super) mod backfill;
 mod plan;
 mod postgres;
 mod sqlite;
 mod state;
 mod tally;
 
+pub use backfill::{BackfillStep, TopicTest};
 pub(super) use state::columns;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use diesel::{ExpressionMethods, QueryDsl};
@@ -16,7 +18,8 @@ use diesel::{ExpressionMethods, QueryDsl};
 use super::backend::{Backend, read};
 use super::schema::stream_outcomes;
 use super::{Store, StoreError};
-use crate::domain::{Analysis, Author, Books, EntryKey, Outcome, Post, PostId, Source, Timestamp};
+use crate::domain::{Analysis, Author, Books, EntryKey, Outcome, Post, PostId, Source, Timestamp, TopicId};
+use plan::Terms;
 
 impl Store {
     /// Makes all changes and settles their entries in one transaction; the answers are in the same order.
@@ -24,16 +27,48 @@ impl Store {
     /// Serialisation failures and deadlocks are retried inside. The transaction runs to its end even
     /// when the future is dropped.
     pub async fn settle(&self, batch: Vec<Settlement>) -> Result<Vec<Settled>, StoreError> {
+        Ok(self.settle_on(batch, Terms::default()).await?.unwrap_or_default())
+    }
+
+    /// As [`Self::settle`], for posts that were matched with the topics of a version. `None`, and nothing is done,
+    /// when the topics are of another version by now: match them again.
+    pub async fn settle_matched(
+        &self,
+        batch: Vec<Settlement>,
+        matched: Matched,
+    ) -> Result<Option<Vec<Settled>>, StoreError> {
+        let Matched { version, topics } = matched;
+        self.settle_on(batch, Terms { version: Some(version), topics, ..Terms::default() }).await
+    }
+
+    async fn settle_on(&self, batch: Vec<Settlement>, terms: Terms) -> Result<Option<Vec<Settled>>, StoreError> {
+        let (now, retention) = (self.clock.now(), self.retention.clone());
+        let terms = Terms { oldest: self.keep.posts.map(|kept| now - kept), ..terms };
+        match &self.backend {
+            Backend::Sqlite(sqlite) => {
+                Ok(sqlite.write(move |connection| sqlite::settle(connection, &batch, &terms, now, &retention)).await?)
+            }
+            Backend::Postgres(postgres) => {
+                let (batch, terms): (Arc<[Settlement]>, _) = (batch.into(), Arc::new(terms));
+                let settled = postgres.transact(move |connection| {
+                    postgres::settle(connection, batch.clone(), terms.clone(), now, retention.clone())
+                });
+                settled.await
+            }
+        }
+    }
+
+    /// Matches the next posts that were stored before a topic's query.
+    pub async fn backfill_topics(&self, test: TopicTest) -> Result<BackfillStep, StoreError> {
         let (now, retention) = (self.clock.now(), self.retention.clone());
         match &self.backend {
             Backend::Sqlite(sqlite) => {
-                Ok(sqlite.write(move |connection| sqlite::settle(connection, &batch, now, &retention)).await?)
+                Ok(sqlite.write(move |connection| backfill::sqlite(connection, &test, now, &retention)).await?)
             }
             Backend::Postgres(postgres) => {
-                let batch: Arc<[Settlement]> = batch.into();
-                let settled = postgres
-                    .transact(move |connection| postgres::settle(connection, batch.clone(), now, retention.clone()));
-                settled.await
+                let step = postgres
+                    .transact(move |connection| backfill::postgres(connection, test.clone(), now, retention.clone()));
+                step.await
             }
         }
     }
@@ -72,6 +107,15 @@ impl Store {
             ..Books::default()
         })
     }
+}
+
+/// What posts are about.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Matched {
+    /// The version of the topics that they were matched with.
+    pub version: i64,
+    /// By entry; entries without topics may be left out.
+    pub topics: HashMap<EntryKey, Vec<TopicId>>,
 }
 
 /// One entry's change, to be made in the batch's transaction.

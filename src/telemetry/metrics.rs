@@ -8,6 +8,12 @@ use super::TelemetryError;
 /// Upper bounds of the buckets of every histogram in seconds: from what a cache answers to what times out.
 const SECONDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
+/// Upper bounds of the buckets of histograms that count posts.
+const POSTS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1000.0];
+
+/// Upper bounds of the buckets of histograms that count tokens.
+const TOKENS: [f64; 10] = [16.0, 64.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0, 16384.0, 65536.0];
+
 /// The metrics of this process. Clones share them.
 #[derive(Clone)]
 pub struct Metrics(PrometheusHandle);
@@ -20,11 +26,14 @@ impl Metrics {
     pub fn install() -> Result<Self, TelemetryError> {
         let recorder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
+            .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_posts".to_owned()), &POSTS))
+            .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_tokens".to_owned()), &TOKENS))
             .map_err(|e| TelemetryError(e.to_string()))?
             .build_recorder();
         let handle = recorder.handle();
         metrics::set_global_recorder(recorder).map_err(|e| TelemetryError(e.to_string()))?;
         metrics::describe_gauge!("sentistream_build_info", "Always 1; its labels say what is running.");
+        metrics_process::Collector::default().describe();
         metrics::gauge!("sentistream_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         Ok(Self(handle))
     }
@@ -46,8 +55,10 @@ impl Metrics {
 pub enum Kind {
     Counter,
     Gauge,
-    /// In seconds.
+    /// A histogram in seconds.
     Timing,
+    /// A histogram of counts.
+    Size,
 }
 
 /// Describes metrics: name, kind, and a sentence for people. Names follow Prometheus' habits: base
@@ -57,6 +68,7 @@ pub fn describe(metrics: &[(&'static str, Kind, &'static str)]) {
         match kind {
             Kind::Counter => metrics::describe_counter!(*name, *help),
             Kind::Gauge => metrics::describe_gauge!(*name, *help),
+            Kind::Size => metrics::describe_histogram!(*name, *help),
             Kind::Timing => metrics::describe_histogram!(*name, Unit::Seconds, *help),
         }
     }

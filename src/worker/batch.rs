@@ -1,16 +1,20 @@
 //! One batch: parse, analyse, commit, tell, acknowledge.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::task::JoinHandle;
 
 use super::Worker;
-use crate::domain::{Analysis, EntryKey, LiveEvent, Op, Outcome, Post, PostEvent, PostId, RawFields};
+use super::fate::{Fate, fates, matched, settlements};
+use super::traces::Traces;
+use crate::domain::{Analysis, EntryKey, LiveEvent, Op, Outcome, PostEvent, PostId, RawFields};
 use crate::inference::InferenceError;
 use crate::lifecycle::{BackendWait, Shutdown};
-use crate::store::settle::{Change, Settled, Settlement, Stored};
+use crate::store::settle::{Change, Matched, Settled, Settlement, Stored};
 use crate::stream::{Consumer, DeadLetterRequest, Entry, Release};
+use crate::topics::Tracked;
 
 /// Works on claimed entries until each is settled, in the dead letter, or given back.
 pub async fn work(worker: &Worker, consumer: &Consumer, entries: Vec<Entry>, shutdown: &Shutdown) {
@@ -24,9 +28,20 @@ pub async fn work(worker: &Worker, consumer: &Consumer, entries: Vec<Entry>, shu
 
 /// A valid entry and what it asks for.
 #[derive(Clone)]
-struct Task {
-    entry: Entry,
-    op: Op,
+pub struct Task {
+    pub entry: Entry,
+    pub op: Op,
+}
+
+/// A batch that is committed.
+#[derive(Clone, Copy)]
+struct Done<'a> {
+    tasks: &'a [Task],
+    settlements: &'a [Settlement],
+    settled: &'a [Settled],
+    fates: &'a [Fate],
+    tracked: &'a Tracked,
+    traces: &'a Traces,
 }
 
 struct Batch<'a> {
@@ -90,18 +105,56 @@ impl Batch<'_> {
     }
 
     async fn settle(&mut self, tasks: &[Task]) -> Result<(), Trouble> {
+        let traces = Traces::begin(tasks.iter().map(|task| &task.entry));
         let known = self.known_posts(tasks).await?;
-        let started = Instant::now();
-        let analyses = self.analyse(tasks, &known).await?;
-        metrics::histogram!("sentistream_stage_duration_seconds", "stage" => "inference").record(started.elapsed());
+        loop {
+            let topics = self.topics().await?;
+            let fates = fates(tasks, &known, &topics, self.worker.options.store);
+            let started = Instant::now();
+            let analyses = self.analyse(tasks, &fates).await?;
+            traces.stage("inference", started.elapsed());
 
-        let started = Instant::now();
-        let settlements = settlements(tasks, &known, analyses);
-        let settled = self.commit(&settlements).await?;
-        metrics::histogram!("sentistream_stage_duration_seconds", "stage" => "commit").record(started.elapsed());
+            let started = Instant::now();
+            let matched = matched(tasks, &fates, &topics);
+            let settlements = settlements(tasks, &fates, analyses);
+            let settled = self.commit(&settlements, &matched).await?;
+            traces.stage("commit", started.elapsed());
+            // The topics changed meanwhile: nothing was written, and the posts are matched again.
+            let Some(settled) = settled else {
+                self.refresh_topics().await?;
+                continue;
+            };
+            let started = Instant::now();
+            let done = Done {
+                tasks,
+                settlements: &settlements,
+                settled: &settled,
+                fates: &fates,
+                tracked: &topics,
+                traces: &traces,
+            };
+            self.tell(&done).await?;
+            traces.stage("publish", started.elapsed());
+            return self.acknowledge(tasks).await;
+        }
+    }
 
-        self.tell(tasks, &settlements, &settled).await?;
-        self.acknowledge(tasks).await
+    async fn topics(&self) -> Result<Arc<Tracked>, Trouble> {
+        let mut patience = BackendWait::new("database");
+        loop {
+            match self.worker.topics.loaded().await {
+                Ok(topics) => return Ok(topics),
+                Err(error) => self.hold_on(&mut patience, &error).await?,
+            }
+        }
+    }
+
+    async fn refresh_topics(&self) -> Result<(), Trouble> {
+        let mut patience = BackendWait::new("database");
+        while let Err(error) = self.worker.topics.refresh().await {
+            self.hold_on(&mut patience, &error).await?;
+        }
+        Ok(())
     }
 
     /// Posts that need no analysis because they are stored: looked up before the model runs, since it is the dear part.
@@ -109,8 +162,8 @@ impl Batch<'_> {
         let ids: Vec<PostId> = tasks
             .iter()
             .filter_map(|task| match &task.op {
-                Op::Post(post) => Some(post.post_id.clone()),
-                Op::Replace { .. } | Op::Delete { .. } | Op::DeleteAuthor { .. } => None,
+                Op::Post(post) | Op::Replace { post, .. } => Some(post.post_id.clone()),
+                Op::Delete { .. } | Op::DeleteAuthor { .. } => None,
             })
             .collect();
         if ids.is_empty() {
@@ -129,9 +182,14 @@ impl Batch<'_> {
         }
     }
 
-    async fn analyse(&self, tasks: &[Task], known: &HashSet<PostId>) -> Result<Vec<Analysis>, Trouble> {
-        let texts: Vec<String> =
-            tasks.iter().filter_map(|task| to_analyse(task, known)).map(|post| post.content.clone()).collect();
+    async fn analyse(&self, tasks: &[Task], fates: &[Fate]) -> Result<Vec<Analysis>, Trouble> {
+        let texts: Vec<String> = tasks
+            .iter()
+            .zip(fates)
+            .filter(|(_, fate)| matches!(fate, Fate::Analyse(_)))
+            .filter_map(|(task, _)| task.op.post())
+            .map(|post| post.content.clone())
+            .collect();
         if texts.is_empty() {
             return Ok(Vec::new());
         }
@@ -140,6 +198,7 @@ impl Batch<'_> {
             match self.worker.classifier.classify(texts.clone()).await {
                 Ok(analyses) => {
                     patience.succeeded();
+                    record_batch(&analyses);
                     return Ok(analyses);
                 }
                 Err(InferenceError::Failed(error)) => {
@@ -150,10 +209,10 @@ impl Batch<'_> {
         }
     }
 
-    async fn commit(&self, settlements: &[Settlement]) -> Result<Vec<Settled>, Trouble> {
+    async fn commit(&self, settlements: &[Settlement], matched: &Matched) -> Result<Option<Vec<Settled>>, Trouble> {
         let mut patience = BackendWait::new("database");
         loop {
-            match self.worker.store.settle(settlements.to_vec()).await {
+            match self.worker.store.settle_matched(settlements.to_vec(), matched.clone()).await {
                 Ok(settled) => {
                     patience.succeeded();
                     return Ok(settled);
@@ -165,11 +224,12 @@ impl Batch<'_> {
     }
 
     /// Tells other consumers and live clients what the commit changed.
-    async fn tell(&self, tasks: &[Task], settlements: &[Settlement], settled: &[Settled]) -> Result<(), Trouble> {
+    async fn tell(&self, done: &Done<'_>) -> Result<(), Trouble> {
+        let Done { tasks, settlements, settled, fates, tracked, traces } = *done;
         let mut processed = Vec::new();
         let mut events = Vec::new();
         let mut forget = Vec::new();
-        for ((task, settlement), settled) in tasks.iter().zip(settlements).zip(settled) {
+        for (((task, settlement), settled), fate) in tasks.iter().zip(settlements).zip(settled).zip(fates) {
             count(settled.outcome);
             forget.extend(settled.removed.iter().cloned());
             if let Change::Delete { post_id } = &settlement.change {
@@ -182,9 +242,12 @@ impl Batch<'_> {
             else {
                 continue;
             };
-            processed.push(enriched(&task.op, analysis, stored));
+            let topics = if let Fate::Analyse(topics) = fate { tracked.names(topics) } else { Vec::new() };
+            processed.push(enriched(&task.op, (analysis, &topics), stored));
             if settled.outcome.is_some() {
-                let event = PostEvent::new(post, analysis, stored.ingested_at, stored.analyzed_at);
+                let mut event = PostEvent::new(post, analysis, stored.ingested_at, stored.analyzed_at);
+                event.topics = topics;
+                event.traceparent = traces.context(&task.entry.key);
                 record(&task.entry.key, analysis, stored);
                 events.push(LiveEvent::Post(event));
             }
@@ -289,42 +352,15 @@ fn keys(tasks: &[Task]) -> Vec<EntryKey> {
     tasks.iter().map(|task| task.entry.key.clone()).collect()
 }
 
-fn to_analyse<'t>(task: &'t Task, known: &HashSet<PostId>) -> Option<&'t Post> {
-    match &task.op {
-        Op::Post(post) if known.contains(&post.post_id) => None,
-        Op::Post(post) | Op::Replace { post, .. } => Some(post),
-        Op::Delete { .. } | Op::DeleteAuthor { .. } => None,
-    }
-}
-
-/// The changes that `tasks` ask for; `analyses` are those of the tasks that [`to_analyse`] names, in order.
-fn settlements(tasks: &[Task], known: &HashSet<PostId>, analyses: Vec<Analysis>) -> Vec<Settlement> {
-    let mut analyses = analyses.into_iter();
-    let change = |task: &Task| {
-        let analysis = to_analyse(task, known).and_then(|_| analyses.next());
-        match (&task.op, analysis) {
-            (Op::Post(post), Some(analysis)) => Change::Insert { post: post.clone(), analysis },
-            (Op::Post(post), None) => Change::Known { post_id: post.post_id.clone() },
-            (Op::Replace { post, edited_at }, Some(analysis)) => {
-                Change::Replace { post: post.clone(), analysis, edited_at: *edited_at }
-            }
-            (Op::Replace { .. }, None) => Change::Skip,
-            (Op::Delete { post_id }, _) => Change::Delete { post_id: post_id.clone() },
-            (Op::DeleteAuthor { source, author }, _) => {
-                Change::DeleteAuthor { source: source.clone(), author: author.clone() }
-            }
-        }
-    };
-    let changes: Vec<Change> = tasks.iter().map(change).collect();
-    tasks.iter().zip(changes).map(|(task, change)| Settlement { key: task.entry.key.clone(), change }).collect()
-}
-
 /// The entry of `processed_posts_stream`: the post's fields and what was found.
-fn enriched(op: &Op, analysis: &Analysis, stored: Stored) -> RawFields {
+fn enriched(op: &Op, (analysis, topics): (&Analysis, &[String]), stored: Stored) -> RawFields {
     let mut fields = op.to_fields();
     fields.push("sentiment_label", analysis.sentiment.as_str());
     fields.push("confidence_score", format!("{:.6}", analysis.confidence));
     fields.push("emotion", analysis.emotion.as_str());
+    if !topics.is_empty() {
+        fields.push("topics", topics.join(","));
+    }
     fields.push("model_name", &*analysis.model_name);
     fields.push("ingested_at", stored.ingested_at.to_string());
     fields.push("analyzed_at", stored.analyzed_at.to_string());
@@ -334,6 +370,13 @@ fn enriched(op: &Op, analysis: &Analysis, stored: Stored) -> RawFields {
 fn count(outcome: Option<Outcome>) {
     let outcome = outcome.map_or("redelivered", Outcome::as_str);
     metrics::counter!("sentistream_entries_total", "outcome" => outcome).increment(1);
+}
+
+fn record_batch(analyses: &[Analysis]) {
+    let tokens: u64 = analyses.iter().map(|analysis| u64::from(analysis.tokens)).sum();
+    metrics::histogram!("sentistream_batch_posts").record(analyses.len() as f64);
+    metrics::histogram!("sentistream_batch_tokens").record(tokens as f64);
+    metrics::counter!("sentistream_tokens_total").increment(tokens);
 }
 
 fn record(key: &EntryKey, analysis: &Analysis, stored: Stored) {

@@ -20,9 +20,11 @@ fn post(id: &str) -> LiveEvent {
         sentiment_label: Sentiment::Positive,
         confidence_score: 0.75,
         emotion: Emotion::Joy,
+        topics: vec!["acme".to_owned()],
         created_at: Timestamp::EPOCH,
         ingested_at: Timestamp::EPOCH,
         timestamp: Timestamp::from_millis(1_767_225_600_123).unwrap(),
+        traceparent: None,
     })
 }
 

@@ -1,6 +1,8 @@
 //! Every endpoint with good and bad input, over both set-ups, by HTTP and WebSocket alone.
 
 mod access;
+mod alert_engine;
+mod alert_rules;
 mod alerts;
 mod analyze;
 mod append;
@@ -9,7 +11,9 @@ mod counts;
 mod dead_letters;
 mod export;
 mod live;
+mod notify;
 mod operations;
 mod posts;
 mod protocol;
 mod socket;
+mod topics;

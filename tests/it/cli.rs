@@ -394,3 +394,52 @@ async fn dead_letters_are_listed_shown_replayed_and_purged() {
     assert!(run(folder.path(), &["dead-letter", "purge", "--all"]).good().stdout.contains("purged 0"));
     assert_eq!(stream.depth().await.unwrap().pending(), 1, "the replayed entry waits again");
 }
+
+#[test]
+fn manual_pages_are_printed_and_written_for_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = run(folder.path(), &["man"]).good().stdout;
+    assert!(page.contains(".TH sentistream 1") && page.contains("dead\\-letter"), "{page}");
+    run(folder.path(), &["man", "--out", "."]).good();
+    for name in ["sentistream.1", "sentistream-doctor.1", "sentistream-dead-letter-replay.1"] {
+        assert!(folder.path().join(name).is_file(), "{name}");
+    }
+    let nowhere = run(folder.path(), &["man", "--out", "nowhere"]);
+    assert!(nowhere.code == 1 && nowhere.stderr.contains("nowhere"), "{}", nowhere.stderr);
+}
+
+#[test]
+fn health_of_a_server_that_is_not_there_is_a_failure_and_one_that_cannot_be_is_a_misuse() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let away = run(folder.path(), &["--set", &format!("server.listen=0.0.0.0:{port}"), "health"]);
+    assert!(away.code == 1 && away.stderr.contains(&format!("http://127.0.0.1:{port}/readyz")), "{}", away.stderr);
+    let nowhere = run(folder.path(), &["--roles", "worker", "health"]);
+    assert!(nowhere.code == 2 && nowhere.stderr.contains("server.ops_listen"), "{}", nowhere.stderr);
+}
+
+#[tokio::test]
+async fn erase_reports_what_was_there_and_asks_for_what_is_to_come() {
+    let folder = folder();
+    let database = format!("database.url=sqlite://{}", folder.path().join("data/sentistream.db").display());
+    let (config, _) = Config::load(&Inputs { sets: vec![database], ..Inputs::default() }).unwrap();
+    let stream = app::open(&config, Clock::system()).await.unwrap().stream;
+    for (author, source) in [("ada", "web"), ("bob", "web"), ("ada", "blog")] {
+        let mut fields = RawFields::default();
+        fields.push("author", author);
+        fields.push("source", source);
+        stream.append(vec![fields]).await.unwrap();
+        let mut entries = stream.claim(&Consumer("test".into()), 1, std::time::Duration::from_secs(5)).await.unwrap();
+        let request = DeadLetterRequest { entry: entries.remove(0), reason: "invalid", error: "no id".to_owned() };
+        assert!(stream.dead_letter(request, Clock::system().now()).await.unwrap());
+    }
+    let report = run(folder.path(), &["erase", "--author", "ada", "--source", "Web", "--json"]).good().json();
+    assert_eq!((&report["sources"], &report["dead_letters"]), (&serde_json::json!(["web"]), &serde_json::json!(1)));
+    assert_eq!(stream.depth().await.unwrap().pending(), 1, "what waits in the stream is erased in its turn");
+    let report = run(folder.path(), &["erase", "--author", "ada"]).good().stdout;
+    assert!(report.contains("on blog") && report.contains("1 dead letters"), "{report}");
+    let left = stream.dead_letters(10, None).await.unwrap();
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].fields.get("author"), Some(b"bob".as_slice()));
+    assert_eq!(run(folder.path(), &["erase", "--author", " "]).code, 2);
+}

@@ -40,6 +40,33 @@ async fn commands_work_beside_a_running_server() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_made_while_posts_arrive_can_be_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = vec!["ingester.sources=[]".to_owned()];
+    let process = Process::start(folder.path(), &settings).await;
+    let posts = crate::process::posts(60);
+    process.append(&posts[..30]).await;
+    process.drained(30).await;
+    // These may be stored, claimed or waiting when the copy is made: wherever they are, they are in it.
+    process.append(&posts[30..]).await;
+    let (code, made) = run(folder.path(), &settings, &["backup", "copy.db"]).await;
+    assert!(code == Some(0) && made.contains("copy.db holds"), "{made}");
+    let (code, _) = run(folder.path(), &settings, &["backup", "copy.db"]).await;
+    assert_eq!(code, Some(1), "a backup overwrites nothing");
+    let address = process.url.trim_start_matches("http://");
+    let (code, health) = run(folder.path(), &[format!("server.listen={address}")], &["health"]).await;
+    assert!(code == Some(0) && health.starts_with("200"), "{health}");
+    process.kill().await;
+
+    let restored = [settings, vec!["database.url=sqlite://copy.db".to_owned()]].concat();
+    let process = Process::start(folder.path(), &restored).await;
+    process.drained(60).await;
+    assert!(process.terminate().await.success());
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().ends_with(".part")), "{left:?}");
+}
+
 /// Serves until it is ready, ends it, and gives what it wrote to stderr.
 async fn logs(folder: &Path, settings: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sentistream"));

@@ -5,20 +5,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-const ROLES: [&str; 4] = ["ingester", "worker", "alerts", "http"];
-const ROOMS: [&str; 7] = ["stream", "inference", "store", "live", "cache", "sources", "outbound"];
+const ROLES: [&str; 5] = ["ingester", "worker", "alerts", "notify", "http"];
+const ROOMS: [&str; 9] = ["stream", "inference", "store", "live", "cache", "sources", "outbound", "rules", "topics"];
 
 /// What each module may import from the crate besides itself. Modules that are not named may import anything.
 fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
     let set = |names: &[&'static str]| Some(names.iter().copied().collect());
     match module {
-        "domain" | "clock" | "sqlite" | "redis" | "lifecycle" | "telemetry" => set(&["domain"]),
+        "domain" | "clock" | "sqlite" | "redis" | "lifecycle" => set(&["domain"]),
+        "telemetry" => set(&["domain", "outbound"]),
         "config" => set(&["domain"]),
         "inference" => set(&["domain", "clock"]),
         "sources" => set(&["domain", "clock", "outbound"]),
         "outbound" => set(&[]),
+        "rules" => set(&["domain", "store"]),
+        "topics" => set(&["domain", "store", "lifecycle"]),
         "store" => set(&["domain", "clock", "sqlite"]),
-        "stream" | "cache" | "live" => set(&["domain", "clock", "sqlite", "redis"]),
+        // An entry carries the trace of its append.
+        "stream" => set(&["domain", "clock", "sqlite", "redis", "telemetry"]),
+        "cache" | "live" => set(&["domain", "clock", "sqlite", "redis"]),
         role if ROLES.contains(&role) => {
             Some(ROOMS.into_iter().chain(["domain", "clock", "lifecycle", "telemetry"]).collect())
         }

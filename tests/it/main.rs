@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a case that cannot go on has failed")]
 
+mod alert_quality;
+mod alert_takeover;
 mod api;
 mod cli;
 mod cli_server;
@@ -12,4 +14,5 @@ mod models;
 mod process;
 mod services;
 mod sources;
+mod tracing;
 mod web;

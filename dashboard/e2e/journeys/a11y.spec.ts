@@ -5,7 +5,10 @@ import { expect, test, unique } from "./fixture";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-const VIEWS = ["/", "/live", "/posts", "/emotions", "/alerts", "/system", "/try"];
+const VIEWS = [
+  ...["/", "/live", "/posts", "/emotions", "/topics", "/alerts", "/alerts/silences", "/alerts/receivers"],
+  ...["/system", "/try"],
+];
 
 const source = unique("a11y");
 

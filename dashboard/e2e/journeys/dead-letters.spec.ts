@@ -40,7 +40,6 @@ test("a dead letter is shown, replayed and then analysed", async ({ page, server
     .getByRole("dialog", { name: /^Replay all/ })
     .getByRole("button", { name: "Replay all" })
     .click();
-  await expect(page.getByText("1 post replayed")).toBeVisible();
   await expect(page.getByText("No dead letters")).toBeVisible();
   await page.goto("/posts");
   await expect(page.getByText("This one is refused at first")).toBeVisible({ timeout: 30_000 });

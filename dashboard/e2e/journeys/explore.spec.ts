@@ -62,7 +62,7 @@ test("the export holds what the list shows", async ({ page, server }) => {
   }));
   await server.post(...posts);
   await page.goto(`/posts?range=24h&source=${source}`);
-  await expect(page.getByText("7 posts, newest first")).toBeVisible();
+  await expect(page.getByText("7 posts")).toBeVisible();
   for (const [choice, parse] of [
     [
       "NDJSON, one post per line",
@@ -107,6 +107,29 @@ test("search, filters and the keyboard", async ({ page, server }) => {
   await expect(page.getByText("No posts match")).toBeVisible();
   await page.getByRole("main").getByRole("button", { name: "Clear filters" }).click();
   await expect(page).toHaveURL(/\/posts\?range=24h$/);
+});
+
+test("words narrow every figure, and the list goes in the chosen order", async ({ page, server }) => {
+  const source = unique("narrow");
+  const minute = (n: number) => new Date(Date.now() - n * 60_000).toISOString();
+  await server.post(
+    { post_id: `${source}-0`, source, content: "I love the harbour, wonderful!", created_at: minute(3) },
+    { post_id: `${source}-1`, source, content: "I hate the station, terrible", created_at: minute(2) },
+    { post_id: `${source}-2`, source, content: "I hate the harbour, terrible", created_at: minute(1) },
+  );
+  await page.goto(`/?source=${source}`);
+  await expect(page.getByRole("link", { name: /^Posts 3/ })).toBeVisible();
+  await page.getByRole("searchbox", { name: "Search posts" }).fill("harbour");
+  await expect(page.getByRole("link", { name: /^Posts 2/ })).toBeVisible();
+  await expect(page.getByRole("link", { name: /^Negative 50/ })).toBeVisible();
+  const day = page.getByRole("region", { name: "Last 24 hours" });
+  await expect(day.getByRole("link", { name: /^Positive 1 50/ })).toBeVisible();
+  await page.goto(`/posts?source=${source}`);
+  await expect(page.getByText("I hate the station")).toBeVisible();
+  await page.getByRole("button", { name: "Order: Newest first" }).click();
+  await page.getByRole("menuitemradio", { name: "Oldest first" }).click();
+  await expect(page.getByRole("article").first()).toContainText("I love the harbour");
+  await expect(page).toHaveURL(/sort=oldest/);
 });
 
 test("a deleted post leaves every list", async ({ page, server }) => {

@@ -11,6 +11,8 @@ export class ApiError extends Error {
     readonly detail: string,
     /** Seconds after which the server suggests to try again. */
     readonly retryAfter: number | null = null,
+    /** What is wrong with what was sent, field by field. */
+    readonly fields: readonly { field: string; message: string }[] = [],
   ) {
     super(detail || title);
     this.name = "ApiError";
@@ -40,6 +42,11 @@ export const api = createClient<paths>({
   },
 });
 
+/** The header of a change: it is refused when what it was made from is not what is there any more. */
+export function ifMatch(version: number): { "If-Match": string } {
+  return { "If-Match": `"${version}"` };
+}
+
 /** The data of an answer, or an `ApiError`. */
 export async function dataOf<T>(
   call: Promise<{ data?: T; error?: unknown; response: Response }>,
@@ -60,5 +67,6 @@ function errorOf(response: Response, body: unknown): ApiError {
     problem.title ?? `The server answered ${response.status}`,
     detail,
     retryAfter > 0 ? retryAfter : null,
+    problem.errors ?? [],
   );
 }

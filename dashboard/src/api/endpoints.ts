@@ -16,6 +16,9 @@ import type {
 } from "./types";
 
 export type AggregateQuery = paths["/api/sentiment/aggregate"]["get"]["parameters"]["query"];
+export type DistributionQuery = NonNullable<
+  paths["/api/sentiment/distribution"]["get"]["parameters"]["query"]
+>;
 export type PostsQuery = NonNullable<paths["/api/posts"]["get"]["parameters"]["query"]>;
 export type AlertsQuery = NonNullable<paths["/api/alerts"]["get"]["parameters"]["query"]>;
 export type ExportFormat = "csv" | "ndjson";
@@ -24,12 +27,8 @@ export function getAggregate(query: AggregateQuery, signal: AbortSignal): Promis
   return dataOf(api.GET("/api/sentiment/aggregate", { params: { query }, signal }));
 }
 
-export function getDistribution(
-  hours: number,
-  source: string | undefined,
-  signal: AbortSignal,
-): Promise<Distribution> {
-  return dataOf(api.GET("/api/sentiment/distribution", { params: { query: { hours, source } }, signal }));
+export function getDistribution(query: DistributionQuery, signal: AbortSignal): Promise<Distribution> {
+  return dataOf(api.GET("/api/sentiment/distribution", { params: { query }, signal }));
 }
 
 export function getPosts(query: PostsQuery, signal?: AbortSignal): Promise<PostPage> {
@@ -63,6 +62,16 @@ export async function getSources(signal: AbortSignal): Promise<SourceInfo[]> {
   return sources;
 }
 
+/** A paused source stays so over restarts. */
+export function setSourcePaused(name: string, paused: boolean): Promise<Feed> {
+  const params = { path: { name } };
+  return dataOf(
+    paused
+      ? api.POST("/api/sources/{name}/pause", { params })
+      : api.POST("/api/sources/{name}/resume", { params }),
+  );
+}
+
 export function getAlerts(query: AlertsQuery, signal: AbortSignal): Promise<AlertPage> {
   return dataOf(api.GET("/api/alerts", { params: { query }, signal }));
 }
@@ -77,14 +86,6 @@ export async function analyze(body: AnalyzeRequest, signal: AbortSignal): Promis
 
 export function getSystem(signal: AbortSignal): Promise<System> {
   return dataOf(api.GET("/api/system", { signal }));
-}
-
-export function pauseFeed(name: string): Promise<Feed> {
-  return dataOf(api.POST("/api/sources/{name}/pause", { params: { path: { name } } }));
-}
-
-export function resumeFeed(name: string): Promise<Feed> {
-  return dataOf(api.POST("/api/sources/{name}/resume", { params: { path: { name } } }));
 }
 
 export function getDeadLetters(cursor: string | undefined, signal: AbortSignal): Promise<DeadLetterPage> {

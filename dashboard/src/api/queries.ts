@@ -1,6 +1,7 @@
 import { keepPreviousData, queryOptions, useQuery } from "@tanstack/react-query";
 import { zone } from "@/lib/format";
 import type { TimeWindow } from "@/lib/range";
+import type { Search } from "@/lib/search";
 import {
   type AggregateQuery,
   type AlertsQuery,
@@ -10,7 +11,8 @@ import {
   getSources,
   getSystem,
 } from "./endpoints";
-import type { Aggregate, Distribution, Emotion } from "./types";
+import { getTopics } from "./topics";
+import type { Aggregate, Distribution, Emotion, Sentiment } from "./types";
 
 /** Answers that change with every post; they are read again while posts come in. */
 export const LIVE_KEYS: ReadonlySet<string> = new Set(["aggregate", "distribution", "sources"]);
@@ -21,24 +23,35 @@ export interface Snapshot<T> {
   asOf: number;
 }
 
-/** Which posts an aggregate counts. */
-export interface AggregateFilter {
+/** Which posts are counted. */
+export interface CountFilter {
+  topic?: string | undefined;
   source?: string | undefined;
+  sentiment?: Sentiment | undefined;
   emotion?: Emotion | undefined;
+  author?: string | undefined;
+  q?: string | undefined;
+}
+
+/**
+ * What of a search narrows counts. The sentiment is left out: shares of sentiments are told of all posts,
+ * and who wants the posts of one alone adds it.
+ */
+export function countFilter({ topic, source, emotion, author, q }: Search): CountFilter {
+  return { topic, source, emotion, author, q };
 }
 
 /** Counts over the window and, for comparison, the period before it. */
-export function useAggregateQuery(window: TimeWindow, filter: AggregateFilter) {
+export function useAggregateQuery(window: TimeWindow, filter: CountFilter) {
   return useQuery(aggregateOptions(window, filter));
 }
 
-export function aggregateOptions(window: TimeWindow, filter: AggregateFilter) {
+export function aggregateOptions(window: TimeWindow, filter: CountFilter) {
   const query: AggregateQuery = {
     period: window.period,
     start_date: new Date(window.before).toISOString(),
     end_date: new Date(window.end).toISOString(),
-    source: filter.source,
-    emotion: filter.emotion,
+    ...filter,
     tz: window.period === "day" ? zone() : undefined,
   };
   return queryOptions({
@@ -48,16 +61,25 @@ export function aggregateOptions(window: TimeWindow, filter: AggregateFilter) {
   });
 }
 
-export function useDistributionQuery(hours: number, source: string | undefined) {
+export function useDistributionQuery(hours: number, filter: CountFilter) {
   return useQuery({
-    queryKey: ["distribution", hours, source],
-    queryFn: ({ signal }) => snapshot<Distribution>(() => getDistribution(hours, source, signal)),
+    queryKey: ["distribution", hours, filter],
+    queryFn: ({ signal }) => snapshot<Distribution>(() => getDistribution({ hours, ...filter }, signal)),
     placeholderData: keepPreviousData,
   });
 }
 
 export function useSourcesQuery() {
   return useQuery({ queryKey: ["sources"], queryFn: ({ signal }) => getSources(signal) });
+}
+
+/** What is tracked; read again while old posts are being matched. */
+export function useTopicsQuery() {
+  return useQuery({
+    queryKey: ["topics"],
+    queryFn: ({ signal }) => getTopics(signal),
+    refetchInterval: ({ state }) => (state.data?.some(({ backfill }) => backfill.running) ? 2_000 : 30_000),
+  });
 }
 
 async function snapshot<T>(read: () => Promise<T>): Promise<Snapshot<T>> {

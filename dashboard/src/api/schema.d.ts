@@ -21,10 +21,14 @@ export interface paths {
                     /** @description Only those that fire, or only those that are resolved. */
                     state?: components["schemas"]["AlertState"];
                     /**
-                     * @description Only alerts of this kind.
+                     * @description Only alerts of this rule, by its name.
                      * @example negative_share
                      */
                     alert_type?: string;
+                    /** @description Only alerts that matter so much. */
+                    severity?: components["schemas"]["Severity"];
+                    /** @description Only alerts of this rule, by its id. */
+                    rule?: number;
                     /** @description Triggered at or after. */
                     start_date?: string;
                     /** @description Triggered before. */
@@ -56,6 +60,1622 @@ export interface paths {
         };
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Audit trail
+         * @description Who changed which rule, and who acknowledged which alert; newest first.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Most changes on the page. */
+                    limit?: number;
+                    /** @description `next_cursor` of the page before. */
+                    cursor?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AuditList"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Deliveries
+         * @description Messages to receivers, newest first; kept for 30 days.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Most deliveries on the page. */
+                    limit?: number;
+                    /** @description `next_cursor` of the page before. */
+                    cursor?: string;
+                    /** @description Only those to this receiver. */
+                    receiver?: string;
+                    /** @description Only those that are so far. */
+                    state?: components["schemas"]["DeliveryState"];
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DeliveryList"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/deliveries/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One delivery
+         * @description With each attempt and what the receiver answered.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DeliveryView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/mute-timings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Mute timings
+         * @description Hours in which routes tell nobody.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["MuteTimingList"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Add a mute timing */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["MuteTiming"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Stored_MuteTiming"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/mute-timings/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One mute timing */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Stored_MuteTiming"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /**
+         * Change a mute timing
+         * @description As a whole. `If-Match` names the version that the change was made from.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The ETag, or `*` */
+                    "If-Match": string;
+                };
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["MuteTiming"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Stored_MuteTiming"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /** Remove a mute timing */
+        delete: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The ETag, or `*` */
+                    "If-Match": string;
+                };
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/receivers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Receivers
+         * @description Who can be told of alerts. Their secrets are never shown.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReceiverList"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Add a receiver */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ReceiverRequest"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReceiverView"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/receivers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One receiver */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReceiverView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /**
+         * Change a receiver
+         * @description As a whole, but for its secrets: those that are not named stay. `If-Match` names the version that the change was made from.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The ETag, or `*` */
+                    "If-Match": string;
+                };
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ReceiverRequest"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReceiverView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /**
+         * Remove a receiver
+         * @description Unless routes refer to it.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The ETag, or `*` */
+                    "If-Match": string;
+                };
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/receivers/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Test a receiver
+         * @description Sends it a message, and waits a few seconds for the answer: 200 with the first attempt, or 202 while there is none
+         *     yet (the log of deliveries has it later).
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DeliveryView"];
+                    };
+                };
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DeliveryView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/routes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Routes
+         * @description In no order; `position` says which is tried first.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RouteList"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Add a route */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Route"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Stored_Route"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/routes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One route */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Stored_Route"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /**
+         * Change a route
+         * @description As a whole. `If-Match` names the version that the change was made from.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The ETag, or `*` */
+                    "If-Match": string;
+                };
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Route"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Stored_Route"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /** Remove a route */
+        delete: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The ETag, or `*` */
+                    "If-Match": string;
+                };
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Rules
+         * @description All of them, the oldest first.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RuleListView"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Add a rule */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["RuleDraft"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RuleView"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/rules/backtest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Backtest
+         * @description Runs a rule over stored posts, with the code of the engine: when it would have fired, for how long, and what it would
+         *     have measured. The rule is not kept. The same range gives the same answer as long as no late posts come. At most 8
+         *     days, as far back as counts by the minute are kept (`retention.minute_rollups`); evaluated at whole minutes.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["BacktestRequest"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["BacktestView"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/rules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One rule */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The rule's id */
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        /** @description Its version, for If-Match */
+                        ETag?: string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RuleView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /**
+         * Replace a rule
+         * @description `If-Match` names the version that the change was made from: the ETag of the rule as it was read.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header: {
+                    /**
+                     * @description The ETag of the rule as it was read
+                     * @example "1"
+                     */
+                    "If-Match": string;
+                };
+                path: {
+                    /** @description The rule's id */
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["RuleDraft"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RuleView"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /**
+         * Delete a rule
+         * @description What it left firing is resolved within the time of an evaluation. `If-Match` as for a replacement.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header: {
+                    /**
+                     * @description The ETag of the rule as it was read
+                     * @example "1"
+                     */
+                    "If-Match": string;
+                };
+                path: {
+                    /** @description The rule's id */
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description It is gone */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Silences
+         * @description Newest first. Those that ended are kept for 30 days.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Only those that stand so. */
+                    state?: components["schemas"]["SilenceState"];
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SilenceList"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Add a silence */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Silence"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SilenceView"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/silences/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One silence */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SilenceView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /**
+         * Change a silence
+         * @description As a whole, unless it ended. `If-Match` names the version that the change was made from.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The ETag, or `*` */
+                    "If-Match": string;
+                };
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Silence"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SilenceView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /**
+         * End a silence
+         * @description One that lasts ends now and is kept; one that has not begun is removed; one that ended stays as it is.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The ETag, or `*` */
+                    "If-Match": string;
+                };
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One alert
+         * @description With its evidence in `details` and its time line.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The alert's id */
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AlertDetail"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/{id}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Acknowledge an alert
+         * @description Notes who looks after it, for others to see; it goes on firing. A later one replaces an earlier one.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The id of an alert that fires */
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["AcknowledgeRequest"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Alert"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -116,6 +1736,71 @@ export interface paths {
                 };
             };
         };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare two periods
+         * @description Counts of a period and of one of the same length before it, and what changed between them.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description The later period: posts created at or after. 24 hours before its end if not given. */
+                    start_date?: string;
+                    /** @description The later period: posts created before. Now if not given. */
+                    end_date?: string;
+                    /** @description Where the earlier period begins; it is as long as the later one. Directly before it if not given. */
+                    previous_start?: string;
+                    /** @description Only posts that this tracked topic matches. */
+                    topic?: string;
+                    /** @description Only posts of this source. */
+                    source?: string;
+                    /** @description Only posts of this sentiment. */
+                    sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts with this emotion. */
+                    emotion?: components["schemas"]["Emotion"];
+                    /** @description Only posts of this author. */
+                    author?: string;
+                    /** @description Words that must all occur, whatever their case. */
+                    q?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Comparison"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -388,7 +2073,7 @@ export interface paths {
         };
         /**
          * List posts
-         * @description Newest first by `created_at`, then by id. All filters hold together.
+         * @description Newest first by `created_at`, then by id, unless `sort` says otherwise. All filters hold together.
          */
         get: {
             parameters: {
@@ -399,6 +2084,10 @@ export interface paths {
                     offset?: number;
                     /** @description `next_cursor` of the page before. */
                     cursor?: string;
+                    /** @description The order of all pages, `newest` if not given; a cursor goes on in the order that it was made in. */
+                    sort?: "newest" | "oldest" | "confidence";
+                    /** @description Only posts that this tracked topic matches. */
+                    topic?: string;
                     /**
                      * @description Only posts of this source.
                      * @example twitter
@@ -536,7 +2225,7 @@ export interface paths {
         };
         /**
          * Export posts
-         * @description Everything that matches the filter, newest first, as a download.
+         * @description Everything that matches the filter, newest first unless `sort` says otherwise, as a download.
          */
         get: {
             parameters: {
@@ -546,6 +2235,10 @@ export interface paths {
                      * @example csv
                      */
                     format: "csv" | "ndjson";
+                    /** @description In which order; `newest` if not given. */
+                    sort?: "newest" | "oldest" | "confidence";
+                    /** @description Only posts that this tracked topic matches. */
+                    topic?: string;
                     /**
                      * @description Only posts of this source.
                      * @example twitter
@@ -748,15 +2441,23 @@ export interface paths {
                     start_date?: string;
                     /** @description Posts created before; widened to the edge of a bucket. Now if not given. */
                     end_date?: string;
-                    /** @description Only posts of this source. */
-                    source?: string;
-                    /** @description Only posts with this emotion. */
-                    emotion?: components["schemas"]["Emotion"];
                     /**
                      * @description The zone whose midnights bound days, by its IANA name; UTC if not given.
                      * @example Europe/Berlin
                      */
                     tz?: string;
+                    /** @description Only posts that this tracked topic matches. */
+                    topic?: string;
+                    /** @description Only posts of this source. */
+                    source?: string;
+                    /** @description Only posts of this sentiment. */
+                    sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts with this emotion. */
+                    emotion?: components["schemas"]["Emotion"];
+                    /** @description Only posts of this author. */
+                    author?: string;
+                    /** @description Words that must all occur, whatever their case. */
+                    q?: string;
                 };
                 header?: never;
                 path?: never;
@@ -806,8 +2507,18 @@ export interface paths {
                 query?: {
                     /** @description How many hours up to now; 24 if not given. */
                     hours?: number;
+                    /** @description Only posts that this tracked topic matches. */
+                    topic?: string;
                     /** @description Only posts of this source. */
                     source?: string;
+                    /** @description Only posts of this sentiment. */
+                    sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts with this emotion. */
+                    emotion?: components["schemas"]["Emotion"];
+                    /** @description Only posts of this author. */
+                    author?: string;
+                    /** @description Words that must all occur, whatever their case. */
+                    q?: string;
                 };
                 header?: never;
                 path?: never;
@@ -1056,6 +2767,402 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/topics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The topics
+         * @description With their counts of all time, and how far old posts are matched.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TopicList"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Track a topic
+         * @description From now on every post is asked, and with `backfill` the stored ones too, in the background.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["TopicDraft"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TopicView"];
+                    };
+                };
+                /** @description The name is taken */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/topics/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try a query
+         * @description Asks the newest posts; nothing is saved.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["PreviewRequest"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Preview"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/topics/share": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Share of voice
+         * @description How the posts of a range divide between the topics, and with `period` how that went over time.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Posts created at or after; 24 hours before the end if not given. */
+                    start_date?: string;
+                    /** @description Posts created before; now if not given. */
+                    end_date?: string;
+                    /** @description Only posts of this source. */
+                    source?: string;
+                    /** @description Also tell how it went over time, in buckets of this width; the range is widened to their edges then. */
+                    period?: components["schemas"]["Period"];
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Share"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/topics/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One topic */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TopicView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /**
+         * Change a topic
+         * @description With `If-Match` only if nobody else changed it meanwhile. A topic of the configuration changes there.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: {
+                    /** @description The `ETag` that was read */
+                    "If-Match"?: string | null;
+                };
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["TopicChange"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TopicView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description It is of the configuration */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Somebody else changed it */
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /**
+         * Stop tracking a topic
+         * @description Its matches and counts are removed. `If-Match` as with PUT.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: {
+                    /** @description The `ETag` that was read */
+                    "If-Match"?: string | null;
+                };
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description It is gone */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description It is of the configuration */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Somebody else changed it */
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/topics/{name}/backfill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Match stored posts anew
+         * @description In the background; the topic tells how far it is.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TopicView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/readyz": {
         parameters: {
             query?: never;
@@ -1113,7 +3220,7 @@ export interface paths {
         /**
          * Live events
          * @description A WebSocket. The server sends `connected`, `post`, `metrics_update`, `alert`, `alert_state`, `post_deleted` and `lagged`; a client
-         *     may send `{"type": "subscribe", "filters": {"source": …, "sentiment": …, "emotion": …}}` (a value or a list each)
+         *     may send `{"type": "subscribe", "filters": {"topic": …, "source": …, "sentiment": …, "emotion": …}}` (a value or a list each)
          *     and `{"type": "ping"}`. A browser sends its token as the subprotocols `sentistream, bearer.TOKEN`.
          */
         get: {
@@ -1154,6 +3261,11 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Someone looks after an alert. */
+        AcknowledgeRequest: {
+            /** @description What others should know; at most 2,000 characters. */
+            note?: string;
+        };
         /** @description That someone looks after an alert. */
         Acknowledgement: {
             /** Format: date-time */
@@ -1163,14 +3275,20 @@ export interface components {
             note: string;
         };
         /** @description Counts by bucket. */
-        AggregateAnswer: {
+        AggregateAnswer: components["schemas"]["CountEcho"] & {
+            /** @description Whether the answer was computed for an earlier request. */
+            cached?: boolean;
+            /**
+             * Format: date-time
+             * @description When it was computed.
+             */
+            cached_at?: string;
+            counted_from: components["schemas"]["CountedFrom"];
             /** @description Every bucket of the range, oldest first; those without posts hold zeros. */
             data: components["schemas"]["BucketAnswer"][];
-            emotion?: components["schemas"]["Emotion"] | null;
             /** Format: date-time */
             end_date: string;
             period: components["schemas"]["Period"];
-            source?: string | null;
             /**
              * Format: date-time
              * @description The range as used: widened to the edges of buckets, the end not included.
@@ -1225,6 +3343,11 @@ export interface components {
             window_end: string;
             /** Format: date-time */
             window_start: string;
+        };
+        /** @description An alert with how it came about. */
+        AlertDetail: components["schemas"]["Alert"] & {
+            /** @description Its changes of state, oldest first. */
+            timeline: components["schemas"]["Transition"][];
         };
         /** @description A page of alerts. */
         AlertList: {
@@ -1314,8 +3437,102 @@ export interface components {
             /** @description Posts that are not valid. */
             rejected: components["schemas"]["Rejected"][];
         };
+        /** @description One attempt to deliver a message. */
+        Attempt: {
+            /** @description The first bytes of the answer. */
+            answer?: string | null;
+            /** Format: date-time */
+            at: string;
+            /** Format: int64 */
+            elapsed_ms: number;
+            /** @description Why it came to nothing; none when the receiver took it. */
+            error?: string | null;
+            /**
+             * Format: int32
+             * @description The HTTP status, the code of SMTP, or the exit code of a command; none without an answer.
+             */
+            status?: number | null;
+        };
+        /** @description One change. */
+        AuditEntry: {
+            /** @description `create`, `update`, `delete`, `acknowledge`, … */
+            action: string;
+            /** @description Who did it: the name of a token, `configuration`, or `local` where no tokens are configured. */
+            actor: string;
+            /** @description As it is then; none when it was deleted. Secrets are left out. */
+            after?: Record<string, never> | null;
+            /** Format: date-time */
+            at: string;
+            /** @description As it was; none when it was created. */
+            before?: Record<string, never> | null;
+            /**
+             * Format: int64
+             * @description Given by the store.
+             */
+            id: number;
+            /** @description What it is called. */
+            name: string;
+            object_id: string;
+            /** @description `rule`, `alert`, … */
+            object_kind: string;
+        };
+        /** @description A page of changes. */
+        AuditList: {
+            entries: components["schemas"]["AuditEntry"][];
+            /** Format: int64 */
+            limit: number;
+            /** @description Where the next page starts; `null` on the last. */
+            next_cursor?: string | null;
+        };
         BTreeMap: {
             [key: string]: string;
+        };
+        /** @description How far the posts that were stored before the query are matched. */
+        BackfillView: {
+            /**
+             * Format: double
+             * @description In percent.
+             */
+            progress: number;
+            running: boolean;
+        };
+        /** @description What a rule would have done. */
+        Backtest: {
+            /** @description The times at which it was evaluated. */
+            evaluations: number;
+            /** @description When it would have fired, by the time it began. */
+            firings: components["schemas"]["Firing"][];
+            /** @description What was measured, by scope; of each scope in the order of time. */
+            series: components["schemas"]["Track"][];
+        };
+        /** @description A rule and the range to run it over. */
+        BacktestRequest: {
+            /**
+             * Format: date-time
+             * @description Default: now.
+             */
+            end_date?: string | null;
+            rule: components["schemas"]["RuleDraft"];
+            /**
+             * Format: date-time
+             * @description Default: 24 hours before `end_date`.
+             */
+            start_date?: string | null;
+        };
+        /** @description What a rule would have done. */
+        BacktestView: components["schemas"]["Backtest"] & {
+            /** Format: date-time */
+            end_date: string;
+            /**
+             * Format: date-time
+             * @description The range as used: whole minutes.
+             */
+            start_date: string;
+            /**
+             * Format: int64
+             * @description Between two evaluations.
+             */
+            step_seconds: number;
         };
         /** @description The books of one epoch: what was appended and what became of it. */
         Books: {
@@ -1424,6 +3641,62 @@ export interface components {
             /** Format: int64 */
             misses: number;
         };
+        /** @description From the earlier period to the later one. */
+        Change: {
+            /** Format: double */
+            average_confidence: number;
+            emotions: components["schemas"]["ByEmotion_i64"];
+            /**
+             * Format: double
+             * @description Of the net sentiment, in points.
+             */
+            net_sentiment: number;
+            /** @description Of the shares, in percentage points. */
+            percentages: components["schemas"]["BySentiment_f64"];
+            /** Format: int64 */
+            total: number;
+            /**
+             * Format: double
+             * @description By how many percent the posts became more; `null` when there were none.
+             */
+            total_percentage?: number | null;
+        };
+        /** @description How a receiver is reached. */
+        Channel: {
+            /** @description Added to each request; their values are shown. */
+            headers?: {
+                [key: string]: string;
+            };
+            /** @enum {string} */
+            kind: "webhook";
+            /** @description http or https. */
+            url: string;
+        } | {
+            /** @enum {string} */
+            kind: "slack";
+        } | {
+            /** @enum {string} */
+            kind: "email";
+            /** @description Addresses. */
+            to: string[];
+        } | {
+            /** @description The program and its arguments; no shell reads them. */
+            command: string[];
+            /** @enum {string} */
+            kind: "command";
+            /**
+             * @description It is ended after this long. 100ms to 1min.
+             * @example 10s
+             */
+            timeout?: string;
+        };
+        /** @description A period and the period before it. */
+        Comparison: components["schemas"]["CountEcho"] & {
+            change: components["schemas"]["Change"];
+            counted_from: components["schemas"]["CountedFrom"];
+            current: components["schemas"]["PeriodCounts"];
+            previous: components["schemas"]["PeriodCounts"];
+        };
         /** @description What another part of the process says of itself (a source, the alert loop). */
         ComponentState: {
             /** @description What is wrong, for people. */
@@ -1449,6 +3722,20 @@ export interface components {
             idle_seconds: number;
             name: string;
         };
+        /** @description The filter of a count as it was understood. */
+        CountEcho: {
+            author?: string | null;
+            emotion?: components["schemas"]["Emotion"] | null;
+            q?: string | null;
+            sentiment?: components["schemas"]["Sentiment"] | null;
+            source?: string | null;
+            topic?: string | null;
+        };
+        /**
+         * @description Where counts come from.
+         * @enum {string}
+         */
+        CountedFrom: "rollups" | "posts";
         /** @description A page of dead letters. */
         DeadLetterList: {
             dead_letters: components["schemas"]["DeadLetterView"][];
@@ -1503,8 +3790,60 @@ export interface components {
             /** @description `invalid` or `analysis_failed`. */
             reason: string;
         };
+        /** @description A message to one receiver. */
+        Delivery: {
+            /**
+             * Format: int32
+             * @description How often it was tried.
+             */
+            attempts: number;
+            /** Format: date-time */
+            created_at: string;
+            /** @description Why the last attempt came to nothing. */
+            error?: string | null;
+            /** Format: date-time */
+            finished_at?: string | null;
+            /** @description The group that it is about. */
+            group_key: string;
+            /** Format: int64 */
+            id: number;
+            /** @description What it says; receivers that are no webhooks get it in their own form. */
+            message: components["schemas"]["Message"];
+            /**
+             * Format: date-time
+             * @description When it is tried next; none when it is settled.
+             */
+            next_attempt_at?: string | null;
+            reason: components["schemas"]["Reason"];
+            /** @description The receiver's name. */
+            receiver: string;
+            state: components["schemas"]["DeliveryState"];
+        };
+        /** @description A page of deliveries. */
+        DeliveryList: {
+            deliveries: components["schemas"]["Delivery"][];
+            /** Format: int64 */
+            limit: number;
+            /** @description Where the next page starts; `null` on the last. */
+            next_cursor?: string | null;
+        };
+        /**
+         * @description How far a delivery is.
+         * @enum {string}
+         */
+        DeliveryState: "pending" | "delivered" | "failed";
+        /** @description A delivery with its attempts. */
+        DeliveryView: components["schemas"]["Delivery"] & {
+            /** @description Oldest first. */
+            log: components["schemas"]["Attempt"][];
+        };
+        /**
+         * @description On which side of the threshold a rule holds.
+         * @enum {string}
+         */
+        Direction: "above" | "below";
         /** @description How the posts of the last hours are distributed. */
-        Distribution: {
+        Distribution: components["schemas"]["CountEcho"] & {
             /** Format: double */
             average_confidence: number;
             /** @description Whether the answer was computed for an earlier request. */
@@ -1514,9 +3853,9 @@ export interface components {
              * @description When it was computed.
              */
             cached_at?: string;
+            counted_from: components["schemas"]["CountedFrom"];
             distribution: components["schemas"]["BySentiment_i64"];
             percentages: components["schemas"]["BySentiment_f64"];
-            source?: string | null;
             /** Format: int64 */
             timeframe_hours: number;
             /** @description The emotions that occur, most frequent first. */
@@ -1583,7 +3922,39 @@ export interface components {
             source?: string | null;
             /** Format: date-time */
             start_date?: string | null;
+            topic?: string | null;
         };
+        /** @description An alert that would have been. */
+        Firing: {
+            /**
+             * Format: int64
+             * @description How long it fired, up to the end.
+             */
+            duration_seconds: number;
+            /** Format: date-time */
+            fired_at: string;
+            /**
+             * Format: double
+             * @description The value furthest from the baseline while it fired.
+             */
+            peak: number;
+            /**
+             * Format: date-time
+             * @description When the condition began to hold.
+             */
+            pending_at: string;
+            /**
+             * Format: date-time
+             * @description None when it would still fire at the end.
+             */
+            resolved_at?: string | null;
+            scope: string;
+        };
+        /**
+         * @description Which series of its scope a rule watches.
+         * @enum {string}
+         */
+        GroupBy: "none" | "source" | "source_and_total";
         /** @description The answer of `GET /api/health`. */
         Health: {
             /**
@@ -1674,6 +4045,83 @@ export interface components {
         LiveView: {
             clients: number;
         };
+        /**
+         * @description How a value is compared.
+         * @enum {string}
+         */
+        MatchOp: "=" | "!=" | "=~" | "!~";
+        /**
+         * @description A condition on one label, as it is written. An alert that lacks the label counts as having it empty.
+         * @example {
+         *       "label": "severity",
+         *       "op": "=~",
+         *       "value": "warning|critical"
+         *     }
+         */
+        Matcher: {
+            /** @description A label of the alert: `alertname`, `severity`, `source`, … */
+            label: string;
+            /** @description `=~` and `!~` take a regular expression that must match the whole value. */
+            op: components["schemas"]["MatchOp"];
+            value: string;
+        };
+        /** @description What is said of any set of posts. */
+        Measures: {
+            /** Format: double */
+            average_confidence: number;
+            distribution: components["schemas"]["BySentiment_i64"];
+            /**
+             * Format: double
+             * @description The share of positive posts less that of negative ones, in points from -100 to 100.
+             */
+            net_sentiment: number;
+            /** @description In percent. */
+            percentages: components["schemas"]["BySentiment_f64"];
+            /** Format: int64 */
+            total: number;
+        };
+        /** @description One notification, about a group of alerts. */
+        Message: {
+            alerts: components["schemas"]["MessageAlert"][];
+            commonAnnotations: components["schemas"]["BTreeMap"];
+            /** @description What all its alerts have in common. */
+            commonLabels: components["schemas"]["BTreeMap"];
+            /** @description The dashboard. */
+            externalURL: string;
+            /** @description The same for all messages about a group. */
+            groupKey: string;
+            /** @description What the group has in common by its route. */
+            groupLabels: components["schemas"]["BTreeMap"];
+            /** @description The receiver's name. */
+            receiver: string;
+            /** @description `firing` when at least one of the alerts fires. */
+            status: components["schemas"]["MessageStatus"];
+            /** @description How many alerts were left out, because there are more than the receiver takes. */
+            truncatedAlerts: number;
+            /** @description Always `4`. */
+            version: string;
+        };
+        /** @description An alert in a [`Message`]. */
+        MessageAlert: {
+            annotations: components["schemas"]["BTreeMap"];
+            /**
+             * Format: date-time
+             * @description The year 1 while it fires.
+             */
+            endsAt: string;
+            fingerprint: string;
+            /** @description The alert on the dashboard. */
+            generatorURL: string;
+            labels: components["schemas"]["BTreeMap"];
+            /** Format: date-time */
+            startsAt: string;
+            status: components["schemas"]["MessageStatus"];
+        };
+        /**
+         * @description Whether any of the alerts fires.
+         * @enum {string}
+         */
+        MessageStatus: "firing" | "resolved";
         /** @description What is known of a loaded model. */
         ModelInfo: {
             /** @description The architecture, as in the model's `config.json` (`distilbert`). */
@@ -1699,14 +4147,84 @@ export interface components {
         ModelView: {
             detail?: string | null;
             info?: components["schemas"]["ModelInfo"] | null;
+            speed?: components["schemas"]["Speed"] | null;
             /** @description `connected`, `loading`, `failed`, or `absent` in a process without one. */
             state: string;
+        };
+        /** @description Hours of some days. */
+        MuteInterval: {
+            /**
+             * @description `HH:MM`, included.
+             * @example 22:00
+             */
+            from?: string;
+            /**
+             * @description `HH:MM`, not included. Not after `from`: of the next day; the same as `from`: a whole day.
+             * @example 07:00
+             */
+            to?: string;
+            /** @description The days on which it begins; none means each. */
+            weekdays?: components["schemas"]["Weekday"][];
+        };
+        /** @description Hours of the week, in the time of a zone. */
+        MuteTiming: {
+            /** @description It is muted in each of them. */
+            intervals: components["schemas"]["MuteInterval"][];
+            /**
+             * @description Unique, and kept for good.
+             * @example nights-and-weekends
+             */
+            name: string;
+            /**
+             * @description An IANA time zone.
+             * @example Europe/Berlin
+             */
+            zone?: string;
+        };
+        /** @description All mute timings. */
+        MuteTimingList: {
+            mute_timings: components["schemas"]["Stored_MuteTiming"][];
         };
         /**
          * @description The bucket width of an aggregate.
          * @enum {string}
          */
         Period: "minute" | "hour" | "day";
+        /** @description The posts of a period. */
+        PeriodCounts: components["schemas"]["Measures"] & {
+            emotions: components["schemas"]["ByEmotion_i64"];
+            /**
+             * Format: date-time
+             * @description Not included.
+             */
+            end_date: string;
+            /** Format: date-time */
+            start_date: string;
+        };
+        /** @description An evaluation of a series. */
+        Point: {
+            /**
+             * Format: date-time
+             * @description The end of the window.
+             */
+            at: string;
+            /**
+             * Format: double
+             * @description The level that is usual, or the share before.
+             */
+            baseline?: number | null;
+            /**
+             * Format: int64
+             * @description Posts in the window.
+             */
+            posts: number;
+            state: components["schemas"]["InstanceState"];
+            /**
+             * Format: double
+             * @description None without data.
+             */
+            value?: number | null;
+        };
         /** @description A post with all that is known of it. */
         PostDetail: components["schemas"]["PostView"] & {
             /** @description The score of every class. */
@@ -1760,6 +4278,10 @@ export interface components {
              * @description When it was analysed.
              */
             timestamp: string;
+            /** @description The names of the tracked topics that it is about. */
+            topics?: string[];
+            /** @description The W3C trace context of its way here, if it is traced. */
+            traceparent?: string | null;
         };
         /** @description A page of posts. */
         PostList: {
@@ -1771,6 +4293,7 @@ export interface components {
             /** Format: int64 */
             offset: number;
             posts: components["schemas"]["PostView"][];
+            sort: components["schemas"]["SortParam"];
             /**
              * Format: int64
              * @description How many posts match in all.
@@ -1819,6 +4342,40 @@ export interface components {
             sentiment: components["schemas"]["SentimentView"];
             source: string;
             url?: string | null;
+        };
+        /** @description What a query would match. */
+        Preview: {
+            /** @description The newest that match. */
+            examples: components["schemas"]["PostView"][];
+            /** @description Those that match. */
+            matched: components["schemas"]["Measures"];
+            /**
+             * Format: double
+             * @description In percent of those that were asked.
+             */
+            percentage: number;
+            /** @description Posts that were asked. */
+            scanned: number;
+            /**
+             * Format: date-time
+             * @description The oldest of them.
+             */
+            since?: string | null;
+        };
+        /** @description A query to try. */
+        PreviewRequest: {
+            /**
+             * @description How many of the posts that match are shown: 0 to 50.
+             * @default 10
+             */
+            examples: number;
+            /**
+             * Format: int64
+             * @description How many of the newest posts are asked: 1 to 10,000.
+             * @default 1000
+             */
+            posts: number;
+            query: string;
         };
         /**
          * @description The body of an error (RFC 9457).
@@ -1880,6 +4437,53 @@ export interface components {
             /** @description Why not. */
             reasons: string[];
         };
+        /**
+         * @description Why a message is sent.
+         * @enum {string}
+         */
+        Reason: "firing" | "resolved" | "repeat" | "test";
+        /** @description All receivers. */
+        ReceiverList: {
+            receivers: components["schemas"]["ReceiverView"][];
+        };
+        /**
+         * @description A receiver to be, and changes of its secrets.
+         * @example {
+         *       "channel": {
+         *         "headers": {
+         *           "X-Team": "social"
+         *         },
+         *         "kind": "webhook",
+         *         "url": "https://hooks.example.org/alerts"
+         *       },
+         *       "name": "on-call",
+         *       "secrets": {
+         *         "header.Authorization": "Bearer …",
+         *         "signing_key": "a long random text"
+         *       }
+         *     }
+         */
+        ReceiverRequest: {
+            channel: components["schemas"]["Channel"];
+            /**
+             * Format: int32
+             * @description Most alerts in one message. 1 to 1000; default: 100.
+             */
+            max_alerts?: number | null;
+            /** @description Unique, and kept for good. */
+            name: string;
+            /** @description By name: a text sets a secret, `null` removes it, and one that is not named stays as it is. */
+            secrets?: {
+                [key: string]: string | null;
+            } | null;
+            /** @description Default: true. */
+            send_resolved?: boolean | null;
+        };
+        /** @description A receiver. */
+        ReceiverView: components["schemas"]["Stored_Receiver"] & {
+            /** @description The names of the secrets that are set; those of the configuration are not told. */
+            secrets: string[];
+        };
         /** @description The newest posts. */
         RecentPosts: {
             posts: components["schemas"]["PostView"][];
@@ -1899,6 +4503,158 @@ export interface components {
              * @description Dead letters that are in the stream again.
              */
             replayed: number;
+        };
+        /**
+         * @description A way from alerts to a receiver. Routes are tried in the order of their positions; the first whose
+         *     matchers all hold takes the alert, unless it says `continue`.
+         */
+        Route: {
+            /** @description Whether the routes after this one are tried too. */
+            continue?: boolean;
+            /** @description Alerts that share the values of these labels are told of together. */
+            group_by?: string[];
+            /**
+             * @description How long changes of a group wait after it was told of.
+             * @example 5min
+             */
+            group_interval?: string;
+            /**
+             * @description How long the first alert of a group waits for others.
+             * @example 30s
+             */
+            group_wait?: string;
+            /** @description All must hold. */
+            matchers?: components["schemas"]["Matcher"][];
+            /** @description Names of mute timings, in which nothing is told. */
+            mute_timings?: string[];
+            /**
+             * @description Unique, and kept for good.
+             * @example critical-to-on-call
+             */
+            name: string;
+            /**
+             * Format: int32
+             * @description Lower ones are tried first; those of equal position by name. A route without matchers, the default route,
+             *     comes last whatever its position.
+             */
+            position?: number;
+            /**
+             * @description The name of a receiver.
+             * @example on-call
+             */
+            receiver: string;
+            /**
+             * @description After this long what still fires, and is not acknowledged, is told again.
+             * @example 4h
+             */
+            repeat_interval?: string;
+        };
+        /** @description All routes. */
+        RouteList: {
+            routes: components["schemas"]["Stored_Route"][];
+        };
+        /** @description A rule as the API and the configuration write it. What is missing has a default. */
+        RuleDraft: {
+            /**
+             * @description Texts about the alert, which may hold {{value}}, {{threshold}}, {{posts}}, {{baseline}}, {{window}}, {{scope}},
+             *     {{source}}, {{rule}} and {{severity}}.
+             */
+            annotations: components["schemas"]["BTreeMap"];
+            direction?: components["schemas"]["Direction"] | null;
+            /** @description Default: true. */
+            enabled: boolean;
+            /**
+             * @description How long the condition must hold before the alert fires. Default: 0s.
+             * @example 2min
+             */
+            for: string;
+            /** @description Default: `none`. */
+            group_by: components["schemas"]["GroupBy"];
+            /**
+             * @description Between two evaluations, up to a day; never more often than `alerts.interval`. Default: 1min.
+             * @example 1min
+             */
+            interval: string;
+            /**
+             * @description How long the condition must not hold before the alert is over. Default: 0s.
+             * @example 5min
+             */
+            keep_firing_for: string;
+            kind: components["schemas"]["RuleKind"];
+            /** @description Added to the alert's own labels. */
+            labels: components["schemas"]["BTreeMap"];
+            /**
+             * Format: int64
+             * @description Fewer posts in the window say nothing. Default: 10.
+             */
+            min_posts: number;
+            /** @description Unique among rules; the `alert_type` of its alerts. */
+            name: string;
+            /**
+             * @description What is counted: `posts`, `sentiment:LABEL` or `emotion:LABEL`. Default: `sentiment:negative`; of a volume or
+             *     a spike `posts`.
+             * @example sentiment:negative
+             */
+            of?: string | null;
+            /**
+             * Format: double
+             * @description A firing alert recovers only beyond this value. Default: the threshold.
+             */
+            recovery_threshold?: number | null;
+            /**
+             * @description Whose posts: `all` (default), `source:NAME`, `author:NAME` or `text:WORDS`.
+             * @example all
+             */
+            scope: string;
+            /** @description Default: `warning`. */
+            severity: components["schemas"]["Severity"];
+            /**
+             * Format: double
+             * @description Of a shift: the largest p-value, between 0 and 0.5. Default: 0.01.
+             */
+            significance?: number | null;
+            /**
+             * Format: double
+             * @description What must be passed: a share in [0, 1]; negative posts per positive one; posts; robust standard deviations; the
+             *     least difference of shares. An absence has none.
+             */
+            threshold?: number | null;
+            /**
+             * @description Whole minutes up to a day. Default: 5min.
+             * @example 5min
+             */
+            window: string;
+        };
+        /**
+         * @description What a rule looks at.
+         * @enum {string}
+         */
+        RuleKind: "share" | "ratio" | "volume" | "spike" | "shift" | "absence";
+        /** @description All rules. */
+        RuleListView: {
+            rules: components["schemas"]["RuleView"][];
+            /** @description The names of rules that another version of the program wrote and this one cannot read. */
+            unreadable: string[];
+        };
+        /** @description A rule, and where its series stand. */
+        RuleView: components["schemas"]["RuleDraft"] & {
+            /** Format: date-time */
+            created_at: string;
+            /** Format: int64 */
+            id: number;
+            /** @description Whether it comes of the configuration: it is read-only then. */
+            provisioned: boolean;
+            /** @description Its series that are not normal. */
+            series: components["schemas"]["SeriesView"][];
+            /** @description The state of its series that matters most. */
+            state: components["schemas"]["InstanceState"];
+            /** Format: date-time */
+            updated_at: string;
+            /**
+             * Format: int64
+             * @description Grows with each change; quoted it is the ETag.
+             */
+            version: number;
         };
         /**
          * @description Which dead letters: exactly one of the two.
@@ -1932,6 +4688,26 @@ export interface components {
             label: components["schemas"]["Sentiment"];
             model_name: string;
         };
+        /** @description A series of a rule that is not normal. */
+        SeriesView: {
+            /**
+             * Format: int64
+             * @description The open alert.
+             */
+            alert_id?: number | null;
+            /** @description Why it could not be judged. */
+            reason?: string | null;
+            /** @description Whose posts: `all`, `source:NAME`, … */
+            scope: string;
+            /**
+             * Format: date-time
+             * @description Event time at which the state began.
+             */
+            since: string;
+            state: components["schemas"]["InstanceState"];
+            /** Format: double */
+            value?: number | null;
+        };
         /** @description A backing service. */
         ServiceView: {
             /** @description What is wrong. */
@@ -1946,6 +4722,89 @@ export interface components {
          * @enum {string}
          */
         Severity: "info" | "warning" | "critical";
+        /** @description How the posts of all topics divide between them. */
+        Share: {
+            /** @description With `period`: every bucket of the range, oldest first. */
+            data?: components["schemas"]["ShareBucket"][] | null;
+            /**
+             * Format: date-time
+             * @description Not included.
+             */
+            end_date: string;
+            period?: components["schemas"]["Period"] | null;
+            source?: string | null;
+            /** Format: date-time */
+            start_date: string;
+            /** @description All topics, most posts first. */
+            topics: components["schemas"]["TopicShare"][];
+            /**
+             * Format: int64
+             * @description The sum over the topics; a post that several match counts for each.
+             */
+            total_mentions: number;
+            /**
+             * Format: int64
+             * @description All posts of the range, also those that no topic matches.
+             */
+            total_posts: number;
+        };
+        /** @description One bucket. */
+        ShareBucket: {
+            /** @description The net sentiment of each topic, in points; topics without posts are left out. */
+            net_sentiment: {
+                [key: string]: number;
+            };
+            /**
+             * Format: date-time
+             * @description Its start.
+             */
+            timestamp: string;
+            /** @description How many posts of each topic. */
+            topics: {
+                [key: string]: number;
+            };
+        };
+        /** @description While it lasts, nobody is told of the alerts that it matches. */
+        Silence: {
+            /**
+             * @description Who is answerable for it.
+             * @example ada
+             */
+            author: string;
+            /**
+             * @description Why.
+             * @example planned maintenance of the shop
+             */
+            comment: string;
+            /**
+             * Format: date-time
+             * @description After `starts_at`.
+             */
+            ends_at: string;
+            /** @description All must hold; at least one. */
+            matchers: components["schemas"]["Matcher"][];
+            /** Format: date-time */
+            starts_at: string;
+        };
+        /** @description Silences. */
+        SilenceList: {
+            silences: components["schemas"]["SilenceView"][];
+        };
+        /**
+         * @description Where a silence stands.
+         * @enum {string}
+         */
+        SilenceState: "pending" | "active" | "expired";
+        /** @description A silence. */
+        SilenceView: components["schemas"]["Stored_Silence"] & {
+            state: components["schemas"]["SilenceState"];
+        };
+        /**
+         * @description The order of a list, as the API names it.
+         * @enum {string}
+         */
+        SortParam: "newest" | "oldest" | "confidence";
+        /**
          * @description What a source is doing.
          * @enum {string}
          */
@@ -2022,6 +4881,34 @@ export interface components {
             sources: components["schemas"]["SourceView"][];
             total: number;
         };
+        /** @description How fast a model judged lately. */
+        Speed: {
+            /**
+             * Format: double
+             * @description Mean time of a batch, in milliseconds; `null` when there was none.
+             */
+            batch_ms?: number | null;
+            /**
+             * Format: double
+             * @description Texts judged per second of it.
+             */
+            posts_per_second: number;
+            /**
+             * Format: double
+             * @description Tokens computed per second of it.
+             */
+            tokens_per_second: number;
+            /**
+             * Format: double
+             * @description The share of the threads' time that was spent on batches, in [0, 1]; at 1 the model is what limits.
+             */
+            utilisation: number;
+            /**
+             * Format: double
+             * @description The time measured: the last five minutes, or since the model was loaded.
+             */
+            window_seconds: number;
+        };
         /** @description Totals, rates and lag. */
         Stats: {
             /** Format: double */
@@ -2029,6 +4916,10 @@ export interface components {
             by_emotion: components["schemas"]["ByEmotion_i64"];
             by_sentiment: components["schemas"]["BySentiment_i64"];
             by_source: {
+                [key: string]: number;
+            };
+            /** @description Posts of each tracked topic, by its name. */
+            by_topic?: {
                 [key: string]: number;
             };
             lag?: components["schemas"]["Lag"] | null;
@@ -2052,6 +4943,157 @@ export interface components {
          * @enum {string}
          */
         Status: "healthy" | "degraded" | "unhealthy";
+        /** @description Something as it is kept. */
+        Stored_MuteTiming: {
+            /** @description It is muted in each of them. */
+            intervals: components["schemas"]["MuteInterval"][];
+            /**
+             * @description Unique, and kept for good.
+             * @example nights-and-weekends
+             */
+            name: string;
+            /**
+             * @description An IANA time zone.
+             * @example Europe/Berlin
+             */
+            zone?: string;
+        } & {
+            /** Format: date-time */
+            created_at: string;
+            /** Format: int64 */
+            id: number;
+            /** @description Whether it comes from the configuration file, and cannot be changed here. */
+            provisioned: boolean;
+            /** Format: date-time */
+            updated_at: string;
+            /**
+             * Format: int64
+             * @description Grows with each change: the ETag.
+             */
+            version: number;
+        };
+        /** @description Something as it is kept. */
+        Stored_Receiver: {
+            channel: components["schemas"]["Channel"];
+            /**
+             * Format: int32
+             * @description Most alerts in one message; the message says how many were left out. 1 to 1000.
+             */
+            max_alerts?: number;
+            /**
+             * @description Unique, and kept for good: routes refer to it.
+             * @example on-call
+             */
+            name: string;
+            /** @description Whether it is told when alerts are over. */
+            send_resolved?: boolean;
+        } & {
+            /** Format: date-time */
+            created_at: string;
+            /** Format: int64 */
+            id: number;
+            /** @description Whether it comes from the configuration file, and cannot be changed here. */
+            provisioned: boolean;
+            /** Format: date-time */
+            updated_at: string;
+            /**
+             * Format: int64
+             * @description Grows with each change: the ETag.
+             */
+            version: number;
+        };
+        /** @description Something as it is kept. */
+        Stored_Route: {
+            /** @description Whether the routes after this one are tried too. */
+            continue?: boolean;
+            /** @description Alerts that share the values of these labels are told of together. */
+            group_by?: string[];
+            /**
+             * @description How long changes of a group wait after it was told of.
+             * @example 5min
+             */
+            group_interval?: string;
+            /**
+             * @description How long the first alert of a group waits for others.
+             * @example 30s
+             */
+            group_wait?: string;
+            /** @description All must hold. */
+            matchers?: components["schemas"]["Matcher"][];
+            /** @description Names of mute timings, in which nothing is told. */
+            mute_timings?: string[];
+            /**
+             * @description Unique, and kept for good.
+             * @example critical-to-on-call
+             */
+            name: string;
+            /**
+             * Format: int32
+             * @description Lower ones are tried first; those of equal position by name. A route without matchers, the default route,
+             *     comes last whatever its position.
+             */
+            position?: number;
+            /**
+             * @description The name of a receiver.
+             * @example on-call
+             */
+            receiver: string;
+            /**
+             * @description After this long what still fires, and is not acknowledged, is told again.
+             * @example 4h
+             */
+            repeat_interval?: string;
+        } & {
+            /** Format: date-time */
+            created_at: string;
+            /** Format: int64 */
+            id: number;
+            /** @description Whether it comes from the configuration file, and cannot be changed here. */
+            provisioned: boolean;
+            /** Format: date-time */
+            updated_at: string;
+            /**
+             * Format: int64
+             * @description Grows with each change: the ETag.
+             */
+            version: number;
+        };
+        /** @description Something as it is kept. */
+        Stored_Silence: {
+            /**
+             * @description Who is answerable for it.
+             * @example ada
+             */
+            author: string;
+            /**
+             * @description Why.
+             * @example planned maintenance of the shop
+             */
+            comment: string;
+            /**
+             * Format: date-time
+             * @description After `starts_at`.
+             */
+            ends_at: string;
+            /** @description All must hold; at least one. */
+            matchers: components["schemas"]["Matcher"][];
+            /** Format: date-time */
+            starts_at: string;
+        } & {
+            /** Format: date-time */
+            created_at: string;
+            /** Format: int64 */
+            id: number;
+            /** @description Whether it comes from the configuration file, and cannot be changed here. */
+            provisioned: boolean;
+            /** Format: date-time */
+            updated_at: string;
+            /**
+             * Format: int64
+             * @description Grows with each change: the ETag.
+             */
+            version: number;
+        };
         /** @description The stream and its numbers. */
         StreamView: components["schemas"]["ServiceView"] & {
             /**
@@ -2128,6 +5170,79 @@ export interface components {
              */
             percentage: number;
         };
+        /** @description What a topic becomes. */
+        TopicChange: {
+            description?: string;
+            /** @description Stored posts are matched anew when it is another one. */
+            query: string;
+        };
+        /**
+         * @description A new topic.
+         * @example {
+         *       "name": "acme",
+         *       "query": "\"acme phone\" OR #acme -giveaway lang:en"
+         *     }
+         */
+        TopicDraft: {
+            /**
+             * @description Whether posts that are stored already are matched too.
+             * @default true
+             */
+            backfill: boolean;
+            description?: string;
+            /** @description What links and filters call it: 1 to 64 of `a-z`, `0-9`, `_`, `.` and `-`. */
+            name: string;
+            /**
+             * @description Words, `"phrases"`, `#tags`, `@names` and `beginnings*` that must all occur; `OR`, `-`, brackets, `lang:`,
+             *     `source:`, `author:`.
+             */
+            query: string;
+        };
+        /** @description All topics. */
+        TopicList: {
+            /** @description By name. */
+            topics: components["schemas"]["TopicView"][];
+            total: number;
+        };
+        /**
+         * @description Who keeps a topic.
+         * @enum {string}
+         */
+        TopicOrigin: "api" | "config";
+        /** @description What one topic has of it. */
+        TopicShare: components["schemas"]["Measures"] & {
+            /**
+             * Format: double
+             * @description Of `total_mentions`, in percent.
+             */
+            share: number;
+            top_emotions: components["schemas"]["TopEmotion"][];
+            topic: string;
+        };
+        /** @description A tracked topic. */
+        TopicView: {
+            backfill: components["schemas"]["BackfillView"];
+            /** Format: date-time */
+            created_at: string;
+            description: string;
+            name: string;
+            origin: components["schemas"]["TopicOrigin"];
+            /** @description All posts that it matched, of which some may not be kept any more. */
+            posts: components["schemas"]["Measures"];
+            query: string;
+            /**
+             * Format: int64
+             * @description Grows with each change; the `ETag` holds it.
+             */
+            revision: number;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        /** @description A series over time. */
+        Track: {
+            points: components["schemas"]["Point"][];
+            scope: string;
+        };
         /** @description A change of an instance's state: a row of `alert_transitions`. */
         Transition: {
             /**
@@ -2174,6 +5289,11 @@ export interface components {
             platform: string;
             sentistream: string;
         };
+        /**
+         * @description A day of the week.
+         * @enum {string}
+         */
+        Weekday: "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
         /**
          * @description What one word did for the labels. A character is a Unicode code point: in JavaScript
          *     `Array.from(text).slice(start, end).join("") === word.text`.

@@ -20,16 +20,38 @@ export type Bucket = Schemas["BucketAnswer"];
 export type Distribution = Schemas["Distribution"];
 export type EmotionCount = Schemas["TopEmotion"];
 export type SourceInfo = Schemas["SourceView"];
-export type Feed = Schemas["FeedView"];
 
 /** The document only says that the details are an object. */
 export type Alert = Omit<Schemas["Alert"], "details"> & { details: Record<string, unknown> };
 export type AlertPage = Omit<Schemas["AlertList"], "alerts"> & { alerts: Alert[] };
 
+export type RuleDraft = Schemas["RuleDraft"];
+export type Rule = Schemas["RuleView"];
+export type Backtest = Schemas["BacktestView"];
+export type Firing = Schemas["Firing"];
+export type BacktestTrack = Schemas["Track"];
+export type Matcher = Schemas["Matcher"];
+export type SilenceDraft = Schemas["Silence"];
+export type Silence = Schemas["SilenceView"];
+export type Channel = Schemas["Channel"];
+export type ReceiverDraft = Schemas["ReceiverRequest"];
+export type Receiver = Schemas["ReceiverView"];
+export type Delivery = Schemas["Delivery"];
+export type DeliveryDetail = Schemas["DeliveryView"];
+export type DeliveryPage = Schemas["DeliveryList"];
+export type Topic = Schemas["TopicView"];
+export type TopicDraft = Schemas["TopicDraft"];
+export type TopicChange = Schemas["TopicChange"];
+export type TopicPreview = Schemas["Preview"];
+export type TopicShares = Schemas["Share"];
+export type TopicShare = Schemas["TopicShare"];
+
 export type Analysis = Schemas["AnalysisView"];
 export type System = Schemas["System"];
 export type ServiceState = Schemas["ServiceView"];
 export type ComponentState = Schemas["ComponentState"];
+/** A source as it is configured, and how it does. */
+export type Feed = Schemas["FeedView"];
 export type DeadLetter = Schemas["DeadLetterView"];
 export type DeadLetterPage = Schemas["DeadLetterList"];
 export type Problem = Schemas["Problem"];

@@ -4,11 +4,13 @@ import { SENTIMENT_COLORS, SENTIMENTS } from "@/lib/labels";
 
 interface DonutProps {
   counts: Record<Sentiment, number>;
+  /** The one that is chosen; the others step back. */
+  only: Sentiment | undefined;
   onPick: (label: Sentiment) => void;
 }
 
 /** Shares as a ring. The list beside it says the same in words, and is what keyboards and readers use. */
-export default function Donut({ counts, onPick }: DonutProps) {
+export default function Donut({ counts, only, onPick }: DonutProps) {
   const slices = SENTIMENTS.map((label) => ({ label, value: counts[label] })).filter(
     ({ value }) => value > 0,
   );
@@ -33,7 +35,12 @@ export default function Donut({ counts, onPick }: DonutProps) {
           }}
         >
           {slices.map(({ label }) => (
-            <Cell key={label} fill={SENTIMENT_COLORS[label]} className="cursor-pointer" />
+            <Cell
+              key={label}
+              fill={SENTIMENT_COLORS[label]}
+              fillOpacity={only && only !== label ? 0.25 : 1}
+              className="cursor-pointer"
+            />
           ))}
         </Pie>
       </PieChart>

@@ -23,12 +23,13 @@ interface EmotionChartProps {
   period: Period;
   /** The top of the axis, the same for all of a page. */
   top: number;
+  onPick: (point: Point) => void;
 }
 
 const AXIS = { fontSize: 12, fill: "var(--color-quiet)" };
 
 /** One emotion over time. */
-export default function EmotionChart({ emotion, points, period, top }: EmotionChartProps) {
+export default function EmotionChart({ emotion, points, period, top, onPick }: EmotionChartProps) {
   const first = points[0]?.time ?? 0;
   const last = points.at(-1)?.time ?? 0;
   const lastDone = points.findLast((point) => !point.unfinished)?.time ?? first;
@@ -39,6 +40,11 @@ export default function EmotionChart({ emotion, points, period, top }: EmotionCh
         syncId="page"
         margin={{ top: 4, right: 8, bottom: 0, left: 0 }}
         accessibilityLayer
+        className="cursor-pointer"
+        onClick={({ activeLabel }) => {
+          const point = points.find(({ time }) => time === Number(activeLabel));
+          if (point) onPick(point);
+        }}
       >
         <CartesianGrid vertical={false} stroke="var(--color-border)" />
         <XAxis

@@ -54,8 +54,9 @@ export function signed(value: number): string {
   return `${value > 0 ? "+" : MINUS}${text}`;
 }
 
-/** A duration in seconds as "0.4 s", "12 s", "3 min", "2 h", "4 d". */
+/** A duration in seconds as "12 ms", "0.4 s", "12 s", "3 min", "2 h", "4 d". */
 export function duration(seconds: number): string {
+  if (seconds > 0 && seconds < 0.1) return `${whole.format(seconds * 1_000)} ms`;
   if (seconds < 10) return `${upToOne.format(seconds)} s`;
   if (seconds < 120) return `${whole.format(seconds)} s`;
   if (seconds < 7_200) return `${whole.format(seconds / 60)} min`;

@@ -34,6 +34,11 @@ export interface Point {
   unfinished: boolean;
 }
 
+/** The time of a bucket as the URL has it. */
+export function spanOf({ time, end }: { time: number; end: number }): { from: string; to: string } {
+  return { from: new Date(time).toISOString(), to: new Date(end).toISOString() };
+}
+
 /** An aggregate cut into what is shown and what it is compared with. */
 export interface Comparison {
   points: Point[];

@@ -7,6 +7,8 @@ export interface Search {
   /** Bounds of a range of one's own, RFC 3339; `to` missing means until now. */
   from?: string;
   to?: string;
+  /** A tracked topic. */
+  topic?: string;
   source?: string;
   sentiment?: Sentiment;
   emotion?: Emotion;
@@ -15,17 +17,30 @@ export interface Search {
   min?: number;
   /** Words that a post contains. */
   q?: string;
+  /** The order of the list of posts; newest first when not set. */
+  sort?: SortKey;
   /** The post whose drawer is open. */
   post?: string;
 }
+
+export type SortKey = "oldest" | "confidence";
+export const SORT_KEYS: readonly SortKey[] = ["oldest", "confidence"];
 
 export type RangeKey = "15m" | "1h" | "24h" | "7d" | "30d";
 export const RANGE_KEYS: readonly RangeKey[] = ["15m", "1h", "24h", "7d", "30d"];
 export const DEFAULT_RANGE: RangeKey = "1h";
 
 /** Filters of posts, without time and drawer. */
-export type FilterKey = "source" | "sentiment" | "emotion" | "author" | "min" | "q";
-export const FILTER_KEYS: readonly FilterKey[] = ["source", "sentiment", "emotion", "author", "min", "q"];
+export type FilterKey = "topic" | "source" | "sentiment" | "emotion" | "author" | "min" | "q";
+export const FILTER_KEYS: readonly FilterKey[] = [
+  "topic",
+  "source",
+  "sentiment",
+  "emotion",
+  "author",
+  "min",
+  "q",
+];
 
 /** Reads the state from parameters that anybody may have typed: what is not understood is left out. */
 export function parseSearch(raw: Record<string, unknown>): Search {
@@ -41,9 +56,11 @@ export function parseSearch(raw: Record<string, unknown>): Search {
   }
   if (isSentiment(raw.sentiment)) search.sentiment = raw.sentiment;
   if (isEmotion(raw.emotion)) search.emotion = raw.emotion;
+  const sort = SORT_KEYS.find((key) => key === raw.sort);
+  if (sort) search.sort = sort;
   const min = Number(raw.min);
   if (min > 0 && min <= 1) search.min = min;
-  for (const key of ["source", "author", "q", "post"] as const) {
+  for (const key of ["topic", "source", "author", "q", "post"] as const) {
     const value = textOf(raw[key]);
     if (value) search[key] = value;
   }

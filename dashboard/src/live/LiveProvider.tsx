@@ -13,10 +13,10 @@ const LiveContext = createContext<LiveStore | null>(null);
 /** Keeps the one live connection of the page. */
 export function LiveProvider({ filter, children }: { filter: LiveFilter; children: ReactNode }) {
   const store = useNewStore();
-  const { source, sentiment, emotion, author, min, q } = filter;
+  const { topic, source, sentiment, emotion, author, min, q } = filter;
   useEffect(
-    () => store.setFilter({ source, sentiment, emotion, author, min, q }),
-    [store, source, sentiment, emotion, author, min, q],
+    () => store.setFilter({ topic, source, sentiment, emotion, author, min, q }),
+    [store, topic, source, sentiment, emotion, author, min, q],
   );
   useEffect(() => {
     const restart = () => store.start();

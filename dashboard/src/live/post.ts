@@ -11,10 +11,13 @@ export interface LivePost {
   emotion: Emotion;
   createdAt: number;
   ingestedAt: number;
+  /** The tracked topics that it is about, as far as that is told. */
+  topics?: readonly string[] | undefined;
 }
 
-/** Which posts the feed holds. A subscription knows source, sentiment and emotion; the rest is applied here. */
+/** Which posts the feed holds. A subscription knows topic, source, sentiment and emotion; the rest is applied here. */
 export interface LiveFilter {
+  topic?: string | undefined;
   source?: string | undefined;
   sentiment?: Sentiment | undefined;
   emotion?: Emotion | undefined;
@@ -35,6 +38,7 @@ export function fromEvent(event: PostEvent): LivePost {
     emotion: event.emotion,
     createdAt: Date.parse(event.created_at),
     ingestedAt: Date.parse(event.ingested_at),
+    topics: event.topics,
   };
 }
 
@@ -55,6 +59,7 @@ export function fromPost(post: Post): LivePost {
 /** Whether the post passes; posts sent before a new subscription took effect may not. */
 export function matches(post: LivePost, filter: LiveFilter): boolean {
   return (
+    (!filter.topic || post.topics?.includes(filter.topic) === true) &&
     (!filter.source || post.source === filter.source) &&
     (!filter.sentiment || post.sentiment === filter.sentiment) &&
     (!filter.emotion || post.emotion === filter.emotion) &&

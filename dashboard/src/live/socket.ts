@@ -122,8 +122,8 @@ export class LiveSocket {
   }
 
   private sendFilter(): void {
-    const { source, sentiment, emotion } = this.filter;
-    this.wire?.send(JSON.stringify({ type: "subscribe", filters: { source, sentiment, emotion } }));
+    const { topic, source, sentiment, emotion } = this.filter;
+    this.wire?.send(JSON.stringify({ type: "subscribe", filters: { topic, source, sentiment, emotion } }));
   }
 }
 

@@ -239,7 +239,7 @@ function recent(arrivals: readonly Arrival[], fresh: readonly LivePost[]): Arriv
 }
 
 function sameFilter(a: LiveFilter, b: LiveFilter): boolean {
-  return (["source", "sentiment", "emotion", "author", "min", "q"] as const).every(
+  return (["topic", "source", "sentiment", "emotion", "author", "min", "q"] as const).every(
     (key) => a[key] === b[key],
   );
 }

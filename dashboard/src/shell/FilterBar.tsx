@@ -1,6 +1,6 @@
 import { SlidersHorizontal } from "lucide-react";
 import { useState } from "react";
-import { useSourcesQuery } from "@/api/queries";
+import { useSourcesQuery, useTopicsQuery } from "@/api/queries";
 import { EMOTIONS, SENTIMENTS } from "@/lib/labels";
 import { filterCount, NO_FILTERS } from "@/lib/search";
 import { Button, IconButton } from "@/ui/Button";
@@ -19,6 +19,7 @@ const CHIPS = "filters";
 export function FilterBar() {
   const { search, change } = useView();
   const sources = useSourcesQuery().data ?? [];
+  const topics = useTopicsQuery().data ?? [];
   const options = sources.map(({ source }) => ({ value: source, content: source }));
   const [open, setOpen] = useState(false);
   const set = filterCount(search);
@@ -37,6 +38,14 @@ export function FilterBar() {
         id={CHIPS}
         className={cx("w-full flex-wrap items-center gap-2 sm:contents", open || set > 0 ? "flex" : "hidden")}
       >
+        {(topics.length > 0 || search.topic) && (
+          <FilterChip
+            name="Topic"
+            value={search.topic}
+            options={topics.map(({ name }) => ({ value: name, content: name }))}
+            onChange={(topic) => change({ topic })}
+          />
+        )}
         <FilterChip
           name="Source"
           value={search.source}

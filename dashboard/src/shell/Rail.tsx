@@ -1,8 +1,9 @@
 import { Menu } from "@base-ui/react/menu";
 import { Link } from "@tanstack/react-router";
-import { Ellipsis } from "lucide-react";
+import { Ellipsis, type LucideIcon } from "lucide-react";
 import { cx } from "@/ui/cx";
 import { menuItemClass, popupClass } from "@/ui/popup";
+import { FiringMark } from "./FiringMark";
 import { keepFilters } from "./keepFilters";
 import { MORE, NAV, TABS } from "./nav";
 
@@ -29,7 +30,7 @@ export function Rail() {
           )}
           activeProps={{ className: "bg-raised text-text font-medium" }}
         >
-          <Icon size={18} aria-hidden="true" />
+          <NavIcon to={to} Icon={Icon} size={18} />
           {label}
         </Link>
       ))}
@@ -54,7 +55,7 @@ export function TabBar() {
           className={tab}
           activeProps={{ className: "text-text font-medium" }}
         >
-          <Icon size={20} aria-hidden="true" />
+          <NavIcon to={to} Icon={Icon} size={20} />
           {label}
         </Link>
       ))}
@@ -77,6 +78,16 @@ export function TabBar() {
         </Menu.Portal>
       </Menu.Root>
     </nav>
+  );
+}
+
+/** The icon of a view; that of the alerts says when something fires. */
+function NavIcon({ to, Icon, size }: { to: string; Icon: LucideIcon; size: number }) {
+  return (
+    <span className="relative">
+      <Icon size={size} aria-hidden="true" />
+      {to === "/alerts" && <FiringMark />}
+    </span>
   );
 }
 

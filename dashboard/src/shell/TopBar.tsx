@@ -11,12 +11,12 @@ import { ThemeSwitch } from "./ThemeSwitch";
 
 /** Views that show posts have filters; of these, all but the live feed have a time range. */
 const FILTERED = new Set(["/", "/live", "/posts", "/emotions"]);
-const RANGED = new Set(["/", "/posts", "/emotions", "/alerts"]);
+const RANGED = new Set(["/", "/posts", "/emotions", "/topics", "/alerts"]);
 
 /** Where one is, what is filtered, and whether the page is live. */
 export function TopBar() {
   const path = useLocation({ select: ({ pathname }) => pathname });
-  const title = NAV.find(({ to }) => to === path)?.label ?? "Not found";
+  const title = NAV.find(({ to }) => path === to || path.startsWith(`${to}/`))?.label ?? "Not found";
   return (
     <div className="mx-auto flex w-full max-w-[1600px] flex-wrap items-center gap-x-2 gap-y-2 px-4 py-2">
       <h1 className="mr-2 text-lg font-semibold">{title}</h1>

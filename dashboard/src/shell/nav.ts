@@ -6,6 +6,7 @@ import {
   LayoutDashboard,
   MessagesSquare,
   Smile,
+  Tags,
 } from "lucide-react";
 
 /** The views, in the order of the rail. */
@@ -14,6 +15,7 @@ export const NAV = [
   { to: "/live", label: "Live", Icon: Activity },
   { to: "/posts", label: "Posts", Icon: MessagesSquare },
   { to: "/emotions", label: "Emotions", Icon: Smile },
+  { to: "/topics", label: "Topics", Icon: Tags },
   { to: "/alerts", label: "Alerts", Icon: BellRing },
   { to: "/system", label: "System", Icon: Gauge },
   { to: "/try", label: "Try it", Icon: FlaskConical },

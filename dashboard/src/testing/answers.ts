@@ -1,4 +1,4 @@
-import type { Analysis, DeadLetter, Feed, PostDetail, Sentiment, System } from "@/api/types";
+import type { Analysis, DeadLetter, PostDetail, Sentiment, System } from "@/api/types";
 import { iso, type World } from "./world";
 
 /** What the server answers. */
@@ -19,7 +19,7 @@ export function answer(world: World, method: string, url: URL, body?: unknown): 
     case "GET /api/sentiment/distribution":
       return ok(world.distribution(params, Date.now()));
     case "GET /api/sources":
-      return ok({ sources: world.sources(), total: world.sources().length });
+      return ok({ sources: world.sources(), feeds: world.feeds, total: world.sources().length });
     case "GET /api/alerts":
       return ok(alertsOf(world, params));
     case "GET /api/system":
@@ -38,15 +38,19 @@ export function answer(world: World, method: string, url: URL, body?: unknown): 
     case "POST /api/analyze":
       return ok(analyzeAnswer(body));
     default:
-      return single(world, method, url.pathname);
+      return (
+        world.notify.answer(method, url.pathname, body) ??
+        world.topics.answer(method, url, body) ??
+        single(world, method, url.pathname)
+      );
   }
 }
 
 function single(world: World, method: string, path: string): Answer {
-  const [, , , name, change] = path.split("/");
-  const feed = world.feeds.find((feed) => feed.name === name);
-  if (method === "POST" && feed && (change === "pause" || change === "resume")) {
-    feed.paused = change === "pause";
+  const [, feedName, wish] = /^\/api\/sources\/([^/]+)\/(pause|resume)$/.exec(path) ?? [];
+  const feed = world.feeds.find(({ name }) => name === feedName);
+  if (method === "POST" && feed) {
+    feed.paused = wish === "pause";
     feed.state = feed.paused ? "paused" : "connected";
     return ok(feed);
   }
@@ -171,18 +175,10 @@ function systemOf(world: World): System {
     ],
     cache: { enabled: true, hits: 5_120, misses: 611 },
     live: { clients: 3 },
-    sources: world.feeds,
     components: world.components,
+    sources: world.feeds,
     timestamp: iso(now),
   };
-}
-
-/** A feed with what does not matter filled in. */
-export function makeFeed(name: string, more: Partial<Feed>): Feed {
-  const now = iso(Date.now());
-  const counts = { posts: 7, rejected: 0, filtered: 0, errors: 0, rate: 0 };
-  const heard = { paused: false, online: true, instance: "one", reported_at: now, last_post: now };
-  return { name, kind: name, state: "connected", ...counts, ...heard, ...more };
 }
 
 /** A dead letter with what does not matter filled in. */

@@ -17,6 +17,8 @@ import type {
 import { percentOf } from "@/lib/counts";
 import { EMOTIONS, SENTIMENTS } from "@/lib/labels";
 import { bucketLength } from "@/lib/range";
+import { NotifyWorld } from "./notify";
+import { TopicWorld } from "./topics";
 
 /** A server of the tests: it holds posts and answers as the contract says. */
 export class World {
@@ -24,6 +26,8 @@ export class World {
   deadLetters: DeadLetter[] = [];
   components: ComponentState[] = [{ name: "alerts", healthy: true, state: "acting" }];
   feeds: Feed[] = [];
+  readonly notify = new NotifyWorld();
+  readonly topics = new TopicWorld(() => [...this.posts.values()]);
   private readonly posts = new Map<string, Post>();
 
   add(...posts: Post[]): void {
@@ -42,14 +46,19 @@ export class World {
     const limit = Number(params.get("limit") ?? 50);
     const offset = Number(params.get("cursor") ?? params.get("offset") ?? 0);
     const found = this.find(params).sort(
-      (a, b) => b.created_at.localeCompare(a.created_at) || b.post_id.localeCompare(a.post_id),
+      (a, b) =>
+        (params.get("sort") === "confidence" ? b.sentiment.confidence - a.sentiment.confidence : 0) ||
+        b.created_at.localeCompare(a.created_at) ||
+        b.post_id.localeCompare(a.post_id),
     );
+    if (params.get("sort") === "oldest") found.reverse();
     const next = offset + limit;
     return {
       posts: found.slice(offset, next),
       total: found.length,
       limit,
       offset: 0,
+      sort: "newest",
       filters: {},
       next_cursor: next < found.length ? String(next) : null,
     };
@@ -91,14 +100,15 @@ export class World {
         emotions: countBy(EMOTIONS, posts, (post) => post.sentiment.emotion),
       },
       tz: params.get("tz") ?? "UTC",
+      counted_from: "rollups",
     };
   }
 
   distribution(params: URLSearchParams, now: number): Distribution {
     const hours = Number(params.get("hours") ?? 24);
-    const range = new URLSearchParams({ start_date: iso(now - hours * 3_600_000) });
+    const range = new URLSearchParams(params);
+    range.set("start_date", iso(now - hours * 3_600_000));
     const source = params.get("source");
-    if (source) range.set("source", source);
     const posts = this.find(range);
     const counts = countBy(SENTIMENTS, posts, (post) => post.sentiment.label);
     const emotions = countBy(EMOTIONS, posts, (post) => post.sentiment.emotion);
@@ -120,6 +130,7 @@ export class World {
         }))
         .sort((a, b) => b.count - a.count),
       average_confidence: mean(posts),
+      counted_from: "rollups",
       cached: false,
       cached_at: iso(now),
     };
@@ -160,6 +171,7 @@ export class World {
       !params.get(name) || params.get(name) === value;
     return [...this.posts.values()].filter(
       (post) =>
+        (!params.get("topic") || this.topics.matches(params.get("topic") ?? "", post)) &&
         is("source", post.source) &&
         is("sentiment", post.sentiment.label) &&
         is("emotion", post.sentiment.emotion) &&
@@ -204,6 +216,29 @@ export function makePost(spec: PostSpec): Post {
       model_name: "builtin",
       analyzed_at: iso(at + 50),
     },
+  };
+}
+
+/** A source that is read, with what does not matter filled in. */
+export function makeFeed(name: string, part: Partial<Feed> = {}): Feed {
+  const now = Date.now();
+  return {
+    name,
+    kind: name,
+    state: "connected",
+    paused: false,
+    online: true,
+    posts: 12_431,
+    rejected: 0,
+    filtered: 0,
+    errors: 0,
+    rate: 4.2,
+    lag_seconds: 0.8,
+    last_post: iso(now - 2_000),
+    last_error: null,
+    instance: "01a1f8de",
+    reported_at: iso(now - 1_000),
+    ...part,
   };
 }
 

@@ -92,7 +92,11 @@ export function Command({ children }: { children: string }) {
   };
   return (
     <div className="flex max-w-full items-center gap-1 rounded-md border border-border bg-raised py-0.5 pr-0.5 pl-3 text-left">
-      <code className="min-w-0 flex-1 overflow-x-auto py-1 font-mono text-xs whitespace-pre text-text">
+      <code
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+        tabIndex={0}
+        className="min-w-0 flex-1 overflow-x-auto py-1 font-mono text-xs whitespace-pre text-text"
+      >
         {children}
       </code>
       <IconButton label={copied ? "Copied" : "Copy"} onClick={copy}>

@@ -1,8 +1,8 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
-import { makeFeed, makeLetter } from "@/testing/answers";
+import { makeLetter } from "@/testing/answers";
 import { open, serve } from "@/testing/app";
-import { iso, makePost } from "@/testing/world";
+import { iso, makeFeed, makePost } from "@/testing/world";
 
 const { state, publish } = serve();
 const MINUTE = 60_000;
@@ -19,6 +19,22 @@ describe("posts", () => {
     expect(asked).toContain("author=ada");
     expect(asked).toContain("min_confidence=0.8");
     expect(asked).toContain("start_date=2026-01-01T00:00:00.000Z&end_date=2026-01-02T00:00:00.000Z");
+  });
+
+  it("lists in the chosen order and keeps it in the URL", async () => {
+    state.world.add(
+      makePost({ id: "a", at: Date.now() - MINUTE, content: "First", confidence: 0.9 }),
+      makePost({ id: "b", at: Date.now(), content: "Second", confidence: 0.5 }),
+    );
+    const { user, url } = open("/posts");
+    await screen.findByText("First");
+    const order = () =>
+      screen.getAllByRole("article").map((row) => /First|Second/.exec(row.textContent)?.[0]);
+    expect(order()).toEqual(["Second", "First"]);
+    await user.click(screen.getByRole("button", { name: "Order: Newest first" }));
+    await user.click(await screen.findByRole("menuitemradio", { name: "Surest first" }));
+    await waitFor(() => expect(order()).toEqual(["First", "Second"]));
+    expect(url()).toBe("/posts?sort=confidence");
   });
 
   it("offers a way out when nothing matches", async () => {
@@ -73,13 +89,16 @@ describe("emotions", () => {
         content: "Not sure at all",
       }),
     );
-    open("/emotions");
+    const { user } = open("/emotions?range=15m");
     const examples = await screen.findByRole("list", { name: "Examples of fear" });
     expect(await within(examples).findByText("What was that?")).toBeTruthy();
     expect(screen.queryByText("Not sure at all")).toBeNull();
     expect(screen.getByRole("link", { name: /^1 post .*with fear$/ })).toBeTruthy();
     const table = await screen.findByRole("table");
     expect(within(table).getAllByText("50")).toHaveLength(2);
+    await user.click(screen.getByRole("button", { name: "Table" }));
+    const region = await screen.findByLabelText("Emotions over time as a table");
+    expect(region.querySelectorAll("tbody tr")).toHaveLength(15);
   });
 });
 
@@ -117,11 +136,11 @@ describe("alerts", () => {
       resolved_at: null,
       details: { negative: 14, positive: 4 },
     });
-    const { user } = open("/alerts");
+    open("/alerts");
     const firing = await screen.findByRole("region", { name: "Firing now" });
     expect(await within(firing).findByText("3.5, limit 2.0")).toBeTruthy();
+    expect(screen.getAllByRole("link", { name: /^1\s*firing\s*Alerts$/ }).length).toBeGreaterThan(0);
     expect(within(firing).getByText(/18 posts/)).toBeTruthy();
-    await user.click(within(firing).getByRole("button", { name: "Show the evidence" }));
     expect(await within(firing).findByText("So bad")).toBeTruthy();
     expect(within(firing).queryByText("So good")).toBeNull();
   });
@@ -143,6 +162,20 @@ describe("the system", () => {
     expect(screen.getByText("content: must not be blank")).toBeTruthy();
   });
 
+  it("tells how the sources do, and pauses one", async () => {
+    state.world.feeds = [
+      makeFeed("mastodon"),
+      makeFeed("bluesky", { state: "backing_off", errors: 3, last_error: "connection refused" }),
+    ];
+    const { user } = open("/system");
+    const sources = await screen.findByRole("region", { name: "Sources" });
+    expect(within(sources).getByText("Connection refused")).toBeTruthy();
+    await user.click(within(sources).getByRole("button", { name: "Pause mastodon" }));
+    expect(await within(sources).findByRole("button", { name: "Resume mastodon" })).toBeTruthy();
+    expect(within(sources).getByText("Paused")).toBeTruthy();
+    expect(state.requests).toContain("POST /api/sources/mastodon/pause");
+  });
+
   it("tells what is wrong with a part", async () => {
     state.world.components.push({
       name: "source:bluesky",
@@ -155,22 +188,6 @@ describe("the system", () => {
     expect(within(part).getByText("refused")).toBeTruthy();
     expect(within(part).getByLabelText("Needs attention")).toBeTruthy();
     expect(await screen.findByText("No dead letters")).toBeTruthy();
-  });
-});
-
-describe("the sources", () => {
-  it("tells how each does, and pauses and resumes one", async () => {
-    state.world.feeds = [
-      makeFeed("bluesky", { rate: 42 }),
-      makeFeed("news", { state: "backing_off", last_error: "refused" }),
-    ];
-    const { user } = open("/system");
-    const row = (await screen.findByText("bluesky")).closest("li") as HTMLElement;
-    expect(within(row).getByText(/42\/s/)).toBeTruthy();
-    expect(await screen.findByText("refused")).toBeTruthy();
-    await user.click(screen.getByRole("button", { name: "Pause bluesky" }));
-    await user.click(await screen.findByRole("button", { name: "Resume bluesky" }));
-    expect(await screen.findByRole("button", { name: "Pause bluesky" })).toBeTruthy();
   });
 });
 

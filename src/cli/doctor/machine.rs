@@ -4,10 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 use super::Check;
+use crate::cli::probe::{self, Probe};
 use crate::config::{Address, Backends, Config, Role};
 
 const MIB: u64 = 1 << 20;
@@ -80,22 +80,15 @@ async fn port(address: &Address) -> Check {
         let remedy = "set server.listen to an address of this machine and a port that you may use";
         return Check::broken("ports", format!("{address} cannot be listened on: {error}"), remedy);
     }
-    match tokio::time::timeout(PATIENCE, is_ours(address)).await {
-        Ok(Ok(true)) => Check::good("ports", format!("{address} is served by SentiStream")),
+    match probe::get(Probe { address, path: "/api/health", patience: PATIENCE }).await {
+        // Every health report of ours has this, whatever the state.
+        Ok(answer) if answer.body.contains("recent_posts_1h") => {
+            Check::good("ports", format!("{address} is served by SentiStream"))
+        }
         _ => Check::broken(
             "ports",
             format!("{address} is in use by another program"),
             "end it, or set server.listen to another port",
         ),
     }
-}
-
-async fn is_ours(address: &Address) -> io::Result<bool> {
-    let mut connection = TcpStream::connect((address.host.as_str(), address.port)).await?;
-    let request = format!("GET /api/health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    connection.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    connection.take(64 << 10).read_to_end(&mut answer).await?;
-    // Every health report of ours has this, whatever the state; a process without the API has /healthz alone.
-    Ok(String::from_utf8_lossy(&answer).contains("recent_posts_1h"))
 }

@@ -42,6 +42,8 @@ pub struct JwtVerifier {
 #[derive(Deserialize)]
 struct Claims {
     #[serde(default)]
+    sub: Option<String>,
+    #[serde(default)]
     exp: Option<f64>,
     #[serde(default)]
     nbf: Option<f64>,
@@ -91,6 +93,11 @@ impl JwtVerifier {
         // The expiry is checked below, against our clock.
         validation.validate_exp = false;
         Ok(Self { key, validation, leeway_s: i64::try_from(options.leeway_s).unwrap_or(i64::MAX) })
+    }
+
+    /// Whom a valid token is about: its `sub`.
+    pub fn subject(&self, token: &str) -> Option<String> {
+        jsonwebtoken::decode::<Claims>(token, &self.key, &self.validation).ok()?.claims.sub
     }
 
     /// The scopes of a valid token.

@@ -1,13 +1,15 @@
 //! Appending posts to the stream.
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderValue;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::domain::post::DraftTime;
-use crate::domain::{FieldError, Op, Post, PostDraft, Timestamp};
+use crate::domain::{FieldError, Op, Post, PostDraft, RawFields, Timestamp};
+use crate::telemetry::trace::{self, Traceparent};
 
 use super::super::answer;
 use super::super::auth::{May, Write};
@@ -71,7 +73,10 @@ pub async fn append(
     let (posts, rejected) = sort(candidates(&text, form, state.options.max_posts)?, state.api.clock.now())?;
     let accepted = posts.len();
     if !posts.is_empty() {
-        let entries = posts.into_iter().map(|post| Op::Post(post).to_fields()).collect();
+        let mut entries: Vec<RawFields> = posts.into_iter().map(|post| Op::Post(post).to_fields()).collect();
+        if let Some(context) = Traceparent::read(request.headers().get(trace::FIELD).map(HeaderValue::as_bytes)) {
+            entries.iter_mut().for_each(|entry| entry.set(trace::FIELD, context.to_string()));
+        }
         let stream = state.api.stream.clone();
         state.run(async move { stream.append(entries).await }).await?;
     }

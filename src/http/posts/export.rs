@@ -7,13 +7,13 @@ use futures_util::{Stream, stream};
 use serde::Serialize;
 
 use crate::domain::Timestamp;
-use crate::store::posts::{PostFilter, Start, StoredPost};
+use crate::store::posts::{PostFilter, Sort, Start, StoredPost};
 
 use super::super::auth::{May, Read};
 use super::super::error::{ApiError, Problem};
 use super::super::params::Params;
 use super::super::state::{State, to_json};
-use super::filter::PostFilterParams;
+use super::filter::{PostFilterParams, SortParam};
 use super::view::PostView;
 
 /// Posts per page: one page is in memory at a time.
@@ -36,6 +36,9 @@ pub struct ExportParams {
     /// How it is written.
     #[param(inline, example = "csv")]
     format: ExportFormat,
+    /// In which order; `newest` if not given.
+    #[param(inline, required = false)]
+    sort: SortParam,
 }
 
 impl ExportParams {
@@ -46,13 +49,13 @@ impl ExportParams {
             _ => Err("must be one of csv, ndjson"),
         });
         // A missing format ends the reading with an error.
-        Self { format: format.unwrap_or(ExportFormat::Ndjson) }
+        Self { format: format.unwrap_or(ExportFormat::Ndjson), sort: SortParam::take(params) }
     }
 }
 
 /// Export posts
 ///
-/// Everything that matches the filter, newest first, as a download.
+/// Everything that matches the filter, newest first unless `sort` says otherwise, as a download.
 #[utoipa::path(
     get, path = "/api/posts/export", tag = "posts", params(ExportParams, PostFilterParams),
     responses(
@@ -62,7 +65,7 @@ impl ExportParams {
 )]
 pub async fn export(_may: May<Read>, state: Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let mut params = Params::of(&request)?;
-    let ExportParams { format } = ExportParams::take(&mut params);
+    let ExportParams { format, sort } = ExportParams::take(&mut params);
     let filter = PostFilterParams::take(&mut params);
     params.finish()?;
 
@@ -71,7 +74,8 @@ pub async fn export(_may: May<Read>, state: Data<State>, request: HttpRequest) -
         ExportFormat::Ndjson => ("application/x-ndjson", "sentistream-posts.ndjson"),
     };
     // The first page is read before the answer begins, so that a database that is away is a 503.
-    let begin = Export { state, filter: filter.into(), format, next: Some(Start::Offset(0)), header: true };
+    let filter = filter.resolve(&state)?;
+    let begin = Export { state, filter, sort: sort.into(), format, next: Some(Start::Offset(0)), header: true };
     let (first, rest) = begin.page().await?;
     let body = stream::once(async move { Ok(first) });
     Ok(HttpResponse::Ok()
@@ -85,6 +89,7 @@ pub async fn export(_may: May<Read>, state: Data<State>, request: HttpRequest) -
 struct Export {
     state: Data<State>,
     filter: PostFilter,
+    sort: Sort,
     format: ExportFormat,
     /// Where the next page starts; `None` when there is none.
     next: Option<Start>,
@@ -104,8 +109,8 @@ fn pages(export: Export) -> impl Stream<Item = Result<Bytes, ApiError>> {
 impl Export {
     async fn page(mut self) -> Result<(Bytes, Self), ApiError> {
         let Some(start) = self.next.take() else { return Ok((Bytes::new(), self)) };
-        let (store, filter) = (self.state.api.store.clone(), self.filter.clone());
-        let page = self.state.run(async move { store.posts(&filter, start, PAGE).await }).await?;
+        let (store, filter, sort) = (self.state.api.store.clone(), self.filter.clone(), self.sort);
+        let page = self.state.run(async move { store.sorted_posts(&filter, sort, start, PAGE).await }).await?;
         let text = match self.format {
             ExportFormat::Csv => csv(&page.posts, self.header)?,
             ExportFormat::Ndjson => ndjson(page.posts)?,

@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
-use crate::domain::{Author, Emotion, Sentiment, Source, Timestamp};
-use crate::store::posts::{PostCursor, PostFilter};
+use crate::domain::{Author, Emotion, Sentiment, Source, Timestamp, TopicName};
+use crate::store::posts::{PostCursor, PostFilter, Sort};
 
+use super::super::error::ApiError;
 use super::super::params::Params;
+use super::super::state::State;
 
 /// Most words that are searched for; a database tests each of them on each post.
 const MAX_WORDS: usize = 20;
@@ -16,6 +18,9 @@ const MAX_QUERY_BYTES: usize = 500;
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PostFilterParams {
+    /// Only posts that this tracked topic matches.
+    #[param(value_type = Option<String>)]
+    topic: Option<TopicName>,
     /// Only posts of this source.
     #[param(value_type = Option<String>, example = "twitter")]
     source: Option<Source>,
@@ -45,6 +50,7 @@ pub struct PostFilterParams {
 impl PostFilterParams {
     /// Takes the filter out of `params`.
     pub fn take(params: &mut Params) -> Self {
+        let topic = params.optional("topic", TopicName::parse);
         let source = params.optional("source", Source::parse);
         let sentiment = params.text("sentiment");
         let emotion = params.text("emotion");
@@ -53,29 +59,35 @@ impl PostFilterParams {
         let min_confidence = params.optional("min_confidence", share);
         let (start_date, end_date) = params.period();
         let ingested_after = params.time("ingested_after");
-        Self { source, sentiment, emotion, author, q, min_confidence, start_date, end_date, ingested_after }
+        Self { topic, source, sentiment, emotion, author, q, min_confidence, start_date, end_date, ingested_after }
     }
 }
 
-impl From<PostFilterParams> for PostFilter {
-    fn from(params: PostFilterParams) -> Self {
-        Self {
-            source: params.source,
-            sentiment: params.sentiment,
-            emotion: params.emotion,
-            author: params.author,
-            words: params.q.unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
-            min_confidence: params.min_confidence,
-            start: params.start_date,
-            end: params.end_date,
-            ingested_after: params.ingested_after,
-        }
+impl PostFilterParams {
+    /// The store's filter.
+    ///
+    /// # Errors
+    /// 422 when there is no such topic.
+    pub fn resolve(self, state: &State) -> Result<PostFilter, ApiError> {
+        Ok(PostFilter {
+            topic: state.topic_id(self.topic.as_ref())?,
+            source: self.source,
+            sentiment: self.sentiment,
+            emotion: self.emotion,
+            author: self.author,
+            words: self.q.unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
+            min_confidence: self.min_confidence,
+            start: self.start_date,
+            end: self.end_date,
+            ingested_after: self.ingested_after,
+        })
     }
 }
 
 /// The filter as it was understood.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct FilterEcho {
+    topic: Option<String>,
     source: Option<String>,
     sentiment: Option<Sentiment>,
     emotion: Option<Emotion>,
@@ -93,6 +105,7 @@ pub struct FilterEcho {
 impl From<&PostFilterParams> for FilterEcho {
     fn from(params: &PostFilterParams) -> Self {
         Self {
+            topic: params.topic.as_ref().map(|topic| topic.as_str().to_owned()),
             source: params.source.as_ref().map(|source| source.as_str().to_owned()),
             sentiment: params.sentiment,
             emotion: params.emotion,
@@ -106,7 +119,11 @@ impl From<&PostFilterParams> for FilterEcho {
     }
 }
 
-fn search(text: &str) -> Result<String, String> {
+/// The words of a search.
+///
+/// # Errors
+/// When there are too many of them.
+pub fn search(text: &str) -> Result<String, String> {
     if text.len() > MAX_QUERY_BYTES {
         return Err(format!("must be at most {MAX_QUERY_BYTES} bytes, has {}", text.len()));
     }
@@ -123,9 +140,49 @@ fn share(text: &str) -> Result<f64, &'static str> {
     text.parse().ok().filter(|number| (0.0..=1.0).contains(number)).ok_or("must be a number from 0 to 1")
 }
 
-/// A cursor as text. Clients treat it as opaque.
+/// The order of a list, as the API names it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SortParam {
+    /// The latest `created_at` first.
+    #[default]
+    Newest,
+    /// The earliest `created_at` first.
+    Oldest,
+    /// The most certain sentiment first.
+    Confidence,
+}
+
+impl SortParam {
+    /// Takes `sort` out of `params`.
+    pub fn take(params: &mut Params) -> Self {
+        let sort = params.optional("sort", |text| match text {
+            "newest" => Ok(Self::Newest),
+            "oldest" => Ok(Self::Oldest),
+            "confidence" => Ok(Self::Confidence),
+            _ => Err("must be one of newest, oldest, confidence"),
+        });
+        sort.unwrap_or_default()
+    }
+}
+
+impl From<SortParam> for Sort {
+    fn from(sort: SortParam) -> Self {
+        match sort {
+            SortParam::Newest => Self::Newest,
+            SortParam::Oldest => Self::Oldest,
+            SortParam::Confidence => Self::Confidence,
+        }
+    }
+}
+
+/// A cursor as text. Clients treat it as opaque. It tells the order that it belongs to, and a confidence exactly.
 pub fn write_cursor(cursor: PostCursor) -> String {
-    format!("{}.{}", cursor.created_at.as_micros(), cursor.id)
+    match cursor {
+        PostCursor::Newest { created_at, id } => format!("{}.{id}", created_at.as_micros()),
+        PostCursor::Oldest { created_at, id } => format!("o{}.{id}", created_at.as_micros()),
+        PostCursor::Confidence { confidence, id } => format!("c{:x}.{id}", confidence.to_bits()),
+    }
 }
 
 /// Reads what [`write_cursor`] wrote.
@@ -133,9 +190,18 @@ pub fn write_cursor(cursor: PostCursor) -> String {
 /// # Errors
 /// What is wrong with it.
 pub fn parse_cursor(text: &str) -> Result<PostCursor, &'static str> {
-    text.split_once('.')
-        .and_then(|(micros, id)| {
-            Some(PostCursor { created_at: Timestamp::from_micros(micros.parse().ok()?)?, id: id.parse().ok()? })
-        })
-        .ok_or("must be next_cursor of an earlier page")
+    let read = || {
+        let (key, id) = text.split_once('.')?;
+        let id = id.parse().ok()?;
+        let time = |micros: &str| Timestamp::from_micros(micros.parse().ok()?);
+        if let Some(bits) = key.strip_prefix('c') {
+            let confidence = f64::from_bits(u64::from_str_radix(bits, 16).ok()?);
+            return confidence.is_finite().then_some(PostCursor::Confidence { confidence, id });
+        }
+        match key.strip_prefix('o') {
+            Some(micros) => Some(PostCursor::Oldest { created_at: time(micros)?, id }),
+            None => Some(PostCursor::Newest { created_at: time(key)?, id }),
+        }
+    };
+    read().ok_or("must be next_cursor of an earlier page")
 }

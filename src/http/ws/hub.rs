@@ -1,5 +1,6 @@
 //! All live clients of this process: one subscription to the bus fans out to their queues.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -10,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::LiveEvent;
 use crate::lifecycle::Shutdown;
 use crate::live::{LiveBus, LiveMessage, Received};
+use crate::telemetry::trace::{Span, Traceparent};
 
 use super::super::options::LiveOptions;
 use super::client::Client;
@@ -108,11 +110,20 @@ impl Hub {
     fn deliver(&self, event: &LiveEvent, json: Arc<str>) {
         let frame = frame::shared(json);
         match event {
-            LiveEvent::Post(post) => self.each(|client| {
-                if client.filters().match_post(post) {
-                    client.push(frame.clone());
+            LiveEvent::Post(post) => {
+                let span = Traceparent::read(post.traceparent.as_deref().map(str::as_bytes))
+                    .and_then(|context| Span::below(&context, "deliver"));
+                let receivers = Cell::new(0);
+                self.each(|client| {
+                    if client.filters().match_post(post) {
+                        client.push(frame.clone());
+                        receivers.set(receivers.get() + 1);
+                    }
+                });
+                if let Some(span) = span {
+                    span.tell("sentistream.clients", receivers.get());
                 }
-            }),
+            }
             LiveEvent::Alert(_) | LiveEvent::AlertState(_) | LiveEvent::PostDeleted(_) => self.broadcast(&frame),
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Emotion, PostEvent, Sentiment, Source};
+use crate::domain::{Emotion, PostEvent, Sentiment, Source, TopicName};
 
 /// A client's message.
 #[derive(Debug, PartialEq)]
@@ -14,6 +14,7 @@ pub enum Request {
 /// Which posts a client wants; an empty list wants all.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Filters {
+    topic: Vec<String>,
     source: Vec<String>,
     sentiment: Vec<Sentiment>,
     emotion: Vec<Emotion>,
@@ -33,6 +34,8 @@ struct Message {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawFilters {
+    #[serde(default)]
+    topic: Option<OneOrMany>,
     #[serde(default)]
     source: Option<OneOrMany>,
     #[serde(default)]
@@ -62,6 +65,7 @@ impl Request {
             "subscribe" => {
                 let raw = message.filters.unwrap_or_default();
                 Ok(Self::Subscribe(Filters {
+                    topic: values("topic", raw.topic, |text| TopicName::parse(text).map(|name| name.to_string()))?,
                     source: values("source", raw.source, |text| Source::parse(text).map(Source::into_string))?,
                     sentiment: values("sentiment", raw.sentiment, |text| text.parse().map_err(|e| format!("{e}")))?,
                     emotion: values("emotion", raw.emotion, |text| text.parse().map_err(|e| format!("{e}")))?,
@@ -94,7 +98,9 @@ impl Filters {
         fn wants<T: PartialEq>(wanted: &[T], value: &T) -> bool {
             wanted.is_empty() || wanted.contains(value)
         }
-        wants(&self.source, &post.source)
+        let about = |topic: &String| post.topics.contains(topic);
+        (self.topic.is_empty() || self.topic.iter().any(about))
+            && wants(&self.source, &post.source)
             && wants(&self.sentiment, &post.sentiment_label)
             && wants(&self.emotion, &post.emotion)
     }
@@ -112,9 +118,9 @@ mod tests {
         };
         assert_eq!(
             read(r#"{"type": "subscribe", "filters": {"source": "Web", "sentiment": ["positive", "negative"]}}"#),
-            serde_json::json!({"source": ["web"], "sentiment": ["positive", "negative"], "emotion": []})
+            serde_json::json!({"topic": [], "source": ["web"], "sentiment": ["positive", "negative"], "emotion": []})
         );
-        let none = serde_json::json!({"source": [], "sentiment": [], "emotion": []});
+        let none = serde_json::json!({"topic": [], "source": [], "sentiment": [], "emotion": []});
         assert_eq!(read(r#"{"type": "subscribe"}"#), none);
         assert_eq!(read(r#"{"type": "subscribe", "filters": {"emotion": null}}"#), none);
     }

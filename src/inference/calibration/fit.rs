@@ -21,7 +21,7 @@ const LEAST_JUDGEMENT: f64 = 1e-9;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HeadFit {
-    /// Above 1 confidence shrinks, below 1 it grows.
+    /// Above 1 confidence shrinks, below 1 it grows; 1 when no other helped.
     pub temperature: f64,
     /// Texts that it was fitted on.
     pub fitted_on: usize,
@@ -134,7 +134,9 @@ fn head(name: &'static str, cases: &[impl Case]) -> Result<Option<HeadFit>, FitE
     let every_other = |first: usize| cases.iter().skip(first).step_by(2).cloned().collect::<Vec<_>>();
     let (learnt, unseen) = (every_other(0), every_other(1));
     // Rounded to what is stored, so that what is measured is what will be used.
-    let temperature = (best(&learnt) * 1e4).round() / 1e4;
+    let found = (best(&learnt) * 1e4).round() / 1e4;
+    // What does not help on unseen texts is chance.
+    let temperature = if loss(&unseen, found) < loss(&unseen, 1.0) { found } else { 1.0 };
     let error = |temperature: f64| calibration_error(unseen.iter().flat_map(|case| case.confidences(temperature)));
     let shown = |value: f64| (value * 1e6).round() / 1e6;
     Ok(Some(HeadFit {

@@ -50,6 +50,22 @@ fn tempered_shares_are_those_of_tempered_outputs() {
     }
 }
 
+/// The texts that are fitted on are judged worse than the rest, so what is learnt from them is wrong.
+#[test]
+fn a_temperature_that_does_not_help_on_unseen_texts_is_not_kept() {
+    let judged: Vec<(Labelled, Analysis)> = (0..1_000)
+        .map(|n| {
+            let label = if n % 2 == 0 && n % 8 != 0 { "negative" } else { "positive" };
+            let record = serde_json::from_str(&format!(r#"{{"text": "t{n}", "sentiment": "{label}"}}"#)).unwrap();
+            let scores = Scores { sentiment: [0.05, 0.05, 0.9], emotion: [0.0; 7] };
+            (record, Analysis::from_scores("m".into(), scores, 3, false))
+        })
+        .collect();
+    let sentiment = fit(&judged).unwrap().sentiment.unwrap();
+    assert_eq!(sentiment.temperature, 1.0, "{sentiment:?}");
+    assert_eq!(sentiment.nll_before, sentiment.nll_after);
+}
+
 /// Texts of a model that is too sure: its log-odds are three times what they should be.
 #[test]
 fn a_model_that_is_too_sure_of_itself_is_found_out() {

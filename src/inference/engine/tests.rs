@@ -6,7 +6,9 @@ use crate::inference::network::Scratch;
 use crate::inference::panel::Encoded;
 
 fn options() -> InferenceOptions {
-    InferenceOptions { threads: Some(2), precision: Precision::F32, ..InferenceOptions::default() }
+    // A machine that is busy with other tests takes its time.
+    let max_wait = Duration::from_secs(600);
+    InferenceOptions { threads: Some(2), precision: Precision::F32, max_wait, ..InferenceOptions::default() }
 }
 
 fn texts(of: &[&str]) -> Vec<String> {

@@ -7,14 +7,14 @@ use crate::inference::weights::Weights;
 
 use super::linear::{Linear, RawLinear};
 use super::rows::Norm;
-use super::{FusedEncoder, Head, Layer};
+use super::{Form, FusedEncoder, Head, Layer};
 
 /// Reads and packs linear layers.
 struct Packer<'a> {
     weights: &'a Weights,
     layout: Layout,
     epsilon: f32,
-    int8: bool,
+    form: Form,
     dim: usize,
 }
 
@@ -25,19 +25,19 @@ impl FusedEncoder {
         width.is_multiple_of(LANES) && shape.hidden_dim.is_multiple_of(LANES)
     }
 
-    /// Packs the weights of a model that [`Self::fits`], for products in bytes or in floats.
+    /// Packs the weights of a model that [`Self::fits`], for products in that form.
     ///
     /// # Errors
     /// When a weight is missing or of a wrong shape.
-    pub fn load(spec: &ModelSpec, weights: &Weights, (isa, int8): (Isa, bool)) -> Result<Self, String> {
+    pub fn load(spec: &ModelSpec, weights: &Weights, (isa, form): (Isa, Form)) -> Result<Self, String> {
         let shape = spec.shape.clone();
         let dim = shape.dim;
         let layout = Layout::of(spec.family);
-        let packer = Packer { weights, layout, epsilon: shape.layer_norm_eps, int8, dim };
+        let packer = Packer { weights, layout, epsilon: shape.layer_norm_eps, form, dim };
         let head = |head: &HeadSpec| packer.head(layout.head(&head.prefix), head.classes.len());
         Ok(Self {
             isa,
-            int8,
+            form,
             words: weights.words(&layout.words(), &[shape.vocab_size, dim])?,
             positions: layout.positions(spec, weights)?,
             norm: packer.norm(&layout.embedding_norm())?,
@@ -97,13 +97,17 @@ impl Packer<'_> {
     }
 
     fn pack(&self, raw: &RawLinear) -> Linear {
-        if self.int8 { Linear::int8(raw) } else { Linear::f32(raw) }
+        match self.form {
+            Form::F32 => Linear::f32(raw),
+            Form::Bf16 => Linear::bf16(raw),
+            Form::Int8 => Linear::int8(raw),
+        }
     }
 
-    /// A layer that reads the bytes of normalised rows, which are without the weight and bias of
+    /// A layer that reads normalised rows as they are rounded: without the weight and bias of
     /// the normalisation: here they become part of its own.
     fn pack_after(&self, norm: &Norm, mut raw: RawLinear) -> Linear {
-        if self.int8 {
+        if self.form != Form::F32 {
             for (weights, bias) in raw.weight.chunks_exact_mut(raw.inputs).zip(&mut raw.bias) {
                 *bias += weights.iter().zip(&norm.bias).map(|(weight, bias)| weight * bias).sum::<f32>();
                 weights.iter_mut().zip(&norm.weight).for_each(|(weight, scale)| *weight *= scale);

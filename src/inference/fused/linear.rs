@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use half::bf16;
+
 use crate::inference::simd::{Isa, Kernel, LANES, Simd};
 
 use super::rows::Affine;
@@ -22,6 +24,8 @@ pub struct Linear {
 enum Packed {
     /// Group after group, input after input.
     F32(Vec<[f32; LANES]>),
+    /// Group after group, two inputs at a time.
+    Bf16(Vec<[u16; 2 * LANES]>),
     /// Group after group, four inputs at a time.
     Int8 {
         weights: Vec<[i8; 4 * LANES]>,
@@ -40,10 +44,11 @@ pub struct RawLinear {
     pub inputs: usize,
 }
 
-/// Rows to multiply: floats, or bytes with what they mean.
+/// Rows to multiply: floats, halves, or bytes with what they mean.
 #[derive(Clone, Copy)]
 pub enum Rows<'a> {
     F32(&'a [f32]),
+    Bf16(&'a [u16]),
     Bytes(&'a [u8], &'a [Affine]),
 }
 
@@ -59,6 +64,19 @@ impl Linear {
             }
         }
         Self { weights: Packed::F32(weights), bias: raw.packed_bias(), inputs: raw.inputs }
+    }
+
+    /// Rounds weights to bf16 and packs them.
+    pub fn bf16(raw: &RawLinear) -> Self {
+        let steps = raw.inputs / 2;
+        let mut weights = vec![[0; 2 * LANES]; raw.groups() * steps];
+        for (output, row) in raw.weight.chunks_exact(raw.inputs).enumerate() {
+            let (group, lane) = (output / LANES, output % LANES);
+            for (two, packed) in row.as_chunks::<2>().0.iter().zip(&mut weights[group * steps..][..steps]) {
+                packed[2 * lane..][..2].copy_from_slice(&two.map(|weight| bf16::from_f32(weight).to_bits()));
+            }
+        }
+        Self { weights: Packed::Bf16(weights), bias: raw.packed_bias(), inputs: raw.inputs }
     }
 
     /// Rounds weights to bytes, each output by its own scale, and packs them.
@@ -110,6 +128,16 @@ impl Linear {
                 out,
                 out_stride: count * LANES,
             }),
+            (Rows::Bf16(rows), Packed::Bf16(weights)) => {
+                let steps = self.inputs / 2;
+                isa.run(ProductBf16 {
+                    rows: rows.as_chunks::<2>().0,
+                    steps,
+                    weights: &weights[groups.start * steps..groups.end * steps],
+                    bias,
+                    out,
+                });
+            }
             (Rows::Bytes(rows, affine), Packed::Int8 { weights, scales, sums }) => {
                 let steps = self.inputs / 4;
                 isa.run(ProductInt8 {
@@ -231,6 +259,58 @@ impl ProductF32<'_> {
         }
         for (r, sums) in sums.into_iter().enumerate() {
             let out = &mut self.out[(row + r) * self.out_stride + group * LANES..][..G * LANES];
+            for (sum, out) in sums.into_iter().zip(out.as_chunks_mut::<LANES>().0) {
+                simd.store(sum, out);
+            }
+        }
+    }
+}
+
+/// A product of rows in bf16 with packed weights in bf16.
+struct ProductBf16<'a> {
+    /// Row after row, two inputs at a time.
+    rows: &'a [[u16; 2]],
+    steps: usize,
+    weights: &'a [[u16; 2 * LANES]],
+    bias: &'a [[f32; LANES]],
+    out: &'a mut [f32],
+}
+
+impl Kernel for ProductBf16<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(mut self, simd: S) {
+        let groups = self.bias.len();
+        let rows = self.out.len() / (groups * LANES);
+        for_tiles!(self, S, simd, rows, groups);
+    }
+}
+
+impl ProductBf16<'_> {
+    #[inline(always)]
+    fn tile<S: Simd, const R: usize, const G: usize>(&mut self, simd: S, (row, group): (usize, usize)) {
+        let steps = self.steps;
+        let rows: [&[[u16; 2]]; R] = std::array::from_fn(|r| &self.rows[(row + r) * steps..][..steps]);
+        let weights: [&[[u16; 2 * LANES]]; G] = std::array::from_fn(|g| &self.weights[(group + g) * steps..][..steps]);
+        let mut start = [simd.splat(0.0); G];
+        for (start, bias) in start.iter_mut().zip(&self.bias[group..]) {
+            *start = simd.load(bias);
+        }
+        let mut sums = [start; R];
+        for step in 0..steps {
+            let mut weight = [simd.load_half_weights(&weights[0][step]); G];
+            for g in 1..G {
+                weight[g] = simd.load_half_weights(&weights[g][step]);
+            }
+            for r in 0..R {
+                let two = simd.splat_halves(rows[r][step]);
+                for g in 0..G {
+                    sums[r][g] = simd.dot_halves(sums[r][g], two, weight[g]);
+                }
+            }
+        }
+        let width = self.bias.len() * LANES;
+        for (r, sums) in sums.into_iter().enumerate() {
+            let out = &mut self.out[(row + r) * width + group * LANES..][..G * LANES];
             for (sum, out) in sums.into_iter().zip(out.as_chunks_mut::<LANES>().0) {
                 simd.store(sum, out);
             }

@@ -7,8 +7,8 @@ use crate::inference::simd::Simd;
 pub enum Closeness {
     /// Within 5e-6.
     Exact,
-    /// Within 2e-4 of values that are rounded to a byte afterwards.
-    Bytes,
+    /// Within 2e-4 of values that are rounded to a byte or to bf16 afterwards.
+    Rounded,
 }
 
 /// The normal distribution function is ½ + x·P(u), u = 2x²/c² − 1, for x within ±c. These are the
@@ -28,8 +28,8 @@ const EXACT: [f32; 12] = [
     0.003_194_472_8,
     -0.001_096_374_5,
 ];
-const BYTES_LIMIT: f32 = 4.0;
-const BYTES: [f32; 8] = [
+const ROUNDED_LIMIT: f32 = 4.0;
+const ROUNDED: [f32; 8] = [
     0.175_947_76,
     -0.084_357_47,
     0.056_050_81,
@@ -45,7 +45,7 @@ const BYTES: [f32; 8] = [
 pub fn gelu<S: Simd>(simd: S, x: S::F, closeness: Closeness) -> S::F {
     match closeness {
         Closeness::Exact => gelu_by(simd, x, EXACT_LIMIT, &EXACT),
-        Closeness::Bytes => gelu_by(simd, x, BYTES_LIMIT, &BYTES),
+        Closeness::Rounded => gelu_by(simd, x, ROUNDED_LIMIT, &ROUNDED),
     }
 }
 

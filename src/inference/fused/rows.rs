@@ -1,4 +1,4 @@
-//! What is done to rows between the matrix products: rounding to bytes, activation,
+//! What is done to rows between the matrix products: rounding, activation,
 //! normalisation, embedding. Each passes once over a row while it is in the nearest cache.
 
 use crate::inference::simd::{Kernel, LANES, Simd};
@@ -6,11 +6,14 @@ use crate::inference::spec::Activation;
 
 use super::math::{Closeness, gelu};
 
-/// Rows rounded to bytes: a value is about `scale * byte + offset`.
+/// Rows rounded for the next product.
 #[derive(Default)]
-pub struct Bytes {
+pub struct Rounded {
+    /// With bytes: a value is about `scale * byte + offset`.
     pub bytes: Vec<u8>,
     pub affine: Vec<Affine>,
+    /// With bf16.
+    pub halves: Vec<u16>,
 }
 
 /// What the bytes of a row mean.
@@ -20,88 +23,115 @@ pub struct Affine {
     pub offset: f32,
 }
 
-/// Where rows go as bytes.
-pub struct ByteRows<'a> {
-    pub bytes: &'a mut [u8],
-    pub affine: &'a mut [Affine],
-    /// The largest byte to use.
-    pub max: u8,
+/// Where rows go when they are rounded.
+pub enum Target<'a> {
+    Bytes {
+        bytes: &'a mut [u8],
+        affine: &'a mut [Affine],
+        /// The largest byte to use.
+        max: u8,
+    },
+    Halves(&'a mut [u16]),
 }
 
-impl Bytes {
-    /// Room for rows, whatever stood there before.
-    pub fn rows(&mut self, rows: usize, width: usize, max: u8) -> ByteRows<'_> {
+impl Rounded {
+    /// Room for rows of bytes, whatever stood there before.
+    pub fn byte_rows(&mut self, rows: usize, width: usize, max: u8) -> Target<'_> {
         if self.bytes.len() < rows * width {
             self.bytes.resize(rows * width, 0);
         }
         if self.affine.len() < rows {
             self.affine.resize(rows, Affine::default());
         }
-        ByteRows { bytes: &mut self.bytes[..rows * width], affine: &mut self.affine[..rows], max }
+        Target::Bytes { bytes: &mut self.bytes[..rows * width], affine: &mut self.affine[..rows], max }
     }
-}
 
-impl Bytes {
-    /// The bytes of another row, as row `to` of these.
+    /// Room for rows of bf16, whatever stood there before.
+    pub fn half_rows(&mut self, rows: usize, width: usize) -> Target<'_> {
+        if self.halves.len() < rows * width {
+            self.halves.resize(rows * width, 0);
+        }
+        Target::Halves(&mut self.halves[..rows * width])
+    }
+
+    /// Another row, as row `to` of these.
     pub fn copy_row(&mut self, to: usize, (other, from): (&Self, usize), width: usize) {
-        self.bytes[to * width..][..width].copy_from_slice(&other.bytes[from * width..][..width]);
-        self.affine[to] = other.affine[from];
+        if other.halves.is_empty() {
+            self.bytes[to * width..][..width].copy_from_slice(&other.bytes[from * width..][..width]);
+            self.affine[to] = other.affine[from];
+        } else {
+            self.halves[to * width..][..width].copy_from_slice(&other.halves[from * width..][..width]);
+        }
     }
 }
 
-impl ByteRows<'_> {
+impl Target<'_> {
     #[inline(always)]
     fn write<S: Simd>(&mut self, simd: S, row: usize, values: &[f32]) {
+        let width = values.len();
         let values = values.as_chunks::<LANES>().0;
-        let (mut least, mut largest) = (simd.load(&values[0]), simd.load(&values[0]));
-        for chunk in &values[1..] {
-            let chunk = simd.load(chunk);
-            least = simd.min(least, chunk);
-            largest = simd.max(largest, chunk);
-        }
-        let (least, largest) = (simd.least(least), simd.largest(largest));
-        let range = largest - least;
-        let max = f32::from(self.max);
-        self.affine[row] = Affine { scale: range / max, offset: least };
-        let steps = simd.splat(if range > 0.0 { max / range } else { 0.0 });
-        let (offset, top) = (simd.splat(least), simd.splat(max));
-        let width = values.len() * LANES;
-        let bytes = self.bytes[row * width..][..width].as_chunks_mut::<LANES>().0;
-        for (chunk, bytes) in values.iter().zip(bytes) {
-            let step = simd.mul(simd.sub(simd.load(chunk), offset), steps);
-            simd.store_bytes(simd.min(step, top), bytes);
+        match self {
+            Self::Bytes { bytes, affine, max } => {
+                affine[row] = to_bytes(simd, *max, (values, &mut bytes[row * width..][..width]));
+            }
+            Self::Halves(halves) => {
+                let halves = halves[row * width..][..width].as_chunks_mut::<LANES>().0;
+                for (chunk, halves) in values.iter().zip(halves) {
+                    simd.store_halves(simd.load(chunk), halves);
+                }
+            }
         }
     }
 }
 
-/// Rounds rows to bytes.
-pub struct ToBytes<'a> {
-    pub rows: &'a [f32],
-    pub width: usize,
-    pub bytes: ByteRows<'a>,
+#[inline(always)]
+fn to_bytes<S: Simd>(simd: S, max: u8, (values, bytes): (&[[f32; LANES]], &mut [u8])) -> Affine {
+    let (mut least, mut largest) = (simd.load(&values[0]), simd.load(&values[0]));
+    for chunk in &values[1..] {
+        let chunk = simd.load(chunk);
+        least = simd.min(least, chunk);
+        largest = simd.max(largest, chunk);
+    }
+    let (least, largest) = (simd.least(least), simd.largest(largest));
+    let range = largest - least;
+    let max = f32::from(max);
+    let steps = simd.splat(if range > 0.0 { max / range } else { 0.0 });
+    let (offset, top) = (simd.splat(least), simd.splat(max));
+    for (chunk, bytes) in values.iter().zip(bytes.as_chunks_mut::<LANES>().0) {
+        let step = simd.mul(simd.sub(simd.load(chunk), offset), steps);
+        simd.store_bytes(simd.min(step, top), bytes);
+    }
+    Affine { scale: range / max, offset: least }
 }
 
-impl Kernel for ToBytes<'_> {
+/// Rounds rows.
+pub struct Round<'a> {
+    pub rows: &'a [f32],
+    pub width: usize,
+    pub to: Target<'a>,
+}
+
+impl Kernel for Round<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
         for (index, row) in self.rows.chunks_exact(self.width).enumerate() {
-            self.bytes.write(simd, index, row);
+            self.to.write(simd, index, row);
         }
     }
 }
 
-/// Applies the activation to rows in place, and rounds them to bytes where asked.
+/// Applies the activation to rows in place, and rounds them where asked.
 pub struct Activate<'a> {
     pub rows: &'a mut [f32],
     pub width: usize,
     pub activation: Activation,
-    pub bytes: Option<ByteRows<'a>>,
+    pub rounded: Option<Target<'a>>,
 }
 
 impl Kernel for Activate<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
-        let closeness = if self.bytes.is_some() { Closeness::Bytes } else { Closeness::Exact };
+        let closeness = if self.rounded.is_some() { Closeness::Rounded } else { Closeness::Exact };
         for (index, row) in self.rows.chunks_exact_mut(self.width).enumerate() {
             for chunk in row.as_chunks_mut::<LANES>().0 {
                 let value = simd.load(chunk);
@@ -111,8 +141,8 @@ impl Kernel for Activate<'_> {
                 };
                 simd.store(active, chunk);
             }
-            if let Some(bytes) = &mut self.bytes {
-                bytes.write(simd, index, row);
+            if let Some(rounded) = &mut self.rounded {
+                rounded.write(simd, index, row);
             }
         }
     }
@@ -127,10 +157,10 @@ pub struct Norm {
 }
 
 impl Norm {
-    /// Normalises a row. Its bytes are those of the values before weight and bias, which the next
+    /// Normalises a row. It is rounded before weight and bias, which the next
     /// layer has in its own weights: a few large weights would leave few steps for the rest.
     #[inline(always)]
-    fn apply<S: Simd>(&self, simd: S, index: usize, (row, bytes): (&mut [f32], &mut Option<ByteRows<'_>>)) {
+    fn apply<S: Simd>(&self, simd: S, index: usize, (row, rounded): (&mut [f32], &mut Option<Target<'_>>)) {
         let share = 1.0 / row.len() as f32;
         let chunks = row.as_chunks_mut::<LANES>().0;
         let mut sum = simd.splat(0.0);
@@ -147,8 +177,8 @@ impl Norm {
         for chunk in chunks.iter_mut() {
             simd.store(simd.mul(simd.sub(simd.load(chunk), mean), inverse), chunk);
         }
-        if let Some(bytes) = bytes {
-            bytes.write(simd, index, row);
+        if let Some(rounded) = rounded {
+            rounded.write(simd, index, row);
         }
         let weights = self.weight.as_chunks::<LANES>().0.iter().zip(self.bias.as_chunks::<LANES>().0);
         for (chunk, (weight, bias)) in row.as_chunks_mut::<LANES>().0.iter_mut().zip(weights) {
@@ -157,12 +187,12 @@ impl Norm {
     }
 }
 
-/// Adds `added` to `rows` and normalises them, with their bytes where asked.
+/// Adds `added` to `rows` and normalises them, rounded as well where asked.
 pub struct AddNorm<'a> {
     pub rows: &'a mut [f32],
     pub added: &'a [f32],
     pub norm: &'a Norm,
-    pub bytes: Option<ByteRows<'a>>,
+    pub rounded: Option<Target<'a>>,
 }
 
 impl Kernel for AddNorm<'_> {
@@ -173,7 +203,7 @@ impl Kernel for AddNorm<'_> {
             for (chunk, added) in row.as_chunks_mut::<LANES>().0.iter_mut().zip(added.as_chunks::<LANES>().0) {
                 simd.store(simd.add(simd.load(chunk), simd.load(added)), chunk);
             }
-            self.norm.apply(simd, index, (row, &mut self.bytes));
+            self.norm.apply(simd, index, (row, &mut self.rounded));
         }
     }
 }
@@ -185,14 +215,14 @@ pub enum Words {
     F32(Vec<f32>),
 }
 
-/// Turns ids into normalised rows, text after text, with their bytes where asked.
+/// Turns ids into normalised rows, text after text, rounded as well where asked.
 pub struct Embed<'a> {
     pub texts: &'a [&'a [u32]],
     pub words: &'a Words,
     pub positions: &'a [f32],
     pub norm: &'a Norm,
     pub rows: &'a mut [f32],
-    pub bytes: Option<ByteRows<'a>>,
+    pub rounded: Option<Target<'a>>,
 }
 
 impl Kernel for Embed<'_> {
@@ -218,7 +248,7 @@ impl Kernel for Embed<'_> {
                     }
                 }
             }
-            self.norm.apply(simd, index, (row, &mut self.bytes));
+            self.norm.apply(simd, index, (row, &mut self.rounded));
         }
     }
 }

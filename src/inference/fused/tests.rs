@@ -54,15 +54,23 @@ proptest! {
         let weight = numbers.floats(outputs * inputs, 0.5);
         let raw = RawLinear { weight, bias: numbers.floats(outputs, 1.0), inputs };
         let wanted = naive(&rows, &raw);
-        let (floats, int8) = (Linear::f32(&raw), Linear::int8(&raw));
+        let (floats, halves, int8) = (Linear::f32(&raw), Linear::bf16(&raw), Linear::int8(&raw));
         for isa in Isa::available() {
             let mut out = vec![0.0; count * outputs];
             floats.apply(isa, (Rows::F32(&rows), 0..groups), &mut out);
             for (got, wanted) in out.iter().zip(&wanted) {
                 prop_assert!((f64::from(*got) - wanted).abs() < 1e-3, "{isa:?}: {got} for {wanted}");
             }
-            let mut bytes = Bytes::default();
-            isa.run(ToBytes { rows: &rows, width: inputs, bytes: bytes.rows(count, inputs, isa.max_activation()) });
+            let mut rounded = Rounded::default();
+            isa.run(Round { rows: &rows, width: inputs, to: rounded.half_rows(count, inputs) });
+            halves.apply(isa, (Rows::Bf16(&rounded.halves), 0..groups), &mut out);
+            // Both factors are off by at most 1/256 of themselves.
+            let allowed = inputs as f64 * 2.0 * 0.5 * 2.0 / 256.0;
+            for (got, wanted) in out.iter().zip(&wanted) {
+                prop_assert!((f64::from(*got) - wanted).abs() < allowed, "{isa:?}: {got} for {wanted}");
+            }
+            let bytes = &mut rounded;
+            isa.run(Round { rows: &rows, width: inputs, to: bytes.byte_rows(count, inputs, isa.max_activation()) });
             int8.apply(isa, (Rows::Bytes(&bytes.bytes, &bytes.affine), 0..groups), &mut out);
             // A weight is off by at most half of 1/127 of 0.5, an activation by half a step.
             let allowed = inputs as f64 * (2.0 * 0.25 / 127.0 + 0.5 * 2.0 / f64::from(isa.max_activation()));
@@ -83,8 +91,8 @@ proptest! {
         row in prop::collection::vec(-50.0f32..50.0, LANES * 3),
     ) {
         for isa in Isa::available() {
-            let mut bytes = Bytes::default();
-            isa.run(ToBytes { rows: &row, width: row.len(), bytes: bytes.rows(1, row.len(), isa.max_activation()) });
+            let mut bytes = Rounded::default();
+            isa.run(Round { rows: &row, width: row.len(), to: bytes.byte_rows(1, row.len(), isa.max_activation()) });
             let Affine { scale, offset } = bytes.affine[0];
             for (byte, value) in bytes.bytes.iter().zip(&row) {
                 let back = f32::from(*byte) * scale + offset;
@@ -101,7 +109,7 @@ impl Kernel for Functions<'_> {
     fn run<S: Simd>(self, simd: S) {
         let x = simd.load(self.0);
         simd.store(gelu(simd, x, Closeness::Exact), &mut self.1[0]);
-        simd.store(gelu(simd, x, Closeness::Bytes), &mut self.1[1]);
+        simd.store(gelu(simd, x, Closeness::Rounded), &mut self.1[1]);
         simd.store(exp(simd, x), &mut self.1[2]);
     }
 }
@@ -172,19 +180,19 @@ fn the_fused_encoder_equals_the_reference_for_any_lengths() {
     let batch: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
     let wanted = reference.logits(&batch).unwrap();
     for isa in Isa::available() {
-        for (int8, allowed) in [(false, 1e-4), (true, 0.08)] {
-            let encoder = FusedEncoder::load(&spec, &weights, (isa, int8)).unwrap();
+        for (form, allowed) in [(Form::F32, 1e-4), (Form::Bf16, 0.03), (Form::Int8, 0.08)] {
+            let encoder = FusedEncoder::load(&spec, &weights, (isa, form)).unwrap();
             let mut scratch = Scratch::default();
             assert!(encoder.logits(&[], &mut scratch).is_empty());
             let got = encoder.logits(&batch, &mut scratch);
             assert_eq!(got.len(), wanted.len());
             for (index, (got, wanted)) in got.iter().zip(&wanted).enumerate() {
                 let length = lengths[index / 2];
-                assert!((got - wanted).abs() < allowed, "{isa:?} int8 {int8}, {length} tokens: {got} for {wanted}");
+                assert!((got - wanted).abs() < allowed, "{isa:?} {form:?}, {length} tokens: {got} for {wanted}");
             }
             // Alone, after a larger batch has used the same memory.
             for (text, all) in batch.iter().zip(got.chunks_exact(2)) {
-                assert_eq!(encoder.logits(&[text], &mut scratch), all, "{isa:?} int8 {int8}, {} tokens", text.len());
+                assert_eq!(encoder.logits(&[text], &mut scratch), all, "{isa:?} {form:?}, {} tokens", text.len());
             }
         }
     }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::*;
 use crate::inference::files::ModelFiles;
+use crate::inference::fused::tests::{SMALL_CONFIG, small_weights};
 use crate::inference::tokens::TextTokenizer;
 use crate::inference::{HubOptions, ModelSource};
 
@@ -93,4 +94,16 @@ fn candle_outputs_equal_the_reference() {
     for (got, wanted) in encoder.logits(&texts).unwrap().iter().zip(wanted) {
         assert!((got - wanted).abs() < 1e-3, "{got} for {wanted}");
     }
+}
+
+#[cfg(not(feature = "cuda"))]
+#[test]
+fn a_graphics_card_that_this_build_cannot_use_is_refused_with_what_to_do() {
+    let spec = ModelSpec::parse(SMALL_CONFIG.as_bytes()).unwrap();
+    let weights = Weights::open(small_weights(5).into()).unwrap();
+    let compute = Compute { precision: Precision::Auto, place: Place::Cuda(1) };
+    let error = Network::load(&spec, &weights, compute).err().unwrap();
+    assert!(error.contains("cuda:1") && error.contains("--features cuda"), "{error}");
+    let auto = Compute { precision: Precision::Auto, place: Place::Auto };
+    assert!(!Network::load(&spec, &weights, auto).unwrap().on_graphics_card());
 }

@@ -52,6 +52,8 @@ impl Simd for Avx2 {
     type I = Pair<__m256i>;
     type A = __m256i;
     type W = Pair<__m256i>;
+    type P = Pair<__m256>;
+    type Q = Pair<__m256i>;
     // Pairs of products are summed in 16 bits: 2 · 127 · 127 still fits.
     const MAX_ACTIVATION: u8 = 127;
     const MANY_REGISTERS: bool = false;
@@ -184,6 +186,32 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn to_floats(self, sums: Self::I) -> Self::F {
         sums.map(|sums| unsafe { _mm256_cvtepi32_ps(sums) })
+    }
+
+    #[inline(always)]
+    fn store_halves(self, value: Self::F, to: &mut [u16; LANES]) {
+        Portable.store_halves(self.spill(value), to);
+    }
+
+    #[inline(always)]
+    fn load_half_weights(self, from: &[u16; 2 * LANES]) -> Self::Q {
+        unsafe { Pair(_mm256_loadu_si256(from.as_ptr().cast()), _mm256_loadu_si256(from.as_ptr().add(16).cast())) }
+    }
+
+    #[inline(always)]
+    fn splat_halves(self, two: [u16; 2]) -> Pair<__m256> {
+        let [even, odd] = Portable.splat_halves(two);
+        unsafe { Pair(_mm256_set1_ps(even), _mm256_set1_ps(odd)) }
+    }
+
+    #[inline(always)]
+    fn dot_halves(self, sums: Self::F, activations: Pair<__m256>, weights: Self::Q) -> Self::F {
+        sums.zip(weights, |sums, weights| unsafe {
+            // The even half of each lane is its lower one.
+            let even = _mm256_castsi256_ps(_mm256_slli_epi32::<16>(weights));
+            let odd = _mm256_castsi256_ps(_mm256_and_si256(weights, _mm256_set1_epi32(-0x1_0000)));
+            _mm256_fmadd_ps(activations.1, odd, _mm256_fmadd_ps(activations.0, even, sums))
+        })
     }
 }
 

@@ -1,30 +1,34 @@
-//! Lanes in one 512-bit register, with VNNI dot products (Intel since Ice Lake, AMD since Zen 4).
+//! Lanes in one 512-bit register, with VNNI dot products (Intel since Ice Lake, AMD since Zen 4)
+//! and, where the machine has them, products of bf16 (Intel since Cooper Lake, AMD since Zen 4).
 #![expect(unsafe_code, reason = "vector instructions; the portable lanes are the safe twin")]
 
 use std::arch::x86_64::*;
 
 use super::{Kernel, LANES, Simd};
 
-/// A machine with AVX-512 F, BW, DQ, VL and VNNI.
+/// A machine with AVX-512 F, BW, DQ, VL and VNNI, and with BF16 as well where that is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Avx512(());
+pub struct Avx512<const BF16: bool>(());
 
-impl Avx512 {
+impl<const BF16: bool> Avx512<BF16> {
     /// The token, if this machine has the instructions.
     pub fn detect() -> Option<Self> {
         let has = is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512vl")
-            && is_x86_feature_detected!("avx512vnni");
+            && is_x86_feature_detected!("avx512vnni")
+            && (!BF16 || is_x86_feature_detected!("avx512bf16"));
         has.then_some(Self(()))
     }
+}
 
+impl Avx512<false> {
     /// Runs a kernel compiled for these instructions.
     #[inline]
     pub fn run(self, kernel: impl Kernel) {
         #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")]
-        fn compiled(simd: Avx512, kernel: impl Kernel) {
+        fn compiled(simd: Avx512<false>, kernel: impl Kernel) {
             kernel.run(simd);
         }
         // SAFETY: `self` exists, so `detect` has found the AVX-512 parts, whose presence implies
@@ -33,14 +37,29 @@ impl Avx512 {
     }
 }
 
+impl Avx512<true> {
+    /// Runs a kernel compiled for these instructions.
+    #[inline]
+    pub fn run(self, kernel: impl Kernel) {
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16,avx2,fma,f16c")]
+        fn compiled(simd: Avx512<true>, kernel: impl Kernel) {
+            kernel.run(simd);
+        }
+        // SAFETY: as above, and `detect` has found BF16 too.
+        unsafe { compiled(self, kernel) }
+    }
+}
+
 // SAFETY of every block below: a value of `Avx512` exists only where `detect` has found the
 // instructions; loads and stores are unaligned and go through references to arrays of the size
 // that they touch.
-impl Simd for Avx512 {
+impl<const BF16: bool> Simd for Avx512<BF16> {
     type F = __m512;
     type I = __m512i;
     type A = __m512i;
     type W = __m512i;
+    type P = __m512i;
+    type Q = __m512i;
     const MAX_ACTIVATION: u8 = 255;
     const MANY_REGISTERS: bool = true;
 
@@ -189,5 +208,43 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn to_floats(self, sums: __m512i) -> __m512 {
         unsafe { _mm512_cvtepi32_ps(sums) }
+    }
+
+    #[inline(always)]
+    fn store_halves(self, value: __m512, to: &mut [u16; LANES]) {
+        unsafe {
+            let bits = _mm512_castps_si512(value);
+            // Half of the last place that stays, less one where that place is even.
+            let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+            let rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+            let halves = _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(rounded));
+            _mm256_storeu_si256(to.as_mut_ptr().cast(), halves);
+        }
+    }
+
+    #[inline(always)]
+    fn load_half_weights(self, from: &[u16; 2 * LANES]) -> __m512i {
+        unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
+    fn splat_halves(self, [even, odd]: [u16; 2]) -> __m512i {
+        unsafe { _mm512_set1_epi32((u32::from(even) | u32::from(odd) << 16).cast_signed()) }
+    }
+
+    #[inline(always)]
+    fn dot_halves(self, sums: __m512, activations: __m512i, weights: __m512i) -> __m512 {
+        unsafe {
+            if BF16 {
+                // SAFETY: both are 32 halves, whatever they are called.
+                let halves = |bits| std::mem::transmute::<__m512i, __m512bh>(bits);
+                return _mm512_dpbf16_ps(sums, halves(activations), halves(weights));
+            }
+            // The even half of each lane is its lower one.
+            let even = |halves| _mm512_castsi512_ps(_mm512_slli_epi32::<16>(halves));
+            let odd = |halves| _mm512_castsi512_ps(_mm512_and_si512(halves, _mm512_set1_epi32(-0x1_0000)));
+            let sums = _mm512_fmadd_ps(even(activations), even(weights), sums);
+            _mm512_fmadd_ps(odd(activations), odd(weights), sums)
+        }
     }
 }

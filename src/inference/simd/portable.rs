@@ -1,6 +1,6 @@
 //! Lanes in plain Rust.
 
-use half::f16;
+use half::{bf16, f16};
 
 use super::{LANES, Simd};
 
@@ -25,6 +25,8 @@ impl Simd for Portable {
     type I = [i32; LANES];
     type A = [u8; 4];
     type W = [i8; 4 * LANES];
+    type P = [f32; 2];
+    type Q = [Floats; 2];
     const MAX_ACTIVATION: u8 = 255;
     const MANY_REGISTERS: bool = false;
 
@@ -146,4 +148,31 @@ impl Simd for Portable {
     fn to_floats(self, sums: [i32; LANES]) -> Floats {
         std::array::from_fn(|i| sums[i] as f32)
     }
+
+    #[inline(always)]
+    fn store_halves(self, value: Floats, to: &mut [u16; LANES]) {
+        *to = std::array::from_fn(|i| bf16::from_f32(value[i]).to_bits());
+    }
+
+    #[inline(always)]
+    fn load_half_weights(self, from: &[u16; 2 * LANES]) -> [Floats; 2] {
+        [0, 1].map(|part| std::array::from_fn(|i| widen(from[2 * i + part])))
+    }
+
+    #[inline(always)]
+    fn splat_halves(self, two: [u16; 2]) -> [f32; 2] {
+        two.map(widen)
+    }
+
+    #[inline(always)]
+    fn dot_halves(self, sums: Floats, a: [f32; 2], w: [Floats; 2]) -> Floats {
+        let sums = self.fma([a[0]; LANES], w[0], sums);
+        self.fma([a[1]; LANES], w[1], sums)
+    }
+}
+
+/// A bf16 is the upper half of a float.
+#[inline(always)]
+fn widen(half: u16) -> f32 {
+    f32::from_bits(u32::from(half) << 16)
 }

@@ -9,6 +9,7 @@ struct Probe<'a> {
     halves: [u8; 2 * LANES],
     activations: [u8; 4],
     weights: [i8; 4 * LANES],
+    half_weights: [u16; 2 * LANES],
     seen: &'a mut Seen,
 }
 
@@ -19,6 +20,7 @@ struct Seen {
     /// Equal but for the order of rounding.
     close: Vec<f32>,
     bytes: [u8; LANES],
+    rounded: [u16; LANES],
     transposed: [[f32; LANES]; LANES],
 }
 
@@ -47,6 +49,11 @@ impl Kernel for Probe<'_> {
         simd.store(simd.fma(a, b, a), &mut lanes);
         self.seen.close.extend(lanes);
         self.seen.close.push(simd.sum(a));
+        let two = simd.splat_halves([0x3fc0, 0xbf40]);
+        let sums = simd.dot_halves(a, two, simd.load_half_weights(&self.half_weights));
+        simd.store(sums, &mut lanes);
+        self.seen.close.extend(lanes);
+        simd.store_halves(b, &mut self.seen.rounded);
         let byte = simd.min(simd.max(a, simd.splat(0.0)), simd.splat(255.0));
         simd.store_bytes(byte, &mut self.seen.bytes);
         for (row, lanes) in self.seen.transposed.iter_mut().enumerate() {
@@ -64,13 +71,16 @@ proptest! {
         halves in prop::array::uniform16(-60_000.0f32..60_000.0),
         activations in prop::array::uniform4(0u8..=127),
         weights in prop::collection::vec(-127i8..=127, 4 * LANES),
+        half_weights in prop::collection::vec(-300.0f32..300.0, 2 * LANES),
     ) {
         let halves: Vec<u8> = halves.into_iter().flat_map(|half| half::f16::from_f32(half).to_le_bytes()).collect();
         let halves: [u8; 2 * LANES] = halves.try_into().unwrap();
         let weights: [i8; 4 * LANES] = weights.try_into().unwrap();
+        let half_weights: [u16; 2 * LANES] =
+            std::array::from_fn(|place| half::bf16::from_f32(half_weights[place]).to_bits());
         let probe = |isa: Isa| {
             let mut seen = Seen::default();
-            isa.run(Probe { a, b, halves, activations, weights, seen: &mut seen });
+            isa.run(Probe { a, b, halves, activations, weights, half_weights, seen: &mut seen });
             seen
         };
         let plain = probe(Isa(Set::Portable));
@@ -78,6 +88,7 @@ proptest! {
             let seen = probe(isa);
             prop_assert_eq!(&seen.exact, &plain.exact, "{:?}", isa);
             prop_assert_eq!(&seen.bytes, &plain.bytes, "{:?}", isa);
+            prop_assert_eq!(&seen.rounded, &plain.rounded, "{:?}", isa);
             prop_assert_eq!(&seen.transposed, &plain.transposed, "{:?}", isa);
             for (got, wanted) in seen.close.iter().zip(&plain.close) {
                 prop_assert!((got - wanted).abs() <= 0.02, "{isa:?}: {got} for {wanted}");

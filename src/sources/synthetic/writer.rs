@@ -51,6 +51,16 @@ pub struct Written {
     pub is_reply: bool,
 }
 
+/// Where and in which mood a post is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// The index of its place.
+    pub place: usize,
+    pub mood: Emotion,
+    /// Whether it is about the incident that goes on.
+    pub struck: bool,
+}
+
 struct Incident {
     number: u64,
     topic: usize,
@@ -98,13 +108,31 @@ impl Writer {
         Self { rng, seed, grammar, rules, topics, sources, authors, outlets, calendar, incident: None }
     }
 
-    /// The post number `index`, `seconds` after the start; to be called for one after the other.
-    pub fn write(&mut self, index: u64, seconds: f64) -> Written {
+    /// Where and in which mood the post number `index` is written, `seconds` after the start; to be called for one after
+    /// the other.
+    pub fn plan(&mut self, index: u64, seconds: f64) -> Plan {
         self.follow_incident(seconds);
         let place = weighted(&mut self.rng, PLACES.iter().map(|place| place.1));
-        let (_, _, voice, moods) = PLACES[place];
+        let moods = PLACES[place].3;
         let struck = self.is_struck(place);
         let mood = if struck { mood(&mut self.rng, &CRISIS, 0.0) } else { mood(&mut self.rng, &moods, swing(index)) };
+        Plan { place, mood, struck }
+    }
+
+    /// The source of a place.
+    pub fn source(&self, place: usize) -> &Source {
+        &self.sources[place]
+    }
+
+    /// The incident that goes on, if there is one: its number, and the source that it strikes; `None`: all of them.
+    pub fn incident(&self) -> Option<(u64, Option<&Source>)> {
+        self.incident.as_ref().map(|incident| (incident.number, incident.place.map(|place| self.source(place))))
+    }
+
+    /// The post number `index`, `seconds` after the start; to be called for one after the other.
+    pub fn write(&mut self, index: u64, seconds: f64) -> Written {
+        let Plan { place, mood, struck } = self.plan(index, seconds);
+        let voice = PLACES[place].2;
         let topic = match &self.incident {
             Some(incident) if struck => incident.topic,
             // Few topics are on many lips.

@@ -1,15 +1,17 @@
 //! The queries over posts, the same for both databases but for how words are found.
 
-use diesel::dsl::sql;
+use diesel::dsl::{AsExprOf, InnerJoinQuerySource, sql};
+use diesel::expression::{SqlLiteral, UncheckedBind};
+use diesel::internal::table_macro::{BoxedSelectStatement, FromClause};
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Text};
+use diesel::sql_types::{BigInt, Bool, Double, Text};
 use diesel::sqlite::Sqlite;
 
-use super::{COUNT_LIMIT, PostFilter, Start};
-use crate::domain::{Author, Source};
-use crate::store::schema::social_media_posts as post;
-use crate::store::sql::At;
+use super::{PostCursor, PostFilter, Sort, Start};
+use crate::domain::{Author, Source, TimeRange, TopicId};
+use crate::store::schema::{post_topics as about, social_media_posts as post};
+use crate::store::sql::{At, Instant};
 
 /// Words on SQLite: a function of our own, since its `LIKE` folds ASCII alone.
 fn has_word_sqlite(word: &str) -> crate::sqlite::has_word<post::content, String> {
@@ -18,7 +20,7 @@ fn has_word_sqlite(word: &str) -> crate::sqlite::has_word<post::content, String>
 
 /// Words on Postgres. Our collation folds every script, whatever the database's own locale is;
 /// an ASCII word needs no such care, and "C" is several times faster.
-fn has_word_postgres(word: &str) -> Box<dyn BoxableExpression<post::table, Pg, SqlType = Bool>> {
+fn has_word_postgres(word: &str) -> UncheckedBind<SqlLiteral<Bool>, AsExprOf<String, Text>> {
     let pattern: String = word.chars().fold("%".to_owned(), |mut pattern, c| {
         if matches!(c, '%' | '_' | '\\') {
             pattern.push('\\');
@@ -28,69 +30,172 @@ fn has_word_postgres(word: &str) -> Box<dyn BoxableExpression<post::table, Pg, S
     });
     let collation = if word.is_ascii() { "\"C\"" } else { "any_script" };
     let matches = sql::<Bool>(&format!("social_media_posts.content COLLATE {collation} ILIKE "));
-    Box::new(matches.bind::<Text, _>(pattern + "%"))
+    matches.bind::<Text, _>(pattern + "%")
 }
+
+/// Those of `$query`, posts alone or with their topics, that match `$filter`.
+macro_rules! narrowed {
+    ($query:expr, $filter:expr, $has_word:path) => {{
+        let (mut query, filter): (_, &PostFilter) = ($query, $filter);
+        if let Some(source) = &filter.source {
+            query = query.filter(post::source.eq(Source::as_str(source)));
+        }
+        if let Some(sentiment) = filter.sentiment {
+            query = query.filter(post::sentiment_label.eq(sentiment.as_str()));
+        }
+        if let Some(emotion) = filter.emotion {
+            query = query.filter(post::emotion.eq(emotion.as_str()));
+        }
+        if let Some(author) = &filter.author {
+            query = query.filter(post::author.eq(Author::as_str(author)));
+        }
+        if let Some(start) = filter.start {
+            query = query.filter(post::created_at.ge(At(start)));
+        }
+        if let Some(end) = filter.end {
+            query = query.filter(post::created_at.lt(At(end)));
+        }
+        if let Some(after) = filter.ingested_after {
+            query = query.filter(post::ingested_at.gt(At(after)));
+        }
+        if let Some(least) = filter.min_confidence {
+            query = query.filter(post::confidence_score.ge(least));
+        }
+        for word in &filter.words {
+            query = query.filter($has_word(word));
+        }
+        query
+    }};
+}
+
+/// The page of `$query` in the order of `$sort`, whose posts have their time in `$created_at` and their id in `$id`.
+macro_rules! page {
+    ($query:expr, $sort:expr, $start:expr, $created_at:expr, $id:expr) => {{
+        let mut query = match $sort {
+            Sort::Newest => $query.order(($created_at.desc(), $id.desc())),
+            Sort::Oldest => $query.order(($created_at.asc(), $id.asc())),
+            Sort::Confidence => $query.order((post::confidence_score.desc(), $id.desc())),
+        };
+        // After a cursor, the first condition bounds the walk of the index, the second splits a tie.
+        match $start {
+            Start::Offset(offset) => query = query.offset(offset),
+            Start::After(PostCursor::Newest { created_at, id }) => {
+                let at = At(created_at);
+                query = query.filter($created_at.le(at)).filter($created_at.lt(at).or($id.lt(id)));
+            }
+            Start::After(PostCursor::Oldest { created_at, id }) => {
+                let at = At(created_at);
+                query = query.filter($created_at.ge(at)).filter($created_at.gt(at).or($id.gt(id)));
+            }
+            Start::After(PostCursor::Confidence { confidence, id }) => {
+                query = query
+                    .filter(post::confidence_score.le(confidence))
+                    .filter(post::confidence_score.lt(confidence).or($id.lt(id)));
+            }
+        }
+        query.select($id)
+    }};
+}
+
+/// A cell for each post: its time, labels, 1, and its confidence.
+macro_rules! cells {
+    ($query:expr, $range:expr, $created_at:expr, $limit:expr) => {
+        $query.filter($created_at.ge(At($range.start()))).filter($created_at.lt(At($range.end()))).limit($limit).select(
+            (
+                $created_at,
+                post::sentiment_label,
+                post::emotion,
+                sql::<BigInt>("CAST(1 AS bigint)"),
+                post::confidence_score,
+            ),
+        )
+    };
+}
+
+type CellTypes = (Instant, Text, Text, BigInt, Double);
+type WithTopic = InnerJoinQuerySource<about::table, post::table>;
 
 macro_rules! queries {
     ($module:ident, $Db:ty, $has_word:path) => {
-        /// The queries on this backend.
+        /// The queries on this backend. Those of a topic walk its index, so that they cost what it matches.
         pub mod $module {
             use super::*;
 
-            type Filtered<'f> = post::BoxedQuery<'f, $Db>;
-
             /// The posts that match.
-            fn matching(filter: &PostFilter) -> Filtered<'_> {
-                let mut query = post::table.into_boxed();
-                if let Some(source) = &filter.source {
-                    query = query.filter(post::source.eq(Source::as_str(source)));
-                }
-                if let Some(sentiment) = filter.sentiment {
-                    query = query.filter(post::sentiment_label.eq(sentiment.as_str()));
-                }
-                if let Some(emotion) = filter.emotion {
-                    query = query.filter(post::emotion.eq(emotion.as_str()));
-                }
-                if let Some(author) = &filter.author {
-                    query = query.filter(post::author.eq(Author::as_str(author)));
-                }
+            fn matching(filter: &PostFilter) -> post::BoxedQuery<'_, $Db> {
+                narrowed!(post::table.into_boxed(), filter, $has_word)
+            }
+
+            /// The ids of one page and of one post more, in the order of `sort`.
+            pub fn page(
+                filter: &PostFilter,
+                sort: Sort,
+                start: Start,
+                limit: i64,
+            ) -> post::BoxedQuery<'_, $Db, BigInt> {
+                page!(matching(filter).limit(limit + 1), sort, start, post::created_at, post::id)
+            }
+
+            /// What is counted of the posts in `range` that match, whatever times the filter names; at most `limit`.
+            pub fn cells(filter: &PostFilter, range: TimeRange, limit: i64) -> post::BoxedQuery<'_, $Db, CellTypes> {
+                cells!(matching(filter), range, post::created_at, limit)
+            }
+
+            /// When, where and in which mood the newest matches were written.
+            pub fn marks(
+                filter: &PostFilter,
+                limit: i64,
+            ) -> post::BoxedQuery<'_, $Db, (crate::store::sql::Instant, Text, Text, Text)> {
+                let newest = matching(filter).order(post::created_at.desc()).limit(limit);
+                newest.select((post::created_at, post::source, post::sentiment_label, post::emotion))
+            }
+
+            /// The matches, and no more than one behind `limit`.
+            pub fn counted(filter: &PostFilter, limit: i64) -> post::BoxedQuery<'_, $Db, BigInt> {
+                matching(filter).limit(limit + 1).select(post::id)
+            }
+
+            type OfTopic<'f, ST> = BoxedSelectStatement<'f, ST, FromClause<WithTopic>, $Db>;
+
+            /// The posts of a topic that match.
+            fn of_topic(topic: TopicId, filter: &PostFilter) -> OfTopic<'_, BigInt> {
+                let mut query = about::table
+                    .inner_join(post::table)
+                    .select(about::post)
+                    .into_boxed()
+                    .filter(about::topic_id.eq(topic.0));
                 if let Some(start) = filter.start {
-                    query = query.filter(post::created_at.ge(At(start)));
+                    query = query.filter(about::created_at.ge(At(start)));
                 }
                 if let Some(end) = filter.end {
-                    query = query.filter(post::created_at.lt(At(end)));
+                    query = query.filter(about::created_at.lt(At(end)));
                 }
-                if let Some(after) = filter.ingested_after {
-                    query = query.filter(post::ingested_at.gt(At(after)));
-                }
-                if let Some(least) = filter.min_confidence {
-                    query = query.filter(post::confidence_score.ge(least));
-                }
-                for word in &filter.words {
-                    query = query.filter($has_word(word));
-                }
-                query
+                narrowed!(query, filter, $has_word)
             }
 
-            /// The ids of one page and of one post more, newest first.
-            pub fn page(filter: &PostFilter, start: Start, limit: i64) -> post::BoxedQuery<'_, $Db, BigInt> {
-                let mut query = matching(filter).order((post::created_at.desc(), post::id.desc())).limit(limit + 1);
-                match start {
-                    Start::Offset(offset) => query = query.offset(offset),
-                    Start::After(cursor) => {
-                        let at = At(cursor.created_at);
-                        // The first condition bounds the walk of the index, the second splits a tie.
-                        query = query
-                            .filter(post::created_at.le(at))
-                            .filter(post::created_at.lt(at).or(post::id.lt(cursor.id)));
-                    }
-                }
-                query.select(post::id)
+            /// As [`page`], of a topic.
+            pub fn topic_page(
+                topic: TopicId,
+                filter: &PostFilter,
+                sort: Sort,
+                (start, limit): (Start, i64),
+            ) -> OfTopic<'_, BigInt> {
+                page!(of_topic(topic, filter).limit(limit + 1), sort, start, about::created_at, about::post)
             }
 
-            /// As many matches as are counted at most.
-            pub fn counted(filter: &PostFilter) -> post::BoxedQuery<'_, $Db, BigInt> {
-                matching(filter).limit(COUNT_LIMIT + 1).select(post::id)
+            /// As [`cells`], of a topic.
+            pub fn topic_cells(
+                topic: TopicId,
+                filter: &PostFilter,
+                range: TimeRange,
+                limit: i64,
+            ) -> OfTopic<'_, CellTypes> {
+                cells!(of_topic(topic, filter), range, about::created_at, limit)
+            }
+
+            /// As [`counted`], of a topic.
+            pub fn topic_counted(topic: TopicId, filter: &PostFilter, limit: i64) -> OfTopic<'_, BigInt> {
+                of_topic(topic, filter).limit(limit + 1)
             }
         }
     };

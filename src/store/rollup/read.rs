@@ -3,12 +3,13 @@
 use diesel::sql_types::{BigInt, Double, Text};
 
 use super::{Grain, Piece, Series};
-use crate::domain::{Counts, Emotion, Sentiment, Source, TimeRange};
+use crate::domain::{Counts, Emotion, Sentiment, Source, TimeRange, TopicId};
 use crate::store::sql::{At, Instant, Label, Sql, Value, sql};
 
 /// Which counts.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cells<'a> {
+    pub topic: Option<TopicId>,
     pub source: Option<&'a Source>,
     pub sentiment: Option<Sentiment>,
     pub emotion: Option<Emotion>,
@@ -24,6 +25,11 @@ type BucketColumns = (Instant, Text, Text, BigInt, Double);
 
 const ROLLUP: &str = "SELECT source, sentiment, emotion, count AS n, confidence_sum AS c FROM post_rollups \
                       WHERE grain = ? AND bucket >= ? AND bucket < ?";
+const TOPIC_ROLLUP: &str = "SELECT source, sentiment, emotion, count AS n, confidence_sum AS c FROM topic_rollups \
+                            WHERE topic_id = ? AND grain = ? AND bucket >= ? AND bucket < ?";
+const TOPIC_POSTS: &str = "SELECT p.source, p.sentiment_label AS sentiment, p.emotion, 1 AS n, \
+                           p.confidence_score AS c FROM post_topics t JOIN social_media_posts p ON p.id = t.post \
+                           WHERE t.topic_id = ? AND t.created_at >= ? AND t.created_at < ?";
 const POSTS: &str = "SELECT source, sentiment_label AS sentiment, emotion, 1 AS n, confidence_score AS c \
                      FROM social_media_posts WHERE created_at >= ? AND created_at < ?";
 
@@ -33,12 +39,15 @@ pub fn cells(pieces: &[Piece], series: Series, filter: Cells<'_>) -> Sql<Vec<Val
     let mut parts = Vec::with_capacity(pieces.len());
     let mut values = Vec::new();
     for piece in pieces {
+        values.extend(filter.topic.map(|topic| Value::Integer(topic.0)));
+        let (rollup, posts, series) =
+            if filter.topic.is_some() { (TOPIC_ROLLUP, TOPIC_POSTS, Series::Source) } else { (ROLLUP, POSTS, series) };
         let (mut part, sentiment) = match piece.grain {
             Some(grain) => {
                 values.push(Value::Integer(grain.column(series).into()));
-                (ROLLUP.to_owned(), "sentiment")
+                (rollup.to_owned(), "sentiment")
             }
-            None => (POSTS.to_owned(), "sentiment_label"),
+            None => (posts.to_owned(), "sentiment_label"),
         };
         values.extend([Value::At(piece.range.start()), Value::At(piece.range.end())]);
         filter.add(sentiment, &mut part, &mut values);
@@ -49,8 +58,10 @@ pub fn cells(pieces: &[Piece], series: Series, filter: Cells<'_>) -> Sql<Vec<Val
 
 /// Counts all posts there are.
 pub fn totals(filter: Cells<'_>) -> Sql<Vec<Value>, CellColumns> {
-    let mut part = ROLLUP.replace(" AND bucket >= ? AND bucket < ?", "");
-    let mut values = vec![Value::Integer(Grain::Total.column(Series::Source).into())];
+    let rollup = if filter.topic.is_some() { TOPIC_ROLLUP } else { ROLLUP };
+    let mut part = rollup.replace(" AND bucket >= ? AND bucket < ?", "");
+    let mut values: Vec<Value> = filter.topic.map(|topic| Value::Integer(topic.0)).into_iter().collect();
+    values.push(Value::Integer(Grain::Total.column(Series::Source).into()));
     filter.add("sentiment", &mut part, &mut values);
     grouped(&[part], values)
 }
@@ -67,14 +78,27 @@ fn grouped(parts: &[String], values: Vec<Value>) -> Sql<Vec<Value>, CellColumns>
 
 /// Counts by bucket of `grain`.
 pub fn buckets(grain: Grain, range: TimeRange, filter: Cells<'_>) -> Sql<Vec<Value>, BucketColumns> {
-    let series = if filter.source.is_some() { Series::Source } else { Series::Together };
-    let mut text = "SELECT bucket, sentiment, emotion, count, confidence_sum \
-                    FROM post_rollups WHERE grain = ? AND bucket >= ? AND bucket < ?"
-        .to_owned();
-    let mut values =
-        vec![Value::Integer(grain.column(series).into()), Value::At(range.start()), Value::At(range.end())];
+    let by_source = filter.source.is_some() || filter.topic.is_some();
+    let series = if by_source { Series::Source } else { Series::Together };
+    let table = if filter.topic.is_some() { "topic_rollups WHERE topic_id = ? AND" } else { "post_rollups WHERE" };
+    let mut text = format!(
+        "SELECT bucket, sentiment, emotion, count, confidence_sum FROM {table} grain = ? AND bucket >= ? AND bucket < ?"
+    );
+    let mut values: Vec<Value> = filter.topic.map(|topic| Value::Integer(topic.0)).into_iter().collect();
+    values.extend([Value::Integer(grain.column(series).into()), Value::At(range.start()), Value::At(range.end())]);
     filter.add("sentiment", &mut text, &mut values);
     sql(text).values(values).rows()
+}
+
+/// A count of one bucket, source, sentiment and emotion.
+type SeriesColumns = (Instant, Text, Text, Text, BigInt);
+
+/// Counts by bucket of `grain` and by source.
+pub fn series(grain: Grain, range: TimeRange) -> Sql<Vec<Value>, SeriesColumns> {
+    let text = "SELECT bucket, source, sentiment, emotion, count FROM post_rollups \
+                WHERE grain = ? AND bucket >= ? AND bucket < ? AND count <> 0";
+    let grain = Value::Integer(grain.column(Series::Source).into());
+    sql(text).values(vec![grain, Value::At(range.start()), Value::At(range.end())]).rows()
 }
 
 impl Cells<'_> {

@@ -7,7 +7,9 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{Change, Settled, Settlement, Stored};
-use crate::domain::{Analysis, Author, Emotion, EntryId, EntryKey, Outcome, Post, PostId, Sentiment, Timestamp};
+use crate::domain::{
+    Analysis, Author, Emotion, EntryId, EntryKey, Outcome, Post, PostId, Sentiment, Timestamp, TopicId,
+};
 
 /// What is known of one post.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -44,6 +46,8 @@ pub struct Row<'a> {
     pub sentiment: Sentiment,
     pub emotion: Emotion,
     pub confidence: f64,
+    /// The topics that it is about.
+    pub topics: Vec<TopicId>,
 }
 
 impl Row<'_> {
@@ -60,6 +64,17 @@ pub struct Slot<'a> {
     pub after: PostState<'a>,
     /// The version to write, if the batch stored one.
     pub content: Option<(&'a Post, &'a Analysis)>,
+}
+
+/// What holds for a whole batch.
+#[derive(Debug, Default)]
+pub struct Terms {
+    /// The version of the topics that the posts were matched with; `None` when they were not matched.
+    pub version: Option<i64>,
+    /// By entry: the topics that its post is about.
+    pub topics: HashMap<EntryKey, Vec<TopicId>>,
+    /// Posts written before are not stored.
+    pub oldest: Option<Timestamp>,
 }
 
 impl Slot<'_> {
@@ -130,6 +145,7 @@ pub type AuthorTombstones = HashMap<(String, String), Vec<EntryKey>>;
 /// What a plan starts from.
 pub struct Situation<'a> {
     pub now: Timestamp,
+    pub terms: &'a Terms,
     pub slots: Slots<'a>,
     pub authors: AuthorTombstones,
 }
@@ -188,9 +204,10 @@ impl<'a> Planner<'a, '_> {
         if self.author_is_gone(post.source.as_str(), post.author.as_ref().map(Author::as_str), key) {
             return self.erase(&post.post_id, Outcome::Skipped);
         }
-        let now = self.situation.now;
+        let (now, terms) = (self.situation.now, self.situation.terms);
         let slot = self.situation.slots.slot(&post.post_id);
-        if slot.after.deleted {
+        let too_old = slot.after.row.is_none() && terms.oldest.is_some_and(|oldest| post.created_at < oldest);
+        if slot.after.deleted || too_old {
             return ended(Outcome::Skipped);
         }
         let stored_edit = slot.after.edited_at;
@@ -213,6 +230,7 @@ impl<'a> Planner<'a, '_> {
             sentiment: analysis.sentiment,
             emotion: analysis.emotion,
             confidence: analysis.confidence,
+            topics: terms.topics.get(key).cloned().unwrap_or_default(),
         };
         let stored = Some(row.stored());
         note_earliest(&mut slot.after.earliest, &row.creator, key);

@@ -1,7 +1,7 @@
 //! Settling in Postgres: one statement per table for the whole batch.
 //!
 //! Locks are taken in one order by every transaction, so that they wait and do not deadlock:
-//! the authors' lock, key rows by `post_id`, then posts, alerts, rollups, counters, each in key order.
+//! the authors' lock, the topics', key rows by `post_id`, then posts, alerts, rollups, counters, each in key order.
 
 mod write;
 
@@ -14,13 +14,14 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::plan::{AuthorTombstones, PostState, Situation, Slots, plan};
+use super::plan::{AuthorTombstones, PostState, Situation, Slots, Terms, plan};
 use super::state::{StateColumns, StateRow, columns, entry_id, segments, select_states};
 use super::tally::Tally;
 use super::{Change, Settled, Settlement};
 use crate::domain::{Author, EntryKey, Outcome, PostId, Source, Timestamp};
 use crate::store::Retention;
 use crate::store::sql::sql;
+use crate::store::topics::TOPICS_LOCK;
 
 /// The advisory lock that keeps the deletion of an author apart from everything else:
 /// a post of theirs that is being stored meanwhile would slip through.
@@ -30,11 +31,17 @@ const AUTHORS_LOCK: i64 = 0x0073_656e_7469_0002;
 pub fn settle(
     connection: &mut AsyncPgConnection,
     batch: Arc<[Settlement]>,
+    terms: Arc<Terms>,
     now: Timestamp,
     retention: Retention,
-) -> BoxFuture<'_, QueryResult<Vec<Settled>>> {
+) -> BoxFuture<'_, QueryResult<Option<Vec<Settled>>>> {
     async move {
         lock_authors(connection, &batch).await?;
+        if let Some(version) = terms.version
+            && topics_version(connection).await? != version
+        {
+            return Ok(None);
+        }
         let mut settled = claim_keyless(connection, &batch).await?;
         let known = lock_keys(connection, &batch, &mut settled).await?;
         let mut tally = Tally::new(now, &retention);
@@ -62,7 +69,7 @@ pub fn settle(
                         slots.know(&post_id, state);
                     }
                     let authors = load_authors(connection, &slots, posts).await?;
-                    let plan = plan(posts, Situation { now, slots, authors }, &mut settled);
+                    let plan = plan(posts, Situation { now, terms: &terms, slots, authors }, &mut settled);
                     write::posts(connection, &plan, now).await?;
                     write::remembered(connection, &plan.remembered).await?;
                     tally.add_posts(&plan);
@@ -74,9 +81,26 @@ pub fn settle(
             tally.add_outcome(&settlement.key, settled);
         }
         write::tally(connection, &tally).await?;
-        Ok(answers)
+        Ok(Some(answers))
     }
     .boxed()
+}
+
+/// The version of all topics together, which does not change before this transaction ends.
+async fn topics_version(connection: &mut AsyncPgConnection) -> QueryResult<i64> {
+    sql("SELECT pg_advisory_xact_lock_shared(?)").bind::<BigInt, _>(TOPICS_LOCK).execute(connection).await?;
+    sql("SELECT version FROM topic_state WHERE id = 1").rows::<BigInt>().get_result(connection).await
+}
+
+/// Keeps deletions of authors and changes of topics out; the version of the topics.
+pub async fn lock_for_backfill(connection: &mut AsyncPgConnection) -> QueryResult<i64> {
+    advisory_lock(connection, "SELECT pg_advisory_xact_lock_shared(?)").await?;
+    topics_version(connection).await
+}
+
+/// Adds to the rollups and counters.
+pub async fn write_tally(connection: &mut AsyncPgConnection, tally: &Tally) -> QueryResult<()> {
+    write::tally(connection, tally).await
 }
 
 /// Deletes one post outside the stream; whether it was there.

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text};
 use diesel::sqlite::SqliteConnection;
 
-use super::plan::{AuthorTombstones, PostState, Situation, Slots, plan};
+use super::plan::{AuthorTombstones, PostState, Situation, Slots, Terms, plan};
 use super::state::{StateColumns, StateRow, columns, entry_id, segments, select_states};
 use super::tally::Tally;
 use super::{Change, Settled, Settlement};
@@ -20,9 +20,15 @@ use crate::store::sql::sql;
 pub fn settle(
     connection: &mut SqliteConnection,
     batch: &[Settlement],
+    terms: &Terms,
     now: Timestamp,
     retention: &Retention,
-) -> QueryResult<Vec<Settled>> {
+) -> QueryResult<Option<Vec<Settled>>> {
+    if let Some(version) = terms.version
+        && topics_version(connection)? != version
+    {
+        return Ok(None);
+    }
     let mut settled = take_entries(connection, batch)?;
     let mut tally = Tally::new(now, retention);
     let mut answers = Vec::with_capacity(batch.len());
@@ -39,7 +45,7 @@ pub fn settle(
             posts => {
                 let slots = load(connection, posts)?;
                 let authors = load_authors(connection, &slots, posts)?;
-                let plan = plan(posts, Situation { now, slots, authors }, &mut settled);
+                let plan = plan(posts, Situation { now, terms, slots, authors }, &mut settled);
                 write::posts(connection, &plan, now)?;
                 tally.add_posts(&plan);
                 answers.extend(plan.answers);
@@ -50,7 +56,17 @@ pub fn settle(
         tally.add_outcome(&settlement.key, settled);
     }
     write::tally(connection, &tally)?;
-    Ok(answers)
+    Ok(Some(answers))
+}
+
+/// The version of all topics together.
+pub fn topics_version(connection: &mut SqliteConnection) -> QueryResult<i64> {
+    sql("SELECT version FROM topic_state WHERE id = 1").rows::<BigInt>().get_result(connection)
+}
+
+/// Adds to the rollups and counters.
+pub fn write_tally(connection: &mut SqliteConnection, tally: &Tally) -> QueryResult<()> {
+    write::tally(connection, tally)
 }
 
 /// Deletes one post outside the stream; whether it was there.

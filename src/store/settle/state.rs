@@ -5,7 +5,7 @@ use diesel::sql_types::{BigInt, Double, Nullable, Text};
 
 use super::Settlement;
 use super::plan::{PostState, Row};
-use crate::domain::{Emotion, EntryId, EntryKey, Sentiment};
+use crate::domain::{Emotion, EntryId, EntryKey, Sentiment, TopicId};
 use crate::store::sql::{At, Instant, Label};
 
 /// Reads [`StateRow`]s of the posts whose ids `$ids` gives, a table `i (post_id)`.
@@ -14,7 +14,8 @@ macro_rules! select_states {
         concat!(
             "SELECT i.post_id, k.deleted_at, k.edited_at, k.earliest_ms, k.earliest_seq, p.entry_epoch, p.entry_ms, \
              p.entry_seq, p.source, p.author, p.created_at, p.ingested_at, a.analyzed_at, p.sentiment_label, \
-             p.emotion, p.confidence_score FROM ",
+             p.emotion, p.confidence_score, (SELECT string_agg(CAST(t.topic_id AS text), ',') FROM post_topics t \
+             WHERE t.post = p.id) FROM ",
             $ids,
             " LEFT JOIN post_keys k ON k.post_id = i.post_id \
              LEFT JOIN social_media_posts p ON p.post_id = i.post_id \
@@ -42,6 +43,7 @@ pub type StateColumns = (
     Nullable<Text>,
     Nullable<Text>,
     Nullable<Double>,
+    Nullable<Text>,
 );
 
 /// A post's key row with its post and analysis, if they are there.
@@ -63,6 +65,7 @@ pub struct StateRow {
     sentiment: Option<Label<Sentiment>>,
     emotion: Option<Label<Emotion>>,
     confidence: Option<f64>,
+    topics: Option<String>,
 }
 
 impl StateRow {
@@ -85,8 +88,17 @@ impl StateRow {
             sentiment: self.sentiment?.0,
             emotion: self.emotion?.0,
             confidence: self.confidence?,
+            topics: topic_ids(self.topics.as_deref()),
         })
     }
+}
+
+/// The ids of topics as the two databases list them.
+pub fn topic_ids(list: Option<&str>) -> Vec<TopicId> {
+    let mut ids: Vec<TopicId> =
+        list.unwrap_or_default().split(',').filter_map(|id| id.parse().ok()).map(TopicId).collect();
+    ids.sort_unstable();
+    ids
 }
 
 /// An entry id from its two columns.

@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use super::Settled;
 use super::plan::{Plan, Row};
-use crate::domain::{Emotion, EntryKey, Sentiment, Timestamp};
+use crate::domain::{Emotion, EntryKey, Sentiment, Timestamp, TopicId};
 use crate::store::Retention;
 use crate::store::rollup::{Grain, INGEST_BUCKET, INGEST_KEPT, Kept, Series};
 
 /// A rollup row's key: grain, bucket, source, sentiment, emotion. It orders as the table's primary key does.
 type RollupKey = (i32, Timestamp, String, &'static str, &'static str);
+
+/// Topic, minute, source, sentiment and emotion.
+type TopicCell = (TopicId, Timestamp, String, Sentiment, Emotion);
 
 /// Changes of counters.
 #[derive(Debug)]
@@ -18,6 +21,7 @@ pub struct Tally {
     now: Timestamp,
     kept: Kept,
     seconds: BTreeMap<(Timestamp, String, Sentiment, Emotion), (i64, f64)>,
+    topics: BTreeMap<TopicCell, (i64, f64)>,
     ingested: BTreeMap<Timestamp, i64>,
     outcomes: BTreeMap<(Arc<str>, &'static str), i64>,
 }
@@ -29,6 +33,7 @@ impl Tally {
             now,
             kept: retention.kept(now),
             seconds: BTreeMap::new(),
+            topics: BTreeMap::new(),
             ingested: BTreeMap::new(),
             outcomes: BTreeMap::new(),
         }
@@ -59,6 +64,40 @@ impl Tally {
         if row.ingested_at > self.now - INGEST_KEPT {
             *self.ingested.entry(row.ingested_at.floor(INGEST_BUCKET)).or_default() += sign;
         }
+        for &topic in &row.topics {
+            self.add_topic(topic, (row.created_at, &row.source, row.sentiment, row.emotion), (sign, row.confidence));
+        }
+    }
+
+    /// Adds one post to a topic (`sign` 1) or takes it away (-1): its time, source, sentiment, emotion and confidence.
+    pub fn add_topic(
+        &mut self,
+        topic: TopicId,
+        (created_at, source, sentiment, emotion): (Timestamp, &str, Sentiment, Emotion),
+        (sign, confidence): (i64, f64),
+    ) {
+        let minute = created_at.floor(Grain::Minute.width());
+        let cell = self.topics.entry((topic, minute, source.to_owned(), sentiment, emotion)).or_default();
+        cell.0 += sign;
+        cell.1 += sign as f64 * confidence;
+    }
+
+    /// The changes of `topic_rollups`, in key order.
+    pub fn topic_rollups(&self) -> BTreeMap<(TopicId, RollupKey), (i64, f64)> {
+        let mut rows: BTreeMap<(TopicId, RollupKey), (i64, f64)> = BTreeMap::new();
+        for ((topic, minute, source, sentiment, emotion), &(count, confidence)) in &self.topics {
+            for grain in [Grain::Total, Grain::Day, Grain::Quarter, Grain::Minute] {
+                let bucket = grain.floor(*minute);
+                if bucket >= self.kept.from(grain) {
+                    let column = grain.column(Series::Source);
+                    let key = (column, bucket, source.clone(), sentiment.as_str(), emotion.as_str());
+                    let cell = rows.entry((*topic, key)).or_default();
+                    cell.0 += count;
+                    cell.1 += confidence;
+                }
+            }
+        }
+        rows
     }
 
     /// Counts how an entry ended, if it ended now.

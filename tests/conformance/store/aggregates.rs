@@ -8,6 +8,7 @@ use rand::{Rng, SeedableRng};
 use sentistream::domain::{Counts, Emotion, Period, Sentiment, TimeRange, Timestamp};
 use sentistream::store::AggregateFailure;
 use sentistream::store::aggregate::{AggregateError, AggregateQuery};
+use sentistream::store::posts::PostFilter;
 use sentistream::store::settle::Change;
 
 use super::bed::{Bed, START, analysis, at, cases, delete, insert, post, source};
@@ -25,7 +26,7 @@ fn range(start: &str, end: &str) -> TimeRange {
 }
 
 fn query(period: Period, range: TimeRange) -> AggregateQuery {
-    AggregateQuery { period, range, source: None, emotion: None, zone: TimeZone::UTC }
+    AggregateQuery { period, range, filter: PostFilter::default(), zone: TimeZone::UTC }
 }
 
 /// The start and number of posts of each bucket.
@@ -64,8 +65,7 @@ async fn an_aggregate_has_every_bucket_and_counts_each_post_once(bed: Bed) {
     assert_eq!(aggregate.buckets[1].counts.average_confidence(), 0.75);
 
     let of = |source_name: Option<&str>, emotion| AggregateQuery {
-        source: source_name.map(source),
-        emotion,
+        filter: PostFilter { source: source_name.map(source), emotion, ..PostFilter::default() },
         ..hours.clone()
     };
     let sum = async |query: &AggregateQuery| totals(&bed, query).await.iter().map(|(_, count)| count).sum::<i64>();

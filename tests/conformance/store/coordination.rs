@@ -4,6 +4,7 @@ use sentistream::domain::{EntryKey, Outcome, Period, TimeRange};
 use sentistream::store::StoreError;
 use sentistream::store::aggregate::AggregateQuery;
 use sentistream::store::feeds::{FeedReport, Paused};
+use sentistream::store::posts::PostFilter;
 use sentistream::store::settle::{Change, Settlement};
 
 use super::bed::{Bed, at, cases, insert, post, post_id, seconds};
@@ -110,8 +111,7 @@ async fn pruning_forgets_what_nothing_needs(bed: Bed) {
         AggregateQuery {
             period: Period::Minute,
             range: TimeRange::new(start, start + seconds(60)).expect("a range"),
-            source: None,
-            emotion: None,
+            filter: PostFilter::default(),
             zone: jiff::tz::TimeZone::UTC,
         }
     };

@@ -17,7 +17,8 @@ use sentistream::redis::{Redis, RedisOptions};
 use sentistream::sqlite::{Sqlite, SqliteOptions};
 use sentistream::store::{PostgresOptions, Retention, Store};
 use sentistream::stream::{LocalStream, RedisStream, Stream, StreamOptions};
-use sentistream::worker::{self, Worker, WorkerOptions};
+use sentistream::topics::Topics;
+use sentistream::worker::{self, StoredPosts, Worker, WorkerOptions};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -120,6 +121,7 @@ impl Bed {
         let (store, stream) = backends(setup, &folder, &clock).await;
         let (_, model) = watch::channel(ModelState::Ready(Arc::new(ByWords::default())));
         let rooms = Api {
+            topics: Topics::new(store.clone()),
             store,
             stream,
             live: LiveBus::Local(LocalBus::default()),
@@ -255,7 +257,9 @@ pub async fn away() -> (Api, tempfile::TempDir) {
     let stream = redis_stream(&format!("redis://{nowhere}"));
     let (_, model) = watch::channel(ModelState::Loading);
     let live = LiveBus::Local(LocalBus::default());
-    let rooms = Api { store, stream, live, cache: None, model, clock, metrics: None, components: Arc::new(Vec::new) };
+    let topics = Topics::new(store.clone());
+    let components = Arc::new(Vec::new);
+    let rooms = Api { store, stream, topics, live, cache: None, model, clock, metrics: None, components };
     (rooms, tempfile::tempdir().expect("a folder"))
 }
 
@@ -313,13 +317,15 @@ fn stream_options() -> StreamOptions {
     }
 }
 
-fn worker(rooms: &Api) -> Worker {
+/// Who works on the stream.
+pub fn worker(rooms: &Api) -> Worker {
     Worker {
         stream: rooms.stream.clone(),
         store: rooms.store.clone(),
         live: rooms.live.clone(),
         cache: rooms.cache.clone().unwrap_or(Cache::Local(LocalCache::new(Duration::ZERO, rooms.clock.clone()))),
         classifier: Arc::new(ByWords::default()),
+        topics: rooms.topics.clone(),
         clock: rooms.clock.clone(),
         options: WorkerOptions {
             instance: "test".to_owned(),
@@ -327,6 +333,7 @@ fn worker(rooms: &Api) -> Worker {
             batch_size: 100,
             claim_idle: Duration::from_secs(5),
             max_deliveries: 1,
+            store: StoredPosts::default(),
         },
     }
 }

@@ -12,6 +12,7 @@ cases![
     days_begin_at_the_midnight_of_their_zone,
     bad_ranges_are_refused,
     a_distribution_says_whether_it_was_cached,
+    what_rollups_do_not_know_is_counted_from_posts,
     nothing_is_zeros,
 ];
 
@@ -59,7 +60,8 @@ async fn buckets_have_no_gaps_and_sum_up(setup: Setup) {
     let bed = Bed::start(setup).await;
     four(&bed).await;
     let day = bed.get("/api/sentiment/aggregate?period=hour").await.ok();
-    assert_eq!(day, bed.get("/api/aggregate?period=hour").await.ok());
+    let same = bed.get("/api/aggregate?period=hour").await.ok();
+    assert_eq!((&day["data"], &day["summary"]), (&same["data"], &same["summary"]));
     assert_eq!(
         (&day["start_date"], &day["end_date"]),
         (&json!("2026-02-28T12:00:00.000Z"), &json!("2026-03-01T13:00:00.000Z"))
@@ -169,12 +171,50 @@ async fn a_distribution_says_whether_it_was_cached(setup: Setup) {
     assert_eq!(bed.get("/api/distribution?hours=8760").await.ok()["total"], 4);
 }
 
+async fn what_rollups_do_not_know_is_counted_from_posts(setup: Setup) {
+    let bed = Bed::start(setup).await;
+    four(&bed).await;
+    let mut other = post("e", "web", "I love IT too", 62 * 60);
+    other["author"] = json!("bob");
+    bed.store(&[other]).await;
+    for (query, from, buckets) in [
+        ("sentiment=positive", "rollups", &[("11:00", 1), ("12:00", 2)][..]),
+        ("sentiment=positive&source=forum", "rollups", &[]),
+        ("author=ada", "posts", &[("11:00", 1), ("12:00", 2)]),
+        ("author=bob&emotion=joy", "posts", &[("11:00", 1)]),
+        ("q=love+it", "posts", &[("11:00", 1), ("12:00", 2)]),
+        ("q=LOVE&author=bob", "posts", &[("11:00", 1)]),
+        ("q=hate&sentiment=positive", "posts", &[]),
+    ] {
+        let aggregate = bed.get(&format!("/api/aggregate?period=hour&{query}")).await.ok();
+        let found: Vec<(&str, i64)> = aggregate["data"]
+            .as_array()
+            .expect("buckets")
+            .iter()
+            .filter(|bucket| bucket["total_count"] != 0)
+            .map(|bucket| {
+                (&bucket["timestamp"].as_str().expect("a time")[11..16], bucket["total_count"].as_i64().unwrap())
+            })
+            .collect();
+        assert_eq!((found.as_slice(), &aggregate["counted_from"]), (buckets, &json!(from)), "{query}");
+        assert_eq!((&aggregate["cached"], aggregate["cached_at"].is_string()), (&json!(false), true));
+        let distribution = bed.get(&format!("/api/distribution?{query}")).await.ok();
+        assert_eq!(
+            (&distribution["total"], &distribution["counted_from"]),
+            (&aggregate["summary"]["total_posts"], &json!(from))
+        );
+    }
+    let echo = bed.get("/api/aggregate?period=day&author=bob&q=a+b&sentiment=neutral").await.ok();
+    assert_eq!((&echo["author"], &echo["q"], &echo["sentiment"]), (&json!("bob"), &json!("a b"), &json!("neutral")));
+    assert_eq!(bed.get("/api/distribution?sentiment=good&q=%00").await.problem(422), ["sentiment", "q"]);
+}
+
 async fn nothing_is_zeros(setup: Setup) {
     let bed = Bed::start(setup).await;
     assert_eq!(bed.get("/api/posts").await.ok()["posts"], json!([]));
     assert_eq!(bed.get("/api/posts/recent").await.ok(), json!({"posts": []}));
     assert_eq!(bed.get("/api/stats").await.ok()["total_posts"], 0);
-    assert_eq!(bed.get("/api/sources").await.ok(), json!({"sources": [], "total": 0}));
+    assert_eq!(bed.get("/api/sources").await.ok(), json!({"sources": [], "total": 0, "feeds": []}));
     let distribution = bed.get("/api/distribution").await.ok();
     assert_eq!((&distribution["percentages"]["positive"], &distribution["top_emotions"]), (&json!(0.0), &json!([])));
     assert_eq!(bed.get("/api/aggregate?period=day").await.ok()["summary"]["average_confidence"], 0.0);

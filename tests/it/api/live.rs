@@ -44,7 +44,7 @@ async fn posts_counts_and_deletions_arrive(setup: Setup) {
         frame,
         json!({"type": "post", "data": {
             "post_id": "new", "content": long.chars().take(200).collect::<String>(), "source": "web", "author": "ada",
-            "sentiment_label": "positive", "confidence_score": 0.9, "emotion": "joy",
+            "sentiment_label": "positive", "confidence_score": 0.9, "emotion": "joy", "topics": [],
             "created_at": "2026-03-01T12:29:55.000Z", "ingested_at": "2026-03-01T12:30:00.000Z",
             "timestamp": "2026-03-01T12:30:00.000Z",
         }})
@@ -52,7 +52,7 @@ async fn posts_counts_and_deletions_arrive(setup: Setup) {
     // A known post is no news.
     bed.store(&[post("new", "web", "I love it", 5)]).await;
     assert_eq!(bed.delete("/api/posts/new").await.status, 204);
-    let news = socket.until_pong().await;
+    let news = socket.until("post_deleted").await;
     let news: Vec<_> = news.iter().filter(|frame| frame["type"] != "metrics_update").collect();
     assert_eq!(news, [&json!({"type": "post_deleted", "data": {"post_id": "new"}})]);
 }
@@ -63,10 +63,12 @@ async fn filters_choose_posts(setup: Setup) {
     socket.say(r#"{"type": "subscribe", "filters": {"source": ["web", "forum"], "sentiment": "positive"}}"#).await;
     assert_eq!(
         socket.next("subscribed").await["filters"],
-        json!({"source": ["web", "forum"], "sentiment": ["positive"], "emotion": []})
+        json!({"topic": [], "source": ["web", "forum"], "sentiment": ["positive"], "emotion": []})
     );
-    let arrived = async |socket: &mut Socket| {
-        let frames = socket.until_pong().await.into_iter().filter(|frame| frame["type"] == "post");
+    // Deletions reach everybody, after the posts that were stored before.
+    let arrived = async |socket: &mut Socket, last: &str| {
+        assert_eq!(bed.delete(&format!("/api/posts/{last}")).await.status, 204);
+        let frames = socket.until("post_deleted").await.into_iter().filter(|frame| frame["type"] == "post");
         let mut ids: Vec<_> =
             frames.map(|frame| frame["data"]["post_id"].as_str().expect("an id").to_owned()).collect();
         ids.sort();
@@ -81,15 +83,15 @@ async fn filters_choose_posts(setup: Setup) {
         ]
     };
     bed.store(&batch(1)).await;
-    assert_eq!(arrived(&mut socket).await, ["forum+1", "web+1"]);
+    assert_eq!(arrived(&mut socket, "blog+1").await, ["forum+1", "web+1"]);
     socket.say(r#"{"type": "subscribe", "filters": {"emotion": "anger"}}"#).await;
     socket.next("subscribed").await;
     bed.store(&batch(2)).await;
-    assert_eq!(arrived(&mut socket).await, ["web-2"]);
+    assert_eq!(arrived(&mut socket, "blog+2").await, ["web-2"]);
     socket.say(r#"{"type": "subscribe"}"#).await;
     socket.next("subscribed").await;
     bed.store(&batch(3)).await;
-    assert_eq!(arrived(&mut socket).await.len(), 4);
+    assert_eq!(arrived(&mut socket, "blog+3").await.len(), 4);
 }
 
 async fn bed(change: impl FnOnce(&mut HttpOptions)) -> Bed {

@@ -147,6 +147,13 @@ async fn the_document_describes_every_endpoint_and_its_page_works_offline() {
     ] {
         assert!(operations.contains(operation), "{operation} is not described");
     }
+    let described = || paths.values().flat_map(|item| item.as_object().expect("an item").values());
+    let names: BTreeSet<&str> = described().map(|o| o["operationId"].as_str().expect("an id")).collect();
+    assert_eq!(names.len(), described().count(), "each operation has a name of its own");
+    for parameter in described().filter_map(|operation| operation["parameters"].as_array()).flatten() {
+        let default = &parameter["schema"]["default"];
+        assert!(default.is_null() || parameter["required"] == false, "{parameter} may be left out");
+    }
     // Every reference leads somewhere.
     let text = document.to_string();
     for reference in text.split("\"#/components/schemas/").skip(1) {

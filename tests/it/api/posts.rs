@@ -8,6 +8,7 @@ cases![
     a_stored_post_is_shown_with_its_analysis,
     filters_hold_together_and_are_echoed,
     pages_cover_every_post_once,
+    a_list_has_the_order_that_was_asked_for,
     every_bad_parameter_is_named,
     ids_are_percent_encoded_segments,
     a_deleted_post_is_gone_everywhere,
@@ -118,6 +119,34 @@ async fn pages_cover_every_post_once(setup: Setup) {
     assert_eq!(ids(&bed.get("/api/posts?offset=9000000").await.ok()), Vec::<&str>::new());
 }
 
+async fn a_list_has_the_order_that_was_asked_for(setup: Setup) {
+    let bed = Bed::start(setup).await;
+    // Confidences 0.9, 0.75, 0.6, 0.9: the later id goes first among equals.
+    bed.store(&three()).await;
+    bed.store(&[post("d", "web", "I love the old phone", 40)]).await;
+    for (sort, query, expected) in [
+        ("newest", "", &["c", "b", "a", "d"][..]),
+        ("oldest", "", &["d", "a", "b", "c"]),
+        ("confidence", "", &["d", "a", "b", "c"]),
+        ("confidence", "&source=web&q=phone", &["d", "a", "b"]),
+        ("oldest", "&sentiment=positive", &["d", "a"]),
+    ] {
+        let mut seen: Vec<String> = Vec::new();
+        let mut path = format!("/api/posts?limit=1&sort={sort}{query}");
+        loop {
+            let page = bed.get(&path).await.ok();
+            assert_eq!(page["sort"], sort);
+            seen.extend(ids(&page).into_iter().map(str::to_owned));
+            let Some(cursor) = page["next_cursor"].as_str() else { break };
+            path = format!("/api/posts?limit=1&sort={sort}{query}&cursor={cursor}");
+        }
+        assert_eq!(seen, expected, "{sort}{query}");
+        let export = bed.get(&format!("/api/posts/export?format=csv&sort={sort}{query}")).await.text();
+        let exported: Vec<&str> = export.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
+        assert_eq!(exported, expected, "the export by {sort}{query}");
+    }
+}
+
 async fn every_bad_parameter_is_named(setup: Setup) {
     let bed = Bed::start(setup).await;
     for (query, fields) in [
@@ -138,6 +167,9 @@ async fn every_bad_parameter_is_named(setup: Setup) {
         ("ingested_after=x", &["ingested_after"]),
         ("cursor=abc", &["cursor"]),
         ("cursor=1.1&offset=0", &["offset"]),
+        ("cursor=1.1&sort=oldest", &["cursor"]),
+        ("cursor=c7ff8000000000000.1&sort=confidence", &["cursor"]),
+        ("sort=best", &["sort"]),
         ("source=a&source=b", &["source"]),
         ("q=%00", &["q"]),
         ("limits=5&Source=web", &["limits", "Source"]),

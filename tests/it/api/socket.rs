@@ -77,15 +77,27 @@ impl Socket {
         }
     }
 
-    /// Everything up to the answer to a ping.
+    /// Everything up to the answer to a ping, which may overtake what the server learns from its bus.
     pub async fn until_pong(&mut self) -> Vec<Value> {
         self.say(r#"{"type": "ping"}"#).await;
+        let mut frames = self.until("pong").await;
+        frames.pop();
+        frames
+    }
+
+    /// Everything up to the next frame of this type, and that frame.
+    pub async fn until(&mut self, kind: &str) -> Vec<Value> {
         let mut frames = Vec::new();
         loop {
             match self.hear().await {
-                Heard::Frame(frame) if frame["type"] == "pong" => return frames,
-                Heard::Frame(frame) => frames.push(frame),
-                end => panic!("no pong came: {end:?}"),
+                Heard::Frame(frame) => {
+                    let last = frame["type"] == kind;
+                    frames.push(frame);
+                    if last {
+                        return frames;
+                    }
+                }
+                end => panic!("no {kind} came: {end:?}"),
             }
         }
     }

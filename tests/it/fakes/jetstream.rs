@@ -180,10 +180,15 @@ async fn talk(socket: TcpStream, state: &State) {
     };
     let mut sent = 0;
     loop {
-        if faults.drop_after.is_some_and(|limit| sent >= limit) {
+        let reached = |limit: Option<usize>| limit.is_some_and(|limit| sent >= limit);
+        // What was told before arrives.
+        if (reached(faults.drop_after) || reached(faults.stall_after)) && socket.flush().await.is_err() {
             return;
         }
-        if faults.stall_after.is_some_and(|limit| sent >= limit) {
+        if reached(faults.drop_after) {
+            return;
+        }
+        if reached(faults.stall_after) {
             std::future::pending::<()>().await;
         }
         let news = state.log.news.notified();

@@ -25,13 +25,16 @@ pub enum Fault {
     Damage,
 }
 
+/// A repository's files and their contents.
+type Files = Vec<(String, Vec<u8>)>;
+
 #[derive(Default)]
 struct State {
     fault: Option<(String, Fault)>,
     /// `GET path range` of each request.
     seen: Vec<String>,
     /// Repositories beside those of the test data: name, and files with their contents.
-    extra: Vec<(String, Vec<(String, Vec<u8>)>)>,
+    extra: Vec<(String, Files)>,
     /// Whether it tells how large files are.
     hides_sizes: bool,
 }

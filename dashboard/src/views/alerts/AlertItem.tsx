@@ -1,92 +1,72 @@
-import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
-import { useState } from "react";
-import { getPosts } from "@/api/endpoints";
+import { ChevronDown } from "lucide-react";
+import { useId, useState } from "react";
 import type { Alert } from "@/api/types";
-import { ago, count, duration, exact, plural } from "@/lib/format";
-import { sentence } from "@/lib/labels";
-import { fromPost } from "@/live/post";
-import { PostRow } from "@/posts/PostRow";
-import { usePostLink } from "@/posts/usePostLink";
-import { Button, buttonClass } from "@/ui/Button";
+import { ago, exact } from "@/lib/format";
 import { cx } from "@/ui/cx";
-import { ErrorState, SkeletonRows } from "@/ui/states";
-import { postsQuery } from "../posts/usePosts";
-import { spanText } from "./timeText";
-import { alertTitle, evidence, measured, scopeName } from "./words";
+import { AlertFacts } from "./AlertFacts";
+import { Evidence } from "./Evidence";
+import { alertTitle, measured, scopeName, stateText } from "./words";
 
-/** An alert with its window, its numbers and, on request, the posts behind it. */
-export function AlertItem({ alert, now }: { alert: Alert; now: number }) {
-  const [open, setOpen] = useState(false);
-  const firing = alert.state === "firing";
+/** An alert that is open: what it found, beside the posts behind it. */
+export function FiringAlert({ alert, now }: { alert: Alert; now: number }) {
   return (
-    <article className={cx("card flex flex-col gap-2 p-4 text-sm", firing && "border-negative")}>
-      <header className="flex flex-wrap items-baseline gap-x-3 gap-y-1">
-        <h3 className="text-base font-medium">
-          {alertTitle(alert)} <span className="text-quiet">in {scopeName(alert.scope)}</span>
+    <article className="card overflow-hidden border-negative text-sm">
+      <header className="flex flex-wrap items-baseline gap-x-3 gap-y-1 px-4 pt-3">
+        <h3 className="text-lg font-semibold">
+          <span aria-hidden="true" className="mr-1.5 text-sm text-negative">
+            ▼
+          </span>
+          {alertTitle(alert)} <span className="font-normal text-quiet">in {scopeName(alert.scope)}</span>
         </h3>
         <span className="ml-auto text-xs text-quiet" title={exact(alert.triggered_at)}>
-          {firing ? "fires since" : "fired"} {ago(alert.triggered_at, now)}
+          fires since {ago(alert.triggered_at, now)}
         </span>
       </header>
-      <dl className="grid grid-cols-[auto_1fr] gap-x-4 gap-y-0.5">
-        <dt className="text-quiet">Measured</dt>
-        <dd className="tabular">{measured(alert)}</dd>
-        <dt className="text-quiet">Window</dt>
-        <dd className="tabular">
-          {spanText(alert.window_start, alert.window_end)}, {plural(alert.post_count, "post")}
-        </dd>
-        <dt className="text-quiet">State</dt>
-        <dd>{stateText(alert, now)}</dd>
-        <Details details={alert.details} />
-      </dl>
-      <div className="flex flex-wrap gap-2">
-        <Button aria-expanded={open} onClick={() => setOpen(!open)}>
-          {open ? "Hide the evidence" : "Show the evidence"}
-        </Button>
-        <Link to="/posts" search={evidence(alert)} className={buttonClass("plain")}>
-          All its negative posts
-        </Link>
-      </div>
-      {open && <Evidence alert={alert} now={now} />}
+      <Body alert={alert} now={now} />
     </article>
   );
 }
 
-function Details({ details }: { details: Alert["details"] }) {
-  return Object.entries(details)
-    .filter(([, value]) => typeof value === "number" || typeof value === "string")
-    .map(([name, value]) => (
-      <div key={name} className="contents">
-        <dt className="text-quiet">{sentence(name.replaceAll("_", " "))}</dt>
-        <dd className="tabular [overflow-wrap:anywhere]">
-          {typeof value === "number" ? count(value) : String(value)}
-        </dd>
-      </div>
-    ));
-}
-
-function Evidence({ alert, now }: { alert: Alert; now: number }) {
-  const link = usePostLink();
-  const query = useQuery({
-    queryKey: ["posts", "evidence", alert.id],
-    queryFn: ({ signal }) => getPosts({ ...postsQuery(evidence(alert), now), limit: 5 }, signal),
-  });
-  if (query.error) return <ErrorState error={query.error} retry={() => void query.refetch()} />;
-  if (!query.data) return <SkeletonRows rows={3} />;
-  const posts = query.data.posts.map(fromPost);
-  if (posts.length === 0) return <p className="text-quiet">Its posts are no longer stored.</p>;
+/** An alert that is over, in a line that opens. */
+export function PastAlert({ alert, now }: { alert: Alert; now: number }) {
+  const [open, setOpen] = useState(false);
+  const body = useId();
   return (
-    <div className="-mx-4 border-t border-border">
-      {posts.map((post) => (
-        <PostRow key={post.id} post={post} now={now} link={link} />
-      ))}
-    </div>
+    <li className="border-b border-border text-sm last:border-b-0">
+      <button
+        type="button"
+        aria-expanded={open}
+        aria-controls={body}
+        onClick={() => setOpen(!open)}
+        className="grid w-full grid-cols-[minmax(0,1fr)_auto] items-center gap-x-4 gap-y-0.5 px-4 py-2 text-left hover:bg-raised md:grid-cols-[minmax(0,1.4fr)_minmax(0,1fr)_minmax(0,1.2fr)_5.5rem_1rem]"
+      >
+        <span className="min-w-0 truncate">
+          <span className="font-medium">{alertTitle(alert)}</span>{" "}
+          <span className="text-quiet">in {scopeName(alert.scope)}</span>
+        </span>
+        <span className="tabular col-start-1 row-start-2 truncate text-xs text-quiet md:col-start-auto md:row-start-auto md:text-sm">
+          {measured(alert)}
+        </span>
+        <span className="tabular hidden truncate text-quiet md:block">{stateText(alert)}</span>
+        <span className="tabular text-right text-xs text-quiet" title={exact(alert.triggered_at)}>
+          {ago(alert.triggered_at, now)}
+        </span>
+        <ChevronDown
+          size={14}
+          aria-hidden="true"
+          className={cx("hidden text-quiet transition-transform duration-150 md:block", open && "rotate-180")}
+        />
+      </button>
+      <div id={body}>{open && <Body alert={alert} now={now} />}</div>
+    </li>
   );
 }
 
-function stateText({ state, triggered_at, resolved_at }: Alert, now: number): string {
-  if (state === "firing" || !resolved_at) return "▼ Firing";
-  const seconds = (Date.parse(resolved_at) - Date.parse(triggered_at)) / 1_000;
-  return `● Resolved after ${duration(seconds)}, ${ago(resolved_at, now)}`;
+function Body({ alert, now }: { alert: Alert; now: number }) {
+  return (
+    <div className="grid grid-cols-1 gap-x-6 gap-y-4 px-4 pt-2 pb-4 lg:grid-cols-[24rem_minmax(0,1fr)]">
+      <AlertFacts alert={alert} />
+      <Evidence alert={alert} now={now} />
+    </div>
+  );
 }

@@ -6,17 +6,21 @@ import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
 import { useWindow } from "../overview/useComparison";
-import { AlertItem } from "./AlertItem";
+import { FiringAlert, PastAlert } from "./AlertItem";
+import { AlertTabs } from "./AlertTabs";
 import { Timeline } from "./Timeline";
 import { useAlertHistory } from "./useAlertHistory";
 
 /** What fires now, and what fired. */
 export function Alerts() {
   return (
-    <div className="flex flex-col gap-4">
-      <FiringNow />
-      <History />
-    </div>
+    <>
+      <AlertTabs />
+      <div className="flex flex-col gap-4">
+        <FiringNow />
+        <History />
+      </div>
+    </>
   );
 }
 
@@ -36,11 +40,7 @@ function FiringNow() {
           Nothing fires. An alert fires when negative posts get the upper hand for some minutes.
         </p>
       ) : (
-        <div className="grid grid-cols-1 gap-4 xl:grid-cols-2">
-          {alerts.map((alert) => (
-            <AlertItem key={alert.id} alert={alert} now={now} />
-          ))}
-        </div>
+        alerts.map((alert) => <FiringAlert key={alert.id} alert={alert} now={now} />)
       )}
     </section>
   );
@@ -67,12 +67,14 @@ function History() {
     <>
       <Card title={`History, ${rangeLabel(search)}`}>
         <Timeline alerts={alerts} window={window} now={now} />
+        {past.length > 0 && (
+          <ul aria-label="Alerts that are over" className="-mx-4 mt-4 -mb-4 border-t border-border">
+            {past.map((alert) => (
+              <PastAlert key={alert.id} alert={alert} now={now} />
+            ))}
+          </ul>
+        )}
       </Card>
-      <div className="grid grid-cols-1 gap-4 xl:grid-cols-2">
-        {past.map((alert) => (
-          <AlertItem key={alert.id} alert={alert} now={now} />
-        ))}
-      </div>
       {query.hasNextPage && (
         <Button
           className="self-center"

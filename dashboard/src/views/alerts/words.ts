@@ -1,5 +1,5 @@
 import type { Alert } from "@/api/types";
-import { percent, signed } from "@/lib/format";
+import { duration, percent, signed } from "@/lib/format";
 import type { Search } from "@/lib/search";
 import { windowSearch } from "./windowSearch";
 
@@ -31,4 +31,10 @@ export function evidence(alert: Alert): Search {
 function valueText(type: string, value: number): string {
   if (type.endsWith("_share")) return percent(value * 100);
   return signed(value).replace("+", "");
+}
+
+/** Whether it still fires, or how long it did. */
+export function stateText({ state, triggered_at, resolved_at }: Alert): string {
+  if (state === "firing" || !resolved_at) return "▼ Firing";
+  return `● Resolved after ${duration((Date.parse(resolved_at) - Date.parse(triggered_at)) / 1_000)}`;
 }

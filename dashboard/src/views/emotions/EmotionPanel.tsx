@@ -1,12 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
+import { Link, useNavigate } from "@tanstack/react-router";
 import { lazy, Suspense } from "react";
 import { getPosts } from "@/api/endpoints";
 import type { Emotion, Period } from "@/api/types";
 import { percentOf } from "@/lib/counts";
 import { compact, percent } from "@/lib/format";
 import { sentence } from "@/lib/labels";
-import type { Point, Totals } from "@/lib/metrics";
+import { type Point, spanOf, type Totals } from "@/lib/metrics";
 import { parseSearch, type Search, withSearch } from "@/lib/search";
 import { fromPost } from "@/live/post";
 import { PostText } from "@/posts/PostText";
@@ -32,6 +32,7 @@ interface EmotionPanelProps {
 
 /** One emotion: how much, when, and what it sounds like. */
 export function EmotionPanel({ emotion, points, period, totals, top, search }: EmotionPanelProps) {
+  const navigate = useNavigate();
   const amount = totals.emotions[emotion];
   return (
     <Card
@@ -50,7 +51,15 @@ export function EmotionPanel({ emotion, points, period, totals, top, search }: E
     >
       <div className="h-28">
         <Suspense fallback={<Skeleton className="h-full" />}>
-          <EmotionChart emotion={emotion} points={points} period={period} top={top} />
+          <EmotionChart
+            emotion={emotion}
+            points={points}
+            period={period}
+            top={top}
+            onPick={(point) =>
+              void navigate({ to: "/posts", search: withSearch(search, { ...spanOf(point), emotion }) })
+            }
+          />
         </Suspense>
       </div>
       <Examples emotion={emotion} search={search} />

@@ -6,11 +6,13 @@ import type { Comparison } from "@/lib/metrics";
 import type { Search } from "@/lib/search";
 import { ScopeNote } from "@/shell/ScopeNote";
 import { useView } from "@/shell/useView";
+import { Card } from "@/ui/Card";
 import { EmptyState, ErrorState, Skeleton } from "@/ui/states";
 import { type ComparisonState, useComparison } from "../overview/useComparison";
 import { EmotionPanel } from "./EmotionPanel";
+import { EmotionTable } from "./EmotionTable";
 import { HeatCard } from "./HeatCard";
-import { RankingCard, type Scale } from "./RankingCard";
+import { RankingCard, type Shown } from "./RankingCard";
 
 /** Which emotions, when, and what they sound like. */
 export function Emotions() {
@@ -28,32 +30,38 @@ export function Emotions() {
 }
 
 function Panels({ state, search }: { state: ComparisonState; search: Search }) {
-  const [scale, setScale] = useState<Scale>("own");
+  const [form, setForm] = useState<Shown>("own");
   if (state.error) return <ErrorState error={state.error} retry={state.retry} />;
-  if (!state.data) return <Skeleton className="h-64" />;
-  if (state.data.now.posts === 0) {
+  if (!state.chosen) return <Skeleton className="h-64" />;
+  if (state.chosen.now.posts === 0) {
     return (
       <EmptyState title="No posts in this time">
         <p>Choose a longer range or remove a filter. New posts appear here by themselves.</p>
       </EmptyState>
     );
   }
-  const { data, window } = state;
+  const { chosen: data, window } = state;
   const shown = search.emotion ? [search.emotion] : EMOTIONS;
   return (
     <div className="grid grid-cols-1 gap-4 sm:grid-cols-2 lg:grid-cols-3 xl:grid-cols-4">
-      <RankingCard data={data} search={search} scale={scale} onScale={setScale} />
-      {shown.map((emotion) => (
-        <EmotionPanel
-          key={emotion}
-          emotion={emotion}
-          points={data.points}
-          period={window.period}
-          totals={data.now}
-          top={axisTop(data, scale === "own" ? [emotion] : shown)}
-          search={search}
-        />
-      ))}
+      <RankingCard data={data} search={search} shown={form} onShow={setForm} />
+      {form === "table" ? (
+        <Card title="Emotions over time" className="sm:col-span-1 lg:col-span-2 xl:col-span-3">
+          <EmotionTable points={data.points} period={window.period} search={search} />
+        </Card>
+      ) : (
+        shown.map((emotion) => (
+          <EmotionPanel
+            key={emotion}
+            emotion={emotion}
+            points={data.points}
+            period={window.period}
+            totals={data.now}
+            top={axisTop(data, form === "own" ? [emotion] : shown)}
+            search={search}
+          />
+        ))
+      )}
     </div>
   );
 }

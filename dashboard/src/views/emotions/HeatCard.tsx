@@ -1,6 +1,9 @@
+import { Link } from "@tanstack/react-router";
 import { percent, plural, zone } from "@/lib/format";
 import { EMOTION_COLORS, EMOTIONS } from "@/lib/labels";
-import type { Search } from "@/lib/search";
+import { spanOf } from "@/lib/metrics";
+import { HOUR } from "@/lib/range";
+import { type Search, withSearch } from "@/lib/search";
 import { Card } from "@/ui/Card";
 import { EmotionMark } from "@/ui/marks";
 import { EmptyState, ErrorState, Skeleton } from "@/ui/states";
@@ -21,13 +24,13 @@ export function HeatCard({ search }: { search: Search }) {
           <p>Choose a longer range or remove a filter.</p>
         </EmptyState>
       ) : (
-        <HeatTable hours={hours} />
+        <HeatTable hours={hours} search={search} />
       )}
     </Card>
   );
 }
 
-function HeatTable({ hours }: { hours: readonly HeatHour[] }) {
+function HeatTable({ hours, search }: { hours: readonly HeatHour[]; search: Search }) {
   return (
     <>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
@@ -55,6 +58,14 @@ function HeatTable({ hours }: { hours: readonly HeatHour[] }) {
                   <HeatCell
                     key={hour.hour}
                     share={hour.shares[emotion]}
+                    posts={
+                      hour.start === null
+                        ? undefined
+                        : withSearch(search, {
+                            ...spanOf({ time: hour.start, end: hour.start + HOUR }),
+                            emotion,
+                          })
+                    }
                     most={largestShare(hours, emotion)}
                     color={EMOTION_COLORS[emotion]}
                     title={`${emotion} at ${hour.hour}:00: ${plural(hour.counts[emotion], "post")} of ${hour.posts}`}
@@ -78,9 +89,11 @@ interface HeatCellProps {
   most: number;
   color: string;
   title: string;
+  /** What leads to its posts; an hour of many days has no such link. */
+  posts: Search | undefined;
 }
 
-function HeatCell({ share, most, color, title }: HeatCellProps) {
+function HeatCell({ share, most, color, title, posts }: HeatCellProps) {
   // To the third power, so that the hours of an even row still differ.
   const strength = share === null ? 0 : Math.round((share / most) ** 3 * 42);
   return (
@@ -92,7 +105,20 @@ function HeatCell({ share, most, color, title }: HeatCellProps) {
           share === null ? undefined : `color-mix(in srgb, ${color} ${strength}%, var(--color-card))`,
       }}
     >
-      {share === null ? <span className="text-quiet">·</span> : Math.round(share)}
+      {share === null ? (
+        <span className="text-quiet">·</span>
+      ) : posts ? (
+        <Link
+          to="/posts"
+          search={posts}
+          className="block leading-7 hover:underline"
+          aria-label={`${Math.round(share)} percent, ${title}`}
+        >
+          {Math.round(share)}
+        </Link>
+      ) : (
+        Math.round(share)
+      )}
     </td>
   );
 }

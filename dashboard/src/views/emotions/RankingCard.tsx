@@ -9,23 +9,24 @@ import { Choice } from "@/ui/Choice";
 import { cx } from "@/ui/cx";
 import { EmotionMark } from "@/ui/marks";
 
-/** Whether the charts of the page share one scale. */
-export type Scale = "own" | "same";
+/** How the emotions over time are shown: charts on scales of their own or on the same one, or a table. */
+export type Shown = "own" | "same" | "table";
 
-const SCALES = [
-  { value: "own", label: "Own" },
+const CHOICES = [
+  { value: "own", label: "Own scales" },
   { value: "same", label: "Same" },
+  { value: "table", label: "Table" },
 ] as const;
 
 interface RankingCardProps {
   data: Comparison;
   search: Search;
-  scale: Scale;
-  onScale: (scale: Scale) => void;
+  shown: Shown;
+  onShow: (shown: Shown) => void;
 }
 
 /** The emotions by weight, with the change of each against the period before. */
-export function RankingCard({ data: { now, before }, search, scale, onScale }: RankingCardProps) {
+export function RankingCard({ data: { now, before }, search, shown, onShow }: RankingCardProps) {
   const ranked = [...EMOTIONS].sort((a, b) => now.emotions[b] - now.emotions[a]);
   const comparable = before.posts > 0;
   const most = Math.max(1, now.emotions[ranked[0] ?? "neutral"]);
@@ -69,9 +70,8 @@ export function RankingCard({ data: { now, before }, search, scale, onScale }: R
             );
           })}
         </ol>
-        <div className="flex items-center justify-between gap-2 text-xs text-quiet">
-          Scale of the charts
-          <Choice label="Scale of the charts" value={scale} options={SCALES} onChange={onScale} />
+        <div className="self-center">
+          <Choice label="Show over time as" value={shown} options={CHOICES} onChange={onShow} />
         </div>
       </div>
     </Card>

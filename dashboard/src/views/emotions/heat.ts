@@ -5,6 +5,8 @@ import { EMOTIONS } from "@/lib/labels";
 /** An hour of the day: how many posts, and which part of them each emotion had. */
 export interface HeatHour {
   hour: number;
+  /** Its beginning, when the hour of a single day is meant. */
+  start: number | null;
   posts: number;
   counts: Record<Emotion, number>;
   /** Percent of the hour's posts; `null` when there were none. */
@@ -13,10 +15,16 @@ export interface HeatHour {
 
 /** Sums hourly buckets by the viewer's hour of the day. */
 export function heatOf(buckets: readonly Bucket[]): HeatHour[] {
-  const hours = Array.from({ length: 24 }, (_, hour) => ({ hour, posts: 0, counts: none(0) }));
+  const hours = Array.from({ length: 24 }, (_, hour) => ({
+    hour,
+    start: null as number | null,
+    posts: 0,
+    counts: none(0),
+  }));
   for (const bucket of buckets) {
     const row = hours[new Date(bucket.timestamp).getHours()];
     if (!row) continue;
+    row.start = buckets.length <= 24 ? Date.parse(bucket.timestamp) : null;
     row.posts += bucket.total_count;
     for (const emotion of EMOTIONS) row.counts[emotion] += bucket.emotions[emotion];
   }

@@ -1,5 +1,5 @@
 import { useMemo } from "react";
-import { useAggregateQuery } from "@/api/queries";
+import { countFilter, useAggregateQuery } from "@/api/queries";
 import { ceil, DAY, HOUR, type TimeWindow } from "@/lib/range";
 import type { Search } from "@/lib/search";
 import { useWindow } from "@/views/overview/useComparison";
@@ -12,7 +12,7 @@ const MOST_DAYS = 90;
 export function useHeat(search: Search) {
   const window = useWindow(search);
   const hourly = useMemo(() => hourlyWindow(window), [window]);
-  const query = useAggregateQuery(hourly, { source: search.source, emotion: search.emotion });
+  const query = useAggregateQuery(hourly, { ...countFilter(search), sentiment: search.sentiment });
   const answer = query.data?.answer;
   const hours = useMemo(() => answer && heatOf(answer.data), [answer]);
   const short = window.end - window.start < DAY;

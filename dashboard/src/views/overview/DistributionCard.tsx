@@ -5,6 +5,7 @@ import { compact, count, percent } from "@/lib/format";
 import { SENTIMENTS } from "@/lib/labels";
 import { type Search, withSearch } from "@/lib/search";
 import { Card } from "@/ui/Card";
+import { cx } from "@/ui/cx";
 import { SentimentMark } from "@/ui/marks";
 import { EmptyState, ErrorState, Skeleton } from "@/ui/states";
 import { useDistribution } from "./useDistribution";
@@ -33,13 +34,14 @@ function Shares({ data, search }: { data: Distribution; search: Search }) {
   const navigate = useNavigate();
   if (data.total === 0) return <EmptyState title="No posts in the last 24 hours" />;
   const postsOf = (sentiment: Sentiment) =>
-    withSearch({ source: search.source }, { range: "24h", sentiment });
+    withSearch(search, { range: "24h", from: undefined, to: undefined, sentiment });
   return (
     <div className="flex max-h-96 flex-wrap items-center justify-center gap-x-6 gap-y-4">
       <div className="relative size-40 shrink-0">
         <Suspense>
           <Donut
             counts={data.distribution}
+            only={search.sentiment}
             onPick={(label) => void navigate({ to: "/posts", search: postsOf(label) })}
           />
         </Suspense>
@@ -56,14 +58,17 @@ function Shares({ data, search }: { data: Distribution; search: Search }) {
             <Link
               to="/posts"
               search={postsOf(label)}
-              className="-mx-2 flex items-center gap-2 rounded-md px-2 py-1.5 hover:bg-raised"
+              className={cx(
+                "-mx-2 flex items-center gap-2 rounded-md px-2 py-1.5 hover:bg-raised",
+                label === search.sentiment && "bg-raised",
+              )}
             >
               <span className="flex-1">
                 <SentimentMark label={label} />
-              </span>
+              </span>{" "}
               <span className="tabular text-quiet" title={count(data.distribution[label])}>
                 {compact(data.distribution[label])}
-              </span>
+              </span>{" "}
               <span className="tabular w-14 text-right font-medium">{percent(data.percentages[label])}</span>
             </Link>
           </li>

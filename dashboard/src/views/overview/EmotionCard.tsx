@@ -22,9 +22,9 @@ export function EmotionCard({ state, search }: { state: ComparisonState; search:
 
 function EmotionBody({ state, search }: { state: ComparisonState; search: Search }) {
   if (state.error) return <ErrorState error={state.error} retry={state.retry} />;
-  if (!state.data) return <Skeleton className="h-44" />;
-  if (state.data.now.posts === 0) return <EmptyState title="No posts in this time" />;
-  return <EmotionList data={state.data} search={search} />;
+  if (!state.chosen) return <Skeleton className="h-44" />;
+  if (state.chosen.now.posts === 0) return <EmptyState title="No posts in this time" />;
+  return <EmotionList data={state.chosen} search={search} />;
 }
 
 function EmotionList({ data, search }: { data: Comparison; search: Search }) {

@@ -57,6 +57,22 @@ describe("the overview", () => {
     await waitFor(() => expect(screen.queryByText("Just now")).toBeNull());
   });
 
+  it("narrows every figure and chart to the words, the author and the sentiment", async () => {
+    fill();
+    open("/?q=late&author=ada&sentiment=negative");
+    expect(await card(/^Negative posts 1/)).toBeTruthy();
+    expect(await card(/^Negative 100\.0%/)).toBeTruthy();
+    const emotions = screen.getByRole("region", { name: "Emotions" });
+    await waitFor(() =>
+      expect(within(emotions).getByRole("link", { name: /^Anger/ }).textContent).toContain("1"),
+    );
+    expect(within(emotions).getByRole("link", { name: /^Fear/ }).textContent).toContain("0");
+    const day = screen.getByRole("region", { name: "Last 24 hours" });
+    expect(await within(day).findByRole("link", { name: /^Negative 1 100\.0%/ })).toBeTruthy();
+    const asked = state.requests.filter((line) => line.startsWith("GET /api/sentiment/aggregate"));
+    for (const line of asked) expect(line).toContain("author=ada&q=late");
+  });
+
   it("says why there is nothing, and what to do", async () => {
     open("/");
     expect(await screen.findByText("No posts yet")).toBeTruthy();

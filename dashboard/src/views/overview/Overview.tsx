@@ -21,7 +21,7 @@ export function Overview() {
   const { search } = useView();
   const state = useComparison(search);
   const alerts = useAlertMarks(state.window, search.source);
-  const metrics = state.data && metricList(state.data, search);
+  const metrics = state.data && metricList(state.data, state.chosen ?? state.data, search);
   return (
     <>
       <FirstRun />

@@ -22,7 +22,7 @@ export function SourceCard({ window, search }: { window: TimeWindow; search: Sea
           <li aria-hidden="true" className="flex gap-2 text-xs text-quiet">
             <span className="flex-1">Source</span>
             <span>Posts</span>
-            <span className="w-12 text-right">Net</span>
+            <span className="w-12 text-right">{search.sentiment ? "Share" : "Net"}</span>
           </li>
           {shares.map((share) => (
             <SourceRow key={share.source} share={share} search={search} />
@@ -34,7 +34,7 @@ export function SourceCard({ window, search }: { window: TimeWindow; search: Sea
 }
 
 function SourceRow({ share, search }: { share: SourceShare; search: Search }) {
-  const { source, posts, net } = share;
+  const { source, posts, mood } = share;
   return (
     <li>
       <Link
@@ -48,15 +48,22 @@ function SourceRow({ share, search }: { share: SourceShare; search: Search }) {
           <span className="tabular text-quiet" title={`${count(posts)} posts`}>
             {compact(posts)}
           </span>
-          <span className="tabular w-12 text-right" title="Net sentiment">
-            {net}
+          <span
+            className="tabular w-12 text-right"
+            title={search.sentiment ? "Share of its posts" : "Net sentiment"}
+          >
+            {mood}
           </span>
         </span>
         <span aria-hidden="true" className="flex h-2 gap-px overflow-hidden rounded-full bg-raised">
           {SENTIMENTS.map((label) => (
             <span
               key={label}
-              style={{ width: `${share.shares[label] ?? 0}%`, backgroundColor: SENTIMENT_COLORS[label] }}
+              style={{
+                width: `${share.shares[label] ?? 0}%`,
+                backgroundColor: SENTIMENT_COLORS[label],
+                opacity: search.sentiment && search.sentiment !== label ? 0.25 : 1,
+              }}
             />
           ))}
         </span>

@@ -4,7 +4,7 @@ import { lazy, Suspense, useState } from "react";
 import type { AlertMark } from "@/charts/SentimentChart";
 import type { Mode } from "@/charts/series";
 import { zone } from "@/lib/format";
-import type { Point } from "@/lib/metrics";
+import { type Point, spanOf } from "@/lib/metrics";
 import type { TimeWindow } from "@/lib/range";
 import { withSearch } from "@/lib/search";
 import { useMedia } from "@/lib/useMedia";
@@ -53,7 +53,10 @@ function ZoomOut({ window }: { window: TimeWindow }) {
   const span = window.end - window.start;
   const end = Math.min(window.end + span, Date.now());
   return (
-    <IconButton label="Zoom out" onClick={() => change({ range: undefined, ...spanOf(end - 3 * span, end) })}>
+    <IconButton
+      label="Zoom out"
+      onClick={() => change({ range: undefined, ...spanOf({ time: end - 3 * span, end }) })}
+    >
       <ZoomOutIcon size={16} />
     </IconButton>
   );
@@ -74,7 +77,7 @@ function TrendBody({ state, alerts, shown }: BodyProps) {
   const { points, now } = state.data;
   if (now.posts === 0) return <NoPosts />;
   const openPosts = (point: Point) =>
-    void navigate({ to: "/posts", search: withSearch(search, spanOf(point.time, point.end)) });
+    void navigate({ to: "/posts", search: withSearch(search, spanOf(point)) });
   if (shown === "table") return <TrendTable points={points} period={state.window.period} search={search} />;
   return (
     <Suspense fallback={<Skeleton className="h-full" />}>
@@ -86,7 +89,7 @@ function TrendBody({ state, alerts, shown }: BodyProps) {
         alerts={alerts}
         roomy={roomy}
         onPick={openPosts}
-        onZoom={(from, to) => change({ range: undefined, ...spanOf(from, to) })}
+        onZoom={(time, end) => change({ range: undefined, ...spanOf({ time, end }) })}
       />
     </Suspense>
   );
@@ -100,8 +103,4 @@ function NoPosts() {
       </EmptyState>
     </div>
   );
-}
-
-function spanOf(from: number, to: number): { from: string; to: string } {
-  return { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
 }

@@ -3,7 +3,7 @@ import type { Period } from "@/api/types";
 import { bucketText } from "@/charts/axis";
 import { count, percent } from "@/lib/format";
 import { SENTIMENTS } from "@/lib/labels";
-import type { Point } from "@/lib/metrics";
+import { type Point, spanOf } from "@/lib/metrics";
 import { type Search, withSearch } from "@/lib/search";
 import { SentimentMark } from "@/ui/marks";
 
@@ -40,10 +40,7 @@ export function TrendTable({ points, period, search }: TrendTableProps) {
               <th scope="row" className="py-1 text-left font-normal">
                 <Link
                   to="/posts"
-                  search={withSearch(search, {
-                    from: new Date(point.time).toISOString(),
-                    to: new Date(point.end).toISOString(),
-                  })}
+                  search={withSearch(search, spanOf(point))}
                   className="underline decoration-strong underline-offset-2 hover:decoration-current"
                 >
                   {bucketText(point.time, point.end, period)}

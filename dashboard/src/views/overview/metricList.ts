@@ -25,7 +25,12 @@ interface Change {
 }
 
 /** The key figures of a comparison; each leads to posts of the same filter. */
-export function metricList({ now, before, points }: Comparison, search: Search): Metric[] {
+export function metricList(
+  { now, before, points }: Comparison,
+  /** The posts of the chosen sentiment alone, which have a confidence of their own. */
+  chosen: Comparison,
+  search: Search,
+): Metric[] {
   const only = search.sentiment;
   const posts = only ? now.counts[only] : now.posts;
   // A bucket that has not ended would draw a fall that did not happen.
@@ -65,14 +70,14 @@ export function metricList({ now, before, points }: Comparison, search: Search):
     {
       key: "confidence",
       title: "Confidence",
-      value: score(now.confidence),
+      value: score(chosen.now.confidence),
       exact: "Average confidence of the model, from 0 to 1",
       change: change(
-        percentOfScore(now.confidence, before.confidence),
+        percentOfScore(chosen.now.confidence, chosen.before.confidence),
         "%",
-        `${score(before.confidence)} before`,
+        `${score(chosen.before.confidence)} before`,
       ),
-      spark: ended.map(({ confidence }) => confidence),
+      spark: chosen.points.map(({ confidence, unfinished }) => (unfinished ? null : confidence)),
       sparkSpan: 0.3,
       search,
     },

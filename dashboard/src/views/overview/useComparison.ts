@@ -1,5 +1,6 @@
 import { useMemo } from "react";
-import { useAggregateQuery } from "@/api/queries";
+import { countFilter, type Snapshot, useAggregateQuery } from "@/api/queries";
+import type { Aggregate } from "@/api/types";
 import { type Comparison, compare } from "@/lib/metrics";
 import { bucketLength, MINUTE, type TimeWindow, windowOf } from "@/lib/range";
 import type { Search } from "@/lib/search";
@@ -10,6 +11,8 @@ import { withArrivals } from "@/live/overlay";
 export interface ComparisonState {
   window: TimeWindow;
   data: Comparison | undefined;
+  /** The same for the posts of the chosen sentiment alone; all posts while none is chosen. */
+  chosen: Comparison | undefined;
   error: unknown;
   /** What is shown belongs to an earlier filter. */
   stale: boolean;
@@ -26,23 +29,40 @@ export function useWindow(search: Search): TimeWindow {
 /** Counts over the chosen time beside those of the period before, live. */
 export function useComparison(search: Search): ComparisonState {
   const window = useWindow(search);
-  const query = useAggregateQuery(window, { source: search.source, emotion: search.emotion });
-  const arrivals = useLive((state) => state.arrivals);
-  // A feed of one sentiment says nothing about the others: then the totals are only read again.
-  const complete = window.live && !search.sentiment;
-  const data = useMemo(() => {
-    if (!query.data) return undefined;
-    const { answer, asOf } = query.data;
-    const later = complete ? arrivals.filter(({ at }) => at > asOf).map(({ post }) => post) : [];
-    return compare(withArrivals(answer, later), window, nowWithin(window));
-  }, [query.data, arrivals, complete, window]);
+  const { sentiment } = search;
+  const filter = countFilter(search);
+  const query = useAggregateQuery(window, filter);
+  // Without a sentiment this is the same question, which is asked once.
+  const narrow = useAggregateQuery(window, sentiment ? { ...filter, sentiment } : filter);
+  const all = useCompared(query.data, window, !sentiment);
+  const one = useCompared(sentiment ? narrow.data : undefined, window, true);
   return {
     window,
-    data,
-    error: query.data ? null : query.error,
+    data: all,
+    chosen: sentiment ? one : all,
+    error: query.data ? null : (query.error ?? (narrow.data ? null : narrow.error)),
     stale: query.isPlaceholderData && !isShifted(query.data?.answer.end_date, window),
-    retry: () => void query.refetch(),
+    retry: () => {
+      void query.refetch();
+      if (sentiment) void narrow.refetch();
+    },
   };
+}
+
+/** The answer with the posts that came later, if the feed holds all that it counts. */
+function useCompared(
+  data: Snapshot<Aggregate> | undefined,
+  window: TimeWindow,
+  complete: boolean,
+): Comparison | undefined {
+  const arrivals = useLive((state) => state.arrivals);
+  return useMemo(() => {
+    if (!data) return undefined;
+    const { answer, asOf } = data;
+    const later =
+      window.live && complete ? arrivals.filter(({ at }) => at > asOf).map(({ post }) => post) : [];
+    return compare(withArrivals(answer, later), window, nowWithin(window));
+  }, [data, arrivals, complete, window]);
 }
 
 function nowWithin(window: TimeWindow): number {

@@ -1,5 +1,5 @@
 import { useMemo } from "react";
-import { useDistributionQuery } from "@/api/queries";
+import { countFilter, useDistributionQuery } from "@/api/queries";
 import type { Distribution } from "@/api/types";
 import { DAY } from "@/lib/range";
 import type { Search } from "@/lib/search";
@@ -12,11 +12,11 @@ export interface DistributionState {
   retry: () => void;
 }
 
-/** The distribution of the last 24 hours, live. It knows no filter but the source. */
+/** The distribution of the last 24 hours, live: of all sentiments, whichever is chosen. */
 export function useDistribution(search: Search): DistributionState {
-  const query = useDistributionQuery(24, search.source);
+  const query = useDistributionQuery(24, countFilter(search));
   const arrivals = useLive((state) => state.arrivals);
-  const complete = !search.sentiment && !search.emotion;
+  const complete = !search.sentiment;
   const data = useMemo(() => {
     if (!query.data) return undefined;
     const { answer, asOf } = query.data;

@@ -1,8 +1,8 @@
 import { useQueries } from "@tanstack/react-query";
-import { aggregateOptions, useSourcesQuery } from "@/api/queries";
+import { aggregateOptions, countFilter, useSourcesQuery } from "@/api/queries";
 import type { Sentiment } from "@/api/types";
-import { signed } from "@/lib/format";
-import { compare } from "@/lib/metrics";
+import { percent, signed } from "@/lib/format";
+import { compare, type Totals } from "@/lib/metrics";
 import type { TimeWindow } from "@/lib/range";
 import type { Search } from "@/lib/search";
 
@@ -11,9 +11,11 @@ const MOST_SOURCES = 8;
 
 export interface SourceShare {
   source: string;
+  /** Of the chosen sentiment, or of all. */
   posts: number;
   shares: Record<Sentiment, number | null>;
-  net: string;
+  /** Net sentiment, or the share of the chosen one. */
+  mood: string;
 }
 
 /** The counts of each of the largest sources in the window; `undefined` while none is known. */
@@ -22,7 +24,7 @@ export function useSourceShares(window: TimeWindow, search: Search): SourceShare
   const names = search.source ? [search.source] : largest(sources ?? []);
   const current = { ...window, before: window.start };
   return useQueries({
-    queries: names.map((source) => aggregateOptions(current, { source, emotion: search.emotion })),
+    queries: names.map((source) => aggregateOptions(current, { ...countFilter(search), source })),
     combine: (results) => {
       if (!sources && !search.source) return undefined;
       if (results.length > 0 && results.every((result) => !result.data)) return undefined;
@@ -31,15 +33,18 @@ export function useSourceShares(window: TimeWindow, search: Search): SourceShare
           const source = names[index];
           if (!data || source === undefined) return [];
           const { now } = compare(data.answer, current, window.end);
-          return now.posts === 0 ? [] : [shareOf(source, now)];
+          const share = shareOf(source, now, search.sentiment);
+          return share.posts === 0 ? [] : [share];
         })
         .sort((a, b) => b.posts - a.posts);
     },
   });
 }
 
-function shareOf(source: string, now: ReturnType<typeof compare>["now"]): SourceShare {
-  return { source, posts: now.posts, shares: now.shares, net: signed(now.net ?? 0) };
+function shareOf(source: string, now: Totals, only: Sentiment | undefined): SourceShare {
+  const { shares } = now;
+  if (only) return { source, posts: now.counts[only], shares, mood: percent(shares[only]) };
+  return { source, posts: now.posts, shares, mood: signed(now.net ?? 0) };
 }
 
 function largest(sources: readonly { source: string; count: number }[]): string[] {

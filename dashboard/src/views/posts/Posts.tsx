@@ -7,6 +7,7 @@ import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
 import { ExportMenu } from "./ExportMenu";
 import { MoreFilters } from "./MoreFilters";
 import { PostList } from "./PostList";
+import { SortMenu } from "./SortMenu";
 import { useNewCount } from "./useNewCount";
 import { usePosts } from "./usePosts";
 
@@ -24,7 +25,7 @@ export function Posts() {
           title={first && `${count(first.total)} posts`}
         >
           {first &&
-            `${compact(first.total)}${first.total_capped ? "+" : ""} ${first.total === 1 ? "post" : "posts"}, newest first`}
+            `${compact(first.total)}${first.total_capped ? "+" : ""} ${first.total === 1 ? "post" : "posts"}`}
         </p>
         {waiting > 0 && (
           <Button look="solid" className="animate-appear" onClick={() => void query.refetch()}>
@@ -32,6 +33,7 @@ export function Posts() {
           </Button>
         )}
         <MoreFilters />
+        <SortMenu />
         <ExportMenu query={filter} />
       </div>
       <div className="min-h-0 flex-1">

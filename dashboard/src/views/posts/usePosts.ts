@@ -11,12 +11,14 @@ const PAGE = 100;
 export function postsQuery(search: Search, now: number): PostsQuery {
   const window = windowOf(search, now);
   return {
+    topic: search.topic,
     source: search.source,
     sentiment: search.sentiment,
     emotion: search.emotion,
     author: search.author,
     q: search.q,
     min_confidence: search.min,
+    sort: search.sort,
     start_date: new Date(window.start).toISOString(),
     // A range that ends now takes in what comes while it is open.
     end_date: window.live ? undefined : new Date(window.end).toISOString(),
@@ -25,10 +27,11 @@ export function postsQuery(search: Search, now: number): PostsQuery {
 
 /** The posts of a search, page by page. The list stands still: new posts join when it is read again. */
 export function usePosts(search: Search) {
-  const { range, from, to, source, sentiment, emotion, author, min, q } = search;
+  const { range, from, to, topic, source, sentiment, emotion, author, min, q, sort } = search;
   const filter = useMemo(
-    () => postsQuery({ range, from, to, source, sentiment, emotion, author, min, q }, Date.now()),
-    [range, from, to, source, sentiment, emotion, author, min, q],
+    () =>
+      postsQuery({ range, from, to, topic, source, sentiment, emotion, author, min, q, sort }, Date.now()),
+    [range, from, to, topic, source, sentiment, emotion, author, min, q, sort],
   );
   const query = useInfiniteQuery({
     queryKey: ["posts", filter],

@@ -1,7 +1,7 @@
 import { useSystemQuery } from "@/api/queries";
 import { ErrorState, SkeletonRows } from "@/ui/states";
 import { DeadLetters } from "./DeadLetters";
-import { Feeds } from "./Feeds";
+import { Sources } from "./Sources";
 import { SystemCards } from "./SystemCards";
 
 const REFRESH_MS = 5_000;
@@ -14,7 +14,7 @@ export function System() {
       {query.data ? (
         <>
           <SystemCards system={query.data} />
-          {query.data.sources && <Feeds feeds={query.data.sources} />}
+          <Sources feeds={query.data.sources} />
         </>
       ) : query.error ? (
         <ErrorState error={query.error} retry={() => void query.refetch()} />

@@ -54,7 +54,10 @@ function Numbers({ system: { throughput, stream } }: { system: System }) {
   );
 }
 
-function Services({ system: { database, stream, components } }: { system: System }) {
+function Services({ system: { database, stream, components, sources } }: { system: System }) {
+  // Sources have a card of their own.
+  const told = new Set(sources?.map(({ name }) => `source:${name}`));
+  const others = components.filter(({ name }) => !told.has(name));
   return (
     <Card title="Services">
       <ul className="flex flex-col gap-2 text-sm">
@@ -70,7 +73,7 @@ function Services({ system: { database, stream, components } }: { system: System
           healthy={stream.state === "connected"}
           {...stateOf(stream)}
         />
-        {components.map((component) => (
+        {others.map((component) => (
           <Health
             key={component.name}
             healthy={component.healthy}
@@ -93,7 +96,7 @@ function stateOf({ state, detail }: { state: string; detail?: string | null }) {
 }
 
 function Model({ model }: { model: System["model"] }) {
-  const { info } = model;
+  const { info, speed } = model;
   return (
     <Card title="Model">
       <ul className="mb-2 text-sm">
@@ -101,6 +104,19 @@ function Model({ model }: { model: System["model"] }) {
       </ul>
       {info && (
         <Facts>
+          {speed && (
+            <>
+              <Fact name="Speed">
+                {rate(speed.posts_per_second)}, {compact(Math.round(speed.tokens_per_second))} tokens/s
+              </Fact>
+              <Fact name="Busy">
+                {percent(speed.utilisation * 100)} of the last {duration(speed.window_seconds)}
+              </Fact>
+              {speed.batch_ms != null && (
+                <Fact name="Batch">{duration(speed.batch_ms / 1_000)} on average</Fact>
+              )}
+            </>
+          )}
           <Fact name="Architecture">{info.architecture}</Fact>
           <Fact name="Precision">{info.precision}</Fact>
           <Fact name="Longest input">{count(info.max_tokens)} tokens</Fact>

@@ -198,7 +198,7 @@ impl Reader {
                 threshold: threshold(self, 0.0, 1.0, "must be a share between 0 and 1")?,
             }),
             RuleKind::Ratio => {
-                Some(Condition::Ratio { threshold: threshold(self, f64::MIN_POSITIVE, 1e9, "must be above 0")? })
+                Some(Condition::Ratio { threshold: threshold(self, f64::MIN_POSITIVE, f64::MAX, "must be above 0")? })
             }
             RuleKind::Volume => Some(Condition::Volume {
                 of: self.take("of").unwrap_or(Class::Posts),

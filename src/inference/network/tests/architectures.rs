@@ -86,11 +86,46 @@ fn the_fused_encoder_takes_every_architecture_that_is_wide_enough() {
             continue;
         }
         for isa in Isa::available() {
-            for (int8, allowed) in [(false, 1e-4), (true, 0.2)] {
-                let encoder = FusedEncoder::load(&loaded.spec, &loaded.weights, (isa, int8)).unwrap();
+            for (form, allowed) in [(Form::F32, 1e-4), (Form::Bf16, 0.1), (Form::Int8, 0.2)] {
+                let encoder = FusedEncoder::load(&loaded.spec, &loaded.weights, (isa, form)).unwrap();
                 let off = difference(&loaded, |texts| encoder.logits(texts, &mut Scratch::default()));
-                assert!(off < allowed, "{name}, {isa:?}, int8 {int8}: {off}");
+                assert!(off < allowed, "{name}, {isa:?}, {form:?}: {off}");
             }
         }
     }
+}
+
+#[test]
+fn weights_that_are_cut_off_or_no_weights_are_refused_with_their_file() {
+    for (name, file) in
+        [("distilbert", "model.safetensors"), ("xlm-roberta", "pytorch_model.bin"), ("bert-old", "pytorch_model.bin")]
+    {
+        let whole = std::fs::read(folder(name).join(file)).unwrap();
+        let cuts = (0..whole.len()).step_by(whole.len() / 40).map(|length| whole[..length].to_vec());
+        for damaged in cuts.chain([b"<html>not found</html>".to_vec()]) {
+            let place = tempfile::tempdir().unwrap();
+            std::fs::write(place.path().join(file), &damaged).unwrap();
+            let source = ModelSource::Directory(place.path().to_owned());
+            let files = ModelFiles::find(&source, &HubOptions::default()).unwrap();
+            let error = Weights::read(&files).err();
+            let error = error.unwrap_or_else(|| panic!("{name}: {} of {} bytes are read", damaged.len(), whole.len()));
+            assert!(error.starts_with(file), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_folder_without_weights_or_a_tokenizer_says_what_is_missing() {
+    let place = tempfile::tempdir().unwrap();
+    let source = ModelSource::Directory(place.path().to_owned());
+    let files = ModelFiles::find(&source, &HubOptions::default()).unwrap();
+    let error = Weights::read(&files).err().unwrap();
+    assert!(error.contains("model.safetensors nor pytorch_model.bin"), "{error}");
+    let error = vocabulary::tokenizer(&files, crate::inference::spec::Family::Roberta).unwrap_err();
+    assert!(error.contains("tokenizer.json nor vocab.json and merges.txt, or sentencepiece.bpe.model"), "{error}");
+    // A model that is not ours must not be read from elsewhere.
+    let index = br#"{"weight_map": {"a": "../../secret"}}"#;
+    std::fs::write(place.path().join("model.safetensors.index.json"), index).unwrap();
+    let error = Weights::read(&files).err().unwrap();
+    assert!(error.contains("`../../secret` is not the name of a file beside it"), "{error}");
 }

@@ -19,8 +19,17 @@ pub async fn posts(connection: &mut AsyncPgConnection, plan: &Plan<'_>, now: Tim
     let mut changes = Changes::default();
     for slot in &plan.slots {
         match (&slot.before.row, &slot.after.row, slot.content) {
-            (None, Some(row), Some(version)) => changes.inserted.push((version, &row.creator)),
-            (Some(_), Some(_), Some(version)) => changes.updated.push(version),
+            (None, Some(row), Some(version)) => {
+                changes.inserted.push((version, &row.creator));
+                changes.topics.extend(row.topics.iter().map(|topic| (slot.post_id.as_str(), topic.0)));
+            }
+            (Some(before), Some(row), Some(version)) => {
+                changes.updated.push(version);
+                if (&before.topics, before.created_at) != (&row.topics, row.created_at) {
+                    changes.untracked.push(slot.post_id.as_str());
+                    changes.topics.extend(row.topics.iter().map(|topic| (slot.post_id.as_str(), topic.0)));
+                }
+            }
             (Some(_), None, _) => changes.removed.push(slot.post_id.as_str()),
             _ => {}
         }
@@ -35,6 +44,21 @@ pub async fn posts(connection: &mut AsyncPgConnection, plan: &Plan<'_>, now: Tim
     if !changes.updated.is_empty() {
         update_posts(connection, &changes.updated, now).await?;
     }
+    if !changes.untracked.is_empty() {
+        sql("DELETE FROM post_topics AS t USING social_media_posts p WHERE t.post = p.id AND p.post_id = ANY(?)")
+            .bind::<Array<Text>, _>(&changes.untracked)
+            .execute(connection)
+            .await?;
+    }
+    if !changes.topics.is_empty() {
+        let (posts, topics): (Vec<&str>, Vec<i64>) = changes.topics.iter().copied().unzip();
+        sql("INSERT INTO post_topics (topic_id, created_at, post) SELECT v.topic_id, p.created_at, p.id \
+             FROM unnest(?, ?) AS v (post_id, topic_id) JOIN social_media_posts p ON p.post_id = v.post_id")
+        .bind::<Array<Text>, _>(posts)
+        .bind::<Array<BigInt>, _>(topics)
+        .execute(connection)
+        .await?;
+    }
     if !changes.keys.is_empty() {
         update_keys(connection, &changes.keys, now).await?;
     }
@@ -48,6 +72,10 @@ struct Changes<'a> {
     inserted: Vec<(Version<'a>, &'a EntryKey)>,
     updated: Vec<Version<'a>>,
     removed: Vec<&'a str>,
+    /// Posts whose topics are written anew.
+    untracked: Vec<&'a str>,
+    /// Posts, and the topics that they are about.
+    topics: Vec<(&'a str, i64)>,
     keys: Vec<&'a Slot<'a>>,
 }
 
@@ -251,6 +279,25 @@ pub async fn tally(connection: &mut AsyncPgConnection, tally: &Tally) -> QueryRe
         .bind::<Array<Text>, _>(key().map(|key| key.4).collect::<Vec<_>>())
         .bind::<Array<BigInt>, _>(rollups.values().map(|(count, _)| *count).collect::<Vec<_>>())
         .bind::<Array<Double>, _>(rollups.values().map(|(_, confidence)| *confidence).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    }
+    let topics = tally.topic_rollups();
+    if !topics.is_empty() {
+        let key = || topics.keys().map(|(_, key)| key);
+        sql("INSERT INTO topic_rollups AS r (topic_id, grain, bucket, source, sentiment, emotion, count, \
+             confidence_sum) SELECT * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?) \
+             ON CONFLICT (topic_id, grain, bucket, source, sentiment, emotion) \
+             DO UPDATE SET count = r.count + excluded.count, confidence_sum = CASE r.count + excluded.count \
+             WHEN 0 THEN 0 ELSE r.confidence_sum + excluded.confidence_sum END")
+        .bind::<Array<BigInt>, _>(topics.keys().map(|(topic, _)| topic.0).collect::<Vec<_>>())
+        .bind::<Array<Integer>, _>(key().map(|key| key.0).collect::<Vec<_>>())
+        .bind::<Array<Instant>, _>(key().map(|key| At(key.1)).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(key().map(|key| key.2.as_str()).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(key().map(|key| key.3).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(key().map(|key| key.4).collect::<Vec<_>>())
+        .bind::<Array<BigInt>, _>(topics.values().map(|(count, _)| *count).collect::<Vec<_>>())
+        .bind::<Array<Double>, _>(topics.values().map(|(_, confidence)| *confidence).collect::<Vec<_>>())
         .execute(connection)
         .await?;
     }

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Bool, Double, Integer, Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 
-use crate::domain::{Analysis, Author, EntryKey, Post, Timestamp};
+use crate::domain::{Analysis, Author, EntryKey, Post, Timestamp, TopicId};
 use crate::store::alerts::without_evidence;
 use crate::store::posts::{public_id, scores_json};
 use crate::store::settle::plan::{Plan, PostState};
@@ -16,8 +16,17 @@ use crate::store::sql::{At, Document, Instant, JsonText, sql};
 pub fn posts(connection: &mut SqliteConnection, plan: &Plan<'_>, now: Timestamp) -> QueryResult<()> {
     for slot in &plan.slots {
         match (&slot.before.row, &slot.after.row, slot.content) {
-            (None, Some(row), Some((post, analysis))) => insert(connection, (post, analysis), &row.creator, now)?,
-            (Some(_), Some(_), Some((post, analysis))) => update(connection, post, analysis, now)?,
+            (None, Some(row), Some((post, analysis))) => {
+                insert(connection, (post, analysis), &row.creator, now)?;
+                topics(connection, post.post_id.as_str(), &row.topics)?;
+            }
+            (Some(before), Some(row), Some((post, analysis))) => {
+                update(connection, post, analysis, now)?;
+                if (&before.topics, before.created_at) != (&row.topics, row.created_at) {
+                    clear_topics(connection, post.post_id.as_str())?;
+                    topics(connection, post.post_id.as_str(), &row.topics)?;
+                }
+            }
             (Some(_), None, _) => remove_post(connection, slot.post_id.as_str())?,
             _ => {}
         }
@@ -98,6 +107,25 @@ fn update(connection: &mut SqliteConnection, post: &Post, analysis: &Analysis, n
     Ok(())
 }
 
+/// Keeps what a stored post is about.
+fn topics(connection: &mut SqliteConnection, post_id: &str, topics: &[TopicId]) -> QueryResult<()> {
+    for topic in topics {
+        sql("INSERT INTO post_topics (topic_id, created_at, post) \
+             SELECT ?, created_at, id FROM social_media_posts WHERE post_id = ?")
+        .bind::<BigInt, _>(topic.0)
+        .bind::<Text, _>(post_id)
+        .execute(connection)?;
+    }
+    Ok(())
+}
+
+fn clear_topics(connection: &mut SqliteConnection, post_id: &str) -> QueryResult<()> {
+    sql("DELETE FROM post_topics WHERE post = (SELECT id FROM social_media_posts WHERE post_id = ?)")
+        .bind::<Text, _>(post_id)
+        .execute(connection)?;
+    Ok(())
+}
+
 /// Removes a stored post and leaves its tombstone.
 pub fn removal(connection: &mut SqliteConnection, post_id: &str, now: Timestamp) -> QueryResult<()> {
     remove_post(connection, post_id)?;
@@ -147,6 +175,20 @@ pub fn tally(connection: &mut SqliteConnection, tally: &Tally) -> QueryResult<()
         sql("INSERT INTO post_rollups (grain, bucket, source, sentiment, emotion, count, confidence_sum) \
              VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count, \
              confidence_sum = iif(count + excluded.count = 0, 0.0, confidence_sum + excluded.confidence_sum)")
+        .bind::<Integer, _>(grain)
+        .bind::<Instant, _>(At(bucket))
+        .bind::<Text, _>(source)
+        .bind::<Text, _>(sentiment)
+        .bind::<Text, _>(emotion)
+        .bind::<BigInt, _>(count)
+        .bind::<Double, _>(confidence)
+        .execute(connection)?;
+    }
+    for ((topic, (grain, bucket, source, sentiment, emotion)), (count, confidence)) in tally.topic_rollups() {
+        sql("INSERT INTO topic_rollups (topic_id, grain, bucket, source, sentiment, emotion, count, confidence_sum) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count, \
+             confidence_sum = iif(count + excluded.count = 0, 0.0, confidence_sum + excluded.confidence_sum)")
+        .bind::<BigInt, _>(topic.0)
         .bind::<Integer, _>(grain)
         .bind::<Instant, _>(At(bucket))
         .bind::<Text, _>(source)

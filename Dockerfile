@@ -1,0 +1,45 @@
+# The image of SentiStream: one binary with its model and dashboard, on a base without a shell.
+#
+#   docker build -t sentistream .          (or: podman build --format docker -t sentistream .)
+#   docker run --rm -p 127.0.0.1:8000:8000 -v sentistream:/data sentistream
+#
+# Where no registry can be reached, scripts/local-images makes the three bases on a Debian machine.
+ARG NODE_IMAGE=docker.io/library/node:22-bookworm-slim
+ARG RUST_IMAGE=docker.io/library/rust:1.95-bookworm
+ARG RUNTIME_IMAGE=gcr.io/distroless/cc-debian12:nonroot
+
+# The dashboard is the same for every processor, so it is built on the builder's own.
+FROM --platform=${BUILDPLATFORM} ${NODE_IMAGE} AS dashboard
+WORKDIR /src/dashboard
+COPY dashboard/package.json dashboard/package-lock.json ./
+RUN --mount=type=cache,target=/root/.npm npm ci --no-audit --no-fund
+COPY dashboard ./
+RUN npm run build
+
+FROM ${RUST_IMAGE} AS build
+ARG TARGETARCH=amd64
+WORKDIR /src
+COPY . .
+COPY --from=dashboard /src/dashboard/dist dashboard/dist
+# Downloads and compiled dependencies outlive the layer, so that a change of our code compiles our code alone.
+RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+    --mount=type=cache,id=target-${TARGETARCH},target=/src/target,sharing=locked \
+    cargo build --release --locked \
+    && install -D target/release/sentistream /out/sentistream \
+    && mkdir /out/data
+
+FROM ${RUNTIME_IMAGE}
+LABEL org.opencontainers.image.title="SentiStream" \
+      org.opencontainers.image.description="Real-time sentiment and emotion of social-media posts" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build /out/sentistream /usr/local/bin/sentistream
+# Owned by the user `nonroot` of the base, so that a fresh volume is too.
+COPY --from=build --chown=65532:65532 /out/data /data
+USER 65532:65532
+WORKDIR /data
+VOLUME /data
+ENV SENTISTREAM__SERVER__LISTEN=0.0.0.0:8000 \
+    SENTISTREAM__DATABASE__URL=sqlite:///data/sentistream.db
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["/usr/local/bin/sentistream", "health"]
+ENTRYPOINT ["/usr/local/bin/sentistream"]

@@ -1,0 +1,182 @@
+//! How fast the builtin model is: posts per second, the time of a single post, memory, and the
+//! share of what this machine can do.
+//!
+//! `cargo bench --bench inference [-- --posts FILE] [--only int8,f32] [--threads N]` prints a
+//! table. `scripts/bench-inference` compares with other runtimes: it runs every contender in a
+//! process of its own, ours with `--contender NAME`, which prints one line of JSON.
+
+mod ours;
+mod posts;
+mod stock;
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::time::{Duration, Instant};
+
+use sentistream::inference::{Precision, peak};
+use serde_json::json;
+
+type Failure = Box<dyn std::error::Error>;
+
+/// What a contender judges of a post: the place of the largest output of each head.
+type Labels = [usize; 2];
+
+/// Something that judges posts.
+trait Contender {
+    /// The labels of posts and the tokens that they are, in order.
+    fn judge(&self, posts: &[String]) -> Result<(Vec<Labels>, u64), Failure>;
+}
+
+struct Options {
+    posts: Option<String>,
+    only: Vec<String>,
+    contender: Option<String>,
+    threads: Option<usize>,
+    /// No further window of posts is begun after this many seconds.
+    seconds: f64,
+    /// Unix time at which this process was started.
+    spawned_at: Option<f64>,
+    /// Where the labels go, one line per post.
+    labels: Option<String>,
+}
+
+/// Posts that a contender is given at once.
+const WINDOW: usize = 2_000;
+/// Posts timed one by one, and the longest that may take.
+const SINGLES: (usize, Duration) = (500, Duration::from_secs(15));
+
+fn main() -> Result<(), Failure> {
+    let options = options()?;
+    match options.contender.as_deref() {
+        Some("posts") => posts::print(),
+        Some("peak") => {
+            println!("{}", peaks(options.threads));
+            Ok(())
+        }
+        Some(name) => {
+            println!("{}", measure(name, &options)?);
+            Ok(())
+        }
+        None => table(&options),
+    }
+}
+
+fn table(options: &Options) -> Result<(), Failure> {
+    let peaks = peaks(options.threads);
+    println!("peak of registers: {peaks}");
+    println!("contender  first ms  posts/s  tokens/s  single p50 ms  p99 ms  peak MB");
+    for name in &options.only {
+        let seen = measure(name, options)?;
+        println!(
+            "{name:<9}  {:>8.1}  {:>7.0}  {:>8.0}  {:>13.3}  {:>6.3}  {:>7.0}",
+            seen["first_ms"].as_f64().unwrap_or(f64::NAN),
+            seen["posts_per_second"].as_f64().unwrap_or(f64::NAN),
+            seen["tokens_per_second"].as_f64().unwrap_or(f64::NAN),
+            seen["p50_ms"].as_f64().unwrap_or(f64::NAN),
+            seen["p99_ms"].as_f64().unwrap_or(f64::NAN),
+            seen["peak_mb"].as_f64().unwrap_or(f64::NAN),
+        );
+    }
+    Ok(())
+}
+
+/// Operations per second (a product and a sum are two) that all threads together do in registers.
+fn peaks(threads: Option<usize>) -> serde_json::Value {
+    let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let peak = |precision| peak(precision, threads);
+    let (f32, bf16, int8) = (peak(Precision::F32), peak(Precision::Bf16), peak(Precision::Int8));
+    json!({ "threads": threads, "f32": f32, "bf16": bf16, "int8": int8 })
+}
+
+fn measure(name: &str, options: &Options) -> Result<serde_json::Value, Failure> {
+    let start = Instant::now();
+    let posts = posts::read(options.posts.as_deref())?;
+    let read = start.elapsed();
+    let contender: Box<dyn Contender> = match name {
+        "candle" => Box::new(stock::Stock::load(options.threads)?),
+        precision => Box::new(ours::Ours::load(precision, options.threads)?),
+    };
+    contender.judge(&posts[..1])?;
+    // Reading the posts is no part of a cold start.
+    let first = match options.spawned_at {
+        Some(at) => posts::unix_now() - at - read.as_secs_f64(),
+        None => (start.elapsed() - read).as_secs_f64(),
+    };
+
+    let start = Instant::now();
+    let (mut labels, mut tokens) = (Vec::with_capacity(posts.len()), 0);
+    for window in posts.chunks(WINDOW) {
+        if start.elapsed().as_secs_f64() > options.seconds {
+            break;
+        }
+        let (judged, count) = contender.judge(window)?;
+        labels.extend(judged);
+        tokens += count;
+    }
+    let seconds = start.elapsed().as_secs_f64();
+
+    let mut singles = Vec::new();
+    let start = Instant::now();
+    for post in posts.iter().take(SINGLES.0) {
+        let start_one = Instant::now();
+        contender.judge(std::slice::from_ref(post))?;
+        singles.push(start_one.elapsed());
+        if start.elapsed() > SINGLES.1 {
+            break;
+        }
+    }
+    singles.sort();
+    if let Some(path) = &options.labels {
+        let mut file = BufWriter::new(File::create(path)?);
+        labels.iter().try_for_each(|[sentiment, emotion]| writeln!(file, "{sentiment} {emotion}"))?;
+        file.flush()?;
+    }
+    Ok(json!({
+        "posts": labels.len(),
+        "tokens": tokens,
+        "seconds": seconds,
+        "posts_per_second": labels.len() as f64 / seconds,
+        "tokens_per_second": tokens as f64 / seconds,
+        "first_ms": first * 1e3,
+        "p50_ms": singles[singles.len() / 2].as_secs_f64() * 1e3,
+        "p99_ms": singles[singles.len() * 99 / 100].as_secs_f64() * 1e3,
+        "peak_mb": peak_mb(),
+    }))
+}
+
+fn options() -> Result<Options, Failure> {
+    let mut options = Options {
+        posts: None,
+        only: ["int8", "bf16", "f32"].map(str::to_owned).to_vec(),
+        contender: None,
+        threads: None,
+        seconds: f64::INFINITY,
+        spawned_at: None,
+        labels: None,
+    };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or(format!("{word} needs a value"));
+        match word.as_str() {
+            "--posts" => options.posts = Some(value()?),
+            "--only" => options.only = value()?.split(',').map(str::to_owned).collect(),
+            "--contender" => options.contender = Some(value()?),
+            "--threads" => options.threads = Some(value()?.parse()?),
+            "--seconds" => options.seconds = value()?.parse()?,
+            "--spawned-at" => options.spawned_at = Some(value()?.parse()?),
+            "--labels" => options.labels = Some(value()?),
+            // Given by `cargo bench`.
+            "--bench" => {}
+            other => return Err(format!("{other} is not an option").into()),
+        }
+    }
+    Ok(options)
+}
+
+/// The largest resident memory of this process so far, in MB, where the system tells.
+fn peak_mb() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse().ok())
+        .map_or(f64::NAN, |kb: f64| kb / 1_024.0)
+}

@@ -1,0 +1,160 @@
+"""Runs every contender in turn and prints one table.
+
+compare.py BENCH_BINARY [--posts FILE] [--only NAME,NAME] [--rounds N] [--seconds S]
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+MODEL = ROOT / "assets/model"
+SHARED_POSTS = ROOT / "../shared/data/posts.ndjson"
+CORES = 2
+# Name in the table: the precision whose peak it is measured against.
+OURS = {"int8": "int8", "bf16": "bf16", "f32": "f32"}
+PEERS = {
+    "onnx-f32": "f32",
+    "onnx-int8": "int8",
+    "openvino": None,
+    "openvino-int8": "int8",
+    "torch-f32": "f32",
+    "torch-bf16": "bf16",
+    "pipeline": "f32",
+    "candle": "f32",
+}
+REFERENCE = "torch-f32"
+
+
+def operations(config: dict) -> tuple[float, float]:
+    """Products and sums of the linear layers: per token, and per post beside its tokens.
+
+    Counted for the whole of every layer, although the last one matters for the first token only."""
+    dim, hidden, layers = config["dim"], config["hidden_dim"], config["n_layers"]
+    heads = sum(dim * dim + dim * len(head["id2label"]) for head in config["heads"].values())
+    return 2.0 * layers * (4 * dim * dim + 2 * dim * hidden), 2.0 * heads
+
+
+def busy() -> float:
+    """CPU seconds that this machine has worked."""
+    fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+    return sum(fields[:3] + fields[5:8]) / os.sysconf("SC_CLK_TCK")
+
+
+def run(command: list[str]) -> tuple[str, float]:
+    """The output, and the share of the cores that other processes took meanwhile."""
+    start, before, own = time.time(), busy(), os.times()
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    after = os.times()
+    ours = after.children_user + after.children_system - own.children_user - own.children_system
+    taken = (busy() - before - ours) / max(time.time() - start, 1e-9) / (os.cpu_count() or 1)
+    return done.stdout, max(taken, 0.0)
+
+
+def command(name: str, args, labels: Path) -> list[str]:
+    common = ["--posts", str(args.posts), "--seconds", str(args.seconds), "--labels", str(labels)]
+    common += ["--spawned-at", str(time.time())]
+    cores = ["taskset", "-c", args.cores]
+    if name in PEERS and name != "candle":
+        common += ["--model", str(MODEL), "--converted", str(args.converted)]
+        return [*cores, sys.executable, str(HERE / "contender.py"), name, *common]
+    return [*cores, args.bench, "--contender", name, *common]
+
+
+def agreement(labels: dict[str, list[str]], name: str) -> str:
+    """The share of posts with the sentiment, and with the emotion, of the reference."""
+    if REFERENCE not in labels:
+        return "–"
+    pairs = [(a.split(), b.split()) for a, b in zip(labels[name], labels[REFERENCE])]
+    parts = []
+    for head in (0, 1):
+        known = [(a[head], b[head]) for a, b in pairs if a[head] != "-1"]
+        parts.append(f"{100 * sum(a == b for a, b in known) / len(known):.2f}" if known else "–")
+    return " / ".join(parts) + " %"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("bench")
+    parser.add_argument("--posts", type=Path)
+    parser.add_argument("--only", help="contenders, by name, separated by commas")
+    parser.add_argument("--rounds", type=int, default=2, help="each contender's best round counts")
+    parser.add_argument("--seconds", type=float, default=30.0, help="no window of posts is begun after that")
+    parser.add_argument("--work", type=Path, default=ROOT / "target/bench-peers")
+    args = parser.parse_args()
+    args.converted = args.work / "converted"
+    args.cores = ",".join(map(str, sorted(os.sched_getaffinity(0))[:CORES]))
+    if args.posts is None and SHARED_POSTS.exists():
+        args.posts = SHARED_POSTS
+    if args.posts is None:
+        args.posts = args.work / "posts.ndjson"
+        args.posts.write_text(run([args.bench, "--contender", "posts"])[0])
+    if not (args.converted / "done").exists():
+        convert = [sys.executable, str(HERE / "convert.py"), str(MODEL), str(args.converted), str(args.posts)]
+        subprocess.run(convert, check=True, stdout=sys.stderr)
+
+    names = args.only.split(",") if args.only else [*OURS, *PEERS]
+    best: dict[str, dict] = {}
+    labels: dict[str, list[str]] = {}
+    peaks: list[dict] = []
+    for turn in range(args.rounds):
+        peaks.append(json.loads(run(["taskset", "-c", args.cores, args.bench, "--contender", "peak"])[0]))
+        for name in names:
+            path = args.work / f"{name}.labels"
+            try:
+                output, others = run(command(name, args, path))
+            except subprocess.CalledProcessError as error:
+                print(f"{name} does not run here: {error}", file=sys.stderr)
+                continue
+            seen = json.loads(output.splitlines()[-1]) | {"others": others}
+            print(f"round {turn + 1} {name}: {json.dumps(seen)}", file=sys.stderr)
+            labels[name] = path.read_text().splitlines()
+            if name not in best:
+                best[name] = seen
+                continue
+            # Times of a single post and memory are the least of any round too.
+            least = {key: min(best[name][key], seen[key]) for key in ("first_ms", "p50_ms", "p99_ms", "peak_mb")}
+            fastest = max(best[name], seen, key=lambda one: one["posts_per_second"])
+            best[name] = fastest | least
+    show(args, best, labels, {key: max(peak[key] or 0.0 for peak in peaks) for key in ("f32", "bf16", "int8")})
+
+
+def show(args, best: dict[str, dict], labels: dict[str, list[str]], peaks: dict[str, float]) -> None:
+    per_token, per_post = operations(json.loads((MODEL / "config.json").read_text()))
+    processor = next(
+        (line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")),
+        platform.processor(),
+    )
+    print(f"{date.today()}, {processor}, cores {args.cores}, {args.posts.name}")
+    told = ", ".join(f"{name} {peak / 1e12:.2f} TOP/s" for name, peak in peaks.items() if peak)
+    print(f"peak of the registers: {told}")
+    print()
+    print("| contender | posts/s | ours int8 is | ours f32 is | tokens/s | of peak | p50 ms | p99 ms | first ms "
+          "| MB | agrees | posts | others' CPU | setting |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
+    for name, seen in best.items():
+        speed = seen["posts_per_second"]
+        ratio = {
+            mine: f"{best[mine]['posts_per_second'] / speed:.2f} ×" if mine in best else "–" for mine in ("int8", "f32")
+        }
+        precision = {**OURS, **PEERS}[name]
+        done = per_token * seen["tokens_per_second"] + per_post * speed
+        share = f"{100 * done / peaks[precision]:.0f} %" if precision and peaks[precision] and seen["tokens"] else "–"
+        tokens = f"{seen['tokens_per_second']:,.0f}" if seen["tokens"] else "–"
+        title = f"**ours, {name}**" if name in OURS else name
+        print(
+            f"| {title} | {speed:,.0f} | {ratio['int8']} | {ratio['f32']} | {tokens} | {share} | {seen['p50_ms']:.2f} "
+            f"| {seen['p99_ms']:.2f} | {seen['first_ms']:,.0f} | {seen['peak_mb']:.0f} | {agreement(labels, name)} "
+            f"| {seen['posts']:,} | {100 * seen['others']:.0f} % | {seen.get('setting', '')} |"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+//! How long it takes to look at 500 rules.
+
+use std::time::{Duration, Instant};
+
+use sentistream::alerts::{AlertsOptions, AlertsRooms, LEASE, Memory, tick};
+use sentistream::clock::Clock;
+use sentistream::domain::alert::RuleSpec;
+use sentistream::live::{LiveBus, LocalBus};
+use sentistream::sqlite::{Sqlite, SqliteOptions};
+use sentistream::store::Store;
+use sentistream::stream::{LocalStream, Stream, StreamOptions};
+use serde_json::{Value, json};
+
+use crate::load::SOURCES;
+
+/// Rules of every kind, scope and grouping.
+const RULES: usize = 500;
+/// Looks that are timed.
+const LOOKS: usize = 20;
+
+fn rule(number: usize) -> Value {
+    let (kind, threshold) = [
+        ("share", json!(0.6)),
+        ("ratio", json!(3)),
+        ("volume", json!(5_000)),
+        ("spike", json!(8)),
+        ("shift", json!(0.3)),
+        ("absence", Value::Null),
+    ][number % 6]
+        .clone();
+    let scope = match number % 20 {
+        0 => "text:phone slow".to_owned(),
+        1 | 2 => format!("author:author {}", number % 50),
+        3..=8 => format!("source:{}", SOURCES[number % SOURCES.len()]),
+        _ => "all".to_owned(),
+    };
+    let group_by = if number % 20 > 14 { "source_and_total" } else { "none" };
+    let minutes = [1, 5, 10, 15, 30, 60][number / 6 % 6];
+    json!({"name": format!("rule {number}"), "kind": kind, "threshold": threshold, "scope": scope, "group_by": group_by,
+           "window": format!("{minutes}min"), "interval": "15s"})
+}
+
+/// Prints how long a look takes at which all rules are due.
+pub async fn measure(store: &Store) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options =
+        SqliteOptions { path: folder.path().join("queue.db"), readers: 1, busy_timeout: Duration::from_secs(5) };
+    let queue = Sqlite::open(&options).expect("a database file");
+    let clock = Clock::system();
+    Store::sqlite(
+        queue.clone(),
+        sentistream::store::Retention { minute_rollups: Duration::from_secs(86_400) },
+        clock.clone(),
+    )
+    .migrate()
+    .await
+    .expect("the schema");
+    let options = StreamOptions {
+        name: "posts".to_owned(),
+        group: "workers".to_owned(),
+        dead_letter: "dead".to_owned(),
+        processed: "processed".to_owned(),
+        processed_max_len: 10,
+        claim_idle: Duration::from_secs(30),
+        max_backlog: 10,
+        command_timeout: Duration::from_secs(5),
+    };
+    let stream = Stream::Local(LocalStream::open(queue, options, clock.clone()).await.expect("a queue"));
+    let rooms = AlertsRooms { store: store.clone(), stream, live: LiveBus::Local(LocalBus::default()), clock };
+    let options = AlertsOptions {
+        interval: Duration::from_secs(15),
+        max_lateness: Duration::from_secs(600),
+        rules: (0..RULES).map(|number| RuleSpec::parse(rule(number)).unwrap_or_else(|e| panic!("{e:?}"))).collect(),
+        holder: "bench".to_owned(),
+        lease_ttl: Duration::from_secs(3_600),
+    };
+    store.provision_alert_rules(&options.rules).await.expect("rules");
+    let lease = store.acquire_lease(LEASE, "bench", options.lease_ttl).await.expect("the store").expect("the lease");
+    let mut times = Vec::with_capacity(LOOKS);
+    for _ in 0..=LOOKS {
+        let start = Instant::now();
+        tick(&rooms, &options, &lease, &mut Memory::default()).await.expect("a look");
+        times.push(start.elapsed());
+    }
+    let first = times.remove(0);
+    times.sort_unstable();
+    let (median, most) = (times[LOOKS / 2], times[LOOKS - 1]);
+    let open = store.open_alerts().await.expect("alerts").len();
+    println!(
+        "  look at {RULES} rules: first {first:.0?} ({open} alerts open), then median {median:.0?}, most {most:.0?}"
+    );
+}

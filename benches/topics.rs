@@ -1,0 +1,79 @@
+//! How many posts per second are matched against 1,000 topics, on one core.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+use sentistream::domain::{Subject, TopicId};
+use sentistream::topics::{Matcher, Query, Scratch};
+
+const TOPICS: usize = 1_000;
+const POSTS: usize = 20_000;
+/// Different words of the made-up language; a few of them are frequent, as in every language.
+const WORDS: usize = 20_000;
+
+fn main() {
+    let mut random = StdRng::seed_from_u64(7);
+    let words: Vec<String> = (0..WORDS).map(|number| word(number, &mut random)).collect();
+    let posts: Vec<String> = (0..POSTS).map(|_| post(&words, &mut random)).collect();
+    let queries: Vec<Query> =
+        (0..TOPICS).map(|number| Query::parse(&query(number, &words, &mut random)).expect("a query")).collect();
+
+    let started = Instant::now();
+    let matcher = Matcher::new((1..).map(TopicId).zip(&queries)).expect("a matcher");
+    println!("built a matcher of {TOPICS} topics in {:.1} ms", started.elapsed().as_secs_f64() * 1e3);
+
+    let mut scratch = Scratch::default();
+    let mut matched = 0;
+    let started = Instant::now();
+    for (number, content) in posts.iter().enumerate() {
+        let lang = Some(if number % 3 == 0 { "de" } else { "en-US" });
+        let subject = Subject { content, author: Some("Ada"), source: "web", lang };
+        matched += black_box(matcher.matches(&subject, &mut scratch)).len();
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let characters: usize = posts.iter().map(|post| post.chars().count()).sum();
+    println!(
+        "{:.0} posts/s on one core ({POSTS} posts of {} characters on average, {:.2} matches per post)",
+        POSTS as f64 / seconds,
+        characters / POSTS,
+        matched as f64 / POSTS as f64,
+    );
+}
+
+/// Every tenth word is of another script, so that not all posts are ASCII.
+fn word(number: usize, random: &mut StdRng) -> String {
+    let (first, letters) = if number % 10 == 9 { ('а', 30) } else { ('a', 26) };
+    let length = random.random_range(3..10);
+    let mut word: String = (0..length)
+        .map(|_| char::from_u32(u32::from(first) + random.random_range(0..letters)).expect("a letter"))
+        .collect();
+    if number.is_multiple_of(50) {
+        word.insert(0, '#');
+    }
+    word
+}
+
+/// The smaller the number of a word, the more often it occurs.
+fn pick<'w>(words: &'w [String], random: &mut StdRng) -> &'w str {
+    let share: f64 = random.random_range(0.0..1.0);
+    &words[(share.powi(4) * WORDS as f64) as usize]
+}
+
+fn post(words: &[String], random: &mut StdRng) -> String {
+    let length = random.random_range(5..45);
+    let picked: Vec<&str> = (0..length).map(|_| pick(words, random)).collect();
+    picked.join(" ")
+}
+
+fn query(number: usize, words: &[String], random: &mut StdRng) -> String {
+    let mut any = || words[random.random_range(200..WORDS)].trim_start_matches('#').to_owned();
+    match number % 5 {
+        0 => format!("{} OR #{} OR \"{} {}\"", any(), any(), any(), any()),
+        1 => format!("({} OR {}*) -{} lang:en", any(), any(), any()),
+        2 => format!("\"{} {}\" OR #{} -giveaway", any(), any(), any()),
+        3 => format!("{} OR ({} {}) source:web", any(), any(), any()),
+        _ => format!("{} OR @{} OR author:{}", any(), any(), any()),
+    }
+}

@@ -1,0 +1,38 @@
+import { test as base, expect } from "@playwright/test";
+import { Server } from "../server";
+
+/** The server as it is without any setting: with made-up posts. */
+const test = base.extend<object, { server: Server }>({
+  server: [
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of fixtures from this pattern
+    async ({}, use) => {
+      const server = new Server(['ingester.sources=["synthetic"]']);
+      await server.start();
+      await use(server);
+      await server.end();
+    },
+    { scope: "worker" },
+  ],
+  baseURL: async ({ server }, use) => use(server.page),
+});
+
+test("the first visit shows life within seconds and says that the posts are made up", async ({ page }) => {
+  await page.goto("/");
+  const feed = page.getByRole("region", { name: "Newest posts" });
+  await expect(feed.getByRole("article").first()).toBeVisible({ timeout: 5_000 });
+  const newest = await feed.getByRole("article").first().textContent();
+  await expect.poll(() => feed.getByRole("article").first().textContent()).not.toBe(newest);
+  await expect(page.getByText("These posts are made up")).toBeVisible();
+  await page.getByRole("button", { name: "Connect a real source" }).click();
+  await expect(page.getByText("sentistream import posts.ndjson")).toBeVisible();
+});
+
+test("with reduced motion nothing moves by itself", async ({ page }) => {
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  await page.goto("/");
+  await expect(page.getByRole("article").first()).toBeVisible();
+  const moving = await page.evaluate(
+    () => document.getAnimations().filter(({ effect }) => Number(effect?.getTiming().duration) > 0).length,
+  );
+  expect(moving).toBe(0);
+});

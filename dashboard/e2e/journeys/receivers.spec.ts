@@ -1,0 +1,65 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { test as base, expect } from "@playwright/test";
+import { Server } from "../server";
+
+const test = base.extend<object, { server: Server }>({
+  server: [
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of fixtures from this pattern
+    async ({}, use) => {
+      const server = new Server(['outbound.allow=["127.0.0.1"]']);
+      await server.start();
+      await use(server);
+      await server.end();
+    },
+    { scope: "worker" },
+  ],
+  baseURL: async ({ server }, use) => use(server.page),
+});
+
+test("a receiver is added and tested, and its answer stands in the log", async ({ page }) => {
+  const got: string[] = [];
+  const hook = createServer((request, response) => {
+    request.setEncoding("utf8");
+    request.on("data", (chunk: string) => got.push(chunk));
+    request.on("end", () => response.end("thank you"));
+  });
+  await new Promise<void>((resolve) => hook.listen(0, "127.0.0.1", resolve));
+  const { port } = hook.address() as AddressInfo;
+  await page.goto("/alerts/receivers");
+  await page.getByRole("button", { name: "Add a receiver" }).click();
+  const form = page.getByRole("dialog", { name: "Add a receiver" });
+  await form.getByLabel("Name").fill("on-call");
+  await form.getByLabel("Address").fill(`http://127.0.0.1:${port}/alerts`);
+  await form.getByRole("button", { name: "Add", exact: true }).click();
+  await page.getByRole("button", { name: "Test on-call" }).click();
+  await expect(page.getByText(/The test arrived.*answer 200/)).toBeVisible({ timeout: 20_000 });
+  expect(JSON.parse(got.join("")).receiver).toBe("on-call");
+  await page
+    .getByRole("button", { name: /^Show delivery .* to on-call$/ })
+    .first()
+    .click();
+  await expect(page.getByRole("dialog", { name: "Delivery" }).getByText("thank you")).toBeVisible();
+  hook.close();
+});
+
+test("a silence is added, changed and ended", async ({ page }) => {
+  await page.goto("/alerts/silences");
+  await page.getByRole("button", { name: "Add a silence" }).click();
+  const form = page.getByRole("dialog", { name: "Add a silence" });
+  await form.getByLabel("Value 1").fill("negative_share");
+  await form.getByRole("button", { name: "1 d" }).click();
+  await form.getByLabel("Your name").fill("Ada");
+  await form.getByLabel("Why").fill("planned work");
+  await form.getByRole("button", { name: "Silence", exact: true }).click();
+  await expect(form).toBeHidden();
+  await expect(page.getByText("planned work", { exact: true })).toBeVisible();
+  await page.getByRole("button", { name: "Change" }).click();
+  const change = page.getByRole("dialog", { name: "Change the silence" });
+  await change.getByLabel("Why").fill("longer work than planned");
+  await change.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByText("longer work than planned")).toBeVisible();
+  await page.getByRole("button", { name: "End", exact: true }).click();
+  await page.getByRole("dialog", { name: "End this silence?" }).getByRole("button", { name: "End" }).click();
+  await expect(page.getByRole("region", { name: /^Ended/ }).getByText("longer work")).toBeVisible();
+});

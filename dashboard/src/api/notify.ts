@@ -1,0 +1,61 @@
+import { api, dataOf, ifMatch } from "./client";
+import type { DeliveryDetail, DeliveryPage, Receiver, ReceiverDraft, Silence, SilenceDraft } from "./types";
+
+/** Who is told of alerts, and of which nobody is told for a time. */
+
+/** What is changed: by its id and the version that the change was made from. */
+export interface Versioned {
+  id: number;
+  version: number;
+}
+
+export async function getSilences(signal: AbortSignal): Promise<Silence[]> {
+  return (await dataOf(api.GET("/api/alerts/silences", { signal }))).silences;
+}
+
+/** Adds a silence, or changes the one that is named. */
+export function saveSilence(body: SilenceDraft, before: Versioned | null): Promise<Silence> {
+  if (!before) return dataOf(api.POST("/api/alerts/silences", { body }));
+  const params = { path: { id: before.id }, header: ifMatch(before.version) };
+  return dataOf(api.PUT("/api/alerts/silences/{id}", { params, body }));
+}
+
+export async function endSilence({ id, version }: Versioned): Promise<void> {
+  await dataOf(
+    api.DELETE("/api/alerts/silences/{id}", { params: { path: { id }, header: ifMatch(version) } }),
+  );
+}
+
+export async function getReceivers(signal: AbortSignal): Promise<Receiver[]> {
+  return (await dataOf(api.GET("/api/alerts/receivers", { signal }))).receivers;
+}
+
+/** Adds a receiver, or changes the one that is named; secrets that are not named stay as they are. */
+export function saveReceiver(body: ReceiverDraft, before: Versioned | null): Promise<Receiver> {
+  if (!before) return dataOf(api.POST("/api/alerts/receivers", { body }));
+  const params = { path: { id: before.id }, header: ifMatch(before.version) };
+  return dataOf(api.PUT("/api/alerts/receivers/{id}", { params, body }));
+}
+
+export async function deleteReceiver({ id, version }: Versioned): Promise<void> {
+  const params = { path: { id }, header: ifMatch(version) };
+  await dataOf(api.DELETE("/api/alerts/receivers/{id}", { params }));
+}
+
+/** Sends a message to a receiver and waits a moment for what comes of it. */
+export function testReceiver(id: number): Promise<DeliveryDetail> {
+  return dataOf(api.POST("/api/alerts/receivers/{id}/test", { params: { path: { id } } }));
+}
+
+export function getDeliveries(
+  receiver: string | undefined,
+  cursor: string | undefined,
+  signal: AbortSignal,
+): Promise<DeliveryPage> {
+  const query = { receiver, cursor, limit: 20 };
+  return dataOf(api.GET("/api/alerts/deliveries", { params: { query }, signal }));
+}
+
+export function getDelivery(id: number, signal: AbortSignal): Promise<DeliveryDetail> {
+  return dataOf(api.GET("/api/alerts/deliveries/{id}", { params: { path: { id } }, signal }));
+}

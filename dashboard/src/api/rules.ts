@@ -1,0 +1,29 @@
+import { api, dataOf, ifMatch } from "./client";
+import type { Versioned } from "./notify";
+import type { Backtest, Rule, RuleDraft } from "./types";
+
+/** What is watched, and what it would have found. */
+
+export async function getRules(signal: AbortSignal): Promise<Rule[]> {
+  return (await dataOf(api.GET("/api/alerts/rules", { signal }))).rules;
+}
+
+export function getRule(id: number, signal: AbortSignal): Promise<Rule> {
+  return dataOf(api.GET("/api/alerts/rules/{id}", { params: { path: { id } }, signal }));
+}
+
+/** Adds a rule, or changes the one that is named. */
+export function saveRule(body: RuleDraft, before: Versioned | null): Promise<Rule> {
+  if (!before) return dataOf(api.POST("/api/alerts/rules", { body }));
+  const params = { path: { id: before.id }, header: ifMatch(before.version) };
+  return dataOf(api.PUT("/api/alerts/rules/{id}", { params, body }));
+}
+
+export async function deleteRule({ id, version }: Versioned): Promise<void> {
+  await dataOf(api.DELETE("/api/alerts/rules/{id}", { params: { path: { id }, header: ifMatch(version) } }));
+}
+
+/** What a rule would have done over the last 24 hours; it is not kept. */
+export function backtestRule(rule: RuleDraft, signal: AbortSignal): Promise<Backtest> {
+  return dataOf(api.POST("/api/alerts/rules/backtest", { body: { rule }, signal }));
+}

@@ -1,0 +1,88 @@
+import type { Delivery, DeliveryDetail, Receiver, ReceiverDraft, Silence, SilenceDraft } from "@/api/types";
+import type { Answer } from "./answers";
+
+/** Receivers, silences and the log of deliveries of a world. */
+export class NotifyWorld {
+  silences: Silence[] = [];
+  receivers: Receiver[] = [];
+  deliveries: DeliveryDetail[] = [];
+  private nextId = 1;
+
+  /** The answer to a request below `/api/alerts/`, or `undefined` when it is about something else. */
+  answer(method: string, path: string, body: unknown): Answer | undefined {
+    const [, what, id, wish] =
+      /^\/api\/alerts\/(silences|receivers|deliveries)(?:\/(\d+))?(?:\/(test))?$/.exec(path) ?? [];
+    if (what === "silences") return this.silence(method, Number(id), body as SilenceDraft);
+    if (what === "receivers") {
+      return wish ? this.test(Number(id)) : this.receiver(method, Number(id), body as ReceiverDraft);
+    }
+    if (what !== "deliveries") return undefined;
+    if (!id) return ok({ deliveries: [...this.deliveries].reverse(), limit: 20, next_cursor: null });
+    return ok(this.deliveries.find((one) => one.id === Number(id)));
+  }
+
+  private silence(method: string, id: number, body: SilenceDraft): Answer {
+    if (method === "GET") return ok({ silences: this.silences });
+    if (method === "DELETE") {
+      this.silences = this.silences.map((one) => (one.id === id ? { ...one, state: "expired" } : one));
+      return { status: 204 };
+    }
+    const silence: Silence = { ...body, ...this.stored(id), state: "active" };
+    this.silences = [...this.silences.filter((one) => one.id !== silence.id), silence];
+    return ok(silence);
+  }
+
+  private receiver(method: string, id: number, body: ReceiverDraft): Answer {
+    if (method === "GET") return ok({ receivers: this.receivers });
+    if (method === "DELETE") {
+      this.receivers = this.receivers.filter((one) => one.id !== id);
+      return { status: 204 };
+    }
+    const receiver: Receiver = {
+      name: body.name,
+      channel: body.channel,
+      send_resolved: body.send_resolved ?? true,
+      max_alerts: body.max_alerts ?? 100,
+      secrets: Object.keys(body.secrets ?? {}),
+      ...this.stored(id),
+    };
+    this.receivers = [...this.receivers.filter((one) => one.id !== receiver.id), receiver];
+    return ok(receiver);
+  }
+
+  private test(id: number): Answer {
+    const receiver = this.receivers.find((one) => one.id === id);
+    const delivery = makeDelivery(this.nextId++, { receiver: receiver?.name ?? "", reason: "test" });
+    this.deliveries.push(delivery);
+    return ok(delivery);
+  }
+
+  private stored(id: number) {
+    const now = new Date().toISOString();
+    return { id: id || this.nextId++, version: 1, provisioned: false, created_at: now, updated_at: now };
+  }
+}
+
+/** A delivery that arrived at once, with what does not matter filled in. */
+export function makeDelivery(id: number, part: Partial<Delivery> = {}): DeliveryDetail {
+  const now = new Date().toISOString();
+  return {
+    id,
+    receiver: "on-call",
+    group_key: "alertname=negative_share",
+    reason: "firing",
+    state: "delivered",
+    attempts: 1,
+    created_at: now,
+    next_attempt_at: null,
+    finished_at: now,
+    error: null,
+    message: {} as Delivery["message"],
+    log: [{ at: now, elapsed_ms: 84, status: 200, answer: "ok", error: null }],
+    ...part,
+  };
+}
+
+function ok(json: unknown): Answer {
+  return { status: 200, json };
+}

@@ -1,0 +1,126 @@
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { getDeliveries, getDelivery } from "@/api/notify";
+import type { Delivery } from "@/api/types";
+import { ago, duration, exact, plural } from "@/lib/format";
+import { sentence } from "@/lib/labels";
+import { useNow } from "@/lib/useNow";
+import { Button } from "@/ui/Button";
+import { Card } from "@/ui/Card";
+import { Drawer } from "@/ui/Drawer";
+import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
+
+const MARKS: Record<Delivery["state"], string> = {
+  delivered: "▲ Delivered",
+  pending: "● On its way",
+  failed: "▼ Failed",
+};
+
+/** The log of messages to receivers, newest first. */
+export function Deliveries() {
+  const [shown, setShown] = useState<number | null>(null);
+  const now = useNow(10_000);
+  const query = useInfiniteQuery({
+    queryKey: ["deliveries"],
+    queryFn: ({ pageParam, signal }) => getDeliveries(undefined, pageParam, signal),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.next_cursor ?? undefined,
+    refetchInterval: 10_000,
+  });
+  const deliveries = query.data?.pages.flatMap((page) => page.deliveries);
+  return (
+    <Card title="Deliveries" note="kept for 30 days">
+      {query.error && !deliveries ? (
+        <ErrorState error={query.error} retry={() => void query.refetch()} />
+      ) : !deliveries ? (
+        <SkeletonRows rows={3} />
+      ) : deliveries.length === 0 ? (
+        <EmptyState title="Nothing was sent yet" />
+      ) : (
+        <ul className="-mx-4 -mb-4 border-t border-border text-sm">
+          {deliveries.map((delivery) => (
+            <li
+              key={delivery.id}
+              className="flex flex-wrap items-center gap-x-4 gap-y-1 border-b border-border px-4 py-2 last:border-b-0"
+            >
+              <span className="w-24">{MARKS[delivery.state]}</span>
+              <span className="min-w-40 flex-1 [overflow-wrap:anywhere]">
+                <span className="font-medium">{delivery.receiver}</span>{" "}
+                <span className="text-quiet">
+                  {sentence(delivery.reason)} · {plural(delivery.attempts, "attempt")}
+                  {delivery.error && ` · ${delivery.error}`}
+                </span>
+              </span>
+              <span className="tabular text-xs text-quiet" title={exact(delivery.created_at)}>
+                {ago(delivery.created_at, now)}
+              </span>
+              <Button
+                onClick={() => setShown(delivery.id)}
+                aria-label={`Show delivery ${delivery.id} to ${delivery.receiver}`}
+              >
+                Show
+              </Button>
+            </li>
+          ))}
+        </ul>
+      )}
+      {query.hasNextPage && (
+        <Button
+          className="mt-6"
+          onClick={() => void query.fetchNextPage()}
+          disabled={query.isFetchingNextPage}
+        >
+          Show older ones
+        </Button>
+      )}
+      <Drawer title="Delivery" open={shown !== null} onClose={() => setShown(null)}>
+        {shown !== null && <DeliveryBody id={shown} />}
+      </Drawer>
+    </Card>
+  );
+}
+
+function DeliveryBody({ id }: { id: number }) {
+  const query = useQuery({
+    queryKey: ["deliveries", "one", id],
+    queryFn: ({ signal }) => getDelivery(id, signal),
+  });
+  if (query.error) return <ErrorState error={query.error} retry={() => void query.refetch()} />;
+  if (!query.data) return <SkeletonRows rows={4} />;
+  const { log, message, receiver, state } = query.data;
+  return (
+    <div className="flex flex-col gap-4 text-sm">
+      <p>
+        {MARKS[state]} <span className="text-quiet">to {receiver}</span>
+      </p>
+      <section>
+        <h3 className="mb-2 text-xs font-medium text-quiet">Attempts</h3>
+        <ol className="flex flex-col gap-3">
+          {log.map((attempt) => (
+            <li key={attempt.at} className="rounded-md border border-border px-3 py-2">
+              <p className="tabular">
+                {exact(attempt.at)}{" "}
+                <span className="text-quiet">
+                  {duration(attempt.elapsed_ms / 1_000)}
+                  {attempt.status != null && `, answer ${attempt.status}`}
+                </span>
+              </p>
+              {attempt.error && <p className="[overflow-wrap:anywhere]">▼ {attempt.error}</p>}
+              {attempt.answer && (
+                <pre className="mt-1 max-h-32 overflow-auto font-mono text-xs whitespace-pre-wrap text-quiet [overflow-wrap:anywhere]">
+                  {attempt.answer}
+                </pre>
+              )}
+            </li>
+          ))}
+        </ol>
+      </section>
+      <section>
+        <h3 className="mb-2 text-xs font-medium text-quiet">Message</h3>
+        <pre className="max-h-96 overflow-auto rounded-md bg-raised px-3 py-2 font-mono text-xs whitespace-pre-wrap [overflow-wrap:anywhere]">
+          {JSON.stringify(message, null, 2)}
+        </pre>
+      </section>
+    </div>
+  );
+}

@@ -1,0 +1,118 @@
+import { Field, fieldError } from "@/ui/Field";
+import { inputClass } from "@/ui/Input";
+import { SelectInput } from "@/ui/SelectInput";
+import type { InputsProps } from "./RuleEditor";
+import { asksFor } from "./ruleDraft";
+import { CLASSES, KINDS } from "./ruleWords";
+
+const DIRECTIONS = [
+  { value: "above", label: "above" },
+  { value: "below", label: "below" },
+] as const;
+
+/** What must be true of the window. */
+export function ConditionInputs({ draft, onChange, error }: InputsProps) {
+  const asks = asksFor(draft.kind);
+  return (
+    <>
+      <div className="grid grid-cols-2 gap-3">
+        <Field label="Watch" error={fieldError(error, "kind")}>
+          {(ids) => (
+            <SelectInput
+              {...ids}
+              value={draft.kind}
+              options={KINDS}
+              onChange={(kind) => onChange({ kind, threshold: USUAL[kind], recovery: "" })}
+            />
+          )}
+        </Field>
+        {asks.class && (
+          <Field label="Of" error={fieldError(error, "of")}>
+            {(ids) => (
+              <SelectInput {...ids} value={draft.of} options={CLASSES} onChange={(of) => onChange({ of })} />
+            )}
+          </Field>
+        )}
+      </div>
+      {asks.threshold && (
+        <div className="grid grid-cols-2 gap-3">
+          {asks.direction && (
+            <Field label="Fires when it is" error={fieldError(error, "direction")}>
+              {(ids) => (
+                <SelectInput
+                  {...ids}
+                  value={draft.direction}
+                  options={DIRECTIONS}
+                  onChange={(direction) => onChange({ direction })}
+                />
+              )}
+            </Field>
+          )}
+          <NumberField
+            label={asks.percent ? "Limit, in percent" : UNITS[draft.kind]}
+            value={draft.threshold}
+            onChange={(threshold) => onChange({ threshold })}
+            error={fieldError(error, "threshold")}
+            required
+          />
+          {asks.significance && (
+            <NumberField
+              label="Largest p-value"
+              value={draft.significance}
+              onChange={(significance) => onChange({ significance })}
+              error={fieldError(error, "significance")}
+              required
+            />
+          )}
+          <NumberField
+            label={asks.percent ? "Over beyond, in percent" : "Over beyond"}
+            hint="Empty: the limit itself"
+            value={draft.recovery}
+            onChange={(recovery) => onChange({ recovery })}
+            error={fieldError(error, "recovery_threshold")}
+          />
+        </div>
+      )}
+    </>
+  );
+}
+
+/** A limit to begin with, for each kind. */
+const USUAL = { share: "50", ratio: "2", volume: "100", spike: "4", shift: "15", absence: "" } as const;
+
+const UNITS = {
+  share: "Limit",
+  ratio: "Negatives per positive",
+  volume: "Posts",
+  spike: "Deviations above the usual",
+  shift: "Limit",
+  absence: "",
+} as const;
+
+interface NumberFieldProps {
+  label: string;
+  hint?: string;
+  value: string;
+  onChange: (value: string) => void;
+  error: string | undefined;
+  required?: boolean;
+}
+
+function NumberField({ label, hint, value, onChange, error, required = false }: NumberFieldProps) {
+  return (
+    <Field label={label} hint={hint} error={error}>
+      {(ids) => (
+        <input
+          {...ids}
+          type="number"
+          step="any"
+          inputMode="decimal"
+          value={value}
+          onChange={(event) => onChange(event.target.value)}
+          className={`${inputClass} tabular`}
+          required={required}
+        />
+      )}
+    </Field>
+  );
+}

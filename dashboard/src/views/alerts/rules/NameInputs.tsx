@@ -1,0 +1,61 @@
+import { Field, fieldError } from "@/ui/Field";
+import { inputClass } from "@/ui/Input";
+import { SelectInput } from "@/ui/SelectInput";
+import type { InputsProps } from "./RuleEditor";
+import { SEVERITIES } from "./ruleWords";
+
+/** What the alert is called, how much it matters, and what people are told. */
+export function NameInputs({ draft, onChange, error }: InputsProps) {
+  return (
+    <>
+      <div className="grid grid-cols-2 gap-3">
+        <Field label="Name" error={fieldError(error, "name")}>
+          {(ids) => (
+            <input
+              {...ids}
+              value={draft.name}
+              maxLength={100}
+              onChange={(event) => onChange({ name: event.target.value })}
+              className={inputClass}
+              required
+            />
+          )}
+        </Field>
+        <Field label="Severity" error={fieldError(error, "severity")}>
+          {(ids) => (
+            <SelectInput
+              {...ids}
+              value={draft.severity}
+              options={SEVERITIES}
+              onChange={(severity) => onChange({ severity })}
+            />
+          )}
+        </Field>
+      </div>
+      <Field
+        label="Text of the message"
+        hint="May hold {{value}}, {{threshold}}, {{posts}}, {{baseline}}, {{window}}, {{scope}} and {{source}}"
+        error={fieldError(error, "annotations")}
+      >
+        {(ids) => (
+          <textarea
+            {...ids}
+            value={draft.summary}
+            maxLength={1_000}
+            onChange={(event) => onChange({ summary: event.target.value })}
+            className={`${inputClass} h-16 py-1.5`}
+          />
+        )}
+      </Field>
+      <label className="flex items-center gap-2 text-sm">
+        <input
+          type="checkbox"
+          checked={draft.enabled}
+          onChange={(event) => onChange({ enabled: event.target.checked })}
+          className="size-4 accent-(--color-focus)"
+        />
+        Watch for it
+      </label>
+    </>
+  );
+}

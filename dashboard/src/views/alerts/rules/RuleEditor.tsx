@@ -1,0 +1,122 @@
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate, useParams } from "@tanstack/react-router";
+import { type FormEvent, useState } from "react";
+import { getRule, saveRule } from "@/api/rules";
+import type { Rule } from "@/api/types";
+import { keepFilters } from "@/shell/keepFilters";
+import { Button } from "@/ui/Button";
+import { Card } from "@/ui/Card";
+import { FormError } from "@/ui/Field";
+import { ErrorState, SkeletonRows } from "@/ui/states";
+import { AlertTabs } from "../AlertTabs";
+import { BacktestCard } from "./BacktestCard";
+import { ConditionInputs } from "./ConditionInputs";
+import { NameInputs } from "./NameInputs";
+import { type Draft, draftOf, newDraft, ruleOf } from "./ruleDraft";
+import { ScopeInputs } from "./ScopeInputs";
+import { TimingInputs } from "./TimingInputs";
+
+/** What each group of inputs is given. */
+export interface InputsProps {
+  draft: Draft;
+  onChange: (part: Partial<Draft>) => void;
+  error: unknown;
+}
+
+const FIELDS = [
+  ...[
+    "name",
+    "kind",
+    "of",
+    "direction",
+    "threshold",
+    "significance",
+    "recovery_threshold",
+    "scope",
+    "group_by",
+  ],
+  ...["window", "interval", "min_posts", "for", "keep_firing_for", "severity", "annotations"],
+];
+
+/** A rule beside what it would have done over the last day. */
+export function RuleEditor() {
+  const { id } = useParams({ from: "/alerts/rules/$id" });
+  const isNew = id === "new";
+  const query = useQuery({
+    queryKey: ["rules", id],
+    queryFn: ({ signal }) => getRule(Number(id), signal),
+    enabled: !isNew,
+    // What is being changed stands still; a change by somebody else is told when it is saved.
+    refetchInterval: false,
+    refetchOnWindowFocus: false,
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 0,
+  });
+  return (
+    <>
+      <AlertTabs />
+      {isNew ? (
+        <Editor before={null} />
+      ) : query.data ? (
+        <Editor key={query.data.version} before={query.data} />
+      ) : query.error ? (
+        <ErrorState error={query.error} retry={() => void query.refetch()} />
+      ) : (
+        <SkeletonRows />
+      )}
+    </>
+  );
+}
+
+function Editor({ before }: { before: Rule | null }) {
+  const queries = useQueryClient();
+  const navigate = useNavigate();
+  const [draft, setDraft] = useState(() => (before ? draftOf(before) : newDraft()));
+  const leave = () => void navigate({ to: "/alerts/rules", search: keepFilters });
+  const save = useMutation({
+    mutationFn: () => saveRule(ruleOf(draft), before),
+    onSuccess: () => {
+      void queries.invalidateQueries({ queryKey: ["rules"] });
+      leave();
+    },
+  });
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    save.mutate();
+  };
+  const fixed = before?.provisioned ?? false;
+  const inputs = {
+    draft,
+    onChange: (part: Partial<Draft>) => setDraft((old) => ({ ...old, ...part })),
+    error: save.error,
+  };
+  return (
+    <div className="grid grid-cols-1 items-start gap-4 xl:grid-cols-[26rem_minmax(0,1fr)]">
+      <Card title={before ? before.name : "New rule"}>
+        <form onSubmit={submit}>
+          <fieldset disabled={fixed} className="flex min-w-0 flex-col gap-4">
+            <ConditionInputs {...inputs} />
+            <ScopeInputs {...inputs} />
+            <TimingInputs {...inputs} />
+            <NameInputs {...inputs} />
+          </fieldset>
+          <div className="mt-4 flex flex-wrap items-center justify-end gap-2">
+            {fixed && (
+              <p className="mr-auto text-xs text-quiet">
+                It stands in the configuration file: change it there.
+              </p>
+            )}
+            <FormError error={save.error} fields={FIELDS} />
+            <Button onClick={leave}>{fixed ? "Back" : "Cancel"}</Button>
+            {!fixed && (
+              <Button type="submit" look="solid" disabled={save.isPending}>
+                {before ? "Save" : "Add the rule"}
+              </Button>
+            )}
+          </div>
+        </form>
+      </Card>
+      <BacktestCard rule={ruleOf(draft)} />
+    </div>
+  );
+}

@@ -1,0 +1,45 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { Plus } from "lucide-react";
+import { getRules } from "@/api/rules";
+import { buttonClass } from "@/ui/Button";
+import { Card } from "@/ui/Card";
+import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
+import { AlertTabs } from "../AlertTabs";
+import { RuleRow } from "./RuleRow";
+
+/** What is watched. */
+export function Rules() {
+  const query = useQuery({ queryKey: ["rules"], queryFn: ({ signal }) => getRules(signal) });
+  const rules = query.data;
+  return (
+    <>
+      <AlertTabs />
+      <Card
+        title="Rules"
+        action={
+          <Link to="/alerts/rules/$id" params={{ id: "new" }} className={buttonClass()}>
+            <Plus size={14} aria-hidden="true" />
+            Add a rule
+          </Link>
+        }
+      >
+        {query.error && !rules ? (
+          <ErrorState error={query.error} retry={() => void query.refetch()} />
+        ) : !rules ? (
+          <SkeletonRows rows={3} />
+        ) : rules.length === 0 ? (
+          <EmptyState title="Nothing is watched">
+            <p>A rule says when the mood, or the number of posts, is worth a message.</p>
+          </EmptyState>
+        ) : (
+          <ul className="-mx-4 -mb-4 border-t border-border text-sm">
+            {rules.map((rule) => (
+              <RuleRow key={rule.id} rule={rule} />
+            ))}
+          </ul>
+        )}
+      </Card>
+    </>
+  );
+}

@@ -1,0 +1,79 @@
+import { useSourcesQuery } from "@/api/queries";
+import type { RuleDraft } from "@/api/types";
+import { Field, fieldError } from "@/ui/Field";
+import { inputClass } from "@/ui/Input";
+import { SelectInput } from "@/ui/SelectInput";
+import type { InputsProps } from "./RuleEditor";
+import type { ScopeKind } from "./ruleDraft";
+
+const SCOPES = [
+  { value: "all", label: "All sources" },
+  { value: "source", label: "One source" },
+  { value: "author", label: "One author" },
+  { value: "text", label: "Posts with words" },
+] as const satisfies readonly { value: ScopeKind; label: string }[];
+
+const NAMES: Record<Exclude<ScopeKind, "all">, string> = {
+  source: "Source",
+  author: "Author",
+  text: "Words",
+};
+
+const GROUPS = [
+  { value: "none", label: "All together" },
+  { value: "source", label: "Each source by itself" },
+  { value: "source_and_total", label: "Each source, and all together" },
+] as const satisfies readonly { value: RuleDraft["group_by"]; label: string }[];
+
+/** Whose posts are looked at. */
+export function ScopeInputs({ draft, onChange, error }: InputsProps) {
+  const sources = useSourcesQuery().data ?? [];
+  const { scopeKind } = draft;
+  return (
+    <div className="grid grid-cols-2 gap-3">
+      <Field label="In" error={scopeKind === "all" ? fieldError(error, "scope") : undefined}>
+        {(ids) => (
+          <SelectInput
+            {...ids}
+            value={scopeKind}
+            options={SCOPES}
+            onChange={(kind) => onChange({ scopeKind: kind, scopeName: "" })}
+          />
+        )}
+      </Field>
+      {scopeKind !== "all" && (
+        <Field label={NAMES[scopeKind]} error={fieldError(error, "scope")}>
+          {(ids) => (
+            <>
+              <input
+                {...ids}
+                {...(scopeKind === "source" ? { list: "known-sources" } : {})}
+                value={draft.scopeName}
+                onChange={(event) => onChange({ scopeName: event.target.value })}
+                className={inputClass}
+                required
+              />
+              <datalist id="known-sources">
+                {sources.map(({ source }) => (
+                  <option key={source} value={source} />
+                ))}
+              </datalist>
+            </>
+          )}
+        </Field>
+      )}
+      {scopeKind !== "source" && (
+        <Field label="Judge" error={fieldError(error, "group_by")}>
+          {(ids) => (
+            <SelectInput
+              {...ids}
+              value={draft.groupBy}
+              options={GROUPS}
+              onChange={(groupBy) => onChange({ groupBy })}
+            />
+          )}
+        </Field>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,61 @@
+import { describe, expect, it } from "vitest";
+import type { Rule } from "@/api/types";
+import { draftOf, newDraft, ruleOf } from "./ruleDraft";
+import { ruleSentence } from "./ruleWords";
+
+const rule: Rule = {
+  id: 1,
+  version: 3,
+  provisioned: false,
+  created_at: "2026-01-01T00:00:00.000Z",
+  updated_at: "2026-01-01T00:00:00.000Z",
+  state: "normal",
+  series: [],
+  name: "Bad mood",
+  kind: "share",
+  of: "sentiment:negative",
+  direction: "above",
+  threshold: 0.55,
+  scope: "text:acme: phone",
+  group_by: "none",
+  window: "5min",
+  interval: "1min",
+  min_posts: 10,
+  for: "2min",
+  keep_firing_for: "5min",
+  recovery_threshold: 0.45,
+  severity: "critical",
+  labels: { team: "social" },
+  annotations: { summary: "{{value}} of posts", runbook: "https://example.org" },
+  enabled: true,
+};
+
+describe("a rule in a form", () => {
+  it("shows shares in percent and comes back as it was, with what the form does not show", () => {
+    const draft = draftOf(rule);
+    expect([draft.threshold, draft.recovery, draft.scopeName]).toEqual(["55", "45", "acme: phone"]);
+    const { id, version, provisioned, created_at, updated_at, state, series, ...written } = rule;
+    expect(ruleOf(draft)).toEqual(written);
+  });
+
+  it("leaves out what its kind does not ask for", () => {
+    const absence = ruleOf({
+      ...newDraft(),
+      kind: "absence",
+      threshold: "50",
+      scopeKind: "source",
+      scopeName: "rss",
+    });
+    expect(absence).not.toHaveProperty("threshold");
+    expect(absence).not.toHaveProperty("of");
+    expect(absence.scope).toBe("source:rss");
+    expect(ruleOf({ ...newDraft(), kind: "volume", of: "posts", threshold: "50" }).threshold).toBe(50);
+  });
+
+  it("is told in one sentence", () => {
+    expect(ruleSentence(rule)).toBe("Share of negative posts above 55.0% within 5min, in text:acme: phone");
+    expect(ruleSentence({ ...rule, kind: "absence", scope: "source:rss" })).toBe(
+      "No post within 5min, in rss",
+    );
+  });
+});

@@ -1,0 +1,133 @@
+import type { Rule, RuleDraft } from "@/api/types";
+
+/** A rule in the hands of a person: numbers are texts until they are sent, shares are percent. */
+export interface Draft {
+  name: string;
+  kind: RuleDraft["kind"];
+  of: string;
+  direction: "above" | "below";
+  threshold: string;
+  significance: string;
+  scopeKind: ScopeKind;
+  scopeName: string;
+  groupBy: RuleDraft["group_by"];
+  window: string;
+  interval: string;
+  minPosts: string;
+  pendingFor: string;
+  keepFiringFor: string;
+  recovery: string;
+  severity: RuleDraft["severity"];
+  summary: string;
+  enabled: boolean;
+  /** What the form does not show and must not lose. */
+  labels: RuleDraft["labels"];
+  annotations: RuleDraft["annotations"];
+}
+
+export type ScopeKind = "all" | "source" | "author" | "text";
+
+/** Kinds whose threshold is a share, which people read in percent. */
+const IN_PERCENT: ReadonlySet<RuleDraft["kind"]> = new Set(["share", "shift"]);
+const DIRECTED: ReadonlySet<RuleDraft["kind"]> = new Set(["share", "volume", "shift"]);
+const CLASSED: ReadonlySet<RuleDraft["kind"]> = new Set(["share", "volume", "spike", "shift"]);
+
+/** What a kind asks for. */
+export function asksFor(kind: RuleDraft["kind"]) {
+  return {
+    percent: IN_PERCENT.has(kind),
+    direction: DIRECTED.has(kind),
+    class: CLASSED.has(kind),
+    threshold: kind !== "absence",
+    significance: kind === "shift",
+  };
+}
+
+/** A rule to begin with: the mood turns. */
+export function newDraft(): Draft {
+  return {
+    name: "",
+    kind: "share",
+    of: "sentiment:negative",
+    direction: "above",
+    threshold: "50",
+    significance: "0.01",
+    scopeKind: "all",
+    scopeName: "",
+    groupBy: "none",
+    window: "5min",
+    interval: "1min",
+    minPosts: "10",
+    pendingFor: "0s",
+    keepFiringFor: "5min",
+    recovery: "",
+    severity: "warning",
+    summary: "",
+    enabled: true,
+    labels: {},
+    annotations: {},
+  };
+}
+
+/** The draft of a rule that is kept. */
+export function draftOf(rule: Rule): Draft {
+  const { percent } = asksFor(rule.kind);
+  const [scopeKind, ...name] = rule.scope.split(":");
+  const number = (value: number | null | undefined) =>
+    value == null ? "" : String(percent ? roundOff(value * 100) : value);
+  return {
+    ...newDraft(),
+    name: rule.name,
+    kind: rule.kind,
+    of: rule.of ?? "sentiment:negative",
+    direction: rule.direction ?? "above",
+    threshold: number(rule.threshold),
+    significance: rule.significance == null ? "0.01" : String(rule.significance),
+    scopeKind: (scopeKind ?? "all") as ScopeKind,
+    scopeName: name.join(":"),
+    groupBy: rule.group_by,
+    window: rule.window,
+    interval: rule.interval,
+    minPosts: String(rule.min_posts),
+    pendingFor: rule.for,
+    keepFiringFor: rule.keep_firing_for,
+    recovery: number(rule.recovery_threshold),
+    severity: rule.severity,
+    summary: rule.annotations.summary ?? "",
+    enabled: rule.enabled,
+    labels: rule.labels,
+    annotations: rule.annotations,
+  };
+}
+
+/** The rule as the API takes it; what a kind does not ask for is left out. */
+export function ruleOf(draft: Draft): RuleDraft {
+  const asks = asksFor(draft.kind);
+  const number = (text: string) => (asks.percent ? roundOff(Number(text) / 100) : Number(text));
+  const { summary: _, ...others } = draft.annotations;
+  return {
+    name: draft.name.trim(),
+    kind: draft.kind,
+    ...(asks.class ? { of: draft.of } : {}),
+    ...(asks.direction ? { direction: draft.direction } : {}),
+    ...(asks.threshold ? { threshold: number(draft.threshold) } : {}),
+    ...(asks.significance ? { significance: Number(draft.significance) } : {}),
+    ...(asks.threshold && draft.recovery !== "" ? { recovery_threshold: number(draft.recovery) } : {}),
+    scope: draft.scopeKind === "all" ? "all" : `${draft.scopeKind}:${draft.scopeName.trim()}`,
+    group_by: draft.scopeKind === "source" ? "none" : draft.groupBy,
+    window: draft.window,
+    interval: draft.interval,
+    min_posts: Number(draft.minPosts),
+    for: draft.pendingFor,
+    keep_firing_for: draft.keepFiringFor,
+    severity: draft.severity,
+    labels: draft.labels,
+    annotations: draft.summary.trim() ? { ...others, summary: draft.summary.trim() } : others,
+    enabled: draft.enabled,
+  };
+}
+
+/** Without the dust that binary fractions leave: 0.55 × 100 is 55. */
+function roundOff(value: number): number {
+  return Number(value.toPrecision(12));
+}

@@ -1,0 +1,62 @@
+import type { RuleDraft } from "@/api/types";
+import { percent } from "@/lib/format";
+import { EMOTIONS, SENTIMENTS, sentence } from "@/lib/labels";
+import { scopeName } from "../words";
+
+export const KINDS = [
+  { value: "share", label: "Share of posts" },
+  { value: "ratio", label: "Negatives per positive" },
+  { value: "volume", label: "Number of posts" },
+  { value: "spike", label: "Spike against the usual" },
+  { value: "shift", label: "Change of a share" },
+  { value: "absence", label: "No posts" },
+] as const satisfies readonly { value: RuleDraft["kind"]; label: string }[];
+
+export const CLASSES = [
+  { value: "posts", label: "All posts" },
+  ...SENTIMENTS.map((label) => ({ value: `sentiment:${label}`, label: `${sentence(label)} posts` })),
+  ...EMOTIONS.map((label) => ({ value: `emotion:${label}`, label: `Posts with ${label}` })),
+];
+
+export const SEVERITIES = [
+  { value: "info", label: "Info" },
+  { value: "warning", label: "Warning" },
+  { value: "critical", label: "Critical" },
+] as const satisfies readonly { value: RuleDraft["severity"]; label: string }[];
+
+/** A rule in one sentence. */
+export function ruleSentence(rule: RuleDraft): string {
+  return `${conditionText(rule)} within ${rule.window}, ${scopeText(rule)}`;
+}
+
+function conditionText({ kind, of, direction, threshold }: RuleDraft): string {
+  const posts = className(of ?? "sentiment:negative");
+  const beyond = direction === "below" ? "below" : "above";
+  const limit = threshold ?? 0;
+  switch (kind) {
+    case "share":
+      return `Share of ${posts} ${beyond} ${percent(limit * 100)}`;
+    case "ratio":
+      return `More than ${limit} negative posts per positive one`;
+    case "volume":
+      return `Number of ${posts} ${beyond} ${limit}`;
+    case "spike":
+      return `Number of ${posts} more than ${limit} deviations above the usual`;
+    case "shift":
+      return `Share of ${posts} ${direction === "below" ? "falls" : "rises"} by more than ${percent(limit * 100)}`;
+    case "absence":
+      return "No post";
+  }
+}
+
+function scopeText({ scope, group_by }: RuleDraft): string {
+  const where = `in ${scopeName(scope)}`;
+  if (group_by === "source") return `${where}, each by itself`;
+  return group_by === "source_and_total" ? `${where}, each by itself and together` : where;
+}
+
+function className(of: string): string {
+  const [what, label] = of.split(":");
+  if (what === "emotion") return `posts with ${label}`;
+  return what === "sentiment" ? `${label} posts` : "posts";
+}

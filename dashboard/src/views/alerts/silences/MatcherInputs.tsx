@@ -1,0 +1,76 @@
+import { Plus, X } from "lucide-react";
+import type { Matcher } from "@/api/types";
+import { Button, IconButton } from "@/ui/Button";
+import { inputClass } from "@/ui/Input";
+import { SelectInput } from "@/ui/SelectInput";
+
+const OPERATORS = [
+  { value: "=", label: "is" },
+  { value: "!=", label: "is not" },
+  { value: "=~", label: "is like" },
+  { value: "!~", label: "is not like" },
+] as const satisfies readonly { value: Matcher["op"]; label: string }[];
+
+/** Labels that every alert has; others are typed. */
+const LABELS = ["alertname", "severity", "kind", "source"];
+
+interface MatcherInputsProps {
+  matchers: readonly Matcher[];
+  onChange: (matchers: Matcher[]) => void;
+  error: string | undefined;
+}
+
+/** Conditions on the labels of an alert, which must all hold. */
+export function MatcherInputs({ matchers, onChange, error }: MatcherInputsProps) {
+  const replace = (index: number, part: Partial<Matcher>) =>
+    onChange(matchers.map((matcher, at) => (at === index ? { ...matcher, ...part } : matcher)));
+  return (
+    <fieldset className="flex flex-col gap-2 text-sm">
+      <legend className="mb-1 text-xs text-quiet">Alerts whose labels match all of these</legend>
+      <datalist id="alert-labels">
+        {LABELS.map((label) => (
+          <option key={label} value={label} />
+        ))}
+      </datalist>
+      {matchers.map((matcher, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: conditions have no other identity
+        <div key={index} className="grid grid-cols-[minmax(0,1fr)_6.5rem_minmax(0,1fr)_2rem] gap-1.5">
+          <input
+            aria-label={`Label ${index + 1}`}
+            list="alert-labels"
+            value={matcher.label}
+            onChange={(event) => replace(index, { label: event.target.value })}
+            className={inputClass}
+            required
+          />
+          <SelectInput
+            aria-label={`Comparison ${index + 1}`}
+            value={matcher.op}
+            options={OPERATORS}
+            onChange={(op) => replace(index, { op })}
+          />
+          <input
+            aria-label={`Value ${index + 1}`}
+            value={matcher.value}
+            onChange={(event) => replace(index, { value: event.target.value })}
+            className={inputClass}
+          />
+          <IconButton
+            label={`Remove condition ${index + 1}`}
+            disabled={matchers.length === 1}
+            onClick={() => onChange(matchers.filter((_, at) => at !== index))}
+          >
+            <X size={14} />
+          </IconButton>
+        </div>
+      ))}
+      {error && <p className="text-xs">▼ {error}</p>}
+      <div>
+        <Button onClick={() => onChange([...matchers, { label: "", op: "=", value: "" }])}>
+          <Plus size={14} aria-hidden="true" />
+          Add a condition
+        </Button>
+      </div>
+    </fieldset>
+  );
+}

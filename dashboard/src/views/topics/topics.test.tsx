@@ -1,0 +1,66 @@
+import { screen, waitFor, within } from "@testing-library/react";
+import { describe, expect, it } from "vitest";
+import { open, serve } from "@/testing/app";
+import { makePost } from "@/testing/world";
+import { cutAt, mistakeOf } from "./mistake";
+
+const { state } = serve();
+const MINUTE = 60_000;
+
+function fill() {
+  const now = Date.now();
+  state.world.add(
+    makePost({ id: "a", at: now - 2 * MINUTE, content: "Acme is wonderful" }),
+    makePost({ id: "b", at: now - 3 * MINUTE, content: "Acme broke again", sentiment: "negative" }),
+    makePost({ id: "c", at: now - 4 * MINUTE, content: "Globex opened a shop", sentiment: "neutral" }),
+    makePost({ id: "d", at: now - 90 * MINUTE, content: "Acme, long ago" }),
+  );
+}
+
+describe("a mistake in a query", () => {
+  it("is told with its place, in characters and not in UTF-16 units", () => {
+    expect(mistakeOf("at character 7: a word was expected")).toEqual({
+      position: 7,
+      message: "a word was expected",
+    });
+    expect(mistakeOf("is too long")).toEqual({ position: null, message: "is too long" });
+    expect(cutAt("😀 ( x", 3)).toEqual(["😀 ", "(", " x"]);
+    expect(cutAt("ab", 3)).toEqual(["ab", "", ""]);
+  });
+});
+
+describe("topics", () => {
+  it("are added with a preview and with what is wrong in the query", async () => {
+    fill();
+    const { user } = open("/topics");
+    expect(await screen.findByText("No topic is tracked")).toBeTruthy();
+    await user.click(screen.getByRole("button", { name: "Add a topic" }));
+    const form = await screen.findByRole("dialog", { name: "Add a topic" });
+    await user.type(within(form).getByLabelText("Name"), "acme");
+    await user.type(within(form).getByLabelText("Query"), "acme (");
+    expect((await within(form).findByRole("alert")).textContent).toContain(
+      "Character 6: this bracket is never closed",
+    );
+    expect((within(form).getByRole("button", { name: "Track it" }) as HTMLButtonElement).disabled).toBe(true);
+    await user.type(within(form).getByLabelText("Query"), "{Backspace}{Backspace}");
+    const preview = await within(form).findByRole("region", { name: "Preview" });
+    expect(within(preview).getByRole("status").textContent).toBe("3 posts of the newest 4, 75.0%");
+    await user.click(within(form).getByRole("button", { name: "Track it" }));
+    expect(await screen.findByText("3 posts in all")).toBeTruthy();
+  });
+
+  it("divide the posts, are compared with the time before, and lead to their own overview", async () => {
+    fill();
+    state.world.topics.add("acme", "acme");
+    state.world.topics.add("globex", "globex");
+    const { user, url } = open("/topics");
+    const row = await screen.findByRole("row", { name: /^acme/ });
+    expect(row.textContent).toContain("66.7%");
+    await waitFor(() => expect(row.textContent).toContain("+100.0%"));
+    expect(row.textContent).toContain("−100.0 pp");
+    await user.click(within(row).getByRole("link", { name: "acme" }));
+    expect(url()).toBe("/?topic=acme");
+    expect(await screen.findByRole("link", { name: /^Posts 2 / })).toBeTruthy();
+    expect(screen.getByRole("combobox", { name: "Topic: acme" })).toBeTruthy();
+  });
+});

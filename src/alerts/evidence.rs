@@ -1,0 +1,204 @@
+//! Why an alert fires: its window's numbers, the words, sources and authors behind them, and some of its posts.
+
+mod duplicates;
+mod terms;
+
+use std::collections::BTreeMap;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Map, Value, json};
+
+use crate::domain::alert::{Class, RuleKind, RuleSpec, Scope};
+use crate::domain::counts::percentage;
+use crate::domain::event::PREVIEW_CHARS;
+use crate::domain::op::preview;
+use crate::domain::{Emotion, Sentiment, Source, TimeRange};
+use crate::rules::judge::{Judgement, negative_ratio};
+use crate::rules::series::Tally;
+use crate::rules::{DAY, Group, View, load};
+use crate::store::posts::{PostFilter, Start, StoredPost};
+use crate::store::{Store, StoreError};
+
+/// Posts that an alert cites.
+const POSTS: usize = 10;
+/// The newest posts of the window, and of the day before it, among which posts and words are found.
+const READ: i64 = 500;
+/// Words, sources and authors that are named.
+const NAMED: usize = 10;
+/// Posts that stand behind an author's name: when none of them is left, the name is gone too.
+const POSTS_OF_AUTHOR: usize = 20;
+
+/// A series that begins to fire.
+pub struct Case<'a> {
+    pub spec: &'a RuleSpec,
+    pub group: &'a Group,
+    pub window: TimeRange,
+    pub judgement: &'a Judgement,
+    pub view: &'a dyn View,
+}
+
+impl Case<'_> {
+    /// The numbers alone.
+    pub fn numbers(&self) -> Map<String, Value> {
+        let tally = self.view.window(self.window, self.group.source.as_deref());
+        let total = tally.total();
+        let by_sentiment = |value: &dyn Fn(i64) -> Value| {
+            let of = |label: Sentiment| (label.as_str().to_owned(), value(tally.of(Class::Sentiment(label))));
+            Sentiment::ALL.into_iter().map(of).collect::<Map<_, _>>()
+        };
+        let mut counts = by_sentiment(&|count| json!(count));
+        counts.insert("total".to_owned(), json!(total));
+        let mut emotions: Vec<(Emotion, i64)> =
+            Emotion::ALL.into_iter().map(|label| (label, tally.of(Class::Emotion(label)))).collect();
+        emotions.retain(|(_, count)| *count > 0);
+        emotions.sort_by_key(|(label, count)| (std::cmp::Reverse(*count), *label));
+        let emotion = |(label, count): &(Emotion, i64)| json!({"emotion": label, "count": count, "percentage": percentage(*count, total)});
+        let usual = self.judgement.usual.map(
+            |usual| json!({"level": usual.level, "spread": usual.spread, "windows": usual.windows, "days": usual.days}),
+        );
+        let fields = [
+            ("counts", Value::Object(counts)),
+            ("percentages", Value::Object(by_sentiment(&|count| json!(percentage(count, total))))),
+            ("negative_share", json!(tally.of(Class::Sentiment(Sentiment::Negative)) as f64 / total.max(1) as f64)),
+            ("negative_ratio", json!(negative_ratio(&tally))),
+            ("top_emotions", json!(emotions.iter().map(emotion).collect::<Vec<_>>())),
+            ("kind", json!(self.spec.condition.kind())),
+            ("value", json!(self.judgement.value)),
+            ("threshold", json!(self.spec.condition.threshold())),
+            ("baseline", json!(self.judgement.baseline)),
+            ("usual", json!(usual)),
+            ("p_value", json!(self.judgement.p_value)),
+            ("top_sources", json!(self.top_sources(&tally))),
+            ("link", json!(self.link())),
+            ("evidence", json!([])),
+        ];
+        fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// The numbers, and what the posts say.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn details(&self, store: &Store) -> Result<Map<String, Value>, StoreError> {
+        let mut details = self.numbers();
+        if self.spec.condition.kind() == RuleKind::Absence {
+            return Ok(details);
+        }
+        let posts = self.posts(store, self.window).await?;
+        let earlier = self.posts(store, TimeRange::last(DAY, self.window.start())).await?;
+        let texts = |posts: &[StoredPost]| posts.iter().map(|post| terms::of(&post.content)).collect::<Vec<_>>();
+        details.insert("top_terms".to_owned(), json!(terms::distinctive(&texts(&posts), &texts(&earlier), NAMED)));
+        details.insert("top_authors".to_owned(), json!(top_authors(&posts)));
+        details.insert("evidence".to_owned(), json!(representative(posts)));
+        Ok(details)
+    }
+
+    /// The newest posts of `range` that the rule counts.
+    async fn posts(&self, store: &Store, range: TimeRange) -> Result<Vec<StoredPost>, StoreError> {
+        let filter = PostFilter { start: Some(range.start()), end: Some(range.end()), ..self.filter() };
+        Ok(store.posts(&filter, Start::Offset(0), READ).await?.posts)
+    }
+
+    /// The posts that the rule counts.
+    fn filter(&self) -> PostFilter {
+        let mut filter = load::filter(&self.spec.scope);
+        if let Some(source) = &self.group.source {
+            // The name of a stored source is always valid.
+            filter.source = Source::parse(source).ok();
+        }
+        match self.spec.condition.class() {
+            Class::Posts => {}
+            Class::Sentiment(label) => filter.sentiment = Some(label),
+            Class::Emotion(label) => filter.emotion = Some(label),
+        }
+        filter
+    }
+
+    /// The sources with the most posts of what is counted, and how much of theirs that is.
+    fn top_sources(&self, tally: &Tally) -> Vec<Value> {
+        let class = self.spec.condition.class();
+        let names = match &self.group.source {
+            Some(name) => vec![name.clone()],
+            None => self.view.sources(self.window).into_iter().collect(),
+        };
+        let mut sources: Vec<(String, i64, i64)> = names
+            .into_iter()
+            .map(|name| {
+                let tally = self.view.window(self.window, Some(&name));
+                (name, tally.of(class), tally.total())
+            })
+            .filter(|(_, count, _)| *count > 0)
+            .collect();
+        sources.sort_by(|one, other| (other.1, &one.0).cmp(&(one.1, &other.0)));
+        sources.truncate(NAMED);
+        let all = tally.of(class);
+        sources
+            .into_iter()
+            .map(|(name, count, total)| {
+                json!({"source": name, "count": count, "posts": total, "percentage": percentage(count, all)})
+            })
+            .collect()
+    }
+
+    /// The posts on the dashboard.
+    fn link(&self) -> String {
+        let (start, end) = (self.window.start().to_string(), self.window.end().to_string());
+        let mut pairs = vec![("from", start), ("to", end)];
+        match self.spec.condition.class() {
+            Class::Posts => {}
+            Class::Sentiment(label) => pairs.push(("sentiment", label.to_string())),
+            Class::Emotion(label) => pairs.push(("emotion", label.to_string())),
+        }
+        if let Some(source) = &self.group.source {
+            pairs.push(("source", source.clone()));
+        }
+        match &self.spec.scope {
+            Scope::Author(name) => pairs.push(("author", name.as_str().to_owned())),
+            Scope::Text(words) => pairs.push(("q", words.clone())),
+            Scope::All | Scope::Source(_) => {}
+        }
+        let pair = |(name, value): (&str, String)| format!("{name}={}", utf8_percent_encode(&value, NON_ALPHANUMERIC));
+        format!("/posts?{}", pairs.into_iter().map(pair).collect::<Vec<_>>().join("&"))
+    }
+}
+
+/// Who wrote most of `posts`.
+fn top_authors(posts: &[StoredPost]) -> Vec<Value> {
+    let mut authors: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for post in posts {
+        if let Some(author) = &post.author {
+            authors.entry((author, &post.source)).or_default().push(&post.post_id);
+        }
+    }
+    let mut authors: Vec<_> = authors.into_iter().collect();
+    authors.sort_by_key(|(_, ids)| std::cmp::Reverse(ids.len()));
+    let author = |((author, source), mut ids): ((&str, &str), Vec<&str>)| {
+        let count = ids.len();
+        ids.truncate(POSTS_OF_AUTHOR);
+        json!({"author": author, "source": source, "count": count, "post_ids": ids})
+    };
+    authors.into_iter().take(NAMED).map(author).collect()
+}
+
+/// The surest of `posts`; those that say almost the same are told once, with how many more there are.
+fn representative(mut posts: Vec<StoredPost>) -> Vec<Value> {
+    posts.sort_by(|one, other| other.confidence.total_cmp(&one.confidence));
+    let texts: Vec<_> = posts.iter().map(|post| post.content.as_str()).collect();
+    let chosen = duplicates::collapse(&texts, POSTS);
+    let view = |(index, duplicates): (usize, usize)| {
+        let post = &posts[index];
+        json!({
+            "post_id": post.post_id,
+            "content": preview(&post.content, PREVIEW_CHARS),
+            "source": post.source,
+            "author": post.author,
+            "url": post.url,
+            "created_at": post.created_at,
+            "sentiment": post.sentiment,
+            "emotion": post.emotion,
+            "confidence": post.confidence,
+            "duplicates": duplicates,
+        })
+    };
+    chosen.into_iter().map(view).collect()
+}

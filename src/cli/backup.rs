@@ -1,0 +1,39 @@
+//! `sentistream backup`
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::output::Output;
+use super::{Context, Misuse, Verdict};
+use crate::config::Backends;
+use crate::sqlite;
+
+/// Copy the embedded database, queue included, to a file while the server goes on.
+///
+/// The copy is what the last commit before it left, checked and compact; to restore it, stop the
+/// server and put it in the place of database.url. With Postgres use pg_dump instead.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  sentistream backup /backup/sentistream-$(date +%F).db
+  sentistream --set database.url=sqlite:///data/sentistream.db backup copy.db")]
+pub struct BackupArgs {
+    /// The file to write. It must not be there yet.
+    file: PathBuf,
+}
+
+/// Copies and tells what the copy holds.
+pub async fn run(args: BackupArgs, context: &Context) -> anyhow::Result<Verdict> {
+    let Backends::Embedded { path } = &context.config.backends else {
+        let how =
+            "backup copies the embedded database; with Postgres use `pg_dump --format=custom`, see docs/operations.md";
+        return Err(Misuse(how.to_owned()).into());
+    };
+    let (from, to) = (path.clone(), args.file.clone());
+    let size = tokio::task::spawn_blocking(move || sqlite::back_up(&from, &to)).await??;
+    let mut output = Output::new();
+    output.line(format!("{} holds {} KiB", args.file.display(), size.div_ceil(1024)))?;
+    output.flush()?;
+    Ok(Verdict::Good)
+}

@@ -1,0 +1,144 @@
+//! `sentistream erase`
+
+use clap::Args;
+use serde::Serialize;
+
+use super::output::Output;
+use super::{Context, Misuse, Verdict};
+use crate::app;
+use crate::app::Rooms;
+use crate::domain::{Author, LiveEvent, Op, PostId, Source};
+use crate::stream::DeadLetterSelection;
+
+/// Dead letters per read, and posts per message to the stream.
+const PAGE: usize = 500;
+
+/// Erase everything that an author wrote: posts, analyses, counts, matches, dead letters, evidence of alerts, caches.
+///
+/// Posts that wait in the stream are erased when their turn comes, and a late copy does not bring one back. It works
+/// beside a running server; counts of posts that retention removed before stay, since they name nobody.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  sentistream erase --author ada
+  sentistream erase --author ada.bsky.social --source bluesky --json")]
+pub struct EraseArgs {
+    /// Who wrote them, exactly as it is stored.
+    #[arg(long, value_name = "NAME")]
+    author: String,
+    /// Only what they wrote there; everywhere if not given.
+    #[arg(long, value_name = "SOURCE")]
+    source: Option<String>,
+    /// The report as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Default, Serialize)]
+struct Report {
+    author: String,
+    /// Where it was looked, and where entries that wait are erased.
+    sources: Vec<String>,
+    posts: usize,
+    dead_letters: u64,
+    evidence: i64,
+    caches_cleared: bool,
+}
+
+/// Does what is asked.
+pub async fn run(args: EraseArgs, context: &Context) -> anyhow::Result<Verdict> {
+    let author = Author::parse(&args.author).map_err(|message| Misuse(format!("--author {message}")))?;
+    let source = match &args.source {
+        Some(source) => Some(Source::parse(source).map_err(|message| Misuse(format!("--source {message}")))?),
+        None => None,
+    };
+    let rooms = app::open(&context.config, context.clock.clone()).await?;
+    let report = erase(&rooms, &author, source).await?;
+    let mut output = Output::new();
+    if args.json {
+        output.json(&report)?;
+    } else {
+        output.line(format!("erased what {} wrote on {}", report.author, report.sources.join(", ")))?;
+        for (name, count) in [
+            ("posts", report.posts as u64),
+            ("dead letters", report.dead_letters),
+            ("citations in alerts", u64::try_from(report.evidence).unwrap_or_default()),
+        ] {
+            output.line(format!("  {count} {name}"))?;
+        }
+        output.line("caches are cleared; posts that wait in the stream are erased when their turn comes")?;
+    }
+    output.flush()?;
+    Ok(Verdict::Good)
+}
+
+async fn erase(rooms: &Rooms, author: &Author, source: Option<Source>) -> anyhow::Result<Report> {
+    let (letters, letter_sources) = dead_letters(rooms, author, source.as_ref()).await?;
+    let mut sources = match source {
+        Some(source) => vec![source],
+        None => {
+            let known = rooms.store.sources().await?;
+            let mut sources: Vec<Source> = known.iter().filter_map(|known| Source::parse(&known.source).ok()).collect();
+            sources.extend(rooms.store.sources_of(author).await?);
+            sources.extend(letter_sources);
+            sources
+        }
+    };
+    sources.sort_unstable();
+    sources.dedup();
+    let mut report = Report {
+        author: author.to_string(),
+        sources: sources.iter().map(ToString::to_string).collect(),
+        ..Report::default()
+    };
+    // First what is to come: a post that is stored meanwhile is found below, or erased by this.
+    let requests = sources
+        .iter()
+        .map(|source| Op::DeleteAuthor { source: source.clone(), author: author.clone() }.to_fields())
+        .collect();
+    rooms.stream.append(requests).await?;
+    report.dead_letters = rooms.stream.purge_dead_letters(&DeadLetterSelection::Ids(letters)).await?;
+    for source in &sources {
+        let erased = rooms.store.erase_author(source, author).await?;
+        report.posts += erased.posts.len();
+        report.evidence += erased.evidence;
+        tell(rooms, &erased.posts).await?;
+    }
+    rooms.cache.clear().await;
+    report.caches_cleared = true;
+    Ok(report)
+}
+
+async fn tell(rooms: &Rooms, posts: &[PostId]) -> anyhow::Result<()> {
+    for posts in posts.chunks(PAGE) {
+        rooms.stream.forget_posts(posts).await?;
+        let events = posts.iter().cloned().map(LiveEvent::PostDeleted).collect();
+        if let Err(error) = rooms.live.publish(events).await {
+            tracing::warn!(%error, "live clients were not told of the deletions");
+        }
+    }
+    Ok(())
+}
+
+/// The author's dead letters, and the sources that they name.
+async fn dead_letters(
+    rooms: &Rooms,
+    author: &Author,
+    source: Option<&Source>,
+) -> anyhow::Result<(Vec<crate::domain::EntryId>, Vec<Source>)> {
+    let (mut ids, mut sources, mut before) = (Vec::new(), Vec::new(), None);
+    loop {
+        let page = rooms.stream.dead_letters(PAGE, before).await?;
+        let Some(last) = page.last() else { return Ok((ids, sources)) };
+        before = Some(last.id);
+        for letter in &page {
+            let named = letter.fields.get("source").and_then(|text| std::str::from_utf8(text).ok());
+            let named = named.and_then(|text| Source::parse(text).ok());
+            let theirs = letter.fields.get("author").is_some_and(|text| *text == *author.as_str().as_bytes());
+            if theirs && (source.is_none() || named.as_ref() == source) {
+                ids.push(letter.id);
+                sources.extend(named);
+            }
+        }
+    }
+}

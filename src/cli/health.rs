@@ -1,0 +1,62 @@
+//! `sentistream health`
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use clap::Args;
+
+use super::output::{Output, one_line};
+use super::probe::{self, Probe};
+use super::{Context, Misuse, Verdict};
+use crate::config::{Address, Config, Role};
+
+/// Ask the server of this machine whether it is ready.
+///
+/// For containers and service managers: the address is the first of server.listen, or
+/// server.ops_listen in a process without the api role, so run it with the settings of the server.
+/// Exits with 1 if nobody answers in time or the answer is no.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  sentistream health
+  sentistream --roles worker --set server.ops_listen=0.0.0.0:8001 health --live")]
+pub struct HealthArgs {
+    /// Ask only whether the process lives, not whether its database, stream and model are ready.
+    #[arg(long)]
+    live: bool,
+    /// The longest to wait for the answer, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=60))]
+    timeout: u64,
+}
+
+/// Asks and tells.
+pub async fn run(args: &HealthArgs, context: &Context) -> anyhow::Result<Verdict> {
+    let address = reachable(address(&context.config)?);
+    let path = if args.live { "/healthz" } else { "/readyz" };
+    let probe = Probe { address: &address, path, patience: Duration::from_secs(args.timeout) };
+    let answer = probe::get(probe).await.map_err(|e| anyhow::anyhow!("http://{address}{path}: {e}"))?;
+    let mut output = Output::new();
+    output.line(format!("{} {}", answer.status, one_line(&answer.body, 500)))?;
+    output.flush()?;
+    Ok(if answer.status == 200 { Verdict::Good } else { Verdict::Bad })
+}
+
+fn address(config: &Config) -> Result<&Address, Misuse> {
+    let found =
+        if config.has_role(Role::Api) { config.server.listen.first() } else { config.server.ops_listen.as_ref() };
+    match found {
+        Some(address) if address.port != 0 => Ok(address),
+        Some(_) => Err(Misuse("the port is taken at start (port 0), so it cannot be known: set a port".to_owned())),
+        None => Err(Misuse("this process listens nowhere: set server.ops_listen".to_owned())),
+    }
+}
+
+/// Where a server that listens on every address can be asked.
+fn reachable(address: &Address) -> Address {
+    let host = match address.host.parse() {
+        Ok(IpAddr::V4(ip)) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.to_string(),
+        Ok(IpAddr::V6(ip)) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.to_string(),
+        _ => address.host.clone(),
+    };
+    Address { host, port: address.port }
+}

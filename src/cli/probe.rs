@@ -1,0 +1,53 @@
+//! One question to a server of ours over plain HTTP/1.1.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::config::Address;
+
+/// Longest answer that is read, in bytes.
+const LONGEST: u64 = 64 << 10;
+
+/// What to ask, and where.
+pub struct Probe<'a> {
+    pub address: &'a Address,
+    pub path: &'a str,
+    /// The longest that connecting, asking and reading may take together.
+    pub patience: Duration,
+}
+
+/// What came back.
+pub struct Answer {
+    pub status: u16,
+    pub body: String,
+}
+
+/// Asks.
+///
+/// # Errors
+/// When nobody listens there, or what answers in time does not speak HTTP.
+pub async fn get(probe: Probe<'_>) -> io::Result<Answer> {
+    tokio::time::timeout(probe.patience, ask(&probe)).await.map_err(|_| {
+        io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {} s", probe.patience.as_secs()))
+    })?
+}
+
+async fn ask(probe: &Probe<'_>) -> io::Result<Answer> {
+    let Probe { address, path, .. } = probe;
+    let mut connection = TcpStream::connect((address.host.as_str(), address.port)).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    connection.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    connection.take(LONGEST).read_to_end(&mut answer).await?;
+    parse(&String::from_utf8_lossy(&answer))
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is no HTTP"))
+}
+
+fn parse(answer: &str) -> Option<Answer> {
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let status = head.strip_prefix("HTTP/1.1 ")?.split(' ').next()?.parse().ok()?;
+    Some(Answer { status, body: body.to_owned() })
+}

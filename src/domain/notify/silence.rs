@@ -1,0 +1,97 @@
+//! Silences: alerts of which nobody is told for a time.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Checks, Kind, Managed, Matcher, matcher};
+use crate::domain::alert::Labels;
+use crate::domain::{FieldError, Timestamp};
+
+const MAX_AUTHOR_CHARS: usize = 100;
+const MAX_COMMENT_CHARS: usize = 1_000;
+
+/// While it lasts, nobody is told of the alerts that it matches.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Silence {
+    /// All must hold; at least one.
+    #[schema(min_items = 1, value_type = Vec<matcher::Written>)]
+    pub matchers: Vec<Matcher>,
+    #[schema(value_type = String, format = DateTime)]
+    pub starts_at: Timestamp,
+    /// After `starts_at`.
+    #[schema(value_type = String, format = DateTime)]
+    pub ends_at: Timestamp,
+    /// Who is answerable for it.
+    #[schema(example = "ada")]
+    pub author: String,
+    /// Why.
+    #[schema(example = "planned maintenance of the shop")]
+    pub comment: String,
+}
+
+/// Where a silence stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SilenceState {
+    /// It begins later.
+    Pending,
+    Active,
+    Expired,
+}
+
+impl std::str::FromStr for SilenceState {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "pending" => Ok(Self::Pending),
+            "active" => Ok(Self::Active),
+            "expired" => Ok(Self::Expired),
+            _ => Err("must be one of pending, active, expired"),
+        }
+    }
+}
+
+impl Silence {
+    /// Where it stands at `now`.
+    pub fn state(&self, now: Timestamp) -> SilenceState {
+        match () {
+            () if now < self.starts_at => SilenceState::Pending,
+            () if now < self.ends_at => SilenceState::Active,
+            () => SilenceState::Expired,
+        }
+    }
+
+    /// Whether it silences an alert with these labels at `now`.
+    pub fn covers(&self, labels: &Labels, now: Timestamp) -> bool {
+        self.state(now) == SilenceState::Active && matcher::all_match(&self.matchers, labels)
+    }
+}
+
+impl Managed for Silence {
+    const KIND: Kind = Kind::Silence;
+
+    fn name(&self) -> Option<&str> {
+        None
+    }
+
+    fn check(&self) -> Vec<FieldError> {
+        let mut checks = Checks::default();
+        checks.require(!self.matchers.is_empty(), "matchers", "must hold at least one");
+        checks.matchers(&self.matchers);
+        // One that also matches alerts without any label would silence everything.
+        let narrow = self.matchers.is_empty() || !matcher::all_match(&self.matchers, &Labels::new());
+        checks.require(narrow, "matchers", "at least one must not match an empty value");
+        checks.require(self.starts_at < self.ends_at, "ends_at", "must be after starts_at");
+        let text = |text: &str, most| (1..=most).contains(&text.trim().chars().count());
+        checks.require(
+            text(&self.author, MAX_AUTHOR_CHARS),
+            "author",
+            format!("must be 1 to {MAX_AUTHOR_CHARS} characters"),
+        );
+        checks.require(text(&self.comment, MAX_COMMENT_CHARS), "comment", {
+            format!("must be 1 to {MAX_COMMENT_CHARS} characters")
+        });
+        checks.0
+    }
+}

@@ -1,0 +1,103 @@
+//! A tracked topic: a name, and a query that says which posts are about it.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::Timestamp;
+
+/// What the rows of a topic are kept under. It is never used again for another topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct TopicId(pub i64);
+
+/// What people and links call a topic: 1–64 of `[a-z0-9_.-]`, lower-cased on the way in.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct TopicName(String);
+
+/// Longest name, in characters.
+const MAX_NAME_CHARS: usize = 64;
+/// Names that stand for something else in `/api/topics/…`.
+const RESERVED: [&str; 2] = ["preview", "share"];
+
+impl TopicName {
+    /// The name, if it is valid.
+    ///
+    /// # Errors
+    /// What is allowed.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let lower = text.to_lowercase();
+        let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.-".contains(c);
+        if lower.is_empty() || lower.len() > MAX_NAME_CHARS || !lower.chars().all(valid) {
+            return Err(format!("must be 1 to {MAX_NAME_CHARS} characters of a-z, 0-9, '_', '.' and '-'"));
+        }
+        if RESERVED.contains(&&*lower) {
+            return Err(format!("must not be one of {}", RESERVED.join(", ")));
+        }
+        Ok(Self(lower))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TopicName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Who keeps a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TopicOrigin {
+    /// Made and changed through the API.
+    Api,
+    /// `[[topics]]` of the configuration; it changes there.
+    Config,
+}
+
+/// A tracked topic.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Topic {
+    pub id: TopicId,
+    pub name: TopicName,
+    /// As it was written.
+    pub query: String,
+    pub description: String,
+    pub origin: TopicOrigin,
+    /// Grows with each change of this topic.
+    pub revision: i64,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub backfill: Backfill,
+}
+
+/// How far the posts that were stored before the query have been matched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backfill {
+    /// Row ids up to this one are done.
+    pub done: i64,
+    /// The last row id of those to match; 0 when there is nothing to do.
+    pub last: i64,
+}
+
+impl Backfill {
+    /// Whether posts are still to be matched.
+    pub fn is_running(self) -> bool {
+        self.done < self.last
+    }
+}
+
+/// What a query looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    pub content: &'a str,
+    pub author: Option<&'a str>,
+    pub source: &'a str,
+    /// BCP 47 tag.
+    pub lang: Option<&'a str>,
+}

@@ -1,0 +1,59 @@
+//! Who changed what of alerting.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use crate::http::answer;
+use crate::http::auth::{May, Read};
+use crate::http::error::{ApiError, Problem};
+use crate::http::params::Params;
+use crate::http::state::State;
+use crate::store::alerts::AuditEntry;
+
+/// Where a page begins and how long it is.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct AuditParams {
+    /// Most changes on the page.
+    #[param(minimum = 1, maximum = 500, default = 50)]
+    limit: i64,
+    /// `next_cursor` of the page before.
+    #[param(value_type = Option<String>)]
+    cursor: Option<i64>,
+}
+
+impl AuditParams {
+    fn parse(request: &HttpRequest) -> Result<Self, ApiError> {
+        let mut params = Params::of(request)?;
+        let limit = params.number("limit", 1..=500, 50);
+        let cursor = params.optional("cursor", |text| {
+            text.parse().ok().filter(|id: &i64| *id > 0).ok_or("must be next_cursor of an earlier page")
+        });
+        params.finish()?;
+        Ok(Self { limit, cursor })
+    }
+}
+
+/// A page of changes.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct AuditList {
+    entries: Vec<AuditEntry>,
+    limit: i64,
+    /// Where the next page starts; `null` on the last.
+    next_cursor: Option<String>,
+}
+
+/// Audit trail
+///
+/// Who changed which rule, and who acknowledged which alert; newest first.
+#[utoipa::path(
+    get, path = "/api/alerts/audit", tag = "alerts", params(AuditParams),
+    responses((status = 200, body = AuditList), (status = 422, body = Problem))
+)]
+pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let AuditParams { limit, cursor } = AuditParams::parse(&request)?;
+    let store = state.api.store.clone();
+    let page = state.run(async move { store.alert_audit(cursor, limit).await }).await?;
+    let next_cursor = page.next.map(|id| id.to_string());
+    answer::json(&AuditList { entries: page.entries, limit, next_cursor })
+}

@@ -1,0 +1,268 @@
+//! Rules: what there are, and changing them from the version that one has seen.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::number;
+use crate::domain::Timestamp;
+use crate::domain::alert::{Instance, InstanceState, Rule, RuleDraft, RuleSpec};
+use crate::http::answer;
+use crate::http::auth::{Admin, May, Read, Who};
+use crate::http::body;
+use crate::http::error::{ApiError, Problem};
+use crate::http::params::{last_segment, no_params};
+use crate::http::state::State;
+use crate::store::alerts::{RuleChange, RuleRefusal};
+
+/// Most rules; each is looked at again and again.
+const MAX_RULES: usize = 500;
+
+/// A rule, and where its series stand.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct RuleView {
+    id: i64,
+    /// Grows with each change; quoted it is the ETag.
+    version: i64,
+    /// Whether it comes of the configuration: it is read-only then.
+    provisioned: bool,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+    #[serde(flatten)]
+    rule: RuleDraft,
+    /// The state of its series that matters most.
+    state: InstanceState,
+    /// Its series that are not normal.
+    series: Vec<SeriesView>,
+}
+
+/// A series of a rule that is not normal.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct SeriesView {
+    /// Whose posts: `all`, `source:NAME`, …
+    scope: String,
+    state: InstanceState,
+    /// Event time at which the state began.
+    #[schema(value_type = String, format = DateTime)]
+    since: Timestamp,
+    value: Option<f64>,
+    /// The open alert.
+    alert_id: Option<i64>,
+    /// Why it could not be judged.
+    reason: Option<String>,
+}
+
+impl RuleView {
+    fn new(rule: &Rule, series: &[Instance]) -> Self {
+        use InstanceState::{Error, Firing, NoData, Normal, Pending, Recovering};
+        let series: Vec<&Instance> = series.iter().filter(|series| series.rule_id == rule.id).collect();
+        let is = |state: &InstanceState| series.iter().any(|series| series.state == *state);
+        let state = [Firing, Recovering, Pending, Error, NoData].into_iter().find(is).unwrap_or(Normal);
+        let view = |series: &&Instance| SeriesView {
+            scope: series.scope.clone(),
+            state: series.state,
+            since: series.since,
+            value: series.value,
+            alert_id: series.alert_id,
+            reason: series.reason.clone(),
+        };
+        Self {
+            id: rule.id,
+            version: rule.version,
+            provisioned: rule.provisioned,
+            created_at: rule.created_at,
+            updated_at: rule.updated_at,
+            rule: RuleDraft::from(&rule.spec),
+            state,
+            series: series.iter().map(view).collect(),
+        }
+    }
+}
+
+/// All rules.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct RuleListView {
+    rules: Vec<RuleView>,
+    /// The names of rules that another version of the program wrote and this one cannot read.
+    unreadable: Vec<String>,
+}
+
+/// Rules
+///
+/// All of them, the oldest first.
+#[utoipa::path(get, path = "/api/alerts/rules", tag = "alerts", responses((status = 200, body = RuleListView)))]
+pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let store = state.api.store.clone();
+    let read = async move { Ok::<_, ApiError>((store.alert_rules().await?, store.alert_instances().await?)) };
+    let (list, series) = state.run(read).await?;
+    let rules = list.rules.iter().map(|rule| RuleView::new(rule, &series)).collect();
+    answer::json(&RuleListView { rules, unreadable: list.unreadable })
+}
+
+/// One rule
+#[utoipa::path(
+    get, path = "/api/alerts/rules/{id}", tag = "alerts", params(("id" = i64, Path, description = "The rule's id")),
+    responses(
+        (status = 200, body = RuleView, headers(("ETag" = String, description = "Its version, for If-Match"))),
+        (status = 404, body = Problem)
+    )
+)]
+pub async fn get(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let id = number(&last_segment(&request)?)?;
+    let store = state.api.store.clone();
+    let read = async move { Ok::<_, ApiError>((store.alert_rule(id).await?, store.alert_instances().await?)) };
+    let (rule, series) = state.run(read).await?;
+    let rule = rule.ok_or_else(|| no_such_rule(id))?;
+    view(StatusCode::OK, &rule, &series)
+}
+
+/// Add a rule
+#[utoipa::path(
+    post, path = "/api/alerts/rules", tag = "alerts", request_body = RuleDraft,
+    responses((status = 201, body = RuleView), (status = 409, body = Problem), (status = 422, body = Problem))
+)]
+pub async fn create(
+    _may: May<Admin>,
+    who: Who,
+    state: web::Data<State>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let spec = spec(&request, payload, &state).await?;
+    let store = state.api.store.clone();
+    let created = state.run(async move {
+        if store.alert_rules().await?.rules.len() >= MAX_RULES {
+            return Err(ApiError::conflict(format!("there are {MAX_RULES} rules, the most there can be: delete one")));
+        }
+        store.create_alert_rule(&spec, &who.0).await?.map_err(|refusal| refused(&refusal, 0))
+    });
+    let rule = created.await?;
+    let mut response = view(StatusCode::CREATED, &rule, &[])?;
+    if let Ok(place) = HeaderValue::from_str(&format!("/api/alerts/rules/{}", rule.id)) {
+        response.headers_mut().insert(header::LOCATION, place);
+    }
+    Ok(response)
+}
+
+/// Replace a rule
+///
+/// `If-Match` names the version that the change was made from: the ETag of the rule as it was read.
+#[utoipa::path(
+    put, path = "/api/alerts/rules/{id}", tag = "alerts", request_body = RuleDraft,
+    params(
+        ("id" = i64, Path, description = "The rule's id"),
+        ("If-Match" = String, Header, description = "The ETag of the rule as it was read", example = "\"1\"")
+    ),
+    responses(
+        (status = 200, body = RuleView), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 412, body = Problem), (status = 422, body = Problem),
+        (status = 428, body = Problem)
+    )
+)]
+pub async fn replace(
+    _may: May<Admin>,
+    who: Who,
+    state: web::Data<State>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let id = number(&last_segment(&request)?)?;
+    let change = RuleChange { actor: who.0, version: version(&request)? };
+    let spec = spec(&request, payload, &state).await?;
+    let store = state.api.store.clone();
+    let changed = state.run(async move {
+        let rule = store.update_alert_rule(id, &spec, &change).await?.map_err(|refusal| refused(&refusal, id))?;
+        Ok::<_, ApiError>((rule, store.alert_instances().await?))
+    });
+    let (rule, series) = changed.await?;
+    view(StatusCode::OK, &rule, &series)
+}
+
+/// Delete a rule
+///
+/// What it left firing is resolved within the time of an evaluation. `If-Match` as for a replacement.
+#[utoipa::path(
+    delete, path = "/api/alerts/rules/{id}", tag = "alerts",
+    params(
+        ("id" = i64, Path, description = "The rule's id"),
+        ("If-Match" = String, Header, description = "The ETag of the rule as it was read", example = "\"1\"")
+    ),
+    responses(
+        (status = 204, description = "It is gone"), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 412, body = Problem), (status = 428, body = Problem)
+    )
+)]
+pub async fn delete(
+    _may: May<Admin>,
+    who: Who,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let id = number(&last_segment(&request)?)?;
+    let change = RuleChange { actor: who.0, version: version(&request)? };
+    let store = state.api.store.clone();
+    let deleted =
+        state.run(async move { store.delete_alert_rule(id, &change).await?.map_err(|refusal| refused(&refusal, id)) });
+    deleted.await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// The rule in the body.
+pub(super) async fn spec(
+    request: &HttpRequest,
+    payload: Payload,
+    state: &web::Data<State>,
+) -> Result<RuleSpec, ApiError> {
+    let rule: Value = body::json(request, payload, &state.options).await?;
+    RuleSpec::parse(rule).map_err(ApiError::invalid)
+}
+
+fn view(status: StatusCode, rule: &Rule, series: &[Instance]) -> Result<HttpResponse, ApiError> {
+    let mut response = answer::json_with(status, &RuleView::new(rule, series))?;
+    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", rule.version)) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    Ok(response)
+}
+
+/// The version that `If-Match` names; `None` for `*`.
+fn version(request: &HttpRequest) -> Result<Option<i64>, ApiError> {
+    let Some(value) = request.headers().get(header::IF_MATCH) else {
+        let hint = "send If-Match with the ETag of the rule as you read it, so that no change of another is lost";
+        return Err(ApiError::new(StatusCode::PRECONDITION_REQUIRED, hint));
+    };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(None);
+    }
+    // What no version ever was cannot match.
+    Ok(Some(text.trim_matches('"').parse().unwrap_or(-1)))
+}
+
+fn no_such_rule(id: i64) -> ApiError {
+    ApiError::not_found(format!("there is no rule {id}"))
+}
+
+fn refused(refusal: &RuleRefusal, id: i64) -> ApiError {
+    match refusal {
+        RuleRefusal::Unknown => no_such_rule(id),
+        RuleRefusal::Changed { version } => ApiError::new(
+            StatusCode::PRECONDITION_FAILED,
+            format!("the rule was changed meanwhile, to version {version}: read it again and repeat the change"),
+        ),
+        RuleRefusal::Provisioned => ApiError::forbidden(
+            "the rule comes of the configuration ([alerts]) and is changed there; a rule of your own can have another name",
+        ),
+        RuleRefusal::NameTaken => ApiError::conflict("another rule has this name"),
+    }
+}

@@ -1,0 +1,142 @@
+//! Two periods side by side.
+
+use std::time::Duration;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use crate::domain::{Counts, TimeRange, Timestamp};
+use crate::store::posts::CountedFrom;
+
+use super::answer;
+use super::auth::{May, Read};
+use super::counted::{CountEcho, CountParams};
+use super::error::{ApiError, Problem};
+use super::params::Params;
+use super::sentiment::last;
+use super::shape::{self, ByEmotion, BySentiment, Measures};
+use super::state::State;
+
+/// The period that is compared when none is named.
+const DEFAULT_RANGE: Duration = Duration::from_secs(24 * 3_600);
+
+/// Which periods.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "the parameters as the OpenAPI document describes them")]
+pub struct CompareParams {
+    /// The later period: posts created at or after. 24 hours before its end if not given.
+    #[param(value_type = Option<String>, format = DateTime)]
+    start_date: Option<Timestamp>,
+    /// The later period: posts created before. Now if not given.
+    #[param(value_type = Option<String>, format = DateTime)]
+    end_date: Option<Timestamp>,
+    /// Where the earlier period begins; it is as long as the later one. Directly before it if not given.
+    #[param(value_type = Option<String>, format = DateTime)]
+    previous_start: Option<Timestamp>,
+}
+
+/// A period and the period before it.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Comparison {
+    #[serde(flatten)]
+    filter: CountEcho,
+    current: PeriodCounts,
+    previous: PeriodCounts,
+    change: Change,
+    counted_from: CountedFrom,
+}
+
+/// The posts of a period.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct PeriodCounts {
+    #[schema(value_type = String, format = DateTime)]
+    start_date: Timestamp,
+    /// Not included.
+    #[schema(value_type = String, format = DateTime)]
+    end_date: Timestamp,
+    #[serde(flatten)]
+    measures: Measures,
+    emotions: ByEmotion<i64>,
+}
+
+/// From the earlier period to the later one.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Change {
+    total: i64,
+    /// By how many percent the posts became more; `null` when there were none.
+    total_percentage: Option<f64>,
+    /// Of the shares, in percentage points.
+    percentages: BySentiment<f64>,
+    /// Of the net sentiment, in points.
+    net_sentiment: f64,
+    average_confidence: f64,
+    emotions: ByEmotion<i64>,
+}
+
+impl PeriodCounts {
+    fn new(range: TimeRange, counts: &Counts) -> Self {
+        Self {
+            start_date: range.start(),
+            end_date: range.end(),
+            measures: Measures::of(counts),
+            emotions: shape::emotions(counts),
+        }
+    }
+}
+
+impl Change {
+    fn new(before: &Counts, after: &Counts) -> Self {
+        let rounded = |number: f64| (number * 1e4).round() / 1e4;
+        let total = after.total() - before.total();
+        Self {
+            total,
+            total_percentage: (before.total() > 0).then(|| crate::domain::counts::percentage(total, before.total())),
+            percentages: BySentiment::from_fn(|sentiment| {
+                rounded(after.percentage(sentiment) - before.percentage(sentiment))
+            }),
+            net_sentiment: rounded(Measures::of(after).net_sentiment - Measures::of(before).net_sentiment),
+            average_confidence: rounded(after.average_confidence() - before.average_confidence()),
+            emotions: ByEmotion::from_fn(|emotion| after.emotion(emotion) - before.emotion(emotion)),
+        }
+    }
+}
+
+/// Compare two periods
+///
+/// Counts of a period and of one of the same length before it, and what changed between them.
+#[utoipa::path(
+    get, path = "/api/compare", tag = "sentiment", params(CompareParams, CountParams),
+    responses((status = 200, body = Comparison), (status = 422, body = Problem))
+)]
+pub async fn compare(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let mut params = Params::of(&request)?;
+    let (start_date, end_date) = params.period();
+    let previous_start = params.time("previous_start");
+    let counted = CountParams::take(&mut params);
+    params.finish()?;
+
+    let now = state.api.clock.now();
+    let end = end_date.unwrap_or(last(DEFAULT_RANGE, now).end());
+    let current = TimeRange::new(start_date.unwrap_or(end - DEFAULT_RANGE), end)
+        .ok_or_else(|| ApiError::invalid_field("start_date", "must not lie in the future without an end_date"))?;
+    let before = previous_start.unwrap_or(current.start() - current.length());
+    let previous = TimeRange::new(before, before + current.length())
+        .ok_or_else(|| ApiError::invalid_field("previous_start", "is too late"))?;
+    let filter = counted.filter(&state)?;
+    let time = |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| time.as_micros().to_string());
+    let key =
+        format!("compare:{}:{}:{}:{}", time(start_date), time(end_date), time(previous_start), counted.cache_key());
+    let store = state.api.store.clone();
+    let compute = async move {
+        let (after, before) = tokio::try_join!(store.counts(current, &filter), store.counts(previous, &filter))?;
+        Ok(Comparison {
+            filter: counted.into(),
+            current: PeriodCounts::new(current, &after),
+            previous: PeriodCounts::new(previous, &before),
+            change: Change::new(&before, &after),
+            counted_from: filter.counted_from(),
+        })
+    };
+    Ok(answer::cached(&state.cached(key, compute).await?))
+}

@@ -1,0 +1,100 @@
+//! Which posts are counted: the filter of aggregates, distributions and comparisons.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Author, Emotion, Sentiment, Source, TopicName};
+use crate::store::posts::PostFilter;
+
+use super::error::ApiError;
+use super::params::Params;
+use super::posts::filter::search;
+use super::state::State;
+
+/// Which posts are counted. Topic, source, sentiment and emotion are read from rollups, over any range; author and text
+/// from the posts that are kept, of which at most 100,000 are read for one answer.
+#[derive(Clone, Default, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct CountParams {
+    /// Only posts that this tracked topic matches.
+    #[param(value_type = Option<String>)]
+    topic: Option<TopicName>,
+    /// Only posts of this source.
+    #[param(value_type = Option<String>)]
+    source: Option<Source>,
+    /// Only posts of this sentiment.
+    sentiment: Option<Sentiment>,
+    /// Only posts with this emotion.
+    emotion: Option<Emotion>,
+    /// Only posts of this author.
+    #[param(value_type = Option<String>)]
+    author: Option<Author>,
+    /// Words that must all occur, whatever their case.
+    q: Option<String>,
+}
+
+impl CountParams {
+    /// Takes the filter out of `params`.
+    pub fn take(params: &mut Params) -> Self {
+        Self {
+            topic: params.optional("topic", TopicName::parse),
+            source: params.optional("source", Source::parse),
+            sentiment: params.text("sentiment"),
+            emotion: params.text("emotion"),
+            author: params.optional("author", Author::parse),
+            q: params.optional("q", search),
+        }
+    }
+
+    /// The store's filter.
+    ///
+    /// # Errors
+    /// 422 when there is no such topic.
+    pub fn filter(&self, state: &State) -> Result<PostFilter, ApiError> {
+        Ok(PostFilter {
+            topic: state.topic_id(self.topic.as_ref())?,
+            source: self.source.clone(),
+            sentiment: self.sentiment,
+            emotion: self.emotion,
+            author: self.author.clone(),
+            words: self.q.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned).collect(),
+            ..PostFilter::default()
+        })
+    }
+
+    /// Different filters have different keys: texts are quoted.
+    pub fn cache_key(&self) -> String {
+        format!(
+            "{}:{}:{}:{}:{:?}:{:?}",
+            self.topic.as_ref().map_or("-", TopicName::as_str),
+            self.source.as_ref().map_or("-", Source::as_str),
+            self.sentiment.map_or("-", Sentiment::as_str),
+            self.emotion.map_or("-", Emotion::as_str),
+            self.author.as_ref().map(Author::as_str),
+            self.q,
+        )
+    }
+}
+
+/// The filter of a count as it was understood.
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
+pub struct CountEcho {
+    topic: Option<String>,
+    source: Option<String>,
+    sentiment: Option<Sentiment>,
+    emotion: Option<Emotion>,
+    author: Option<String>,
+    q: Option<String>,
+}
+
+impl From<CountParams> for CountEcho {
+    fn from(params: CountParams) -> Self {
+        Self {
+            topic: params.topic.map(|topic| topic.as_str().to_owned()),
+            source: params.source.map(Source::into_string),
+            sentiment: params.sentiment,
+            emotion: params.emotion,
+            author: params.author.map(|author| author.as_str().to_owned()),
+            q: params.q,
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Silences.
+
+use actix_web::http::StatusCode;
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use crate::domain::notify::{Managed as _, Secrets, Silence, SilenceState, Stored};
+use crate::domain::{FieldError, Timestamp};
+use crate::http::auth::{Admin, May, Read};
+use crate::http::error::{ApiError, Problem};
+use crate::http::params::{Params, no_params};
+use crate::http::state::State;
+use crate::http::{answer, body, etag};
+use crate::store::notify::{Action, Draft};
+
+use super::{all, change, checked, made, one, put, remove, shown};
+
+/// A silence.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct SilenceView {
+    #[serde(flatten)]
+    stored: Stored<Silence>,
+    state: SilenceState,
+}
+
+impl SilenceView {
+    fn of(stored: Stored<Silence>, now: Timestamp) -> Self {
+        Self { state: stored.spec.state(now), stored }
+    }
+}
+
+/// Silences.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct SilenceList {
+    silences: Vec<SilenceView>,
+}
+
+/// Silences
+///
+/// Newest first. Those that ended are kept for 30 days.
+#[utoipa::path(
+    get, path = "/api/alerts/silences", tag = "notifications",
+    params(("state" = Option<SilenceState>, Query, description = "Only those that stand so.")),
+    responses((status = 200, body = SilenceList), (status = 422, body = Problem))
+)]
+pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let mut params = Params::of(&request)?;
+    let wanted: Option<SilenceState> = params.text("state");
+    params.finish()?;
+    let now = state.api.clock.now();
+    let views = all::<Silence>(&state).await?.into_iter().rev().map(|stored| SilenceView::of(stored, now));
+    let silences = views.filter(|view| wanted.is_none_or(|wanted| view.state == wanted)).collect();
+    answer::json(&SilenceList { silences })
+}
+
+/// One silence
+#[utoipa::path(
+    get, path = "/api/alerts/silences/{id}", tag = "notifications", params(("id" = i64, Path)),
+    responses((status = 200, body = SilenceView), (status = 404, body = Problem))
+)]
+pub async fn get(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let (stored, _) = one::<Silence>(&state, &request).await?;
+    shown(StatusCode::OK, stored.version, &SilenceView::of(stored, state.api.clock.now()))
+}
+
+/// Add a silence
+#[utoipa::path(
+    post, path = "/api/alerts/silences", tag = "notifications", request_body = Silence,
+    responses((status = 201, body = SilenceView), (status = 422, body = Problem))
+)]
+pub async fn create(
+    _may: May<Admin>,
+    state: web::Data<State>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    save(&state, &request, payload).await
+}
+
+/// Change a silence
+///
+/// As a whole, unless it ended. `If-Match` names the version that the change was made from.
+#[utoipa::path(
+    put, path = "/api/alerts/silences/{id}", tag = "notifications", request_body = Silence,
+    params(("id" = i64, Path), ("If-Match" = String, Header, description = "The ETag, or `*`")),
+    responses(
+        (status = 200, body = SilenceView), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 412, body = Problem), (status = 422, body = Problem), (status = 428, body = Problem),
+    )
+)]
+pub async fn update(
+    _may: May<Admin>,
+    state: web::Data<State>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    let (before, _) = one::<Silence>(&state, &request).await?;
+    if before.spec.state(state.api.clock.now()) == SilenceState::Expired {
+        return Err(ApiError::new(StatusCode::CONFLICT, "it has ended: add a new one"));
+    }
+    save(&state, &request, payload).await
+}
+
+async fn save(state: &State, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, ApiError> {
+    no_params(request)?;
+    let silence: Silence = body::json(request, payload, &state.options).await?;
+    let now = state.api.clock.now();
+    let mut errors = silence.check();
+    if silence.ends_at <= now {
+        errors.push(FieldError::new("ends_at", "must be in the future"));
+    }
+    checked(errors)?;
+    let (stored, _) = put::<Silence>(state, request, Draft::of(&silence, Secrets::default())).await?;
+    shown(made(request), stored.version, &SilenceView::of(stored, now))
+}
+
+/// End a silence
+///
+/// One that lasts ends now and is kept; one that has not begun is removed; one that ended stays as it is.
+#[utoipa::path(
+    delete, path = "/api/alerts/silences/{id}", tag = "notifications",
+    params(("id" = i64, Path), ("If-Match" = String, Header, description = "The ETag, or `*`")),
+    responses(
+        (status = 204), (status = 404, body = Problem), (status = 412, body = Problem), (status = 428, body = Problem),
+    )
+)]
+pub async fn expire(_may: May<Admin>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let version = etag::if_match(&request)?;
+    let (stored, _) = one::<Silence>(&state, &request).await?;
+    let now = state.api.clock.now();
+    match stored.spec.state(now) {
+        SilenceState::Pending => return remove::<Silence>(&state, &request).await,
+        SilenceState::Active => {
+            let ended = Silence { ends_at: now, ..stored.spec };
+            let draft = Draft::of(&ended, Secrets::default());
+            change::<Silence>(&state, &request, Action::Update { id: stored.id, version, draft }).await?;
+        }
+        SilenceState::Expired => {}
+    }
+    Ok(HttpResponse::NoContent().finish())
+}

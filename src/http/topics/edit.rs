@@ -1,0 +1,251 @@
+//! Making, changing and removing topics.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+
+use crate::domain::{FieldError, TopicName, TopicOrigin};
+use crate::store::topics::{Edited, NewTopic, StoredPosts, TopicEdit};
+use crate::topics::Query;
+
+use super::super::auth::{Admin, May};
+use super::super::body;
+use super::super::error::{ApiError, Problem};
+use super::super::params::{last_segment, no_params};
+use super::super::state::State;
+use super::{TopicView, name_in_path, no_such_topic, show};
+
+/// Most topics there may be.
+const MAX_TOPICS: usize = 1_000;
+/// Longest description, in characters.
+const MAX_DESCRIPTION_CHARS: usize = 1_000;
+
+/// A new topic.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "acme", "query": "\"acme phone\" OR #acme -giveaway lang:en"}))]
+pub struct TopicDraft {
+    /// What links and filters call it: 1 to 64 of `a-z`, `0-9`, `_`, `.` and `-`.
+    name: String,
+    /// Words, `"phrases"`, `#tags`, `@names` and `beginnings*` that must all occur; `OR`, `-`, brackets, `lang:`,
+    /// `source:`, `author:`.
+    query: String,
+    #[serde(default)]
+    description: String,
+    /// Whether posts that are stored already are matched too.
+    #[serde(default = "yes")]
+    #[schema(default = true)]
+    backfill: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What a topic becomes.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TopicChange {
+    /// Stored posts are matched anew when it is another one.
+    query: String,
+    #[serde(default)]
+    description: String,
+}
+
+/// Track a topic
+///
+/// From now on every post is asked, and with `backfill` the stored ones too, in the background.
+#[utoipa::path(
+    post, path = "/api/topics", tag = "topics", request_body = TopicDraft,
+    responses(
+        (status = 201, body = TopicView), (status = 409, description = "The name is taken", body = Problem),
+        (status = 422, body = Problem),
+    )
+)]
+pub async fn create(
+    _may: May<Admin>,
+    state: web::Data<State>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let draft: TopicDraft = body::json(&request, payload, &state.options).await?;
+    let mut errors = check(&draft.query, &draft.description);
+    let name = TopicName::parse(&draft.name).map_err(|message| errors.push(FieldError::new("name", message))).ok();
+    let (Some(name), true) = (name, errors.is_empty()) else { return Err(ApiError::invalid(errors)) };
+    let new = NewTopic {
+        name: name.clone(),
+        query: draft.query,
+        description: draft.description,
+        origin: TopicOrigin::Api,
+        stored_posts: if draft.backfill { StoredPosts::Match } else { StoredPosts::Leave },
+    };
+    let api = state.api.clone();
+    let created = state
+        .run(async move {
+            if api.topics.refresh().await?.all().len() >= MAX_TOPICS {
+                return Err(ApiError::new(StatusCode::CONFLICT, format!("there may be at most {MAX_TOPICS} topics")));
+            }
+            let created = api.store.create_topic(new).await?;
+            api.topics.refresh().await?;
+            Ok(created)
+        })
+        .await?;
+    let Some(topic) = created else {
+        return Err(ApiError::new(StatusCode::CONFLICT, format!("there is a topic {name} already; PUT changes it")));
+    };
+    let mut response = show(&state, StatusCode::CREATED, topic).await?;
+    if let Ok(location) = header::HeaderValue::from_str(&format!("/api/topics/{name}")) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// Change a topic
+///
+/// With `If-Match` only if nobody else changed it meanwhile. A topic of the configuration changes there.
+#[utoipa::path(
+    put, path = "/api/topics/{name}", tag = "topics", request_body = TopicChange,
+    params(("name" = String, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` that was read")),
+    responses(
+        (status = 200, body = TopicView), (status = 404, body = Problem),
+        (status = 409, description = "It is of the configuration", body = Problem),
+        (status = 412, description = "Somebody else changed it", body = Problem), (status = 422, body = Problem),
+    )
+)]
+pub async fn change(
+    _may: May<Admin>,
+    state: web::Data<State>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let name = name_in_path(&last_segment(&request)?)?;
+    let revision = if_match(&request)?;
+    let change: TopicChange = body::json(&request, payload, &state.options).await?;
+    let errors = check(&change.query, &change.description);
+    if !errors.is_empty() {
+        return Err(ApiError::invalid(errors));
+    }
+    kept_by_api(&state, &name).await?;
+    let TopicChange { query, description } = change;
+    let edit = TopicEdit { name: name.clone(), query, description, origin: TopicOrigin::Api, revision };
+    let api = state.api.clone();
+    let edited = state
+        .run(async move {
+            let edited = api.store.edit_topic(edit).await?;
+            api.topics.refresh().await?;
+            Ok::<_, ApiError>(edited)
+        })
+        .await?;
+    answer(&state, &name, edited).await
+}
+
+/// Stop tracking a topic
+///
+/// Its matches and counts are removed. `If-Match` as with PUT.
+#[utoipa::path(
+    delete, path = "/api/topics/{name}", tag = "topics",
+    params(("name" = String, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` that was read")),
+    responses(
+        (status = 204, description = "It is gone"), (status = 404, body = Problem),
+        (status = 409, description = "It is of the configuration", body = Problem),
+        (status = 412, description = "Somebody else changed it", body = Problem),
+    )
+)]
+pub async fn remove(_may: May<Admin>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let name = name_in_path(&last_segment(&request)?)?;
+    let revision = if_match(&request)?;
+    kept_by_api(&state, &name).await?;
+    let (api, gone) = (state.api.clone(), name.clone());
+    let edited = state
+        .run(async move {
+            let edited = api.store.drop_topic(&gone, revision).await?;
+            api.topics.refresh().await?;
+            if let Some(cache) = &api.cache {
+                cache.clear().await;
+            }
+            Ok::<_, ApiError>(edited)
+        })
+        .await?;
+    match edited {
+        Edited::Done(_) => Ok(HttpResponse::NoContent().finish()),
+        other => answer(&state, &name, other).await,
+    }
+}
+
+/// Match stored posts anew
+///
+/// In the background; the topic tells how far it is.
+#[utoipa::path(
+    post, path = "/api/topics/{name}/backfill", tag = "topics", params(("name" = String, Path)),
+    responses((status = 202, body = TopicView), (status = 404, body = Problem))
+)]
+pub async fn backfill(
+    _may: May<Admin>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let path = request.uri().path();
+    let name = name_in_path(path.trim_end_matches("/backfill").rsplit('/').next().unwrap_or_default())?;
+    let (store, wanted) = (state.api.store.clone(), name.clone());
+    match state.run(async move { store.rematch_topic(&wanted).await }).await? {
+        Edited::Done(topic) => show(&state, StatusCode::ACCEPTED, topic).await,
+        other => answer(&state, &name, other).await,
+    }
+}
+
+/// Refuses to change what the configuration holds: the next start would undo it.
+async fn kept_by_api(state: &State, name: &TopicName) -> Result<(), ApiError> {
+    let (store, wanted) = (state.api.store.clone(), name.clone());
+    match state.run(async move { store.topic(&wanted).await }).await? {
+        Some(topic) if topic.origin == TopicOrigin::Config => Err(ApiError::new(
+            StatusCode::CONFLICT,
+            format!("the topic {name} is kept by the configuration ([[topics]]): change it there"),
+        )),
+        Some(_) => Ok(()),
+        None => Err(no_such_topic(name.as_str())),
+    }
+}
+
+async fn answer(state: &State, name: &TopicName, edited: Edited) -> Result<HttpResponse, ApiError> {
+    match edited {
+        Edited::Done(topic) => show(state, StatusCode::OK, topic).await,
+        Edited::Missing => Err(no_such_topic(name.as_str())),
+        Edited::Stale(revision) => Err(ApiError::new(
+            StatusCode::PRECONDITION_FAILED,
+            format!("the topic {name} was changed meanwhile and is of revision {revision} now: read it again"),
+        )),
+    }
+}
+
+/// The revision that `If-Match` names, if it names one.
+fn if_match(request: &HttpRequest) -> Result<Option<i64>, ApiError> {
+    let Some(value) = request.headers().get(header::IF_MATCH) else { return Ok(None) };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(None);
+    }
+    match text.trim_matches('"').parse() {
+        Ok(revision) => Ok(Some(revision)),
+        Err(_) => Err(ApiError::new(StatusCode::PRECONDITION_FAILED, "If-Match must be an ETag of this topic")),
+    }
+}
+
+fn check(query: &str, description: &str) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    if let Err(error) = Query::parse(query) {
+        errors.push(FieldError::new("query", error.to_string()));
+    }
+    let length = description.chars().count();
+    if length > MAX_DESCRIPTION_CHARS || description.contains('\0') {
+        errors.push(FieldError::new(
+            "description",
+            format!("must be at most {MAX_DESCRIPTION_CHARS} characters without U+0000, has {length}"),
+        ));
+    }
+    errors
+}

@@ -1,0 +1,194 @@
+//! Share of voice: how the posts of all topics divide between them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use crate::domain::counts::percentage;
+use crate::domain::{Counts, Period, Source, TimeRange, Timestamp, TopicId};
+use crate::store::aggregate::{Aggregate, AggregateQuery};
+use crate::store::posts::PostFilter;
+use crate::topics::Tracked;
+
+use super::super::answer;
+use super::super::auth::{May, Read};
+use super::super::error::{ApiError, Problem};
+use super::super::params::Params;
+use super::super::sentiment::last;
+use super::super::shape::{self, Measures, TopEmotion};
+use super::super::state::State;
+
+/// The range when none is named.
+const DEFAULT_RANGE: Duration = Duration::from_secs(24 * 3_600);
+
+/// Which posts.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "the parameters as the OpenAPI document describes them")]
+pub struct ShareParams {
+    /// Posts created at or after; 24 hours before the end if not given.
+    #[param(value_type = Option<String>, format = DateTime)]
+    start_date: Option<Timestamp>,
+    /// Posts created before; now if not given.
+    #[param(value_type = Option<String>, format = DateTime)]
+    end_date: Option<Timestamp>,
+    /// Only posts of this source.
+    #[param(value_type = Option<String>)]
+    source: Option<Source>,
+    /// Also tell how it went over time, in buckets of this width; the range is widened to their edges then.
+    period: Option<Period>,
+}
+
+/// How the posts of all topics divide between them.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Share {
+    #[schema(value_type = String, format = DateTime)]
+    start_date: Timestamp,
+    /// Not included.
+    #[schema(value_type = String, format = DateTime)]
+    end_date: Timestamp,
+    source: Option<String>,
+    period: Option<Period>,
+    /// All posts of the range, also those that no topic matches.
+    total_posts: i64,
+    /// The sum over the topics; a post that several match counts for each.
+    total_mentions: i64,
+    /// All topics, most posts first.
+    topics: Vec<TopicShare>,
+    /// With `period`: every bucket of the range, oldest first.
+    data: Option<Vec<ShareBucket>>,
+}
+
+/// What one topic has of it.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct TopicShare {
+    topic: String,
+    /// Of `total_mentions`, in percent.
+    share: f64,
+    #[serde(flatten)]
+    measures: Measures,
+    top_emotions: Vec<TopEmotion>,
+}
+
+/// One bucket.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct ShareBucket {
+    /// Its start.
+    #[schema(value_type = String, format = DateTime)]
+    timestamp: Timestamp,
+    /// How many posts of each topic.
+    topics: BTreeMap<String, i64>,
+    /// The net sentiment of each topic, in points; topics without posts are left out.
+    net_sentiment: BTreeMap<String, f64>,
+}
+
+/// Share of voice
+///
+/// How the posts of a range divide between the topics, and with `period` how that went over time.
+#[utoipa::path(
+    get, path = "/api/topics/share", tag = "topics", params(ShareParams),
+    responses((status = 200, body = Share), (status = 422, body = Problem))
+)]
+pub async fn share(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let mut params = Params::of(&request)?;
+    let (start_date, end_date) = params.period();
+    let source = params.optional("source", Source::parse);
+    let period = params.optional("period", |text| match text {
+        "minute" => Ok(Period::Minute),
+        "hour" => Ok(Period::Hour),
+        "day" => Ok(Period::Day),
+        _ => Err("must be one of minute, hour, day"),
+    });
+    params.finish()?;
+    let end = end_date.unwrap_or(last(DEFAULT_RANGE, state.api.clock.now()).end());
+    let range = TimeRange::new(start_date.unwrap_or(end - DEFAULT_RANGE), end)
+        .ok_or_else(|| ApiError::invalid_field("start_date", "must not lie in the future without an end_date"))?;
+
+    let time = |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| time.as_micros().to_string());
+    let tracked = state.api.topics.current();
+    let key = format!(
+        "share:{}:{}:{}:{}:{}",
+        time(start_date),
+        time(end_date),
+        source.as_ref().map_or("-", Source::as_str),
+        period.map_or("-", Period::as_str),
+        tracked.version(),
+    );
+    let store = state.api.store.clone();
+    let compute = async move {
+        let filter = PostFilter { source: source.clone(), ..PostFilter::default() };
+        let Some(period) = period else {
+            let (all, topics) = tokio::try_join!(store.counts(range, &filter), async {
+                Ok(store.topic_windows(range, source.as_ref()).await?)
+            })?;
+            return Ok(Share::new(&tracked, (range, source, None), all.total(), &topics));
+        };
+        let query = AggregateQuery { period, range, filter, zone: jiff::tz::TimeZone::UTC };
+        let (all, buckets) = tokio::try_join!(store.aggregate(&query), store.topic_aggregates(&query))?;
+        let sum = |aggregate: &Aggregate| {
+            let mut sum = Counts::default();
+            for bucket in &aggregate.buckets {
+                sum.merge(&bucket.counts);
+            }
+            sum
+        };
+        let topics = buckets.iter().map(|(id, aggregate)| (*id, sum(aggregate))).collect();
+        let share = Share::new(&tracked, (all.range, source, Some(period)), sum(&all).total(), &topics);
+        Ok(Share { data: Some(over_time(&tracked, &all, &buckets)), ..share })
+    };
+    Ok(answer::cached(&state.cached(key, compute).await?))
+}
+
+impl Share {
+    fn new(
+        tracked: &Tracked,
+        (range, source, period): (TimeRange, Option<Source>, Option<Period>),
+        total_posts: i64,
+        counts: &BTreeMap<TopicId, Counts>,
+    ) -> Self {
+        let of = |id| counts.get(&id).copied().unwrap_or_default();
+        let total_mentions = tracked.all().iter().map(|topic| of(topic.id).total()).sum();
+        let mut topics: Vec<TopicShare> = tracked
+            .all()
+            .iter()
+            .map(|topic| {
+                let counts = of(topic.id);
+                TopicShare {
+                    topic: topic.name.to_string(),
+                    share: percentage(counts.total(), total_mentions),
+                    measures: Measures::of(&counts),
+                    top_emotions: shape::top_emotions(&counts),
+                }
+            })
+            .collect();
+        topics.sort_by_key(|topic| std::cmp::Reverse(topic.measures.total));
+        Self {
+            start_date: range.start(),
+            end_date: range.end(),
+            source: source.map(Source::into_string),
+            period,
+            total_posts,
+            total_mentions,
+            topics,
+            data: None,
+        }
+    }
+}
+
+fn over_time(tracked: &Tracked, all: &Aggregate, topics: &BTreeMap<TopicId, Aggregate>) -> Vec<ShareBucket> {
+    let bucket = |(index, bucket): (usize, &crate::store::aggregate::Bucket)| {
+        let counts = |id: TopicId| topics.get(&id).and_then(|of| of.buckets.get(index)).map(|bucket| bucket.counts);
+        let each = || tracked.all().iter().map(|topic| (topic.name.to_string(), counts(topic.id).unwrap_or_default()));
+        ShareBucket {
+            timestamp: bucket.start,
+            topics: each().map(|(name, counts)| (name, counts.total())).collect(),
+            net_sentiment: each()
+                .filter(|(_, counts)| counts.total() > 0)
+                .map(|(name, counts)| (name, Measures::of(&counts).net_sentiment))
+                .collect(),
+        }
+    };
+    all.buckets.iter().enumerate().map(bucket).collect()
+}

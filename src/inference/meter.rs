@@ -1,0 +1,140 @@
+//! How fast the engine works, over the last minutes.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The width of a bucket, and how many are kept: the last five minutes.
+const BUCKET: Duration = Duration::from_secs(10);
+const BUCKETS: u32 = 30;
+
+/// How fast a model judged lately.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
+pub struct Speed {
+    /// The time measured: the last five minutes, or since the model was loaded.
+    pub window_seconds: f64,
+    /// Texts judged per second of it.
+    pub posts_per_second: f64,
+    /// Tokens computed per second of it.
+    pub tokens_per_second: f64,
+    /// Mean time of a batch, in milliseconds; `null` when there was none.
+    pub batch_ms: Option<f64>,
+    /// The share of the threads' time that was spent on batches, in [0, 1]; at 1 the model is what limits.
+    pub utilisation: f64,
+}
+
+/// One batch.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Batch {
+    pub posts: usize,
+    pub tokens: usize,
+    pub took: Duration,
+}
+
+/// Adds up batches of all threads.
+#[derive(Debug)]
+pub struct Meter {
+    started: Instant,
+    threads: usize,
+    buckets: Mutex<VecDeque<Bucket>>,
+}
+
+#[derive(Debug, Default)]
+struct Bucket {
+    /// Its place in time, in buckets since the start.
+    number: u32,
+    batches: u64,
+    posts: u64,
+    tokens: u64,
+    took: Duration,
+}
+
+impl Meter {
+    /// A meter of an engine with `threads` that starts now.
+    pub fn new(threads: usize) -> Self {
+        Self { started: Instant::now(), threads, buckets: Mutex::default() }
+    }
+
+    /// Adds a batch that ended now.
+    pub fn record(&self, batch: Batch) {
+        self.record_at(self.started.elapsed(), batch);
+    }
+
+    /// The speed over the last five minutes.
+    pub fn speed(&self) -> Speed {
+        self.speed_at(self.started.elapsed())
+    }
+
+    fn record_at(&self, at: Duration, batch: Batch) {
+        let number = bucket_number(at);
+        // A panic elsewhere leaves the sums whole enough: they are for people.
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        forget(&mut buckets, number);
+        if buckets.back().is_none_or(|last| last.number < number) {
+            buckets.push_back(Bucket { number, ..Bucket::default() });
+        }
+        if let Some(bucket) = buckets.back_mut() {
+            bucket.batches += 1;
+            bucket.posts += batch.posts as u64;
+            bucket.tokens += batch.tokens as u64;
+            bucket.took += batch.took;
+        }
+    }
+
+    fn speed_at(&self, at: Duration) -> Speed {
+        let number = bucket_number(at);
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        forget(&mut buckets, number);
+        let mut sum = Bucket::default();
+        for bucket in buckets.iter() {
+            sum.batches += bucket.batches;
+            sum.posts += bucket.posts;
+            sum.tokens += bucket.tokens;
+            sum.took += bucket.took;
+        }
+        let first = BUCKET * (number + 1).saturating_sub(BUCKETS);
+        let window = at.saturating_sub(first).as_secs_f64().max(1e-3);
+        let rounded = |number: f64| (number * 1e3).round() / 1e3;
+        Speed {
+            window_seconds: rounded(window),
+            posts_per_second: rounded(sum.posts as f64 / window),
+            tokens_per_second: rounded(sum.tokens as f64 / window),
+            batch_ms: (sum.batches > 0).then(|| rounded(sum.took.as_secs_f64() * 1e3 / sum.batches as f64)),
+            utilisation: rounded(sum.took.as_secs_f64() / window / self.threads.max(1) as f64).min(1.0),
+        }
+    }
+}
+
+fn bucket_number(at: Duration) -> u32 {
+    u32::try_from(at.as_secs() / BUCKET.as_secs()).unwrap_or(u32::MAX)
+}
+
+fn forget(buckets: &mut VecDeque<Bucket>, now: u32) {
+    while buckets.front().is_some_and(|first| first.number + BUCKETS <= now) {
+        buckets.pop_front();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_last_minutes_count() {
+        let meter = Meter::new(2);
+        let secs = Duration::from_secs;
+        assert_eq!(meter.speed_at(secs(10)).batch_ms, None);
+        for second in 0..1_000 {
+            // Slow at first, then 4 posts of 10 tokens in half a second of one of two threads.
+            let posts = if second < 600 { 1 } else { 4 };
+            meter.record_at(secs(second), Batch { posts, tokens: posts * 10, took: Duration::from_millis(500) });
+        }
+        let speed = meter.speed_at(secs(1_000));
+        assert_eq!(speed.batch_ms, Some(500.0));
+        assert!((speed.posts_per_second - 4.0).abs() < 0.1, "{speed:?}");
+        assert!((speed.tokens_per_second - 40.0).abs() < 1.0, "{speed:?}");
+        assert!((speed.utilisation - 0.25).abs() < 0.01, "{speed:?}");
+        let idle = meter.speed_at(secs(2_000));
+        assert_eq!((idle.posts_per_second, idle.batch_ms), (0.0, None));
+    }
+}

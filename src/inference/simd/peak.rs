@@ -1,0 +1,71 @@
+//! What a machine can do at most.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use crate::inference::Precision;
+
+use super::{Isa, Kernel, LANES, Simd};
+
+/// Independent sums: enough to hide the latency of a product, and they fit the registers.
+const SUMS: usize = 12;
+/// Products per sum between two looks at the clock.
+const STEPS: usize = 20_000;
+const TIME: Duration = Duration::from_millis(300);
+
+/// Operations per second (a product and a sum are two) that `threads` do together with operands
+/// that stay in registers. No matrix product can be faster. `None` where this machine has no
+/// instructions of its own for that precision.
+pub fn peak(precision: Precision, threads: usize) -> Option<f64> {
+    let isa = Isa::best();
+    let per_product = match precision {
+        Precision::F32 => LANES,
+        Precision::Bf16 if isa.has_halves() => 2 * LANES,
+        Precision::Int8 => 4 * LANES,
+        Precision::Auto | Precision::Bf16 | Precision::F16 => return None,
+    };
+    let done = || {
+        let start = Instant::now();
+        let mut rounds = 0.0;
+        while start.elapsed() < TIME {
+            isa.run(Spin(precision));
+            rounds += 1.0;
+        }
+        2.0 * (per_product * SUMS * STEPS) as f64 * rounds / start.elapsed().as_secs_f64()
+    };
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(done)).collect();
+        running.into_iter().map(|thread| thread.join().ok()).sum()
+    })
+}
+
+struct Spin(Precision);
+
+impl Kernel for Spin {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let four = simd.splat_activations(black_box([1, 2, 3, 4]));
+        let weights = simd.load_weights(black_box(&[1; 4 * LANES]));
+        let (two, halves) =
+            (simd.splat_halves(black_box([0x3f80; 2])), simd.load_half_weights(black_box(&[0x3f80; 2 * LANES])));
+        let value = simd.splat(black_box(0.5));
+        let mut products = [simd.zero_sums(); SUMS];
+        let mut sums = [simd.splat(0.0); SUMS];
+        for _ in 0..STEPS {
+            for place in 0..SUMS {
+                match self.0 {
+                    Precision::Int8 => products[place] = simd.dot(products[place], four, weights),
+                    Precision::Bf16 => sums[place] = simd.dot_halves(sums[place], two, halves),
+                    _ => sums[place] = simd.fma(value, value, sums[place]),
+                }
+            }
+        }
+        let mut all = simd.splat(0.0);
+        for place in 0..SUMS {
+            all = simd.add(all, simd.add(sums[place], simd.to_floats(products[place])));
+        }
+        let mut out = [0.0; LANES];
+        simd.store(all, &mut out);
+        black_box(out);
+    }
+}

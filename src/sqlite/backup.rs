@@ -1,0 +1,100 @@
+//! A copy of the embedded database, made beside its server.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use diesel::connection::SimpleConnection as _;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+
+/// How long to wait for a lock of the server.
+const BUSY_MS: u32 = 10_000;
+
+/// Why there is no copy.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    #[error("{0} is not there: check database.url, or start the server once")]
+    NoDatabase(PathBuf),
+    #[error("{0} is there already; name another file, or move it away")]
+    Exists(PathBuf),
+    #[error("cannot copy the database to {path}: {reason}")]
+    Copy { path: PathBuf, reason: String },
+    #[error("the copy failed SQLite's check and was removed: {0}")]
+    Damaged(String),
+}
+
+#[derive(QueryableByName)]
+struct Finding {
+    #[diesel(sql_type = Text)]
+    quick_check: String,
+}
+
+/// Copies the database at `from` to the new file `to`, as its last commit left it, and checks the
+/// copy. Readers and the writer of `from` go on meanwhile. Blocks; gives the size of the copy in bytes.
+///
+/// # Errors
+/// When `from` is no database or `to` cannot be written; nothing is left at `to` then.
+pub fn back_up(from: &Path, to: &Path) -> Result<u64, BackupError> {
+    if !from.is_file() {
+        return Err(BackupError::NoDatabase(from.to_owned()));
+    }
+    if to.exists() {
+        return Err(BackupError::Exists(to.to_owned()));
+    }
+    let mut part = to.as_os_str().to_owned();
+    part.push(".part");
+    let part = PathBuf::from(part);
+    let copied = copy(from, &part).and_then(|()| check(&part)).and_then(|()| keep(&part, to));
+    if copied.is_err() {
+        // Of a copy that failed nothing is worth keeping, whether or not there is anything.
+        let _ = fs::remove_file(&part);
+    }
+    copied
+}
+
+fn copy(from: &Path, part: &Path) -> Result<(), BackupError> {
+    let failed = |reason: String| BackupError::Copy { path: part.to_owned(), reason };
+    // The remains of a copy that was killed.
+    match fs::remove_file(part) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e.to_string())),
+        _ => {}
+    }
+    let target = part.to_str().ok_or_else(|| failed("the path is not UTF-8".to_owned()))?;
+    let mut connection = open(from).map_err(failed)?;
+    diesel::sql_query("VACUUM INTO ?")
+        .bind::<Text, _>(target)
+        .execute(&mut connection)
+        .map_err(|e| failed(e.to_string()))?;
+    Ok(())
+}
+
+fn check(part: &Path) -> Result<(), BackupError> {
+    let damaged = |reason: String| BackupError::Damaged(reason);
+    let mut connection = open(part).map_err(damaged)?;
+    let findings: Vec<Finding> =
+        diesel::sql_query("PRAGMA quick_check").load(&mut connection).map_err(|e| damaged(e.to_string()))?;
+    match findings.first() {
+        Some(finding) if finding.quick_check != "ok" => Err(damaged(finding.quick_check.clone())),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the copy durable under its name.
+fn keep(part: &Path, to: &Path) -> Result<u64, BackupError> {
+    let failed = |e: io::Error| BackupError::Copy { path: to.to_owned(), reason: e.to_string() };
+    let file = File::open(part).map_err(failed)?;
+    file.sync_all().map_err(failed)?;
+    let size = file.metadata().map_err(failed)?.len();
+    fs::rename(part, to).map_err(failed)?;
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    Ok(size)
+}
+
+fn open(path: &Path) -> Result<SqliteConnection, String> {
+    let url = path.to_str().ok_or("the path is not UTF-8")?;
+    let mut connection = SqliteConnection::establish(url).map_err(|e| e.to_string())?;
+    connection.batch_execute(&format!("PRAGMA busy_timeout = {BUSY_MS}")).map_err(|e| e.to_string())?;
+    Ok(connection)
+}

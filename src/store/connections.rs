@@ -1,0 +1,42 @@
+//! How the store's connections are used at this moment.
+
+use deadpool::Status;
+
+/// Which database a pool connects to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The one that is written.
+    Primary,
+    /// The one that the API reads.
+    Replica,
+}
+
+impl Target {
+    /// The name used in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Replica => "replica",
+        }
+    }
+}
+
+/// The connections of one pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connections {
+    pub target: Target,
+    /// In somebody's hands.
+    pub used: usize,
+    /// Open and free.
+    pub idle: usize,
+    /// Callers that wait for one.
+    pub waiting: usize,
+}
+
+impl Connections {
+    /// What `status` says.
+    pub(super) fn of(target: Target, status: &Status) -> Self {
+        let idle = status.available.min(status.size);
+        Self { target, used: status.size - idle, idle, waiting: status.waiting }
+    }
+}

@@ -1,0 +1,348 @@
+//! Receivers, routes, silences and mute timings: kept alike, changed with a check of their version.
+
+use diesel::ExpressionMethods;
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+use serde_json::Value;
+
+use crate::domain::Timestamp;
+use crate::domain::notify::{Kind, Managed, Secrets, Stored};
+use crate::store::alerts::{AuditEntry, insert_audit};
+use crate::store::backend::{read, transact};
+use crate::store::sql::{At, Document, Instant, JsonText, sql};
+use crate::store::{Store, StoreError};
+
+/// Most of one kind.
+const MAX_OF_A_KIND: usize = 1_000;
+
+const COLUMNS: &str = "id, name, spec, secrets, provisioned, version, created_at, updated_at";
+type Columns = (BigInt, Nullable<Text>, Document, Nullable<Document>, Bool, BigInt, Instant, Instant);
+type Row = (i64, Option<String>, JsonText, Option<JsonText>, bool, i64, At, At);
+
+/// The statement that adds a row, and gives it back.
+macro_rules! insert_row {
+    ($table:expr, $draft:expr, $provisioned:expr, $now:expr) => {
+        sql(format!(
+            "INSERT INTO {} (name, spec, secrets, provisioned, version, created_at, updated_at) \
+             VALUES (?, ?, ?, ?, 1, ?, ?) RETURNING {COLUMNS}",
+            $table
+        ))
+        .bind::<Nullable<Text>, _>($draft.name.clone())
+        .bind::<Document, _>(JsonText($draft.spec.to_string()))
+        .bind::<Nullable<Document>, _>(kept(&$draft.secrets))
+        .bind::<Bool, _>($provisioned)
+        .bind::<Instant, _>(At($now))
+        .bind::<Instant, _>(At($now))
+        .rows::<Columns>()
+    };
+}
+impl Kind {
+    fn table(self) -> &'static str {
+        match self {
+            Self::Receiver => "alert_receivers",
+            Self::Route => "alert_routes",
+            Self::Silence => "alert_silences",
+            Self::MuteTiming => "alert_mute_timings",
+        }
+    }
+}
+
+/// A change, and who makes it.
+#[derive(Clone, Debug)]
+pub struct Change {
+    pub kind: Kind,
+    pub action: Action,
+    /// The name of a token.
+    pub actor: String,
+}
+
+/// What is done.
+#[derive(Clone, Debug)]
+pub enum Action {
+    Create(Draft),
+    /// `version`: the one that the change was made from; `None`: whichever.
+    Update {
+        id: i64,
+        version: Option<i64>,
+        draft: Draft,
+    },
+    Delete {
+        id: i64,
+        version: Option<i64>,
+    },
+}
+
+/// How it is to be.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    name: Option<String>,
+    spec: Value,
+    secrets: Secrets,
+}
+
+impl Draft {
+    /// From something that was checked.
+    pub fn of<T: Managed>(spec: &T, secrets: Secrets) -> Self {
+        // Our own types hold nothing that JSON cannot.
+        let json = serde_json::to_value(spec).unwrap_or_default();
+        Self { name: spec.name().map(str::to_owned), spec: json, secrets }
+    }
+
+    /// The names at `field`: one text, or several.
+    fn names(&self, field: &str) -> Vec<&str> {
+        match &self.spec[field] {
+            Value::String(name) => vec![name],
+            Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Why nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is none with this id.
+    Unknown,
+    /// It was changed meanwhile.
+    Changed { version: i64 },
+    /// It belongs to the configuration.
+    Provisioned,
+    /// Another one of its kind has this name.
+    NameTaken,
+    /// A name is kept for good.
+    NameFixed { name: String },
+    /// Routes refer to it.
+    InUse { routes: Vec<String> },
+    /// What `field` refers to does not exist.
+    Missing { field: &'static str, name: String },
+    /// There is a route without matchers already.
+    SecondDefault { name: String },
+    /// There are as many as there may be.
+    Full { limit: usize },
+}
+
+/// What the tables hold that a change must agree with.
+struct Present {
+    of_kind: Vec<Row>,
+    routes: Vec<Draft>,
+    receivers: Vec<String>,
+    mute_timings: Vec<String>,
+}
+
+impl Change {
+    /// The row that is changed; `None` for a new one.
+    fn target<'p>(&self, present: &'p Present) -> Result<Option<&'p Row>, Refusal> {
+        let (id, version) = match &self.action {
+            Action::Create(_) if present.of_kind.len() >= MAX_OF_A_KIND => {
+                return Err(Refusal::Full { limit: MAX_OF_A_KIND });
+            }
+            Action::Create(_) => return Ok(None),
+            Action::Update { id, version, .. } | Action::Delete { id, version } => (*id, *version),
+        };
+        let row = present.of_kind.iter().find(|row| row.0 == id).ok_or(Refusal::Unknown)?;
+        match version {
+            _ if row.4 => Err(Refusal::Provisioned),
+            Some(version) if version != row.5 => Err(Refusal::Changed { version: row.5 }),
+            _ => Ok(Some(row)),
+        }
+    }
+
+    /// Whether it agrees with what there is; the row that it changes.
+    fn check<'p>(&self, present: &'p Present) -> Result<Option<&'p Row>, Refusal> {
+        let target = self.target(present)?;
+        match &self.action {
+            Action::Delete { .. } => {
+                let name = target.and_then(|row| row.1.as_deref()).unwrap_or_default();
+                self.check_unused(name, present)?;
+            }
+            Action::Create(draft) | Action::Update { draft, .. } => {
+                let renamed = target.filter(|row| row.1 != draft.name).and_then(|row| row.1.clone());
+                if let Some(name) = renamed {
+                    return Err(Refusal::NameFixed { name });
+                }
+                let others = || present.of_kind.iter().filter(|row| target.is_none_or(|target| row.0 != target.0));
+                if draft.name.is_some() && others().any(|row| row.1 == draft.name) {
+                    return Err(Refusal::NameTaken);
+                }
+                if self.kind == Kind::Route {
+                    check_route(draft, present)?;
+                }
+            }
+        }
+        Ok(target)
+    }
+
+    fn check_unused(&self, name: &str, present: &Present) -> Result<(), Refusal> {
+        let field = match self.kind {
+            Kind::Receiver => "receiver",
+            Kind::MuteTiming => "mute_timings",
+            Kind::Route | Kind::Silence => return Ok(()),
+        };
+        let users = present.routes.iter().filter(|route| route.names(field).contains(&name));
+        let routes: Vec<String> = users.filter_map(|route| route.name.clone()).collect();
+        if routes.is_empty() { Ok(()) } else { Err(Refusal::InUse { routes }) }
+    }
+}
+
+fn check_route(draft: &Draft, present: &Present) -> Result<(), Refusal> {
+    let missing = |field, known: &[String]| {
+        let name = draft.names(field).into_iter().find(|name| !known.iter().any(|known| known == name));
+        name.map_or(Ok(()), |name| Err(Refusal::Missing { field, name: name.to_owned() }))
+    };
+    missing("receiver", &present.receivers)?;
+    missing("mute_timings", &present.mute_timings)?;
+    let is_default = |route: &Draft| route.spec["matchers"].as_array().is_none_or(Vec::is_empty);
+    let other = present.routes.iter().find(|route| is_default(route) && route.name != draft.name);
+    match other.and_then(|route| route.name.clone()) {
+        Some(name) if is_default(draft) => Err(Refusal::SecondDefault { name }),
+        _ => Ok(()),
+    }
+}
+
+impl Store {
+    /// All of a kind, by id. What this version of the program cannot read is left out.
+    pub async fn managed<T: Managed>(&self) -> Result<Vec<Stored<T>>, StoreError> {
+        Ok(self
+            .managed_rows(T::KIND)
+            .await?
+            .into_iter()
+            .filter_map(|row| stored(row).map(|(stored, _)| stored))
+            .collect())
+    }
+
+    /// All of a kind, by id, with their secrets.
+    pub async fn managed_with_secrets<T: Managed>(&self) -> Result<Vec<(Stored<T>, Secrets)>, StoreError> {
+        Ok(self.managed_rows(T::KIND).await?.into_iter().filter_map(stored).collect())
+    }
+
+    async fn managed_rows(&self, kind: Kind) -> Result<Vec<Row>, StoreError> {
+        let text = format!("SELECT {COLUMNS} FROM {} ORDER BY id", kind.table());
+        read!(self, primary, |c| sql(text).rows::<Columns>().load(c))
+    }
+
+    /// Makes a change, and notes it in the audit trail; what it made, unless it deleted.
+    pub async fn change_managed<T: Managed>(
+        &self,
+        change: &Change,
+    ) -> Result<Result<Option<(Stored<T>, Secrets)>, Refusal>, StoreError> {
+        let now = self.clock.now();
+        let done: Result<Option<Row>, Refusal> = transact!(self, change.clone(), |c, change, run| {
+            let table = change.kind.table();
+            // Serialises the changes of all kinds, which refer to each other.
+            run!(sql("UPDATE alert_notifier SET changes = changes + 1 WHERE id = 1").execute(c))?;
+            let names = |table: &str| sql(format!("SELECT name FROM {table} WHERE name IS NOT NULL")).rows::<Text>();
+            let select = |table: &str| sql(format!("SELECT {COLUMNS} FROM {table} ORDER BY id")).rows::<Columns>();
+            let of_kind: Vec<Row> = run!(select(table).load(c))?;
+            let routes: Vec<Row> = run!(select(Kind::Route.table()).load(c))?;
+            let receivers: Vec<String> = run!(names(Kind::Receiver.table()).load(c))?;
+            let mute_timings: Vec<String> = run!(names(Kind::MuteTiming.table()).load(c))?;
+            let routes = routes.into_iter().map(draft_of).collect();
+            let present = Present { of_kind, routes, receivers, mute_timings };
+            let before = match change.check(&present) {
+                Ok(before) => before.cloned(),
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            let rows: Vec<Row> = match &change.action {
+                Action::Create(draft) => run!(insert_row!(table, draft, false, now).load(c))?,
+                Action::Update { id, draft, .. } => run!(
+                    sql(format!(
+                        "UPDATE {table} SET spec = ?, secrets = ?, version = version + 1, updated_at = ? \
+                         WHERE id = ? RETURNING {COLUMNS}"
+                    ))
+                    .bind::<Document, _>(JsonText(draft.spec.to_string()))
+                    .bind::<Nullable<Document>, _>(kept(&draft.secrets))
+                    .bind::<Instant, _>(At(now))
+                    .bind::<BigInt, _>(*id)
+                    .rows::<Columns>()
+                    .load(c)
+                )?,
+                Action::Delete { id, .. } => {
+                    run!(sql(format!("DELETE FROM {table} WHERE id = ?")).bind::<BigInt, _>(*id).execute(c))?;
+                    Vec::new()
+                }
+            };
+            let after = rows.into_iter().next();
+            run!(insert_audit!(entry(&change, now, before.as_ref(), after.as_ref())).execute(c))?;
+            Ok(Ok(after))
+        })?;
+        Ok(done.map(|row| row.and_then(stored)))
+    }
+
+    /// Makes the objects of a kind that come from the configuration those in `wanted`. The names that are taken
+    /// already by objects of other origin, which are left alone.
+    pub async fn provision_managed<T: Managed>(&self, wanted: &[T]) -> Result<Vec<String>, StoreError> {
+        let now = self.clock.now();
+        let drafts: Vec<Draft> = wanted.iter().map(|spec| Draft::of(spec, Secrets::default())).collect();
+        transact!(self, drafts, |c, drafts, run| {
+            let table = T::KIND.table();
+            run!(sql("UPDATE alert_notifier SET changes = changes + 1 WHERE id = 1").execute(c))?;
+            let select = sql(format!("SELECT {COLUMNS} FROM {table} ORDER BY id")).rows::<Columns>();
+            let rows: Vec<Row> = run!(select.load(c))?;
+            for row in rows.iter().filter(|row| row.4 && !drafts.iter().any(|draft| draft.name == row.1)) {
+                run!(sql(format!("DELETE FROM {table} WHERE id = ?")).bind::<BigInt, _>(row.0).execute(c))?;
+            }
+            let mut taken = Vec::new();
+            for draft in &drafts {
+                match rows.iter().find(|row| row.1 == draft.name) {
+                    None => drop::<Vec<Row>>(run!(insert_row!(table, draft, true, now).load(c))?),
+                    Some(row) if !row.4 => taken.extend(draft.name.clone()),
+                    Some(row) if json(&row.2) == draft.spec => {}
+                    Some(row) => {
+                        run!(
+                            sql(format!(
+                                "UPDATE {table} SET spec = ?, version = version + 1, updated_at = ? WHERE id = ?"
+                            ))
+                            .bind::<Document, _>(JsonText(draft.spec.to_string()))
+                            .bind::<Instant, _>(At(now))
+                            .bind::<BigInt, _>(row.0)
+                            .execute(c)
+                        )?;
+                    }
+                }
+            }
+            Ok(taken)
+        })
+    }
+}
+
+fn kept(secrets: &Secrets) -> Option<JsonText> {
+    (!secrets.0.is_empty()).then(|| JsonText(secrets.exposed()))
+}
+
+fn json(text: &JsonText) -> Value {
+    serde_json::from_str(&text.0).unwrap_or_default()
+}
+
+fn draft_of(row: Row) -> Draft {
+    Draft { name: row.1, spec: json(&row.2), secrets: Secrets::default() }
+}
+
+fn stored<T: Managed>(row: Row) -> Option<(Stored<T>, Secrets)> {
+    let (id, name, spec, secrets, provisioned, version, created_at, updated_at) = row;
+    let spec = serde_json::from_str(&spec.0)
+        .inspect_err(|error| tracing::warn!(kind = T::KIND.as_str(), id, name, %error, "a row cannot be read"))
+        .ok()?;
+    let secrets = secrets.map(|text| Secrets::read(&text.0)).unwrap_or_default();
+    let (created_at, updated_at) = (created_at.0, updated_at.0);
+    Some((Stored { id, version, provisioned, created_at, updated_at, spec }, secrets))
+}
+
+/// Secrets are left out.
+fn entry(change: &Change, now: Timestamp, before: Option<&Row>, after: Option<&Row>) -> AuditEntry {
+    let row = after.or(before);
+    let action = match change.action {
+        Action::Create(_) => "create",
+        Action::Update { .. } => "update",
+        Action::Delete { .. } => "delete",
+    };
+    AuditEntry {
+        id: 0,
+        at: now,
+        actor: change.actor.clone(),
+        action: action.to_owned(),
+        object_kind: change.kind.as_str().to_owned(),
+        object_id: row.map(|row| row.0.to_string()).unwrap_or_default(),
+        name: row.and_then(|row| row.1.clone()).unwrap_or_default(),
+        before: before.map(|row| json(&row.2)),
+        after: after.map(|row| json(&row.2)),
+    }
+}

@@ -1,0 +1,113 @@
+//! Counts of all topics side by side.
+
+use std::collections::BTreeMap;
+
+use diesel::sql_types::{BigInt, Double, Text};
+
+use super::{Grain, Series, cover};
+use crate::domain::{Counts, Emotion, Sentiment, Source, TimeRange, TopicId};
+use crate::store::aggregate::{Aggregate, AggregateQuery};
+use crate::store::backend::read;
+use crate::store::sql::{At, Instant, Label, Sql, Value, sql};
+use crate::store::{AggregateFailure, Store, StoreError};
+
+type TopicCell = (i64, Label<Sentiment>, Label<Emotion>, i64, f64);
+type TopicColumns = (BigInt, Text, Text, BigInt, Double);
+type TopicBucket = (i64, At, Label<Sentiment>, Label<Emotion>, i64, f64);
+type BucketColumns = (BigInt, Instant, Text, Text, BigInt, Double);
+
+impl Store {
+    /// Every topic with its counts of all time; topics without posts are left out. Costs O(topics).
+    pub async fn topic_totals(&self) -> Result<BTreeMap<TopicId, Counts>, StoreError> {
+        let query = || {
+            sql("SELECT topic_id, sentiment, emotion, CAST(sum(count) AS bigint), sum(confidence_sum) \
+                 FROM topic_rollups WHERE topic_id IN (SELECT id FROM topics) AND grain = 0 \
+                 GROUP BY topic_id, sentiment, emotion")
+            .rows::<TopicColumns>()
+        };
+        Ok(by_topic(read!(self, replica, |c| query().load(c))?))
+    }
+
+    /// Counts of an exact window by event time, for each topic that has posts in it.
+    pub async fn topic_windows(
+        &self,
+        range: TimeRange,
+        source: Option<&Source>,
+    ) -> Result<BTreeMap<TopicId, Counts>, StoreError> {
+        let pieces = cover(range, self.retention.usable(self.clock.now()).without_seconds());
+        if pieces.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let (mut parts, mut values) = (Vec::with_capacity(pieces.len()), Vec::new());
+        for piece in pieces {
+            let mut part = match piece.grain {
+                Some(grain) => {
+                    values.push(Value::Integer(grain.column(Series::Source).into()));
+                    "SELECT topic_id, sentiment, emotion, count AS n, confidence_sum AS c FROM topic_rollups \
+                     WHERE topic_id IN (SELECT id FROM topics) AND grain = ? AND bucket >= ? AND bucket < ?"
+                        .to_owned()
+                }
+                None => "SELECT t.topic_id, p.sentiment_label AS sentiment, p.emotion, 1 AS n, \
+                         p.confidence_score AS c FROM post_topics t JOIN social_media_posts p ON p.id = t.post \
+                         WHERE t.topic_id IN (SELECT id FROM topics) AND t.created_at >= ? AND t.created_at < ?"
+                    .to_owned(),
+            };
+            values.extend([Value::At(piece.range.start()), Value::At(piece.range.end())]);
+            if let Some(source) = source {
+                part.push_str(" AND source = ?");
+                values.push(Value::Text(source.as_str().to_owned()));
+            }
+            parts.push(part);
+        }
+        let query: Sql<Vec<Value>, TopicColumns> = sql(format!(
+            "SELECT topic_id, sentiment, emotion, CAST(sum(n) AS bigint), sum(c) FROM ({}) AS parts \
+             GROUP BY topic_id, sentiment, emotion",
+            parts.join(" UNION ALL ")
+        ))
+        .values(values)
+        .rows();
+        Ok(by_topic(read!(self, replica, |c| query.clone().load(c), query.load(c))?))
+    }
+
+    /// Counts by bucket of each topic that has posts in the range; of the filter only the source is followed.
+    pub async fn topic_aggregates(
+        &self,
+        query: &AggregateQuery,
+    ) -> Result<BTreeMap<TopicId, Aggregate>, AggregateFailure> {
+        let edges = self.edges(query)?;
+        let rows = self.topic_buckets(edges.grain, edges.range, query.filter.source.as_ref()).await?;
+        let mut cells: BTreeMap<TopicId, Vec<_>> = BTreeMap::new();
+        for (topic, bucket, sentiment, emotion, count, confidence) in rows {
+            cells.entry(TopicId(topic)).or_default().push((bucket, sentiment, emotion, count, confidence));
+        }
+        Ok(cells.into_iter().map(|(topic, cells)| (topic, edges.clone().fill(cells))).collect())
+    }
+
+    async fn topic_buckets(
+        &self,
+        grain: Grain,
+        range: TimeRange,
+        source: Option<&Source>,
+    ) -> Result<Vec<TopicBucket>, StoreError> {
+        let mut text = "SELECT topic_id, bucket, sentiment, emotion, count, confidence_sum FROM topic_rollups \
+                        WHERE topic_id IN (SELECT id FROM topics) AND grain = ? AND bucket >= ? AND bucket < ?"
+            .to_owned();
+        let mut values =
+            vec![Value::Integer(grain.column(Series::Source).into()), Value::At(range.start()), Value::At(range.end())];
+        if let Some(source) = source {
+            text.push_str(" AND source = ?");
+            values.push(Value::Text(source.as_str().to_owned()));
+        }
+        let query: Sql<Vec<Value>, BucketColumns> = sql(text).values(values).rows();
+        read!(self, replica, |c| query.clone().load(c), query.load(c))
+    }
+}
+
+fn by_topic(cells: Vec<TopicCell>) -> BTreeMap<TopicId, Counts> {
+    let mut topics: BTreeMap<TopicId, Counts> = BTreeMap::new();
+    for (topic, sentiment, emotion, count, confidence) in cells {
+        topics.entry(TopicId(topic)).or_default().add(sentiment.0, emotion.0, count, confidence);
+    }
+    topics.retain(|_, counts| counts.total() > 0);
+    topics
+}

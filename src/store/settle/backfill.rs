@@ -1,0 +1,224 @@
+//! Matching posts that were stored before a topic's query: in small steps, each exact and resumable.
+//!
+//! A step compares what a post should be matched by with what its rows say, and writes the difference. So it does
+//! not matter whether a post was matched live meanwhile, or a step runs twice.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use diesel::QueryResult;
+use diesel::sql_types::{Array, BigInt, Double, Nullable, Text};
+use diesel::sqlite::SqliteConnection;
+use diesel_async::AsyncPgConnection;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use super::state::topic_ids;
+use super::tally::Tally;
+use crate::domain::{Emotion, Sentiment, Subject, Timestamp, TopicId};
+use crate::store::Retention;
+use crate::store::sql::{At, Instant, Label, sql};
+
+/// Most posts of one step.
+const STEP: i64 = 500;
+
+/// Says which topics a post is about.
+type Matches = dyn Fn(&Subject<'_>) -> Vec<TopicId> + Send + Sync;
+
+/// The topics that a post is about, under the version of the topics that this belongs to.
+#[derive(Clone)]
+pub struct TopicTest {
+    pub version: i64,
+    pub matches: Arc<Matches>,
+}
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BackfillStep {
+    /// Posts looked at; 0 when nothing is left to do.
+    pub posts: usize,
+    /// Matches that were missing, and matches that were wrong.
+    pub added: usize,
+    pub removed: usize,
+    /// The test is of another version than the topics: nothing was done.
+    pub stale: bool,
+}
+
+const PENDING: &str = "SELECT id, backfill_done, backfill_last FROM topics WHERE backfill_done < backfill_last";
+const END: &str = "SELECT coalesce(max(id), 0), count(*) FROM (SELECT id FROM social_media_posts WHERE id > ? AND id <= ? \
+                   ORDER BY id LIMIT ?) AS step";
+const POSTS: &str = "SELECT p.id, p.content, p.author, p.source, p.lang, p.created_at, p.sentiment_label, p.emotion, \
+                     p.confidence_score, (SELECT string_agg(CAST(t.topic_id AS text), ',') FROM post_topics t \
+                     WHERE t.post = p.id) FROM social_media_posts p WHERE p.id > ? AND p.id <= ?";
+type PostColumns = (BigInt, Text, Nullable<Text>, Text, Nullable<Text>, Instant, Text, Text, Double, Nullable<Text>);
+type PostRow =
+    (i64, String, Option<String>, String, Option<String>, At, Label<Sentiment>, Label<Emotion>, f64, Option<String>);
+
+/// The topics that are furthest behind, and the ids of the posts to look at next.
+struct Stretch {
+    topics: Vec<i64>,
+    done: i64,
+    limit: i64,
+}
+
+impl Stretch {
+    fn of(pending: &[(i64, i64, i64)]) -> Option<Self> {
+        let done = pending.iter().map(|(_, done, _)| *done).min()?;
+        let topics = pending.iter().filter(|topic| topic.1 == done).map(|(id, _, _)| *id).collect();
+        // Where another topic goes on, or one of these ends, the next step begins.
+        let edges = pending.iter().flat_map(|(_, done, last)| [*done, *last]);
+        let limit = edges.filter(|edge| *edge > done).min()?;
+        Some(Self { topics, done, limit })
+    }
+
+    /// Where a step that found this many posts, the last of this id, ends.
+    fn end(&self, (last, posts): (i64, i64)) -> i64 {
+        if posts >= STEP { last } else { self.limit }
+    }
+}
+
+/// Differences between what is and what should be.
+struct Difference {
+    tally: Tally,
+    added: Vec<(TopicId, Timestamp, i64)>,
+    removed: Vec<(TopicId, Timestamp, i64)>,
+}
+
+fn difference(rows: &[PostRow], stretch: &Stretch, test: &TopicTest, mut tally: Tally) -> Difference {
+    let (mut added, mut removed) = (Vec::new(), Vec::new());
+    for (post, content, author, source, lang, created_at, sentiment, emotion, confidence, have) in rows {
+        let subject = Subject { content, author: author.as_deref(), source, lang: lang.as_deref() };
+        let want: HashSet<TopicId> = (test.matches)(&subject).into_iter().collect();
+        let have: HashSet<TopicId> = topic_ids(have.as_deref()).into_iter().collect();
+        for topic in stretch.topics.iter().copied().map(TopicId) {
+            let (list, sign) = match (want.contains(&topic), have.contains(&topic)) {
+                (true, false) => (&mut added, 1),
+                (false, true) => (&mut removed, -1),
+                _ => continue,
+            };
+            list.push((topic, created_at.0, *post));
+            tally.add_topic(topic, (created_at.0, source, sentiment.0, emotion.0), (sign, *confidence));
+        }
+    }
+    Difference { tally, added, removed }
+}
+
+impl Difference {
+    fn step(&self, posts: usize) -> BackfillStep {
+        BackfillStep { posts: posts.max(1), added: self.added.len(), removed: self.removed.len(), stale: false }
+    }
+}
+
+/// One step in SQLite.
+pub fn sqlite(
+    connection: &mut SqliteConnection,
+    test: &TopicTest,
+    now: Timestamp,
+    retention: &Retention,
+) -> QueryResult<BackfillStep> {
+    use diesel::RunQueryDsl;
+    if super::sqlite::topics_version(connection)? != test.version {
+        return Ok(BackfillStep { stale: true, ..BackfillStep::default() });
+    }
+    let pending: Vec<(i64, i64, i64)> = sql(PENDING).rows::<(BigInt, BigInt, BigInt)>().load(connection)?;
+    let Some(stretch) = Stretch::of(&pending) else { return Ok(BackfillStep::default()) };
+    let found: (i64, i64) = sql(END)
+        .bind::<BigInt, _>(stretch.done)
+        .bind::<BigInt, _>(stretch.limit)
+        .bind::<BigInt, _>(STEP)
+        .rows::<(BigInt, BigInt)>()
+        .get_result(connection)?;
+    let rows: Vec<PostRow> =
+        sql(POSTS).bind::<BigInt, _>(stretch.done).bind::<BigInt, _>(found.0).rows::<PostColumns>().load(connection)?;
+    let difference = difference(&rows, &stretch, test, Tally::new(now, retention));
+    for (topic, created_at, post) in &difference.added {
+        sql("INSERT INTO post_topics (topic_id, created_at, post) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
+            .bind::<BigInt, _>(topic.0)
+            .bind::<Instant, _>(At(*created_at))
+            .bind::<BigInt, _>(post)
+            .execute(connection)?;
+    }
+    for (topic, created_at, post) in &difference.removed {
+        sql("DELETE FROM post_topics WHERE topic_id = ? AND created_at = ? AND post = ?")
+            .bind::<BigInt, _>(topic.0)
+            .bind::<Instant, _>(At(*created_at))
+            .bind::<BigInt, _>(post)
+            .execute(connection)?;
+    }
+    super::sqlite::write_tally(connection, &difference.tally)?;
+    for topic in &stretch.topics {
+        sql("UPDATE topics SET backfill_done = ? WHERE id = ?")
+            .bind::<BigInt, _>(stretch.end(found))
+            .bind::<BigInt, _>(topic)
+            .execute(connection)?;
+    }
+    Ok(difference.step(rows.len()))
+}
+
+/// One step in Postgres.
+pub fn postgres(
+    connection: &mut AsyncPgConnection,
+    test: TopicTest,
+    now: Timestamp,
+    retention: Retention,
+) -> BoxFuture<'_, QueryResult<BackfillStep>> {
+    use diesel_async::RunQueryDsl;
+    async move {
+        if super::postgres::lock_for_backfill(connection).await? != test.version {
+            return Ok(BackfillStep { stale: true, ..BackfillStep::default() });
+        }
+        let pending: Vec<(i64, i64, i64)> = sql(PENDING).rows::<(BigInt, BigInt, BigInt)>().load(connection).await?;
+        let Some(stretch) = Stretch::of(&pending) else { return Ok(BackfillStep::default()) };
+        let found: (i64, i64) = sql(END)
+            .bind::<BigInt, _>(stretch.done)
+            .bind::<BigInt, _>(stretch.limit)
+            .bind::<BigInt, _>(STEP)
+            .rows::<(BigInt, BigInt)>()
+            .get_result(connection)
+            .await?;
+        let last = found.0;
+        // Nobody changes these posts meanwhile.
+        sql("SELECT k.post_id FROM post_keys k JOIN social_media_posts p ON p.post_id = k.post_id \
+             WHERE p.id > ? AND p.id <= ? ORDER BY k.post_id FOR UPDATE OF k")
+        .bind::<BigInt, _>(stretch.done)
+        .bind::<BigInt, _>(last)
+        .execute(connection)
+        .await?;
+        let rows: Vec<PostRow> = sql(POSTS)
+            .bind::<BigInt, _>(stretch.done)
+            .bind::<BigInt, _>(last)
+            .rows::<PostColumns>()
+            .load(connection)
+            .await?;
+        let difference = difference(&rows, &stretch, &test, Tally::new(now, &retention));
+        let ids = |list: &[(TopicId, Timestamp, i64)]| list.iter().map(|row| row.0.0).collect::<Vec<_>>();
+        let times = |list: &[(TopicId, Timestamp, i64)]| list.iter().map(|row| At(row.1)).collect::<Vec<_>>();
+        let posts = |list: &[(TopicId, Timestamp, i64)]| list.iter().map(|row| row.2).collect::<Vec<_>>();
+        if !difference.added.is_empty() {
+            sql("INSERT INTO post_topics (topic_id, created_at, post) SELECT * FROM unnest(?, ?, ?) \
+                 ON CONFLICT DO NOTHING")
+            .bind::<Array<BigInt>, _>(ids(&difference.added))
+            .bind::<Array<Instant>, _>(times(&difference.added))
+            .bind::<Array<BigInt>, _>(posts(&difference.added))
+            .execute(connection)
+            .await?;
+        }
+        if !difference.removed.is_empty() {
+            sql("DELETE FROM post_topics AS t USING unnest(?, ?, ?) AS gone (topic_id, created_at, post) \
+                 WHERE t.topic_id = gone.topic_id AND t.created_at = gone.created_at AND t.post = gone.post")
+            .bind::<Array<BigInt>, _>(ids(&difference.removed))
+            .bind::<Array<Instant>, _>(times(&difference.removed))
+            .bind::<Array<BigInt>, _>(posts(&difference.removed))
+            .execute(connection)
+            .await?;
+        }
+        super::postgres::write_tally(connection, &difference.tally).await?;
+        sql("UPDATE topics SET backfill_done = ? WHERE id = ANY(?)")
+            .bind::<BigInt, _>(stretch.end(found))
+            .bind::<Array<BigInt>, _>(&stretch.topics)
+            .execute(connection)
+            .await?;
+        Ok(difference.step(rows.len()))
+    }
+    .boxed()
+}

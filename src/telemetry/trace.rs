@@ -1,0 +1,225 @@
+//! Traces of sampled posts from append to live feed, sent by OTLP over HTTP.
+//!
+//! A trace crosses processes as a W3C `traceparent` (<https://www.w3.org/TR/trace-context/>): in the
+//! stream entry from whoever appends to the worker, and in the live event from the worker to the
+//! API. Whether a post is traced is decided once, at its append; everyone else follows.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use opentelemetry::trace::{
+    Span as _, SpanContext, SpanId, SpanKind, TraceContextExt as _, TraceFlags, TraceId, TraceState, Tracer as _,
+    TracerProvider as _,
+};
+use opentelemetry::{Context, KeyValue, global};
+use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
+use opentelemetry_otlp::{Protocol, WithExportConfig as _, WithHttpConfig as _};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use tokio::runtime::Handle;
+
+use super::TelemetryError;
+use crate::domain::RawFields;
+use crate::outbound;
+
+/// The name of our tracer.
+const TRACER: &str = "sentistream";
+/// The field of a stream entry that carries the context of its trace.
+pub const FIELD: &str = "traceparent";
+
+/// Where traces go, and how many.
+#[derive(Clone, Debug)]
+pub struct TraceOptions {
+    /// The base URL of the collector; traces go to `/v1/traces` below it.
+    pub endpoint: String,
+    /// Share of appends that are traced, 0 to 1. A request that brings a trace decides for itself.
+    pub sample_ratio: f64,
+    /// The longest that sending a batch of spans may take.
+    pub timeout: Duration,
+}
+
+/// Sends traces until it is stopped.
+pub struct Tracing(SdkTracerProvider);
+
+impl Tracing {
+    /// Begins to send; requests run on `runtime`. Without a call of this nothing is traced, and asking costs next to nothing.
+    ///
+    /// # Errors
+    /// When the URL is malformed.
+    pub fn start(options: &TraceOptions, runtime: Handle) -> Result<Self, TelemetryError> {
+        let failed = |e: &dyn fmt::Display| TelemetryError(format!("traces: {e}"));
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(outbound::tls().map_err(|e| failed(&e))?)
+            .timeout(options.timeout)
+            .build()
+            .map_err(|e| failed(&e))?;
+        let exporter = opentelemetry_otlp::SpanExporter::builder()
+            .with_http()
+            .with_http_client(OnRuntime { client, runtime })
+            .with_protocol(Protocol::HttpBinary)
+            .with_endpoint(format!("{}/v1/traces", options.endpoint.trim_end_matches('/')))
+            .with_timeout(options.timeout)
+            .build()
+            .map_err(|e| failed(&e))?;
+        let provider = SdkTracerProvider::builder()
+            .with_batch_exporter(exporter)
+            .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(options.sample_ratio))))
+            .with_resource(
+                Resource::builder()
+                    .with_service_name("sentistream")
+                    .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+                    .build(),
+            )
+            .build();
+        global::set_tracer_provider(provider.clone());
+        Ok(Self(provider))
+    }
+
+    /// Sends what is left. Blocks for at most `limit`.
+    pub fn stop(self, limit: Duration) {
+        if let Err(error) = self.0.shutdown_with_timeout(limit) {
+            tracing::warn!(%error, "the last traces were not sent");
+        }
+    }
+}
+
+/// The exporter has a thread of its own, and its client needs the runtime.
+#[derive(Debug)]
+struct OnRuntime {
+    client: reqwest::Client,
+    runtime: Handle,
+}
+
+#[async_trait]
+impl HttpClient for OnRuntime {
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let client = self.client.clone();
+        self.runtime.spawn(async move { client.send_bytes(request).await }).await?
+    }
+}
+
+/// The place of a span in its trace, as it travels. Only of traces that are sampled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Traceparent(SpanContext);
+
+impl Traceparent {
+    /// The context in the `traceparent` of an entry or a header; `None` when there is none, it is malformed or not sampled.
+    pub fn read(value: Option<&[u8]>) -> Option<Self> {
+        std::str::from_utf8(value?).ok()?.parse().ok()
+    }
+
+    /// The trace's id, 32 hex digits.
+    pub fn trace_id(&self) -> String {
+        self.0.trace_id().to_string()
+    }
+}
+
+/// `00-TRACE-SPAN-FLAGS`
+impl fmt::Display for Traceparent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "00-{}-{}-{:02x}", self.0.trace_id(), self.0.span_id(), self.0.trace_flags())
+    }
+}
+
+impl FromStr for Traceparent {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const MALFORMED: &str = "is not a traceparent: expected VERSION-TRACE-SPAN-FLAGS";
+        let mut parts = text.trim().split('-');
+        let mut part = |digits: usize| {
+            let hex = |part: &&str| part.len() == digits && part.bytes().all(|b| b.is_ascii_hexdigit());
+            parts.next().filter(hex).ok_or(MALFORMED)
+        };
+        let (version, trace, span, flags) = (part(2)?, part(32)?, part(16)?, part(2)?);
+        let flags = TraceFlags::new(u8::from_str_radix(flags, 16).map_err(|_| MALFORMED)?);
+        let trace = TraceId::from_hex(trace).map_err(|_| MALFORMED)?;
+        let span = SpanId::from_hex(span).map_err(|_| MALFORMED)?;
+        let context = SpanContext::new(trace, span, flags, true, TraceState::default());
+        if version == "ff" || !context.is_valid() {
+            return Err(MALFORMED);
+        }
+        if context.is_sampled() { Ok(Self(context)) } else { Err("is not sampled") }
+    }
+}
+
+/// Begins the trace of entries that are about to be appended, or goes on with the one that the first of them
+/// carries, and lets each of them carry it. `None` when it is not sampled.
+pub fn append(entries: &mut [RawFields]) -> Option<Span> {
+    let parent = Traceparent::read(entries.first()?.get(FIELD));
+    let span = Span::begin("append", SpanKind::Producer, parent.as_ref())?;
+    span.tell("messaging.batch.message_count", entries.len() as i64);
+    let context = span.context().to_string();
+    for entry in entries {
+        entry.set(FIELD, context.as_str());
+    }
+    Some(span)
+}
+
+/// A span that is under way. It ends when it is dropped.
+pub struct Span(Context);
+
+impl Span {
+    /// Begins a span below `parent`; `None` when this process sends no traces.
+    pub fn below(parent: &Traceparent, name: &'static str) -> Option<Self> {
+        Self::begin(name, SpanKind::Consumer, Some(parent))
+    }
+
+    fn begin(name: &'static str, kind: SpanKind, parent: Option<&Traceparent>) -> Option<Self> {
+        let tracer = global::tracer_provider().tracer(TRACER);
+        let above = parent.map_or_else(Context::new, |at| Context::new().with_remote_span_context(at.0.clone()));
+        let span = tracer.span_builder(name).with_kind(kind).start_with_context(&tracer, &above);
+        span.span_context().is_sampled().then(|| Self(above.with_span(span)))
+    }
+
+    /// Where it is, for what comes below it.
+    pub fn context(&self) -> Traceparent {
+        Traceparent(self.0.span().span_context().clone())
+    }
+
+    /// Says something about it.
+    pub fn tell(&self, name: &'static str, value: impl Into<opentelemetry::Value>) {
+        self.0.span().set_attribute(KeyValue::new(name, value));
+    }
+
+    /// Adds a part of it that took `took` and ends now.
+    pub fn part(&self, name: &'static str, took: Duration) {
+        let ended = opentelemetry::time::now();
+        let tracer = global::tracer_provider().tracer(TRACER);
+        let begun = ended.checked_sub(took).unwrap_or(ended);
+        let builder = tracer.span_builder(name).with_kind(SpanKind::Internal).with_start_time(begun);
+        builder.start_with_context(&tracer, &self.0).end_with_timestamp(ended);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_context_is_read_as_it_was_written_and_anything_else_is_refused() {
+        let text = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let context: Traceparent = text.parse().unwrap();
+        assert_eq!(context.to_string(), text);
+        assert_eq!(context.trace_id(), "0af7651916cd43dd8448eb211c80319c");
+        for other in [
+            "",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+            "00-0Äf7651916cd43dd8448eb211c80319-b7ad6b7169203331-01",
+        ] {
+            assert!(other.parse::<Traceparent>().is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_traced_unless_asked_for() {
+        let mut entries = [RawFields::default()];
+        assert!(append(&mut entries).is_none());
+        assert_eq!(entries[0].get(FIELD), None);
+    }
+}

@@ -1,0 +1,119 @@
+//! The windows that rules are judged by equal a recount of the posts.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use sentistream::domain::alert::{Class, Scope};
+use sentistream::domain::{Emotion, Sentiment, TimeRange, Timestamp};
+use sentistream::rules::View;
+use sentistream::rules::load::{history, live};
+use sentistream::rules::series::Tally;
+use sentistream::store::settle::Change;
+
+use super::bed::{Bed, analysis, at, author, cases, delete, post, seconds, source};
+
+cases!(every_window_equals_a_recount_while_posts_come_late_and_go);
+
+const SOURCES: [&str; 3] = ["bluesky", "reddit", "web"];
+const AUTHORS: [&str; 2] = ["ann", "bob"];
+
+struct Written {
+    id: String,
+    at: Timestamp,
+    source: &'static str,
+    author: &'static str,
+    content: &'static str,
+    sentiment: Sentiment,
+    emotion: Emotion,
+}
+
+fn write(rng: &mut StdRng, number: usize, now: Timestamp) -> Written {
+    // Up to three hours late, at any microsecond; some are from before rollups by the second are kept.
+    let age = Duration::from_micros(rng.random_range(0..3 * 3_600_000_000));
+    let age = if rng.random_bool(0.6) { age / 20 } else { age };
+    Written {
+        id: format!("p{number}"),
+        at: now - age,
+        source: SOURCES[rng.random_range(0..SOURCES.len())],
+        author: AUTHORS[rng.random_range(0..AUTHORS.len())],
+        content: ["the train is Late", "late again, that TRAIN", "sunshine"][rng.random_range(0..3)],
+        sentiment: Sentiment::ALL[rng.random_range(0..3)],
+        emotion: Emotion::ALL[rng.random_range(0..7)],
+    }
+}
+
+impl Written {
+    fn is_of(&self, scope: &Scope) -> bool {
+        match scope {
+            Scope::All => true,
+            Scope::Source(name) => name.as_str() == self.source,
+            Scope::Author(name) => name.as_str() == self.author,
+            Scope::Text(words) => words.split(' ').all(|word| self.content.to_lowercase().contains(word)),
+        }
+    }
+}
+
+fn recount(posts: &[Written], scope: &Scope, range: TimeRange, source: Option<&str>) -> Tally {
+    let mut tally = Tally::default();
+    for post in posts {
+        let inside = post.at >= range.start() && post.at < range.end();
+        if inside && post.is_of(scope) && source.is_none_or(|source| source == post.source) {
+            tally.add(post.sentiment, post.emotion, 1);
+        }
+    }
+    tally
+}
+
+async fn every_window_equals_a_recount_while_posts_come_late_and_go(bed: Bed) {
+    let mut rng = StdRng::seed_from_u64(7);
+    let scopes: Vec<Scope> =
+        ["all", "author:ann", "text:train late"].iter().map(|text| text.parse().expect("a scope")).collect();
+    let mut posts: Vec<Written> = Vec::new();
+    for round in 0..12_usize {
+        bed.pass(Duration::from_millis(rng.random_range(1_000..900_000)));
+        let now = bed.clock.now();
+        let new: Vec<Written> = (0..60).map(|number| write(&mut rng, round * 60 + number, now)).collect();
+        let inserted = new.iter().map(|written| {
+            let mut post = post(&written.id);
+            post.created_at = written.at;
+            post.source = source(written.source);
+            post.author = Some(author(written.author));
+            post.content = written.content.to_owned();
+            Change::Insert { post, analysis: analysis(written.sentiment, written.emotion) }
+        });
+        bed.settle(inserted.collect()).await;
+        posts.extend(new);
+        for _ in 0..5 {
+            let gone = posts.swap_remove(rng.random_range(0..posts.len()));
+            bed.settle(vec![delete(&gone.id)]).await;
+        }
+
+        let end = now.floor(seconds(1));
+        let lengths = [60, 300, 420, 3_600, 3 * 3_600];
+        let mut ranges: HashSet<TimeRange> =
+            lengths.iter().map(|&length| TimeRange::last(seconds(length), end)).collect();
+        ranges.insert(TimeRange::last(seconds(300), end - seconds(300)));
+        for scope in &scopes {
+            let windows = live(&bed.store, scope, &ranges, Some(end)).await.expect("counts");
+            for range in &ranges {
+                for name in [None, Some("reddit"), Some("none")] {
+                    let expected = recount(&posts, scope, *range, name);
+                    assert_eq!(windows.window(*range, name), expected, "round {round}, {scope}, {range:?}, {name:?}");
+                }
+                let sources = windows.sources(*range);
+                assert!(SOURCES.iter().all(|name| {
+                    sources.contains(*name) == (recount(&posts, scope, *range, Some(name)).total() > 0)
+                }));
+            }
+            let minutes = &windows.history().expect("a baseline").minutes;
+            let past = history(&bed.store, scope, TimeRange::last(seconds(3_600), end)).await.expect("counts");
+            let day = TimeRange::last(seconds(5_400), end.floor(seconds(60)));
+            let expected = recount(&posts, scope, day, None);
+            assert_eq!((minutes.sum(day, None), past.minutes.sum(day, None)), (expected, expected), "{scope}");
+            assert_eq!(expected.of(Class::Posts), expected.total());
+        }
+    }
+    assert!(posts.iter().any(|post| post.at < at("2026-03-01T11:00:00Z")), "some came late");
+}

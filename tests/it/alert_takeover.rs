@@ -1,0 +1,61 @@
+//! The instance that keeps alerts is killed; another goes on where it was.
+
+use serde_json::{Value, json};
+
+use crate::process::{PATIENCE, Process};
+use crate::services::{Shared, number};
+
+fn settings(shared: &Shared, roles: &str) -> Vec<String> {
+    let more = [roles, "ingester.sources=[]", "worker.claim_idle=1s", "alerts.interval=300ms", "alerts.min_posts=4"];
+    shared.settings().into_iter().chain(more.map(str::to_owned)).collect()
+}
+
+/// Waits until `query` gives `wanted`.
+async fn until(shared: &Shared, query: &str, wanted: i64) {
+    let waiting = async {
+        let mut poll = tokio::time::interval(std::time::Duration::from_millis(50));
+        loop {
+            poll.tick().await;
+            if number(&shared.postgres_url, query).await == wanted {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("in time: {query} gives {wanted}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_keeper_of_alerts_is_succeeded_and_no_transition_is_lost_or_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    let shared = Shared::create().await;
+    let front = Process::start(folder.path(), &settings(&shared, "roles=[\"api\", \"worker\"]")).await;
+    // The tables are there.
+    front.drained(0).await;
+    let first = Process::start(folder.path(), &settings(&shared, "roles=[\"alerts\"]")).await;
+    until(&shared, "SELECT count(*) FROM leases WHERE name = 'alerts' AND expires_at > now()", 1).await;
+    let second = Process::start(folder.path(), &settings(&shared, "roles=[\"alerts\"]")).await;
+
+    let angry: Vec<Value> = (0..6)
+        .map(|n| json!({"post_id": format!("a{n}"), "source": "web", "content": format!("I hate this terrible, broken service {n}")}))
+        .collect();
+    front.append(&angry).await;
+    let firing = "SELECT count(*) FROM alert_transitions WHERE to_state = 'firing'";
+    until(&shared, firing, 4).await;
+    let token = "SELECT token FROM leases WHERE name = 'alerts'";
+    let before = number(&shared.postgres_url, token).await;
+    first.kill().await;
+
+    // What the first left open the second resolves, when there is nothing to fire about any more.
+    for n in 0..6 {
+        let gone = crate::web::client().delete(format!("{}/api/posts/a{n}", front.url)).send().await.unwrap();
+        assert_eq!(gone.status(), 204);
+    }
+    until(&shared, "SELECT count(*) FROM sentiment_alerts WHERE state = 'resolved'", 4).await;
+    assert_eq!(number(&shared.postgres_url, token).await, before + 1, "another instance acts");
+    assert_eq!(number(&shared.postgres_url, firing).await, 4);
+    let over = "SELECT count(*) FROM alert_transitions WHERE from_state = 'firing'";
+    assert_eq!(number(&shared.postgres_url, over).await, 4);
+    assert_eq!(number(&shared.postgres_url, "SELECT count(*) FROM sentiment_alerts").await, 4);
+    assert_eq!(second.terminate().await.code(), Some(0));
+    assert_eq!(front.terminate().await.code(), Some(0));
+}

@@ -1,0 +1,210 @@
+//! The API with a notifier behind it, and an engine that the test plays.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use reqwest::Method;
+use sentistream::domain::alert::{Instance, InstanceState, Severity, fingerprint};
+use sentistream::lifecycle::Shutdown;
+use sentistream::notify::retry::RetryOptions;
+use sentistream::notify::{self, NotifyOptions, NotifyRooms};
+use sentistream::outbound::{Outbound, OutboundOptions};
+use sentistream::store::alerts::{NewAlert, Step};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use super::super::bed::{Answer, Bed, Setup};
+use super::fakes::{Hook, Request};
+
+/// After this much silence of a notifier another takes over.
+pub const LEASE: Duration = Duration::from_secs(600);
+
+pub struct Desk {
+    pub bed: Bed,
+    pub hook: Hook,
+    pub options: NotifyOptions,
+    running: Mutex<Option<(Shutdown, JoinHandle<anyhow::Result<()>>)>>,
+    alerts: Mutex<BTreeMap<(String, String), i64>>,
+}
+
+impl Desk {
+    /// With a webhook, but without receivers and routes.
+    pub async fn start(setup: Setup) -> Self {
+        Self::with(setup, |_| {}).await
+    }
+
+    pub async fn with(setup: Setup, change: impl FnOnce(&mut NotifyOptions)) -> Self {
+        let mut options = NotifyOptions {
+            interval: Duration::from_millis(20),
+            holder: "first".to_owned(),
+            lease_ttl: LEASE,
+            external_url: "https://senti.example.org".to_owned(),
+            receivers: Vec::new(),
+            routes: Vec::new(),
+            mute_timings: Vec::new(),
+            smtp: None,
+            allow_commands: false,
+            retry: RetryOptions::default(),
+        };
+        change(&mut options);
+        let (bed, hook) = (Bed::start(setup).await, Hook::start().await);
+        let desk = Self { bed, hook, options, running: Mutex::default(), alerts: Mutex::default() };
+        desk.notifier("first");
+        desk
+    }
+
+    /// The same with other options for notifiers that start from now on.
+    pub fn configured(mut self, change: impl FnOnce(&mut NotifyOptions)) -> Self {
+        change(&mut self.options);
+        self
+    }
+
+    /// Lets an instance with this name send notifications.
+    pub fn notifier(&self, holder: &str) {
+        let outbound = OutboundOptions {
+            allow: vec!["127.0.0.0/8".parse().unwrap()],
+            timeout: Duration::from_millis(700),
+            ..OutboundOptions::default()
+        };
+        let rooms = NotifyRooms {
+            store: self.bed.rooms.store.clone(),
+            outbound: Outbound::new(outbound).unwrap(),
+            clock: self.bed.clock.clone(),
+        };
+        let options = NotifyOptions { holder: holder.to_owned(), ..self.options.clone() };
+        let shutdown = Shutdown::default();
+        let task = tokio::spawn(notify::run(rooms, options, shutdown.clone()));
+        *self.running.lock().unwrap() = Some((shutdown, task));
+    }
+
+    /// Ends the notifier in the middle of whatever it does; its lease is not given back.
+    pub async fn crash(&self) {
+        let (_, task) = self.running.lock().unwrap().take().unwrap();
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled(), "it ran until now");
+    }
+
+    pub fn advance(&self, time: Duration) {
+        self.bed.clock.set(self.bed.clock.now() + time);
+    }
+
+    /// Adds what `path` names, as the API does it; its id.
+    pub async fn add(&self, path: &str, body: &Value) -> i64 {
+        let answer = self.bed.post(&format!("/api/alerts/{path}"), body).await;
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        assert_eq!(answer.header("etag"), "\"1\"");
+        answer.json()["id"].as_i64().unwrap()
+    }
+
+    pub async fn put(&self, path: &str, tag: &str, body: &Value) -> Answer {
+        let request = self.bed.request(Method::PUT, &format!("/api/alerts/{path}")).header("if-match", tag).json(body);
+        self.bed.send(request).await
+    }
+
+    pub async fn remove(&self, path: &str, tag: &str) -> Answer {
+        let request = self.bed.request(Method::DELETE, &format!("/api/alerts/{path}")).header("if-match", tag);
+        self.bed.send(request).await
+    }
+
+    /// A webhook receiver, and a route to it for what matches.
+    pub async fn route(&self, name: &str, matchers: Value) {
+        let channel = json!({"kind": "webhook", "url": self.hook.url()});
+        self.add("receivers", &json!({"name": name, "channel": channel})).await;
+        self.add("routes", &json!({"name": name, "receiver": name, "matchers": matchers})).await;
+    }
+
+    /// An alert begins to fire; its id.
+    pub async fn fire(&self, name: &str, source: &str) -> i64 {
+        self.turn((name, source), InstanceState::Firing).await
+    }
+
+    /// It is over.
+    pub async fn resolve(&self, name: &str, source: &str) {
+        self.turn((name, source), InstanceState::Normal).await;
+    }
+
+    async fn turn(&self, (name, source): (&str, &str), to: InstanceState) -> i64 {
+        let pairs = [("alertname", name), ("severity", "warning"), ("source", source)];
+        let labels = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let (now, store) = (self.bed.clock.now(), &self.bed.rooms.store);
+        let key = (name.to_owned(), source.to_owned());
+        let summary = format!("The mood of <{source}> turned & \"fell\"");
+        let instance = Instance {
+            rule_id: 1,
+            scope: format!("{name}:{source}"),
+            fingerprint: fingerprint(&labels),
+            state: to,
+            since: now,
+            evaluated_at: now,
+            alert_id: self.alerts.lock().unwrap().get(&key).copied(),
+            value: Some(0.7),
+            threshold: 0.5,
+            severity: Severity::Warning,
+            labels,
+            annotations: [("summary".to_owned(), summary)].into(),
+            reason: None,
+        };
+        let fires = to == InstanceState::Firing;
+        let new = NewAlert {
+            alert_type: name.to_owned(),
+            actual_value: 0.7,
+            window_start: now,
+            window_end: now,
+            post_count: 10,
+            details: json!({}),
+        };
+        let from = if fires { InstanceState::Normal } else { InstanceState::Firing };
+        let step = Step { from, instance, at: now, opens: fires.then_some(new) };
+        let lease = store.acquire_lease("alerts", "engine", Duration::from_secs(864_000)).await.unwrap().unwrap();
+        let applied = store.apply_alert_steps(&lease, &[step], &[]).await.unwrap();
+        let id = applied[0].transition.alert_id.unwrap();
+        self.alerts.lock().unwrap().insert(key, id);
+        self.followed().await;
+        id
+    }
+
+    /// Waits until the notifier has seen every transition, if it runs.
+    async fn followed(&self) {
+        let store = &self.bed.rooms.store;
+        let last = store.last_transition().await.unwrap();
+        if self.running.lock().unwrap().is_some() {
+            let seen = async || (store.notifier_state().await.unwrap().cursor >= last).then_some(());
+            self.bed.eventually("the transitions are followed", seen).await;
+        }
+    }
+
+    /// The webhook's requests, as soon as there are `count`; there must not be more.
+    pub async fn requests(&self, count: usize) -> Vec<Request> {
+        let enough = async || Some(self.hook.requests()).filter(|requests| requests.len() >= count);
+        let requests = self.bed.eventually(&format!("{count} requests"), enough).await;
+        let said: Vec<_> = requests.iter().map(|request| request.head.lines().next().unwrap_or_default()).collect();
+        assert_eq!(requests.len(), count, "{said:?}");
+        requests
+    }
+
+    /// The newest message of the webhook, as soon as there are `count`.
+    pub async fn message(&self, count: usize) -> Value {
+        self.requests(count).await[count - 1].json()
+    }
+
+    /// The newest delivery as soon as `done` holds for it, with its attempts.
+    pub async fn delivery(&self, what: &str, done: impl Fn(&Value) -> bool) -> Value {
+        let look = async || {
+            let page = self.bed.get("/api/alerts/deliveries?limit=1").await.ok();
+            let id = page["deliveries"][0]["id"].as_i64()?;
+            let delivery = self.bed.get(&format!("/api/alerts/deliveries/{id}")).await.ok();
+            done(&delivery).then_some(delivery)
+        };
+        self.bed.eventually(what, look).await
+    }
+
+    /// Waits until every delivery is settled and noted.
+    pub async fn settled(&self) {
+        let none = async || {
+            let page = self.bed.get("/api/alerts/deliveries?state=pending").await.ok();
+            page["deliveries"].as_array().unwrap().is_empty().then_some(())
+        };
+        self.bed.eventually("deliveries are settled", none).await;
+    }
+}

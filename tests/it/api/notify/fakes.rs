@@ -1,0 +1,155 @@
+//! Receivers on loopback that speak the real protocols, with their faults.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+/// How a request is answered.
+pub enum Reply {
+    /// A status, headers (each ended by CRLF), and a body.
+    Answer(u16, String, &'static str),
+    /// The connection is reset.
+    Reset,
+    /// No answer comes.
+    Silence,
+}
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub head: String,
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {self:?}"))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        let line = self.head.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
+        line.unwrap_or_else(|| panic!("no {name} in {}", self.head))
+    }
+}
+
+/// A webhook. It answers by its script, then 200.
+pub struct Hook {
+    address: SocketAddr,
+    requests: Arc<Mutex<Vec<Request>>>,
+    script: Arc<Mutex<VecDeque<Reply>>>,
+}
+
+impl Hook {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (requests, script) = (Arc::<Mutex<Vec<Request>>>::default(), Arc::<Mutex<VecDeque<Reply>>>::default());
+        let (heard, replies) = (requests.clone(), script.clone());
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (heard, replies) = (heard.clone(), replies.clone());
+                tokio::spawn(async move { serve(client, &heard, &replies).await });
+            }
+        });
+        Self { address, requests, script }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}/hook", self.address)
+    }
+
+    pub fn will(&self, replies: impl IntoIterator<Item = Reply>) {
+        self.script.lock().unwrap().extend(replies);
+    }
+
+    pub fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+async fn serve(mut client: TcpStream, heard: &Mutex<Vec<Request>>, replies: &Mutex<VecDeque<Reply>>) -> Option<()> {
+    let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
+    let end = loop {
+        let count = client.read(&mut buffer).await.ok().filter(|count| *count > 0)?;
+        bytes.extend_from_slice(&buffer[..count]);
+        let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
+        let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+        if bytes.len() >= end + 4 + length.unwrap_or(0) {
+            break end;
+        }
+    };
+    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    heard.lock().unwrap().push(Request { head, body: bytes[end + 4..].to_vec() });
+    let reply = replies.lock().unwrap().pop_front().unwrap_or_else(|| Reply::Answer(200, String::new(), "ok"));
+    match reply {
+        Reply::Answer(status, headers, body) => {
+            let length = body.len();
+            let text =
+                format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
+            client.write_all(text.as_bytes()).await.ok()
+        }
+        Reply::Reset => socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).ok(),
+        Reply::Silence => client.read(&mut buffer).await.ok().map(|_| ()),
+    }
+}
+
+/// A mail server. It refuses the recipients of its first mails for the moment, then takes all.
+pub struct MailServer {
+    pub port: u16,
+    mails: Arc<Mutex<Vec<String>>>,
+}
+
+impl MailServer {
+    pub async fn start(busy: usize) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mails = Arc::<Mutex<Vec<String>>>::default();
+        let (taken, busy) = (mails.clone(), Arc::new(Mutex::new(busy)));
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (taken, busy) = (taken.clone(), busy.clone());
+                tokio::spawn(async move { converse(client, &taken, &busy).await });
+            }
+        });
+        Self { port, mails }
+    }
+
+    pub fn mails(&self) -> Vec<String> {
+        self.mails.lock().unwrap().clone()
+    }
+}
+
+async fn converse(client: TcpStream, taken: &Mutex<Vec<String>>, busy: &Mutex<usize>) -> Option<()> {
+    let mut client = BufReader::new(client);
+    client.write_all(b"220 fake ESMTP\r\n").await.ok()?;
+    loop {
+        let mut line = String::new();
+        client.read_line(&mut line).await.ok().filter(|count| *count > 0)?;
+        let verb = line.split([' ', '\r']).next()?.to_ascii_uppercase();
+        let reply = match verb.as_str() {
+            "EHLO" => "250-fake\r\n250 8BITMIME\r\n",
+            "RCPT" if *busy.lock().unwrap() > 0 => {
+                *busy.lock().unwrap() -= 1;
+                "451 busy, try again later\r\n"
+            }
+            "DATA" => {
+                client.write_all(b"354 go on\r\n").await.ok()?;
+                let mut mail = String::new();
+                while !mail.ends_with("\r\n.\r\n") {
+                    client.read_line(&mut mail).await.ok().filter(|count| *count > 0)?;
+                }
+                taken.lock().unwrap().push(mail);
+                "250 taken as 42\r\n"
+            }
+            "QUIT" => "221 bye\r\n",
+            _ => "250 ok\r\n",
+        };
+        client.write_all(reply.as_bytes()).await.ok()?;
+    }
+}
