@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de::Error as _};
+use url::Url;
 
 use super::values::*;
 
@@ -16,6 +17,11 @@ pub type SourcesConfig = BTreeMap<String, SourceConfig>;
 trait Settings {
     /// The key without which the source cannot be read, if it is not set.
     fn lacks(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// What is wrong between several keys.
+    fn contradiction(&self) -> Option<String> {
         None
     }
 }
@@ -33,7 +39,10 @@ macro_rules! kinds {
             /// Reads the table of a source of `kind`; `None` when there is no such kind.
             pub fn read(kind: &str, table: config::Value) -> Option<Result<Self, config::ConfigError>> {
                 match kind {
-                    $($name => Some(<$settings>::deserialize(table).map(Self::$kind)),)+
+                    $($name => Some(<$settings>::deserialize(table).and_then(|settings| match settings.contradiction() {
+                        Some(message) => Err(config::ConfigError::Message(message)),
+                        None => Ok(Self::$kind(settings)),
+                    })),)+
                     _ => None,
                 }
             }
@@ -57,6 +66,8 @@ kinds! {
     Stdin(StdinConfig) = "stdin",
     /// Bluesky by Jetstream.
     Bluesky(BlueskyConfig) = "bluesky",
+    /// RSS, Atom and JSON feeds.
+    Rss(RssConfig) = "rss",
 }
 
 /// `kind = "synthetic"`
@@ -148,12 +159,37 @@ pub struct BlueskyConfig {
 
 impl Settings for BlueskyConfig {}
 
+/// `kind = "rss"`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RssConfig {
+    #[serde(deserialize_with = "web_urls")]
+    pub feeds: Vec<Url>,
+    /// A list of feeds, as readers export it.
+    #[serde(deserialize_with = "optional")]
+    pub opml: Option<PathBuf>,
+    #[serde(deserialize_with = "seconds")]
+    pub min_interval: Duration,
+    #[serde(deserialize_with = "seconds")]
+    pub max_interval: Duration,
+}
+
+impl Settings for RssConfig {
+    fn lacks(&self) -> Option<&'static str> {
+        (self.feeds.is_empty() && self.opml.is_none()).then_some("feeds or opml")
+    }
+
+    fn contradiction(&self) -> Option<String> {
+        (self.min_interval > self.max_interval).then(|| "min_interval must not be longer than max_interval".to_owned())
+    }
+}
+
 /// What Jetstream keeps, in milliseconds.
 const LOOK_BACK: u64 = 36 * 3_600_000;
 
 fn websockets<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
     let hosts = Vec::<String>::deserialize(de)?;
-    let valid = |host: &String| url::Url::parse(host).is_ok_and(|url| matches!(url.scheme(), "ws" | "wss"));
+    let valid = |host: &String| Url::parse(host).is_ok_and(|url| matches!(url.scheme(), "ws" | "wss"));
     match hosts.iter().find(|host| !valid(host)) {
         _ if hosts.is_empty() => Err(D::Error::custom("name at least one host such as \"wss://HOST/subscribe\"")),
         Some(wrong) => Err(D::Error::custom(format!("expected wss://HOST/subscribe, found {wrong:?}"))),
@@ -169,4 +205,21 @@ fn dids<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
         }
         None => Ok(authors),
     }
+}
+
+/// http(s) URLs, each once.
+fn web_urls<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<Url>, D::Error> {
+    let mut urls: Vec<Url> = Vec::new();
+    for text in Vec::<String>::deserialize(de)? {
+        let url = web_url(&text).map_err(D::Error::custom)?;
+        if !urls.contains(&url) {
+            urls.push(url);
+        }
+    }
+    Ok(urls)
+}
+
+fn web_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    url.ok_or_else(|| format!("expected an http or https URL, found {text:?}"))
 }

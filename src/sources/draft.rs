@@ -1,7 +1,7 @@
 //! From what a server said of a post to an operation on the stream.
 
 use super::Batch;
-use crate::domain::post::{DraftTime, MAX_CONTENT_CHARS};
+use crate::domain::post::{DraftTime, MAX_AUTHOR_CHARS, MAX_CONTENT_CHARS, MAX_LANG_BYTES, MAX_LINK_BYTES};
 use crate::domain::{Op, PostDraft, Timestamp};
 
 /// A post as a source understood it.
@@ -22,22 +22,25 @@ pub struct Found {
 
 impl Found {
     /// Adds it to `batch` as a post of `source`: to its operations, or to what was rejected with the reason.
-    /// One without any text, such as a picture alone, is left out.
+    /// One without any text, such as a picture alone, is left out. What is too long of the rest costs no post.
     pub fn add_to(self, batch: &mut Batch, source: &str, now: Timestamp) {
         if self.content.trim().is_empty() {
             batch.filtered += 1;
             return;
         }
         let id = self.post_id.clone();
+        let short =
+            |text: Option<String>, bytes: usize| text.filter(|text| text.len() <= bytes && !text.contains('\0'));
+        let cut = |text: &str, chars: usize| text.chars().filter(|c| *c != '\0').take(chars).collect::<String>();
         let draft = PostDraft {
             post_id: Some(self.post_id),
             source: Some(source.to_owned()),
-            content: Some(self.content.chars().take(MAX_CONTENT_CHARS).collect()),
-            author: self.author.filter(|author| !author.trim().is_empty()),
+            content: Some(cut(&self.content, MAX_CONTENT_CHARS)),
+            author: self.author.map(|author| cut(author.trim(), MAX_AUTHOR_CHARS)),
             created_at: self.created_at.map(|at| DraftTime::Text(at.to_string())),
-            lang: self.lang.filter(|lang| !lang.is_empty()),
-            url: self.url,
-            reply_to: self.reply_to,
+            lang: short(self.lang, MAX_LANG_BYTES),
+            url: short(self.url, MAX_LINK_BYTES),
+            reply_to: short(self.reply_to, MAX_LINK_BYTES),
         };
         match (draft.validate(now), self.edited_at) {
             (Ok(post), None) => batch.ops.push(Op::Post(post)),

@@ -1,6 +1,7 @@
 //! What people read of the HTML that servers send: its text.
 
 use html2text::config;
+use html2text::render::TrivialDecorator;
 
 /// Longer markup is cut before it is read: no post of a person needs more.
 const MAX_BYTES: usize = 512 * 1024;
@@ -18,7 +19,12 @@ pub fn text(html: &str) -> String {
         return tidy(html);
     }
     let rendered = (tags <= MAX_TAGS)
-        .then(|| config::plain_no_decorate().raw_mode(true).no_link_wrapping().string_from_read(html.as_bytes(), WIDTH))
+        .then(|| {
+            config::with_decorator(TrivialDecorator::new())
+                .raw_mode(true)
+                .no_link_wrapping()
+                .string_from_read(html.as_bytes(), WIDTH)
+        })
         .and_then(Result::ok);
     tidy(&rendered.unwrap_or_else(|| without_tags(html)))
 }
@@ -36,8 +42,8 @@ fn tidy(text: &str) -> String {
             out.push_str(if blank > 0 { "\n\n" } else { "\n" });
         }
         blank = 0;
-        // U+0000 is no text; a post with it would be refused.
-        out.extend(line.chars().filter(|c| *c != '\0'));
+        // Control characters are no text; a post with U+0000 would be refused.
+        out.extend(line.chars().filter(|c| !c.is_control() || *c == '\t'));
     }
     out
 }

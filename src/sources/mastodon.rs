@@ -1,54 +1,60 @@
 //! Mastodon: public and tag time lines of any number of instances.
 //!
 //! Polling needs no token: `min_id` gives what came right after it, a page at a time, so that nothing is left out
-//! however long the last look is ago. With a token an instance also streams: what was missed is polled first, then
-//! its WebSocket tells new posts, edits and deletions as they happen.
+//! however long the last look is ago. With a token of its user an instance also streams: what was missed is polled
+//! first, then its WebSocket tells new posts, edits and deletions as they happen. An instance that fails or asks for
+//! patience waits by itself and stops no other.
 //! API: <https://docs.joinmastodon.org/methods/timelines/>, <https://docs.joinmastodon.org/methods/streaming/>.
 
 mod status;
 mod streaming;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use jiff::Timestamp as Instant;
 use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::fetch::{Fetcher, json};
+use super::rota::Rota;
 use super::{Batch, Source, SourceError, SourceSpec};
 use crate::clock::Clock;
 
-use status::Status;
 use streaming::{Heard, Streaming};
+
+pub use status::Status;
 
 /// Posts of a page: the most that servers give.
 const PAGE: usize = 40;
+/// A page of so many may have another behind it: servers that do not care for what is asked give this many.
+const FULL: usize = 20;
+/// The longest that an exhausted budget is waited for.
+const LONGEST_HOLD: Duration = Duration::from_secs(3_600);
 
 /// Where to read.
 #[derive(Clone, Debug)]
 pub struct MastodonOptions {
-    /// The instances' bases: `https://mastodon.social/`.
+    /// The instances' bases, at least one: `https://mastodon.social/`.
     pub instances: Vec<Url>,
-    /// Tags without `#`; none: the public time line.
+    /// Tags in lower case without `#`; none: the public time line.
     pub tags: Vec<String>,
     /// Whether only posts written at the instance itself are read, which keeps several instances from telling the
     /// same post twice.
     pub local: bool,
     /// Between two looks at a time line.
     pub interval: Duration,
-    /// A user's token at the first instance, whose posts then are streamed.
+    /// A user's token at the only instance, whose posts then are streamed.
     pub token: Option<SecretString>,
     /// A stream that is silent for this long is dead.
     pub idle_limit: Duration,
 }
 
 /// A time line of an instance.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Line {
     instance: Url,
     tag: Option<String>,
@@ -82,25 +88,44 @@ impl Line {
 /// The newest id that was seen of each time line.
 type Cursor = BTreeMap<String, String>;
 
+/// What all openings of the source share.
+struct Shared {
+    options: MastodonOptions,
+    lines: Vec<Line>,
+    /// By host.
+    fetchers: HashMap<String, Fetcher>,
+    rota: Rota,
+}
+
 /// The source of Mastodon's posts.
 pub struct Mastodon {
-    options: Arc<MastodonOptions>,
-    fetcher: Arc<Fetcher>,
+    shared: Arc<Shared>,
     clock: Clock,
-    lines: Vec<Line>,
-    /// Whose turn it is.
-    turn: usize,
     cursor: Cursor,
     streaming: Option<Streaming>,
 }
 
-/// The source `name`.
-pub fn spec(name: &str, options: MastodonOptions, fetcher: Fetcher, clock: Clock) -> SourceSpec {
-    let (options, fetcher) = (Arc::new(options), Arc::new(fetcher));
+/// A page of a time line.
+struct Page {
+    statuses: Vec<serde_json::Value>,
+    /// How long the instance wants to be left alone.
+    pause: Duration,
+}
+
+/// The source `name`; `fetcher` makes one for each instance.
+pub fn spec(name: &str, options: MastodonOptions, fetcher: impl Fn() -> Fetcher, clock: Clock) -> SourceSpec {
+    let fetchers = options.instances.iter().map(|instance| (instance.authority().to_owned(), fetcher())).collect();
+    let tags: Vec<Option<String>> = match options.tags.as_slice() {
+        [] => vec![None],
+        tags => tags.iter().cloned().map(Some).collect(),
+    };
+    let of = |instance: &Url| tags.iter().map(|tag| Line { instance: instance.clone(), tag: tag.clone() }).collect();
+    let lines: Vec<Line> = options.instances.iter().flat_map::<Vec<_>, _>(of).collect();
     let silence = options.token.is_some().then_some(options.idle_limit);
+    let shared = Arc::new(Shared { rota: Rota::new(lines.len()), options, lines, fetchers });
     let spec = SourceSpec::new("mastodon", name, move |opening| {
         let cursor = opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-        Box::new(Mastodon::new(options.clone(), fetcher.clone(), clock.clone(), cursor))
+        Box::new(Mastodon { shared: shared.clone(), clock: clock.clone(), cursor, streaming: None })
     });
     match silence {
         Some(limit) => spec.idle_limit(limit),
@@ -109,108 +134,159 @@ pub fn spec(name: &str, options: MastodonOptions, fetcher: Fetcher, clock: Clock
 }
 
 impl Mastodon {
-    fn new(options: Arc<MastodonOptions>, fetcher: Arc<Fetcher>, clock: Clock, cursor: Cursor) -> Self {
-        let tags = || {
-            let tags: Vec<Option<String>> = options.tags.iter().cloned().map(Some).collect();
-            if tags.is_empty() { vec![None] } else { tags }
-        };
-        let lines = options
-            .instances
-            .iter()
-            .flat_map(|instance| tags().into_iter().map(|tag| Line { instance: instance.clone(), tag }))
-            .collect();
-        Self { options, fetcher, clock, lines, turn: 0, cursor, streaming: None }
-    }
-
     async fn batch(&mut self, max: usize) -> Result<Batch, SourceError> {
-        if let Some(streaming) = &mut self.streaming {
-            let heard = streaming.hear(max).await?;
-            return Ok(self.heard(heard));
-        }
-        let Some(line) = self.lines.get(self.turn).cloned() else {
-            return Err(SourceError::Permanent("instances: at least one is required".to_owned()));
-        };
         let mut batch = Batch::default();
-        let full = self.poll(&line, &mut batch).await?;
-        if !full {
-            self.turn = (self.turn + 1) % self.lines.len();
-            if self.turn == 0 {
-                batch.wait = self.options.interval;
-                // Everything that was missed is there: from here on it can be listened to.
-                self.streaming = Streaming::open(&self.options).await?;
-                if self.streaming.is_some() {
-                    batch.wait = Duration::ZERO;
-                    // What came between the last page and the stream's beginning.
-                    for line in self.lines.clone() {
-                        while self.poll(&line, &mut batch).await? {}
-                    }
-                }
+        match &mut self.streaming {
+            Some(streaming) => {
+                let heard = streaming.hear(max).await?;
+                self.take_heard(heard, &mut batch);
             }
+            None if self.shared.options.token.is_some() => self.begin_to_listen(&mut batch).await?,
+            None => self.poll_next(&mut batch).await?,
         }
         // Texts always have a JSON form.
         batch.cursor = Some(serde_json::to_string(&self.cursor).unwrap_or_default());
         Ok(batch)
     }
 
-    /// Adds a page of `line`; whether there may be more.
-    async fn poll(&mut self, line: &Line, batch: &mut Batch) -> Result<bool, SourceError> {
-        let seen = self.cursor.get(&line.key()).cloned();
-        let url = line.url(&self.options, seen.as_deref())?;
-        let mut headers = HeaderMap::new();
-        if let Some(token) = &self.options.token
-            && self.options.instances.first() == Some(&line.instance)
+    /// Polls the time line whose turn it is.
+    async fn poll_next(&mut self, batch: &mut Batch) -> Result<(), SourceError> {
+        let shared = self.shared.clone();
+        let Shared { options, lines, rota, .. } = &*shared;
+        if let Some(place) = rota.due(1).first().copied()
+            && let Some(line) = lines.get(place)
         {
-            headers.insert(AUTHORIZATION, bearer(token)?);
+            match self.poll(line, batch).await {
+                Ok((full, pause)) => {
+                    let wait = if full { Duration::ZERO } else { options.interval };
+                    rota.answered(place, wait);
+                    shared.pause(line, pause);
+                }
+                Err(error) => {
+                    if rota.failed(place, &error, options.interval) {
+                        let instance = line.instance.authority();
+                        tracing::warn!(instance, %error, "a time line cannot be read; it is asked again later");
+                    }
+                    if let SourceError::Busy { after, .. } = &error {
+                        shared.pause(line, *after);
+                    }
+                    rota.verdict()?;
+                    batch.troubles.push(error.to_string());
+                }
+            }
         }
-        let answer = self.fetcher.get(&url, headers).await?;
-        self.heed(&answer.headers).await;
-        let host = line.instance.authority();
-        if matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::UNPROCESSABLE_ENTITY)
-        {
-            let help = "it shows this time line to its users only; set a token, or read another instance";
-            return Err(SourceError::Permanent(format!("{host} answered {}: {help}", answer.status)));
-        }
-        let statuses: Vec<Status> = json(&answer)?;
-        let full = seen.is_some() && statuses.len() >= PAGE;
-        // Newest first within a page.
-        for status in statuses.into_iter().rev() {
-            self.cursor.insert(line.key(), status.id.clone());
-            status.found(host, false).add_to(batch, "mastodon", self.clock.now());
-        }
-        Ok(full)
+        batch.wait = rota.wait();
+        Ok(())
     }
 
-    fn heard(&mut self, heard: Vec<Heard>) -> Batch {
-        let mut batch = Batch::default();
-        let Some(first) = self.options.instances.first() else { return batch };
-        let host = first.authority();
+    /// Polls what was missed; once there is nothing more, connects, and polls what came meanwhile.
+    async fn begin_to_listen(&mut self, batch: &mut Batch) -> Result<(), SourceError> {
+        let shared = self.shared.clone();
+        for line in &shared.lines {
+            let (full, _) = self.poll(line, batch).await?;
+            if full {
+                // What there is goes into the stream before more is asked for.
+                return Ok(());
+            }
+        }
+        let streaming = Streaming::open(&shared.options).await?;
+        for line in &shared.lines {
+            while self.poll(line, batch).await?.0 {}
+        }
+        self.streaming = streaming;
+        Ok(())
+    }
+
+    /// Adds a page of `line`; whether there may be more, and how long to leave the instance alone.
+    async fn poll(&mut self, line: &Line, batch: &mut Batch) -> Result<(bool, Duration), SourceError> {
+        let seen = self.cursor.get(&line.key()).cloned();
+        let page = self.shared.page(line, seen.as_deref(), &self.clock).await?;
+        let full = seen.is_some() && page.statuses.len() >= FULL;
+        if page.statuses.is_empty() && seen.is_none() {
+            // From here on everything is new.
+            self.cursor.insert(line.key(), "0".to_owned());
+        }
+        // Newest first within a page.
+        for status in page.statuses.into_iter().rev() {
+            if let Some(id) = status["id"].as_str() {
+                self.cursor.insert(line.key(), id.to_owned());
+            }
+            match serde_json::from_value::<Status>(status) {
+                Ok(status) => status.found(line.instance.authority()).add_to(batch, "mastodon", self.clock.now()),
+                Err(error) => batch.rejected.push(format!("a status of {}: {error}", line.key())),
+            }
+        }
+        Ok((full, page.pause))
+    }
+
+    fn take_heard(&mut self, heard: Vec<Heard>, batch: &mut Batch) {
+        let Some(first) = self.shared.options.instances.first() else { return };
+        let (host, now) = (first.authority(), self.clock.now());
         for item in heard {
             match item {
                 Heard::New { tag, status } => {
-                    let key = Line { instance: first.clone(), tag }.key();
-                    self.cursor.insert(key, status.id.clone());
-                    status.found(host, false).add_to(&mut batch, "mastodon", self.clock.now());
+                    let line = Line { instance: first.clone(), tag };
+                    if self.shared.lines.contains(&line) {
+                        self.cursor.insert(line.key(), status.id.clone());
+                    }
+                    status.found(host).add_to(batch, "mastodon", now);
                 }
-                Heard::Edited(status) => status.found(host, true).add_to(&mut batch, "mastodon", self.clock.now()),
-                Heard::Deleted(id) => batch.ops.extend(status::delete(host, &id)),
+                Heard::Edited(status) => status.edited(host, now).add_to(batch, "mastodon", now),
+                Heard::Deleted(id) => match status::delete(host, &id) {
+                    Some(op) => batch.ops.push(op),
+                    None => batch.rejected.push(format!("the deletion of {id:?}: no status has such an id")),
+                },
                 Heard::Malformed(reason) => batch.rejected.push(reason),
                 Heard::Other => batch.filtered += 1,
             }
         }
-        batch.cursor = Some(serde_json::to_string(&self.cursor).unwrap_or_default());
-        batch
+    }
+}
+
+impl Shared {
+    async fn page(&self, line: &Line, min_id: Option<&str>, clock: &Clock) -> Result<Page, SourceError> {
+        let host = line.instance.authority();
+        let fetcher = self.fetchers.get(host);
+        let fetcher = fetcher.ok_or_else(|| SourceError::Permanent(format!("{host} has no fetcher")))?;
+        let mut headers = HeaderMap::new();
+        if let Some(token) = &self.options.token {
+            headers.insert(AUTHORIZATION, bearer(token)?);
+        }
+        let answer = fetcher.get(&line.url(&self.options, min_id)?, headers).await?;
+        match answer.status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::UNPROCESSABLE_ENTITY => {
+                let help = match &self.options.token {
+                    Some(_) => "it refuses the token; make a new one",
+                    None => "it shows this time line to its users only; set a token, or read another instance",
+                };
+                Err(SourceError::Permanent(format!("{host} answered {}: {help}", answer.status)))
+            }
+            _ => {
+                let pause = pause(&answer.headers, clock);
+                fetcher.budget().hold(pause).await;
+                Ok(Page { statuses: json(&answer)?, pause })
+            }
+        }
     }
 
-    /// Holds further requests when the present period has none left.
-    async fn heed(&self, headers: &HeaderMap) {
-        let text = |name: &str| headers.get(name)?.to_str().ok();
-        let left = text("x-ratelimit-remaining").and_then(|left| left.parse::<u32>().ok());
-        let reset = text("x-ratelimit-reset").and_then(|at| at.parse::<Instant>().ok());
-        if let (Some(0), Some(reset)) = (left, reset) {
-            let wait = reset.duration_since(self.clock.now().to_jiff());
-            let wait = Duration::try_from(wait).unwrap_or_default();
-            self.fetcher.budget().hold(wait.min(Duration::from_secs(3_600))).await;
+    /// Leaves all time lines of an instance alone.
+    fn pause(&self, line: &Line, time: Duration) {
+        for (place, other) in self.lines.iter().enumerate() {
+            if other.instance.authority() == line.instance.authority() {
+                self.rota.not_before(place, time);
+            }
         }
+    }
+}
+
+/// How long to wait when the present period allows no more requests.
+fn pause(headers: &HeaderMap, clock: &Clock) -> Duration {
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    let left = text("x-ratelimit-remaining").and_then(|left| left.trim().parse::<u32>().ok());
+    let reset = text("x-ratelimit-reset").and_then(|at| at.trim().parse::<crate::domain::Timestamp>().ok());
+    match (left, reset) {
+        (Some(0), Some(reset)) => reset.since(clock.now()).min(LONGEST_HOLD),
+        _ => Duration::ZERO,
     }
 }
 

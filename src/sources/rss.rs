@@ -2,16 +2,20 @@
 //!
 //! A feed is asked with the `ETag` and `Last-Modified` of its last answer, so that one without news costs nothing.
 //! Its interval shrinks when it had something new and grows when it had not, within bounds and never below what the
-//! feed asks for. A feed that fails waits by itself and stops no other.
+//! feed asks for. A feed that fails waits by itself and stops no other; a host that asks for patience gets it for all
+//! of its feeds.
 
+mod date;
 mod entry;
 mod opml;
+mod repair;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use futures_util::{StreamExt as _, stream};
 use reqwest::StatusCode;
 use reqwest::header::{
     ACCEPT, CACHE_CONTROL, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
@@ -20,24 +24,27 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::fetch::Fetcher;
+use super::rota::Rota;
 use super::{Batch, Source, SourceError, SourceSpec};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 use crate::outbound::Answer;
 
+pub use entry::{Entry, Parsed, parse};
 pub use opml::{OpmlError, feeds_of};
 
 /// What feeds are served as.
 const TYPES: &str =
     "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5";
-/// The longest that one failing feed waits.
-const LONGEST_WAIT: Duration = Duration::from_secs(6 * 3_600);
+/// Feeds that are asked at the same time.
+const AT_ONCE: usize = 8;
 /// Entries that are remembered of a feed beyond those that it shows now.
-const REMEMBERED: usize = 500;
+const REMEMBERED: usize = 50;
 
 /// Which feeds, and how often.
 #[derive(Clone, Debug)]
 pub struct RssOptions {
+    /// At least one, each once.
     pub feeds: Vec<Url>,
     /// Bounds of the time between two looks at a feed.
     pub min_interval: Duration,
@@ -54,140 +61,176 @@ struct Memory {
     /// Entries that were seen, by a hash of their identity, and when each was last edited (Unix seconds).
     #[serde(default)]
     seen: BTreeMap<u64, i64>,
-    /// In seconds; 0: not known yet.
+    /// Between two looks, in seconds; 0: not known yet.
     #[serde(default)]
     interval: u64,
+    /// When the next look is due, in Unix seconds: a restart asks nobody too early.
+    #[serde(default)]
+    due: i64,
 }
 
-struct Feed {
-    url: Url,
-    memory: Memory,
-    due: Timestamp,
-    /// Failures since it last answered.
-    failures: u32,
+/// What all openings of the source share.
+struct Shared {
+    options: RssOptions,
+    /// By host, so that a host that asks for patience holds up no other.
+    fetchers: HashMap<String, Fetcher>,
+    rota: Rota,
 }
 
 /// The source of feeds' entries.
 pub struct Rss {
-    options: RssOptions,
-    /// By host, so that a host that asks for patience holds up no other.
-    fetchers: Arc<HashMap<String, Fetcher>>,
+    shared: Arc<Shared>,
     clock: Clock,
-    feeds: Vec<Feed>,
+    /// Of each feed, in the order of the options.
+    memories: Vec<Memory>,
+    /// What did not fit into the last batch.
+    rest: Option<Batch>,
+}
+
+/// What a feed had to say.
+enum News {
+    Nothing(HeaderMap),
+    Document(Parsed, HeaderMap),
 }
 
 /// The source `name`; `fetcher` makes one for each host.
 pub fn spec(name: &str, options: RssOptions, fetcher: impl Fn() -> Fetcher, clock: Clock) -> SourceSpec {
-    let fetchers: HashMap<String, Fetcher> =
-        options.feeds.iter().map(|url| (url.authority().to_owned(), fetcher())).collect();
-    let fetchers = Arc::new(fetchers);
+    let fetchers = options.feeds.iter().map(|url| (url.authority().to_owned(), fetcher())).collect();
+    let rota = Rota::new(options.feeds.len());
+    let shared = Arc::new(Shared { options, fetchers, rota });
     SourceSpec::new("rss", name, move |opening| {
         let memories = opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-        Box::new(Rss::new(options.clone(), fetchers.clone(), clock.clone(), memories))
+        Box::new(Rss::new(shared.clone(), clock.clone(), memories))
     })
 }
 
 impl Rss {
-    fn new(
-        options: RssOptions,
-        fetchers: Arc<HashMap<String, Fetcher>>,
-        clock: Clock,
-        mut memories: BTreeMap<String, Memory>,
-    ) -> Self {
+    fn new(shared: Arc<Shared>, clock: Clock, mut memories: BTreeMap<String, Memory>) -> Self {
         let now = clock.now();
-        let feed = |url: &Url| Feed {
-            url: url.clone(),
-            memory: memories.remove(url.as_str()).unwrap_or_default(),
-            due: now,
-            failures: 0,
-        };
-        let feeds = options.feeds.iter().map(feed).collect();
-        Self { options, fetchers, clock, feeds }
+        let feeds = shared.options.feeds.iter();
+        let memories: Vec<Memory> = feeds.map(|url| memories.remove(url.as_str()).unwrap_or_default()).collect();
+        for (place, memory) in memories.iter().enumerate() {
+            let due = Timestamp::from_millis(memory.due.saturating_mul(1_000)).unwrap_or_default();
+            shared.rota.not_before(place, due.since(now).min(shared.options.max_interval));
+        }
+        Self { shared, clock, memories, rest: None }
     }
 
-    async fn batch(&mut self) -> Result<Batch, SourceError> {
-        let now = self.clock.now();
-        let Some(index) = (0..self.feeds.len()).min_by_key(|index| self.feeds[*index].due) else {
-            return Err(SourceError::Permanent("feeds: at least one is required".to_owned()));
+    async fn batch(&mut self, max: usize) -> Result<Batch, SourceError> {
+        let mut batch = match self.rest.take() {
+            Some(rest) => rest,
+            None => self.look().await?,
         };
-        let due = self.feeds[index].due;
-        if due > now {
-            return Ok(Batch { wait: due.since(now), ..Batch::default() });
-        }
-        let mut batch = Batch::default();
-        if let Err(error) = self.look(index, &mut batch).await {
-            self.put_off(index, &error);
-            // When none of them answers, it is not they who are away.
-            if self.feeds.iter().all(|feed| feed.failures > 0) {
-                return Err(error);
-            }
-            batch.rejected.push(format!("{}: {error}", self.feeds[index].url.authority()));
-        }
-        // Texts and numbers always have a JSON form.
-        let memories: BTreeMap<&str, &Memory> =
-            self.feeds.iter().map(|feed| (feed.url.as_str(), &feed.memory)).collect();
-        batch.cursor = Some(serde_json::to_string(&memories).unwrap_or_default());
+        self.rest = batch.cut(max);
         Ok(batch)
     }
 
-    async fn look(&mut self, index: usize, batch: &mut Batch) -> Result<(), SourceError> {
-        let feed = &self.feeds[index];
-        let fetcher = self.fetchers.get(feed.url.authority());
-        let fetcher = fetcher.ok_or_else(|| SourceError::Permanent(format!("{} has no fetcher", feed.url)))?;
-        let answer = fetcher.get(&feed.url, headers(&feed.memory)).await?;
-        let now = self.clock.now();
-        let (bounds, feed) = (self.options.min_interval..=self.options.max_interval, &mut self.feeds[index]);
-        let (fresh, asked) = match answer.status {
-            StatusCode::NOT_MODIFIED => (0, max_age(&answer.headers)),
-            status if !status.is_success() => {
-                return Err(SourceError::Transient(format!("{} answered {status}", feed.url.authority())));
+    /// Asks the feeds that are due.
+    async fn look(&mut self) -> Result<Batch, SourceError> {
+        let rota = &self.shared.rota;
+        let due = rota.due(AT_ONCE);
+        if due.is_empty() {
+            return Ok(Batch { wait: rota.wait(), ..Batch::default() });
+        }
+        let this: &Self = self;
+        let asked = stream::iter(due).map(|place| async move { (place, this.ask(place).await) });
+        let answers: Vec<_> = asked.buffer_unordered(AT_ONCE).collect().await;
+        let mut batch = Batch::default();
+        for (place, answer) in answers {
+            match answer {
+                Ok(news) => self.take(place, news, &mut batch),
+                Err(error) => self.put_off(place, &error, &mut batch),
             }
-            _ => {
-                let parsed = entry::parse(&answer).map_err(SourceError::Transient)?;
-                let asked = parsed.ttl.max(max_age(&answer.headers));
-                let fresh = feed.take(parsed, &answer, batch, now);
-                (fresh, asked)
-            }
-        };
-        feed.failures = 0;
-        let present = Duration::from_secs(feed.memory.interval).clamp(*bounds.start(), *bounds.end());
-        let wanted = if fresh > 0 { present / 2 } else { present.mul_f64(1.5) };
-        let interval = wanted.max(asked.unwrap_or_default()).clamp(*bounds.start(), *bounds.end());
-        feed.memory.interval = interval.as_secs();
-        feed.due = now + interval;
-        Ok(())
+        }
+        self.shared.rota.verdict()?;
+        let feeds = self.shared.options.feeds.iter();
+        let memories: BTreeMap<&str, &Memory> = feeds.map(Url::as_str).zip(&self.memories).collect();
+        // Texts and numbers always have a JSON form.
+        batch.cursor = Some(serde_json::to_string(&memories).unwrap_or_default());
+        batch.wait = self.shared.rota.wait();
+        Ok(batch)
     }
 
-    fn put_off(&mut self, index: usize, error: &SourceError) {
-        let now = self.clock.now();
-        let feed = &mut self.feeds[index];
-        feed.failures = feed.failures.saturating_add(1);
-        let wait = match error {
-            SourceError::Busy { after, .. } => *after,
-            _ => self.options.min_interval.saturating_mul(1 << feed.failures.min(10)),
-        };
-        feed.due = now + wait.min(LONGEST_WAIT);
-        // At the first failure and then ever more rarely.
-        if feed.failures.is_power_of_two() {
-            let (host, failures) = (feed.url.authority(), feed.failures);
-            tracing::warn!(feed = host, failures, %error, "a feed cannot be read; it is asked again later");
+    async fn ask(&self, place: usize) -> Result<News, SourceError> {
+        let url = &self.shared.options.feeds[place];
+        let host = url.authority();
+        let fetcher = self.shared.fetchers.get(host);
+        let fetcher = fetcher.ok_or_else(|| SourceError::Permanent(format!("{host} has no fetcher")))?;
+        let answer = fetcher.get(url, conditions(&self.memories[place])).await?;
+        match answer.status {
+            StatusCode::NOT_MODIFIED => Ok(News::Nothing(answer.headers)),
+            StatusCode::GONE => {
+                let help = "the feed is gone; take it out of the configuration";
+                Err(SourceError::Permanent(format!("{host} answered {}: {help}", answer.status)))
+            }
+            status if !status.is_success() => Err(SourceError::Transient(format!("{host} answered {status}"))),
+            _ => {
+                let (headers, feed) = (answer.headers.clone(), url.clone());
+                // A large document takes a while.
+                let read = tokio::task::spawn_blocking(move || document(&answer, &feed)).await;
+                let parsed = read.map_err(|e| e.to_string()).and_then(|parsed| parsed);
+                let parsed = parsed.map_err(|reason| SourceError::Transient(format!("{host}: {reason}")))?;
+                Ok(News::Document(parsed, headers))
+            }
         }
+    }
+
+    fn take(&mut self, place: usize, news: News, batch: &mut Batch) {
+        let (now, options) = (self.clock.now(), &self.shared.options);
+        let memory = &mut self.memories[place];
+        let (fresh, asked) = match news {
+            News::Nothing(headers) => (0, max_age(&headers)),
+            News::Document(parsed, headers) => {
+                let asked = parsed.ttl.max(max_age(&headers));
+                (memory.take(parsed, &headers, (batch, now)), asked)
+            }
+        };
+        let (least, most) = (options.min_interval, options.max_interval.max(options.min_interval));
+        let present = Duration::from_secs(memory.interval).clamp(least, most);
+        let wanted = if fresh > 0 { present / 2 } else { present.mul_f64(1.5) };
+        let interval = wanted.max(asked.unwrap_or_default()).clamp(least, most);
+        memory.interval = interval.as_secs();
+        memory.due = (now + interval).as_seconds();
+        self.shared.rota.answered(place, interval);
+    }
+
+    fn put_off(&self, place: usize, error: &SourceError, batch: &mut Batch) {
+        let Shared { options, rota, .. } = &*self.shared;
+        let host = options.feeds[place].authority();
+        let told = rota.failed(place, error, options.min_interval);
+        if let SourceError::Busy { after, .. } = error {
+            let of_host = options.feeds.iter().enumerate().filter(|(_, url)| url.authority() == host);
+            of_host.for_each(|(other, _)| rota.not_before(other, *after));
+        }
+        if told {
+            tracing::warn!(host, %error, "a feed cannot be read; it is asked again later");
+        }
+        batch.troubles.push(error.to_string());
     }
 }
 
-impl Feed {
+/// Reads a document; one that is not well-formed as far as it can be repaired.
+fn document(answer: &Answer, feed: &Url) -> Result<Parsed, String> {
+    if answer.truncated {
+        return Err(format!("the feed is larger than {} KiB", answer.body.len() / 1024));
+    }
+    parse(&answer.body, feed, &answer.url)
+}
+
+impl Memory {
     /// Adds what is new or edited, oldest first; how many they are.
-    fn take(&mut self, parsed: entry::Parsed, answer: &Answer, batch: &mut Batch, now: Timestamp) -> usize {
-        let header = |name: HeaderName| Some(answer.headers.get(name)?.to_str().ok()?.to_owned());
-        self.memory.etag = header(ETAG);
-        self.memory.last_modified = header(LAST_MODIFIED);
-        let mut entries = parsed.entries;
-        entries.sort_by_key(|entry| entry.found.created_at);
-        let (mut fresh, mut shown) = (0, Vec::new());
-        for mut entry in entries {
+    fn take(&mut self, parsed: Parsed, headers: &HeaderMap, to: (&mut Batch, Timestamp)) -> usize {
+        let (batch, now) = to;
+        let header = |name: HeaderName| Some(headers.get(name)?.to_str().ok()?.to_owned());
+        self.etag = header(ETAG);
+        self.last_modified = header(LAST_MODIFIED);
+        let (mut fresh, mut shown) = (0, HashSet::new());
+        for mut entry in parsed.entries {
             let edited = entry.edited_at.map_or(0, Timestamp::as_seconds);
-            shown.push(entry.key);
-            match self.memory.seen.insert(entry.key, edited) {
+            if !shown.insert(entry.key) {
+                continue;
+            }
+            match self.seen.insert(entry.key, edited) {
                 Some(before) if before >= edited => continue,
                 Some(_) => entry.found.edited_at = entry.edited_at,
                 None => {}
@@ -195,18 +238,18 @@ impl Feed {
             fresh += 1;
             entry.found.add_to(batch, "rss", now);
         }
-        let mut room = REMEMBERED;
-        self.memory.seen.retain(|key, _| {
-            let keep = shown.contains(key) || room > 0;
-            room -= usize::from(keep && room > 0 && !shown.contains(key));
-            keep
+        let mut gone = 0;
+        self.seen.retain(|key, _| {
+            let is_shown = shown.contains(key);
+            gone += usize::from(!is_shown);
+            is_shown || gone <= REMEMBERED
         });
         fresh
     }
 }
 
 /// Both validators go back to the letter (RFC 9110).
-fn headers(memory: &Memory) -> HeaderMap {
+fn conditions(memory: &Memory) -> HeaderMap {
     let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(TYPES))]);
     for (name, value) in [(IF_NONE_MATCH, &memory.etag), (IF_MODIFIED_SINCE, &memory.last_modified)] {
         if let Some(value) = value.as_ref().and_then(|value| HeaderValue::from_str(value).ok()) {
@@ -224,7 +267,7 @@ fn max_age(headers: &HeaderMap) -> Option<Duration> {
 }
 
 impl Source for Rss {
-    fn next(&mut self, _max: usize) -> BoxFuture<'_, Result<Batch, SourceError>> {
-        Box::pin(self.batch())
+    fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Batch, SourceError>> {
+        Box::pin(self.batch(max.max(1)))
     }
 }

@@ -4,3 +4,5 @@ mod bluesky;
 mod ingesting;
 mod instances;
 mod pausing;
+mod polling;
+mod rss;

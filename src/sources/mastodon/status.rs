@@ -36,23 +36,32 @@ struct Account {
 
 impl Status {
     /// What `host` says here. The content warning stands first: it is a part of what people read.
-    pub fn found(self, host: &str, edited: bool) -> Found {
+    pub fn found(self, host: &str) -> Found {
         let body = if self.reblog.is_some() { String::new() } else { html::text(&self.content) };
         let warning = self.spoiler_text.trim();
         let content = if warning.is_empty() || body.is_empty() { body } else { format!("{warning}\n\n{body}") };
-        let time = |text: &Option<String>| text.as_deref().and_then(|text| text.parse::<Timestamp>().ok());
         let author = |acct: String| if acct.contains('@') { acct } else { format!("{acct}@{host}") };
         Found {
             post_id: id(host, &self.id),
             content,
             author: self.account.map(|account| author(account.acct)),
-            created_at: time(&self.created_at),
+            created_at: time(self.created_at.as_deref()),
             lang: self.language,
             url: self.url.or(self.uri),
             reply_to: self.in_reply_to_id.map(|parent| id(host, &parent)),
-            edited_at: if edited { time(&self.edited_at) } else { None },
+            edited_at: None,
         }
     }
+
+    /// The same as the later version of what was found before.
+    pub fn edited(self, host: &str, now: Timestamp) -> Found {
+        let edited_at = time(self.edited_at.as_deref()).unwrap_or(now);
+        Found { edited_at: Some(edited_at), ..self.found(host) }
+    }
+}
+
+fn time(text: Option<&str>) -> Option<Timestamp> {
+    text?.parse().ok()
 }
 
 /// The deletion of the status `id`; `None` for an id that no status can have.

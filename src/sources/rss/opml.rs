@@ -1,7 +1,7 @@
 //! Lists of feeds as readers export them (<http://opml.org/spec2.opml>).
 
-use quick_xml::Reader;
 use quick_xml::events::Event;
+use quick_xml::{Reader, XmlVersion};
 use url::Url;
 
 /// Why a list cannot be read.
