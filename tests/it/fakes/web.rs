@@ -4,8 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::Role;
 use url::Url;
 
 /// A request as it came.
@@ -35,6 +39,8 @@ pub enum Reply {
     Reset,
     /// No answer comes.
     Silence,
+    /// The connection becomes a WebSocket.
+    Socket(Arc<dyn Fn(WebSocketStream<TcpStream>) -> BoxFuture<'static, ()> + Send + Sync>),
 }
 
 impl Reply {
@@ -125,6 +131,13 @@ async fn serve(mut client: TcpStream, state: &State) -> Option<()> {
         }
         Reply::Reset => socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).ok(),
         Reply::Silence => client.read(&mut [0; 1]).await.ok().map(|_| ()),
+        Reply::Socket(handle) => {
+            let key = derive_accept_key(request.header("sec-websocket-key").as_bytes());
+            let head = "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket";
+            client.write_all(format!("{head}\r\nsec-websocket-accept: {key}\r\n\r\n").as_bytes()).await.ok()?;
+            handle(WebSocketStream::from_raw_socket(client, Role::Server, None).await).await;
+            None
+        }
     }
 }
 
