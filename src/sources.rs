@@ -18,6 +18,8 @@ pub mod hackernews;
 mod html;
 pub mod mastodon;
 pub mod pace;
+#[cfg(test)]
+mod raw_input;
 pub mod reddit;
 pub mod replay;
 mod rota;

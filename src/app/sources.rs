@@ -16,9 +16,13 @@ use crate::sources::budget::Budget;
 use crate::sources::fetch::Fetcher;
 use crate::sources::file::FieldMap;
 use crate::sources::folder::{self, FolderOptions};
+use crate::sources::hackernews::{self, HackerNewsOptions};
+use crate::sources::mastodon::{self, MastodonOptions};
+use crate::sources::reddit::{self, RedditOptions};
 use crate::sources::rss::{self, RssOptions};
 use crate::sources::{ReplayOptions, SourceSpec, SyntheticOptions, stdin};
 
+const MINUTE: Duration = Duration::from_secs(60);
 /// Most feeds of one source.
 const MAX_FEEDS: usize = 1_000;
 
@@ -80,7 +84,44 @@ fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<
                 max_interval: settings.max_interval,
             };
             // A host may serve many feeds.
-            Ok(rss::spec(name, options, || fetcher(rooms, 60, Duration::from_secs(60)), clock.clone()))
+            Ok(rss::spec(name, options, || fetcher(rooms, 60, MINUTE), clock.clone()))
+        }
+        SourceConfig::Mastodon(settings) => {
+            let options = MastodonOptions {
+                instances: settings.instances.clone(),
+                tags: settings.tags.clone(),
+                local: settings.local,
+                interval: settings.interval,
+                token: settings.token.clone(),
+                idle_limit: settings.idle_timeout,
+            };
+            // An instance allows 300 in this time, and others ask from the same address.
+            Ok(mastodon::spec(name, options, || fetcher(rooms, 240, 5 * MINUTE), clock.clone()))
+        }
+        SourceConfig::HackerNews(settings) => {
+            let options = HackerNewsOptions {
+                base: settings.url.clone(),
+                interval: settings.interval,
+                first_id: settings.first_id,
+                last_id: settings.last_id,
+            };
+            // There is no limit; this is about fifty times what is written there.
+            Ok(hackernews::spec(name, options, fetcher(rooms, 600, MINUTE), clock.clone()))
+        }
+        SourceConfig::Reddit(settings) => {
+            let required = |key: &str| format!("sources.{name}.{key} is required");
+            let options = RedditOptions {
+                base: settings.url.clone(),
+                token_url: settings.token_url.clone(),
+                client_id: settings.client_id.clone().with_context(|| required("client_id"))?,
+                client_secret: settings.client_secret.clone().with_context(|| required("client_secret"))?,
+                user_agent: settings.user_agent.clone(),
+                subreddits: settings.subreddits.clone(),
+                comments: settings.comments,
+                interval: settings.interval,
+            };
+            // An application may ask a hundred times a minute.
+            Ok(reddit::spec(name, options, fetcher(rooms, 60, MINUTE), clock.clone()))
         }
     }
 }

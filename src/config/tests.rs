@@ -84,6 +84,16 @@ fn several_sources_of_a_kind_have_names_and_the_defaults_of_their_kind() {
         (&["sources.x.kind=replay", "sources.x.rate=nan"], "sources.x.rate", "between 0.1 and 50000"),
         (&["sources.x.kind=replay", "ingester.sources=x"], "ingester.sources", "set sources.x.path"),
         (&["ingester.sources=synthetic, synthetic"], "ingester.sources", "twice"),
+        (
+            &["sources.mastodon.instances=a.example, b.example", "sources.mastodon.token=x"],
+            "sources.mastodon",
+            "a source of their own",
+        ),
+        (
+            &["sources.x.kind=reddit", "sources.x.client_id=a", "ingester.sources=x"],
+            "ingester.sources",
+            "set sources.x.client_secret",
+        ),
     ] {
         let problem = problem(&with_sets(sets));
         assert!(problem.key == key && problem.message.contains(message), "{sets:?}: {problem}");
@@ -169,6 +179,14 @@ fn a_bad_value_is_named_with_its_source_and_what_is_allowed() {
         ("sources.rss.feeds=[\"https://a.example/feed\", \"blog\"]", "found \"blog\""),
         ("sources.rss.max_interval=1min", "min_interval must not be longer"),
         ("sources.rss.min_interval=0s", "between 1s and"),
+        ("ingester.sources=mastodon", "set sources.mastodon.instances"),
+        ("sources.mastodon.instances=mastodon social", "an http or https URL"),
+        ("sources.mastodon.tags=#rust,a b", "found \"a b\""),
+        ("sources.mastodon.interval=0s", "between 1s and"),
+        ("sources.hackernews.url=ftp://x", "an http or https URL"),
+        ("sources.hackernews.last_id=7", "set first_id"),
+        ("ingester.sources=reddit", "set sources.reddit.client_id"),
+        ("sources.reddit.subreddits=r/rust,a b", "found \"a b\""),
         ("ingester.rate=0.01", "0 (no limit) or between 0.1 and 50000"),
         ("ingester.sources=replay", "set sources.replay.path"),
         ("sources.synthetic.rate=nan", "between 0.1 and 50000"),

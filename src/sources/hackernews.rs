@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -21,6 +21,8 @@ use crate::domain::Timestamp;
 const AT_ONCE: usize = 8;
 /// How often an id is asked for that has no item yet.
 const TRIES: u8 = 5;
+/// Items of a batch.
+const MAX_BATCH: usize = 100;
 /// Ids without an item that are remembered; of more the oldest are given up.
 const MAX_HOLES: usize = 500;
 
@@ -31,8 +33,10 @@ pub struct HackerNewsOptions {
     pub base: Url,
     /// Between two looks for new items.
     pub interval: Duration,
-    /// How many items before the newest one the first start begins.
-    pub back_fill: u64,
+    /// Where the first start begins; `None`: with the next item that is written.
+    pub first_id: Option<u64>,
+    /// Where the source ends; `None`: never.
+    pub last_id: Option<u64>,
 }
 
 /// What is kept between runs.
@@ -46,8 +50,8 @@ struct Cursor {
 }
 
 /// An item; `null` where there is none.
-#[derive(Deserialize)]
-struct Item {
+#[derive(Debug, Deserialize)]
+pub struct Item {
     id: u64,
     #[serde(default)]
     deleted: bool,
@@ -79,63 +83,113 @@ pub fn spec(name: &str, options: HackerNewsOptions, fetcher: Fetcher, clock: Clo
     })
 }
 
+/// What the server knows under an id.
+enum Known {
+    Item(Box<Item>),
+    /// Nothing yet.
+    Null,
+    /// Something that is no item.
+    Odd(String),
+}
+
 impl HackerNews {
     async fn batch(&mut self, max: usize) -> Result<Batch, SourceError> {
         let newest: u64 = self.read("maxitem.json").await?;
-        let mut cursor = self
-            .cursor
-            .clone()
-            .unwrap_or_else(|| Cursor { next: newest.saturating_sub(self.options.back_fill) + 1, holes: Vec::new() });
+        let first = self.options.first_id.unwrap_or(newest.saturating_add(1));
+        let mut cursor = self.cursor.clone().unwrap_or(Cursor { next: first, holes: Vec::new() });
+        let end = self.options.last_id.unwrap_or(u64::MAX);
+        let span = max.min(MAX_BATCH) as u64;
         // A server that is restored from a copy may be behind for a while.
-        let last = newest.min(cursor.next.saturating_add(max as u64).saturating_sub(1));
-        let tried = std::mem::take(&mut cursor.holes);
+        let last = newest.min(end).min(cursor.next.saturating_add(span).saturating_sub(1));
         let new = (cursor.next..=last).map(|id| (id, 0));
-        let wanted: Vec<(u64, u8)> = tried.into_iter().chain(new).collect();
-        let this: &Self = self;
-        let items: Vec<(u64, u8, Option<Item>)> = stream::iter(wanted)
-            .map(|(id, tries)| async move { Ok((id, tries, this.read(&format!("item/{id}.json")).await?)) })
-            .buffered(AT_ONCE)
-            .try_collect()
-            .await?;
+        let wanted: Vec<(u64, u8)> = std::mem::take(&mut cursor.holes).into_iter().chain(new).collect();
         let mut batch = Batch::default();
-        for (id, tries, item) in items {
-            match item {
-                Some(item) => this.add(item, &mut batch),
-                None if tries + 1 < TRIES => cursor.holes.push((id, tries + 1)),
-                None => batch.filtered += 1,
+        let mut trouble = None;
+        let this: &Self = self;
+        let ids: Vec<u64> = wanted.iter().map(|(id, _)| *id).collect();
+        let mut answers = stream::iter(ids).map(|id| this.known(id)).buffered(AT_ONCE);
+        for (id, tries) in &wanted {
+            match answers.next().await {
+                // What came before the trouble is taken, the rest is asked for again.
+                _ if trouble.is_some() => cursor.put_back(*id, *tries),
+                Some(Ok(Known::Item(item))) => this.add(*item, &mut batch),
+                Some(Ok(Known::Null)) if tries + 1 < TRIES => cursor.holes.push((*id, tries + 1)),
+                Some(Ok(Known::Null)) => batch.filtered += 1,
+                Some(Ok(Known::Odd(reason))) => batch.rejected.push(format!("item {id}: {reason}")),
+                Some(Err(error)) => {
+                    cursor.put_back(*id, *tries);
+                    trouble = Some(error);
+                }
+                None => cursor.put_back(*id, *tries),
+            }
+            if trouble.is_none() {
+                cursor.next = cursor.next.max(id + 1);
             }
         }
+        drop(answers);
+        let is_stuck = batch.ops.is_empty() && batch.rejected.is_empty() && batch.filtered == 0;
+        match trouble {
+            Some(error) if is_stuck => return Err(error),
+            Some(error) => batch.troubles.push(error.to_string()),
+            None => {}
+        }
         cursor.holes.drain(..cursor.holes.len().saturating_sub(MAX_HOLES));
-        cursor.next = cursor.next.max(last + 1);
-        batch.wait = if last < newest { Duration::ZERO } else { self.options.interval };
+        batch.finished = cursor.next > end && cursor.holes.is_empty();
+        let is_behind = cursor.next <= newest.min(end);
+        batch.wait = if is_behind { Duration::ZERO } else { self.options.interval };
         // Numbers always have a JSON form.
         batch.cursor = Some(serde_json::to_string(&cursor).unwrap_or_default());
         self.cursor = Some(cursor);
         Ok(batch)
     }
 
+    async fn known(&self, id: u64) -> Result<Known, SourceError> {
+        let answer: serde_json::Value = self.read(&format!("item/{id}.json")).await?;
+        if answer.is_null() {
+            return Ok(Known::Null);
+        }
+        Ok(serde_json::from_value(answer).map_or_else(|error| Known::Odd(error.to_string()), Known::Item))
+    }
+
     async fn read<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, SourceError> {
-        let url = self.options.base.join(path).map_err(|e| SourceError::Permanent(format!("base: {e}")))?;
+        let url = self.options.base.join(path).map_err(|e| SourceError::Permanent(format!("url: {e}")))?;
         json(&self.fetcher.get(&url, reqwest::header::HeaderMap::new()).await?)
     }
 
     fn add(&self, item: Item, batch: &mut Batch) {
-        if item.deleted || item.dead {
-            batch.filtered += 1;
-            return;
+        match item.found() {
+            Some(found) => found.add_to(batch, "hackernews", self.clock.now()),
+            None => batch.filtered += 1,
         }
-        let text = item.text.map(|markup| html::text(&markup));
-        let parts: Vec<String> = [item.title, text].into_iter().flatten().filter(|part| !part.is_empty()).collect();
-        let found = Found {
-            post_id: format!("hn:{}", item.id),
+    }
+}
+
+impl Cursor {
+    /// An id that was asked for before stays a hole; new ones come again by themselves.
+    fn put_back(&mut self, id: u64, tries: u8) {
+        if tries > 0 {
+            self.holes.push((id, tries));
+        }
+    }
+}
+
+impl Item {
+    /// What people read of it; `None` when it is deleted or dead.
+    pub fn found(self) -> Option<Found> {
+        if self.deleted || self.dead {
+            return None;
+        }
+        let text = self.text.map(|markup| html::text(&markup));
+        let parts: Vec<String> = [self.title, text].into_iter().flatten().filter(|part| !part.is_empty()).collect();
+        Some(Found {
+            post_id: format!("hn:{}", self.id),
             content: parts.join("\n\n"),
-            author: item.by,
-            created_at: item.time.and_then(|seconds| Timestamp::from_millis(seconds.checked_mul(1_000)?)),
-            url: Some(format!("https://news.ycombinator.com/item?id={}", item.id)),
-            reply_to: item.parent.map(|parent| format!("hn:{parent}")),
+            author: self.by,
+            created_at: self.time.and_then(|seconds| Timestamp::from_millis(seconds.checked_mul(1_000)?)),
+            url: Some(format!("https://news.ycombinator.com/item?id={}", self.id)),
+            reply_to: self.parent.map(|parent| format!("hn:{parent}")),
             ..Found::default()
-        };
-        found.add_to(batch, "hackernews", self.clock.now());
+        })
     }
 }
 

@@ -17,6 +17,7 @@ use futures_util::future::BoxFuture;
 use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::time::Instant;
 use url::Url;
 
 use super::fetch::{Fetcher, json};
@@ -32,6 +33,8 @@ pub use status::Status;
 const PAGE: usize = 40;
 /// A page of so many may have another behind it: servers that do not care for what is asked give this many.
 const FULL: usize = 20;
+/// A subscription holds after less: what came before it did is polled then.
+const SETTLE: Duration = Duration::from_secs(2);
 /// The longest that an exhausted budget is waited for.
 const LONGEST_HOLD: Duration = Duration::from_secs(3_600);
 
@@ -103,6 +106,8 @@ pub struct Mastodon {
     clock: Clock,
     cursor: Cursor,
     streaming: Option<Streaming>,
+    /// When its subscriptions surely hold; `None` once that is past.
+    settles: Option<Instant>,
 }
 
 /// A page of a time line.
@@ -125,7 +130,7 @@ pub fn spec(name: &str, options: MastodonOptions, fetcher: impl Fn() -> Fetcher,
     let shared = Arc::new(Shared { rota: Rota::new(lines.len()), options, lines, fetchers });
     let spec = SourceSpec::new("mastodon", name, move |opening| {
         let cursor = opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-        Box::new(Mastodon { shared: shared.clone(), clock: clock.clone(), cursor, streaming: None })
+        Box::new(Mastodon { shared: shared.clone(), clock: clock.clone(), cursor, streaming: None, settles: None })
     });
     match silence {
         Some(limit) => spec.idle_limit(limit),
@@ -138,8 +143,12 @@ impl Mastodon {
         let mut batch = Batch::default();
         match &mut self.streaming {
             Some(streaming) => {
-                let heard = streaming.hear(max).await?;
+                let heard = streaming.hear(max, self.settles).await?;
                 self.take_heard(heard, &mut batch);
+                if self.settles.is_some_and(|settles| settles <= Instant::now()) {
+                    self.poll_all(&mut batch).await?;
+                    self.settles = None;
+                }
             }
             None if self.shared.options.token.is_some() => self.begin_to_listen(&mut batch).await?,
             None => self.poll_next(&mut batch).await?,
@@ -179,7 +188,7 @@ impl Mastodon {
         Ok(())
     }
 
-    /// Polls what was missed; once there is nothing more, connects, and polls what came meanwhile.
+    /// Polls what was missed; once there is nothing more, connects.
     async fn begin_to_listen(&mut self, batch: &mut Batch) -> Result<(), SourceError> {
         let shared = self.shared.clone();
         for line in &shared.lines {
@@ -189,11 +198,16 @@ impl Mastodon {
                 return Ok(());
             }
         }
-        let streaming = Streaming::open(&shared.options).await?;
+        self.streaming = Streaming::open(&shared.options).await?;
+        self.settles = Some(Instant::now() + SETTLE);
+        Ok(())
+    }
+
+    async fn poll_all(&mut self, batch: &mut Batch) -> Result<(), SourceError> {
+        let shared = self.shared.clone();
         for line in &shared.lines {
             while self.poll(line, batch).await?.0 {}
         }
-        self.streaming = streaming;
         Ok(())
     }
 
@@ -226,7 +240,8 @@ impl Mastodon {
             match item {
                 Heard::New { tag, status } => {
                     let line = Line { instance: first.clone(), tag };
-                    if self.shared.lines.contains(&line) {
+                    // What came before the subscription held is not there yet.
+                    if self.settles.is_none() && self.shared.lines.contains(&line) {
                         self.cursor.insert(line.key(), status.id.clone());
                     }
                     status.found(host).add_to(batch, "mastodon", now);

@@ -9,9 +9,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use futures_util::future::BoxFuture;
 use reqwest::StatusCode;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
 use url::Url;
 
 use super::draft::Found;
@@ -35,6 +36,8 @@ pub struct RedditOptions {
     /// `https://www.reddit.com/api/v1/access_token`
     pub token_url: Url,
     pub client_id: String,
+    /// Who asks, in the form that Reddit wants: `platform:app:version (by /u/name)`. `None`: this program.
+    pub user_agent: Option<String>,
     pub client_secret: SecretString,
     /// Names without `r/`.
     pub subreddits: Vec<String>,
@@ -71,17 +74,12 @@ struct Listing {
 #[derive(Deserialize)]
 struct ListingData {
     after: Option<String>,
-    children: Vec<Child>,
-}
-
-#[derive(Deserialize)]
-struct Child {
-    data: Thing,
+    children: Vec<serde_json::Value>,
 }
 
 /// A post or a comment.
-#[derive(Deserialize)]
-struct Thing {
+#[derive(Debug, Deserialize)]
+pub struct Thing {
     /// Base 36, without its kind.
     id: String,
     /// With its kind: `t3_…` or `t1_…`.
@@ -102,12 +100,15 @@ pub struct Reddit {
     fetcher: Arc<Fetcher>,
     clock: Clock,
     cursor: Cursor,
-    token: Option<Token>,
+    /// Shared by all openings: a token is asked for once an hour.
+    token: Arc<Mutex<Option<Token>>>,
+    /// What did not fit into the last batch.
+    rest: Option<Batch>,
 }
 
 /// The source `name`.
 pub fn spec(name: &str, options: RedditOptions, fetcher: Fetcher, clock: Clock) -> SourceSpec {
-    let fetcher = Arc::new(fetcher);
+    let (fetcher, token) = (Arc::new(fetcher), Arc::new(Mutex::new(None)));
     SourceSpec::new("reddit", name, move |opening| {
         let cursor = opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         Box::new(Reddit {
@@ -115,13 +116,23 @@ pub fn spec(name: &str, options: RedditOptions, fetcher: Fetcher, clock: Clock) 
             fetcher: fetcher.clone(),
             clock: clock.clone(),
             cursor,
-            token: None,
+            token: token.clone(),
+            rest: None,
         })
     })
 }
 
 impl Reddit {
-    async fn batch(&mut self) -> Result<Batch, SourceError> {
+    async fn batch(&mut self, max: usize) -> Result<Batch, SourceError> {
+        let mut batch = match self.rest.take() {
+            Some(rest) => rest,
+            None => self.look().await?,
+        };
+        self.rest = batch.cut(max);
+        Ok(batch)
+    }
+
+    async fn look(&mut self) -> Result<Batch, SourceError> {
         let mut batch = Batch { wait: self.options.interval, ..Batch::default() };
         let names = self.options.subreddits.join("+");
         self.cursor.posts = self.listing(&format!("r/{names}/new"), self.cursor.posts, &mut batch).await?;
@@ -140,14 +151,13 @@ impl Reddit {
         let mut after: Option<String> = None;
         for _ in 0..MAX_PAGES {
             let page = self.page(path, after.as_deref()).await?;
-            let ids = page.children.into_iter().map(|child| (u64::from_str_radix(&child.data.id, 36).ok(), child.data));
             let before = things.len();
             let mut met = false;
-            for (id, thing) in ids {
-                match id {
-                    Some(id) if seen.is_some_and(|seen| id <= seen) => met = true,
-                    Some(id) => things.push((id, thing)),
-                    None => batch.rejected.push(format!("{}: the id is not in base 36", thing.name)),
+            for mut child in page.children {
+                match Thing::read(child["data"].take()) {
+                    Ok((id, _)) if seen.is_some_and(|seen| id <= seen) => met = true,
+                    Ok(thing) => things.push(thing),
+                    Err(reason) => batch.rejected.push(reason),
                 }
             }
             after = page.after;
@@ -173,10 +183,10 @@ impl Reddit {
         // A token may be withdrawn before its time: one renewal, then the answer counts.
         for renewed in [false, true] {
             let token = self.token().await?;
-            let answer = self.fetcher.get(&url, HeaderMap::from_iter([(AUTHORIZATION, token)])).await?;
+            let answer = self.fetcher.get(&url, self.headers(token)?).await?;
             self.heed(&answer.headers).await;
             match answer.status {
-                StatusCode::UNAUTHORIZED if !renewed => self.token = None,
+                StatusCode::UNAUTHORIZED if !renewed => *self.token.lock().await = None,
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
                     let status = answer.status;
                     let help = "check subreddits, and that the application may read them";
@@ -188,17 +198,26 @@ impl Reddit {
         Err(SourceError::Transient("Reddit takes no token".to_owned()))
     }
 
-    async fn token(&mut self) -> Result<HeaderValue, SourceError> {
+    fn headers(&self, authorization: HeaderValue) -> Result<HeaderMap, SourceError> {
+        let mut headers = HeaderMap::from_iter([(AUTHORIZATION, authorization)]);
+        if let Some(agent) = &self.options.user_agent {
+            let agent = HeaderValue::from_str(agent);
+            let wrong = |_| SourceError::Permanent("user_agent holds characters that no header may".to_owned());
+            headers.insert(USER_AGENT, agent.map_err(wrong)?);
+        }
+        Ok(headers)
+    }
+
+    async fn token(&self) -> Result<HeaderValue, SourceError> {
         let now = self.clock.now();
-        if let Some(token) = self.token.as_ref().filter(|token| token.expires_at > now + MARGIN) {
+        let mut held = self.token.lock().await;
+        if let Some(token) = held.as_ref().filter(|token| token.expires_at > now + MARGIN) {
             return Ok(token.header.clone());
         }
         let login = format!("{}:{}", self.options.client_id, self.options.client_secret.expose_secret());
         let login = base64::engine::general_purpose::STANDARD.encode(login);
-        let headers = HeaderMap::from_iter([
-            (AUTHORIZATION, secret(&format!("Basic {login}"))?),
-            (CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded")),
-        ]);
+        let mut headers = self.headers(secret(&format!("Basic {login}"))?)?;
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         let body = b"grant_type=client_credentials".to_vec();
         let answer = self.fetcher.post(&self.options.token_url, headers, body).await?;
         if answer.status.is_client_error() {
@@ -207,7 +226,7 @@ impl Reddit {
         }
         let granted: Granted = json(&answer)?;
         let header = secret(&format!("Bearer {}", granted.access_token))?;
-        self.token = Some(Token { header: header.clone(), expires_at: now + Duration::from_secs(granted.expires_in) });
+        *held = Some(Token { header: header.clone(), expires_at: now + Duration::from_secs(granted.expires_in) });
         Ok(header)
     }
 
@@ -222,29 +241,49 @@ impl Reddit {
     }
 
     fn add(&self, thing: Thing, batch: &mut Batch) {
-        let gone = |text: &Option<String>| matches!(text.as_deref(), Some("[deleted]" | "[removed]"));
-        if gone(&thing.selftext) || gone(&thing.body) {
-            batch.filtered += 1;
-            return;
+        match thing.found() {
+            Some(found) => found.add_to(batch, "reddit", self.clock.now()),
+            None => batch.filtered += 1,
         }
-        let parts = [thing.title, thing.selftext, thing.body].into_iter().flatten();
+    }
+}
+
+impl Thing {
+    /// The thing and its number.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(value: serde_json::Value) -> Result<(u64, Self), String> {
+        let thing: Self = serde_json::from_value(value).map_err(|error| format!("not a post or comment: {error}"))?;
+        match u64::from_str_radix(&thing.id, 36) {
+            Ok(number) => Ok((number, thing)),
+            Err(_) => Err(format!("{}: the id is not in base 36", thing.name)),
+        }
+    }
+
+    /// What people read of it; `None` when it was deleted or removed.
+    pub fn found(self) -> Option<Found> {
+        let gone = |text: &Option<String>| matches!(text.as_deref(), Some("[deleted]" | "[removed]"));
+        if gone(&self.selftext) || gone(&self.body) {
+            return None;
+        }
+        let parts = [self.title, self.selftext, self.body].into_iter().flatten();
         let parts: Vec<String> = parts.filter(|part| !part.trim().is_empty()).collect();
-        let found = Found {
-            post_id: format!("reddit:{}", thing.name),
+        Some(Found {
+            post_id: format!("reddit:{}", self.name),
             content: parts.join("\n\n"),
-            author: thing.author.filter(|author| author != "[deleted]"),
-            created_at: thing.created_utc.and_then(|seconds| Timestamp::from_millis((seconds * 1e3) as i64)),
-            url: thing.permalink.map(|path| format!("https://www.reddit.com{path}")),
-            reply_to: thing.parent_id.map(|parent| format!("reddit:{parent}")),
+            author: self.author.filter(|author| author != "[deleted]"),
+            created_at: self.created_utc.and_then(|seconds| Timestamp::from_millis((seconds * 1e3) as i64)),
+            url: self.permalink.map(|path| format!("https://www.reddit.com{path}")),
+            reply_to: self.parent_id.map(|parent| format!("reddit:{parent}")),
             ..Found::default()
-        };
-        found.add_to(batch, "reddit", self.clock.now());
+        })
     }
 }
 
 impl Source for Reddit {
-    fn next(&mut self, _max: usize) -> BoxFuture<'_, Result<Batch, SourceError>> {
-        Box::pin(self.batch())
+    fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Batch, SourceError>> {
+        Box::pin(self.batch(max.max(1)))
     }
 }
 

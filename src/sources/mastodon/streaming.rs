@@ -76,6 +76,10 @@ impl Streaming {
                 let message = format!("{host} refused the token ({}): make a new one", answer.status());
                 return Err(SourceError::Permanent(message));
             }
+            Ok(Err(WsError::Http(answer))) if answer.status().as_u16() == 429 => {
+                let after = Duration::from_secs(60);
+                return Err(SourceError::Busy { reason: format!("{host} answered 429"), after });
+            }
             Ok(Err(error)) => return Err(SourceError::Transient(format!("{host} cannot be streamed: {error}"))),
             Err(_) => {
                 return Err(SourceError::Transient(format!("{host} did not answer within {} s", CONNECT.as_secs())));
@@ -88,13 +92,13 @@ impl Streaming {
         Ok(Some(Self { socket, host }))
     }
 
-    /// Waits for something, and for a moment for more, at most `max`.
+    /// Waits for something, and for a moment for more, at most `max`; until `deadline` if there is one.
     ///
     /// # Errors
     /// When the connection ends before anything was told.
-    pub async fn hear(&mut self, max: usize) -> Result<Vec<Heard>, SourceError> {
+    pub async fn hear(&mut self, max: usize, deadline: Option<Instant>) -> Result<Vec<Heard>, SourceError> {
         let mut heard = Vec::new();
-        let mut until: Option<Instant> = None;
+        let mut until = deadline;
         while heard.len() < max {
             let message = match until {
                 None => self.socket.next().await,
@@ -105,7 +109,10 @@ impl Streaming {
             };
             match message {
                 Some(Ok(Message::Text(text))) => {
-                    until.get_or_insert_with(|| Instant::now() + GATHER);
+                    if heard.is_empty() {
+                        let soon = Instant::now() + GATHER;
+                        until = Some(until.map_or(soon, |until| until.min(soon)));
+                    }
                     heard.push(read(&text));
                 }
                 // A quiet time line is alive as long as it pings.
@@ -156,5 +163,18 @@ fn read(text: &str) -> Heard {
         },
         "delete" => Heard::Deleted(payload.trim_matches('"').to_owned()),
         _ => Heard::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn any_frame_is_read_or_told(text: String, event in "update|delete|status.update|[a-z]{0,8}", payload: String) {
+            let _ = read(&text);
+            let _ = read(&serde_json::json!({"stream": [], "event": event, "payload": payload}).to_string());
+        }
     }
 }

@@ -150,7 +150,8 @@ fn answer(request: &Request, state: &Arc<State>) -> Reply {
         }
     };
     page.reverse();
-    let link = page.first().map(|(id, _)| format!("<http://x{}?limit={limit}&min_id={id}>; rel=\"prev\"", request.path));
+    let link =
+        page.first().map(|(id, _)| format!("<http://x{}?limit={limit}&min_id={id}>; rel=\"prev\"", request.path));
     let body: Vec<Value> = page.into_iter().map(|(_, status)| status).collect();
     let mut reply = Reply::ok(serde_json::to_vec(&body).expect("JSON")).with("Content-Type", "application/json");
     if let Some(link) = link {

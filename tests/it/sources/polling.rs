@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::api::bed::Bed;
 
 /// The longest a request may take.
-pub const TIMEOUT: Duration = Duration::from_millis(500);
+const TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Asks loopback alone, as often as it likes.
 pub fn fetcher() -> Fetcher {

@@ -9,7 +9,7 @@ use serde_json::json;
 use url::Url;
 
 use super::ingesting::Ingesting;
-use super::polling::{TIMEOUT, fetcher, fetcher_to, find, stored};
+use super::polling::{fetcher, fetcher_to, find, stored};
 use crate::api::bed::{Bed, START, Setup, cases};
 use crate::fakes::feeds::{self, Entry, Feeds};
 use crate::fakes::web::{Reply, Web};
@@ -110,10 +110,6 @@ async fn what_is_wrong_with_a_feed_holds_up_no_other_and_loses_nothing(setup: Se
         bad.web.will(std::iter::repeat_n(fault, if name == "redirects without end" { 4 } else { 1 }));
         bed.eventually(name, async || bad.web.has_said_all().then_some(())).await;
         count += usize::from(matches!(name, "redirect" | "cut off"));
-        if name == "slow" {
-            // Meanwhile the other one is read: feeds of one round are asked together.
-            tokio::time::sleep(TIMEOUT).await;
-        }
         good.publish("/feed.rss", entry(&format!("good:{n}+"), "I love it", 1));
         bad.publish("/feed.rss", entry(&format!("bad:{n}+"), "I love it", 1));
         count += 2;
