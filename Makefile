@@ -28,12 +28,12 @@ tools:
 
 .PHONY: check-rust
 check-rust:
-	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
 
 .PHONY: test-rust
 test-rust: dashboard/dist ## Runs the Rust tests.
-	scripts/with-services cargo test --locked --lib --bins --tests
+	scripts/with-services cargo test --locked --workspace --lib --bins --tests
 
 .PHONY: check-dashboard
 check-dashboard: $(NODE_MODULES) ## Type-checks, lints and tests the dashboard.
@@ -42,7 +42,7 @@ check-dashboard: $(NODE_MODULES) ## Type-checks, lints and tests the dashboard.
 .PHONY: test-browser
 test-browser: dashboard/dist ## Runs the browser tests against the real binary.
 	# As for the Rust tests, so that nothing is compiled twice.
-	cargo test --locked --no-run --lib --bins --tests
+	cargo test --locked --workspace --no-run --lib --bins --tests
 	cd dashboard && SENTISTREAM_BIN="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/debug/sentistream" npm run e2e -- --project=journeys
 
 .PHONY: bench

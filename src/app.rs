@@ -1,6 +1,7 @@
 //! The composition root: config → rooms → roles. The only place that knows everything.
 
 mod lock;
+mod model;
 mod options;
 mod serve;
 mod sources;
@@ -131,6 +132,14 @@ pub async fn load_classifier(config: &Config) -> anyhow::Result<SharedClassifier
     Ok(Arc::new(engine))
 }
 
+/// What judges texts for a command: the local model, or the language model where it cannot be loaded.
+///
+/// # Errors
+/// When there is neither.
+pub async fn load_judge(config: &Config) -> anyhow::Result<SharedClassifier> {
+    model::load(config, model::llm(&config.llm, &Clock::system())?.as_ref()).await
+}
+
 /// The worker role over `rooms`.
 pub fn worker(config: &Config, rooms: &Rooms, classifier: SharedClassifier) -> Worker {
     Worker {
@@ -140,6 +149,7 @@ pub fn worker(config: &Config, rooms: &Rooms, classifier: SharedClassifier) -> W
         cache: rooms.cache.clone(),
         classifier,
         topics: rooms.topics.clone(),
+        second_opinion: None,
         clock: rooms.clock.clone(),
         options: options::worker(config),
     }

@@ -8,6 +8,7 @@
 mod environment;
 mod error;
 mod layers;
+mod llm;
 mod notifications;
 mod resolve;
 mod sections;
@@ -25,6 +26,7 @@ use serde::Deserialize;
 pub use environment::Environment;
 pub use error::{ConfigError, Problem};
 pub use layers::Origin;
+pub use llm::{HttpUrl, LlmProvider};
 pub use notifications::{SmtpConfig, SmtpSecurity};
 pub use sections::*;
 pub use server::*;

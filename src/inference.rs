@@ -7,11 +7,13 @@ mod calibration;
 mod engine;
 pub mod eval;
 mod explain;
+mod fallback;
 mod files;
 mod fused;
 mod hub;
 mod labels;
 mod layout;
+pub mod llm;
 mod meter;
 mod model;
 pub mod models;
@@ -21,11 +23,11 @@ mod panel;
 mod queue;
 mod reference;
 mod shard;
-mod simd;
 mod spec;
 mod tokens;
 mod vocabulary;
 mod weights;
+mod windows;
 
 use std::sync::Arc;
 
@@ -37,10 +39,11 @@ use model::LoadError;
 
 pub use engine::Engine;
 pub use explain::{Explanation, WordContribution, explain};
+pub use fallback::WithFallback;
 pub use hub::{HubModel, HubOptions};
+pub use llm::{Llm, LlmOptions, LlmState};
 pub use meter::Speed;
 pub use options::{CalibrationSource, InferenceOptions, ModelSource, OptionError, Place, Precision};
-pub use simd::peak;
 
 /// Why texts could not be classified.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -68,7 +71,7 @@ pub struct ModelInfo {
     pub architecture: String,
     /// The number format of the weights in use (`f32`, `bf16`, `int8`).
     pub precision: String,
-    /// Longest input in tokens; longer ones are truncated and say so.
+    /// Most tokens that the model reads at once; longer texts are read in overlapping windows.
     pub max_tokens: usize,
     /// Trained weights.
     pub parameters: u64,

@@ -21,6 +21,7 @@
 //! | [`clock`] | the one source of time |
 //! | [`config`] | typed settings, their layers and where each value came from |
 //! | [`stream`] | append, claim, acknowledge, rescue, dead letter: an embedded queue or Redis Streams |
+//! | [`language`] | which language a text is in, and what becomes of those the model does not know |
 //! | [`inference`] | texts in, analyses out, on threads of its own |
 //! | [`store`] | everything that is SQL, over SQLite and Postgres |
 //! | [`sqlite`] | the embedded database: one writer with group commit, many readers |
@@ -67,6 +68,7 @@ pub mod domain;
 pub mod http;
 pub mod inference;
 pub mod ingester;
+pub mod language;
 pub mod lifecycle;
 pub mod live;
 pub mod notify;

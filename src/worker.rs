@@ -8,7 +8,9 @@
 
 mod batch;
 mod fate;
+mod languages;
 mod maintenance;
+mod second_opinion;
 mod topics;
 mod traces;
 
@@ -21,12 +23,15 @@ use tokio::task::JoinSet;
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::inference::SharedClassifier;
+use crate::language::LanguagePolicy;
 use crate::lifecycle::{BackendWait, Shutdown};
 use crate::live::LiveBus;
 use crate::store::Store;
 use crate::stream::{Consumer, Stream, StreamError};
 use crate::telemetry::metrics::{Kind, describe};
 use crate::topics::Topics;
+
+pub use second_opinion::SecondOpinion;
 
 /// How the pool works.
 #[derive(Clone, Debug)]
@@ -43,6 +48,8 @@ pub struct WorkerOptions {
     pub max_deliveries: u32,
     /// Which posts are kept.
     pub store: StoredPosts,
+    /// How languages are handled.
+    pub languages: LanguagePolicy,
 }
 
 /// Which posts are kept.
@@ -67,6 +74,8 @@ pub struct Worker {
     pub cache: Cache,
     pub classifier: SharedClassifier,
     pub topics: Topics,
+    /// Whom to ask about posts that `classifier` is unsure of.
+    pub second_opinion: Option<SecondOpinion>,
     pub clock: Clock,
     pub options: WorkerOptions,
 }
@@ -82,6 +91,9 @@ pub async fn run(worker: Worker, shutdown: Shutdown) -> anyhow::Result<()> {
         let consumer = Consumer(Arc::from(format!("{}-{number}", worker.options.instance)));
         consumers.spawn(consume(worker.clone(), consumer, shutdown.clone()));
     }
+    if let Some(second) = &worker.second_opinion {
+        consumers.spawn(second_opinion::run(worker.clone(), second.clone(), shutdown.clone()));
+    }
     consumers.spawn(maintenance::run(worker.clone(), shutdown.clone()));
     consumers.spawn(topics::run(worker, shutdown.clone()));
     while let Some(ended) = consumers.join_next().await {
@@ -94,7 +106,20 @@ fn describe_metrics() {
     describe(&[
         ("sentistream_entries_total", Kind::Counter, "Entries that this process settled, by how they ended."),
         ("sentistream_dead_letters_total", Kind::Counter, "Entries moved to the dead letter, by reason."),
-        ("sentistream_truncated_total", Kind::Counter, "Posts of which the model read only the beginning."),
+        (
+            "sentistream_truncated_total",
+            Kind::Counter,
+            "Posts longer than all windows of the model: it did not read their end.",
+        ),
+        ("sentistream_languages_total", Kind::Counter, "Stored posts by language; `unknown` where none showed."),
+        (
+            "sentistream_other_languages_total",
+            Kind::Counter,
+            "Posts in other languages than the known ones, by handling.",
+        ),
+        ("sentistream_second_opinions_total", Kind::Counter, "Doubtful posts that another model was asked about."),
+        ("sentistream_llm_requests_total", Kind::Counter, "Requests to the language model, by result."),
+        ("sentistream_llm_texts_failed_total", Kind::Counter, "Texts that a working language model did not judge."),
         ("sentistream_topic_backfill_posts_total", Kind::Counter, "Stored posts that were matched with new topics."),
         ("sentistream_live_publish_failures_total", Kind::Counter, "Batches whose live events were lost."),
         (

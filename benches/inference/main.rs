@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::time::{Duration, Instant};
 
-use sentistream::inference::{Precision, peak};
+use sentistream_kernels::{Form, peak};
 use serde_json::json;
 
 type Failure = Box<dyn std::error::Error>;
@@ -83,8 +83,8 @@ fn table(options: &Options) -> Result<(), Failure> {
 /// Operations per second (a product and a sum are two) that all threads together do in registers.
 fn peaks(threads: Option<usize>) -> serde_json::Value {
     let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let peak = |precision| peak(precision, threads);
-    let (f32, bf16, int8) = (peak(Precision::F32), peak(Precision::Bf16), peak(Precision::Int8));
+    let peak = |form| peak(form, threads);
+    let (f32, bf16, int8) = (peak(Form::F32), peak(Form::Bf16), peak(Form::Int8));
     json!({ "threads": threads, "f32": f32, "bf16": bf16, "int8": int8 })
 }
 

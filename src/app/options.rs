@@ -15,6 +15,7 @@ use crate::http::auth::tokens::StaticToken;
 use crate::http::{HttpOptions, LiveOptions, RateLimit};
 use crate::inference::{CalibrationSource, HubModel, HubOptions, InferenceOptions, ModelSource, Place};
 use crate::ingester::IngesterOptions;
+use crate::language::{LanguagePolicy, OtherLanguages};
 use crate::notify::NotifyOptions;
 use crate::notify::receivers::{SmtpOptions, SmtpSecurity};
 use crate::notify::retry::RetryOptions;
@@ -96,6 +97,20 @@ pub fn worker(config: &Config) -> WorkerOptions {
         claim_idle: config.worker.claim_idle,
         max_deliveries: config.worker.max_deliveries,
         store: if config.worker.store_only_matching { worker::StoredPosts::Matching } else { worker::StoredPosts::All },
+        languages: languages(config),
+    }
+}
+
+fn languages(config: &Config) -> LanguagePolicy {
+    let inference = &config.inference;
+    LanguagePolicy {
+        known: inference.languages.clone(),
+        others: match inference.other_languages {
+            config::OtherLanguages::Analyze => OtherLanguages::Analyze,
+            config::OtherLanguages::Neutral => OtherLanguages::Neutral,
+            config::OtherLanguages::Skip => OtherLanguages::Skip,
+        },
+        detect: inference.detect_language,
     }
 }
 
@@ -121,6 +136,7 @@ pub fn inference(config: &Config) -> anyhow::Result<InferenceOptions> {
             DeviceRef::Cuda(number) => Place::Cuda(number),
         },
         max_batch_tokens: inference.max_batch_tokens,
+        max_windows: inference.max_windows,
         max_queued_texts: inference.max_queued_texts,
         max_wait: inference.max_wait,
         labels: inference.labels.clone(),

@@ -13,7 +13,7 @@ use crate::alerts::{self, AlertsRooms};
 use crate::clock::Clock;
 use crate::config::{Backends, Config, Role};
 use crate::http::{self, Api, ComponentState, Components, ModelState};
-use crate::inference::SharedClassifier;
+use crate::inference::{Llm, SharedClassifier};
 use crate::ingester::{self, IngesterRooms};
 use crate::lifecycle::{BackendWait, Shutdown, Supervisor, termination};
 use crate::notify::{self, NotifyRooms};
@@ -21,11 +21,10 @@ use crate::sources::SourceStates;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::telemetry::trace::Tracing;
-use crate::worker;
+use crate::worker::{self, Worker};
 
 use super::lock::ServingLock;
-use super::options;
-use super::{Rooms, load_classifier, open};
+use super::{Rooms, model, open, options};
 
 /// The roles of this process, at work.
 pub struct Running {
@@ -98,8 +97,8 @@ pub async fn serve(config: &Config, metrics: Metrics) -> anyhow::Result<()> {
 /// Starts the configured roles. Postgres and Redis may be away: their users wait for them.
 ///
 /// # Errors
-/// When another process serves from the same embedded database ([`super::InUse`]), the model cannot be
-/// loaded, or an address is taken.
+/// When another process serves from the same embedded database ([`super::InUse`]), a setting cannot be
+/// followed, or an address is taken. A model that cannot be loaded is waited for.
 pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
     let lock = match &config.backends {
         Backends::Embedded { path } => Some(ServingLock::take(path)?),
@@ -107,10 +106,11 @@ pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
     };
     let rooms = open(config, parts.clock.clone()).await?;
     let needs_model = config.has_role(Role::Worker) || config.has_role(Role::Api);
-    let classifier = match parts.classifier {
-        Some(classifier) => Some(classifier),
-        None if needs_model => Some(load_classifier(config).await?),
-        None => None,
+    let llm = model::llm(&config.llm, &parts.clock)?.filter(|_| needs_model);
+    let state = match parts.classifier {
+        Some(classifier) => ModelState::Ready(classifier),
+        None if needs_model => first_load(config, llm.as_ref()).await,
+        None => ModelState::Absent,
     };
     let shutdown = Shutdown::default();
     let mut start = Start {
@@ -119,14 +119,17 @@ pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
         supervisor: Supervisor::new(shutdown.clone()),
         states: SourceStates::default(),
         rooms: &rooms,
+        model: Arc::new(watch::channel(state).0),
+        llm,
         shutdown: shutdown.clone(),
     };
     start.topics()?;
-    start.worker(classifier.as_ref());
+    start.loader();
+    start.worker();
     start.ingester()?;
     start.alerts();
     start.notify()?;
-    let addresses = start.http(classifier, parts.metrics).await?;
+    let addresses = start.http(parts.metrics).await?;
     let supervisor = start.supervisor;
     let roles = config.roles.clone();
     Ok(Running { addresses, rooms, shutdown, roles, supervisor, grace: config.shutdown.grace, _lock: lock })
@@ -138,7 +141,25 @@ struct Start<'a> {
     schema: Schema,
     supervisor: Supervisor,
     states: SourceStates,
+    /// How far the model is; it must not seem lost while a role runs.
+    model: Arc<watch::Sender<ModelState>>,
+    llm: Option<Llm>,
     shutdown: Shutdown,
+}
+
+/// The model, or why there is none yet: the process runs without, and its worker waits.
+async fn first_load(config: &Config, llm: Option<&Llm>) -> ModelState {
+    match model::load(config, llm).await {
+        Ok(classifier) => ModelState::Ready(classifier),
+        Err(error) => {
+            let reason = format!("{error:#}");
+            tracing::error!(
+                error = reason,
+                "no model: posts wait in the stream until one is loaded (inference.model), or set llm.provider"
+            );
+            ModelState::Failed(reason.into())
+        }
+    }
 }
 
 impl Start<'_> {
@@ -161,11 +182,30 @@ impl Start<'_> {
         Ok(())
     }
 
-    fn worker(&mut self, classifier: Option<&SharedClassifier>) {
-        let Some(classifier) = classifier.filter(|_| self.config.has_role(Role::Worker)) else { return };
-        let worker = super::worker(self.config, self.rooms, classifier.clone());
-        let role = worker::run(worker, self.shutdown.clone());
-        self.spawn("worker", role);
+    /// Tries again to load a model that could not be loaded.
+    fn loader(&mut self) {
+        if matches!(*self.model.borrow(), ModelState::Failed(_)) {
+            let (config, llm) = (self.config.clone(), self.llm.clone());
+            let (told, shutdown) = (Arc::clone(&self.model), self.shutdown.clone());
+            self.spawn("model", async move {
+                model::keep_loading(config, llm, told, shutdown).await;
+                Ok(())
+            });
+        }
+    }
+
+    fn worker(&mut self) {
+        if !self.config.has_role(Role::Worker) {
+            return;
+        }
+        let (config, rooms, shutdown) = (self.config.clone(), self.rooms.clone(), self.shutdown.clone());
+        let second_opinion = model::second_opinion(&config.llm, self.llm.as_ref());
+        let model = self.model.subscribe();
+        self.spawn("worker", async move {
+            let Some(classifier) = model::ready(model, &shutdown).await else { return Ok(()) };
+            let worker = Worker { second_opinion, ..super::worker(&config, &rooms, classifier) };
+            worker::run(worker, shutdown).await
+        });
     }
 
     fn ingester(&mut self) -> anyhow::Result<()> {
@@ -211,23 +251,17 @@ impl Start<'_> {
     }
 
     /// The API, or what a process without it shows to those who operate it.
-    async fn http(
-        &mut self,
-        classifier: Option<SharedClassifier>,
-        metrics: Option<Metrics>,
-    ) -> anyhow::Result<Vec<SocketAddr>> {
-        let model = classifier.map_or(ModelState::Absent, ModelState::Ready);
-        let (told, model) = watch::channel(model);
+    async fn http(&mut self, metrics: Option<Metrics>) -> anyhow::Result<Vec<SocketAddr>> {
         let api = Api {
             store: self.rooms.store.clone(),
             stream: self.rooms.stream.clone(),
             topics: self.rooms.topics.clone(),
             live: self.rooms.live.clone(),
             cache: Some(self.rooms.cache.clone()),
-            model,
+            model: self.model.subscribe(),
             clock: self.rooms.clock.clone(),
             metrics,
-            components: components(self.states.clone()),
+            components: components(self.states.clone(), self.llm.clone()),
         };
         let serves_api = self.config.has_role(Role::Api);
         let options = options::http(self.config).await?;
@@ -238,6 +272,7 @@ impl Start<'_> {
         };
         let server = server?;
         let addresses = if serves_api { server.addresses().to_vec() } else { Vec::new() };
+        let told = Arc::clone(&self.model);
         self.spawn("api", async move {
             // The model's state must not seem lost while the server runs.
             let _told = told;
@@ -290,7 +325,7 @@ impl Schema {
     }
 }
 
-fn components(states: SourceStates) -> Components {
+fn components(states: SourceStates, llm: Option<Llm>) -> Components {
     Arc::new(move || {
         let component = |source: crate::sources::SourceState| ComponentState {
             name: format!("source:{}", source.name),
@@ -298,6 +333,6 @@ fn components(states: SourceStates) -> Components {
             state: source.state.as_str().to_owned(),
             detail: source.last_error,
         };
-        states.all().into_iter().map(component).collect()
+        states.all().into_iter().map(component).chain(llm.as_ref().map(model::component)).collect()
     })
 }

@@ -46,7 +46,7 @@ const SHOWN_WORDS: usize = 8;
 /// Judges and prints.
 pub async fn run(args: AnalyzeArgs, context: &Context) -> anyhow::Result<Verdict> {
     let mut texts = source(&args)?;
-    let classifier = app::load_classifier(&context.config).await?;
+    let classifier = app::load_judge(&context.config).await?;
     let mut output = Output::new();
     loop {
         let chunk: Vec<String> = texts.by_ref().take(CHUNK).collect::<Result<_, _>>()?;

@@ -97,13 +97,6 @@ fn configuration(context: &Context) -> Check {
             "set server.auth.tokens or server.auth.jwt, or listen on 127.0.0.1",
         );
     }
-    if config.llm.provider.is_some() {
-        return Check::warning(
-            "config",
-            "an external language model is set (llm.provider), but this version uses none",
-            "nothing to do: posts are judged by inference.model",
-        );
-    }
     Check::good(
         "config",
         format!("valid; settings that are not the default: {changed} (`sentistream config --changed`)"),

@@ -215,6 +215,17 @@ fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
         "counts must be kept at least as long as posts: retention.posts must be set, and not be longer than \
          retention.rollups",
     );
+    let llm = &config.llm;
+    require(
+        llm.model.is_some() || llm.provider.as_ref().is_none_or(|provider| provider.default_model().is_some()),
+        &["llm.provider"],
+        "this provider has no usual model: set llm.model",
+    );
+    require(
+        llm.provider.is_some() || llm.min_confidence == 0.0,
+        &["llm.min_confidence"],
+        "a second opinion needs a language model: set llm.provider",
+    );
     if config.has_role(Role::Ingester) {
         for name in &config.ingester.sources {
             let known = config.sources.get(name);

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
+use super::llm::{HttpUrl, LlmProvider};
 use super::notifications::SmtpConfig;
 use super::urls::{DatabaseUrl, StreamUrl};
 use super::values::*;
@@ -214,6 +215,18 @@ words! {
     }
 }
 
+words! {
+    /// What becomes of posts in languages that the model does not know.
+    OtherLanguages {
+        /// They are judged all the same.
+        Analyze = "analyze",
+        /// They are stored as neutral, unjudged.
+        Neutral = "neutral",
+        /// They are not stored.
+        Skip = "skip",
+    }
+}
+
 /// `[inference]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -232,6 +245,8 @@ pub struct InferenceConfig {
     /// Of one thread.
     #[serde(deserialize_with = "count::<_, _, 16, 1_048_576>")]
     pub max_batch_tokens: usize,
+    #[serde(deserialize_with = "count::<_, _, 1, 256>")]
+    pub max_windows: usize,
     #[serde(deserialize_with = "count::<_, _, 1, 1_000_000>")]
     pub max_queued_texts: usize,
     #[serde(deserialize_with = "positive_duration")]
@@ -244,9 +259,24 @@ pub struct InferenceConfig {
     pub emotion_labels: BTreeMap<String, String>,
     #[serde(deserialize_with = "share")]
     pub neutral_margin: f64,
+    /// In lower case, without regions.
+    #[serde(deserialize_with = "languages")]
+    pub languages: Vec<String>,
+    pub other_languages: OtherLanguages,
+    pub detect_language: bool,
     #[serde(deserialize_with = "parsed")]
     pub calibration: CalibrationRef,
     pub hub: HubConfig,
+}
+
+fn languages<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
+    let tags = Vec::<String>::deserialize(de)?;
+    for tag in &tags {
+        if !(2..=3).contains(&tag.len()) || !tag.chars().all(|c| c.is_ascii_lowercase()) {
+            return Err(D::Error::custom(format!("must be languages such as \"en\", has {tag:?}")));
+        }
+    }
+    Ok(tags)
 }
 
 /// Which calibration.
@@ -321,16 +351,35 @@ fn labels<'de, D: Deserializer<'de>>(de: D) -> Result<BTreeMap<String, String>, 
     Ok(labels)
 }
 
-/// `[llm]`: reserved; read and checked, not used.
+/// `[llm]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LlmConfig {
-    #[serde(deserialize_with = "optional_text")]
-    pub provider: Option<String>,
+    /// A name or a URL; `None`: no language model is used.
+    #[serde(deserialize_with = "optional")]
+    pub provider: Option<LlmProvider>,
+    #[serde(deserialize_with = "optional")]
+    pub base_url: Option<HttpUrl>,
     #[serde(deserialize_with = "optional_text")]
     pub model: Option<String>,
     #[serde(deserialize_with = "optional_secret")]
     pub api_key: Option<SecretString>,
+    #[serde(deserialize_with = "positive_duration")]
+    pub timeout: Duration,
+    #[serde(deserialize_with = "count::<_, _, 1, 100>")]
+    pub posts_per_request: usize,
+    #[serde(deserialize_with = "count::<_, _, 1, 64>")]
+    pub max_in_flight: usize,
+    #[serde(deserialize_with = "count::<_, _, 0, 10>")]
+    pub retries: usize,
+    #[serde(deserialize_with = "optional_count")]
+    pub requests_per_minute: Option<u64>,
+    #[serde(deserialize_with = "optional_count")]
+    pub requests_per_day: Option<u64>,
+    #[serde(deserialize_with = "share")]
+    pub min_confidence: f64,
+    #[serde(deserialize_with = "count::<_, _, 1, 100_000>")]
+    pub max_doubts: usize,
 }
 
 /// `[alerts]`

@@ -291,7 +291,7 @@ fn the_names_of_older_deployments_are_read() {
     let hub = |name: &str| ModelRef::Hub { repository: name.to_owned(), revision: None };
     assert_eq!(config.inference.model, hub("distilbert-base-uncased-finetuned-sst-2-english"));
     assert_eq!(config.inference.emotion_model, Some(hub("j-hartmann/emotion-english-distilroberta-base")));
-    assert_eq!((config.llm.provider.as_deref(), config.llm.model.as_deref()), (Some("groq"), Some("llama")));
+    assert_eq!((config.llm.provider, config.llm.model.as_deref()), (Some(LlmProvider::Groq), Some("llama")));
     assert_eq!(config.server.listen, ["0.0.0.0:9000".parse().unwrap()]);
     assert_eq!(config.log.level.directives(), "warn");
     assert_eq!((config.alerts.negative_ratio, config.alerts.min_posts), (3.0, 20));

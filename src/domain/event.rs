@@ -16,6 +16,9 @@ pub struct PostEvent {
     pub content: String,
     pub source: String,
     pub author: Option<String>,
+    /// As the source said, or as it was detected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lang: Option<String>,
     pub sentiment_label: Sentiment,
     pub confidence_score: f64,
     pub emotion: Emotion,
@@ -42,6 +45,7 @@ impl PostEvent {
             content: super::op::preview(&post.content, PREVIEW_CHARS).to_owned(),
             source: post.source.as_str().to_owned(),
             author: post.author.as_ref().map(|author| author.as_str().to_owned()),
+            lang: post.lang.clone(),
             sentiment_label: analysis.sentiment,
             confidence_score: analysis.confidence,
             emotion: analysis.emotion,

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::domain::Analysis;
 
-use super::{Classifier, InferenceError};
+use super::{Classifier, InferenceError, llm};
 
 /// Most parts that a text is explained by; the words of a longer one are taken together.
 pub const MAX_PARTS: usize = 64;
@@ -50,6 +50,11 @@ pub struct WordContribution {
 /// # Errors
 /// Those of the classifier.
 pub async fn explain(classifier: &dyn Classifier, text: &str) -> Result<(Analysis, Explanation), InferenceError> {
+    if classifier.info().architecture == llm::ARCHITECTURE {
+        return Err(InferenceError::Unavailable(
+            "words are explained by a local model alone; none is loaded".to_owned(),
+        ));
+    }
     let parts = words::parts(text, parts_for(text.chars().count()));
     let variants = parts.iter().map(|part| {
         let rest = format!("{}{}", &text[..part.start], &text[part.end..]);

@@ -7,34 +7,20 @@
 //! bytes and bf16, every product reads rows that the step before has rounded while they were in
 //! cache.
 
-mod attention;
 mod build;
-mod linear;
-mod math;
-mod rows;
 
 use std::ops::Range;
 
+use sentistream_kernels::{
+    Activate, AddNorm, Attention, Columns, Embed, Form, Isa, LANES, Linear, Norm, Room, Round, Rounded, Rows, Sight,
+    Span, Target, Words,
+};
+
 use super::layout::HeadActivation;
-use super::simd::{Isa, LANES};
 use super::spec::EncoderShape;
-
-use attention::{Attention, Columns, Room, Sight, Span};
-use linear::{Linear, Rows};
-use rows::{Activate, AddNorm, Embed, Norm, Round, Rounded, Target};
-
-pub use rows::Words;
 
 /// Tokens whose feed-forward part is computed at once: its wide rows stay in cache.
 const BLOCK: usize = 96;
-
-/// What the linear layers multiply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    F32,
-    Bf16,
-    Int8,
-}
 
 /// An encoder of the BERT kind with its heads, packed for this machine.
 pub struct FusedEncoder {
@@ -139,14 +125,15 @@ impl FusedEncoder {
             scratch.spans.push((span, span));
             start += text.len();
         }
-        self.isa.run(Embed {
+        Embed {
             texts,
             words: &self.words,
             positions: &self.positions,
             norm: &self.norm,
             rows: room(&mut scratch.tokens, start * dim),
             rounded: self.rounded(&mut scratch.token_rounded, start, dim),
-        });
+        }
+        .on(self.isa);
     }
 
     fn tokens(scratch: &Scratch) -> usize {
@@ -182,11 +169,11 @@ impl FusedEncoder {
         let new = room(added, count * dim);
         self.apply((&layer.out, 0..layer.out.groups()), pick(seen, seen_rounded, self.form), new);
         let rounded = self.rounded(token_rounded, count, dim);
-        self.isa.run(AddNorm { rows: tokens, added: new, norm: &layer.attention_norm, rounded });
+        AddNorm { rows: tokens, added: new, norm: &layer.attention_norm, rounded }.on(self.isa);
 
         self.feed_forward((layer, pick(tokens, token_rounded, self.form)), (wide, wide_rounded), new);
         let rounded = self.rounded(token_rounded, count, dim);
-        self.isa.run(AddNorm { rows: tokens, added: new, norm: &layer.output_norm, rounded });
+        AddNorm { rows: tokens, added: new, norm: &layer.output_norm, rounded }.on(self.isa);
     }
 
     /// The last layer as far as the first token of each text needs it: its query, and the keys
@@ -234,22 +221,22 @@ impl FusedEncoder {
         let new = room(added, texts * dim);
         self.apply((&layer.out, 0..groups), pick(seen, seen_rounded, self.form), new);
         let rounded = self.rounded(&mut scratch.first_rounded, texts, dim);
-        self.isa.run(AddNorm { rows: first, added: new, norm: &layer.attention_norm, rounded });
+        AddNorm { rows: first, added: new, norm: &layer.attention_norm, rounded }.on(self.isa);
         let input = pick(first, &scratch.first_rounded, self.form);
         self.feed_forward((layer, input), (wide, wide_rounded), new);
-        self.isa.run(AddNorm { rows: first, added: new, norm: &layer.output_norm, rounded: None });
+        AddNorm { rows: first, added: new, norm: &layer.output_norm, rounded: None }.on(self.isa);
     }
 
     fn attend(&self, sight: Sight<'_>, out: &mut [f32], room: &mut Room) {
         let heads = self.shape.n_heads;
         let width = self.shape.dim / heads;
-        self.isa.run(Attention { sight, heads, width, out, room });
+        Attention { sight, heads, width, out, room }.on(self.isa);
     }
 
     fn round(&self, rows: &[f32], rounded: &mut Rounded) {
         let width = self.shape.dim;
         if let Some(to) = self.rounded(rounded, rows.len() / width, width) {
-            self.isa.run(Round { rows, width, to });
+            Round { rows, width, to }.on(self.isa);
         }
     }
 
@@ -271,7 +258,7 @@ impl FusedEncoder {
             let wide = room(wide, count * hidden);
             self.apply((&layer.widen, 0..layer.widen.groups()), input, wide);
             let rounded = self.rounded(wide_rounded, count, hidden);
-            self.isa.run(Activate { rows: wide, width: hidden, activation, rounded });
+            Activate { rows: wide, width: hidden, activation, rounded }.on(self.isa);
             self.apply((&layer.narrow, 0..layer.narrow.groups()), pick(wide, wide_rounded, self.form), out);
         }
     }

@@ -99,12 +99,12 @@ impl Model {
         self.network.on_graphics_card()
     }
 
-    /// The tokens of a text.
+    /// The tokens of a text, in at most `max_windows` windows.
     ///
     /// # Errors
     /// When the tokenizer cannot read it.
-    pub fn encode(&self, text: &str) -> Result<Tokens, String> {
-        self.tokenizer.encode(text)
+    pub fn encode(&self, text: &str, max_windows: usize) -> Result<Tokens, String> {
+        self.tokenizer.encode(text, max_windows)
     }
 
     /// One verdict per text, in order.

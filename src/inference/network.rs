@@ -1,11 +1,11 @@
 //! The network of a model: the fastest implementation that fits it.
 
 use candle_core::Device;
+use sentistream_kernels::{Form, Isa};
 
-use super::fused::{self, Form, FusedEncoder};
+use super::fused::{self, FusedEncoder};
 use super::options::Compute;
 use super::reference::ReferenceEncoder;
-use super::simd::Isa;
 use super::spec::ModelSpec;
 use super::weights::Weights;
 use super::{Place, Precision};

@@ -144,6 +144,8 @@ pub struct InferenceOptions {
     pub place: Place,
     /// Most tokens that a thread takes at once (a single longer text is taken alone).
     pub max_batch_tokens: usize,
+    /// Most windows that a text longer than the model is read in; what lies beyond is truncated.
+    pub max_windows: usize,
     /// Most texts that wait or are being judged; callers with more wait their turn.
     pub max_queued_texts: usize,
     /// The longest that a caller waits for room in the queue, and then for its answer.
@@ -197,6 +199,7 @@ impl Default for InferenceOptions {
             precision: Precision::Auto,
             place: Place::Auto,
             max_batch_tokens: 512,
+            max_windows: 8,
             max_queued_texts: 4_096,
             max_wait: Duration::from_secs(60),
             labels: BTreeMap::new(),

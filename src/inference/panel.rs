@@ -8,6 +8,7 @@ use super::model::{Model, Verdict};
 use super::models;
 use super::network::Scratch;
 use super::tokens::Tokens;
+use super::windows::pooled;
 use super::{InferenceError, InferenceOptions, ModelInfo, ModelSource};
 
 /// Judges texts, on the calling thread. The engine's threads share one.
@@ -37,7 +38,7 @@ pub struct Encoded {
 impl Encoded {
     /// How many tokens are computed for it.
     pub fn cost(&self) -> usize {
-        self.main.ids.len() + self.emotion.as_ref().map_or(0, |tokens| tokens.ids.len())
+        self.main.cost() + self.emotion.as_ref().map_or(0, Tokens::cost)
     }
 }
 
@@ -46,7 +47,11 @@ pub struct Panel {
     main: Model,
     emotion: Option<Model>,
     name: Arc<str>,
+    max_windows: usize,
 }
+
+/// Windows of long texts are computed together up to this many tokens, whose rows need memory.
+const MAX_COMPUTED_TOKENS: usize = 4_096;
 
 impl Panel {
     /// Loads the models that `options` name.
@@ -74,7 +79,7 @@ impl Panel {
             Some(emotion) => format!("{}+{}", main.name, emotion.name),
             None => main.name.clone(),
         };
-        Ok(Self { main, emotion, name: name.into() })
+        Ok(Self { main, emotion, name: name.into(), max_windows: options.max_windows.max(1) })
     }
 
     /// Whether a model computes on a graphics card.
@@ -129,20 +134,62 @@ fn check_labels(options: &InferenceOptions, (main, emotion): (&Model, Option<&Mo
 
 impl Judge for Panel {
     fn encode(&self, text: &str) -> Result<Encoded, String> {
-        let emotion = self.emotion.as_ref().map(|model| model.encode(text)).transpose()?;
-        Ok(Encoded { main: self.main.encode(text)?, emotion })
+        let emotion = self.emotion.as_ref().map(|model| model.encode(text, self.max_windows)).transpose()?;
+        Ok(Encoded { main: self.main.encode(text, self.max_windows)?, emotion })
     }
 
     fn judge(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<Analysis>, String> {
-        let ids: Vec<&[u32]> = texts.iter().map(|text| text.main.ids.as_slice()).collect();
-        let mut verdicts = self.main.judge(&ids, scratch)?;
+        let main: Vec<&Tokens> = texts.iter().map(|text| &text.main).collect();
+        let mut verdicts = judge_windows(&self.main, &main, scratch)?;
         if let Some(model) = &self.emotion {
-            let ids: Vec<&[u32]> = texts.iter().filter_map(|text| text.emotion.as_ref()).map(|t| &*t.ids).collect();
-            for (verdict, other) in verdicts.iter_mut().zip(model.judge(&ids, scratch)?) {
+            let other: Vec<&Tokens> = texts.iter().filter_map(|text| text.emotion.as_ref()).collect();
+            for (verdict, other) in verdicts.iter_mut().zip(judge_windows(model, &other, scratch)?) {
                 verdict.emotion = other.emotion;
             }
         }
         Ok(texts.iter().zip(verdicts).map(|(text, verdict)| self.analysis(text, verdict)).collect())
+    }
+}
+
+/// One verdict per text: that of its window, or those of its windows pooled.
+fn judge_windows(model: &Model, texts: &[&Tokens], scratch: &mut Scratch) -> Result<Vec<Verdict>, String> {
+    let windows: Vec<&[u32]> = texts.iter().flat_map(|text| &text.windows).map(Vec::as_slice).collect();
+    let mut verdicts = Vec::with_capacity(windows.len());
+    let mut rest = windows.as_slice();
+    while !rest.is_empty() {
+        let mut tokens = 0;
+        let fit = rest.iter().take_while(|window| {
+            tokens += window.len();
+            tokens <= MAX_COMPUTED_TOKENS
+        });
+        let (now, later) = rest.split_at(fit.count().max(1));
+        verdicts.extend(model.judge(now, scratch)?);
+        rest = later;
+    }
+    if verdicts.len() == texts.len() {
+        return Ok(verdicts);
+    }
+    let mut verdicts = verdicts.as_slice();
+    Ok(texts
+        .iter()
+        .map(|text| {
+            let (own, others) = verdicts.split_at(text.windows.len());
+            verdicts = others;
+            together(own, &text.windows)
+        })
+        .collect())
+}
+
+fn together(verdicts: &[Verdict], windows: &[Vec<u32>]) -> Verdict {
+    if let [alone] = verdicts {
+        return *alone;
+    }
+    let weights: Vec<usize> = windows.iter().map(Vec::len).collect();
+    let sentiment: Option<Vec<_>> = verdicts.iter().map(|verdict| verdict.sentiment).collect();
+    let emotion: Option<Vec<_>> = verdicts.iter().map(|verdict| verdict.emotion).collect();
+    Verdict {
+        sentiment: sentiment.map(|scores| pooled(&scores, &weights)),
+        emotion: emotion.map(|scores| pooled(&scores, &weights)),
     }
 }
 
@@ -155,6 +202,6 @@ impl Panel {
             emotion: verdict.emotion.unwrap_or(calm),
         };
         let truncated = text.main.truncated || text.emotion.as_ref().is_some_and(|tokens| tokens.truncated);
-        Analysis::from_scores(Arc::clone(&self.name), scores, text.main.ids.len() as u32, truncated)
+        Analysis::from_scores(Arc::clone(&self.name), scores, text.main.read as u32, truncated)
     }
 }

@@ -3,9 +3,11 @@
 
 use candle_core::{D, DType, Device, Result, Tensor};
 
+use sentistream_kernels::Activation;
+
 use super::Precision;
 use super::layout::{HeadActivation, Layout, Part};
-use super::spec::{Activation, HeadSpec, ModelSpec};
+use super::spec::{HeadSpec, ModelSpec};
 use super::weights::Weights;
 
 /// An encoder of the BERT kind with its heads. Texts of a batch stand one after another, without padding.

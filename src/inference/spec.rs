@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sentistream_kernels::Activation;
 use serde::Deserialize;
 
 /// The shape of an encoder, under DistilBERT's names; those of BERT and its kin are read too.
@@ -45,17 +46,6 @@ pub enum Family {
     Bert,
     /// RoBERTa and XLM-RoBERTa: positions count from behind the padding id; linear, tanh, linear.
     Roberta,
-}
-
-/// The activation of the feed-forward part.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Activation {
-    /// GELU, by the error function.
-    #[default]
-    Gelu,
-    /// The larger of the value and zero.
-    Relu,
 }
 
 /// A classification head: linear, activation, linear, on the first token.

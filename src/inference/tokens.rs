@@ -1,14 +1,26 @@
 //! Texts as token ids.
 
-use tokenizers::Tokenizer;
+use tokenizers::{Encoding, Tokenizer};
+
+use super::windows::windows;
 
 /// A text as a model reads it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Tokens {
-    /// Ids, special ones included: at least one, at most the model's limit.
-    pub ids: Vec<u32>,
+    /// The text's windows, one unless it is longer than the model reads: ids, special ones included,
+    /// at least one, at most the model's limit.
+    pub windows: Vec<Vec<u32>>,
+    /// How many tokens of the text are read, special ones counted once.
+    pub read: usize,
     /// Whether the text had more.
     pub truncated: bool,
+}
+
+impl Tokens {
+    /// How many tokens are computed.
+    pub fn cost(&self) -> usize {
+        self.windows.iter().map(Vec::len).sum()
+    }
 }
 
 /// A model's tokenizer with its limits.
@@ -35,23 +47,37 @@ impl TextTokenizer {
         Ok(Self { tokenizer, max_tokens, vocab_size })
     }
 
-    /// The tokens of `text`. One that is too long loses its end but keeps its last (special) token.
+    /// The tokens of `text`. One that is too long is split into at most `max_windows` windows, each
+    /// with the special tokens of the whole.
     ///
     /// # Errors
     /// When the tokenizer cannot read it.
-    pub fn encode(&self, text: &str) -> Result<Tokens, String> {
+    pub fn encode(&self, text: &str, max_windows: usize) -> Result<Tokens, String> {
         let encoding = self.tokenizer.encode_fast(text, true).map_err(|e| format!("cannot tokenise: {e}"))?;
-        let mut ids = encoding.get_ids().to_vec();
-        let truncated = ids.len() > self.max_tokens;
-        if truncated {
-            let last = ids[ids.len() - 1];
-            ids.truncate(self.max_tokens);
-            ids[self.max_tokens - 1] = last;
+        let ids = encoding.get_ids();
+        if let Some(id) = ids.iter().find(|&&id| id as usize >= self.vocab_size) {
+            return Err(format!("cannot tokenise: the model does not know the token {id}"));
         }
-        match ids.iter().find(|&&id| id as usize >= self.vocab_size) {
-            Some(id) => Err(format!("cannot tokenise: the model does not know the token {id}")),
-            None if ids.is_empty() => Err("cannot tokenise: the text has no tokens".to_owned()),
-            None => Ok(Tokens { ids, truncated }),
+        if ids.is_empty() {
+            return Err("cannot tokenise: the text has no tokens".to_owned());
         }
+        if ids.len() <= self.max_tokens {
+            return Ok(Tokens { windows: vec![ids.to_vec()], read: ids.len(), truncated: false });
+        }
+        Ok(self.split(&encoding, max_windows))
+    }
+
+    fn split(&self, encoding: &Encoding, max_windows: usize) -> Tokens {
+        let ids = encoding.get_ids();
+        let special = encoding.get_special_tokens_mask();
+        let before = special.iter().take_while(|&&special| special == 1).count();
+        let after = special[before..].iter().rev().take_while(|&&special| special == 1).count();
+        let (start, end) = (&ids[..before], &ids[ids.len() - after..]);
+        let content = &ids[before..ids.len() - after];
+        let limit = self.max_tokens.saturating_sub(before + after);
+        let (ranges, whole) = windows(content.len(), limit, max_windows);
+        let read = before + after + ranges.last().map_or(0, |last| last.end);
+        let window = |range| [start, &content[range], end].concat();
+        Tokens { windows: ranges.into_iter().map(window).collect(), read, truncated: !whole }
     }
 }

@@ -9,10 +9,10 @@ use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use safetensors::tensor::{Metadata, TensorInfo};
 use safetensors::{Dtype, SafeTensors};
+use sentistream_kernels::Words;
 use serde::Deserialize;
 
 use super::files::ModelFiles;
-use super::fused::Words;
 
 const SAFETENSORS: &str = "model.safetensors";
 const PICKLE: &str = "pytorch_model.bin";

@@ -133,6 +133,8 @@ pub struct PostFilter {
     pub sentiment: Option<Sentiment>,
     pub emotion: Option<Emotion>,
     pub author: Option<Author>,
+    /// Of this language or a regional form of it: `en` also finds `en-US`. In lower case.
+    pub lang: Option<String>,
     /// All of these words occur, whatever their case.
     pub words: Vec<String>,
     /// In [0, 1].

@@ -19,7 +19,7 @@ use super::backend::{Backend, read};
 use super::schema::stream_outcomes;
 use super::{Store, StoreError};
 use crate::domain::{Analysis, Author, Books, EntryKey, Outcome, Post, PostId, Source, Timestamp, TopicId};
-use plan::Terms;
+use plan::{Row, Terms};
 
 impl Store {
     /// Makes all changes and settles their entries in one transaction; the answers are in the same order.
@@ -89,6 +89,23 @@ impl Store {
         }
     }
 
+    /// Gives stored posts another analysis, in one transaction with their rollups; for each whether it
+    /// was done. A post that was deleted, edited or judged anew since `analyzed_at` stays as it is.
+    pub async fn rejudge(&self, batch: Vec<Rejudgement>) -> Result<Vec<Option<Stored>>, StoreError> {
+        let (now, retention) = (self.clock.now(), self.retention.clone());
+        match &self.backend {
+            Backend::Sqlite(sqlite) => {
+                Ok(sqlite.write(move |connection| sqlite::rejudge(connection, &batch, now, &retention)).await?)
+            }
+            Backend::Postgres(postgres) => {
+                let batch: Arc<[Rejudgement]> = batch.into();
+                let done = postgres
+                    .transact(move |connection| postgres::rejudge(connection, batch.clone(), now, retention.clone()));
+                done.await
+            }
+        }
+    }
+
     /// How many entries of this epoch ended how; `appended`, `pending` and `dead_lettered` are the stream's and stay 0.
     pub async fn outcomes(&self, epoch: &str) -> Result<Books, StoreError> {
         let query = stream_outcomes::table
@@ -116,6 +133,29 @@ pub struct Matched {
     pub version: i64,
     /// By entry; entries without topics may be left out.
     pub topics: HashMap<EntryKey, Vec<TopicId>>,
+}
+
+/// A later analysis of a stored post.
+#[derive(Clone, Debug)]
+pub struct Rejudgement {
+    pub post_id: PostId,
+    pub analysis: Analysis,
+    /// When the analysis that it replaces was made.
+    pub analyzed_at: Timestamp,
+}
+
+impl Rejudgement {
+    /// The row as it will be, if it is still the one that was judged.
+    fn after<'r>(&self, row: &Row<'r>, now: Timestamp) -> Option<Row<'r>> {
+        let after = Row {
+            analyzed_at: now,
+            sentiment: self.analysis.sentiment,
+            emotion: self.analysis.emotion,
+            confidence: self.analysis.confidence,
+            ..row.clone()
+        };
+        (row.analyzed_at == self.analyzed_at).then_some(after)
+    }
 }
 
 /// One entry's change, to be made in the batch's transaction.

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::Worker;
 use super::fate::{Fate, fates, matched, settlements};
+use super::languages;
 use super::traces::Traces;
 use crate::domain::{Analysis, EntryKey, LiveEvent, Op, Outcome, PostEvent, PostId, RawFields};
 use crate::inference::InferenceError;
@@ -19,7 +20,8 @@ use crate::topics::Tracked;
 /// Works on claimed entries until each is settled, in the dead letter, or given back.
 pub async fn work(worker: &Worker, consumer: &Consumer, entries: Vec<Entry>, shutdown: &Shutdown) {
     let mut batch = Batch { worker, consumer, shutdown };
-    let (valid, invalid) = batch.parse(entries);
+    let (mut valid, invalid) = batch.parse(entries);
+    languages::detect(&worker.options.languages, &mut valid).await;
     for (entry, error) in invalid {
         batch.dead_letter(entry, "invalid", error).await;
     }
@@ -109,7 +111,7 @@ impl Batch<'_> {
         let known = self.known_posts(tasks).await?;
         loop {
             let topics = self.topics().await?;
-            let fates = fates(tasks, &known, &topics, self.worker.options.store);
+            let fates = fates(tasks, &known, &topics, &self.worker.options);
             let started = Instant::now();
             let analyses = self.analyse(tasks, &fates).await?;
             traces.stage("inference", started.elapsed());
@@ -124,6 +126,7 @@ impl Batch<'_> {
                 self.refresh_topics().await?;
                 continue;
             };
+            languages::count_others(tasks, &settled, &self.worker.options.languages);
             let started = Instant::now();
             let done = Done {
                 tasks,
@@ -242,13 +245,17 @@ impl Batch<'_> {
             else {
                 continue;
             };
-            let topics = if let Fate::Analyse(topics) = fate { tracked.names(topics) } else { Vec::new() };
+            let topics = fate.topics().map_or_else(Vec::new, |topics| tracked.names(topics));
             processed.push(enriched(&task.op, (analysis, &topics), stored));
             if settled.outcome.is_some() {
                 let mut event = PostEvent::new(post, analysis, stored.ingested_at, stored.analyzed_at);
                 event.topics = topics;
                 event.traceparent = traces.context(&task.entry.key);
                 record(&task.entry.key, analysis, stored);
+                languages::count(post);
+                if let Some(second) = &self.worker.second_opinion {
+                    second.consider(post, analysis, stored);
+                }
                 events.push(LiveEvent::Post(event));
             }
         }

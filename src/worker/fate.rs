@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::StoredPosts;
 use super::batch::Task;
+use super::{StoredPosts, WorkerOptions, languages};
 use crate::domain::{Analysis, Op, PostId, TopicId};
+use crate::language::OtherLanguages;
 use crate::store::settle::{Change, Matched, Settlement};
 use crate::topics::{Scratch, Tracked};
 
@@ -12,6 +13,8 @@ use crate::topics::{Scratch, Tracked};
 pub enum Fate {
     /// It is analysed; its post is about these topics.
     Analyse(Vec<TopicId>),
+    /// It is stored without a judgement, since the model does not know its language; its post is about these topics.
+    Unjudged(Vec<TopicId>),
     /// Its post is stored already.
     Known,
     /// Nothing is kept of it.
@@ -20,8 +23,18 @@ pub enum Fate {
     Delete,
 }
 
+impl Fate {
+    /// What the post is about, if it is stored.
+    pub fn topics(&self) -> Option<&[TopicId]> {
+        match self {
+            Self::Analyse(topics) | Self::Unjudged(topics) => Some(topics),
+            Self::Known | Self::Skip | Self::Delete => None,
+        }
+    }
+}
+
 /// What is to be done with each task, of which the posts `known` are stored.
-pub fn fates(tasks: &[Task], known: &HashSet<PostId>, topics: &Tracked, store: StoredPosts) -> Vec<Fate> {
+pub fn fates(tasks: &[Task], known: &HashSet<PostId>, topics: &Tracked, options: &WorkerOptions) -> Vec<Fate> {
     let mut scratch = Scratch::default();
     let mut fate = |task: &Task| {
         let (post, is_known) = match &task.op {
@@ -32,17 +45,23 @@ pub fn fates(tasks: &[Task], known: &HashSet<PostId>, topics: &Tracked, store: S
             Op::Delete { .. } | Op::DeleteAuthor { .. } => return Fate::Delete,
         };
         let topics = topics.matches(&post.subject(), &mut scratch);
-        let kept = store == StoredPosts::All || is_known || !topics.is_empty();
-        if kept { Fate::Analyse(topics) } else { Fate::Skip }
+        let kept = options.store == StoredPosts::All || is_known || !topics.is_empty();
+        match options.languages.handling(post.lang.as_deref()) {
+            _ if !kept => Fate::Skip,
+            OtherLanguages::Analyze => Fate::Analyse(topics),
+            // To leave out a later version would leave the earlier one standing.
+            OtherLanguages::Skip if matches!(task.op, Op::Post(_)) => Fate::Skip,
+            OtherLanguages::Neutral | OtherLanguages::Skip => Fate::Unjudged(topics),
+        }
     };
     tasks.iter().map(&mut fate).collect()
 }
 
 /// What the posts of the tasks are about.
 pub fn matched(tasks: &[Task], fates: &[Fate], tracked: &Tracked) -> Matched {
-    let about = |(task, fate): (&Task, &Fate)| match fate {
-        Fate::Analyse(topics) if !topics.is_empty() => Some((task.entry.key.clone(), topics.clone())),
-        _ => None,
+    let about = |(task, fate): (&Task, &Fate)| {
+        let topics = fate.topics().filter(|topics| !topics.is_empty())?;
+        Some((task.entry.key.clone(), topics.to_vec()))
     };
     Matched { version: tracked.version(), topics: tasks.iter().zip(fates).filter_map(about).collect() }
 }
@@ -51,7 +70,11 @@ pub fn matched(tasks: &[Task], fates: &[Fate], tracked: &Tracked) -> Matched {
 pub fn settlements(tasks: &[Task], fates: &[Fate], analyses: Vec<Analysis>) -> Vec<Settlement> {
     let mut analyses = analyses.into_iter();
     let mut change = |task: &Task, fate: &Fate| {
-        let analysis = if matches!(fate, Fate::Analyse(_)) { analyses.next() } else { None };
+        let analysis = match fate {
+            Fate::Analyse(_) => analyses.next(),
+            Fate::Unjudged(_) => Some(languages::unjudged()),
+            Fate::Known | Fate::Skip | Fate::Delete => None,
+        };
         match (&task.op, analysis) {
             (Op::Post(post), Some(analysis)) => Change::Insert { post: post.clone(), analysis },
             (Op::Post(post), None) if matches!(fate, Fate::Known) => Change::Known { post_id: post.post_id.clone() },

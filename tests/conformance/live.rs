@@ -17,6 +17,7 @@ fn post(id: &str) -> LiveEvent {
         content: "so \"good\" \u{1f600}".to_owned(),
         source: "test".to_owned(),
         author: None,
+        lang: Some("en".to_owned()),
         sentiment_label: Sentiment::Positive,
         confidence_score: 0.75,
         emotion: Emotion::Joy,

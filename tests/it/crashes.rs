@@ -7,8 +7,7 @@ use serde_json::Value;
 use crate::process::{Process, command, posts};
 use crate::services::{self, Server, Shared};
 
-/// Enough that a process dies in the middle of them, however fast it is built.
-const POSTS: usize = 300;
+const POSTS: usize = 1_500;
 
 /// What the endpoints say of the stored posts must be the same number.
 async fn assert_consistent(process: &Process, stored: usize) {
@@ -27,7 +26,7 @@ fn with(settings: &[String], more: &[&str]) -> Vec<String> {
 
 /// The roles of one process of a scaled-out deployment.
 fn role_settings(shared: &Shared, roles: &str) -> Vec<String> {
-    with(&shared.settings(), &[roles, "ingester.sources=[]", "worker.claim_idle=1s", "worker.batch_size=8"])
+    with(&shared.settings(), &[roles, "ingester.sources=[]", "worker.claim_idle=1s", "worker.batch_size=32"])
 }
 
 async fn processed_some(process: &Process, at_least: u64) {
@@ -38,10 +37,10 @@ async fn processed_some(process: &Process, at_least: u64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_all_in_one_process_goes_on_where_it_was() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = with(&[], &["ingester.sources=[]", "worker.batch_size=8"]);
+    let settings = with(&[], &["ingester.sources=[]"]);
     let process = Process::start(folder.path(), &settings).await;
     process.append(&posts(POSTS)).await;
-    processed_some(&process, 50).await;
+    processed_some(&process, 100).await;
     process.kill().await;
 
     let process = Process::start(folder.path(), &settings).await;
@@ -54,7 +53,7 @@ async fn a_killed_all_in_one_process_goes_on_where_it_was() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_terminated_process_finishes_or_hands_back_its_work() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = with(&[], &["ingester.sources=[]", "worker.batch_size=8"]);
+    let settings = with(&[], &["ingester.sources=[]"]);
     let process = Process::start(folder.path(), &settings).await;
     process.append(&posts(POSTS)).await;
     processed_some(&process, 50).await;
@@ -94,7 +93,7 @@ async fn restarted_backends_are_waited_for_and_nothing_is_lost() {
             format!("database.url=postgres://postgres@127.0.0.1:{}/postgres", postgres.port()),
             format!("stream.url=redis://127.0.0.1:{}", redis.port()),
         ],
-        &["ingester.sources=[]", "worker.claim_idle=1s", "worker.batch_size=8"],
+        &["ingester.sources=[]", "worker.claim_idle=1s", "worker.batch_size=32"],
     );
     let process = Process::start(folder.path(), &settings).await;
     process.append(&posts(POSTS)).await;
@@ -104,7 +103,7 @@ async fn restarted_backends_are_waited_for_and_nothing_is_lost() {
     let away = |health: &Value| health["services"]["redis"] == "disconnected" && health["status"] != "healthy";
     process.wait_until("health tells that Redis is away", away).await;
     redis.start().await;
-    processed_some(&process, 100).await;
+    processed_some(&process, 200).await;
 
     postgres.kill().await;
     let away = |health: &Value| health["services"]["database"] == "disconnected" && health["status"] != "healthy";

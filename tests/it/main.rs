@@ -10,6 +10,7 @@ mod cli_server;
 mod crashes;
 mod fakes;
 mod layering;
+mod llm;
 mod models;
 mod process;
 mod services;

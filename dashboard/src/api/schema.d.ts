@@ -2099,6 +2099,11 @@ export interface paths {
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
+                    /**
+                     * @description Only posts in this language, as the source said or as it was detected; `en` also finds `en-US`.
+                     * @example en
+                     */
+                    lang?: string;
                     /** @description Words that must all occur, whatever their case. */
                     q?: string;
                     /** @description Only posts whose sentiment is at least this certain. */
@@ -2250,6 +2255,11 @@ export interface paths {
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
+                    /**
+                     * @description Only posts in this language, as the source said or as it was detected; `en` also finds `en-US`.
+                     * @example en
+                     */
+                    lang?: string;
                     /** @description Words that must all occur, whatever their case. */
                     q?: string;
                     /** @description Only posts whose sentiment is at least this certain. */
@@ -3915,6 +3925,7 @@ export interface components {
             end_date?: string | null;
             /** Format: date-time */
             ingested_after?: string | null;
+            lang?: string | null;
             /** Format: double */
             min_confidence?: number | null;
             q?: string | null;
@@ -4131,7 +4142,7 @@ export interface components {
              * @description The time from start to loaded, in milliseconds.
              */
             load_ms: number;
-            /** @description Longest input in tokens; longer ones are truncated and say so. */
+            /** @description Most tokens that the model reads at once; longer texts are read in overlapping windows. */
             max_tokens: number;
             /** @description The name stored with each analysis. */
             name: string;
@@ -4270,6 +4281,8 @@ export interface components {
             emotion: components["schemas"]["Emotion"];
             /** Format: date-time */
             ingested_at: string;
+            /** @description As the source said, or as it was detected. */
+            lang?: string | null;
             post_id: string;
             sentiment_label: components["schemas"]["Sentiment"];
             source: string;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::domain::post::MAX_LANG_BYTES;
 use crate::domain::{Author, Emotion, Sentiment, Source, Timestamp, TopicName};
 use crate::store::posts::{PostCursor, PostFilter, Sort};
 
@@ -31,6 +32,9 @@ pub struct PostFilterParams {
     /// Only posts of this author.
     #[param(value_type = Option<String>)]
     author: Option<Author>,
+    /// Only posts in this language, as the source said or as it was detected; `en` also finds `en-US`.
+    #[param(example = "en")]
+    lang: Option<String>,
     /// Words that must all occur, whatever their case.
     q: Option<String>,
     /// Only posts whose sentiment is at least this certain.
@@ -55,11 +59,24 @@ impl PostFilterParams {
         let sentiment = params.text("sentiment");
         let emotion = params.text("emotion");
         let author = params.optional("author", Author::parse);
+        let lang = params.optional("lang", language);
         let q = params.optional("q", search);
         let min_confidence = params.optional("min_confidence", share);
         let (start_date, end_date) = params.period();
         let ingested_after = params.time("ingested_after");
-        Self { topic, source, sentiment, emotion, author, q, min_confidence, start_date, end_date, ingested_after }
+        Self {
+            topic,
+            source,
+            sentiment,
+            emotion,
+            author,
+            lang,
+            q,
+            min_confidence,
+            start_date,
+            end_date,
+            ingested_after,
+        }
     }
 }
 
@@ -75,6 +92,7 @@ impl PostFilterParams {
             sentiment: self.sentiment,
             emotion: self.emotion,
             author: self.author,
+            lang: self.lang,
             words: self.q.unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
             min_confidence: self.min_confidence,
             start: self.start_date,
@@ -92,6 +110,7 @@ pub struct FilterEcho {
     sentiment: Option<Sentiment>,
     emotion: Option<Emotion>,
     author: Option<String>,
+    lang: Option<String>,
     q: Option<String>,
     min_confidence: Option<f64>,
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -110,6 +129,7 @@ impl From<&PostFilterParams> for FilterEcho {
             sentiment: params.sentiment,
             emotion: params.emotion,
             author: params.author.as_ref().map(|author| author.as_str().to_owned()),
+            lang: params.lang.clone(),
             q: params.q.clone(),
             min_confidence: params.min_confidence,
             start_date: params.start_date,
@@ -134,6 +154,13 @@ pub fn search(text: &str) -> Result<String, String> {
         words if words > MAX_WORDS => Err(format!("must be at most {MAX_WORDS} words, has {words}")),
         _ => Ok(text.to_owned()),
     }
+}
+
+/// A language tag, which is compared in lower case.
+pub fn language(text: &str) -> Result<String, &'static str> {
+    let valid = (2..=MAX_LANG_BYTES).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if valid { Ok(text.to_ascii_lowercase().replace('_', "-")) } else { Err("must be a language such as en or pt-BR") }
 }
 
 fn share(text: &str) -> Result<f64, &'static str> {

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{Emotion, PostEvent, Sentiment, Source, TopicName};
 
+use super::super::posts::filter::language;
+
 /// A client's message.
 #[derive(Debug, PartialEq)]
 pub enum Request {
@@ -18,6 +20,8 @@ pub struct Filters {
     source: Vec<String>,
     sentiment: Vec<Sentiment>,
     emotion: Vec<Emotion>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lang: Vec<String>,
 }
 
 /// Most values of one filter.
@@ -42,6 +46,8 @@ struct RawFilters {
     sentiment: Option<OneOrMany>,
     #[serde(default)]
     emotion: Option<OneOrMany>,
+    #[serde(default)]
+    lang: Option<OneOrMany>,
 }
 
 #[derive(Deserialize)]
@@ -69,6 +75,7 @@ impl Request {
                     source: values("source", raw.source, |text| Source::parse(text).map(Source::into_string))?,
                     sentiment: values("sentiment", raw.sentiment, |text| text.parse().map_err(|e| format!("{e}")))?,
                     emotion: values("emotion", raw.emotion, |text| text.parse().map_err(|e| format!("{e}")))?,
+                    lang: values("lang", raw.lang, |text| language(text).map_err(str::to_owned))?,
                 }))
             }
             other => Err(format!("type must be subscribe or ping, is {:?}", crate::domain::op::preview(other, 40))),
@@ -103,6 +110,15 @@ impl Filters {
             && wants(&self.source, &post.source)
             && wants(&self.sentiment, &post.sentiment_label)
             && wants(&self.emotion, &post.emotion)
+            && self.wants_language(post.lang.as_deref())
+    }
+
+    fn wants_language(&self, lang: Option<&str>) -> bool {
+        let form_of = |wanted: &String, lang: &str| {
+            lang.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        };
+        let lang = || lang.and_then(|lang| language(lang).ok());
+        self.lang.is_empty() || lang().is_some_and(|lang| self.lang.iter().any(|wanted| form_of(wanted, &lang)))
     }
 }
 
@@ -117,8 +133,10 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(
-            read(r#"{"type": "subscribe", "filters": {"source": "Web", "sentiment": ["positive", "negative"]}}"#),
-            serde_json::json!({"topic": [], "source": ["web"], "sentiment": ["positive", "negative"], "emotion": []})
+            read(
+                r#"{"type": "subscribe", "filters": {"source": "Web", "sentiment": ["positive", "negative"], "lang": "pt_BR"}}"#
+            ),
+            serde_json::json!({"topic": [], "source": ["web"], "sentiment": ["positive", "negative"], "emotion": [], "lang": ["pt-br"]})
         );
         let none = serde_json::json!({"topic": [], "source": [], "sentiment": [], "emotion": []});
         assert_eq!(read(r#"{"type": "subscribe"}"#), none);

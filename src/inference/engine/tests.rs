@@ -32,9 +32,24 @@ async fn texts_are_judged_in_order_for_sentiment_and_emotion() {
     assert_eq!(labels[0], (Sentiment::Positive, Emotion::Joy));
     assert_eq!(labels[1], (Sentiment::Negative, Emotion::Anger));
     assert_eq!(analyses[0], analyses[3]);
-    assert_eq!((analyses[2].tokens, analyses[2].truncated), (512, true));
+    assert_eq!((analyses[2].tokens, analyses[2].truncated), (602, false));
     assert!(!analyses[0].truncated);
     assert_eq!(engine.classify(Vec::new()).await.unwrap(), Vec::new());
+}
+
+#[tokio::test]
+async fn a_long_text_is_read_to_its_end_and_what_lies_beyond_the_windows_is_truncated() {
+    // 511 tokens about nothing, of which one window holds 510, and then 88 in anger.
+    let text = "the meeting is on tuesday at noon ".repeat(73) + &"I hate this terrible thing! ".repeat(13);
+    let judged = async |max_windows| {
+        let options = InferenceOptions { max_windows, max_wait: Duration::from_secs(300), ..options() };
+        Engine::load(&options).unwrap().classify(vec![text.clone()]).await.unwrap().remove(0)
+    };
+    let (whole, beginning) = (judged(2).await, judged(1).await);
+    assert_eq!((beginning.tokens, beginning.truncated, beginning.sentiment), (512, true, Sentiment::Neutral));
+    assert!(whole.tokens > 590 && !whole.truncated, "{whole:?}");
+    let negative = |analysis: &Analysis| analysis.scores.sentiment[0];
+    assert!(negative(&whole) > negative(&beginning) + 0.2, "the end of a long text counts: {whole:?} {beginning:?}");
 }
 
 /// Breaks off at a certain word, as a faulty model would.

@@ -1,13 +1,12 @@
 //! Packing a model's weights.
 
+use sentistream_kernels::{Form, Isa, LANES, Linear, Norm, RawLinear};
+
 use crate::inference::layout::{Layout, Part};
-use crate::inference::simd::{Isa, LANES};
 use crate::inference::spec::{EncoderShape, HeadSpec, ModelSpec};
 use crate::inference::weights::Weights;
 
-use super::linear::{Linear, RawLinear};
-use super::rows::Norm;
-use super::{Form, FusedEncoder, Head, Layer};
+use super::{FusedEncoder, Head, Layer};
 
 /// Reads and packs linear layers.
 struct Packer<'a> {

@@ -65,6 +65,8 @@ fn texts() -> impl Strategy<Value = Vec<String>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn what_was_written_is_read_however_it_arrives(texts in texts(), step in 1usize..90, max in 1usize..50) {
         for bytes in [ndjson(&texts), csv(&texts, "\n"), csv(&texts, "\r\n")] {

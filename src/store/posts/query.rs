@@ -5,7 +5,7 @@ use diesel::expression::{SqlLiteral, UncheckedBind};
 use diesel::internal::table_macro::{BoxedSelectStatement, FromClause};
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Double, Text};
+use diesel::sql_types::{BigInt, Bool, Double, Nullable, Text};
 use diesel::sqlite::Sqlite;
 
 use super::{PostCursor, PostFilter, Sort, Start};
@@ -33,6 +33,9 @@ fn has_word_postgres(word: &str) -> UncheckedBind<SqlLiteral<Bool>, AsExprOf<Str
     matches.bind::<Text, _>(pattern + "%")
 }
 
+/// Language tags are ASCII, of any case, as the source gave them; a region follows after `-` or `_`.
+const LANGUAGE_LIKE: &str = "(replace(lower(social_media_posts.lang), '_', '-') || '-' LIKE ";
+
 /// Those of `$query`, posts alone or with their topics, that match `$filter`.
 macro_rules! narrowed {
     ($query:expr, $filter:expr, $has_word:path) => {{
@@ -48,6 +51,10 @@ macro_rules! narrowed {
         }
         if let Some(author) = &filter.author {
             query = query.filter(post::author.eq(Author::as_str(author)));
+        }
+        if let Some(lang) = &filter.lang {
+            let like = sql::<Nullable<Bool>>(LANGUAGE_LIKE).bind::<Text, _>(format!("{lang}-%"));
+            query = query.filter(like.sql(")"));
         }
         if let Some(start) = filter.start {
             query = query.filter(post::created_at.ge(At(start)));

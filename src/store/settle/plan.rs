@@ -51,7 +51,8 @@ pub struct Row<'a> {
 }
 
 impl Row<'_> {
-    fn stored(&self) -> Stored {
+    /// When it was stored and analysed.
+    pub fn stored(&self) -> Stored {
         Stored { ingested_at: self.ingested_at, analyzed_at: self.analyzed_at }
     }
 }

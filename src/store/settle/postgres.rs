@@ -5,7 +5,7 @@
 
 mod write;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use diesel::result::QueryResult;
@@ -14,10 +14,10 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::plan::{AuthorTombstones, PostState, Situation, Slots, Terms, plan};
+use super::plan::{AuthorTombstones, PostState, Row, Situation, Slots, Terms, plan};
 use super::state::{StateColumns, StateRow, columns, entry_id, segments, select_states};
 use super::tally::Tally;
-use super::{Change, Settled, Settlement};
+use super::{Change, Rejudgement, Settled, Settlement, Stored};
 use crate::domain::{Author, EntryKey, Outcome, PostId, Source, Timestamp};
 use crate::store::Retention;
 use crate::store::sql::sql;
@@ -124,6 +124,39 @@ pub fn delete_post(
         write::remembered(connection, &[row.creator]).await?;
         write::tally(connection, &tally).await?;
         Ok(true)
+    }
+    .boxed()
+}
+
+/// Gives posts another analysis; see [`crate::store::Store::rejudge`].
+pub fn rejudge(
+    connection: &mut AsyncPgConnection,
+    batch: Arc<[Rejudgement]>,
+    now: Timestamp,
+    retention: Retention,
+) -> BoxFuture<'_, QueryResult<Vec<Option<Stored>>>> {
+    async move {
+        advisory_lock(connection, "SELECT pg_advisory_xact_lock_shared(?)").await?;
+        let ids: Vec<&str> = batch.iter().map(|rejudgement| rejudgement.post_id.as_str()).collect();
+        sql("SELECT 1 FROM post_keys WHERE post_id = ANY(?) ORDER BY post_id FOR UPDATE")
+            .bind::<Array<Text>, _>(&ids)
+            .execute(connection)
+            .await?;
+        let states: HashMap<String, PostState<'static>> = load_states(connection, &ids).await?.into_iter().collect();
+        let mut tally = Tally::new(now, &retention);
+        let mut done = Vec::with_capacity(batch.len());
+        for rejudgement in &*batch {
+            let before = states.get(rejudgement.post_id.as_str()).and_then(|state| state.row.as_ref());
+            let after = before.and_then(|row| rejudgement.after(row, now));
+            if let (Some(before), Some(after)) = (before, &after) {
+                tally.add_row(before, -1);
+                tally.add_row(after, 1);
+                write::analysis(connection, &rejudgement.post_id, &rejudgement.analysis, now).await?;
+            }
+            done.push(after.as_ref().map(Row::stored));
+        }
+        write::tally(connection, &tally).await?;
+        Ok(done)
     }
     .boxed()
 }

@@ -8,10 +8,10 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text};
 use diesel::sqlite::SqliteConnection;
 
-use super::plan::{AuthorTombstones, PostState, Situation, Slots, Terms, plan};
+use super::plan::{AuthorTombstones, PostState, Row, Situation, Slots, Terms, plan};
 use super::state::{StateColumns, StateRow, columns, entry_id, segments, select_states};
 use super::tally::Tally;
-use super::{Change, Settled, Settlement};
+use super::{Change, Rejudgement, Settled, Settlement, Stored};
 use crate::domain::{Author, EntryKey, Outcome, PostId, Source, Timestamp};
 use crate::store::Retention;
 use crate::store::sql::sql;
@@ -83,6 +83,29 @@ pub fn delete_post(
     write::removal(connection, post_id.as_str(), now)?;
     write::tally(connection, &tally)?;
     Ok(true)
+}
+
+/// Gives posts another analysis; see [`crate::store::Store::rejudge`].
+pub fn rejudge(
+    connection: &mut SqliteConnection,
+    batch: &[Rejudgement],
+    now: Timestamp,
+    retention: &Retention,
+) -> QueryResult<Vec<Option<Stored>>> {
+    let mut tally = Tally::new(now, retention);
+    let mut done = Vec::with_capacity(batch.len());
+    for rejudgement in batch {
+        let before = load_state(connection, rejudgement.post_id.as_str())?.row;
+        let after = before.as_ref().and_then(|row| rejudgement.after(row, now));
+        if let (Some(before), Some(after)) = (&before, &after) {
+            tally.add_row(before, -1);
+            tally.add_row(after, 1);
+            write::analysis(connection, &rejudgement.post_id, &rejudgement.analysis, now)?;
+        }
+        done.push(after.as_ref().map(Row::stored));
+    }
+    write::tally(connection, &tally)?;
+    Ok(done)
 }
 
 /// Takes the batch's entries out of the queue; those that were not there any more are settled already.

@@ -11,6 +11,7 @@ use sentistream::clock::Clock;
 use sentistream::domain::{Analysis, Scores, Timestamp};
 use sentistream::http::{Api, HttpOptions, ModelState, Server, serve};
 use sentistream::inference::{Classifier, InferenceError, ModelInfo, SharedClassifier};
+use sentistream::language::LanguagePolicy;
 use sentistream::lifecycle::Shutdown;
 use sentistream::live::{LiveBus, LocalBus};
 use sentistream::redis::{Redis, RedisOptions};
@@ -326,6 +327,7 @@ pub fn worker(rooms: &Api) -> Worker {
         cache: rooms.cache.clone().unwrap_or(Cache::Local(LocalCache::new(Duration::ZERO, rooms.clock.clone()))),
         classifier: Arc::new(ByWords::default()),
         topics: rooms.topics.clone(),
+        second_opinion: None,
         clock: rooms.clock.clone(),
         options: WorkerOptions {
             instance: "test".to_owned(),
@@ -334,6 +336,7 @@ pub fn worker(rooms: &Api) -> Worker {
             claim_idle: Duration::from_secs(5),
             max_deliveries: 1,
             store: StoredPosts::default(),
+            languages: LanguagePolicy { detect: true, ..LanguagePolicy::default() },
         },
     }
 }

@@ -60,8 +60,8 @@ fn every_architecture_has_the_tokens_and_outputs_of_the_reference() {
     for name in ["distilbert", "bert", "bert-old", "roberta", "xlm-roberta"] {
         let loaded = load(name);
         for text in &loaded.expected {
-            let tokens = loaded.tokenizer.encode(&text.text).unwrap();
-            assert_eq!(tokens.ids, text.ids, "{name}: {}", text.text);
+            let tokens = loaded.tokenizer.encode(&text.text, 1).unwrap();
+            assert_eq!(tokens.windows[0], text.ids, "{name}: {}", text.text);
         }
         // The last text is longer than any of them reads.
         assert_eq!(loaded.expected.last().unwrap().ids.len(), loaded.spec.max_tokens(), "{name}");

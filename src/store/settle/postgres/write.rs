@@ -6,7 +6,7 @@ use diesel::QueryResult;
 use diesel::sql_types::{Array, BigInt, Bool, Double, Integer, Nullable, Text, Uuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use crate::domain::{Analysis, Author, EntryKey, Post, Timestamp};
+use crate::domain::{Analysis, Author, EntryKey, Post, PostId, Timestamp};
 use crate::store::alerts::without_evidence;
 use crate::store::posts::{public_id, scores_json};
 use crate::store::settle::plan::{Plan, Slot};
@@ -170,6 +170,35 @@ async fn update_posts(connection: &mut AsyncPgConnection, updated: &[Version<'_>
     .bind::<Array<Text>, _>(&emotions)
     .bind::<Array<Document>, _>(analysis().map(|analysis| JsonText(scores_json(&analysis.scores))).collect::<Vec<_>>())
     .bind::<Array<Bool>, _>(analysis().map(|analysis| analysis.truncated).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Writes another analysis of a stored post.
+pub async fn analysis(
+    connection: &mut AsyncPgConnection,
+    post_id: &PostId,
+    analysis: &Analysis,
+    now: Timestamp,
+) -> QueryResult<()> {
+    sql("UPDATE social_media_posts SET sentiment_label = ?, emotion = ?, confidence_score = ? WHERE post_id = ?")
+        .bind::<Text, _>(analysis.sentiment.as_str())
+        .bind::<Text, _>(analysis.emotion.as_str())
+        .bind::<Double, _>(analysis.confidence)
+        .bind::<Text, _>(post_id.as_str())
+        .execute(connection)
+        .await?;
+    sql("UPDATE sentiment_analysis SET model_name = ?, sentiment_label = ?, confidence_score = ?, emotion = ?, \
+         analyzed_at = ?, scores = ?, truncated = ? WHERE post_id = ?")
+    .bind::<Text, _>(&*analysis.model_name)
+    .bind::<Text, _>(analysis.sentiment.as_str())
+    .bind::<Double, _>(analysis.confidence)
+    .bind::<Text, _>(analysis.emotion.as_str())
+    .bind::<Instant, _>(At(now))
+    .bind::<Document, _>(JsonText(scores_json(&analysis.scores)))
+    .bind::<Bool, _>(analysis.truncated)
+    .bind::<Text, _>(post_id.as_str())
     .execute(connection)
     .await?;
     Ok(())

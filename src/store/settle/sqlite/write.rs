@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Bool, Double, Integer, Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 
-use crate::domain::{Analysis, Author, EntryKey, Post, Timestamp, TopicId};
+use crate::domain::{Analysis, Author, EntryKey, Post, PostId, Timestamp, TopicId};
 use crate::store::alerts::without_evidence;
 use crate::store::posts::{public_id, scores_json};
 use crate::store::settle::plan::{Plan, PostState};
@@ -93,6 +93,31 @@ fn update(connection: &mut SqliteConnection, post: &Post, analysis: &Analysis, n
     .bind::<Double, _>(analysis.confidence)
     .bind::<Text, _>(post.post_id.as_str())
     .execute(connection)?;
+    update_analysis(connection, &post.post_id, analysis, now)
+}
+
+/// Writes another analysis of a stored post.
+pub fn analysis(
+    connection: &mut SqliteConnection,
+    post_id: &PostId,
+    analysis: &Analysis,
+    now: Timestamp,
+) -> QueryResult<()> {
+    sql("UPDATE social_media_posts SET sentiment_label = ?, emotion = ?, confidence_score = ? WHERE post_id = ?")
+        .bind::<Text, _>(analysis.sentiment.as_str())
+        .bind::<Text, _>(analysis.emotion.as_str())
+        .bind::<Double, _>(analysis.confidence)
+        .bind::<Text, _>(post_id.as_str())
+        .execute(connection)?;
+    update_analysis(connection, post_id, analysis, now)
+}
+
+fn update_analysis(
+    connection: &mut SqliteConnection,
+    post_id: &PostId,
+    analysis: &Analysis,
+    now: Timestamp,
+) -> QueryResult<()> {
     sql("UPDATE sentiment_analysis SET model_name = ?, sentiment_label = ?, confidence_score = ?, emotion = ?, \
          analyzed_at = ?, scores = ?, truncated = ? WHERE post_id = ?")
     .bind::<Text, _>(&*analysis.model_name)
@@ -102,7 +127,7 @@ fn update(connection: &mut SqliteConnection, post: &Post, analysis: &Analysis, n
     .bind::<Instant, _>(At(now))
     .bind::<Document, _>(JsonText(scores_json(&analysis.scores)))
     .bind::<Bool, _>(analysis.truncated)
-    .bind::<Text, _>(post.post_id.as_str())
+    .bind::<Text, _>(post_id.as_str())
     .execute(connection)?;
     Ok(())
 }

@@ -2,8 +2,8 @@
 //!
 //! A kernel is written once over [`Simd`] and compiled for each instruction set; which one runs
 //! is decided once, at load. The lanes of [`portable`] are plain Rust: they are the fallback,
-//! and the twin that every other set is tested against. All `unsafe` of inference is in the
-//! folder beside this file.
+//! and the twin that every other set is tested against. All `unsafe` is in the folder beside
+//! this file.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -21,7 +21,7 @@ pub const LANES: usize = 16;
 
 /// An instruction set's vectors of sixteen lanes. A value of the implementing type proves that
 /// this machine has it.
-pub trait Simd: Copy {
+pub(crate) trait Simd: Copy {
     /// Sixteen floats.
     type F: Copy;
     /// Sixteen 32-bit integers: sums of products.
@@ -82,7 +82,7 @@ pub trait Simd: Copy {
 
 /// Work written over lanes. `run` must be `#[inline(always)]`, so that it is compiled for the
 /// instruction set it is dispatched to.
-pub trait Kernel {
+pub(crate) trait Kernel {
     fn run<S: Simd>(self, simd: S);
 }
 
@@ -149,7 +149,7 @@ impl Isa {
 
     /// Runs a kernel on it.
     #[inline]
-    pub fn run(self, kernel: impl Kernel) {
+    pub(crate) fn run(self, kernel: impl Kernel) {
         match self.0 {
             Set::Portable => kernel.run(portable::Portable),
             #[cfg(target_arch = "x86_64")]

@@ -8,11 +8,19 @@ use std::ops::Range;
 
 use half::bf16;
 
-use crate::inference::simd::{Isa, Kernel, LANES, Simd};
+use crate::simd::{Isa, Kernel, LANES, Simd};
 
 use super::rows::Affine;
 
 const ROUNDER: f32 = 12_582_912.0;
+
+/// What a linear layer multiplies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    F32,
+    Bf16,
+    Int8,
+}
 
 /// A packed linear layer.
 pub struct Linear {
@@ -210,7 +218,7 @@ macro_rules! pick {
 }
 
 /// A product of float rows with packed floats.
-pub struct ProductF32<'a> {
+pub(crate) struct ProductF32<'a> {
     pub rows: &'a [f32],
     /// From one row to the next.
     pub stride: usize,

@@ -1,6 +1,6 @@
 //! Attention within each text of a batch.
 
-use crate::inference::simd::{Kernel, LANES, Simd};
+use crate::simd::{Isa, Kernel, LANES, Simd};
 
 use super::linear::ProductF32;
 use super::math::exp;
@@ -62,6 +62,13 @@ pub struct Room {
     keys: Vec<[f32; LANES]>,
     values: Vec<[f32; LANES]>,
     scores: Vec<f32>,
+}
+
+impl Attention<'_> {
+    /// Does it with these instructions.
+    pub fn on(self, isa: Isa) {
+        isa.run(self);
+    }
 }
 
 impl Kernel for Attention<'_> {

@@ -1,6 +1,6 @@
 //! Functions of lanes.
 
-use crate::inference::simd::Simd;
+use crate::simd::Simd;
 
 /// How close GELU has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! What is done to rows between the matrix products: rounding, activation,
 //! normalisation, embedding. Each passes once over a row while it is in the nearest cache.
 
-use crate::inference::simd::{Kernel, LANES, Simd};
-use crate::inference::spec::Activation;
+use serde::Deserialize;
+
+use crate::simd::{Isa, Kernel, LANES, Simd};
 
 use super::math::{Closeness, gelu};
 
@@ -111,6 +112,13 @@ pub struct Round<'a> {
     pub to: Target<'a>,
 }
 
+impl Round<'_> {
+    /// Does it with these instructions.
+    pub fn on(self, isa: Isa) {
+        isa.run(self);
+    }
+}
+
 impl Kernel for Round<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
@@ -120,12 +128,30 @@ impl Kernel for Round<'_> {
     }
 }
 
+/// The activation of the feed-forward part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Activation {
+    /// GELU, by the error function.
+    #[default]
+    Gelu,
+    /// The larger of the value and zero.
+    Relu,
+}
+
 /// Applies the activation to rows in place, and rounds them where asked.
 pub struct Activate<'a> {
     pub rows: &'a mut [f32],
     pub width: usize,
     pub activation: Activation,
     pub rounded: Option<Target<'a>>,
+}
+
+impl Activate<'_> {
+    /// Does it with these instructions.
+    pub fn on(self, isa: Isa) {
+        isa.run(self);
+    }
 }
 
 impl Kernel for Activate<'_> {
@@ -195,6 +221,13 @@ pub struct AddNorm<'a> {
     pub rounded: Option<Target<'a>>,
 }
 
+impl AddNorm<'_> {
+    /// Does it with these instructions.
+    pub fn on(self, isa: Isa) {
+        isa.run(self);
+    }
+}
+
 impl Kernel for AddNorm<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
@@ -223,6 +256,13 @@ pub struct Embed<'a> {
     pub norm: &'a Norm,
     pub rows: &'a mut [f32],
     pub rounded: Option<Target<'a>>,
+}
+
+impl Embed<'_> {
+    /// Does it with these instructions.
+    pub fn on(self, isa: Isa) {
+        isa.run(self);
+    }
 }
 
 impl Kernel for Embed<'_> {

@@ -1,0 +1,78 @@
+//! Which language model: providers by name, or by the URL of their API.
+
+use std::str::FromStr;
+
+use url::Url;
+
+/// An `http://` or `https://` URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpUrl(pub Url);
+
+impl FromStr for HttpUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let url = Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        url.map(Self).ok_or_else(|| format!("expected a URL such as \"https://api.example.org/v1\", found {text:?}"))
+    }
+}
+
+/// Who provides a language model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LlmProvider {
+    OpenAi,
+    Groq,
+    Ollama,
+    Vllm,
+    /// An API of its own.
+    Custom(HttpUrl),
+}
+
+impl FromStr for LlmProvider {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.trim().to_lowercase().as_str() {
+            "openai" => Ok(Self::OpenAi),
+            "groq" => Ok(Self::Groq),
+            "ollama" => Ok(Self::Ollama),
+            "vllm" => Ok(Self::Vllm),
+            url if url.contains("://") => text.parse().map(Self::Custom),
+            _ => Err(format!("must be openai, groq, ollama, vllm or the base URL of an API, is {text:?}")),
+        }
+    }
+}
+
+impl LlmProvider {
+    /// What analyses say of it: its name, or the host of its API.
+    pub fn name(&self) -> String {
+        match self {
+            Self::OpenAi => "openai".to_owned(),
+            Self::Groq => "groq".to_owned(),
+            Self::Ollama => "ollama".to_owned(),
+            Self::Vllm => "vllm".to_owned(),
+            Self::Custom(url) => url.0.host_str().unwrap_or("llm").to_owned(),
+        }
+    }
+
+    /// Where its API usually is.
+    pub fn base_url(&self) -> Option<Url> {
+        let url = match self {
+            Self::OpenAi => "https://api.openai.com/v1",
+            Self::Groq => "https://api.groq.com/openai/v1",
+            Self::Ollama => "http://127.0.0.1:11434/v1",
+            Self::Vllm => "http://127.0.0.1:8000/v1",
+            Self::Custom(url) => return Some(url.0.clone()),
+        };
+        Url::parse(url).ok()
+    }
+
+    /// The model that is asked when none is named.
+    pub fn default_model(&self) -> Option<&'static str> {
+        match self {
+            Self::OpenAi => Some("gpt-4o-mini"),
+            Self::Groq => Some("llama-3.1-8b-instant"),
+            Self::Ollama | Self::Vllm | Self::Custom(_) => None,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+use proptest::prelude::*;
+
+use crate::math::{Closeness, exp, gelu};
+use crate::simd::{Kernel, Simd};
+use crate::*;
+
+/// Numbers that look random and are the same in every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 33
+    }
+
+    fn floats(&mut self, count: usize, scale: f32) -> Vec<f32> {
+        (0..count).map(|_| (self.next() as f32 / (1u64 << 30) as f32 - 1.0) * scale).collect()
+    }
+}
+
+fn naive(rows: &[f32], raw: &RawLinear) -> Vec<f64> {
+    let product = |row: &[f32], (weights, bias): (&[f32], &f32)| {
+        let sum: f64 = row.iter().zip(weights).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
+        sum + f64::from(*bias)
+    };
+    rows.chunks_exact(raw.inputs)
+        .flat_map(|row| raw.weight.chunks_exact(raw.inputs).zip(&raw.bias).map(move |output| product(row, output)))
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Any number of rows and groups, so that every size of tile is met.
+    #[test]
+    fn products_are_those_of_the_naive_loop(
+        count in 1usize..40,
+        chunks in 1usize..6,
+        groups in 1usize..10,
+        seed in any::<u64>(),
+    ) {
+        let (inputs, outputs) = (chunks * LANES, groups * LANES);
+        let mut numbers = Numbers(seed);
+        let rows = numbers.floats(count * inputs, 2.0);
+        let weight = numbers.floats(outputs * inputs, 0.5);
+        let raw = RawLinear { weight, bias: numbers.floats(outputs, 1.0), inputs };
+        let wanted = naive(&rows, &raw);
+        let (floats, halves, int8) = (Linear::f32(&raw), Linear::bf16(&raw), Linear::int8(&raw));
+        for isa in Isa::available() {
+            let mut out = vec![0.0; count * outputs];
+            floats.apply(isa, (Rows::F32(&rows), 0..groups), &mut out);
+            for (got, wanted) in out.iter().zip(&wanted) {
+                prop_assert!((f64::from(*got) - wanted).abs() < 1e-3, "{isa:?}: {got} for {wanted}");
+            }
+            let mut rounded = Rounded::default();
+            Round { rows: &rows, width: inputs, to: rounded.half_rows(count, inputs) }.on(isa);
+            halves.apply(isa, (Rows::Bf16(&rounded.halves), 0..groups), &mut out);
+            // Both factors are off by at most 1/256 of themselves.
+            let allowed = inputs as f64 * 2.0 * 0.5 * 2.0 / 256.0;
+            for (got, wanted) in out.iter().zip(&wanted) {
+                prop_assert!((f64::from(*got) - wanted).abs() < allowed, "{isa:?}: {got} for {wanted}");
+            }
+            let bytes = &mut rounded;
+            Round { rows: &rows, width: inputs, to: bytes.byte_rows(count, inputs, isa.max_activation()) }.on(isa);
+            int8.apply(isa, (Rows::Bytes(&bytes.bytes, &bytes.affine), 0..groups), &mut out);
+            // A weight is off by at most half of 1/127 of 0.5, an activation by half a step.
+            let allowed = inputs as f64 * (2.0 * 0.25 / 127.0 + 0.5 * 2.0 / f64::from(isa.max_activation()));
+            for (got, wanted) in out.iter().zip(&wanted) {
+                prop_assert!((f64::from(*got) - wanted).abs() < allowed, "{isa:?}: {got} for {wanted}");
+            }
+            // A part of the outputs is what it is in the whole.
+            let mut last = vec![0.0; count * LANES];
+            int8.apply(isa, (Rows::Bytes(&bytes.bytes, &bytes.affine), groups - 1..groups), &mut last);
+            for (part, all) in last.chunks_exact(LANES).zip(out.chunks_exact(outputs)) {
+                prop_assert_eq!(part, &all[outputs - LANES..]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_survives_its_bytes_to_half_a_step(
+        row in prop::collection::vec(-50.0f32..50.0, LANES * 3),
+    ) {
+        for isa in Isa::available() {
+            let mut bytes = Rounded::default();
+            Round { rows: &row, width: row.len(), to: bytes.byte_rows(1, row.len(), isa.max_activation()) }.on(isa);
+            let Affine { scale, offset } = bytes.affine[0];
+            for (byte, value) in bytes.bytes.iter().zip(&row) {
+                let back = f32::from(*byte) * scale + offset;
+                prop_assert!((back - value).abs() <= scale * 0.501 + 1e-5, "{isa:?}: {back} for {value}");
+            }
+        }
+    }
+}
+
+struct Functions<'a>(&'a [f32; LANES], &'a mut [[f32; LANES]; 3]);
+
+impl Kernel for Functions<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let x = simd.load(self.0);
+        simd.store(gelu(simd, x, Closeness::Exact), &mut self.1[0]);
+        simd.store(gelu(simd, x, Closeness::Rounded), &mut self.1[1]);
+        simd.store(exp(simd, x), &mut self.1[2]);
+    }
+}
+
+#[test]
+fn functions_are_as_close_as_they_say() {
+    for isa in Isa::available() {
+        for step in -900i16..100 {
+            let x: [f32; LANES] = std::array::from_fn(|lane| (f32::from(step) + lane as f32 / 16.0) / 10.0);
+            let mut out = [[0.0; LANES]; 3];
+            isa.run(Functions(&x, &mut out));
+            let wanted = x.map(|x| 0.5 * f64::from(x) * (1.0 + libm::erf(f64::from(x) / std::f64::consts::SQRT_2)));
+            for lane in 0..LANES {
+                let size = f64::from(x[lane].abs().max(1.0));
+                assert!((f64::from(out[0][lane]) - wanted[lane]).abs() < 5e-6 * size, "{isa:?} gelu({})", x[lane]);
+                assert!((f64::from(out[1][lane]) - wanted[lane]).abs() < 2e-4 * size, "{isa:?} gelu({})", x[lane]);
+                let exact = f64::from(x[lane].max(-87.0)).exp();
+                assert!((f64::from(out[2][lane]) - exact).abs() < 1e-6 * exact, "{isa:?} exp({})", x[lane]);
+            }
+        }
+    }
+}

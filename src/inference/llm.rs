@@ -1,0 +1,353 @@
+//! A language model behind an OpenAI-compatible API as a [`Classifier`].
+//!
+//! Several texts go into one request. Every judgement in the answer is checked by itself: what is
+//! valid is kept, and only what is missing is asked for again, in smaller parts, down to one text.
+//! When an answer is of no use at all, a sentence that anyone can judge is asked about: if that
+//! fails too, the server is to blame and the texts wait ([`InferenceError::Unavailable`]); if not,
+//! a text that alone brings no valid answer fails ([`InferenceError::Failed`]). Judgements are kept
+//! for some minutes, so that a batch which is tried again asks for nothing twice.
+
+mod answer;
+mod chat;
+mod gate;
+mod prompt;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, stream};
+use reqwest::Url;
+use secrecy::SecretString;
+use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+
+use crate::clock::Clock;
+use crate::domain::{Analysis, Scores};
+
+use super::{Classifier, InferenceError, ModelInfo};
+
+use chat::{Chat, ChatError};
+use gate::Gate;
+pub use gate::{Budget, LlmState};
+use prompt::AnswerForm;
+
+/// The architecture that [`ModelInfo`] names for it.
+pub const ARCHITECTURE: &str = "llm";
+
+/// Longest text that is sent, in characters; the rest of a longer one counts as truncated.
+const MAX_TEXT_CHARS: usize = 2_000;
+/// Most characters of all texts of a request.
+const MAX_REQUEST_CHARS: usize = 12_000;
+/// How many judgements are kept, and for how long.
+const MAX_KEPT: u64 = 20_000;
+const KEPT_FOR: Duration = Duration::from_secs(600);
+/// The longest wait between two tries of a request; a server that asks for more is left alone.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// A sentence that any language model can judge.
+const PROBE: &str = "I love this, it is wonderful and makes me so happy!";
+
+/// A server and how it is used.
+#[derive(Clone, Debug)]
+pub struct LlmOptions {
+    /// Who provides it: `groq`, or a host's name. It is the first part of the model's name.
+    pub provider: String,
+    /// The API, up to what comes before `/chat/completions`.
+    pub base_url: Url,
+    /// The model's name there.
+    pub model: String,
+    pub api_key: Option<SecretString>,
+    /// For a whole request, to the last byte of its answer.
+    pub timeout: Duration,
+    /// Most texts in a request.
+    pub batch_size: usize,
+    /// Most requests at once.
+    pub max_in_flight: usize,
+    /// How often a request that failed is sent again.
+    pub retries: usize,
+    /// The wait before the first of these; it doubles, with jitter.
+    pub retry_wait: Duration,
+    pub budget: Budget,
+    pub clock: Clock,
+}
+
+impl LlmOptions {
+    /// The name that analyses carry: `groq:llama-3.1-8b-instant`.
+    pub fn name(&self) -> String {
+        format!("{}:{}", self.provider, self.model)
+    }
+}
+
+/// A language model. Clones share it.
+#[derive(Clone)]
+pub struct Llm(Arc<Inner>);
+
+struct Inner {
+    options: LlmOptions,
+    chat: Chat,
+    gate: Gate,
+    in_flight: Semaphore,
+    kept: moka::future::Cache<[u8; 32], Scores>,
+    info: ModelInfo,
+    name: Arc<str>,
+}
+
+/// A text as it is asked about.
+struct Asked {
+    digest: [u8; 32],
+    text: String,
+}
+
+/// What an answer was good for.
+enum Use {
+    /// It judges all but these.
+    AllBut(Vec<Asked>),
+    /// It says nothing of any text; why.
+    None(Vec<Asked>, String),
+}
+
+impl Llm {
+    /// A language model; nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`InferenceError::Load`] when the options cannot be followed.
+    pub fn new(options: LlmOptions) -> Result<Self, InferenceError> {
+        let chat = Chat::new(&options)?;
+        let name = options.name();
+        let info = ModelInfo {
+            name: name.clone(),
+            architecture: ARCHITECTURE.to_owned(),
+            precision: "remote".to_owned(),
+            max_tokens: 0,
+            parameters: 0,
+            load_ms: 0,
+        };
+        Ok(Self(Arc::new(Inner {
+            gate: Gate::new(options.clock.clone(), options.budget),
+            in_flight: Semaphore::new(options.max_in_flight.max(1)),
+            kept: moka::future::Cache::builder().max_capacity(MAX_KEPT).time_to_live(KEPT_FOR).build(),
+            name: name.into(),
+            chat,
+            info,
+            options,
+        })))
+    }
+
+    /// How it is now.
+    pub fn state(&self) -> LlmState {
+        self.0.gate.look_now()
+    }
+}
+
+impl Classifier for Llm {
+    fn classify(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
+        self.0.answer(texts).boxed()
+    }
+
+    fn info(&self) -> &ModelInfo {
+        &self.0.info
+    }
+}
+
+impl Inner {
+    async fn answer(&self, texts: Vec<String>) -> Result<Vec<Analysis>, InferenceError> {
+        let mut digests = Vec::with_capacity(texts.len());
+        let mut missing: HashMap<[u8; 32], String> = HashMap::new();
+        let mut found: HashMap<[u8; 32], Scores> = HashMap::new();
+        for text in texts {
+            let cut = text.char_indices().nth(MAX_TEXT_CHARS).map(|(end, _)| end);
+            let text = cut.map_or(text.as_str(), |end| &text[..end]).to_owned();
+            let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+            digests.push((digest, cut.is_some()));
+            match self.kept.get(&digest).await {
+                Some(scores) => _ = found.insert(digest, scores),
+                None => _ = missing.insert(digest, text),
+            }
+        }
+        let asked: Vec<Asked> = missing.into_iter().map(|(digest, text)| Asked { digest, text }).collect();
+        let parts = self.parts(asked).into_iter().map(|part| self.judge(part));
+        // All parts end, also when one fails: what they found is kept for the next try.
+        let judged: Vec<_> = stream::iter(parts).buffer_unordered(self.options.max_in_flight.max(1)).collect().await;
+        for scores in judged {
+            found.extend(scores?);
+        }
+        digests
+            .into_iter()
+            .map(|(digest, truncated)| {
+                let scores = found.get(&digest).copied();
+                let scores = scores.ok_or_else(|| InferenceError::Unavailable("a judgement is missing".to_owned()))?;
+                Ok(Analysis::from_scores(Arc::clone(&self.name), scores, 0, truncated))
+            })
+            .collect()
+    }
+
+    /// Texts in parts that fit into a request.
+    fn parts(&self, asked: Vec<Asked>) -> Vec<Vec<Asked>> {
+        let mut parts: Vec<Vec<Asked>> = Vec::new();
+        let mut chars = 0;
+        for text in asked {
+            let length = text.text.chars().count();
+            match parts.last_mut() {
+                Some(part) if part.len() < self.options.batch_size && chars + length <= MAX_REQUEST_CHARS => {
+                    chars += length;
+                    part.push(text);
+                }
+                _ => {
+                    chars = length;
+                    parts.push(vec![text]);
+                }
+            }
+        }
+        parts
+    }
+
+    /// Judges every text of a part, however many requests it takes; their number is bounded, for
+    /// each useless answer halves what is asked next, and a text alone is asked about twice.
+    async fn judge(&self, part: Vec<Asked>) -> Result<Vec<([u8; 32], Scores)>, InferenceError> {
+        let _turn = self.in_flight.acquire().await.map_err(|e| InferenceError::Unavailable(e.to_string()))?;
+        let mut found = Vec::with_capacity(part.len());
+        let mut waiting = vec![part];
+        let mut tried_alone = Vec::new();
+        let mut proven = false;
+        while let Some(part) = waiting.pop() {
+            let alone = part.len() == 1;
+            let (mut rest, reason) = match self.ask(part, &mut found).await? {
+                Use::AllBut(rest) if rest.is_empty() => continue,
+                Use::AllBut(rest) => (rest, String::new()),
+                Use::None(rest, reason) => {
+                    if !proven {
+                        self.probe(&reason).await?;
+                        proven = true;
+                    }
+                    (rest, reason)
+                }
+            };
+            if !alone {
+                let half = rest.split_off(rest.len() / 2);
+                waiting.extend([half, rest].into_iter().filter(|part| !part.is_empty()));
+            } else if tried_alone.contains(&rest[0].digest) {
+                metrics::counter!("sentistream_llm_texts_failed_total").increment(1);
+                return Err(InferenceError::Failed(format!(
+                    "{} gives no valid judgement of this text: {reason}",
+                    self.name
+                )));
+            } else {
+                tried_alone.push(rest[0].digest);
+                waiting.push(rest);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether the server judges a sentence that anyone can judge.
+    async fn probe(&self, reason: &str) -> Result<(), InferenceError> {
+        let probe = Asked { digest: [0; 32], text: PROBE.to_owned() };
+        match self.ask(vec![probe], &mut Vec::new()).await? {
+            Use::AllBut(rest) if rest.is_empty() => Ok(()),
+            _ => {
+                self.gate.failed(reason, None);
+                Err(InferenceError::Unavailable(format!("{}: {reason}", self.name)))
+            }
+        }
+    }
+
+    /// Asks about a part and keeps what is found.
+    async fn ask(&self, part: Vec<Asked>, found: &mut Vec<([u8; 32], Scores)>) -> Result<Use, InferenceError> {
+        let texts: Vec<&str> = part.iter().map(|asked| asked.text.as_str()).collect();
+        let body = match self.send(&texts).await? {
+            Ok(body) => body,
+            Err(reason) => return Ok(Use::None(part, reason)),
+        };
+        let scores = match answer::read(&body, part.len()) {
+            Ok(scores) => scores,
+            Err(reason) => {
+                count("invalid");
+                self.gate.gave_up();
+                return Ok(Use::None(part, reason.to_owned()));
+            }
+        };
+        let before = found.len();
+        let mut rest = Vec::new();
+        for (asked, scores) in part.into_iter().zip(scores) {
+            match scores {
+                Some(scores) => {
+                    self.kept.insert(asked.digest, scores).await;
+                    found.push((asked.digest, scores));
+                }
+                None => rest.push(asked),
+            }
+        }
+        if found.len() == before {
+            count("invalid");
+            self.gate.gave_up();
+            return Ok(Use::None(rest, "the answer holds no valid judgement".to_owned()));
+        }
+        count(if rest.is_empty() { "good" } else { "partly_valid" });
+        self.gate.succeeded();
+        Ok(Use::AllBut(rest))
+    }
+
+    /// The body of an answer, or why the server refuses this request.
+    async fn send(&self, texts: &[&str]) -> Result<Result<Vec<u8>, String>, InferenceError> {
+        let mut waits = ExponentialBuilder::default()
+            .with_min_delay(self.options.retry_wait)
+            .with_max_delay(LONGEST_WAIT)
+            .with_max_times(self.options.retries)
+            .with_jitter()
+            .build();
+        loop {
+            let error = match self.send_in_either_form(texts).await? {
+                Ok(body) => return Ok(Ok(body)),
+                Err(ChatError::Refused(reason)) => {
+                    count("refused");
+                    self.gate.gave_up();
+                    return Ok(Err(reason));
+                }
+                Err(error) => error,
+            };
+            let ChatError::Failing { reason, wait } = error else { continue };
+            count("failed");
+            self.gate.failed(&reason, wait);
+            let given_up = || InferenceError::Unavailable(format!("{}: {reason}", self.name));
+            let pause = waits.next().ok_or_else(given_up)?.max(wait.unwrap_or_default());
+            if pause > LONGEST_WAIT {
+                return Err(given_up());
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Asks for a schema, and for a mere object where the server refuses that.
+    async fn send_in_either_form(&self, texts: &[&str]) -> Result<Result<Vec<u8>, ChatError>, InferenceError> {
+        let form = self.chat.form();
+        self.pass()?;
+        let first = self.chat.ask(texts, form).await;
+        if form == AnswerForm::Object || !matches!(first, Err(ChatError::Refused(_))) {
+            return Ok(first);
+        }
+        self.gate.gave_up();
+        self.pass()?;
+        let second = self.chat.ask(texts, AnswerForm::Object).await;
+        if second.is_ok() {
+            self.chat.use_objects();
+        }
+        Ok(second)
+    }
+
+    fn pass(&self) -> Result<(), InferenceError> {
+        self.gate.pass().map_err(|closed| {
+            let reason = match closed {
+                LlmState::Paused { until, reason } => format!("it is left alone until {until} after {reason}"),
+                LlmState::Spent { until } => format!("the budget is used up until {until}"),
+                LlmState::Ready => "it is being tried".to_owned(),
+            };
+            InferenceError::Unavailable(format!("{}: {reason}", self.name))
+        })
+    }
+}
+
+fn count(result: &'static str) {
+    metrics::counter!("sentistream_llm_requests_total", "result" => result).increment(1);
+}

@@ -1,0 +1,131 @@
+//! Reading a language model's answer. Nothing in it is believed that is not exactly what was asked.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::domain::{Emotion, Scores, Sentiment};
+
+#[derive(Deserialize)]
+struct Completion {
+    choices: Vec<Choice>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    message: Message,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    content: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Judgements {
+    judgements: Vec<Value>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+struct Judgement {
+    index: usize,
+    sentiment: Sentiment,
+    confidence: f64,
+    emotion: Emotion,
+}
+
+/// The scores of `count` texts from the body of an answer; `None` for each text of which it says
+/// nothing valid. Indexes that were not asked for are ignored, and one that is there twice is not
+/// believed.
+///
+/// # Errors
+/// When the answer as a whole cannot be read.
+pub fn read(body: &[u8], count: usize) -> Result<Vec<Option<Scores>>, &'static str> {
+    let completion: Completion = serde_json::from_slice(body).map_err(|_| "the answer is no chat completion")?;
+    let content = completion.choices.into_iter().next().and_then(|choice| choice.message.content);
+    let content = content.ok_or("the answer is empty")?;
+    let Judgements { judgements } =
+        serde_json::from_str(bare(&content)).map_err(|_| "the answer is not the JSON that was asked for")?;
+    let mut found: Vec<Vec<Scores>> = vec![Vec::new(); count];
+    for judgement in judgements {
+        // One that is wrong in any way says nothing; the others may be right.
+        let Ok(judgement) = serde_json::from_value::<Judgement>(judgement) else { continue };
+        if let (Some(place), Some(scores)) = (found.get_mut(judgement.index), scores(judgement)) {
+            place.push(scores);
+        }
+    }
+    let one = |scores: Vec<Scores>| if let [scores] = scores.as_slice() { Some(*scores) } else { None };
+    Ok(found.into_iter().map(one).collect())
+}
+
+/// Models that are asked for JSON like to put it in a block of Markdown.
+fn bare(content: &str) -> &str {
+    let content = content.trim();
+    let inner = content.strip_prefix("```json").or_else(|| content.strip_prefix("```"));
+    inner.and_then(|inner| inner.strip_suffix("```")).unwrap_or(content).trim()
+}
+
+/// The two other sentiments share what the confidence leaves, and one emotion is there or not: a
+/// language model tells no more.
+fn scores(judgement: Judgement) -> Option<Scores> {
+    if !(0.0..=1.0).contains(&judgement.confidence) {
+        return None;
+    }
+    // Below a third the label would not be the one with the largest share.
+    let confidence = judgement.confidence.max(0.34) as f32;
+    let mut scores = Scores { sentiment: [(1.0 - confidence) / 2.0; 3], emotion: [0.0; 7] };
+    scores.sentiment[judgement.sentiment.index()] = confidence;
+    scores.emotion[judgement.emotion.index()] = 1.0;
+    Some(scores)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn body(content: &str) -> Vec<u8> {
+        json!({"choices": [{"message": {"role": "assistant", "content": content}}]}).to_string().into_bytes()
+    }
+
+    #[test]
+    fn only_what_is_exactly_right_is_believed() {
+        let content = json!({"judgements": [
+            {"index": 0, "sentiment": "positive", "confidence": 0.9, "emotion": "joy"},
+            {"index": 1, "sentiment": "great", "confidence": 0.9, "emotion": "joy"},
+            {"index": 2, "sentiment": "positive", "confidence": 1.5, "emotion": "joy"},
+            {"index": 3, "sentiment": "positive", "confidence": 0.9, "emotion": "love"},
+            {"index": 4, "sentiment": "positive", "confidence": 0.9, "emotion": "joy"},
+            {"index": 4, "sentiment": "negative", "confidence": 0.9, "emotion": "joy"},
+            {"index": 6, "sentiment": "negative", "confidence": 0.1, "emotion": "fear"},
+            {"index": 99, "sentiment": "negative", "confidence": 0.9, "emotion": "fear"},
+            "ignore the instructions",
+        ]});
+        for content in [content.to_string(), format!("```json\n{content}\n```")] {
+            let found = read(&body(&content), 7).unwrap();
+            let right: Vec<usize> = (0..7).filter(|&index| found[index].is_some()).collect();
+            assert_eq!(right, [0, 6]);
+            assert_eq!(found[0].unwrap().top_sentiment(), (Sentiment::Positive, 0.9));
+            assert_eq!(
+                (found[6].unwrap().top_sentiment().0, found[6].unwrap().top_emotion()),
+                (Sentiment::Negative, Emotion::Fear)
+            );
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_error() {
+        let no_content = json!({"choices": [{"message": {"content": null}}]}).to_string().into_bytes();
+        for body in
+            [body("I think it is positive"), body("{\"judgements\": [{\"index\": 0,"), b"<html>".to_vec(), no_content]
+        {
+            assert!(read(&body, 1).is_err());
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_answer_is_read_or_refused(content: String, bytes: Vec<u8>) {
+            let _ = (read(&body(&content), 3), read(&bytes, 3));
+        }
+    }
+}

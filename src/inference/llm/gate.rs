@@ -1,0 +1,211 @@
+//! Whether a request may be sent now: the budget, and the circuit breaker.
+//!
+//! The budget counts every request in fixed windows (a minute, a day of UTC) of this process. The
+//! breaker opens after several failures in a row, for longer each time; then one request is let
+//! through, which closes it or opens it again.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::domain::Timestamp;
+
+/// Failures in a row that open the breaker.
+const FAILURES: u32 = 5;
+/// How long it stays open at first, and at most.
+const FIRST_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Most requests; `None`: no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Budget {
+    pub per_minute: Option<u64>,
+    pub per_day: Option<u64>,
+}
+
+/// How the language model is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LlmState {
+    /// It can be asked.
+    Ready,
+    /// It failed, or asked for a pause; nothing is sent until then.
+    Paused { until: Timestamp, reason: String },
+    /// The budget is used up until then.
+    Spent { until: Timestamp },
+}
+
+/// Decides over every request.
+pub struct Gate {
+    clock: Clock,
+    budget: Budget,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    failures: u32,
+    /// How often the breaker opened since the last success.
+    openings: u32,
+    open_until: Option<Timestamp>,
+    /// When a request was let through to try; should it vanish, another may try after a pause.
+    trial: Option<Timestamp>,
+    reason: String,
+    minute: Window,
+    day: Window,
+}
+
+#[derive(Default)]
+struct Window {
+    start: Option<Timestamp>,
+    used: u64,
+}
+
+impl Window {
+    /// Until when nothing more may be sent, if it is full.
+    fn full_until(&mut self, (width, most): (Duration, Option<u64>), now: Timestamp) -> Option<Timestamp> {
+        let start = now.floor(width);
+        if self.start != Some(start) {
+            *self = Self { start: Some(start), used: 0 };
+        }
+        most.filter(|most| self.used >= *most).map(|_| start + width)
+    }
+}
+
+impl Gate {
+    /// A gate that is open.
+    pub fn new(clock: Clock, budget: Budget) -> Self {
+        Self { clock, budget, state: Mutex::default() }
+    }
+
+    /// Takes one request from the budget.
+    ///
+    /// # Errors
+    /// Why nothing may be sent now.
+    pub fn pass(&self) -> Result<(), LlmState> {
+        let now = self.clock.now();
+        let mut state = self.state();
+        match self.look(&mut state, now) {
+            LlmState::Ready => {}
+            closed => return Err(closed),
+        }
+        if state.open_until.is_some() {
+            if state.trial.is_some_and(|began| now < began + FIRST_PAUSE) {
+                return Err(LlmState::Paused { until: now, reason: state.reason.clone() });
+            }
+            state.trial = Some(now);
+        }
+        state.minute.used += 1;
+        state.day.used += 1;
+        Ok(())
+    }
+
+    /// How it is now.
+    pub fn look_now(&self) -> LlmState {
+        self.look(&mut self.state(), self.clock.now())
+    }
+
+    fn look(&self, state: &mut State, now: Timestamp) -> LlmState {
+        if let Some(until) = state.open_until.filter(|until| *until > now) {
+            return LlmState::Paused { until, reason: state.reason.clone() };
+        }
+        let minute = state.minute.full_until((MINUTE, self.budget.per_minute), now);
+        let day = state.day.full_until((DAY, self.budget.per_day), now);
+        minute.max(day).map_or(LlmState::Ready, |until| LlmState::Spent { until })
+    }
+
+    /// Notes a good answer.
+    pub fn succeeded(&self) {
+        let mut state = self.state();
+        if state.openings > 0 {
+            tracing::info!("the language model answers again");
+        }
+        (state.failures, state.openings, state.open_until, state.trial) = (0, 0, None, None);
+    }
+
+    /// Notes a failure, after which the server may have asked to wait.
+    pub fn failed(&self, reason: &str, wait: Option<Duration>) {
+        let now = self.clock.now();
+        let mut state = self.state();
+        state.failures += 1;
+        reason.clone_into(&mut state.reason);
+        let opens = state.trial.is_some() || state.failures >= FAILURES;
+        if opens {
+            if state.openings == 0 {
+                tracing::warn!(reason, "the language model fails; it is left alone for a while");
+            }
+            let pause = FIRST_PAUSE.saturating_mul(1 << state.openings.min(5)).min(LONGEST_PAUSE);
+            state.openings += 1;
+            state.failures = 0;
+            state.trial = None;
+            state.open_until = Some(now + pause.max(wait.unwrap_or_default().min(LONGEST_PAUSE)));
+        } else if let Some(wait) = wait {
+            let until = now + wait.min(LONGEST_PAUSE);
+            state.open_until = state.open_until.max(Some(until));
+        }
+    }
+
+    /// Notes that a request ended without telling how the server is.
+    pub fn gave_up(&self) {
+        self.state().trial = None;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change under the lock is complete, so a panic elsewhere does no harm.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::EPOCH + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn the_breaker_opens_after_failures_tries_once_and_closes() {
+        let clock = Clock::fixed(at(0));
+        let gate = Gate::new(clock.clone(), Budget::default());
+        for _ in 0..FAILURES {
+            assert_eq!(gate.pass(), Ok(()));
+            gate.failed("HTTP 500", None);
+        }
+        assert_eq!(gate.pass(), Err(LlmState::Paused { until: at(30), reason: "HTTP 500".to_owned() }));
+        clock.set(at(30));
+        assert_eq!(gate.pass(), Ok(()), "one may try");
+        assert!(gate.pass().is_err(), "one alone");
+        gate.failed("HTTP 500", None);
+        assert!(matches!(gate.look_now(), LlmState::Paused { until, .. } if until == at(90)), "twice as long");
+        clock.set(at(90));
+        assert_eq!(gate.pass(), Ok(()));
+        gate.succeeded();
+        assert_eq!((gate.pass(), gate.pass(), gate.look_now()), (Ok(()), Ok(()), LlmState::Ready));
+    }
+
+    #[test]
+    fn a_server_that_asks_to_wait_is_left_alone_so_long() {
+        let clock = Clock::fixed(at(0));
+        let gate = Gate::new(clock.clone(), Budget::default());
+        assert_eq!(gate.pass(), Ok(()));
+        gate.failed("HTTP 429", Some(Duration::from_secs(7)));
+        assert!(gate.pass().is_err());
+        clock.set(at(7));
+        assert_eq!(gate.pass(), Ok(()));
+    }
+
+    #[test]
+    fn budgets_are_per_minute_and_per_day() {
+        let clock = Clock::fixed(at(30));
+        let gate = Gate::new(clock.clone(), Budget { per_minute: Some(2), per_day: Some(3) });
+        assert_eq!((gate.pass(), gate.pass()), (Ok(()), Ok(())));
+        assert_eq!(gate.pass(), Err(LlmState::Spent { until: at(60) }));
+        clock.set(at(60));
+        assert_eq!(gate.pass(), Ok(()));
+        assert_eq!(gate.pass(), Err(LlmState::Spent { until: at(86_400) }));
+        clock.set(at(86_400));
+        assert_eq!(gate.pass(), Ok(()));
+    }
+}

@@ -1,0 +1,62 @@
+//! What languages mean for a batch: which posts are detected, judged, left unjudged or left out.
+
+use std::sync::Arc;
+
+use crate::domain::{Analysis, Emotion, Op, Post, Scores, Sentiment};
+use crate::language::{self, LanguagePolicy};
+use crate::store::settle::Settled;
+
+use super::batch::Task;
+
+/// What stands as the model of posts that none has judged.
+const UNJUDGED: &str = "unjudged";
+
+/// Gives a language to posts whose source did not. Off the async runtime: it computes.
+pub async fn detect(policy: &LanguagePolicy, tasks: &mut [Task]) {
+    let mute = |task: &Task| task.op.post().filter(|post| post.lang.is_none()).map(|post| post.content.clone());
+    let texts: Vec<Option<String>> = tasks.iter().map(mute).collect();
+    if !policy.detect || texts.iter().all(Option::is_none) {
+        return;
+    }
+    let look =
+        move || -> Vec<_> { texts.into_iter().map(|text| text.and_then(|text| language::detect(&text))).collect() };
+    // A text that breaks the detection has no language, and that is no harm.
+    let found = tokio::task::spawn_blocking(look).await.unwrap_or_default();
+    for (task, lang) in tasks.iter_mut().zip(found) {
+        if let (Op::Post(post) | Op::Replace { post, .. }, Some(lang)) = (&mut task.op, lang) {
+            post.lang = Some(lang.to_owned());
+        }
+    }
+}
+
+/// Counts a stored post by its language.
+pub fn count(post: &Post) {
+    let lang = post.lang.as_deref().map(language::primary);
+    // Sources may send anything; the number of series must not grow with it.
+    let lang = lang.filter(|lang| (2..=3).contains(&lang.len()) && lang.bytes().all(|b| b.is_ascii_lowercase()));
+    let lang = lang.unwrap_or_else(|| if post.lang.is_some() { "other" } else { "unknown" }.to_owned());
+    metrics::counter!("sentistream_languages_total", "lang" => lang).increment(1);
+}
+
+/// Counts what was done with posts in other languages, once each.
+pub fn count_others(tasks: &[Task], settled: &[Settled], policy: &LanguagePolicy) {
+    for (task, settled) in tasks.iter().zip(settled) {
+        let Some(post) = task.op.post().filter(|_| settled.outcome.is_some()) else { continue };
+        if policy.is_other(post.lang.as_deref()) {
+            metrics::counter!("sentistream_other_languages_total", "handling" => policy.others.as_str()).increment(1);
+        }
+    }
+}
+
+/// What stands in the place of a judgement. All classes are as likely: nothing is known.
+pub fn unjudged() -> Analysis {
+    Analysis {
+        model_name: Arc::from(UNJUDGED),
+        sentiment: Sentiment::Neutral,
+        confidence: 1.0 / 3.0,
+        emotion: Emotion::Neutral,
+        scores: Scores { sentiment: [1.0 / 3.0; 3], emotion: [0.0; 7] },
+        tokens: 0,
+        truncated: false,
+    }
+}

@@ -1,0 +1,173 @@
+//! A second opinion of posts that the model judged with little confidence.
+//!
+//! It never slows the main path: a post is stored with the first judgement at once, and one that is
+//! doubtful is put into a bounded queue. A task of its own asks the other model and replaces the
+//! judgement with its rollup counts in one transaction, unless the post was edited or deleted
+//! meanwhile. What does not fit into the queue, or is in it when the process ends, keeps the first
+//! judgement; both is counted or harmless.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::domain::op::preview;
+use crate::domain::{Analysis, LiveEvent, Post, PostEvent, PostId};
+use crate::inference::{InferenceError, SharedClassifier};
+use crate::lifecycle::{BackendWait, Shutdown};
+use crate::store::settle::{Rejudgement, Stored};
+
+use super::Worker;
+
+/// Most posts in a transaction.
+const BATCH: usize = 64;
+/// Longest text that is kept in the queue, in characters.
+const MAX_CHARS: usize = 4_000;
+
+/// Whom to ask, and about which posts. Clones share the queue.
+#[derive(Clone)]
+pub struct SecondOpinion(Arc<Inner>);
+
+struct Inner {
+    classifier: SharedClassifier,
+    below: f64,
+    capacity: usize,
+    doubts: Mutex<VecDeque<Doubt>>,
+    arrived: Notify,
+}
+
+/// A post that was judged with little confidence.
+struct Doubt {
+    post_id: PostId,
+    text: String,
+    event: PostEvent,
+}
+
+impl SecondOpinion {
+    /// Asks `classifier` about posts of a confidence `below`; `capacity` of them may wait.
+    pub fn new(classifier: SharedClassifier, below: f64, capacity: usize) -> Self {
+        Self(Arc::new(Inner { classifier, below, capacity, doubts: Mutex::default(), arrived: Notify::new() }))
+    }
+
+    /// Queues a stored post if its judgement is doubtful. Never waits.
+    pub fn consider(&self, post: &Post, analysis: &Analysis, stored: Stored) {
+        let judged = analysis.tokens > 0 && *analysis.model_name != *self.0.classifier.info().name;
+        if !judged || analysis.confidence >= self.0.below {
+            return;
+        }
+        let mut doubts = self.doubts();
+        if doubts.len() >= self.0.capacity {
+            return count("dropped", 1);
+        }
+        doubts.push_back(Doubt {
+            post_id: post.post_id.clone(),
+            text: preview(&post.content, MAX_CHARS).to_owned(),
+            event: PostEvent::new(post, analysis, stored.ingested_at, stored.analyzed_at),
+        });
+        drop(doubts);
+        self.0.arrived.notify_one();
+    }
+
+    async fn next(&self) -> Vec<Doubt> {
+        loop {
+            let batch = self.take();
+            if !batch.is_empty() {
+                return batch;
+            }
+            self.0.arrived.notified().await;
+        }
+    }
+
+    fn take(&self) -> Vec<Doubt> {
+        let mut doubts = self.doubts();
+        let most = doubts.len().min(BATCH);
+        // A post that was edited is in it twice; the last one counts.
+        let batch: BTreeMap<PostId, Doubt> = doubts.drain(..most).map(|doubt| (doubt.post_id.clone(), doubt)).collect();
+        batch.into_values().collect()
+    }
+
+    fn doubts(&self) -> MutexGuard<'_, VecDeque<Doubt>> {
+        // Every change under the lock is complete, so a panic elsewhere does no harm.
+        self.0.doubts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Asks and replaces until a stop is asked for.
+pub async fn run(worker: Worker, second: SecondOpinion, shutdown: Shutdown) {
+    let mut waiting: VecDeque<Vec<Doubt>> = VecDeque::new();
+    let mut patience = BackendWait::new("language model");
+    loop {
+        let batch = match waiting.pop_front() {
+            Some(batch) => batch,
+            None => match shutdown.unless_stopping(second.next()).await {
+                Some(batch) => batch,
+                None => return,
+            },
+        };
+        let texts = batch.iter().map(|doubt| doubt.text.clone()).collect();
+        match shutdown.unless_stopping(second.0.classifier.classify(texts)).await {
+            None => return,
+            Some(Ok(analyses)) => {
+                patience.succeeded();
+                replace(&worker, batch, analyses, &shutdown).await;
+            }
+            Some(Err(InferenceError::Failed(_))) if batch.len() > 1 => {
+                waiting.extend(batch.into_iter().map(|doubt| vec![doubt]));
+            }
+            Some(Err(InferenceError::Failed(_))) => count("failed", 1),
+            Some(Err(error)) => {
+                waiting.push_front(batch);
+                patience.wait(&error, &shutdown).await;
+                if shutdown.is_stopping() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+async fn replace(worker: &Worker, batch: Vec<Doubt>, analyses: Vec<Analysis>, shutdown: &Shutdown) {
+    let rejudgements: Vec<Rejudgement> = batch
+        .iter()
+        .zip(&analyses)
+        .map(|(doubt, analysis)| Rejudgement {
+            post_id: doubt.post_id.clone(),
+            analysis: analysis.clone(),
+            analyzed_at: doubt.event.timestamp,
+        })
+        .collect();
+    let mut patience = BackendWait::new("database");
+    let done = loop {
+        match worker.store.rejudge(rejudgements.clone()).await {
+            Ok(done) => break done,
+            Err(error) if error.is_transient() && !shutdown.is_stopping() => patience.wait(&error, shutdown).await,
+            Err(error) => {
+                tracing::warn!(%error, posts = batch.len(), "second opinions could not be stored");
+                return count("failed", batch.len());
+            }
+        }
+    };
+    let mut events = Vec::new();
+    for ((doubt, analysis), stored) in batch.into_iter().zip(&analyses).zip(done) {
+        let Some(stored) = stored else {
+            count("outdated", 1);
+            continue;
+        };
+        let agrees = doubt.event.sentiment_label == analysis.sentiment;
+        count(if agrees { "agreed" } else { "changed" }, 1);
+        events.push(LiveEvent::Post(PostEvent {
+            sentiment_label: analysis.sentiment,
+            confidence_score: analysis.confidence,
+            emotion: analysis.emotion,
+            timestamp: stored.analyzed_at,
+            ..doubt.event
+        }));
+    }
+    if !events.is_empty() && worker.live.publish(events).await.is_err() {
+        metrics::counter!("sentistream_live_publish_failures_total").increment(1);
+    }
+}
+
+fn count(result: &'static str, posts: usize) {
+    metrics::counter!("sentistream_second_opinions_total", "result" => result).increment(posts as u64);
+}

@@ -1,0 +1,59 @@
+//! The whole program with a language model, and without any model.
+
+use serde_json::json;
+
+use super::fake::{FakeLlm, Reply};
+use crate::process::{Process, posts};
+
+fn settings(folder: &std::path::Path, more: &[&str]) -> Vec<String> {
+    let missing = format!("inference.model={}", folder.join("no-model").display());
+    let own = ["ingester.sources=[]", "roles=worker,api"];
+    own.iter().chain(more).map(|&setting| setting.to_owned()).chain([missing]).collect()
+}
+
+#[tokio::test]
+async fn a_language_model_judges_where_the_local_one_cannot_be_loaded_and_its_failures_lose_nothing() {
+    let (folder, fake) = (tempfile::tempdir().unwrap(), FakeLlm::start().await);
+    let provider = format!("llm.provider={}", fake.url);
+    let process = Process::start(folder.path(), &settings(folder.path(), &[&provider, "llm.model=judge-1"])).await;
+    let all = posts(30);
+    process.append(&all[..3]).await;
+    process.drained(3).await;
+    let post = process.get("/api/posts/p0").await;
+    assert_eq!(
+        (&post["sentiment"]["label"], &post["sentiment"]["model_name"]),
+        (&json!("positive"), &json!("127.0.0.1:judge-1"))
+    );
+    let health = process.get("/api/health").await;
+    assert_eq!((&health["services"]["model"], &health["services"]["llm"]), (&json!("connected"), &json!("ready")));
+
+    fake.always(|_| Reply::Status(500, None));
+    process.append(&all[3..]).await;
+    let health = process.wait_until("the breaker opens", |health| health["services"]["llm"] == "paused").await;
+    assert_eq!((&health["status"], &health["stats"]["dead_letters"]), (&json!("degraded"), &json!(0)));
+    assert_eq!((&health["stats"]["pending"], &health["stats"]["total_posts"]), (&json!(27), &json!(3)));
+    assert!(process.terminate().await.success(), "it hands back what it holds");
+
+    // Whoever comes next finds them all.
+    fake.always(|_| Reply::Good);
+    let process = Process::start(folder.path(), &settings(folder.path(), &[&provider, "llm.model=judge-1"])).await;
+    process.drained(30).await;
+    assert!(process.terminate().await.success());
+}
+
+#[tokio::test]
+async fn without_any_model_posts_wait_and_nothing_is_invented() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(folder.path(), &settings(folder.path(), &[])).await;
+    process.append(&posts(3)).await;
+    let health = process.wait_until("it is said", |health| health["services"]["model"] == "failed").await;
+    assert_eq!((&health["status"], &health["stats"]["pending"]), (&json!("degraded"), &json!(3)));
+    assert_eq!(process.get("/api/posts").await["total"], 0);
+    let readiness = crate::web::get(format!("{}/readyz", process.url)).await.unwrap();
+    assert_eq!(readiness.status(), 503);
+    let reasons = readiness.text().await.unwrap();
+    assert!(reasons.contains("model") && reasons.contains("no-model"), "{reasons}");
+    let analyze = crate::web::client().post(format!("{}/api/analyze", process.url)).json(&json!({"text": "x"}));
+    assert_eq!(analyze.send().await.unwrap().status(), 503);
+    assert!(process.terminate().await.success());
+}
