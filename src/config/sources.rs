@@ -2,6 +2,7 @@
 //! any other name says its `kind` and takes that kind's defaults.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use url::Url;
 
+use super::urls::mask;
 use super::values::*;
 
 /// Every source that has a table, by name; those in `ingester.sources` are read.
@@ -167,7 +169,7 @@ pub struct BlueskyConfig {
 impl Settings for BlueskyConfig {}
 
 /// `kind = "rss"`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RssConfig {
     #[serde(deserialize_with = "web_urls")]
@@ -179,6 +181,13 @@ pub struct RssConfig {
     pub min_interval: Duration,
     #[serde(deserialize_with = "seconds")]
     pub max_interval: Duration,
+}
+
+impl fmt::Debug for RssConfig {
+    /// Addresses of feeds may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RssConfig").field("feeds", &self.feeds.len()).field("opml", &self.opml).finish_non_exhaustive()
+    }
 }
 
 impl Settings for RssConfig {
@@ -312,7 +321,8 @@ fn web_urls<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<Url>, D::Error> {
 
 fn web_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    url.ok_or_else(|| format!("expected an http or https URL, found {text:?}"))
+    let shown = || if text.contains('@') { mask(text) } else { text.to_owned() };
+    url.ok_or_else(|| format!("expected an http or https URL, found {:?}", shown()))
 }
 
 /// A URL that paths are joined to.

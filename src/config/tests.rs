@@ -341,6 +341,9 @@ fn secrets_are_read_from_files_and_shown_nowhere() {
             format!("server.auth.jwt.secret_file={}", path(&jwt)),
             "server.auth.jwt.issuer=me".into(),
             "server.auth.jwt.audience=you".into(),
+            "sources.rss.feeds=https://u:hunter2@blog.example/feed".into(),
+            "sources.mastodon.token=hunter2".into(),
+            "sources.reddit.client_secret=hunter2".into(),
         ],
         ..Inputs::default()
     };
@@ -360,6 +363,7 @@ fn secrets_are_read_from_files_and_shown_nowhere() {
         "database.url=hunter2://u:hunter2@x",
         "stream.url=redis:hunter2",
         "llm.api_key=[\"hunter2\"",
+        "sources.rss.feeds=htps://u:hunter2@blog.example/feed",
         "server.auth.jwt.secret=hunter2",
     ] {
         if let Err(error) = Config::load(&with_sets(&[set])) {

@@ -1,8 +1,10 @@
 //! Hacker News: stories and comments in the order of their ids, from a public API without a key.
 //!
 //! Ids are given out in order, and an item may be `null` for a moment before it can be read: such ids are asked
-//! again some times before they are given up. API: <https://github.com/HackerNews/API>.
+//! again some times before they are given up. What changed lately is looked up now and then, to find what was deleted.
+//! API: <https://github.com/HackerNews/API>.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +17,7 @@ use super::draft::Found;
 use super::fetch::{Fetcher, json};
 use super::{Batch, Source, SourceError, SourceSpec, html};
 use crate::clock::Clock;
-use crate::domain::Timestamp;
+use crate::domain::{Op, PostId, Timestamp};
 
 /// Items that are asked for at the same time.
 const AT_ONCE: usize = 8;
@@ -23,6 +25,10 @@ const AT_ONCE: usize = 8;
 const TRIES: u8 = 5;
 /// Items of a batch.
 const MAX_BATCH: usize = 100;
+/// Of so many looks for new items one looks for deleted ones too.
+const LOOKS: u32 = 4;
+/// Deleted items that are remembered, so that each is told once.
+const MAX_GONE: usize = 1_000;
 /// Ids without an item that are remembered; of more the oldest are given up.
 const MAX_HOLES: usize = 500;
 
@@ -42,6 +48,9 @@ pub struct HackerNewsOptions {
 /// What is kept between runs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Cursor {
+    /// The first id that was asked for.
+    #[serde(default)]
+    first: u64,
     /// The next id to ask for.
     next: u64,
     /// Ids that had no item yet, and how often they were asked for.
@@ -72,6 +81,15 @@ pub struct HackerNews {
     fetcher: Arc<Fetcher>,
     clock: Clock,
     cursor: Option<Cursor>,
+    looks: u32,
+    /// Deletions that were told, the oldest first.
+    gone: VecDeque<u64>,
+}
+
+/// What changed lately.
+#[derive(Deserialize)]
+struct Updates {
+    items: Vec<u64>,
 }
 
 /// The source `name`.
@@ -79,7 +97,8 @@ pub fn spec(name: &str, options: HackerNewsOptions, fetcher: Fetcher, clock: Clo
     let fetcher = Arc::new(fetcher);
     SourceSpec::new("hackernews", name, move |opening| {
         let cursor = opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok());
-        Box::new(HackerNews { options: options.clone(), fetcher: fetcher.clone(), clock: clock.clone(), cursor })
+        let (options, fetcher, clock) = (options.clone(), fetcher.clone(), clock.clone());
+        Box::new(HackerNews { options, fetcher, clock, cursor, looks: 0, gone: VecDeque::new() })
     })
 }
 
@@ -96,7 +115,7 @@ impl HackerNews {
     async fn batch(&mut self, max: usize) -> Result<Batch, SourceError> {
         let newest: u64 = self.read("maxitem.json").await?;
         let first = self.options.first_id.unwrap_or(newest.saturating_add(1));
-        let mut cursor = self.cursor.clone().unwrap_or(Cursor { next: first, holes: Vec::new() });
+        let mut cursor = self.cursor.clone().unwrap_or(Cursor { first, next: first, holes: Vec::new() });
         let end = self.options.last_id.unwrap_or(u64::MAX);
         let span = max.min(MAX_BATCH) as u64;
         // A server that is restored from a copy may be behind for a while.
@@ -136,11 +155,37 @@ impl HackerNews {
         cursor.holes.drain(..cursor.holes.len().saturating_sub(MAX_HOLES));
         batch.finished = cursor.next > end && cursor.holes.is_empty();
         let is_behind = cursor.next <= newest.min(end);
-        batch.wait = if is_behind { Duration::ZERO } else { self.options.interval };
+        if !is_behind {
+            batch.wait = self.options.interval;
+            self.looks += 1;
+            if self.looks.is_multiple_of(LOOKS)
+                && let Err(error) = self.add_deletions(&cursor, &mut batch).await
+            {
+                batch.troubles.push(error.to_string());
+            }
+        }
         // Numbers always have a JSON form.
         batch.cursor = Some(serde_json::to_string(&cursor).unwrap_or_default());
         self.cursor = Some(cursor);
         Ok(batch)
+    }
+
+    /// Deletes what was read and is not shown any more.
+    async fn add_deletions(&mut self, cursor: &Cursor, batch: &mut Batch) -> Result<(), SourceError> {
+        let updates: Updates = self.read("updates.json").await?;
+        let read = updates.items.into_iter().filter(|id| (cursor.first..cursor.next).contains(id));
+        let ids: Vec<u64> = read.filter(|id| !self.gone.contains(id)).take(MAX_BATCH).collect();
+        let this: &Self = self;
+        let found: Vec<_> = stream::iter(ids).map(|id| this.known(id)).buffered(AT_ONCE).collect().await;
+        for known in found {
+            let Known::Item(item) = known? else { continue };
+            if let (true, Ok(post_id)) = (item.is_gone(), PostId::parse(&item.post_id())) {
+                batch.ops.push(Op::Delete { post_id });
+                self.gone.push_back(item.id);
+            }
+        }
+        self.gone.drain(..self.gone.len().saturating_sub(MAX_GONE));
+        Ok(())
     }
 
     async fn known(&self, id: u64) -> Result<Known, SourceError> {
@@ -176,13 +221,14 @@ impl Cursor {
 impl Item {
     /// What people read of it; `None` when it is deleted or dead.
     pub fn found(self) -> Option<Found> {
-        if self.deleted || self.dead {
+        if self.is_gone() {
             return None;
         }
+        let post_id = self.post_id();
         let text = self.text.map(|markup| html::text(&markup));
         let parts: Vec<String> = [self.title, text].into_iter().flatten().filter(|part| !part.is_empty()).collect();
         Some(Found {
-            post_id: format!("hn:{}", self.id),
+            post_id,
             content: parts.join("\n\n"),
             author: self.by,
             created_at: self.time.and_then(|seconds| Timestamp::from_millis(seconds.checked_mul(1_000)?)),
@@ -190,6 +236,14 @@ impl Item {
             reply_to: self.parent.map(|parent| format!("hn:{parent}")),
             ..Found::default()
         })
+    }
+
+    fn is_gone(&self) -> bool {
+        self.deleted || self.dead
+    }
+
+    fn post_id(&self) -> String {
+        format!("hn:{}", self.id)
     }
 }
 

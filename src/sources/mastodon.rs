@@ -20,7 +20,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 use url::Url;
 
-use super::fetch::{Fetcher, json};
+use super::fetch::{Fetcher, json, place};
 use super::rota::Rota;
 use super::{Batch, Source, SourceError, SourceSpec};
 use crate::clock::Clock;
@@ -66,7 +66,7 @@ struct Line {
 impl Line {
     /// Its name in the cursor.
     fn key(&self) -> String {
-        let host = self.instance.authority();
+        let host = place(&self.instance);
         self.tag.as_ref().map_or_else(|| host.to_owned(), |tag| format!("{host}#{tag}"))
     }
 
@@ -119,7 +119,7 @@ struct Page {
 
 /// The source `name`; `fetcher` makes one for each instance.
 pub fn spec(name: &str, options: MastodonOptions, fetcher: impl Fn() -> Fetcher, clock: Clock) -> SourceSpec {
-    let fetchers = options.instances.iter().map(|instance| (instance.authority().to_owned(), fetcher())).collect();
+    let fetchers = options.instances.iter().map(|instance| (place(instance).to_owned(), fetcher())).collect();
     let tags: Vec<Option<String>> = match options.tags.as_slice() {
         [] => vec![None],
         tags => tags.iter().cloned().map(Some).collect(),
@@ -162,18 +162,18 @@ impl Mastodon {
     async fn poll_next(&mut self, batch: &mut Batch) -> Result<(), SourceError> {
         let shared = self.shared.clone();
         let Shared { options, lines, rota, .. } = &*shared;
-        if let Some(place) = rota.due(1).first().copied()
-            && let Some(line) = lines.get(place)
+        if let Some(turn) = rota.due(1).first().copied()
+            && let Some(line) = lines.get(turn)
         {
             match self.poll(line, batch).await {
                 Ok((full, pause)) => {
                     let wait = if full { Duration::ZERO } else { options.interval };
-                    rota.answered(place, wait);
+                    rota.answered(turn, wait);
                     shared.pause(line, pause);
                 }
                 Err(error) => {
-                    if rota.failed(place, &error, options.interval) {
-                        let instance = line.instance.authority();
+                    if rota.failed(turn, &error, options.interval) {
+                        let instance = place(&line.instance);
                         tracing::warn!(instance, %error, "a time line cannot be read; it is asked again later");
                     }
                     if let SourceError::Busy { after, .. } = &error {
@@ -226,7 +226,7 @@ impl Mastodon {
                 self.cursor.insert(line.key(), id.to_owned());
             }
             match serde_json::from_value::<Status>(status) {
-                Ok(status) => status.found(line.instance.authority()).add_to(batch, "mastodon", self.clock.now()),
+                Ok(status) => status.found(place(&line.instance)).add_to(batch, "mastodon", self.clock.now()),
                 Err(error) => batch.rejected.push(format!("a status of {}: {error}", line.key())),
             }
         }
@@ -235,7 +235,7 @@ impl Mastodon {
 
     fn take_heard(&mut self, heard: Vec<Heard>, batch: &mut Batch) {
         let Some(first) = self.shared.options.instances.first() else { return };
-        let (host, now) = (first.authority(), self.clock.now());
+        let (host, now) = (place(first), self.clock.now());
         for item in heard {
             match item {
                 Heard::New { tag, status } => {
@@ -260,7 +260,7 @@ impl Mastodon {
 
 impl Shared {
     async fn page(&self, line: &Line, min_id: Option<&str>, clock: &Clock) -> Result<Page, SourceError> {
-        let host = line.instance.authority();
+        let host = place(&line.instance);
         let fetcher = self.fetchers.get(host);
         let fetcher = fetcher.ok_or_else(|| SourceError::Permanent(format!("{host} has no fetcher")))?;
         let mut headers = HeaderMap::new();
@@ -286,9 +286,9 @@ impl Shared {
 
     /// Leaves all time lines of an instance alone.
     fn pause(&self, line: &Line, time: Duration) {
-        for (place, other) in self.lines.iter().enumerate() {
-            if other.instance.authority() == line.instance.authority() {
-                self.rota.not_before(place, time);
+        for (turn, other) in self.lines.iter().enumerate() {
+            if place(&other.instance) == place(&line.instance) {
+                self.rota.not_before(turn, time);
             }
         }
     }

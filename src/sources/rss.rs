@@ -23,7 +23,7 @@ use reqwest::header::{
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::fetch::Fetcher;
+use super::fetch::{self, Fetcher};
 use super::rota::Rota;
 use super::{Batch, Source, SourceError, SourceSpec};
 use crate::clock::Clock;
@@ -95,7 +95,7 @@ enum News {
 
 /// The source `name`; `fetcher` makes one for each host.
 pub fn spec(name: &str, options: RssOptions, fetcher: impl Fn() -> Fetcher, clock: Clock) -> SourceSpec {
-    let fetchers = options.feeds.iter().map(|url| (url.authority().to_owned(), fetcher())).collect();
+    let fetchers = options.feeds.iter().map(|url| (fetch::place(url).to_owned(), fetcher())).collect();
     let rota = Rota::new(options.feeds.len());
     let shared = Arc::new(Shared { options, fetchers, rota });
     SourceSpec::new("rss", name, move |opening| {
@@ -108,7 +108,7 @@ impl Rss {
     fn new(shared: Arc<Shared>, clock: Clock, mut memories: BTreeMap<String, Memory>) -> Self {
         let now = clock.now();
         let feeds = shared.options.feeds.iter();
-        let memories: Vec<Memory> = feeds.map(|url| memories.remove(url.as_str()).unwrap_or_default()).collect();
+        let memories: Vec<Memory> = feeds.map(|url| memories.remove(&entry::label(url)).unwrap_or_default()).collect();
         for (place, memory) in memories.iter().enumerate() {
             let due = Timestamp::from_millis(memory.due.saturating_mul(1_000)).unwrap_or_default();
             shared.rota.not_before(place, due.since(now).min(shared.options.max_interval));
@@ -144,7 +144,7 @@ impl Rss {
         }
         self.shared.rota.verdict()?;
         let feeds = self.shared.options.feeds.iter();
-        let memories: BTreeMap<&str, &Memory> = feeds.map(Url::as_str).zip(&self.memories).collect();
+        let memories: BTreeMap<String, &Memory> = feeds.map(entry::label).zip(&self.memories).collect();
         // Texts and numbers always have a JSON form.
         batch.cursor = Some(serde_json::to_string(&memories).unwrap_or_default());
         batch.wait = self.shared.rota.wait();
@@ -153,7 +153,7 @@ impl Rss {
 
     async fn ask(&self, place: usize) -> Result<News, SourceError> {
         let url = &self.shared.options.feeds[place];
-        let host = url.authority();
+        let host = fetch::place(url);
         let fetcher = self.shared.fetchers.get(host);
         let fetcher = fetcher.ok_or_else(|| SourceError::Permanent(format!("{host} has no fetcher")))?;
         let answer = fetcher.get(url, conditions(&self.memories[place])).await?;
@@ -196,10 +196,10 @@ impl Rss {
 
     fn put_off(&self, place: usize, error: &SourceError, batch: &mut Batch) {
         let Shared { options, rota, .. } = &*self.shared;
-        let host = options.feeds[place].authority();
+        let host = fetch::place(&options.feeds[place]);
         let told = rota.failed(place, error, options.min_interval);
         if let SourceError::Busy { after, .. } = error {
-            let of_host = options.feeds.iter().enumerate().filter(|(_, url)| url.authority() == host);
+            let of_host = options.feeds.iter().enumerate().filter(|(_, url)| fetch::place(url) == host);
             of_host.for_each(|(other, _)| rota.not_before(other, *after));
         }
         if told {

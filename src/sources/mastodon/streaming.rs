@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 
+use super::super::fetch::place;
 use super::super::{SourceError, tls};
 use super::status::Status;
 use super::{MastodonOptions, bearer};
@@ -58,12 +59,11 @@ impl Streaming {
     /// When the instance cannot be reached or refuses the token.
     pub async fn open(options: &MastodonOptions) -> Result<Option<Self>, SourceError> {
         let (Some(token), Some(instance)) = (&options.token, options.instances.first()) else { return Ok(None) };
-        let host = instance.authority().to_owned();
+        let host = place(instance).to_owned();
         let mut url =
             instance.join("api/v1/streaming").map_err(|e| SourceError::Permanent(format!("instances: {e}")))?;
         let scheme = if instance.scheme() == "http" { "ws" } else { "wss" };
-        url.set_scheme(scheme)
-            .map_err(|()| SourceError::Permanent(format!("instances: {instance} is no http(s) URL")))?;
+        url.set_scheme(scheme).map_err(|()| SourceError::Permanent(format!("instances: {host} has no http(s) URL")))?;
         let mut request =
             url.as_str().into_client_request().map_err(|e| SourceError::Permanent(format!("instances: {e}")))?;
         request.headers_mut().insert("authorization", bearer(token)?);

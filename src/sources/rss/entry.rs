@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::super::draft::Found;
+use super::super::fetch::place;
 use super::super::html;
 use super::{date, repair};
 use crate::domain::Timestamp;
@@ -80,9 +81,8 @@ fn link(links: &[model::Link]) -> Option<String> {
 fn entry(entry: model::Entry, feed: &Url, language: Option<&String>) -> Entry {
     let url = link(&entry.links);
     // One that is no URI is known within its feed alone.
-    let identity = if entry.id.contains(':') { entry.id } else { format!("{feed}#{}", entry.id) };
-    let hash = Sha256::digest(identity.as_bytes());
-    let key = hash.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+    let identity = if entry.id.contains(':') { entry.id } else { format!("{}#{}", label(feed), entry.id) };
+    let (key, hash) = hash(&identity);
     let title = entry.title.map(|title| html::text(&title.content)).unwrap_or_default();
     let body = entry.content.and_then(|content| content.body).or(entry.summary.map(|summary| summary.content));
     let body = body.map(|body| html::text(&body)).unwrap_or_default();
@@ -108,6 +108,16 @@ fn entry(entry: model::Entry, feed: &Url, language: Option<&String>) -> Entry {
             ..Found::default()
         },
     }
+}
+
+/// What tells `feed` from others without telling its whole address, which may hold a secret.
+pub fn label(feed: &Url) -> String {
+    format!("{}/{:016x}", place(feed), hash(feed.as_str()).0)
+}
+
+fn hash(text: &str) -> (u64, [u8; 32]) {
+    let hash: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+    (hash.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes)), hash)
 }
 
 /// The identity itself where it fits, so that people recognise it.

@@ -65,6 +65,11 @@ async fn items_come_in_order_and_those_that_are_null_later(setup: Setup) {
     .await;
     let tries = site.asked().iter().filter(|id| **id == 102).count();
     assert_eq!((tries, site.asked().iter().filter(|id| **id == 103).count()), (5, 1));
+    site.delete(103);
+    site.delete(100);
+    bed.eventually("the deletion is found", async || find(&bed, "hn:103").await.is_none().then_some(())).await;
+    let books = stored(&bed, 2).await;
+    assert_eq!(books["deletion"], 1, "what was never read needs no deletion: {books}");
     ingesting.stop().await;
 
     // A range of the past is read once, in order, and then the source is at its end.
@@ -81,7 +86,7 @@ async fn items_come_in_order_and_those_that_are_null_later(setup: Setup) {
     let past = Ingesting::start(&bed, hackernews::spec("past", options, fetcher(), bed.clock.clone()));
     bed.eventually("it ends", async || past.states.all().pop().filter(|state| state.state.as_str() == "finished"))
         .await;
-    stored(&bed, 33).await;
+    stored(&bed, 32).await;
     let mut ids = site.asked().split_off(asked);
     // Those that are asked for together may arrive in any order.
     assert!(ids.windows(2).all(|pair| pair[1] + 8 > pair[0]), "{ids:?}");
