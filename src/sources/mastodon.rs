@@ -162,10 +162,10 @@ impl Mastodon {
     async fn poll_next(&mut self, batch: &mut Batch) -> Result<(), SourceError> {
         let shared = self.shared.clone();
         let Shared { options, lines, rota, .. } = &*shared;
-        if let Some(turn) = rota.due(1).first().copied()
-            && let Some(line) = lines.get(turn)
-        {
-            match self.poll(line, batch).await {
+        let due = rota.due(1).first().and_then(|turn| Some((*turn, lines.get(*turn)?)));
+        match due {
+            None => rota.verdict()?,
+            Some((turn, line)) => match self.poll(line, batch).await {
                 Ok((full, pause)) => {
                     let wait = if full { Duration::ZERO } else { options.interval };
                     rota.answered(turn, wait);
@@ -182,7 +182,7 @@ impl Mastodon {
                     rota.verdict()?;
                     batch.troubles.push(error.to_string());
                 }
-            }
+            },
         }
         batch.wait = rota.wait();
         Ok(())
@@ -216,10 +216,6 @@ impl Mastodon {
         let seen = self.cursor.get(&line.key()).cloned();
         let page = self.shared.page(line, seen.as_deref(), &self.clock).await?;
         let full = seen.is_some() && page.statuses.len() >= FULL;
-        if page.statuses.is_empty() && seen.is_none() {
-            // From here on everything is new.
-            self.cursor.insert(line.key(), "0".to_owned());
-        }
         // Newest first within a page.
         for status in page.statuses.into_iter().rev() {
             if let Some(id) = status["id"].as_str() {

@@ -130,6 +130,7 @@ impl Rss {
         let rota = &self.shared.rota;
         let due = rota.due(AT_ONCE);
         if due.is_empty() {
+            rota.verdict()?;
             return Ok(Batch { wait: rota.wait(), ..Batch::default() });
         }
         let this: &Self = self;

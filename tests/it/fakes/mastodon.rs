@@ -64,14 +64,16 @@ impl Instance {
 
     /// Writes a status and tells the streams.
     pub fn write(&self, id: u64, status: Value) {
-        lock(&self.state.statuses).insert(id, status.clone());
-        self.tell("update", &status.to_string());
+        let payload = status.to_string();
+        lock(&self.state.statuses).insert(id, status);
+        self.tell("update", &payload);
     }
 
     /// Replaces a status and tells the streams.
     pub fn edit(&self, id: u64, status: Value) {
-        lock(&self.state.statuses).insert(id, status.clone());
-        self.tell("status.update", &status.to_string());
+        let payload = status.to_string();
+        lock(&self.state.statuses).insert(id, status);
+        self.tell("status.update", &payload);
     }
 
     /// Deletes a status and tells the streams.
@@ -117,7 +119,8 @@ pub fn status(id: u64, content: &str, more: Value) -> Value {
         "uri": format!("https://m.example/users/ada/statuses/{id}"), "url": format!("https://m.example/@ada/{id}"),
         "content": content, "account": {"id": "1", "username": "ada", "acct": "ada"}, "tags": [],
     });
-    status.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+    let Value::Object(more) = more else { panic!("{more} is no object") };
+    status.as_object_mut().expect("an object").extend(more);
     status
 }
 
