@@ -65,6 +65,12 @@ pub struct AlertsOptions {
 pub async fn run(rooms: AlertsRooms, options: AlertsOptions, shutdown: Shutdown) -> anyhow::Result<()> {
     metrics::describe_gauge!("sentistream_alerts_leader", "1 while this instance is the one that keeps alerts");
     metrics::describe_counter!("sentistream_alerts_opened_total", "Alerts that this instance opened, by severity");
+    metrics::describe_counter!("sentistream_alert_evaluations_total", "Alert rules that this instance evaluated");
+    metrics::describe_histogram!(
+        "sentistream_alert_evaluation_seconds",
+        metrics::Unit::Seconds,
+        "The time to evaluate all rules that were due at once"
+    );
     let mut watch = Watch::new(rooms, options);
     let mut due = Instant::now();
     while !shutdown.is_stopping() {

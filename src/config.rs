@@ -5,10 +5,13 @@
 //! error that names the key, where it was set, and what is allowed. Secrets never show: not in
 //! errors, not in [`Settings`], not in `Debug`.
 
+mod alerts;
 mod environment;
 mod error;
+mod inference;
 mod layers;
 mod llm;
+mod log;
 mod notifications;
 mod resolve;
 mod sections;
@@ -23,10 +26,13 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+pub use alerts::*;
 pub use environment::Environment;
 pub use error::{ConfigError, Problem};
+pub use inference::*;
 pub use layers::Origin;
-pub use llm::{HttpUrl, LlmProvider};
+pub use llm::{HttpUrl, LlmConfig, LlmProvider};
+pub use log::*;
 pub use notifications::{SmtpConfig, SmtpSecurity};
 pub use sections::*;
 pub use server::*;

@@ -64,6 +64,7 @@ pub async fn tick(
     lease: &Lease,
     memory: &mut Memory,
 ) -> Result<(), TickError> {
+    let started = Instant::now();
     let now = rooms.clock.now();
     let end = window_end(rooms, options, now).await?;
     let mut list = rooms.store.alert_rules().await?;
@@ -90,6 +91,7 @@ pub async fn tick(
     // The rest of a look that fails is made up for by the next one.
     let mut dues = std::mem::take(&mut memory.dues);
     let due = dues.take(&list.rules, Instant::now());
+    let judged = due.len() as u64;
     let feeds = read(rooms, &due, end).await?;
     for rule in due {
         let series = known.remove(&rule.id).unwrap_or_default();
@@ -101,6 +103,8 @@ pub async fn tick(
         rooms.store.apply_alert_steps(lease, &look.steps, &orphans).await?
     };
     memory.dues = dues;
+    metrics::counter!("sentistream_alert_evaluations_total").increment(judged);
+    metrics::histogram!("sentistream_alert_evaluation_seconds").record(started.elapsed().as_secs_f64());
     tell(rooms, applied).await;
     Ok(())
 }

@@ -1,8 +1,13 @@
 //! Which language model: providers by name, or by the URL of their API.
 
 use std::str::FromStr;
+use std::time::Duration;
 
+use secrecy::SecretString;
+use serde::Deserialize;
 use url::Url;
+
+use super::values::*;
 
 /// An `http://` or `https://` URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,4 +80,35 @@ impl LlmProvider {
             Self::Ollama | Self::Vllm | Self::Custom(_) => None,
         }
     }
+}
+
+/// `[llm]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LlmConfig {
+    /// A name or a URL; `None`: no language model is used.
+    #[serde(deserialize_with = "optional")]
+    pub provider: Option<LlmProvider>,
+    #[serde(deserialize_with = "optional")]
+    pub base_url: Option<HttpUrl>,
+    #[serde(deserialize_with = "optional_text")]
+    pub model: Option<String>,
+    #[serde(deserialize_with = "optional_secret")]
+    pub api_key: Option<SecretString>,
+    #[serde(deserialize_with = "positive_duration")]
+    pub timeout: Duration,
+    #[serde(deserialize_with = "count::<_, _, 1, 100>")]
+    pub posts_per_request: usize,
+    #[serde(deserialize_with = "count::<_, _, 1, 64>")]
+    pub max_in_flight: usize,
+    #[serde(deserialize_with = "count::<_, _, 0, 10>")]
+    pub retries: usize,
+    #[serde(deserialize_with = "optional_count")]
+    pub requests_per_minute: Option<u64>,
+    #[serde(deserialize_with = "optional_count")]
+    pub requests_per_day: Option<u64>,
+    #[serde(deserialize_with = "share")]
+    pub min_confidence: f64,
+    #[serde(deserialize_with = "count::<_, _, 1, 100_000>")]
+    pub max_doubts: usize,
 }

@@ -1,0 +1,234 @@
+//! `[inference]`: which model judges, where, and how.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+use super::values::*;
+use crate::domain::{Emotion, Sentiment};
+
+/// Which model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelRef {
+    /// The one in the binary.
+    Builtin,
+    /// A folder.
+    Folder(PathBuf),
+    /// A repository of the Hugging Face Hub.
+    Hub {
+        /// `owner/name`
+        repository: String,
+        /// A branch, tag or commit; `None`: `main`.
+        revision: Option<String>,
+    },
+}
+
+impl FromStr for ModelRef {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some(place) = text.strip_prefix("hf:") else {
+            return match text {
+                "builtin" => Ok(Self::Builtin),
+                "" => Err("must be \"builtin\", a folder, or hf:OWNER/NAME[@REVISION]".to_owned()),
+                folder => Ok(Self::Folder(folder.into())),
+            };
+        };
+        let (repository, revision) = match place.split_once('@') {
+            Some((repository, revision)) => (repository, Some(revision.to_owned())),
+            None => (place, None),
+        };
+        // Old repositories of the hub have a name without an owner.
+        let parts: Vec<_> = repository.split('/').collect();
+        let is_name = |part: &&str| {
+            !part.is_empty()
+                && !part.starts_with('.')
+                && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        };
+        let is_revision = |revision: &str| revision.split('/').all(|part| is_name(&part));
+        if parts.len() > 2 || !parts.iter().all(is_name) || !revision.as_deref().is_none_or(is_revision) {
+            return Err(format!("expected hf:OWNER/NAME[@REVISION], found {text:?}"));
+        }
+        Ok(Self::Hub { repository: repository.to_owned(), revision })
+    }
+}
+
+/// Where a model computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceRef {
+    /// The first graphics card that can, else the CPU.
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// A graphics card, by its number.
+    Cuda(usize),
+}
+
+impl FromStr for DeviceRef {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.strip_prefix("cuda:").map(str::parse)) {
+            ("auto", _) => Ok(Self::Auto),
+            ("cpu", _) => Ok(Self::Cpu),
+            (_, Some(Ok(number))) => Ok(Self::Cuda(number)),
+            _ => Err(format!("must be \"auto\", \"cpu\" or \"cuda:N\", is {text:?}")),
+        }
+    }
+}
+
+words! {
+    /// The number format that a model computes in.
+    Precision {
+        /// The fastest that keeps the quality of `f32`.
+        Auto = "auto",
+        /// 32 bits.
+        F32 = "f32",
+        /// 16 bits, IEEE 754.
+        F16 = "f16",
+        /// 16 bits with the range of `f32`.
+        Bf16 = "bf16",
+        /// 8 bits, scaled.
+        Int8 = "int8",
+    }
+}
+
+words! {
+    /// What becomes of posts in languages that the model does not know.
+    OtherLanguages {
+        /// They are judged all the same.
+        Analyze = "analyze",
+        /// They are stored as neutral, unjudged.
+        Neutral = "neutral",
+        /// They are not stored.
+        Skip = "skip",
+    }
+}
+
+/// `[inference]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InferenceConfig {
+    #[serde(deserialize_with = "parsed")]
+    pub model: ModelRef,
+    /// `None`: the emotions of `model`.
+    #[serde(deserialize_with = "optional")]
+    pub emotion_model: Option<ModelRef>,
+    /// `None`: one per core.
+    #[serde(deserialize_with = "optional_threads")]
+    pub threads: Option<usize>,
+    pub precision: Precision,
+    #[serde(deserialize_with = "parsed")]
+    pub device: DeviceRef,
+    /// Of one thread.
+    #[serde(deserialize_with = "count::<_, _, 16, 1_048_576>")]
+    pub max_batch_tokens: usize,
+    #[serde(deserialize_with = "count::<_, _, 1, 256>")]
+    pub max_windows: usize,
+    #[serde(deserialize_with = "count::<_, _, 1, 1_000_000>")]
+    pub max_queued_texts: usize,
+    #[serde(deserialize_with = "positive_duration")]
+    pub max_wait: Duration,
+    /// The model's names of classes, and ours.
+    #[serde(deserialize_with = "labels")]
+    pub labels: BTreeMap<String, String>,
+    /// The same of the emotion model, where it differs.
+    #[serde(deserialize_with = "labels")]
+    pub emotion_labels: BTreeMap<String, String>,
+    #[serde(deserialize_with = "share")]
+    pub neutral_margin: f64,
+    /// In lower case, without regions.
+    #[serde(deserialize_with = "languages")]
+    pub languages: Vec<String>,
+    pub other_languages: OtherLanguages,
+    pub detect_language: bool,
+    #[serde(deserialize_with = "parsed")]
+    pub calibration: CalibrationRef,
+    pub hub: HubConfig,
+}
+
+fn languages<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
+    let tags = Vec::<String>::deserialize(de)?;
+    for tag in &tags {
+        if !(2..=3).contains(&tag.len()) || !tag.chars().all(|c| c.is_ascii_lowercase()) {
+            return Err(D::Error::custom(format!("must be languages such as \"en\", has {tag:?}")));
+        }
+    }
+    Ok(tags)
+}
+
+/// Which calibration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CalibrationRef {
+    /// The one beside the model, if there is one.
+    Auto,
+    /// None.
+    Off,
+    /// This one.
+    File(PathBuf),
+}
+
+impl FromStr for CalibrationRef {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "off" => Ok(Self::Off),
+            "" => Err("must be \"auto\", \"off\" or a file".to_owned()),
+            file => Ok(Self::File(file.into())),
+        }
+    }
+}
+
+/// `[inference.hub]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HubConfig {
+    /// `None`: the usual folder of the Hub's tools.
+    #[serde(deserialize_with = "optional")]
+    pub home: Option<PathBuf>,
+    #[serde(deserialize_with = "web_address")]
+    pub endpoint: String,
+    #[serde(deserialize_with = "optional_secret")]
+    pub token: Option<SecretString>,
+    pub offline: bool,
+    #[serde(deserialize_with = "seconds")]
+    pub timeout: Duration,
+}
+
+impl HubConfig {
+    /// Where the Hub's tools keep models.
+    pub fn cache(&self) -> PathBuf {
+        let usual = || std::env::home_dir().unwrap_or_default().join(".cache/huggingface");
+        self.home.clone().unwrap_or_else(usual).join("hub")
+    }
+}
+
+/// An http(s) URL without a slash at its end.
+fn web_address<'de, D: Deserializer<'de>>(de: D) -> Result<String, D::Error> {
+    let text = String::deserialize(de)?;
+    match url::Url::parse(&text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        _ => Err(D::Error::custom(format!("must be an http(s) URL, is {text:?}"))),
+    }
+}
+
+fn labels<'de, D: Deserializer<'de>>(de: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let labels = BTreeMap::<String, String>::deserialize(de)?;
+    for (name, label) in &labels {
+        if label.parse::<Sentiment>().is_err() && label.parse::<Emotion>().is_err() {
+            return Err(D::Error::custom(format!(
+                "{name} must be a sentiment (positive, neutral, negative) or an emotion \
+                 (anger, disgust, fear, joy, neutral, sadness, surprise), is {label:?}"
+            )));
+        }
+    }
+    Ok(labels)
+}

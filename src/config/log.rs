@@ -1,0 +1,83 @@
+//! `[log]` and `[tracing]`.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::values::*;
+
+words! {
+    /// How log lines look.
+    LogFormat {
+        /// Human on a terminal, else JSON.
+        Auto = "auto",
+        /// For people.
+        Human = "human",
+        /// One JSON object per line.
+        Json = "json",
+    }
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    #[serde(deserialize_with = "parsed")]
+    pub level: LogLevel,
+    pub format: LogFormat,
+}
+
+/// `[tracing]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TracingConfig {
+    /// The base URL of an OTLP collector; `None`: no traces.
+    #[serde(deserialize_with = "optional")]
+    pub otlp_endpoint: Option<url::Url>,
+    /// Of all appends, 0 to 1.
+    #[serde(deserialize_with = "share")]
+    pub sample_ratio: f64,
+    #[serde(deserialize_with = "positive_duration")]
+    pub timeout: Duration,
+}
+
+/// What is logged: a level, or directives by module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLevel(String);
+
+impl LogLevel {
+    /// Directives as `tracing-subscriber` reads them. A plain level is ours; libraries are told
+    /// to speak only of trouble then.
+    pub fn directives(&self) -> String {
+        match self.0.as_str() {
+            level @ ("error" | "warn") => level.to_owned(),
+            level @ ("info" | "debug" | "trace") => format!("warn,sentistream={level}"),
+            directives => directives.to_owned(),
+        }
+    }
+}
+
+impl FromStr for LogLevel {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let lower = text.trim().to_lowercase();
+        let level = match lower.as_str() {
+            "warning" => "warn",
+            "critical" | "fatal" => "error",
+            "" => return Err(log_level_help(text)),
+            other => other,
+        };
+        tracing_subscriber::EnvFilter::builder().parse(level).map_err(|_| log_level_help(text))?;
+        let plain = ["error", "warn", "info", "debug", "trace"].contains(&level);
+        // A lone word that is no level would be taken for the name of a module.
+        if plain || level.contains('=') { Ok(Self(level.to_owned())) } else { Err(log_level_help(text)) }
+    }
+}
+
+fn log_level_help(text: &str) -> String {
+    format!(
+        "expected error, warn, info, debug or trace, or directives such as \"warn,sentistream=debug\", found {text:?}"
+    )
+}
