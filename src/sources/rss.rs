@@ -36,7 +36,7 @@ pub use opml::{OpmlError, feeds_of};
 /// What feeds are served as.
 const TYPES: &str =
     "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5";
-/// Feeds that are asked at the same time.
+/// Feeds that are asked at the same time, each of another host.
 const AT_ONCE: usize = 8;
 /// Entries that are remembered of a feed beyond those that it shows now.
 const REMEMBERED: usize = 50;
@@ -127,8 +127,11 @@ impl Rss {
 
     /// Asks the feeds that are due.
     async fn look(&mut self) -> Result<Batch, SourceError> {
-        let rota = &self.shared.rota;
-        let due = rota.due(AT_ONCE);
+        let Shared { options, rota, .. } = &*self.shared;
+        let mut hosts = HashSet::new();
+        // One of a host: when it asks for patience, the others need not wait for it.
+        let mut due = rota.due(options.feeds.len());
+        due.retain(|place| hosts.len() < AT_ONCE && hosts.insert(fetch::place(&options.feeds[*place])));
         if due.is_empty() {
             rota.verdict()?;
             return Ok(Batch { wait: rota.wait(), ..Batch::default() });

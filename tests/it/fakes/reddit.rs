@@ -23,6 +23,8 @@ struct State {
     /// How many tokens were given; only the last one is good.
     tokens: Mutex<usize>,
     withdrawn: Mutex<bool>,
+    /// Whether the present period allows no more requests; it ends in a second.
+    exhausted: Mutex<bool>,
 }
 
 impl Site {
@@ -61,6 +63,10 @@ impl Site {
         *lock(&self.state.withdrawn) = true;
     }
 
+    pub fn set_exhausted(&self, is_exhausted: bool) {
+        *lock(&self.state.exhausted) = is_exhausted;
+    }
+
     pub fn tokens(&self) -> usize {
         *lock(&self.state.tokens)
     }
@@ -86,7 +92,8 @@ fn answer(request: &Request, state: &State) -> Reply {
     let after = if rest.len() > page.len() { page.last().map(|thing| thing["name"].clone()) } else { None };
     let children: Vec<Value> = page.iter().map(|thing| json!({"kind": "t3", "data": thing})).collect();
     let listing = json!({"kind": "Listing", "data": {"after": after, "children": children}});
-    Reply::ok(listing.to_string()).with("x-ratelimit-remaining", "99.0").with("x-ratelimit-reset", "300")
+    let (left, reset) = if *lock(&state.exhausted) { ("0.0", "1") } else { ("99.0", "300") };
+    Reply::ok(listing.to_string()).with("x-ratelimit-remaining", left).with("x-ratelimit-reset", reset)
 }
 
 fn token(request: &Request, state: &State) -> Reply {

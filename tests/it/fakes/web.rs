@@ -118,9 +118,11 @@ impl Drop for Web {
 
 async fn serve(mut client: TcpStream, state: &State) -> Option<()> {
     let request = read(&mut client).await?;
-    lock(&state.requests).push(request.clone());
     let scripted = lock(&state.script).pop_front();
-    match scripted.unwrap_or_else(|| (state.site)(&request)) {
+    let reply = scripted.unwrap_or_else(|| (state.site)(&request));
+    // Who sees the request knows that its answer is decided.
+    lock(&state.requests).push(request.clone());
+    match reply {
         Reply::Answer(status, headers, body) => {
             let mut head = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
             for (name, value) in headers {

@@ -101,6 +101,16 @@ async fn what_is_wrong_with_the_server_loses_nothing(setup: Setup) {
         assert!(name != "busy" || told.elapsed() >= Duration::from_millis(900), "{:?}", told.elapsed());
         assert!(ingesting.states.all().remove(0).errors > before, "{name}");
     }
+    // When the period allows no more, the next one is waited for.
+    site.set_exhausted(true);
+    let asked = site.web.requests().len();
+    bed.eventually("it is asked once more", async || (site.web.requests().len() > asked).then_some(())).await;
+    let told = Instant::now();
+    site.set_exhausted(false);
+    site.post("200", "I love it", "");
+    count += 1;
+    stored(&bed, count).await;
+    assert!(told.elapsed() >= Duration::from_millis(800), "{:?}", told.elapsed());
     assert_eq!(site.tokens(), 1, "a source that is opened again keeps its token");
     assert_eq!(bed.drained().await["stats"]["books"]["duplicate"], 0);
     ingesting.stop().await;
