@@ -6,10 +6,10 @@
 
 pub mod backtest;
 pub mod baseline;
+mod chance;
 pub mod judge;
 pub mod load;
 pub mod machine;
-mod normal;
 pub mod series;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,12 +61,20 @@ pub fn windows(spec: &RuleSpec, end: Timestamp) -> Vec<TimeRange> {
     let window = TimeRange::last(spec.window, end);
     let mut windows = vec![window];
     match spec.condition.kind() {
-        RuleKind::Shift => windows.push(TimeRange::last(spec.window, window.start())),
+        RuleKind::Shift => windows.extend(before(spec, window)),
         // A source that has fallen silent is known by its earlier posts.
         RuleKind::Absence if spec.group_by != GroupBy::None => windows.push(TimeRange::last(DAY, end)),
         _ => {}
     }
     windows
+}
+
+/// The period that a shift compares `window` with.
+fn before(spec: &RuleSpec, window: TimeRange) -> Option<TimeRange> {
+    match spec.condition {
+        Condition::Shift { baseline_window, .. } => Some(TimeRange::last(baseline_window, window.start())),
+        _ => None,
+    }
 }
 
 /// Whether `spec` is judged by a baseline.
@@ -92,7 +100,7 @@ pub fn judge_all(
     }
     if spec.group_by != GroupBy::None {
         let prefix = if spec.scope == Scope::All { "source:".to_owned() } else { format!("{scope},source:") };
-        // The window before that of a shift says nothing of a source that has no posts now.
+        // The period before a shift says nothing of a source that has no posts now.
         let is_absence = spec.condition.kind() == RuleKind::Absence;
         let ranges = windows(spec, end).into_iter().take(if is_absence { usize::MAX } else { 1 });
         let seen = ranges.flat_map(|range| view.sources(range));
@@ -121,6 +129,7 @@ pub fn labels(id: i64, spec: &RuleSpec, group: &Group) -> Labels {
     set("rule_id", id.to_string());
     match &spec.scope {
         Scope::Author(name) => _ = set("author", name.as_str().to_owned()),
+        Scope::Topic(name) => _ = set("topic", name.as_str().to_owned()),
         Scope::Text(words) => _ = set("text", words.clone()),
         Scope::All | Scope::Source(_) => {}
     }

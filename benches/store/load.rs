@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary};
 use rand::rngs::StdRng;
@@ -75,14 +74,15 @@ impl std::fmt::Display for Rate {
     }
 }
 
-struct Watch(Instant, Duration, u64);
+/// When something began, and what was used until then.
+pub struct Watch(Instant, Duration, u64);
 
 impl Watch {
-    fn start() -> Self {
+    pub fn start() -> Self {
         Self(Instant::now(), cpu(), written())
     }
 
-    fn rate(&self, posts: u64) -> Rate {
+    pub fn rate(&self, posts: u64) -> Rate {
         Rate { posts, wall: self.0.elapsed(), cpu: cpu() - self.1, written: written() - self.2 }
     }
 }
@@ -104,65 +104,15 @@ fn written() -> u64 {
 /// Stores posts.
 #[derive(Clone)]
 pub struct Load {
-    store: Store,
-    queue: Queue,
-    clock: Clock,
+    pub store: Store,
+    pub queue: Queue,
+    pub clock: Clock,
     made: Arc<AtomicU64>,
 }
 
 impl Load {
     pub fn new(store: Store, queue: Queue) -> Self {
         Self { store, queue, clock: Clock::system(), made: Arc::default() }
-    }
-
-    /// Posts per second of settling alone, entries being there already.
-    pub async fn settle_live(&self, posts: u64, tasks: u64, batch: u64) -> Rate {
-        let mut prepared = Vec::new();
-        for _ in 0..posts / batch {
-            prepared.push(self.appended(batch, self.clock.now()).await);
-        }
-        let mut shares: Vec<Vec<Vec<Settlement>>> = (0..tasks).map(|_| Vec::new()).collect();
-        for (index, batch) in prepared.into_iter().enumerate() {
-            shares[index % tasks as usize].push(batch);
-        }
-        let watch = Watch::start();
-        let running: Vec<_> = shares
-            .into_iter()
-            .map(|share| {
-                let store = self.store.clone();
-                tokio::spawn(async move {
-                    for batch in share {
-                        store.settle(batch).await.expect("settled");
-                    }
-                })
-            })
-            .collect();
-        for task in running {
-            task.await.expect("a task");
-        }
-        watch.rate(posts / batch * batch)
-    }
-
-    /// Posts per second from append to settled, on the one writer of the embedded database.
-    pub async fn pipeline(&self, posts: u64, tasks: u64, batch: u64) -> Option<Rate> {
-        let Queue::Sqlite(sqlite) = &self.queue else { return None };
-        let watch = Watch::start();
-        let running: Vec<_> = (0..tasks)
-            .map(|_| {
-                let (this, sqlite) = (self.clone(), sqlite.clone());
-                tokio::spawn(async move {
-                    for _ in 0..posts / tasks / batch {
-                        let batch = this.appended(batch, this.clock.now()).await;
-                        claim(&sqlite, &batch).await;
-                        this.store.settle(batch).await.expect("settled");
-                    }
-                })
-            })
-            .collect();
-        for task in running {
-            task.await.expect("a task");
-        }
-        Some(watch.rate(posts / tasks / batch * batch * tasks))
     }
 
     /// Fills the store up to `posts`, spread over the last [`DAYS`]; posts per second.
@@ -194,7 +144,7 @@ impl Load {
     }
 
     /// A batch of posts written at about `at`, whose entries lie in the queue.
-    async fn appended(&self, count: u64, at: Timestamp) -> Vec<Settlement> {
+    pub async fn appended(&self, count: u64, at: Timestamp) -> Vec<Settlement> {
         let first = self.made.fetch_add(count, Ordering::Relaxed);
         let versions: Vec<(Post, Analysis)> = (first..first + count).map(|number| version(number, at)).collect();
         let ms = u64::try_from(self.clock.now().as_millis()).unwrap_or_default();
@@ -240,29 +190,6 @@ async fn append(sqlite: &Sqlite, versions: &[(Post, Analysis)], ms: u64) -> Vec<
 struct Number {
     #[diesel(sql_type = BigInt)]
     seq: i64,
-}
-
-#[derive(QueryableByName)]
-struct Claimed {
-    #[diesel(sql_type = Binary)]
-    fields: Vec<u8>,
-}
-
-async fn claim(sqlite: &Sqlite, batch: &[Settlement]) {
-    let (first, last) = (batch[0].key.id.seq, batch[batch.len() - 1].key.id.seq);
-    let write = sqlite.write(move |connection| {
-        connection.batch_execute(&format!(
-            "INSERT INTO stream_claims (consumer, first_seq, last_seq) VALUES ('bench', {first}, {last});
-             DELETE FROM stream_claims WHERE first_seq = {first}"
-        ))?;
-        let rows: Vec<Claimed> =
-            diesel::sql_query("SELECT fields FROM stream_entries WHERE seq BETWEEN ? AND ? ORDER BY seq")
-                .bind::<BigInt, _>(first as i64)
-                .bind::<BigInt, _>(last as i64)
-                .load(connection)?;
-        Ok(rows.iter().map(|row| row.fields.len()).sum::<usize>())
-    });
-    assert!(write.await.expect("claimed") > 0);
 }
 
 /// Post `number`, the same each time, written within five minutes before `at`.

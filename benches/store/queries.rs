@@ -63,7 +63,7 @@ async fn defaults(store: &Store) {
         time(&format!("distribution of {hours} h"), 200, || store.window(range, None)).await;
     }
     let window = TimeRange::last(Duration::from_secs(300), now);
-    time("alert window by source, 5 min", 200, || store.window_by_source(window)).await;
+    time("alert window by source, 5 min", 200, || store.window_by_source(window, None)).await;
     let all = AlertFilter::default();
     time("alerts", 100, || store.alerts(&all, None, 50)).await;
     time("outcomes", 100, || store.outcomes("bench")).await;

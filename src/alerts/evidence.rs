@@ -14,6 +14,7 @@ use crate::domain::event::PREVIEW_CHARS;
 use crate::domain::op::preview;
 use crate::domain::{Emotion, Sentiment, Source, TimeRange};
 use crate::rules::judge::{Judgement, negative_ratio};
+use crate::rules::load::LoadError;
 use crate::rules::series::Tally;
 use crate::rules::{DAY, Group, View, load};
 use crate::store::posts::{PostFilter, Start, StoredPost};
@@ -23,6 +24,8 @@ use crate::store::{Store, StoreError};
 const POSTS: usize = 10;
 /// The newest posts of the window, and of the day before it, among which posts and words are found.
 const READ: i64 = 500;
+/// Fewer posts of the day before are too few to tell which words are usual.
+const FEW_EARLIER: usize = 50;
 /// Words, sources and authors that are named.
 const NAMED: usize = 10;
 /// Posts that stand behind an author's name: when none of them is left, the name is gone too.
@@ -84,8 +87,19 @@ impl Case<'_> {
         if self.spec.condition.kind() == RuleKind::Absence {
             return Ok(details);
         }
-        let posts = self.posts(store, self.window).await?;
-        let earlier = self.posts(store, TimeRange::last(DAY, self.window.start())).await?;
+        let filter = match self.filter(store).await {
+            Ok(filter) => filter,
+            Err(LoadError::Store(error)) => return Err(error),
+            // A topic that was dropped just now.
+            Err(_) => return Ok(details),
+        };
+        let posts = newest(store, &filter, self.window).await?;
+        let day = TimeRange::last(DAY, self.window.start());
+        let mut earlier = newest(store, &filter, day).await?;
+        if earlier.len() < FEW_EARLIER {
+            // Without posts of the same mood to compare with, those of any mood tell what is new.
+            earlier = newest(store, &PostFilter { sentiment: None, emotion: None, ..filter }, day).await?;
+        }
         let texts = |posts: &[StoredPost]| posts.iter().map(|post| terms::of(&post.content)).collect::<Vec<_>>();
         details.insert("top_terms".to_owned(), json!(terms::distinctive(&texts(&posts), &texts(&earlier), NAMED)));
         details.insert("top_authors".to_owned(), json!(top_authors(&posts)));
@@ -93,15 +107,9 @@ impl Case<'_> {
         Ok(details)
     }
 
-    /// The newest posts of `range` that the rule counts.
-    async fn posts(&self, store: &Store, range: TimeRange) -> Result<Vec<StoredPost>, StoreError> {
-        let filter = PostFilter { start: Some(range.start()), end: Some(range.end()), ..self.filter() };
-        Ok(store.posts(&filter, Start::Offset(0), READ).await?.posts)
-    }
-
     /// The posts that the rule counts.
-    fn filter(&self) -> PostFilter {
-        let mut filter = load::filter(&self.spec.scope);
+    async fn filter(&self, store: &Store) -> Result<PostFilter, LoadError> {
+        let mut filter = load::filter(store, &self.spec.scope).await?;
         if let Some(source) = &self.group.source {
             // The name of a stored source is always valid.
             filter.source = Source::parse(source).ok();
@@ -111,7 +119,7 @@ impl Case<'_> {
             Class::Sentiment(label) => filter.sentiment = Some(label),
             Class::Emotion(label) => filter.emotion = Some(label),
         }
-        filter
+        Ok(filter)
     }
 
     /// The sources with the most posts of what is counted, and how much of theirs that is.
@@ -154,12 +162,19 @@ impl Case<'_> {
         }
         match &self.spec.scope {
             Scope::Author(name) => pairs.push(("author", name.as_str().to_owned())),
+            Scope::Topic(name) => pairs.push(("topic", name.as_str().to_owned())),
             Scope::Text(words) => pairs.push(("q", words.clone())),
             Scope::All | Scope::Source(_) => {}
         }
         let pair = |(name, value): (&str, String)| format!("{name}={}", utf8_percent_encode(&value, NON_ALPHANUMERIC));
         format!("/posts?{}", pairs.into_iter().map(pair).collect::<Vec<_>>().join("&"))
     }
+}
+
+/// The newest posts of `range` that `filter` keeps.
+async fn newest(store: &Store, filter: &PostFilter, range: TimeRange) -> Result<Vec<StoredPost>, StoreError> {
+    let filter = PostFilter { start: Some(range.start()), end: Some(range.end()), ..filter.clone() };
+    Ok(store.posts(&filter, Start::Offset(0), READ).await?.posts)
 }
 
 /// Who wrote most of `posts`.

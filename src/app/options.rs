@@ -187,11 +187,16 @@ pub fn alerts(config: &Config) -> AlertsOptions {
     let alerts = &config.alerts;
     let [share, ratio] = config::PROVISIONED;
     let negative = Class::Sentiment(Sentiment::Negative);
-    let share_above = Condition::Share { of: negative, direction: Direction::Above, threshold: alerts.negative_share };
+    let share_above = Condition::Share {
+        of: negative,
+        direction: Direction::Above,
+        threshold: alerts.negative_share,
+        significance: None,
+    };
     let mut rules = vec![
         provisioned((share, share_above), "{{scope}}: {{value}} of {{posts}} posts are negative", alerts),
         provisioned(
-            (ratio, Condition::Ratio { threshold: alerts.negative_ratio }),
+            (ratio, Condition::Ratio { threshold: alerts.negative_ratio, significance: None }),
             "{{scope}}: {{value}} negative posts per positive one, of {{posts}} posts",
             alerts,
         ),

@@ -3,10 +3,14 @@
 //! The level is the median of the windows of the same length over the last 24 hours, which end at whole minutes before
 //! the window that is judged. With three or more days of history it is blended with the median, over up to seven days, of
 //! the hour around the same time of day (scaled to the window's length): with `d` such days the weight of the latter is
-//! `d / (d + 3)`. The spread is 1.4826 times the median absolute deviation of the 24 hours' windows (which estimates the
-//! standard deviation where values are normal, and which outliers do not move), and at least the square root of the level,
-//! the standard deviation of a Poisson process: counts that hardly vary by luck must not make the next one a spike.
-//! The score of a count is how many spreads it lies above the level.
+//! `d / (d + 3)`.
+//!
+//! Counts are compared on the scale of Anscombe's transform, 2√(count + 3/8) (Biometrika 35, 1948), on which the counts of
+//! a Poisson process have the standard deviation 1 whatever their level, and few of them are not skewed: the same score is
+//! as rare in a quiet place as in a busy one. How much more the 24 hours' windows vary is 1.4826 times the median absolute
+//! deviation on this scale (which estimates the standard deviation where values are normal, and which outliers do not
+//! move), and at least 1: counts that hardly vary by luck must not make the next one a spike. The score of a count is its
+//! distance from the level on the scale by that.
 
 use std::time::Duration;
 
@@ -21,13 +25,15 @@ const LEAST_DAYS: usize = 3;
 const HOUR: Duration = Duration::from_secs(3_600);
 /// From the median absolute deviation to the standard deviation of a normal distribution.
 const MAD_TO_DEVIATION: f64 = 1.4826;
+/// Of Anscombe's transform.
+const SHIFT: f64 = 0.375;
 
 /// What is usual for a window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Baseline {
     /// Posts that are usual.
     pub level: f64,
-    /// By how much they usually differ.
+    /// By how much they usually differ: one standard deviation, in posts.
     pub spread: f64,
     /// Windows of the last day that it is made of.
     pub windows: usize,
@@ -42,32 +48,35 @@ impl Baseline {
             return None;
         }
         let recent = median(windows);
-        let deviations: Vec<f64> = windows.iter().map(|count| (count - recent).abs()).collect();
+        let scaled: Vec<f64> = windows.iter().map(|count| stable(*count)).collect();
+        let middle = median(&scaled);
+        let deviations: Vec<f64> = scaled.iter().map(|value| (value - middle).abs()).collect();
         let weight = if days.len() < LEAST_DAYS { 0.0 } else { days.len() as f64 / (days.len() as f64 + 3.0) };
         let level = (1.0 - weight) * recent + weight * if weight > 0.0 { median(days) } else { 0.0 };
-        let spread = (MAD_TO_DEVIATION * median(&deviations)).max(level.max(1.0).sqrt());
+        let spread = (MAD_TO_DEVIATION * median(&deviations)).max(1.0) * (level + SHIFT).sqrt();
         Some(Self { level, spread, windows: windows.len(), days: if weight > 0.0 { days.len() } else { 0 } })
     }
 
-    /// How many spreads `count` lies above the level.
+    /// How many usual deviations `count` lies above the level.
     pub fn score(&self, count: f64) -> f64 {
-        (count - self.level) / self.spread
+        let deviation = self.spread / (self.level + SHIFT).sqrt();
+        (stable(count) - stable(self.level)) / deviation
     }
+}
+
+/// A count on the scale on which chance moves all counts alike.
+fn stable(count: f64) -> f64 {
+    2.0 * (count + SHIFT).sqrt()
 }
 
 /// The baseline of `window` for the posts of `class`, of one source or of all.
 pub fn baseline(history: &History, window: TimeRange, class: Class, source: Option<&str>) -> Option<Baseline> {
     let minutes = &history.minutes;
     let length = window.length();
-    let count = |range| minutes.sum(range, source).of(class) as f64;
     // What was before the first post says nothing about it.
     let first = minutes.first(source)?.max(window.start() - DAY);
-    let mut windows = Vec::new();
-    let mut end = window.start().floor(minutes.width());
-    while end - length >= first {
-        windows.push(count(TimeRange::last(length, end)));
-        end = end - length;
-    }
+    let end = window.start().floor(minutes.width());
+    let windows = minutes.windows(TimeRange::new(first, end)?, length, (class, source));
     Baseline::of(&windows, &same_hours(history, window, class, source))
 }
 
@@ -114,20 +123,23 @@ mod tests {
         let counts: Vec<f64> = RECORDED.iter().map(|&count| count as f64).collect();
         let calm = Baseline::of(&counts, &[]).unwrap();
         assert_eq!((calm.level, calm.windows, calm.days), (17.0, 48, 0));
-        assert!((calm.spread - MAD_TO_DEVIATION * 10.0).abs() < 1e-9, "{calm:?}");
+        assert!((13.0..15.0).contains(&calm.spread), "{calm:?}");
         let mut stormy = counts;
         stormy[40] = 900.0;
         stormy[41] = 700.0;
         let stormy = Baseline::of(&stormy, &[]).unwrap();
         assert!((stormy.level - calm.level).abs() <= 1.0 && (stormy.spread - calm.spread).abs() < 2.0, "{stormy:?}");
-        assert!(calm.score(33.0) < 2.0 && calm.score(200.0) > 10.0);
+        assert!(calm.score(33.0) < 2.0 && calm.score(200.0) > 5.0);
     }
 
     #[test]
     fn counts_that_hardly_vary_have_the_spread_of_chance() {
         let steady = Baseline::of(&[100.0; 20], &[]).unwrap();
-        assert_eq!((steady.level, steady.spread, steady.score(130.0)), (100.0, 10.0, 3.0));
-        assert_eq!(Baseline::of(&[0.0; 20], &[]).unwrap().spread, 1.0);
+        assert_eq!((steady.level, steady.spread.round(), (steady.score(130.0) * 10.0).round()), (100.0, 10.0, 28.0));
+        // As rare as each other by chance, once in about 10,000 windows: 21 posts where 8 are usual, 140 where 100 are.
+        let quiet = Baseline::of(&[8.0; 20], &[]).unwrap();
+        assert!((quiet.score(21.0) - steady.score(140.0)).abs() < 0.25);
+        assert!(Baseline::of(&[0.0; 20], &[]).unwrap().score(3.0) < 3.0);
         assert_eq!(Baseline::of(&[100.0; 5], &[]), None);
     }
 
@@ -166,7 +178,7 @@ mod tests {
         let count = history(0).minutes.sum(window, None).total() as f64;
         assert!(long.score(count) < short.score(count), "{long:?} {short:?}");
         assert!(long.score(count) < 3.0, "{long:?}");
-        assert!(long.score(count * 4.0) > 5.0, "{long:?}");
+        assert!(long.score(count * 5.0) > 4.0, "{long:?}");
         assert_eq!(baseline(&history(0), window, Class::Posts, Some("y")), None);
     }
 }

@@ -1,10 +1,10 @@
 //! What must be true of a window for an alert.
 
 use super::baseline::{Baseline, baseline};
-use super::normal::upper_tail;
+use super::chance::{binomial_tail, hypergeometric_tail};
 use super::series::Tally;
-use super::{View, beyond};
-use crate::domain::alert::{Condition, Direction, RuleSpec};
+use super::{View, before, beyond};
+use crate::domain::alert::{Class, Condition, Direction, RuleSpec};
 use crate::domain::{Sentiment, TimeRange, Timestamp};
 
 /// What an evaluation says of a series.
@@ -32,7 +32,7 @@ pub struct Judgement {
     pub baseline: Option<f64>,
     /// More on a spike's baseline.
     pub usual: Option<Baseline>,
-    /// Of a shift: the probability of such a difference by chance.
+    /// The probability of such an excess by chance, of a shift, and of a share or ratio with a significance.
     pub p_value: Option<f64>,
 }
 
@@ -53,13 +53,19 @@ pub fn judge(spec: &RuleSpec, view: &dyn View, end: Timestamp, source: Option<&s
             judged(by_threshold(spec, value, true), Some(value))
         }
         _ if posts == 0 => judged(Verdict::NoData, None),
-        Condition::Share { of, .. } => {
-            let value = window.of(of) as f64 / posts as f64;
-            judged(by_threshold(spec, value, enough), Some(value))
+        Condition::Share { of, threshold, .. } => {
+            let count = window.of(of);
+            let value = count as f64 / posts as f64;
+            let verdict = by_threshold(spec, value, enough);
+            unless_by_chance(spec, judged(verdict, Some(value)), (count, posts), threshold)
         }
-        Condition::Ratio { .. } => {
+        Condition::Ratio { threshold, .. } => {
             let value = negative_ratio(&window);
-            judged(by_threshold(spec, value, enough), Some(value))
+            let [negative, positive] = moods(&window);
+            let verdict = by_threshold(spec, value, enough);
+            // So many negative posts per positive one are this share of both.
+            let share = threshold / (1.0 + threshold);
+            unless_by_chance(spec, judged(verdict, Some(value)), (negative, negative + positive), share)
         }
         Condition::Spike { of, .. } => {
             let usual = view.history().and_then(|history| baseline(history, range, of, source));
@@ -70,14 +76,13 @@ pub fn judge(spec: &RuleSpec, view: &dyn View, end: Timestamp, source: Option<&s
             Judgement { baseline: Some(usual.level), usual: Some(usual), ..judged(verdict, Some(value)) }
         }
         Condition::Shift { of, direction, significance, .. } => {
-            let before = view.window(TimeRange::last(spec.window, range.start()), source);
+            let before = before(spec, range).map(|range| view.window(range, source)).unwrap_or_default();
             if before.total() == 0 {
                 return judged(Verdict::NoData, None);
             }
-            let test = TwoProportions::of((window.of(of), posts), (before.of(of), before.total()));
-            let side = if direction == Direction::Above { 1.0 } else { -1.0 };
-            let p_value = upper_tail(side * test.z);
-            let effect = side * test.difference;
+            let test = TwoProportions { now: (window.of(of), posts), before: (before.of(of), before.total()) };
+            let p_value = test.p_value(direction);
+            let effect = if direction == Direction::Above { test.difference() } else { -test.difference() };
             let enough = enough && before.total() >= spec.min_posts;
             let threshold = spec.condition.threshold();
             let verdict = if enough && effect > threshold && p_value < significance {
@@ -87,8 +92,8 @@ pub fn judge(spec: &RuleSpec, view: &dyn View, end: Timestamp, source: Option<&s
             } else {
                 Verdict::Clear
             };
-            let judged = judged(verdict, Some(test.difference));
-            Judgement { baseline: Some(test.before), p_value: Some(p_value), ..judged }
+            let judged = judged(verdict, Some(test.difference()));
+            Judgement { baseline: Some(test.share_before()), p_value: Some(p_value), ..judged }
         }
     }
 }
@@ -96,10 +101,26 @@ pub fn judge(spec: &RuleSpec, view: &dyn View, end: Timestamp, source: Option<&s
 /// Negative posts per positive one. Without a positive post it is the number of negative ones, as if there were one:
 /// always finite, and three negative posts beside neutral ones exceed 2.
 pub fn negative_ratio(window: &Tally) -> f64 {
-    use crate::domain::alert::Class;
-    let [negative, positive] =
-        [Sentiment::Negative, Sentiment::Positive].map(|label| window.of(Class::Sentiment(label)));
+    let [negative, positive] = moods(window);
     negative as f64 / positive.max(1) as f64
+}
+
+/// Negative and positive posts.
+fn moods(window: &Tally) -> [i64; 2] {
+    [Sentiment::Negative, Sentiment::Positive].map(|label| window.of(Class::Sentiment(label)))
+}
+
+/// `judgement`, in which the condition does not hold when chance would make `hits` of `posts` often enough, were the true
+/// share the threshold.
+fn unless_by_chance(spec: &RuleSpec, judgement: Judgement, (hits, posts): (i64, i64), share: f64) -> Judgement {
+    let Some(significance) = spec.condition.significance() else { return judgement };
+    let p_value = match spec.condition.direction() {
+        Direction::Above => binomial_tail(hits, posts, share),
+        Direction::Below => binomial_tail(posts - hits, posts, 1.0 - share),
+    };
+    let by_chance = judgement.verdict == Verdict::Holds && p_value >= significance;
+    let verdict = if by_chance { Verdict::Lingers } else { judgement.verdict };
+    Judgement { verdict, p_value: Some(p_value), ..judgement }
 }
 
 /// Beyond the threshold, exceeded and not reached, or not even beyond where a firing alert recovers.
@@ -116,22 +137,30 @@ fn by_threshold(spec: &RuleSpec, value: f64, enough: bool) -> Verdict {
     }
 }
 
-/// The two-proportion z-test with the pooled share.
+/// Two shares: how many of how many. There are posts in both.
 struct TwoProportions {
-    before: f64,
-    difference: f64,
-    z: f64,
+    now: (i64, i64),
+    before: (i64, i64),
 }
 
 impl TwoProportions {
-    /// Of (how many, of how many) now and before; there are some in both.
-    fn of((now, posts): (i64, i64), (before, posts_before): (i64, i64)) -> Self {
-        let [now, posts, before, posts_before] = [now, posts, before, posts_before].map(|count| count as f64);
-        let difference = now / posts - before / posts_before;
-        let pooled = (now + before) / (posts + posts_before);
-        let error = (pooled * (1.0 - pooled) * (1.0 / posts + 1.0 / posts_before)).sqrt();
-        let z = if error > 0.0 { difference / error } else { 0.0 };
-        Self { before: before / posts_before, difference, z }
+    fn share_before(&self) -> f64 {
+        self.before.0 as f64 / self.before.1 as f64
+    }
+
+    fn difference(&self) -> f64 {
+        self.now.0 as f64 / self.now.1 as f64 - self.share_before()
+    }
+
+    /// Of Fisher's exact test: the probability that chance puts at least as many (or at most as many) of the posts of the
+    /// class into the window, were the share the same. Unlike the z-test it holds for few posts too.
+    fn p_value(&self, direction: Direction) -> f64 {
+        let misses = |(hits, posts): (i64, i64)| (posts - hits, posts);
+        let (now, before) = match direction {
+            Direction::Above => (self.now, self.before),
+            Direction::Below => (misses(self.now), misses(self.before)),
+        };
+        hypergeometric_tail(now, (now.0 + before.0, now.1 + before.1))
     }
 }
 
@@ -228,9 +257,15 @@ mod tests {
     }
 
     #[test]
-    fn the_test_is_the_textbooks() {
-        // Agresti, Categorical Data Analysis: aspirin and heart attacks, 189 of 11,034 against 104 of 11,037.
-        let test = TwoProportions::of((189, 11_034), (104, 11_037));
-        assert!((test.difference - 0.0077).abs() < 5e-5 && (test.z - 5.00).abs() < 0.01, "{}", test.z);
+    fn with_a_significance_few_posts_must_exceed_a_threshold_by_more() {
+        let of = |rule: Value, now| verdict(rule, now, [0; 3]).0;
+        let share = || json!({"kind": "share", "threshold": 0.4, "significance": 0.05});
+        // Of ten posts eight are more than chance would make of 0.4, seven are not; of a thousand 430.
+        assert_eq!([of(share(), [7, 3, 0]), of(share(), [8, 2, 0])], [Verdict::Lingers, Verdict::Holds]);
+        assert_eq!([of(share(), [420, 580, 0]), of(share(), [430, 570, 0])], [Verdict::Lingers, Verdict::Holds]);
+        let below = json!({"kind": "share", "threshold": 0.6, "significance": 0.05, "direction": "below"});
+        assert_eq!([of(below.clone(), [3, 7, 0]), of(below, [2, 8, 0])], [Verdict::Lingers, Verdict::Holds]);
+        let ratio = || json!({"kind": "ratio", "threshold": 2, "significance": 0.05});
+        assert_eq!([of(ratio(), [9, 20, 4]), of(ratio(), [45, 0, 10])], [Verdict::Lingers, Verdict::Holds]);
     }
 }

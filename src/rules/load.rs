@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::series::{BucketCount, Series, Tally};
 use super::{DAY, DAYS, History, View};
 use crate::domain::alert::Scope;
-use crate::domain::{TimeRange, Timestamp};
+use crate::domain::{TimeRange, Timestamp, TopicId, TopicName};
 use crate::store::alerts::BucketWidth;
 use crate::store::posts::PostFilter;
 use crate::store::{Store, StoreError};
@@ -26,6 +26,9 @@ pub enum LoadError {
     /// Too many posts would have to be counted one by one.
     #[error("more than {MAX_POSTS} posts match {0}: choose a narrower scope or a shorter window")]
     TooMany(Scope),
+    /// A rule's topic was never tracked, or is not any more.
+    #[error("there is no topic {0}: track one of this name, or change the rule's scope")]
+    NoTopic(TopicName),
 }
 
 /// Exact counts of some windows of one scope.
@@ -58,13 +61,13 @@ impl View for Windows {
 
 /// The scope whose counts serve `scope`: those of one source are among those of all.
 pub fn feed(scope: &Scope) -> Scope {
-    if scope.is_rolled_up() { Scope::All } else { scope.clone() }
+    if matches!(scope, Scope::Source(_)) { Scope::All } else { scope.clone() }
 }
 
 /// The windows `ranges` of a feed, and what came before `baseline`, if it is given.
 ///
 /// # Errors
-/// When the store does not answer, or too many posts match.
+/// When the store does not answer, too many posts match, or the topic is not tracked.
 pub async fn live(
     store: &Store,
     scope: &Scope,
@@ -74,12 +77,13 @@ pub async fn live(
     let past = baseline.map(|end| TimeRange::last(DAY + REACH, end));
     let mut windows = Windows::default();
     if scope.is_rolled_up() {
+        let topic = topic(store, scope).await?;
         for range in ranges {
-            let sources = store.window_by_source(*range).await?;
+            let sources = store.window_by_source(*range, topic).await?;
             windows.counts.insert(*range, sources.iter().map(|(name, counts)| (name.clone(), counts.into())).collect());
         }
         if let Some(past) = past {
-            windows.history = Some(rolled_up(store, past).await?);
+            windows.history = Some(rolled_up(store, past, topic).await?);
         }
         return Ok(windows);
     }
@@ -104,25 +108,25 @@ pub async fn live(
 /// What a backtest over `range` needs of a scope.
 ///
 /// # Errors
-/// When the store does not answer, or too many posts match.
+/// When the store does not answer, too many posts match, or the topic is not tracked.
 pub async fn history(store: &Store, scope: &Scope, range: TimeRange) -> Result<History, LoadError> {
     let past = TimeRange::last(range.length() + DAY + REACH, range.end());
     if scope.is_rolled_up() {
-        return Ok(rolled_up(store, past).await?);
+        return Ok(rolled_up(store, past, topic(store, scope).await?).await?);
     }
     Ok(History { minutes: Series::new(past, MINUTE, marks(store, scope, past).await?), quarters: None })
 }
 
 /// The minutes of `past`, and the quarters of an hour of its last day and of the days before.
-async fn rolled_up(store: &Store, past: TimeRange) -> Result<History, StoreError> {
-    let minutes = store.bucket_counts(BucketWidth::Minute, past.widened(MINUTE)).await?;
+async fn rolled_up(store: &Store, past: TimeRange, topic: Option<TopicId>) -> Result<History, StoreError> {
+    let minutes = store.bucket_counts(BucketWidth::Minute, past.widened(MINUTE), topic).await?;
     let days = TimeRange::last(past.length() + DAY * DAYS, past.end()).widened(QUARTER);
-    let quarters = store.bucket_counts(BucketWidth::Quarter, days).await?;
+    let quarters = store.bucket_counts(BucketWidth::Quarter, days, topic).await?;
     Ok(History { minutes: Series::new(past, MINUTE, minutes), quarters: Some(Series::new(days, QUARTER, quarters)) })
 }
 
 async fn marks(store: &Store, scope: &Scope, range: TimeRange) -> Result<Vec<BucketCount>, LoadError> {
-    let filter = PostFilter { start: Some(range.start()), end: Some(range.end()), ..filter(scope) };
+    let filter = PostFilter { start: Some(range.start()), end: Some(range.end()), ..filter(store, scope).await? };
     let marks = store.post_marks(&filter, MAX_POSTS + 1).await?;
     if marks.len() as i64 > MAX_POSTS {
         return Err(LoadError::TooMany(scope.clone()));
@@ -130,14 +134,27 @@ async fn marks(store: &Store, scope: &Scope, range: TimeRange) -> Result<Vec<Buc
     Ok(marks)
 }
 
+/// The topic of a scope of one.
+async fn topic(store: &Store, scope: &Scope) -> Result<Option<TopicId>, LoadError> {
+    let Scope::Topic(name) = scope else { return Ok(None) };
+    match store.topic(name).await? {
+        Some(topic) => Ok(Some(topic.id)),
+        None => Err(LoadError::NoTopic(name.clone())),
+    }
+}
+
 /// The posts of a scope.
-pub fn filter(scope: &Scope) -> PostFilter {
-    match scope {
+///
+/// # Errors
+/// When the store does not answer, or the topic is not tracked.
+pub async fn filter(store: &Store, scope: &Scope) -> Result<PostFilter, LoadError> {
+    Ok(match scope {
         Scope::All => PostFilter::default(),
         Scope::Source(name) => PostFilter { source: Some(name.clone()), ..PostFilter::default() },
+        Scope::Topic(_) => PostFilter { topic: topic(store, scope).await?, ..PostFilter::default() },
         Scope::Author(name) => PostFilter { author: Some(name.clone()), ..PostFilter::default() },
         Scope::Text(words) => {
             PostFilter { words: words.split_whitespace().map(str::to_owned).collect(), ..PostFilter::default() }
         }
-    }
+    })
 }

@@ -67,6 +67,8 @@ pub struct Series {
     width: Duration,
     /// Of each source: the sum of all buckets before each edge.
     sums: BTreeMap<String, Vec<Tally>>,
+    /// Of all sources together.
+    together: Vec<Tally>,
     /// The start of the first bucket with posts.
     first: BTreeMap<String, Timestamp>,
 }
@@ -75,8 +77,9 @@ impl Series {
     /// The series over `range`, widened to buckets of `width`. Counts outside of it are left out.
     pub fn new(range: TimeRange, width: Duration, counts: impl IntoIterator<Item = BucketCount>) -> Self {
         let range = range.widened(width);
-        let mut series = Self { range, width, sums: BTreeMap::new(), first: BTreeMap::new() };
+        let mut series = Self { range, width, sums: BTreeMap::new(), together: Vec::new(), first: BTreeMap::new() };
         let edges = series.index(range.end()) + 1;
+        series.together = vec![Tally::default(); edges];
         for (at, source, sentiment, emotion, count) in counts {
             if at < range.start() || at >= range.end() || count == 0 {
                 continue;
@@ -86,8 +89,9 @@ impl Series {
             *first = (*first).min(at.floor(width));
             series.sums.entry(source).or_insert_with(|| vec![Tally::default(); edges])[bucket]
                 .add(sentiment, emotion, count);
+            series.together[bucket].add(sentiment, emotion, count);
         }
-        for sums in series.sums.values_mut() {
+        for sums in series.sums.values_mut().chain([&mut series.together]) {
             let mut sum = Tally::default();
             for edge in sums {
                 sum.merge(edge);
@@ -122,11 +126,24 @@ impl Series {
         let of = |sums: &Vec<Tally>| sums[end].zip(&sums[start], |end, start| end - start);
         match source {
             Some(name) => self.sums.get(name).map(of).unwrap_or_default(),
-            None => self.sums.values().map(of).fold(Tally::default(), |mut sum, part| {
-                sum.merge(&part);
-                sum
-            }),
+            None => of(&self.together),
         }
+    }
+
+    /// How many posts of `class` there are in each window of `length`, whole buckets, that lies within `range`: the last one
+    /// ends with it, and each begins where the next one ends.
+    pub fn windows(&self, range: TimeRange, length: Duration, (class, source): (Class, Option<&str>)) -> Vec<f64> {
+        let sums = source.map_or(Some(&self.together), |name| self.sums.get(name));
+        let Some(sums) = sums else { return Vec::new() };
+        let clamp = |at: Timestamp| self.index(at.clamp(self.range.start(), self.range.end()));
+        let (first, mut end) = (clamp(range.start().ceil(self.width)), clamp(range.end()));
+        let length = self.index(self.range.start() + length).max(1);
+        let mut counts = Vec::with_capacity(end.saturating_sub(first) / length);
+        while end >= first + length {
+            counts.push((sums[end].of(class) - sums[end - length].of(class)) as f64);
+            end -= length;
+        }
+        counts
     }
 
     /// The number of buckets before `at`, which is in the range.
@@ -176,7 +193,13 @@ mod tests {
                 .collect();
             let series = Series::new(TimeRange::new(at(0), at(200)).unwrap(), Duration::from_secs(60), counts.clone());
             let range = TimeRange::new(at(from), at(from + length)).unwrap();
+            let series_of = |source| series.windows(range, Duration::from_secs(600), (Class::Posts, source));
             for source in [None, Some("s0"), Some("s2"), Some("none")] {
+                for (number, count) in (0..).zip(series_of(source)) {
+                    let end = range.end().min(at(200)) - Duration::from_secs(600 * number);
+                    let window = TimeRange::last(Duration::from_secs(600), end);
+                    prop_assert_eq!(count, series.sum(window, source).total() as f64);
+                }
                 let mut recount = Tally::default();
                 for (at, name, sentiment, emotion, count) in &counts {
                     if source.is_none_or(|source| source == name) && *at >= range.start() && *at < range.end() {

@@ -34,7 +34,8 @@ pub struct SyntheticOptions {
     /// The source ends after this many posts of a run.
     pub limit: Option<u64>,
     /// The time from one incident to the next, in which the mood of one topic turns for up to four
-    /// minutes, at one place or (every third time) everywhere; the first comes half-way through it.
+    /// minutes, at one place, which has more posts then, or (every third time) everywhere; the first comes half-way
+    /// through it.
     pub incident_every: Option<Duration>,
 }
 

@@ -11,7 +11,7 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 use super::backend::read;
 use super::sql::{At, Instant, sql};
 use super::{Retention, SourceTotals, Store, StoreError};
-use crate::domain::{Counts, Source, TimeRange, Timestamp};
+use crate::domain::{Counts, Source, TimeRange, Timestamp, TopicId};
 use read::{Cell, Cells, cells, sum, totals};
 
 impl Store {
@@ -52,9 +52,13 @@ impl Store {
         Ok(sum(self.cells(range, series, Cells { source, ..Cells::default() }).await?))
     }
 
-    /// As [`Self::window`], for each source that has posts in it.
-    pub async fn window_by_source(&self, range: TimeRange) -> Result<BTreeMap<String, Counts>, StoreError> {
-        Ok(by_source(self.cells(range, Series::Source, Cells::default()).await?))
+    /// As [`Self::window`], for each source that has posts in it, of all posts or of those of one topic.
+    pub async fn window_by_source(
+        &self,
+        range: TimeRange,
+        topic: Option<TopicId>,
+    ) -> Result<BTreeMap<String, Counts>, StoreError> {
+        Ok(by_source(self.cells(range, Series::Source, Cells { topic, ..Cells::default() }).await?))
     }
 
     /// Counts of an exact window, of the posts that `filter` keeps.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 pub type Labels = BTreeMap<String, String>;
 
 /// The labels that the engine sets itself, which a rule may not set.
-pub const RESERVED: [&str; 7] = ["alertname", "severity", "kind", "rule_id", "source", "author", "text"];
+pub const RESERVED: [&str; 8] = ["alertname", "severity", "kind", "rule_id", "source", "author", "topic", "text"];
 
 /// A name for a set of labels that stays the same wherever it is computed: 64 bits of FNV-1a over names and values, each
 /// ended by the byte 255, as 16 hexadecimal digits (what Prometheus and its Alertmanager call a fingerprint).

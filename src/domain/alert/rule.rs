@@ -53,18 +53,26 @@ pub struct RuleSpec {
 /// What must be true of the window.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Condition {
-    /// The share of a class, in [0, 1], is beyond the threshold.
-    Share { of: Class, direction: Direction, threshold: f64 },
+    /// The share of a class, in [0, 1], is beyond the threshold; with a significance, by more than chance: were the
+    /// threshold the true share, so many posts of the class would be less likely than that.
+    Share { of: Class, direction: Direction, threshold: f64, significance: Option<f64> },
     /// There are more than `threshold` negative posts per positive one. Without a positive post the ratio is the
-    /// number of negative ones, as if there were one: always finite.
-    Ratio { threshold: f64 },
+    /// number of negative ones, as if there were one: always finite. The significance is as of a share.
+    Ratio { threshold: f64, significance: Option<f64> },
     /// There are more than `threshold` posts of a class, or fewer.
     Volume { of: Class, direction: Direction, threshold: f64 },
     /// The number of posts of a class is more than `threshold` robust standard deviations above its baseline.
     Spike { of: Class, threshold: f64 },
-    /// The share of a class differs from that of the window before by more than `threshold`, and by more than chance:
-    /// the one-sided p-value is below `significance`.
-    Shift { of: Class, direction: Direction, threshold: f64, significance: f64 },
+    /// The share of a class differs from that of the period before the window by more than `threshold`, and by more
+    /// than chance: the one-sided p-value is below `significance`.
+    Shift {
+        of: Class,
+        direction: Direction,
+        threshold: f64,
+        significance: f64,
+        /// The length of the period before, whole minutes.
+        baseline_window: Duration,
+    },
     /// There is no post.
     Absence,
 }
@@ -95,11 +103,20 @@ impl Condition {
     pub fn threshold(&self) -> f64 {
         match self {
             Self::Share { threshold, .. }
-            | Self::Ratio { threshold }
+            | Self::Ratio { threshold, .. }
             | Self::Volume { threshold, .. }
             | Self::Spike { threshold, .. }
             | Self::Shift { threshold, .. } => *threshold,
             Self::Absence => 0.0,
+        }
+    }
+
+    /// The largest probability at which an excess is not taken for chance.
+    pub fn significance(&self) -> Option<f64> {
+        match self {
+            Self::Share { significance, .. } | Self::Ratio { significance, .. } => *significance,
+            Self::Shift { significance, .. } => Some(*significance),
+            Self::Volume { .. } | Self::Spike { .. } | Self::Absence => None,
         }
     }
 

@@ -5,17 +5,19 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::domain::{Author, Source};
+use crate::domain::{Author, Source, TopicName};
 
 /// Longest text of a filter, in characters.
 const MAX_TEXT_CHARS: usize = 200;
 
-/// Whose posts are looked at; written `all`, `source:NAME`, `author:NAME` or `text:WORDS`.
+/// Whose posts are looked at; written `all`, `source:NAME`, `author:NAME`, `topic:NAME` or `text:WORDS`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     All,
     Source(Source),
     Author(Author),
+    /// Posts that a tracked topic matches.
+    Topic(TopicName),
     /// Posts that hold all of these words, whatever their case, as `q` of the list of posts.
     Text(String),
 }
@@ -23,7 +25,7 @@ pub enum Scope {
 impl Scope {
     /// Whether the rollups count it; else its posts are counted.
     pub fn is_rolled_up(&self) -> bool {
-        matches!(self, Self::All | Self::Source(_))
+        matches!(self, Self::All | Self::Source(_) | Self::Topic(_))
     }
 }
 
@@ -33,6 +35,7 @@ impl fmt::Display for Scope {
             Self::All => f.write_str("all"),
             Self::Source(name) => write!(f, "source:{}", name.as_str()),
             Self::Author(name) => write!(f, "author:{}", name.as_str()),
+            Self::Topic(name) => write!(f, "topic:{name}"),
             Self::Text(words) => write!(f, "text:{words}"),
         }
     }
@@ -46,6 +49,7 @@ impl FromStr for Scope {
             None if text == "all" => Ok(Self::All),
             Some(("source", name)) => Ok(Self::Source(Source::parse(name)?)),
             Some(("author", name)) => Ok(Self::Author(Author::parse(name)?)),
+            Some(("topic", name)) => Ok(Self::Topic(TopicName::parse(name)?)),
             Some(("text", words)) => {
                 let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
                 match words.chars().count() {
@@ -53,7 +57,7 @@ impl FromStr for Scope {
                     _ => Err(format!("text: must hold 1 to {MAX_TEXT_CHARS} characters without U+0000")),
                 }
             }
-            _ => Err("must be all, source:NAME, author:NAME or text:WORDS".to_owned()),
+            _ => Err("must be all, source:NAME, author:NAME, topic:NAME or text:WORDS".to_owned()),
         }
     }
 }

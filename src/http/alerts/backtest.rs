@@ -71,7 +71,9 @@ pub async fn backtest(
     let tested = state.run(async move {
         let history = history(&store, &feed(&spec.scope), range).await.map_err(|error| match error {
             LoadError::Store(error) => error.into(),
-            error @ LoadError::TooMany(_) => ApiError::invalid_field("rule.scope", error.to_string()),
+            error @ (LoadError::TooMany(_) | LoadError::NoTopic(_)) => {
+                ApiError::invalid_field("rule.scope", error.to_string())
+            }
         })?;
         let step_seconds = step(&spec, range).as_secs();
         // Thousands of evaluations: not on a thread that serves others.

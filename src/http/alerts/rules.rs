@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::number;
 use crate::domain::Timestamp;
-use crate::domain::alert::{Instance, InstanceState, Rule, RuleDraft, RuleSpec};
+use crate::domain::alert::{Instance, InstanceState, Rule, RuleDraft, RuleSpec, Scope};
 use crate::http::answer;
 use crate::http::auth::{Admin, May, Read, Who};
 use crate::http::body;
@@ -218,13 +218,17 @@ pub async fn delete(
 }
 
 /// The rule in the body.
-pub(super) async fn spec(
-    request: &HttpRequest,
-    payload: Payload,
-    state: &web::Data<State>,
-) -> Result<RuleSpec, ApiError> {
+async fn spec(request: &HttpRequest, payload: Payload, state: &web::Data<State>) -> Result<RuleSpec, ApiError> {
     let rule: Value = body::json(request, payload, &state.options).await?;
-    RuleSpec::parse(rule).map_err(ApiError::invalid)
+    let spec = RuleSpec::parse(rule).map_err(ApiError::invalid)?;
+    if let Scope::Topic(name) = &spec.scope {
+        let (store, wanted) = (state.api.store.clone(), name.clone());
+        if state.run(async move { Ok::<_, ApiError>(store.topic(&wanted).await?) }).await?.is_none() {
+            let message = format!("there is no topic {name}: track it first, with POST /api/topics");
+            return Err(ApiError::invalid_field("scope", message));
+        }
+    }
+    Ok(spec)
 }
 
 fn view(status: StatusCode, rule: &Rule, series: &[Instance]) -> Result<HttpResponse, ApiError> {

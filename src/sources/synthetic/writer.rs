@@ -32,6 +32,9 @@ const PLACES: [(&str, u32, Voice, Moods); 7] = [
 const STRUCK: [usize; 3] = [0, 1, 2];
 /// Every such incident strikes everywhere.
 const EVERYWHERE: u64 = 3;
+/// People talk about an incident: the place that it strikes has this many times the posts that it has otherwise, in
+/// proportion to the others, and the others have fewer, since the rate of all together is exact.
+const SURGE: u32 = 2;
 /// Authors, without those of the news.
 const AUTHORS: usize = 2_000;
 /// Moods swing by this part around their mean, so that charts have some life,
@@ -112,7 +115,10 @@ impl Writer {
     /// the other.
     pub fn plan(&mut self, index: u64, seconds: f64) -> Plan {
         self.follow_incident(seconds);
-        let place = weighted(&mut self.rng, PLACES.iter().map(|place| place.1));
+        let busy = self.incident.as_ref().and_then(|incident| incident.place);
+        let weight =
+            |(index, place): (usize, &(_, u32, _, _))| if busy == Some(index) { SURGE * place.1 } else { place.1 };
+        let place = weighted(&mut self.rng, PLACES.iter().enumerate().map(weight));
         let moods = PLACES[place].3;
         let struck = self.is_struck(place);
         let mood = if struck { mood(&mut self.rng, &CRISIS, 0.0) } else { mood(&mut self.rng, &moods, swing(index)) };

@@ -1,6 +1,6 @@
 //! The counts that rules are judged by, beside the exact windows.
 
-use crate::domain::{Emotion, Sentiment, TimeRange, Timestamp};
+use crate::domain::{Emotion, Sentiment, TimeRange, Timestamp, TopicId};
 use crate::store::backend::read;
 use crate::store::posts::PostFilter;
 use crate::store::posts::query::{on_postgres, on_sqlite};
@@ -24,14 +24,19 @@ type Count = (Timestamp, String, Sentiment, Emotion, i64);
 type CountRow = (At, String, Label<Sentiment>, Label<Emotion>, i64);
 
 impl Store {
-    /// Counts by bucket and source, of the buckets that start in `range`. Minutes from before
+    /// Counts by bucket and source, of the buckets that start in `range`, of all posts or of those of one topic. Minutes from before
     /// [`Self::minutes_kept_from`] are missing.
-    pub async fn bucket_counts(&self, width: BucketWidth, range: TimeRange) -> Result<Vec<Count>, StoreError> {
+    pub async fn bucket_counts(
+        &self,
+        width: BucketWidth,
+        range: TimeRange,
+        topic: Option<TopicId>,
+    ) -> Result<Vec<Count>, StoreError> {
         let grain = match width {
             BucketWidth::Minute => Grain::Minute,
             BucketWidth::Quarter => Grain::Quarter,
         };
-        let query = series(grain, range);
+        let query = series(grain, range, topic);
         let rows: Vec<CountRow> =
             read!(self, primary, |c| c.spawn_blocking(move |c| diesel::RunQueryDsl::load(query, c)), query.load(c))?;
         Ok(rows

@@ -93,12 +93,18 @@ pub fn buckets(grain: Grain, range: TimeRange, filter: Cells<'_>) -> Sql<Vec<Val
 /// A count of one bucket, source, sentiment and emotion.
 type SeriesColumns = (Instant, Text, Text, Text, BigInt);
 
-/// Counts by bucket of `grain` and by source.
-pub fn series(grain: Grain, range: TimeRange) -> Sql<Vec<Value>, SeriesColumns> {
-    let text = "SELECT bucket, source, sentiment, emotion, count FROM post_rollups \
-                WHERE grain = ? AND bucket >= ? AND bucket < ? AND count <> 0";
+/// Counts by bucket of `grain` and by source, of all posts or of those of one topic.
+pub fn series(grain: Grain, range: TimeRange, topic: Option<TopicId>) -> Sql<Vec<Value>, SeriesColumns> {
+    let table = if topic.is_some() { "topic_rollups WHERE topic_id = ? AND" } else { "post_rollups WHERE" };
+    let mut values: Vec<Value> = topic.map(|topic| Value::Integer(topic.0)).into_iter().collect();
     let grain = Value::Integer(grain.column(Series::Source).into());
-    sql(text).values(vec![grain, Value::At(range.start()), Value::At(range.end())]).rows()
+    values.extend([grain, Value::At(range.start()), Value::At(range.end())]);
+    sql(format!(
+        "SELECT bucket, source, sentiment, emotion, count FROM {table} \
+         grain = ? AND bucket >= ? AND bucket < ? AND count <> 0"
+    ))
+    .values(values)
+    .rows()
 }
 
 impl Cells<'_> {

@@ -144,7 +144,7 @@ async fn a_window_counts_exactly_the_posts_in_it(bed: Bed) {
                 counts.add(analysis.sentiment, analysis.emotion, 1, analysis.confidence);
             }
         }
-        assert_eq!(bed.store.window_by_source(window).await.expect("counts"), expected, "{window:?}");
+        assert_eq!(bed.store.window_by_source(window, None).await.expect("counts"), expected, "{window:?}");
         let blog = bed.store.window(window, Some(&source("blog"))).await.expect("counts");
         assert_eq!(blog, expected.get("blog").copied().unwrap_or_default());
     }

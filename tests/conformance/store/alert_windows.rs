@@ -6,11 +6,12 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use sentistream::domain::alert::{Class, Scope};
-use sentistream::domain::{Emotion, Sentiment, TimeRange, Timestamp};
+use sentistream::domain::{Emotion, Sentiment, TimeRange, Timestamp, TopicId, TopicName, TopicOrigin};
 use sentistream::rules::View;
 use sentistream::rules::load::{history, live};
 use sentistream::rules::series::Tally;
-use sentistream::store::settle::Change;
+use sentistream::store::settle::{Change, Matched, Settlement};
+use sentistream::store::topics::{NewTopic, StoredPosts};
 
 use super::bed::{Bed, analysis, at, author, cases, delete, post, seconds, source};
 
@@ -45,10 +46,15 @@ fn write(rng: &mut StdRng, number: usize, now: Timestamp) -> Written {
 }
 
 impl Written {
+    fn is_of_topic(&self) -> bool {
+        self.content.contains("late")
+    }
+
     fn is_of(&self, scope: &Scope) -> bool {
         match scope {
             Scope::All => true,
             Scope::Source(name) => name.as_str() == self.source,
+            Scope::Topic(_) => self.is_of_topic(),
             Scope::Author(name) => name.as_str() == self.author,
             Scope::Text(words) => words.split(' ').all(|word| self.content.to_lowercase().contains(word)),
         }
@@ -66,10 +72,35 @@ fn recount(posts: &[Written], scope: &Scope, range: TimeRange, source: Option<&s
     tally
 }
 
+async fn topic(bed: &Bed) -> TopicId {
+    let new = NewTopic {
+        name: TopicName::parse("delays").expect("a name"),
+        query: "late".to_owned(),
+        description: String::new(),
+        origin: TopicOrigin::Api,
+        stored_posts: StoredPosts::Leave,
+    };
+    bed.store.create_topic(new).await.expect("the store answers").expect("a new name").id
+}
+
+/// Settles changes, each with the topics that its post is about.
+async fn settle(bed: &Bed, changes: Vec<Change>, topics: Vec<Vec<TopicId>>) {
+    let keys = bed.append(changes.len()).await;
+    let matched = Matched {
+        version: bed.store.topics_version().await.expect("a version"),
+        topics: keys.iter().cloned().zip(topics).collect(),
+    };
+    let batch = keys.into_iter().zip(changes).map(|(key, change)| Settlement { key, change }).collect();
+    bed.store.settle_matched(batch, matched).await.expect("settled").expect("of this version");
+}
+
 async fn every_window_equals_a_recount_while_posts_come_late_and_go(bed: Bed) {
     let mut rng = StdRng::seed_from_u64(7);
-    let scopes: Vec<Scope> =
-        ["all", "author:ann", "text:train late"].iter().map(|text| text.parse().expect("a scope")).collect();
+    let scopes: Vec<Scope> = ["all", "author:ann", "topic:delays", "text:train late"]
+        .iter()
+        .map(|text| text.parse().expect("a scope"))
+        .collect();
+    let delays = topic(&bed).await;
     let mut posts: Vec<Written> = Vec::new();
     for round in 0..12_usize {
         bed.pass(Duration::from_millis(rng.random_range(1_000..900_000)));
@@ -83,7 +114,8 @@ async fn every_window_equals_a_recount_while_posts_come_late_and_go(bed: Bed) {
             post.content = written.content.to_owned();
             Change::Insert { post, analysis: analysis(written.sentiment, written.emotion) }
         });
-        bed.settle(inserted.collect()).await;
+        let topics = new.iter().map(|written| if written.is_of_topic() { vec![delays] } else { Vec::new() }).collect();
+        settle(&bed, inserted.collect(), topics).await;
         posts.extend(new);
         for _ in 0..5 {
             let gone = posts.swap_remove(rng.random_range(0..posts.len()));

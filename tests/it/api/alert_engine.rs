@@ -15,6 +15,7 @@ cases![
     every_source_has_an_alert_of_its_own,
     a_source_that_falls_silent_is_missed,
     texts_and_authors_are_watched_until_their_rule_is_disabled,
+    a_topic_is_watched_until_it_is_dropped,
     an_alert_tells_why,
 ];
 
@@ -278,6 +279,68 @@ async fn texts_and_authors_are_watched_until_their_rule_is_disabled(setup: Setup
     engine.look().await;
     let open = bed.get("/api/alerts?state=firing").await.ok();
     assert_eq!((&open["total"], &open["alerts"][0]["alert_type"]), (&json!(1), &json!("ann")));
+}
+
+async fn a_topic_is_watched_until_it_is_dropped(setup: Setup) {
+    use InstanceState::{Error, Firing, Normal};
+    let bed = Bed::start(setup).await;
+    let mut engine = Engine::new(&bed);
+    let draft = json!({"name": "acme", "kind": "share", "threshold": 0.5, "scope": "topic:acme", "window": "5min",
+                       "group_by": "source_and_total"});
+    let refused = bed.post("/api/alerts/rules", &draft).await;
+    assert_eq!(refused.problem(422), ["scope"]);
+    assert!(refused.text().contains("there is no topic acme"), "{}", refused.text());
+    assert_eq!(bed.post("/api/alerts/rules/backtest", &json!({"rule": draft})).await.problem(422), ["rule.scope"]);
+    let topic = json!({"name": "acme", "query": "number"});
+    assert_eq!(bed.post("/api/topics", &topic).await.status, 201);
+    rule(&bed, draft.clone()).await;
+    rule(&bed, json!({"name": "spike", "kind": "spike", "threshold": 3, "scope": "topic:acme", "min_posts": 5})).await;
+
+    // Posts about something else do not count, however sad they are.
+    let start = START.parse::<Timestamp>().expect("a time");
+    let mut usual: Vec<Value> = (0..9)
+        .flat_map(|n| {
+            let when = at(300 * n + 30);
+            posts(&format!("u{n}"), ("web", "love"), 1, when)
+        })
+        .collect();
+    bed.clock.set(at(2_460));
+    let mut noise = posts("noise", ("web", "hate"), 20, at(2_400));
+    for post in &mut noise {
+        post["content"] = json!("I hate the weather");
+    }
+    usual.append(&mut noise);
+    bed.store(&usual).await;
+    engine.look().await;
+    assert_eq!(states(&engine.transitions().await, "topic:acme"), []);
+    bed.store(&posts("a", ("web", "hate"), 12, at(2_400))).await;
+    engine.look().await;
+    let all = engine.transitions().await;
+    assert_eq!(states(&all, "topic:acme"), [Firing, Firing]);
+    assert_eq!(states(&all, "topic:acme,source:web"), [Firing]);
+    let labels = &all.iter().find(|change| change.scope == "topic:acme,source:web").expect("it fires").labels;
+    assert_eq!((labels["topic"].as_str(), labels["source"].as_str()), ("acme", "web"));
+
+    let alerts = bed.get("/api/alerts?alert_type=acme").await.ok();
+    let details = &alerts["alerts"][0]["details"];
+    assert_eq!(details["counts"]["total"], 13);
+    assert!(details["link"].as_str().expect("a link").contains("topic=acme"), "{details}");
+    let evidence = details["evidence"].as_array().expect("posts");
+    assert!(evidence.iter().all(|post| post["content"].as_str().is_some_and(|text| text.contains("number"))));
+    // There was no unhappy post before: the words are compared with those of happy ones.
+    assert_eq!(details["top_terms"][0]["term"], "hate", "{details}");
+    let period = json!({"rule": draft, "start_date": start, "end_date": at(2_460)});
+    let tested = bed.post("/api/alerts/rules/backtest", &period).await.ok();
+    assert_eq!(tested["firings"][0]["fired_at"], json!(at(2_460)), "{tested:#}");
+
+    // Nothing can be said of a topic that is not tracked any more; what fires goes on until somebody decides.
+    bed.clock.set(at(2_520));
+    assert_eq!(bed.delete("/api/topics/acme").await.status, 204);
+    engine.look().await;
+    let rules = bed.get("/api/alerts/rules").await.ok();
+    let reason = rules["rules"][0]["series"][0]["reason"].as_str().expect("a reason");
+    assert!(reason.contains("there is no topic acme"), "{reason}");
+    assert!(!engine.transitions().await.iter().any(|change| [Normal, Error].contains(&change.to_state)));
 }
 
 async fn an_alert_tells_why(setup: Setup) {

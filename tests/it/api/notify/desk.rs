@@ -64,7 +64,7 @@ impl Desk {
     pub fn notifier(&self, holder: &str) {
         let outbound = OutboundOptions {
             allow: vec!["127.0.0.0/8".parse().unwrap()],
-            timeout: Duration::from_millis(700),
+            timeout: Duration::from_secs(2),
             ..OutboundOptions::default()
         };
         let rooms = NotifyRooms {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// How a request is answered.
@@ -96,60 +96,5 @@ async fn serve(mut client: TcpStream, heard: &Mutex<Vec<Request>>, replies: &Mut
         }
         Reply::Reset => socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).ok(),
         Reply::Silence => client.read(&mut buffer).await.ok().map(|_| ()),
-    }
-}
-
-/// A mail server. It refuses the recipients of its first mails for the moment, then takes all.
-pub struct MailServer {
-    pub port: u16,
-    mails: Arc<Mutex<Vec<String>>>,
-}
-
-impl MailServer {
-    pub async fn start(busy: usize) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let mails = Arc::<Mutex<Vec<String>>>::default();
-        let (taken, busy) = (mails.clone(), Arc::new(Mutex::new(busy)));
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                let (taken, busy) = (taken.clone(), busy.clone());
-                tokio::spawn(async move { converse(client, &taken, &busy).await });
-            }
-        });
-        Self { port, mails }
-    }
-
-    pub fn mails(&self) -> Vec<String> {
-        self.mails.lock().unwrap().clone()
-    }
-}
-
-async fn converse(client: TcpStream, taken: &Mutex<Vec<String>>, busy: &Mutex<usize>) -> Option<()> {
-    let mut client = BufReader::new(client);
-    client.write_all(b"220 fake ESMTP\r\n").await.ok()?;
-    loop {
-        let mut line = String::new();
-        client.read_line(&mut line).await.ok().filter(|count| *count > 0)?;
-        let verb = line.split([' ', '\r']).next()?.to_ascii_uppercase();
-        let reply = match verb.as_str() {
-            "EHLO" => "250-fake\r\n250 8BITMIME\r\n",
-            "RCPT" if *busy.lock().unwrap() > 0 => {
-                *busy.lock().unwrap() -= 1;
-                "451 busy, try again later\r\n"
-            }
-            "DATA" => {
-                client.write_all(b"354 go on\r\n").await.ok()?;
-                let mut mail = String::new();
-                while !mail.ends_with("\r\n.\r\n") {
-                    client.read_line(&mut mail).await.ok().filter(|count| *count > 0)?;
-                }
-                taken.lock().unwrap().push(mail);
-                "250 taken as 42\r\n"
-            }
-            "QUIT" => "221 bye\r\n",
-            _ => "250 ok\r\n",
-        };
-        client.write_all(reply.as_bytes()).await.ok()?;
     }
 }

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::super::bed::{Setup, cases};
 use super::MINUTE;
 use super::desk::Desk;
-use super::fakes::{Hook, MailServer};
+use super::fakes::Hook;
+use super::mail_server::MailServer;
 use sentistream::notify::receivers::{SmtpOptions, SmtpSecurity};
 
 cases!(every_kind_of_receiver_gets_its_own_form);
@@ -16,7 +17,8 @@ fn show(kind: &str, payload: &str) {
 }
 
 async fn every_kind_of_receiver_gets_its_own_form(setup: Setup) {
-    let (mail, slack, folder) = (MailServer::start(1).await, Hook::start().await, tempfile::tempdir().unwrap());
+    let (mail, slack, folder) =
+        (MailServer::plain(["451 busy, try again later"]).await, Hook::start().await, tempfile::tempdir().unwrap());
     let smtp = SmtpOptions {
         host: "127.0.0.1".to_owned(),
         port: mail.port,

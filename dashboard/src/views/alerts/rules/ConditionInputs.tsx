@@ -58,15 +58,15 @@ export function ConditionInputs({ draft, onChange, error }: InputsProps) {
           {asks.significance && (
             <NumberField
               label="Largest p-value"
+              hint={draft.kind === "shift" ? "Empty: 0.0001" : "Empty: any excess counts"}
               value={draft.significance}
               onChange={(significance) => onChange({ significance })}
               error={fieldError(error, "significance")}
-              required
             />
           )}
           <NumberField
-            label={asks.percent ? "Over beyond, in percent" : "Over beyond"}
-            hint="Empty: the limit itself"
+            label={asks.percent ? "Recovers at, in percent" : "Recovers at"}
+            hint="Empty: at the limit"
             value={draft.recovery}
             onChange={(recovery) => onChange({ recovery })}
             error={fieldError(error, "recovery_threshold")}

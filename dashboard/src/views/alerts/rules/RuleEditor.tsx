@@ -31,6 +31,7 @@ const FIELDS = [
     "direction",
     "threshold",
     "significance",
+    "baseline_window",
     "recovery_threshold",
     "scope",
     "group_by",

@@ -1,4 +1,4 @@
-import { useSourcesQuery } from "@/api/queries";
+import { useSourcesQuery, useTopicsQuery } from "@/api/queries";
 import type { RuleDraft } from "@/api/types";
 import { Field, fieldError } from "@/ui/Field";
 import { inputClass } from "@/ui/Input";
@@ -10,12 +10,14 @@ const SCOPES = [
   { value: "all", label: "All sources" },
   { value: "source", label: "One source" },
   { value: "author", label: "One author" },
+  { value: "topic", label: "A tracked topic" },
   { value: "text", label: "Posts with words" },
 ] as const satisfies readonly { value: ScopeKind; label: string }[];
 
 const NAMES: Record<Exclude<ScopeKind, "all">, string> = {
   source: "Source",
   author: "Author",
+  topic: "Topic",
   text: "Words",
 };
 
@@ -28,7 +30,9 @@ const GROUPS = [
 /** Whose posts are looked at. */
 export function ScopeInputs({ draft, onChange, error }: InputsProps) {
   const sources = useSourcesQuery().data ?? [];
+  const topics = useTopicsQuery().data ?? [];
   const { scopeKind } = draft;
+  const known = scopeKind === "topic" ? topics.map(({ name }) => name) : sources.map(({ source }) => source);
   return (
     <div className="grid grid-cols-2 gap-3">
       <Field label="In" error={scopeKind === "all" ? fieldError(error, "scope") : undefined}>
@@ -47,15 +51,15 @@ export function ScopeInputs({ draft, onChange, error }: InputsProps) {
             <>
               <input
                 {...ids}
-                {...(scopeKind === "source" ? { list: "known-sources" } : {})}
+                {...(scopeKind === "source" || scopeKind === "topic" ? { list: "known-names" } : {})}
                 value={draft.scopeName}
                 onChange={(event) => onChange({ scopeName: event.target.value })}
                 className={inputClass}
                 required
               />
-              <datalist id="known-sources">
-                {sources.map(({ source }) => (
-                  <option key={source} value={source} />
+              <datalist id="known-names">
+                {known.map((name) => (
+                  <option key={name} value={name} />
                 ))}
               </datalist>
             </>

@@ -1,12 +1,13 @@
 import { Field, fieldError } from "@/ui/Field";
 import { inputClass } from "@/ui/Input";
 import type { InputsProps } from "./RuleEditor";
+import { asksFor } from "./ruleDraft";
 
 /** How much is looked at, how often, and for how long it must hold. */
 export function TimingInputs({ draft, onChange, error }: InputsProps) {
   const span = (
     label: string,
-    key: "window" | "interval" | "pendingFor" | "keepFiringFor",
+    key: "window" | "baselineWindow" | "interval" | "pendingFor" | "keepFiringFor",
     field: string,
     hint: string,
   ) => (
@@ -17,7 +18,7 @@ export function TimingInputs({ draft, onChange, error }: InputsProps) {
           value={draft[key]}
           onChange={(event) => onChange({ [key]: event.target.value })}
           className={`${inputClass} tabular`}
-          required
+          required={key !== "baselineWindow"}
         />
       )}
     </Field>
@@ -38,6 +39,8 @@ export function TimingInputs({ draft, onChange, error }: InputsProps) {
           />
         )}
       </Field>
+      {asksFor(draft.kind).baselineWindow &&
+        span("Compared with", "baselineWindow", "baseline_window", "So long before; empty: 12 windows")}
       {span("Fires after", "pendingFor", "for", "It must hold for so long; 0s: at once")}
       {span("Over after", "keepFiringFor", "keep_firing_for", "It must not hold for so long")}
       {span("Looks every", "interval", "interval", "")}

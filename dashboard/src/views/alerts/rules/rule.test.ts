@@ -39,6 +39,19 @@ describe("a rule in a form", () => {
   });
 
   it("leaves out what its kind does not ask for", () => {
+    const shift: Rule = {
+      ...rule,
+      kind: "shift",
+      significance: 0.001,
+      baseline_window: "2h",
+      scope: "topic:acme",
+    };
+    expect(ruleOf(draftOf(shift))).toMatchObject({
+      significance: 0.001,
+      baseline_window: "2h",
+      scope: "topic:acme",
+    });
+    expect(ruleOf(newDraft())).not.toHaveProperty("significance");
     const absence = ruleOf({
       ...newDraft(),
       kind: "absence",
@@ -53,7 +66,7 @@ describe("a rule in a form", () => {
   });
 
   it("is told in one sentence", () => {
-    expect(ruleSentence(rule)).toBe("Share of negative posts above 55.0% within 5min, in text:acme: phone");
+    expect(ruleSentence(rule)).toBe("Share of negative posts above 55.0% within 5min, with “acme: phone”");
     expect(ruleSentence({ ...rule, kind: "absence", scope: "source:rss" })).toBe(
       "No post within 5min, in rss",
     );

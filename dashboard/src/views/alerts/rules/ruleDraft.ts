@@ -7,7 +7,10 @@ export interface Draft {
   of: string;
   direction: "above" | "below";
   threshold: string;
+  /** Empty: what is usual for the kind. */
   significance: string;
+  /** The period before a change of a share; empty: 12 windows. */
+  baselineWindow: string;
   scopeKind: ScopeKind;
   scopeName: string;
   groupBy: RuleDraft["group_by"];
@@ -25,11 +28,12 @@ export interface Draft {
   annotations: RuleDraft["annotations"];
 }
 
-export type ScopeKind = "all" | "source" | "author" | "text";
+export type ScopeKind = "all" | "source" | "author" | "topic" | "text";
 
 /** Kinds whose threshold is a share, which people read in percent. */
 const IN_PERCENT: ReadonlySet<RuleDraft["kind"]> = new Set(["share", "shift"]);
 const DIRECTED: ReadonlySet<RuleDraft["kind"]> = new Set(["share", "volume", "shift"]);
+const TESTED: ReadonlySet<RuleDraft["kind"]> = new Set(["share", "ratio", "shift"]);
 const CLASSED: ReadonlySet<RuleDraft["kind"]> = new Set(["share", "volume", "spike", "shift"]);
 
 /** What a kind asks for. */
@@ -39,7 +43,8 @@ export function asksFor(kind: RuleDraft["kind"]) {
     direction: DIRECTED.has(kind),
     class: CLASSED.has(kind),
     threshold: kind !== "absence",
-    significance: kind === "shift",
+    significance: TESTED.has(kind),
+    baselineWindow: kind === "shift",
   };
 }
 
@@ -51,7 +56,8 @@ export function newDraft(): Draft {
     of: "sentiment:negative",
     direction: "above",
     threshold: "50",
-    significance: "0.01",
+    significance: "",
+    baselineWindow: "",
     scopeKind: "all",
     scopeName: "",
     groupBy: "none",
@@ -82,7 +88,8 @@ export function draftOf(rule: Rule): Draft {
     of: rule.of ?? "sentiment:negative",
     direction: rule.direction ?? "above",
     threshold: number(rule.threshold),
-    significance: rule.significance == null ? "0.01" : String(rule.significance),
+    significance: rule.significance == null ? "" : String(rule.significance),
+    baselineWindow: rule.baseline_window ?? "",
     scopeKind: (scopeKind ?? "all") as ScopeKind,
     scopeName: name.join(":"),
     groupBy: rule.group_by,
@@ -111,7 +118,10 @@ export function ruleOf(draft: Draft): RuleDraft {
     ...(asks.class ? { of: draft.of } : {}),
     ...(asks.direction ? { direction: draft.direction } : {}),
     ...(asks.threshold ? { threshold: number(draft.threshold) } : {}),
-    ...(asks.significance ? { significance: Number(draft.significance) } : {}),
+    ...(asks.significance && draft.significance !== "" ? { significance: Number(draft.significance) } : {}),
+    ...(asks.baselineWindow && draft.baselineWindow.trim()
+      ? { baseline_window: draft.baselineWindow.trim() }
+      : {}),
     ...(asks.threshold && draft.recovery !== "" ? { recovery_threshold: number(draft.recovery) } : {}),
     scope: draft.scopeKind === "all" ? "all" : `${draft.scopeKind}:${draft.scopeName.trim()}`,
     group_by: draft.scopeKind === "source" ? "none" : draft.groupBy,

@@ -1,0 +1,55 @@
+use serde_json::json;
+
+use super::*;
+
+#[test]
+fn every_kind_reads_what_it_writes() {
+    for rule in [
+        json!({"name": "a", "kind": "share", "threshold": 0.5, "direction": "below", "recovery_threshold": 0.6}),
+        json!({"name": "b", "kind": "ratio", "threshold": 2, "group_by": "source_and_total"}),
+        json!({"name": "c", "kind": "volume", "of": "emotion:anger", "threshold": 100, "scope": "source:Reddit"}),
+        json!({"name": "d", "kind": "spike", "threshold": 5, "window": "10min", "for": "2min"}),
+        json!({"name": "e", "kind": "shift", "threshold": 0.1, "significance": 0.05, "scope": "text:late train"}),
+        json!({"name": "g", "kind": "shift", "threshold": 0.1, "window": "3h", "baseline_window": "6h"}),
+        json!({"name": "h", "kind": "share", "threshold": 0.4, "significance": 0.05, "scope": "topic:acme"}),
+        json!({"name": "f", "kind": "absence", "scope": "author:ann", "labels": {"team": "a"},
+               "annotations": {"summary": "{{scope}} is silent"}}),
+    ] {
+        let spec = RuleSpec::parse(rule.clone()).unwrap_or_else(|e| panic!("{rule}: {e:?}"));
+        assert_eq!(RuleSpec::parse(spec.to_json()), Ok(spec), "{rule}");
+    }
+}
+
+#[test]
+fn everything_wrong_is_told_by_field() {
+    let fields =
+        |rule: Value| RuleSpec::parse(rule).map(|_| ()).map_err(|e| e.into_iter().map(|e| e.field).collect::<Vec<_>>());
+    let wrong = |names: &[&str]| Err(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+    assert_eq!(fields(json!({})), wrong(&["name", "kind"]));
+    assert_eq!(fields(json!({"name": " ", "kind": "share"})), wrong(&["name", "threshold"]));
+    assert_eq!(
+        fields(json!({"name": "a", "kind": "spike", "threshold": 0.5, "window": "4h", "for": "2d", "of": "posts",
+                      "significance": 0.1, "labels": {"severity": "x", "1": "y"},
+                      "annotations": {"summary": "{{who}}"}})),
+        wrong(&["threshold", "window", "for", "labels.1", "labels.severity", "annotations.summary", "significance",])
+    );
+    assert_eq!(
+        fields(json!({"name": "a", "kind": "share", "threshold": 0.5, "of": "posts", "window": "90s",
+                      "recovery_threshold": 0.6, "min_posts": 0, "scope": "source:x", "group_by": "source"})),
+        wrong(&["of", "group_by", "window", "recovery_threshold", "min_posts"])
+    );
+    assert_eq!(
+        fields(json!({"name": "a", "kind": "absence", "threshold": 1, "scope": "tag:x", "window": 5})),
+        wrong(&["window", "scope", "threshold"])
+    );
+    assert_eq!(
+        fields(json!({"name": "a", "kind": "shift", "threshold": 0.1, "baseline_window": "2min",
+                      "significance": 0.6})),
+        wrong(&["significance", "baseline_window"])
+    );
+    let of = |window: &str| {
+        let shift = json!({"name": "a", "kind": "shift", "threshold": 0.1, "window": window});
+        RuleSpec::parse(shift).map(|spec| spec.to_json()["baseline_window"].clone())
+    };
+    assert_eq!([of("5min"), of("1d")], [Ok(json!("1h")), Ok(json!("1d"))]);
+}

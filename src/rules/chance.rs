@@ -1,0 +1,106 @@
+//! How likely counts are by chance: exact tails, so that a few posts are judged as fairly as many.
+
+use std::f64::consts::TAU;
+
+/// Terms that add less than this part of the sum are left out.
+const NEGLIGIBLE: f64 = 1e-17;
+
+/// The probability of at least `hits` among `posts` of which each is one with the probability `share`: the upper tail of
+/// the binomial distribution.
+pub fn binomial_tail(hits: i64, posts: i64, share: f64) -> f64 {
+    if hits <= 0 {
+        return 1.0;
+    }
+    if hits > posts {
+        return 0.0;
+    }
+    let (k, n) = (hits as f64, posts as f64);
+    if k <= n * share {
+        // From its other end the sum is short.
+        return 1.0 - binomial_tail(posts - hits + 1, posts, 1.0 - share);
+    }
+    let first = (ln_choose(posts, hits) + k * share.ln() + (n - k) * (1.0 - share).ln()).exp();
+    let odds = share / (1.0 - share);
+    tail(first, hits..posts, |k| (n - k) / (k + 1.0) * odds)
+}
+
+/// The probability of at least `hits` among `posts` that are drawn from `all`, of which `all_hits` are such: the upper tail
+/// of the hypergeometric distribution, and the one-sided p-value of Fisher's exact test of two proportions.
+pub fn hypergeometric_tail((hits, posts): (i64, i64), (all_hits, all): (i64, i64)) -> f64 {
+    if hits <= (posts + all_hits - all).max(0) {
+        return 1.0;
+    }
+    let most = posts.min(all_hits);
+    if hits > most {
+        return 0.0;
+    }
+    let misses = all - all_hits;
+    if hits as f64 * all as f64 <= posts as f64 * all_hits as f64 {
+        return 1.0 - hypergeometric_tail((posts - hits + 1, posts), (misses, all));
+    }
+    let first = (ln_choose(all_hits, hits) + ln_choose(misses, posts - hits) - ln_choose(all, posts)).exp();
+    let [n, successes, failures] = [posts, all_hits, misses].map(|count| count as f64);
+    tail(first, hits..most, |k| (successes - k) * (n - k) / ((k + 1.0) * (failures - n + k + 1.0)))
+}
+
+/// The sum of terms that grow smaller, of which each is `ratio` times the one before.
+fn tail(first: f64, hits: std::ops::Range<i64>, ratio: impl Fn(f64) -> f64) -> f64 {
+    let (mut term, mut sum) = (first, first);
+    for k in hits {
+        term *= ratio(k as f64);
+        sum += term;
+        if term <= sum * NEGLIGIBLE {
+            break;
+        }
+    }
+    sum.min(1.0)
+}
+
+/// The logarithm of the number of ways to choose `k` of `n`.
+fn ln_choose(n: i64, k: i64) -> f64 {
+    ln_factorial(n) - ln_factorial(k) - ln_factorial(n - k)
+}
+
+/// The logarithm of `n` factorial: by Stirling's series, whose first left-out term is below 1e-14 from 16 on.
+fn ln_factorial(n: i64) -> f64 {
+    if n < 16 {
+        return (2..=n).map(|factor| (factor as f64).ln()).sum();
+    }
+    let x = n as f64;
+    let inverse = 1.0 / (x * x);
+    let series = (1.0 / 12.0 - inverse * (1.0 / 360.0 - inverse * (1.0 / 1_260.0 - inverse / 1_680.0))) / x;
+    x * x.ln() - x + 0.5 * (TAU * x).ln() + series
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(value: f64, expected: f64) -> bool {
+        (value / expected - 1.0).abs() < 1e-6
+    }
+
+    #[test]
+    fn tails_are_those_of_the_tables() {
+        // Nine heads or more of ten tosses, and the other end of it.
+        assert!(close(binomial_tail(9, 10, 0.5), 11.0 / 1_024.0));
+        assert!(close(binomial_tail(2, 10, 0.5), 1_013.0 / 1_024.0));
+        assert!(close(binomial_tail(60, 100, 0.5), 0.028_443_966_82));
+        assert_eq!([binomial_tail(0, 5, 0.3), binomial_tail(6, 5, 0.3)], [1.0, 0.0]);
+        assert_eq!([binomial_tail(1, 5, 0.0), binomial_tail(5, 5, 1.0)], [0.0, 1.0]);
+        // Fisher's lady who tastes tea: three of her four cups right, or all.
+        assert!(close(hypergeometric_tail((3, 4), (4, 8)), 17.0 / 70.0));
+        assert!(close(hypergeometric_tail((4, 4), (4, 8)), 1.0 / 70.0));
+        assert!(close(hypergeometric_tail((1, 4), (4, 8)), 69.0 / 70.0));
+        assert_eq!([hypergeometric_tail((0, 4), (4, 8)), hypergeometric_tail((5, 4), (4, 8))], [1.0, 0.0]);
+    }
+
+    #[test]
+    fn many_posts_approach_the_normal_distribution() {
+        // Agresti, Categorical Data Analysis: aspirin and heart attacks, 189 of 11,034 against 104 of 11,037; z is 5.00.
+        let exact = hypergeometric_tail((189, 11_034), (293, 22_071));
+        assert!((2.8e-7..4e-7).contains(&exact), "{exact}");
+        let half = binomial_tail(5_050_000, 10_000_000, 0.505);
+        assert!((half - 0.5).abs() < 1e-3, "{half}");
+    }
+}

@@ -1,0 +1,173 @@
+//! Mail: protected connections, logins, and refusals for now and for ever.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use sentistream::notify::receivers::{SmtpOptions, SmtpSecurity};
+use serde_json::{Value, json};
+use tokio_rustls::TlsAcceptor;
+
+use super::super::bed::{Setup, cases};
+use super::MINUTE;
+use super::desk::Desk;
+use super::mail_server::{MailOptions, MailServer, Protection};
+
+cases!(
+    mail_goes_over_tls_to_a_server_that_is_who_it_says,
+    a_server_that_cannot_be_trusted_gets_nothing,
+    a_refusal_for_now_is_tried_again_and_one_for_ever_is_not,
+);
+
+/// `senti` and `s3cret` as AUTH PLAIN sends them.
+const LOGIN: &str = "AHNlbnRpAHMzY3JldA==";
+
+/// An authority, and what it signs.
+struct Authority(tempfile::TempDir);
+
+impl Authority {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        openssl(folder.path(), &format!("req -x509 {KEY} -keyout ca.key -out ca.pem -days 2 -subj /CN=test-authority"));
+        Self(folder)
+    }
+
+    fn pem(&self) -> Vec<u8> {
+        std::fs::read(self.0.path().join("ca.pem")).unwrap()
+    }
+
+    /// A server with a certificate for `name`, such as `IP:127.0.0.1`.
+    fn server(&self, name: &str) -> TlsAcceptor {
+        let folder = self.0.path();
+        openssl(folder, &format!("req {KEY} -keyout server.key -out server.csr -subj /CN=mail"));
+        std::fs::write(folder.join("names"), format!("subjectAltName={name}\n")).unwrap();
+        let sign = "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out server.pem -days 2";
+        openssl(folder, &format!("{sign} -extfile names"));
+        let certificate = CertificateDer::from_pem_file(folder.join("server.pem")).unwrap();
+        let key = PrivateKeyDer::from_pem_file(folder.join("server.key")).unwrap();
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let config = rustls::ServerConfig::builder().with_no_client_auth();
+        TlsAcceptor::from(Arc::new(config.with_single_cert(vec![certificate], key).unwrap()))
+    }
+}
+
+const KEY: &str = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+
+fn openssl(folder: &Path, arguments: &str) {
+    let done = Command::new("openssl").current_dir(folder).args(arguments.split(' ')).output();
+    let done = done.expect("openssl is needed");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+fn smtp(server: &MailServer, security: SmtpSecurity, authority: Option<&Authority>) -> SmtpOptions {
+    SmtpOptions {
+        host: "127.0.0.1".to_owned(),
+        port: server.port,
+        security,
+        credentials: None,
+        from: "SentiStream <sentistream@example.org>".to_owned(),
+        authority: authority.map(Authority::pem),
+    }
+}
+
+/// A desk that sends by this server, with a receiver and a route to it; the receiver's id.
+async fn desk(setup: Setup, smtp: SmtpOptions) -> (Desk, i64) {
+    let desk = Desk::with(setup, |options| options.smtp = Some(smtp)).await;
+    let channel = json!({"kind": "email", "to": ["ada@example.org"]});
+    let id = desk.add("receivers", &json!({"name": "mail", "channel": channel})).await;
+    desk.add("routes", &json!({"name": "mail", "receiver": "mail"})).await;
+    (desk, id)
+}
+
+/// The outcome of the button `test`, which answers before there is one when the machine is busy.
+async fn test(desk: &Desk, receiver: i64) -> Value {
+    let answer = desk.bed.post(&format!("/api/alerts/receivers/{receiver}/test"), &json!({})).await;
+    assert!([200, 202].contains(&answer.status), "{}", answer.text());
+    let id = answer.json()["id"].clone();
+    let tried = async || {
+        let delivery = desk.bed.get(&format!("/api/alerts/deliveries/{id}")).await.ok();
+        (delivery["attempts"] != 0).then_some(delivery)
+    };
+    desk.bed.eventually("the first attempt", tried).await
+}
+
+async fn mail_goes_over_tls_to_a_server_that_is_who_it_says(setup: Setup) {
+    let authority = Authority::new();
+    let acceptor = authority.server("IP:127.0.0.1");
+    for (protection, security, in_clear) in [
+        (Protection::StartTls(acceptor.clone()), SmtpSecurity::StartTls, 2),
+        (Protection::Tls(acceptor), SmtpSecurity::Tls, 0),
+    ] {
+        let options = MailOptions { protection, login: Some(LOGIN), refusals: [].into() };
+        let server = MailServer::start(options).await;
+        let credentials = |password: &str| Some(("senti".to_owned(), password.to_owned().into()));
+        let known = SmtpOptions { credentials: credentials("s3cret"), ..smtp(&server, security, Some(&authority)) };
+        let (sender, id) = desk(setup, known.clone()).await;
+        let sent = test(&sender, id).await;
+        assert_eq!((&sent["state"], &sent["log"][0]["status"]), (&json!("delivered"), &json!(250)), "{sent:#}");
+        assert_eq!(server.mails().len(), 1);
+        // Before the upgrade nothing is said but that it is wanted.
+        let said = server.in_clear();
+        assert_eq!(said.len(), in_clear, "{said:?}");
+        assert!(said.last().is_none_or(|last| last == "STARTTLS"), "{said:?}");
+
+        // A wrong password stays wrong, and is not shown.
+        let (sender, id) = desk(setup, SmtpOptions { credentials: credentials("wrong"), ..known }).await;
+        let refused = test(&sender, id).await;
+        assert_eq!((&refused["state"], &refused["attempts"]), (&json!("failed"), &json!(1)), "{refused:#}");
+        assert!(refused["error"].as_str().unwrap().contains("wrong name or password"), "{refused:#}");
+        assert_eq!(server.mails().len(), 1);
+    }
+}
+
+async fn a_server_that_cannot_be_trusted_gets_nothing(setup: Setup) {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let start =
+        async |protection| MailServer::start(MailOptions { protection, login: None, refusals: [].into() }).await;
+    let misnamed = authority.server("DNS:mail.example.org");
+    let servers = [
+        (start(Protection::Tls(stranger.server("IP:127.0.0.1"))).await, SmtpSecurity::Tls, "certificate"),
+        (start(Protection::StartTls(stranger.server("IP:127.0.0.1"))).await, SmtpSecurity::StartTls, "certificate"),
+        (start(Protection::Tls(misnamed)).await, SmtpSecurity::Tls, "certificate"),
+        // One that offers no TLS, as an attacker in between would have it.
+        (start(Protection::None).await, SmtpSecurity::StartTls, "STARTTLS"),
+    ];
+    for (server, security, part) in servers {
+        let (sender, id) = desk(setup, smtp(&server, security, Some(&authority))).await;
+        let refused = test(&sender, id).await;
+        assert_ne!(refused["state"], "delivered");
+        assert!(refused["error"].as_str().unwrap().contains(part), "{refused:#}");
+        assert_eq!(server.mails(), [""; 0]);
+        let said = server.in_clear();
+        assert!(
+            said.iter().all(|command| command.starts_with("EHLO") || ["STARTTLS", "QUIT"].contains(&&**command)),
+            "{said:?}"
+        );
+    }
+}
+
+async fn a_refusal_for_now_is_tried_again_and_one_for_ever_is_not(setup: Setup) {
+    let server =
+        MailServer::plain(["451 4.3.0 busy", "421 4.7.0 too many", "250 ok", "550 5.1.1 nobody of this name"]).await;
+    let (desk, _) = desk(setup, smtp(&server, SmtpSecurity::Plain, None)).await;
+    desk.fire("first", "web").await;
+    desk.advance(MINUTE);
+    for attempt in [1, 2] {
+        let pending = desk.delivery("another attempt", |delivery| delivery["attempts"] == attempt).await;
+        assert_eq!(pending["state"], "pending", "{pending:#}");
+        desk.advance(MINUTE);
+    }
+    let taken = desk.delivery("it is delivered", |delivery| delivery["state"] == "delivered").await;
+    let statuses: Vec<_> = taken["log"].as_array().unwrap().iter().map(|attempt| attempt["status"].clone()).collect();
+    assert_eq!(statuses, [451, 421, 250].map(|status| json!(status)), "{taken:#}");
+    assert_eq!(server.mails().len(), 1);
+
+    desk.fire("second", "web").await;
+    desk.advance(MINUTE);
+    let failed = desk.delivery("it is given up", |delivery| delivery["state"] == "failed").await;
+    assert_eq!((&failed["attempts"], &failed["log"][0]["status"]), (&json!(1), &json!(550)), "{failed:#}");
+    assert!(failed["error"].as_str().unwrap().contains("nobody of this name"), "{failed:#}");
+    assert_eq!(server.mails().len(), 1);
+}
