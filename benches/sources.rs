@@ -1,15 +1,33 @@
-//! Bluesky against its fake: how fast frames are read, how fast a backlog is caught up, and what a long run with
-//! interruptions loses.
+//! Sources against their fakes: how fast what they get is read, how fast Bluesky's backlog is caught up, and what a
+//! long run of all of them with interruptions loses.
 //!
 //! `cargo bench --bench sources` reads and catches up; `-- soak SECONDS` runs with a cut every 30 s. Redis and
 //! Postgres are measured too when `SENTISTREAM_TEST_REDIS_URL` and `SENTISTREAM_TEST_POSTGRES_URL` are set.
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on has failed")]
 
+#[path = "../tests/it/fakes/feeds.rs"]
+#[expect(dead_code, reason = "the tests use all of it")]
+mod feeds;
+#[path = "../tests/it/fakes/hackernews.rs"]
+#[expect(dead_code, reason = "the tests use all of it")]
+mod hackernews;
 #[path = "../tests/it/fakes/jetstream.rs"]
 #[expect(dead_code, reason = "the tests use all of it")]
 mod jetstream;
+#[path = "../tests/it/fakes/mastodon.rs"]
+#[expect(dead_code, reason = "the tests use all of it")]
+mod mastodon;
+#[path = "sources/polled.rs"]
+mod polled;
+#[path = "../tests/it/fakes/reddit.rs"]
+#[expect(dead_code, reason = "the tests use all of it")]
+mod reddit;
+#[path = "../tests/it/fakes/web.rs"]
+#[expect(dead_code, reason = "the tests use all of it")]
+mod web;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,8 +48,9 @@ use jetstream::{Faults, Jetstream, Log, account, commit};
 
 /// Events of a backlog that is caught up.
 const BACKLOG: usize = 200_000;
-/// Events per second of a soak, and the time between two cuts.
+/// Events per second of a soak, of how many one is said everywhere, and the time between two cuts.
 const SOAK_RATE: usize = 50;
+const ELSEWHERE: usize = 25;
 const CUT_EVERY: Duration = Duration::from_secs(30);
 
 /// What the network says: as many deletes, replies, links and accounts as on an ordinary day.
@@ -113,7 +132,7 @@ struct Ingesting {
     role: tokio::task::JoinHandle<anyhow::Result<()>>,
 }
 
-fn ingest(rooms: &Rooms, host: &Jetstream) -> Ingesting {
+fn ingest(rooms: &Rooms, sources: Vec<SourceSpec>) -> Ingesting {
     let (shutdown, states) = (Shutdown::default(), SourceStates::default());
     let rooms = IngesterRooms {
         stream: rooms.stream.clone(),
@@ -121,7 +140,7 @@ fn ingest(rooms: &Rooms, host: &Jetstream) -> Ingesting {
         states: states.clone(),
         clock: Clock::system(),
     };
-    let role = tokio::spawn(ingester::run(vec![spec(host)], rooms, IngesterOptions::default(), shutdown.clone()));
+    let role = tokio::spawn(ingester::run(sources, rooms, IngesterOptions::default(), shutdown.clone()));
     Ingesting { states, shutdown, role }
 }
 
@@ -145,7 +164,7 @@ async fn catch_up(name: &str, settings: &[String]) {
     let expected = (0..BACKLOG).filter(|n| n % 20 != 1).count() as u64;
     let host = Jetstream::start(&log, Faults::default()).await;
     let started = Instant::now();
-    let ingesting = ingest(&rooms, &host);
+    let ingesting = ingest(&rooms, vec![spec(&host)]);
     let mut poll = tokio::time::interval(Duration::from_millis(10));
     while rooms.stream.depth().await.unwrap().appended < expected {
         poll.tick().await;
@@ -166,7 +185,9 @@ async fn soak(name: &str, settings: &[String], length: Duration) {
     let host = Jetstream::start(&log, Faults::default()).await;
     let workers = Shutdown::default();
     let pool = tokio::spawn(worker::run(app::worker(&config, &rooms, Arc::new(Free::default())), workers.clone()));
-    let ingesting = ingest(&rooms, &host);
+    let network = polled::Network::start().await;
+    let sources = network.specs().into_iter().chain([spec(&host)]).collect();
+    let ingesting = ingest(&rooms, sources);
     let (started, mut cut, mut sent, mut cuts) = (Instant::now(), CUT_EVERY, 0, 0);
     let mut tick = tokio::time::interval(Duration::from_millis(20));
     while started.elapsed() < length {
@@ -176,41 +197,53 @@ async fn soak(name: &str, settings: &[String], length: Duration) {
             let now = Clock::system().now().as_micros();
             // One post each: deletions would make the count of what must be there depend on what they delete.
             log.push(now, event(20 * sent + 12, now));
+            if sent % ELSEWHERE == 0 {
+                network.say();
+            }
             sent += 1;
         }
         if started.elapsed() >= cut {
             host.cut();
+            network.cut();
             cut += CUT_EVERY;
             cuts += 1;
         }
     }
+    let wanted = |source: &str| if source == "bluesky" { sent as i64 } else { network.said() as i64 };
     let settled = async {
         loop {
             tick.tick().await;
             let stored = stored(&rooms).await;
-            if stored >= sent as i64 && rooms.stream.depth().await.unwrap().pending() == 0 {
+            let all = SOURCES.iter().all(|source| stored.get(*source).is_some_and(|count| *count >= wanted(source)));
+            if all && rooms.stream.depth().await.unwrap().pending() == 0 {
                 return;
             }
         }
     };
     // What is not there by then is lost.
     let _ = tokio::time::timeout(Duration::from_secs(60), settled).await;
-    let errors = ingesting.states.all().first().map_or(0, |state| state.errors);
+    let states = ingesting.states.all();
     ingesting.stop().await;
     workers.stop();
     pool.await.unwrap().unwrap();
     let depth = rooms.stream.depth().await.unwrap();
     let duplicates = rooms.store.outcomes(&depth.epoch).await.unwrap().duplicate;
+    println!("soak, {name}: {} s, {cuts} cuts, {duplicates} duplicates in all", length.as_secs());
     let stored = stored(&rooms).await;
-    println!(
-        "soak, {name:<18} {} s, {cuts} cuts, {errors} failures: sent {sent}, stored {stored}, duplicates {duplicates}, lost {}",
-        length.as_secs(),
-        sent as i64 - stored
-    );
+    for source in SOURCES {
+        let errors = states.iter().find(|state| state.name == source).map_or(0, |state| state.errors);
+        let (sent, stored) = (wanted(source), stored.get(source).copied().unwrap_or(0));
+        println!("  {source:<12} {errors:>5} failures: sent {sent}, stored {stored}, lost {}", sent - stored);
+    }
 }
 
-async fn stored(rooms: &Rooms) -> i64 {
-    rooms.store.sources().await.unwrap().iter().map(|source| source.counts.total()).sum()
+/// What is soaked.
+const SOURCES: [&str; 5] = ["bluesky", "mastodon", "rss", "hackernews", "reddit"];
+
+/// Posts by their source.
+async fn stored(rooms: &Rooms) -> BTreeMap<String, i64> {
+    let sources = rooms.store.sources().await.unwrap();
+    sources.iter().map(|source| (source.source.clone(), source.counts.total())).collect()
 }
 
 /// Judges every text alike, at once.
@@ -274,6 +307,7 @@ async fn main() {
         return;
     }
     read();
+    polled::read();
     for (name, settings) in &setups {
         catch_up(name, settings).await;
     }

@@ -1,9 +1,9 @@
 //! Notifications: tells receivers of alerts.
 //!
 //! The notifier runs beside the alerts role and meets it only in the store: it follows the transitions of alerts
-//! with a cursor of its own, sorts them by [`routing`] into [`group`]s, and writes messages into an outbox from
-//! which [`deliver`] sends them through [`receivers`]. The cursor, the groups and the outbox change in one
-//! transaction, so that a crash loses no message; one that was sent, but not noted as sent, is sent again
+//! with a cursor of its own, sorts them by a [`Router`](crate::domain::notify::Router) into [`group`]s, and writes
+//! messages into an outbox from which [`deliver`] sends them through [`receivers`]. The cursor, the groups and the
+//! outbox change in one transaction, so that a crash loses no message; one that was sent, but not noted as sent, is sent again
 //! with the same id. One instance acts: it holds a lease of its own, so that receivers that hang do not keep
 //! alerts from being evaluated, and each transaction checks it.
 
@@ -14,7 +14,6 @@ pub mod message;
 pub mod receivers;
 pub mod render;
 pub mod retry;
-pub mod routing;
 
 use std::time::Duration;
 

@@ -10,11 +10,20 @@
 
 pub mod bluesky;
 pub mod budget;
+mod draft;
 pub mod fetch;
 pub mod file;
 pub mod folder;
+pub mod hackernews;
+mod html;
+pub mod mastodon;
 pub mod pace;
+#[cfg(test)]
+mod raw_input;
+pub mod reddit;
 pub mod replay;
+mod rota;
+pub mod rss;
 pub mod states;
 pub mod stdin;
 pub mod synthetic;
@@ -41,6 +50,8 @@ pub struct Batch {
     pub rejected: Vec<String>,
     /// Items that the source's own filters left out.
     pub filtered: u64,
+    /// What failed of one that asks several places, while the others went on.
+    pub troubles: Vec<String>,
     /// Where to go on once `ops` are in the stream; opaque to everyone but the source.
     pub cursor: Option<String>,
     /// How far this reaches in the source's own time, for its lag; `None`: the newest post in `ops` tells.
@@ -49,6 +60,24 @@ pub struct Batch {
     pub wait: Duration,
     /// Whether the source has ended and will yield nothing more.
     pub finished: bool,
+}
+
+impl Batch {
+    /// Cuts it after `max` operations; the rest, with what holds only when all of it is in the stream.
+    fn cut(&mut self, max: usize) -> Option<Self> {
+        if self.ops.len() <= max {
+            return None;
+        }
+        let ops = self.ops.split_off(max);
+        let wait = std::mem::take(&mut self.wait);
+        Some(Self {
+            ops,
+            wait,
+            cursor: self.cursor.take(),
+            finished: std::mem::take(&mut self.finished),
+            ..Self::default()
+        })
+    }
 }
 
 /// Why a source yields nothing. After any of them the source is dropped.

@@ -39,7 +39,12 @@ const SHOTS: Shot[] = [
   { name: "drawer", path: "/posts?range=24h&post=sample-3", posts: 500 },
   { name: "emotions", path: "/emotions?range=24h", posts: 8_000 },
   { name: "topics", path: "/topics?range=24h", posts: 3_000 },
+  { name: "compare", path: "/compare?range=24h&against=1d", posts: 4_000 },
   { name: "alerts", path: "/alerts?range=24h", posts: 2_000 },
+  { name: "alert", path: "/alerts/3", posts: 50 },
+  { name: "rules", path: "/alerts/rules", posts: 0 },
+  { name: "rule", path: "/alerts/rules/1", posts: 0 },
+  { name: "routes", path: "/alerts/routes", posts: 0 },
   { name: "silences", path: "/alerts/silences", posts: 0 },
   { name: "receivers", path: "/alerts/receivers", posts: 0 },
   { name: "system", path: "/system", posts: 50 },
@@ -158,11 +163,16 @@ function furnish(world: World) {
     ),
   ];
   const ago = (minutes: number) => iso(now - minutes * 60_000);
+  furnishRoutes(world, now);
+  const rule = world.rules.add({ name: "negative_share", provisioned: true });
+  world.rules.add({ name: "Anger about trains", kind: "spike", threshold: 4, severity: "critical" });
   const base = {
+    rule_id: rule.id,
     alert_type: "negative_share",
+    labels: { alertname: "negative_share", kind: "share" },
     threshold_value: 0.5,
     post_count: 48,
-    details: { negative: 31, positive: 6, neutral: 11 },
+    details: detailsAt(now),
   };
   world.alerts.push(
     {
@@ -203,6 +213,70 @@ function furnish(world: World) {
   );
 }
 
+function furnishRoutes(world: World, now: number) {
+  const stored = { id: 1, version: 1, provisioned: false, created_at: iso(now), updated_at: iso(now) };
+  const pace = { group_wait: "30s", group_interval: "5min", repeat_interval: "4h" };
+  world.notify.routes = [
+    {
+      ...stored,
+      ...pace,
+      name: "critical-to-on-call",
+      receiver: "on-call",
+      matchers: [{ label: "severity", op: "=", value: "critical" }],
+      continue: true,
+      group_by: ["alertname"],
+    },
+    {
+      ...stored,
+      ...pace,
+      id: 2,
+      name: "everything-else",
+      provisioned: true,
+      receiver: "a-receiver-that-nobody-made",
+      matchers: [],
+      group_by: ["alertname", "source"],
+      mute_timings: ["nights-and-weekends"],
+    },
+  ];
+  world.notify.muteTimings = [
+    {
+      ...stored,
+      name: "nights-and-weekends",
+      zone: "Europe/Berlin",
+      intervals: [{ from: "22:00", to: "07:00" }, { weekdays: ["saturday", "sunday"] }],
+    },
+  ];
+}
+
+/** What explains an alert, with words and names that break careless layouts. */
+function detailsAt(now: number) {
+  return {
+    counts: { negative: 31, positive: 6, neutral: 11, total: 48 },
+    top_emotions: [{ emotion: "anger", count: 22, percentage: 45.8 }],
+    top_terms: [
+      { term: "checkout", score: 6.2, count: 17, baseline_count: 3 },
+      { term: "رائع", score: 3.1, count: 5, baseline_count: 1 },
+      { term: "supercalifragilisticexpialidocious".repeat(3), score: 2.2, count: 3, baseline_count: 0 },
+    ],
+    top_sources: [
+      { source: "bluesky", count: 20 },
+      { source: HARD[0], count: 11 },
+    ],
+    top_authors: [{ author: "ada", count: 4 }],
+    evidence: samplePosts(12, now - 300_000, 300_000).map((post, index) => ({
+      post_id: post.post_id,
+      content: post.content,
+      source: post.source,
+      author: post.author,
+      created_at: post.created_at,
+      sentiment: "negative",
+      emotion: "anger",
+      confidence: 0.97 - index / 50,
+      duplicates: index % 3,
+    })),
+  };
+}
+
 interface Frame {
   width: number;
   height: number;
@@ -219,7 +293,7 @@ async function take(browser: Browser, shot: Shot, { width, height, colorScheme, 
   });
   page.on("pageerror", (error) => breaches.push(String(error)));
   const world = new World();
-  const span = shot.path.includes("24h") ? DAY : 50 * 60_000;
+  const span = shot.name === "compare" ? 2 * DAY : shot.path.includes("24h") ? DAY : 50 * 60_000;
   world.add(
     ...samplePosts(
       shot.posts,

@@ -39,10 +39,25 @@ const topics = createRoute({
   path: "/topics",
   component: lazyRouteComponent(() => import("./views/topics/Topics"), "Topics"),
 });
+const compare = createRoute({
+  ...under,
+  path: "/compare",
+  component: lazyRouteComponent(() => import("./views/compare/Compare"), "Compare"),
+});
 const alerts = createRoute({
   ...under,
   path: "/alerts",
   component: lazyRouteComponent(() => import("./views/alerts/Alerts"), "Alerts"),
+});
+const alert = createRoute({
+  ...under,
+  path: "/alerts/$id",
+  component: lazyRouteComponent(() => import("./views/alerts/alert/AlertPage"), "AlertPage"),
+});
+const routes = createRoute({
+  ...under,
+  path: "/alerts/routes",
+  component: lazyRouteComponent(() => import("./views/alerts/routes/Routes"), "Routes"),
 });
 const rules = createRoute({
   ...under,
@@ -81,7 +96,10 @@ const routeTree = root.addChildren([
   posts,
   emotions,
   topics,
+  compare,
   alerts,
+  alert,
+  routes,
   rules,
   rule,
   silences,

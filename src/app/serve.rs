@@ -210,7 +210,7 @@ impl Start<'_> {
 
     fn ingester(&mut self) -> anyhow::Result<()> {
         if self.config.has_role(Role::Ingester) {
-            let sources = super::sources::sources(self.config, &self.rooms.clock)?;
+            let sources = super::sources::sources(self.config, self.rooms)?;
             let rooms = IngesterRooms {
                 stream: self.rooms.stream.clone(),
                 store: self.rooms.store.clone(),

@@ -1,27 +1,42 @@
 //! The settings of sources in the words of the room.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
+use url::Url;
 
-use crate::clock::Clock;
-use crate::config::{BlueskyConfig, Config, SourceConfig};
+use super::Rooms;
+use crate::config::{BlueskyConfig, Config, RssConfig, SourceConfig};
 use crate::sources::bluesky::{self, BlueskyOptions, Filter};
+use crate::sources::budget::Budget;
+use crate::sources::fetch::Fetcher;
 use crate::sources::file::FieldMap;
 use crate::sources::folder::{self, FolderOptions};
+use crate::sources::hackernews::{self, HackerNewsOptions};
+use crate::sources::mastodon::{self, MastodonOptions};
+use crate::sources::reddit::{self, RedditOptions};
+use crate::sources::rss::{self, RssOptions};
 use crate::sources::{ReplayOptions, SourceSpec, SyntheticOptions, stdin};
+
+const MINUTE: Duration = Duration::from_secs(60);
+/// Most feeds of one source.
+const MAX_FEEDS: usize = 1_000;
 
 /// The sources that `ingester.sources` names.
 ///
 /// # Errors
 /// When a source lacks a setting that it needs.
-pub fn sources(config: &Config, clock: &Clock) -> anyhow::Result<Vec<SourceSpec>> {
+pub fn sources(config: &Config, rooms: &Rooms) -> anyhow::Result<Vec<SourceSpec>> {
     let table = |name: &String| config.sources.get(name).with_context(|| format!("there is no table sources.{name}"));
-    config.ingester.sources.iter().map(|name| source(name, table(name)?, clock)).collect()
+    config.ingester.sources.iter().map(|name| source(name, table(name)?, rooms)).collect()
 }
 
-fn source(name: &str, settings: &SourceConfig, clock: &Clock) -> anyhow::Result<SourceSpec> {
+fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<SourceSpec> {
+    let clock = &rooms.clock;
     match settings {
         SourceConfig::Synthetic(synthetic) => {
             let options = SyntheticOptions {
@@ -62,6 +77,52 @@ fn source(name: &str, settings: &SourceConfig, clock: &Clock) -> anyhow::Result<
             };
             Ok(bluesky::spec(name, options, clock.clone()))
         }
+        SourceConfig::Rss(settings) => {
+            let options = RssOptions {
+                feeds: feeds(settings).with_context(|| format!("sources.{name}"))?,
+                min_interval: settings.min_interval,
+                max_interval: settings.max_interval,
+            };
+            // A host may serve many feeds.
+            Ok(rss::spec(name, options, || fetcher(rooms, 60, MINUTE), clock.clone()))
+        }
+        SourceConfig::Mastodon(settings) => {
+            let options = MastodonOptions {
+                instances: settings.instances.clone(),
+                tags: settings.tags.clone(),
+                local: settings.local,
+                interval: settings.interval,
+                token: settings.token.clone(),
+                idle_limit: settings.idle_timeout,
+            };
+            // An instance allows 300 in this time, and others ask from the same address.
+            Ok(mastodon::spec(name, options, || fetcher(rooms, 240, 5 * MINUTE), clock.clone()))
+        }
+        SourceConfig::HackerNews(settings) => {
+            let options = HackerNewsOptions {
+                base: settings.url.clone(),
+                interval: settings.interval,
+                first_id: settings.first_id,
+                last_id: settings.last_id,
+            };
+            // There is no limit; this is about fifty times what is written there.
+            Ok(hackernews::spec(name, options, fetcher(rooms, 600, MINUTE), clock.clone()))
+        }
+        SourceConfig::Reddit(settings) => {
+            let required = |key: &str| format!("sources.{name}.{key} is required");
+            let options = RedditOptions {
+                base: settings.url.clone(),
+                token_url: settings.token_url.clone(),
+                client_id: settings.client_id.clone().with_context(|| required("client_id"))?,
+                client_secret: settings.client_secret.clone().with_context(|| required("client_secret"))?,
+                user_agent: settings.user_agent.clone(),
+                subreddits: settings.subreddits.clone(),
+                comments: settings.comments,
+                interval: settings.interval,
+            };
+            // An application may ask a hundred times a minute.
+            Ok(reddit::spec(name, options, fetcher(rooms, 60, MINUTE), clock.clone()))
+        }
     }
 }
 
@@ -71,4 +132,29 @@ fn field_map(name: &str, fields: &BTreeMap<String, String>) -> anyhow::Result<Fi
         map.add(&format!("{ours}={theirs}")).map_err(|reason| anyhow::anyhow!("sources.{name}.map: {reason}"))?;
     }
     Ok(map)
+}
+
+/// Asks one host, at most `requests` times within `time`.
+fn fetcher(rooms: &Rooms, requests: u32, time: Duration) -> Fetcher {
+    let budget = Budget::new(NonZeroU32::new(requests).unwrap_or(NonZeroU32::MIN), time);
+    Fetcher::new(rooms.outbound.clone(), budget, rooms.clock.clone())
+}
+
+/// The feeds of the list and of the OPML file.
+fn feeds(settings: &RssConfig) -> anyhow::Result<Vec<Url>> {
+    let mut feeds = settings.feeds.clone();
+    if let Some(path) = &settings.opml {
+        let listed = listed(path).with_context(|| format!("opml: {}", path.display()))?;
+        feeds.extend(listed.into_iter().filter(|feed| !settings.feeds.contains(feed)));
+    }
+    anyhow::ensure!(
+        feeds.len() <= MAX_FEEDS,
+        "there are {} feeds: spread them over several sources with at most {MAX_FEEDS} each",
+        feeds.len()
+    );
+    Ok(feeds)
+}
+
+fn listed(path: &Path) -> anyhow::Result<Vec<Url>> {
+    Ok(rss::feeds_of(&std::fs::read_to_string(path)?)?)
 }

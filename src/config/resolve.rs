@@ -102,7 +102,9 @@ fn sources(settings: &Settings) -> Result<SourcesConfig, ConfigError> {
         let source = read.map_err(|error| {
             let (key, message) = describe(error);
             let key = format!("{prefix}{key}");
-            ConfigError::new(key.trim_end_matches('.'), settings.origin(&key), message)
+            // What is wrong between several keys is wrong with their table.
+            let key = key.trim_end_matches('.');
+            ConfigError::new(key, settings.origin(key), message)
         })?;
         sources.insert(name.to_owned(), source);
     }

@@ -60,7 +60,11 @@ impl Settings {
                 Some(url) if URLS.contains(&key.as_str()) => Some(mask(url)),
                 Some(_) => None,
             };
-            let value = if key == RECEIVERS { &without_secrets(value.clone()) } else { value };
+            let value = match key {
+                key if key == RECEIVERS => &without_secrets(value.clone()),
+                key if is_feeds(key) => &masked_urls(value.clone()),
+                _ => value,
+            };
             Shown {
                 key: key.clone(),
                 value: masked.map_or_else(|| value.clone(), Value::String),
@@ -78,6 +82,18 @@ fn without_secrets(mut receivers: Value) -> Value {
         }
     }
     receivers
+}
+
+/// Addresses of feeds may hold a password.
+fn masked_urls(mut urls: Value) -> Value {
+    for url in urls.as_array_mut().into_iter().flatten() {
+        *url = mask(url.as_str().unwrap_or_default()).into();
+    }
+    urls
+}
+
+fn is_feeds(key: &str) -> bool {
+    key.starts_with("sources.") && key.ends_with(".feeds")
 }
 
 impl fmt::Debug for Settings {

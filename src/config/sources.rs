@@ -2,11 +2,15 @@
 //! any other name says its `kind` and takes that kind's defaults.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::Error as _};
+use url::Url;
 
+use super::urls::mask;
 use super::values::*;
 
 /// Every source that has a table, by name; those in `ingester.sources` are read.
@@ -16,6 +20,11 @@ pub type SourcesConfig = BTreeMap<String, SourceConfig>;
 trait Settings {
     /// The key without which the source cannot be read, if it is not set.
     fn lacks(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// What is wrong between several keys.
+    fn contradiction(&self) -> Option<String> {
         None
     }
 }
@@ -33,7 +42,10 @@ macro_rules! kinds {
             /// Reads the table of a source of `kind`; `None` when there is no such kind.
             pub fn read(kind: &str, table: config::Value) -> Option<Result<Self, config::ConfigError>> {
                 match kind {
-                    $($name => Some(<$settings>::deserialize(table).map(Self::$kind)),)+
+                    $($name => Some(<$settings>::deserialize(table).and_then(|settings| match settings.contradiction() {
+                        Some(message) => Err(config::ConfigError::Message(message)),
+                        None => Ok(Self::$kind(settings)),
+                    })),)+
                     _ => None,
                 }
             }
@@ -57,6 +69,14 @@ kinds! {
     Stdin(StdinConfig) = "stdin",
     /// Bluesky by Jetstream.
     Bluesky(BlueskyConfig) = "bluesky",
+    /// RSS, Atom and JSON feeds.
+    Rss(RssConfig) = "rss",
+    /// Mastodon's public and tag time lines.
+    Mastodon(MastodonConfig) = "mastodon",
+    /// Hacker News.
+    HackerNews(HackerNewsConfig) = "hackernews",
+    /// Reddit through an OAuth application.
+    Reddit(RedditConfig) = "reddit",
 }
 
 /// `kind = "synthetic"`
@@ -148,12 +168,128 @@ pub struct BlueskyConfig {
 
 impl Settings for BlueskyConfig {}
 
+/// `kind = "rss"`
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RssConfig {
+    #[serde(deserialize_with = "web_urls")]
+    pub feeds: Vec<Url>,
+    /// A list of feeds, as readers export it.
+    #[serde(deserialize_with = "optional")]
+    pub opml: Option<PathBuf>,
+    #[serde(deserialize_with = "seconds")]
+    pub min_interval: Duration,
+    #[serde(deserialize_with = "seconds")]
+    pub max_interval: Duration,
+}
+
+impl fmt::Debug for RssConfig {
+    /// Addresses of feeds may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RssConfig").field("feeds", &self.feeds.len()).field("opml", &self.opml).finish_non_exhaustive()
+    }
+}
+
+impl Settings for RssConfig {
+    fn lacks(&self) -> Option<&'static str> {
+        (self.feeds.is_empty() && self.opml.is_none()).then_some("feeds or opml")
+    }
+
+    fn contradiction(&self) -> Option<String> {
+        (self.min_interval > self.max_interval).then(|| "min_interval must not be longer than max_interval".to_owned())
+    }
+}
+
+/// `kind = "mastodon"`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MastodonConfig {
+    #[serde(deserialize_with = "bases")]
+    pub instances: Vec<Url>,
+    /// In lower case, without `#`.
+    #[serde(deserialize_with = "tags")]
+    pub tags: Vec<String>,
+    pub local: bool,
+    #[serde(deserialize_with = "seconds")]
+    pub interval: Duration,
+    #[serde(deserialize_with = "optional_secret")]
+    pub token: Option<SecretString>,
+    #[serde(deserialize_with = "seconds")]
+    pub idle_timeout: Duration,
+}
+
+impl Settings for MastodonConfig {
+    fn lacks(&self) -> Option<&'static str> {
+        self.instances.is_empty().then_some("instances")
+    }
+
+    fn contradiction(&self) -> Option<String> {
+        let several = self.token.is_some() && self.instances.len() > 1;
+        several.then(|| "a token is of one of the instances: give the others a source of their own".to_owned())
+    }
+}
+
+/// `kind = "hackernews"`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HackerNewsConfig {
+    #[serde(deserialize_with = "base")]
+    pub url: Url,
+    #[serde(deserialize_with = "seconds")]
+    pub interval: Duration,
+    /// `None`: the next one that is written.
+    #[serde(deserialize_with = "optional_count")]
+    pub first_id: Option<u64>,
+    /// `None`: no end.
+    #[serde(deserialize_with = "optional_count")]
+    pub last_id: Option<u64>,
+}
+
+impl Settings for HackerNewsConfig {
+    fn contradiction(&self) -> Option<String> {
+        let backwards = self.last_id.is_some() && self.first_id.is_none_or(|first| Some(first) > self.last_id);
+        backwards.then(|| "last_id ends a range: set first_id to the same or an earlier one".to_owned())
+    }
+}
+
+/// `kind = "reddit"`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedditConfig {
+    #[serde(deserialize_with = "base")]
+    pub url: Url,
+    #[serde(deserialize_with = "base")]
+    pub token_url: Url,
+    #[serde(deserialize_with = "optional_text")]
+    pub client_id: Option<String>,
+    #[serde(deserialize_with = "optional_secret")]
+    pub client_secret: Option<SecretString>,
+    #[serde(deserialize_with = "optional_text")]
+    pub user_agent: Option<String>,
+    #[serde(deserialize_with = "subreddits")]
+    pub subreddits: Vec<String>,
+    pub comments: bool,
+    #[serde(deserialize_with = "seconds")]
+    pub interval: Duration,
+}
+
+impl Settings for RedditConfig {
+    fn lacks(&self) -> Option<&'static str> {
+        match self {
+            Self { client_id: None, .. } => Some("client_id"),
+            Self { client_secret: None, .. } => Some("client_secret"),
+            Self { subreddits, .. } if subreddits.is_empty() => Some("subreddits"),
+            _ => None,
+        }
+    }
+}
+
 /// What Jetstream keeps, in milliseconds.
 const LOOK_BACK: u64 = 36 * 3_600_000;
 
 fn websockets<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
     let hosts = Vec::<String>::deserialize(de)?;
-    let valid = |host: &String| url::Url::parse(host).is_ok_and(|url| matches!(url.scheme(), "ws" | "wss"));
+    let valid = |host: &String| Url::parse(host).is_ok_and(|url| matches!(url.scheme(), "ws" | "wss"));
     match hosts.iter().find(|host| !valid(host)) {
         _ if hosts.is_empty() => Err(D::Error::custom("name at least one host such as \"wss://HOST/subscribe\"")),
         Some(wrong) => Err(D::Error::custom(format!("expected wss://HOST/subscribe, found {wrong:?}"))),
@@ -169,4 +305,70 @@ fn dids<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
         }
         None => Ok(authors),
     }
+}
+
+/// http(s) URLs, each once.
+fn web_urls<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<Url>, D::Error> {
+    let mut urls: Vec<Url> = Vec::new();
+    for text in Vec::<String>::deserialize(de)? {
+        let url = web_url(&text).map_err(D::Error::custom)?;
+        if !urls.contains(&url) {
+            urls.push(url);
+        }
+    }
+    Ok(urls)
+}
+
+fn web_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let shown = || if text.contains('@') { mask(text) } else { text.to_owned() };
+    url.ok_or_else(|| format!("expected an http or https URL, found {:?}", shown()))
+}
+
+/// A URL that paths are joined to.
+fn base<'de, D: Deserializer<'de>>(de: D) -> Result<Url, D::Error> {
+    web_url(&String::deserialize(de)?).map_err(D::Error::custom)
+}
+
+/// Hosts, or URLs that paths are joined to; each once.
+fn bases<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<Url>, D::Error> {
+    let mut bases: Vec<Url> = Vec::new();
+    for text in Vec::<String>::deserialize(de)? {
+        let url = if text.contains("://") { text } else { format!("https://{text}") };
+        let url = web_url(&format!("{}/", url.trim_end_matches('/'))).map_err(D::Error::custom)?;
+        if !bases.contains(&url) {
+            bases.push(url);
+        }
+    }
+    Ok(bases)
+}
+
+fn tags<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
+    let valid = |tag: &str| !tag.is_empty() && tag.chars().all(|c| c.is_alphanumeric() || "_·".contains(c));
+    names(de, "#", valid, "expected tags such as \"rust\"")
+}
+
+fn subreddits<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
+    let valid = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
+    names(de, "r/", valid, "expected names of subreddits such as \"rust\"")
+}
+
+/// Names in lower case, without their `prefix`, each once.
+fn names<'de, D: Deserializer<'de>>(
+    de: D,
+    prefix: &str,
+    valid: impl Fn(&str) -> bool,
+    expected: &str,
+) -> Result<Vec<String>, D::Error> {
+    let mut names = Vec::new();
+    for text in Vec::<String>::deserialize(de)? {
+        let name = text.trim().trim_start_matches('/').trim_start_matches(prefix).to_lowercase();
+        if !valid(&name) {
+            return Err(D::Error::custom(format!("{expected}, found {text:?}")));
+        }
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
 }

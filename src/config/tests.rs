@@ -84,6 +84,16 @@ fn several_sources_of_a_kind_have_names_and_the_defaults_of_their_kind() {
         (&["sources.x.kind=replay", "sources.x.rate=nan"], "sources.x.rate", "between 0.1 and 50000"),
         (&["sources.x.kind=replay", "ingester.sources=x"], "ingester.sources", "set sources.x.path"),
         (&["ingester.sources=synthetic, synthetic"], "ingester.sources", "twice"),
+        (
+            &["sources.mastodon.instances=a.example, b.example", "sources.mastodon.token=x"],
+            "sources.mastodon",
+            "a source of their own",
+        ),
+        (
+            &["sources.x.kind=reddit", "sources.x.client_id=a", "ingester.sources=x"],
+            "ingester.sources",
+            "set sources.x.client_secret",
+        ),
     ] {
         let problem = problem(&with_sets(sets));
         assert!(problem.key == key && problem.message.contains(message), "{sets:?}: {problem}");
@@ -164,6 +174,19 @@ fn a_bad_value_is_named_with_its_source_and_what_is_allowed() {
         ("sources.bluesky.hosts=https://x", "wss://HOST/subscribe"),
         ("sources.bluesky.authors=ada.bsky.social", "did:plc:"),
         ("sources.bluesky.look_back=3d", "between 0ms and 36h"),
+        ("ingester.sources=rss", "set sources.rss.feeds or opml"),
+        ("sources.rss.feeds=file:///etc/passwd", "an http or https URL"),
+        ("sources.rss.feeds=[\"https://a.example/feed\", \"blog\"]", "found \"blog\""),
+        ("sources.rss.max_interval=1min", "min_interval must not be longer"),
+        ("sources.rss.min_interval=0s", "between 1s and"),
+        ("ingester.sources=mastodon", "set sources.mastodon.instances"),
+        ("sources.mastodon.instances=mastodon social", "an http or https URL"),
+        ("sources.mastodon.tags=#rust,a b", "found \"a b\""),
+        ("sources.mastodon.interval=0s", "between 1s and"),
+        ("sources.hackernews.url=ftp://x", "an http or https URL"),
+        ("sources.hackernews.last_id=7", "set first_id"),
+        ("ingester.sources=reddit", "set sources.reddit.client_id"),
+        ("sources.reddit.subreddits=r/rust,a b", "found \"a b\""),
         ("ingester.rate=0.01", "0 (no limit) or between 0.1 and 50000"),
         ("ingester.sources=replay", "set sources.replay.path"),
         ("sources.synthetic.rate=nan", "between 0.1 and 50000"),
@@ -318,6 +341,9 @@ fn secrets_are_read_from_files_and_shown_nowhere() {
             format!("server.auth.jwt.secret_file={}", path(&jwt)),
             "server.auth.jwt.issuer=me".into(),
             "server.auth.jwt.audience=you".into(),
+            "sources.rss.feeds=https://u:hunter2@blog.example/feed".into(),
+            "sources.mastodon.token=hunter2".into(),
+            "sources.reddit.client_secret=hunter2".into(),
         ],
         ..Inputs::default()
     };
@@ -337,6 +363,7 @@ fn secrets_are_read_from_files_and_shown_nowhere() {
         "database.url=hunter2://u:hunter2@x",
         "stream.url=redis:hunter2",
         "llm.api_key=[\"hunter2\"",
+        "sources.rss.feeds=htps://u:hunter2@blog.example/feed",
         "server.auth.jwt.secret=hunter2",
     ] {
         if let Err(error) = Config::load(&with_sets(&[set])) {

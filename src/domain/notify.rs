@@ -6,6 +6,7 @@ pub mod message;
 pub mod mute;
 pub mod receiver;
 pub mod route;
+pub mod router;
 pub mod silence;
 
 use serde::Serialize;
@@ -19,6 +20,7 @@ pub use message::{Message, MessageAlert, Status};
 pub use mute::{MuteInterval, MuteTiming, Weekday};
 pub use receiver::{Channel, Receiver, Secrets};
 pub use route::Route;
+pub use router::Router;
 pub use silence::{Silence, SilenceState};
 
 /// Longest name of a receiver, route or mute timing, in characters.

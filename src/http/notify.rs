@@ -2,6 +2,7 @@
 
 pub mod deliveries;
 pub mod mute_timings;
+pub mod preview;
 pub mod receivers;
 #[path = "notify/routes.rs"]
 pub mod routing;
@@ -34,6 +35,7 @@ pub fn routes(config: &mut ServiceConfig) {
         )
         .service(web::resource("/api/alerts/receivers/{id}/test").route(web::post().to(receivers::test)))
         .service(read("/api/alerts/routes", routing::list).route(web::post().to(routing::create)))
+        .service(web::resource("/api/alerts/routes/preview").route(web::post().to(preview::preview)))
         .service(
             read("/api/alerts/routes/{id}", routing::get)
                 .route(web::put().to(routing::update))

@@ -6,7 +6,7 @@ use utoipa::openapi::path::Parameter;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{RefOr, Required, Schema};
 
-use super::notify::{deliveries, mute_timings, receivers, routing, silences};
+use super::notify::{deliveries, mute_timings, preview, receivers, routing, silences};
 use super::{
     alerts, analyze, compare, dead_letters, error, feeds, health, posts, sentiment, stats, system, topics, ws,
 };
@@ -33,6 +33,7 @@ use crate::domain::{Alert, PostEvent};
         dead_letters::list, dead_letters::get, dead_letters::replay, dead_letters::purge,
         receivers::list, receivers::get, receivers::create, receivers::update, receivers::delete, receivers::test,
         routing::list, routing::get, routing::create, routing::update, routing::delete,
+        preview::preview,
         silences::list, silences::get, silences::create, silences::update, silences::expire,
         mute_timings::list, mute_timings::get, mute_timings::create, mute_timings::update, mute_timings::delete,
         deliveries::list, deliveries::get,

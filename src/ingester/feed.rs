@@ -151,6 +151,7 @@ impl Feed {
         }
         self.report.activity(SourceActivity::Connected);
         self.report.rejected(&batch.rejected);
+        self.report.partly(&batch.troubles);
         let seat = &self.seat;
         let appended = self.inlet.append(&batch.ops, &self.report, || seat.holds(lease)).await?;
         if !appended {

@@ -81,6 +81,16 @@ impl Report {
         });
     }
 
+    /// This failed of a source whose other parts go on.
+    pub fn partly(&self, troubles: &[String]) {
+        let Some(last) = troubles.last() else { return };
+        self.errors.increment(troubles.len() as u64);
+        self.states.update(&self.name, |state| {
+            state.errors += troubles.len() as u64;
+            state.last_error = Some(last.clone());
+        });
+    }
+
     /// The source is in this state because of the stream.
     pub fn wait(&self, activity: SourceActivity, error: &StreamError) {
         self.states.update(&self.name, |state| {

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::group::{Group, Member, Moment, Told};
-use super::routing::Router;
 use super::{NotifyOptions, NotifyRooms, message};
 use crate::domain::Timestamp;
 use crate::domain::alert::{Labels, Transition};
-use crate::domain::notify::{MuteTiming, Receiver, Route, Secrets, Silence};
+use crate::domain::notify::{MuteTiming, Receiver, Route, Router, Secrets, Silence};
 use crate::store::notify::{Commit, NewDelivery};
 use crate::store::{Lease, Store, StoreError};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use url::Url;
+use url::{Position, Url};
 
 use super::SourceError;
 use super::budget::Budget;
@@ -60,8 +60,7 @@ impl Fetcher {
     }
 
     async fn judge(&self, url: &Url, answer: Result<Answer, OutboundError>) -> Result<Answer, SourceError> {
-        // Not its path and query, which may hold a secret.
-        let host = url.host_str().unwrap_or("the server");
+        let host = place(url);
         let answer = answer.map_err(|error| {
             let message = format!("{host}: {error}");
             if error.is_transient() { SourceError::Transient(message) } else { SourceError::Permanent(message) }
@@ -84,12 +83,18 @@ impl Fetcher {
 /// # Errors
 /// Transient: a server that answers something else, or was cut off, may be restarting.
 pub fn json<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<T, SourceError> {
-    let host = answer.url.host_str().unwrap_or("the server");
+    let host = place(&answer.url);
     if !answer.status.is_success() || answer.truncated {
         return Err(SourceError::Transient(format!("{host} answered {} or too much", answer.status)));
     }
     serde_json::from_slice(&answer.body)
         .map_err(|error| SourceError::Transient(format!("{host} answered something else than expected: {error}")))
+}
+
+/// The host of `url`, and its port where it is not the usual one: fit to be told, unlike the rest, which may hold
+/// secrets.
+pub fn place(url: &Url) -> &str {
+    &url[Position::BeforeHost..Position::AfterPort]
 }
 
 /// How long `Retry-After` asks to wait: seconds, or a date (RFC 9110), at most an hour.

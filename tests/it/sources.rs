@@ -1,6 +1,12 @@
 //! Sources against their fakes: faults, restarts, several instances.
 
 mod bluesky;
+mod hackernews;
 mod ingesting;
 mod instances;
+mod mastodon;
 mod pausing;
+mod polling;
+mod reddit;
+mod rss;
+mod wired;

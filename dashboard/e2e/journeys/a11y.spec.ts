@@ -1,13 +1,9 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import type { AxeResults } from "axe-core";
+import { violations } from "./axe";
 import { expect, test, unique } from "./fixture";
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const VIEWS = [
   ...["/", "/live", "/posts", "/emotions", "/topics", "/alerts", "/alerts/silences", "/alerts/receivers"],
-  ...["/system", "/try"],
+  ...["/alerts/routes", "/compare", "/system", "/try"],
 ];
 
 const source = unique("a11y");
@@ -66,17 +62,3 @@ test("everything is reachable by keyboard, and the theme can be chosen", async (
   await page.reload();
   await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
 });
-
-async function violations(page: import("@playwright/test").Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  const results = await page.evaluate(
-    (tags) =>
-      (window as unknown as { axe: { run: (options: object) => Promise<AxeResults> } }).axe.run({
-        runOnly: { type: "tag", values: tags },
-      }),
-    RULES,
-  );
-  return results.violations.flatMap(({ id, nodes }) =>
-    nodes.map((node) => `${id}: ${node.target.join(" ")} ${node.failureSummary ?? ""}`),
-  );
-}

@@ -2,8 +2,10 @@ import { api, dataOf } from "./client";
 import type { paths } from "./schema";
 import type {
   Aggregate,
+  AlertDetail,
   AlertPage,
   Analysis,
+  Comparison,
   DeadLetter,
   DeadLetterPage,
   Distribution,
@@ -21,6 +23,7 @@ export type DistributionQuery = NonNullable<
 >;
 export type PostsQuery = NonNullable<paths["/api/posts"]["get"]["parameters"]["query"]>;
 export type AlertsQuery = NonNullable<paths["/api/alerts"]["get"]["parameters"]["query"]>;
+export type CompareQuery = NonNullable<paths["/api/compare"]["get"]["parameters"]["query"]>;
 export type ExportFormat = "csv" | "ndjson";
 
 export function getAggregate(query: AggregateQuery, signal: AbortSignal): Promise<Aggregate> {
@@ -74,6 +77,22 @@ export function setSourcePaused(name: string, paused: boolean): Promise<Feed> {
 
 export function getAlerts(query: AlertsQuery, signal: AbortSignal): Promise<AlertPage> {
   return dataOf(api.GET("/api/alerts", { params: { query }, signal }));
+}
+
+export function getAlert(id: number, signal: AbortSignal): Promise<AlertDetail> {
+  return dataOf(
+    api.GET("/api/alerts/{id}", { params: { path: { id } }, signal }),
+  ) as unknown as Promise<AlertDetail>;
+}
+
+/** Someone looks after it: it is not told again. */
+export async function acknowledgeAlert(id: number, note: string): Promise<void> {
+  await dataOf(api.POST("/api/alerts/{id}/acknowledge", { params: { path: { id } }, body: { note } }));
+}
+
+/** Two periods of the same length side by side. */
+export function getComparison(query: CompareQuery, signal: AbortSignal): Promise<Comparison> {
+  return dataOf(api.GET("/api/compare", { params: { query }, signal }));
 }
 
 export type AnalyzeRequest = paths["/api/analyze"]["post"]["requestBody"]["content"]["application/json"];

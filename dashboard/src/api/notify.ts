@@ -1,5 +1,17 @@
 import { api, dataOf, ifMatch } from "./client";
-import type { DeliveryDetail, DeliveryPage, Receiver, ReceiverDraft, Silence, SilenceDraft } from "./types";
+import type {
+  DeliveryDetail,
+  DeliveryPage,
+  MuteTiming,
+  MuteTimingDraft,
+  Receiver,
+  ReceiverDraft,
+  Route,
+  RouteDraft,
+  RoutePreview,
+  Silence,
+  SilenceDraft,
+} from "./types";
 
 /** Who is told of alerts, and of which nobody is told for a time. */
 
@@ -47,15 +59,53 @@ export function testReceiver(id: number): Promise<DeliveryDetail> {
   return dataOf(api.POST("/api/alerts/receivers/{id}/test", { params: { path: { id } } }));
 }
 
+/** What was sent, newest first: all, or what tells of one alert. */
 export function getDeliveries(
-  receiver: string | undefined,
+  alert: number | undefined,
   cursor: string | undefined,
   signal: AbortSignal,
 ): Promise<DeliveryPage> {
-  const query = { receiver, cursor, limit: 20 };
+  const query = { ...(alert === undefined ? {} : { alert }), cursor, limit: 20 };
   return dataOf(api.GET("/api/alerts/deliveries", { params: { query }, signal }));
 }
 
 export function getDelivery(id: number, signal: AbortSignal): Promise<DeliveryDetail> {
   return dataOf(api.GET("/api/alerts/deliveries/{id}", { params: { path: { id } }, signal }));
+}
+
+export async function getRoutes(signal: AbortSignal): Promise<Route[]> {
+  return (await dataOf(api.GET("/api/alerts/routes", { signal }))).routes;
+}
+
+/** Adds a route, or changes the one that is named. */
+export function saveRoute(body: RouteDraft, before: Versioned | null): Promise<Route> {
+  if (!before) return dataOf(api.POST("/api/alerts/routes", { body }));
+  const params = { path: { id: before.id }, header: ifMatch(before.version) };
+  return dataOf(api.PUT("/api/alerts/routes/{id}", { params, body }));
+}
+
+export async function deleteRoute({ id, version }: Versioned): Promise<void> {
+  const params = { path: { id }, header: ifMatch(version) };
+  await dataOf(api.DELETE("/api/alerts/routes/{id}", { params }));
+}
+
+/** Who would be told now of an alert with these labels. */
+export function previewRoutes(labels: Record<string, string>, signal: AbortSignal): Promise<RoutePreview> {
+  return dataOf(api.POST("/api/alerts/routes/preview", { body: { labels }, signal }));
+}
+
+export async function getMuteTimings(signal: AbortSignal): Promise<MuteTiming[]> {
+  return (await dataOf(api.GET("/api/alerts/mute-timings", { signal }))).mute_timings;
+}
+
+/** Adds a mute timing, or changes the one that is named. */
+export function saveMuteTiming(body: MuteTimingDraft, before: Versioned | null): Promise<MuteTiming> {
+  if (!before) return dataOf(api.POST("/api/alerts/mute-timings", { body }));
+  const params = { path: { id: before.id }, header: ifMatch(before.version) };
+  return dataOf(api.PUT("/api/alerts/mute-timings/{id}", { params, body }));
+}
+
+export async function deleteMuteTiming({ id, version }: Versioned): Promise<void> {
+  const params = { path: { id }, header: ifMatch(version) };
+  await dataOf(api.DELETE("/api/alerts/mute-timings/{id}", { params }));
 }

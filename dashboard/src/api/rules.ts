@@ -23,7 +23,12 @@ export async function deleteRule({ id, version }: Versioned): Promise<void> {
   await dataOf(api.DELETE("/api/alerts/rules/{id}", { params: { path: { id }, header: ifMatch(version) } }));
 }
 
-/** What a rule would have done over the last 24 hours; it is not kept. */
-export function backtestRule(rule: RuleDraft, signal: AbortSignal): Promise<Backtest> {
-  return dataOf(api.POST("/api/alerts/rules/backtest", { body: { rule }, signal }));
+/** What a rule would have done between the bounds, over the last 24 hours without any; it is not kept. */
+export function backtestRule(rule: RuleDraft, signal: AbortSignal, bounds: Bounds = {}): Promise<Backtest> {
+  return dataOf(api.POST("/api/alerts/rules/backtest", { body: { rule, ...bounds }, signal }));
+}
+
+interface Bounds {
+  start_date?: string;
+  end_date?: string;
 }

@@ -139,6 +139,8 @@ export interface paths {
                     receiver?: string;
                     /** @description Only those that are so far. */
                     state?: components["schemas"]["DeliveryState"];
+                    /** @description Only those that tell of this alert, by its id. */
+                    alert?: number;
                 };
                 header?: never;
                 path?: never;
@@ -809,6 +811,56 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["Stored_Route"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/routes/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Where an alert would go
+         * @description With the code that sends notifications; nothing is sent.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["RoutePreviewRequest"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RoutePreview"];
                     };
                 };
                 422: {
@@ -4566,6 +4618,18 @@ export interface components {
         RouteList: {
             routes: components["schemas"]["Stored_Route"][];
         };
+        /** @description Where an alert would go now. */
+        RoutePreview: {
+            /** @description The routes that take it, in the order in which they are tried. None: it is only on the dashboard. */
+            routes: components["schemas"]["TakingRoute"][];
+            /** @description The ids of the silences that cover it now: nobody is told. */
+            silences: number[];
+        };
+        /** @description An alert that might be. */
+        RoutePreviewRequest: {
+            /** @description Its labels: `alertname`, `severity`, `source`, … */
+            labels: components["schemas"]["BTreeMap"];
+        };
         /** @description A rule as the API and the configuration write it. What is missing has a default. */
         RuleDraft: {
             /**
@@ -5165,6 +5229,15 @@ export interface components {
             /** Format: int64 */
             uptime_seconds: number;
             versions: components["schemas"]["Versions"];
+        };
+        /** @description A route that takes an alert. */
+        TakingRoute: {
+            /** @description What its group has in common. */
+            group: components["schemas"]["BTreeMap"];
+            /** @description Its mute timings that hold now: the receiver is told when they end. */
+            muted_by: string[];
+            name: string;
+            receiver: string;
         };
         /** @description Entries per second over the last minute. */
         Throughput: {

@@ -25,6 +25,12 @@ export type SourceInfo = Schemas["SourceView"];
 export type Alert = Omit<Schemas["Alert"], "details"> & { details: Record<string, unknown> };
 export type AlertPage = Omit<Schemas["AlertList"], "alerts"> & { alerts: Alert[] };
 
+/** With its time line, and with what explains it in the details. */
+export type AlertDetail = Alert & Pick<Schemas["AlertDetail"], "timeline">;
+export type Transition = Schemas["Transition"];
+export type Comparison = Schemas["Comparison"];
+export type PeriodCounts = Schemas["PeriodCounts"];
+
 export type RuleDraft = Schemas["RuleDraft"];
 export type Rule = Schemas["RuleView"];
 export type Backtest = Schemas["BacktestView"];
@@ -36,6 +42,13 @@ export type Silence = Schemas["SilenceView"];
 export type Channel = Schemas["Channel"];
 export type ReceiverDraft = Schemas["ReceiverRequest"];
 export type Receiver = Schemas["ReceiverView"];
+export type RouteDraft = Schemas["Route"];
+export type Route = Schemas["Stored_Route"];
+export type RoutePreview = Schemas["RoutePreview"];
+export type MuteTimingDraft = Schemas["MuteTiming"];
+export type MuteTiming = Schemas["Stored_MuteTiming"];
+export type MuteInterval = Schemas["MuteInterval"];
+export type Weekday = Schemas["Weekday"];
 export type Delivery = Schemas["Delivery"];
 export type DeliveryDetail = Schemas["DeliveryView"];
 export type DeliveryPage = Schemas["DeliveryList"];

@@ -139,7 +139,8 @@ export default function SentimentChart(props: SentimentChartProps) {
             strokeDasharray="2 3"
             label={{
               value: "⚑",
-              position: "insideBottomLeft",
+              // At the right end there is room at the left only.
+              position: time === last ? "insideBottomRight" : "insideBottomLeft",
               fill: "var(--color-warn)",
               fontSize: 14,
               offset: 4,

@@ -42,6 +42,18 @@ export function niceTop(value: number): number {
   return (step ?? 10) * unit;
 }
 
+/** Three to six round values that hold everything from `least` to `most`. */
+export function niceTicks(least: number, most: number): number[] {
+  const span = most - least || 1;
+  const unit = 10 ** Math.floor(Math.log10(span));
+  const step = ([0.2, 0.25, 0.5, 1, 2].find((part) => span / (part * unit) <= 4.5) ?? 2) * unit;
+  const first = Math.floor(least / step + 1e-9);
+  const last = Math.max(first + 1, Math.ceil((least + span) / step - 1e-9));
+  return Array.from({ length: last - first + 1 }, (_, index) =>
+    Number(((first + index) * step).toPrecision(12)),
+  );
+}
+
 /** The time of a bucket in full, with the zone. */
 export function bucketText(start: number, end: number, period: Period): string {
   if (period === "minute") return minuteSpan.format(start);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Point } from "@/lib/metrics";
 import { DAY, HOUR, MINUTE } from "@/lib/range";
-import { niceTop, timeTicks } from "./axis";
+import { niceTicks, niceTop, timeTicks } from "./axis";
 import { spread } from "./labels";
 import { rowsOf } from "./series";
 
@@ -45,5 +45,14 @@ describe("lines", () => {
       [undefined, 3],
     ]);
     expect(rowsOf([point(1, false)]).map((row) => row.positiveOpen)).toEqual([undefined]);
+  });
+});
+
+describe("the ticks of an axis", () => {
+  it("are round, and hold everything", () => {
+    expect(niceTicks(0, 0.84)).toEqual([0, 0.2, 0.4, 0.6, 0.8, 1]);
+    expect(niceTicks(-0.5, 0.4)).toEqual([-0.6, -0.4, -0.2, 0, 0.2, 0.4]);
+    expect(niceTicks(0, 50)).toEqual([0, 20, 40, 60]);
+    expect(niceTicks(0, 0)).toEqual([0, 0.25, 0.5, 0.75, 1]);
   });
 });

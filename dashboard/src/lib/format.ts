@@ -42,6 +42,11 @@ export function score(value: number | null): string {
   return value === null ? MISSING : twoDigits.format(value);
 }
 
+/** A number with at most one digit after the point: "16", "14.5". */
+export function decimal(value: number): string {
+  return upToOne.format(value).replace("-", MINUS);
+}
+
 /** A rate per second as "12.3/s". */
 export function rate(value: number | null | undefined): string {
   return value == null ? MISSING : `${value >= 100 ? compact(Math.round(value)) : upToOne.format(value)}/s`;

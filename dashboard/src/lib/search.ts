@@ -17,11 +17,17 @@ export interface Search {
   min?: number;
   /** Words that a post contains. */
   q?: string;
+  /** What the period is compared with: so long before it, or from a time on. The period before it when not set. */
+  against?: AgainstKey | string;
   /** The order of the list of posts; newest first when not set. */
   sort?: SortKey;
   /** The post whose drawer is open. */
   post?: string;
 }
+
+/** A day, a week, four weeks earlier. */
+export type AgainstKey = "1d" | "7d" | "28d";
+export const AGAINST_KEYS: readonly AgainstKey[] = ["1d", "7d", "28d"];
 
 export type SortKey = "oldest" | "confidence";
 export const SORT_KEYS: readonly SortKey[] = ["oldest", "confidence"];
@@ -58,6 +64,8 @@ export function parseSearch(raw: Record<string, unknown>): Search {
   if (isEmotion(raw.emotion)) search.emotion = raw.emotion;
   const sort = SORT_KEYS.find((key) => key === raw.sort);
   if (sort) search.sort = sort;
+  const against = AGAINST_KEYS.find((key) => key === raw.against) ?? timeOf(raw.against);
+  if (against) search.against = against;
   const min = Number(raw.min);
   if (min > 0 && min <= 1) search.min = min;
   for (const key of ["topic", "source", "author", "q", "post"] as const) {

@@ -58,7 +58,11 @@ function useNewStore(): LiveStore {
       isOnline: () => navigator.onLine,
       events: {
         onChange: () => timer.touch(),
-        onAlert: () => void queries.invalidateQueries({ queryKey: ["alerts"] }),
+        onAlert: () => {
+          void queries.invalidateQueries({ queryKey: ["alerts"] });
+          // The list alone: a rule that is being changed stands still.
+          void queries.invalidateQueries({ queryKey: ["rules"], exact: true });
+        },
         onDeleted: () => void queries.invalidateQueries({ queryKey: ["posts"] }),
         onGap: () => {
           refreshTotals();

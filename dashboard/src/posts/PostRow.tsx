@@ -14,10 +14,12 @@ interface PostRowProps {
   link: PostLink;
   /** It came while the page was open: it fades in. */
   fresh?: boolean;
+  /** A few words after the author. */
+  note?: string;
 }
 
 /** One post in a list; the whole row opens its details. */
-export const PostRow = memo(function PostRow({ post, now, link, fresh = false }: PostRowProps) {
+export const PostRow = memo(function PostRow({ post, now, link, fresh = false, note }: PostRowProps) {
   return (
     <article
       className={cx(
@@ -45,7 +47,10 @@ export const PostRow = memo(function PostRow({ post, now, link, fresh = false }:
       </div>
       <PostText content={post.content} lines={4} />
       <div className="flex items-center justify-between gap-3 text-xs text-quiet">
-        <bdi className="min-w-0 truncate">{post.author ?? "no author"}</bdi>
+        <span className="min-w-0 truncate">
+          <bdi>{post.author ?? "no author"}</bdi>
+          {note && <span className="text-text"> · {note}</span>}
+        </span>
         <ConfidenceBar value={post.confidence} color={SENTIMENT_COLORS[post.sentiment]} />
       </div>
     </article>

@@ -10,8 +10,8 @@ import { SignOut } from "./SignIn";
 import { ThemeSwitch } from "./ThemeSwitch";
 
 /** Views that show posts have filters; of these, all but the live feed have a time range. */
-const FILTERED = new Set(["/", "/live", "/posts", "/emotions"]);
-const RANGED = new Set(["/", "/posts", "/emotions", "/topics", "/alerts"]);
+const FILTERED = new Set(["/", "/live", "/posts", "/emotions", "/compare"]);
+const RANGED = new Set(["/", "/posts", "/emotions", "/topics", "/compare", "/alerts"]);
 
 /** Where one is, what is filtered, and whether the page is live. */
 export function TopBar() {

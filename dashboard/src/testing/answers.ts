@@ -1,4 +1,4 @@
-import type { Analysis, DeadLetter, PostDetail, Sentiment, System } from "@/api/types";
+import type { Alert, Analysis, DeadLetter, PostDetail, Sentiment, System, Transition } from "@/api/types";
 import { iso, type World } from "./world";
 
 /** What the server answers. */
@@ -22,6 +22,8 @@ export function answer(world: World, method: string, url: URL, body?: unknown): 
       return ok({ sources: world.sources(), feeds: world.feeds, total: world.sources().length });
     case "GET /api/alerts":
       return ok(alertsOf(world, params));
+    case "GET /api/compare":
+      return ok(world.compare(params));
     case "GET /api/system":
       return ok(systemOf(world));
     case "GET /api/dead-letters":
@@ -40,6 +42,8 @@ export function answer(world: World, method: string, url: URL, body?: unknown): 
     default:
       return (
         world.notify.answer(method, url.pathname, body) ??
+        world.rules.answer(method, url.pathname, body) ??
+        alertOf(world, method, url.pathname, body) ??
         world.topics.answer(method, url, body) ??
         single(world, method, url.pathname)
       );
@@ -85,6 +89,39 @@ function alertsOf(world: World, params: URLSearchParams) {
     .filter((alert) => (!state || alert.state === state) && !(Date.parse(alert.triggered_at) < start))
     .sort((a, b) => b.triggered_at.localeCompare(a.triggered_at));
   return { alerts, total: alerts.length, limit: 50, next_cursor: null };
+}
+
+/** One alert with its time line, or its acknowledgement. */
+function alertOf(world: World, method: string, path: string, body: unknown): Answer | undefined {
+  const [, id, wish] = /^\/api\/alerts\/(\d+)(?:\/(acknowledge))?$/.exec(path) ?? [];
+  const index = world.alerts.findIndex((alert) => alert.id === Number(id));
+  const alert = world.alerts[index];
+  if (!alert) return undefined;
+  if (method === "GET") return ok({ ...alert, timeline: timelineOf(alert) });
+  if (wish !== "acknowledge") return undefined;
+  const { note = "" } = body as { note?: string };
+  const acknowledged = { at: iso(Date.now()), by: "ada", note };
+  world.alerts[index] = { ...alert, acknowledged };
+  return ok(world.alerts[index]);
+}
+
+function timelineOf(alert: Alert): Transition[] {
+  const step = (id: number, to_state: Transition["to_state"], at: string): Transition => ({
+    id,
+    rule_id: alert.rule_id ?? 0,
+    scope: alert.scope,
+    fingerprint: "00",
+    from_state: "normal",
+    to_state,
+    at,
+    value: alert.actual_value,
+    threshold: alert.threshold_value,
+    severity: "warning",
+    labels: {},
+    annotations: {},
+  });
+  const fired = [step(1, "firing", alert.triggered_at)];
+  return alert.resolved_at ? [...fired, step(2, "normal", alert.resolved_at)] : fired;
 }
 
 function take(world: World, body: unknown): number {

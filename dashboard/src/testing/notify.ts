@@ -1,21 +1,39 @@
-import type { Delivery, DeliveryDetail, Receiver, ReceiverDraft, Silence, SilenceDraft } from "@/api/types";
+import type {
+  Delivery,
+  DeliveryDetail,
+  MuteTiming,
+  MuteTimingDraft,
+  Receiver,
+  ReceiverDraft,
+  Route,
+  RouteDraft,
+  Silence,
+  SilenceDraft,
+} from "@/api/types";
 import type { Answer } from "./answers";
 
-/** Receivers, silences and the log of deliveries of a world. */
+/** Receivers, routes, mute timings, silences and the log of deliveries of a world. */
 export class NotifyWorld {
   silences: Silence[] = [];
   receivers: Receiver[] = [];
+  routes: Route[] = [];
+  muteTimings: MuteTiming[] = [];
   deliveries: DeliveryDetail[] = [];
   private nextId = 1;
 
   /** The answer to a request below `/api/alerts/`, or `undefined` when it is about something else. */
   answer(method: string, path: string, body: unknown): Answer | undefined {
     const [, what, id, wish] =
-      /^\/api\/alerts\/(silences|receivers|deliveries)(?:\/(\d+))?(?:\/(test))?$/.exec(path) ?? [];
+      /^\/api\/alerts\/(silences|receivers|deliveries|routes|mute-timings)(?:\/(\d+))?(?:\/(test|preview))?$/.exec(
+        path,
+      ) ?? [];
     if (what === "silences") return this.silence(method, Number(id), body as SilenceDraft);
     if (what === "receivers") {
       return wish ? this.test(Number(id)) : this.receiver(method, Number(id), body as ReceiverDraft);
     }
+    if (wish === "preview") return this.preview((body as { labels: Record<string, string> }).labels);
+    if (what === "routes") return this.route(method, Number(id), body as RouteDraft);
+    if (what === "mute-timings") return this.muteTiming(method, Number(id), body as MuteTimingDraft);
     if (what !== "deliveries") return undefined;
     if (!id) return ok({ deliveries: [...this.deliveries].reverse(), limit: 20, next_cursor: null });
     return ok(this.deliveries.find((one) => one.id === Number(id)));
@@ -48,6 +66,39 @@ export class NotifyWorld {
     };
     this.receivers = [...this.receivers.filter((one) => one.id !== receiver.id), receiver];
     return ok(receiver);
+  }
+
+  private route(method: string, id: number, body: RouteDraft): Answer {
+    if (method === "GET") return ok({ routes: this.routes });
+    if (method === "DELETE") {
+      this.routes = this.routes.filter((one) => one.id !== id);
+      return { status: 204 };
+    }
+    const route: Route = { ...body, ...this.stored(id) };
+    this.routes = [...this.routes.filter((one) => one.id !== route.id), route];
+    return ok(route);
+  }
+
+  private muteTiming(method: string, id: number, body: MuteTimingDraft): Answer {
+    if (method === "GET") return ok({ mute_timings: this.muteTimings });
+    if (method === "DELETE") {
+      this.muteTimings = this.muteTimings.filter((one) => one.id !== id);
+      return { status: 204 };
+    }
+    const timing: MuteTiming = { ...body, ...this.stored(id) };
+    this.muteTimings = [...this.muteTimings.filter((one) => one.id !== timing.id), timing];
+    return ok(timing);
+  }
+
+  /** Knows equality alone, which is what the tests use. */
+  private preview(labels: Record<string, string>): Answer {
+    const taking = this.routes.find(({ matchers }) =>
+      (matchers ?? []).every(({ label, value }) => (labels[label] ?? "") === value),
+    );
+    const routes = taking
+      ? [{ name: taking.name, receiver: taking.receiver, group: {}, muted_by: taking.mute_timings ?? [] }]
+      : [];
+    return ok({ routes, silences: [] });
   }
 
   private test(id: number): Answer {

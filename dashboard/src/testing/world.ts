@@ -2,12 +2,14 @@ import type {
   Aggregate,
   Alert,
   Bucket,
+  Comparison,
   ComponentState,
   DeadLetter,
   Distribution,
   Emotion,
   Feed,
   Period,
+  PeriodCounts,
   Post,
   PostEvent,
   PostPage,
@@ -18,6 +20,7 @@ import { percentOf } from "@/lib/counts";
 import { EMOTIONS, SENTIMENTS } from "@/lib/labels";
 import { bucketLength } from "@/lib/range";
 import { NotifyWorld } from "./notify";
+import { RuleWorld } from "./rules";
 import { TopicWorld } from "./topics";
 
 /** A server of the tests: it holds posts and answers as the contract says. */
@@ -27,6 +30,7 @@ export class World {
   components: ComponentState[] = [{ name: "alerts", healthy: true, state: "acting" }];
   feeds: Feed[] = [];
   readonly notify = new NotifyWorld();
+  readonly rules = new RuleWorld();
   readonly topics = new TopicWorld(() => [...this.posts.values()]);
   private readonly posts = new Map<string, Post>();
 
@@ -101,6 +105,53 @@ export class World {
       },
       tz: params.get("tz") ?? "UTC",
       counted_from: "rollups",
+    };
+  }
+
+  /** A period beside one of the same length. */
+  compare(params: URLSearchParams): Comparison {
+    const time = (name: string) => Date.parse(params.get(name) ?? "");
+    const [start, end, previous] = [time("start_date"), time("end_date"), time("previous_start")];
+    const current = this.period(params, start, end);
+    const before = this.period(params, previous, previous + end - start);
+    const change = <L extends string>(labels: readonly L[], is: Record<L, number>, was: Record<L, number>) =>
+      Object.fromEntries(labels.map((label) => [label, is[label] - was[label]])) as Record<L, number>;
+    return {
+      current,
+      previous: before,
+      change: {
+        total: current.total - before.total,
+        total_percentage: before.total ? ((current.total - before.total) * 100) / before.total : null,
+        percentages: change(SENTIMENTS, current.percentages, before.percentages),
+        net_sentiment: current.net_sentiment - before.net_sentiment,
+        average_confidence: current.average_confidence - before.average_confidence,
+        emotions: change(EMOTIONS, current.emotions, before.emotions),
+      },
+      counted_from: "rollups",
+    };
+  }
+
+  private period(params: URLSearchParams, start: number, end: number): PeriodCounts {
+    const range = new URLSearchParams(params);
+    range.set("start_date", iso(start));
+    range.set("end_date", iso(end));
+    const posts = this.find(range);
+    const distribution = countBy(SENTIMENTS, posts, (post) => post.sentiment.label);
+    const share = (label: Sentiment) => percentOf(distribution[label], posts.length);
+    const percentages = {
+      positive: share("positive"),
+      neutral: share("neutral"),
+      negative: share("negative"),
+    };
+    return {
+      total: posts.length,
+      distribution,
+      percentages,
+      net_sentiment: percentages.positive - percentages.negative,
+      average_confidence: mean(posts),
+      start_date: iso(start),
+      end_date: iso(end),
+      emotions: countBy(EMOTIONS, posts, (post) => post.sentiment.emotion),
     };
   }
 

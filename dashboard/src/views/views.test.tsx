@@ -109,19 +109,8 @@ describe("alerts", () => {
     expect(await screen.findByText("Nothing fired in this time")).toBeTruthy();
   });
 
-  it("shows what fires with its window, numbers and evidence", async () => {
+  it("shows what fires with its numbers, and the way to its evidence", async () => {
     const now = Date.now();
-    state.world.add(
-      makePost({
-        id: "a",
-        at: now - 2 * MINUTE,
-        sentiment: "negative",
-        emotion: "anger",
-        source: "web",
-        content: "So bad",
-      }),
-      makePost({ id: "b", at: now - 2 * MINUTE, source: "web", content: "So good" }),
-    );
     state.world.alerts.push({
       id: 1,
       alert_type: "negative_ratio",
@@ -134,15 +123,14 @@ describe("alerts", () => {
       post_count: 18,
       triggered_at: iso(now - 1_000),
       resolved_at: null,
-      details: { negative: 14, positive: 4 },
+      details: {},
     });
     open("/alerts");
-    const firing = await screen.findByRole("region", { name: "Firing now" });
-    expect(await within(firing).findByText("3.5, limit 2.0")).toBeTruthy();
+    const firing = await screen.findByRole("region", { name: /^Firing now/ });
+    const row = await within(firing).findByRole("link", { name: /^Negatives over positives in web/ });
+    expect(row.textContent).toContain("3.5 to 1, limit 2 of 18 posts");
+    expect(row.getAttribute("href")).toBe("/alerts/1");
     expect(screen.getAllByRole("link", { name: /^1\s*firing\s*Alerts$/ }).length).toBeGreaterThan(0);
-    expect(within(firing).getByText(/18 posts/)).toBeTruthy();
-    expect(await within(firing).findByText("So bad")).toBeTruthy();
-    expect(within(firing).queryByText("So good")).toBeNull();
   });
 });
 

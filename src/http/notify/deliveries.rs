@@ -28,6 +28,8 @@ pub struct DeliveryParams {
     receiver: Option<String>,
     /// Only those that are so far.
     state: Option<DeliveryState>,
+    /// Only those that tell of this alert, by its id.
+    alert: Option<i64>,
 }
 
 impl DeliveryParams {
@@ -42,8 +44,10 @@ impl DeliveryParams {
             _ => Err("must be the name of a receiver"),
         });
         let state = params.text("state");
+        let alert = params
+            .optional("alert", |text| text.parse().ok().filter(|id: &i64| *id > 0).ok_or("must be the id of an alert"));
         params.finish()?;
-        Ok(Self { limit, cursor, receiver, state })
+        Ok(Self { limit, cursor, receiver, state, alert })
     }
 }
 
@@ -86,8 +90,8 @@ impl From<(Delivery, Vec<Attempt>)> for DeliveryView {
     responses((status = 200, body = DeliveryList), (status = 422, body = Problem))
 )]
 pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
-    let DeliveryParams { limit, cursor, receiver, state: far } = DeliveryParams::parse(&request)?;
-    let (store, filter) = (state.api.store.clone(), DeliveryFilter { receiver, state: far });
+    let DeliveryParams { limit, cursor, receiver, state: far, alert } = DeliveryParams::parse(&request)?;
+    let (store, filter) = (state.api.store.clone(), DeliveryFilter { receiver, state: far, alert });
     let page = state.run(async move { store.deliveries(&filter, cursor, limit).await }).await?;
     answer::json(&DeliveryList { deliveries: page.deliveries, limit, next_cursor: page.next.map(|id| id.to_string()) })
 }

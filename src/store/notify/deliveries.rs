@@ -30,6 +30,8 @@ pub(super) type Row = (
 pub struct DeliveryFilter {
     pub receiver: Option<String>,
     pub state: Option<DeliveryState>,
+    /// An alert that they tell of.
+    pub alert: Option<i64>,
 }
 
 /// A page of deliveries, newest first.
@@ -57,6 +59,11 @@ impl Store {
         if let Some(state) = filter.state {
             text.push_str(" AND state = ?");
             values.push(Value::Text(state.as_str().to_owned()));
+        }
+        if let Some(alert) = filter.alert {
+            // A message names its alerts by their pages on the dashboard; both databases write JSON with quotes.
+            text.push_str(" AND CAST(message AS text) LIKE ?");
+            values.push(Value::Text(format!("%/alerts/{alert}\"%")));
         }
         text.push_str(" ORDER BY id DESC LIMIT ?");
         values.push(Value::Integer(limit + 1));

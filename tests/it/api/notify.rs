@@ -7,6 +7,7 @@ mod mail;
 mod mail_server;
 mod manage;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -229,6 +230,12 @@ async fn silenced_and_muted_alerts_wait(setup: Setup) {
     let silence = json!({"matchers": [{"label": "alertname", "op": "=~", "value": "silent.*"}], "author": "ada",
                          "comment": "known", "starts_at": now, "ends_at": now + 60 * MINUTE});
     let id = desk.add("silences", &silence).await;
+    let preview = async |name: &str| {
+        let body = json!({"labels": {"alertname": name}});
+        desk.bed.post("/api/alerts/routes/preview", &body).await.ok()
+    };
+    assert_eq!(preview("silent").await["silences"], json!([id]));
+    assert_eq!(preview("muted").await["routes"][0]["muted_by"], json!(["noon"]));
 
     desk.fire("silent", "web").await;
     desk.fire("muted", "web").await;
@@ -345,7 +352,15 @@ async fn routes_are_tried_in_their_order(setup: Setup) {
         )
         .await;
     }
-    desk.fire("mood", "web").await;
+    let labels = |source: &str| json!({"labels": {"alertname": "mood", "severity": "warning", "source": source}});
+    let preview = async |source: &str| desk.bed.post("/api/alerts/routes/preview", &labels(source)).await.ok();
+    let route = |name: &str, group: Value| json!({"name": name, "receiver": name, "group": group, "muted_by": []});
+    let both = [route("web", json!({"source": "web"})), route("any", json!({"source": "web"}))];
+    assert_eq!(preview("web").await, json!({"routes": both, "silences": []}));
+    let last = [route("default", json!({"alertname": "mood"}))];
+    assert_eq!(preview("else").await, json!({"routes": last, "silences": []}));
+
+    let alert = desk.fire("mood", "web").await;
     desk.fire("mood", "reddit").await;
     desk.fire("mood", "else").await;
     desk.advance(MINUTE);
@@ -365,6 +380,9 @@ async fn routes_are_tried_in_their_order(setup: Setup) {
     let told: Vec<_> = told.iter().map(|(receiver, source)| (receiver.as_str(), source.as_str())).collect();
     assert_eq!(told, [("any", "reddit"), ("any", "web"), ("default", "else"), ("web", "web")]);
     desk.settled().await;
+    let of_alert = desk.bed.get(&format!("/api/alerts/deliveries?alert={alert}")).await.ok();
+    let receivers = of_alert["deliveries"].as_array().unwrap().iter().map(|delivery| &delivery["receiver"]);
+    assert_eq!(BTreeSet::from_iter(receivers.map(|name| name.as_str().unwrap())), BTreeSet::from(["any", "web"]));
 
     // When routes change, alerts that fire are sorted anew: only who was not told before is told.
     let routes = desk.bed.get("/api/alerts/routes").await.ok();

@@ -3,10 +3,11 @@ import { keepFilters } from "@/shell/keepFilters";
 import { cx } from "@/ui/cx";
 
 const TABS = [
-  { to: "/alerts", label: "Now and before" },
+  { to: "/alerts", label: "Alerts" },
   { to: "/alerts/rules", label: "Rules" },
   { to: "/alerts/silences", label: "Silences" },
   { to: "/alerts/receivers", label: "Receivers" },
+  { to: "/alerts/routes", label: "Routes" },
 ] as const;
 
 /** The parts of the alerts. */
@@ -20,7 +21,7 @@ export function AlertTabs() {
           search={keepFilters}
           activeOptions={{ exact: to === "/alerts", includeSearch: false }}
           className={cx(
-            "rounded-md px-3 py-1.5 text-sm text-quiet transition-colors duration-150 hover:bg-raised hover:text-text",
+            "rounded-md px-2 py-1.5 sm:px-3 text-sm text-quiet transition-colors duration-150 hover:bg-raised hover:text-text",
           )}
           activeProps={{ className: "bg-raised font-medium text-text" }}
         >

@@ -1,4 +1,5 @@
 import { useAlertsQuery } from "@/api/queries";
+import { count } from "@/lib/format";
 import { rangeLabel } from "@/lib/rangeLabel";
 import { useNow } from "@/lib/useNow";
 import { useView } from "@/shell/useView";
@@ -6,7 +7,7 @@ import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
 import { useWindow } from "../overview/useComparison";
-import { FiringAlert, PastAlert } from "./AlertItem";
+import { AlertRow } from "./AlertRow";
 import { AlertTabs } from "./AlertTabs";
 import { Timeline } from "./Timeline";
 import { useAlertHistory } from "./useAlertHistory";
@@ -29,20 +30,26 @@ function FiringNow() {
   const query = useAlertsQuery({ state: "firing", limit: 100 });
   const alerts = query.data?.alerts;
   return (
-    <section aria-label="Firing now" className="flex flex-col gap-3">
-      <h2 className="text-sm font-medium text-quiet">Firing now</h2>
+    <Card title="Firing now" {...(alerts?.length ? { note: count(query.data?.total ?? 0) } : {})}>
       {query.error && !alerts ? (
         <ErrorState error={query.error} retry={() => void query.refetch()} />
       ) : !alerts ? (
         <SkeletonRows rows={1} />
       ) : alerts.length === 0 ? (
-        <p className="card px-4 py-3 text-sm">
-          Nothing fires. An alert fires when negative posts get the upper hand for some minutes.
+        <p className="text-sm">
+          <span aria-hidden="true" className="mr-1.5 text-positive">
+            ▲
+          </span>
+          Nothing fires. <span className="text-quiet">The rules say what is worth an alert.</span>
         </p>
       ) : (
-        alerts.map((alert) => <FiringAlert key={alert.id} alert={alert} now={now} />)
+        <ul className="-mx-4 -mb-4 border-t border-border">
+          {alerts.map((alert) => (
+            <AlertRow key={alert.id} alert={alert} now={now} />
+          ))}
+        </ul>
       )}
-    </section>
+    </Card>
   );
 }
 
@@ -70,7 +77,7 @@ function History() {
         {past.length > 0 && (
           <ul aria-label="Alerts that are over" className="-mx-4 mt-4 -mb-4 border-t border-border">
             {past.map((alert) => (
-              <PastAlert key={alert.id} alert={alert} now={now} />
+              <AlertRow key={alert.id} alert={alert} now={now} />
             ))}
           </ul>
         )}

@@ -5,7 +5,7 @@ import type { TimeWindow } from "@/lib/range";
 import { useMedia } from "@/lib/useMedia";
 import { cx } from "@/ui/cx";
 import { lanesOf } from "./lanes";
-import { alertTitle, scopeName } from "./words";
+import { alertTitle, inScope } from "./words";
 
 /** When what fired: a line for each kind and scope. The list below says the same in words. */
 export function Timeline({
@@ -26,11 +26,8 @@ export function Timeline({
     <div className="grid gap-x-3 gap-y-1 text-xs md:grid-cols-[minmax(6rem,18rem)_1fr]">
       {lanesOf(alerts, now).map((lane) => (
         <div key={lane.key} className="grid items-center gap-y-0.5 md:col-span-2 md:grid-cols-subgrid">
-          <span
-            className="truncate"
-            title={`${alertTitle(lane.alerts[0])} in ${scopeName(lane.alerts[0].scope)}`}
-          >
-            {scopeName(lane.alerts[0].scope)} <span className="text-quiet">{alertTitle(lane.alerts[0])}</span>
+          <span className="truncate" title={`${alertTitle(lane.alerts[0])} ${inScope(lane.alerts[0].scope)}`}>
+            {alertTitle(lane.alerts[0])} <span className="text-quiet">{inScope(lane.alerts[0].scope)}</span>
           </span>
           <span className="relative h-5 rounded-sm bg-raised">
             {lane.alerts.map((alert) => (
@@ -42,7 +39,7 @@ export function Timeline({
                   alert.state === "firing" ? "bg-negative" : "bg-neutral",
                 )}
                 style={{
-                  left: place(Date.parse(alert.triggered_at)),
+                  left: `min(${place(Date.parse(alert.triggered_at))}, 100% - 4px)`,
                   right: `calc(100% - ${place(alert.resolved_at ? Date.parse(alert.resolved_at) : now)})`,
                 }}
               />

@@ -1,40 +1,99 @@
-import type { Alert } from "@/api/types";
-import { duration, percent, signed } from "@/lib/format";
-import type { Search } from "@/lib/search";
-import { windowSearch } from "./windowSearch";
+import type { Alert, RuleDraft } from "@/api/types";
+import { compact, decimal, duration, percent, plural, signed } from "@/lib/format";
+import { parseSearch, readQuery, type Search } from "@/lib/search";
 
-const TYPES: Record<string, string> = {
-  negative_share: "Share of negative posts",
-  negative_ratio: "Negatives over positives",
+export type RuleKind = RuleDraft["kind"];
+
+const KINDS: readonly RuleKind[] = ["share", "ratio", "volume", "spike", "shift", "absence"];
+/** The two rules that come with the program. */
+const OWN: Record<string, { title: string; kind: RuleKind }> = {
+  negative_share: { title: "Share of negative posts", kind: "share" },
+  negative_ratio: { title: "Negatives over positives", kind: "ratio" },
 };
 
-/** What an alert watches for, in words; other types keep their name. */
-export function alertTitle({ alert_type }: Alert): string {
-  return TYPES[alert_type] ?? alert_type.replaceAll("_", " ");
+/** What an alert watches for: the name of its rule, in words for those that come with the program. */
+export function alertTitle({ alert_type }: Pick<Alert, "alert_type">): string {
+  return OWN[alert_type]?.title ?? alert_type;
+}
+
+/** The kind of the rule that it comes of. */
+export function kindOf({ alert_type, labels }: Alert): RuleKind | undefined {
+  return KINDS.find((kind) => kind === labels?.kind) ?? OWN[alert_type]?.kind;
 }
 
 /** Whom it is about. */
 export function scopeName(scope: string): string {
-  return scope === "all" ? "all sources" : scope.replace(/^source:/, "");
+  const [what, ...name] = scope.split(":");
+  const value = name.join(":");
+  if (!value) return "all sources";
+  return what === "text" ? `“${value}”` : value;
+}
+
+/** The same after an alert or a rule: "in all sources", "by ada", "with “train”". */
+export function inScope(scope: string): string {
+  const prepositions: Record<string, string> = { author: "by", text: "with", topic: "about" };
+  return `${prepositions[scope.split(":")[0] ?? ""] ?? "in"} ${scopeName(scope)}`;
+}
+
+/** A value as a rule of this kind measures it. */
+export function valueText(kind: RuleKind | undefined, value: number): string {
+  switch (kind) {
+    case "share":
+      return percent(value * 100);
+    case "shift":
+      return `${signed(value * 100)} pp`;
+    case "volume":
+    case "absence":
+      return plural(value, "post");
+    case "ratio":
+      return `${decimal(value)} to 1`;
+    case "spike":
+      return `${decimal(value)} deviations`;
+    default:
+      return decimal(value);
+  }
+}
+
+/** The same for an axis: short. */
+export function axisText(kind: RuleKind, value: number): string {
+  if (kind === "share") return `${decimal(value * 100)}%`;
+  if (kind === "shift") return `${value > 0 ? "+" : ""}${decimal(value * 100)} pp`;
+  return compact(value);
 }
 
 /** What was measured against what is allowed. */
-export function measured({ alert_type, actual_value, threshold_value }: Alert): string {
-  return `${valueText(alert_type, actual_value)}, limit ${valueText(alert_type, threshold_value)}`;
+export function measured(alert: Alert): string {
+  const kind = kindOf(alert);
+  if (kind === "absence") return "no posts";
+  // A unit that is a word is told once.
+  const once = kind === "spike" || kind === "ratio" || kind === "volume";
+  const limit = once ? decimal(alert.threshold_value) : valueText(kind, alert.threshold_value);
+  return `${valueText(kind, alert.actual_value)}, limit ${limit}`;
 }
 
-/** The posts that made it fire. */
-export function evidence(alert: Alert): Search {
-  return windowSearch(alert);
+/** The posts behind an alert: as the server links them, or those of its window. */
+export function evidence({ details, scope, window_start, window_end }: Alert): Search {
+  const { link } = details;
+  if (typeof link === "string") return parseSearch(readQuery(link.slice(link.indexOf("?") + 1)));
+  return parseSearch({
+    from: window_start,
+    to: window_end,
+    sentiment: "negative",
+    topic: scope.startsWith("topic:") ? scope.slice("topic:".length) : undefined,
+    source: scope.startsWith("source:") ? scope.slice("source:".length) : undefined,
+  });
 }
 
-function valueText(type: string, value: number): string {
-  if (type.endsWith("_share")) return percent(value * 100);
-  return signed(value).replace("+", "");
+/** How long it fires, or fired, in seconds. */
+export function lasted({ triggered_at, resolved_at }: Alert, now: number): number {
+  const end = resolved_at ? Date.parse(resolved_at) : now;
+  return Math.max(0, end - Date.parse(triggered_at)) / 1_000;
 }
 
 /** Whether it still fires, or how long it did. */
-export function stateText({ state, triggered_at, resolved_at }: Alert): string {
-  if (state === "firing" || !resolved_at) return "▼ Firing";
-  return `● Resolved after ${duration((Date.parse(resolved_at) - Date.parse(triggered_at)) / 1_000)}`;
+export function stateText(alert: Alert): string {
+  if (alert.state === "firing" || !alert.resolved_at) {
+    return alert.phase === "recovering" ? "● Recovering" : "▼ Firing";
+  }
+  return `● Over after ${duration(lasted(alert, 0))}`;
 }

@@ -1,7 +1,7 @@
 import { useAlertsQuery } from "@/api/queries";
 import type { AlertMark } from "@/charts/SentimentChart";
 import { floor, type TimeWindow } from "@/lib/range";
-import { alertTitle, scopeName } from "../alerts/words";
+import { alertTitle, inScope } from "../alerts/words";
 
 /** The buckets in which alerts fired: all alerts, or with a chosen source those that are about it. */
 export function useAlertMarks(window: TimeWindow, source: string | undefined): AlertMark[] {
@@ -15,7 +15,7 @@ export function useAlertMarks(window: TimeWindow, source: string | undefined): A
   for (const alert of alerts) {
     if (source && alert.scope !== "all" && alert.scope !== `source:${source}`) continue;
     const time = floor(Date.parse(alert.triggered_at), window.period);
-    marks.set(time, [...(marks.get(time) ?? []), `${alertTitle(alert)} in ${scopeName(alert.scope)}`]);
+    marks.set(time, [...(marks.get(time) ?? []), `${alertTitle(alert)} ${inScope(alert.scope)}`]);
   }
   return [...marks].map(([time, titles]) => ({ time, titles: [...new Set(titles)] }));
 }

@@ -33,7 +33,7 @@ function ShareTable({ shares, search }: { shares: readonly ComparedShare[]; sear
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
     <section className="overflow-x-auto" tabIndex={0} aria-label="Share of voice as a table">
-      <table className="tabular w-full min-w-[44rem] text-right text-sm">
+      <table className="tabular w-full sm:min-w-[44rem] text-right text-sm">
         <thead className="text-xs text-quiet">
           <tr>
             {HEADS.map(({ name, look }) => (
@@ -55,20 +55,20 @@ function ShareTable({ shares, search }: { shares: readonly ComparedShare[]; sear
 
 const HEADS = [
   { name: "Topic", look: "text-left" },
-  { name: "Share", look: "text-left w-1/4" },
+  { name: "Share", look: "sm:text-left sm:w-1/4" },
   { name: "Posts", look: "" },
-  { name: "Change", look: "" },
-  { name: "Over time", look: "text-left w-28" },
-  { name: "Mood", look: "text-left w-1/6" },
+  { name: "Change", look: "hidden sm:table-cell" },
+  { name: "Over time", look: "hidden sm:table-cell text-left w-28" },
+  { name: "Mood", look: "hidden sm:table-cell text-left w-1/6" },
   { name: "Net", look: "" },
-  { name: "Change of net", look: "" },
+  { name: "Change of net", look: "hidden whitespace-nowrap sm:table-cell" },
 ] as const;
 
 function ShareRow({ share, most, search }: { share: ComparedShare; most: number; search: Search }) {
   const { topic, total, percentages, net_sentiment, course, change, netChange } = share;
   return (
     <tr className="border-t border-border">
-      <th scope="row" className="max-w-48 truncate py-2 pr-4 text-left font-normal" title={topic}>
+      <th scope="row" className="max-w-32 truncate py-2 sm:max-w-48 pr-4 text-left font-normal" title={topic}>
         <Link
           to="/"
           search={parseSearch({ ...search, topic })}
@@ -79,29 +79,34 @@ function ShareRow({ share, most, search }: { share: ComparedShare; most: number;
       </th>
       <td className="py-2 pr-4">
         <span className="flex items-center gap-2">
-          <span aria-hidden="true" className="h-2 flex-1 overflow-hidden rounded-full bg-raised">
+          <span
+            aria-hidden="true"
+            className="hidden h-2 flex-1 overflow-hidden rounded-full bg-raised sm:block"
+          >
             <span
               className="block h-full rounded-full bg-neutral transition-[width] duration-150"
               style={{ width: `${(share.share * 100) / most}%` }}
             />
           </span>
-          <span className="w-14">{percent(share.share)}</span>
+          <span className="w-full sm:w-14">{percent(share.share)}</span>
         </span>
       </td>
       <td className="py-2 pr-4" title={count(total)}>
         {compact(total)}
       </td>
-      <td className="py-2 pr-4 text-quiet">
+      <td className="hidden py-2 pr-4 text-quiet sm:table-cell">
         {change === null ? "–" : change > 999 ? ">999%" : `${signed(change)}%`}
       </td>
-      <td className="py-2 pr-4">
+      <td className="hidden py-2 pr-4 sm:table-cell">
         <Sparkline values={course} color="var(--color-quiet)" />
       </td>
-      <td className="py-2 pr-4">
+      <td className="hidden py-2 pr-4 sm:table-cell">
         <MoodBar percentages={percentages} />
       </td>
-      <td className="py-2 pr-4">{total === 0 ? "–" : signed(net_sentiment)}</td>
-      <td className="py-2 text-quiet">{netChange === null ? "–" : `${signed(netChange)} pp`}</td>
+      <td className="py-2 sm:pr-4">{total === 0 ? "–" : signed(net_sentiment)}</td>
+      <td className="hidden whitespace-nowrap py-2 text-quiet sm:table-cell">
+        {netChange === null ? "–" : `${signed(netChange)} pp`}
+      </td>
     </tr>
   );
 }

@@ -2,13 +2,13 @@
 
 use crate::simd::{Isa, Kernel, LANES, Simd};
 
-use super::linear::ProductF32;
+use super::linear::{ProductF32, for_tiles, pick};
 use super::math::exp;
 
 /// Query rows that are scored at once, so that the scores of a long text stay in cache.
-const QUERIES: usize = 48;
-/// Stands for the score of a token that is not there.
-const ABSENT: f32 = -1e30;
+const QUERIES: usize = 64;
+/// Below any score.
+const LEAST: f32 = -1e30;
 
 /// Rows of one kind within a wider matrix.
 #[derive(Clone, Copy)]
@@ -21,10 +21,16 @@ pub struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
+    /// All from a column of a row on.
+    #[inline(always)]
+    fn from(&self, row: usize, column: usize) -> &'a [f32] {
+        &self.values[row * self.stride + self.start + column..]
+    }
+
     /// Sixteen values of a row.
     #[inline(always)]
-    fn row(&self, row: usize, column: usize) -> &'a [f32] {
-        &self.values[row * self.stride + self.start + column..][..LANES]
+    fn row(&self, row: usize, column: usize) -> &'a [f32; LANES] {
+        &self.from(row, column).as_chunks::<LANES>().0[0]
     }
 }
 
@@ -59,9 +65,12 @@ pub struct Attention<'a> {
 /// Memory for one text and head.
 #[derive(Default)]
 pub struct Room {
-    keys: Vec<[f32; LANES]>,
-    values: Vec<[f32; LANES]>,
+    /// Queries as columns: sixteen of them in the lanes, value after value.
+    queries: Vec<[f32; LANES]>,
+    /// A row per token, with its score for each query.
     scores: Vec<f32>,
+    /// What the scores of each query add up to.
+    totals: Vec<f32>,
 }
 
 impl Attention<'_> {
@@ -77,11 +86,11 @@ impl Kernel for Attention<'_> {
         for index in 0..self.sight.spans.len() {
             let (queries, tokens) = self.sight.spans[index];
             for head in 0..self.heads {
-                self.pack(simd, tokens, head);
                 let mut done = 0;
                 while done < queries.len {
                     let some = Span { start: queries.start + done, len: QUERIES.min(queries.len - done) };
-                    self.attend(simd, some, (tokens.len, head));
+                    self.pack(simd, some, head);
+                    self.attend(simd, (some, tokens), head);
                     done += some.len;
                 }
             }
@@ -90,84 +99,125 @@ impl Kernel for Attention<'_> {
 }
 
 impl Attention<'_> {
-    /// Keys as columns of sixteen tokens, values as rows of sixteen lanes.
+    /// Queries as columns. Lanes beyond the last query are zero, and nobody reads their results.
     #[inline(always)]
-    fn pack<S: Simd>(&mut self, simd: S, tokens: Span, head: usize) {
-        let Self { room, width, .. } = self;
-        let groups = tokens.len.div_ceil(LANES);
-        room.keys.resize(groups * *width, [0.0; LANES]);
-        room.values.resize(*width / LANES * tokens.len, [0.0; LANES]);
-        for part in 0..*width / LANES {
-            for group in 0..groups {
-                let block = &mut room.keys[group * *width + part * LANES..][..LANES];
-                let Ok(block) = <&mut [[f32; LANES]; LANES]>::try_from(block) else { return };
-                for (lane, to) in block.iter_mut().enumerate() {
-                    let token = group * LANES + lane;
-                    if token < tokens.len {
-                        to.copy_from_slice(self.sight.keys.row(tokens.start + token, head * *width + part * LANES));
-                    } else {
-                        *to = [0.0; LANES];
-                    }
+    fn pack<S: Simd>(&mut self, simd: S, queries: Span, head: usize) {
+        let Self { room, width, sight, .. } = self;
+        let groups = queries.len.div_ceil(LANES);
+        room.queries.resize(groups * *width, [0.0; LANES]);
+        for (group, columns) in room.queries.chunks_exact_mut(*width).enumerate() {
+            let start = group * LANES;
+            for (part, block) in columns.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+                let (there, absent) = block.split_at_mut(LANES.min(queries.len - start));
+                for (lane, to) in there.iter_mut().enumerate() {
+                    *to = *sight.queries.row(queries.start + start + lane, head * *width + part * LANES);
                 }
+                absent.fill([0.0; LANES]);
                 simd.transpose(block);
-            }
-            for (token, to) in room.values[part * tokens.len..][..tokens.len].iter_mut().enumerate() {
-                to.copy_from_slice(self.sight.values.row(tokens.start + token, head * *width + part * LANES));
             }
         }
     }
 
+    /// Queries stand in the lanes, so that softmax needs no sum over lanes, and tokens no padding.
     #[inline(always)]
-    fn attend<S: Simd>(&mut self, simd: S, queries: Span, (tokens, head): (usize, usize)) {
-        let Self { room, width, heads, .. } = self;
-        let padded = tokens.next_multiple_of(LANES);
-        room.scores.resize(queries.len * padded, 0.0);
-        let from = &self.sight.queries;
+    fn attend<S: Simd>(&mut self, simd: S, (queries, tokens): (Span, Span), head: usize) {
+        let Self { room, width, heads, sight, .. } = self;
+        let padded = queries.len.next_multiple_of(LANES);
+        room.scores.resize(tokens.len * padded, 0.0);
+        room.totals.resize(padded, 0.0);
         ProductF32 {
-            rows: &from.values[queries.start * from.stride + from.start + head * *width..],
-            stride: from.stride,
+            rows: sight.keys.from(tokens.start, head * *width),
+            stride: sight.keys.stride,
             inputs: *width,
-            weights: &room.keys,
+            weights: &room.queries,
             bias: None,
             out: &mut room.scores,
             out_stride: padded,
         }
         .run(simd);
-        for scores in room.scores.chunks_exact_mut(padded) {
-            scores[tokens..].fill(ABSENT);
-            softmax(simd, scores.as_chunks_mut::<LANES>().0);
+        for (group, total) in room.totals.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+            softmax(simd, (&mut room.scores, padded), (group * LANES, total));
         }
         let all = *heads * *width;
         let start = queries.start * all + head * *width;
         let end = (queries.start + queries.len - 1) * all + (head + 1) * *width;
-        ProductF32 {
-            rows: &room.scores,
-            stride: padded,
-            inputs: tokens,
-            weights: &room.values,
-            bias: None,
+        Mixture {
+            tokens: tokens.len,
+            shares: &room.scores,
+            padded,
+            totals: &room.totals,
+            rows: sight.values.from(tokens.start, head * *width),
+            stride: sight.values.stride,
             out: &mut self.out[start..end],
             out_stride: all,
         }
-        .run(simd);
+        .run(simd, (queries.len, *width / LANES));
     }
 }
 
+/// Softmax down the columns from `start` on, sixteen at a time, but for the division by `total`.
 #[inline(always)]
-fn softmax<S: Simd>(simd: S, scores: &mut [[f32; LANES]]) {
-    let mut largest = simd.splat(ABSENT);
-    for chunk in scores.iter() {
-        largest = simd.max(largest, simd.load(chunk));
+fn softmax<S: Simd>(simd: S, (scores, padded): (&mut [f32], usize), (start, total): (usize, &mut [f32; LANES])) {
+    let mut largest = simd.splat(LEAST);
+    for row in scores.chunks_exact(padded) {
+        if let Some(chunk) = row[start..].first_chunk() {
+            largest = simd.max(largest, simd.load(chunk));
+        }
     }
-    let largest = simd.splat(simd.largest(largest));
     let mut sum = simd.splat(0.0);
-    for chunk in scores.iter_mut() {
-        let share = exp(simd, simd.sub(simd.load(chunk), largest));
-        sum = simd.add(sum, share);
-        simd.store(share, chunk);
+    for row in scores.chunks_exact_mut(padded) {
+        if let Some(chunk) = row[start..].first_chunk_mut() {
+            let share = exp(simd, simd.sub(simd.load(chunk), largest));
+            sum = simd.add(sum, share);
+            simd.store(share, chunk);
+        }
     }
-    let inverse = simd.splat(1.0 / simd.sum(sum));
-    for chunk in scores {
-        simd.store(simd.mul(simd.load(chunk), inverse), chunk);
+    simd.store(sum, total);
+}
+
+/// The values of all tokens, mixed by each query's shares of them.
+struct Mixture<'a> {
+    tokens: usize,
+    /// A row per token.
+    shares: &'a [f32],
+    padded: usize,
+    /// What the shares of each query add up to.
+    totals: &'a [f32],
+    rows: &'a [f32],
+    stride: usize,
+    out: &'a mut [f32],
+    out_stride: usize,
+}
+
+impl Mixture<'_> {
+    #[inline(always)]
+    fn run<S: Simd>(mut self, simd: S, (queries, groups): (usize, usize)) {
+        for_tiles!(self, S, simd, queries, groups);
+    }
+
+    #[inline(always)]
+    fn tile<S: Simd, const R: usize, const G: usize>(&mut self, simd: S, (query, group): (usize, usize)) {
+        let mut sums = [[simd.splat(0.0); G]; R];
+        for token in 0..self.tokens {
+            let shares = &self.shares[token * self.padded + query..][..R];
+            let values = &self.rows[token * self.stride + group * LANES..][..G * LANES].as_chunks::<LANES>().0[..G];
+            let mut value = [sums[0][0]; G];
+            for g in 0..G {
+                value[g] = simd.load(&values[g]);
+            }
+            for r in 0..R {
+                let share = simd.splat(shares[r]);
+                for g in 0..G {
+                    sums[r][g] = simd.fma(share, value[g], sums[r][g]);
+                }
+            }
+        }
+        for (r, sums) in sums.into_iter().enumerate() {
+            let inverse = simd.splat(1.0 / self.totals[query + r]);
+            let out = &mut self.out[(query + r) * self.out_stride + group * LANES..][..G * LANES];
+            for (sum, out) in sums.into_iter().zip(out.as_chunks_mut::<LANES>().0) {
+                simd.store(simd.mul(sum, inverse), out);
+            }
+        }
     }
 }

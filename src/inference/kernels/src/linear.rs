@@ -217,6 +217,8 @@ macro_rules! pick {
     };
 }
 
+pub(crate) use {for_tiles, pick};
+
 /// A product of float rows with packed floats.
 pub(crate) struct ProductF32<'a> {
     pub rows: &'a [f32],

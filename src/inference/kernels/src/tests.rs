@@ -93,6 +93,70 @@ proptest! {
     }
 }
 
+/// What attention is, one query, head and value at a time.
+fn naive_attention(sight: &Sight<'_>, (heads, width): (usize, usize)) -> Vec<f64> {
+    let at =
+        |of: &Columns<'_>, (row, column): (usize, usize)| f64::from(of.values[row * of.stride + of.start + column]);
+    let mut out = Vec::new();
+    for (queries, tokens) in sight.spans {
+        for (query, head) in (0..queries.len).flat_map(|query| (0..heads).map(move |head| (query, head))) {
+            let columns = head * width..(head + 1) * width;
+            let score = |token| -> f64 {
+                let product = |column| {
+                    at(&sight.queries, (queries.start + query, column))
+                        * at(&sight.keys, (tokens.start + token, column))
+                };
+                columns.clone().map(product).sum()
+            };
+            let shares: Vec<f64> = (0..tokens.len).map(|token| score(token).exp()).collect();
+            let total: f64 = shares.iter().sum();
+            out.extend(columns.clone().map(|column| {
+                let part = |(token, share): (usize, &f64)| share * at(&sight.values, (tokens.start + token, column));
+                shares.iter().enumerate().map(part).sum::<f64>() / total
+            }));
+        }
+    }
+    out
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Texts of any lengths, with a query for each token or for the first one only.
+    #[test]
+    fn attention_is_that_of_the_naive_loop(
+        lengths in prop::collection::vec(prop_oneof![1usize..50, 60usize..140], 1..5),
+        heads in 1usize..4,
+        chunks in 1usize..5,
+        first_only in any::<bool>(),
+        seed in any::<u64>(),
+    ) {
+        let width = chunks * LANES;
+        let all = heads * width;
+        let mut numbers = Numbers(seed);
+        let (mut spans, mut tokens, mut queries) = (Vec::new(), 0, 0);
+        for len in lengths {
+            let asked = if first_only { 1 } else { len };
+            spans.push((Span { start: queries, len: asked }, Span { start: tokens, len }));
+            (tokens, queries) = (tokens + len, queries + asked);
+        }
+        let asked = numbers.floats(queries * all, 1.0);
+        let known = numbers.floats(tokens * 2 * all, 1.0);
+        let part = |start| Columns { values: &known, stride: 2 * all, start };
+        let asked = Columns { values: &asked, stride: all, start: 0 };
+        let sight = Sight { queries: asked, keys: part(0), values: part(all), spans: &spans };
+        let wanted = naive_attention(&sight, (heads, width));
+        let mut room = Room::default();
+        for isa in Isa::available() {
+            let mut out = vec![0.0; queries * all];
+            Attention { sight, heads, width, out: &mut out, room: &mut room }.on(isa);
+            for (got, wanted) in out.iter().zip(&wanted) {
+                prop_assert!((f64::from(*got) - wanted).abs() < 1e-4, "{isa:?}: {got} for {wanted}");
+            }
+        }
+    }
+}
+
 struct Functions<'a>(&'a [f32; LANES], &'a mut [[f32; LANES]; 3]);
 
 impl Kernel for Functions<'_> {

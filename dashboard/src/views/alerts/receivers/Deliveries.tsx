@@ -1,4 +1,5 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { getDeliveries, getDelivery } from "@/api/notify";
 import type { Delivery } from "@/api/types";
@@ -16,13 +17,13 @@ const MARKS: Record<Delivery["state"], string> = {
   failed: "▼ Failed",
 };
 
-/** The log of messages to receivers, newest first. */
-export function Deliveries() {
+/** The log of messages to receivers, newest first: of all, or of one alert. */
+export function Deliveries({ alert }: { alert?: number }) {
   const [shown, setShown] = useState<number | null>(null);
   const now = useNow(10_000);
   const query = useInfiniteQuery({
-    queryKey: ["deliveries"],
-    queryFn: ({ pageParam, signal }) => getDeliveries(undefined, pageParam, signal),
+    queryKey: ["deliveries", "list", alert],
+    queryFn: ({ pageParam, signal }) => getDeliveries(alert, pageParam, signal),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next_cursor ?? undefined,
     refetchInterval: 10_000,
@@ -35,38 +36,31 @@ export function Deliveries() {
       ) : !deliveries ? (
         <SkeletonRows rows={3} />
       ) : deliveries.length === 0 ? (
-        <EmptyState title="Nothing was sent yet" />
+        <EmptyState title={alert === undefined ? "Nothing was sent yet" : "Nobody was told of it"}>
+          {alert !== undefined && (
+            <p>
+              No route takes it, it is silenced, or it was over before its turn.{" "}
+              <Link to="/alerts/routes" className="text-text underline underline-offset-2">
+                See where alerts go
+              </Link>
+            </p>
+          )}
+        </EmptyState>
       ) : (
         <ul className="-mx-4 -mb-4 border-t border-border text-sm">
           {deliveries.map((delivery) => (
-            <li
+            <DeliveryRow
               key={delivery.id}
-              className="flex flex-wrap items-center gap-x-4 gap-y-1 border-b border-border px-4 py-2 last:border-b-0"
-            >
-              <span className="w-24">{MARKS[delivery.state]}</span>
-              <span className="min-w-40 flex-1 [overflow-wrap:anywhere]">
-                <span className="font-medium">{delivery.receiver}</span>{" "}
-                <span className="text-quiet">
-                  {sentence(delivery.reason)} · {plural(delivery.attempts, "attempt")}
-                  {delivery.error && ` · ${delivery.error}`}
-                </span>
-              </span>
-              <span className="tabular text-xs text-quiet" title={exact(delivery.created_at)}>
-                {ago(delivery.created_at, now)}
-              </span>
-              <Button
-                onClick={() => setShown(delivery.id)}
-                aria-label={`Show delivery ${delivery.id} to ${delivery.receiver}`}
-              >
-                Show
-              </Button>
-            </li>
+              delivery={delivery}
+              now={now}
+              onShow={() => setShown(delivery.id)}
+            />
           ))}
         </ul>
       )}
       {query.hasNextPage && (
         <Button
-          className="mt-6"
+          className="mt-8"
           onClick={() => void query.fetchNextPage()}
           disabled={query.isFetchingNextPage}
         >
@@ -77,6 +71,39 @@ export function Deliveries() {
         {shown !== null && <DeliveryBody id={shown} />}
       </Drawer>
     </Card>
+  );
+}
+
+interface DeliveryRowProps {
+  delivery: Delivery;
+  now: number;
+  onShow: () => void;
+}
+
+function DeliveryRow({ delivery, now, onShow }: DeliveryRowProps) {
+  const { id, receiver, state, attempts, reason, error, created_at, message } = delivery;
+  const subjects = [...new Set(message.alerts?.map(({ labels }) => labels.alertname ?? "") ?? [])];
+  return (
+    <li className="flex flex-wrap items-center gap-x-4 gap-y-1 border-b border-border px-4 py-2 last:border-b-0">
+      <span className="w-26 whitespace-nowrap">{MARKS[state]}</span>
+      <span className="min-w-40 flex-1 [overflow-wrap:anywhere]">
+        <span className="font-medium">{receiver}</span>{" "}
+        <span className="text-quiet">
+          {sentence(reason)}
+          {subjects.length > 0 && reason !== "test" && `: ${subjects.join(", ")}`}
+          {attempts > 1 && ` · ${plural(attempts, "attempt")}`}
+        </span>
+        {error && state !== "delivered" && (
+          <span className="block text-xs text-quiet">{sentence(error)}</span>
+        )}
+      </span>
+      <span className="tabular text-xs text-quiet" title={exact(created_at)}>
+        {ago(created_at, now)}
+      </span>
+      <Button onClick={onShow} aria-label={`Show delivery ${id} to ${receiver}`}>
+        Show
+      </Button>
+    </li>
   );
 }
 

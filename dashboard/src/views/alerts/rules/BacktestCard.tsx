@@ -1,18 +1,16 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { lazy, Suspense, useState } from "react";
+import { useState } from "react";
 import { backtestRule } from "@/api/rules";
 import type { Backtest, Firing, RuleDraft } from "@/api/types";
-import { duration, percent, plural, score } from "@/lib/format";
+import { duration, plural } from "@/lib/format";
 import { useDebounced } from "@/lib/useDebounced";
 import { Card } from "@/ui/Card";
 import { SelectInput } from "@/ui/SelectInput";
 import { EmptyState, ErrorState, Skeleton } from "@/ui/states";
 import { spanText } from "../timeText";
-import { scopeName } from "../words";
-import { asksFor } from "./ruleDraft";
+import { scopeName, valueText } from "../words";
 import { ruleSentence } from "./ruleWords";
-
-const BacktestChart = lazy(() => import("@/charts/BacktestChart"));
+import { type Shown, ShownChoice, TrackFigure } from "./TrackFigure";
 
 /** What the rule would have done over the last 24 hours, told while it is being written. */
 export function BacktestCard({ rule }: { rule: RuleDraft }) {
@@ -25,14 +23,19 @@ export function BacktestCard({ rule }: { rule: RuleDraft }) {
     refetchOnWindowFocus: false,
     retry: false,
   });
+  const [shown, setShown] = useState<Shown>("chart");
   return (
-    <Card title="The last 24 hours" note="with this rule">
+    <Card
+      title="The last 24 hours"
+      note="with this rule"
+      action={<ShownChoice shown={shown} onChange={setShown} />}
+    >
       <div className="flex flex-col gap-4">
         <p className="text-sm text-quiet">{ruleSentence(rule)}</p>
         {query.error ? (
           <ErrorState error={query.error} />
         ) : query.data ? (
-          <Result result={query.data} rule={rule} />
+          <Result result={query.data} rule={rule} shown={shown} />
         ) : (
           <Skeleton className="h-72" />
         )}
@@ -41,12 +44,11 @@ export function BacktestCard({ rule }: { rule: RuleDraft }) {
   );
 }
 
-function Result({ result, rule }: { result: Backtest; rule: RuleDraft }) {
+function Result({ result, rule, shown }: { result: Backtest; rule: RuleDraft; shown: Shown }) {
   const { series, firings } = result;
   const [chosen, setChosen] = useState("");
   const track = series.find(({ scope }) => scope === chosen) ?? series[0];
-  const { percent: inPercent } = asksFor(rule.kind);
-  const text = (value: number) => (inPercent ? percent(value * 100) : score(value));
+  const text = (value: number) => valueText(rule.kind, value);
   if (!track) {
     return (
       <EmptyState title="No posts in the last 24 hours">
@@ -73,14 +75,21 @@ function Result({ result, rule }: { result: Backtest; rule: RuleDraft }) {
         </div>
       )}
       <div className="h-72">
-        <Suspense fallback={<Skeleton className="h-full" />}>
-          <BacktestChart
+        {track.points.every(({ value }) => value == null) ? (
+          <div className="grid h-full place-content-center">
+            <EmptyState title="Nothing could be measured">
+              <p>No window held enough posts. Choose a longer window, or fewer least posts.</p>
+            </EmptyState>
+          </div>
+        ) : (
+          <TrackFigure
+            kind={rule.kind}
             track={track}
             firings={firings.filter(({ scope }) => scope === track.scope)}
             threshold={rule.threshold ?? undefined}
-            text={text}
+            shown={shown}
           />
-        </Suspense>
+        )}
       </div>
       {firings.length > 0 && (
         <ol aria-label="When it would have fired" className="-mx-4 -mb-4 border-t border-border text-sm">
@@ -103,7 +112,7 @@ function FiringRow({ firing, text }: { firing: Firing; text: (value: number) => 
       </span>
       <span className="text-quiet">{scopeName(scope)}</span>
       <span className="w-20 text-right">{duration(duration_seconds)}</span>
-      <span className="w-24 text-right text-quiet">at most {text(peak)}</span>
+      <span className="w-44 text-right whitespace-nowrap text-quiet">at most {text(peak)}</span>
     </li>
   );
 }

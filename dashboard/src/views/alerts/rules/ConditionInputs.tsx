@@ -65,8 +65,8 @@ export function ConditionInputs({ draft, onChange, error }: InputsProps) {
             />
           )}
           <NumberField
-            label={asks.percent ? "Over beyond, in percent" : "Over beyond"}
-            hint="Empty: the limit itself"
+            label={asks.percent ? "Recovers at, in percent" : "Recovers at"}
+            hint="Empty: at the limit"
             value={draft.recovery}
             onChange={(recovery) => onChange({ recovery })}
             error={fieldError(error, "recovery_threshold")}

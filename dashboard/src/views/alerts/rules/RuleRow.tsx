@@ -37,9 +37,9 @@ export function RuleRow({ rule }: { rule: Rule }) {
           to="/alerts/rules/$id"
           params={{ id: String(rule.id) }}
           className={buttonClass()}
-          aria-label={`${rule.provisioned ? "Look at" : "Change"} ${rule.name}`}
+          aria-label={`${rule.provisioned ? "View" : "Change"} ${rule.name}`}
         >
-          {rule.provisioned ? "Look at it" : "Change"}
+          {rule.provisioned ? "View" : "Change"}
         </Link>
         {!rule.provisioned && (
           <>

@@ -66,7 +66,7 @@ describe("a rule in a form", () => {
   });
 
   it("is told in one sentence", () => {
-    expect(ruleSentence(rule)).toBe("Share of negative posts above 55.0% within 5min, in text:acme: phone");
+    expect(ruleSentence(rule)).toBe("Share of negative posts above 55.0% within 5min, with “acme: phone”");
     expect(ruleSentence({ ...rule, kind: "absence", scope: "source:rss" })).toBe(
       "No post within 5min, in rss",
     );

@@ -1,7 +1,7 @@
 import type { RuleDraft } from "@/api/types";
 import { percent } from "@/lib/format";
 import { EMOTIONS, SENTIMENTS, sentence } from "@/lib/labels";
-import { scopeName } from "../words";
+import { inScope } from "../words";
 
 export const KINDS = [
   { value: "share", label: "Share of posts" },
@@ -50,7 +50,7 @@ function conditionText({ kind, of, direction, threshold }: RuleDraft): string {
 }
 
 function scopeText({ scope, group_by }: RuleDraft): string {
-  const where = `in ${scopeName(scope)}`;
+  const where = inScope(scope);
   if (group_by === "source") return `${where}, each by itself`;
   return group_by === "source_and_total" ? `${where}, each by itself and together` : where;
 }

@@ -14,14 +14,20 @@ const OPERATORS = [
 /** Labels that every alert has; others are typed. */
 const LABELS = ["alertname", "severity", "kind", "source"];
 
+const ROW =
+  "grid grid-cols-[minmax(0,1.3fr)_5.25rem_minmax(0,1fr)_2rem] gap-1.5 " +
+  "sm:grid-cols-[minmax(0,1fr)_6.5rem_minmax(0,1fr)_2rem]";
+
 interface MatcherInputsProps {
   matchers: readonly Matcher[];
   onChange: (matchers: Matcher[]) => void;
   error: string | undefined;
+  /** Whether none is allowed, which takes every alert. */
+  optional?: boolean;
 }
 
 /** Conditions on the labels of an alert, which must all hold. */
-export function MatcherInputs({ matchers, onChange, error }: MatcherInputsProps) {
+export function MatcherInputs({ matchers, onChange, error, optional = false }: MatcherInputsProps) {
   const replace = (index: number, part: Partial<Matcher>) =>
     onChange(matchers.map((matcher, at) => (at === index ? { ...matcher, ...part } : matcher)));
   return (
@@ -34,7 +40,7 @@ export function MatcherInputs({ matchers, onChange, error }: MatcherInputsProps)
       </datalist>
       {matchers.map((matcher, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: conditions have no other identity
-        <div key={index} className="grid grid-cols-[minmax(0,1fr)_6.5rem_minmax(0,1fr)_2rem] gap-1.5">
+        <div key={index} className={ROW}>
           <input
             aria-label={`Label ${index + 1}`}
             list="alert-labels"
@@ -57,7 +63,7 @@ export function MatcherInputs({ matchers, onChange, error }: MatcherInputsProps)
           />
           <IconButton
             label={`Remove condition ${index + 1}`}
-            disabled={matchers.length === 1}
+            disabled={matchers.length === 1 && !optional}
             onClick={() => onChange(matchers.filter((_, at) => at !== index))}
           >
             <X size={14} />

@@ -22,13 +22,15 @@ const FIELDS = ["matchers", "starts_at", "ends_at", "author", "comment"];
 interface SilenceFormProps {
   /** The silence that is changed; a new one otherwise. */
   before: Silence | null;
+  /** Conditions to begin a new one with. */
+  matchers?: Matcher[];
   onDone: () => void;
 }
 
 /** Says of which alerts nobody is told, until when, and why. */
-export function SilenceForm({ before, onDone }: SilenceFormProps) {
+export function SilenceForm({ before, matchers, onDone }: SilenceFormProps) {
   const queries = useQueryClient();
-  const [draft, setDraft] = useState(() => draftOf(before));
+  const [draft, setDraft] = useState(() => draftOf(before, matchers));
   const change = (part: Partial<Draft>) => setDraft({ ...draft, ...part });
   const save = useMutation({
     mutationFn: () =>
@@ -59,7 +61,7 @@ export function SilenceForm({ before, onDone }: SilenceFormProps) {
         onChange={(matchers) => change({ matchers })}
         error={fieldError(save.error, "matchers")}
       />
-      <div className="grid grid-cols-2 gap-3">
+      <div className="grid grid-cols-1 gap-3 sm:grid-cols-2">
         <Field label="From" error={fieldError(save.error, "starts_at")}>
           {(ids) => (
             <input
@@ -138,7 +140,7 @@ interface Draft {
   comment: string;
 }
 
-function draftOf(before: Silence | null): Draft {
+function draftOf(before: Silence | null, matchers?: Matcher[]): Draft {
   if (before) {
     return {
       matchers: before.matchers,
@@ -150,7 +152,7 @@ function draftOf(before: Silence | null): Draft {
   }
   const now = Date.now();
   return {
-    matchers: [{ label: "alertname", op: "=", value: "" }],
+    matchers: matchers ?? [{ label: "alertname", op: "=", value: "" }],
     from: toLocalInput(now),
     until: toLocalInput(now + HOUR),
     author: "",

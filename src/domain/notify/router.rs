@@ -1,7 +1,7 @@
 //! Which routes take an alert.
 
+use super::Route;
 use crate::domain::alert::Labels;
-use crate::domain::notify::Route;
 
 /// Routes in the order in which they are tried.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,0 +1,148 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { test as base, expect, type Page } from "@playwright/test";
+import { Server } from "../server";
+import { violations } from "./axe";
+
+const test = base.extend<object, { server: Server }>({
+  server: [
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of fixtures from this pattern
+    async ({}, use) => {
+      const server = new Server(['outbound.allow=["127.0.0.1"]', 'alerts.interval="1s"']);
+      await server.start();
+      await use(server);
+      await server.end();
+    },
+    { scope: "worker" },
+  ],
+  baseURL: async ({ server }, use) => use(server.page),
+});
+test.describe.configure({ mode: "serial" });
+
+const BAD = [
+  "The checkout is broken again, this is terrible!",
+  "I hate that the checkout fails every single time.",
+  "Checkout broken, support is awful and rude.",
+  "Worst checkout ever, I am so angry about it.",
+  "The checkout is broken again, this is terrible, really!",
+];
+let page: Page;
+
+test.beforeAll(async ({ browser, server }) => {
+  page = await browser.newPage({ baseURL: server.page });
+});
+test.afterAll(() => page.close());
+
+test("a receiver, a mute timing and a route to it are made, and the way of an alert is tried", async () => {
+  const hook = createServer((_request, response) => response.end("thank you"));
+  await new Promise<void>((resolve) => hook.listen(0, "127.0.0.1", resolve));
+  hook.unref();
+  const { port } = hook.address() as AddressInfo;
+  await page.goto("/alerts/receivers");
+  await page.getByRole("button", { name: "Add a receiver" }).click();
+  const receiver = page.getByRole("dialog", { name: "Add a receiver" });
+  await receiver.getByLabel("Name").fill("on-call");
+  await receiver.getByLabel("Address").fill(`http://127.0.0.1:${port}/`);
+  await receiver.getByRole("button", { name: "Add", exact: true }).click();
+  await expect(receiver).toBeHidden();
+
+  await page.getByRole("link", { name: "Routes" }).click();
+  await expect(page.getByText("Only to the dashboard")).toBeVisible();
+  await page.getByRole("button", { name: "Add a mute timing" }).click();
+  const muting = page.getByRole("dialog", { name: "Add a mute timing" });
+  await muting.getByLabel("Name").fill("christmas-mornings");
+  await muting.getByLabel("Time zone").fill("Mars/Olympus");
+  await muting.getByRole("button", { name: "Add", exact: true }).click();
+  await expect(muting.getByText(/^▼/)).toBeVisible();
+  await muting.getByLabel("Time zone").fill("Europe/Zurich");
+  await muting.getByRole("button", { name: "Mon" }).click();
+  await muting.getByRole("button", { name: "Add", exact: true }).click();
+  await expect(page.getByText("Mon, 22:00–07:00 of the next day")).toBeVisible();
+
+  await page.getByRole("button", { name: "Add a route" }).click();
+  const route = page.getByRole("dialog", { name: "Add a route" });
+  await route.getByLabel("Name").fill("critical-to-on-call");
+  await route.getByLabel("First message after").fill("1s");
+  await route.getByRole("button", { name: "Add", exact: true }).click();
+  await expect(page.getByText("▲ on-call")).toBeVisible();
+  await page.getByLabel("Value of label 2").fill("warning");
+  await expect(page.getByText("Only to the dashboard")).toBeVisible();
+});
+
+test("a rule is written beside its backtest, and switched off and on", async () => {
+  await page.goto("/alerts/rules");
+  await page.getByRole("link", { name: "Add a rule" }).click();
+  await expect(page.getByText("Nothing could be measured")).toBeVisible();
+  await page.getByLabel("Window").fill("soon");
+  await expect(page.getByRole("alert").first()).toBeVisible();
+  await page.getByLabel("Window").fill("30min");
+  await page.getByLabel("Least posts").fill("3");
+  await page.getByLabel("Looks every").fill("1s");
+  await page.getByLabel("Name").fill("Angry checkout");
+  await page.getByLabel("Severity").selectOption("critical");
+  await page.getByLabel("Text of the message").fill("{{value}} of {{posts}} posts are negative");
+  await page.getByRole("button", { name: "Add the rule" }).click();
+  const rule = page.getByRole("listitem").filter({ hasText: "Angry checkout" });
+  await rule.getByRole("button", { name: "Switch off" }).click();
+  await expect(rule.getByText("switched off")).toBeVisible();
+  await rule.getByRole("button", { name: "Switch on" }).click();
+  await expect(rule.getByText("switched off")).toBeHidden();
+});
+
+test("an alert is followed from the list to its evidence, its posts and back, and acknowledged", async ({
+  browser,
+  server,
+}) => {
+  const now = Date.now();
+  await server.post(
+    ...BAD.map((content, n) => ({
+      post_id: `bad-${n}`,
+      content,
+      author: "ada",
+      created_at: new Date(now - 60_000 + n * 1_000).toISOString(),
+    })),
+  );
+  await page.goto("/alerts");
+  const row = page.getByRole("link", { name: /^Angry checkout in all sources/ }).first();
+  await expect(row).toBeVisible({ timeout: 60_000 });
+  await row.click();
+  await expect(page.getByRole("heading", { name: "Angry checkout in all sources" })).toBeVisible();
+  await expect(page.getByText(/ of 5 posts are negative$/)).toBeVisible();
+  const evidence = page.getByRole("list", { name: "Evidence" });
+  await expect(evidence.getByText("and 1 more like it")).toBeVisible();
+  await expect(page.getByRole("region", { name: "Time line" }).getByText("Firing")).toBeVisible();
+  await expect(page.getByRole("button", { name: /^Show delivery .* to on-call$/ })).toBeVisible({
+    timeout: 30_000,
+  });
+  const address = page.url();
+  await page.getByRole("link", { name: "Its posts", exact: true }).click();
+  await expect(page.getByRole("article")).toHaveCount(5);
+  await page.goBack();
+  expect(page.url()).toBe(address);
+  await page.getByRole("button", { name: "Acknowledge" }).click();
+  const question = page.getByRole("dialog", { name: "Acknowledge this alert" });
+  await question.getByLabel("Note").fill("We call the shop.");
+  await question.getByRole("button", { name: "Acknowledge" }).click();
+  await expect(page.getByText("We call the shop.")).toBeVisible();
+  // The link of a message leads here, for everybody.
+  const other = await browser.newPage();
+  await other.goto(address);
+  await expect(other.getByText("We call the shop.")).toBeVisible();
+  await other.close();
+});
+
+for (const colorScheme of ["light", "dark"] as const) {
+  test(`axe finds nothing on the evidence, the rules and their editor in ${colorScheme}`, async () => {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    for (const width of [1440, 360]) {
+      await page.setViewportSize({ width, height: 800 });
+      for (const view of ["/alerts/1", "/alerts/rules", "/alerts/rules/3", "/alerts/rules/new"]) {
+        await page.goto(view);
+        await page.waitForLoadState("networkidle");
+        expect(await violations(page), view).toEqual([]);
+        const sideways = await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
+        expect(sideways, `${view} scrolls sideways`).toBe(false);
+      }
+    }
+  });
+}

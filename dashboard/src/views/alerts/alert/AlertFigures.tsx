@@ -1,0 +1,101 @@
+import type { AlertDetail } from "@/api/types";
+import { compact, count, decimal, duration, percent, plural } from "@/lib/format";
+import { sentence } from "@/lib/labels";
+import { useNow } from "@/lib/useNow";
+import { MoodBar } from "../../topics/MoodBar";
+import { spanText } from "../timeText";
+import { kindOf, lasted, valueText } from "../words";
+import type { Details } from "./details";
+
+interface Figure {
+  title: string;
+  value: string;
+  note: string;
+  exact?: string;
+}
+
+/** The numbers of the window that made an alert fire. */
+export function AlertFigures({ alert, details }: { alert: AlertDetail; details: Details }) {
+  const now = useNow(10_000);
+  return (
+    <section aria-label="Key figures" className="@container">
+      <ul className="grid grid-cols-2 gap-3 @min-[700px]:grid-cols-4 @min-[700px]:gap-4">
+        {figuresOf(alert, details, now).map(({ title, value, note, exact }) => (
+          <li key={title} className="card flex min-w-0 flex-col px-4 py-3">
+            <span className="text-sm text-quiet">{title}</span>
+            <span
+              className="tabular truncate text-xl font-semibold @min-[700px]:text-2xl"
+              title={exact ?? value}
+            >
+              {value}
+            </span>
+            <span className="tabular text-xs text-quiet">{note}</span>
+          </li>
+        ))}
+        <li className="card flex min-w-0 flex-col px-4 py-3">
+          <span className="text-sm text-quiet">Posts in the window</span>
+          <span
+            className="tabular text-xl font-semibold @min-[700px]:text-2xl"
+            title={count(alert.post_count)}
+          >
+            {compact(alert.post_count)}
+          </span>
+          {details.counts && details.total ? (
+            <span className="mt-1.5">
+              <MoodBar percentages={sharesOf(details.counts, details.total)} />
+            </span>
+          ) : (
+            <span className="text-xs text-quiet">{spanText(alert.window_start, alert.window_end)}</span>
+          )}
+        </li>
+      </ul>
+    </section>
+  );
+}
+
+function figuresOf(alert: AlertDetail, details: Details, now: number): Figure[] {
+  const kind = kindOf(alert);
+  const fired = alert.state === "firing" ? "until now" : "until it was over";
+  return [
+    kind === "absence"
+      ? { title: "Measured", value: "No posts", note: spanText(alert.window_start, alert.window_end) }
+      : {
+          title: "Measured",
+          value: valueText(kind, alert.actual_value),
+          note: `limit ${valueText(kind, alert.threshold_value)}`,
+        },
+    usualOf(alert, details),
+    {
+      title: alert.state === "firing" ? "Fires for" : "Fired for",
+      value: duration(lasted(alert, now)),
+      note: fired,
+    },
+  ];
+}
+
+function usualOf(alert: AlertDetail, { baseline, usual, pValue, emotions, total }: Details): Figure {
+  const kind = kindOf(alert);
+  if (kind === "spike" && usual) {
+    const spread = `give or take ${decimal(usual.spread)}`;
+    return { title: "Usual in such a window", value: `${decimal(usual.level)} posts`, note: spread };
+  }
+  if (kind === "shift" && baseline !== null) {
+    const sure = pValue === null ? "" : `, p ${pValue < 0.0001 ? "< 0.0001" : pValue.toPrecision(2)}`;
+    return { title: "Share before", value: percent(baseline * 100), note: `the window before${sure}` };
+  }
+  const [first] = emotions;
+  return {
+    title: "Strongest emotion",
+    value: first ? sentence(first.emotion) : "–",
+    note: first && total ? `${count(first.count)} of ${plural(total, "post")}` : "no posts",
+  };
+}
+
+function sharesOf(counts: { positive: number; neutral: number; negative: number }, total: number) {
+  const share = (value: number) => (value * 100) / total;
+  return {
+    positive: share(counts.positive),
+    neutral: share(counts.neutral),
+    negative: share(counts.negative),
+  };
+}

@@ -1,0 +1,80 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link, useParams } from "@tanstack/react-router";
+import { getAlert } from "@/api/endpoints";
+import { getRule } from "@/api/rules";
+import type { AlertDetail } from "@/api/types";
+import { Card } from "@/ui/Card";
+import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
+import { isMissing } from "../isMissing";
+import { Deliveries } from "../receivers/Deliveries";
+import { AlertFigures } from "./AlertFigures";
+import { AlertHeader } from "./AlertHeader";
+import { CitedPosts } from "./CitedPosts";
+import { detailsOf } from "./details";
+import { RuleCard } from "./RuleCard";
+import { TermsCard } from "./TermsCard";
+import { TopCard } from "./TopCard";
+import { TransitionsCard } from "./TransitionsCard";
+import { ValueCard } from "./ValueCard";
+
+/** Why an alert fires: its numbers, its posts and words, its course, and who was told. */
+export function AlertPage() {
+  const { id } = useParams({ from: "/alerts/$id" });
+  const query = useQuery({
+    queryKey: ["alerts", "one", id],
+    queryFn: ({ signal }) => getAlert(Number(id), signal),
+    retry: (failures, error) => failures < 2 && !isMissing(error),
+  });
+  if (query.data) return <Page alert={query.data} />;
+  if (isMissing(query.error)) {
+    return (
+      <EmptyState title="There is no such alert">
+        <p>Its link may be mistyped, or it is older than what is kept.</p>
+        <Link to="/alerts" className="text-text underline underline-offset-2">
+          Go to the alerts
+        </Link>
+      </EmptyState>
+    );
+  }
+  if (query.error) return <ErrorState error={query.error} retry={() => void query.refetch()} />;
+  return <SkeletonRows />;
+}
+
+function Page({ alert }: { alert: AlertDetail }) {
+  const details = detailsOf(alert);
+  const rule = useQuery({
+    queryKey: ["rules", "of-alert", alert.rule_id],
+    queryFn: ({ signal }) => getRule(alert.rule_id ?? 0, signal),
+    enabled: alert.rule_id != null,
+    retry: false,
+    refetchInterval: false,
+  });
+  return (
+    <article className="flex flex-col gap-4">
+      <AlertHeader alert={alert} />
+      <AlertFigures alert={alert} details={details} />
+      <div className="grid grid-cols-1 items-start gap-4 xl:grid-cols-[minmax(0,1fr)_24rem]">
+        <div className="flex min-w-0 flex-col gap-4">
+          <ValueCard alert={alert} rule={rule.data} gone={alert.rule_id == null || rule.isError} />
+          <CitedPosts alert={alert} posts={details.posts} />
+          <Deliveries alert={alert.id} />
+        </div>
+        <div className="grid min-w-0 gap-4 md:grid-cols-2 xl:grid-cols-1">
+          <TransitionsCard alert={alert} />
+          <TermsCard alert={alert} terms={details.terms} />
+          <TopCard title="Sources" of="source" alert={alert} shares={details.sources} />
+          <TopCard title="Authors" of="author" alert={alert} shares={details.authors} />
+          {rule.data ? (
+            <RuleCard rule={rule.data} />
+          ) : (
+            rule.isError && (
+              <Card title="Rule">
+                <p className="text-sm text-quiet">Its rule was removed since.</p>
+              </Card>
+            )
+          )}
+        </div>
+      </div>
+    </article>
+  );
+}

@@ -1,0 +1,55 @@
+import { Link } from "@tanstack/react-router";
+import type { Rule } from "@/api/types";
+import { count } from "@/lib/format";
+import { sentence } from "@/lib/labels";
+import { buttonClass } from "@/ui/Button";
+import { Card } from "@/ui/Card";
+import { ruleSentence } from "../rules/ruleWords";
+import { valueText } from "../words";
+
+/** The rule behind an alert, as it stands now. */
+export function RuleCard({ rule }: { rule: Rule }) {
+  return (
+    <Card
+      title="Rule"
+      note="as it stands now"
+      action={
+        <Link
+          to="/alerts/rules/$id"
+          params={{ id: String(rule.id) }}
+          className={buttonClass("plain", "-mr-2")}
+        >
+          Open
+          <span className="sr-only">the rule {rule.name}</span>
+        </Link>
+      }
+    >
+      <p className="text-sm [overflow-wrap:anywhere]">{ruleSentence(rule)}</p>
+      <dl className="mt-3 grid grid-cols-[8rem_minmax(0,1fr)] gap-x-3 gap-y-1 text-sm">
+        {factsOf(rule).map(([name, value]) => (
+          <div key={name} className="contents">
+            <dt className="text-quiet">{name}</dt>
+            <dd className="tabular [overflow-wrap:anywhere]">{value}</dd>
+          </div>
+        ))}
+      </dl>
+    </Card>
+  );
+}
+
+function factsOf(rule: Rule): [string, string][] {
+  const labels = Object.entries(rule.labels).map(([name, value]) => `${name}=${value}`);
+  const facts: [string, string | null][] = [
+    ["Severity", sentence(rule.severity)],
+    ["Window", rule.window],
+    ["Least posts", count(rule.min_posts)],
+    ["Fires after", rule.for === "0s" ? "at once" : rule.for],
+    ["Recovers at", rule.recovery_threshold == null ? null : valueText(rule.kind, rule.recovery_threshold)],
+    ["Over after", rule.keep_firing_for === "0s" ? "at once" : rule.keep_firing_for],
+    ["Largest p-value", rule.significance == null ? null : String(rule.significance)],
+    ["Looks every", rule.interval],
+    ["Labels", labels.length > 0 ? labels.join(", ") : null],
+    ["Watches", rule.enabled ? null : "no, it is switched off"],
+  ];
+  return facts.filter((fact): fact is [string, string] => fact[1] !== null);
+}

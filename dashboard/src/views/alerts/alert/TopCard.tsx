@@ -1,0 +1,45 @@
+import { Link } from "@tanstack/react-router";
+import type { AlertDetail } from "@/api/types";
+import { compact, count as exactCount } from "@/lib/format";
+import { withSearch } from "@/lib/search";
+import { Card } from "@/ui/Card";
+import { evidence } from "../words";
+import type { Share } from "./details";
+
+interface TopCardProps {
+  title: string;
+  of: "source" | "author";
+  alert: AlertDetail;
+  shares: readonly Share[];
+}
+
+/** Where most of the posts are from. */
+export function TopCard({ title, of, alert, shares }: TopCardProps) {
+  if (shares.length === 0) return null;
+  const most = Math.max(1, ...shares.map(({ count }) => count));
+  return (
+    <Card title={title} note="with most of its posts">
+      <ul className="flex flex-col text-sm">
+        {shares.slice(0, 6).map(({ name, count }) => (
+          <li key={name}>
+            <Link
+              to="/posts"
+              search={withSearch(evidence(alert), { [of]: name })}
+              className="-mx-2 grid grid-cols-[minmax(0,1fr)_5rem_3rem] items-center gap-3 rounded-md px-2 py-1 hover:bg-raised"
+            >
+              <bdi className="truncate text-left" title={name}>
+                {name}
+              </bdi>{" "}
+              <span aria-hidden="true" className="h-1.5 overflow-hidden rounded-full bg-raised">
+                <span className="block h-full bg-neutral" style={{ width: `${(count * 100) / most}%` }} />
+              </span>
+              <span className="tabular text-right" title={`${exactCount(count)} posts`}>
+                {compact(count)}
+              </span>
+            </Link>
+          </li>
+        ))}
+      </ul>
+    </Card>
+  );
+}

@@ -1,0 +1,89 @@
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { backtestRule } from "@/api/rules";
+import type { AlertDetail, Rule } from "@/api/types";
+import { zone } from "@/lib/format";
+import { DAY, HOUR, MINUTE } from "@/lib/range";
+import { useNow } from "@/lib/useNow";
+import { Card } from "@/ui/Card";
+import { EmptyState, ErrorState, Skeleton } from "@/ui/states";
+import { draftOf, ruleOf } from "../rules/ruleDraft";
+import { type Shown, ShownChoice, TrackFigure } from "../rules/TrackFigure";
+
+interface ValueCardProps {
+  alert: AlertDetail;
+  rule: Rule | undefined;
+  /** There is no such rule any more. */
+  gone: boolean;
+}
+
+/** What the rule measured before, while and after the alert fired. */
+export function ValueCard({ alert, rule, gone }: ValueCardProps) {
+  const [shown, setShown] = useState<Shown>("chart");
+  return (
+    <Card
+      title="Measured over time"
+      note={zone()}
+      action={rule && <ShownChoice shown={shown} onChange={setShown} />}
+    >
+      <div className="h-72">
+        {rule ? (
+          <Course alert={alert} rule={rule} shown={shown} />
+        ) : gone ? (
+          <div className="grid h-full place-content-center">
+            <EmptyState title="The rule is gone">
+              <p>Without it the course cannot be measured again. The numbers of the window are above.</p>
+            </EmptyState>
+          </div>
+        ) : (
+          <Skeleton className="h-full" />
+        )}
+      </div>
+    </Card>
+  );
+}
+
+function Course({ alert, rule, shown }: { alert: AlertDetail; rule: Rule; shown: Shown }) {
+  const now = useNow(MINUTE);
+  const bounds = boundsOf(alert, now);
+  const query = useQuery({
+    queryKey: ["backtest", "alert", alert.id, rule.version, bounds],
+    queryFn: ({ signal }) => backtestRule(ruleOf(draftOf(rule)), signal, bounds),
+    placeholderData: keepPreviousData,
+    retry: false,
+  });
+  if (query.error) return <ErrorState error={query.error} retry={() => void query.refetch()} />;
+  if (!query.data) return <Skeleton className="h-full" />;
+  const track = query.data.series.find(({ scope }) => scope === alert.scope);
+  if (!track?.points.some(({ value }) => value != null)) {
+    return (
+      <div className="grid h-full place-content-center">
+        <EmptyState title="Nothing is left to measure">
+          <p>Counts by the minute of that time are not kept any more.</p>
+        </EmptyState>
+      </div>
+    );
+  }
+  return (
+    <TrackFigure
+      kind={rule.kind}
+      track={track}
+      firings={[{ fired_at: alert.triggered_at, resolved_at: alert.resolved_at ?? null }]}
+      threshold={rule.kind === "absence" ? undefined : alert.threshold_value}
+      shown={shown}
+    />
+  );
+}
+
+/** From some windows before it fired to a while after it was over, at most the days that a backtest takes. */
+function boundsOf(alert: AlertDetail, now: number): { start_date: string; end_date: string } {
+  const fired = Date.parse(alert.triggered_at);
+  const window = Date.parse(alert.window_end) - Date.parse(alert.window_start);
+  const around = Math.min(Math.max(HOUR, 6 * window), DAY);
+  const over = alert.resolved_at ? Date.parse(alert.resolved_at) + around / 2 : now;
+  const whole = (time: number) => new Date(time - (time % MINUTE)).toISOString();
+  return {
+    start_date: whole(fired - around),
+    end_date: whole(Math.min(now, over, fired + 6 * DAY)),
+  };
+}

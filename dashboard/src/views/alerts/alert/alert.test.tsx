@@ -1,0 +1,149 @@
+import { screen, within } from "@testing-library/react";
+import { describe, expect, it } from "vitest";
+import type { Alert } from "@/api/types";
+import { open, serve } from "@/testing/app";
+import { makeDelivery } from "@/testing/notify";
+import { iso } from "@/testing/world";
+import { evidence, measured } from "../words";
+import { detailsOf } from "./details";
+
+const { state } = serve();
+const MINUTE = 60_000;
+
+function fire(part: Partial<Alert> = {}): Alert {
+  const now = Date.now();
+  const rule = state.world.rules.add({ name: "Bad mood", window: "10min" });
+  const alert: Alert = {
+    id: 7,
+    rule_id: rule.id,
+    alert_type: "Bad mood",
+    scope: "source:web",
+    state: "firing",
+    severity: "critical",
+    labels: { alertname: "Bad mood", kind: "share", source: "web" },
+    annotations: { summary: "60% of 40 posts are negative" },
+    threshold_value: 0.5,
+    actual_value: 0.6,
+    window_start: iso(now - 11 * MINUTE),
+    window_end: iso(now - MINUTE),
+    post_count: 40,
+    triggered_at: iso(now - MINUTE),
+    resolved_at: null,
+    details: {
+      counts: { positive: 6, neutral: 10, negative: 24, total: 40 },
+      link: "/posts?from=2026%2D03%2D01T10%3A00%3A00%2E000Z&to=2026%2D03%2D01T10%3A10%3A00%2E000Z&sentiment=negative",
+      top_emotions: [{ emotion: "anger", count: 20, percentage: 50 }],
+      top_terms: [{ term: "checkout", score: 5.1, count: 12, baseline_count: 2 }],
+      top_sources: [{ source: "web", count: 24, posts: 40, percentage: 100 }],
+      top_authors: [{ author: "ada", source: "web", count: 3, post_ids: ["a"] }],
+      evidence: [
+        {
+          post_id: "a",
+          content: "The checkout fails",
+          source: "web",
+          author: "ada",
+          created_at: iso(now - 2 * MINUTE),
+          sentiment: "negative",
+          emotion: "anger",
+          confidence: 0.93,
+          duplicates: 4,
+        },
+      ],
+    },
+    ...part,
+  };
+  state.world.alerts.push(alert);
+  return alert;
+}
+
+describe("what explains an alert", () => {
+  it("is read with care: what has another form is left out", () => {
+    const odd = {
+      details: { counts: 3, top_terms: [{ term: 1 }, "x"], evidence: { a: 1 }, baseline: "none" },
+    };
+    expect(detailsOf(odd)).toMatchObject({ counts: null, terms: [], posts: [], baseline: null });
+  });
+
+  it("leads to its posts by the server's link, or by its window", () => {
+    const alert = fire();
+    expect(evidence(alert)).toEqual({
+      from: "2026-03-01T10:00:00.000Z",
+      to: "2026-03-01T10:10:00.000Z",
+      sentiment: "negative",
+    });
+    const old = { ...alert, details: {} };
+    expect(evidence(old)).toMatchObject({ source: "web", sentiment: "negative", from: alert.window_start });
+    expect(measured(alert)).toBe("60.0%, limit 50.0%");
+    expect(measured({ ...alert, labels: { kind: "shift" }, threshold_value: 0.15 })).toBe(
+      "+60.0 pp, limit +15.0 pp",
+    );
+  });
+});
+
+describe("the page of an alert", () => {
+  it("shows the numbers, posts, words, time line, rule and deliveries", async () => {
+    fire();
+    state.world.notify.deliveries = [makeDelivery(3)];
+    open("/alerts/7");
+    expect(await screen.findByRole("heading", { name: "Bad mood in web" })).toBeTruthy();
+    expect(screen.getByText("60% of 40 posts are negative")).toBeTruthy();
+    const figures = screen.getByRole("region", { name: "Key figures" });
+    expect(within(figures).getByText("60.0%")).toBeTruthy();
+    expect(within(figures).getByText("limit 50.0%")).toBeTruthy();
+    expect(within(figures).getByText("20 of 40 posts")).toBeTruthy();
+    const posts = screen.getByRole("list", { name: "Evidence" });
+    expect(posts.textContent).toContain("The checkout fails");
+    expect(posts.textContent).toContain("and 4 more like it");
+    const word = screen.getByRole("link", { name: /^checkout/ });
+    expect(word.getAttribute("href")).toContain("q=checkout");
+    expect(within(screen.getByRole("region", { name: "Time line" })).getByText("Firing")).toBeTruthy();
+    const rule = await screen.findByRole("region", { name: /^Rule/ });
+    expect(
+      within(rule).getByText("Share of negative posts above 50.0% within 10min, in all sources"),
+    ).toBeTruthy();
+    expect(await screen.findByRole("button", { name: "Show delivery 3 to on-call" })).toBeTruthy();
+    expect(state.requests.some((request) => request.startsWith("GET /api/alerts/deliveries?alert=7"))).toBe(
+      true,
+    );
+  });
+
+  it("is acknowledged with a note, which others see", async () => {
+    fire();
+    const { user } = open("/alerts/7");
+    await user.click(await screen.findByRole("button", { name: "Acknowledge" }));
+    const question = await screen.findByRole("dialog", { name: "Acknowledge this alert" });
+    await user.type(within(question).getByLabelText("Note"), "Calling the shop");
+    await user.click(within(question).getByRole("button", { name: "Acknowledge" }));
+    expect(await screen.findByText("Calling the shop")).toBeTruthy();
+    expect(screen.getByText(/looks after it/).textContent).toBe("ada looks after it");
+    expect(screen.queryByRole("button", { name: "Acknowledge" })).toBeNull();
+  });
+
+  it("silences alerts like it", async () => {
+    fire();
+    const { user } = open("/alerts/7");
+    await user.click(await screen.findByRole("button", { name: "Silence" }));
+    const form = await screen.findByRole("dialog", { name: "Silence alerts like this" });
+    expect((within(form).getByLabelText("Value 1") as HTMLInputElement).value).toBe("Bad mood");
+    await user.type(within(form).getByLabelText("Your name"), "ada");
+    await user.type(within(form).getByLabelText("Why"), "known");
+    await user.click(within(form).getByRole("button", { name: "Silence" }));
+    await screen.findByRole("heading", { name: "Bad mood in web" });
+    expect(state.world.notify.silences[0]?.matchers).toEqual([
+      { label: "alertname", op: "=", value: "Bad mood" },
+      { label: "source", op: "=", value: "web" },
+    ]);
+  });
+
+  it("says what to do when there is no such alert, or its rule is gone", async () => {
+    open("/alerts/99");
+    expect(await screen.findByText("There is no such alert")).toBeTruthy();
+  });
+
+  it("does without a rule that is gone", async () => {
+    const alert = fire();
+    state.world.rules.rules = [];
+    open(`/alerts/${alert.id}`);
+    expect(await screen.findByText("The rule is gone")).toBeTruthy();
+  });
+});

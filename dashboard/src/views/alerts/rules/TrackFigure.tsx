@@ -1,0 +1,44 @@
+import { lazy, Suspense } from "react";
+import type { BacktestTrack, Firing, RuleDraft } from "@/api/types";
+import { Choice } from "@/ui/Choice";
+import { Skeleton } from "@/ui/states";
+import { axisText, valueText } from "../words";
+import { TrackTable } from "./TrackTable";
+
+const BacktestChart = lazy(() => import("@/charts/BacktestChart"));
+
+export type Shown = "chart" | "table";
+const WAYS = [
+  { value: "chart", label: "Chart" },
+  { value: "table", label: "Table" },
+] as const;
+
+/** Chooses between the chart and its numbers. */
+export function ShownChoice({ shown, onChange }: { shown: Shown; onChange: (shown: Shown) => void }) {
+  return <Choice label="Show as" value={shown} options={WAYS} onChange={onChange} />;
+}
+
+interface TrackFigureProps {
+  kind: RuleDraft["kind"];
+  track: BacktestTrack;
+  firings: readonly Pick<Firing, "fired_at" | "resolved_at">[];
+  threshold: number | undefined;
+  shown: Shown;
+}
+
+/** What a rule measured, with its limit and when it fired. */
+export function TrackFigure({ kind, track, firings, threshold, shown }: TrackFigureProps) {
+  if (shown === "table") return <TrackTable kind={kind} track={track} />;
+  return (
+    <Suspense fallback={<Skeleton className="h-full" />}>
+      <BacktestChart
+        kind={kind}
+        track={track}
+        firings={firings}
+        threshold={threshold}
+        text={(value) => valueText(kind, value)}
+        axisText={(value) => axisText(kind, value)}
+      />
+    </Suspense>
+  );
+}

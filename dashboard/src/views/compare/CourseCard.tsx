@@ -1,0 +1,110 @@
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { lazy, Suspense, useState } from "react";
+import { getAggregate } from "@/api/endpoints";
+import { countFilter } from "@/api/queries";
+import type { Bucket, Period } from "@/api/types";
+import { zone } from "@/lib/format";
+import { bucketLength } from "@/lib/range";
+import type { Search } from "@/lib/search";
+import { Card } from "@/ui/Card";
+import { Choice } from "@/ui/Choice";
+import { ErrorState, Skeleton } from "@/ui/states";
+import { type CourseProps, CourseTable } from "./CourseTable";
+import type { Periods } from "./periods";
+
+const CourseChart = lazy(() => import("@/charts/CourseChart"));
+
+const MEASURES = [
+  { value: "posts", label: "Posts" },
+  { value: "positive", label: "Positive" },
+  { value: "negative", label: "Negative" },
+  { value: "net", label: "Net" },
+] as const;
+export type Measure = (typeof MEASURES)[number]["value"];
+const WAYS = [
+  { value: "chart", label: "Chart" },
+  { value: "table", label: "Table" },
+] as const;
+
+interface CourseCardProps extends Periods {
+  search: Search;
+  period: Period;
+}
+
+/** Both periods drawn over each other, from their beginnings. */
+export function CourseCard({ search, later, earlier, period }: CourseCardProps) {
+  const [measure, setMeasure] = useState<Measure>("posts");
+  const [shown, setShown] = useState<"chart" | "table">("chart");
+  const is = useBuckets(later, period, search);
+  const was = useBuckets(earlier, period, search);
+  // A bucket that has not ended would draw a fall that did not happen.
+  const hasEnded = ({ timestamp }: Bucket) => Date.parse(timestamp) + bucketLength(period) <= later.end;
+  const error = is.error ?? was.error;
+  const retry = () => {
+    void is.refetch();
+    void was.refetch();
+  };
+  return (
+    <Card
+      title="Over time"
+      note={zone()}
+      action={
+        <span className="flex flex-wrap gap-2">
+          <Choice label="Show" value={measure} options={MEASURES} onChange={setMeasure} />
+          <Choice label="Show as" value={shown} options={WAYS} onChange={setShown} />
+        </span>
+      }
+    >
+      <div className="h-64 md:h-72">
+        {error ? (
+          <ErrorState error={error} retry={retry} />
+        ) : is.data && was.data ? (
+          <Course
+            later={is.data.filter(hasEnded).map((bucket) => pointOf(bucket, measure))}
+            earlier={was.data.map((bucket) => pointOf(bucket, measure))}
+            period={period}
+            unit={measure === "posts" ? "posts" : measure === "net" ? "points" : "percent"}
+            shown={shown}
+          />
+        ) : (
+          <Skeleton className="h-full" />
+        )}
+      </div>
+    </Card>
+  );
+}
+
+function Course({ shown, ...course }: CourseProps & { shown: "chart" | "table" }) {
+  if (shown === "table") return <CourseTable {...course} />;
+  return (
+    <Suspense fallback={<Skeleton className="h-full" />}>
+      <CourseChart {...course} />
+    </Suspense>
+  );
+}
+
+function useBuckets({ start, end }: Periods["later"], period: Period, search: Search) {
+  const { sentiment } = search;
+  const query = {
+    period,
+    start_date: new Date(start).toISOString(),
+    end_date: new Date(end).toISOString(),
+    ...countFilter(search),
+    sentiment,
+    tz: period === "day" ? zone() : undefined,
+  };
+  return useQuery({
+    queryKey: ["aggregate", "course", query],
+    queryFn: async ({ signal }) => (await getAggregate(query, signal)).data,
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** A bucket without posts has no shares: the line has a gap there. */
+function pointOf(bucket: Bucket, measure: Measure): { time: number; value: number | null } {
+  const time = Date.parse(bucket.timestamp);
+  if (measure === "posts") return { time, value: bucket.total_count };
+  if (bucket.total_count === 0) return { time, value: null };
+  if (measure === "net") return { time, value: bucket.positive_percentage - bucket.negative_percentage };
+  return { time, value: bucket[`${measure}_percentage`] };
+}

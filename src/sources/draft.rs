@@ -1,0 +1,54 @@
+//! From what a server said of a post to an operation on the stream.
+
+use super::Batch;
+use crate::domain::post::{DraftTime, MAX_AUTHOR_CHARS, MAX_CONTENT_CHARS, MAX_LANG_BYTES, MAX_LINK_BYTES};
+use crate::domain::{Op, PostDraft, Timestamp};
+
+/// A post as a source understood it.
+#[derive(Debug, Default)]
+pub struct Found {
+    pub post_id: String,
+    /// Cut at the longest content a post may have.
+    pub content: String,
+    pub author: Option<String>,
+    /// `None`: now.
+    pub created_at: Option<Timestamp>,
+    pub lang: Option<String>,
+    pub url: Option<String>,
+    pub reply_to: Option<String>,
+    /// It replaces an earlier version that was written before.
+    pub edited_at: Option<Timestamp>,
+}
+
+impl Found {
+    /// Adds it to `batch` as a post of `source`: to its operations, or to what was rejected with the reason.
+    /// One without any text, such as a picture alone, is left out. What is too long of the rest costs no post.
+    pub fn add_to(self, batch: &mut Batch, source: &str, now: Timestamp) {
+        if self.content.trim().is_empty() {
+            batch.filtered += 1;
+            return;
+        }
+        let id = self.post_id.clone();
+        let short =
+            |text: Option<String>, bytes: usize| text.filter(|text| text.len() <= bytes && !text.contains('\0'));
+        let cut = |text: &str, chars: usize| text.chars().filter(|c| *c != '\0').take(chars).collect::<String>();
+        let draft = PostDraft {
+            post_id: Some(self.post_id),
+            source: Some(source.to_owned()),
+            content: Some(cut(&self.content, MAX_CONTENT_CHARS)),
+            author: self.author.map(|author| cut(author.trim(), MAX_AUTHOR_CHARS)),
+            created_at: self.created_at.map(|at| DraftTime::Text(at.to_string())),
+            lang: short(self.lang, MAX_LANG_BYTES),
+            url: short(self.url, MAX_LINK_BYTES),
+            reply_to: short(self.reply_to, MAX_LINK_BYTES),
+        };
+        match (draft.validate(now), self.edited_at) {
+            (Ok(post), None) => batch.ops.push(Op::Post(post)),
+            (Ok(post), Some(edited_at)) => batch.ops.push(Op::Replace { post, edited_at }),
+            (Err(errors), _) => {
+                let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+                batch.rejected.push(format!("{id}: {}", errors.join("; ")));
+            }
+        }
+    }
+}

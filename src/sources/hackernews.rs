@@ -1,0 +1,254 @@
+//! Hacker News: stories and comments in the order of their ids, from a public API without a key.
+//!
+//! Ids are given out in order, and an item may be `null` for a moment before it can be read: such ids are asked
+//! again some times before they are given up. What changed lately is looked up now and then, to find what was deleted.
+//! API: <https://github.com/HackerNews/API>.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::{StreamExt as _, stream};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::draft::Found;
+use super::fetch::{Fetcher, json};
+use super::{Batch, Source, SourceError, SourceSpec, html};
+use crate::clock::Clock;
+use crate::domain::{Op, PostId, Timestamp};
+
+/// Items that are asked for at the same time.
+const AT_ONCE: usize = 8;
+/// How often an id is asked for that has no item yet.
+const TRIES: u8 = 5;
+/// Items of a batch.
+const MAX_BATCH: usize = 100;
+/// Of so many looks for new items one looks for deleted ones too.
+const LOOKS: u32 = 4;
+/// Deleted items that are remembered, so that each is told once.
+const MAX_GONE: usize = 1_000;
+/// Ids without an item that are remembered; of more the oldest are given up.
+const MAX_HOLES: usize = 500;
+
+/// Where to read, and what.
+#[derive(Clone, Debug)]
+pub struct HackerNewsOptions {
+    /// `https://hacker-news.firebaseio.com/v0/`
+    pub base: Url,
+    /// Between two looks for new items.
+    pub interval: Duration,
+    /// Where the first start begins; `None`: with the next item that is written.
+    pub first_id: Option<u64>,
+    /// Where the source ends; `None`: never.
+    pub last_id: Option<u64>,
+}
+
+/// What is kept between runs.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Cursor {
+    /// The first id that was asked for.
+    #[serde(default)]
+    first: u64,
+    /// The next id to ask for.
+    next: u64,
+    /// Ids that had no item yet, and how often they were asked for.
+    #[serde(default)]
+    holes: Vec<(u64, u8)>,
+}
+
+/// An item; `null` where there is none.
+#[derive(Debug, Deserialize)]
+pub struct Item {
+    id: u64,
+    #[serde(default)]
+    deleted: bool,
+    #[serde(default)]
+    dead: bool,
+    by: Option<String>,
+    /// Unix seconds.
+    time: Option<i64>,
+    title: Option<String>,
+    /// HTML.
+    text: Option<String>,
+    parent: Option<u64>,
+}
+
+/// The source of Hacker News' items.
+pub struct HackerNews {
+    options: HackerNewsOptions,
+    fetcher: Arc<Fetcher>,
+    clock: Clock,
+    cursor: Option<Cursor>,
+    looks: u32,
+    /// Deletions that were told, the oldest first.
+    gone: VecDeque<u64>,
+}
+
+/// What changed lately.
+#[derive(Deserialize)]
+struct Updates {
+    items: Vec<u64>,
+}
+
+/// The source `name`.
+pub fn spec(name: &str, options: HackerNewsOptions, fetcher: Fetcher, clock: Clock) -> SourceSpec {
+    let fetcher = Arc::new(fetcher);
+    SourceSpec::new("hackernews", name, move |opening| {
+        let cursor = opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        let (options, fetcher, clock) = (options.clone(), fetcher.clone(), clock.clone());
+        Box::new(HackerNews { options, fetcher, clock, cursor, looks: 0, gone: VecDeque::new() })
+    })
+}
+
+/// What the server knows under an id.
+enum Known {
+    Item(Box<Item>),
+    /// Nothing yet.
+    Null,
+    /// Something that is no item.
+    Odd(String),
+}
+
+impl HackerNews {
+    async fn batch(&mut self, max: usize) -> Result<Batch, SourceError> {
+        let newest: u64 = self.read("maxitem.json").await?;
+        let first = self.options.first_id.unwrap_or(newest.saturating_add(1));
+        let mut cursor = self.cursor.clone().unwrap_or(Cursor { first, next: first, holes: Vec::new() });
+        let end = self.options.last_id.unwrap_or(u64::MAX);
+        let span = max.min(MAX_BATCH) as u64;
+        // A server that is restored from a copy may be behind for a while.
+        let last = newest.min(end).min(cursor.next.saturating_add(span).saturating_sub(1));
+        let new = (cursor.next..=last).map(|id| (id, 0));
+        let wanted: Vec<(u64, u8)> = std::mem::take(&mut cursor.holes).into_iter().chain(new).collect();
+        let mut batch = Batch::default();
+        let mut trouble = None;
+        let this: &Self = self;
+        let ids: Vec<u64> = wanted.iter().map(|(id, _)| *id).collect();
+        let mut answers = stream::iter(ids).map(|id| this.known(id)).buffered(AT_ONCE);
+        for (id, tries) in &wanted {
+            match answers.next().await {
+                // What came before the trouble is taken, the rest is asked for again.
+                _ if trouble.is_some() => cursor.put_back(*id, *tries),
+                Some(Ok(Known::Item(item))) => this.add(*item, &mut batch),
+                Some(Ok(Known::Null)) if tries + 1 < TRIES => cursor.holes.push((*id, tries + 1)),
+                Some(Ok(Known::Null)) => batch.filtered += 1,
+                Some(Ok(Known::Odd(reason))) => batch.rejected.push(format!("item {id}: {reason}")),
+                Some(Err(error)) => {
+                    cursor.put_back(*id, *tries);
+                    trouble = Some(error);
+                }
+                None => cursor.put_back(*id, *tries),
+            }
+            if trouble.is_none() {
+                cursor.next = cursor.next.max(id + 1);
+            }
+        }
+        drop(answers);
+        let is_stuck = batch.ops.is_empty() && batch.rejected.is_empty() && batch.filtered == 0;
+        match trouble {
+            Some(error) if is_stuck => return Err(error),
+            Some(error) => batch.troubles.push(error.to_string()),
+            None => {}
+        }
+        cursor.holes.drain(..cursor.holes.len().saturating_sub(MAX_HOLES));
+        batch.finished = cursor.next > end && cursor.holes.is_empty();
+        let is_behind = cursor.next <= newest.min(end);
+        if !is_behind {
+            batch.wait = self.options.interval;
+            self.looks += 1;
+            if self.looks.is_multiple_of(LOOKS)
+                && let Err(error) = self.add_deletions(&cursor, &mut batch).await
+            {
+                batch.troubles.push(error.to_string());
+            }
+        }
+        // Numbers always have a JSON form.
+        batch.cursor = Some(serde_json::to_string(&cursor).unwrap_or_default());
+        self.cursor = Some(cursor);
+        Ok(batch)
+    }
+
+    /// Deletes what was read and is not shown any more.
+    async fn add_deletions(&mut self, cursor: &Cursor, batch: &mut Batch) -> Result<(), SourceError> {
+        let updates: Updates = self.read("updates.json").await?;
+        let read = updates.items.into_iter().filter(|id| (cursor.first..cursor.next).contains(id));
+        let ids: Vec<u64> = read.filter(|id| !self.gone.contains(id)).take(MAX_BATCH).collect();
+        let this: &Self = self;
+        let found: Vec<_> = stream::iter(ids).map(|id| this.known(id)).buffered(AT_ONCE).collect().await;
+        for known in found {
+            let Known::Item(item) = known? else { continue };
+            if let (true, Ok(post_id)) = (item.is_gone(), PostId::parse(&item.post_id())) {
+                batch.ops.push(Op::Delete { post_id });
+                self.gone.push_back(item.id);
+            }
+        }
+        self.gone.drain(..self.gone.len().saturating_sub(MAX_GONE));
+        Ok(())
+    }
+
+    async fn known(&self, id: u64) -> Result<Known, SourceError> {
+        let answer: serde_json::Value = self.read(&format!("item/{id}.json")).await?;
+        if answer.is_null() {
+            return Ok(Known::Null);
+        }
+        Ok(serde_json::from_value(answer).map_or_else(|error| Known::Odd(error.to_string()), Known::Item))
+    }
+
+    async fn read<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, SourceError> {
+        let url = self.options.base.join(path).map_err(|e| SourceError::Permanent(format!("url: {e}")))?;
+        json(&self.fetcher.get(&url, reqwest::header::HeaderMap::new()).await?)
+    }
+
+    fn add(&self, item: Item, batch: &mut Batch) {
+        match item.found() {
+            Some(found) => found.add_to(batch, "hackernews", self.clock.now()),
+            None => batch.filtered += 1,
+        }
+    }
+}
+
+impl Cursor {
+    /// An id that was asked for before stays a hole; new ones come again by themselves.
+    fn put_back(&mut self, id: u64, tries: u8) {
+        if tries > 0 {
+            self.holes.push((id, tries));
+        }
+    }
+}
+
+impl Item {
+    /// What people read of it; `None` when it is deleted or dead.
+    pub fn found(self) -> Option<Found> {
+        if self.is_gone() {
+            return None;
+        }
+        let post_id = self.post_id();
+        let text = self.text.map(|markup| html::text(&markup));
+        let parts: Vec<String> = [self.title, text].into_iter().flatten().filter(|part| !part.is_empty()).collect();
+        Some(Found {
+            post_id,
+            content: parts.join("\n\n"),
+            author: self.by,
+            created_at: self.time.and_then(|seconds| Timestamp::from_millis(seconds.checked_mul(1_000)?)),
+            url: Some(format!("https://news.ycombinator.com/item?id={}", self.id)),
+            reply_to: self.parent.map(|parent| format!("hn:{parent}")),
+            ..Found::default()
+        })
+    }
+
+    fn is_gone(&self) -> bool {
+        self.deleted || self.dead
+    }
+
+    fn post_id(&self) -> String {
+        format!("hn:{}", self.id)
+    }
+}
+
+impl Source for HackerNews {
+    fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Batch, SourceError>> {
+        Box::pin(self.batch(max.max(1)))
+    }
+}

@@ -1,0 +1,81 @@
+//! Dates as feeds write them: RFC 3339 and RFC 2822 in all their misspellings.
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::Offset;
+
+const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+/// Zones that dates of mails may name, and a few that feeds do, in hours.
+const ZONES: [(&str, i8); 13] = [
+    ("est", -5),
+    ("edt", -4),
+    ("cst", -6),
+    ("cdt", -5),
+    ("mst", -7),
+    ("mdt", -6),
+    ("pst", -8),
+    ("pdt", -7),
+    ("bst", 1),
+    ("cet", 1),
+    ("cest", 2),
+    ("eet", 2),
+    ("eest", 3),
+];
+
+/// The instant that `text` tells; without a zone in UTC, without a time at midnight. `None`: it tells none.
+pub fn date(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    let zoneless = || text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(Into::into)).ok();
+    let at = text.parse().ok().or_else(|| Offset::UTC.to_timestamp(zoneless()?).ok());
+    at.or_else(|| in_words(text))
+}
+
+/// A date with the name of its month, in any order: `Sun, 1 Mar 2026 12:00:00 GMT`.
+fn in_words(text: &str) -> Option<Timestamp> {
+    let words = text.split([' ', ',', '\t', '\n']).filter(|word| !word.is_empty());
+    let (mut day, mut month, mut year, mut time, mut offset) = (None, None, None, None, None);
+    for word in words.take(8) {
+        let lower = word.to_ascii_lowercase();
+        let named = MONTHS.iter().position(|name| lower.starts_with(name));
+        if word.contains(':') && time.is_none() {
+            time = Some(clock(word)?);
+        } else if month.is_none() && named.is_some() {
+            month = named;
+        } else if let Ok(number) = word.parse::<i16>()
+            && !word.starts_with(['+', '-'])
+        {
+            match day {
+                None if number <= 31 => day = Some(number),
+                _ => year = year.or(Some(number)),
+            }
+        } else if time.is_some() && offset.is_none() {
+            offset = zone(&lower);
+        }
+    }
+    let year = match year? {
+        short @ 0..50 => 2_000 + short,
+        short @ 50..100 => 1_900 + short,
+        year => year,
+    };
+    let (hour, minute, second) = time.unwrap_or_default();
+    let month = i8::try_from(month? + 1).ok()?;
+    let date = DateTime::new(year, month, i8::try_from(day?).ok()?, hour, minute, second, 0).ok()?;
+    offset.unwrap_or(Offset::UTC).to_timestamp(date).ok()
+}
+
+/// `12:00`, `12:00:00`; hour 24 is written for hour 0, and leap seconds are not counted.
+fn clock(word: &str) -> Option<(i8, i8, i8)> {
+    let mut parts = word.split([':', '.']).map(|part| part.parse::<i8>().ok());
+    let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next().flatten().unwrap_or(0));
+    Some((hour % 24, minute, second.min(59)))
+}
+
+fn zone(word: &str) -> Option<Offset> {
+    if let Some((_, hours)) = ZONES.iter().find(|(name, _)| *name == word) {
+        return Offset::from_hours(*hours).ok();
+    }
+    let sign = if word.starts_with('-') { -1 } else { 1 };
+    let digits: String = word.strip_prefix(['+', '-'])?.chars().filter(|c| *c != ':').collect();
+    let number: i32 = digits.parse().ok()?;
+    Offset::from_seconds(sign * (number / 100 * 3_600 + number % 100 * 60)).ok()
+}

@@ -1,0 +1,68 @@
+//! What people write by hand and call XML, made well-formed where the meaning is plain.
+
+/// The longest name or number of an entity.
+const MAX_ENTITY: usize = 32;
+const CDATA: (&[u8], &[u8]) = (b"<![CDATA[", b"]]>");
+
+/// The document with its ampersands escaped, without control characters and without what stands before its first
+/// tag; one that breaks off ends after its last whole entry. `None`: it is no XML.
+pub fn repaired(document: &[u8]) -> Option<Vec<u8>> {
+    let start = document.iter().position(|byte| *byte == b'<')?;
+    let mut fixed = clean(&document[start..]);
+    let whole = [b"</rss>".as_slice(), b"</feed>", b"</rdf:RDF>"].iter().any(|end| find(&fixed, end).is_some());
+    if !whole {
+        let root: &[&str] = match () {
+            () if find(&fixed, b"<rss").is_some() => &["channel", "rss"],
+            () if find(&fixed, b"<rdf:RDF").is_some() => &["rdf:RDF"],
+            () => &["feed"],
+        };
+        let end = |tag: &[u8]| fixed.windows(tag.len()).rposition(|window| window == tag).map(|at| at + tag.len());
+        fixed.truncate(end(b"</item>").max(end(b"</entry>"))?);
+        for name in root {
+            fixed.extend_from_slice(format!("</{name}>").as_bytes());
+        }
+    }
+    Some(fixed)
+}
+
+/// Without characters that XML 1.0 does not allow, and with every ampersand that begins no entity escaped.
+fn clean(document: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(document.len() + 64);
+    let mut rest = document;
+    while let Some((byte, after)) = rest.split_first() {
+        match byte {
+            b'<' if rest.starts_with(CDATA.0) => {
+                let length = find(rest, CDATA.1).map_or(rest.len(), |end| end + CDATA.1.len());
+                out.extend(rest[..length].iter().filter(|byte| is_allowed(**byte)));
+                rest = &rest[length..];
+                continue;
+            }
+            b'&' if is_entity(after) => out.push(b'&'),
+            // Of HTML's many names the markup's reader knows the meaning.
+            b'&' => out.extend_from_slice(b"&amp;"),
+            byte if is_allowed(*byte) => out.push(*byte),
+            _ => {}
+        }
+        rest = after;
+    }
+    out
+}
+
+fn is_allowed(byte: u8) -> bool {
+    byte >= b' ' || matches!(byte, b'\t' | b'\n' | b'\r')
+}
+
+/// Whether what follows an ampersand is one of XML's five names or a number.
+fn is_entity(after: &[u8]) -> bool {
+    let Some(end) = after.iter().take(MAX_ENTITY).position(|byte| *byte == b';') else { return false };
+    match &after[..end] {
+        b"amp" | b"lt" | b"gt" | b"quot" | b"apos" => true,
+        [b'#', b'x', digits @ ..] => !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit),
+        [b'#', digits @ ..] => !digits.is_empty() && digits.iter().all(u8::is_ascii_digit),
+        _ => false,
+    }
+}
+
+fn find(document: &[u8], wanted: &[u8]) -> Option<usize> {
+    document.windows(wanted.len()).position(|window| window == wanted)
+}

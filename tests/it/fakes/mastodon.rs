@@ -1,0 +1,199 @@
+//! An instance of Mastodon: time lines in pages, limits of requests, and streaming over a WebSocket.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::sync::{broadcast, watch};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use url::Url;
+
+use super::web::{Reply, Request, Web, lock};
+
+/// The token of the instance's user.
+pub const TOKEN: &str = "a user's token";
+/// Subscriptions hold only after this.
+const SUBSCRIBE: Duration = Duration::from_millis(300);
+
+/// An instance.
+pub struct Instance {
+    pub web: Web,
+    state: Arc<State>,
+}
+
+struct State {
+    /// By id.
+    statuses: Mutex<BTreeMap<u64, Value>>,
+    /// Headers of every answer.
+    headers: Mutex<Vec<(&'static str, String)>>,
+    live: broadcast::Sender<String>,
+    /// Changes when all streams are cut.
+    cuts: watch::Sender<u64>,
+    subscribed: watch::Sender<usize>,
+    /// Whether streams say nothing any more, not even pings.
+    is_mute: watch::Sender<bool>,
+}
+
+impl Instance {
+    pub async fn start() -> Self {
+        let state = Arc::new(State {
+            statuses: Mutex::default(),
+            headers: Mutex::default(),
+            live: broadcast::Sender::new(1_000),
+            cuts: watch::Sender::new(0),
+            subscribed: watch::Sender::new(0),
+            is_mute: watch::Sender::new(false),
+        });
+        let shared = state.clone();
+        let web = Web::start(move |request| answer(request, &shared)).await;
+        Self { web, state }
+    }
+
+    pub fn url(&self) -> Url {
+        self.web.url.clone()
+    }
+
+    /// What its posts have as their id here.
+    pub fn post_id(&self, id: u64) -> String {
+        format!("mastodon:{}:{id}", self.web.url.authority())
+    }
+
+    /// Writes a status and tells the streams.
+    pub fn write(&self, id: u64, status: Value) {
+        let payload = status.to_string();
+        lock(&self.state.statuses).insert(id, status);
+        self.tell("update", &payload);
+    }
+
+    /// Replaces a status and tells the streams.
+    pub fn edit(&self, id: u64, status: Value) {
+        let payload = status.to_string();
+        lock(&self.state.statuses).insert(id, status);
+        self.tell("status.update", &payload);
+    }
+
+    /// Deletes a status and tells the streams.
+    pub fn delete(&self, id: u64) {
+        lock(&self.state.statuses).remove(&id);
+        self.tell("delete", &id.to_string());
+    }
+
+    fn tell(&self, event: &str, payload: &str) {
+        self.say(json!({"stream": ["public:local"], "event": event, "payload": payload}).to_string());
+    }
+
+    /// Says something over the streams.
+    pub fn say(&self, frame: String) {
+        let _ = self.state.live.send(frame);
+    }
+
+    /// Headers of every answer from now on.
+    pub fn set_headers(&self, headers: Vec<(&'static str, String)>) {
+        *lock(&self.state.headers) = headers;
+    }
+
+    /// Cuts every stream.
+    pub fn cut(&self) {
+        self.state.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
+    pub fn mute(&self, is_mute: bool) {
+        self.state.is_mute.send_replace(is_mute);
+    }
+
+    /// How many subscriptions ever held.
+    pub fn subscribed(&self) -> usize {
+        *self.state.subscribed.borrow()
+    }
+}
+
+/// A status with what matters here; `more` overrides.
+pub fn status(id: u64, content: &str, more: Value) -> Value {
+    let mut status = json!({
+        "id": id.to_string(), "created_at": "2026-03-01T12:20:00.000Z", "edited_at": null, "in_reply_to_id": null,
+        "sensitive": false, "spoiler_text": "", "visibility": "public", "language": "en", "reblog": null,
+        "uri": format!("https://m.example/users/ada/statuses/{id}"), "url": format!("https://m.example/@ada/{id}"),
+        "content": content, "account": {"id": "1", "username": "ada", "acct": "ada"}, "tags": [],
+    });
+    let Value::Object(more) = more else { panic!("{more} is no object") };
+    status.as_object_mut().expect("an object").extend(more);
+    status
+}
+
+fn answer(request: &Request, state: &Arc<State>) -> Reply {
+    if request.path == "/api/v1/streaming" {
+        if request.header("authorization") != format!("Bearer {TOKEN}") {
+            return Reply::status(401);
+        }
+        let state = state.clone();
+        return Reply::Socket(Arc::new(move |socket| Box::pin(stream(socket, state.clone()))));
+    }
+    let tag = request.path.strip_prefix("/api/v1/timelines/tag/");
+    if tag.is_none() && request.path != "/api/v1/timelines/public" {
+        return Reply::status(404);
+    }
+    let number = |name: &str| request.query.get(name).and_then(|text| text.parse::<u64>().ok());
+    let limit = number("limit").unwrap_or(20).min(40) as usize;
+    let statuses = lock(&state.statuses);
+    let is_tagged = |status: &Value| match tag {
+        None => true,
+        Some(tag) => status["tags"].as_array().expect("tags").iter().any(|found| found["name"] == tag),
+    };
+    let shown = statuses.iter().filter(|(_, status)| is_tagged(status));
+    let mut page: Vec<(u64, Value)> = match number("min_id") {
+        Some(min) => shown.filter(|(id, _)| **id > min).take(limit).map(|(id, s)| (*id, s.clone())).collect(),
+        None => {
+            let mut newest: Vec<_> = shown.rev().take(limit).map(|(id, s)| (*id, s.clone())).collect();
+            newest.reverse();
+            newest
+        }
+    };
+    page.reverse();
+    let link =
+        page.first().map(|(id, _)| format!("<http://x{}?limit={limit}&min_id={id}>; rel=\"prev\"", request.path));
+    let body: Vec<Value> = page.into_iter().map(|(_, status)| status).collect();
+    let mut reply = Reply::ok(serde_json::to_vec(&body).expect("JSON")).with("Content-Type", "application/json");
+    if let Some(link) = link {
+        reply = reply.with("Link", link);
+    }
+    lock(&state.headers).iter().fold(reply, |reply, (name, value)| reply.with(name, value.clone()))
+}
+
+async fn stream(mut socket: WebSocketStream<TcpStream>, state: Arc<State>) {
+    let (mut cuts, mut mute) = (state.cuts.subscribe(), state.is_mute.subscribe());
+    // Nothing is told before a subscription holds.
+    let subscribed = matches!(socket.next().await, Some(Ok(Message::Text(text))) if text.contains("subscribe"));
+    tokio::time::sleep(SUBSCRIBE).await;
+    let mut live = state.live.subscribe();
+    if subscribed {
+        state.subscribed.send_modify(|count| *count += 1);
+    }
+    let mut pings = tokio::time::interval(Duration::from_millis(200));
+    loop {
+        if *mute.borrow_and_update() {
+            tokio::select! {
+                _ = cuts.changed() => return,
+                _ = mute.changed() => continue,
+                heard = socket.next() => if !matches!(heard, Some(Ok(_))) { return },
+            }
+            continue;
+        }
+        let sent = tokio::select! {
+            _ = cuts.changed() => return,
+            _ = mute.changed() => continue,
+            frame = live.recv() => socket.send(Message::text(frame.expect("no lag"))).await,
+            _ = pings.tick() => socket.send(Message::Ping(Default::default())).await,
+            heard = socket.next() => match heard {
+                Some(Ok(_)) => continue,
+                _ => return,
+            },
+        };
+        if sent.is_err() {
+            return;
+        }
+    }
+}

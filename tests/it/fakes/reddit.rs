@@ -1,0 +1,111 @@
+//! Reddit: tokens for an application, and listings in pages, newest first.
+
+use std::sync::{Arc, Mutex};
+
+use base64::Engine as _;
+use serde_json::{Value, json};
+
+use super::web::{Reply, Request, Web, lock};
+
+/// The application's id and secret.
+pub const APPLICATION: (&str, &str) = ("app", "s3cret");
+
+/// The site.
+pub struct Site {
+    pub web: Web,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    posts: Mutex<Vec<Value>>,
+    comments: Mutex<Vec<Value>>,
+    /// How many tokens were given; only the last one is good.
+    tokens: Mutex<usize>,
+    withdrawn: Mutex<bool>,
+    /// Whether the present period allows no more requests; it ends in a second.
+    exhausted: Mutex<bool>,
+}
+
+impl Site {
+    pub async fn start() -> Self {
+        let state = Arc::<State>::default();
+        let shown = state.clone();
+        let web = Web::start(move |request| answer(request, &shown)).await;
+        Self { web, state }
+    }
+
+    /// A new post; its id is `number` in base 36.
+    pub fn post(&self, id: &str, title: &str, text: &str) {
+        let post = json!({
+            "id": id, "name": format!("t3_{id}"), "author": "ada", "created_utc": 1_772_367_600.0, "title": title,
+            "selftext": text, "permalink": format!("/r/rust/comments/{id}/x/"), "subreddit": "rust",
+        });
+        lock(&self.state.posts).insert(0, post);
+    }
+
+    /// A new comment.
+    pub fn comment(&self, id: &str, text: &str) {
+        let comment = json!({
+            "id": id, "name": format!("t1_{id}"), "author": "[deleted]", "created_utc": 1_772_367_600.0, "body": text,
+            "parent_id": "t3_1", "permalink": format!("/r/rust/comments/1/x/{id}/"),
+        });
+        lock(&self.state.comments).insert(0, comment);
+    }
+
+    /// Something that is neither.
+    pub fn odd(&self) {
+        lock(&self.state.posts).insert(0, json!({"id": "!!", "name": "t3_!!"}));
+    }
+
+    /// The present token is good no more.
+    pub fn withdraw(&self) {
+        *lock(&self.state.withdrawn) = true;
+    }
+
+    pub fn set_exhausted(&self, is_exhausted: bool) {
+        *lock(&self.state.exhausted) = is_exhausted;
+    }
+
+    pub fn tokens(&self) -> usize {
+        *lock(&self.state.tokens)
+    }
+}
+
+fn answer(request: &Request, state: &State) -> Reply {
+    if request.path == "/api/v1/access_token" {
+        return token(request, state);
+    }
+    let expected = format!("Bearer token-{}", *lock(&state.tokens));
+    if request.header("authorization") != expected || *lock(&state.withdrawn) {
+        return Reply::status(401);
+    }
+    let things = match request.path.as_str() {
+        "/r/rust+linux/new" => lock(&state.posts).clone(),
+        "/r/rust+linux/comments" => lock(&state.comments).clone(),
+        _ => return Reply::status(404),
+    };
+    let after = request.query.get("after");
+    let start = things.iter().position(|thing| after.is_some_and(|after| thing["name"] == after.as_str()));
+    let rest = &things[start.map_or(0, |start| start + 1)..];
+    let page = &rest[..rest.len().min(100)];
+    let after = if rest.len() > page.len() { page.last().map(|thing| thing["name"].clone()) } else { None };
+    let children: Vec<Value> = page.iter().map(|thing| json!({"kind": "t3", "data": thing})).collect();
+    let listing = json!({"kind": "Listing", "data": {"after": after, "children": children}});
+    let (left, reset) = if *lock(&state.exhausted) { ("0.0", "1") } else { ("99.0", "300") };
+    Reply::ok(listing.to_string()).with("x-ratelimit-remaining", left).with("x-ratelimit-reset", reset)
+}
+
+fn token(request: &Request, state: &State) -> Reply {
+    let login = base64::engine::general_purpose::STANDARD.encode(format!("{}:{}", APPLICATION.0, APPLICATION.1));
+    let is_right = request.method == "POST"
+        && request.header("authorization") == format!("Basic {login}")
+        && request.body == "grant_type=client_credentials";
+    if !is_right {
+        return Reply::status(401);
+    }
+    *lock(&state.withdrawn) = false;
+    let mut tokens = lock(&state.tokens);
+    *tokens += 1;
+    Reply::ok(json!({"access_token": format!("token-{}", *tokens), "token_type": "bearer", "expires_in": 3_600, "scope": "*"}).to_string())
+}

@@ -1,0 +1,173 @@
+//! A web server on loopback: what it serves is a function, and what goes wrong comes first.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::Role;
+use url::Url;
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub at: Instant,
+    pub method: String,
+    pub path: String,
+    pub query: BTreeMap<String, String>,
+    /// By lower-case name.
+    pub headers: BTreeMap<String, String>,
+    pub body: String,
+}
+
+impl Request {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+}
+
+/// How a request is answered.
+#[derive(Clone)]
+pub enum Reply {
+    /// A status, headers and a body.
+    Answer(u16, Vec<(&'static str, String)>, Vec<u8>),
+    /// The connection is reset.
+    Reset,
+    /// No answer comes.
+    Silence,
+    /// The connection becomes a WebSocket.
+    Socket(Arc<dyn Fn(WebSocketStream<TcpStream>) -> BoxFuture<'static, ()> + Send + Sync>),
+}
+
+impl Reply {
+    pub fn ok(body: impl Into<Vec<u8>>) -> Self {
+        Self::Answer(200, Vec::new(), body.into())
+    }
+
+    pub fn status(status: u16) -> Self {
+        Self::Answer(status, Vec::new(), Vec::new())
+    }
+
+    /// With another header.
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        if let Self::Answer(_, headers, _) = &mut self {
+            headers.push((name, value.into()));
+        }
+        self
+    }
+}
+
+/// A server.
+pub struct Web {
+    pub url: Url,
+    state: Arc<State>,
+    serving: tokio::task::JoinHandle<()>,
+}
+
+struct State {
+    site: Box<dyn Fn(&Request) -> Reply + Send + Sync>,
+    requests: Mutex<Vec<Request>>,
+    script: Mutex<VecDeque<Reply>>,
+}
+
+impl Web {
+    /// Serves `site`.
+    pub async fn start(site: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/", listener.local_addr().expect("an address")).parse().expect("a URL");
+        let state = State { site: Box::new(site), requests: Mutex::default(), script: Mutex::default() };
+        let state = Arc::new(state);
+        let shared = state.clone();
+        let serving = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let state = shared.clone();
+                tokio::spawn(async move { serve(client, &state).await });
+            }
+        });
+        Self { url, state, serving }
+    }
+
+    /// Answers the next requests like this, before its site comes to word again.
+    pub fn will(&self, replies: impl IntoIterator<Item = Reply>) {
+        lock(&self.state.script).extend(replies);
+    }
+
+    /// Whether all of that was asked for.
+    pub fn has_said_all(&self) -> bool {
+        lock(&self.state.script).is_empty()
+    }
+
+    pub fn requests(&self) -> Vec<Request> {
+        lock(&self.state.requests).clone()
+    }
+
+    pub fn at(&self, path: &str) -> Url {
+        self.url.join(path).expect("a path")
+    }
+}
+
+impl Drop for Web {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn serve(mut client: TcpStream, state: &State) -> Option<()> {
+    let request = read(&mut client).await?;
+    let scripted = lock(&state.script).pop_front();
+    let reply = scripted.unwrap_or_else(|| (state.site)(&request));
+    // Who sees the request knows that its answer is decided.
+    lock(&state.requests).push(request.clone());
+    match reply {
+        Reply::Answer(status, headers, body) => {
+            let mut head = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
+            for (name, value) in headers {
+                head.push_str(&format!("{name}: {value}\r\n"));
+            }
+            client.write_all(format!("{head}\r\n").as_bytes()).await.ok()?;
+            client.write_all(&body).await.ok()
+        }
+        Reply::Reset => socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).ok(),
+        Reply::Silence => client.read(&mut [0; 1]).await.ok().map(|_| ()),
+        Reply::Socket(handle) => {
+            let key = derive_accept_key(request.header("sec-websocket-key").as_bytes());
+            let head = "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket";
+            client.write_all(format!("{head}\r\nsec-websocket-accept: {key}\r\n\r\n").as_bytes()).await.ok()?;
+            handle(WebSocketStream::from_raw_socket(client, Role::Server, None).await).await;
+            None
+        }
+    }
+}
+
+async fn read(client: &mut TcpStream) -> Option<Request> {
+    let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        let count = client.read(&mut buffer).await.ok().filter(|count| *count > 0)?;
+        bytes.extend_from_slice(&buffer[..count]);
+        let text = String::from_utf8_lossy(&bytes);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let mut lines = head.lines();
+        let mut first = lines.next()?.split(' ');
+        let (method, target) = (first.next()?.to_owned(), first.next()?);
+        let headers: BTreeMap<String, String> = lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+            .collect();
+        let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+        if body.len() < length {
+            continue;
+        }
+        let url: Url = format!("http://host{target}").parse().ok()?;
+        let query = url.query_pairs().into_owned().collect();
+        let (path, body) = (url.path().to_owned(), body.to_owned());
+        return Some(Request { at: Instant::now(), method, path, query, headers, body });
+    }
+}
+
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

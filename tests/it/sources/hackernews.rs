@@ -1,0 +1,138 @@
+//! Hacker News with everything that may go wrong.
+
+use std::time::{Duration, Instant};
+
+use sentistream::sources::SourceSpec;
+use sentistream::sources::hackernews::{self, HackerNewsOptions};
+use serde_json::json;
+
+use super::ingesting::Ingesting;
+use super::polling::{fetcher, find, stored};
+use crate::api::bed::{Bed, Setup, cases};
+use crate::fakes::hackernews::{Site, comment};
+use crate::fakes::web::Reply;
+
+cases![
+    items_come_in_order_and_those_that_are_null_later,
+    what_is_wrong_with_the_server_loses_nothing_and_repeats_little,
+];
+
+fn spec(bed: &Bed, site: &Site, ids: (Option<u64>, Option<u64>)) -> SourceSpec {
+    let options = HackerNewsOptions {
+        base: site.web.at("/v0/"),
+        interval: Duration::from_millis(50),
+        first_id: ids.0,
+        last_id: ids.1,
+    };
+    hackernews::spec("hackernews", options, fetcher(), bed.clock.clone())
+}
+
+async fn items_come_in_order_and_those_that_are_null_later(setup: Setup) {
+    let bed = Bed::start(setup).await;
+    let site = Site::start().await;
+    site.put(100, comment(100, "before everything"));
+    let ingesting = Ingesting::start(&bed, spec(&bed, &site, (None, None)));
+    bed.eventually("it begins with the next", async || (site.web.requests().len() > 1).then_some(())).await;
+    let story = json!({"by": "pg", "id": 101, "title": "Show HN: I love R&D <3", "url": "https://x.example", "score": 1,
+                       "time": 1_772_367_600, "type": "story", "kids": [103]});
+    site.put(103, comment(103, "I hate that <i>it&#x27;s</i> slow.<p>Second <a href=\"https:&#x2F;&#x2F;x.example\" rel=\"nofollow\">https:&#x2F;&#x2F;x.example</a>"));
+    site.put(104, json!({"deleted": true, "id": 104, "parent": 103, "time": 1_772_367_600, "type": "comment"}));
+    site.put(
+        105,
+        json!({"dead": true, "by": "spam", "id": 105, "text": "buy", "time": 1_772_367_600, "type": "comment"}),
+    );
+    site.put(106, json!({"id": "what?", "type": "comment"}));
+    site.put(107, comment(107, "I love it"));
+    // 101 and 102 are null for now: later ones come first, and 101 when it is there.
+    stored(&bed, 2).await;
+    site.put(101, story);
+    stored(&bed, 3).await;
+    let post = find(&bed, "hn:103").await.expect("stored");
+    assert_eq!(post["content"], "I hate that it's slow.\n\nSecond https://x.example");
+    assert_eq!(
+        (&post["source"], &post["author"], &post["reply_to"]),
+        (&json!("hackernews"), &json!("ada"), &json!("hn:102"))
+    );
+    assert_eq!(
+        (&post["url"], &post["created_at"]),
+        (&json!("https://news.ycombinator.com/item?id=103"), &json!("2026-03-01T12:20:00.000Z"))
+    );
+    assert_eq!(find(&bed, "hn:101").await.expect("stored")["content"], "Show HN: I love R&D <3");
+    bed.eventually("what stays null is given up", async || {
+        let state = ingesting.states.all().remove(0);
+        (state.filtered == 3 && state.rejected == 1).then_some(())
+    })
+    .await;
+    let tries = site.asked().iter().filter(|id| **id == 102).count();
+    assert_eq!((tries, site.asked().iter().filter(|id| **id == 103).count()), (5, 1));
+    site.delete(103);
+    site.delete(100);
+    bed.eventually("the deletion is found", async || find(&bed, "hn:103").await.is_none().then_some(())).await;
+    let books = stored(&bed, 2).await;
+    assert_eq!(books["deletion"], 1, "what was never read needs no deletion: {books}");
+    ingesting.stop().await;
+
+    // A range of the past is read once, in order, and then the source is at its end.
+    for id in 1..=50 {
+        site.put(id, comment(id, "I love it"));
+    }
+    let asked = site.asked().len();
+    let options = HackerNewsOptions {
+        base: site.web.at("/v0/"),
+        interval: Duration::from_secs(9),
+        first_id: Some(11),
+        last_id: Some(40),
+    };
+    let past = Ingesting::start(&bed, hackernews::spec("past", options, fetcher(), bed.clock.clone()));
+    bed.eventually("it ends", async || past.states.all().pop().filter(|state| state.state.as_str() == "finished"))
+        .await;
+    stored(&bed, 32).await;
+    let mut ids = site.asked().split_off(asked);
+    // Those that are asked for together may arrive in any order.
+    assert!(ids.windows(2).all(|pair| pair[1] + 8 > pair[0]), "{ids:?}");
+    ids.sort_unstable();
+    assert_eq!(ids, (11..=40).collect::<Vec<_>>());
+    past.stop().await;
+}
+
+async fn what_is_wrong_with_the_server_loses_nothing_and_repeats_little(setup: Setup) {
+    let bed = Bed::start(setup).await;
+    let site = Site::start().await;
+    let mut last = 0;
+    let mut say = |count: u64| {
+        for _ in 0..count {
+            last += 1;
+            site.put(last, comment(last, "I love it"));
+        }
+        last
+    };
+    say(1);
+    let mut ingesting = Ingesting::start(&bed, spec(&bed, &site, (Some(1), None)));
+    stored(&bed, 1).await;
+    for (name, fault) in [
+        ("500", Reply::status(500)),
+        ("a page", Reply::ok("<html>")),
+        ("reset", Reply::Reset),
+        ("slow", Reply::Silence),
+        ("busy", Reply::status(429).with("Retry-After", "1")),
+    ] {
+        // It meets the question for the newest id, or one of the new items.
+        let newest = say(30);
+        site.web.will([Reply::ok(newest.to_string()), fault]);
+        let (told, count) = (Instant::now(), newest);
+        stored(&bed, count as usize).await;
+        assert!(name != "busy" || told.elapsed() >= Duration::from_millis(900), "{:?}", told.elapsed());
+        let state = ingesting.states.all().remove(0);
+        assert!(state.errors > 0, "{name}: {state:?}");
+        ingesting.stop().await;
+        let books = bed.drained().await["stats"]["books"].clone();
+        assert_eq!((&books["analysed"], &books["duplicate"]), (&json!(count), &json!(0)), "{name}");
+        // A restart goes on behind what there is.
+        let asked = site.asked().len();
+        let requests = site.web.requests().len();
+        ingesting = Ingesting::start(&bed, spec(&bed, &site, (Some(1), None)));
+        bed.eventually("it looks again", async || (site.web.requests().len() > requests + 1).then_some(())).await;
+        assert_eq!(site.asked().len(), asked, "{name}: nothing is asked for twice");
+    }
+    ingesting.stop().await;
+}

@@ -1,0 +1,45 @@
+//! What tests of sources that poll have in common.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use sentistream::clock::Clock;
+use sentistream::outbound::{Outbound, OutboundOptions};
+use sentistream::sources::budget::Budget;
+use sentistream::sources::fetch::Fetcher;
+use serde_json::Value;
+
+use crate::api::bed::Bed;
+
+/// The longest a request may take.
+const TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Asks loopback alone, as often as it likes.
+pub fn fetcher() -> Fetcher {
+    fetcher_to(&["127.0.0.1/32"])
+}
+
+/// Asks public addresses and `networks`.
+pub fn fetcher_to(networks: &[&str]) -> Fetcher {
+    let allow = networks.iter().map(|network| network.parse().expect("a network")).collect();
+    let options = OutboundOptions { allow, timeout: TIMEOUT, max_redirects: 3, max_body: 100_000 };
+    let budget = Budget::new(NonZeroU32::new(100_000).expect("a number"), Duration::from_secs(1));
+    Fetcher::new(Outbound::new(options).expect("a client"), budget, Clock::system())
+}
+
+/// The post `id`, if it is stored.
+pub async fn find(bed: &Bed, id: &str) -> Option<Value> {
+    let answer = bed.get(&format!("/api/posts/{}", utf8_percent_encode(id, NON_ALPHANUMERIC))).await;
+    (answer.status == 200).then(|| answer.json())
+}
+
+/// Waits until `count` posts are stored and nothing is pending; the books by then.
+pub async fn stored(bed: &Bed, count: usize) -> Value {
+    bed.eventually(&format!("{count} posts are stored"), async || {
+        let stats = bed.get("/api/stats").await.ok();
+        (stats["total_posts"] == count && stats["lag"]["pending"] == 0).then_some(())
+    })
+    .await;
+    bed.drained().await["stats"]["books"].clone()
+}

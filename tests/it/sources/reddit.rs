@@ -1,0 +1,136 @@
+//! Reddit with everything that may go wrong.
+
+use std::time::{Duration, Instant};
+
+use sentistream::domain::Timestamp;
+use sentistream::sources::SourceSpec;
+use sentistream::sources::reddit::{self, RedditOptions};
+use serde_json::json;
+
+use super::ingesting::Ingesting;
+use super::polling::{fetcher, find, stored};
+use crate::api::bed::{Bed, START, Setup, cases};
+use crate::fakes::reddit::{APPLICATION, Site};
+use crate::fakes::web::Reply;
+
+cases![posts_and_comments_come_through_the_application_and_its_tokens, what_is_wrong_with_the_server_loses_nothing,];
+
+fn options(site: &Site) -> RedditOptions {
+    RedditOptions {
+        base: site.web.at("/"),
+        token_url: site.web.at("/api/v1/access_token"),
+        client_id: APPLICATION.0.to_owned(),
+        client_secret: APPLICATION.1.to_owned().into(),
+        user_agent: Some("linux:org.example:1 (by /u/ada)".to_owned()),
+        subreddits: vec!["rust".to_owned(), "linux".to_owned()],
+        comments: true,
+        interval: Duration::from_millis(20),
+    }
+}
+
+fn spec(bed: &Bed, site: &Site) -> SourceSpec {
+    reddit::spec("reddit", options(site), fetcher(), bed.clock.clone())
+}
+
+async fn posts_and_comments_come_through_the_application_and_its_tokens(setup: Setup) {
+    let bed = Bed::start(setup).await;
+    let site = Site::start().await;
+    site.post("9", "I love R&D <3", "With **Markdown** & more");
+    site.post("a", "Removed", "[removed]");
+    site.comment("z1", "I hate it");
+    site.comment("z2", "[deleted]");
+    let ingesting = Ingesting::start(&bed, spec(&bed, &site));
+    stored(&bed, 2).await;
+    let post = find(&bed, "reddit:t3_9").await.expect("stored");
+    assert_eq!(post["content"], "I love R&D <3\n\nWith **Markdown** & more");
+    assert_eq!((&post["source"], &post["author"]), (&json!("reddit"), &json!("ada")));
+    assert_eq!(
+        (&post["url"], &post["created_at"]),
+        (&json!("https://www.reddit.com/r/rust/comments/9/x/"), &json!("2026-03-01T12:20:00.000Z"))
+    );
+    let comment = find(&bed, "reddit:t1_z1").await.expect("stored");
+    assert_eq!((&comment["reply_to"], &comment["author"]), (&json!("reddit:t3_1"), &json!(null)));
+    assert!(
+        site.web.requests().iter().all(|request| request.header("user-agent") == "linux:org.example:1 (by /u/ada)")
+    );
+
+    // A token is used until it ends, or is withdrawn.
+    assert_eq!(site.tokens(), 1);
+    bed.clock.set(START.parse::<Timestamp>().expect("a time") + Duration::from_secs(3_590));
+    bed.eventually("a new one before it ends", async || (site.tokens() == 2).then_some(())).await;
+    site.withdraw();
+    bed.eventually("a new one after it was withdrawn", async || (site.tokens() == 3).then_some(())).await;
+    let state = ingesting.states.all().remove(0);
+    assert_eq!((state.errors, state.filtered), (0, 2), "{state:?}");
+    ingesting.stop().await;
+
+    // What came while nobody looked is found however far back it goes, and once.
+    for n in 0..250 {
+        site.post(&format!("b{n:03}"), "I love it", "");
+    }
+    site.odd();
+    let ingesting = Ingesting::start(&bed, spec(&bed, &site));
+    let books = stored(&bed, 252).await;
+    assert_eq!((&books["analysed"], &books["duplicate"]), (&json!(252), &json!(0)));
+    assert!(ingesting.states.all().remove(0).rejected > 0);
+    ingesting.stop().await;
+}
+
+async fn what_is_wrong_with_the_server_loses_nothing(setup: Setup) {
+    let bed = Bed::start(setup).await;
+    let site = Site::start().await;
+    site.post("100", "I love it", "");
+    let ingesting = Ingesting::start(&bed, spec(&bed, &site));
+    let mut count = 1;
+    stored(&bed, count).await;
+    for (name, fault) in [
+        ("500", Reply::status(500)),
+        ("a page", Reply::ok("<html>")),
+        ("reset", Reply::Reset),
+        ("slow", Reply::Silence),
+        ("busy", Reply::status(429).with("Retry-After", "1")),
+    ] {
+        let before = ingesting.states.all().remove(0).errors;
+        site.web.will([fault]);
+        bed.eventually(name, async || site.web.has_said_all().then_some(())).await;
+        let told = Instant::now();
+        site.post(&format!("10{count}"), "I love it", "");
+        site.comment(&format!("20{count}"), "I love it");
+        count += 2;
+        stored(&bed, count).await;
+        assert!(name != "busy" || told.elapsed() >= Duration::from_millis(900), "{:?}", told.elapsed());
+        assert!(ingesting.states.all().remove(0).errors > before, "{name}");
+    }
+    // When the period allows no more, the next one is waited for.
+    site.set_exhausted(true);
+    let asked = site.web.requests().len();
+    bed.eventually("it is asked once more", async || (site.web.requests().len() > asked).then_some(())).await;
+    let told = Instant::now();
+    site.set_exhausted(false);
+    site.post("200", "I love it", "");
+    count += 1;
+    stored(&bed, count).await;
+    assert!(told.elapsed() >= Duration::from_millis(800), "{:?}", told.elapsed());
+    assert_eq!(site.tokens(), 1, "a source that is opened again keeps its token");
+    assert_eq!(bed.drained().await["stats"]["books"]["duplicate"], 0);
+    ingesting.stop().await;
+
+    for (name, options, expected) in [
+        (
+            "secret",
+            RedditOptions { client_secret: "wrong".to_owned().into(), ..options(&site) },
+            "check client_id and client_secret",
+        ),
+        ("subreddit", RedditOptions { subreddits: vec!["gone".to_owned()], ..options(&site) }, "check subreddits"),
+    ] {
+        let failing = Ingesting::start(&bed, reddit::spec(name, options, fetcher(), bed.clock.clone()));
+        let state = bed
+            .eventually("it fails", async || {
+                failing.states.all().pop().filter(|state| state.state.as_str() == "failed")
+            })
+            .await;
+        let error = state.last_error.expect("told");
+        assert!(error.contains(expected) && !error.contains("wrong"), "{name}: {error}");
+        failing.stop().await;
+    }
+}

@@ -1,0 +1,217 @@
+//! Feeds with everything that may go wrong.
+
+use std::time::{Duration, Instant};
+
+use sentistream::domain::Timestamp;
+use sentistream::sources::SourceSpec;
+use sentistream::sources::rss::{self, RssOptions};
+use serde_json::json;
+use url::Url;
+
+use super::ingesting::Ingesting;
+use super::polling::{fetcher, fetcher_to, find, stored};
+use crate::api::bed::{Bed, START, Setup, cases};
+use crate::fakes::feeds::{self, Entry, Feeds};
+use crate::fakes::web::{Reply, Web};
+
+cases![
+    feeds_are_read_once_and_asked_with_their_validators,
+    what_is_wrong_with_a_feed_holds_up_no_other_and_loses_nothing,
+    a_host_that_asks_for_patience_gets_it_for_all_its_feeds,
+    addresses_that_are_not_public_are_refused_also_behind_redirects,
+];
+
+const MILLIS: fn(u64) -> Duration = Duration::from_millis;
+
+fn spec(bed: &Bed, feeds: &[Url]) -> SourceSpec {
+    let options = RssOptions { feeds: feeds.to_vec(), min_interval: MILLIS(20), max_interval: MILLIS(60) };
+    rss::spec("rss", options, fetcher, bed.clock.clone())
+}
+
+/// Published `minutes` before [`START`].
+fn entry(id: &str, title: &str, minutes: i64) -> Entry {
+    let published = START.parse::<Timestamp>().expect("a time").as_seconds() - 60 * minutes;
+    Entry { id: id.to_owned(), title: title.to_owned(), published, updated: published }
+}
+
+async fn feeds_are_read_once_and_asked_with_their_validators(setup: Setup) {
+    let bed = Bed::start(setup).await;
+    let host = Feeds::start().await;
+    for (path, id) in [("/a.rss", "r"), ("/a.atom", "a"), ("/a.json", "j")] {
+        for n in 0..3 {
+            host.publish(path, entry(&format!("tag:{id}{n}"), "I love R&D <3", 10 + n));
+        }
+    }
+    let urls = [host.url("a.rss"), host.url("a.atom"), host.url("a.json")];
+    let ingesting = Ingesting::start(&bed, spec(&bed, &urls));
+    stored(&bed, 9).await;
+    let post = find(&bed, "rss:tag:r0").await.expect("stored");
+    assert_eq!((&post["source"], &post["content"]), (&json!("rss"), &json!("I love R&D <3\n\nRead more")));
+    assert_eq!(post["created_at"], "2026-03-01T12:20:00.000Z");
+
+    // Later looks cost nothing, until there is something new.
+    bed.eventually("it is asked again", async || (host.asked("/a.rss") > 3).then_some(())).await;
+    for request in host.web.requests().iter().skip(3).take(6) {
+        assert!(request.header("if-none-match").starts_with("W/\"3,"), "{request:?}");
+        assert_eq!(request.header("if-modified-since"), "Sun, 01 Mar 2026 12:20:00 GMT");
+    }
+    host.publish("/a.rss", entry("tag:r3", "I hate that", 1));
+    stored(&bed, 10).await;
+    let first = entry("tag:a0", "I hate the second version", 10);
+    host.publish("/a.atom", Entry { updated: first.updated + 60, ..first });
+    bed.eventually("the edit replaces it", async || {
+        let post = find(&bed, "rss:tag:a0").await.expect("stored");
+        (post["content"] == "I hate the second version" && post["sentiment"]["label"] == "negative").then_some(())
+    })
+    .await;
+    ingesting.stop().await;
+
+    // A restart asks with the validators of before, and says nothing twice.
+    let asked = host.web.requests().len();
+    host.publish("/a.json", entry("tag:j3", "I love that", 0));
+    let ingesting = Ingesting::start(&bed, spec(&bed, &urls));
+    let books = stored(&bed, 11).await;
+    assert_eq!((&books["analysed"], &books["replacement"], &books["duplicate"]), (&json!(11), &json!(1), &json!(0)));
+    assert!(host.web.requests()[asked..].iter().all(|request| !request.header("if-none-match").is_empty()));
+    ingesting.stop().await;
+
+    // When the next look is due is kept too: a restart asks nobody too early.
+    let hour = Duration::from_secs(3_600);
+    let rarely = || {
+        let options = RssOptions { feeds: urls.to_vec(), min_interval: hour, max_interval: hour };
+        rss::spec("rss", options, fetcher, bed.clock.clone())
+    };
+    let looked = async |count: usize| {
+        let ingesting = Ingesting::start(&bed, rarely());
+        bed.eventually("it waits", async || {
+            let state = ingesting.states.all().pop()?;
+            (state.state.as_str() == "connected").then_some(())
+        })
+        .await;
+        assert_eq!(host.web.requests().len(), count);
+        ingesting.stop().await;
+    };
+    let asked = host.web.requests().len();
+    looked(asked + 3).await;
+    looked(asked + 3).await;
+}
+
+async fn what_is_wrong_with_a_feed_holds_up_no_other_and_loses_nothing(setup: Setup) {
+    let bed = Bed::start(setup).await;
+    let (bad, good) = (Feeds::start().await, Feeds::start().await);
+    bad.publish("/feed.rss", entry("bad:0", "I love it", 9));
+    good.publish("/feed.rss", entry("good:0", "I love it", 9));
+    let moved = feeds::rss(&[entry("bad:moved", "I love it", 3)]);
+    let elsewhere = Web::start(move |_| Reply::ok(moved.clone())).await;
+    let ingesting = Ingesting::start(&bed, spec(&bed, &[bad.url("feed.rss"), good.url("feed.rss")]));
+    let mut count = 2;
+    stored(&bed, count).await;
+    let huge = "<rss version=\"2.0\"><channel>".to_owned() + &" ".repeat(200_000);
+    let around = Reply::status(302).with("Location", "/feed.rss");
+    let faults = [
+        ("500", Reply::status(500), true),
+        ("404", Reply::status(404), true),
+        ("malformed", Reply::ok("<rss version=\"2.0\"><channel><title>&&</wrong>"), true),
+        ("a page", Reply::ok("<!DOCTYPE html><html><body>Just a moment…</body></html>"), true),
+        ("too large", Reply::ok(huge), true),
+        ("reset", Reply::Reset, true),
+        ("slow", Reply::Silence, true),
+        ("redirect", Reply::status(301).with("Location", elsewhere.at("/").as_str()), false),
+        ("redirects without end", around, true),
+        (
+            "cut off",
+            Reply::ok(feeds::rss(&[entry("bad:cut", "I love it", 2)]).split_once("</channel>").expect("one").0),
+            false,
+        ),
+    ];
+    for (n, (name, fault, is_error)) in faults.into_iter().enumerate() {
+        let before = ingesting.states.all().remove(0).errors;
+        // Four times around is one too many.
+        bad.web.will(std::iter::repeat_n(fault, if name == "redirects without end" { 4 } else { 1 }));
+        bed.eventually(name, async || bad.web.has_said_all().then_some(())).await;
+        count += usize::from(matches!(name, "redirect" | "cut off"));
+        good.publish("/feed.rss", entry(&format!("good:{n}+"), "I love it", 1));
+        bad.publish("/feed.rss", entry(&format!("bad:{n}+"), "I love it", 1));
+        count += 2;
+        stored(&bed, count).await;
+        let state = ingesting.states.all().remove(0);
+        assert_eq!(state.errors > before, is_error, "{name}: {state:?}");
+        assert_eq!(state.state.as_str(), "connected", "{name}: {state:?}");
+    }
+    let books = bed.drained().await["stats"]["books"].clone();
+    assert_eq!((&books["analysed"], &books["duplicate"]), (&json!(count), &json!(0)));
+    let state = ingesting.states.all().remove(0);
+    assert_eq!(state.last_error.as_deref().map(|error| error.contains("redirects")), Some(true), "{state:?}");
+    ingesting.stop().await;
+}
+
+async fn a_host_that_asks_for_patience_gets_it_for_all_its_feeds(setup: Setup) {
+    let bed = Bed::start(setup).await;
+    let (busy, good) = (Feeds::start().await, Feeds::start().await);
+    for path in ["/a.rss", "/b.rss"] {
+        busy.publish(path, entry(path, "I love it", 1));
+    }
+    good.publish("/c.rss", entry("good", "I love it", 1));
+    let feeds = [busy.url("a.rss"), busy.url("b.rss"), good.url("c.rss")];
+    let ingesting = Ingesting::start(&bed, spec(&bed, &feeds));
+    stored(&bed, 3).await;
+    for status in [429, 503] {
+        busy.web.will([Reply::status(status).with("Retry-After", "1")]);
+        bed.eventually("it is busy", async || busy.web.has_said_all().then_some(())).await;
+        let told = Instant::now();
+        good.publish("/c.rss", entry(&format!("tag:good {status}"), "I love it", 0));
+        busy.publish("/b.rss", entry(&format!("tag:busy {status}"), "I love it", 0));
+        bed.eventually("the other host is read", async || find(&bed, &format!("rss:tag:good {status}")).await).await;
+        assert!(told.elapsed() < MILLIS(900), "it waits for nobody: {:?}", told.elapsed());
+        bed.eventually("it is asked again", async || find(&bed, &format!("rss:tag:busy {status}")).await).await;
+        // Requests that were under way when it said so may have come after.
+        let late = busy.web.requests().into_iter().filter(|request| request.at > told + MILLIS(100));
+        let soonest = late.map(|request| request.at - told).min().expect("asked again");
+        assert!(soonest >= MILLIS(900), "{status}: asked again after {soonest:?}");
+    }
+    ingesting.stop().await;
+
+    // When nobody answers, the source as a whole waits as long.
+    let busy = Web::start(|_| Reply::status(429).with("Retry-After", "3600")).await;
+    let alone = Ingesting::start(&bed, spec(&bed, &[busy.at("/only.rss")]));
+    let state = bed
+        .eventually("it backs off", async || {
+            alone.states.all().pop().filter(|state| state.state.as_str() == "backing_off")
+        })
+        .await;
+    assert!(state.last_error.expect("told").contains("429"));
+    alone.stop().await;
+    assert_eq!(busy.requests().len(), 1);
+}
+
+async fn addresses_that_are_not_public_are_refused_also_behind_redirects(setup: Setup) {
+    let bed = Bed::start(setup).await;
+    let secret = Web::start(|_| Reply::ok(feeds::rss(&[entry("tag:secret", "inside", 1)]))).await;
+    let inside = secret.url.port().expect("a port");
+    // 0.0.0.0 reaches this machine too.
+    let targets = [format!("http://0.0.0.0:{inside}/"), "http://169.254.169.254/latest/meta-data".to_owned()];
+    let door = Web::start(move |request| {
+        let target = if request.path == "/0" { &targets[0] } else { &targets[1] };
+        Reply::status(302).with("Location", target)
+    })
+    .await;
+    let named = format!("http://localhost:{inside}/").parse().expect("a URL");
+    for (name, allowed, feeds) in [
+        ("direct", "10.0.0.0/8", vec![secret.at("/"), named]),
+        ("redirects", "127.0.0.1/32", vec![door.at("/0"), door.at("/1")]),
+    ] {
+        let options = RssOptions { feeds, min_interval: MILLIS(20), max_interval: MILLIS(60) };
+        let spec = rss::spec(name, options, || fetcher_to(&[allowed]), bed.clock.clone());
+        let ingesting = Ingesting::start(&bed, spec);
+        let state = bed
+            .eventually("it is refused", async || {
+                ingesting.states.all().pop().filter(|state| state.state.as_str() == "failed")
+            })
+            .await;
+        let error = state.last_error.expect("told");
+        assert!(error.contains("outbound.allow") && error.contains("1 more"), "{name}: {error}");
+        ingesting.stop().await;
+    }
+    assert!(secret.requests().is_empty(), "nothing inside was asked");
+    assert_eq!(stored(&bed, 0).await["appended"], 0);
+}
