@@ -13,6 +13,8 @@ export interface Search {
   sentiment?: Sentiment;
   emotion?: Emotion;
   author?: string;
+  /** A language, in two or three letters. */
+  lang?: string;
   /** Least confidence, in (0, 1]. */
   min?: number;
   /** Words that a post contains. */
@@ -37,13 +39,14 @@ export const RANGE_KEYS: readonly RangeKey[] = ["15m", "1h", "24h", "7d", "30d"]
 export const DEFAULT_RANGE: RangeKey = "1h";
 
 /** Filters of posts, without time and drawer. */
-export type FilterKey = "topic" | "source" | "sentiment" | "emotion" | "author" | "min" | "q";
+export type FilterKey = "topic" | "source" | "sentiment" | "emotion" | "author" | "lang" | "min" | "q";
 export const FILTER_KEYS: readonly FilterKey[] = [
   "topic",
   "source",
   "sentiment",
   "emotion",
   "author",
+  "lang",
   "min",
   "q",
 ];
@@ -68,6 +71,7 @@ export function parseSearch(raw: Record<string, unknown>): Search {
   if (against) search.against = against;
   const min = Number(raw.min);
   if (min > 0 && min <= 1) search.min = min;
+  if (typeof raw.lang === "string" && /^[a-z]{2,3}$/.test(raw.lang)) search.lang = raw.lang;
   for (const key of ["topic", "source", "author", "q", "post"] as const) {
     const value = textOf(raw[key]);
     if (value) search[key] = value;

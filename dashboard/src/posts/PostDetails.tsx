@@ -3,6 +3,7 @@ import { ExternalLink } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import type { PostDetail } from "@/api/types";
 import { exact, score } from "@/lib/format";
+import { languageName, languageOf } from "@/lib/languages";
 import { type Search, withSearch } from "@/lib/search";
 import { Button, buttonClass } from "@/ui/Button";
 import { EmotionMark, SentimentMark } from "@/ui/marks";
@@ -77,7 +78,11 @@ function Facts({ post }: { post: PostDetail }) {
         {post.sentiment.model_name}
         {post.truncated && " (read only the beginning: the text is longer than it can take)"}
       </Fact>
-      {post.lang && <Fact name="Language">{post.lang}</Fact>}
+      {post.lang && (
+        <Fact name="Language">
+          <FilterLink change={{ lang: languageOf(post.lang) }}>{languageName(post.lang)}</FilterLink>
+        </Fact>
+      )}
       {post.reply_to && <Fact name="Reply to">{post.reply_to}</Fact>}
       <Fact name="Id">{post.post_id}</Fact>
     </dl>

@@ -10,13 +10,17 @@ const MINUTE = 60_000;
 describe("posts", () => {
   it("asks the server for what the URL says", async () => {
     state.world.add(makePost({ id: "a", at: Date.now() }));
-    open("/posts?source=web&author=ada&min=0.8&q=post&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z");
+    open(
+      "/posts?source=web&author=ada&lang=pt&min=0.8&q=post&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z",
+    );
     await screen.findByText("No posts match");
     const asked = state.requests.find(
       (line) => line.startsWith("GET /api/posts?") && line.includes("min_confidence"),
     );
     expect(asked).toContain("source=web&");
     expect(asked).toContain("author=ada");
+    expect(asked).toContain("lang=pt");
+    expect(screen.getByRole("button", { name: "Remove the language filter Portuguese" })).toBeTruthy();
     expect(asked).toContain("min_confidence=0.8");
     expect(asked).toContain("start_date=2026-01-01T00:00:00.000Z&end_date=2026-01-02T00:00:00.000Z");
   });

@@ -1,4 +1,5 @@
 import { X } from "lucide-react";
+import { languageName } from "@/lib/languages";
 import { useView } from "@/shell/useView";
 import { Button } from "@/ui/Button";
 import { Choice } from "@/ui/Choice";
@@ -17,15 +18,14 @@ export function MoreFilters() {
   return (
     <>
       {search.author && (
-        <Button
-          onClick={() => change({ author: undefined })}
-          aria-label={`Remove the author filter ${search.author}`}
-        >
-          <span className="max-w-40 truncate">
-            Author <bdi className="font-medium">{search.author}</bdi>
-          </span>
-          <X size={14} aria-hidden="true" />
-        </Button>
+        <Removable what="author" value={search.author} onRemove={() => change({ author: undefined })} />
+      )}
+      {search.lang && (
+        <Removable
+          what="language"
+          value={languageName(search.lang)}
+          onRemove={() => change({ lang: undefined })}
+        />
       )}
       <span className="hidden items-center gap-2 text-xs text-quiet sm:flex">
         Confidence
@@ -37,5 +37,17 @@ export function MoreFilters() {
         />
       </span>
     </>
+  );
+}
+
+/** A filter that is set elsewhere, with the way to take it off. */
+function Removable({ what, value, onRemove }: { what: string; value: string; onRemove: () => void }) {
+  return (
+    <Button onClick={onRemove} aria-label={`Remove the ${what} filter ${value}`}>
+      <span className="max-w-40 truncate">
+        <span className="capitalize">{what}</span> <bdi className="font-medium">{value}</bdi>
+      </span>
+      <X size={14} aria-hidden="true" />
+    </Button>
   );
 }

@@ -5,7 +5,8 @@ import type { LivePost } from "@/live/post";
 /** How many posts of the feed belong to the list but came after it was read. */
 export function useNewCount(search: Search, listed: readonly LivePost[] | undefined): number {
   const feed = useLive((state) => state.feed);
-  if (search.to || search.sort || !listed?.length) return 0;
+  // The feed does not tell languages.
+  if (search.to || search.sort || search.lang || !listed?.length) return 0;
   const newest = Math.max(...listed.map(({ ingestedAt }) => ingestedAt));
   const { author, min = 0 } = search;
   return feed.posts.filter(

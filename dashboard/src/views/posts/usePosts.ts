@@ -16,6 +16,7 @@ export function postsQuery(search: Search, now: number): PostsQuery {
     sentiment: search.sentiment,
     emotion: search.emotion,
     author: search.author,
+    lang: search.lang,
     q: search.q,
     min_confidence: search.min,
     sort: search.sort,
@@ -27,11 +28,14 @@ export function postsQuery(search: Search, now: number): PostsQuery {
 
 /** The posts of a search, page by page. The list stands still: new posts join when it is read again. */
 export function usePosts(search: Search) {
-  const { range, from, to, topic, source, sentiment, emotion, author, min, q, sort } = search;
+  const { range, from, to, topic, source, sentiment, emotion, author, lang, min, q, sort } = search;
   const filter = useMemo(
     () =>
-      postsQuery({ range, from, to, topic, source, sentiment, emotion, author, min, q, sort }, Date.now()),
-    [range, from, to, topic, source, sentiment, emotion, author, min, q, sort],
+      postsQuery(
+        { range, from, to, topic, source, sentiment, emotion, author, lang, min, q, sort },
+        Date.now(),
+      ),
+    [range, from, to, topic, source, sentiment, emotion, author, lang, min, q, sort],
   );
   const query = useInfiniteQuery({
     queryKey: ["posts", filter],
