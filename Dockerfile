@@ -38,8 +38,9 @@ COPY --from=build --chown=65532:65532 /out/data /data
 USER 65532:65532
 WORKDIR /data
 VOLUME /data
+# DATABASE_URL rather than SENTISTREAM__DATABASE__URL, so that both names in the container's environment win over it.
 ENV SENTISTREAM__SERVER__LISTEN=0.0.0.0:8000 \
-    SENTISTREAM__DATABASE__URL=sqlite:///data/sentistream.db
+    DATABASE_URL=sqlite:///data/sentistream.db
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["/usr/local/bin/sentistream", "health"]
 ENTRYPOINT ["/usr/local/bin/sentistream"]
