@@ -58,6 +58,7 @@ test("a silence is added, changed and ended", async ({ page }) => {
   const change = page.getByRole("dialog", { name: "Change the silence" });
   await change.getByLabel("Why").fill("longer work than planned");
   await change.getByRole("button", { name: "Save" }).click();
+  await expect(change).toBeHidden();
   await expect(page.getByText("longer work than planned")).toBeVisible();
   await page.getByRole("button", { name: "End", exact: true }).click();
   await page.getByRole("dialog", { name: "End this silence?" }).getByRole("button", { name: "End" }).click();
