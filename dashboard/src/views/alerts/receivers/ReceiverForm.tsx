@@ -4,8 +4,8 @@ import { saveReceiver } from "@/api/notify";
 import type { Channel, Receiver } from "@/api/types";
 import { Button } from "@/ui/Button";
 import { Field, FormError, fieldError } from "@/ui/Field";
-import { inputClass } from "@/ui/Input";
 import { SelectInput } from "@/ui/SelectInput";
+import { NameField } from "../NameField";
 import { ChannelInputs } from "./ChannelInputs";
 import { CHANNEL_KINDS, emptyChannel } from "./channel";
 
@@ -47,23 +47,13 @@ export function ReceiverForm({ before, onDone }: ReceiverFormProps) {
   };
   return (
     <form onSubmit={submit} className="flex flex-col gap-4">
-      <Field
-        label="Name"
-        hint={before ? "A name is kept for good: routes refer to it." : "Short and unique, as on-call"}
+      <NameField
+        value={name}
+        example="on-call"
+        kept={before !== null}
+        onChange={setName}
         error={fieldError(save.error, "name")}
-      >
-        {(ids) => (
-          <input
-            {...ids}
-            value={name}
-            maxLength={100}
-            disabled={before !== null}
-            onChange={(event) => setName(event.target.value)}
-            className={inputClass}
-            required
-          />
-        )}
-      </Field>
+      />
       <Field label="Reached by">
         {(ids) => (
           <SelectInput

@@ -8,6 +8,7 @@ import { Button, IconButton } from "@/ui/Button";
 import { cx } from "@/ui/cx";
 import { Field, FormError, fieldError } from "@/ui/Field";
 import { inputClass } from "@/ui/Input";
+import { NameField } from "../NameField";
 import { dayName, WEEKDAYS } from "./muteWords";
 
 const FIELDS = ["name", "zone", "intervals"];
@@ -41,25 +42,13 @@ export function MuteForm({ before, onDone }: MuteFormProps) {
   const error = fieldError(save.error, "intervals");
   return (
     <form onSubmit={submit} className="flex flex-col gap-4">
-      <Field
-        label="Name"
-        hint={
-          before ? "A name is kept for good: routes refer to it." : "Short and unique, as nights-and-weekends"
-        }
+      <NameField
+        value={name}
+        example="nights-and-weekends"
+        kept={before !== null}
+        onChange={setName}
         error={fieldError(save.error, "name")}
-      >
-        {(ids) => (
-          <input
-            {...ids}
-            value={name}
-            maxLength={100}
-            disabled={before !== null}
-            onChange={(event) => setName(event.target.value)}
-            className={inputClass}
-            required
-          />
-        )}
-      </Field>
+      />
       <Field label="Time zone" hint="As Europe/Berlin" error={fieldError(save.error, "zone")}>
         {(ids) => (
           <>
