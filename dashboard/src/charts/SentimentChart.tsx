@@ -5,7 +5,6 @@ import {
   ComposedChart,
   Line,
   ReferenceArea,
-  ReferenceLine,
   ResponsiveContainer,
   Tooltip,
   XAxis,
@@ -16,17 +15,12 @@ import { compact, count, percent } from "@/lib/format";
 import { SENTIMENT_COLORS } from "@/lib/labels";
 import type { Point } from "@/lib/metrics";
 import { SentimentMark } from "@/ui/marks";
+import { AlertLine, type AlertMark } from "./AlertLine";
 import { bucketText, tickText, timeTicks } from "./axis";
 import { ChartTooltip } from "./ChartTooltip";
 import { EndLabels } from "./EndLabels";
 import { endLabels, type Mode, rowsOf, shownSentiments } from "./series";
 import { useDragZoom } from "./useDragZoom";
-
-/** The bucket in which alerts fired, and what they were about. */
-export interface AlertMark {
-  time: number;
-  titles: readonly string[];
-}
 
 interface SentimentChartProps {
   points: readonly Point[];
@@ -130,22 +124,8 @@ export default function SentimentChart(props: SentimentChartProps) {
         {shares && open >= 0 && (
           <ReferenceArea x1={openFrom} x2={last} fill="var(--color-card)" fillOpacity={0.55} zIndex={500} />
         )}
-        {alerts.map(({ time }) => (
-          <ReferenceLine
-            key={time}
-            x={time}
-            stroke="var(--color-warn)"
-            strokeOpacity={0.5}
-            strokeDasharray="2 3"
-            label={{
-              value: "⚑",
-              // At the right end there is room at the left only.
-              position: time === last ? "insideBottomRight" : "insideBottomLeft",
-              fill: "var(--color-warn)",
-              fontSize: 14,
-              offset: 4,
-            }}
-          />
+        {alerts.map((mark) => (
+          <AlertLine key={mark.time} mark={mark} atRightEnd={mark.time === last} />
         ))}
         {drag.from !== null && drag.to !== null && (
           <ReferenceArea x1={drag.from} x2={drag.to} fill="var(--color-focus)" fillOpacity={0.15} />

@@ -132,6 +132,7 @@ describe("the overview", () => {
       details: {},
     });
     open("/");
-    expect(await screen.findByText("⚑")).toBeTruthy();
+    const flag = await screen.findByRole("link", { name: /^Alert: / });
+    expect(flag.getAttribute("href")).toBe("/alerts/1");
   });
 });

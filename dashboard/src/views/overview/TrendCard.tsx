@@ -1,7 +1,7 @@
 import { useNavigate } from "@tanstack/react-router";
 import { ZoomOut as ZoomOutIcon } from "lucide-react";
 import { lazy, Suspense, useState } from "react";
-import type { AlertMark } from "@/charts/SentimentChart";
+import type { AlertMark } from "@/charts/AlertLine";
 import type { Mode } from "@/charts/series";
 import { zone } from "@/lib/format";
 import { type Point, spanOf } from "@/lib/metrics";

@@ -1,5 +1,6 @@
 import { useAlertsQuery } from "@/api/queries";
-import type { AlertMark } from "@/charts/SentimentChart";
+import type { Alert } from "@/api/types";
+import type { AlertMark } from "@/charts/AlertLine";
 import { floor, type TimeWindow } from "@/lib/range";
 import { alertTitle, inScope } from "../alerts/words";
 
@@ -11,11 +12,15 @@ export function useAlertMarks(window: TimeWindow, source: string | undefined): A
     end_date: new Date(window.end).toISOString(),
   });
   const alerts = query.data?.alerts ?? [];
-  const marks = new Map<number, string[]>();
+  const buckets = new Map<number, Alert[]>();
   for (const alert of alerts) {
     if (source && alert.scope !== "all" && alert.scope !== `source:${source}`) continue;
     const time = floor(Date.parse(alert.triggered_at), window.period);
-    marks.set(time, [...(marks.get(time) ?? []), `${alertTitle(alert)} ${inScope(alert.scope)}`]);
+    buckets.set(time, [...(buckets.get(time) ?? []), alert]);
   }
-  return [...marks].map(([time, titles]) => ({ time, titles: [...new Set(titles)] }));
+  return [...buckets].map(([time, fired]) => ({
+    time,
+    titles: [...new Set(fired.map((alert) => `${alertTitle(alert)} ${inScope(alert.scope)}`))],
+    ids: fired.map(({ id }) => id),
+  }));
 }
