@@ -65,6 +65,10 @@ check-deploy: ## Validates manifests, alert rules, dashboards and licences with 
 bench-inference: ## Compares the inference engine with other runtimes (POSTS=file.ndjson); installs them first.
 	scripts/bench-inference $(if $(POSTS),--posts $(POSTS))
 
+.PHONY: budgets
+budgets: build ## Measures the dashboard: size, start, long tasks, memory (BUDGET_SECONDS=600 for ten minutes).
+	cd dashboard && SENTISTREAM_BIN="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/sentistream" npm run budgets
+
 .PHONY: coverage
 coverage: tools dashboard/dist ## Prints line coverage of Rust and the dashboard.
 	@cargo llvm-cov --version >/dev/null 2>&1 || cargo install --locked cargo-llvm-cov
