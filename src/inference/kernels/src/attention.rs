@@ -212,11 +212,11 @@ impl Mixture<'_> {
                 }
             }
         }
-        for (r, sums) in sums.into_iter().enumerate() {
+        for r in 0..R {
             let inverse = simd.splat(1.0 / self.totals[query + r]);
-            let out = &mut self.out[(query + r) * self.out_stride + group * LANES..][..G * LANES];
-            for (sum, out) in sums.into_iter().zip(out.as_chunks_mut::<LANES>().0) {
-                simd.store(simd.mul(sum, inverse), out);
+            let out = &mut self.out[(query + r) * self.out_stride + group * LANES..].as_chunks_mut::<LANES>().0[..G];
+            for g in 0..G {
+                simd.store(simd.mul(sums[r][g], inverse), &mut out[g]);
             }
         }
     }

@@ -267,10 +267,10 @@ impl ProductF32<'_> {
                 }
             }
         }
-        for (r, sums) in sums.into_iter().enumerate() {
-            let out = &mut self.out[(row + r) * self.out_stride + group * LANES..][..G * LANES];
-            for (sum, out) in sums.into_iter().zip(out.as_chunks_mut::<LANES>().0) {
-                simd.store(sum, out);
+        for r in 0..R {
+            let out = &mut self.out[(row + r) * self.out_stride + group * LANES..].as_chunks_mut::<LANES>().0[..G];
+            for g in 0..G {
+                simd.store(sums[r][g], &mut out[g]);
             }
         }
     }
@@ -319,10 +319,10 @@ impl ProductBf16<'_> {
             }
         }
         let width = self.bias.len() * LANES;
-        for (r, sums) in sums.into_iter().enumerate() {
-            let out = &mut self.out[(row + r) * width + group * LANES..][..G * LANES];
-            for (sum, out) in sums.into_iter().zip(out.as_chunks_mut::<LANES>().0) {
-                simd.store(sum, out);
+        for r in 0..R {
+            let out = &mut self.out[(row + r) * width + group * LANES..].as_chunks_mut::<LANES>().0[..G];
+            for g in 0..G {
+                simd.store(sums[r][g], &mut out[g]);
             }
         }
     }
@@ -369,15 +369,18 @@ impl ProductInt8<'_> {
                 }
             }
         }
+        let outputs = group..group + G;
+        let (scales, offsets) = (&self.scales[outputs.clone()][..G], &self.sums[outputs.clone()][..G]);
+        let bias = &self.bias[outputs][..G];
         let width = self.bias.len() * LANES;
-        for (r, products) in sums.into_iter().enumerate() {
+        for r in 0..R {
             let Affine { scale, offset } = self.affine[row + r];
             let (scale, offset) = (simd.splat(scale), simd.splat(offset));
-            let out = &mut self.out[(row + r) * width + group * LANES..][..G * LANES];
-            for (g, (product, out)) in products.into_iter().zip(out.as_chunks_mut::<LANES>().0).enumerate() {
-                let (scales, sums) = (simd.load(&self.scales[group + g]), simd.load(&self.sums[group + g]));
-                let fixed = simd.fma(offset, sums, simd.load(&self.bias[group + g]));
-                simd.store(simd.fma(simd.mul(simd.to_floats(product), scales), scale, fixed), out);
+            let out = &mut self.out[(row + r) * width + group * LANES..].as_chunks_mut::<LANES>().0[..G];
+            for g in 0..G {
+                let fixed = simd.fma(offset, simd.load(&offsets[g]), simd.load(&bias[g]));
+                let product = simd.mul(simd.to_floats(sums[r][g]), simd.load(&scales[g]));
+                simd.store(simd.fma(product, scale, fixed), &mut out[g]);
             }
         }
     }
