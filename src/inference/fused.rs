@@ -3,18 +3,20 @@
 //!
 //! Texts of a batch stand one after another without padding, so each linear layer is one product
 //! over all their tokens; only attention is per text. Weights are packed once, query, key and
-//! value are one product, and the last layer computes only what the first token needs. With
+//! value are one product, and the last layer computes only what the first token needs
+//! ([`last`]). With
 //! bytes and bf16, every product reads rows that the step before has rounded while they were in
 //! cache.
 
 mod build;
-
-use std::ops::Range;
+mod last;
 
 use sentistream_kernels::{
-    Activate, AddNorm, Attention, Columns, Embed, Form, Isa, LANES, Linear, Norm, Room, Round, Rounded, Rows, Sight,
-    Span, Target, Words,
+    Activate, AddNorm, Attention, Columns, Embed, Every, Form, Isa, LANES, Linear, Norm, Room, Round, Rounded, Rows,
+    Sight, Span, Target, Words,
 };
+
+use last::LastLayer;
 
 use super::layout::HeadActivation;
 use super::spec::EncoderShape;
@@ -31,12 +33,13 @@ pub struct FusedEncoder {
     positions: Vec<f32>,
     norm: Norm,
     layers: Vec<Layer>,
+    last: LastLayer,
     heads: Vec<Head>,
     head_activation: HeadActivation,
 }
 
 struct Layer {
-    /// Query (already scaled), key and value, side by side.
+    /// Query (already scaled), key and value, side by side; of the last layer, the query.
     attention: Linear,
     out: Linear,
     attention_norm: Norm,
@@ -59,6 +62,10 @@ pub struct Scratch {
     token_rounded: Rounded,
     attention: Vec<f32>,
     queries: Vec<f32>,
+    query_rounded: Rounded,
+    looks: Vec<f32>,
+    mixed: Vec<f32>,
+    mixed_rounded: Rounded,
     seen: Vec<f32>,
     seen_rounded: Rounded,
     wide: Vec<f32>,
@@ -95,11 +102,10 @@ impl FusedEncoder {
             return Vec::new();
         }
         self.embed(texts, scratch);
-        let Some((last, layers)) = self.layers.split_last() else { return Vec::new() };
-        for layer in layers {
+        for layer in &self.layers {
             self.whole_layer(layer, scratch);
         }
-        self.last_layer(last, scratch);
+        self.last_layer(scratch);
         self.judge(texts.len(), scratch)
     }
 
@@ -112,8 +118,8 @@ impl FusedEncoder {
         }
     }
 
-    fn apply(&self, (linear, groups): (&Linear, Range<usize>), rows: Rows<'_>, out: &mut [f32]) {
-        linear.apply(self.isa, (rows, groups), out);
+    fn apply(&self, linear: &Linear, rows: Rows<'_>, out: &mut [f32]) {
+        linear.apply(self.isa, (rows, Every::ROW), out);
     }
 
     fn embed(&self, texts: &[&[u32]], scratch: &mut Scratch) {
@@ -159,15 +165,17 @@ impl FusedEncoder {
         let tokens = &mut tokens[..count * dim];
 
         let all = room(attention, count * 3 * dim);
-        self.apply((&layer.attention, 0..layer.attention.groups()), pick(tokens, token_rounded, self.form), all);
+        self.apply(&layer.attention, pick(tokens, token_rounded, self.form), all);
         let part = |start| Columns { values: all, stride: 3 * dim, start };
         let sight = Sight { queries: part(0), keys: part(dim), values: part(2 * dim), spans };
-        self.attend(sight, room(seen, count * dim), memory);
+        let heads = self.shape.n_heads;
+        let out = room(seen, count * dim);
+        Attention { sight, heads, width: dim / heads, out, room: memory }.on(self.isa);
 
         let seen = &seen[..count * dim];
-        self.round(seen, seen_rounded);
+        self.round((seen, dim), seen_rounded);
         let new = room(added, count * dim);
-        self.apply((&layer.out, 0..layer.out.groups()), pick(seen, seen_rounded, self.form), new);
+        self.apply(&layer.out, pick(seen, seen_rounded, self.form), new);
         let rounded = self.rounded(token_rounded, count, dim);
         AddNorm { rows: tokens, added: new, norm: &layer.attention_norm, rounded }.on(self.isa);
 
@@ -176,65 +184,7 @@ impl FusedEncoder {
         AddNorm { rows: tokens, added: new, norm: &layer.output_norm, rounded }.on(self.isa);
     }
 
-    /// The last layer as far as the first token of each text needs it: its query, and the keys
-    /// and values of all tokens.
-    fn last_layer(&self, layer: &Layer, scratch: &mut Scratch) {
-        let dim = self.shape.dim;
-        let groups = dim / LANES;
-        let count = Self::tokens(scratch);
-        let Scratch {
-            tokens,
-            token_rounded,
-            attention,
-            queries,
-            seen,
-            seen_rounded,
-            wide,
-            wide_rounded,
-            added,
-            spans,
-            ..
-        } = scratch;
-        let tokens = &tokens[..count * dim];
-        let texts = spans.len();
-
-        let both = room(attention, count * 2 * dim);
-        self.apply((&layer.attention, groups..3 * groups), pick(tokens, token_rounded, self.form), both);
-        let first = room(&mut scratch.first, texts * dim);
-        let round = self.rounded(&mut scratch.first_rounded, texts, dim).is_some();
-        for (index, (row, (query, span))) in first.chunks_exact_mut(dim).zip(spans.iter_mut()).enumerate() {
-            row.copy_from_slice(&tokens[span.start * dim..][..dim]);
-            *query = Span { start: index, len: 1 };
-            if round {
-                scratch.first_rounded.copy_row(index, (token_rounded, span.start), dim);
-            }
-        }
-        let asked = room(queries, texts * dim);
-        self.apply((&layer.attention, 0..groups), pick(first, &scratch.first_rounded, self.form), asked);
-        let part = |start| Columns { values: both, stride: 2 * dim, start };
-        let asked = Columns { values: asked, stride: dim, start: 0 };
-        let sight = Sight { queries: asked, keys: part(0), values: part(dim), spans };
-        self.attend(sight, room(seen, texts * dim), &mut scratch.room);
-
-        let seen = &seen[..texts * dim];
-        self.round(seen, seen_rounded);
-        let new = room(added, texts * dim);
-        self.apply((&layer.out, 0..groups), pick(seen, seen_rounded, self.form), new);
-        let rounded = self.rounded(&mut scratch.first_rounded, texts, dim);
-        AddNorm { rows: first, added: new, norm: &layer.attention_norm, rounded }.on(self.isa);
-        let input = pick(first, &scratch.first_rounded, self.form);
-        self.feed_forward((layer, input), (wide, wide_rounded), new);
-        AddNorm { rows: first, added: new, norm: &layer.output_norm, rounded: None }.on(self.isa);
-    }
-
-    fn attend(&self, sight: Sight<'_>, out: &mut [f32], room: &mut Room) {
-        let heads = self.shape.n_heads;
-        let width = self.shape.dim / heads;
-        Attention { sight, heads, width, out, room }.on(self.isa);
-    }
-
-    fn round(&self, rows: &[f32], rounded: &mut Rounded) {
-        let width = self.shape.dim;
+    fn round(&self, (rows, width): (&[f32], usize), rounded: &mut Rounded) {
         if let Some(to) = self.rounded(rounded, rows.len() / width, width) {
             Round { rows, width, to }.on(self.isa);
         }
@@ -256,10 +206,10 @@ impl FusedEncoder {
                 Rows::F32(rows) => Rows::F32(&rows[start * dim..][..count * dim]),
             };
             let wide = room(wide, count * hidden);
-            self.apply((&layer.widen, 0..layer.widen.groups()), input, wide);
+            self.apply(&layer.widen, input, wide);
             let rounded = self.rounded(wide_rounded, count, hidden);
             Activate { rows: wide, width: hidden, activation, rounded }.on(self.isa);
-            self.apply((&layer.narrow, 0..layer.narrow.groups()), pick(wide, wide_rounded, self.form), out);
+            self.apply(&layer.narrow, pick(wide, wide_rounded, self.form), out);
         }
     }
 
@@ -272,11 +222,11 @@ impl FusedEncoder {
         let mut place = 0;
         for head in &self.heads {
             let hidden = room(&mut scratch.seen, texts * dim);
-            self.apply((&head.hidden, 0..head.hidden.groups()), Rows::F32(first), hidden);
+            self.apply(&head.hidden, Rows::F32(first), hidden);
             self.head_activation.apply(hidden);
             let padded = head.classes.groups() * LANES;
             let out = room(&mut scratch.added, texts * padded);
-            self.apply((&head.classes, 0..head.classes.groups()), Rows::F32(hidden), out);
+            self.apply(&head.classes, Rows::F32(hidden), out);
             for (logits, out) in logits.chunks_exact_mut(outputs).zip(out.chunks_exact(padded)) {
                 logits[place..place + head.count].copy_from_slice(&out[..head.count]);
             }

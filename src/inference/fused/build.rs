@@ -6,6 +6,7 @@ use crate::inference::layout::{Layout, Part};
 use crate::inference::spec::{EncoderShape, HeadSpec, ModelSpec};
 use crate::inference::weights::Weights;
 
+use super::last::{LastLayer, Look};
 use super::{FusedEncoder, Head, Layer};
 
 /// Reads and packs linear layers.
@@ -34,13 +35,15 @@ impl FusedEncoder {
         let layout = Layout::of(spec.family);
         let packer = Packer { weights, layout, epsilon: shape.layer_norm_eps, form, dim };
         let head = |head: &HeadSpec| packer.head(layout.head(&head.prefix), head.classes.len());
+        let (layers, last) = packer.layers(&shape)?;
         Ok(Self {
             isa,
             form,
             words: weights.words(&layout.words(), &[shape.vocab_size, dim])?,
             positions: layout.positions(spec, weights)?,
             norm: packer.norm(&layout.embedding_norm())?,
-            layers: packer.layers(&shape)?,
+            layers,
+            last,
             heads: spec.heads.iter().map(head).collect::<Result<_, _>>()?,
             head_activation: layout.head_activation(),
             shape,
@@ -50,34 +53,64 @@ impl FusedEncoder {
 
 impl Packer<'_> {
     /// All layers, packed side by side: it is most of the time to start.
-    fn layers(&self, shape: &EncoderShape) -> Result<Vec<Layer>, String> {
+    fn layers(&self, shape: &EncoderShape) -> Result<(Vec<Layer>, LastLayer), String> {
+        let last = shape.n_layers - 1;
         std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                (0..shape.n_layers).map(|index| scope.spawn(move || self.layer(index, shape))).collect();
+            let threads: Vec<_> = (0..last).map(|index| scope.spawn(move || self.layer(index, shape))).collect();
+            let last = self.last_layer(last, shape)?;
             let done = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
-            done.map(|layer| layer.unwrap_or_else(|_| Err("packing a layer broke off".to_owned()))).collect()
+            let layers = done.map(|layer| layer.unwrap_or_else(|_| Err("packing a layer broke off".to_owned())));
+            Ok((layers.collect::<Result<_, _>>()?, last))
         })
     }
 
+    /// Query (scaled), key and value.
+    fn attention(&self, index: usize, shape: &EncoderShape) -> Result<[RawLinear; 3], String> {
+        let raw = |part| self.raw(&self.layout.layer(index, part), self.dim, self.dim);
+        let mut query = raw(Part::Query)?;
+        // Scores are divided by the root of the width of a head; queries carry that.
+        let scale = 1.0 / ((self.dim / shape.n_heads) as f32).sqrt();
+        query.weight.iter_mut().chain(&mut query.bias).for_each(|value| *value *= scale);
+        Ok([query, raw(Part::Key)?, raw(Part::Value)?])
+    }
+
     fn layer(&self, index: usize, shape: &EncoderShape) -> Result<Layer, String> {
+        let [mut all, key, value] = self.attention(index, shape)?;
+        for next in [key, value] {
+            all.weight.extend(next.weight);
+            all.bias.extend(next.bias);
+        }
+        self.layer_around((index, all), shape)
+    }
+
+    fn last_layer(&self, index: usize, shape: &EncoderShape) -> Result<LastLayer, String> {
+        let [query, key, value] = self.attention(index, shape)?;
+        let (dim, width) = (self.dim, self.dim / shape.n_heads);
+        let look = |head: usize| {
+            let part = head * width * dim..(head + 1) * width * dim;
+            let (key, value_weight) = (&key.weight[part.clone()], value.weight[part].to_vec());
+            let transposed = (0..dim).flat_map(|to| key[to..].iter().step_by(dim).copied()).collect();
+            let value_bias = value.bias[head * width..][..width].to_vec();
+            Look {
+                keys: self.pack(&RawLinear { weight: transposed, bias: vec![0.0; dim], inputs: width }),
+                values: self.pack(&RawLinear { weight: value_weight, bias: value_bias, inputs: dim }),
+            }
+        };
+        let heads = (0..shape.n_heads).map(look).collect();
+        Ok(LastLayer { layer: self.layer_around((index, query), shape)?, heads })
+    }
+
+    /// A layer with what its attention asks of each token.
+    fn layer_around(&self, (index, attention): (usize, RawLinear), shape: &EncoderShape) -> Result<Layer, String> {
         let at = |part| self.layout.layer(index, part);
         let (dim, hidden) = (self.dim, shape.hidden_dim);
-        let mut query = self.raw(&at(Part::Query), dim, dim)?;
-        // Scores are divided by the root of the width of a head; queries carry that.
-        let scale = 1.0 / ((dim / shape.n_heads) as f32).sqrt();
-        query.weight.iter_mut().chain(&mut query.bias).for_each(|value| *value *= scale);
-        for part in [Part::Key, Part::Value] {
-            let next = self.raw(&at(part), dim, dim)?;
-            query.weight.extend(next.weight);
-            query.bias.extend(next.bias);
-        }
         let before = match index {
             0 => self.layout.embedding_norm(),
             _ => self.layout.layer(index - 1, Part::OutputNorm),
         };
         let attention_norm = self.norm(&at(Part::AttentionNorm))?;
         Ok(Layer {
-            attention: self.pack_after(&self.norm(&before)?, query),
+            attention: self.pack_after(&self.norm(&before)?, attention),
             out: self.pack(&self.raw(&at(Part::Out), dim, dim)?),
             widen: self.pack_after(&attention_norm, self.raw(&at(Part::Widen), dim, hidden)?),
             attention_norm,

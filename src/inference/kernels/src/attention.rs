@@ -2,8 +2,9 @@
 
 use crate::simd::{Isa, Kernel, LANES, Simd};
 
-use super::linear::{ProductF32, for_tiles, pick};
+use super::linear::ProductF32;
 use super::math::exp;
+use super::tiles::{each_row, for_tiles, pick};
 
 /// Query rows that are scored at once, so that the scores of a long text stay in cache.
 const QUERIES: usize = 64;
@@ -212,12 +213,12 @@ impl Mixture<'_> {
                 }
             }
         }
-        for r in 0..R {
+        each_row!(r of R {
             let inverse = simd.splat(1.0 / self.totals[query + r]);
             let out = &mut self.out[(query + r) * self.out_stride + group * LANES..].as_chunks_mut::<LANES>().0[..G];
             for g in 0..G {
                 simd.store(simd.mul(sums[r][g], inverse), &mut out[g]);
             }
-        }
+        });
     }
 }

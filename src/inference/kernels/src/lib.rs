@@ -10,9 +10,10 @@ mod linear;
 mod math;
 mod rows;
 mod simd;
+mod tiles;
 
 pub use attention::{Attention, Columns, Room, Sight, Span};
-pub use linear::{Form, Linear, RawLinear, Rows};
+pub use linear::{Every, Form, Linear, RawLinear, Rows};
 pub use rows::{Activate, Activation, AddNorm, Affine, Embed, Norm, Round, Rounded, Target, Words};
 pub use simd::{Isa, LANES, peak};
 

@@ -4,15 +4,13 @@
 //! sums stay in registers while it walks along the inputs. Rows of several texts follow each
 //! other without padding, so one product serves a whole batch.
 
-use std::ops::Range;
-
 use half::bf16;
 
 use crate::simd::{Isa, Kernel, LANES, Simd};
 
+use super::math::ROUNDER;
 use super::rows::Affine;
-
-const ROUNDER: f32 = 12_582_912.0;
+use super::tiles::{each_row, for_tiles, pick};
 
 /// What a linear layer multiplies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +56,18 @@ pub enum Rows<'a> {
     F32(&'a [f32]),
     Bf16(&'a [u16]),
     Bytes(&'a [u8], &'a [Affine]),
+}
+
+/// Which rows a product reads, and writes: every `step`-th from `first` on.
+#[derive(Clone, Copy, Debug)]
+pub struct Every {
+    pub first: usize,
+    pub step: usize,
+}
+
+impl Every {
+    /// All of them.
+    pub const ROW: Self = Self { first: 0, step: 1 };
 }
 
 impl Linear {
@@ -119,46 +129,45 @@ impl Linear {
         self.bias.len()
     }
 
-    /// `out` = `rows` × weights + bias, for the outputs of `groups`; a row of `out` has just them.
+    /// `out` = `rows` × weights + bias, for the rows that are meant; the others of `out` stay.
     ///
     /// # Panics
     /// When the kind of rows is not that of the weights, or a length does not fit.
-    pub fn apply(&self, isa: Isa, (rows, groups): (Rows<'_>, Range<usize>), out: &mut [f32]) {
-        let count = groups.len();
-        let bias = &self.bias[groups.clone()];
+    pub fn apply(&self, isa: Isa, (rows, every): (Rows<'_>, Every), out: &mut [f32]) {
+        let (inputs, outputs) = (self.inputs, self.groups() * LANES);
+        let Every { first, step } = every;
+        let out = &mut out[first * outputs..];
+        let (stride, out_stride) = (step * inputs, step * outputs);
         match (rows, &self.weights) {
             (Rows::F32(rows), Packed::F32(weights)) => isa.run(ProductF32 {
-                rows,
-                stride: self.inputs,
-                inputs: self.inputs,
-                weights: &weights[groups.start * self.inputs..groups.end * self.inputs],
-                bias: Some(bias),
+                rows: &rows[first * inputs..],
+                stride,
+                inputs,
+                weights,
+                bias: Some(&self.bias),
                 out,
-                out_stride: count * LANES,
+                out_stride,
             }),
-            (Rows::Bf16(rows), Packed::Bf16(weights)) => {
-                let steps = self.inputs / 2;
-                isa.run(ProductBf16 {
-                    rows: rows.as_chunks::<2>().0,
-                    steps,
-                    weights: &weights[groups.start * steps..groups.end * steps],
-                    bias,
-                    out,
-                });
-            }
-            (Rows::Bytes(rows, affine), Packed::Int8 { weights, scales, sums }) => {
-                let steps = self.inputs / 4;
-                isa.run(ProductInt8 {
-                    rows: rows.as_chunks::<4>().0,
-                    affine,
-                    steps,
-                    weights: &weights[groups.start * steps..groups.end * steps],
-                    scales: &scales[groups.clone()],
-                    sums: &sums[groups],
-                    bias,
-                    out,
-                });
-            }
+            (Rows::Bf16(rows), Packed::Bf16(weights)) => isa.run(ProductBf16 {
+                rows: rows[first * inputs..].as_chunks::<2>().0,
+                stride: stride / 2,
+                steps: inputs / 2,
+                weights,
+                bias: &self.bias,
+                out,
+                out_stride,
+            }),
+            (Rows::Bytes(rows, affine), Packed::Int8 { weights, scales, sums }) => isa.run(ProductInt8 {
+                rows: rows[first * inputs..].as_chunks::<4>().0,
+                affine: &affine[first..],
+                every: step,
+                steps: inputs / 4,
+                weights,
+                scales,
+                sums,
+                bias: &self.bias,
+                out,
+            }),
             _ => panic!("rows and weights are of different kinds"),
         }
     }
@@ -175,49 +184,6 @@ impl RawLinear {
         bias
     }
 }
-
-/// Computes every tile of a product: as many rows as the registers hold, evenly split, so that
-/// none is left with a single row. A macro, because a closure would not be compiled for the
-/// instruction set of its caller.
-macro_rules! for_tiles {
-    ($product:ident, $set:ident, $simd:ident, $rows:expr, $groups:expr) => {{
-        let (rows, groups) = ($rows, $groups);
-        let mut group = 0;
-        while group < groups {
-            let left = groups - group;
-            let (wide, most) = match left {
-                _ if !$set::MANY_REGISTERS => (1, 4),
-                4.. => (4, 6),
-                2.. => (2, 12),
-                _ => (1, 12),
-            };
-            let tiles = rows.div_ceil(most);
-            let mut row = 0;
-            for tile in 0..tiles {
-                let tall = (rows - row).div_ceil(tiles - tile);
-                pick!($product, $set, $simd, (row, group), (tall, wide); 1 2 3 4 5 6; 7 8 9 10 11 12);
-                row += tall;
-            }
-            group += wide;
-        }
-    }};
-}
-
-/// Computes the tile compiled for these sizes.
-macro_rules! pick {
-    ($product:ident, $set:ident, $simd:ident, $at:expr, $size:expr; $($low:literal)+; $($high:literal)+) => {
-        match $size {
-            $(($low, 4) => $product.tile::<$set, $low, 4>($simd, $at),)+
-            $(($low, 2) => $product.tile::<$set, $low, 2>($simd, $at),)+
-            $(($high, 2) => $product.tile::<$set, $high, 2>($simd, $at),)+
-            $(($low, 1) => $product.tile::<$set, $low, 1>($simd, $at),)+
-            $(($high, 1) => $product.tile::<$set, $high, 1>($simd, $at),)+
-            (tall, wide) => unreachable!("no tile of {tall} rows and {wide} groups"),
-        }
-    };
-}
-
-pub(crate) use {for_tiles, pick};
 
 /// A product of float rows with packed floats.
 pub(crate) struct ProductF32<'a> {
@@ -267,12 +233,12 @@ impl ProductF32<'_> {
                 }
             }
         }
-        for r in 0..R {
+        each_row!(r of R {
             let out = &mut self.out[(row + r) * self.out_stride + group * LANES..].as_chunks_mut::<LANES>().0[..G];
             for g in 0..G {
                 simd.store(sums[r][g], &mut out[g]);
             }
-        }
+        });
     }
 }
 
@@ -280,18 +246,20 @@ impl ProductF32<'_> {
 struct ProductBf16<'a> {
     /// Row after row, two inputs at a time.
     rows: &'a [[u16; 2]],
+    /// From one row to the next.
+    stride: usize,
     steps: usize,
     weights: &'a [[u16; 2 * LANES]],
     bias: &'a [[f32; LANES]],
     out: &'a mut [f32],
+    out_stride: usize,
 }
 
 impl Kernel for ProductBf16<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
-        let groups = self.bias.len();
-        let rows = self.out.len() / (groups * LANES);
-        for_tiles!(self, S, simd, rows, groups);
+        let rows = self.out.len().div_ceil(self.out_stride);
+        for_tiles!(self, S, simd, rows, self.bias.len());
     }
 }
 
@@ -299,7 +267,7 @@ impl ProductBf16<'_> {
     #[inline(always)]
     fn tile<S: Simd, const R: usize, const G: usize>(&mut self, simd: S, (row, group): (usize, usize)) {
         let steps = self.steps;
-        let rows: [&[[u16; 2]]; R] = std::array::from_fn(|r| &self.rows[(row + r) * steps..][..steps]);
+        let rows: [&[[u16; 2]]; R] = std::array::from_fn(|r| &self.rows[(row + r) * self.stride..][..steps]);
         let weights: [&[[u16; 2 * LANES]]; G] = std::array::from_fn(|g| &self.weights[(group + g) * steps..][..steps]);
         let mut start = [simd.splat(0.0); G];
         for (start, bias) in start.iter_mut().zip(&self.bias[group..]) {
@@ -318,13 +286,12 @@ impl ProductBf16<'_> {
                 }
             }
         }
-        let width = self.bias.len() * LANES;
-        for r in 0..R {
-            let out = &mut self.out[(row + r) * width + group * LANES..].as_chunks_mut::<LANES>().0[..G];
+        each_row!(r of R {
+            let out = &mut self.out[(row + r) * self.out_stride + group * LANES..].as_chunks_mut::<LANES>().0[..G];
             for g in 0..G {
                 simd.store(sums[r][g], &mut out[g]);
             }
-        }
+        });
     }
 }
 
@@ -333,6 +300,8 @@ struct ProductInt8<'a> {
     /// Row after row, four inputs at a time.
     rows: &'a [[u8; 4]],
     affine: &'a [Affine],
+    /// Every how many rows one counts, of what is read and of what is written.
+    every: usize,
     steps: usize,
     weights: &'a [[i8; 4 * LANES]],
     scales: &'a [[f32; LANES]],
@@ -345,7 +314,7 @@ impl Kernel for ProductInt8<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
         let groups = self.bias.len();
-        let rows = self.out.len() / (groups * LANES);
+        let rows = self.out.len().div_ceil(self.every * groups * LANES);
         for_tiles!(self, S, simd, rows, groups);
     }
 }
@@ -354,7 +323,7 @@ impl ProductInt8<'_> {
     #[inline(always)]
     fn tile<S: Simd, const R: usize, const G: usize>(&mut self, simd: S, (row, group): (usize, usize)) {
         let steps = self.steps;
-        let rows: [&[[u8; 4]]; R] = std::array::from_fn(|r| &self.rows[(row + r) * steps..][..steps]);
+        let rows: [&[[u8; 4]]; R] = std::array::from_fn(|r| &self.rows[(row + r) * self.every * steps..][..steps]);
         let weights: [&[[i8; 4 * LANES]]; G] = std::array::from_fn(|g| &self.weights[(group + g) * steps..][..steps]);
         let mut sums = [[simd.zero_sums(); G]; R];
         for step in 0..steps {
@@ -373,15 +342,16 @@ impl ProductInt8<'_> {
         let (scales, offsets) = (&self.scales[outputs.clone()][..G], &self.sums[outputs.clone()][..G]);
         let bias = &self.bias[outputs][..G];
         let width = self.bias.len() * LANES;
-        for r in 0..R {
-            let Affine { scale, offset } = self.affine[row + r];
+        each_row!(r of R {
+            let place = (row + r) * self.every;
+            let Affine { scale, offset } = self.affine[place];
             let (scale, offset) = (simd.splat(scale), simd.splat(offset));
-            let out = &mut self.out[(row + r) * width + group * LANES..].as_chunks_mut::<LANES>().0[..G];
+            let out = &mut self.out[place * width + group * LANES..].as_chunks_mut::<LANES>().0[..G];
             for g in 0..G {
                 let fixed = simd.fma(offset, simd.load(&offsets[g]), simd.load(&bias[g]));
                 let product = simd.mul(simd.to_floats(sums[r][g]), simd.load(&scales[g]));
                 simd.store(simd.fma(product, scale, fixed), &mut out[g]);
             }
-        }
+        });
     }
 }

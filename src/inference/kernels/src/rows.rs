@@ -66,14 +66,44 @@ impl Rounded {
     }
 }
 
-impl Target<'_> {
+/// The least and the largest values seen so far, lane by lane.
+#[derive(Clone, Copy)]
+struct Extremes<S: Simd> {
+    least: S::F,
+    largest: S::F,
+}
+
+impl<S: Simd> Extremes<S> {
     #[inline(always)]
-    fn write<S: Simd>(&mut self, simd: S, row: usize, values: &[f32]) {
+    fn none(simd: S) -> Self {
+        Self { least: simd.splat(f32::INFINITY), largest: simd.splat(f32::NEG_INFINITY) }
+    }
+
+    #[inline(always)]
+    fn with(self, simd: S, value: S::F) -> Self {
+        Self { least: simd.min(self.least, value), largest: simd.max(self.largest, value) }
+    }
+}
+
+impl Target<'_> {
+    /// Rounds a row whose extremes are known.
+    #[inline(always)]
+    fn write<S: Simd>(&mut self, simd: S, row: usize, (values, extremes): (&[f32], Extremes<S>)) {
         let width = values.len();
         let values = values.as_chunks::<LANES>().0;
         match self {
             Self::Bytes { bytes, affine, max } => {
-                affine[row] = to_bytes(simd, *max, (values, &mut bytes[row * width..][..width]));
+                let (least, largest) = (simd.least(extremes.least), simd.largest(extremes.largest));
+                let range = largest - least;
+                let max = f32::from(*max);
+                let steps = simd.splat(if range > 0.0 { max / range } else { 0.0 });
+                let offset = simd.splat(least);
+                let bytes = bytes[row * width..][..width].as_chunks_mut::<LANES>().0;
+                for (chunk, bytes) in values.iter().zip(bytes) {
+                    // The largest value comes out at `max` but for less than half a step.
+                    simd.store_bytes(simd.mul(simd.sub(simd.load(chunk), offset), steps), bytes);
+                }
+                affine[row] = Affine { scale: range / max, offset: least };
             }
             Self::Halves(halves) => {
                 let halves = halves[row * width..][..width].as_chunks_mut::<LANES>().0;
@@ -83,26 +113,6 @@ impl Target<'_> {
             }
         }
     }
-}
-
-#[inline(always)]
-fn to_bytes<S: Simd>(simd: S, max: u8, (values, bytes): (&[[f32; LANES]], &mut [u8])) -> Affine {
-    let (mut least, mut largest) = (simd.load(&values[0]), simd.load(&values[0]));
-    for chunk in &values[1..] {
-        let chunk = simd.load(chunk);
-        least = simd.min(least, chunk);
-        largest = simd.max(largest, chunk);
-    }
-    let (least, largest) = (simd.least(least), simd.largest(largest));
-    let range = largest - least;
-    let max = f32::from(max);
-    let steps = simd.splat(if range > 0.0 { max / range } else { 0.0 });
-    let (offset, top) = (simd.splat(least), simd.splat(max));
-    for (chunk, bytes) in values.iter().zip(bytes.as_chunks_mut::<LANES>().0) {
-        let step = simd.mul(simd.sub(simd.load(chunk), offset), steps);
-        simd.store_bytes(simd.min(step, top), bytes);
-    }
-    Affine { scale: range / max, offset: least }
 }
 
 /// Rounds rows.
@@ -123,7 +133,11 @@ impl Kernel for Round<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
         for (index, row) in self.rows.chunks_exact(self.width).enumerate() {
-            self.to.write(simd, index, row);
+            let mut extremes = Extremes::none(simd);
+            for chunk in row.as_chunks::<LANES>().0 {
+                extremes = extremes.with(simd, simd.load(chunk));
+            }
+            self.to.write(simd, index, (row, extremes));
         }
     }
 }
@@ -159,16 +173,18 @@ impl Kernel for Activate<'_> {
     fn run<S: Simd>(mut self, simd: S) {
         let closeness = if self.rounded.is_some() { Closeness::Rounded } else { Closeness::Exact };
         for (index, row) in self.rows.chunks_exact_mut(self.width).enumerate() {
+            let mut extremes = Extremes::none(simd);
             for chunk in row.as_chunks_mut::<LANES>().0 {
                 let value = simd.load(chunk);
                 let active = match self.activation {
                     Activation::Gelu => gelu(simd, value, closeness),
                     Activation::Relu => simd.max(value, simd.splat(0.0)),
                 };
+                extremes = extremes.with(simd, active);
                 simd.store(active, chunk);
             }
             if let Some(rounded) = &mut self.rounded {
-                rounded.write(simd, index, row);
+                rounded.write(simd, index, (row, extremes));
             }
         }
     }
@@ -189,28 +205,49 @@ impl Norm {
     fn apply<S: Simd>(&self, simd: S, index: usize, (row, rounded): (&mut [f32], &mut Option<Target<'_>>)) {
         let share = 1.0 / row.len() as f32;
         let chunks = row.as_chunks_mut::<LANES>().0;
-        let mut sum = simd.splat(0.0);
-        for chunk in chunks.iter() {
-            sum = simd.add(sum, simd.load(chunk));
+        // Four sums, which need not wait for each other.
+        let (fours, rest) = chunks.as_chunks::<4>();
+        let mut sums = [simd.splat(0.0); 4];
+        for four in fours {
+            for place in 0..4 {
+                sums[place] = simd.add(sums[place], simd.load(&four[place]));
+            }
         }
-        let mean = simd.splat(simd.sum(sum) * share);
-        let mut squares = simd.splat(0.0);
-        for chunk in chunks.iter() {
+        for chunk in rest {
+            sums[0] = simd.add(sums[0], simd.load(chunk));
+        }
+        let mean = simd.splat(total(simd, sums) * share);
+        let mut squares = [simd.splat(0.0); 4];
+        for four in fours {
+            for place in 0..4 {
+                let away = simd.sub(simd.load(&four[place]), mean);
+                squares[place] = simd.fma(away, away, squares[place]);
+            }
+        }
+        for chunk in rest {
             let away = simd.sub(simd.load(chunk), mean);
-            squares = simd.fma(away, away, squares);
+            squares[0] = simd.fma(away, away, squares[0]);
         }
-        let inverse = simd.splat(1.0 / (simd.sum(squares) * share + self.epsilon).sqrt());
+        let inverse = simd.splat(1.0 / (total(simd, squares) * share + self.epsilon).sqrt());
+        let mut extremes = Extremes::none(simd);
         for chunk in chunks.iter_mut() {
-            simd.store(simd.mul(simd.sub(simd.load(chunk), mean), inverse), chunk);
+            let value = simd.mul(simd.sub(simd.load(chunk), mean), inverse);
+            extremes = extremes.with(simd, value);
+            simd.store(value, chunk);
         }
         if let Some(rounded) = rounded {
-            rounded.write(simd, index, row);
+            rounded.write(simd, index, (row, extremes));
         }
         let weights = self.weight.as_chunks::<LANES>().0.iter().zip(self.bias.as_chunks::<LANES>().0);
         for (chunk, (weight, bias)) in row.as_chunks_mut::<LANES>().0.iter_mut().zip(weights) {
             simd.store(simd.fma(simd.load(chunk), simd.load(weight), simd.load(bias)), chunk);
         }
     }
+}
+
+#[inline(always)]
+fn total<S: Simd>(simd: S, [a, b, c, d]: [S::F; 4]) -> f32 {
+    simd.sum(simd.add(simd.add(a, b), simd.add(c, d)))
 }
 
 /// Adds `added` to `rows` and normalises them, rounded as well where asked.

@@ -38,6 +38,8 @@ pub(crate) trait Simd: Copy {
     const MAX_ACTIVATION: u8;
     /// Whether there are registers for a tile of 6 × 64 sums (else 3 × 16).
     const MANY_REGISTERS: bool;
+    /// Whether [`Self::look_up`] is one instruction.
+    const LOOKS_UP: bool;
 
     fn splat(self, value: f32) -> Self::F;
     fn load(self, from: &[f32; LANES]) -> Self::F;
@@ -49,6 +51,9 @@ pub(crate) trait Simd: Copy {
     fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
     fn min(self, a: Self::F, b: Self::F) -> Self::F;
     fn max(self, a: Self::F, b: Self::F) -> Self::F;
+    fn abs(self, value: Self::F) -> Self::F;
+    /// The value of a table that the lowest four bits of each lane say, whatever number they are of.
+    fn look_up(self, table: &[f32; LANES], places: Self::F) -> Self::F;
     /// To the nearest integer, ties to even.
     fn round(self, value: Self::F) -> Self::F;
     /// Two to the power of each lane, which holds an integer from -126 to 127.

@@ -48,13 +48,13 @@ proptest! {
         let (floats, halves, int8) = (Linear::f32(&raw), Linear::bf16(&raw), Linear::int8(&raw));
         for isa in Isa::available() {
             let mut out = vec![0.0; count * outputs];
-            floats.apply(isa, (Rows::F32(&rows), 0..groups), &mut out);
+            floats.apply(isa, (Rows::F32(&rows), Every::ROW), &mut out);
             for (got, wanted) in out.iter().zip(&wanted) {
                 prop_assert!((f64::from(*got) - wanted).abs() < 1e-3, "{isa:?}: {got} for {wanted}");
             }
             let mut rounded = Rounded::default();
             Round { rows: &rows, width: inputs, to: rounded.half_rows(count, inputs) }.on(isa);
-            halves.apply(isa, (Rows::Bf16(&rounded.halves), 0..groups), &mut out);
+            halves.apply(isa, (Rows::Bf16(&rounded.halves), Every::ROW), &mut out);
             // Both factors are off by at most 1/256 of themselves.
             let allowed = inputs as f64 * 2.0 * 0.5 * 2.0 / 256.0;
             for (got, wanted) in out.iter().zip(&wanted) {
@@ -62,17 +62,25 @@ proptest! {
             }
             let bytes = &mut rounded;
             Round { rows: &rows, width: inputs, to: bytes.byte_rows(count, inputs, isa.max_activation()) }.on(isa);
-            int8.apply(isa, (Rows::Bytes(&bytes.bytes, &bytes.affine), 0..groups), &mut out);
+            int8.apply(isa, (Rows::Bytes(&bytes.bytes, &bytes.affine), Every::ROW), &mut out);
             // A weight is off by at most half of 1/127 of 0.5, an activation by half a step.
             let allowed = inputs as f64 * (2.0 * 0.25 / 127.0 + 0.5 * 2.0 / f64::from(isa.max_activation()));
             for (got, wanted) in out.iter().zip(&wanted) {
                 prop_assert!((f64::from(*got) - wanted).abs() < allowed, "{isa:?}: {got} for {wanted}");
             }
-            // A part of the outputs is what it is in the whole.
-            let mut last = vec![0.0; count * LANES];
-            int8.apply(isa, (Rows::Bytes(&bytes.bytes, &bytes.affine), groups - 1..groups), &mut last);
-            for (part, all) in last.chunks_exact(LANES).zip(out.chunks_exact(outputs)) {
-                prop_assert_eq!(part, &all[outputs - LANES..]);
+            // Some rows only: they are what they are among all, the others stay.
+            let every = Every { first: count / 3, step: 1 + count / 4 };
+            let meant = |row: usize| row >= every.first && (row - every.first).is_multiple_of(every.step);
+            let int8_rows = Rows::Bytes(&rounded.bytes, &rounded.affine);
+            for (linear, rows) in [(&int8, int8_rows), (&halves, Rows::Bf16(&rounded.halves)), (&floats, Rows::F32(&rows))]
+            {
+                linear.apply(isa, (rows, Every::ROW), &mut out);
+                let (all, mut some) = (&out, vec![f32::MAX; count * outputs]);
+                linear.apply(isa, (rows, every), &mut some);
+                for (row, (some, all)) in some.chunks_exact(outputs).zip(all.chunks_exact(outputs)).enumerate() {
+                    let stays = || some.iter().all(|&value| value == f32::MAX);
+                    prop_assert!(if meant(row) { some == all } else { stays() }, "{isa:?}, row {row}");
+                }
             }
         }
     }

@@ -57,6 +57,7 @@ impl Simd for Avx2 {
     // Pairs of products are summed in 16 bits: 2 · 127 · 127 still fits.
     const MAX_ACTIVATION: u8 = 127;
     const MANY_REGISTERS: bool = false;
+    const LOOKS_UP: bool = false;
 
     #[inline(always)]
     fn splat(self, value: f32) -> Self::F {
@@ -105,6 +106,17 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn max(self, a: Self::F, b: Self::F) -> Self::F {
         a.zip(b, |a, b| unsafe { _mm256_max_ps(a, b) })
+    }
+
+    #[inline(always)]
+    fn abs(self, value: Self::F) -> Self::F {
+        value.map(|v| unsafe { _mm256_andnot_ps(_mm256_set1_ps(-0.0), v) })
+    }
+
+    #[inline(always)]
+    fn look_up(self, table: &[f32; LANES], places: Self::F) -> Self::F {
+        let lanes = Portable.look_up(table, self.spill(places));
+        self.load(&lanes)
     }
 
     #[inline(always)]

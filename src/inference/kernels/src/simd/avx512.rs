@@ -62,6 +62,7 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
     type Q = __m512i;
     const MAX_ACTIVATION: u8 = 255;
     const MANY_REGISTERS: bool = true;
+    const LOOKS_UP: bool = true;
 
     #[inline(always)]
     fn splat(self, value: f32) -> __m512 {
@@ -106,6 +107,16 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
     #[inline(always)]
     fn max(self, a: __m512, b: __m512) -> __m512 {
         unsafe { _mm512_max_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn abs(self, value: __m512) -> __m512 {
+        unsafe { _mm512_abs_ps(value) }
+    }
+
+    #[inline(always)]
+    fn look_up(self, table: &[f32; LANES], places: __m512) -> __m512 {
+        unsafe { _mm512_permutexvar_ps(_mm512_castps_si512(places), _mm512_loadu_ps(table.as_ptr())) }
     }
 
     #[inline(always)]

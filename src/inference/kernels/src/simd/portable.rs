@@ -29,6 +29,7 @@ impl Simd for Portable {
     type Q = [Floats; 2];
     const MAX_ACTIVATION: u8 = 255;
     const MANY_REGISTERS: bool = false;
+    const LOOKS_UP: bool = false;
 
     #[inline(always)]
     fn splat(self, value: f32) -> Floats {
@@ -78,6 +79,16 @@ impl Simd for Portable {
     #[inline(always)]
     fn max(self, a: Floats, b: Floats) -> Floats {
         zip(a, b, |a, b| if a > b { a } else { b })
+    }
+
+    #[inline(always)]
+    fn abs(self, value: Floats) -> Floats {
+        map(value, f32::abs)
+    }
+
+    #[inline(always)]
+    fn look_up(self, table: &Floats, places: Floats) -> Floats {
+        map(places, |place| table[(place.to_bits() % 16) as usize])
     }
 
     #[inline(always)]

@@ -39,6 +39,8 @@ impl Kernel for Probe<'_> {
         keep(simd.min(a, b));
         keep(simd.max(a, b));
         keep(simd.round(a));
+        keep(simd.abs(a));
+        keep(simd.look_up(&self.b, a));
         keep(simd.exp2(simd.round(simd.max(simd.min(a, simd.splat(127.0)), simd.splat(-126.0)))));
         keep(simd.load_f16(&self.halves));
         let (activations, weights) = (simd.splat_activations(self.activations), simd.load_weights(&self.weights));

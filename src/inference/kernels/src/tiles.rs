@@ -1,0 +1,59 @@
+//! How a product is cut into tiles. A tile is a few rows by a few groups of outputs; its sums stay
+//! in registers while it walks along the inputs, so each size is compiled by itself.
+
+/// Computes every tile of a product: as many rows as the registers hold, evenly split, so that
+/// none is left with a single row. A macro, because a closure would not be compiled for the
+/// instruction set of its caller.
+macro_rules! for_tiles {
+    ($product:ident, $set:ident, $simd:ident, $rows:expr, $groups:expr) => {{
+        let (rows, groups) = ($rows, $groups);
+        let mut group = 0;
+        while group < groups {
+            let left = groups - group;
+            let (wide, most) = match left {
+                _ if !$set::MANY_REGISTERS => (1, 4),
+                4.. => (4, 6),
+                2.. => (2, 12),
+                _ => (1, 12),
+            };
+            let tiles = rows.div_ceil(most).max(1);
+            let (least, larger) = (rows / tiles, rows % tiles);
+            let mut row = 0;
+            for tile in 0..tiles {
+                let tall = least + usize::from(tile < larger);
+                pick!($product, $set, $simd, (row, group), (tall, wide); 1 2 3 4 5 6; 7 8 9 10 11 12);
+                row += tall;
+            }
+            group += wide;
+        }
+    }};
+}
+
+/// Computes the tile compiled for these sizes.
+macro_rules! pick {
+    ($product:ident, $set:ident, $simd:ident, $at:expr, $size:expr; $($low:literal)+; $($high:literal)+) => {
+        match $size {
+            $(($low, 4) => $product.tile::<$set, $low, 4>($simd, $at),)+
+            $(($low, 2) => $product.tile::<$set, $low, 2>($simd, $at),)+
+            $(($high, 2) => $product.tile::<$set, $high, 2>($simd, $at),)+
+            $(($low, 1) => $product.tile::<$set, $low, 1>($simd, $at),)+
+            $(($high, 1) => $product.tile::<$set, $high, 1>($simd, $at),)+
+            (0, _) => {}
+            (tall, wide) => unreachable!("no tile of {tall} rows and {wide} groups"),
+        }
+    };
+}
+
+/// Repeats a block for each row of a tile. The compiler does not unroll every loop of this length,
+/// and sums that a variable chooses would leave the registers.
+macro_rules! each_row {
+    ($row:ident of $rows:ident $block:block) => { each_row!($row of $rows $block; 0 1 2 3 4 5 6 7 8 9 10 11) };
+    ($row:ident of $rows:ident $block:block; $($place:literal)+) => {$(
+        if $place < $rows {
+            let $row = $place;
+            $block
+        }
+    )+};
+}
+
+pub(crate) use {each_row, for_tiles, pick};
