@@ -17,7 +17,7 @@ pub struct Network {
 }
 
 enum Encoder {
-    Fused(FusedEncoder),
+    Fused(Box<FusedEncoder>),
     Reference(ReferenceEncoder),
 }
 
@@ -59,7 +59,7 @@ impl Network {
             _ => None,
         };
         let encoder = match form {
-            Some(form) if fits => Encoder::Fused(FusedEncoder::load(spec, weights, (isa, form))?),
+            Some(form) if fits => Encoder::Fused(Box::new(FusedEncoder::load(spec, weights, (isa, form))?)),
             _ => Encoder::Reference(ReferenceEncoder::load(spec, weights, precision)?),
         };
         Ok(Self { encoder, precision })
