@@ -34,7 +34,7 @@ const PAGE: usize = 40;
 /// A page of so many may have another behind it: servers that do not care for what is asked give this many.
 const FULL: usize = 20;
 /// A subscription holds after less: what came before it did is polled then.
-const SETTLE: Duration = Duration::from_secs(2);
+const SETTLE: Duration = Duration::from_secs(5);
 /// The longest that an exhausted budget is waited for.
 const LONGEST_HOLD: Duration = Duration::from_secs(3_600);
 

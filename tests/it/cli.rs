@@ -283,8 +283,8 @@ fn doctor_finds_what_is_broken_and_says_what_to_do() {
     let config = run(folder.path(), &["doctor", "--set", "worker.tasks=0"]);
     assert!(config.code == 1 && config.stdout.contains("worker.tasks: must be between 1 and 256"), "{}", config.stdout);
 
-    // A port that was just free: nothing listens there.
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // Nothing listens there.
+    let free = "127.0.0.1:1";
     let away = run(
         folder.path(),
         &[
@@ -411,7 +411,8 @@ fn manual_pages_are_printed_and_written_for_every_command() {
 #[test]
 fn health_of_a_server_that_is_not_there_is_a_failure_and_one_that_cannot_be_is_a_misuse() {
     let folder = tempfile::tempdir().unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // Nothing listens there.
+    let port = 1;
     let away = run(folder.path(), &["--set", &format!("server.listen=0.0.0.0:{port}"), "health"]);
     assert!(away.code == 1 && away.stderr.contains(&format!("http://127.0.0.1:{port}/readyz")), "{}", away.stderr);
     let nowhere = run(folder.path(), &["--roles", "worker", "health"]);

@@ -138,6 +138,10 @@ impl Bed {
     /// The API over rooms that stand already.
     pub fn over(rooms: Api, folder: tempfile::TempDir, change: impl FnOnce(&mut HttpOptions)) -> Self {
         let mut options = HttpOptions { listen: vec![([127, 0, 0, 1], 0).into()], ..HttpOptions::default() };
+        // A service that is there is found to be, also by a machine that is busy.
+        options.check_timeout = PATIENCE;
+        // The end waits for no connection: longer than [`Bed::stop`] would wait.
+        options.drain = 2 * PATIENCE;
         change(&mut options);
         let shutdown = Shutdown::default();
         let server = serve(rooms.clone(), options, shutdown.clone()).expect("the API is served");
