@@ -216,6 +216,10 @@ impl Mastodon {
         let seen = self.cursor.get(&line.key()).cloned();
         let page = self.shared.page(line, seen.as_deref(), &self.clock).await?;
         let full = seen.is_some() && page.statuses.len() >= FULL;
+        if seen.is_none() && page.statuses.is_empty() {
+            // All that comes is new, however much it is by the next look.
+            self.cursor.insert(line.key(), "0".to_owned());
+        }
         // Newest first within a page.
         for status in page.statuses.into_iter().rev() {
             if let Some(id) = status["id"].as_str() {

@@ -232,13 +232,12 @@ async fn a_stream_that_is_cut_or_silent_is_made_anew_and_nothing_is_lost(setup: 
             instance.write(id, status(id, "<p>I love it</p>", json!({})));
         }
     };
-    // Before anybody listens, before the subscription holds, and after.
-    say(5);
+    // Nothing at first; then before the subscription holds, and after.
     bed.eventually("it connects", async || {
         instance.web.requests().iter().any(|request| request.path.ends_with("streaming")).then_some(())
     })
     .await;
-    say(50);
+    say(55);
     subscribed(&bed, &instance, 1).await;
     say(5);
     stored(&bed, 60).await;
