@@ -1,5 +1,6 @@
 //! Notifications from end to end: transitions of alerts in, messages at receivers out.
 
+mod crashes;
 mod desk;
 mod fakes;
 mod kinds;
@@ -13,8 +14,6 @@ use std::time::Duration;
 use hmac::{Hmac, KeyInit, Mac};
 use sentistream::domain::Timestamp;
 use sentistream::domain::alert::Acknowledgement;
-use sentistream::store::StoreError;
-use sentistream::store::notify::Commit;
 use serde_json::{Value, json};
 
 use super::bed::{START, Setup, cases};
@@ -26,7 +25,6 @@ cases!(
     a_receiver_in_trouble_is_tried_again_and_the_log_tells_all,
     what_cannot_succeed_is_given_up,
     silenced_and_muted_alerts_wait,
-    nothing_is_lost_or_told_twice_across_crashes,
     routes_are_tried_in_their_order,
 );
 
@@ -281,70 +279,6 @@ async fn silenced_and_muted_alerts_wait(setup: Setup) {
     desk.settled().await;
     desk.advance(60 * MINUTE);
     assert_eq!(desk.message(5).await["groupLabels"]["alertname"], "muted");
-}
-
-async fn nothing_is_lost_or_told_twice_across_crashes(setup: Setup) {
-    let desk = Desk::start(setup).await;
-    desk.route("hook", json!([])).await;
-    let lease = async |holder: &str| {
-        let taken = async || desk.bed.rooms.store.acquire_lease("notifications", holder, LEASE).await.unwrap();
-        desk.bed.eventually("the lease is taken", taken).await
-    };
-    // While a group waits for others.
-    desk.fire("mood", "web").await;
-    let old = lease("first").await;
-    desk.crash().await;
-    desk.advance(LEASE);
-    desk.notifier("second");
-    desk.requests(1).await;
-    desk.settled().await;
-    // The first wakes up: it can change nothing.
-    let late = desk.bed.rooms.store.commit_notifications(&old, &Commit { cursor: Some(0), ..Commit::default() }).await;
-    assert!(matches!(late, Err(StoreError::LeaseLost(_))), "{late:?}");
-
-    // While nobody runs, and between two attempts.
-    desk.crash().await;
-    desk.resolve("mood", "web").await;
-    desk.fire("next", "web").await;
-    desk.hook.will([Reply::Answer(500, String::new(), ""), Reply::Answer(500, String::new(), "")]);
-    desk.advance(LEASE);
-    desk.notifier("third");
-    desk.followed().await;
-    desk.advance(MINUTE);
-    desk.bed.eventually("both are tried", async || (desk.hook.requests().len() >= 3).then_some(())).await;
-    desk.crash().await;
-    desk.advance(LEASE);
-    desk.notifier("fourth");
-    desk.bed
-        .eventually("both are delivered", async || {
-            let page = desk.bed.get("/api/alerts/deliveries?state=delivered").await.ok();
-            (page["deliveries"].as_array().unwrap().len() == 3).then_some(())
-        })
-        .await;
-    let page = desk.bed.get("/api/alerts/deliveries").await.ok();
-    let mut told: Vec<_> = page["deliveries"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|sent| (sent["message"]["groupLabels"]["alertname"].as_str().unwrap(), sent["reason"].as_str().unwrap()))
-        .collect();
-    told.sort_unstable();
-    assert_eq!(told, [("mood", "firing"), ("mood", "resolved"), ("next", "firing")], "{page:#}");
-
-    // After it was sent, before the answer came: again, under the same id.
-    let before = desk.hook.requests().len();
-    desk.hook.will([Reply::Silence]);
-    desk.fire("last", "web").await;
-    desk.advance(MINUTE);
-    desk.requests(before + 1).await;
-    desk.crash().await;
-    desk.advance(LEASE);
-    desk.notifier("fifth");
-    let requests = desk.requests(before + 2).await;
-    let id = |index: usize| requests[index].header("x-sentistream-delivery").to_owned();
-    assert_eq!(id(before), id(before + 1));
-    let done = desk.delivery("it is delivered", |delivery| delivery["state"] == "delivered").await;
-    assert_eq!(done["attempts"], 1);
 }
 
 async fn routes_are_tried_in_their_order(setup: Setup) {
