@@ -197,9 +197,11 @@ impl Bed {
     pub async fn drained(&self) -> Value {
         self.eventually("the stream is worked off", async || {
             let health = self.get("/api/health").await.ok();
-            (health["stats"]["pending"] == 0 && balances(&health)).then_some(health)
+            (health["stats"]["pending"] == 0 && balances(&health)).then_some(())
         })
-        .await
+        .await;
+        // The totals beside the books may have been read before the last commit.
+        self.get("/api/health").await.ok()
     }
 
     /// Asks until the answer is there.
@@ -241,9 +243,10 @@ impl Drop for Bed {
 /// Whether every appended entry is accounted for.
 pub fn balances(health: &Value) -> bool {
     let books = &health["stats"]["books"];
-    let number = |name: &str| books[name].as_u64().unwrap_or_else(|| panic!("no {name} in {health:#}"));
-    let outcomes = ["analysed", "duplicate", "skipped", "deletion", "replacement", "dead_lettered"];
-    number("appended") == outcomes.into_iter().map(number).sum::<u64>() + number("pending")
+    let outcomes = ["analysed", "duplicate", "skipped", "deletion", "replacement", "dead_lettered", "pending"];
+    // A part that did not answer in time has no numbers.
+    let sum = outcomes.into_iter().map(|name| books[name].as_u64()).sum::<Option<u64>>();
+    sum.is_some() && sum == books["appended"].as_u64()
 }
 
 /// A post `seconds` before [`START`].
