@@ -53,6 +53,11 @@ bench: ## Runs the benchmarks: inference, store, stream and the whole pipeline.
 dist: build ## Packs the release binary, settings, systemd unit, manual and completions into dist/.
 	scripts/dist
 
+.PHONY: sbom
+sbom: ## Writes what a release is made of into dist/sbom (CycloneDX); installs cargo-cyclonedx first.
+	@cargo cyclonedx --version >/dev/null 2>&1 || cargo install --locked cargo-cyclonedx
+	scripts/sbom
+
 .PHONY: image
 image: ## Builds the container image, sentistream:latest, with docker or podman.
 	$${ENGINE:-docker} build --tag sentistream:latest .

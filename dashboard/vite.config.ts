@@ -26,6 +26,8 @@ export default defineConfig({
   preview: { proxy, headers: { "Content-Security-Policy": policy } },
   test: {
     restoreMocks: true,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     env: { TZ: "Europe/Zurich" },
     projects: [
       { extends: true, test: { name: "logic", include: ["src/**/*.test.ts"], environment: "node" } },
@@ -35,7 +37,6 @@ export default defineConfig({
           name: "components",
           include: ["src/**/*.test.tsx"],
           environment: "jsdom",
-          testTimeout: 60_000,
           setupFiles: ["src/testing/setup.ts"],
         },
       },

@@ -123,6 +123,7 @@ test("a page that is left open does not grow", async ({ page }) => {
 });
 
 function tell(what: string, figure: string): void {
+  // biome-ignore lint/suspicious/noConsole: the figures belong into the log
   console.log(`${what}: ${figure}`);
 }
 

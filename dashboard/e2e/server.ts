@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type PreviewServer, preview } from "vite";
 
-const READY_MS = 60_000;
+const READY_MS = 120_000;
 const STOP_MS = 20_000;
 
 /** The real binary in a folder of its own, without sources unless told otherwise. */
@@ -49,7 +49,7 @@ export class Server {
     child.stderr?.on("data", keep);
     await until(READY_MS, async () => {
       if (child.exitCode !== null) throw new Error(`the server ended by itself:\n${this.log}`);
-      const answer = await fetch(`${this.api}/readyz`).catch(() => null);
+      const answer = await this.call("/readyz").catch(() => null);
       return answer?.ok ?? false;
     });
     if (process.env.SENTISTREAM_PREVIEW && !this.front) await this.startFront();
@@ -70,7 +70,7 @@ export class Server {
   sql(text: string): void {
     execFileSync("sqlite3", [
       join(this.folder, "data/sentistream.db"),
-      `PRAGMA busy_timeout = 10000; ${text}`,
+      `PRAGMA busy_timeout = 30000; ${text}`,
     ]);
   }
 
@@ -80,21 +80,26 @@ export class Server {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** Appends posts through the API and waits until they are analysed. */
+  /** Appends posts through the API and waits until each is analysed: the workers do not keep their order. */
   async post(
     ...posts: { post_id: string; content: string; source?: string; author?: string; created_at?: string }[]
   ) {
     const body = posts.map((post) => ({ source: "web", ...post }));
     const answer = await this.call("/api/posts", { method: "POST", body: JSON.stringify(body) });
     if (answer.status !== 202) throw new Error(`posts were not accepted: ${await answer.text()}`);
-    const last = posts.at(-1)?.post_id ?? "";
-    await until(30_000, async () => (await this.call(`/api/posts/${encodeURIComponent(last)}`)).ok);
+    for (const { post_id } of posts) await this.analysed(post_id);
+  }
+
+  /** Waits until a post is analysed. */
+  analysed(id: string): Promise<void> {
+    return until(60_000, async () => (await this.call(`/api/posts/${encodeURIComponent(id)}`)).ok);
   }
 
   call(path: string, init: RequestInit = {}): Promise<Response> {
     return fetch(`${this.api}${path}`, {
       ...init,
-      headers: { "content-type": "application/json", ...init.headers },
+      // The server ends idle connections: one that is kept may be gone when it is used again.
+      headers: { "content-type": "application/json", connection: "close", ...init.headers },
     });
   }
 
@@ -121,15 +126,18 @@ export async function until(milliseconds: number, condition: () => Promise<boole
   }
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** A port that stays free while the server restarts: the system itself gives out only higher ones. */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const probe = createServer();
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const address = probe.address();
-      probe.close(() =>
-        typeof address === "object" && address ? resolve(address.port) : reject(new Error("no port")),
-      );
-    });
+    probe.once("error", () => resolve(false));
+    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
   });
 }

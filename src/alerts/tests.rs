@@ -92,8 +92,8 @@ struct Running {
 impl Running {
     async fn stop(self) {
         self.shutdown.stop();
-        let ended = tokio::time::timeout(Duration::from_secs(5), self.role).await;
-        ended.expect("the role stops soon").unwrap().unwrap();
+        let ended = tokio::time::timeout(DEADLINE, self.role).await;
+        ended.expect("the role stops").unwrap().unwrap();
     }
 }
 

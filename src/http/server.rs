@@ -71,7 +71,8 @@ pub fn serve(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Serve
     let state = Data::new(State::new(api, options));
     let server = start(state.clone(), Surface::Api { gate: Data::new(gate), limiter: limiter.clone() }, &shutdown)?;
 
-    tokio::spawn(state.hub.clone().run(state.api.live.clone(), shutdown.clone()));
+    // From now on: whoever connects misses nothing.
+    tokio::spawn(state.hub.clone().run(state.api.live.subscribe(), shutdown.clone()));
     tokio::spawn(ws::snapshot::broadcast(state.clone(), shutdown.clone()));
     tokio::spawn(measure_inflow(state.clone(), shutdown.clone()));
     tokio::spawn(async move {

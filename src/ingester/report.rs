@@ -106,13 +106,14 @@ impl Report {
         self.filtered.increment(batch.filtered);
         self.states.update(&self.name, |state| state.filtered += batch.filtered);
         let now = self.clock.now();
-        if count > 0 {
-            self.states.appended(&self.name, count, now);
-        }
         if let Some(reached) = batch.reached.or_else(|| newest(&batch.ops)) {
             let lag = (now.since(reached).as_secs_f64() * 1e3).round() / 1e3;
             self.lag.set(lag);
             self.states.update(&self.name, |state| state.lag_seconds = Some(lag));
+        }
+        // Last, so that who sees the posts sees their lag.
+        if count > 0 {
+            self.states.appended(&self.name, count, now);
         }
     }
 

@@ -87,8 +87,8 @@ struct Running {
 impl Running {
     async fn stop(self) {
         self.shutdown.stop();
-        let ended = tokio::time::timeout(Duration::from_secs(5), self.role).await;
-        ended.expect("the ingester stops soon").unwrap().unwrap();
+        let ended = tokio::time::timeout(DEADLINE, self.role).await;
+        ended.expect("the ingester stops").unwrap().unwrap();
     }
 }
 
@@ -279,12 +279,12 @@ async fn all_sources_together_keep_to_the_common_rate() {
     let start = Instant::now();
     let running = bed.start(vec![endless("one"), endless("two")], limited);
     until("some seconds' worth is in", || async { bed.appended().await >= 500 }).await;
-    let elapsed = start.elapsed().as_secs_f64();
+    assert!(start.elapsed() > Duration::from_secs(2), "{:?}", start.elapsed());
     running.stop().await;
     // The first batch of 50 may go at once.
+    let elapsed = start.elapsed().as_secs_f64();
     let allowed = 50.0 + 200.0 * (elapsed + 0.1);
     assert!(bed.appended().await as f64 <= allowed, "{} in {elapsed} s", bed.appended().await);
-    assert!(elapsed > 2.0, "{elapsed}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -310,7 +310,7 @@ async fn a_silent_source_is_opened_again_at_its_cursor_and_the_failures_are_coun
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_paused_source_rests_and_goes_on_where_it_was() {
-    let bed = Bed::new(100_000).await;
+    let mut bed = Bed::new(100_000).await;
     let readers = Arc::default();
     let running = bed.start(vec![Counting::spec("one", &readers)], options());
     until("some posts are in", || async { bed.state("count").posts > 10 }).await;
@@ -321,6 +321,7 @@ async fn a_paused_source_rests_and_goes_on_where_it_was() {
     running.stop().await;
 
     // The pause outlives the process.
+    bed.rooms.states = SourceStates::default();
     let running = bed.start(vec![Counting::spec("one", &readers)], options());
     until("it rests again", || async { bed.state("count").state == SourceActivity::Paused }).await;
     assert_eq!(bed.appended().await, rested);

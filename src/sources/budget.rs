@@ -57,8 +57,8 @@ mod tests {
         }
         // Ten at once, then one every ten milliseconds.
         assert!(start.elapsed() >= Duration::from_millis(190), "{:?}", start.elapsed());
-        budget.hold(Duration::from_millis(150)).await;
         let start = Instant::now();
+        budget.hold(Duration::from_millis(150)).await;
         budget.turn().await;
         assert!(start.elapsed() >= Duration::from_millis(149), "{:?}", start.elapsed());
     }

@@ -34,7 +34,7 @@ const PAGE: usize = 40;
 /// A page of so many may have another behind it: servers that do not care for what is asked give this many.
 const FULL: usize = 20;
 /// A subscription holds after less: what came before it did is polled then.
-const SETTLE: Duration = Duration::from_secs(2);
+const SETTLE: Duration = Duration::from_secs(5);
 /// The longest that an exhausted budget is waited for.
 const LONGEST_HOLD: Duration = Duration::from_secs(3_600);
 
@@ -216,6 +216,10 @@ impl Mastodon {
         let seen = self.cursor.get(&line.key()).cloned();
         let page = self.shared.page(line, seen.as_deref(), &self.clock).await?;
         let full = seen.is_some() && page.statuses.len() >= FULL;
+        if seen.is_none() && page.statuses.is_empty() {
+            // All that comes is new, however much it is by the next look.
+            self.cursor.insert(line.key(), "0".to_owned());
+        }
         // Newest first within a page.
         for status in page.statuses.into_iter().rev() {
             if let Some(id) = status["id"].as_str() {

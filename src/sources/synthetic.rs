@@ -166,6 +166,6 @@ mod tests {
         assert_eq!(posts.len(), 5_000);
         assert!(elapsed >= Duration::from_millis(999), "{elapsed:?}");
         // Falling behind would show as much more: generous, since the machine may be busy.
-        assert!(elapsed < Duration::from_secs(3), "{elapsed:?}");
+        assert!(elapsed < Duration::from_secs(10), "{elapsed:?}");
     }
 }

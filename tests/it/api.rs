@@ -17,5 +17,5 @@ mod operations;
 mod posts;
 mod protocol;
 mod second_opinion;
-mod socket;
+pub mod socket;
 mod topics;

@@ -22,7 +22,7 @@ pub fn options(fake: &FakeLlm, clock: &Clock) -> LlmOptions {
         base_url: fake.url.parse().unwrap(),
         model: "judge-1".to_owned(),
         api_key: Some("hunter2".to_owned().into()),
-        timeout: Duration::from_millis(400),
+        timeout: Duration::from_secs(20),
         batch_size: 8,
         max_in_flight: 2,
         retries: 2,
@@ -145,7 +145,12 @@ async fn a_server_that_only_talks_nonsense_is_to_blame_and_not_the_posts() {
         Reply::Silent,
         Reply::Drip,
     ] {
-        let (fake, clock, llm) = bed().await;
+        let (fake, clock) = (FakeLlm::start().await, Clock::fixed(at(0)));
+        let mut options = options(&fake, &clock);
+        if matches!(reply, Reply::Silent | Reply::Drip) {
+            options.timeout = Duration::from_millis(400);
+        }
+        let llm = Llm::new(options).unwrap();
         let always = reply.clone();
         fake.always(move |_| always.clone());
         // Until the breaker opens.

@@ -164,7 +164,7 @@ fn a_silent_hub_and_a_damaged_file_end_in_time_and_leave_nothing_wrong_behind() 
     let start = Instant::now();
     let silent = bed.run(&["models", "pull", "tests/bert", "--set", "inference.hub.timeout=1s"]);
     assert_ended(&silent, 1, &["fell silent for 1 s", "inference.hub.timeout"]);
-    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(90), "{:?}", start.elapsed());
 
     bed.hub.fault("model.safetensors", Fault::Damage);
     let damaged = bed.run(&["models", "pull", "tests/bert"]);

@@ -8,6 +8,8 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::api::bed::balances;
+
 /// The longest a test waits for anything.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -86,14 +88,6 @@ impl Process {
         };
         self.wait_until(&format!("{posts} stored posts and balanced books"), settled).await
     }
-}
-
-/// Whether every appended entry is accounted for.
-pub fn balances(health: &Value) -> bool {
-    let books = &health["stats"]["books"];
-    let number = |name: &str| books[name].as_u64().unwrap_or_else(|| panic!("no {name} in {health:#}"));
-    let outcomes = ["analysed", "duplicate", "skipped", "deletion", "replacement", "dead_lettered"];
-    number("appended") == outcomes.into_iter().map(number).sum::<u64>() + number("pending")
 }
 
 /// The binary with `settings`, in `folder`, with nothing of this process' environment that could configure it.

@@ -66,10 +66,15 @@ async fn postgres(url: &str) -> tokio_postgres::Client {
     client
 }
 
-/// A free port on loopback.
+/// A port on loopback where nothing listens. It is below those that the system gives out, so that nobody else gets it
+/// before the server of a test does, or while that is down.
 pub fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("it has an address").port()
+    loop {
+        let port = rand::random_range(10_000..32_000);
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// A server of one test, which can be killed and started again on the same port and data.
@@ -138,7 +143,7 @@ impl Server {
             .spawn()
             .expect("the server starts");
         self.child = Some(child);
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(60);
         let mut poll = tokio::time::interval(Duration::from_millis(20));
         while tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
             assert!(Instant::now() < deadline, "{} does not listen", self.program.display());

@@ -9,6 +9,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 
+use crate::api::socket::Socket;
 use crate::process::{PATIENCE, Process, posts};
 use crate::services::Shared;
 
@@ -64,16 +65,23 @@ async fn a_post_is_followed_from_its_append_to_the_live_feed_in_two_processes() 
     let api = Process::start(folder.path(), &with_roles(r#"["api"]"#)).await;
     let worker = Process::start(folder.path(), &with_roles(r#"["worker"]"#)).await;
 
-    // By the ratio nothing is traced.
-    api.append(&posts(3)).await;
-    api.drained(3).await;
+    // By the ratio nothing is traced. Those that come before the API listens to the worker are not told live.
+    let (posts, mut live, mut told) = (posts(100), Socket::at(&api.url).await, 0);
+    loop {
+        api.append(&posts[told..=told]).await;
+        told += 1;
+        if tokio::time::timeout(Duration::from_secs(1), live.next("post")).await.is_ok() {
+            break;
+        }
+    }
     let post = serde_json::json!({"post_id": "traced", "source": "web", "content": "What a day"});
     let request = crate::web::client()
         .post(format!("{}/api/posts", api.url))
         .header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
         .json(&post);
     assert_eq!(request.send().await.unwrap().status(), 202);
-    api.drained(4).await;
+    while live.next("post").await["data"]["post_id"] != "traced" {}
+    api.drained(told + 1).await;
     // Ending sends what is left.
     assert!(worker.terminate().await.success());
     assert!(api.terminate().await.success());

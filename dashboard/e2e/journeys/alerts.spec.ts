@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test as base, expect, type Page } from "@playwright/test";
 import { Server } from "../server";
-import { violations } from "./axe";
+import { expectAccessible } from "./axe";
 
 const test = base.extend<object, { server: Server }>({
   server: [
@@ -57,6 +57,7 @@ test("a receiver, a mute timing and a route to it are made, and the way of an al
   await muting.getByLabel("Time zone").fill("Europe/Zurich");
   await muting.getByRole("button", { name: "Mon" }).click();
   await muting.getByRole("button", { name: "Add", exact: true }).click();
+  await expect(muting).toBeHidden();
   await expect(page.getByText("Mon, 22:00–07:00 of the next day")).toBeVisible();
 
   await page.getByRole("button", { name: "Add a route" }).click();
@@ -64,6 +65,7 @@ test("a receiver, a mute timing and a route to it are made, and the way of an al
   await route.getByLabel("Name").fill("critical-to-on-call");
   await route.getByLabel("First message after").fill("1s");
   await route.getByRole("button", { name: "Add", exact: true }).click();
+  await expect(route).toBeHidden();
   await expect(page.getByText("▲ on-call")).toBeVisible();
   await page.getByLabel("Value of label 2").fill("warning");
   await expect(page.getByText("Only to the dashboard")).toBeVisible();
@@ -76,7 +78,8 @@ test("a rule is written beside its backtest, and switched off and on", async () 
   await page.getByLabel("Window").fill("soon");
   await expect(page.getByRole("alert").first()).toBeVisible();
   await page.getByLabel("Window").fill("30min");
-  await page.getByLabel("Least posts").fill("3");
+  // It fires once all of them are counted, not after some.
+  await page.getByLabel("Least posts").fill(String(BAD.length));
   await page.getByLabel("Looks every").fill("1s");
   await page.getByLabel("Name").fill("Angry checkout");
   await page.getByLabel("Severity").selectOption("critical");
@@ -112,13 +115,13 @@ test("an alert is followed from the list to its evidence, its posts and back, an
   await expect(evidence.getByText("and 1 more like it")).toBeVisible();
   await expect(page.getByRole("region", { name: "Time line" }).getByText("Firing")).toBeVisible();
   await expect(page.getByRole("button", { name: /^Show delivery .* to on-call$/ })).toBeVisible({
-    timeout: 30_000,
+    timeout: 60_000,
   });
   const address = page.url();
   await page.getByRole("link", { name: "Its posts", exact: true }).click();
-  await expect(page.getByRole("article")).toHaveCount(5);
+  await expect(page.getByRole("region", { name: "Posts", exact: true }).getByRole("article")).toHaveCount(5);
   await page.goBack();
-  expect(page.url()).toBe(address);
+  await expect(page).toHaveURL(address);
   await page.getByRole("button", { name: "Acknowledge" }).click();
   const question = page.getByRole("dialog", { name: "Acknowledge this alert" });
   await question.getByLabel("Note").fill("We call the shop.");
@@ -138,12 +141,16 @@ for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
     for (const width of [1440, 360]) {
       await page.setViewportSize({ width, height: 800 });
-      for (const view of ["/alerts/1", "/alerts/rules", "/alerts/rules/3", "/alerts/rules/new"]) {
+      for (const [view, whole] of [
+        ["/alerts/1", page.getByRole("list", { name: "Evidence" })],
+        ["/alerts/rules", page.getByRole("listitem").filter({ hasText: "Angry checkout" })],
+        ["/alerts/rules/3", page.getByText(/It would (not )?have fired/)],
+        ["/alerts/rules/new", page.getByText(/It would (not )?have fired/)],
+      ] as const) {
         await page.goto(view);
+        await expect(whole).toBeVisible();
         await page.waitForLoadState("networkidle");
-        expect(await violations(page), view).toEqual([]);
-        const sideways = await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
-        expect(sideways, `${view} scrolls sideways`).toBe(false);
+        await expectAccessible(page);
       }
     }
   });

@@ -1,13 +1,21 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import type { Page } from "@playwright/test";
+import { expect, type Page } from "@playwright/test";
 import type { AxeResults } from "axe-core";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
+/** The page, which shows what it is asked for, is accessible and fits the window. */
+export async function expectAccessible(page: Page): Promise<void> {
+  const { pathname } = new URL(page.url());
+  expect(await violations(page), pathname).toEqual([]);
+  const sideways = () => page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
+  await expect.poll(sideways, `${pathname} scrolls sideways`).toBe(false);
+}
+
 /** What is not accessible on the page as it stands. */
-export async function violations(page: Page): Promise<string[]> {
+async function violations(page: Page): Promise<string[]> {
   await page.evaluate(AXE);
   const results = await page.evaluate(
     (tags) =>

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import type { Page } from "@playwright/test";
 import { expect, isLive, test, unique } from "./fixture";
 
 test("from a number to its posts and back by the browser's Back", async ({ page, server }) => {
@@ -19,27 +20,42 @@ test("from a number to its posts and back by the browser's Back", async ({ page,
 
 test("a click in the chart opens the posts of that time", async ({ page, server }) => {
   const source = unique("chart");
-  await server.post({ post_id: `${source}-0`, source, content: "In the newest bucket" });
-  await page.goto(`/?source=${source}&range=15m`);
+  const MINUTE = 60_000;
+  // A time that is over: its buckets stay where they are.
+  const end = Math.floor(Date.now() / MINUTE) * MINUTE;
+  const iso = (minutesAgo: number) => new Date(end - minutesAgo * MINUTE).toISOString();
+  await server.post({ post_id: `${source}-0`, source, content: "In this bucket", created_at: iso(7.5) });
+  await page.goto(`/?source=${source}&from=${iso(15)}&to=${iso(0)}`);
   const chart = page
     .getByRole("region", { name: /^Sentiment over time/ })
     .locator(".recharts-surface")
     .first();
+  await expect(chart).toBeVisible();
   const only = page.locator("dd", { hasText: /^1 · 100/ });
   let left = 0;
-  // Where its bucket stands depends on how much of the newest one is over.
   await expect(async () => {
     const box = await chart.boundingBox();
     if (!box) throw new Error("the chart has no place yet");
-    left = left < 200 ? left + 12 : 12;
-    await page.mouse.move(box.x + box.width - left, box.y + box.height / 2, { steps: 2 });
-    await expect(only).toBeVisible({ timeout: 200 });
-  }).toPass({ intervals: [20] });
+    left = left + 12 < box.width ? left + 12 : 12;
+    await page.mouse.move(box.x + left, box.y + box.height / 2);
+    await drawn(page);
+    expect(await only.isVisible()).toBe(true);
+  }).toPass({ intervals: [0], timeout: 60_000 });
   await page.mouse.down();
   await page.mouse.up();
-  await expect(page).toHaveURL(/\/posts\?.*from=.*to=/);
-  await expect(page.getByText("In the newest bucket")).toBeVisible();
+  await expect(page).toHaveURL(
+    ({ pathname, searchParams }) =>
+      pathname === "/posts" && searchParams.get("from") === iso(8) && searchParams.get("to") === iso(7),
+  );
+  await expect(page.getByText("In this bucket")).toBeVisible();
 });
+
+/** What the page was told before is on screen: two frames later, as the chart follows the pointer by frames. */
+async function drawn(page: Page): Promise<void> {
+  await page.evaluate(
+    () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))),
+  );
+}
 
 test("a shared link restores the view, its filters and the open post", async ({ page, server }) => {
   const source = unique("link");

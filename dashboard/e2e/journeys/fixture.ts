@@ -47,7 +47,7 @@ export function unique(name: string): string {
   return `${name}-${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 7)}`;
 }
 
-/** The page is live. */
+/** The page is live. After some failures it waits for half a minute before it tries again. */
 export async function isLive(page: Page): Promise<void> {
-  await expect(page.getByRole("status").filter({ hasText: /^Live$/ })).toBeVisible();
+  await expect(page.getByRole("status").filter({ hasText: /^Live$/ })).toBeVisible({ timeout: 60_000 });
 }

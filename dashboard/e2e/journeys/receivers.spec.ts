@@ -20,9 +20,15 @@ const test = base.extend<object, { server: Server }>({
 test("a receiver is added and tested, and its answer stands in the log", async ({ page }) => {
   const got: string[] = [];
   const hook = createServer((request, response) => {
+    let body = "";
     request.setEncoding("utf8");
-    request.on("data", (chunk: string) => got.push(chunk));
-    request.on("end", () => response.end("thank you"));
+    request.on("data", (chunk: string) => {
+      body += chunk;
+    });
+    request.on("end", () => {
+      got.push(body);
+      response.end("thank you");
+    });
   });
   await new Promise<void>((resolve) => hook.listen(0, "127.0.0.1", resolve));
   const { port } = hook.address() as AddressInfo;
@@ -32,9 +38,10 @@ test("a receiver is added and tested, and its answer stands in the log", async (
   await form.getByLabel("Name").fill("on-call");
   await form.getByLabel("Address").fill(`http://127.0.0.1:${port}/alerts`);
   await form.getByRole("button", { name: "Add", exact: true }).click();
+  await expect(form).toBeHidden();
   await page.getByRole("button", { name: "Test on-call" }).click();
-  await expect(page.getByText(/The test arrived.*answer 200/)).toBeVisible({ timeout: 20_000 });
-  expect(JSON.parse(got.join("")).receiver).toBe("on-call");
+  await expect(page.getByText(/The test arrived.*answer 200/)).toBeVisible({ timeout: 30_000 });
+  expect(JSON.parse(got[0] ?? "").receiver).toBe("on-call");
   await page
     .getByRole("button", { name: /^Show delivery .* to on-call$/ })
     .first()

@@ -19,7 +19,7 @@ test("a topic is tried, tracked, and then narrows the overview and the live feed
   await form.getByLabel("Query").fill(word);
   await expect(form.getByRole("region", { name: "Preview" })).toContainText("2 posts");
   await form.getByRole("button", { name: "Track it" }).click();
-  await expect(page.getByText("2 posts in all")).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByText("2 posts in all")).toBeVisible({ timeout: 60_000 });
   await page
     .getByRole("region", { name: "Share of voice as a table" })
     .getByRole("link", { name: word })

@@ -18,7 +18,7 @@ export function FeedList({ className }: { className?: string }) {
   const [scroller, setScroller] = useState<HTMLElement | null>(null);
   const feed = usePausedFeed(scroller);
   return (
-    <div className={cx("relative min-h-0", className)}>
+    <div className={cx("relative min-h-0", className)} {...feed.handlers}>
       {feed.waiting > 0 && (
         <div className="pointer-events-none absolute inset-x-0 top-2 z-10 flex justify-center">
           <Button
@@ -36,7 +36,7 @@ export function FeedList({ className }: { className?: string }) {
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
         tabIndex={0}
         className="h-full overflow-x-hidden overflow-y-auto overscroll-contain"
-        {...feed.handlers}
+        onScroll={feed.onScroll}
       >
         <FeedRows feed={feed} scroller={scroller} />
       </section>

@@ -124,6 +124,15 @@ describe("the live store", () => {
     expect(wire().closed).toBe(false);
   });
 
+  it("reads nothing more once it was stopped", async () => {
+    const { store, settle, fetchPage } = harness();
+    store.start();
+    store.stop();
+    const reads = fetchPage.mock.calls.length;
+    await settle(10_000);
+    expect(fetchPage.mock.calls.length).toBe(reads);
+  });
+
   it("begins anew with another filter, and ignores what still comes for the old one", async () => {
     const { store, post, say, ids, wire, settle } = harness();
     post({ id: "good" });

@@ -61,6 +61,7 @@ export class LiveStore {
   private countedAt = 0;
   private totalsTimer: ReturnType<typeof setTimeout> | undefined;
   private overflowed = false;
+  private running = false;
   private flushTimer: ReturnType<typeof setTimeout> | undefined;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
   /** Counts the syncs; an answer for an older one is thrown away. */
@@ -78,11 +79,13 @@ export class LiveStore {
   }
 
   start(): void {
+    this.running = true;
     this.socket.restart();
     void this.sync();
   }
 
   stop(): void {
+    this.running = false;
     this.epoch += 1;
     this.socket.stop();
     clearTimeout(this.flushTimer);
@@ -128,7 +131,7 @@ export class LiveStore {
       if (epoch === this.epoch) this.retryTimer = setTimeout(() => void this.sync(), RETRY_MS);
     } finally {
       this.syncing = false;
-      if (this.syncAgain || epoch !== this.epoch) {
+      if (this.running && (this.syncAgain || epoch !== this.epoch)) {
         this.syncAgain = false;
         void this.sync();
       }

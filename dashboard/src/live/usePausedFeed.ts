@@ -1,4 +1,4 @@
-import { useCallback, useState } from "react";
+import { type FocusEvent, useState } from "react";
 import type { Feed } from "./feed";
 import { useLive } from "./LiveProvider";
 import type { LivePost } from "./post";
@@ -9,14 +9,15 @@ export interface PausedFeed {
   /** Posts that came since the feed stands still. */
   waiting: number;
   resume: () => void;
-  /** To be spread on the element that scrolls. */
+  /** To be spread on what holds the rows and the way to those that wait. */
   handlers: {
-    onPointerEnter: () => void;
+    onPointerMove: () => void;
     onPointerLeave: () => void;
     onFocus: () => void;
-    onBlur: () => void;
-    onScroll: () => void;
+    onBlur: (event: FocusEvent) => void;
   };
+  /** For the element that scrolls. */
+  onScroll: () => void;
 }
 
 /** The feed, standing still while someone reads: under the pointer, with the focus, or scrolled. */
@@ -24,13 +25,15 @@ export function usePausedFeed(scroller: HTMLElement | null): PausedFeed {
   const feed = useLive((state) => state.feed);
   const loaded = useLive((state) => state.loaded);
   const [frozen, setFrozen] = useState<Feed | null>(null);
-  const freeze = useCallback(() => setFrozen((old) => old ?? feed), [feed]);
+  // After another filter was chosen a frozen feed is of the past.
+  const current = frozen && frozen.seen === feed.seen ? frozen : null;
+  const freeze = () => {
+    if (loaded && !current) setFrozen(feed);
+  };
   const thaw = () => {
     const top = scroller?.scrollTop ?? 0;
     if (top <= 0) setFrozen(null);
   };
-  // After another filter was chosen a frozen feed is of the past.
-  const current = frozen && frozen.seen === feed.seen ? frozen : null;
   return {
     posts: current ? withoutDeleted(current, feed) : feed.posts,
     loaded,
@@ -40,13 +43,15 @@ export function usePausedFeed(scroller: HTMLElement | null): PausedFeed {
       scroller?.scrollTo({ top: 0 });
     },
     handlers: {
-      onPointerEnter: freeze,
+      onPointerMove: freeze,
       onPointerLeave: thaw,
       onFocus: freeze,
-      onBlur: thaw,
-      onScroll: () => {
-        if ((scroller?.scrollTop ?? 0) > 0) freeze();
+      onBlur: ({ currentTarget, relatedTarget }) => {
+        if (!currentTarget.contains(relatedTarget)) thaw();
       },
+    },
+    onScroll: () => {
+      if ((scroller?.scrollTop ?? 0) > 0) freeze();
     },
   };
 }

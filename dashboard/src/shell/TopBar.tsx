@@ -1,6 +1,7 @@
 import { useLocation } from "@tanstack/react-router";
 import { Keyboard } from "lucide-react";
 import { IconButton } from "@/ui/Button";
+import { cx } from "@/ui/cx";
 import { ConnectionState } from "./ConnectionState";
 import { FilterBar } from "./FilterBar";
 import { NAV } from "./nav";
@@ -20,7 +21,13 @@ export function TopBar() {
   return (
     <div className="mx-auto flex w-full max-w-[1600px] flex-wrap items-center gap-x-2 gap-y-2 px-4 py-2">
       <h1 className="mr-2 text-lg font-semibold">{title}</h1>
-      <div className="order-last flex w-full min-w-0 flex-wrap items-center gap-2 xl:order-none xl:w-auto xl:flex-1">
+      <div
+        className={cx(
+          "flex min-w-0 flex-1 flex-wrap items-center gap-2",
+          // What does not fit beside the title gets a line of its own.
+          RANGED.has(path) && "order-last basis-full xl:order-none xl:basis-0",
+        )}
+      >
         {RANGED.has(path) && <RangePicker />}
         {FILTERED.has(path) && <FilterBar />}
       </div>

@@ -1,9 +1,9 @@
 import { createMemoryHistory } from "@tanstack/react-router";
-import { render } from "@testing-library/react";
+import { cleanup, render, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { HttpResponse, http, type WebSocketHandlerConnection, ws } from "msw";
 import { setupServer } from "msw/node";
-import { afterAll, afterEach, beforeAll } from "vitest";
+import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import { App } from "@/App";
 import { createQueries } from "@/api/queryClient";
 import { writeToken } from "@/api/session";
@@ -45,7 +45,10 @@ export function serve() {
     }),
   );
   beforeAll(() => server.listen({ onUnhandledRequest: "error" }));
-  afterEach(() => {
+  afterEach(async () => {
+    // What this test asked last must not be taken for a request of the next one.
+    cleanup();
+    await new Promise((resolve) => setTimeout(resolve));
     state.world = new World();
     state.intercept = () => undefined;
     state.requests.length = 0;
@@ -72,5 +75,11 @@ export function open(path: string) {
   const queries = createQueries();
   queries.setDefaultOptions({ queries: { ...queries.getDefaultOptions().queries, retry: false } });
   render(<App router={router} queries={queries} />);
-  return { user: userEvent.setup(), router, url: () => router.state.location.href };
+  return {
+    user: userEvent.setup(),
+    router,
+    url: () => router.state.location.href,
+    /** Waits until every question is answered. */
+    settled: () => waitFor(() => expect(queries.isFetching()).toBe(0)),
+  };
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::LiveEvent;
 use crate::lifecycle::Shutdown;
-use crate::live::{LiveBus, LiveMessage, Received};
+use crate::live::{LiveMessage, Received, Subscription};
 use crate::telemetry::trace::{Span, Traceparent};
 
 use super::super::options::LiveOptions;
@@ -95,8 +95,7 @@ impl Hub {
     }
 
     /// Passes on what the bus says until it closes or the process stops.
-    pub async fn run(self: Arc<Self>, bus: LiveBus, shutdown: Shutdown) {
-        let mut subscription = bus.subscribe();
+    pub async fn run(self: Arc<Self>, mut subscription: Subscription, shutdown: Shutdown) {
         while let Some(Some(received)) = shutdown.unless_stopping(subscription.recv()).await {
             match received {
                 Received::Message(LiveMessage::Event { event, json }) => self.deliver(&event, json),

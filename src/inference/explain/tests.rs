@@ -3,7 +3,10 @@ use crate::domain::{Emotion, Sentiment};
 use crate::inference::{Engine, InferenceOptions, Precision};
 
 fn engine() -> Engine {
-    let options = InferenceOptions { threads: Some(1), precision: Precision::F32, ..InferenceOptions::default() };
+    // A machine that is busy with other tests takes its time.
+    let max_wait = std::time::Duration::from_secs(600);
+    let options =
+        InferenceOptions { threads: Some(1), precision: Precision::F32, max_wait, ..InferenceOptions::default() };
     Engine::load(&options).unwrap()
 }
 

@@ -83,8 +83,15 @@ impl OwnRedis {
     }
 }
 
+/// A port on loopback where nothing listens. It is below those that the system gives out, so that nobody else gets it
+/// before the server of a test does, or while that is down.
 pub fn free_port() -> u16 {
-    PortFinder::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    loop {
+        let port = rand::random_range(10_000..32_000);
+        if PortFinder::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 impl Drop for OwnRedis {

@@ -23,7 +23,11 @@ pub enum Heard {
 }
 
 pub fn request(bed: &Bed, headers: &[(&str, &str)]) -> Request {
-    let url = format!("{}/ws/sentiment", bed.url.replace("http", "ws"));
+    request_to(&bed.url, headers)
+}
+
+fn request_to(url: &str, headers: &[(&str, &str)]) -> Request {
+    let url = format!("{}/ws/sentiment", url.replace("http", "ws"));
     let mut request = url.into_client_request().expect("a request");
     for (name, value) in headers {
         let name = reqwest::header::HeaderName::try_from(*name).expect("a name");
@@ -34,7 +38,12 @@ pub fn request(bed: &Bed, headers: &[(&str, &str)]) -> Request {
 
 impl Socket {
     pub async fn open(bed: &Bed) -> Self {
-        let (socket, _) = Self::try_open(request(bed, &[])).await.expect("a handshake");
+        Self::at(&bed.url).await
+    }
+
+    /// Connects to the API at `url`.
+    pub async fn at(url: &str) -> Self {
+        let (socket, _) = Self::try_open(request_to(url, &[])).await.expect("a handshake");
         socket
     }
 

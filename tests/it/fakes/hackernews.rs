@@ -14,13 +14,16 @@ pub struct Site {
     pub web: Web,
     items: Items,
     updates: Arc<Mutex<Vec<u64>>>,
+    /// How often an item is still shown as `null`.
+    hidden: Arc<Mutex<BTreeMap<u64, u32>>>,
 }
 
 impl Site {
     pub async fn start() -> Self {
         let items = Items::default();
         let updates = Arc::<Mutex<Vec<u64>>>::default();
-        let (shown, changed) = (items.clone(), updates.clone());
+        let hidden = Arc::<Mutex<BTreeMap<u64, u32>>>::default();
+        let (shown, changed, late) = (items.clone(), updates.clone(), hidden.clone());
         let web = Web::start(move |request| {
             let items = lock(&shown);
             let id = request.path.strip_prefix("/v0/item/").and_then(|rest| rest.strip_suffix(".json"));
@@ -33,18 +36,28 @@ impl Site {
                 }
                 None => Reply::status(404),
                 Some(id) => {
-                    let item = items.get(&id.parse().expect("a number")).cloned().unwrap_or(Value::Null);
+                    let id = id.parse().expect("a number");
+                    let mut late = lock(&late);
+                    let looks = late.entry(id).or_default();
+                    let item = items.get(&id).filter(|_| *looks == 0).cloned().unwrap_or(Value::Null);
+                    *looks = looks.saturating_sub(1);
                     Reply::ok(item.to_string())
                 }
             }
         })
         .await;
-        Self { web, items, updates }
+        Self { web, items, updates, hidden }
     }
 
     /// Puts an item there, or `null`.
     pub fn put(&self, id: u64, item: Value) {
         lock(&self.items).insert(id, item);
+    }
+
+    /// Puts an item there that is `null` for as many looks.
+    pub fn put_late(&self, id: u64, item: Value, looks: u32) {
+        lock(&self.hidden).insert(id, looks);
+        self.put(id, item);
     }
 
     /// Deletes an item, and tells that it changed.

@@ -28,8 +28,6 @@ pub struct Instance {
 struct State {
     /// By id.
     statuses: Mutex<BTreeMap<u64, Value>>,
-    /// Headers of every answer.
-    headers: Mutex<Vec<(&'static str, String)>>,
     live: broadcast::Sender<String>,
     /// Changes when all streams are cut.
     cuts: watch::Sender<u64>,
@@ -42,7 +40,6 @@ impl Instance {
     pub async fn start() -> Self {
         let state = Arc::new(State {
             statuses: Mutex::default(),
-            headers: Mutex::default(),
             live: broadcast::Sender::new(1_000),
             cuts: watch::Sender::new(0),
             subscribed: watch::Sender::new(0),
@@ -89,11 +86,6 @@ impl Instance {
     /// Says something over the streams.
     pub fn say(&self, frame: String) {
         let _ = self.state.live.send(frame);
-    }
-
-    /// Headers of every answer from now on.
-    pub fn set_headers(&self, headers: Vec<(&'static str, String)>) {
-        *lock(&self.state.headers) = headers;
     }
 
     /// Cuts every stream.
@@ -156,11 +148,11 @@ fn answer(request: &Request, state: &Arc<State>) -> Reply {
     let link =
         page.first().map(|(id, _)| format!("<http://x{}?limit={limit}&min_id={id}>; rel=\"prev\"", request.path));
     let body: Vec<Value> = page.into_iter().map(|(_, status)| status).collect();
-    let mut reply = Reply::ok(serde_json::to_vec(&body).expect("JSON")).with("Content-Type", "application/json");
-    if let Some(link) = link {
-        reply = reply.with("Link", link);
+    let reply = Reply::ok(serde_json::to_vec(&body).expect("JSON")).with("Content-Type", "application/json");
+    match link {
+        Some(link) => reply.with("Link", link),
+        None => reply,
     }
-    lock(&state.headers).iter().fold(reply, |reply, (name, value)| reply.with(name, value.clone()))
 }
 
 async fn stream(mut socket: WebSocketStream<TcpStream>, state: Arc<State>) {

@@ -1,6 +1,7 @@
 //! A web server on loopback: what it serves is a function, and what goes wrong comes first.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,8 @@ pub struct Request {
     /// By lower-case name.
     pub headers: BTreeMap<String, String>,
     pub body: String,
+    /// Whether its answer was prepared by [`Web::will`].
+    pub is_scripted: bool,
 }
 
 impl Request {
@@ -101,6 +104,13 @@ impl Web {
         lock(&self.state.script).is_empty()
     }
 
+    /// From the last of those answers until somebody asked again.
+    pub fn rest(&self) -> Range<Instant> {
+        let requests = self.requests();
+        let last = requests.iter().rposition(|request| request.is_scripted).expect("it was asked for");
+        requests[last].at..requests[last + 1].at
+    }
+
     pub fn requests(&self) -> Vec<Request> {
         lock(&self.state.requests).clone()
     }
@@ -117,8 +127,9 @@ impl Drop for Web {
 }
 
 async fn serve(mut client: TcpStream, state: &State) -> Option<()> {
-    let request = read(&mut client).await?;
+    let mut request = read(&mut client).await?;
     let scripted = lock(&state.script).pop_front();
+    request.is_scripted = scripted.is_some();
     let reply = scripted.unwrap_or_else(|| (state.site)(&request));
     // Who sees the request knows that its answer is decided.
     lock(&state.requests).push(request.clone());
@@ -164,7 +175,7 @@ async fn read(client: &mut TcpStream) -> Option<Request> {
         let url: Url = format!("http://host{target}").parse().ok()?;
         let query = url.query_pairs().into_owned().collect();
         let (path, body) = (url.path().to_owned(), body.to_owned());
-        return Some(Request { at: Instant::now(), method, path, query, headers, body });
+        return Some(Request { at: Instant::now(), method, path, query, headers, body, is_scripted: false });
     }
 }
 

@@ -44,15 +44,16 @@ pub struct FakeHub {
     pub url: String,
     state: Arc<Mutex<State>>,
     ended: Arc<AtomicBool>,
+    listening: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
 impl FakeHub {
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let hub = Self { url, state: Arc::default(), ended: Arc::default() };
+        let hub = Self { url, state: Arc::default(), ended: Arc::default(), listening: Mutex::default() };
         let (state, ended) = (Arc::clone(&hub.state), Arc::clone(&hub.ended));
-        std::thread::spawn(move || {
+        let listening = std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 if ended.load(Ordering::SeqCst) {
                     break;
@@ -64,6 +65,7 @@ impl FakeHub {
                 });
             }
         });
+        *hub.listening.lock().unwrap() = Some(listening);
         hub
     }
 
@@ -91,9 +93,11 @@ impl FakeHub {
 
     /// No more answers: connections are refused.
     pub fn stop(&self) {
+        let Some(listening) = self.listening.lock().unwrap().take() else { return };
         self.ended.store(true, Ordering::SeqCst);
         // Wakes the listener, which then goes.
         let _ = TcpStream::connect(self.url.trim_start_matches("http://"));
+        listening.join().unwrap();
     }
 }
 

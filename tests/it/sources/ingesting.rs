@@ -25,12 +25,8 @@ impl Ingesting {
             states: states.clone(),
             clock: bed.rooms.clock.clone(),
         };
-        let options = IngesterOptions {
-            batch_size: 100,
-            max_backoff: Duration::from_millis(50),
-            lease_ttl: Duration::from_millis(500),
-            ..IngesterOptions::default()
-        };
+        let options =
+            IngesterOptions { batch_size: 100, max_backoff: Duration::from_millis(50), ..IngesterOptions::default() };
         let role = tokio::spawn(ingester::run(vec![source], rooms, options, shutdown.clone()));
         Self { states, shutdown, role }
     }

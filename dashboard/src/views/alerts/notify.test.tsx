@@ -20,7 +20,7 @@ describe("silences", () => {
     const [silence] = state.world.notify.silences;
     if (!silence) throw new Error("nothing was saved");
     expect(Date.parse(silence.ends_at) - Date.parse(silence.starts_at)).toBe(4 * 3_600_000);
-    await user.click(screen.getByRole("button", { name: "End" }));
+    await user.click(await screen.findByRole("button", { name: "End" }));
     const question = await screen.findByRole("dialog", { name: "End this silence?" });
     await user.click(within(question).getByRole("button", { name: "End" }));
     expect(await screen.findByRole("region", { name: /^Ended/ })).toBeTruthy();

@@ -37,7 +37,7 @@ describe("the overview", () => {
     fill();
     const { user, url } = open("/?range=15m&source=web");
     await user.click(await card(/^Negative 50/));
-    expect(url()).toBe("/posts?range=15m&source=web&sentiment=negative");
+    await waitFor(() => expect(url()).toBe("/posts?range=15m&source=web&sentiment=negative"));
     await screen.findByRole("heading", { name: "Posts" });
     await waitFor(() => expect(screen.queryByRole("region", { name: "Newest posts" })).toBeNull());
     expect(await screen.findByText("Late again")).toBeTruthy();
@@ -52,7 +52,7 @@ describe("the overview", () => {
     publish(makePost({ id: "new", at: Date.now(), content: "Just now" }));
     expect(await card(/^Posts 4/)).toBeTruthy();
     const feed = screen.getByRole("region", { name: "Newest posts" });
-    expect(within(feed).getByText("Just now")).toBeTruthy();
+    expect(await within(feed).findByText("Just now")).toBeTruthy();
     tell({ type: "post_deleted", data: { post_id: "new" } });
     await waitFor(() => expect(screen.queryByText("Just now")).toBeNull());
   });
@@ -87,7 +87,10 @@ describe("the overview", () => {
       away && url.pathname === "/api/sentiment/aggregate"
         ? { status: 503, json: { title: "Unavailable", detail: "The database is away." } }
         : undefined;
-    const { user } = open("/");
+    const { user, settled } = open("/");
+    // Once the connection stands everything is asked again, which takes the button away for a moment.
+    await screen.findByText("Live", { selector: "[role=status]" });
+    await settled();
     const alerts = await screen.findAllByRole("alert");
     expect(alerts[0]?.textContent).toContain("The database is away.");
     away = false;
@@ -110,8 +113,8 @@ describe("the overview", () => {
     await user.click(screen.getByRole("button", { name: "Connect a real source" }));
     expect(await screen.findByText("sentistream import posts.ndjson")).toBeTruthy();
     await user.keyboard("{Escape}");
-    await user.click(screen.getByRole("button", { name: "Dismiss" }));
-    expect(screen.queryByText(/These posts are made up/)).toBeNull();
+    await user.click(await screen.findByRole("button", { name: "Dismiss" }));
+    await waitFor(() => expect(screen.queryByText(/These posts are made up/)).toBeNull());
   });
 
   it("marks the alerts of the chosen time", async () => {

@@ -15,7 +15,7 @@ import { usePosts } from "./usePosts";
 export function Posts() {
   const { search } = useView();
   const { query, filter, posts, first } = usePosts(search);
-  const waiting = useNewCount(search, posts);
+  const waiting = useNewCount(search, Date.parse(filter.start_date ?? ""), posts);
   return (
     <div className="card flex min-h-80 flex-1 flex-col overflow-hidden">
       <div className="flex min-h-12 flex-wrap items-center gap-2 border-b border-border px-4 py-1.5 text-sm">

@@ -2,14 +2,18 @@ import type { Search } from "@/lib/search";
 import { useLive } from "@/live/LiveProvider";
 import type { LivePost } from "@/live/post";
 
-/** How many posts of the feed belong to the list but came after it was read. */
-export function useNewCount(search: Search, listed: readonly LivePost[] | undefined): number {
+/** How many posts of the feed belong to the list, whose time begins at `start`, but came after it was read. */
+export function useNewCount(search: Search, start: number, listed: readonly LivePost[] | undefined): number {
   const feed = useLive((state) => state.feed);
   // The feed does not tell languages.
-  if (search.to || search.sort || search.lang || !listed?.length) return 0;
+  if (search.to || search.sort || search.lang || !listed) return 0;
   const newest = Math.max(...listed.map(({ ingestedAt }) => ingestedAt));
   const { author, min = 0 } = search;
   return feed.posts.filter(
-    (post) => post.ingestedAt > newest && (!author || post.author === author) && post.confidence >= min,
+    (post) =>
+      post.ingestedAt > newest &&
+      post.createdAt >= start &&
+      (!author || post.author === author) &&
+      post.confidence >= min,
   ).length;
 }

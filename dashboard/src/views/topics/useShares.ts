@@ -1,4 +1,5 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useTopicsQuery } from "@/api/queries";
 import { getTopicShares } from "@/api/topics";
 import type { TopicShare } from "@/api/types";
 import { difference, relativeChange } from "@/lib/metrics";
@@ -24,14 +25,16 @@ export function useShares(search: Search) {
     end_date: new Date(end).toISOString(),
     source: search.source,
   });
+  // While old posts are being matched the shares change with the totals.
+  const matched = useTopicsQuery().data?.map(({ posts }) => posts.total);
   const now = useQuery({
-    queryKey: ["topics", "share", bounds(window.start, window.end), window.period],
+    queryKey: ["topics", "share", bounds(window.start, window.end), window.period, matched],
     queryFn: ({ signal }) =>
       getTopicShares({ ...bounds(window.start, window.end), period: window.period }, signal),
     placeholderData: keepPreviousData,
   });
   const before = useQuery({
-    queryKey: ["topics", "share", bounds(window.before, window.start)],
+    queryKey: ["topics", "share", bounds(window.before, window.start), matched],
     queryFn: ({ signal }) => getTopicShares(bounds(window.before, window.start), signal),
     placeholderData: keepPreviousData,
   });

@@ -111,7 +111,7 @@ async fn a_fail_over_leads_to_the_new_master() {
 
     let bed = Bed::redis_at(&format!("redis-sentinel://127.0.0.1:{port}?sentinelServiceName=main"));
     let mut options = bed.options.clone();
-    options.command_timeout = Duration::from_secs(1);
+    options.command_timeout = Duration::from_secs(3);
     let url = format!("redis-sentinel://127.0.0.1:{port}?sentinelServiceName=main");
     let stream = Stream::Redis(RedisStream::connect(connect(&url, options.command_timeout), options).unwrap());
     eventually("the master is found", || async { stream.ping().await.ok() }).await;
@@ -141,7 +141,10 @@ async fn a_fail_over_leads_to_the_new_master() {
     entries.extend(held);
     entries.sort_by_key(|entry| entry.key.id);
     entries.dedup_by(|a, b| a.key == b.key);
-    assert_eq!(ids(&entries), ["p0", "p1", "p2", "p3"]);
+    // A write whose answer was lost was tried again.
+    let mut ids = ids(&entries);
+    ids.dedup();
+    assert_eq!(ids, ["p0", "p1", "p2", "p3"]);
     sentinel.kill().unwrap();
     sentinel.wait().unwrap();
 }
@@ -178,20 +181,23 @@ async fn tls_is_checked_against_the_named_authority() {
         "--tls-auth-clients",
         "no",
     ]);
-    let redis = |ca: &str| {
+    let redis = |ca: &str, command_timeout| {
         let url = format!("rediss://localhost:{port}").into();
-        Redis::connect(&RedisOptions { url, ca_file: Some(folder.join(ca)), command_timeout: Duration::from_secs(2) })
+        Redis::connect(&RedisOptions { url, ca_file: Some(folder.join(ca)), command_timeout })
     };
     let options = Bed::redis_at("").options;
-    let trusted = Stream::Redis(RedisStream::connect(redis("ca.pem").unwrap(), options.clone()).unwrap());
+    let trusted = Stream::Redis(RedisStream::connect(redis("ca.pem", PATIENCE).unwrap(), options.clone()).unwrap());
     goes_every_way(&trusted).await;
-    let stranger = Stream::Redis(RedisStream::connect(redis("other.pem").unwrap(), options).unwrap());
-    let refused = stranger.ping().await.unwrap_err();
-    assert!(
-        matches!(&refused, StreamError::Unavailable(message) if message.to_lowercase().contains("certificate")),
-        "{refused}"
-    );
-    assert!(matches!(redis("missing.pem"), Err(RedisError::Config(_))));
+    let stranger = redis("other.pem", Duration::from_secs(2)).unwrap();
+    let stranger = Stream::Redis(RedisStream::connect(stranger, options).unwrap());
+    eventually("the reason is told", || async {
+        match stranger.ping().await.unwrap_err() {
+            StreamError::Unavailable(message) => message.to_lowercase().contains("certificate").then_some(()),
+            other => panic!("{other}"),
+        }
+    })
+    .await;
+    assert!(matches!(redis("missing.pem", PATIENCE), Err(RedisError::Config(_))));
 }
 
 #[tokio::test]

@@ -24,6 +24,8 @@ pub struct Desk {
     pub bed: Bed,
     pub hook: Hook,
     pub options: NotifyOptions,
+    /// The longest that a receiver may take, of notifiers that start from now on.
+    pub timeout: Duration,
     running: Mutex<Option<(Shutdown, JoinHandle<anyhow::Result<()>>)>>,
     alerts: Mutex<BTreeMap<(String, String), i64>>,
 }
@@ -49,7 +51,8 @@ impl Desk {
         };
         change(&mut options);
         let (bed, hook) = (Bed::start(setup).await, Hook::start().await);
-        let desk = Self { bed, hook, options, running: Mutex::default(), alerts: Mutex::default() };
+        let timeout = Duration::from_secs(60);
+        let desk = Self { bed, hook, options, timeout, running: Mutex::default(), alerts: Mutex::default() };
         desk.notifier("first");
         desk
     }
@@ -64,7 +67,7 @@ impl Desk {
     pub fn notifier(&self, holder: &str) {
         let outbound = OutboundOptions {
             allow: vec!["127.0.0.0/8".parse().unwrap()],
-            timeout: Duration::from_secs(2),
+            timeout: self.timeout,
             ..OutboundOptions::default()
         };
         let rooms = NotifyRooms {
@@ -165,7 +168,7 @@ impl Desk {
     }
 
     /// Waits until the notifier has seen every transition, if it runs.
-    async fn followed(&self) {
+    pub async fn followed(&self) {
         let store = &self.bed.rooms.store;
         let last = store.last_transition().await.unwrap();
         if self.running.lock().unwrap().is_some() {

@@ -1,4 +1,4 @@
-import { screen, within } from "@testing-library/react";
+import { screen, waitFor, within } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
 import type { Alert } from "@/api/types";
 import { open, serve } from "@/testing/app";
@@ -116,7 +116,7 @@ describe("the page of an alert", () => {
     await user.click(within(question).getByRole("button", { name: "Acknowledge" }));
     expect(await screen.findByText("Calling the shop")).toBeTruthy();
     expect(screen.getByText(/looks after it/).textContent).toBe("ada looks after it");
-    expect(screen.queryByRole("button", { name: "Acknowledge" })).toBeNull();
+    await waitFor(() => expect(screen.queryByRole("button", { name: "Acknowledge" })).toBeNull());
   });
 
   it("silences alerts like it", async () => {
@@ -128,11 +128,13 @@ describe("the page of an alert", () => {
     await user.type(within(form).getByLabelText("Your name"), "ada");
     await user.type(within(form).getByLabelText("Why"), "known");
     await user.click(within(form).getByRole("button", { name: "Silence" }));
+    await waitFor(() =>
+      expect(state.world.notify.silences[0]?.matchers).toEqual([
+        { label: "alertname", op: "=", value: "Bad mood" },
+        { label: "source", op: "=", value: "web" },
+      ]),
+    );
     await screen.findByRole("heading", { name: "Bad mood in web" });
-    expect(state.world.notify.silences[0]?.matchers).toEqual([
-      { label: "alertname", op: "=", value: "Bad mood" },
-      { label: "source", op: "=", value: "web" },
-    ]);
   });
 
   it("says what to do when there is no such alert, or its rule is gone", async () => {

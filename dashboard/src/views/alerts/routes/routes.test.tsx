@@ -56,7 +56,7 @@ describe("routes", () => {
     expect(await screen.findByText("▲ on-call")).toBeTruthy();
     await user.clear(screen.getByLabelText("Value of label 2"));
     expect(await screen.findByText(/Only to the dashboard/)).toBeTruthy();
-    await user.click(screen.getByRole("button", { name: "Remove" }));
+    await user.click(await screen.findByRole("button", { name: "Remove" }));
     const question = await screen.findByRole("dialog", { name: "Remove critical?" });
     await user.click(within(question).getByRole("button", { name: "Remove" }));
     expect(await screen.findByText("Alerts go nowhere")).toBeTruthy();

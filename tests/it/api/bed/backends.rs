@@ -1,0 +1,83 @@
+//! What a bed stands on: a file, or the servers of the test run.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use sentistream::clock::Clock;
+use sentistream::redis::{Redis, RedisOptions};
+use sentistream::sqlite::{Sqlite, SqliteOptions};
+use sentistream::store::{PostgresOptions, Retention, Store};
+use sentistream::stream::{LocalStream, RedisStream, Stream, StreamOptions};
+
+use super::{PATIENCE, Setup};
+
+/// A database and a stream of a case's own.
+pub async fn backends(setup: Setup, folder: &tempfile::TempDir, clock: &Clock) -> (Store, Stream) {
+    match setup {
+        Setup::Embedded => {
+            let path = folder.path().join("test.db");
+            let options = SqliteOptions { path, readers: 4, busy_timeout: PATIENCE };
+            let sqlite = Sqlite::open(&options).expect("the database opens");
+            let store = Store::sqlite(sqlite.clone(), retention(), clock.clone());
+            store.migrate().await.expect("the schema");
+            let stream = LocalStream::open(sqlite, stream_options(), clock.clone()).await.expect("the queue opens");
+            (store, Stream::Local(stream))
+        }
+        Setup::Shared => {
+            let store = postgres_store(&empty_database().await, clock);
+            store.migrate().await.expect("the schema");
+            (store, redis_stream(&required("SENTISTREAM_TEST_REDIS_URL"), PATIENCE))
+        }
+    }
+}
+
+pub fn postgres_store(url: &str, clock: &Clock) -> Store {
+    let options = PostgresOptions {
+        url: SecretString::from(url.to_owned()),
+        read_url: None,
+        max_connections: 6,
+        connect_timeout: Duration::from_secs(5),
+        statement_timeout: PATIENCE,
+    };
+    Store::postgres(&options, retention(), clock.clone()).expect("the URL is good")
+}
+
+pub fn redis_stream(url: &str, command_timeout: Duration) -> Stream {
+    let options = RedisOptions { url: url.to_owned().into(), ca_file: None, command_timeout };
+    let redis = Redis::connect(&options).expect("the URL is good");
+    Stream::Redis(RedisStream::connect(redis, stream_options()).expect("the names are good"))
+}
+
+fn retention() -> Retention {
+    Retention { minute_rollups: Duration::from_secs(8 * 86_400) }
+}
+
+fn stream_options() -> StreamOptions {
+    let name = format!("test:{}", uuid::Uuid::new_v4());
+    StreamOptions {
+        group: "workers".to_owned(),
+        dead_letter: format!("{name}:dead"),
+        processed: format!("{name}:processed"),
+        name,
+        processed_max_len: 1_000,
+        claim_idle: PATIENCE,
+        max_backlog: 5_000,
+        command_timeout: PATIENCE,
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests are told where their servers are by the environment")]
+fn required(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run the tests with `make test`"))
+}
+
+async fn empty_database() -> String {
+    let admin = required("SENTISTREAM_TEST_POSTGRES_URL");
+    let (client, connection) = tokio_postgres::connect(&admin, tokio_postgres::NoTls).await.expect("Postgres answers");
+    tokio::spawn(connection);
+    let name = format!("t{}", uuid::Uuid::new_v4().simple());
+    client.batch_execute(&format!("CREATE DATABASE {name}")).await.expect("a database");
+    let mut url = url::Url::parse(&admin).expect("a URL");
+    url.set_path(&name);
+    url.into()
+}

@@ -1,0 +1,55 @@
+//! A classifier that goes by words.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use sentistream::domain::{Analysis, Scores};
+use sentistream::inference::{Classifier, InferenceError, ModelInfo, SharedClassifier};
+
+/// Judges by words: `love` is positive and joyful, `hate` negative and angry, anything else neutral; a text with
+/// `explode` cannot be judged.
+struct ByWords(ModelInfo);
+
+impl Default for ByWords {
+    fn default() -> Self {
+        Self(ModelInfo {
+            name: "by-words".to_owned(),
+            architecture: "words".to_owned(),
+            precision: "f32".to_owned(),
+            max_tokens: 16,
+            parameters: 2,
+            load_ms: 0,
+        })
+    }
+}
+
+impl Classifier for ByWords {
+    fn classify(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
+        Box::pin(async move { texts.iter().map(|text| judge(text)).collect() })
+    }
+
+    fn info(&self) -> &ModelInfo {
+        &self.0
+    }
+}
+
+fn judge(text: &str) -> Result<Analysis, InferenceError> {
+    if text.contains("explode") {
+        return Err(InferenceError::Failed("the text exploded".to_owned()));
+    }
+    // Sentiment: negative, neutral, positive. Emotion: anger, disgust, fear, joy, neutral, sadness, surprise.
+    let scores = if text.contains("love") {
+        Scores { sentiment: [0.05, 0.05, 0.9], emotion: [0.0, 0.0, 0.0, 0.8, 0.1, 0.0, 0.2] }
+    } else if text.contains("hate") {
+        Scores { sentiment: [0.75, 0.2, 0.05], emotion: [0.7, 0.3, 0.0, 0.0, 0.1, 0.0, 0.0] }
+    } else {
+        Scores { sentiment: [0.2, 0.6, 0.2], emotion: [0.0, 0.0, 0.0, 0.1, 0.9, 0.0, 0.0] }
+    };
+    let words = text.split_whitespace().count();
+    Ok(Analysis::from_scores("by-words".into(), scores, words.min(16) as u32, words > 16))
+}
+
+/// The classifier.
+pub fn by_words() -> SharedClassifier {
+    Arc::new(ByWords::default())
+}
