@@ -117,6 +117,8 @@ impl Follower {
             self.setup.warn_of_dead_ends();
             self.sort_anew(&mut groups).await?;
         }
+        // Before the transitions: of an alert that ends in between it is known that somebody looked after it.
+        let acknowledged = if groups.is_empty() { BTreeSet::new() } else { store.acknowledged_alerts().await? };
         let transitions = store.transitions_after(self.cursor, STEP).await?;
         for transition in &transitions {
             self.follow(&mut groups, transition);
@@ -125,7 +127,7 @@ impl Follower {
         let mut commit = Commit { cursor: (cursor != self.cursor).then_some(cursor), ..Commit::default() };
         // More may have happened: what has begun may be over already.
         if transitions.len() < usize::try_from(STEP).unwrap_or(usize::MAX) && !groups.is_empty() {
-            commit.deliveries = self.flush(&mut groups).await?;
+            commit.deliveries = self.flush(&mut groups, &acknowledged).await?;
         }
         groups.retain(|_, group| !group.members.is_empty());
         for (key, group) in &groups {
@@ -193,10 +195,13 @@ impl Follower {
     }
 
     /// Messages about what is due. A group with a message under way waits for it.
-    async fn flush(&self, groups: &mut BTreeMap<String, Group>) -> Result<Vec<NewDelivery>, StoreError> {
+    async fn flush(
+        &self,
+        groups: &mut BTreeMap<String, Group>,
+        acknowledged: &BTreeSet<i64>,
+    ) -> Result<Vec<NewDelivery>, StoreError> {
         let now = self.rooms.clock.now();
         let under_way = self.rooms.store.groups_under_way().await?;
-        let acknowledged: BTreeSet<i64> = self.rooms.store.acknowledged_alerts().await?;
         let mut deliveries = Vec::new();
         for (key, group) in groups.iter_mut().filter(|(key, _)| !under_way.contains(*key)) {
             let Some(route) = self.setup.router.get(&group.route) else { continue };
@@ -207,7 +212,7 @@ impl Follower {
                 route,
                 muted: self.setup.is_muted(route, now),
                 silenced: &|labels| self.setup.is_silenced(labels, now),
-                acknowledged: &acknowledged,
+                acknowledged,
                 send_resolved: receiver.send_resolved,
                 external_url: &self.options.external_url,
             };
