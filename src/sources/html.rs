@@ -33,7 +33,10 @@ pub fn text(html: &str) -> String {
 fn tidy(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut blank = 0;
-    for line in text.lines().map(str::trim) {
+    for line in text.lines() {
+        // Control characters are no text; a post with U+0000 would be refused.
+        let line: String = line.chars().filter(|c| !c.is_control() || *c == '\t').collect();
+        let line = line.trim();
         if line.is_empty() {
             blank += 1;
             continue;
@@ -42,8 +45,7 @@ fn tidy(text: &str) -> String {
             out.push_str(if blank > 0 { "\n\n" } else { "\n" });
         }
         blank = 0;
-        // Control characters are no text; a post with U+0000 would be refused.
-        out.extend(line.chars().filter(|c| !c.is_control() || *c == '\t'));
+        out.push_str(line);
     }
     out
 }
@@ -81,6 +83,7 @@ mod tests {
             ),
             ("<script>alert(1)</script><style>p{}</style>hello<img src=x onerror=alert(1)>", "hello"),
             ("<b>bold", "bold"),
+            ("a\t\u{e}\n\u{1}\nb", "a\n\nb"),
             ("", ""),
         ] {
             assert_eq!(text(html), expected, "{html}");
