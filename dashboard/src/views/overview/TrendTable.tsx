@@ -27,7 +27,5 @@ const COLUMNS = [
 
 /** The page's main chart in words and numbers. */
 export function TrendTable(props: TrendTableProps) {
-  return (
-    <PointTable {...props} label="Sentiment over time as a table" columns={COLUMNS} className="h-full" />
-  );
+  return <PointTable {...props} label="Sentiment over time as a table" columns={COLUMNS} />;
 }
