@@ -4,5 +4,7 @@
 
 mod cache;
 mod live;
+#[path = "../support/ports.rs"]
+mod ports;
 mod store;
 mod stream;

@@ -12,6 +12,8 @@ mod fakes;
 mod layering;
 mod llm;
 mod models;
+#[path = "../support/ports.rs"]
+mod ports;
 mod process;
 mod services;
 mod sources;

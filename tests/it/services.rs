@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use tokio::process::{Child, Command};
 
+use crate::ports::free_port;
+
 /// Fails the test with a hint when `make test` did not start the services.
 pub fn required(variable: &str) -> String {
     #[expect(clippy::disallowed_methods, reason = "tests are told of their services by the environment")]
@@ -64,17 +66,6 @@ async fn postgres(url: &str) -> tokio_postgres::Client {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("Postgres answers");
     tokio::spawn(connection);
     client
-}
-
-/// A port on loopback where nothing listens. It is below those that the system gives out, so that nobody else gets it
-/// before the server of a test does, or while that is down.
-pub fn free_port() -> u16 {
-    loop {
-        let port = rand::random_range(10_000..32_000);
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }
 
 /// A server of one test, which can be killed and started again on the same port and data.

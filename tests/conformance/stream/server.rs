@@ -1,6 +1,5 @@
 //! A Redis of a test's own, to be stopped, frozen and restarted, and a network that fails.
 
-use std::net::TcpListener as PortFinder;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::bed::PATIENCE;
+use crate::ports::free_port;
 
 pub struct OwnRedis {
     pub folder: TempDir,
@@ -80,17 +80,6 @@ impl OwnRedis {
     fn signal(&self, signal: &str) {
         let pid = self.child.as_ref().unwrap().id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
-    }
-}
-
-/// A port on loopback where nothing listens. It is below those that the system gives out, so that nobody else gets it
-/// before the server of a test does, or while that is down.
-pub fn free_port() -> u16 {
-    loop {
-        let port = rand::random_range(10_000..32_000);
-        if PortFinder::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
     }
 }
 

@@ -12,8 +12,9 @@ use sentistream::stream::{
     DeadLetterRequest, DeadLetterSelection, RedisStream, Release, Stream, StreamError, StreamOptions,
 };
 
+use crate::ports::free_port;
 use crate::stream::bed::{Bed, PATIENCE, connect, consumer, eventually, ids, keys, posts, rescue};
-use crate::stream::server::{Outsider, OwnRedis, free_port};
+use crate::stream::server::{Outsider, OwnRedis};
 
 const NO_WAIT: Duration = Duration::ZERO;
 

@@ -10,6 +10,7 @@ use sentistream::store::{PostgresOptions, Retention, Store};
 use sentistream::stream::{LocalStream, RedisStream, Stream, StreamOptions};
 
 use super::{PATIENCE, Setup};
+use crate::services::Shared;
 
 /// A database and a stream of a case's own.
 pub async fn backends(setup: Setup, folder: &tempfile::TempDir, clock: &Clock) -> (Store, Stream) {
@@ -24,9 +25,10 @@ pub async fn backends(setup: Setup, folder: &tempfile::TempDir, clock: &Clock) -
             (store, Stream::Local(stream))
         }
         Setup::Shared => {
-            let store = postgres_store(&empty_database().await, clock);
+            let Shared { postgres_url, redis_url, .. } = Shared::create().await;
+            let store = postgres_store(&postgres_url, clock);
             store.migrate().await.expect("the schema");
-            (store, redis_stream(&required("SENTISTREAM_TEST_REDIS_URL"), PATIENCE))
+            (store, redis_stream(&redis_url, PATIENCE))
         }
     }
 }
@@ -64,20 +66,4 @@ fn stream_options() -> StreamOptions {
         max_backlog: 5_000,
         command_timeout: PATIENCE,
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "tests are told where their servers are by the environment")]
-fn required(variable: &str) -> String {
-    std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run the tests with `make test`"))
-}
-
-async fn empty_database() -> String {
-    let admin = required("SENTISTREAM_TEST_POSTGRES_URL");
-    let (client, connection) = tokio_postgres::connect(&admin, tokio_postgres::NoTls).await.expect("Postgres answers");
-    tokio::spawn(connection);
-    let name = format!("t{}", uuid::Uuid::new_v4().simple());
-    client.batch_execute(&format!("CREATE DATABASE {name}")).await.expect("a database");
-    let mut url = url::Url::parse(&admin).expect("a URL");
-    url.set_path(&name);
-    url.into()
 }
