@@ -5,7 +5,7 @@ export default defineConfig({
   testDir: "e2e",
   fullyParallel: false,
   workers: 1,
-  // For the slowest machine that builds something else beside; only a failing test takes so long.
+  // Generous for slow machines. Only failing tests take this long.
   timeout: 180_000,
   expect: { timeout: 20_000 },
   reporter: "list",

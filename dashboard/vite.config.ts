@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import tailwindcss from "@tailwindcss/vite";
 import react from "@vitejs/plugin-react";
@@ -5,15 +6,19 @@ import { defineConfig } from "vitest/config";
 
 const server = process.env.SENTISTREAM_URL ?? "http://127.0.0.1:8000";
 
-/** The policy that the binary sends with the page; previews send it too, so that a breach shows early. */
-const policy =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
-  "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+/** The content security policy of the binary, so that previews reveal violations. */
+function binaryPolicy(): string {
+  const source = readFileSync(new URL("../src/http/observe.rs", import.meta.url), "utf8");
+  const [, literal] = /const CONTENT_SECURITY_POLICY: &str = "([^"]*)";/.exec(source) ?? [];
+  if (!literal) throw new Error("src/http/observe.rs has no CONTENT_SECURITY_POLICY");
+  // A backslash at the end of a line joins it with the next one in Rust.
+  return literal.replace(/\\\n\s*/g, "");
+}
 
-// Host and Origin stay as the browser sent them: the server compares the two.
+// The proxy keeps Host and Origin, because the server compares them.
 const proxy = { "/api": { target: server }, "/ws": { target: server, ws: true } };
 
-export default defineConfig({
+export default defineConfig(({ isPreview }) => ({
   plugins: [react(), tailwindcss()],
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
   build: {
@@ -23,7 +28,7 @@ export default defineConfig({
     reportCompressedSize: false,
   },
   server: { proxy },
-  preview: { proxy, headers: { "Content-Security-Policy": policy } },
+  preview: { proxy, headers: isPreview ? { "Content-Security-Policy": binaryPolicy() } : {} },
   test: {
     restoreMocks: true,
     testTimeout: 60_000,
@@ -46,4 +51,4 @@ export default defineConfig({
       exclude: ["src/testing/**", "src/**/*.test.*", "src/main.tsx"],
     },
   },
-});
+}));

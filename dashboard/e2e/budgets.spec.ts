@@ -7,7 +7,7 @@ import { World } from "../src/testing/world";
 import { Fake } from "./fake";
 import { Server } from "./server";
 
-/** What the page may cost. `BUDGET_SECONDS` sets how long the posts of a real server are watched. */
+/** The budgets. `BUDGET_SECONDS` sets the duration of the heap test. */
 const FIRST_LOAD_KB = 250;
 const INTERACTIVE_MS = 1_000;
 const LONG_TASK_MS = 100;
@@ -15,7 +15,7 @@ const POSTS_PER_SECOND = 200;
 const FLOOD_SECONDS = 60;
 const SECONDS = Number(process.env.BUDGET_SECONDS ?? 60);
 const SAMPLE_SECONDS = 10;
-/** The heap breathes; ten minutes of posts, kept, would be ten times this. */
+/** Tolerance for fluctuation. Leaking ten minutes of posts would exceed it ten times. */
 const HEAP_GROWTH_MB = 6;
 
 const dist = new URL("../dist/", import.meta.url).pathname;
@@ -28,7 +28,7 @@ test.beforeAll(async () => {
 });
 test.afterAll(() => server.close());
 
-test("the first load is small", () => {
+test("first load stays within its size budget", () => {
   const html = readFileSync(join(dist, "index.html"), "utf8");
   const named = [...html.matchAll(/(?:src|href)="\/(assets\/[^"]+\.js)"/g)].map(
     (match) => match[1] as string,
@@ -37,18 +37,18 @@ test("the first load is small", () => {
   const files = withImports([...named, `assets/${overview}`]);
   const kilobytes =
     [...files].reduce((sum, file) => sum + statSync(join(dist, `${file}.gz`)).size, 0) / 1_000;
-  tell("first load", `${kilobytes.toFixed(1)} kB gzip`);
+  report("first load", `${kilobytes.toFixed(1)} kB gzip`);
   expect(kilobytes).toBeLessThanOrEqual(FIRST_LOAD_KB);
 });
 
-test("the page answers within a second on a slow processor", async ({ page }) => {
+test("page on a slow processor is interactive in a second", async ({ page }) => {
   const world = new World();
   world.add(...samplePosts(500, Date.now(), 50 * 60_000));
   await new Fake(world).attach(page);
-  // The first visit fills the browser's cache of compiled code, as any visit but the very first has it.
+  // The first visit fills the browser's code cache.
   await page.goto(base);
   await expect(page.getByRole("link", { name: /^Posts \d/ })).toBeVisible();
-  await page.addInitScript(noteInteractive);
+  await page.addInitScript(recordInteractive);
   const session = await page.context().newCDPSession(page);
   await session.send("Emulation.setCPUThrottlingRate", { rate: 4 });
   await page.reload();
@@ -56,12 +56,12 @@ test("the page answers within a second on a slow processor", async ({ page }) =>
   const milliseconds = await page.evaluate(
     () => (window as unknown as { interactiveAt: number }).interactiveAt,
   );
-  tell("interactive", `${milliseconds.toFixed(0)} ms`);
+  report("interactive", `${milliseconds.toFixed(0)} ms`);
   expect(milliseconds).toBeLessThanOrEqual(INTERACTIVE_MS);
 });
 
-/** Notes when the view is drawn and the main thread is free to answer. Runs in the page. */
-function noteInteractive(): void {
+/** Records when the view is rendered and the main thread is idle. Runs in the page. */
+function recordInteractive(): void {
   const observer = new MutationObserver(() => {
     if (!document.querySelector("main ul li")) return;
     observer.disconnect();
@@ -74,7 +74,7 @@ function noteInteractive(): void {
   observer.observe(document, { childList: true, subtree: true });
 }
 
-test("a flood of posts does not block the page", async ({ page }) => {
+test("flood of posts causes no long task", async ({ page }) => {
   test.setTimeout(FLOOD_SECONDS * 1_000 + 60_000);
   const world = new World();
   world.add(...samplePosts(500, Date.now(), 50 * 60_000));
@@ -88,12 +88,12 @@ test("a flood of posts does not block the page", async ({ page }) => {
   await flood(fake, FLOOD_SECONDS);
   const tasks = await page.evaluate(() => (window as unknown as { longTasks: number[] }).longTasks);
   const longest = Math.max(0, ...tasks);
-  tell("flood", `longest task ${longest.toFixed(0)} ms`);
+  report("flood", `longest task ${longest.toFixed(0)} ms`);
   expect(longest).toBeLessThanOrEqual(LONG_TASK_MS);
 });
 
-test("a page that is left open does not grow", async ({ page }) => {
-  test.skip(!process.env.SENTISTREAM_BIN, "SENTISTREAM_BIN names no binary");
+test("page left open keeps a flat heap", async ({ page }) => {
+  test.skip(!process.env.SENTISTREAM_BIN, "SENTISTREAM_BIN is not set");
   test.setTimeout(SECONDS * 1_000 + 180_000);
   const source = new Server(['ingester.sources=["synthetic"]', `sources.synthetic.rate=${POSTS_PER_SECOND}`]);
   try {
@@ -102,7 +102,7 @@ test("a page that is left open does not grow", async ({ page }) => {
     await expect(page.getByRole("link", { name: /^Posts \d/ })).toBeVisible();
     const session = await page.context().newCDPSession(page);
     const stored = async () => (await (await source.call("/api/stats")).json()).total_posts as number;
-    // What the first minute fills is there to stay: charts, the feed's rows, compiled code.
+    // The first minute fills charts, the feed and compiled code.
     await page.waitForTimeout(60_000);
     const [start, before] = [Date.now(), await stored()];
     const heap = [await heapMegabytes(session)];
@@ -114,7 +114,7 @@ test("a page that is left open does not grow", async ({ page }) => {
     const third = Math.ceil(heap.length / 3);
     const grown = median(heap.slice(-third)) - median(heap.slice(0, third));
     const sizes = heap.map((size) => size.toFixed(1)).join(" ");
-    tell("left open", `${rate.toFixed(0)} posts/s for ${SECONDS} s, heap ${sizes} MB`);
+    report("left open", `${rate.toFixed(0)} posts/s for ${SECONDS} s, heap ${sizes} MB`);
     expect(rate).toBeGreaterThan(0.95 * POSTS_PER_SECOND);
     expect(grown).toBeLessThanOrEqual(HEAP_GROWTH_MB);
   } finally {
@@ -122,8 +122,8 @@ test("a page that is left open does not grow", async ({ page }) => {
   }
 });
 
-function tell(what: string, figure: string): void {
-  // biome-ignore lint/suspicious/noConsole: the figures belong into the log
+function report(what: string, figure: string): void {
+  // biome-ignore lint/suspicious/noConsole: figures are printed to the log
   console.log(`${what}: ${figure}`);
 }
 
@@ -131,14 +131,14 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }
 
-/** Sends posts evenly, in small batches. The world does not keep them: it shall cost nothing here. */
+/** Sends posts evenly in small batches. The world does not store them. */
 async function flood(fake: Fake, seconds: number): Promise<void> {
   const start = Date.now();
   let sent = 0;
   for (let now = start; now < start + seconds * 1_000; now = Date.now()) {
     const due = Math.floor(((now - start) * POSTS_PER_SECOND) / 1_000) - sent;
     const posts = samplePosts(due, now, 50);
-    for (const [index, post] of posts.entries()) fake.tell({ ...post, post_id: `flood-${now}-${index}` });
+    for (const [index, post] of posts.entries()) fake.send({ ...post, post_id: `flood-${now}-${index}` });
     sent += due;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
@@ -163,7 +163,7 @@ async function heapMegabytes(session: CDPSession): Promise<number> {
   return usedSize / 1_000_000;
 }
 
-/** The files and everything that they import before they run. */
+/** The files and their static imports, transitively. */
 function withImports(files: readonly string[]): Set<string> {
   const found = new Set<string>();
   const queue = [...files];

@@ -1,9 +1,10 @@
 import type { Page, Route, WebSocketRoute } from "@playwright/test";
 import type { Post } from "../src/api/types";
+import { iso } from "../src/testing/answer";
 import { answer } from "../src/testing/answers";
-import { eventOf, iso, type World } from "../src/testing/world";
+import { eventOf, type World } from "../src/testing/world";
 
-/** Stands a `World` behind the page: REST and the WebSocket, without a server. */
+/** Serves a `World` to the page: REST and WebSocket without a server. */
 export class Fake {
   private readonly sockets = new Set<WebSocketRoute>();
 
@@ -18,14 +19,14 @@ export class Fake {
     });
   }
 
-  /** A post was analysed. */
+  /** Stores a post and sends its event. */
   publish(post: Post): void {
     this.world.add(post);
-    this.tell(post);
+    this.send(post);
   }
 
-  /** The clients hear of a post. */
-  tell(post: Post): void {
+  /** Sends the event of a post to the clients. */
+  send(post: Post): void {
     for (const socket of this.sockets) socket.send(JSON.stringify({ type: "post", data: eventOf(post) }));
   }
 

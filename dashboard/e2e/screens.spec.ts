@@ -1,12 +1,13 @@
 import { type Browser, expect, test } from "@playwright/test";
 import { type PreviewServer, preview } from "vite";
+import { iso } from "../src/testing/answer";
 import { makeLetter } from "../src/testing/answers";
 import { makeDelivery } from "../src/testing/notify";
 import { samplePosts } from "../src/testing/sample";
-import { iso, makeFeed, World } from "../src/testing/world";
+import { makeFeed, World } from "../src/testing/world";
 import { Fake } from "./fake";
 
-/** Pictures of every view to look at: `npx playwright test --project screens`. They land in test-results/screens. */
+/** Screenshots of every view in test-results/screens: `npm run screens`. */
 
 const SIZES = { wide: [1440, 900], tablet: [1024, 768], phone: [390, 844], huge: [2560, 1440] } as const;
 const DAY = 86_400_000;
@@ -232,7 +233,7 @@ function furnishRoutes(world: World, now: number) {
       id: 2,
       name: "everything-else",
       provisioned: true,
-      receiver: "a-receiver-that-nobody-made",
+      receiver: "a-receiver-that-does-not-exist",
       matchers: [],
       group_by: ["alertname", "source"],
       mute_timings: ["nights-and-weekends"],
@@ -248,7 +249,7 @@ function furnishRoutes(world: World, now: number) {
   ];
 }
 
-/** What explains an alert, with words and names that break careless layouts. */
+/** The evidence of an alert, with words and names that are hard to lay out. */
 function detailsAt(now: number) {
   return {
     counts: { negative: 31, positive: 6, neutral: 11, total: 48 },

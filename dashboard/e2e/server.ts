@@ -8,7 +8,7 @@ import { type PreviewServer, preview } from "vite";
 const READY_MS = 120_000;
 const STOP_MS = 20_000;
 
-/** The real binary in a folder of its own, without sources unless told otherwise. */
+/** The binary in a temporary folder, without sources by default. */
 export class Server {
   private child: ChildProcess | undefined;
   private front: PreviewServer | undefined;
@@ -16,12 +16,12 @@ export class Server {
   private port = 0;
   private log = "";
 
-  /** Where the API is. */
+  /** The base URL of the API. */
   get api(): string {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** Where the dashboard is: the binary itself, or the files of `dist` when SENTISTREAM_PREVIEW is set. */
+  /** The URL of the dashboard: the binary, or a preview of `dist` when SENTISTREAM_PREVIEW is set. */
   get page(): string {
     return this.front?.resolvedUrls?.local[0]?.replace(/\/$/, "") ?? this.api;
   }
@@ -48,7 +48,7 @@ export class Server {
     child.stdout?.on("data", keep);
     child.stderr?.on("data", keep);
     await until(READY_MS, async () => {
-      if (child.exitCode !== null) throw new Error(`the server ended by itself:\n${this.log}`);
+      if (child.exitCode !== null) throw new Error(`the server exited:\n${this.log}`);
       const answer = await this.call("/readyz").catch(() => null);
       return answer?.ok ?? false;
     });
@@ -66,7 +66,7 @@ export class Server {
     clearTimeout(timer);
   }
 
-  /** Runs SQL on the database file, beside the running server. Needs the `sqlite3` command. */
+  /** Runs SQL on the database file of the running server. Needs the `sqlite3` command. */
   sql(text: string): void {
     execFileSync("sqlite3", [
       join(this.folder, "data/sentistream.db"),
@@ -80,7 +80,7 @@ export class Server {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** Appends posts through the API and waits until each is analysed: the workers do not keep their order. */
+  /** Sends posts to the API and waits until each is analysed. */
   async post(
     ...posts: { post_id: string; content: string; source?: string; author?: string; created_at?: string }[]
   ) {
@@ -98,7 +98,7 @@ export class Server {
   call(path: string, init: RequestInit = {}): Promise<Response> {
     return fetch(`${this.api}${path}`, {
       ...init,
-      // The server ends idle connections: one that is kept may be gone when it is used again.
+      // The server closes idle connections, so a pooled one may fail.
       headers: { "content-type": "application/json", connection: "close", ...init.headers },
     });
   }
@@ -106,7 +106,7 @@ export class Server {
   private async startFront(): Promise<void> {
     const target = this.api;
     this.front = await preview({
-      // A connection that breaks with the server is part of the journeys.
+      // Some journeys break the connection.
       logLevel: "silent",
       preview: {
         port: 0,
@@ -117,7 +117,7 @@ export class Server {
   }
 }
 
-/** Waits for a condition, for at most so long. */
+/** Waits for a condition for at most `milliseconds`. */
 export async function until(milliseconds: number, condition: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + milliseconds;
   while (!(await condition())) {
@@ -126,7 +126,7 @@ export async function until(milliseconds: number, condition: () => Promise<boole
   }
 }
 
-/** A port that stays free while the server restarts: the system itself gives out only higher ones. */
+/** A port below the ephemeral range, so that it stays free while the server restarts. */
 async function freePort(): Promise<number> {
   for (;;) {
     const port = 10_000 + Math.floor(Math.random() * 20_000);

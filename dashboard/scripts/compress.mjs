@@ -1,4 +1,4 @@
-// Writes a .br and a .gz beside every text asset of dist, for servers that send them as they are.
+// Writes a .br and a .gz file beside every text asset of dist.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";

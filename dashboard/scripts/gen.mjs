@@ -5,10 +5,10 @@ import openapiTS, { astToString } from "openapi-typescript";
 const source = process.argv[2] ?? new URL("../openapi.json", import.meta.url).pathname;
 const document = JSON.parse(readFileSync(source, "utf8"));
 for (const path of Object.values(document.paths)) {
-  // Types are taken from paths; names of operations would only make a second set of them.
+  // Types come from paths. Operation ids would generate a second set of types.
   for (const operation of Object.values(path)) {
     delete operation.operationId;
-    // What has a default may be left out.
+    // Parameters with a default are optional.
     for (const parameter of operation.parameters ?? []) {
       if (parameter.schema?.default !== undefined) parameter.required = false;
     }

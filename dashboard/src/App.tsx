@@ -3,7 +3,7 @@ import { type QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import type { AppRouter } from "./router";
 
-/** The dashboard. Its components write no style elements: the page's policy forbids them. */
+/** The dashboard. Base UI must not add style elements, because the content security policy forbids them. */
 export function App({ router, queries }: { router: AppRouter; queries: QueryClient }) {
   return (
     <CSPProvider disableStyleElements>

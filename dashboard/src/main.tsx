@@ -6,7 +6,7 @@ import "./app.css";
 import { createAppRouter } from "./router";
 
 const root = document.getElementById("root");
-if (!root) throw new Error("the page has no #root");
+if (!root) throw new Error("index.html has no #root element");
 
 createRoot(root).render(
   <StrictMode>

@@ -108,7 +108,7 @@ const routeTree = root.addChildren([
   tryIt,
 ]);
 
-/** The router of the page, or of a test with a history of its own. Views are loaded when first opened or hovered. */
+/** Creates the router. Tests pass their own history. Views load on first use, on hover, or when the page is idle. */
 export function createAppRouter(history?: RouterHistory) {
   return createRouter({
     routeTree,

@@ -2,7 +2,7 @@ import type { Locator, Page } from "@playwright/test";
 import { expectAccessible } from "./axe";
 import { expect, test, unique } from "./fixture";
 
-/** The views, each with what it shows once all is there. */
+/** The views, each with an element that appears once it has loaded. */
 const VIEWS: Record<string, (page: Page) => Locator> = {
   "/": (page) =>
     page
@@ -11,15 +11,15 @@ const VIEWS: Record<string, (page: Page) => Locator> = {
       .first(),
   "/live": (page) => page.getByRole("article").first(),
   "/posts": (page) => page.getByRole("article").first(),
-  "/emotions": (page) => page.getByText("Part of each hour's posts in percent"),
-  "/topics": (page) => page.getByText("No topic is tracked"),
-  "/alerts": (page) => page.getByText("Nothing fired in this time"),
-  "/alerts/silences": (page) => page.getByText("Nothing is silenced"),
-  "/alerts/receivers": (page) => page.getByText("Nobody is told of alerts"),
-  "/alerts/routes": (page) => page.getByText("Alerts go nowhere"),
+  "/emotions": (page) => page.getByText("Share of each hour's posts"),
+  "/topics": (page) => page.getByText("No topics"),
+  "/alerts": (page) => page.getByText("No alerts in this period"),
+  "/alerts/silences": (page) => page.getByText("No silences"),
+  "/alerts/receivers": (page) => page.getByText("No receivers"),
+  "/alerts/routes": (page) => page.getByText("No routes"),
   "/compare": (page) => page.getByRole("row", { name: /^Posts/ }).first(),
   "/system": (page) => page.getByText("No dead letters"),
-  "/try": (page) => page.getByText(/Shaded words spoke for/),
+  "/try": (page) => page.getByText(/Shaded words support/),
 };
 
 const source = unique("a11y");
@@ -46,7 +46,7 @@ for (const colorScheme of ["light", "dark"] as const) {
       { width: 1440, height: 900 },
       { width: 360, height: 740 },
     ]) {
-      test(`axe finds nothing on ${view} in ${colorScheme} at ${size.width}`, async ({ page }) => {
+      test(`${view} in ${colorScheme} at ${size.width} px passes axe`, async ({ page }) => {
         await page.setViewportSize(size);
         await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
         await page.goto(view);
@@ -56,7 +56,7 @@ for (const colorScheme of ["light", "dark"] as const) {
       });
     }
   }
-  test(`axe finds nothing in the drawer in ${colorScheme}`, async ({ page }) => {
+  test(`post drawer in ${colorScheme} passes axe`, async ({ page }) => {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
     await page.goto(`/posts?post=${source}-0`);
     await expect(page.getByText("Emotion scores")).toBeVisible();
@@ -64,16 +64,16 @@ for (const colorScheme of ["light", "dark"] as const) {
   });
 }
 
-test("everything is reachable by keyboard, and the theme can be chosen", async ({ page }) => {
+test("theme is chosen by keyboard and survives a reload", async ({ page }) => {
   await page.goto("/");
   await expect(page.getByRole("heading", { name: "Overview" })).toBeVisible();
   await page.keyboard.press("Tab");
-  await expect(page.getByRole("link", { name: "Skip to the content" })).toBeFocused();
+  await expect(page.getByRole("link", { name: "Skip to content" })).toBeFocused();
   await page.getByRole("button", { name: "Theme" }).focus();
   await page.keyboard.press("Enter");
   const themes = page.getByRole("menuitemradio");
-  for (const name of ["As the system", "Light", "Dark"]) {
-    if (name !== "As the system") await page.keyboard.press("ArrowDown");
+  for (const name of ["System", "Light", "Dark"]) {
+    if (name !== "System") await page.keyboard.press("ArrowDown");
     await expect(themes.filter({ hasText: name })).toBeFocused();
   }
   await page.keyboard.press("Enter");

@@ -6,7 +6,7 @@ import type { AxeResults } from "axe-core";
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
-/** The page, which shows what it is asked for, is accessible and fits the window. */
+/** Expects the page to pass axe and to fit the window. */
 export async function expectAccessible(page: Page): Promise<void> {
   const { pathname } = new URL(page.url());
   expect(await violations(page), pathname).toEqual([]);
@@ -14,7 +14,7 @@ export async function expectAccessible(page: Page): Promise<void> {
   await expect.poll(sideways, `${pathname} scrolls sideways`).toBe(false);
 }
 
-/** What is not accessible on the page as it stands. */
+/** The axe violations of the page. */
 async function violations(page: Page): Promise<string[]> {
   await page.evaluate(AXE);
   const results = await page.evaluate(

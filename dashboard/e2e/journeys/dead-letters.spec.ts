@@ -15,8 +15,8 @@ const test = base.extend<object, { server: Server }>({
   baseURL: async ({ server }, use) => use(server.page),
 });
 
-test("a dead letter is shown, replayed and then analysed", async ({ page, server }) => {
-  // A row that the database refuses for good, until somebody repairs it.
+test("replayed dead letter is analysed", async ({ page, server }) => {
+  // The trigger makes the database reject a row permanently.
   server.sql(
     `CREATE TRIGGER refuse BEFORE INSERT ON social_media_posts WHEN NEW.content LIKE '%refused%'
      BEGIN INSERT INTO stream_meta (key, value) SELECT key, value FROM stream_meta; END;`,
@@ -42,7 +42,7 @@ test("a dead letter is shown, replayed and then analysed", async ({ page, server
     .getByRole("button", { name: "Replay all" })
     .click();
   await expect(page.getByText("No dead letters")).toBeVisible();
-  // The list stands still: what is analysed after it was read is only offered.
+  // The list is not refetched, so the post must be analysed before.
   await server.analysed("bad");
   await page.goto("/posts");
   await expect(page.getByText("This one is refused at first")).toBeVisible();

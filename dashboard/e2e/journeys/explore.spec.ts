@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Page } from "@playwright/test";
 import { expect, isLive, test, unique } from "./fixture";
 
-test("from a number to its posts and back by the browser's Back", async ({ page, server }) => {
+test("key figure opens its posts and back returns", async ({ page, server }) => {
   const source = unique("drill");
   await server.post(
     { post_id: `${source}-0`, source, content: "I love this, it is wonderful" },
@@ -18,10 +18,10 @@ test("from a number to its posts and back by the browser's Back", async ({ page,
   await expect(page.getByRole("link", { name: /^Posts 2/ })).toBeVisible();
 });
 
-test("a click in the chart opens the posts of that time", async ({ page, server }) => {
+test("chart click opens the posts of the bucket", async ({ page, server }) => {
   const source = unique("chart");
   const MINUTE = 60_000;
-  // A time that is over: its buckets stay where they are.
+  // A past range has fixed buckets.
   const end = Math.floor(Date.now() / MINUTE) * MINUTE;
   const iso = (minutesAgo: number) => new Date(end - minutesAgo * MINUTE).toISOString();
   await server.post({ post_id: `${source}-0`, source, content: "In this bucket", created_at: iso(7.5) });
@@ -35,7 +35,7 @@ test("a click in the chart opens the posts of that time", async ({ page, server 
   let left = 0;
   await expect(async () => {
     const box = await chart.boundingBox();
-    if (!box) throw new Error("the chart has no place yet");
+    if (!box) throw new Error("the chart has no bounding box yet");
     left = left + 12 < box.width ? left + 12 : 12;
     await page.mouse.move(box.x + left, box.y + box.height / 2);
     await drawn(page);
@@ -50,14 +50,14 @@ test("a click in the chart opens the posts of that time", async ({ page, server 
   await expect(page.getByText("In this bucket")).toBeVisible();
 });
 
-/** What the page was told before is on screen: two frames later, as the chart follows the pointer by frames. */
+/** Waits two frames, because the chart follows the pointer by frames. */
 async function drawn(page: Page): Promise<void> {
   await page.evaluate(
     () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))),
   );
 }
 
-test("a shared link restores the view, its filters and the open post", async ({ page, server }) => {
+test("shared link restores view, filters and post", async ({ page, server }) => {
   const source = unique("link");
   const id = `at://did:x/${source}`;
   await server.post({ post_id: id, source, content: "A post worth sharing", author: "ada" });
@@ -76,7 +76,7 @@ test("a shared link restores the view, its filters and the open post", async ({ 
   await other.close();
 });
 
-test("the export holds what the list shows", async ({ page, server }) => {
+test("export contains the posts of the list", async ({ page, server }) => {
   const source = unique("export");
   const posts = Array.from({ length: 7 }, (_, n) => ({
     post_id: `${source}-${n}`,
@@ -110,7 +110,7 @@ test("the export holds what the list shows", async ({ page, server }) => {
   }
 });
 
-test("search, filters and the keyboard", async ({ page, server }) => {
+test("search works by keyboard and filters are cleared", async ({ page, server }) => {
   const source = unique("search");
   await server.post(
     { post_id: `${source}-0`, source, content: "Rain over the harbour" },
@@ -132,7 +132,7 @@ test("search, filters and the keyboard", async ({ page, server }) => {
   await expect(page).toHaveURL(/\/posts\?range=24h$/);
 });
 
-test("words narrow every figure, and the list goes in the chosen order", async ({ page, server }) => {
+test("search words apply to figures and order to the list", async ({ page, server }) => {
   const source = unique("narrow");
   const minute = (n: number) => new Date(Date.now() - n * 60_000).toISOString();
   await server.post(
@@ -145,7 +145,7 @@ test("words narrow every figure, and the list goes in the chosen order", async (
   await page.getByRole("searchbox", { name: "Search posts" }).fill("harbour");
   await expect(page.getByRole("link", { name: /^Posts 2/ })).toBeVisible();
   await expect(page.getByRole("link", { name: /^Negative 50/ })).toBeVisible();
-  const day = page.getByRole("region", { name: "Last 24 hours" });
+  const day = page.getByRole("region", { name: /^Distribution/ });
   await expect(day.getByRole("link", { name: /^Positive 1 50/ })).toBeVisible();
   await page.goto(`/posts?source=${source}`);
   await expect(page.getByText("I hate the station")).toBeVisible();
@@ -155,7 +155,7 @@ test("words narrow every figure, and the list goes in the chosen order", async (
   await expect(page).toHaveURL(/sort=oldest/);
 });
 
-test("a deleted post leaves every list", async ({ page, server }) => {
+test("deleted post disappears from every list", async ({ page, server }) => {
   const source = unique("delete");
   await server.post({ post_id: `${source}-0`, source, content: "Soon gone" });
   const watcher = await page.context().newPage();

@@ -1,7 +1,7 @@
 import { test as base, expect } from "@playwright/test";
 import { Server } from "../server";
 
-/** The server as it is without any setting: with made-up posts. */
+/** A server with made-up posts, as after the first start. */
 const test = base.extend<object, { server: Server }>({
   server: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of fixtures from this pattern
@@ -16,7 +16,7 @@ const test = base.extend<object, { server: Server }>({
   baseURL: async ({ server }, use) => use(server.page),
 });
 
-test("the first visit shows life within seconds and says that the posts are made up", async ({ page }) => {
+test("first visit shows live posts and the demo notice", async ({ page }) => {
   await page.goto("/");
   const feed = page.getByRole("region", { name: "Newest posts" });
   const newest = feed.getByRole("link", { name: /open this post$/ }).first();
@@ -28,7 +28,7 @@ test("the first visit shows life within seconds and says that the posts are made
   await expect(page.getByText("sentistream import posts.ndjson")).toBeVisible();
 });
 
-test("with reduced motion nothing moves by itself", async ({ page }) => {
+test("reduced motion disables animations", async ({ page }) => {
   await page.emulateMedia({ reducedMotion: "reduce" });
   await page.goto("/");
   await expect(page.getByRole("article").first()).toBeVisible();

@@ -5,7 +5,7 @@ interface Worker {
   server: Server;
 }
 
-/** Tests of one file share a server; its settings are given with `test.use`. */
+/** The tests of a file share a server. */
 export const test = base.extend<{ quiet: undefined }, Worker>({
   server: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of fixtures from this pattern
@@ -18,36 +18,36 @@ export const test = base.extend<{ quiet: undefined }, Worker>({
     { scope: "worker" },
   ],
   baseURL: async ({ server }, use) => use(server.page),
-  /** Whatever the browser complains of, a breach of the page's policy above all, fails the test. */
+  /** Browser errors, such as violations of the content security policy, fail the test. */
   quiet: [
     async ({ page }, use) => {
-      const complaints = complaintsOf(page);
+      const errors = errorsOf(page);
       await use(undefined);
-      expect(complaints).toEqual([]);
+      expect(errors).toEqual([]);
     },
     { auto: true },
   ],
 });
 
-function complaintsOf(page: Page): string[] {
-  const complaints: string[] = [];
-  page.on("pageerror", (error) => complaints.push(String(error)));
+function errorsOf(page: Page): string[] {
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
   page.on("console", (message) => {
-    // A server that is away or refuses is part of some journeys.
+    // Some journeys stop the server or provoke errors.
     const expected = /Failed to load resource|WebSocket connection/.test(message.text());
-    if (message.type() === "error" && !expected) complaints.push(message.text());
+    if (message.type() === "error" && !expected) errors.push(message.text());
   });
-  return complaints;
+  return errors;
 }
 
 export { expect };
 
-/** A prefix that no other test uses, so that tests can share a server. */
+/** A unique prefix, so that tests can share a server. */
 export function unique(name: string): string {
   return `${name}-${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 7)}`;
 }
 
-/** The page is live. After some failures it waits for half a minute before it tries again. */
+/** Waits until the page is live. The reconnect delay can reach half a minute. */
 export async function isLive(page: Page): Promise<void> {
   await expect(page.getByRole("status").filter({ hasText: /^Live$/ })).toBeVisible({ timeout: 60_000 });
 }

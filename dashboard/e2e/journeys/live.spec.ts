@@ -1,6 +1,6 @@
 import { expect, isLive, test, unique } from "./fixture";
 
-test("a post appended through the API appears live and is counted", async ({ page, server }) => {
+test("post sent to the api appears live and is counted", async ({ page, server }) => {
   const source = unique("live");
   await server.post({ post_id: `${source}-0`, source, content: "The first one" });
   await page.goto(`/?source=${source}`);
@@ -11,7 +11,7 @@ test("a post appended through the API appears live and is counted", async ({ pag
   await expect(page.getByRole("link", { name: /^Posts 2/ })).toBeVisible();
 });
 
-test("after a burst the numbers on screen are those of the REST answers", async ({ page, server }) => {
+test("figures after a burst match the rest api", async ({ page, server }) => {
   const source = unique("burst");
   await page.goto(`/?source=${source}&range=15m`);
   await isLive(page);
@@ -39,7 +39,7 @@ test("after a burst the numbers on screen are those of the REST answers", async 
   }
 });
 
-test("a server that restarts is waited for, and nothing is missed or doubled", async ({ page, server }) => {
+test("restarted server loses and doubles no posts", async ({ page, server }) => {
   const source = unique("restart");
   await server.post({ post_id: `${source}-0`, source, content: "Before the restart" });
   await page.goto(`/live?source=${source}`);
@@ -54,7 +54,7 @@ test("a server that restarts is waited for, and nothing is missed or doubled", a
   await expect(page.getByText("After the restart")).toHaveCount(1);
 });
 
-test("the feed stands still under the pointer", async ({ page, server }) => {
+test("feed under the pointer is paused", async ({ page, server }) => {
   const source = unique("hover");
   await server.post({ post_id: `${source}-0`, source, content: "Being read" });
   await page.goto(`/live?source=${source}`);
@@ -64,7 +64,7 @@ test("the feed stands still under the pointer", async ({ page, server }) => {
   await server.post({ post_id: `${source}-1`, source, content: "Waiting" });
   const more = page.getByRole("button", { name: "1 new post" });
   await expect(more).toBeVisible();
-  // The way to the button does not lead out of the feed.
+  // Moving to the button does not leave the feed.
   await more.hover();
   await expect(page.getByText("Waiting")).toHaveCount(0);
   await more.click();

@@ -17,7 +17,7 @@ const test = base.extend<object, { server: Server }>({
   baseURL: async ({ server }, use) => use(server.page),
 });
 
-test("a receiver is added and tested, and its answer stands in the log", async ({ page }) => {
+test("receiver test is delivered and logged", async ({ page }) => {
   const got: string[] = [];
   const hook = createServer((request, response) => {
     let body = "";
@@ -33,14 +33,14 @@ test("a receiver is added and tested, and its answer stands in the log", async (
   await new Promise<void>((resolve) => hook.listen(0, "127.0.0.1", resolve));
   const { port } = hook.address() as AddressInfo;
   await page.goto("/alerts/receivers");
-  await page.getByRole("button", { name: "Add a receiver" }).click();
-  const form = page.getByRole("dialog", { name: "Add a receiver" });
+  await page.getByRole("button", { name: "Add receiver" }).click();
+  const form = page.getByRole("dialog", { name: "Add receiver" });
   await form.getByLabel("Name").fill("on-call");
-  await form.getByLabel("Address").fill(`http://127.0.0.1:${port}/alerts`);
+  await form.getByLabel("URL").fill(`http://127.0.0.1:${port}/alerts`);
   await form.getByRole("button", { name: "Add", exact: true }).click();
   await expect(form).toBeHidden();
   await page.getByRole("button", { name: "Test on-call" }).click();
-  await expect(page.getByText(/The test arrived.*answer 200/)).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByText(/Test delivered.*status 200/)).toBeVisible({ timeout: 30_000 });
   expect(JSON.parse(got[0] ?? "").receiver).toBe("on-call");
   await page
     .getByRole("button", { name: /^Show delivery .* to on-call$/ })
@@ -50,20 +50,20 @@ test("a receiver is added and tested, and its answer stands in the log", async (
   hook.close();
 });
 
-test("a silence is added, changed and ended", async ({ page }) => {
+test("silence is added, edited and ended", async ({ page }) => {
   await page.goto("/alerts/silences");
-  await page.getByRole("button", { name: "Add a silence" }).click();
-  const form = page.getByRole("dialog", { name: "Add a silence" });
+  await page.getByRole("button", { name: "Add silence" }).click();
+  const form = page.getByRole("dialog", { name: "Add silence" });
   await form.getByLabel("Value 1").fill("negative_share");
   await form.getByRole("button", { name: "1 d" }).click();
   await form.getByLabel("Your name").fill("Ada");
-  await form.getByLabel("Why").fill("planned work");
+  await form.getByLabel("Reason").fill("planned work");
   await form.getByRole("button", { name: "Silence", exact: true }).click();
   await expect(form).toBeHidden();
   await expect(page.getByText("planned work", { exact: true })).toBeVisible();
-  await page.getByRole("button", { name: "Change" }).click();
-  const change = page.getByRole("dialog", { name: "Change the silence" });
-  await change.getByLabel("Why").fill("longer work than planned");
+  await page.getByRole("button", { name: "Edit" }).click();
+  const change = page.getByRole("dialog", { name: "Edit silence" });
+  await change.getByLabel("Reason").fill("longer work than planned");
   await change.getByRole("button", { name: "Save" }).click();
   await expect(change).toBeHidden();
   await expect(page.getByText("longer work than planned")).toBeVisible();

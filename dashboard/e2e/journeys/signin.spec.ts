@@ -21,15 +21,12 @@ const test = base.extend<object, { server: Server }>({
   baseURL: async ({ server }, use) => use(server.page),
 });
 
-test("with auth on, a token opens the page for the session, and its limits are explained", async ({
-  page,
-  context,
-}) => {
+test("token signs in for the session", async ({ page, context }) => {
   await page.goto("/system");
   const dialog = page.getByRole("dialog", { name: "Sign in" });
   await dialog.getByLabel("Access token").fill("wrong");
   await dialog.getByRole("button", { name: "Sign in" }).click();
-  // The dialog closes, and comes back once the server has refused the token.
+  // The dialog closes and reopens once the server has rejected the token.
   await expect(dialog.getByText(/^the token /)).toBeVisible();
   await dialog.getByLabel("Access token").fill(TOKEN);
   await dialog.getByRole("button", { name: "Sign in" }).click();

@@ -8,7 +8,6 @@ import type {
   Comparison,
   DeadLetter,
   DeadLetterPage,
-  Distribution,
   Feed,
   PostDetail,
   PostPage,
@@ -18,9 +17,6 @@ import type {
 } from "./types";
 
 export type AggregateQuery = paths["/api/sentiment/aggregate"]["get"]["parameters"]["query"];
-export type DistributionQuery = NonNullable<
-  paths["/api/sentiment/distribution"]["get"]["parameters"]["query"]
->;
 export type PostsQuery = NonNullable<paths["/api/posts"]["get"]["parameters"]["query"]>;
 export type AlertsQuery = NonNullable<paths["/api/alerts"]["get"]["parameters"]["query"]>;
 export type CompareQuery = NonNullable<paths["/api/compare"]["get"]["parameters"]["query"]>;
@@ -28,10 +24,6 @@ export type ExportFormat = "csv" | "ndjson";
 
 export function getAggregate(query: AggregateQuery, signal: AbortSignal): Promise<Aggregate> {
   return dataOf(api.GET("/api/sentiment/aggregate", { params: { query }, signal }));
-}
-
-export function getDistribution(query: DistributionQuery, signal: AbortSignal): Promise<Distribution> {
-  return dataOf(api.GET("/api/sentiment/distribution", { params: { query }, signal }));
 }
 
 export function getPosts(query: PostsQuery, signal?: AbortSignal): Promise<PostPage> {
@@ -46,7 +38,7 @@ export async function deletePost(id: string): Promise<void> {
   await dataOf(api.DELETE("/api/posts/{post_id}", { params: { path: { post_id: id } } }));
 }
 
-/** Where everything that matches is downloaded from. */
+/** The download URL for all matching posts. */
 export function exportUrl(format: ExportFormat, query: PostsQuery): string {
   const params = new URLSearchParams({ format });
   for (const [name, value] of Object.entries(query)) {
@@ -55,7 +47,7 @@ export function exportUrl(format: ExportFormat, query: PostsQuery): string {
   return `/api/posts/export?${params}`;
 }
 
-/** The same as a file in memory: the way that can send a token. */
+/** Downloads all matching posts into memory. Needed when the request must carry a token. */
 export function getExport(format: ExportFormat, query: PostsQuery): Promise<Blob> {
   return dataOf(api.GET("/api/posts/export", { params: { query: { format, ...query } }, parseAs: "blob" }));
 }
@@ -65,7 +57,7 @@ export async function getSources(signal: AbortSignal): Promise<SourceInfo[]> {
   return sources;
 }
 
-/** A paused source stays so over restarts. */
+/** Pauses or resumes a source. The state survives restarts. */
 export function setSourcePaused(name: string, paused: boolean): Promise<Feed> {
   const params = { path: { name } };
   return dataOf(
@@ -85,12 +77,12 @@ export function getAlert(id: number, signal: AbortSignal): Promise<AlertDetail> 
   ) as unknown as Promise<AlertDetail>;
 }
 
-/** Someone looks after it: it is not told again. */
+/** Acknowledges an alert, which stops its reminders. */
 export async function acknowledgeAlert(id: number, note: string): Promise<void> {
   await dataOf(api.POST("/api/alerts/{id}/acknowledge", { params: { path: { id } }, body: { note } }));
 }
 
-/** Two periods of the same length side by side. */
+/** Compares two periods of the same length. */
 export function getComparison(query: CompareQuery, signal: AbortSignal): Promise<Comparison> {
   return dataOf(api.GET("/api/compare", { params: { query }, signal }));
 }
@@ -99,7 +91,7 @@ export type AnalyzeRequest = paths["/api/analyze"]["post"]["requestBody"]["conte
 
 export async function analyze(body: AnalyzeRequest, signal: AbortSignal): Promise<Analysis> {
   const answer = await dataOf(api.POST("/api/analyze", { body, signal }));
-  // For one text the answer is one analysis.
+  // A request with one text returns one analysis.
   return answer as Analysis;
 }
 

@@ -13,9 +13,9 @@ import type {
   SilenceDraft,
 } from "./types";
 
-/** Who is told of alerts, and of which nobody is told for a time. */
+/** API calls for silences, receivers, routes, mute timings and deliveries. */
 
-/** What is changed: by its id and the version that the change was made from. */
+/** The item to update and the version the update is based on. */
 export interface Versioned {
   id: number;
   version: number;
@@ -25,7 +25,7 @@ export async function getSilences(signal: AbortSignal): Promise<Silence[]> {
   return (await dataOf(api.GET("/api/alerts/silences", { signal }))).silences;
 }
 
-/** Adds a silence, or changes the one that is named. */
+/** Creates a silence, or updates `before`. */
 export function saveSilence(body: SilenceDraft, before: Versioned | null): Promise<Silence> {
   if (!before) return dataOf(api.POST("/api/alerts/silences", { body }));
   const params = { path: { id: before.id }, header: ifMatch(before.version) };
@@ -42,7 +42,7 @@ export async function getReceivers(signal: AbortSignal): Promise<Receiver[]> {
   return (await dataOf(api.GET("/api/alerts/receivers", { signal }))).receivers;
 }
 
-/** Adds a receiver, or changes the one that is named; secrets that are not named stay as they are. */
+/** Creates a receiver, or updates `before`. Secrets that are missing from `body` keep their value. */
 export function saveReceiver(body: ReceiverDraft, before: Versioned | null): Promise<Receiver> {
   if (!before) return dataOf(api.POST("/api/alerts/receivers", { body }));
   const params = { path: { id: before.id }, header: ifMatch(before.version) };
@@ -54,12 +54,12 @@ export async function deleteReceiver({ id, version }: Versioned): Promise<void> 
   await dataOf(api.DELETE("/api/alerts/receivers/{id}", { params }));
 }
 
-/** Sends a message to a receiver and waits a moment for what comes of it. */
+/** Sends a test message and waits a few seconds for the result. */
 export function testReceiver(id: number): Promise<DeliveryDetail> {
   return dataOf(api.POST("/api/alerts/receivers/{id}/test", { params: { path: { id } } }));
 }
 
-/** What was sent, newest first: all, or what tells of one alert. */
+/** Deliveries, newest first: all, or those of one alert. */
 export function getDeliveries(
   alert: number | undefined,
   cursor: string | undefined,
@@ -77,7 +77,7 @@ export async function getRoutes(signal: AbortSignal): Promise<Route[]> {
   return (await dataOf(api.GET("/api/alerts/routes", { signal }))).routes;
 }
 
-/** Adds a route, or changes the one that is named. */
+/** Creates a route, or updates `before`. */
 export function saveRoute(body: RouteDraft, before: Versioned | null): Promise<Route> {
   if (!before) return dataOf(api.POST("/api/alerts/routes", { body }));
   const params = { path: { id: before.id }, header: ifMatch(before.version) };
@@ -89,7 +89,7 @@ export async function deleteRoute({ id, version }: Versioned): Promise<void> {
   await dataOf(api.DELETE("/api/alerts/routes/{id}", { params }));
 }
 
-/** Who would be told now of an alert with these labels. */
+/** The receivers that an alert with these labels would reach now. */
 export function previewRoutes(labels: Record<string, string>, signal: AbortSignal): Promise<RoutePreview> {
   return dataOf(api.POST("/api/alerts/routes/preview", { body: { labels }, signal }));
 }
@@ -98,7 +98,7 @@ export async function getMuteTimings(signal: AbortSignal): Promise<MuteTiming[]>
   return (await dataOf(api.GET("/api/alerts/mute-timings", { signal }))).mute_timings;
 }
 
-/** Adds a mute timing, or changes the one that is named. */
+/** Creates a mute timing, or updates `before`. */
 export function saveMuteTiming(body: MuteTimingDraft, before: Versioned | null): Promise<MuteTiming> {
   if (!before) return dataOf(api.POST("/api/alerts/mute-timings", { body }));
   const params = { path: { id: before.id }, header: ifMatch(before.version) };

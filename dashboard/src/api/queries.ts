@@ -7,23 +7,20 @@ import {
   type AlertsQuery,
   getAggregate,
   getAlerts,
-  getDistribution,
   getSources,
   getSystem,
 } from "./endpoints";
+import { keys } from "./keys";
 import { getTopics } from "./topics";
-import type { Aggregate, Distribution, Emotion, Sentiment } from "./types";
+import type { Aggregate, Emotion, Sentiment } from "./types";
 
-/** Answers that change with every post; they are read again while posts come in. */
-export const LIVE_KEYS: ReadonlySet<string> = new Set(["aggregate", "distribution", "sources"]);
-
-/** An answer with the moment at which it was asked for; posts that arrived later are not in it. */
+/** A response with the time of its request. Posts that arrived later are not in it. */
 export interface Snapshot<T> {
   answer: T;
   asOf: number;
 }
 
-/** Which posts are counted. */
+/** The filter of a count. */
 export interface CountFilter {
   topic?: string | undefined;
   source?: string | undefined;
@@ -34,14 +31,14 @@ export interface CountFilter {
 }
 
 /**
- * What of a search narrows counts. The sentiment is left out: shares of sentiments are told of all posts,
- * and who wants the posts of one alone adds it.
+ * The filter that counts take from a search. It leaves out the sentiment, because sentiment shares refer to
+ * all posts. Callers that need one sentiment add it.
  */
 export function countFilter({ topic, source, emotion, author, q }: Search): CountFilter {
   return { topic, source, emotion, author, q };
 }
 
-/** Counts over the window and, for comparison, the period before it. */
+/** Counts over the window and over the period before it. */
 export function useAggregateQuery(window: TimeWindow, filter: CountFilter) {
   return useQuery(aggregateOptions(window, filter));
 }
@@ -55,51 +52,44 @@ export function aggregateOptions(window: TimeWindow, filter: CountFilter) {
     tz: window.period === "day" ? zone() : undefined,
   };
   return queryOptions({
-    queryKey: ["aggregate", query],
+    queryKey: keys.aggregate.buckets(query),
     queryFn: ({ signal }) => snapshot<Aggregate>(() => getAggregate(query, signal)),
     placeholderData: keepPreviousData,
   });
 }
 
-export function useDistributionQuery(hours: number, filter: CountFilter) {
-  return useQuery({
-    queryKey: ["distribution", hours, filter],
-    queryFn: ({ signal }) => snapshot<Distribution>(() => getDistribution({ hours, ...filter }, signal)),
-    placeholderData: keepPreviousData,
-  });
-}
-
 export function useSourcesQuery() {
-  return useQuery({ queryKey: ["sources"], queryFn: ({ signal }) => getSources(signal) });
+  return useQuery({ queryKey: keys.sources.all, queryFn: ({ signal }) => getSources(signal) });
 }
 
-/** What is tracked; read again while old posts are being matched. */
+/** The tracked topics. Polled faster while a backfill runs. */
 export function useTopicsQuery() {
   return useQuery({
-    queryKey: ["topics"],
+    queryKey: keys.topics.list,
     queryFn: ({ signal }) => getTopics(signal),
     refetchInterval: ({ state }) => (state.data?.some(({ backfill }) => backfill.running) ? 2_000 : 30_000),
   });
 }
 
-async function snapshot<T>(read: () => Promise<T>): Promise<Snapshot<T>> {
+/** Reads a response with the time of its request. */
+export async function snapshot<T>(read: () => Promise<T>): Promise<Snapshot<T>> {
   const asOf = Date.now();
   return { answer: await read(), asOf };
 }
 
-/** Newest alerts first; asked for again when one fires. */
+/** Alerts, newest first. Invalidated when an alert fires. */
 export function useAlertsQuery(query: AlertsQuery) {
   return useQuery({
-    queryKey: ["alerts", query],
+    queryKey: keys.alerts.list(query),
     queryFn: ({ signal }) => getAlerts(query, signal),
     placeholderData: keepPreviousData,
   });
 }
 
-/** What runs; read again every `interval` milliseconds. */
+/** The system status, polled every `interval` milliseconds. */
 export function useSystemQuery(enabled = true, interval = 60_000) {
   return useQuery({
-    queryKey: ["system"],
+    queryKey: keys.system.all,
     queryFn: ({ signal }) => getSystem(signal),
     refetchInterval: interval,
     enabled,

@@ -2,7 +2,7 @@ import { MutationCache, QueryCache, QueryClient } from "@tanstack/react-query";
 import { ApiError } from "./client";
 import { askToSignIn } from "./session";
 
-/** Reads again what failed for a passing reason, and what may have changed while nobody looked. */
+/** Creates the query client. It retries transient errors and refetches when the window gets focus. */
 export function createQueries(): QueryClient {
   return new QueryClient({
     queryCache: new QueryCache({ onError: noticeUnauthorized }),

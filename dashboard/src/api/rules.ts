@@ -2,7 +2,7 @@ import { api, dataOf, ifMatch } from "./client";
 import type { Versioned } from "./notify";
 import type { Backtest, Rule, RuleDraft } from "./types";
 
-/** What is watched, and what it would have found. */
+/** API calls for alert rules and backtests. */
 
 export async function getRules(signal: AbortSignal): Promise<Rule[]> {
   return (await dataOf(api.GET("/api/alerts/rules", { signal }))).rules;
@@ -12,7 +12,7 @@ export function getRule(id: number, signal: AbortSignal): Promise<Rule> {
   return dataOf(api.GET("/api/alerts/rules/{id}", { params: { path: { id } }, signal }));
 }
 
-/** Adds a rule, or changes the one that is named. */
+/** Creates a rule, or updates `before`. */
 export function saveRule(body: RuleDraft, before: Versioned | null): Promise<Rule> {
   if (!before) return dataOf(api.POST("/api/alerts/rules", { body }));
   const params = { path: { id: before.id }, header: ifMatch(before.version) };
@@ -23,7 +23,7 @@ export async function deleteRule({ id, version }: Versioned): Promise<void> {
   await dataOf(api.DELETE("/api/alerts/rules/{id}", { params: { path: { id }, header: ifMatch(version) } }));
 }
 
-/** What a rule would have done between the bounds, over the last 24 hours without any; it is not kept. */
+/** Runs a rule over stored data: between the bounds, or over the last 24 hours. Nothing is saved. */
 export function backtestRule(rule: RuleDraft, signal: AbortSignal, bounds: Bounds = {}): Promise<Backtest> {
   return dataOf(api.POST("/api/alerts/rules/backtest", { body: { rule, ...bounds }, signal }));
 }

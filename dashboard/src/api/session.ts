@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from "react";
 
-/** The sign-in: a token, kept for the session of this tab only. */
+/** The access token. It lives in the session storage of this tab. */
 
 const KEY = "sentistream.token";
 const listeners = new Set<() => void>();
@@ -15,7 +15,7 @@ export function readToken(): string | null {
   }
 }
 
-/** Keeps the token, or forgets it with `null`. */
+/** Stores the token, or removes it with `null`. */
 export function writeToken(token: string | null): void {
   memory = token;
   asked = null;
@@ -23,25 +23,25 @@ export function writeToken(token: string | null): void {
     if (token === null) sessionStorage.removeItem(KEY);
     else sessionStorage.setItem(KEY, token);
   } catch {
-    // Storage may be blocked: the token then lives as long as the page.
+    // Storage may be blocked. The token then lives until the page closes.
   }
-  tell();
+  notify();
 }
 
-/** Asks the person to sign in, with the reason that the server gave; `null` takes the question back. */
+/** Opens the sign-in dialog with the server's reason, or closes it with `null`. */
 export function askToSignIn(reason: string | null): void {
   if (asked === reason) return;
   asked = reason;
-  tell();
+  notify();
 }
 
-/** Tells of every change of token or question. */
+/** Calls the listener whenever the token or the sign-in request changes. */
 export function onSessionChange(listener: () => void): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);
 }
 
-/** Why the person has to sign in, or `null`. */
+/** The reason to sign in, or `null`. */
 export function useSignInReason(): string | null {
   return useSyncExternalStore(onSessionChange, () => asked);
 }
@@ -50,6 +50,6 @@ export function useIsSignedIn(): boolean {
   return useSyncExternalStore(onSessionChange, () => readToken() !== null);
 }
 
-function tell(): void {
+function notify(): void {
   for (const listener of listeners) listener();
 }

@@ -2,7 +2,7 @@ import { api, dataOf, ifMatch } from "./client";
 import type { paths } from "./schema";
 import type { Topic, TopicChange, TopicDraft, TopicPreview, TopicShares } from "./types";
 
-/** Tracked topics: named queries, and how the posts divide between them. */
+/** API calls for tracked topics and their share of posts. */
 
 export type ShareQuery = NonNullable<paths["/api/topics/share"]["get"]["parameters"]["query"]>;
 
@@ -23,7 +23,7 @@ export async function removeTopic({ name, revision }: Topic): Promise<void> {
   await dataOf(api.DELETE("/api/topics/{name}", { params: { path: { name }, header: ifMatch(revision) } }));
 }
 
-/** What a query would match among the newest posts; nothing is saved. */
+/** The matches of a query among the newest posts. Nothing is saved. */
 export function previewTopic(query: string, signal: AbortSignal): Promise<TopicPreview> {
   return dataOf(api.POST("/api/topics/preview", { body: { query, posts: 1_000, examples: 8 }, signal }));
 }

@@ -1,6 +1,6 @@
 import type { components } from "./schema";
 
-/** The answers of the API, by the names that the dashboard uses for them. The shapes are the server's own. */
+/** Names for the API's schemas. */
 
 type Schemas = components["schemas"];
 
@@ -11,21 +11,20 @@ export type Period = Schemas["Period"];
 export type Post = Schemas["PostView"];
 export type PostDetail = Schemas["PostDetail"];
 export type PostPage = Schemas["PostList"];
-/** What the WebSocket says of a newly analysed post. */
+/** The WebSocket's event for a newly analysed post. */
 export type PostEvent = Schemas["PostEvent"];
 export type ClassScores = Schemas["AllScores"];
 
 export type Aggregate = Schemas["AggregateAnswer"];
 export type Bucket = Schemas["BucketAnswer"];
-export type Distribution = Schemas["Distribution"];
 export type EmotionCount = Schemas["TopEmotion"];
 export type SourceInfo = Schemas["SourceView"];
 
-/** The document only says that the details are an object. */
+/** The OpenAPI document describes the details as an open object. */
 export type Alert = Omit<Schemas["Alert"], "details"> & { details: Record<string, unknown> };
 export type AlertPage = Omit<Schemas["AlertList"], "alerts"> & { alerts: Alert[] };
 
-/** With its time line, and with what explains it in the details. */
+/** An alert with its timeline and its evidence. */
 export type AlertDetail = Alert & Pick<Schemas["AlertDetail"], "timeline">;
 export type Transition = Schemas["Transition"];
 export type Comparison = Schemas["Comparison"];
@@ -63,13 +62,13 @@ export type Analysis = Schemas["AnalysisView"];
 export type System = Schemas["System"];
 export type ServiceState = Schemas["ServiceView"];
 export type ComponentState = Schemas["ComponentState"];
-/** A source as it is configured, and how it does. */
+/** A configured source and its status. */
 export type Feed = Schemas["FeedView"];
 export type DeadLetter = Schemas["DeadLetterView"];
 export type DeadLetterPage = Schemas["DeadLetterList"];
 export type Problem = Schemas["Problem"];
 
-/** Which dead letters. */
+/** A selection of dead letters. */
 export type Selection = { ids: string[] } | { all: true };
 
 interface WindowCounts {
@@ -87,7 +86,7 @@ export interface Metrics {
   last_24_hours: WindowCounts;
 }
 
-/** A frame of `/ws/sentiment`. OpenAPI does not describe WebSockets, so these are written by hand. */
+/** A frame of `/ws/sentiment`. Written by hand, because OpenAPI does not describe WebSockets. */
 export type LiveFrame =
   | { type: "connected"; message: string; timestamp: string }
   | { type: "subscribed" }

@@ -4,19 +4,19 @@ import { ReferenceLine } from "recharts";
 /** The bucket in which alerts fired. */
 export interface AlertMark {
   time: number;
-  /** What they were about, each once. */
+  /** Distinct titles of the alerts. */
   titles: readonly string[];
   ids: readonly number[];
 }
 
-/** Where the line of a bucket runs, in pixels. */
+/** The position of a bucket's line in pixels. */
 interface Place {
   x: number;
   y: number;
   height: number;
 }
 
-/** A line where alerts fired; its flag leads to them. */
+/** A line where alerts fired, with a flag that links to them. */
 export function AlertLine({ mark, atRightEnd }: { mark: AlertMark; atRightEnd: boolean }) {
   return (
     <ReferenceLine
@@ -38,14 +38,14 @@ function Flag({ mark, place, atRightEnd }: { mark: AlertMark; place: Place; atRi
       ? ({ to: "/alerts/$id", params: { id: String(only) } } as const)
       : ({ to: "/alerts" } as const);
   return (
-    // A click here is none on the chart, which would open posts.
+    // Stops the click from reaching the chart, which would open posts.
     <Link
       {...target}
       aria-label={`Alert: ${mark.titles.join("; ")}`}
       onMouseDown={(event) => event.stopPropagation()}
       onMouseUp={(event) => event.stopPropagation()}
     >
-      {/* At the right end there is room at the left only. */}
+      {/* At the right edge the flag is drawn on the left side of the line. */}
       <text
         x={place.x + (atRightEnd ? -4 : 4)}
         y={place.y + place.height - 6}

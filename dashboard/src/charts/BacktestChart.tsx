@@ -1,17 +1,8 @@
-import {
-  CartesianGrid,
-  ComposedChart,
-  Line,
-  ReferenceArea,
-  ReferenceLine,
-  ResponsiveContainer,
-  Tooltip,
-  XAxis,
-  YAxis,
-} from "recharts";
+import { ComposedChart, Line, ReferenceArea, ReferenceLine, ResponsiveContainer, Tooltip } from "recharts";
 import type { BacktestTrack, Firing, RuleDraft } from "@/api/types";
 import { percent, plural, score } from "@/lib/format";
-import { bucketText, niceTicks, tickText, timeTicks } from "./axis";
+import { Grid, TimeAxis, ValueAxis } from "./Axes";
+import { bucketText, niceTicks } from "./axis";
 import { ChartTooltip } from "./ChartTooltip";
 
 interface BacktestChartProps {
@@ -19,14 +10,12 @@ interface BacktestChartProps {
   track: BacktestTrack;
   firings: readonly Pick<Firing, "fired_at" | "resolved_at">[];
   threshold: number | undefined;
-  /** A value as people read it, in full and short. */
+  /** Formats a value in full and for the axis. */
   text: (value: number) => string;
   axisText: (value: number) => string;
 }
 
-const AXIS = { fontSize: 12, fill: "var(--color-quiet)" };
-
-/** What a rule would have measured, its limit, and when it would have fired. */
+/** The values that a rule measured, its limit and when it fired. */
 export default function BacktestChart({
   kind,
   track,
@@ -48,7 +37,7 @@ export default function BacktestChart({
   return (
     <ResponsiveContainer width="100%" height="100%">
       <ComposedChart data={points} margin={{ top: 8, right: 12, bottom: 0, left: 0 }} accessibilityLayer>
-        <CartesianGrid vertical={false} stroke="var(--color-border)" />
+        <Grid />
         {firings.map((firing) => (
           <ReferenceArea
             key={firing.fired_at}
@@ -66,26 +55,8 @@ export default function BacktestChart({
             strokeOpacity={0.5}
           />
         ))}
-        <XAxis
-          dataKey="time"
-          type="number"
-          scale="time"
-          domain={[first, last]}
-          ticks={timeTicks(first, last + 1, 6)}
-          tickFormatter={(time: number) => tickText(time, last - first)}
-          tick={AXIS}
-          tickLine={false}
-          axisLine={{ stroke: "var(--color-border)" }}
-        />
-        <YAxis
-          domain={[ticks[0] ?? 0, ticks.at(-1) ?? 1]}
-          ticks={ticks}
-          tickFormatter={axisText}
-          tick={AXIS}
-          tickLine={false}
-          axisLine={false}
-          width={64}
-        />
+        <TimeAxis first={first} last={last} />
+        <ValueAxis domain={[ticks[0] ?? 0, ticks.at(-1) ?? 1]} ticks={ticks} text={axisText} width={64} />
         <Tooltip
           isAnimationActive={false}
           cursor={{ stroke: "var(--color-strong)" }}
@@ -96,7 +67,7 @@ export default function BacktestChart({
               { key: "value", name: "Measured", value: point.value == null ? "no data" : text(point.value) },
             ];
             if (point.baseline != null) rows.push(usualRow(kind, point.baseline));
-            rows.push({ key: "posts", name: "In the window", value: plural(point.posts, "post") });
+            rows.push({ key: "posts", name: "Posts in window", value: plural(point.posts, "post") });
             return <ChartTooltip title={bucketText(point.time, point.time, "minute")} rows={rows} />;
           }}
         />
@@ -110,7 +81,7 @@ export default function BacktestChart({
               position: "insideBottomLeft",
               fill: "var(--color-text)",
               fontSize: 12,
-              // Readable where the line passes behind it.
+              // An outline keeps the text readable on top of the line.
               stroke: "var(--color-card)",
               strokeWidth: 4,
               paintOrder: "stroke",
@@ -130,7 +101,7 @@ export default function BacktestChart({
   );
 }
 
-/** What a rule compares with: posts in a usual window, or the share of the time before. */
+/** The baseline of a rule: posts in a usual window, or the share in the period before. */
 function usualRow(kind: RuleDraft["kind"], baseline: number) {
   return kind === "shift"
     ? { key: "baseline", name: "Share before", value: percent(baseline * 100) }

@@ -9,12 +9,12 @@ interface Row {
 interface ChartTooltipProps {
   title: string;
   rows: readonly Row[];
-  /** What else happened there. */
+  /** Events at this point. */
   marks?: readonly string[] | undefined;
   hint?: string;
 }
 
-/** What a chart tells of the place under the pointer. */
+/** The tooltip of a chart. */
 export function ChartTooltip({ title, rows, marks = [], hint }: ChartTooltipProps) {
   return (
     <div className="rounded-md border border-strong bg-card px-3 py-2 text-xs shadow-[0_8px_24px_rgb(0_0_0/0.12)]">

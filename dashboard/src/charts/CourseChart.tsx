@@ -1,13 +1,12 @@
-import { CartesianGrid, ComposedChart, Line, ResponsiveContainer, Tooltip, XAxis, YAxis } from "recharts";
+import { ComposedChart, Line, ResponsiveContainer, Tooltip } from "recharts";
 import { compact } from "@/lib/format";
 import { bucketLength } from "@/lib/range";
-import { type CourseProps, spotText } from "@/views/compare/CourseTable";
-import { bucketText, niceTicks, tickText, timeTicks } from "./axis";
+import { Grid, TimeAxis, ValueAxis } from "./Axes";
+import { bucketText, niceTicks } from "./axis";
 import { ChartTooltip } from "./ChartTooltip";
+import { type CourseProps, spotText } from "./course";
 
-const AXIS = { fontSize: 12, fill: "var(--color-quiet)" };
-
-/** Two courses over each other: the n-th bucket of one stands above the n-th of the other. */
+/** Two periods on one axis: the n-th bucket of one is drawn above the n-th bucket of the other. */
 export default function CourseChart({ later, earlier, period, unit }: CourseProps) {
   const points = later.map(({ time, value }, index) => ({
     time,
@@ -21,27 +20,12 @@ export default function CourseChart({ later, earlier, period, unit }: CourseProp
   return (
     <ResponsiveContainer width="100%" height="100%">
       <ComposedChart data={points} margin={{ top: 8, right: 12, bottom: 0, left: 0 }} accessibilityLayer>
-        <CartesianGrid vertical={false} stroke="var(--color-border)" />
-        <XAxis
-          dataKey="time"
-          type="number"
-          scale="time"
-          domain={[first, last]}
-          ticks={timeTicks(first, last + 1, 6)}
-          tickFormatter={(time: number) => tickText(time, last - first)}
-          tick={AXIS}
-          tickLine={false}
-          axisLine={{ stroke: "var(--color-border)" }}
-          minTickGap={16}
-        />
-        <YAxis
+        <Grid />
+        <TimeAxis first={first} last={last} />
+        <ValueAxis
           domain={[ticks[0] ?? 0, ticks.at(-1) ?? 1]}
           ticks={ticks}
-          tickFormatter={(value: number) => (unit === "percent" ? `${value}%` : compact(value))}
-          tick={AXIS}
-          tickLine={false}
-          axisLine={false}
-          width={46}
+          text={(value) => (unit === "percent" ? `${value}%` : compact(value))}
         />
         <Tooltip
           isAnimationActive={false}

@@ -4,12 +4,12 @@ import { SENTIMENT_COLORS, SENTIMENTS } from "@/lib/labels";
 
 interface DonutProps {
   counts: Record<Sentiment, number>;
-  /** The one that is chosen; the others step back. */
+  /** The chosen sentiment. The others are dimmed. */
   only: Sentiment | undefined;
   onPick: (label: Sentiment) => void;
 }
 
-/** Shares as a ring. The list beside it says the same in words, and is what keyboards and readers use. */
+/** Shares as a ring. The list beside it serves keyboards and screen readers. */
 export default function Donut({ counts, only, onPick }: DonutProps) {
   const slices = SENTIMENTS.map((label) => ({ label, value: counts[label] })).filter(
     ({ value }) => value > 0,

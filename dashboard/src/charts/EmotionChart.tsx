@@ -1,32 +1,22 @@
-import {
-  Area,
-  CartesianGrid,
-  ComposedChart,
-  Line,
-  ResponsiveContainer,
-  Tooltip,
-  XAxis,
-  YAxis,
-} from "recharts";
+import { Area, ComposedChart, Line, ResponsiveContainer, Tooltip } from "recharts";
 import type { Emotion, Period } from "@/api/types";
 import { percentOf } from "@/lib/counts";
 import { compact, count, percent } from "@/lib/format";
 import { EMOTION_COLORS } from "@/lib/labels";
 import type { Point } from "@/lib/metrics";
 import { EmotionMark } from "@/ui/marks";
-import { bucketText, tickText, timeTicks } from "./axis";
+import { Grid, TimeAxis, ValueAxis } from "./Axes";
+import { bucketText } from "./axis";
 import { ChartTooltip } from "./ChartTooltip";
 
 interface EmotionChartProps {
   emotion: Emotion;
   points: readonly Point[];
   period: Period;
-  /** The top of the axis, the same for all of a page. */
+  /** The maximum of the axis. */
   top: number;
   onPick: (point: Point) => void;
 }
-
-const AXIS = { fontSize: 12, fill: "var(--color-quiet)" };
 
 /** One emotion over time. */
 export default function EmotionChart({ emotion, points, period, top, onPick }: EmotionChartProps) {
@@ -46,28 +36,9 @@ export default function EmotionChart({ emotion, points, period, top, onPick }: E
           if (point) onPick(point);
         }}
       >
-        <CartesianGrid vertical={false} stroke="var(--color-border)" />
-        <XAxis
-          dataKey="time"
-          type="number"
-          scale="time"
-          domain={[first, last]}
-          ticks={timeTicks(first, last + 1, 3)}
-          tickFormatter={(time: number) => tickText(time, last - first)}
-          tick={AXIS}
-          tickLine={false}
-          axisLine={{ stroke: "var(--color-border)" }}
-        />
-        <YAxis
-          domain={[0, top]}
-          ticks={[0, top / 2, top]}
-          allowDecimals={false}
-          tickFormatter={compact}
-          tick={AXIS}
-          tickLine={false}
-          axisLine={false}
-          width={44}
-        />
+        <Grid />
+        <TimeAxis first={first} last={last} most={3} />
+        <ValueAxis domain={[0, top]} ticks={[0, top / 2, top]} text={compact} width={44} />
         <Tooltip
           isAnimationActive={false}
           cursor={{ stroke: "var(--color-strong)" }}

@@ -14,7 +14,7 @@ interface PointTableProps {
   className?: string;
 }
 
-/** A table of which each line leads to its posts. */
+/** A table whose rows link to the posts of their bucket. */
 export function PointTable({ points, period, search, ...rest }: PointTableProps) {
   return (
     <TimeTable

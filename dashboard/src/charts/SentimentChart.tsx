@@ -1,22 +1,13 @@
 import { useMemo } from "react";
-import {
-  Area,
-  CartesianGrid,
-  ComposedChart,
-  Line,
-  ReferenceArea,
-  ResponsiveContainer,
-  Tooltip,
-  XAxis,
-  YAxis,
-} from "recharts";
+import { Area, ComposedChart, Line, ReferenceArea, ResponsiveContainer, Tooltip } from "recharts";
 import type { Period, Sentiment } from "@/api/types";
 import { compact, count, percent } from "@/lib/format";
 import { SENTIMENT_COLORS } from "@/lib/labels";
 import type { Point } from "@/lib/metrics";
 import { SentimentMark } from "@/ui/marks";
 import { AlertLine, type AlertMark } from "./AlertLine";
-import { bucketText, tickText, timeTicks } from "./axis";
+import { Grid, TimeAxis, ValueAxis } from "./Axes";
+import { bucketText } from "./axis";
 import { ChartTooltip } from "./ChartTooltip";
 import { EndLabels } from "./EndLabels";
 import { endLabels, type Mode, rowsOf, shownSentiments } from "./series";
@@ -33,8 +24,6 @@ interface SentimentChartProps {
   onZoom: (from: number, to: number) => void;
 }
 
-const AXIS = { fontSize: 12, fill: "var(--color-quiet)" };
-
 /** Posts by sentiment over time: lines of counts, or shares stacked to 100 %. */
 export default function SentimentChart(props: SentimentChartProps) {
   const { points, period, mode, only, alerts, roomy, onPick, onZoom } = props;
@@ -43,7 +32,6 @@ export default function SentimentChart(props: SentimentChartProps) {
   const drag = useDragZoom(points, onPick, onZoom);
   const first = points[0]?.time ?? 0;
   const last = points.at(-1)?.time ?? 0;
-  const span = last - first;
   const open = points.findIndex((point) => point.unfinished);
   const openFrom = points[Math.max(0, open - 1)]?.time;
   const shares = mode === "shares";
@@ -59,28 +47,11 @@ export default function SentimentChart(props: SentimentChartProps) {
         onMouseUp={drag.end}
         onMouseLeave={drag.cancel}
       >
-        <CartesianGrid vertical={false} stroke="var(--color-border)" />
-        <XAxis
-          dataKey="time"
-          type="number"
-          scale="time"
-          domain={[first, last]}
-          ticks={timeTicks(first, last + 1, roomy ? 7 : 4)}
-          tickFormatter={(time: number) => tickText(time, span)}
-          tick={AXIS}
-          tickLine={false}
-          axisLine={{ stroke: "var(--color-border)" }}
-          minTickGap={16}
-        />
-        <YAxis
+        <Grid />
+        <TimeAxis first={first} last={last} most={roomy ? 7 : 4} />
+        <ValueAxis
           domain={shares ? [0, 100] : [0, "auto"]}
-          allowDecimals={false}
-          tickCount={5}
-          tickFormatter={(value: number) => (shares ? `${value}%` : compact(value))}
-          tick={AXIS}
-          tickLine={false}
-          axisLine={false}
-          width={46}
+          text={(value) => (shares ? `${value}%` : compact(value))}
         />
         <Tooltip
           isAnimationActive={false}
@@ -157,7 +128,7 @@ function PointTooltip({
       title={bucketText(point.time, point.end, period)}
       rows={[...rows, { key: "total", name: "All posts", value: count(point.total) }]}
       marks={fired?.map((title) => `⚑ ${title}`)}
-      hint={point.unfinished ? "Not finished yet" : "Click for the posts, drag to zoom"}
+      hint={point.unfinished ? "Incomplete" : "Click for posts, drag to zoom"}
     />
   );
 }

@@ -3,7 +3,7 @@ import { cx } from "@/ui/cx";
 const WIDTH = 100;
 const HEIGHT = 24;
 
-/** A small line without axes; it says the same as the number it stands under, so readers may skip it. */
+/** A small line without axes. It is hidden from screen readers, because a number beside it says the same. */
 export function Sparkline({
   values,
   color,
@@ -12,7 +12,7 @@ export function Sparkline({
 }: {
   values: readonly (number | null)[];
   color: string;
-  /** The least distance between bottom and top, which then need not hold zero; else the line stands on zero. */
+  /** The minimum extent of the value axis. Without it the axis starts at zero. */
   span?: number | undefined;
   /** Its height. */
   className?: string;
@@ -57,7 +57,7 @@ function bounds(known: readonly number[], span: number | undefined): [number, nu
   return [least - margin, most + margin];
 }
 
-/** The stretches without a gap. */
+/** The runs of values between gaps. */
 function runs(values: readonly (number | null)[]): { start: number; values: number[] }[] {
   const found: { start: number; values: number[] }[] = [];
   let current: { start: number; values: number[] } | null = null;
@@ -74,7 +74,7 @@ function runs(values: readonly (number | null)[]): { start: number; values: numb
   return found;
 }
 
-/** A line through points; a point alone is drawn as a dot. */
+/** The points of a polyline. A single point is drawn as a dot. */
 function lineOf(points: readonly (readonly [number, number])[]): string {
   const texts = points.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`);
   return (texts.length === 1 ? [...texts, ...texts] : texts).join(" ");

@@ -1,18 +1,18 @@
 import type { ReactNode } from "react";
 import { cx } from "@/ui/cx";
 
-/** What stands beside the time of a row. */
+/** A column beside the time of a row. */
 export interface Column<Row> {
   key: string;
   head: ReactNode;
   cell: (row: Row) => ReactNode;
-  /** Classes of its head and cells. */
+  /** Classes of the header and the cells. */
   look?: string;
 }
 
 interface TimeTableProps<Row> {
   label: string;
-  /** Oldest first, as a chart has them. */
+  /** Oldest first. */
   rows: readonly Row[];
   at: (row: Row) => number | string;
   time: (row: Row) => ReactNode;
@@ -20,11 +20,11 @@ interface TimeTableProps<Row> {
   className?: string;
 }
 
-/** A chart in words and numbers, newest first. */
+/** A chart as a table, newest first. */
 export function TimeTable<Row>(props: TimeTableProps<Row>) {
   const { label, rows, at, time, columns, className = "h-full" } = props;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: scrollable regions must be reachable by keyboard
     <section className={cx("overflow-auto", className)} tabIndex={0} aria-label={label}>
       <table className="tabular w-full text-right text-sm">
         <thead className="sticky top-0 bg-card text-xs text-quiet">

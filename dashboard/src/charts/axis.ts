@@ -29,20 +29,20 @@ export function timeTicks(start: number, end: number, most = 7): number[] {
   return step ? clockTicks(start, end, step) : dayTicks(start, end, Math.ceil(span / DAY / most));
 }
 
-/** How ticks are written: the time of day while the range is about one day, else the date. */
+/** Formats a tick: the time of day for ranges of about one day, else the date. */
 export function tickText(time: number, span: number): string {
   if (span <= 1.5 * DAY) return clock.format(time);
   return span <= 8 * DAY ? weekday.format(time) : date.format(time);
 }
 
-/** A round, even number at or above the value: the top of an axis that has a middle. */
+/** A round, even number at or above the value, for an axis with a tick in the middle. */
 export function niceTop(value: number): number {
   const unit = 10 ** Math.floor(Math.log10(Math.max(value, 2)));
   const step = [1, 1.2, 1.6, 2, 3, 4, 5, 6, 8].find((top) => top * unit >= value && (top * unit) % 2 === 0);
   return (step ?? 10) * unit;
 }
 
-/** Three to six round values that hold everything from `least` to `most`. */
+/** Three to six round values that cover `least` to `most`. */
 export function niceTicks(least: number, most: number): number[] {
   const span = most - least || 1;
   const unit = 10 ** Math.floor(Math.log10(span));
@@ -54,7 +54,7 @@ export function niceTicks(least: number, most: number): number[] {
   );
 }
 
-/** The time of a bucket in full, with the zone. */
+/** The time of a bucket with the time zone. */
 export function bucketText(start: number, end: number, period: Period): string {
   if (period === "minute") return minuteSpan.format(start);
   if (period === "hour") return hourSpan.formatRange(start, end);
@@ -62,7 +62,7 @@ export function bucketText(start: number, end: number, period: Period): string {
 }
 
 function clockTicks(start: number, end: number, step: number): number[] {
-  // Rounded in local time, so that six-hour steps fall on the viewer's midnight.
+  // Rounds in local time, so that six-hour steps include the viewer's midnight.
   const offset = new Date(start).getTimezoneOffset() * MINUTE;
   const ticks: number[] = [];
   for (let tick = Math.ceil((start - offset) / step) * step + offset; tick < end; tick += step)

@@ -5,7 +5,7 @@ import { niceTicks, niceTop, timeTicks } from "./axis";
 import { spread } from "./labels";
 import { rowsOf } from "./series";
 
-describe("axes", () => {
+describe("axis", () => {
   it.each([
     [15 * MINUTE, 7],
     [HOUR, 7],
@@ -13,7 +13,7 @@ describe("axes", () => {
     [7 * DAY, 7],
     [30 * DAY, 7],
     [400 * DAY, 4],
-  ])("have a few round ticks over %d ms", (span, most) => {
+  ])("ticks over %d ms are few and round", (span, most) => {
     const start = Date.parse("2026-03-10T14:25:00Z");
     const ticks = timeTicks(start, start + span, most);
     expect(ticks.length).toBeGreaterThanOrEqual(2);
@@ -21,21 +21,21 @@ describe("axes", () => {
     for (const tick of ticks) expect(new Date(tick).getSeconds()).toBe(0);
   });
 
-  it("end at an even round number", () => {
+  it("axis top is a round even number", () => {
     expect([1, 2, 9, 11, 123, 950].map(niceTop)).toEqual([2, 2, 10, 12, 160, 1_000]);
   });
 });
 
-describe("labels at the end of lines", () => {
-  it("keep their order and distance within the plot", () => {
+describe("end labels", () => {
+  it("labels keep order and distance inside the plot", () => {
     expect(spread([50, 50, 10], 15, 0, 100)).toEqual([50, 65, 10]);
     expect(spread([100, 99, 98], 15, 0, 100)).toEqual([100, 85, 70]);
     expect(spread([], 15, 0, 100)).toEqual([]);
   });
 });
 
-describe("lines", () => {
-  it("are dashed from the last finished bucket on", () => {
+describe("series", () => {
+  it("line is dashed after the last finished bucket", () => {
     const point = (positive: number, unfinished: boolean) =>
       ({ positive, neutral: 0, negative: 0, unfinished }) as Point;
     const rows = rowsOf([point(1, false), point(2, false), point(3, true)]);
@@ -48,8 +48,8 @@ describe("lines", () => {
   });
 });
 
-describe("the ticks of an axis", () => {
-  it("are round, and hold everything", () => {
+describe("value ticks", () => {
+  it("ticks are round and cover all values", () => {
     expect(niceTicks(0, 0.84)).toEqual([0, 0.2, 0.4, 0.6, 0.8, 1]);
     expect(niceTicks(-0.5, 0.4)).toEqual([-0.6, -0.4, -0.2, 0, 0.2, 0.4]);
     expect(niceTicks(0, 50)).toEqual([0, 20, 40, 60]);

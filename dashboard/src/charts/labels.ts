@@ -1,4 +1,4 @@
-/** Moves labels apart: positions at least `gap` from each other and within the bounds, order kept. */
+/** Moves positions at least `gap` apart, within the bounds and in the same order. */
 export function spread(positions: readonly number[], gap: number, low: number, high: number): number[] {
   const order = positions.map((_, index) => index).sort((a, b) => (positions[a] ?? 0) - (positions[b] ?? 0));
   const placed = [...positions];

@@ -5,12 +5,12 @@ import type { EndLabel } from "./EndLabels";
 
 export type Mode = "counts" | "shares";
 
-/** A point with what is finished and what is not in fields of their own: they are drawn differently. */
+/** A point with separate fields for finished and unfinished values, which are drawn differently. */
 export type Row = Point &
   Partial<Record<`${Sentiment}Open`, number>> &
   Partial<Record<`${Sentiment}Done`, number>>;
 
-/** Splits each line where the unfinished bucket begins; the dashed part starts at the last finished point. */
+/** Splits each line where the unfinished bucket begins. The dashed part starts at the last finished point. */
 export function rowsOf(points: readonly Point[]): Row[] {
   const open = points.findIndex((point) => point.unfinished);
   const firstOpen = open < 0 ? points.length : open;
@@ -24,12 +24,12 @@ export function rowsOf(points: readonly Point[]): Row[] {
   });
 }
 
-/** The sentiments that a filter leaves. */
+/** The sentiments that pass a filter. */
 export function shownSentiments(only: Sentiment | undefined): readonly Sentiment[] {
   return only ? [only] : SENTIMENTS;
 }
 
-/** What stands at the right end of the lines. */
+/** The labels at the right end of the lines. */
 export function endLabels(points: readonly Point[], labels: readonly Sentiment[]): EndLabel[] {
   // A bucket that has only begun is low: the names stand where the lines last were.
   const last = points.findLast((point) => !point.unfinished) ?? points.at(-1);

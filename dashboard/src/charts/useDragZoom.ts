@@ -2,7 +2,7 @@ import { useState } from "react";
 import type { MouseHandlerDataParam } from "recharts";
 import type { Point } from "@/lib/metrics";
 
-/** A drag over the chart chooses a stretch of time, a click a point. */
+/** A drag over the chart selects a period, a click selects a point. */
 export function useDragZoom(
   points: readonly Point[],
   onPick: (point: Point) => void,
@@ -15,7 +15,7 @@ export function useDragZoom(
     setTo(null);
   };
   const end = (state: MouseHandlerDataParam) => {
-    // A tap may begin before the chart knows where it is.
+    // A tap may start before the chart reports a position.
     const start = from ?? timeOf(state);
     const chosen = points.filter(({ time }) => start !== null && isBetween(time, start, to ?? start));
     const [first, last] = [chosen[0], chosen.at(-1)];

@@ -1,4 +1,4 @@
-/** `part` of `total` in percent; 0 of nothing is 0. */
+/** `part` of `total` in percent, or 0 when `total` is 0. */
 export function percentOf(part: number, total: number): number {
   return total === 0 ? 0 : (part * 100) / total;
 }

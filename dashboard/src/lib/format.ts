@@ -9,7 +9,7 @@ const relative = new Intl.RelativeTimeFormat(undefined, { style: "narrow", numer
 const exactTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
 
 const MISSING = "–";
-/** A true minus, as wide as a plus. */
+/** The minus sign, which is as wide as a plus. */
 const MINUS = "−";
 
 /** "2,431". */
@@ -17,7 +17,7 @@ export function count(value: number): string {
   return whole.format(value);
 }
 
-/** "2,431" while it is short enough, else "12.4k". */
+/** "2,431" below 10,000, else "12.4k". */
 export function compact(value: number): string {
   return Math.abs(value) < 10_000
     ? whole.format(value)
@@ -32,7 +32,7 @@ export function plural(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;
 }
 
-/** A share in [0, 100] as "12.3%"; the dash when there is none. */
+/** A share in [0, 100] as "12.3%", or a dash for `null`. */
 export function percent(value: number | null): string {
   return value === null ? MISSING : `${oneDigit.format(value)}%`;
 }
@@ -69,7 +69,7 @@ export function duration(seconds: number): string {
   return `${whole.format(seconds / 86_400)} d`;
 }
 
-/** How long ago, as "now", "12s ago", "3 min. ago". */
+/** The age of a time: "now", "12s ago", "3 min. ago". */
 export function ago(time: string | number, now: number): string {
   const seconds = Math.round((now - new Date(time).getTime()) / 1_000);
   if (seconds < 5) return "now";
@@ -84,7 +84,7 @@ export function exact(time: string | number): string {
   return exactTime.format(new Date(time));
 }
 
-/** The viewer's zone, as IANA names it. */
+/** The IANA name of the viewer's time zone. */
 export function zone(): string {
   return new Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 }

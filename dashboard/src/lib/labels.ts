@@ -1,6 +1,6 @@
 import type { Emotion, Sentiment } from "@/api/types";
 
-/** In the order in which they are always shown. */
+/** The sentiments in display order. */
 export const SENTIMENTS: readonly Sentiment[] = ["positive", "neutral", "negative"];
 export const EMOTIONS: readonly Emotion[] = [
   "anger",
@@ -12,7 +12,7 @@ export const EMOTIONS: readonly Emotion[] = [
   "surprise",
 ];
 
-/** Colour never stands alone: this goes with it. */
+/** The glyph that accompanies each sentiment's colour. */
 export const GLYPHS: Record<Sentiment, string> = { positive: "▲", neutral: "●", negative: "▼" };
 
 export const SENTIMENT_COLORS: Record<Sentiment, string> = {

@@ -3,7 +3,7 @@ export function languageOf(tag: string): string {
   return (tag.split(/[-_]/)[0] ?? tag).toLowerCase();
 }
 
-/** A language in the viewer's own words: "Portuguese" of "pt-BR"; the tag where nobody knows it. */
+/** The language's name in the viewer's locale: "Portuguese" for "pt-BR". Unknown tags are returned as they are. */
 export function languageName(tag: string): string {
   const language = languageOf(tag);
   try {

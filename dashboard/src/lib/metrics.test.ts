@@ -17,7 +17,7 @@ function comparison(world: World, now = NOW) {
   return compare(aggregate, window, now);
 }
 
-it("cuts between the shown time and the time before", () => {
+it("compare splits at the window start", () => {
   const world = new World();
   world.add(
     makePost({ id: "now-1", at: NOW - MINUTE }),
@@ -31,14 +31,14 @@ it("cuts between the shown time and the time before", () => {
   expect(before).toMatchObject({ posts: 1, net: -100 });
 });
 
-it("compares with as much of the time before as has passed now", () => {
+it("compare weights the last bucket of the earlier period", () => {
   const world = new World();
   // The last bucket of the time before counts half: the present one is half over.
   for (let n = 0; n < 10; n += 1) world.add(makePost({ id: `p${n}`, at: NOW - 15 * MINUTE }));
   expect(comparison(world).before.posts).toBe(5);
 });
 
-it("has no shares where there are no posts, and marks the bucket that is not finished", () => {
+it("empty bucket has no shares and the newest is unfinished", () => {
   const world = new World();
   world.add(makePost({ id: "a", at: NOW - 3 * MINUTE }));
   const { points } = comparison(world);
@@ -47,7 +47,7 @@ it("has no shares where there are no posts, and marks the bucket that is not fin
   expect(points[0]).toMatchObject({ total: 0, confidence: null, net: null });
 });
 
-it("says nothing of a change from nothing", () => {
+it("change from zero is null", () => {
   expect(relativeChange(5, 0)).toBeNull();
   expect(relativeChange(5, 4)).toBe(25);
   expect(difference(null, 3)).toBeNull();

@@ -3,11 +3,11 @@ import { percentOf } from "./counts";
 import { EMOTIONS } from "./labels";
 import { bucketLength, type TimeWindow } from "./range";
 
-/** The totals of a stretch of time. */
+/** The totals of a period. */
 export interface Totals {
   posts: number;
   counts: Record<Sentiment, number>;
-  /** Percent of all posts; `null` when there are none. */
+  /** Percent of all posts, or `null` without posts. */
   shares: Record<Sentiment, number | null>;
   /** Share of positive minus share of negative posts, in [-100, 100]. */
   net: number | null;
@@ -16,7 +16,7 @@ export interface Totals {
   emotions: Record<Emotion, number>;
 }
 
-/** A point of the charts: one bucket. Shares are `null` where there are no posts, which draws a gap. */
+/** One bucket of a chart. Shares are `null` without posts, which draws a gap. */
 export interface Point {
   time: number;
   end: number;
@@ -34,12 +34,12 @@ export interface Point {
   unfinished: boolean;
 }
 
-/** The time of a bucket as the URL has it. */
+/** The bounds of a bucket as URL parameters. */
 export function spanOf({ time, end }: { time: number; end: number }): { from: string; to: string } {
   return { from: new Date(time).toISOString(), to: new Date(end).toISOString() };
 }
 
-/** An aggregate cut into what is shown and what it is compared with. */
+/** An aggregate, split into the shown period and the one it is compared with. */
 export interface Comparison {
   points: Point[];
   now: Totals;
@@ -47,8 +47,8 @@ export interface Comparison {
 }
 
 /**
- * Cuts at the start of the window. While the newest bucket is unfinished, the last bucket of the period
- * before counts only as far, so that both stretches are equally long.
+ * Splits at the start of the window. While the newest bucket is unfinished, the last bucket of the earlier
+ * period counts with the same fraction, so that both periods are equally long.
  */
 export function compare(aggregate: Aggregate, window: TimeWindow, now: number): Comparison {
   const current: Bucket[] = [];
@@ -70,12 +70,12 @@ export function compare(aggregate: Aggregate, window: TimeWindow, now: number): 
   };
 }
 
-/** Change of a count in percent; `null` when there was nothing before. */
+/** The change of a count in percent, or `null` when there was nothing before. */
 export function relativeChange(now: number, before: number): number | null {
   return before <= 0 ? null : ((now - before) * 100) / before;
 }
 
-/** Change of a share or score; `null` when either is missing. */
+/** The change of a share or score, or `null` when either is missing. */
 export function difference(now: number | null, before: number | null): number | null {
   return now === null || before === null ? null : now - before;
 }

@@ -4,8 +4,8 @@ import { DAY, HOUR, MINUTE, windowOf } from "./range";
 const NOW = Date.parse("2026-03-10T14:25:37.500Z");
 const iso = (time: number) => new Date(time).toISOString();
 
-describe("the window of time", () => {
-  it("ends with the bucket that is not finished", () => {
+describe("windowOf", () => {
+  it("preset range ends with the unfinished bucket", () => {
     const window = windowOf({ range: "15m" }, NOW);
     expect(window).toMatchObject({ period: "minute", live: true });
     expect([iso(window.before), iso(window.start), iso(window.end)]).toEqual([
@@ -15,12 +15,12 @@ describe("the window of time", () => {
     ]);
   });
 
-  it("shows one hour unless told otherwise", () => {
+  it("no range shows one hour", () => {
     const window = windowOf({}, NOW);
     expect(window.end - window.start).toBe(HOUR);
   });
 
-  it("counts days from the viewer's midnight", () => {
+  it("day buckets start at local midnight", () => {
     const window = windowOf({ range: "30d" }, NOW);
     expect(window.period).toBe("day");
     expect(new Date(window.start).getHours()).toBe(0);
@@ -28,25 +28,25 @@ describe("the window of time", () => {
     expect(Math.round((window.end - window.start) / DAY)).toBe(30);
   });
 
-  it("takes bounds of one's own and is not live when they lie in the past", () => {
+  it("custom bounds in the past are not live", () => {
     const window = windowOf({ from: "2026-03-10T10:00:30Z", to: "2026-03-10T11:00:30Z" }, NOW);
     expect(window).toMatchObject({ period: "minute", live: false });
     expect(iso(window.start)).toBe("2026-03-10T10:00:00.000Z");
     expect(window.start - window.before).toBe(window.end - window.start);
   });
 
-  it("goes on to now when no end is given", () => {
+  it("custom range without end is live", () => {
     const window = windowOf({ from: iso(NOW - 2 * HOUR) }, NOW);
     expect(window.live).toBe(true);
     expect(window.end).toBeGreaterThanOrEqual(NOW);
   });
 
-  it("asks for minutes only while the server keeps them", () => {
+  it("old range uses hours instead of minutes", () => {
     const old = windowOf({ from: iso(NOW - 9 * DAY), to: iso(NOW - 9 * DAY + 10 * MINUTE) }, NOW);
     expect(old.period).toBe("hour");
   });
 
-  it("never asks for more buckets than the server gives", () => {
+  it("long range stays within 5000 buckets", () => {
     for (const days of [1, 9, 11, 400, 2_000]) {
       const { period, before, end } = windowOf({ from: iso(NOW - days * DAY) }, NOW);
       const length = { minute: MINUTE, hour: HOUR, day: DAY }[period];

@@ -1,14 +1,14 @@
 import type { Period } from "@/api/types";
 import { DEFAULT_RANGE, type RangeKey, type Search } from "./search";
 
-/** A stretch of time in buckets, with the one of the same length before it. Times in milliseconds. */
+/** A period in buckets and the start of the equally long period before it. Times are in milliseconds. */
 export interface TimeWindow {
   period: Period;
   start: number;
   end: number;
-  /** Where the period before begins, for comparison. */
+  /** The start of the period before, for comparison. */
   before: number;
-  /** It ends now, so live posts belong to it. */
+  /** The period ends now, so live posts belong to it. */
   live: boolean;
 }
 
@@ -16,7 +16,7 @@ export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 
-/** Minutes are kept for eight days on the server; a margin for clocks that differ. */
+/** The server keeps minute buckets for eight days. One day is the margin for clock differences. */
 const MINUTES_KEPT = 7 * DAY;
 
 const PRESETS: Record<RangeKey, { period: Period; buckets: number; name: string }> = {
@@ -42,23 +42,23 @@ export function windowOf(search: Pick<Search, "range" | "from" | "to">, now: num
   };
 }
 
-/** What a range is called: "1 h", or its bounds. */
+/** The name of a preset: "1 h". */
 export function rangeName(key: RangeKey): string {
   return PRESETS[key].name;
 }
 
-/** Length of a bucket; a day is taken as 24 hours. */
+/** The length of a bucket. A day counts as 24 hours. */
 export function bucketLength(period: Period): number {
   return { minute: MINUTE, hour: HOUR, day: DAY }[period];
 }
 
-/** The start of the bucket that holds `time`: days begin at the viewer's midnight, hours as in UTC. */
+/** The start of the bucket that contains `time`. Days begin at the viewer's midnight, hours at the UTC hour. */
 export function floor(time: number, period: Period): number {
   if (period !== "day") return time - (time % bucketLength(period));
   return new Date(time).setHours(0, 0, 0, 0);
 }
 
-/** The end of the bucket that holds `time`. */
+/** The end of the bucket that contains `time`. */
 export function ceil(time: number, period: Period): number {
   const start = floor(time, period);
   if (start === time) return time;
@@ -66,7 +66,7 @@ export function ceil(time: number, period: Period): number {
   return back(start, "day", -1);
 }
 
-/** The start of the bucket `buckets` before; a day may have 23 or 25 hours. */
+/** The start of the bucket that is `buckets` earlier. A day may have 23 or 25 hours. */
 function back(time: number, period: Period, buckets: number): number {
   if (period !== "day") return time - buckets * bucketLength(period);
   const date = new Date(time);

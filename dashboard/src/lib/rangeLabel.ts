@@ -8,7 +8,7 @@ const day = new Intl.DateTimeFormat(undefined, {
   minute: "2-digit",
 });
 
-/** The chosen stretch of time in words. */
+/** The chosen period in words. */
 export function rangeLabel({ range, from, to }: Search): string {
   if (!from) return `last ${rangeName(range ?? DEFAULT_RANGE)}`;
   return to ? day.formatRange(new Date(from), new Date(to)) : `since ${day.format(new Date(from))}`;

@@ -3,8 +3,8 @@ import { filterCount, parseSearch, readQuery, withSearch, writeQuery } from "./s
 
 const through = (query: string) => writeQuery({ ...parseSearch(readQuery(query)) });
 
-describe("the state in the URL", () => {
-  it("comes back as it was written", () => {
+describe("search", () => {
+  it("search written and read is unchanged", () => {
     const query =
       "?range=7d&sentiment=negative&emotion=fear&min=0.8&source=my.source&author=%C3%A9lan+vital&q=100%25+%26+more&post=at%3A%2F%2Fdid%2F1";
     const search = parseSearch(readQuery(query));
@@ -21,15 +21,15 @@ describe("the state in the URL", () => {
     expect(parseSearch(readQuery(writeQuery({ ...search })))).toEqual(search);
   });
 
-  it("leaves out what it does not understand", () => {
+  it("invalid values are dropped", () => {
     expect(through("?range=9y&sentiment=meh&emotion=bliss&min=7&q=%20&colour=red&from=never")).toBe("");
   });
 
-  it("leaves the usual range unsaid", () => {
+  it("default range is not in the url", () => {
     expect(through("?range=1h")).toBe("");
   });
 
-  it("takes bounds before a named range, in UTC and in order", () => {
+  it("custom bounds win over a preset and are ordered", () => {
     expect(parseSearch({ range: "7d", from: "2026-03-01T10:00+02:00", to: "2026-03-01T09:00Z" })).toEqual({
       from: "2026-03-01T08:00:00.000Z",
       to: "2026-03-01T09:00:00.000Z",
@@ -39,18 +39,18 @@ describe("the state in the URL", () => {
     });
   });
 
-  it("keeps texts that look like numbers or JSON as texts", () => {
+  it("number like text stays text", () => {
     expect(parseSearch(readQuery("?q=123&source=true"))).toEqual({ q: "123", source: "true" });
   });
 
-  it("closes the drawer when something else is chosen", () => {
+  it("changed filter closes the drawer", () => {
     expect(withSearch({ post: "1", source: "web" }, { emotion: "joy" })).toEqual({
       source: "web",
       emotion: "joy",
     });
   });
 
-  it("counts filters without time and drawer", () => {
+  it("filter count ignores time and drawer", () => {
     expect(filterCount({ range: "7d", post: "1", source: "web", q: "x" })).toBe(2);
   });
 });

@@ -1,10 +1,10 @@
 import type { Emotion, Sentiment } from "@/api/types";
 import { isEmotion, isSentiment } from "./labels";
 
-/** What is on screen: the only state of the filters is the URL. */
+/** The state of a view. It lives in the URL alone. */
 export interface Search {
   range?: RangeKey;
-  /** Bounds of a range of one's own, RFC 3339; `to` missing means until now. */
+  /** The bounds of a custom range, RFC 3339. Without `to` it ends now. */
   from?: string;
   to?: string;
   /** A tracked topic. */
@@ -15,19 +15,19 @@ export interface Search {
   author?: string;
   /** A language, in two or three letters. */
   lang?: string;
-  /** Least confidence, in (0, 1]. */
+  /** Minimum confidence, in (0, 1]. */
   min?: number;
-  /** Words that a post contains. */
+  /** Words that a post must contain. */
   q?: string;
-  /** What the period is compared with: so long before it, or from a time on. The period before it when not set. */
+  /** The start of the comparison: an offset or a time. Unset means the period just before. */
   against?: AgainstKey | string;
-  /** The order of the list of posts; newest first when not set. */
+  /** The order of the posts. Unset means newest first. */
   sort?: SortKey;
   /** The post whose drawer is open. */
   post?: string;
 }
 
-/** A day, a week, four weeks earlier. */
+/** One day, one week or four weeks earlier. */
 export type AgainstKey = "1d" | "7d" | "28d";
 export const AGAINST_KEYS: readonly AgainstKey[] = ["1d", "7d", "28d"];
 
@@ -38,7 +38,7 @@ export type RangeKey = "15m" | "1h" | "24h" | "7d" | "30d";
 export const RANGE_KEYS: readonly RangeKey[] = ["15m", "1h", "24h", "7d", "30d"];
 export const DEFAULT_RANGE: RangeKey = "1h";
 
-/** Filters of posts, without time and drawer. */
+/** The parameters that filter posts. */
 export type FilterKey = "topic" | "source" | "sentiment" | "emotion" | "author" | "lang" | "min" | "q";
 export const FILTER_KEYS: readonly FilterKey[] = [
   "topic",
@@ -51,7 +51,7 @@ export const FILTER_KEYS: readonly FilterKey[] = [
   "q",
 ];
 
-/** Reads the state from parameters that anybody may have typed: what is not understood is left out. */
+/** Reads the state from untrusted parameters. Invalid values are dropped. */
 export function parseSearch(raw: Record<string, unknown>): Search {
   const search: Search = {};
   const range = RANGE_KEYS.find((key) => key === raw.range);
@@ -79,12 +79,12 @@ export function parseSearch(raw: Record<string, unknown>): Search {
   return search;
 }
 
-/** The parameters of a query string, each a plain text. */
+/** The parameters of a query string as plain strings. */
 export function readQuery(query: string): Record<string, unknown> {
   return Object.fromEntries(new URLSearchParams(query));
 }
 
-/** The query string of parameters, readable and without what is not set. */
+/** The query string of the parameters that are set. */
 export function writeQuery(search: Record<string, unknown>): string {
   const params = new URLSearchParams();
   for (const [key, value] of Object.entries(search)) {
@@ -94,12 +94,12 @@ export function writeQuery(search: Record<string, unknown>): string {
   return text ? `?${text}` : "";
 }
 
-/** How many filters are set. */
+/** The number of filters that are set. */
 export function filterCount(search: Search): number {
   return FILTER_KEYS.filter((key) => search[key] !== undefined).length;
 }
 
-/** A change that takes every filter off; time stays. */
+/** A change that removes all filters and keeps the time range. */
 export const NO_FILTERS: Partial<Search> = Object.fromEntries(FILTER_KEYS.map((key) => [key, undefined]));
 
 function textOf(value: unknown): string | undefined {
@@ -114,7 +114,7 @@ function timeOf(value: unknown): string | undefined {
   return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
 }
 
-/** The state with some parameters changed; no drawer is open in it. */
+/** The state with some parameters changed and the drawer closed. */
 export function withSearch(search: Search, change: Partial<Search>): Search {
   return parseSearch({ ...search, post: undefined, ...change });
 }

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 
-/** The time, told again every `interval` milliseconds at its full multiples. */
+/** The current time, updated at every multiple of `interval` milliseconds. */
 export function useNow(interval: number): number {
   const [now, setNow] = useState(() => Date.now());
   useEffect(() => {

@@ -10,10 +10,10 @@ import { Command, EmptyState, SkeletonRows } from "@/ui/states";
 import type { PausedFeed } from "./usePausedFeed";
 import { usePausedFeed } from "./usePausedFeed";
 
-/** Times are told anew this often. */
-const TELL_MS = 5_000;
+/** Relative times are updated at this interval. */
+const TIMES_MS = 5_000;
 
-/** What people say right now, in a box that scrolls by itself. */
+/** The live feed in a scrolling box. */
 export function FeedList({ className }: { className?: string }) {
   const [scroller, setScroller] = useState<HTMLElement | null>(null);
   const feed = usePausedFeed(scroller);
@@ -33,7 +33,7 @@ export function FeedList({ className }: { className?: string }) {
       <section
         ref={setScroller}
         aria-label="Newest posts"
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: scrollable regions must be reachable by keyboard
         tabIndex={0}
         className="h-full overflow-x-hidden overflow-y-auto overscroll-contain"
         onScroll={feed.onScroll}
@@ -45,14 +45,14 @@ export function FeedList({ className }: { className?: string }) {
 }
 
 function FeedRows({ feed, scroller }: { feed: PausedFeed; scroller: HTMLElement | null }) {
-  const now = useNow(TELL_MS);
+  const now = useNow(TIMES_MS);
   const { search, change } = useView();
   if (!feed.loaded && feed.posts.length === 0) return <SkeletonRows />;
   if (feed.posts.length > 0) return <PostRows posts={feed.posts} now={now} scroller={scroller} live />;
   if (filterCount(search) === 0) return <NoPosts />;
   return (
     <EmptyState title="No posts with these filters yet">
-      <p>They appear here as they are analysed.</p>
+      <p>Matching posts appear here as they are analysed.</p>
       <Button onClick={() => change(NO_FILTERS)}>Clear filters</Button>
     </EmptyState>
   );
@@ -64,7 +64,7 @@ const EXAMPLE = `curl -X POST ${window.location.origin}/api/posts -H 'content-ty
 function NoPosts() {
   return (
     <EmptyState title="No posts yet">
-      <p>They appear here as they are analysed. To try it, send one:</p>
+      <p>Posts appear here as they are analysed. Send one to try it:</p>
       <Command>{EXAMPLE}</Command>
     </EmptyState>
   );

@@ -1,7 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useState, useSyncExternalStore } from "react";
 import { getPosts } from "@/api/endpoints";
-import { LIVE_KEYS } from "@/api/queries";
+import { keys, LIVE_GROUPS } from "@/api/keys";
 import { onSessionChange, readToken } from "@/api/session";
 import type { LiveFilter } from "./post";
 import { RefreshTimer } from "./refresh";
@@ -10,7 +10,7 @@ import { type LiveState, LiveStore } from "./store";
 
 const LiveContext = createContext<LiveStore | null>(null);
 
-/** Keeps the one live connection of the page. */
+/** Owns the live connection of the page. */
 export function LiveProvider({ filter, children }: { filter: LiveFilter; children: ReactNode }) {
   const store = useNewStore();
   const { topic, source, sentiment, emotion, author, min, q } = filter;
@@ -24,7 +24,7 @@ export function LiveProvider({ filter, children }: { filter: LiveFilter; childre
     window.addEventListener("online", restart);
     window.addEventListener("offline", restart);
     let token = readToken();
-    const forget = onSessionChange(() => {
+    const unsubscribe = onSessionChange(() => {
       if (token === readToken()) return;
       token = readToken();
       restart();
@@ -32,17 +32,17 @@ export function LiveProvider({ filter, children }: { filter: LiveFilter; childre
     return () => {
       window.removeEventListener("online", restart);
       window.removeEventListener("offline", restart);
-      forget();
+      unsubscribe();
       store.stop();
     };
   }, [store]);
   return <LiveContext value={store}>{children}</LiveContext>;
 }
 
-/** A part of the live state; the component renders when it changes. */
+/** Selects a part of the live state. The component renders when it changes. */
 export function useLive<T>(select: (state: LiveState) => T): T {
   const store = useContext(LiveContext);
-  if (!store) throw new Error("useLive needs a LiveProvider above it");
+  if (!store) throw new Error("useLive must be used inside LiveProvider");
   return useSyncExternalStore(store.subscribe, () => select(store.snapshot()));
 }
 
@@ -50,7 +50,7 @@ function useNewStore(): LiveStore {
   const queries = useQueryClient();
   const [store] = useState(() => {
     const refreshTotals = () =>
-      void queries.invalidateQueries({ predicate: ({ queryKey }) => LIVE_KEYS.has(String(queryKey[0])) });
+      void queries.invalidateQueries({ predicate: ({ queryKey }) => LIVE_GROUPS.has(queryKey[0]) });
     const timer = new RefreshTimer(refreshTotals);
     return new LiveStore({
       open: openSocket,
@@ -59,14 +59,14 @@ function useNewStore(): LiveStore {
       events: {
         onChange: () => timer.touch(),
         onAlert: () => {
-          void queries.invalidateQueries({ queryKey: ["alerts"] });
-          // The list alone: a rule that is being changed stands still.
-          void queries.invalidateQueries({ queryKey: ["rules"], exact: true });
+          void queries.invalidateQueries({ queryKey: keys.alerts.all });
+          // The list only: a rule that is open in the editor must not change.
+          void queries.invalidateQueries({ queryKey: keys.rules.list });
         },
-        onDeleted: () => void queries.invalidateQueries({ queryKey: ["posts"] }),
+        onDeleted: () => void queries.invalidateQueries({ queryKey: keys.posts.all }),
         onGap: () => {
           refreshTotals();
-          void queries.invalidateQueries({ queryKey: ["alerts"] });
+          void queries.invalidateQueries({ queryKey: keys.alerts.all });
         },
       },
     });

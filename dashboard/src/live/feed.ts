@@ -1,21 +1,21 @@
 import type { LivePost } from "./post";
 
-/** How many posts the feed keeps. */
+/** The maximum number of posts in the feed. */
 export const FEED_LIMIT = 300;
 
-/** How many ids are remembered, so that a post that comes again is known: more than any overlap holds. */
+/** The number of ids kept to detect duplicates. It exceeds the size of any overlap. */
 const SEEN_LIMIT = 20_000;
 
-/** The newest posts, by the time at which they were stored. Immutable, so that React sees a change. */
+/** The newest posts by storage time. Immutable, so that React detects changes. */
 export interface Feed {
   posts: readonly LivePost[];
-  /** Posts that were ever taken in; what grew since a pause is new. */
+  /** The number of posts ever added. Its growth since a pause is the number of new posts. */
   received: number;
-  /** Ids of posts that were taken in or deleted, oldest first. Shared between versions. */
+  /** Ids of added and deleted posts, oldest first. Shared between versions. */
   seen: Set<string>;
-  /** Ids of deleted posts, shared likewise. */
+  /** Ids of deleted posts. Shared between versions. */
   deleted: Set<string>;
-  /** Newest `ingestedAt` so far; a gap is filled from here. */
+  /** The newest `ingestedAt` so far. A gap is filled from here. */
   newest: number;
 }
 
@@ -23,7 +23,7 @@ export function emptyFeed(): Feed {
   return { posts: [], received: 0, seen: new Set(), deleted: new Set(), newest: 0 };
 }
 
-/** The posts of a batch that were not here before; from now on they were. */
+/** The posts of a batch that the feed has not seen. Marks them as seen. */
 export function unseen(feed: Feed, batch: readonly LivePost[]): LivePost[] {
   const fresh = batch.filter((post) => {
     if (feed.seen.has(post.id)) return false;
@@ -34,7 +34,7 @@ export function unseen(feed: Feed, batch: readonly LivePost[]): LivePost[] {
   return fresh;
 }
 
-/** Takes posts in that were not here before. */
+/** Adds unseen posts. */
 export function addPosts(feed: Feed, fresh: readonly LivePost[]): Feed {
   if (fresh.length === 0) return feed;
   const posts = [...fresh, ...feed.posts].sort(newestFirst).slice(0, FEED_LIMIT);
@@ -42,7 +42,7 @@ export function addPosts(feed: Feed, fresh: readonly LivePost[]): Feed {
   return { ...feed, posts, newest, received: feed.received + fresh.length };
 }
 
-/** Takes deleted posts out, and lets a late event not bring them back. */
+/** Removes deleted posts and marks them as seen, so that a late event does not add them again. */
 export function removePosts(feed: Feed, ids: readonly string[]): Feed {
   for (const id of ids) {
     feed.seen.add(id);

@@ -1,7 +1,8 @@
 import { expect, it, vi } from "vitest";
 import type { PostsQuery } from "@/api/endpoints";
 import type { PostPage } from "@/api/types";
-import { iso, makePost, World } from "@/testing/world";
+import { iso } from "@/testing/answer";
+import { makePost, World } from "@/testing/world";
 import { FEED_LIMIT } from "./feed";
 import { fetchMissed } from "./gap";
 
@@ -17,14 +18,14 @@ function server(count: number) {
   });
 }
 
-it("reads one page of the newest posts when nothing was shown yet", async () => {
+it("empty feed reads one page of the newest posts", async () => {
   const fetchPage = server(250);
   const posts = await fetchMissed(0, {}, fetchPage);
   expect(posts).toHaveLength(100);
   expect(fetchPage).toHaveBeenCalledTimes(1);
 });
 
-it("reads everything since the newest post and ten seconds before it", async () => {
+it("gap is read from ten seconds before the newest post", async () => {
   const fetchPage = server(400);
   const newest = NOW - 150_000 + 40;
   const posts = await fetchMissed(newest, { source: "web" }, fetchPage);
@@ -35,7 +36,7 @@ it("reads everything since the newest post and ten seconds before it", async () 
   expect(ids.has("p159")).toBe(true);
 });
 
-it("stops at what the feed can show", async () => {
+it("gap longer than the feed stops at its limit", async () => {
   const fetchPage = server(5_000);
   const posts = await fetchMissed(NOW - 4_000_000, {}, fetchPage);
   expect(posts.length).toBe(FEED_LIMIT);

@@ -3,13 +3,13 @@ import type { PostPage } from "@/api/types";
 import { FEED_LIMIT } from "./feed";
 import { fromPost, type LiveFilter, type LivePost } from "./post";
 
-/** Events may be stored a little out of order and clocks differ: this much is read again. */
+/** The overlap that is read again, because events may be stored out of order and clocks differ. */
 const OVERLAP_MS = 10_000;
 const PAGE = 100;
 
 /**
- * The posts that were stored while nobody listened: everything since `newest` with some overlap,
- * or the newest posts when there is none yet. Reads no more than the feed can show.
+ * Reads the posts that were missed: everything since `newest` with some overlap, or the newest posts for an
+ * empty feed. Reads at most as many as the feed holds.
  */
 export async function fetchMissed(
   newest: number,

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { livePost } from "@/testing/live";
 import { makePost, World } from "@/testing/world";
-import { distributionWith, withArrivals } from "./overlay";
+import { withArrivals } from "./overlay";
 import { fromPost } from "./post";
 
 const START = Date.parse("2026-03-01T12:00:00Z");
@@ -17,7 +17,7 @@ function aggregateOf(world: World) {
   );
 }
 
-it("counts late posts as the server does when it is asked again", () => {
+it("arrivals are counted as the server counts them", () => {
   const early = [
     makePost({ id: "a", at: START + 5_000, sentiment: "negative", emotion: "anger", confidence: 0.5 }),
     makePost({ id: "b", at: START + MINUTE, confidence: 0.7 }),
@@ -37,7 +37,7 @@ it("counts late posts as the server does when it is asked again", () => {
   expect(rounded([live.summary])).toEqual(rounded([truth.summary]));
 });
 
-it("leaves posts outside of the range alone, and does not change what it was given", () => {
+it("arrival outside the range changes nothing", () => {
   const world = new World();
   world.add(makePost({ id: "a", at: START }));
   const aggregate = aggregateOf(world);
@@ -45,25 +45,6 @@ it("leaves posts outside of the range alone, and does not change what it was giv
   expect(withArrivals(aggregate, outside)).toBe(aggregate);
   withArrivals(aggregate, [livePost("z", { createdAt: START })]);
   expect(aggregate.data[0]?.total_count).toBe(1);
-});
-
-it("adds to the distribution and ranks its emotions anew", () => {
-  const world = new World();
-  world.add(
-    makePost({ id: "a", at: START }),
-    makePost({ id: "b", at: START, sentiment: "negative", emotion: "anger" }),
-  );
-  const anger = { createdAt: START, sentiment: "negative", emotion: "anger" } as const;
-  const live = distributionWith(world.distribution(new URLSearchParams(), START), [
-    livePost("c", anger),
-    livePost("d", anger),
-  ]);
-  expect(live.distribution).toEqual({ positive: 1, neutral: 0, negative: 3 });
-  expect(live.percentages.negative).toBe(75);
-  expect(live.top_emotions.map(({ emotion, count }) => [emotion, count])).toEqual([
-    ["anger", 3],
-    ["joy", 1],
-  ]);
 });
 
 function rounded(rows: readonly object[]): unknown {

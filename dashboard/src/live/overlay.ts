@@ -1,15 +1,15 @@
-import type { Aggregate, Bucket, Distribution } from "@/api/types";
+import type { Aggregate, Bucket } from "@/api/types";
 import { percentOf } from "@/lib/counts";
 import { EMOTIONS } from "@/lib/labels";
 import type { LivePost } from "./post";
 
-/** A live post with the moment at which it arrived here. */
+/** A live post and its arrival time. */
 export interface Arrival {
   post: LivePost;
   at: number;
 }
 
-/** The aggregate with the posts that arrived after it was read: each counted in the bucket of its time. */
+/** The aggregate plus the posts that arrived after it was read, each in the bucket of its time. */
 export function withArrivals(aggregate: Aggregate, posts: readonly LivePost[]): Aggregate {
   if (posts.length === 0 || aggregate.data.length === 0) return aggregate;
   const starts = aggregate.data.map((bucket) => Date.parse(bucket.timestamp));
@@ -27,32 +27,7 @@ export function withArrivals(aggregate: Aggregate, posts: readonly LivePost[]): 
   return { ...aggregate, data, summary: summarise(data) };
 }
 
-/** The distribution with the posts that arrived after it was read. */
-export function distributionWith(distribution: Distribution, posts: readonly LivePost[]): Distribution {
-  if (posts.length === 0) return distribution;
-  const counts = { ...distribution.distribution };
-  const emotions = new Map(distribution.top_emotions.map(({ emotion, count }) => [emotion, count]));
-  for (const post of posts) {
-    counts[post.sentiment] += 1;
-    emotions.set(post.emotion, (emotions.get(post.emotion) ?? 0) + 1);
-  }
-  const total = distribution.total + posts.length;
-  return {
-    ...distribution,
-    distribution: counts,
-    total,
-    percentages: {
-      positive: percentOf(counts.positive, total),
-      neutral: percentOf(counts.neutral, total),
-      negative: percentOf(counts.negative, total),
-    },
-    top_emotions: [...emotions]
-      .map(([emotion, count]) => ({ emotion, count, percentage: percentOf(count, total) }))
-      .sort((a, b) => b.count - a.count || EMOTIONS.indexOf(a.emotion) - EMOTIONS.indexOf(b.emotion)),
-  };
-}
-
-/** Which bucket holds `time`, by halving; -1 when none does. */
+/** The index of the bucket that contains `time` by binary search, or -1. */
 function bucketIndex(starts: readonly number[], end: number, time: number): number {
   if (time >= end || time < (starts[0] ?? Number.POSITIVE_INFINITY)) return -1;
   let low = 0;

@@ -1,6 +1,6 @@
 import type { Emotion, Post, PostEvent, Sentiment } from "@/api/types";
 
-/** A post in the live feed, whether it came by WebSocket or by REST. */
+/** A post in the live feed, from the WebSocket or from REST. */
 export interface LivePost {
   id: string;
   content: string;
@@ -11,18 +11,18 @@ export interface LivePost {
   emotion: Emotion;
   createdAt: number;
   ingestedAt: number;
-  /** The tracked topics that it is about, as far as that is told. */
+  /** The tracked topics it matches. Known only for WebSocket events. */
   topics?: readonly string[] | undefined;
 }
 
-/** Which posts the feed holds. A subscription knows topic, source, sentiment and emotion; the rest is applied here. */
+/** The filter of the feed. The server applies topic, source, sentiment and emotion; the client applies the rest. */
 export interface LiveFilter {
   topic?: string | undefined;
   source?: string | undefined;
   sentiment?: Sentiment | undefined;
   emotion?: Emotion | undefined;
   author?: string | undefined;
-  /** Least confidence. */
+  /** Minimum confidence. */
   min?: number | undefined;
   q?: string | undefined;
 }
@@ -56,7 +56,7 @@ export function fromPost(post: Post): LivePost {
   };
 }
 
-/** Whether the post passes; posts sent before a new subscription took effect may not. */
+/** Whether the post passes. Posts sent before a new subscription took effect may not. */
 export function matches(post: LivePost, filter: LiveFilter): boolean {
   return (
     (!filter.topic || post.topics?.includes(filter.topic) === true) &&
@@ -68,7 +68,7 @@ export function matches(post: LivePost, filter: LiveFilter): boolean {
   );
 }
 
-/** Whether all words occur, whatever their case. */
+/** Whether the post contains all words, ignoring case. */
 function mentions(post: LivePost, q: string | undefined): boolean {
   if (!q) return true;
   const text = post.content.toLowerCase();

@@ -5,7 +5,7 @@ beforeEach(() => {
   vi.useFakeTimers();
 });
 
-it("reads again once after a burst, later than answers are cached", () => {
+it("burst triggers one refresh after the cache time", () => {
   const refresh = vi.fn();
   const timer = new RefreshTimer(refresh);
   for (let n = 0; n < 10; n += 1) {
@@ -18,7 +18,7 @@ it("reads again once after a burst, later than answers are cached", () => {
   expect(refresh).toHaveBeenCalledTimes(1);
 });
 
-it("reads now and then during a flow, and still once after it", () => {
+it("steady flow refreshes periodically and once after it", () => {
   const refresh = vi.fn();
   const timer = new RefreshTimer(refresh);
   for (let n = 0; n < 120; n += 1) {

@@ -1,6 +1,6 @@
 /**
- * Says when to read the totals again while posts come in: now and then during a flow, and once after it
- * has ended, later than the server's answers are cached, so that what is on screen is what the server counts.
+ * Decides when to refetch totals while posts arrive: periodically during a flow, and once after it ends. The
+ * pause after the last post is longer than the server's cache, so that the page shows the server's counts.
  */
 export class RefreshTimer {
   private last: number;
@@ -14,7 +14,7 @@ export class RefreshTimer {
     this.last = Date.now();
   }
 
-  /** Something changed on the server. */
+  /** Reports a change on the server. */
   touch(): void {
     if (Date.now() - this.last >= this.atMostMs) this.fire();
     clearTimeout(this.timer);

@@ -26,8 +26,8 @@ beforeEach(() => {
   vi.useFakeTimers();
 });
 
-describe("the live connection", () => {
-  it("sends its filter once it is open, and again when it changes", () => {
+describe("live socket", () => {
+  it("filter is sent on open and on change", () => {
     const { socket, wire } = harness();
     socket.subscribe({ source: "web" });
     socket.start();
@@ -40,7 +40,7 @@ describe("the live connection", () => {
     ]);
   });
 
-  it("comes back with growing pauses, and starts small again after a success", () => {
+  it("reconnect delay grows and resets after a success", () => {
     const { socket, wires, wire, states } = harness();
     socket.start();
     wire().drop();
@@ -60,7 +60,7 @@ describe("the live connection", () => {
     expect(wires).toHaveLength(4);
   });
 
-  it("notices a server that fell silent", () => {
+  it("silent server is pinged and then dropped", () => {
     const { socket, wires, wire, states } = harness();
     socket.start();
     wire().receive(CONNECTED);
@@ -77,7 +77,7 @@ describe("the live connection", () => {
     expect(wires).toHaveLength(2);
   });
 
-  it("does not try while the device is offline", () => {
+  it("offline device does not connect", () => {
     let online = false;
     const { socket, wires, states } = harness(() => online);
     socket.start();
@@ -89,7 +89,7 @@ describe("the live connection", () => {
     expect(wires).toHaveLength(1);
   });
 
-  it("passes over frames that are no JSON", () => {
+  it("invalid frame is ignored", () => {
     const { socket, wire, frames } = harness();
     socket.start();
     wire().onmessage?.({ data: "{oops" });
@@ -98,7 +98,7 @@ describe("the live connection", () => {
     expect(frames).toEqual(["connected"]);
   });
 
-  it("is silent after it was stopped", () => {
+  it("stopped socket does not reconnect", () => {
     const { socket, wire, wires, states } = harness();
     socket.start();
     const old = wire();
@@ -110,7 +110,7 @@ describe("the live connection", () => {
   });
 });
 
-it("waits at most thirty seconds, at least half of it by chance", () => {
+it("retry delay is jittered and at most thirty seconds", () => {
   expect(retryDelay(0, () => 0)).toBe(250);
   expect(retryDelay(0, () => 1)).toBe(500);
   expect(retryDelay(50, () => 1)).toBe(30_000);

@@ -3,7 +3,7 @@ import type { LiveFilter } from "./post";
 
 export type Connection = "connecting" | "live" | "reconnecting" | "offline";
 
-/** The part of a WebSocket that is used. */
+/** The part of a WebSocket that the client uses. */
 export interface Wire {
   send(text: string): void;
   close(): void;
@@ -21,12 +21,12 @@ export interface SocketOptions {
 
 const FIRST_DELAY = 500;
 const LONGEST_DELAY = 30_000;
-/** A server that is silent for this long is asked for a sign of life … */
+/** A server that is silent for this long gets a ping. */
 const QUIET_MS = 20_000;
-/** … and taken for gone when none comes in this time. The same goes for a connection that does not open. */
+/** The connection is dropped when no frame arrives within this time after a ping or after connecting. */
 const ANSWER_MS = 10_000;
 
-/** A WebSocket that comes back: with growing, jittered pauses, and noticing a connection that died in silence. */
+/** A WebSocket that reconnects with exponential backoff and jitter, and that detects dead connections. */
 export class LiveSocket {
   private wire: Wire | null = null;
   private failures = 0;
@@ -48,7 +48,7 @@ export class LiveSocket {
     try {
       wire = this.options.open();
     } catch {
-      // A token with characters that a subprotocol cannot carry; the REST API says what is wrong with it.
+      // The token has characters that a subprotocol cannot carry. The REST API reports the error.
       this.retryLater();
       return;
     }
@@ -58,7 +58,7 @@ export class LiveSocket {
     this.expect(ANSWER_MS, () => this.lose(wire));
   }
 
-  /** Ends the connection and does not come back before `start`. */
+  /** Closes the connection until the next `start`. */
   stop(): void {
     clearTimeout(this.retry);
     clearTimeout(this.watch);
@@ -71,13 +71,13 @@ export class LiveSocket {
     wire.close();
   }
 
-  /** Connects at once, as after the network came back or a person signed in. */
+  /** Connects immediately, for example when the network is back or the token changed. */
   restart(): void {
     this.failures = 0;
     this.start();
   }
 
-  /** Which posts the server shall send. */
+  /** Sets the filter of the posts that the server sends. */
   subscribe(filter: LiveFilter): void {
     this.filter = filter;
     if (this.open) this.sendFilter();
@@ -127,7 +127,7 @@ export class LiveSocket {
   }
 }
 
-/** Doubles with each failure up to a limit; half of it is chance, so that clients do not come back all at once. */
+/** Doubles with each failure up to a limit. Half of the delay is random, to spread reconnects. */
 export function retryDelay(failures: number, random: () => number): number {
   const longest = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** failures);
   return longest * (0.5 + random() / 2);

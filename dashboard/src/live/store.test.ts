@@ -38,7 +38,7 @@ function harness() {
       world.add(made);
       return made;
     },
-    say: (spec: Omit<PostSpec, "at"> & { at?: number }) =>
+    receive: (spec: Omit<PostSpec, "at"> & { at?: number }) =>
       wire().receive({ type: "post", data: eventOf(makePost({ at: NOW, ...spec })) }),
     ids: () => store.snapshot().feed.posts.map(({ id }) => id),
     settle: (milliseconds = 300) => vi.advanceTimersByTimeAsync(milliseconds),
@@ -49,30 +49,30 @@ beforeEach(() => {
   vi.useFakeTimers({ now: NOW });
 });
 
-describe("the live store", () => {
-  it("shows what REST has, then what the socket brings, each post once", async () => {
-    const { store, post, say, ids, wire, settle } = harness();
+describe("live store", () => {
+  it("posts from rest and socket appear once each", async () => {
+    const { store, post, receive, ids, wire, settle } = harness();
     post({ id: "a", at: NOW - 2_000 });
     store.start();
     await settle();
     expect(ids()).toEqual(["a"]);
     wire().receive(CONNECTED);
-    say({ id: "a", at: NOW - 2_000 });
-    say({ id: "b" });
-    say({ id: "b" });
+    receive({ id: "a", at: NOW - 2_000 });
+    receive({ id: "b" });
+    receive({ id: "b" });
     await settle();
     expect(ids()).toEqual(["b", "a"]);
     expect(store.snapshot().arrivals.map(({ post: { id } }) => id)).toEqual(["b"]);
   });
 
-  it("applies a burst in one go", async () => {
-    const { store, say, wire, settle } = harness();
+  it("burst is applied in one update", async () => {
+    const { store, receive, wire, settle } = harness();
     store.start();
     wire().receive(CONNECTED);
     await settle();
     const seen = vi.fn();
     store.subscribe(seen);
-    for (let n = 0; n < 200; n += 1) say({ id: `p${n}`, at: NOW + n });
+    for (let n = 0; n < 200; n += 1) receive({ id: `p${n}`, at: NOW + n });
     expect(seen).not.toHaveBeenCalled();
     await settle();
     // Once for the feed and once for the totals.
@@ -80,12 +80,12 @@ describe("the live store", () => {
     expect(store.snapshot().feed.received).toBe(200);
   });
 
-  it("fills the gap after the connection was lost, without a hole and without a double", async () => {
-    const { store, post, say, ids, wire, settle, events } = harness();
+  it("gap after a reconnect is filled without duplicates", async () => {
+    const { store, post, receive, ids, wire, settle, events } = harness();
     store.start();
     wire().receive(CONNECTED);
     post({ id: "before", at: NOW });
-    say({ id: "before", at: NOW });
+    receive({ id: "before", at: NOW });
     await settle();
     wire().drop();
     expect(store.snapshot().connection).toBe("reconnecting");
@@ -95,13 +95,13 @@ describe("the live store", () => {
     events.onGap.mockClear();
     wire().receive(CONNECTED);
     post({ id: "after", at: NOW + 300 });
-    say({ id: "after", at: NOW + 300 });
+    receive({ id: "after", at: NOW + 300 });
     await settle();
     expect(ids()).toEqual(["after", "missed-2", "missed-1", "before"]);
     expect(events.onGap).toHaveBeenCalledTimes(1);
   });
 
-  it("fills the gap when the server says that events were left out", async () => {
+  it("lagged frame triggers a gap fill", async () => {
     const { store, post, ids, wire, settle } = harness();
     store.start();
     wire().receive(CONNECTED);
@@ -112,7 +112,7 @@ describe("the live store", () => {
     expect(ids()).toEqual(["left-out"]);
   });
 
-  it("tries again when a gap cannot be filled yet", async () => {
+  it("failed gap fill is retried", async () => {
     const { store, post, ids, wire, settle, fetchPage } = harness();
     fetchPage.mockRejectedValueOnce(new Error("away"));
     post({ id: "a" });
@@ -124,7 +124,7 @@ describe("the live store", () => {
     expect(wire().closed).toBe(false);
   });
 
-  it("reads nothing more once it was stopped", async () => {
+  it("stopped store reads nothing", async () => {
     const { store, settle, fetchPage } = harness();
     store.start();
     store.stop();
@@ -133,8 +133,8 @@ describe("the live store", () => {
     expect(fetchPage.mock.calls.length).toBe(reads);
   });
 
-  it("begins anew with another filter, and ignores what still comes for the old one", async () => {
-    const { store, post, say, ids, wire, settle } = harness();
+  it("new filter resets the feed and drops late posts", async () => {
+    const { store, post, receive, ids, wire, settle } = harness();
     post({ id: "good" });
     post({ id: "bad", sentiment: "negative", emotion: "anger" });
     store.start();
@@ -143,28 +143,28 @@ describe("the live store", () => {
     store.setFilter({ sentiment: "negative" });
     expect(store.snapshot().loaded).toBe(false);
     expect(wire().sent.at(-1)).toEqual({ type: "subscribe", filters: { sentiment: "negative" } });
-    say({ id: "late", sentiment: "positive" });
+    receive({ id: "late", sentiment: "positive" });
     await settle();
     expect(ids()).toEqual(["bad"]);
   });
 
-  it("keeps and counts only posts with the words", async () => {
-    const { store, say, ids, wire, settle } = harness();
+  it("search words filter the feed and the counts", async () => {
+    const { store, receive, ids, wire, settle } = harness();
     store.setFilter({ q: "Rain snow" });
     store.start();
     wire().receive(CONNECTED);
-    say({ id: "a", content: "SNOW and rain" });
-    say({ id: "b", content: "sunshine" });
+    receive({ id: "a", content: "SNOW and rain" });
+    receive({ id: "b", content: "sunshine" });
     await settle();
     expect(ids()).toEqual(["a"]);
     expect(store.snapshot().arrivals).toHaveLength(1);
   });
 
-  it("takes deleted posts away and tells of alerts", async () => {
-    const { store, say, ids, wire, settle, events } = harness();
+  it("deleted post is removed and alert is reported", async () => {
+    const { store, receive, ids, wire, settle, events } = harness();
     store.start();
     wire().receive(CONNECTED);
-    say({ id: "a" });
+    receive({ id: "a" });
     await settle();
     wire().receive({ type: "post_deleted", data: { post_id: "a" } });
     wire().receive({ type: "alert", data: { id: 1 } });
@@ -174,13 +174,13 @@ describe("the live store", () => {
     expect(events.onAlert).toHaveBeenCalledWith({ id: 1 });
   });
 
-  it("reads the rest from the API when more comes than a sleeping tab can hold", async () => {
-    const { store, say, wire, settle, fetchPage } = harness();
+  it("overflow of a sleeping tab is read from the api", async () => {
+    const { store, receive, wire, settle, fetchPage } = harness();
     store.start();
     wire().receive(CONNECTED);
     await settle();
     const reads = fetchPage.mock.calls.length;
-    for (let n = 0; n < 2_100; n += 1) say({ id: `p${n}`, at: NOW + n });
+    for (let n = 0; n < 2_100; n += 1) receive({ id: `p${n}`, at: NOW + n });
     await settle();
     expect(store.snapshot().feed.received).toBe(2_000);
     expect(fetchPage.mock.calls.length).toBeGreaterThan(reads);

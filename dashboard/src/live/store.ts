@@ -6,33 +6,33 @@ import type { Arrival } from "./overlay";
 import { fromEvent, type LiveFilter, type LivePost, matches } from "./post";
 import { type Connection, LiveSocket, type Wire } from "./socket";
 
-/** Live events are applied this often at most. */
+/** The minimum interval between updates of the feed. */
 const FLUSH_MS = 250;
-/** More than this in one flush means the tab slept: then the rest is read from the API. */
+/** A larger batch means that the tab slept. The rest is then read from the API. */
 const BUFFER_LIMIT = 2_000;
-/** Totals, and the charts of them, move this often at most. */
+/** The minimum interval between updates of totals and charts. */
 const TOTALS_MS = 1_000;
-/** Arrivals are kept for longer than any answer that could miss them may take. */
+/** Arrivals are kept for longer than any request takes. */
 const ARRIVAL_MS = 30_000;
 const ARRIVAL_LIMIT = 6_000;
-/** Pause before a gap that could not be filled is tried again. */
+/** The delay before a failed gap fill is retried. */
 const RETRY_MS = 3_000;
 
 export interface LiveState {
   connection: Connection;
   feed: Feed;
-  /** The first posts were read, or the API said that there are none. */
+  /** Whether the first page was read. */
   loaded: boolean;
   arrivals: readonly Arrival[];
   metrics: Metrics | null;
 }
 
 export interface LiveEvents {
-  /** Posts came or went: totals have changed. */
+  /** Posts were added or removed, so totals have changed. */
   onChange(): void;
   onAlert(alert: Alert): void;
   onDeleted(ids: readonly string[]): void;
-  /** Events were missed: everything shown may be out of date. */
+  /** Events were missed, so everything on the page may be out of date. */
   onGap(): void;
 }
 
@@ -43,7 +43,7 @@ export interface LiveOptions {
   isOnline?: () => boolean;
 }
 
-/** Everything that is live: one connection, the feed, and what arrived since the totals were read. */
+/** The live state: the connection, the feed and the posts that arrived since totals were read. */
 export class LiveStore {
   private state: LiveState = {
     connection: "connecting",
@@ -64,7 +64,7 @@ export class LiveStore {
   private running = false;
   private flushTimer: ReturnType<typeof setTimeout> | undefined;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
-  /** Counts the syncs; an answer for an older one is thrown away. */
+  /** Incremented to invalidate responses of earlier syncs. */
   private epoch = 0;
   private syncing = false;
   private syncAgain = false;
@@ -95,7 +95,7 @@ export class LiveStore {
     this.totalsTimer = undefined;
   }
 
-  /** Another filter is another feed. */
+  /** Sets the filter and resets the feed. */
   setFilter(filter: LiveFilter): void {
     if (sameFilter(filter, this.filter)) return;
     this.filter = filter;
@@ -114,7 +114,7 @@ export class LiveStore {
 
   snapshot = (): LiveState => this.state;
 
-  /** Reads what was missed. One at a time; a call during one runs another after it. */
+  /** Reads missed posts. Calls during a running sync are merged into one further sync. */
   async sync(): Promise<void> {
     if (this.syncing) {
       this.syncAgain = true;
@@ -127,7 +127,7 @@ export class LiveStore {
       const posts = await fetchMissed(this.state.feed.newest, this.filter, this.options.fetchPage);
       if (epoch === this.epoch) this.take(posts);
     } catch {
-      // The views show the API's errors; here it is enough to try again.
+      // The views show API errors. A retry is enough here.
       if (epoch === this.epoch) this.retryTimer = setTimeout(() => void this.sync(), RETRY_MS);
     } finally {
       this.syncing = false;
@@ -147,7 +147,7 @@ export class LiveStore {
         this.missed();
         break;
       case "post":
-        this.hear(fromEvent(frame.data));
+        this.addPost(fromEvent(frame.data));
         break;
       case "post_deleted":
         this.deleted.push(frame.data.post_id);
@@ -174,7 +174,7 @@ export class LiveStore {
     this.options.events.onGap();
   }
 
-  private hear(post: LivePost): void {
+  private addPost(post: LivePost): void {
     if (!matches(post, this.filter)) return;
     if (this.buffer.length >= BUFFER_LIMIT) this.overflowed = true;
     else this.buffer.push(post);
@@ -189,7 +189,7 @@ export class LiveStore {
     this.flushTimer = undefined;
     const { feed: before } = this.state;
     const fresh = unseen(before, this.buffer);
-    // Totals are not counted by confidence, but the feed is.
+    // Minimum confidence applies to the feed, not to totals.
     const { min = 0 } = this.filter;
     const added = addPosts(
       before,
@@ -209,7 +209,7 @@ export class LiveStore {
     }
   }
 
-  /** Tells the totals of new posts: at once after a pause, else once a second. */
+  /** Publishes new posts to the totals, at most once per interval. */
   private countSoon(): void {
     if (this.counted.length === 0 || this.totalsTimer !== undefined) return;
     const pause = Math.max(0, this.countedAt + TOTALS_MS - Date.now());

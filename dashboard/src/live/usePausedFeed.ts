@@ -6,26 +6,26 @@ import type { LivePost } from "./post";
 export interface PausedFeed {
   posts: readonly LivePost[];
   loaded: boolean;
-  /** Posts that came since the feed stands still. */
+  /** The number of posts since the feed was paused. */
   waiting: number;
   resume: () => void;
-  /** To be spread on what holds the rows and the way to those that wait. */
+  /** Handlers for the element that contains the rows and the button. */
   handlers: {
     onPointerMove: () => void;
     onPointerLeave: () => void;
     onFocus: () => void;
     onBlur: (event: FocusEvent) => void;
   };
-  /** For the element that scrolls. */
+  /** Handler for the scrolling element. */
   onScroll: () => void;
 }
 
-/** The feed, standing still while someone reads: under the pointer, with the focus, or scrolled. */
+/** The feed, paused while it is hovered, focused or scrolled. */
 export function usePausedFeed(scroller: HTMLElement | null): PausedFeed {
   const feed = useLive((state) => state.feed);
   const loaded = useLive((state) => state.loaded);
   const [frozen, setFrozen] = useState<Feed | null>(null);
-  // After another filter was chosen a frozen feed is of the past.
+  // A frozen feed of an earlier filter is discarded.
   const current = frozen && frozen.seen === feed.seen ? frozen : null;
   const freeze = () => {
     if (loaded && !current) setFrozen(feed);
@@ -56,7 +56,7 @@ export function usePausedFeed(scroller: HTMLElement | null): PausedFeed {
   };
 }
 
-/** A deleted post leaves a feed that stands still too. */
+/** Removes deleted posts from a frozen feed. */
 function withoutDeleted(frozen: Feed, feed: Feed): readonly LivePost[] {
   return feed.deleted.size === 0 ? frozen.posts : frozen.posts.filter(({ id }) => !feed.deleted.has(id));
 }

@@ -1,9 +1,9 @@
 import { score } from "@/lib/format";
 
-/** Below this the model was not sure. */
+/** Results below this confidence are drawn pale. */
 const UNSURE = 0.6;
 
-/** How sure the model is; pale when it is not. */
+/** The confidence of a result as a bar. */
 export function ConfidenceBar({ value, color }: { value: number; color: string }) {
   return (
     <span

@@ -1,22 +1,16 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Trash2 } from "lucide-react";
 import { deletePost } from "@/api/endpoints";
+import { keys } from "@/api/keys";
 import { ConfirmButton } from "@/ui/ConfirmButton";
+import { useChange } from "@/ui/useSave";
 
-/** Deletes a post for good, after a question. */
+/** Deletes a post permanently, after a confirmation. */
 export function DeletePost({ id, onDeleted }: { id: string; onDeleted: () => void }) {
-  const queries = useQueryClient();
-  const mutation = useMutation({
-    mutationFn: () => deletePost(id),
-    onSuccess: () => {
-      onDeleted();
-      void queries.invalidateQueries({ queryKey: ["posts"] });
-    },
-  });
+  const mutation = useChange(() => deletePost(id), [keys.posts.all], onDeleted);
   return (
     <ConfirmButton
       title="Delete this post?"
-      text="It disappears from every list and count, and a late copy does not bring it back."
+      text="The post is removed from every list and count. If a source sends it again, it stays deleted."
       action="Delete"
       icon={<Trash2 size={14} aria-hidden="true" />}
       pending={mutation.isPending}

@@ -11,10 +11,10 @@ interface ExplanationProps {
   pieces: readonly ExplainedPiece[];
 }
 
-/** Less than this is noise. */
+/** Smaller influences are not marked. */
 const LEAST = 0.02;
 
-/** The text with the words marked that spoke for the result; those that spoke against it are dotted. */
+/** The text with the words that support the result shaded, and those that oppose it underlined with dots. */
 export function Explanation({ label, emotion, pieces }: ExplanationProps) {
   const [shown, setShown] = useState<keyof Influence>("sentiment");
   const color = shown === "sentiment" ? SENTIMENT_COLORS[label] : EMOTION_COLORS[emotion];
@@ -25,18 +25,18 @@ export function Explanation({ label, emotion, pieces }: ExplanationProps) {
   return (
     <figure>
       <div className="mb-1 flex flex-wrap items-center justify-between gap-2">
-        <h3 className="text-xs font-medium text-quiet">Words that counted</h3>
+        <h3 className="text-xs font-medium text-quiet">Influential words</h3>
         <Choice label="Explain" value={shown} options={options} onChange={setShown} />
       </div>
       <p dir="auto" className="leading-7 break-words whitespace-pre-wrap [overflow-wrap:anywhere]">
         {pieces.map(({ text, influence }, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: the words of one text never move
+          // biome-ignore lint/suspicious/noArrayIndexKey: the words of a text never move
           <Word key={index} text={text} influence={influence?.[shown] ?? 0} color={color} />
         ))}
       </p>
       <figcaption className="mt-1 text-xs text-quiet">
-        Shaded words spoke for “{shown === "sentiment" ? label : emotion}”, dotted ones against it: the score
-        changes this way without them.
+        Shaded words support “{shown === "sentiment" ? label : emotion}”, dotted words oppose it. Hover a word
+        to see how the score changes without it.
       </figcaption>
     </figure>
   );

@@ -15,7 +15,7 @@ import { ScoreBars } from "./ScoreBars";
 import { webLink } from "./textParts";
 import { useExplanation } from "./useExplanation";
 
-/** All that is known of a post. */
+/** The details of a post. */
 export function PostDetails({ post, onGone }: { post: PostDetail; onGone: () => void }) {
   const { label, confidence, emotion } = post.sentiment;
   return (
@@ -68,15 +68,15 @@ function Facts({ post }: { post: PostDetail }) {
             <bdi>{post.author}</bdi>
           </FilterLink>
         ) : (
-          "not given"
+          "unknown"
         )}
       </Fact>
-      <Fact name="Written">{exact(post.created_at)}</Fact>
+      <Fact name="Created">{exact(post.created_at)}</Fact>
       <Fact name="Stored">{exact(post.ingested_at)}</Fact>
       <Fact name="Analysed">{exact(post.sentiment.analyzed_at)}</Fact>
       <Fact name="Model">
         {post.sentiment.model_name}
-        {post.truncated && " (read only the beginning: the text is longer than it can take)"}
+        {post.truncated && " (read only the start, because the text exceeds the model's limit)"}
       </Fact>
       {post.lang && (
         <Fact name="Language">
@@ -116,7 +116,7 @@ function OriginalLink({ url }: { url: string | null | undefined }) {
   return (
     <a href={href} target="_blank" rel="noopener noreferrer nofollow" className={buttonClass()}>
       <ExternalLink size={14} aria-hidden="true" />
-      Open the original
+      Open original
     </a>
   );
 }

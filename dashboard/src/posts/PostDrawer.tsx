@@ -1,11 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { getPost } from "@/api/endpoints";
+import { keys } from "@/api/keys";
 import { useView } from "@/shell/useView";
 import { Drawer } from "@/ui/Drawer";
 import { ErrorState, SkeletonRows } from "@/ui/states";
 import { PostDetails } from "./PostDetails";
 
-/** The post that the URL names, beside whatever view is open. */
+/** A drawer with the post that the URL names. */
 export default function PostDrawer() {
   const { search, change } = useView();
   const close = () => change({ post: undefined });
@@ -18,7 +19,7 @@ export default function PostDrawer() {
 
 function Body({ id, onClose }: { id: string; onClose: () => void }) {
   const query = useQuery({
-    queryKey: ["post", id],
+    queryKey: keys.posts.one(id),
     queryFn: ({ signal }) => getPost(id, signal),
     refetchInterval: false,
   });

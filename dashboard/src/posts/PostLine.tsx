@@ -8,13 +8,13 @@ import { ConfidenceBar } from "./ConfidenceBar";
 import { PostText } from "./PostText";
 import type { PostLink } from "./usePostLink";
 
-/** The columns that a head and its lines share. */
+/** The columns of the header and the lines. */
 const COLUMNS = "grid grid-cols-[5.5rem_6.5rem_minmax(0,1fr)_11rem_4.5rem] gap-x-4 px-4";
 
-/** The height of a line; each is measured once it is shown. */
+/** The estimated height of a line. Each line is measured once it is shown. */
 export const LINE_HEIGHT = 53;
 
-/** What stands in the columns of `PostLine`. Each line says the same by itself, so readers may skip it. */
+/** The header of a list of `PostLine`. Hidden from screen readers, because each line is labelled. */
 export function PostLineHead() {
   return (
     <div aria-hidden="true" className={cx(COLUMNS, "border-b border-border py-1.5 text-xs text-quiet")}>
@@ -33,7 +33,7 @@ interface PostLineProps {
   link: PostLink;
 }
 
-/** One post as a line of a wide list; the whole line opens its details. */
+/** A post as a line of a wide list. The whole line opens its details. */
 export const PostLine = memo(function PostLine({ post, now, link }: PostLineProps) {
   return (
     <article className={cx(COLUMNS, "relative border-b border-border py-2 text-sm hover:bg-raised")}>

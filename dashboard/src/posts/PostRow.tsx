@@ -12,13 +12,13 @@ interface PostRowProps {
   post: LivePost;
   now: number;
   link: PostLink;
-  /** It came while the page was open: it fades in. */
+  /** Whether the post fades in. */
   fresh?: boolean;
-  /** A few words after the author. */
+  /** A short note after the author. */
   note?: string;
 }
 
-/** One post in a list; the whole row opens its details. */
+/** A post in a list. The whole row opens its details. */
 export const PostRow = memo(function PostRow({ post, now, link, fresh = false, note }: PostRowProps) {
   return (
     <article

@@ -8,20 +8,20 @@ import { usePostLink } from "./usePostLink";
 interface PostRowsProps {
   posts: readonly LivePost[];
   now: number;
-  /** What scrolls; known once it is in the page, which is after its children. */
+  /** The scrolling element. `null` until it is mounted. */
   scroller: HTMLElement | null;
-  /** Rows fade in as they come. */
+  /** Whether new rows fade in. */
   live?: boolean;
-  /** There is room for columns. */
+  /** Whether there is room for columns. */
   wide?: boolean;
-  /** Told the last row in sight, for reading further. */
+  /** Called with the index of the last visible row. */
   onShown?: (index: number) => void;
 }
 
-/** The height of a row with one line of text; each is measured once it is shown. */
+/** The estimated height of a row. Each row is measured once it is shown. */
 const ROW_HEIGHT = 78;
 
-/** Any number of posts; only those in sight are in the page. */
+/** A virtual list of posts. */
 export function PostRows({ posts, now, scroller, live = false, wide = false, onShown }: PostRowsProps) {
   const link = usePostLink();
   const rows = useVirtualizer({
@@ -60,7 +60,7 @@ export function PostRows({ posts, now, scroller, live = false, wide = false, onS
   );
 }
 
-/** Rows that one scrolls back to came long ago: they do not fade in again. */
+/** Only posts younger than this fade in, so that scrolling back does not animate. */
 const FRESH_MS = 5_000;
 
 function isFresh({ ingestedAt }: LivePost): boolean {

@@ -2,7 +2,7 @@ import { memo } from "react";
 import { cx } from "@/ui/cx";
 import { textParts } from "./textParts";
 
-/** A post's text as its author wrote it: links work, its direction is its own, long words break. */
+/** The text of a post with working links, its own text direction and breaks in long words. */
 export const PostText = memo(function PostText({ content, lines }: { content: string; lines?: 2 | 4 }) {
   return (
     <p
@@ -14,7 +14,7 @@ export const PostText = memo(function PostText({ content, lines }: { content: st
       )}
     >
       {textParts(content).map((part, index) => {
-        // biome-ignore-start lint/suspicious/noArrayIndexKey: the parts of one text never move
+        // biome-ignore-start lint/suspicious/noArrayIndexKey: the parts of a text never move
         if (part.kind === "text") return part.text;
         if (part.kind === "tag") {
           return (
@@ -34,7 +34,7 @@ export const PostText = memo(function PostText({ content, lines }: { content: st
             {part.text}
           </a>
         );
-        // biome-ignore-end lint/suspicious/noArrayIndexKey: the parts of one text never move
+        // biome-ignore-end lint/suspicious/noArrayIndexKey: the parts of a text never move
       })}
     </p>
   );

@@ -4,7 +4,7 @@ import { score } from "@/lib/format";
 import { EMOTION_COLORS, EMOTIONS, SENTIMENT_COLORS, SENTIMENTS } from "@/lib/labels";
 import { EmotionMark, SentimentMark } from "@/ui/marks";
 
-/** The score of every class. Sentiments share 1 among them, emotions are judged one by one. */
+/** The score of every class. Sentiment scores sum to 1; emotion scores are independent. */
 export function ScoreBars({ scores }: { scores: ClassScores }) {
   return (
     <div className="flex flex-col gap-4">

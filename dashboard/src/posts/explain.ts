@@ -1,18 +1,18 @@
 import type { Analysis } from "@/api/types";
 
-/** What one word did for each of the two labels, in [-1, 1]: the score that is lost without it. */
+/** The influence of a word on each label, in [-1, 1]: the score that is lost without the word. */
 export interface Influence {
   sentiment: number;
   emotion: number;
 }
 
-/** A piece of a text; pieces between words did nothing by themselves. */
+/** A piece of a text. Pieces between words have no influence. */
 export interface ExplainedPiece {
   text: string;
   influence: Influence | null;
 }
 
-/** The whole text in pieces, with what each word did. The server counts characters as Unicode does. */
+/** The text in pieces with the influence of each word. The server counts Unicode characters. */
 export function explainedPieces(text: string, { explanation }: Analysis): ExplainedPiece[] {
   const characters = Array.from(text);
   const pieces: ExplainedPiece[] = [];

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { explainedPieces } from "./explain";
 import { textParts, webLink } from "./textParts";
 
-describe("a post's text", () => {
-  it("has links, mentions and tags, and loses nothing", () => {
+describe("text parts", () => {
+  it("links, mentions and tags are found without losing text", () => {
     const content = "Hi @ada_l, see https://example.org/a?b=1. #größe 👍 mail me@example.org";
     const parts = textParts(content);
     expect(parts.map(({ text }) => text).join("")).toBe(content);
@@ -14,12 +14,12 @@ describe("a post's text", () => {
     ]);
   });
 
-  it("leaves markup and other schemes as text", () => {
+  it("markup and other schemes stay text", () => {
     const content = "<img src=x onerror=alert(1)> javascript:alert(1)";
     expect(textParts(content)).toEqual([{ kind: "text", text: content }]);
   });
 
-  it("follows links to web pages alone", () => {
+  it("web link accepts http and https only", () => {
     expect(webLink("https://example.org")).toBe("https://example.org");
     expect(webLink("javascript:alert(1)")).toBeUndefined();
     expect(webLink("https://")).toBeUndefined();
@@ -27,7 +27,7 @@ describe("a post's text", () => {
   });
 });
 
-describe("the words that drove a result", () => {
+describe("explained pieces", () => {
   const analysis = (
     words: { text: string; start: number; end: number; sentiment: number; emotion: number }[],
   ) => ({
@@ -44,7 +44,7 @@ describe("the words that drove a result", () => {
     explanation: { words },
   });
 
-  it("stand where the server says, counted in characters and not in UTF-16 units", () => {
+  it("word positions count characters, not UTF-16 units", () => {
     const text = "so  😀 great\nday";
     const found = explainedPieces(
       text,
@@ -63,7 +63,7 @@ describe("the words that drove a result", () => {
     ]);
   });
 
-  it("leave the text whole when nothing is explained", () => {
-    expect(explainedPieces("as it is", analysis([]))).toEqual([{ text: "as it is", influence: null }]);
+  it("text without an explanation is one piece", () => {
+    expect(explainedPieces("unchanged", analysis([]))).toEqual([{ text: "unchanged", influence: null }]);
   });
 });

@@ -6,7 +6,7 @@ export type TextPart =
 
 const PATTERN = /(https?:\/\/[^\s<>"']+)|((?<![\p{L}\p{N}_/])[@#][\p{L}\p{N}_][\p{L}\p{N}_.-]*)/gu;
 
-/** Finds links, mentions and hashtags; everything else is text, and nothing is ever markup. */
+/** Finds links, mentions and hashtags. Everything else is plain text. */
 export function textParts(content: string): TextPart[] {
   const parts: TextPart[] = [];
   let end = 0;
@@ -20,7 +20,7 @@ export function textParts(content: string): TextPart[] {
   return parts;
 }
 
-/** A stop after a link or a name belongs to the sentence. */
+/** Drops punctuation after a link or a name, which belongs to the sentence. */
 function trimEnd(text: string): string {
   return text.replace(/[.,;:!?)\]]+$/u, "");
 }
@@ -29,7 +29,7 @@ function linkOf(text: string): TextPart {
   return URL.canParse(text) ? { kind: "link", text, href: text } : { kind: "text", text };
 }
 
-/** The link's address when it leads to a web page, else nothing: other schemes are not followed. */
+/** The URL if it is http or https, else `undefined`. */
 export function webLink(url: string | null | undefined): string | undefined {
   return url && /^https?:\/\//i.test(url) && URL.canParse(url) ? url : undefined;
 }

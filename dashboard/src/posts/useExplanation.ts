@@ -1,11 +1,12 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { analyze } from "@/api/endpoints";
+import { keys } from "@/api/keys";
 import { explainedPieces } from "./explain";
 
-/** Which words drove the result of a text: the server leaves each out once and tells what the scores lose. */
+/** The influence of each word: the server leaves out one word at a time and reports the change of the scores. */
 export function useExplanation(text: string, enabled: boolean) {
   return useQuery({
-    queryKey: ["explanation", text],
+    queryKey: keys.analysis.explanation(text),
     queryFn: async ({ signal }) => {
       const analysis = await analyze({ text, explain: true }, signal);
       return { label: analysis.label, emotion: analysis.emotion, pieces: explainedPieces(text, analysis) };

@@ -5,11 +5,11 @@ import { cx } from "@/ui/cx";
 const WORDS: Record<Connection, { name: string; hint: string }> = {
   live: { name: "Live", hint: "New posts appear as they are analysed" },
   connecting: { name: "Connecting", hint: "Opening the live connection" },
-  reconnecting: { name: "Reconnecting", hint: "The live connection was lost; trying again" },
-  offline: { name: "Offline", hint: "This device has no network" },
+  reconnecting: { name: "Reconnecting", hint: "The live connection was lost. Retrying." },
+  offline: { name: "Offline", hint: "This device is offline" },
 };
 
-/** Whether the page is live. */
+/** The state of the live connection. */
 export function ConnectionState() {
   const connection = useLive((state) => state.connection);
   const { name, hint } = WORDS[connection];
@@ -24,15 +24,15 @@ export function ConnectionState() {
   );
 }
 
-/** A quiet line under the top bar while the connection is away; it leaves by itself. */
+/** A line under the top bar while the live connection is down. */
 export function ReconnectingBar() {
   const connection = useLive((state) => state.connection);
   if (connection !== "reconnecting" && connection !== "offline") return null;
   return (
     <p className="animate-appear border-b border-border bg-raised px-4 py-1 text-center text-xs text-quiet">
       {connection === "offline"
-        ? "You are offline. What you see is from before; it goes on when the network is back."
-        : "The live connection was lost. Reconnecting; posts that came meanwhile will be filled in."}
+        ? "You are offline. Data on this page is out of date and updates when the network is back."
+        : "The live connection was lost. Reconnecting; missed posts will be loaded."}
     </p>
   );
 }

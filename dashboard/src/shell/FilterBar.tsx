@@ -15,7 +15,7 @@ const EMOTION_OPTIONS = EMOTIONS.map((value) => ({ value, content: <EmotionMark 
 
 const CHIPS = "filters";
 
-/** The filters of posts. On phones they unfold, as the first screen belongs to the numbers. */
+/** The post filters. On phones they are collapsed by default. */
 export function FilterBar() {
   const { search, change } = useView();
   const sources = useSourcesQuery().data ?? [];

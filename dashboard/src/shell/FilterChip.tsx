@@ -12,7 +12,7 @@ interface FilterChipProps<T extends string> {
   onChange: (value: T | undefined) => void;
 }
 
-/** One filter: quiet while it is open to all, with a way to take it off once it is set. */
+/** One filter with a button that removes it once it is set. */
 export function FilterChip<T extends string>({ name, value, options, onChange }: FilterChipProps<T>) {
   const chosen = options.find((option) => option.value === value);
   const set = value !== undefined;

@@ -1,7 +1,7 @@
 import { useAlertsQuery } from "@/api/queries";
 import { count } from "@/lib/format";
 
-/** How many alerts fire now, beside the way to them; nothing while none does. */
+/** The number of firing alerts. Hidden while there are none. */
 export function FiringMark() {
   const total = useAlertsQuery({ state: "firing", limit: 100 }).data?.total ?? 0;
   if (total === 0) return null;

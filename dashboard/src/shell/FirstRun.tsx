@@ -6,7 +6,7 @@ import { Modal } from "@/ui/Drawer";
 import { Command } from "@/ui/states";
 
 const KEY = "sentistream.first-run-seen";
-/** What the system calls the source of made-up posts. */
+/** The name of the source of made-up posts. */
 const SYNTHETIC = "source:synthetic";
 
 /** Says that the posts are made up, until it is dismissed or another source is connected. */

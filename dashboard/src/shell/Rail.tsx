@@ -7,7 +7,7 @@ import { FiringMark } from "./FiringMark";
 import { keepFilters } from "./keepFilters";
 import { MORE, NAV, TABS } from "./nav";
 
-/** The ways to the views: a rail at the left. */
+/** The main navigation: a rail at the left edge. */
 export function Rail() {
   return (
     <nav
@@ -38,7 +38,7 @@ export function Rail() {
   );
 }
 
-/** The ways to the views: a bar at the bottom of a phone. */
+/** The main navigation on phones: a bar at the bottom. */
 export function TabBar() {
   const tab = "flex min-w-0 flex-1 flex-col items-center gap-0.5 pt-2 pb-1.5 text-xs text-quiet";
   return (
@@ -81,7 +81,7 @@ export function TabBar() {
   );
 }
 
-/** The icon of a view; that of the alerts says when something fires. */
+/** The icon of a view, with the number of firing alerts on the alerts icon. */
 function NavIcon({ to, Icon, size }: { to: string; Icon: LucideIcon; size: number }) {
   return (
     <span className="relative">

@@ -15,7 +15,7 @@ import { useView } from "./useView";
 
 const OPTIONS = RANGE_KEYS.map((value) => ({ value, label: rangeName(value) }));
 
-/** Chooses the stretch of time: one of the usual, or one's own. */
+/** Chooses the time range: a preset or a custom range. */
 export function RangePicker() {
   const { search, change } = useView();
   const choose = (range: RangeKey) => change({ range, from: undefined, to: undefined });

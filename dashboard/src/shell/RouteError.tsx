@@ -2,7 +2,7 @@ import type { ErrorComponentProps } from "@tanstack/react-router";
 import { Button } from "@/ui/Button";
 import { EmptyState } from "@/ui/states";
 
-/** A view that failed to load or to render; the frame around it stays. */
+/** A view that failed to load or render. The frame around it stays. */
 export function RouteError({ error }: ErrorComponentProps) {
   return (
     <EmptyState title="This view failed">

@@ -6,14 +6,14 @@ import { useView } from "./useView";
 
 const PAUSE_MS = 300;
 
-/** Words that posts must contain. The URL follows after a short pause in typing. */
+/** Full-text search. The URL updates after a short pause in typing. */
 export function SearchField() {
   const { search, change } = useView();
   const q = search.q ?? "";
   const [text, setText] = useState(q);
   const sent = useRef(q);
   useEffect(() => {
-    // The URL was changed elsewhere, by Back or a link.
+    // The URL changed elsewhere, by Back or a link.
     if (q !== sent.current) setText(q);
     sent.current = q;
   }, [q]);

@@ -9,7 +9,7 @@ import { SignIn } from "./SignIn";
 import { TopBar } from "./TopBar";
 import { useView } from "./useView";
 
-/** Views that scroll inside themselves: they take what the window has left. */
+/** Views that fill the window and scroll inside themselves. */
 const FILLING = new Set(["/live", "/posts"]);
 
 const PostDrawer = lazy(() => import("@/posts/PostDrawer"));
@@ -24,7 +24,7 @@ export function Shell() {
         href="#content"
         className="sr-only z-50 rounded-md bg-inverse px-3 py-2 text-on-inverse focus:not-sr-only focus:fixed focus:top-2 focus:left-2"
       >
-        Skip to the content
+        Skip to content
       </a>
       <div className="flex min-h-dvh">
         <Rail />

@@ -6,12 +6,12 @@ import { NAV } from "./nav";
 
 const OPEN_EVENT = "sentistream:shortcuts";
 
-/** Opens the list of shortcuts from anywhere. */
+/** Opens the list of shortcuts. */
 export function openShortcuts(): void {
   window.dispatchEvent(new Event(OPEN_EVENT));
 }
 
-/** Listens to the keyboard, and lists what it does. */
+/** Handles keyboard shortcuts and lists them. */
 export function Shortcuts() {
   const [open, setOpen] = useState(false);
   const navigate = useNavigate();
@@ -37,8 +37,8 @@ export function Shortcuts() {
     <Modal title="Keyboard shortcuts" open={open} onClose={() => setOpen(false)}>
       <dl className="grid grid-cols-[5rem_1fr] gap-y-2 text-sm">
         <Shortcut keys="/">Search posts</Shortcut>
-        <Shortcut keys="?">This list</Shortcut>
-        <Shortcut keys="Esc">Close what is open</Shortcut>
+        <Shortcut keys="?">Show this list</Shortcut>
+        <Shortcut keys="Esc">Close a dialog or menu</Shortcut>
         {NAV.map(({ to, label }, index) => (
           <Shortcut key={to} keys={String(index + 1)}>
             {label}
@@ -62,7 +62,7 @@ function Shortcut({ keys, children }: { keys: string; children: string }) {
   );
 }
 
-/** Focuses the search field; on a view without one, after going to the posts. */
+/** Focuses the search field. A view without one navigates to the posts first. */
 function focusSearch(goToPosts: () => void): void {
   if (focusField()) return;
   goToPosts();

@@ -6,7 +6,7 @@ import { Button, IconButton } from "@/ui/Button";
 import { Modal } from "@/ui/Drawer";
 import { inputClass } from "@/ui/Input";
 
-/** Asks for a token when the server wants one. */
+/** Asks for an access token when the server requires one. */
 export function SignIn() {
   const reason = useSignInReason();
   return (
@@ -39,8 +39,8 @@ function TokenForm({ reason }: { reason: string }) {
         />
       </label>
       <p className="text-xs text-quiet">
-        It is kept in this tab until you close it. Ask whoever runs this server for one: reading needs the
-        scope “read”, deleting and dead letters need “admin”.
+        The token is stored in this tab until you close it. Ask the administrator of this server for one.
+        Viewing needs the scope “read”; deleting posts and handling dead letters need “admin”.
       </p>
       <Button type="submit" look="solid" disabled={token.trim() === ""}>
         Sign in
@@ -49,7 +49,7 @@ function TokenForm({ reason }: { reason: string }) {
   );
 }
 
-/** Forgets the token. */
+/** Removes the token. */
 export function SignOut() {
   const queries = useQueryClient();
   const signedIn = useIsSignedIn();

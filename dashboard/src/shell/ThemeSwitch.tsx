@@ -6,12 +6,12 @@ import { menuItemClass, popupClass } from "@/ui/popup";
 import { type Theme, useTheme } from "./theme";
 
 const THEMES = [
-  { value: "system", label: "As the system", Icon: Monitor },
+  { value: "system", label: "System", Icon: Monitor },
   { value: "light", label: "Light", Icon: Sun },
   { value: "dark", label: "Dark", Icon: Moon },
 ] as const;
 
-/** Chooses the theme: the system's, light or dark. */
+/** Chooses the theme: system, light or dark. */
 export function ThemeSwitch() {
   const [theme, setTheme] = useTheme();
   const { Icon } = THEMES.find(({ value }) => value === theme) ?? THEMES[0];

@@ -10,11 +10,11 @@ import { openShortcuts } from "./Shortcuts";
 import { SignOut } from "./SignIn";
 import { ThemeSwitch } from "./ThemeSwitch";
 
-/** Views that show posts have filters; of these, all but the live feed have a time range. */
+/** Views with post filters, and views with a time range. */
 const FILTERED = new Set(["/", "/live", "/posts", "/emotions", "/compare"]);
 const RANGED = new Set(["/", "/posts", "/emotions", "/topics", "/compare", "/alerts"]);
 
-/** Where one is, what is filtered, and whether the page is live. */
+/** The title, the time range, the filters and the state of the connection. */
 export function TopBar() {
   const path = useLocation({ select: ({ pathname }) => pathname });
   const title = NAV.find(({ to }) => path === to || path.startsWith(`${to}/`))?.label ?? "Not found";
@@ -24,7 +24,7 @@ export function TopBar() {
       <div
         className={cx(
           "flex min-w-0 flex-1 flex-wrap items-center gap-2",
-          // What does not fit beside the title gets a line of its own.
+          // Controls that do not fit beside the title wrap to a second line.
           RANGED.has(path) && "order-last basis-full xl:order-none xl:basis-0",
         )}
       >

@@ -1,6 +1,6 @@
 import { parseSearch, type Search } from "@/lib/search";
 
-/** Filters go along to another view; an open drawer, an order and a period to compare with do not. */
+/** The search for a link to another view: keeps filters, drops the drawer, the order and the comparison. */
 export function keepFilters(old: Search): Search {
   return parseSearch({ ...old, post: undefined, sort: undefined, against: undefined });
 }

@@ -23,6 +23,6 @@ export const NAV = [
   { to: "/try", label: "Try it", Icon: FlaskConical },
 ] as const;
 
-/** On phones these have a tab of their own; the others are behind "More". */
+/** The tabs on phones. The other views are in the "More" menu. */
 export const TABS = NAV.filter(({ to }) => ["/", "/live", "/posts", "/alerts"].includes(to));
 export const MORE = NAV.filter((entry) => !TABS.includes(entry));

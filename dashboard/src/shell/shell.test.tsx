@@ -5,8 +5,8 @@ import { makePost } from "@/testing/world";
 
 const { state, publish } = serve();
 
-describe("the connection", () => {
-  it("says when it is lost and fills in what was missed once it is back", async () => {
+describe("connection", () => {
+  it("lost connection is shown and missed posts are loaded", async () => {
     state.world.add(makePost({ id: "a", at: Date.now() - 1_000, content: "Before" }));
     open("/live");
     await screen.findByText("Live", { selector: "[role=status]" });
@@ -20,26 +20,26 @@ describe("the connection", () => {
   });
 });
 
-describe("the live feed", () => {
-  it("stands still under the pointer and says how many posts wait", async () => {
+describe("live feed", () => {
+  it("feed under the pointer pauses and counts new posts", async () => {
     state.world.add(makePost({ id: "a", at: Date.now() - 1_000, content: "Being read" }));
     const { user } = open("/live");
     await screen.findByText("Being read");
     await screen.findByText("Live", { selector: "[role=status]" });
     const feed = screen.getByRole("region", { name: "Newest posts" });
     fireEvent.pointerMove(feed);
-    publish(makePost({ id: "b", at: Date.now(), content: "Waits one" }));
-    publish(makePost({ id: "c", at: Date.now(), content: "Waits two" }));
+    publish(makePost({ id: "b", at: Date.now(), content: "New one" }));
+    publish(makePost({ id: "c", at: Date.now(), content: "New two" }));
     const button = await screen.findByRole("button", { name: "2 new posts" });
-    expect(within(feed).queryByText("Waits one")).toBeNull();
-    // The way to the button does not lead out of the feed.
+    expect(within(feed).queryByText("New one")).toBeNull();
+    // Moving to the button does not leave the feed.
     fireEvent.pointerOut(feed, { relatedTarget: button });
-    expect(within(feed).queryByText("Waits one")).toBeNull();
+    expect(within(feed).queryByText("New one")).toBeNull();
     await user.click(button);
-    expect(within(feed).getByText("Waits two")).toBeTruthy();
+    expect(within(feed).getByText("New two")).toBeTruthy();
   });
 
-  it("shows markup as the text that it is", async () => {
+  it("markup in a post is shown as text", async () => {
     state.world.add(makePost({ id: "a", at: Date.now(), content: "<b>bold</b> https://example.org/x" }));
     open("/live");
     expect(await screen.findByText(/<b>bold<\/b>/)).toBeTruthy();
@@ -48,21 +48,21 @@ describe("the live feed", () => {
   });
 });
 
-describe("signing in", () => {
+describe("sign-in", () => {
   const guarded = (request: Request) =>
     request.headers.get("Authorization") === "Bearer secret-1"
       ? undefined
       : { status: 401, json: { title: "Unauthorized", detail: "A bearer token is needed." } };
 
-  it("asks for a token, keeps it for the session and sends it everywhere", async () => {
+  it("token is stored for the session and sent everywhere", async () => {
     state.intercept = guarded;
-    state.world.add(makePost({ id: "a", at: Date.now(), content: "Behind the door" }));
+    state.world.add(makePost({ id: "a", at: Date.now(), content: "Needs a token" }));
     const { user } = open("/posts");
     const dialog = await screen.findByRole("dialog", { name: "Sign in" });
     expect(within(dialog).getByText("A bearer token is needed.")).toBeTruthy();
     await user.type(within(dialog).getByLabelText("Access token"), "secret-1");
     await user.click(within(dialog).getByRole("button", { name: "Sign in" }));
-    expect(await screen.findByText("Behind the door")).toBeTruthy();
+    expect(await screen.findByText("Needs a token")).toBeTruthy();
     expect(sessionStorage.getItem("sentistream.token")).toBe("secret-1");
     expect(localStorage.length).toBe(0);
     await waitFor(() => {
@@ -73,7 +73,7 @@ describe("signing in", () => {
     expect(sessionStorage.getItem("sentistream.token")).toBeNull();
   });
 
-  it("explains what a token does not allow", async () => {
+  it("missing scope is explained", async () => {
     state.world.add(makePost({ id: "a", at: Date.now() }));
     state.intercept = (request) =>
       request.method === "DELETE"
@@ -87,8 +87,8 @@ describe("signing in", () => {
   });
 });
 
-describe("the keyboard", () => {
-  it("lists what it does, goes to views and to the search", async () => {
+describe("shortcuts", () => {
+  it("shortcuts open the list a view and the search", async () => {
     const { user, url } = open("/?source=web");
     await screen.findByRole("heading", { name: "Overview" });
     await user.keyboard("?");
@@ -105,7 +105,7 @@ describe("the keyboard", () => {
   });
 });
 
-it("answers an unknown address with a way back", async () => {
+it("unknown path links to the overview", async () => {
   open("/nowhere");
-  expect(await screen.findByText("There is no such page")).toBeTruthy();
+  expect(await screen.findByText("Page not found")).toBeTruthy();
 });

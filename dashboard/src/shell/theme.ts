@@ -5,7 +5,7 @@ export type Theme = "system" | "light" | "dark";
 const KEY = "sentistream.theme";
 const listeners = new Set<() => void>();
 
-/** The chosen theme, and a way to choose another. */
+/** The chosen theme and a setter. */
 export function useTheme(): [Theme, (theme: Theme) => void] {
   const theme = useSyncExternalStore(subscribe, readTheme);
   return [theme, writeTheme];
@@ -23,7 +23,7 @@ function writeTheme(theme: Theme): void {
     if (theme === "system") localStorage.removeItem(KEY);
     else localStorage.setItem(KEY, theme);
   } catch {
-    // Storage may be blocked: the choice then lives as long as the page.
+    // Storage may be blocked. The choice then lives until the page closes.
   }
   for (const listener of listeners) listener();
 }

@@ -4,11 +4,11 @@ import { parseSearch, type Search } from "@/lib/search";
 
 export interface View {
   search: Search;
-  /** Changes some parameters of the URL. Typing replaces the history entry, choosing adds one. */
+  /** Changes some parameters of the URL. Typing replaces the history entry; choosing adds one. */
   change: (change: Partial<Search>, replace?: boolean) => void;
 }
 
-/** The state of the view, which lives in the URL alone. */
+/** The state of the view, which lives in the URL. */
 export function useView(): View {
   const search = useSearch({ strict: false }) as Search;
   const navigate = useNavigate();

@@ -1,13 +1,8 @@
 import type { Alert, Analysis, DeadLetter, PostDetail, Sentiment, System, Transition } from "@/api/types";
-import { iso, type World } from "./world";
+import { type Answer, iso, ok } from "./answer";
+import type { World } from "./world";
 
-/** What the server answers. */
-export interface Answer {
-  status: number;
-  json?: unknown;
-}
-
-/** The answer of the REST API to a request, from what a world holds. */
+/** The fake REST API: answers a request from the data of a world. */
 export function answer(world: World, method: string, url: URL, body?: unknown): Answer {
   const route = `${method} ${url.pathname}`;
   const { searchParams: params } = url;
@@ -16,8 +11,6 @@ export function answer(world: World, method: string, url: URL, body?: unknown): 
       return ok(world.page(params));
     case "GET /api/sentiment/aggregate":
       return ok(world.aggregate(params));
-    case "GET /api/sentiment/distribution":
-      return ok(world.distribution(params, Date.now()));
     case "GET /api/sources":
       return ok({ sources: world.sources(), feeds: world.feeds, total: world.sources().length });
     case "GET /api/alerts":
@@ -78,10 +71,6 @@ function single(world: World, method: string, path: string): Answer {
   };
 }
 
-function ok(json: unknown): Answer {
-  return { status: 200, json };
-}
-
 function alertsOf(world: World, params: URLSearchParams) {
   const start = Date.parse(params.get("start_date") ?? "");
   const state = params.get("state");
@@ -91,7 +80,7 @@ function alertsOf(world: World, params: URLSearchParams) {
   return { alerts, total: alerts.length, limit: 50, next_cursor: null };
 }
 
-/** One alert with its time line, or its acknowledgement. */
+/** One alert with its timeline, or its acknowledgement. */
 function alertOf(world: World, method: string, path: string, body: unknown): Answer | undefined {
   const [, id, wish] = /^\/api\/alerts\/(\d+)(?:\/(acknowledge))?$/.exec(path) ?? [];
   const index = world.alerts.findIndex((alert) => alert.id === Number(id));
@@ -138,7 +127,7 @@ function analyzeAnswer(body: unknown): Analysis | { results: Analysis[] } {
   return explain ? { ...whole, explanation: { words: wordsOf(text, whole) } } : whole;
 }
 
-/** Leaves each word out once, as the server does. */
+/** Leaves out one word at a time, as the server does. */
 function wordsOf(text: string, { label, confidence }: Analysis) {
   return [...text.matchAll(/\S+/g)].map((match) => {
     const start = Array.from(text.slice(0, match.index)).length;
@@ -149,7 +138,7 @@ function wordsOf(text: string, { label, confidence }: Analysis) {
   });
 }
 
-/** A classifier of the simplest kind, so that words have an influence that tests can name. */
+/** A keyword classifier, so that tests can predict the influence of words. */
 function analysisOf(text: string, label?: Sentiment): Analysis {
   const good = (text.match(/wonderful|love|great|faster|best/gi) ?? []).length;
   const bad = (text.match(/outage|terrible|rude|cold|cancelled/gi) ?? []).length;
@@ -218,7 +207,7 @@ function systemOf(world: World): System {
   };
 }
 
-/** A dead letter with what does not matter filled in. */
+/** A dead letter with defaults. */
 export function makeLetter(id: string, error: string, content: string): DeadLetter {
   return {
     id,

@@ -9,15 +9,16 @@ import { createQueries } from "@/api/queryClient";
 import { writeToken } from "@/api/session";
 import type { Post } from "@/api/types";
 import { createAppRouter } from "@/router";
-import { type Answer, answer } from "./answers";
-import { eventOf, iso, World } from "./world";
+import { type Answer, iso } from "./answer";
+import { answer } from "./answers";
+import { eventOf, World } from "./world";
 
 const live = ws.link("ws://localhost:3000/ws/sentiment");
 
-/** What a request is answered with before the world is asked; `undefined` leaves it to the world. */
+/** Overrides the response to a request. `undefined` falls through to the world. */
 export type Intercept = (request: Request, url: URL) => Answer | undefined;
 
-/** A server for all tests of a file; each test begins with an empty world. */
+/** Starts a fake server for the tests of a file. Each test starts with an empty world. */
 export function serve() {
   const state = {
     world: new World(),
@@ -46,7 +47,7 @@ export function serve() {
   );
   beforeAll(() => server.listen({ onUnhandledRequest: "error" }));
   afterEach(async () => {
-    // What this test asked last must not be taken for a request of the next one.
+    // Requests of this test must not count for the next one.
     cleanup();
     await new Promise((resolve) => setTimeout(resolve));
     state.world = new World();
@@ -58,12 +59,12 @@ export function serve() {
   afterAll(() => server.close());
   return {
     state,
-    /** A post was analysed: it is stored, and the clients hear of it. */
+    /** Stores a post and sends its event to the clients. */
     publish(post: Post) {
       state.world.add(post);
       live.broadcast(JSON.stringify({ type: "post", data: eventOf(post) }));
     },
-    tell(frame: unknown) {
+    send(frame: unknown) {
       live.broadcast(JSON.stringify(frame));
     },
   };
@@ -79,7 +80,7 @@ export function open(path: string) {
     user: userEvent.setup(),
     router,
     url: () => router.state.location.href,
-    /** Waits until every question is answered. */
+    /** Waits until no query is fetching. */
     settled: () => waitFor(() => expect(queries.isFetching()).toBe(0)),
   };
 }

@@ -1,7 +1,7 @@
 import type { LivePost } from "@/live/post";
 import type { Wire } from "@/live/socket";
 
-/** A live post with what does not matter filled in. */
+/** A live post with defaults. */
 export function livePost(id: string, part: Partial<LivePost> = {}): LivePost {
   const at = part.ingestedAt ?? part.createdAt ?? 0;
   return {
@@ -18,7 +18,7 @@ export function livePost(id: string, part: Partial<LivePost> = {}): LivePost {
   };
 }
 
-/** A WebSocket in the hands of a test. */
+/** A WebSocket that a test controls. */
 export class FakeWire implements Wire {
   onmessage: ((event: { data: unknown }) => void) | null = null;
   onclose: (() => void) | null = null;

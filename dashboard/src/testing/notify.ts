@@ -10,9 +10,9 @@ import type {
   Silence,
   SilenceDraft,
 } from "@/api/types";
-import type { Answer } from "./answers";
+import { type Answer, ok } from "./answer";
 
-/** Receivers, routes, mute timings, silences and the log of deliveries of a world. */
+/** Receivers, routes, mute timings, silences and deliveries of a world. */
 export class NotifyWorld {
   silences: Silence[] = [];
   receivers: Receiver[] = [];
@@ -21,7 +21,7 @@ export class NotifyWorld {
   deliveries: DeliveryDetail[] = [];
   private nextId = 1;
 
-  /** The answer to a request below `/api/alerts/`, or `undefined` when it is about something else. */
+  /** Answers requests below `/api/alerts/`. Returns `undefined` for other paths. */
   answer(method: string, path: string, body: unknown): Answer | undefined {
     const [, what, id, wish] =
       /^\/api\/alerts\/(silences|receivers|deliveries|routes|mute-timings)(?:\/(\d+))?(?:\/(test|preview))?$/.exec(
@@ -90,7 +90,7 @@ export class NotifyWorld {
     return ok(timing);
   }
 
-  /** Knows equality alone, which is what the tests use. */
+  /** Supports equality only. */
   private preview(labels: Record<string, string>): Answer {
     const taking = this.routes.find(({ matchers }) =>
       (matchers ?? []).every(({ label, value }) => (labels[label] ?? "") === value),
@@ -114,7 +114,7 @@ export class NotifyWorld {
   }
 }
 
-/** A delivery that arrived at once, with what does not matter filled in. */
+/** A successful delivery with defaults. */
 export function makeDelivery(id: number, part: Partial<Delivery> = {}): DeliveryDetail {
   const now = new Date().toISOString();
   return {
@@ -132,8 +132,4 @@ export function makeDelivery(id: number, part: Partial<Delivery> = {}): Delivery
     log: [{ at: now, elapsed_ms: 84, status: 200, answer: "ok", error: null }],
     ...part,
   };
-}
-
-function ok(json: unknown): Answer {
-  return { status: 200, json };
 }

@@ -1,12 +1,12 @@
 import type { Backtest, Rule, RuleDraft } from "@/api/types";
-import type { Answer } from "./answers";
+import { type Answer, ok } from "./answer";
 
-/** The rules of a world. A backtest measures the same at each minute, and says that it fired once. */
+/** The rules of a world. A backtest returns a wave with one alert. */
 export class RuleWorld {
   rules: Rule[] = [];
   private nextId = 1;
 
-  /** The answer to a request below `/api/alerts/rules`, or `undefined` when it is about something else. */
+  /** Answers requests below `/api/alerts/rules`. Returns `undefined` for other paths. */
   answer(method: string, path: string, body: unknown): Answer | undefined {
     const [, id] = /^\/api\/alerts\/rules(?:\/(\w+))?$/.exec(path) ?? [];
     if (!path.startsWith("/api/alerts/rules")) return undefined;
@@ -31,7 +31,7 @@ export class RuleWorld {
     return ok(rule);
   }
 
-  /** Adds a rule, with what does not matter filled in. */
+  /** Adds a rule with defaults. */
   add(part: Partial<Rule>): Rule {
     const now = new Date().toISOString();
     const rule: Rule = {
@@ -105,8 +105,4 @@ function backtestOf({ rule, start_date, end_date }: BacktestBody): Backtest {
     ],
     series: [{ scope: rule.scope, points }],
   };
-}
-
-function ok(json: unknown): Answer {
-  return { status: 200, json };
 }

@@ -9,7 +9,7 @@ const FITTING: Record<Sentiment, readonly Emotion[]> = {
   negative: ["anger", "sadness", "disgust", "fear", "anger"],
 };
 
-/** `count` believable posts over the `span` before `now`, with an hour in which the mood turned. */
+/** `count` realistic posts over the `span` before `now`, with a period of negative sentiment. */
 export function samplePosts(
   count: number,
   now: number,

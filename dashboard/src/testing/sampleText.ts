@@ -1,4 +1,4 @@
-/** Texts in several voices, and some that break careless layouts. */
+/** Texts in several styles, including some that are hard to lay out. */
 export const SAMPLE_TEXTS = [
   "Just got the new headphones and the sound is unreal. Best money I've spent this year!",
   "Train cancelled again. Third time this week. How does anyone get to work on time?",
@@ -14,7 +14,7 @@ export const SAMPLE_TEXTS = [
   "Supercalifragilisticexpialidocious".repeat(8),
 ];
 
-/** Reproducible chance. */
+/** A seeded random number generator. */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

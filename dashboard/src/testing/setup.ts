@@ -1,14 +1,14 @@
 import { cleanup, configure } from "@testing-library/react";
 import { afterEach, vi } from "vitest";
 
-// Machines that build something else beside are slow; a failure names what was missing, not the whole page.
+// Generous timeouts for slow machines. Errors contain the message without the whole document.
 configure({
   asyncUtilTimeout: 15_000,
   getElementError: (message) =>
     Object.assign(new Error(message ?? "not found"), { name: "TestingLibraryElementError" }),
 });
 
-// What jsdom lacks: a layout. Everything gets a size, so that charts and virtual lists have something to show.
+// jsdom has no layout. Every element gets a size, so that charts and virtual lists render.
 vi.stubGlobal(
   "ResizeObserver",
   class {

@@ -2,10 +2,9 @@ import type { Post, Sentiment, Topic, TopicChange, TopicDraft, TopicPreview, Top
 import { percentOf } from "@/lib/counts";
 import { SENTIMENTS } from "@/lib/labels";
 import { bucketLength } from "@/lib/range";
-import type { Answer } from "./answers";
-import { iso } from "./world";
+import { type Answer, iso } from "./answer";
 
-/** Tracked topics of a world. A query is a word that a post must contain; a bracket is a mistake. */
+/** The topics of a world. A query is a substring; a bracket is a syntax error. */
 export class TopicWorld {
   topics: Topic[] = [];
 
@@ -33,7 +32,7 @@ export class TopicWorld {
     return query !== undefined && post.content.toLowerCase().includes(query.toLowerCase());
   }
 
-  /** The answer to a request below `/api/topics`, or `undefined` when it is about something else. */
+  /** Answers requests below `/api/topics`. Returns `undefined` for other paths. */
   answer(method: string, url: URL, body: unknown): Answer | undefined {
     const [, name] = /^\/api\/topics(?:\/([^/]+))?$/.exec(url.pathname) ?? [];
     if (!url.pathname.startsWith("/api/topics")) return undefined;

@@ -5,7 +5,6 @@ import type {
   Comparison,
   ComponentState,
   DeadLetter,
-  Distribution,
   Emotion,
   Feed,
   Period,
@@ -19,11 +18,12 @@ import type {
 import { percentOf } from "@/lib/counts";
 import { EMOTIONS, SENTIMENTS } from "@/lib/labels";
 import { bucketLength } from "@/lib/range";
+import { iso } from "./answer";
 import { NotifyWorld } from "./notify";
 import { RuleWorld } from "./rules";
 import { TopicWorld } from "./topics";
 
-/** A server of the tests: it holds posts and answers as the contract says. */
+/** The data of the fake server. */
 export class World {
   readonly alerts: Alert[] = [];
   deadLetters: DeadLetter[] = [];
@@ -108,7 +108,7 @@ export class World {
     };
   }
 
-  /** A period beside one of the same length. */
+  /** Compares a period with one of the same length. */
   compare(params: URLSearchParams): Comparison {
     const time = (name: string) => Date.parse(params.get(name) ?? "");
     const [start, end, previous] = [time("start_date"), time("end_date"), time("previous_start")];
@@ -152,38 +152,6 @@ export class World {
       start_date: iso(start),
       end_date: iso(end),
       emotions: countBy(EMOTIONS, posts, (post) => post.sentiment.emotion),
-    };
-  }
-
-  distribution(params: URLSearchParams, now: number): Distribution {
-    const hours = Number(params.get("hours") ?? 24);
-    const range = new URLSearchParams(params);
-    range.set("start_date", iso(now - hours * 3_600_000));
-    const source = params.get("source");
-    const posts = this.find(range);
-    const counts = countBy(SENTIMENTS, posts, (post) => post.sentiment.label);
-    const emotions = countBy(EMOTIONS, posts, (post) => post.sentiment.emotion);
-    return {
-      timeframe_hours: hours,
-      source,
-      distribution: counts,
-      total: posts.length,
-      percentages: {
-        positive: percentOf(counts.positive, posts.length),
-        neutral: percentOf(counts.neutral, posts.length),
-        negative: percentOf(counts.negative, posts.length),
-      },
-      top_emotions: EMOTIONS.filter((emotion) => emotions[emotion] > 0)
-        .map((emotion) => ({
-          emotion,
-          count: emotions[emotion],
-          percentage: percentOf(emotions[emotion], posts.length),
-        }))
-        .sort((a, b) => b.count - a.count),
-      average_confidence: mean(posts),
-      counted_from: "rollups",
-      cached: false,
-      cached_at: iso(now),
     };
   }
 
@@ -247,7 +215,7 @@ export interface PostSpec {
   confidence?: number;
 }
 
-/** A post with what does not matter filled in. */
+/** A post with defaults. */
 export function makePost(spec: PostSpec): Post {
   const { id, at, content = `Post ${id}`, source = "web", author = "ada" } = spec;
   return {
@@ -270,7 +238,7 @@ export function makePost(spec: PostSpec): Post {
   };
 }
 
-/** A source that is read, with what does not matter filled in. */
+/** A running source with defaults. */
 export function makeFeed(name: string, part: Partial<Feed> = {}): Feed {
   const now = Date.now();
   return {
@@ -293,7 +261,7 @@ export function makeFeed(name: string, part: Partial<Feed> = {}): Feed {
   };
 }
 
-/** The WebSocket's news of a post. */
+/** The WebSocket event of a post. */
 export function eventOf(post: Post): PostEvent {
   return {
     post_id: post.post_id,
@@ -307,10 +275,6 @@ export function eventOf(post: Post): PostEvent {
     ingested_at: post.ingested_at,
     timestamp: post.sentiment.analyzed_at,
   };
-}
-
-export function iso(time: number): string {
-  return new Date(time).toISOString();
 }
 
 function emptyBucket(time: number): Bucket {

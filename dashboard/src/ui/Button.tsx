@@ -10,7 +10,7 @@ const LOOKS: Record<Look, string> = {
   danger: "border border-negative text-text hover:bg-negative/10",
 };
 
-/** What a button, and a link that looks like one, look like. */
+/** The classes of a button, or of a link that looks like one. */
 export function buttonClass(look: Look = "outline", className?: string): string {
   return cx(
     "inline-flex h-8 shrink-0 items-center justify-center gap-1.5 whitespace-nowrap rounded-md px-2.5 text-sm",
@@ -24,7 +24,7 @@ export function Button({ look, className, ...props }: ComponentProps<"button"> &
   return <button type="button" className={buttonClass(look, className)} {...props} />;
 }
 
-/** A button that shows only an icon; its label is what it is called. */
+/** A button with only an icon. The label is its accessible name. */
 export function IconButton({ label, className, ...props }: ComponentProps<"button"> & { label: string }) {
   return (
     <button

@@ -3,12 +3,12 @@ import { cx } from "./cx";
 
 interface CardProps {
   title: string;
-  /** A few quiet words after the title. */
+  /** A short note after the title. */
   note?: string;
-  /** At most one action, at the end of the title line. */
+  /** One action at the end of the title line. */
   action?: ReactNode;
   className?: string;
-  /** The content reaches the card's edges. */
+  /** Removes the padding around the content. */
   flush?: boolean;
   children: ReactNode;
 }

@@ -1,10 +1,10 @@
 import { type ReactNode, useState } from "react";
-import { ApiError } from "@/api/client";
+import { problemText } from "@/api/problemText";
 import { Button } from "./Button";
 import { Modal } from "./Drawer";
 
 interface ConfirmButtonProps {
-  /** What the button says, and does after the question. */
+  /** The label of the button and of the confirmation. */
   action: string;
   icon?: ReactNode;
   title: string;
@@ -15,7 +15,7 @@ interface ConfirmButtonProps {
   onConfirm: () => void;
 }
 
-/** A button for what cannot be undone: it asks first. */
+/** A button that asks for confirmation. */
 export function ConfirmButton({
   action,
   icon,
@@ -51,12 +51,13 @@ export function ConfirmButton({
   );
 }
 
-/** Why an action did not work. */
+/** The error of a failed action. */
 export function FailureNote({ error }: { error: unknown }) {
   if (!error) return null;
+  const { title, advice } = problemText(error);
   return (
     <p role="alert" className="w-full text-sm">
-      {error instanceof ApiError ? `${error.title}. ${error.detail}` : "That did not work. Try again."}
+      {title}. {advice}
     </p>
   );
 }

@@ -14,7 +14,7 @@ interface PanelProps {
 const backdrop =
   "fixed inset-0 z-40 bg-black/40 transition-opacity duration-150 data-[starting-style]:opacity-0 data-[ending-style]:opacity-0";
 
-/** A panel at the right edge, over the page; on phones it takes the whole width. */
+/** A panel at the right edge, over the page. On phones it takes the full width. */
 export function Drawer(props: PanelProps) {
   return (
     <Panel
@@ -29,7 +29,7 @@ export function Drawer(props: PanelProps) {
   );
 }
 
-/** A question or short form in the middle of the page. */
+/** A dialog in the middle of the page. */
 export function Modal(props: PanelProps) {
   return (
     <Panel

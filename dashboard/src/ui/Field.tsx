@@ -1,16 +1,17 @@
 import { type ReactNode, useId } from "react";
 import { ApiError } from "@/api/client";
+import { asSentence, problemText } from "@/api/problemText";
 
 interface FieldProps {
   label: string;
-  /** What belongs into it, or what is wrong with what stands there. */
+  /** Help for the field. */
   hint?: ReactNode;
   error?: string | undefined;
-  /** Gets the ids that tie label, control and hint together. */
+  /** Renders the control with the ids that connect it to its label and hint. */
   children: (ids: { id: string; "aria-describedby": string; "aria-invalid": boolean }) => ReactNode;
 }
 
-/** A labelled control of a form, with its hint or what the server said of it. */
+/** A labelled control of a form with its hint or error. */
 export function Field({ label, hint, error, children }: FieldProps) {
   const id = useId();
   const about = `${id}-about`;
@@ -27,20 +28,43 @@ export function Field({ label, hint, error, children }: FieldProps) {
   );
 }
 
-/** What the server said of a field, or of one inside it. */
+/** The server's error for a field or for one nested in it, as a sentence. */
 export function fieldError(error: unknown, name: string): string | undefined {
+  const message = fieldMessage(error, name);
+  return message === undefined ? undefined : asSentence(message);
+}
+
+/** The server's error for a field or for one nested in it, as it was sent. */
+export function fieldMessage(error: unknown, name: string): string | undefined {
   if (!(error instanceof ApiError)) return undefined;
   const found = error.fields.find(({ field }) => field === name || field.startsWith(`${name}.`));
   if (!found) return undefined;
   return found.field === name ? found.message : `${found.field.slice(name.length + 1)}: ${found.message}`;
 }
 
-/** Why a form was not accepted, where no field of it says so. */
+/** The error of a form, with the fields that are not shown in it. */
 export function FormError({ error, fields }: { error: unknown; fields: readonly string[] }) {
-  if (!error || fields.some((name) => fieldError(error, name) !== undefined)) return null;
+  if (!error) return null;
+  const elsewhere =
+    error instanceof ApiError ? error.fields.filter(({ field }) => !isShown(field, fields)) : [];
+  const highlighted = error instanceof ApiError && error.fields.length > elsewhere.length;
+  const { title, advice } = problemText(error);
   return (
-    <p role="alert" className="text-sm">
-      {error instanceof ApiError ? `${error.title}. ${error.detail}` : "That did not work. Try again."}
-    </p>
+    <div role="alert" className="text-sm">
+      {highlighted || elsewhere.length > 0 ? (
+        <p>Check {highlighted ? "the highlighted fields" : "your input"}.</p>
+      ) : (
+        <p>
+          {title}. {advice}
+        </p>
+      )}
+      {elsewhere.map(({ field, message }) => (
+        <p key={field}>▼ {asSentence(`${field.replaceAll("_", " ")}: ${message}`)}</p>
+      ))}
+    </div>
   );
+}
+
+function isShown(field: string, fields: readonly string[]): boolean {
+  return fields.some((name) => field === name || field.startsWith(`${name}.`));
 }

@@ -8,7 +8,7 @@ interface SelectInputProps<T extends string> extends Omit<ComponentProps<"select
   onChange: (value: T) => void;
 }
 
-/** One of a few in a form: the browser's own list, which works with every keyboard and on every phone. */
+/** A native select element. */
 export function SelectInput<T extends string>({
   value,
   options,

@@ -1,7 +1,7 @@
 import type { Emotion, Sentiment } from "@/api/types";
 import { EMOTION_COLORS, GLYPHS, SENTIMENT_COLORS, sentence } from "@/lib/labels";
 
-/** A sentiment: its glyph in its colour, and its name. */
+/** A sentiment: its glyph and its name. */
 export function SentimentMark({ label }: { label: Sentiment }) {
   return (
     <span className="inline-flex items-center gap-1.5 whitespace-nowrap">
@@ -11,7 +11,7 @@ export function SentimentMark({ label }: { label: Sentiment }) {
   );
 }
 
-/** The glyph alone, where the name stands nearby. */
+/** The glyph alone, for places where the name is nearby. */
 export function SentimentGlyph({ label }: { label: Sentiment }) {
   return (
     <span aria-hidden="true" className="text-xs leading-none" style={{ color: SENTIMENT_COLORS[label] }}>

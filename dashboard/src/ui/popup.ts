@@ -1,4 +1,4 @@
-/** What everything that pops up looks like. */
+/** The classes of popups. */
 export const popupClass =
   "min-w-40 max-w-[min(92vw,22rem)] rounded-card border border-strong bg-card p-1 text-sm text-text outline-none " +
   "shadow-[0_8px_24px_rgb(0_0_0/0.12)] transition-opacity duration-150 " +

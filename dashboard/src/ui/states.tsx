@@ -1,11 +1,12 @@
 import { Check, Copy } from "lucide-react";
 import { type ReactNode, useEffect, useState } from "react";
 import { ApiError } from "@/api/client";
+import { problemText } from "@/api/problemText";
 import { askToSignIn } from "@/api/session";
 import { Button, IconButton } from "./Button";
 import { cx } from "./cx";
 
-/** Shows what stands in only after a moment, so that quick answers do not flicker. */
+/** Shows its children after a short delay, so that fast responses do not flicker. */
 export function Delayed({ children, delay = 200 }: { children: ReactNode; delay?: number }) {
   const [due, setDue] = useState(false);
   useEffect(() => {
@@ -15,7 +16,7 @@ export function Delayed({ children, delay = 200 }: { children: ReactNode; delay?
   return due ? children : null;
 }
 
-/** A grey block in the shape of what comes. */
+/** A placeholder in the shape of the content. */
 export function Skeleton({ className }: { className?: string }) {
   return (
     <Delayed>
@@ -24,19 +25,19 @@ export function Skeleton({ className }: { className?: string }) {
   );
 }
 
-/** Rows of a list that is on its way. */
+/** Placeholder rows of a list. */
 export function SkeletonRows({ rows = 6 }: { rows?: number }) {
   return (
     <div role="status" aria-label="Loading" className="flex flex-col gap-3 p-4">
       {Array.from({ length: rows }, (_, row) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: the rows are all alike
+        // biome-ignore lint/suspicious/noArrayIndexKey: the rows are identical
         <Skeleton key={row} className="h-12" />
       ))}
     </div>
   );
 }
 
-/** Nothing to show: why, and what to do next. */
+/** An empty state: the reason and the next step. */
 export function EmptyState({ title, children }: { title: string; children?: ReactNode }) {
   return (
     <div className="flex min-h-32 flex-col items-center justify-center gap-2 px-4 py-6 text-center">
@@ -50,9 +51,9 @@ export function EmptyState({ title, children }: { title: string; children?: Reac
   );
 }
 
-/** An answer that did not come: what happened and what to do. */
+/** A failed request: what happened and what to do. */
 export function ErrorState({ error, retry }: { error: unknown; retry?: () => void }) {
-  const { title, advice } = explain(error);
+  const { title, advice } = problemText(error);
   return (
     <div
       role="alert"
@@ -93,7 +94,7 @@ export function Command({ children }: { children: string }) {
   return (
     <div className="flex max-w-full items-center gap-1 rounded-md border border-border bg-raised py-0.5 pr-0.5 pl-3 text-left">
       <code
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: scrollable regions must be reachable by keyboard
         tabIndex={0}
         className="min-w-0 flex-1 overflow-x-auto py-1 font-mono text-xs whitespace-pre text-text"
       >
@@ -104,14 +105,4 @@ export function Command({ children }: { children: string }) {
       </IconButton>
     </div>
   );
-}
-
-function explain(error: unknown): { title: string; advice: string } {
-  if (!(error instanceof ApiError))
-    return { title: "Something went wrong", advice: "Reload the page and try again." };
-  if (error.status === 401) return { title: "Sign in to see this", advice: error.detail };
-  if (error.status === 403) return { title: "Your token does not allow this", advice: error.detail };
-  if (error.unreachable) return { title: "The server does not answer", advice: error.detail };
-  const wait = error.retryAfter ? ` Try again in ${error.retryAfter} s.` : "";
-  return { title: error.title, advice: `${error.detail}${wait}` };
 }

@@ -1,14 +1,15 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
+import { iso } from "@/testing/answer";
 import { makeLetter } from "@/testing/answers";
 import { open, serve } from "@/testing/app";
-import { iso, makeFeed, makePost } from "@/testing/world";
+import { makeFeed, makePost } from "@/testing/world";
 
 const { state, publish } = serve();
 const MINUTE = 60_000;
 
 describe("posts", () => {
-  it("asks the server for what the URL says", async () => {
+  it("url parameters become api parameters", async () => {
     state.world.add(makePost({ id: "a", at: Date.now() }));
     open(
       "/posts?source=web&author=ada&lang=pt&min=0.8&q=post&from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z",
@@ -25,7 +26,7 @@ describe("posts", () => {
     expect(asked).toContain("start_date=2026-01-01T00:00:00.000Z&end_date=2026-01-02T00:00:00.000Z");
   });
 
-  it("lists in the chosen order and keeps it in the URL", async () => {
+  it("chosen order is applied and kept in the url", async () => {
     state.world.add(
       makePost({ id: "a", at: Date.now() - MINUTE, content: "First", confidence: 0.9 }),
       makePost({ id: "b", at: Date.now(), content: "Second", confidence: 0.5 }),
@@ -36,12 +37,12 @@ describe("posts", () => {
       screen.getAllByRole("article").map((row) => /First|Second/.exec(row.textContent)?.[0]);
     expect(order()).toEqual(["Second", "First"]);
     await user.click(screen.getByRole("button", { name: "Order: Newest first" }));
-    await user.click(await screen.findByRole("menuitemradio", { name: "Surest first" }));
+    await user.click(await screen.findByRole("menuitemradio", { name: "Highest confidence first" }));
     await waitFor(() => expect(order()).toEqual(["First", "Second"]));
     expect(url()).toBe("/posts?sort=confidence");
   });
 
-  it("offers a way out when nothing matches", async () => {
+  it("no matches offer to clear the filters", async () => {
     state.world.add(makePost({ id: "a", at: Date.now(), content: "Here I am" }));
     const { user, url } = open("/posts?emotion=fear");
     await user.click(await screen.findByRole("button", { name: "Clear filters" }));
@@ -49,7 +50,7 @@ describe("posts", () => {
     expect(url()).toBe("/posts");
   });
 
-  it("opens the post that the URL names, and deletes it after a question", async () => {
+  it("post in the url opens and can be deleted", async () => {
     state.world.add(makePost({ id: "at://x/1", at: Date.now(), content: "To be deleted", author: "eve" }));
     const { user, url } = open("/posts?post=at%3A%2F%2Fx%2F1");
     const drawer = await screen.findByRole("dialog", { name: "Post" });
@@ -62,7 +63,7 @@ describe("posts", () => {
     expect(await screen.findByText("No posts match")).toBeTruthy();
   });
 
-  it("says how many posts came since the list was read, and adds them on request", async () => {
+  it("new posts are counted and added on request", async () => {
     const { user } = open("/posts");
     await screen.findByText("No posts match");
     await screen.findByText("Live", { selector: "[role=status]" });
@@ -73,7 +74,7 @@ describe("posts", () => {
     }
   });
 
-  it("finds the words that drove a result", async () => {
+  it("influential words are marked on request", async () => {
     state.world.add(makePost({ id: "a", at: Date.now(), content: "what a wonderful day" }));
     const { user } = open("/posts?post=a");
     await user.click(await screen.findByRole("button", { name: "Which words drove this?" }));
@@ -83,7 +84,7 @@ describe("posts", () => {
 });
 
 describe("emotions", () => {
-  it("shows each with its share and examples, and the hours of the day", async () => {
+  it("emotions show shares, examples and hours", async () => {
     const at = Date.now() - MINUTE;
     state.world.add(
       makePost({ id: "a", at, emotion: "fear", content: "What was that?" }),
@@ -109,13 +110,13 @@ describe("emotions", () => {
 });
 
 describe("alerts", () => {
-  it("says that nothing fires", async () => {
+  it("no active alerts shows an empty state", async () => {
     open("/alerts");
-    expect(await screen.findByText(/Nothing fires/)).toBeTruthy();
-    expect(await screen.findByText("Nothing fired in this time")).toBeTruthy();
+    expect(await screen.findByText(/No active alerts/)).toBeTruthy();
+    expect(await screen.findByText("No alerts in this period")).toBeTruthy();
   });
 
-  it("shows what fires with its numbers, and the way to its evidence", async () => {
+  it("active alert shows its value and links to its page", async () => {
     const now = Date.now();
     state.world.alerts.push({
       id: 1,
@@ -132,22 +133,22 @@ describe("alerts", () => {
       details: {},
     });
     open("/alerts");
-    const firing = await screen.findByRole("region", { name: /^Firing now/ });
-    const row = await within(firing).findByRole("link", { name: /^Negatives over positives in web/ });
+    const firing = await screen.findByRole("region", { name: /^Active alerts/ });
+    const row = await within(firing).findByRole("link", { name: /^Negative posts per positive post in web/ });
     expect(row.textContent).toContain("3.5 to 1, limit 2 of 18 posts");
     expect(row.getAttribute("href")).toBe("/alerts/1");
     expect((await screen.findAllByRole("link", { name: /^1\s*firing\s*Alerts$/ })).length).toBeGreaterThan(0);
   });
 });
 
-describe("the system", () => {
-  it("replays the chosen dead letters after a question", async () => {
+describe("system", () => {
+  it("selected dead letters are replayed", async () => {
     state.world.deadLetters = [
       makeLetter("1", "content: must not be blank", " "),
       makeLetter("2", "bad source", "Fine"),
     ];
     const { user } = open("/system");
-    await user.click(await screen.findByRole("checkbox", { name: "Choose post-2" }));
+    await user.click(await screen.findByRole("checkbox", { name: "Select post-2" }));
     await user.click(screen.getByRole("button", { name: "Replay 1" }));
     const question = await screen.findByRole("dialog", { name: "Replay 1 dead letter?" });
     await user.click(within(question).getByRole("button", { name: "Replay 1" }));
@@ -156,7 +157,7 @@ describe("the system", () => {
     expect(screen.getByText("content: must not be blank")).toBeTruthy();
   });
 
-  it("tells how the sources do, and pauses one", async () => {
+  it("source state is shown and a source is paused", async () => {
     state.world.feeds = [
       makeFeed("mastodon"),
       makeFeed("bluesky", { state: "backing_off", errors: 3, last_error: "connection refused" }),
@@ -170,7 +171,7 @@ describe("the system", () => {
     expect(state.requests).toContain("POST /api/sources/mastodon/pause");
   });
 
-  it("tells what is wrong with a part", async () => {
+  it("unhealthy component shows its error", async () => {
     state.world.components.push({
       name: "source:bluesky",
       healthy: false,
@@ -185,8 +186,8 @@ describe("the system", () => {
   });
 });
 
-describe("trying a text", () => {
-  it("judges as one types and shows the words that counted", async () => {
+describe("try it", () => {
+  it("typed text is analysed with influential words", async () => {
     const { user } = open("/try");
     const field = await screen.findByRole("textbox", { name: "Text to analyse" });
     await user.clear(field);
@@ -194,6 +195,6 @@ describe("trying a text", () => {
     expect(await screen.findByText("outage", { selector: "mark" })).toBeTruthy();
     expect(await screen.findByText(/confidence 0\.90/)).toBeTruthy();
     await user.clear(field);
-    expect(await screen.findByText("Type something")).toBeTruthy();
+    expect(await screen.findByText("Enter a text")).toBeTruthy();
   });
 });

@@ -5,7 +5,7 @@ import { ago, exact, plural } from "@/lib/format";
 import { cx } from "@/ui/cx";
 import { alertTitle, inScope, measured, stateText } from "./words";
 
-/** One alert in a list: what, where, how much and since when. It leads to its evidence. */
+/** An alert in a list: name, scope, value, state and age. Links to the alert's page. */
 export function AlertRow({ alert, now }: { alert: Alert; now: number }) {
   const firing = alert.state === "firing";
   const by = alert.acknowledged?.by;
@@ -30,7 +30,7 @@ export function AlertRow({ alert, now }: { alert: Alert; now: number }) {
         </span>{" "}
         <span className="tabular col-start-2 row-start-2 truncate text-right text-xs text-quiet md:col-start-auto md:row-start-auto md:text-left md:text-sm">
           {firing && alert.severity === "critical" ? "▼ Critical" : stateText(alert)}
-          {by !== undefined && <span className="hidden md:inline"> · {by} looks after it</span>}
+          {by !== undefined && <span className="hidden md:inline"> · acknowledged by {by}</span>}
         </span>{" "}
         <span
           className="tabular col-start-2 row-start-1 text-right text-xs text-quiet md:col-start-auto md:row-start-auto"

@@ -10,7 +10,7 @@ const TABS = [
   { to: "/alerts/routes", label: "Routes" },
 ] as const;
 
-/** The parts of the alerts. */
+/** The sections of the alerts view. */
 export function AlertTabs() {
   return (
     <nav aria-label="Alerts" className="-mx-1 mb-4 flex flex-wrap gap-1">

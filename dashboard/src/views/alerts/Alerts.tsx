@@ -12,7 +12,7 @@ import { AlertTabs } from "./AlertTabs";
 import { Timeline } from "./Timeline";
 import { useAlertHistory } from "./useAlertHistory";
 
-/** What fires now, and what fired. */
+/** The alerts view: active alerts and history. */
 export function Alerts() {
   return (
     <>
@@ -30,7 +30,7 @@ function FiringNow() {
   const query = useAlertsQuery({ state: "firing", limit: 100 });
   const alerts = query.data?.alerts;
   return (
-    <Card title="Firing now" {...(alerts?.length ? { note: count(query.data?.total ?? 0) } : {})}>
+    <Card title="Active alerts" {...(alerts?.length ? { note: count(query.data?.total ?? 0) } : {})}>
       {query.error && !alerts ? (
         <ErrorState error={query.error} retry={() => void query.refetch()} />
       ) : !alerts ? (
@@ -40,7 +40,7 @@ function FiringNow() {
           <span aria-hidden="true" className="mr-1.5 text-positive">
             ▲
           </span>
-          Nothing fires. <span className="text-quiet">The rules say what is worth an alert.</span>
+          No active alerts.
         </p>
       ) : (
         <ul className="-mx-4 -mb-4 border-t border-border">
@@ -63,7 +63,7 @@ function History() {
   if (alerts.length === 0) {
     return (
       <Card title="History">
-        <EmptyState title="Nothing fired in this time">
+        <EmptyState title="No alerts in this period">
           <p>Choose a longer range to look further back.</p>
         </EmptyState>
       </Card>
@@ -75,7 +75,7 @@ function History() {
       <Card title={`History, ${rangeLabel(search)}`}>
         <Timeline alerts={alerts} window={window} now={now} />
         {past.length > 0 && (
-          <ul aria-label="Alerts that are over" className="-mx-4 mt-4 -mb-4 border-t border-border">
+          <ul aria-label="Resolved alerts" className="-mx-4 mt-4 -mb-4 border-t border-border">
             {past.map((alert) => (
               <AlertRow key={alert.id} alert={alert} now={now} />
             ))}

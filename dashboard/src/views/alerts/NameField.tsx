@@ -3,20 +3,24 @@ import { inputClass } from "@/ui/Input";
 
 interface NameFieldProps {
   value: string;
-  /** What a good name looks like. */
+  /** An example of a name. */
   example: string;
-  /** Whether it was given before, and so stays. */
+  /** Whether the item exists, which fixes its name. */
   kept: boolean;
   onChange: (name: string) => void;
   error: string | undefined;
 }
 
-/** The name that routes refer to. */
+/** A name that routes refer to. */
 export function NameField({ value, example, kept, onChange, error }: NameFieldProps) {
   return (
     <Field
       label="Name"
-      hint={kept ? "A name is kept for good: routes refer to it." : `Short and unique, as ${example}`}
+      hint={
+        kept
+          ? "The name cannot be changed, because routes refer to it."
+          : `Short and unique, for example ${example}`
+      }
       error={error}
     >
       {(ids) => (

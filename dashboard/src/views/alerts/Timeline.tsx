@@ -7,7 +7,7 @@ import { cx } from "@/ui/cx";
 import { lanesOf } from "./lanes";
 import { alertTitle, inScope } from "./words";
 
-/** When what fired: a line for each kind and scope. The list below says the same in words. */
+/** A timeline with one lane for each rule and scope. */
 export function Timeline({
   alerts,
   window,

@@ -1,12 +1,12 @@
 import type { Alert } from "@/api/types";
 
-/** The alerts of one kind and scope. */
+/** The alerts of one rule and scope. */
 export interface Lane {
   key: string;
   alerts: [Alert, ...Alert[]];
 }
 
-/** Groups alerts; what fires now stands first, then what fired last. */
+/** Groups alerts by rule and scope. Lanes with active alerts come first, then the most recent ones. */
 export function lanesOf(alerts: readonly Alert[], now: number): Lane[] {
   const lanes = new Map<string, Lane>();
   for (const alert of alerts) {

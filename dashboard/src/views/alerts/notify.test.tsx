@@ -5,15 +5,15 @@ import { open, serve } from "@/testing/app";
 const { state } = serve();
 
 describe("silences", () => {
-  it("are added with conditions, a length and a reason, and ended after a question", async () => {
+  it("silence is added and ended", async () => {
     const { user } = open("/alerts/silences");
-    expect(await screen.findByText("Nothing is silenced")).toBeTruthy();
-    await user.click(screen.getByRole("button", { name: "Add a silence" }));
-    const form = await screen.findByRole("dialog", { name: "Add a silence" });
+    expect(await screen.findByText("No silences")).toBeTruthy();
+    await user.click(screen.getByRole("button", { name: "Add silence" }));
+    const form = await screen.findByRole("dialog", { name: "Add silence" });
     await user.type(within(form).getByLabelText("Value 1"), "negative_share");
     await user.click(within(form).getByRole("button", { name: "4 h" }));
     await user.type(within(form).getByLabelText("Your name"), "ada");
-    await user.type(within(form).getByLabelText("Why"), "planned work");
+    await user.type(within(form).getByLabelText("Reason"), "planned work");
     await user.click(within(form).getByRole("button", { name: "Silence" }));
     expect(await screen.findByText("planned work")).toBeTruthy();
     expect(screen.getByText('alertname = "negative_share"')).toBeTruthy();
@@ -26,7 +26,7 @@ describe("silences", () => {
     expect(await screen.findByRole("region", { name: /^Ended/ })).toBeTruthy();
   });
 
-  it("say which field the server does not accept", async () => {
+  it("rejected field shows the server's error", async () => {
     state.intercept = (request, url) =>
       request.method === "POST" && url.pathname === "/api/alerts/silences"
         ? {
@@ -40,32 +40,32 @@ describe("silences", () => {
           }
         : undefined;
     const { user } = open("/alerts/silences");
-    await user.click(await screen.findByRole("button", { name: "Add a silence" }));
-    const form = await screen.findByRole("dialog", { name: "Add a silence" });
+    await user.click(await screen.findByRole("button", { name: "Add silence" }));
+    const form = await screen.findByRole("dialog", { name: "Add silence" });
     await user.type(within(form).getByLabelText("Your name"), "ada");
-    await user.type(within(form).getByLabelText("Why"), "x");
+    await user.type(within(form).getByLabelText("Reason"), "x");
     await user.click(within(form).getByRole("button", { name: "Silence" }));
-    expect(await within(form).findByText(/must be in the future/)).toBeTruthy();
+    expect(await within(form).findByText(/^▼ Must be in the future\.$/)).toBeTruthy();
     expect(within(form).getByLabelText("Until").getAttribute("aria-invalid")).toBe("true");
   });
 });
 
 describe("receivers", () => {
-  it("are added, tested, and what came of it stands in the log", async () => {
+  it("receiver is added and its test delivery is logged", async () => {
     const { user } = open("/alerts/receivers");
-    await user.click(await screen.findByRole("button", { name: "Add a receiver" }));
-    const form = await screen.findByRole("dialog", { name: "Add a receiver" });
+    await user.click(await screen.findByRole("button", { name: "Add receiver" }));
+    const form = await screen.findByRole("dialog", { name: "Add receiver" });
     await user.type(within(form).getByLabelText("Name"), "on-call");
-    await user.type(within(form).getByLabelText("Address"), "https://hooks.example.org/a");
+    await user.type(within(form).getByLabelText("URL"), "https://hooks.example.org/a");
     await user.type(within(form).getByLabelText("Signing key"), "secret words");
     await user.click(within(form).getByRole("button", { name: "Add" }));
     await user.click(await screen.findByRole("button", { name: "Test on-call" }));
-    expect(await screen.findByText(/The test arrived in 84 ms, answer 200/)).toBeTruthy();
+    expect(await screen.findByText(/Test delivered in 84 ms, status 200/)).toBeTruthy();
     const log = screen.getByRole("region", { name: /^Deliveries/ });
     await user.click(await within(log).findByRole("button", { name: /^Show delivery/ }));
     const delivery = await screen.findByRole("dialog", { name: "Delivery" });
     expect(await within(delivery).findByText("ok")).toBeTruthy();
-    // A secret is sent once and never shown.
+    // The secret is never shown.
     expect(document.body.textContent).not.toContain("secret words");
     await waitFor(() => expect(state.world.notify.receivers[0]?.secrets).toEqual(["signing_key"]));
   });

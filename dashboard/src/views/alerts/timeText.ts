@@ -6,7 +6,7 @@ const moment = new Intl.DateTimeFormat(undefined, {
   timeZoneName: "short",
 });
 
-/** Two moments in one text, with the zone. */
+/** A time range with the zone. */
 export function spanText(start: string, end: string): string {
   return moment.formatRange(new Date(start), new Date(end));
 }

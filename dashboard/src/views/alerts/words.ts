@@ -5,23 +5,23 @@ import { parseSearch, readQuery, type Search } from "@/lib/search";
 export type RuleKind = RuleDraft["kind"];
 
 const KINDS: readonly RuleKind[] = ["share", "ratio", "volume", "spike", "shift", "absence"];
-/** The two rules that come with the program. */
+/** The two built-in rules. */
 const OWN: Record<string, { title: string; kind: RuleKind }> = {
   negative_share: { title: "Share of negative posts", kind: "share" },
-  negative_ratio: { title: "Negatives over positives", kind: "ratio" },
+  negative_ratio: { title: "Negative posts per positive post", kind: "ratio" },
 };
 
-/** What an alert watches for: the name of its rule, in words for those that come with the program. */
+/** The title of an alert: the name of its rule. */
 export function alertTitle({ alert_type }: Pick<Alert, "alert_type">): string {
   return OWN[alert_type]?.title ?? alert_type;
 }
 
-/** The kind of the rule that it comes of. */
+/** The kind of the alert's rule. */
 export function kindOf({ alert_type, labels }: Alert): RuleKind | undefined {
   return KINDS.find((kind) => kind === labels?.kind) ?? OWN[alert_type]?.kind;
 }
 
-/** Whom it is about. */
+/** The name of a scope. */
 export function scopeName(scope: string): string {
   const [what, ...name] = scope.split(":");
   const value = name.join(":");
@@ -29,13 +29,13 @@ export function scopeName(scope: string): string {
   return what === "text" ? `“${value}”` : value;
 }
 
-/** The same after an alert or a rule: "in all sources", "by ada", "with “train”". */
+/** A scope with its preposition: "in all sources", "by ada", "with “train”". */
 export function inScope(scope: string): string {
   const prepositions: Record<string, string> = { author: "by", text: "with", topic: "about" };
   return `${prepositions[scope.split(":")[0] ?? ""] ?? "in"} ${scopeName(scope)}`;
 }
 
-/** A value as a rule of this kind measures it. */
+/** Formats a value of a rule of this kind. */
 export function valueText(kind: RuleKind | undefined, value: number): string {
   switch (kind) {
     case "share":
@@ -54,24 +54,24 @@ export function valueText(kind: RuleKind | undefined, value: number): string {
   }
 }
 
-/** The same for an axis: short. */
+/** Formats a value for an axis. */
 export function axisText(kind: RuleKind, value: number): string {
   if (kind === "share") return `${decimal(value * 100)}%`;
   if (kind === "shift") return `${value > 0 ? "+" : ""}${decimal(value * 100)} pp`;
   return compact(value);
 }
 
-/** What was measured against what is allowed. */
+/** The value and the limit of an alert. */
 export function measured(alert: Alert): string {
   const kind = kindOf(alert);
   if (kind === "absence") return "no posts";
-  // A unit that is a word is told once.
+  // The unit is written only once.
   const once = kind === "spike" || kind === "ratio" || kind === "volume";
   const limit = once ? decimal(alert.threshold_value) : valueText(kind, alert.threshold_value);
   return `${valueText(kind, alert.actual_value)}, limit ${limit}`;
 }
 
-/** The posts behind an alert: as the server links them, or those of its window. */
+/** The search for an alert's posts: the server's link, or the posts of its window. */
 export function evidence({ details, scope, window_start, window_end }: Alert): Search {
   const { link } = details;
   if (typeof link === "string") return parseSearch(readQuery(link.slice(link.indexOf("?") + 1)));
@@ -84,16 +84,16 @@ export function evidence({ details, scope, window_start, window_end }: Alert): S
   });
 }
 
-/** How long it fires, or fired, in seconds. */
+/** The duration of an alert in seconds. */
 export function lasted({ triggered_at, resolved_at }: Alert, now: number): number {
   const end = resolved_at ? Date.parse(resolved_at) : now;
   return Math.max(0, end - Date.parse(triggered_at)) / 1_000;
 }
 
-/** Whether it still fires, or how long it did. */
+/** The state of an alert in words. */
 export function stateText(alert: Alert): string {
   if (alert.state === "firing" || !alert.resolved_at) {
     return alert.phase === "recovering" ? "● Recovering" : "▼ Firing";
   }
-  return `● Over after ${duration(lasted(alert, 0))}`;
+  return `● Resolved after ${duration(lasted(alert, 0))}`;
 }

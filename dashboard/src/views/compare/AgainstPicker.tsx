@@ -7,20 +7,20 @@ import { cx } from "@/ui/cx";
 import { inputClass } from "@/ui/Input";
 
 const OPTIONS = [
-  { value: "before", label: "Just before" },
-  { value: "1d", label: "1 d ago" },
-  { value: "7d", label: "7 d ago" },
-  { value: "28d", label: "28 d ago" },
+  { value: "before", label: "Previous period" },
+  { value: "1d", label: "1 day earlier" },
+  { value: "7d", label: "1 week earlier" },
+  { value: "28d", label: "4 weeks earlier" },
 ] as const;
 
-/** Chooses the period to compare with: one of the usual, or any other that begins when one says. */
+/** Chooses the period to compare with: a preset or a custom start. */
 export function AgainstPicker({ start }: { start: number }) {
   const { search, change } = useView();
   const usual = AGAINST_KEYS.find((key) => key === search.against);
   const own = search.against !== undefined && usual === undefined;
   return (
     <div className="flex flex-wrap items-center gap-x-3 gap-y-2 text-sm">
-      <span className="text-quiet">Against</span>
+      <span className="text-quiet">Compare with</span>
       <Choice
         label="Compare with"
         value={own ? null : (usual ?? "before")}
@@ -28,7 +28,7 @@ export function AgainstPicker({ start }: { start: number }) {
         onChange={(value) => change({ against: value === "before" ? undefined : value })}
       />
       <label className="flex items-center gap-2 whitespace-nowrap text-quiet">
-        or from
+        or starting at
         <input
           type="datetime-local"
           value={toLocalInput(start)}

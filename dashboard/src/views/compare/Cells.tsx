@@ -4,7 +4,7 @@ import type { Search } from "@/lib/search";
 import { withSearch } from "@/lib/search";
 import type { Periods } from "./periods";
 
-/** What a table of two periods is given. */
+/** The properties of a table that compares two periods. */
 export interface TableProps extends Periods {
   search: Search;
 }
@@ -14,11 +14,11 @@ interface RowProps extends TableProps {
   was: string;
   is: string;
   change: string;
-  /** What narrows the posts behind the row. */
+  /** The filter of the row's posts. */
   narrow: Partial<Search>;
 }
 
-/** One measure: both values lead to the posts behind them. */
+/** A measure with both values, which link to their posts. */
 export function Row({ name, was, is, change, narrow, search, later, earlier }: RowProps) {
   const link = (stretch: { start: number; end: number }, text: string, strong: boolean) => (
     <Link
@@ -47,7 +47,7 @@ export function Row({ name, was, is, change, narrow, search, later, earlier }: R
   );
 }
 
-/** "↑ +4.2 pp"; the dash where there is nothing to compare. */
+/** "↑ +4.2 pp", or a dash for `null`. */
 export function changeText(value: number | null, unit: string): string {
   if (value === null) return "–";
   const arrow = Math.abs(value) < 0.05 ? "→" : value > 0 ? "↑" : "↓";

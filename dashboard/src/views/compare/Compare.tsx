@@ -1,5 +1,6 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { getComparison } from "@/api/endpoints";
+import { keys } from "@/api/keys";
 import { countFilter } from "@/api/queries";
 import { count } from "@/lib/format";
 import { MINUTE } from "@/lib/range";
@@ -16,26 +17,23 @@ import { EmotionTable } from "./EmotionTable";
 import { MeasureTable } from "./MeasureTable";
 import { periodsOf } from "./periods";
 
-/** Two periods of the same length side by side: any, not only neighbours. */
+/** The compare view: two periods of the same length. */
 export function Compare() {
   const { search } = useView();
   const window = useWindow(search);
   const now = useNow(MINUTE);
   const { later, earlier } = periodsOf(window, search.against, now);
   const { sentiment } = search;
+  const periods = {
+    start_date: new Date(later.start).toISOString(),
+    end_date: new Date(later.end).toISOString(),
+    previous_start: new Date(earlier.start).toISOString(),
+    ...countFilter(search),
+    sentiment,
+  };
   const query = useQuery({
-    queryKey: ["aggregate", "compare", later, earlier.start, countFilter(search), sentiment],
-    queryFn: ({ signal }) =>
-      getComparison(
-        {
-          start_date: new Date(later.start).toISOString(),
-          end_date: new Date(later.end).toISOString(),
-          previous_start: new Date(earlier.start).toISOString(),
-          ...countFilter(search),
-          sentiment,
-        },
-        signal,
-      ),
+    queryKey: keys.aggregate.comparison(periods),
+    queryFn: ({ signal }) => getComparison(periods, signal),
     placeholderData: keepPreviousData,
   });
   const { data } = query;
@@ -80,7 +78,7 @@ export function Compare() {
               <p role="note" className="text-sm text-quiet">
                 {data.current.total === 0
                   ? `No posts in the later period, ${count(data.previous.total)} in the earlier one.`
-                  : `No posts in the earlier period, ${count(data.current.total)} in the later one: there is nothing to compare with.`}
+                  : `No posts in the earlier period, ${count(data.current.total)} in the later one: nothing to compare with.`}
               </p>
             )}
             <div className="grid grid-cols-1 gap-4 lg:grid-cols-2">
@@ -95,7 +93,7 @@ export function Compare() {
   );
 }
 
-/** How a period is drawn in the chart. */
+/** The stroke of a period in the chart. */
 function Stroke({ dashed = false }: { dashed?: boolean }) {
   return (
     <svg width="24" height="8" aria-hidden="true">

@@ -1,15 +1,17 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useState } from "react";
 import { getAggregate } from "@/api/endpoints";
-import { countFilter } from "@/api/queries";
+import { keys } from "@/api/keys";
+import { countFilter, snapshot } from "@/api/queries";
 import type { Bucket, Period } from "@/api/types";
+import type { CourseProps } from "@/charts/course";
 import { zone } from "@/lib/format";
 import { bucketLength } from "@/lib/range";
 import type { Search } from "@/lib/search";
 import { Card } from "@/ui/Card";
 import { Choice } from "@/ui/Choice";
 import { ErrorState, Skeleton } from "@/ui/states";
-import { type CourseProps, CourseTable } from "./CourseTable";
+import { CourseTable } from "./CourseTable";
 import type { Periods } from "./periods";
 
 const CourseChart = lazy(() => import("@/charts/CourseChart"));
@@ -31,13 +33,13 @@ interface CourseCardProps extends Periods {
   period: Period;
 }
 
-/** Both periods drawn over each other, from their beginnings. */
+/** Both periods in one chart, aligned at their start. */
 export function CourseCard({ search, later, earlier, period }: CourseCardProps) {
   const [measure, setMeasure] = useState<Measure>("posts");
   const [shown, setShown] = useState<"chart" | "table">("chart");
   const is = useBuckets(later, period, search);
   const was = useBuckets(earlier, period, search);
-  // A bucket that has not ended would draw a fall that did not happen.
+  // An unfinished bucket would look like a drop.
   const hasEnded = ({ timestamp }: Bucket) => Date.parse(timestamp) + bucketLength(period) <= later.end;
   const error = is.error ?? was.error;
   const retry = () => {
@@ -94,13 +96,14 @@ function useBuckets({ start, end }: Periods["later"], period: Period, search: Se
     tz: period === "day" ? zone() : undefined,
   };
   return useQuery({
-    queryKey: ["aggregate", "course", query],
-    queryFn: async ({ signal }) => (await getAggregate(query, signal)).data,
+    queryKey: keys.aggregate.buckets(query),
+    queryFn: ({ signal }) => snapshot(() => getAggregate(query, signal)),
+    select: ({ answer }) => answer.data,
     placeholderData: keepPreviousData,
   });
 }
 
-/** A bucket without posts has no shares: the line has a gap there. */
+/** The value of a bucket. Shares are `null` without posts, which draws a gap. */
 function pointOf(bucket: Bucket, measure: Measure): { time: number; value: number | null } {
   const time = Date.parse(bucket.timestamp);
   if (measure === "posts") return { time, value: bucket.total_count };

@@ -1,30 +1,9 @@
-import type { Period } from "@/api/types";
 import { bucketText } from "@/charts/axis";
+import { type CourseProps, spotText } from "@/charts/course";
 import { TimeTable } from "@/charts/TimeTable";
-import { count, percent, signed } from "@/lib/format";
 import { bucketLength } from "@/lib/range";
 
-/** A bucket of a course; no value where there are no posts. */
-export interface Spot {
-  time: number;
-  value: number | null;
-}
-
-/** Two courses of which the n-th buckets belong together. */
-export interface CourseProps {
-  later: readonly Spot[];
-  earlier: readonly Spot[];
-  period: Period;
-  unit: "posts" | "percent" | "points";
-}
-
-/** A value of a course as people read it. */
-export function spotText(unit: CourseProps["unit"], value: number | null | undefined): string {
-  if (value == null) return "no posts";
-  return { posts: count, percent, points: signed }[unit](value);
-}
-
-/** Both courses in numbers. */
+/** Both series as a table. */
 export function CourseTable({ later, earlier, period, unit }: CourseProps) {
   return (
     <TimeTable

@@ -3,12 +3,12 @@ import { Card } from "@/ui/Card";
 
 interface TableFrameProps {
   title: string;
-  /** What the first column names. */
+  /** The header of the first column. */
   first: string;
   children: ReactNode;
 }
 
-/** A table of what was, what is and what changed. */
+/** A table with the columns earlier, later and change. */
 export function TableFrame({ title, first, children }: TableFrameProps) {
   return (
     <Card title={title}>
@@ -25,7 +25,7 @@ export function TableFrame({ title, first, children }: TableFrameProps) {
               Later
             </th>
             <th scope="col" className="py-1 pl-3 font-medium">
-              Change
+              Edit
             </th>
           </tr>
         </thead>

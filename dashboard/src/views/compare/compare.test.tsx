@@ -7,25 +7,25 @@ import { periodsOf } from "./periods";
 
 const { state } = serve();
 
-describe("two periods", () => {
+describe("periodsOf", () => {
   const now = Date.parse("2026-03-10T12:30:00Z");
   const window = windowOf({ range: "24h" }, now);
 
-  it("are equally long, as the later one ends now", () => {
+  it("periods are equally long and the later one ends now", () => {
     const { later, earlier } = periodsOf(window, undefined, now);
     expect(later.end).toBe(now);
     expect(earlier.end).toBe(later.start);
     expect(earlier.end - earlier.start).toBe(later.end - later.start);
   });
 
-  it("may lie days apart, or anywhere", () => {
+  it("earlier period starts at an offset or at a time", () => {
     expect(periodsOf(window, "7d", now).earlier.start).toBe(window.start - 7 * DAY);
     expect(periodsOf(window, "2026-01-01T00:00:00.000Z", now).earlier.start).toBe(Date.UTC(2026, 0, 1));
   });
 });
 
-describe("the comparison", () => {
-  it("tells what changed against the period that one chooses, and leads to the posts of each", async () => {
+describe("compare", () => {
+  it("chosen period is compared and links to its posts", async () => {
     const now = Date.now();
     const at = (id: string, age: number, sentiment: "positive" | "negative") =>
       makePost({ id, at: now - age, sentiment });
@@ -40,14 +40,14 @@ describe("the comparison", () => {
     const row = (name: RegExp) => within(table).getByRole("row", { name }).textContent;
     expect(row(/^Posts/)).toBe("Posts12↑ +100.0%");
     expect(row(/Negative/)).toContain("0.0%100.0%↑ +100.0 pp");
-    await user.click(screen.getByRole("button", { name: "1 d ago" }));
+    await user.click(screen.getByRole("button", { name: "1 day earlier" }));
     await waitFor(() => expect(url()).toBe("/compare?against=1d"));
     await waitFor(() => expect(row(/Negative/)).toContain("100.0%100.0%→ 0.0 pp"));
     const [earlier] = within(table).getAllByRole("link");
     expect(earlier?.getAttribute("href")).toMatch(/^\/posts\?from=.*&to=/);
   });
 
-  it("says when there is nothing to compare with", async () => {
+  it("two empty periods show the reason", async () => {
     open("/compare");
     expect(await screen.findByText("No posts in either period")).toBeTruthy();
   });

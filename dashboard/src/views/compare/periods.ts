@@ -1,7 +1,7 @@
 import { DAY, type TimeWindow } from "@/lib/range";
 import type { Search } from "@/lib/search";
 
-/** Two stretches of time of the same length. Times in milliseconds. */
+/** Two periods of the same length. Times are in milliseconds. */
 export interface Periods {
   later: Stretch;
   earlier: Stretch;
@@ -14,7 +14,7 @@ interface Stretch {
 
 const EARLIER = { "1d": DAY, "7d": 7 * DAY, "28d": 28 * DAY } as const;
 
-/** The chosen period up to now, and the one that it is compared with. */
+/** The chosen period up to now and the one it is compared with. */
 export function periodsOf(window: TimeWindow, against: Search["against"], now: number): Periods {
   const later = { start: window.start, end: Math.min(window.end, now) };
   const length = later.end - later.start;

@@ -2,12 +2,15 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { lazy, Suspense } from "react";
 import { getPosts } from "@/api/endpoints";
+import { keys } from "@/api/keys";
 import type { Emotion, Period } from "@/api/types";
 import { percentOf } from "@/lib/counts";
 import { compact, percent } from "@/lib/format";
 import { sentence } from "@/lib/labels";
 import { type Point, spanOf, type Totals } from "@/lib/metrics";
+import { MINUTE } from "@/lib/range";
 import { parseSearch, type Search, withSearch } from "@/lib/search";
+import { useNow } from "@/lib/useNow";
 import { fromPost } from "@/live/post";
 import { PostText } from "@/posts/PostText";
 import { buttonClass } from "@/ui/Button";
@@ -17,7 +20,7 @@ import { postsQuery } from "../posts/usePosts";
 
 const EmotionChart = lazy(() => import("@/charts/EmotionChart"));
 
-/** How many example posts an emotion shows, and how sure the model must be of them. */
+/** The number of example posts per emotion and their minimum confidence. */
 const EXAMPLES = 2;
 const SURE = 0.6;
 
@@ -30,7 +33,7 @@ interface EmotionPanelProps {
   search: Search;
 }
 
-/** One emotion: how much, when, and what it sounds like. */
+/** One emotion: its count, its trend and example posts. */
 export function EmotionPanel({ emotion, points, period, totals, top, search }: EmotionPanelProps) {
   const navigate = useNavigate();
   const amount = totals.emotions[emotion];
@@ -68,10 +71,11 @@ export function EmotionPanel({ emotion, points, period, totals, top, search }: E
 }
 
 function Examples({ emotion, search }: { emotion: Emotion; search: Search }) {
+  const now = useNow(MINUTE);
+  const filter = postsQuery({ ...search, emotion, min: SURE }, now);
   const query = useQuery({
-    queryKey: ["posts", "example", emotion, search],
-    queryFn: ({ signal }) =>
-      getPosts({ ...postsQuery({ ...search, emotion, min: SURE }, Date.now()), limit: EXAMPLES }, signal),
+    queryKey: keys.posts.sample(filter),
+    queryFn: ({ signal }) => getPosts({ ...filter, limit: EXAMPLES }, signal),
   });
   const posts = query.data?.posts.map(fromPost) ?? [];
   return (

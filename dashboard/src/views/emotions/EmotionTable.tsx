@@ -18,7 +18,7 @@ const COLUMNS = EMOTIONS.map((label) => ({
   cell: (point: Point) => count(point.emotions[label]),
 }));
 
-/** The charts of the emotions in words and numbers. */
+/** The emotion charts as a table. */
 export function EmotionTable(props: EmotionTableProps) {
   return (
     <PointTable

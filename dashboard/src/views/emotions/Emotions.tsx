@@ -14,7 +14,7 @@ import { EmotionTable } from "./EmotionTable";
 import { HeatCard } from "./HeatCard";
 import { RankingCard, type Shown } from "./RankingCard";
 
-/** Which emotions, when, and what they sound like. */
+/** The emotions view. */
 export function Emotions() {
   const { search } = useView();
   const state = useComparison(search);
@@ -35,8 +35,8 @@ function Panels({ state, search }: { state: ComparisonState; search: Search }) {
   if (!state.chosen) return <Skeleton className="h-64" />;
   if (state.chosen.now.posts === 0) {
     return (
-      <EmptyState title="No posts in this time">
-        <p>Choose a longer range or remove a filter. New posts appear here by themselves.</p>
+      <EmptyState title="No posts in this period">
+        <p>Choose a longer range or remove a filter. New posts appear here automatically.</p>
       </EmptyState>
     );
   }
@@ -66,7 +66,7 @@ function Panels({ state, search }: { state: ComparisonState; search: Search }) {
   );
 }
 
-/** The top of an axis on which all of these fit. */
+/** The maximum of an axis that fits all of these emotions. */
 function axisTop({ points }: Comparison, shown: readonly Emotion[]): number {
   return niceTop(Math.max(1, ...points.flatMap(({ emotions }) => shown.map((emotion) => emotions[emotion]))));
 }

@@ -10,7 +10,7 @@ import { EmptyState, ErrorState, Skeleton } from "@/ui/states";
 import { type HeatHour, largestShare } from "./heat";
 import { useHeat } from "./useHeat";
 
-/** Which emotion at which hour of the day. */
+/** The share of each emotion by hour of the day. */
 export function HeatCard({ search }: { search: Search }) {
   const { hours, error, retry, title } = useHeat(search);
   return (
@@ -20,7 +20,7 @@ export function HeatCard({ search }: { search: Search }) {
       ) : !hours ? (
         <Skeleton className="h-56" />
       ) : hours.every(({ posts }) => posts === 0) ? (
-        <EmptyState title="No posts in this time">
+        <EmptyState title="No posts in this period">
           <p>Choose a longer range or remove a filter.</p>
         </EmptyState>
       ) : (
@@ -33,7 +33,7 @@ export function HeatCard({ search }: { search: Search }) {
 function HeatTable({ hours, search }: { hours: readonly HeatHour[]; search: Search }) {
   return (
     <>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: scrollable regions must be reachable by keyboard */}
       <section className="overflow-x-auto" tabIndex={0} aria-label="Emotions by hour of the day">
         <table className="w-full min-w-[44rem] table-fixed border-separate border-spacing-0.5 text-xs">
           <thead>
@@ -77,8 +77,7 @@ function HeatTable({ hours, search }: { hours: readonly HeatHour[]; search: Sear
         </table>
       </section>
       <p className="mt-2 text-xs text-quiet">
-        Part of each hour's posts in percent. A row is strongest at the hours at which its emotion has most
-        weight. Hours in {zone()}.
+        Share of each hour's posts in percent. Darker: above that emotion's usual share. Hours in {zone()}.
       </p>
     </>
   );
@@ -89,12 +88,12 @@ interface HeatCellProps {
   most: number;
   color: string;
   title: string;
-  /** What leads to its posts; an hour of many days has no such link. */
+  /** The search for its posts. Hours summed over several days have none. */
   posts: Search | undefined;
 }
 
 function HeatCell({ share, most, color, title, posts }: HeatCellProps) {
-  // To the third power, so that the hours of an even row still differ.
+  // The third power makes small differences visible.
   const strength = share === null ? 0 : Math.round((share / most) ** 3 * 42);
   return (
     <td

@@ -9,7 +9,7 @@ import { Choice } from "@/ui/Choice";
 import { cx } from "@/ui/cx";
 import { EmotionMark } from "@/ui/marks";
 
-/** How the emotions over time are shown: charts on scales of their own or on the same one, or a table. */
+/** How emotions over time are shown: charts with own scales, charts with one scale, or a table. */
 export type Shown = "own" | "same" | "table";
 
 const CHOICES = [
@@ -25,7 +25,7 @@ interface RankingCardProps {
   onShow: (shown: Shown) => void;
 }
 
-/** The emotions by weight, with the change of each against the period before. */
+/** The emotions by share, with the change from the period before. */
 export function RankingCard({ data: { now, before }, search, shown, onShow }: RankingCardProps) {
   const ranked = [...EMOTIONS].sort((a, b) => now.emotions[b] - now.emotions[a]);
   const comparable = before.posts > 0;

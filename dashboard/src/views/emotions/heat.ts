@@ -2,14 +2,14 @@ import type { Bucket, Emotion } from "@/api/types";
 import { percentOf } from "@/lib/counts";
 import { EMOTIONS } from "@/lib/labels";
 
-/** An hour of the day: how many posts, and which part of them each emotion had. */
+/** An hour of the day with its posts and the share of each emotion. */
 export interface HeatHour {
   hour: number;
-  /** Its beginning, when the hour of a single day is meant. */
+  /** The start of the hour, or `null` when several days are summed. */
   start: number | null;
   posts: number;
   counts: Record<Emotion, number>;
-  /** Percent of the hour's posts; `null` when there were none. */
+  /** Percent of the hour's posts, or `null` without posts. */
   shares: Record<Emotion, number | null>;
 }
 
@@ -36,7 +36,7 @@ export function heatOf(buckets: readonly Bucket[]): HeatHour[] {
   });
 }
 
-/** The largest share that an emotion has at any hour: its strongest colour. */
+/** The largest share of an emotion at any hour. */
 export function largestShare(hours: readonly HeatHour[], emotion: Emotion): number {
   return Math.max(1, ...hours.map(({ shares }) => shares[emotion] ?? 0));
 }

@@ -5,10 +5,10 @@ import type { Search } from "@/lib/search";
 import { useWindow } from "@/views/overview/useComparison";
 import { heatOf } from "./heat";
 
-/** Hours say something only over at least a day; more than this many days would be too many buckets. */
+/** The maximum number of days, which limits the number of buckets. */
 const MOST_DAYS = 90;
 
-/** Emotions by the hour of the day, over the chosen time, but at least the last 24 hours. */
+/** Emotions by hour of the day over the chosen period, but at least over 24 hours. */
 export function useHeat(search: Search) {
   const window = useWindow(search);
   const hourly = useMemo(() => hourlyWindow(window), [window]);

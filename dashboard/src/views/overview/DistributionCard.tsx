@@ -1,27 +1,27 @@
 import { Link, useNavigate } from "@tanstack/react-router";
 import { lazy, Suspense } from "react";
-import type { Distribution, Sentiment } from "@/api/types";
 import { compact, count, percent } from "@/lib/format";
 import { SENTIMENTS } from "@/lib/labels";
+import type { Totals } from "@/lib/metrics";
+import { rangeLabel } from "@/lib/rangeLabel";
 import { type Search, withSearch } from "@/lib/search";
 import { Card } from "@/ui/Card";
 import { cx } from "@/ui/cx";
 import { SentimentMark } from "@/ui/marks";
 import { EmptyState, ErrorState, Skeleton } from "@/ui/states";
-import { useDistribution } from "./useDistribution";
+import type { ComparisonState } from "./useComparison";
 
 const Donut = lazy(() => import("@/charts/Donut"));
 
-/** What the mood of the last 24 hours is made of. */
-export function DistributionCard({ search }: { search: Search }) {
-  const { data, error, retry } = useDistribution(search);
+/** The shares of the sentiments in the chosen period. */
+export function DistributionCard({ state, search }: { state: ComparisonState; search: Search }) {
   return (
-    <Card title="Last 24 hours">
+    <Card title="Distribution" note={rangeLabel(search)}>
       <div className="grid h-full min-h-44 items-center">
-        {error ? (
-          <ErrorState error={error} retry={retry} />
-        ) : data ? (
-          <Shares data={data} search={search} />
+        {state.error ? (
+          <ErrorState error={state.error} retry={state.retry} />
+        ) : state.data ? (
+          <Shares totals={state.data.now} search={search} />
         ) : (
           <Skeleton className="mx-auto size-40 rounded-full" />
         )}
@@ -30,24 +30,22 @@ export function DistributionCard({ search }: { search: Search }) {
   );
 }
 
-function Shares({ data, search }: { data: Distribution; search: Search }) {
+function Shares({ totals: { posts, counts, shares }, search }: { totals: Totals; search: Search }) {
   const navigate = useNavigate();
-  if (data.total === 0) return <EmptyState title="No posts in the last 24 hours" />;
-  const postsOf = (sentiment: Sentiment) =>
-    withSearch(search, { range: "24h", from: undefined, to: undefined, sentiment });
+  if (posts === 0) return <EmptyState title="No posts in this period" />;
   return (
     <div className="flex max-h-96 flex-wrap items-center justify-center gap-x-6 gap-y-4">
       <div className="relative size-40 shrink-0">
         <Suspense>
           <Donut
-            counts={data.distribution}
+            counts={counts}
             only={search.sentiment}
-            onPick={(label) => void navigate({ to: "/posts", search: postsOf(label) })}
+            onPick={(sentiment) => void navigate({ to: "/posts", search: withSearch(search, { sentiment }) })}
           />
         </Suspense>
         <p className="pointer-events-none absolute inset-0 flex flex-col items-center justify-center">
-          <span className="tabular text-xl font-semibold" title={count(data.total)}>
-            {compact(data.total)}
+          <span className="tabular text-xl font-semibold" title={count(posts)}>
+            {compact(posts)}
           </span>
           <span className="text-xs text-quiet">posts</span>
         </p>
@@ -57,7 +55,7 @@ function Shares({ data, search }: { data: Distribution; search: Search }) {
           <li key={label}>
             <Link
               to="/posts"
-              search={postsOf(label)}
+              search={withSearch(search, { sentiment: label })}
               className={cx(
                 "-mx-2 flex items-center gap-2 rounded-md px-2 py-1.5 hover:bg-raised",
                 label === search.sentiment && "bg-raised",
@@ -66,10 +64,10 @@ function Shares({ data, search }: { data: Distribution; search: Search }) {
               <span className="flex-1">
                 <SentimentMark label={label} />
               </span>{" "}
-              <span className="tabular text-quiet" title={count(data.distribution[label])}>
-                {compact(data.distribution[label])}
+              <span className="tabular text-quiet" title={count(counts[label])}>
+                {compact(counts[label])}
               </span>{" "}
-              <span className="tabular w-14 text-right font-medium">{percent(data.percentages[label])}</span>
+              <span className="tabular w-14 text-right font-medium">{percent(shares[label])}</span>
             </Link>
           </li>
         ))}

@@ -11,7 +11,7 @@ import { EmotionMark } from "@/ui/marks";
 import { EmptyState, ErrorState, Skeleton } from "@/ui/states";
 import type { ComparisonState } from "./useComparison";
 
-/** Which emotions, how much of each, and how each moved. */
+/** The emotions of the chosen period with their trend. */
 export function EmotionCard({ state, search }: { state: ComparisonState; search: Search }) {
   return (
     <Card title="Emotions">
@@ -23,7 +23,7 @@ export function EmotionCard({ state, search }: { state: ComparisonState; search:
 function EmotionBody({ state, search }: { state: ComparisonState; search: Search }) {
   if (state.error) return <ErrorState error={state.error} retry={state.retry} />;
   if (!state.chosen) return <Skeleton className="h-44" />;
-  if (state.chosen.now.posts === 0) return <EmptyState title="No posts in this time" />;
+  if (state.chosen.now.posts === 0) return <EmptyState title="No posts in this period" />;
   return <EmotionList data={state.chosen} search={search} />;
 }
 

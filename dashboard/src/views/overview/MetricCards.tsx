@@ -7,7 +7,7 @@ import { SentimentGlyph } from "@/ui/marks";
 import { Skeleton } from "@/ui/states";
 import type { Metric } from "./metricList";
 
-/** The mood in six numbers, each a way to the posts behind it. */
+/** Six key figures, each with a link to its posts. */
 export function MetricCards({
   metrics,
   against,

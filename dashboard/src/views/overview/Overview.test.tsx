@@ -1,9 +1,10 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
+import { iso } from "@/testing/answer";
 import { open, serve } from "@/testing/app";
-import { iso, makePost } from "@/testing/world";
+import { makePost } from "@/testing/world";
 
-const { state, publish, tell } = serve();
+const { state, publish, send } = serve();
 const MINUTE = 60_000;
 
 function fill() {
@@ -24,8 +25,8 @@ function fill() {
 
 const card = (name: RegExp) => screen.findByRole("link", { name });
 
-describe("the overview", () => {
-  it("tells the mood of the chosen time and compares it with the time before", async () => {
+describe("overview", () => {
+  it("key figures compare the period with the one before", async () => {
     fill();
     open("/");
     expect(await card(/^Posts 3 ↑ \+200/)).toBeTruthy();
@@ -33,7 +34,7 @@ describe("the overview", () => {
     expect(await card(/^Net sentiment −33\.3/)).toBeTruthy();
   });
 
-  it("leads from each number to the posts behind it", async () => {
+  it("key figure links to its posts", async () => {
     fill();
     const { user, url } = open("/?range=15m&source=web");
     await user.click(await card(/^Negative 50/));
@@ -44,7 +45,7 @@ describe("the overview", () => {
     expect(screen.queryByText("Lovely day")).toBeNull();
   });
 
-  it("counts a live post at once and shows it in the feed", async () => {
+  it("live post is counted and shown in the feed", async () => {
     fill();
     open("/");
     await card(/^Posts 3/);
@@ -53,11 +54,11 @@ describe("the overview", () => {
     expect(await card(/^Posts 4/)).toBeTruthy();
     const feed = screen.getByRole("region", { name: "Newest posts" });
     expect(await within(feed).findByText("Just now")).toBeTruthy();
-    tell({ type: "post_deleted", data: { post_id: "new" } });
+    send({ type: "post_deleted", data: { post_id: "new" } });
     await waitFor(() => expect(screen.queryByText("Just now")).toBeNull());
   });
 
-  it("narrows every figure and chart to the words, the author and the sentiment", async () => {
+  it("filters apply to every figure and chart", async () => {
     fill();
     open("/?q=late&author=ada&sentiment=negative");
     expect(await card(/^Negative posts 1/)).toBeTruthy();
@@ -67,20 +68,20 @@ describe("the overview", () => {
       expect(within(emotions).getByRole("link", { name: /^Anger/ }).textContent).toContain("1"),
     );
     expect(within(emotions).getByRole("link", { name: /^Fear/ }).textContent).toContain("0");
-    const day = screen.getByRole("region", { name: "Last 24 hours" });
+    const day = screen.getByRole("region", { name: /^Distribution/ });
     expect(await within(day).findByRole("link", { name: /^Negative 1 100\.0%/ })).toBeTruthy();
     const asked = state.requests.filter((line) => line.startsWith("GET /api/sentiment/aggregate"));
     for (const line of asked) expect(line).toContain("author=ada&q=late");
   });
 
-  it("says why there is nothing, and what to do", async () => {
+  it("empty database shows the next step", async () => {
     open("/");
     expect(await screen.findByText("No posts yet")).toBeTruthy();
     expect(screen.getByText(/curl -X POST/)).toBeTruthy();
-    expect((await screen.findAllByText("No posts in this time")).length).toBeGreaterThan(0);
+    expect((await screen.findAllByText("No posts in this period")).length).toBeGreaterThan(0);
   });
 
-  it("says what happened when the server fails, and recovers on request", async () => {
+  it("failed request shows the error and a retry", async () => {
     fill();
     let away = true;
     state.intercept = (_, url) =>
@@ -88,7 +89,7 @@ describe("the overview", () => {
         ? { status: 503, json: { title: "Unavailable", detail: "The database is away." } }
         : undefined;
     const { user, settled } = open("/");
-    // Once the connection stands everything is asked again, which takes the button away for a moment.
+    // Opening the live connection refetches everything, which hides the button for a moment.
     await screen.findByText("Live", { selector: "[role=status]" });
     await settled();
     const alerts = await screen.findAllByRole("alert");
@@ -98,7 +99,7 @@ describe("the overview", () => {
     expect(await card(/^Posts 3/)).toBeTruthy();
   });
 
-  it("shows the numbers of the chart as a table", async () => {
+  it("chart is available as a table", async () => {
     fill();
     const { user } = open("/?range=15m");
     await user.click(await screen.findByRole("button", { name: "Table" }));
@@ -106,7 +107,7 @@ describe("the overview", () => {
     expect(within(table).getAllByRole("row")).toHaveLength(16);
   });
 
-  it("says that posts are made up until that is dismissed", async () => {
+  it("demo notice is shown until it is dismissed", async () => {
     state.world.components.push({ name: "source:synthetic", healthy: true, state: "connected" });
     const { user } = open("/");
     await screen.findByText(/These posts are made up/);
@@ -117,7 +118,7 @@ describe("the overview", () => {
     await waitFor(() => expect(screen.queryByText(/These posts are made up/)).toBeNull());
   });
 
-  it("marks the alerts of the chosen time", async () => {
+  it("alerts of the period are marked in the chart", async () => {
     fill();
     const time = iso(Date.now() - 5 * MINUTE);
     state.world.alerts.push({

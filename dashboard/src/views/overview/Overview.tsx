@@ -16,7 +16,7 @@ import { TrendCard } from "./TrendCard";
 import { useAlertMarks } from "./useAlertMarks";
 import { useComparison } from "./useComparison";
 
-/** The mood now, how it moved, what it is made of, and what people say. */
+/** Key figures, the trend, the composition and the posts of the chosen period. */
 export function Overview() {
   const { search } = useView();
   const state = useComparison(search);
@@ -28,10 +28,10 @@ export function Overview() {
       <ScopeNote search={search} />
       <div className="grid grid-cols-1 gap-4 xl:grid-cols-[minmax(0,1fr)_22rem]">
         <div className="@container flex min-w-0 flex-col gap-4">
-          <MetricCards metrics={metrics} against={`the time before the ${rangeLabel(search)}`} />
+          <MetricCards metrics={metrics} against={`the period before (${rangeLabel(search)})`} />
           <TrendCard state={state} alerts={alerts} />
           <div className="grid grid-cols-1 gap-4 @min-[560px]:grid-cols-2 @min-[900px]:grid-cols-3">
-            <DistributionCard search={search} />
+            <DistributionCard state={state} search={search} />
             <EmotionCard state={state} search={search} />
             <SourceCard window={state.window} search={search} />
           </div>

@@ -8,7 +8,7 @@ import { EmptyState, Skeleton } from "@/ui/states";
 import type { SourceShare } from "./useSourceShares";
 import { useSourceShares } from "./useSourceShares";
 
-/** The sources side by side: how many posts, in which mood. */
+/** The number and the sentiment of each source's posts. */
 export function SourceCard({ window, search }: { window: TimeWindow; search: Search }) {
   const shares = useSourceShares(window, search);
   return (
@@ -16,7 +16,7 @@ export function SourceCard({ window, search }: { window: TimeWindow; search: Sea
       {shares === undefined ? (
         <Skeleton className="h-44" />
       ) : shares.length === 0 ? (
-        <EmptyState title="No posts in this time" />
+        <EmptyState title="No posts in this period" />
       ) : (
         <ul className="flex flex-col text-sm">
           <li aria-hidden="true" className="flex gap-2 text-xs text-quiet">

@@ -25,7 +25,7 @@ const MODES = [
   { value: "table", label: "Table" },
 ] as const;
 
-/** How the mood moved: the page's main chart. */
+/** The main chart: sentiment over time. */
 export function TrendCard({ state, alerts }: { state: ComparisonState; alerts: readonly AlertMark[] }) {
   const [shown, setShown] = useState<Shown>("counts");
   return (
@@ -46,7 +46,7 @@ export function TrendCard({ state, alerts }: { state: ComparisonState; alerts: r
   );
 }
 
-/** The way back out of a stretch that was chosen by dragging: each step shows three times as much. */
+/** Zooms out of a custom range. Each step triples the range. */
 function ZoomOut({ window }: { window: TimeWindow }) {
   const { search, change } = useView();
   if (!search.from) return null;
@@ -98,8 +98,8 @@ function TrendBody({ state, alerts, shown }: BodyProps) {
 function NoPosts() {
   return (
     <div className="grid h-full place-content-center">
-      <EmptyState title="No posts in this time">
-        <p>Choose a longer range or remove a filter. New posts appear here by themselves.</p>
+      <EmptyState title="No posts in this period">
+        <p>Choose a longer range or remove a filter. New posts appear here automatically.</p>
       </EmptyState>
     </div>
   );

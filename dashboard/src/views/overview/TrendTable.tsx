@@ -25,7 +25,7 @@ const COLUMNS = [
   { key: "total", head: "Posts", cell: (point: Point) => count(point.total) },
 ];
 
-/** The page's main chart in words and numbers. */
+/** The main chart as a table. */
 export function TrendTable(props: TrendTableProps) {
   return <PointTable {...props} label="Sentiment over time as a table" columns={COLUMNS} />;
 }

@@ -9,13 +9,13 @@ export interface Metric {
   title: string;
   label?: Sentiment;
   value: string;
-  /** The value in full. */
+  /** The exact value or an explanation, shown on hover. */
   exact: string;
   change: Change | null;
   spark: (number | null)[];
-  /** The least height of the sparkline, in the unit of its values; counts stand on zero instead. */
+  /** The minimum extent of the sparkline's value axis. Counts start at zero instead. */
   sparkSpan?: number;
-  /** The posts behind the number. */
+  /** The search for the posts behind the figure. */
   search: Search;
 }
 
@@ -24,16 +24,16 @@ interface Change {
   long: string;
 }
 
-/** The key figures of a comparison; each leads to posts of the same filter. */
+/** The key figures of a comparison. */
 export function metricList(
   { now, before, points }: Comparison,
-  /** The posts of the chosen sentiment alone, which have a confidence of their own. */
+  /** The comparison of the chosen sentiment only, for its confidence. */
   chosen: Comparison,
   search: Search,
 ): Metric[] {
   const only = search.sentiment;
   const posts = only ? now.counts[only] : now.posts;
-  // A bucket that has not ended would draw a fall that did not happen.
+  // An unfinished bucket would look like a drop.
   const ended = points.filter((point) => !point.unfinished);
   const postsBefore = only ? before.counts[only] : before.posts;
   return [

@@ -11,28 +11,28 @@ import { withArrivals } from "@/live/overlay";
 export interface ComparisonState {
   window: TimeWindow;
   data: Comparison | undefined;
-  /** The same for the posts of the chosen sentiment alone; all posts while none is chosen. */
+  /** The comparison for the chosen sentiment only, or for all posts if none is chosen. */
   chosen: Comparison | undefined;
   error: unknown;
-  /** What is shown belongs to an earlier filter. */
+  /** Whether the data belongs to an earlier filter. */
   stale: boolean;
   retry: () => void;
 }
 
-/** The stretch of time that a search shows; it moves on by itself. */
+/** The window that a search shows. It moves with the clock. */
 export function useWindow(search: Search): TimeWindow {
   const now = useNow(MINUTE);
   const { range, from, to } = search;
   return useMemo(() => windowOf({ range, from, to }, now), [range, from, to, now]);
 }
 
-/** Counts over the chosen time beside those of the period before, live. */
+/** Live counts of the chosen period and the one before. */
 export function useComparison(search: Search): ComparisonState {
   const window = useWindow(search);
   const { sentiment } = search;
   const filter = countFilter(search);
   const query = useAggregateQuery(window, filter);
-  // Without a sentiment this is the same question, which is asked once.
+  // Without a sentiment this is the same query, which is sent once.
   const narrow = useAggregateQuery(window, sentiment ? { ...filter, sentiment } : filter);
   const all = useCompared(query.data, window, !sentiment);
   const one = useCompared(sentiment ? narrow.data : undefined, window, true);
@@ -49,7 +49,7 @@ export function useComparison(search: Search): ComparisonState {
   };
 }
 
-/** The answer with the posts that came later, if the feed holds all that it counts. */
+/** The response plus later posts. Without `complete` the feed misses some of the counted posts. */
 function useCompared(
   data: Snapshot<Aggregate> | undefined,
   window: TimeWindow,
@@ -69,7 +69,7 @@ function nowWithin(window: TimeWindow): number {
   return window.live ? Date.now() : window.end;
 }
 
-/** The earlier answer is of the same filter one bucket ago: it is as good as new. */
+/** Whether the earlier response has the same filter and is at most one bucket old. */
 function isShifted(end: string | undefined, window: TimeWindow): boolean {
   return end !== undefined && Math.abs(window.end - Date.parse(end)) <= bucketLength(window.period);
 }

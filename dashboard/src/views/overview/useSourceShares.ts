@@ -6,19 +6,19 @@ import { compare, type Totals } from "@/lib/metrics";
 import type { TimeWindow } from "@/lib/range";
 import type { Search } from "@/lib/search";
 
-/** More sources than these are found with the filter. */
+/** The maximum number of sources in the card. Others are found with the filter. */
 const MOST_SOURCES = 8;
 
 export interface SourceShare {
   source: string;
-  /** Of the chosen sentiment, or of all. */
+  /** The number of posts, of the chosen sentiment if there is one. */
   posts: number;
   shares: Record<Sentiment, number | null>;
-  /** Net sentiment, or the share of the chosen one. */
+  /** Net sentiment, or the share of the chosen sentiment. */
   mood: string;
 }
 
-/** The counts of each of the largest sources in the window; `undefined` while none is known. */
+/** The counts of the largest sources in the window, or `undefined` while loading. */
 export function useSourceShares(window: TimeWindow, search: Search): SourceShare[] | undefined {
   const sources = useSourcesQuery().data;
   const names = search.source ? [search.source] : largest(sources ?? []);

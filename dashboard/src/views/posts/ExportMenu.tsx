@@ -12,7 +12,7 @@ const FORMATS = [
   { format: "ndjson", label: "NDJSON, one post per line" },
 ] as const;
 
-/** Downloads everything that matches the filter. */
+/** Downloads all posts that match the filter. */
 export function ExportMenu({ query }: { query: PostsQuery }) {
   const download = useMutation({ mutationFn: (format: ExportFormat) => save(format, query) });
   return (
@@ -39,12 +39,12 @@ export function ExportMenu({ query }: { query: PostsQuery }) {
   );
 }
 
-/** The browser downloads by itself; only a token has to be sent from here, and then the file passes through memory. */
+/** Lets the browser download directly, unless a token must be sent. Then the file passes through memory. */
 async function save(format: ExportFormat, query: PostsQuery): Promise<void> {
   if (!readToken()) return follow(exportUrl(format, query), format);
   const url = URL.createObjectURL(await getExport(format, query));
   follow(url, format);
-  // The download has begun by then; the address is not needed any longer.
+  // The download has started by then.
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 

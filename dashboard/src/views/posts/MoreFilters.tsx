@@ -11,7 +11,7 @@ const CONFIDENCES = [
   { value: "0.9", label: "≥ 0.9" },
 ] as const;
 
-/** Filters that only the list of posts knows. */
+/** Filters that apply to the list of posts only. */
 export function MoreFilters() {
   const { search, change } = useView();
   const known = CONFIDENCES.find(({ value }) => Number(value) === (search.min ?? 0));
@@ -30,7 +30,7 @@ export function MoreFilters() {
       <span className="hidden items-center gap-2 text-xs text-quiet sm:flex">
         Confidence
         <Choice
-          label="Least confidence"
+          label="Minimum confidence"
           value={known?.value ?? null}
           options={CONFIDENCES}
           onChange={(value) => change({ min: Number(value) || undefined })}
@@ -40,7 +40,7 @@ export function MoreFilters() {
   );
 }
 
-/** A filter that is set elsewhere, with the way to take it off. */
+/** A filter that was set elsewhere, with a button that removes it. */
 function Removable({ what, value, onRemove }: { what: string; value: string; onRemove: () => void }) {
   return (
     <Button onClick={onRemove} aria-label={`Remove the ${what} filter ${value}`}>

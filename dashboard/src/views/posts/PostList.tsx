@@ -12,10 +12,10 @@ interface PostListProps {
   loadMore: () => void;
 }
 
-/** Rows left below the window when the next page is asked for. */
+/** The next page is loaded when fewer rows than this are left below. */
 const AHEAD = 20;
 
-/** The posts found; more are read as one scrolls. */
+/** The list of posts. More are loaded on scroll. */
 export function PostList({ posts, hasMore, loadingMore, loadMore }: PostListProps) {
   const [scroller, setScroller] = useState<HTMLElement | null>(null);
   const now = useNow(10_000);
@@ -30,7 +30,7 @@ export function PostList({ posts, hasMore, loadingMore, loadMore }: PostListProp
     <section
       ref={setScroller}
       aria-label="Posts"
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: scrollable regions must be reachable by keyboard
       tabIndex={0}
       className="h-full overflow-x-hidden overflow-y-auto overscroll-contain"
     >
@@ -48,7 +48,7 @@ export function PostList({ posts, hasMore, loadingMore, loadMore }: PostListProp
         onShown={readAhead}
       />
       <p role="status" className="px-4 py-3 text-center text-xs text-quiet">
-        {loadingMore ? "Loading more" : hasMore ? "" : "That is all of them"}
+        {loadingMore ? "Loading more" : hasMore ? "" : "End of list"}
       </p>
     </section>
   );

@@ -11,7 +11,7 @@ import { SortMenu } from "./SortMenu";
 import { useNewCount } from "./useNewCount";
 import { usePosts } from "./usePosts";
 
-/** Search and explore posts. */
+/** The posts view: search and explore posts. */
 export function Posts() {
   const { search } = useView();
   const { query, filter, posts, first } = usePosts(search);
@@ -61,11 +61,11 @@ function NoMatches() {
   const filtered = filterCount(search) > 0;
   return (
     <EmptyState title="No posts match">
-      <p>There is nothing in this time{filtered ? " with these filters" : ""}.</p>
+      <p>No posts in this period{filtered ? " with these filters" : ""}.</p>
       <div className="flex flex-wrap justify-center gap-2">
         {search.range !== "30d" && (
           <Button onClick={() => change({ range: "30d", from: undefined, to: undefined })}>
-            Look at the last 30 days
+            Show the last 30 days
           </Button>
         )}
         {filtered && <Button onClick={() => change(NO_FILTERS)}>Clear filters</Button>}

@@ -8,10 +8,10 @@ import { menuItemClass, popupClass } from "@/ui/popup";
 const ORDERS = [
   { value: "newest", label: "Newest first" },
   { value: "oldest", label: "Oldest first" },
-  { value: "confidence", label: "Surest first" },
+  { value: "confidence", label: "Highest confidence first" },
 ] as const;
 
-/** The order of the list. */
+/** Chooses the order of the list. */
 export function SortMenu() {
   const { search, change } = useView();
   const chosen = ORDERS.find(({ value }) => value === (search.sort ?? "newest")) ?? ORDERS[0];

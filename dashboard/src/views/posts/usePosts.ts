@@ -1,13 +1,14 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { getPosts, type PostsQuery } from "@/api/endpoints";
+import { keys } from "@/api/keys";
 import { windowOf } from "@/lib/range";
 import type { Search } from "@/lib/search";
 import { fromPost } from "@/live/post";
 
 const PAGE = 100;
 
-/** The parameters of the API for what a search shows. */
+/** The API parameters of a search. */
 export function postsQuery(search: Search, now: number): PostsQuery {
   const window = windowOf(search, now);
   return {
@@ -21,12 +22,12 @@ export function postsQuery(search: Search, now: number): PostsQuery {
     min_confidence: search.min,
     sort: search.sort,
     start_date: new Date(window.start).toISOString(),
-    // A range that ends now takes in what comes while it is open.
+    // A range that ends now includes posts that arrive later.
     end_date: window.live ? undefined : new Date(window.end).toISOString(),
   };
 }
 
-/** The posts of a search, page by page. The list stands still: new posts join when it is read again. */
+/** The posts of a search, page by page. The list is not refetched automatically. */
 export function usePosts(search: Search) {
   const { range, from, to, topic, source, sentiment, emotion, author, lang, min, q, sort } = search;
   const filter = useMemo(
@@ -38,7 +39,7 @@ export function usePosts(search: Search) {
     [range, from, to, topic, source, sentiment, emotion, author, lang, min, q, sort],
   );
   const query = useInfiniteQuery({
-    queryKey: ["posts", filter],
+    queryKey: keys.posts.list(filter),
     queryFn: ({ pageParam, signal }) => getPosts({ ...filter, limit: PAGE, cursor: pageParam }, signal),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next_cursor ?? undefined,

@@ -10,7 +10,7 @@ interface DeadLetterRowProps {
   onShow: () => void;
 }
 
-/** One dead letter in the list: what it was about and why it failed. */
+/** A dead letter: its post and its error. */
 export function DeadLetterRow({ letter, now, chosen, onChoose, onShow }: DeadLetterRowProps) {
   const name = letter.post_id ?? letter.origin_id;
   const content = letter.fields.find((field) => field.name === "content")?.value;
@@ -20,7 +20,7 @@ export function DeadLetterRow({ letter, now, chosen, onChoose, onShow }: DeadLet
         type="checkbox"
         checked={chosen}
         onChange={onChoose}
-        aria-label={`Choose ${name}`}
+        aria-label={`Select ${name}`}
         className="mt-1 size-4 accent-(--color-focus)"
       />
       <div className="min-w-0 flex-1">

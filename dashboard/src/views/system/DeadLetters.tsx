@@ -11,7 +11,7 @@ import { DeadLetterRow } from "./DeadLetterRow";
 import { LetterDialog } from "./LetterDialog";
 import { useDeadLetters } from "./useDeadLetters";
 
-/** Posts that could not be analysed, and what to do with them. */
+/** The posts that could not be analysed, with replay and purge. */
 export function DeadLetters() {
   const dead = useDeadLetters();
   const { query, letters, total } = dead;
@@ -23,7 +23,7 @@ export function DeadLetters() {
         <SkeletonRows rows={3} />
       ) : letters.length === 0 ? (
         <EmptyState title="No dead letters">
-          <p>Every post so far could be read and analysed.</p>
+          <p>Every post so far was analysed.</p>
         </EmptyState>
       ) : (
         <Letters dead={dead} />
@@ -48,7 +48,7 @@ function Letters({ dead }: { dead: ReturnType<typeof useDeadLetters> }) {
           action={ids.length > 0 ? `Replay ${ids.length}` : "Replay all"}
           icon={<RotateCcw size={14} aria-hidden="true" />}
           title={`Replay ${what}?`}
-          text="They go back to the stream and are tried again. What is still invalid comes back here."
+          text="The posts return to the stream and are analysed again. Posts that fail again come back here."
           pending={replay.isPending}
           error={replay.error}
           onConfirm={() => replay.mutate(selection, done)}
@@ -57,7 +57,7 @@ function Letters({ dead }: { dead: ReturnType<typeof useDeadLetters> }) {
           action={ids.length > 0 ? `Purge ${ids.length}` : "Purge all"}
           icon={<Trash2 size={14} aria-hidden="true" />}
           title={`Purge ${what}?`}
-          text="They are removed for good."
+          text="The posts are deleted permanently."
           pending={purge.isPending}
           error={purge.error}
           onConfirm={() => purge.mutate(selection, done)}

@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 
-/** Names with what stands for them. */
+/** A list of names and values. */
 export function Facts({ children }: { children: ReactNode }) {
   return <dl className="grid grid-cols-[8rem_1fr] gap-x-3 gap-y-1 text-sm">{children}</dl>;
 }

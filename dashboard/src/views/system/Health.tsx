@@ -3,14 +3,14 @@ import { CircleAlert, CircleCheck } from "lucide-react";
 interface HealthProps {
   name: string;
   healthy: boolean;
-  /** In a word. */
+  /** A short status. */
   state: string;
   kind?: string;
-  /** What is wrong. */
+  /** The error. */
   detail?: string | null | undefined;
 }
 
-/** One part of the system and how it does. */
+/** A component and its health. */
 export function Health({ name, healthy, state, kind, detail }: HealthProps) {
   const Icon = healthy ? CircleCheck : CircleAlert;
   return (

@@ -1,11 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { getDeadLetter } from "@/api/endpoints";
+import { keys } from "@/api/keys";
 import { exact } from "@/lib/format";
 import { Drawer } from "@/ui/Drawer";
 import { ErrorState, SkeletonRows } from "@/ui/states";
 import { Fact, Facts } from "./Facts";
 
-/** A dead letter in full. */
+/** The details of a dead letter. */
 export function LetterDialog({ id, onClose }: { id: string | null; onClose: () => void }) {
   return (
     <Drawer title="Dead letter" open={id !== null} onClose={onClose}>
@@ -16,7 +17,7 @@ export function LetterDialog({ id, onClose }: { id: string | null; onClose: () =
 
 function Letter({ id }: { id: string }) {
   const query = useQuery({
-    queryKey: ["dead-letter", id],
+    queryKey: keys.deadLetters.one(id),
     queryFn: ({ signal }) => getDeadLetter(id, signal),
     refetchInterval: false,
   });
@@ -37,7 +38,7 @@ function Letter({ id }: { id: string }) {
         <dl className="flex flex-col gap-2 text-sm">
           {letter.fields.map(({ name, value, base64 }) => (
             <div key={name}>
-              <dt className="text-quiet">{base64 ? `${name}, not UTF-8, as base64` : name}</dt>
+              <dt className="text-quiet">{base64 ? `${name} (not UTF-8, base64)` : name}</dt>
               <dd
                 dir="auto"
                 className="rounded-md bg-raised px-3 py-2 whitespace-pre-wrap [overflow-wrap:anywhere]"

@@ -1,8 +1,8 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Pause, Play } from "lucide-react";
 import type { ReactNode } from "react";
 import { setSourcePaused } from "@/api/endpoints";
+import { keys } from "@/api/keys";
 import type { Feed } from "@/api/types";
 import { ago, count, duration, exact, rate } from "@/lib/format";
 import { sentence } from "@/lib/labels";
@@ -13,13 +13,14 @@ import { Card } from "@/ui/Card";
 import { FailureNote } from "@/ui/ConfirmButton";
 import { cx } from "@/ui/cx";
 import { Command, EmptyState } from "@/ui/states";
+import { useChange } from "@/ui/useSave";
 
-/** How a source does, in words that need no manual. */
+/** The display name of each state. */
 const STATES: Record<Feed["state"], { name: string; look: "good" | "quiet" | "bad" }> = {
   starting: { name: "Starting", look: "quiet" },
   connected: { name: "Connected", look: "good" },
-  waiting: { name: "Waiting for room in the stream", look: "quiet" },
-  backing_off: { name: "Backing off", look: "bad" },
+  waiting: { name: "Waiting: stream is full", look: "quiet" },
+  backing_off: { name: "Retrying", look: "bad" },
   paused: { name: "Paused", look: "quiet" },
   standby: { name: "Read by another instance", look: "quiet" },
   failed: { name: "Failed", look: "bad" },
@@ -28,15 +29,15 @@ const STATES: Record<Feed["state"], { name: string; look: "good" | "quiet" | "ba
 
 const DOTS = { good: "bg-positive", quiet: "bg-neutral", bad: "bg-negative" } as const;
 
-/** Where posts come from: each source with its state and numbers, and a switch to pause it. */
+/** The sources with their state, their figures and a pause button. */
 export function Sources({ feeds }: { feeds: readonly Feed[] | null | undefined }) {
   return (
     <Card title="Sources">
       {!feeds ? (
-        <p className="text-sm text-quiet">Unknown while the database is away.</p>
+        <p className="text-sm text-quiet">Unknown while the database is unavailable.</p>
       ) : feeds.length === 0 ? (
-        <EmptyState title="No source is configured">
-          <p>Posts still come in over HTTP and from the command line. To have some to look at:</p>
+        <EmptyState title="No sources configured">
+          <p>Posts can still arrive over HTTP and from the command line. To start with made-up posts:</p>
           <Command>{"sentistream --set 'ingester.sources=[\"synthetic\"]'"}</Command>
         </EmptyState>
       ) : (
@@ -59,7 +60,7 @@ function FeedList({ feeds }: { feeds: readonly Feed[] }) {
 
 function FeedRow({ feed, now }: { feed: Feed; now: number }) {
   const lost = !feed.online && feed.state !== "paused" && feed.state !== "finished";
-  const state = lost ? { name: "No instance reads it", look: "bad" as const } : STATES[feed.state];
+  const state = lost ? { name: "Not running on any instance", look: "bad" as const } : STATES[feed.state];
   return (
     <li className="grid grid-cols-2 items-start gap-x-4 gap-y-2 border-b border-border px-4 py-2.5 last:border-b-0 sm:grid-cols-4 lg:grid-cols-[minmax(10rem,1.4fr)_repeat(5,minmax(4.5rem,0.7fr))_6.5rem]">
       <div className="col-span-2 min-w-0 sm:col-span-4 lg:col-span-1">
@@ -87,7 +88,7 @@ function FeedRow({ feed, now }: { feed: Feed; now: number }) {
       <Figure name="Errors">
         {count(feed.errors ?? 0)}
         {feed.rejected > 0 && (
-          <span className="text-quiet" title="Items that were no valid posts">
+          <span className="text-quiet" title="Items rejected as invalid">
             {" "}
             +{count(feed.rejected)}
           </span>
@@ -114,11 +115,7 @@ function Figure({ name, children }: { name: string; children: ReactNode }) {
 }
 
 function PauseButton({ feed: { name, paused } }: { feed: Feed }) {
-  const queries = useQueryClient();
-  const change = useMutation({
-    mutationFn: () => setSourcePaused(name, !paused),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ["system"] }),
-  });
+  const change = useChange(() => setSourcePaused(name, !paused), [keys.system.all]);
   return (
     <div className="flex flex-col items-start gap-1 lg:items-end">
       <Button

@@ -6,7 +6,7 @@ import { SystemCards } from "./SystemCards";
 
 const REFRESH_MS = 5_000;
 
-/** Is it working? */
+/** The system view. */
 export function System() {
   const query = useSystemQuery(true, REFRESH_MS);
   return (

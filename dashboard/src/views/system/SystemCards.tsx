@@ -6,7 +6,7 @@ import { Card } from "@/ui/Card";
 import { Fact, Facts } from "./Facts";
 import { Health } from "./Health";
 
-/** The state of everything, in cards. */
+/** The state of the system in cards. */
 export function SystemCards({ system }: { system: System }) {
   return (
     <>
@@ -28,12 +28,14 @@ function Numbers({ system: { throughput, stream } }: { system: System }) {
     {
       name: "Lag",
       value: stream.lag ? duration(stream.lag.oldest_seconds) : "–",
-      hint: "Age of the oldest post that waits",
+      hint: "Age of the oldest waiting post",
     },
     {
       name: "Pending",
       value: stream.lag ? compact(stream.lag.pending) : "–",
-      hint: stream.lag ? `${count(stream.lag.waiting)} waiting, ${count(stream.lag.claimed)} in work` : "",
+      hint: stream.lag
+        ? `${count(stream.lag.waiting)} waiting, ${count(stream.lag.claimed)} in progress`
+        : "",
     },
     {
       name: "Dead letters",
@@ -55,9 +57,9 @@ function Numbers({ system: { throughput, stream } }: { system: System }) {
 }
 
 function Services({ system: { database, stream, components, sources } }: { system: System }) {
-  // Sources have a card of their own.
-  const told = new Set(sources?.map(({ name }) => `source:${name}`));
-  const others = components.filter(({ name }) => !told.has(name));
+  // Sources have their own card.
+  const named = new Set(sources?.map(({ name }) => `source:${name}`));
+  const others = components.filter(({ name }) => !named.has(name));
   return (
     <Card title="Services">
       <ul className="flex flex-col gap-2 text-sm">
@@ -146,7 +148,7 @@ function Process({
         <Fact name="Cache hits">
           {cache.enabled
             ? `${percent(lookups ? percentOf(cache.hits, lookups) : null)} of ${compact(lookups)} lookups`
-            : "switched off"}
+            : "off"}
         </Fact>
         <Fact name="Appended">{stream.appended == null ? "–" : `${count(stream.appended)} posts`}</Fact>
       </Facts>
@@ -154,16 +156,16 @@ function Process({
   );
 }
 
-/** A worker that was silent for longer may be gone; its work is then given to others. */
+/** A worker that is idle for longer may be gone. Other workers then claim its posts. */
 const SILENT_SECONDS = 60;
 
 function Consumers({ consumers }: { consumers: System["consumers"] }) {
   return (
     <Card title="Workers" className="md:col-span-2 xl:col-span-3">
       {!consumers ? (
-        <p className="text-sm text-quiet">Unknown while the stream is away.</p>
+        <p className="text-sm text-quiet">Unknown while the stream is unavailable.</p>
       ) : consumers.length === 0 ? (
-        <p className="text-sm text-quiet">No worker has taken a post yet.</p>
+        <p className="text-sm text-quiet">No worker has claimed a post yet.</p>
       ) : (
         <ul className="grid grid-cols-1 gap-x-8 gap-y-2 text-sm lg:grid-cols-2">
           {consumers.map(({ name, claimed, idle_seconds }) => (
@@ -171,7 +173,7 @@ function Consumers({ consumers }: { consumers: System["consumers"] }) {
               key={name}
               name={name}
               healthy={idle_seconds < SILENT_SECONDS || claimed === 0}
-              state={`seen ${duration(idle_seconds)} ago, ${count(claimed)} in work`}
+              state={`seen ${duration(idle_seconds)} ago, ${count(claimed)} in progress`}
             />
           ))}
         </ul>

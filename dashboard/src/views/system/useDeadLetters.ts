@@ -1,20 +1,21 @@
 import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { getDeadLetters, purgeDeadLetters, replayDeadLetters } from "@/api/endpoints";
+import { keys } from "@/api/keys";
 import type { Selection } from "@/api/types";
 
-/** The dead letters, newest first, and what can be done with them. */
+/** The dead letters, newest first, and the actions on them. */
 export function useDeadLetters() {
   const queries = useQueryClient();
   const query = useInfiniteQuery({
-    queryKey: ["dead-letters"],
+    queryKey: keys.deadLetters.list,
     queryFn: ({ pageParam, signal }) => getDeadLetters(pageParam, signal),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next_cursor ?? undefined,
     refetchInterval: 10_000,
   });
   const onSuccess = () => {
-    void queries.invalidateQueries({ queryKey: ["dead-letters"] });
-    void queries.invalidateQueries({ queryKey: ["system"] });
+    void queries.invalidateQueries({ queryKey: keys.deadLetters.all });
+    void queries.invalidateQueries({ queryKey: keys.system.all });
   };
   const replay = useMutation({
     mutationFn: (selection: Selection) => replayDeadLetters(selection),

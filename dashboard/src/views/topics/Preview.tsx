@@ -5,7 +5,7 @@ import { ErrorState } from "@/ui/states";
 import { MoodBar } from "./MoodBar";
 import type { PreviewState } from "./usePreview";
 
-/** How many of the newest posts a query matches, and some of them. */
+/** The matches of a query among the newest posts, with examples. */
 export function Preview({ preview: { data, error } }: { preview: PreviewState }) {
   if (error) return <ErrorState error={error} />;
   if (!data) return null;
@@ -15,7 +15,7 @@ export function Preview({ preview: { data, error } }: { preview: PreviewState })
       <p role="status" className="mb-2">
         <span className="tabular font-semibold">{plural(matched.total, "post")}</span>{" "}
         <span className="tabular text-quiet">
-          of the newest {count(scanned)}, {percent(percentage)}
+          of the newest {count(scanned)} ({percent(percentage)})
         </span>
       </p>
       {matched.total > 0 && <MoodBar percentages={matched.percentages} />}

@@ -7,7 +7,7 @@ interface QueryMistakeProps {
   onGo: (position: number) => void;
 }
 
-/** Where a query cannot be read, and what was expected there. */
+/** A syntax error of a query with its position. */
 export function QueryMistake({ query, mistake: { position, message }, onGo }: QueryMistakeProps) {
   return (
     <div role="alert" className="-mt-2 flex flex-col items-start gap-1.5 text-sm">
@@ -16,7 +16,7 @@ export function QueryMistake({ query, mistake: { position, message }, onGo }: Qu
         ▼ {position !== null && <span className="tabular">Character {position}: </span>}
         {message}
       </p>
-      {position !== null && <Button onClick={() => onGo(position)}>Go there</Button>}
+      {position !== null && <Button onClick={() => onGo(position)}>Show position</Button>}
     </div>
   );
 }

@@ -8,18 +8,18 @@ import { EmptyState, ErrorState, Skeleton } from "@/ui/states";
 import { MoodBar } from "./MoodBar";
 import { type ComparedShare, useShares } from "./useShares";
 
-/** Share of voice: how the posts divide between the topics, and what changed against the period before. */
+/** Share of voice: the topics' shares of posts and their change from the period before. */
 export function ShareCard({ search }: { search: Search }) {
   const { shares, mentions, posts, error, retry } = useShares(search);
   return (
-    <Card title="Share of voice" note={`${rangeLabel(search)}, against the period before`}>
+    <Card title="Share of voice" note={`${rangeLabel(search)}, compared with the period before`}>
       {error ? (
         <ErrorState error={error} retry={retry} />
       ) : !shares ? (
         <Skeleton className="h-44" />
       ) : mentions === 0 ? (
-        <EmptyState title="No post is about a topic in this time">
-          <p>{count(posts)} posts came in. Choose a longer range, or widen a query.</p>
+        <EmptyState title="No posts match a topic in this period">
+          <p>{count(posts)} posts arrived. Choose a longer range or broaden a query.</p>
         </EmptyState>
       ) : (
         <ShareTable shares={shares} search={search} />
@@ -31,7 +31,7 @@ export function ShareCard({ search }: { search: Search }) {
 function ShareTable({ shares, search }: { shares: readonly ComparedShare[]; search: Search }) {
   const most = Math.max(1, ...shares.map(({ share }) => share));
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: scrollable regions must be reachable by keyboard
     <section className="overflow-x-auto" tabIndex={0} aria-label="Share of voice as a table">
       <table className="tabular w-full sm:min-w-[44rem] text-right text-sm">
         <thead className="text-xs text-quiet">

@@ -1,11 +1,12 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useRef, useState } from "react";
+import { useRef, useState } from "react";
+import { keys } from "@/api/keys";
 import { addTopic, changeTopic } from "@/api/topics";
 import type { Topic } from "@/api/types";
 import { useDebounced } from "@/lib/useDebounced";
-import { Button } from "@/ui/Button";
 import { Field, FormError, fieldError } from "@/ui/Field";
+import { FormButtons } from "@/ui/FormButtons";
 import { inputClass } from "@/ui/Input";
+import { useSave } from "@/ui/useSave";
 import { Preview } from "./Preview";
 import { QueryMistake } from "./QueryMistake";
 import { usePreview } from "./usePreview";
@@ -13,34 +14,27 @@ import { usePreview } from "./usePreview";
 const FIELDS = ["name", "query", "description"];
 
 interface TopicFormProps {
-  /** The topic that is changed; a new one otherwise. */
+  /** The topic to edit, or `null` for a new one. */
   before: Topic | null;
   onDone: () => void;
 }
 
-/** A name and a query, with what the query would match. */
+/** The form of a topic with a preview of its matches. */
 export function TopicForm({ before, onDone }: TopicFormProps) {
-  const queries = useQueryClient();
   const [name, setName] = useState(before?.name ?? "");
   const [query, setQuery] = useState(before?.query ?? "");
   const [description, setDescription] = useState(before?.description ?? "");
   const [backfill, setBackfill] = useState(true);
   const field = useRef<HTMLTextAreaElement>(null);
   const preview = usePreview(useDebounced(query.trim(), 400));
-  const save = useMutation({
-    mutationFn: () =>
+  const save = useSave({
+    save: () =>
       before
         ? changeTopic(before, { query, description })
         : addTopic({ name: name.trim(), query, description, backfill }),
-    onSuccess: () => {
-      void queries.invalidateQueries({ queryKey: ["topics"] });
-      onDone();
-    },
+    invalidates: [keys.topics.all],
+    onDone,
   });
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    save.mutate();
-  };
   const mistake = preview.mistake;
   const goTo = (position: number) => {
     field.current?.focus();
@@ -50,10 +44,14 @@ export function TopicForm({ before, onDone }: TopicFormProps) {
     field.current?.setSelectionRange(at, at + 1);
   };
   return (
-    <form onSubmit={submit} className="flex flex-col gap-4">
+    <form onSubmit={save.submit} className="flex flex-col gap-4">
       <Field
         label="Name"
-        hint={before ? "Links and filters use it, so it stays." : "a-z, 0-9, _ . -, as acme-phone"}
+        hint={
+          before
+            ? "The name cannot be changed, because links use it."
+            : "a-z, 0-9, _ . -, for example acme-phone"
+        }
         error={fieldError(save.error, "name")}
       >
         {(ids) => (
@@ -70,9 +68,7 @@ export function TopicForm({ before, onDone }: TopicFormProps) {
       </Field>
       <Field
         label="Query"
-        hint={
-          'Words, "phrases", #tags, @names and beginnings* that must all occur; OR, -not, ( ), lang: source: author:'
-        }
+        hint={'All of: words, "phrases", #tags, @names, prefix*. Also: OR, -not, ( ), lang: source: author:'}
         error={mistake ? undefined : fieldError(save.error, "query")}
       >
         {(ids) => (
@@ -110,16 +106,16 @@ export function TopicForm({ before, onDone }: TopicFormProps) {
             onChange={(event) => setBackfill(event.target.checked)}
             className="size-4 accent-(--color-focus)"
           />
-          Match the posts that are stored already
+          Also match stored posts
         </label>
       )}
       <FormError error={save.error} fields={FIELDS} />
-      <div className="flex justify-end gap-2">
-        <Button onClick={onDone}>Cancel</Button>
-        <Button type="submit" look="solid" disabled={save.isPending || mistake !== null}>
-          {before ? "Save" : "Track it"}
-        </Button>
-      </div>
+      <FormButtons
+        submit={before ? "Save" : "Add topic"}
+        pending={save.pending}
+        disabled={mistake !== null}
+        onCancel={onDone}
+      />
     </form>
   );
 }

@@ -1,20 +1,17 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { keys } from "@/api/keys";
 import { removeTopic } from "@/api/topics";
 import type { Topic } from "@/api/types";
 import { percent, plural } from "@/lib/format";
 import { parseSearch, type Search } from "@/lib/search";
 import { Button } from "@/ui/Button";
 import { ConfirmButton } from "@/ui/ConfirmButton";
+import { useChange } from "@/ui/useSave";
 
-/** One topic: its query, how many posts it has, and how far old posts are matched. */
+/** A topic: its query, its number of posts and the progress of its backfill. */
 export function TopicRow({ topic, onEdit }: { topic: Topic; onEdit: () => void }) {
-  const queries = useQueryClient();
   const { name, query, description, origin, backfill, posts } = topic;
-  const remove = useMutation({
-    mutationFn: () => removeTopic(topic),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ["topics"] }),
-  });
+  const remove = useChange(() => removeTopic(topic), [keys.topics.all]);
   return (
     <li className="flex flex-wrap items-start gap-x-4 gap-y-2 border-b border-border px-4 py-2.5 last:border-b-0">
       <div className="min-w-60 flex-1">
@@ -27,7 +24,7 @@ export function TopicRow({ topic, onEdit }: { topic: Topic; onEdit: () => void }
             {name}
           </Link>{" "}
           <span className="tabular text-quiet">
-            {plural(posts.total, "post")} in all
+            {plural(posts.total, "post")} in total
             {origin === "config" && ", from the configuration file"}
           </span>
         </p>
@@ -35,19 +32,19 @@ export function TopicRow({ topic, onEdit }: { topic: Topic; onEdit: () => void }
         {description && <p className="text-xs text-quiet [overflow-wrap:anywhere]">{description}</p>}
         {backfill.running && (
           <p role="status" className="tabular text-xs text-quiet">
-            ● Older posts are being matched, {percent(backfill.progress)} done
+            ● Matching stored posts: {percent(backfill.progress)}
           </p>
         )}
       </div>
       {origin === "api" && (
         <div className="flex flex-wrap gap-2">
-          <Button onClick={onEdit} aria-label={`Change ${name}`}>
-            Change
+          <Button onClick={onEdit} aria-label={`Edit ${name}`}>
+            Edit
           </Button>
           <ConfirmButton
             action="Remove"
             title={`Remove the topic ${name}?`}
-            text="Its matches and counts go; the posts stay."
+            text="Its matches and counts are deleted. The posts stay."
             pending={remove.isPending}
             error={remove.error}
             onConfirm={() => remove.mutate()}

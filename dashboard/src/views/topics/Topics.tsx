@@ -11,10 +11,10 @@ import { ShareCard } from "./ShareCard";
 import { TopicForm } from "./TopicForm";
 import { TopicRow } from "./TopicRow";
 
-/** What is open in the drawer: a new topic, one that is changed, or nothing. */
+/** The topic in the drawer: a new one, an existing one, or none. */
 type Editing = Topic | "new" | null;
 
-/** What is tracked, and how the posts divide between it. */
+/** The topics view. */
 export function Topics() {
   const { search } = useView();
   const [editing, setEditing] = useState<Editing>(null);
@@ -28,7 +28,7 @@ export function Topics() {
         action={
           <Button onClick={() => setEditing("new")}>
             <Plus size={14} aria-hidden="true" />
-            Add a topic
+            Add topic
           </Button>
         }
       >
@@ -37,10 +37,10 @@ export function Topics() {
         ) : !topics ? (
           <SkeletonRows rows={3} />
         ) : topics.length === 0 ? (
-          <EmptyState title="No topic is tracked">
+          <EmptyState title="No topics">
             <p>
-              A topic is a query with a name: a brand, a product, a person. Every post is asked whether it is
-              about it, and each figure can then be told for the topic alone.
+              A topic is a named query for a brand, a product or a person. Every view can be filtered by
+              topic, and topics can be compared.
             </p>
           </EmptyState>
         ) : (
@@ -52,7 +52,7 @@ export function Topics() {
         )}
       </Card>
       <Drawer
-        title={editing === "new" ? "Add a topic" : "Change the topic"}
+        title={editing === "new" ? "Add topic" : "Edit topic"}
         open={editing !== null}
         onClose={() => setEditing(null)}
       >

@@ -1,4 +1,4 @@
-/** Why a text is no query: where, in characters from 1, and what was expected there. */
+/** A syntax error of a query. The position counts characters from 1. */
 export interface Mistake {
   position: number | null;
   message: string;
@@ -10,7 +10,7 @@ export function mistakeOf(text: string): Mistake {
   return position && message ? { position: Number(position), message } : { position: null, message: text };
 }
 
-/** The query cut at the mistake: what is before, the character itself, and what follows. */
+/** The query split at the error: the text before, the character and the text after. */
 export function cutAt(query: string, position: number): [string, string, string] {
   const characters = Array.from(query);
   const at = Math.min(Math.max(position - 1, 0), characters.length);

@@ -17,8 +17,8 @@ function fill() {
   );
 }
 
-describe("a mistake in a query", () => {
-  it("is told with its place, in characters and not in UTF-16 units", () => {
+describe("query mistake", () => {
+  it("mistake position counts characters, not UTF-16 units", () => {
     expect(mistakeOf("at character 7: a word was expected")).toEqual({
       position: 7,
       message: "a word was expected",
@@ -30,29 +30,31 @@ describe("a mistake in a query", () => {
 });
 
 describe("topics", () => {
-  it("are added with a preview and with what is wrong in the query", async () => {
+  it("topic form shows a preview and syntax errors", async () => {
     fill();
     const { user } = open("/topics");
-    expect(await screen.findByText("No topic is tracked")).toBeTruthy();
-    await user.click(screen.getByRole("button", { name: "Add a topic" }));
-    const form = await screen.findByRole("dialog", { name: "Add a topic" });
+    expect(await screen.findByText("No topics")).toBeTruthy();
+    await user.click(screen.getByRole("button", { name: "Add topic" }));
+    const form = await screen.findByRole("dialog", { name: "Add topic" });
     await user.type(within(form).getByLabelText("Name"), "acme");
     await user.type(within(form).getByLabelText("Query"), "acme (");
     expect((await within(form).findByRole("alert")).textContent).toContain(
       "Character 6: this bracket is never closed",
     );
-    expect((within(form).getByRole("button", { name: "Track it" }) as HTMLButtonElement).disabled).toBe(true);
+    expect((within(form).getByRole("button", { name: "Add topic" }) as HTMLButtonElement).disabled).toBe(
+      true,
+    );
     await user.type(within(form).getByLabelText("Query"), "{Backspace}{Backspace}");
     const preview = await within(form).findByRole("region", { name: "Preview" });
-    // What was matched while the query was typed may stand there for a moment.
+    // The preview may show an earlier query for a moment.
     await waitFor(() =>
-      expect(within(preview).getByRole("status").textContent).toBe("3 posts of the newest 4, 75.0%"),
+      expect(within(preview).getByRole("status").textContent).toBe("3 posts of the newest 4 (75.0%)"),
     );
-    await user.click(within(form).getByRole("button", { name: "Track it" }));
-    expect(await screen.findByText("3 posts in all")).toBeTruthy();
+    await user.click(within(form).getByRole("button", { name: "Add topic" }));
+    expect(await screen.findByText("3 posts in total")).toBeTruthy();
   });
 
-  it("divide the posts, are compared with the time before, and lead to their own overview", async () => {
+  it("share of voice compares periods and links to the overview", async () => {
     fill();
     state.world.topics.add("acme", "acme");
     state.world.topics.add("globex", "globex");

@@ -1,4 +1,5 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { keys } from "@/api/keys";
 import { useTopicsQuery } from "@/api/queries";
 import { getTopicShares } from "@/api/topics";
 import type { TopicShare } from "@/api/types";
@@ -7,17 +8,17 @@ import { bucketLength } from "@/lib/range";
 import type { Search } from "@/lib/search";
 import { useWindow } from "../overview/useComparison";
 
-/** A topic in the chosen time beside the period before. */
+/** The share of a topic, compared with the period before. */
 export interface ComparedShare extends TopicShare {
-  /** Posts in each bucket of the chosen time. */
+  /** Posts per bucket. */
   course: number[];
-  /** Change of the number of posts in percent; `null` when there were none before. */
+  /** The change of the number of posts in percent, or `null` when there were none before. */
   change: number | null;
-  /** Change of the net sentiment in points; `null` when there is nothing to compare. */
+  /** The change of the net sentiment in points, or `null` when there is nothing to compare. */
   netChange: number | null;
 }
 
-/** How the posts of the chosen time divide between the topics, and how that was before. */
+/** The shares of the topics in the chosen period and their change. */
 export function useShares(search: Search) {
   const window = useWindow(search);
   const bounds = (start: number, end: number) => ({
@@ -25,20 +26,20 @@ export function useShares(search: Search) {
     end_date: new Date(end).toISOString(),
     source: search.source,
   });
-  // While old posts are being matched the shares change with the totals.
+  // During a backfill the shares change with the totals.
   const matched = useTopicsQuery().data?.map(({ posts }) => posts.total);
   const now = useQuery({
-    queryKey: ["topics", "share", bounds(window.start, window.end), window.period, matched],
+    queryKey: keys.topics.shares({ ...bounds(window.start, window.end), period: window.period }, matched),
     queryFn: ({ signal }) =>
       getTopicShares({ ...bounds(window.start, window.end), period: window.period }, signal),
     placeholderData: keepPreviousData,
   });
   const before = useQuery({
-    queryKey: ["topics", "share", bounds(window.before, window.start), matched],
+    queryKey: keys.topics.shares(bounds(window.before, window.start), matched),
     queryFn: ({ signal }) => getTopicShares(bounds(window.before, window.start), signal),
     placeholderData: keepPreviousData,
   });
-  // A bucket that has not ended would draw a fall that did not happen.
+  // An unfinished bucket would look like a drop.
   const buckets = now.data?.data?.filter(
     ({ timestamp }) => Date.parse(timestamp) + bucketLength(window.period) <= Date.now(),
   );

@@ -1,6 +1,7 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { analyze } from "@/api/endpoints";
+import { keys } from "@/api/keys";
 import type { Analysis } from "@/api/types";
 import { plural, score } from "@/lib/format";
 import { useDebounced } from "@/lib/useDebounced";
@@ -19,10 +20,10 @@ const EXAMPLES = [
   "Not bad at all, I expected worse.",
 ];
 
-/** Longest text that the server takes. */
+/** The maximum length of a text that the server accepts. */
 const MOST_CHARACTERS = 100_000;
 
-/** Type a text and see what the model makes of it. Nothing is stored. */
+/** Analyses a text while it is typed. Nothing is stored. */
 export function TryIt() {
   const [text, setText] = useState(EXAMPLES[0] ?? "");
   return (
@@ -61,7 +62,7 @@ function Result({ text }: { text: string }) {
   const typed = useDebounced(text.trim(), 150);
   const settled = useDebounced(typed, 500);
   const query = useQuery({
-    queryKey: ["analyze", typed],
+    queryKey: keys.analysis.result(typed),
     queryFn: ({ signal }) => analyze({ text: typed }, signal),
     enabled: typed !== "",
     placeholderData: keepPreviousData,
@@ -69,7 +70,7 @@ function Result({ text }: { text: string }) {
     refetchInterval: false,
     refetchOnWindowFocus: false,
   });
-  if (typed === "") return <EmptyState title="Type something" />;
+  if (typed === "") return <EmptyState title="Enter a text" />;
   if (query.error) return <ErrorState error={query.error} retry={() => void query.refetch()} />;
   if (!query.data) return <Skeleton className="h-64" />;
   return (
@@ -92,7 +93,7 @@ function Verdict({ analysis }: { analysis: Analysis }) {
       </p>
       <p className="tabular text-sm text-quiet">
         confidence {score(analysis.confidence)} · {plural(analysis.tokens, "token")} · {analysis.model}
-        {analysis.truncated && " · only the beginning was read: the text is longer than the model can take"}
+        {analysis.truncated && " · only the start was read, because the text exceeds the model's limit"}
       </p>
     </div>
   );

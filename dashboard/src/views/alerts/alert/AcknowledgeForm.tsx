@@ -1,29 +1,23 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { acknowledgeAlert } from "@/api/endpoints";
-import { Button } from "@/ui/Button";
+import { keys } from "@/api/keys";
 import { Field, FormError, fieldError } from "@/ui/Field";
+import { FormButtons } from "@/ui/FormButtons";
 import { inputClass } from "@/ui/Input";
+import { useSave } from "@/ui/useSave";
 
-/** Says that someone looks after an alert, and what others should know. */
+/** Acknowledges an alert with an optional note. */
 export function AcknowledgeForm({ id, onDone }: { id: number; onDone: () => void }) {
-  const queries = useQueryClient();
   const [note, setNote] = useState("");
-  const save = useMutation({
-    mutationFn: () => acknowledgeAlert(id, note.trim()),
-    onSuccess: () => {
-      void queries.invalidateQueries({ queryKey: ["alerts"] });
-      onDone();
-    },
+  const save = useSave({
+    save: () => acknowledgeAlert(id, note.trim()),
+    invalidates: [keys.alerts.all],
+    onDone,
   });
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    save.mutate();
-  };
   return (
-    <form onSubmit={submit} className="flex flex-col gap-4">
-      <p className="text-sm text-quiet">Others see that you look after it, and it is not told again.</p>
-      <Field label="Note" hint="May stay empty" error={fieldError(save.error, "note")}>
+    <form onSubmit={save.submit} className="flex flex-col gap-4">
+      <p className="text-sm text-quiet">You own this alert; reminders stop.</p>
+      <Field label="Note" hint="Optional" error={fieldError(save.error, "note")}>
         {(ids) => (
           <textarea
             {...ids}
@@ -35,12 +29,7 @@ export function AcknowledgeForm({ id, onDone }: { id: number; onDone: () => void
         )}
       </Field>
       <FormError error={save.error} fields={["note"]} />
-      <div className="flex justify-end gap-2">
-        <Button onClick={onDone}>Cancel</Button>
-        <Button type="submit" look="solid" disabled={save.isPending}>
-          Acknowledge
-        </Button>
-      </div>
+      <FormButtons submit="Acknowledge" pending={save.pending} onCancel={onDone} />
     </form>
   );
 }

@@ -14,7 +14,7 @@ interface Figure {
   exact?: string;
 }
 
-/** The numbers of the window that made an alert fire. */
+/** The key figures of an alert. */
 export function AlertFigures({ alert, details }: { alert: AlertDetail; details: Details }) {
   const now = useNow(10_000);
   return (
@@ -55,7 +55,7 @@ export function AlertFigures({ alert, details }: { alert: AlertDetail; details: 
 
 function figuresOf(alert: AlertDetail, details: Details, now: number): Figure[] {
   const kind = kindOf(alert);
-  const fired = alert.state === "firing" ? "until now" : "until it was over";
+  const fired = alert.state === "firing" ? "so far" : "until it resolved";
   return [
     kind === "absence"
       ? { title: "Measured", value: "No posts", note: spanText(alert.window_start, alert.window_end) }
@@ -76,12 +76,12 @@ function figuresOf(alert: AlertDetail, details: Details, now: number): Figure[] 
 function usualOf(alert: AlertDetail, { baseline, usual, pValue, emotions, total }: Details): Figure {
   const kind = kindOf(alert);
   if (kind === "spike" && usual) {
-    const spread = `give or take ${decimal(usual.spread)}`;
-    return { title: "Usual in such a window", value: `${decimal(usual.level)} posts`, note: spread };
+    const spread = `± ${decimal(usual.spread)}`;
+    return { title: "Usual", value: `${decimal(usual.level)} posts`, note: spread };
   }
   if (kind === "shift" && baseline !== null) {
     const sure = pValue === null ? "" : `, p ${pValue < 0.0001 ? "< 0.0001" : pValue.toPrecision(2)}`;
-    return { title: "Share before", value: percent(baseline * 100), note: `the time before${sure}` };
+    return { title: "Share before", value: percent(baseline * 100), note: `in the period before${sure}` };
   }
   const [first] = emotions;
   return {

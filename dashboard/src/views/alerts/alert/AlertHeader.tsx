@@ -12,7 +12,7 @@ import { SilenceForm } from "../silences/SilenceForm";
 import { alertTitle, evidence, inScope, stateText } from "../words";
 import { AcknowledgeForm } from "./AcknowledgeForm";
 
-/** What an alert is, and what one can do about it. */
+/** The title and the actions of an alert. */
 export function AlertHeader({ alert }: { alert: AlertDetail }) {
   const [open, setOpen] = useState<"acknowledge" | "silence" | null>(null);
   const close = () => setOpen(null);
@@ -49,7 +49,7 @@ export function AlertHeader({ alert }: { alert: AlertDetail }) {
         <div className="flex flex-wrap gap-2">
           <Link to="/posts" search={evidence(alert)} className={buttonClass()}>
             <MessagesSquare size={14} aria-hidden="true" />
-            Its posts
+            Show posts
           </Link>
           <CopyLink />
           <Button onClick={() => setOpen("silence")}>
@@ -67,7 +67,7 @@ export function AlertHeader({ alert }: { alert: AlertDetail }) {
       {alert.acknowledged && (
         <p className="card px-4 py-2.5 text-sm">
           <span className="font-medium">
-            <bdi>{alert.acknowledged.by}</bdi> looks after it
+            Acknowledged by <bdi>{alert.acknowledged.by}</bdi>
           </span>{" "}
           <span className="text-quiet">since {exact(alert.acknowledged.at)}</span>
           {alert.acknowledged.note && (
@@ -87,7 +87,7 @@ export function AlertHeader({ alert }: { alert: AlertDetail }) {
   );
 }
 
-/** Alerts of the same rule about the same source. */
+/** Matchers for alerts of the same rule and source. */
 function likeThis({ alert_type, labels }: AlertDetail): Matcher[] {
   const matchers: Matcher[] = [{ label: "alertname", op: "=", value: labels?.alertname ?? alert_type }];
   const source = labels?.source;

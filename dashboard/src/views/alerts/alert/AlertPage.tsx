@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { getAlert } from "@/api/endpoints";
+import { keys } from "@/api/keys";
 import { getRule } from "@/api/rules";
 import type { AlertDetail } from "@/api/types";
 import { Card } from "@/ui/Card";
@@ -17,21 +18,21 @@ import { TopCard } from "./TopCard";
 import { TransitionsCard } from "./TransitionsCard";
 import { ValueCard } from "./ValueCard";
 
-/** Why an alert fires: its numbers, its posts and words, its course, and who was told. */
+/** The page of an alert: figures, evidence, timeline and deliveries. */
 export function AlertPage() {
   const { id } = useParams({ from: "/alerts/$id" });
   const query = useQuery({
-    queryKey: ["alerts", "one", id],
+    queryKey: keys.alerts.one(id),
     queryFn: ({ signal }) => getAlert(Number(id), signal),
     retry: (failures, error) => failures < 2 && !isMissing(error),
   });
   if (query.data) return <Page alert={query.data} />;
   if (isMissing(query.error)) {
     return (
-      <EmptyState title="There is no such alert">
-        <p>Its link may be mistyped, or it is older than what is kept.</p>
+      <EmptyState title="Alert not found">
+        <p>The link may be mistyped, or the alert is older than the retention period.</p>
         <Link to="/alerts" className="text-text underline underline-offset-2">
-          Go to the alerts
+          Go to alerts
         </Link>
       </EmptyState>
     );
@@ -43,7 +44,7 @@ export function AlertPage() {
 function Page({ alert }: { alert: AlertDetail }) {
   const details = detailsOf(alert);
   const rule = useQuery({
-    queryKey: ["rules", "of-alert", alert.rule_id],
+    queryKey: keys.rules.ofAlert(alert.rule_id),
     queryFn: ({ signal }) => getRule(alert.rule_id ?? 0, signal),
     enabled: alert.rule_id != null,
     retry: false,
@@ -69,7 +70,7 @@ function Page({ alert }: { alert: AlertDetail }) {
           ) : (
             rule.isError && (
               <Card title="Rule">
-                <p className="text-sm text-quiet">Its rule was removed since.</p>
+                <p className="text-sm text-quiet">The rule has been removed.</p>
               </Card>
             )
           )}

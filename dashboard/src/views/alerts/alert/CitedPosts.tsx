@@ -10,25 +10,25 @@ import { EmptyState } from "@/ui/states";
 import { evidence } from "../words";
 import type { CitedPost } from "./details";
 
-/** Some posts that speak for an alert, the surest first; those that say almost the same are told once. */
+/** Typical posts of an alert, highest confidence first. Near-duplicates are grouped. */
 export function CitedPosts({ alert, posts }: { alert: AlertDetail; posts: readonly CitedPost[] }) {
   const now = useNow(10_000);
   const link = usePostLink();
   return (
     <Card
-      title="What they say"
+      title="Typical posts"
       action={
         <Link to="/posts" search={evidence(alert)} className={buttonClass("plain", "-mr-2")}>
-          All its posts
+          Show all
         </Link>
       }
     >
       {posts.length === 0 ? (
-        <EmptyState title="No posts are kept with it">
+        <EmptyState title="No posts stored with this alert">
           <p>
             {alert.labels?.kind === "absence"
-              ? "It fires because there are none."
-              : "They were deleted since, or it is from before posts were kept."}
+              ? "The alert fired because there were no posts."
+              : "They may have been deleted since the alert fired."}
           </p>
         </EmptyState>
       ) : (
@@ -42,9 +42,7 @@ export function CitedPosts({ alert, posts }: { alert: AlertDetail; posts: readon
                 post={post}
                 now={now}
                 link={link}
-                {...(duplicates > 0
-                  ? { note: `and ${plural(duplicates, "more like it", "more like it")}` }
-                  : {})}
+                {...(duplicates > 0 ? { note: `${plural(duplicates, "similar post")}` } : {})}
               />
             </li>
           ))}

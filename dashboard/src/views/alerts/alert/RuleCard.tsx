@@ -7,12 +7,12 @@ import { Card } from "@/ui/Card";
 import { ruleSentence } from "../rules/ruleWords";
 import { valueText } from "../words";
 
-/** The rule behind an alert, as it stands now. */
+/** The current version of the alert's rule. */
 export function RuleCard({ rule }: { rule: Rule }) {
   return (
     <Card
       title="Rule"
-      note="as it stands now"
+      note="current version"
       action={
         <Link
           to="/alerts/rules/$id"
@@ -43,14 +43,14 @@ function factsOf(rule: Rule): [string, string][] {
     ["Severity", sentence(rule.severity)],
     ["Window", rule.window],
     ["Compared with", rule.baseline_window ? `${rule.baseline_window} before` : null],
-    ["Least posts", count(rule.min_posts)],
-    ["Fires after", rule.for === "0s" ? "at once" : rule.for],
-    ["Recovers at", rule.recovery_threshold == null ? null : valueText(rule.kind, rule.recovery_threshold)],
-    ["Over after", rule.keep_firing_for === "0s" ? "at once" : rule.keep_firing_for],
-    ["Largest p-value", rule.significance == null ? null : String(rule.significance)],
-    ["Looks every", rule.interval],
+    ["Minimum posts", count(rule.min_posts)],
+    ["Wait before alerting", rule.for === "0s" ? "none" : rule.for],
+    ["Resolves at", rule.recovery_threshold == null ? null : valueText(rule.kind, rule.recovery_threshold)],
+    ["Wait before resolving", rule.keep_firing_for === "0s" ? "none" : rule.keep_firing_for],
+    ["Maximum p-value", rule.significance == null ? null : String(rule.significance)],
+    ["Check every", rule.interval],
     ["Labels", labels.length > 0 ? labels.join(", ") : null],
-    ["Watches", rule.enabled ? null : "no, it is switched off"],
+    ["Status", rule.enabled ? null : "off"],
   ];
   return facts.filter((fact): fact is [string, string] => fact[1] !== null);
 }

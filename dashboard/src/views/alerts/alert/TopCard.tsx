@@ -13,12 +13,12 @@ interface TopCardProps {
   shares: readonly Share[];
 }
 
-/** Where most of the posts are from. */
+/** The sources or authors with the most posts. */
 export function TopCard({ title, of, alert, shares }: TopCardProps) {
   if (shares.length === 0) return null;
   const most = Math.max(1, ...shares.map(({ count }) => count));
   return (
-    <Card title={title} note="with most of its posts">
+    <Card title={title} note="with the most posts">
       <ul className="flex flex-col text-sm">
         {shares.slice(0, 6).map(({ name, count }) => (
           <li key={name}>

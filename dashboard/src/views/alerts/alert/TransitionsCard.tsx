@@ -13,13 +13,13 @@ const time = new Intl.DateTimeFormat(undefined, {
   second: "2-digit",
 });
 
-/** How it came about: each change of its state. */
+/** The changes of an alert's state. */
 export function TransitionsCard({ alert }: { alert: AlertDetail }) {
   const kind = kindOf(alert);
   return (
-    <Card title="Time line">
+    <Card title="Timeline">
       {alert.timeline.length === 0 ? (
-        <p className="text-sm text-quiet">Its changes of state are not kept any more.</p>
+        <p className="text-sm text-quiet">The timeline is older than the retention period.</p>
       ) : (
         <ol className="text-sm">
           {alert.timeline.map((transition) => (
@@ -44,13 +44,13 @@ function Step({ transition, kind }: { transition: Transition; kind: RuleKind | u
       />
       <div className="min-w-0 flex-1">
         <p className="flex flex-wrap justify-between gap-x-3">
-          <span className="font-medium">{to_state === "normal" ? "Over" : STATES[to_state]}</span>
+          <span className="font-medium">{to_state === "normal" ? "Resolved" : STATES[to_state]}</span>
           <time dateTime={at} title={exact(at)} className="tabular text-xs leading-[1.125rem] text-quiet">
             {time.format(new Date(at))}
           </time>
         </p>
         {value != null && kind !== "absence" && (
-          <p className="tabular text-xs text-quiet">{valueText(kind, value)} measured</p>
+          <p className="tabular text-xs text-quiet">Value: {valueText(kind, value)}</p>
         )}
         {reason && <p className="text-xs text-quiet [overflow-wrap:anywhere]">{reason}</p>}
       </div>

@@ -1,5 +1,6 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
+import { keys } from "@/api/keys";
 import { backtestRule } from "@/api/rules";
 import type { AlertDetail, Rule } from "@/api/types";
 import { zone } from "@/lib/format";
@@ -13,16 +14,16 @@ import { type Shown, ShownChoice, TrackFigure } from "../rules/TrackFigure";
 interface ValueCardProps {
   alert: AlertDetail;
   rule: Rule | undefined;
-  /** There is no such rule any more. */
+  /** Whether the rule was removed. */
   gone: boolean;
 }
 
-/** What the rule measured before, while and after the alert fired. */
+/** The values of the rule before, during and after the alert. */
 export function ValueCard({ alert, rule, gone }: ValueCardProps) {
   const [shown, setShown] = useState<Shown>("chart");
   return (
     <Card
-      title="Measured over time"
+      title="Value over time"
       note={zone()}
       action={rule && <ShownChoice shown={shown} onChange={setShown} />}
     >
@@ -31,8 +32,8 @@ export function ValueCard({ alert, rule, gone }: ValueCardProps) {
           <Course alert={alert} rule={rule} shown={shown} />
         ) : gone ? (
           <div className="grid h-full place-content-center">
-            <EmptyState title="The rule is gone">
-              <p>Without it the course cannot be measured again. The numbers of the window are above.</p>
+            <EmptyState title="Rule removed">
+              <p>Without the rule the values cannot be recomputed. The figures of the alert are above.</p>
             </EmptyState>
           </div>
         ) : (
@@ -47,7 +48,7 @@ function Course({ alert, rule, shown }: { alert: AlertDetail; rule: Rule; shown:
   const now = useNow(MINUTE);
   const bounds = boundsOf(alert, now);
   const query = useQuery({
-    queryKey: ["backtest", "alert", alert.id, rule.version, bounds],
+    queryKey: keys.backtests.alert(alert.id, rule.version, bounds),
     queryFn: ({ signal }) => backtestRule(ruleOf(draftOf(rule)), signal, bounds),
     placeholderData: keepPreviousData,
     retry: false,
@@ -58,8 +59,8 @@ function Course({ alert, rule, shown }: { alert: AlertDetail; rule: Rule; shown:
   if (!track?.points.some(({ value }) => value != null)) {
     return (
       <div className="grid h-full place-content-center">
-        <EmptyState title="Nothing is left to measure">
-          <p>Counts by the minute of that time are not kept any more.</p>
+        <EmptyState title="No data left">
+          <p>The minute counts of that time are older than the retention period.</p>
         </EmptyState>
       </div>
     );
@@ -75,7 +76,7 @@ function Course({ alert, rule, shown }: { alert: AlertDetail; rule: Rule; shown:
   );
 }
 
-/** From some windows before it fired to a while after it was over, at most the days that a backtest takes. */
+/** The bounds of the chart: from several windows before the alert to some time after it, within a backtest's limit. */
 function boundsOf(alert: AlertDetail, now: number): { start_date: string; end_date: string } {
   const fired = Date.parse(alert.triggered_at);
   const window = Date.parse(alert.window_end) - Date.parse(alert.window_start);

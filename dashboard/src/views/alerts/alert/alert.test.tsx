@@ -1,9 +1,9 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
 import type { Alert } from "@/api/types";
+import { iso } from "@/testing/answer";
 import { open, serve } from "@/testing/app";
 import { makeDelivery } from "@/testing/notify";
-import { iso } from "@/testing/world";
 import { evidence, measured } from "../words";
 import { detailsOf } from "./details";
 
@@ -56,15 +56,15 @@ function fire(part: Partial<Alert> = {}): Alert {
   return alert;
 }
 
-describe("what explains an alert", () => {
-  it("is read with care: what has another form is left out", () => {
+describe("alert details", () => {
+  it("malformed details are ignored", () => {
     const odd = {
       details: { counts: 3, top_terms: [{ term: 1 }, "x"], evidence: { a: 1 }, baseline: "none" },
     };
     expect(detailsOf(odd)).toMatchObject({ counts: null, terms: [], posts: [], baseline: null });
   });
 
-  it("leads to its posts by the server's link, or by its window", () => {
+  it("evidence link comes from the server or the window", () => {
     const alert = fire();
     expect(evidence(alert)).toEqual({
       from: "2026-03-01T10:00:00.000Z",
@@ -80,8 +80,8 @@ describe("what explains an alert", () => {
   });
 });
 
-describe("the page of an alert", () => {
-  it("shows the numbers, posts, words, time line, rule and deliveries", async () => {
+describe("alert page", () => {
+  it("alert page shows figures, evidence, rule and deliveries", async () => {
     fire();
     state.world.notify.deliveries = [makeDelivery(3)];
     open("/alerts/7");
@@ -93,10 +93,10 @@ describe("the page of an alert", () => {
     expect(within(figures).getByText("20 of 40 posts")).toBeTruthy();
     const posts = screen.getByRole("list", { name: "Evidence" });
     expect(posts.textContent).toContain("The checkout fails");
-    expect(posts.textContent).toContain("and 4 more like it");
+    expect(posts.textContent).toContain("4 similar posts");
     const word = screen.getByRole("link", { name: /^checkout/ });
     expect(word.getAttribute("href")).toContain("q=checkout");
-    expect(within(screen.getByRole("region", { name: "Time line" })).getByText("Firing")).toBeTruthy();
+    expect(within(screen.getByRole("region", { name: "Timeline" })).getByText("Firing")).toBeTruthy();
     const rule = await screen.findByRole("region", { name: /^Rule/ });
     expect(
       within(rule).getByText("Share of negative posts above 50.0% within 10min, in all sources"),
@@ -107,7 +107,7 @@ describe("the page of an alert", () => {
     );
   });
 
-  it("is acknowledged with a note, which others see", async () => {
+  it("acknowledged alert shows the note", async () => {
     fire();
     const { user } = open("/alerts/7");
     await user.click(await screen.findByRole("button", { name: "Acknowledge" }));
@@ -115,18 +115,18 @@ describe("the page of an alert", () => {
     await user.type(within(question).getByLabelText("Note"), "Calling the shop");
     await user.click(within(question).getByRole("button", { name: "Acknowledge" }));
     expect(await screen.findByText("Calling the shop")).toBeTruthy();
-    expect(screen.getByText(/looks after it/).textContent).toBe("ada looks after it");
+    expect(screen.getByText(/^Acknowledged by/).textContent).toBe("Acknowledged by ada");
     await waitFor(() => expect(screen.queryByRole("button", { name: "Acknowledge" })).toBeNull());
   });
 
-  it("silences alerts like it", async () => {
+  it("silence form is filled with the matchers of the alert", async () => {
     fire();
     const { user } = open("/alerts/7");
     await user.click(await screen.findByRole("button", { name: "Silence" }));
     const form = await screen.findByRole("dialog", { name: "Silence alerts like this" });
     expect((within(form).getByLabelText("Value 1") as HTMLInputElement).value).toBe("Bad mood");
     await user.type(within(form).getByLabelText("Your name"), "ada");
-    await user.type(within(form).getByLabelText("Why"), "known");
+    await user.type(within(form).getByLabelText("Reason"), "known");
     await user.click(within(form).getByRole("button", { name: "Silence" }));
     await waitFor(() =>
       expect(state.world.notify.silences[0]?.matchers).toEqual([
@@ -137,15 +137,15 @@ describe("the page of an alert", () => {
     await screen.findByRole("heading", { name: "Bad mood in web" });
   });
 
-  it("says what to do when there is no such alert, or its rule is gone", async () => {
+  it("missing alert links to the list", async () => {
     open("/alerts/99");
-    expect(await screen.findByText("There is no such alert")).toBeTruthy();
+    expect(await screen.findByText("Alert not found")).toBeTruthy();
   });
 
-  it("does without a rule that is gone", async () => {
+  it("alert without its rule explains the missing chart", async () => {
     const alert = fire();
     state.world.rules.rules = [];
     open(`/alerts/${alert.id}`);
-    expect(await screen.findByText("The rule is gone")).toBeTruthy();
+    expect(await screen.findByText("Rule removed")).toBeTruthy();
   });
 });

@@ -2,7 +2,7 @@ import type { Alert, Emotion, Sentiment } from "@/api/types";
 import { isEmotion, isSentiment } from "@/lib/labels";
 import type { LivePost } from "@/live/post";
 
-/** What explains an alert. The document calls it an object only, so each part is looked at before it is used. */
+/** The evidence of an alert. The API types it as an open object, so each part is validated. */
 export interface Details {
   counts: Record<Sentiment, number> | null;
   total: number | null;
@@ -16,20 +16,20 @@ export interface Details {
   posts: CitedPost[];
 }
 
-/** A word that stands out: in how many posts of the window, and of the day before it. */
+/** A frequent word: the number of posts with it in the window and in the day before. */
 export interface Term {
   term: string;
   count: number;
   before: number;
 }
 
-/** A source or an author and how many of the posts. */
+/** A source or an author and its number of posts. */
 export interface Share {
   name: string;
   count: number;
 }
 
-/** A post that speaks for an alert, and how many more say almost the same. */
+/** A typical post and the number of near-duplicates. */
 export interface CitedPost {
   post: LivePost;
   duplicates: number;

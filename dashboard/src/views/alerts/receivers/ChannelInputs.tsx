@@ -7,12 +7,12 @@ interface ChannelInputsProps {
   onChange: (channel: Channel) => void;
   secret: string;
   onSecret: (secret: string) => void;
-  /** Names of the secrets that are set. */
+  /** The names of stored secrets. */
   kept: readonly string[];
   error: unknown;
 }
 
-/** What a channel of each kind needs. */
+/** The settings of a channel. */
 export function ChannelInputs(props: ChannelInputsProps) {
   const { channel, onChange, error } = props;
   switch (channel.kind) {
@@ -20,8 +20,8 @@ export function ChannelInputs(props: ChannelInputsProps) {
       return (
         <>
           <Field
-            label="Address"
-            hint="Gets a POST of JSON in Alertmanager's form"
+            label="URL"
+            hint="Receives a JSON POST in Alertmanager's format"
             error={fieldError(error, "channel")}
           >
             {(ids) => (
@@ -40,7 +40,7 @@ export function ChannelInputs(props: ChannelInputsProps) {
             {...props}
             label="Signing key"
             name="signing_key"
-            hint="Signs each message with HMAC-SHA256. May stay empty."
+            hint="Optional. Signs each message with HMAC-SHA256."
           />
         </>
       );
@@ -48,14 +48,14 @@ export function ChannelInputs(props: ChannelInputsProps) {
       return (
         <Secret
           {...props}
-          label="Address of the incoming webhook"
+          label="Incoming webhook URL"
           name="url"
-          hint="From Slack, Mattermost, Rocket.Chat, or Discord with /slack at its end"
+          hint="From Slack, Mattermost or Rocket.Chat. For Discord, append /slack."
         />
       );
     case "email":
       return (
-        <Field label="Addresses" hint="One in each line" error={fieldError(error, "channel")}>
+        <Field label="E-mail addresses" hint="One per line" error={fieldError(error, "channel")}>
           {(ids) => (
             <textarea
               {...ids}
@@ -71,7 +71,7 @@ export function ChannelInputs(props: ChannelInputsProps) {
       return (
         <Field
           label="Program and arguments"
-          hint="One in each line; no shell reads them. Only where the configuration allows commands."
+          hint="One per line, run without a shell. Commands must be enabled in the configuration."
           error={fieldError(error, "channel")}
         >
           {(ids) => (
@@ -94,13 +94,13 @@ interface SecretProps extends ChannelInputsProps {
   hint: string;
 }
 
-/** A secret is written and never read: what is set is not shown, and an empty field leaves it. */
+/** A write-only secret. Stored values are not shown, and an empty field keeps them. */
 function Secret({ label, name, hint, secret, onSecret, kept, error }: SecretProps) {
   const isSet = kept.includes(name);
   return (
     <Field
       label={label}
-      hint={isSet ? "It is set. Leave this empty to keep it." : hint}
+      hint={isSet ? "A value is stored. Leave empty to keep it." : hint}
       error={fieldError(error, "secrets")}
     >
       {(ids) => (

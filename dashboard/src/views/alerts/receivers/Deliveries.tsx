@@ -1,6 +1,7 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
+import { keys } from "@/api/keys";
 import { getDeliveries, getDelivery } from "@/api/notify";
 import type { Delivery } from "@/api/types";
 import { ago, duration, exact, plural } from "@/lib/format";
@@ -13,16 +14,16 @@ import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
 
 const MARKS: Record<Delivery["state"], string> = {
   delivered: "▲ Delivered",
-  pending: "● On its way",
+  pending: "● Pending",
   failed: "▼ Failed",
 };
 
-/** The log of messages to receivers, newest first: of all, or of one alert. */
+/** The log of deliveries, newest first: all, or those of one alert. */
 export function Deliveries({ alert }: { alert?: number }) {
   const [shown, setShown] = useState<number | null>(null);
   const now = useNow(10_000);
   const query = useInfiniteQuery({
-    queryKey: ["deliveries", "list", alert],
+    queryKey: keys.deliveries.list(alert),
     queryFn: ({ pageParam, signal }) => getDeliveries(alert, pageParam, signal),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next_cursor ?? undefined,
@@ -36,12 +37,12 @@ export function Deliveries({ alert }: { alert?: number }) {
       ) : !deliveries ? (
         <SkeletonRows rows={3} />
       ) : deliveries.length === 0 ? (
-        <EmptyState title={alert === undefined ? "Nothing was sent yet" : "Nobody was told of it"}>
+        <EmptyState title={alert === undefined ? "No notifications yet" : "No notifications sent"}>
           {alert !== undefined && (
             <p>
-              No route takes it, it is silenced, or it was over before its turn.{" "}
+              No route matches this alert, it is silenced, or it resolved before the first message.{" "}
               <Link to="/alerts/routes" className="text-text underline underline-offset-2">
-                See where alerts go
+                View routes
               </Link>
             </p>
           )}
@@ -64,7 +65,7 @@ export function Deliveries({ alert }: { alert?: number }) {
           onClick={() => void query.fetchNextPage()}
           disabled={query.isFetchingNextPage}
         >
-          Show older ones
+          Show older
         </Button>
       )}
       <Drawer title="Delivery" open={shown !== null} onClose={() => setShown(null)}>
@@ -109,7 +110,7 @@ function DeliveryRow({ delivery, now, onShow }: DeliveryRowProps) {
 
 function DeliveryBody({ id }: { id: number }) {
   const query = useQuery({
-    queryKey: ["deliveries", "one", id],
+    queryKey: keys.deliveries.one(id),
     queryFn: ({ signal }) => getDelivery(id, signal),
   });
   if (query.error) return <ErrorState error={query.error} retry={() => void query.refetch()} />;
@@ -129,7 +130,7 @@ function DeliveryBody({ id }: { id: number }) {
                 {exact(attempt.at)}{" "}
                 <span className="text-quiet">
                   {duration(attempt.elapsed_ms / 1_000)}
-                  {attempt.status != null && `, answer ${attempt.status}`}
+                  {attempt.status != null && `, status ${attempt.status}`}
                 </span>
               </p>
               {attempt.error && <p className="[overflow-wrap:anywhere]">▼ {attempt.error}</p>}

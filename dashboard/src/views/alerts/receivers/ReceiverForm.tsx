@@ -1,10 +1,11 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
+import { keys } from "@/api/keys";
 import { saveReceiver } from "@/api/notify";
 import type { Channel, Receiver } from "@/api/types";
-import { Button } from "@/ui/Button";
 import { Field, FormError, fieldError } from "@/ui/Field";
+import { FormButtons } from "@/ui/FormButtons";
 import { SelectInput } from "@/ui/SelectInput";
+import { useSave } from "@/ui/useSave";
 import { NameField } from "../NameField";
 import { ChannelInputs } from "./ChannelInputs";
 import { CHANNEL_KINDS, emptyChannel } from "./channel";
@@ -12,20 +13,19 @@ import { CHANNEL_KINDS, emptyChannel } from "./channel";
 const FIELDS = ["name", "channel", "secrets"];
 
 interface ReceiverFormProps {
-  /** The receiver that is changed; a new one otherwise. */
+  /** The receiver to edit, or `null` for a new one. */
   before: Receiver | null;
   onDone: () => void;
 }
 
-/** Says who is told of alerts, and how they are reached. */
+/** The form of a receiver. */
 export function ReceiverForm({ before, onDone }: ReceiverFormProps) {
-  const queries = useQueryClient();
   const [name, setName] = useState(before?.name ?? "");
   const [channel, setChannel] = useState<Channel>(before?.channel ?? emptyChannel("webhook"));
   const [sendResolved, setSendResolved] = useState(before?.send_resolved ?? true);
   const [secret, setSecret] = useState("");
-  const save = useMutation({
-    mutationFn: () =>
+  const save = useSave({
+    save: () =>
       saveReceiver(
         {
           name: name.trim(),
@@ -36,17 +36,11 @@ export function ReceiverForm({ before, onDone }: ReceiverFormProps) {
         },
         before,
       ),
-    onSuccess: () => {
-      void queries.invalidateQueries({ queryKey: ["receivers"] });
-      onDone();
-    },
+    invalidates: [keys.receivers.all],
+    onDone,
   });
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    save.mutate();
-  };
   return (
-    <form onSubmit={submit} className="flex flex-col gap-4">
+    <form onSubmit={save.submit} className="flex flex-col gap-4">
       <NameField
         value={name}
         example="on-call"
@@ -54,7 +48,7 @@ export function ReceiverForm({ before, onDone }: ReceiverFormProps) {
         onChange={setName}
         error={fieldError(save.error, "name")}
       />
-      <Field label="Reached by">
+      <Field label="Channel">
         {(ids) => (
           <SelectInput
             {...ids}
@@ -79,20 +73,15 @@ export function ReceiverForm({ before, onDone }: ReceiverFormProps) {
           onChange={(event) => setSendResolved(event.target.checked)}
           className="size-4 accent-(--color-focus)"
         />
-        Tell them when an alert is over, too
+        Also notify when an alert resolves
       </label>
       <FormError error={save.error} fields={FIELDS} />
-      <div className="flex justify-end gap-2">
-        <Button onClick={onDone}>Cancel</Button>
-        <Button type="submit" look="solid" disabled={save.isPending}>
-          {before ? "Save" : "Add"}
-        </Button>
-      </div>
+      <FormButtons submit={before ? "Save" : "Add"} pending={save.pending} onCancel={onDone} />
     </form>
   );
 }
 
-/** Lines that were left empty are no addresses or arguments. */
+/** Removes empty lines from addresses and arguments. */
 function withoutBlanks(channel: Channel): Channel {
   const filled = (lines: readonly string[]) => lines.filter((line) => line.trim() !== "");
   if (channel.kind === "email") return { ...channel, to: filled(channel.to) };
@@ -100,7 +89,7 @@ function withoutBlanks(channel: Channel): Channel {
   return channel;
 }
 
-/** The secret under the name that its kind gives it; an empty field leaves what is there. */
+/** The secret under the name its channel uses. An empty field keeps the stored one. */
 function secretsOf({ kind }: Channel, secret: string): Record<string, string> {
   if (secret === "") return {};
   return kind === "slack" ? { url: secret } : { signing_key: secret };

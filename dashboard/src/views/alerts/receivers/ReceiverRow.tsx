@@ -1,24 +1,23 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Send } from "lucide-react";
+import { keys } from "@/api/keys";
 import { deleteReceiver, testReceiver } from "@/api/notify";
 import type { DeliveryDetail, Receiver } from "@/api/types";
 import { duration } from "@/lib/format";
 import { Button } from "@/ui/Button";
 import { ConfirmButton, FailureNote } from "@/ui/ConfirmButton";
+import { useChange } from "@/ui/useSave";
 import { destination, kindName } from "./channel";
 
-/** One receiver: where it is, and a message to try it out. */
+/** A receiver with its channel and a test button. */
 export function ReceiverRow({ receiver, onEdit }: { receiver: Receiver; onEdit: () => void }) {
   const queries = useQueryClient();
   const { id, name, channel, provisioned, secrets } = receiver;
   const test = useMutation({
     mutationFn: () => testReceiver(id),
-    onSettled: () => queries.invalidateQueries({ queryKey: ["deliveries"] }),
+    onSettled: () => queries.invalidateQueries({ queryKey: keys.deliveries.all }),
   });
-  const remove = useMutation({
-    mutationFn: () => deleteReceiver(receiver),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ["receivers"] }),
-  });
+  const remove = useChange(() => deleteReceiver(receiver), [keys.receivers.all]);
   return (
     <li className="flex flex-wrap items-start gap-x-4 gap-y-2 border-b border-border px-4 py-2.5 last:border-b-0">
       <div className="min-w-60 flex-1">
@@ -30,7 +29,7 @@ export function ReceiverRow({ receiver, onEdit }: { receiver: Receiver; onEdit: 
           {destination(channel)}
           {secrets.length > 0 && `, with ${secrets.join(", ")}`}
           {provisioned && ", from the configuration file"}
-          {receiver.send_resolved === false && ", not told when alerts are over"}
+          {receiver.send_resolved === false && ", not notified when alerts resolve"}
         </p>
         <p role="status" className="text-xs">
           {test.data && testText(test.data)}
@@ -44,13 +43,13 @@ export function ReceiverRow({ receiver, onEdit }: { receiver: Receiver; onEdit: 
         </Button>
         {!provisioned && (
           <>
-            <Button onClick={onEdit} aria-label={`Change ${name}`}>
-              Change
+            <Button onClick={onEdit} aria-label={`Edit ${name}`}>
+              Edit
             </Button>
             <ConfirmButton
               action="Remove"
               title={`Remove ${name}?`}
-              text="It is not told of alerts any more. Its deliveries stay in the log."
+              text="This receiver no longer gets notifications. Its deliveries stay in the log."
               pending={remove.isPending}
               error={remove.error}
               onConfirm={() => remove.mutate()}
@@ -66,7 +65,7 @@ function testText({ state, log }: DeliveryDetail): string {
   const last = log.at(-1);
   const took = last ? ` in ${duration(last.elapsed_ms / 1_000)}` : "";
   if (state === "delivered")
-    return `▲ The test arrived${took}${last?.status ? `, answer ${last.status}` : ""}.`;
-  if (last?.error) return `▼ The test did not arrive: ${last.error}`;
-  return "● The test is on its way; the log below tells what comes of it.";
+    return `▲ Test delivered${took}${last?.status ? `, status ${last.status}` : ""}.`;
+  if (last?.error) return `▼ Test failed: ${last.error}`;
+  return "● Test pending. The result appears in the log below.";
 }

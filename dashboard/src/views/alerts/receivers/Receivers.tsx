@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Plus } from "lucide-react";
 import { useState } from "react";
+import { keys } from "@/api/keys";
 import { getReceivers } from "@/api/notify";
 import type { Receiver } from "@/api/types";
 import { Button } from "@/ui/Button";
@@ -12,13 +13,13 @@ import { Deliveries } from "./Deliveries";
 import { ReceiverForm } from "./ReceiverForm";
 import { ReceiverRow } from "./ReceiverRow";
 
-/** What is open in the drawer: a new receiver, one that is changed, or nothing. */
+/** The receiver in the drawer: a new one, an existing one, or none. */
 type Editing = Receiver | "new" | null;
 
-/** Who is told of alerts, and what came of it. */
+/** The receivers view. */
 export function Receivers() {
   const [editing, setEditing] = useState<Editing>(null);
-  const query = useQuery({ queryKey: ["receivers"], queryFn: ({ signal }) => getReceivers(signal) });
+  const query = useQuery({ queryKey: keys.receivers.all, queryFn: ({ signal }) => getReceivers(signal) });
   const receivers = query.data;
   return (
     <>
@@ -29,7 +30,7 @@ export function Receivers() {
           action={
             <Button onClick={() => setEditing("new")}>
               <Plus size={14} aria-hidden="true" />
-              Add a receiver
+              Add receiver
             </Button>
           }
         >
@@ -38,8 +39,8 @@ export function Receivers() {
           ) : !receivers ? (
             <SkeletonRows rows={3} />
           ) : receivers.length === 0 ? (
-            <EmptyState title="Nobody is told of alerts">
-              <p>Add a webhook, a Slack channel or an address, and send it a test.</p>
+            <EmptyState title="No receivers">
+              <p>Add a webhook, a Slack channel or an e-mail address to get notified of alerts.</p>
             </EmptyState>
           ) : (
             <ul className="-mx-4 -mb-4 border-t border-border text-sm">
@@ -52,7 +53,7 @@ export function Receivers() {
         <Deliveries />
       </div>
       <Drawer
-        title={editing === "new" ? "Add a receiver" : "Change the receiver"}
+        title={editing === "new" ? "Add receiver" : "Edit receiver"}
         open={editing !== null}
         onClose={() => setEditing(null)}
       >

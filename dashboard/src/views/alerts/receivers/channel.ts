@@ -1,6 +1,6 @@
 import type { Channel } from "@/api/types";
 
-/** The kinds of channels, in the order in which they are offered. */
+/** The kinds of channels in display order. */
 export const CHANNEL_KINDS = [
   { value: "webhook", label: "Webhook" },
   { value: "slack", label: "Slack" },
@@ -8,18 +8,18 @@ export const CHANNEL_KINDS = [
   { value: "command", label: "Command" },
 ] as const satisfies readonly { value: Channel["kind"]; label: string }[];
 
-/** What a kind is called. */
+/** The name of a kind. */
 export function kindName(kind: Channel["kind"]): string {
   return CHANNEL_KINDS.find(({ value }) => value === kind)?.label ?? kind;
 }
 
-/** Where a channel leads, as far as that is no secret. */
+/** The destination of a channel, without secrets. */
 export function destination(channel: Channel): string {
   switch (channel.kind) {
     case "webhook":
       return channel.url;
     case "slack":
-      return "an incoming webhook";
+      return "Incoming webhook";
     case "email":
       return channel.to.join(", ");
     case "command":
@@ -27,7 +27,7 @@ export function destination(channel: Channel): string {
   }
 }
 
-/** A channel of a kind with nothing in it yet. */
+/** An empty channel of a kind. */
 export function emptyChannel(kind: Channel["kind"]): Channel {
   switch (kind) {
     case "webhook":

@@ -1,47 +1,41 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Plus, X } from "lucide-react";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
+import { keys } from "@/api/keys";
 import { saveMuteTiming } from "@/api/notify";
 import type { MuteInterval, MuteTiming, Weekday } from "@/api/types";
 import { zone } from "@/lib/format";
 import { Button, IconButton } from "@/ui/Button";
 import { cx } from "@/ui/cx";
 import { Field, FormError, fieldError } from "@/ui/Field";
+import { FormButtons } from "@/ui/FormButtons";
 import { inputClass } from "@/ui/Input";
+import { useSave } from "@/ui/useSave";
 import { NameField } from "../NameField";
 import { dayName, WEEKDAYS } from "./muteWords";
 
 const FIELDS = ["name", "zone", "intervals"];
 
 interface MuteFormProps {
-  /** The mute timing that is changed; a new one otherwise. */
+  /** The mute timing to edit, or `null` for a new one. */
   before: MuteTiming | null;
   onDone: () => void;
 }
 
-/** Names hours of the week in which nobody is told. */
+/** The form of a mute timing: hours of the week without notifications. */
 export function MuteForm({ before, onDone }: MuteFormProps) {
-  const queries = useQueryClient();
   const [name, setName] = useState(before?.name ?? "");
   const [place, setPlace] = useState(before?.zone ?? zone());
   const [intervals, setIntervals] = useState<MuteInterval[]>(
     before?.intervals ?? [{ weekdays: [], from: "22:00", to: "07:00" }],
   );
-  const save = useMutation({
-    mutationFn: () => saveMuteTiming({ name: name.trim(), zone: place.trim(), intervals }, before),
-    onSuccess: () => {
-      void queries.invalidateQueries({ queryKey: ["mute-timings"] });
-      void queries.invalidateQueries({ queryKey: ["route-preview"] });
-      onDone();
-    },
+  const save = useSave({
+    save: () => saveMuteTiming({ name: name.trim(), zone: place.trim(), intervals }, before),
+    invalidates: [keys.muteTimings.all, keys.routes.all],
+    onDone,
   });
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    save.mutate();
-  };
   const error = fieldError(save.error, "intervals");
   return (
-    <form onSubmit={submit} className="flex flex-col gap-4">
+    <form onSubmit={save.submit} className="flex flex-col gap-4">
       <NameField
         value={name}
         example="nights-and-weekends"
@@ -49,7 +43,7 @@ export function MuteForm({ before, onDone }: MuteFormProps) {
         onChange={setName}
         error={fieldError(save.error, "name")}
       />
-      <Field label="Time zone" hint="As Europe/Berlin" error={fieldError(save.error, "zone")}>
+      <Field label="Time zone" hint="For example Europe/Berlin" error={fieldError(save.error, "zone")}>
         {(ids) => (
           <>
             <input
@@ -94,12 +88,7 @@ export function MuteForm({ before, onDone }: MuteFormProps) {
         </Button>
       </div>
       <FormError error={save.error} fields={FIELDS} />
-      <div className="flex justify-end gap-2">
-        <Button onClick={onDone}>Cancel</Button>
-        <Button type="submit" look="solid" disabled={save.isPending}>
-          {before ? "Save" : "Add"}
-        </Button>
-      </div>
+      <FormButtons submit={before ? "Save" : "Add"} pending={save.pending} onCancel={onDone} />
     </form>
   );
 }
@@ -111,7 +100,7 @@ interface IntervalInputsProps {
   onRemove: (() => void) | null;
 }
 
-/** Some days of the week, and hours of them. */
+/** Days of the week and the hours on them. */
 function IntervalInputs({ number, interval, onChange, onRemove }: IntervalInputsProps) {
   const { weekdays = [], from = "00:00", to = "00:00" } = interval;
   const toggle = (day: Weekday) =>
@@ -164,8 +153,8 @@ function IntervalInputs({ number, interval, onChange, onRemove }: IntervalInputs
         )}
       </div>
       <p className="text-xs text-quiet">
-        {weekdays.length === 0 && "No day chosen means each day. "}
-        {from === to ? "The same time twice is the whole day." : to < from ? "Until the next day." : ""}
+        {weekdays.length === 0 && "Without a day it applies every day. "}
+        {from === to ? "Equal times cover the whole day." : to < from ? "Ends on the next day." : ""}
       </p>
     </fieldset>
   );

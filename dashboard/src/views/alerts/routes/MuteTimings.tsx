@@ -1,6 +1,7 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { Plus } from "lucide-react";
 import { useState } from "react";
+import { keys } from "@/api/keys";
 import { deleteMuteTiming, getMuteTimings } from "@/api/notify";
 import type { MuteTiming } from "@/api/types";
 import { Button } from "@/ui/Button";
@@ -8,16 +9,17 @@ import { Card } from "@/ui/Card";
 import { ConfirmButton } from "@/ui/ConfirmButton";
 import { Drawer } from "@/ui/Drawer";
 import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
+import { useChange } from "@/ui/useSave";
 import { MuteForm } from "./MuteForm";
 import { intervalText } from "./muteWords";
 
-/** What is open in the drawer: a new mute timing, one that is changed, or nothing. */
+/** The mute timing in the drawer: a new one, an existing one, or none. */
 type Editing = MuteTiming | "new" | null;
 
-/** Hours of the week in which a route tells nobody. */
+/** The mute timings: hours of the week in which routes send nothing. */
 export function MuteTimings() {
   const [editing, setEditing] = useState<Editing>(null);
-  const query = useQuery({ queryKey: ["mute-timings"], queryFn: ({ signal }) => getMuteTimings(signal) });
+  const query = useQuery({ queryKey: keys.muteTimings.all, queryFn: ({ signal }) => getMuteTimings(signal) });
   const timings = query.data;
   const close = () => setEditing(null);
   return (
@@ -26,7 +28,7 @@ export function MuteTimings() {
       action={
         <Button onClick={() => setEditing("new")}>
           <Plus size={14} aria-hidden="true" />
-          Add a mute timing
+          Add mute timing
         </Button>
       }
     >
@@ -35,10 +37,10 @@ export function MuteTimings() {
       ) : !timings ? (
         <SkeletonRows rows={2} />
       ) : timings.length === 0 ? (
-        <EmptyState title="People are told at any hour">
+        <EmptyState title="No quiet hours">
           <p>
-            A mute timing names hours of the week, as nights and weekends; routes that name it wait till they
-            end.
+            A mute timing defines quiet hours, such as nights and weekends. Routes that use it wait until the
+            quiet hours end.
           </p>
         </EmptyState>
       ) : (
@@ -49,7 +51,7 @@ export function MuteTimings() {
         </ul>
       )}
       <Drawer
-        title={editing === "new" ? "Add a mute timing" : "Change the mute timing"}
+        title={editing === "new" ? "Add mute timing" : "Edit mute timing"}
         open={editing !== null}
         onClose={close}
       >
@@ -60,11 +62,7 @@ export function MuteTimings() {
 }
 
 function MuteRow({ timing, onEdit }: { timing: MuteTiming; onEdit: () => void }) {
-  const queries = useQueryClient();
-  const remove = useMutation({
-    mutationFn: () => deleteMuteTiming(timing),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ["mute-timings"] }),
-  });
+  const remove = useChange(() => deleteMuteTiming(timing), [keys.muteTimings.all]);
   return (
     <li className="flex flex-wrap items-start gap-x-4 gap-y-2 border-b border-border px-4 py-2.5 last:border-b-0">
       <div className="min-w-60 flex-1">
@@ -83,13 +81,13 @@ function MuteRow({ timing, onEdit }: { timing: MuteTiming; onEdit: () => void })
       </div>
       {!timing.provisioned && (
         <div className="flex flex-wrap gap-2">
-          <Button onClick={onEdit} aria-label={`Change ${timing.name}`}>
-            Change
+          <Button onClick={onEdit} aria-label={`Edit ${timing.name}`}>
+            Edit
           </Button>
           <ConfirmButton
             action="Remove"
             title={`Remove ${timing.name}?`}
-            text="From now on people are told in these hours, too."
+            text="Routes that use it send notifications at any hour."
             pending={remove.isPending}
             error={remove.error}
             onConfirm={() => remove.mutate()}

@@ -1,11 +1,13 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { keys } from "@/api/keys";
 import { getMuteTimings, saveRoute } from "@/api/notify";
 import type { Receiver, Route } from "@/api/types";
-import { Button } from "@/ui/Button";
 import { Field, FormError, fieldError } from "@/ui/Field";
+import { FormButtons } from "@/ui/FormButtons";
 import { inputClass } from "@/ui/Input";
 import { SelectInput } from "@/ui/SelectInput";
+import { useSave } from "@/ui/useSave";
 import { MatcherInputs } from "../silences/MatcherInputs";
 import { type Draft, draftOf, routeOf } from "./routeDraft";
 
@@ -15,29 +17,21 @@ const FIELDS = [
 ];
 
 interface RouteFormProps {
-  /** The route that is changed; a new one otherwise. */
+  /** The route to edit, or `null` for a new one. */
   before: Route | null;
   receivers: readonly Receiver[];
   onDone: () => void;
 }
 
-/** Says which alerts go to whom. */
+/** The form of a route. */
 export function RouteForm({ before, receivers, onDone }: RouteFormProps) {
-  const queries = useQueryClient();
   const [draft, setDraft] = useState(() => draftOf(before, receivers));
   const change = (part: Partial<Draft>) => setDraft((old) => ({ ...old, ...part }));
-  const save = useMutation({
-    mutationFn: () => saveRoute(routeOf(draft), before),
-    onSuccess: () => {
-      void queries.invalidateQueries({ queryKey: ["routes"] });
-      void queries.invalidateQueries({ queryKey: ["route-preview"] });
-      onDone();
-    },
+  const save = useSave({
+    save: () => saveRoute(routeOf(draft), before),
+    invalidates: [keys.routes.all],
+    onDone,
   });
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    save.mutate();
-  };
   const text = (
     key: "name" | "position" | "groupBy" | "groupWait" | "groupInterval" | "repeatInterval",
     field: string,
@@ -60,15 +54,15 @@ export function RouteForm({ before, receivers, onDone }: RouteFormProps) {
     </Field>
   );
   const names = receivers.map(({ name }) => name);
-  // One that was removed since still stands in the route.
+  // The route may refer to a receiver that was removed.
   const options = names.includes(draft.receiver) ? names : [draft.receiver, ...names];
   return (
-    <form onSubmit={submit} className="flex flex-col gap-4">
+    <form onSubmit={save.submit} className="flex flex-col gap-4">
       {text(
         "name",
         "name",
         "Name",
-        before ? "A name is kept for good." : "Short and unique, as critical-to-on-call",
+        before ? "The name cannot be changed." : "Short and unique, for example critical-to-on-call",
       )}
       <MatcherInputs
         optional
@@ -77,9 +71,9 @@ export function RouteForm({ before, receivers, onDone }: RouteFormProps) {
         error={fieldError(save.error, "matchers")}
       />
       {draft.matchers.length === 0 && (
-        <p className="-mt-2 text-xs text-quiet">It takes every alert that no other route takes.</p>
+        <p className="-mt-2 text-xs text-quiet">Matches all alerts that no other route matches.</p>
       )}
-      <Field label="Go to" error={fieldError(save.error, "receiver")}>
+      <Field label="Receiver" error={fieldError(save.error, "receiver")}>
         {(ids) => (
           <SelectInput
             {...ids}
@@ -89,24 +83,19 @@ export function RouteForm({ before, receivers, onDone }: RouteFormProps) {
           />
         )}
       </Field>
-      <Check checked={draft.goesOn} onChange={(goesOn) => change({ goesOn })}>
-        Then try the routes after it, too
+      <Check checked={draft.continues} onChange={(continues) => change({ continues })}>
+        Continue with the next routes
       </Check>
       <div className="grid grid-cols-2 gap-3">
-        {text("position", "position", "Position", "Lower ones are tried first")}
-        {text("groupBy", "group_by", "Together by", "Labels, as alertname, source")}
-        {text("groupWait", "group_wait", "First message after", "Waits for others")}
-        {text("groupInterval", "group_interval", "Changes at most every", "As 5min, 1h")}
-        {text("repeatInterval", "repeat_interval", "Again after", "While it fires")}
+        {text("position", "position", "Position", "Lower positions match first")}
+        {text("groupBy", "group_by", "Group by", "Labels, for example alertname, source")}
+        {text("groupWait", "group_wait", "First message after", "Waits for more alerts of the group")}
+        {text("groupInterval", "group_interval", "Updates every", "For example 5min or 1h")}
+        {text("repeatInterval", "repeat_interval", "Reminder every", "While alerts are firing")}
       </div>
       <MuteChoice draft={draft} onChange={change} error={fieldError(save.error, "mute_timings")} />
       <FormError error={save.error} fields={FIELDS} />
-      <div className="flex justify-end gap-2">
-        <Button onClick={onDone}>Cancel</Button>
-        <Button type="submit" look="solid" disabled={save.isPending}>
-          {before ? "Save" : "Add"}
-        </Button>
-      </div>
+      <FormButtons submit={before ? "Save" : "Add"} pending={save.pending} onCancel={onDone} />
     </form>
   );
 }
@@ -117,15 +106,15 @@ interface MuteChoiceProps {
   error: string | undefined;
 }
 
-/** In which hours nobody is told. */
+/** Chooses the mute timings of a route. */
 function MuteChoice({ draft, onChange, error }: MuteChoiceProps) {
-  const query = useQuery({ queryKey: ["mute-timings"], queryFn: ({ signal }) => getMuteTimings(signal) });
+  const query = useQuery({ queryKey: keys.muteTimings.all, queryFn: ({ signal }) => getMuteTimings(signal) });
   const timings = query.data ?? [];
   if (timings.length === 0) return null;
   const chosen = draft.muteTimings;
   return (
     <fieldset className="flex flex-col gap-2">
-      <legend className="mb-1 text-xs text-quiet">Nobody is told in</legend>
+      <legend className="mb-1 text-xs text-quiet">Quiet hours</legend>
       {timings.map(({ name }) => (
         <Check
           key={name}

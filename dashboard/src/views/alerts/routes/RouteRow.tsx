@@ -1,28 +1,22 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { ArrowRight } from "lucide-react";
+import { keys } from "@/api/keys";
 import { deleteRoute } from "@/api/notify";
 import type { Route } from "@/api/types";
 import { Button } from "@/ui/Button";
 import { ConfirmButton } from "@/ui/ConfirmButton";
+import { useChange } from "@/ui/useSave";
 import { MatcherMark } from "../silences/SilenceRow";
 
 interface RouteRowProps {
   route: Route;
-  /** Its receiver does not exist. */
+  /** Whether the receiver does not exist. */
   deadEnd: boolean;
   onEdit: () => void;
 }
 
-/** One route: which alerts, to whom, and how often. */
+/** A route: its matchers, its receiver and its timing. */
 export function RouteRow({ route, deadEnd, onEdit }: RouteRowProps) {
-  const queries = useQueryClient();
-  const remove = useMutation({
-    mutationFn: () => deleteRoute(route),
-    onSuccess: () => {
-      void queries.invalidateQueries({ queryKey: ["routes"] });
-      void queries.invalidateQueries({ queryKey: ["route-preview"] });
-    },
-  });
+  const remove = useChange(() => deleteRoute(route), [keys.routes.all]);
   const matchers = route.matchers ?? [];
   return (
     <li className="flex flex-wrap items-start gap-x-4 gap-y-2 border-b border-border px-4 py-2.5 last:border-b-0">
@@ -32,31 +26,31 @@ export function RouteRow({ route, deadEnd, onEdit }: RouteRowProps) {
           {matchers.map((matcher) => (
             <MatcherMark key={`${matcher.label}${matcher.op}${matcher.value}`} matcher={matcher} />
           ))}
-          <ArrowRight size={14} role="img" aria-label="go to" className="text-quiet" />
+          <ArrowRight size={14} role="img" aria-label="to" className="text-quiet" />
           <span className="font-medium [overflow-wrap:anywhere]">{route.receiver}</span>
         </p>
-        {deadEnd && <p className="mt-1">▼ There is no such receiver: nobody is told.</p>}
+        {deadEnd && <p className="mt-1">▼ This receiver does not exist. No notifications are sent.</p>}
         <p className="mt-1 text-xs text-quiet [overflow-wrap:anywhere]">
           {route.name}
-          {route.continue && ", then the routes after it too"}
+          {route.continue && ", continues with the next routes"}
           {`, ${paceText(route)}`}
           {route.provisioned && ", from the configuration file"}
         </p>
         {(route.mute_timings ?? []).length > 0 && (
           <p className="text-xs text-quiet [overflow-wrap:anywhere]">
-            Nobody is told in {route.mute_timings?.join(", ")}
+            Quiet hours: {route.mute_timings?.join(", ")}
           </p>
         )}
       </div>
       {!route.provisioned && (
         <div className="flex flex-wrap gap-2">
-          <Button onClick={onEdit} aria-label={`Change ${route.name}`}>
-            Change
+          <Button onClick={onEdit} aria-label={`Edit ${route.name}`}>
+            Edit
           </Button>
           <ConfirmButton
             action="Remove"
             title={`Remove ${route.name}?`}
-            text="Alerts that it took go by the routes after it, or only to the dashboard."
+            text="Its alerts use the next matching route. Without one they appear on the dashboard only."
             pending={remove.isPending}
             error={remove.error}
             onConfirm={() => remove.mutate()}
@@ -68,6 +62,7 @@ export function RouteRow({ route, deadEnd, onEdit }: RouteRowProps) {
 }
 
 function paceText({ group_by, group_wait, group_interval, repeat_interval }: Route): string {
-  const together = group_by?.length ? `together by ${group_by.join(" and ")}` : "all together";
-  return `${together}, after ${group_wait}, at most every ${group_interval}, again after ${repeat_interval}`;
+  const names = group_by?.map((label) => (label === "alertname" ? "rule" : label)) ?? [];
+  const group = names.length > 0 ? `grouped by ${names.join(" and ")}` : "in one group";
+  return `${group}. First after ${group_wait}, updates every ${group_interval}, reminder every ${repeat_interval}`;
 }

@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Plus } from "lucide-react";
 import { useState } from "react";
+import { keys } from "@/api/keys";
 import { getReceivers, getRoutes } from "@/api/notify";
 import type { Route } from "@/api/types";
 import { Button } from "@/ui/Button";
@@ -15,10 +16,10 @@ import { RouteRow } from "./RouteRow";
 import { inOrder } from "./routeDraft";
 import { TryRoutes } from "./TryRoutes";
 
-/** What is open in the drawer: a new route, one that is changed, or nothing. */
+/** The route in the drawer: a new one, an existing one, or none. */
 type Editing = Route | "new" | null;
 
-/** Which alerts go to which receivers, and when nobody is told. */
+/** The routes view: routes, mute timings and a preview. */
 export function Routes() {
   return (
     <>
@@ -36,18 +37,21 @@ export function Routes() {
 
 function RouteList() {
   const [editing, setEditing] = useState<Editing>(null);
-  const query = useQuery({ queryKey: ["routes"], queryFn: ({ signal }) => getRoutes(signal) });
-  const receivers = useQuery({ queryKey: ["receivers"], queryFn: ({ signal }) => getReceivers(signal) }).data;
+  const query = useQuery({ queryKey: keys.routes.list, queryFn: ({ signal }) => getRoutes(signal) });
+  const receivers = useQuery({
+    queryKey: keys.receivers.all,
+    queryFn: ({ signal }) => getReceivers(signal),
+  }).data;
   const routes = query.data && inOrder(query.data);
   const close = () => setEditing(null);
   return (
     <Card
       title="Routes"
-      note="the first that matches takes an alert"
+      note="the first match applies"
       action={
         <Button onClick={() => setEditing("new")}>
           <Plus size={14} aria-hidden="true" />
-          Add a route
+          Add route
         </Button>
       }
     >
@@ -56,9 +60,10 @@ function RouteList() {
       ) : !routes ? (
         <SkeletonRows rows={3} />
       ) : routes.length === 0 ? (
-        <EmptyState title="Alerts go nowhere">
+        <EmptyState title="No routes">
           <p>
-            Without a route alerts are only on the dashboard. A route without conditions takes all of them.
+            Without a route, alerts appear on the dashboard only. A route without conditions matches all
+            alerts.
           </p>
         </EmptyState>
       ) : (
@@ -73,16 +78,12 @@ function RouteList() {
           ))}
         </ol>
       )}
-      <Drawer
-        title={editing === "new" ? "Add a route" : "Change the route"}
-        open={editing !== null}
-        onClose={close}
-      >
+      <Drawer title={editing === "new" ? "Add route" : "Edit route"} open={editing !== null} onClose={close}>
         {editing !== null && receivers?.length === 0 ? (
-          <EmptyState title="There is no receiver yet">
-            <p>A route leads to a receiver. Add one first, and send it a test.</p>
+          <EmptyState title="No receivers">
+            <p>A route needs a receiver. Add a receiver first.</p>
             <Link to="/alerts/receivers" className="text-text underline underline-offset-2">
-              Go to the receivers
+              Go to receivers
             </Link>
           </EmptyState>
         ) : (

@@ -1,6 +1,7 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Plus, X } from "lucide-react";
 import { useState } from "react";
+import { keys } from "@/api/keys";
 import { previewRoutes } from "@/api/notify";
 import type { RoutePreview } from "@/api/types";
 import { plural } from "@/lib/format";
@@ -21,19 +22,19 @@ const FIRST: Label[] = [
   { name: "source", value: "" },
 ];
 
-/** Who would be told of an alert with labels that one types; nothing is sent. */
+/** Shows the receivers of an alert with the given labels. Nothing is sent. */
 export function TryRoutes() {
   const [labels, setLabels] = useState(FIRST);
   const settled = useDebounced(JSON.stringify(recordOf(labels)), 300);
   const query = useQuery({
-    queryKey: ["route-preview", settled],
+    queryKey: keys.routes.preview(settled),
     queryFn: ({ signal }) => previewRoutes(JSON.parse(settled) as Record<string, string>, signal),
     placeholderData: keepPreviousData,
   });
   const replace = (index: number, part: Partial<Label>) =>
     setLabels(labels.map((label, at) => (at === index ? { ...label, ...part } : label)));
   return (
-    <Card title="Where would an alert go?" note="nothing is sent">
+    <Card title="Test routes" note="nothing is sent">
       <fieldset className="flex flex-col gap-2 text-sm">
         <legend className="mb-1 text-xs text-quiet">An alert with these labels</legend>
         {labels.map(({ name, value }, index) => (
@@ -63,7 +64,7 @@ export function TryRoutes() {
         <div>
           <Button onClick={() => setLabels([...labels, { name: "", value: "" }])}>
             <Plus size={14} aria-hidden="true" />
-            Add a label
+            Add label
           </Button>
         </div>
       </fieldset>
@@ -79,23 +80,21 @@ export function TryRoutes() {
 }
 
 function Result({ preview: { routes, silences } }: { preview: RoutePreview }) {
-  if (routes.length === 0) return <p>● Only to the dashboard: no route takes it.</p>;
+  if (routes.length === 0) return <p>● Dashboard only. No route matches.</p>;
   return (
     <>
       {silences.length > 0 && (
-        <p className="mb-2">
-          ▼ Nobody is told now: {plural(silences.length, "silence covers", "silences cover")} it.
-        </p>
+        <p className="mb-2">▼ Silenced: {plural(silences.length, "silence matches", "silences match")}.</p>
       )}
       <ol className="flex flex-col gap-2">
         {routes.map(({ name, receiver, muted_by, group }) => (
           <li key={name}>
             <span className="font-medium [overflow-wrap:anywhere]">▲ {receiver}</span>{" "}
-            <span className="text-quiet [overflow-wrap:anywhere]">by {name}</span>
+            <span className="text-quiet [overflow-wrap:anywhere]">via {name}</span>
             <span className="block text-xs text-quiet [overflow-wrap:anywhere]">{groupText(group)}</span>
             {muted_by.length > 0 && (
               <span className="block text-xs [overflow-wrap:anywhere]">
-                ● Not now: muted by {muted_by.join(", ")}
+                ● Muted now by {muted_by.join(", ")}
               </span>
             )}
           </li>
@@ -107,10 +106,10 @@ function Result({ preview: { routes, silences } }: { preview: RoutePreview }) {
 
 function groupText(group: Record<string, string>): string {
   const parts = Object.entries(group).map(([name, value]) => `${name} ${value}`);
-  return parts.length > 0 ? `Together with others of ${parts.join(", ")}` : "Together with all others";
+  return parts.length > 0 ? `Grouped by ${parts.join(", ")}` : "In one group";
 }
 
-/** An empty value is as good as none. */
+/** The labels with a value. */
 function recordOf(labels: readonly Label[]): Record<string, string> {
   const set = labels.filter(({ name, value }) => name.trim() !== "" && value !== "");
   return Object.fromEntries(set.map(({ name, value }) => [name.trim(), value]));

@@ -1,6 +1,6 @@
 import type { MuteInterval, Weekday } from "@/api/types";
 
-/** The days of the week as the API names them. */
+/** The API's names of the days of the week. */
 export const WEEKDAYS: readonly Weekday[] = [
   "monday",
   "tuesday",
@@ -19,9 +19,10 @@ export function dayName(day: Weekday): string {
   return short.format(Date.UTC(1970, 0, 5 + WEEKDAYS.indexOf(day)));
 }
 
-/** "Sat, Sun, all day", "Each day, 22:00–07:00 of the next day". */
+/** "Sat, Sun, all day", "Every day, 22:00–07:00 (next day)". */
 export function intervalText({ weekdays = [], from = "00:00", to = "00:00" }: MuteInterval): string {
-  const days = weekdays.length === 0 || weekdays.length === 7 ? "Each day" : weekdays.map(dayName).join(", ");
+  const days =
+    weekdays.length === 0 || weekdays.length === 7 ? "Every day" : weekdays.map(dayName).join(", ");
   if (from === to || (from === "00:00" && to === "24:00")) return `${days}, all day`;
-  return `${days}, ${from}–${to}${to < from ? " of the next day" : ""}`;
+  return `${days}, ${from}–${to}${to < from ? " (next day)" : ""}`;
 }

@@ -1,13 +1,13 @@
 import type { Matcher, Receiver, Route, RouteDraft } from "@/api/types";
 
-/** A route in the hands of a person. */
+/** The editable state of a route. */
 export interface Draft {
   name: string;
   receiver: string;
   position: string;
   matchers: Matcher[];
-  goesOn: boolean;
-  /** Names of labels, separated by commas. */
+  continues: boolean;
+  /** Label names, separated by commas. */
   groupBy: string;
   groupWait: string;
   groupInterval: string;
@@ -21,7 +21,7 @@ export function draftOf(before: Route | null, receivers: readonly Receiver[]): D
     receiver: before?.receiver ?? receivers[0]?.name ?? "",
     position: String(before?.position ?? 0),
     matchers: before?.matchers ?? [{ label: "severity", op: "=", value: "critical" }],
-    goesOn: before?.continue ?? false,
+    continues: before?.continue ?? false,
     groupBy: (before?.group_by ?? ["alertname"]).join(", "),
     groupWait: before?.group_wait ?? "30s",
     groupInterval: before?.group_interval ?? "5min",
@@ -30,14 +30,14 @@ export function draftOf(before: Route | null, receivers: readonly Receiver[]): D
   };
 }
 
-/** The route as the API takes it. */
+/** The route in the API's format. */
 export function routeOf(draft: Draft): RouteDraft {
   return {
     name: draft.name.trim(),
     receiver: draft.receiver,
     position: Number(draft.position),
     matchers: draft.matchers,
-    continue: draft.goesOn,
+    continue: draft.continues,
     group_by: draft.groupBy
       .split(",")
       .map((label) => label.trim())
@@ -49,7 +49,7 @@ export function routeOf(draft: Draft): RouteDraft {
   };
 }
 
-/** As they are tried: by position and name, and the one that takes everything last. */
+/** Routes in matching order: by position and name, with the catch-all last. */
 export function inOrder(routes: readonly Route[]): Route[] {
   const last = ({ matchers }: Route) => Number((matchers ?? []).length === 0);
   return [...routes].sort(

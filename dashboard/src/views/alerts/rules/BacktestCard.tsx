@@ -1,5 +1,6 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
+import { keys } from "@/api/keys";
 import { backtestRule } from "@/api/rules";
 import type { Backtest, Firing, RuleDraft } from "@/api/types";
 import { duration, plural } from "@/lib/format";
@@ -12,11 +13,11 @@ import { scopeName, valueText } from "../words";
 import { ruleSentence } from "./ruleWords";
 import { type Shown, ShownChoice, TrackFigure } from "./TrackFigure";
 
-/** What the rule would have done over the last 24 hours, told while it is being written. */
+/** The result of the rule over the last 24 hours, updated while it is edited. */
 export function BacktestCard({ rule }: { rule: RuleDraft }) {
   const settled = useDebounced(JSON.stringify({ ...rule, name: rule.name || "preview" }), 600);
   const query = useQuery({
-    queryKey: ["backtest", settled],
+    queryKey: keys.backtests.draft(settled),
     queryFn: ({ signal }) => backtestRule(JSON.parse(settled) as RuleDraft, signal),
     placeholderData: keepPreviousData,
     refetchInterval: false,
@@ -26,8 +27,8 @@ export function BacktestCard({ rule }: { rule: RuleDraft }) {
   const [shown, setShown] = useState<Shown>("chart");
   return (
     <Card
-      title="The last 24 hours"
-      note="with this rule"
+      title="Preview"
+      note="this rule over the last 24 hours"
       action={<ShownChoice shown={shown} onChange={setShown} />}
     >
       <div className="flex flex-col gap-4">
@@ -52,7 +53,7 @@ function Result({ result, rule, shown }: { result: Backtest; rule: RuleDraft; sh
   if (!track) {
     return (
       <EmptyState title="No posts in the last 24 hours">
-        <p>There is nothing that the rule could be tried on.</p>
+        <p>The rule cannot be previewed without posts.</p>
       </EmptyState>
     );
   }
@@ -61,8 +62,8 @@ function Result({ result, rule, shown }: { result: Backtest; rule: RuleDraft; sh
     <>
       <p role="status" className="text-lg font-semibold">
         {firings.length === 0
-          ? "● It would not have fired"
-          : `▼ It would have fired ${plural(firings.length, "time")}, ${duration(total)} in all`}
+          ? "● No alerts in the last 24 hours"
+          : `▼ ${plural(firings.length, "alert")} in the last 24 hours, ${duration(total)} in total`}
       </p>
       {series.length > 1 && (
         <div className="w-56">
@@ -77,8 +78,8 @@ function Result({ result, rule, shown }: { result: Backtest; rule: RuleDraft; sh
       <div className="h-72">
         {track.points.every(({ value }) => value == null) ? (
           <div className="grid h-full place-content-center">
-            <EmptyState title="Nothing could be measured">
-              <p>No window held enough posts. Choose a longer window, or fewer least posts.</p>
+            <EmptyState title="Not enough posts">
+              <p>No window has enough posts. Choose a longer window or fewer minimum posts.</p>
             </EmptyState>
           </div>
         ) : (
@@ -92,7 +93,7 @@ function Result({ result, rule, shown }: { result: Backtest; rule: RuleDraft; sh
         )}
       </div>
       {firings.length > 0 && (
-        <ol aria-label="When it would have fired" className="-mx-4 -mb-4 border-t border-border text-sm">
+        <ol aria-label="Alerts in the preview" className="-mx-4 -mb-4 border-t border-border text-sm">
           {firings.map((firing) => (
             <FiringRow key={`${firing.scope}${firing.fired_at}`} firing={firing} text={text} />
           ))}
@@ -108,11 +109,11 @@ function FiringRow({ firing, text }: { firing: Firing; text: (value: number) => 
     <li className="tabular flex flex-wrap gap-x-4 gap-y-0.5 border-b border-border px-4 py-2 last:border-b-0">
       <span className="min-w-60 flex-1">
         {spanText(fired_at, resolved_at ?? new Date().toISOString())}
-        {resolved_at == null && " and on"}
+        {resolved_at == null && ", still active"}
       </span>
       <span className="text-quiet">{scopeName(scope)}</span>
       <span className="w-20 text-right">{duration(duration_seconds)}</span>
-      <span className="w-44 text-right whitespace-nowrap text-quiet">at most {text(peak)}</span>
+      <span className="w-44 text-right whitespace-nowrap text-quiet">peak {text(peak)}</span>
     </li>
   );
 }

@@ -1,8 +1,7 @@
 import { Field, fieldError } from "@/ui/Field";
 import { inputClass } from "@/ui/Input";
 import { SelectInput } from "@/ui/SelectInput";
-import type { InputsProps } from "./RuleEditor";
-import { asksFor } from "./ruleDraft";
+import { asksFor, type InputsProps } from "./ruleDraft";
 import { CLASSES, KINDS } from "./ruleWords";
 
 const DIRECTIONS = [
@@ -10,13 +9,13 @@ const DIRECTIONS = [
   { value: "below", label: "below" },
 ] as const;
 
-/** What must be true of the window. */
+/** The condition of a rule. */
 export function ConditionInputs({ draft, onChange, error }: InputsProps) {
   const asks = asksFor(draft.kind);
   return (
     <>
       <div className="grid grid-cols-2 gap-3">
-        <Field label="Watch" error={fieldError(error, "kind")}>
+        <Field label="Metric" error={fieldError(error, "kind")}>
           {(ids) => (
             <SelectInput
               {...ids}
@@ -37,7 +36,7 @@ export function ConditionInputs({ draft, onChange, error }: InputsProps) {
       {asks.threshold && (
         <div className="grid grid-cols-2 gap-3">
           {asks.direction && (
-            <Field label="Fires when it is" error={fieldError(error, "direction")}>
+            <Field label="Alert when it is" error={fieldError(error, "direction")}>
               {(ids) => (
                 <SelectInput
                   {...ids}
@@ -57,15 +56,15 @@ export function ConditionInputs({ draft, onChange, error }: InputsProps) {
           />
           {asks.significance && (
             <NumberField
-              label="Largest p-value"
-              hint={draft.kind === "shift" ? "Empty: 0.0001" : "Empty: any excess counts"}
+              label="Maximum p-value"
+              hint={draft.kind === "shift" ? "Empty: 0.0001" : "Empty: not tested"}
               value={draft.significance}
               onChange={(significance) => onChange({ significance })}
               error={fieldError(error, "significance")}
             />
           )}
           <NumberField
-            label={asks.percent ? "Recovers at, in percent" : "Recovers at"}
+            label={asks.percent ? "Resolves at, in percent" : "Resolves at"}
             hint="Empty: at the limit"
             value={draft.recovery}
             onChange={(recovery) => onChange({ recovery })}
@@ -77,14 +76,14 @@ export function ConditionInputs({ draft, onChange, error }: InputsProps) {
   );
 }
 
-/** A limit to begin with, for each kind. */
+/** The initial limit of each kind. */
 const USUAL = { share: "50", ratio: "2", volume: "100", spike: "4", shift: "15", absence: "" } as const;
 
 const UNITS = {
   share: "Limit",
-  ratio: "Negatives per positive",
+  ratio: "Limit",
   volume: "Posts",
-  spike: "Deviations above the usual",
+  spike: "Standard deviations above usual",
   shift: "Limit",
   absence: "",
 } as const;

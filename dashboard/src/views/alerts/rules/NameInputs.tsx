@@ -1,10 +1,10 @@
 import { Field, fieldError } from "@/ui/Field";
 import { inputClass } from "@/ui/Input";
 import { SelectInput } from "@/ui/SelectInput";
-import type { InputsProps } from "./RuleEditor";
+import type { InputsProps } from "./ruleDraft";
 import { SEVERITIES } from "./ruleWords";
 
-/** What the alert is called, how much it matters, and what people are told. */
+/** The name, the severity and the message of a rule. */
 export function NameInputs({ draft, onChange, error }: InputsProps) {
   return (
     <>
@@ -33,8 +33,8 @@ export function NameInputs({ draft, onChange, error }: InputsProps) {
         </Field>
       </div>
       <Field
-        label="Text of the message"
-        hint="May hold {{value}}, {{threshold}}, {{posts}}, {{baseline}}, {{window}}, {{scope}} and {{source}}"
+        label="Message"
+        hint="Placeholders: {{value}}, {{threshold}}, {{posts}}, {{baseline}}, {{window}}, {{scope}} and {{source}}"
         error={fieldError(error, "annotations")}
       >
         {(ids) => (
@@ -54,7 +54,7 @@ export function NameInputs({ draft, onChange, error }: InputsProps) {
           onChange={(event) => onChange({ enabled: event.target.checked })}
           className="size-4 accent-(--color-focus)"
         />
-        Watch for it
+        Rule is on
       </label>
     </>
   );

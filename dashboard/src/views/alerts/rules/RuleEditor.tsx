@@ -1,6 +1,7 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
+import { keys } from "@/api/keys";
 import { getRule, saveRule } from "@/api/rules";
 import type { Rule } from "@/api/types";
 import { keepFilters } from "@/shell/keepFilters";
@@ -8,6 +9,7 @@ import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { FormError } from "@/ui/Field";
 import { ErrorState, SkeletonRows } from "@/ui/states";
+import { useSave } from "@/ui/useSave";
 import { AlertTabs } from "../AlertTabs";
 import { BacktestCard } from "./BacktestCard";
 import { ConditionInputs } from "./ConditionInputs";
@@ -15,13 +17,6 @@ import { NameInputs } from "./NameInputs";
 import { type Draft, draftOf, newDraft, ruleOf } from "./ruleDraft";
 import { ScopeInputs } from "./ScopeInputs";
 import { TimingInputs } from "./TimingInputs";
-
-/** What each group of inputs is given. */
-export interface InputsProps {
-  draft: Draft;
-  onChange: (part: Partial<Draft>) => void;
-  error: unknown;
-}
 
 const FIELDS = [
   ...[
@@ -39,15 +34,15 @@ const FIELDS = [
   ...["window", "interval", "min_posts", "for", "keep_firing_for", "severity", "annotations"],
 ];
 
-/** A rule beside what it would have done over the last day. */
+/** The rule editor with a preview over the last day. */
 export function RuleEditor() {
   const { id } = useParams({ from: "/alerts/rules/$id" });
   const isNew = id === "new";
   const query = useQuery({
-    queryKey: ["rules", id],
+    queryKey: keys.rules.one(id),
     queryFn: ({ signal }) => getRule(Number(id), signal),
     enabled: !isNew,
-    // What is being changed stands still; a change by somebody else is told when it is saved.
+    // The form must not change while it is edited. Saving reports a concurrent change.
     refetchInterval: false,
     refetchOnWindowFocus: false,
     staleTime: Number.POSITIVE_INFINITY,
@@ -70,21 +65,14 @@ export function RuleEditor() {
 }
 
 function Editor({ before }: { before: Rule | null }) {
-  const queries = useQueryClient();
   const navigate = useNavigate();
   const [draft, setDraft] = useState(() => (before ? draftOf(before) : newDraft()));
   const leave = () => void navigate({ to: "/alerts/rules", search: keepFilters });
-  const save = useMutation({
-    mutationFn: () => saveRule(ruleOf(draft), before),
-    onSuccess: () => {
-      void queries.invalidateQueries({ queryKey: ["rules"] });
-      leave();
-    },
+  const save = useSave({
+    save: () => saveRule(ruleOf(draft), before),
+    invalidates: [keys.rules.all],
+    onDone: leave,
   });
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    save.mutate();
-  };
   const fixed = before?.provisioned ?? false;
   const inputs = {
     draft,
@@ -94,7 +82,7 @@ function Editor({ before }: { before: Rule | null }) {
   return (
     <div className="grid grid-cols-1 items-start gap-4 xl:grid-cols-[26rem_minmax(0,1fr)]">
       <Card title={before ? before.name : "New rule"}>
-        <form onSubmit={submit}>
+        <form onSubmit={save.submit}>
           <fieldset disabled={fixed} className="flex min-w-0 flex-col gap-4">
             <ConditionInputs {...inputs} />
             <ScopeInputs {...inputs} />
@@ -104,14 +92,14 @@ function Editor({ before }: { before: Rule | null }) {
           <div className="mt-4 flex flex-wrap items-center justify-end gap-2">
             {fixed && (
               <p className="mr-auto text-xs text-quiet">
-                It stands in the configuration file: change it there.
+                This rule is defined in the configuration file. Edit it there.
               </p>
             )}
             <FormError error={save.error} fields={FIELDS} />
             <Button onClick={leave}>{fixed ? "Back" : "Cancel"}</Button>
             {!fixed && (
-              <Button type="submit" look="solid" disabled={save.isPending}>
-                {before ? "Save" : "Add the rule"}
+              <Button type="submit" look="solid" disabled={save.pending}>
+                {before ? "Save" : "Add rule"}
               </Button>
             )}
           </div>

@@ -1,22 +1,21 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { keys } from "@/api/keys";
 import { deleteRule, saveRule } from "@/api/rules";
 import type { Rule } from "@/api/types";
 import { Button, buttonClass } from "@/ui/Button";
 import { ConfirmButton, FailureNote } from "@/ui/ConfirmButton";
 import { cx } from "@/ui/cx";
+import { useChange } from "@/ui/useSave";
 import { draftOf, ruleOf } from "./ruleDraft";
 import { ruleSentence } from "./ruleWords";
 
-/** One rule: what it watches, in a sentence, and whether it does. */
+/** A rule: its condition in a sentence and its state. */
 export function RuleRow({ rule }: { rule: Rule }) {
-  const queries = useQueryClient();
-  const onSuccess = () => queries.invalidateQueries({ queryKey: ["rules"] });
-  const toggle = useMutation({
-    mutationFn: () => saveRule({ ...ruleOf(draftOf(rule)), enabled: !rule.enabled }, rule),
-    onSuccess,
-  });
-  const remove = useMutation({ mutationFn: () => deleteRule(rule), onSuccess });
+  const toggle = useChange(
+    () => saveRule({ ...ruleOf(draftOf(rule)), enabled: !rule.enabled }, rule),
+    [keys.rules.all],
+  );
+  const remove = useChange(() => deleteRule(rule), [keys.rules.all]);
   return (
     <li className="flex flex-wrap items-start gap-x-4 gap-y-2 border-b border-border px-4 py-2.5 last:border-b-0">
       <div className={cx("min-w-60 flex-1", !rule.enabled && "text-quiet")}>
@@ -24,8 +23,8 @@ export function RuleRow({ rule }: { rule: Rule }) {
           <span className="font-medium [overflow-wrap:anywhere]">{rule.name}</span>{" "}
           <span className="text-quiet">
             {rule.severity}
-            {rule.state === "firing" && ", ▼ fires now"}
-            {!rule.enabled && ", switched off"}
+            {rule.state === "firing" && ", ▼ firing"}
+            {!rule.enabled && ", off"}
             {rule.provisioned && ", from the configuration file"}
           </span>
         </p>
@@ -37,19 +36,19 @@ export function RuleRow({ rule }: { rule: Rule }) {
           to="/alerts/rules/$id"
           params={{ id: String(rule.id) }}
           className={buttonClass()}
-          aria-label={`${rule.provisioned ? "View" : "Change"} ${rule.name}`}
+          aria-label={`${rule.provisioned ? "View" : "Edit"} ${rule.name}`}
         >
-          {rule.provisioned ? "View" : "Change"}
+          {rule.provisioned ? "View" : "Edit"}
         </Link>
         {!rule.provisioned && (
           <>
             <Button onClick={() => toggle.mutate()} disabled={toggle.isPending}>
-              {rule.enabled ? "Switch off" : "Switch on"}
+              {rule.enabled ? "Turn off" : "Turn on"}
             </Button>
             <ConfirmButton
               action="Remove"
               title={`Remove ${rule.name}?`}
-              text="What it found stays in the history."
+              text="Its alerts stay in the history."
               pending={remove.isPending}
               error={remove.error}
               onConfirm={() => remove.mutate()}

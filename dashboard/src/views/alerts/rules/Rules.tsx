@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Plus } from "lucide-react";
+import { keys } from "@/api/keys";
 import { getRules } from "@/api/rules";
 import { buttonClass } from "@/ui/Button";
 import { Card } from "@/ui/Card";
@@ -8,9 +9,9 @@ import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
 import { AlertTabs } from "../AlertTabs";
 import { RuleRow } from "./RuleRow";
 
-/** What is watched. */
+/** The rules view. */
 export function Rules() {
-  const query = useQuery({ queryKey: ["rules"], queryFn: ({ signal }) => getRules(signal) });
+  const query = useQuery({ queryKey: keys.rules.list, queryFn: ({ signal }) => getRules(signal) });
   const rules = query.data;
   return (
     <>
@@ -20,7 +21,7 @@ export function Rules() {
         action={
           <Link to="/alerts/rules/$id" params={{ id: "new" }} className={buttonClass()}>
             <Plus size={14} aria-hidden="true" />
-            Add a rule
+            Add rule
           </Link>
         }
       >
@@ -29,8 +30,8 @@ export function Rules() {
         ) : !rules ? (
           <SkeletonRows rows={3} />
         ) : rules.length === 0 ? (
-          <EmptyState title="Nothing is watched">
-            <p>A rule says when the mood, or the number of posts, is worth a message.</p>
+          <EmptyState title="No rules">
+            <p>A rule raises an alert when sentiment or the number of posts changes.</p>
           </EmptyState>
         ) : (
           <ul className="-mx-4 -mb-4 border-t border-border text-sm">

@@ -3,15 +3,14 @@ import type { RuleDraft } from "@/api/types";
 import { Field, fieldError } from "@/ui/Field";
 import { inputClass } from "@/ui/Input";
 import { SelectInput } from "@/ui/SelectInput";
-import type { InputsProps } from "./RuleEditor";
-import type { ScopeKind } from "./ruleDraft";
+import type { InputsProps, ScopeKind } from "./ruleDraft";
 
 const SCOPES = [
   { value: "all", label: "All sources" },
   { value: "source", label: "One source" },
   { value: "author", label: "One author" },
-  { value: "topic", label: "A tracked topic" },
-  { value: "text", label: "Posts with words" },
+  { value: "topic", label: "One topic" },
+  { value: "text", label: "Posts with certain words" },
 ] as const satisfies readonly { value: ScopeKind; label: string }[];
 
 const NAMES: Record<Exclude<ScopeKind, "all">, string> = {
@@ -22,12 +21,12 @@ const NAMES: Record<Exclude<ScopeKind, "all">, string> = {
 };
 
 const GROUPS = [
-  { value: "none", label: "All together" },
-  { value: "source", label: "Each source by itself" },
-  { value: "source_and_total", label: "Each source, and all together" },
+  { value: "none", label: "All sources combined" },
+  { value: "source", label: "Each source separately" },
+  { value: "source_and_total", label: "Each source and all combined" },
 ] as const satisfies readonly { value: RuleDraft["group_by"]; label: string }[];
 
-/** Whose posts are looked at. */
+/** The scope of a rule. */
 export function ScopeInputs({ draft, onChange, error }: InputsProps) {
   const sources = useSourcesQuery().data ?? [];
   const topics = useTopicsQuery().data ?? [];
@@ -35,7 +34,7 @@ export function ScopeInputs({ draft, onChange, error }: InputsProps) {
   const known = scopeKind === "topic" ? topics.map(({ name }) => name) : sources.map(({ source }) => source);
   return (
     <div className="grid grid-cols-2 gap-3">
-      <Field label="In" error={scopeKind === "all" ? fieldError(error, "scope") : undefined}>
+      <Field label="Scope" error={scopeKind === "all" ? fieldError(error, "scope") : undefined}>
         {(ids) => (
           <SelectInput
             {...ids}
@@ -67,7 +66,7 @@ export function ScopeInputs({ draft, onChange, error }: InputsProps) {
         </Field>
       )}
       {scopeKind !== "source" && (
-        <Field label="Judge" error={fieldError(error, "group_by")}>
+        <Field label="Evaluate" error={fieldError(error, "group_by")}>
           {(ids) => (
             <SelectInput
               {...ids}

@@ -1,9 +1,8 @@
 import { Field, fieldError } from "@/ui/Field";
 import { inputClass } from "@/ui/Input";
-import type { InputsProps } from "./RuleEditor";
-import { asksFor } from "./ruleDraft";
+import { asksFor, type InputsProps } from "./ruleDraft";
 
-/** How much is looked at, how often, and for how long it must hold. */
+/** The window and the timing of a rule. */
 export function TimingInputs({ draft, onChange, error }: InputsProps) {
   const span = (
     label: string,
@@ -25,8 +24,8 @@ export function TimingInputs({ draft, onChange, error }: InputsProps) {
   );
   return (
     <div className="grid grid-cols-2 gap-3">
-      {span("Window", "window", "window", "Posts of the last 5min, 1h, …")}
-      <Field label="Least posts" hint="Fewer say nothing" error={fieldError(error, "min_posts")}>
+      {span("Window", "window", "window", "For example 5min or 1h")}
+      <Field label="Minimum posts" hint="Don't alert below this" error={fieldError(error, "min_posts")}>
         {(ids) => (
           <input
             {...ids}
@@ -40,10 +39,20 @@ export function TimingInputs({ draft, onChange, error }: InputsProps) {
         )}
       </Field>
       {asksFor(draft.kind).baselineWindow &&
-        span("Compared with", "baselineWindow", "baseline_window", "So long before; empty: 12 windows")}
-      {span("Fires after", "pendingFor", "for", "It must hold for so long; 0s: at once")}
-      {span("Over after", "keepFiringFor", "keep_firing_for", "It must not hold for so long")}
-      {span("Looks every", "interval", "interval", "")}
+        span(
+          "Compared with",
+          "baselineWindow",
+          "baseline_window",
+          "Length of the period before. Empty: 12 windows",
+        )}
+      {span("Wait before alerting", "pendingFor", "for", "The condition must hold this long")}
+      {span(
+        "Wait before resolving",
+        "keepFiringFor",
+        "keep_firing_for",
+        "The condition must be clear this long",
+      )}
+      {span("Check every", "interval", "interval", "")}
     </div>
   );
 }

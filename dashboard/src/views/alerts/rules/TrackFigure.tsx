@@ -13,7 +13,7 @@ const WAYS = [
   { value: "table", label: "Table" },
 ] as const;
 
-/** Chooses between the chart and its numbers. */
+/** Chooses between chart and table. */
 export function ShownChoice({ shown, onChange }: { shown: Shown; onChange: (shown: Shown) => void }) {
   return <Choice label="Show as" value={shown} options={WAYS} onChange={onChange} />;
 }
@@ -26,7 +26,7 @@ interface TrackFigureProps {
   shown: Shown;
 }
 
-/** What a rule measured, with its limit and when it fired. */
+/** The values of a rule with its limit and its alerts. */
 export function TrackFigure({ kind, track, firings, threshold, shown }: TrackFigureProps) {
   if (shown === "table") return <TrackTable kind={kind} track={track} />;
   return (

@@ -10,11 +10,11 @@ interface TrackTableProps {
   track: BacktestTrack;
 }
 
-/** What a rule measured, in numbers. */
+/** The values of a rule as a table. */
 export function TrackTable({ kind, track }: TrackTableProps) {
   return (
     <TimeTable
-      label="Measured over time as a table"
+      label="Value over time as a table"
       rows={track.points}
       at={({ at }) => at}
       time={({ at }) => bucketText(Date.parse(at), Date.parse(at), "minute")}
@@ -26,7 +26,7 @@ export function TrackTable({ kind, track }: TrackTableProps) {
         },
         {
           key: "posts",
-          head: "In the window",
+          head: "Posts in window",
           cell: ({ posts }) => plural(posts, "post"),
           look: "text-quiet",
         },

@@ -30,15 +30,15 @@ const rule: Rule = {
   enabled: true,
 };
 
-describe("a rule in a form", () => {
-  it("shows shares in percent and comes back as it was, with what the form does not show", () => {
+describe("rule draft", () => {
+  it("draft keeps all fields and shows shares in percent", () => {
     const draft = draftOf(rule);
     expect([draft.threshold, draft.recovery, draft.scopeName]).toEqual(["55", "45", "acme: phone"]);
     const { id, version, provisioned, created_at, updated_at, state, series, ...written } = rule;
     expect(ruleOf(draft)).toEqual(written);
   });
 
-  it("leaves out what its kind does not ask for", () => {
+  it("fields of other kinds are left out", () => {
     const shift: Rule = {
       ...rule,
       kind: "shift",
@@ -65,10 +65,10 @@ describe("a rule in a form", () => {
     expect(ruleOf({ ...newDraft(), kind: "volume", of: "posts", threshold: "50" }).threshold).toBe(50);
   });
 
-  it("is told in one sentence", () => {
+  it("rule sentence names condition, window and scope", () => {
     expect(ruleSentence(rule)).toBe("Share of negative posts above 55.0% within 5min, with “acme: phone”");
     expect(ruleSentence({ ...rule, kind: "absence", scope: "source:rss" })).toBe(
-      "No post within 5min, in rss",
+      "No posts within 5min, in rss",
     );
   });
 });

@@ -1,15 +1,15 @@
 import type { Rule, RuleDraft } from "@/api/types";
 
-/** A rule in the hands of a person: numbers are texts until they are sent, shares are percent. */
+/** The editable state of a rule. Numbers are strings, shares are percent. */
 export interface Draft {
   name: string;
   kind: RuleDraft["kind"];
   of: string;
   direction: "above" | "below";
   threshold: string;
-  /** Empty: what is usual for the kind. */
+  /** Empty means the default of the kind. */
   significance: string;
-  /** The period before a change of a share; empty: 12 windows. */
+  /** The length of the period before. Empty means 12 windows. */
   baselineWindow: string;
   scopeKind: ScopeKind;
   scopeName: string;
@@ -23,20 +23,27 @@ export interface Draft {
   severity: RuleDraft["severity"];
   summary: string;
   enabled: boolean;
-  /** What the form does not show and must not lose. */
+  /** Kept unchanged, because the form does not show them. */
   labels: RuleDraft["labels"];
   annotations: RuleDraft["annotations"];
 }
 
+/** The properties of each group of inputs in the rule editor. */
+export interface InputsProps {
+  draft: Draft;
+  onChange: (part: Partial<Draft>) => void;
+  error: unknown;
+}
+
 export type ScopeKind = "all" | "source" | "author" | "topic" | "text";
 
-/** Kinds whose threshold is a share, which people read in percent. */
+/** Kinds whose threshold is a share, shown in percent. */
 const IN_PERCENT: ReadonlySet<RuleDraft["kind"]> = new Set(["share", "shift"]);
 const DIRECTED: ReadonlySet<RuleDraft["kind"]> = new Set(["share", "volume", "shift"]);
 const TESTED: ReadonlySet<RuleDraft["kind"]> = new Set(["share", "ratio", "shift"]);
 const CLASSED: ReadonlySet<RuleDraft["kind"]> = new Set(["share", "volume", "spike", "shift"]);
 
-/** What a kind asks for. */
+/** The fields of a kind. */
 export function asksFor(kind: RuleDraft["kind"]) {
   return {
     percent: IN_PERCENT.has(kind),
@@ -48,7 +55,7 @@ export function asksFor(kind: RuleDraft["kind"]) {
   };
 }
 
-/** A rule to begin with: the mood turns. */
+/** The draft of a new rule. */
 export function newDraft(): Draft {
   return {
     name: "",
@@ -75,7 +82,7 @@ export function newDraft(): Draft {
   };
 }
 
-/** The draft of a rule that is kept. */
+/** The draft of an existing rule. */
 export function draftOf(rule: Rule): Draft {
   const { percent } = asksFor(rule.kind);
   const [scopeKind, ...name] = rule.scope.split(":");
@@ -107,7 +114,7 @@ export function draftOf(rule: Rule): Draft {
   };
 }
 
-/** The rule as the API takes it; what a kind does not ask for is left out. */
+/** The rule in the API's format, without fields of other kinds. */
 export function ruleOf(draft: Draft): RuleDraft {
   const asks = asksFor(draft.kind);
   const number = (text: string) => (asks.percent ? roundOff(Number(text) / 100) : Number(text));
@@ -137,7 +144,7 @@ export function ruleOf(draft: Draft): RuleDraft {
   };
 }
 
-/** Without the dust that binary fractions leave: 0.55 × 100 is 55. */
+/** Rounds off binary fraction errors: 0.55 × 100 is 55. */
 function roundOff(value: number): number {
   return Number(value.toPrecision(12));
 }

@@ -5,9 +5,9 @@ import { inScope } from "../words";
 
 export const KINDS = [
   { value: "share", label: "Share of posts" },
-  { value: "ratio", label: "Negatives per positive" },
+  { value: "ratio", label: "Negative posts per positive post" },
   { value: "volume", label: "Number of posts" },
-  { value: "spike", label: "Spike against the usual" },
+  { value: "spike", label: "Unusual number of posts" },
   { value: "shift", label: "Change of a share" },
   { value: "absence", label: "No posts" },
 ] as const satisfies readonly { value: RuleDraft["kind"]; label: string }[];
@@ -37,22 +37,22 @@ function conditionText({ kind, of, direction, threshold }: RuleDraft): string {
     case "share":
       return `Share of ${posts} ${beyond} ${percent(limit * 100)}`;
     case "ratio":
-      return `More than ${limit} negative posts per positive one`;
+      return `More than ${limit} negative posts per positive post`;
     case "volume":
       return `Number of ${posts} ${beyond} ${limit}`;
     case "spike":
-      return `Number of ${posts} more than ${limit} deviations above the usual`;
+      return `Number of ${posts} more than ${limit} standard deviations above usual`;
     case "shift":
       return `Share of ${posts} ${direction === "below" ? "falls" : "rises"} by more than ${percent(limit * 100)}`;
     case "absence":
-      return "No post";
+      return "No posts";
   }
 }
 
 function scopeText({ scope, group_by }: RuleDraft): string {
   const where = inScope(scope);
-  if (group_by === "source") return `${where}, each by itself`;
-  return group_by === "source_and_total" ? `${where}, each by itself and together` : where;
+  if (group_by === "source") return `${where}, each separately`;
+  return group_by === "source_and_total" ? `${where}, each and combined` : where;
 }
 
 function className(of: string): string {

@@ -7,11 +7,11 @@ import { SelectInput } from "@/ui/SelectInput";
 const OPERATORS = [
   { value: "=", label: "is" },
   { value: "!=", label: "is not" },
-  { value: "=~", label: "is like" },
-  { value: "!~", label: "is not like" },
+  { value: "=~", label: "matches regex" },
+  { value: "!~", label: "does not match" },
 ] as const satisfies readonly { value: Matcher["op"]; label: string }[];
 
-/** Labels that every alert has; others are typed. */
+/** Suggested labels. */
 const LABELS = ["alertname", "severity", "kind", "source"];
 
 const ROW =
@@ -22,17 +22,17 @@ interface MatcherInputsProps {
   matchers: readonly Matcher[];
   onChange: (matchers: Matcher[]) => void;
   error: string | undefined;
-  /** Whether none is allowed, which takes every alert. */
+  /** Whether zero conditions are allowed, which match every alert. */
   optional?: boolean;
 }
 
-/** Conditions on the labels of an alert, which must all hold. */
+/** Conditions on the labels of an alert, which must all match. */
 export function MatcherInputs({ matchers, onChange, error, optional = false }: MatcherInputsProps) {
   const replace = (index: number, part: Partial<Matcher>) =>
     onChange(matchers.map((matcher, at) => (at === index ? { ...matcher, ...part } : matcher)));
   return (
     <fieldset className="flex flex-col gap-2 text-sm">
-      <legend className="mb-1 text-xs text-quiet">Alerts whose labels match all of these</legend>
+      <legend className="mb-1 text-xs text-quiet">Alerts that match all conditions</legend>
       <datalist id="alert-labels">
         {LABELS.map((label) => (
           <option key={label} value={label} />
@@ -74,7 +74,7 @@ export function MatcherInputs({ matchers, onChange, error, optional = false }: M
       <div>
         <Button onClick={() => onChange([...matchers, { label: "", op: "=", value: "" }])}>
           <Plus size={14} aria-hidden="true" />
-          Add a condition
+          Add condition
         </Button>
       </div>
     </fieldset>

@@ -1,14 +1,15 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
+import { keys } from "@/api/keys";
 import { saveSilence } from "@/api/notify";
 import type { Matcher, Silence } from "@/api/types";
 import { zone } from "@/lib/format";
 import { fromLocalInput, toLocalInput } from "@/lib/localInput";
 import { DAY, HOUR } from "@/lib/range";
-import { Button } from "@/ui/Button";
 import { Choice } from "@/ui/Choice";
 import { Field, FormError, fieldError } from "@/ui/Field";
+import { FormButtons } from "@/ui/FormButtons";
 import { inputClass } from "@/ui/Input";
+import { useSave } from "@/ui/useSave";
 import { MatcherInputs } from "./MatcherInputs";
 
 const LENGTHS = [
@@ -20,20 +21,19 @@ const LENGTHS = [
 const FIELDS = ["matchers", "starts_at", "ends_at", "author", "comment"];
 
 interface SilenceFormProps {
-  /** The silence that is changed; a new one otherwise. */
+  /** The silence to edit, or `null` for a new one. */
   before: Silence | null;
-  /** Conditions to begin a new one with. */
+  /** The initial conditions of a new silence. */
   matchers?: Matcher[];
   onDone: () => void;
 }
 
-/** Says of which alerts nobody is told, until when, and why. */
+/** The form of a silence. */
 export function SilenceForm({ before, matchers, onDone }: SilenceFormProps) {
-  const queries = useQueryClient();
   const [draft, setDraft] = useState(() => draftOf(before, matchers));
   const change = (part: Partial<Draft>) => setDraft({ ...draft, ...part });
-  const save = useMutation({
-    mutationFn: () =>
+  const save = useSave({
+    save: () =>
       saveSilence(
         {
           matchers: draft.matchers,
@@ -44,18 +44,12 @@ export function SilenceForm({ before, matchers, onDone }: SilenceFormProps) {
         },
         before,
       ),
-    onSuccess: () => {
-      void queries.invalidateQueries({ queryKey: ["silences"] });
-      onDone();
-    },
+    invalidates: [keys.silences.all],
+    onDone,
   });
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    save.mutate();
-  };
   const lasts = Date.parse(draft.until) - Date.parse(draft.from);
   return (
-    <form onSubmit={submit} className="flex flex-col gap-4">
+    <form onSubmit={save.submit} className="flex flex-col gap-4">
       <MatcherInputs
         matchers={draft.matchers}
         onChange={(matchers) => change({ matchers })}
@@ -90,7 +84,7 @@ export function SilenceForm({ before, matchers, onDone }: SilenceFormProps) {
       <div className="-mt-2 flex flex-wrap items-center justify-between gap-2 text-xs text-quiet">
         Times in {zone()}
         <Choice
-          label="Length"
+          label="Duration"
           value={LENGTHS.find(({ value }) => Number(value) === lasts)?.value ?? null}
           options={LENGTHS}
           onChange={(value) => change({ until: toLocalInput(Date.parse(draft.from) + Number(value)) })}
@@ -109,7 +103,7 @@ export function SilenceForm({ before, matchers, onDone }: SilenceFormProps) {
           />
         )}
       </Field>
-      <Field label="Why" error={fieldError(save.error, "comment")}>
+      <Field label="Reason" error={fieldError(save.error, "comment")}>
         {(ids) => (
           <textarea
             {...ids}
@@ -122,12 +116,7 @@ export function SilenceForm({ before, matchers, onDone }: SilenceFormProps) {
         )}
       </Field>
       <FormError error={save.error} fields={FIELDS} />
-      <div className="flex justify-end gap-2">
-        <Button onClick={onDone}>Cancel</Button>
-        <Button type="submit" look="solid" disabled={save.isPending}>
-          {before ? "Save" : "Silence"}
-        </Button>
-      </div>
+      <FormButtons submit={before ? "Save" : "Silence"} pending={save.pending} onCancel={onDone} />
     </form>
   );
 }

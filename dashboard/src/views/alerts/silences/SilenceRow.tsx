@@ -1,9 +1,10 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { keys } from "@/api/keys";
 import { endSilence } from "@/api/notify";
 import type { Matcher, Silence } from "@/api/types";
 import { duration } from "@/lib/format";
 import { Button } from "@/ui/Button";
 import { ConfirmButton } from "@/ui/ConfirmButton";
+import { useChange } from "@/ui/useSave";
 import { spanText } from "../timeText";
 
 interface SilenceRowProps {
@@ -12,13 +13,9 @@ interface SilenceRowProps {
   onEdit: () => void;
 }
 
-/** One silence: which alerts, how long, by whom and why. */
+/** A silence: its matchers, duration, author and reason. */
 export function SilenceRow({ silence, now, onEdit }: SilenceRowProps) {
-  const queries = useQueryClient();
-  const end = useMutation({
-    mutationFn: () => endSilence(silence),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ["silences"] }),
-  });
+  const end = useChange(() => endSilence(silence), [keys.silences.all]);
   return (
     <li className="flex flex-wrap items-start gap-x-4 gap-y-2 border-b border-border px-4 py-2.5 last:border-b-0">
       <div className="min-w-60 flex-1">
@@ -35,11 +32,11 @@ export function SilenceRow({ silence, now, onEdit }: SilenceRowProps) {
       </div>
       {silence.state !== "expired" && (
         <div className="flex flex-wrap gap-2">
-          <Button onClick={onEdit}>Change</Button>
+          <Button onClick={onEdit}>Edit</Button>
           <ConfirmButton
             action="End"
             title="End this silence?"
-            text="From now on people are told of the alerts that it matches."
+            text="Matching alerts send notifications again."
             pending={end.isPending}
             error={end.error}
             onConfirm={() => end.mutate()}
@@ -50,7 +47,7 @@ export function SilenceRow({ silence, now, onEdit }: SilenceRowProps) {
   );
 }
 
-/** A condition on a label, as one writes it. */
+/** A condition on a label. */
 export function MatcherMark({ matcher: { label, op, value } }: { matcher: Matcher }) {
   return (
     <code className="rounded-sm bg-raised px-1.5 py-0.5 font-mono text-xs [overflow-wrap:anywhere]">
@@ -61,6 +58,6 @@ export function MatcherMark({ matcher: { label, op, value } }: { matcher: Matche
 
 function leftText({ state, starts_at, ends_at }: Silence, now: number): string {
   if (state === "expired") return "";
-  if (state === "pending") return `, begins in ${duration((Date.parse(starts_at) - now) / 1_000)}`;
+  if (state === "pending") return `, starts in ${duration((Date.parse(starts_at) - now) / 1_000)}`;
   return `, ${duration(Math.max(0, Date.parse(ends_at) - now) / 1_000)} left`;
 }

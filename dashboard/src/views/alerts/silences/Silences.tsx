@@ -1,9 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { BellOff, Plus } from "lucide-react";
 import { useState } from "react";
+import { keys } from "@/api/keys";
 import { getSilences } from "@/api/notify";
 import type { Silence } from "@/api/types";
-import { plural } from "@/lib/format";
 import { useNow } from "@/lib/useNow";
 import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
@@ -13,13 +13,13 @@ import { AlertTabs } from "../AlertTabs";
 import { SilenceForm } from "./SilenceForm";
 import { SilenceRow } from "./SilenceRow";
 
-/** What is open in the drawer: a new silence, one that is changed, or nothing. */
+/** The silence in the drawer: a new one, an existing one, or none. */
 type Editing = Silence | "new" | null;
 
-/** Of which alerts nobody is told for a time. */
+/** The silences view. */
 export function Silences() {
   const [editing, setEditing] = useState<Editing>(null);
-  const query = useQuery({ queryKey: ["silences"], queryFn: ({ signal }) => getSilences(signal) });
+  const query = useQuery({ queryKey: keys.silences.all, queryFn: ({ signal }) => getSilences(signal) });
   const silences = query.data;
   const lasting = silences?.filter(({ state }) => state !== "expired") ?? [];
   const ended = silences?.filter(({ state }) => state === "expired") ?? [];
@@ -29,11 +29,11 @@ export function Silences() {
       <div className="flex flex-col gap-4">
         <Card
           title="Silences"
-          {...(lasting.length > 0 ? { note: plural(lasting.length, "lasts", "last") } : {})}
+          {...(lasting.length > 0 ? { note: `${lasting.length} active or scheduled` } : {})}
           action={
             <Button onClick={() => setEditing("new")}>
               <Plus size={14} aria-hidden="true" />
-              Add a silence
+              Add silence
             </Button>
           }
         >
@@ -42,8 +42,8 @@ export function Silences() {
           ) : !silences ? (
             <SkeletonRows rows={3} />
           ) : lasting.length === 0 ? (
-            <EmptyState title="Nothing is silenced">
-              <p>During planned work, silence the alerts that are to be expected: nobody is told of them.</p>
+            <EmptyState title="No silences">
+              <p>Silence expected alerts during planned work. Silenced alerts send no notifications.</p>
               <BellOff size={20} aria-hidden="true" />
             </EmptyState>
           ) : (
@@ -57,7 +57,7 @@ export function Silences() {
         )}
       </div>
       <Drawer
-        title={editing === "new" ? "Add a silence" : "Change the silence"}
+        title={editing === "new" ? "Add silence" : "Edit silence"}
         open={editing !== null}
         onClose={() => setEditing(null)}
       >

@@ -1,0 +1,74 @@
+import type { AggregateQuery, AlertsQuery, CompareQuery, PostsQuery } from "./endpoints";
+import type { ShareQuery } from "./topics";
+
+/**
+ * The keys of all cached queries. `all` is the common prefix of a group, for invalidation. Groups whose
+ * responses change with every post are listed in `LIVE_GROUPS`.
+ */
+export const keys = {
+  aggregate: {
+    all: ["aggregate"],
+    buckets: (query: AggregateQuery) => ["aggregate", "buckets", query],
+    comparison: (query: CompareQuery) => ["aggregate", "comparison", query],
+  },
+  sources: { all: ["sources"] },
+  system: { all: ["system"] },
+  topics: {
+    all: ["topics"],
+    list: ["topics", "list"],
+    shares: (query: ShareQuery, matched: readonly number[] | undefined) => [
+      "topics",
+      "shares",
+      query,
+      matched,
+    ],
+    preview: (query: string) => ["topics", "preview", query],
+  },
+  posts: {
+    all: ["posts"],
+    one: (id: string) => ["posts", "one", id],
+    list: (query: PostsQuery) => ["posts", "list", query],
+    sample: (query: PostsQuery) => ["posts", "sample", query],
+  },
+  alerts: {
+    all: ["alerts"],
+    one: (id: string) => ["alerts", "one", id],
+    list: (query: AlertsQuery) => ["alerts", "list", query],
+    history: (query: AlertsQuery) => ["alerts", "history", query],
+  },
+  rules: {
+    all: ["rules"],
+    list: ["rules", "list"],
+    one: (id: string) => ["rules", "one", id],
+    ofAlert: (id: number | null | undefined) => ["rules", "of-alert", id],
+  },
+  backtests: {
+    draft: (rule: string) => ["backtests", "draft", rule],
+    alert: (id: number, version: number, bounds: object) => ["backtests", "alert", id, version, bounds],
+  },
+  silences: { all: ["silences"] },
+  receivers: { all: ["receivers"] },
+  routes: {
+    all: ["routes"],
+    preview: (labels: string) => ["routes", "preview", labels],
+    list: ["routes", "list"],
+  },
+  muteTimings: { all: ["mute-timings"] },
+  deliveries: {
+    all: ["deliveries"],
+    list: (alert: number | undefined) => ["deliveries", "list", alert],
+    one: (id: number) => ["deliveries", "one", id],
+  },
+  deadLetters: {
+    all: ["dead-letters"],
+    list: ["dead-letters", "list"],
+    one: (id: string) => ["dead-letters", "one", id],
+  },
+  analysis: {
+    result: (text: string) => ["analysis", "result", text],
+    explanation: (text: string) => ["analysis", "explanation", text],
+  },
+} as const;
+
+/** Groups of queries that are refetched while posts arrive. */
+export const LIVE_GROUPS: ReadonlySet<unknown> = new Set([keys.aggregate.all[0], keys.sources.all[0]]);

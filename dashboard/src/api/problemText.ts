@@ -1,0 +1,46 @@
+import { ApiError } from "./client";
+
+/** A problem in words for a person: what happened and what to do. */
+export interface ProblemText {
+  title: string;
+  advice: string;
+}
+
+const TITLES: Partial<Record<number, string>> = {
+  0: "Server unreachable",
+  400: "The request was not understood",
+  401: "Sign in to continue",
+  403: "Your access token does not allow this",
+  404: "Not found",
+  409: "This was changed in the meantime",
+  412: "This was changed in the meantime",
+  413: "This is too large",
+  422: "Check your input",
+  429: "Too many requests",
+  503: "The service is temporarily unavailable",
+};
+
+/** Describes any error. The server's title is never shown; its detail is, where it helps. */
+export function problemText(error: unknown): ProblemText {
+  if (!(error instanceof ApiError)) {
+    return { title: "Something went wrong", advice: "Reload the page and try again." };
+  }
+  const title =
+    TITLES[error.status] ?? (error.status >= 500 ? "The server reported an error" : "This did not work");
+  const wait = error.retryAfter ? ` Try again in ${error.retryAfter} s.` : "";
+  return { title, advice: `${adviceOf(error)}${wait}` };
+}
+
+function adviceOf({ status, detail }: ApiError): string {
+  if (status === 409 || status === 412) return "Reload the page to see the latest version, then try again.";
+  if (status === 500) return "Try again. If it happens again, check the server's log.";
+  return asSentence(detail) || "Try again.";
+}
+
+/** Capitalises a text and ends it with a full stop. */
+export function asSentence(text: string): string {
+  const trimmed = text.trim();
+  if (trimmed === "") return "";
+  const start = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
+  return /[.!?…]$/.test(start) ? start : `${start}.`;
+}
