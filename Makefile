@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
+# Where rustup puts cargo when scripts/set-up has just installed it.
+export PATH := $(PATH):$(HOME)/.cargo/bin
 
 DASHBOARD_SOURCES := $(shell find dashboard -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/test-results/*' 2>/dev/null)
 # The lock file that npm writes when an install is complete.
@@ -12,19 +14,21 @@ help: ## Lists the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 .PHONY: run
-run: tools dashboard/dist ## Builds everything and serves on http://127.0.0.1:8000 with made-up posts.
+run: build-tools dashboard/dist ## Builds everything and serves on http://127.0.0.1:8000 with made-up posts.
 	cargo run --release --locked -- serve
 
 .PHONY: build
-build: tools dashboard/dist ## Builds the release binary, target/release/sentistream, with the dashboard inside.
+build: build-tools dashboard/dist ## Builds the release binary, target/release/sentistream, with the dashboard inside.
 	cargo build --release --locked
 
 .PHONY: test
-test: tools check-rust test-rust check-dashboard test-browser ## Runs all checks and tests, with a Redis and a Postgres of their own.
+test: test-tools check-rust test-rust check-dashboard test-browser ## Runs all checks and tests, with a Redis and a Postgres of their own.
 
-.PHONY: tools
-tools:
-	@scripts/check-tools
+.PHONY: build-tools test-tools
+build-tools:
+	@scripts/set-up build
+test-tools:
+	@scripts/set-up test
 
 .PHONY: check-rust
 check-rust:
@@ -78,7 +82,7 @@ budgets: build ## Measures the dashboard: size, start, long tasks, memory (BUDGE
 	cd dashboard && SENTISTREAM_BIN="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/release/sentistream" npm run budgets
 
 .PHONY: coverage
-coverage: tools dashboard/dist ## Prints line coverage of Rust and the dashboard.
+coverage: test-tools dashboard/dist ## Prints line coverage of Rust and the dashboard.
 	@cargo llvm-cov --version >/dev/null 2>&1 || cargo install --locked cargo-llvm-cov
 	scripts/with-services cargo llvm-cov --locked --lib --bins --tests --summary-only
 	cd dashboard && npm run coverage
