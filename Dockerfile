@@ -17,7 +17,8 @@ COPY dashboard ./
 RUN npm run build
 
 FROM ${RUST_IMAGE} AS build
-ARG TARGETARCH=amd64
+# Set by the builder to the image's platform; each platform has a cache of its own.
+ARG TARGETARCH
 WORKDIR /src
 COPY . .
 COPY --from=dashboard /src/dashboard/dist dashboard/dist
