@@ -22,7 +22,7 @@ build: build-tools dashboard/dist ## Builds the release binary, target/release/s
 	cargo build --release --locked
 
 .PHONY: test
-test: test-tools check-rust test-rust check-dashboard test-browser ## Runs all checks and tests, with a Redis and a Postgres of their own.
+test: test-tools check-rust test-rust check-docs check-dashboard test-browser ## Runs all checks and tests, with a Redis and a Postgres of their own.
 
 .PHONY: build-tools test-tools
 build-tools:
@@ -38,9 +38,15 @@ check-rust:
 # Each run draws the same cases for the property tests; another seed, and PROPTEST_CASES=5000, look further.
 export PROPTEST_RNG_SEED ?= 1
 
+# Whatever needs the debug binary builds it with the features of the tests, so that nothing is compiled twice.
 .PHONY: test-rust
 test-rust: dashboard/dist ## Runs the Rust tests.
 	scripts/with-services cargo test --locked --workspace --lib --bins --tests
+
+.PHONY: check-docs
+check-docs: ## Checks links, settings and commands that the documentation prints, against the debug binary.
+	cargo test --locked --workspace --no-run --lib --bins --tests
+	scripts/check-docs
 
 .PHONY: check-dashboard
 check-dashboard: $(NODE_MODULES) ## Type-checks, lints and tests the dashboard.
@@ -48,7 +54,6 @@ check-dashboard: $(NODE_MODULES) ## Type-checks, lints and tests the dashboard.
 
 .PHONY: test-browser
 test-browser: dashboard/dist ## Runs the browser tests against the real binary.
-	# As for the Rust tests, so that nothing is compiled twice.
 	cargo test --locked --workspace --no-run --lib --bins --tests
 	cd dashboard && SENTISTREAM_BIN="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/debug/sentistream" npm run e2e -- --project=journeys
 
