@@ -20,8 +20,7 @@ use tokio::time::Instant;
 pub use self::tick::{Memory, TickError, tick};
 use crate::clock::Clock;
 use crate::domain::alert::RuleSpec;
-use crate::lifecycle::Shutdown;
-use crate::lifecycle::patience::Patience;
+use crate::lifecycle::{Backoff, Shutdown};
 use crate::live::LiveBus;
 use crate::store::{Lease, Store, StoreError};
 use crate::stream::Stream;
@@ -90,7 +89,7 @@ struct Watch {
     memory: Memory,
     /// Whether the rules of the configuration are kept, since this instance acts.
     provisioned: bool,
-    patience: Patience,
+    backoff: Backoff,
     /// Between two renewals of the lease, or two attempts to get it.
     beat: Duration,
 }
@@ -98,15 +97,15 @@ struct Watch {
 impl Watch {
     fn new(rooms: AlertsRooms, options: AlertsOptions) -> Self {
         let beat = (options.lease_ttl / 3).min(options.interval);
-        let patience = Patience::new(Duration::from_millis(500).min(options.interval), options.interval);
-        Self { rooms, options, lease: None, memory: Memory::default(), provisioned: false, patience, beat }
+        let backoff = Backoff::new(Duration::from_millis(500).min(options.interval), options.interval);
+        Self { rooms, options, lease: None, memory: Memory::default(), provisioned: false, backoff, beat }
     }
 
     /// Renews the lease, and looks at the rules if it holds and a look is `due`; how long to wait then.
     async fn step(&mut self, due: &mut Instant) -> Result<Duration, TickError> {
         match self.act(due).await {
             Ok(()) => {
-                if self.patience.recovered().is_some() {
+                if self.backoff.recovered().is_some() {
                     tracing::info!("alerts are kept again");
                 }
                 Ok(self.beat)
@@ -117,10 +116,10 @@ impl Watch {
             }
             Err(error) if error.is_transient() => {
                 // The lease may run out meanwhile, and another instance that does reach the backends takes over.
-                if self.patience.is_news("away") {
+                if self.backoff.enter("away") {
                     tracing::warn!(%error, "alerts are not kept for now; trying again");
                 }
-                Ok(self.patience.next_wait())
+                Ok(self.backoff.next_wait())
             }
             Err(error) => Err(error),
         }

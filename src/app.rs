@@ -1,4 +1,4 @@
-//! The composition root: config → rooms → roles. The only place that knows everything.
+//! The composition root: config → rooms → roles. The only module that imports all others.
 
 mod lock;
 mod model;
@@ -27,7 +27,7 @@ pub use lock::InUse;
 pub use options::{inference as inference_options, model as model_source};
 pub use serve::{Parts, Running, serve, start};
 
-/// The rooms that roles and commands meet in. Clones share them.
+/// The rooms that roles and commands share. Clones share them.
 #[derive(Clone)]
 pub struct Rooms {
     pub store: Store,
@@ -41,7 +41,7 @@ pub struct Rooms {
 }
 
 /// Opens the rooms. The embedded database is migrated here, since its queue needs its tables; Postgres
-/// and Redis may be away: their rooms connect when they are used.
+/// and Redis may be unavailable: their rooms connect when they are used.
 ///
 /// # Errors
 /// When the embedded database cannot be opened or migrated, or a URL is malformed.
@@ -132,7 +132,7 @@ pub async fn load_classifier(config: &Config) -> anyhow::Result<SharedClassifier
     Ok(Arc::new(engine))
 }
 
-/// What judges texts for a command: the local model, or the language model where it cannot be loaded.
+/// The classifier of a command: the local model, or the language model where the local one cannot be loaded.
 ///
 /// # Errors
 /// When there is neither.

@@ -1,4 +1,4 @@
-//! Cached answers with a time to live and single flight: many equal questions cost one query.
+//! Cached answers with a time to live and single flight: concurrent equal requests cost one query.
 
 pub mod local;
 pub mod redis;
@@ -18,7 +18,7 @@ pub struct Cached {
     pub json: Arc<str>,
     /// When it was computed.
     pub cached_at: Timestamp,
-    /// Whether it was there already.
+    /// Whether it came from the cache.
     pub hit: bool,
 }
 
@@ -33,7 +33,7 @@ pub enum Cache {
 
 impl Cache {
     /// The answer under `key`, computed by `compute` if there is none younger than the time to live.
-    /// Equal questions asked meanwhile wait for the same computation. A cache that is away is as good as empty.
+    /// Concurrent requests for the same key wait for one computation. An unavailable cache counts as empty.
     ///
     /// # Errors
     /// Those of `compute`; an error is not cached.

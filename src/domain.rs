@@ -19,7 +19,7 @@ pub mod topic;
 pub use alert::{Alert, AlertState};
 pub use analysis::{Analysis, Scores};
 pub use counts::Counts;
-pub use entry::{Books, EntryId, EntryKey, Outcome};
+pub use entry::{Books, DeadLetterReason, EntryId, EntryKey, Outcome};
 pub use event::{LiveEvent, PostEvent};
 pub use fields::RawFields;
 pub use label::{Emotion, Sentiment};

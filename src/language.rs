@@ -7,10 +7,11 @@ mod detect;
 
 pub use detect::detect;
 
-/// What becomes of posts in other languages than the known ones.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How posts in languages that the model does not know are handled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "lowercase")]
 pub enum OtherLanguages {
-    /// The model judges them all the same.
+    /// The model judges them anyway.
     #[default]
     Analyze,
     /// They are stored as neutral, unjudged.
@@ -22,11 +23,7 @@ pub enum OtherLanguages {
 impl OtherLanguages {
     /// As the config writes it.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Analyze => "analyze",
-            Self::Neutral => "neutral",
-            Self::Skip => "skip",
-        }
+        self.into()
     }
 }
 

@@ -1,6 +1,6 @@
-//! SentiStream: posts flow in, are judged by a small language model, and reach people within a second.
+//! SentiStream analyses the sentiment and emotion of social-media posts in real time.
 //!
-//! # The way of a post
+//! # The path of a post
 //!
 //! ```text
 //! source ─▶ ingester ─▶ stream ─▶ worker ─▶ classifier ─▶ store ─▶ live bus ─▶ api (REST, WebSocket, dashboard)
@@ -8,28 +8,30 @@
 //!                         └ consumer group: claim · ack · release · rescue
 //! ```
 //!
-//! One direction, no way back. Four *roles* ([`ingester`], [`worker`], [`alerts`], [`http`]) are
-//! tasks of one process or of many. They meet only in the *rooms* that data passes through:
-//! [`stream`], [`inference`], [`store`], [`live`] and [`cache`]. Rooms never import a role, roles
-//! never import each other, and only [`app`] knows everything (held by `tests/it/layering.rs`).
+//! Data flows in one direction. Five *roles* ([`ingester`], [`worker`], [`alerts`], [`notify`],
+//! [`http`]) run as tasks of one process or of many. They share only *rooms*: [`stream`],
+//! [`inference`], [`store`], [`live`], [`cache`], [`sources`], [`outbound`], [`rules`], [`topics`]
+//! and [`language`]. Rooms never import a role, roles never import each other, and only [`app`]
+//! imports everything (`tests/it/layering.rs`).
 //!
 //! # Map
 //!
-//! | module | its one job |
+//! | module | content |
 //! |---|---|
 //! | [`domain`] | plain types that cannot hold an invalid value |
 //! | [`clock`] | the one source of time |
 //! | [`config`] | typed settings, their layers and where each value came from |
 //! | [`stream`] | append, claim, acknowledge, rescue, dead letter: an embedded queue or Redis Streams |
-//! | [`language`] | which language a text is in, and what becomes of those the model does not know |
-//! | [`inference`] | texts in, analyses out, on threads of its own |
+//! | [`language`] | language detection, and the policy for languages that the model does not know |
+//! | [`inference`] | texts in, analyses out, on dedicated threads |
 //! | [`store`] | everything that is SQL, over SQLite and Postgres |
 //! | [`sqlite`] | the embedded database: one writer with group commit, many readers |
-//! | [`rules`] | what alert rules make of counts: judgements, states, backtests |
+//! | [`redis`] | connections to Redis, shared by stream, live bus and cache |
+//! | [`rules`] | evaluation of alert rules: conditions, states, backtests |
 //! | [`live`] | events within and between processes |
-//! | [`outbound`] | guarded requests to URLs that people configure |
+//! | [`outbound`] | guarded requests to configured URLs |
 //! | [`cache`] | cached answers with single flight |
-//! | [`topics`] | tracked topics: queries that every post is asked |
+//! | [`topics`] | tracked topics: queries that every post is matched against |
 //! | [`sources`] | where posts come from |
 //! | [`ingester`], [`worker`], [`alerts`], [`notify`], [`http`] | the roles; `notify` goes with `alerts` |
 //! | [`app`] | the composition root: config → rooms → roles |
@@ -40,23 +42,23 @@
 //! # Invariants
 //!
 //! 1. **At least once.** A claimed entry is acknowledged only after its post, analysis and rollup
-//!    change are committed in one transaction, or after it stands in the dead letter. A crash at
-//!    any instruction loses nothing. (`tests/it/crashes.rs`)
+//!    change are committed in one transaction, or after it is in the dead letter. A crash at any
+//!    instruction loses nothing. (`tests/it/crashes.rs`)
 //! 2. **Effectively once.** `post_id` is unique and its row keeps the id of the entry that created
-//!    it; a redelivery changes no row and no rollup and publishes nothing again. The order is:
-//!    commit, processed entry, publish, acknowledge. (`tests/conformance/store`)
+//!    it; a redelivery changes no row and no rollup and repeats only the processed entry. The order
+//!    is: commit, processed entry, publish, acknowledge. (`tests/conformance/store`)
 //! 3. **The books balance.** Every entry ends in exactly one [`domain::Outcome`];
-//!    appended = their sum + pending at every quiet moment. (`drain` of the test harness)
+//!    appended = their sum + pending whenever the stream is idle. (`drain` of the test harness)
 //! 4. **Bounded.** Every queue, batch, buffer, retry and wait has a limit; a full queue slows its
-//!    producer and never drops in silence. (`tests/conformance/stream`)
-//! 5. **Order is not needed.** Batches, workers and instances may interleave in any way with the
+//!    producer and never drops silently. (`tests/conformance/stream`)
+//! 5. **Order is not needed.** Batches, workers and instances may interleave in any order with the
 //!    same result. (`tests/conformance/store`, by permutation)
 //! 6. **The runtime never blocks.** Inference and SQLite run on their own threads.
 //! 7. **One writer of alerts.** A lease with a fencing token, checked in each alert transaction,
 //!    lets one instance act; windows end at the append time of the oldest unsettled entry, at most
 //!    `alerts.max_lateness` back, so that lag delays alerts and hides none. (`tests/it/api/alert_engine.rs`)
 //! 8. **Answers are consistent.** Aggregates come from rollups committed with the rows, so counts
-//!    of any two endpoints agree within the cache's two seconds. (`tests/it/pipeline.rs`)
+//!    of any two endpoints agree within the cache's two seconds. (`tests/it/api/counts.rs`)
 
 pub mod alerts;
 pub mod app;

@@ -1,6 +1,6 @@
 //! Supervision, cancellation and draining.
 
-pub mod patience;
+mod backoff;
 
 use std::future::Future;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-pub use patience::{BackendWait, Patience};
+pub use backoff::{BackendWait, Backoff, GaveUp, retry};
 
 /// The two signals of a shutdown, shared by every task of the process.
 #[derive(Clone, Debug, Default)]
@@ -19,12 +19,12 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// Asks every role to stop taking work and to finish what it has.
+    /// Asks every role to stop taking work and to finish its current work.
     pub fn stop(&self) {
         self.stop.cancel();
     }
 
-    /// Asks every role to hand back what it has not finished. Implies [`Self::stop`].
+    /// Asks every role to release unfinished work. Implies [`Self::stop`].
     pub fn abandon(&self) {
         self.stop.cancel();
         self.abandon.cancel();
@@ -35,12 +35,12 @@ impl Shutdown {
         self.stop.is_cancelled()
     }
 
-    /// Ends when no new work may be taken.
+    /// Completes when no new work may be taken.
     pub async fn stopping(&self) {
         self.stop.cancelled().await;
     }
 
-    /// Ends when unfinished work must be handed back.
+    /// Completes when unfinished work must be released.
     pub async fn abandoned(&self) {
         self.abandon.cancelled().await;
     }
@@ -57,7 +57,7 @@ impl Shutdown {
     }
 }
 
-/// Runs the roles of a process: when one ends by itself, all are stopped and the process fails.
+/// Runs the roles of a process. When one ends without a stop request, all are stopped and the process fails.
 #[derive(Default)]
 pub struct Supervisor {
     shutdown: Shutdown,
@@ -65,11 +65,11 @@ pub struct Supervisor {
     names: Vec<(Id, &'static str)>,
 }
 
-/// What is left of the grace time for roles to hand back their work once they are told to abandon it.
+/// The share of the grace period in which roles release unfinished work.
 const HAND_BACK: f64 = 0.2;
 
 impl Supervisor {
-    /// A supervisor whose roles listen to `shutdown`.
+    /// A supervisor whose roles observe `shutdown`.
     pub fn new(shutdown: Shutdown) -> Self {
         Self { shutdown, ..Self::default() }
     }
@@ -83,7 +83,7 @@ impl Supervisor {
     /// Waits for `signal` or for a role that ends, then stops all roles within `grace`.
     ///
     /// # Errors
-    /// When a role failed, panicked or ended by itself, or did not stop in time.
+    /// When a role failed, panicked, ended without a stop request, or did not stop in time.
     pub async fn run(mut self, signal: impl Future<Output = ()>, grace: Duration) -> anyhow::Result<()> {
         let early = tokio::select! {
             () = signal => Ok(()),
@@ -91,14 +91,14 @@ impl Supervisor {
             Some(ended) = self.roles.join_next_with_id() => Err(self.fault(ended)),
         };
         if let Err(fault) = &early {
-            tracing::error!(error = format!("{fault:#}"), "stopping, because a role ended");
+            tracing::error!(error = format!("{fault:#}"), "role ended, stopping");
         }
         self.shutdown.stop();
         let drained = tokio::time::timeout(grace.mul_f64(1.0 - HAND_BACK), self.drain()).await;
         let drained = match drained {
             Ok(result) => result,
             Err(_) => {
-                tracing::warn!("work is not finished in time and is handed back");
+                tracing::warn!("grace period nearly over, releasing unfinished work");
                 self.shutdown.abandon();
                 tokio::time::timeout(grace.mul_f64(HAND_BACK), self.drain())
                     .await
@@ -120,7 +120,7 @@ impl Supervisor {
 
     fn fault(&self, ended: Result<(Id, anyhow::Result<()>), JoinError>) -> anyhow::Error {
         let (id, result) = match ended {
-            Ok((id, result)) => (id, result.and_then(|()| Err(anyhow::anyhow!("it ended by itself")))),
+            Ok((id, result)) => (id, result.and_then(|()| Err(anyhow::anyhow!("it ended without a stop request")))),
             Err(error) => (error.id(), Err(error.into())),
         };
         let name = self.names.iter().find(|(known, _)| *known == id).map_or("unknown", |(_, name)| name);
@@ -131,12 +131,12 @@ impl Supervisor {
     }
 }
 
-/// Listens for SIGTERM and SIGINT from now on; the future ends at the first. A second one exits the process at once.
+/// Handles SIGTERM and SIGINT from now on; the future completes at the first. A second one exits the process immediately.
 pub fn termination() -> impl Future<Output = ()> {
     let mut signals = Signals::listen();
     async move {
         signals.next().await;
-        tracing::info!("stopping; a second signal exits at once");
+        tracing::info!("stopping; a second signal exits immediately");
         tokio::spawn(async move {
             signals.next().await;
             std::process::exit(130);
@@ -149,7 +149,7 @@ struct Signals(Vec<tokio::signal::unix::Signal>);
 
 #[cfg(unix)]
 impl Signals {
-    /// A signal that cannot be listened for keeps its default: it ends the process.
+    /// A signal that cannot be handled keeps its default action, which ends the process.
     fn listen() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
         Self(
@@ -189,7 +189,7 @@ mod tests {
     const GRACE: Duration = Duration::from_secs(5);
 
     #[tokio::test]
-    async fn a_role_that_ends_by_itself_stops_the_others_and_fails_the_process() {
+    async fn role_that_ends_stops_the_others_and_fails_the_process() {
         let shutdown = Shutdown::default();
         let mut supervisor = Supervisor::new(shutdown.clone());
         supervisor.spawn("steady", async move {
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_names_its_role() {
+    async fn panic_error_names_its_role() {
         let mut supervisor = Supervisor::new(Shutdown::default());
         supervisor.spawn("worker", async { panic!("boom") });
         let error = supervisor.run(std::future::pending(), GRACE).await.unwrap_err();
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn work_that_takes_too_long_is_told_to_hand_back() {
+    async fn unfinished_work_is_asked_to_release_before_the_grace_ends() {
         let shutdown = Shutdown::default();
         let mut supervisor = Supervisor::new(shutdown.clone());
         supervisor.spawn("slow", async move {
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_role_that_hangs_does_not_hold_the_process() {
+    async fn hanging_role_does_not_block_shutdown() {
         let mut supervisor = Supervisor::new(Shutdown::default());
         supervisor.spawn("hung", std::future::pending());
         let error = supervisor.run(std::future::ready(()), GRACE).await.unwrap_err();

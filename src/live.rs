@@ -1,7 +1,7 @@
 //! The live bus: events of newly stored posts, alerts and deletions, within and between processes.
 //!
-//! Events notify, they are no record: a subscriber that is slow or cut off is told so and reads
-//! what it missed through the API.
+//! Events are notifications, not a record: a subscriber that is slow or was disconnected is notified
+//! of the gap and reads the missed posts through the API.
 
 pub mod local;
 pub mod redis;
@@ -21,7 +21,7 @@ pub use redis::{Channels, RedisBus};
 pub enum LiveMessage {
     /// An event and its JSON (`{type, data}`, as the WebSocket sends it), serialised once for all subscribers.
     Event { event: Arc<LiveEvent>, json: Arc<str> },
-    /// The process lost its own subscription and has it again: an unknown number of events is missing.
+    /// The process lost its subscription and restored it: an unknown number of events is missing.
     Interrupted,
 }
 
@@ -33,7 +33,7 @@ pub struct LiveError(pub String);
 /// How many events a subscriber may lag behind before it loses the oldest.
 pub const SUBSCRIBER_BUFFER: usize = 1_024;
 
-/// What a subscription yields.
+/// What a subscription receives.
 #[derive(Clone, Debug)]
 pub enum Received {
     Message(LiveMessage),
@@ -65,10 +65,10 @@ pub enum LiveBus {
 }
 
 impl LiveBus {
-    /// Tells every subscriber of every process, in order.
+    /// Publishes events to every subscriber of every process, in order.
     ///
     /// # Errors
-    /// When the bus is away. Events are lost then; the store has the record.
+    /// When the bus is unavailable. The events are lost; the store has the record.
     pub async fn publish(&self, events: Vec<LiveEvent>) -> Result<(), LiveError> {
         match self {
             Self::Local(bus) => {
@@ -79,8 +79,8 @@ impl LiveBus {
         }
     }
 
-    /// Begins a subscription. The process subscribes at Redis when the first one begins, so it should
-    /// begin one before it serves clients.
+    /// Subscribes. The process subscribes to Redis with the first subscription, which should
+    /// therefore be made before clients are served.
     pub fn subscribe(&self) -> Subscription {
         match self {
             Self::Local(bus) => bus.subscribe(),

@@ -26,7 +26,7 @@ use self::receivers::SmtpOptions;
 use self::retry::RetryOptions;
 use crate::clock::Clock;
 use crate::domain::notify::{MuteTiming, Receiver, Route, Secrets};
-use crate::lifecycle::{Patience, Shutdown};
+use crate::lifecycle::{Backoff, Shutdown};
 use crate::outbound::Outbound;
 use crate::store::{Lease, Store, StoreError};
 
@@ -108,7 +108,7 @@ struct Notifier {
     /// When to renew the lease, or to try to get it.
     renew_at: Instant,
     prune_at: Instant,
-    patience: Patience,
+    backoff: Backoff,
 }
 
 /// What the acting instance has in mind.
@@ -122,7 +122,7 @@ impl Notifier {
         let now = Instant::now();
         Ok(Self {
             deliveries: Deliveries::new(&rooms, &options)?,
-            patience: Patience::new(Duration::from_millis(500), Duration::from_secs(15)),
+            backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(15)),
             acting: None,
             renew_at: now,
             prune_at: now + PRUNE_EVERY,
@@ -135,7 +135,7 @@ impl Notifier {
     async fn step(&mut self) -> Result<Duration, StoreError> {
         match self.act().await {
             Ok(()) => {
-                if self.patience.recovered().is_some() {
+                if self.backoff.recovered().is_some() {
                     tracing::info!("notifications are sent again");
                 }
                 Ok(self.options.interval)
@@ -145,10 +145,10 @@ impl Notifier {
                 Ok(self.options.interval)
             }
             Err(error) if error.is_transient() => {
-                if self.patience.is_news("away") {
+                if self.backoff.enter("away") {
                     tracing::warn!(%error, "notifications are not sent for now; trying again");
                 }
-                Ok(self.patience.next_wait())
+                Ok(self.backoff.next_wait())
             }
             Err(error) => Err(error),
         }

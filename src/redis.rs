@@ -1,9 +1,9 @@
 //! Connections to Redis, shared by the rooms that use it.
 //!
-//! A server that is away is no error at start: connections are made in the background, and a call
-//! fails with [`RedisError::Unavailable`] within the command time-out until there is an answer.
-//! A connection on which nothing comes back for a whole time-out (a stopped server, a network that
-//! swallows packets) is given up for a new one, since the driver alone might wait for it for ever.
+//! An unavailable server is not an error at start: connections are made in the background, and a call
+//! fails with [`RedisError::Unavailable`] within the command timeout until the server answers.
+//! A connection without any answer for a whole timeout (a stopped server, a network that drops
+//! packets) is replaced, because the driver alone might wait for it without limit.
 
 mod config;
 
@@ -24,48 +24,48 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Where Redis is and how long to wait for it.
+/// The address of Redis and its timeouts.
 #[derive(Clone, Debug)]
 pub struct RedisOptions {
     /// `redis://`, `rediss://`, `redis-sentinel://host?sentinelServiceName=NAME&node=host:port` or
     /// `redis-cluster://host?node=host:port`; also `rediss-sentinel://` and `rediss-cluster://`.
     pub url: SecretString,
-    /// Certificates to trust beside the system's, as a PEM file.
+    /// A PEM file of certificates to trust in addition to those of the system.
     pub ca_file: Option<PathBuf>,
     /// The longest any single command may take.
     pub command_timeout: Duration,
 }
 
-/// Why Redis did not do what it was asked.
+/// Why a Redis command failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum RedisError {
-    /// The address or its certificates cannot be used; nothing was connected.
+    /// The URL or the certificates are invalid; no connection was made.
     #[error("{0}")]
     Config(String),
-    /// It is away, slow, starting or failing over; try again.
+    /// Redis is unavailable, slow, starting or failing over; retry.
     #[error("{0}")]
     Unavailable(String),
-    /// It refused the command; trying again will not help.
+    /// Redis refused the command; a retry does not help.
     #[error("{0}")]
     Refused(String),
 }
 
-/// Redis, by one connection for quick commands. Clones share it.
+/// Redis, over one connection for commands that do not block. Clones share it.
 #[derive(Clone)]
 pub struct Redis(Arc<Inner>);
 
 struct Inner {
     config: config::Settings,
     command_timeout: Duration,
-    /// Connections live on this runtime, whoever asks for a new one.
+    /// All connections run on this runtime.
     runtime: Handle,
     line: ArcSwap<Line<Client>>,
-    /// Whether the last call failed for want of an answer; each change is logged once.
+    /// Whether the last call got no answer; each change is logged once.
     away: AtomicBool,
 }
 
 impl Redis {
-    /// Begins to connect, in the background of the present runtime.
+    /// Starts to connect in the background of the current runtime.
     ///
     /// # Errors
     /// [`RedisError::Config`] when the URL or the certificate file cannot be used.
@@ -92,12 +92,12 @@ impl Redis {
         self.0.config.is_cluster()
     }
 
-    /// The runtime that the connections live on.
+    /// The runtime that the connections run on.
     pub(crate) fn runtime(&self) -> &Handle {
         &self.0.runtime
     }
 
-    /// Runs quick commands on the shared connection; never one that blocks.
+    /// Runs commands on the shared connection. They must not block.
     ///
     /// # Errors
     /// [`RedisError::Unavailable`] within the command time-out, [`RedisError::Refused`].
@@ -131,17 +131,17 @@ impl Redis {
         }
     }
 
-    /// A connection of its own, for commands that block. Give it up after an error.
+    /// A separate connection for blocking commands. Drop it after an error.
     pub(crate) fn open(&self) -> Line<Client> {
         Line::open(self.0.config.client(), &self.0.runtime)
     }
 
-    /// A connection of its own, for a subscription. It does not connect again: what broke is known to be broken.
+    /// A separate connection for a subscription. It does not reconnect, so that an interruption is noticed.
     pub(crate) fn open_subscriber(&self) -> Line<SubscriberClient> {
         Line::open(self.0.config.subscriber(), &self.0.runtime)
     }
 
-    /// Runs a command on a connection of its own, with `extra` time to block.
+    /// Runs a command on a separate connection, with `extra` time to block.
     pub(crate) async fn run_on<C, T, W>(&self, line: &Line<C>, extra: Duration, work: W) -> Result<T, RedisError>
     where
         C: ClientLike,
@@ -179,7 +179,7 @@ impl Redis {
     fn replace(&self, old: &Arc<Line<Client>>) -> Arc<Line<Client>> {
         let new = Arc::new(Line::open(self.0.config.client(), &self.0.runtime));
         let before = self.0.line.compare_and_swap(old, new.clone());
-        // Another call may have been first; its connection is as new.
+        // Another call may have replaced it first.
         if Arc::ptr_eq(&before, old) { new } else { before.clone() }
     }
 
@@ -188,13 +188,13 @@ impl Redis {
             return;
         }
         match error {
-            Some(error) => tracing::warn!(%error, "Redis is not available; retrying"),
-            None => tracing::info!("Redis is available again"),
+            Some(error) => tracing::warn!(%error, "Redis unavailable, retrying"),
+            None => tracing::info!("Redis available"),
         }
     }
 }
 
-/// One connection, which ends when this is dropped.
+/// One connection, which is closed when this is dropped.
 pub(crate) struct Line<C> {
     pub client: C,
     connection: AbortHandle,
@@ -221,7 +221,7 @@ impl<C: ClientLike + EventInterface> Line<C> {
     }
 }
 
-/// Keeps the last error, and tells when the connection has ended for good.
+/// Records the last error and signals when the connection has ended permanently.
 async fn watch(
     mut connection: ConnectHandle,
     mut errors: Receiver<(Error, Option<Server>)>,
@@ -246,7 +246,7 @@ async fn watch(
 }
 
 impl<C> Line<C> {
-    /// Whether it gave up for good, which it does when the server is of another kind than the URL says.
+    /// Whether it ended permanently, which happens when the server does not match the URL's scheme.
     fn has_ended(&self) -> bool {
         self.ended.is_cancelled()
     }
@@ -264,7 +264,7 @@ impl<C> Line<C> {
         self.last_answer.lock().unwrap_or_else(PoisonError::into_inner).elapsed() >= limit
     }
 
-    /// What went wrong, with the reason that the connection has for it.
+    /// The error with the last error of the connection.
     fn explain(&self, failure: &Failure) -> String {
         let what = if failure.is_timeout() {
             format!("Redis did not answer within {:?}", failure.limit)
@@ -285,14 +285,14 @@ impl<C> Drop for Line<C> {
     }
 }
 
-/// A failed command and how long it was given.
+/// A failed command and its time limit.
 struct Failure {
     error: Error,
     limit: Duration,
 }
 
 impl Failure {
-    /// Whether Redis answered, and with an error that stays: the command, the key's type or the permissions are wrong.
+    /// Whether Redis answered with a permanent error: the command, the key's type or the permissions are wrong.
     fn is_refusal(&self) -> bool {
         let code = self.error.details().split_ascii_whitespace().next().unwrap_or_default();
         matches!(code, "ERR" | "WRONGTYPE" | "NOPERM" | "CROSSSLOT" | "NOGROUP" | "UNBLOCKED")
@@ -303,7 +303,7 @@ impl Failure {
         *self.error.kind() == ErrorKind::Timeout
     }
 
-    /// Whether a new connection may lead to the server that is right now.
+    /// Whether a new connection may reach the current master.
     fn is_wrong_server(&self) -> bool {
         let details = self.error.details();
         details.starts_with("READONLY") || details.starts_with("MASTERDOWN")

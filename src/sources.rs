@@ -86,7 +86,7 @@ pub enum SourceError {
     /// It may work later: opened again after a back-off.
     #[error("{0}")]
     Transient(String),
-    /// It asked for patience: opened again no sooner than this.
+    /// It asked for backoff: opened again no sooner than this.
     #[error("{reason}")]
     Busy { reason: String, after: Duration },
     /// It will not work without a person: the source stops and says so.

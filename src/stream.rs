@@ -10,18 +10,18 @@ pub mod redis;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::{EntryId, EntryKey, PostId, RawFields, Timestamp};
+use crate::domain::{DeadLetterReason, EntryId, EntryKey, PostId, RawFields, Timestamp};
 use crate::telemetry::trace;
 
 pub use local::LocalStream;
 pub use redis::RedisStream;
 
-/// An entry in the hands of a consumer.
+/// An entry that a consumer claimed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     pub key: EntryKey,
     pub fields: RawFields,
-    /// How often it was delivered, this time included. Above 1 an earlier delivery was not finished.
+    /// The number of deliveries, including this one. Above 1, an earlier delivery did not finish.
     pub deliveries: u32,
 }
 
@@ -29,12 +29,12 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Consumer(pub Arc<str>);
 
-/// How claimed entries are given back.
+/// How claimed entries are released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Release {
-    /// The entry was not at fault (shutdown, a backend that is away): this delivery does not count.
+    /// The entry was not at fault (shutdown, unavailable backend): this delivery does not count.
     Untried,
-    /// Working on the entry failed: this delivery counts.
+    /// Processing the entry failed: this delivery counts.
     Failed,
 }
 
@@ -42,9 +42,8 @@ pub enum Release {
 #[derive(Clone, Debug)]
 pub struct DeadLetterRequest {
     pub entry: Entry,
-    /// A word for machines: `invalid`, `analysis_failed`.
-    pub reason: &'static str,
-    /// What was wrong, for people.
+    pub reason: DeadLetterReason,
+    /// The error message.
     pub error: String,
 }
 
@@ -56,14 +55,14 @@ pub struct DeadLetter {
     /// The original fields, byte for byte.
     pub fields: RawFields,
     pub error: String,
-    pub reason: String,
+    pub reason: DeadLetterReason,
     pub deliveries: u32,
     pub failed_at: Timestamp,
     /// Its id in the stream.
     pub origin_id: EntryId,
 }
 
-/// Which dead letters a command means.
+/// The dead letters that a command applies to.
 #[derive(Clone, Debug)]
 pub enum DeadLetterSelection {
     All,
@@ -73,11 +72,11 @@ pub enum DeadLetterSelection {
 /// The stream's numbers at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Depth {
-    /// The stream's present life.
+    /// The current epoch of the stream.
     pub epoch: Arc<str>,
     /// Entries ever appended in this epoch.
     pub appended: u64,
-    /// Entries that nobody has claimed yet.
+    /// Entries that no consumer has claimed yet.
     pub lag: u64,
     /// Entries claimed and not settled.
     pub claimed: u64,
@@ -100,13 +99,13 @@ impl Depth {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConsumerInfo {
     pub name: String,
-    /// Entries in its hands.
+    /// Entries it holds.
     pub claimed: u64,
-    /// Since it last asked for entries.
+    /// Time since it last asked for entries.
     pub idle: Duration,
 }
 
-/// Why the stream did not do what it was asked.
+/// Why a stream operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {
     /// The backlog is at its limit; nothing was appended.
@@ -114,10 +113,10 @@ pub enum StreamError {
         "the stream is full: {pending} entries wait, the limit is {limit} (stream.max_backlog); add workers or wait"
     )]
     Full { pending: u64, limit: u64 },
-    /// The backend is away, slow or restarting; try again.
+    /// The backend is unavailable, slow or restarting; retry.
     #[error("the stream is not available: {0}")]
     Unavailable(String),
-    /// Trying again will not help.
+    /// A retry does not help.
     #[error("the stream failed: {0}")]
     Failed(String),
 }
@@ -176,18 +175,18 @@ impl Stream {
         on_backend!(self, s => s.append(entries).await)
     }
 
-    /// Claims up to `max` entries that nobody has claimed, oldest first; waits up to `wait` for the first.
+    /// Claims up to `max` unclaimed entries, oldest first; waits up to `wait` for the first.
     pub async fn claim(&self, consumer: &Consumer, max: usize, wait: Duration) -> Result<Vec<Entry>, StreamError> {
         on_backend!(self, s => s.claim(consumer, max, wait).await)
     }
 
-    /// Takes over up to `max` entries whose claim is idle longer than `claim_idle` or was released,
-    /// whoever held them.
+    /// Takes over up to `max` entries of any consumer whose claim is idle longer than `claim_idle` or
+    /// was released.
     pub async fn rescue(&self, consumer: &Consumer, max: usize) -> Result<Vec<Entry>, StreamError> {
         on_backend!(self, s => s.rescue(consumer, max).await)
     }
 
-    /// Renews the claims on entries that are still worked on.
+    /// Renews the claims on entries that are still being processed.
     pub async fn renew(&self, consumer: &Consumer, keys: &[EntryKey]) -> Result<(), StreamError> {
         match self {
             Self::Local(s) => {
@@ -210,7 +209,7 @@ impl Stream {
         }
     }
 
-    /// Gives entries back, to be rescued at once by any consumer.
+    /// Releases entries. Any consumer may rescue them immediately.
     pub async fn release(&self, consumer: &Consumer, keys: &[EntryKey], how: Release) -> Result<(), StreamError> {
         on_backend!(self, s => s.release(consumer, keys, how).await)
     }
@@ -226,7 +225,7 @@ impl Stream {
         on_backend!(self, s => s.depth().await)
     }
 
-    /// The group's consumers.
+    /// The consumers of the group.
     pub async fn consumers(&self) -> Result<Vec<ConsumerInfo>, StreamError> {
         match self {
             Self::Local(s) => Ok(s.consumers()),
@@ -252,17 +251,17 @@ impl Stream {
         on_backend!(self, s => s.get_dead_letter(id).await)
     }
 
-    /// Appends dead letters to the stream again and removes them here; how many.
+    /// Appends dead letters to the stream again and removes them here; the number replayed.
     pub async fn replay_dead_letters(&self, selection: &DeadLetterSelection) -> Result<u64, StreamError> {
         on_backend!(self, s => s.replay_dead_letters(selection).await)
     }
 
-    /// Removes dead letters for good; how many.
+    /// Removes dead letters permanently; the number removed.
     pub async fn purge_dead_letters(&self, selection: &DeadLetterSelection) -> Result<u64, StreamError> {
         on_backend!(self, s => s.purge_dead_letters(selection).await)
     }
 
-    /// Tells other consumers of analysed posts (`processed_posts_stream`). The embedded queue has none.
+    /// Appends analysed posts to `processed_posts_stream` for other consumers. The embedded queue has none.
     pub async fn publish_processed(&self, entries: Vec<RawFields>) -> Result<(), StreamError> {
         match self {
             Self::Local(_) => Ok(()),
@@ -270,17 +269,17 @@ impl Stream {
         }
     }
 
-    /// Removes what the dead letter and the processed stream hold of these posts.
+    /// Removes these posts from the dead letter and the processed stream.
     pub async fn forget_posts(&self, posts: &[PostId]) -> Result<(), StreamError> {
         on_backend!(self, s => s.forget_posts(posts).await)
     }
 
-    /// Drops entries that every group has settled; the lowest id that is still needed.
+    /// Removes entries that every group has settled; the lowest id that is still needed.
     pub async fn trim(&self) -> Result<Option<EntryKey>, StreamError> {
         on_backend!(self, s => s.trim().await).map(Some)
     }
 
-    /// Answers when the backend does.
+    /// Checks that the backend answers.
     pub async fn ping(&self) -> Result<(), StreamError> {
         on_backend!(self, s => s.ping().await)
     }

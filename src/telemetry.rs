@@ -9,7 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 pub use self::metrics::Metrics;
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogStyle {
     /// For people on a terminal, else JSON.
@@ -25,10 +25,10 @@ pub enum LogStyle {
 #[error("cannot set up logging: {0}")]
 pub struct TelemetryError(String);
 
-/// Sends the logs of this process to stderr. `directives` say which, as `tracing-subscriber` reads them.
+/// Sends the logs of this process to stderr. `directives` select them, in the syntax of `tracing-subscriber`.
 ///
 /// # Errors
-/// When the directives are wrong, or logging is set up already.
+/// When the directives are invalid, or logging is set up already.
 pub fn init_logs(directives: &str, style: LogStyle) -> Result<(), TelemetryError> {
     let filter = EnvFilter::builder().parse(directives).map_err(|e| TelemetryError(e.to_string()))?;
     let terminal = std::io::stderr().is_terminal();

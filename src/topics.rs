@@ -78,11 +78,11 @@ impl Topics {
 
     /// Follows changes that other processes make, until a stop is asked for.
     pub async fn follow(self, shutdown: Shutdown) {
-        let mut patience = BackendWait::new("topics");
+        let mut backoff = BackendWait::new("topics");
         loop {
             match self.refresh().await {
-                Ok(_) => patience.succeeded(),
-                Err(error) => patience.wait(&error, &shutdown).await,
+                Ok(_) => backoff.succeeded(),
+                Err(error) => backoff.wait(&error, &shutdown).await,
             }
             if !shutdown.sleep(LOOK_EVERY).await {
                 return;

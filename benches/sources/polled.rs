@@ -149,7 +149,7 @@ impl Network {
         self.said.load(Ordering::Relaxed)
     }
 
-    /// Everyone in trouble: connections are reset, answers are errors, and then patience is asked for.
+    /// Everyone in trouble: connections are reset, answers are errors, and then backoff is asked for.
     pub fn cut(&self) {
         self.instance.cut();
         let webs = [&self.feeds.web, &self.instance.web, &self.hackernews.web, &self.reddit.web];

@@ -13,7 +13,7 @@ pub struct InUse {
     database: String,
 }
 
-/// The right to serve from an embedded database; given back when it is dropped or the process ends.
+/// The exclusive right to serve from an embedded database; released when it is dropped or the process exits.
 pub struct ServingLock(#[expect(dead_code, reason = "held for its lock")] File);
 
 impl ServingLock {

@@ -1,4 +1,4 @@
-//! Which model judges: the local one, a language model where that cannot be loaded, or none yet.
+//! The choice of the classifier: the local model, a language model where that cannot be loaded, or none yet.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,9 +15,9 @@ use crate::worker::SecondOpinion;
 
 use super::load_classifier;
 
-/// Between two tries to load a model that could not be loaded.
+/// The pause between attempts to load a model.
 const RETRY: Duration = Duration::from_secs(15);
-/// The wait before a request that failed is sent again.
+/// The wait before a failed request is retried.
 const RETRY_WAIT: Duration = Duration::from_millis(250);
 
 /// The language model that `config` names, if it names one.
@@ -66,24 +66,24 @@ pub async fn load(config: &Config, llm: Option<&Llm>) -> anyhow::Result<SharedCl
     }
 }
 
-/// Loads the model; when that fails, says so and tries again until it succeeds or a stop is asked for.
-pub async fn keep_loading(config: Config, llm: Option<Llm>, told: Arc<watch::Sender<ModelState>>, shutdown: Shutdown) {
+/// Retries to load the model until that succeeds or a stop is requested, and publishes each result.
+pub async fn keep_loading(config: Config, llm: Option<Llm>, states: Arc<watch::Sender<ModelState>>, shutdown: Shutdown) {
     while shutdown.sleep(RETRY).await {
         match load(&config, llm.as_ref()).await {
             Ok(classifier) => {
-                tracing::info!(model = classifier.info().name, "the model is loaded");
-                told.send_replace(ModelState::Ready(classifier));
+                tracing::info!(model = classifier.info().name, "model loaded");
+                states.send_replace(ModelState::Ready(classifier));
                 break;
             }
-            Err(error) => _ = told.send_replace(ModelState::Failed(format!("{error:#}").into())),
+            Err(error) => _ = states.send_replace(ModelState::Failed(format!("{error:#}").into())),
         }
     }
     shutdown.stopping().await;
 }
 
-/// The classifier as soon as there is one; `None` when a stop comes first.
-pub async fn ready(mut told: watch::Receiver<ModelState>, shutdown: &Shutdown) -> Option<SharedClassifier> {
-    let ready = told.wait_for(|state| matches!(state, ModelState::Ready(_)));
+/// The classifier as soon as there is one; `None` when a stop is requested first.
+pub async fn ready(mut states: watch::Receiver<ModelState>, shutdown: &Shutdown) -> Option<SharedClassifier> {
+    let ready = states.wait_for(|state| matches!(state, ModelState::Ready(_)));
     match shutdown.unless_stopping(ready).await {
         Some(Ok(state)) => match &*state {
             ModelState::Ready(classifier) => Some(classifier.clone()),
@@ -93,17 +93,17 @@ pub async fn ready(mut told: watch::Receiver<ModelState>, shutdown: &Shutdown) -
     }
 }
 
-/// Whom the worker asks about posts that the local model is unsure of.
+/// The second opinion of the worker, if one is configured.
 pub fn second_opinion(config: &LlmConfig, llm: Option<&Llm>) -> Option<SecondOpinion> {
     let llm = llm.filter(|_| config.min_confidence > 0.0)?;
     Some(SecondOpinion::new(Arc::new(llm.clone()), config.min_confidence, config.max_doubts))
 }
 
-/// How the language model is, for the health report.
+/// The state of the language model, for the health report.
 pub fn component(llm: &Llm) -> ComponentState {
     let (healthy, state, detail) = match llm.state() {
         LlmState::Ready => (true, "ready", None),
-        LlmState::Paused { until, reason } => (false, "paused", Some(format!("{reason}; tried again at {until}"))),
+        LlmState::Paused { until, reason } => (false, "paused", Some(format!("{reason}; next attempt at {until}"))),
         LlmState::Spent { until } => (false, "spent", Some(format!("the budget is used up until {until}"))),
     };
     ComponentState { name: "llm".to_owned(), healthy, state: state.to_owned(), detail }

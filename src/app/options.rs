@@ -1,4 +1,4 @@
-//! Settings in the words of each room and role.
+//! The options of each room and role, from the configuration.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use crate::alerts::AlertsOptions;
 use crate::config::{self, Address, AuthConfig, Backends, CalibrationRef, Config, DeviceRef, ModelRef, Role};
 use crate::domain::alert::{Class, Condition, Direction, GroupBy, Labels, RuleSpec, Scope, Severity};
 use crate::domain::{Sentiment, TopicOrigin};
-use crate::http::auth::AuthOptions;
+use crate::http::auth::{AuthOptions, Scope as TokenScope};
 use crate::http::auth::jwt::{JwtKey, JwtOptions};
 use crate::http::auth::tokens::StaticToken;
 use crate::http::{HttpOptions, LiveOptions, RateLimit};
 use crate::inference::{CalibrationSource, HubModel, HubOptions, InferenceOptions, ModelSource, Place};
 use crate::ingester::IngesterOptions;
-use crate::language::{LanguagePolicy, OtherLanguages};
+use crate::language::LanguagePolicy;
 use crate::notify::NotifyOptions;
 use crate::notify::receivers::{SmtpOptions, SmtpSecurity};
 use crate::notify::retry::RetryOptions;
@@ -25,7 +25,7 @@ use crate::store::{Keep, PostgresOptions, Retention};
 use crate::stream::StreamOptions;
 use crate::telemetry::trace::TraceOptions;
 use crate::topics::Query;
-use crate::worker::{self, WorkerOptions};
+use crate::worker::{StoragePolicy, WorkerOptions};
 
 /// `None`: nothing is traced.
 pub fn tracing(config: &Config) -> Option<TraceOptions> {
@@ -96,7 +96,7 @@ pub fn worker(config: &Config) -> WorkerOptions {
         batch_size: config.worker.batch_size,
         claim_idle: config.worker.claim_idle,
         max_deliveries: config.worker.max_deliveries,
-        store: if config.worker.store_only_matching { worker::StoredPosts::Matching } else { worker::StoredPosts::All },
+        storage: if config.worker.store_only_matching { StoragePolicy::Matching } else { StoragePolicy::All },
         languages: languages(config),
     }
 }
@@ -105,16 +105,12 @@ fn languages(config: &Config) -> LanguagePolicy {
     let inference = &config.inference;
     LanguagePolicy {
         known: inference.languages.clone(),
-        others: match inference.other_languages {
-            config::OtherLanguages::Analyze => OtherLanguages::Analyze,
-            config::OtherLanguages::Neutral => OtherLanguages::Neutral,
-            config::OtherLanguages::Skip => OtherLanguages::Skip,
-        },
+        others: inference.other_languages,
         detect: inference.detect_language,
     }
 }
 
-/// A name for this process among all that share its backends.
+/// A unique name for this process among all that share its backends.
 pub fn instance() -> String {
     // 48 random bits: short enough to read on the dashboard, and never the same among a few thousand processes.
     let random = uuid::Uuid::new_v4().simple().to_string();
@@ -129,7 +125,7 @@ pub fn inference(config: &Config) -> anyhow::Result<InferenceOptions> {
         model: model(&inference.model),
         emotion_model: inference.emotion_model.as_ref().map(model),
         threads: inference.threads,
-        precision: inference.precision.as_str().parse()?,
+        precision: inference.precision,
         place: match inference.device {
             DeviceRef::Auto => Place::Auto,
             DeviceRef::Cpu => Place::Cpu,
@@ -157,7 +153,7 @@ pub fn inference(config: &Config) -> anyhow::Result<InferenceOptions> {
     })
 }
 
-/// A model in the words of the engine.
+/// The model source of the engine.
 pub fn model(reference: &ModelRef) -> ModelSource {
     match reference {
         ModelRef::Builtin => ModelSource::Builtin,
@@ -177,10 +173,10 @@ pub fn ingester(config: &Config) -> IngesterOptions {
     }
 }
 
-/// An instance that has been silent for this many intervals is succeeded by another.
+/// The alert lease expires after this many intervals.
 const LEASE_INTERVALS: u32 = 3;
 
-/// No rule waits longer between two evaluations.
+/// The longest interval between two evaluations of a rule.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(86_400);
 
 pub fn alerts(config: &Config) -> AlertsOptions {
@@ -211,9 +207,9 @@ pub fn alerts(config: &Config) -> AlertsOptions {
     }
 }
 
-/// Between two looks at what is to be told.
+/// Interval of the check for due notifications.
 const NOTIFY_INTERVAL: Duration = Duration::from_secs(1);
-/// An instance that has been silent for this long is succeeded by another.
+/// Time to live of the notification lease.
 const NOTIFY_LEASE: Duration = Duration::from_secs(30);
 
 /// # Errors
@@ -253,7 +249,7 @@ fn smtp(smtp: &config::SmtpConfig) -> anyhow::Result<Option<SmtpOptions>> {
     }))
 }
 
-/// The dashboard for others.
+/// The URL of the dashboard in notifications.
 fn external_url(config: &Config) -> String {
     let own = || {
         let port = config.server.listen.first().map_or(8000, |address| address.port);
@@ -262,7 +258,7 @@ fn external_url(config: &Config) -> String {
     config.alerts.external_url.clone().unwrap_or_else(own)
 }
 
-/// A rule that watches all posts together and each source by itself.
+/// A rule over all posts together and over each source.
 fn provisioned((name, condition): (&str, Condition), summary: &str, alerts: &config::AlertsConfig) -> RuleSpec {
     RuleSpec {
         name: name.to_owned(),
@@ -326,11 +322,15 @@ fn default_http_workers() -> usize {
 }
 
 fn auth(auth: &AuthConfig) -> AuthOptions {
-    let scopes = |scopes: &[config::Scope]| scopes.iter().filter_map(|scope| scope.as_str().parse().ok()).collect();
+    let scope = |scope: &config::Scope| match scope {
+        config::Scope::Read => TokenScope::Read,
+        config::Scope::Write => TokenScope::Write,
+        config::Scope::Admin => TokenScope::Admin,
+    };
     let token = |token: &config::TokenConfig| StaticToken {
         name: token.name.clone(),
         sha256: token.sha256,
-        scopes: scopes(&token.scopes),
+        scopes: token.scopes.iter().map(scope).collect(),
     };
     AuthOptions { tokens: auth.tokens.iter().map(token).collect(), jwt: auth.jwt.as_ref().map(jwt) }
 }

@@ -26,7 +26,7 @@ use crate::worker::{self, Worker};
 use super::lock::ServingLock;
 use super::{Rooms, model, open, options};
 
-/// The roles of this process, at work.
+/// The running roles of this process.
 pub struct Running {
     /// Where the API listens; empty without that role.
     pub addresses: Vec<SocketAddr>,
@@ -65,13 +65,13 @@ impl Running {
 /// How long the last traces may take to be sent.
 const TRACES_GRACE: Duration = Duration::from_secs(2);
 
-/// What a test puts in the place of the real thing.
+/// Parts that tests replace.
 #[derive(Default)]
 pub struct Parts {
     pub clock: Clock,
-    /// Judges in the place of the configured model.
+    /// Replaces the configured model.
     pub classifier: Option<SharedClassifier>,
-    /// Whose numbers `/metrics` shows.
+    /// The metrics that `/metrics` shows.
     pub metrics: Option<Metrics>,
 }
 
@@ -80,25 +80,25 @@ pub struct Parts {
 /// # Errors
 /// When a role cannot start or fails.
 pub async fn serve(config: &Config, metrics: Metrics) -> anyhow::Result<()> {
-    // From here on a signal ends the process in order, also one that comes before it is ready.
+    // From here on a signal shuts the process down in order, even before it is ready.
     let signal = termination();
     let tracing = options::tracing(config).map(|options| Tracing::start(&options, Handle::current())).transpose()?;
     let running = start(config, Parts { metrics: Some(metrics), ..Parts::default() }).await?;
-    // Whoever started this may not listen any more.
+    // The parent process may have closed stdout.
     let _ = writeln!(std::io::stdout(), "{}", running.ready_line());
     let ended = running.until(signal).await;
     if let Some(tracing) = tracing {
-        // Its last batch needs this runtime, so it is waited for beside it.
+        // Sending its last batch needs this runtime, so the wait must not block it.
         tokio::task::spawn_blocking(|| tracing.stop(TRACES_GRACE)).await?;
     }
     ended
 }
 
-/// Starts the configured roles. Postgres and Redis may be away: their users wait for them.
+/// Starts the configured roles. Postgres and Redis may be unavailable: roles wait for them.
 ///
 /// # Errors
 /// When another process serves from the same embedded database ([`super::InUse`]), a setting cannot be
-/// followed, or an address is taken. A model that cannot be loaded is waited for.
+/// applied, or an address is in use. A model that cannot be loaded is retried in the background.
 pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
     let lock = match &config.backends {
         Backends::Embedded { path } => Some(ServingLock::take(path)?),
@@ -141,13 +141,13 @@ struct Start<'a> {
     schema: Schema,
     supervisor: Supervisor,
     states: SourceStates,
-    /// How far the model is; it must not seem lost while a role runs.
+    /// The state of the model; the sender lives as long as the roles that watch it.
     model: Arc<watch::Sender<ModelState>>,
     llm: Option<Llm>,
     shutdown: Shutdown,
 }
 
-/// The model, or why there is none yet: the process runs without, and its worker waits.
+/// The model, or why there is none yet: the process starts without it, and its worker waits.
 async fn first_load(config: &Config, llm: Option<&Llm>) -> ModelState {
     match model::load(config, llm).await {
         Ok(classifier) => ModelState::Ready(classifier),
@@ -155,7 +155,7 @@ async fn first_load(config: &Config, llm: Option<&Llm>) -> ModelState {
             let reason = format!("{error:#}");
             tracing::error!(
                 error = reason,
-                "no model: posts wait in the stream until one is loaded (inference.model), or set llm.provider"
+                "model not loaded; posts wait in the stream until it is (check inference.model, or set llm.provider)"
             );
             ModelState::Failed(reason.into())
         }
@@ -163,17 +163,17 @@ async fn first_load(config: &Config, llm: Option<&Llm>) -> ModelState {
 }
 
 impl Start<'_> {
-    /// Keeps this process' topics in step with the store; those of the configuration are kept by who works.
+    /// Keeps the topics of this process up to date; processes with the worker role store those of the configuration.
     fn topics(&mut self) -> anyhow::Result<()> {
         let wanted = options::topics(self.config)?;
         let provides = self.config.has_role(Role::Worker);
         let (store, topics, shutdown) = (self.rooms.store.clone(), self.rooms.topics.clone(), self.shutdown.clone());
         self.spawn("topics", async move {
-            let mut patience = BackendWait::new("topics");
+            let mut backoff = BackendWait::new("topics");
             while provides && !shutdown.is_stopping() {
                 match store.provision_topics(wanted.clone()).await {
                     Ok(()) => break,
-                    Err(error) => patience.wait(&error, &shutdown).await,
+                    Err(error) => backoff.wait(&error, &shutdown).await,
                 }
             }
             topics.follow(shutdown).await;
@@ -182,13 +182,13 @@ impl Start<'_> {
         Ok(())
     }
 
-    /// Tries again to load a model that could not be loaded.
+    /// Retries to load a model that could not be loaded.
     fn loader(&mut self) {
         if matches!(*self.model.borrow(), ModelState::Failed(_)) {
             let (config, llm) = (self.config.clone(), self.llm.clone());
-            let (told, shutdown) = (Arc::clone(&self.model), self.shutdown.clone());
+            let (states, shutdown) = (Arc::clone(&self.model), self.shutdown.clone());
             self.spawn("model", async move {
-                model::keep_loading(config, llm, told, shutdown).await;
+                model::keep_loading(config, llm, states, shutdown).await;
                 Ok(())
             });
         }
@@ -236,7 +236,7 @@ impl Start<'_> {
         }
     }
 
-    /// Whoever keeps alerts also tells of them.
+    /// The process with the alerts role also sends notifications.
     fn notify(&mut self) -> anyhow::Result<()> {
         if self.config.has_role(Role::Alerts) {
             let rooms = NotifyRooms {
@@ -250,7 +250,7 @@ impl Start<'_> {
         Ok(())
     }
 
-    /// The API, or what a process without it shows to those who operate it.
+    /// The API, or the operational endpoints of a process without it.
     async fn http(&mut self, metrics: Option<Metrics>) -> anyhow::Result<Vec<SocketAddr>> {
         let api = Api {
             store: self.rooms.store.clone(),
@@ -272,16 +272,16 @@ impl Start<'_> {
         };
         let server = server?;
         let addresses = if serves_api { server.addresses().to_vec() } else { Vec::new() };
-        let told = Arc::clone(&self.model);
+        let states = Arc::clone(&self.model);
         self.spawn("api", async move {
-            // The model's state must not seem lost while the server runs.
-            let _told = told;
+            // The sender must live as long as the server, which watches the model's state.
+            let _states = states;
             Ok(server.finished().await?)
         });
         Ok(addresses)
     }
 
-    /// Starts a role; it begins when the schema is there, except the API, which tells that it is not.
+    /// Starts a role. It waits for the schema, except the API, which reports that it is missing.
     fn spawn(&mut self, name: &'static str, role: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
         let schema = self.schema.clone();
         self.supervisor.spawn(name, async move {
@@ -293,7 +293,7 @@ impl Start<'_> {
     }
 }
 
-/// The database's schema, brought up to date once per process.
+/// The schema of the database, migrated once per process.
 #[derive(Clone)]
 struct Schema {
     store: Store,
@@ -306,14 +306,14 @@ impl Schema {
         Self { store, shutdown, migrated: Arc::default() }
     }
 
-    /// Waits for the database and migrates it; `false` when a stop came first.
+    /// Waits for the database and migrates it; `false` when a stop was requested first.
     async fn ready(&self) -> anyhow::Result<bool> {
         let migrate = self.migrated.get_or_try_init(|| async {
-            let mut patience = BackendWait::new("database");
+            let mut backoff = BackendWait::new("database");
             loop {
                 match self.store.migrate().await {
                     Ok(_) => return Ok(()),
-                    Err(error) if error.is_transient() => patience.wait(&error, &self.shutdown).await,
+                    Err(error) if error.is_transient() => backoff.wait(&error, &self.shutdown).await,
                     Err(error) => return Err(error),
                 }
             }

@@ -16,7 +16,7 @@ const MAX_BYTES: u64 = 32 * 1024 * 1024;
 #[derive(Clone)]
 pub struct LocalCache {
     answers: moka::future::Cache<(u64, String), Cached>,
-    /// Grows when the cache is cleared: a computation that began before must not answer later questions.
+    /// Incremented when the cache is cleared: a computation that started before must not answer later requests.
     generation: Arc<AtomicU64>,
     clock: Clock,
 }

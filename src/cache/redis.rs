@@ -1,7 +1,7 @@
 //! Answers kept in Redis, for all processes.
 //!
-//! Within the process equal questions share one flight, whether Redis is there or not; nothing is
-//! kept here beyond it, so that clearing the cache clears it for everyone.
+//! Within the process concurrent equal requests share one computation, whether Redis is reachable or
+//! not. Nothing is cached in the process, so that clearing the cache clears it for every process.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,11 +17,11 @@ use crate::redis::Redis;
 
 use super::Cached;
 
-/// The longest an answer waits for Redis: computing it is the other way.
+/// The longest that a request waits for Redis before it computes the answer.
 const WAIT: Duration = Duration::from_millis(100);
-/// How long Redis is left alone after it did not answer in time.
+/// The pause after Redis did not answer in time.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How long a generation is remembered, much longer than any answer.
+/// Time to live of a generation, much longer than that of any answer.
 const GENERATION_MS: i64 = 600_000;
 /// Most bytes of answers in flight.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
@@ -36,7 +36,7 @@ struct Inner {
     ttl: Duration,
     clock: Clock,
     flights: moka::future::Cache<(u64, String), Cached>,
-    /// Grows when this process clears the cache: flights that began before are not joined after.
+    /// Incremented when this process clears the cache: later requests do not join earlier computations.
     cleared: AtomicU64,
     paused_until: Mutex<Option<Instant>>,
 }
@@ -89,11 +89,11 @@ impl RedisCache {
             client.set::<(), _, _>(key, new, Some(Expiration::PX(GENERATION_MS)), None, false).await
         });
         if let Err(error) = set.await {
-            tracing::debug!(%error, "the cache could not be cleared; its answers run out by themselves");
+            tracing::debug!(%error, "cache not cleared; its answers expire");
         }
     }
 
-    /// The present generation, unless Redis is away, and the answer if it is of that generation and young enough.
+    /// The current generation, unless Redis is unavailable, and the answer if it is of that generation and not expired.
     async fn read(&self, key: &str) -> (Option<String>, Option<Cached>) {
         let (generation, key) = (self.key("generation"), self.key(&format!("answer:{key}")));
         let read = self.within(self.0.redis.run(|client| async move {
@@ -126,7 +126,7 @@ impl RedisCache {
         format!("{}{name}", self.0.prefix)
     }
 
-    /// The answer of a short wait; none while Redis is left alone.
+    /// The answer within a short wait; `None` during a pause.
     async fn within<T, E>(&self, work: impl Future<Output = Result<T, E>>) -> Option<T> {
         let paused = |until: &Option<Instant>| until.is_some_and(|until| Instant::now() < until);
         if paused(&self.0.paused_until.lock().unwrap_or_else(PoisonError::into_inner)) {

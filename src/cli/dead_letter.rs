@@ -111,7 +111,7 @@ async fn list(stream: &Stream, args: &ListArgs, output: &mut Output) -> anyhow::
         rows.push([
             letter.id.to_string(),
             letter.failed_at.to_string(),
-            letter.reason.clone(),
+            letter.reason.to_string(),
             letter.deliveries.to_string(),
             one_line(&post, 40),
             one_line(&letter.error, 120),
@@ -136,7 +136,7 @@ async fn show(stream: &Stream, args: &ShowArgs, output: &mut Output) -> anyhow::
         ("id", letter.id.to_string()),
         ("origin_id", letter.origin_id.to_string()),
         ("failed_at", letter.failed_at.to_string()),
-        ("reason", letter.reason.clone()),
+        ("reason", letter.reason.to_string()),
         ("error", letter.error.clone()),
         ("deliveries", letter.deliveries.to_string()),
     ] {

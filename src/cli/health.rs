@@ -33,7 +33,7 @@ pub struct HealthArgs {
 pub async fn run(args: &HealthArgs, context: &Context) -> anyhow::Result<Verdict> {
     let address = reachable(address(&context.config)?);
     let path = if args.live { "/healthz" } else { "/readyz" };
-    let probe = Probe { address: &address, path, patience: Duration::from_secs(args.timeout) };
+    let probe = Probe { address: &address, path, backoff: Duration::from_secs(args.timeout) };
     let answer = probe::get(probe).await.map_err(|e| anyhow::anyhow!("http://{address}{path}: {e}"))?;
     let mut output = Output::new();
     output.line(format!("{} {}", answer.status, one_line(&answer.body, 500)))?;

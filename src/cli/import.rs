@@ -47,7 +47,7 @@ pub struct ImportArgs {
     batch_size: u16,
     /// Give up when the stream takes nothing for this long.
     #[arg(long, value_name = "DURATION", default_value = "10min", value_parser = parse_duration)]
-    patience: Duration,
+    backoff: Duration,
     /// Report as JSON: {"accepted", "rejected", "errors": [{"line", "reason"}], "elapsed_s"}.
     #[arg(long)]
     json: bool,
@@ -102,7 +102,7 @@ pub async fn run(args: ImportArgs, context: &Context) -> anyhow::Result<Verdict>
         }
         let entries: Vec<_> = chunk.posts.into_iter().map(|(post, _)| Op::Post(post).to_fields()).collect();
         let count = entries.len() as u64;
-        append(&stream, entries, args.patience, &bar).await.with_context(|| {
+        append(&stream, entries, args.backoff, &bar).await.with_context(|| {
             format!("stopped after {} posts (run it again: posts that are known count once)", tally.accepted)
         })?;
         tally.accepted += count;
@@ -120,13 +120,13 @@ pub async fn run(args: ImportArgs, context: &Context) -> anyhow::Result<Verdict>
 async fn append(
     stream: &Stream,
     entries: Vec<RawFields>,
-    patience: Duration,
+    backoff: Duration,
     bar: &ProgressBar,
 ) -> Result<(), StreamError> {
     if entries.is_empty() {
         return Ok(());
     }
-    let deadline = Instant::now() + patience;
+    let deadline = Instant::now() + backoff;
     let mut told = false;
     loop {
         match stream.append(entries.clone()).await {

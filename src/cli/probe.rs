@@ -16,7 +16,7 @@ pub struct Probe<'a> {
     pub address: &'a Address,
     pub path: &'a str,
     /// The longest that connecting, asking and reading may take together.
-    pub patience: Duration,
+    pub backoff: Duration,
 }
 
 /// What came back.
@@ -30,8 +30,8 @@ pub struct Answer {
 /// # Errors
 /// When nobody listens there, or what answers in time does not speak HTTP.
 pub async fn get(probe: Probe<'_>) -> io::Result<Answer> {
-    tokio::time::timeout(probe.patience, ask(&probe)).await.map_err(|_| {
-        io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {} s", probe.patience.as_secs()))
+    tokio::time::timeout(probe.backoff, ask(&probe)).await.map_err(|_| {
+        io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {} s", probe.backoff.as_secs()))
     })?
 }
 

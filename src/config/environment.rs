@@ -7,7 +7,7 @@ use super::layers::{Layers, Origin};
 
 const PREFIX: &str = "SENTISTREAM__";
 
-/// A copy of the environment variables that matter here; empty in tests unless they say otherwise.
+/// A copy of the process's environment variables; empty in tests by default.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, String>);
 
@@ -36,12 +36,12 @@ impl Environment {
             .collect()
     }
 
-    /// A variable that is set and not empty: compose files pass unset ones on as empty.
+    /// A variable that is set and not empty: compose files pass unset variables as empty ones.
     fn legacy(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
-    /// Adds what is set here to `layers`.
+    /// Adds these variables to `layers`.
     pub fn add_to(&self, layers: &mut Layers) {
         let mut add = |name: &str, key: &str, text: &str| layers.add_text(key, text, Origin::Legacy(name.to_owned()));
         for (name, key) in LEGACY {
@@ -100,7 +100,7 @@ impl FromIterator<(String, String)> for Environment {
     }
 }
 
-/// The old names hold the Hub's names without a prefix, or a path.
+/// The older variables hold names of the Hub without a prefix, or a path.
 fn model(value: &str) -> String {
     let is_path = value.starts_with(['/', '.', '~']) || std::path::Path::new(value).is_dir();
     if value == "builtin" || value.starts_with("hf:") || is_path { value.to_owned() } else { format!("hf:{value}") }

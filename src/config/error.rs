@@ -1,13 +1,13 @@
-//! What is wrong with the configuration: which key, where it was set, what is allowed.
+//! Errors of the configuration: the key, where it was set, and what is allowed.
 
 use std::fmt;
 
 use super::Origin;
 
-/// One thing that is wrong.
+/// One invalid setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The key, as `section.key`; empty when it is about a whole file.
+    /// The key, as `section.key`; empty for a whole file.
     pub key: String,
     /// Where the value came from.
     pub origin: Origin,
@@ -24,7 +24,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that was found wrong, in the order of the layers.
+/// All problems, in the order of the layers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError(pub Vec<Problem>);
 

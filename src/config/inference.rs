@@ -1,4 +1,4 @@
-//! `[inference]`: which model judges, where, and how.
+//! `[inference]`: the model, its device and its limits.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,6 +10,8 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::values::*;
 use crate::domain::{Emotion, Sentiment};
+use crate::inference::Precision;
+use crate::language::OtherLanguages;
 
 /// Which model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,34 +83,6 @@ impl FromStr for DeviceRef {
     }
 }
 
-words! {
-    /// The number format that a model computes in.
-    Precision {
-        /// The fastest that keeps the quality of `f32`.
-        Auto = "auto",
-        /// 32 bits.
-        F32 = "f32",
-        /// 16 bits, IEEE 754.
-        F16 = "f16",
-        /// 16 bits with the range of `f32`.
-        Bf16 = "bf16",
-        /// 8 bits, scaled.
-        Int8 = "int8",
-    }
-}
-
-words! {
-    /// What becomes of posts in languages that the model does not know.
-    OtherLanguages {
-        /// They are judged all the same.
-        Analyze = "analyze",
-        /// They are stored as neutral, unjudged.
-        Neutral = "neutral",
-        /// They are not stored.
-        Skip = "skip",
-    }
-}
-
 /// `[inference]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -121,6 +95,7 @@ pub struct InferenceConfig {
     /// `None`: one per core.
     #[serde(deserialize_with = "optional_threads")]
     pub threads: Option<usize>,
+    #[serde(deserialize_with = "word")]
     pub precision: Precision,
     #[serde(deserialize_with = "parsed")]
     pub device: DeviceRef,
@@ -144,6 +119,7 @@ pub struct InferenceConfig {
     /// In lower case, without regions.
     #[serde(deserialize_with = "languages")]
     pub languages: Vec<String>,
+    #[serde(deserialize_with = "word")]
     pub other_languages: OtherLanguages,
     pub detect_language: bool,
     #[serde(deserialize_with = "parsed")]

@@ -1,4 +1,4 @@
-//! The layers that set values, and which of them wins.
+//! The layers that set values, and their precedence.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use super::error::Problem;
 use super::sources::SOURCE_KINDS;
 use super::template::{DEFAULT_TOML, Found, Template, fits, join, kind};
 
-/// Where a value came from. The order is the rank: later wins.
+/// Where a value came from. Later variants take precedence.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
     /// `config/default.toml`.
@@ -29,7 +29,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// The place of its layer: later wins.
+    /// The rank of its layer: higher wins.
     pub fn rank(&self) -> u8 {
         match self {
             Self::Default => 0,
@@ -65,12 +65,12 @@ pub struct Setting {
 pub struct Layers {
     template: Template,
     settings: Vec<Setting>,
-    /// Settings of sources whose names are not kinds: what they mean depends on the kind, which any layer may say.
+    /// Settings of sources whose names are not kinds: their type depends on the kind, which any layer may set.
     named: Vec<Named>,
     problems: Vec<Problem>,
 }
 
-/// A setting of a source that has a name of its own.
+/// A setting of a source with a custom name.
 struct Named {
     key: String,
     given: Given,
@@ -143,7 +143,7 @@ impl Layers {
         }
     }
 
-    /// Adds a value as text, as environment and flags give it: in TOML, or as it is where a text is
+    /// Adds a value as text, from the environment or a flag: in TOML, or unquoted where a string is
     /// expected; items of a list may be separated by commas.
     pub fn add_text(&mut self, key: &str, text: &str, origin: Origin) {
         match self.template.find(key) {
@@ -163,6 +163,10 @@ impl Layers {
     }
 
     fn add(&mut self, key: String, value: Value, origin: Origin) {
+        let value = match self.template.find(&key) {
+            Found::Leaf(default) => listed(default, value),
+            _ => value,
+        };
         match self.template.find(&key) {
             Found::Leaf(default) if !fits(default, &value) => {
                 let message = format!("expected {}, found {}", kind(default), kind(&value));
@@ -172,7 +176,7 @@ impl Layers {
         }
     }
 
-    /// Notes something wrong.
+    /// Records a problem.
     pub fn problem(&mut self, key: &str, origin: Origin, message: impl Into<String>) {
         self.problems.push(Problem { key: key.to_owned(), origin, message: message.into() });
     }
@@ -195,7 +199,7 @@ impl Layers {
         Ok(keys.iter().filter_map(winner).collect())
     }
 
-    /// Turns what was given to sources with names of their own into settings, defaults of their kinds included;
+    /// Turns the settings of sources with custom names into plain settings, with the defaults of their kinds;
     /// their keys.
     fn resolve_named(&mut self) -> Vec<String> {
         let mut kinds: BTreeMap<String, (String, u8)> = BTreeMap::new();
@@ -251,7 +255,7 @@ impl Layers {
             return Err(Some(format!("there is no such key; a source of kind {kind} has {}", names.join(", "))));
         };
         let value = match given {
-            Given::Value(value) => Some(value.clone()),
+            Given::Value(value) => Some(listed(default, value.clone())),
             Given::Text(text) => read_text(default, text),
         };
         match value {
@@ -264,6 +268,14 @@ impl Layers {
 
 fn line_of(text: &str, offset: usize) -> usize {
     text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
+}
+
+/// The value for a key with this default: a list may be written as one text, as in the environment.
+fn listed(default: &Value, value: Value) -> Value {
+    match (default, value) {
+        (Value::Array(_), Value::String(text)) => read_text(default, &text).unwrap_or(Value::String(text)),
+        (_, value) => value,
+    }
 }
 
 fn read_text(default: &Value, text: &str) -> Option<Value> {

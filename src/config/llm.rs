@@ -1,4 +1,4 @@
-//! Which language model: providers by name, or by the URL of their API.
+//! `[llm]`: the language model, by the name of its provider or the URL of its API.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -22,14 +22,14 @@ impl FromStr for HttpUrl {
     }
 }
 
-/// Who provides a language model.
+/// The provider of a language model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LlmProvider {
     OpenAi,
     Groq,
     Ollama,
     Vllm,
-    /// An API of its own.
+    /// An API at this URL.
     Custom(HttpUrl),
 }
 
@@ -49,7 +49,7 @@ impl FromStr for LlmProvider {
 }
 
 impl LlmProvider {
-    /// What analyses say of it: its name, or the host of its API.
+    /// The provider in the model name of analyses: its name, or the host of its API.
     pub fn name(&self) -> String {
         match self {
             Self::OpenAi => "openai".to_owned(),

@@ -7,16 +7,17 @@ use serde::Deserialize;
 
 use super::values::*;
 
-words! {
-    /// How log lines look.
-    LogFormat {
-        /// Human on a terminal, else JSON.
-        Auto = "auto",
-        /// For people.
-        Human = "human",
-        /// One JSON object per line.
-        Json = "json",
-    }
+/// The format of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(strum::Display, strum::EnumString, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "lowercase")]
+pub enum LogFormat {
+    /// Human on a terminal, else JSON.
+    Auto,
+    /// For people.
+    Human,
+    /// One JSON object per line.
+    Json,
 }
 
 /// `[log]`
@@ -25,6 +26,7 @@ words! {
 pub struct LogConfig {
     #[serde(deserialize_with = "parsed")]
     pub level: LogLevel,
+    #[serde(deserialize_with = "word")]
     pub format: LogFormat,
 }
 
@@ -47,8 +49,8 @@ pub struct TracingConfig {
 pub struct LogLevel(String);
 
 impl LogLevel {
-    /// Directives as `tracing-subscriber` reads them. A plain level is ours; libraries are told
-    /// to speak only of trouble then.
+    /// Directives for `tracing-subscriber`. A plain level applies to this crate; libraries then log
+    /// warnings and errors only.
     pub fn directives(&self) -> String {
         match self.0.as_str() {
             level @ ("error" | "warn") => level.to_owned(),
@@ -71,7 +73,7 @@ impl FromStr for LogLevel {
         };
         tracing_subscriber::EnvFilter::builder().parse(level).map_err(|_| log_level_help(text))?;
         let plain = ["error", "warn", "info", "debug", "trace"].contains(&level);
-        // A lone word that is no level would be taken for the name of a module.
+        // A single word that is not a level would be read as the name of a module.
         if plain || level.contains('=') { Ok(Self(level.to_owned())) } else { Err(log_level_help(text)) }
     }
 }

@@ -1,4 +1,4 @@
-//! Who is told of alerts: receivers, routes and mute timings of the configuration, and the mail server.
+//! Who is notified of alerts: receivers, routes and mute timings of the configuration, and the mail server.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -10,16 +10,17 @@ use super::values::*;
 use crate::domain::FieldError;
 use crate::domain::notify::{Managed, Receiver, Secrets};
 
-words! {
-    /// How the connection to the mail server is protected.
-    SmtpSecurity {
-        /// TLS is asked for by STARTTLS.
-        StartTls = "starttls",
-        /// TLS from the start.
-        Tls = "tls",
-        /// Nothing.
-        None = "none",
-    }
+/// How the connection to the mail server is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(strum::Display, strum::EnumString, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "lowercase")]
+pub enum SmtpSecurity {
+    /// TLS after STARTTLS.
+    StartTls,
+    /// TLS from the start.
+    Tls,
+    /// No encryption.
+    None,
 }
 
 /// `[alerts.smtp]`
@@ -31,6 +32,7 @@ pub struct SmtpConfig {
     pub host: Option<String>,
     #[serde(deserialize_with = "count::<_, _, 1, 65_535>")]
     pub port: u16,
+    #[serde(deserialize_with = "word")]
     pub security: SmtpSecurity,
     #[serde(deserialize_with = "optional_text")]
     pub username: Option<String>,

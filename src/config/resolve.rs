@@ -102,7 +102,7 @@ fn sources(settings: &Settings) -> Result<SourcesConfig, ConfigError> {
         let source = read.map_err(|error| {
             let (key, message) = describe(error);
             let key = format!("{prefix}{key}");
-            // What is wrong between several keys is wrong with their table.
+            // A problem between several keys is reported for their table.
             let key = key.trim_end_matches('.');
             ConfigError::new(key, settings.origin(key), message)
         })?;
@@ -125,19 +125,29 @@ fn table<'a>(settings: &'a Settings, pick: impl Fn(&'a str) -> Option<&'a str>) 
     builder.build().map_err(|error| ConfigError::new("", Origin::Default, error.to_string()))
 }
 
-/// The key that is wrong, and what is wrong with it.
+/// The invalid key and the message.
 fn describe(error: config::ConfigError) -> (String, String) {
     match error {
-        config::ConfigError::At { error, key, .. } => (key.unwrap_or_default(), describe(*error).1),
+        config::ConfigError::At { error, key, .. } => (dotted(&key.unwrap_or_default()), describe(*error).1),
         config::ConfigError::Type { unexpected, expected, key, .. } => {
-            (key.unwrap_or_default(), format!("expected {expected}, found {unexpected}"))
+            (dotted(&key.unwrap_or_default()), format!("expected {expected}, found {unexpected}"))
         }
-        config::ConfigError::NotFound(key) => (key, "is required".to_owned()),
+        config::ConfigError::NotFound(key) => (dotted(&key), "is required".to_owned()),
         other => (String::new(), other.to_string()),
     }
 }
 
-/// The pair of backends; other pairs have no meaning.
+/// `tokens[0]sha256`, as the library writes it, as `tokens[0].sha256`.
+fn dotted(key: &str) -> String {
+    let mut parts = key.split(']').map(|part| part.trim_start_matches('.'));
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |key, part| {
+        let separator = if part.is_empty() || part.starts_with('[') { "]" } else { "]." };
+        format!("{key}{separator}{part}")
+    })
+}
+
+/// The pair of backends; other pairs are not supported.
 fn backends(config: &Config, settings: &Settings) -> Result<Backends, ConfigError> {
     let wrong = |key: &str, message: String| Err(ConfigError::new(key, settings.origin(key), message));
     match (&config.database.url, &config.stream.url) {
@@ -174,7 +184,7 @@ fn backends(config: &Config, settings: &Settings) -> Result<Backends, ConfigErro
     }
 }
 
-/// Rules that span several keys. The one that was set last is to blame.
+/// Rules that span several keys. The problem names the key that was set last.
 fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
     let mut problems = Vec::new();
     let mut require = |holds: bool, keys: &[&str], message: &str| {
@@ -246,9 +256,9 @@ fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
         }
         let piped = |name: &&String| matches!(config.sources.get(*name), Some(SourceConfig::Stdin(_)));
         let pipes = config.ingester.sources.iter().filter(piped).count();
-        require(pipes <= 1, &["ingester.sources"], "the standard input can be read by one source only");
+        require(pipes <= 1, &["ingester.sources"], "only one source can read the standard input");
         let twice = config.ingester.sources.iter().collect::<BTreeSet<_>>().len() < config.ingester.sources.len();
-        require(!twice, &["ingester.sources"], "names a source twice: give a second one a name and a table of its own");
+        require(!twice, &["ingester.sources"], "names a source twice: give the second one another name and its own table");
     }
     if problems.is_empty() { Ok(()) } else { Err(ConfigError(problems)) }
 }

@@ -1,4 +1,4 @@
-//! The typed sections, as `config/default.toml` describes them. Units and limits stand there.
+//! The typed sections. `config/default.toml` describes each key with its unit and limits.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,17 +10,24 @@ use super::urls::{DatabaseUrl, StreamUrl};
 use super::values::*;
 use crate::domain::TopicName;
 
-words! {
-    /// A part of the program that a process can run.
-    Role {
-        /// Reads sources into the stream.
-        Ingester = "ingester",
-        /// Analyses posts and stores them.
-        Worker = "worker",
-        /// Watches for a change of mood.
-        Alerts = "alerts",
-        /// REST, WebSocket and the dashboard.
-        Api = "api",
+/// A part of the program that a process can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(strum::Display, strum::EnumString, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "lowercase")]
+pub enum Role {
+    /// Reads sources into the stream.
+    Ingester,
+    /// Analyses posts and stores them.
+    Worker,
+    /// Evaluates alert rules and sends notifications.
+    Alerts,
+    /// REST, WebSocket and the dashboard.
+    Api,
+}
+
+impl<'de> Deserialize<'de> for Role {
+    fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
+        word(de)
     }
 }
 
@@ -138,10 +145,10 @@ pub struct OutboundConfig {
 pub struct RetentionConfig {
     #[serde(deserialize_with = "days")]
     pub minute_rollups: Duration,
-    /// `None`: for ever.
+    /// `None`: no limit.
     #[serde(deserialize_with = "optional_duration::<_, 3_600_000>")]
     pub posts: Option<Duration>,
-    /// `None`: for ever.
+    /// `None`: no limit.
     #[serde(deserialize_with = "optional_duration::<_, 86_400_000>")]
     pub rollups: Option<Duration>,
 }

@@ -1,4 +1,4 @@
-//! The typed `[server]` section: addresses, limits, who may do what.
+//! The typed `[server]` section: addresses, limits, authentication.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -74,29 +74,36 @@ pub struct AuthConfig {
 }
 
 impl AuthConfig {
-    /// Whether anyone can prove who they are.
+    /// Whether any credentials are configured.
     pub fn is_configured(&self) -> bool {
         !self.tokens.is_empty() || self.jwt.is_some()
     }
 }
 
-words! {
-    /// What a token allows.
-    Scope {
-        /// All GET, analyze, WebSocket.
-        Read = "read",
-        /// Sending posts.
-        Write = "write",
-        /// Deleting, dead letters, pausing.
-        Admin = "admin",
+/// What a token allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(strum::Display, strum::EnumString, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "lowercase")]
+pub enum Scope {
+    /// All GET requests, analyze, the WebSocket.
+    Read,
+    /// Appending posts.
+    Write,
+    /// Deletions, dead letters, rules, pausing.
+    Admin,
+}
+
+impl<'de> Deserialize<'de> for Scope {
+    fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
+        word(de)
     }
 }
 
-/// A static token, known by its hash.
+/// A static token, stored as its hash.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenConfig {
-    /// Who holds it, for logs.
+    /// Identifies its holder in logs.
     #[serde(deserialize_with = "name")]
     pub name: String,
     /// The SHA-256 of the token.
@@ -114,7 +121,7 @@ pub struct JwtConfig {
     pub leeway: Duration,
 }
 
-/// The algorithm, with what it verifies by.
+/// The algorithm and its key.
 #[derive(Clone, Debug)]
 pub enum JwtKey {
     /// A shared secret of at least 32 bytes.

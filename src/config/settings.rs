@@ -1,4 +1,4 @@
-//! The values in force and where each came from, for people: secrets are masked.
+//! The effective values and their origins for display; secrets are masked.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use super::urls::mask;
 
 /// Keys that hold a secret.
 const SECRETS: [&str; 4] = ["server.auth.jwt.secret", "llm.api_key", "inference.hub.token", "alerts.smtp.password"];
-/// What the keys of sources that hold a secret are called.
+/// Names of secret keys of sources.
 const SOURCE_SECRETS: [&str; 3] = ["client_secret", "token", "password"];
 /// A list of tables, whose key `secrets` is a table of secrets.
 const RECEIVERS: &str = "alerts.receivers";
@@ -20,7 +20,7 @@ const URLS: [&str; 3] = ["database.url", "database.read_url", "stream.url"];
 /// The value of every key and where it came from, in the order of `config/default.toml`.
 pub struct Settings(Vec<Setting>);
 
-/// One value, fit to be shown.
+/// One value for display.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shown {
     /// `section.key`
@@ -39,7 +39,7 @@ impl Settings {
         self.0.iter()
     }
 
-    /// Where the value of `key` came from; of a table or an item of a list: what was set last of it.
+    /// The origin of the value of `key`; for a table or an item of a list, the last origin in it.
     pub fn origin(&self, key: &str) -> Origin {
         let key = key.split('[').next().unwrap_or_default();
         let below = |setting: &&Setting| match setting.key.strip_prefix(key) {

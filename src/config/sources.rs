@@ -1,5 +1,5 @@
 //! `[sources]`: a table per source. A name that is a kind has its defaults in `config/default.toml`;
-//! any other name says its `kind` and takes that kind's defaults.
+//! any other name sets its `kind` and takes that kind's defaults.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,7 +23,7 @@ trait Settings {
         None
     }
 
-    /// What is wrong between several keys.
+    /// A contradiction between several keys.
     fn contradiction(&self) -> Option<String> {
         None
     }

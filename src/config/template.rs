@@ -1,5 +1,5 @@
-//! The reference of all keys: `config/default.toml`, compiled in. It says which keys exist, of what
-//! kind their values are, and what they are when nobody sets them.
+//! The reference of all keys: `config/default.toml`, compiled in. It defines which keys exist, their
+//! types and their defaults.
 
 use toml::de::DeTable;
 use toml::{Spanned, Table, Value};
@@ -16,7 +16,7 @@ pub struct Template {
     keys: Vec<String>,
 }
 
-/// What a key is.
+/// The meaning of a key.
 pub enum Found<'a> {
     /// A value; this is its default.
     Leaf(&'a Value),
@@ -55,14 +55,14 @@ impl Template {
         Found::Section
     }
 
-    /// Whether `key` (`sources.NAME`) is that of a source with a name of its own.
+    /// Whether `key` (`sources.NAME`) is that of a source with a custom name.
     pub fn is_named_source(&self, key: &str) -> bool {
         let name = key.strip_prefix("sources.").unwrap_or_default();
         let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
         !name.is_empty() && name.len() <= 64 && name.chars().all(valid) && matches!(self.find(key), Found::Unknown)
     }
 
-    /// What to say of a key that does not exist: the key that was probably meant, else where to look.
+    /// The message for a key that does not exist: the most similar key, or the keys of its section.
     pub fn unknown(&self, key: &str) -> String {
         let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
         let closest = self
@@ -76,7 +76,7 @@ impl Template {
         let meant = closest.or_else(elsewhere).map(|meant| format!("there is no such key; did you mean {meant}?"));
         if self.is_named_source(section) {
             let kinds = SOURCE_KINDS.join(", ");
-            let named = format!("a source with a name of its own says its kind: set {section}.kind to one of {kinds}");
+            let named = format!("a source with a custom name needs a kind: set {section}.kind to one of {kinds}");
             return meant.map_or(named.clone(), |meant| format!("{meant} Or: {named}"));
         }
         if let Some(meant) = meant {
@@ -114,7 +114,7 @@ pub fn join(prefix: &str, name: &str) -> String {
 /// The kind of a value, with its article.
 pub fn kind(value: &Value) -> &'static str {
     match value {
-        Value::String(_) => "a text",
+        Value::String(_) => "a string",
         Value::Integer(_) => "a whole number",
         Value::Float(_) => "a number",
         Value::Boolean(_) => "true or false",

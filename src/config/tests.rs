@@ -40,7 +40,7 @@ fn problem(inputs: &Inputs) -> Problem {
 }
 
 #[test]
-fn the_defaults_alone_are_a_valid_configuration() {
+fn defaults_are_a_valid_configuration() {
     let (config, settings) = load(&Inputs::default());
     assert_eq!(config.roles, [Role::Ingester, Role::Worker, Role::Alerts, Role::Api]);
     assert!(matches!(&config.backends, Backends::Embedded { path } if path.to_str() == Some("data/sentistream.db")));
@@ -52,7 +52,7 @@ fn the_defaults_alone_are_a_valid_configuration() {
 }
 
 #[test]
-fn several_sources_of_a_kind_have_names_and_the_defaults_of_their_kind() {
+fn named_source_takes_the_defaults_of_its_kind() {
     let file = file("[sources.old]\nkind = \"replay\"\npath = \"a.csv\"\n[sources.new]\npath = \"b.csv\"\n");
     let inputs = Inputs {
         file: Some(file.path().to_owned()),
@@ -102,7 +102,7 @@ fn several_sources_of_a_kind_have_names_and_the_defaults_of_their_kind() {
 }
 
 #[test]
-fn later_layers_win_and_every_value_tells_where_it_came_from() {
+fn later_layer_wins_and_each_value_has_its_origin() {
     let file = file(
         "[worker]\ntasks = 3\nbatch_size = 3\n[stream]\nname = \"a\"\ngroup = \"a\"\n[inference]\nlabels.LABEL_0 = \"joy\"\n",
     );
@@ -140,7 +140,7 @@ fn later_layers_win_and_every_value_tells_where_it_came_from() {
 }
 
 #[test]
-fn a_bad_value_is_named_with_its_source_and_what_is_allowed() {
+fn invalid_value_error_names_key_origin_and_allowed_values() {
     for (set, allowed) in [
         ("roles=cook", "one of ingester, worker, alerts, api"),
         ("roles=[]", "at least one of ingester"),
@@ -215,7 +215,7 @@ fn a_bad_value_is_named_with_its_source_and_what_is_allowed() {
 }
 
 #[test]
-fn an_error_in_a_file_names_the_line_and_in_the_environment_the_variable() {
+fn error_names_the_line_or_the_variable() {
     let wrong = file("[worker]\n\ntasks = \"two\"\nbatch = 5\n[stream]\nprocessed_max_len = 0.5\nserver = 1\n");
     let path = wrong.path().display().to_string();
     let error = Config::load(&Inputs { file: Some(wrong.path().into()), ..Inputs::default() }).map(|_| ()).unwrap_err();
@@ -228,7 +228,7 @@ fn an_error_in_a_file_names_the_line_and_in_the_environment_the_variable() {
             "stream.server: there is no such key; [stream] has url, url_file, ca_file, name, group, dead_letter, processed, \
              processed_max_len, updates_channel, events_channel, max_backlog, command_timeout (from FILE:7)",
             "worker.batch: there is no such key; did you mean worker.batch_size? (from FILE:4)",
-            "worker.tasks: expected a whole number, found a text (from FILE:3)",
+            "worker.tasks: expected a whole number, found a string (from FILE:3)",
         ]
     );
 
@@ -246,7 +246,26 @@ fn an_error_in_a_file_names_the_line_and_in_the_environment_the_variable() {
 }
 
 #[test]
-fn keys_that_do_not_exist_get_a_hint() {
+fn list_written_as_text_in_a_file_is_read_as_list() {
+    let file = file("[server]\nlisten = \"127.0.0.1:7000\"\n[sources.tech]\nkind = \"rss\"\nfeeds = \"https://a.example/feed\"\n");
+    let (config, _) = load(&Inputs { file: Some(file.path().into()), ..Inputs::default() });
+    assert_eq!(config.server.listen, ["127.0.0.1:7000".parse().unwrap()]);
+    assert!(matches!(&config.sources["tech"], SourceConfig::Rss(rss) if rss.feeds.len() == 1));
+}
+
+#[test]
+fn error_inside_a_list_names_its_path_with_dots() {
+    for (set, key) in [
+        ("server.auth.tokens=[{name = \"a\", sha256 = \"00\", scopes = [\"read\"]}]", "server.auth.tokens[0].sha256"),
+        ("server.auth.tokens=[{name = \"a\", sha256 = \"00\", scopes = [\"rule\"]}]", "server.auth.tokens[0].sha256"),
+        ("roles=[\"cook\"]", "roles[0]"),
+    ] {
+        assert_eq!(problem(&with_sets(&[set])).key, key, "{set}");
+    }
+}
+
+#[test]
+fn unknown_key_error_suggests_a_key() {
     for (set, hint) in [
         ("worker.taks=1", "did you mean worker.tasks?"),
         ("batch_size=1", "did you mean ingester.batch_size?"),
@@ -264,7 +283,7 @@ fn keys_that_do_not_exist_get_a_hint() {
 }
 
 #[test]
-fn the_names_of_older_deployments_are_read() {
+fn legacy_variables_are_read() {
     let (config, _) = load(&with_variables(&[
         ("DATABASE_URL", "postgresql+asyncpg://u:hunter2@db:5432/x"),
         ("REDIS_HOST", "cache"),
@@ -298,7 +317,7 @@ fn the_names_of_older_deployments_are_read() {
     assert_eq!((config.alerts.negative_ratio, config.alerts.min_posts), (3.0, 20));
     assert_eq!(config.alerts.window, Duration::from_secs(600));
 
-    // REDIS_URL stands above its parts; what is empty is not set; half an address takes the other half's default.
+    // REDIS_URL overrides its parts; empty variables are ignored; half of an address takes the default of the other half.
     let (config, _) = load(&with_variables(&[
         ("DATABASE_URL", "postgresql://db/x"),
         ("REDIS_URL", "rediss://one:1"),
@@ -313,7 +332,7 @@ fn the_names_of_older_deployments_are_read() {
 }
 
 #[test]
-fn only_the_two_pairs_of_backends_are_accepted() {
+fn unsupported_pair_of_backends_is_refused() {
     assert!(matches!(load(&with_sets(&SHARED)).0.backends, Backends::Shared { .. }));
     for (sets, key, todo) in [
         (&SHARED[..1], "stream.url", "set stream.url to redis://HOST:PORT"),

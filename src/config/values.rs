@@ -1,5 +1,5 @@
-//! How single values are read: durations, sizes, numbers within limits, addresses.
-//! The messages say what is allowed; the caller adds the key and where it was set.
+//! Parsers of single values: durations, sizes, numbers within limits, addresses.
+//! Their messages say what is allowed; the caller adds the key and its origin.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,53 +7,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-/// A closed set of words, read and shown as they are written in the configuration.
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name { $($(#[$variant_doc])* $variant),+ }
-
-        impl $name {
-            /// The word.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = String;
-
-            fn from_str(text: &str) -> Result<Self, String> {
-                match text {
-                    $($text => Ok(Self::$variant),)+
-                    _ => Err(format!("must be one of {}, is {text:?}", [$($text),+].join(", "))),
-                }
-            }
-        }
-
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
-                $crate::config::values::parsed(de)
-            }
-        }
-    };
-}
-pub(super) use words;
-
 pub use crate::domain::span::parse_duration;
 
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
-/// No setting is longer; it keeps sums of settings far from any overflow.
+/// The longest duration of any setting; sums of settings cannot overflow.
 const LONGEST: u64 = 366 * DAY;
 
 /// A duration of at least `MIN` and at most `MAX` milliseconds.
@@ -220,7 +180,7 @@ pub fn name<'de, D: Deserializer<'de>>(de: D) -> Result<String, D::Error> {
     Ok(text)
 }
 
-/// From nothing to a day.
+/// A duration of at most a day, which may be zero.
 pub fn up_to_a_day<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Error> {
     duration::<D, 0, DAY>(de)
 }
@@ -243,6 +203,13 @@ pub fn networks<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<ipnet::IpNet>, D
         text.parse().or_else(|_| address()).map_err(wrong)
     };
     Vec::<String>::deserialize(de)?.iter().map(network).collect()
+}
+
+/// A word of a closed set.
+pub fn word<'de, D: Deserializer<'de>, T: FromStr + strum::VariantNames>(de: D) -> Result<T, D::Error> {
+    let text = String::deserialize(de)?;
+    let wrong = |_| D::Error::custom(format!("must be one of {}, is {text:?}", T::VARIANTS.join(", ")));
+    text.parse().map_err(wrong)
 }
 
 /// A value read from its text; `None` when the text is empty.
@@ -276,7 +243,7 @@ pub struct Address {
 }
 
 impl Address {
-    /// Whether only this machine can reach it.
+    /// Whether it is a loopback address.
     pub fn is_loopback(&self) -> bool {
         self.host == "localhost" || self.host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }

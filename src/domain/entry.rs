@@ -41,10 +41,10 @@ impl FromStr for EntryId {
     }
 }
 
-/// An entry's id for good: ids may repeat once a stream was lost, `(epoch, id)` never does.
+/// The permanent id of an entry: ids may repeat after a stream was lost, `(epoch, id)` never does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EntryKey {
-    /// Which life of the stream; changes when the stream was lost (`FLUSHALL`).
+    /// The epoch of the stream; a new one begins when the stream is lost (`FLUSHALL`).
     pub epoch: Arc<str>,
     pub id: EntryId,
 }
@@ -55,15 +55,15 @@ pub struct EntryKey {
 pub enum Outcome {
     /// Its post was stored with its analysis.
     Analysed,
-    /// Its post was there already.
+    /// Its post was stored before.
     Duplicate,
-    /// It asked for nothing any more: the post is deleted, or a later version is stored.
+    /// It had no effect: the post is deleted, or a later version is stored.
     Skipped,
     /// It deleted a post, or an author's posts, or left a tombstone.
     Deletion,
     /// It stored a later version of a post.
     Replacement,
-    /// It stands in the dead letter.
+    /// It is in the dead letter.
     DeadLettered,
 }
 
@@ -81,6 +81,47 @@ impl Outcome {
             Self::Replacement => "replacement",
             Self::DeadLettered => "dead_lettered",
         }
+    }
+}
+
+/// Why an entry is in the dead letter.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    utoipa::ToSchema,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum DeadLetterReason {
+    /// The entry is not a valid post or operation.
+    Invalid,
+    /// The model failed on the post.
+    AnalysisFailed,
+    /// The database refused the post.
+    StoreFailed,
+    /// The process ended while it worked on the entry, too often in a row.
+    Crashed,
+    /// Another program or a newer version wrote a reason that this version does not know.
+    Unknown,
+}
+
+impl DeadLetterReason {
+    /// The name used in the stream, tables, metrics and the API.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// Reads a stored reason.
+    pub fn read(text: &str) -> Self {
+        text.parse().unwrap_or(Self::Unknown)
     }
 }
 

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::op::preview;
-use crate::domain::{EntryId, Timestamp};
+use crate::domain::{DeadLetterReason, EntryId, Timestamp};
 use crate::stream::{DeadLetter, DeadLetterSelection};
 
 use super::answer;
@@ -59,8 +59,8 @@ pub struct DeadLetterView {
     origin_id: String,
     /// The post it is about, if it says so.
     post_id: Option<String>,
-    /// `invalid` or `analysis_failed`.
-    reason: String,
+    /// Why it is in the dead letter.
+    reason: DeadLetterReason,
     /// What was wrong.
     error: String,
     /// How often it was tried.
@@ -107,7 +107,7 @@ fn view(letter: &DeadLetter, show: Show) -> DeadLetterView {
         id: letter.id.to_string(),
         origin_id: letter.origin_id.to_string(),
         post_id: letter.fields.get("post_id").map(text),
-        reason: letter.reason.clone(),
+        reason: letter.reason,
         error: letter.error.clone(),
         deliveries: letter.deliveries,
         failed_at: letter.failed_at,

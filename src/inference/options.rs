@@ -55,7 +55,8 @@ impl fmt::Display for ModelSource {
 }
 
 /// The number format in which a model computes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::VariantNames)]
+#[strum(serialize_all = "lowercase")]
 pub enum Precision {
     /// The fastest that keeps the quality of `F32`: [`Self::Int8`] where this machine has kernels
     /// for the model's shape, else [`Self::F32`].

@@ -6,8 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::IngesterRooms;
-use crate::lifecycle::Shutdown;
-use crate::lifecycle::patience::Patience;
+use crate::lifecycle::{Backoff, Shutdown};
 use crate::store::{Lease, StoreError};
 
 /// A cursor is written once in this time at most: a crash repeats that much, which workers drop.
@@ -19,7 +18,7 @@ const LAST: Duration = Duration::from_secs(3);
 pub struct Cursors {
     name: Arc<str>,
     rooms: IngesterRooms,
-    patience: Patience,
+    backoff: Backoff,
     /// Under which it is kept.
     lease: Option<Lease>,
     /// Where the source goes on, written or not.
@@ -32,8 +31,8 @@ pub struct Cursors {
 
 impl Cursors {
     pub fn new(name: &str, rooms: IngesterRooms, longest: Duration) -> Self {
-        let patience = Patience::new(Duration::from_millis(200), longest);
-        Self { name: name.into(), rooms, patience, lease: None, position: None, latest: None, due: Instant::now() }
+        let backoff = Backoff::new(Duration::from_millis(200), longest);
+        Self { name: name.into(), rooms, backoff, lease: None, position: None, latest: None, due: Instant::now() }
     }
 
     /// Reads where the source goes on, under `lease`; waits while the store is away. `false` when a shutdown
@@ -55,7 +54,7 @@ impl Cursors {
                 Some(Err(error)) if error.is_transient() => self.away(&error),
                 Some(Err(error)) => return Err(error),
             }
-            if !shutdown.sleep(self.patience.next_wait()).await {
+            if !shutdown.sleep(self.backoff.next_wait()).await {
                 return Ok(false);
             }
         }
@@ -111,7 +110,7 @@ impl Cursors {
             }
             Err(error) if error.is_transient() => {
                 self.away(&error);
-                self.due = Instant::now() + self.patience.next_wait().max(EVERY);
+                self.due = Instant::now() + self.backoff.next_wait().max(EVERY);
                 Ok(())
             }
             Err(error) => Err(error),
@@ -119,13 +118,13 @@ impl Cursors {
     }
 
     fn away(&mut self, error: &StoreError) {
-        if self.patience.is_news("store") {
+        if self.backoff.enter("store") {
             tracing::warn!(source = %self.name, %error, "the cursor can be neither read nor kept for now; trying again");
         }
     }
 
     fn recovered(&mut self) {
-        if self.patience.recovered().is_some() {
+        if self.backoff.recovered().is_some() {
             tracing::info!(source = %self.name, "the cursor is kept again");
         }
     }

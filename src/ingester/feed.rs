@@ -9,8 +9,7 @@ use super::inlet::Inlet;
 use super::keeper::{Permit, Seat};
 use super::report::Report;
 use super::{IngesterOptions, IngesterRooms, Limiter};
-use crate::lifecycle::Shutdown;
-use crate::lifecycle::patience::Patience;
+use crate::lifecycle::{Backoff, Shutdown};
 use crate::sources::states::SourceActivity;
 use crate::sources::{Batch, Opening, Source, SourceError, SourceSpec};
 use crate::store::Lease;
@@ -25,7 +24,7 @@ pub struct Feed {
     cursors: Cursors,
     inlet: Inlet,
     /// While the source is away.
-    patience: Patience,
+    backoff: Backoff,
     failures: u64,
 }
 
@@ -54,7 +53,7 @@ impl Feed {
             report: Report::new(&spec, rooms.states.clone(), rooms.clock.clone()),
             cursors: Cursors::new(spec.name(), rooms.clone(), options.max_backoff),
             inlet: Inlet::new(spec.name(), rooms.stream, limiter, (shutdown.clone(), options.max_backoff)),
-            patience: Patience::new(Duration::from_millis(500), options.max_backoff),
+            backoff: Backoff::new(Duration::from_millis(500), options.max_backoff),
             failures: 0,
             batch_size: options.batch_size,
             spec,
@@ -146,7 +145,7 @@ impl Feed {
 
     /// Appends a batch and takes note of its cursor; `Some` when reading must end.
     async fn take(&mut self, batch: Batch, lease: Option<&Lease>) -> anyhow::Result<Option<Ended>> {
-        if self.patience.recovered().is_some() {
+        if self.backoff.recovered().is_some() {
             tracing::info!(source = self.spec.name(), "the source yields posts again");
         }
         self.report.activity(SourceActivity::Connected);
@@ -181,10 +180,10 @@ impl Feed {
             SourceError::Busy { after, .. } => *after,
         };
         self.report.trouble(SourceActivity::BackingOff, error);
-        if self.patience.is_news("source") {
+        if self.backoff.enter("source") {
             tracing::warn!(source = name, %error, "the source yields nothing for now; trying again");
         }
-        Some(self.patience.next_wait().max(after))
+        Some(self.backoff.next_wait().max(after))
     }
 
     /// Waits for `time`, or for ever; `Some` when reading must end.

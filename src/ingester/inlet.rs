@@ -7,8 +7,7 @@ use std::time::Duration;
 use super::Limiter;
 use super::report::Report;
 use crate::domain::Op;
-use crate::lifecycle::Shutdown;
-use crate::lifecycle::patience::Patience;
+use crate::lifecycle::{Backoff, Shutdown};
 use crate::sources::states::SourceActivity;
 use crate::stream::{Stream, StreamError};
 
@@ -22,21 +21,21 @@ pub struct Inlet {
     limiter: Option<Limiter>,
     shutdown: Shutdown,
     /// While the stream is away.
-    away: Patience,
+    away: Backoff,
     /// While it is full.
-    full: Patience,
+    full: Backoff,
 }
 
 impl Inlet {
-    pub fn new(name: &str, stream: Stream, limiter: Option<Limiter>, patience: (Shutdown, Duration)) -> Self {
-        let (shutdown, longest) = patience;
+    pub fn new(name: &str, stream: Stream, limiter: Option<Limiter>, backoff: (Shutdown, Duration)) -> Self {
+        let (shutdown, longest) = backoff;
         Self {
             name: name.into(),
             stream,
             limiter,
             shutdown,
-            away: Patience::new(Duration::from_millis(200), longest),
-            full: Patience::new(Duration::from_millis(20), FULL_WAIT),
+            away: Backoff::new(Duration::from_millis(200), longest),
+            full: Backoff::new(Duration::from_millis(20), FULL_WAIT),
         }
     }
 
@@ -89,14 +88,14 @@ impl Inlet {
     /// Tells of a stream that is full or away; how long to wait.
     fn trouble(&mut self, report: &Report, error: &StreamError) -> Duration {
         report.wait(SourceActivity::Waiting, error);
-        let (patience, other) = match error {
+        let (backoff, other) = match error {
             StreamError::Full { .. } => (&mut self.full, &mut self.away),
             _ => (&mut self.away, &mut self.full),
         };
         other.recovered();
-        if patience.is_news("stream") {
+        if backoff.enter("stream") {
             tracing::warn!(source = %self.name, %error, "the source waits for the stream");
         }
-        patience.next_wait()
+        backoff.next_wait()
     }
 }

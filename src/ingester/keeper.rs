@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{IngesterOptions, IngesterRooms};
-use crate::lifecycle::patience::Patience;
+use crate::lifecycle::Backoff;
 use crate::sources::states::SourceActivity;
 use crate::sources::{Readers, SourceSpec};
 use crate::store::feeds::FeedReport;
@@ -105,7 +105,7 @@ pub struct Keeper {
     ttl: Duration,
     chairs: Vec<Chair>,
     paused: BTreeSet<String>,
-    patience: Patience,
+    backoff: Backoff,
 }
 
 /// The other side of a [`Seat`].
@@ -133,7 +133,7 @@ impl Keeper {
             ttl: options.lease_ttl,
             chairs,
             paused: BTreeSet::new(),
-            patience: Patience::new(options.lease_ttl / RENEWALS, options.lease_ttl),
+            backoff: Backoff::new(options.lease_ttl / RENEWALS, options.lease_ttl),
         };
         (keeper, seats)
     }
@@ -146,16 +146,16 @@ impl Keeper {
         while !done.is_cancelled() {
             let wait = match self.beat().await {
                 Ok(()) => {
-                    if self.patience.recovered().is_some() {
+                    if self.backoff.recovered().is_some() {
                         tracing::info!("sources are coordinated again");
                     }
                     self.ttl / RENEWALS
                 }
                 Err(error) if error.is_transient() => {
-                    if self.patience.is_news("store") {
+                    if self.backoff.enter("store") {
                         tracing::warn!(%error, "sources cannot be coordinated for now; trying again");
                     }
-                    self.patience.next_wait().min(self.ttl / RENEWALS)
+                    self.backoff.next_wait().min(self.ttl / RENEWALS)
                 }
                 Err(error) => return Err(error),
             };

@@ -25,7 +25,7 @@ impl LocalBus {
         }
         for event in events {
             let json = frame(&event);
-            // Without a subscriber there is nobody to tell.
+            // An error means that there is no subscriber.
             let _ = self.0.send(LiveMessage::Event { event: Arc::new(event), json });
         }
     }

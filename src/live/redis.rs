@@ -3,7 +3,7 @@
 //! A post goes to its own channel as the bare event, for other programs; everything else goes to
 //! the events channel as a frame. Every process has one subscription, made when its first
 //! subscriber comes, and fans it out. Redis keeps nothing for a subscription that is cut off, so
-//! after each break subscribers are told that they missed an unknown number of events.
+//! after each interruption subscribers are notified that an unknown number of events is missing.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,11 +20,11 @@ use crate::redis::{Line, Redis, RedisError};
 
 use super::{LiveError, LiveMessage, SUBSCRIBER_BUFFER, Subscription, frame};
 
-/// How often the subscription's connection is tried: silence alone does not tell that it is dead.
+/// Interval of the pings that detect a dead subscription.
 const HEARTBEAT: Duration = Duration::from_secs(2);
-/// The pause before a subscription that failed is made again.
+/// The pause before a failed subscription is retried.
 const RETRY: Duration = Duration::from_millis(500);
-/// Events that are published in one go.
+/// Events per pipeline.
 const CHUNK: usize = 500;
 
 /// The channels' names.
@@ -48,7 +48,7 @@ struct Inner {
 }
 
 impl RedisBus {
-    /// A bus at `redis`, which need not be there yet.
+    /// A bus at `redis`, which need not be reachable yet.
     pub fn new(redis: Redis, channels: Channels) -> Self {
         let fan_out = broadcast::Sender::new(SUBSCRIBER_BUFFER);
         Self(Arc::new(Inner { redis, channels, fan_out, subscription: Mutex::default() }))
@@ -71,7 +71,7 @@ impl RedisBus {
 
     fn message(&self, event: &LiveEvent) -> (&str, String) {
         match event {
-            // A post event holds only texts and finite numbers, all of which JSON can tell.
+            // A post event holds only strings and finite numbers, which always serialise.
             LiveEvent::Post(post) => (&self.0.channels.updates, serde_json::to_string(post).unwrap_or_default()),
             other => (&self.0.channels.events, frame(other).to_string()),
         }
@@ -82,7 +82,7 @@ impl RedisBus {
         let mut subscription = self.0.subscription.lock().unwrap_or_else(PoisonError::into_inner);
         if subscription.is_none() {
             let (redis, channels) = (self.0.redis.clone(), self.0.channels.clone());
-            // The task holds the sender alone: with the last bus it is told to end.
+            // The task holds only the sender; it is aborted with the last bus.
             let fan_out = self.0.fan_out.clone();
             *subscription = Some(self.0.redis.runtime().spawn(forward(redis, channels, fan_out)));
         }
@@ -99,7 +99,7 @@ impl Drop for Inner {
     }
 }
 
-/// Keeps one subscription for ever. Each is one connection: when that breaks the next begins.
+/// Keeps one subscription until the task is aborted. Each connection is replaced when it breaks.
 async fn forward(redis: Redis, channels: Channels, fan_out: broadcast::Sender<LiveMessage>) {
     let mut is_first = true;
     loop {
@@ -107,7 +107,7 @@ async fn forward(redis: Redis, channels: Channels, fan_out: broadcast::Sender<Li
         let mut messages = line.client.message_rx();
         if line.unless_ended(subscribe(&redis, &line, &channels)).await.is_some_and(|result| result.is_ok()) {
             if !is_first {
-                // Nobody listening is fine, here and below.
+                // An error means that there is no subscriber, here and below.
                 let _ = fan_out.send(LiveMessage::Interrupted);
             }
             line.unless_ended(async {
@@ -129,7 +129,7 @@ async fn subscribe(redis: &Redis, line: &Line<SubscriberClient>, channels: &Chan
     redis.run_on(line, Duration::ZERO, Box::pin(line.client.subscribe(names))).await
 }
 
-/// Ends when the connection does not answer any more.
+/// Returns when the connection no longer answers.
 async fn watch(redis: &Redis, line: &Line<SubscriberClient>) {
     loop {
         tokio::time::sleep(HEARTBEAT).await;
@@ -153,7 +153,7 @@ async fn fan(messages: &mut Receiver<Message>, channels: &Channels, fan_out: &br
     }
 }
 
-/// What a message says, if it is for us.
+/// The event of a message, if it is ours.
 fn read(message: &Message, channels: &Channels) -> Option<LiveMessage> {
     let payload = message.value.as_str()?;
     let event = if *message.channel == *channels.updates {
@@ -168,7 +168,7 @@ fn read(message: &Message, channels: &Channels) -> Option<LiveMessage> {
             None
         }
         Err(error) => {
-            tracing::debug!(channel = %message.channel, %error, "ignoring a message that is no event");
+            tracing::debug!(channel = %message.channel, %error, "ignoring a message that is not an event");
             None
         }
     }

@@ -1,4 +1,4 @@
-//! From a URL to the driver's settings.
+//! Driver settings from a URL.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use super::{RedisError, RedisOptions};
 const RECONNECT_MIN_MS: u32 = 10;
 const RECONNECT_MAX_MS: u32 = 1_000;
 const RECONNECT_JITTER_MS: u32 = 20;
-/// Most commands that wait for a connection; more are refused at once.
+/// Most commands that wait for a connection; more are refused immediately.
 const QUEUE: usize = 8_192;
 /// Most messages of a subscription that wait to be forwarded.
 const MESSAGES: usize = 4_096;
@@ -27,7 +27,7 @@ const MESSAGES: usize = 4_096;
 const SCHEMES: &str =
     "redis, rediss, redis-sentinel, rediss-sentinel, redis-cluster or rediss-cluster (the second s is for TLS)";
 
-/// How connections are made.
+/// Settings of all connections.
 pub(super) struct Settings {
     config: Config,
     timeout: Duration,
@@ -42,7 +42,7 @@ impl Settings {
             "rediss" | "rediss-sentinel" | "rediss-cluster" => (scheme.replacen("rediss", "redis", 1), true),
             _ => return Err(invalid(&format!("its scheme is {scheme:?}"))),
         };
-        // The driver would read the certificates itself, with a provider that depends on other crates.
+        // The driver's own TLS setup depends on which crypto provider other crates enable.
         let mut config = Config::from_url(&format!("{plain}://{rest}")).map_err(|e| invalid(e.details()))?;
         config.fail_fast = false;
         config.tls = if tls { Some(tls_config(options.ca_file.as_deref())?) } else { None };
@@ -58,16 +58,16 @@ impl Settings {
         Client::new(self.config.clone(), Some(performance), Some(self.connection()), Some(policy()))
     }
 
-    /// A subscriber speaks RESP3, in which other commands (a ping) may share its connection, and
-    /// connects once.
+    /// A subscriber uses RESP3, which allows other commands (a ping) on its connection, and connects
+    /// once.
     pub(super) fn subscriber(&self) -> SubscriberClient {
         let config = Config { version: RespVersion::RESP3, fail_fast: true, ..self.config.clone() };
         let performance = PerformanceConfig { broadcast_channel_capacity: MESSAGES, ..self.performance() };
         SubscriberClient::new(config, Some(performance), Some(self.connection()), None)
     }
 
-    /// A little before the caller stops waiting: the driver then knows that it must not send what
-    /// it has not sent yet.
+    /// The driver's timeout is slightly shorter than the caller's, so that it drops commands that it has
+    /// not sent yet.
     fn performance(&self) -> PerformanceConfig {
         PerformanceConfig { default_command_timeout: self.timeout.mul_f32(0.95), ..PerformanceConfig::default() }
     }
@@ -76,7 +76,7 @@ impl Settings {
         ConnectionConfig {
             connection_timeout: self.timeout,
             internal_command_timeout: self.timeout,
-            // A command whose connection broke may have been done; only its caller knows whether to repeat it.
+            // A command whose connection broke may have been executed; only its caller knows whether to repeat it.
             max_command_attempts: 1,
             max_command_buffer_len: QUEUE,
             reconnect_on_auth_error: true,
@@ -121,7 +121,7 @@ fn tls_config(ca_file: Option<&Path>) -> Result<TlsConfig, RedisError> {
     Ok(TlsConfig { connector: TlsConnector::from(tls), hostnames: TlsHostMapping::DefaultHost })
 }
 
-/// The URL may hold a password, so it is never repeated.
+/// The message never contains the URL, which may hold a password.
 fn invalid(reason: &str) -> RedisError {
     RedisError::Config(format!(
         "the Redis URL cannot be used: {reason}; expected SCHEME://[USER:PASSWORD@]HOST[:PORT] with SCHEME one of {SCHEMES}"

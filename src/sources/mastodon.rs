@@ -3,7 +3,7 @@
 //! Polling needs no token: `min_id` gives what came right after it, a page at a time, so that nothing is left out
 //! however long the last look is ago. With a token of its user an instance also streams: what was missed is polled
 //! first, then its WebSocket tells new posts, edits and deletions as they happen. An instance that fails or asks for
-//! patience waits by itself and stops no other.
+//! backoff waits by itself and stops no other.
 //! API: <https://docs.joinmastodon.org/methods/timelines/>, <https://docs.joinmastodon.org/methods/streaming/>.
 
 mod status;

@@ -2,7 +2,7 @@
 //!
 //! A feed is asked with the `ETag` and `Last-Modified` of its last answer, so that one without news costs nothing.
 //! Its interval shrinks when it had something new and grows when it had not, within bounds and never below what the
-//! feed asks for. A feed that fails waits by itself and stops no other; a host that asks for patience gets it for all
+//! feed asks for. A feed that fails waits by itself and stops no other; a host that asks for backoff gets it for all
 //! of its feeds.
 
 mod date;
@@ -72,7 +72,7 @@ struct Memory {
 /// What all openings of the source share.
 struct Shared {
     options: RssOptions,
-    /// By host, so that a host that asks for patience holds up no other.
+    /// By host, so that a host that asks for backoff holds up no other.
     fetchers: HashMap<String, Fetcher>,
     rota: Rota,
 }
@@ -129,7 +129,7 @@ impl Rss {
     async fn look(&mut self) -> Result<Batch, SourceError> {
         let Shared { options, rota, .. } = &*self.shared;
         let mut hosts = HashSet::new();
-        // One of a host: when it asks for patience, the others need not wait for it.
+        // One of a host: when it asks for backoff, the others need not wait for it.
         let mut due = rota.due(options.feeds.len());
         due.retain(|place| hosts.len() < AT_ONCE && hosts.insert(fetch::place(&options.feeds[*place])));
         if due.is_empty() {

@@ -1,7 +1,7 @@
 //! The embedded queue: tables beside the store's, in the same file.
 //!
 //! Entries and dead letters are rows. Leases live in memory, since one process consumes; each
-//! claim also leaves one row, so that the next process knows what a dead one had in its hands.
+//! claim also writes one row, so that the next process knows what a crashed one had claimed.
 //! Commands of other processes may append, read the numbers and work on the dead letter; the
 //! first claim or rescue makes a process the consumer.
 
@@ -42,7 +42,7 @@ struct Inner {
     leases: Mutex<Leases>,
     /// The highest entry that this process claimed, once it consumes. Held while entries are chosen.
     cursor: tokio::sync::Mutex<Option<u64>>,
-    /// Rings when this process appends.
+    /// Notified when this process appends.
     appended: Notify,
 }
 
@@ -83,7 +83,7 @@ impl LocalStream {
     ) -> Result<Vec<Entry>, StreamError> {
         let deadline = Instant::now() + wait;
         loop {
-            // Listen first: an append between the look and the wait must ring too.
+            // Register first, so that an append between the query and the wait is noticed.
             let appended = self.0.appended.notified();
             tokio::pin!(appended);
             appended.as_mut().enable();
@@ -125,15 +125,15 @@ impl LocalStream {
         let mut undo = HandOver::new(self, consumer, chosen.clone());
         let rows = self.read(move |connection| tables::rows(connection, &seqs)).await?;
         undo.done();
-        // What is not there was settled by a holder that did not live to say so.
+        // A missing entry was settled by a process that crashed before it released its lease.
         let (alive, settled): (Vec<_>, Vec<_>) =
             chosen.into_iter().partition(|entry| rows.binary_search_by_key(&entry.seq, |row| row.id.seq).is_ok());
         self.leases().settle(&settled.iter().map(|entry| entry.seq).collect::<Vec<_>>());
         self.hand_over(consumer, alive, rows).await
     }
 
-    /// Writes the claim on `chosen` down and makes entries of their rows. If that fails, or the
-    /// caller has gone, they are free again and were not delivered.
+    /// Stores the claim on `chosen` and builds entries from their rows. When that fails or the
+    /// future is dropped, the entries are free again and this delivery does not count.
     async fn hand_over(
         &self,
         consumer: &Consumer,
@@ -144,7 +144,7 @@ impl LocalStream {
         let mut undo = HandOver::new(self, consumer, chosen);
         undo.change = self.leases().take_change();
         let (change, delivered) = (undo.change.clone(), counted.clone());
-        // A caller that goes away now does not stop the write.
+        // Dropping the future does not stop the write.
         undo.counted = true;
         let written = self.write(move |connection| {
             tables::keep_claims(connection, &change.new, &change.ended)?;
@@ -268,7 +268,7 @@ impl LocalStream {
             .map(drop)
     }
 
-    /// Makes this process the consumer, at its first call.
+    /// Makes this process the consumer, on the first call.
     async fn consume(&self, cursor: &mut Option<u64>) -> Result<u64, StreamError> {
         if let Some(cursor) = *cursor {
             return Ok(cursor);
@@ -298,7 +298,7 @@ impl LocalStream {
         StreamError::Full { pending: backlog.0, limit: self.0.options.max_backlog }
     }
 
-    /// A panic while the lock was held leaves leases that run out by themselves.
+    /// A panic while the lock was held leaves leases that expire.
     fn leases(&self) -> MutexGuard<'_, Leases> {
         self.0.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -324,13 +324,13 @@ impl LocalStream {
     }
 }
 
-/// Frees chosen entries again unless their hand-over is done.
+/// Frees chosen entries unless their hand-over completed.
 struct HandOver<'a> {
     stream: &'a LocalStream,
     consumer: &'a Consumer,
     chosen: Vec<Rescued>,
     change: Change,
-    /// Whether the deliveries before this one are written down.
+    /// Whether the deliveries before this one are stored.
     counted: bool,
 }
 
@@ -368,7 +368,7 @@ async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, SqliteE
     )
 }
 
-/// Whether SQLite's message is of a condition that may pass.
+/// Whether SQLite's message describes a transient condition.
 fn is_passing(message: &str) -> bool {
     ["locked", "busy", "full", "disk I/O"].iter().any(|word| message.contains(word))
 }

@@ -1,12 +1,12 @@
 //! Redis Streams: any number of processes, one consumer group.
 //!
-//! What must happen as a whole is one script; the rest are plain commands. Redis may lose the
-//! stream, its group or its books at any moment (`FLUSHALL`, a deletion, a fail-over): every call
-//! that finds one of them missing makes it again and goes on. While nothing but the group is lost the
-//! epoch stays: what is read again is known by its id. A stream that is gone, or that counts fewer
-//! entries than were seen in it, begins a new epoch. Other programs may append, and delete or trim
-//! what is settled; an entry that they delete while it is claimed is no longer counted as appended,
-//! one that nobody has read is missing in the books.
+//! Atomic operations are scripts; the rest are plain commands. Redis may lose the stream, its group
+//! or its books at any moment (`FLUSHALL`, a deletion, a failover): every call that finds one of
+//! them missing creates it and continues. When only the group is lost the epoch stays the same,
+//! because entries that are read again are recognised by their ids. A missing stream, or one that
+//! counts fewer entries than were seen in it, starts a new epoch. Other programs may append, and may
+//! delete or trim settled entries. An entry that they delete while it is claimed no longer counts as
+//! appended; an unread entry that they delete is missing in the books.
 //!
 //! In a Redis Cluster the stream and the dead letter must share a hash tag, for example
 //! `{posts}social_posts_stream` and `{posts}social_posts_dead_letter`.
@@ -44,12 +44,12 @@ struct Inner {
     options: StreamOptions,
     keys: Keys,
     life: Mutex<Option<Life>>,
-    /// Connections for reads that block, as many as block at once.
+    /// Connections for blocking reads, one per concurrent read.
     readers: Mutex<Vec<Line<Client>>>,
     held: Mutex<HashMap<Consumer, Held>>,
 }
 
-/// The keys that every script is given.
+/// The keys of every script.
 struct Keys {
     stream: String,
     books: String,
@@ -80,7 +80,7 @@ impl Keys {
     }
 }
 
-/// The stream's present life as this process knows it.
+/// The stream's current epoch as this process knows it.
 #[derive(Clone)]
 struct Life {
     epoch: Arc<str>,
@@ -88,16 +88,16 @@ struct Life {
     added: u64,
 }
 
-/// What a consumer of this process has in its hands.
+/// What a consumer of this process holds.
 #[derive(Default)]
 struct Held {
     ids: HashSet<EntryId>,
-    /// An answer was lost: Redis may have given the consumer entries that it does not know of.
+    /// An answer was lost: Redis may have assigned entries to the consumer that it did not receive.
     in_doubt: bool,
 }
 
 impl RedisStream {
-    /// The stream at `redis`, which need not be there yet.
+    /// The stream at `redis`, which need not exist yet.
     ///
     /// # Errors
     /// In a cluster, when the names do not share a hash tag.
@@ -205,7 +205,7 @@ impl RedisStream {
         self.0.redis.run(|client| async move { client.ping::<()>(None).await }).await.map_err(StreamError::from)
     }
 
-    /// Runs a script; if the stream, its group or its books are gone makes them and runs it again.
+    /// Runs a script. When the stream, its group or its books are missing, creates them and runs it again.
     async fn eval(&self, script: Script, args: &[Value]) -> Result<Value, StreamError> {
         match self.eval_once(script, args).await {
             Err(error) if is_lost(&error) => {
@@ -231,27 +231,27 @@ impl RedisStream {
         self.0.redis.run(|client| async move { client.custom(command, args).await }).await
     }
 
-    /// Makes what is missing of the stream, its group and its books; the epoch.
+    /// Creates what is missing of the stream, its group and its books; the epoch.
     async fn begin(&self) -> Result<Arc<str>, StreamError> {
         let new = uuid::Uuid::new_v4().to_string();
         let reply = self.eval_once(scripts::BEGIN, &[new.into()]).await?;
         let mut reply = reply::list(reply);
         let epoch = reply::text(reply.next())?;
         if reply::text(reply.next())? == "group" {
-            tracing::warn!(group = self.0.options.group, "the consumer group was made; it reads from the start");
+            tracing::warn!(group = self.0.options.group, "consumer group created, reading from the start");
         }
         Ok(self.epoch(&epoch))
     }
 
-    /// The shared name of an epoch that Redis told of. A change is logged once.
+    /// The shared name of an epoch that Redis reported. A change is logged once.
     fn epoch(&self, epoch: &str) -> Arc<str> {
         let mut life = self.life();
         match &*life {
             Some(known) if *known.epoch == *epoch => return known.epoch.clone(),
             Some(known) => {
-                tracing::warn!(epoch, before = %known.epoch, "the stream was lost or replaced; a new epoch of its books begins");
+                tracing::warn!(epoch, before = %known.epoch, "stream lost or replaced, new epoch of its books started");
             }
-            None => tracing::debug!(epoch, "found the stream's epoch"),
+            None => tracing::debug!(epoch, "stream epoch found"),
         }
         let new: Arc<str> = epoch.into();
         *life = Some(Life { epoch: new.clone(), added: 0 });
@@ -276,7 +276,7 @@ impl RedisStream {
     }
 }
 
-/// Whether an error says that the stream, its group or its books are gone.
+/// Whether an error means that the stream, its group or its books are missing.
 fn is_lost(error: &RedisError) -> bool {
     let signs = ["NOGROUP", "no such key", "no longer exists"];
     matches!(error, RedisError::Refused(message) if signs.iter().any(|sign| message.contains(sign)))
@@ -285,7 +285,7 @@ fn is_lost(error: &RedisError) -> bool {
 impl From<RedisError> for StreamError {
     fn from(error: RedisError) -> Self {
         match error {
-            // Lost once more in the moment it was made: that will not go on for ever.
+            // Lost again right after it was created; a retry helps.
             RedisError::Refused(message) if is_lost(&error) => Self::Unavailable(message),
             RedisError::Unavailable(message) => Self::Unavailable(message),
             RedisError::Config(message) | RedisError::Refused(message) => Self::Failed(message),

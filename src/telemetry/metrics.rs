@@ -1,11 +1,11 @@
-//! The recorder of metrics; whoever serves `/metrics` renders it.
+//! The metrics recorder, which `/metrics` renders.
 
 use metrics::Unit;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use super::TelemetryError;
 
-/// Upper bounds of the buckets of every histogram in seconds: from what a cache answers to what times out.
+/// Bucket bounds of every histogram in seconds, from a cache hit to a timeout.
 const SECONDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
 /// Upper bounds of the buckets of histograms that count posts.
@@ -22,7 +22,7 @@ impl Metrics {
     /// Installs the recorder that the `metrics` macros of this process write to.
     ///
     /// # Errors
-    /// When there is one already.
+    /// When a recorder is installed already.
     pub fn install() -> Result<Self, TelemetryError> {
         let recorder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
@@ -32,25 +32,25 @@ impl Metrics {
             .build_recorder();
         let handle = recorder.handle();
         metrics::set_global_recorder(recorder).map_err(|e| TelemetryError(e.to_string()))?;
-        metrics::describe_gauge!("sentistream_build_info", "Always 1; its labels say what is running.");
+        metrics::describe_gauge!("sentistream_build_info", "Always 1; its labels identify the build.");
         metrics_process::Collector::default().describe();
         metrics::gauge!("sentistream_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         Ok(Self(handle))
     }
 
-    /// Everything in Prometheus' text format. Also drains histograms, so that a process which
-    /// nobody scrapes should call it, or [`Self::upkeep`], from time to time.
+    /// All metrics in Prometheus' text format. Also drains histograms: a process that is not scraped
+    /// must call this or [`Self::upkeep`] regularly.
     pub fn render(&self) -> String {
         self.0.render()
     }
 
-    /// Drains what histograms have buffered, to bound memory. Due every few seconds.
+    /// Drains the buffers of histograms, to bound memory. Call it every few seconds.
     pub fn upkeep(&self) {
         self.0.run_upkeep();
     }
 }
 
-/// What a metric means: said once, before it is first used.
+/// The kind of a metric.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
     Counter,
@@ -61,8 +61,8 @@ pub enum Kind {
     Size,
 }
 
-/// Describes metrics: name, kind, and a sentence for people. Names follow Prometheus' habits: base
-/// units, `_total` for counters, `_seconds` for timings.
+/// Describes metrics: name, kind and help text. Names follow Prometheus' conventions: base units,
+/// `_total` for counters, `_seconds` for timings.
 pub fn describe(metrics: &[(&'static str, Kind, &'static str)]) {
     for (name, kind, help) in metrics {
         match kind {

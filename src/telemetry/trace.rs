@@ -1,8 +1,8 @@
 //! Traces of sampled posts from append to live feed, sent by OTLP over HTTP.
 //!
 //! A trace crosses processes as a W3C `traceparent` (<https://www.w3.org/TR/trace-context/>): in the
-//! stream entry from whoever appends to the worker, and in the live event from the worker to the
-//! API. Whether a post is traced is decided once, at its append; everyone else follows.
+//! stream entry from the appender to the worker, and in the live event from the worker to the API.
+//! Whether a post is traced is decided once, at its append.
 
 use std::fmt;
 use std::str::FromStr;
@@ -34,7 +34,7 @@ pub const FIELD: &str = "traceparent";
 pub struct TraceOptions {
     /// The base URL of the collector; traces go to `/v1/traces` below it.
     pub endpoint: String,
-    /// Share of appends that are traced, 0 to 1. A request that brings a trace decides for itself.
+    /// Share of appends that are traced, 0 to 1. A request with a trace context carries its own decision.
     pub sample_ratio: f64,
     /// The longest that sending a batch of spans may take.
     pub timeout: Duration,
@@ -44,7 +44,7 @@ pub struct TraceOptions {
 pub struct Tracing(SdkTracerProvider);
 
 impl Tracing {
-    /// Begins to send; requests run on `runtime`. Without a call of this nothing is traced, and asking costs next to nothing.
+    /// Starts the exporter; its requests run on `runtime`. Without it nothing is traced, at almost no cost.
     ///
     /// # Errors
     /// When the URL is malformed.
@@ -77,15 +77,15 @@ impl Tracing {
         Ok(Self(provider))
     }
 
-    /// Sends what is left. Blocks for at most `limit`.
+    /// Sends the remaining spans. Blocks for at most `limit`.
     pub fn stop(self, limit: Duration) {
         if let Err(error) = self.0.shutdown_with_timeout(limit) {
-            tracing::warn!(%error, "the last traces were not sent");
+            tracing::warn!(%error, "last traces not sent");
         }
     }
 }
 
-/// The exporter has a thread of its own, and its client needs the runtime.
+/// The exporter runs on its own thread, and its client needs the runtime.
 #[derive(Debug)]
 struct OnRuntime {
     client: reqwest::Client,
@@ -100,7 +100,7 @@ impl HttpClient for OnRuntime {
     }
 }
 
-/// The place of a span in its trace, as it travels. Only of traces that are sampled.
+/// The propagated context of a span. Only of sampled traces.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Traceparent(SpanContext);
 
@@ -145,12 +145,12 @@ impl FromStr for Traceparent {
     }
 }
 
-/// Begins the trace of entries that are about to be appended, or goes on with the one that the first of them
-/// carries, and lets each of them carry it. `None` when it is not sampled.
+/// Starts the trace of entries before their append, or continues the one that the first of them
+/// carries, and stores it in each of them. `None` when it is not sampled.
 pub fn append(entries: &mut [RawFields]) -> Option<Span> {
     let parent = Traceparent::read(entries.first()?.get(FIELD));
     let span = Span::begin("append", SpanKind::Producer, parent.as_ref())?;
-    span.tell("messaging.batch.message_count", entries.len() as i64);
+    span.set("messaging.batch.message_count", entries.len() as i64);
     let context = span.context().to_string();
     for entry in entries {
         entry.set(FIELD, context.as_str());
@@ -158,11 +158,11 @@ pub fn append(entries: &mut [RawFields]) -> Option<Span> {
     Some(span)
 }
 
-/// A span that is under way. It ends when it is dropped.
+/// A running span. It ends when it is dropped.
 pub struct Span(Context);
 
 impl Span {
-    /// Begins a span below `parent`; `None` when this process sends no traces.
+    /// Starts a child span of `parent`; `None` when this process sends no traces.
     pub fn below(parent: &Traceparent, name: &'static str) -> Option<Self> {
         Self::begin(name, SpanKind::Consumer, Some(parent))
     }
@@ -174,17 +174,17 @@ impl Span {
         span.span_context().is_sampled().then(|| Self(above.with_span(span)))
     }
 
-    /// Where it is, for what comes below it.
+    /// Its context, for child spans.
     pub fn context(&self) -> Traceparent {
         Traceparent(self.0.span().span_context().clone())
     }
 
-    /// Says something about it.
-    pub fn tell(&self, name: &'static str, value: impl Into<opentelemetry::Value>) {
+    /// Sets an attribute.
+    pub fn set(&self, name: &'static str, value: impl Into<opentelemetry::Value>) {
         self.0.span().set_attribute(KeyValue::new(name, value));
     }
 
-    /// Adds a part of it that took `took` and ends now.
+    /// Adds a child span that took `took` and ends now.
     pub fn part(&self, name: &'static str, took: Duration) {
         let ended = opentelemetry::time::now();
         let tracer = global::tracer_provider().tracer(TRACER);
@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_context_is_read_as_it_was_written_and_anything_else_is_refused() {
+    fn malformed_trace_context_is_refused() {
         let text = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         let context: Traceparent = text.parse().unwrap();
         assert_eq!(context.to_string(), text);
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_traced_unless_asked_for() {
+    fn no_span_starts_without_an_exporter() {
         let mut entries = [RawFields::default()];
         assert!(append(&mut entries).is_none());
         assert_eq!(entries[0].get(FIELD), None);

@@ -1,4 +1,4 @@
-//! What languages mean for a batch: which posts are detected, judged, left unjudged or left out.
+//! Languages of a batch: detection, and the analysis of posts that the model cannot judge.
 
 use std::sync::Arc;
 
@@ -6,12 +6,12 @@ use crate::domain::{Analysis, Emotion, Op, Post, Scores, Sentiment};
 use crate::language::{self, LanguagePolicy};
 use crate::store::settle::Settled;
 
-use super::batch::Task;
+use super::task::Task;
 
-/// What stands as the model of posts that none has judged.
+/// The model name of posts that no model has judged.
 const UNJUDGED: &str = "unjudged";
 
-/// Gives a language to posts whose source did not. Off the async runtime: it computes.
+/// Detects the language of posts whose source did not set it. Runs off the async runtime, since it computes.
 pub async fn detect(policy: &LanguagePolicy, tasks: &mut [Task]) {
     let mute = |task: &Task| task.op.post().filter(|post| post.lang.is_none()).map(|post| post.content.clone());
     let texts: Vec<Option<String>> = tasks.iter().map(mute).collect();
@@ -20,7 +20,7 @@ pub async fn detect(policy: &LanguagePolicy, tasks: &mut [Task]) {
     }
     let look =
         move || -> Vec<_> { texts.into_iter().map(|text| text.and_then(|text| language::detect(&text))).collect() };
-    // A text that breaks the detection has no language, and that is no harm.
+    // A text that makes the detection panic has no language, which is harmless.
     let found = tokio::task::spawn_blocking(look).await.unwrap_or_default();
     for (task, lang) in tasks.iter_mut().zip(found) {
         if let (Op::Post(post) | Op::Replace { post, .. }, Some(lang)) = (&mut task.op, lang) {
@@ -32,13 +32,13 @@ pub async fn detect(policy: &LanguagePolicy, tasks: &mut [Task]) {
 /// Counts a stored post by its language.
 pub fn count(post: &Post) {
     let lang = post.lang.as_deref().map(language::primary);
-    // Sources may send anything; the number of series must not grow with it.
+    // Sources may send any text; the number of series must stay bounded.
     let lang = lang.filter(|lang| (2..=3).contains(&lang.len()) && lang.bytes().all(|b| b.is_ascii_lowercase()));
     let lang = lang.unwrap_or_else(|| if post.lang.is_some() { "other" } else { "unknown" }.to_owned());
     metrics::counter!("sentistream_languages_total", "lang" => lang).increment(1);
 }
 
-/// Counts what was done with posts in other languages, once each.
+/// Counts settled posts in languages that the model does not know, by handling.
 pub fn count_others(tasks: &[Task], settled: &[Settled], policy: &LanguagePolicy) {
     for (task, settled) in tasks.iter().zip(settled) {
         let Some(post) = task.op.post().filter(|_| settled.outcome.is_some()) else { continue };
@@ -48,7 +48,7 @@ pub fn count_others(tasks: &[Task], settled: &[Settled], policy: &LanguagePolicy
     }
 }
 
-/// What stands in the place of a judgement. All classes are as likely: nothing is known.
+/// The analysis of an unjudged post: all classes are equally likely.
 pub fn unjudged() -> Analysis {
     Analysis {
         model_name: Arc::from(UNJUDGED),

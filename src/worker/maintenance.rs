@@ -1,21 +1,21 @@
-//! What keeps the stream and the small tables small.
+//! Periodic trimming of the stream and pruning of tables.
 
 use std::time::Duration;
 
-use super::Worker;
+use super::context::Worker;
 use crate::lifecycle::{BackendWait, Shutdown};
 
 const EVERY: Duration = Duration::from_secs(10);
-/// A consumer that holds nothing and was silent for this long is gone.
+/// A consumer that holds nothing and has been idle for this long is removed.
 const CONSUMER_GONE: Duration = Duration::from_secs(600);
 
-/// Trims the stream and prunes tables until a stop is asked for. Several instances may do so.
+/// Trims the stream and prunes tables until a stop is requested. Several instances may do so.
 pub async fn run(worker: Worker, shutdown: Shutdown) {
-    let mut patience = BackendWait::new("maintenance");
+    let mut backoff = BackendWait::new("maintenance");
     while shutdown.sleep(EVERY.mul_f64(rand::random_range(0.8..=1.2))).await {
         match tidy(&worker).await {
-            Ok(()) => patience.succeeded(),
-            Err(error) => patience.wait(&error, &shutdown).await,
+            Ok(()) => backoff.succeeded(),
+            Err(error) => backoff.wait(&error, &shutdown).await,
         }
     }
 }

@@ -1,10 +1,10 @@
-//! A second opinion of posts that the model judged with little confidence.
+//! A second opinion on posts that the model judged with low confidence.
 //!
-//! It never slows the main path: a post is stored with the first judgement at once, and one that is
-//! doubtful is put into a bounded queue. A task of its own asks the other model and replaces the
-//! judgement with its rollup counts in one transaction, unless the post was edited or deleted
-//! meanwhile. What does not fit into the queue, or is in it when the process ends, keeps the first
-//! judgement; both is counted or harmless.
+//! It never slows the main path: a post is stored with the first analysis immediately, and one of low
+//! confidence is put into a bounded queue. A separate task asks the other model and replaces the
+//! analysis and its rollup counts in one transaction, unless the post was edited or deleted
+//! meanwhile. A post that does not fit into the queue, or is in it when the process exits, keeps its
+//! first analysis.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,14 +17,14 @@ use crate::inference::{InferenceError, SharedClassifier};
 use crate::lifecycle::{BackendWait, Shutdown};
 use crate::store::settle::{Rejudgement, Stored};
 
-use super::Worker;
+use super::context::Worker;
 
 /// Most posts in a transaction.
 const BATCH: usize = 64;
 /// Longest text that is kept in the queue, in characters.
 const MAX_CHARS: usize = 4_000;
 
-/// Whom to ask, and about which posts. Clones share the queue.
+/// The second model, and the queue of posts for it. Clones share the queue.
 #[derive(Clone)]
 pub struct SecondOpinion(Arc<Inner>);
 
@@ -36,7 +36,7 @@ struct Inner {
     arrived: Notify,
 }
 
-/// A post that was judged with little confidence.
+/// A post that was judged with low confidence.
 struct Doubt {
     post_id: PostId,
     text: String,
@@ -49,7 +49,7 @@ impl SecondOpinion {
         Self(Arc::new(Inner { classifier, below, capacity, doubts: Mutex::default(), arrived: Notify::new() }))
     }
 
-    /// Queues a stored post if its judgement is doubtful. Never waits.
+    /// Queues a stored post if the confidence of its analysis is low. Never waits.
     pub fn consider(&self, post: &Post, analysis: &Analysis, stored: Stored) {
         let judged = analysis.tokens > 0 && *analysis.model_name != *self.0.classifier.info().name;
         if !judged || analysis.confidence >= self.0.below {
@@ -81,21 +81,21 @@ impl SecondOpinion {
     fn take(&self) -> Vec<Doubt> {
         let mut doubts = self.doubts();
         let most = doubts.len().min(BATCH);
-        // A post that was edited is in it twice; the last one counts.
+        // An edited post is queued twice; the last one counts.
         let batch: BTreeMap<PostId, Doubt> = doubts.drain(..most).map(|doubt| (doubt.post_id.clone(), doubt)).collect();
         batch.into_values().collect()
     }
 
     fn doubts(&self) -> MutexGuard<'_, VecDeque<Doubt>> {
-        // Every change under the lock is complete, so a panic elsewhere does no harm.
+        // Every change under the lock is complete, so a panic does not corrupt the queue.
         self.0.doubts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Asks and replaces until a stop is asked for.
+/// Asks the second model and replaces analyses until a stop is requested.
 pub async fn run(worker: Worker, second: SecondOpinion, shutdown: Shutdown) {
     let mut waiting: VecDeque<Vec<Doubt>> = VecDeque::new();
-    let mut patience = BackendWait::new("language model");
+    let mut backoff = BackendWait::new("language model");
     loop {
         let batch = match waiting.pop_front() {
             Some(batch) => batch,
@@ -108,7 +108,7 @@ pub async fn run(worker: Worker, second: SecondOpinion, shutdown: Shutdown) {
         match shutdown.unless_stopping(second.0.classifier.classify(texts)).await {
             None => return,
             Some(Ok(analyses)) => {
-                patience.succeeded();
+                backoff.succeeded();
                 replace(&worker, batch, analyses, &shutdown).await;
             }
             Some(Err(InferenceError::Failed(_))) if batch.len() > 1 => {
@@ -117,7 +117,7 @@ pub async fn run(worker: Worker, second: SecondOpinion, shutdown: Shutdown) {
             Some(Err(InferenceError::Failed(_))) => count("failed", 1),
             Some(Err(error)) => {
                 waiting.push_front(batch);
-                patience.wait(&error, &shutdown).await;
+                backoff.wait(&error, &shutdown).await;
                 if shutdown.is_stopping() {
                     return;
                 }
@@ -136,13 +136,13 @@ async fn replace(worker: &Worker, batch: Vec<Doubt>, analyses: Vec<Analysis>, sh
             analyzed_at: doubt.event.timestamp,
         })
         .collect();
-    let mut patience = BackendWait::new("database");
+    let mut backoff = BackendWait::new("database");
     let done = loop {
         match worker.store.rejudge(rejudgements.clone()).await {
             Ok(done) => break done,
-            Err(error) if error.is_transient() && !shutdown.is_stopping() => patience.wait(&error, shutdown).await,
+            Err(error) if error.is_transient() && !shutdown.is_stopping() => backoff.wait(&error, shutdown).await,
             Err(error) => {
-                tracing::warn!(%error, posts = batch.len(), "second opinions could not be stored");
+                tracing::warn!(%error, posts = batch.len(), "second opinions not stored");
                 return count("failed", batch.len());
             }
         }

@@ -1,28 +1,28 @@
-//! Matching posts that were stored before a topic's query, one instance at a time.
+//! Matches posts that were stored before a topic's query, on one instance at a time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::Worker;
+use super::context::Worker;
 use crate::domain::Subject;
 use crate::lifecycle::{BackendWait, Shutdown};
 use crate::store::StoreError;
 use crate::store::settle::TopicTest;
 use crate::topics::{Scratch, Tracked};
 
-/// How often it is looked for something to do.
+/// Interval of the check for unmatched posts.
 const EVERY: Duration = Duration::from_secs(2);
-/// Who matches stored posts; another instance goes on when it falls silent.
+/// The lease of the instance that matches stored posts; another takes over when it expires.
 const LEASE: &str = "topic-backfill";
 const LEASE_TTL: Duration = Duration::from_secs(30);
 
-/// Matches stored posts whenever a topic asks for it, until a stop is asked for.
+/// Matches stored posts whenever a topic needs it, until a stop is requested.
 pub async fn run(worker: Worker, shutdown: Shutdown) {
-    let mut patience = BackendWait::new("topics");
+    let mut backoff = BackendWait::new("topics");
     while shutdown.sleep(EVERY).await {
         match backfill(&worker, &shutdown).await {
-            Ok(()) => patience.succeeded(),
-            Err(error) => patience.wait(&error, &shutdown).await,
+            Ok(()) => backoff.succeeded(),
+            Err(error) => backoff.wait(&error, &shutdown).await,
         }
     }
 }
@@ -54,7 +54,7 @@ async fn backfill(worker: &Worker, shutdown: &Shutdown) -> Result<(), StoreError
     }
     if posts > 0 {
         worker.cache.clear().await;
-        tracing::info!(posts, matches, "stored posts were matched with the topics");
+        tracing::info!(posts, matches, "stored posts matched with topics");
     }
     worker.store.release_lease(&lease).await
 }

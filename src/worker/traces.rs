@@ -1,4 +1,4 @@
-//! The stages of a batch, as metrics and in the traces of those of its entries that are traced.
+//! The stages of a batch, as metrics and as spans of its traced entries.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -7,22 +7,22 @@ use crate::domain::EntryKey;
 use crate::stream::Entry;
 use crate::telemetry::trace::{self, Span, Traceparent};
 
-/// The spans of a batch's traced entries. They end with it.
+/// The spans of a batch's traced entries. They end with the batch.
 pub struct Traces(HashMap<EntryKey, Span>);
 
 impl Traces {
-    /// Begins a span for each entry that carries a trace.
+    /// Starts a span for each entry that carries a trace.
     pub fn begin<'e>(entries: impl Iterator<Item = &'e Entry>) -> Self {
         let traced = entries.filter_map(|entry| {
             let parent = Traceparent::read(entry.fields.get(trace::FIELD))?;
             let span = Span::below(&parent, "process")?;
-            span.tell("messaging.message.id", entry.key.id.to_string());
+            span.set("messaging.message.id", entry.key.id.to_string());
             Some((entry.key.clone(), span))
         });
         Self(traced.collect())
     }
 
-    /// Records that the batch was in this stage for `took`, until now.
+    /// Records that the batch spent `took` in this stage, until now.
     pub fn stage(&self, name: &'static str, took: Duration) {
         metrics::histogram!("sentistream_stage_duration_seconds", "stage" => name).record(took);
         for span in self.0.values() {
@@ -30,7 +30,7 @@ impl Traces {
         }
     }
 
-    /// The trace of the entry, for whoever hears of its post.
+    /// The trace context of the entry, for the live event of its post.
     pub fn context(&self, entry: &EntryKey) -> Option<String> {
         self.0.get(entry).map(|span| span.context().to_string())
     }

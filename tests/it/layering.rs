@@ -15,7 +15,9 @@ fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
     match module {
         "domain" | "clock" | "sqlite" | "redis" | "lifecycle" => set(&["domain"]),
         "telemetry" => set(&["domain", "outbound"]),
-        "config" | "language" => set(&["domain"]),
+        "language" => set(&["domain"]),
+        // A room owns the types of its settings.
+        "config" => Some(ROOMS.into_iter().chain(["domain"]).collect()),
         "inference" => set(&["domain", "clock"]),
         "sources" => set(&["domain", "clock", "outbound"]),
         "outbound" => set(&[]),

@@ -3812,6 +3812,11 @@ export interface components {
             total: number;
         };
         /**
+         * @description Why an entry is in the dead letter.
+         * @enum {string}
+         */
+        DeadLetterReason: "invalid" | "analysis_failed" | "store_failed" | "crashed" | "unknown";
+        /**
          * @description A dead letter.
          * @example {
          *       "deliveries": 1,
@@ -3849,8 +3854,8 @@ export interface components {
             origin_id: string;
             /** @description The post it is about, if it says so. */
             post_id?: string | null;
-            /** @description `invalid` or `analysis_failed`. */
-            reason: string;
+            /** @description Why it is in the dead letter. */
+            reason: components["schemas"]["DeadLetterReason"];
         };
         /** @description A message to one receiver. */
         Delivery: {

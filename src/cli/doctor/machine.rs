@@ -80,7 +80,7 @@ async fn port(address: &Address) -> Check {
         let remedy = "set server.listen to an address of this machine and a port that you may use";
         return Check::broken("ports", format!("{address} cannot be listened on: {error}"), remedy);
     }
-    match probe::get(Probe { address, path: "/api/health", patience: PATIENCE }).await {
+    match probe::get(Probe { address, path: "/api/health", backoff: PATIENCE }).await {
         // Every health report of ours has this, whatever the state.
         Ok(answer) if answer.body.contains("recent_posts_1h") => {
             Check::good("ports", format!("{address} is served by SentiStream"))

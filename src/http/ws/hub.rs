@@ -120,7 +120,7 @@ impl Hub {
                     }
                 });
                 if let Some(span) = span {
-                    span.tell("sentistream.clients", receivers.get());
+                    span.set("sentistream.clients", receivers.get());
                 }
             }
             LiveEvent::Alert(_) | LiveEvent::AlertState(_) | LiveEvent::PostDeleted(_) => self.broadcast(&frame),

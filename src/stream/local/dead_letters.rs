@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use crate::domain::{EntryId, PostId, RawFields, Timestamp};
+use crate::domain::{DeadLetterReason, EntryId, PostId, RawFields, Timestamp};
 use crate::stream::{DeadLetter, DeadLetterRequest, DeadLetterSelection, StreamError};
 
 use super::LocalStream;
@@ -22,7 +22,7 @@ diesel::table! {
     }
 }
 
-/// Dead letters that one transaction moves or removes, so that others get their turn.
+/// Dead letters that one transaction moves or removes; other writes run between transactions.
 pub(super) const CHUNK: usize = 500;
 
 #[derive(Queryable)]
@@ -44,7 +44,7 @@ impl From<Row> for DeadLetter {
             id: id(row.failed_ms, row.seq),
             fields: RawFields::decode(&row.fields).unwrap_or_default(),
             error: row.error,
-            reason: row.reason,
+            reason: DeadLetterReason::read(&row.reason),
             deliveries: u32::try_from(row.deliveries).unwrap_or(u32::MAX),
             failed_at: Timestamp::from_millis(row.failed_ms).unwrap_or_default(),
             origin_id: id(row.origin_ms, row.origin_seq),
@@ -76,7 +76,7 @@ pub(super) fn add(
             t::origin_ms.eq(to_row_id(origin.ms)),
             t::origin_seq.eq(to_row_id(origin.seq)),
             t::deliveries.eq(i64::from(entry.deliveries)),
-            t::reason.eq(request.reason),
+            t::reason.eq(request.reason.as_str()),
             t::error.eq(&request.error),
             t::post_id.eq(post_id(&entry.fields)),
             t::fields.eq(entry.fields.encode()),
@@ -95,7 +95,7 @@ pub(super) fn add(
     Ok(true)
 }
 
-/// The post that an entry speaks of, if it names one: a deletion finds it by this.
+/// The id of the entry's post, if it has a valid one; deletions look it up.
 fn post_id(fields: &RawFields) -> Option<String> {
     let id = std::str::from_utf8(fields.get("post_id")?).ok()?;
     PostId::parse(id).ok().map(PostId::into_string)
@@ -149,7 +149,7 @@ fn take(connection: &mut SqliteConnection, ids: &[EntryId]) -> QueryResult<Vec<V
     Ok(taken)
 }
 
-/// Appends dead letters to the queue again, unless it is full; how many.
+/// Appends dead letters to the queue again, unless it is full; the number appended.
 pub(super) fn replay(
     connection: &mut SqliteConnection,
     ids: &[EntryId],
@@ -182,12 +182,12 @@ impl From<diesel::result::Error> for Refused {
     }
 }
 
-/// Removes dead letters for good; how many.
+/// Removes dead letters permanently; the number removed.
 pub(super) fn purge(connection: &mut SqliteConnection, ids: &[EntryId]) -> QueryResult<u64> {
     Ok(take(connection, ids)?.len() as u64)
 }
 
-/// Removes what speaks of these posts.
+/// Removes the dead letters of these posts.
 pub(super) fn forget(connection: &mut SqliteConnection, posts: &[String]) -> QueryResult<()> {
     for post in posts {
         diesel::delete(dead_letter_entries::table.filter(dead_letter_entries::post_id.eq(post))).execute(connection)?;
@@ -197,7 +197,7 @@ pub(super) fn forget(connection: &mut SqliteConnection, posts: &[String]) -> Que
 
 /// Walks a selection of dead letters in chunks.
 pub(super) enum Selected {
-    /// What stands above the first id, up to the second: what there was when the walk began.
+    /// Ids above the first, up to the second, which was the last one when the walk started.
     All(u64, Option<u64>),
     Ids(Vec<EntryId>),
 }

@@ -1,7 +1,7 @@
-//! Who holds which entry, in memory: one process consumes the queue, so leases need no table.
+//! The lease of each claimed entry, in memory: one process consumes the queue, so leases need no table.
 //!
-//! What must survive that process is the fact that an entry was claimed. Each claim is therefore
-//! also one row, a range; [`Change`] says which rows to write.
+//! The fact that an entry was claimed must survive that process. Each claim is therefore also one
+//! row, a range; [`Change`] lists the rows to write.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ enum State {
         consumer: Consumer,
         until: Instant,
     },
-    /// Anyone may take it. `counts`: the delivery before this counts and is not written down yet.
+    /// Any consumer may take it. `counts`: the last delivery counts and is not stored yet.
     Free {
         counts: bool,
     },
@@ -49,7 +49,7 @@ pub(super) struct Rescued {
 #[derive(Debug, Default)]
 pub(super) struct Leases {
     entries: BTreeMap<u64, Lease>,
-    /// How many entries a claim's row still stands for.
+    /// The number of entries that a claim's row still covers.
     claims: HashMap<i64, usize>,
     last_claim: i64,
     change: Change,
@@ -58,7 +58,7 @@ pub(super) struct Leases {
 }
 
 impl Leases {
-    /// Begins with what an earlier process left: free, under the one claim that covers it.
+    /// Starts with the entries of an earlier process: free, under the one claim that covers them.
     pub(super) fn begin(&mut self, unsettled: &[u64], claim: i64) {
         self.last_claim = claim;
         let free = |seq: &u64| (*seq, Lease { claim, state: State::Free { counts: false } });
@@ -74,7 +74,7 @@ impl Leases {
         self.asked.insert(consumer.clone(), now);
     }
 
-    /// Claims entries that nobody has claimed, in their order.
+    /// Claims unclaimed entries, in their order.
     pub(super) fn claim(&mut self, consumer: &Consumer, seqs: &[u64], until: Instant) {
         let state = State::Held { consumer: consumer.clone(), until };
         self.put(seqs, &consumer.0, &state);
@@ -97,7 +97,7 @@ impl Leases {
         rescued
     }
 
-    /// Prolongs what the consumer still holds.
+    /// Extends the leases that the consumer still holds.
     pub(super) fn renew(&mut self, consumer: &Consumer, seqs: &[u64], until: Instant) {
         for seq in seqs {
             if let Some(Lease { state: State::Held { consumer: holder, until: end }, .. }) = self.entries.get_mut(seq)
@@ -108,8 +108,8 @@ impl Leases {
         }
     }
 
-    /// Frees what the consumer still holds. A delivery that counts needs no row: were the process
-    /// to die, its claim would be counted all the same.
+    /// Frees the entries that the consumer still holds. A delivery that counts needs no row: after a
+    /// crash the claim itself counts as a delivery.
     pub(super) fn release(&mut self, consumer: &Consumer, seqs: &[u64], counts: bool) {
         let mut mine: Vec<u64> = seqs.iter().copied().filter(|seq| self.is_held_by(consumer, *seq)).collect();
         mine.sort_unstable();
@@ -122,7 +122,7 @@ impl Leases {
         }
     }
 
-    /// Frees an entry that the consumer holds; `counts` tells of the delivery before it is taken again.
+    /// Frees an entry that the consumer holds; `counts` is whether its last delivery counts.
     pub(super) fn free(&mut self, consumer: &Consumer, entry: Rescued) {
         if let Some(lease) = self.entries.get_mut(&entry.seq)
             && matches!(&lease.state, State::Held { consumer: holder, .. } if holder == consumer)
@@ -136,7 +136,7 @@ impl Leases {
             if holder == consumer)
     }
 
-    /// Ends the leases of settled entries, whoever holds them.
+    /// Ends the leases of settled entries of all consumers.
     pub(super) fn settle(&mut self, seqs: &[u64]) {
         for seq in seqs {
             if let Some(lease) = self.entries.remove(seq) {
@@ -145,18 +145,18 @@ impl Leases {
         }
     }
 
-    /// What must be written now. The caller writes it, or gives it back.
+    /// The rows to write. The caller writes them or returns them with [`Self::undo`].
     pub(super) fn take_change(&mut self) -> Change {
         std::mem::take(&mut self.change)
     }
 
-    /// Keeps a change that could not be written for the next time.
+    /// Keeps a change that could not be written for the next write.
     pub(super) fn undo(&mut self, change: Change) {
         self.change.new.splice(0..0, change.new);
         self.change.ended.splice(0..0, change.ended);
     }
 
-    /// The consumers that have asked, and what they hold.
+    /// The consumers that have asked for entries, and the number that each holds.
     pub(super) fn consumers(&self, now: Instant) -> Vec<ConsumerInfo> {
         let mut held: HashMap<&Consumer, u64> = HashMap::new();
         for lease in self.entries.values() {

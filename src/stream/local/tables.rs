@@ -5,7 +5,7 @@
 //!
 //! Two facts keep this cheap. `seq` grows without gaps, since entries are appended by one writer
 //! at a time and leave only after they were claimed; claims are taken in the order of `seq`. So
-//! what nobody has claimed is exactly the range above the highest claim.
+//! the unclaimed entries are exactly the range above the highest claim.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
@@ -51,7 +51,7 @@ pub(super) const NOBODY: &str = "";
 const EPOCH: &str = "epoch";
 const LAST_MS: &str = "last_ms";
 
-/// An entry as it lies in the table.
+/// A row of the table.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     pub id: EntryId,
@@ -60,7 +60,7 @@ pub(super) struct Row {
     pub fields: RawFields,
 }
 
-/// A range of entries that a consumer holds; kept so that a dead process's claims are known.
+/// A range of entries that a consumer holds; stored so that the claims of a crashed process are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Range {
     pub id: i64,
@@ -69,7 +69,7 @@ pub(super) struct Range {
     pub last: u64,
 }
 
-/// What a process finds when it begins to consume.
+/// What a process finds when it starts to consume.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// The highest entry that was ever claimed.
@@ -92,7 +92,7 @@ fn to_seq(row_id: i64) -> u64 {
     u64::try_from(row_id).unwrap_or(0)
 }
 
-/// The epoch, made at the first call.
+/// The epoch, created by the first call.
 pub(super) fn epoch(connection: &mut SqliteConnection) -> QueryResult<String> {
     let new = uuid::Uuid::new_v4().to_string();
     diesel::insert_or_ignore_into(stream_meta::table)
@@ -102,9 +102,9 @@ pub(super) fn epoch(connection: &mut SqliteConnection) -> QueryResult<String> {
 }
 
 /// Appends encoded entries unless the backlog is at `limit`. A batch that is larger than the limit
-/// by itself goes into an empty queue, else it never could.
+/// alone is accepted by an empty queue.
 ///
-/// `appended_ms` never goes back, whatever the clock does: ids are then ordered as `seq` is.
+/// `appended_ms` never decreases, even when the clock does, so ids have the order of `seq`.
 pub(super) fn append(
     connection: &mut SqliteConnection,
     entries: &[Vec<u8>],
@@ -135,7 +135,7 @@ pub(super) fn append(
 }
 
 /// Entries that are not settled. Exact only where it matters, close to `limit`:
-/// further away the width of the table's range is enough, and costs two look-ups.
+/// further away the width of the table's range is enough, which costs two lookups.
 fn pending(connection: &mut SqliteConnection, more: u64, limit: u64) -> QueryResult<u64> {
     let (first, last) = stream_entries::table
         .select((
@@ -184,7 +184,7 @@ fn to_rows(rows: Vec<(i64, i64, i64, Vec<u8>)>) -> Vec<Row> {
     rows.into_iter().map(row).collect()
 }
 
-/// Keeps new claims and drops those whose entries are all settled or claimed anew. May be repeated.
+/// Stores new claims and deletes those whose entries are all settled or claimed again. Idempotent.
 pub(super) fn keep_claims(connection: &mut SqliteConnection, new: &[Range], ended: &[i64]) -> QueryResult<()> {
     for range in new {
         diesel::replace_into(stream_claims::table)
@@ -212,8 +212,8 @@ pub(super) fn count_delivery(connection: &mut SqliteConnection, seqs: &[u64]) ->
     Ok(())
 }
 
-/// Takes over from a process that is gone: what it held counts as delivered once more.
-/// Where claims overlap the newest tells who held an entry.
+/// Takes over from an earlier process: each entry that it held counts as delivered once more.
+/// Where claims overlap, the newest is the one that held an entry.
 pub(super) fn begin(connection: &mut SqliteConnection) -> QueryResult<Found> {
     let claims: Vec<Range> = stream_claims::table
         .order(stream_claims::id)
@@ -236,7 +236,7 @@ pub(super) fn begin(connection: &mut SqliteConnection) -> QueryResult<Found> {
     };
     let delivered: Vec<u64> = unsettled.iter().copied().filter(held).collect();
     count_delivery(connection, &delivered)?;
-    // From here on nobody holds them; one range says so, and keeps the cursor.
+    // They are free now. One range records that and the cursor.
     diesel::delete(stream_claims::table).execute(connection)?;
     let last_claim = claims.last().map_or(0, |claim| claim.id) + 1;
     let first = unsettled.first().copied().unwrap_or(cursor);
@@ -304,7 +304,7 @@ pub(super) fn counts(connection: &mut SqliteConnection) -> QueryResult<Counts> {
     })
 }
 
-/// The lowest id that is not settled, or the one that comes next.
+/// The lowest id that is not settled, or else the next id.
 pub(super) fn lowest_needed(connection: &mut SqliteConnection) -> QueryResult<EntryId> {
     let oldest = stream_entries::table
         .order(stream_entries::seq)
@@ -317,14 +317,14 @@ pub(super) fn lowest_needed(connection: &mut SqliteConnection) -> QueryResult<En
     }
 }
 
-/// The time of the last append, by the clock that was furthest ahead.
+/// The time of the last append; it never decreases.
 fn last_ms(connection: &mut SqliteConnection) -> QueryResult<i64> {
     let ms: Option<String> =
         stream_meta::table.find(LAST_MS).select(stream_meta::value).first(connection).optional()?;
     Ok(ms.and_then(|ms| ms.parse().ok()).unwrap_or(0))
 }
 
-/// The `seq` of the last append, whether that entry is still there or not.
+/// The `seq` of the last append, even when that entry is settled.
 fn last_appended(connection: &mut SqliteConnection) -> QueryResult<u64> {
     let seq: Option<i64> = diesel::select(diesel::dsl::sql::<Nullable<BigInt>>(
         "(select seq from sqlite_sequence where name = 'stream_entries')",

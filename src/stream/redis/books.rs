@@ -1,4 +1,4 @@
-//! Appending, the stream's numbers, and trimming what is settled.
+//! Appends, the numbers of the stream, and trimming of settled entries.
 
 use fred::types::Value;
 use tokio::time::Instant;

@@ -1,8 +1,8 @@
-//! Claims: who has which entry in its hands.
+//! Claims: which consumer holds which entry.
 //!
-//! Redis gives an entry to a consumer in the moment it answers. If that answer is lost on the way
-//! (a time-out, a broken connection, a caller that gave up) the entry is in the consumer's name and
-//! nobody works on it. That is no delivery: such entries are released untried.
+//! Redis assigns an entry to a consumer when it sends the answer. When that answer is lost (a
+//! timeout, a broken connection, a caller that gave up) the entry is assigned and no one processes
+//! it. That does not count as a delivery: such entries are released untried.
 
 use std::time::Duration;
 
@@ -17,16 +17,16 @@ use crate::redis::RedisError;
 
 use super::{Consumer, ConsumerInfo, Entry, RedisStream, Release, StreamError, is_lost, reply, scripts};
 
-/// The longest one blocking read: a caller that gave up is noticed after it.
+/// The longest blocking read; a dropped caller is noticed after it.
 const BLOCK: Duration = Duration::from_secs(1);
-/// The idle time of a released entry, longer than anyone's `claim_idle`: anyone may rescue it.
+/// The idle time of a released entry. It exceeds every `claim_idle`, so any consumer may rescue it.
 const RELEASED_MS: i64 = 86_400_000;
 /// Ids in one command.
 const CHUNK: usize = 1_000;
-/// Most entries that one call takes, whatever it asks for.
+/// Upper limit of entries per call.
 const MOST: usize = 10_000;
 
-/// The read goes on in a task of its own, so that entries that arrive for a caller that is gone are given back.
+/// The read runs in a separate task, so that entries that arrive after the caller was dropped are released.
 pub(super) async fn claim(
     stream: &RedisStream,
     consumer: &Consumer,
@@ -47,7 +47,7 @@ pub(super) async fn claim(
         };
         if let Err(Ok(entries)) = reply.send(result) {
             let keys: Vec<EntryKey> = entries.into_iter().map(|entry| entry.key).collect();
-            // Should this fail too, they are rescued when their claims run out.
+            // When this fails too, they are rescued when their claims expire.
             let _ = release(&stream, &consumer, &keys, Release::Untried).await;
         }
     });
@@ -86,7 +86,7 @@ async fn read(
     Ok(claimed)
 }
 
-/// New entries, and the epoch asked for right behind them on the same connection.
+/// New entries and the epoch, which is read right after them on the same connection.
 async fn read_once(
     stream: &RedisStream,
     consumer: &Consumer,
@@ -117,14 +117,14 @@ async fn read_once(
     let client = line.client.with_options(&options);
     let work = Box::pin(async { tokio::try_join!(client.custom(command, args), client.hget(&keys.books, "epoch")) });
     let read = redis.run_on(&line, block, work).await;
-    // After a failure the connection may still be waiting for an answer; it is given up with `line`.
+    // After a failure the connection may still wait for an answer; it is closed with `line`.
     if !matches!(read, Err(RedisError::Unavailable(_))) {
         stream.give_back(line);
     }
     read
 }
 
-/// Gives back what Redis holds in the consumer's name and this process knows nothing of.
+/// Releases entries that Redis assigned to the consumer and that this process did not receive.
 async fn release_orphans(stream: &RedisStream, consumer: &Consumer) -> Result<(), StreamError> {
     let ids = reply::list(stream.eval(scripts::ORPHANS, &[(&*consumer.0).into()]).await?);
     let ids: Vec<EntryId> = ids.map(|id| reply::id(Some(id))).collect::<Result<_, _>>()?;
@@ -147,7 +147,7 @@ pub(super) async fn rescue(stream: &RedisStream, consumer: &Consumer, max: usize
     let epoch = stream.epoch(&reply::text(answer.next())?);
     let deleted = reply::number(answer.next())?;
     if deleted > 0 {
-        tracing::warn!(entries = deleted, "claimed entries were deleted from the stream by another program");
+        tracing::warn!(entries = deleted, "another program deleted claimed entries from the stream");
     }
     let mut rescued = Vec::new();
     for taken in reply::list(answer.next().unwrap_or(Value::Null)) {
@@ -270,7 +270,7 @@ impl RedisStream {
         self.held().entry(consumer.clone()).or_default().in_doubt = true;
     }
 
-    /// Forgets that these are in someone's hands; in anyone's when it is not known whose.
+    /// Drops these entries from those that a consumer holds; from all consumers for `None`.
     pub(super) fn let_go(&self, consumer: Option<&Consumer>, keys: &[EntryKey]) {
         for (holder, held) in &mut *self.held() {
             if consumer.is_none_or(|consumer| consumer == holder) {
@@ -281,7 +281,7 @@ impl RedisStream {
         }
     }
 
-    /// The ids of this epoch; those of an earlier one are lost with their stream.
+    /// The ids of the current epoch; those of an earlier one are lost with their stream.
     fn present_ids(&self, keys: &[EntryKey]) -> Vec<EntryId> {
         let epoch = self.life().as_ref().map(|life| life.epoch.clone());
         keys.iter().filter(|key| Some(&key.epoch) == epoch.as_ref()).map(|key| key.id).collect()

@@ -1,9 +1,9 @@
-//! The dead letter: a stream of the original fields, and what became of them.
+//! The dead letter: a stream of the original fields and why they failed.
 
 use fred::interfaces::{ClientLike, TransactionInterface};
 use fred::types::{CustomCommand, Value};
 
-use crate::domain::{EntryId, RawFields, Timestamp};
+use crate::domain::{DeadLetterReason, EntryId, RawFields, Timestamp};
 
 use super::scripts::{self, MAX_PARTS};
 use super::{DeadLetter, DeadLetterRequest, DeadLetterSelection, RedisStream, StreamError, reply};
@@ -24,7 +24,7 @@ pub(super) async fn add(
     let mut fields = entry.fields.clone();
     let values = [
         request.error.clone(),
-        request.reason.to_owned(),
+        request.reason.to_string(),
         entry.deliveries.to_string(),
         now.to_string(),
         entry.key.id.to_string(),
@@ -94,7 +94,7 @@ pub(super) async fn get(stream: &RedisStream, id: EntryId) -> Result<Option<Dead
     reply::list(stream.command("XRANGE", args).await?).map(dead_letter).next().transpose()
 }
 
-/// Our fields stand last. What another program put there has none of them, and is all original.
+/// Our fields come last. An entry of another program has none of them; all its fields are original.
 fn dead_letter(value: Value) -> Result<DeadLetter, StreamError> {
     let (id, mut fields) = reply::entry(Some(value))?;
     let size = original_size(&fields);
@@ -104,7 +104,7 @@ fn dead_letter(value: Value) -> Result<DeadLetter, StreamError> {
         id,
         fields,
         error: text("error"),
-        reason: text("reason"),
+        reason: DeadLetterReason::read(&text("reason")),
         deliveries: text("deliveries").parse().unwrap_or(0),
         failed_at: text("failed_at").parse().unwrap_or_else(|_| id.appended_at()),
         origin_id: text("origin_id").parse().unwrap_or_default(),

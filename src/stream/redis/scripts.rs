@@ -1,5 +1,5 @@
-//! The scripts. They are sent whole: Redis caches them by their text, and there is no moment at
-//! which a restarted server, a new master or another node of a cluster lacks one.
+//! The scripts. They are sent as text, which Redis caches, so that a restarted server, a new master
+//! or another node of a cluster never lacks one.
 
 /// A script's text.
 #[derive(Clone, Copy)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sentistream::domain::{PostId, RawFields, Timestamp};
+use sentistream::domain::{DeadLetterReason, PostId, RawFields, Timestamp};
 use sentistream::stream::{DeadLetterRequest, DeadLetterSelection, Entry, Stream, StreamError};
 
 use super::bed::{Bed, consumer, ids, post, posts, rescue};
@@ -10,7 +10,7 @@ use super::bed::{Bed, consumer, ids, post, posts, rescue};
 const NO_WAIT: Duration = Duration::ZERO;
 
 fn request(entry: &Entry, error: &str) -> DeadLetterRequest {
-    DeadLetterRequest { entry: entry.clone(), reason: "invalid", error: error.to_owned() }
+    DeadLetterRequest { entry: entry.clone(), reason: DeadLetterReason::Invalid, error: error.to_owned() }
 }
 
 async fn dead_letter_all(stream: &Stream, entries: &[Entry]) {
@@ -45,7 +45,7 @@ pub async fn an_entry_is_dead_lettered_once_and_byte_for_byte(bed: Bed) {
     assert_eq!(letters.len(), 1);
     let letter = &letters[0];
     assert_eq!(letter.fields, bytes);
-    assert_eq!((letter.error.as_str(), letter.reason.as_str()), (error, "invalid"));
+    assert_eq!((letter.error.as_str(), letter.reason), (error, DeadLetterReason::Invalid));
     assert_eq!((letter.deliveries, letter.failed_at, letter.origin_id), (2, now, entries[0].key.id));
     assert_eq!(stream.get_dead_letter(letter.id).await.unwrap().as_ref(), Some(letter));
     assert!(stream.rescue(&a, 10).await.unwrap().is_empty());

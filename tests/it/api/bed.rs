@@ -15,7 +15,7 @@ use sentistream::language::LanguagePolicy;
 use sentistream::lifecycle::Shutdown;
 use sentistream::live::{LiveBus, LocalBus};
 use sentistream::topics::Topics;
-use sentistream::worker::{self, StoredPosts, Worker, WorkerOptions};
+use sentistream::worker::{self, StoragePolicy, Worker, WorkerOptions};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -287,7 +287,7 @@ pub fn worker(rooms: &Api) -> Worker {
             batch_size: 100,
             claim_idle: PATIENCE,
             max_deliveries: 1,
-            store: StoredPosts::default(),
+            storage: StoragePolicy::default(),
             languages: LanguagePolicy { detect: true, ..LanguagePolicy::default() },
         },
     }

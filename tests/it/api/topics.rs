@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use sentistream::lifecycle::Shutdown;
-use sentistream::worker::{self, StoredPosts, Worker, WorkerOptions};
+use sentistream::worker::{self, StoragePolicy, Worker, WorkerOptions};
 use serde_json::{Value, json};
 
 use super::bed::{Bed, Setup, cases, post};
@@ -203,7 +203,7 @@ async fn only_matching_posts_are_stored_when_so_asked(setup: Setup) {
     bed.shutdown_workers().await;
     create(&bed, json!({"name": "acme", "query": "acme"})).await;
     let choosy = super::bed::worker(&bed.rooms);
-    let options = WorkerOptions { store: StoredPosts::Matching, ..choosy.options.clone() };
+    let options = WorkerOptions { storage: StoragePolicy::Matching, ..choosy.options.clone() };
     let shutdown = Shutdown::default();
     let work = tokio::spawn(worker::run(Worker { options, ..choosy }, shutdown.clone()));
     // A text that cannot be judged is not judged when nobody asks for it.

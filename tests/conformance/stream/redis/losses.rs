@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sentistream::domain::Timestamp;
+use sentistream::domain::{DeadLetterReason, Timestamp};
 use sentistream::stream::{Consumer, DeadLetterRequest, Depth, Entry, Release, Stream};
 
 use crate::stream::bed::{Bed, PATIENCE, consumer, eventually, ids, keys, post, posts, rescue};
@@ -33,7 +33,7 @@ impl Scene {
     }
 
     async fn dead_letter(&self, entry: &Entry) -> bool {
-        let request = DeadLetterRequest { entry: entry.clone(), reason: "invalid", error: String::new() };
+        let request = DeadLetterRequest { entry: entry.clone(), reason: DeadLetterReason::Invalid, error: String::new() };
         self.stream.dead_letter(request, Timestamp::EPOCH).await.unwrap()
     }
 

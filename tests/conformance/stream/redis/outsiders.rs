@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sentistream::domain::{PostId, RawFields, Timestamp};
+use sentistream::domain::{DeadLetterReason, PostId, RawFields, Timestamp};
 use sentistream::stream::{DeadLetterRequest, DeadLetterSelection};
 
 use crate::stream::bed::{Bed, consumer, ids, post, posts, redis_url, rescue};
@@ -97,7 +97,7 @@ async fn an_entry_of_thousands_of_fields_goes_every_way() {
     let claimed = stream.claim(&me, 10, NO_WAIT).await.unwrap();
     assert_eq!(claimed[1].fields, long);
     let request =
-        |error: &str| DeadLetterRequest { entry: claimed[1].clone(), reason: "invalid", error: error.to_owned() };
+        |error: &str| DeadLetterRequest { entry: claimed[1].clone(), reason: DeadLetterReason::Invalid, error: error.to_owned() };
     assert!(stream.dead_letter(request("long"), Timestamp::EPOCH).await.unwrap());
     assert!(!stream.dead_letter(request("again"), Timestamp::EPOCH).await.unwrap());
     let depth = stream.depth().await.unwrap();
@@ -119,7 +119,7 @@ async fn dead_letters_and_processed_posts_are_plain_to_others() {
     stream.append(vec![post("bad")]).await.unwrap();
     let entry = stream.claim(&me, 1, NO_WAIT).await.unwrap().remove(0);
     let id = entry.key.id.to_string();
-    let request = DeadLetterRequest { entry, reason: "invalid", error: "content: is empty".to_owned() };
+    let request = DeadLetterRequest { entry, reason: DeadLetterReason::Invalid, error: "content: is empty".to_owned() };
     stream.dead_letter(request, Timestamp::from_millis(1_767_225_600_000).unwrap()).await.unwrap();
     let letters: Vec<(String, Vec<String>)> = outsider.run("XRANGE", &[dead, b"-", b"+"]).await;
     let expected = [

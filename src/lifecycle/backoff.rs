@@ -1,0 +1,107 @@
+//! Waiting for backends: capped exponential backoff, and one log line per change of state.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+
+use super::Shutdown;
+
+/// Capped exponential backoff with jitter. It starts over after each success.
+pub struct Backoff {
+    builder: ExponentialBuilder,
+    longest: Duration,
+    waits: Option<ExponentialBackoff>,
+    /// The state that is being waited out.
+    state: Option<&'static str>,
+}
+
+impl Backoff {
+    /// Waits from `shortest` to about `longest`.
+    pub fn new(shortest: Duration, longest: Duration) -> Self {
+        let builder = ExponentialBuilder::default()
+            .with_min_delay(shortest.min(longest))
+            .with_max_delay(longest)
+            .with_factor(2.0)
+            .without_max_times()
+            .with_jitter();
+        Self { builder, longest, waits: None, state: None }
+    }
+
+    /// How long to wait before the next attempt.
+    pub fn next_wait(&mut self) -> Duration {
+        let waits = self.waits.get_or_insert_with(|| self.builder.build());
+        waits.next().unwrap_or(self.longest)
+    }
+
+    /// Records the state that makes the caller wait; whether it differs from the last one and should be logged.
+    pub fn enter(&mut self, state: &'static str) -> bool {
+        self.state.replace(state) != Some(state)
+    }
+
+    /// Starts over; the state that ended, if there was one.
+    pub fn recovered(&mut self) -> Option<&'static str> {
+        self.waits = None;
+        self.state.take()
+    }
+}
+
+/// Waits for one backend that is unavailable. Logs once when the wait begins and once when it ends.
+pub struct BackendWait {
+    backend: &'static str,
+    backoff: Backoff,
+}
+
+impl BackendWait {
+    /// For a backend with this name in logs.
+    pub fn new(backend: &'static str) -> Self {
+        Self { backend, backoff: Backoff::new(Duration::from_millis(50), Duration::from_secs(5)) }
+    }
+
+    /// Waits before the next attempt, or until a stop is requested.
+    pub async fn wait(&mut self, error: &impl Display, shutdown: &Shutdown) {
+        if self.backoff.enter("unavailable") {
+            tracing::warn!(backend = self.backend, %error, "backend unavailable, retrying");
+        }
+        shutdown.sleep(self.backoff.next_wait()).await;
+    }
+
+    /// Records that the backend answered.
+    pub fn succeeded(&mut self) {
+        if self.backoff.recovered().is_some() {
+            tracing::info!(backend = self.backend, "backend available");
+        }
+    }
+}
+
+/// Why [`retry`] gave up.
+#[derive(Debug)]
+pub enum GaveUp<E> {
+    /// A stop was requested while the backend was unavailable.
+    Stopping,
+    /// An error that another attempt does not change.
+    Failed(E),
+}
+
+/// Repeats `attempt` while it fails with an error that `is_transient`, with backoff, until a stop is requested.
+///
+/// # Errors
+/// [`GaveUp`]
+pub async fn retry<T, E: Display, F: Future<Output = Result<T, E>>>(
+    mut wait: BackendWait,
+    shutdown: &Shutdown,
+    is_transient: impl Fn(&E) -> bool,
+    mut attempt: impl FnMut() -> F,
+) -> Result<T, GaveUp<E>> {
+    loop {
+        match attempt().await {
+            Ok(value) => {
+                wait.succeeded();
+                return Ok(value);
+            }
+            Err(error) if !is_transient(&error) => return Err(GaveUp::Failed(error)),
+            Err(_) if shutdown.is_stopping() => return Err(GaveUp::Stopping),
+            Err(error) => wait.wait(&error, shutdown).await,
+        }
+    }
+}

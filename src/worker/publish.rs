@@ -1,0 +1,104 @@
+//! What other consumers and live clients are notified of after a commit.
+
+use super::context::Worker;
+use super::disposition::Work;
+use super::languages;
+use super::traces::Traces;
+use crate::domain::{Analysis, EntryKey, LiveEvent, Op, Outcome, PostEvent, PostId, RawFields};
+use crate::store::settle::{Settled, Stored};
+use crate::topics::Tracked;
+
+/// The notifications of one batch.
+#[derive(Default)]
+pub struct Published {
+    /// Entries of the processed stream.
+    pub processed: Vec<RawFields>,
+    /// Live events, in order.
+    pub events: Vec<LiveEvent>,
+    /// Posts to remove from the dead letter and the processed stream.
+    pub removed: Vec<PostId>,
+}
+
+/// What the topics and traces of a batch add to its notifications.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    pub tracked: &'a Tracked,
+    pub traces: &'a Traces,
+}
+
+impl Published {
+    /// The notifications of committed works; `settled` is what became of each, in the same order.
+    pub fn of(worker: &Worker, works: &[Work<'_>], settled: Vec<Settled>, context: Context<'_>) -> Self {
+        let mut published = Self::default();
+        for (work, settled) in works.iter().zip(settled) {
+            count(settled.outcome);
+            published.add(worker, work, settled, context);
+        }
+        published
+    }
+
+    fn add(&mut self, worker: &Worker, work: &Work<'_>, settled: Settled, context: Context<'_>) {
+        if let Op::Delete { post_id } = &work.task.op {
+            // A post that is not stored may be in the dead letter.
+            self.removed.push(post_id.clone());
+        }
+        self.removed.extend(settled.removed.iter().cloned());
+        self.events.extend(settled.removed.into_iter().map(LiveEvent::PostDeleted));
+        let (Some(post), Some(analysis), Some(stored)) = (work.task.op.post(), &work.analysis, settled.stored) else {
+            return;
+        };
+        let topics = work.disposition.topics().map_or_else(Vec::new, |topics| context.tracked.names(topics));
+        self.processed.push(Enriched { op: &work.task.op, analysis, topics: &topics, stored }.to_fields());
+        if settled.outcome.is_none() {
+            return;
+        }
+        let key = &work.task.entry.key;
+        let mut event = PostEvent::new(post, analysis, stored.ingested_at, stored.analyzed_at);
+        event.topics = topics;
+        event.traceparent = context.traces.context(key);
+        self.events.push(LiveEvent::Post(event));
+        record(key, analysis, stored);
+        languages::count(post);
+        if let Some(second) = &worker.second_opinion {
+            second.consider(post, analysis, stored);
+        }
+    }
+}
+
+/// An entry of the processed stream: the post's fields and its analysis.
+struct Enriched<'a> {
+    op: &'a Op,
+    analysis: &'a Analysis,
+    topics: &'a [String],
+    stored: Stored,
+}
+
+impl Enriched<'_> {
+    fn to_fields(&self) -> RawFields {
+        let mut fields = self.op.to_fields();
+        fields.push("sentiment_label", self.analysis.sentiment.as_str());
+        fields.push("confidence_score", format!("{:.6}", self.analysis.confidence));
+        fields.push("emotion", self.analysis.emotion.as_str());
+        if !self.topics.is_empty() {
+            fields.push("topics", self.topics.join(","));
+        }
+        fields.push("model_name", &*self.analysis.model_name);
+        fields.push("ingested_at", self.stored.ingested_at.to_string());
+        fields.push("analyzed_at", self.stored.analyzed_at.to_string());
+        fields
+    }
+}
+
+/// Counts how an entry ended; `None` for one that was settled before.
+pub fn count(outcome: Option<Outcome>) {
+    let outcome = outcome.map_or("redelivered", Outcome::as_str);
+    metrics::counter!("sentistream_entries_total", "outcome" => outcome).increment(1);
+}
+
+fn record(key: &EntryKey, analysis: &Analysis, stored: Stored) {
+    let latency = stored.analyzed_at.since(key.id.appended_at());
+    metrics::histogram!("sentistream_append_to_commit_seconds").record(latency);
+    if analysis.truncated {
+        metrics::counter!("sentistream_truncated_total").increment(1);
+    }
+}
