@@ -73,7 +73,11 @@ fn describe_metrics() {
         ),
         ("sentistream_second_opinions_total", Kind::Counter, "Second opinions on posts of low confidence, by result."),
         ("sentistream_llm_requests_total", Kind::Counter, "Requests to the language model, by result."),
-        ("sentistream_llm_texts_failed_total", Kind::Counter, "Texts for which the language model gave no valid answer."),
+        (
+            "sentistream_llm_texts_failed_total",
+            Kind::Counter,
+            "Texts for which the language model gave no valid answer.",
+        ),
         ("sentistream_topic_backfill_posts_total", Kind::Counter, "Stored posts that were matched against new topics."),
         ("sentistream_live_publish_failures_total", Kind::Counter, "Batches whose live events could not be published."),
         (

@@ -67,7 +67,12 @@ pub async fn load(config: &Config, llm: Option<&Llm>) -> anyhow::Result<SharedCl
 }
 
 /// Retries to load the model until that succeeds or a stop is requested, and publishes each result.
-pub async fn keep_loading(config: Config, llm: Option<Llm>, states: Arc<watch::Sender<ModelState>>, shutdown: Shutdown) {
+pub async fn keep_loading(
+    config: Config,
+    llm: Option<Llm>,
+    states: Arc<watch::Sender<ModelState>>,
+    shutdown: Shutdown,
+) {
     while shutdown.sleep(RETRY).await {
         match load(&config, llm.as_ref()).await {
             Ok(classifier) => {

@@ -258,7 +258,11 @@ fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
         let pipes = config.ingester.sources.iter().filter(piped).count();
         require(pipes <= 1, &["ingester.sources"], "only one source can read the standard input");
         let twice = config.ingester.sources.iter().collect::<BTreeSet<_>>().len() < config.ingester.sources.len();
-        require(!twice, &["ingester.sources"], "names a source twice: give the second one another name and its own table");
+        require(
+            !twice,
+            &["ingester.sources"],
+            "names a source twice: give the second one another name and its own table",
+        );
     }
     if problems.is_empty() { Ok(()) } else { Err(ConfigError(problems)) }
 }

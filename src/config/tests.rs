@@ -247,7 +247,9 @@ fn error_names_the_line_or_the_variable() {
 
 #[test]
 fn list_written_as_text_in_a_file_is_read_as_list() {
-    let file = file("[server]\nlisten = \"127.0.0.1:7000\"\n[sources.tech]\nkind = \"rss\"\nfeeds = \"https://a.example/feed\"\n");
+    let file = file(
+        "[server]\nlisten = \"127.0.0.1:7000\"\n[sources.tech]\nkind = \"rss\"\nfeeds = \"https://a.example/feed\"\n",
+    );
     let (config, _) = load(&Inputs { file: Some(file.path().into()), ..Inputs::default() });
     assert_eq!(config.server.listen, ["127.0.0.1:7000".parse().unwrap()]);
     assert!(matches!(&config.sources["tech"], SourceConfig::Rss(rss) if rss.feeds.len() == 1));

@@ -52,7 +52,9 @@ impl Batch<'_> {
         match self.settle(&tasks).await {
             Ok(()) => {}
             Err(Failure::Abandoned) => self.release(&tasks, Release::Untried).await,
-            Err(Failure::Entries { reason, error }) if tasks.len() == 1 => self.failed_alone(tasks, reason, error).await,
+            Err(Failure::Entries { reason, error }) if tasks.len() == 1 => {
+                self.failed_alone(tasks, reason, error).await
+            }
             Err(Failure::Entries { error, .. }) => {
                 tracing::warn!(entries = tasks.len(), %error, "batch failed, processing its entries one by one");
                 for task in tasks {
@@ -94,7 +96,8 @@ impl Batch<'_> {
             };
             languages::count_others(tasks, &settled, &self.worker.options.languages);
             let started = Instant::now();
-            self.publish(Published::of(self.worker, &works, settled, Context { tracked: &topics, traces: &traces })).await?;
+            self.publish(Published::of(self.worker, &works, settled, Context { tracked: &topics, traces: &traces }))
+                .await?;
             traces.stage("publish", started.elapsed());
             return self.acknowledge(tasks).await;
         }
@@ -128,9 +131,7 @@ impl Batch<'_> {
             return Ok(());
         }
         let is_transient = |error: &InferenceError| !matches!(error, InferenceError::Failed(_));
-        let analyses = self
-            .retried("model", is_transient, || self.worker.classifier.classify(texts.clone()))
-            .await?;
+        let analyses = self.retried("model", is_transient, || self.worker.classifier.classify(texts.clone())).await?;
         record_batch(&analyses);
         let waiting = works.iter_mut().filter(|work| work.text().is_some());
         for (work, analysis) in waiting.zip(analyses) {
@@ -210,9 +211,7 @@ impl From<GaveUp<StoreError>> for Failure {
     fn from(error: GaveUp<StoreError>) -> Self {
         match error {
             GaveUp::Stopping => Self::Abandoned,
-            GaveUp::Failed(error) => {
-                Self::Entries { reason: DeadLetterReason::StoreFailed, error: error.to_string() }
-            }
+            GaveUp::Failed(error) => Self::Entries { reason: DeadLetterReason::StoreFailed, error: error.to_string() },
         }
     }
 }

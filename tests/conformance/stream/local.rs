@@ -44,7 +44,8 @@ async fn claims_leave_no_rows_behind() {
     for round in 0..50 {
         server.append(posts(round * 4..round * 4 + 4)).await.unwrap();
         let entries = server.claim(&me, 4, Duration::ZERO).await.unwrap();
-        let letter = DeadLetterRequest { entry: entries[0].clone(), reason: DeadLetterReason::Invalid, error: String::new() };
+        let letter =
+            DeadLetterRequest { entry: entries[0].clone(), reason: DeadLetterReason::Invalid, error: String::new() };
         server.dead_letter(letter, Timestamp::EPOCH).await.unwrap();
         server.release(&me, &keys(&entries[1..2]), sentistream::stream::Release::Untried).await.unwrap();
         let again = server.rescue(&me, 4).await.unwrap();

@@ -40,7 +40,8 @@ pub async fn the_books_balance_at_every_quiet_step(bed: Bed) {
     let depth = check(&stream, [20, 10, 5, 0, 5], "the later ones settled").await;
     assert_eq!(depth.oldest_unsettled, Some(appended[0].appended_at()));
 
-    let request = DeadLetterRequest { entry: first[0].clone(), reason: DeadLetterReason::Invalid, error: "no".to_owned() };
+    let request =
+        DeadLetterRequest { entry: first[0].clone(), reason: DeadLetterReason::Invalid, error: "no".to_owned() };
     assert!(stream.dead_letter(request, Timestamp::EPOCH).await.unwrap());
     let depth = check(&stream, [20, 10, 4, 1, 5], "dead-lettered").await;
     assert_eq!(depth.dead_letters, 1);

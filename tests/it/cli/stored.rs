@@ -19,7 +19,8 @@ async fn bury(stream: &Stream, post_id: &str) -> EntryId {
     assert_eq!(entries.len(), 1);
     let entry = entries.remove(0);
     assert_eq!(entry.key.id, origin);
-    let request = DeadLetterRequest { entry, reason: DeadLetterReason::Invalid, error: "content: is not valid UTF-8".to_owned() };
+    let request =
+        DeadLetterRequest { entry, reason: DeadLetterReason::Invalid, error: "content: is not valid UTF-8".to_owned() };
     assert!(stream.dead_letter(request, Clock::system().now()).await.unwrap());
     stream.dead_letters(1, None).await.unwrap()[0].id
 }
@@ -67,7 +68,11 @@ async fn erase_reports_what_was_there_and_asks_for_what_is_to_come() {
         fields.push("source", source);
         stream.append(vec![fields]).await.unwrap();
         let mut entries = stream.claim(&Consumer("test".into()), 1, std::time::Duration::from_secs(5)).await.unwrap();
-        let request = DeadLetterRequest { entry: entries.remove(0), reason: DeadLetterReason::Invalid, error: "no id".to_owned() };
+        let request = DeadLetterRequest {
+            entry: entries.remove(0),
+            reason: DeadLetterReason::Invalid,
+            error: "no id".to_owned(),
+        };
         assert!(stream.dead_letter(request, Clock::system().now()).await.unwrap());
     }
     let report = run(folder.path(), &["erase", "--author", "ada", "--source", "Web", "--json"]).good().json();

@@ -26,7 +26,8 @@ async fn goes_every_way(stream: &Stream) {
     assert_eq!(ids(&claimed), ["p0", "p1", "p2", "p3"]);
     stream.renew(&me, &keys(&claimed)).await.unwrap();
     stream.ack(&me, &keys(&claimed[..1])).await.unwrap();
-    let request = DeadLetterRequest { entry: claimed[1].clone(), reason: DeadLetterReason::Invalid, error: "no".to_owned() };
+    let request =
+        DeadLetterRequest { entry: claimed[1].clone(), reason: DeadLetterReason::Invalid, error: "no".to_owned() };
     assert!(stream.dead_letter(request, Timestamp::EPOCH).await.unwrap());
     stream.release(&me, &keys(&claimed[2..]), Release::Untried).await.unwrap();
     let rescued = rescue(stream, &me, 2).await;

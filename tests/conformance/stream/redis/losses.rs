@@ -33,7 +33,8 @@ impl Scene {
     }
 
     async fn dead_letter(&self, entry: &Entry) -> bool {
-        let request = DeadLetterRequest { entry: entry.clone(), reason: DeadLetterReason::Invalid, error: String::new() };
+        let request =
+            DeadLetterRequest { entry: entry.clone(), reason: DeadLetterReason::Invalid, error: String::new() };
         self.stream.dead_letter(request, Timestamp::EPOCH).await.unwrap()
     }
 

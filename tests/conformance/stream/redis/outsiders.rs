@@ -96,8 +96,11 @@ async fn an_entry_of_thousands_of_fields_goes_every_way() {
     stream.append(vec![post("a"), long.clone(), post("b")]).await.unwrap();
     let claimed = stream.claim(&me, 10, NO_WAIT).await.unwrap();
     assert_eq!(claimed[1].fields, long);
-    let request =
-        |error: &str| DeadLetterRequest { entry: claimed[1].clone(), reason: DeadLetterReason::Invalid, error: error.to_owned() };
+    let request = |error: &str| DeadLetterRequest {
+        entry: claimed[1].clone(),
+        reason: DeadLetterReason::Invalid,
+        error: error.to_owned(),
+    };
     assert!(stream.dead_letter(request("long"), Timestamp::EPOCH).await.unwrap());
     assert!(!stream.dead_letter(request("again"), Timestamp::EPOCH).await.unwrap());
     let depth = stream.depth().await.unwrap();
