@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::*;
-use crate::domain::{Op, PostDraft};
+use crate::domain::{DeadLetterReason, Op, PostDraft};
 use crate::sources::file::FieldMap;
 use crate::sources::states::SourceActivity;
 use crate::sources::{Batch, ReplayOptions, Source, SourceError, SourceState};
@@ -72,7 +72,7 @@ impl Bed {
     async fn drain(&self, max: usize) -> Vec<Entry> {
         let entries = self.rooms.stream.claim(&Consumer("test".into()), max, Duration::ZERO).await.unwrap();
         for entry in &entries {
-            let request = DeadLetterRequest { entry: entry.clone(), reason: "test", error: String::new() };
+            let request = DeadLetterRequest { entry: entry.clone(), reason: DeadLetterReason::Invalid, error: String::new() };
             assert!(self.rooms.stream.dead_letter(request, self.rooms.clock.now()).await.unwrap());
         }
         entries

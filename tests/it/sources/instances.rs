@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use sentistream::clock::Clock;
-use sentistream::domain::Timestamp;
+use sentistream::domain::{DeadLetterReason, Timestamp};
 use sentistream::redis::{Redis, RedisOptions};
 use sentistream::sqlite::{Sqlite, SqliteOptions};
 use sentistream::stream::{Consumer, DeadLetterRequest, LocalStream, RedisStream, Stream, StreamOptions};
@@ -52,7 +52,7 @@ async fn taken(stream: &Stream, seen: &mut BTreeMap<String, usize>, count: usize
             *seen.entry(id).or_default() += 1;
         }
         for entry in entries {
-            let request = DeadLetterRequest { entry, reason: "test", error: String::new() };
+            let request = DeadLetterRequest { entry, reason: DeadLetterReason::Invalid, error: String::new() };
             stream.dead_letter(request, Timestamp::EPOCH).await.expect("the stream answers");
         }
     }
