@@ -72,7 +72,8 @@ impl Bed {
     async fn drain(&self, max: usize) -> Vec<Entry> {
         let entries = self.rooms.stream.claim(&Consumer("test".into()), max, Duration::ZERO).await.unwrap();
         for entry in &entries {
-            let request = DeadLetterRequest { entry: entry.clone(), reason: DeadLetterReason::Invalid, error: String::new() };
+            let request =
+                DeadLetterRequest { entry: entry.clone(), reason: DeadLetterReason::Invalid, error: String::new() };
             assert!(self.rooms.stream.dead_letter(request, self.rooms.clock.now()).await.unwrap());
         }
         entries
