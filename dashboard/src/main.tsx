@@ -4,6 +4,7 @@ import { App } from "./App";
 import { createQueries } from "./api/queryClient";
 import "./app.css";
 import { createAppRouter } from "./router";
+import { preloadWhenIdle } from "./ui/lazy";
 
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no #root element");
@@ -13,3 +14,6 @@ createRoot(root).render(
     <App router={createAppRouter()} queries={createQueries()} />
   </StrictMode>,
 );
+
+// Views that are loaded early stay usable when the server stops.
+window.addEventListener("load", () => void preloadWhenIdle());

@@ -1,14 +1,10 @@
-import {
-  createRootRoute,
-  createRoute,
-  createRouter,
-  lazyRouteComponent,
-  type RouterHistory,
-} from "@tanstack/react-router";
+import { createRootRoute, createRoute, createRouter, type RouterHistory } from "@tanstack/react-router";
 import { parseSearch, readQuery, writeQuery } from "./lib/search";
 import { NotFound } from "./shell/NotFound";
 import { RouteError } from "./shell/RouteError";
 import { Shell } from "./shell/Shell";
+import { lazyPart } from "./ui/lazy";
+import { SkeletonRows } from "./ui/states";
 
 const root = createRootRoute({ component: Shell, validateSearch: parseSearch, notFoundComponent: NotFound });
 
@@ -17,77 +13,89 @@ const under = { getParentRoute: () => root };
 const overview = createRoute({
   ...under,
   path: "/",
-  component: lazyRouteComponent(() => import("./views/overview/Overview"), "Overview"),
+  component: lazyPart(async () => (await import("./views/overview/Overview")).Overview, <SkeletonRows />),
 });
 const live = createRoute({
   ...under,
   path: "/live",
-  component: lazyRouteComponent(() => import("./views/live/Live"), "Live"),
+  component: lazyPart(async () => (await import("./views/live/Live")).Live, <SkeletonRows />),
 });
 const posts = createRoute({
   ...under,
   path: "/posts",
-  component: lazyRouteComponent(() => import("./views/posts/Posts"), "Posts"),
+  component: lazyPart(async () => (await import("./views/posts/Posts")).Posts, <SkeletonRows />),
 });
 const emotions = createRoute({
   ...under,
   path: "/emotions",
-  component: lazyRouteComponent(() => import("./views/emotions/Emotions"), "Emotions"),
+  component: lazyPart(async () => (await import("./views/emotions/Emotions")).Emotions, <SkeletonRows />),
 });
 const topics = createRoute({
   ...under,
   path: "/topics",
-  component: lazyRouteComponent(() => import("./views/topics/Topics"), "Topics"),
+  component: lazyPart(async () => (await import("./views/topics/Topics")).Topics, <SkeletonRows />),
 });
 const compare = createRoute({
   ...under,
   path: "/compare",
-  component: lazyRouteComponent(() => import("./views/compare/Compare"), "Compare"),
+  component: lazyPart(async () => (await import("./views/compare/Compare")).Compare, <SkeletonRows />),
 });
 const alerts = createRoute({
   ...under,
   path: "/alerts",
-  component: lazyRouteComponent(() => import("./views/alerts/Alerts"), "Alerts"),
+  component: lazyPart(async () => (await import("./views/alerts/Alerts")).Alerts, <SkeletonRows />),
 });
 const alert = createRoute({
   ...under,
   path: "/alerts/$id",
-  component: lazyRouteComponent(() => import("./views/alerts/alert/AlertPage"), "AlertPage"),
+  component: lazyPart(
+    async () => (await import("./views/alerts/alert/AlertPage")).AlertPage,
+    <SkeletonRows />,
+  ),
 });
 const routes = createRoute({
   ...under,
   path: "/alerts/routes",
-  component: lazyRouteComponent(() => import("./views/alerts/routes/Routes"), "Routes"),
+  component: lazyPart(async () => (await import("./views/alerts/routes/Routes")).Routes, <SkeletonRows />),
 });
 const rules = createRoute({
   ...under,
   path: "/alerts/rules",
-  component: lazyRouteComponent(() => import("./views/alerts/rules/Rules"), "Rules"),
+  component: lazyPart(async () => (await import("./views/alerts/rules/Rules")).Rules, <SkeletonRows />),
 });
 const rule = createRoute({
   ...under,
   path: "/alerts/rules/$id",
-  component: lazyRouteComponent(() => import("./views/alerts/rules/RuleEditor"), "RuleEditor"),
+  component: lazyPart(
+    async () => (await import("./views/alerts/rules/RuleEditor")).RuleEditor,
+    <SkeletonRows />,
+  ),
 });
 const silences = createRoute({
   ...under,
   path: "/alerts/silences",
-  component: lazyRouteComponent(() => import("./views/alerts/silences/Silences"), "Silences"),
+  component: lazyPart(
+    async () => (await import("./views/alerts/silences/Silences")).Silences,
+    <SkeletonRows />,
+  ),
 });
 const receivers = createRoute({
   ...under,
   path: "/alerts/receivers",
-  component: lazyRouteComponent(() => import("./views/alerts/receivers/Receivers"), "Receivers"),
+  component: lazyPart(
+    async () => (await import("./views/alerts/receivers/Receivers")).Receivers,
+    <SkeletonRows />,
+  ),
 });
 const system = createRoute({
   ...under,
   path: "/system",
-  component: lazyRouteComponent(() => import("./views/system/System"), "System"),
+  component: lazyPart(async () => (await import("./views/system/System")).System, <SkeletonRows />),
 });
 const tryIt = createRoute({
   ...under,
   path: "/try",
-  component: lazyRouteComponent(() => import("./views/try/TryIt"), "TryIt"),
+  component: lazyPart(async () => (await import("./views/try/TryIt")).TryIt, <SkeletonRows />),
 });
 
 const routeTree = root.addChildren([

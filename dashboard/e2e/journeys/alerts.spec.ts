@@ -103,7 +103,7 @@ test("alert is opened, inspected and acknowledged", async ({ browser, server }) 
     })),
   );
   await page.goto("/alerts");
-  const row = page.getByRole("link", { name: /^Angry checkout in all sources/ }).first();
+  const row = page.getByRole("link", { name: /Angry checkout in all sources/ }).first();
   await expect(row).toBeVisible({ timeout: 60_000 });
   await row.click();
   await expect(page.getByRole("heading", { name: "Angry checkout in all sources" })).toBeVisible();
@@ -120,9 +120,10 @@ test("alert is opened, inspected and acknowledged", async ({ browser, server }) 
   await page.goBack();
   await expect(page).toHaveURL(address);
   await page.getByRole("button", { name: "Acknowledge" }).click();
-  const question = page.getByRole("dialog", { name: "Acknowledge this alert" });
+  await page.getByRole("button", { name: "Add note" }).click();
+  const question = page.getByRole("dialog", { name: "Note" });
   await question.getByLabel("Note").fill("We call the shop.");
-  await question.getByRole("button", { name: "Acknowledge" }).click();
+  await question.getByRole("button", { name: "Save" }).click();
   // The live event may arrive before the response closes the dialog.
   await expect(question).toBeHidden();
   await expect(page.getByText("We call the shop.")).toBeVisible();

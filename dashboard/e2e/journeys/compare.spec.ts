@@ -19,7 +19,7 @@ test("periods a day apart are compared by a shareable link", async ({ page, serv
   const table = page.getByRole("region", { name: "What changed" });
   await expect(table.getByRole("row", { name: /^Posts/ })).toContainText("Posts02–");
   await expect(page.getByText(/nothing to compare with/)).toBeVisible();
-  await page.getByRole("button", { name: "1 day earlier" }).click();
+  await page.getByRole("button", { name: "Day on day" }).click();
   await expect(page).toHaveURL(/against=1d/);
   await expect(table.getByRole("row", { name: /^Posts/ })).toContainText("↑ +100.0%");
   await expect(table.getByRole("row", { name: /Positive/ })).toContainText("↓ −100.0 pp");

@@ -58,6 +58,7 @@ export const keys = {
     all: ["deliveries"],
     list: (alert: number | undefined) => ["deliveries", "list", alert],
     one: (id: number) => ["deliveries", "one", id],
+    latest: ["deliveries", "latest"],
   },
   deadLetters: {
     all: ["dead-letters"],

@@ -1,5 +1,6 @@
 import { api, dataOf, ifMatch } from "./client";
 import type {
+  Delivery,
   DeliveryDetail,
   DeliveryPage,
   MuteTiming,
@@ -67,6 +68,12 @@ export function getDeliveries(
 ): Promise<DeliveryPage> {
   const query = { ...(alert === undefined ? {} : { alert }), cursor, limit: 20 };
   return dataOf(api.GET("/api/alerts/deliveries", { params: { query }, signal }));
+}
+
+/** The newest deliveries of all receivers. */
+export async function getLatestDeliveries(signal: AbortSignal): Promise<Delivery[]> {
+  const query = { limit: 100 };
+  return (await dataOf(api.GET("/api/alerts/deliveries", { params: { query }, signal }))).deliveries;
 }
 
 export function getDelivery(id: number, signal: AbortSignal): Promise<DeliveryDetail> {

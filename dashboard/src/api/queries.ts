@@ -11,10 +11,14 @@ import {
   getSystem,
 } from "./endpoints";
 import { keys } from "./keys";
+import { getLatestDeliveries } from "./notify";
 import { getTopics } from "./topics";
-import type { Aggregate, Emotion, Sentiment } from "./types";
+import type { Aggregate, Delivery, Emotion, Sentiment } from "./types";
 
-/** A response with the time of its request. Posts that arrived later are not in it. */
+/**
+ * A response with the server's time of its computation. Posts stored later are not in it. The time decides
+ * whether a live event is already counted, so that crossing responses and events do not count a post twice.
+ */
 export interface Snapshot<T> {
   answer: T;
   asOf: number;
@@ -71,10 +75,13 @@ export function useTopicsQuery() {
   });
 }
 
-/** Reads a response with the time of its request. */
-export async function snapshot<T>(read: () => Promise<T>): Promise<Snapshot<T>> {
-  const asOf = Date.now();
-  return { answer: await read(), asOf };
+/** Reads a response with the time of its computation, or of its request if the server does not report one. */
+export async function snapshot<T extends { cached_at?: string }>(
+  read: () => Promise<T>,
+): Promise<Snapshot<T>> {
+  const asked = Date.now();
+  const answer = await read();
+  return { answer, asOf: answer.cached_at ? Date.parse(answer.cached_at) : asked };
 }
 
 /** Alerts, newest first. Invalidated when an alert fires. */
@@ -84,6 +91,20 @@ export function useAlertsQuery(query: AlertsQuery) {
     queryFn: ({ signal }) => getAlerts(query, signal),
     placeholderData: keepPreviousData,
   });
+}
+
+/** The names of the receivers whose last completed delivery failed. */
+export function useFailedReceivers(): ReadonlySet<string> {
+  const { data } = useQuery({
+    queryKey: keys.deliveries.latest,
+    queryFn: ({ signal }) => getLatestDeliveries(signal),
+    refetchInterval: 60_000,
+  });
+  const last = new Map<string, Delivery["state"]>();
+  for (const { receiver, state } of data ?? []) {
+    if (state !== "pending" && !last.has(receiver)) last.set(receiver, state);
+  }
+  return new Set([...last].filter(([, state]) => state === "failed").map(([receiver]) => receiver));
 }
 
 /** The system status, polled every `interval` milliseconds. */

@@ -60,7 +60,7 @@ export default function EmotionChart({ emotion, points, period, top, onPick }: E
           }}
         />
         <Area
-          dataKey={(point: Point) => (point.unfinished ? null : point.emotions[emotion])}
+          dataKey={(point: Point) => (point.unfinished || point.beforeData ? null : point.emotions[emotion])}
           type="linear"
           stroke={EMOTION_COLORS[emotion]}
           strokeWidth={1.75}

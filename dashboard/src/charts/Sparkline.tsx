@@ -20,7 +20,9 @@ export function Sparkline({
   const known = values.filter((value) => value !== null);
   const [low, high] = bounds(known, span);
   const scale = (HEIGHT - 2) / (high - low);
-  if (high === low) return <svg aria-hidden="true" className={cx("block w-full", className)} />;
+  // A single value would be one dot.
+  if (high === low || known.length < 2)
+    return <svg aria-hidden="true" className={cx("block w-full", className)} />;
   const step = values.length > 1 ? WIDTH / (values.length - 1) : 0;
   return (
     <svg

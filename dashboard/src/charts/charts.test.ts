@@ -3,7 +3,7 @@ import type { Point } from "@/lib/metrics";
 import { DAY, HOUR, MINUTE } from "@/lib/range";
 import { niceTicks, niceTop, timeTicks } from "./axis";
 import { spread } from "./labels";
-import { rowsOf } from "./series";
+import { endLabels, rowsOf } from "./series";
 
 describe("axis", () => {
   it.each([
@@ -45,6 +45,22 @@ describe("series", () => {
       [undefined, 3],
     ]);
     expect(rowsOf([point(1, false)]).map((row) => row.positiveOpen)).toEqual([undefined]);
+  });
+});
+
+describe("line ends", () => {
+  it("labels are at the drawn end, including the unfinished bucket", () => {
+    const point = (positive: number, unfinished: boolean) => ({ positive, unfinished }) as Point;
+    const labels = endLabels([point(9, false), point(2, true)], ["positive"]);
+    expect(labels[0]?.value).toBe(2);
+  });
+
+  it("buckets before the first post are not drawn", () => {
+    const rows = rowsOf([
+      { positive: 0, beforeData: true } as Point,
+      { positive: 2, beforeData: false } as Point,
+    ]);
+    expect(rows.map((row) => row.positiveDone)).toEqual([undefined, 2]);
   });
 });
 

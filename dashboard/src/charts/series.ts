@@ -16,6 +16,7 @@ export function rowsOf(points: readonly Point[]): Row[] {
   const firstOpen = open < 0 ? points.length : open;
   return points.map((point, index) => {
     const row: Row = { ...point };
+    if (point.beforeData) return row;
     for (const label of SENTIMENTS) {
       if (index < firstOpen) row[`${label}Done`] = point[label];
       if (index >= firstOpen - 1 && firstOpen < points.length) row[`${label}Open`] = point[label];
@@ -31,8 +32,8 @@ export function shownSentiments(only: Sentiment | undefined): readonly Sentiment
 
 /** The labels at the right end of the lines. */
 export function endLabels(points: readonly Point[], labels: readonly Sentiment[]): EndLabel[] {
-  // A bucket that has only begun is low: the names stand where the lines last were.
-  const last = points.findLast((point) => !point.unfinished) ?? points.at(-1);
+  // The labels belong to the drawn end of the lines, which includes the unfinished bucket.
+  const last = points.at(-1);
   if (!last) return [];
   return labels.map((label) => ({
     text: `${GLYPHS[label]} ${sentence(label)}`,

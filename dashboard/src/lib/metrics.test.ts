@@ -53,3 +53,12 @@ it("change from zero is null", () => {
   expect(difference(null, 3)).toBeNull();
   expect(difference(1, 3)).toBe(-2);
 });
+
+it("buckets before the first post are marked", () => {
+  const world = new World();
+  world.add(makePost({ id: "a", at: NOW - 3 * MINUTE }));
+  const { points } = comparison(world);
+  expect(points.filter(({ beforeData }) => beforeData)).toHaveLength(11);
+  world.add(makePost({ id: "b", at: NOW - 20 * MINUTE }));
+  expect(comparison(world).points.some(({ beforeData }) => beforeData)).toBe(false);
+});

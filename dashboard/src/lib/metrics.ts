@@ -32,6 +32,8 @@ export interface Point {
   emotions: Record<Emotion, number>;
   /** The bucket has not ended yet. */
   unfinished: boolean;
+  /** The bucket is before the first post, so its zeros are not drawn. */
+  beforeData: boolean;
 }
 
 /** The bounds of a bucket as URL parameters. */
@@ -56,12 +58,17 @@ export function compare(aggregate: Aggregate, window: TimeWindow, now: number): 
   for (const bucket of aggregate.data) {
     const time = Date.parse(bucket.timestamp);
     if (time >= window.start && time < window.end) current.push(bucket);
-    else if (time >= window.before && time < window.start) before.push(bucket);
+    else if (time >= window.before && time < window.beforeEnd) before.push(bucket);
   }
   const elapsed = elapsedShare(current, window, now);
   const weights = before.map((_, index) => (index === before.length - 1 ? elapsed : 1));
+  const first = aggregate.data.find(({ total_count }) => total_count > 0)?.timestamp;
+  const firstPost = first === undefined ? window.start : Date.parse(first);
   return {
-    points: current.map((bucket) => pointOf(bucket, window, now)),
+    points: current.map((bucket) => ({
+      ...pointOf(bucket, window, now),
+      beforeData: Date.parse(bucket.timestamp) < firstPost,
+    })),
     now: totalsOf(
       current,
       current.map(() => 1),
@@ -87,7 +94,7 @@ function elapsedShare(current: readonly Bucket[], window: TimeWindow, now: numbe
   return Math.min(1, Math.max(0, share));
 }
 
-function pointOf(bucket: Bucket, window: TimeWindow, now: number): Point {
+function pointOf(bucket: Bucket, window: TimeWindow, now: number): Omit<Point, "beforeData"> {
   const time = Date.parse(bucket.timestamp);
   const end = time + bucketLength(window.period);
   const total = bucket.total_count;

@@ -53,4 +53,28 @@ describe("windowOf", () => {
       expect((end - before) / length).toBeLessThanOrEqual(5_000);
     }
   });
+
+  it("today is compared with the same hours of yesterday", () => {
+    const window = windowOf({ range: "today" }, NOW);
+    expect(new Date(window.start).getHours()).toBe(0);
+    expect(window.live).toBe(true);
+    expect(window.beforeEnd - window.before).toBe(window.end - window.start);
+    expect(new Date(window.before).getDate()).toBe(9);
+  });
+
+  it("yesterday and previous week are whole and in the past", () => {
+    const yesterday = windowOf({ range: "yesterday" }, NOW);
+    expect(yesterday.live).toBe(false);
+    expect(yesterday.end - yesterday.start).toBe(DAY);
+    expect(yesterday.beforeEnd).toBe(yesterday.start);
+    const week = windowOf({ range: "last-week" }, NOW);
+    expect([week.start, week.end].map((time) => new Date(time).getDay())).toEqual([1, 1]);
+    expect(week.end - week.start).toBe(7 * DAY);
+  });
+
+  it("custom range of many years is cut to the server's limit", () => {
+    const { period, before, end } = windowOf({ from: "2000-01-01T00:00:00Z" }, NOW);
+    expect(period).toBe("day");
+    expect((end - before) / DAY).toBeLessThanOrEqual(5_000);
+  });
 });

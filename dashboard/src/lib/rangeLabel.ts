@@ -1,4 +1,4 @@
-import { rangeName } from "./range";
+import { isCalendarKey, rangeName } from "./range";
 import { DEFAULT_RANGE, type Search } from "./search";
 
 const day = new Intl.DateTimeFormat(undefined, {
@@ -10,6 +10,9 @@ const day = new Intl.DateTimeFormat(undefined, {
 
 /** The chosen period in words. */
 export function rangeLabel({ range, from, to }: Search): string {
-  if (!from) return `last ${rangeName(range ?? DEFAULT_RANGE)}`;
+  if (!from) {
+    const key = range ?? DEFAULT_RANGE;
+    return isCalendarKey(key) ? rangeName(key).toLowerCase() : `last ${rangeName(key)}`;
+  }
   return to ? day.formatRange(new Date(from), new Date(to)) : `since ${day.format(new Date(from))}`;
 }

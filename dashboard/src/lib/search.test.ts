@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { filterCount, parseSearch, readQuery, withSearch, writeQuery } from "./search";
+import { filterCount, parseSearch, readQuery, unusableParams, withSearch, writeQuery } from "./search";
 
 const through = (query: string) => writeQuery({ ...parseSearch(readQuery(query)) });
 
@@ -25,8 +25,23 @@ describe("search", () => {
     expect(through("?range=9y&sentiment=meh&emotion=bliss&min=7&q=%20&colour=red&from=never")).toBe("");
   });
 
-  it("default range is not in the url", () => {
-    expect(through("?range=1h")).toBe("");
+  it("chosen range is always in the url", () => {
+    expect(through("?range=1h")).toBe("?range=1h");
+    expect(through("?range=last-week")).toBe("?range=last-week");
+  });
+
+  it("unusable values are reported with their key", () => {
+    const keysOf = (query: string) => unusableParams(readQuery(query)).map(({ key }) => key);
+    expect(keysOf("?from=abc")).toEqual(["from"]);
+    expect(keysOf("?range=9y&against=zz&sentiment=foo&min=7")).toEqual([
+      "range",
+      "sentiment",
+      "against",
+      "min",
+    ]);
+    expect(keysOf("?to=2026-03-01T10:00Z")).toEqual(["to"]);
+    expect(keysOf("?from=2026-03-01T10:00Z&range=7d&utm_source=x&q=")).toEqual([]);
+    expect(keysOf("?from=%2B275760-09-13T00:00:00.000Z")).toEqual(["from"]);
   });
 
   it("custom bounds win over a preset and are ordered", () => {

@@ -34,9 +34,15 @@ export const AGAINST_KEYS: readonly AgainstKey[] = ["1d", "7d", "28d"];
 export type SortKey = "oldest" | "confidence";
 export const SORT_KEYS: readonly SortKey[] = ["oldest", "confidence"];
 
-export type RangeKey = "15m" | "1h" | "24h" | "7d" | "30d";
-export const RANGE_KEYS: readonly RangeKey[] = ["15m", "1h", "24h", "7d", "30d"];
+/** A range that ends now, or a calendar range in the viewer's zone. */
+export type RangeKey = "15m" | "1h" | "24h" | "7d" | "30d" | CalendarKey;
+export type CalendarKey = "today" | "yesterday" | "last-week";
+export const CALENDAR_KEYS: readonly CalendarKey[] = ["today", "yesterday", "last-week"];
+export const RANGE_KEYS = ["15m", "1h", "24h", "7d", "30d"] as const;
+const ALL_RANGES: readonly RangeKey[] = [...RANGE_KEYS, ...CALENDAR_KEYS];
 export const DEFAULT_RANGE: RangeKey = "1h";
+/** The default range of the list of alerts, which are rarer than posts. */
+export const ALERTS_RANGE: RangeKey = "24h";
 
 /** The parameters that filter posts. */
 export type FilterKey = "topic" | "source" | "sentiment" | "emotion" | "author" | "lang" | "min" | "q";
@@ -54,13 +60,13 @@ export const FILTER_KEYS: readonly FilterKey[] = [
 /** Reads the state from untrusted parameters. Invalid values are dropped. */
 export function parseSearch(raw: Record<string, unknown>): Search {
   const search: Search = {};
-  const range = RANGE_KEYS.find((key) => key === raw.range);
+  const range = ALL_RANGES.find((key) => key === raw.range);
   const from = timeOf(raw.from);
   if (from) {
     search.from = from;
     const to = timeOf(raw.to);
     if (to && to > from) search.to = to;
-  } else if (range && range !== DEFAULT_RANGE) {
+  } else if (range) {
     search.range = range;
   }
   if (isSentiment(raw.sentiment)) search.sentiment = raw.sentiment;
@@ -77,6 +83,27 @@ export function parseSearch(raw: Record<string, unknown>): Search {
     if (value) search[key] = value;
   }
   return search;
+}
+
+const KEYS: readonly (keyof Search)[] = [
+  ...["range", "from", "to", "sentiment", "emotion", "sort", "against", "min", "lang"],
+  ...["topic", "source", "author", "q", "post"],
+] as (keyof Search)[];
+
+/** A parameter whose value cannot be used. */
+export interface Unusable {
+  key: string;
+  value: string;
+}
+
+/** The parameters that `parseSearch` drops. Unknown parameters are not reported. */
+export function unusableParams(raw: Record<string, unknown>): Unusable[] {
+  const search = parseSearch(raw);
+  return KEYS.filter((key) => {
+    const given = raw[key] !== undefined && String(raw[key]).trim() !== "";
+    // A custom range replaces a preset, which is then not needed.
+    return given && search[key] === undefined && !(key === "range" && search.from !== undefined);
+  }).map((key) => ({ key, value: String(raw[key]).slice(0, 60) }));
 }
 
 /** The parameters of a query string as plain strings. */
@@ -108,10 +135,14 @@ function textOf(value: unknown): string | undefined {
   return text || undefined;
 }
 
+/** Times outside of these bounds are mistakes, and arithmetic on them could overflow. */
+const FIRST_TIME = Date.UTC(2000, 0, 1);
+const LAST_TIME = Date.UTC(2100, 0, 1);
+
 function timeOf(value: unknown): string | undefined {
   if (typeof value !== "string") return undefined;
-  const time = new Date(value);
-  return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
+  const time = new Date(value).getTime();
+  return time >= FIRST_TIME && time < LAST_TIME ? new Date(time).toISOString() : undefined;
 }
 
 /** The state with some parameters changed and the drawer closed. */

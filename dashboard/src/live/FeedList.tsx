@@ -6,7 +6,7 @@ import { PostRows } from "@/posts/PostRows";
 import { useView } from "@/shell/useView";
 import { Button } from "@/ui/Button";
 import { cx } from "@/ui/cx";
-import { Command, EmptyState, SkeletonRows } from "@/ui/states";
+import { Command, EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
 import type { PausedFeed } from "./usePausedFeed";
 import { usePausedFeed } from "./usePausedFeed";
 
@@ -47,6 +47,7 @@ export function FeedList({ className }: { className?: string }) {
 function FeedRows({ feed, scroller }: { feed: PausedFeed; scroller: HTMLElement | null }) {
   const now = useNow(TIMES_MS);
   const { search, change } = useView();
+  if (feed.posts.length === 0 && feed.error) return <ErrorState error={feed.error} />;
   if (!feed.loaded && feed.posts.length === 0) return <SkeletonRows />;
   if (feed.posts.length > 0) return <PostRows posts={feed.posts} now={now} scroller={scroller} live />;
   if (filterCount(search) === 0) return <NoPosts />;

@@ -23,6 +23,8 @@ export interface LiveState {
   feed: Feed;
   /** Whether the first page was read. */
   loaded: boolean;
+  /** Why the posts cannot be read, or `null`. */
+  error: unknown;
   arrivals: readonly Arrival[];
   metrics: Metrics | null;
 }
@@ -49,6 +51,7 @@ export class LiveStore {
     connection: "connecting",
     feed: emptyFeed(),
     loaded: false,
+    error: null,
     arrivals: [],
     metrics: null,
   };
@@ -102,7 +105,7 @@ export class LiveStore {
     this.epoch += 1;
     this.buffer = [];
     this.counted = [];
-    this.set({ feed: emptyFeed(), loaded: false, arrivals: [] });
+    this.set({ feed: emptyFeed(), loaded: false, error: null, arrivals: [] });
     this.socket.subscribe(filter);
     void this.sync();
   }
@@ -126,9 +129,11 @@ export class LiveStore {
     try {
       const posts = await fetchMissed(this.state.feed.newest, this.filter, this.options.fetchPage);
       if (epoch === this.epoch) this.take(posts);
-    } catch {
-      // The views show API errors. A retry is enough here.
-      if (epoch === this.epoch) this.retryTimer = setTimeout(() => void this.sync(), RETRY_MS);
+    } catch (error) {
+      if (epoch === this.epoch) {
+        this.set({ error });
+        this.retryTimer = setTimeout(() => void this.sync(), RETRY_MS);
+      }
     } finally {
       this.syncing = false;
       if (this.running && (this.syncAgain || epoch !== this.epoch)) {
@@ -166,7 +171,7 @@ export class LiveStore {
 
   private take(posts: readonly LivePost[]): void {
     const { feed } = this.state;
-    this.set({ feed: addPosts(feed, unseen(feed, posts)), loaded: true });
+    this.set({ feed: addPosts(feed, unseen(feed, posts)), loaded: true, error: null });
   }
 
   private missed(): void {

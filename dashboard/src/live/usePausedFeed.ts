@@ -6,6 +6,8 @@ import type { LivePost } from "./post";
 export interface PausedFeed {
   posts: readonly LivePost[];
   loaded: boolean;
+  /** Why the posts cannot be read, or `null`. */
+  error: unknown;
   /** The number of posts since the feed was paused. */
   waiting: number;
   resume: () => void;
@@ -24,6 +26,7 @@ export interface PausedFeed {
 export function usePausedFeed(scroller: HTMLElement | null): PausedFeed {
   const feed = useLive((state) => state.feed);
   const loaded = useLive((state) => state.loaded);
+  const error = useLive((state) => state.error);
   const [frozen, setFrozen] = useState<Feed | null>(null);
   // A frozen feed of an earlier filter is discarded.
   const current = frozen && frozen.seen === feed.seen ? frozen : null;
@@ -37,6 +40,7 @@ export function usePausedFeed(scroller: HTMLElement | null): PausedFeed {
   return {
     posts: current ? withoutDeleted(current, feed) : feed.posts,
     loaded,
+    error,
     waiting: current ? feed.received - current.received : 0,
     resume: () => {
       setFrozen(null);

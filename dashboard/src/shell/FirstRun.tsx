@@ -1,6 +1,7 @@
 import { X } from "lucide-react";
 import { useState } from "react";
-import { useSystemQuery } from "@/api/queries";
+import { useSourcesQuery, useSystemQuery } from "@/api/queries";
+import type { SourceInfo, System } from "@/api/types";
 import { Button, IconButton } from "@/ui/Button";
 import { Modal } from "@/ui/Drawer";
 import { Command } from "@/ui/states";
@@ -9,12 +10,25 @@ const KEY = "sentistream.first-run-seen";
 /** The name of the source of made-up posts. */
 const SYNTHETIC = "source:synthetic";
 
-/** Says that the posts are made up, until it is dismissed or another source is connected. */
+/** The source names of made-up posts. */
+const MADE_UP: ReadonlySet<string> = new Set([
+  ...["twitter", "reddit", "bluesky", "mastodon", "youtube", "reviews", "news"],
+]);
+
+/** Whether any post came from somewhere else than the synthetic source. */
+function hasRealPosts(system: System, sources: readonly SourceInfo[]): boolean {
+  const read = system.sources?.some(({ kind, name, posts }) => (kind ?? name) !== "synthetic" && posts > 0);
+  return read === true || sources.some(({ source }) => !MADE_UP.has(source));
+}
+
+/** Says that the posts are made up, until it is dismissed or real posts arrive. */
 export function FirstRun() {
   const [seen, setSeen] = useState(() => isSeen());
   const [open, setOpen] = useState(false);
   const system = useSystemQuery(!seen).data;
+  const sources = useSourcesQuery().data;
   if (seen || !system?.components.some(({ name }) => name === SYNTHETIC)) return null;
+  if (hasRealPosts(system, sources ?? [])) return null;
   const dismiss = () => {
     setSeen(true);
     markSeen();

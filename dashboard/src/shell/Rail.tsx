@@ -3,7 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { Ellipsis, type LucideIcon } from "lucide-react";
 import { cx } from "@/ui/cx";
 import { menuItemClass, popupClass } from "@/ui/popup";
-import { FiringMark } from "./FiringMark";
+import { FailedReceiversMark, FiringMark } from "./FiringMark";
 import { keepFilters } from "./keepFilters";
 import { MORE, NAV, TABS } from "./nav";
 
@@ -87,6 +87,7 @@ function NavIcon({ to, Icon, size }: { to: string; Icon: LucideIcon; size: numbe
     <span className="relative">
       <Icon size={size} aria-hidden="true" />
       {to === "/alerts" && <FiringMark />}
+      {to === "/alerts" && <FailedReceiversMark />}
     </span>
   );
 }

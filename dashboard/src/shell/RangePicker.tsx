@@ -5,7 +5,7 @@ import { zone } from "@/lib/format";
 import { fromLocalInput, toLocalInput } from "@/lib/localInput";
 import { rangeName, windowOf } from "@/lib/range";
 import { rangeLabel } from "@/lib/rangeLabel";
-import { DEFAULT_RANGE, RANGE_KEYS, type RangeKey, type Search } from "@/lib/search";
+import { CALENDAR_KEYS, DEFAULT_RANGE, RANGE_KEYS, type RangeKey, type Search } from "@/lib/search";
 import { Button, buttonClass } from "@/ui/Button";
 import { Choice } from "@/ui/Choice";
 import { cx } from "@/ui/cx";
@@ -15,42 +15,71 @@ import { useView } from "./useView";
 
 const OPTIONS = RANGE_KEYS.map((value) => ({ value, label: rangeName(value) }));
 
-/** Chooses the time range: a preset or a custom range. */
-export function RangePicker() {
+/** Chooses the time range: a preset, a calendar range or a custom range. */
+export function RangePicker({ fallback = DEFAULT_RANGE }: { fallback?: RangeKey }) {
   const { search, change } = useView();
   const choose = (range: RangeKey) => change({ range, from: undefined, to: undefined });
+  const key = search.from ? null : (search.range ?? fallback);
   return (
     <div className="flex shrink-0 items-center gap-2">
       <Choice
         label="Time range"
-        value={search.from ? null : (search.range ?? DEFAULT_RANGE)}
+        value={RANGE_KEYS.find((preset) => preset === key) ?? null}
         options={OPTIONS}
         onChange={choose}
       />
-      <CustomRange search={search} onChoose={(from, to) => change({ range: undefined, from, to })} />
+      <MoreRanges
+        search={search}
+        onChoose={choose}
+        onCustom={(from, to) => change({ range: undefined, from, to })}
+      />
     </div>
   );
 }
 
-function CustomRange({ search, onChoose }: { search: Search; onChoose: (from: string, to: string) => void }) {
+interface MoreRangesProps {
+  search: Search;
+  onChoose: (range: RangeKey) => void;
+  onCustom: (from: string, to: string) => void;
+}
+
+function MoreRanges({ search, onChoose, onCustom }: MoreRangesProps) {
   const [open, setOpen] = useState(false);
+  const calendar = CALENDAR_KEYS.find((key) => !search.from && key === search.range);
+  const label = search.from ? rangeLabel(search) : calendar && rangeName(calendar);
   return (
     <Popover.Root open={open} onOpenChange={setOpen}>
       <Popover.Trigger
-        aria-label={search.from ? `Custom range: ${rangeLabel(search)}` : "Custom range"}
-        className={cx(buttonClass("outline"), search.from && "bg-raised font-medium")}
+        aria-label={label ? `More ranges: ${label}` : "More ranges"}
+        title={label ?? "More ranges"}
+        className={cx(buttonClass("outline"), "max-w-60", label && "bg-raised font-medium")}
       >
-        <CalendarRange size={14} aria-hidden="true" className="text-quiet" />
-        {search.from && <span className="tabular">{rangeLabel(search)}</span>}
+        <CalendarRange size={14} aria-hidden="true" className="shrink-0 text-quiet" />
+        {label && <span className="tabular truncate">{label}</span>}
       </Popover.Trigger>
       <Popover.Portal>
         <Popover.Positioner sideOffset={6} align="start" className="z-50">
           <Popover.Popup className={cx(popupClass, "p-4")}>
+            <div className="mb-4 flex gap-2">
+              {CALENDAR_KEYS.map((key) => (
+                <Button
+                  key={key}
+                  aria-pressed={key === calendar}
+                  className={cx(key === calendar && "bg-raised font-medium")}
+                  onClick={() => {
+                    setOpen(false);
+                    onChoose(key);
+                  }}
+                >
+                  {rangeName(key)}
+                </Button>
+              ))}
+            </div>
             <RangeForm
               search={search}
               onChoose={(from, to) => {
                 setOpen(false);
-                onChoose(from, to);
+                onCustom(from, to);
               }}
             />
           </Popover.Popup>

@@ -2,14 +2,17 @@ import type { ErrorComponentProps } from "@tanstack/react-router";
 import { Button } from "@/ui/Button";
 import { EmptyState } from "@/ui/states";
 
-/** A view that failed to load or render. The frame around it stays. */
-export function RouteError({ error }: ErrorComponentProps) {
+/** A view that failed to render. The frame around it stays. */
+export function RouteError({ error, reset }: ErrorComponentProps) {
   return (
-    <EmptyState title="This view failed">
-      <p>
-        {error instanceof Error ? error.message : "An unexpected error."} Perhaps the server has been updated.
-      </p>
-      <Button onClick={() => window.location.reload()}>Reload the page</Button>
-    </EmptyState>
+    <div role="alert">
+      <EmptyState title="This view failed">
+        <p>{error instanceof Error ? error.message : "An unexpected error occurred."}</p>
+        <div className="flex flex-wrap justify-center gap-2">
+          <Button onClick={reset}>Try again</Button>
+          <Button onClick={() => window.location.reload()}>Reload the page</Button>
+        </div>
+      </EmptyState>
+    </div>
   );
 }

@@ -1,23 +1,28 @@
 import { Outlet, useLocation } from "@tanstack/react-router";
-import { lazy, Suspense } from "react";
 import { LiveProvider } from "@/live/LiveProvider";
 import { cx } from "@/ui/cx";
+import { lazyPart } from "@/ui/lazy";
 import { ReconnectingBar } from "./ConnectionState";
+import { MissingTopic, useIsTopicMissing } from "./MissingTopic";
+import { FILTERED } from "./nav";
 import { Rail, TabBar } from "./Rail";
 import { Shortcuts } from "./Shortcuts";
 import { SignIn } from "./SignIn";
 import { TopBar } from "./TopBar";
+import { UnusableParams } from "./UnusableParams";
 import { useView } from "./useView";
 
 /** Views that fill the window and scroll inside themselves. */
 const FILLING = new Set(["/live", "/posts"]);
 
-const PostDrawer = lazy(() => import("@/posts/PostDrawer"));
+const PostDrawer = lazyPart(async () => (await import("@/posts/PostDrawer")).default, null);
 
 /** The frame around every view. */
 export function Shell() {
   const { search } = useView();
-  const fills = useLocation({ select: ({ pathname }) => FILLING.has(pathname) });
+  const path = useLocation({ select: ({ pathname }) => pathname });
+  const fills = FILLING.has(path);
+  const missing = useIsTopicMissing(search.topic) && FILTERED.has(path);
   return (
     <LiveProvider filter={search}>
       <a
@@ -32,6 +37,7 @@ export function Shell() {
           <header className="z-20 border-b border-border bg-page md:sticky md:top-0">
             <TopBar />
             <ReconnectingBar />
+            <UnusableParams />
           </header>
           <main
             id="content"
@@ -41,18 +47,14 @@ export function Shell() {
               fills ? "flex min-h-0 flex-col overflow-y-auto pb-[4.5rem] md:pb-4" : "pb-24 md:pb-6",
             )}
           >
-            <Outlet />
+            {missing && search.topic !== undefined ? <MissingTopic topic={search.topic} /> : <Outlet />}
           </main>
         </div>
       </div>
       <TabBar />
       <Shortcuts />
       <SignIn />
-      {search.post !== undefined && (
-        <Suspense>
-          <PostDrawer />
-        </Suspense>
-      )}
+      {search.post !== undefined && <PostDrawer />}
     </LiveProvider>
   );
 }

@@ -1,18 +1,15 @@
 import { useLocation } from "@tanstack/react-router";
 import { Keyboard } from "lucide-react";
+import { ALERTS_RANGE } from "@/lib/search";
 import { IconButton } from "@/ui/Button";
 import { cx } from "@/ui/cx";
 import { ConnectionState } from "./ConnectionState";
 import { FilterBar } from "./FilterBar";
-import { NAV } from "./nav";
+import { FILTERED, NAV, RANGED } from "./nav";
 import { RangePicker } from "./RangePicker";
 import { openShortcuts } from "./Shortcuts";
 import { SignOut } from "./SignIn";
 import { ThemeSwitch } from "./ThemeSwitch";
-
-/** Views with post filters, and views with a time range. */
-const FILTERED = new Set(["/", "/live", "/posts", "/emotions", "/compare"]);
-const RANGED = new Set(["/", "/posts", "/emotions", "/topics", "/compare", "/alerts"]);
 
 /** The title, the time range, the filters and the state of the connection. */
 export function TopBar() {
@@ -28,7 +25,7 @@ export function TopBar() {
           RANGED.has(path) && "order-last basis-full xl:order-none xl:basis-0",
         )}
       >
-        {RANGED.has(path) && <RangePicker />}
+        {RANGED.has(path) && <RangePicker {...(path === "/alerts" ? { fallback: ALERTS_RANGE } : {})} />}
         {FILTERED.has(path) && <FilterBar />}
       </div>
       <div className="ml-auto flex items-center">

@@ -26,3 +26,15 @@ export const NAV = [
 /** The tabs on phones. The other views are in the "More" menu. */
 export const TABS = NAV.filter(({ to }) => ["/", "/live", "/posts", "/alerts"].includes(to));
 export const MORE = NAV.filter((entry) => !TABS.includes(entry));
+
+/** The views with post filters. */
+export const FILTERED: ReadonlySet<string> = new Set(["/", "/live", "/posts", "/emotions", "/compare"]);
+/** The views with a time range. */
+export const RANGED: ReadonlySet<string> = new Set([
+  "/",
+  "/posts",
+  "/emotions",
+  "/topics",
+  "/compare",
+  "/alerts",
+]);

@@ -10,7 +10,8 @@ export interface View {
 
 /** The state of the view, which lives in the URL. */
 export function useView(): View {
-  const search = useSearch({ strict: false }) as Search;
+  // The router hands out the parameters as they were typed, so they are parsed here.
+  const search = useSearch({ strict: false, select: parseSearch, structuralSharing: true });
   const navigate = useNavigate();
   const change = useCallback(
     (part: Partial<Search>, replace = false) => {

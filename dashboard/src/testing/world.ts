@@ -104,6 +104,7 @@ export class World {
         emotions: countBy(EMOTIONS, posts, (post) => post.sentiment.emotion),
       },
       tz: params.get("tz") ?? "UTC",
+      cached_at: iso(Date.now()),
       counted_from: "rollups",
     };
   }

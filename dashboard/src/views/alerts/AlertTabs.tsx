@@ -1,4 +1,6 @@
 import { Link } from "@tanstack/react-router";
+import { useFailedReceivers } from "@/api/queries";
+import { plural } from "@/lib/format";
 import { keepFilters } from "@/shell/keepFilters";
 import { cx } from "@/ui/cx";
 
@@ -12,6 +14,7 @@ const TABS = [
 
 /** The sections of the alerts view. */
 export function AlertTabs() {
+  const failed = useFailedReceivers().size;
   return (
     <nav aria-label="Alerts" className="-mx-1 mb-4 flex flex-wrap gap-1">
       {TABS.map(({ to, label }) => (
@@ -21,13 +24,25 @@ export function AlertTabs() {
           search={keepFilters}
           activeOptions={{ exact: to === "/alerts", includeSearch: false }}
           className={cx(
-            "rounded-md px-2 py-1.5 sm:px-3 text-sm text-quiet transition-colors duration-150 hover:bg-raised hover:text-text",
+            "inline-flex min-h-11 items-center gap-1.5 rounded-md px-2 py-1.5 sm:min-h-8 sm:px-3 text-sm text-quiet transition-colors duration-150 hover:bg-raised hover:text-text",
           )}
           activeProps={{ className: "bg-raised font-medium text-text" }}
         >
           {label}
+          {to === "/alerts/receivers" && failed > 0 && <FailedMark count={failed} />}
         </Link>
       ))}
     </nav>
+  );
+}
+
+function FailedMark({ count }: { count: number }) {
+  return (
+    <span title={`${plural(count, "receiver")} failed`}>
+      <span aria-hidden="true" className="text-negative">
+        ▼
+      </span>
+      <span className="sr-only"> {plural(count, "receiver")} failed</span>
+    </span>
   );
 }

@@ -1,6 +1,8 @@
+import { Link } from "@tanstack/react-router";
 import { useAlertsQuery } from "@/api/queries";
-import { count } from "@/lib/format";
+import { count, plural } from "@/lib/format";
 import { rangeLabel } from "@/lib/rangeLabel";
+import { ALERTS_RANGE } from "@/lib/search";
 import { useNow } from "@/lib/useNow";
 import { useView } from "@/shell/useView";
 import { Button } from "@/ui/Button";
@@ -11,6 +13,8 @@ import { AlertRow } from "./AlertRow";
 import { AlertTabs } from "./AlertTabs";
 import { Timeline } from "./Timeline";
 import { useAlertHistory } from "./useAlertHistory";
+import { currentValue, useRulesQuery } from "./useRules";
+import { bySeverity } from "./words";
 
 /** The alerts view: active alerts and history. */
 export function Alerts() {
@@ -28,7 +32,9 @@ export function Alerts() {
 function FiringNow() {
   const now = useNow(10_000);
   const query = useAlertsQuery({ state: "firing", limit: 100 });
-  const alerts = query.data?.alerts;
+  const rules = useRulesQuery(10_000).data;
+  const alerts = query.data && bySeverity(query.data.alerts);
+  const enabled = rules?.filter((rule) => rule.enabled).length ?? 0;
   return (
     <Card title="Active alerts" {...(alerts?.length ? { note: count(query.data?.total ?? 0) } : {})}>
       {query.error && !alerts ? (
@@ -40,12 +46,15 @@ function FiringNow() {
           <span aria-hidden="true" className="mr-1.5 text-positive">
             ▲
           </span>
-          No active alerts.
+          No active alerts.{" "}
+          <Link to="/alerts/rules" className="text-quiet underline underline-offset-2">
+            {plural(enabled, "rule")} running
+          </Link>
         </p>
       ) : (
         <ul className="-mx-4 -mb-4 border-t border-border">
           {alerts.map((alert) => (
-            <AlertRow key={alert.id} alert={alert} now={now} />
+            <AlertRow key={alert.id} alert={alert} now={now} value={currentValue(rules, alert)} />
           ))}
         </ul>
       )}
@@ -56,7 +65,7 @@ function FiringNow() {
 function History() {
   const now = useNow(10_000);
   const { search } = useView();
-  const window = useWindow(search);
+  const window = useWindow(search, ALERTS_RANGE);
   const { query, alerts } = useAlertHistory(window);
   if (query.error && !alerts) return <ErrorState error={query.error} retry={() => void query.refetch()} />;
   if (!alerts) return <SkeletonRows rows={4} />;
@@ -72,7 +81,7 @@ function History() {
   const past = alerts.filter(({ state }) => state !== "firing");
   return (
     <>
-      <Card title={`History, ${rangeLabel(search)}`}>
+      <Card title={`History, ${rangeLabel({ range: ALERTS_RANGE, ...search })}`}>
         <Timeline alerts={alerts} window={window} now={now} />
         {past.length > 0 && (
           <ul aria-label="Resolved alerts" className="-mx-4 mt-4 -mb-4 border-t border-border">

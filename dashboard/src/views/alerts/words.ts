@@ -3,6 +3,7 @@ import { compact, decimal, duration, percent, plural, signed } from "@/lib/forma
 import { parseSearch, readQuery, type Search } from "@/lib/search";
 
 export type RuleKind = RuleDraft["kind"];
+type Severity = RuleDraft["severity"];
 
 const KINDS: readonly RuleKind[] = ["share", "ratio", "volume", "spike", "shift", "absence"];
 /** The two built-in rules. */
@@ -61,14 +62,14 @@ export function axisText(kind: RuleKind, value: number): string {
   return compact(value);
 }
 
-/** The value and the limit of an alert. */
-export function measured(alert: Alert): string {
+/** A value and the limit of an alert: the given value, or the one at firing. */
+export function measured(alert: Alert, value = alert.actual_value): string {
   const kind = kindOf(alert);
   if (kind === "absence") return "no posts";
   // The unit is written only once.
   const once = kind === "spike" || kind === "ratio" || kind === "volume";
   const limit = once ? decimal(alert.threshold_value) : valueText(kind, alert.threshold_value);
-  return `${valueText(kind, alert.actual_value)}, limit ${limit}`;
+  return `${valueText(kind, value)}, limit ${limit}`;
 }
 
 /** The search for an alert's posts: the server's link, or the posts of its window. */
@@ -92,8 +93,23 @@ export function lasted({ triggered_at, resolved_at }: Alert, now: number): numbe
 
 /** The state of an alert in words. */
 export function stateText(alert: Alert): string {
-  if (alert.state === "firing" || !alert.resolved_at) {
-    return alert.phase === "recovering" ? "● Recovering" : "▼ Firing";
-  }
+  if (isActive(alert)) return alert.phase === "recovering" ? "● Recovering" : "▼ Firing";
   return `● Resolved after ${duration(lasted(alert, 0))}`;
+}
+
+export function isActive({ state, resolved_at }: Alert): boolean {
+  return state === "firing" || !resolved_at;
+}
+
+const SEVERITIES: readonly Severity[] = ["critical", "warning", "info"];
+
+/** Alerts by severity, then newest first. */
+export function bySeverity(alerts: readonly Alert[]): Alert[] {
+  const rank = ({ severity = "warning" }: Alert) => SEVERITIES.indexOf(severity);
+  return [...alerts].sort((a, b) => rank(a) - rank(b) || b.triggered_at.localeCompare(a.triggered_at));
+}
+
+/** Who acknowledged an alert. Without accounts there is only this computer. */
+export function acknowledgedText(by: string): string {
+  return by === "local" ? "Acknowledged on this computer" : `Acknowledged by ${by}`;
 }

@@ -8,9 +8,9 @@ import { inputClass } from "@/ui/Input";
 
 const OPTIONS = [
   { value: "before", label: "Previous period" },
-  { value: "1d", label: "1 day earlier" },
-  { value: "7d", label: "1 week earlier" },
-  { value: "28d", label: "4 weeks earlier" },
+  { value: "1d", label: "Day on day" },
+  { value: "7d", label: "Week on week" },
+  { value: "28d", label: "4 weeks" },
 ] as const;
 
 /** Chooses the period to compare with: a preset or a custom start. */

@@ -1,5 +1,5 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { lazy, Suspense, useState } from "react";
+import { useState } from "react";
 import { getAggregate } from "@/api/endpoints";
 import { keys } from "@/api/keys";
 import { countFilter, snapshot } from "@/api/queries";
@@ -10,11 +10,12 @@ import { bucketLength } from "@/lib/range";
 import type { Search } from "@/lib/search";
 import { Card } from "@/ui/Card";
 import { Choice } from "@/ui/Choice";
+import { lazyPart } from "@/ui/lazy";
 import { ErrorState, Skeleton } from "@/ui/states";
 import { CourseTable } from "./CourseTable";
 import type { Periods } from "./periods";
 
-const CourseChart = lazy(() => import("@/charts/CourseChart"));
+const CourseChart = lazyPart(async () => (await import("@/charts/CourseChart")).default);
 
 const MEASURES = [
   { value: "posts", label: "Posts" },
@@ -78,11 +79,7 @@ export function CourseCard({ search, later, earlier, period }: CourseCardProps) 
 
 function Course({ shown, ...course }: CourseProps & { shown: "chart" | "table" }) {
   if (shown === "table") return <CourseTable {...course} />;
-  return (
-    <Suspense fallback={<Skeleton className="h-full" />}>
-      <CourseChart {...course} />
-    </Suspense>
-  );
+  return <CourseChart {...course} />;
 }
 
 function useBuckets({ start, end }: Periods["later"], period: Period, search: Search) {

@@ -40,7 +40,7 @@ describe("compare", () => {
     const row = (name: RegExp) => within(table).getByRole("row", { name }).textContent;
     expect(row(/^Posts/)).toBe("Posts12↑ +100.0%");
     expect(row(/Negative/)).toContain("0.0%100.0%↑ +100.0 pp");
-    await user.click(screen.getByRole("button", { name: "1 day earlier" }));
+    await user.click(screen.getByRole("button", { name: "Day on day" }));
     await waitFor(() => expect(url()).toBe("/compare?against=1d"));
     await waitFor(() => expect(row(/Negative/)).toContain("100.0%100.0%→ 0.0 pp"));
     const [earlier] = within(table).getAllByRole("link");

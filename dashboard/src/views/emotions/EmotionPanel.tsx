@@ -1,6 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { lazy, Suspense } from "react";
 import { getPosts } from "@/api/endpoints";
 import { keys } from "@/api/keys";
 import type { Emotion, Period } from "@/api/types";
@@ -15,10 +14,10 @@ import { fromPost } from "@/live/post";
 import { PostText } from "@/posts/PostText";
 import { buttonClass } from "@/ui/Button";
 import { Card } from "@/ui/Card";
-import { Skeleton } from "@/ui/states";
+import { lazyPart } from "@/ui/lazy";
 import { postsQuery } from "../posts/usePosts";
 
-const EmotionChart = lazy(() => import("@/charts/EmotionChart"));
+const EmotionChart = lazyPart(async () => (await import("@/charts/EmotionChart")).default);
 
 /** The number of example posts per emotion and their minimum confidence. */
 const EXAMPLES = 2;
@@ -53,17 +52,15 @@ export function EmotionPanel({ emotion, points, period, totals, top, search }: E
       }
     >
       <div className="h-28">
-        <Suspense fallback={<Skeleton className="h-full" />}>
-          <EmotionChart
-            emotion={emotion}
-            points={points}
-            period={period}
-            top={top}
-            onPick={(point) =>
-              void navigate({ to: "/posts", search: withSearch(search, { ...spanOf(point), emotion }) })
-            }
-          />
-        </Suspense>
+        <EmotionChart
+          emotion={emotion}
+          points={points}
+          period={period}
+          top={top}
+          onPick={(point) =>
+            void navigate({ to: "/posts", search: withSearch(search, { ...spanOf(point), emotion }) })
+          }
+        />
       </div>
       <Examples emotion={emotion} search={search} />
     </Card>

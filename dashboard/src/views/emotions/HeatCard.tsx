@@ -12,9 +12,9 @@ import { useHeat } from "./useHeat";
 
 /** The share of each emotion by hour of the day. */
 export function HeatCard({ search }: { search: Search }) {
-  const { hours, error, retry, title } = useHeat(search);
+  const { hours, error, retry, title, note } = useHeat(search);
   return (
-    <Card title={title}>
+    <Card title={title} {...(note ? { note } : {})}>
       {error ? (
         <ErrorState error={error} retry={retry} />
       ) : !hours ? (

@@ -1,7 +1,9 @@
 import { useMemo } from "react";
 import { countFilter, useAggregateQuery } from "@/api/queries";
-import { ceil, DAY, HOUR, type TimeWindow } from "@/lib/range";
+import { exact } from "@/lib/format";
+import { ceil, DAY, HOUR, MINUTE, type TimeWindow } from "@/lib/range";
 import type { Search } from "@/lib/search";
+import { useNow } from "@/lib/useNow";
 import { useWindow } from "@/views/overview/useComparison";
 import { heatOf } from "./heat";
 
@@ -15,12 +17,15 @@ export function useHeat(search: Search) {
   const query = useAggregateQuery(hourly, { ...countFilter(search), sentiment: search.sentiment });
   const answer = query.data?.answer;
   const hours = useMemo(() => answer && heatOf(answer.data), [answer]);
+  const now = useNow(MINUTE);
   const short = window.end - window.start < DAY;
   return {
     hours,
     error: answer ? null : query.error,
     retry: () => void query.refetch(),
-    title: short ? "Emotions by hour of the day, last 24 hours" : "Emotions by hour of the day",
+    title: "Emotions by hour of the day",
+    // A shorter range is widened, which the note says.
+    note: short ? `24 hours until ${exact(Math.min(window.end, now))}` : undefined,
   };
 }
 
@@ -28,5 +33,5 @@ function hourlyWindow(window: TimeWindow): TimeWindow {
   const end = ceil(window.end, "hour");
   const span = Math.min(Math.max(window.end - window.start, DAY), MOST_DAYS * DAY);
   const start = end - Math.ceil(span / HOUR) * HOUR;
-  return { period: "hour", start, end, before: start, live: window.live };
+  return { period: "hour", start, end, before: start, beforeEnd: start, live: window.live };
 }

@@ -1,5 +1,4 @@
 import { Link, useNavigate } from "@tanstack/react-router";
-import { lazy, Suspense } from "react";
 import { compact, count, percent } from "@/lib/format";
 import { SENTIMENTS } from "@/lib/labels";
 import type { Totals } from "@/lib/metrics";
@@ -7,11 +6,12 @@ import { rangeLabel } from "@/lib/rangeLabel";
 import { type Search, withSearch } from "@/lib/search";
 import { Card } from "@/ui/Card";
 import { cx } from "@/ui/cx";
+import { lazyPart } from "@/ui/lazy";
 import { SentimentMark } from "@/ui/marks";
 import { EmptyState, ErrorState, Skeleton } from "@/ui/states";
 import type { ComparisonState } from "./useComparison";
 
-const Donut = lazy(() => import("@/charts/Donut"));
+const Donut = lazyPart(async () => (await import("@/charts/Donut")).default);
 
 /** The shares of the sentiments in the chosen period. */
 export function DistributionCard({ state, search }: { state: ComparisonState; search: Search }) {
@@ -36,13 +36,11 @@ function Shares({ totals: { posts, counts, shares }, search }: { totals: Totals;
   return (
     <div className="flex max-h-96 flex-wrap items-center justify-center gap-x-6 gap-y-4">
       <div className="relative size-40 shrink-0">
-        <Suspense>
-          <Donut
-            counts={counts}
-            only={search.sentiment}
-            onPick={(sentiment) => void navigate({ to: "/posts", search: withSearch(search, { sentiment }) })}
-          />
-        </Suspense>
+        <Donut
+          counts={counts}
+          only={search.sentiment}
+          onPick={(sentiment) => void navigate({ to: "/posts", search: withSearch(search, { sentiment }) })}
+        />
         <p className="pointer-events-none absolute inset-0 flex flex-col items-center justify-center">
           <span className="tabular text-xl font-semibold" title={count(posts)}>
             {compact(posts)}

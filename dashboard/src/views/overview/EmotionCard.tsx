@@ -44,7 +44,7 @@ function EmotionList({ data, search }: { data: Comparison; search: Search }) {
             <EmotionMark label={emotion} />
             <Bar emotion={emotion} width={percentOf(now.emotions[emotion], most)} />
             <Sparkline
-              values={ended.map((point) => point.emotions[emotion])}
+              values={ended.map((point) => (point.beforeData ? null : point.emotions[emotion]))}
               color={EMOTION_COLORS[emotion]}
             />
             <span

@@ -2,7 +2,8 @@ import { screen, waitFor, within } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
 import { iso } from "@/testing/answer";
 import { open, serve } from "@/testing/app";
-import { makePost } from "@/testing/world";
+import { eventOf, makePost } from "@/testing/world";
+import { concerns } from "./useAlertMarks";
 
 const { state, publish, send } = serve();
 const MINUTE = 60_000;
@@ -139,4 +140,69 @@ describe("overview", () => {
     const flag = await screen.findByRole("link", { name: /^Alert: / });
     expect(flag.getAttribute("href")).toBe("/alerts/1");
   });
+
+  it("event of a post that the response already counts is not added", async () => {
+    fill();
+    open("/");
+    await card(/^Posts 3/);
+    await screen.findByText("Live", { selector: "[role=status]" });
+    // Stored before the response was computed, reported after it.
+    const late = makePost({ id: "late", at: Date.now() - 30_000, content: "Late event" });
+    send({ type: "post", data: eventOf(late) });
+    expect(await screen.findByText("Late event")).toBeTruthy();
+    expect(await card(/^Posts 3/)).toBeTruthy();
+  });
+
+  it("past range shows its own figures and top posts", async () => {
+    const now = Date.now();
+    state.world.add(
+      makePost({ id: "old", at: now - 26 * 60 * MINUTE, content: "From yesterday", sentiment: "negative" }),
+      makePost({ id: "new", at: now - MINUTE, content: "From now" }),
+    );
+    open(`/?from=${iso(now - 27 * 60 * MINUTE)}&to=${iso(now - 25 * 60 * MINUTE)}`);
+    const top = await screen.findByRole("region", { name: "Top posts", hidden: false });
+    expect(await within(top).findByText("From yesterday")).toBeTruthy();
+    expect(screen.queryByText("From now")).toBeNull();
+    const shares = screen.getByRole("region", { name: /^Distribution/ });
+    expect(await within(shares).findByRole("link", { name: /^Negative 1 100\.0%/ })).toBeTruthy();
+    expect(screen.queryByRole("region", { name: "Newest posts" })).toBeNull();
+  });
+
+  it("unusable parameters are ignored with a hint", async () => {
+    fill();
+    const { user, url } = open("/?from=abc&sentiment=foo&source=web");
+    expect(await card(/^Posts 2/)).toBeTruthy();
+    const hint = await screen.findByText(/values that cannot be used: from “abc”, sentiment “foo”/);
+    expect(hint).toBeTruthy();
+    await user.click(screen.getByRole("button", { name: "Remove" }));
+    await waitFor(() => expect(url()).toBe("/?source=web"));
+    expect(screen.queryByText(/cannot be used/)).toBeNull();
+  });
+
+  it("missing topic shows a way back instead of placeholders", async () => {
+    fill();
+    const { user, url } = open("/?topic=gone");
+    expect(await screen.findByText("Topic “gone” not found")).toBeTruthy();
+    await user.click(screen.getByRole("button", { name: "Show all posts" }));
+    await waitFor(() => expect(url()).toBe("/"));
+    expect(await card(/^Posts 3/)).toBeTruthy();
+  });
+
+  it("demo notice disappears once real posts arrive", async () => {
+    state.world.components.push({ name: "source:synthetic", healthy: true, state: "connected" });
+    state.world.add(makePost({ id: "real", at: Date.now(), source: "my-shop" }));
+    const { settled } = open("/");
+    await card(/^Posts 1/);
+    await settled();
+    expect(screen.queryByText(/These posts are made up/)).toBeNull();
+  });
+});
+
+it("alert marks are limited to the filter", () => {
+  expect(concerns("topic:acme", { topic: "acme" })).toBe(true);
+  expect(concerns("all", { topic: "acme" })).toBe(false);
+  expect(concerns("topic:globex", { topic: "acme" })).toBe(false);
+  expect(concerns("all", { source: "web" })).toBe(true);
+  expect(concerns("source:rss", { source: "web" })).toBe(false);
+  expect(concerns("source:rss", {})).toBe(true);
 });

@@ -1,14 +1,10 @@
-import { Link } from "@tanstack/react-router";
 import { rangeLabel } from "@/lib/rangeLabel";
-import { FeedList } from "@/live/FeedList";
 import { FirstRun } from "@/shell/FirstRun";
-import { keepFilters } from "@/shell/keepFilters";
 import { ScopeNote } from "@/shell/ScopeNote";
 import { useView } from "@/shell/useView";
-import { buttonClass } from "@/ui/Button";
-import { Card } from "@/ui/Card";
 import { DistributionCard } from "./DistributionCard";
 import { EmotionCard } from "./EmotionCard";
+import { FeedCard } from "./FeedCard";
 import { MetricCards } from "./MetricCards";
 import { metricList } from "./metricList";
 import { SourceCard } from "./SourceCard";
@@ -20,7 +16,7 @@ import { useComparison } from "./useComparison";
 export function Overview() {
   const { search } = useView();
   const state = useComparison(search);
-  const alerts = useAlertMarks(state.window, search.source);
+  const alerts = useAlertMarks(state.window, search);
   const metrics = state.data && metricList(state.data, state.chosen ?? state.data, search);
   return (
     <>
@@ -36,19 +32,7 @@ export function Overview() {
             <SourceCard window={state.window} search={search} />
           </div>
         </div>
-        <Card
-          title="Live feed"
-          action={
-            <Link to="/live" search={keepFilters} className={buttonClass("plain", "-mr-2")}>
-              Open
-              <span className="sr-only">the live feed</span>
-            </Link>
-          }
-          flush
-          className="h-[36rem] overflow-hidden xl:sticky xl:top-[65px] xl:h-[calc(100dvh-81px)]"
-        >
-          <FeedList className="h-full" />
-        </Card>
+        <FeedCard search={search} live={state.window.live} />
       </div>
     </>
   );

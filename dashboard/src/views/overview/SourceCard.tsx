@@ -4,16 +4,18 @@ import { SENTIMENT_COLORS, SENTIMENTS } from "@/lib/labels";
 import type { TimeWindow } from "@/lib/range";
 import { type Search, withSearch } from "@/lib/search";
 import { Card } from "@/ui/Card";
-import { EmptyState, Skeleton } from "@/ui/states";
+import { EmptyState, ErrorState, Skeleton } from "@/ui/states";
 import type { SourceShare } from "./useSourceShares";
 import { useSourceShares } from "./useSourceShares";
 
 /** The number and the sentiment of each source's posts. */
 export function SourceCard({ window, search }: { window: TimeWindow; search: Search }) {
-  const shares = useSourceShares(window, search);
+  const { shares, error } = useSourceShares(window, search);
   return (
     <Card title="Sources" className="@min-[560px]:col-span-2 @min-[900px]:col-span-1">
-      {shares === undefined ? (
+      {error ? (
+        <ErrorState error={error} />
+      ) : shares === undefined ? (
         <Skeleton className="h-44" />
       ) : shares.length === 0 ? (
         <EmptyState title="No posts in this period" />

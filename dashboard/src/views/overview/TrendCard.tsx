@@ -1,6 +1,6 @@
 import { useNavigate } from "@tanstack/react-router";
 import { ZoomOut as ZoomOutIcon } from "lucide-react";
-import { lazy, Suspense, useState } from "react";
+import { useState } from "react";
 import type { AlertMark } from "@/charts/AlertLine";
 import type { Mode } from "@/charts/series";
 import { zone } from "@/lib/format";
@@ -12,11 +12,12 @@ import { useView } from "@/shell/useView";
 import { IconButton } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { Choice } from "@/ui/Choice";
+import { lazyPart } from "@/ui/lazy";
 import { EmptyState, ErrorState, Skeleton } from "@/ui/states";
 import { TrendTable } from "./TrendTable";
 import type { ComparisonState } from "./useComparison";
 
-const SentimentChart = lazy(() => import("@/charts/SentimentChart"));
+const SentimentChart = lazyPart(async () => (await import("@/charts/SentimentChart")).default);
 
 type Shown = Mode | "table";
 const MODES = [
@@ -80,18 +81,16 @@ function TrendBody({ state, alerts, shown }: BodyProps) {
     void navigate({ to: "/posts", search: withSearch(search, spanOf(point)) });
   if (shown === "table") return <TrendTable points={points} period={state.window.period} search={search} />;
   return (
-    <Suspense fallback={<Skeleton className="h-full" />}>
-      <SentimentChart
-        points={points}
-        period={state.window.period}
-        mode={shown}
-        only={search.sentiment}
-        alerts={alerts}
-        roomy={roomy}
-        onPick={openPosts}
-        onZoom={(time, end) => change({ range: undefined, ...spanOf({ time, end }) })}
-      />
-    </Suspense>
+    <SentimentChart
+      points={points}
+      period={state.window.period}
+      mode={shown}
+      only={search.sentiment}
+      alerts={alerts}
+      roomy={roomy}
+      onPick={openPosts}
+      onZoom={(time, end) => change({ range: undefined, ...spanOf({ time, end }) })}
+    />
   );
 }
 

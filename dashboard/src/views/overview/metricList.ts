@@ -43,7 +43,7 @@ export function metricList(
       value: compact(posts),
       exact: count(posts),
       change: change(relativeChange(posts, postsBefore), "%", `${count(postsBefore)} posts before`),
-      spark: ended.map((point) => (only ? point[only] : point.total)),
+      spark: ended.map((point) => (point.beforeData ? null : only ? point[only] : point.total)),
       search,
     },
     ...SENTIMENTS.map((label) => ({

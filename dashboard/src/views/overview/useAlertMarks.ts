@@ -2,10 +2,11 @@ import { useAlertsQuery } from "@/api/queries";
 import type { Alert } from "@/api/types";
 import type { AlertMark } from "@/charts/AlertLine";
 import { floor, type TimeWindow } from "@/lib/range";
+import type { Search } from "@/lib/search";
 import { alertTitle, inScope } from "../alerts/words";
 
-/** The buckets in which alerts fired: all alerts, or with a chosen source those that are about it. */
-export function useAlertMarks(window: TimeWindow, source: string | undefined): AlertMark[] {
+/** The buckets in which alerts fired, limited to alerts that concern the filter. */
+export function useAlertMarks(window: TimeWindow, search: Search): AlertMark[] {
   const query = useAlertsQuery({
     limit: 100,
     start_date: new Date(window.start).toISOString(),
@@ -14,7 +15,7 @@ export function useAlertMarks(window: TimeWindow, source: string | undefined): A
   const alerts = query.data?.alerts ?? [];
   const buckets = new Map<number, Alert[]>();
   for (const alert of alerts) {
-    if (source && alert.scope !== "all" && alert.scope !== `source:${source}`) continue;
+    if (!concerns(alert.scope, search)) continue;
     const time = floor(Date.parse(alert.triggered_at), window.period);
     buckets.set(time, [...(buckets.get(time) ?? []), alert]);
   }
@@ -23,4 +24,12 @@ export function useAlertMarks(window: TimeWindow, source: string | undefined): A
     titles: [...new Set(fired.map((alert) => `${alertTitle(alert)} ${inScope(alert.scope)}`))],
     ids: fired.map(({ id }) => id),
   }));
+}
+
+/** Whether an alert of a scope belongs to what a search shows. */
+export function concerns(scope: string, { topic, source, author, q }: Search): boolean {
+  if (topic) return scope === `topic:${topic}`;
+  if (author) return scope === `author:${author}`;
+  if (q) return scope === `text:${q}`;
+  return !source || scope === "all" || scope === `source:${source}`;
 }

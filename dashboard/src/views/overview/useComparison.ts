@@ -3,7 +3,7 @@ import { countFilter, type Snapshot, useAggregateQuery } from "@/api/queries";
 import type { Aggregate } from "@/api/types";
 import { type Comparison, compare } from "@/lib/metrics";
 import { bucketLength, MINUTE, type TimeWindow, windowOf } from "@/lib/range";
-import type { Search } from "@/lib/search";
+import { DEFAULT_RANGE, type RangeKey, type Search } from "@/lib/search";
 import { useNow } from "@/lib/useNow";
 import { useLive } from "@/live/LiveProvider";
 import { withArrivals } from "@/live/overlay";
@@ -20,9 +20,9 @@ export interface ComparisonState {
 }
 
 /** The window that a search shows. It moves with the clock. */
-export function useWindow(search: Search): TimeWindow {
+export function useWindow(search: Search, fallback: RangeKey = DEFAULT_RANGE): TimeWindow {
   const now = useNow(MINUTE);
-  const { range, from, to } = search;
+  const { range = fallback, from, to } = search;
   return useMemo(() => windowOf({ range, from, to }, now), [range, from, to, now]);
 }
 
@@ -60,7 +60,9 @@ function useCompared(
     if (!data) return undefined;
     const { answer, asOf } = data;
     const later =
-      window.live && complete ? arrivals.filter(({ at }) => at > asOf).map(({ post }) => post) : [];
+      window.live && complete
+        ? arrivals.map(({ post }) => post).filter(({ ingestedAt }) => ingestedAt > asOf)
+        : [];
     return compare(withArrivals(answer, later), window, nowWithin(window));
   }, [data, arrivals, complete, window]);
 }

@@ -18,17 +18,29 @@ export interface SourceShare {
   mood: string;
 }
 
-/** The counts of the largest sources in the window, or `undefined` while loading. */
-export function useSourceShares(window: TimeWindow, search: Search): SourceShare[] | undefined {
-  const sources = useSourcesQuery().data;
+/** The shares, `undefined` while loading. */
+export interface SourceShares {
+  shares: SourceShare[] | undefined;
+  error: unknown;
+}
+
+/** The counts of the largest sources in the window. */
+export function useSourceShares(window: TimeWindow, search: Search): SourceShares {
+  const query = useSourcesQuery();
+  const sources = query.data;
   const names = search.source ? [search.source] : largest(sources ?? []);
-  const current = { ...window, before: window.start };
+  const current = { ...window, before: window.start, beforeEnd: window.start };
   return useQueries({
     queries: names.map((source) => aggregateOptions(current, { ...countFilter(search), source })),
     combine: (results) => {
-      if (!sources && !search.source) return undefined;
-      if (results.length > 0 && results.every((result) => !result.data)) return undefined;
-      return results
+      const failed = results.find(({ data, error }) => !data && error)?.error ?? null;
+      const error = failed ?? (sources ? null : query.error);
+      if (error) return { shares: undefined, error };
+      if (!sources && !search.source) return { shares: undefined, error: null };
+      if (results.length > 0 && results.every((result) => !result.data)) {
+        return { shares: undefined, error: null };
+      }
+      const shares = results
         .flatMap(({ data }, index) => {
           const source = names[index];
           if (!data || source === undefined) return [];
@@ -37,6 +49,7 @@ export function useSourceShares(window: TimeWindow, search: Search): SourceShare
           return share.posts === 0 ? [] : [share];
         })
         .sort((a, b) => b.posts - a.posts);
+      return { shares, error: null };
     },
   });
 }

@@ -35,8 +35,8 @@ export function useShares(search: Search) {
     placeholderData: keepPreviousData,
   });
   const before = useQuery({
-    queryKey: keys.topics.shares(bounds(window.before, window.start), matched),
-    queryFn: ({ signal }) => getTopicShares(bounds(window.before, window.start), signal),
+    queryKey: keys.topics.shares(bounds(window.before, window.beforeEnd), matched),
+    queryFn: ({ signal }) => getTopicShares(bounds(window.before, window.beforeEnd), signal),
     placeholderData: keepPreviousData,
   });
   // An unfinished bucket would look like a drop.

@@ -6,9 +6,15 @@ import { FormButtons } from "@/ui/FormButtons";
 import { inputClass } from "@/ui/Input";
 import { useSave } from "@/ui/useSave";
 
-/** Acknowledges an alert with an optional note. */
-export function AcknowledgeForm({ id, onDone }: { id: number; onDone: () => void }) {
-  const [note, setNote] = useState("");
+interface AcknowledgeFormProps {
+  id: number;
+  before: string;
+  onDone: () => void;
+}
+
+/** The note of an acknowledged alert. */
+export function AcknowledgeForm({ id, before, onDone }: AcknowledgeFormProps) {
+  const [note, setNote] = useState(before);
   const save = useSave({
     save: () => acknowledgeAlert(id, note.trim()),
     invalidates: [keys.alerts.all],
@@ -16,7 +22,7 @@ export function AcknowledgeForm({ id, onDone }: { id: number; onDone: () => void
   });
   return (
     <form onSubmit={save.submit} className="flex flex-col gap-4">
-      <p className="text-sm text-quiet">You own this alert; reminders stop.</p>
+      <p className="text-sm text-quiet">Visible to everyone who opens this alert.</p>
       <Field label="Note" hint="Optional" error={fieldError(save.error, "note")}>
         {(ids) => (
           <textarea
@@ -29,7 +35,7 @@ export function AcknowledgeForm({ id, onDone }: { id: number; onDone: () => void
         )}
       </Field>
       <FormError error={save.error} fields={["note"]} />
-      <FormButtons submit="Acknowledge" pending={save.pending} onCancel={onDone} />
+      <FormButtons submit="Save" pending={save.pending} onCancel={onDone} />
     </form>
   );
 }

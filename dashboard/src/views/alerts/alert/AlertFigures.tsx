@@ -4,7 +4,7 @@ import { sentence } from "@/lib/labels";
 import { useNow } from "@/lib/useNow";
 import { MoodBar } from "../../topics/MoodBar";
 import { spanText } from "../timeText";
-import { kindOf, lasted, valueText } from "../words";
+import { isActive, kindOf, lasted, valueText } from "../words";
 import type { Details } from "./details";
 
 interface Figure {
@@ -14,13 +14,20 @@ interface Figure {
   exact?: string;
 }
 
+interface FiguresProps {
+  alert: AlertDetail;
+  details: Details;
+  /** The current value of an active alert, if it is known. */
+  value: number | undefined;
+}
+
 /** The key figures of an alert. */
-export function AlertFigures({ alert, details }: { alert: AlertDetail; details: Details }) {
+export function AlertFigures({ alert, details, value }: FiguresProps) {
   const now = useNow(10_000);
   return (
     <section aria-label="Key figures" className="@container">
       <ul className="grid grid-cols-2 gap-3 @min-[700px]:grid-cols-4 @min-[700px]:gap-4">
-        {figuresOf(alert, details, now).map(({ title, value, note, exact }) => (
+        {figuresOf({ alert, details, value }, now).map(({ title, value, note, exact }) => (
           <li key={title} className="card flex min-w-0 flex-col px-4 py-3">
             <span className="text-sm text-quiet">{title}</span>
             <span
@@ -53,24 +60,30 @@ export function AlertFigures({ alert, details }: { alert: AlertDetail; details: 
   );
 }
 
-function figuresOf(alert: AlertDetail, details: Details, now: number): Figure[] {
-  const kind = kindOf(alert);
-  const fired = alert.state === "firing" ? "so far" : "until it resolved";
+function figuresOf({ alert, details, value }: FiguresProps, now: number): Figure[] {
+  const active = isActive(alert);
+  const recovering = active && alert.phase === "recovering";
   return [
-    kind === "absence"
-      ? { title: "Measured", value: "No posts", note: spanText(alert.window_start, alert.window_end) }
-      : {
-          title: "Measured",
-          value: valueText(kind, alert.actual_value),
-          note: `limit ${valueText(kind, alert.threshold_value)}`,
-        },
-    usualOf(alert, details),
+    valueOf(alert, active ? value : undefined),
     {
-      title: alert.state === "firing" ? "Fires for" : "Fired for",
+      title: active ? "Active for" : "Lasted",
       value: duration(lasted(alert, now)),
-      note: fired,
+      note: recovering ? "recovering" : active ? "so far" : "resolved",
     },
+    usualOf(alert, details),
   ];
+}
+
+/** The value against the limit: now while that is known, else at firing. */
+function valueOf(alert: AlertDetail, current: number | undefined): Figure {
+  const kind = kindOf(alert);
+  if (kind === "absence") {
+    return { title: "Value", value: "No posts", note: spanText(alert.window_start, alert.window_end) };
+  }
+  const limit = `limit ${valueText(kind, alert.threshold_value)}`;
+  const fired = valueText(kind, alert.actual_value);
+  if (current === undefined) return { title: "At firing", value: fired, note: limit };
+  return { title: "Now", value: valueText(kind, current), note: `${limit}, ${fired} at firing` };
 }
 
 function usualOf(alert: AlertDetail, { baseline, usual, pValue, emotions, total }: Details): Figure {

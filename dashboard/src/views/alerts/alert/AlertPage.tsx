@@ -4,10 +4,14 @@ import { getAlert } from "@/api/endpoints";
 import { keys } from "@/api/keys";
 import { getRule } from "@/api/rules";
 import type { AlertDetail } from "@/api/types";
+import { PostText } from "@/posts/PostText";
 import { Card } from "@/ui/Card";
 import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
 import { isMissing } from "../isMissing";
 import { Deliveries } from "../receivers/Deliveries";
+import { currentValue } from "../useRules";
+import { isActive } from "../words";
+import { AlertActions } from "./AlertActions";
 import { AlertFigures } from "./AlertFigures";
 import { AlertHeader } from "./AlertHeader";
 import { CitedPosts } from "./CitedPosts";
@@ -48,12 +52,21 @@ function Page({ alert }: { alert: AlertDetail }) {
     queryFn: ({ signal }) => getRule(alert.rule_id ?? 0, signal),
     enabled: alert.rule_id != null,
     retry: false,
-    refetchInterval: false,
+    refetchInterval: isActive(alert) ? 10_000 : false,
   });
+  const [quoted] = details.posts;
   return (
     <article className="flex flex-col gap-4">
-      <AlertHeader alert={alert} />
-      <AlertFigures alert={alert} details={details} />
+      <AlertHeader alert={alert} actions={<AlertActions alert={alert} />} />
+      <AlertFigures alert={alert} details={details} value={currentValue(rule.data && [rule.data], alert)} />
+      <div className="flex flex-col gap-3 sm:hidden">
+        {quoted && (
+          <blockquote className="border-l-2 border-strong pl-3 text-sm">
+            <PostText content={quoted.post.content} lines={4} />
+          </blockquote>
+        )}
+        <AlertActions alert={alert} full />
+      </div>
       <div className="grid grid-cols-1 items-start gap-4 xl:grid-cols-[minmax(0,1fr)_24rem]">
         <div className="flex min-w-0 flex-col gap-4">
           <ValueCard alert={alert} rule={rule.data} gone={alert.rule_id == null || rule.isError} />

@@ -45,7 +45,11 @@ function Step({ transition, kind }: { transition: Transition; kind: RuleKind | u
       <div className="min-w-0 flex-1">
         <p className="flex flex-wrap justify-between gap-x-3">
           <span className="font-medium">{to_state === "normal" ? "Resolved" : STATES[to_state]}</span>
-          <time dateTime={at} title={exact(at)} className="tabular text-xs leading-[1.125rem] text-quiet">
+          <time
+            dateTime={at}
+            title={exact(at)}
+            className="tabular text-xs leading-[1.125rem] whitespace-nowrap text-quiet"
+          >
             {time.format(new Date(at))}
           </time>
         </p>

@@ -80,6 +80,13 @@ describe("alert details", () => {
   });
 });
 
+/** The first element of a role and name. jsdom shows the actions of phones and of wide screens. */
+async function first(role: "button", name: string): Promise<HTMLElement> {
+  const [element] = await screen.findAllByRole(role, { name });
+  if (!element) throw new Error(`no ${role} ${name}`);
+  return element;
+}
+
 describe("alert page", () => {
   it("alert page shows figures, evidence, rule and deliveries", async () => {
     fire();
@@ -107,22 +114,60 @@ describe("alert page", () => {
     );
   });
 
-  it("acknowledged alert shows the note", async () => {
+  it("acknowledge takes one click and a note can be added", async () => {
     fire();
     const { user } = open("/alerts/7");
-    await user.click(await screen.findByRole("button", { name: "Acknowledge" }));
-    const question = await screen.findByRole("dialog", { name: "Acknowledge this alert" });
+    await user.click(await first("button", "Acknowledge"));
+    expect(await screen.findByText("Acknowledged by ada")).toBeTruthy();
+    expect(screen.queryByRole("button", { name: "Acknowledge" })).toBeNull();
+    await user.click(await first("button", "Add note"));
+    const question = await screen.findByRole("dialog", { name: "Note" });
     await user.type(within(question).getByLabelText("Note"), "Calling the shop");
-    await user.click(within(question).getByRole("button", { name: "Acknowledge" }));
+    await user.click(within(question).getByRole("button", { name: "Save" }));
     expect(await screen.findByText("Calling the shop")).toBeTruthy();
-    expect(screen.getByText(/^Acknowledged by/).textContent).toBe("Acknowledged by ada");
-    await waitFor(() => expect(screen.queryByRole("button", { name: "Acknowledge" })).toBeNull());
+  });
+
+  it("quick silence needs no name and can be undone", async () => {
+    fire();
+    const { user } = open("/alerts/7");
+    await user.click(await first("button", "Silence 1 h"));
+    const undo = await screen.findByRole("button", { name: /^Silenced until .*Undo$/ });
+    const [silence] = state.world.notify.silences;
+    expect(silence?.matchers[0]).toEqual({ label: "alertname", op: "=", value: "Bad mood" });
+    await user.click(undo);
+    await waitFor(() => expect(state.world.notify.silences[0]?.state).toBe("expired"));
+  });
+
+  it("active alert shows the current value beside the one at firing", async () => {
+    fire({ phase: "recovering" });
+    const [rule] = state.world.rules.rules;
+    if (rule)
+      rule.series = [{ scope: "source:web", state: "recovering", since: iso(Date.now()), value: 0.41 }];
+    open("/alerts/7");
+    const figures = await screen.findByRole("region", { name: "Key figures" });
+    expect(await within(figures).findByText("41.0%")).toBeTruthy();
+    expect(within(figures).getByText("limit 50.0%, 60.0% at firing")).toBeTruthy();
+    expect(within(figures).getByText("Active for")).toBeTruthy();
+    expect(within(figures).getByText("recovering")).toBeTruthy();
+  });
+
+  it("frequent words show rates without stop words", async () => {
+    const alert = fire();
+    alert.details.top_terms = [
+      { term: "checkout", score: 5, count: 12, baseline_count: 72 },
+      { term: "the", score: 4, count: 30, baseline_count: 100 },
+    ];
+    open("/alerts/7");
+    const words = await screen.findByRole("region", { name: /^Frequent words/ });
+    // 72 posts in a day are 0.5 in ten minutes.
+    expect(within(words).getByRole("link", { name: /^checkout/ }).textContent).toBe("checkout 12 0.5");
+    expect(within(words).queryByText("the")).toBeNull();
   });
 
   it("silence form is filled with the matchers of the alert", async () => {
     fire();
     const { user } = open("/alerts/7");
-    await user.click(await screen.findByRole("button", { name: "Silence" }));
+    await user.click(await first("button", "Silence options"));
     const form = await screen.findByRole("dialog", { name: "Silence alerts like this" });
     expect((within(form).getByLabelText("Value 1") as HTMLInputElement).value).toBe("Bad mood");
     await user.type(within(form).getByLabelText("Your name"), "ada");

@@ -85,9 +85,9 @@ function DeliveryRow({ delivery, now, onShow }: DeliveryRowProps) {
   const { id, receiver, state, attempts, reason, error, created_at, message } = delivery;
   const subjects = [...new Set(message.alerts?.map(({ labels }) => labels.alertname ?? "") ?? [])];
   return (
-    <li className="flex flex-wrap items-center gap-x-4 gap-y-1 border-b border-border px-4 py-2 last:border-b-0">
-      <span className="w-26 whitespace-nowrap">{MARKS[state]}</span>
-      <span className="min-w-40 flex-1 [overflow-wrap:anywhere]">
+    <li className="grid grid-cols-[minmax(0,1fr)_auto] items-center gap-x-4 gap-y-1 border-b border-border px-4 py-2 last:border-b-0 sm:grid-cols-[6.5rem_minmax(0,1fr)_auto_auto]">
+      <span className="whitespace-nowrap">{MARKS[state]}</span>
+      <span className="col-start-1 row-start-2 [overflow-wrap:anywhere] sm:col-start-auto sm:row-start-auto">
         <span className="font-medium">{receiver}</span>{" "}
         <span className="text-quiet">
           {sentence(reason)}
@@ -98,7 +98,7 @@ function DeliveryRow({ delivery, now, onShow }: DeliveryRowProps) {
           <span className="block text-xs text-quiet">{sentence(error)}</span>
         )}
       </span>
-      <span className="tabular text-xs text-quiet" title={exact(created_at)}>
+      <span className="tabular text-right text-xs whitespace-nowrap text-quiet" title={exact(created_at)}>
         {ago(created_at, now)}
       </span>
       <Button onClick={onShow} aria-label={`Show delivery ${id} to ${receiver}`}>

@@ -9,8 +9,15 @@ import { ConfirmButton, FailureNote } from "@/ui/ConfirmButton";
 import { useChange } from "@/ui/useSave";
 import { destination, kindName } from "./channel";
 
+interface ReceiverRowProps {
+  receiver: Receiver;
+  /** Whether its last delivery failed. */
+  failed: boolean;
+  onEdit: () => void;
+}
+
 /** A receiver with its channel and a test button. */
-export function ReceiverRow({ receiver, onEdit }: { receiver: Receiver; onEdit: () => void }) {
+export function ReceiverRow({ receiver, failed, onEdit }: ReceiverRowProps) {
   const queries = useQueryClient();
   const { id, name, channel, provisioned, secrets } = receiver;
   const test = useMutation({
@@ -24,6 +31,14 @@ export function ReceiverRow({ receiver, onEdit }: { receiver: Receiver; onEdit: 
         <p>
           <span className="font-medium">{name}</span>{" "}
           <span className="text-quiet">{kindName(channel.kind)}</span>
+          {failed && (
+            <span className="ml-2">
+              <span aria-hidden="true" className="text-negative">
+                ▼
+              </span>{" "}
+              Last delivery failed
+            </span>
+          )}
         </p>
         <p className="text-xs text-quiet [overflow-wrap:anywhere]">
           {destination(channel)}

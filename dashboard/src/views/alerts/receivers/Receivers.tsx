@@ -3,6 +3,7 @@ import { Plus } from "lucide-react";
 import { useState } from "react";
 import { keys } from "@/api/keys";
 import { getReceivers } from "@/api/notify";
+import { useFailedReceivers } from "@/api/queries";
 import type { Receiver } from "@/api/types";
 import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
@@ -21,6 +22,7 @@ export function Receivers() {
   const [editing, setEditing] = useState<Editing>(null);
   const query = useQuery({ queryKey: keys.receivers.all, queryFn: ({ signal }) => getReceivers(signal) });
   const receivers = query.data;
+  const failed = useFailedReceivers();
   return (
     <>
       <AlertTabs />
@@ -45,7 +47,12 @@ export function Receivers() {
           ) : (
             <ul className="-mx-4 -mb-4 border-t border-border text-sm">
               {receivers.map((receiver) => (
-                <ReceiverRow key={receiver.id} receiver={receiver} onEdit={() => setEditing(receiver)} />
+                <ReceiverRow
+                  key={receiver.id}
+                  receiver={receiver}
+                  failed={failed.has(receiver.name)}
+                  onEdit={() => setEditing(receiver)}
+                />
               ))}
             </ul>
           )}

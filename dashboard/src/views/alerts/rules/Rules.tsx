@@ -1,17 +1,15 @@
-import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Plus } from "lucide-react";
-import { keys } from "@/api/keys";
-import { getRules } from "@/api/rules";
 import { buttonClass } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
 import { AlertTabs } from "../AlertTabs";
+import { useRulesQuery } from "../useRules";
 import { RuleRow } from "./RuleRow";
 
 /** The rules view. */
 export function Rules() {
-  const query = useQuery({ queryKey: keys.rules.list, queryFn: ({ signal }) => getRules(signal) });
+  const query = useRulesQuery();
   const rules = query.data;
   return (
     <>

@@ -1,11 +1,10 @@
-import { lazy, Suspense } from "react";
 import type { BacktestTrack, Firing, RuleDraft } from "@/api/types";
 import { Choice } from "@/ui/Choice";
-import { Skeleton } from "@/ui/states";
+import { lazyPart } from "@/ui/lazy";
 import { axisText, valueText } from "../words";
 import { TrackTable } from "./TrackTable";
 
-const BacktestChart = lazy(() => import("@/charts/BacktestChart"));
+const BacktestChart = lazyPart(async () => (await import("@/charts/BacktestChart")).default);
 
 export type Shown = "chart" | "table";
 const WAYS = [
@@ -30,15 +29,13 @@ interface TrackFigureProps {
 export function TrackFigure({ kind, track, firings, threshold, shown }: TrackFigureProps) {
   if (shown === "table") return <TrackTable kind={kind} track={track} />;
   return (
-    <Suspense fallback={<Skeleton className="h-full" />}>
-      <BacktestChart
-        kind={kind}
-        track={track}
-        firings={firings}
-        threshold={threshold}
-        text={(value) => valueText(kind, value)}
-        axisText={(value) => axisText(kind, value)}
-      />
-    </Suspense>
+    <BacktestChart
+      kind={kind}
+      track={track}
+      firings={firings}
+      threshold={threshold}
+      text={(value) => valueText(kind, value)}
+      axisText={(value) => axisText(kind, value)}
+    />
   );
 }
