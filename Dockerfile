@@ -1,14 +1,14 @@
-# The image of SentiStream: one binary with its model and dashboard, on a base without a shell.
+# The image of SentiStream: one binary with its model and dashboard, on a base image without a shell.
 #
 #   docker build -t sentistream .          (or: podman build --format docker -t sentistream .)
 #   docker run --rm -p 127.0.0.1:8000:8000 -v sentistream:/data sentistream
 #
-# Where no registry can be reached, scripts/local-images makes the three bases on a Debian machine.
+# Without a registry, scripts/local-images builds the three base images on a Debian machine.
 ARG NODE_IMAGE=docker.io/library/node:22-bookworm-slim
 ARG RUST_IMAGE=docker.io/library/rust:1.95-bookworm
 ARG RUNTIME_IMAGE=gcr.io/distroless/cc-debian12:nonroot
 
-# The dashboard is the same for every processor, so it is built on the builder's own.
+# The dashboard is the same for every platform, so it is built on the builder's.
 FROM --platform=${BUILDPLATFORM} ${NODE_IMAGE} AS dashboard
 WORKDIR /src/dashboard
 COPY dashboard/package.json dashboard/package-lock.json ./
@@ -22,7 +22,7 @@ ARG TARGETARCH
 WORKDIR /src
 COPY . .
 COPY --from=dashboard /src/dashboard/dist dashboard/dist
-# Downloads and compiled dependencies outlive the layer, so that a change of our code compiles our code alone.
+# Caches of downloads and compiled dependencies: a change of our code compiles only our code.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,id=target-${TARGETARCH},target=/src/target,sharing=locked \
     cargo build --release --locked \
@@ -34,12 +34,12 @@ LABEL org.opencontainers.image.title="SentiStream" \
       org.opencontainers.image.description="Real-time sentiment and emotion of social-media posts" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /out/sentistream /usr/local/bin/sentistream
-# Owned by the user `nonroot` of the base, so that a fresh volume is too.
+# Owned by the base image's user `nonroot`, so that a new volume is too.
 COPY --from=build --chown=65532:65532 /out/data /data
 USER 65532:65532
 WORKDIR /data
 VOLUME /data
-# DATABASE_URL rather than SENTISTREAM__DATABASE__URL, so that both names in the container's environment win over it.
+# DATABASE_URL rather than SENTISTREAM__DATABASE__URL, so that both names in the container's environment take precedence.
 ENV SENTISTREAM__SERVER__LISTEN=0.0.0.0:8000 \
     DATABASE_URL=sqlite:///data/sentistream.db
 EXPOSE 8000

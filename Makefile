@@ -1,4 +1,4 @@
-# `make run` starts SentiStream with made-up posts; `make test` runs every check. Both set up what they need.
+# `make run` starts SentiStream with synthetic posts; `make test` runs every check. Both install what is missing.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -14,7 +14,7 @@ help: ## Lists the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 .PHONY: run
-run: build-tools dashboard/dist ## Builds everything and serves on http://127.0.0.1:8000 with made-up posts.
+run: build-tools dashboard/dist ## Builds everything and serves on http://127.0.0.1:8000 with synthetic posts.
 	cargo run --release --locked -- serve
 
 .PHONY: build
@@ -22,7 +22,7 @@ build: build-tools dashboard/dist ## Builds the release binary, target/release/s
 	cargo build --release --locked
 
 .PHONY: test
-test: test-tools check-rust test-rust check-docs check-dashboard test-browser ## Runs all checks and tests, with a Redis and a Postgres of their own.
+test: test-tools check-rust test-rust check-docs check-dashboard test-browser ## Runs all checks and tests, with a Redis and a Postgres that it starts itself.
 
 .PHONY: build-tools test-tools
 build-tools:
@@ -35,7 +35,7 @@ check-rust:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 
-# Each run draws the same cases for the property tests; another seed, and PROPTEST_CASES=5000, look further.
+# Each run draws the same cases for the property tests. Another seed, or PROPTEST_CASES=5000, draws others.
 export PROPTEST_RNG_SEED ?= 1
 
 # Whatever needs the debug binary builds it with the features of the tests, so that nothing is compiled twice.
@@ -66,7 +66,7 @@ dist: build ## Packs the release binary, settings, systemd unit, manual and comp
 	scripts/dist
 
 .PHONY: sbom
-sbom: ## Writes what a release is made of into dist/sbom (CycloneDX); installs cargo-cyclonedx first.
+sbom: ## Writes the bill of materials of a release into dist/sbom (CycloneDX); installs cargo-cyclonedx first.
 	@cargo cyclonedx --version >/dev/null 2>&1 || cargo install --locked cargo-cyclonedx
 	scripts/sbom
 
@@ -75,7 +75,7 @@ image: ## Builds the container image, sentistream:latest, with docker or podman.
 	$${ENGINE:-docker} build --tag sentistream:latest .
 
 .PHONY: check-deploy
-check-deploy: ## Validates manifests, alert rules, dashboards and licences with the tools of their trades.
+check-deploy: ## Validates manifests, alert rules, dashboards and licences with promtool, kustomize, systemd-analyze and cargo-deny.
 	scripts/check-deploy
 
 .PHONY: bench-inference

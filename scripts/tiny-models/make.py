@@ -29,7 +29,7 @@ from transformers import (
     XLMRobertaTokenizer,
 )
 
-# What the vocabularies are made from.
+# The text that the vocabularies are trained on.
 CORPUS = [
     "I love this, it is wonderful and makes me so happy!",
     "I hate waiting; the new update broke everything again.",
@@ -50,7 +50,7 @@ TEXTS = [
 ]
 SENTIMENTS = ["negative", "neutral", "positive"]
 EMOTIONS = ["anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise"]
-# Of these the fused encoder is made; the others are too narrow for it.
+# The fused encoder runs these; the others are too narrow for it.
 WIDE = dict(hidden_size=32, num_attention_heads=2, intermediate_size=48, num_hidden_layers=2)
 NARROW = dict(hidden_size=8, num_attention_heads=2, intermediate_size=12, num_hidden_layers=2)
 
@@ -134,7 +134,7 @@ def pieces(folder):
     model = io.BytesIO()
     pairs = {"ﬁ": "fi", "½": "1/2", "’": "'", "“": '"', "”": '"', "\t": " ", "\n": " "}
     code = lambda text: " ".join(f"{ord(c):X}" for c in text)
-    # The model notes the name of the file with the rules, so it must be the same each time.
+    # The model stores the name of the rules file, so the name must be the same in each run.
     with tempfile.TemporaryDirectory() as temporary, contextlib.chdir(temporary):
         Path("rules.tsv").write_text("".join(f"{code(a)}\t{code(b)}\n" for a, b in pairs.items()))
         sentencepiece.SentencePieceTrainer.train(
