@@ -1,5 +1,5 @@
-//! The pipeline without its model: posts per second from append to acknowledgement, with a
-//! classifier that costs nothing. What remains is the stream, the store and the worker.
+//! Posts per second from append to acknowledgement with a classifier that returns at once: the cost of the
+//! stream, the store and the worker.
 //!
 //! `cargo bench --bench pipeline -- [POSTS]`; Redis and Postgres are measured when
 //! `SENTISTREAM_TEST_REDIS_URL` and `SENTISTREAM_TEST_POSTGRES_URL` are set (`make bench`).
@@ -16,7 +16,7 @@ use sentistream::inference::{Classifier, InferenceError, ModelInfo};
 use sentistream::lifecycle::Shutdown;
 use sentistream::worker;
 
-/// Judges every text alike, at once.
+/// Returns the same analysis for every text at once.
 struct Free(ModelInfo);
 
 impl Classifier for Free {
@@ -100,7 +100,7 @@ async fn measure(name: &str, settings: &[String], posts: usize) -> anyhow::Resul
 }
 
 fn services() -> Option<Vec<String>> {
-    #[expect(clippy::disallowed_methods, reason = "benches are told of their services by the environment")]
+    #[expect(clippy::disallowed_methods, reason = "the environment names the services of benches")]
     let variable = |name: &str| std::env::var(name).ok();
     let database = variable("SENTISTREAM_TEST_POSTGRES_URL")?;
     let redis = variable("SENTISTREAM_TEST_REDIS_URL")?;

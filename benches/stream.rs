@@ -1,6 +1,6 @@
-//! How many entries a second pass through the stream alone: appended, claimed, acknowledged.
+//! Entries per second through the stream alone: append, claim, acknowledge.
 //!
-//! `cargo bench --bench stream [-- ENTRIES]`; Redis takes part when `SENTISTREAM_TEST_REDIS_URL` is set.
+//! `cargo bench --bench stream [-- ENTRIES]`; Redis is measured when `SENTISTREAM_TEST_REDIS_URL` is set.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -100,7 +100,7 @@ async fn measure(name: &str, stream: Stream, sqlite: Option<Sqlite>, entries: us
                 }
                 let keys: Vec<EntryKey> = claimed.into_iter().map(|entry| entry.key).collect();
                 if let (Some(sqlite), Some(first), Some(last)) = (&sqlite, keys.first(), keys.last()) {
-                    // As the store does, in its commit.
+                    // The store does the same in its commit.
                     let (first, last) = (first.id.seq, last.id.seq);
                     let delete = format!("delete from stream_entries where seq between {first} and {last}");
                     sqlite.write(move |connection| connection.batch_execute(&delete)).await?;
@@ -115,7 +115,7 @@ async fn measure(name: &str, stream: Stream, sqlite: Option<Sqlite>, entries: us
     for consumer in consumers {
         consumer.await??;
     }
-    // The last claims waited for more.
+    // The last claims waited for further entries.
     let total = start.elapsed().saturating_sub(Duration::from_millis(500));
     let depth = stream.depth().await?;
     anyhow::ensure!(depth.pending() == 0 && depth.appended == entries as u64, "entries are missing: {depth:?}");

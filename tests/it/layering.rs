@@ -1,4 +1,4 @@
-//! The map of `src/` holds: rooms never import a role, roles never import each other,
+//! The map of `src/` is true: rooms never import a role, roles never import each other,
 //! and settings are known to the composition root alone.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,7 +37,7 @@ fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
 fn sources(folder: &Path, found: &mut Vec<(String, String)>) {
     for entry in fs::read_dir(folder).expect("src is readable") {
         let path = entry.expect("entry is readable").path();
-        // A crate of its own, which cannot import this one.
+        // A separate crate, which cannot import this one.
         if path.join("Cargo.toml").exists() {
             continue;
         }

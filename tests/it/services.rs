@@ -1,5 +1,5 @@
-//! Redis and Postgres for tests: a database and stream names of one's own on the shared servers,
-//! or servers of one's own that a test may stop and start again.
+//! Redis and Postgres for tests: a separate database and stream names on the shared servers,
+//! or separate servers that a test may stop and start again.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -11,15 +11,15 @@ use crate::ports::free_port;
 
 /// Fails the test with a hint when `make test` did not start the services.
 pub fn required(variable: &str) -> String {
-    #[expect(clippy::disallowed_methods, reason = "tests are told of their services by the environment")]
+    #[expect(clippy::disallowed_methods, reason = "the environment names the services of tests")]
     std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run the tests with `make test`"))
 }
 
-/// A database and names of one test on the shared servers.
+/// The database and the names in Redis of one test, on the shared servers.
 pub struct Shared {
     pub postgres_url: String,
     pub redis_url: String,
-    /// Begins all names in Redis.
+    /// The prefix of all names in Redis.
     pub prefix: String,
 }
 
@@ -35,7 +35,7 @@ impl Shared {
         Self { postgres_url: url.into(), redis_url, prefix }
     }
 
-    /// The settings that point SentiStream at it.
+    /// The settings that make SentiStream use it.
     pub fn settings(&self) -> Vec<String> {
         let Self { postgres_url, redis_url, prefix } = self;
         vec![
@@ -68,7 +68,7 @@ async fn postgres(url: &str) -> tokio_postgres::Client {
     client
 }
 
-/// A server of one test, which can be killed and started again on the same port and data.
+/// A server that one test can kill and start again with the same port and data.
 pub struct Server {
     program: PathBuf,
     arguments: Vec<String>,
@@ -119,7 +119,7 @@ impl Server {
         server
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -142,7 +142,7 @@ impl Server {
         }
     }
 
-    /// Ends it with SIGKILL.
+    /// Kills it with SIGKILL.
     pub async fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().await.expect("the server can be killed");
@@ -154,7 +154,7 @@ fn path(folder: &tempfile::TempDir) -> String {
     folder.path().display().to_string()
 }
 
-/// The command without root's rights, which Postgres refuses.
+/// The command as an unprivileged user, because Postgres refuses to run as root.
 fn unprivileged(program: &std::path::Path) -> Command {
     if !is_root() {
         return Command::new(program);

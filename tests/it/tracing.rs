@@ -1,4 +1,4 @@
-//! One trace from append to live feed, across processes, as a collector sees it.
+//! One trace from append to live feed, across processes, as a collector receives it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
@@ -13,12 +13,12 @@ use crate::api::socket::Socket;
 use crate::process::{PATIENCE, Process, posts};
 use crate::services::Shared;
 
-/// A collector that keeps what it is sent.
+/// A collector that stores what it receives.
 #[derive(Clone, Default)]
 struct Collector(Arc<Mutex<Vec<Span>>>);
 
 impl Collector {
-    /// Listens; gives its base URL.
+    /// Starts to listen and returns the base URL.
     fn listen(&self) -> String {
         let spans = self.clone();
         let server = HttpServer::new(move || {
@@ -65,7 +65,7 @@ async fn a_post_is_followed_from_its_append_to_the_live_feed_in_two_processes() 
     let api = Process::start(folder.path(), &with_roles(r#"["api"]"#)).await;
     let worker = Process::start(folder.path(), &with_roles(r#"["worker"]"#)).await;
 
-    // By the ratio nothing is traced. Those that come before the API listens to the worker are not told live.
+    // The ratio traces nothing. Posts that arrive before the API subscribes are not broadcast.
     let (posts, mut live, mut told) = (posts(100), Socket::at(&api.url).await, 0);
     loop {
         api.append(&posts[told..=told]).await;
@@ -82,14 +82,14 @@ async fn a_post_is_followed_from_its_append_to_the_live_feed_in_two_processes() 
     assert_eq!(request.send().await.unwrap().status(), 202);
     while live.next("post").await["data"]["post_id"] != "traced" {}
     api.drained(told + 1).await;
-    // Ending sends what is left.
+    // Shutdown sends the remaining spans.
     assert!(worker.terminate().await.success());
     assert!(api.terminate().await.success());
 
     let spans = collector.spans(6).await;
     let names: BTreeSet<&str> = spans.iter().map(|span| span.name.as_str()).collect();
     assert_eq!(names, BTreeSet::from(["append", "process", "inference", "commit", "publish", "deliver"]));
-    assert_eq!(spans.len(), 6, "only the post that asked for it is traced");
+    assert_eq!(spans.len(), 6, "only the post with a sampled trace header is traced");
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let by_name: HashMap<&str, &Span> = spans.iter().map(|span| (span.name.as_str(), span)).collect();
     for span in &spans {

@@ -5,13 +5,13 @@ pub fn client() -> reqwest::Client {
     builder().build().expect("a client")
 }
 
-/// A client to be, which leaves bodies as they came. A provider that is installed already is as good.
+/// A client builder that does not decode bodies. It reuses a TLS provider that is installed already.
 pub fn builder() -> reqwest::ClientBuilder {
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_gzip()
 }
 
-/// The answer to a GET of this URL.
+/// The response to a GET of this URL.
 pub async fn get(url: impl AsRef<str>) -> reqwest::Result<reqwest::Response> {
     client().get(url.as_ref()).send().await
 }

@@ -2,8 +2,8 @@
 
 use std::net::TcpListener;
 
-/// A port on loopback where nothing listens. It is below those that the system gives out, so that nobody else gets it
-/// before the server of a test does, or while that is down.
+/// A port on loopback where nothing listens. It is below the ephemeral range, so that no other process gets it
+/// before the test's server starts, or while that server is down.
 pub fn free_port() -> u16 {
     loop {
         let port = rand::random_range(10_000..32_000);
