@@ -66,10 +66,10 @@ async fn a_post_is_followed_from_its_append_to_the_live_feed_in_two_processes() 
     let worker = Process::start(folder.path(), &with_roles(r#"["worker"]"#)).await;
 
     // The ratio traces nothing. Posts that arrive before the API subscribes are not broadcast.
-    let (posts, mut live, mut told) = (posts(100), Socket::at(&api.url).await, 0);
+    let (posts, mut live, mut sent) = (posts(100), Socket::at(&api.url).await, 0);
     loop {
-        api.append(&posts[told..=told]).await;
-        told += 1;
+        api.append(&posts[sent..=sent]).await;
+        sent += 1;
         if tokio::time::timeout(Duration::from_secs(1), live.next("post")).await.is_ok() {
             break;
         }
@@ -81,7 +81,7 @@ async fn a_post_is_followed_from_its_append_to_the_live_feed_in_two_processes() 
         .json(&post);
     assert_eq!(request.send().await.unwrap().status(), 202);
     while live.next("post").await["data"]["post_id"] != "traced" {}
-    api.drained(told + 1).await;
+    api.drained(sent + 1).await;
     // Shutdown sends the remaining spans.
     assert!(worker.terminate().await.success());
     assert!(api.terminate().await.success());
