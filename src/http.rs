@@ -1,8 +1,8 @@
 //! The api role: REST, WebSocket, dashboard, metrics.
 //!
-//! Handlers are thin: they read the request once ([`params`], [`body`]), ask a room through
-//! [`state::State::run`] or the cache, and shape the answer. Whatever goes wrong is one [`error::ApiError`].
-//! [`routes`] is the table of everything that is served.
+//! Handlers are thin: they read the request once ([`params`], [`body`]), call a room through
+//! [`state::State::run`] or the cache, and build the answer. Every failure is an [`error::ApiError`].
+//! [`routes`] lists every route.
 
 pub mod alerts;
 pub mod analyze;
@@ -61,32 +61,32 @@ pub struct Api {
     pub stream: Stream,
     pub topics: Topics,
     pub live: LiveBus,
-    /// `None` computes every answer anew.
+    /// `None` computes every answer again.
     pub cache: Option<Cache>,
     /// The model, as soon as it is loaded.
     pub model: watch::Receiver<ModelState>,
     pub clock: Clock,
     /// What `/metrics` renders; `None` in a process that records no metrics.
     pub metrics: Option<Metrics>,
-    /// What the other parts of the process say of themselves.
+    /// The state that the other components of the process report.
     pub components: Components,
 }
 
-/// How far the model is.
+/// The state of the model.
 #[derive(Clone)]
 pub enum ModelState {
     /// This process needs none.
     Absent,
     /// It is being loaded.
     Loading,
-    /// It can be asked.
+    /// It is loaded.
     Ready(SharedClassifier),
-    /// It cannot be loaded; why.
+    /// It cannot be loaded, with the reason.
     Failed(Arc<str>),
 }
 
 impl ModelState {
-    /// How the model is, in a word.
+    /// The state as the API shows it.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Absent => "absent",

@@ -1,10 +1,9 @@
-//! Requests to addresses that people configure: feeds, webhooks.
+//! HTTP requests to configured URLs: feeds, webhooks.
 //!
-//! Such a URL may name a service that only this machine can reach. So a request goes by http(s) to
-//! public addresses alone, unless the options allow more. Names are resolved and judged by the
-//! connector itself: the address that was judged is the one that is connected to, at each redirect
-//! anew, and a name that changes its answer in between gains nothing. Proxies of the environment are
-//! not used, since they would resolve names out of sight. Time, redirects and answers are bounded.
+//! Such a URL may name a service that only this machine can reach (SSRF). Requests therefore use http(s) and go to
+//! public addresses only, unless the options allow more. The connector resolves and checks names itself: it connects to
+//! the address that it has checked, for every redirect, so DNS rebinding has no effect. Proxies of the environment are
+//! not used, since they would resolve names themselves. Time, redirects and answers are bounded.
 
 mod address;
 #[cfg(test)]
@@ -22,7 +21,7 @@ use url::{Host, Url};
 
 use self::address::{Guard, Refusal};
 
-/// What outgoing requests may do.
+/// Limits of outgoing requests.
 #[derive(Clone, Debug)]
 pub struct OutboundOptions {
     /// Networks that are allowed although they are not public: loopback, private, link-local, …
@@ -44,10 +43,10 @@ impl Default for OutboundOptions {
 /// Why a request has no answer. Messages never hold the URL's path, query or credentials.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OutboundError {
-    /// It is not allowed; trying again will not help.
+    /// The request is not allowed; a retry cannot succeed.
     #[error("{0}")]
     Refused(String),
-    /// No answer, or a broken one: a time-out, a reset, a name that is not found. Later it may work.
+    /// No answer or a broken one: a timeout, a reset, an unknown name. A retry may succeed.
     #[error("{0}")]
     Failed(String),
 }
@@ -59,7 +58,7 @@ impl OutboundError {
     }
 }
 
-/// An answer with any status; redirects that were followed are behind it.
+/// An answer with any status, after redirects.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: StatusCode,
@@ -80,13 +79,13 @@ pub struct Outbound {
     options: Arc<OutboundOptions>,
 }
 
-/// How HTTPS is spoken: with ring, and the certificate authorities of the system.
+/// The TLS configuration: ring, with the certificate authorities of the system.
 ///
 /// # Errors
 /// Never with the protocol versions that are compiled in.
 pub fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
     let mut roots = rustls::RootCertStore::empty();
-    // Without any, https fails when it is used, with a message that says so.
+    // Without authorities each https request fails with a certificate error.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut tls = rustls::ClientConfig::builder_with_provider(provider)
@@ -118,7 +117,7 @@ impl Outbound {
         Ok(Self { client, guard, options: Arc::new(options) })
     }
 
-    /// Asks for `url`; redirects are followed.
+    /// Sends a GET request; follows redirects.
     ///
     /// # Errors
     /// When it is not allowed, or there is no answer in time.
@@ -135,13 +134,13 @@ impl Outbound {
         self.bounded(Call { method: Method::POST, url: url.clone(), headers, body }).await
     }
 
-    /// Whether `url` could be asked as far as can be told without resolving its host.
+    /// Checks `url` without resolving its host.
     ///
     /// # Errors
     /// When it is not http(s), has no host, or its host is an address that is not allowed.
     pub fn check(&self, url: &Url) -> Result<(), OutboundError> {
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(OutboundError::Refused(format!("only http and https URLs are asked, not {}:", url.scheme())));
+            return Err(OutboundError::Refused(format!("only http and https URLs are allowed, not {}:", url.scheme())));
         }
         // An address is connected to without being resolved.
         let literal = match url.host() {
@@ -191,7 +190,7 @@ impl Outbound {
     }
 }
 
-/// A request that may be sent on to another place.
+/// A request that may be redirected.
 struct Call {
     method: Method,
     url: Url,
@@ -199,12 +198,12 @@ struct Call {
     body: Vec<u8>,
 }
 
-/// Headers that another origin may see; all others may hold secrets.
+/// Headers that are sent to another origin on a redirect; all others may contain secrets.
 const HARMLESS: [HeaderName; 4] =
     [header::ACCEPT, header::CONTENT_TYPE, header::IF_MODIFIED_SINCE, header::IF_NONE_MATCH];
 
 impl Call {
-    /// Where `answer` sends this call, if it is to be followed.
+    /// The request that follows the redirect of `answer`, if it is one.
     fn redirected(&self, answer: &reqwest::Response) -> Result<Option<Self>, OutboundError> {
         let follows = match answer.status().as_u16() {
             307 | 308 => true,
@@ -214,7 +213,7 @@ impl Call {
         let Some(location) = answer.headers().get(header::LOCATION).filter(|_| follows) else { return Ok(None) };
         let url = std::str::from_utf8(location.as_bytes()).ok().and_then(|location| self.url.join(location).ok());
         let Some(url) = url else {
-            return Err(OutboundError::Refused("a redirect to something that is no URL".into()));
+            return Err(OutboundError::Refused("redirected to an invalid URL".into()));
         };
         let mut headers = self.headers.clone();
         if url.origin() != self.url.origin() {
@@ -225,7 +224,7 @@ impl Call {
     }
 }
 
-/// The innermost reason, which says most; the outer ones repeat the URL.
+/// The innermost cause, which is the most specific; outer ones repeat the URL.
 fn failure(error: reqwest::Error) -> OutboundError {
     let error = error.without_url();
     let mut reason = error.to_string();

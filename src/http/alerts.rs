@@ -13,7 +13,7 @@ use crate::domain::{Alert, AlertState, LiveEvent, Timestamp};
 use crate::store::alerts::AlertFilter;
 
 use super::answer;
-use super::auth::{Admin, May, Read, Who};
+use super::auth::{Actor, Admin, Authorized, Read};
 use super::body;
 use super::error::{ApiError, Problem};
 use super::params::{Params, last_segment, no_params, segment_before_last};
@@ -92,7 +92,11 @@ pub struct AlertList {
     get, path = "/api/alerts", tag = "alerts", params(AlertParams),
     responses((status = 200, body = AlertList), (status = 422, body = Problem))
 )]
-pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn list(
+    _: Authorized<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     let params = AlertParams::parse(&request)?;
     let (limit, cursor) = (params.limit, params.cursor);
     let filter = AlertFilter {
@@ -129,7 +133,7 @@ pub struct AlertDetail {
     get, path = "/api/alerts/{id}", tag = "alerts", params(("id" = i64, Path, description = "The alert's id")),
     responses((status = 200, body = AlertDetail), (status = 404, body = Problem))
 )]
-pub async fn get(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let id = number(&last_segment(&request)?)?;
     let store = state.api.store.clone();
@@ -165,8 +169,8 @@ pub struct AcknowledgeRequest {
     )
 )]
 pub async fn acknowledge(
-    _may: May<Admin>,
-    who: Who,
+    _: Authorized<Admin>,
+    actor: Actor,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,
@@ -182,7 +186,7 @@ pub async fn acknowledge(
     }
     let api = state.api.clone();
     let alert = state.run(async move {
-        let mark = Acknowledgement { at: api.clock.now(), by: who.0, note };
+        let mark = Acknowledgement { at: api.clock.now(), by: actor.0, note };
         match api.store.acknowledge_alert(id, &mark).await? {
             Some(alert) => {
                 if let Err(error) = api.live.publish(vec![LiveEvent::Alert(alert.clone())]).await {

@@ -1,4 +1,4 @@
-//! Classifying texts on request.
+//! Classifies texts on request.
 
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -8,7 +8,7 @@ use crate::domain::post::MAX_CONTENT_CHARS;
 use crate::domain::{Analysis, Emotion, FieldError, Sentiment};
 use crate::inference::{Explanation, InferenceError, SharedClassifier, explain};
 
-use super::auth::{May, Read};
+use super::auth::{Authorized, Read};
 use super::body;
 use super::error::{ApiError, Problem};
 use super::params::no_params;
@@ -18,10 +18,10 @@ use super::{ModelState, answer};
 
 /// Most texts in one request.
 const MAX_TEXTS: usize = 256;
-/// Most texts that are explained in one request: each costs as much as its words.
+/// Most texts that are explained in one request: each is classified once per word.
 const MAX_EXPLAINED: usize = 8;
 
-/// What to classify: exactly one of the two.
+/// The texts to classify: exactly one of `text` and `texts`.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"text": "I love this phone"}))]
@@ -33,12 +33,12 @@ pub struct AnalyzeRequest {
     #[serde(default)]
     #[schema(max_items = 256)]
     texts: Option<Vec<String>>,
-    /// Whether to tell what each word did for the labels; with at most 8 texts.
+    /// Whether to explain how much each word contributed to the labels; with at most 8 texts.
     #[serde(default)]
     explain: bool,
 }
 
-/// What the model says of one text.
+/// The analysis of one text.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct AnalysisView {
     /// The sentiment with the largest score.
@@ -54,13 +54,13 @@ pub struct AnalysisView {
     tokens: u32,
     /// Whether the text was longer than the model reads.
     truncated: bool,
-    /// What each word did for the labels, if that was asked.
+    /// The contribution of each word to the labels, if requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Explanation>,
 }
 
 impl AnalysisView {
-    /// An analysis with its reasons.
+    /// An analysis with its explanation.
     pub fn explained((analysis, explanation): (Analysis, Explanation)) -> Self {
         Self { explanation: Some(explanation), ..analysis.into() }
     }
@@ -81,7 +81,7 @@ impl From<Analysis> for AnalysisView {
     }
 }
 
-/// What the model says of several texts.
+/// The analyses of several texts.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct AnalysisList {
     /// One per text, in their order.
@@ -100,8 +100,8 @@ pub enum AnalyzeAnswer {
 
 /// Classify texts
 ///
-/// Sentiment and emotion of one text (`text`) or of up to 256 (`texts`). Nothing is stored. With `explain`, what
-/// each word did: by how much the scores of the two labels fall without it.
+/// Sentiment and emotion of one text (`text`) or of up to 256 (`texts`). Nothing is stored. With `explain`, the
+/// contribution of each word: by how much the scores of the two labels fall without it.
 #[utoipa::path(
     post, path = "/api/analyze", tag = "analyze", request_body = AnalyzeRequest,
     responses(
@@ -111,7 +111,7 @@ pub enum AnalyzeAnswer {
     )
 )]
 pub async fn analyze(
-    _may: May<Read>,
+    _: Authorized<Read>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,
@@ -186,8 +186,8 @@ fn classifier(state: &State) -> Result<SharedClassifier, ApiError> {
         ModelState::Ready(classifier) => Ok(classifier.clone()),
         ModelState::Loading => Err(ApiError::unavailable("the model is being loaded; try again")),
         ModelState::Failed(reason) => Err(ApiError::unavailable(format!("the model could not be loaded: {reason}"))),
-        ModelState::Absent => {
-            Err(ApiError::unavailable("this process holds no model; ask one that has the worker role"))
-        }
+        ModelState::Absent => Err(ApiError::unavailable(
+            "this process has no model; send the request to a process with the worker or api role",
+        )),
     }
 }

@@ -13,7 +13,7 @@ use super::state::to_json;
 /// 200 with `body` as JSON.
 ///
 /// # Errors
-/// 500; our own types always serialise.
+/// 500, which does not occur for the types of this crate.
 pub fn json<T: Serialize>(body: &T) -> Result<HttpResponse, ApiError> {
     json_with(StatusCode::OK, body)
 }

@@ -1,4 +1,4 @@
-//! Who may do what: bearer tokens, scopes, and what holds when no tokens are configured.
+//! Authentication and scopes: bearer tokens, and the policy without configured tokens.
 
 pub mod jwt;
 pub mod origin;
@@ -18,7 +18,7 @@ use super::error::ApiError;
 use jwt::{JwtOptions, JwtVerifier};
 use tokens::StaticToken;
 
-/// What a token allows. A scope does not include another: a token that only writes cannot read.
+/// A permission of a token. No scope includes another: a token with `write` alone cannot read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// All GET requests, analyze, the WebSocket.
@@ -56,7 +56,7 @@ impl std::str::FromStr for Scope {
 pub struct AuthOptions {
     /// Tokens known by their hash.
     pub tokens: Vec<StaticToken>,
-    /// Tokens that someone else signs.
+    /// Tokens that an identity provider signs.
     pub jwt: Option<JwtOptions>,
 }
 
@@ -65,16 +65,16 @@ pub struct AuthOptions {
 #[error("{0}")]
 pub struct AuthError(pub String);
 
-/// Decides about each request.
-pub struct Gate {
+/// Authenticates requests and checks their scopes.
+pub struct Authenticator {
     policy: Policy,
     cors_origins: Vec<String>,
 }
 
 enum Policy {
-    /// No tokens, reachable from this machine alone: everything is allowed.
+    /// No tokens, bound to loopback: everything is allowed.
     Loopback,
-    /// No tokens, reachable from elsewhere: reading is allowed.
+    /// No tokens, bound to another address: reads are allowed.
     ReadOnly,
     Tokens {
         tokens: Vec<StaticToken>,
@@ -85,8 +85,8 @@ enum Policy {
 
 const CHALLENGE: &str = r#"Bearer realm="sentistream""#;
 
-impl Gate {
-    /// The gate of a server bound to `addresses`.
+impl Authenticator {
+    /// The authenticator of a server bound to `addresses`.
     ///
     /// # Errors
     /// When a key of `auth` cannot be read.
@@ -108,7 +108,7 @@ impl Gate {
         Ok(Self { policy, cors_origins: cors_origins.to_vec() })
     }
 
-    /// Lets `request` do what needs `scope`.
+    /// Checks that `request` has `scope`.
     ///
     /// # Errors
     /// 401 without a valid token, 403 with one that lacks the scope.
@@ -117,7 +117,7 @@ impl Gate {
         self.check_token(request, bearer, scope)
     }
 
-    /// As [`Self::check`], for a token that came another way.
+    /// As [`Self::check`], for a token from another place than the `Authorization` header.
     ///
     /// # Errors
     /// As [`Self::check`].
@@ -128,7 +128,7 @@ impl Gate {
             Policy::ReadOnly if scope == Scope::Read => Ok(()),
             Policy::ReadOnly => Err(ApiError::forbidden(format!(
                 "this server is reachable from other machines and has no auth configured, so it only answers reads; \
-                 configure [[auth.tokens]] with the scope {} (or [auth.jwt]), or listen on 127.0.0.1 alone",
+                 configure server.auth.tokens with the scope {} (or server.auth.jwt), or listen on 127.0.0.1 alone",
                 scope.as_str()
             ))),
             Policy::Tokens { tokens, jwt, clock } => {
@@ -148,9 +148,9 @@ impl Gate {
         }
     }
 
-    /// The name of who asks, for records: that of the token, `jwt:SUBJECT`, or `local` where no tokens are configured.
-    /// Who may ask is decided by [`Self::check`].
-    pub fn who(&self, request: &HttpRequest) -> String {
+    /// The name of the client for audit records: the token's name, `jwt:SUBJECT`, or `local` without configured tokens.
+    /// It is no proof of a scope; [`Self::check`] is.
+    pub fn actor(&self, request: &HttpRequest) -> String {
         let Policy::Tokens { tokens, jwt, .. } = &self.policy else { return "local".to_owned() };
         let Ok(Some(token)) = bearer(request) else { return "unknown".to_owned() };
         match (tokens::find(tokens, token), jwt) {
@@ -160,8 +160,8 @@ impl Gate {
         }
     }
 
-    /// Without tokens a page of another site could write through the visitor's browser: cross-origin requests must
-    /// come from a listed origin, and the request must name this machine (a foreign name may point to loopback).
+    /// Without tokens the page of another site could write through a visitor's browser. Cross-origin requests must come
+    /// from a listed origin, and `Host` must name this machine (a foreign name may resolve to loopback).
     fn check_local_page(&self, request: &HttpRequest) -> Result<(), ApiError> {
         origin::check(request, &self.cors_origins)?;
         if origin::names_this_machine(request) {
@@ -169,7 +169,7 @@ impl Gate {
         }
         Err(ApiError::forbidden(
             "without auth this server accepts writes only under localhost or a loopback address; configure \
-             [[auth.tokens]] to write under another name",
+             server.auth.tokens to write under another name",
         ))
     }
 }
@@ -191,8 +191,8 @@ fn bearer(request: &HttpRequest) -> Result<Option<&str>, ApiError> {
     }
 }
 
-/// A scope as a type, so that a handler's signature says what it demands.
-pub trait Demand {
+/// A scope as a type, so that a handler's signature names the scope that it requires.
+pub trait RequiredScope {
     /// The scope.
     const SCOPE: Scope;
 }
@@ -204,41 +204,42 @@ pub struct Write;
 /// [`Scope::Admin`].
 pub struct Admin;
 
-impl Demand for Read {
+impl RequiredScope for Read {
     const SCOPE: Scope = Scope::Read;
 }
-impl Demand for Write {
+impl RequiredScope for Write {
     const SCOPE: Scope = Scope::Write;
 }
-impl Demand for Admin {
+impl RequiredScope for Admin {
     const SCOPE: Scope = Scope::Admin;
 }
 
-/// Proof that the request may do what needs the scope.
-pub struct May<D>(PhantomData<D>);
+/// Proof that the request has the scope.
+pub struct Authorized<D>(PhantomData<D>);
 
-impl<D: Demand> FromRequest for May<D> {
+impl<D: RequiredScope> FromRequest for Authorized<D> {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let allowed = match request.app_data::<web::Data<Gate>>() {
-            Some(gate) => gate.check(request, D::SCOPE),
-            None => Err(ApiError::internal("the server has no gate")),
+        let allowed = match request.app_data::<web::Data<Authenticator>>() {
+            Some(authenticator) => authenticator.check(request, D::SCOPE),
+            None => Err(ApiError::internal("no authenticator is configured")),
         };
         ready(allowed.map(|()| Self(PhantomData)))
     }
 }
 
-/// The name of who asks, for records.
-pub struct Who(pub String);
+/// The name of the client, for audit records.
+pub struct Actor(pub String);
 
-impl FromRequest for Who {
+impl FromRequest for Actor {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let who = request.app_data::<web::Data<Gate>>().map(|gate| Self(gate.who(request)));
-        ready(who.ok_or_else(|| ApiError::internal("the server has no gate")))
+        let actor =
+            request.app_data::<web::Data<Authenticator>>().map(|authenticator| Self(authenticator.actor(request)));
+        ready(actor.ok_or_else(|| ApiError::internal("no authenticator is configured")))
     }
 }

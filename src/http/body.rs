@@ -1,4 +1,4 @@
-//! The body of a request: its form, its bytes within limits of size and time, and JSON from them.
+//! The body of a request: its format, its bytes within limits of size and time, and JSON from them.
 
 use actix_web::HttpRequest;
 use actix_web::dev::Decompress;
@@ -11,25 +11,25 @@ use serde_json::Value;
 use super::error::ApiError;
 use super::options::HttpOptions;
 
-/// How the body is written.
+/// The format of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum BodyFormat {
     /// One JSON value.
     Json,
     /// One JSON value per line.
     Lines,
 }
 
-/// The form that the request names.
+/// The format that `Content-Type` names.
 ///
 /// # Errors
-/// 415 for any other, and for none: a page of another site can send those without asking.
-pub fn form(request: &HttpRequest) -> Result<Form, ApiError> {
+/// 415 for any other format and for none: pages of other sites can send those without a CORS preflight.
+pub fn format(request: &HttpRequest) -> Result<BodyFormat, ApiError> {
     let named = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = named.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.as_str() {
-        "application/json" => Ok(Form::Json),
-        "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Ok(Form::Lines),
+        "application/json" => Ok(BodyFormat::Json),
+        "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Ok(BodyFormat::Lines),
         _ => Err(ApiError::unsupported(format!(
             "Content-Type must be application/json or application/x-ndjson, is {:?}",
             crate::domain::op::preview(named, 100)
@@ -37,10 +37,11 @@ pub fn form(request: &HttpRequest) -> Result<Form, ApiError> {
     }
 }
 
-/// The whole body as text, decompressed if it is compressed.
+/// The whole body as text, decompressed.
 ///
 /// # Errors
-/// 400 when it is cut or no UTF-8, 408 when it does not come in time, 413 above the limit, 415 for an unknown encoding.
+/// 400 when it is truncated or not UTF-8, 408 when it does not arrive in time, 413 above the limit, 415 for an unknown
+/// encoding.
 pub async fn text(request: &HttpRequest, payload: Payload, options: &HttpOptions) -> Result<String, ApiError> {
     let encoding = encoding(request)?;
     let too_large = || ApiError::too_large(format!("the body must be at most {} bytes", options.max_body));
@@ -83,16 +84,16 @@ fn encoding(request: &HttpRequest) -> Result<ContentEncoding, ApiError> {
     }
 }
 
-/// The JSON body of a request that takes nothing else.
+/// The body of a request that accepts JSON only.
 ///
 /// # Errors
-/// As [`form`] and [`text`]; 400 for what is no JSON, 422 for JSON of another shape.
+/// As [`format`] and [`text`]; 400 when it is not JSON, 422 for JSON of another shape.
 pub async fn json<T: DeserializeOwned>(
     request: &HttpRequest,
     payload: Payload,
     options: &HttpOptions,
 ) -> Result<T, ApiError> {
-    if form(request)? != Form::Json {
+    if format(request)? != BodyFormat::Json {
         return Err(ApiError::unsupported("Content-Type must be application/json"));
     }
     let text = text(request, payload, options).await?;
@@ -107,7 +108,7 @@ pub async fn json<T: DeserializeOwned>(
 /// `text` as JSON.
 ///
 /// # Errors
-/// 400 for what is no JSON.
+/// 400 when it is not JSON.
 pub fn parse(text: &str) -> Result<Value, ApiError> {
     serde_json::from_str(text).map_err(|e| ApiError::malformed(format!("the body is not valid JSON: {e}")))
 }

@@ -1,4 +1,4 @@
-//! Two periods side by side.
+//! Comparison of two periods.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::domain::{Counts, TimeRange, Timestamp};
 use crate::store::posts::CountedFrom;
 
 use super::answer;
-use super::auth::{May, Read};
+use super::auth::{Authorized, Read};
 use super::counted::{CountEcho, CountParams};
 use super::error::{ApiError, Problem};
 use super::params::Params;
@@ -17,10 +17,10 @@ use super::sentiment::last;
 use super::shape::{self, ByEmotion, BySentiment, Measures};
 use super::state::State;
 
-/// The period that is compared when none is named.
+/// The default period.
 const DEFAULT_RANGE: Duration = Duration::from_secs(24 * 3_600);
 
-/// Which periods.
+/// The periods to compare.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "the parameters as the OpenAPI document describes them")]
@@ -64,7 +64,7 @@ pub struct PeriodCounts {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Change {
     total: i64,
-    /// By how many percent the posts became more; `null` when there were none.
+    /// Growth in percent; `null` when the earlier period has no posts.
     total_percentage: Option<f64>,
     /// Of the shares, in percentage points.
     percentages: BySentiment<f64>,
@@ -104,12 +104,16 @@ impl Change {
 
 /// Compare two periods
 ///
-/// Counts of a period and of one of the same length before it, and what changed between them.
+/// Counts of a period and of an earlier period of the same length, and their differences.
 #[utoipa::path(
     get, path = "/api/compare", tag = "sentiment", params(CompareParams, CountParams),
     responses((status = 200, body = Comparison), (status = 422, body = Problem))
 )]
-pub async fn compare(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn compare(
+    _: Authorized<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     let mut params = Params::of(&request)?;
     let (start_date, end_date) = params.period();
     let previous_start = params.time("previous_start");
@@ -119,7 +123,7 @@ pub async fn compare(_may: May<Read>, state: web::Data<State>, request: HttpRequ
     let now = state.api.clock.now();
     let end = end_date.unwrap_or(last(DEFAULT_RANGE, now).end());
     let current = TimeRange::new(start_date.unwrap_or(end - DEFAULT_RANGE), end)
-        .ok_or_else(|| ApiError::invalid_field("start_date", "must not lie in the future without an end_date"))?;
+        .ok_or_else(|| ApiError::invalid_field("start_date", "must not be in the future without an end_date"))?;
     let before = previous_start.unwrap_or(current.start() - current.length());
     let previous = TimeRange::new(before, before + current.length())
         .ok_or_else(|| ApiError::invalid_field("previous_start", "is too late"))?;

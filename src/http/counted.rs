@@ -1,4 +1,4 @@
-//! Which posts are counted: the filter of aggregates, distributions and comparisons.
+//! The filter of aggregates, distributions and comparisons.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +10,8 @@ use super::params::Params;
 use super::posts::filter::search;
 use super::state::State;
 
-/// Which posts are counted. Topic, source, sentiment and emotion are read from rollups, over any range; author and text
-/// from the posts that are kept, of which at most 100,000 are read for one answer.
+/// The posts to count. Topic, source, sentiment and emotion are read from rollups, over any range; author and text from
+/// the stored posts, of which at most 100,000 are read for one answer.
 #[derive(Clone, Default, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct CountParams {
@@ -28,7 +28,7 @@ pub struct CountParams {
     /// Only posts of this author.
     #[param(value_type = Option<String>)]
     author: Option<Author>,
-    /// Words that must all occur, whatever their case.
+    /// Words that must all occur, ignoring case.
     q: Option<String>,
 }
 
@@ -61,7 +61,7 @@ impl CountParams {
         })
     }
 
-    /// Different filters have different keys: texts are quoted.
+    /// A key that is unique for each filter: texts are quoted.
     pub fn cache_key(&self) -> String {
         format!(
             "{}:{}:{}:{}:{:?}:{:?}",
@@ -75,7 +75,7 @@ impl CountParams {
     }
 }
 
-/// The filter of a count as it was understood.
+/// The filter as it was parsed.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CountEcho {
     topic: Option<String>,

@@ -1,8 +1,8 @@
 //! The dashboard: the files of `dashboard/dist`, embedded in the binary.
 //!
-//! Files are compressed when the dashboard is built (`app.js.br`, `app.js.gz` beside `app.js`) and sent as they lie.
-//! Names under `assets/` carry a hash of their content, so they never change. Any other path is a view of the
-//! dashboard and gets its page.
+//! Files are compressed when the dashboard is built (`app.js.br`, `app.js.gz` beside `app.js`) and sent unchanged.
+//! Names under `assets/` contain a hash of their content, so they never change. Any other path is a view of the
+//! dashboard and gets the page.
 
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
@@ -65,14 +65,14 @@ pub async fn serve(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     }
 }
 
-/// Compressed variants are not addressed by themselves.
+/// Compressed variants have no path of their own.
 fn is_variant(path: &str) -> bool {
     path.ends_with(".br") || path.ends_with(".gz")
 }
 
 fn send(request: &HttpRequest, path: &str, file: EmbeddedFile) -> HttpResponse {
     let (encoding, file) = variant(request, path).map_or((None, file), |(encoding, file)| (Some(encoding), file));
-    // Weak: a file without a compressed variant may still be compressed on its way.
+    // Weak: the compression middleware may still compress a file without a compressed variant.
     let tag = format!("W/\"{}\"", hex(&file.metadata.sha256_hash()[..16]));
     let lifetime = if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
     let unchanged = request
@@ -98,7 +98,7 @@ fn send(request: &HttpRequest, path: &str, file: EmbeddedFile) -> HttpResponse {
     response.content_type(kind).body(file.data.into_owned())
 }
 
-/// The best compressed variant that the client takes.
+/// The best compressed variant that the client accepts.
 fn variant(request: &HttpRequest, path: &str) -> Option<(HeaderValue, EmbeddedFile)> {
     let accepted = request.headers().get(header::ACCEPT_ENCODING)?.to_str().ok()?.to_ascii_lowercase();
     let takes = |name: &str| {

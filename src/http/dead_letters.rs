@@ -1,4 +1,4 @@
-//! The dead letter: what could not be processed, to be looked at, replayed or purged.
+//! The dead letter: entries that could not be processed, to inspect, replay or purge.
 
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -11,7 +11,7 @@ use crate::domain::{DeadLetterReason, EntryId, Timestamp};
 use crate::stream::{DeadLetter, DeadLetterSelection};
 
 use super::answer;
-use super::auth::{Admin, May, Read};
+use super::auth::{Admin, Authorized, Read};
 use super::body;
 use super::error::{ApiError, Problem};
 use super::params::{Params, last_segment, no_params};
@@ -22,7 +22,7 @@ const MAX_IDS: usize = 1_000;
 /// Longest value shown in a list, in characters; the single dead letter has it in full.
 const PREVIEW_CHARS: usize = 200;
 
-/// Where a page begins and how long it is.
+/// Start and length of a page.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct DeadLetterParams {
@@ -57,13 +57,13 @@ pub struct DeadLetterView {
     id: String,
     /// Its id in the stream.
     origin_id: String,
-    /// The post it is about, if it says so.
+    /// The `post_id` of the entry, if it has one.
     post_id: Option<String>,
     /// Why it is in the dead letter.
     reason: DeadLetterReason,
     /// What was wrong.
     error: String,
-    /// How often it was tried.
+    /// Number of deliveries.
     deliveries: u32,
     #[schema(value_type = String, format = DateTime)]
     failed_at: Timestamp,
@@ -75,15 +75,15 @@ pub struct DeadLetterView {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct FieldView {
     name: String,
-    /// The value; what is no UTF-8 is replaced.
+    /// The value; bytes that are not UTF-8 are replaced by U+FFFD.
     value: String,
-    /// The bytes, when they are no UTF-8.
+    /// The bytes, when they are not UTF-8.
     base64: Option<String>,
-    /// Whether `value` is only its beginning.
+    /// Whether `value` is cut.
     cut: bool,
 }
 
-/// How much of a value is shown.
+/// How much of each value to show.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Show {
     Beginning,
@@ -126,7 +126,7 @@ impl From<&DeadLetter> for DeadLetterView {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct DeadLetterList {
     dead_letters: Vec<DeadLetterView>,
-    /// How many there are in all.
+    /// Number of dead letters.
     total: u64,
     limit: i64,
     /// Where the next page starts; `null` on the last.
@@ -140,11 +140,15 @@ pub struct DeadLetterList {
     get, path = "/api/dead-letters", tag = "dead letters", params(DeadLetterParams),
     responses((status = 200, body = DeadLetterList), (status = 422, body = Problem))
 )]
-pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn list(
+    _: Authorized<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     let DeadLetterParams { limit, cursor } = DeadLetterParams::parse(&request)?;
     let (stream, wanted) = (state.api.stream.clone(), limit.unsigned_abs() as usize);
     let (mut letters, depth) = state
-        // One more than asked tells whether there is another page.
+        // One more than requested shows whether there is another page.
         .run(async move { tokio::try_join!(stream.dead_letters(wanted + 1, cursor), stream.depth()) })
         .await?;
     let more = letters.len() > wanted;
@@ -159,13 +163,13 @@ pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest
 
 /// One dead letter
 ///
-/// Every field in full; bytes that are no UTF-8 also as base64.
+/// Every field in full; bytes that are not UTF-8 also as base64.
 #[utoipa::path(
     get, path = "/api/dead-letters/{id}", tag = "dead letters",
     params(("id" = String, Path, description = "Its id", example = "1767225600000-0")),
     responses((status = 200, body = DeadLetterView), (status = 404, body = Problem))
 )]
-pub async fn get(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let segment = last_segment(&request)?;
     let missing = || ApiError::not_found(format!("there is no dead letter {:?}", preview(&segment, 100)));
     let id: EntryId = segment.parse().map_err(|_| missing())?;
@@ -174,16 +178,16 @@ pub async fn get(_may: May<Read>, state: web::Data<State>, request: HttpRequest)
     answer::json(&view(&letter, Show::All))
 }
 
-/// Which dead letters: exactly one of the two.
+/// The dead letters to act on: exactly one of `ids` and `all`.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"ids": ["1767225600000-0"]}))]
 pub struct SelectionRequest {
-    /// These; at most 1,000.
+    /// The ids; at most 1,000.
     #[serde(default)]
     #[schema(max_items = 1000)]
     ids: Option<Vec<String>>,
-    /// `true`: all of them.
+    /// `true`: all dead letters.
     #[serde(default)]
     all: Option<bool>,
 }
@@ -205,10 +209,10 @@ impl SelectionRequest {
     }
 }
 
-/// What a replay did.
+/// The result of a replay.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Replayed {
-    /// Dead letters that are in the stream again.
+    /// Number of dead letters appended to the stream again.
     replayed: u64,
 }
 
@@ -220,7 +224,7 @@ pub struct Replayed {
     responses((status = 200, body = Replayed), (status = 422, body = Problem), (status = 503, body = Problem))
 )]
 pub async fn replay(
-    _may: May<Admin>,
+    _: Authorized<Admin>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,
@@ -232,22 +236,22 @@ pub async fn replay(
     answer::json(&Replayed { replayed })
 }
 
-/// What a purge did.
+/// The result of a purge.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Purged {
-    /// Dead letters that are gone.
+    /// Number of dead letters removed.
     purged: u64,
 }
 
 /// Purge dead letters
 ///
-/// Removes them for good.
+/// Removes them permanently.
 #[utoipa::path(
     post, path = "/api/dead-letters/purge", tag = "dead letters", request_body = SelectionRequest,
     responses((status = 200, body = Purged), (status = 422, body = Problem), (status = 503, body = Problem))
 )]
 pub async fn purge(
-    _may: May<Admin>,
+    _: Authorized<Admin>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,

@@ -1,4 +1,4 @@
-//! A page to read and try the API: small, offline, within the content security policy.
+//! The API explorer: a small page that works offline and within the content security policy.
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 
@@ -13,7 +13,7 @@ pub async fn page() -> HttpResponse {
     HttpResponse::Ok().content_type("text/html; charset=utf-8").body(PAGE)
 }
 
-/// What the page loads.
+/// The files that the page loads.
 ///
 /// # Errors
 /// 404 for anything else.

@@ -15,10 +15,10 @@ use crate::stream::StreamError;
 /// The media type of every error answer.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// After how many seconds a client may ask again when a backing service is away.
+/// `Retry-After` when a backing service is unavailable, in seconds.
 const RETRY_AFTER_S: u64 = 2;
 
-/// Why a request was not answered as asked.
+/// Why a request failed.
 #[derive(Clone, Debug)]
 pub struct ApiError {
     status: StatusCode,
@@ -38,11 +38,11 @@ pub struct ApiError {
     "request_id": "0198c5a2-7a30-7c1e-9d5c-6a1f0f3f9a10"
 }))]
 pub struct Problem<'a> {
-    /// `about:blank`: the status says what kind of problem it is.
+    /// `about:blank`: the status is the kind of problem.
     #[serde(rename = "type")]
     #[schema(rename = "type")]
     kind: &'static str,
-    /// The status in words.
+    /// The reason phrase of the status.
     title: &'a str,
     /// The HTTP status.
     status: u16,
@@ -52,7 +52,7 @@ pub struct Problem<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(value_type = Vec<FieldErrorBody>)]
     errors: &'a [FieldError],
-    /// The id under which the logs know the request.
+    /// The id of the request in the logs.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
 }
@@ -64,7 +64,7 @@ pub struct Problem<'a> {
 struct FieldErrorBody {
     /// Its name.
     field: String,
-    /// What was wrong and what is allowed.
+    /// What is wrong and what is allowed.
     message: String,
 }
 
@@ -81,32 +81,32 @@ impl ApiError {
         }
     }
 
-    /// 400: the request cannot be read at all.
+    /// 400: the request cannot be parsed.
     pub fn malformed(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
-    /// 401: no token, or one that is not valid.
+    /// 401: no valid token.
     pub fn unauthorized(detail: impl Into<String>, challenge: impl Into<String>) -> Self {
         Self { challenge: Some(challenge.into()), ..Self::new(StatusCode::UNAUTHORIZED, detail) }
     }
 
-    /// 403: known, but not allowed.
+    /// 403: authenticated, but not allowed.
     pub fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, detail)
     }
 
-    /// 404: there is no such thing.
+    /// 404: the resource does not exist.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
 
-    /// 409: it contradicts what is there.
+    /// 409: the request conflicts with the current state.
     pub fn conflict(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, detail)
     }
 
-    /// 408: the body did not come in time.
+    /// 408: the body did not arrive in time.
     pub fn too_slow(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::REQUEST_TIMEOUT, detail)
     }
@@ -116,7 +116,7 @@ impl ApiError {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
     }
 
-    /// 415: a body in a format that is not read here.
+    /// 415: a body in an unsupported format.
     pub fn unsupported(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
     }
@@ -132,28 +132,30 @@ impl ApiError {
         Self::invalid(vec![FieldError::new(field, message)])
     }
 
-    /// 429: asked too often.
+    /// 429: the client exceeds the rate limit.
     pub fn too_many(retry_after_s: u64) -> Self {
         let detail = format!("too many requests from this client; try again in {retry_after_s} s");
         Self { retry_after_s: Some(retry_after_s), ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail) }
     }
 
-    /// 503: a backing service is away, or busy.
+    /// 503: a backing service is unavailable or busy.
     pub fn unavailable(detail: impl Into<String>) -> Self {
         Self { retry_after_s: Some(RETRY_AFTER_S), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
     }
 
-    /// 500: our fault. The reason is logged here and not told.
+    /// 500: a defect of the server. The reason is logged and not sent to the client.
     pub fn internal(reason: impl fmt::Display) -> Self {
-        tracing::error!(%reason, "a request failed");
+        tracing::error!(%reason, "request failed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the request failed; the log has the reason under its request id")
     }
 
-    /// An answer of the framework that is not a problem yet.
+    /// An answer of the framework as a problem.
     pub fn from_status(status: StatusCode, path: &str) -> Self {
         let detail = match status {
             StatusCode::NOT_FOUND => format!("there is nothing at {path}; /api/docs lists what there is"),
-            StatusCode::METHOD_NOT_ALLOWED => format!("{path} does not take this method; Allow names those it takes"),
+            StatusCode::METHOD_NOT_ALLOWED => {
+                format!("{path} does not support this method; the Allow header lists those it supports")
+            }
             StatusCode::PAYLOAD_TOO_LARGE => "the body is too large".to_owned(),
             _ => status.canonical_reason().unwrap_or("the request failed").to_lowercase(),
         };
@@ -210,7 +212,7 @@ impl ResponseError for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         if error.is_transient() {
-            tracing::warn!(%error, "a request found no database");
+            tracing::warn!(%error, "database unavailable for a request");
             Self::unavailable("the database is not available; try again")
         } else {
             Self::internal(error)
@@ -223,7 +225,7 @@ impl From<StreamError> for ApiError {
         match error {
             StreamError::Full { .. } => Self::unavailable(error.to_string()),
             StreamError::Unavailable(_) => {
-                tracing::warn!(%error, "a request found no stream");
+                tracing::warn!(%error, "stream unavailable for a request");
                 Self::unavailable("the stream is not available; try again")
             }
             StreamError::Failed(_) => Self::internal(error),
@@ -256,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_says_what_every_field_lacks() {
+    fn problem_lists_every_invalid_field() {
         let error = ApiError::invalid(vec![FieldError::new("limit", "must be 1"), FieldError::new("q", "is long")])
             .with_request_id("r1");
         let body: serde_json::Value = serde_json::from_str(&error.body()).unwrap();
@@ -272,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_by_itself_says_when_to_come_back() {
+    fn transient_errors_carry_retry_after() {
         let full = ApiError::from(StreamError::Full { pending: 5, limit: 5 }).error_response();
         assert_eq!(full.status(), 503);
         assert!(full.headers().contains_key(header::RETRY_AFTER));

@@ -1,4 +1,4 @@
-//! Versions in `ETag` and `If-Match`: a change is refused when what it was made from is not what is there.
+//! Versions in `ETag` and `If-Match`: an edit of an outdated version is refused.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::error::ApiError;
 
-/// `response` with the version of what it holds.
+/// `response` with the version of its content as `ETag`.
 #[must_use]
 pub fn with(mut response: HttpResponse, version: i64) -> HttpResponse {
     if let Ok(value) = HeaderValue::try_from(format!("\"{version}\"")) {
@@ -15,15 +15,15 @@ pub fn with(mut response: HttpResponse, version: i64) -> HttpResponse {
     response
 }
 
-/// The version that a change was made from; `None` for `*`, whichever it is.
+/// The version that an edit is based on; `None` for `*`, any version.
 ///
 /// # Errors
-/// 428 without `If-Match`; 412 for a tag that this server does not give.
+/// 428 without `If-Match`; 412 for a tag that this server never sends.
 pub fn if_match(request: &HttpRequest) -> Result<Option<i64>, ApiError> {
     let Some(value) = request.headers().get(header::IF_MATCH) else {
         return Err(ApiError::new(
             StatusCode::PRECONDITION_REQUIRED,
-            "send If-Match with the ETag of what you change, or * to change it whatever it is",
+            "send If-Match with the ETag of the version that you edit, or * to overwrite any version",
         ));
     };
     let text = value.to_str().unwrap_or_default().trim();
@@ -34,10 +34,10 @@ pub fn if_match(request: &HttpRequest) -> Result<Option<i64>, ApiError> {
     version.map(Some).ok_or_else(changed)
 }
 
-/// 412: it was changed meanwhile.
+/// 412: the version is outdated.
 pub fn changed() -> ApiError {
     ApiError::new(
         StatusCode::PRECONDITION_FAILED,
-        "it was changed meanwhile: fetch it again, and repeat the change on that",
+        "it has changed since that version: fetch it again and repeat the edit",
     )
 }

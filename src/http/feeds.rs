@@ -1,4 +1,4 @@
-//! What feeds the stream: the state of each source, and pausing it.
+//! The state of each configured source, and pausing it.
 
 use std::time::Duration;
 
@@ -13,28 +13,28 @@ use crate::store::feeds::{FeedRow, Paused};
 use crate::store::{Store, StoreError};
 
 use super::answer;
-use super::auth::{Admin, May};
+use super::auth::{Admin, Authorized};
 use super::error::{ApiError, Problem};
 use super::params::{no_params, segment_before_last};
 use super::state::State;
 
-/// A feed that was not heard of for this long is not run by any instance.
+/// A feed without a report for this long is offline.
 const SILENCE: Duration = Duration::from_secs(30);
-/// A feed that was not heard of for this long is not shown.
+/// A feed without a report for this long is hidden.
 const FORGOTTEN: Duration = Duration::from_secs(86_400);
 
-/// A source as it is configured, and how it does.
+/// A configured source and its state.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct FeedView {
     #[serde(flatten)]
     state: SourceState,
-    /// Whether someone paused it.
+    /// Whether it is paused.
     paused: bool,
-    /// Whether an instance feeds it now.
+    /// Whether an instance reads it now.
     online: bool,
-    /// The instance that feeds it, or did last.
+    /// The instance that reads it, or read it last.
     instance: String,
-    /// When it was last heard of.
+    /// When it last reported.
     #[schema(value_type = String, format = DateTime)]
     reported_at: Timestamp,
 }
@@ -43,7 +43,7 @@ impl FeedView {
     fn new(row: FeedRow, now: Timestamp) -> Self {
         let mut state: SourceState = serde_json::from_str(&row.report).unwrap_or_default();
         state.name = row.name;
-        // Its instance follows within seconds.
+        // The instance applies the change within seconds.
         if row.paused && state.state != SourceActivity::Failed {
             state.state = SourceActivity::Paused;
         } else if !row.paused && state.state == SourceActivity::Paused {
@@ -62,7 +62,7 @@ impl FeedView {
 /// Every feed of all instances.
 ///
 /// # Errors
-/// When the database does not answer.
+/// When the database is not available.
 pub async fn feeds(store: &Store, now: Timestamp) -> Result<Vec<FeedView>, StoreError> {
     let rows = store.feeds(now - FORGOTTEN).await?;
     Ok(rows.into_iter().map(|row| FeedView::new(row, now)).collect())
@@ -70,25 +70,33 @@ pub async fn feeds(store: &Store, now: Timestamp) -> Result<Vec<FeedView>, Store
 
 /// Pause a source
 ///
-/// It stops within seconds, whichever instance reads it, and stays paused over restarts.
+/// It stops within seconds on whichever instance reads it, and stays paused across restarts.
 #[utoipa::path(
     post, path = "/api/sources/{name}/pause", tag = "operations",
     params(("name" = String, Path, description = "Its name in the config", example = "bluesky")),
     responses((status = 200, body = FeedView), (status = 404, body = Problem))
 )]
-pub async fn pause(_may: May<Admin>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn pause(
+    _: Authorized<Admin>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     set_paused(&state, &request, Paused::Yes).await
 }
 
 /// Resume a source
 ///
-/// It goes on within seconds where it stopped. A source that failed is tried again after a pause.
+/// It continues within seconds where it stopped. A source that failed is retried.
 #[utoipa::path(
     post, path = "/api/sources/{name}/resume", tag = "operations",
     params(("name" = String, Path, description = "Its name in the config", example = "bluesky")),
     responses((status = 200, body = FeedView), (status = 404, body = Problem))
 )]
-pub async fn resume(_may: May<Admin>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn resume(
+    _: Authorized<Admin>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     set_paused(&state, &request, Paused::No).await
 }
 

@@ -1,4 +1,4 @@
-//! Whether it works: the health report, liveness and readiness.
+//! Health report, liveness and readiness.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -16,32 +16,32 @@ use super::error::ApiError;
 use super::state::{State, from_cached};
 use super::{Api, ModelState, answer};
 
-/// What another part of the process says of itself (a source, the alert loop).
+/// The state of a component of the process (a source, the alert loop).
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ComponentState {
     /// Its name: `source:bluesky`, `alerts`.
     pub name: String,
-    /// Whether it does its work.
+    /// Whether it works.
     pub healthy: bool,
-    /// How it is, in a word: `connected`, `retrying`.
+    /// Its state: `connected`, `retrying`.
     pub state: String,
-    /// What is wrong, for people.
+    /// What is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
 
-/// Asks the other parts of the process how they are; must answer at once.
+/// Returns the state of the other components; must not block.
 pub type Components = Arc<dyn Fn() -> Vec<ComponentState> + Send + Sync>;
 
-/// How the whole is.
+/// The overall state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Everything works.
     Healthy,
-    /// Reading works, something else does not.
+    /// Reads work, another component does not.
     Degraded,
-    /// The database is away.
+    /// The database is disconnected.
     Unhealthy,
 }
 
@@ -60,7 +60,7 @@ pub struct Health {
     timestamp: Timestamp,
 }
 
-/// The numbers of the health report; `null` while their service is away.
+/// The numbers of the health report; `null` while their service is disconnected.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct HealthStats {
     total_posts: Option<i64>,
@@ -71,13 +71,13 @@ pub struct HealthStats {
     pending: Option<u64>,
     /// Entries in the dead letter now.
     dead_letters: Option<u64>,
-    /// Entries of this epoch that ended well.
+    /// Entries of this epoch that were processed.
     processed: Option<u64>,
     /// Entries of this epoch that went to the dead letter.
     failed: Option<u64>,
-    /// What was appended in this epoch and how it ended; the sum is right at every quiet moment.
+    /// Entries appended in this epoch by outcome; they add up whenever nothing is in progress.
     books: Option<Books>,
-    /// The stream's present life; another value means that the stream was lost and counting began anew.
+    /// Identifies the stream's data; a new value means that the stream was lost and counting restarted.
     epoch: Option<String>,
 }
 
@@ -87,7 +87,7 @@ struct StoredTotals {
     recent_posts_1h: i64,
 }
 
-/// What the checks of the backing services found.
+/// The results of the checks of the backing services.
 pub struct Checks {
     database: Result<(), String>,
     stream: Result<(), String>,
@@ -96,7 +96,7 @@ pub struct Checks {
 }
 
 impl Checks {
-    /// Asks every service at once, each for at most `limit`.
+    /// Checks every service concurrently, each for at most `limit`.
     pub async fn run(api: &Api, limit: Duration) -> Self {
         let (store, stream) = (api.store.clone(), api.stream.clone());
         let (database, stream) = tokio::join!(
@@ -132,27 +132,27 @@ impl Checks {
         services
     }
 
-    /// Whether the database answered.
+    /// The result of the database check.
     pub fn database(&self) -> Result<(), String> {
         self.database.clone()
     }
 
-    /// Whether the stream answered.
+    /// The result of the stream check.
     pub fn stream(&self) -> Result<(), String> {
         self.stream.clone()
     }
 
-    /// How the model is.
+    /// The state of the model.
     pub fn model(&self) -> &ModelState {
         &self.model
     }
 
-    /// What the other parts of the process say.
+    /// The state of the other components.
     pub fn into_components(self) -> Vec<ComponentState> {
         self.components
     }
 
-    /// Why this process cannot serve yet; empty when it can.
+    /// The components that are not ready; empty when the process can serve.
     pub fn reasons(&self) -> Vec<String> {
         let mut reasons = Vec::new();
         if let Err(reason) = &self.database {
@@ -170,7 +170,8 @@ impl Checks {
     }
 }
 
-/// The result of `check`, which runs on when it takes longer than `limit`: cutting it could leave a connection unusable.
+/// The result of `check`. A check that takes longer than `limit` continues in the background: cancelling it could leave a
+/// connection unusable.
 pub async fn within<T, E>(
     limit: Duration,
     check: impl Future<Output = Result<T, E>> + Send + 'static,
@@ -188,7 +189,7 @@ where
 
 /// Health
 ///
-/// Always 200: the body says how each service is, and what the books hold.
+/// Always 200: the body reports the state of each service and the outcome counters.
 #[utoipa::path(get, path = "/api/health", tag = "operations", responses((status = 200, body = Health)))]
 pub async fn health(state: web::Data<State>) -> Result<HttpResponse, ApiError> {
     let limit = state.options.check_timeout;
@@ -221,7 +222,7 @@ pub async fn health(state: web::Data<State>) -> Result<HttpResponse, ApiError> {
     })
 }
 
-/// The stream's numbers and the books they belong to.
+/// The stream's numbers and the outcome counters of its epoch.
 async fn numbers(api: &Api, limit: Duration) -> Option<(Depth, Books)> {
     let (store, stream) = (api.store.clone(), api.stream.clone());
     let read = async move {
@@ -253,7 +254,7 @@ async fn totals(state: &State) -> Result<StoredTotals, ApiError> {
     from_cached(&cached)
 }
 
-/// Liveness: this process answers.
+/// Liveness: 200 as soon as the process answers.
 pub async fn alive() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n")
 }
@@ -262,7 +263,7 @@ pub async fn alive() -> HttpResponse {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Readiness {
     ready: bool,
-    /// Why not.
+    /// Why it is not ready.
     reasons: Vec<String>,
 }
 

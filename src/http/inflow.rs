@@ -1,4 +1,4 @@
-//! How fast entries come in.
+//! The rate at which entries are appended to the stream.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::stream::Depth;
 
-/// How fast entries are appended, measured from the stream's own counter.
+/// The rate at which entries are appended, measured from the stream's counter.
 #[derive(Default)]
 pub struct Inflow {
     samples: Mutex<VecDeque<Sample>>,
@@ -25,10 +25,10 @@ pub const SAMPLE_EVERY: Duration = Duration::from_secs(5);
 const SAMPLES: usize = 13;
 
 impl Inflow {
-    /// Takes a sample.
+    /// Records a sample.
     pub fn record(&self, depth: &Depth) {
         let Ok(mut samples) = self.samples.lock() else { return };
-        // Counting begins anew with each epoch.
+        // The counter restarts with each epoch.
         samples.retain(|sample| sample.epoch == depth.epoch);
         if samples.len() == SAMPLES {
             samples.pop_front();
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_last_minute_counts_and_a_new_epoch_begins_anew() {
+    async fn rate_covers_last_minute_and_restarts_with_epoch() {
         let inflow = Inflow::default();
         assert_eq!(inflow.per_second(), None);
         for sample in 0..40 {

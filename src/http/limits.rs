@@ -1,4 +1,4 @@
-//! How often a client may ask.
+//! The rate limit of each client.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -30,7 +30,7 @@ struct Limited {
 }
 
 impl Limiter {
-    /// A limiter as `options` say.
+    /// A limiter with the limits of `options`.
     pub fn new(options: &HttpOptions) -> Self {
         let buckets = options.rate_limit.map(|limit| {
             let quota = Quota::per_second(limit.per_second).allow_burst(limit.burst);
@@ -39,7 +39,7 @@ impl Limiter {
         Self { buckets, proxies: options.trusted_proxies.clone() }
     }
 
-    /// The address that counts for a request: the nearest one that no trusted proxy speaks for.
+    /// The client's address: the last hop that is not a trusted proxy.
     fn client(&self, request: &ServiceRequest) -> Option<IpAddr> {
         let mut client = request.peer_addr()?.ip().to_canonical();
         let hops: Vec<_> = request
@@ -58,7 +58,7 @@ impl Limiter {
         Some(network(client))
     }
 
-    /// Forgets clients that have been quiet.
+    /// Removes clients without recent requests.
     pub fn forget_quiet(&self) {
         if let Some(limited) = &self.buckets {
             limited.buckets.retain_recent();
@@ -67,7 +67,7 @@ impl Limiter {
     }
 }
 
-/// One household or server has a /64 of IPv6: counting single addresses would limit nobody.
+/// A single host usually owns a /64 of IPv6, so limits apply to the network, not to an address.
 fn network(client: IpAddr) -> IpAddr {
     match client {
         IpAddr::V4(_) => client,
@@ -78,7 +78,7 @@ fn network(client: IpAddr) -> IpAddr {
     }
 }
 
-/// The middleware. Static files and health answers are not counted.
+/// The middleware of every resource that counts.
 ///
 /// # Errors
 /// Those of the inner service.
@@ -87,10 +87,7 @@ pub async fn enforce<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     let limiter = request.app_data::<web::Data<Limiter>>().cloned();
-    let counted = limiter.as_ref().and_then(|limiter| {
-        let limited = limiter.buckets.as_ref().filter(|_| is_counted(request.path()))?;
-        Some((limited, limiter.client(&request)?))
-    });
+    let counted = limiter.as_ref().and_then(|limiter| Some((limiter.buckets.as_ref()?, limiter.client(&request)?)));
     let Some((limited, client)) = counted else {
         return next.call(request).await.map(ServiceResponse::map_into_left_body);
     };
@@ -107,7 +104,7 @@ pub async fn enforce<B: MessageBody + 'static>(
             let error = ApiError::too_many(wait);
             let mut refusal = error.error_response();
             describe(refusal.headers_mut(), limited.limit, 0, Some(wait));
-            // The error itself goes along, so that the outermost layer can render it with the request's id.
+            // The response keeps the error, so that the outermost layer can render it with the request's id.
             let mut response = request.error_response(error);
             for (name, value) in refusal.headers() {
                 response.headers_mut().insert(name.clone(), value.clone());
@@ -115,11 +112,6 @@ pub async fn enforce<B: MessageBody + 'static>(
             Ok(response.map_into_right_body())
         }
     }
-}
-
-fn is_counted(path: &str) -> bool {
-    let health = ["/api/health", "/healthz", "/readyz"];
-    !health.contains(&path) && (path.starts_with("/api/") || path.starts_with("/ws/") || path == "/metrics")
 }
 
 /// The `RateLimit` headers: the draft's two, and the three that older clients know.
@@ -158,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn only_trusted_proxies_speak_for_others() {
+    fn forwarded_address_counts_only_from_trusted_proxies() {
         assert_eq!(client(&[], "10.0.0.1:1", "1.2.3.4"), "10.0.0.1");
         assert_eq!(client(&["10.0.0.1"], "10.0.0.1:1", "6.6.6.6, 1.2.3.4"), "1.2.3.4");
         assert_eq!(client(&["10.0.0.1", "10.0.0.2"], "10.0.0.1:1", "1.2.3.4, 10.0.0.2"), "1.2.3.4");

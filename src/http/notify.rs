@@ -9,7 +9,7 @@ pub mod routing;
 pub mod silences;
 
 use actix_web::http::StatusCode;
-use actix_web::web::{self, Payload, ServiceConfig};
+use actix_web::web::{self, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
@@ -17,45 +17,11 @@ use crate::domain::FieldError;
 use crate::domain::notify::{Managed, Secrets, Stored};
 use crate::store::notify::{Action, Change, Draft, Refusal};
 
-use super::auth::Gate;
+use super::auth::Authenticator;
 use super::error::ApiError;
 use super::params::no_params;
-use super::routes::read;
 use super::state::State;
 use super::{answer, body, etag};
-
-/// The table of this part of the API.
-pub fn routes(config: &mut ServiceConfig) {
-    config
-        .service(read("/api/alerts/receivers", receivers::list).route(web::post().to(receivers::create)))
-        .service(
-            read("/api/alerts/receivers/{id}", receivers::get)
-                .route(web::put().to(receivers::update))
-                .route(web::delete().to(receivers::delete)),
-        )
-        .service(web::resource("/api/alerts/receivers/{id}/test").route(web::post().to(receivers::test)))
-        .service(read("/api/alerts/routes", routing::list).route(web::post().to(routing::create)))
-        .service(web::resource("/api/alerts/routes/preview").route(web::post().to(preview::preview)))
-        .service(
-            read("/api/alerts/routes/{id}", routing::get)
-                .route(web::put().to(routing::update))
-                .route(web::delete().to(routing::delete)),
-        )
-        .service(read("/api/alerts/silences", silences::list).route(web::post().to(silences::create)))
-        .service(
-            read("/api/alerts/silences/{id}", silences::get)
-                .route(web::put().to(silences::update))
-                .route(web::delete().to(silences::expire)),
-        )
-        .service(read("/api/alerts/mute-timings", mute_timings::list).route(web::post().to(mute_timings::create)))
-        .service(
-            read("/api/alerts/mute-timings/{id}", mute_timings::get)
-                .route(web::put().to(mute_timings::update))
-                .route(web::delete().to(mute_timings::delete)),
-        )
-        .service(read("/api/alerts/deliveries", deliveries::list))
-        .service(read("/api/alerts/deliveries/{id}", deliveries::get));
-}
 
 /// The id in the path.
 ///
@@ -91,8 +57,8 @@ async fn change<T: Managed>(
     request: &HttpRequest,
     action: Action,
 ) -> Result<Option<(Stored<T>, Secrets)>, ApiError> {
-    let gate = request.app_data::<web::Data<Gate>>();
-    let actor = gate.map_or_else(String::new, |gate| gate.who(request));
+    let authenticator = request.app_data::<web::Data<Authenticator>>();
+    let actor = authenticator.map_or_else(String::new, |authenticator| authenticator.actor(request));
     let change = Change { kind: T::KIND, action, actor };
     let store = state.api.store.clone();
     let done = state.run(async move { store.change_managed::<T>(&change).await }).await?;

@@ -1,5 +1,5 @@
-//! Around every request: its id, its log line and metrics, security headers, and problem+json for whatever
-//! went wrong, panics and the framework's own answers included.
+//! Around every request: its id, log line and metrics, security headers, and problem+json for every error, including
+//! panics and the framework's own answers.
 
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -19,13 +19,13 @@ use super::error::ApiError;
 /// The header that carries a request's id.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Longest id that is taken over from a client.
+/// Longest request id that is accepted from a client.
 const MAX_ID_LENGTH: usize = 64;
 
-/// Requests slower than this are worth a line in the log.
+/// Requests slower than this are logged as warnings.
 const SLOW: Duration = Duration::from_secs(5);
 
-/// What a page of ours may load: nothing but what this server holds.
+/// Pages may load only what this server serves.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data:; font-src 'self'; connect-src 'self' ws: wss:; manifest-src 'self'; \
     worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
@@ -72,7 +72,7 @@ pub async fn observe(
     Ok(response)
 }
 
-/// The id a client gave, if it is harmless, else a new one.
+/// The client's id if it is safe to log, else a new one.
 fn request_id(headers: &HeaderMap) -> String {
     let harmless = |id: &&str| {
         (1..=MAX_ID_LENGTH).contains(&id.len())
@@ -82,7 +82,7 @@ fn request_id(headers: &HeaderMap) -> String {
     given.map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned)
 }
 
-/// Replaces the body of an error by the problem, and keeps its headers.
+/// Replaces the body of an error response by a problem and keeps its headers.
 fn as_problem<B: MessageBody + 'static>(
     response: ServiceResponse<B>,
     id: &str,
@@ -143,13 +143,13 @@ fn record(seen: &Seen) {
         .record(seen.elapsed.as_secs_f64());
     let elapsed_ms = seen.elapsed.as_millis() as u64;
     if seen.status.is_server_error() || seen.elapsed > SLOW {
-        tracing::warn!(status = seen.status.as_u16(), elapsed_ms, "answered");
+        tracing::warn!(status = seen.status.as_u16(), elapsed_ms, "request served");
     } else {
-        tracing::debug!(status = seen.status.as_u16(), elapsed_ms, "answered");
+        tracing::debug!(status = seen.status.as_u16(), elapsed_ms, "request served");
     }
 }
 
-/// Methods are free text; a metric's label must not be.
+/// Methods are free text, which must not become label values.
 fn known_method(method: &str) -> &'static str {
     ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
         .into_iter()

@@ -6,10 +6,7 @@ use utoipa::openapi::path::Parameter;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{RefOr, Required, Schema};
 
-use super::notify::{deliveries, mute_timings, preview, receivers, routing, silences};
-use super::{
-    alerts, analyze, compare, dead_letters, error, feeds, health, posts, sentiment, stats, system, topics, ws,
-};
+use super::{error, routes};
 use crate::domain::alert::Transition;
 use crate::domain::{Alert, PostEvent};
 
@@ -21,35 +18,17 @@ use crate::domain::{Alert, PostEvent};
                        `application/problem+json` (RFC 9457).",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    paths(
-        health::health, health::ready,
-        posts::list, posts::recent, posts::export::export, posts::get, posts::append::append, posts::delete,
-        stats::stats, stats::sources, feeds::pause, feeds::resume, sentiment::aggregate, sentiment::distribution,
-        compare::compare, topics::list, topics::get, topics::edit::create, topics::edit::change, topics::edit::remove,
-        topics::edit::backfill, topics::preview::preview, topics::share::share,
-        alerts::list, alerts::get, alerts::acknowledge, alerts::audit::list, alerts::backtest::backtest,
-        alerts::rules::list, alerts::rules::get, alerts::rules::create, alerts::rules::replace, alerts::rules::delete,
-        analyze::analyze, system::system,
-        dead_letters::list, dead_letters::get, dead_letters::replay, dead_letters::purge,
-        receivers::list, receivers::get, receivers::create, receivers::update, receivers::delete, receivers::test,
-        routing::list, routing::get, routing::create, routing::update, routing::delete,
-        preview::preview,
-        silences::list, silences::get, silences::create, silences::update, silences::expire,
-        mute_timings::list, mute_timings::get, mute_timings::create, mute_timings::update, mute_timings::delete,
-        deliveries::list, deliveries::get,
-        ws::open,
-    ),
     components(schemas(error::Problem<'static>, PostEvent, Alert, Transition)),
     tags(
         (name = "posts", description = "Posts and their analyses"),
         (name = "sentiment", description = "Counts over time, totals, sources"),
-        (name = "topics", description = "Tracked topics: queries that every post is asked"),
-        (name = "alerts", description = "Conditions that held over a window"),
-        (name = "notifications", description = "Who is told of alerts, and what came of it"),
-        (name = "analyze", description = "Classifying texts on request"),
-        (name = "live", description = "Events as they happen"),
-        (name = "dead letters", description = "What could not be processed"),
-        (name = "operations", description = "Whether it works"),
+        (name = "topics", description = "Tracked topics: queries that every new post is matched against"),
+        (name = "alerts", description = "Alert rules and the alerts that they raised"),
+        (name = "notifications", description = "Receivers, routes, silences and the log of deliveries"),
+        (name = "analyze", description = "Classify texts without storing them"),
+        (name = "live", description = "The WebSocket of live events"),
+        (name = "dead letters", description = "Entries that could not be processed"),
+        (name = "operations", description = "Health, sources and the state of the process"),
     ),
     security((), ("bearer" = [])),
 )]
@@ -58,6 +37,7 @@ struct Document;
 /// The document, as `GET /api/openapi.json` serves it.
 pub fn document() -> utoipa::openapi::OpenApi {
     let mut document = Document::openapi();
+    document.merge(routes::Documented::openapi());
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("A static token or a JWT, when auth is configured. Scopes: read, write, admin."))
@@ -87,7 +67,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     document
 }
 
-/// A name for an operation that no other has: `get_posts_by_post_id` for `GET /api/posts/{post_id}`.
+/// A unique name of an operation: `get_posts_by_post_id` for `GET /api/posts/{post_id}`.
 fn operation_id(method: &str, path: &str) -> String {
     let words = path.split('/').filter(|segment| !segment.is_empty() && *segment != "api").map(|segment| match segment
         .strip_prefix('{')
@@ -106,7 +86,7 @@ fn has_default(parameter: &Parameter) -> bool {
 
 /// The document as JSON, indented.
 pub fn document_json() -> String {
-    // The document is ours and holds nothing that JSON cannot.
+    // The document holds only strings, numbers and maps with string keys.
     document().to_pretty_json().unwrap_or_default()
 }
 

@@ -1,4 +1,4 @@
-//! How the API is served.
+//! Options of the HTTP server.
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::auth::AuthOptions;
 
-/// How the API is served. The defaults are those of a single machine.
+/// Options of the HTTP server. The defaults suit a single machine.
 #[derive(Clone, Debug)]
 pub struct HttpOptions {
     /// Where to listen; port 0 takes a free one.
@@ -17,9 +17,9 @@ pub struct HttpOptions {
     pub cors_origins: Vec<String>,
     /// Who may do what; `None` lets everyone read, and everyone write on loopback alone.
     pub auth: Option<AuthOptions>,
-    /// How often one client may ask.
+    /// The rate limit of each client.
     pub rate_limit: Option<RateLimit>,
-    /// Proxies whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpAddr>,
     /// The dashboard as receivers of notifications reach it.
     pub external_url: String,
@@ -27,39 +27,39 @@ pub struct HttpOptions {
     pub max_body: usize,
     /// Most posts in one request.
     pub max_posts: usize,
-    /// The longest a request may take, and its body may need to arrive.
+    /// The longest a request may take, and the longest its body may take to arrive.
     pub request_timeout: Duration,
     /// The longest each check of the health report may take.
     pub check_timeout: Duration,
-    /// At shutdown: the longest that requests under way are waited for.
+    /// How long a shutdown waits for requests in progress.
     pub drain: Duration,
     /// The WebSocket.
     pub live: LiveOptions,
 }
 
-/// How often one client (an address, or the /64 network of an IPv6 address) may ask.
+/// The rate limit of a client: an address, or the /64 network of an IPv6 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
     /// Requests per second on average.
     pub per_second: NonZeroU32,
-    /// Requests at once after a pause.
+    /// Requests in one burst.
     pub burst: NonZeroU32,
 }
 
-/// How live clients are served.
+/// Options of the WebSocket.
 #[derive(Clone, Debug)]
 pub struct LiveOptions {
     /// Time between two `metrics_update`.
     pub metrics_interval: Duration,
     /// Time between two pings.
     pub ping_interval: Duration,
-    /// A client that has sent nothing for this long, not even a pong, is gone.
+    /// A client that has sent nothing for this long, not even a pong, is disconnected.
     pub silence_limit: Duration,
-    /// Messages that wait for one client; what does not fit is missed, and told so.
+    /// Messages that wait for one client; a client that misses some gets a `lagged` message.
     pub buffer: usize,
     /// A client whose buffer stays full for this long is closed, as is one that lags three times within a minute.
     pub slow_limit: Duration,
-    /// Most clients at once.
+    /// Most clients at the same time.
     pub max_clients: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Reading the query and the path of a request: once, with every error told at the same time.
+//! Parses the query and the path of a request and reports all errors together.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -7,11 +7,12 @@ use std::str::FromStr;
 
 use actix_web::HttpRequest;
 
+use crate::domain::post::MAX_LANG_BYTES;
 use crate::domain::{FieldError, TimeRange, Timestamp};
 
 use super::error::ApiError;
 
-/// The parameters of a query, taken one by one. What is wrong is kept until [`Params::finish`].
+/// The parameters of a query, taken one by one. Errors are collected until [`Params::finish`].
 pub struct Params {
     values: Vec<(String, String)>,
     known: Vec<&'static str>,
@@ -84,7 +85,7 @@ impl Params {
         self.optional(name, parse).unwrap_or(default)
     }
 
-    /// A label or another text form.
+    /// A value that parses from text.
     pub fn text<T: FromStr<Err: Display>>(&mut self, name: &'static str) -> Option<T> {
         self.optional(name, str::parse)
     }
@@ -94,7 +95,7 @@ impl Params {
         self.optional(name, instant)
     }
 
-    /// `start_date` and `end_date`; the second must not lie before the first.
+    /// `start_date` and `end_date`; the second must not be before the first.
     pub fn period(&mut self) -> (Option<Timestamp>, Option<Timestamp>) {
         let (start, end) = (self.time("start_date"), self.time("end_date"));
         if let (Some(start), Some(end)) = (start, end)
@@ -115,10 +116,10 @@ impl Params {
         self.errors.push(FieldError::new(name, message));
     }
 
-    /// Ends the reading.
+    /// Ends parsing.
     ///
     /// # Errors
-    /// 422 with everything that was wrong, parameters that are not known included.
+    /// 422 with every error, including unknown parameters.
     pub fn finish(mut self) -> Result<(), ApiError> {
         let mut unknown: Vec<_> =
             self.values.iter().map(|(name, _)| name).filter(|name| !self.known.contains(&name.as_str())).collect();
@@ -134,7 +135,7 @@ impl Params {
     }
 }
 
-/// Refuses a query where none is taken.
+/// Refuses any parameter.
 ///
 /// # Errors
 /// 400 or 422.
@@ -147,7 +148,7 @@ pub fn no_params(request: &HttpRequest) -> Result<(), ApiError> {
 /// # Errors
 /// 400 when it is not percent-encoded UTF-8.
 pub fn last_segment(request: &HttpRequest) -> Result<String, ApiError> {
-    // The router's own decoding keeps some escapes and replaces what is no UTF-8: read the raw path.
+    // The router's decoding keeps some escapes and replaces invalid UTF-8, so the raw path is decoded here.
     let raw = request.uri().path().rsplit('/').next().unwrap_or_default();
     decode(raw, "the path")
 }
@@ -185,8 +186,18 @@ fn instant(text: &str) -> Result<Timestamp, String> {
     {
         return Ok(midnight.timestamp().into());
     }
-    // A `+` of an offset that was not encoded arrives as a space.
+    // An unencoded `+` of an offset arrives as a space.
     text.replace(' ', "+").parse().map_err(|e: crate::domain::time::TimeError| e.to_string())
+}
+
+/// A language tag such as `en` or `pt-BR`, in lower case.
+///
+/// # Errors
+/// When `text` is not a language tag.
+pub fn language(text: &str) -> Result<String, &'static str> {
+    let valid = (2..=MAX_LANG_BYTES).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if valid { Ok(text.to_ascii_lowercase().replace('_', "-")) } else { Err("must be a language such as en or pt-BR") }
 }
 
 #[cfg(test)]
@@ -197,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_error_is_told_at_once() {
+    fn all_errors_are_reported_together() {
         let mut params = Params::parse("limit=0&source=a&source=b&wrong=1&when=soon").unwrap();
         params.number("limit", 1..=500, 50);
         params.text::<String>("source");
@@ -212,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn times_come_in_every_usual_form() {
+    fn usual_time_formats_are_accepted() {
         let expected = "2026-01-31T00:00:00Z".parse().unwrap();
         for text in ["2026-01-31", "2026-01-31T01:00:00+01:00", "2026-01-31T01:00:00 01:00", "1769817600"] {
             assert_eq!(instant(text), Ok(expected), "{text}");
@@ -222,7 +233,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_query_is_read_or_refused(query: String) {
+        fn any_query_is_parsed_or_refused(query: String) {
             match Params::parse(&query) {
                 Ok(params) => { let _ = params.finish(); }
                 Err(error) => prop_assert_eq!(error.status_code(), 400),
@@ -230,7 +241,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_survives_the_way_through_a_path(text: String) {
+        fn any_text_round_trips_through_a_path(text: String) {
             let encoded = percent_encoding::utf8_percent_encode(&text, percent_encoding::NON_ALPHANUMERIC).to_string();
             prop_assert_eq!(decode(&encoded, "the path").unwrap(), text);
         }

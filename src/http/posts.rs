@@ -12,20 +12,20 @@ use crate::domain::{LiveEvent, PostId};
 use crate::store::posts::{PostCursor, PostFilter, Start};
 
 use super::answer;
-use super::auth::{Admin, May, Read};
+use super::auth::{Admin, Authorized, Read};
 use super::error::{ApiError, Problem};
 use super::params::{Params, last_segment, no_params};
 use super::state::State;
 use filter::{FilterEcho, PostFilterParams, SortParam};
 use view::{PostDetail, PostView};
 
-/// Posts on a page unless the client says otherwise, and at most.
+/// Default and largest number of posts on a page.
 const DEFAULT_LIMIT: i64 = 50;
 const MAX_LIMIT: i64 = 500;
 /// Posts in `GET /api/posts/recent`.
 const RECENT: i64 = 10;
 
-/// Where a page begins and how long it is.
+/// Start and length of a page.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PageParams {
@@ -38,7 +38,7 @@ pub struct PageParams {
     /// `next_cursor` of the page before.
     #[param(value_type = Option<String>)]
     cursor: Option<PostCursor>,
-    /// The order of all pages, `newest` if not given; a cursor goes on in the order that it was made in.
+    /// The order of all pages; default `newest`. A cursor is valid for the order that it was made in.
     #[param(inline, required = false)]
     sort: SortParam,
 }
@@ -53,7 +53,7 @@ impl PageParams {
         }
         let sort = SortParam::take(params);
         if cursor.is_some_and(|cursor| cursor.sort() != sort.into()) {
-            params.reject("cursor", "belongs to a list of another order: give the same sort");
+            params.reject("cursor", "was made with another sort: repeat the sort of the first page");
         }
         Self { limit, offset, cursor, sort }
     }
@@ -67,9 +67,9 @@ impl PageParams {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct PostList {
     posts: Vec<PostView>,
-    /// How many posts match in all.
+    /// Number of matching posts.
     total: i64,
-    /// Whether counting stopped: there are at least `total`.
+    /// Whether counting stopped at the limit: there are at least `total`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     total_capped: bool,
     limit: i64,
@@ -82,12 +82,16 @@ pub struct PostList {
 
 /// List posts
 ///
-/// Newest first by `created_at`, then by id, unless `sort` says otherwise. All filters hold together.
+/// Newest first by `created_at`, then by id, unless `sort` is given. A post must match all filters.
 #[utoipa::path(
     get, path = "/api/posts", tag = "posts", params(PageParams, PostFilterParams),
     responses((status = 200, body = PostList), (status = 422, body = Problem))
 )]
-pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn list(
+    _: Authorized<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     let mut params = Params::of(&request)?;
     let page = PageParams::take(&mut params);
     let filter = PostFilterParams::take(&mut params);
@@ -121,7 +125,11 @@ pub struct RecentPosts {
 
 /// The ten newest posts
 #[utoipa::path(get, path = "/api/posts/recent", tag = "posts", responses((status = 200, body = RecentPosts)))]
-pub async fn recent(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn recent(
+    _: Authorized<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let store = state.api.store.clone();
     let compute = async move {
@@ -131,7 +139,7 @@ pub async fn recent(_may: May<Read>, state: web::Data<State>, request: HttpReque
     Ok(answer::cached(&state.cached("recent".to_owned(), compute).await?))
 }
 
-/// The id in the path, or 404: an id that is not valid belongs to no post.
+/// The id in the path, or 404: no post has an invalid id.
 fn post_id(request: &HttpRequest) -> Result<PostId, ApiError> {
     let segment = last_segment(request)?;
     PostId::parse(&segment).map_err(|_| no_such_post(&segment))
@@ -149,7 +157,7 @@ fn no_such_post(id: &str) -> ApiError {
     params(("post_id" = String, Path, description = "The id, percent-encoded as one segment", example = "demo-1")),
     responses((status = 200, body = PostDetail), (status = 404, body = Problem))
 )]
-pub async fn get(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let id = post_id(&request)?;
     let (store, wanted) = (state.api.store.clone(), id.clone());
     match state.run(async move { store.post(&wanted).await }).await? {
@@ -160,29 +168,33 @@ pub async fn get(_may: May<Read>, state: web::Data<State>, request: HttpRequest)
 
 /// Delete a post
 ///
-/// Removes it from the tables, the counts, the dead letters and the caches, and keeps a tombstone:
-/// a late copy in the stream does not bring it back.
+/// Removes it from the tables, the counts, the dead letters and the caches. A tombstone keeps a late copy in the
+/// stream from restoring it.
 #[utoipa::path(
     delete, path = "/api/posts/{post_id}", tag = "posts",
     params(("post_id" = String, Path, description = "The id, percent-encoded as one segment", example = "demo-1")),
-    responses((status = 204, description = "It is gone"), (status = 404, body = Problem))
+    responses((status = 204, description = "Deleted"), (status = 404, body = Problem))
 )]
-pub async fn delete(_may: May<Admin>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn delete(
+    _: Authorized<Admin>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     let id = post_id(&request)?;
-    let (api, gone) = (state.api.clone(), id.clone());
+    let (api, deleted) = (state.api.clone(), id.clone());
     let existed = state
         .run(async move {
-            let existed = api.store.delete_post(&gone).await?;
+            let existed = api.store.delete_post(&deleted).await?;
             if existed {
                 if let Some(cache) = &api.cache {
                     cache.clear().await;
                 }
-                if let Err(error) = api.live.publish(vec![LiveEvent::PostDeleted(gone.clone())]).await {
-                    tracing::warn!(%error, "live clients were not told of a deletion");
+                if let Err(error) = api.live.publish(vec![LiveEvent::PostDeleted(deleted.clone())]).await {
+                    tracing::warn!(%error, "cannot publish a deletion to live clients");
                 }
             }
-            // Also for a post that was not there: an earlier attempt may have stopped here.
-            api.stream.forget_posts(std::slice::from_ref(&gone)).await?;
+            // Also for an unknown post: an earlier attempt may have stopped before this step.
+            api.stream.forget_posts(std::slice::from_ref(&deleted)).await?;
             Ok::<_, ApiError>(existed)
         })
         .await?;

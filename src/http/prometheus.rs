@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, web};
 use crate::stream::Depth;
 use crate::telemetry::metrics::{Kind, describe};
 
-use super::auth::{May, Read};
+use super::auth::{Authorized, Read};
 use super::error::ApiError;
 use super::health::within;
 use super::state::State;
@@ -14,12 +14,12 @@ use super::stats::Lag;
 /// The metrics of this process, where the API is served.
 ///
 /// # Errors
-/// 404 in a process that records none.
-pub async fn metrics(_may: May<Read>, state: web::Data<State>) -> Result<HttpResponse, ApiError> {
+/// 404 in a process that records no metrics.
+pub async fn metrics(_: Authorized<Read>, state: web::Data<State>) -> Result<HttpResponse, ApiError> {
     render(state).await
 }
 
-/// The metrics of this process, on a port for operators alone.
+/// The metrics of this process, on the port for operators.
 ///
 /// # Errors
 /// As [`metrics`].
@@ -29,7 +29,7 @@ pub async fn render(state: web::Data<State>) -> Result<HttpResponse, ApiError> {
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(handle.render()))
 }
 
-/// Brings the gauges up to date that tell of the moment. What does not answer in time keeps no old value: `NaN`.
+/// Updates the gauges that are read on each scrape. A service that does not answer in time yields `NaN`.
 async fn sample(state: &State) {
     for pool in state.api.store.connections() {
         for (kind, count) in [("used", pool.used), ("idle", pool.idle), ("waiting", pool.waiting)] {
@@ -51,32 +51,20 @@ async fn sample(state: &State) {
     state.process.collect();
 }
 
-/// What the metrics of the API mean.
+/// Registers the descriptions of the API's metrics.
 pub fn describe_metrics() {
     describe(&[
         ("sentistream_http_requests_total", Kind::Counter, "Requests answered, by method, route and status."),
-        (
-            "sentistream_http_request_duration_seconds",
-            Kind::Timing,
-            "Time to the head of the answer, by method and route.",
-        ),
-        (
-            "sentistream_http_rate_limited_total",
-            Kind::Counter,
-            "Requests refused because their client asked too often.",
-        ),
-        (
-            "sentistream_cache_requests_total",
-            Kind::Counter,
-            "Questions to the cache of answers, by result: hit or miss.",
-        ),
+        ("sentistream_http_request_duration_seconds", Kind::Timing, "Time to the response head, by method and route."),
+        ("sentistream_http_rate_limited_total", Kind::Counter, "Requests refused by the rate limit."),
+        ("sentistream_cache_requests_total", Kind::Counter, "Lookups in the cache of answers, by result: hit or miss."),
         (
             "sentistream_database_connections",
             Kind::Gauge,
             "Connections to the database, by state: used, idle, or callers waiting for one.",
         ),
         ("sentistream_stream_lag_entries", Kind::Gauge, "Entries of the stream that no worker has claimed yet."),
-        ("sentistream_stream_claimed_entries", Kind::Gauge, "Entries in the hands of workers."),
+        ("sentistream_stream_claimed_entries", Kind::Gauge, "Entries claimed by workers."),
         ("sentistream_stream_oldest_entry_age_seconds", Kind::Gauge, "Age of the oldest entry that is not settled."),
         ("sentistream_dead_letter_entries", Kind::Gauge, "Entries in the dead letter."),
         ("sentistream_live_clients", Kind::Gauge, "Live clients of this process."),

@@ -1,93 +1,208 @@
 //! Everything that is served, and where.
+//!
+//! [`endpoints!`] registers each handler once, with the method and path of its `#[utoipa::path]`: the route and the
+//! OpenAPI document come from the same annotation.
 
-use actix_web::http::StatusCode;
+use std::collections::BTreeMap;
+
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, Resource, Responder, Route, dev::Handler};
+use actix_web::{FromRequest, Handler, HttpRequest, Responder, Route};
+use utoipa::OpenApi;
+use utoipa::openapi::path::HttpMethod;
 
 use super::error::ApiError;
 use super::{
-    alerts, analyze, compare, dashboard, dead_letters, docs, feeds, health, notify, openapi, posts, prometheus,
+    alerts, analyze, compare, dashboard, dead_letters, docs, feeds, health, limits, notify, openapi, posts, prometheus,
     sentiment, stats, system, topics, ws,
 };
 
-/// The table of the API. Reserved names below `/api/posts/` and `/api/alerts/` stand before the ids.
+/// Makes `Documented`, the OpenAPI paths of the handlers, and `documented`, the table of their routes.
+macro_rules! endpoints {
+    ($($handler:ident in $($module:ident)::+),+ $(,)?) => {
+        pastey::paste! {
+            /// The paths of the OpenAPI document.
+            #[derive(OpenApi)]
+            #[openapi(paths($($($module)::+::$handler),+))]
+            pub struct Documented;
+
+            fn documented() -> Table {
+                let mut table = Table::default();
+                $(table.add::<$($module)::+::[<__path_ $handler>], _, _>(&$($module)::+::$handler);)+
+                table
+            }
+        }
+    };
+}
+
+endpoints! {
+    health in health,
+    ready in health,
+    list in posts,
+    append in posts::append,
+    recent in posts,
+    export in posts::export,
+    get in posts,
+    delete in posts,
+    stats in stats,
+    sources in stats,
+    pause in feeds,
+    resume in feeds,
+    aggregate in sentiment,
+    distribution in sentiment,
+    compare in compare,
+    list in topics,
+    create in topics::edit,
+    get in topics,
+    change in topics::edit,
+    remove in topics::edit,
+    backfill in topics::edit,
+    preview in topics::preview,
+    share in topics::share,
+    list in alerts,
+    get in alerts,
+    acknowledge in alerts,
+    list in alerts::audit,
+    backtest in alerts::backtest,
+    list in alerts::rules,
+    create in alerts::rules,
+    get in alerts::rules,
+    replace in alerts::rules,
+    delete in alerts::rules,
+    list in notify::receivers,
+    create in notify::receivers,
+    get in notify::receivers,
+    update in notify::receivers,
+    delete in notify::receivers,
+    test in notify::receivers,
+    list in notify::routing,
+    create in notify::routing,
+    get in notify::routing,
+    update in notify::routing,
+    delete in notify::routing,
+    preview in notify::preview,
+    list in notify::silences,
+    create in notify::silences,
+    get in notify::silences,
+    update in notify::silences,
+    expire in notify::silences,
+    list in notify::mute_timings,
+    create in notify::mute_timings,
+    get in notify::mute_timings,
+    update in notify::mute_timings,
+    delete in notify::mute_timings,
+    list in notify::deliveries,
+    get in notify::deliveries,
+    analyze in analyze,
+    system in system,
+    list in dead_letters,
+    get in dead_letters,
+    replay in dead_letters,
+    purge in dead_letters,
+    open in ws,
+}
+
+/// Paths that answer while the API is rate limited or needs credentials.
+const PROBES: [&str; 3] = ["/api/health", "/healthz", "/readyz"];
+
+/// The routes of each path.
+#[derive(Default)]
+struct Table(BTreeMap<String, Vec<Route>>);
+
+impl Table {
+    /// Adds `handler` under the method and path of its annotation `P`.
+    fn add<P, F, Args>(&mut self, handler: &F)
+    where
+        P: utoipa::Path,
+        F: Handler<Args> + Clone,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        for method in P::methods() {
+            self.route(&P::path(), &actix_method(&method), handler);
+        }
+    }
+
+    /// Adds `handler` for GET at a path that the OpenAPI document leaves out.
+    fn get<F, Args>(&mut self, path: &str, handler: &F)
+    where
+        F: Handler<Args> + Clone,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.route(path, &Method::GET, handler);
+    }
+
+    /// GET serves HEAD too, with the same headers.
+    fn route<F, Args>(&mut self, path: &str, method: &Method, handler: &F)
+    where
+        F: Handler<Args> + Clone,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        let routes = self.0.entry(path.to_owned()).or_default();
+        routes.push(web::method(method.clone()).to(handler.clone()));
+        if *method == Method::GET {
+            routes.push(web::head().to(handler.clone()));
+        }
+    }
+
+    /// Registers every path. In the order of a map a literal segment comes before `{…}`, so that
+    /// `/api/posts/recent` is not the id of a post.
+    fn register(self, config: &mut ServiceConfig) {
+        for (path, routes) in self.0 {
+            let resource = routes.into_iter().fold(web::resource(&path), actix_web::Resource::route);
+            if PROBES.contains(&path.as_str()) {
+                config.service(resource);
+            } else {
+                config.service(resource.wrap(from_fn(limits::enforce)));
+            }
+        }
+    }
+}
+
+fn actix_method(method: &HttpMethod) -> Method {
+    match method {
+        HttpMethod::Get => Method::GET,
+        HttpMethod::Post => Method::POST,
+        HttpMethod::Put => Method::PUT,
+        HttpMethod::Delete => Method::DELETE,
+        HttpMethod::Patch => Method::PATCH,
+        HttpMethod::Head => Method::HEAD,
+        HttpMethod::Options => Method::OPTIONS,
+        HttpMethod::Trace => Method::TRACE,
+    }
+}
+
+/// The routes of the api role.
 pub fn api(config: &mut ServiceConfig) {
+    let mut table = documented();
+    table.get("/api/aggregate", &sentiment::aggregate);
+    table.get("/api/distribution", &sentiment::distribution);
+    table.get("/api/openapi.json", &openapi::serve);
+    table.get("/api/docs", &docs::page);
+    table.get("/api/docs/{file}", &docs::file);
+    table.get("/metrics", &prometheus::metrics);
+    table.get("/healthz", &health::alive);
+    table.register(config);
     config
-        .service(read("/api/health", health::health))
-        .service(read("/api/posts/recent", posts::recent))
-        .service(read("/api/posts/export", posts::export::export))
-        .service(read("/api/posts", posts::list).route(web::post().to(posts::append::append)))
-        .service(read("/api/posts/{post_id}", posts::get).route(web::delete().to(posts::delete)))
-        .service(read("/api/stats", stats::stats))
-        .service(read("/api/sources", stats::sources))
-        .service(web::resource("/api/sources/{name}/pause").route(web::post().to(feeds::pause)))
-        .service(web::resource("/api/sources/{name}/resume").route(web::post().to(feeds::resume)))
-        .service(read("/api/sentiment/aggregate", sentiment::aggregate))
-        .service(read("/api/aggregate", sentiment::aggregate))
-        .service(read("/api/sentiment/distribution", sentiment::distribution))
-        .service(read("/api/distribution", sentiment::distribution))
-        .service(read("/api/compare", compare::compare))
-        .service(read("/api/topics", topics::list).route(web::post().to(topics::edit::create)))
-        .service(web::resource("/api/topics/preview").route(web::post().to(topics::preview::preview)))
-        .service(read("/api/topics/share", topics::share::share))
-        .service(
-            read("/api/topics/{name}", topics::get)
-                .route(web::put().to(topics::edit::change))
-                .route(web::delete().to(topics::edit::remove)),
-        )
-        .service(web::resource("/api/topics/{name}/backfill").route(web::post().to(topics::edit::backfill)))
-        .configure(notify::routes)
-        .service(read("/api/alerts", alerts::list))
-        .service(read("/api/alerts/rules", alerts::rules::list).route(web::post().to(alerts::rules::create)))
-        .service(web::resource("/api/alerts/rules/backtest").route(web::post().to(alerts::backtest::backtest)))
-        .service(
-            read("/api/alerts/rules/{id}", alerts::rules::get)
-                .route(web::put().to(alerts::rules::replace))
-                .route(web::delete().to(alerts::rules::delete)),
-        )
-        .service(read("/api/alerts/audit", alerts::audit::list))
-        .service(web::resource("/api/alerts/{id:\\d+}/acknowledge").route(web::post().to(alerts::acknowledge)))
-        .service(read("/api/alerts/{id:\\d+}", alerts::get))
-        .service(web::resource("/api/analyze").route(web::post().to(analyze::analyze)))
-        .service(read("/api/system", system::system))
-        .service(web::resource("/api/dead-letters/replay").route(web::post().to(dead_letters::replay)))
-        .service(web::resource("/api/dead-letters/purge").route(web::post().to(dead_letters::purge)))
-        .service(read("/api/dead-letters", dead_letters::list))
-        .service(read("/api/dead-letters/{id}", dead_letters::get))
-        .service(read("/api/openapi.json", openapi::serve))
-        .service(read("/api/docs", docs::page))
-        .service(read("/api/docs/{file}", docs::file))
-        .service(read("/ws/sentiment", ws::open))
-        .service(read("/metrics", prometheus::metrics))
-        .service(web::scope("/api").default_service(web::to(nothing)))
-        .service(web::scope("/ws").default_service(web::to(nothing)))
+        .service(web::scope("/api").wrap(from_fn(limits::enforce)).default_service(web::to(nothing)))
+        .service(web::scope("/ws").wrap(from_fn(limits::enforce)).default_service(web::to(nothing)))
         .default_service(web::to(dashboard::serve));
-    probes(config);
 }
 
-/// What every process serves, also without the api role.
+/// The routes of a process without the api role.
 pub fn ops(config: &mut ServiceConfig) {
-    config.service(read("/metrics", prometheus::render)).default_service(web::to(nothing));
-    probes(config);
+    let mut table = Table::default();
+    table.get("/metrics", &prometheus::render);
+    table.get("/healthz", &health::alive);
+    table.add::<health::__path_ready, _, _>(&health::ready);
+    table.register(config);
+    config.default_service(web::to(nothing));
 }
 
-fn probes(config: &mut ServiceConfig) {
-    config.service(read("/healthz", health::alive)).service(read("/readyz", health::ready));
-}
-
-/// A resource that can be read: GET, and HEAD with the same headers.
-#[expect(clippy::needless_pass_by_value, reason = "handlers are function items")]
-pub(super) fn read<F, Args>(path: &str, handler: F) -> Resource
-where
-    F: Handler<Args> + Clone,
-    Args: actix_web::FromRequest + 'static,
-    F::Output: Responder + 'static,
-{
-    let with = |route: Route| route.to(handler.clone());
-    web::resource(path).route(with(web::get())).route(with(web::head()))
-}
-
-/// There is nothing at the path of the request.
+/// Answers a path that no route serves.
 ///
 /// # Errors
 /// Always 404.

@@ -10,7 +10,7 @@ use crate::store::aggregate::{Aggregate, AggregateQuery};
 use crate::store::posts::{CountedFrom, PostFilter};
 
 use super::answer;
-use super::auth::{May, Read};
+use super::auth::{Authorized, Read};
 use super::counted::{CountEcho, CountParams};
 use super::error::{ApiError, Problem};
 use super::params::Params;
@@ -20,7 +20,7 @@ use super::state::{State, from_cached};
 /// The range of an aggregate that names none.
 const DEFAULT_RANGE: Duration = Duration::from_secs(24 * 3_600);
 
-/// Ranges exclude their end: this much later, they include the present instant.
+/// Ranges exclude their end; this offset makes them include the present instant.
 const INSTANT: Duration = Duration::from_micros(1);
 
 /// The range of `length` up to `now`, which it includes.
@@ -62,7 +62,7 @@ impl AggregateParams {
             Err(_) => Err("must be the name of an IANA time zone, such as Europe/Berlin"),
         });
         params.finish()?;
-        // A missing period has ended the reading above.
+        // `finish` fails without a period, so the default is never used.
         let period = period.unwrap_or(Period::Hour);
         Ok((Self { period, start_date, end_date, tz }, counted))
     }
@@ -71,12 +71,12 @@ impl AggregateParams {
         let end = self.end_date.unwrap_or(now + INSTANT);
         let start = self.start_date.unwrap_or(end - DEFAULT_RANGE);
         let range = TimeRange::new(start, end)
-            .ok_or_else(|| ApiError::invalid_field("start_date", "must not lie in the future without an end_date"))?;
+            .ok_or_else(|| ApiError::invalid_field("start_date", "must not be in the future without an end_date"))?;
         let zone = self.tz.as_deref().and_then(|name| jiff::tz::TimeZone::get(name).ok());
         Ok(AggregateQuery { period: self.period, range, filter, zone: zone.unwrap_or(jiff::tz::TimeZone::UTC) })
     }
 
-    /// Equal questions have equal keys, also when they ask for "the last 24 hours" some milliseconds apart.
+    /// Equal queries have equal keys, including "the last 24 hours" asked some milliseconds apart.
     fn cache_key(&self) -> String {
         let time = |time: Option<Timestamp>| time.map_or("-".to_owned(), |time| time.as_micros().to_string());
         format!(
@@ -195,7 +195,7 @@ impl AggregateAnswer {
     responses((status = 200, body = AggregateAnswer), (status = 422, body = Problem))
 )]
 pub async fn aggregate(
-    _may: May<Read>,
+    _: Authorized<Read>,
     state: web::Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
@@ -234,7 +234,7 @@ impl DistributionParams {
     }
 }
 
-/// How the posts of the last hours are distributed.
+/// The posts of the last hours by sentiment and emotion.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Distribution {
     timeframe_hours: i64,
@@ -264,7 +264,7 @@ pub struct Distribution {
     responses((status = 200, body = Distribution), (status = 422, body = Problem))
 )]
 pub async fn distribution(
-    _may: May<Read>,
+    _: Authorized<Read>,
     state: web::Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {

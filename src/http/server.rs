@@ -1,4 +1,4 @@
-//! Binding, serving, and ending in order.
+//! Binds, serves and shuts down.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,21 +12,23 @@ use tokio::task::JoinHandle;
 
 use crate::lifecycle::Shutdown;
 
-use super::auth::{AuthError, Gate};
-use super::limits::{self, Limiter};
+use super::auth::{AuthError, Authenticator};
+use super::limits::Limiter;
 use super::state::State;
 use super::{Api, HttpOptions, inflow, observe, prometheus, routes, ws};
 
-/// Why the API cannot be served.
+/// Why the server cannot start or ended.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
-    /// An address cannot be taken.
-    #[error("cannot listen on {address}: {reason}; choose another address in server.listen, or stop what uses it")]
+    /// An address cannot be bound.
+    #[error(
+        "cannot listen on {address}: {reason}; choose another address in server.listen, or stop the process that uses it"
+    )]
     Bind { address: SocketAddr, reason: std::io::Error },
-    /// The configuration of auth is not usable.
+    /// The configuration of `server.auth` is invalid.
     #[error(transparent)]
     Auth(#[from] AuthError),
-    /// The server ended by itself.
+    /// The server ended without a shutdown.
     #[error("the HTTP server failed: {0}")]
     Failed(String),
 }
@@ -38,15 +40,15 @@ pub struct Server {
 }
 
 impl Server {
-    /// Where it really listens.
+    /// The bound addresses.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// Waits until it has ended, which it does after a stop.
+    /// Waits until the server has ended after a shutdown.
     ///
     /// # Errors
-    /// When it ended by itself.
+    /// When it ended without a shutdown.
     pub async fn finished(self) -> Result<(), HttpError> {
         match self.running.await {
             Ok(result) => result.map_err(|e| HttpError::Failed(e.to_string())),
@@ -55,23 +57,28 @@ impl Server {
     }
 }
 
-/// How often quiet clients of the rate limit are forgotten, and metrics tidied.
+/// Interval at which idle clients of the rate limit are removed and metrics compacted.
 const TIDY_EVERY: Duration = Duration::from_secs(10);
 
-/// Serves the API, from within a runtime, until `shutdown`: then live clients are told, requests under way are finished within
-/// `options.drain`, and at the latest when work is abandoned everything is cut.
+/// Serves the API until `shutdown`. Then live clients are closed, requests in progress get `options.drain` to finish,
+/// and connections are cut when work is abandoned. Must be called within a runtime.
 ///
 /// # Errors
-/// When an address cannot be taken or the keys of auth cannot be read.
+/// When an address cannot be bound or a key of `server.auth` is invalid.
 pub fn serve(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Server, HttpError> {
-    // Whether writes need tokens is decided by the addresses asked for, before any is bound.
-    let gate = Gate::new(options.auth.as_ref(), &options.listen, &options.cors_origins, api.clock.clone())?;
+    // The policy depends on the configured addresses, before any is bound.
+    let authenticator =
+        Authenticator::new(options.auth.as_ref(), &options.listen, &options.cors_origins, api.clock.clone())?;
     prometheus::describe_metrics();
     let limiter = Data::new(Limiter::new(&options));
     let state = Data::new(State::new(api, options));
-    let server = start(state.clone(), Surface::Api { gate: Data::new(gate), limiter: limiter.clone() }, &shutdown)?;
+    let server = start(
+        state.clone(),
+        Surface::Api { authenticator: Data::new(authenticator), limiter: limiter.clone() },
+        &shutdown,
+    )?;
 
-    // From now on: whoever connects misses nothing.
+    // Subscribed before the first client connects, so that clients miss no event.
     tokio::spawn(state.hub.clone().run(state.api.live.subscribe(), shutdown.clone()));
     tokio::spawn(ws::snapshot::broadcast(state.clone(), shutdown.clone()));
     tokio::spawn(measure_inflow(state.clone(), shutdown.clone()));
@@ -87,7 +94,7 @@ pub fn serve(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Serve
 /// Serves `/healthz`, `/readyz` and `/metrics` alone, for a process without the api role.
 ///
 /// # Errors
-/// When an address cannot be taken.
+/// When an address cannot be bound.
 pub fn serve_ops(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Server, HttpError> {
     let state = Data::new(State::new(api, options));
     let server = start(state.clone(), Surface::Ops, &shutdown)?;
@@ -119,15 +126,15 @@ async fn measure_inflow(state: Data<State>, shutdown: Shutdown) {
 /// What is served.
 #[derive(Clone)]
 enum Surface {
-    Api { gate: Data<Gate>, limiter: Data<Limiter> },
+    Api { authenticator: Data<Authenticator>, limiter: Data<Limiter> },
     Ops,
 }
 
 impl Surface {
     fn configure(&self, config: &mut ServiceConfig) {
         match self {
-            Self::Api { gate, limiter } => {
-                config.app_data(gate.clone()).app_data(limiter.clone()).configure(routes::api);
+            Self::Api { authenticator, limiter } => {
+                config.app_data(authenticator.clone()).app_data(limiter.clone()).configure(routes::api);
             }
             Self::Ops => routes::ops(config),
         }
@@ -142,7 +149,6 @@ fn start(state: Data<State>, surface: Surface, shutdown: &Shutdown) -> Result<Se
         App::new()
             .app_data(state.clone())
             // The last one wrapped is the outermost.
-            .wrap(from_fn(limits::enforce))
             .wrap(Compress::default())
             .wrap(cors(&origins))
             .wrap(from_fn(observe::observe))
@@ -162,15 +168,15 @@ fn start(state: Data<State>, surface: Surface, shutdown: &Shutdown) -> Result<Se
     Ok(Server { addresses, running: tokio::spawn(server) })
 }
 
-/// How long a client may leave what was sent to it unread.
+/// How long a client may leave sent data unacknowledged.
 #[cfg(target_os = "linux")]
 const UNREAD_LIMIT: Duration = Duration::from_secs(120);
 
-/// Lets the kernel end connections whose client takes nothing: what is written to them would wait for ever.
+/// Lets the kernel close connections whose client acknowledges nothing; writes to them would wait forever.
 fn bound_silence(connection: &dyn std::any::Any) {
     #[cfg(target_os = "linux")]
     if let Some(connection) = connection.downcast_ref::<actix_web::rt::net::TcpStream>() {
-        // Without it the connection works all the same.
+        // The option is a safeguard; the connection works without it.
         let _ = socket2::SockRef::from(connection).set_tcp_user_timeout(Some(UNREAD_LIMIT));
     }
     #[cfg(not(target_os = "linux"))]

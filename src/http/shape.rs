@@ -1,4 +1,4 @@
-//! The shapes that several answers share.
+//! Types that several answers share.
 
 use serde::{Deserialize, Serialize};
 
@@ -85,20 +85,20 @@ pub fn top_emotions(counts: &Counts) -> Vec<TopEmotion> {
         .collect()
 }
 
-/// What is said of any set of posts.
+/// The measures of a set of posts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Measures {
     pub total: i64,
     pub distribution: BySentiment<i64>,
     /// In percent.
     pub percentages: BySentiment<f64>,
-    /// The share of positive posts less that of negative ones, in points from -100 to 100.
+    /// The share of positive posts minus the share of negative posts, in points from -100 to 100.
     pub net_sentiment: f64,
     pub average_confidence: f64,
 }
 
 impl Measures {
-    /// Those of `counts`.
+    /// The measures of `counts`.
     pub fn of(counts: &Counts) -> Self {
         let share = |sentiment| counts.percentage(sentiment);
         let net = share(Sentiment::Positive) - share(Sentiment::Negative);

@@ -1,4 +1,4 @@
-//! What every handler works with, and the one way in which it reaches the rooms.
+//! What every handler shares, and how it calls the rooms.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -17,27 +17,27 @@ use super::inflow::Inflow;
 use super::ws::hub::Hub;
 use super::{Api, HttpOptions};
 
-/// The API's rooms and what it keeps itself. Shared by all threads that serve requests.
+/// The API's rooms and its own state. Shared by all threads that serve requests.
 pub struct State {
     /// The rooms.
     pub api: Api,
-    /// How it is served.
+    /// The options of the server.
     pub options: HttpOptions,
-    /// When this process began to serve.
+    /// When this process started to serve.
     pub started: Timestamp,
     /// The live clients.
     pub hub: Arc<Hub>,
-    /// How often the cache had an answer, and had none.
+    /// Hits and misses of the cache.
     pub cache_use: CacheUse,
-    /// How fast entries are appended.
+    /// The rate at which entries are appended.
     pub inflow: Inflow,
-    /// What the operating system knows of this process.
+    /// CPU, memory and file descriptors of this process.
     pub process: metrics_process::Collector,
-    /// Where the rooms are called: connections to databases belong to the runtime that made them.
+    /// The runtime on which the rooms are called: database connections belong to the runtime that opened them.
     runtime: Handle,
 }
 
-/// How often the cache had an answer.
+/// Hits and misses of the cache.
 #[derive(Debug, Default)]
 pub struct CacheUse {
     hits: AtomicU64,
@@ -76,7 +76,7 @@ impl State {
     /// The topic of this name, if one is given.
     ///
     /// # Errors
-    /// 422 when there is none of it.
+    /// 422 when there is no such topic.
     pub fn topic_id(&self, name: Option<&TopicName>) -> Result<Option<TopicId>, ApiError> {
         let Some(name) = name else { return Ok(None) };
         match self.api.topics.current().named(name) {
@@ -85,8 +85,8 @@ impl State {
         }
     }
 
-    /// Runs `work` on the main runtime, for at most the time of a request. A client that goes away or an
-    /// answer that takes too long ends the waiting, never the work: a transaction is not cut in the middle.
+    /// Runs `work` on the main runtime and waits for at most the request timeout. A client that disconnects or a
+    /// timeout ends the wait, not the work: a transaction must not be cancelled halfway.
     ///
     /// # Errors
     /// Those of `work`; 503 when it takes too long; 500 when it panics.
@@ -151,8 +151,8 @@ pub fn to_json<T: Serialize>(value: &T) -> Result<String, ApiError> {
 /// The value that was cached as JSON.
 ///
 /// # Errors
-/// 503 when another version of the program wrote it; it expires by itself.
+/// 503 when another version of the program wrote it; it expires within the cache's TTL.
 pub fn from_cached<T: DeserializeOwned>(cached: &Cached) -> Result<T, ApiError> {
     serde_json::from_str(&cached.json)
-        .map_err(|_| ApiError::unavailable("a cached answer is of another version of this program; try again"))
+        .map_err(|_| ApiError::unavailable("a cached answer was written by another version of SentiStream; try again"))
 }

@@ -10,7 +10,7 @@ use crate::domain::{Counts, Timestamp};
 use crate::stream::Depth;
 
 use super::answer;
-use super::auth::{May, Read};
+use super::auth::{Authorized, Read};
 use super::error::ApiError;
 use super::feeds::{FeedView, feeds};
 use super::params::no_params;
@@ -30,9 +30,9 @@ pub struct Stats {
     by_topic: BTreeMap<String, i64>,
     average_confidence: f64,
     rates: Rates,
-    /// What waits; `null` while the stream is away.
+    /// Entries that wait; `null` while the stream is disconnected.
     lag: Option<Lag>,
-    /// How long this process has served.
+    /// Time since this process started to serve.
     #[serde(default)]
     uptime_seconds: u64,
     /// When the totals were read.
@@ -49,14 +49,14 @@ pub struct Rates {
     posts_per_second_5m: f64,
 }
 
-/// What waits in the stream.
+/// Entries of the stream that are not settled.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Lag {
     /// Entries that are not settled.
     pending: u64,
     /// Of them: not claimed yet.
     waiting: u64,
-    /// Of them: in the hands of a worker.
+    /// Of them: claimed by a worker.
     claimed: u64,
     /// The age of the oldest of them; 0 when there are none.
     oldest_seconds: f64,
@@ -87,7 +87,11 @@ pub fn rate(posts: i64, time: Duration) -> f64 {
 
 /// Totals, rates and lag
 #[utoipa::path(get, path = "/api/stats", tag = "sentiment", responses((status = 200, body = Stats)))]
-pub async fn stats(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn stats(
+    _: Authorized<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let (store, stream, clock) = (state.api.store.clone(), state.api.stream.clone(), state.api.clock.clone());
     let tracked = state.api.topics.current();
@@ -124,7 +128,7 @@ pub async fn stats(_may: May<Read>, state: web::Data<State>, request: HttpReques
                 posts_per_second_1m: rate(last_minute, minute),
                 posts_per_second_5m: rate(last_five, five_minutes),
             },
-            // The totals are of use without the stream; health says that it is away.
+            // The totals are useful without the stream; `/api/health` reports that it is disconnected.
             lag: depth.ok().map(|depth| Lag::new(&depth, now)),
             uptime_seconds: 0,
             timestamp: now,
@@ -141,7 +145,7 @@ pub async fn stats(_may: May<Read>, state: web::Data<State>, request: HttpReques
 pub struct Sources {
     sources: Vec<SourceView>,
     total: usize,
-    /// What feeds the stream: the sources that instances read.
+    /// The configured sources that instances read.
     feeds: Vec<FeedView>,
 }
 
@@ -162,9 +166,13 @@ pub struct SourceView {
 
 /// Sources
 ///
-/// Every source seen with its counts, most posts first; and how each feed of the stream does.
+/// Every source seen with its counts, most posts first, and the state of each configured source.
 #[utoipa::path(get, path = "/api/sources", tag = "sentiment", responses((status = 200, body = Sources)))]
-pub async fn sources(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn sources(
+    _: Authorized<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let store = state.api.store.clone();
     let compute = async move {
@@ -187,7 +195,7 @@ pub async fn sources(_may: May<Read>, state: web::Data<State>, request: HttpRequ
     let cached = state.cached("sources".to_owned(), compute).await?;
     let sources: Vec<SourceView> = from_cached(&cached)?;
     let (store, now) = (state.api.store.clone(), state.api.clock.now());
-    // Not cached: whoever pauses a feed looks at once.
+    // Not cached: a client that pauses a feed reads it again immediately.
     let feeds = state.run(async move { feeds(&store, now).await }).await?;
     answer::json(&Sources { total: sources.len(), sources, feeds })
 }

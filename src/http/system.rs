@@ -1,4 +1,4 @@
-//! What runs, and how it does: for the people who run it.
+//! Versions, throughput and the state of each component, for operators.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::domain::Timestamp;
 use crate::inference::{ModelInfo, Speed};
 use crate::stream::{ConsumerInfo, Depth, Stream};
 
-use super::auth::{May, Read};
+use super::auth::{Authorized, Read};
 use super::error::ApiError;
 use super::feeds::{FeedView, feeds};
 use super::health::{Checks, ComponentState, within};
@@ -18,7 +18,7 @@ use super::state::State;
 use super::stats::{Lag, rate};
 use super::{ModelState, answer};
 
-/// What runs, and how it does.
+/// Versions, throughput and the state of each component.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct System {
     versions: Versions,
@@ -29,13 +29,13 @@ pub struct System {
     stream: StreamView,
     model: ModelView,
     throughput: Throughput,
-    /// Consumers of the stream's group; `null` while the stream is away.
+    /// Consumers of the stream's group; `null` while the stream is disconnected.
     consumers: Option<Vec<ConsumerView>>,
     cache: CacheView,
     live: LiveView,
-    /// The sources that all instances read; `null` while the database is away.
+    /// The sources that all instances read; `null` while the database is disconnected.
     sources: Option<Vec<FeedView>>,
-    /// Sources, alert loop and others of this process.
+    /// Sources, alert loop and other components of this process.
     components: Vec<ComponentState>,
     #[schema(value_type = String, format = DateTime)]
     timestamp: Timestamp,
@@ -45,7 +45,7 @@ pub struct System {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Versions {
     sentistream: &'static str,
-    /// The machine's kind.
+    /// Operating system and architecture.
     #[schema(example = "linux x86_64")]
     platform: String,
 }
@@ -67,13 +67,13 @@ pub struct ServiceView {
 pub struct StreamView {
     #[serde(flatten)]
     service: ServiceView,
-    /// What waits; `null` while the stream is away.
+    /// Entries that wait; `null` while the stream is disconnected.
     lag: Option<Lag>,
     /// Entries ever appended in this epoch.
     appended: Option<u64>,
     /// Entries in the dead letter now.
     dead_letters: Option<u64>,
-    /// The stream's present life.
+    /// Identifies the stream's data; it changes when the stream is lost.
     epoch: Option<String>,
 }
 
@@ -85,16 +85,16 @@ pub struct ModelView {
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
     info: Option<ModelInfo>,
-    /// How fast it judged over the last five minutes; `null` where that is not measured.
+    /// Its throughput over the last five minutes; `null` where it is not measured.
     speed: Option<Speed>,
 }
 
 /// Entries per second over the last minute.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Throughput {
-    /// Appended to the stream; `null` until there was time to measure.
+    /// Appended to the stream; `null` before the second measurement.
     in_per_second: Option<f64>,
-    /// Stored with their analysis; `null` while the database is away.
+    /// Stored with their analysis; `null` while the database is disconnected.
     out_per_second: Option<f64>,
 }
 
@@ -102,13 +102,13 @@ pub struct Throughput {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct ConsumerView {
     name: String,
-    /// Entries in its hands.
+    /// Entries that it has claimed.
     claimed: u64,
-    /// Since its last sign of life.
+    /// Time since its last command.
     idle_seconds: f64,
 }
 
-/// The cache of answers, as this process used it.
+/// The cache of answers, as used by this process.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct CacheView {
     enabled: bool,
@@ -122,11 +122,15 @@ pub struct LiveView {
     clients: usize,
 }
 
-/// What runs
+/// System
 ///
 /// Throughput, lag, consumers, cache, model, backing services and versions of this process.
 #[utoipa::path(get, path = "/api/system", tag = "operations", responses((status = 200, body = System)))]
-pub async fn system(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn system(
+    _: Authorized<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let now = state.api.clock.now();
     let (api, limit) = (state.api.clone(), state.options.check_timeout);
@@ -164,7 +168,7 @@ pub async fn system(_may: May<Read>, state: web::Data<State>, request: HttpReque
     })
 }
 
-/// The two backends come in pairs.
+/// SQLite goes with the embedded stream, Postgres with Redis.
 fn database_kind(stream: &Stream) -> &'static str {
     match stream {
         Stream::Local(_) => "sqlite",

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::domain::{Counts, Timestamp, Topic, TopicId, TopicName, TopicOrigin};
 
 use super::answer;
-use super::auth::{May, Read};
+use super::auth::{Authorized, Read};
 use super::error::{ApiError, Problem};
 use super::params::{last_segment, no_params};
 use super::shape::Measures;
@@ -78,7 +78,11 @@ impl TopicView {
 ///
 /// With their counts of all time, and how far old posts are matched.
 #[utoipa::path(get, path = "/api/topics", tag = "topics", responses((status = 200, body = TopicList)))]
-pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn list(
+    _: Authorized<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let store = state.api.store.clone();
     let (topics, totals) = state.run(async move { tokio::try_join!(store.topics(), store.topic_totals()) }).await?;
@@ -91,7 +95,7 @@ pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest
     get, path = "/api/topics/{name}", tag = "topics", params(("name" = String, Path)),
     responses((status = 200, body = TopicView), (status = 404, body = Problem))
 )]
-pub async fn get(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let name = name_in_path(&last_segment(&request)?)?;
     let (store, wanted) = (state.api.store.clone(), name.clone());

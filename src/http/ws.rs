@@ -11,17 +11,17 @@ use actix_web::http::header;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::auth::{Gate, Scope, origin};
+use super::auth::{Authenticator, Scope, origin};
 use super::error::{ApiError, Problem};
 use super::params::no_params;
 use super::state::State;
 use session::Session;
 
-/// The subprotocol we speak.
+/// The subprotocol of the server.
 const PROTOCOL: &str = "sentistream";
-/// A browser cannot set headers: its token comes as a second subprotocol, which is never echoed.
+/// Browsers cannot set headers: they send the token as a second subprotocol, which is never echoed.
 const TOKEN_PREFIX: &str = "bearer.";
-/// Longest frame a client may send: filters are short.
+/// Longest frame that a client may send, in bytes.
 const MAX_FRAME: usize = 64 * 1024;
 
 /// Live events
@@ -35,25 +35,24 @@ const MAX_FRAME: usize = 64 * 1024;
 )]
 pub async fn open(
     state: Data<State>,
-    gate: Data<Gate>,
+    authenticator: Data<Authenticator>,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     origin::check(&request, &state.options.cors_origins)?;
     match token(&request) {
-        Some(token) => gate.check_token(&request, Some(&token), Scope::Read)?,
-        None => gate.check(&request, Scope::Read)?,
+        Some(token) => authenticator.check_token(&request, Some(&token), Scope::Read)?,
+        None => authenticator.check(&request, Scope::Read)?,
     }
     if state.hub.is_closing() {
         return Err(ApiError::unavailable("the server is shutting down"));
     }
-    let (client, queue) = state
-        .hub
-        .join(&state.options.live)
-        .ok_or_else(|| ApiError::unavailable("this server has as many live clients as it may"))?;
+    let (client, queue) = state.hub.join(&state.options.live).ok_or_else(|| {
+        ApiError::unavailable("the server has reached its limit of live clients (server.websocket.max_clients)")
+    })?;
     let (response, socket, messages) = actix_ws::handle_with_protocols(&request, payload, &[PROTOCOL])
-        .map_err(|e| ApiError::malformed(format!("this is no WebSocket handshake: {e}")))?;
+        .map_err(|e| ApiError::malformed(format!("this is not a WebSocket handshake: {e}")))?;
     let session = Session::new(state, client, queue, socket);
     actix_web::rt::spawn(session.run(messages.max_frame_size(MAX_FRAME).aggregate_continuations()));
     Ok(response)

@@ -1,4 +1,4 @@
-//! Which addresses may be connected to.
+//! The addresses that outgoing requests may connect to.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -6,9 +6,9 @@ use std::sync::Arc;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// An address that must not be connected to.
+/// An address that is not permitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the address {0} is not public; outbound.allow names the networks that may be asked nevertheless")]
+#[error("the address {0} is not public; add its network to outbound.allow to permit it")]
 pub struct Refusal(pub IpAddr);
 
 /// IPv4 networks that are not public (IANA's registry of special-purpose addresses), multicast, and
@@ -50,7 +50,7 @@ const fn v6(start: [u16; 4], length: u8) -> Ipv6Net {
     Ipv6Net::new_assert(Ipv6Addr::new(start[0], start[1], start[2], start[3], 0, 0, 0, 0), length)
 }
 
-/// Whether anyone on the internet can reach `ip`.
+/// Whether `ip` is reachable from the internet.
 pub fn is_public(ip: IpAddr) -> bool {
     match ip.to_canonical() {
         IpAddr::V4(ip) => NOT_PUBLIC_V4.iter().all(|net| !net.contains(&ip)),
@@ -62,14 +62,14 @@ pub fn is_public(ip: IpAddr) -> bool {
     }
 }
 
-/// Judges addresses, also those that names resolve to.
+/// Checks addresses, including those that names resolve to.
 #[derive(Clone, Debug)]
 pub struct Guard {
     allow: Arc<Vec<IpNet>>,
 }
 
 impl Guard {
-    /// Refuses what is neither public nor in `allow`.
+    /// Refuses addresses that are neither public nor in `allow`.
     pub fn new(allow: Vec<IpNet>) -> Self {
         Self { allow: Arc::new(allow) }
     }
@@ -82,10 +82,10 @@ impl Guard {
         if allowed { Ok(()) } else { Err(Refusal(ip)) }
     }
 
-    /// Those of `found` that may be connected to.
+    /// The permitted addresses of `found`.
     ///
     /// # Errors
-    /// When there are none.
+    /// When none is permitted.
     pub fn permitted(&self, found: impl Iterator<Item = SocketAddr>) -> Result<Vec<SocketAddr>, Refusal> {
         let (mut permitted, mut refusal) = (Vec::new(), None);
         for address in found {

@@ -78,7 +78,7 @@ fn secret() -> HeaderMap {
 }
 
 #[test]
-fn only_public_addresses_are_public() {
+fn special_purpose_addresses_are_not_public() {
     let refused = "0.0.0.0 10.1.2.3 100.100.100.200 127.0.0.1 127.9.9.9 168.63.129.16 169.254.169.254 172.31.255.255 \
                    192.168.0.1 198.18.0.1 224.0.0.1 239.1.1.1 255.255.255.255 :: ::1 ::127.0.0.1 ::ffff:10.0.0.1 \
                    ::ffff:169.254.169.254 fe80::1 fec0::1 fc00::1 fd00:ec2::254 ff02::1 2001:db8::1 2002:7f00:1::1 \
@@ -92,7 +92,7 @@ fn only_public_addresses_are_public() {
 }
 
 #[tokio::test]
-async fn what_is_not_public_is_not_even_connected_to() {
+async fn private_address_is_never_connected_to() {
     let fake = Fake::start(vec![answer("200 OK", "", "inside")]).await;
     let port = fake.address.port();
     // The forms that a host can take: URLs normalise numbers, and names are judged by what they resolve to.
@@ -106,14 +106,14 @@ async fn what_is_not_public_is_not_even_connected_to() {
     }
     assert!(fake.requests().is_empty());
     let file = client(&[]).get(&"file:///etc/passwd".parse().unwrap(), HeaderMap::new()).await.unwrap_err();
-    assert_eq!(file, OutboundError::Refused("only http and https URLs are asked, not file:".to_owned()));
+    assert_eq!(file, OutboundError::Refused("only http and https URLs are allowed, not file:".to_owned()));
     // A name that is allowed by its network works.
     let named = format!("http://localhost:{port}/").parse().unwrap();
     assert_eq!(client(&["127.0.0.0/8"]).get(&named, HeaderMap::new()).await.unwrap().body, b"inside");
 }
 
 #[tokio::test]
-async fn a_redirect_is_judged_like_the_first_address() {
+async fn redirect_target_is_checked() {
     let location = "location: http://169.254.169.254/latest/meta-data\r\n";
     let fake =
         Fake::start(vec![answer("302 Found", location, ""), answer("307 Temporary Redirect", location, "")]).await;
@@ -127,7 +127,7 @@ async fn a_redirect_is_judged_like_the_first_address() {
 }
 
 #[tokio::test]
-async fn redirects_are_followed_within_bounds_and_take_no_secrets_elsewhere() {
+async fn redirects_are_bounded_and_drop_secret_headers() {
     let other = Fake::start(vec![answer("200 OK", "", "here")]).await;
     let there = format!("location: {}\r\n", other.url("/end"));
     let first = Fake::start(vec![
@@ -167,7 +167,7 @@ async fn answers_are_bounded_in_size_and_time() {
     let slow = hasty.get(&fake.url("/secret?key=1"), HeaderMap::new()).await.unwrap_err();
     assert_eq!(slow, OutboundError::Failed("no whole answer within 0.5 s".to_owned()));
     assert!(slow.is_transient());
-    // Nobody listens any more.
+    // The listener is closed.
     let away = outbound.get(&fake.url("/secret?key=1"), HeaderMap::new()).await.unwrap_err();
     assert!(away.is_transient() && !away.to_string().contains("secret"), "{away}");
 }

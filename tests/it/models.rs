@@ -17,12 +17,12 @@ struct Ended {
 }
 
 /// The binary with nothing of this process' environment, below a cache of its own.
-struct Bed {
+struct TestApp {
     folder: tempfile::TempDir,
     hub: FakeHub,
 }
 
-impl Bed {
+impl TestApp {
     fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap(), hub: FakeHub::start() }
     }
@@ -67,36 +67,36 @@ fn assert_ended(ended: &Ended, code: i32, words: &[&str]) {
 
 #[test]
 fn a_model_of_the_hub_is_fetched_once_and_then_needs_no_network() {
-    let bed = Bed::new();
-    let pulled = bed.run(&["models", "pull", "tests/bert"]);
+    let app = TestApp::new();
+    let pulled = app.run(&["models", "pull", "tests/bert"]);
     assert_ended(&pulled, 0, &["downloading", "model.safetensors"]);
     assert!(pulled.stdout.contains("tests/bert@0123456789ab"), "{}", pulled.stdout);
     assert!(pulled.stdout.contains("sentiment: negative, neutral, positive"), "{}", pulled.stdout);
     // Nothing is fetched that nobody reads.
-    assert!(!bed.hub.seen().iter().any(|request| request.contains("expected.ndjson")), "{:?}", bed.hub.seen());
+    assert!(!app.hub.seen().iter().any(|request| request.contains("expected.ndjson")), "{:?}", app.hub.seen());
 
     // A start fetches what it lacks by itself, spread over files and without tokenizer.json.
     let models = ["--set", "inference.model=hf:tests/bert@main", "--set", "inference.emotion_model=hf:tests/roberta"];
     let analyze = [&["analyze", "--json", "I love this!"], &models[..]].concat();
-    let first = bed.run(&analyze);
+    let first = app.run(&analyze);
     assert_ended(&first, 0, &[]);
     let analysis: Value = serde_json::from_str(first.stdout.trim()).unwrap();
     let text = analysis.to_string();
     assert!(text.contains("tests/bert@0123456789ab+tests/roberta@0123456789ab"), "{text}");
 
-    bed.hub.stop();
-    let asked = bed.hub.seen().len();
-    let again = bed.run(&analyze);
+    app.hub.stop();
+    let asked = app.hub.seen().len();
+    let again = app.run(&analyze);
     assert_ended(&again, 0, &[]);
     assert_eq!(again.stdout, first.stdout);
-    assert_eq!(bed.hub.seen().len(), asked);
+    assert_eq!(app.hub.seen().len(), asked);
 
     let list = [&["models", "list"], &models[..]].concat();
-    let listed = bed.run(&list).stdout;
+    let listed = app.run(&list).stdout;
     let row = |name: &str| listed.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
     assert!(row("hf:tests/roberta").contains("in use"), "{listed}");
     assert!(row("hf:tests/bert").contains("0123456789ab") && row("builtin").contains("ready"), "{listed}");
-    let shown = bed.run(&["models", "show", "hf:tests/roberta", "--json"]);
+    let shown = app.run(&["models", "show", "hf:tests/roberta", "--json"]);
     let shown: Value = serde_json::from_str(&shown.stdout).unwrap();
     assert_eq!((&shown["architecture"], &shown["max_tokens"]), (&"roberta".into(), &40.into()));
     assert_eq!(shown["heads"][0]["judges"], "emotion");
@@ -104,81 +104,81 @@ fn a_model_of_the_hub_is_fetched_once_and_then_needs_no_network() {
 
 #[test]
 fn a_wrong_name_revision_or_architecture_is_a_matter_of_settings() {
-    let bed = Bed::new();
-    assert_ended(&bed.run(&["models", "pull", "tests/nothing"]), 2, &["tests/nothing", "check the name", "HF_TOKEN"]);
-    let mut with_token = bed.command(&["models", "pull", "tests/nothing"]);
+    let app = TestApp::new();
+    assert_ended(&app.run(&["models", "pull", "tests/nothing"]), 2, &["tests/nothing", "check the name", "HF_TOKEN"]);
+    let mut with_token = app.command(&["models", "pull", "tests/nothing"]);
     with_token.env("HF_TOKEN", "hunter2");
     let with_token = end(with_token);
     assert_ended(&with_token, 2, &["knows no model", "404"]);
     assert!(!with_token.stderr.contains("hunter2"));
-    assert_ended(&bed.run(&["models", "pull", "tests/bert@v9"]), 2, &["tests/bert has no revision `v9`"]);
-    assert_ended(&bed.run(&["models", "pull", "../bert"]), 2, &["hf:OWNER/NAME"]);
+    assert_ended(&app.run(&["models", "pull", "tests/bert@v9"]), 2, &["tests/bert has no revision `v9`"]);
+    assert_ended(&app.run(&["models", "pull", "../bert"]), 2, &["hf:OWNER/NAME"]);
 
     let config = br#"{"model_type": "gpt2", "architectures": ["GPT2ForSequenceClassification"]}"#;
-    bed.hub.add("tests/gpt2", &[("config.json", config), ("model.safetensors", &[0; 64])]);
-    let unsupported = bed.run(&["analyze", "x", "--set", "inference.model=hf:tests/gpt2"]);
+    app.hub.add("tests/gpt2", &[("config.json", config), ("model.safetensors", &[0; 64])]);
+    let unsupported = app.run(&["analyze", "x", "--set", "inference.model=hf:tests/gpt2"]);
     assert_ended(&unsupported, 2, &["hf:tests/gpt2", "`gpt2` is not supported", "roberta"]);
-    assert!(!bed.hub.seen().iter().any(|request| request.contains("gpt2/resolve") && request.contains("safetensors")));
+    assert!(!app.hub.seen().iter().any(|request| request.contains("gpt2/resolve") && request.contains("safetensors")));
     // What is known needs no network to be said again.
     let offline = ["models", "pull", "tests/bert", "--set", "inference.hub.offline=true"];
-    assert_ended(&bed.run(&offline), 2, &["inference.hub.offline", "models pull hf:tests/bert"]);
-    bed.hub.stop();
-    let unreachable = bed.run(&["models", "pull", "tests/bert"]);
-    assert_ended(&unreachable, 1, &[&bed.hub.url, "cannot be reached", "inference.hub.endpoint"]);
+    assert_ended(&app.run(&offline), 2, &["inference.hub.offline", "models pull hf:tests/bert"]);
+    app.hub.stop();
+    let unreachable = app.run(&["models", "pull", "tests/bert"]);
+    assert_ended(&unreachable, 1, &[&app.hub.url, "cannot be reached", "inference.hub.endpoint"]);
 }
 
 #[test]
 fn a_broken_transfer_goes_on_from_where_it_stopped() {
-    let bed = Bed::new();
+    let app = TestApp::new();
     let weights = "model.safetensors";
     let size = std::fs::metadata(data("bert").join(weights)).unwrap().len();
     let resumed = |from: u64| {
         let request = format!("/elsewhere/tests/bert/{weights} {from}-");
-        bed.hub.seen().contains(&request)
+        app.hub.seen().contains(&request)
     };
-    bed.hub.fault(weights, Fault::Cut);
-    let broken = bed.run(&["models", "pull", "tests/bert"]);
+    app.hub.fault(weights, Fault::Cut);
+    let broken = app.run(&["models", "pull", "tests/bert"]);
     assert_ended(&broken, 1, &[weights, "broke off", "goes on from where it stopped"]);
     // By itself it tries again from the half, the three quarters, and so on.
-    assert!(resumed(size / 2), "{:?}", bed.hub.seen());
+    assert!(resumed(size / 2), "{:?}", app.hub.seen());
     // What is incomplete is not taken for a model.
-    let listed = bed.run(&["models", "list"]).stdout;
+    let listed = app.run(&["models", "list"]).stdout;
     assert!(!listed.contains("tests/bert"), "{listed}");
 
-    bed.hub.heal();
-    let tries = bed.hub.seen().len();
-    assert_ended(&bed.run(&["models", "pull", "tests/bert"]), 0, &[]);
-    assert!(!bed.hub.seen()[tries..].contains(&format!("/elsewhere/tests/bert/{weights} 0-")));
-    let fetched = std::fs::read(bed.snapshot("bert").join(weights)).unwrap();
+    app.hub.heal();
+    let tries = app.hub.seen().len();
+    assert_ended(&app.run(&["models", "pull", "tests/bert"]), 0, &[]);
+    assert!(!app.hub.seen()[tries..].contains(&format!("/elsewhere/tests/bert/{weights} 0-")));
+    let fetched = std::fs::read(app.snapshot("bert").join(weights)).unwrap();
     assert_eq!(fetched, std::fs::read(data("bert").join(weights)).unwrap());
 
     // One cut is not even noticed.
-    bed.hub.fault("model.safetensors", Fault::CutOnce);
-    assert_ended(&bed.run(&["models", "pull", "tests/distilbert"]), 0, &[]);
+    app.hub.fault("model.safetensors", Fault::CutOnce);
+    assert_ended(&app.run(&["models", "pull", "tests/distilbert"]), 0, &[]);
 }
 
 #[test]
 fn a_silent_hub_and_a_damaged_file_end_in_time_and_leave_nothing_wrong_behind() {
-    let bed = Bed::new();
-    bed.hub.fault("model.safetensors", Fault::Silence);
+    let app = TestApp::new();
+    app.hub.fault("model.safetensors", Fault::Silence);
     let start = Instant::now();
-    let silent = bed.run(&["models", "pull", "tests/bert", "--set", "inference.hub.timeout=1s"]);
+    let silent = app.run(&["models", "pull", "tests/bert", "--set", "inference.hub.timeout=1s"]);
     assert_ended(&silent, 1, &["fell silent for 1 s", "inference.hub.timeout"]);
     assert!(start.elapsed() < Duration::from_secs(90), "{:?}", start.elapsed());
 
-    bed.hub.fault("model.safetensors", Fault::Damage);
-    let damaged = bed.run(&["models", "pull", "tests/bert"]);
+    app.hub.fault("model.safetensors", Fault::Damage);
+    let damaged = app.run(&["models", "pull", "tests/bert"]);
     assert_ended(&damaged, 1, &["model.safetensors came through damaged", "SHA-256"]);
-    assert!(!bed.snapshot("bert").join("model.safetensors").exists());
-    bed.hub.heal();
-    assert_ended(&bed.run(&["models", "pull", "tests/bert"]), 0, &[]);
+    assert!(!app.snapshot("bert").join("model.safetensors").exists());
+    app.hub.heal();
+    assert_ended(&app.run(&["models", "pull", "tests/bert"]), 0, &[]);
 }
 
 #[test]
 fn a_cache_without_room_or_access_is_named() {
-    let bed = Bed::new();
-    std::fs::write(bed.folder.path().join("file"), "").unwrap();
-    let unwritable = bed.run(&["models", "pull", "tests/bert", "--set", "inference.hub.home=./file"]);
+    let app = TestApp::new();
+    std::fs::write(app.folder.path().join("file"), "").unwrap();
+    let unwritable = app.run(&["models", "pull", "tests/bert", "--set", "inference.hub.home=./file"]);
     assert_ended(&unwritable, 1, &["cannot write to ./file/hub", "inference.hub.home"]);
 
     // A disk of 16 KiB, where this user may make one.
@@ -186,8 +186,8 @@ fn a_cache_without_room_or_access_is_named() {
     let on_a_small_disk = |arguments: &[&str]| {
         let mut command = Command::new("unshare");
         command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]);
-        command.arg(env!("CARGO_BIN_EXE_sentistream")).args(arguments).current_dir(bed.folder.path());
-        command.env("HF_ENDPOINT", &bed.hub.url).env("HF_HOME", "small");
+        command.arg(env!("CARGO_BIN_EXE_sentistream")).args(arguments).current_dir(app.folder.path());
+        command.env("HF_ENDPOINT", &app.hub.url).env("HF_HOME", "small");
         command
     };
     let mut probe = on_a_small_disk(&["--version"]);
@@ -197,34 +197,34 @@ fn a_cache_without_room_or_access_is_named() {
     }
     let pull = ["models", "pull", "tests/bert"];
     assert_ended(&end(on_a_small_disk(&pull)), 1, &["the disk of small/hub is full", "bytes are needed"]);
-    bed.hub.hide_sizes();
+    app.hub.hide_sizes();
     let full = end(on_a_small_disk(&pull));
     assert_ended(&full, 1, &["the disk of small/hub is full", "No space left", "inference.hub.home"]);
 }
 
 #[test]
 fn classes_that_say_nothing_are_mapped_per_model_or_named_in_the_error() {
-    let bed = Bed::new();
+    let app = TestApp::new();
     let folder = data("xlm-roberta");
     let model = format!("inference.model={}", folder.display());
     let emotion = format!("inference.emotion_model={}", data("roberta").display());
     let analyze = ["analyze", "x", "--json", "--set", &model, "--set", &emotion];
-    let unmapped = bed.run(&analyze);
+    let unmapped = app.run(&analyze);
     assert_ended(&unmapped, 2, &["LABEL_0", "inference.labels"]);
     let labels = "inference.labels={LABEL_0 = \"positive\", LABEL_1 = \"neutral\", LABEL_2 = \"negative\"}";
-    let mapped = bed.run(&[&analyze[..], &["--set", labels]].concat());
+    let mapped = app.run(&[&analyze[..], &["--set", labels]].concat());
     assert_ended(&mapped, 0, &[]);
     let wrong = "inference.emotion_labels={LABEL_7 = \"joy\"}";
-    let slip = bed.run(&[&analyze[..], &["--set", labels, "--set", wrong]].concat());
+    let slip = app.run(&[&analyze[..], &["--set", labels, "--set", wrong]].concat());
     assert_ended(&slip, 2, &["inference.emotion_labels", "LABEL_7", "anger, disgust"]);
-    let shown = bed.run(&["models", "show", "--set", &model, "--set", labels]).stdout;
+    let shown = app.run(&["models", "show", "--set", &model, "--set", labels]).stdout;
     assert!(shown.contains("LABEL_2 → negative"), "{shown}");
 }
 
 #[test]
 fn a_fitted_calibration_lies_beside_its_model_and_changes_no_label() {
-    let bed = Bed::new();
-    let folder = bed.folder.path().join("mine");
+    let app = TestApp::new();
+    let folder = app.folder.path().join("mine");
     std::fs::create_dir(&folder).unwrap();
     for file in ["config.json", "tokenizer.json", "model.safetensors"] {
         std::fs::copy(data("bert").join(file), folder.join(file)).unwrap();
@@ -239,9 +239,9 @@ fn a_fitted_calibration_lies_beside_its_model_and_changes_no_label() {
             format!("{}\n", serde_json::json!({"text": text, "sentiment": label}))
         })
         .collect();
-    std::fs::write(bed.folder.path().join("labelled.ndjson"), records).unwrap();
+    std::fs::write(app.folder.path().join("labelled.ndjson"), records).unwrap();
 
-    let eval = |more: &[&str]| bed.run(&[&["eval", "labelled.ndjson", "--json"], more, &models].concat());
+    let eval = |more: &[&str]| app.run(&[&["eval", "labelled.ndjson", "--json"], more, &models].concat());
     let json = |ended: Ended| -> Value {
         assert_eq!(ended.code, 0, "{}", ended.stderr);
         serde_json::from_str(&ended.stdout).unwrap()
@@ -258,10 +258,10 @@ fn a_fitted_calibration_lies_beside_its_model_and_changes_no_label() {
     assert_eq!(with["sentiment"]["confusion"], without["sentiment"]["confusion"]);
     assert!(with["sentiment"]["ece"].as_f64() < without["sentiment"]["ece"].as_f64(), "{with} {without}");
     assert_eq!(without["sentiment"], fitted["sentiment"]);
-    let shown = bed.run(&[&["models", "show"], &models[..]].concat()).stdout;
+    let shown = app.run(&[&["models", "show"], &models[..]].concat()).stdout;
     assert!(shown.contains(&format!("calibrated: temperature {temperature}")), "{shown}");
 
     // The builtin model is part of the program.
-    let builtin = bed.run(&["eval", "labelled.ndjson", "--fit-calibration"]);
+    let builtin = app.run(&["eval", "labelled.ndjson", "--fit-calibration"]);
     assert_ended(&builtin, 2, &["--calibration-out"]);
 }

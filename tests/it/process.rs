@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::api::bed::balances;
+use crate::api::test_app::balances;
 
 /// The longest a test waits for anything.
 pub const PATIENCE: Duration = Duration::from_secs(90);

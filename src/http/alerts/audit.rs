@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
 use crate::http::answer;
-use crate::http::auth::{May, Read};
+use crate::http::auth::{Authorized, Read};
 use crate::http::error::{ApiError, Problem};
 use crate::http::params::Params;
 use crate::http::state::State;
@@ -50,7 +50,11 @@ pub struct AuditList {
     get, path = "/api/alerts/audit", tag = "alerts", params(AuditParams),
     responses((status = 200, body = AuditList), (status = 422, body = Problem))
 )]
-pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn list(
+    _: Authorized<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     let AuditParams { limit, cursor } = AuditParams::parse(&request)?;
     let store = state.api.store.clone();
     let page = state.run(async move { store.alert_audit(cursor, limit).await }).await?;

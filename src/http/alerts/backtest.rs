@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::domain::alert::{RuleDraft, RuleSpec};
 use crate::domain::{FieldError, TimeRange, Timestamp};
 use crate::http::answer;
-use crate::http::auth::{May, Read};
+use crate::http::auth::{Authorized, Read};
 use crate::http::body;
 use crate::http::error::{ApiError, Problem};
 use crate::http::params::no_params;
@@ -58,7 +58,7 @@ pub struct BacktestView {
     responses((status = 200, body = BacktestView), (status = 422, body = Problem))
 )]
 pub async fn backtest(
-    _may: May<Read>,
+    _: Authorized<Read>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,

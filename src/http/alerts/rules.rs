@@ -11,7 +11,7 @@ use super::number;
 use crate::domain::Timestamp;
 use crate::domain::alert::{Instance, InstanceState, Rule, RuleDraft, RuleSpec, Scope};
 use crate::http::answer;
-use crate::http::auth::{Admin, May, Read, Who};
+use crate::http::auth::{Actor, Admin, Authorized, Read};
 use crate::http::body;
 use crate::http::error::{ApiError, Problem};
 use crate::http::params::{last_segment, no_params};
@@ -96,7 +96,11 @@ pub struct RuleListView {
 ///
 /// All of them, the oldest first.
 #[utoipa::path(get, path = "/api/alerts/rules", tag = "alerts", responses((status = 200, body = RuleListView)))]
-pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn list(
+    _: Authorized<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let store = state.api.store.clone();
     let read = async move { Ok::<_, ApiError>((store.alert_rules().await?, store.alert_instances().await?)) };
@@ -113,7 +117,7 @@ pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest
         (status = 404, body = Problem)
     )
 )]
-pub async fn get(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let id = number(&last_segment(&request)?)?;
     let store = state.api.store.clone();
@@ -129,8 +133,8 @@ pub async fn get(_may: May<Read>, state: web::Data<State>, request: HttpRequest)
     responses((status = 201, body = RuleView), (status = 409, body = Problem), (status = 422, body = Problem))
 )]
 pub async fn create(
-    _may: May<Admin>,
-    who: Who,
+    _: Authorized<Admin>,
+    actor: Actor,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,
@@ -142,7 +146,7 @@ pub async fn create(
         if store.alert_rules().await?.rules.len() >= MAX_RULES {
             return Err(ApiError::conflict(format!("there are {MAX_RULES} rules, the most there can be: delete one")));
         }
-        store.create_alert_rule(&spec, &who.0).await?.map_err(|refusal| refused(&refusal, 0))
+        store.create_alert_rule(&spec, &actor.0).await?.map_err(|refusal| refused(&refusal, 0))
     });
     let rule = created.await?;
     let mut response = view(StatusCode::CREATED, &rule, &[])?;
@@ -168,15 +172,15 @@ pub async fn create(
     )
 )]
 pub async fn replace(
-    _may: May<Admin>,
-    who: Who,
+    _: Authorized<Admin>,
+    actor: Actor,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let id = number(&last_segment(&request)?)?;
-    let change = RuleChange { actor: who.0, version: version(&request)? };
+    let change = RuleChange { actor: actor.0, version: version(&request)? };
     let spec = spec(&request, payload, &state).await?;
     let store = state.api.store.clone();
     let changed = state.run(async move {
@@ -202,14 +206,14 @@ pub async fn replace(
     )
 )]
 pub async fn delete(
-    _may: May<Admin>,
-    who: Who,
+    _: Authorized<Admin>,
+    actor: Actor,
     state: web::Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let id = number(&last_segment(&request)?)?;
-    let change = RuleChange { actor: who.0, version: version(&request)? };
+    let change = RuleChange { actor: actor.0, version: version(&request)? };
     let store = state.api.store.clone();
     let deleted =
         state.run(async move { store.delete_alert_rule(id, &change).await?.map_err(|refusal| refused(&refusal, id)) });

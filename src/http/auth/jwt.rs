@@ -1,4 +1,4 @@
-//! Tokens that someone else signs (JWT).
+//! JSON Web Tokens of an identity provider.
 
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use secrecy::{ExposeSecret, SecretString};
@@ -28,7 +28,7 @@ pub struct JwtOptions {
     pub issuer: String,
     /// The `aud` that a token must carry.
     pub audience: String,
-    /// How far clocks may differ, in seconds.
+    /// Accepted clock difference, in seconds.
     pub leeway_s: u64,
 }
 
@@ -95,7 +95,7 @@ impl JwtVerifier {
         Ok(Self { key, validation, leeway_s: i64::try_from(options.leeway_s).unwrap_or(i64::MAX) })
     }
 
-    /// Whom a valid token is about: its `sub`.
+    /// The `sub` of a valid token.
     pub fn subject(&self, token: &str) -> Option<String> {
         jsonwebtoken::decode::<Claims>(token, &self.key, &self.validation).ok()?.claims.sub
     }
@@ -103,7 +103,7 @@ impl JwtVerifier {
     /// The scopes of a valid token.
     ///
     /// # Errors
-    /// What is wrong with it, to follow "the token".
+    /// Why it is not valid.
     pub fn scopes(&self, token: &str, now: Timestamp) -> Result<Vec<Scope>, String> {
         let claims: Claims = jsonwebtoken::decode(token, &self.key, &self.validation)
             .map_err(|e| format!("is not valid: {}", describe(e.kind())))?
@@ -120,7 +120,7 @@ impl JwtVerifier {
             ScopeClaim::Text(text) => text.split_whitespace().map(str::to_owned).collect(),
             ScopeClaim::List(list) => list,
         });
-        // Scopes of other services in the same token are not ours to judge.
+        // Scopes of other services in the same token are ignored.
         Ok(names.filter_map(|name| name.parse().ok()).collect())
     }
 }

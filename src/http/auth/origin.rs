@@ -1,4 +1,4 @@
-//! Which page a request comes from.
+//! Checks of the headers `Origin` and `Host`.
 
 use std::net::IpAddr;
 
@@ -7,14 +7,14 @@ use actix_web::http::header;
 
 use super::super::error::ApiError;
 
-/// Lets requests of programs (no `Origin`), of our own pages and of listed origins pass.
+/// Accepts requests without `Origin` (programs), of the same origin, and of listed origins.
 ///
 /// # Errors
-/// 403 for a page of another site.
+/// 403 for the page of another site.
 pub fn check(request: &HttpRequest, listed: &[String]) -> Result<(), ApiError> {
     let Some(origin) = request.headers().get(header::ORIGIN) else { return Ok(()) };
     let origin = origin.to_str().unwrap_or_default();
-    // The scheme is not compared: behind a proxy that ends TLS we see http where the page is https.
+    // The scheme is not compared: behind a proxy that terminates TLS the server sees http where the page has https.
     let same = origin.split_once("://").is_some_and(|(_, place)| {
         request
             .headers()
@@ -26,12 +26,12 @@ pub fn check(request: &HttpRequest, listed: &[String]) -> Result<(), ApiError> {
         return Ok(());
     }
     Err(ApiError::forbidden(format!(
-        "pages of {:?} may not do this; list the origin in server.cors_origins",
+        "pages of {:?} are not allowed to do this; add the origin to server.cors_origins",
         crate::domain::op::preview(origin, 200)
     )))
 }
 
-/// Whether the request was sent to `localhost` or a loopback address by name.
+/// Whether `Host` is `localhost` or a loopback address.
 pub fn names_this_machine(request: &HttpRequest) -> bool {
     let Some(host) = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()) else { return true };
     let name = match host.strip_prefix('[') {

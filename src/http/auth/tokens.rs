@@ -1,4 +1,4 @@
-//! Static tokens, of which only the SHA-256 is kept.
+//! Static tokens, stored as SHA-256 hashes.
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -8,7 +8,7 @@ use super::Scope;
 /// A token that is known by its hash.
 #[derive(Clone, Debug)]
 pub struct StaticToken {
-    /// For people: whose it is.
+    /// A name for logs and the audit log.
     pub name: String,
     /// The SHA-256 of the token's bytes.
     pub sha256: [u8; 32],
@@ -16,7 +16,7 @@ pub struct StaticToken {
     pub scopes: Vec<Scope>,
 }
 
-/// The hash under which a token is configured.
+/// The hash of a token, as it is configured.
 pub fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::domain::notify::{Attempt, Delivery, DeliveryState};
 use crate::http::answer;
-use crate::http::auth::{May, Read};
+use crate::http::auth::{Authorized, Read};
 use crate::http::error::{ApiError, Problem};
 use crate::http::params::{Params, no_params};
 use crate::http::state::State;
@@ -89,7 +89,11 @@ impl From<(Delivery, Vec<Attempt>)> for DeliveryView {
     get, path = "/api/alerts/deliveries", tag = "notifications", params(DeliveryParams),
     responses((status = 200, body = DeliveryList), (status = 422, body = Problem))
 )]
-pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn list(
+    _: Authorized<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     let DeliveryParams { limit, cursor, receiver, state: far, alert } = DeliveryParams::parse(&request)?;
     let (store, filter) = (state.api.store.clone(), DeliveryFilter { receiver, state: far, alert });
     let page = state.run(async move { store.deliveries(&filter, cursor, limit).await }).await?;
@@ -103,7 +107,7 @@ pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest
     get, path = "/api/alerts/deliveries/{id}", tag = "notifications", params(("id" = i64, Path)),
     responses((status = 200, body = DeliveryView), (status = 404, body = Problem))
 )]
-pub async fn get(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let (id, store) = (id(&request)?, state.api.store.clone());
     let found = state.run(async move { store.delivery(id).await }).await?;

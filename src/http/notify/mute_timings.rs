@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::domain::notify::{MuteTiming, Stored};
 use crate::http::answer;
-use crate::http::auth::{Admin, May, Read};
+use crate::http::auth::{Admin, Authorized, Read};
 use crate::http::error::{ApiError, Problem};
 use crate::http::params::no_params;
 use crate::http::state::State;
@@ -23,7 +23,11 @@ pub struct MuteTimingList {
 ///
 /// Hours in which routes tell nobody.
 #[utoipa::path(get, path = "/api/alerts/mute-timings", tag = "notifications", responses((status = 200, body = MuteTimingList)))]
-pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn list(
+    _: Authorized<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     answer::json(&MuteTimingList { mute_timings: all(&state).await? })
 }
@@ -33,7 +37,7 @@ pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest
     get, path = "/api/alerts/mute-timings/{id}", tag = "notifications", params(("id" = i64, Path)),
     responses((status = 200, body = Stored<MuteTiming>), (status = 404, body = Problem))
 )]
-pub async fn get(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     show::<MuteTiming>(&state, &request).await
 }
 
@@ -43,7 +47,7 @@ pub async fn get(_may: May<Read>, state: web::Data<State>, request: HttpRequest)
     responses((status = 201, body = Stored<MuteTiming>), (status = 422, body = Problem))
 )]
 pub async fn create(
-    _may: May<Admin>,
+    _: Authorized<Admin>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,
@@ -63,7 +67,7 @@ pub async fn create(
     )
 )]
 pub async fn update(
-    _may: May<Admin>,
+    _: Authorized<Admin>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,
@@ -80,6 +84,10 @@ pub async fn update(
         (status = 428, body = Problem),
     )
 )]
-pub async fn delete(_may: May<Admin>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn delete(
+    _: Authorized<Admin>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     remove::<MuteTiming>(&state, &request).await
 }

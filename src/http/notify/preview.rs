@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::alert::Labels;
 use crate::domain::notify::{MuteTiming, Route, Router, Silence};
-use crate::http::auth::{May, Read};
+use crate::http::auth::{Authorized, Read};
 use crate::http::error::{ApiError, Problem};
 use crate::http::params::no_params;
 use crate::http::state::State;
@@ -53,7 +53,7 @@ pub struct TakingRoute {
     responses((status = 200, body = RoutePreview), (status = 422, body = Problem))
 )]
 pub async fn preview(
-    _may: May<Read>,
+    _: Authorized<Read>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,

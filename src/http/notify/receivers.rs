@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::notify::{Channel, Message, Reason, Receiver, Secrets, Stored};
-use crate::http::auth::{Admin, May, Read};
+use crate::http::auth::{Admin, Authorized, Read};
 use crate::http::error::{ApiError, Problem};
 use crate::http::params::no_params;
 use crate::http::state::State;
@@ -100,7 +100,11 @@ impl ReceiverRequest {
 #[utoipa::path(
     get, path = "/api/alerts/receivers", tag = "notifications", responses((status = 200, body = ReceiverList))
 )]
-pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn list(
+    _: Authorized<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let store = state.api.store.clone();
     let all = state.run(async move { store.managed_with_secrets::<Receiver>().await }).await?;
@@ -112,7 +116,7 @@ pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest
     get, path = "/api/alerts/receivers/{id}", tag = "notifications", params(("id" = i64, Path)),
     responses((status = 200, body = ReceiverView), (status = 404, body = Problem))
 )]
-pub async fn get(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let view = ReceiverView::from(one::<Receiver>(&state, &request).await?);
     shown(StatusCode::OK, view.stored.version, &view)
@@ -124,7 +128,7 @@ pub async fn get(_may: May<Read>, state: web::Data<State>, request: HttpRequest)
     responses((status = 201, body = ReceiverView), (status = 422, body = Problem))
 )]
 pub async fn create(
-    _may: May<Admin>,
+    _: Authorized<Admin>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,
@@ -144,7 +148,7 @@ pub async fn create(
     )
 )]
 pub async fn update(
-    _may: May<Admin>,
+    _: Authorized<Admin>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,
@@ -179,7 +183,11 @@ async fn save(state: &State, request: &HttpRequest, payload: Payload) -> Result<
         (status = 428, body = Problem),
     )
 )]
-pub async fn delete(_may: May<Admin>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn delete(
+    _: Authorized<Admin>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     remove::<Receiver>(&state, &request).await
 }
 
@@ -191,7 +199,11 @@ pub async fn delete(_may: May<Admin>, state: web::Data<State>, request: HttpRequ
     post, path = "/api/alerts/receivers/{id}/test", tag = "notifications", params(("id" = i64, Path)),
     responses((status = 200, body = DeliveryView), (status = 202, body = DeliveryView), (status = 404, body = Problem))
 )]
-pub async fn test(_may: May<Admin>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn test(
+    _: Authorized<Admin>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let (stored, _) = one::<Receiver>(&state, &request).await?;
     let (name, store) = (stored.spec.name, state.api.store.clone());

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::domain::notify::{Managed as _, Secrets, Silence, SilenceState, Stored};
 use crate::domain::{FieldError, Timestamp};
-use crate::http::auth::{Admin, May, Read};
+use crate::http::auth::{Admin, Authorized, Read};
 use crate::http::error::{ApiError, Problem};
 use crate::http::params::{Params, no_params};
 use crate::http::state::State;
@@ -44,7 +44,11 @@ pub struct SilenceList {
     params(("state" = Option<SilenceState>, Query, description = "Only those that stand so.")),
     responses((status = 200, body = SilenceList), (status = 422, body = Problem))
 )]
-pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn list(
+    _: Authorized<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     let mut params = Params::of(&request)?;
     let wanted: Option<SilenceState> = params.text("state");
     params.finish()?;
@@ -59,7 +63,7 @@ pub async fn list(_may: May<Read>, state: web::Data<State>, request: HttpRequest
     get, path = "/api/alerts/silences/{id}", tag = "notifications", params(("id" = i64, Path)),
     responses((status = 200, body = SilenceView), (status = 404, body = Problem))
 )]
-pub async fn get(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let (stored, _) = one::<Silence>(&state, &request).await?;
     shown(StatusCode::OK, stored.version, &SilenceView::of(stored, state.api.clock.now()))
@@ -71,7 +75,7 @@ pub async fn get(_may: May<Read>, state: web::Data<State>, request: HttpRequest)
     responses((status = 201, body = SilenceView), (status = 422, body = Problem))
 )]
 pub async fn create(
-    _may: May<Admin>,
+    _: Authorized<Admin>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,
@@ -91,7 +95,7 @@ pub async fn create(
     )
 )]
 pub async fn update(
-    _may: May<Admin>,
+    _: Authorized<Admin>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,
@@ -126,7 +130,11 @@ async fn save(state: &State, request: &HttpRequest, payload: Payload) -> Result<
         (status = 204), (status = 404, body = Problem), (status = 412, body = Problem), (status = 428, body = Problem),
     )
 )]
-pub async fn expire(_may: May<Admin>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn expire(
+    _: Authorized<Admin>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let version = etag::if_match(&request)?;
     let (stored, _) = one::<Silence>(&state, &request).await?;

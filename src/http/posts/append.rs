@@ -12,23 +12,23 @@ use crate::domain::{FieldError, Op, Post, PostDraft, RawFields, Timestamp};
 use crate::telemetry::trace::{self, Traceparent};
 
 use super::super::answer;
-use super::super::auth::{May, Write};
-use super::super::body::{self, Form};
+use super::super::auth::{Authorized, Write};
+use super::super::body::{self, BodyFormat};
 use super::super::error::{ApiError, Problem};
 use super::super::params::no_params;
 use super::super::state::State;
 
-/// What became of the posts.
+/// The result of an append.
 #[derive(Debug, PartialEq, Serialize, utoipa::ToSchema)]
 #[schema(example = json!({"accepted": 2, "rejected": [{"index": 1, "post_id": "demo-2", "error": "content: must not be blank"}]}))]
 pub struct Appended {
     /// Posts that are durable in the stream and will be analysed.
     accepted: usize,
-    /// Posts that are not valid.
+    /// Invalid posts.
     rejected: Vec<Rejected>,
 }
 
-/// A post that is not valid.
+/// An invalid post.
 #[derive(Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Rejected {
     /// Its place in the request, from 0.
@@ -58,19 +58,19 @@ type Candidate = Result<Value, String>;
         (status = 413, description = "Too many posts or bytes", body = Problem),
         (status = 415, body = Problem),
         (status = 422, description = "A single post that is not valid", body = Problem),
-        (status = 503, description = "The stream is away or full; `Retry-After` says when to try again", body = Problem),
+        (status = 503, description = "The stream is unavailable or full; `Retry-After` has the wait", body = Problem),
     )
 )]
 pub async fn append(
-    _may: May<Write>,
+    _: Authorized<Write>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
-    let form = body::form(&request)?;
+    let format = body::format(&request)?;
     let text = body::text(&request, payload, &state.options).await?;
-    let (posts, rejected) = sort(candidates(&text, form, state.options.max_posts)?, state.api.clock.now())?;
+    let (posts, rejected) = sort(candidates(&text, format, state.options.max_posts)?, state.api.clock.now())?;
     let accepted = posts.len();
     if !posts.is_empty() {
         let mut entries: Vec<RawFields> = posts.into_iter().map(|post| Op::Post(post).to_fields()).collect();
@@ -83,19 +83,19 @@ pub async fn append(
     answer::json_with(StatusCode::ACCEPTED, &Appended { accepted, rejected })
 }
 
-/// The posts of a request; whether one stood alone decides how an invalid one is answered.
+/// The posts of a request; `alone` when the body is a single post, whose errors are a 422.
 struct Candidates {
     posts: Vec<Candidate>,
     alone: bool,
 }
 
-fn candidates(text: &str, form: Form, max: usize) -> Result<Candidates, ApiError> {
-    let found = match form {
-        Form::Json => match body::parse(text)? {
+fn candidates(text: &str, format: BodyFormat, max: usize) -> Result<Candidates, ApiError> {
+    let found = match format {
+        BodyFormat::Json => match body::parse(text)? {
             Value::Array(values) => Candidates { posts: values.into_iter().map(Ok).collect(), alone: false },
             value => Candidates { posts: vec![Ok(value)], alone: true },
         },
-        Form::Lines => {
+        BodyFormat::Lines => {
             let lines = || text.lines().filter(|line| !line.trim().is_empty());
             if lines().count() > max {
                 return Err(too_many(max));
@@ -186,9 +186,9 @@ mod tests {
     use super::*;
 
     /// How many posts were good, and the place and id of each that was not; or the status.
-    fn read(text: &str, form: Form) -> Result<(usize, Vec<String>), u16> {
+    fn read(text: &str, format: BodyFormat) -> Result<(usize, Vec<String>), u16> {
         let name = |r: Rejected| format!("{} {}", r.index, r.post_id.unwrap_or_default());
-        candidates(text, form, 3)
+        candidates(text, format, 3)
             .and_then(|found| sort(found, Timestamp::EPOCH))
             .map(|(posts, rejected)| (posts.len(), rejected.into_iter().map(name).collect()))
             .map_err(|e| e.status_code().as_u16())
@@ -199,9 +199,9 @@ mod tests {
     }
 
     #[test]
-    fn one_post_stands_or_falls_alone() {
-        assert_eq!(read(&post("a").to_string(), Form::Json), Ok((1, vec![])));
-        assert_eq!(read(&post("a").to_string(), Form::Lines), Ok((1, vec![])));
+    fn single_invalid_post_is_refused() {
+        assert_eq!(read(&post("a").to_string(), BodyFormat::Json), Ok((1, vec![])));
+        assert_eq!(read(&post("a").to_string(), BodyFormat::Lines), Ok((1, vec![])));
         for (text, status) in [
             (r#"{"post_id": "a"}"#, 422),
             (r#"{"post_id": 7, "source": "web", "content": "hi"}"#, 422),
@@ -210,24 +210,24 @@ mod tests {
             ("", 400),
             (r#""\ud800""#, 400),
         ] {
-            assert_eq!(read(text, Form::Json), Err(status), "{text}");
-            assert_eq!(read(text, Form::Lines), Err(status), "{text}");
+            assert_eq!(read(text, BodyFormat::Json), Err(status), "{text}");
+            assert_eq!(read(text, BodyFormat::Lines), Err(status), "{text}");
         }
     }
 
     #[test]
-    fn of_several_posts_the_good_ones_are_taken() {
+    fn valid_posts_of_a_batch_are_accepted() {
         let array = json!([post("a"), {"post_id": "b"}, post("c")]).to_string();
-        assert_eq!(read(&array, Form::Json), Ok((2, vec!["1 b".to_owned()])));
+        assert_eq!(read(&array, BodyFormat::Json), Ok((2, vec!["1 b".to_owned()])));
         let lines = format!("{}\n\nnonsense\r\n{}\n", post("a"), post("c"));
-        assert_eq!(read(&lines, Form::Lines), Ok((2, vec!["1 ".to_owned()])));
-        assert_eq!(read("[]", Form::Json), Ok((0, vec![])));
+        assert_eq!(read(&lines, BodyFormat::Lines), Ok((2, vec!["1 ".to_owned()])));
+        assert_eq!(read("[]", BodyFormat::Json), Ok((0, vec![])));
         let four = json!([post("a"), post("b"), post("c"), post("d")]).to_string();
-        assert_eq!(read(&four, Form::Json), Err(413));
+        assert_eq!(read(&four, BodyFormat::Json), Err(413));
     }
 
     #[test]
-    fn every_field_of_the_wrong_type_is_named() {
+    fn fields_of_wrong_type_are_listed() {
         let wrong = json!({"post_id": 1, "source": [], "content": "x", "created_at": {}});
         let fields: Vec<_> = draft(wrong).unwrap_err().into_iter().map(|error| error.field).collect();
         assert_eq!(fields, ["post_id", "source", "created_at"]);

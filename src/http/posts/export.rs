@@ -1,4 +1,4 @@
-//! Exporting posts: the whole filter, streamed in pages.
+//! Exports all posts that match a filter, streamed in pages.
 
 use actix_web::http::header;
 use actix_web::web::{Bytes, Data};
@@ -9,17 +9,17 @@ use serde::Serialize;
 use crate::domain::Timestamp;
 use crate::store::posts::{PostFilter, Sort, Start, StoredPost};
 
-use super::super::auth::{May, Read};
+use super::super::auth::{Authorized, Read};
 use super::super::error::{ApiError, Problem};
 use super::super::params::Params;
 use super::super::state::{State, to_json};
 use super::filter::{PostFilterParams, SortParam};
 use super::view::PostView;
 
-/// Posts per page: one page is in memory at a time.
+/// Posts per page; one page is in memory at a time.
 const PAGE: i64 = 500;
 
-/// How the export is written.
+/// The file format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, utoipa::ToSchema)]
 #[schema(rename_all = "lowercase")]
 pub enum ExportFormat {
@@ -33,10 +33,10 @@ pub enum ExportFormat {
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ExportParams {
-    /// How it is written.
+    /// The file format.
     #[param(inline, example = "csv")]
     format: ExportFormat,
-    /// In which order; `newest` if not given.
+    /// The order; default `newest`.
     #[param(inline, required = false)]
     sort: SortParam,
 }
@@ -48,14 +48,14 @@ impl ExportParams {
             "ndjson" => Ok(ExportFormat::Ndjson),
             _ => Err("must be one of csv, ndjson"),
         });
-        // A missing format ends the reading with an error.
+        // A missing format makes `finish` fail.
         Self { format: format.unwrap_or(ExportFormat::Ndjson), sort: SortParam::take(params) }
     }
 }
 
 /// Export posts
 ///
-/// Everything that matches the filter, newest first unless `sort` says otherwise, as a download.
+/// All posts that match the filter as a download, newest first unless `sort` is given.
 #[utoipa::path(
     get, path = "/api/posts/export", tag = "posts", params(ExportParams, PostFilterParams),
     responses(
@@ -63,7 +63,7 @@ impl ExportParams {
         (status = 422, body = Problem),
     )
 )]
-pub async fn export(_may: May<Read>, state: Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn export(_: Authorized<Read>, state: Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let mut params = Params::of(&request)?;
     let ExportParams { format, sort } = ExportParams::take(&mut params);
     let filter = PostFilterParams::take(&mut params);
@@ -73,7 +73,7 @@ pub async fn export(_may: May<Read>, state: Data<State>, request: HttpRequest) -
         ExportFormat::Csv => ("text/csv; charset=utf-8", "sentistream-posts.csv"),
         ExportFormat::Ndjson => ("application/x-ndjson", "sentistream-posts.ndjson"),
     };
-    // The first page is read before the answer begins, so that a database that is away is a 503.
+    // The first page is read before the answer starts, so that a disconnected database is a 503.
     let filter = filter.resolve(&state)?;
     let begin = Export { state, filter, sort: sort.into(), format, next: Some(Start::Offset(0)), header: true };
     let (first, rest) = begin.page().await?;
@@ -85,7 +85,7 @@ pub async fn export(_may: May<Read>, state: Data<State>, request: HttpRequest) -
         .streaming(futures_util::StreamExt::chain(body, pages(rest))))
 }
 
-/// An export under way.
+/// An export in progress.
 struct Export {
     state: Data<State>,
     filter: PostFilter,
@@ -96,7 +96,7 @@ struct Export {
     header: bool,
 }
 
-/// The pages that follow. An error cuts the transfer short, which the client sees: a quiet end would look complete.
+/// The remaining pages. An error aborts the transfer, so that the client does not take a part for the whole.
 fn pages(export: Export) -> impl Stream<Item = Result<Bytes, ApiError>> {
     stream::try_unfold(export, |export| async move {
         if export.next.is_none() {

@@ -1,21 +1,20 @@
-//! Which posts: the filter of the list and of the export.
+//! The filter of the list and the export of posts.
 
 use serde::Serialize;
 
-use crate::domain::post::MAX_LANG_BYTES;
 use crate::domain::{Author, Emotion, Sentiment, Source, Timestamp, TopicName};
 use crate::store::posts::{PostCursor, PostFilter, Sort};
 
 use super::super::error::ApiError;
-use super::super::params::Params;
+use super::super::params::{Params, language};
 use super::super::state::State;
 
-/// Most words that are searched for; a database tests each of them on each post.
+/// Most words of a search; the database tests each of them on each post.
 const MAX_WORDS: usize = 20;
 /// Longest search in bytes.
 const MAX_QUERY_BYTES: usize = 500;
 
-/// Which posts. All conditions hold together.
+/// The filter of a list of posts. A post must match every condition.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct PostFilterParams {
@@ -32,12 +31,12 @@ pub struct PostFilterParams {
     /// Only posts of this author.
     #[param(value_type = Option<String>)]
     author: Option<Author>,
-    /// Only posts in this language, as the source said or as it was detected; `en` also finds `en-US`.
+    /// Only posts in this language, given by the source or detected; `en` also finds `en-US`.
     #[param(example = "en")]
     lang: Option<String>,
-    /// Words that must all occur, whatever their case.
+    /// Words that must all occur, ignoring case.
     q: Option<String>,
-    /// Only posts whose sentiment is at least this certain.
+    /// Only posts whose sentiment has at least this confidence.
     #[param(minimum = 0, maximum = 1)]
     min_confidence: Option<f64>,
     /// Created at or after.
@@ -46,7 +45,7 @@ pub struct PostFilterParams {
     /// Created before.
     #[param(value_type = Option<String>, format = DateTime)]
     end_date: Option<Timestamp>,
-    /// Stored after: what a client missed while it was cut off.
+    /// Stored after this time: the posts that a client missed while it was disconnected.
     #[param(value_type = Option<String>, format = DateTime)]
     ingested_after: Option<Timestamp>,
 }
@@ -102,7 +101,7 @@ impl PostFilterParams {
     }
 }
 
-/// The filter as it was understood.
+/// The filter as it was parsed.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct FilterEcho {
     topic: Option<String>,
@@ -156,13 +155,6 @@ pub fn search(text: &str) -> Result<String, String> {
     }
 }
 
-/// A language tag, which is compared in lower case.
-pub fn language(text: &str) -> Result<String, &'static str> {
-    let valid = (2..=MAX_LANG_BYTES).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-    if valid { Ok(text.to_ascii_lowercase().replace('_', "-")) } else { Err("must be a language such as en or pt-BR") }
-}
-
 fn share(text: &str) -> Result<f64, &'static str> {
     text.parse().ok().filter(|number| (0.0..=1.0).contains(number)).ok_or("must be a number from 0 to 1")
 }
@@ -176,7 +168,7 @@ pub enum SortParam {
     Newest,
     /// The earliest `created_at` first.
     Oldest,
-    /// The most certain sentiment first.
+    /// The highest confidence first.
     Confidence,
 }
 
@@ -203,7 +195,7 @@ impl From<SortParam> for Sort {
     }
 }
 
-/// A cursor as text. Clients treat it as opaque. It tells the order that it belongs to, and a confidence exactly.
+/// A cursor as text, opaque to clients. It encodes its sort order and the exact confidence.
 pub fn write_cursor(cursor: PostCursor) -> String {
     match cursor {
         PostCursor::Newest { created_at, id } => format!("{}.{id}", created_at.as_micros()),
@@ -212,10 +204,10 @@ pub fn write_cursor(cursor: PostCursor) -> String {
     }
 }
 
-/// Reads what [`write_cursor`] wrote.
+/// Parses the text of [`write_cursor`].
 ///
 /// # Errors
-/// What is wrong with it.
+/// When it is not such a text.
 pub fn parse_cursor(text: &str) -> Result<PostCursor, &'static str> {
     let read = || {
         let (key, id) = text.split_once('.')?;

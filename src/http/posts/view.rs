@@ -35,7 +35,7 @@ pub struct PostView {
     sentiment: SentimentView,
 }
 
-/// What the model says of a post.
+/// The analysis of a post.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct SentimentView {
     label: Sentiment,
@@ -47,7 +47,7 @@ pub struct SentimentView {
     analyzed_at: Timestamp,
 }
 
-/// A post with all that is known of it.
+/// A post with all its details.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct PostDetail {
     #[serde(flatten)]

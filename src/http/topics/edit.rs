@@ -9,7 +9,7 @@ use crate::domain::{FieldError, TopicName, TopicOrigin};
 use crate::store::topics::{Edited, NewTopic, StoredPosts, TopicEdit};
 use crate::topics::Query;
 
-use super::super::auth::{Admin, May};
+use super::super::auth::{Admin, Authorized};
 use super::super::body;
 use super::super::error::{ApiError, Problem};
 use super::super::params::{last_segment, no_params};
@@ -64,7 +64,7 @@ pub struct TopicChange {
     )
 )]
 pub async fn create(
-    _may: May<Admin>,
+    _: Authorized<Admin>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,
@@ -115,7 +115,7 @@ pub async fn create(
     )
 )]
 pub async fn change(
-    _may: May<Admin>,
+    _: Authorized<Admin>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,
@@ -154,7 +154,11 @@ pub async fn change(
         (status = 412, description = "Somebody else changed it", body = Problem),
     )
 )]
-pub async fn remove(_may: May<Admin>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn remove(
+    _: Authorized<Admin>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let name = name_in_path(&last_segment(&request)?)?;
     let revision = if_match(&request)?;
@@ -184,7 +188,7 @@ pub async fn remove(_may: May<Admin>, state: web::Data<State>, request: HttpRequ
     responses((status = 202, body = TopicView), (status = 404, body = Problem))
 )]
 pub async fn backfill(
-    _may: May<Admin>,
+    _: Authorized<Admin>,
     state: web::Data<State>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {

@@ -9,7 +9,7 @@ use crate::store::posts::{PostFilter, Start, StoredPost};
 use crate::topics::{Matcher, Query, Scratch};
 
 use super::super::answer;
-use super::super::auth::{May, Read};
+use super::super::auth::{Authorized, Read};
 use super::super::body;
 use super::super::error::{ApiError, Problem};
 use super::super::params::no_params;
@@ -72,7 +72,7 @@ pub struct Preview {
     responses((status = 200, body = Preview), (status = 422, body = Problem))
 )]
 pub async fn preview(
-    _may: May<Read>,
+    _: Authorized<Read>,
     state: web::Data<State>,
     request: HttpRequest,
     payload: Payload,

@@ -13,7 +13,7 @@ use crate::store::posts::PostFilter;
 use crate::topics::Tracked;
 
 use super::super::answer;
-use super::super::auth::{May, Read};
+use super::super::auth::{Authorized, Read};
 use super::super::error::{ApiError, Problem};
 use super::super::params::Params;
 use super::super::sentiment::last;
@@ -91,7 +91,11 @@ pub struct ShareBucket {
     get, path = "/api/topics/share", tag = "topics", params(ShareParams),
     responses((status = 200, body = Share), (status = 422, body = Problem))
 )]
-pub async fn share(_may: May<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn share(
+    _: Authorized<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     let mut params = Params::of(&request)?;
     let (start_date, end_date) = params.period();
     let source = params.optional("source", Source::parse);

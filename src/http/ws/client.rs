@@ -1,4 +1,4 @@
-//! One live client as the rest of the process sees it: a bounded queue, and the account of what did not fit.
+//! A live client: a bounded queue, and the count of events that did not fit.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::frame::Frame;
 use super::request::Filters;
 
-/// Lagging this often within [`STRIKE_WINDOW`] is staying slow.
+/// A client that lags this often within [`STRIKE_WINDOW`] is closed.
 const STRIKES: u32 = 3;
 const STRIKE_WINDOW: Duration = Duration::from_secs(60);
 
@@ -24,8 +24,8 @@ pub struct Client {
     too_slow: CancellationToken,
 }
 
-/// What the client missed. While it misses anything nothing more is queued, so that the notice of it
-/// stands in the right place: after the last frame that fitted, before the next one.
+/// The events that the client missed. While there are any, nothing is queued, so that the `lagged` notice comes after
+/// the last frame that fitted and before the next one.
 #[derive(Default)]
 struct Account {
     missed: Option<Missed>,
@@ -54,12 +54,12 @@ impl Client {
         (client, frames)
     }
 
-    /// Which posts it wants.
+    /// Its filters.
     pub fn filters(&self) -> arc_swap::Guard<std::sync::Arc<Filters>> {
         self.filters.load()
     }
 
-    /// Changes which posts it wants.
+    /// Replaces its filters.
     pub fn subscribe(&self, filters: Filters) {
         self.filters.store(std::sync::Arc::new(filters));
     }
@@ -72,7 +72,7 @@ impl Client {
         }
     }
 
-    /// Counts events that this client has certainly missed.
+    /// Counts events that this client has missed; `None` for an unknown number.
     pub fn missed(&self, count: Option<u64>) {
         self.miss(&mut self.account(), count.map_or(Missed::Unknown, Missed::Known));
         // Wakes a session whose queue is empty; a full queue wakes it anyway.
@@ -102,7 +102,7 @@ impl Client {
         }
     }
 
-    /// What was missed, once the queue is empty; the account is settled by this.
+    /// Takes the number of missed events, once the queue is empty.
     pub fn settle(&self, queue: &mpsc::Receiver<Frame>) -> Option<Option<u64>> {
         let mut account = self.account();
         if !queue.is_empty() {
@@ -115,13 +115,13 @@ impl Client {
         })
     }
 
-    /// Ends when the client has stayed slow.
+    /// Completes when the client has been slow for too long.
     pub async fn too_slow(&self) {
         self.too_slow.cancelled().await;
     }
 
     fn account(&self) -> MutexGuard<'_, Account> {
-        // The account is whole after every step, so a panic elsewhere does no harm.
+        // The account is consistent after every step, so a panic elsewhere does not corrupt it.
         self.account.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_does_not_fit_is_counted_and_told_in_its_place() {
+    async fn missed_events_are_counted_and_reported_in_order() {
         let (client, mut queue) = Client::new(2, Duration::from_secs(10));
         for name in ["a", "b", "c", "d"] {
             client.push(name.into());
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_interruption_is_told_without_a_number() {
+    async fn interruption_reports_unknown_number() {
         let (client, mut queue) = Client::new(2, Duration::from_secs(10));
         client.missed(Some(4));
         client.missed(None);
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_stays_slow_is_given_up() {
+    async fn slow_client_is_closed() {
         let (stuck, _queue) = Client::new(1, Duration::from_secs(10));
         stuck.push("a".into());
         stuck.push("b".into());

@@ -1,4 +1,4 @@
-//! What the server sends, as JSON text.
+//! The frames that the server sends, as JSON text.
 
 use actix_web::web::Bytes;
 use bytestring::ByteString;
@@ -18,7 +18,7 @@ impl AsRef<[u8]> for Shared {
     }
 }
 
-/// A frame of text that others hold too; nothing is copied.
+/// A frame over shared text, without a copy.
 pub fn shared(json: std::sync::Arc<str>) -> Frame {
     // Text is always UTF-8.
     ByteString::try_from(Bytes::from_owner(Shared(json))).unwrap_or_default()
@@ -30,7 +30,9 @@ fn frame(value: &serde_json::Value) -> Frame {
 
 /// The first frame of a connection.
 pub fn connected(now: Timestamp) -> Frame {
-    frame(&json!({"type": "connected", "message": "live posts follow as they are analysed", "timestamp": now}))
+    frame(
+        &json!({"type": "connected", "message": "Connected. New posts follow as they are analysed.", "timestamp": now}),
+    )
 }
 
 /// The answer to a ping in JSON.
@@ -38,17 +40,17 @@ pub fn pong(now: Timestamp) -> Frame {
     frame(&json!({"type": "pong", "timestamp": now}))
 }
 
-/// The answer to a subscription: the filters as they hold now.
+/// The answer to a subscription: the filters now in effect.
 pub fn subscribed<T: Serialize>(filters: &T) -> Frame {
     frame(&json!({"type": "subscribed", "filters": filters}))
 }
 
-/// The answer to anything else.
+/// The answer to any other message.
 pub fn error(message: &str) -> Frame {
     frame(&json!({"type": "error", "message": message}))
 }
 
-/// Tells a client that it missed events: how many, or an unknown number.
+/// Notifies a client that it missed events: how many, or an unknown number.
 pub fn lagged(missed: Option<u64>) -> Frame {
     frame(&json!({"type": "lagged", "missed": missed}))
 }

@@ -25,7 +25,7 @@ pub struct Hub {
     closing: CancellationToken,
 }
 
-/// A client's place in the hub; dropping it leaves.
+/// A client's registration in the hub; dropping it removes the client.
 pub struct Membership {
     hub: Arc<Hub>,
     id: u64,
@@ -48,7 +48,7 @@ impl Drop for Membership {
 }
 
 impl Hub {
-    /// Takes a client in, unless there are as many as there may be.
+    /// Registers a client, unless the limit is reached.
     pub fn join(self: &Arc<Self>, options: &LiveOptions) -> Option<(Membership, mpsc::Receiver<Frame>)> {
         let (client, queue) = Client::new(options.buffer, options.slow_limit);
         let client = Arc::new(client);
@@ -62,22 +62,22 @@ impl Hub {
         Some((Membership { hub: self.clone(), id, client }, queue))
     }
 
-    /// How many clients there are.
+    /// Number of clients.
     pub fn clients(&self) -> usize {
         self.clients.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// Whether clients are being sent away.
+    /// Whether the hub disconnects its clients.
     pub fn is_closing(&self) -> bool {
         self.closing.is_cancelled()
     }
 
-    /// Ends when clients are to be sent away.
+    /// Completes when clients must be disconnected.
     pub async fn closing(&self) {
         self.closing.cancelled().await;
     }
 
-    /// Sends every client away.
+    /// Disconnects every client.
     pub fn close(&self) {
         self.closing.cancel();
     }
@@ -87,14 +87,14 @@ impl Hub {
         self.each(|client| client.push(frame.clone()));
     }
 
-    fn each(&self, tell: impl Fn(&Client)) {
+    fn each(&self, notify: impl Fn(&Client)) {
         // Queueing never waits, so the lock is held for a moment only, however slow a client is.
         for client in self.clients.read().unwrap_or_else(PoisonError::into_inner).values() {
-            tell(client);
+            notify(client);
         }
     }
 
-    /// Passes on what the bus says until it closes or the process stops.
+    /// Forwards the events of the bus until it closes or the process stops.
     pub async fn run(self: Arc<Self>, mut subscription: Subscription, shutdown: Shutdown) {
         while let Some(Some(received)) = shutdown.unless_stopping(subscription.recv()).await {
             match received {

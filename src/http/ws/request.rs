@@ -1,10 +1,10 @@
-//! What clients send.
+//! The messages that clients send.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Emotion, PostEvent, Sentiment, Source, TopicName};
 
-use super::super::posts::filter::language;
+use super::super::params::language;
 
 /// A client's message.
 #[derive(Debug, PartialEq)]
@@ -13,7 +13,7 @@ pub enum Request {
     Subscribe(Filters),
 }
 
-/// Which posts a client wants; an empty list wants all.
+/// The posts that a client subscribes to; an empty list matches all.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Filters {
     topic: Vec<String>,
@@ -61,7 +61,7 @@ impl Request {
     /// Reads a text frame.
     ///
     /// # Errors
-    /// What was wrong, for the client.
+    /// What is wrong, as a message to the client.
     pub fn parse(text: &str) -> Result<Self, String> {
         let message: Message = serde_json::from_str(text).map_err(|e| {
             format!("expected {{\"type\": \"subscribe\", \"filters\": {{…}}}} or {{\"type\": \"ping\"}}: {e}")
@@ -100,7 +100,7 @@ fn values<T>(
 }
 
 impl Filters {
-    /// Whether the client wants this post.
+    /// Whether the filters match this post.
     pub fn match_post(&self, post: &PostEvent) -> bool {
         fn wants<T: PartialEq>(wanted: &[T], value: &T) -> bool {
             wanted.is_empty() || wanted.contains(value)
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_filter_is_a_value_or_a_list() {
+    fn filter_accepts_value_or_list() {
         let read = |text| match Request::parse(text) {
             Ok(Request::Subscribe(filters)) => serde_json::to_value(filters).unwrap(),
             other => panic!("{other:?}"),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_explained() {
+    fn invalid_messages_are_explained() {
         for (text, part) in [
             ("", "expected"),
             ("[]", "expected"),

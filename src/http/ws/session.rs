@@ -1,4 +1,4 @@
-//! One connection: writes what is queued for its client, reads what the client says, and notices when it is gone.
+//! One connection: writes queued frames, reads the client's messages, and detects a dead client.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::hub::Membership;
 use super::request::Request;
 use super::snapshot;
 
-/// How long a closing connection is waited for.
+/// How long to wait for a connection to close.
 const CLOSE_WAIT: Duration = Duration::from_secs(1);
 
 /// A connection.
@@ -26,9 +26,9 @@ pub struct Session {
 
 /// Why a connection ends.
 enum End {
-    /// The client is gone, or said goodbye.
+    /// The client has disconnected.
     Gone,
-    /// We close it, and say why.
+    /// The server closes it, with a code and a reason.
     Close(CloseCode, &'static str),
 }
 
@@ -46,12 +46,12 @@ impl Session {
     /// Serves the connection until it ends.
     pub async fn run(mut self, mut messages: AggregatedMessageStream) {
         let end = self.serve(&mut messages).await;
-        // The queue is not needed any more; leaving first spares the others the work.
+        // The client leaves the hub first, so that nothing is queued for it while it closes.
         let Self { client, socket, .. } = self;
         drop(client);
         if let End::Close(code, reason) = end {
             let close = socket.close(Some(CloseReason { code, description: Some(reason.to_owned()) }));
-            // A client that reads nothing cannot be told; its connection is cut.
+            // The close frame cannot reach a client that does not read; the connection is cut after a timeout.
             if let Ok(Ok(())) = tokio::time::timeout(CLOSE_WAIT, close).await {
                 let answered = async { while let Some(Ok(_)) = messages.recv().await {} };
                 let _ = tokio::time::timeout(CLOSE_WAIT, answered).await;
@@ -71,7 +71,7 @@ impl Session {
 
         let mut pings = tokio::time::interval_at(Instant::now() + options.ping_interval, options.ping_interval);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut heard = Instant::now();
+        let mut last_message = Instant::now();
         loop {
             let step = tokio::select! {
                 biased;
@@ -79,14 +79,14 @@ impl Session {
                 () = self.client.too_slow() => Err(too_slow()),
                 message = messages.recv() => match message {
                     Some(Ok(message)) => {
-                        heard = Instant::now();
-                        self.hear(message).await
+                        last_message = Instant::now();
+                        self.handle(message).await
                     }
-                    Some(Err(_)) => Err(End::Close(CloseCode::Protocol, "that was no valid WebSocket frame")),
+                    Some(Err(_)) => Err(End::Close(CloseCode::Protocol, "invalid WebSocket frame")),
                     None => Err(End::Gone),
                 },
                 _ = pings.tick() => {
-                    if heard.elapsed() >= options.silence_limit { Err(End::Gone) } else { self.ping().await }
+                    if last_message.elapsed() >= options.silence_limit { Err(End::Gone) } else { self.ping().await }
                 }
                 frame = counts.as_mut(), if counts_wanted => {
                     counts_wanted = false;
@@ -103,9 +103,9 @@ impl Session {
         }
     }
 
-    /// Sends a queued frame, and after the last one what was missed.
+    /// Sends a queued frame, and after the last one the number of missed events.
     async fn pass_on(&mut self, frame: Frame) -> Result<(), End> {
-        // An empty frame only wakes us.
+        // An empty frame only wakes the session.
         if !frame.is_empty() {
             self.send(frame).await?;
         }
@@ -115,7 +115,7 @@ impl Session {
         Ok(())
     }
 
-    async fn hear(&mut self, message: AggregatedMessage) -> Result<(), End> {
+    async fn handle(&mut self, message: AggregatedMessage) -> Result<(), End> {
         match message {
             AggregatedMessage::Text(text) => {
                 let answer = match Request::parse(&text) {
@@ -150,7 +150,7 @@ impl Session {
     }
 }
 
-/// Waits until the connection takes a frame, the client is given up, or the server stops.
+/// Waits until the connection accepts a frame, the client is closed as too slow, or the server stops.
 async fn write(
     client: &Membership,
     state: &State,
@@ -160,7 +160,7 @@ async fn write(
         written = writing => written.map_err(|_| End::Gone),
         () = client.too_slow() => Err(too_slow()),
         () = state.hub.closing() => Err(End::Close(CloseCode::Away, "the server is shutting down")),
-        // Nothing is missed while nothing happens, but a client that takes nothing for so long is gone.
+        // Without events nothing is missed, but a client that accepts nothing for this long is disconnected.
         () = tokio::time::sleep(state.options.live.silence_limit) => Err(End::Gone),
     }
 }

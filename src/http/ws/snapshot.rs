@@ -1,4 +1,4 @@
-//! The counts that live clients get on connecting and every half minute: computed once for all of them.
+//! The counts that live clients get when they connect and at intervals, computed once for all clients.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ impl From<Counts> for Window {
 /// The frame `metrics_update`; clients that connect at the same time share one computation.
 ///
 /// # Errors
-/// When the store is away.
+/// When the store is unavailable.
 pub async fn metrics_update(state: &State) -> Result<Frame, ApiError> {
     let (store, now) = (state.api.store.clone(), state.api.clock.now());
     let compute = async move {
@@ -68,7 +68,7 @@ pub async fn metrics_update(state: &State) -> Result<Frame, ApiError> {
     Ok(super::frame::shared(state.cached("live".to_owned(), compute).await?.json))
 }
 
-/// Tells all clients the counts every `metrics_interval`.
+/// Sends the counts to all clients every `metrics_interval`.
 pub async fn broadcast(state: Data<State>, shutdown: Shutdown) {
     while shutdown.sleep(state.options.live.metrics_interval).await {
         if state.hub.clients() == 0 {
@@ -76,8 +76,8 @@ pub async fn broadcast(state: Data<State>, shutdown: Shutdown) {
         }
         match metrics_update(&state).await {
             Ok(frame) => state.hub.broadcast(&frame),
-            // The cause was logged where it happened; the next round may succeed.
-            Err(error) => tracing::debug!(%error, "live clients got no counts"),
+            // The cause is logged where it occurs; the next round may succeed.
+            Err(error) => tracing::debug!(%error, "cannot compute counts for live clients"),
         }
     }
 }

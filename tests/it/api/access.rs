@@ -12,7 +12,7 @@ use sentistream::http::auth::tokens::{StaticToken, hash};
 use sentistream::http::auth::{AuthOptions, Scope};
 use serde_json::json;
 
-use super::bed::{Answer, Bed, START, Setup, post};
+use super::test_app::{Answer, START, Setup, TestApp, post};
 
 const SECRET: &str = "a secret that is long enough to use";
 
@@ -36,8 +36,8 @@ fn with_tokens(options: &mut HttpOptions) {
     options.auth = Some(AuthOptions { tokens, jwt: Some(jwt) });
 }
 
-async fn ask(bed: &Bed, method: Method, path: &str, token: &str) -> Answer {
-    let mut request = bed.request(method.clone(), path);
+async fn ask(app: &TestApp, method: Method, path: &str, token: &str) -> Answer {
+    let mut request = app.request(method.clone(), path);
     if !token.is_empty() {
         request = request.header("authorization", format!("Bearer {token}"));
     }
@@ -49,12 +49,12 @@ async fn ask(bed: &Bed, method: Method, path: &str, token: &str) -> Answer {
         };
         request = request.json(&body);
     }
-    bed.send(request).await
+    app.send(request).await
 }
 
 #[tokio::test]
-async fn each_endpoint_asks_for_its_scope() {
-    let bed = Bed::with(Setup::Embedded, Duration::ZERO, with_tokens).await;
+async fn each_endpoint_requires_its_scope() {
+    let app = TestApp::with(Setup::Embedded, Duration::ZERO, with_tokens).await;
     let scopes = [
         (
             "reader-token",
@@ -90,30 +90,30 @@ async fn each_endpoint_asks_for_its_scope() {
     for (right, scope, endpoints) in scopes {
         let wrong = if right == "writer-token" { "reader-token" } else { "writer-token" };
         for (method, path) in endpoints {
-            let refused = ask(&bed, method.clone(), path, "").await;
+            let refused = ask(&app, method.clone(), path, "").await;
             refused.problem(401);
             assert!(refused.header("www-authenticate").starts_with("Bearer"), "{method} {path}");
-            let refused = ask(&bed, method.clone(), path, "unknown").await;
+            let refused = ask(&app, method.clone(), path, "unknown").await;
             refused.problem(401);
             assert!(refused.header("www-authenticate").contains("invalid_token"), "{method} {path}");
-            let refused = ask(&bed, method.clone(), path, wrong).await;
+            let refused = ask(&app, method.clone(), path, wrong).await;
             refused.problem(403);
             assert!(refused.text().contains(&format!("the scope {scope}")), "{}", refused.text());
-            let allowed = ask(&bed, method.clone(), path, right).await;
+            let allowed = ask(&app, method.clone(), path, right).await;
             assert!(![401, 403].contains(&allowed.status), "{method} {path}: {}", allowed.text());
-            assert_eq!(ask(&bed, method.clone(), path, "admin-token").await.status, allowed.status, "{method} {path}");
+            assert_eq!(ask(&app, method.clone(), path, "admin-token").await.status, allowed.status, "{method} {path}");
         }
     }
     for path in ["/", "/api/health", "/healthz", "/readyz", "/api/openapi.json", "/api/docs"] {
-        assert_eq!(bed.get(path).await.status, 200, "{path} needs no token");
+        assert_eq!(app.get(path).await.status, 200, "{path} needs no token");
     }
-    let basic = bed.request(Method::GET, "/api/stats").header("authorization", "Basic YTpi");
-    bed.send(basic).await.problem(401);
+    let basic = app.request(Method::GET, "/api/stats").header("authorization", "Basic YTpi");
+    app.send(basic).await.problem(401);
 }
 
 #[tokio::test]
-async fn a_signed_token_holds_until_it_expires() {
-    let bed = Bed::with(Setup::Embedded, Duration::ZERO, with_tokens).await;
+async fn jwt_is_accepted_until_expiry() {
+    let app = TestApp::with(Setup::Embedded, Duration::ZERO, with_tokens).await;
     let now: Timestamp = START.parse().expect("a time");
     let sign = |expiry: Timestamp, scope: &str| {
         let claims = json!({
@@ -123,43 +123,43 @@ async fn a_signed_token_holds_until_it_expires() {
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).expect("a token")
     };
     let token = sign(now + Duration::from_secs(60), "read openid");
-    assert_eq!(ask(&bed, Method::GET, "/api/stats", &token).await.status, 200);
-    ask(&bed, Method::DELETE, "/api/posts/x", &token).await.problem(403);
-    bed.clock.set(now + Duration::from_secs(61));
-    let expired = ask(&bed, Method::GET, "/api/stats", &token).await;
+    assert_eq!(ask(&app, Method::GET, "/api/stats", &token).await.status, 200);
+    ask(&app, Method::DELETE, "/api/posts/x", &token).await.problem(403);
+    app.clock.set(now + Duration::from_secs(61));
+    let expired = ask(&app, Method::GET, "/api/stats", &token).await;
     expired.problem(401);
     assert!(expired.text().contains("expired"), "{}", expired.text());
 }
 
 #[tokio::test]
-async fn without_auth_a_server_that_others_can_reach_only_answers_reads() {
+async fn public_server_without_auth_is_read_only() {
     let everywhere = |options: &mut HttpOptions| options.listen = vec![SocketAddr::from(([0, 0, 0, 0], 0))];
-    let bed = Bed::with(Setup::Embedded, Duration::ZERO, everywhere).await;
+    let app = TestApp::with(Setup::Embedded, Duration::ZERO, everywhere).await;
     for (method, path) in [
         (Method::POST, "/api/posts"),
         (Method::DELETE, "/api/posts/x"),
         (Method::POST, "/api/dead-letters/replay"),
         (Method::POST, "/api/dead-letters/purge"),
     ] {
-        let refused = ask(&bed, method, path, "").await;
+        let refused = ask(&app, method, path, "").await;
         refused.problem(403);
         assert!(refused.text().contains("auth.tokens"), "it says what to configure: {}", refused.text());
     }
-    assert_eq!(bed.get("/api/stats").await.status, 200);
-    assert_eq!(ask(&bed, Method::POST, "/api/analyze", "").await.status, 200);
+    assert_eq!(app.get("/api/stats").await.status, 200);
+    assert_eq!(ask(&app, Method::POST, "/api/analyze", "").await.status, 200);
 }
 
 #[tokio::test]
-async fn without_auth_pages_of_other_sites_cannot_write() {
-    let bed = Bed::start(Setup::Embedded).await;
+async fn local_server_refuses_writes_of_other_sites() {
+    let app = TestApp::start(Setup::Embedded).await;
     let post_from = |header: &'static str, value: &str| {
-        bed.request(Method::POST, "/api/posts").header(header, value).json(&post("a", "web", "x", 0))
+        app.request(Method::POST, "/api/posts").header(header, value).json(&post("a", "web", "x", 0))
     };
-    bed.send(post_from("origin", "https://evil.example")).await.problem(403);
-    bed.send(post_from("origin", "null")).await.problem(403);
+    app.send(post_from("origin", "https://evil.example")).await.problem(403);
+    app.send(post_from("origin", "null")).await.problem(403);
     // A name of someone else's that points to this machine.
-    bed.send(post_from("host", "evil.example:8000")).await.problem(403);
-    assert_eq!(bed.send(post_from("origin", "http://localhost:5173")).await.status, 202);
-    assert_eq!(bed.send(post_from("origin", &bed.url)).await.status, 202);
-    assert_eq!(bed.send(post_from("host", "localhost:8000")).await.status, 202);
+    app.send(post_from("host", "evil.example:8000")).await.problem(403);
+    assert_eq!(app.send(post_from("origin", "http://localhost:5173")).await.status, 202);
+    assert_eq!(app.send(post_from("origin", &app.url)).await.status, 202);
+    assert_eq!(app.send(post_from("host", "localhost:8000")).await.status, 202);
 }

@@ -8,7 +8,7 @@ use sentistream::domain::Timestamp;
 use sentistream::domain::alert::RuleSpec;
 use serde_json::{Value, json};
 
-use super::bed::{Answer, Bed, START, Setup, cases, post};
+use super::test_app::{Answer, START, Setup, TestApp, cases, post};
 
 cases![
     a_rule_is_changed_from_the_version_that_was_read,
@@ -17,21 +17,21 @@ cases![
     a_backtest_fires_where_the_engine_would,
 ];
 
-async fn change(bed: &Bed, method: Method, id: i64, (tag, body): (Option<&str>, Option<&Value>)) -> Answer {
-    let mut request = bed.request(method, &format!("/api/alerts/rules/{id}"));
+async fn change(app: &TestApp, method: Method, id: i64, (tag, body): (Option<&str>, Option<&Value>)) -> Answer {
+    let mut request = app.request(method, &format!("/api/alerts/rules/{id}"));
     if let Some(tag) = tag {
         request = request.header("if-match", tag);
     }
     if let Some(body) = body {
         request = request.json(body);
     }
-    bed.send(request).await
+    app.send(request).await
 }
 
 async fn a_rule_is_changed_from_the_version_that_was_read(setup: Setup) {
-    let bed = Bed::start(setup).await;
+    let app = TestApp::start(setup).await;
     let mut rule = json!({"name": "unrest", "kind": "share", "threshold": 0.5});
-    let created = bed.post("/api/alerts/rules", &rule).await;
+    let created = app.post("/api/alerts/rules", &rule).await;
     assert_eq!((created.status, created.header("etag")), (201, "\"1\""), "{}", created.text());
     let id = created.json()["id"].as_i64().expect("an id");
     assert_eq!(created.header("location"), format!("/api/alerts/rules/{id}"));
@@ -39,41 +39,41 @@ async fn a_rule_is_changed_from_the_version_that_was_read(setup: Setup) {
         (&created.json()["window"], &created.json()["of"], &created.json()["state"]),
         (&json!("5min"), &json!("sentiment:negative"), &json!("normal"))
     );
-    bed.post("/api/alerts/rules", &rule).await.problem(409);
+    app.post("/api/alerts/rules", &rule).await.problem(409);
 
     rule["threshold"] = json!(0.6);
-    change(&bed, Method::PUT, id, (None, Some(&rule))).await.problem(428);
-    change(&bed, Method::PUT, id, (Some("\"7\""), Some(&rule))).await.problem(412);
-    change(&bed, Method::PUT, id + 1, (Some("\"1\""), Some(&rule))).await.problem(404);
-    let changed = change(&bed, Method::PUT, id, (Some("\"1\""), Some(&rule))).await;
+    change(&app, Method::PUT, id, (None, Some(&rule))).await.problem(428);
+    change(&app, Method::PUT, id, (Some("\"7\""), Some(&rule))).await.problem(412);
+    change(&app, Method::PUT, id + 1, (Some("\"1\""), Some(&rule))).await.problem(404);
+    let changed = change(&app, Method::PUT, id, (Some("\"1\""), Some(&rule))).await;
     assert_eq!((changed.status, changed.header("etag")), (200, "\"2\""), "{}", changed.text());
-    change(&bed, Method::PUT, id, (Some("\"1\""), Some(&rule))).await.problem(412);
-    let read = bed.get(&format!("/api/alerts/rules/{id}")).await;
+    change(&app, Method::PUT, id, (Some("\"1\""), Some(&rule))).await.problem(412);
+    let read = app.get(&format!("/api/alerts/rules/{id}")).await;
     assert_eq!((read.header("etag"), read.ok()["threshold"].clone()), ("\"2\"", json!(0.6)));
 
     // A rule of the configuration is read-only, and stays as it is when it is provisioned again.
     let spec = RuleSpec::parse(json!({"name": "silence", "kind": "absence"})).expect("a rule");
     for _ in 0..2 {
-        assert_eq!(bed.rooms.store.provision_alert_rules(std::slice::from_ref(&spec)).await.expect("kept"), [""; 0]);
+        assert_eq!(app.rooms.store.provision_alert_rules(std::slice::from_ref(&spec)).await.expect("kept"), [""; 0]);
     }
-    let list = bed.get("/api/alerts/rules").await.ok();
+    let list = app.get("/api/alerts/rules").await.ok();
     let fixed = &list["rules"][1];
     assert_eq!(
         (&fixed["name"], &fixed["provisioned"], &fixed["version"]),
         (&json!("silence"), &json!(true), &json!(1))
     );
     let fixed = fixed["id"].as_i64().expect("an id");
-    change(&bed, Method::PUT, fixed, (Some("*"), Some(&rule))).await.problem(403);
-    change(&bed, Method::DELETE, fixed, (Some("*"), None)).await.problem(403);
+    change(&app, Method::PUT, fixed, (Some("*"), Some(&rule))).await.problem(403);
+    change(&app, Method::DELETE, fixed, (Some("*"), None)).await.problem(403);
 
-    change(&bed, Method::DELETE, id, (None, None)).await.problem(428);
-    change(&bed, Method::DELETE, id, (Some("\"1\""), None)).await.problem(412);
-    assert_eq!(change(&bed, Method::DELETE, id, (Some("\"2\""), None)).await.status, 204);
-    bed.get(&format!("/api/alerts/rules/{id}")).await.problem(404);
-    bed.rooms.store.provision_alert_rules(&[]).await.expect("kept");
-    assert_eq!(bed.get("/api/alerts/rules").await.ok(), json!({"rules": [], "unreadable": []}));
+    change(&app, Method::DELETE, id, (None, None)).await.problem(428);
+    change(&app, Method::DELETE, id, (Some("\"1\""), None)).await.problem(412);
+    assert_eq!(change(&app, Method::DELETE, id, (Some("\"2\""), None)).await.status, 204);
+    app.get(&format!("/api/alerts/rules/{id}")).await.problem(404);
+    app.rooms.store.provision_alert_rules(&[]).await.expect("kept");
+    assert_eq!(app.get("/api/alerts/rules").await.ok(), json!({"rules": [], "unreadable": []}));
 
-    let audit = bed.get("/api/alerts/audit").await.ok();
+    let audit = app.get("/api/alerts/audit").await.ok();
     let told: Vec<_> = audit["entries"].as_array().expect("entries").iter().rev().collect();
     let lines: Vec<_> =
         told.iter().map(|e| format!("{} {} {}", e["actor"], e["action"], e["name"]).replace('"', "")).collect();
@@ -88,43 +88,43 @@ async fn a_rule_is_changed_from_the_version_that_was_read(setup: Setup) {
         ]
     );
     assert_eq!((&told[1]["before"]["threshold"], &told[1]["after"]["threshold"]), (&json!(0.5), &json!(0.6)));
-    let page = bed.get("/api/alerts/audit?limit=2").await.ok();
+    let page = app.get("/api/alerts/audit?limit=2").await.ok();
     let next =
-        bed.get(&format!("/api/alerts/audit?limit=2&cursor={}", page["next_cursor"].as_str().expect("more"))).await;
+        app.get(&format!("/api/alerts/audit?limit=2&cursor={}", page["next_cursor"].as_str().expect("more"))).await;
     assert_eq!(next.ok()["entries"][0]["id"], told[2]["id"]);
-    bed.get("/api/alerts/audit?limit=0&who=me").await.problem(422);
+    app.get("/api/alerts/audit?limit=0&who=me").await.problem(422);
 }
 
 async fn wrong_rules_are_told_by_field(setup: Setup) {
-    let bed = Bed::start(setup).await;
+    let app = TestApp::start(setup).await;
     let wrong = json!({"name": "", "kind": "spike", "threshold": 0.1, "window": "1d", "colour": "red",
                        "annotations": {"summary": "{{nobody}}"}});
-    let fields = bed.post("/api/alerts/rules", &wrong).await.problem(422);
+    let fields = app.post("/api/alerts/rules", &wrong).await.problem(422);
     assert_eq!(fields, ["name", "threshold", "window", "annotations.summary", "colour"]);
-    assert_eq!(bed.post("/api/alerts/rules", &json!({"name": "x", "kind": "topic"})).await.problem(422), ["kind"]);
+    assert_eq!(app.post("/api/alerts/rules", &json!({"name": "x", "kind": "topic"})).await.problem(422), ["kind"]);
     let wrong = json!({"rule": {"kind": "share"}, "start_date": "x", "more": 1});
-    let fields = bed.post("/api/alerts/rules/backtest", &wrong).await.problem(422);
+    let fields = app.post("/api/alerts/rules/backtest", &wrong).await.problem(422);
     assert_eq!(fields, ["start_date", "rule.threshold", "more"]);
     let rule = json!({"kind": "share", "threshold": 0.5});
     for (start, end) in
         [("2026-02-28T00:00:00Z", "2026-02-27T00:00:00Z"), ("2026-02-20T00:00:00Z", "2026-03-01T00:00:00Z")]
     {
         let body = json!({"rule": rule, "start_date": start, "end_date": end});
-        assert_eq!(bed.post("/api/alerts/rules/backtest", &body).await.problem(422).len(), 1, "{start}");
+        assert_eq!(app.post("/api/alerts/rules/backtest", &body).await.problem(422).len(), 1, "{start}");
     }
-    bed.get("/api/alerts/rules/one").await.problem(404);
-    bed.get("/api/alerts/77").await.problem(404);
-    bed.get("/api/alerts/one").await.problem(404);
-    bed.get("/api/alerts?severity=loud&rule=x").await.problem(422);
+    app.get("/api/alerts/rules/one").await.problem(404);
+    app.get("/api/alerts/77").await.problem(404);
+    app.get("/api/alerts/one").await.problem(404);
+    app.get("/api/alerts?severity=loud&rule=x").await.problem(422);
 }
 
 /// One look of an instance that keeps alerts.
-async fn look(bed: &Bed) {
+async fn look(app: &TestApp) {
     let rooms = AlertsRooms {
-        store: bed.rooms.store.clone(),
-        stream: bed.rooms.stream.clone(),
-        live: bed.rooms.live.clone(),
-        clock: bed.clock.clone(),
+        store: app.rooms.store.clone(),
+        stream: app.rooms.stream.clone(),
+        live: app.rooms.live.clone(),
+        clock: app.clock.clone(),
     };
     let options = AlertsOptions {
         interval: Duration::from_secs(15),
@@ -139,34 +139,34 @@ async fn look(bed: &Bed) {
 }
 
 async fn an_alert_is_acknowledged_by_name(setup: Setup) {
-    let bed = Bed::start(setup).await;
-    bed.post("/api/alerts/rules", &json!({"name": "any", "kind": "volume", "threshold": 0})).await;
-    bed.store(&[post("a", "web", "I hate this", 30)]).await;
-    look(&bed).await;
-    let id = bed.get("/api/alerts?state=firing").await.ok()["alerts"][0]["id"].clone();
+    let app = TestApp::start(setup).await;
+    app.post("/api/alerts/rules", &json!({"name": "any", "kind": "volume", "threshold": 0})).await;
+    app.store(&[post("a", "web", "I hate this", 30)]).await;
+    look(&app).await;
+    let id = app.get("/api/alerts?state=firing").await.ok()["alerts"][0]["id"].clone();
     let path = format!("/api/alerts/{id}/acknowledge");
-    assert_eq!(bed.post(&path, &json!({"note": "x".repeat(2_001)})).await.problem(422), ["note"]);
-    let seen = bed.post(&path, &json!({"note": "on it"})).await.ok();
+    assert_eq!(app.post(&path, &json!({"note": "x".repeat(2_001)})).await.problem(422), ["note"]);
+    let seen = app.post(&path, &json!({"note": "on it"})).await.ok();
     assert_eq!(seen["acknowledged"], json!({"at": "2026-03-01T12:30:00.000Z", "by": "local", "note": "on it"}));
-    assert_eq!(bed.get(&format!("/api/alerts/{id}")).await.ok()["acknowledged"], seen["acknowledged"]);
-    bed.post("/api/alerts/999/acknowledge", &json!({})).await.problem(404);
-    bed.clock.set(START.parse::<Timestamp>().expect("a time") + Duration::from_secs(600));
-    look(&bed).await;
-    bed.post(&path, &json!({"note": "late"})).await.problem(409);
+    assert_eq!(app.get(&format!("/api/alerts/{id}")).await.ok()["acknowledged"], seen["acknowledged"]);
+    app.post("/api/alerts/999/acknowledge", &json!({})).await.problem(404);
+    app.clock.set(START.parse::<Timestamp>().expect("a time") + Duration::from_secs(600));
+    look(&app).await;
+    app.post(&path, &json!({"note": "late"})).await.problem(409);
 }
 
 async fn a_backtest_fires_where_the_engine_would(setup: Setup) {
-    let bed = Bed::start(setup).await;
+    let app = TestApp::start(setup).await;
     let start = START.parse::<Timestamp>().expect("a time");
     let rule = json!({"name": "unrest", "kind": "share", "threshold": 0.5, "min_posts": 5, "for": "1min",
                       "keep_firing_for": "2min", "group_by": "source_and_total", "interval": "1min"});
-    bed.post("/api/alerts/rules", &rule).await;
+    app.post("/api/alerts/rules", &rule).await;
     // Minute by minute: how many hateful and loving posts.
     let written =
         [(0, 3), (1, 3), (6, 2), (7, 0), (9, 1), (8, 0), (0, 9), (0, 9), (0, 20), (0, 9), (0, 3), (5, 0), (9, 0)];
     for (minute, (hateful, loving)) in (1_u64..).zip(written) {
         let now = start + Duration::from_secs(minute * 60);
-        bed.clock.set(now);
+        app.clock.set(now);
         let posts = |mood: &str, count: usize| -> Vec<Value> {
             let at = now - Duration::from_secs(20);
             (0..count)
@@ -175,16 +175,16 @@ async fn a_backtest_fires_where_the_engine_would(setup: Setup) {
         };
         let mut new = posts("hate", hateful);
         new.extend(posts("love", loving));
-        bed.store(&new).await;
-        look(&bed).await;
+        app.store(&new).await;
+        look(&app).await;
     }
     let end = start + Duration::from_secs(13 * 60);
     let body = json!({"rule": rule, "start_date": start, "end_date": end});
-    let test = bed.post("/api/alerts/rules/backtest", &body).await.ok();
-    assert_eq!(bed.post("/api/alerts/rules/backtest", &body).await.ok(), test, "it is deterministic");
+    let test = app.post("/api/alerts/rules/backtest", &body).await.ok();
+    assert_eq!(app.post("/api/alerts/rules/backtest", &body).await.ok(), test, "it is deterministic");
     assert_eq!((&test["evaluations"], &test["step_seconds"]), (&json!(14), &json!(60)));
 
-    let mut lived: Vec<_> = bed.get("/api/alerts").await.ok()["alerts"]
+    let mut lived: Vec<_> = app.get("/api/alerts").await.ok()["alerts"]
         .as_array()
         .expect("alerts")
         .iter()
@@ -201,5 +201,5 @@ async fn a_backtest_fires_where_the_engine_would(setup: Setup) {
     assert!(tested.len() >= 2, "{tested:?}");
     assert_eq!(test["series"].as_array().map(Vec::len), Some(2));
     // The rule of a backtest is not kept.
-    assert_eq!(bed.get("/api/alerts/rules").await.ok()["rules"].as_array().map(Vec::len), Some(1));
+    assert_eq!(app.get("/api/alerts/rules").await.ok()["rules"].as_array().map(Vec::len), Some(1));
 }

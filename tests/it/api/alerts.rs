@@ -7,7 +7,7 @@ use sentistream::domain::alert::{Instance, InstanceState, Labels, Severity, fing
 use sentistream::store::alerts::{NewAlert, Step};
 use serde_json::{Value, json};
 
-use super::bed::{Bed, START, Setup, cases};
+use super::test_app::{START, Setup, TestApp, cases};
 
 cases![alerts_are_paged_and_filtered];
 
@@ -39,9 +39,9 @@ fn alert(kind: &str, scope: &str, at: Timestamp) -> Step {
 }
 
 async fn alerts_are_paged_and_filtered(setup: Setup) {
-    let bed = Bed::start(setup).await;
+    let app = TestApp::start(setup).await;
     let start: Timestamp = START.parse().expect("a time");
-    let lease = bed.rooms.store.acquire_lease("alerts", "test", Duration::from_secs(60)).await.expect("the store");
+    let lease = app.rooms.store.acquire_lease("alerts", "test", Duration::from_secs(60)).await.expect("the store");
     let lease = lease.expect("nobody else acts");
     let minutes = |n: u64| start + Duration::from_secs(n * 60);
     let opened = [
@@ -49,14 +49,14 @@ async fn alerts_are_paged_and_filtered(setup: Setup) {
         alert("negative_ratio", "all", minutes(1)),
         alert("negative_share", "source:web", minutes(2)),
     ];
-    let applied = bed.rooms.store.apply_alert_steps(&lease, &opened, &[]).await.expect("the store");
+    let applied = app.rooms.store.apply_alert_steps(&lease, &opened, &[]).await.expect("the store");
     let [over, ..] = opened;
     let alert_id = applied[0].transition.alert_id;
     let instance = Instance { state: InstanceState::Normal, alert_id, ..over.instance };
     let over = Step { from: InstanceState::Firing, instance, at: minutes(5), opens: None };
-    bed.rooms.store.apply_alert_steps(&lease, &[over], &[]).await.expect("the store");
+    app.rooms.store.apply_alert_steps(&lease, &[over], &[]).await.expect("the store");
 
-    let list = bed.get("/api/alerts").await.ok();
+    let list = app.get("/api/alerts").await.ok();
     let scopes = |list: &Value| {
         let alerts = list["alerts"].as_array().expect("alerts").clone();
         alerts.iter().map(|a| format!("{} {}", a["alert_type"], a["scope"]).replace('"', "")).collect::<Vec<_>>()
@@ -71,9 +71,9 @@ async fn alerts_are_paged_and_filtered(setup: Setup) {
     );
     assert_eq!(list["alerts"][0]["resolved_at"], json!(null));
 
-    let first = bed.get("/api/alerts?limit=2").await.ok();
+    let first = app.get("/api/alerts?limit=2").await.ok();
     let cursor = first["next_cursor"].as_str().expect("another page");
-    let second = bed.get(&format!("/api/alerts?limit=2&cursor={cursor}")).await.ok();
+    let second = app.get(&format!("/api/alerts?limit=2&cursor={cursor}")).await.ok();
     assert_eq!((scopes(&first).len(), scopes(&second)), (2, vec!["negative_share all".to_owned()]));
 
     for (query, count) in [
@@ -85,12 +85,12 @@ async fn alerts_are_paged_and_filtered(setup: Setup) {
         ("end_date=2026-03-01T12:31:00Z", 1),
         ("alert_type=none", 0),
     ] {
-        let list = bed.get(&format!("/api/alerts?{query}")).await.ok();
+        let list = app.get(&format!("/api/alerts?{query}")).await.ok();
         assert_eq!((scopes(&list).len(), &list["total"]), (count, &json!(count)), "{query}");
     }
     let bad = "limit=0&cursor=x&state=open&alert_type=&start_date=x&scope=all";
     assert_eq!(
-        bed.get(&format!("/api/alerts?{bad}")).await.problem(422),
+        app.get(&format!("/api/alerts?{bad}")).await.problem(422),
         ["limit", "cursor", "state", "alert_type", "start_date", "scope"]
     );
 }

@@ -7,13 +7,13 @@ use sentistream::http::ModelState;
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::bed::{Bed, Setup, away, by_words, cases};
+use super::test_app::{Setup, TestApp, away, by_words, cases};
 
-cases![texts_are_judged, words_are_explained, bad_requests_are_refused];
+cases![texts_are_classified, words_are_explained, bad_requests_are_refused];
 
-async fn texts_are_judged(setup: Setup) {
-    let bed = Bed::start(setup).await;
-    let one = bed.post("/api/analyze", &json!({"text": "I love it"})).await.ok();
+async fn texts_are_classified(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let one = app.post("/api/analyze", &json!({"text": "I love it"})).await.ok();
     assert_eq!(
         (&one["label"], &one["emotion"], &one["model"]),
         (&json!("positive"), &json!("joy"), &json!("by-words"))
@@ -23,19 +23,19 @@ async fn texts_are_judged(setup: Setup) {
     assert_eq!(one["scores"]["emotion"].as_object().map(serde_json::Map::len), Some(7));
 
     let texts: Vec<_> = (0..256).map(|n| if n % 2 == 0 { "I love it" } else { "I hate it" }).collect();
-    let many = bed.post("/api/analyze", &json!({"texts": texts})).await.ok();
+    let many = app.post("/api/analyze", &json!({"texts": texts})).await.ok();
     let results = many["results"].as_array().expect("results");
     assert_eq!(results.len(), 256);
     assert!(results.chunks(2).all(|pair| pair[0]["label"] == "positive" && pair[1]["label"] == "negative"));
-    assert_eq!(bed.post("/api/analyze", &json!({"texts": ["I love it"]})).await.ok()["results"][0], one);
-    assert_eq!(bed.post("/api/analyze", &json!({"texts": []})).await.ok(), json!({"results": []}));
-    assert_eq!(bed.drained().await["stats"]["books"]["appended"], 0);
+    assert_eq!(app.post("/api/analyze", &json!({"texts": ["I love it"]})).await.ok()["results"][0], one);
+    assert_eq!(app.post("/api/analyze", &json!({"texts": []})).await.ok(), json!({"results": []}));
+    assert_eq!(app.drained().await["stats"]["books"]["appended"], 0);
 }
 
 async fn words_are_explained(setup: Setup) {
-    let bed = Bed::start(setup).await;
+    let app = TestApp::start(setup).await;
     let text = "Hé 😀 I love it";
-    let one = bed.post("/api/analyze", &json!({"text": text, "explain": true})).await.ok();
+    let one = app.post("/api/analyze", &json!({"text": text, "explain": true})).await.ok();
     assert_eq!(one["label"], "positive");
     let words = one["explanation"]["words"].as_array().expect("words");
     let shown: Vec<_> = words.iter().map(|word| word["text"].as_str().expect("a text")).collect();
@@ -43,19 +43,19 @@ async fn words_are_explained(setup: Setup) {
     let love = json!({"text": "love", "start": 7, "end": 11, "sentiment": 0.7, "emotion": 0.7});
     assert_eq!(words[3], love);
     assert!(words.iter().all(|word| word["text"] == "love" || word["sentiment"] == 0.0), "{one}");
-    let many = bed.post("/api/analyze", &json!({"texts": [text, "fine"], "explain": true})).await.ok();
+    let many = app.post("/api/analyze", &json!({"texts": [text, "fine"], "explain": true})).await.ok();
     assert_eq!((&many["results"][0], many["results"].as_array().map(Vec::len)), (&one, Some(2)));
     // Who does not ask is not told, and pays nothing.
-    let plain = bed.post("/api/analyze", &json!({"text": text, "explain": false})).await.ok();
+    let plain = app.post("/api/analyze", &json!({"text": text, "explain": false})).await.ok();
     assert!(plain.get("explanation").is_none());
     let long = "love ".repeat(1_000);
-    let long = bed.post("/api/analyze", &json!({"text": long, "explain": true})).await.ok();
+    let long = app.post("/api/analyze", &json!({"text": long, "explain": true})).await.ok();
     let words = long["explanation"]["words"].as_array().expect("words");
     assert!(words.len() <= 64 && words.last().is_some_and(|word| word["end"] == 4_999), "{long}");
 }
 
 async fn bad_requests_are_refused(setup: Setup) {
-    let bed = Bed::start(setup).await;
+    let app = TestApp::start(setup).await;
     let many = vec!["x"; 257];
     for (body, fields) in [
         (json!({}), &["text"][..]),
@@ -70,31 +70,31 @@ async fn bad_requests_are_refused(setup: Setup) {
         (json!({"text": "a", "model": "b"}), &["body"]),
         (json!([]), &["body"]),
     ] {
-        assert_eq!(bed.post("/api/analyze", &body).await.problem(422), fields, "{body}");
+        assert_eq!(app.post("/api/analyze", &body).await.problem(422), fields, "{body}");
     }
     let raw = |content_type: &'static str, body: &'static str| {
-        bed.request(Method::POST, "/api/analyze").header("content-type", content_type).body(body)
+        app.request(Method::POST, "/api/analyze").header("content-type", content_type).body(body)
     };
-    bed.send(raw("application/json", "{\"text\":")).await.problem(400);
-    bed.send(raw("text/plain", "I love it")).await.problem(415);
-    bed.send(raw("application/x-ndjson", "{\"text\": \"x\"}")).await.problem(415);
-    bed.post("/api/analyze", &json!({"text": "explode"})).await.problem(500);
+    app.send(raw("application/json", "{\"text\":")).await.problem(400);
+    app.send(raw("text/plain", "I love it")).await.problem(415);
+    app.send(raw("application/x-ndjson", "{\"text\": \"x\"}")).await.problem(415);
+    app.post("/api/analyze", &json!({"text": "explode"})).await.problem(500);
 }
 
 #[tokio::test]
-async fn a_model_that_is_being_loaded_is_waited_for() {
+async fn analyze_waits_for_model() {
     let (mut rooms, folder) = away().await;
     let (loader, model) = watch::channel(ModelState::Loading);
     rooms.model = model;
-    let bed = Bed::over(rooms, folder, |_| {});
+    let app = TestApp::over(rooms, folder, |_| {});
     let ask = json!({"text": "I love it"});
-    let refused = bed.post("/api/analyze", &ask).await;
+    let refused = app.post("/api/analyze", &ask).await;
     refused.problem(503);
     assert!(!refused.header("retry-after").is_empty());
     loader.send_replace(ModelState::Failed(Arc::from("the file is cut")));
-    let failed = bed.post("/api/analyze", &ask).await;
+    let failed = app.post("/api/analyze", &ask).await;
     failed.problem(503);
     assert!(failed.text().contains("the file is cut"), "{}", failed.text());
     loader.send_replace(ModelState::Ready(by_words()));
-    assert_eq!(bed.post("/api/analyze", &ask).await.ok()["label"], "positive");
+    assert_eq!(app.post("/api/analyze", &ask).await.ok()["label"], "positive");
 }

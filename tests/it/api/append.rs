@@ -5,47 +5,47 @@ use std::io::Write;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::bed::{Answer, Bed, Setup, cases, post};
+use super::test_app::{Answer, Setup, TestApp, cases, post};
 
 cases![
-    one_post_many_posts_and_lines_are_taken,
-    invalid_posts_are_named,
-    bodies_that_cannot_be_read_are_refused,
-    limits_hold,
-    a_known_post_changes_nothing,
-    a_full_stream_says_when_to_come_back,
+    append_accepts_post_array_and_lines,
+    invalid_posts_are_listed,
+    unreadable_bodies_are_refused,
+    append_limits_are_enforced,
+    known_post_changes_nothing,
+    full_stream_sends_retry_after,
 ];
 
-async fn send(bed: &Bed, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
-    bed.send(bed.request(Method::POST, "/api/posts").header("content-type", content_type).body(body)).await
+async fn send(app: &TestApp, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
+    app.send(app.request(Method::POST, "/api/posts").header("content-type", content_type).body(body)).await
 }
 
-async fn one_post_many_posts_and_lines_are_taken(setup: Setup) {
-    let bed = Bed::start(setup).await;
+async fn append_accepts_post_array_and_lines(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let accepted = |count: usize| json!({"accepted": count, "rejected": []});
-    let one = send(&bed, "application/json; charset=utf-8", post("one", "web", "text", 0).to_string()).await;
+    let one = send(&app, "application/json; charset=utf-8", post("one", "web", "text", 0).to_string()).await;
     assert_eq!((one.status, one.json()), (202, accepted(1)));
-    let many = bed.post("/api/posts", &json!([post("two", "web", "text", 0), post("three", "web", "text", 0)])).await;
+    let many = app.post("/api/posts", &json!([post("two", "web", "text", 0), post("three", "web", "text", 0)])).await;
     assert_eq!((many.status, many.json()), (202, accepted(2)));
     let lines = format!("{}\r\n\n{}", post("four", "web", "text", 0), post("five", "web", "text", 0));
-    let lines = send(&bed, "application/x-ndjson", lines).await;
+    let lines = send(&app, "application/x-ndjson", lines).await;
     assert_eq!((lines.status, lines.json()), (202, accepted(2)));
-    let none = bed.post("/api/posts", &json!([])).await;
+    let none = app.post("/api/posts", &json!([])).await;
     assert_eq!((none.status, none.json()), (202, accepted(0)));
 
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(post("six", "web", "text", 0).to_string().as_bytes()).expect("memory");
-    let request = bed.request(Method::POST, "/api/posts").header("content-type", "application/json");
+    let request = app.request(Method::POST, "/api/posts").header("content-type", "application/json");
     let request = request.header("content-encoding", "gzip").body(gzip.finish().expect("memory"));
-    assert_eq!(bed.send(request).await.status, 202);
+    assert_eq!(app.send(request).await.status, 202);
 
-    let health = bed.drained().await;
+    let health = app.drained().await;
     assert_eq!(health["stats"]["total_posts"], 6);
     assert_eq!(health["stats"]["books"]["analysed"], 6);
 }
 
-async fn invalid_posts_are_named(setup: Setup) {
-    let bed = Bed::start(setup).await;
+async fn invalid_posts_are_listed(setup: Setup) {
+    let app = TestApp::start(setup).await;
     for (bad, fields) in [
         (json!({}), &["post_id", "source", "content"][..]),
         (json!({"post_id": "", "source": "a b", "content": " "}), &["post_id", "source", "content"]),
@@ -58,86 +58,86 @@ async fn invalid_posts_are_named(setup: Setup) {
         (json!("text"), &["body"]),
         (json!(null), &["body"]),
     ] {
-        assert_eq!(bed.post("/api/posts", &bad).await.problem(422), fields, "{bad}");
+        assert_eq!(app.post("/api/posts", &bad).await.problem(422), fields, "{bad}");
     }
     let mixed = json!([post("good", "web", "text", 0), {"post_id": "bad", "source": "web"}, 7]);
-    let answer = bed.post("/api/posts", &mixed).await;
+    let answer = app.post("/api/posts", &mixed).await;
     assert_eq!(answer.status, 202);
     let Value::Array(rejected) = answer.json()["rejected"].clone() else { panic!("{}", answer.text()) };
     assert_eq!(answer.json()["accepted"], 1);
     assert_eq!(rejected[0], json!({"index": 1, "post_id": "bad", "error": "content: is required"}));
     assert_eq!((&rejected[1]["index"], &rejected[1]["post_id"]), (&json!(2), &json!(null)));
     let lines = format!("nonsense\n{}\n", post("also-good", "web", "text", 0));
-    let answer = send(&bed, "application/x-ndjson", lines).await;
+    let answer = send(&app, "application/x-ndjson", lines).await;
     assert_eq!((answer.status, answer.json()["accepted"].clone()), (202, json!(1)));
     assert_eq!(answer.json()["rejected"][0]["index"], 0);
 
-    assert_eq!(bed.drained().await["stats"]["books"]["appended"], 2);
-    bed.send(bed.request(Method::POST, "/api/posts?dry=1").json(&post("x", "web", "x", 0))).await.problem(422);
+    assert_eq!(app.drained().await["stats"]["books"]["appended"], 2);
+    app.send(app.request(Method::POST, "/api/posts?dry=1").json(&post("x", "web", "x", 0))).await.problem(422);
 }
 
-async fn bodies_that_cannot_be_read_are_refused(setup: Setup) {
-    let bed = Bed::start(setup).await;
+async fn unreadable_bodies_are_refused(setup: Setup) {
+    let app = TestApp::start(setup).await;
     for body in ["", "{", "[1,", "{\"post_id\": \"\\ud800\"}", "nonsense"] {
-        send(&bed, "application/json", body).await.problem(400);
-        send(&bed, "application/x-ndjson", body).await.problem(400);
+        send(&app, "application/json", body).await.problem(400);
+        send(&app, "application/x-ndjson", body).await.problem(400);
     }
-    send(&bed, "application/json", &b"{\"post_id\": \"\xff\"}"[..]).await.problem(400);
+    send(&app, "application/json", &b"{\"post_id\": \"\xff\"}"[..]).await.problem(400);
     for content_type in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""] {
-        send(&bed, content_type, post("a", "web", "x", 0).to_string()).await.problem(415);
+        send(&app, content_type, post("a", "web", "x", 0).to_string()).await.problem(415);
     }
-    let request = bed.request(Method::POST, "/api/posts").body("{}");
-    bed.send(request).await.problem(415);
+    let request = app.request(Method::POST, "/api/posts").body("{}");
+    app.send(request).await.problem(415);
     let json = |encoding: &'static str| {
-        let request = bed.request(Method::POST, "/api/posts").header("content-type", "application/json");
+        let request = app.request(Method::POST, "/api/posts").header("content-type", "application/json");
         request.header("content-encoding", encoding).body("{}")
     };
-    bed.send(json("zstd")).await.problem(415);
-    bed.send(json("gzip")).await.problem(400);
-    assert_eq!(bed.drained().await["stats"]["books"]["appended"], 0);
+    app.send(json("zstd")).await.problem(415);
+    app.send(json("gzip")).await.problem(400);
+    assert_eq!(app.drained().await["stats"]["books"]["appended"], 0);
 }
 
-async fn limits_hold(setup: Setup) {
-    let bed = Bed::start(setup).await;
+async fn append_limits_are_enforced(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let posts: Vec<_> = (0..1_001).map(|n| post(&format!("p{n}"), "web", "x", 0)).collect();
-    bed.post("/api/posts", &json!(posts)).await.problem(413);
+    app.post("/api/posts", &json!(posts)).await.problem(413);
     let lines: String = posts.iter().map(|post| format!("{post}\n")).collect();
-    send(&bed, "application/x-ndjson", lines).await.problem(413);
-    assert_eq!(bed.post("/api/posts", &json!(posts[..1_000])).await.status, 202);
+    send(&app, "application/x-ndjson", lines).await.problem(413);
+    assert_eq!(app.post("/api/posts", &json!(posts[..1_000])).await.status, 202);
 
     let large = json!([post("a", "web", &"x".repeat(99_000), 0)]).to_string();
     let padded = format!("{large}{}", " ".repeat(4 * 1024 * 1024 - large.len()));
-    assert_eq!(send(&bed, "application/json", padded.clone()).await.status, 202);
-    send(&bed, "application/json", format!("{padded} ")).await.problem(413);
+    assert_eq!(send(&app, "application/json", padded.clone()).await.status, 202);
+    send(&app, "application/json", format!("{padded} ")).await.problem(413);
     // Without a length in advance, and small only while it is compressed.
     let chunks = futures_util::stream::iter((0..5).map(|_| Ok::<_, std::io::Error>(vec![b' '; 1024 * 1024])));
-    send(&bed, "application/json", reqwest::Body::wrap_stream(chunks)).await.problem(413);
+    send(&app, "application/json", reqwest::Body::wrap_stream(chunks)).await.problem(413);
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(&vec![b' '; 5 * 1024 * 1024]).expect("memory");
-    let request = bed.request(Method::POST, "/api/posts").header("content-type", "application/json");
+    let request = app.request(Method::POST, "/api/posts").header("content-type", "application/json");
     let request = request.header("content-encoding", "gzip").body(gzip.finish().expect("memory"));
-    bed.send(request).await.problem(413);
-    bed.drained().await;
+    app.send(request).await.problem(413);
+    app.drained().await;
 }
 
-async fn a_known_post_changes_nothing(setup: Setup) {
-    let bed = Bed::start(setup).await;
-    bed.store(&[post("a", "web", "I love it", 0)]).await;
-    bed.store(&[post("a", "web", "I hate it", 0), post("a", "forum", "I hate it", 0)]).await;
-    let health = bed.drained().await;
+async fn known_post_changes_nothing(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    app.store(&[post("a", "web", "I love it", 0)]).await;
+    app.store(&[post("a", "web", "I hate it", 0), post("a", "forum", "I hate it", 0)]).await;
+    let health = app.drained().await;
     assert_eq!((&health["stats"]["books"]["analysed"], &health["stats"]["books"]["duplicate"]), (&json!(1), &json!(2)));
-    assert_eq!(bed.get("/api/posts/a").await.ok()["content"], "I love it");
-    assert_eq!(bed.get("/api/stats").await.ok()["by_sentiment"], json!({"positive": 1, "neutral": 0, "negative": 0}));
+    assert_eq!(app.get("/api/posts/a").await.ok()["content"], "I love it");
+    assert_eq!(app.get("/api/stats").await.ok()["by_sentiment"], json!({"positive": 1, "neutral": 0, "negative": 0}));
 }
 
-async fn a_full_stream_says_when_to_come_back(setup: Setup) {
-    let bed = Bed::start(setup).await;
+async fn full_stream_sends_retry_after(setup: Setup) {
+    let app = TestApp::start(setup).await;
     // Nobody works any more.
-    bed.shutdown_workers().await;
+    app.shutdown_workers().await;
     let posts: Vec<_> = (0..1_000).map(|n| post(&format!("p{n}"), "web", "x", 0)).collect();
-    let refused = bed
+    let refused = app
         .eventually("the stream is full", async || {
-            let answer = bed.post("/api/posts", &json!(posts)).await;
+            let answer = app.post("/api/posts", &json!(posts)).await;
             (answer.status != 202).then_some(answer)
         })
         .await;

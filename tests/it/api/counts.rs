@@ -4,21 +4,21 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::bed::{Bed, START, Setup, cases, post};
+use super::test_app::{START, Setup, TestApp, cases, post};
 
 cases![
     totals_and_sources_agree,
     buckets_have_no_gaps_and_sum_up,
-    days_begin_at_the_midnight_of_their_zone,
+    days_start_at_midnight_of_their_zone,
     bad_ranges_are_refused,
-    a_distribution_says_whether_it_was_cached,
-    what_rollups_do_not_know_is_counted_from_posts,
-    nothing_is_zeros,
+    distribution_reports_cache_use,
+    author_and_text_are_counted_from_posts,
+    empty_store_yields_zeros,
 ];
 
 /// Two joyful posts on the web, an angry one there, a neutral one in a forum: 1, 2, 61 and 3,600 minutes ago.
-async fn four(bed: &Bed) {
-    bed.store(&[
+async fn four(app: &TestApp) {
+    app.store(&[
         post("a", "web", "I love it", 60),
         post("b", "web", "I love it", 120),
         post("c", "web", "I hate it", 61 * 60),
@@ -28,9 +28,9 @@ async fn four(bed: &Bed) {
 }
 
 async fn totals_and_sources_agree(setup: Setup) {
-    let bed = Bed::start(setup).await;
-    four(&bed).await;
-    let stats = bed.get("/api/stats").await.ok();
+    let app = TestApp::start(setup).await;
+    four(&app).await;
+    let stats = app.get("/api/stats").await.ok();
     assert_eq!(stats["total_posts"], 4);
     assert_eq!(stats["by_sentiment"], json!({"positive": 2, "neutral": 1, "negative": 1}));
     assert_eq!(stats["percentages"], json!({"positive": 50.0, "neutral": 25.0, "negative": 25.0}));
@@ -38,16 +38,16 @@ async fn totals_and_sources_agree(setup: Setup) {
     assert_eq!(stats["by_source"], json!({"web": 3, "forum": 1}));
     assert_eq!((&stats["lag"]["pending"], &stats["lag"]["oldest_seconds"]), (&json!(0), &json!(0.0)));
     assert_eq!(stats["rates"]["posts_per_second_1m"], json!(0.067));
-    bed.clock.set(bed.clock.now() + Duration::from_secs(120));
-    let later = bed
+    app.clock.set(app.clock.now() + Duration::from_secs(120));
+    let later = app
         .eventually("the cache forgets", async || {
-            let stats = bed.get("/api/stats").await.ok();
+            let stats = app.get("/api/stats").await.ok();
             (stats["uptime_seconds"] == 120 && stats["rates"]["posts_per_second_1m"] == 0.0).then_some(stats)
         })
         .await;
     assert_eq!(later["rates"]["posts_per_second_5m"], json!(0.013));
 
-    let sources = bed.get("/api/sources").await.ok();
+    let sources = app.get("/api/sources").await.ok();
     assert_eq!(sources["total"], 2);
     let web = &sources["sources"][0];
     assert_eq!((&web["source"], &web["count"]), (&json!("web"), &json!(3)));
@@ -57,10 +57,10 @@ async fn totals_and_sources_agree(setup: Setup) {
 }
 
 async fn buckets_have_no_gaps_and_sum_up(setup: Setup) {
-    let bed = Bed::start(setup).await;
-    four(&bed).await;
-    let day = bed.get("/api/sentiment/aggregate?period=hour").await.ok();
-    let same = bed.get("/api/aggregate?period=hour").await.ok();
+    let app = TestApp::start(setup).await;
+    four(&app).await;
+    let day = app.get("/api/sentiment/aggregate?period=hour").await.ok();
+    let same = app.get("/api/aggregate?period=hour").await.ok();
     assert_eq!((&day["data"], &day["summary"]), (&same["data"], &same["summary"]));
     assert_eq!(
         (&day["start_date"], &day["end_date"]),
@@ -82,37 +82,37 @@ async fn buckets_have_no_gaps_and_sum_up(setup: Setup) {
     assert!((mean - 0.85).abs() < 1e-3, "{mean}");
 
     let minutes = "/api/aggregate?period=minute&start_date=2026-03-01T12:27:30Z&end_date=2026-03-01T12:29:00Z";
-    let minutes = bed.get(minutes).await.ok();
+    let minutes = app.get(minutes).await.ok();
     let counts: Vec<_> =
         minutes["data"].as_array().expect("buckets").iter().map(|b| b["total_count"].clone()).collect();
     assert_eq!(counts, [json!(0), json!(1)]);
     assert_eq!(minutes["start_date"], "2026-03-01T12:27:00.000Z");
 
-    let angry = bed.get("/api/aggregate?period=day&emotion=anger&source=web").await.ok();
+    let angry = app.get("/api/aggregate?period=day&emotion=anger&source=web").await.ok();
     assert_eq!(
         (&angry["summary"]["total_posts"], &angry["source"], &angry["emotion"]),
         (&json!(1), &json!("web"), &json!("anger"))
     );
-    let old = bed.get("/api/aggregate?period=day&start_date=2026-02-26T00:00:00Z&end_date=2026-02-28").await.ok();
+    let old = app.get("/api/aggregate?period=day&start_date=2026-02-26T00:00:00Z&end_date=2026-02-28").await.ok();
     assert_eq!((old["data"].as_array().expect("buckets").len(), &old["summary"]["total_posts"]), (2, &json!(1)));
 }
 
-async fn days_begin_at_the_midnight_of_their_zone(setup: Setup) {
-    let bed = Bed::start(setup).await;
+async fn days_start_at_midnight_of_their_zone(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let at = |id: &str, time: &str| json!({"post_id": id, "source": "web", "content": "x", "created_at": time});
-    bed.store(&[at("before", "2026-02-27T22:59:00Z"), at("after", "2026-02-27T23:01:00Z")]).await;
+    app.store(&[at("before", "2026-02-27T22:59:00Z"), at("after", "2026-02-27T23:01:00Z")]).await;
     let range = "start_date=2026-02-27T12:00:00Z&end_date=2026-02-28T12:00:00Z";
     let counts = |answer: Value| {
         let buckets = answer["data"].as_array().expect("buckets").clone();
         buckets.iter().map(|bucket| (bucket["timestamp"].clone(), bucket["total_count"].clone())).collect::<Vec<_>>()
     };
-    let berlin = bed.get(&format!("/api/aggregate?period=day&tz=Europe/Berlin&{range}")).await.ok();
+    let berlin = app.get(&format!("/api/aggregate?period=day&tz=Europe/Berlin&{range}")).await.ok();
     assert_eq!(berlin["tz"], "Europe/Berlin");
     assert_eq!(
         counts(berlin),
         [(json!("2026-02-26T23:00:00.000Z"), json!(1)), (json!("2026-02-27T23:00:00.000Z"), json!(1))]
     );
-    let utc = bed.get(&format!("/api/aggregate?period=day&{range}")).await.ok();
+    let utc = app.get(&format!("/api/aggregate?period=day&{range}")).await.ok();
     assert_eq!(
         counts(utc),
         [(json!("2026-02-27T00:00:00.000Z"), json!(2)), (json!("2026-02-28T00:00:00.000Z"), json!(0))]
@@ -120,7 +120,7 @@ async fn days_begin_at_the_midnight_of_their_zone(setup: Setup) {
 }
 
 async fn bad_ranges_are_refused(setup: Setup) {
-    let bed = Bed::start(setup).await;
+    let app = TestApp::start(setup).await;
     for (query, fields) in [
         ("", &["period"][..]),
         ("period=week", &["period"]),
@@ -131,7 +131,7 @@ async fn bad_ranges_are_refused(setup: Setup) {
         ("period=hour&start_date=2025-01-01&end_date=2026-01-01", &["start_date"]),
         ("period=hour&hours=1", &["hours"]),
     ] {
-        assert_eq!(bed.get(&format!("/api/aggregate?{query}")).await.problem(422), fields, "{query}");
+        assert_eq!(app.get(&format!("/api/aggregate?{query}")).await.problem(422), fields, "{query}");
     }
     for (query, field) in [
         ("hours=0", "hours"),
@@ -140,16 +140,16 @@ async fn bad_ranges_are_refused(setup: Setup) {
         ("source=%2F", "source"),
         ("limit=1", "limit"),
     ] {
-        assert_eq!(bed.get(&format!("/api/sentiment/distribution?{query}")).await.problem(422), [field], "{query}");
+        assert_eq!(app.get(&format!("/api/sentiment/distribution?{query}")).await.problem(422), [field], "{query}");
     }
-    assert_eq!(bed.get("/api/stats?x=1").await.problem(422), ["x"]);
-    assert_eq!(bed.get("/api/sources?x=1").await.problem(422), ["x"]);
+    assert_eq!(app.get("/api/stats?x=1").await.problem(422), ["x"]);
+    assert_eq!(app.get("/api/sources?x=1").await.problem(422), ["x"]);
 }
 
-async fn a_distribution_says_whether_it_was_cached(setup: Setup) {
-    let bed = Bed::with(setup, Duration::from_secs(60), |_| {}).await;
-    four(&bed).await;
-    let first = bed.get("/api/sentiment/distribution").await.ok();
+async fn distribution_reports_cache_use(setup: Setup) {
+    let app = TestApp::with(setup, Duration::from_secs(60), |_| {}).await;
+    four(&app).await;
+    let first = app.get("/api/sentiment/distribution").await.ok();
     assert_eq!((&first["timeframe_hours"], &first["total"], &first["cached"]), (&json!(24), &json!(3), &json!(false)));
     assert_eq!(first["distribution"], json!({"positive": 2, "neutral": 0, "negative": 1}));
     assert_eq!(first["percentages"], json!({"positive": 66.67, "neutral": 0.0, "negative": 33.33}));
@@ -161,22 +161,22 @@ async fn a_distribution_says_whether_it_was_cached(setup: Setup) {
         ])
     );
     assert_eq!(first["cached_at"].as_str().and_then(|t| t.get(..19)), START.get(..19));
-    bed.clock.set(bed.clock.now() + Duration::from_secs(1));
-    let again = bed.get("/api/distribution?hours=24").await.ok();
+    app.clock.set(app.clock.now() + Duration::from_secs(1));
+    let again = app.get("/api/distribution?hours=24").await.ok();
     assert_eq!((&again["cached"], &again["cached_at"]), (&json!(true), &first["cached_at"]));
     assert_eq!(again["distribution"], first["distribution"]);
 
-    let hour = bed.get("/api/distribution?hours=1&source=web").await.ok();
+    let hour = app.get("/api/distribution?hours=1&source=web").await.ok();
     assert_eq!((&hour["total"], &hour["source"], &hour["cached"]), (&json!(2), &json!("web"), &json!(false)));
-    assert_eq!(bed.get("/api/distribution?hours=8760").await.ok()["total"], 4);
+    assert_eq!(app.get("/api/distribution?hours=8760").await.ok()["total"], 4);
 }
 
-async fn what_rollups_do_not_know_is_counted_from_posts(setup: Setup) {
-    let bed = Bed::start(setup).await;
-    four(&bed).await;
+async fn author_and_text_are_counted_from_posts(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    four(&app).await;
     let mut other = post("e", "web", "I love IT too", 62 * 60);
     other["author"] = json!("bob");
-    bed.store(&[other]).await;
+    app.store(&[other]).await;
     for (query, from, buckets) in [
         ("sentiment=positive", "rollups", &[("11:00", 1), ("12:00", 2)][..]),
         ("sentiment=positive&source=forum", "rollups", &[]),
@@ -186,7 +186,7 @@ async fn what_rollups_do_not_know_is_counted_from_posts(setup: Setup) {
         ("q=LOVE&author=bob", "posts", &[("11:00", 1)]),
         ("q=hate&sentiment=positive", "posts", &[]),
     ] {
-        let aggregate = bed.get(&format!("/api/aggregate?period=hour&{query}")).await.ok();
+        let aggregate = app.get(&format!("/api/aggregate?period=hour&{query}")).await.ok();
         let found: Vec<(&str, i64)> = aggregate["data"]
             .as_array()
             .expect("buckets")
@@ -198,26 +198,26 @@ async fn what_rollups_do_not_know_is_counted_from_posts(setup: Setup) {
             .collect();
         assert_eq!((found.as_slice(), &aggregate["counted_from"]), (buckets, &json!(from)), "{query}");
         assert_eq!((&aggregate["cached"], aggregate["cached_at"].is_string()), (&json!(false), true));
-        let distribution = bed.get(&format!("/api/distribution?{query}")).await.ok();
+        let distribution = app.get(&format!("/api/distribution?{query}")).await.ok();
         assert_eq!(
             (&distribution["total"], &distribution["counted_from"]),
             (&aggregate["summary"]["total_posts"], &json!(from))
         );
     }
-    let echo = bed.get("/api/aggregate?period=day&author=bob&q=a+b&sentiment=neutral").await.ok();
+    let echo = app.get("/api/aggregate?period=day&author=bob&q=a+b&sentiment=neutral").await.ok();
     assert_eq!((&echo["author"], &echo["q"], &echo["sentiment"]), (&json!("bob"), &json!("a b"), &json!("neutral")));
-    assert_eq!(bed.get("/api/distribution?sentiment=good&q=%00").await.problem(422), ["sentiment", "q"]);
+    assert_eq!(app.get("/api/distribution?sentiment=good&q=%00").await.problem(422), ["sentiment", "q"]);
 }
 
-async fn nothing_is_zeros(setup: Setup) {
-    let bed = Bed::start(setup).await;
-    assert_eq!(bed.get("/api/posts").await.ok()["posts"], json!([]));
-    assert_eq!(bed.get("/api/posts/recent").await.ok(), json!({"posts": []}));
-    assert_eq!(bed.get("/api/stats").await.ok()["total_posts"], 0);
-    assert_eq!(bed.get("/api/sources").await.ok(), json!({"sources": [], "total": 0, "feeds": []}));
-    let distribution = bed.get("/api/distribution").await.ok();
+async fn empty_store_yields_zeros(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    assert_eq!(app.get("/api/posts").await.ok()["posts"], json!([]));
+    assert_eq!(app.get("/api/posts/recent").await.ok(), json!({"posts": []}));
+    assert_eq!(app.get("/api/stats").await.ok()["total_posts"], 0);
+    assert_eq!(app.get("/api/sources").await.ok(), json!({"sources": [], "total": 0, "feeds": []}));
+    let distribution = app.get("/api/distribution").await.ok();
     assert_eq!((&distribution["percentages"]["positive"], &distribution["top_emotions"]), (&json!(0.0), &json!([])));
-    assert_eq!(bed.get("/api/aggregate?period=day").await.ok()["summary"]["average_confidence"], 0.0);
-    assert_eq!(bed.get("/api/alerts").await.ok()["alerts"], json!([]));
-    assert_eq!(bed.get("/api/dead-letters").await.ok()["dead_letters"], json!([]));
+    assert_eq!(app.get("/api/aggregate?period=day").await.ok()["summary"]["average_confidence"], 0.0);
+    assert_eq!(app.get("/api/alerts").await.ok()["alerts"], json!([]));
+    assert_eq!(app.get("/api/dead-letters").await.ok()["dead_letters"], json!([]));
 }

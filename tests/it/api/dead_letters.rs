@@ -3,22 +3,22 @@
 use sentistream::domain::RawFields;
 use serde_json::{Value, json};
 
-use super::bed::{Bed, Setup, cases, post};
+use super::test_app::{Setup, TestApp, cases, post};
 
 cases![dead_letters_are_shown_replayed_and_purged, bad_selections_are_refused];
 
 async fn dead_letters_are_shown_replayed_and_purged(setup: Setup) {
-    let bed = Bed::start(setup).await;
-    bed.store(&[post("boom", "web", "this will explode", 0), post("fine", "web", "text", 0)]).await;
+    let app = TestApp::start(setup).await;
+    app.store(&[post("boom", "web", "this will explode", 0), post("fine", "web", "text", 0)]).await;
     let mut invalid = RawFields::default();
     invalid.push("post_id", "broken");
     invalid.push("content", vec![0xff, 0x00]);
     invalid.push("note", "n".repeat(1_000));
-    bed.rooms.stream.append(vec![invalid]).await.expect("the stream");
-    let health = bed.drained().await;
+    app.rooms.stream.append(vec![invalid]).await.expect("the stream");
+    let health = app.drained().await;
     assert_eq!((&health["stats"]["dead_letters"], &health["stats"]["failed"]), (&json!(2), &json!(2)));
 
-    let list = bed.get("/api/dead-letters").await.ok();
+    let list = app.get("/api/dead-letters").await.ok();
     assert_eq!(list["total"], 2);
     let letters = list["dead_letters"].as_array().expect("letters");
     let of = |reason: &str| letters.iter().find(|letter| letter["reason"] == reason).expect("a letter").clone();
@@ -33,35 +33,35 @@ async fn dead_letters_are_shown_replayed_and_purged(setup: Setup) {
     assert_eq!((note["value"].as_str().map(str::len), &note["cut"]), (Some(200), &json!(true)));
 
     let id = broken["id"].as_str().expect("an id");
-    let whole = bed.get(&format!("/api/dead-letters/{id}")).await.ok();
+    let whole = app.get(&format!("/api/dead-letters/{id}")).await.ok();
     assert_eq!(field(&whole, "note")["value"].as_str().map(str::len), Some(1_000));
     assert_eq!(field(&whole, "content")["base64"], "/wA=");
-    bed.get("/api/dead-letters/1-1").await.problem(404);
-    bed.get("/api/dead-letters/nonsense").await.problem(404);
+    app.get("/api/dead-letters/1-1").await.problem(404);
+    app.get("/api/dead-letters/nonsense").await.problem(404);
 
-    let first = bed.get("/api/dead-letters?limit=1").await.ok();
+    let first = app.get("/api/dead-letters?limit=1").await.ok();
     let cursor = first["next_cursor"].as_str().expect("another page");
-    let second = bed.get(&format!("/api/dead-letters?limit=1&cursor={cursor}")).await.ok();
+    let second = app.get(&format!("/api/dead-letters?limit=1&cursor={cursor}")).await.ok();
     assert_eq!(second["next_cursor"], json!(null));
     assert_ne!(first["dead_letters"][0]["id"], second["dead_letters"][0]["id"]);
 
     // What is replayed is tried again, fails again and is back.
-    let replayed = bed.post("/api/dead-letters/replay", &json!({"ids": [boom["id"], "1-1"]})).await.ok();
+    let replayed = app.post("/api/dead-letters/replay", &json!({"ids": [boom["id"], "1-1"]})).await.ok();
     assert_eq!(replayed, json!({"replayed": 1}));
-    bed.drained().await;
-    let again = bed.get("/api/dead-letters").await.ok();
+    app.drained().await;
+    let again = app.get("/api/dead-letters").await.ok();
     assert_eq!(again["total"], 2);
     let new = again["dead_letters"].as_array().expect("letters").iter().find(|letter| letter["post_id"] == "boom");
     assert_ne!(new.expect("a letter")["id"], boom["id"]);
 
-    assert_eq!(bed.post("/api/dead-letters/purge", &json!({"ids": [id]})).await.ok(), json!({"purged": 1}));
-    assert_eq!(bed.post("/api/dead-letters/purge", &json!({"all": true})).await.ok(), json!({"purged": 1}));
-    assert_eq!(bed.get("/api/dead-letters").await.ok()["total"], 0);
-    assert_eq!(bed.drained().await["stats"]["dead_letters"], 0);
+    assert_eq!(app.post("/api/dead-letters/purge", &json!({"ids": [id]})).await.ok(), json!({"purged": 1}));
+    assert_eq!(app.post("/api/dead-letters/purge", &json!({"all": true})).await.ok(), json!({"purged": 1}));
+    assert_eq!(app.get("/api/dead-letters").await.ok()["total"], 0);
+    assert_eq!(app.drained().await["stats"]["dead_letters"], 0);
 }
 
 async fn bad_selections_are_refused(setup: Setup) {
-    let bed = Bed::start(setup).await;
+    let app = TestApp::start(setup).await;
     for path in ["/api/dead-letters/replay", "/api/dead-letters/purge"] {
         let many = vec!["1-1"; 1_001];
         for body in [
@@ -71,13 +71,13 @@ async fn bad_selections_are_refused(setup: Setup) {
             json!({"ids": ["x"]}),
             json!({"ids": many}),
         ] {
-            assert_eq!(bed.post(path, &body).await.problem(422), ["ids"], "{path} {body}");
+            assert_eq!(app.post(path, &body).await.problem(422), ["ids"], "{path} {body}");
         }
-        assert_eq!(bed.post(path, &json!({"ids": [5]})).await.problem(422), ["body"]);
-        bed.get(path).await.problem(405);
+        assert_eq!(app.post(path, &json!({"ids": [5]})).await.problem(422), ["body"]);
+        app.get(path).await.problem(405);
     }
     assert_eq!(
-        bed.get("/api/dead-letters?limit=0&cursor=x&offset=1").await.problem(422),
+        app.get("/api/dead-letters?limit=0&cursor=x&offset=1").await.problem(422),
         ["limit", "cursor", "offset"]
     );
 }

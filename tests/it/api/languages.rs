@@ -4,8 +4,8 @@ use sentistream::language::{LanguagePolicy, OtherLanguages};
 use sentistream::worker::{self, Worker};
 use serde_json::{Value, json};
 
-use super::bed::{Bed, Setup, cases, post, worker};
 use super::posts::ids;
+use super::test_app::{Setup, TestApp, cases, post, worker};
 
 cases![languages_are_given_or_detected_and_filtered, other_languages_are_handled_as_configured];
 
@@ -18,8 +18,8 @@ fn with_language(mut post: Value, lang: &str) -> Value {
 }
 
 async fn languages_are_given_or_detected_and_filtered(setup: Setup) {
-    let bed = Bed::start(setup).await;
-    bed.store(&[
+    let app = TestApp::start(setup).await;
+    app.store(&[
         post("detected", "web", ENGLISH, 50),
         post("german", "web", GERMAN, 40),
         with_language(post("given", "web", "kein Wort Deutsch? doch", 30), "DE_at"),
@@ -27,7 +27,7 @@ async fn languages_are_given_or_detected_and_filtered(setup: Setup) {
         post("unknown", "web", "lol", 10),
     ])
     .await;
-    let list = bed.get("/api/posts").await.ok();
+    let list = app.get("/api/posts").await.ok();
     let languages: Vec<_> = list["posts"].as_array().expect("posts").iter().map(|post| post["lang"].clone()).collect();
     assert_eq!(languages, [json!(null), json!("nl"), json!("DE_at"), json!("de"), json!("en")]);
     for (query, expected) in [
@@ -38,7 +38,7 @@ async fn languages_are_given_or_detected_and_filtered(setup: Setup) {
         ("lang=fr", &[]),
         ("lang=nl&sentiment=neutral", &["trusted"]),
     ] {
-        let answer = bed.get(&format!("/api/posts?{query}")).await;
+        let answer = app.get(&format!("/api/posts?{query}")).await;
         if query == "lang=d" {
             assert_eq!(answer.problem(422), ["lang"]);
             continue;
@@ -46,7 +46,7 @@ async fn languages_are_given_or_detected_and_filtered(setup: Setup) {
         let list = answer.ok();
         assert_eq!((ids(&list), list["total"].as_u64()), (expected.to_vec(), Some(expected.len() as u64)), "{query}");
     }
-    let export = bed.get("/api/posts/export?format=ndjson&lang=de").await;
+    let export = app.get("/api/posts/export?format=ndjson&lang=de").await;
     assert_eq!(export.text().lines().count(), 2, "{}", export.text());
 }
 
@@ -56,13 +56,13 @@ async fn other_languages_are_handled_as_configured(setup: Setup) {
         (OtherLanguages::Neutral, &["d", "c", "b", "a"], 0),
         (OtherLanguages::Skip, &["d", "a"], 2),
     ] {
-        let bed = Bed::start(setup).await;
-        bed.shutdown_workers().await;
-        let mut worker: Worker = worker(&bed.rooms);
+        let app = TestApp::start(setup).await;
+        app.shutdown_workers().await;
+        let mut worker: Worker = worker(&app.rooms);
         worker.options.languages = LanguagePolicy { known: vec!["en".to_owned()], others, detect: true };
-        tokio::spawn(worker::run(worker, bed.shutdown.clone()));
+        tokio::spawn(worker::run(worker, app.shutdown.clone()));
         let of_no_use = format!("{GERMAN}: explode");
-        bed.store(&[
+        app.store(&[
             post("a", "web", ENGLISH, 40),
             post("b", "web", &GERMAN.replace("kaputt", "love"), 30),
             with_language(
@@ -72,18 +72,18 @@ async fn other_languages_are_handled_as_configured(setup: Setup) {
             post("d", "web", "love", 10),
         ])
         .await;
-        let list = bed.get("/api/posts").await.ok();
+        let list = app.get("/api/posts").await.ok();
         assert_eq!(ids(&list), stored, "{others:?}");
-        let books = bed.drained().await["stats"]["books"].clone();
+        let books = app.drained().await["stats"]["books"].clone();
         assert_eq!((&books["skipped"], &books["dead_lettered"]), (&json!(skipped), &json!(0)), "{books}");
         if others == OtherLanguages::Neutral {
-            let unjudged = bed.get("/api/posts/c").await.ok();
+            let unjudged = app.get("/api/posts/c").await.ok();
             assert_eq!(
                 (&unjudged["sentiment"]["label"], &unjudged["sentiment"]["emotion"]),
                 (&json!("neutral"), &json!("neutral"))
             );
             assert_eq!(unjudged["sentiment"]["model_name"], "unjudged");
-            assert_eq!(bed.get("/api/sentiment/distribution").await.ok()["distribution"]["positive"], 2);
+            assert_eq!(app.get("/api/sentiment/distribution").await.ok()["distribution"]["positive"], 2);
         }
     }
 }

@@ -10,15 +10,15 @@ use sentistream::http::auth::{AuthOptions, Scope};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::bed::{Bed, START, Setup, cases, post};
 use super::socket::{Heard, Socket, request};
+use super::test_app::{START, Setup, TestApp, cases, post};
 
-cases![posts_counts_and_deletions_arrive, filters_choose_posts];
+cases![posts_counts_and_deletions_arrive, filters_select_posts];
 
 async fn posts_counts_and_deletions_arrive(setup: Setup) {
-    let bed = Bed::start(setup).await;
-    bed.store(&[post("old", "web", "I hate it", 1_800)]).await;
-    let mut socket = Socket::open(&bed).await;
+    let app = TestApp::start(setup).await;
+    app.store(&[post("old", "web", "I hate it", 1_800)]).await;
+    let mut socket = Socket::open(&app).await;
     let Heard::Frame(first) = socket.hear().await else { panic!("no first frame") };
     assert_eq!((&first["type"], &first["timestamp"]), (&json!("connected"), &json!("2026-03-01T12:30:00.000Z")));
     assert!(first["message"].is_string());
@@ -35,7 +35,7 @@ async fn posts_counts_and_deletions_arrive(setup: Setup) {
     );
 
     let long = format!("I love it {}", "é".repeat(300));
-    bed.store(&[post("new", "web", &long, 5)]).await;
+    app.store(&[post("new", "web", &long, 5)]).await;
     let mut frame = socket.next("post").await;
     let confidence = frame["data"]["confidence_score"].as_f64().expect("a number");
     assert!((confidence - 0.9).abs() < 1e-6);
@@ -50,28 +50,28 @@ async fn posts_counts_and_deletions_arrive(setup: Setup) {
         }})
     );
     // A known post is no news.
-    bed.store(&[post("new", "web", "I love it", 5)]).await;
-    assert_eq!(bed.delete("/api/posts/new").await.status, 204);
+    app.store(&[post("new", "web", "I love it", 5)]).await;
+    assert_eq!(app.delete("/api/posts/new").await.status, 204);
     let news = socket.until("post_deleted").await;
     let news: Vec<_> = news.iter().filter(|frame| frame["type"] != "metrics_update").collect();
     assert_eq!(news, [&json!({"type": "post_deleted", "data": {"post_id": "new"}})]);
 }
 
-async fn filters_choose_posts(setup: Setup) {
-    let bed = Bed::start(setup).await;
-    let mut socket = Socket::open(&bed).await;
+async fn filters_select_posts(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let mut socket = Socket::open(&app).await;
     socket.say(r#"{"type": "subscribe", "filters": {"source": ["web", "forum"], "sentiment": "positive"}}"#).await;
     assert_eq!(
         socket.next("subscribed").await["filters"],
         json!({"topic": [], "source": ["web", "forum"], "sentiment": ["positive"], "emotion": []})
     );
     // Deletions reach everybody, after the posts that everybody was told of before.
-    let mut unfiltered = Socket::open(&bed).await;
+    let mut unfiltered = Socket::open(&app).await;
     let mut arrived = async |socket: &mut Socket, last: &str| {
         for _ in 0..4 {
             unfiltered.next("post").await;
         }
-        assert_eq!(bed.delete(&format!("/api/posts/{last}")).await.status, 204);
+        assert_eq!(app.delete(&format!("/api/posts/{last}")).await.status, 204);
         let frames = socket.until("post_deleted").await.into_iter().filter(|frame| frame["type"] == "post");
         let mut ids: Vec<_> =
             frames.map(|frame| frame["data"]["post_id"].as_str().expect("an id").to_owned()).collect();
@@ -86,26 +86,26 @@ async fn filters_choose_posts(setup: Setup) {
             post(&format!("blog+{n}"), "blog", "I love it", 0),
         ]
     };
-    bed.store(&batch(1)).await;
+    app.store(&batch(1)).await;
     assert_eq!(arrived(&mut socket, "blog+1").await, ["forum+1", "web+1"]);
     socket.say(r#"{"type": "subscribe", "filters": {"emotion": "anger"}}"#).await;
     socket.next("subscribed").await;
-    bed.store(&batch(2)).await;
+    app.store(&batch(2)).await;
     assert_eq!(arrived(&mut socket, "blog+2").await, ["web-2"]);
     socket.say(r#"{"type": "subscribe"}"#).await;
     socket.next("subscribed").await;
-    bed.store(&batch(3)).await;
+    app.store(&batch(3)).await;
     assert_eq!(arrived(&mut socket, "blog+3").await.len(), 4);
 }
 
-async fn bed(change: impl FnOnce(&mut HttpOptions)) -> Bed {
-    Bed::with(Setup::Embedded, Duration::from_millis(1), change).await
+async fn app(change: impl FnOnce(&mut HttpOptions)) -> TestApp {
+    TestApp::with(Setup::Embedded, Duration::from_millis(1), change).await
 }
 
 #[tokio::test]
-async fn anything_else_is_answered_with_an_error() {
-    let bed = bed(|_| {}).await;
-    let mut socket = Socket::open(&bed).await;
+async fn unknown_message_gets_error() {
+    let app = app(|_| {}).await;
+    let mut socket = Socket::open(&app).await;
     for text in [
         "",
         "hello",
@@ -124,7 +124,7 @@ async fn anything_else_is_answered_with_an_error() {
     let pong = async {
         while !matches!(socket.0.next().await, Some(Ok(Message::Pong(payload))) if payload.as_ref() == [7]) {}
     };
-    tokio::time::timeout(super::bed::PATIENCE, pong).await.expect("a pong");
+    tokio::time::timeout(super::test_app::PATIENCE, pong).await.expect("a pong");
     socket.until_pong().await;
     // A frame that is far too long ends it.
     socket.say("x".repeat(70_000)).await;
@@ -138,14 +138,14 @@ async fn anything_else_is_answered_with_an_error() {
 }
 
 #[tokio::test]
-async fn counts_come_again_and_again_and_the_silent_are_dropped() {
-    let bed = bed(|options| {
+async fn counts_repeat_and_silent_clients_are_dropped() {
+    let app = app(|options| {
         options.live.metrics_interval = Duration::from_millis(50);
         options.live.ping_interval = Duration::from_millis(50);
         options.live.silence_limit = Duration::from_secs(4);
     })
     .await;
-    let mut socket = Socket::open(&bed).await;
+    let mut socket = Socket::open(&app).await;
     // Answering pings, which the client's library does while it reads, keeps the connection.
     let since = std::time::Instant::now();
     let mut counts = 0;
@@ -154,10 +154,10 @@ async fn counts_come_again_and_again_and_the_silent_are_dropped() {
         counts += 1;
     }
     assert!(counts >= 4, "{counts}");
-    assert_eq!(bed.get("/api/system").await.ok()["live"]["clients"], 1);
+    assert_eq!(app.get("/api/system").await.ok()["live"]["clients"], 1);
     // Nothing is read, so nothing is answered.
-    bed.eventually("the silent client is gone", async || {
-        (bed.get("/api/system").await.ok()["live"]["clients"] == 0).then_some(())
+    app.eventually("the silent client is gone", async || {
+        (app.get("/api/system").await.ok()["live"]["clients"] == 0).then_some(())
     })
     .await;
 }
@@ -172,20 +172,20 @@ fn event(n: usize, size: usize) -> LiveEvent {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_slow_client_is_told_what_it_missed_and_slows_nobody() {
-    let bed = bed(|options| {
+async fn slow_client_gets_lagged_and_delays_no_other() {
+    let app = app(|options| {
         options.live.buffer = 8;
         options.live.slow_limit = Duration::from_secs(600);
     })
     .await;
-    let mut quick = Socket::open(&bed).await;
-    let mut slow = Socket::open(&bed).await;
+    let mut quick = Socket::open(&app).await;
+    let mut slow = Socket::open(&app).await;
     slow.next("metrics_update").await;
     quick.next("metrics_update").await;
     let mut sent = 0;
     // The slow one reads nothing until the kernel's buffers and its own are full.
     for _ in 0..400 {
-        bed.rooms.live.publish(vec![event(sent, 50_000)]).await.expect("the bus");
+        app.rooms.live.publish(vec![event(sent, 50_000)]).await.expect("the bus");
         let frame = quick.next("post").await;
         assert_eq!(frame["data"]["post_id"], format!("p{sent}"), "the quick one misses nothing");
         sent += 1;
@@ -200,24 +200,24 @@ async fn a_slow_client_is_told_what_it_missed_and_slows_nobody() {
         }
     }
     assert!(missed > 0 && received > 8, "{received} came, {missed} were missed");
-    bed.rooms.live.publish(vec![event(sent, 10)]).await.expect("the bus");
+    app.rooms.live.publish(vec![event(sent, 10)]).await.expect("the bus");
     assert_eq!(slow.next("post").await["data"]["post_id"], format!("p{sent}"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_stays_slow_is_closed() {
-    let bed = bed(|options| {
+async fn client_that_stays_slow_is_closed() {
+    let app = app(|options| {
         options.live.buffer = 4;
         options.live.slow_limit = Duration::from_millis(200);
     })
     .await;
-    let mut slow = Socket::open(&bed).await;
+    let mut slow = Socket::open(&app).await;
     slow.next("metrics_update").await;
     let mut n = 0;
-    bed.eventually("the slow client is gone", async || {
+    app.eventually("the slow client is gone", async || {
         n += 1;
-        bed.rooms.live.publish(vec![event(n, 100_000)]).await.expect("the bus");
-        (bed.get("/api/system").await.ok()["live"]["clients"] == 0).then_some(())
+        app.rooms.live.publish(vec![event(n, 100_000)]).await.expect("the bus");
+        (app.get("/api/system").await.ok()["live"]["clients"] == 0).then_some(())
     })
     .await;
     // It may find the notice behind all it did not read; a server cannot wait for that.
@@ -231,8 +231,8 @@ async fn a_client_that_stays_slow_is_closed() {
 }
 
 #[tokio::test]
-async fn pages_of_other_sites_and_clients_without_a_token_are_refused() {
-    let open = bed(|options| options.live.max_clients = 2).await;
+async fn foreign_origin_and_missing_token_are_refused() {
+    let open = app(|options| options.live.max_clients = 2).await;
     open.get("/ws/sentiment").await.problem(400);
     open.get("/ws/sentiment?token=x").await.problem(422);
     let own = open.url.clone();
@@ -250,7 +250,7 @@ async fn pages_of_other_sites_and_clients_without_a_token_are_refused() {
     assert_eq!(Socket::try_open(request(&open, &[])).await.err(), Some(503), "no more than two");
     drop(kept);
 
-    let guarded = bed(|options| {
+    let guarded = app(|options| {
         let scopes = vec![Scope::Read];
         let token = StaticToken { name: "page".to_owned(), sha256: hash("secret.token"), scopes };
         options.auth = Some(AuthOptions { tokens: vec![token], jwt: None });
@@ -267,9 +267,9 @@ async fn pages_of_other_sites_and_clients_without_a_token_are_refused() {
 }
 
 #[tokio::test]
-async fn a_shutdown_says_goodbye() {
-    let mut bed = bed(|_| {}).await;
-    let mut sockets = [Socket::open(&bed).await, Socket::open(&bed).await];
+async fn shutdown_closes_clients_with_1001() {
+    let mut app = app(|_| {}).await;
+    let mut sockets = [Socket::open(&app).await, Socket::open(&app).await];
     for socket in &mut sockets {
         socket.next("connected").await;
     }
@@ -285,14 +285,14 @@ async fn a_shutdown_says_goodbye() {
         }
         ends
     };
-    let (ends, ()) = tokio::join!(watch, bed.stop());
+    let (ends, ()) = tokio::join!(watch, app.stop());
     assert_eq!(ends, [Heard::Closed(1001), Heard::Closed(1001)]);
 }
 
 #[tokio::test]
-async fn alerts_reach_every_client_whatever_its_filters() {
-    let bed = bed(|_| {}).await;
-    let mut socket = Socket::open(&bed).await;
+async fn alerts_reach_clients_regardless_of_filters() {
+    let app = app(|_| {}).await;
+    let mut socket = Socket::open(&app).await;
     socket.say(r#"{"type": "subscribe", "filters": {"source": "nowhere"}}"#).await;
     socket.next("subscribed").await;
     let alert: Value = json!({
@@ -301,7 +301,7 @@ async fn alerts_reach_every_client_whatever_its_filters() {
         "resolved_at": null, "details": {"negative": 9},
     });
     let event = LiveEvent::Alert(serde_json::from_value(alert).expect("an alert"));
-    bed.rooms.live.publish(vec![event]).await.expect("the bus");
+    app.rooms.live.publish(vec![event]).await.expect("the bus");
     let frame = socket.next("alert").await;
     assert_eq!((&frame["data"]["id"], &frame["data"]["window_end"]), (&json!(7), &json!("2026-03-01T12:30:00.000Z")));
 }

@@ -16,7 +16,7 @@ use sentistream::domain::Timestamp;
 use sentistream::domain::alert::Acknowledgement;
 use serde_json::{Value, json};
 
-use super::bed::{START, Setup, cases};
+use super::test_app::{START, Setup, cases};
 use desk::{Desk, LEASE};
 use fakes::Reply;
 
@@ -76,7 +76,7 @@ async fn alerts_are_told_in_groups_until_they_are_over(setup: Setup) {
     let signature = request.header("x-sentistream-signature");
     let (seconds, code) = signature.split_once(",v1=").unwrap();
     let seconds = seconds.strip_prefix("t=").unwrap();
-    assert_eq!(seconds.parse::<i64>().unwrap(), desk.bed.clock.now().as_seconds());
+    assert_eq!(seconds.parse::<i64>().unwrap(), desk.app.clock.now().as_seconds());
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(b"key").unwrap();
     mac.update(format!("{seconds}.").as_bytes());
     mac.update(&request.body);
@@ -105,8 +105,8 @@ async fn alerts_are_told_in_groups_until_they_are_over(setup: Setup) {
     desk.advance(MINUTE);
     desk.requests(5).await;
     desk.settled().await;
-    let mark = Acknowledgement { at: desk.bed.clock.now(), by: "ada".to_owned(), note: String::new() };
-    desk.bed.rooms.store.acknowledge_alert(attended, &mark).await.unwrap().unwrap();
+    let mark = Acknowledgement { at: desk.app.clock.now(), by: "ada".to_owned(), note: String::new() };
+    desk.app.rooms.store.acknowledge_alert(attended, &mark).await.unwrap().unwrap();
     desk.advance(240 * MINUTE);
     assert_eq!(desk.message(6).await["groupLabels"]["alertname"], "lasting");
     desk.settled().await;
@@ -114,7 +114,7 @@ async fn alerts_are_told_in_groups_until_they_are_over(setup: Setup) {
     assert_eq!(desk.message(7).await["groupLabels"]["alertname"], "lasting");
     desk.resolve("attended", "web").await;
     assert_eq!(desk.message(8).await["status"], "resolved");
-    let page = desk.bed.get("/api/alerts/deliveries").await.ok();
+    let page = desk.app.get("/api/alerts/deliveries").await.ok();
     let reasons: Vec<_> =
         page["deliveries"].as_array().unwrap().iter().map(|sent| sent["reason"].as_str().unwrap()).collect();
     assert_eq!(reasons, ["resolved", "repeat", "repeat", "firing", "firing", "resolved", "resolved", "firing"]);
@@ -141,7 +141,7 @@ async fn a_receiver_in_trouble_is_tried_again_and_the_log_tells_all(setup: Setup
         let next: Timestamp = serde_json::from_value(tried["next_attempt_at"].clone()).unwrap();
         // The attempt itself takes its time by the machine's clock.
         let took = tried["log"][attempt - 1]["elapsed_ms"].as_f64().unwrap() / 1e3;
-        let wait = next.since(desk.bed.clock.now()).as_secs_f64() - took;
+        let wait = next.since(desk.app.clock.now()).as_secs_f64() - took;
         assert!((least - 0.01..=most + 0.01).contains(&wait), "after attempt {attempt}: {wait} s");
         if attempt == 1 {
             desk.crash().await;
@@ -149,7 +149,7 @@ async fn a_receiver_in_trouble_is_tried_again_and_the_log_tells_all(setup: Setup
             desk.notifier("first");
         }
         // The API cuts instants to milliseconds.
-        desk.bed.clock.set(next + Duration::from_millis(1));
+        desk.app.clock.set(next + Duration::from_millis(1));
     }
     let done = desk.delivery("it is delivered", |delivery| delivery["state"] == "delivered").await;
     let log = done["log"].as_array().unwrap();
@@ -182,7 +182,7 @@ async fn a_receiver_in_trouble_is_tried_again_and_the_log_tells_all(setup: Setup
             break tried;
         }
         let next: Timestamp = serde_json::from_value(tried["next_attempt_at"].clone()).unwrap();
-        desk.bed.clock.set(next + Duration::from_millis(1));
+        desk.app.clock.set(next + Duration::from_millis(1));
     };
     assert!(attempts > 1, "{failed:#}");
     let ended: Timestamp = serde_json::from_value(failed["finished_at"].clone()).unwrap();
@@ -194,7 +194,7 @@ async fn what_cannot_succeed_is_given_up(setup: Setup) {
     let desk = Desk::start(setup).await;
     let channel = json!({"kind": "webhook", "url": desk.hook.url()});
     let id = desk.add("receivers", &json!({"name": "hook", "channel": channel})).await;
-    let test = async || desk.bed.post(&format!("/api/alerts/receivers/{id}/test"), &json!({})).await.ok();
+    let test = async || desk.app.post(&format!("/api/alerts/receivers/{id}/test"), &json!({})).await.ok();
     let metadata = "location: http://169.254.169.254/latest/meta-data\r\n".to_owned();
     desk.hook.will([
         Reply::Answer(404, String::new(), "gone"),
@@ -224,7 +224,7 @@ async fn what_cannot_succeed_is_given_up(setup: Setup) {
         ("mail", json!({"kind": "email", "to": ["ada@example.org"]}), "alerts.smtp"),
     ] {
         let id = desk.add("receivers", &json!({"name": name, "channel": channel})).await;
-        let tried = desk.bed.post(&format!("/api/alerts/receivers/{id}/test"), &json!({})).await.ok();
+        let tried = desk.app.post(&format!("/api/alerts/receivers/{id}/test"), &json!({})).await.ok();
         assert_eq!(tried["state"], "failed");
         assert!(tried["error"].as_str().unwrap().contains(part), "{tried:#}");
     }
@@ -239,13 +239,13 @@ async fn silenced_and_muted_alerts_wait(setup: Setup) {
     let night = json!({"name": "muted", "receiver": "hook", "position": -1, "mute_timings": ["noon"],
                        "matchers": [{"label": "alertname", "op": "=", "value": "muted"}]});
     desk.add("routes", &night).await;
-    let now = desk.bed.clock.now();
+    let now = desk.app.clock.now();
     let silence = json!({"matchers": [{"label": "alertname", "op": "=~", "value": "silent.*"}], "author": "ada",
                          "comment": "known", "starts_at": now, "ends_at": now + 60 * MINUTE});
     let id = desk.add("silences", &silence).await;
     let preview = async |name: &str| {
         let body = json!({"labels": {"alertname": name}});
-        desk.bed.post("/api/alerts/routes/preview", &body).await.ok()
+        desk.app.post("/api/alerts/routes/preview", &body).await.ok()
     };
     assert_eq!(preview("silent").await["silences"], json!([id]));
     assert_eq!(preview("muted").await["routes"][0]["muted_by"], json!(["noon"]));
@@ -257,12 +257,12 @@ async fn silenced_and_muted_alerts_wait(setup: Setup) {
     // All three are due at the same step: one is told.
     assert_eq!(desk.message(1).await["groupLabels"]["alertname"], "heard");
     assert_eq!(desk.remove(&format!("silences/{id}"), "*").await.status, 204);
-    let ended = desk.bed.get("/api/alerts/silences?state=expired").await.ok();
+    let ended = desk.app.get("/api/alerts/silences?state=expired").await.ok();
     assert_eq!((&ended["silences"][0]["id"], &ended["silences"][0]["comment"]), (&json!(id), &json!("known")));
     assert_eq!(desk.message(2).await["groupLabels"]["alertname"], "silent");
 
     // That a told alert is over is told when the silence ends.
-    let now = desk.bed.clock.now();
+    let now = desk.app.clock.now();
     let again = json!({"matchers": silence["matchers"], "author": "ada", "comment": "again",
                        "starts_at": now, "ends_at": now + 30 * MINUTE});
     desk.add("silences", &again).await;
@@ -299,7 +299,7 @@ async fn routes_are_tried_in_their_order(setup: Setup) {
         .await;
     }
     let labels = |source: &str| json!({"labels": {"alertname": "mood", "severity": "warning", "source": source}});
-    let preview = async |source: &str| desk.bed.post("/api/alerts/routes/preview", &labels(source)).await.ok();
+    let preview = async |source: &str| desk.app.post("/api/alerts/routes/preview", &labels(source)).await.ok();
     let route = |name: &str, group: Value| json!({"name": name, "receiver": name, "group": group, "muted_by": []});
     let both = [route("web", json!({"source": "web"})), route("any", json!({"source": "web"}))];
     assert_eq!(preview("web").await, json!({"routes": both, "silences": []}));
@@ -326,16 +326,16 @@ async fn routes_are_tried_in_their_order(setup: Setup) {
     let told: Vec<_> = told.iter().map(|(receiver, source)| (receiver.as_str(), source.as_str())).collect();
     assert_eq!(told, [("any", "reddit"), ("any", "web"), ("default", "else"), ("web", "web")]);
     desk.settled().await;
-    let of_alert = desk.bed.get(&format!("/api/alerts/deliveries?alert={alert}")).await.ok();
+    let of_alert = desk.app.get(&format!("/api/alerts/deliveries?alert={alert}")).await.ok();
     let receivers = of_alert["deliveries"].as_array().unwrap().iter().map(|delivery| &delivery["receiver"]);
     assert_eq!(BTreeSet::from_iter(receivers.map(|name| name.as_str().unwrap())), BTreeSet::from(["any", "web"]));
 
     // When routes change, alerts that fire are sorted anew: only who was not told before is told.
-    let routes = desk.bed.get("/api/alerts/routes").await.ok();
+    let routes = desk.app.get("/api/alerts/routes").await.ok();
     let any = routes["routes"].as_array().unwrap().iter().find(|route| route["name"] == "any").unwrap();
     let (id, tag) = (any["id"].as_i64().unwrap(), format!("\"{}\"", any["version"]));
     assert_eq!(desk.remove(&format!("routes/{id}"), &tag).await.status, 204);
-    desk.bed
+    desk.app
         .eventually("the routes are known", async || {
             // Not so fast that alerts are told again.
             desk.advance(Duration::from_secs(1));

@@ -2,16 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::bed::{Bed, Setup, cases, post};
+use super::test_app::{Setup, TestApp, cases, post};
 
 cases![
-    a_stored_post_is_shown_with_its_analysis,
-    filters_hold_together_and_are_echoed,
+    stored_post_has_its_analysis,
+    filters_combine_and_are_echoed,
     pages_cover_every_post_once,
-    a_list_has_the_order_that_was_asked_for,
-    every_bad_parameter_is_named,
+    list_has_requested_order,
+    invalid_parameters_are_listed,
     ids_are_percent_encoded_segments,
-    a_deleted_post_is_gone_everywhere,
+    deleted_post_is_removed_everywhere,
 ];
 
 /// The ids of a list.
@@ -28,13 +28,13 @@ fn three() -> Vec<Value> {
     ]
 }
 
-async fn a_stored_post_is_shown_with_its_analysis(setup: Setup) {
-    let bed = Bed::start(setup).await;
+async fn stored_post_has_its_analysis(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let sent = json!({
         "post_id": "x", "source": "Web", "content": "I love 🎉 \"quotes\" <b>", "created_at": 1_772_368_000,
         "lang": "en", "url": "https://example.org/x", "reply_to": "w",
     });
-    bed.store(&[sent]).await;
+    app.store(&[sent]).await;
 
     let expected = json!({
         "post_id": "x", "source": "web", "content": "I love 🎉 \"quotes\" <b>", "author": null,
@@ -45,25 +45,25 @@ async fn a_stored_post_is_shown_with_its_analysis(setup: Setup) {
             "analyzed_at": "2026-03-01T12:30:00.000Z",
         },
     });
-    let list = bed.get("/api/posts").await.ok();
+    let list = app.get("/api/posts").await.ok();
     let mut shown = list["posts"][0].clone();
     let confidence = shown["sentiment"]["confidence"].as_f64().expect("a number");
     assert!((confidence - 0.9).abs() < 1e-6);
     shown["sentiment"]["confidence"] = json!(0.9);
     assert_eq!(shown, expected);
     assert_eq!((&list["total"], &list["next_cursor"], &list["total_capped"]), (&json!(1), &json!(null), &json!(null)));
-    assert_eq!(bed.get("/api/posts/recent").await.ok()["posts"], list["posts"]);
+    assert_eq!(app.get("/api/posts/recent").await.ok()["posts"], list["posts"]);
 
-    let one = bed.get("/api/posts/x").await.ok();
+    let one = app.get("/api/posts/x").await.ok();
     assert_eq!(one["content"], expected["content"]);
     assert_eq!(one["scores"]["sentiment"], json!({"positive": 0.9, "neutral": 0.05, "negative": 0.05}));
     assert_eq!(one["scores"]["emotion"]["joy"], 0.8);
     assert_eq!(one["truncated"], false);
 }
 
-async fn filters_hold_together_and_are_echoed(setup: Setup) {
-    let bed = Bed::start(setup).await;
-    bed.store(&three()).await;
+async fn filters_combine_and_are_echoed(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    app.store(&three()).await;
     for (query, expected) in [
         ("", &["c", "b", "a"][..]),
         ("source=web", &["b", "a"]),
@@ -85,45 +85,45 @@ async fn filters_hold_together_and_are_echoed(setup: Setup) {
         ("ingested_after=2026-03-01T12:30:00Z", &[]),
         ("ingested_after=2026-03-01T12:29:59Z", &["c", "b", "a"]),
     ] {
-        let list = bed.get(&format!("/api/posts?{query}")).await.ok();
+        let list = app.get(&format!("/api/posts?{query}")).await.ok();
         assert_eq!(ids(&list), expected, "{query}");
         assert_eq!(list["total"], expected.len(), "{query}");
     }
-    let list = bed.get("/api/posts?source=WEB&q=a+b&min_confidence=0.5&start_date=1772368170").await.ok();
+    let list = app.get("/api/posts?source=WEB&q=a+b&min_confidence=0.5&start_date=1772368170").await.ok();
     let filters = &list["filters"];
     assert_eq!((&filters["source"], &filters["q"], &filters["emotion"]), (&json!("web"), &json!("a b"), &json!(null)));
     assert_eq!((&filters["min_confidence"], &filters["start_date"]), (&json!(0.5), &json!("2026-03-01T12:29:30.000Z")));
 }
 
 async fn pages_cover_every_post_once(setup: Setup) {
-    let bed = Bed::start(setup).await;
+    let app = TestApp::start(setup).await;
     // Many at the same instant: the id decides.
     let posts: Vec<_> = (0..25).map(|n| post(&format!("p{n}"), "web", "text", n / 10)).collect();
-    bed.store(&posts).await;
+    app.store(&posts).await;
 
-    let whole = bed.get("/api/posts?limit=500").await.ok();
+    let whole = app.get("/api/posts?limit=500").await.ok();
     assert_eq!(ids(&whole).len(), 25);
     let mut seen = Vec::new();
     let mut path = "/api/posts?limit=7&source=web".to_owned();
     loop {
-        let page = bed.get(&path).await.ok();
+        let page = app.get(&path).await.ok();
         assert_eq!(page["total"], 25);
         seen.extend(ids(&page).into_iter().map(str::to_owned));
         let Some(cursor) = page["next_cursor"].as_str() else { break };
         path = format!("/api/posts?limit=7&source=web&cursor={cursor}");
     }
     assert_eq!(seen, ids(&whole));
-    let skipped = bed.get("/api/posts?limit=7&offset=20").await.ok();
+    let skipped = app.get("/api/posts?limit=7&offset=20").await.ok();
     assert_eq!(ids(&skipped), ids(&whole)[20..]);
     assert_eq!((&skipped["limit"], &skipped["offset"]), (&json!(7), &json!(20)));
-    assert_eq!(ids(&bed.get("/api/posts?offset=9000000").await.ok()), Vec::<&str>::new());
+    assert_eq!(ids(&app.get("/api/posts?offset=9000000").await.ok()), Vec::<&str>::new());
 }
 
-async fn a_list_has_the_order_that_was_asked_for(setup: Setup) {
-    let bed = Bed::start(setup).await;
+async fn list_has_requested_order(setup: Setup) {
+    let app = TestApp::start(setup).await;
     // Confidences 0.9, 0.75, 0.6, 0.9: the later id goes first among equals.
-    bed.store(&three()).await;
-    bed.store(&[post("d", "web", "I love the old phone", 40)]).await;
+    app.store(&three()).await;
+    app.store(&[post("d", "web", "I love the old phone", 40)]).await;
     for (sort, query, expected) in [
         ("newest", "", &["c", "b", "a", "d"][..]),
         ("oldest", "", &["d", "a", "b", "c"]),
@@ -134,21 +134,21 @@ async fn a_list_has_the_order_that_was_asked_for(setup: Setup) {
         let mut seen: Vec<String> = Vec::new();
         let mut path = format!("/api/posts?limit=1&sort={sort}{query}");
         loop {
-            let page = bed.get(&path).await.ok();
+            let page = app.get(&path).await.ok();
             assert_eq!(page["sort"], sort);
             seen.extend(ids(&page).into_iter().map(str::to_owned));
             let Some(cursor) = page["next_cursor"].as_str() else { break };
             path = format!("/api/posts?limit=1&sort={sort}{query}&cursor={cursor}");
         }
         assert_eq!(seen, expected, "{sort}{query}");
-        let export = bed.get(&format!("/api/posts/export?format=csv&sort={sort}{query}")).await.text();
+        let export = app.get(&format!("/api/posts/export?format=csv&sort={sort}{query}")).await.text();
         let exported: Vec<&str> = export.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
         assert_eq!(exported, expected, "the export by {sort}{query}");
     }
 }
 
-async fn every_bad_parameter_is_named(setup: Setup) {
-    let bed = Bed::start(setup).await;
+async fn invalid_parameters_are_listed(setup: Setup) {
+    let app = TestApp::start(setup).await;
     for (query, fields) in [
         ("limit=0", &["limit"][..]),
         ("limit=501", &["limit"]),
@@ -174,55 +174,55 @@ async fn every_bad_parameter_is_named(setup: Setup) {
         ("q=%00", &["q"]),
         ("limits=5&Source=web", &["limits", "Source"]),
     ] {
-        let answer = bed.get(&format!("/api/posts?{query}")).await;
+        let answer = app.get(&format!("/api/posts?{query}")).await;
         assert_eq!(answer.problem(422), fields, "{query}");
     }
     for query in ["source=%zz", "source=%f", "q=%ff", "%ff=1"] {
-        assert_eq!(bed.get(&format!("/api/posts?{query}")).await.problem(400), Vec::<String>::new(), "{query}");
+        assert_eq!(app.get(&format!("/api/posts?{query}")).await.problem(400), Vec::<String>::new(), "{query}");
     }
-    bed.get("/api/posts/recent?limit=1").await.problem(422);
+    app.get("/api/posts/recent?limit=1").await.problem(422);
 }
 
 async fn ids_are_percent_encoded_segments(setup: Setup) {
-    let bed = Bed::start(setup).await;
+    let app = TestApp::start(setup).await;
     let strange = ["at://did:plc:x/app.bsky.feed.post/abc", "a b+c%2F?#", "ünï-✓", "%", "recent posts", ".."];
     let posts: Vec<_> = strange.iter().map(|id| post(id, "web", "text", 0)).collect();
-    bed.store(&posts).await;
+    app.store(&posts).await;
     for id in &strange[..5] {
         let encoded = percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC);
-        assert_eq!(bed.get(&format!("/api/posts/{encoded}")).await.ok()["post_id"], *id);
-        assert_eq!(bed.delete(&format!("/api/posts/{encoded}")).await.status, 204, "{id}");
-        bed.get(&format!("/api/posts/{encoded}")).await.problem(404);
+        assert_eq!(app.get(&format!("/api/posts/{encoded}")).await.ok()["post_id"], *id);
+        assert_eq!(app.delete(&format!("/api/posts/{encoded}")).await.status, 204, "{id}");
+        app.get(&format!("/api/posts/{encoded}")).await.problem(404);
     }
-    bed.get("/api/posts/at://did:plc:x/app.bsky.feed.post/abc").await.problem(404);
-    bed.get("/api/posts/unknown").await.problem(404);
-    bed.get(&format!("/api/posts/{}", "x".repeat(300))).await.problem(404);
-    bed.get("/api/posts/%00").await.problem(404);
-    bed.get("/api/posts/%ff").await.problem(400);
-    bed.get("/api/posts/%2").await.problem(400);
+    app.get("/api/posts/at://did:plc:x/app.bsky.feed.post/abc").await.problem(404);
+    app.get("/api/posts/unknown").await.problem(404);
+    app.get(&format!("/api/posts/{}", "x".repeat(300))).await.problem(404);
+    app.get("/api/posts/%00").await.problem(404);
+    app.get("/api/posts/%ff").await.problem(400);
+    app.get("/api/posts/%2").await.problem(400);
 }
 
-async fn a_deleted_post_is_gone_everywhere(setup: Setup) {
-    let bed = Bed::with(setup, std::time::Duration::from_secs(60), |_| {}).await;
-    bed.store(&three()).await;
+async fn deleted_post_is_removed_everywhere(setup: Setup) {
+    let app = TestApp::with(setup, std::time::Duration::from_secs(60), |_| {}).await;
+    app.store(&three()).await;
     // Fills the cache.
     for path in ["/api/stats", "/api/sources", "/api/posts/recent", "/api/distribution", "/api/aggregate?period=hour"] {
-        bed.get(path).await.ok();
+        app.get(path).await.ok();
     }
-    let gone = bed.delete("/api/posts/a").await;
+    let gone = app.delete("/api/posts/a").await;
     assert_eq!((gone.status, gone.body.len()), (204, 0));
-    bed.delete("/api/posts/a").await.problem(404);
-    bed.get("/api/posts/a").await.problem(404);
+    app.delete("/api/posts/a").await.problem(404);
+    app.get("/api/posts/a").await.problem(404);
 
-    assert_eq!(ids(&bed.get("/api/posts").await.ok()), ["c", "b"]);
-    assert_eq!(ids(&bed.get("/api/posts/recent").await.ok()), ["c", "b"]);
-    let stats = bed.get("/api/stats").await.ok();
+    assert_eq!(ids(&app.get("/api/posts").await.ok()), ["c", "b"]);
+    assert_eq!(ids(&app.get("/api/posts/recent").await.ok()), ["c", "b"]);
+    let stats = app.get("/api/stats").await.ok();
     assert_eq!((&stats["total_posts"], &stats["by_sentiment"]["positive"]), (&json!(2), &json!(0)));
-    assert_eq!(bed.get("/api/distribution").await.ok()["total"], 2);
-    assert_eq!(bed.get("/api/aggregate?period=hour").await.ok()["summary"]["positive_total"], 0);
-    assert_eq!(bed.get("/api/health").await.ok()["stats"]["total_posts"], 2);
+    assert_eq!(app.get("/api/distribution").await.ok()["total"], 2);
+    assert_eq!(app.get("/api/aggregate?period=hour").await.ok()["summary"]["positive_total"], 0);
+    assert_eq!(app.get("/api/health").await.ok()["stats"]["total_posts"], 2);
 
     // A late copy does not bring it back.
-    bed.store(&three()).await;
-    bed.get("/api/posts/a").await.problem(404);
+    app.store(&three()).await;
+    app.get("/api/posts/a").await.problem(404);
 }

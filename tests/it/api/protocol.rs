@@ -8,35 +8,35 @@ use sentistream::http::{HttpOptions, RateLimit};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::bed::{Bed, Setup, away, post};
+use super::test_app::{Setup, TestApp, away, post};
 
-async fn bed() -> Bed {
-    Bed::start(Setup::Embedded).await
+async fn app() -> TestApp {
+    TestApp::start(Setup::Embedded).await
 }
 
 #[tokio::test]
-async fn what_does_not_exist_is_a_problem_below_api_and_the_dashboard_elsewhere() {
-    let bed = bed().await;
+async fn unknown_path_is_problem_in_api_else_dashboard() {
+    let app = app().await;
     for path in ["/api", "/api/", "/api/nothing", "/api/health/", "/api/posts/", "/api/docs/x.js", "/ws", "/ws/other"] {
-        assert_eq!(bed.get(path).await.problem(404), Vec::<String>::new(), "{path}");
+        assert_eq!(app.get(path).await.problem(404), Vec::<String>::new(), "{path}");
     }
-    bed.send(bed.request(Method::POST, "/api/nothing")).await.problem(404);
+    app.send(app.request(Method::POST, "/api/nothing")).await.problem(404);
     for path in ["/", "/posts", "/posts/at%3A%2F%2Fx", "/alerts?state=firing"] {
-        let page = bed.get(path).await;
+        let page = app.get(path).await;
         assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"), "{path}");
         assert_eq!(page.header("cache-control"), "no-cache");
     }
     for path in ["/assets/missing.js", "/favicon.png", "/x.map", "/assets/../../Cargo.toml", "/..%2f..%2fCargo.toml"] {
-        let answer = bed.get(path).await;
+        let answer = app.get(path).await;
         assert!(answer.status == 404 || answer.header("content-type").starts_with("text/html"), "{path}");
         assert!(!answer.text().contains("[package]"), "{path}");
     }
-    bed.get("/assets/missing.js").await.problem(404);
+    app.get("/assets/missing.js").await.problem(404);
 }
 
 #[tokio::test]
-async fn methods_that_are_not_taken_are_told_which_are() {
-    let bed = bed().await;
+async fn unsupported_method_gets_allow_header() {
+    let app = app().await;
     for (method, path, allowed) in [
         (Method::PUT, "/api/posts", "GET, HEAD, POST"),
         (Method::PATCH, "/api/posts/x", "GET, HEAD, DELETE"),
@@ -45,19 +45,19 @@ async fn methods_that_are_not_taken_are_told_which_are() {
         (Method::POST, "/api/health", "GET, HEAD"),
         (Method::POST, "/posts", "GET, HEAD"),
     ] {
-        let answer = bed.send(bed.request(method.clone(), path)).await;
+        let answer = app.send(app.request(method.clone(), path)).await;
         answer.problem(405);
         assert_eq!(answer.header("allow"), allowed, "{method} {path}");
     }
-    let head = bed.send(bed.request(Method::HEAD, "/api/stats")).await;
+    let head = app.send(app.request(Method::HEAD, "/api/stats")).await;
     assert_eq!((head.status, head.header("content-type"), head.body.len()), (200, "application/json", 0));
 }
 
 #[tokio::test]
-async fn every_answer_carries_its_id_and_security_headers() {
-    let bed = bed().await;
+async fn every_answer_has_request_id_and_security_headers() {
+    let app = app().await;
     for path in ["/", "/api/health", "/api/nothing", "/api/posts?limit=0"] {
-        let answer = bed.get(path).await;
+        let answer = app.get(path).await;
         assert!(answer.header("x-request-id").len() >= 32, "{path}");
         let policy = answer.header("content-security-policy");
         for part in ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"] {
@@ -67,62 +67,62 @@ async fn every_answer_carries_its_id_and_security_headers() {
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
         assert_eq!(answer.header("referrer-policy"), "no-referrer");
     }
-    let with_id = |id: &'static str| bed.request(Method::GET, "/api/nothing").header("x-request-id", id);
-    assert_eq!(bed.send(with_id("trace-7")).await.json()["request_id"], "trace-7");
+    let with_id = |id: &'static str| app.request(Method::GET, "/api/nothing").header("x-request-id", id);
+    assert_eq!(app.send(with_id("trace-7")).await.json()["request_id"], "trace-7");
     for id in ["", "two words", "<script>", &"x".repeat(65)] {
-        let request = bed.request(Method::GET, "/api/nothing").header("x-request-id", id);
-        assert_ne!(bed.send(request).await.header("x-request-id"), id);
+        let request = app.request(Method::GET, "/api/nothing").header("x-request-id", id);
+        assert_ne!(app.send(request).await.header("x-request-id"), id);
     }
 }
 
 #[tokio::test]
-async fn answers_are_compressed_for_those_who_ask() {
-    let bed = bed().await;
+async fn answers_are_compressed_on_request() {
+    let app = app().await;
     let posts: Vec<_> = (0..50).map(|n| post(&format!("p{n}"), "web", "the same text again", 0)).collect();
-    bed.store(&posts).await;
-    let plain = bed.get("/api/posts").await;
+    app.store(&posts).await;
+    let plain = app.get("/api/posts").await;
     for encoding in ["gzip", "br"] {
-        let request = bed.request(Method::GET, "/api/posts").header("accept-encoding", encoding);
-        let answer = bed.send(request).await;
+        let request = app.request(Method::GET, "/api/posts").header("accept-encoding", encoding);
+        let answer = app.send(request).await;
         assert_eq!(answer.header("content-encoding"), encoding);
         assert!(answer.body.len() * 4 < plain.body.len(), "{encoding}: {} of {}", answer.body.len(), plain.body.len());
         // An error comes readable whatever was asked for.
-        let request = bed.request(Method::GET, "/api/posts?limit=0").header("accept-encoding", encoding);
-        bed.send(request).await.problem(422);
+        let request = app.request(Method::GET, "/api/posts?limit=0").header("accept-encoding", encoding);
+        app.send(request).await.problem(422);
     }
 }
 
 #[tokio::test]
-async fn pages_of_listed_origins_may_call_and_others_may_not() {
-    let bed = bed().await;
-    let from = |origin: &'static str| bed.request(Method::GET, "/api/stats").header("origin", origin);
-    let listed = bed.send(from("http://localhost:5173")).await;
+async fn cors_allows_only_listed_origins() {
+    let app = app().await;
+    let from = |origin: &'static str| app.request(Method::GET, "/api/stats").header("origin", origin);
+    let listed = app.send(from("http://localhost:5173")).await;
     assert_eq!(listed.header("access-control-allow-origin"), "http://localhost:5173");
     assert_eq!(listed.header("access-control-allow-credentials"), "");
-    assert_eq!(bed.send(from("https://evil.example")).await.header("access-control-allow-origin"), "");
+    assert_eq!(app.send(from("https://evil.example")).await.header("access-control-allow-origin"), "");
 
-    let preflight = bed
+    let preflight = app
         .request(Method::OPTIONS, "/api/posts/x")
         .header("origin", "http://localhost:3000")
         .header("access-control-request-method", "DELETE")
         .header("access-control-request-headers", "authorization");
-    let preflight = bed.send(preflight).await;
+    let preflight = app.send(preflight).await;
     assert_eq!((preflight.status, preflight.header("access-control-allow-origin")), (200, "http://localhost:3000"));
     assert!(preflight.header("access-control-allow-methods").contains("DELETE"));
 }
 
 #[tokio::test]
-async fn a_client_that_asks_too_often_is_told_to_wait() {
+async fn rate_limited_client_gets_429() {
     let limited = |options: &mut HttpOptions| {
         options.rate_limit = Some(RateLimit { per_second: NonZeroU32::MIN, burst: NonZeroU32::new(3).expect("3") });
         options.trusted_proxies = vec![[127, 0, 0, 1].into()];
     };
-    let bed = Bed::with(Setup::Embedded, Duration::ZERO, limited).await;
-    let from = |address: &'static str| bed.request(Method::GET, "/api/sources").header("x-forwarded-for", address);
+    let app = TestApp::with(Setup::Embedded, Duration::ZERO, limited).await;
+    let from = |address: &'static str| app.request(Method::GET, "/api/sources").header("x-forwarded-for", address);
     // In each second that the machine takes for it one more is granted.
     let mut lefts = Vec::new();
     let refused = loop {
-        let answer = bed.send(from("192.0.2.1")).await;
+        let answer = app.send(from("192.0.2.1")).await;
         if answer.status != 200 {
             break answer;
         }
@@ -136,42 +136,42 @@ async fn a_client_that_asks_too_often_is_told_to_wait() {
     assert!(refused.header("retry-after").parse::<u32>().is_ok_and(|seconds| (1..=2).contains(&seconds)));
     assert_eq!((refused.header("ratelimit-limit"), refused.header("ratelimit-remaining")), ("3", "0"));
     // Others are not affected, nor are probes.
-    assert_eq!(bed.send(from("192.0.2.2")).await.status, 200);
+    assert_eq!(app.send(from("192.0.2.2")).await.status, 200);
     for path in ["/api/health", "/healthz", "/readyz", "/"] {
-        let request = bed.request(Method::GET, path).header("x-forwarded-for", "192.0.2.1");
-        assert_eq!(bed.send(request).await.status, 200, "{path}");
+        let request = app.request(Method::GET, path).header("x-forwarded-for", "192.0.2.1");
+        assert_eq!(app.send(request).await.status, 200, "{path}");
     }
 }
 
 #[tokio::test]
-async fn services_that_are_away_are_503_and_health_says_which() {
+async fn unavailable_services_are_503_and_in_health() {
     let (rooms, folder) = away().await;
-    let bed = Bed::over(rooms, folder, |options| {
+    let app = TestApp::over(rooms, folder, |options| {
         options.request_timeout = Duration::from_secs(8);
         options.check_timeout = Duration::from_secs(1);
     });
     for path in ["/api/posts", "/api/posts/x", "/api/stats", "/api/sources", "/api/aggregate?period=day", "/api/alerts"]
     {
-        let answer = bed.get(path).await;
+        let answer = app.get(path).await;
         answer.problem(503);
         assert!(!answer.header("retry-after").is_empty(), "{path}");
         assert!(!answer.text().contains("127.0.0.1"), "no internals: {}", answer.text());
     }
-    bed.get("/api/dead-letters").await.problem(503);
-    bed.post("/api/posts", &post("a", "web", "x", 0)).await.problem(503);
-    bed.delete("/api/posts/a").await.problem(503);
+    app.get("/api/dead-letters").await.problem(503);
+    app.post("/api/posts", &post("a", "web", "x", 0)).await.problem(503);
+    app.delete("/api/posts/a").await.problem(503);
 
-    let health = bed.get("/api/health").await.ok();
+    let health = app.get("/api/health").await.ok();
     assert_eq!(health["status"], "unhealthy");
     assert_eq!(health["services"], json!({"database": "disconnected", "redis": "disconnected", "model": "loading"}));
     assert_eq!(health["stats"]["total_posts"], json!(null));
-    let ready = bed.get("/readyz").await;
+    let ready = app.get("/readyz").await;
     ready.problem(503);
     for part in ["database", "stream", "model"] {
         assert!(ready.text().contains(part), "{}", ready.text());
     }
-    assert_eq!(bed.get("/healthz").await.status, 200);
-    let system = bed.get("/api/system").await.ok();
+    assert_eq!(app.get("/healthz").await.status, 200);
+    let system = app.get("/api/system").await.ok();
     assert_eq!(
         (&system["database"]["state"], &system["stream"]["state"]),
         (&json!("disconnected"), &json!("disconnected"))
@@ -179,15 +179,15 @@ async fn services_that_are_away_are_503_and_health_says_which() {
 }
 
 #[tokio::test]
-async fn a_body_that_never_comes_is_given_up() {
+async fn body_that_never_arrives_is_408() {
     let quick = |options: &mut HttpOptions| options.request_timeout = Duration::from_millis(200);
-    let bed = Bed::with(Setup::Embedded, Duration::ZERO, quick).await;
-    let mut socket = tokio::net::TcpStream::connect(bed.url.trim_start_matches("http://")).await.expect("it listens");
+    let app = TestApp::with(Setup::Embedded, Duration::ZERO, quick).await;
+    let mut socket = tokio::net::TcpStream::connect(app.url.trim_start_matches("http://")).await.expect("it listens");
     let head =
         "POST /api/posts HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{";
     socket.write_all(head.as_bytes()).await.expect("it reads");
     let mut answer = vec![0; 64];
-    let read = tokio::time::timeout(super::bed::PATIENCE, socket.read(&mut answer))
+    let read = tokio::time::timeout(super::test_app::PATIENCE, socket.read(&mut answer))
         .await
         .expect("in time")
         .expect("an answer");

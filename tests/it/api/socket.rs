@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::handshake::client::{Request, Response};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use super::bed::{Bed, PATIENCE};
+use super::test_app::{PATIENCE, TestApp};
 
 pub struct Socket(pub WebSocketStream<MaybeTlsStream<TcpStream>>);
 
@@ -22,8 +22,8 @@ pub enum Heard {
     Cut,
 }
 
-pub fn request(bed: &Bed, headers: &[(&str, &str)]) -> Request {
-    request_to(&bed.url, headers)
+pub fn request(app: &TestApp, headers: &[(&str, &str)]) -> Request {
+    request_to(&app.url, headers)
 }
 
 fn request_to(url: &str, headers: &[(&str, &str)]) -> Request {
@@ -37,8 +37,8 @@ fn request_to(url: &str, headers: &[(&str, &str)]) -> Request {
 }
 
 impl Socket {
-    pub async fn open(bed: &Bed) -> Self {
-        Self::at(&bed.url).await
+    pub async fn open(app: &TestApp) -> Self {
+        Self::at(&app.url).await
     }
 
     /// Connects to the API at `url`.

@@ -10,7 +10,7 @@ use sentistream::sources::bluesky::{self, BlueskyOptions, Filter};
 use serde_json::{Value, json};
 
 use super::ingesting::Ingesting;
-use crate::api::bed::{Bed, START, Setup, cases};
+use crate::api::test_app::{START, Setup, TestApp, cases};
 use crate::fakes::jetstream::{Faults, Jetstream, Log, account, commit, create, post_id};
 
 cases![
@@ -43,8 +43,8 @@ fn options(hosts: &[&Jetstream]) -> BlueskyOptions {
     }
 }
 
-fn spec(bed: &Bed, hosts: &[&Jetstream]) -> SourceSpec {
-    bluesky::spec("bluesky", options(hosts), bed.clock.clone())
+fn spec(app: &TestApp, hosts: &[&Jetstream]) -> SourceSpec {
+    bluesky::spec("bluesky", options(hosts), app.clock.clone())
 }
 
 /// `count` posts, ten a second, from the second `from` on.
@@ -56,23 +56,23 @@ fn posts(log: &Log, count: usize, from: f64) {
     }
 }
 
-async fn stored(bed: &Bed, count: usize) {
-    bed.eventually(&format!("{count} posts are stored"), async || {
-        let stats = bed.get("/api/stats").await.ok();
+async fn stored(app: &TestApp, count: usize) {
+    app.eventually(&format!("{count} posts are stored"), async || {
+        let stats = app.get("/api/stats").await.ok();
         (stats["total_posts"] == count && stats["lag"]["pending"] == 0).then_some(())
     })
     .await;
-    bed.drained().await;
+    app.drained().await;
 }
 
-async fn find(bed: &Bed, did: &str, rkey: &str) -> Option<Value> {
+async fn find(app: &TestApp, did: &str, rkey: &str) -> Option<Value> {
     let id = post_id(did, rkey);
-    let answer = bed.get(&format!("/api/posts/{}", utf8_percent_encode(&id, NON_ALPHANUMERIC))).await;
+    let answer = app.get(&format!("/api/posts/{}", utf8_percent_encode(&id, NON_ALPHANUMERIC))).await;
     (answer.status == 200).then(|| answer.json())
 }
 
 async fn posts_edits_and_removals_do_what_they_ask_for(setup: Setup) {
-    let bed = Bed::start(setup).await;
+    let app = TestApp::start(setup).await;
     let log = Log::new();
     let host = Jetstream::start(&log, Faults::default()).await;
     let record = |text: &str, more: Value| {
@@ -123,23 +123,23 @@ async fn posts_edits_and_removals_do_what_they_ask_for(setup: Setup) {
     log.push(at(12.0), account(BOB, at(12.0), "deleted"));
     log.push(at(13.0), account(ADA, at(13.0), ""));
 
-    let ingesting = Ingesting::start(&bed, spec(&bed, &[&host]));
-    stored(&bed, 5).await;
-    let links = find(&bed, ADA, "links").await.expect("stored");
+    let ingesting = Ingesting::start(&app, spec(&app, &[&host]));
+    stored(&app, 5).await;
+    let links = find(&app, ADA, "links").await.expect("stored");
     assert_eq!(links["content"], "é look at https://example.org/a/long/path and this site https://example.org/named");
     assert_eq!((&links["source"], &links["author"], &links["lang"]), (&json!("bluesky"), &json!(ADA), &json!("pt-BR")));
     assert_eq!(links["url"], format!("https://bsky.app/profile/{ADA}/post/links"));
     assert_eq!(links["created_at"], "2026-03-01T12:29:00.000Z");
     for rkey in ["reply", "quote"] {
-        assert_eq!(find(&bed, ADA, rkey).await.expect("stored")["reply_to"], parent, "{rkey}");
+        assert_eq!(find(&app, ADA, rkey).await.expect("stored")["reply_to"], parent, "{rkey}");
     }
-    assert_eq!(find(&bed, ADA, "future").await.expect("stored")["created_at"], "2026-03-01T12:30:04.000Z");
-    let edited = find(&bed, ADA, "edited").await.expect("stored");
+    assert_eq!(find(&app, ADA, "future").await.expect("stored")["created_at"], "2026-03-01T12:30:04.000Z");
+    let edited = find(&app, ADA, "edited").await.expect("stored");
     assert_eq!(
         (&edited["content"], &edited["sentiment"]["label"]),
         (&json!("I love the second version"), &json!("positive"))
     );
-    assert!(find(&bed, BOB, "b1").await.is_none() && find(&bed, ADA, "regretted").await.is_none());
+    assert!(find(&app, BOB, "b1").await.is_none() && find(&app, ADA, "regretted").await.is_none());
     ingesting.stop().await;
 
     // Only what was asked for: posts in a language with a word, and half of them; what goes elsewhere goes away.
@@ -160,17 +160,17 @@ async fn posts_edits_and_removals_do_what_they_ask_for(setup: Setup) {
         log.push(second, commit("create", (BOB, &format!("g{n}")), second, german(text, langs)));
     }
     log.push(at(30.0), commit("update", (ADA, "edited"), at(30.0), german("Not about fruit", json!(["de"]))));
-    let ingesting = Ingesting::start(&bed, bluesky::spec("bluesky", wanted, bed.clock.clone()));
-    bed.eventually("one comes and one goes", async || {
-        (find(&bed, BOB, "g0").await.is_some() && find(&bed, ADA, "edited").await.is_none()).then_some(())
+    let ingesting = Ingesting::start(&app, bluesky::spec("bluesky", wanted, app.clock.clone()));
+    app.eventually("one comes and one goes", async || {
+        (find(&app, BOB, "g0").await.is_some() && find(&app, ADA, "edited").await.is_none()).then_some(())
     })
     .await;
-    stored(&bed, 5).await;
+    stored(&app, 5).await;
     ingesting.stop().await;
 }
 
 async fn every_fault_of_a_host_loses_nothing(setup: Setup) {
-    let bed = Bed::start(setup).await;
+    let app = TestApp::start(setup).await;
     let log = Log::new();
     let bad = Jetstream::start(&log, Faults::default()).await;
     let good = Jetstream::start(&log, Faults::default()).await;
@@ -191,8 +191,8 @@ async fn every_fault_of_a_host_loses_nothing(setup: Setup) {
         let hosts: &[&Jetstream] = if matches!(name, "stall" | "refused") { &[&bad, &good] } else { &[&bad] };
         let watchful =
             BlueskyOptions { idle_limit: Duration::from_secs(if name == "stall" { 1 } else { 60 }), ..options(hosts) };
-        let ingesting = Ingesting::start(&bed, bluesky::spec("bluesky", watchful, bed.clock.clone()));
-        stored(&bed, sent).await;
+        let ingesting = Ingesting::start(&app, bluesky::spec("bluesky", watchful, app.clock.clone()));
+        stored(&app, sent).await;
         let state = ingesting.states.all().remove(0);
         match name {
             "malformed" => assert!(state.rejected >= 30 && state.errors == 0, "{name}: {state:?}"),
@@ -200,7 +200,7 @@ async fn every_fault_of_a_host_loses_nothing(setup: Setup) {
         }
         ingesting.stop().await;
     }
-    let books = bed.drained().await["stats"]["books"].clone();
+    let books = app.drained().await["stats"]["books"].clone();
     assert_eq!((&books["analysed"], &books["dead_lettered"]), (&json!(sent), &json!(0)));
     // What a new connection tells again, and five seconds after each change of host.
     let duplicates = books["duplicate"].as_u64().expect("a number");
@@ -208,27 +208,27 @@ async fn every_fault_of_a_host_loses_nothing(setup: Setup) {
 }
 
 async fn a_restart_goes_on_at_the_cursor_and_another_host_a_little_earlier(setup: Setup) {
-    let bed = Bed::start(setup).await;
+    let app = TestApp::start(setup).await;
     let log = Log::new();
     let first = Jetstream::start(&log, Faults::default()).await;
     let second = Jetstream::start(&log, Faults::default()).await;
     posts(&log, 200, 0.0);
     let last = at(0.0) + 199 * 100_000;
 
-    let ingesting = Ingesting::start(&bed, spec(&bed, &[&first, &second]));
-    stored(&bed, 200).await;
+    let ingesting = Ingesting::start(&app, spec(&app, &[&first, &second]));
+    stored(&app, 200).await;
     ingesting.stop().await;
     posts(&log, 100, 20.0);
-    let ingesting = Ingesting::start(&bed, spec(&bed, &[&first, &second]));
-    stored(&bed, 300).await;
+    let ingesting = Ingesting::start(&app, spec(&app, &[&first, &second]));
+    stored(&app, 300).await;
     assert_eq!(first.asked().last().expect("asked").cursor, Some(last), "the same host: at the cursor");
 
     // The host fails: the other one is asked for the last seconds again, and nothing is stored twice.
     first.set_faults(Faults { refuse: true, ..Faults::default() });
     first.cut();
-    bed.eventually("the connection is cut", async || (first.open() == 0).then_some(())).await;
+    app.eventually("the connection is cut", async || (first.open() == 0).then_some(())).await;
     posts(&log, 100, 30.0);
-    stored(&bed, 400).await;
+    stored(&app, 400).await;
     let rewound = second.asked().first().expect("asked").cursor.expect("a cursor");
     assert_eq!(rewound, at(20.0) + 99 * 100_000 - 5_000_000);
     ingesting.stop().await;
@@ -237,27 +237,27 @@ async fn a_restart_goes_on_at_the_cursor_and_another_host_a_little_earlier(setup
     second.set_faults(Faults { oldest: Some(at(50_000.0)), ..Faults::default() });
     posts(&log, 50, 40_000.0);
     posts(&log, 50, 50_000.0);
-    let ingesting = Ingesting::start(&bed, spec(&bed, &[&second]));
-    stored(&bed, 450).await;
+    let ingesting = Ingesting::start(&app, spec(&app, &[&second]));
+    stored(&app, 450).await;
     ingesting.stop().await;
 }
 
 async fn a_pipeline_that_is_full_holds_the_socket_up(setup: Setup) {
-    let bed = Bed::start(setup).await;
-    bed.shutdown_workers().await;
+    let app = TestApp::start(setup).await;
+    app.shutdown_workers().await;
     let log = Log::new();
     let host = Jetstream::start(&log, Faults::default()).await;
     posts(&log, 60_000, 0.0);
-    let ingesting = Ingesting::start(&bed, spec(&bed, &[&host]));
-    bed.eventually("the stream is full", async || {
+    let ingesting = Ingesting::start(&app, spec(&app, &[&host]));
+    app.eventually("the stream is full", async || {
         let state = ingesting.states.all().pop()?;
         (state.state.as_str() == "waiting").then_some(())
     })
     .await;
-    let pending = bed.rooms.stream.depth().await.expect("an answer").pending();
+    let pending = app.rooms.stream.depth().await.expect("an answer").pending();
     assert!(pending <= 5_100, "the limit holds: {pending}");
     // The socket's buffers take some; then the host waits.
-    let quiet = bed
+    let quiet = app
         .eventually("the host waits", async || {
             let before = host.sent();
             tokio::time::sleep(Duration::from_millis(200)).await;

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::ingesting::Ingesting;
 use super::polling::{fetcher, find, hasty, stored};
-use crate::api::bed::{Bed, Setup, cases};
+use crate::api::test_app::{Setup, TestApp, cases};
 use crate::fakes::hackernews::{Site, comment};
 use crate::fakes::web::Reply;
 
@@ -18,18 +18,18 @@ cases![
     what_is_wrong_with_the_server_loses_nothing_and_repeats_little,
 ];
 
-fn spec(bed: &Bed, site: &Site, (first_id, fetcher): (Option<u64>, Fetcher)) -> SourceSpec {
+fn spec(app: &TestApp, site: &Site, (first_id, fetcher): (Option<u64>, Fetcher)) -> SourceSpec {
     let interval = Duration::from_millis(50);
     let options = HackerNewsOptions { base: site.web.at("/v0/"), interval, first_id, last_id: None };
-    hackernews::spec("hackernews", options, fetcher, bed.clock.clone())
+    hackernews::spec("hackernews", options, fetcher, app.clock.clone())
 }
 
 async fn items_come_in_order_and_those_that_are_null_later(setup: Setup) {
-    let bed = Bed::start(setup).await;
+    let app = TestApp::start(setup).await;
     let site = Site::start().await;
     site.put(100, comment(100, "before everything"));
-    let ingesting = Ingesting::start(&bed, spec(&bed, &site, (None, fetcher())));
-    bed.eventually("it begins with the next", async || (site.web.requests().len() > 1).then_some(())).await;
+    let ingesting = Ingesting::start(&app, spec(&app, &site, (None, fetcher())));
+    app.eventually("it begins with the next", async || (site.web.requests().len() > 1).then_some(())).await;
     let story = json!({"by": "pg", "id": 101, "title": "Show HN: I love R&D <3", "url": "https://x.example", "score": 1,
                        "time": 1_772_367_600, "type": "story", "kids": [103]});
     // 101 is null for a while and 102 for ever: later ones need not wait for them.
@@ -42,8 +42,8 @@ async fn items_come_in_order_and_those_that_are_null_later(setup: Setup) {
     );
     site.put(106, json!({"id": "what?", "type": "comment"}));
     site.put(107, comment(107, "I love it"));
-    stored(&bed, 3).await;
-    let post = find(&bed, "hn:103").await.expect("stored");
+    stored(&app, 3).await;
+    let post = find(&app, "hn:103").await.expect("stored");
     assert_eq!(post["content"], "I hate that it's slow.\n\nSecond https://x.example");
     assert_eq!(
         (&post["source"], &post["author"], &post["reply_to"]),
@@ -53,8 +53,8 @@ async fn items_come_in_order_and_those_that_are_null_later(setup: Setup) {
         (&post["url"], &post["created_at"]),
         (&json!("https://news.ycombinator.com/item?id=103"), &json!("2026-03-01T12:20:00.000Z"))
     );
-    assert_eq!(find(&bed, "hn:101").await.expect("stored")["content"], "Show HN: I love R&D <3");
-    bed.eventually("what stays null is given up", async || {
+    assert_eq!(find(&app, "hn:101").await.expect("stored")["content"], "Show HN: I love R&D <3");
+    app.eventually("what stays null is given up", async || {
         let state = ingesting.states.all().remove(0);
         (state.filtered == 3 && state.rejected == 1).then_some(())
     })
@@ -65,8 +65,8 @@ async fn items_come_in_order_and_those_that_are_null_later(setup: Setup) {
     assert!(looks(103)[0] < looks(102)[4], "{asked:?}");
     site.delete(103);
     site.delete(100);
-    bed.eventually("the deletion is found", async || find(&bed, "hn:103").await.is_none().then_some(())).await;
-    let books = stored(&bed, 2).await;
+    app.eventually("the deletion is found", async || find(&app, "hn:103").await.is_none().then_some(())).await;
+    let books = stored(&app, 2).await;
     assert_eq!(books["deletion"], 1, "what was never read needs no deletion: {books}");
     ingesting.stop().await;
 
@@ -81,10 +81,10 @@ async fn items_come_in_order_and_those_that_are_null_later(setup: Setup) {
         first_id: Some(11),
         last_id: Some(40),
     };
-    let past = Ingesting::start(&bed, hackernews::spec("past", options, fetcher(), bed.clock.clone()));
-    bed.eventually("it ends", async || past.states.all().pop().filter(|state| state.state.as_str() == "finished"))
+    let past = Ingesting::start(&app, hackernews::spec("past", options, fetcher(), app.clock.clone()));
+    app.eventually("it ends", async || past.states.all().pop().filter(|state| state.state.as_str() == "finished"))
         .await;
-    stored(&bed, 32).await;
+    stored(&app, 32).await;
     let mut ids = site.asked().split_off(asked);
     // Those that are asked for together may arrive in any order.
     assert!(ids.windows(2).all(|pair| pair[1] + 8 > pair[0]), "{ids:?}");
@@ -94,7 +94,7 @@ async fn items_come_in_order_and_those_that_are_null_later(setup: Setup) {
 }
 
 async fn what_is_wrong_with_the_server_loses_nothing_and_repeats_little(setup: Setup) {
-    let bed = Bed::start(setup).await;
+    let app = TestApp::start(setup).await;
     let site = Site::start().await;
     let mut last = 0;
     let mut say = |count: u64| {
@@ -115,19 +115,19 @@ async fn what_is_wrong_with_the_server_loses_nothing_and_repeats_little(setup: S
         let count = say(30);
         site.web.will([Reply::ok(count.to_string()), fault]);
         let (told, fetches) = (Instant::now(), if name == "slow" { hasty() } else { fetcher() });
-        let ingesting = Ingesting::start(&bed, spec(&bed, &site, (Some(1), fetches)));
-        stored(&bed, count as usize).await;
+        let ingesting = Ingesting::start(&app, spec(&app, &site, (Some(1), fetches)));
+        stored(&app, count as usize).await;
         assert!(name != "busy" || told.elapsed() >= Duration::from_secs(1), "{:?}", told.elapsed());
         let state = ingesting.states.all().remove(0);
         assert!(state.errors > 0, "{name}: {state:?}");
         ingesting.stop().await;
-        let books = bed.drained().await["stats"]["books"].clone();
+        let books = app.drained().await["stats"]["books"].clone();
         assert_eq!((&books["analysed"], &books["duplicate"]), (&json!(count), &json!(0)), "{name}");
         // A restart goes on behind what there is.
         let asked = site.asked().len();
         let requests = site.web.requests().len();
-        let ingesting = Ingesting::start(&bed, spec(&bed, &site, (Some(1), fetcher())));
-        bed.eventually("it looks again", async || (site.web.requests().len() > requests + 1).then_some(())).await;
+        let ingesting = Ingesting::start(&app, spec(&app, &site, (Some(1), fetcher())));
+        app.eventually("it looks again", async || (site.web.requests().len() > requests + 1).then_some(())).await;
         assert_eq!(site.asked().len(), asked, "{name}: nothing is asked for twice");
         ingesting.stop().await;
     }

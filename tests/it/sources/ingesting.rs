@@ -6,7 +6,7 @@ use sentistream::ingester::{self, IngesterOptions, IngesterRooms};
 use sentistream::lifecycle::Shutdown;
 use sentistream::sources::{SourceSpec, SourceStates};
 
-use crate::api::bed::{Bed, PATIENCE};
+use crate::api::test_app::{PATIENCE, TestApp};
 
 /// A running ingester.
 pub struct Ingesting {
@@ -16,14 +16,14 @@ pub struct Ingesting {
 }
 
 impl Ingesting {
-    /// Feeds the stream of `bed` from `source`.
-    pub fn start(bed: &Bed, source: SourceSpec) -> Self {
+    /// Feeds the stream of `app` from `source`.
+    pub fn start(app: &TestApp, source: SourceSpec) -> Self {
         let (shutdown, states) = (Shutdown::default(), SourceStates::default());
         let rooms = IngesterRooms {
-            stream: bed.rooms.stream.clone(),
-            store: bed.rooms.store.clone(),
+            stream: app.rooms.stream.clone(),
+            store: app.rooms.store.clone(),
             states: states.clone(),
-            clock: bed.rooms.clock.clone(),
+            clock: app.rooms.clock.clone(),
         };
         let options =
             IngesterOptions { batch_size: 100, max_backoff: Duration::from_millis(50), ..IngesterOptions::default() };

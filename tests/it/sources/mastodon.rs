@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::ingesting::Ingesting;
 use super::polling::{fetcher, find, hasty, stored};
-use crate::api::bed::{Bed, START, Setup, cases};
+use crate::api::test_app::{START, Setup, TestApp, cases};
 use crate::fakes::mastodon::{Instance, TOKEN, status};
 use crate::fakes::web::Reply;
 
@@ -33,8 +33,8 @@ fn options(instances: &[&Instance]) -> MastodonOptions {
     }
 }
 
-fn spec(bed: &Bed, options: MastodonOptions) -> SourceSpec {
-    mastodon::spec("mastodon", options, fetcher, bed.clock.clone())
+fn spec(app: &TestApp, options: MastodonOptions) -> SourceSpec {
+    mastodon::spec("mastodon", options, fetcher, app.clock.clone())
 }
 
 fn tagged(id: u64, tags: &[&str]) -> Value {
@@ -43,7 +43,7 @@ fn tagged(id: u64, tags: &[&str]) -> Value {
 }
 
 async fn time_lines_are_polled_without_a_gap(setup: Setup) {
-    let bed = Bed::start(setup).await;
+    let app = TestApp::start(setup).await;
     let (first, second) = (Instance::start().await, Instance::start().await);
     for id in 1..=100 {
         first.write(id, status(id, "<p>I love it</p>", json!({})));
@@ -55,17 +55,17 @@ async fn time_lines_are_polled_without_a_gap(setup: Setup) {
     first.write(102, status(102, "", json!({"reblog": {"id": "1"}})));
     second.write(1, status(1, "<p>I love it</p>", json!({})));
     let wanted = options(&[&first, &second]);
-    let ingesting = Ingesting::start(&bed, spec(&bed, wanted.clone()));
+    let ingesting = Ingesting::start(&app, spec(&app, wanted.clone()));
     // The newest page to begin with; what is passed on has no text of its own.
-    stored(&bed, 40).await;
-    let post = find(&bed, &first.post_id(101)).await.expect("stored");
+    stored(&app, 40).await;
+    let post = find(&app, &first.post_id(101)).await.expect("stored");
     assert_eq!(post["content"], "politics\n\n@bob I hate \"this\"\nreally\n\n#acme");
     assert_eq!(
         (&post["source"], &post["author"], &post["lang"]),
         (&json!("mastodon"), &json!("bob@far.example"), &json!("en-GB"))
     );
     assert_eq!((&post["url"], &post["reply_to"]), (&json!("https://m.example/@ada/101"), &json!(first.post_id(99))));
-    let local = find(&bed, &first.post_id(100)).await.expect("stored");
+    let local = find(&app, &first.post_id(100)).await.expect("stored");
     assert_eq!(local["author"], format!("ada@{}", first.url().authority()));
     assert_eq!(local["created_at"], "2026-03-01T12:20:00.000Z");
 
@@ -73,7 +73,7 @@ async fn time_lines_are_polled_without_a_gap(setup: Setup) {
     for id in 2..=95 {
         second.write(id, status(id, "<p>I love it</p>", json!({})));
     }
-    let books = stored(&bed, 134).await;
+    let books = stored(&app, 134).await;
     assert_eq!((&books["analysed"], &books["duplicate"]), (&json!(134), &json!(0)));
     let request = first.web.requests().remove(0);
     assert_eq!((request.query["local"].as_str(), request.query["limit"].as_str()), ("true", "40"));
@@ -84,8 +84,8 @@ async fn time_lines_are_polled_without_a_gap(setup: Setup) {
     for id in 200..=330 {
         first.write(id, status(id, "<p>I love it</p>", json!({})));
     }
-    let ingesting = Ingesting::start(&bed, spec(&bed, wanted.clone()));
-    let books = stored(&bed, 265).await;
+    let ingesting = Ingesting::start(&app, spec(&app, wanted.clone()));
+    let books = stored(&app, 265).await;
     assert_eq!((&books["analysed"], &books["duplicate"]), (&json!(265), &json!(0)));
     ingesting.stop().await;
 
@@ -95,17 +95,17 @@ async fn time_lines_are_polled_without_a_gap(setup: Setup) {
     third.write(2, tagged(2, &["linux"]));
     third.write(3, tagged(3, &["cats"]));
     let tags = MastodonOptions { tags: vec!["rust".to_owned(), "linux".to_owned()], ..options(&[&third]) };
-    let tagging = Ingesting::start(&bed, mastodon::spec("tags", tags, fetcher, bed.clock.clone()));
-    let books = stored(&bed, 267).await;
-    assert_eq!((&books["duplicate"], find(&bed, &third.post_id(3)).await), (&json!(1), None));
+    let tagging = Ingesting::start(&app, mastodon::spec("tags", tags, fetcher, app.clock.clone()));
+    let books = stored(&app, 267).await;
+    assert_eq!((&books["duplicate"], find(&app, &third.post_id(3)).await), (&json!(1), None));
     tagging.stop().await;
 }
 
 async fn an_instance_in_trouble_holds_up_no_other_and_loses_nothing(setup: Setup) {
-    let bed = Bed::start(setup).await;
+    let app = TestApp::start(setup).await;
     let (bad, good) = (Instance::start().await, Instance::start().await);
-    let ingesting = Ingesting::start(&bed, spec(&bed, options(&[&bad, &good])));
-    bed.eventually("both are asked", async || {
+    let ingesting = Ingesting::start(&app, spec(&app, options(&[&bad, &good])));
+    app.eventually("both are asked", async || {
         (!bad.web.requests().is_empty() && !good.web.requests().is_empty()).then_some(())
     })
     .await;
@@ -120,13 +120,13 @@ async fn an_instance_in_trouble_holds_up_no_other_and_loses_nothing(setup: Setup
     ] {
         let before = ingesting.states.all().remove(0).errors;
         bad.web.will([fault]);
-        bed.eventually(name, async || bad.web.has_said_all().then_some(())).await;
+        app.eventually(name, async || bad.web.has_said_all().then_some(())).await;
         for (instance, id) in [(&good, count + 1), (&bad, count + 1)] {
             instance.write(id, status(id, "<p>I love it</p>", json!({})));
         }
         count += 1;
-        bed.eventually("the other one is read", async || find(&bed, &good.post_id(count)).await).await;
-        bed.eventually("it is read again", async || find(&bed, &bad.post_id(count)).await).await;
+        app.eventually("the other one is read", async || find(&app, &good.post_id(count)).await).await;
+        app.eventually("it is read again", async || find(&app, &bad.post_id(count)).await).await;
         let rest = bad.web.rest();
         assert!(name != "busy" || rest.end - rest.start >= MILLIS(3_000), "it had its time: {rest:?}");
         let asked = good.web.requests().into_iter().filter(|request| rest.contains(&request.at));
@@ -137,35 +137,35 @@ async fn an_instance_in_trouble_holds_up_no_other_and_loses_nothing(setup: Setup
     // One status that is none costs no other.
     bad.write(50, json!({"id": "50", "content": 7}));
     bad.write(51, status(51, "<p>I love it</p>", json!({})));
-    bed.eventually("the next one is read", async || find(&bed, &bad.post_id(51)).await).await;
+    app.eventually("the next one is read", async || find(&app, &bad.post_id(51)).await).await;
     assert_eq!(ingesting.states.all().remove(0).rejected, 1);
 
     // An instance that says that its limit is reached is left alone until it says.
     let reset = START.parse::<Timestamp>().expect("a time") + Duration::from_secs(1);
     bad.web.will([Reply::ok("[]").with("X-RateLimit-Remaining", "0").with("X-RateLimit-Reset", reset.to_string())]);
-    bed.eventually("it is asked once more", async || bad.web.has_said_all().then_some(())).await;
+    app.eventually("it is asked once more", async || bad.web.has_said_all().then_some(())).await;
     bad.write(52, status(52, "<p>I love it</p>", json!({})));
-    bed.eventually("it is read again", async || find(&bed, &bad.post_id(52)).await).await;
+    app.eventually("it is read again", async || find(&app, &bad.post_id(52)).await).await;
     let rest = bad.web.rest();
     assert!(rest.end - rest.start >= MILLIS(1_000), "{rest:?}");
-    let books = stored(&bed, 2 * count as usize + 2).await;
+    let books = stored(&app, 2 * count as usize + 2).await;
     assert_eq!(books["duplicate"], 0);
     ingesting.stop().await;
 
     // An answer that never comes is given up. One may meet a question that was left at the stop.
     bad.web.will([Reply::Silence, Reply::Silence]);
-    let impatient = mastodon::spec("mastodon", options(&[&bad, &good]), hasty, bed.clock.clone());
-    let ingesting = Ingesting::start(&bed, impatient);
+    let impatient = mastodon::spec("mastodon", options(&[&bad, &good]), hasty, app.clock.clone());
+    let ingesting = Ingesting::start(&app, impatient);
     bad.write(53, status(53, "<p>I love it</p>", json!({})));
-    bed.eventually("it is read again", async || find(&bed, &bad.post_id(53)).await).await;
+    app.eventually("it is read again", async || find(&app, &bad.post_id(53)).await).await;
     assert!(ingesting.states.all().remove(0).errors > 0);
     ingesting.stop().await;
 
     // One that shows its time line to nobody says what helps.
     let closed = Instance::start().await;
     closed.web.will([Reply::status(422)]);
-    let alone = Ingesting::start(&bed, mastodon::spec("closed", options(&[&closed]), fetcher, bed.clock.clone()));
-    let state = bed
+    let alone = Ingesting::start(&app, mastodon::spec("closed", options(&[&closed]), fetcher, app.clock.clone()));
+    let state = app
         .eventually("it fails", async || alone.states.all().pop().filter(|state| state.state.as_str() == "failed"))
         .await;
     assert!(state.last_error.expect("told").contains("set a token"));
@@ -176,19 +176,19 @@ fn streaming(instance: &Instance) -> MastodonOptions {
     MastodonOptions { token: Some(TOKEN.to_owned().into()), ..options(&[instance]) }
 }
 
-async fn subscribed(bed: &Bed, instance: &Instance, count: usize) {
-    bed.eventually("it listens", async || (instance.subscribed() >= count).then_some(())).await;
+async fn subscribed(app: &TestApp, instance: &Instance, count: usize) {
+    app.eventually("it listens", async || (instance.subscribed() >= count).then_some(())).await;
 }
 
 async fn a_token_lets_edits_and_deletions_arrive(setup: Setup) {
-    let bed = Bed::start(setup).await;
+    let app = TestApp::start(setup).await;
     let instance = Instance::start().await;
     let love = |id| status(id, "<p>I love it</p>", json!({}));
     for id in 1..=3 {
         instance.write(id, love(id));
     }
-    let ingesting = Ingesting::start(&bed, spec(&bed, streaming(&instance)));
-    subscribed(&bed, &instance, 1).await;
+    let ingesting = Ingesting::start(&app, spec(&app, streaming(&instance)));
+    subscribed(&app, &instance, 1).await;
     instance.write(4, love(4));
     instance
         .say("{\"stream\": [\"public:local\"], \"event\": \"update\", \"payload\": {\"not\": \"a text\"}}".to_owned());
@@ -196,14 +196,14 @@ async fn a_token_lets_edits_and_deletions_arrive(setup: Setup) {
     instance.say(json!({"stream": ["user"], "event": "notification", "payload": "{}"}).to_string());
     instance.edit(2, status(2, "<p>I hate it now</p>", json!({"edited_at": "2026-03-01T12:25:00.000Z"})));
     instance.delete(1);
-    bed.eventually("the edit replaces", async || {
-        let post = find(&bed, &instance.post_id(2)).await?;
+    app.eventually("the edit replaces", async || {
+        let post = find(&app, &instance.post_id(2)).await?;
         (post["content"] == "I hate it now" && post["sentiment"]["label"] == "negative").then_some(())
     })
     .await;
-    bed.eventually("the deletion deletes", async || find(&bed, &instance.post_id(1)).await.is_none().then_some(()))
+    app.eventually("the deletion deletes", async || find(&app, &instance.post_id(1)).await.is_none().then_some(()))
         .await;
-    let books = stored(&bed, 3).await;
+    let books = stored(&app, 3).await;
     assert_eq!((&books["deletion"], &books["replacement"]), (&json!(1), &json!(1)));
     let state = ingesting.states.all().remove(0);
     assert_eq!((state.rejected, state.errors), (2, 0), "{state:?}");
@@ -211,8 +211,8 @@ async fn a_token_lets_edits_and_deletions_arrive(setup: Setup) {
 
     // A token that is refused needs a person, and is not shown.
     let wrong = MastodonOptions { token: Some("outdated".to_owned().into()), ..options(&[&instance]) };
-    let refused = Ingesting::start(&bed, mastodon::spec("wrong", wrong, fetcher, bed.clock.clone()));
-    let state = bed
+    let refused = Ingesting::start(&app, mastodon::spec("wrong", wrong, fetcher, app.clock.clone()));
+    let state = app
         .eventually("it fails", async || refused.states.all().pop().filter(|state| state.state.as_str() == "failed"))
         .await;
     let error = state.last_error.expect("told");
@@ -221,10 +221,10 @@ async fn a_token_lets_edits_and_deletions_arrive(setup: Setup) {
 }
 
 async fn a_stream_that_is_cut_or_silent_is_made_anew_and_nothing_is_lost(setup: Setup) {
-    let bed = Bed::start(setup).await;
+    let app = TestApp::start(setup).await;
     let instance = Instance::start().await;
     let wanted = MastodonOptions { idle_limit: Duration::from_secs(1), ..streaming(&instance) };
-    let ingesting = Ingesting::start(&bed, spec(&bed, wanted));
+    let ingesting = Ingesting::start(&app, spec(&app, wanted));
     let mut id = 0;
     let mut say = |count: u64| {
         for _ in 0..count {
@@ -233,25 +233,25 @@ async fn a_stream_that_is_cut_or_silent_is_made_anew_and_nothing_is_lost(setup: 
         }
     };
     // Nothing at first; then before the subscription holds, and after.
-    bed.eventually("it connects", async || {
+    app.eventually("it connects", async || {
         instance.web.requests().iter().any(|request| request.path.ends_with("streaming")).then_some(())
     })
     .await;
     say(55);
-    subscribed(&bed, &instance, 1).await;
+    subscribed(&app, &instance, 1).await;
     say(5);
-    stored(&bed, 60).await;
+    stored(&app, 60).await;
     instance.cut();
     say(70);
-    subscribed(&bed, &instance, 2).await;
+    subscribed(&app, &instance, 2).await;
     say(5);
-    stored(&bed, 135).await;
+    stored(&app, 135).await;
     let before = ingesting.states.all().remove(0).errors;
     instance.mute(true);
     say(10);
-    bed.eventually("it notices", async || (ingesting.states.all().remove(0).errors > before).then_some(())).await;
+    app.eventually("it notices", async || (ingesting.states.all().remove(0).errors > before).then_some(())).await;
     instance.mute(false);
-    let books = stored(&bed, 145).await;
+    let books = stored(&app, 145).await;
     assert_eq!(books["analysed"], 145);
     ingesting.stop().await;
 }

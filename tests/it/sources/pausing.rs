@@ -6,13 +6,13 @@ use std::time::Duration;
 use sentistream::sources::bluesky::{self, BlueskyOptions, Filter};
 
 use super::ingesting::Ingesting;
-use crate::api::bed::{Bed, START, Setup, cases};
+use crate::api::test_app::{START, Setup, TestApp, cases};
 use crate::fakes::jetstream::{Faults, Jetstream, Log, create};
 
 cases![a_source_is_paused_and_resumed_and_tells_how_it_does];
 
 async fn a_source_is_paused_and_resumed_and_tells_how_it_does(setup: Setup) {
-    let bed = Bed::start(setup).await;
+    let app = TestApp::start(setup).await;
     let log = Log::new();
     let host = Jetstream::start(&log, Faults::default()).await;
     let options = BlueskyOptions {
@@ -23,16 +23,16 @@ async fn a_source_is_paused_and_resumed_and_tells_how_it_does(setup: Setup) {
     };
     let start = START.parse::<sentistream::domain::Timestamp>().expect("a time").as_micros();
     let say = |n: i64| log.push(start + n, create("did:plc:ada", &format!("r{n}"), start + n, "I love it"));
-    assert_eq!(bed.post("/api/sources/bluesky/pause", &json!({})).await.problem(404), Vec::<String>::new());
+    assert_eq!(app.post("/api/sources/bluesky/pause", &json!({})).await.problem(404), Vec::<String>::new());
 
-    let ingesting = Ingesting::start(&bed, bluesky::spec("bluesky", options, bed.clock.clone()));
+    let ingesting = Ingesting::start(&app, bluesky::spec("bluesky", options, app.clock.clone()));
     say(1);
     let feed = async || {
-        let sources = bed.get("/api/sources").await.ok();
+        let sources = app.get("/api/sources").await.ok();
         sources["feeds"].as_array().expect("feeds").first().cloned()
     };
     let state = async |wanted: &str, posts: u64| {
-        bed.eventually(&format!("it is {wanted} with {posts} posts"), async || {
+        app.eventually(&format!("it is {wanted} with {posts} posts"), async || {
             let found = feed().await.filter(|feed| feed["state"] == wanted && feed["posts"] == posts);
             let own = ingesting.states.all().pop().filter(|own| own.state.as_str() == wanted);
             found.filter(|_| own.is_some())
@@ -45,18 +45,18 @@ async fn a_source_is_paused_and_resumed_and_tells_how_it_does(setup: Setup) {
         (&json!("bluesky"), &json!("bluesky"), &json!(false))
     );
     assert!(connected["online"] == true && connected["last_error"].is_null() && connected["lag_seconds"].is_number());
-    assert_eq!(bed.get("/api/system").await.ok()["sources"][0]["name"], "bluesky");
+    assert_eq!(app.get("/api/system").await.ok()["sources"][0]["name"], "bluesky");
 
-    let paused = bed.send(bed.request(reqwest::Method::POST, "/api/sources/bluesky/pause")).await.ok();
+    let paused = app.send(app.request(reqwest::Method::POST, "/api/sources/bluesky/pause")).await.ok();
     assert_eq!((&paused["state"], &paused["paused"]), (&json!("paused"), &json!(true)));
     state("paused", 1).await;
-    bed.eventually("it hangs up", async || (host.open() == 0).then_some(())).await;
+    app.eventually("it hangs up", async || (host.open() == 0).then_some(())).await;
     say(2);
-    assert_eq!(bed.get("/api/sources").await.ok()["feeds"][0]["posts"], 1);
-    let resumed = bed.send(bed.request(reqwest::Method::POST, "/api/sources/bluesky/resume")).await.ok();
+    assert_eq!(app.get("/api/sources").await.ok()["feeds"][0]["posts"], 1);
+    let resumed = app.send(app.request(reqwest::Method::POST, "/api/sources/bluesky/resume")).await.ok();
     assert_eq!(resumed["paused"], false);
-    bed.eventually("what came meanwhile is stored", async || {
-        (bed.get("/api/stats").await.ok()["total_posts"] == 2).then_some(())
+    app.eventually("what came meanwhile is stored", async || {
+        (app.get("/api/stats").await.ok()["total_posts"] == 2).then_some(())
     })
     .await;
     ingesting.stop().await;

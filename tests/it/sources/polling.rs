@@ -10,7 +10,7 @@ use sentistream::sources::budget::Budget;
 use sentistream::sources::fetch::Fetcher;
 use serde_json::Value;
 
-use crate::api::bed::Bed;
+use crate::api::test_app::TestApp;
 
 /// The longest a request may take; a machine that is busy stays below it.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -38,17 +38,17 @@ fn fetcher_within(networks: &[&str], timeout: Duration) -> Fetcher {
 }
 
 /// The post `id`, if it is stored.
-pub async fn find(bed: &Bed, id: &str) -> Option<Value> {
-    let answer = bed.get(&format!("/api/posts/{}", utf8_percent_encode(id, NON_ALPHANUMERIC))).await;
+pub async fn find(app: &TestApp, id: &str) -> Option<Value> {
+    let answer = app.get(&format!("/api/posts/{}", utf8_percent_encode(id, NON_ALPHANUMERIC))).await;
     (answer.status == 200).then(|| answer.json())
 }
 
 /// Waits until `count` posts are stored and nothing is pending; the books by then.
-pub async fn stored(bed: &Bed, count: usize) -> Value {
-    bed.eventually(&format!("{count} posts are stored"), async || {
-        let stats = bed.get("/api/stats").await.ok();
+pub async fn stored(app: &TestApp, count: usize) -> Value {
+    app.eventually(&format!("{count} posts are stored"), async || {
+        let stats = app.get("/api/stats").await.ok();
         (stats["total_posts"] == count && stats["lag"]["pending"] == 0).then_some(())
     })
     .await;
-    bed.drained().await["stats"]["books"].clone()
+    app.drained().await["stats"]["books"].clone()
 }

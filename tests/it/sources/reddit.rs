@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::ingesting::Ingesting;
 use super::polling::{fetcher, find, hasty, stored};
-use crate::api::bed::{Bed, START, Setup, cases};
+use crate::api::test_app::{START, Setup, TestApp, cases};
 use crate::fakes::reddit::{APPLICATION, Site};
 use crate::fakes::web::Reply;
 
@@ -28,27 +28,27 @@ fn options(site: &Site) -> RedditOptions {
     }
 }
 
-fn spec(bed: &Bed, site: &Site) -> SourceSpec {
-    reddit::spec("reddit", options(site), fetcher(), bed.clock.clone())
+fn spec(app: &TestApp, site: &Site) -> SourceSpec {
+    reddit::spec("reddit", options(site), fetcher(), app.clock.clone())
 }
 
 async fn posts_and_comments_come_through_the_application_and_its_tokens(setup: Setup) {
-    let bed = Bed::start(setup).await;
+    let app = TestApp::start(setup).await;
     let site = Site::start().await;
     site.post("9", "I love R&D <3", "With **Markdown** & more");
     site.post("a", "Removed", "[removed]");
     site.comment("z1", "I hate it");
     site.comment("z2", "[deleted]");
-    let ingesting = Ingesting::start(&bed, spec(&bed, &site));
-    stored(&bed, 2).await;
-    let post = find(&bed, "reddit:t3_9").await.expect("stored");
+    let ingesting = Ingesting::start(&app, spec(&app, &site));
+    stored(&app, 2).await;
+    let post = find(&app, "reddit:t3_9").await.expect("stored");
     assert_eq!(post["content"], "I love R&D <3\n\nWith **Markdown** & more");
     assert_eq!((&post["source"], &post["author"]), (&json!("reddit"), &json!("ada")));
     assert_eq!(
         (&post["url"], &post["created_at"]),
         (&json!("https://www.reddit.com/r/rust/comments/9/x/"), &json!("2026-03-01T12:20:00.000Z"))
     );
-    let comment = find(&bed, "reddit:t1_z1").await.expect("stored");
+    let comment = find(&app, "reddit:t1_z1").await.expect("stored");
     assert_eq!((&comment["reply_to"], &comment["author"]), (&json!("reddit:t3_1"), &json!(null)));
     assert!(
         site.web.requests().iter().all(|request| request.header("user-agent") == "linux:org.example:1 (by /u/ada)")
@@ -57,10 +57,10 @@ async fn posts_and_comments_come_through_the_application_and_its_tokens(setup: S
     // A token is used until it ends, or is withdrawn.
     assert_eq!(site.tokens(), 1);
     // Not so late that the source's lease runs out as well.
-    bed.clock.set(START.parse::<Timestamp>().expect("a time") + Duration::from_secs(8));
-    bed.eventually("a new one before it ends", async || (site.tokens() == 2).then_some(())).await;
+    app.clock.set(START.parse::<Timestamp>().expect("a time") + Duration::from_secs(8));
+    app.eventually("a new one before it ends", async || (site.tokens() == 2).then_some(())).await;
     site.withdraw();
-    bed.eventually("a new one after it was withdrawn", async || (site.tokens() == 3).then_some(())).await;
+    app.eventually("a new one after it was withdrawn", async || (site.tokens() == 3).then_some(())).await;
     let state = ingesting.states.all().remove(0);
     assert_eq!((state.errors, state.filtered), (0, 2), "{state:?}");
     ingesting.stop().await;
@@ -70,20 +70,20 @@ async fn posts_and_comments_come_through_the_application_and_its_tokens(setup: S
         site.post(&format!("b{n:03}"), "I love it", "");
     }
     site.odd();
-    let ingesting = Ingesting::start(&bed, spec(&bed, &site));
-    let books = stored(&bed, 252).await;
+    let ingesting = Ingesting::start(&app, spec(&app, &site));
+    let books = stored(&app, 252).await;
     assert_eq!((&books["analysed"], &books["duplicate"]), (&json!(252), &json!(0)));
     assert!(ingesting.states.all().remove(0).rejected > 0);
     ingesting.stop().await;
 }
 
 async fn what_is_wrong_with_the_server_loses_nothing(setup: Setup) {
-    let bed = Bed::start(setup).await;
+    let app = TestApp::start(setup).await;
     let site = Site::start().await;
     site.post("100", "I love it", "");
-    let ingesting = Ingesting::start(&bed, spec(&bed, &site));
+    let ingesting = Ingesting::start(&app, spec(&app, &site));
     let mut count = 1;
-    stored(&bed, count).await;
+    stored(&app, count).await;
     for (name, fault) in [
         ("500", Reply::status(500)),
         ("a page", Reply::ok("<html>")),
@@ -92,11 +92,11 @@ async fn what_is_wrong_with_the_server_loses_nothing(setup: Setup) {
     ] {
         let before = ingesting.states.all().remove(0).errors;
         site.web.will([fault]);
-        bed.eventually(name, async || site.web.has_said_all().then_some(())).await;
+        app.eventually(name, async || site.web.has_said_all().then_some(())).await;
         site.post(&format!("10{count}"), "I love it", "");
         site.comment(&format!("20{count}"), "I love it");
         count += 2;
-        stored(&bed, count).await;
+        stored(&app, count).await;
         let rest = site.web.rest();
         assert!(name != "busy" || rest.end - rest.start >= Duration::from_secs(1), "{rest:?}");
         assert!(ingesting.states.all().remove(0).errors > before, "{name}");
@@ -104,21 +104,21 @@ async fn what_is_wrong_with_the_server_loses_nothing(setup: Setup) {
     // When the period allows no more, the next one is waited for.
     let last = Reply::ok(json!({"kind": "Listing", "data": {"after": null, "children": []}}).to_string());
     site.web.will([last.with("x-ratelimit-remaining", "0.0").with("x-ratelimit-reset", "1")]);
-    bed.eventually("it is asked once more", async || site.web.has_said_all().then_some(())).await;
+    app.eventually("it is asked once more", async || site.web.has_said_all().then_some(())).await;
     site.post("200", "I love it", "");
     count += 1;
-    stored(&bed, count).await;
+    stored(&app, count).await;
     let rest = site.web.rest();
     assert!(rest.end - rest.start >= Duration::from_secs(1), "{rest:?}");
     assert_eq!(site.tokens(), 1, "a source that is opened again keeps its token");
-    assert_eq!(bed.drained().await["stats"]["books"]["duplicate"], 0);
+    assert_eq!(app.drained().await["stats"]["books"]["duplicate"], 0);
     ingesting.stop().await;
 
     // An answer that never comes is given up. One may meet a question that was left at the stop.
     site.web.will([Reply::Silence, Reply::Silence]);
-    let ingesting = Ingesting::start(&bed, reddit::spec("reddit", options(&site), hasty(), bed.clock.clone()));
+    let ingesting = Ingesting::start(&app, reddit::spec("reddit", options(&site), hasty(), app.clock.clone()));
     site.post("201", "I love it", "");
-    stored(&bed, count + 1).await;
+    stored(&app, count + 1).await;
     assert!(ingesting.states.all().remove(0).errors > 0);
     ingesting.stop().await;
 
@@ -130,8 +130,8 @@ async fn what_is_wrong_with_the_server_loses_nothing(setup: Setup) {
         ),
         ("subreddit", RedditOptions { subreddits: vec!["gone".to_owned()], ..options(&site) }, "check subreddits"),
     ] {
-        let failing = Ingesting::start(&bed, reddit::spec(name, options, fetcher(), bed.clock.clone()));
-        let state = bed
+        let failing = Ingesting::start(&app, reddit::spec(name, options, fetcher(), app.clock.clone()));
+        let state = app
             .eventually("it fails", async || {
                 failing.states.all().pop().filter(|state| state.state.as_str() == "failed")
             })

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::ingesting::Ingesting;
 use super::polling::{fetcher, fetcher_to, find, hasty, stored};
-use crate::api::bed::{Bed, START, Setup, cases};
+use crate::api::test_app::{START, Setup, TestApp, cases};
 use crate::fakes::feeds::{self, Entry, Feeds};
 use crate::fakes::web::{Reply, Web};
 
@@ -23,9 +23,9 @@ cases![
 
 const MILLIS: fn(u64) -> Duration = Duration::from_millis;
 
-fn spec(bed: &Bed, feeds: &[Url]) -> SourceSpec {
+fn spec(app: &TestApp, feeds: &[Url]) -> SourceSpec {
     let options = RssOptions { feeds: feeds.to_vec(), min_interval: MILLIS(20), max_interval: MILLIS(60) };
-    rss::spec("rss", options, fetcher, bed.clock.clone())
+    rss::spec("rss", options, fetcher, app.clock.clone())
 }
 
 /// Published `minutes` before [`START`].
@@ -35,7 +35,7 @@ fn entry(id: &str, title: &str, minutes: i64) -> Entry {
 }
 
 async fn feeds_are_read_once_and_asked_with_their_validators(setup: Setup) {
-    let bed = Bed::start(setup).await;
+    let app = TestApp::start(setup).await;
     let host = Feeds::start().await;
     for (path, id) in [("/a.rss", "r"), ("/a.atom", "a"), ("/a.json", "j")] {
         for n in 0..3 {
@@ -43,24 +43,24 @@ async fn feeds_are_read_once_and_asked_with_their_validators(setup: Setup) {
         }
     }
     let urls = [host.url("a.rss"), host.url("a.atom"), host.url("a.json")];
-    let ingesting = Ingesting::start(&bed, spec(&bed, &urls));
-    stored(&bed, 9).await;
-    let post = find(&bed, "rss:tag:r0").await.expect("stored");
+    let ingesting = Ingesting::start(&app, spec(&app, &urls));
+    stored(&app, 9).await;
+    let post = find(&app, "rss:tag:r0").await.expect("stored");
     assert_eq!((&post["source"], &post["content"]), (&json!("rss"), &json!("I love R&D <3\n\nRead more")));
     assert_eq!(post["created_at"], "2026-03-01T12:20:00.000Z");
 
     // Later looks cost nothing, until there is something new.
-    bed.eventually("it is asked again", async || (host.asked("/a.rss") > 3).then_some(())).await;
+    app.eventually("it is asked again", async || (host.asked("/a.rss") > 3).then_some(())).await;
     for request in host.web.requests().iter().skip(3).take(6) {
         assert!(request.header("if-none-match").starts_with("W/\"3,"), "{request:?}");
         assert_eq!(request.header("if-modified-since"), "Sun, 01 Mar 2026 12:20:00 GMT");
     }
     host.publish("/a.rss", entry("tag:r3", "I hate that", 1));
-    stored(&bed, 10).await;
+    stored(&app, 10).await;
     let first = entry("tag:a0", "I hate the second version", 10);
     host.publish("/a.atom", Entry { updated: first.updated + 60, ..first });
-    bed.eventually("the edit replaces it", async || {
-        let post = find(&bed, "rss:tag:a0").await.expect("stored");
+    app.eventually("the edit replaces it", async || {
+        let post = find(&app, "rss:tag:a0").await.expect("stored");
         (post["content"] == "I hate the second version" && post["sentiment"]["label"] == "negative").then_some(())
     })
     .await;
@@ -69,8 +69,8 @@ async fn feeds_are_read_once_and_asked_with_their_validators(setup: Setup) {
     // A restart asks with the validators of before, and says nothing twice.
     let asked = host.web.requests().len();
     host.publish("/a.json", entry("tag:j3", "I love that", 0));
-    let ingesting = Ingesting::start(&bed, spec(&bed, &urls));
-    let books = stored(&bed, 11).await;
+    let ingesting = Ingesting::start(&app, spec(&app, &urls));
+    let books = stored(&app, 11).await;
     assert_eq!((&books["analysed"], &books["replacement"], &books["duplicate"]), (&json!(11), &json!(1), &json!(0)));
     assert!(host.web.requests()[asked..].iter().all(|request| !request.header("if-none-match").is_empty()));
     ingesting.stop().await;
@@ -79,34 +79,34 @@ async fn feeds_are_read_once_and_asked_with_their_validators(setup: Setup) {
     let hour = Duration::from_secs(3_600);
     let rarely = |feeds: Vec<Url>| {
         let options = RssOptions { feeds, min_interval: hour, max_interval: hour };
-        rss::spec("rss", options, fetcher, bed.clock.clone())
+        rss::spec("rss", options, fetcher, app.clock.clone())
     };
     for (path, id) in [("/a.rss", "r4"), ("/a.atom", "a4"), ("/a.json", "j4")] {
         host.publish(path, entry(&format!("tag:{id}"), "I love this", 0));
     }
-    let ingesting = Ingesting::start(&bed, rarely(urls.to_vec()));
+    let ingesting = Ingesting::start(&app, rarely(urls.to_vec()));
     let all = async || ingesting.states.all().pop().filter(|state| state.posts == 3);
-    bed.eventually("all feeds are read", all).await;
+    app.eventually("all feeds are read", all).await;
     ingesting.stop().await;
     let (asked, other) = (host.web.requests().len(), Feeds::start().await);
     other.publish("/b.rss", entry("tag:b0", "I love that", 0));
     // Hosts are asked side by side: one that is due would be asked by the time this is stored.
-    let ingesting = Ingesting::start(&bed, rarely([&urls[..], &[other.url("b.rss")]].concat()));
-    stored(&bed, 15).await;
+    let ingesting = Ingesting::start(&app, rarely([&urls[..], &[other.url("b.rss")]].concat()));
+    stored(&app, 15).await;
     ingesting.stop().await;
     assert_eq!(host.web.requests().len(), asked);
 }
 
 async fn what_is_wrong_with_a_feed_holds_up_no_other_and_loses_nothing(setup: Setup) {
-    let bed = Bed::start(setup).await;
+    let app = TestApp::start(setup).await;
     let (bad, good) = (Feeds::start().await, Feeds::start().await);
     bad.publish("/feed.rss", entry("bad:0", "I love it", 9));
     good.publish("/feed.rss", entry("good:0", "I love it", 9));
     let moved = feeds::rss(&[entry("bad:moved", "I love it", 3)]);
     let elsewhere = Web::start(move |_| Reply::ok(moved.clone())).await;
-    let ingesting = Ingesting::start(&bed, spec(&bed, &[bad.url("feed.rss"), good.url("feed.rss")]));
+    let ingesting = Ingesting::start(&app, spec(&app, &[bad.url("feed.rss"), good.url("feed.rss")]));
     let mut count = 2;
-    stored(&bed, count).await;
+    stored(&app, count).await;
     let huge = "<rss version=\"2.0\"><channel>".to_owned() + &" ".repeat(200_000);
     let around = Reply::status(302).with("Location", "/feed.rss");
     let faults = [
@@ -128,17 +128,17 @@ async fn what_is_wrong_with_a_feed_holds_up_no_other_and_loses_nothing(setup: Se
         let before = ingesting.states.all().remove(0).errors;
         // Four times around is one too many.
         bad.web.will(std::iter::repeat_n(fault, if name == "redirects without end" { 4 } else { 1 }));
-        bed.eventually(name, async || bad.web.has_said_all().then_some(())).await;
+        app.eventually(name, async || bad.web.has_said_all().then_some(())).await;
         count += usize::from(matches!(name, "redirect" | "cut off"));
         good.publish("/feed.rss", entry(&format!("good:{n}+"), "I love it", 1));
         bad.publish("/feed.rss", entry(&format!("bad:{n}+"), "I love it", 1));
         count += 2;
-        stored(&bed, count).await;
+        stored(&app, count).await;
         let state = ingesting.states.all().remove(0);
         assert_eq!(state.errors > before, is_error, "{name}: {state:?}");
         assert_eq!(state.state.as_str(), "connected", "{name}: {state:?}");
     }
-    let books = bed.drained().await["stats"]["books"].clone();
+    let books = app.drained().await["stats"]["books"].clone();
     assert_eq!((&books["analysed"], &books["duplicate"]), (&json!(count), &json!(0)));
     let state = ingesting.states.all().remove(0);
     assert_eq!(state.last_error.as_deref().map(|error| error.contains("redirects")), Some(true), "{state:?}");
@@ -147,30 +147,30 @@ async fn what_is_wrong_with_a_feed_holds_up_no_other_and_loses_nothing(setup: Se
     // An answer that never comes is given up. One may meet a question that was left at the stop.
     bad.web.will([Reply::Silence, Reply::Silence]);
     let options = RssOptions { feeds: vec![bad.url("feed.rss")], min_interval: MILLIS(20), max_interval: MILLIS(60) };
-    let ingesting = Ingesting::start(&bed, rss::spec("rss", options, hasty, bed.clock.clone()));
+    let ingesting = Ingesting::start(&app, rss::spec("rss", options, hasty, app.clock.clone()));
     bad.publish("/feed.rss", entry("bad:slow", "I love it", 0));
-    stored(&bed, count + 1).await;
+    stored(&app, count + 1).await;
     assert!(ingesting.states.all().remove(0).errors > 0);
     ingesting.stop().await;
 }
 
 async fn a_host_that_asks_for_patience_gets_it_for_all_its_feeds(setup: Setup) {
-    let bed = Bed::start(setup).await;
+    let app = TestApp::start(setup).await;
     let (busy, good) = (Feeds::start().await, Feeds::start().await);
     for path in ["/a.rss", "/b.rss"] {
         busy.publish(path, entry(path, "I love it", 1));
     }
     good.publish("/c.rss", entry("good", "I love it", 1));
     let feeds = [busy.url("a.rss"), busy.url("b.rss"), good.url("c.rss")];
-    let ingesting = Ingesting::start(&bed, spec(&bed, &feeds));
-    stored(&bed, 3).await;
+    let ingesting = Ingesting::start(&app, spec(&app, &feeds));
+    stored(&app, 3).await;
     for status in [429, 503] {
         busy.web.will([Reply::status(status).with("Retry-After", "3")]);
-        bed.eventually("it is busy", async || busy.web.has_said_all().then_some(())).await;
+        app.eventually("it is busy", async || busy.web.has_said_all().then_some(())).await;
         good.publish("/c.rss", entry(&format!("tag:good {status}"), "I love it", 0));
         busy.publish("/b.rss", entry(&format!("tag:busy {status}"), "I love it", 0));
-        bed.eventually("the other host is read", async || find(&bed, &format!("rss:tag:good {status}")).await).await;
-        bed.eventually("it is asked again", async || find(&bed, &format!("rss:tag:busy {status}")).await).await;
+        app.eventually("the other host is read", async || find(&app, &format!("rss:tag:good {status}")).await).await;
+        app.eventually("it is asked again", async || find(&app, &format!("rss:tag:busy {status}")).await).await;
         let rest = busy.web.rest();
         assert!(rest.end - rest.start >= MILLIS(3_000), "{status}: asked again after {rest:?}");
         let asked = good.web.requests().into_iter().filter(|request| rest.contains(&request.at));
@@ -180,8 +180,8 @@ async fn a_host_that_asks_for_patience_gets_it_for_all_its_feeds(setup: Setup) {
 
     // When nobody answers, the source as a whole waits as long.
     let busy = Web::start(|_| Reply::status(429).with("Retry-After", "3600")).await;
-    let alone = Ingesting::start(&bed, spec(&bed, &[busy.at("/only.rss")]));
-    let state = bed
+    let alone = Ingesting::start(&app, spec(&app, &[busy.at("/only.rss")]));
+    let state = app
         .eventually("it backs off", async || {
             alone.states.all().pop().filter(|state| state.state.as_str() == "backing_off")
         })
@@ -192,7 +192,7 @@ async fn a_host_that_asks_for_patience_gets_it_for_all_its_feeds(setup: Setup) {
 }
 
 async fn addresses_that_are_not_public_are_refused_also_behind_redirects(setup: Setup) {
-    let bed = Bed::start(setup).await;
+    let app = TestApp::start(setup).await;
     let secret = Web::start(|_| Reply::ok(feeds::rss(&[entry("tag:secret", "inside", 1)]))).await;
     let inside = secret.url.port().expect("a port");
     // 0.0.0.0 reaches this machine too.
@@ -208,9 +208,9 @@ async fn addresses_that_are_not_public_are_refused_also_behind_redirects(setup: 
         ("redirects", "127.0.0.1/32", vec![door.at("/0"), door.at("/1")]),
     ] {
         let options = RssOptions { feeds, min_interval: MILLIS(20), max_interval: MILLIS(60) };
-        let spec = rss::spec(name, options, || fetcher_to(&[allowed]), bed.clock.clone());
-        let ingesting = Ingesting::start(&bed, spec);
-        let state = bed
+        let spec = rss::spec(name, options, || fetcher_to(&[allowed]), app.clock.clone());
+        let ingesting = Ingesting::start(&app, spec);
+        let state = app
             .eventually("it is refused", async || {
                 ingesting.states.all().pop().filter(|state| state.state.as_str() == "failed")
             })
@@ -220,5 +220,5 @@ async fn addresses_that_are_not_public_are_refused_also_behind_redirects(setup: 
         ingesting.stop().await;
     }
     assert!(secret.requests().is_empty(), "nothing inside was asked");
-    assert_eq!(stored(&bed, 0).await["appended"], 0);
+    assert_eq!(stored(&app, 0).await["appended"], 0);
 }

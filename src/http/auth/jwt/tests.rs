@@ -24,7 +24,7 @@ fn sign(algorithm: Algorithm, claims: &serde_json::Value) -> String {
 }
 
 #[test]
-fn a_signed_token_gives_its_scopes_until_it_expires() {
+fn jwt_scopes_hold_until_expiry() {
     let token = sign(
         Algorithm::HS256,
         &json!({"iss": "us", "aud": ["sentistream"], "exp": 1_000, "scope": "read other", "scopes": ["admin"]}),
@@ -59,7 +59,7 @@ fn what_is_not_for_us_is_refused() {
     }
 }
 
-/// Public keys, and the signatures of [`CLAIMS`] by their private halves, which nobody kept.
+/// Public keys and signatures of [`CLAIMS`]; the private keys were not kept.
 const RS256_KEY: &str = "-----BEGIN PUBLIC KEY-----
 MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAyhzbz4JWfPP8WV072inR
 boDOsYGteUyzRBIlk3zXgE/eKG5DiH/Fu1F2n+INQdZxoQJHKqBS07/KmljwVRKy
@@ -87,7 +87,7 @@ fn with_key(key: JwtKey) -> JwtVerifier {
 }
 
 #[test]
-fn public_keys_check_the_signatures_of_their_algorithm_alone() {
+fn public_key_verifies_only_its_algorithm() {
     let rs256 = with_key(JwtKey::Rs256(RS256_KEY.to_owned()));
     let eddsa = with_key(JwtKey::EdDsa(EDDSA_KEY.to_owned()));
     let (by_rsa, by_ed) = (signed("RS256", RS256_SIGNATURE), signed("EdDSA", EDDSA_SIGNATURE));
@@ -104,7 +104,7 @@ fn public_keys_check_the_signatures_of_their_algorithm_alone() {
 }
 
 #[test]
-fn keys_that_protect_nothing_are_refused() {
+fn weak_keys_are_refused() {
     let refused = |key| {
         let options = JwtOptions { key, issuer: String::new(), audience: String::new(), leeway_s: 0 };
         JwtVerifier::new(&options).err().map(|e| e.to_string()).unwrap_or_default()

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::MINUTE;
 use super::desk::{Desk, LEASE};
 use super::fakes::Reply;
-use crate::api::bed::{Setup, cases};
+use crate::api::test_app::{Setup, cases};
 
 cases!(nothing_is_lost_or_told_twice_across_crashes);
 
@@ -15,8 +15,8 @@ async fn nothing_is_lost_or_told_twice_across_crashes(setup: Setup) {
     let desk = Desk::start(setup).await;
     desk.route("hook", json!([])).await;
     let lease = async |holder: &str| {
-        let taken = async || desk.bed.rooms.store.acquire_lease("notifications", holder, LEASE).await.unwrap();
-        desk.bed.eventually("the lease is taken", taken).await
+        let taken = async || desk.app.rooms.store.acquire_lease("notifications", holder, LEASE).await.unwrap();
+        desk.app.eventually("the lease is taken", taken).await
     };
     // While a group waits for others.
     desk.fire("mood", "web").await;
@@ -27,7 +27,7 @@ async fn nothing_is_lost_or_told_twice_across_crashes(setup: Setup) {
     desk.requests(1).await;
     desk.settled().await;
     // The first wakes up: it can change nothing.
-    let late = desk.bed.rooms.store.commit_notifications(&old, &Commit { cursor: Some(0), ..Commit::default() }).await;
+    let late = desk.app.rooms.store.commit_notifications(&old, &Commit { cursor: Some(0), ..Commit::default() }).await;
     assert!(matches!(late, Err(StoreError::LeaseLost(_))), "{late:?}");
 
     // While nobody runs, and between two attempts.
@@ -39,17 +39,17 @@ async fn nothing_is_lost_or_told_twice_across_crashes(setup: Setup) {
     desk.notifier("third");
     desk.followed().await;
     desk.advance(MINUTE);
-    desk.bed.eventually("both are tried", async || (desk.hook.requests().len() >= 3).then_some(())).await;
+    desk.app.eventually("both are tried", async || (desk.hook.requests().len() >= 3).then_some(())).await;
     desk.crash().await;
     desk.advance(LEASE);
     desk.notifier("fourth");
-    desk.bed
+    desk.app
         .eventually("both are delivered", async || {
-            let page = desk.bed.get("/api/alerts/deliveries?state=delivered").await.ok();
+            let page = desk.app.get("/api/alerts/deliveries?state=delivered").await.ok();
             (page["deliveries"].as_array().unwrap().len() == 3).then_some(())
         })
         .await;
-    let page = desk.bed.get("/api/alerts/deliveries").await.ok();
+    let page = desk.app.get("/api/alerts/deliveries").await.ok();
     let mut told: Vec<_> = page["deliveries"]
         .as_array()
         .unwrap()

@@ -14,14 +14,14 @@ use sentistream::store::alerts::{NewAlert, Step};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use super::super::bed::{Answer, Bed, Setup};
+use super::super::test_app::{Answer, Setup, TestApp};
 use super::fakes::{Hook, Request};
 
 /// After this much silence of a notifier another takes over.
 pub const LEASE: Duration = Duration::from_secs(600);
 
 pub struct Desk {
-    pub bed: Bed,
+    pub app: TestApp,
     pub hook: Hook,
     pub options: NotifyOptions,
     /// The longest that a receiver may take, of notifiers that start from now on.
@@ -50,9 +50,9 @@ impl Desk {
             retry: RetryOptions::default(),
         };
         change(&mut options);
-        let (bed, hook) = (Bed::start(setup).await, Hook::start().await);
+        let (app, hook) = (TestApp::start(setup).await, Hook::start().await);
         let timeout = Duration::from_secs(60);
-        let desk = Self { bed, hook, options, timeout, running: Mutex::default(), alerts: Mutex::default() };
+        let desk = Self { app, hook, options, timeout, running: Mutex::default(), alerts: Mutex::default() };
         desk.notifier("first");
         desk
     }
@@ -71,9 +71,9 @@ impl Desk {
             ..OutboundOptions::default()
         };
         let rooms = NotifyRooms {
-            store: self.bed.rooms.store.clone(),
+            store: self.app.rooms.store.clone(),
             outbound: Outbound::new(outbound).unwrap(),
-            clock: self.bed.clock.clone(),
+            clock: self.app.clock.clone(),
         };
         let options = NotifyOptions { holder: holder.to_owned(), ..self.options.clone() };
         let shutdown = Shutdown::default();
@@ -89,25 +89,25 @@ impl Desk {
     }
 
     pub fn advance(&self, time: Duration) {
-        self.bed.clock.set(self.bed.clock.now() + time);
+        self.app.clock.set(self.app.clock.now() + time);
     }
 
     /// Adds what `path` names, as the API does it; its id.
     pub async fn add(&self, path: &str, body: &Value) -> i64 {
-        let answer = self.bed.post(&format!("/api/alerts/{path}"), body).await;
+        let answer = self.app.post(&format!("/api/alerts/{path}"), body).await;
         assert_eq!(answer.status, 201, "{}", answer.text());
         assert_eq!(answer.header("etag"), "\"1\"");
         answer.json()["id"].as_i64().unwrap()
     }
 
     pub async fn put(&self, path: &str, tag: &str, body: &Value) -> Answer {
-        let request = self.bed.request(Method::PUT, &format!("/api/alerts/{path}")).header("if-match", tag).json(body);
-        self.bed.send(request).await
+        let request = self.app.request(Method::PUT, &format!("/api/alerts/{path}")).header("if-match", tag).json(body);
+        self.app.send(request).await
     }
 
     pub async fn remove(&self, path: &str, tag: &str) -> Answer {
-        let request = self.bed.request(Method::DELETE, &format!("/api/alerts/{path}")).header("if-match", tag);
-        self.bed.send(request).await
+        let request = self.app.request(Method::DELETE, &format!("/api/alerts/{path}")).header("if-match", tag);
+        self.app.send(request).await
     }
 
     /// A webhook receiver, and a route to it for what matches.
@@ -130,7 +130,7 @@ impl Desk {
     async fn turn(&self, (name, source): (&str, &str), to: InstanceState) -> i64 {
         let pairs = [("alertname", name), ("severity", "warning"), ("source", source)];
         let labels = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let (now, store) = (self.bed.clock.now(), &self.bed.rooms.store);
+        let (now, store) = (self.app.clock.now(), &self.app.rooms.store);
         let key = (name.to_owned(), source.to_owned());
         let summary = format!("The mood of <{source}> turned & \"fell\"");
         let instance = Instance {
@@ -169,18 +169,18 @@ impl Desk {
 
     /// Waits until the notifier has seen every transition, if it runs.
     pub async fn followed(&self) {
-        let store = &self.bed.rooms.store;
+        let store = &self.app.rooms.store;
         let last = store.last_transition().await.unwrap();
         if self.running.lock().unwrap().is_some() {
             let seen = async || (store.notifier_state().await.unwrap().cursor >= last).then_some(());
-            self.bed.eventually("the transitions are followed", seen).await;
+            self.app.eventually("the transitions are followed", seen).await;
         }
     }
 
     /// The webhook's requests, as soon as there are `count`; there must not be more.
     pub async fn requests(&self, count: usize) -> Vec<Request> {
         let enough = async || Some(self.hook.requests()).filter(|requests| requests.len() >= count);
-        let requests = self.bed.eventually(&format!("{count} requests"), enough).await;
+        let requests = self.app.eventually(&format!("{count} requests"), enough).await;
         let said: Vec<_> = requests.iter().map(|request| request.head.lines().next().unwrap_or_default()).collect();
         assert_eq!(requests.len(), count, "{said:?}");
         requests
@@ -194,20 +194,20 @@ impl Desk {
     /// The newest delivery as soon as `done` holds for it, with its attempts.
     pub async fn delivery(&self, what: &str, done: impl Fn(&Value) -> bool) -> Value {
         let look = async || {
-            let page = self.bed.get("/api/alerts/deliveries?limit=1").await.ok();
+            let page = self.app.get("/api/alerts/deliveries?limit=1").await.ok();
             let id = page["deliveries"][0]["id"].as_i64()?;
-            let delivery = self.bed.get(&format!("/api/alerts/deliveries/{id}")).await.ok();
+            let delivery = self.app.get(&format!("/api/alerts/deliveries/{id}")).await.ok();
             done(&delivery).then_some(delivery)
         };
-        self.bed.eventually(what, look).await
+        self.app.eventually(what, look).await
     }
 
     /// Waits until every delivery is settled and noted.
     pub async fn settled(&self) {
         let none = async || {
-            let page = self.bed.get("/api/alerts/deliveries?state=pending").await.ok();
+            let page = self.app.get("/api/alerts/deliveries?state=pending").await.ok();
             page["deliveries"].as_array().unwrap().is_empty().then_some(())
         };
-        self.bed.eventually("deliveries are settled", none).await;
+        self.app.eventually("deliveries are settled", none).await;
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::bed::{Setup, cases};
+use super::super::test_app::{Setup, cases};
 use super::MINUTE;
 use super::desk::Desk;
 use super::fakes::Hook;
@@ -53,7 +53,7 @@ async fn every_kind_of_receiver_gets_its_own_form(setup: Setup) {
     show("webhook", &serde_json::to_string_pretty(&webhook).unwrap());
     assert_eq!((&webhook["truncatedAlerts"], webhook["alerts"].as_array().unwrap().len()), (&json!(1), 1));
 
-    let slack = desk.bed.eventually("the chat is told", async || slack.requests().pop()).await.json();
+    let slack = desk.app.eventually("the chat is told", async || slack.requests().pop()).await.json();
     show("slack", &serde_json::to_string_pretty(&slack).unwrap());
     assert_eq!(slack["text"], "[FIRING:2] Mood &lt;turns&gt; (warning)");
     let kinds: Vec<_> =
@@ -64,7 +64,7 @@ async fn every_kind_of_receiver_gets_its_own_form(setup: Setup) {
     assert!(slack["blocks"][2]["elements"][0]["text"].as_str().unwrap().starts_with("and 1 more"), "{slack:#}");
 
     let command: Value = desk
-        .bed
+        .app
         .eventually("the program has it", async || {
             let text = std::fs::read_to_string(&out).ok()?;
             show("command", &text);
@@ -75,14 +75,14 @@ async fn every_kind_of_receiver_gets_its_own_form(setup: Setup) {
 
     // The mail server was busy at first.
     let pending = async || {
-        let page = desk.bed.get("/api/alerts/deliveries?receiver=email&state=pending").await.ok();
+        let page = desk.app.get("/api/alerts/deliveries?receiver=email&state=pending").await.ok();
         let delivery = page["deliveries"][0].clone();
         (delivery["attempts"] == 1).then_some(delivery)
     };
-    let busy = desk.bed.eventually("the mail is refused for the moment", pending).await;
+    let busy = desk.app.eventually("the mail is refused for the moment", pending).await;
     assert!(busy["error"].as_str().unwrap().contains("busy, try again later"), "{busy:#}");
     desk.advance(MINUTE);
-    let mail = desk.bed.eventually("the mail is taken", async || mail.mails().pop()).await;
+    let mail = desk.app.eventually("the mail is taken", async || mail.mails().pop()).await;
     show("email", &mail);
     for part in [
         "From: SentiStream <sentistream@example.org>",
@@ -98,9 +98,9 @@ async fn every_kind_of_receiver_gets_its_own_form(setup: Setup) {
     let joined = mail.replace("=\r\n", "");
     assert!(joined.contains("Mood &lt;turns&gt;") && joined.contains("turned &amp; &quot;fell&quot;"), "{mail}");
     desk.settled().await;
-    let page = desk.bed.get("/api/alerts/deliveries?state=delivered").await.ok();
+    let page = desk.app.get("/api/alerts/deliveries?state=delivered").await.ok();
     assert_eq!(page["deliveries"].as_array().unwrap().len(), 4, "{page:#}");
     let id = page["deliveries"].as_array().unwrap().iter().find(|sent| sent["receiver"] == "command").unwrap();
-    let ran = desk.bed.get(&format!("/api/alerts/deliveries/{}", id["id"])).await.ok();
+    let ran = desk.app.get(&format!("/api/alerts/deliveries/{}", id["id"])).await.ok();
     assert_eq!((&ran["log"][0]["status"], &ran["log"][0]["answer"]), (&json!(0), &json!("written\n")));
 }

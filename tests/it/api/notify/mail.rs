@@ -10,7 +10,7 @@ use sentistream::notify::receivers::{SmtpOptions, SmtpSecurity};
 use serde_json::{Value, json};
 use tokio_rustls::TlsAcceptor;
 
-use super::super::bed::{Setup, cases};
+use super::super::test_app::{Setup, cases};
 use super::MINUTE;
 use super::desk::Desk;
 use super::mail_server::{MailOptions, MailServer, Protection};
@@ -83,14 +83,14 @@ async fn desk(setup: Setup, smtp: SmtpOptions) -> (Desk, i64) {
 
 /// The outcome of the button `test`, which answers before there is one when the machine is busy.
 async fn test(desk: &Desk, receiver: i64) -> Value {
-    let answer = desk.bed.post(&format!("/api/alerts/receivers/{receiver}/test"), &json!({})).await;
+    let answer = desk.app.post(&format!("/api/alerts/receivers/{receiver}/test"), &json!({})).await;
     assert!([200, 202].contains(&answer.status), "{}", answer.text());
     let id = answer.json()["id"].clone();
     let tried = async || {
-        let delivery = desk.bed.get(&format!("/api/alerts/deliveries/{id}")).await.ok();
+        let delivery = desk.app.get(&format!("/api/alerts/deliveries/{id}")).await.ok();
         (delivery["attempts"] != 0).then_some(delivery)
     };
-    desk.bed.eventually("the first attempt", tried).await
+    desk.app.eventually("the first attempt", tried).await
 }
 
 async fn mail_goes_over_tls_to_a_server_that_is_who_it_says(setup: Setup) {

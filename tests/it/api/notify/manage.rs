@@ -4,7 +4,7 @@ use reqwest::Method;
 use sentistream::domain::notify::{Channel, Receiver, Route, Secrets};
 use serde_json::{Value, json};
 
-use super::super::bed::{Setup, cases};
+use super::super::test_app::{Setup, cases};
 use super::MINUTE;
 use super::desk::Desk;
 
@@ -22,14 +22,14 @@ async fn secrets_are_written_and_never_read(setup: Setup) {
     let given = json!({"signing_key": "s3cret-key", "header.Authorization": "Bearer s3cret"});
     let id = desk.add("receivers", &webhook(&url, given)).await;
     let path = format!("receivers/{id}");
-    let shown = desk.bed.get(&format!("/api/alerts/{path}")).await;
+    let shown = desk.app.get(&format!("/api/alerts/{path}")).await;
     assert_eq!(shown.ok()["secrets"], json!(["header.Authorization", "signing_key"]));
     assert!(!shown.text().contains("s3cret"), "{}", shown.text());
 
     // Not named: kept; null: removed.
     let changed = desk.put(&path, "\"1\"", &webhook(&url, json!({"signing_key": null}))).await;
     assert_eq!((changed.ok()["secrets"].clone(), changed.header("etag")), (json!(["header.Authorization"]), "\"2\""));
-    desk.bed.post(&format!("/api/alerts/{path}/test"), &json!({})).await.ok();
+    desk.app.post(&format!("/api/alerts/{path}/test"), &json!({})).await.ok();
     assert_eq!(desk.requests(1).await[0].header("authorization"), "Bearer s3cret");
     // A secret for one server is not sent to another.
     let elsewhere = "https://hooks.example.org/";
@@ -37,7 +37,7 @@ async fn secrets_are_written_and_never_read(setup: Setup) {
     assert_eq!(answer.problem(422), ["secrets.header.Authorization"]);
     assert_eq!(desk.put(&path, "\"2\"", &webhook(elsewhere, json!({"header.Authorization": null}))).await.status, 200);
 
-    let audit = desk.bed.rooms.store.alert_audit(None, 100).await.unwrap().entries;
+    let audit = desk.app.rooms.store.alert_audit(None, 100).await.unwrap().entries;
     assert!(!format!("{audit:?}").contains("s3cret"), "{audit:?}");
     let noted: Vec<_> =
         audit.iter().map(|entry| (entry.action.as_str(), entry.object_kind.as_str(), entry.name.as_str())).collect();
@@ -47,34 +47,34 @@ async fn secrets_are_written_and_never_read(setup: Setup) {
 async fn changes_are_made_from_a_version_and_noted(setup: Setup) {
     let desk = Desk::start(setup).await;
     desk.route("hook", json!([])).await;
-    let routes = desk.bed.get("/api/alerts/routes").await.ok();
+    let routes = desk.app.get("/api/alerts/routes").await.ok();
     let id = routes["routes"][0]["id"].as_i64().unwrap();
     let path = format!("routes/{id}");
     let route = |wait: &str| json!({"name": "hook", "receiver": "hook", "group_wait": wait});
-    let bare = desk.bed.request(Method::PUT, &format!("/api/alerts/{path}")).json(&route("1s"));
-    desk.bed.send(bare).await.problem(428);
+    let bare = desk.app.request(Method::PUT, &format!("/api/alerts/{path}")).json(&route("1s"));
+    desk.app.send(bare).await.problem(428);
     let changed = desk.put(&path, "\"1\"", &route("90s")).await;
     assert_eq!((&changed.ok()["group_wait"], changed.header("etag")), (&json!("1min 30s"), "\"2\""));
     desk.put(&path, "\"1\"", &route("1s")).await.problem(412);
     desk.put(&path, "W/\"2\"", &route("1s")).await.problem(412);
     assert_eq!(desk.put(&path, "*", &route("1s")).await.status, 200);
     desk.put("routes/999", "*", &route("1s")).await.problem(404);
-    desk.bed.get("/api/alerts/routes/x").await.problem(404);
+    desk.app.get("/api/alerts/routes/x").await.problem(404);
 
     // What is referred to stays.
-    let receivers = desk.bed.get("/api/alerts/receivers").await.ok();
+    let receivers = desk.app.get("/api/alerts/receivers").await.ok();
     let receiver = format!("receivers/{}", receivers["receivers"][0]["id"]);
     desk.remove(&receiver, "*").await.problem(409);
     desk.remove(&path, "\"2\"").await.problem(412);
     assert_eq!(desk.remove(&path, "\"3\"").await.status, 204);
     assert_eq!(desk.remove(&receiver, "*").await.status, 204);
-    desk.bed.get(&format!("/api/alerts/{path}")).await.problem(404);
+    desk.app.get(&format!("/api/alerts/{path}")).await.problem(404);
 }
 
 async fn what_is_wrong_is_told_by_field(setup: Setup) {
     let desk = Desk::start(setup).await;
     desk.route("hook", json!([])).await;
-    let now = desk.bed.clock.now();
+    let now = desk.app.clock.now();
     let matcher = json!([{"label": "source", "op": "=", "value": "web"}]);
     let silence = |matchers: &Value, minutes: u32| json!({"matchers": matchers, "starts_at": now, "ends_at": now + minutes * MINUTE, "author": "ada", "comment": "c"});
     let mute = |zone: &str, intervals: Value| json!({"name": "m", "zone": zone, "intervals": intervals});
@@ -127,12 +127,12 @@ async fn what_is_wrong_is_told_by_field(setup: Setup) {
         ("mute-timings", mute("Mars/Base", json!([])), vec!["zone", "intervals"]),
         ("mute-timings", mute("UTC", json!([{"from": "25:00"}])), vec!["body"]),
     ] {
-        let answer = desk.bed.post(&format!("/api/alerts/{path}"), &body).await;
+        let answer = desk.app.post(&format!("/api/alerts/{path}"), &body).await;
         assert_eq!(answer.problem(422), fields, "{body}");
     }
     let rename = json!({"name": "other", "channel": {"kind": "webhook", "url": "http://x/"}});
     assert_eq!(desk.put("receivers/1", "*", &rename).await.problem(422), ["name"]);
-    assert_eq!(desk.bed.get("/api/alerts/deliveries?state=lost").await.problem(422), ["state"]);
+    assert_eq!(desk.app.get("/api/alerts/deliveries?state=lost").await.problem(422), ["state"]);
 }
 
 async fn the_configuration_is_read_only(setup: Setup) {
@@ -147,12 +147,12 @@ async fn the_configuration_is_read_only(setup: Setup) {
     })
     .await;
     let provisioned = async || {
-        let routes = desk.bed.get("/api/alerts/routes").await.ok();
+        let routes = desk.app.get("/api/alerts/routes").await.ok();
         routes["routes"].as_array().unwrap().first().cloned()
     };
-    let route = desk.bed.eventually("the configuration is known", provisioned).await;
+    let route = desk.app.eventually("the configuration is known", provisioned).await;
     assert_eq!((&route["name"], &route["provisioned"]), (&json!("configured"), &json!(true)));
-    let receivers = desk.bed.get("/api/alerts/receivers").await.ok();
+    let receivers = desk.app.get("/api/alerts/receivers").await.ok();
     let shown = &receivers["receivers"][0];
     // Its secrets are not in the database.
     assert_eq!((&shown["provisioned"], &shown["secrets"]), (&json!(true), &json!([])));
@@ -164,7 +164,7 @@ async fn the_configuration_is_read_only(setup: Setup) {
     // It works all the same, signed with its key.
     desk.fire("mood", "web").await;
     desk.advance(MINUTE);
-    let request = desk.bed.eventually("it is told", async || hook.requests().pop()).await;
+    let request = desk.app.eventually("it is told", async || hook.requests().pop()).await;
     assert!(request.header("x-sentistream-signature").contains(",v1="));
     // What the next configuration does not hold is gone.
     desk.crash().await;
@@ -174,9 +174,9 @@ async fn the_configuration_is_read_only(setup: Setup) {
     });
     desk.advance(super::LEASE);
     desk.notifier("second");
-    desk.bed
+    desk.app
         .eventually("it is gone", async || {
-            let left = desk.bed.get("/api/alerts/receivers").await.ok();
+            let left = desk.app.get("/api/alerts/receivers").await.ok();
             left["receivers"].as_array().unwrap().is_empty().then_some(())
         })
         .await;

@@ -28,13 +28,13 @@ macro_rules! cases {
         mod embedded {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
-                super::$case(crate::api::bed::Setup::Embedded).await;
+                super::$case(crate::api::test_app::Setup::Embedded).await;
             })+
         }
         mod shared {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
-                super::$case(crate::api::bed::Setup::Shared).await;
+                super::$case(crate::api::test_app::Setup::Shared).await;
             })+
         }
     };
@@ -54,7 +54,7 @@ pub enum Setup {
 }
 
 /// The API, running.
-pub struct Bed {
+pub struct TestApp {
     pub url: String,
     pub clock: Clock,
     pub rooms: Api,
@@ -108,7 +108,7 @@ impl Answer {
     }
 }
 
-impl Bed {
+impl TestApp {
     /// The API as it is served by default, but on a port of its own and with a cache that forgets at once.
     pub async fn start(setup: Setup) -> Self {
         Self::with(setup, Duration::from_millis(1), |_| {}).await
@@ -139,7 +139,7 @@ impl Bed {
         let mut options = HttpOptions { listen: vec![([127, 0, 0, 1], 0).into()], ..HttpOptions::default() };
         // A service that is there is found to be, also by a machine that is busy.
         options.check_timeout = PATIENCE;
-        // The end waits for no connection: longer than [`Bed::stop`] would wait.
+        // The end waits for no connection: longer than [`TestApp::stop`] would wait.
         options.drain = 2 * PATIENCE;
         change(&mut options);
         let shutdown = Shutdown::default();
@@ -233,7 +233,7 @@ impl Bed {
     }
 }
 
-impl Drop for Bed {
+impl Drop for TestApp {
     fn drop(&mut self) {
         self.shutdown.abandon();
         self.workers.abandon();

@@ -1,4 +1,4 @@
-//! What a bed stands on: a file, or the servers of the test run.
+//! What a app stands on: a file, or the servers of the test run.
 
 use std::time::Duration;
 
