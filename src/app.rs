@@ -4,6 +4,7 @@ mod lock;
 mod model;
 mod options;
 mod serve;
+pub mod sign_in;
 mod sources;
 
 use std::sync::Arc;
@@ -24,7 +25,7 @@ use crate::topics::Topics;
 use crate::worker::Worker;
 
 pub use lock::InUse;
-pub use options::{inference as inference_options, model as model_source};
+pub use options::{external_url, inference as inference_options, model as model_source};
 pub use serve::{Parts, Running, serve, start};
 
 /// The rooms that roles and commands share. Clones share them.

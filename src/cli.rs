@@ -16,6 +16,7 @@ mod openapi;
 mod output;
 mod probe;
 mod settings;
+mod sign_in;
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -113,6 +114,7 @@ Examples:
     Config(settings::ConfigArgs),
     Migrate(migrate::MigrateArgs),
     Backup(backup::BackupArgs),
+    SignIn(sign_in::SignInArgs),
     /// Print the OpenAPI description of the REST API.
     #[command(after_help = "Example:\n  sentistream openapi > openapi.json")]
     Openapi,
@@ -199,6 +201,7 @@ fn on_runtime(command: Command, context: &Context) -> anyhow::Result<Verdict> {
             Command::Doctor(args) => doctor::run(&args, context).await,
             Command::Health(args) => health::run(&args, context).await,
             Command::Backup(args) => backup::run(args, context).await,
+            Command::SignIn(sign_in::SignInArgs {}) => sign_in::run(context).await,
             Command::Migrate(args) => migrate::run(&args, context).await,
             Command::DeadLetter(command) => dead_letter::run(command, context).await,
             Command::Erase(args) => erase::run(args, context).await,

@@ -4,11 +4,15 @@
 //! [`state::State::run`] or the cache, and build the answer. Every failure is an [`error::ApiError`].
 //! [`routes`] lists every route.
 
+pub mod access;
+pub mod admission;
 pub mod alerts;
 pub mod analyze;
 pub mod answer;
+pub mod audit;
 pub mod auth;
 pub mod body;
+pub mod client;
 pub mod compare;
 pub mod counted;
 pub mod dashboard;
@@ -27,6 +31,7 @@ pub mod options;
 pub mod params;
 pub mod posts;
 pub mod prometheus;
+pub mod redact;
 pub mod routes;
 pub mod sentiment;
 pub mod server;
@@ -51,7 +56,7 @@ use crate::telemetry::Metrics;
 use crate::topics::Topics;
 
 pub use health::{ComponentState, Components};
-pub use options::{HttpOptions, LiveOptions, RateLimit};
+pub use options::{AnalyzeBudget, HttpOptions, LiveOptions, RateLimit};
 pub use server::{HttpError, Server, serve, serve_ops};
 
 /// The rooms that the API answers from.

@@ -38,7 +38,7 @@ use crate::domain::Analysis;
 use model::LoadError;
 
 pub use engine::Engine;
-pub use explain::{Explanation, WordContribution, explain};
+pub use explain::{Explanation, WordContribution, explain, variants};
 pub use fallback::WithFallback;
 pub use hub::{HubModel, HubOptions};
 pub use llm::{Llm, LlmOptions, LlmState};
@@ -83,6 +83,12 @@ pub struct ModelInfo {
 pub trait Classifier: Send + Sync {
     /// One analysis per text, in order. An error means that none is usable.
     fn classify(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>>;
+
+    /// As [`Self::classify`], for callers that a person waits for. They must not wait behind the worker's batches, and
+    /// the worker keeps a guaranteed share. Dropping the future cancels the work that has not started.
+    fn classify_interactive(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
+        self.classify(texts)
+    }
 
     /// What is loaded.
     fn info(&self) -> &ModelInfo;

@@ -29,6 +29,7 @@
 //! | [`redis`] | connections to Redis, shared by stream, live bus and cache |
 //! | [`rules`] | evaluation of alert rules: conditions, states, backtests |
 //! | [`live`] | events within and between processes |
+//! | [`secrets`] | secrets at rest: sealed under keys outside of the database |
 //! | [`outbound`] | guarded requests to configured URLs |
 //! | [`cache`] | cached answers with single flight |
 //! | [`topics`] | tracked topics: queries that every post is matched against |
@@ -77,6 +78,7 @@ pub mod notify;
 pub mod outbound;
 pub mod redis;
 pub mod rules;
+pub mod secrets;
 pub mod sources;
 pub mod sqlite;
 pub mod store;

@@ -7,6 +7,7 @@
 
 mod backup;
 
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -95,6 +96,8 @@ where
     }
 }
 
+/// The mode of the database file.
+const OWNER_ONLY: u32 = 0o600;
 /// Most writes that share one commit.
 const GROUP: usize = 64;
 /// Most writes that wait; a full queue slows its callers.
@@ -126,6 +129,7 @@ impl Sqlite {
         if let Some(folder) = options.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|e| fail(e.to_string()))?;
         }
+        protect(&options.path).map_err(|e| fail(e.to_string()))?;
         let url = options.path.to_string_lossy().into_owned();
         let busy_timeout = options.busy_timeout;
         let writer = open_writer(&url, busy_timeout).map_err(fail)?;
@@ -173,6 +177,19 @@ impl Sqlite {
     pub async fn reader(&self) -> Result<Reader, SqliteError> {
         self.readers.get().await.map_err(|e| SqliteError::Unavailable(e.to_string()))
     }
+}
+
+/// Creates the file if it is missing and takes all rights of others from it. SQLite gives its other files the same mode.
+fn protect(path: &Path) -> std::io::Result<()> {
+    let file = std::fs::OpenOptions::new().create(true).append(true).mode(OWNER_ONLY).open(path)?;
+    let mode = file.metadata()?.permissions().mode() & 0o777;
+    if mode & !OWNER_ONLY != 0
+        && let Err(error) = file.set_permissions(std::fs::Permissions::from_mode(OWNER_ONLY))
+    {
+        // Another user owns the file and decides about it.
+        tracing::warn!(path = %path.display(), mode = format!("{mode:o}"), %error, "cannot restrict the database file");
+    }
+    Ok(())
 }
 
 fn reader_pool(url: &str, options: &SqliteOptions) -> Result<Pool<SyncConnectionWrapper<SqliteConnection>>, String> {

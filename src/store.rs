@@ -16,9 +16,11 @@ pub mod posts;
 mod prune;
 mod rollup;
 mod schema;
+pub mod security;
 mod server;
 pub mod settle;
 mod sql;
+pub mod tokens;
 pub mod topics;
 
 use std::time::Duration;

@@ -12,7 +12,7 @@ use crate::domain::{Sentiment, TopicOrigin};
 use crate::http::auth::jwt::{JwtKey, JwtOptions};
 use crate::http::auth::tokens::StaticToken;
 use crate::http::auth::{AuthOptions, Scope as TokenScope};
-use crate::http::{HttpOptions, LiveOptions, RateLimit};
+use crate::http::{AnalyzeBudget, HttpOptions, LiveOptions, RateLimit};
 use crate::inference::{CalibrationSource, HubModel, HubOptions, InferenceOptions, ModelSource, Place};
 use crate::ingester::IngesterOptions;
 use crate::language::LanguagePolicy;
@@ -249,8 +249,8 @@ fn smtp(smtp: &config::SmtpConfig) -> anyhow::Result<Option<SmtpOptions>> {
     }))
 }
 
-/// The URL of the dashboard in notifications.
-fn external_url(config: &Config) -> String {
+/// The URL of the dashboard, as people and receivers of notifications reach it.
+pub fn external_url(config: &Config) -> String {
     let own = || {
         let port = config.server.listen.first().map_or(8000, |address| address.port);
         format!("http://localhost:{port}")
@@ -291,6 +291,8 @@ pub async fn http(config: &Config) -> anyhow::Result<HttpOptions> {
         auth: server.auth.is_configured().then(|| auth(&server.auth)),
         rate_limit: server.rate_limit.map(|per_second| RateLimit { per_second, burst: server.rate_burst }),
         trusted_proxies: server.trusted_proxies.clone(),
+        analyze_budget: server.analyze_rate.map(|per_second| AnalyzeBudget { per_second, burst: server.analyze_burst }),
+        audit_retention: config.retention.audit,
         external_url: external_url(config),
         max_body: server.body_limit,
         request_timeout: server.request_timeout,
@@ -302,6 +304,7 @@ pub async fn http(config: &Config) -> anyhow::Result<HttpOptions> {
             buffer: server.websocket.buffer,
             slow_limit: server.websocket.slow_limit,
             max_clients: server.websocket.max_clients,
+            max_per_client: server.websocket.max_per_client,
         },
         ..HttpOptions::default()
     })

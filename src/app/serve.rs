@@ -12,6 +12,7 @@ use tokio::sync::{OnceCell, watch};
 use crate::alerts::{self, AlertsRooms};
 use crate::clock::Clock;
 use crate::config::{Backends, Config, Role};
+use crate::http::auth::needs_first_token;
 use crate::http::{self, Api, ComponentState, Components, ModelState};
 use crate::inference::{Llm, SharedClassifier};
 use crate::ingester::{self, IngesterRooms};
@@ -24,7 +25,7 @@ use crate::telemetry::trace::Tracing;
 use crate::worker::{self, Worker};
 
 use super::lock::ServingLock;
-use super::{Rooms, model, open, options};
+use super::{Rooms, model, open, options, sign_in};
 
 /// The running roles of this process.
 pub struct Running {
@@ -265,6 +266,9 @@ impl Start<'_> {
         };
         let serves_api = self.config.has_role(Role::Api);
         let options = options::http(self.config).await?;
+        if serves_api && needs_first_token(options.auth.as_ref(), &options.listen) {
+            self.first_sign_in(options.external_url.clone());
+        }
         let server = match (serves_api, options.listen.is_empty()) {
             (true, _) => http::serve(api, options, self.shutdown.clone()),
             (false, false) => http::serve_ops(api, options, self.shutdown.clone()),
@@ -279,6 +283,29 @@ impl Start<'_> {
             Ok(server.finished().await?)
         });
         Ok(addresses)
+    }
+
+    /// Makes the first admin token, once per database, and prints it with a sign-in link.
+    fn first_sign_in(&mut self, url: String) {
+        let (store, clock) = (self.rooms.store.clone(), self.rooms.clock.clone());
+        let shutdown = self.shutdown.clone();
+        self.spawn("first sign-in", async move {
+            let mut wait = BackendWait::new("database");
+            while !shutdown.is_stopping() {
+                match sign_in::first(&store, &clock).await {
+                    Ok(Some(first)) => {
+                        // The reader of stdout may be gone.
+                        let _ = write!(std::io::stdout(), "{}", first.notice(&url));
+                        break;
+                    }
+                    Ok(None) => break,
+                    Err(error) if error.is_transient() => wait.wait(&error, &shutdown).await,
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            shutdown.stopping().await;
+            Ok(())
+        });
     }
 
     /// Starts a role. It waits for the schema, except the API, which reports that it is missing.

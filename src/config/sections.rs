@@ -163,6 +163,8 @@ pub struct RetentionConfig {
     /// `None`: no limit.
     #[serde(deserialize_with = "optional_duration::<_, 86_400_000>")]
     pub rollups: Option<Duration>,
+    #[serde(deserialize_with = "days")]
+    pub audit: Duration,
 }
 
 /// `[shutdown]`

@@ -29,6 +29,11 @@ pub struct ServerConfig {
     pub rate_limit: Option<NonZeroU32>,
     #[serde(deserialize_with = "rate_burst")]
     pub rate_burst: NonZeroU32,
+    /// Tokens per second that one client may have analysed; `None`: no limit.
+    #[serde(deserialize_with = "rate_limit")]
+    pub analyze_rate: Option<NonZeroU32>,
+    #[serde(deserialize_with = "rate_burst")]
+    pub analyze_burst: NonZeroU32,
     /// `None`: one per core, at most 4.
     #[serde(deserialize_with = "optional_threads")]
     pub workers: Option<usize>,
@@ -53,6 +58,8 @@ pub struct WebSocketConfig {
     pub slow_limit: Duration,
     #[serde(deserialize_with = "count::<_, _, 1, 1_000_000>")]
     pub max_clients: usize,
+    #[serde(deserialize_with = "count::<_, _, 1, 1_000_000>")]
+    pub max_per_client: usize,
 }
 
 fn rate_limit<'de, D: Deserializer<'de>>(de: D) -> Result<Option<NonZeroU32>, D::Error> {

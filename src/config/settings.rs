@@ -60,16 +60,8 @@ impl Settings {
                 Some(url) if URLS.contains(&key.as_str()) => Some(mask(url)),
                 Some(_) => None,
             };
-            let value = match key {
-                key if key == RECEIVERS => &without_secrets(value.clone()),
-                key if is_feeds(key) => &masked_urls(value.clone()),
-                _ => value,
-            };
-            Shown {
-                key: key.clone(),
-                value: masked.map_or_else(|| value.clone(), Value::String),
-                origin: origin.clone(),
-            }
+            let value = if key == RECEIVERS { without_secrets(value.clone()) } else { value.clone() };
+            Shown { key: key.clone(), value: masked_urls(masked.map_or(value, Value::String)), origin: origin.clone() }
         })
     }
 }
@@ -84,16 +76,30 @@ fn without_secrets(mut receivers: Value) -> Value {
     receivers
 }
 
-/// Addresses of feeds may hold a password.
-fn masked_urls(mut urls: Value) -> Value {
-    for url in urls.as_array_mut().into_iter().flatten() {
-        *url = mask(url.as_str().unwrap_or_default()).into();
+/// `value` without the credentials and queries of any URL in it, at any depth.
+fn masked_urls(value: Value) -> Value {
+    match value {
+        Value::String(text) if has_secrets(&text) => Value::String(without_query(&mask(&text))),
+        Value::Array(values) => Value::Array(values.into_iter().map(masked_urls).collect()),
+        Value::Table(table) => Value::Table(table.into_iter().map(|(key, value)| (key, masked_urls(value))).collect()),
+        value => value,
     }
-    urls
 }
 
-fn is_feeds(key: &str) -> bool {
-    key.starts_with("sources.") && key.ends_with(".feeds")
+/// Whether `text` is a URL with credentials or with a query, which may hold a key.
+fn has_secrets(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else { return false };
+    let is_scheme =
+        !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    is_scheme && (rest.contains('@') || rest.contains('?'))
+}
+
+/// The query of a URL to a web server is hidden; those of databases have options such as `sslmode`.
+fn without_query(url: &str) -> String {
+    match url.split_once('?') {
+        Some((place, _)) if url.starts_with("http") || url.starts_with("ws") => format!("{place}?***"),
+        _ => url.to_owned(),
+    }
 }
 
 impl fmt::Debug for Settings {

@@ -8,6 +8,7 @@ use crate::domain::post::MAX_CONTENT_CHARS;
 use crate::domain::{Analysis, Emotion, FieldError, Sentiment};
 use crate::inference::{Explanation, InferenceError, SharedClassifier, explain};
 
+use super::admission::{Work, cost};
 use super::auth::{Authorized, Read};
 use super::body;
 use super::error::{ApiError, Problem};
@@ -107,6 +108,7 @@ pub enum AnalyzeAnswer {
     responses(
         (status = 200, body = AnalyzeAnswer),
         (status = 422, body = Problem),
+        (status = 429, description = "The client's budget of tokens is used up", body = Problem),
         (status = 503, description = "The model is being loaded, or busy", body = Problem),
     )
 )]
@@ -131,11 +133,13 @@ pub async fn analyze(
         ));
     }
     let classifier = classifier(&state)?;
-    let mut results = match (texts.is_empty(), asked.explain) {
+    let work = if asked.explain { Work::Explain } else { Work::Classify };
+    state.admission.admit(state.proxies.client(&request), cost(&texts, work))?;
+    let mut results = match (texts.is_empty(), work) {
         (true, _) => Vec::new(),
-        (false, true) => state.run(explained(classifier, texts)).await?,
-        (false, false) => {
-            let analyses = state.run(async move { classifier.classify(texts).await }).await?;
+        (false, Work::Explain) => state.cancellable(explained(classifier, texts)).await?,
+        (false, Work::Classify) => {
+            let analyses = state.cancellable(classifier.classify_interactive(texts)).await?;
             analyses.into_iter().map(AnalysisView::from).collect()
         }
     };

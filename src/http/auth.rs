@@ -1,22 +1,28 @@
 //! Authentication and scopes: bearer tokens, and the policy without configured tokens.
 
+mod extract;
 pub mod jwt;
 pub mod origin;
+pub mod stored;
 pub mod tokens;
 
-use std::future::{Ready, ready};
-use std::marker::PhantomData;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use actix_web::dev::Payload;
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{HttpMessage, HttpRequest};
 
 use crate::clock::Clock;
+use crate::domain::Timestamp;
 
+use super::client::is_forwarded;
 use super::error::ApiError;
-use jwt::{JwtOptions, JwtVerifier};
+use super::options::HttpOptions;
+use jwt::{JwtError, JwtOptions, JwtVerifier};
+use stored::StoredTokens;
 use tokens::StaticToken;
+
+pub use extract::{Actor, Admin, Authorized, Read, RequiredScope, Write};
 
 /// A permission of a token. No scope includes another: a token with `write` alone cannot read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,7 +31,7 @@ pub enum Scope {
     Read,
     /// Appending posts.
     Write,
-    /// Deletions, dead letters.
+    /// Deletions, dead letters, rules, topics, receivers, pausing, tokens, the audit log.
     Admin,
 }
 
@@ -43,139 +49,211 @@ impl Scope {
     }
 }
 
-impl std::str::FromStr for Scope {
-    type Err = &'static str;
+/// A text that is not the name of a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be one of read, write, admin")]
+pub struct UnknownScope;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|scope| scope.as_str() == text).ok_or("must be one of read, write, admin")
+impl std::str::FromStr for Scope {
+    type Err = UnknownScope;
+
+    fn from_str(text: &str) -> Result<Self, UnknownScope> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == text).ok_or(UnknownScope)
     }
 }
 
-/// The tokens that are accepted.
+/// The tokens of the configuration.
 #[derive(Clone, Debug, Default)]
 pub struct AuthOptions {
-    /// Tokens known by their hash.
+    /// Static tokens, known by their hash.
     pub tokens: Vec<StaticToken>,
     /// Tokens that an identity provider signs.
     pub jwt: Option<JwtOptions>,
 }
 
-/// Why the configuration of auth cannot be used.
+/// Why the configuration of `server.auth` cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct AuthError(pub String);
+pub enum AuthError {
+    /// The public key is not PEM of its algorithm.
+    #[error("server.auth.jwt: the public key cannot be read")]
+    PublicKey(#[source] jsonwebtoken::errors::Error),
+    /// The shared secret can be guessed from one token.
+    #[error("server.auth.jwt: the secret must be at least {least} bytes, it has {bytes}")]
+    ShortSecret {
+        /// Its length.
+        bytes: usize,
+        /// The shortest allowed length.
+        least: usize,
+    },
+}
+
+/// An authenticated client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principal {
+    /// For logs and the audit log: the token's name, `jwt:SUBJECT`, or `local` without credentials.
+    pub name: String,
+    scopes: Vec<Scope>,
+    expires_at: Option<Timestamp>,
+    /// The id of a token in the database.
+    stored: Option<i64>,
+}
+
+impl Principal {
+    /// Whether the client has `scope`.
+    pub fn has(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
+    }
+}
+
+/// The decision about a request, kept in its extensions for the audit log.
+#[derive(Clone, Debug)]
+pub struct Authorization {
+    /// The client.
+    pub principal: Principal,
+    /// The scope that the request requires.
+    pub scope: Scope,
+}
 
 /// Authenticates requests and checks their scopes.
 pub struct Authenticator {
     policy: Policy,
     cors_origins: Vec<String>,
+    stored: Arc<StoredTokens>,
+    clock: Clock,
 }
 
 enum Policy {
-    /// No tokens, bound to loopback: everything is allowed.
-    Loopback,
-    /// No tokens, bound to another address: reads are allowed.
-    ReadOnly,
-    Tokens {
-        tokens: Vec<StaticToken>,
-        jwt: Option<Box<JwtVerifier>>,
-        clock: Clock,
-    },
+    /// No credentials are configured and the server is bound to loopback: the local person may do everything, and
+    /// requests that came through a proxy may read.
+    Local { behind_proxy: bool },
+    /// Every request needs a token.
+    Tokens { tokens: Vec<StaticToken>, jwt: Option<Box<JwtVerifier>> },
 }
 
 const CHALLENGE: &str = r#"Bearer realm="sentistream""#;
 
+/// Whether a server with `options` needs an admin token to be of any use: it is reachable from other machines and no
+/// credentials are configured.
+pub fn needs_first_token(auth: Option<&AuthOptions>, addresses: &[SocketAddr]) -> bool {
+    auth.is_none() && !addresses.iter().all(|address| address.ip().is_loopback())
+}
+
 impl Authenticator {
-    /// The authenticator of a server bound to `addresses`.
+    /// The authenticator of a server with `options`. `stored` are the tokens of the database.
     ///
     /// # Errors
-    /// When a key of `auth` cannot be read.
-    pub fn new(
-        auth: Option<&AuthOptions>,
-        addresses: &[SocketAddr],
-        cors_origins: &[String],
-        clock: Clock,
-    ) -> Result<Self, AuthError> {
-        let policy = match auth {
+    /// When a key of `server.auth` is invalid.
+    pub fn new(options: &HttpOptions, stored: Arc<StoredTokens>, clock: Clock) -> Result<Self, AuthError> {
+        let policy = match &options.auth {
             Some(auth) => Policy::Tokens {
                 tokens: auth.tokens.clone(),
                 jwt: auth.jwt.as_ref().map(JwtVerifier::new).transpose()?.map(Box::new),
-                clock,
             },
-            None if addresses.iter().all(|address| address.ip().is_loopback()) => Policy::Loopback,
-            None => Policy::ReadOnly,
+            None if needs_first_token(None, &options.listen) => Policy::Tokens { tokens: Vec::new(), jwt: None },
+            None => Policy::Local { behind_proxy: !options.trusted_proxies.is_empty() },
         };
-        Ok(Self { policy, cors_origins: cors_origins.to_vec() })
+        Ok(Self { policy, cors_origins: options.cors_origins.clone(), stored, clock })
     }
 
     /// Checks that `request` has `scope`.
     ///
     /// # Errors
     /// 401 without a valid token, 403 with one that lacks the scope.
-    pub fn check(&self, request: &HttpRequest, scope: Scope) -> Result<(), ApiError> {
-        let bearer = bearer(request)?;
-        self.check_token(request, bearer, scope)
+    pub fn authorize(&self, request: &HttpRequest, scope: Scope) -> Result<Principal, ApiError> {
+        let token = bearer(request)?;
+        self.authorize_token(request, token, scope)
     }
 
-    /// As [`Self::check`], for a token from another place than the `Authorization` header.
+    /// As [`Self::authorize`], for a token from another place than the `Authorization` header.
     ///
     /// # Errors
-    /// As [`Self::check`].
-    pub fn check_token(&self, request: &HttpRequest, token: Option<&str>, scope: Scope) -> Result<(), ApiError> {
-        match &self.policy {
-            Policy::Loopback if scope == Scope::Read => Ok(()),
-            Policy::Loopback => self.check_local_page(request),
-            Policy::ReadOnly if scope == Scope::Read => Ok(()),
-            Policy::ReadOnly => Err(ApiError::forbidden(format!(
-                "this server is reachable from other machines and has no auth configured, so it only answers reads; \
-                 configure server.auth.tokens with the scope {} (or server.auth.jwt), or listen on 127.0.0.1 alone",
-                scope.as_str()
-            ))),
-            Policy::Tokens { tokens, jwt, clock } => {
-                let token = token.ok_or_else(|| {
-                    ApiError::unauthorized("send a token: Authorization: Bearer TOKEN", CHALLENGE.to_owned())
-                })?;
-                let scopes = match (tokens::find(tokens, token), jwt) {
-                    (Some(known), _) => known.scopes.clone(),
-                    (None, Some(jwt)) => jwt.scopes(token, clock.now()).map_err(|reason| invalid_token(&reason))?,
-                    (None, None) => return Err(invalid_token("is not known")),
-                };
-                if scopes.contains(&scope) {
-                    return Ok(());
-                }
-                Err(ApiError::forbidden(format!("the token lacks the scope {}", scope.as_str())))
-            }
+    /// As [`Self::authorize`].
+    pub fn authorize_token(
+        &self,
+        request: &HttpRequest,
+        token: Option<&str>,
+        scope: Scope,
+    ) -> Result<Principal, ApiError> {
+        let principal = self.authenticate(request, token)?;
+        request.extensions_mut().insert(Authorization { principal: principal.clone(), scope });
+        if !principal.has(scope) {
+            return Err(ApiError::forbidden(match self.policy {
+                Policy::Local { .. } => format!(
+                    "requests through a proxy may only read, because no credentials are configured; add a token with \
+                     the scope {} to server.auth.tokens",
+                    scope.as_str()
+                ),
+                Policy::Tokens { .. } => format!("the token lacks the scope {}", scope.as_str()),
+            }));
         }
+        if scope != Scope::Read && matches!(self.policy, Policy::Local { .. }) {
+            // The page of another site could write through a visitor's browser.
+            origin::check(request, &self.cors_origins)?;
+        }
+        Ok(principal)
     }
 
-    /// The name of the client for audit records: the token's name, `jwt:SUBJECT`, or `local` without configured tokens.
-    /// It is no proof of a scope; [`Self::check`] is.
-    pub fn actor(&self, request: &HttpRequest) -> String {
-        let Policy::Tokens { tokens, jwt, .. } = &self.policy else { return "local".to_owned() };
-        let Ok(Some(token)) = bearer(request) else { return "unknown".to_owned() };
-        match (tokens::find(tokens, token), jwt) {
-            (Some(known), _) => known.name.clone(),
-            (None, Some(jwt)) => format!("jwt:{}", jwt.subject(token).unwrap_or_default()),
-            (None, None) => "unknown".to_owned(),
+    fn authenticate(&self, request: &HttpRequest, token: Option<&str>) -> Result<Principal, ApiError> {
+        let (tokens, jwt) = match &self.policy {
+            Policy::Local { behind_proxy } => return local(request, *behind_proxy),
+            Policy::Tokens { tokens, jwt } => (tokens, jwt),
+        };
+        let token = token
+            .ok_or_else(|| ApiError::unauthorized("send a token: Authorization: Bearer TOKEN", CHALLENGE.to_owned()))?;
+        if let Some(known) = tokens::find(tokens, token) {
+            let (name, scopes) = (known.name.clone(), known.scopes.clone());
+            return Ok(Principal { name, scopes, expires_at: None, stored: None });
         }
+        if let Some(known) = self.stored.find(token, self.clock.now()) {
+            return Ok(Principal {
+                name: known.name.clone(),
+                scopes: known.scopes.clone(),
+                expires_at: known.expires_at,
+                stored: Some(known.id),
+            });
+        }
+        let Some(jwt) = jwt else { return Err(invalid_token(&JwtError::Unknown)) };
+        let verified = jwt.verify(token, self.clock.now()).map_err(|error| invalid_token(&error))?;
+        Ok(Principal {
+            name: format!("jwt:{}", verified.subject.unwrap_or_default()),
+            scopes: verified.scopes,
+            expires_at: Some(verified.expires_at),
+            stored: None,
+        })
     }
 
-    /// Without tokens the page of another site could write through a visitor's browser. Cross-origin requests must come
-    /// from a listed origin, and `Host` must name this machine (a foreign name may resolve to loopback).
-    fn check_local_page(&self, request: &HttpRequest) -> Result<(), ApiError> {
-        origin::check(request, &self.cors_origins)?;
-        if origin::names_this_machine(request) {
-            return Ok(());
-        }
-        Err(ApiError::forbidden(
-            "without auth this server accepts writes only under localhost or a loopback address; configure \
-             server.auth.tokens to write under another name",
-        ))
+    /// Whether the token of `principal` is still valid: not expired and, for a token of the database, not deleted.
+    pub fn is_current(&self, principal: &Principal) -> bool {
+        let now = self.clock.now();
+        principal.expires_at.is_none_or(|expiry| now < expiry)
+            && principal.stored.is_none_or(|id| self.stored.contains(id))
+    }
+
+    /// The tokens of the database.
+    pub fn stored(&self) -> &Arc<StoredTokens> {
+        &self.stored
     }
 }
 
-fn invalid_token(reason: &str) -> ApiError {
-    ApiError::unauthorized(format!("the token {reason}"), format!("{CHALLENGE}, error=\"invalid_token\""))
+/// The client of a server without credentials. `Host` must name this machine, since a foreign name may resolve to
+/// loopback (DNS rebinding), unless a trusted proxy is configured, which serves a public name.
+fn local(request: &HttpRequest, behind_proxy: bool) -> Result<Principal, ApiError> {
+    if !behind_proxy && !origin::names_this_machine(request) {
+        return Err(ApiError::forbidden(
+            "without credentials this server answers only under localhost or a loopback address; configure \
+             server.auth.tokens, and server.trusted_proxies behind a proxy, to use another name",
+        ));
+    }
+    // Proxies speak HTTP/1.0 by default, which browsers and current tools do not.
+    let forwarded =
+        behind_proxy || is_forwarded(request.headers()) || request.version() < actix_web::http::Version::HTTP_11;
+    let scopes = if forwarded { vec![Scope::Read] } else { Scope::ALL.to_vec() };
+    let name = if forwarded { "anonymous" } else { "local" };
+    Ok(Principal { name: name.to_owned(), scopes, expires_at: None, stored: None })
+}
+
+fn invalid_token(error: &JwtError) -> ApiError {
+    ApiError::unauthorized(format!("the token {error}"), format!("{CHALLENGE}, error=\"invalid_token\""))
 }
 
 fn bearer(request: &HttpRequest) -> Result<Option<&str>, ApiError> {
@@ -188,58 +266,5 @@ fn bearer(request: &HttpRequest) -> Result<Option<&str>, ApiError> {
     match token {
         Some((_, token)) => Ok(Some(token.trim())),
         None => Err(ApiError::unauthorized("Authorization must be: Bearer TOKEN", CHALLENGE.to_owned())),
-    }
-}
-
-/// A scope as a type, so that a handler's signature names the scope that it requires.
-pub trait RequiredScope {
-    /// The scope.
-    const SCOPE: Scope;
-}
-
-/// [`Scope::Read`].
-pub struct Read;
-/// [`Scope::Write`].
-pub struct Write;
-/// [`Scope::Admin`].
-pub struct Admin;
-
-impl RequiredScope for Read {
-    const SCOPE: Scope = Scope::Read;
-}
-impl RequiredScope for Write {
-    const SCOPE: Scope = Scope::Write;
-}
-impl RequiredScope for Admin {
-    const SCOPE: Scope = Scope::Admin;
-}
-
-/// Proof that the request has the scope.
-pub struct Authorized<D>(PhantomData<D>);
-
-impl<D: RequiredScope> FromRequest for Authorized<D> {
-    type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let allowed = match request.app_data::<web::Data<Authenticator>>() {
-            Some(authenticator) => authenticator.check(request, D::SCOPE),
-            None => Err(ApiError::internal("no authenticator is configured")),
-        };
-        ready(allowed.map(|()| Self(PhantomData)))
-    }
-}
-
-/// The name of the client, for audit records.
-pub struct Actor(pub String);
-
-impl FromRequest for Actor {
-    type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let actor =
-            request.app_data::<web::Data<Authenticator>>().map(|authenticator| Self(authenticator.actor(request)));
-        ready(actor.ok_or_else(|| ApiError::internal("no authenticator is configured")))
     }
 }

@@ -1,15 +1,28 @@
 //! The body of a request: its format, its bytes within limits of size and time, and JSON from them.
 
+mod budget;
+mod decode;
+
 use actix_web::HttpRequest;
-use actix_web::dev::Decompress;
 use actix_web::http::header::{self, ContentEncoding};
-use actix_web::web::{BytesMut, Payload};
+use actix_web::web::{Data, Payload};
 use futures_util::StreamExt;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::error::Category;
+
+pub use budget::BodyBudget;
 
 use super::error::ApiError;
 use super::options::HttpOptions;
+use super::state::State;
+use crate::domain::op::preview;
+use budget::Reservation;
+use decode::DecodeError;
+
+/// Most values (numbers, texts, members, elements) in a JSON body. It bounds the memory of the parsed body.
+const MAX_VALUES: usize = 10_000;
+/// Longest part of a parser's message that is repeated to the client, in characters.
+const MAX_MESSAGE_CHARS: usize = 300;
 
 /// The format of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,16 +45,17 @@ pub fn format(request: &HttpRequest) -> Result<BodyFormat, ApiError> {
         "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Ok(BodyFormat::Lines),
         _ => Err(ApiError::unsupported(format!(
             "Content-Type must be application/json or application/x-ndjson, is {:?}",
-            crate::domain::op::preview(named, 100)
+            preview(named, 100)
         ))),
     }
 }
 
-/// The whole body as text, decompressed.
+/// The whole body as text, decompressed. A compressed body is decoded off the threads that serve requests, in steps
+/// that stop at the limit, so that a small body cannot expand without bound.
 ///
 /// # Errors
 /// 400 when it is truncated or not UTF-8, 408 when it does not arrive in time, 413 above the limit, 415 for an unknown
-/// encoding.
+/// encoding, 503 while other bodies use up the memory for bodies.
 pub async fn text(request: &HttpRequest, payload: Payload, options: &HttpOptions) -> Result<String, ApiError> {
     let encoding = encoding(request)?;
     let too_large = || ApiError::too_large(format!("the body must be at most {} bytes", options.max_body));
@@ -49,25 +63,50 @@ pub async fn text(request: &HttpRequest, payload: Payload, options: &HttpOptions
     if announced.and_then(|text| text.parse::<usize>().ok()).is_some_and(|length| length > options.max_body) {
         return Err(too_large());
     }
-    let mut chunks = Decompress::new(payload, encoding);
-    let mut body = BytesMut::new();
-    let read = async {
-        while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|e| ApiError::malformed(format!("the body cannot be read: {e}")))?;
-            if body.len() + chunk.len() > options.max_body {
-                return Err(too_large());
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(())
-    };
+    let mut reservation = reservation(request)?;
     let limit = options.request_timeout;
-    tokio::time::timeout(limit, read)
+    let bytes = tokio::time::timeout(limit, received(payload, options.max_body, &mut reservation))
         .await
         .map_err(|_| ApiError::too_slow(format!("the body did not arrive within {} s", limit.as_secs())))??;
-    String::from_utf8(body.into()).map_err(|e| {
+    let max_body = options.max_body;
+    let bytes = if encoding == ContentEncoding::Identity {
+        bytes
+    } else {
+        // The reservation ends with the closure, also when the client disconnects meanwhile.
+        let decoded = actix_web::web::block(move || {
+            reservation.grow(max_body)?;
+            decode::decode(encoding, &bytes, max_body).map_err(|error| match error {
+                DecodeError::TooLarge { limit } => {
+                    ApiError::too_large(format!("the decompressed body must be at most {limit} bytes"))
+                }
+                DecodeError::Corrupt(_) | DecodeError::Unsupported => {
+                    ApiError::malformed(format!("the body cannot be decompressed: {error}"))
+                }
+            })
+        });
+        decoded.await.map_err(ApiError::internal)??
+    };
+    String::from_utf8(bytes).map_err(|e| {
         ApiError::malformed(format!("the body is not valid UTF-8 at byte {}", e.utf8_error().valid_up_to()))
     })
+}
+
+fn reservation(request: &HttpRequest) -> Result<Reservation, ApiError> {
+    let state = request.app_data::<Data<State>>().ok_or_else(|| ApiError::internal("the server has no state"))?;
+    Ok(state.bodies.reserve(state.proxies.client(request)))
+}
+
+async fn received(mut payload: Payload, max_body: usize, reservation: &mut Reservation) -> Result<Vec<u8>, ApiError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|e| ApiError::malformed(format!("the body cannot be read: {e}")))?;
+        if body.len() + chunk.len() > max_body {
+            return Err(ApiError::too_large(format!("the body must be at most {max_body} bytes")));
+        }
+        reservation.grow(chunk.len())?;
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }
 
 fn encoding(request: &HttpRequest) -> Result<ContentEncoding, ApiError> {
@@ -79,15 +118,15 @@ fn encoding(request: &HttpRequest) -> Result<ContentEncoding, ApiError> {
         "deflate" => Ok(ContentEncoding::Deflate),
         other => Err(ApiError::unsupported(format!(
             "Content-Encoding must be gzip, deflate, br or identity, is {:?}",
-            crate::domain::op::preview(other, 100)
+            preview(other, 100)
         ))),
     }
 }
 
-/// The body of a request that accepts JSON only.
+/// The body of a request that accepts one JSON object only.
 ///
 /// # Errors
-/// As [`format`] and [`text`]; 400 when it is not JSON, 422 for JSON of another shape.
+/// As [`format`] and [`text`]; 400 when it is not JSON, 413 for more than 10,000 values, 422 for JSON of another shape.
 pub async fn json<T: DeserializeOwned>(
     request: &HttpRequest,
     payload: Payload,
@@ -96,19 +135,95 @@ pub async fn json<T: DeserializeOwned>(
     if format(request)? != BodyFormat::Json {
         return Err(ApiError::unsupported("Content-Type must be application/json"));
     }
-    let text = text(request, payload, options).await?;
-    // Through a map: a struct would also be read from an array of its fields.
-    let object = parse(&text)?;
-    if !object.is_object() {
-        return Err(ApiError::invalid_field("body", "must be a JSON object"));
-    }
-    serde_json::from_value(object).map_err(|e| ApiError::invalid_field("body", e.to_string()))
+    object(&text(request, payload, options).await?)
 }
 
-/// `text` as JSON.
+/// The JSON object in `text`.
 ///
 /// # Errors
-/// 400 when it is not JSON.
-pub fn parse(text: &str) -> Result<Value, ApiError> {
-    serde_json::from_str(text).map_err(|e| ApiError::malformed(format!("the body is not valid JSON: {e}")))
+/// As [`json`].
+pub fn object<T: DeserializeOwned>(text: &str) -> Result<T, ApiError> {
+    if exceeds_values(text, MAX_VALUES) {
+        return Err(ApiError::too_large(format!("the body must hold at most {MAX_VALUES} JSON values")));
+    }
+    // Serde would also read a struct from an array of its fields.
+    let error = if text.trim_start().starts_with('{') {
+        match serde_json::from_str(text) {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        }
+    } else {
+        serde::de::Error::custom("must be a JSON object")
+    };
+    // A field of a wrong type may be reported before a later syntax error.
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Err(syntax) => Err(not_json(&syntax)),
+        Ok(IgnoredAny) if error.classify() == Category::Data => Err(ApiError::invalid_field("body", message(&error))),
+        Ok(IgnoredAny) => Err(not_json(&error)),
+    }
+}
+
+/// 400 for a body that is not JSON.
+pub fn not_json(error: &serde_json::Error) -> ApiError {
+    ApiError::malformed(format!("the body is not valid JSON: {}", message(error)))
+}
+
+/// The message of `error`, which may quote the body, cut to a bounded length.
+pub fn message(error: &serde_json::Error) -> String {
+    preview(&error.to_string(), MAX_MESSAGE_CHARS).to_owned()
+}
+
+/// Whether `text` has more than `max` JSON values. It counts separators outside of strings, without parsing.
+fn exceeds_values(text: &str, max: usize) -> bool {
+    let (mut count, mut in_string, mut escaped) = (0, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b',' | b':' | b'[' | b'{' if !in_string => {
+                count += 1;
+                if count > max {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::ResponseError;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn status(text: &str) -> u16 {
+        object::<Value>(text).map_or_else(|error| error.status_code().as_u16(), |_| 200)
+    }
+
+    #[test]
+    fn object_accepts_only_json_objects_of_bounded_size() {
+        assert_eq!(status(r#" {"a": [1, {"b": null}]}"#), 200);
+        for (text, expected) in [("", 400), ("{", 400), ("[]", 422), ("5", 422), ("{]", 400), ("[1,", 400)] {
+            assert_eq!(status(text), expected, "{text}");
+        }
+        let commas = format!("{{\"text\": \"{}\"}}", "\\\",[{:".repeat(MAX_VALUES));
+        assert_eq!(status(&commas), 200, "separators in strings do not count");
+        let many = format!("{{\"texts\": [{}0]}}", "{\"\": 0},".repeat(MAX_VALUES));
+        assert_eq!(status(&many), 413);
+        let deep = format!("{{\"a\": {}{}}}", "[".repeat(5_000), "]".repeat(5_000));
+        assert_eq!(status(&deep), 400);
+    }
+
+    #[test]
+    fn message_of_parser_is_bounded() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Empty {}
+        let text = format!("{{\"{}\": 0}}", "x".repeat(100_000));
+        assert!(object::<Empty>(&text).unwrap_err().to_string().len() < 1_000);
+    }
 }

@@ -152,19 +152,20 @@ impl Checks {
         self.components
     }
 
-    /// The components that are not ready; empty when the process can serve.
+    /// The components that are not ready; empty when the process can serve. Causes are left out, since anyone may read
+    /// them; `/api/system` and the log have them.
     pub fn reasons(&self) -> Vec<String> {
         let mut reasons = Vec::new();
-        if let Err(reason) = &self.database {
-            reasons.push(format!("database: {reason}"));
+        if self.database.is_err() {
+            reasons.push("database: not available".to_owned());
         }
-        if let Err(reason) = &self.stream {
-            reasons.push(format!("stream: {reason}"));
+        if self.stream.is_err() {
+            reasons.push("stream: not available".to_owned());
         }
         match &self.model {
             ModelState::Absent | ModelState::Ready(_) => {}
-            ModelState::Loading => reasons.push("model: is being loaded".to_owned()),
-            ModelState::Failed(reason) => reasons.push(format!("model: {reason}")),
+            ModelState::Loading => reasons.push("model: loading".to_owned()),
+            ModelState::Failed(_) => reasons.push("model: cannot be loaded".to_owned()),
         }
         reasons
     }

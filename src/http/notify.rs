@@ -9,7 +9,7 @@ pub mod routing;
 pub mod silences;
 
 use actix_web::http::StatusCode;
-use actix_web::web::{self, Payload};
+use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ use crate::domain::FieldError;
 use crate::domain::notify::{Managed, Secrets, Stored};
 use crate::store::notify::{Action, Change, Draft, Refusal};
 
-use super::auth::Authenticator;
+use super::auth::Actor;
 use super::error::ApiError;
 use super::params::no_params;
 use super::state::State;
@@ -57,9 +57,7 @@ async fn change<T: Managed>(
     request: &HttpRequest,
     action: Action,
 ) -> Result<Option<(Stored<T>, Secrets)>, ApiError> {
-    let authenticator = request.app_data::<web::Data<Authenticator>>();
-    let actor = authenticator.map_or_else(String::new, |authenticator| authenticator.actor(request));
-    let change = Change { kind: T::KIND, action, actor };
+    let change = Change { kind: T::KIND, action, actor: Actor::of(request).0 };
     let store = state.api.store.clone();
     let done = state.run(async move { store.change_managed::<T>(&change).await }).await?;
     done.map_err(|refusal| refused(&refusal, request))

@@ -11,9 +11,11 @@ use actix_web::error::ResponseError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
+use actix_web::web::Data;
 use futures_util::FutureExt;
 use tracing::Instrument;
 
+use super::audit::{Answered, SecurityLog};
 use super::error::ApiError;
 
 /// The header that carries a request's id.
@@ -27,7 +29,7 @@ const SLOW: Duration = Duration::from_secs(5);
 
 /// Pages may load only what this server serves.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    img-src 'self' data:; font-src 'self'; connect-src 'self' ws: wss:; manifest-src 'self'; \
+    img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; \
     worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// The middleware.
@@ -61,6 +63,9 @@ pub async fn observe(
     };
 
     let status = response.status();
+    if let Some(log) = response.request().app_data::<Data<SecurityLog>>() {
+        log.record(&Answered::of(&response, &id));
+    }
     let route = response.request().match_pattern().unwrap_or_else(|| "none".to_owned());
     record(&Seen { method, route, status, elapsed: started.elapsed() });
     let mut response = if status.is_client_error() || status.is_server_error() {

@@ -28,6 +28,7 @@ use crate::domain::{Alert, PostEvent};
         (name = "analyze", description = "Classify texts without storing them"),
         (name = "live", description = "The WebSocket of live events"),
         (name = "dead letters", description = "Entries that could not be processed"),
+        (name = "security", description = "Tokens, sign-in and the audit log"),
         (name = "operations", description = "Health, sources and the state of the process"),
     ),
     security((), ("bearer" = [])),

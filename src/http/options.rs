@@ -15,11 +15,12 @@ pub struct HttpOptions {
     pub workers: usize,
     /// Origins of other sites whose pages may call the API.
     pub cors_origins: Vec<String>,
-    /// Who may do what; `None` lets everyone read, and everyone write on loopback alone.
+    /// The configured tokens. `None`: on loopback the local person may do everything, on any other address every
+    /// request needs a token of the database.
     pub auth: Option<AuthOptions>,
     /// The rate limit of each client.
     pub rate_limit: Option<RateLimit>,
-    /// Proxies whose `X-Forwarded-For` is trusted.
+    /// Proxies whose `X-Forwarded-For` is trusted. With any, clients without a token may read at most.
     pub trusted_proxies: Vec<IpAddr>,
     /// The dashboard as receivers of notifications reach it.
     pub external_url: String,
@@ -33,6 +34,10 @@ pub struct HttpOptions {
     pub check_timeout: Duration,
     /// How long a shutdown waits for requests in progress.
     pub drain: Duration,
+    /// Tokens that one client may have analysed; `None`: no limit.
+    pub analyze_budget: Option<AnalyzeBudget>,
+    /// How long events of the audit log are kept.
+    pub audit_retention: Duration,
     /// The WebSocket.
     pub live: LiveOptions,
 }
@@ -43,6 +48,15 @@ pub struct RateLimit {
     /// Requests per second on average.
     pub per_second: NonZeroU32,
     /// Requests in one burst.
+    pub burst: NonZeroU32,
+}
+
+/// How many tokens one client may have analysed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AnalyzeBudget {
+    /// Tokens per second on average.
+    pub per_second: NonZeroU32,
+    /// Tokens in one burst, and the most of one request.
     pub burst: NonZeroU32,
 }
 
@@ -61,6 +75,8 @@ pub struct LiveOptions {
     pub slow_limit: Duration,
     /// Most clients at the same time.
     pub max_clients: usize,
+    /// Most clients from one address, or from the /64 network of an IPv6 address.
+    pub max_per_client: usize,
 }
 
 impl Default for HttpOptions {
@@ -78,6 +94,8 @@ impl Default for HttpOptions {
             request_timeout: Duration::from_secs(30),
             check_timeout: Duration::from_secs(1),
             drain: Duration::from_secs(10),
+            analyze_budget: None,
+            audit_retention: Duration::from_secs(90 * 86_400),
             live: LiveOptions::default(),
         }
     }
@@ -92,6 +110,7 @@ impl Default for LiveOptions {
             buffer: 256,
             slow_limit: Duration::from_secs(10),
             max_clients: 10_000,
+            max_per_client: 1_000,
         }
     }
 }

@@ -7,10 +7,15 @@ use std::str::FromStr;
 
 use actix_web::HttpRequest;
 
+use crate::domain::op::preview;
 use crate::domain::post::MAX_LANG_BYTES;
 use crate::domain::{FieldError, TimeRange, Timestamp};
 
 use super::error::ApiError;
+
+/// Most unknown parameters that an error lists, and the longest part of a name, in characters.
+const MAX_UNKNOWN: usize = 5;
+const MAX_NAME_CHARS: usize = 40;
 
 /// The parameters of a query, taken one by one. Errors are collected until [`Params::finish`].
 pub struct Params {
@@ -124,13 +129,20 @@ impl Params {
         let mut unknown: Vec<_> =
             self.values.iter().map(|(name, _)| name).filter(|name| !self.known.contains(&name.as_str())).collect();
         unknown.dedup();
+        let unlisted = unknown.len().saturating_sub(MAX_UNKNOWN);
+        unknown.truncate(MAX_UNKNOWN);
         let allowed = match self.known.as_slice() {
             [] => "there are none here".to_owned(),
             names => format!("allowed are {}", names.join(", ")),
         };
         self.errors.extend(
-            unknown.into_iter().map(|name| FieldError::new(name.as_str(), format!("is not a parameter; {allowed}"))),
+            unknown
+                .into_iter()
+                .map(|name| FieldError::new(preview(name, MAX_NAME_CHARS), format!("is not a parameter; {allowed}"))),
         );
+        if unlisted > 0 {
+            self.reject("query", format!("has {unlisted} more unknown parameters"));
+        }
         if self.errors.is_empty() { Ok(()) } else { Err(ApiError::invalid(self.errors)) }
     }
 }

@@ -14,8 +14,8 @@ use utoipa::openapi::path::HttpMethod;
 
 use super::error::ApiError;
 use super::{
-    alerts, analyze, compare, dashboard, dead_letters, docs, feeds, health, limits, notify, openapi, posts, prometheus,
-    sentiment, stats, system, topics, ws,
+    access, alerts, analyze, audit, compare, dashboard, dead_letters, docs, feeds, health, limits, notify, openapi,
+    posts, prometheus, sentiment, stats, system, topics, ws,
 };
 
 /// Makes `Documented`, the OpenAPI paths of the handlers, and `documented`, the table of their routes.
@@ -95,6 +95,11 @@ endpoints! {
     list in notify::deliveries,
     get in notify::deliveries,
     analyze in analyze,
+    events in audit::list,
+    list in access,
+    create in access,
+    delete in access,
+    sign_in in access,
     system in system,
     list in dead_letters,
     get in dead_letters,

@@ -12,6 +12,8 @@ use tokio::task::JoinHandle;
 
 use crate::lifecycle::Shutdown;
 
+use super::audit::{self, Archive, SecurityLog};
+use super::auth::stored::StoredTokens;
 use super::auth::{AuthError, Authenticator};
 use super::limits::Limiter;
 use super::state::State;
@@ -67,16 +69,20 @@ const TIDY_EVERY: Duration = Duration::from_secs(10);
 /// When an address cannot be bound or a key of `server.auth` is invalid.
 pub fn serve(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Server, HttpError> {
     // The policy depends on the configured addresses, before any is bound.
-    let authenticator =
-        Authenticator::new(options.auth.as_ref(), &options.listen, &options.cors_origins, api.clock.clone())?;
+    let stored = Arc::new(StoredTokens::default());
+    let authenticator = Authenticator::new(&options, stored.clone(), api.clock.clone())?;
     prometheus::describe_metrics();
     let limiter = Data::new(Limiter::new(&options));
     let state = Data::new(State::new(api, options));
-    let server = start(
-        state.clone(),
-        Surface::Api { authenticator: Data::new(authenticator), limiter: limiter.clone() },
-        &shutdown,
-    )?;
+    let (log, events) = SecurityLog::new();
+    let surface =
+        Surface::Api { authenticator: Data::new(authenticator), limiter: limiter.clone(), log: Data::new(log) };
+    let server = start(state.clone(), surface, &shutdown)?;
+
+    let store = state.api.store.clone();
+    tokio::spawn(stored.follow(store.clone(), shutdown.clone()));
+    let archive = Archive { store, retention: state.options.audit_retention, clock: state.api.clock.clone() };
+    tokio::spawn(audit::store(events, archive, shutdown.clone()));
 
     // Subscribed before the first client connects, so that clients miss no event.
     tokio::spawn(state.hub.clone().run(state.api.live.subscribe(), shutdown.clone()));
@@ -85,6 +91,7 @@ pub fn serve(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Serve
     tokio::spawn(async move {
         while shutdown.sleep(TIDY_EVERY).await {
             limiter.forget_quiet();
+            state.admission.forget_quiet();
             tidy_metrics(&state);
         }
     });
@@ -126,15 +133,19 @@ async fn measure_inflow(state: Data<State>, shutdown: Shutdown) {
 /// What is served.
 #[derive(Clone)]
 enum Surface {
-    Api { authenticator: Data<Authenticator>, limiter: Data<Limiter> },
+    Api { authenticator: Data<Authenticator>, limiter: Data<Limiter>, log: Data<SecurityLog> },
     Ops,
 }
 
 impl Surface {
     fn configure(&self, config: &mut ServiceConfig) {
         match self {
-            Self::Api { authenticator, limiter } => {
-                config.app_data(authenticator.clone()).app_data(limiter.clone()).configure(routes::api);
+            Self::Api { authenticator, limiter, log } => {
+                config
+                    .app_data(authenticator.clone())
+                    .app_data(limiter.clone())
+                    .app_data(log.clone())
+                    .configure(routes::api);
             }
             Self::Ops => routes::ops(config),
         }

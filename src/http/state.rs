@@ -12,6 +12,9 @@ use tracing::Instrument;
 use crate::cache::Cached;
 use crate::domain::{Timestamp, TopicId, TopicName};
 
+use super::admission::Admission;
+use super::body::BodyBudget;
+use super::client::Proxies;
 use super::error::ApiError;
 use super::inflow::Inflow;
 use super::ws::hub::Hub;
@@ -33,6 +36,12 @@ pub struct State {
     pub inflow: Inflow,
     /// CPU, memory and file descriptors of this process.
     pub process: metrics_process::Collector,
+    /// The memory that request bodies may use.
+    pub bodies: BodyBudget,
+    /// The proxies in front of this server.
+    pub proxies: Proxies,
+    /// How many tokens each client may have analysed.
+    pub admission: Admission,
     /// The runtime on which the rooms are called: database connections belong to the runtime that opened them.
     runtime: Handle,
 }
@@ -61,6 +70,8 @@ impl CacheUse {
 impl State {
     /// State whose rooms are called on the runtime of the caller.
     pub fn new(api: Api, options: HttpOptions) -> Self {
+        let proxies = Proxies::new(options.trusted_proxies.clone());
+        let admission = Admission::new(options.analyze_budget);
         Self {
             started: api.clock.now(),
             api,
@@ -69,6 +80,9 @@ impl State {
             cache_use: CacheUse::default(),
             inflow: Inflow::default(),
             process: metrics_process::Collector::default(),
+            bodies: BodyBudget::default(),
+            proxies,
+            admission,
             runtime: Handle::current(),
         }
     }
@@ -104,6 +118,22 @@ impl State {
                 Ok(Err(panic)) => Err(ApiError::internal(panic)),
                 Err(_) => Err(ApiError::unavailable(format!("no answer within {} s; try again", limit.as_secs()))),
             }
+        }
+    }
+
+    /// Waits for `work` for at most the request timeout. A client that disconnects or a timeout cancels the work, so it
+    /// must not hold a transaction.
+    ///
+    /// # Errors
+    /// Those of `work`; 503 when it takes too long.
+    pub async fn cancellable<T, E: Into<ApiError>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, ApiError> {
+        let limit = self.options.request_timeout;
+        match tokio::time::timeout(limit, work).await {
+            Ok(result) => result.map_err(Into::into),
+            Err(_) => Err(ApiError::unavailable(format!("no answer within {} s; try again", limit.as_secs()))),
         }
     }
 

@@ -15,7 +15,7 @@ use super::auth::{Authenticator, Scope, origin};
 use super::error::{ApiError, Problem};
 use super::params::no_params;
 use super::state::State;
-use session::Session;
+use session::{Access, Connection, Session};
 
 /// The subprotocol of the server.
 const PROTOCOL: &str = "sentistream";
@@ -41,19 +41,20 @@ pub async fn open(
 ) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     origin::check(&request, &state.options.cors_origins)?;
-    match token(&request) {
-        Some(token) => authenticator.check_token(&request, Some(&token), Scope::Read)?,
-        None => authenticator.check(&request, Scope::Read)?,
-    }
+    let principal = match token(&request) {
+        Some(token) => authenticator.authorize_token(&request, Some(&token), Scope::Read)?,
+        None => authenticator.authorize(&request, Scope::Read)?,
+    };
     if state.hub.is_closing() {
         return Err(ApiError::unavailable("the server is shutting down"));
     }
-    let (client, queue) = state.hub.join(&state.options.live).ok_or_else(|| {
-        ApiError::unavailable("the server has reached its limit of live clients (server.websocket.max_clients)")
+    let (client, queue) = state.hub.join(&state.options.live, state.proxies.client(&request)).ok_or_else(|| {
+        ApiError::unavailable("the limit of live clients is reached (server.websocket.max_clients, max_per_client)")
     })?;
     let (response, socket, messages) = actix_ws::handle_with_protocols(&request, payload, &[PROTOCOL])
         .map_err(|e| ApiError::malformed(format!("this is not a WebSocket handshake: {e}")))?;
-    let session = Session::new(state, client, queue, socket);
+    let access = Access { authenticator, principal };
+    let session = Session::new(state, access, Connection { client, queue, socket });
     actix_web::rt::spawn(session.run(messages.max_frame_size(MAX_FRAME).aggregate_continuations()));
     Ok(response)
 }

@@ -16,11 +16,14 @@ use crate::domain::Analysis;
 
 use super::meter::{Meter, Speed};
 use super::panel::{Judge, Panel};
-use super::queue::{Queue, Request};
+use super::queue::{Caller, Lane, Queue, Request};
 use super::{Classifier, InferenceError, InferenceOptions, ModelInfo, shard};
 
 /// A graphics card takes at least this many tokens at once, for smaller batches leave it idle.
 const CARD_BATCH_TOKENS: usize = 16_384;
+
+/// Estimated tokens that may wait in the interactive lane, so that memory and waits are bounded.
+const INTERACTIVE_TOKENS: usize = 131_072;
 
 /// A local model with its own threads. Dropping it ends them after their current batch.
 pub struct Engine {
@@ -28,6 +31,8 @@ pub struct Engine {
     meter: Arc<Meter>,
     room: Arc<Semaphore>,
     max_queued_texts: u32,
+    /// Estimated tokens that may wait in the interactive lane.
+    interactive_room: Arc<Semaphore>,
     max_wait: Duration,
     info: ModelInfo,
 }
@@ -65,6 +70,7 @@ impl Engine {
             meter: Arc::new(Meter::new(threads)),
             room: Arc::new(Semaphore::new(max_queued_texts as usize)),
             max_queued_texts,
+            interactive_room: Arc::new(Semaphore::new(INTERACTIVE_TOKENS)),
             max_wait: options.max_wait,
             info,
         };
@@ -78,17 +84,24 @@ impl Engine {
         Ok(engine)
     }
 
-    async fn answer(&self, texts: Vec<String>) -> Result<Vec<Analysis>, InferenceError> {
+    async fn answer(&self, texts: Vec<String>, lane: Lane) -> Result<Vec<Analysis>, InferenceError> {
         if texts.is_empty() {
             return Ok(Vec::new());
         }
-        let places = u32::try_from(texts.len()).unwrap_or(u32::MAX).min(self.max_queued_texts);
-        let room = tokio::time::timeout(self.max_wait, Arc::clone(&self.room).acquire_many_owned(places))
+        let (room, places) = match lane {
+            Lane::Bulk => (&self.room, texts.len().min(self.max_queued_texts as usize)),
+            Lane::Interactive => {
+                let tokens: usize = texts.iter().map(|text| estimated_tokens(text)).sum();
+                (&self.interactive_room, tokens.min(INTERACTIVE_TOKENS))
+            }
+        };
+        let places = u32::try_from(places).unwrap_or(u32::MAX);
+        let room = tokio::time::timeout(self.max_wait, Arc::clone(room).acquire_many_owned(places))
             .await
             .map_err(|_| InferenceError::Unavailable("the queue is full; send less or try later".to_owned()))?
             .map_err(|_| InferenceError::Unavailable("the engine has ended".to_owned()))?;
         let (reply, answer) = oneshot::channel();
-        let request = Request::new(texts.len(), reply, room);
+        let request = Request::new(texts.len(), lane, Caller { reply, room });
         if !self.queue.push(texts, &request) {
             return Err(InferenceError::Unavailable("the engine has ended".to_owned()));
         }
@@ -103,7 +116,11 @@ impl Engine {
 
 impl Classifier for Engine {
     fn classify(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
-        self.answer(texts).boxed()
+        self.answer(texts, Lane::Bulk).boxed()
+    }
+
+    fn classify_interactive(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
+        self.answer(texts, Lane::Interactive).boxed()
     }
 
     fn info(&self) -> &ModelInfo {
@@ -113,6 +130,11 @@ impl Classifier for Engine {
     fn speed(&self) -> Option<Speed> {
         Some(self.meter.speed())
     }
+}
+
+/// About how many tokens `text` has.
+fn estimated_tokens(text: &str) -> usize {
+    text.len() / 4 + 2
 }
 
 impl Drop for Engine {

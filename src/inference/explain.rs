@@ -61,7 +61,7 @@ pub async fn explain(classifier: &dyn Classifier, text: &str) -> Result<(Analysi
         if rest.trim().is_empty() { NOTHING.to_owned() } else { rest }
     });
     let texts: Vec<String> = std::iter::once(text.to_owned()).chain(variants).collect();
-    let mut analyses = classifier.classify(texts).await?.into_iter();
+    let mut analyses = classifier.classify_interactive(texts).await?.into_iter();
     let whole = analyses.next().ok_or_else(|| InferenceError::Failed("the model gave no answer".to_owned()))?;
     let (sentiment, emotion) = (whole.sentiment.index(), whole.emotion.index());
     let mut chars = Chars { text, byte: 0, char: 0 };
@@ -77,6 +77,11 @@ pub async fn explain(classifier: &dyn Classifier, text: &str) -> Result<(Analysi
         })
         .collect();
     Ok((whole, Explanation { words }))
+}
+
+/// How many texts about as long as `text` are classified to explain it.
+pub fn variants(text: &str) -> usize {
+    1 + parts_for(text.chars().count()).min(text.split_whitespace().count())
 }
 
 fn parts_for(chars: usize) -> usize {

@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use crate::domain::Analysis;
 
 use super::llm::Llm;
+use super::queue::Lane;
 use super::{Classifier, InferenceError, ModelInfo, SharedClassifier};
 
 /// Judges locally, and asks the language model about a text that alone makes the local model fail.
@@ -21,9 +22,13 @@ impl WithFallback {
         Self { local, llm }
     }
 
-    async fn answer(&self, texts: Vec<String>) -> Result<Vec<Analysis>, InferenceError> {
+    async fn answer(&self, texts: Vec<String>, lane: Lane) -> Result<Vec<Analysis>, InferenceError> {
         let alone = if let [text] = texts.as_slice() { Some(text.clone()) } else { None };
-        match (self.local.classify(texts).await, alone) {
+        let local = match lane {
+            Lane::Bulk => self.local.classify(texts),
+            Lane::Interactive => self.local.classify_interactive(texts),
+        };
+        match (local.await, alone) {
             // Callers split a batch that fails, so each of its texts comes here alone.
             (Err(InferenceError::Failed(reason)), Some(text)) => {
                 // It is this text that fails, so nobody waits for it while the language model is away.
@@ -37,7 +42,11 @@ impl WithFallback {
 
 impl Classifier for WithFallback {
     fn classify(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
-        self.answer(texts).boxed()
+        self.answer(texts, Lane::Bulk).boxed()
+    }
+
+    fn classify_interactive(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
+        self.answer(texts, Lane::Interactive).boxed()
     }
 
     fn info(&self) -> &ModelInfo {

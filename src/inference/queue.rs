@@ -1,4 +1,4 @@
-//! What waits for the engine's threads, and whom the results go to.
+//! The queue of the engine's threads: two lanes of texts, and where the results go.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,8 +10,22 @@ use crate::domain::Analysis;
 use super::InferenceError;
 use super::panel::Encoded;
 
-/// Most texts that a thread tokenises before it looks again.
+/// Most texts, and about the most bytes, that a thread tokenises before it looks for other work.
 const MAX_CHUNK: usize = 32;
+const MAX_CHUNK_BYTES: usize = 64 * 1024;
+/// Bytes of text that take about as long to tokenise as one token takes to compute.
+const BYTES_PER_TOKEN_COST: usize = 256;
+/// While bulk work waits, it gets this many tokens for each token of interactive work.
+const BULK_SHARE: usize = 3;
+
+/// Which requests go first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Texts that a person waits for. They go first, until bulk work is behind its share.
+    Interactive,
+    /// Batches of the worker.
+    Bulk,
+}
 /// A batch is not split between free threads below this many tokens.
 const MIN_SHARE: usize = 96;
 
@@ -44,7 +58,16 @@ impl Place {
 /// A caller's texts. It gives its room in the queue back when its last job is gone.
 pub struct Request {
     answer: Mutex<Answer>,
+    lane: Lane,
     _room: OwnedSemaphorePermit,
+}
+
+/// Who waits for a request.
+pub struct Caller {
+    /// Takes the analyses.
+    pub reply: oneshot::Sender<Result<Vec<Analysis>, InferenceError>>,
+    /// The caller's room in the queue.
+    pub room: OwnedSemaphorePermit,
 }
 
 struct Answer {
@@ -54,13 +77,9 @@ struct Answer {
 }
 
 impl Request {
-    pub fn new(
-        texts: usize,
-        reply: oneshot::Sender<Result<Vec<Analysis>, InferenceError>>,
-        room: OwnedSemaphorePermit,
-    ) -> Arc<Self> {
-        let answer = Answer { analyses: vec![None; texts], missing: texts, reply: Some(reply) };
-        Arc::new(Self { answer: Mutex::new(answer), _room: room })
+    pub fn new(texts: usize, lane: Lane, caller: Caller) -> Arc<Self> {
+        let answer = Answer { analyses: vec![None; texts], missing: texts, reply: Some(caller.reply) };
+        Arc::new(Self { answer: Mutex::new(answer), lane, _room: caller.room })
     }
 
     /// Whether nobody waits for it any more: answered, failed, or the caller has gone.
@@ -107,11 +126,20 @@ pub struct Queue {
 
 #[derive(Default)]
 struct State {
+    interactive: Waiting,
+    bulk: Waiting,
+    /// Tokens that bulk work gets before interactive work goes first again.
+    owed_to_bulk: usize,
+    idle: usize,
+    closed: bool,
+}
+
+/// The texts that wait in a lane.
+#[derive(Default)]
+struct Waiting {
     jobs: VecDeque<Job>,
     ready: VecDeque<Ready>,
     ready_tokens: usize,
-    idle: usize,
-    closed: bool,
 }
 
 impl Queue {
@@ -126,7 +154,7 @@ impl Queue {
             return false;
         }
         let wake_all = texts.len() > 1;
-        state.jobs.extend(texts.into_iter().enumerate().map(|(index, text)| {
+        state.lane(request.lane).jobs.extend(texts.into_iter().enumerate().map(|(index, text)| {
             let place = Place { request: Arc::clone(request), index };
             Job { text, place }
         }));
@@ -137,9 +165,14 @@ impl Queue {
     /// Queues texts that are tokenised.
     pub fn push_ready(&self, ready: Vec<Ready>) {
         let mut state = lock(&self.state);
-        state.ready_tokens += ready.iter().map(|ready| ready.encoded.cost()).sum::<usize>();
-        state.ready.extend(ready);
-        self.wake(state.ready_tokens > MIN_SHARE);
+        let mut tokens = 0;
+        for ready in ready {
+            let lane = state.lane(ready.place.request.lane);
+            lane.ready_tokens += ready.encoded.cost();
+            tokens += ready.encoded.cost();
+            lane.ready.push_back(ready);
+        }
+        self.wake(tokens > MIN_SHARE);
     }
 
     /// Waits for something to do; `None` when the queue is closed.
@@ -149,12 +182,8 @@ impl Queue {
             if state.closed {
                 return None;
             }
-            if state.ready_tokens >= self.max_batch_tokens || (state.jobs.is_empty() && !state.ready.is_empty()) {
-                return Some(Task::Judge(state.take_batch(self.max_batch_tokens)));
-            }
-            if !state.jobs.is_empty() {
-                let chunk = state.jobs.len().div_ceil(self.threads).min(MAX_CHUNK);
-                return Some(Task::Tokenise(state.jobs.drain(..chunk).collect()));
+            if let Some(task) = state.take(self.max_batch_tokens, self.threads) {
+                return Some(task);
             }
             state.idle += 1;
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -179,9 +208,84 @@ impl Queue {
 }
 
 impl State {
+    fn lane(&mut self, lane: Lane) -> &mut Waiting {
+        match lane {
+            Lane::Interactive => &mut self.interactive,
+            Lane::Bulk => &mut self.bulk,
+        }
+    }
+
+    /// The next task. Interactive work goes first unless bulk work waits and is behind its share.
+    fn take(&mut self, max_batch_tokens: usize, threads: usize) -> Option<Task> {
+        self.interactive.forget_cancelled();
+        self.bulk.forget_cancelled();
+        if self.bulk.is_empty() {
+            self.owed_to_bulk = 0;
+        }
+        let lane = match (self.interactive.is_empty(), self.owed_to_bulk > 0) {
+            (false, false) => Lane::Interactive,
+            _ => Lane::Bulk,
+        };
+        let (idle, limits) = (self.idle, Limits { max_batch_tokens, threads });
+        let taken = self.lane(lane).take(limits, idle)?;
+        match lane {
+            Lane::Interactive if !self.bulk.is_empty() => self.owed_to_bulk += taken.cost * BULK_SHARE,
+            Lane::Interactive => {}
+            Lane::Bulk => self.owed_to_bulk = self.owed_to_bulk.saturating_sub(taken.cost),
+        }
+        Some(taken.task)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Limits {
+    max_batch_tokens: usize,
+    threads: usize,
+}
+
+/// A task and about how many tokens its work equals.
+struct Taken {
+    task: Task,
+    cost: usize,
+}
+
+impl Waiting {
+    fn is_empty(&self) -> bool {
+        self.jobs.is_empty() && self.ready.is_empty()
+    }
+
+    /// Drops texts at the front whose caller does not wait any more.
+    fn forget_cancelled(&mut self) {
+        while self.jobs.front().is_some_and(|job| job.place.request.is_over()) {
+            self.jobs.pop_front();
+        }
+        while let Some(ready) = self.ready.pop_front_if(|ready| ready.place.request.is_over()) {
+            self.ready_tokens -= ready.encoded.cost();
+        }
+    }
+
+    fn take(&mut self, limits: Limits, idle: usize) -> Option<Taken> {
+        let Limits { max_batch_tokens, threads } = limits;
+        if self.ready_tokens >= max_batch_tokens || (self.jobs.is_empty() && !self.ready.is_empty()) {
+            let before = self.ready_tokens;
+            let batch = self.take_batch(max_batch_tokens, idle);
+            return Some(Taken { task: Task::Judge(batch), cost: before - self.ready_tokens });
+        }
+        let chunk = self.jobs.len().div_ceil(threads).min(MAX_CHUNK);
+        let mut bytes = 0;
+        let fit = self.jobs.iter().take(chunk).take_while(|job| {
+            let first = bytes == 0;
+            bytes += job.text.len().max(1);
+            first || bytes <= MAX_CHUNK_BYTES
+        });
+        let jobs: Vec<Job> = self.jobs.drain(..fit.count()).collect();
+        let bytes: usize = jobs.iter().map(|job| job.text.len()).sum();
+        (!jobs.is_empty()).then_some(Taken { task: Task::Tokenise(jobs), cost: bytes / BYTES_PER_TOKEN_COST })
+    }
+
     /// The oldest texts, up to `limit` tokens, or an equal share of all when other threads idle.
-    fn take_batch(&mut self, limit: usize) -> Vec<Ready> {
-        let share = self.ready_tokens.div_ceil(self.idle + 1).max(MIN_SHARE);
+    fn take_batch(&mut self, limit: usize, idle: usize) -> Vec<Ready> {
+        let share = self.ready_tokens.div_ceil(idle + 1).max(MIN_SHARE);
         let limit = limit.min(share);
         let mut batch = Vec::new();
         let mut tokens = 0;

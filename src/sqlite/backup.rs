@@ -60,6 +60,8 @@ fn copy(from: &Path, part: &Path) -> Result<(), BackupError> {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e.to_string())),
         _ => {}
     }
+    // Posts and sealed secrets are for the owner only. SQLite fills an empty file.
+    super::protect(part).map_err(|e| failed(e.to_string()))?;
     let target = part.to_str().ok_or_else(|| failed("the path is not UTF-8".to_owned()))?;
     let mut connection = open(from).map_err(failed)?;
     diesel::sql_query("VACUUM INTO ?")

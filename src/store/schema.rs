@@ -210,3 +210,42 @@ diesel::allow_tables_to_appear_in_same_query!(post_topics, social_media_posts);
 diesel::joinable!(alert_evidence -> sentiment_alerts (alert_id));
 diesel::allow_tables_to_appear_in_same_query!(social_media_posts, sentiment_analysis);
 diesel::allow_tables_to_appear_in_same_query!(sentiment_alerts, alert_evidence);
+
+diesel::table! {
+    use super::types::*;
+
+    api_tokens (id) {
+        id -> BigInt,
+        name -> Text,
+        sha256 -> Text,
+        scopes -> Text,
+        created_at -> Instant,
+        created_by -> Text,
+        expires_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    sign_in_codes (sha256) {
+        sha256 -> Text,
+        expires_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    security_audit (id) {
+        id -> BigInt,
+        at -> Instant,
+        actor -> Text,
+        address -> Nullable<Text>,
+        outcome -> Text,
+        action -> Text,
+        target -> Text,
+        status -> Integer,
+        request_id -> Text,
+    }
+}

@@ -14,6 +14,7 @@ fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
     let set = |names: &[&'static str]| Some(names.iter().copied().collect());
     match module {
         "domain" | "clock" | "sqlite" | "redis" | "lifecycle" => set(&["domain"]),
+        "secrets" => set(&[]),
         "telemetry" => set(&["domain", "outbound"]),
         "language" => set(&["domain"]),
         // A room owns the types of its settings.
@@ -23,7 +24,7 @@ fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
         "outbound" => set(&[]),
         "rules" => set(&["domain", "store"]),
         "topics" => set(&["domain", "store", "lifecycle"]),
-        "store" => set(&["domain", "clock", "sqlite"]),
+        "store" => set(&["domain", "clock", "secrets", "sqlite"]),
         // An entry carries the trace of its append.
         "stream" => set(&["domain", "clock", "sqlite", "redis", "telemetry"]),
         "cache" | "live" => set(&["domain", "clock", "sqlite", "redis"]),

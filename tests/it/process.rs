@@ -52,6 +52,14 @@ impl Process {
         tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends in time").expect("it can be waited for")
     }
 
+    /// The most memory that it has used, in MiB.
+    pub fn peak_memory_mib(&self) -> u64 {
+        let id = self.child.id().expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("Linux has /proc");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1_024
+    }
+
     /// The JSON answer of the API.
     pub async fn get(&self, path: &str) -> Value {
         let answer = crate::web::get(format!("{}{path}", self.url)).await.expect("the API answers");

@@ -1,5 +1,10 @@
 //! JSON Web Tokens of an identity provider.
 
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -61,6 +66,9 @@ enum ScopeClaim {
     List(Vec<String>),
 }
 
+/// The longest lifetime that is tracked; tokens without a real expiry get it.
+const MAX_LIFETIME: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 /// Shorter secrets can be guessed from one token.
 const MIN_SECRET_BYTES: usize = 32;
 
@@ -68,73 +76,132 @@ impl JwtVerifier {
     /// Reads the key.
     ///
     /// # Errors
-    /// When it is no key of its algorithm, or too short.
+    /// When it is not a key of its algorithm, or too short.
     pub fn new(options: &JwtOptions) -> Result<Self, AuthError> {
-        let unreadable =
-            |e: jsonwebtoken::errors::Error| AuthError(format!("auth.jwt: the public key cannot be read: {e}"));
         let (algorithm, key) = match &options.key {
             JwtKey::Hs256(secret) => {
                 let secret = secret.expose_secret().as_bytes();
                 if secret.len() < MIN_SECRET_BYTES {
-                    return Err(AuthError(format!(
-                        "auth.jwt: the secret must be at least {MIN_SECRET_BYTES} bytes, it has {}",
-                        secret.len()
-                    )));
+                    return Err(AuthError::ShortSecret { bytes: secret.len(), least: MIN_SECRET_BYTES });
                 }
                 (Algorithm::HS256, DecodingKey::from_secret(secret))
             }
-            JwtKey::Rs256(pem) => (Algorithm::RS256, DecodingKey::from_rsa_pem(pem.as_bytes()).map_err(unreadable)?),
-            JwtKey::EdDsa(pem) => (Algorithm::EdDSA, DecodingKey::from_ed_pem(pem.as_bytes()).map_err(unreadable)?),
+            JwtKey::Rs256(pem) => {
+                (Algorithm::RS256, DecodingKey::from_rsa_pem(pem.as_bytes()).map_err(AuthError::PublicKey)?)
+            }
+            JwtKey::EdDsa(pem) => {
+                (Algorithm::EdDSA, DecodingKey::from_ed_pem(pem.as_bytes()).map_err(AuthError::PublicKey)?)
+            }
         };
         let mut validation = Validation::new(algorithm);
         validation.set_issuer(&[&options.issuer]);
         validation.set_audience(&[&options.audience]);
         validation.set_required_spec_claims(&["exp", "iss", "aud"]);
-        // The expiry is checked below, against our clock.
+        // `verify` checks the expiry against the clock of the process.
         validation.validate_exp = false;
         Ok(Self { key, validation, leeway_s: i64::try_from(options.leeway_s).unwrap_or(i64::MAX) })
     }
 
-    /// The `sub` of a valid token.
-    pub fn subject(&self, token: &str) -> Option<String> {
-        jsonwebtoken::decode::<Claims>(token, &self.key, &self.validation).ok()?.claims.sub
-    }
-
-    /// The scopes of a valid token.
+    /// Verifies signature, issuer, audience, times and critical extensions.
     ///
     /// # Errors
-    /// Why it is not valid.
-    pub fn scopes(&self, token: &str, now: Timestamp) -> Result<Vec<Scope>, String> {
-        let claims: Claims = jsonwebtoken::decode(token, &self.key, &self.validation)
-            .map_err(|e| format!("is not valid: {}", describe(e.kind())))?
-            .claims;
-        let (now, leeway) = (now.as_seconds() as f64, self.leeway_s as f64);
-        let expiry = claims.exp.ok_or("is not valid: it must carry exp")?;
-        if expiry + leeway <= now {
-            return Err("has expired".to_owned());
+    /// Why the token is not valid.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<VerifiedJwt, JwtError> {
+        if has_critical_extensions(token) {
+            return Err(JwtError::CriticalExtension);
         }
-        if claims.nbf.is_some_and(|not_before| not_before > now + leeway) {
-            return Err("is not valid yet".to_owned());
+        let claims: Claims =
+            jsonwebtoken::decode(token, &self.key, &self.validation).map_err(|e| JwtError::from(e.kind()))?.claims;
+        let (seconds, leeway) = (now.as_seconds() as f64, self.leeway_s as f64);
+        let expiry = claims.exp.ok_or(JwtError::MissingClaim)? + leeway;
+        if expiry <= seconds {
+            return Err(JwtError::Expired);
+        }
+        if claims.nbf.is_some_and(|not_before| not_before > seconds + leeway) {
+            return Err(JwtError::NotYetValid);
         }
         let names = [claims.scope, claims.scopes].into_iter().flatten().flat_map(|claim| match claim {
             ScopeClaim::Text(text) => text.split_whitespace().map(str::to_owned).collect(),
             ScopeClaim::List(list) => list,
         });
-        // Scopes of other services in the same token are ignored.
-        Ok(names.filter_map(|name| name.parse().ok()).collect())
+        Ok(VerifiedJwt {
+            subject: claims.sub,
+            // Scopes of other services in the same token are ignored.
+            scopes: names.filter_map(|name| name.parse().ok()).collect(),
+            expires_at: now + Duration::try_from_secs_f64(expiry - seconds).unwrap_or(Duration::MAX).min(MAX_LIFETIME),
+        })
     }
 }
 
-fn describe(kind: &jsonwebtoken::errors::ErrorKind) -> &'static str {
-    use jsonwebtoken::errors::ErrorKind;
-    match kind {
-        ErrorKind::InvalidSignature => "its signature does not match",
-        ErrorKind::InvalidIssuer => "it is of another issuer",
-        ErrorKind::InvalidAudience => "it is for another audience",
-        ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName => "it is signed with another algorithm",
-        ErrorKind::MissingRequiredClaim(_) => "it must carry exp, iss and aud",
-        _ => "it cannot be read",
+/// A valid token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedJwt {
+    /// Its `sub`.
+    pub subject: Option<String>,
+    /// Its scopes.
+    pub scopes: Vec<Scope>,
+    /// Its `exp` plus the leeway.
+    pub expires_at: Timestamp,
+}
+
+/// Why a token is refused, to follow "the token".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JwtError {
+    /// Neither a known token nor, where JWTs are not configured, anything else.
+    #[error("is not known")]
+    Unknown,
+    /// It cannot be parsed.
+    #[error("is not valid: it cannot be read")]
+    Malformed,
+    /// The signature is wrong.
+    #[error("is not valid: its signature does not match")]
+    Signature,
+    /// The algorithm is not the configured one.
+    #[error("is not valid: it is signed with another algorithm")]
+    Algorithm,
+    /// The issuer is not the configured one.
+    #[error("is not valid: it is from another issuer")]
+    Issuer,
+    /// The audience is not the configured one.
+    #[error("is not valid: it is for another audience")]
+    Audience,
+    /// A required claim is missing.
+    #[error("is not valid: it must carry exp, iss and aud")]
+    MissingClaim,
+    /// `crit` names extensions, none of which is supported (RFC 7515, section 4.1.11).
+    #[error("is not valid: it has critical extensions (crit), which are not supported")]
+    CriticalExtension,
+    /// `exp` has passed.
+    #[error("has expired")]
+    Expired,
+    /// `nbf` is in the future.
+    #[error("is not valid yet")]
+    NotYetValid,
+}
+
+impl From<&ErrorKind> for JwtError {
+    fn from(kind: &ErrorKind) -> Self {
+        match kind {
+            ErrorKind::InvalidSignature => Self::Signature,
+            ErrorKind::InvalidIssuer => Self::Issuer,
+            ErrorKind::InvalidAudience => Self::Audience,
+            ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName => Self::Algorithm,
+            ErrorKind::MissingRequiredClaim(_) => Self::MissingClaim,
+            _ => Self::Malformed,
+        }
     }
+}
+
+/// Whether the header of `token` has `crit`, which the library ignores.
+fn has_critical_extensions(token: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Header {
+        #[serde(default)]
+        crit: Option<serde::de::IgnoredAny>,
+    }
+    let header = token.split('.').next().unwrap_or_default();
+    let header = URL_SAFE_NO_PAD.decode(header).ok();
+    header.and_then(|json| serde_json::from_slice::<Header>(&json).ok()).is_some_and(|header| header.crit.is_some())
 }
 
 #[cfg(test)]

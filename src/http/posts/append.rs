@@ -1,14 +1,15 @@
-//! Appending posts to the stream.
+//! Appends posts to the stream.
+
+mod raw;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderValue;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
-use serde_json::{Map, Value};
 
-use crate::domain::post::DraftTime;
-use crate::domain::{FieldError, Op, Post, PostDraft, RawFields, Timestamp};
+use crate::domain::op::preview;
+use crate::domain::{Op, Post, PostDraft, RawFields, Timestamp};
 use crate::telemetry::trace::{self, Traceparent};
 
 use super::super::answer;
@@ -17,6 +18,10 @@ use super::super::body::{self, BodyFormat};
 use super::super::error::{ApiError, Problem};
 use super::super::params::no_params;
 use super::super::state::State;
+use raw::Candidate;
+
+/// Longest part of an invalid `post_id` in `rejected`, in characters.
+const MAX_ID_CHARS: usize = 256;
 
 /// The result of an append.
 #[derive(Debug, PartialEq, Serialize, utoipa::ToSchema)]
@@ -37,9 +42,6 @@ pub struct Rejected {
     /// Everything that is wrong with it.
     error: String,
 }
-
-/// A post before validation, or why it cannot even be read.
-type Candidate = Result<Value, String>;
 
 /// Append posts
 ///
@@ -70,7 +72,7 @@ pub async fn append(
     no_params(&request)?;
     let format = body::format(&request)?;
     let text = body::text(&request, payload, &state.options).await?;
-    let (posts, rejected) = sort(candidates(&text, format, state.options.max_posts)?, state.api.clock.now())?;
+    let Sorted { posts, rejected } = sort(candidates(&text, format, state.options.max_posts)?, state.api.clock.now())?;
     let accepted = posts.len();
     if !posts.is_empty() {
         let mut entries: Vec<RawFields> = posts.into_iter().map(|post| Op::Post(post).to_fields()).collect();
@@ -83,105 +85,75 @@ pub async fn append(
     answer::json_with(StatusCode::ACCEPTED, &Appended { accepted, rejected })
 }
 
-/// The posts of a request; `alone` when the body is a single post, whose errors are a 422.
+/// The posts of a body; `alone` when the body is a single post, whose errors are a 422.
 struct Candidates {
     posts: Vec<Candidate>,
     alone: bool,
 }
 
 fn candidates(text: &str, format: BodyFormat, max: usize) -> Result<Candidates, ApiError> {
-    let found = match format {
-        BodyFormat::Json => match body::parse(text)? {
-            Value::Array(values) => Candidates { posts: values.into_iter().map(Ok).collect(), alone: false },
-            value => Candidates { posts: vec![Ok(value)], alone: true },
-        },
+    match format {
+        BodyFormat::Json => {
+            let body = raw::parse(text, max).map_err(|e| body::not_json(&e))?;
+            if body.total > max {
+                return Err(too_many(max));
+            }
+            Ok(Candidates { posts: body.posts, alone: body.alone })
+        }
         BodyFormat::Lines => {
             let lines = || text.lines().filter(|line| !line.trim().is_empty());
             if lines().count() > max {
                 return Err(too_many(max));
             }
-            let mut posts: Vec<Candidate> =
-                lines().map(|line| serde_json::from_str(line).map_err(|e| format!("is not valid JSON: {e}"))).collect();
-            if let [Err(reason)] = posts.as_slice() {
-                return Err(ApiError::malformed(format!("the only line {reason}")));
+            let line = |line| {
+                serde_json::from_str(line).unwrap_or_else(|e| Candidate::Invalid {
+                    field: "line",
+                    message: format!("is not valid JSON: {}", body::message(&e)),
+                })
+            };
+            let posts: Vec<Candidate> = lines().map(line).collect();
+            match posts.as_slice() {
+                [Candidate::Invalid { field: "line", message }] => {
+                    Err(ApiError::malformed(format!("the only line {message}")))
+                }
+                [] => Err(ApiError::malformed("the body holds no posts")),
+                found => Ok(Candidates { alone: found.len() == 1, posts }),
             }
-            if posts.is_empty() {
-                return Err(ApiError::malformed("the body holds no posts"));
-            }
-            posts.shrink_to_fit();
-            Candidates { alone: posts.len() == 1, posts }
         }
-    };
-    if found.posts.len() > max { Err(too_many(max)) } else { Ok(found) }
+    }
 }
 
 fn too_many(max: usize) -> ApiError {
     ApiError::too_large(format!("at most {max} posts may be sent in one request"))
 }
 
-fn sort(candidates: Candidates, now: Timestamp) -> Result<(Vec<Post>, Vec<Rejected>), ApiError> {
-    let (mut posts, mut rejected) = (Vec::with_capacity(candidates.posts.len()), Vec::new());
+/// The valid posts of a request, and the others with their errors.
+struct Sorted {
+    posts: Vec<Post>,
+    rejected: Vec<Rejected>,
+}
+
+fn sort(candidates: Candidates, now: Timestamp) -> Result<Sorted, ApiError> {
+    let mut sorted = Sorted { posts: Vec::with_capacity(candidates.posts.len()), rejected: Vec::new() };
     for (index, candidate) in candidates.posts.into_iter().enumerate() {
-        let post_id = candidate.as_ref().ok().and_then(|value| Some(value.get("post_id")?.as_str()?.to_owned()));
-        let post = candidate.map_err(|reason| vec![FieldError::new("line", reason)]).and_then(|value| {
-            let draft = draft(value)?;
-            draft.validate(now)
-        });
-        match post {
-            Ok(post) => posts.push(post),
+        let post_id = candidate.post_id().map(str::to_owned);
+        match candidate.draft().and_then(|draft| draft.validate(now)) {
+            Ok(post) => sorted.posts.push(post),
             Err(errors) if candidates.alone => return Err(ApiError::invalid(errors)),
             Err(errors) => {
                 let messages: Vec<_> = errors.iter().map(ToString::to_string).collect();
-                rejected.push(Rejected { index, post_id, error: messages.join("; ") });
+                let post_id = post_id.map(|id| preview(&id, MAX_ID_CHARS).to_owned());
+                sorted.rejected.push(Rejected { index, post_id, error: messages.join("; ") });
             }
         }
     }
-    Ok((posts, rejected))
-}
-
-/// A draft from JSON; a field of the wrong type is named, and fields that mean nothing here are left alone.
-fn draft(value: Value) -> Result<PostDraft, Vec<FieldError>> {
-    let Value::Object(mut fields) = value else {
-        return Err(vec![FieldError::new("body", "must be a JSON object with the fields of a post")]);
-    };
-    let mut errors = Vec::new();
-    let mut text = |name: &str| text_field(&mut fields, name).map_err(|error| errors.push(error)).unwrap_or_default();
-    let draft = PostDraft {
-        post_id: text("post_id"),
-        source: text("source"),
-        content: text("content"),
-        author: text("author"),
-        lang: text("lang"),
-        url: text("url"),
-        reply_to: text("reply_to"),
-        created_at: None,
-    };
-    let created_at = match fields.remove("created_at") {
-        None | Some(Value::Null) => None,
-        Some(Value::String(text)) => Some(DraftTime::Text(text)),
-        Some(Value::Number(number)) => Some(
-            number.as_i64().map_or_else(|| DraftTime::Fraction(number.as_f64().unwrap_or(f64::NAN)), DraftTime::Whole),
-        ),
-        Some(_) => {
-            errors.push(FieldError::new("created_at", crate::domain::time::TimeError.to_string()));
-            None
-        }
-    };
-    if errors.is_empty() { Ok(PostDraft { created_at, ..draft }) } else { Err(errors) }
-}
-
-fn text_field(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, FieldError> {
-    match fields.remove(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(FieldError::new(name, "must be a text")),
-    }
+    Ok(sorted)
 }
 
 #[cfg(test)]
 mod tests {
     use actix_web::ResponseError;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -190,7 +162,7 @@ mod tests {
         let name = |r: Rejected| format!("{} {}", r.index, r.post_id.unwrap_or_default());
         candidates(text, format, 3)
             .and_then(|found| sort(found, Timestamp::EPOCH))
-            .map(|(posts, rejected)| (posts.len(), rejected.into_iter().map(name).collect()))
+            .map(|sorted| (sorted.posts.len(), sorted.rejected.into_iter().map(name).collect()))
             .map_err(|e| e.status_code().as_u16())
     }
 
@@ -224,12 +196,5 @@ mod tests {
         assert_eq!(read("[]", BodyFormat::Json), Ok((0, vec![])));
         let four = json!([post("a"), post("b"), post("c"), post("d")]).to_string();
         assert_eq!(read(&four, BodyFormat::Json), Err(413));
-    }
-
-    #[test]
-    fn fields_of_wrong_type_are_listed() {
-        let wrong = json!({"post_id": 1, "source": [], "content": "x", "created_at": {}});
-        let fields: Vec<_> = draft(wrong).unwrap_err().into_iter().map(|error| error.field).collect();
-        assert_eq!(fields, ["post_id", "source", "created_at"]);
     }
 }

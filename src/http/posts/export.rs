@@ -1,5 +1,7 @@
 //! Exports all posts that match a filter, streamed in pages.
 
+use std::borrow::Cow;
+
 use actix_web::http::header;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
@@ -23,7 +25,7 @@ const PAGE: i64 = 500;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, utoipa::ToSchema)]
 #[schema(rename_all = "lowercase")]
 pub enum ExportFormat {
-    /// RFC 4180 with a header line.
+    /// RFC 4180 with a header line. Texts that start like a spreadsheet formula get an apostrophe before them.
     Csv,
     /// One post of the list per line.
     Ndjson,
@@ -132,20 +134,25 @@ fn ndjson(posts: Vec<StoredPost>) -> Result<Vec<u8>, ApiError> {
 
 #[derive(Serialize)]
 struct Row<'a> {
-    post_id: &'a str,
-    source: &'a str,
-    author: Option<&'a str>,
-    content: &'a str,
+    post_id: Cow<'a, str>,
+    source: Cow<'a, str>,
+    author: Option<Cow<'a, str>>,
+    content: Cow<'a, str>,
     created_at: Timestamp,
     ingested_at: Timestamp,
-    lang: Option<&'a str>,
-    url: Option<&'a str>,
-    reply_to: Option<&'a str>,
+    lang: Option<Cow<'a, str>>,
+    url: Option<Cow<'a, str>>,
+    reply_to: Option<Cow<'a, str>>,
     sentiment: &'static str,
     confidence: f64,
     emotion: &'static str,
-    model_name: &'a str,
+    model_name: Cow<'a, str>,
     analyzed_at: Timestamp,
+}
+
+/// `text` as a cell. A spreadsheet would run a text that starts like a formula, so an apostrophe is put before it.
+fn cell(text: &str) -> Cow<'_, str> {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}").into() } else { text.into() }
 }
 
 const COLUMNS: [&str; 14] = [
@@ -172,19 +179,19 @@ fn csv(posts: &[StoredPost], with_header: bool) -> Result<Vec<u8>, ApiError> {
     }
     for post in posts {
         let row = Row {
-            post_id: &post.post_id,
-            source: &post.source,
-            author: post.author.as_deref(),
-            content: &post.content,
+            post_id: cell(&post.post_id),
+            source: cell(&post.source),
+            author: post.author.as_deref().map(cell),
+            content: cell(&post.content),
             created_at: post.created_at,
             ingested_at: post.ingested_at,
-            lang: post.lang.as_deref(),
-            url: post.url.as_deref(),
-            reply_to: post.reply_to.as_deref(),
+            lang: post.lang.as_deref().map(cell),
+            url: post.url.as_deref().map(cell),
+            reply_to: post.reply_to.as_deref().map(cell),
             sentiment: post.sentiment.as_str(),
             confidence: post.confidence,
             emotion: post.emotion.as_str(),
-            model_name: &post.model_name,
+            model_name: cell(&post.model_name),
             analyzed_at: post.analyzed_at,
         };
         writer.serialize(row).map_err(ApiError::internal)?;

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -20,9 +21,14 @@ use super::frame::{self, Frame};
 /// The live clients.
 #[derive(Default)]
 pub struct Hub {
-    clients: RwLock<HashMap<u64, Arc<Client>>>,
+    clients: RwLock<HashMap<u64, Registered>>,
     next_id: AtomicU64,
     closing: CancellationToken,
+}
+
+struct Registered {
+    client: Arc<Client>,
+    address: Option<IpAddr>,
 }
 
 /// A client's registration in the hub; dropping it removes the client.
@@ -48,16 +54,22 @@ impl Drop for Membership {
 }
 
 impl Hub {
-    /// Registers a client, unless the limit is reached.
-    pub fn join(self: &Arc<Self>, options: &LiveOptions) -> Option<(Membership, mpsc::Receiver<Frame>)> {
+    /// Registers a client from `address`, unless the limit of all clients or of this address is reached.
+    pub fn join(
+        self: &Arc<Self>,
+        options: &LiveOptions,
+        address: Option<IpAddr>,
+    ) -> Option<(Membership, mpsc::Receiver<Frame>)> {
         let (client, queue) = Client::new(options.buffer, options.slow_limit);
         let client = Arc::new(client);
         let mut clients = self.clients.write().unwrap_or_else(PoisonError::into_inner);
-        if clients.len() >= options.max_clients {
+        // Connecting is rare, so that a scan of the clients is cheap enough.
+        let same_address = clients.values().filter(|registered| registered.address == address).count();
+        if clients.len() >= options.max_clients || same_address >= options.max_per_client {
             return None;
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        clients.insert(id, client.clone());
+        clients.insert(id, Registered { client: client.clone(), address });
         metrics::gauge!("sentistream_live_clients").increment(1);
         Some((Membership { hub: self.clone(), id, client }, queue))
     }
@@ -89,8 +101,8 @@ impl Hub {
 
     fn each(&self, notify: impl Fn(&Client)) {
         // Queueing never waits, so the lock is held for a moment only, however slow a client is.
-        for client in self.clients.read().unwrap_or_else(PoisonError::into_inner).values() {
-            notify(client);
+        for registered in self.clients.read().unwrap_or_else(PoisonError::into_inner).values() {
+            notify(&registered.client);
         }
     }
 

@@ -7,6 +7,7 @@ use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReaso
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::super::auth::{Authenticator, Principal};
 use super::super::state::State;
 use super::frame::{self, Frame};
 use super::hub::Membership;
@@ -16,9 +17,28 @@ use super::snapshot;
 /// How long to wait for a connection to close.
 const CLOSE_WAIT: Duration = Duration::from_secs(1);
 
-/// A connection.
+/// Interval at which the token of a connection is checked.
+const TOKEN_CHECK: Duration = Duration::from_secs(1);
+
+/// Why a connection is open: the client's token, which may expire or be deleted.
+pub struct Access {
+    /// Checks the token.
+    pub authenticator: Data<Authenticator>,
+    /// The client.
+    pub principal: Principal,
+}
+
+/// A client, the frames for it, and its socket.
+pub struct Connection {
+    pub client: Membership,
+    pub queue: mpsc::Receiver<Frame>,
+    pub socket: actix_ws::Session,
+}
+
+/// A connection in service.
 pub struct Session {
     state: Data<State>,
+    access: Access,
     client: Membership,
     queue: mpsc::Receiver<Frame>,
     socket: actix_ws::Session,
@@ -33,14 +53,10 @@ enum End {
 }
 
 impl Session {
-    /// A connection of `client`, whose frames come from `queue`.
-    pub fn new(
-        state: Data<State>,
-        client: Membership,
-        queue: mpsc::Receiver<Frame>,
-        socket: actix_ws::Session,
-    ) -> Self {
-        Self { state, client, queue, socket }
+    /// Serves `connection` while `access` holds.
+    pub fn new(state: Data<State>, access: Access, connection: Connection) -> Self {
+        let Connection { client, queue, socket } = connection;
+        Self { state, access, client, queue, socket }
     }
 
     /// Serves the connection until it ends.
@@ -71,12 +87,15 @@ impl Session {
 
         let mut pings = tokio::time::interval_at(Instant::now() + options.ping_interval, options.ping_interval);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut token_checks = tokio::time::interval(TOKEN_CHECK);
+        token_checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut last_message = Instant::now();
         loop {
             let step = tokio::select! {
                 biased;
                 () = self.state.hub.closing() => Err(End::Close(CloseCode::Away, "the server is shutting down")),
                 () = self.client.too_slow() => Err(too_slow()),
+                _ = token_checks.tick() => self.check_token(),
                 message = messages.recv() => match message {
                     Some(Ok(message)) => {
                         last_message = Instant::now();
@@ -101,6 +120,13 @@ impl Session {
                 return end;
             }
         }
+    }
+
+    fn check_token(&self) -> Result<(), End> {
+        if self.access.authenticator.is_current(&self.access.principal) {
+            return Ok(());
+        }
+        Err(End::Close(CloseCode::Policy, "the token has expired or was deleted"))
     }
 
     /// Sends a queued frame, and after the last one the number of missed events.

@@ -30,12 +30,13 @@ fn jwt_scopes_hold_until_expiry() {
         &json!({"iss": "us", "aud": ["sentistream"], "exp": 1_000, "scope": "read other", "scopes": ["admin"]}),
     );
     let at = |seconds| Timestamp::from_unix(seconds).unwrap();
-    assert_eq!(verifier().scopes(&token, at(1_004)), Ok(vec![Scope::Read, Scope::Admin]));
-    assert_eq!(verifier().scopes(&token, at(1_005)), Err("has expired".to_owned()));
+    let verified = verifier().verify(&token, at(1_004)).unwrap();
+    assert_eq!((verified.scopes, verified.expires_at), (vec![Scope::Read, Scope::Admin], at(1_005)));
+    assert_eq!(verifier().verify(&token, at(1_005)), Err(JwtError::Expired));
 }
 
 #[test]
-fn what_is_not_for_us_is_refused() {
+fn jwt_of_other_issuer_audience_or_algorithm_is_refused() {
     let good = json!({"iss": "us", "aud": "sentistream", "exp": 1_000, "scope": "read"});
     let with = |name: &str, value: serde_json::Value| {
         let mut claims = good.clone();
@@ -54,9 +55,20 @@ fn what_is_not_for_us_is_refused() {
         ("eyJhbGciOiJub25lIn0.e30.".to_owned(), "not valid"),
         (String::new(), "not valid"),
     ] {
-        let reason = verifier().scopes(&token, Timestamp::EPOCH).unwrap_err();
+        let reason = verifier().verify(&token, Timestamp::EPOCH).unwrap_err().to_string();
         assert!(reason.contains(part), "{part} in {reason}");
     }
+}
+
+#[test]
+fn jwt_with_critical_extension_is_refused() {
+    let good = sign(Algorithm::HS256, &json!({"iss": "us", "aud": "sentistream", "exp": 1_000, "scope": "read"}));
+    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT","crit":["b64"],"b64":true}"#);
+    let signed = format!("{header}.{}", good.split('.').nth(1).unwrap());
+    let key = EncodingKey::from_secret(SECRET.as_bytes());
+    let signature = jsonwebtoken::crypto::sign(signed.as_bytes(), &key, Algorithm::HS256).unwrap();
+    let token = format!("{signed}.{signature}");
+    assert_eq!(verifier().verify(&token, Timestamp::EPOCH), Err(JwtError::CriticalExtension));
 }
 
 /// Public keys and signatures of [`CLAIMS`]; the private keys were not kept.
@@ -91,16 +103,16 @@ fn public_key_verifies_only_its_algorithm() {
     let rs256 = with_key(JwtKey::Rs256(RS256_KEY.to_owned()));
     let eddsa = with_key(JwtKey::EdDsa(EDDSA_KEY.to_owned()));
     let (by_rsa, by_ed) = (signed("RS256", RS256_SIGNATURE), signed("EdDSA", EDDSA_SIGNATURE));
-    assert_eq!(rs256.scopes(&by_rsa, Timestamp::EPOCH), Ok(vec![Scope::Read]));
-    assert_eq!(eddsa.scopes(&by_ed, Timestamp::EPOCH), Ok(vec![Scope::Read]));
+    assert_eq!(rs256.verify(&by_rsa, Timestamp::EPOCH).unwrap().scopes, [Scope::Read]);
+    assert_eq!(eddsa.verify(&by_ed, Timestamp::EPOCH).unwrap().scopes, [Scope::Read]);
     for (verifier, token) in [(&rs256, &by_ed), (&eddsa, &by_rsa)] {
-        assert!(verifier.scopes(token, Timestamp::EPOCH).is_err());
+        assert!(verifier.verify(token, Timestamp::EPOCH).is_err());
     }
     // The public key, known to everyone, must not pass as a shared secret.
     let claims: serde_json::Value = serde_json::from_str(CLAIMS).unwrap();
     let key = EncodingKey::from_secret(RS256_KEY.as_bytes());
     let forged = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).unwrap();
-    assert!(rs256.scopes(&forged, Timestamp::EPOCH).is_err());
+    assert!(rs256.verify(&forged, Timestamp::EPOCH).is_err());
 }
 
 #[test]

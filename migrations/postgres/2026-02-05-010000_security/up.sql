@@ -1,0 +1,30 @@
+-- Tokens that are made at run time, known by the SHA-256 of their text.
+CREATE TABLE api_tokens (
+    id bigserial PRIMARY KEY,
+    name text NOT NULL UNIQUE,
+    sha256 text NOT NULL UNIQUE,
+    scopes text NOT NULL,
+    created_at timestamptz NOT NULL,
+    created_by text NOT NULL,
+    expires_at timestamptz
+);
+
+-- Codes of sign-in links. Each is exchanged once for a token.
+CREATE TABLE sign_in_codes (
+    sha256 text PRIMARY KEY,
+    expires_at timestamptz NOT NULL
+);
+
+-- Denied requests and changes by administrators.
+CREATE TABLE security_audit (
+    id bigserial PRIMARY KEY,
+    at timestamptz NOT NULL,
+    actor text NOT NULL,
+    address text,
+    outcome text NOT NULL,
+    action text NOT NULL,
+    target text NOT NULL,
+    status integer NOT NULL,
+    request_id text NOT NULL
+);
+CREATE INDEX security_audit_at ON security_audit (at);

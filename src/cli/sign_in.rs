@@ -1,0 +1,27 @@
+//! `sentistream sign-in`
+
+use clap::Args;
+
+use super::output::Output;
+use super::{Context, Verdict};
+use crate::app;
+
+/// Print a link that signs a browser in to the dashboard, with every scope.
+///
+/// The link works once, within an hour. Use it when the token of the first start is lost.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  sentistream sign-in
+  docker exec sentistream sentistream sign-in")]
+pub struct SignInArgs {}
+
+/// Makes a code in the database of the configuration.
+pub async fn run(context: &Context) -> anyhow::Result<Verdict> {
+    let store = app::open_store(&context.config, context.clock.clone())?;
+    let code = app::sign_in::code(&store, &context.clock).await?;
+    let mut output = Output::new();
+    output.line(app::sign_in::link(&app::external_url(&context.config), &code))?;
+    output.flush()?;
+    Ok(Verdict::Good)
+}

@@ -1,0 +1,245 @@
+//! Tokens that are made at run time, and sign-in links.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::Timestamp;
+use crate::store::tokens::{NewToken, StoredToken};
+
+use super::auth::tokens::{generate, hash_hex};
+use super::auth::{Actor, Admin, Authenticator, Authorized, Scope};
+use super::error::{ApiError, Problem};
+use super::params::{last_segment, no_params};
+use super::state::State;
+use super::{answer, body};
+
+/// Longest name of a token, in characters.
+const MAX_NAME_CHARS: usize = 100;
+/// Longest lifetime of a token, in days.
+const MAX_DAYS: u32 = 3_650;
+/// Lifetime of the token of a sign-in link.
+const SIGN_IN_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
+/// Longest code of a sign-in link, in bytes.
+const MAX_CODE_BYTES: usize = 200;
+
+/// A token without its text.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct TokenView {
+    id: i64,
+    name: String,
+    /// Any of `read`, `write`, `admin`.
+    scopes: Vec<String>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// Who made it.
+    created_by: String,
+    /// `null`: it does not expire.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Timestamp>,
+}
+
+impl From<StoredToken> for TokenView {
+    fn from(token: StoredToken) -> Self {
+        Self {
+            id: token.id,
+            name: token.name,
+            scopes: token.scopes.split_whitespace().map(str::to_owned).collect(),
+            created_at: token.created_at,
+            created_by: token.created_by,
+            expires_at: token.expires_at,
+        }
+    }
+}
+
+/// All tokens that were made at run time.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct TokenList {
+    tokens: Vec<TokenView>,
+}
+
+/// A token with its text, which is shown only once.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct CreatedToken {
+    /// The text to send as `Authorization: Bearer …`.
+    token: String,
+    name: String,
+    /// Any of `read`, `write`, `admin`.
+    scopes: Vec<String>,
+    /// `null`: it does not expire.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Timestamp>,
+}
+
+/// A token to make.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "grafana", "scopes": ["read"], "expires_in_days": 90}))]
+pub struct TokenRequest {
+    /// Unique; at most 100 characters.
+    name: String,
+    /// At least one of `read`, `write`, `admin`.
+    scopes: Vec<String>,
+    /// Days until it expires, 1 to 3,650. Default: it does not expire.
+    #[serde(default)]
+    expires_in_days: Option<u32>,
+}
+
+impl TokenRequest {
+    fn lifetime(&self) -> Result<Option<Duration>, ApiError> {
+        let Some(days) = self.expires_in_days else { return Ok(None) };
+        if (1..=MAX_DAYS).contains(&days) {
+            return Ok(Some(Duration::from_secs(u64::from(days) * 86_400)));
+        }
+        Err(ApiError::invalid_field("expires_in_days", format!("must be from 1 to {MAX_DAYS}")))
+    }
+
+    fn scopes(&self) -> Result<String, ApiError> {
+        let parse =
+            |scope: &String| scope.parse::<Scope>().map_err(|e| ApiError::invalid_field("scopes", format!("each {e}")));
+        let mut scopes = self.scopes.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+        scopes.dedup();
+        match scopes.as_slice() {
+            [] => Err(ApiError::invalid_field("scopes", "must hold at least one of read, write, admin")),
+            scopes => Ok(scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ")),
+        }
+    }
+}
+
+/// Tokens
+///
+/// The tokens that were made at run time, without their text. Tokens of the configuration are not listed.
+#[utoipa::path(get, path = "/api/tokens", tag = "security", responses((status = 200, body = TokenList)))]
+pub async fn list(_: Authorized<Admin>, state: Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let store = state.api.store.clone();
+    let tokens = state.run(async move { store.tokens().await }).await?;
+    answer::json(&TokenList { tokens: tokens.into_iter().map(TokenView::from).collect() })
+}
+
+/// Make a token
+///
+/// The answer has its text, which is not stored and cannot be shown again.
+#[utoipa::path(
+    post, path = "/api/tokens", tag = "security", request_body = TokenRequest,
+    responses((status = 201, body = CreatedToken), (status = 422, body = Problem))
+)]
+pub async fn create(
+    _: Authorized<Admin>,
+    actor: Actor,
+    state: Data<State>,
+    authenticator: Data<Authenticator>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let wanted: TokenRequest = body::json(&request, payload, &state.options).await?;
+    let name = wanted.name.trim();
+    if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.contains(char::is_control) {
+        return Err(ApiError::invalid_field("name", format!("must be 1 to {MAX_NAME_CHARS} printable characters")));
+    }
+    let expires_at = wanted.lifetime()?.map(|lifetime| state.api.clock.now() + lifetime);
+    let token = generate();
+    let new = NewToken {
+        name: name.to_owned(),
+        sha256: hash_hex(&token),
+        scopes: wanted.scopes()?,
+        created_by: actor.0,
+        expires_at,
+    };
+    made(&state, &authenticator, Made { token, new }).await
+}
+
+/// A new token and its text.
+struct Made {
+    token: String,
+    new: NewToken,
+}
+
+async fn made(state: &State, authenticator: &Authenticator, made: Made) -> Result<HttpResponse, ApiError> {
+    let (store, stored, new) = (state.api.store.clone(), authenticator.stored().clone(), made.new.clone());
+    let created = state.run(async move {
+        let created = store.create_token(&new).await?;
+        stored.refresh(&store).await?;
+        Ok::<_, ApiError>(created)
+    });
+    if !created.await? {
+        return Err(ApiError::invalid_field("name", "is taken by another token"));
+    }
+    let scopes = made.new.scopes.split_whitespace().map(str::to_owned).collect();
+    let view = CreatedToken { token: made.token, name: made.new.name, scopes, expires_at: made.new.expires_at };
+    answer::json_with(StatusCode::CREATED, &view)
+}
+
+/// Delete a token
+///
+/// It is refused from now on, by other instances within two seconds, and its WebSockets are closed.
+#[utoipa::path(
+    delete, path = "/api/tokens/{id}", tag = "security", params(("id" = i64, Path, description = "The token's id")),
+    responses((status = 204, description = "Deleted"), (status = 404, body = Problem))
+)]
+pub async fn delete(
+    _: Authorized<Admin>,
+    state: Data<State>,
+    authenticator: Data<Authenticator>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let missing = || ApiError::not_found("there is no token with this id");
+    let id: i64 = last_segment(&request)?.parse().map_err(|_| missing())?;
+    let (store, stored) = (state.api.store.clone(), authenticator.stored().clone());
+    let deleted = state.run(async move {
+        let deleted = store.delete_token(id).await?;
+        stored.refresh(&store).await?;
+        Ok::<_, ApiError>(deleted)
+    });
+    if deleted.await? { Ok(HttpResponse::NoContent().finish()) } else { Err(missing()) }
+}
+
+/// The code of a sign-in link.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignInRequest {
+    /// The part of the link after `#sign-in=`.
+    code: String,
+}
+
+/// Sign in with a link
+///
+/// Exchanges the code of a sign-in link for a token with every scope that is valid for 30 days. A code works once.
+/// `sentistream sign-in` prints a link.
+#[utoipa::path(
+    post, path = "/api/sign-in", tag = "security", request_body = SignInRequest, security(()),
+    responses((status = 201, body = CreatedToken), (status = 401, body = Problem))
+)]
+pub async fn sign_in(
+    state: Data<State>,
+    authenticator: Data<Authenticator>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let SignInRequest { code } = body::json(&request, payload, &state.options).await?;
+    let refused =
+        || ApiError::unauthorized("the code is wrong, expired or used; `sentistream sign-in` makes a new one", "");
+    if code.len() > MAX_CODE_BYTES {
+        return Err(refused());
+    }
+    let (store, hash) = (state.api.store.clone(), hash_hex(&code));
+    if !state.run(async move { store.redeem_sign_in_code(&hash).await }).await? {
+        return Err(refused());
+    }
+    let token = generate();
+    let sha256 = hash_hex(&token);
+    let new = NewToken {
+        name: format!("sign-in {}", &sha256[..8]),
+        sha256,
+        scopes: Scope::ALL.map(Scope::as_str).join(" "),
+        created_by: "sign-in link".to_owned(),
+        expires_at: Some(state.api.clock.now() + SIGN_IN_LIFETIME),
+    };
+    made(&state, &authenticator, Made { token, new }).await
+}

@@ -1,0 +1,104 @@
+//! How many tokens each client may have analysed, so that one client cannot keep the model busy.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+use crate::inference::variants;
+
+use super::error::ApiError;
+use super::options::AnalyzeBudget;
+
+/// Characters per token that are assumed before a text is tokenised.
+const CHARS_PER_TOKEN: usize = 3;
+
+/// The token budget of each client.
+pub struct Admission(Option<Limited>);
+
+struct Limited {
+    budget: AnalyzeBudget,
+    buckets: DefaultKeyedRateLimiter<IpAddr>,
+}
+
+impl Admission {
+    /// Budgets of this size; without one everything is admitted.
+    pub fn new(budget: Option<AnalyzeBudget>) -> Self {
+        Self(budget.map(|budget| {
+            let quota = Quota::per_second(budget.per_second).allow_burst(budget.burst);
+            Limited { budget, buckets: RateLimiter::keyed(quota) }
+        }))
+    }
+
+    /// Takes `tokens` from the budget of `client`.
+    ///
+    /// # Errors
+    /// 422 for more than a request may ever cost, 429 while the budget is used up.
+    pub fn admit(&self, client: Option<IpAddr>, tokens: usize) -> Result<(), ApiError> {
+        let (Some(limited), Some(client)) = (&self.0, client) else { return Ok(()) };
+        let Some(cost) = u32::try_from(tokens).ok().and_then(NonZeroU32::new) else { return Ok(()) };
+        match limited.buckets.check_key_n(&client, cost) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(until)) => {
+                metrics::counter!("sentistream_http_analyze_limited_total").increment(1);
+                Err(ApiError::too_many(until.wait_time_from(DefaultClock::default().now()).as_secs() + 1))
+            }
+            Err(_) => Err(ApiError::invalid_field(
+                "texts",
+                format!(
+                    "need about {tokens} tokens of work, and one request may need {}; send fewer or shorter texts, or \
+                     explain fewer",
+                    limited.budget.burst
+                ),
+            )),
+        }
+    }
+
+    /// Removes clients without recent requests.
+    pub fn forget_quiet(&self) {
+        if let Some(limited) = &self.0 {
+            limited.buckets.retain_recent();
+            limited.buckets.shrink_to_fit();
+        }
+    }
+}
+
+/// How the texts of a request are analysed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Each text once.
+    Classify,
+    /// Each text, and again without each of its parts.
+    Explain,
+}
+
+/// About how many tokens the model computes for `texts`.
+pub fn cost(texts: &[String], work: Work) -> usize {
+    let tokens = |text: &String| text.chars().count() / CHARS_PER_TOKEN + 2;
+    match work {
+        Work::Classify => texts.iter().map(tokens).sum(),
+        Work::Explain => texts.iter().map(|text| tokens(text) * variants(text)).sum(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::ResponseError;
+
+    use super::*;
+
+    #[test]
+    fn client_is_limited_by_work_not_by_requests() {
+        let number = |n| NonZeroU32::new(n).unwrap();
+        let admission = Admission::new(Some(AnalyzeBudget { per_second: number(1), burst: number(1_000) }));
+        let client = |last| Some(IpAddr::from([192, 0, 2, last]));
+        let status = |result: Result<(), ApiError>| result.unwrap_err().status_code().as_u16();
+        admission.admit(client(1), 900).unwrap();
+        assert_eq!(status(admission.admit(client(1), 200)), 429);
+        assert_eq!(status(admission.admit(client(1), 1_001)), 422);
+        admission.admit(client(2), 1_000).unwrap();
+        let text = vec!["seven words make a text of words".to_owned()];
+        assert_eq!(cost(&text, Work::Explain), 8 * cost(&text, Work::Classify));
+    }
+}

@@ -1,0 +1,79 @@
+//! Listing the audit log.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use crate::http::answer;
+use crate::http::auth::{Admin, Authorized};
+use crate::http::error::{ApiError, Problem};
+use crate::http::params::Params;
+use crate::http::state::State;
+use crate::store::security::{SecurityEvent, SecurityFilter};
+
+/// Longest name of an actor, in bytes.
+const MAX_ACTOR_BYTES: usize = 300;
+
+/// Filter, start and length of a page.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SecurityParams {
+    /// Most events on the page.
+    #[param(minimum = 1, maximum = 500, default = 50)]
+    limit: i64,
+    /// `next_cursor` of the page before.
+    #[param(value_type = Option<String>)]
+    cursor: Option<i64>,
+    /// Only events of this actor.
+    actor: Option<String>,
+    /// Only `allowed` or only `denied` requests.
+    outcome: Option<String>,
+}
+
+impl SecurityParams {
+    fn parse(request: &HttpRequest) -> Result<Self, ApiError> {
+        let mut params = Params::of(request)?;
+        let limit = params.number("limit", 1..=500, 50);
+        let cursor = params.optional("cursor", |text| {
+            text.parse().ok().filter(|id: &i64| *id > 0).ok_or("must be next_cursor of an earlier page")
+        });
+        let actor = params.optional("actor", |text| match text.len() {
+            1..=MAX_ACTOR_BYTES if !text.contains('\0') => Ok(text.to_owned()),
+            _ => Err("must be the name of an actor"),
+        });
+        let outcome = params.optional("outcome", |text| match text {
+            "allowed" | "denied" => Ok(text.to_owned()),
+            _ => Err("must be one of allowed, denied"),
+        });
+        params.finish()?;
+        Ok(Self { limit, cursor, actor, outcome })
+    }
+}
+
+/// A page of the audit log.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct SecurityEventList {
+    events: Vec<SecurityEvent>,
+    limit: i64,
+    /// Where the next page starts; `null` on the last.
+    next_cursor: Option<String>,
+}
+
+/// Audit log
+///
+/// Denied requests and changes that need the scope `admin`, newest first: who, from which address, what, and the id of
+/// the request in the logs. Kept for `retention.audit`.
+#[utoipa::path(
+    get, path = "/api/audit", tag = "security", params(SecurityParams),
+    responses((status = 200, body = SecurityEventList), (status = 403, body = Problem), (status = 422, body = Problem))
+)]
+pub async fn events(
+    _: Authorized<Admin>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let SecurityParams { limit, cursor, actor, outcome } = SecurityParams::parse(&request)?;
+    let store = state.api.store.clone();
+    let filter = SecurityFilter { actor, outcome, before: cursor };
+    let page = state.run(async move { store.security_events(&filter, limit).await }).await?;
+    answer::json(&SecurityEventList { events: page.events, limit, next_cursor: page.next.map(|id| id.to_string()) })
+}

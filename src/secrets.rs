@@ -1,0 +1,280 @@
+//! Secrets at rest: sealed with XChaCha20-Poly1305 under keys that are kept outside of the database.
+//!
+//! A key file has one key per line, 32 random bytes as base64. The first key seals, every key opens, so that a rotation
+//! adds a key, seals everything again, and removes the old ones. A sealed text names its key and is bound to the place
+//! where it is stored: a copy in another row does not open.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chacha20poly1305::aead::{Aead as _, Payload};
+use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
+use secrecy::{ExposeSecret as _, SecretBox, SecretString};
+use sha2::{Digest as _, Sha256};
+
+/// The version of the format, the first part of a sealed text.
+const VERSION: &str = "v1";
+const KEY_BYTES: usize = 32;
+const NONCE_BYTES: usize = 24;
+/// Only the owner may read a key file.
+const OWNER_ONLY: u32 = 0o600;
+
+/// Why a secret cannot be sealed or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretsError {
+    /// The key file cannot be read or written.
+    #[error("the key file {path} cannot be used")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Others may read the key file.
+    #[error("the key file {path} can be read by others (mode {mode:o}): run `chmod 600 {path}`")]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// A line of the key file is not a key.
+    #[error(
+        "line {line} of the key file {path} is not a key: each line must be 32 bytes as base64 (openssl rand -base64 32)"
+    )]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// The key file is empty.
+    #[error("the key file {path} has no key: write one with `openssl rand -base64 32`")]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key of a sealed text is not in the key file.
+    #[error("a stored secret is sealed with the key {key}, which the key file does not have; restore that key file")]
+    UnknownKey {
+        /// The id of the key.
+        key: String,
+    },
+    /// The text is not a sealed text, was changed, or belongs to another place.
+    #[error("a stored secret was changed or moved: set it again")]
+    Tampered,
+    /// The cipher failed.
+    #[error("a secret cannot be sealed")]
+    Seal,
+}
+
+/// A key and its id.
+struct Key {
+    /// The first 8 hex digits of the key's SHA-256.
+    id: String,
+    bytes: SecretBox<[u8; KEY_BYTES]>,
+}
+
+impl Key {
+    fn new(bytes: [u8; KEY_BYTES]) -> Self {
+        let id = Sha256::digest(bytes).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        Self { id, bytes: SecretBox::new(Box::new(bytes)) }
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(self.bytes.expose_secret().into())
+    }
+}
+
+/// Seals and opens secrets. Clones share the keys.
+#[derive(Clone)]
+pub struct Vault {
+    keys: Arc<[Key]>,
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ids: Vec<_> = self.keys.iter().map(|key| key.id.as_str()).collect();
+        f.debug_struct("Vault").field("keys", &ids).finish()
+    }
+}
+
+impl Vault {
+    /// The keys of a file that must exist.
+    ///
+    /// # Errors
+    /// When it cannot be read, others may read it, or it holds anything but keys.
+    pub fn open(path: &Path) -> Result<Self, SecretsError> {
+        let file = |source| SecretsError::File { path: path.to_owned(), source };
+        let mode = fs::metadata(path).map_err(file)?.permissions().mode() & 0o777;
+        // A group is how orchestrators hand a mounted secret to a process that is not root.
+        if mode & 0o007 != 0 {
+            return Err(SecretsError::Exposed { path: path.to_owned(), mode });
+        }
+        let text = SecretString::from(fs::read_to_string(path).map_err(file)?);
+        let lines = text.expose_secret().lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+        let key = |(index, line): (usize, &str)| {
+            let bytes = STANDARD.decode(line.trim()).ok().and_then(|bytes| bytes.try_into().ok());
+            bytes.map(Key::new).ok_or_else(|| SecretsError::Key { path: path.to_owned(), line: index + 1 })
+        };
+        let keys: Vec<Key> = lines.map(key).collect::<Result<_, _>>()?;
+        if keys.is_empty() {
+            return Err(SecretsError::Empty { path: path.to_owned() });
+        }
+        Ok(Self { keys: keys.into() })
+    }
+
+    /// The keys of a file, which is created with a new key if it does not exist.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_or_create(path: &Path) -> Result<Self, SecretsError> {
+        let created = fs::OpenOptions::new().write(true).create_new(true).mode(OWNER_ONLY).open(path);
+        match created {
+            Ok(mut file) => {
+                let written = writeln!(file, "{}", new_key()).and_then(|()| file.sync_all());
+                written.map_err(|source| SecretsError::File { path: path.to_owned(), source })?;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(source) => return Err(SecretsError::File { path: path.to_owned(), source }),
+        }
+        Self::open(path)
+    }
+
+    /// Puts a new key before the others of a file, which exists. Secrets are sealed with it from then on.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn add_key(path: &Path) -> Result<Self, SecretsError> {
+        Self::open(path)?;
+        let file = |source| SecretsError::File { path: path.to_owned(), source };
+        let old = SecretString::from(fs::read_to_string(path).map_err(file)?);
+        replace(path, &format!("{}\n{}", new_key(), old.expose_secret())).map_err(file)?;
+        Self::open(path)
+    }
+
+    /// Removes every key but the first from a file.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn drop_old_keys(path: &Path) -> Result<Self, SecretsError> {
+        let current = Self::open(path)?;
+        let key = current.keys.first().ok_or_else(|| SecretsError::Empty { path: path.to_owned() })?;
+        let line = STANDARD.encode(key.bytes.expose_secret());
+        replace(path, &format!("{line}\n")).map_err(|source| SecretsError::File { path: path.to_owned(), source })?;
+        Self::open(path)
+    }
+
+    /// Seals `secret` for `place`, such as `receiver:on-call`.
+    ///
+    /// # Errors
+    /// When the cipher fails, which it does only for texts of many GiB.
+    pub fn seal(&self, secret: &SecretString, place: &str) -> Result<String, SecretsError> {
+        let key = self.keys.first().ok_or(SecretsError::Seal)?;
+        let mut nonce = [0; NONCE_BYTES];
+        rand::Rng::fill(&mut rand::rng(), &mut nonce);
+        let payload = Payload { msg: secret.expose_secret().as_bytes(), aad: place.as_bytes() };
+        let sealed = key.cipher().encrypt(&XNonce::from(nonce), payload).map_err(|_| SecretsError::Seal)?;
+        Ok(format!("{VERSION}:{}:{}", key.id, STANDARD.encode([&nonce[..], &sealed].concat())))
+    }
+
+    /// Opens a text that was sealed for `place`.
+    ///
+    /// # Errors
+    /// When its key is missing, or the text was changed or belongs to another place.
+    pub fn unseal(&self, sealed: &str, place: &str) -> Result<SecretString, SecretsError> {
+        let mut parts = sealed.splitn(3, ':');
+        let (Some(VERSION), Some(id), Some(text)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(SecretsError::Tampered);
+        };
+        let key = self.keys.iter().find(|key| key.id == id);
+        let key = key.ok_or_else(|| SecretsError::UnknownKey { key: id.to_owned() })?;
+        let bytes = STANDARD.decode(text).map_err(|_| SecretsError::Tampered)?;
+        let (nonce, ciphertext) = bytes.split_first_chunk::<NONCE_BYTES>().ok_or(SecretsError::Tampered)?;
+        let payload = Payload { msg: ciphertext, aad: place.as_bytes() };
+        let opened = key.cipher().decrypt(&XNonce::from(*nonce), payload).map_err(|_| SecretsError::Tampered)?;
+        String::from_utf8(opened).map(SecretString::from).map_err(|_| SecretsError::Tampered)
+    }
+
+    /// Whether `sealed` is sealed with the first key.
+    pub fn is_current(&self, sealed: &str) -> bool {
+        self.keys.first().is_some_and(|key| sealed.split(':').nth(1) == Some(&key.id))
+    }
+}
+
+fn new_key() -> String {
+    let mut bytes = [0; KEY_BYTES];
+    rand::Rng::fill(&mut rand::rng(), &mut bytes);
+    STANDARD.encode(bytes)
+}
+
+/// Writes a new file beside `path` and moves it there, so that a crash leaves one of the two.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let new = PathBuf::from(new);
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(OWNER_ONLY).open(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(new, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened(vault: &Vault, sealed: &str, place: &str) -> Option<String> {
+        vault.unseal(sealed, place).ok().map(|secret| secret.expose_secret().to_owned())
+    }
+
+    #[test]
+    fn sealed_text_opens_only_in_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.key");
+        let vault = Vault::open_or_create(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, OWNER_ONLY);
+        let sealed = vault.seal(&"hunter2".into(), "receiver:a").unwrap();
+        assert!(!sealed.contains("hunter2"));
+        assert_ne!(sealed, vault.seal(&"hunter2".into(), "receiver:a").unwrap(), "each nonce is new");
+        assert_eq!(opened(&vault, &sealed, "receiver:a").as_deref(), Some("hunter2"));
+        assert!(matches!(vault.unseal(&sealed, "receiver:b"), Err(SecretsError::Tampered)));
+        for broken in ["", "v1", "v1:x", &sealed[..sealed.len() - 4], "hunter2"] {
+            assert!(vault.unseal(broken, "receiver:a").is_err(), "{broken}");
+        }
+        let other = Vault::open_or_create(&folder.path().join("y.key")).unwrap();
+        assert!(matches!(other.unseal(&sealed, "receiver:a"), Err(SecretsError::UnknownKey { .. })));
+    }
+
+    #[test]
+    fn rotation_opens_old_secrets_until_their_key_is_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.key");
+        let before = Vault::open_or_create(&path).unwrap().seal(&"hunter2".into(), "a").unwrap();
+        let both = Vault::add_key(&path).unwrap();
+        let after = both.seal(&"hunter2".into(), "a").unwrap();
+        assert_eq!((both.is_current(&before), both.is_current(&after)), (false, true));
+        assert!(opened(&both, &before, "a").is_some() && opened(&both, &after, "a").is_some());
+        let last = Vault::drop_old_keys(&path).unwrap();
+        assert!(opened(&last, &before, "a").is_none() && opened(&last, &after, "a").is_some());
+    }
+
+    #[test]
+    fn exposed_or_malformed_key_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.key");
+        assert!(matches!(Vault::open(&path), Err(SecretsError::File { .. })));
+        replace(&path, "\n").unwrap();
+        assert!(matches!(Vault::open(&path), Err(SecretsError::Empty { .. })));
+        replace(&path, "short\n").unwrap();
+        assert!(matches!(Vault::open(&path), Err(SecretsError::Key { line: 1, .. })));
+        replace(&path, &new_key()).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(Vault::open(&path), Err(SecretsError::Exposed { mode: 0o644, .. })));
+    }
+}

@@ -1,0 +1,164 @@
+//! The audit log: denied requests and changes by administrators.
+
+use diesel::sql_types::BigInt;
+use diesel::{ExpressionMethods, QueryDsl, Queryable, Selectable, SelectableHelper};
+use serde::Serialize;
+
+use super::backend::{read, transact};
+use super::schema::security_audit as audit;
+use super::sql::{At, Instant, sql};
+use super::{Store, StoreError};
+use crate::domain::Timestamp;
+
+/// Most rows that one transaction deletes.
+const STEP: i64 = 5_000;
+
+/// An event of the audit log.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct SecurityEvent {
+    /// Given by the store.
+    pub id: i64,
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// The token's name, `jwt:SUBJECT`, `local`, `anonymous`, or `unknown` without a valid token.
+    pub actor: String,
+    /// The client's address.
+    #[schema(example = "192.0.2.7")]
+    pub address: Option<String>,
+    /// `allowed` for a change by an administrator, `denied` for a request without the scope.
+    pub outcome: String,
+    /// Method and route.
+    #[schema(example = "DELETE /api/posts/{post_id}")]
+    pub action: String,
+    /// The path of the request.
+    pub target: String,
+    /// The status of the answer.
+    pub status: i32,
+    /// The id of the request in the logs.
+    pub request_id: String,
+}
+
+/// Which events to list. All conditions hold together.
+#[derive(Clone, Debug, Default)]
+pub struct SecurityFilter {
+    /// By this actor.
+    pub actor: Option<String>,
+    /// `allowed` or `denied`.
+    pub outcome: Option<String>,
+    /// Events with a smaller id than this.
+    pub before: Option<i64>,
+}
+
+/// A page of events, newest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SecurityPage {
+    pub events: Vec<SecurityEvent>,
+    /// `before` of the next page; `None` on the last.
+    pub next: Option<i64>,
+}
+
+impl Store {
+    /// Appends events to the audit log.
+    ///
+    /// # Errors
+    /// When the database fails; nothing is stored then.
+    pub async fn record_security(&self, events: &[SecurityEvent]) -> Result<(), StoreError> {
+        transact!(self, events.to_vec(), |c, events, run| {
+            for event in events {
+                run!(
+                    diesel::insert_into(audit::table)
+                        .values((
+                            audit::at.eq(At(event.at)),
+                            audit::actor.eq(event.actor),
+                            audit::address.eq(event.address),
+                            audit::outcome.eq(event.outcome),
+                            audit::action.eq(event.action),
+                            audit::target.eq(event.target),
+                            audit::status.eq(event.status),
+                            audit::request_id.eq(event.request_id),
+                        ))
+                        .execute(c)
+                )?;
+            }
+            Ok(())
+        })
+    }
+
+    /// One page of the audit log, newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn security_events(&self, filter: &SecurityFilter, limit: i64) -> Result<SecurityPage, StoreError> {
+        // A boxed query has the type of its database.
+        macro_rules! query {
+            () => {{
+                let mut query = audit::table
+                    .filter(audit::id.lt(filter.before.unwrap_or(i64::MAX)))
+                    .order(audit::id.desc())
+                    .limit(limit + 1)
+                    .select(SecurityRow::as_select())
+                    .into_boxed();
+                if let Some(actor) = &filter.actor {
+                    query = query.filter(audit::actor.eq(actor));
+                }
+                if let Some(outcome) = &filter.outcome {
+                    query = query.filter(audit::outcome.eq(outcome));
+                }
+                query
+            }};
+        }
+        let mut rows: Vec<SecurityRow> = read!(self, replica, |c| query!().load(c))?;
+        let wanted = usize::try_from(limit).unwrap_or_default();
+        let more = rows.len() > wanted;
+        rows.truncate(wanted);
+        let next = rows.last().map(|row| row.id).filter(|_| more);
+        Ok(SecurityPage { events: rows.into_iter().map(SecurityEvent::from).collect(), next })
+    }
+
+    /// Deletes events before `before`, in small transactions.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn prune_security(&self, before: Timestamp) -> Result<(), StoreError> {
+        while transact!(self, At(before), |c, before, run| {
+            run!(
+                sql("DELETE FROM security_audit WHERE id IN (SELECT id FROM security_audit WHERE at < ? LIMIT ?)")
+                    .bind::<Instant, _>(before)
+                    .bind::<BigInt, _>(STEP)
+                    .execute(c)
+            )
+        })? > 0
+        {}
+        Ok(())
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = audit)]
+struct SecurityRow {
+    id: i64,
+    at: At,
+    actor: String,
+    address: Option<String>,
+    outcome: String,
+    action: String,
+    target: String,
+    status: i32,
+    request_id: String,
+}
+
+impl From<SecurityRow> for SecurityEvent {
+    fn from(row: SecurityRow) -> Self {
+        Self {
+            id: row.id,
+            at: row.at.0,
+            actor: row.actor,
+            address: row.address,
+            outcome: row.outcome,
+            action: row.action,
+            target: row.target,
+            status: row.status,
+            request_id: row.request_id,
+        }
+    }
+}

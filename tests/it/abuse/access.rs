@@ -1,0 +1,94 @@
+//! Requests that must not get rights: through proxies, under foreign names, with odd spellings of paths.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use reqwest::Method;
+use sentistream::http::{HttpOptions, RateLimit};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::api::test_app::{Answer, Setup, TestApp, cases, post};
+
+cases![forwarded_request_may_only_read];
+
+async fn append(app: &TestApp, header: Option<(&'static str, &str)>) -> Answer {
+    let mut request = app.request(Method::POST, "/api/posts").json(&post("a", "web", "x", 0));
+    if let Some((name, value)) = header {
+        request = request.header(name, value);
+    }
+    app.send(request).await
+}
+
+async fn forwarded_request_may_only_read(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    for header in [
+        ("x-forwarded-for", "192.0.2.1"),
+        ("forwarded", "for=192.0.2.1"),
+        ("x-real-ip", "192.0.2.1"),
+        ("x-forwarded-host", "stats.example.org"),
+        ("x-forwarded-proto", "https"),
+        ("via", "1.1 proxy"),
+    ] {
+        append(&app, Some(header)).await.problem(403);
+        let read = app.request(Method::GET, "/api/stats").header(header.0, header.1);
+        assert_eq!(app.send(read).await.status, 200, "{header:?}");
+    }
+    assert_eq!(append(&app, None).await.status, 202);
+    // The protocol version that proxies speak by default.
+    let mut socket = tokio::net::TcpStream::connect(app.url.trim_start_matches("http://")).await.expect("it listens");
+    socket.write_all(b"DELETE /api/posts/a HTTP/1.0\r\nhost: 127.0.0.1\r\n\r\n").await.expect("it reads");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.contains(" 403 "), "{answer}");
+}
+
+#[tokio::test]
+async fn anonymous_client_behind_trusted_proxy_may_only_read() {
+    let proxied = |options: &mut HttpOptions| options.trusted_proxies = vec![[127, 0, 0, 1].into()];
+    let app = TestApp::with(Setup::Embedded, Duration::ZERO, proxied).await;
+    let refused = append(&app, None).await;
+    refused.problem(403);
+    assert!(refused.text().contains("server.auth.tokens"), "{}", refused.text());
+    assert_eq!(app.get("/api/stats").await.status, 200);
+}
+
+#[tokio::test]
+async fn foreign_host_cannot_read_without_credentials() {
+    let app = TestApp::start(Setup::Embedded).await;
+    for path in ["/api/stats", "/api/posts", "/metrics", "/api/system"] {
+        let rebound = app.request(Method::GET, path).header("host", "evil.example");
+        app.send(rebound).await.problem(403);
+        let forwarded =
+            app.request(Method::GET, path).header("host", "evil.example").header("x-forwarded-for", "127.0.0.1");
+        app.send(forwarded).await.problem(403);
+    }
+}
+
+#[tokio::test]
+async fn rate_limit_counts_any_spelling_of_a_path() {
+    let limited = |options: &mut HttpOptions| {
+        options.rate_limit = Some(RateLimit { per_second: NonZeroU32::MIN, burst: NonZeroU32::new(3).expect("3") });
+    };
+    for path in ["/%61pi/stats", "/api/%73tats", "/api/nothing", "/api/docs", "/api/openapi.json", "/metrics"] {
+        let app = TestApp::with(Setup::Embedded, Duration::ZERO, limited).await;
+        let mut refused = false;
+        for _ in 0..20 {
+            refused |= app.get(path).await.status == 429;
+        }
+        assert!(refused, "{path}");
+        for probe in ["/healthz", "/readyz", "/api/health", "/"] {
+            assert_eq!(app.get(probe).await.status, 200, "{probe}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn readiness_shows_no_backend_errors() {
+    let (rooms, folder) = crate::api::test_app::away().await;
+    let app = TestApp::over(rooms, folder, |options| options.check_timeout = Duration::from_secs(1));
+    let ready = app.get("/readyz").await;
+    ready.problem(503);
+    for secret in ["127.0.0.1", "nobody", "refused", "redis://", "postgres"] {
+        assert!(!ready.text().contains(secret), "{}", ready.text());
+    }
+}

@@ -1,0 +1,91 @@
+//! A server that other machines can reach, without any credentials configured.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout};
+
+use crate::process::{PATIENCE, command};
+use crate::services::Shared;
+
+/// A process that listens on every address, and its output.
+struct Public {
+    _child: Child,
+    output: Lines<BufReader<ChildStdout>>,
+    seen: Vec<String>,
+}
+
+impl Public {
+    fn start(folder: &Path, settings: &[String]) -> Self {
+        let own = ["server.listen=[\"0.0.0.0:0\"]".to_owned(), "ingester.sources=[]".to_owned()];
+        let mut child = command(folder, &[settings, &own].concat()).arg("serve").spawn().expect("the binary starts");
+        let output = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
+        Self { _child: child, output, seen: Vec::new() }
+    }
+
+    /// The rest of the line with `start`, in any order of lines.
+    async fn line(&mut self, start: &str) -> String {
+        let reading = async {
+            loop {
+                let found = self.seen.iter().find_map(|line| line.split_once(start));
+                if let Some((_, rest)) = found {
+                    return rest.trim().trim_end_matches('/').to_owned();
+                }
+                self.seen.push(self.output.next_line().await.expect("stdout is text").expect("it goes on"));
+            }
+        };
+        tokio::time::timeout(PATIENCE, reading).await.expect("it prints the line in time")
+    }
+}
+
+async fn status(url: &str, path: &str, token: &str) -> u16 {
+    let mut request = crate::web::client().get(format!("{url}{path}"));
+    if !token.is_empty() {
+        request = request.bearer_auth(token);
+    }
+    request.send().await.expect("an answer").status().as_u16()
+}
+
+async fn first_start_prints_a_token_once(settings: &[String]) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = Public::start(folder.path(), settings);
+    let url = first.line("SentiStream is ready: ").await;
+    for path in ["/api/stats", "/api/posts", "/metrics", "/api/system"] {
+        assert_eq!(status(&url, path, "").await, 401, "{path}");
+    }
+    for path in ["/healthz", "/readyz", "/"] {
+        assert_eq!(status(&url, path, "").await, 200, "{path}");
+    }
+    let token = first.line("Admin token (shown once): ").await;
+    let code = first.line("#sign-in=").await;
+    let accepted = async { while status(&url, "/api/stats", &token).await != 200 {} };
+    tokio::time::timeout(PATIENCE, accepted).await.expect("the token is accepted");
+    let post = json!({"post_id": "a", "source": "web", "content": "x"});
+    let append = crate::web::client().post(format!("{url}/api/posts")).bearer_auth(&token).json(&post);
+    assert_eq!(append.send().await.unwrap().status(), 202);
+
+    let exchange = || crate::web::client().post(format!("{url}/api/sign-in")).json(&json!({"code": code})).send();
+    let signed_in = exchange().await.unwrap();
+    assert_eq!(signed_in.status(), 201);
+    let signed_in: Value = signed_in.json().await.unwrap();
+    assert_eq!(status(&url, "/api/audit", signed_in["token"].as_str().unwrap()).await, 200);
+    assert_eq!(exchange().await.unwrap().status(), 401, "a code works once");
+    drop(first);
+
+    let mut second = Public::start(folder.path(), settings);
+    let url = second.line("SentiStream is ready: ").await;
+    let accepted = async { while status(&url, "/api/stats", &token).await != 200 {} };
+    tokio::time::timeout(PATIENCE, accepted).await.expect("the token outlives a restart");
+    assert_eq!(status(&url, "/api/stats", "").await, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn first_start_prints_a_token_once_embedded() {
+    first_start_prints_a_token_once(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn first_start_prints_a_token_once_shared() {
+    first_start_prints_a_token_once(&Shared::create().await.settings()).await;
+}

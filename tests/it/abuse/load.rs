@@ -1,0 +1,210 @@
+//! A mix of attacks while posts arrive and well-behaved clients read. Short in ordinary tests; `make abuse` sets
+//! `SENTISTREAM_ABUSE_SECONDS` and then the budgets of docs/security.md must hold.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use crate::process::Process;
+
+/// From this length on the budgets must hold; shorter runs measure a start, not a load.
+const STRICT_SECONDS: u64 = 60;
+/// Posts per second of the source.
+const RATE: f64 = 50.0;
+/// The budgets.
+const LEAST_STORED_PER_SECOND: f64 = 45.0;
+const MOST_P99: Duration = Duration::from_millis(250);
+const MOST_MEMORY_MIB: u64 = 400;
+
+fn seconds() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "the length of a test run is set by the environment")]
+    let seconds = std::env::var("SENTISTREAM_ABUSE_SECONDS").ok();
+    seconds.and_then(|text| text.parse().ok()).unwrap_or(4)
+}
+
+/// What the attackers share.
+struct Attack {
+    url: String,
+    over: AtomicBool,
+    requests: AtomicUsize,
+    server_errors: AtomicUsize,
+}
+
+impl Attack {
+    fn goes_on(&self) -> bool {
+        !self.over.load(Ordering::Relaxed)
+    }
+
+    /// Counts an answer. 503 is a refusal, other 5xx are defects.
+    fn count(&self, status: u16) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        if status >= 500 && status != 503 {
+            self.server_errors.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    async fn get(self: Arc<Self>, paths: &'static [&'static str]) {
+        let client = crate::web::client();
+        for path in paths.iter().cycle() {
+            if !self.goes_on() {
+                break;
+            }
+            if let Ok(answer) = client.get(format!("{}{path}", self.url)).send().await {
+                self.count(answer.status().as_u16());
+                let _ = answer.bytes().await;
+            }
+        }
+    }
+
+    async fn post(self: Arc<Self>, path: &'static str, body: Hostile) {
+        let client = crate::web::client();
+        while self.goes_on() {
+            let mut request = client.post(format!("{}{path}", self.url)).header("content-type", "application/json");
+            if let Some(encoding) = body.encoding {
+                request = request.header("content-encoding", encoding);
+            }
+            if let Ok(answer) = request.body(body.bytes.clone()).send().await {
+                self.count(answer.status().as_u16());
+            }
+        }
+    }
+
+    /// Opens connections that send a byte now and then.
+    async fn trickle(self: Arc<Self>, head: &'static str) {
+        let address = self.url.trim_start_matches("http://").to_owned();
+        while self.goes_on() {
+            let Ok(mut socket) = TcpStream::connect(&address).await else { continue };
+            for byte in head.bytes() {
+                if !self.goes_on() || socket.write_all(&[byte]).await.is_err() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            let _ = tokio::time::timeout(Duration::from_millis(100), socket.read(&mut [0; 1])).await;
+        }
+    }
+
+    /// Opens WebSockets; every tenth never reads.
+    async fn sockets(self: Arc<Self>, count: usize) {
+        let url = format!("{}/ws/sentiment", self.url.replace("http", "ws"));
+        let mut readers = JoinSet::new();
+        let mut idle = Vec::new();
+        for n in 0..count {
+            let Ok((socket, _)) = tokio_tungstenite::connect_async(&url).await else { continue };
+            if n % 10 == 0 {
+                idle.push(socket);
+            } else {
+                let attack = self.clone();
+                readers.spawn(async move {
+                    let mut socket = socket;
+                    while attack.goes_on() {
+                        let _ = tokio::time::timeout(Duration::from_millis(500), socket.next()).await;
+                    }
+                });
+            }
+        }
+        while self.goes_on() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
+
+/// A body of an attack.
+#[derive(Clone)]
+struct Hostile {
+    bytes: Vec<u8>,
+    encoding: Option<&'static str>,
+}
+
+fn bomb() -> Hostile {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    (0..256).for_each(|_| encoder.write_all(&vec![b' '; 1 << 20]).unwrap());
+    Hostile { bytes: encoder.finish().unwrap(), encoding: Some("gzip") }
+}
+
+fn plain(text: String) -> Hostile {
+    Hostile { bytes: text.into_bytes(), encoding: None }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn service_holds_under_a_mix_of_attacks() {
+    let (seconds, scale) = (seconds(), super::scale());
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [format!("sources.synthetic.rate={RATE:?}"), "sources.synthetic.seed=7".to_owned()];
+    let process = Process::start(folder.path(), &settings).await;
+    process.wait_until("posts arrive", |health| health["stats"]["total_posts"].as_u64() > Some(0)).await;
+    let attack = Arc::new(Attack {
+        url: process.url.clone(),
+        over: AtomicBool::new(false),
+        requests: AtomicUsize::new(0),
+        server_errors: AtomicUsize::new(0),
+    });
+    let mut attackers = JoinSet::new();
+    let deep = format!("{{\"text\": {}}}", "[".repeat(100_000));
+    let many = format!("{{\"texts\": [{}0]}}", "{\"\":0},".repeat(400_000));
+    let explain = json!({"texts": vec!["word ".repeat(20_000); 8], "explain": true}).to_string();
+    let costly = json!({"text": "word ".repeat(1_000), "explain": true}).to_string();
+    for body in [bomb(), plain(deep), plain(many), plain(explain), plain(costly)] {
+        for _ in 0..scale.min(4) {
+            attackers.spawn(attack.clone().post("/api/analyze", body.clone()));
+        }
+    }
+    for _ in 0..4 * scale {
+        attackers.spawn(attack.clone().get(&[
+            "/api/posts?q=a%20b%20c&limit=500",
+            "/api/posts?offset=100000&limit=500",
+            "/api/aggregate?period=minute&author=x",
+            "/api/compare?q=the",
+            "/api/posts/export?format=csv",
+            "/%61pi/stats",
+        ]));
+    }
+    for _ in 0..25 * scale {
+        attackers
+            .spawn(attack.clone().trickle("GET /api/stats HTTP/1.1\r\nhost: localhost\r\nx-slow: aaaaaaaaaaaaaaa"));
+        attackers.spawn(attack.clone().trickle(
+            "POST /api/analyze HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{",
+        ));
+    }
+    attackers.spawn(attack.clone().sockets(50 * scale));
+
+    let start = Instant::now();
+    let stored = async || process.get("/api/health").await["stats"]["total_posts"].as_f64();
+    let before = stored().await.unwrap_or_default();
+    let mut waits = Vec::new();
+    // The attackers use up the limits of 127.0.0.1 only.
+    let client = crate::web::builder().local_address(IpAddr::from([127, 0, 0, 2])).build().expect("a client");
+    let mut readings = tokio::time::interval(Duration::from_millis(50));
+    while start.elapsed() < Duration::from_secs(seconds) {
+        readings.tick().await;
+        let asked = Instant::now();
+        let answer = client.get(format!("{}/api/stats", process.url)).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200);
+        waits.push(asked.elapsed());
+    }
+    attack.over.store(true, Ordering::Relaxed);
+    let took = start.elapsed().as_secs_f64();
+    let after = process.wait_until("health has its numbers", |health| !health["stats"]["total_posts"].is_null()).await;
+    let per_second = (after["stats"]["total_posts"].as_f64().unwrap_or_default() - before) / took;
+    attackers.abort_all();
+    waits.sort_unstable();
+    let p99 = waits[waits.len() * 99 / 100];
+    let (memory, requests) = (process.peak_memory_mib(), attack.requests.load(Ordering::Relaxed));
+    println!("{took:.0} s: {requests} hostile requests, {per_second:.1} posts/s, p99 {p99:?}, {memory} MiB");
+    assert_eq!(attack.server_errors.load(Ordering::Relaxed), 0, "no attack causes a 5xx");
+    assert!(memory < MOST_MEMORY_MIB, "{memory} MiB");
+    if seconds >= STRICT_SECONDS {
+        assert!(per_second > LEAST_STORED_PER_SECOND, "{per_second} posts/s");
+        assert!(p99 < MOST_P99, "{p99:?}");
+    }
+    let health: Value = process.get("/api/health").await;
+    assert_ne!(health["status"], "unhealthy", "{health:#}");
+}
