@@ -119,6 +119,15 @@ pub enum HubError {
     /// The cache cannot be written to.
     #[error("cannot write to {cache} ({reason}): give this user access, or move the cache with inference.hub.home")]
     Unwritable { cache: String, reason: String },
+    /// The endpoint is not https.
+    #[error(
+        "inference.hub.endpoint is {endpoint}, which is not https: a token and a model must not go over a network in \
+         plain text; use https, or http on loopback"
+    )]
+    Insecure { endpoint: String },
+    /// The Hub names something that must not become part of a path.
+    #[error("the Hub sent an invalid {what}: {value:?}; check inference.hub.endpoint")]
+    Untrusted { what: &'static str, value: String },
     /// Another process is at it.
     #[error("another process downloads {file} into the same cache: start again when it is done")]
     Busy { file: String },
@@ -133,7 +142,14 @@ pub enum HubError {
 impl HubError {
     /// Whether another setting is needed, instead of another attempt.
     pub fn is_setting(&self) -> bool {
-        matches!(self, Self::NoModel { .. } | Self::NoRevision { .. } | Self::Unsupported(_) | Self::Offline { .. })
+        matches!(
+            self,
+            Self::NoModel { .. }
+                | Self::NoRevision { .. }
+                | Self::Unsupported(_)
+                | Self::Offline { .. }
+                | Self::Insecure { .. }
+        )
     }
 
     fn is_transient(&self) -> bool {

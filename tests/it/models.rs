@@ -265,3 +265,20 @@ fn a_fitted_calibration_lies_beside_its_model_and_changes_no_label() {
     let builtin = app.run(&["eval", "labelled.ndjson", "--fit-calibration"]);
     assert_ended(&builtin, 2, &["--calibration-out"]);
 }
+
+#[test]
+fn hub_cannot_write_outside_of_its_cache() {
+    let app = TestApp::new();
+    for fault in [Fault::HostileEtag, Fault::HostileCommit] {
+        app.hub.fault("config.json", fault);
+        let refused = app.run(&["models", "pull", "tests/bert"]);
+        assert_ended(&refused, 1, &["the Hub sent an invalid", "stolen"]);
+        app.hub.heal();
+    }
+    app.hub.add("tests/evil", &[("config.json", b"{}"), ("../../../stolen", b"x")]);
+    app.run(&["models", "pull", "tests/evil"]);
+    let found = Command::new("find").arg(app.folder.path()).args(["-name", "stolen*"]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&found.stdout), "");
+    let plain = ["models", "pull", "tests/bert", "--set", "inference.hub.endpoint=http://192.0.2.1"];
+    assert_ended(&app.run(&plain), 2, &["not https"]);
+}

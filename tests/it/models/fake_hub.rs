@@ -23,6 +23,10 @@ pub enum Fault {
     Silence,
     /// Another byte in its middle.
     Damage,
+    /// An etag that leaves the cache when it becomes part of a path.
+    HostileEtag,
+    /// Another commit than the one that was asked for, likewise.
+    HostileCommit,
 }
 
 /// A repository's files and their contents.
@@ -182,7 +186,13 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         return status(&mut stream, "302 Found", &head, b"");
     }
     // As the real one, small files are named by a hash that is no SHA-256.
-    let etag = if is_large(name) { hash(&bytes) } else { hash(&bytes)[..40].to_owned() };
+    let hostile = state.fault.clone().filter(|(file, _)| file == name).map(|(_, fault)| fault);
+    let etag = match hostile {
+        Some(Fault::HostileEtag) => "../../../../stolen".to_owned(),
+        _ if is_large(name) => hash(&bytes),
+        _ => hash(&bytes)[..40].to_owned(),
+    };
+    let commit = if hostile == Some(Fault::HostileCommit) { "../../../stolen" } else { COMMIT };
     let total = bytes.len();
     let (from, to) = range.as_deref().and_then(|range| range.split_once('-')).unwrap_or(("0", ""));
     let (from, to) = (from.parse().unwrap_or(0), to.parse().map_or(total, |to: usize| to + 1).min(total));
@@ -202,7 +212,7 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     write!(
         stream,
         "HTTP/1.1 206 Partial Content\r\nconnection: close\r\ncontent-length: {}\r\n\
-         content-range: bytes {from}-{}/{total}\r\netag: \"{etag}\"\r\nx-repo-commit: {COMMIT}\r\n\r\n",
+         content-range: bytes {from}-{}/{total}\r\netag: \"{etag}\"\r\nx-repo-commit: {commit}\r\n\r\n",
         part.len(),
         to - 1
     )?;

@@ -1,5 +1,7 @@
 //! What the downloading thread does, and what the client's errors mean.
 
+mod transfer;
+
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
@@ -16,6 +18,7 @@ use super::Teller;
 use crate::inference::files::ModelFiles;
 use crate::inference::vocabulary;
 use crate::inference::weights::{self, WeightFile};
+use transfer::Wanted;
 
 /// Attempts at one file, with pauses in between that double.
 const ATTEMPTS: u32 = 4;
@@ -58,6 +61,7 @@ impl Job {
         let revision = self.model.revision.as_deref().unwrap_or(DEFAULT_REVISION).to_owned();
         let api = self.api()?;
         let info = self.retried(|job| job.info(&api, &revision))?;
+        transfer::check_commit(&info.sha)?;
         let commit = Repo::with_revision(self.model.repository.clone(), RepoType::Model, info.sha.clone());
         let repo = api.repo(commit);
         let snapshot = cache::snapshot(&self.model.repository, info.sha.clone(), &self.options);
@@ -89,6 +93,7 @@ impl Job {
     }
 
     fn api(&self) -> Result<Api, HubError> {
+        transfer::check_endpoint(&self.options)?;
         let mut builder = ApiBuilder::from_cache(Cache::new(self.options.cache.clone()))
             .with_endpoint(self.options.endpoint.clone())
             .with_progress(false)
@@ -144,7 +149,8 @@ impl Job {
         let missing: Vec<&String> = names.iter().filter(|name| !folder.join(name).exists()).collect();
         self.check_room(missing.iter().filter_map(|name| info.size(name)).sum())?;
         for name in missing {
-            self.retried(|job| job.file((*api, *repo), name, info.size(name)))?;
+            let wanted = Wanted { api, repo, name, commit: &info.sha };
+            self.retried(|job| job.file(&wanted, info.size(name)))?;
         }
         Ok(())
     }
@@ -167,21 +173,13 @@ impl Job {
         }
     }
 
-    fn file(&mut self, (api, repo): (&Api, &ApiRepo), name: &str, size: Option<u64>) -> Result<(), HubError> {
-        let path = match repo.download_with_progress(name, self.told.clone()) {
-            Ok(path) => path,
-            Err(e) => {
-                if is_over_the_end(&e) {
-                    self.forget_part((api, repo), name);
-                }
-                return Err(self.meaning(e, name));
-            }
-        };
+    fn file(&mut self, wanted: &Wanted<'_>, size: Option<u64>) -> Result<(), HubError> {
+        let path = self.transfer(wanted)?;
         self.verify(&path, size).map_err(|reason| {
             // The file and the link to it; what cannot be removed is found damaged again.
             let _ = std::fs::canonicalize(&path).and_then(std::fs::remove_file);
             let _ = std::fs::remove_file(&path);
-            HubError::Damaged { file: name.to_owned(), reason }
+            HubError::Damaged { file: wanted.name.to_owned(), reason }
         })
     }
 
@@ -211,15 +209,6 @@ impl Job {
         if digits == name.to_lowercase() { Ok(()) } else { Err("its SHA-256 is another".to_owned()) }
     }
 
-    /// An earlier attempt left more than there is, or all of it without saying so.
-    fn forget_part(&self, (api, repo): (&Api, &ApiRepo), name: &str) {
-        if let Ok(metadata) = api.metadata(&repo.url(name)) {
-            let cache = Cache::new(self.options.cache.clone()).model(self.model.repository.clone());
-            // When it stays, the next attempt says what is wrong.
-            let _ = std::fs::remove_file(cache.blob_path(metadata.etag()).with_extension("part"));
-        }
-    }
-
     fn meaning(&self, error: ApiError, name: &str) -> HubError {
         let broken = |reason: String| HubError::Broken { file: name.to_owned(), reason };
         match error {
@@ -247,14 +236,6 @@ impl Job {
             }
             _ => HubError::Unwritable { cache, reason },
         }
-    }
-}
-
-fn is_over_the_end(error: &ApiError) -> bool {
-    match error {
-        ApiError::InvalidResume => true,
-        ApiError::RequestError(e) => matches!(**e, ureq::Error::StatusCode(416)),
-        _ => false,
     }
 }
 
