@@ -48,6 +48,15 @@ check-docs: ## Checks links, settings and commands that the documentation prints
 	cargo test --locked --workspace --no-run --lib --bins --tests
 	scripts/check-docs
 
+.PHONY: abuse
+abuse: dashboard/dist ## Attacks a running server for ten minutes and checks the budgets of docs/security.md.
+	SENTISTREAM_ABUSE_SECONDS=$${SENTISTREAM_ABUSE_SECONDS:-600} SENTISTREAM_ABUSE_SCALE=$${SENTISTREAM_ABUSE_SCALE:-20} \
+	scripts/with-services cargo test --release --locked --test it -- --nocapture --test-threads 1 abuse::
+
+.PHONY: fuzz
+fuzz: dashboard/dist ## Sends random input to every parser and operation (SENTISTREAM_FUZZ_CASES=1000000 for a million each).
+	SENTISTREAM_FUZZ_CASES=$${SENTISTREAM_FUZZ_CASES:-100000} scripts/with-services cargo test --locked --test it -- fuzz::
+
 .PHONY: check-dashboard
 check-dashboard: $(NODE_MODULES) ## Type-checks, lints and tests the dashboard.
 	cd dashboard && npm run check && npm run lint && npm test

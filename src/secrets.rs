@@ -9,7 +9,9 @@ use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use arc_swap::{ArcSwap, Guard};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::{Aead as _, Payload};
@@ -92,27 +94,24 @@ impl Key {
     }
 }
 
-/// Seals and opens secrets. Clones share the keys.
+/// Seals and opens secrets. Clones share the keys. A changed key file is read again, so that a rotation needs no restart.
 #[derive(Clone)]
 pub struct Vault {
-    keys: Arc<[Key]>,
+    path: Arc<Path>,
+    keys: Arc<ArcSwap<Keys>>,
 }
 
-impl std::fmt::Debug for Vault {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let ids: Vec<_> = self.keys.iter().map(|key| key.id.as_str()).collect();
-        f.debug_struct("Vault").field("keys", &ids).finish()
-    }
+/// The keys of a file and when it was written.
+struct Keys {
+    modified: Option<SystemTime>,
+    list: Vec<Key>,
 }
 
-impl Vault {
-    /// The keys of a file that must exist.
-    ///
-    /// # Errors
-    /// When it cannot be read, others may read it, or it holds anything but keys.
-    pub fn open(path: &Path) -> Result<Self, SecretsError> {
+impl Keys {
+    fn read(path: &Path) -> Result<Self, SecretsError> {
         let file = |source| SecretsError::File { path: path.to_owned(), source };
-        let mode = fs::metadata(path).map_err(file)?.permissions().mode() & 0o777;
+        let metadata = fs::metadata(path).map_err(file)?;
+        let mode = metadata.permissions().mode() & 0o777;
         // A group is how orchestrators hand a mounted secret to a process that is not root.
         if mode & 0o007 != 0 {
             return Err(SecretsError::Exposed { path: path.to_owned(), mode });
@@ -123,11 +122,43 @@ impl Vault {
             let bytes = STANDARD.decode(line.trim()).ok().and_then(|bytes| bytes.try_into().ok());
             bytes.map(Key::new).ok_or_else(|| SecretsError::Key { path: path.to_owned(), line: index + 1 })
         };
-        let keys: Vec<Key> = lines.map(key).collect::<Result<_, _>>()?;
-        if keys.is_empty() {
+        let list: Vec<Key> = lines.map(key).collect::<Result<_, _>>()?;
+        if list.is_empty() {
             return Err(SecretsError::Empty { path: path.to_owned() });
         }
-        Ok(Self { keys: keys.into() })
+        Ok(Self { modified: metadata.modified().ok(), list })
+    }
+
+    fn first(&self) -> Option<&Key> {
+        self.list.first()
+    }
+}
+
+impl std::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Vault").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Vault {
+    /// The keys of a file that must exist.
+    ///
+    /// # Errors
+    /// When it cannot be read, others may read it, or it holds anything but keys.
+    pub fn open(path: &Path) -> Result<Self, SecretsError> {
+        Ok(Self { path: path.into(), keys: Arc::new(ArcSwap::from_pointee(Keys::read(path)?)) })
+    }
+
+    /// The keys of the file as it is now; the last ones while it cannot be read.
+    fn current(&self) -> Guard<Arc<Keys>> {
+        let modified = fs::metadata(&self.path).and_then(|file| file.modified()).ok();
+        if modified.is_some() && modified != self.keys.load().modified {
+            match Keys::read(&self.path) {
+                Ok(keys) => self.keys.store(Arc::new(keys)),
+                Err(error) => tracing::error!(%error, "cannot read the changed key file, keeping the old keys"),
+            }
+        }
+        self.keys.load()
     }
 
     /// The keys of a file, which is created with a new key if it does not exist.
@@ -165,7 +196,8 @@ impl Vault {
     /// As [`Self::open`].
     pub fn drop_old_keys(path: &Path) -> Result<Self, SecretsError> {
         let current = Self::open(path)?;
-        let key = current.keys.first().ok_or_else(|| SecretsError::Empty { path: path.to_owned() })?;
+        let keys = current.current();
+        let key = keys.first().ok_or_else(|| SecretsError::Empty { path: path.to_owned() })?;
         let line = STANDARD.encode(key.bytes.expose_secret());
         replace(path, &format!("{line}\n")).map_err(|source| SecretsError::File { path: path.to_owned(), source })?;
         Self::open(path)
@@ -176,7 +208,8 @@ impl Vault {
     /// # Errors
     /// When the cipher fails, which it does only for texts of many GiB.
     pub fn seal(&self, secret: &SecretString, place: &str) -> Result<String, SecretsError> {
-        let key = self.keys.first().ok_or(SecretsError::Seal)?;
+        let keys = self.current();
+        let key = keys.first().ok_or(SecretsError::Seal)?;
         let mut nonce = [0; NONCE_BYTES];
         rand::Rng::fill(&mut rand::rng(), &mut nonce);
         let payload = Payload { msg: secret.expose_secret().as_bytes(), aad: place.as_bytes() };
@@ -193,7 +226,8 @@ impl Vault {
         let (Some(VERSION), Some(id), Some(text)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(SecretsError::Tampered);
         };
-        let key = self.keys.iter().find(|key| key.id == id);
+        let keys = self.current();
+        let key = keys.list.iter().find(|key| key.id == id);
         let key = key.ok_or_else(|| SecretsError::UnknownKey { key: id.to_owned() })?;
         let bytes = STANDARD.decode(text).map_err(|_| SecretsError::Tampered)?;
         let (nonce, ciphertext) = bytes.split_first_chunk::<NONCE_BYTES>().ok_or(SecretsError::Tampered)?;
@@ -204,7 +238,7 @@ impl Vault {
 
     /// Whether `sealed` is sealed with the first key.
     pub fn is_current(&self, sealed: &str) -> bool {
-        self.keys.first().is_some_and(|key| sealed.split(':').nth(1) == Some(&key.id))
+        self.current().first().is_some_and(|key| sealed.split(':').nth(1) == Some(&key.id))
     }
 }
 

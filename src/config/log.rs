@@ -62,11 +62,11 @@ pub struct LogLevel(String);
 
 impl LogLevel {
     /// Directives for `tracing-subscriber`. A plain level applies to this crate; libraries then log
-    /// warnings and errors only.
+    /// warnings and errors only, and the HTTP library nothing: any client could fill the log with malformed requests.
     pub fn directives(&self) -> String {
         match self.0.as_str() {
-            level @ ("error" | "warn") => level.to_owned(),
-            level @ ("info" | "debug" | "trace") => format!("warn,sentistream={level}"),
+            level @ ("error" | "warn") => format!("{level},actix_http=off"),
+            level @ ("info" | "debug" | "trace") => format!("warn,actix_http=off,sentistream={level}"),
             directives => directives.to_owned(),
         }
     }

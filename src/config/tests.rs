@@ -123,7 +123,7 @@ fn later_layer_wins_and_each_value_has_its_origin() {
     assert_eq!((config.worker.tasks, config.worker.batch_size), (3, 5));
     assert_eq!((config.stream.name.as_str(), config.stream.group.as_str()), ("c", "b"));
     assert_eq!(config.roles, [Role::Worker, Role::Api]);
-    assert_eq!(config.log.level.directives(), "warn,sentistream=trace");
+    assert_eq!(config.log.level.directives(), "warn,actix_http=off,sentistream=trace");
     assert_eq!(config.inference.labels["LABEL_0"], "joy");
 
     for (key, origin) in [

@@ -77,12 +77,12 @@ impl SecurityLog {
             return;
         }
         let Some(event) = event(answered, denied) else { return };
-        let SecurityEvent { actor, address, action, target, .. } = &event;
+        let SecurityEvent { actor, address, action, target: path, .. } = &event;
         let (address, status, request_id) = (address.as_deref().unwrap_or_default(), event.status, answered.id);
         if denied {
-            tracing::warn!(target: "sentistream::security", actor, address, action, target, status, request_id, "request denied");
+            tracing::warn!(target: "sentistream::security", actor, address, action, path, status, request_id, "request denied");
         } else {
-            tracing::info!(target: "sentistream::security", actor, address, action, target, status, request_id, "admin change");
+            tracing::info!(target: "sentistream::security", actor, address, action, path, status, request_id, "admin change");
         }
         if self.queue.try_send(event).is_err() {
             metrics::counter!("sentistream_security_events_dropped_total").increment(1);

@@ -10,6 +10,7 @@ mod cli;
 mod cli_server;
 mod crashes;
 mod fakes;
+mod fuzz;
 mod layering;
 mod llm;
 mod models;

@@ -1745,8 +1745,8 @@ export interface paths {
         put?: never;
         /**
          * Classify texts
-         * @description Sentiment and emotion of one text (`text`) or of up to 256 (`texts`). Nothing is stored. With `explain`, what
-         *     each word did: by how much the scores of the two labels fall without it.
+         * @description Sentiment and emotion of one text (`text`) or of up to 256 (`texts`). Nothing is stored. With `explain`, the
+         *     contribution of each word: by how much the scores of the two labels fall without it.
          */
         post: {
             parameters: {
@@ -1777,6 +1777,15 @@ export interface paths {
                         "application/json": components["schemas"]["Problem"];
                     };
                 };
+                /** @description The client's budget of tokens is used up */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
                 /** @description The model is being loaded, or busy */
                 503: {
                     headers: {
@@ -1794,6 +1803,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Audit log
+         * @description Denied requests and changes that need the scope `admin`, newest first: who, from which address, what, and the id of
+         *     the request in the logs. Kept for `retention.audit`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Most events on the page. */
+                    limit?: number;
+                    /** @description `next_cursor` of the page before. */
+                    cursor?: string;
+                    /** @description Only events of this actor. */
+                    actor?: string;
+                    /** @description Only `allowed` or only `denied` requests. */
+                    outcome?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SecurityEventList"];
+                    };
+                };
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/compare": {
         parameters: {
             query?: never;
@@ -1803,7 +1876,7 @@ export interface paths {
         };
         /**
          * Compare two periods
-         * @description Counts of a period and of one of the same length before it, and what changed between them.
+         * @description Counts of a period and of an earlier period of the same length, and their differences.
          */
         get: {
             parameters: {
@@ -1824,7 +1897,7 @@ export interface paths {
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
-                    /** @description Words that must all occur, whatever their case. */
+                    /** @description Words that must all occur, ignoring case. */
                     q?: string;
                 };
                 header?: never;
@@ -1921,7 +1994,7 @@ export interface paths {
         put?: never;
         /**
          * Purge dead letters
-         * @description Removes them for good.
+         * @description Removes them permanently.
          */
         post: {
             parameters: {
@@ -2035,7 +2108,7 @@ export interface paths {
         };
         /**
          * One dead letter
-         * @description Every field in full; bytes that are no UTF-8 also as base64.
+         * @description Every field in full; bytes that are not UTF-8 also as base64.
          */
         get: {
             parameters: {
@@ -2087,7 +2160,7 @@ export interface paths {
         };
         /**
          * Health
-         * @description Always 200: the body says how each service is, and what the books hold.
+         * @description Always 200: the body reports the state of each service and the outcome counters.
          */
         get: {
             parameters: {
@@ -2125,7 +2198,7 @@ export interface paths {
         };
         /**
          * List posts
-         * @description Newest first by `created_at`, then by id, unless `sort` says otherwise. All filters hold together.
+         * @description Newest first by `created_at`, then by id, unless `sort` is given. A post must match all filters.
          */
         get: {
             parameters: {
@@ -2136,7 +2209,7 @@ export interface paths {
                     offset?: number;
                     /** @description `next_cursor` of the page before. */
                     cursor?: string;
-                    /** @description The order of all pages, `newest` if not given; a cursor goes on in the order that it was made in. */
+                    /** @description The order of all pages; default `newest`. A cursor is valid for the order that it was made in. */
                     sort?: "newest" | "oldest" | "confidence";
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
@@ -2152,19 +2225,19 @@ export interface paths {
                     /** @description Only posts of this author. */
                     author?: string;
                     /**
-                     * @description Only posts in this language, as the source said or as it was detected; `en` also finds `en-US`.
+                     * @description Only posts in this language, given by the source or detected; `en` also finds `en-US`.
                      * @example en
                      */
                     lang?: string;
-                    /** @description Words that must all occur, whatever their case. */
+                    /** @description Words that must all occur, ignoring case. */
                     q?: string;
-                    /** @description Only posts whose sentiment is at least this certain. */
+                    /** @description Only posts whose sentiment has at least this confidence. */
                     min_confidence?: number;
                     /** @description Created at or after. */
                     start_date?: string;
                     /** @description Created before. */
                     end_date?: string;
-                    /** @description Stored after: what a client missed while it was cut off. */
+                    /** @description Stored after this time: the posts that a client missed while it was disconnected. */
                     ingested_after?: string;
                 };
                 header?: never;
@@ -2256,7 +2329,7 @@ export interface paths {
                         "application/json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description The stream is away or full; `Retry-After` says when to try again */
+                /** @description The stream is unavailable or full; `Retry-After` has the wait */
                 503: {
                     headers: {
                         [name: string]: unknown;
@@ -2282,17 +2355,17 @@ export interface paths {
         };
         /**
          * Export posts
-         * @description Everything that matches the filter, newest first unless `sort` says otherwise, as a download.
+         * @description All posts that match the filter as a download, newest first unless `sort` is given.
          */
         get: {
             parameters: {
                 query: {
                     /**
-                     * @description How it is written.
+                     * @description The file format.
                      * @example csv
                      */
                     format: "csv" | "ndjson";
-                    /** @description In which order; `newest` if not given. */
+                    /** @description The order; default `newest`. */
                     sort?: "newest" | "oldest" | "confidence";
                     /** @description Only posts that this tracked topic matches. */
                     topic?: string;
@@ -2308,19 +2381,19 @@ export interface paths {
                     /** @description Only posts of this author. */
                     author?: string;
                     /**
-                     * @description Only posts in this language, as the source said or as it was detected; `en` also finds `en-US`.
+                     * @description Only posts in this language, given by the source or detected; `en` also finds `en-US`.
                      * @example en
                      */
                     lang?: string;
-                    /** @description Words that must all occur, whatever their case. */
+                    /** @description Words that must all occur, ignoring case. */
                     q?: string;
-                    /** @description Only posts whose sentiment is at least this certain. */
+                    /** @description Only posts whose sentiment has at least this confidence. */
                     min_confidence?: number;
                     /** @description Created at or after. */
                     start_date?: string;
                     /** @description Created before. */
                     end_date?: string;
-                    /** @description Stored after: what a client missed while it was cut off. */
+                    /** @description Stored after this time: the posts that a client missed while it was disconnected. */
                     ingested_after?: string;
                 };
                 header?: never;
@@ -2440,8 +2513,8 @@ export interface paths {
         post?: never;
         /**
          * Delete a post
-         * @description Removes it from the tables, the counts, the dead letters and the caches, and keeps a tombstone:
-         *     a late copy in the stream does not bring it back.
+         * @description Removes it from the tables, the counts, the dead letters and the caches. A tombstone keeps a late copy in the
+         *     stream from restoring it.
          */
         delete: {
             parameters: {
@@ -2458,7 +2531,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description It is gone */
+                /** @description Deleted */
                 204: {
                     headers: {
                         [name: string]: unknown;
@@ -2518,7 +2591,7 @@ export interface paths {
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
-                    /** @description Words that must all occur, whatever their case. */
+                    /** @description Words that must all occur, ignoring case. */
                     q?: string;
                 };
                 header?: never;
@@ -2579,7 +2652,7 @@ export interface paths {
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
                     author?: string;
-                    /** @description Words that must all occur, whatever their case. */
+                    /** @description Words that must all occur, ignoring case. */
                     q?: string;
                 };
                 header?: never;
@@ -2614,6 +2687,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in with a link
+         * @description Exchanges the code of a sign-in link for a token with every scope that is valid for 30 days. A code works once.
+         *     `sentistream sign-in` prints a link.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["SignInRequest"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["CreatedToken"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/sources": {
         parameters: {
             query?: never;
@@ -2623,7 +2747,7 @@ export interface paths {
         };
         /**
          * Sources
-         * @description Every source seen with its counts, most posts first; and how each feed of the stream does.
+         * @description Every source seen with its counts, most posts first, and the state of each configured source.
          */
         get: {
             parameters: {
@@ -2663,7 +2787,7 @@ export interface paths {
         put?: never;
         /**
          * Pause a source
-         * @description It stops within seconds, whichever instance reads it, and stays paused over restarts.
+         * @description It stops within seconds on whichever instance reads it, and stays paused across restarts.
          */
         post: {
             parameters: {
@@ -2715,7 +2839,7 @@ export interface paths {
         put?: never;
         /**
          * Resume a source
-         * @description It goes on within seconds where it stopped. A source that failed is tried again after a pause.
+         * @description It continues within seconds where it stopped. A source that failed is retried.
          */
         post: {
             parameters: {
@@ -2799,7 +2923,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What runs
+         * System
          * @description Throughput, lag, consumers, cache, model, backing services and versions of this process.
          */
         get: {
@@ -2824,6 +2948,126 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tokens
+         * @description The tokens that were made at run time, without their text. Tokens of the configuration are not listed.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TokenList"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Make a token
+         * @description The answer has its text, which is not stored and cannot be shown again.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["TokenRequest"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["CreatedToken"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a token
+         * @description It is refused from now on, by other instances within two seconds, and its WebSockets are closed.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The token's id */
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Deleted */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         options?: never;
         head?: never;
         patch?: never;
@@ -3436,12 +3680,12 @@ export interface components {
             /** @description They sum to 1. */
             sentiment: components["schemas"]["BySentiment_f64"];
         };
-        /** @description What the model says of several texts. */
+        /** @description The analyses of several texts. */
         AnalysisList: {
             /** @description One per text, in their order. */
             results: components["schemas"]["AnalysisView"][];
         };
-        /** @description What the model says of one text. */
+        /** @description The analysis of one text. */
         AnalysisView: {
             /**
              * Format: double
@@ -3467,13 +3711,13 @@ export interface components {
         /** @description One text's analysis, or those of several. */
         AnalyzeAnswer: components["schemas"]["AnalysisView"] | components["schemas"]["AnalysisList"];
         /**
-         * @description What to classify: exactly one of the two.
+         * @description The texts to classify: exactly one of `text` and `texts`.
          * @example {
          *       "text": "I love this phone"
          *     }
          */
         AnalyzeRequest: {
-            /** @description Whether to tell what each word did for the labels; with at most 8 texts. */
+            /** @description Whether to explain how much each word contributed to the labels; with at most 8 texts. */
             explain?: boolean;
             /** @description One text. */
             text?: string | null;
@@ -3481,7 +3725,7 @@ export interface components {
             texts?: string[] | null;
         };
         /**
-         * @description What became of the posts.
+         * @description The result of an append.
          * @example {
          *       "accepted": 2,
          *       "rejected": [
@@ -3496,7 +3740,7 @@ export interface components {
         Appended: {
             /** @description Posts that are durable in the stream and will be analysed. */
             accepted: number;
-            /** @description Posts that are not valid. */
+            /** @description Invalid posts. */
             rejected: components["schemas"]["Rejected"][];
         };
         /** @description One attempt to deliver a message. */
@@ -3695,7 +3939,7 @@ export interface components {
             /** Format: int64 */
             positive: number;
         };
-        /** @description The cache of answers, as this process used it. */
+        /** @description The cache of answers, as used by this process. */
         CacheView: {
             enabled: boolean;
             /** Format: int64 */
@@ -3719,7 +3963,7 @@ export interface components {
             total: number;
             /**
              * Format: double
-             * @description By how many percent the posts became more; `null` when there were none.
+             * @description Growth in percent; `null` when the earlier period has no posts.
              */
             total_percentage?: number | null;
         };
@@ -3759,32 +4003,32 @@ export interface components {
             current: components["schemas"]["PeriodCounts"];
             previous: components["schemas"]["PeriodCounts"];
         };
-        /** @description What another part of the process says of itself (a source, the alert loop). */
+        /** @description The state of a component of the process (a source, the alert loop). */
         ComponentState: {
-            /** @description What is wrong, for people. */
+            /** @description What is wrong. */
             detail?: string | null;
-            /** @description Whether it does its work. */
+            /** @description Whether it works. */
             healthy: boolean;
             /** @description Its name: `source:bluesky`, `alerts`. */
             name: string;
-            /** @description How it is, in a word: `connected`, `retrying`. */
+            /** @description Its state: `connected`, `retrying`. */
             state: string;
         };
         /** @description A consumer of the stream's group. */
         ConsumerView: {
             /**
              * Format: int64
-             * @description Entries in its hands.
+             * @description Entries that it has claimed.
              */
             claimed: number;
             /**
              * Format: double
-             * @description Since its last sign of life.
+             * @description Time since its last command.
              */
             idle_seconds: number;
             name: string;
         };
-        /** @description The filter of a count as it was understood. */
+        /** @description The filter as it was parsed. */
         CountEcho: {
             author?: string | null;
             emotion?: components["schemas"]["Emotion"] | null;
@@ -3798,6 +4042,19 @@ export interface components {
          * @enum {string}
          */
         CountedFrom: "rollups" | "posts";
+        /** @description A token with its text, which is shown only once. */
+        CreatedToken: {
+            /**
+             * Format: date-time
+             * @description `null`: it does not expire.
+             */
+            expires_at?: string | null;
+            name: string;
+            /** @description Any of `read`, `write`, `admin`. */
+            scopes: string[];
+            /** @description The text to send as `Authorization: Bearer …`. */
+            token: string;
+        };
         /** @description A page of dead letters. */
         DeadLetterList: {
             dead_letters: components["schemas"]["DeadLetterView"][];
@@ -3807,7 +4064,7 @@ export interface components {
             next_cursor?: string | null;
             /**
              * Format: int64
-             * @description How many there are in all.
+             * @description Number of dead letters.
              */
             total: number;
         };
@@ -3839,7 +4096,7 @@ export interface components {
         DeadLetterView: {
             /**
              * Format: int32
-             * @description How often it was tried.
+             * @description Number of deliveries.
              */
             deliveries: number;
             /** @description What was wrong. */
@@ -3852,7 +4109,7 @@ export interface components {
             id: string;
             /** @description Its id in the stream. */
             origin_id: string;
-            /** @description The post it is about, if it says so. */
+            /** @description The `post_id` of the entry, if it has one. */
             post_id?: string | null;
             /** @description Why it is in the dead letter. */
             reason: components["schemas"]["DeadLetterReason"];
@@ -3909,7 +4166,7 @@ export interface components {
          * @enum {string}
          */
         Direction: "above" | "below";
-        /** @description How the posts of the last hours are distributed. */
+        /** @description The posts of the last hours by sentiment and emotion. */
         Distribution: components["schemas"]["CountEcho"] & {
             /** Format: double */
             average_confidence: number;
@@ -3943,17 +4200,17 @@ export interface components {
              */
             words: components["schemas"]["WordContribution"][];
         };
-        /** @description A source as it is configured, and how it does. */
+        /** @description A configured source and its state. */
         FeedView: components["schemas"]["SourceState"] & {
-            /** @description The instance that feeds it, or did last. */
+            /** @description The instance that reads it, or read it last. */
             instance: string;
-            /** @description Whether an instance feeds it now. */
+            /** @description Whether an instance reads it now. */
             online: boolean;
-            /** @description Whether someone paused it. */
+            /** @description Whether it is paused. */
             paused: boolean;
             /**
              * Format: date-time
-             * @description When it was last heard of.
+             * @description When it last reported.
              */
             reported_at: string;
         };
@@ -3961,20 +4218,20 @@ export interface components {
         FieldError: {
             /** @description Its name. */
             field: string;
-            /** @description What was wrong and what is allowed. */
+            /** @description What is wrong and what is allowed. */
             message: string;
         };
         /** @description A field of the original entry. */
         FieldView: {
-            /** @description The bytes, when they are no UTF-8. */
+            /** @description The bytes, when they are not UTF-8. */
             base64?: string | null;
-            /** @description Whether `value` is only its beginning. */
+            /** @description Whether `value` is cut. */
             cut: boolean;
             name: string;
-            /** @description The value; what is no UTF-8 is replaced. */
+            /** @description The value; bytes that are not UTF-8 are replaced by U+FFFD. */
             value: string;
         };
-        /** @description The filter as it was understood. */
+        /** @description The filter as it was parsed. */
         FilterEcho: {
             author?: string | null;
             emotion?: components["schemas"]["Emotion"] | null;
@@ -4046,7 +4303,7 @@ export interface components {
              */
             version: string;
         };
-        /** @description The numbers of the health report; `null` while their service is away. */
+        /** @description The numbers of the health report; `null` while their service is disconnected. */
         HealthStats: {
             books?: components["schemas"]["Books"] | null;
             /**
@@ -4054,7 +4311,7 @@ export interface components {
              * @description Entries in the dead letter now.
              */
             dead_letters?: number | null;
-            /** @description The stream's present life; another value means that the stream was lost and counting began anew. */
+            /** @description Identifies the stream's data; a new value means that the stream was lost and counting restarted. */
             epoch?: string | null;
             /**
              * Format: int64
@@ -4068,7 +4325,7 @@ export interface components {
             pending?: number | null;
             /**
              * Format: int64
-             * @description Entries of this epoch that ended well.
+             * @description Entries of this epoch that were processed.
              */
             processed?: number | null;
             /**
@@ -4086,11 +4343,11 @@ export interface components {
          * @enum {string}
          */
         InstanceState: "normal" | "pending" | "firing" | "recovering" | "no_data" | "error";
-        /** @description What waits in the stream. */
+        /** @description Entries of the stream that are not settled. */
         Lag: {
             /**
              * Format: int64
-             * @description Of them: in the hands of a worker.
+             * @description Of them: claimed by a worker.
              */
             claimed: number;
             /**
@@ -4133,14 +4390,14 @@ export interface components {
             op: components["schemas"]["MatchOp"];
             value: string;
         };
-        /** @description What is said of any set of posts. */
+        /** @description The measures of a set of posts. */
         Measures: {
             /** Format: double */
             average_confidence: number;
             distribution: components["schemas"]["BySentiment_i64"];
             /**
              * Format: double
-             * @description The share of positive posts less that of negative ones, in points from -100 to 100.
+             * @description The share of positive posts minus the share of negative posts, in points from -100 to 100.
              */
             net_sentiment: number;
             /** @description In percent. */
@@ -4293,7 +4550,7 @@ export interface components {
              */
             value?: number | null;
         };
-        /** @description A post with all that is known of it. */
+        /** @description A post with all its details. */
         PostDetail: components["schemas"]["PostView"] & {
             /** @description The score of every class. */
             scores: components["schemas"]["AllScores"];
@@ -4366,10 +4623,10 @@ export interface components {
             sort: components["schemas"]["SortParam"];
             /**
              * Format: int64
-             * @description How many posts match in all.
+             * @description Number of matching posts.
              */
             total: number;
-            /** @description Whether counting stopped: there are at least `total`. */
+            /** @description Whether counting stopped at the limit: there are at least `total`. */
             total_capped?: boolean;
         };
         /**
@@ -4468,23 +4725,23 @@ export interface components {
             detail: string;
             /** @description Every invalid parameter or field. */
             errors?: components["schemas"]["FieldError"][];
-            /** @description The id under which the logs know the request. */
+            /** @description The id of the request in the logs. */
             request_id?: string | null;
             /**
              * Format: int32
              * @description The HTTP status.
              */
             status: number;
-            /** @description The status in words. */
+            /** @description The reason phrase of the status. */
             title: string;
-            /** @description `about:blank`: the status says what kind of problem it is. */
+            /** @description `about:blank`: the status is the kind of problem. */
             type: string;
         };
-        /** @description What a purge did. */
+        /** @description The result of a purge. */
         Purged: {
             /**
              * Format: int64
-             * @description Dead letters that are gone.
+             * @description Number of dead letters removed.
              */
             purged: number;
         };
@@ -4504,7 +4761,7 @@ export interface components {
         /** @description The answer of `GET /readyz`. */
         Readiness: {
             ready: boolean;
-            /** @description Why not. */
+            /** @description Why it is not ready. */
             reasons: string[];
         };
         /**
@@ -4558,7 +4815,7 @@ export interface components {
         RecentPosts: {
             posts: components["schemas"]["PostView"][];
         };
-        /** @description A post that is not valid. */
+        /** @description An invalid post. */
         Rejected: {
             /** @description Everything that is wrong with it. */
             error: string;
@@ -4566,11 +4823,11 @@ export interface components {
             index: number;
             post_id?: string | null;
         };
-        /** @description What a replay did. */
+        /** @description The result of a replay. */
         Replayed: {
             /**
              * Format: int64
-             * @description Dead letters that are in the stream again.
+             * @description Number of dead letters appended to the stream again.
              */
             replayed: number;
         };
@@ -4745,8 +5002,49 @@ export interface components {
              */
             version: number;
         };
+        /** @description An event of the audit log. */
+        SecurityEvent: {
+            /**
+             * @description Method and route.
+             * @example DELETE /api/posts/{post_id}
+             */
+            action: string;
+            /** @description The token's name, `jwt:SUBJECT`, `local`, `anonymous`, or `unknown` without a valid token. */
+            actor: string;
+            /**
+             * @description The client's address.
+             * @example 192.0.2.7
+             */
+            address?: string | null;
+            /** Format: date-time */
+            at: string;
+            /**
+             * Format: int64
+             * @description Given by the store.
+             */
+            id: number;
+            /** @description `allowed` for a change by an administrator, `denied` for a request without the scope. */
+            outcome: string;
+            /** @description The id of the request in the logs. */
+            request_id: string;
+            /**
+             * Format: int32
+             * @description The status of the answer.
+             */
+            status: number;
+            /** @description The path of the request. */
+            target: string;
+        };
+        /** @description A page of the audit log. */
+        SecurityEventList: {
+            events: components["schemas"]["SecurityEvent"][];
+            /** Format: int64 */
+            limit: number;
+            /** @description Where the next page starts; `null` on the last. */
+            next_cursor?: string | null;
+        };
         /**
-         * @description Which dead letters: exactly one of the two.
+         * @description The dead letters to act on: exactly one of `ids` and `all`.
          * @example {
          *       "ids": [
          *         "1767225600000-0"
@@ -4754,9 +5052,9 @@ export interface components {
          *     }
          */
         SelectionRequest: {
-            /** @description `true`: all of them. */
+            /** @description `true`: all dead letters. */
             all?: boolean | null;
-            /** @description These; at most 1,000. */
+            /** @description The ids; at most 1,000. */
             ids?: string[] | null;
         };
         /**
@@ -4764,7 +5062,7 @@ export interface components {
          * @enum {string}
          */
         Sentiment: "negative" | "neutral" | "positive";
-        /** @description What the model says of a post. */
+        /** @description The analysis of a post. */
         SentimentView: {
             /** Format: date-time */
             analyzed_at: string;
@@ -4852,6 +5150,11 @@ export interface components {
             topics: {
                 [key: string]: number;
             };
+        };
+        /** @description The code of a sign-in link. */
+        SignInRequest: {
+            /** @description The part of the link after `#sign-in=`. */
+            code: string;
         };
         /** @description While it lasts, nobody is told of the alerts that it matches. */
         Silence: {
@@ -4965,7 +5268,7 @@ export interface components {
         };
         /** @description The sources seen, and the feeds that are configured. */
         Sources: {
-            /** @description What feeds the stream: the sources that instances read. */
+            /** @description The configured sources that instances read. */
             feeds: components["schemas"]["FeedView"][];
             sources: components["schemas"]["SourceView"][];
             total: number;
@@ -5023,12 +5326,12 @@ export interface components {
             total_posts: number;
             /**
              * Format: int64
-             * @description How long this process has served.
+             * @description Time since this process started to serve.
              */
             uptime_seconds?: number;
         };
         /**
-         * @description How the whole is.
+         * @description The overall state.
          * @enum {string}
          */
         Status: "healthy" | "degraded" | "unhealthy";
@@ -5195,7 +5498,7 @@ export interface components {
              * @description Entries in the dead letter now.
              */
             dead_letters?: number | null;
-            /** @description The stream's present life. */
+            /** @description Identifies the stream's data; it changes when the stream is lost. */
             epoch?: string | null;
             lag?: components["schemas"]["Lag"] | null;
         };
@@ -5213,17 +5516,17 @@ export interface components {
             /** Format: int64 */
             total_posts: number;
         };
-        /** @description What runs, and how it does. */
+        /** @description Versions, throughput and the state of each component. */
         System: {
             cache: components["schemas"]["CacheView"];
-            /** @description Sources, alert loop and others of this process. */
+            /** @description Sources, alert loop and other components of this process. */
             components: components["schemas"]["ComponentState"][];
-            /** @description Consumers of the stream's group; `null` while the stream is away. */
+            /** @description Consumers of the stream's group; `null` while the stream is disconnected. */
             consumers?: components["schemas"]["ConsumerView"][] | null;
             database: components["schemas"]["ServiceView"];
             live: components["schemas"]["LiveView"];
             model: components["schemas"]["ModelView"];
-            /** @description The sources that all instances read; `null` while the database is away. */
+            /** @description The sources that all instances read; `null` while the database is disconnected. */
             sources?: components["schemas"]["FeedView"][] | null;
             /** Format: date-time */
             started_at: string;
@@ -5248,14 +5551,56 @@ export interface components {
         Throughput: {
             /**
              * Format: double
-             * @description Appended to the stream; `null` until there was time to measure.
+             * @description Appended to the stream; `null` before the second measurement.
              */
             in_per_second?: number | null;
             /**
              * Format: double
-             * @description Stored with their analysis; `null` while the database is away.
+             * @description Stored with their analysis; `null` while the database is disconnected.
              */
             out_per_second?: number | null;
+        };
+        /** @description All tokens that were made at run time. */
+        TokenList: {
+            tokens: components["schemas"]["TokenView"][];
+        };
+        /**
+         * @description A token to make.
+         * @example {
+         *       "expires_in_days": 90,
+         *       "name": "grafana",
+         *       "scopes": [
+         *         "read"
+         *       ]
+         *     }
+         */
+        TokenRequest: {
+            /**
+             * Format: int32
+             * @description Days until it expires, 1 to 3,650. Default: it does not expire.
+             */
+            expires_in_days?: number | null;
+            /** @description Unique; at most 100 characters. */
+            name: string;
+            /** @description At least one of `read`, `write`, `admin`. */
+            scopes: string[];
+        };
+        /** @description A token without its text. */
+        TokenView: {
+            /** Format: date-time */
+            created_at: string;
+            /** @description Who made it. */
+            created_by: string;
+            /**
+             * Format: date-time
+             * @description `null`: it does not expire.
+             */
+            expires_at?: string | null;
+            /** Format: int64 */
+            id: number;
+            name: string;
+            /** @description Any of `read`, `write`, `admin`. */
+            scopes: string[];
         };
         /** @description An emotion that occurs. */
         TopEmotion: {
@@ -5381,7 +5726,7 @@ export interface components {
         /** @description Versions. */
         Versions: {
             /**
-             * @description The machine's kind.
+             * @description Operating system and architecture.
              * @example linux x86_64
              */
             platform: string;
