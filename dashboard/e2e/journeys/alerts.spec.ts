@@ -63,7 +63,7 @@ test("receiver, mute timing and route are added and tested", async () => {
   await page.getByRole("button", { name: "Add route" }).click();
   const route = page.getByRole("dialog", { name: "Add route" });
   await route.getByLabel("Name").fill("critical-to-on-call");
-  await route.getByLabel("First message after").fill("1s");
+  await route.getByLabel("First message after", { exact: true }).fill("1s");
   await route.getByRole("button", { name: "Add", exact: true }).click();
   await expect(route).toBeHidden();
   await expect(page.getByText("▲ on-call")).toBeVisible();
@@ -75,13 +75,15 @@ test("rule is added with a preview and turned off and on", async () => {
   await page.goto("/alerts/rules");
   await page.getByRole("link", { name: "Add rule" }).click();
   await expect(page.getByText("Not enough posts")).toBeVisible();
-  await page.getByLabel("Window").fill("soon");
+  await page.getByLabel("Window", { exact: true }).fill("soon");
   await expect(page.getByRole("alert").first()).toBeVisible();
-  await page.getByLabel("Window").fill("30min");
+  await page.getByLabel("Window", { exact: true }).fill("30min");
   // The alert must not fire before all posts are counted.
   await page.getByLabel("Minimum posts").fill(String(BAD.length));
-  await page.getByLabel("Check every").fill("1s");
-  await page.getByLabel("Name").fill("Angry checkout");
+  await page.getByLabel("Wait before alerting: None").click();
+  await page.getByText("Advanced", { exact: true }).click();
+  await page.getByLabel("Check every", { exact: true }).fill("1s");
+  await page.getByLabel("Name", { exact: true }).fill("Angry checkout");
   await page.getByLabel("Severity").selectOption("critical");
   await page.getByLabel("Message").fill("{{value}} of {{posts}} posts are negative");
   await page.getByRole("button", { name: "Add rule" }).click();

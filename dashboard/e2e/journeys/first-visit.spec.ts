@@ -25,6 +25,9 @@ test("first visit shows live posts and the demo notice", async ({ page }) => {
   await expect(newest).not.toHaveAttribute("href", address);
   await expect(page.getByText("These posts are made up")).toBeVisible();
   await page.getByRole("button", { name: "Connect a real source" }).click();
+  for (const kind of ["Bluesky", "Feeds", "Mastodon", "Hacker News", "Reddit", "HTTP", "File"]) {
+    await page.getByRole("button", { name: kind, exact: true }).click();
+  }
   await expect(page.getByText("sentistream import posts.ndjson")).toBeVisible();
 });
 

@@ -3,6 +3,7 @@ import { useEffect } from "react";
 import type { LivePost } from "@/live/post";
 import { LINE_HEIGHT, PostLine } from "./PostLine";
 import { PostRow } from "./PostRow";
+import { setSequence } from "./sequence";
 import { usePostLink } from "./usePostLink";
 
 interface PostRowsProps {
@@ -34,6 +35,7 @@ export function PostRows({ posts, now, scroller, live = false, wide = false, onS
   const items = rows.getVirtualItems();
   const last = items.at(-1)?.index ?? 0;
   useEffect(() => onShown?.(last), [onShown, last]);
+  useEffect(() => setSequence(posts.map(({ id }) => id)), [posts]);
   return (
     <div className="relative w-full" style={{ height: rows.getTotalSize() }}>
       {items.map(({ index, key, start }) => {

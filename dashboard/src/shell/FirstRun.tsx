@@ -4,7 +4,7 @@ import { useSourcesQuery, useSystemQuery } from "@/api/queries";
 import type { SourceInfo, System } from "@/api/types";
 import { Button, IconButton } from "@/ui/Button";
 import { Modal } from "@/ui/Drawer";
-import { Command } from "@/ui/states";
+import { ConnectSource } from "./ConnectSource";
 
 const KEY = "sentistream.first-run-seen";
 /** The name of the source of made-up posts. */
@@ -43,38 +43,9 @@ export function FirstRun() {
         <X size={16} />
       </IconButton>
       <Modal title="Connect a real source" open={open} onClose={() => setOpen(false)}>
-        <Ways />
+        <ConnectSource />
       </Modal>
     </div>
-  );
-}
-
-function Ways() {
-  return (
-    <div className="flex flex-col gap-4 text-sm">
-      <p className="text-quiet">Posts come in by any of these; all can be used at once.</p>
-      <Way title="From a file, NDJSON or CSV">sentistream import posts.ndjson</Way>
-      <Way title="Over HTTP, from any program">
-        {`curl ${window.location.origin}/api/posts -H 'content-type: application/json' -d '{"post_id": "1", "source": "web", "content": "Hello"}'`}
-      </Way>
-      <Way title="Without the made-up posts">{"sentistream --set 'ingester.sources=[]'"}</Way>
-      <p className="text-quiet">
-        The other sources and their settings are described in <code>config/default.toml</code>; the API in{" "}
-        <a href="/api/docs" className="text-text underline underline-offset-2">
-          its documentation
-        </a>
-        .
-      </p>
-    </div>
-  );
-}
-
-function Way({ title, children }: { title: string; children: string }) {
-  return (
-    <section className="flex min-w-0 flex-col gap-1">
-      <h3 className="font-medium">{title}</h3>
-      <Command>{children}</Command>
-    </section>
   );
 }
 

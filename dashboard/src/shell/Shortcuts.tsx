@@ -38,6 +38,7 @@ export function Shortcuts() {
       <dl className="grid grid-cols-[5rem_1fr] gap-y-2 text-sm">
         <Shortcut keys="/">Search posts</Shortcut>
         <Shortcut keys="?">Show this list</Shortcut>
+        <Shortcut keys="j / k">Next and previous post in the drawer</Shortcut>
         <Shortcut keys="Esc">Close a dialog or menu</Shortcut>
         {NAV.map(({ to, label }, index) => (
           <Shortcut key={to} keys={String(index + 1)}>

@@ -13,7 +13,7 @@ const LOOKS: Record<Look, string> = {
 /** The classes of a button, or of a link that looks like one. */
 export function buttonClass(look: Look = "outline", className?: string): string {
   return cx(
-    "inline-flex h-8 shrink-0 items-center justify-center gap-1.5 whitespace-nowrap rounded-md px-2.5 text-sm",
+    "inline-flex h-8 shrink-0 pointer-coarse:min-h-11 pointer-coarse:min-w-11 items-center justify-center gap-1.5 whitespace-nowrap rounded-md px-2.5 text-sm",
     "transition-colors duration-150 disabled:opacity-50",
     LOOKS[look],
     className,

@@ -8,6 +8,8 @@ interface PanelProps {
   title: string;
   open: boolean;
   onClose: () => void;
+  /** Buttons in the title line. */
+  actions?: ReactNode;
   children: ReactNode;
 }
 
@@ -35,7 +37,7 @@ export function Modal(props: PanelProps) {
     <Panel
       {...props}
       className={cx(
-        "fixed top-1/2 left-1/2 z-50 flex max-h-[90dvh] w-[min(92vw,28rem)] -translate-1/2 flex-col",
+        "fixed top-1/2 left-1/2 z-50 flex max-h-[90dvh] w-[min(92vw,34rem)] -translate-1/2 flex-col",
         "rounded-card border border-strong bg-card outline-none transition-opacity duration-150",
         "data-[starting-style]:opacity-0 data-[ending-style]:opacity-0",
       )}
@@ -43,15 +45,16 @@ export function Modal(props: PanelProps) {
   );
 }
 
-function Panel({ title, open, onClose, className, children }: PanelProps & { className: string }) {
+function Panel({ title, open, onClose, actions, className, children }: PanelProps & { className: string }) {
   const popup = useRef<HTMLDivElement>(null);
   return (
     <Dialog.Root open={open} onOpenChange={(next) => !next && onClose()}>
       <Dialog.Portal>
         <Dialog.Backdrop className={backdrop} />
         <Dialog.Popup ref={popup} initialFocus={popup} className={className}>
-          <header className="flex min-h-12 shrink-0 items-center justify-between gap-3 border-b border-border py-1 pr-2 pl-4">
-            <Dialog.Title className="text-base font-semibold">{title}</Dialog.Title>
+          <header className="flex min-h-12 shrink-0 items-center justify-between gap-1 border-b border-border py-1 pr-2 pl-4">
+            <Dialog.Title className="flex-1 text-base font-semibold">{title}</Dialog.Title>
+            {actions}
             <Dialog.Close render={<IconButton label="Close" />}>
               <X size={16} />
             </Dialog.Close>

@@ -41,6 +41,7 @@ export function lazyPart<P extends object>(
   const preload = () => attempt().catch(() => undefined);
   parts.add(preload);
 
+  // biome-ignore lint/correctness/noComponentHookFactories: each part is created once, as with React.lazy
   function Part(props: P) {
     const [failed, setFailed] = useState(false);
     const [, setReady] = useState(Loaded !== undefined);

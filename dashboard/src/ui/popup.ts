@@ -5,5 +5,5 @@ export const popupClass =
   "data-[starting-style]:opacity-0 data-[ending-style]:opacity-0";
 
 export const menuItemClass =
-  "flex min-h-8 cursor-default items-center gap-2 rounded-md px-2.5 py-1 outline-none select-none " +
+  "flex min-h-8 pointer-coarse:min-h-11 cursor-default items-center gap-2 rounded-md px-2.5 py-1 outline-none select-none " +
   "data-[highlighted]:bg-raised";

@@ -113,6 +113,7 @@ describe("overview", () => {
     const { user } = open("/");
     await screen.findByText(/These posts are made up/);
     await user.click(screen.getByRole("button", { name: "Connect a real source" }));
+    await user.click(await screen.findByRole("button", { name: "File" }));
     expect(await screen.findByText("sentistream import posts.ndjson")).toBeTruthy();
     await user.keyboard("{Escape}");
     await user.click(await screen.findByRole("button", { name: "Dismiss" }));

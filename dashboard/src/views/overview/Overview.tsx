@@ -25,7 +25,7 @@ export function Overview() {
       <div className="grid grid-cols-1 gap-4 xl:grid-cols-[minmax(0,1fr)_22rem]">
         <div className="@container flex min-w-0 flex-col gap-4">
           <MetricCards metrics={metrics} against={`the period before (${rangeLabel(search)})`} />
-          <TrendCard state={state} alerts={alerts} />
+          <TrendCard state={state} alerts={alerts} findings={[]} />
           <div className="grid grid-cols-1 gap-4 @min-[560px]:grid-cols-2 @min-[900px]:grid-cols-3">
             <DistributionCard state={state} search={search} />
             <EmotionCard state={state} search={search} />

@@ -1,5 +1,5 @@
-import { useNavigate } from "@tanstack/react-router";
-import { ZoomOut as ZoomOutIcon } from "lucide-react";
+import { Link, useNavigate } from "@tanstack/react-router";
+import { BellPlus, ZoomOut as ZoomOutIcon } from "lucide-react";
 import { useState } from "react";
 import type { AlertMark } from "@/charts/AlertLine";
 import type { Mode } from "@/charts/series";
@@ -8,12 +8,14 @@ import { type Point, spanOf } from "@/lib/metrics";
 import type { TimeWindow } from "@/lib/range";
 import { withSearch } from "@/lib/search";
 import { useMedia } from "@/lib/useMedia";
+import { keepFilters } from "@/shell/keepFilters";
 import { useView } from "@/shell/useView";
-import { IconButton } from "@/ui/Button";
+import { buttonClass, IconButton } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { Choice } from "@/ui/Choice";
 import { lazyPart } from "@/ui/lazy";
 import { EmptyState, ErrorState, Skeleton } from "@/ui/states";
+import { ReportMenu } from "./ReportMenu";
 import { TrendTable } from "./TrendTable";
 import type { ComparisonState } from "./useComparison";
 
@@ -26,21 +28,30 @@ const MODES = [
   { value: "table", label: "Table" },
 ] as const;
 
+interface TrendCardProps {
+  state: ComparisonState;
+  alerts: readonly AlertMark[];
+  /** What happened in the period, for the report. */
+  findings: readonly string[];
+}
+
 /** The main chart: sentiment over time. */
-export function TrendCard({ state, alerts }: { state: ComparisonState; alerts: readonly AlertMark[] }) {
+export function TrendCard({ state, alerts, findings }: TrendCardProps) {
   const [shown, setShown] = useState<Shown>("counts");
   return (
     <Card
       title="Sentiment over time"
       note={zone()}
       action={
-        <span className="flex items-center gap-2">
+        <span className="flex flex-wrap items-center gap-1 sm:gap-2">
           <ZoomOut window={state.window} />
+          <AlertOnThis />
+          {state.data && <ReportMenu data={state.data} findings={findings} />}
           <Choice label="Show as" value={shown} options={MODES} onChange={setShown} />
         </span>
       }
     >
-      <div className="h-64 md:h-[clamp(17rem,36vh,34rem)]">
+      <div data-report-chart className="h-64 md:h-[clamp(17rem,36vh,34rem)]">
         <TrendBody state={state} alerts={alerts} shown={shown} />
       </div>
     </Card>
@@ -60,6 +71,23 @@ function ZoomOut({ window }: { window: TimeWindow }) {
     >
       <ZoomOutIcon size={16} />
     </IconButton>
+  );
+}
+
+/** Starts a rule for what the chart shows. */
+function AlertOnThis() {
+  const { search } = useView();
+  return (
+    <Link
+      to="/alerts/rules/$id"
+      params={{ id: "new" }}
+      search={keepFilters(search)}
+      aria-label="Alert on this"
+      title="Alert on this"
+      className={buttonClass("plain", "w-8 px-0")}
+    >
+      <BellPlus size={16} aria-hidden="true" />
+    </Link>
   );
 }
 

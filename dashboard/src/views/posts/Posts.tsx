@@ -5,6 +5,7 @@ import { useView } from "@/shell/useView";
 import { Button } from "@/ui/Button";
 import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
 import { ExportMenu } from "./ExportMenu";
+import { Histogram } from "./Histogram";
 import { MoreFilters } from "./MoreFilters";
 import { PostList } from "./PostList";
 import { SortMenu } from "./SortMenu";
@@ -36,6 +37,7 @@ export function Posts() {
         <SortMenu />
         <ExportMenu query={filter} />
       </div>
+      <Histogram search={search} />
       <div className="min-h-0 flex-1">
         {query.error && !posts ? (
           <ErrorState error={query.error} retry={() => void query.refetch()} />

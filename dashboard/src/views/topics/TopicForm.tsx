@@ -2,6 +2,7 @@ import { useRef, useState } from "react";
 import { keys } from "@/api/keys";
 import { addTopic, changeTopic } from "@/api/topics";
 import type { Topic } from "@/api/types";
+import { slugOf } from "@/lib/slug";
 import { useDebounced } from "@/lib/useDebounced";
 import { Field, FormError, fieldError } from "@/ui/Field";
 import { FormButtons } from "@/ui/FormButtons";
@@ -25,13 +26,14 @@ export function TopicForm({ before, onDone }: TopicFormProps) {
   const [query, setQuery] = useState(before?.query ?? "");
   const [description, setDescription] = useState(before?.description ?? "");
   const [backfill, setBackfill] = useState(true);
+  const slug = slugOf(name);
   const field = useRef<HTMLTextAreaElement>(null);
   const preview = usePreview(useDebounced(query.trim(), 400));
   const save = useSave({
     save: () =>
       before
         ? changeTopic(before, { query, description })
-        : addTopic({ name: name.trim(), query, description, backfill }),
+        : addTopic({ name: slugOf(name), query, description, backfill }),
     invalidates: [keys.topics.all],
     onDone,
   });
@@ -50,7 +52,9 @@ export function TopicForm({ before, onDone }: TopicFormProps) {
         hint={
           before
             ? "The name cannot be changed, because links use it."
-            : "a-z, 0-9, _ . -, for example acme-phone"
+            : slug !== "" && slug !== name
+              ? `Will be saved as ${slug}`
+              : "For example Acme Phone"
         }
         error={fieldError(save.error, "name")}
       >
@@ -113,7 +117,7 @@ export function TopicForm({ before, onDone }: TopicFormProps) {
       <FormButtons
         submit={before ? "Save" : "Add topic"}
         pending={save.pending}
-        disabled={mistake !== null}
+        disabled={mistake !== null || (!before && slug === "")}
         onCancel={onDone}
       />
     </form>

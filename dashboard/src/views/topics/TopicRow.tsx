@@ -1,10 +1,11 @@
 import { Link } from "@tanstack/react-router";
+import { BellPlus } from "lucide-react";
 import { keys } from "@/api/keys";
 import { removeTopic } from "@/api/topics";
 import type { Topic } from "@/api/types";
 import { percent, plural } from "@/lib/format";
 import { parseSearch, type Search } from "@/lib/search";
-import { Button } from "@/ui/Button";
+import { Button, buttonClass } from "@/ui/Button";
 import { ConfirmButton } from "@/ui/ConfirmButton";
 import { useChange } from "@/ui/useSave";
 
@@ -36,21 +37,33 @@ export function TopicRow({ topic, onEdit }: { topic: Topic; onEdit: () => void }
           </p>
         )}
       </div>
-      {origin === "api" && (
-        <div className="flex flex-wrap gap-2">
-          <Button onClick={onEdit} aria-label={`Edit ${name}`}>
-            Edit
-          </Button>
-          <ConfirmButton
-            action="Remove"
-            title={`Remove the topic ${name}?`}
-            text="Its matches and counts are deleted. The posts stay."
-            pending={remove.isPending}
-            error={remove.error}
-            onConfirm={() => remove.mutate()}
-          />
-        </div>
-      )}
+      <div className="flex flex-wrap gap-2">
+        <Link
+          to="/alerts/rules/$id"
+          params={{ id: "new" }}
+          search={{ topic: name }}
+          className={buttonClass()}
+          aria-label={`Alert on ${name}`}
+        >
+          <BellPlus size={14} aria-hidden="true" />
+          Alert on this
+        </Link>
+        {origin === "api" && (
+          <>
+            <Button onClick={onEdit} aria-label={`Edit ${name}`}>
+              Edit
+            </Button>
+            <ConfirmButton
+              action="Remove"
+              title={`Remove the topic ${name}?`}
+              text="Its matches and counts are deleted. The posts stay."
+              pending={remove.isPending}
+              error={remove.error}
+              onConfirm={() => remove.mutate()}
+            />
+          </>
+        )}
+      </div>
     </li>
   );
 }

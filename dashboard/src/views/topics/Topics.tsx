@@ -7,12 +7,13 @@ import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { Drawer } from "@/ui/Drawer";
 import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
+import { FollowBrand } from "./FollowBrand";
 import { ShareCard } from "./ShareCard";
 import { TopicForm } from "./TopicForm";
 import { TopicRow } from "./TopicRow";
 
 /** The topic in the drawer: a new one, an existing one, or none. */
-type Editing = Topic | "new" | null;
+type Editing = Topic | "new" | "brand" | null;
 
 /** The topics view. */
 export function Topics() {
@@ -26,10 +27,15 @@ export function Topics() {
       <Card
         title="Tracked topics"
         action={
-          <Button onClick={() => setEditing("new")}>
-            <Plus size={14} aria-hidden="true" />
-            Add topic
-          </Button>
+          <span className="flex flex-wrap gap-2">
+            <Button look="solid" onClick={() => setEditing("brand")}>
+              Follow a brand
+            </Button>
+            <Button onClick={() => setEditing("new")}>
+              <Plus size={14} aria-hidden="true" />
+              Add topic
+            </Button>
+          </span>
         }
       >
         {query.error && !topics ? (
@@ -51,15 +57,17 @@ export function Topics() {
           </ul>
         )}
       </Card>
-      <Drawer
-        title={editing === "new" ? "Add topic" : "Edit topic"}
-        open={editing !== null}
-        onClose={() => setEditing(null)}
-      >
-        {editing !== null && (
+      <Drawer title={titleOf(editing)} open={editing !== null} onClose={() => setEditing(null)}>
+        {editing === "brand" && <FollowBrand onDone={() => setEditing(null)} />}
+        {editing !== null && editing !== "brand" && (
           <TopicForm before={editing === "new" ? null : editing} onDone={() => setEditing(null)} />
         )}
       </Drawer>
     </div>
   );
+}
+
+function titleOf(editing: Editing): string {
+  if (editing === "brand") return "Follow a brand";
+  return editing === "new" ? "Add topic" : "Edit topic";
 }

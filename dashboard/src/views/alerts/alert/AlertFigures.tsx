@@ -64,7 +64,7 @@ function figuresOf({ alert, details, value }: FiguresProps, now: number): Figure
   const active = isActive(alert);
   const recovering = active && alert.phase === "recovering";
   return [
-    valueOf(alert, active ? value : undefined),
+    currentOf(alert, active ? value : undefined),
     {
       title: active ? "Active for" : "Lasted",
       value: duration(lasted(alert, now)),
@@ -75,7 +75,7 @@ function figuresOf({ alert, details, value }: FiguresProps, now: number): Figure
 }
 
 /** The value against the limit: now while that is known, else at firing. */
-function valueOf(alert: AlertDetail, current: number | undefined): Figure {
+function currentOf(alert: AlertDetail, current: number | undefined): Figure {
   const kind = kindOf(alert);
   if (kind === "absence") {
     return { title: "Value", value: "No posts", note: spanText(alert.window_start, alert.window_end) };

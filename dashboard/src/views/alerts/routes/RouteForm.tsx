@@ -3,6 +3,7 @@ import { useState } from "react";
 import { keys } from "@/api/keys";
 import { getMuteTimings, saveRoute } from "@/api/notify";
 import type { Receiver, Route } from "@/api/types";
+import { DurationField } from "@/ui/DurationField";
 import { Field, FormError, fieldError } from "@/ui/Field";
 import { FormButtons } from "@/ui/FormButtons";
 import { inputClass } from "@/ui/Input";
@@ -32,12 +33,7 @@ export function RouteForm({ before, receivers, onDone }: RouteFormProps) {
     invalidates: [keys.routes.all],
     onDone,
   });
-  const text = (
-    key: "name" | "position" | "groupBy" | "groupWait" | "groupInterval" | "repeatInterval",
-    field: string,
-    label: string,
-    hint: string,
-  ) => (
+  const text = (key: "name" | "position" | "groupBy", field: string, label: string, hint: string) => (
     <Field label={label} hint={hint} error={fieldError(save.error, field)}>
       {(ids) => (
         <input
@@ -52,6 +48,20 @@ export function RouteForm({ before, receivers, onDone }: RouteFormProps) {
         />
       )}
     </Field>
+  );
+  const span = (
+    key: "groupWait" | "groupInterval" | "repeatInterval",
+    field: string,
+    label: string,
+    presets: readonly string[],
+  ) => (
+    <DurationField
+      label={label}
+      value={draft[key]}
+      presets={presets}
+      onChange={(value) => change({ [key]: value })}
+      error={fieldError(save.error, field)}
+    />
   );
   const names = receivers.map(({ name }) => name);
   // The route may refer to a receiver that was removed.
@@ -89,10 +99,10 @@ export function RouteForm({ before, receivers, onDone }: RouteFormProps) {
       <div className="grid grid-cols-2 gap-3">
         {text("position", "position", "Position", "Lower positions match first")}
         {text("groupBy", "group_by", "Group by", "Labels, for example alertname, source")}
-        {text("groupWait", "group_wait", "First message after", "Waits for more alerts of the group")}
-        {text("groupInterval", "group_interval", "Updates every", "For example 5min or 1h")}
-        {text("repeatInterval", "repeat_interval", "Reminder every", "While alerts are firing")}
       </div>
+      {span("groupWait", "group_wait", "First message after", ["0s", "30s", "1min", "5min"])}
+      {span("groupInterval", "group_interval", "Updates every", ["1min", "5min", "15min"])}
+      {span("repeatInterval", "repeat_interval", "Reminder every", ["1h", "4h", "12h", "1d"])}
       <MuteChoice draft={draft} onChange={change} error={fieldError(save.error, "mute_timings")} />
       <FormError error={save.error} fields={FIELDS} />
       <FormButtons submit={before ? "Save" : "Add"} pending={save.pending} onCancel={onDone} />

@@ -54,25 +54,35 @@ export function ConditionInputs({ draft, onChange, error }: InputsProps) {
             error={fieldError(error, "threshold")}
             required
           />
-          {asks.significance && (
-            <NumberField
-              label="Maximum p-value"
-              hint={draft.kind === "shift" ? "Empty: 0.0001" : "Empty: not tested"}
-              value={draft.significance}
-              onChange={(significance) => onChange({ significance })}
-              error={fieldError(error, "significance")}
-            />
-          )}
-          <NumberField
-            label={asks.percent ? "Resolves at, in percent" : "Resolves at"}
-            hint="Empty: at the limit"
-            value={draft.recovery}
-            onChange={(recovery) => onChange({ recovery })}
-            error={fieldError(error, "recovery_threshold")}
-          />
         </div>
       )}
     </>
+  );
+}
+
+/** The statistics of a rule, which most rules keep at their default. */
+export function AdvancedConditionInputs({ draft, onChange, error }: InputsProps) {
+  const asks = asksFor(draft.kind);
+  if (!asks.threshold) return null;
+  return (
+    <div className="grid grid-cols-2 gap-3">
+      {asks.significance && (
+        <NumberField
+          label="Maximum p-value"
+          hint={draft.kind === "shift" ? "Empty: 0.0001" : "Empty: not tested"}
+          value={draft.significance}
+          onChange={(significance) => onChange({ significance })}
+          error={fieldError(error, "significance")}
+        />
+      )}
+      <NumberField
+        label={asks.percent ? "Resolves at, in percent" : "Resolves at"}
+        hint="Empty: at the limit"
+        value={draft.recovery}
+        onChange={(recovery) => onChange({ recovery })}
+        error={fieldError(error, "recovery_threshold")}
+      />
+    </div>
   );
 }
 

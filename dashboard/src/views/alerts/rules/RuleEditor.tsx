@@ -5,18 +5,20 @@ import { keys } from "@/api/keys";
 import { getRule, saveRule } from "@/api/rules";
 import type { Rule } from "@/api/types";
 import { keepFilters } from "@/shell/keepFilters";
+import { useView } from "@/shell/useView";
 import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
-import { FormError } from "@/ui/Field";
+import { FormError, fieldError } from "@/ui/Field";
 import { ErrorState, SkeletonRows } from "@/ui/states";
 import { useSave } from "@/ui/useSave";
 import { AlertTabs } from "../AlertTabs";
 import { BacktestCard } from "./BacktestCard";
-import { ConditionInputs } from "./ConditionInputs";
+import { AdvancedConditionInputs, ConditionInputs } from "./ConditionInputs";
 import { NameInputs } from "./NameInputs";
-import { type Draft, draftOf, newDraft, ruleOf } from "./ruleDraft";
+import { type Draft, draftFor, draftOf, ruleOf } from "./ruleDraft";
 import { ScopeInputs } from "./ScopeInputs";
-import { TimingInputs } from "./TimingInputs";
+import { TemplateChoice } from "./TemplateChoice";
+import { AdvancedTimingInputs, TimingInputs } from "./TimingInputs";
 
 const FIELDS = [
   ...[
@@ -33,6 +35,8 @@ const FIELDS = [
   ],
   ...["window", "interval", "min_posts", "for", "keep_firing_for", "severity", "annotations"],
 ];
+
+const ADVANCED = ["significance", "recovery_threshold", "baseline_window", "keep_firing_for", "interval"];
 
 /** The rule editor with a preview over the last day. */
 export function RuleEditor() {
@@ -66,13 +70,16 @@ export function RuleEditor() {
 
 function Editor({ before }: { before: Rule | null }) {
   const navigate = useNavigate();
-  const [draft, setDraft] = useState(() => (before ? draftOf(before) : newDraft()));
+  const { search } = useView();
+  const [draft, setDraft] = useState(() => (before ? draftOf(before) : draftFor(search)));
   const leave = () => void navigate({ to: "/alerts/rules", search: keepFilters });
   const save = useSave({
     save: () => saveRule(ruleOf(draft), before),
     invalidates: [keys.rules.all],
     onDone: leave,
   });
+  // A rejected field must be visible.
+  const advanced = ADVANCED.some((name) => fieldError(save.error, name) !== undefined);
   const fixed = before?.provisioned ?? false;
   const inputs = {
     draft,
@@ -84,10 +91,18 @@ function Editor({ before }: { before: Rule | null }) {
       <Card title={before ? before.name : "New rule"}>
         <form onSubmit={save.submit}>
           <fieldset disabled={fixed} className="flex min-w-0 flex-col gap-4">
+            {!before && <TemplateChoice draft={draft} onChange={inputs.onChange} />}
             <ConditionInputs {...inputs} />
             <ScopeInputs {...inputs} />
             <TimingInputs {...inputs} />
             <NameInputs {...inputs} />
+            <details className="rounded-md border border-border" open={advanced}>
+              <summary className="px-3 py-2 text-sm">Advanced</summary>
+              <div className="flex flex-col gap-4 px-3 pt-1 pb-3">
+                <AdvancedConditionInputs {...inputs} />
+                <AdvancedTimingInputs {...inputs} />
+              </div>
+            </details>
           </fieldset>
           <div className="mt-4 flex flex-wrap items-center justify-end gap-2">
             {fixed && (

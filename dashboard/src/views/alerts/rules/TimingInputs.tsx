@@ -1,58 +1,76 @@
+import { DurationField } from "@/ui/DurationField";
 import { Field, fieldError } from "@/ui/Field";
 import { inputClass } from "@/ui/Input";
 import { asksFor, type InputsProps } from "./ruleDraft";
 
-/** The window and the timing of a rule. */
+/** The window of a rule and the delay of its alert. */
 export function TimingInputs({ draft, onChange, error }: InputsProps) {
-  const span = (
-    label: string,
-    key: "window" | "baselineWindow" | "interval" | "pendingFor" | "keepFiringFor",
-    field: string,
-    hint: string,
-  ) => (
-    <Field label={label} hint={hint} error={fieldError(error, field)}>
-      {(ids) => (
-        <input
-          {...ids}
-          value={draft[key]}
-          onChange={(event) => onChange({ [key]: event.target.value })}
-          className={`${inputClass} tabular`}
-          required={key !== "baselineWindow"}
+  return (
+    <>
+      <DurationField
+        label="Window"
+        value={draft.window}
+        presets={["5min", "15min", "1h", "6h", "1d"]}
+        onChange={(window) => onChange({ window })}
+        error={fieldError(error, "window")}
+      />
+      {draft.kind !== "absence" && (
+        <Field label="Minimum posts" hint="Don't alert below this" error={fieldError(error, "min_posts")}>
+          {(ids) => (
+            <input
+              {...ids}
+              type="number"
+              min={1}
+              value={draft.minPosts}
+              onChange={(event) => onChange({ minPosts: event.target.value })}
+              className={`${inputClass} tabular`}
+              required
+            />
+          )}
+        </Field>
+      )}
+      <DurationField
+        label="Wait before alerting"
+        hint="The condition must hold this long"
+        value={draft.pendingFor}
+        presets={["0s", "1min", "5min", "15min"]}
+        onChange={(pendingFor) => onChange({ pendingFor })}
+        error={fieldError(error, "for")}
+      />
+    </>
+  );
+}
+
+/** The timing that most rules keep at its default. */
+export function AdvancedTimingInputs({ draft, onChange, error }: InputsProps) {
+  return (
+    <>
+      {asksFor(draft.kind).baselineWindow && (
+        <DurationField
+          label="Compared with"
+          hint="Length of the period before. Empty: 12 windows"
+          value={draft.baselineWindow}
+          presets={["1h", "6h", "1d"]}
+          optional
+          onChange={(baselineWindow) => onChange({ baselineWindow })}
+          error={fieldError(error, "baseline_window")}
         />
       )}
-    </Field>
-  );
-  return (
-    <div className="grid grid-cols-2 gap-3">
-      {span("Window", "window", "window", "For example 5min or 1h")}
-      <Field label="Minimum posts" hint="Don't alert below this" error={fieldError(error, "min_posts")}>
-        {(ids) => (
-          <input
-            {...ids}
-            type="number"
-            min={1}
-            value={draft.minPosts}
-            onChange={(event) => onChange({ minPosts: event.target.value })}
-            className={`${inputClass} tabular`}
-            required
-          />
-        )}
-      </Field>
-      {asksFor(draft.kind).baselineWindow &&
-        span(
-          "Compared with",
-          "baselineWindow",
-          "baseline_window",
-          "Length of the period before. Empty: 12 windows",
-        )}
-      {span("Wait before alerting", "pendingFor", "for", "The condition must hold this long")}
-      {span(
-        "Wait before resolving",
-        "keepFiringFor",
-        "keep_firing_for",
-        "The condition must be clear this long",
-      )}
-      {span("Check every", "interval", "interval", "")}
-    </div>
+      <DurationField
+        label="Wait before resolving"
+        hint="The condition must be clear this long"
+        value={draft.keepFiringFor}
+        presets={["0s", "5min", "15min", "1h"]}
+        onChange={(keepFiringFor) => onChange({ keepFiringFor })}
+        error={fieldError(error, "keep_firing_for")}
+      />
+      <DurationField
+        label="Check every"
+        value={draft.interval}
+        presets={["30s", "1min", "5min"]}
+        onChange={(interval) => onChange({ interval })}
+        error={fieldError(error, "interval")}
+      />
+    </>
   );
 }

@@ -1,4 +1,5 @@
 import type { Rule, RuleDraft } from "@/api/types";
+import type { Search } from "@/lib/search";
 
 /** The editable state of a rule. Numbers are strings, shares are percent. */
 export interface Draft {
@@ -80,6 +81,44 @@ export function newDraft(): Draft {
     labels: {},
     annotations: {},
   };
+}
+
+/** A rule for a common purpose. */
+export type Template = "negative" | "surge" | "silence";
+
+/** The draft of a template. */
+export function templateDraft(template: Template): Draft {
+  const draft = newDraft();
+  switch (template) {
+    case "negative":
+      return { ...draft, name: "Sentiment turns negative", window: "15min", pendingFor: "1min" };
+    case "surge":
+      return {
+        ...draft,
+        name: "Unusually many posts",
+        kind: "spike",
+        of: "posts",
+        threshold: "4",
+        window: "15min",
+      };
+    case "silence":
+      return { ...draft, name: "Posts stop arriving", kind: "absence", threshold: "", window: "30min" };
+  }
+}
+
+/** The draft of a new rule about what a search shows. */
+export function draftFor(search: Search): Draft {
+  const draft = { ...templateDraft("negative"), name: "" };
+  const of = search.emotion
+    ? `emotion:${search.emotion}`
+    : search.sentiment
+      ? `sentiment:${search.sentiment}`
+      : draft.of;
+  const scopes = { topic: search.topic, source: search.source, author: search.author, text: search.q };
+  for (const [scopeKind, scopeName] of Object.entries(scopes)) {
+    if (scopeName) return { ...draft, of, scopeKind: scopeKind as ScopeKind, scopeName };
+  }
+  return { ...draft, of };
 }
 
 /** The draft of an existing rule. */
