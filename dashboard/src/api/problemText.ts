@@ -31,9 +31,10 @@ export function problemText(error: unknown): ProblemText {
   return { title, advice: `${adviceOf(error)}${wait}` };
 }
 
-function adviceOf({ status, detail }: ApiError): string {
+function adviceOf({ status, detail, fields }: ApiError): string {
   if (status === 409 || status === 412) return "Reload the page to see the latest version, then try again.";
   if (status === 500) return "Try again. If it happens again, check the server's log.";
+  if (fields.length > 0) return fields.map(({ message }) => asSentence(message)).join(" ");
   return asSentence(detail) || "Try again.";
 }
 

@@ -14,7 +14,7 @@ interface PanelProps {
 }
 
 const backdrop =
-  "fixed inset-0 z-40 bg-black/40 transition-opacity duration-150 data-[starting-style]:opacity-0 data-[ending-style]:opacity-0";
+  "fixed inset-0 z-40 bg-[rgb(0_0_0/0.4)] transition-opacity duration-150 data-[starting-style]:opacity-0 data-[ending-style]:opacity-0";
 
 /** A panel at the right edge, over the page. On phones it takes the full width. */
 export function Drawer(props: PanelProps) {

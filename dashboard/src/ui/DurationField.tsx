@@ -32,7 +32,7 @@ export function DurationField({
             value={value}
             maxLength={200}
             onChange={(event) => onChange(event.target.value)}
-            className={cx(inputClass, "tabular w-20")}
+            className={cx(inputClass, "tabular max-w-20")}
             required={!optional}
           />
           {presets.map((preset) => (

@@ -135,7 +135,7 @@ describe("alerts", () => {
     open("/alerts");
     const firing = await screen.findByRole("region", { name: /^Active alerts/ });
     const row = await within(firing).findByRole("link", { name: /Negative posts per positive post in web/ });
-    expect(row.textContent).toContain("3.5 to 1, limit 2 of 18 posts");
+    expect(row.textContent).toContain("3.5 to 1, limit 2 · 18 posts");
     expect(row.getAttribute("href")).toBe("/alerts/1");
     expect((await screen.findAllByRole("link", { name: /^1\s*firing\s*Alerts$/ })).length).toBeGreaterThan(0);
   });

@@ -38,7 +38,7 @@ export function AlertRow({ alert, now, value }: AlertRowProps) {
         </span>{" "}
         <span className="tabular order-3 col-span-2 truncate text-xs text-quiet md:order-none md:col-span-1 md:text-sm md:text-text">
           {measured(alert, value)}
-          {alert.post_count > 0 && <span className="text-quiet"> of {plural(alert.post_count, "post")}</span>}
+          {alert.post_count > 0 && <span className="text-quiet"> · {plural(alert.post_count, "post")}</span>}
         </span>{" "}
         <span className="tabular hidden truncate text-quiet md:inline">
           {stateText(alert)}

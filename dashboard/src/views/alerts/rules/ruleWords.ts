@@ -51,8 +51,8 @@ function conditionText({ kind, of, direction, threshold }: RuleDraft): string {
 
 function scopeText({ scope, group_by }: RuleDraft): string {
   const where = inScope(scope);
-  if (group_by === "source") return `${where}, each separately`;
-  return group_by === "source_and_total" ? `${where}, each and combined` : where;
+  if (group_by === "source") return `${where}, for each source separately`;
+  return group_by === "source_and_total" ? `${where}, for each source and all combined` : where;
 }
 
 function className(of: string): string {
