@@ -13,7 +13,9 @@ test("sign-in link is exchanged for a token and removed from the address", async
   const answer = { token: "sst_1", name: "sign-in", scopes: ["read"], expires_at: null };
   const send = vi
     .spyOn(window, "fetch")
-    .mockResolvedValue(new Response(JSON.stringify(answer), { status: 201, headers: { "content-type": "application/json" } }));
+    .mockResolvedValue(
+      new Response(JSON.stringify(answer), { status: 201, headers: { "content-type": "application/json" } }),
+    );
   await signInByLink();
   expect(await (send.mock.calls[0]?.[0] as Request).json()).toEqual({ code: "code-1" });
   expect(readToken()).toBe("sst_1");

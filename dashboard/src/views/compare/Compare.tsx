@@ -2,6 +2,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { getComparison } from "@/api/endpoints";
 import { keys } from "@/api/keys";
 import { countFilter } from "@/api/queries";
+import type { Comparison, PeriodCounts } from "@/api/types";
 import { count } from "@/lib/format";
 import { MINUTE } from "@/lib/range";
 import { useNow } from "@/lib/useNow";
@@ -11,6 +12,7 @@ import { Card } from "@/ui/Card";
 import { EmptyState, ErrorState, Skeleton } from "@/ui/states";
 import { spanText } from "../alerts/timeText";
 import { useWindow } from "../overview/useComparison";
+import { findingsOf, WhatHappened } from "../overview/WhatHappened";
 import { AgainstPicker } from "./AgainstPicker";
 import { CourseCard } from "./CourseCard";
 import { EmotionTable } from "./EmotionTable";
@@ -81,6 +83,9 @@ export function Compare() {
                   : `No posts in the earlier period, ${count(data.current.total)} in the later one: nothing to compare with.`}
               </p>
             )}
+            <WhatHappened
+              findings={findingsOf({ data: sidesOf(data), span: later.end - later.start, search })}
+            />
             <div className="grid grid-cols-1 gap-4 lg:grid-cols-2">
               <MeasureTable data={data} search={search} later={later} earlier={earlier} />
               <EmotionTable data={data} search={search} later={later} earlier={earlier} />
@@ -91,6 +96,16 @@ export function Compare() {
       </div>
     </>
   );
+}
+
+/** Both periods in the form that findings need. */
+function sidesOf({ current, previous }: Comparison) {
+  const side = ({ total, distribution, emotions }: PeriodCounts) => ({
+    posts: total,
+    counts: distribution,
+    emotions,
+  });
+  return { now: side(current), before: side(previous), points: [] };
 }
 
 /** The stroke of a period in the chart. */

@@ -11,13 +11,18 @@ import { SourceCard } from "./SourceCard";
 import { TrendCard } from "./TrendCard";
 import { useAlertMarks } from "./useAlertMarks";
 import { useComparison } from "./useComparison";
+import { useSourceShares } from "./useSourceShares";
+import { findingsOf, WhatHappened } from "./WhatHappened";
 
 /** Key figures, the trend, the composition and the posts of the chosen period. */
 export function Overview() {
   const { search } = useView();
   const state = useComparison(search);
   const alerts = useAlertMarks(state.window, search);
+  const sources = useSourceShares(state.window, search);
   const metrics = state.data && metricList(state.data, state.chosen ?? state.data, search);
+  const span = state.window.end - state.window.start;
+  const findings = findingsOf({ data: state.data, span, search, sources });
   return (
     <>
       <FirstRun />
@@ -25,11 +30,12 @@ export function Overview() {
       <div className="grid grid-cols-1 gap-4 xl:grid-cols-[minmax(0,1fr)_22rem]">
         <div className="@container flex min-w-0 flex-col gap-4">
           <MetricCards metrics={metrics} against={`the period before (${rangeLabel(search)})`} />
-          <TrendCard state={state} alerts={alerts} findings={[]} />
+          <WhatHappened findings={findings} />
+          <TrendCard state={state} alerts={alerts} findings={findings.map(({ text }) => text)} />
           <div className="grid grid-cols-1 gap-4 @min-[560px]:grid-cols-2 @min-[900px]:grid-cols-3">
             <DistributionCard state={state} search={search} />
             <EmotionCard state={state} search={search} />
-            <SourceCard window={state.window} search={search} />
+            <SourceCard sources={sources} search={search} />
           </div>
         </div>
         <FeedCard search={search} live={state.window.live} />

@@ -1,16 +1,18 @@
 import { Link } from "@tanstack/react-router";
 import { compact, count, percent } from "@/lib/format";
 import { SENTIMENT_COLORS, SENTIMENTS } from "@/lib/labels";
-import type { TimeWindow } from "@/lib/range";
 import { type Search, withSearch } from "@/lib/search";
 import { Card } from "@/ui/Card";
 import { EmptyState, ErrorState, Skeleton } from "@/ui/states";
-import type { SourceShare } from "./useSourceShares";
-import { useSourceShares } from "./useSourceShares";
+import type { SourceShare, SourceShares } from "./useSourceShares";
+
+interface SourceCardProps {
+  sources: SourceShares;
+  search: Search;
+}
 
 /** The number and the sentiment of each source's posts. */
-export function SourceCard({ window, search }: { window: TimeWindow; search: Search }) {
-  const { shares, error } = useSourceShares(window, search);
+export function SourceCard({ sources: { shares, error }, search }: SourceCardProps) {
   return (
     <Card title="Sources" className="@min-[560px]:col-span-2 @min-[900px]:col-span-1">
       {error ? (

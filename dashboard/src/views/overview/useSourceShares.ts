@@ -2,7 +2,7 @@ import { useQueries } from "@tanstack/react-query";
 import { aggregateOptions, countFilter, useSourcesQuery } from "@/api/queries";
 import type { Sentiment } from "@/api/types";
 import { percent, signed } from "@/lib/format";
-import { compare, type Totals } from "@/lib/metrics";
+import { type Comparison, compare, type Totals } from "@/lib/metrics";
 import type { TimeWindow } from "@/lib/range";
 import type { Search } from "@/lib/search";
 
@@ -16,6 +16,8 @@ export interface SourceShare {
   shares: Record<Sentiment, number | null>;
   /** Net sentiment, or the share of the chosen sentiment. */
   mood: string;
+  now: Totals;
+  before: Totals;
 }
 
 /** The shares, `undefined` while loading. */
@@ -29,9 +31,8 @@ export function useSourceShares(window: TimeWindow, search: Search): SourceShare
   const query = useSourcesQuery();
   const sources = query.data;
   const names = search.source ? [search.source] : largest(sources ?? []);
-  const current = { ...window, before: window.start, beforeEnd: window.start };
   return useQueries({
-    queries: names.map((source) => aggregateOptions(current, { ...countFilter(search), source })),
+    queries: names.map((source) => aggregateOptions(window, { ...countFilter(search), source })),
     combine: (results) => {
       const failed = results.find(({ data, error }) => !data && error)?.error ?? null;
       const error = failed ?? (sources ? null : query.error);
@@ -44,8 +45,8 @@ export function useSourceShares(window: TimeWindow, search: Search): SourceShare
         .flatMap(({ data }, index) => {
           const source = names[index];
           if (!data || source === undefined) return [];
-          const { now } = compare(data.answer, current, window.end);
-          const share = shareOf(source, now, search.sentiment);
+          const compared = compare(data.answer, window, window.live ? Date.now() : window.end);
+          const share = shareOf(source, compared, search.sentiment);
           return share.posts === 0 ? [] : [share];
         })
         .sort((a, b) => b.posts - a.posts);
@@ -54,10 +55,11 @@ export function useSourceShares(window: TimeWindow, search: Search): SourceShare
   });
 }
 
-function shareOf(source: string, now: Totals, only: Sentiment | undefined): SourceShare {
+function shareOf(source: string, { now, before }: Comparison, only: Sentiment | undefined): SourceShare {
   const { shares } = now;
-  if (only) return { source, posts: now.counts[only], shares, mood: percent(shares[only]) };
-  return { source, posts: now.posts, shares, mood: signed(now.net ?? 0) };
+  const base = { source, shares, now, before };
+  if (only) return { ...base, posts: now.counts[only], mood: percent(shares[only]) };
+  return { ...base, posts: now.posts, mood: signed(now.net ?? 0) };
 }
 
 function largest(sources: readonly { source: string; count: number }[]): string[] {
