@@ -47,7 +47,7 @@ test("receiver, mute timing and route are added and tested", async () => {
   await expect(receiver).toBeHidden();
 
   await page.getByRole("link", { name: "Routes" }).click();
-  await expect(page.getByText("Dashboard only")).toBeVisible();
+  await expect(page.getByText(/^● Dashboard only/)).toBeVisible();
   await page.getByRole("button", { name: "Add mute timing" }).click();
   const muting = page.getByRole("dialog", { name: "Add mute timing" });
   await muting.getByLabel("Name").fill("christmas-mornings");
@@ -68,7 +68,7 @@ test("receiver, mute timing and route are added and tested", async () => {
   await expect(route).toBeHidden();
   await expect(page.getByText("▲ on-call")).toBeVisible();
   await page.getByLabel("Value of label 2").fill("warning");
-  await expect(page.getByText("Dashboard only")).toBeVisible();
+  await expect(page.getByText(/^● Dashboard only/)).toBeVisible();
 });
 
 test("rule is added with a preview and turned off and on", async () => {

@@ -44,11 +44,13 @@ export function shareChange(now: Side, before: Side): ShareChange | null {
     const error = Math.sqrt(pooled * (1 - pooled) * (1 / now.posts + 1 / before.posts));
     return { label, now: is * 100, before: was * 100, z: error === 0 ? 0 : (is - was) / error };
   });
-  // A change of the neutral share alone is no change of mood.
+  // A change of the neutral share alone is no change of mood. A rise is named before the fall that mirrors it.
   const [first] = changes
-    .filter(({ label }) => label !== "neutral")
-    .sort((a, b) => Math.abs(b.z) - Math.abs(a.z));
-  if (!first || Math.abs(first.z) < LEAST_Z || Math.abs(first.now - first.before) < LEAST_POINTS) return null;
+    .filter(({ label, z, now: is, before: was }) => {
+      return label !== "neutral" && Math.abs(z) >= LEAST_Z && Math.abs(is - was) >= LEAST_POINTS;
+    })
+    .sort((a, b) => Number(b.z > 0) - Number(a.z > 0) || Math.abs(b.z) - Math.abs(a.z));
+  if (!first) return null;
   const { z: _, ...change } = first;
   return { ...change, emotion: leadingEmotion(now, before, change.now - change.before) };
 }

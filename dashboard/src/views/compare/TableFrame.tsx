@@ -25,7 +25,7 @@ export function TableFrame({ title, first, children }: TableFrameProps) {
               Later
             </th>
             <th scope="col" className="py-1 pl-3 font-medium">
-              Edit
+              Change
             </th>
           </tr>
         </thead>

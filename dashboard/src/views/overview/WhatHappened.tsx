@@ -41,9 +41,11 @@ export function findingsOf({ data, span, search, sources }: FindingInput): Findi
       emotion ? `, mostly ${emotion}` : "",
       source ? `, mostly on ${source}` : "",
     ];
+    // The posts of a sentiment that became rare explain nothing.
+    const rose = share.now > share.before;
     const posts = withSearch(search, {
-      sentiment: label,
-      ...(emotion && share.now > share.before ? { emotion } : {}),
+      ...(rose ? { sentiment: label } : {}),
+      ...(rose && emotion ? { emotion } : {}),
       ...(source ? { source } : {}),
     });
     findings.push({ text: `${parts.join("")}.`, posts, glyph: label });

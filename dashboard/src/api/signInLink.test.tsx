@@ -17,7 +17,8 @@ test("sign-in link is exchanged for a token and removed from the address", async
       new Response(JSON.stringify(answer), { status: 201, headers: { "content-type": "application/json" } }),
     );
   await signInByLink();
-  expect(await (send.mock.calls[0]?.[0] as Request).json()).toEqual({ code: "code-1" });
+  const request = send.mock.calls[0]?.[0] as Request | undefined;
+  expect(await request?.json()).toEqual({ code: "code-1" });
   expect(readToken()).toBe("sst_1");
   expect(window.location.href).toMatch(/\/posts\?q=a$/);
 });
