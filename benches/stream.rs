@@ -22,7 +22,12 @@ async fn main() -> anyhow::Result<()> {
     let entries = std::env::args().filter_map(|arg| arg.parse().ok()).next().unwrap_or(100_000);
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("queue.db");
-    let sqlite = Sqlite::open(&SqliteOptions { path, readers: 4, busy_timeout: Duration::from_secs(5) })?;
+    let sqlite = Sqlite::open(&SqliteOptions {
+        path,
+        readers: 4,
+        read_timeout: Duration::from_secs(5),
+        busy_timeout: Duration::from_secs(5),
+    })?;
     let retention = Retention { minute_rollups: Duration::from_secs(3_600) };
     Store::sqlite(sqlite.clone(), retention, Clock::system()).migrate().await?;
     let local = LocalStream::open(sqlite.clone(), options(), Clock::system()).await?;

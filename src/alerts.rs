@@ -20,6 +20,7 @@ use tokio::time::Instant;
 pub use self::tick::{Memory, TickError, tick};
 use crate::clock::Clock;
 use crate::domain::alert::RuleSpec;
+use crate::lease::{Coordinated, LeaseManager, RoundError, coordinate};
 use crate::lifecycle::{Backoff, Shutdown};
 use crate::live::LiveBus;
 use crate::store::{Lease, Store, StoreError};
@@ -27,8 +28,6 @@ use crate::stream::Stream;
 
 /// The lease that the acting instance holds.
 pub const LEASE: &str = "alerts";
-/// The longest giving the lease back may take.
-const RELEASE: Duration = Duration::from_secs(2);
 
 /// What the role joins.
 #[derive(Clone)]
@@ -62,7 +61,10 @@ pub struct AlertsOptions {
 /// # Errors
 /// When the store or the stream fails in a way that trying again will not help.
 pub async fn run(rooms: AlertsRooms, options: AlertsOptions, shutdown: Shutdown) -> anyhow::Result<()> {
-    metrics::describe_gauge!("sentistream_alerts_leader", "1 while this instance is the one that keeps alerts");
+    metrics::describe_gauge!(
+        "sentistream_alerts_leader",
+        "1 while this instance is the leader, which evaluates alert rules"
+    );
     metrics::describe_counter!("sentistream_alerts_opened_total", "Alerts that this instance opened, by severity");
     metrics::describe_counter!("sentistream_alert_evaluations_total", "Alert rules that this instance evaluated");
     metrics::describe_histogram!(
@@ -70,67 +72,46 @@ pub async fn run(rooms: AlertsRooms, options: AlertsOptions, shutdown: Shutdown)
         metrics::Unit::Seconds,
         "The time to evaluate all rules that were due at once"
     );
-    let mut watch = Watch::new(rooms, options);
-    let mut due = Instant::now();
-    while !shutdown.is_stopping() {
-        let wait = watch.step(&mut due).await.context("alerts cannot be kept")?;
-        if !shutdown.sleep(wait).await {
-            break;
-        }
-    }
-    watch.resign().await;
+    let longest = options.interval;
+    let backoff = Backoff::new(Duration::from_millis(500).min(longest), longest);
+    let mut leader = Leader::new(rooms, options);
+    coordinate(&mut leader, backoff, shutdown.stop_token()).await.context("alert rules cannot be evaluated")?;
+    leader.resign().await;
     Ok(())
 }
 
-struct Watch {
-    rooms: AlertsRooms,
-    options: AlertsOptions,
-    lease: Option<Lease>,
-    memory: Memory,
-    /// Whether the rules of the configuration are kept, since this instance acts.
-    provisioned: bool,
-    backoff: Backoff,
-    /// Between two renewals of the lease, or two attempts to get it.
-    beat: Duration,
+impl RoundError for TickError {
+    fn is_transient(&self) -> bool {
+        Self::is_transient(self)
+    }
+
+    fn is_lease_lost(&self) -> bool {
+        matches!(self, Self::Store(StoreError::LeaseLost(_)))
+    }
 }
 
-impl Watch {
-    fn new(rooms: AlertsRooms, options: AlertsOptions) -> Self {
-        let beat = (options.lease_ttl / 3).min(options.interval);
-        let backoff = Backoff::new(Duration::from_millis(500).min(options.interval), options.interval);
-        Self { rooms, options, lease: None, memory: Memory::default(), provisioned: false, backoff, beat }
-    }
+struct Leader {
+    rooms: AlertsRooms,
+    options: AlertsOptions,
+    leases: LeaseManager,
+    lease: Option<Lease>,
+    memory: Memory,
+    /// Whether the rules of the configuration were written since this instance became the leader.
+    provisioned: bool,
+    /// When rules are evaluated next.
+    due: Instant,
+}
 
-    /// Renews the lease, and looks at the rules if it holds and a look is `due`; how long to wait then.
-    async fn step(&mut self, due: &mut Instant) -> Result<Duration, TickError> {
-        match self.act(due).await {
-            Ok(()) => {
-                if self.backoff.recovered().is_some() {
-                    tracing::info!("alerts are kept again");
-                }
-                Ok(self.beat)
-            }
-            Err(TickError::Store(StoreError::LeaseLost(_))) => {
-                self.follow(None);
-                Ok(self.beat)
-            }
-            Err(error) if error.is_transient() => {
-                // The lease may run out meanwhile, and another instance that does reach the backends takes over.
-                if self.backoff.enter("away") {
-                    tracing::warn!(%error, "alerts are not kept for now; trying again");
-                }
-                Ok(self.backoff.next_wait())
-            }
-            Err(error) => Err(error),
-        }
-    }
+impl Coordinated for Leader {
+    type Error = TickError;
+    const TASK: &'static str = "alerts";
 
-    async fn act(&mut self, due: &mut Instant) -> Result<(), TickError> {
-        let (holder, ttl) = (&self.options.holder, self.options.lease_ttl);
-        let lease = self.rooms.store.acquire_lease(LEASE, holder, ttl).await?;
-        self.follow(lease);
+    /// Renews the lease, and evaluates rules if it holds and an evaluation is due.
+    async fn round(&mut self) -> Result<Duration, TickError> {
+        let lease = self.leases.acquire(LEASE).await?;
+        self.follow(lease.map(|handle| handle.lease));
         if let Some(lease) = &self.lease
-            && *due <= Instant::now()
+            && self.due <= Instant::now()
         {
             if !self.provisioned {
                 provision(&self.rooms.store, &self.options.rules).await?;
@@ -138,16 +119,34 @@ impl Watch {
             }
             // The futures of evidence are large.
             Box::pin(tick(&self.rooms, &self.options, lease, &mut self.memory)).await?;
-            // From now on rather than from when it was due: a slow store is not asked more often for it.
-            *due = Instant::now() + self.options.interval;
+            // From now on rather than from when it was due, so that a slow store gets no more requests.
+            self.due = Instant::now() + self.options.interval;
         }
-        Ok(())
+        Ok(self.renew_every())
+    }
+
+    fn lease_lost(&mut self) -> Duration {
+        self.follow(None);
+        self.renew_every()
+    }
+}
+
+impl Leader {
+    fn new(rooms: AlertsRooms, options: AlertsOptions) -> Self {
+        let leases = LeaseManager::new(rooms.store.clone(), options.holder.clone(), options.lease_ttl);
+        let due = Instant::now();
+        Self { rooms, options, leases, lease: None, memory: Memory::default(), provisioned: false, due }
+    }
+
+    /// The time between two renewals of the lease, or two attempts to get it.
+    fn renew_every(&self) -> Duration {
+        (self.leases.ttl() / 3).min(self.options.interval)
     }
 
     fn follow(&mut self, lease: Option<Lease>) {
         match (&self.lease, &lease) {
-            (None, Some(_)) => tracing::info!("this instance keeps alerts"),
-            (Some(_), None) => tracing::info!("another instance keeps alerts"),
+            (None, Some(_)) => tracing::info!("alert loop started (leader)"),
+            (Some(_), None) => tracing::info!("alert loop stopped: another instance is the leader"),
             _ => {}
         }
         self.provisioned &= lease.is_some();
@@ -155,13 +154,8 @@ impl Watch {
         self.lease = lease;
     }
 
-    /// Gives the lease back, so that another instance need not wait until it runs out.
     async fn resign(&mut self) {
-        let Some(lease) = self.lease.take() else { return };
-        let released = tokio::time::timeout(RELEASE, self.rooms.store.release_lease(&lease)).await;
-        if !matches!(released, Ok(Ok(()))) {
-            tracing::warn!("the lease on alerts could not be given back: another instance takes over when it runs out");
-        }
+        self.leases.release(self.lease.take()).await;
     }
 }
 

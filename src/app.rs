@@ -110,6 +110,7 @@ fn open_sqlite(config: &Config) -> anyhow::Result<Sqlite> {
     Ok(Sqlite::open(&SqliteOptions {
         path: path.clone(),
         readers: config.database.max_connections,
+        read_timeout: config.database.statement_timeout,
         busy_timeout: config.database.connect_timeout,
     })?)
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::domain::Timestamp;
 
-/// Tells the time: the machine's, or one that a test sets. Clones share it.
+/// A clock: the machine's, or one that a test sets. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Clock(Option<Arc<AtomicI64>>);
 
@@ -15,22 +15,22 @@ impl Clock {
         Self(None)
     }
 
-    /// A clock that stands at `start` until it is set.
+    /// A clock that shows `start` until it is set.
     pub fn fixed(start: Timestamp) -> Self {
         Self(Some(Arc::new(AtomicI64::new(start.as_micros()))))
     }
 
-    /// The present instant.
+    /// The current time.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the system clock")]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             None => jiff::Timestamp::now().into(),
-            // Only instants get in, so one comes out.
+            // It was set from a valid instant.
             Some(micros) => Timestamp::from_micros(micros.load(Ordering::SeqCst)).unwrap_or_default(),
         }
     }
 
-    /// Moves a fixed clock; the machine's stays as it is.
+    /// Sets a fixed clock; has no effect on the machine's.
     pub fn set(&self, now: Timestamp) {
         if let Some(micros) = &self.0 {
             micros.store(now.as_micros(), Ordering::SeqCst);

@@ -8,11 +8,11 @@ pub mod counts;
 pub mod entry;
 pub mod event;
 pub mod fields;
+pub mod human_duration;
 pub mod label;
 pub mod notify;
 pub mod op;
 pub mod post;
-pub mod span;
 pub mod time;
 pub mod topic;
 

@@ -9,7 +9,8 @@
 mod cursors;
 mod feed;
 mod inlet;
-mod keeper;
+mod leases;
+mod passed;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -24,7 +25,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::feed::{Common, Feed};
-use self::keeper::Keeper;
+use self::leases::Coordinator;
 use crate::clock::Clock;
 use crate::lifecycle::Shutdown;
 use crate::sources::{SourceSpec, SourceStates};
@@ -84,18 +85,18 @@ pub async fn run(
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
     let (limiter, options) = limit(options);
-    let (keeper, seats) = Keeper::new(&sources, rooms.clone(), &options);
+    let (coordinator, leases) = Coordinator::new(&sources, rooms.clone(), &options);
     let done = CancellationToken::new();
-    let mut keeping = tokio::spawn(keeper.run(done.clone()));
-    // Whatever ends this function ends the keeper.
+    let mut coordinating = tokio::spawn(coordinator.run(done.clone()));
+    // Whatever ends this function ends the coordinator.
     let _done = done.clone().drop_guard();
     let mut feeds = JoinSet::new();
-    for (spec, seat) in sources.into_iter().zip(seats) {
+    for (spec, lease) in sources.into_iter().zip(leases) {
         let (rooms, options) = (rooms.clone(), options.clone());
         let common = Common { rooms, options, limiter: limiter.clone(), shutdown: shutdown.clone() };
         feeds.spawn(async move {
             let name = spec.name().to_owned();
-            let fed = Feed::new(spec, seat, common).run().await;
+            let fed = Feed::new(spec, lease, common).run().await;
             fed.with_context(|| format!("the source {name} cannot be fed into the stream"))
         });
     }
@@ -103,12 +104,12 @@ pub async fn run(
         tokio::select! {
             // The first error ends the role; dropping the set ends the other feeds.
             Some(ended) = feeds.join_next() => ended.context("a source's task panicked")??,
-            kept = &mut keeping => return Ok(kept.context("the keeper of sources panicked")??),
+            ended = &mut coordinating => return Ok(ended.context("the coordinator of sources panicked")??),
             () = shutdown.stopping(), if feeds.is_empty() => break,
         }
     }
     done.cancel();
-    Ok(keeping.await.context("the keeper of sources panicked")??)
+    Ok(coordinating.await.context("the coordinator of sources panicked")??)
 }
 
 /// The common rate limit. Batches are no larger than what a second allows, so that it is even.

@@ -28,6 +28,7 @@
 //! | [`sqlite`] | the embedded database: one writer with group commit, many readers |
 //! | [`redis`] | connections to Redis, shared by stream, live bus and cache |
 //! | [`rules`] | evaluation of alert rules: conditions, states, backtests |
+//! | [`lease`] | which instance runs a task: leases and their loop |
 //! | [`live`] | events within and between processes |
 //! | [`secrets`] | secrets at rest: sealed under keys outside of the database |
 //! | [`outbound`] | guarded requests to configured URLs |
@@ -72,6 +73,7 @@ pub mod http;
 pub mod inference;
 pub mod ingester;
 pub mod language;
+pub mod lease;
 pub mod lifecycle;
 pub mod live;
 pub mod notify;

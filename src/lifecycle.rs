@@ -35,6 +35,11 @@ impl Shutdown {
         self.stop.is_cancelled()
     }
 
+    /// Cancelled when no new work may be taken.
+    pub fn stop_token(&self) -> &CancellationToken {
+        &self.stop
+    }
+
     /// Completes when no new work may be taken.
     pub async fn stopping(&self) {
         self.stop.cancelled().await;

@@ -26,14 +26,13 @@ use self::receivers::SmtpOptions;
 use self::retry::RetryOptions;
 use crate::clock::Clock;
 use crate::domain::notify::{MuteTiming, Receiver, Route, Secrets};
+use crate::lease::{Coordinated, LeaseManager, coordinate};
 use crate::lifecycle::{Backoff, Shutdown};
 use crate::outbound::Outbound;
 use crate::store::{Lease, Store, StoreError};
 
 /// The lease that the acting instance holds.
 const LEASE: &str = "notifications";
-/// The longest giving the lease back may take.
-const RELEASE: Duration = Duration::from_secs(2);
 /// How long settled deliveries and silences that ended are kept.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Between two prunings.
@@ -84,18 +83,8 @@ pub async fn run(rooms: NotifyRooms, options: NotifyOptions, shutdown: Shutdown)
         "Attempts to deliver, by kind of receiver and outcome"
     );
     let mut notifier = Notifier::new(rooms, options).context("notifications cannot be sent")?;
-    while !shutdown.is_stopping() {
-        let wait = notifier.step().await.context("notifications cannot be kept")?;
-        let pause = async {
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = notifier.deliveries.finished() => {}
-            }
-        };
-        if shutdown.unless_stopping(pause).await.is_none() {
-            break;
-        }
-    }
+    let backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(15));
+    coordinate(&mut notifier, backoff, shutdown.stop_token()).await.context("notifications cannot be written")?;
     notifier.resign(&shutdown).await;
     Ok(())
 }
@@ -108,7 +97,7 @@ struct Notifier {
     /// When to renew the lease, or to try to get it.
     renew_at: Instant,
     prune_at: Instant,
-    backoff: Backoff,
+    leases: LeaseManager,
 }
 
 /// What the acting instance has in mind.
@@ -117,12 +106,35 @@ struct Acting {
     follower: Follower,
 }
 
+impl Coordinated for Notifier {
+    type Error = StoreError;
+    const TASK: &'static str = "notifications";
+
+    async fn round(&mut self) -> Result<Duration, StoreError> {
+        self.act().await?;
+        Ok(self.options.interval)
+    }
+
+    fn lease_lost(&mut self) -> Duration {
+        self.step_down();
+        self.options.interval
+    }
+
+    /// Also ends when a message under way has its answer.
+    async fn wait(&mut self, pause: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = self.deliveries.finished() => {}
+        }
+    }
+}
+
 impl Notifier {
     fn new(rooms: NotifyRooms, options: NotifyOptions) -> anyhow::Result<Self> {
         let now = Instant::now();
         Ok(Self {
             deliveries: Deliveries::new(&rooms, &options)?,
-            backoff: Backoff::new(Duration::from_millis(500), Duration::from_secs(15)),
+            leases: LeaseManager::new(rooms.store.clone(), options.holder.clone(), options.lease_ttl),
             acting: None,
             renew_at: now,
             prune_at: now + PRUNE_EVERY,
@@ -131,33 +143,10 @@ impl Notifier {
         })
     }
 
-    /// Does what is due; how long to wait then.
-    async fn step(&mut self) -> Result<Duration, StoreError> {
-        match self.act().await {
-            Ok(()) => {
-                if self.backoff.recovered().is_some() {
-                    tracing::info!("notifications are sent again");
-                }
-                Ok(self.options.interval)
-            }
-            Err(StoreError::LeaseLost(_)) => {
-                self.step_down();
-                Ok(self.options.interval)
-            }
-            Err(error) if error.is_transient() => {
-                if self.backoff.enter("away") {
-                    tracing::warn!(%error, "notifications are not sent for now; trying again");
-                }
-                Ok(self.backoff.next_wait())
-            }
-            Err(error) => Err(error),
-        }
-    }
-
     async fn act(&mut self) -> Result<(), StoreError> {
         if self.renew_at <= Instant::now() {
             self.renew().await?;
-            self.renew_at = Instant::now() + self.options.lease_ttl / 3;
+            self.renew_at = Instant::now() + self.leases.ttl() / 3;
         }
         let Some(acting) = &mut self.acting else { return Ok(()) };
         let due = self.deliveries.due(&acting.lease).await?;
@@ -171,8 +160,7 @@ impl Notifier {
     }
 
     async fn renew(&mut self) -> Result<(), StoreError> {
-        let (holder, ttl) = (&self.options.holder, self.options.lease_ttl);
-        let lease = self.rooms.store.acquire_lease(LEASE, holder, ttl).await?;
+        let lease = self.leases.acquire(LEASE).await?.map(|handle| handle.lease);
         match (lease, &mut self.acting) {
             (None, _) => self.step_down(),
             (Some(lease), Some(acting)) if acting.lease == lease => {}
@@ -180,7 +168,7 @@ impl Notifier {
                 // What was sent under an older lease is not ours to note any more.
                 self.deliveries.forget();
                 let follower = Follower::load(&self.rooms, &self.options).await?;
-                tracing::info!("this instance sends notifications");
+                tracing::info!("notification loop started (leader)");
                 self.acting = Some(Acting { lease, follower });
             }
         }
@@ -190,7 +178,7 @@ impl Notifier {
     fn step_down(&mut self) {
         self.deliveries.forget();
         if self.acting.take().is_some() {
-            tracing::info!("another instance sends notifications");
+            tracing::info!("notification loop stopped: another instance is the leader");
         }
     }
 
@@ -200,13 +188,8 @@ impl Notifier {
         let settle = self.deliveries.settle(&acting.lease);
         tokio::select! {
             () = settle => {}
-            () = shutdown.abandoned() => tracing::warn!("messages under way may be sent again after the next start"),
+            () = shutdown.abandoned() => tracing::warn!("shutdown deadline reached; messages under way may be sent again after the next start"),
         }
-        let released = tokio::time::timeout(RELEASE, self.rooms.store.release_lease(&acting.lease)).await;
-        if !matches!(released, Ok(Ok(()))) {
-            tracing::warn!(
-                "the lease on notifications could not be given back: another instance waits until it runs out"
-            );
-        }
+        self.leases.release([acting.lease]).await;
     }
 }

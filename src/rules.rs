@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::domain::alert::rule::fill;
 use crate::domain::alert::{Condition, Direction, GroupBy, Labels, RuleKind, RuleSpec, Scope};
-use crate::domain::span::Span;
+use crate::domain::human_duration::HumanDuration;
 use crate::domain::{TimeRange, Timestamp};
 
 use judge::Judgement;
@@ -147,7 +147,7 @@ pub fn annotations(spec: &RuleSpec, group: &Group, judgement: &Judgement) -> Lab
         "threshold" => number(Some(spec.condition.threshold())),
         "posts" => judgement.posts.to_string(),
         "baseline" => number(judgement.baseline),
-        "window" => Span(spec.window).to_string(),
+        "window" => HumanDuration(spec.window).to_string(),
         "scope" => group.scope.clone(),
         "source" => group.source.clone().unwrap_or_else(|| "all sources".to_owned()),
         "rule" => spec.name.clone(),

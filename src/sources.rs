@@ -128,6 +128,7 @@ pub struct SourceSpec {
     kind: &'static str,
     readers: Readers,
     idle_limit: Option<Duration>,
+    selective: bool,
     open: Arc<Open>,
 }
 
@@ -138,13 +139,26 @@ impl SourceSpec {
         name: &str,
         open: impl Fn(Opening) -> Box<dyn Source> + Send + Sync + 'static,
     ) -> Self {
-        Self { name: name.into(), kind, readers: Readers::One, idle_limit: None, open: Arc::new(open) }
+        Self {
+            name: name.into(),
+            kind,
+            readers: Readers::One,
+            idle_limit: None,
+            selective: false,
+            open: Arc::new(open),
+        }
     }
 
     /// Opens the source anew when [`Source::next`] yields nothing for `limit`.
     #[must_use]
     pub fn idle_limit(self, limit: Duration) -> Self {
         Self { idle_limit: Some(limit), ..self }
+    }
+
+    /// Marks a source that yields deletions also of posts that its filters left out.
+    #[must_use]
+    pub fn selective(self, selective: bool) -> Self {
+        Self { selective, ..self }
     }
 
     /// Lets every instance read it: each has its own.
@@ -183,6 +197,11 @@ impl SourceSpec {
     /// The longest it may yield nothing.
     pub fn longest_silence(&self) -> Option<Duration> {
         self.idle_limit
+    }
+
+    /// Whether it yields deletions of posts that its filters left out.
+    pub fn is_selective(&self) -> bool {
+        self.selective
     }
 
     /// Opens it.

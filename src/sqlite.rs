@@ -1,4 +1,4 @@
-//! The embedded database: one file, one writer thread with group commit, a pool of readers.
+//! The embedded database: one file, one writer thread with group commit, and two pools of readers.
 //!
 //! The store and the embedded queue share it, so that a post and the acknowledgement of its
 //! entry are one transaction. Writes are closures; the writer runs those that wait together in
@@ -6,42 +6,33 @@
 //! small durable writes cost one `fsync`.
 
 mod backup;
+mod readers;
 
+use std::future::Future;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel_async::AsyncConnection;
-use diesel_async::pooled_connection::deadpool::{Object, Pool};
-use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
-use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::backup::{BackupError, back_up};
+use self::readers::{Connections, Readers};
+pub use self::readers::{Reader, has_word};
 
-#[diesel::declare_sql_function]
-extern "SQL" {
-    /// Whether `text` contains `word`, which is in lower case, whatever its own case is. Folds every script.
-    fn has_word(text: diesel::sql_types::Text, word: diesel::sql_types::Text) -> diesel::sql_types::Bool;
-}
-
-/// A reader from the pool.
-pub type Reader = Object<SyncConnectionWrapper<SqliteConnection>>;
-
-/// Why the embedded database did not do what it was asked.
+/// Why the embedded database failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SqliteError {
     /// It cannot be opened.
     #[error("cannot open the database {path}: {reason}")]
     Open { path: PathBuf, reason: String },
-    /// A statement failed; nothing of its write was kept.
+    /// A statement failed; its write was rolled back.
     #[error("the database refused: {0}")]
     Query(#[from] diesel::result::Error),
-    /// The common commit failed; nothing of the write was kept.
+    /// The common commit failed; the write was rolled back.
     #[error("the database could not commit: {0}")]
     Commit(String),
     /// No reader came free in time, or the writer has ended.
@@ -54,8 +45,10 @@ pub enum SqliteError {
 pub struct SqliteOptions {
     /// The file; its folder is made if it is missing.
     pub path: PathBuf,
-    /// Most connections that read at once.
+    /// Most connections of the API that read at once; the queue has separate ones.
     pub readers: usize,
+    /// The longest that a statement of a reader may take.
+    pub read_timeout: Duration,
     /// How long to wait for a lock that another process holds, or for a free reader.
     pub busy_timeout: Duration,
 }
@@ -65,6 +58,8 @@ type Job = Box<dyn Write + Send>;
 /// A queued write: run inside the group's transaction, answered after its commit.
 trait Write {
     fn run(&mut self, connection: &mut SqliteConnection) -> Result<(), diesel::result::Error>;
+    /// Whether it did not run yet.
+    fn waits(&self) -> bool;
     fn answer(self: Box<Self>, commit: Result<(), String>);
 }
 
@@ -85,6 +80,10 @@ where
         Ok(())
     }
 
+    fn waits(&self) -> bool {
+        self.work.is_some()
+    }
+
     fn answer(self: Box<Self>, commit: Result<(), String>) {
         let result = match (commit, self.result) {
             (Ok(()), Some(result)) => result.map_err(SqliteError::Query),
@@ -103,10 +102,12 @@ const GROUP: usize = 64;
 /// Most writes that wait; a full queue slows its callers.
 const QUEUE: usize = 256;
 
-/// Pages that the writer keeps in memory, in KiB: those of the indexes over ids come back in no order.
+/// Pages that the writer caches, in KiB: it touches those of the indexes over ids in no order.
 const WRITER_CACHE_KIB: u32 = 49_152;
-/// Pages that each reader keeps in memory, in KiB.
-const READER_CACHE_KIB: u32 = 8_192;
+/// Readers of the queue: its statements are short, and must not wait for long ones of the API.
+const QUEUE_READERS: usize = 2;
+/// How long the writer waits for the lock of another process, which may commit again and again.
+const LOCK_WAIT: Duration = Duration::from_secs(60);
 /// Pages of the write-ahead log (4 KiB each) after which it is moved into the file. A page that was
 /// written several times meanwhile is moved once.
 const CHECKPOINT_PAGES: u32 = 8_000;
@@ -115,7 +116,9 @@ const CHECKPOINT_PAGES: u32 = 8_000;
 #[derive(Clone)]
 pub struct Sqlite {
     jobs: mpsc::Sender<Job>,
-    readers: Pool<SyncConnectionWrapper<SqliteConnection>>,
+    readers: Readers,
+    queue_readers: Readers,
+    read_timeout: Duration,
     path: Arc<Path>,
 }
 
@@ -140,7 +143,14 @@ impl Sqlite {
             .name("sqlite-writer".to_owned())
             .spawn(move || write_loop(writer, queue, || open_writer(&path, busy_timeout)))
             .map_err(|e| fail(e.to_string()))?;
-        Ok(Self { jobs, readers: reader_pool(&url, options).map_err(fail)?, path: options.path.as_path().into() })
+        let readers = |size| Readers::new(Connections { url: url.clone(), busy_timeout }, size).map_err(&fail);
+        Ok(Self {
+            jobs,
+            readers: readers(options.readers)?,
+            queue_readers: readers(QUEUE_READERS)?,
+            read_timeout: options.read_timeout,
+            path: options.path.as_path().into(),
+        })
     }
 
     /// The database file.
@@ -148,7 +158,7 @@ impl Sqlite {
         &self.path
     }
 
-    /// Runs `work` in a transaction of its own on the writer and waits until it is durable.
+    /// Runs `work` in a transaction on the writer and waits until it is durable.
     /// An error of `work` rolls back its writes alone. Dropping the future does not cancel the write.
     ///
     /// # Errors
@@ -165,17 +175,51 @@ impl Sqlite {
         answer.await.map_err(|_| gone())?
     }
 
-    /// How the connections that read are used.
+    /// Moves the write-ahead log into the file and empties it, unless a reader or another process is using it.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or read.
+    pub async fn checkpoint(&self) -> Result<(), SqliteError> {
+        // Outside the writer, since a checkpoint cannot run inside a transaction.
+        self.read(|connection| connection.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")).await
+    }
+
+    /// Runs `work` on a reader of the queue. Dropping the future does not end `work`, which should be short.
+    ///
+    /// # Errors
+    /// Those of `work`, and when no reader becomes free within the busy time-out.
+    pub async fn read<T, F>(&self, work: F) -> Result<T, SqliteError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
+    {
+        let mut reader = self.queue_readers.get().await?;
+        let result = reader.spawn_blocking(work).await;
+        reader.finish();
+        result.map_err(SqliteError::Query)
+    }
+
+    /// The use of the API's connections.
     pub fn reader_status(&self) -> deadpool::Status {
         self.readers.status()
     }
 
-    /// A connection to read with; it sees the last commit.
+    /// A connection of the API; it sees the last commit.
     ///
     /// # Errors
-    /// When none comes free within the busy time-out.
+    /// When none becomes free within the busy time-out.
     pub async fn reader(&self) -> Result<Reader, SqliteError> {
-        self.readers.get().await.map_err(|e| SqliteError::Unavailable(e.to_string()))
+        self.readers.get().await
+    }
+
+    /// The answer of `query`, or `None` when it takes too long.
+    pub async fn in_time<T>(&self, query: impl Future<Output = T>) -> Option<T> {
+        tokio::time::timeout(self.read_timeout, query).await.ok()
+    }
+
+    /// The error of a query that took too long.
+    pub fn overdue(&self) -> SqliteError {
+        SqliteError::Unavailable(format!("no answer within {} s", self.read_timeout.as_secs_f64()))
     }
 }
 
@@ -192,38 +236,13 @@ fn protect(path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn reader_pool(url: &str, options: &SqliteOptions) -> Result<Pool<SyncConnectionWrapper<SqliteConnection>>, String> {
-    let busy = options.busy_timeout;
-    let mut config = ManagerConfig::default();
-    // A file does not go away, so a reader need not be tried out each time.
-    config.recycling_method = RecyclingMethod::Fast;
-    config.custom_setup = Box::new(move |url| {
-        let url = url.to_owned();
-        Box::pin(async move {
-            let mut connection = SyncConnectionWrapper::<SqliteConnection>::establish(&url).await?;
-            connection
-                .spawn_blocking(move |connection| set_up(connection, busy, READER_CACHE_KIB))
-                .await
-                .map_err(ConnectionError::CouldntSetupConfiguration)?;
-            Ok(connection)
-        })
-    });
-    let manager = AsyncDieselConnectionManager::new_with_config(url, config);
-    Pool::builder(manager)
-        .max_size(options.readers.max(1))
-        .wait_timeout(Some(busy))
-        .runtime(deadpool::Runtime::Tokio1)
-        .build()
-        .map_err(|e| e.to_string())
-}
-
 fn set_up(connection: &mut SqliteConnection, busy_timeout: Duration, cache_kib: u32) -> QueryResult<()> {
-    has_word_utils::register_impl(connection, |text: String, word: String| text.to_lowercase().contains(&word))?;
     connection.batch_execute(&format!(
         "PRAGMA busy_timeout = {};
          PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
+         PRAGMA secure_delete = ON;
          PRAGMA temp_store = MEMORY;
          PRAGMA cache_size = -{cache_kib};
          PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
@@ -242,21 +261,26 @@ fn write_loop(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Job>, 
                 Err(_) => break,
             }
         }
-        let committing = AssertUnwindSafe(|| {
-            connection.immediate_transaction(|connection| group.iter_mut().try_for_each(|job| job.run(connection)))
-        });
-        let commit = match catch_unwind(committing) {
-            Ok(commit) => commit.map_err(|e| e.to_string()),
-            Err(_) => {
-                // The connection is somewhere inside a transaction. Closing it rolls back.
-                match open() {
-                    Ok(fresh) => connection = fresh,
-                    Err(e) => {
-                        tracing::error!(error = %e, "the database cannot be opened again after a write panicked");
-                        return;
+        let since = Instant::now();
+        let commit = loop {
+            let committing = AssertUnwindSafe(|| {
+                connection.immediate_transaction(|connection| group.iter_mut().try_for_each(|job| job.run(connection)))
+            });
+            match catch_unwind(committing) {
+                // The lock was not free, so that nothing ran.
+                Ok(Err(_)) if group.iter().all(|job| job.waits()) && since.elapsed() < LOCK_WAIT => {}
+                Ok(commit) => break commit.map_err(|e| e.to_string()),
+                Err(_) => {
+                    // The connection is somewhere inside a transaction. Closing it rolls back.
+                    match open() {
+                        Ok(fresh) => connection = fresh,
+                        Err(e) => {
+                            tracing::error!(error = %e, "database not reopened after a write panicked");
+                            return;
+                        }
                     }
+                    break Err("a write panicked".to_owned());
                 }
-                Err("a write panicked".to_owned())
             }
         };
         for job in group.drain(..) {
@@ -277,11 +301,15 @@ fn open_writer(url: &str, busy_timeout: Duration) -> Opened {
 mod tests {
     use super::*;
 
+    fn options(path: PathBuf) -> SqliteOptions {
+        SqliteOptions { path, readers: 1, read_timeout: Duration::from_secs(5), busy_timeout: Duration::from_secs(5) }
+    }
+
     #[tokio::test]
-    async fn a_write_that_fails_or_panics_keeps_nothing_and_the_next_one_works() {
+    async fn failed_or_panicked_write_is_rolled_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep").join("test.db");
-        let sqlite = Sqlite::open(&SqliteOptions { path, readers: 1, busy_timeout: Duration::from_secs(5) }).unwrap();
+        let sqlite = Sqlite::open(&options(path)).unwrap();
         sqlite.write(|c| c.batch_execute("CREATE TABLE t (n integer NOT NULL)")).await.unwrap();
         let failed = sqlite.write(|c| c.batch_execute("INSERT INTO t VALUES (1); INSERT INTO t VALUES (NULL)")).await;
         assert!(matches!(failed, Err(SqliteError::Query(_))), "{failed:?}");
@@ -294,9 +322,49 @@ mod tests {
         assert!(matches!(panicked, Err(SqliteError::Commit(_))), "{panicked:?}");
         sqlite.write(|c| c.batch_execute("INSERT INTO t VALUES (3)")).await.unwrap();
 
-        let mut reader = sqlite.reader().await.unwrap();
         let query = diesel::dsl::sql::<diesel::sql_types::BigInt>("SELECT n FROM t");
-        let numbers: Vec<i64> = diesel_async::RunQueryDsl::load(query, &mut reader).await.unwrap();
+        let numbers: Vec<i64> = sqlite.read(|connection| query.load(connection)).await.unwrap();
         assert_eq!(numbers, [3]);
+    }
+
+    /// A statement that would run for hours, in which every row calls `has_word`.
+    const ENDLESS: &str = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) \
+                           SELECT count(*) FROM n WHERE has_word(CAST(i AS text), 'b')";
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn slow_reads_end_at_their_deadline_and_leave_the_queue_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SqliteOptions { read_timeout: Duration::from_millis(50), ..options(folder.path().join("t.db")) };
+        let sqlite = Sqlite::open(&options).unwrap();
+        for _ in 0..3 {
+            let mut reader = sqlite.reader().await.unwrap();
+            let answer = sqlite.in_time(reader.spawn_blocking(|c| c.batch_execute(ENDLESS))).await;
+            assert!(answer.is_none(), "{answer:?}");
+            // The only reader of the API is in use; the queue still reads.
+            sqlite.read(|connection| connection.batch_execute("SELECT 1")).await.unwrap();
+        }
+        let mut reader = sqlite.reader().await.unwrap();
+        sqlite.in_time(reader.spawn_blocking(|c| c.batch_execute("SELECT 1"))).await.unwrap().unwrap();
+        reader.finish();
+        // The runtime ends only when the cancelled statements have ended.
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn write_waits_for_the_lock_of_another_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.db");
+        let busy = Duration::from_millis(20);
+        let sqlite = Sqlite::open(&SqliteOptions { busy_timeout: busy, ..options(path.clone()) }).unwrap();
+        let mut other = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+        other.batch_execute("BEGIN IMMEDIATE").unwrap();
+        let write = tokio::spawn({
+            let sqlite = sqlite.clone();
+            async move { sqlite.write(|c| c.batch_execute("CREATE TABLE t (n integer)")).await }
+        });
+        // Several times as long as SQLite itself waits.
+        tokio::time::sleep(10 * busy).await;
+        assert!(!write.is_finished());
+        other.batch_execute("COMMIT").unwrap();
+        write.await.unwrap().unwrap();
     }
 }

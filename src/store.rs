@@ -1,5 +1,4 @@
-//! Everything that is SQL: posts, analyses, rollups, alerts, cursors and leases,
-//! over Postgres and SQLite.
+//! The database: posts, analyses, rollups, alerts, cursors and leases, in Postgres or SQLite.
 
 pub mod aggregate;
 pub mod alerts;
@@ -16,6 +15,7 @@ pub mod posts;
 mod prune;
 mod rollup;
 mod schema;
+mod search;
 pub mod security;
 mod server;
 pub mod settle;
@@ -23,29 +23,37 @@ mod sql;
 pub mod tokens;
 pub mod topics;
 
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::domain::{Counts, Timestamp};
+use crate::domain::{Counts, EntryKey, Timestamp};
 use crate::sqlite::Sqlite;
 
 use aggregate::AggregateError;
 use backend::{Backend, read};
 use postgres::Postgres;
+use settle::RemovedPost;
 
 pub use connections::{Connections, Target};
+pub use migrate::SchemaError;
 pub use server::Server;
 
-/// Why the store did not do what it was asked.
+/// Why the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database is away, busy, or refused the transaction for the moment; try again.
+    /// The database is unavailable, busy, or refused the transaction for now; a retry may succeed.
     #[error("the database is not available: {0}")]
     Unavailable(String),
-    /// Trying again will not help.
+    /// A retry fails again.
     #[error("the database failed: {0}")]
     Failed(String),
-    /// Another instance took over the lease; this one must stop acting.
+    /// This binary must not use the database.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// Another instance took over the lease; this one must stop the work.
     #[error("the lease {0} is held by another instance")]
     LeaseLost(String),
 }
@@ -66,23 +74,25 @@ pub struct SourceTotals {
     pub last_post: Option<Timestamp>,
 }
 
-/// How long rows are kept in tables that would grow without bound.
+/// The retention of tables that would otherwise grow without limit.
 #[derive(Clone, Debug)]
 pub struct Retention {
     /// Minute rollups; older posts are in the 15-minute rollups alone.
     pub minute_rollups: Duration,
 }
 
-/// How long posts and counts are kept; `None`: for ever.
+/// How long posts, counts and alerts are kept; `None`: without limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Keep {
     /// Posts with all that belongs to them, by the time at which they were written. Their counts stay.
     pub posts: Option<Duration>,
     /// Counts by day and 15 minutes; those of all time stay.
     pub rollups: Option<Duration>,
+    /// Resolved alerts and the transitions of series, by the time at which they ended.
+    pub alerts: Option<Duration>,
 }
 
-/// Marks which instance acts; every use is checked in the transaction that acts.
+/// A lease that an instance acquired. Each transaction that needs it checks it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
     pub name: String,
@@ -109,16 +119,20 @@ pub struct PostgresOptions {
 /// The store, on either backend. Clones share its connections.
 ///
 /// Each part of it has its methods in its own file: [`settle`] writes posts, [`posts`] and
-/// [`aggregate`] read them, [`alerts`] keeps alerts.
+/// [`aggregate`] read them, [`alerts`] holds alerts.
 #[derive(Clone)]
 pub struct Store {
     backend: Backend,
     retention: Retention,
     keep: Keep,
     clock: Clock,
+    /// Whether the text index was found to be complete. It stays so.
+    indexed: Arc<AtomicBool>,
+    /// Posts that were removed for entries whose own transaction has not succeeded yet.
+    unreported: Arc<Mutex<HashMap<EntryKey, Vec<RemovedPost>>>>,
 }
 
-/// An aggregate query that cannot be answered, or a store that does not answer.
+/// Why there is no aggregate.
 #[derive(Debug, thiserror::Error)]
 pub enum AggregateFailure {
     #[error(transparent)]
@@ -130,7 +144,14 @@ pub enum AggregateFailure {
 impl Store {
     /// A store in the embedded database. Connects lazily; call [`Self::migrate`] before use.
     pub fn sqlite(sqlite: Sqlite, retention: Retention, clock: Clock) -> Self {
-        Self { backend: Backend::Sqlite(sqlite), retention, keep: Keep::default(), clock }
+        Self {
+            backend: Backend::Sqlite(sqlite),
+            retention,
+            keep: Keep::default(),
+            clock,
+            indexed: Arc::default(),
+            unreported: Arc::default(),
+        }
     }
 
     /// A store in Postgres. Connects lazily; call [`Self::migrate`] before use. Its connections
@@ -140,21 +161,34 @@ impl Store {
     /// When the URL is malformed or its certificate file cannot be read.
     pub fn postgres(options: &PostgresOptions, retention: Retention, clock: Clock) -> Result<Self, StoreError> {
         let backend = Backend::Postgres(Postgres::new(options)?);
-        Ok(Self { backend, retention, keep: Keep::default(), clock })
+        Ok(Self {
+            backend,
+            retention,
+            keep: Keep::default(),
+            clock,
+            indexed: Arc::default(),
+            unreported: Arc::default(),
+        })
     }
 
-    /// The same store, which forgets posts and counts after a while.
+    /// The same store, with a retention of posts, counts and alerts.
     #[must_use]
     pub fn keeping(self, keep: Keep) -> Self {
         Self { keep, ..self }
     }
 
     /// Brings the schema up to date; several instances may do so at once. The names of the migrations that ran.
+    ///
+    /// # Errors
+    /// [`StoreError::Schema`] when a newer release owns the schema, or the database cannot store every post.
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
         self.migrations(migrate::Mode::Run).await
     }
 
     /// The names of migrations that have not run.
+    ///
+    /// # Errors
+    /// As [`Self::migrate`].
     pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
         self.migrations(migrate::Mode::Check).await
     }
@@ -166,7 +200,7 @@ impl Store {
         }
     }
 
-    /// How the connections to the database are used. With SQLite those that read.
+    /// The use of the connections to the database; with SQLite of those that read.
     pub fn connections(&self) -> Vec<Connections> {
         match &self.backend {
             Backend::Sqlite(sqlite) => vec![Connections::of(Target::Primary, &sqlite.reader_status())],
@@ -174,7 +208,10 @@ impl Store {
         }
     }
 
-    /// Answers when the database does.
+    /// Checks that the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         read!(self, primary, |c| sql::sql("SELECT 1").execute(c))?;
         Ok(())

@@ -43,8 +43,12 @@ fn rule(number: usize) -> Value {
 /// Prints how long a look takes at which all rules are due.
 pub async fn measure(store: &Store) {
     let folder = tempfile::tempdir().expect("a folder");
-    let options =
-        SqliteOptions { path: folder.path().join("queue.db"), readers: 1, busy_timeout: Duration::from_secs(5) };
+    let options = SqliteOptions {
+        path: folder.path().join("queue.db"),
+        readers: 1,
+        read_timeout: Duration::from_secs(5),
+        busy_timeout: Duration::from_secs(5),
+    };
     let queue = Sqlite::open(&options).expect("a database file");
     let clock = Clock::system();
     Store::sqlite(

@@ -18,7 +18,12 @@ pub async fn each(measure: impl AsyncFn(Store, Queue)) {
 
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("bench.db");
-    let options = SqliteOptions { path: path.clone(), readers: 4, busy_timeout: Duration::from_secs(10) };
+    let options = SqliteOptions {
+        path: path.clone(),
+        readers: 4,
+        read_timeout: Duration::from_secs(10),
+        busy_timeout: Duration::from_secs(10),
+    };
     let sqlite = Sqlite::open(&options).expect("a database file");
     let store = Store::sqlite(sqlite.clone(), retention.clone(), clock.clone());
     println!("SQLite");

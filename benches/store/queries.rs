@@ -101,14 +101,32 @@ async fn filters(store: &Store) {
     if let Some(cursor) = far {
         time("posts, cursor in the middle", 100, || page(PostFilter::default(), Start::After(cursor))).await;
     }
-    let missing = PostFilter { words: vec!["zeppelin".to_owned()], ..PostFilter::default() };
-    time("posts by a word that is not there", 3, || page(missing.clone(), Start::Offset(0))).await;
+    words(store).await;
     time("distribution of 8760 h", 50, || store.window(TimeRange::last(days(365), now), None)).await;
     let mut daily = aggregate(Period::Day, TimeRange::last(days(30), now));
     daily.zone = TimeZone::get("Asia/Kathmandu").expect("a zone");
     time("aggregate by day in Kathmandu, 30 days", 50, || store.aggregate(&daily)).await;
     let hourly = aggregate(Period::Hour, TimeRange::last(days(14), now));
     time("aggregate by hour, 14 days", 50, || store.aggregate(&hourly)).await;
+}
+
+/// Searches by words of every frequency; all must stay below the limit.
+async fn words(store: &Store) {
+    let with = |word: &str| PostFilter { words: vec![word.to_owned()], ..PostFilter::default() };
+    for (name, word) in [
+        ("that half of the posts have", "café"),
+        ("of one post", "#123456"),
+        ("of a hundred posts", "#1234"),
+        ("that is not there", "zeppelin"),
+        ("of frequent pieces that is not there", "datteryin"),
+        ("in Chinese that is not there", "東京"),
+        ("of two letters that is not there", "qx"),
+    ] {
+        let filter = with(word);
+        time(&format!("posts by a word {name}"), 20, || async { store.posts(&filter, Start::Offset(0), 50).await })
+            .await;
+        time("  their total", 20, || store.count_posts(&filter)).await;
+    }
 }
 
 fn aggregate(period: Period, range: TimeRange) -> AggregateQuery {

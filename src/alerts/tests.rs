@@ -28,7 +28,13 @@ impl Bed {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sentistream.db");
-        let sqlite = Sqlite::open(&SqliteOptions { path, readers: 2, busy_timeout: Duration::from_secs(5) }).unwrap();
+        let sqlite = Sqlite::open(&SqliteOptions {
+            path,
+            readers: 2,
+            read_timeout: Duration::from_secs(5),
+            busy_timeout: Duration::from_secs(5),
+        })
+        .unwrap();
         let clock = Clock::fixed(Timestamp::from_unix(1_767_225_600).unwrap());
         let retention = Retention { minute_rollups: Duration::from_secs(8 * 86_400) };
         let store = Store::sqlite(sqlite.clone(), retention, clock.clone());

@@ -20,7 +20,7 @@ use crate::notify::NotifyOptions;
 use crate::notify::receivers::{SmtpOptions, SmtpSecurity};
 use crate::notify::retry::RetryOptions;
 use crate::outbound::OutboundOptions;
-use crate::store::topics::{NewTopic, StoredPosts};
+use crate::store::topics::{ExistingPosts, NewTopic};
 use crate::store::{Keep, PostgresOptions, Retention};
 use crate::stream::StreamOptions;
 use crate::telemetry::trace::TraceOptions;
@@ -38,7 +38,7 @@ pub fn retention(config: &Config) -> Retention {
 }
 
 pub fn keep(config: &Config) -> Keep {
-    Keep { posts: config.retention.posts, rollups: config.retention.rollups }
+    Keep { posts: config.retention.posts, rollups: config.retention.rollups, alerts: config.retention.alerts }
 }
 
 /// # Errors
@@ -51,7 +51,7 @@ pub fn topics(config: &Config) -> anyhow::Result<Vec<NewTopic>> {
             query: topic.query.clone(),
             description: topic.description.clone(),
             origin: TopicOrigin::Config,
-            stored_posts: StoredPosts::Match,
+            existing_posts: ExistingPosts::Match,
         })
     };
     config.topics.iter().map(topic).collect()

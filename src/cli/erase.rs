@@ -102,8 +102,10 @@ async fn erase(rooms: &Rooms, author: &Author, source: Option<Source>) -> anyhow
         let erased = rooms.store.erase_author(source, author).await?;
         report.posts += erased.posts.len();
         report.evidence += erased.evidence;
-        tell(rooms, &erased.posts).await?;
+        let posts: Vec<PostId> = erased.posts.into_iter().map(|removed| removed.post_id).collect();
+        tell(rooms, &posts).await?;
     }
+    rooms.store.scrub().await?;
     rooms.cache.clear().await;
     report.caches_cleared = true;
     Ok(report)

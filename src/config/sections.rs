@@ -165,6 +165,9 @@ pub struct RetentionConfig {
     pub rollups: Option<Duration>,
     #[serde(deserialize_with = "days")]
     pub audit: Duration,
+    /// `None`: without limit.
+    #[serde(deserialize_with = "optional_duration::<_, 86_400_000>")]
+    pub alerts: Option<Duration>,
 }
 
 /// `[shutdown]`

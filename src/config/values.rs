@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-pub use crate::domain::span::parse_duration;
+pub use crate::domain::human_duration::parse_duration;
 
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;

@@ -125,7 +125,7 @@ impl DeadLetterReason {
     }
 }
 
-/// The books of one epoch: what was appended and what became of it.
+/// The books of one epoch: entries that were appended, by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Books {
     pub appended: u64,

@@ -1,4 +1,4 @@
-//! A stream entry as it lies in the stream: names and bytes, nothing assumed.
+//! The fields of a stream entry: names and bytes, not validated.
 
 /// The fields of one entry in their order. Values may be anything, since any program may append.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

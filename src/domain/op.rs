@@ -1,4 +1,4 @@
-//! What one stream entry asks for.
+//! The operation that a stream entry requests.
 
 use super::post::DraftTime;
 use super::{Author, Post, PostDraft, PostId, RawFields, Source, Timestamp};
@@ -10,7 +10,7 @@ pub enum Op {
     Post(Post),
     /// A later version of a post; the last `edited_at` wins.
     Replace { post: Post, edited_at: Timestamp },
-    /// Removes a post and keeps a tombstone.
+    /// Removes a post and leaves a tombstone.
     Delete { post_id: PostId },
     /// Removes everything that an author wrote on a source.
     DeleteAuthor { source: Source, author: Author },
@@ -30,7 +30,7 @@ impl Op {
         }
     }
 
-    /// Reads an entry. `now` stands in for a missing `created_at`.
+    /// Reads an entry. `now` replaces a missing `created_at`.
     ///
     /// # Errors
     /// Names every field that is missing or invalid.

@@ -145,7 +145,7 @@ impl Post {
     }
 }
 
-/// A post as someone sent it, before validation: the form of `POST /api/posts`, `import` and replay.
+/// A post before validation, as `POST /api/posts`, `import` and replay receive it.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, utoipa::ToSchema)]
 #[schema(example = json!({"post_id": "demo-1", "source": "web", "content": "I love this phone", "author": "ada"}))]
 pub struct PostDraft {
@@ -192,7 +192,7 @@ impl DraftTime {
 }
 
 impl PostDraft {
-    /// The post, or everything that is wrong with it. `now` stands in for a missing time and bounds a future one.
+    /// The post, or everything that is wrong with it. `now` replaces a missing time and limits a future one.
     ///
     /// # Errors
     /// One error per invalid field.
@@ -241,7 +241,7 @@ fn required<T>(value: Option<String>, parse: impl Fn(&str) -> Result<T, String>)
     value.ok_or_else(|| "is required".to_owned()).and_then(|text| parse(&text))
 }
 
-/// An empty optional text is the same as a missing one: CSV cannot tell them apart.
+/// An empty optional text is the same as a missing one: CSV does not distinguish them.
 fn optional<T>(value: Option<String>, parse: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, String> {
     value.filter(|text| !text.trim().is_empty()).map(|text| parse(&text)).transpose()
 }

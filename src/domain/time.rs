@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Timestamp(i64);
 
 /// The widest instants taken: the years 0001 to 9999, which RFC 3339 and both databases can hold,
-/// but for the last day, so that an instant can be told in any time zone.
+/// without the last day, so that an instant exists in any time zone.
 const MIN_MICROS: i64 = -62_135_596_800_000_000;
 const MAX_MICROS: i64 = 253_402_207_200_999_999;
 
@@ -44,7 +44,7 @@ impl Timestamp {
         millis.checked_mul(1_000).and_then(Self::from_micros)
     }
 
-    /// From a Unix number whose unit is told by its size: seconds or milliseconds.
+    /// From a Unix time in seconds or milliseconds, which its magnitude distinguishes.
     pub fn from_unix(number: i64) -> Option<Self> {
         if number.abs() >= MILLIS_FROM {
             Self::from_millis(number)

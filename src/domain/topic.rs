@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Timestamp;
 
-/// What the rows of a topic are kept under. It is never used again for another topic.
+/// The id of a topic's rows. It is never reused for another topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct TopicId(pub i64);
@@ -18,7 +18,7 @@ pub struct TopicName(String);
 
 /// Longest name, in characters.
 const MAX_NAME_CHARS: usize = 64;
-/// Names that stand for something else in `/api/topics/…`.
+/// Names that are paths of `/api/topics/…`.
 const RESERVED: [&str; 2] = ["preview", "share"];
 
 impl TopicName {
@@ -50,7 +50,7 @@ impl fmt::Display for TopicName {
     }
 }
 
-/// Who keeps a topic.
+/// The origin of a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TopicOrigin {

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::domain::FieldError;
 use crate::domain::notify::{Managed, Secrets, Stored};
-use crate::store::notify::{Action, Change, Draft, Refusal};
+use crate::store::notify::{Action, Draft, ManagedChange, Refusal};
 
 use super::auth::Actor;
 use super::error::ApiError;
@@ -57,7 +57,7 @@ async fn change<T: Managed>(
     request: &HttpRequest,
     action: Action,
 ) -> Result<Option<(Stored<T>, Secrets)>, ApiError> {
-    let change = Change { kind: T::KIND, action, actor: Actor::of(request).0 };
+    let change = ManagedChange { kind: T::KIND, action, actor: Actor::of(request).0 };
     let store = state.api.store.clone();
     let done = state.run(async move { store.change_managed::<T>(&change).await }).await?;
     done.map_err(|refusal| refused(&refusal, request))

@@ -3,10 +3,13 @@
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
+use tokio::task::JoinError;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 use crate::cache::Cached;
@@ -110,15 +113,21 @@ impl State {
         E: Into<ApiError> + Send + 'static,
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
-        let limit = self.options.request_timeout;
+        answered(self.runtime.spawn(work.in_current_span()), self.options.request_timeout)
+    }
+
+    /// As [`Self::run`], for `work` that only reads: it ends with the waiting, and the database cancels its query.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn read<T, E, F>(&self, work: F) -> impl Future<Output = Result<T, ApiError>> + use<T, E, F>
+    where
+        T: Send + 'static,
+        E: Into<ApiError> + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+    {
         let task = self.runtime.spawn(work.in_current_span());
-        async move {
-            match tokio::time::timeout(limit, task).await {
-                Ok(Ok(result)) => result.map_err(Into::into),
-                Ok(Err(panic)) => Err(ApiError::internal(panic)),
-                Err(_) => Err(ApiError::unavailable(format!("no answer within {} s; try again", limit.as_secs()))),
-            }
-        }
+        answered(AbortOnDropHandle::new(task), self.options.request_timeout)
     }
 
     /// Waits for `work` for at most the request timeout. A client that disconnects or a timeout cancels the work, so it
@@ -153,7 +162,7 @@ impl State {
         let (cache, clock) = (self.api.cache.clone(), self.api.clock.clone());
         // Queries make large futures; every caller would carry them.
         let compute = Box::pin(async move { to_json(&compute.await?) });
-        let answer = self.run(async move {
+        let answer = self.read(async move {
             match cache {
                 Some(cache) => cache.get_or_compute(&key, compute).await,
                 None => {
@@ -185,4 +194,16 @@ pub fn to_json<T: Serialize>(value: &T) -> Result<String, ApiError> {
 pub fn from_cached<T: DeserializeOwned>(cached: &Cached) -> Result<T, ApiError> {
     serde_json::from_str(&cached.json)
         .map_err(|_| ApiError::unavailable("a cached answer was written by another version of SentiStream; try again"))
+}
+
+/// The result of `task`, if it comes within `limit`.
+async fn answered<T, E: Into<ApiError>>(
+    task: impl Future<Output = Result<Result<T, E>, JoinError>>,
+    limit: Duration,
+) -> Result<T, ApiError> {
+    match tokio::time::timeout(limit, task).await {
+        Ok(Ok(result)) => result.map_err(Into::into),
+        Ok(Err(panic)) => Err(ApiError::internal(panic)),
+        Err(_) => Err(ApiError::unavailable(format!("no answer within {} s; try again", limit.as_secs()))),
+    }
 }

@@ -6,7 +6,8 @@ use tokio::time::Instant;
 
 use super::cursors::Cursors;
 use super::inlet::Inlet;
-use super::keeper::{Permit, Seat};
+use super::leases::{Admission, SourceLease};
+use super::passed::PassedPosts;
 use super::report::Report;
 use super::{IngesterOptions, IngesterRooms, Limiter};
 use crate::lifecycle::{Backoff, Shutdown};
@@ -17,11 +18,13 @@ use crate::store::Lease;
 /// Feeds one source into the stream.
 pub struct Feed {
     spec: SourceSpec,
-    seat: Seat,
+    source_lease: SourceLease,
     shutdown: Shutdown,
     batch_size: usize,
     report: Report,
     cursors: Cursors,
+    /// For a selective source.
+    passed: Option<PassedPosts>,
     inlet: Inlet,
     /// While the source is away.
     backoff: Backoff,
@@ -47,17 +50,18 @@ enum Ended {
 }
 
 impl Feed {
-    pub fn new(spec: SourceSpec, seat: Seat, common: Common) -> Self {
+    pub fn new(spec: SourceSpec, source_lease: SourceLease, common: Common) -> Self {
         let Common { rooms, options, limiter, shutdown } = common;
         Self {
             report: Report::new(&spec, rooms.states.clone(), rooms.clock.clone()),
             cursors: Cursors::new(spec.name(), rooms.clone(), options.max_backoff),
+            passed: spec.is_selective().then(|| PassedPosts::new(rooms.clone())),
             inlet: Inlet::new(spec.name(), rooms.stream, limiter, (shutdown.clone(), options.max_backoff)),
             backoff: Backoff::new(Duration::from_millis(500), options.max_backoff),
             failures: 0,
             batch_size: options.batch_size,
             spec,
-            seat,
+            source_lease,
             shutdown,
         }
     }
@@ -69,13 +73,14 @@ impl Feed {
     pub async fn run(mut self) -> anyhow::Result<()> {
         loop {
             let report = &self.report;
-            let told = |permit: &Permit| match permit {
-                Permit::Paused => report.activity(SourceActivity::Paused),
-                Permit::Standby => report.activity(SourceActivity::Standby),
-                Permit::Unknown | Permit::Run(_) => {}
+            let waiting = |admission: &Admission| match admission {
+                Admission::Paused => report.activity(SourceActivity::Paused),
+                Admission::Standby => report.activity(SourceActivity::Standby),
+                Admission::Unknown | Admission::Run(_) => {}
             };
-            let Some(tenure) = self.shutdown.unless_stopping(self.seat.granted(told)).await else { return Ok(()) };
-            let ended = self.feed(tenure.lease.as_ref()).await?;
+            let granted = self.source_lease.granted(waiting);
+            let Some(grant) = self.shutdown.unless_stopping(granted).await else { return Ok(()) };
+            let ended = self.feed(grant.lease()).await?;
             self.cursors.write_last().await;
             self.report.sum_up();
             if matches!(ended, Ended::ForGood) {
@@ -88,10 +93,13 @@ impl Feed {
         }
     }
 
-    /// Opens the source, again and again if need be, while its permit holds.
+    /// Opens the source, again and again if need be, while its lease is valid.
     async fn feed(&mut self, lease: Option<&Lease>) -> anyhow::Result<Ended> {
         if !self.cursors.load(lease, &self.shutdown).await? {
             return Ok(Ended::ForGood);
+        }
+        if let Some(passed) = &mut self.passed {
+            passed.restart();
         }
         let resumes = self.cursors.position().is_some();
         tracing::info!(source = self.spec.name(), resumes, "the source starts");
@@ -123,7 +131,7 @@ impl Feed {
                 tokio::select! {
                     biased;
                     () = self.shutdown.stopping() => return Ok(Ended::ForGood),
-                    () = self.seat.revoked(lease) => return Ok(Ended::Revoked),
+                    () = self.source_lease.revoked(lease) => return Ok(Ended::Revoked),
                     batch = &mut next => break batch,
                     () = sleep_until(silent.map(|(_, until)| until)) => {
                         let limit = silent.map_or(0, |(limit, _)| limit.as_secs());
@@ -144,15 +152,18 @@ impl Feed {
     }
 
     /// Appends a batch and takes note of its cursor; `Some` when reading must end.
-    async fn take(&mut self, batch: Batch, lease: Option<&Lease>) -> anyhow::Result<Option<Ended>> {
+    async fn take(&mut self, mut batch: Batch, lease: Option<&Lease>) -> anyhow::Result<Option<Ended>> {
         if self.backoff.recovered().is_some() {
             tracing::info!(source = self.spec.name(), "the source yields posts again");
         }
         self.report.activity(SourceActivity::Connected);
         self.report.rejected(&batch.rejected);
         self.report.partly(&batch.troubles);
-        let seat = &self.seat;
-        let appended = self.inlet.append(&batch.ops, &self.report, || seat.holds(lease)).await?;
+        if let Some(passed) = &mut self.passed {
+            batch.ops = passed.without_foreign_deletions(std::mem::take(&mut batch.ops)).await;
+        }
+        let source_lease = &self.source_lease;
+        let appended = self.inlet.append(&batch.ops, &self.report, || source_lease.holds(lease)).await?;
         if !appended {
             let ended = if self.shutdown.is_stopping() { Ended::ForGood } else { Ended::Revoked };
             return Ok(Some(ended));
@@ -194,7 +205,7 @@ impl Feed {
             tokio::select! {
                 biased;
                 () = self.shutdown.stopping() => return Ok(Some(Ended::ForGood)),
-                () = self.seat.revoked(lease) => return Ok(Some(Ended::Revoked)),
+                () = self.source_lease.revoked(lease) => return Ok(Some(Ended::Revoked)),
                 () = sleep_until(until) => return Ok(None),
                 () = sleep_until(self.cursors.due()) => {}
             }

@@ -44,6 +44,10 @@ impl Report {
             "sentistream_ingest_filtered_total",
             "Items that the filters of their source left out"
         );
+        metrics::describe_counter!(
+            "sentistream_source_foreign_deletions_total",
+            "Deletions left out because a filter had left out their posts"
+        );
         metrics::describe_counter!("sentistream_source_errors_total", "How often a source failed or fell silent");
         metrics::describe_gauge!(
             "sentistream_source_lag_seconds",

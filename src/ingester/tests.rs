@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::*;
-use crate::domain::{DeadLetterReason, Op, PostDraft};
+use crate::domain::{DeadLetterReason, Op, PostDraft, PostId};
 use crate::sources::file::FieldMap;
 use crate::sources::states::SourceActivity;
 use crate::sources::{Batch, ReplayOptions, Source, SourceError, SourceState};
@@ -33,6 +33,7 @@ impl Bed {
         let options = SqliteOptions {
             path: folder.path().join("sentistream.db"),
             readers: 2,
+            read_timeout: Duration::from_secs(5),
             busy_timeout: Duration::from_secs(5),
         };
         let sqlite = Sqlite::open(&options).unwrap();
@@ -339,4 +340,33 @@ async fn assert_counted(bed: &Bed) {
         entries.iter().map(|e| String::from_utf8(e.fields.get("post_id").unwrap().to_vec()).unwrap()).collect();
     let expected: Vec<_> = (0..ids.len()).map(|id| format!("count-{id}")).collect();
     assert_eq!(ids, expected);
+}
+
+/// Yields one batch of operations, then waits.
+struct Once(Option<Vec<Op>>);
+
+impl Source for Once {
+    fn next(&mut self, _max: usize) -> BoxFuture<'_, Result<Batch, SourceError>> {
+        Box::pin(async move {
+            match self.0.take() {
+                Some(ops) => Ok(Batch { ops, ..Batch::default() }),
+                None => std::future::pending().await,
+            }
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn selective_source_passes_deletions_of_its_posts_alone() {
+    let bed = Bed::new(1_000).await;
+    let delete = |id: &str| Op::Delete { post_id: PostId::parse(id).unwrap() };
+    let post = op("x", 1);
+    let own = post.post().unwrap().post_id.clone();
+    let foreign = (0..50).map(|number| delete(&format!("foreign{number}")));
+    let ops: Vec<Op> = [post, Op::Delete { post_id: own }].into_iter().chain(foreign).collect();
+    let spec = SourceSpec::new("once", "once", move |_| Box::new(Once(Some(ops.clone())))).selective(true);
+    let running = bed.start(vec![spec], options());
+    until("its post and the deletion are appended", || async { bed.appended().await >= 2 }).await;
+    running.stop().await;
+    assert_eq!(bed.appended().await, 2);
 }

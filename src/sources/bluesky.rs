@@ -85,8 +85,10 @@ struct Socket {
 /// The source `name`.
 pub fn spec(name: &str, options: BlueskyOptions, clock: Clock) -> SourceSpec {
     let idle_limit = options.idle_limit;
+    let selective = options.filter.is_selective();
     SourceSpec::new("bluesky", name, move |opening| Box::new(Bluesky::new(options.clone(), &opening, clock.clone())))
         .idle_limit(idle_limit)
+        .selective(selective)
 }
 
 impl Bluesky {

@@ -142,10 +142,10 @@ pub enum AggregateError {
         "the range holds {0} buckets, at most {MAX_BUCKETS} are allowed: choose a longer period or a shorter range"
     )]
     TooManyBuckets(usize),
-    /// Minutes are kept for a while only.
+    /// Counts by minute have a retention.
     #[error("minutes before {0} are not kept (retention.minute_rollups): choose period=hour or a later start_date")]
     MinutesGone(Timestamp),
-    /// Counts are kept for a while only.
+    /// Counts have a retention.
     #[error("counts before {0} are not kept (retention.rollups): choose a later start_date")]
     CountsGone(Timestamp),
     /// More posts than [`MAX_READ_POSTS`].

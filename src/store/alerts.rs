@@ -1,4 +1,4 @@
-//! Alerting: rules, where their series stand, and alert rows, of which at most one is open per type and scope.
+//! Alerting: rules, the states of their series, and alerts, of which at most one is open per type and scope.
 
 mod apply;
 mod audit;
@@ -12,7 +12,7 @@ pub use apply::{Applied, NewAlert, Step};
 pub(super) use audit::insert_audit;
 pub use audit::{AuditEntry, AuditPage};
 pub use counts::BucketWidth;
-pub(super) use evidence::without_evidence;
+pub(super) use evidence::{without_author, without_evidence};
 pub use rules::{RuleChange, RuleList, RuleRefusal};
 
 use diesel::{BoolExpressionMethods, ExpressionMethods, QueryDsl, SelectableHelper};
@@ -96,8 +96,8 @@ impl Store {
         Ok(rows.into_iter().map(Alert::from).collect())
     }
 
-    /// Notes who looks after an open alert, and replaces an earlier note; the alert as it is then. `None`: no alert
-    /// with this id is open.
+    /// Records who acknowledged an open alert, and replaces an earlier acknowledgement; the alert afterwards. `None`: no
+    /// alert with this id is open.
     pub async fn acknowledge_alert(&self, id: i64, mark: &Acknowledgement) -> Result<Option<Alert>, StoreError> {
         let rows: Vec<AlertRow> = transact!(self, (id, mark.clone()), |c, (id, mark), run| {
             let rows: Vec<AlertRow> = run!(

@@ -4,7 +4,7 @@ use crate::sqlite::Sqlite;
 
 use super::postgres::Postgres;
 
-/// Where the rows lie.
+/// The database that holds the rows.
 #[derive(Clone)]
 pub enum Backend {
     Sqlite(Sqlite),
@@ -12,7 +12,8 @@ pub enum Backend {
 }
 
 /// Runs `$query`, a future of `diesel_async` on `$connection`, on a connection for reading from
-/// the `primary` or a `replica`. Gives a `Result<_, StoreError>`.
+/// the `primary` or a `replica`. Gives a `Result<_, StoreError>`. When it takes too long, or when the future is
+/// dropped, the statement is cancelled.
 macro_rules! read {
     ($store:expr, $from:ident, |$connection:ident| $query:expr) => {
         $crate::store::backend::read!($store, $from, |$connection| $query, $query)
@@ -22,21 +23,38 @@ macro_rules! read {
         match &$store.backend {
             $crate::store::backend::Backend::Sqlite(sqlite) => {
                 let mut reader = sqlite.reader().await?;
-                let $connection = &mut *reader;
-                $on_sqlite.await.map_err($crate::store::StoreError::from)
+                let answer = {
+                    let $connection = &mut *reader;
+                    sqlite.in_time($on_sqlite).await
+                };
+                match answer {
+                    Some(answer) => {
+                        reader.finish();
+                        answer.map_err($crate::store::StoreError::from)
+                    }
+                    None => Err(sqlite.overdue().into()),
+                }
             }
             $crate::store::backend::Backend::Postgres(postgres) => {
                 let mut reader = postgres.$from().await?;
-                let $connection = &mut *reader;
-                postgres.bounded($on_postgres).await
+                let answer = {
+                    let $connection = &mut *reader;
+                    postgres.in_time($on_postgres).await
+                };
+                match answer {
+                    Some(answer) => {
+                        reader.finish();
+                        answer.map_err($crate::store::StoreError::from)
+                    }
+                    None => Err(postgres.silent()),
+                }
             }
         }
     }};
 }
 pub(crate) use read;
 
-/// Runs `$body` in a transaction of its own on `$connection`, `$run!(query)` being a query's `QueryResult`
-/// on either database. `$data` is cloned, since a transaction on Postgres may run again.
+/// Runs `$body` in a transaction on `$connection`, `$run!(query)` being a query's `QueryResult` on either database. `$data` is cloned, since a transaction on Postgres may run again.
 /// Gives a `Result<_, StoreError>`.
 macro_rules! transact {
     ($store:expr, $data:expr, |$connection:ident, $given:pat_param, $run:ident| $body:expr) => {

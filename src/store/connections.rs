@@ -25,16 +25,16 @@ impl Target {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connections {
     pub target: Target,
-    /// In somebody's hands.
+    /// In use.
     pub used: usize,
-    /// Open and free.
+    /// Open and not in use.
     pub idle: usize,
     /// Callers that wait for one.
     pub waiting: usize,
 }
 
 impl Connections {
-    /// What `status` says.
+    /// The numbers of `status`.
     pub(super) fn of(target: Target, status: &Status) -> Self {
         let idle = status.available.min(status.size);
         Self { target, used: status.size - idle, idle, waiting: status.waiting }

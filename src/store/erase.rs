@@ -1,25 +1,38 @@
-//! Erasing what a person wrote.
+//! Erasure of everything that an author wrote.
 
+use diesel::Queryable;
 use diesel::sql_types::{BigInt, Text};
 
-use super::backend::read;
-use super::sql::sql;
+use super::alerts::without_author;
+use super::backend::{Backend, read, transact};
+use super::settle::RemovedPost;
+use super::sql::{Document, JsonText, sql};
 use super::{Store, StoreError};
-use crate::domain::{Author, PostId, Source};
+use crate::domain::{Author, Source};
 
-/// Posts of one read.
-const STEP: i64 = 200;
+/// Most alerts that a step searches for citations.
+const STEP: i64 = 100;
 
 /// What was erased.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Erased {
-    pub posts: Vec<PostId>,
-    /// How often alerts cited them.
+    pub posts: Vec<RemovedPost>,
+    /// How often alerts cited them, also posts that retention removed before.
     pub evidence: i64,
+}
+
+/// An alert that names the author.
+#[derive(Queryable)]
+struct CitingAlert {
+    id: i64,
+    details: JsonText,
 }
 
 impl Store {
     /// The sources on which posts of this author are stored.
+    ///
+    /// # Errors
+    /// When the database does not answer.
     pub async fn sources_of(&self, author: &Author) -> Result<Vec<Source>, StoreError> {
         let query = || {
             sql("SELECT DISTINCT source FROM social_media_posts WHERE author = ?")
@@ -30,30 +43,68 @@ impl Store {
         Ok(names.iter().filter_map(|name| Source::parse(name).ok()).collect())
     }
 
-    /// Deletes everything that the author wrote on the source, as [`Self::delete_post`] does.
+    /// Deletes everything that the author wrote on the source, as [`Self::delete_post`] does, and what alerts cite of
+    /// it. Works in steps beside a running server; after an error it can be repeated.
+    ///
+    /// # Errors
+    /// When the database does not answer.
     pub async fn erase_author(&self, source: &Source, author: &Author) -> Result<Erased, StoreError> {
-        let query = || {
-            sql("SELECT p.post_id, (SELECT count(*) FROM alert_evidence e WHERE e.post_id = p.post_id) \
-                 FROM social_media_posts p WHERE p.author = ? AND p.source = ? LIMIT ?")
-            .bind::<Text, _>(author.as_str())
-            .bind::<Text, _>(source.as_str())
-            .bind::<BigInt, _>(STEP)
-            .rows::<(Text, BigInt)>()
-        };
-        let mut erased = Erased::default();
-        loop {
-            let found: Vec<(String, i64)> = read!(self, primary, |c| query().load(c))?;
-            let mut gone = 0;
-            for (id, evidence) in &found {
-                let Ok(id) = PostId::parse(id) else { continue };
-                if self.delete_post(&id).await? {
-                    erased.posts.push(id);
-                    erased.evidence += evidence;
-                    gone += 1;
-                }
+        let removal = self.remove_author(source, author, None).await?;
+        let cited = self.erase_citations(source, author).await?;
+        Ok(Erased { posts: removal.posts, evidence: removal.evidence + cited })
+    }
+
+    /// Makes sure that no deleted content is left in the files of the database, as far as it can: SQLite moves its
+    /// write-ahead log into the file and empties it. A reader may delay that.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn scrub(&self) -> Result<(), StoreError> {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => Ok(sqlite.checkpoint().await?),
+            Backend::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Removes citations of the author from the details of alerts whose posts are gone; how many there were.
+    async fn erase_citations(&self, source: &Source, author: &Author) -> Result<i64, StoreError> {
+        // The name as both databases write it inside a JSON document.
+        let quoted = serde_json::Value::from(author.as_str()).to_string();
+        let text = match &self.backend {
+            Backend::Sqlite(_) => {
+                "SELECT id, details FROM sentiment_alerts WHERE id > ? AND instr(details, ?) > 0 ORDER BY id LIMIT ?"
             }
-            if found.is_empty() || gone == 0 {
-                return Ok(erased);
+            Backend::Postgres(_) => {
+                "SELECT id, details FROM sentiment_alerts WHERE id > ? AND strpos(details::text, ?) > 0 \
+                 ORDER BY id LIMIT ? FOR UPDATE"
+            }
+        };
+        let (mut after, mut cited) = (0, 0);
+        loop {
+            let data = (source.clone(), author.clone(), quoted.clone());
+            let (last, found): (Option<i64>, i64) = transact!(self, data, |c, (source, author, quoted), run| {
+                let select = sql(text).bind::<BigInt, _>(after).bind::<Text, _>(&quoted).bind::<BigInt, _>(STEP);
+                let alerts: Vec<CitingAlert> = run!(select.rows::<(BigInt, Document)>().load(c))?;
+                let mut found = 0;
+                for alert in &alerts {
+                    let Some(cleared) = without_author(&alert.details.0, source.as_str(), author.as_str()) else {
+                        continue;
+                    };
+                    found += cleared.citations;
+                    run!(
+                        sql("UPDATE sentiment_alerts SET details = ? WHERE id = ?")
+                            .bind::<Document, _>(JsonText(cleared.details))
+                            .bind::<BigInt, _>(alert.id)
+                            .execute(c)
+                    )?;
+                }
+                let last = alerts.last().map(|alert| alert.id);
+                Ok((last, found))
+            })?;
+            cited += found;
+            match last {
+                Some(last) => after = last,
+                None => return Ok(cited),
             }
         }
     }

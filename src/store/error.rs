@@ -1,4 +1,4 @@
-//! Which failures pass by themselves.
+//! Which failures of the database are transient.
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
@@ -6,11 +6,10 @@ use super::StoreError;
 use crate::sqlite::SqliteError;
 
 impl From<DieselError> for StoreError {
-    /// A failure is taken to pass (locks, disk, network, restart, a schema that is being brought
-    /// up to date) unless the statement itself can never succeed: what a database refuses for a
-    /// moment must never count against the data.
+    /// A failure counts as transient (locks, disk, network, restart, a schema that is being migrated) unless the
+    /// statement can never succeed: a constraint is violated, or the database cannot store the data.
     fn from(error: DieselError) -> Self {
-        use DatabaseErrorKind::{CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation};
+        use DatabaseErrorKind::{CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation, Unknown};
         let text = describe(&error);
         match error {
             DieselError::DatabaseError(
@@ -22,9 +21,29 @@ impl From<DieselError> for StoreError {
             | DieselError::QueryBuilderError(_)
             | DieselError::DeserializationError(_)
             | DieselError::SerializationError(_) => Self::Failed(text),
+            DieselError::DatabaseError(Unknown, _) if is_data_error(&text) => Self::Failed(text),
             _ => Self::Unavailable(text),
         }
     }
+}
+
+/// Messages of Postgres for data that it cannot store: SQLSTATE class 22, and rows that are too large for an index
+/// (54000). Diesel keeps the message of an error, and not its SQLSTATE.
+const DATA_ERRORS: [&str; 10] = [
+    "has no equivalent in encoding",
+    "invalid byte sequence for encoding",
+    "value too long for type",
+    "out of range",
+    "invalid input syntax",
+    "unsupported Unicode escape sequence",
+    "cannot be converted to text",
+    "division by zero",
+    "exceeds btree version",
+    "string is too long for tsvector",
+];
+
+fn is_data_error(message: &str) -> bool {
+    DATA_ERRORS.iter().any(|part| message.contains(part))
 }
 
 fn describe(error: &DieselError) -> String {
@@ -48,6 +67,35 @@ impl From<SqliteError> for StoreError {
             SqliteError::Query(error) => error.into(),
             SqliteError::Open { .. } => Self::Failed(error.to_string()),
             SqliteError::Commit(_) | SqliteError::Unavailable(_) => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_error_is_permanent_and_server_trouble_is_not() {
+        let classify = |message: &str| {
+            StoreError::from(DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message.to_owned())))
+        };
+        for data in [
+            "character with byte sequence 0xf0 0x9f 0x98 0x80 in encoding \"UTF8\" has no equivalent in encoding \"LATIN1\"",
+            "invalid byte sequence for encoding \"UTF8\": 0x00",
+            "index row size 3016 exceeds btree version 4 maximum 2704 for index \"posts_by_author\"",
+            "integer out of range",
+        ] {
+            assert!(!classify(data).is_transient(), "{data}");
+        }
+        for trouble in [
+            "canceling statement due to statement timeout",
+            "could not extend file \"base/1/2\": No space left on device",
+            "terminating connection due to administrator command",
+            "cannot execute INSERT in a read-only transaction",
+            "database is locked",
+        ] {
+            assert!(classify(trouble).is_transient(), "{trouble}");
         }
     }
 }

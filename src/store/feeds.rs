@@ -1,4 +1,4 @@
-//! What the feeds of sources say of themselves, and which of them someone paused.
+//! Reports of the feeds of sources, and which feeds are paused.
 
 use diesel::upsert::excluded;
 use diesel::{BoolExpressionMethods, ExpressionMethods, QueryDsl};
@@ -9,7 +9,7 @@ use super::sql::{At, JsonText};
 use super::{Store, StoreError};
 use crate::domain::Timestamp;
 
-/// What a feed says of itself.
+/// The report of a feed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FeedReport {
     /// The source's name in the config.
@@ -18,21 +18,21 @@ pub struct FeedReport {
     pub report: String,
 }
 
-/// A feed as the store knows it.
+/// A feed as it is stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FeedRow {
     pub name: String,
-    /// Whether someone paused it.
+    /// Whether it is paused.
     pub paused: bool,
-    /// Who fed it when it was last heard of.
+    /// The instance that sent the last report.
     pub instance: String,
     pub report: String,
-    /// When it was last heard of.
+    /// The time of the last report.
     pub reported_at: Timestamp,
 }
 
 impl Store {
-    /// Keeps what the feeds of `instance` say; the names of all feeds that are paused.
+    /// Stores the reports of the feeds of `instance`; the names of all feeds that are paused.
     pub async fn report_feeds(&self, instance: &str, reports: &[FeedReport]) -> Result<Vec<String>, StoreError> {
         let mut reports = reports.to_vec();
         // In the order of the key, so that two instances cannot lock each other out.
@@ -62,7 +62,7 @@ impl Store {
         })
     }
 
-    /// Every feed that was heard of since `since` or is paused, by name.
+    /// Every feed that sent a report since `since` or is paused, by name.
     pub async fn feeds(&self, since: Timestamp) -> Result<Vec<FeedRow>, StoreError> {
         let query =
             || {
@@ -84,7 +84,7 @@ impl Store {
             .collect())
     }
 
-    /// Pauses or resumes the feed `name`; its instance follows within seconds. `false` when nobody ever fed it.
+    /// Pauses or resumes the feed `name`; its instance follows within seconds. `false` when no instance ever reported it.
     pub async fn set_feed_paused(&self, name: &str, paused: Paused) -> Result<bool, StoreError> {
         let data = (name.to_owned(), paused == Paused::Yes);
         let changed: usize = transact!(self, data, |c, (name, paused), run| {
@@ -93,13 +93,13 @@ impl Store {
         Ok(changed > 0)
     }
 
-    /// Whether other processes may use the same database, so that who acts must be agreed on.
+    /// Whether other processes may use the same database, so that instances must coordinate by leases.
     pub fn is_shared(&self) -> bool {
         matches!(self.backend, super::backend::Backend::Postgres(_))
     }
 }
 
-/// Whether a feed rests.
+/// Whether a feed is paused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Paused {
     Yes,

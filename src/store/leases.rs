@@ -1,100 +1,130 @@
-//! Who acts (leases with a fencing token), and where sources go on (cursors).
+//! Leases with a fencing token, and the cursors of sources.
+//!
+//! The database measures the time of a lease, since the clocks of instances may differ.
 
 use std::time::Duration;
 
+use diesel::sql_types::{BigInt, Text};
 use diesel::upsert::excluded;
-use diesel::{BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl};
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl};
 
-use super::backend::{read, transact};
-use super::schema::{leases, source_cursors};
-use super::sql::At;
+use super::backend::{Backend, read, transact};
+use super::schema::source_cursors;
+use super::sql::{At, sql};
 use super::{Lease, Store, StoreError};
 
+/// Whether `$lease` is still held. As the first statement of a transaction it locks the lease, so that no other
+/// instance takes it over before the commit.
+macro_rules! is_held {
+    ($run:ident, $c:ident, $lease:expr) => {{
+        let lease: &$crate::store::Lease = $lease;
+        let held: usize = $run!(
+            $crate::store::sql::sql("UPDATE leases SET token = token WHERE name = ? AND token = ? AND holder = ?")
+                .bind::<diesel::sql_types::Text, _>(&lease.name)
+                .bind::<diesel::sql_types::BigInt, _>(lease.token)
+                .bind::<diesel::sql_types::Text, _>(&lease.holder)
+                .execute($c)
+        )?;
+        held > 0
+    }};
+}
+pub(super) use is_held;
+
+/// The present time of SQLite, in microseconds.
+macro_rules! sqlite_now {
+    () => {
+        "CAST(unixepoch('subsec') * 1000000 AS integer)"
+    };
+}
+
+/// The statement that acquires or renews a lease; `$now` is the present time, `$until` the end of its time to live.
+/// A new holder, or one whose lease expired, gets a new token.
+macro_rules! acquire {
+    ($now:expr, $until:expr) => {
+        concat!(
+            "INSERT INTO leases (name, holder, token, expires_at) VALUES (?, ?, 1, ",
+            $until,
+            ") ON CONFLICT (name) DO UPDATE SET token = CASE WHEN leases.expires_at > ",
+            $now,
+            " THEN leases.token ELSE leases.token + 1 END, holder = excluded.holder, expires_at = excluded.expires_at \
+             WHERE leases.holder = excluded.holder OR leases.expires_at <= ",
+            $now,
+            " RETURNING token"
+        )
+    };
+}
+
+impl Lease {
+    /// `done`, which is `None` when the lease was not held.
+    pub(super) fn check<T>(&self, done: Option<T>) -> Result<T, StoreError> {
+        done.ok_or_else(|| StoreError::LeaseLost(self.name.clone()))
+    }
+}
+
 impl Store {
-    /// Takes or renews the lease `name` for `holder` for `ttl`; `None` while another holds it.
+    /// Acquires or renews the lease `name` for `holder` for `ttl`; `None` while another instance holds it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
     pub async fn acquire_lease(&self, name: &str, holder: &str, ttl: Duration) -> Result<Option<Lease>, StoreError> {
-        let now = self.clock.now();
-        let data = (name.to_owned(), holder.to_owned(), At(now), At(now + ttl));
-        transact!(self, data, |c, (name, holder, now, until), run| {
-            run!(
-                diesel::insert_into(leases::table)
-                    .values((
-                        leases::name.eq(&name),
-                        leases::holder.eq(&holder),
-                        leases::token.eq(0),
-                        leases::expires_at.eq(now),
-                    ))
-                    .on_conflict_do_nothing()
-                    .execute(c)
-            )?;
-            // One of the two matches, or another instance holds the lease.
-            let renewed: Option<i64> = run!(
-                diesel::update(leases::table)
-                    .filter(leases::name.eq(&name).and(leases::holder.eq(&holder)).and(leases::expires_at.gt(now)))
-                    .set(leases::expires_at.eq(until))
-                    .returning(leases::token)
-                    .get_result(c)
-            )
-            .optional()?;
-            let token: Option<i64> = match renewed {
-                Some(token) => Some(token),
-                None => run!(
-                    diesel::update(leases::table)
-                        .filter(leases::name.eq(&name).and(leases::expires_at.le(now)))
-                        .set((
-                            leases::holder.eq(&holder),
-                            leases::token.eq(leases::token + 1),
-                            leases::expires_at.eq(until),
-                        ))
-                        .returning(leases::token)
-                        .get_result(c)
-                )
-                .optional()?,
-            };
+        let text = match &self.backend {
+            Backend::Sqlite(_) => acquire!(sqlite_now!(), concat!(sqlite_now!(), " + ?")),
+            Backend::Postgres(_) => acquire!("clock_timestamp()", "clock_timestamp() + ? * interval '1 microsecond'"),
+        };
+        let micros = i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX);
+        let data = (name.to_owned(), holder.to_owned());
+        transact!(self, data, |c, (name, holder), run| {
+            let acquire = sql(text).bind::<Text, _>(&name).bind::<Text, _>(&holder).bind::<BigInt, _>(micros);
+            let token: Option<i64> = run!(acquire.rows::<BigInt>().get_result(c)).optional()?;
             Ok(token.map(|token| Lease { name, holder, token }))
         })
     }
 
-    /// Gives a lease back before it runs out.
+    /// Releases a lease before it expires. Does nothing when another instance has taken it over.
+    ///
+    /// # Errors
+    /// When the database does not answer.
     pub async fn release_lease(&self, lease: &Lease) -> Result<(), StoreError> {
-        transact!(self, (lease.clone(), At(self.clock.now())), |c, (lease, now), run| {
-            run!(
-                diesel::update(leases::table)
-                    .filter(leases::name.eq(&lease.name).and(leases::token.eq(lease.token)))
-                    .filter(leases::holder.eq(&lease.holder))
-                    .set(leases::expires_at.eq(now))
-                    .execute(c)
-            )?;
+        let text = match &self.backend {
+            Backend::Sqlite(_) => {
+                concat!(
+                    "UPDATE leases SET expires_at = ",
+                    sqlite_now!(),
+                    " WHERE name = ? AND token = ? AND holder = ?"
+                )
+            }
+            Backend::Postgres(_) => {
+                "UPDATE leases SET expires_at = clock_timestamp() WHERE name = ? AND token = ? AND holder = ?"
+            }
+        };
+        transact!(self, lease.clone(), |c, lease, run| {
+            let release = sql(text).bind::<Text, _>(&lease.name).bind::<BigInt, _>(lease.token);
+            run!(release.bind::<Text, _>(&lease.holder).execute(c))?;
             Ok(())
         })
     }
 
-    /// Where a source goes on.
+    /// The position after which a source continues.
+    ///
+    /// # Errors
+    /// When the database does not answer.
     pub async fn cursor(&self, source: &str) -> Result<Option<String>, StoreError> {
         let query = || source_cursors::table.filter(source_cursors::source.eq(source)).select(source_cursors::cursor);
         let found: Vec<String> = read!(self, primary, |c| query().load(c))?;
         Ok(found.into_iter().next())
     }
 
-    /// Keeps where a source goes on. With a lease only if it still holds, checked in the same transaction.
+    /// Stores the position after which a source continues, if `lease` is still held.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`] when another instance took over; nothing was changed then.
     pub async fn keep_cursor(&self, source: &str, cursor: &str, lease: Option<&Lease>) -> Result<(), StoreError> {
         let data = (source.to_owned(), cursor.to_owned(), lease.cloned(), At(self.clock.now()));
         let kept = transact!(self, data, |c, (source, cursor, lease, now), run| {
-            if let Some(lease) = lease {
-                // Locks the row against whoever would take over before this is committed.
-                let held: usize = run!(
-                    diesel::update(leases::table)
-                        .filter(leases::name.eq(&lease.name).and(leases::token.eq(lease.token)))
-                        .filter(leases::holder.eq(&lease.holder))
-                        .set(leases::token.eq(lease.token))
-                        .execute(c)
-                )?;
-                if held == 0 {
-                    return Ok(false);
-                }
+            if let Some(lease) = &lease
+                && !is_held!(run, c, lease)
+            {
+                return Ok(None);
             }
             run!(
                 diesel::insert_into(source_cursors::table)
@@ -111,11 +141,8 @@ impl Store {
                     ))
                     .execute(c)
             )?;
-            Ok(true)
+            Ok(Some(()))
         })?;
-        match (kept, lease) {
-            (false, Some(lease)) => Err(StoreError::LeaseLost(lease.name.clone())),
-            _ => Ok(()),
-        }
+        lease.map_or(Ok(()), |lease| lease.check(kept))
     }
 }

@@ -1,10 +1,17 @@
 //! The schema: embedded migrations, run by one instance at a time.
+//!
+//! Migrations only add to the schema, so that instances of the release before go on working while the new release is
+//! rolled out. [`COMPATIBLE_SINCE`] is stored with the schema: a binary that does not know all of its migrations runs
+//! if it is not older than that, and refuses to otherwise.
+
+use std::time::Duration;
 
 use diesel::backend::Backend;
-use diesel::migration::{Migration, MigrationSource};
+use diesel::migration::{Migration, MigrationSource, MigrationVersion};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::result::Error as DieselError;
+use diesel::sql_types::{Bool, Text};
 use diesel_async::AsyncPgConnection;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -16,8 +23,36 @@ use crate::sqlite::Sqlite;
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
-/// Postgres' advisory lock of whoever migrates.
+/// The advisory lock of the instance that migrates Postgres.
 const LOCK: i64 = 0x0073_656e_7469_0001;
+/// Between two attempts to get it. A session that waits inside the database would hold up concurrent indexes.
+const LOCK_RETRY: Duration = Duration::from_millis(100);
+/// Attempts until the migration is left to a later start.
+const LOCK_ATTEMPTS: u32 = 6_000;
+/// The last migration of the oldest release that works on this schema.
+const COMPATIBLE_SINCE: &str = "20260204000001";
+
+/// Why this binary does not use the database.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SchemaError {
+    /// A later release changed the schema in a way that this one does not understand.
+    #[error(
+        "the database was migrated by a newer release (it has {unknown}, and needs a release that knows {needs}): \
+         start that release, or restore a backup from before its migration"
+    )]
+    Newer {
+        /// The first migration that this binary does not know.
+        unknown: String,
+        /// What a release must know to use this schema.
+        needs: String,
+    },
+    /// Posts may contain characters that the database cannot store.
+    #[error(
+        "the database has the encoding {encoding}, which cannot store all characters of posts: create one with \
+         CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0, and set database.url to it"
+    )]
+    Encoding { encoding: String },
+}
 
 /// Whether to run what is pending or only to name it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,7 +64,8 @@ pub enum Mode {
 /// The names of the pending migrations, which have run if `mode` says so.
 /// The write lock of the file makes other processes wait.
 pub async fn sqlite(sqlite: &Sqlite, mode: Mode) -> Result<Vec<String>, StoreError> {
-    Ok(sqlite.write(move |connection| migrate(connection, SQLITE.migrations(), mode)).await?)
+    let migrated = sqlite.write(move |connection| migrate(connection, SQLITE.migrations(), mode)).await?;
+    Ok(migrated?)
 }
 
 /// The names of the pending migrations, which have run if `mode` says so. An advisory lock makes other processes wait.
@@ -38,36 +74,124 @@ pub async fn postgres(postgres: &Postgres, mode: Mode) -> Result<Vec<String>, St
     // Diesel's migrations are synchronous. The lock ends with the connection at the latest.
     let task = tokio::task::spawn_blocking(move || {
         let mut connection: AsyncConnectionWrapper<AsyncPgConnection> = connection.into();
-        diesel::sql_query(format!("SELECT pg_advisory_lock({LOCK})")).execute(&mut connection)?;
+        let encoding: Setting =
+            diesel::sql_query("SELECT current_setting('server_encoding') AS value").get_result(&mut connection)?;
+        if encoding.value != "UTF8" {
+            return Err(SchemaError::Encoding { encoding: encoding.value }.into());
+        }
+        if mode == Mode::Check {
+            return Ok(migrate::<Pg, _>(&mut connection, POSTGRES.migrations(), mode)??);
+        }
+        lock(&mut connection)?;
+        drop_invalid_indexes(&mut connection)?;
         let names = migrate::<Pg, _>(&mut connection, POSTGRES.migrations(), mode)?;
         diesel::sql_query(format!("SELECT pg_advisory_unlock({LOCK})")).execute(&mut connection)?;
-        Ok(names)
+        Ok(names?)
     });
     task.await.map_err(|e| StoreError::Unavailable(format!("the migration was abandoned: {e}")))?
 }
 
+#[derive(QueryableByName)]
+struct Setting {
+    #[diesel(sql_type = Text)]
+    value: String,
+}
+
+fn lock(connection: &mut AsyncConnectionWrapper<AsyncPgConnection>) -> Result<(), StoreError> {
+    #[derive(QueryableByName)]
+    struct Lock {
+        #[diesel(sql_type = Bool)]
+        locked: bool,
+    }
+    let attempt = format!("SELECT pg_try_advisory_lock({LOCK}) AS locked");
+    for _ in 0..LOCK_ATTEMPTS {
+        if diesel::sql_query(&attempt).get_result::<Lock>(connection)?.locked {
+            return Ok(());
+        }
+        std::thread::sleep(LOCK_RETRY);
+    }
+    Err(StoreError::Unavailable("another instance is still migrating the database".to_owned()))
+}
+
+/// Drops indexes whose concurrent creation was interrupted: their migration runs again and creates them.
+fn drop_invalid_indexes(connection: &mut AsyncConnectionWrapper<AsyncPgConnection>) -> QueryResult<()> {
+    const INVALID: &str = "SELECT i.indexrelid::regclass::text AS value FROM pg_index i \
+                           JOIN pg_class c ON c.oid = i.indexrelid \
+                           WHERE NOT i.indisvalid AND c.relnamespace = current_schema()::regnamespace";
+    for index in diesel::sql_query(INVALID).load::<Setting>(connection)? {
+        diesel::sql_query(format!("DROP INDEX CONCURRENTLY IF EXISTS {}", index.value)).execute(connection)?;
+    }
+    Ok(())
+}
+
 type Found<DB> = diesel::migration::Result<Vec<Box<dyn Migration<DB>>>>;
 
-fn migrate<DB: Backend, C: MigrationHarness<DB>>(
-    connection: &mut C,
-    found: Found<DB>,
-    mode: Mode,
-) -> QueryResult<Vec<String>> {
+fn migrate<DB, C>(connection: &mut C, found: Found<DB>, mode: Mode) -> QueryResult<Result<Vec<String>, SchemaError>>
+where
+    DB: Backend,
+    C: MigrationHarness<DB> + SchemaInfo,
+{
+    let mut known = found.map_err(failed)?;
+    known.sort_unstable_by(|one, other| one.name().version().cmp(&other.name().version()));
     let applied = connection.applied_migrations().map_err(failed)?;
-    let mut pending: Vec<_> =
-        found.map_err(failed)?.into_iter().filter(|migration| !applied.contains(&migration.name().version())).collect();
-    pending.sort_unstable_by(|one, other| one.name().version().cmp(&other.name().version()));
+    let is_known =
+        |version: &MigrationVersion<'_>| known.iter().any(|migration| migration.name().version() == *version);
+    if let Some(unknown) = applied.iter().filter(|version| !is_known(version)).min() {
+        let newest = known.last().map(|migration| migration.name().version().to_string()).unwrap_or_default();
+        let needs = connection.compatible_since()?;
+        let unknown = unknown.to_string();
+        return Ok(match needs {
+            Some(needs) if needs <= newest => {
+                tracing::warn!(unknown, "database schema is newer than this release, which can still use it");
+                Ok(Vec::new())
+            }
+            needs => Err(SchemaError::Newer { needs: needs.unwrap_or_else(|| unknown.clone()), unknown }),
+        });
+    }
     let mut names = Vec::new();
-    for migration in pending {
+    for migration in known.iter().filter(|migration| !applied.contains(&migration.name().version())) {
         if mode == Mode::Run {
-            connection.run_migration(&*migration).map_err(failed)?;
+            connection.run_migration(&**migration).map_err(failed)?;
         }
         names.push(migration.name().to_string());
     }
-    Ok(names)
+    if mode == Mode::Run && !names.is_empty() {
+        connection.set_compatible_since()?;
+    }
+    Ok(Ok(names))
 }
 
-/// Keeps the database's own error, which says whether it passes.
+/// What is stored about the schema, beside the list of migrations.
+trait SchemaInfo {
+    /// The last migration of the oldest release that works on the schema; `None` where it is not stored.
+    fn compatible_since(&mut self) -> QueryResult<Option<String>>;
+    fn set_compatible_since(&mut self) -> QueryResult<()>;
+}
+
+macro_rules! schema_info {
+    ($Connection:ty) => {
+        impl SchemaInfo for $Connection {
+            fn compatible_since(&mut self) -> QueryResult<Option<String>> {
+                let select = diesel::sql_query("SELECT compatible_since AS value FROM schema_info WHERE id = 1");
+                Ok(select.get_result::<Setting>(self).optional()?.map(|row| row.value))
+            }
+
+            fn set_compatible_since(&mut self) -> QueryResult<()> {
+                diesel::sql_query(format!(
+                    "INSERT INTO schema_info (id, compatible_since) VALUES (1, '{COMPATIBLE_SINCE}') \
+                     ON CONFLICT (id) DO UPDATE SET compatible_since = excluded.compatible_since"
+                ))
+                .execute(self)?;
+                Ok(())
+            }
+        }
+    };
+}
+
+schema_info!(SqliteConnection);
+schema_info!(AsyncConnectionWrapper<AsyncPgConnection>);
+
+/// Keeps the database's own error, which says whether it is transient.
 fn failed(error: Box<dyn std::error::Error + Send + Sync>) -> DieselError {
     match error.downcast::<DieselError>() {
         Ok(error) => *error,

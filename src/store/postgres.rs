@@ -1,9 +1,10 @@
-//! Connections to Postgres: pools, bounds, and transactions that are retried and never cut short.
+//! Connections to Postgres: pools, time limits, and transactions that are retried and never cancelled.
 
 mod tls;
 mod url;
 
 use std::future::Future;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,8 +22,48 @@ use tokio::time::timeout;
 use super::connections::{Connections, Target};
 use super::{PostgresOptions, StoreError};
 
-/// A pooled connection.
-pub type Connection = Object<AsyncPgConnection>;
+/// A connection to read with. When it is dropped before [`Self::finish`], the server is asked to cancel its statement.
+/// The pool tests a connection before each use, so that a late cancellation ends that test and not another statement.
+pub struct Reader {
+    connection: Object<AsyncPgConnection>,
+    connector: Arc<Connector>,
+    finished: bool,
+}
+
+impl Reader {
+    /// Returns the connection to the pool after its last statement has ended.
+    pub fn finish(mut self) {
+        self.finished = true;
+    }
+}
+
+impl Deref for Reader {
+    type Target = AsyncPgConnection;
+
+    fn deref(&self) -> &Self::Target {
+        &self.connection
+    }
+}
+
+impl DerefMut for Reader {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.connection
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if self.finished {
+            return;
+        }
+        let (token, connector) = (self.connection.cancel_token(), self.connector.clone());
+        let runtime = connector.runtime.clone();
+        runtime.spawn(async move {
+            // A server that does not answer ends the statement by its own time-out.
+            let _ = timeout(connector.connect_timeout, connector.tls.cancel(&token)).await;
+        });
+    }
+}
 
 /// How often a transaction that lost against another one runs again.
 const RETRIES: usize = 8;
@@ -59,13 +100,15 @@ impl Postgres {
     }
 
     /// A connection to the database that is written.
-    pub async fn primary(&self) -> Result<Connection, StoreError> {
-        self.primary.get().await.map_err(|e| StoreError::Unavailable(e.to_string()))
+    pub async fn primary(&self) -> Result<Reader, StoreError> {
+        let connection = self.primary.get().await.map_err(|e| StoreError::Unavailable(e.to_string()))?;
+        Ok(Reader { connection, connector: self.connector.clone(), finished: false })
     }
 
     /// A connection to the database that the API reads; it may be a little behind.
-    pub async fn replica(&self) -> Result<Connection, StoreError> {
-        self.replica.get().await.map_err(|e| StoreError::Unavailable(e.to_string()))
+    pub async fn replica(&self) -> Result<Reader, StoreError> {
+        let connection = self.replica.get().await.map_err(|e| StoreError::Unavailable(e.to_string()))?;
+        Ok(Reader { connection, connector: self.reader.clone(), finished: false })
     }
 
     /// How its connections are used: those to the primary, and to a replica if there is one.
@@ -76,7 +119,7 @@ impl Postgres {
         std::iter::once(primary).chain(replica).collect()
     }
 
-    /// A connection of its own, without a bound on its statements.
+    /// A new connection without a limit on its statements.
     pub async fn migrator(&self) -> Result<AsyncPgConnection, StoreError> {
         let mut connection =
             self.connector.clone().connect().await.map_err(|e| StoreError::Unavailable(e.to_string()))?;
@@ -85,12 +128,14 @@ impl Postgres {
         Ok(connection)
     }
 
-    /// `query`'s answer, if it comes in time. A server that stands still answers no time-out of its own.
-    pub async fn bounded<T>(&self, query: impl Future<Output = QueryResult<T>>) -> Result<T, StoreError> {
-        match timeout(self.connector.limit, query).await {
-            Ok(answer) => answer.map_err(StoreError::from),
-            Err(_) => Err(self.connector.silent()),
-        }
+    /// The answer of `query`, or `None` when it takes too long. A server that hangs enforces no time-out itself.
+    pub async fn in_time<T>(&self, query: impl Future<Output = T>) -> Option<T> {
+        timeout(self.connector.limit, query).await.ok()
+    }
+
+    /// The error of a query that took too long.
+    pub fn silent(&self) -> StoreError {
+        self.connector.silent()
     }
 
     /// Runs `work` in a transaction, again if it lost against another one. It runs to its end even
@@ -134,11 +179,11 @@ impl Postgres {
     }
 }
 
-/// Why a transaction failed; `None` when the server did not answer.
+/// The error of a transaction; `None` when the server did not answer.
 struct Attempt(Option<DieselError>);
 
 impl Attempt {
-    /// Whether another transaction was in the way (40001, 40P01).
+    /// Whether it lost against another transaction (40001, 40P01).
     fn lost(&self) -> bool {
         match &self.0 {
             Some(DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _)) => true,
@@ -204,7 +249,7 @@ impl Connector {
     }
 
     /// Connects on the store's runtime: the task that drives a connection must outlive the
-    /// runtime of whoever asked first.
+    /// runtime of the first caller.
     async fn connect(self: Arc<Self>) -> ConnectionResult<AsyncPgConnection> {
         let bad = ConnectionError::BadConnection;
         let runtime = self.runtime.clone();

@@ -2,6 +2,7 @@
 
 pub(super) mod query;
 pub(super) mod row;
+mod search;
 
 pub(super) use row::{public_id, scores_json};
 
@@ -55,14 +56,16 @@ impl Store {
         start: Start,
         limit: i64,
     ) -> Result<PostPage, StoreError> {
-        let rows: Vec<PostRow> = match filter.topic {
-            None => read!(
+        let found = if filter.words.is_empty() { None } else { self.search_page(filter, sort, start, limit).await? };
+        let rows: Vec<PostRow> = match (found, filter.topic) {
+            (Some(ids), _) => read!(self, replica, |c| whole_posts!(post::id.eq_any(&ids)).load(c))?,
+            (None, None) => read!(
                 self,
                 replica,
                 |c| whole_posts!(post::id.eq_any(on_sqlite::page(filter, sort, start, limit))).load(c),
                 whole_posts!(post::id.eq_any(on_postgres::page(filter, sort, start, limit))).load(c)
             )?,
-            Some(topic) => {
+            (None, Some(topic)) => {
                 let ids: Vec<i64> = read!(
                     self,
                     replica,
@@ -101,6 +104,11 @@ impl Store {
 
     /// How many posts match, counted one by one; more than `limit` is `limit + 1`.
     pub(super) async fn counted_up_to(&self, filter: &PostFilter, limit: i64) -> Result<i64, StoreError> {
+        if !filter.words.is_empty()
+            && let Some(count) = self.search_count(filter, limit).await?
+        {
+            return Ok(count);
+        }
         match filter.topic {
             None => read!(
                 self,
@@ -148,8 +156,8 @@ pub struct PostFilter {
 }
 
 impl PostFilter {
-    /// Whether the number of matches can be read from the totals: nothing is filtered but topic, source,
-    /// sentiment and emotion.
+    /// Whether the number of matches can be read from the totals: only topic, source, sentiment and emotion are
+    /// filtered.
     pub fn is_counted(&self) -> bool {
         let rolled_up = Self {
             topic: self.topic,
@@ -167,7 +175,7 @@ impl PostFilter {
         if any_time.is_counted() { CountedFrom::Rollups } else { CountedFrom::Posts }
     }
 
-    /// What of it the rollups can tell.
+    /// The conditions that the rollups can answer.
     pub(super) fn rolled_up(&self) -> Cells<'_> {
         Cells { topic: self.topic, source: self.source.as_ref(), sentiment: self.sentiment, emotion: self.emotion }
     }
@@ -177,9 +185,9 @@ impl PostFilter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CountedFrom {
-    /// The rollups: any range, also of posts that are not kept any more.
+    /// The rollups: any range, also of posts that were pruned.
     Rollups,
-    /// The posts themselves: those that are kept, and not more than can be read for one answer.
+    /// The posts: those that are stored, and not more than can be read for one answer.
     Posts,
 }
 

@@ -1,142 +1,199 @@
-//! Forgetting what nothing needs any more, in small steps.
+//! Removal of rows that are not needed any more, in small transactions.
 
 use diesel::sql_types::{BigInt, Integer, Text};
+use tokio_util::sync::CancellationToken;
 
-use super::backend::{Backend, transact};
+use super::backend::transact;
 use super::rollup::{CLOCKS_DIFFER, Grain, INGEST_KEPT, Series};
+use super::settle::removal::{OLD_POSTS_STEP, OldPosts};
 use super::sql::{At, Instant, sql};
 use super::{Store, StoreError};
-use crate::domain::EntryKey;
+use crate::domain::{EntryKey, Timestamp};
 
-/// Most rows of one step.
+/// Most rows that a transaction removes.
 const STEP: i64 = 5_000;
-/// Most posts of one step: each takes rows of several tables with it, and readers and writers wait meanwhile.
-const POSTS_STEP: i64 = 500;
+
+/// Repeats `$step`, which gives how many rows it removed, until it removes none or a stop is requested.
+macro_rules! repeat {
+    ($stop:expr, $step:expr) => {
+        while !$stop.is_cancelled() && $step > 0 {}
+    };
+}
 
 impl Store {
-    /// Forgets remembered entry ids below `needed`, old minute rollups and ingest counters; in small steps.
-    pub async fn prune(&self, needed: Option<EntryKey>) -> Result<(), StoreError> {
+    /// Removes remembered entry ids below `needed`, and what is older than its retention: posts, tombstones, counts,
+    /// resolved alerts and transitions. Ends early, between two small transactions, when `stop` is cancelled.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn prune(&self, needed: Option<EntryKey>, stop: &CancellationToken) -> Result<(), StoreError> {
         let now = self.clock.now();
+        self.prune_counts(now, stop).await?;
+        self.prune_topics(STEP, stop).await?;
+        if let Some(kept) = self.keep.posts {
+            // No instance stores posts as old as these, whatever its clock says.
+            let before = now - kept - CLOCKS_DIFFER;
+            let old = OldPosts { before, needed: needed.clone(), limit: OLD_POSTS_STEP };
+            repeat!(stop, self.remove_old_posts(old.clone()).await?);
+            self.prune_tombstones(before, stop).await?;
+        }
+        if let Some(kept) = self.keep.alerts {
+            self.prune_alerts(now - kept, stop).await?;
+        }
+        match needed {
+            Some(needed) => self.prune_entries(&needed, stop).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn prune_counts(&self, now: Timestamp, stop: &CancellationToken) -> Result<(), StoreError> {
         let kept = self.retention.kept(now);
         for grain in [Grain::Second, Grain::Minute] {
-            for series in [Series::Source, Series::Together] {
-                self.prune_rollups(grain.column(series), At(kept.from(grain))).await?;
-            }
+            self.prune_rollups(grain, kept.from(grain), stop).await?;
         }
-        self.prune_topic_rollups(Grain::Minute, At(kept.from(Grain::Minute))).await?;
+        self.prune_topic_rollups(Grain::Minute, kept.from(Grain::Minute), stop).await?;
         if let Some(kept) = self.keep.rollups {
             for grain in [Grain::Quarter, Grain::Day] {
-                // What clocks differ by is less than the shortest time that can be set.
-                let before = At((now - kept - Grain::Day.width()).floor(grain.width()));
-                for series in [Series::Source, Series::Together] {
-                    self.prune_rollups(grain.column(series), before).await?;
-                }
-                self.prune_topic_rollups(grain, before).await?;
+                // Clocks differ by less than the shortest retention.
+                let before = (now - kept - Grain::Day.width()).floor(grain.width());
+                self.prune_rollups(grain, before, stop).await?;
+                self.prune_topic_rollups(grain, before, stop).await?;
             }
         }
-        self.prune_ingested(At(now - INGEST_KEPT)).await?;
-        self.prune_topics(STEP).await?;
-        if let Some(kept) = self.keep.posts {
-            // Nobody stores posts as old as these any more, also those whose clocks are behind.
-            let before = At(now - kept - CLOCKS_DIFFER);
-            match (&self.backend, &needed) {
-                // An entry that is settled is gone from the embedded queue.
-                (Backend::Sqlite(_), _) => self.prune_posts(before, None).await?,
-                (Backend::Postgres(_), Some(needed)) => self.prune_posts(before, Some(needed)).await?,
-                (Backend::Postgres(_), None) => {}
-            }
+        let ingested = At(now - INGEST_KEPT);
+        transact!(self, (), |c, (), run| {
+            run!(sql("DELETE FROM ingest_counters WHERE bucket < ?").bind::<Instant, _>(ingested).execute(c))
+        })?;
+        Ok(())
+    }
+
+    async fn prune_rollups(&self, grain: Grain, before: Timestamp, stop: &CancellationToken) -> Result<(), StoreError> {
+        for series in [Series::Source, Series::Together] {
+            let grain = grain.column(series);
+            repeat!(
+                stop,
+                transact!(self, (), |c, (), run| {
+                    run!(
+                        sql("DELETE FROM post_rollups WHERE (grain, bucket, source, sentiment, emotion) IN \
+                             (SELECT grain, bucket, source, sentiment, emotion FROM post_rollups \
+                             WHERE grain = ? AND bucket < ? LIMIT ?)")
+                        .bind::<Integer, _>(grain)
+                        .bind::<Instant, _>(At(before))
+                        .bind::<BigInt, _>(STEP)
+                        .execute(c)
+                    )
+                })?
+            );
         }
-        let Some(needed) = needed else { return Ok(()) };
+        Ok(())
+    }
+
+    async fn prune_topic_rollups(
+        &self,
+        grain: Grain,
+        before: Timestamp,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        let grain = grain.column(Series::Source);
+        repeat!(
+            stop,
+            transact!(self, (), |c, (), run| {
+                run!(
+                    sql("DELETE FROM topic_rollups WHERE (topic_id, grain, bucket, source, sentiment, emotion) IN \
+                         (SELECT topic_id, grain, bucket, source, sentiment, emotion FROM topic_rollups \
+                         WHERE topic_id IN (SELECT id FROM topics) AND grain = ? AND bucket < ? LIMIT ?)")
+                    .bind::<Integer, _>(grain)
+                    .bind::<Instant, _>(At(before))
+                    .bind::<BigInt, _>(STEP)
+                    .execute(c)
+                )
+            })?
+        );
+        Ok(())
+    }
+
+    /// Removes tombstones of posts and authors that no post needs: it would be too old to be stored.
+    async fn prune_tombstones(&self, before: Timestamp, stop: &CancellationToken) -> Result<(), StoreError> {
+        repeat!(
+            stop,
+            transact!(self, (), |c, (), run| {
+                run!(
+                    sql("DELETE FROM post_keys WHERE post_id IN \
+                         (SELECT post_id FROM post_keys WHERE deleted_at < ? LIMIT ?)")
+                    .bind::<Instant, _>(At(before))
+                    .bind::<BigInt, _>(STEP)
+                    .execute(c)
+                )
+            })?
+        );
+        let before_ms = before.as_millis();
+        repeat!(
+            stop,
+            transact!(self, (), |c, (), run| {
+                run!(
+                    sql("DELETE FROM author_keys WHERE (source, author, epoch) IN \
+                         (SELECT source, author, epoch FROM author_keys WHERE ms < ? LIMIT ?)")
+                    .bind::<BigInt, _>(before_ms)
+                    .bind::<BigInt, _>(STEP)
+                    .execute(c)
+                )
+            })?
+        );
+        Ok(())
+    }
+
+    /// Removes resolved alerts, and transitions that the notifier has read and that belong to no open alert.
+    async fn prune_alerts(&self, before: Timestamp, stop: &CancellationToken) -> Result<(), StoreError> {
+        repeat!(
+            stop,
+            transact!(self, (), |c, (), run| {
+                run!(
+                    sql("DELETE FROM sentiment_alerts WHERE id IN (SELECT id FROM sentiment_alerts \
+                         WHERE resolved_at < ? AND state = 'resolved' LIMIT ?)")
+                    .bind::<Instant, _>(At(before))
+                    .bind::<BigInt, _>(STEP)
+                    .execute(c)
+                )
+            })?
+        );
+        repeat!(
+            stop,
+            transact!(self, (), |c, (), run| {
+                run!(
+                    sql("DELETE FROM alert_transitions WHERE id IN (SELECT t.id FROM alert_transitions t \
+                         WHERE t.at < ? AND t.id <= (SELECT cursor FROM alert_notifier WHERE id = 1) \
+                         AND NOT EXISTS (SELECT 1 FROM sentiment_alerts a WHERE a.id = t.alert_id \
+                         AND a.state = 'firing') LIMIT ?)")
+                    .bind::<Instant, _>(At(before))
+                    .bind::<BigInt, _>(STEP)
+                    .execute(c)
+                )
+            })?
+        );
+        Ok(())
+    }
+
+    /// Removes the ids of entries that are not delivered again. Entries of a lost stream are gone with it; those that
+    /// were appended lately may still be held by a worker.
+    async fn prune_entries(&self, needed: &EntryKey, stop: &CancellationToken) -> Result<(), StoreError> {
         let (ms, seq) = super::settle::columns(needed.id);
-        let epoch = needed.epoch.to_string();
-        // Entries of a lost stream are gone with it; those that were appended lately may still be in a worker's hands.
-        while transact!(self, (epoch.clone(), ms, seq), |c, (epoch, ms, seq), run| {
-            run!(sql("DELETE FROM settled_entries WHERE (epoch, ms, seq) IN (SELECT epoch, ms, seq \
-                      FROM settled_entries WHERE (epoch = ? AND (ms, seq) < (?, ?)) OR (epoch <> ? AND ms < ?) LIMIT ?)")
-            .bind::<Text, _>(&epoch)
-            .bind::<BigInt, _>(ms)
-            .bind::<BigInt, _>(seq)
-            .bind::<Text, _>(&epoch)
-            .bind::<BigInt, _>(ms)
-            .bind::<BigInt, _>(STEP)
-            .execute(c))
-        })? > 0
-        {}
-        Ok(())
-    }
-
-    async fn prune_rollups(&self, grain: i32, before: At) -> Result<(), StoreError> {
-        while transact!(self, (), |c, (), run| {
-            run!(
-                sql("DELETE FROM post_rollups WHERE (grain, bucket, source, sentiment, emotion) IN (SELECT grain, \
-                      bucket, source, sentiment, emotion FROM post_rollups WHERE grain = ? AND bucket < ? LIMIT ?)")
-                .bind::<Integer, _>(grain)
-                .bind::<Instant, _>(before)
-                .bind::<BigInt, _>(STEP)
-                .execute(c)
-            )
-        })? > 0
-        {}
-        Ok(())
-    }
-
-    async fn prune_topic_rollups(&self, grain: Grain, before: At) -> Result<(), StoreError> {
-        while transact!(self, (grain.column(Series::Source), before), |c, (grain, before), run| {
-            run!(
-                sql("DELETE FROM topic_rollups WHERE (topic_id, grain, bucket, source, sentiment, emotion) IN \
-                     (SELECT topic_id, grain, bucket, source, sentiment, emotion FROM topic_rollups \
-                     WHERE topic_id IN (SELECT id FROM topics) AND grain = ? AND bucket < ? LIMIT ?)")
-                .bind::<Integer, _>(grain)
-                .bind::<Instant, _>(before)
-                .bind::<BigInt, _>(STEP)
-                .execute(c)
-            )
-        })? > 0
-        {}
-        Ok(())
-    }
-
-    /// Removes posts written before, with all that hangs on them; their counts stay. A post whose entry may be
-    /// delivered again stays a little longer: its row is what tells that the entry is settled.
-    async fn prune_posts(&self, before: At, needed: Option<&EntryKey>) -> Result<(), StoreError> {
-        let (epoch, (ms, seq)) = match needed {
-            Some(needed) => (needed.epoch.to_string(), super::settle::columns(needed.id)),
-            None => (String::new(), (0, 0)),
-        };
-        loop {
-            let data = (before, epoch.clone(), ms, seq);
-            let removed: usize = transact!(self, data, |c, (before, epoch, ms, seq), run| {
-                let gone: Vec<String> = run!(
-                    sql("DELETE FROM social_media_posts WHERE id IN (SELECT id FROM social_media_posts \
-                         WHERE created_at < ? AND (entry_epoch <> ? OR (entry_ms, entry_seq) < (?, ?)) \
-                         ORDER BY created_at LIMIT ?) RETURNING post_id")
-                    .bind::<Instant, _>(before)
+        repeat!(
+            stop,
+            transact!(self, needed.epoch.to_string(), |c, epoch, run| {
+                run!(
+                    sql("DELETE FROM settled_entries WHERE (epoch, ms, seq) IN (SELECT epoch, ms, seq \
+                         FROM settled_entries WHERE (epoch = ? AND (ms, seq) < (?, ?)) OR (epoch <> ? AND ms < ?) \
+                         LIMIT ?)")
                     .bind::<Text, _>(&epoch)
                     .bind::<BigInt, _>(ms)
                     .bind::<BigInt, _>(seq)
-                    .bind::<BigInt, _>(POSTS_STEP)
-                    .rows::<Text>()
-                    .load(c)
-                )?;
-                for post_id in &gone {
-                    run!(
-                        sql("DELETE FROM post_keys WHERE post_id = ? AND deleted_at IS NULL")
-                            .bind::<Text, _>(post_id)
-                            .execute(c)
-                    )?;
-                }
-                Ok(gone.len())
-            })?;
-            if removed < POSTS_STEP as usize {
-                return Ok(());
-            }
-        }
-    }
-
-    async fn prune_ingested(&self, before: At) -> Result<(), StoreError> {
-        transact!(self, (), |c, (), run| {
-            run!(sql("DELETE FROM ingest_counters WHERE bucket < ?").bind::<Instant, _>(before).execute(c))
-        })?;
+                    .bind::<Text, _>(&epoch)
+                    .bind::<BigInt, _>(ms)
+                    .bind::<BigInt, _>(STEP)
+                    .execute(c)
+                )
+            })?
+        );
         Ok(())
     }
 }

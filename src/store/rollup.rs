@@ -61,7 +61,7 @@ impl Store {
         Ok(by_source(self.cells(range, Series::Source, Cells { topic, ..Cells::default() }).await?))
     }
 
-    /// Counts of an exact window, of the posts that `filter` keeps.
+    /// Counts of an exact window, of the posts that match `filter`.
     pub(super) async fn cells(
         &self,
         range: TimeRange,
@@ -74,7 +74,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let query = cells(&pieces, series, filter);
-        // Alerts are judged by it, so a replica that is behind will not do.
+        // Alert rules are evaluated by it, so a replica that lags is not enough.
         read!(self, primary, |c| c.spawn_blocking(move |c| diesel::RunQueryDsl::load(query, c)), query.load(c))
     }
 }
@@ -91,9 +91,9 @@ fn by_source(cells: Vec<Cell>) -> BTreeMap<String, Counts> {
 
 /// The width of the buckets of `ingest_counters`.
 pub const INGEST_BUCKET: Duration = Duration::from_secs(10);
-/// How long they are kept.
+/// The retention of `ingest_counters`.
 pub const INGEST_KEPT: Duration = Duration::from_secs(2 * 3_600);
-/// How long rollups by the second are kept: they are for the ragged edges of windows that end about now.
+/// The retention of rollups by the second: they count the edges of windows that end about now.
 const SECONDS_KEPT: Duration = Duration::from_secs(2 * 3_600);
 
 /// The bucket widths of `post_rollups`.
@@ -155,7 +155,7 @@ impl Grain {
     }
 }
 
-/// From when on rollups of a grain are kept, at one moment.
+/// The first buckets that rollups hold, at one moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Kept {
     seconds: Timestamp,
@@ -168,7 +168,7 @@ impl Kept {
         Self { seconds: Timestamp::MAX, ..self }
     }
 
-    /// The first bucket of `grain` that is kept.
+    /// The first bucket of `grain` that exists.
     pub fn from(self, grain: Grain) -> Timestamp {
         match grain {
             Grain::Second => self.seconds,
@@ -178,11 +178,11 @@ impl Kept {
     }
 }
 
-/// By how much the clocks of instances may differ. Who writes and forgets keeps this much more than who reads uses.
+/// How much the clocks of instances may differ. Writing and pruning keep this much more than reading uses.
 pub const CLOCKS_DIFFER: Duration = Duration::from_secs(300);
 
 impl Retention {
-    /// Which rollups are written and not forgotten at `now`.
+    /// Which rollups are written and not pruned at `now`.
     pub(super) fn kept(&self, now: Timestamp) -> Kept {
         self.usable(now - CLOCKS_DIFFER)
     }
@@ -241,7 +241,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pieces_cover_a_range_exactly_and_only_the_edges_are_counted(
+        fn pieces_cover_range_exactly_and_count_only_edges(
             start in -SPAN..SPAN, length in 0..SPAN, seconds in -SPAN..SPAN, minutes in -SPAN..SPAN,
         ) {
             let range = TimeRange::new(at(start), at(start + length)).unwrap();

@@ -1,8 +1,9 @@
-//! Settling entries: what a worker asks for, and what became of it.
+//! Settling entries: the changes that a worker requests, and their results.
 
 pub(super) mod backfill;
 mod plan;
 mod postgres;
+pub(super) mod removal;
 mod sqlite;
 mod state;
 mod tally;
@@ -11,7 +12,7 @@ pub use backfill::{BackfillStep, TopicTest};
 pub(super) use state::columns;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use diesel::{ExpressionMethods, QueryDsl};
 
@@ -22,16 +23,22 @@ use crate::domain::{Analysis, Author, Books, EntryKey, Outcome, Post, PostId, So
 use plan::{Row, Terms};
 
 impl Store {
-    /// Makes all changes and settles their entries in one transaction; the answers are in the same order.
-    /// On SQLite this also removes the entries from the embedded queue.
+    /// Makes all changes and settles their entries in one transaction; the results are in the same order. Posts of
+    /// deleted authors are removed before, in steps. On SQLite this also removes the entries from the embedded queue.
     /// Serialisation failures and deadlocks are retried inside. The transaction runs to its end even
     /// when the future is dropped.
+    ///
+    /// # Errors
+    /// When the database is unavailable, or refuses the data of an entry.
     pub async fn settle(&self, batch: Vec<Settlement>) -> Result<Vec<Settled>, StoreError> {
         Ok(self.settle_on(batch, Terms::default()).await?.unwrap_or_default())
     }
 
-    /// As [`Self::settle`], for posts that were matched with the topics of a version. `None`, and nothing is done,
-    /// when the topics are of another version by now: match them again.
+    /// As [`Self::settle`], for posts that were matched with the topics of a version. `None`, and no entry is settled,
+    /// when the topics have another version by now: match the posts again.
+    ///
+    /// # Errors
+    /// As [`Self::settle`].
     pub async fn settle_matched(
         &self,
         batch: Vec<Settlement>,
@@ -42,20 +49,40 @@ impl Store {
     }
 
     async fn settle_on(&self, batch: Vec<Settlement>, terms: Terms) -> Result<Option<Vec<Settled>>, StoreError> {
+        self.remove_authors_of(&batch).await?;
+        let keys: Vec<EntryKey> = batch.iter().map(|settlement| settlement.key.clone()).collect();
         let (now, retention) = (self.clock.now(), self.retention.clone());
         let terms = Terms { oldest: self.keep.posts.map(|kept| now - kept), ..terms };
-        match &self.backend {
+        let settled = match &self.backend {
             Backend::Sqlite(sqlite) => {
-                Ok(sqlite.write(move |connection| sqlite::settle(connection, &batch, &terms, now, &retention)).await?)
+                sqlite.write(move |connection| sqlite::settle(connection, &batch, &terms, now, &retention)).await?
             }
             Backend::Postgres(postgres) => {
                 let (batch, terms): (Arc<[Settlement]>, _) = (batch.into(), Arc::new(terms));
                 let settled = postgres.transact(move |connection| {
                     postgres::settle(connection, batch.clone(), terms.clone(), now, retention.clone())
                 });
-                settled.await
+                settled.await?
+            }
+        };
+        Ok(settled.map(|mut settled| {
+            let mut unreported = self.unreported.lock().unwrap_or_else(PoisonError::into_inner);
+            for (key, settled) in keys.iter().zip(&mut settled) {
+                settled.removed.extend(unreported.remove(key).into_iter().flatten());
+            }
+            settled
+        }))
+    }
+
+    /// Deletes the posts of the authors whose deletion the batch requests, before the batch's own transaction: a
+    /// transaction over all posts of an author would hold up every other one. A crash repeats it.
+    async fn remove_authors_of(&self, batch: &[Settlement]) -> Result<(), StoreError> {
+        for Settlement { key, change } in batch {
+            if let Change::DeleteAuthor { source, author } = change {
+                self.remove_author(source, author, Some(key.clone())).await?;
             }
         }
+        Ok(())
     }
 
     /// Matches the next posts that were stored before a topic's query.
@@ -73,7 +100,7 @@ impl Store {
         }
     }
 
-    /// Deletes one post now (not through the stream) and keeps a tombstone; whether it was there.
+    /// Deletes one post now (not through the stream) and leaves a tombstone; whether it was stored.
     /// An unknown post gets no tombstone.
     pub async fn delete_post(&self, id: &PostId) -> Result<bool, StoreError> {
         let (now, retention, id) = (self.clock.now(), self.retention.clone(), id.clone());
@@ -90,8 +117,8 @@ impl Store {
     }
 
     /// Gives stored posts another analysis, in one transaction with their rollups; for each whether it
-    /// was done. A post that was deleted, edited or judged anew since `analyzed_at` stays as it is.
-    pub async fn rejudge(&self, batch: Vec<Rejudgement>) -> Result<Vec<Option<Stored>>, StoreError> {
+    /// was done. A post that was deleted, edited or analysed again since `analyzed_at` stays as it is.
+    pub async fn rejudge(&self, batch: Vec<Rejudgement>) -> Result<Vec<Option<PostTimes>>, StoreError> {
         let (now, retention) = (self.clock.now(), self.retention.clone());
         match &self.backend {
             Backend::Sqlite(sqlite) => {
@@ -106,7 +133,8 @@ impl Store {
         }
     }
 
-    /// How many entries of this epoch ended how; `appended`, `pending` and `dead_lettered` are the stream's and stay 0.
+    /// The number of entries of this epoch by outcome; `appended`, `pending` and `dead_lettered` are the stream's and
+    /// stay 0.
     pub async fn outcomes(&self, epoch: &str) -> Result<Books, StoreError> {
         let query = stream_outcomes::table
             .filter(stream_outcomes::epoch.eq(epoch))
@@ -126,7 +154,7 @@ impl Store {
     }
 }
 
-/// What posts are about.
+/// The topics of posts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Matched {
     /// The version of the topics that they were matched with.
@@ -145,7 +173,7 @@ pub struct Rejudgement {
 }
 
 impl Rejudgement {
-    /// The row as it will be, if it is still the one that was judged.
+    /// The row with the new analysis, if it still has the one that is replaced.
     fn after<'r>(&self, row: &Row<'r>, now: Timestamp) -> Option<Row<'r>> {
         let after = Row {
             analyzed_at: now,
@@ -161,7 +189,7 @@ impl Rejudgement {
 /// One entry's change, to be made in the batch's transaction.
 #[derive(Clone, Debug)]
 pub struct Settlement {
-    /// The entry that asks for it.
+    /// The entry that requests it.
     pub key: EntryKey,
     pub change: Change,
 }
@@ -169,22 +197,22 @@ pub struct Settlement {
 /// What to change.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// Store a post, unless it is there, or deleted.
+    /// Store a post, unless it is stored already, or deleted.
     Insert { post: Post, analysis: Analysis },
-    /// Store a later version, unless one at least as late is there, or the post is deleted.
+    /// Store a later version, unless one at least as late is stored, or the post is deleted.
     Replace { post: Post, analysis: Analysis, edited_at: Timestamp },
-    /// Delete a post and keep a tombstone.
+    /// Delete a post and leave a tombstone.
     Delete { post_id: PostId },
     /// Delete all posts of an author whose entries were appended before this one, now or later.
     DeleteAuthor { source: Source, author: Author },
-    /// The post was found to be there already, before it was analysed.
+    /// The post was found to be stored already, before it was analysed.
     Known { post_id: PostId },
-    /// Nothing: only settle the entry.
+    /// Only settle the entry.
     Skip,
 }
 
 impl Change {
-    /// The one post that it concerns.
+    /// The post that it is about, if it is one.
     fn post_id(&self) -> Option<&PostId> {
         match self {
             Self::Insert { post, .. } | Self::Replace { post, .. } => Some(&post.post_id),
@@ -194,20 +222,28 @@ impl Change {
     }
 }
 
-/// What became of a [`Settlement`], after the commit.
+/// The result of a [`Settlement`], after the commit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settled {
     /// How the entry ended, if this transaction settled it; `None` for a redelivery of one that was settled before.
     pub outcome: Option<Outcome>,
     /// For a stored post, also one stored by an earlier delivery of this entry: when.
-    pub stored: Option<Stored>,
-    /// Posts that are gone because of it.
-    pub removed: Vec<PostId>,
+    pub stored: Option<PostTimes>,
+    /// Posts that it removed.
+    pub removed: Vec<RemovedPost>,
+}
+
+/// A post that was removed, of which other programs may hold copies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemovedPost {
+    pub post_id: PostId,
+    /// When it was analysed; `None` when an earlier delivery of the deletion removed it.
+    pub analyzed_at: Option<Timestamp>,
 }
 
 /// When a post was stored and analysed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stored {
+pub struct PostTimes {
     pub ingested_at: Timestamp,
     pub analyzed_at: Timestamp,
 }

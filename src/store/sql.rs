@@ -134,7 +134,7 @@ fn label<T: FromStr<Err: std::fmt::Display>>(text: &str) -> deserialize::Result<
 }
 
 /// Raw SQL with `?` for each value, in the order of [`Sql::bind`], on either database.
-/// Unlike Diesel's `sql_query` its prepared statement is kept, so `text` must come from a bounded set.
+/// Unlike with Diesel's `sql_query` its prepared statement is cached, so `text` must come from a bounded set.
 #[derive(Clone, Debug)]
 pub struct Sql<B = (), Row = ()> {
     text: std::borrow::Cow<'static, str>,
@@ -197,7 +197,7 @@ where
     }
 }
 
-/// A value whose type is known only when the statement is put together.
+/// A value whose type is determined when the statement is built.
 #[derive(Clone, Debug)]
 pub enum Value {
     Text(String),

@@ -1,35 +1,36 @@
-//! Tracked topics as they are kept: their queries, versions, and how far old posts are matched.
+//! The tables of tracked topics: queries, versions, and the progress of their backfills.
 
-use diesel::OptionalExtension;
 use diesel::sql_types::{BigInt, Text};
+use diesel::{OptionalExtension, Queryable};
+use tokio_util::sync::CancellationToken;
 
 use super::backend::{Backend, read, transact};
 use super::sql::{At, Instant, sql};
 use super::{Store, StoreError};
 use crate::domain::{Backfill, Topic, TopicId, TopicName, TopicOrigin};
 
-/// Held exclusively by whoever changes topics, and shared by every transaction that stores posts (Postgres only).
+/// The advisory lock of topics (Postgres only): exclusive for a change of topics, shared for storing posts.
 pub(super) const TOPICS_LOCK: i64 = 0x0073_656e_7469_0003;
 
-/// A topic before it is kept.
+/// A topic to be created.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewTopic {
     pub name: TopicName,
-    /// A query that can be read.
+    /// A valid query.
     pub query: String,
     pub description: String,
     pub origin: TopicOrigin,
-    pub stored_posts: StoredPosts,
+    pub existing_posts: ExistingPosts,
 }
 
-/// Whether posts that are stored already are matched too.
+/// Whether a new topic also matches posts that are already stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StoredPosts {
+pub enum ExistingPosts {
     Match,
     Leave,
 }
 
-/// What becomes of a topic that is there. Posts are matched anew when the query is another.
+/// A change of an existing topic. A new query matches all posts again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TopicEdit {
     pub name: TopicName,
@@ -40,13 +41,13 @@ pub struct TopicEdit {
     pub revision: Option<i64>,
 }
 
-/// What became of a change.
+/// The result of a change.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Edited {
     Done(Topic),
     /// There is no such topic.
     Missing,
-    /// It is of another revision: this one.
+    /// The topic has another revision: this one.
     Stale(i64),
 }
 
@@ -58,20 +59,32 @@ macro_rules! columns {
 }
 
 type TopicColumns = (BigInt, Text, Text, Text, Text, BigInt, Instant, Instant, BigInt, BigInt);
-type TopicRow = (i64, String, String, String, String, i64, At, At, i64, i64);
+
+#[derive(Queryable)]
+struct TopicRow {
+    id: i64,
+    name: String,
+    query: String,
+    description: String,
+    origin: String,
+    revision: i64,
+    created_at: At,
+    updated_at: At,
+    backfill_done: i64,
+    backfill_last: i64,
+}
 
 fn topic(row: TopicRow) -> Option<Topic> {
-    let (id, name, query, description, origin, revision, created_at, updated_at, done, last) = row;
     Some(Topic {
-        id: TopicId(id),
-        name: TopicName::parse(&name).ok()?,
-        query,
-        description,
-        origin: if origin == "config" { TopicOrigin::Config } else { TopicOrigin::Api },
-        revision,
-        created_at: created_at.0,
-        updated_at: updated_at.0,
-        backfill: Backfill { done, last },
+        id: TopicId(row.id),
+        name: TopicName::parse(&row.name).ok()?,
+        query: row.query,
+        description: row.description,
+        origin: if row.origin == "config" { TopicOrigin::Config } else { TopicOrigin::Api },
+        revision: row.revision,
+        created_at: row.created_at.0,
+        updated_at: row.updated_at.0,
+        backfill: Backfill { done: row.backfill_done, last: row.backfill_last },
     })
 }
 
@@ -107,12 +120,12 @@ impl Store {
         Ok(rows.into_iter().next().and_then(topic))
     }
 
-    /// Keeps a new topic; `None` when the name is taken.
+    /// Creates a topic; `None` when the name is taken.
     pub async fn create_topic(&self, new: NewTopic) -> Result<Option<Topic>, StoreError> {
         let data = (self.topics_lock(), new, At(self.clock.now()));
         let row: Option<TopicRow> = transact!(self, data, |c, (lock, new, now), run| {
             run!(sql(lock).bind::<BigInt, _>(TOPICS_LOCK).execute(c))?;
-            let share = i64::from(new.stored_posts == StoredPosts::Match);
+            let share = i64::from(new.existing_posts == ExistingPosts::Match);
             let row: Option<TopicRow> = run!(
                 sql(concat!(
                     "INSERT INTO topics (name, query, description, origin, revision, created_at, updated_at, \
@@ -181,7 +194,7 @@ impl Store {
         Ok(edited(found, row))
     }
 
-    /// Matches all stored posts anew.
+    /// Matches all stored posts again.
     pub async fn rematch_topic(&self, name: &TopicName) -> Result<Edited, StoreError> {
         let data = (self.topics_lock(), name.clone());
         let row: Option<TopicRow> = transact!(self, data, |c, (lock, name), run| {
@@ -224,7 +237,7 @@ impl Store {
             )
             .optional()?;
             if let Some(row) = &row {
-                run!(sql("INSERT INTO dropped_topics (topic_id) VALUES (?)").bind::<BigInt, _>(row.0).execute(c))?;
+                run!(sql("INSERT INTO dropped_topics (topic_id) VALUES (?)").bind::<BigInt, _>(row.id).execute(c))?;
             }
             run!(sql("UPDATE topic_state SET version = version + 1").execute(c))?;
             Ok((found, row))
@@ -232,7 +245,8 @@ impl Store {
         Ok(edited(found, row))
     }
 
-    /// Makes the topics of the configuration what `wanted` says; topics of the API are left alone, but for their names.
+    /// Creates, changes and drops topics of the configuration until they are `wanted`. A topic of the API is changed
+    /// only if it has the name of one of them.
     pub async fn provision_topics(&self, wanted: Vec<NewTopic>) -> Result<(), StoreError> {
         let present = self.topics().await?;
         for topic in present.iter().filter(|topic| topic.origin == TopicOrigin::Config) {
@@ -258,33 +272,40 @@ impl Store {
         Ok(())
     }
 
-    /// Removes rows of topics that are gone, at most `step` at once.
-    pub(super) async fn prune_topics(&self, step: i64) -> Result<(), StoreError> {
+    /// Removes rows of dropped topics, at most `step` in a transaction.
+    pub(super) async fn prune_topics(&self, step: i64, stop: &CancellationToken) -> Result<(), StoreError> {
         let query = || sql("SELECT topic_id FROM dropped_topics").rows::<BigInt>();
         let dropped: Vec<i64> = read!(self, primary, |c| query().load(c))?;
         for id in dropped {
-            while transact!(self, (id, step), |c, (id, step), run| {
-                run!(
-                    sql("DELETE FROM post_topics WHERE (topic_id, created_at, post) IN \
+            while !stop.is_cancelled()
+                && transact!(self, (id, step), |c, (id, step), run| {
+                    run!(
+                        sql("DELETE FROM post_topics WHERE (topic_id, created_at, post) IN \
                          (SELECT topic_id, created_at, post FROM post_topics WHERE topic_id = ? LIMIT ?)")
-                    .bind::<BigInt, _>(id)
-                    .bind::<BigInt, _>(step)
-                    .execute(c)
-                )
-            })? > 0
+                        .bind::<BigInt, _>(id)
+                        .bind::<BigInt, _>(step)
+                        .execute(c)
+                    )
+                })? > 0
             {}
-            // No post is of the topic any more, so that nothing adds to its counts.
-            while transact!(self, (id, step), |c, (id, step), run| {
-                run!(
-                    sql("DELETE FROM topic_rollups WHERE (topic_id, grain, bucket, source, sentiment, emotion) IN \
+            // No post has the topic any more, so that nothing adds to its counts.
+            while !stop.is_cancelled()
+                && transact!(self, (id, step), |c, (id, step), run| {
+                    run!(
+                        sql(
+                            "DELETE FROM topic_rollups WHERE (topic_id, grain, bucket, source, sentiment, emotion) IN \
                          (SELECT topic_id, grain, bucket, source, sentiment, emotion FROM topic_rollups \
-                         WHERE topic_id = ? LIMIT ?)")
-                    .bind::<BigInt, _>(id)
-                    .bind::<BigInt, _>(step)
-                    .execute(c)
-                )
-            })? > 0
+                         WHERE topic_id = ? LIMIT ?)"
+                        )
+                        .bind::<BigInt, _>(id)
+                        .bind::<BigInt, _>(step)
+                        .execute(c)
+                    )
+                })? > 0
             {}
+            if stop.is_cancelled() {
+                return Ok(());
+            }
             transact!(self, id, |c, id, run| {
                 run!(sql("DELETE FROM dropped_topics WHERE topic_id = ?").bind::<BigInt, _>(id).execute(c))
             })?;

@@ -316,11 +316,7 @@ impl LocalStream {
         T: Send + 'static,
         F: FnOnce(&mut SqliteConnection) -> QueryResult<T> + Send + 'static,
     {
-        within(self.0.options.command_timeout, async {
-            let mut reader = self.0.sqlite.reader().await?;
-            reader.spawn_blocking(work).await.map_err(SqliteError::Query)
-        })
-        .await
+        within(self.0.options.command_timeout, self.0.sqlite.read(work)).await
     }
 }
 

@@ -5,7 +5,7 @@ use super::disposition::Work;
 use super::languages;
 use super::traces::Traces;
 use crate::domain::{Analysis, EntryKey, LiveEvent, Op, Outcome, PostEvent, PostId, RawFields};
-use crate::store::settle::{Settled, Stored};
+use crate::store::settle::{PostTimes, Settled};
 use crate::topics::Tracked;
 
 /// The notifications of one batch.
@@ -42,8 +42,10 @@ impl Published {
             // A post that is not stored may be in the dead letter.
             self.removed.push(post_id.clone());
         }
-        self.removed.extend(settled.removed.iter().cloned());
-        self.events.extend(settled.removed.into_iter().map(LiveEvent::PostDeleted));
+        self.removed.extend(settled.removed.iter().map(|removed| removed.post_id.clone()));
+        if settled.outcome.is_some() {
+            self.events.extend(settled.removed.into_iter().map(|removed| LiveEvent::PostDeleted(removed.post_id)));
+        }
         let (Some(post), Some(analysis), Some(stored)) = (work.task.op.post(), &work.analysis, settled.stored) else {
             return;
         };
@@ -70,7 +72,7 @@ struct Enriched<'a> {
     op: &'a Op,
     analysis: &'a Analysis,
     topics: &'a [String],
-    stored: Stored,
+    stored: PostTimes,
 }
 
 impl Enriched<'_> {
@@ -95,7 +97,7 @@ pub fn count(outcome: Option<Outcome>) {
     metrics::counter!("sentistream_entries_total", "outcome" => outcome).increment(1);
 }
 
-fn record(key: &EntryKey, analysis: &Analysis, stored: Stored) {
+fn record(key: &EntryKey, analysis: &Analysis, stored: PostTimes) {
     let latency = stored.analyzed_at.since(key.id.appended_at());
     metrics::histogram!("sentistream_append_to_commit_seconds").record(latency);
     if analysis.truncated {

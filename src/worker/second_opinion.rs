@@ -15,7 +15,7 @@ use crate::domain::op::preview;
 use crate::domain::{Analysis, LiveEvent, Post, PostEvent, PostId};
 use crate::inference::{InferenceError, SharedClassifier};
 use crate::lifecycle::{BackendWait, Shutdown};
-use crate::store::settle::{Rejudgement, Stored};
+use crate::store::settle::{PostTimes, Rejudgement};
 
 use super::context::Worker;
 
@@ -50,7 +50,7 @@ impl SecondOpinion {
     }
 
     /// Queues a stored post if the confidence of its analysis is low. Never waits.
-    pub fn consider(&self, post: &Post, analysis: &Analysis, stored: Stored) {
+    pub fn consider(&self, post: &Post, analysis: &Analysis, stored: PostTimes) {
         let judged = analysis.tokens > 0 && *analysis.model_name != *self.0.classifier.info().name;
         if !judged || analysis.confidence >= self.0.below {
             return;

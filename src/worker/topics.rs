@@ -1,62 +1,100 @@
-//! Matches posts that were stored before a topic's query, on one instance at a time.
+//! Matching posts that were stored before a topic's query, one instance at a time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::context::Worker;
 use crate::domain::Subject;
-use crate::lifecycle::{BackendWait, Shutdown};
+use crate::lease::{Coordinated, LeaseManager, RoundError, coordinate};
+use crate::lifecycle::{Backoff, Shutdown};
 use crate::store::StoreError;
 use crate::store::settle::TopicTest;
 use crate::topics::{Scratch, Tracked};
 
-/// Interval of the check for unmatched posts.
+/// The time between two checks for topics that need a backfill.
 const EVERY: Duration = Duration::from_secs(2);
-/// The lease of the instance that matches stored posts; another takes over when it expires.
+/// Held by the instance that runs the backfill.
 const LEASE: &str = "topic-backfill";
 const LEASE_TTL: Duration = Duration::from_secs(30);
 
-/// Matches stored posts whenever a topic needs it, until a stop is requested.
+/// Matches stored posts whenever a topic needs it, until a stop.
 pub async fn run(worker: Worker, shutdown: Shutdown) {
-    let mut backoff = BackendWait::new("topics");
-    while shutdown.sleep(EVERY).await {
-        match backfill(&worker, &shutdown).await {
-            Ok(()) => backoff.succeeded(),
-            Err(error) => backoff.wait(&error, &shutdown).await,
-        }
+    let leases = LeaseManager::new(worker.store.clone(), worker.options.instance.clone(), LEASE_TTL);
+    let backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
+    let mut backfill = Backfill { worker, leases, shutdown };
+    let stop = backfill.shutdown.stop_token().clone();
+    if let Err(error) = coordinate(&mut backfill, backoff, &stop).await {
+        tracing::error!(%error, "topic backfill stopped");
     }
 }
 
-async fn backfill(worker: &Worker, shutdown: &Shutdown) -> Result<(), StoreError> {
-    let mut topics = worker.topics.refresh().await?;
-    if topics.all().is_empty() {
-        return Ok(());
+struct Backfill {
+    worker: Worker,
+    leases: LeaseManager,
+    shutdown: Shutdown,
+}
+
+/// Any failure is retried: the posts stay stored, and a later step may match them.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct BackfillError(#[from] StoreError);
+
+impl RoundError for BackfillError {
+    fn is_transient(&self) -> bool {
+        true
     }
-    let Some(lease) = worker.store.acquire_lease(LEASE, &worker.options.instance, LEASE_TTL).await? else {
-        return Ok(());
-    };
-    let (mut posts, mut matches) = (0, 0);
-    while !shutdown.is_stopping() {
-        let step = worker.store.backfill_topics(test(topics.clone())).await?;
-        if step.stale {
-            topics = worker.topics.refresh().await?;
-            continue;
-        }
-        if step.posts == 0 {
-            break;
-        }
-        posts += step.posts;
-        matches += step.added;
-        metrics::counter!("sentistream_topic_backfill_posts_total").increment(step.posts as u64);
-        if worker.store.acquire_lease(LEASE, &worker.options.instance, LEASE_TTL).await?.is_none() {
-            return Ok(());
-        }
+
+    fn is_lease_lost(&self) -> bool {
+        matches!(self.0, StoreError::LeaseLost(_))
     }
-    if posts > 0 {
-        worker.cache.clear().await;
-        tracing::info!(posts, matches, "stored posts matched with topics");
+}
+
+impl Coordinated for Backfill {
+    type Error = BackfillError;
+    const TASK: &'static str = "topic backfill";
+
+    async fn round(&mut self) -> Result<Duration, BackfillError> {
+        let topics = self.worker.topics.refresh().await?;
+        if !topics.all().is_empty()
+            && let Some(handle) = self.leases.acquire(LEASE).await?
+        {
+            self.fill(topics).await?;
+            self.leases.release([handle.lease]).await;
+        }
+        Ok(EVERY)
     }
-    worker.store.release_lease(&lease).await
+
+    fn lease_lost(&mut self) -> Duration {
+        EVERY
+    }
+}
+
+impl Backfill {
+    async fn fill(&self, mut topics: Arc<Tracked>) -> Result<(), StoreError> {
+        let worker = &self.worker;
+        let (mut posts, mut matches) = (0, 0);
+        while !self.shutdown.is_stopping() {
+            let step = worker.store.backfill_topics(test(topics.clone())).await?;
+            if step.stale {
+                topics = worker.topics.refresh().await?;
+                continue;
+            }
+            if step.posts == 0 {
+                break;
+            }
+            posts += step.posts;
+            matches += step.added;
+            metrics::counter!("sentistream_topic_backfill_posts_total").increment(step.posts as u64);
+            if self.leases.acquire(LEASE).await?.is_none() {
+                return Ok(());
+            }
+        }
+        if posts > 0 {
+            worker.cache.clear().await;
+            tracing::info!(posts, matches, "topic backfill finished");
+        }
+        Ok(())
+    }
 }
 
 fn test(topics: Arc<Tracked>) -> TopicTest {

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::Path;
 
 const ROLES: [&str; 5] = ["ingester", "worker", "alerts", "notify", "http"];
-const ROOMS: [&str; 10] =
-    ["stream", "inference", "store", "live", "cache", "sources", "outbound", "rules", "topics", "language"];
+const ROOMS: [&str; 11] =
+    ["lease", "stream", "inference", "store", "live", "cache", "sources", "outbound", "rules", "topics", "language"];
 
 /// What each module may import from the crate besides itself. Modules that are not named may import anything.
 fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
@@ -23,6 +23,7 @@ fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
         "sources" => set(&["domain", "clock", "outbound"]),
         "outbound" => set(&[]),
         "rules" => set(&["domain", "store"]),
+        "lease" => set(&["store", "lifecycle"]),
         "topics" => set(&["domain", "store", "lifecycle"]),
         "store" => set(&["domain", "clock", "secrets", "sqlite"]),
         // An entry carries the trace of its append.

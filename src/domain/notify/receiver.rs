@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{Checks, Kind, Managed};
 use crate::domain::FieldError;
-use crate::domain::span::Span;
+use crate::domain::human_duration::HumanDuration;
 
 const MAX_HEADERS: usize = 20;
 const MAX_HEADER_BYTES: usize = 2_000;
@@ -75,12 +75,12 @@ pub enum Channel {
         /// It is ended after this long. 100ms to 1min.
         #[serde(default = "default_timeout")]
         #[schema(value_type = String, example = "10s")]
-        timeout: Span,
+        timeout: HumanDuration,
     },
 }
 
-fn default_timeout() -> Span {
-    Span(Duration::from_secs(10))
+fn default_timeout() -> HumanDuration {
+    HumanDuration(Duration::from_secs(10))
 }
 
 impl Channel {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Checks, Kind, Managed, Matcher, matcher};
 use crate::domain::FieldError;
 use crate::domain::alert::Labels;
-use crate::domain::span::Span;
+use crate::domain::human_duration::HumanDuration;
 
 /// Most labels to group by.
 const MAX_GROUP_BY: usize = 10;
@@ -42,15 +42,15 @@ pub struct Route {
     /// How long the first alert of a group waits for others.
     #[serde(default = "default_wait")]
     #[schema(value_type = String, example = "30s")]
-    pub group_wait: Span,
+    pub group_wait: HumanDuration,
     /// How long changes of a group wait after it was told of.
     #[serde(default = "default_interval")]
     #[schema(value_type = String, example = "5min")]
-    pub group_interval: Span,
+    pub group_interval: HumanDuration,
     /// After this long what still fires, and is not acknowledged, is told again.
     #[serde(default = "default_repeat")]
     #[schema(value_type = String, example = "4h")]
-    pub repeat_interval: Span,
+    pub repeat_interval: HumanDuration,
     /// Names of mute timings, in which nothing is told.
     #[serde(default)]
     pub mute_timings: Vec<String>,
@@ -60,16 +60,16 @@ fn by_name() -> Vec<String> {
     vec!["alertname".to_owned()]
 }
 
-fn default_wait() -> Span {
-    Span(Duration::from_secs(30))
+fn default_wait() -> HumanDuration {
+    HumanDuration(Duration::from_secs(30))
 }
 
-fn default_interval() -> Span {
-    Span(Duration::from_secs(5 * 60))
+fn default_interval() -> HumanDuration {
+    HumanDuration(Duration::from_secs(5 * 60))
 }
 
-fn default_repeat() -> Span {
-    Span(Duration::from_secs(4 * 3600))
+fn default_repeat() -> HumanDuration {
+    HumanDuration(Duration::from_secs(4 * 3600))
 }
 
 impl Route {

@@ -68,7 +68,7 @@ pub async fn backtest(
     let now = state.api.clock.now();
     let (spec, range) = parse(body, now, state.api.store.minutes_kept_from())?;
     let store = state.api.store.clone();
-    let tested = state.run(async move {
+    let tested = state.read(async move {
         let history = history(&store, &feed(&spec.scope), range).await.map_err(|error| match error {
             LoadError::Store(error) => error.into(),
             error @ (LoadError::TooMany(_) | LoadError::NoTopic(_)) => {

@@ -112,7 +112,7 @@ impl Export {
     async fn page(mut self) -> Result<(Bytes, Self), ApiError> {
         let Some(start) = self.next.take() else { return Ok((Bytes::new(), self)) };
         let (store, filter, sort) = (self.state.api.store.clone(), self.filter.clone(), self.sort);
-        let page = self.state.run(async move { store.sorted_posts(&filter, sort, start, PAGE).await }).await?;
+        let page = self.state.read(async move { store.sorted_posts(&filter, sort, start, PAGE).await }).await?;
         let text = match self.format {
             ExportFormat::Csv => csv(&page.posts, self.header)?,
             ExportFormat::Ndjson => ndjson(page.posts)?,

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
 use crate::domain::{FieldError, TopicName, TopicOrigin};
-use crate::store::topics::{Edited, NewTopic, StoredPosts, TopicEdit};
+use crate::store::topics::{Edited, ExistingPosts, NewTopic, TopicEdit};
 use crate::topics::Query;
 
 use super::super::auth::{Admin, Authorized};
@@ -79,7 +79,7 @@ pub async fn create(
         query: draft.query,
         description: draft.description,
         origin: TopicOrigin::Api,
-        stored_posts: if draft.backfill { StoredPosts::Match } else { StoredPosts::Leave },
+        existing_posts: if draft.backfill { ExistingPosts::Match } else { ExistingPosts::Leave },
     };
     let api = state.api.clone();
     let created = state

@@ -88,7 +88,7 @@ pub async fn preview(
     }
     let matcher = Matcher::new([(TopicId(1), &query)]).map_err(ApiError::internal)?;
     let store = state.api.store.clone();
-    let read = state.run(async move {
+    let read = state.read(async move {
         let mut found = Found { scratch: Scratch::default(), matcher, limit: asked.examples, ..Found::default() };
         let mut start = Some(Start::Offset(0));
         while let Some(from) = start {

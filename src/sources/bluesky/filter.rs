@@ -36,6 +36,11 @@ impl Filter {
         &self.authors
     }
 
+    /// Whether it leaves out posts by their content, which a deletion does not repeat.
+    pub fn is_selective(&self) -> bool {
+        !self.languages.is_empty() || self.keywords.is_some()
+    }
+
     /// Whether hours may pass without a post.
     pub fn is_sparse(&self) -> bool {
         !self.authors.is_empty()

@@ -1,4 +1,7 @@
-//! Writing what an evaluation came to: states, transitions and alert rows in one fenced transaction.
+//! Writes what an evaluation changed: series, transitions and alerts, in one transaction that checks the lease.
+//!
+//! A step opens an alert or advances the one that is open, records the transition, and saves the series. These four
+//! are macros, since a statement runs on a synchronous connection on SQLite and on an asynchronous one on Postgres.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +12,9 @@ use super::row::{AlertRow, TransitionRow, to_json};
 use crate::domain::alert::{Instance, InstanceState, Transition};
 use crate::domain::{Alert, AlertState, Timestamp};
 use crate::store::backend::transact;
+use crate::store::leases::is_held;
 use crate::store::schema::{
-    alert_evidence, alert_instances as instance, alert_transitions as transition, leases, sentiment_alerts as alert,
+    alert_evidence, alert_instances as instance, alert_transitions as transition, sentiment_alerts as alert,
     social_media_posts as post,
 };
 use crate::store::sql::{At, JsonText};
@@ -21,15 +25,15 @@ use crate::store::{Lease, Store, StoreError};
 pub struct Step {
     /// Its state before; a series without a row is normal.
     pub from: InstanceState,
-    /// As it is now. A normal one is not kept.
+    /// As it is now. A normal one has no row.
     pub instance: Instance,
-    /// When it came so.
+    /// When its state changed.
     pub at: Timestamp,
     /// The alert that begins, when the series begins to fire.
     pub opens: Option<NewAlert>,
 }
 
-/// An alert that begins. Its id, state and labels come of the step.
+/// An alert that begins. Its id, state and labels come from the step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewAlert {
     pub alert_type: String,
@@ -47,10 +51,181 @@ pub struct Applied {
     pub alert: Option<Alert>,
 }
 
+/// Opens the alert `$new` of `$series`; its row. Evidence of posts that are gone is left out.
+macro_rules! open {
+    ($run:ident, $c:ident, $series:ident, $new:ident, $at:ident) => {{
+        // Writing the rows of the posts unchanged prevents their deletion until the commit.
+        let present: Vec<String> = $run!(
+            diesel::update(post::table)
+                .filter(post::post_id.eq_any(cited_posts(&$new.details)))
+                .set(post::lang.eq(post::lang))
+                .returning(post::post_id)
+                .get_results($c)
+        )?;
+        let present: BTreeSet<String> = present.into_iter().collect();
+        let details = without_evidence(&$new.details.to_string(), &|id| !present.contains(id));
+        // An alert of this type may be open from before its rule was renamed or replaced: it continues.
+        let open: Vec<AlertRow> = $run!(
+            diesel::update(alert::table)
+                .filter(alert::alert_type.eq(&$new.alert_type).and(alert::scope.eq(&$series.scope)))
+                .filter(alert::state.eq(AlertState::Firing.as_str()))
+                .set((
+                    alert::rule_id.eq($series.rule_id),
+                    alert::severity.eq($series.severity.as_str()),
+                    alert::phase.eq($series.state.as_str()),
+                    alert::labels.eq(to_json(&$series.labels)),
+                    alert::annotations.eq(to_json(&$series.annotations)),
+                ))
+                .returning(AlertRow::as_returning())
+                .get_results($c)
+        )?;
+        let opened = match open.into_iter().next() {
+            Some(open) => open,
+            None => $run!(
+                diesel::insert_into(alert::table)
+                    .values((
+                        alert::alert_type.eq(&$new.alert_type),
+                        alert::scope.eq(&$series.scope),
+                        alert::state.eq(AlertState::Firing.as_str()),
+                        alert::threshold_value.eq($series.threshold),
+                        alert::actual_value.eq($new.actual_value),
+                        alert::window_start.eq(At($new.window_start)),
+                        alert::window_end.eq(At($new.window_end)),
+                        alert::post_count.eq($new.post_count),
+                        alert::triggered_at.eq(At($at)),
+                        alert::details.eq(JsonText(details)),
+                        alert::rule_id.eq($series.rule_id),
+                        alert::severity.eq($series.severity.as_str()),
+                        alert::phase.eq($series.state.as_str()),
+                        alert::labels.eq(to_json(&$series.labels)),
+                        alert::annotations.eq(to_json(&$series.annotations)),
+                    ))
+                    .returning(AlertRow::as_returning())
+                    .get_result::<AlertRow>($c)
+            )?,
+        };
+        for id in &present {
+            $run!(
+                diesel::insert_into(alert_evidence::table)
+                    .values((alert_evidence::post_id.eq(id), alert_evidence::alert_id.eq(opened.id)))
+                    .on_conflict_do_nothing()
+                    .execute($c)
+            )?;
+        }
+        opened
+    }};
+}
+
+/// Brings the open alert `$id` to the state of `$series`; its row, if it exists.
+macro_rules! advance {
+    ($run:ident, $c:ident, $series:ident, $id:ident, $at:ident) => {{
+        let resolved_at = (!$series.state.is_alerting()).then_some(At($at));
+        let state = if resolved_at.is_some() { AlertState::Resolved } else { AlertState::Firing };
+        let changed: Vec<AlertRow> = $run!(
+            diesel::update(alert::table)
+                .filter(alert::id.eq($id))
+                .set((
+                    alert::state.eq(state.as_str()),
+                    alert::phase.eq($series.state.as_str()),
+                    alert::resolved_at.eq(resolved_at),
+                ))
+                .returning(AlertRow::as_returning())
+                .get_results($c)
+        )?;
+        changed.into_iter().next()
+    }};
+}
+
+/// Records that `$series` changed its state `$from` another one; the transition's row.
+macro_rules! record {
+    ($run:ident, $c:ident, $series:ident, $from:ident, $at:ident) => {{
+        let change: TransitionRow = $run!(
+            diesel::insert_into(transition::table)
+                .values((
+                    transition::rule_id.eq($series.rule_id),
+                    transition::alert_id.eq($series.alert_id),
+                    transition::scope.eq(&$series.scope),
+                    transition::fingerprint.eq(&$series.fingerprint),
+                    transition::from_state.eq($from.as_str()),
+                    transition::to_state.eq($series.state.as_str()),
+                    transition::at.eq(At($at)),
+                    transition::value.eq($series.value),
+                    transition::threshold.eq($series.threshold),
+                    transition::severity.eq($series.severity.as_str()),
+                    transition::labels.eq(to_json(&$series.labels)),
+                    transition::annotations.eq(to_json(&$series.annotations)),
+                    transition::reason.eq(&$series.reason),
+                ))
+                .returning(TransitionRow::as_returning())
+                .get_result($c)
+        )?;
+        change
+    }};
+}
+
+/// Saves `$series` as it is now; a normal one has no row.
+macro_rules! save {
+    ($run:ident, $c:ident, $series:ident) => {{
+        $run!(
+            diesel::delete(instance::table)
+                .filter(instance::rule_id.eq($series.rule_id).and(instance::scope.eq(&$series.scope)))
+                .execute($c)
+        )?;
+        if $series.state != InstanceState::Normal {
+            $run!(
+                diesel::insert_into(instance::table)
+                    .values((
+                        instance::rule_id.eq($series.rule_id),
+                        instance::scope.eq(&$series.scope),
+                        instance::fingerprint.eq(&$series.fingerprint),
+                        instance::state.eq($series.state.as_str()),
+                        instance::since.eq(At($series.since)),
+                        instance::evaluated_at.eq(At($series.evaluated_at)),
+                        instance::alert_id.eq($series.alert_id),
+                        instance::value.eq($series.value),
+                        instance::threshold.eq($series.threshold),
+                        instance::severity.eq($series.severity.as_str()),
+                        instance::labels.eq(to_json(&$series.labels)),
+                        instance::annotations.eq(to_json(&$series.annotations)),
+                        instance::reason.eq(&$series.reason),
+                    ))
+                    .execute($c)
+            )?;
+        }
+    }};
+}
+
+/// Resolves the open alerts with these ids.
+macro_rules! resolve {
+    ($run:ident, $c:ident, $ids:expr, $now:ident) => {
+        $run!(
+            diesel::update(alert::table)
+                .filter(alert::id.eq_any($ids).and(alert::state.eq(AlertState::Firing.as_str())))
+                .set((
+                    alert::state.eq(AlertState::Resolved.as_str()),
+                    alert::phase.eq(InstanceState::Normal.as_str()),
+                    alert::resolved_at.eq($now),
+                ))
+                .execute($c)
+        )
+    };
+}
+
+/// A transition as it was written, with its alert.
+struct Written {
+    transition: TransitionRow,
+    alert: Option<AlertRow>,
+}
+
+impl From<Written> for Applied {
+    fn from(written: Written) -> Self {
+        Self { transition: written.transition.into(), alert: written.alert.map(Alert::from) }
+    }
+}
+
 impl Store {
-    /// Writes `steps`, and resolves the open alerts `orphans`, whose series are unknown; all if `lease` still holds,
-    /// checked in the same transaction. The transitions that were written. Evidence of posts that are deleted
-    /// meanwhile is left out.
+    /// Writes `steps` and resolves the open alerts `orphans`, whose series are unknown, if `lease` is still held; the
+    /// transitions that were written. Evidence of posts that were deleted meanwhile is left out.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`] when another instance took over; nothing was changed then.
@@ -61,172 +236,35 @@ impl Store {
         orphans: &[i64],
     ) -> Result<Vec<Applied>, StoreError> {
         let data = (lease.clone(), steps.to_vec(), orphans.to_vec(), At(self.clock.now()));
-        let written: Option<Vec<(TransitionRow, Option<AlertRow>)>> =
-            transact!(self, data, |c, (lease, steps, orphans, now), run| {
-                // Locked until the commit, so that nobody takes over in between.
-                let held: usize = run!(
-                    diesel::update(leases::table)
-                        .filter(leases::name.eq(&lease.name).and(leases::token.eq(lease.token)))
-                        .filter(leases::holder.eq(&lease.holder))
-                        .set(leases::token.eq(lease.token))
-                        .execute(c)
-                )?;
-                if held == 0 {
-                    return Ok(None);
+        let written: Option<Vec<Written>> = transact!(self, data, |c, (lease, steps, orphans, now), run| {
+            if !is_held!(run, c, &lease) {
+                return Ok(None);
+            }
+            resolve!(run, c, &orphans, now)?;
+            let mut written = Vec::new();
+            for step in steps {
+                let Step { from, instance: mut series, at, opens } = step;
+                let mut alert = None;
+                if let Some(new) = opens {
+                    let opened: AlertRow = open!(run, c, series, new, at);
+                    series.alert_id = Some(opened.id);
+                    alert = Some(opened);
+                } else if let Some(id) = series.alert_id
+                    && from != series.state
+                {
+                    alert = advance!(run, c, series, id, at);
                 }
-                run!(
-                    diesel::update(alert::table)
-                        .filter(alert::id.eq_any(&orphans).and(alert::state.eq(AlertState::Firing.as_str())))
-                        .set((
-                            alert::state.eq(AlertState::Resolved.as_str()),
-                            alert::phase.eq(InstanceState::Normal.as_str()),
-                            alert::resolved_at.eq(now),
-                        ))
-                        .execute(c)
-                )?;
-                let mut written = Vec::new();
-                for step in steps {
-                    let Step { from, instance: mut series, at, opens } = step;
-                    let mut row: Option<AlertRow> = None;
-                    if let Some(new) = opens {
-                        // Writing the rows as they are keeps deletions out until the commit.
-                        let standing: Vec<String> = run!(
-                            diesel::update(post::table)
-                                .filter(post::post_id.eq_any(cited_posts(&new.details)))
-                                .set(post::lang.eq(post::lang))
-                                .returning(post::post_id)
-                                .get_results(c)
-                        )?;
-                        let standing: BTreeSet<String> = standing.into_iter().collect();
-                        let details = without_evidence(&new.details.to_string(), &|id| !standing.contains(id));
-                        // The type may be open from before its rule was renamed or replaced; that one goes on.
-                        let open: Vec<AlertRow> = run!(
-                            diesel::update(alert::table)
-                                .filter(alert::alert_type.eq(&new.alert_type).and(alert::scope.eq(&series.scope)))
-                                .filter(alert::state.eq(AlertState::Firing.as_str()))
-                                .set((
-                                    alert::rule_id.eq(series.rule_id),
-                                    alert::severity.eq(series.severity.as_str()),
-                                    alert::phase.eq(series.state.as_str()),
-                                    alert::labels.eq(to_json(&series.labels)),
-                                    alert::annotations.eq(to_json(&series.annotations)),
-                                ))
-                                .returning(AlertRow::as_returning())
-                                .get_results(c)
-                        )?;
-                        let opened = match open.into_iter().next() {
-                            Some(open) => open,
-                            None => run!(
-                                diesel::insert_into(alert::table)
-                                    .values((
-                                        alert::alert_type.eq(&new.alert_type),
-                                        alert::scope.eq(&series.scope),
-                                        alert::state.eq(AlertState::Firing.as_str()),
-                                        alert::threshold_value.eq(series.threshold),
-                                        alert::actual_value.eq(new.actual_value),
-                                        alert::window_start.eq(At(new.window_start)),
-                                        alert::window_end.eq(At(new.window_end)),
-                                        alert::post_count.eq(new.post_count),
-                                        alert::triggered_at.eq(At(at)),
-                                        alert::details.eq(JsonText(details)),
-                                        alert::rule_id.eq(series.rule_id),
-                                        alert::severity.eq(series.severity.as_str()),
-                                        alert::phase.eq(series.state.as_str()),
-                                        alert::labels.eq(to_json(&series.labels)),
-                                        alert::annotations.eq(to_json(&series.annotations)),
-                                    ))
-                                    .returning(AlertRow::as_returning())
-                                    .get_result::<AlertRow>(c)
-                            )?,
-                        };
-                        for id in &standing {
-                            run!(
-                                diesel::insert_into(alert_evidence::table)
-                                    .values((alert_evidence::post_id.eq(id), alert_evidence::alert_id.eq(opened.id)))
-                                    .on_conflict_do_nothing()
-                                    .execute(c)
-                            )?;
-                        }
-                        series.alert_id = Some(opened.id);
-                        row = Some(opened);
-                    } else if let Some(id) = series.alert_id
-                        && from != series.state
-                    {
-                        let over = (!series.state.is_alerting()).then_some(At(at));
-                        let state = if over.is_some() { AlertState::Resolved } else { AlertState::Firing };
-                        let changed: Vec<AlertRow> = run!(
-                            diesel::update(alert::table)
-                                .filter(alert::id.eq(id))
-                                .set((
-                                    alert::state.eq(state.as_str()),
-                                    alert::phase.eq(series.state.as_str()),
-                                    alert::resolved_at.eq(over),
-                                ))
-                                .returning(AlertRow::as_returning())
-                                .get_results(c)
-                        )?;
-                        row = changed.into_iter().next();
-                    }
-                    if from != series.state {
-                        let change: TransitionRow = run!(
-                            diesel::insert_into(transition::table)
-                                .values((
-                                    transition::rule_id.eq(series.rule_id),
-                                    transition::alert_id.eq(series.alert_id),
-                                    transition::scope.eq(&series.scope),
-                                    transition::fingerprint.eq(&series.fingerprint),
-                                    transition::from_state.eq(from.as_str()),
-                                    transition::to_state.eq(series.state.as_str()),
-                                    transition::at.eq(At(at)),
-                                    transition::value.eq(series.value),
-                                    transition::threshold.eq(series.threshold),
-                                    transition::severity.eq(series.severity.as_str()),
-                                    transition::labels.eq(to_json(&series.labels)),
-                                    transition::annotations.eq(to_json(&series.annotations)),
-                                    transition::reason.eq(&series.reason),
-                                ))
-                                .returning(TransitionRow::as_returning())
-                                .get_result(c)
-                        )?;
-                        written.push((change, row));
-                    }
-                    if !series.state.is_alerting() {
-                        series.alert_id = None;
-                    }
-                    run!(
-                        diesel::delete(instance::table)
-                            .filter(instance::rule_id.eq(series.rule_id).and(instance::scope.eq(&series.scope)))
-                            .execute(c)
-                    )?;
-                    if series.state != InstanceState::Normal {
-                        run!(
-                            diesel::insert_into(instance::table)
-                                .values((
-                                    instance::rule_id.eq(series.rule_id),
-                                    instance::scope.eq(&series.scope),
-                                    instance::fingerprint.eq(&series.fingerprint),
-                                    instance::state.eq(series.state.as_str()),
-                                    instance::since.eq(At(series.since)),
-                                    instance::evaluated_at.eq(At(series.evaluated_at)),
-                                    instance::alert_id.eq(series.alert_id),
-                                    instance::value.eq(series.value),
-                                    instance::threshold.eq(series.threshold),
-                                    instance::severity.eq(series.severity.as_str()),
-                                    instance::labels.eq(to_json(&series.labels)),
-                                    instance::annotations.eq(to_json(&series.annotations)),
-                                    instance::reason.eq(&series.reason),
-                                ))
-                                .execute(c)
-                        )?;
-                    }
+                if from != series.state {
+                    let transition = record!(run, c, series, from, at);
+                    written.push(Written { transition, alert });
                 }
-                Ok(Some(written))
-            })?;
-        let Some(written) = written else { return Err(StoreError::LeaseLost(lease.name.clone())) };
-        let applied = |(transition, alert): (TransitionRow, Option<AlertRow>)| Applied {
-            transition: transition.into(),
-            alert: alert.map(Alert::from),
-        };
-        Ok(written.into_iter().map(applied).collect())
+                if !series.state.is_alerting() {
+                    series.alert_id = None;
+                }
+                save!(run, c, series);
+            }
+            Ok(Some(written))
+        })?;
+        Ok(lease.check(written)?.into_iter().map(Applied::from).collect())
     }
 }

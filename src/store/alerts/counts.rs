@@ -1,4 +1,4 @@
-//! The counts that rules are judged by, beside the exact windows.
+//! The counts that rules are evaluated by, beside the exact windows.
 
 use crate::domain::{Emotion, Sentiment, TimeRange, Timestamp, TopicId};
 use crate::store::backend::read;
@@ -45,7 +45,7 @@ impl Store {
             .collect())
     }
 
-    /// When, where and in which mood the posts were written that match, the newest `limit`; each counts one.
+    /// Time, source, sentiment and emotion of the newest `limit` posts that match; each counts one.
     pub async fn post_marks(&self, filter: &PostFilter, limit: i64) -> Result<Vec<Count>, StoreError> {
         let rows: Vec<(At, String, Label<Sentiment>, Label<Emotion>)> = read!(
             self,
@@ -56,7 +56,7 @@ impl Store {
         Ok(rows.into_iter().map(|(at, source, sentiment, emotion)| (at.0, source, sentiment.0, emotion.0, 1)).collect())
     }
 
-    /// From when on counts by the minute are kept.
+    /// The first minute of which counts exist.
     pub fn minutes_kept_from(&self) -> Timestamp {
         self.retention.usable(self.clock.now()).from(Grain::Minute)
     }

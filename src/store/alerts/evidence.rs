@@ -1,10 +1,10 @@
-//! The posts that an alert cites, and how they leave it when they are deleted.
+//! The posts that an alert cites, and their removal from it.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// The posts that an alert's `details` cite: those of `evidence`, and those that stand behind `top_authors`.
+/// The posts that an alert's `details` cite: those of `evidence` and of `top_authors`.
 pub fn cited_posts(details: &Value) -> BTreeSet<String> {
     let evidence = entries(details, "evidence").filter_map(cited_post);
     let authors =
@@ -20,7 +20,7 @@ fn cited_post(evidence: &Value) -> Option<&str> {
     evidence.get("post_id").and_then(Value::as_str)
 }
 
-/// `details` without what it cites of the posts that are `gone`. An author none of whose cited posts is left is gone too.
+/// `details` without citations of the posts that are `gone`. An author of whose cited posts none is left is removed too.
 pub fn without_evidence(details: &str, gone: &dyn Fn(&str) -> bool) -> String {
     let Ok(mut details) = serde_json::from_str::<Value>(details) else { return details.to_owned() };
     if let Some(evidence) = details.get_mut("evidence").and_then(Value::as_array_mut) {
@@ -34,4 +34,29 @@ pub fn without_evidence(details: &str, gone: &dyn Fn(&str) -> bool) -> String {
         });
     }
     details.to_string()
+}
+
+/// The details of an alert without the citations of an author.
+pub struct WithoutAuthor {
+    pub details: String,
+    /// How many posts were cited.
+    pub citations: i64,
+}
+
+/// `details` without what it cites of this author on this source; `None` when it cites nothing of them.
+pub fn without_author(details: &str, source: &str, author: &str) -> Option<WithoutAuthor> {
+    let mut details: Value = serde_json::from_str(details).ok()?;
+    let theirs = |cited: &Value| {
+        let is = |name: &str, value: &str| cited.get(name).and_then(Value::as_str) == Some(value);
+        is("author", author) && is("source", source)
+    };
+    let mut remove = |name: &str| {
+        let Some(list) = details.get_mut(name).and_then(Value::as_array_mut) else { return 0 };
+        let before = list.len();
+        list.retain(|cited| !theirs(cited));
+        before - list.len()
+    };
+    let (posts, names) = (remove("evidence"), remove("top_authors"));
+    let citations = i64::try_from(posts).unwrap_or(i64::MAX);
+    (posts + names > 0).then(|| WithoutAuthor { details: details.to_string(), citations })
 }

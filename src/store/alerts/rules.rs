@@ -27,7 +27,7 @@ pub struct RuleList {
 pub struct RuleChange {
     /// The name of a token.
     pub actor: String,
-    /// The version that the change was made from; `None`: whichever.
+    /// The version that the change was made from; `None`: any.
     pub version: Option<i64>,
 }
 
@@ -36,7 +36,7 @@ pub struct RuleChange {
 pub enum RuleRefusal {
     /// There is no such rule.
     Unknown,
-    /// It was changed meanwhile.
+    /// It was changed since `version`.
     Changed { version: i64 },
     /// It belongs to the configuration.
     Provisioned,
@@ -137,7 +137,7 @@ impl Store {
                 return Ok(Err(RuleRefusal::Changed { version: before.version + 1 }));
             };
             if before.name != name {
-                // Its open alerts go on under the new name.
+                // Its open alerts continue under the new name.
                 run!(
                     diesel::update(alert::table)
                         .filter(alert::rule_id.eq(id))
@@ -153,7 +153,7 @@ impl Store {
         Ok(row.and_then(|row| row.read().ok_or(RuleRefusal::Unknown)))
     }
 
-    /// Removes a rule. The instance that keeps alerts resolves what it left firing.
+    /// Removes a rule. The leader of the alerts role resolves its open alerts.
     pub async fn delete_alert_rule(&self, id: i64, change: &RuleChange) -> Result<Result<(), RuleRefusal>, StoreError> {
         let now = self.clock.now();
         transact!(self, change.clone(), |c, change, run| {
@@ -174,8 +174,8 @@ impl Store {
         })
     }
 
-    /// Makes the rules of the configuration `specs`: those that are new or changed are written, those that are not in
-    /// it any more are removed. The names that rules of other origin have already, which are left alone.
+    /// Creates, changes and removes rules of the configuration until they are `specs`. Gives the names that rules of
+    /// another origin already have; those stay unchanged.
     pub async fn provision_alert_rules(&self, specs: &[RuleSpec]) -> Result<Vec<String>, StoreError> {
         let now = self.clock.now();
         let data: Vec<(String, Value)> = specs.iter().map(|spec| (spec.name.clone(), spec.to_json())).collect();
@@ -237,10 +237,10 @@ impl Store {
     }
 }
 
-/// Who changes rules of the configuration.
+/// The actor of changes of the configuration.
 const CONFIGURATION: &str = "configuration";
 
-/// The rule if it may be changed so.
+/// The rule, if the change is allowed.
 fn refusal(found: Vec<RuleRow>, change: &RuleChange) -> Result<RuleRow, RuleRefusal> {
     let row = found.into_iter().next().ok_or(RuleRefusal::Unknown)?;
     if row.provisioned {

@@ -1,4 +1,4 @@
-//! Reading where the series of rules stand, and how they came there.
+//! Reading the states of the series of rules, and their transitions.
 
 use diesel::{ExpressionMethods, QueryDsl, SelectableHelper};
 
@@ -30,7 +30,7 @@ impl Store {
     }
 
     /// At most `limit` transitions after the one with id `after`, in their order. Ids are committed in their order, so
-    /// that a reader that goes on after the last one it saw misses none.
+    /// that a reader that continues after the last one it read misses none.
     pub async fn transitions_after(&self, after: i64, limit: i64) -> Result<Vec<Transition>, StoreError> {
         let rows: Vec<TransitionRow> = read!(self, primary, |c| transition::table
             .filter(transition::id.gt(after))

@@ -1,5 +1,6 @@
-//! The delivery log.
+//! The log of deliveries.
 
+use diesel::Queryable;
 use diesel::sql_types::{BigInt, Integer, Nullable, Text};
 
 use crate::domain::notify::{Attempt, Delivery, DeliveryState, Reason};
@@ -11,26 +12,45 @@ pub(super) const COLUMNS: &str =
     "id, receiver, group_key, reason, state, attempts, created_at, next_attempt_at, finished_at, error, message";
 pub(super) type Columns =
     (BigInt, Text, Text, Text, Text, Integer, Instant, Nullable<Instant>, Nullable<Instant>, Nullable<Text>, Document);
-pub(super) type Row = (
-    i64,
-    String,
-    String,
-    Label<Reason>,
-    Label<DeliveryState>,
-    i32,
-    At,
-    Option<At>,
-    Option<At>,
-    Option<String>,
-    JsonText,
-);
+
+/// A row of `alert_deliveries`.
+#[derive(Queryable)]
+pub(super) struct Row {
+    id: i64,
+    receiver: String,
+    group_key: String,
+    reason: Label<Reason>,
+    state: Label<DeliveryState>,
+    attempts: i32,
+    created_at: At,
+    next_attempt_at: Option<At>,
+    finished_at: Option<At>,
+    error: Option<String>,
+    message: JsonText,
+}
+
+#[derive(Queryable)]
+struct AttemptRow {
+    at: At,
+    elapsed_ms: i64,
+    status: Option<i32>,
+    answer: Option<String>,
+    error: Option<String>,
+}
+
+impl From<AttemptRow> for Attempt {
+    fn from(row: AttemptRow) -> Self {
+        let AttemptRow { at: At(at), elapsed_ms, status, answer, error } = row;
+        Self { at, elapsed_ms, status, answer, error }
+    }
+}
 
 /// Which deliveries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeliveryFilter {
     pub receiver: Option<String>,
     pub state: Option<DeliveryState>,
-    /// An alert that they tell of.
+    /// An alert that they are about.
     pub alert: Option<i64>,
 }
 
@@ -71,7 +91,7 @@ impl Store {
         let wanted = usize::try_from(limit).unwrap_or_default();
         let more = rows.len() > wanted;
         rows.truncate(wanted);
-        let next = rows.last().map(|row| row.0).filter(|_| more);
+        let next = rows.last().map(|row| row.id).filter(|_| more);
         Ok(DeliveryPage { deliveries: rows.into_iter().filter_map(delivery).collect(), next })
     }
 
@@ -80,38 +100,31 @@ impl Store {
         const ATTEMPTS: &str = "SELECT at, elapsed_ms, status, answer, error FROM alert_delivery_attempts \
                                 WHERE delivery_id = ? ORDER BY id";
         type AttemptColumns = (Instant, BigInt, Nullable<Integer>, Nullable<Text>, Nullable<Text>);
-        type AttemptRow = (At, i64, Option<i32>, Option<String>, Option<String>);
         let text = format!("SELECT {COLUMNS} FROM alert_deliveries WHERE id = ?");
         let rows: Vec<Row> = read!(self, primary, |c| sql(text).bind::<BigInt, _>(id).rows::<Columns>().load(c))?;
         let Some(found) = rows.into_iter().next().and_then(delivery) else { return Ok(None) };
         let attempts: Vec<AttemptRow> =
             read!(self, primary, |c| sql(ATTEMPTS).bind::<BigInt, _>(id).rows::<AttemptColumns>().load(c))?;
-        let attempt = |(at, elapsed_ms, status, answer, error): AttemptRow| {
-            let At(at) = at;
-            Attempt { at, elapsed_ms, status, answer, error }
-        };
-        Ok(Some((found, attempts.into_iter().map(attempt).collect())))
+        Ok(Some((found, attempts.into_iter().map(Attempt::from).collect())))
     }
 }
 
-/// A delivery as it was kept; `None` when this version of the program cannot read it.
+/// The delivery of a row; `None` when this version of the program cannot read it.
 pub(super) fn delivery(row: Row) -> Option<Delivery> {
-    let (id, receiver, group_key, reason, state, attempts, created_at, next_attempt_at, finished_at, error, message) =
-        row;
-    let message = serde_json::from_str(&message.0)
-        .inspect_err(|error| tracing::warn!(id, %error, "a delivery cannot be read"))
+    let message = serde_json::from_str(&row.message.0)
+        .inspect_err(|error| tracing::warn!(id = row.id, %error, "delivery is unreadable"))
         .ok()?;
     Some(Delivery {
-        id,
-        receiver,
-        group_key,
-        reason: reason.0,
-        state: state.0,
-        attempts,
-        created_at: created_at.0,
-        next_attempt_at: next_attempt_at.map(|at| at.0),
-        finished_at: finished_at.map(|at| at.0),
-        error,
+        id: row.id,
+        receiver: row.receiver,
+        group_key: row.group_key,
+        reason: row.reason.0,
+        state: row.state.0,
+        attempts: row.attempts,
+        created_at: row.created_at.0,
+        next_attempt_at: row.next_attempt_at.map(|at| at.0),
+        finished_at: row.finished_at.map(|at| at.0),
+        error: row.error,
         message,
     })
 }

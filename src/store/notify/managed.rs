@@ -1,7 +1,7 @@
-//! Receivers, routes, silences and mute timings: kept alike, changed with a check of their version.
+//! Receivers, routes, silences and mute timings: rows of the same shape, changed with a check of their version.
 
-use diesel::ExpressionMethods;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+use diesel::{ExpressionMethods, Queryable};
 use serde_json::Value;
 
 use crate::domain::Timestamp;
@@ -16,7 +16,19 @@ const MAX_OF_A_KIND: usize = 1_000;
 
 const COLUMNS: &str = "id, name, spec, secrets, provisioned, version, created_at, updated_at";
 type Columns = (BigInt, Nullable<Text>, Document, Nullable<Document>, Bool, BigInt, Instant, Instant);
-type Row = (i64, Option<String>, JsonText, Option<JsonText>, bool, i64, At, At);
+
+/// A row of any of the kinds.
+#[derive(Clone, Queryable)]
+struct Row {
+    id: i64,
+    name: Option<String>,
+    spec: JsonText,
+    secrets: Option<JsonText>,
+    provisioned: bool,
+    version: i64,
+    created_at: At,
+    updated_at: At,
+}
 
 /// The statement that adds a row, and gives it back.
 macro_rules! insert_row {
@@ -48,14 +60,14 @@ impl Kind {
 
 /// A change, and who makes it.
 #[derive(Clone, Debug)]
-pub struct Change {
+pub struct ManagedChange {
     pub kind: Kind,
     pub action: Action,
     /// The name of a token.
     pub actor: String,
 }
 
-/// What is done.
+/// What to do.
 #[derive(Clone, Debug)]
 pub enum Action {
     Create(Draft),
@@ -71,7 +83,7 @@ pub enum Action {
     },
 }
 
-/// How it is to be.
+/// The new state of the object.
 #[derive(Clone, Debug)]
 pub struct Draft {
     name: Option<String>,
@@ -102,13 +114,13 @@ impl Draft {
 pub enum Refusal {
     /// There is none with this id.
     Unknown,
-    /// It was changed meanwhile.
+    /// It was changed since `version`.
     Changed { version: i64 },
     /// It belongs to the configuration.
     Provisioned,
     /// Another one of its kind has this name.
     NameTaken,
-    /// A name is kept for good.
+    /// The name of an object never changes.
     NameFixed { name: String },
     /// Routes refer to it.
     InUse { routes: Vec<String> },
@@ -128,7 +140,7 @@ struct Present {
     mute_timings: Vec<String>,
 }
 
-impl Change {
+impl ManagedChange {
     /// The row that is changed; `None` for a new one.
     fn target<'p>(&self, present: &'p Present) -> Result<Option<&'p Row>, Refusal> {
         let (id, version) = match &self.action {
@@ -138,10 +150,10 @@ impl Change {
             Action::Create(_) => return Ok(None),
             Action::Update { id, version, .. } | Action::Delete { id, version } => (*id, *version),
         };
-        let row = present.of_kind.iter().find(|row| row.0 == id).ok_or(Refusal::Unknown)?;
+        let row = present.of_kind.iter().find(|row| row.id == id).ok_or(Refusal::Unknown)?;
         match version {
-            _ if row.4 => Err(Refusal::Provisioned),
-            Some(version) if version != row.5 => Err(Refusal::Changed { version: row.5 }),
+            _ if row.provisioned => Err(Refusal::Provisioned),
+            Some(version) if version != row.version => Err(Refusal::Changed { version: row.version }),
             _ => Ok(Some(row)),
         }
     }
@@ -151,16 +163,16 @@ impl Change {
         let target = self.target(present)?;
         match &self.action {
             Action::Delete { .. } => {
-                let name = target.and_then(|row| row.1.as_deref()).unwrap_or_default();
+                let name = target.and_then(|row| row.name.as_deref()).unwrap_or_default();
                 self.check_unused(name, present)?;
             }
             Action::Create(draft) | Action::Update { draft, .. } => {
-                let renamed = target.filter(|row| row.1 != draft.name).and_then(|row| row.1.clone());
+                let renamed = target.filter(|row| row.name != draft.name).and_then(|row| row.name.clone());
                 if let Some(name) = renamed {
                     return Err(Refusal::NameFixed { name });
                 }
-                let others = || present.of_kind.iter().filter(|row| target.is_none_or(|target| row.0 != target.0));
-                if draft.name.is_some() && others().any(|row| row.1 == draft.name) {
+                let others = || present.of_kind.iter().filter(|row| target.is_none_or(|target| row.id != target.id));
+                if draft.name.is_some() && others().any(|row| row.name == draft.name) {
                     return Err(Refusal::NameTaken);
                 }
                 if self.kind == Kind::Route {
@@ -219,15 +231,15 @@ impl Store {
         read!(self, primary, |c| sql(text).rows::<Columns>().load(c))
     }
 
-    /// Makes a change, and notes it in the audit trail; what it made, unless it deleted.
+    /// Makes a change and records it in the audit trail; the object afterwards, unless it was deleted.
     pub async fn change_managed<T: Managed>(
         &self,
-        change: &Change,
+        change: &ManagedChange,
     ) -> Result<Result<Option<(Stored<T>, Secrets)>, Refusal>, StoreError> {
         let now = self.clock.now();
         let done: Result<Option<Row>, Refusal> = transact!(self, change.clone(), |c, change, run| {
             let table = change.kind.table();
-            // Serialises the changes of all kinds, which refer to each other.
+            // Serialises the changes of all kinds, since they refer to each other.
             run!(sql("UPDATE alert_notifier SET changes = changes + 1 WHERE id = 1").execute(c))?;
             let names = |table: &str| sql(format!("SELECT name FROM {table} WHERE name IS NOT NULL")).rows::<Text>();
             let select = |table: &str| sql(format!("SELECT {COLUMNS} FROM {table} ORDER BY id")).rows::<Columns>();
@@ -267,8 +279,8 @@ impl Store {
         Ok(done.map(|row| row.and_then(stored)))
     }
 
-    /// Makes the objects of a kind that come from the configuration those in `wanted`. The names that are taken
-    /// already by objects of other origin, which are left alone.
+    /// Creates, changes and removes objects of the configuration until they are `wanted`. Gives the names that objects of
+    /// another origin already have; those stay unchanged.
     pub async fn provision_managed<T: Managed>(&self, wanted: &[T]) -> Result<Vec<String>, StoreError> {
         let now = self.clock.now();
         let drafts: Vec<Draft> = wanted.iter().map(|spec| Draft::of(spec, Secrets::default())).collect();
@@ -277,15 +289,15 @@ impl Store {
             run!(sql("UPDATE alert_notifier SET changes = changes + 1 WHERE id = 1").execute(c))?;
             let select = sql(format!("SELECT {COLUMNS} FROM {table} ORDER BY id")).rows::<Columns>();
             let rows: Vec<Row> = run!(select.load(c))?;
-            for row in rows.iter().filter(|row| row.4 && !drafts.iter().any(|draft| draft.name == row.1)) {
-                run!(sql(format!("DELETE FROM {table} WHERE id = ?")).bind::<BigInt, _>(row.0).execute(c))?;
+            for row in rows.iter().filter(|row| row.provisioned && !drafts.iter().any(|draft| draft.name == row.name)) {
+                run!(sql(format!("DELETE FROM {table} WHERE id = ?")).bind::<BigInt, _>(row.id).execute(c))?;
             }
             let mut taken = Vec::new();
             for draft in &drafts {
-                match rows.iter().find(|row| row.1 == draft.name) {
+                match rows.iter().find(|row| row.name == draft.name) {
                     None => drop::<Vec<Row>>(run!(insert_row!(table, draft, true, now).load(c))?),
-                    Some(row) if !row.4 => taken.extend(draft.name.clone()),
-                    Some(row) if json(&row.2) == draft.spec => {}
+                    Some(row) if !row.provisioned => taken.extend(draft.name.clone()),
+                    Some(row) if json(&row.spec) == draft.spec => {}
                     Some(row) => {
                         run!(
                             sql(format!(
@@ -293,7 +305,7 @@ impl Store {
                             ))
                             .bind::<Document, _>(JsonText(draft.spec.to_string()))
                             .bind::<Instant, _>(At(now))
-                            .bind::<BigInt, _>(row.0)
+                            .bind::<BigInt, _>(row.id)
                             .execute(c)
                         )?;
                     }
@@ -313,21 +325,29 @@ fn json(text: &JsonText) -> Value {
 }
 
 fn draft_of(row: Row) -> Draft {
-    Draft { name: row.1, spec: json(&row.2), secrets: Secrets::default() }
+    Draft { name: row.name, spec: json(&row.spec), secrets: Secrets::default() }
 }
 
 fn stored<T: Managed>(row: Row) -> Option<(Stored<T>, Secrets)> {
-    let (id, name, spec, secrets, provisioned, version, created_at, updated_at) = row;
-    let spec = serde_json::from_str(&spec.0)
-        .inspect_err(|error| tracing::warn!(kind = T::KIND.as_str(), id, name, %error, "a row cannot be read"))
+    let spec = serde_json::from_str(&row.spec.0)
+        .inspect_err(
+            |error| tracing::warn!(kind = T::KIND.as_str(), id = row.id, name = row.name, %error, "row is unreadable"),
+        )
         .ok()?;
-    let secrets = secrets.map(|text| Secrets::read(&text.0)).unwrap_or_default();
-    let (created_at, updated_at) = (created_at.0, updated_at.0);
-    Some((Stored { id, version, provisioned, created_at, updated_at, spec }, secrets))
+    let secrets = row.secrets.map(|text| Secrets::read(&text.0)).unwrap_or_default();
+    let stored = Stored {
+        id: row.id,
+        version: row.version,
+        provisioned: row.provisioned,
+        created_at: row.created_at.0,
+        updated_at: row.updated_at.0,
+        spec,
+    };
+    Some((stored, secrets))
 }
 
 /// Secrets are left out.
-fn entry(change: &Change, now: Timestamp, before: Option<&Row>, after: Option<&Row>) -> AuditEntry {
+fn entry(change: &ManagedChange, now: Timestamp, before: Option<&Row>, after: Option<&Row>) -> AuditEntry {
     let row = after.or(before);
     let action = match change.action {
         Action::Create(_) => "create",
@@ -340,9 +360,9 @@ fn entry(change: &Change, now: Timestamp, before: Option<&Row>, after: Option<&R
         actor: change.actor.clone(),
         action: action.to_owned(),
         object_kind: change.kind.as_str().to_owned(),
-        object_id: row.map(|row| row.0.to_string()).unwrap_or_default(),
-        name: row.and_then(|row| row.1.clone()).unwrap_or_default(),
-        before: before.map(|row| json(&row.2)),
-        after: after.map(|row| json(&row.2)),
+        object_id: row.map(|row| row.id.to_string()).unwrap_or_default(),
+        name: row.and_then(|row| row.name.clone()).unwrap_or_default(),
+        before: before.map(|row| json(&row.spec)),
+        after: after.map(|row| json(&row.spec)),
     }
 }

@@ -1,36 +1,36 @@
-//! What the notifier keeps: how far it is, its groups, and messages on their way. All of it is written
-//! under its lease, checked in the same transaction.
+//! The state of the notifier: its position, its groups, and messages to deliver. Each transaction that writes it checks
+//! the notifier's lease.
 
 use std::collections::BTreeSet;
 
 use diesel::sql_types::{BigInt, Integer, Nullable, Text};
 
-use super::holds;
 use crate::domain::Timestamp;
 use crate::domain::notify::{Attempt, Delivery, Message, Reason};
 use crate::store::backend::{read, transact};
+use crate::store::leases::is_held;
 use crate::store::sql::{At, Document, Instant, JsonText, sql};
 use crate::store::{Lease, Store, StoreError};
 
 use super::deliveries::{COLUMNS, Columns, Row, delivery};
 
-/// How far the notifier is.
+/// The position of the notifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotifierState {
-    /// The last transition that it looked at.
+    /// The last transition that it read.
     pub cursor: i64,
     /// Grows with each change of receivers, routes, silences and mute timings.
     pub changes: i64,
 }
 
-/// What one step of the notifier writes, at once.
+/// The changes of one step of the notifier, written in one transaction.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Commit {
-    /// The last transition that was looked at.
+    /// The last transition that was read.
     pub cursor: Option<i64>,
     /// Groups by key, as JSON.
     pub groups: Vec<(String, String)>,
-    /// Keys of groups that are over.
+    /// Keys of groups that ended.
     pub gone: Vec<String>,
     pub deliveries: Vec<NewDelivery>,
 }
@@ -51,7 +51,7 @@ pub struct NewDelivery {
     pub message: Message,
 }
 
-/// What came of an attempt.
+/// The result of an attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AttemptRecord {
     pub delivery_id: i64,
@@ -63,9 +63,9 @@ pub struct AttemptRecord {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     Delivered,
-    /// It is tried again.
+    /// The next attempt is at this time.
     Again(Timestamp),
-    /// It is given up.
+    /// No further attempt is made.
     Failed,
 }
 
@@ -85,7 +85,7 @@ macro_rules! insert_delivery {
 }
 
 impl Store {
-    /// How far the notifier is.
+    /// The position of the notifier.
     pub async fn notifier_state(&self) -> Result<NotifierState, StoreError> {
         const QUERY: &str = "SELECT cursor, changes FROM alert_notifier WHERE id = 1";
         let (cursor, changes): (i64, i64) =
@@ -106,9 +106,9 @@ impl Store {
     /// [`StoreError::LeaseLost`] when another instance took over; nothing was written then.
     pub async fn commit_notifications(&self, lease: &Lease, commit: &Commit) -> Result<(), StoreError> {
         let now = self.clock.now();
-        let held = transact!(self, (lease.clone(), commit.clone()), |c, (lease, commit), run| {
-            if !holds!(run, c, &lease) {
-                return Ok(false);
+        let done = transact!(self, (lease.clone(), commit.clone()), |c, (lease, commit), run| {
+            if !is_held!(run, c, &lease) {
+                return Ok(None);
             }
             if let Some(cursor) = commit.cursor {
                 let set = sql("UPDATE alert_notifier SET cursor = ? WHERE id = 1").bind::<BigInt, _>(cursor);
@@ -129,9 +129,9 @@ impl Store {
             for new in &commit.deliveries {
                 let _: i64 = run!(insert_delivery!(new, now).get_result(c))?;
             }
-            Ok(true)
+            Ok(Some(()))
         })?;
-        if held { Ok(()) } else { Err(StoreError::LeaseLost(lease.name.clone())) }
+        lease.check(done)
     }
 
     /// Adds a delivery that belongs to no group; its id.
@@ -140,7 +140,7 @@ impl Store {
         transact!(self, new.clone(), |c, new, run| run!(insert_delivery!(new, now).get_result(c)))
     }
 
-    /// The deliveries that are to be tried now, those that wait longest first, at most `limit`.
+    /// The deliveries that are due, those that wait longest first, at most `limit`.
     pub async fn due_deliveries(&self, limit: i64) -> Result<Vec<Delivery>, StoreError> {
         let text = format!(
             "SELECT {COLUMNS} FROM alert_deliveries WHERE state = 'pending' AND next_attempt_at <= ? \
@@ -152,22 +152,22 @@ impl Store {
         Ok(rows.into_iter().filter_map(delivery).collect())
     }
 
-    /// The keys of groups with a delivery that is not settled.
+    /// The keys of groups with a pending delivery.
     pub async fn groups_under_way(&self) -> Result<BTreeSet<String>, StoreError> {
         const QUERY: &str = "SELECT DISTINCT group_key FROM alert_deliveries WHERE state = 'pending'";
         let keys: Vec<String> = read!(self, primary, |c| sql(QUERY).rows::<Text>().load(c))?;
         Ok(keys.into_iter().collect())
     }
 
-    /// Notes what came of an attempt.
+    /// Records the result of an attempt.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`] when another instance took over; nothing was written then.
     pub async fn record_attempt(&self, lease: &Lease, record: &AttemptRecord) -> Result<(), StoreError> {
         let now = self.clock.now();
-        let held = transact!(self, (lease.clone(), record.clone()), |c, (lease, record), run| {
-            if !holds!(run, c, &lease) {
-                return Ok(false);
+        let done = transact!(self, (lease.clone(), record.clone()), |c, (lease, record), run| {
+            if !is_held!(run, c, &lease) {
+                return Ok(None);
             }
             let attempt = &record.attempt;
             let (state, next, finished) = match record.next {
@@ -198,19 +198,19 @@ impl Store {
                     .execute(c)
                 )?;
             }
-            Ok(true)
+            Ok(Some(()))
         })?;
-        if held { Ok(()) } else { Err(StoreError::LeaseLost(lease.name.clone())) }
+        lease.check(done)
     }
 
-    /// The open alerts that somebody looks after, by id.
+    /// The ids of open alerts that were acknowledged.
     pub async fn acknowledged_alerts(&self) -> Result<BTreeSet<i64>, StoreError> {
         const QUERY: &str = "SELECT id FROM sentiment_alerts WHERE state = 'firing' AND acknowledged_at IS NOT NULL";
         let ids: Vec<i64> = read!(self, primary, |c| sql(QUERY).rows::<BigInt>().load(c))?;
         Ok(ids.into_iter().collect())
     }
 
-    /// Forgets deliveries that were settled, and silences that ended, before `before`.
+    /// Removes deliveries that finished, and silences that ended, before `before`.
     pub async fn prune_notifications(&self, before: Timestamp) -> Result<(), StoreError> {
         const STEP: i64 = 1_000;
         while transact!(self, (), |c, (), run| run!(

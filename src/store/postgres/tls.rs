@@ -1,4 +1,4 @@
-//! TLS to Postgres through rustls, with libpq's degrees of checking.
+//! TLS to Postgres through rustls, with the verification modes of libpq.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::{CancelToken, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::url::{Security, SslMode};
@@ -40,6 +40,17 @@ impl Tls {
         Ok(Self(Some(MakeRustlsConnect::new(config))))
     }
 
+    /// Asks the server to cancel the statement of another connection.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn cancel(&self, token: &CancelToken) -> Result<(), tokio_postgres::Error> {
+        match &self.0 {
+            None => token.cancel_query(NoTls).await,
+            Some(tls) => token.cancel_query(tls.clone()).await,
+        }
+    }
+
     /// Opens a connection.
     pub async fn connect(&self, config: &Config) -> ConnectionResult<AsyncPgConnection> {
         match &self.0 {
@@ -63,18 +74,18 @@ fn refused(error: &tokio_postgres::Error) -> ConnectionError {
     ConnectionError::BadConnection(text)
 }
 
-/// Checks a server's certificate as far as the mode asks. Signatures are always checked.
+/// Checks a server's certificate as the mode requires. Signatures are always checked.
 #[derive(Debug)]
 struct Verifier {
     provider: Arc<CryptoProvider>,
-    /// `None`: any certificate will do.
+    /// `None`: any certificate is accepted.
     chain: Option<Chain>,
 }
 
 #[derive(Debug)]
 struct Chain {
     inner: Arc<WebPkiServerVerifier>,
-    /// A server's own certificate may be given as its authority.
+    /// A server's own certificate may be configured as its authority.
     roots: Vec<CertificateDer<'static>>,
     checks_name: bool,
 }

@@ -1,4 +1,4 @@
-//! The database URL: what `tokio-postgres` reads of it, and what is ours (TLS).
+//! The database URL: the part that `tokio-postgres` reads, and our TLS parameters.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -9,9 +9,9 @@ use percent_encoding::percent_decode_str;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SslMode {
     Disable,
-    /// TLS if the server offers it; whoever it is.
+    /// TLS if the server offers it; the certificate is not verified.
     Prefer,
-    /// TLS; whoever the server is.
+    /// TLS; the certificate is not verified.
     Require,
     /// TLS with a certificate that a known authority signed.
     VerifyCa,
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_the_tls_part_of_a_url_and_leaves_the_rest() {
+    fn url_is_split_into_tls_and_connection_parameters() {
         let target = Target::parse(
             "postgresql+asyncpg://me:p%40ss@db.example:5433/posts?sslmode=verify-full&sslrootcert=%2Fca.pem&application_name=x",
         )
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_url_is_refused_without_repeating_its_password() {
+    fn error_of_bad_url_does_not_contain_its_password() {
         for url in ["mysql://me:secret@h/d", "postgres://me:secret@h/d?sslmode=maybe", "postgres://me:secret@h:x/d"] {
             let message = Target::parse(url).unwrap_err();
             assert!(!message.contains("secret"), "{message}");

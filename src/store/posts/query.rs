@@ -5,13 +5,26 @@ use diesel::expression::{SqlLiteral, UncheckedBind};
 use diesel::internal::table_macro::{BoxedSelectStatement, FromClause};
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Double, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Double, Nullable, Text};
 use diesel::sqlite::Sqlite;
 
+use super::search::KeyColumns;
 use super::{PostCursor, PostFilter, Sort, Start};
 use crate::domain::{Author, Source, TimeRange, TopicId};
 use crate::store::schema::{post_topics as about, social_media_posts as post};
 use crate::store::sql::{At, Instant};
+
+/// Restricts posts to those with `ids`, on SQLite. One value of JSON, since SQLite limits the values of a statement.
+fn with_ids_sqlite(ids: &[i64]) -> UncheckedBind<SqlLiteral<Bool>, AsExprOf<String, Text>> {
+    // A list of integers always has a JSON form.
+    let list = serde_json::to_string(ids).unwrap_or_default();
+    sql::<Bool>("social_media_posts.id IN (SELECT value FROM json_each(").bind::<Text, _>(list)
+}
+
+/// Restricts posts to those with `ids`, on Postgres.
+fn with_ids_postgres(ids: &[i64]) -> UncheckedBind<SqlLiteral<Bool>, AsExprOf<Vec<i64>, Array<BigInt>>> {
+    sql::<Bool>("social_media_posts.id = ANY((").bind::<Array<BigInt>, _>(ids.to_vec())
+}
 
 /// Words on SQLite: a function of our own, since its `LIKE` folds ASCII alone.
 fn has_word_sqlite(word: &str) -> crate::sqlite::has_word<post::content, String> {
@@ -123,7 +136,7 @@ type CellTypes = (Instant, Text, Text, BigInt, Double);
 type WithTopic = InnerJoinQuerySource<about::table, post::table>;
 
 macro_rules! queries {
-    ($module:ident, $Db:ty, $has_word:path) => {
+    ($module:ident, $Db:ty, $has_word:path, $with_ids:path) => {
         /// The queries on this backend. Those of a topic walk its index, so that they cost what it matches.
         pub mod $module {
             use super::*;
@@ -141,6 +154,31 @@ macro_rules! queries {
                 limit: i64,
             ) -> post::BoxedQuery<'_, $Db, BigInt> {
                 page!(matching(filter).limit(limit + 1), sort, start, post::created_at, post::id)
+            }
+
+            /// The sort keys of the matches among the posts of a page.
+            pub fn keys_within<'f>(
+                filter: &'f PostFilter,
+                page: post::BoxedQuery<'f, $Db, BigInt>,
+            ) -> post::BoxedQuery<'f, $Db, KeyColumns> {
+                let found = matching(filter).filter(post::id.eq_any(page));
+                found.select((post::id, post::created_at, post::confidence_score))
+            }
+
+            /// The sort keys of at most `limit` matches among the posts with `ids`.
+            pub fn keys_of<'f>(
+                filter: &'f PostFilter,
+                ids: &[i64],
+                limit: i64,
+            ) -> post::BoxedQuery<'f, $Db, KeyColumns> {
+                let mut found = matching(filter).filter($with_ids(ids).sql("))")).limit(limit);
+                if let Some(topic) = filter.topic {
+                    let of_topic = sql::<Bool>(
+                        "EXISTS (SELECT 1 FROM post_topics t WHERE t.post = social_media_posts.id AND t.topic_id = ",
+                    );
+                    found = found.filter(of_topic.bind::<BigInt, _>(topic.0).sql(")"));
+                }
+                found.select((post::id, post::created_at, post::confidence_score))
             }
 
             /// What is counted of the posts in `range` that match, whatever times the filter names; at most `limit`.
@@ -208,5 +246,5 @@ macro_rules! queries {
     };
 }
 
-queries!(on_sqlite, Sqlite, has_word_sqlite);
-queries!(on_postgres, Pg, has_word_postgres);
+queries!(on_sqlite, Sqlite, has_word_sqlite, with_ids_sqlite);
+queries!(on_postgres, Pg, has_word_postgres, with_ids_postgres);

@@ -1,4 +1,4 @@
-//! A post's row: its columns, and what is derived from a post when it is written.
+//! A post's row: its columns, and the values that are derived when it is written.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -32,7 +32,7 @@ fn push_object(json: &mut String, scores: impl Iterator<Item = (&'static str, f3
     json.push('{');
     for (index, (label, score)) in scores.enumerate() {
         let comma = if index == 0 { "" } else { "," };
-        // JSON knows no NaN.
+        // JSON has no NaN.
         let score = if score.is_finite() { score } else { 0.0 };
         // Writing to a string cannot fail.
         let _ = write!(json, "{comma}\"{label}\":{score}");
@@ -120,7 +120,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn scores_come_back_exactly(sentiment: [f32; 3], emotion: [f32; 7]) {
+        fn scores_round_trip_exactly(sentiment: [f32; 3], emotion: [f32; 7]) {
             let keep = |score: f32| if score.is_finite() { score } else { 0.0 };
             let scores = Scores { sentiment: sentiment.map(keep), emotion: emotion.map(keep) };
             prop_assert_eq!(scores_from(&scores_json(&scores)), scores);
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_public_id_is_the_uuid_of_the_url_namespace() {
+    fn public_id_is_uuid_of_url_namespace() {
         let id = PostId::parse("http://example.com/").unwrap();
         assert_eq!(public_id(&id).to_string(), "0a300ee9-f9e4-5697-a51a-efc7fafaba67");
     }

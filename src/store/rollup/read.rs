@@ -34,7 +34,7 @@ const POSTS: &str = "SELECT source, sentiment_label AS sentiment, emotion, 1 AS 
                      FROM social_media_posts WHERE created_at >= ? AND created_at < ?";
 
 /// Counts all pieces in one statement, so that they belong to one moment. [`Series::Together`]
-/// reads less, but cannot tell sources apart.
+/// reads less, but does not distinguish sources.
 pub fn cells(pieces: &[Piece], series: Series, filter: Cells<'_>) -> Sql<Vec<Value>, CellColumns> {
     let mut parts = Vec::with_capacity(pieces.len());
     let mut values = Vec::new();
@@ -56,7 +56,7 @@ pub fn cells(pieces: &[Piece], series: Series, filter: Cells<'_>) -> Sql<Vec<Val
     grouped(&parts, values)
 }
 
-/// Counts all posts there are.
+/// Counts all stored posts.
 pub fn totals(filter: Cells<'_>) -> Sql<Vec<Value>, CellColumns> {
     let rollup = if filter.topic.is_some() { TOPIC_ROLLUP } else { ROLLUP };
     let mut part = rollup.replace(" AND bucket >= ? AND bucket < ?", "");

@@ -1,31 +1,31 @@
-//! What a batch comes to, worked out in memory from what the database holds of its posts.
+//! The effect of a batch, computed in memory from what the database holds of its posts.
 //!
 //! Both backends load the same state, plan with the same rules and write what the plan says, so
-//! that a batch has the result of its settlements one after another, and the rules stand once.
+//! that a batch has the result of its settlements one after another, and the rules exist once.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::{Change, Settled, Settlement, Stored};
+use super::{Change, PostTimes, RemovedPost, Settled, Settlement};
 use crate::domain::{
     Analysis, Author, Emotion, EntryId, EntryKey, Outcome, Post, PostId, Sentiment, Timestamp, TopicId,
 };
 
-/// What is known of one post.
+/// What the database holds of a post.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PostState<'a> {
-    /// Whether its tombstone stands.
+    /// Whether it has a tombstone.
     pub deleted: bool,
     /// Which version is stored, if it is not the original.
     pub edited_at: Option<Timestamp>,
-    /// The earliest entry that brought it, if that is not the row's creator.
+    /// The earliest entry that contained it, if that is not the row's creator.
     pub earliest: Option<EntryId>,
     /// Its row.
     pub row: Option<Row<'a>>,
 }
 
 impl PostState<'_> {
-    /// Whether one of the author's `deletions` was appended after an entry that brought the post.
+    /// Whether one of the author's `deletions` was appended after an entry that contained the post.
     pub fn is_covered(&self, deletions: &[EntryKey]) -> bool {
         let Some(row) = &self.row else { return false };
         let first = self.earliest.unwrap_or(row.creator.id).min(row.creator.id);
@@ -52,8 +52,8 @@ pub struct Row<'a> {
 
 impl Row<'_> {
     /// When it was stored and analysed.
-    pub fn stored(&self) -> Stored {
-        Stored { ingested_at: self.ingested_at, analyzed_at: self.analyzed_at }
+    pub fn stored(&self) -> PostTimes {
+        PostTimes { ingested_at: self.ingested_at, analyzed_at: self.analyzed_at }
     }
 }
 
@@ -67,7 +67,7 @@ pub struct Slot<'a> {
     pub content: Option<(&'a Post, &'a Analysis)>,
 }
 
-/// What holds for a whole batch.
+/// What applies to a whole batch.
 #[derive(Debug, Default)]
 pub struct Terms {
     /// The version of the topics that the posts were matched with; `None` when they were not matched.
@@ -79,6 +79,11 @@ pub struct Terms {
 }
 
 impl Slot<'_> {
+    /// Whether the post is neither stored nor deleted: it is too old.
+    pub fn is_unknown(&self) -> bool {
+        self.after.row.is_none() && !self.after.deleted
+    }
+
     /// Whether the post's key row must be written.
     pub fn key_changed(&self) -> bool {
         let key = |state: &PostState<'_>| (state.deleted, state.edited_at, state.earliest);
@@ -94,7 +99,7 @@ pub struct Slots<'a> {
 }
 
 impl<'a> Slots<'a> {
-    /// The posts that `batch` names, nothing known of them.
+    /// The posts that `batch` names, without their states.
     pub fn of(batch: &'a [Settlement]) -> Self {
         let mut slots = Self::default();
         for post_id in batch.iter().filter_map(|settlement| settlement.change.post_id()) {
@@ -113,7 +118,7 @@ impl<'a> Slots<'a> {
         self.list.iter().map(|slot| slot.post_id.as_str()).collect()
     }
 
-    /// Tells what the database holds of a post.
+    /// Sets what the database holds of a post.
     pub fn know(&mut self, post_id: &str, state: PostState<'a>) {
         if let Some(&at) = self.index.get(post_id) {
             self.list[at].after = state.clone();
@@ -157,12 +162,11 @@ pub struct Plan<'a> {
     /// In the order of the batch.
     pub answers: Vec<Settled>,
     pub slots: Vec<Slot<'a>>,
-    /// Entries that have no row of their own (any more): those of the batch, and creators of removed rows.
+    /// Entries without a row: those of the batch, and creators of removed rows.
     pub remembered: Vec<EntryKey>,
 }
 
-/// Plans `batch`, which holds no [`Change::DeleteAuthor`]. `settled` are the entries known to be
-/// settled without a row of their own; those of the batch are added.
+/// Plans `batch`. `settled` are the entries known to be settled that have no row; those of the batch are added.
 pub fn plan<'a>(batch: &'a [Settlement], situation: Situation<'a>, settled: &mut HashSet<EntryKey>) -> Plan<'a> {
     let mut planner = Planner { situation, settled, remembered: Vec::new() };
     let answers = batch.iter().map(|settlement| planner.settle(settlement)).collect();
@@ -181,7 +185,11 @@ impl<'a> Planner<'a, '_> {
         let row = settlement.change.post_id().and_then(|id| self.situation.slots.slot(id).after.row.clone());
         let created_it = row.as_ref().is_some_and(|row| row.creator == *key);
         if created_it || self.settled.contains(key) {
-            return Settled { outcome: None, stored: row.map(|row| row.stored()), removed: Vec::new() };
+            return Settled {
+                outcome: None,
+                stored: row.map(|row| row.stored()),
+                removed: self.removed_before(settlement),
+            };
         }
         self.settled.insert(key.clone());
         let settled = match &settlement.change {
@@ -189,14 +197,26 @@ impl<'a> Planner<'a, '_> {
             Change::Replace { post, analysis, edited_at } => self.version(key, (post, analysis), Some(*edited_at)),
             Change::Delete { post_id } => self.erase(post_id, Outcome::Deletion),
             Change::Known { post_id } => self.known(key, post_id),
-            // The deletion of an author is made around the plan.
-            Change::Skip | Change::DeleteAuthor { .. } => ended(Outcome::Skipped),
+            Change::Skip => ended(Outcome::Skipped),
+            // The posts were removed before.
+            Change::DeleteAuthor { .. } => ended(Outcome::Deletion),
         };
         let created = settlement.change.post_id().and_then(|id| self.situation.slots.slot(id).after.row.as_ref());
         if created.is_none_or(|row| row.creator != *key) {
             self.remembered.push(key.clone());
         }
         settled
+    }
+
+    /// The post that an earlier delivery of the deletion `settlement` may have removed. Copies of it may still exist, if
+    /// that delivery was not finished.
+    fn removed_before(&mut self, settlement: &'a Settlement) -> Vec<RemovedPost> {
+        match &settlement.change {
+            Change::Delete { post_id } if self.situation.slots.slot(post_id).before.deleted => {
+                vec![removed(post_id, None)]
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// Stores an original (`edited_at` is none) or a later version of a post.
@@ -249,8 +269,8 @@ impl<'a> Planner<'a, '_> {
         late(self.situation.slots.slot(post_id), key, Outcome::Duplicate)
     }
 
-    /// A post that its author's deletion covers is deleted by whichever of its entries is seen:
-    /// so the order in which the deletion, the post and its edits arrive makes no difference.
+    /// Any entry of a post that its author's deletion covers deletes the post, so that the order in which the deletion,
+    /// the post and its edits arrive makes no difference.
     fn author_is_gone(&self, source: &str, author: Option<&str>, key: &EntryKey) -> bool {
         let Some(author) = author.filter(|_| !self.situation.authors.is_empty()) else { return false };
         let deletions = self.situation.authors.get(&(source.to_owned(), author.to_owned()));
@@ -263,13 +283,17 @@ impl<'a> Planner<'a, '_> {
         let row = slot.after.row.take();
         slot.after = PostState { deleted: true, ..PostState::default() };
         slot.content = None;
-        let removed = row.iter().map(|_| post_id.clone()).collect();
+        let removed = row.iter().map(|row| removed(post_id, Some(row.analyzed_at))).collect();
         self.remembered.extend(row.map(|row| row.creator));
         Settled { removed, ..ended(outcome) }
     }
 }
 
-/// The entry changes nothing, since the post is there.
+fn removed(post_id: &PostId, analyzed_at: Option<Timestamp>) -> RemovedPost {
+    RemovedPost { post_id: post_id.clone(), analyzed_at }
+}
+
+/// The entry changes nothing, since the post is stored.
 fn late(slot: &mut Slot<'_>, key: &EntryKey, outcome: Outcome) -> Settled {
     if let Some(row) = &slot.after.row {
         note_earliest(&mut slot.after.earliest, &row.creator, key);

@@ -15,17 +15,17 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::plan::{AuthorTombstones, PostState, Row, Situation, Slots, Terms, plan};
-use super::state::{StateColumns, StateRow, columns, entry_id, segments, select_states};
+use super::removal::{AuthorStep, Candidate, CandidateColumns, OldPosts, Removal};
+use super::state::{StateColumns, StateRow, columns, entry_id, select_states};
 use super::tally::Tally;
-use super::{Change, Rejudgement, Settled, Settlement, Stored};
-use crate::domain::{Author, EntryKey, Outcome, PostId, Source, Timestamp};
+use super::{PostTimes, Rejudgement, RemovedPost, Settled, Settlement};
+use crate::domain::{EntryKey, PostId, Timestamp};
 use crate::store::Retention;
-use crate::store::sql::sql;
+use crate::store::sql::{At, Instant, sql};
 use crate::store::topics::TOPICS_LOCK;
 
-/// The advisory lock that keeps the deletion of an author apart from everything else:
-/// a post of theirs that is being stored meanwhile would slip through.
-const AUTHORS_LOCK: i64 = 0x0073_656e_7469_0002;
+/// The advisory lock of authors' tombstones: shared by everything that stores posts, exclusive for a tombstone.
+pub const AUTHORS_LOCK: i64 = 0x0073_656e_7469_0002;
 
 /// Settles `batch`; see [`crate::store::Store::settle`].
 pub fn settle(
@@ -36,7 +36,7 @@ pub fn settle(
     retention: Retention,
 ) -> BoxFuture<'_, QueryResult<Option<Vec<Settled>>>> {
     async move {
-        lock_authors(connection, &batch).await?;
+        lock_authors(connection).await?;
         if let Some(version) = terms.version
             && topics_version(connection).await? != version
         {
@@ -44,39 +44,17 @@ pub fn settle(
         }
         let mut settled = claim_keyless(connection, &batch).await?;
         let known = lock_keys(connection, &batch, &mut settled).await?;
-        let mut tally = Tally::new(now, &retention);
-        let mut answers = Vec::with_capacity(batch.len());
-        // Behind a deletion of an author the batch's posts must be read again.
-        let mut known = Some(known);
-        for segment in segments(&batch) {
-            match segment {
-                [Settlement { key, change: Change::DeleteAuthor { source, author } }] => {
-                    known = None;
-                    if settled.insert(key.clone()) {
-                        let removed = delete_author(connection, key, (source, author), now, &mut tally).await?;
-                        answers.push(Settled { outcome: Some(Outcome::Deletion), stored: None, removed });
-                    } else {
-                        answers.push(Settled { outcome: None, stored: None, removed: Vec::new() });
-                    }
-                }
-                posts => {
-                    let mut slots = Slots::of(posts);
-                    let states = match known.take() {
-                        Some(states) => states,
-                        None => load_states(connection, &slots.ids()).await?,
-                    };
-                    for (post_id, state) in states {
-                        slots.know(&post_id, state);
-                    }
-                    let authors = load_authors(connection, &slots, posts).await?;
-                    let plan = plan(posts, Situation { now, terms: &terms, slots, authors }, &mut settled);
-                    write::posts(connection, &plan, now).await?;
-                    write::remembered(connection, &plan.remembered).await?;
-                    tally.add_posts(&plan);
-                    answers.extend(plan.answers);
-                }
-            }
+        let mut slots = Slots::of(&batch);
+        for (post_id, state) in known {
+            slots.know(&post_id, state);
         }
+        let authors = load_authors(connection, &slots, &batch).await?;
+        let plan = plan(&batch, Situation { now, terms: &terms, slots, authors }, &mut settled);
+        write::posts(connection, &plan, now).await?;
+        write::remembered(connection, &plan.remembered).await?;
+        let mut tally = Tally::new(now, &retention);
+        tally.add_posts(&plan);
+        let answers = plan.answers;
         for (settlement, settled) in batch.iter().zip(&answers) {
             tally.add_outcome(&settlement.key, settled);
         }
@@ -94,7 +72,7 @@ async fn topics_version(connection: &mut AsyncPgConnection) -> QueryResult<i64> 
 
 /// Keeps deletions of authors and changes of topics out; the version of the topics.
 pub async fn lock_for_backfill(connection: &mut AsyncPgConnection) -> QueryResult<i64> {
-    advisory_lock(connection, "SELECT pg_advisory_xact_lock_shared(?)").await?;
+    lock_authors(connection).await?;
     topics_version(connection).await
 }
 
@@ -111,11 +89,8 @@ pub fn delete_post(
     retention: Retention,
 ) -> BoxFuture<'_, QueryResult<bool>> {
     async move {
-        advisory_lock(connection, "SELECT pg_advisory_xact_lock_shared(?)").await?;
-        sql("SELECT 1 FROM post_keys WHERE post_id = ? FOR UPDATE")
-            .bind::<Text, _>(id.as_str())
-            .execute(connection)
-            .await?;
+        lock_authors(connection).await?;
+        lock_known_keys(connection, &[id.as_str()]).await?;
         let states = load_states(connection, &[id.as_str()]).await?;
         let Some(row) = states.into_iter().find_map(|(_, state)| state.row) else { return Ok(false) };
         let mut tally = Tally::new(now, &retention);
@@ -134,14 +109,11 @@ pub fn rejudge(
     batch: Arc<[Rejudgement]>,
     now: Timestamp,
     retention: Retention,
-) -> BoxFuture<'_, QueryResult<Vec<Option<Stored>>>> {
+) -> BoxFuture<'_, QueryResult<Vec<Option<PostTimes>>>> {
     async move {
-        advisory_lock(connection, "SELECT pg_advisory_xact_lock_shared(?)").await?;
+        lock_authors(connection).await?;
         let ids: Vec<&str> = batch.iter().map(|rejudgement| rejudgement.post_id.as_str()).collect();
-        sql("SELECT 1 FROM post_keys WHERE post_id = ANY(?) ORDER BY post_id FOR UPDATE")
-            .bind::<Array<Text>, _>(&ids)
-            .execute(connection)
-            .await?;
+        lock_known_keys(connection, &ids).await?;
         let states: HashMap<String, PostState<'static>> = load_states(connection, &ids).await?.into_iter().collect();
         let mut tally = Tally::new(now, &retention);
         let mut done = Vec::with_capacity(batch.len());
@@ -161,21 +133,22 @@ pub fn rejudge(
     .boxed()
 }
 
-async fn lock_authors(connection: &mut AsyncPgConnection, batch: &[Settlement]) -> QueryResult<()> {
-    let deletes = batch.iter().any(|settlement| matches!(settlement.change, Change::DeleteAuthor { .. }));
-    advisory_lock(
-        connection,
-        if deletes { "SELECT pg_advisory_xact_lock(?)" } else { "SELECT pg_advisory_xact_lock_shared(?)" },
-    )
-    .await
-}
-
-async fn advisory_lock(connection: &mut AsyncPgConnection, text: &'static str) -> QueryResult<()> {
-    sql(text).bind::<BigInt, _>(AUTHORS_LOCK).execute(connection).await?;
+/// Keeps tombstones of authors out until this transaction ends.
+async fn lock_authors(connection: &mut AsyncPgConnection) -> QueryResult<()> {
+    sql("SELECT pg_advisory_xact_lock_shared(?)").bind::<BigInt, _>(AUTHORS_LOCK).execute(connection).await?;
     Ok(())
 }
 
-/// Remembers the batch's entries that have no post to serialise them; those that were there before are settled.
+/// Locks the key rows of posts, in their order.
+async fn lock_known_keys(connection: &mut AsyncPgConnection, ids: &[&str]) -> QueryResult<()> {
+    sql("SELECT 1 FROM post_keys WHERE post_id = ANY(?) ORDER BY post_id FOR UPDATE")
+        .bind::<Array<Text>, _>(ids)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Remembers the batch's entries that have no post to serialise them; those that were remembered before are settled.
 async fn claim_keyless(connection: &mut AsyncPgConnection, batch: &[Settlement]) -> QueryResult<HashSet<EntryKey>> {
     let mut keys: Vec<&EntryKey> = batch
         .iter()
@@ -199,8 +172,8 @@ async fn claim_keyless(connection: &mut AsyncPgConnection, batch: &[Settlement])
 
 type States = Vec<(String, PostState<'static>)>;
 
-/// Takes the key rows of the batch's posts, in their order, and reads what is known of those that were there.
-/// An entry of a post that nobody has seen cannot have been settled, so only the others are looked up.
+/// Locks the key rows of the batch's posts, in their order, and reads the states of those that existed. An entry of a
+/// new post cannot have been settled, so only the entries of the others are looked up.
 async fn lock_keys(
     connection: &mut AsyncPgConnection,
     batch: &[Settlement],
@@ -212,7 +185,7 @@ async fn lock_keys(
         return Ok(Vec::new());
     }
     ids.sort_unstable();
-    // The update does nothing but lock the row; xmax tells it from an insert.
+    // The update only locks the row; xmax distinguishes it from an insert.
     let locked: Vec<(String, bool)> =
         sql("INSERT INTO post_keys (post_id) SELECT * FROM unnest(?) ON CONFLICT (post_id) \
          DO UPDATE SET post_id = excluded.post_id RETURNING post_id, xmax <> 0")
@@ -273,44 +246,70 @@ async fn load_authors(
     Ok(tombstones)
 }
 
-async fn delete_author(
+/// Removes some posts of an author; see [`super::removal`].
+pub fn remove_author_step(
     connection: &mut AsyncPgConnection,
-    key: &EntryKey,
-    (source, author): (&Source, &Author),
+    step: AuthorStep,
     now: Timestamp,
-    tally: &mut Tally,
-) -> QueryResult<Vec<PostId>> {
-    let (ms, seq) = columns(key.id);
-    sql("INSERT INTO author_keys AS k (source, author, epoch, ms, seq) VALUES (?, ?, ?, ?, ?) \
-         ON CONFLICT (source, author, epoch) DO UPDATE SET ms = excluded.ms, seq = excluded.seq \
-         WHERE (excluded.ms, excluded.seq) > (k.ms, k.seq)")
-    .bind::<Text, _>(source.as_str())
-    .bind::<Text, _>(author.as_str())
-    .bind::<Text, _>(&*key.epoch)
-    .bind::<BigInt, _>(ms)
-    .bind::<BigInt, _>(seq)
-    .execute(connection)
-    .await?;
-    let rows: Vec<StateRow> =
-        sql(select_states!("(SELECT post_id FROM social_media_posts WHERE source = ? AND author = ?) AS i"))
-            .bind::<Text, _>(source.as_str())
-            .bind::<Text, _>(author.as_str())
-            .rows::<StateColumns>()
+    retention: Retention,
+) -> BoxFuture<'_, QueryResult<Removal>> {
+    async move {
+        lock_authors(connection).await?;
+        let candidates: Vec<Candidate> =
+            sql("SELECT post_id, created_at, id FROM social_media_posts WHERE author = ? AND source = ? \
+                 AND (created_at, id) > (?, ?) ORDER BY created_at, id LIMIT ?")
+            .bind::<Text, _>(step.author.as_str())
+            .bind::<Text, _>(step.source.as_str())
+            .bind::<Instant, _>(At(step.after.created_at))
+            .bind::<BigInt, _>(step.after.id)
+            .bind::<BigInt, _>(step.limit)
+            .rows::<CandidateColumns>()
             .load(connection)
             .await?;
-    let (mut removed, mut creators) = (Vec::new(), Vec::new());
-    for found in rows {
-        let Ok(post_id) = PostId::parse(&found.post_id) else { continue };
-        let state = found.into_state();
-        if let Some(row) = state.row.as_ref().filter(|_| state.is_covered(std::slice::from_ref(key))) {
-            tally.add_row(row, -1);
-            creators.push(row.creator.clone());
-            removed.push(post_id);
+        let ids: Vec<&str> = candidates.iter().map(|candidate| candidate.post_id.as_str()).collect();
+        lock_known_keys(connection, &ids).await?;
+        let mut tally = Tally::new(now, &retention);
+        let (mut removal, mut creators) = (Removal::default(), Vec::new());
+        for (post_id, state) in load_states(connection, &ids).await? {
+            let Ok(post_id) = PostId::parse(&post_id) else { continue };
+            let covered = step.deletion.as_ref().is_none_or(|key| state.is_covered(std::slice::from_ref(key)));
+            if let Some(row) = state.row.filter(|_| covered) {
+                tally.add_row(&row, -1);
+                removal.posts.push(RemovedPost { post_id, analyzed_at: Some(row.analyzed_at) });
+                creators.push(row.creator);
+            }
         }
+        removal.posts.sort_unstable_by(|one, other| one.post_id.cmp(&other.post_id));
+        let gone: Vec<&str> = removal.posts.iter().map(|post| post.post_id.as_str()).collect();
+        removal.evidence = write::removal(connection, &gone, now).await?;
+        write::remembered(connection, &creators).await?;
+        write::tally(connection, &tally).await?;
+        removal.next = candidates.last().filter(|_| candidates.len() as i64 == step.limit).map(Candidate::position);
+        Ok(removal)
     }
-    removed.sort_unstable();
-    let ids: Vec<&str> = removed.iter().map(PostId::as_str).collect();
-    write::removal(connection, &ids, now).await?;
-    write::remembered(connection, &creators).await?;
-    Ok(removed)
+    .boxed()
+}
+
+/// Removes old posts; see [`super::removal`].
+pub fn remove_old_posts(connection: &mut AsyncPgConnection, old: OldPosts) -> BoxFuture<'_, QueryResult<usize>> {
+    async move {
+        let Some(needed) = old.needed else { return Ok(0) };
+        let (ms, seq) = columns(needed.id);
+        let ids: Vec<String> = sql("SELECT post_id FROM social_media_posts WHERE created_at < ? \
+                                    AND (entry_epoch <> ? OR (entry_ms, entry_seq) < (?, ?)) ORDER BY created_at LIMIT ?")
+        .bind::<Instant, _>(At(old.before))
+        .bind::<Text, _>(&*needed.epoch)
+        .bind::<BigInt, _>(ms)
+        .bind::<BigInt, _>(seq)
+        .bind::<BigInt, _>(old.limit)
+        .rows::<Text>()
+        .load(connection)
+        .await?;
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        lock_known_keys(connection, &ids).await?;
+        write::remove_posts(connection, &ids).await?;
+        write::forget_keys(connection, &ids).await?;
+        Ok(ids.len())
+    }
+    .boxed()
 }

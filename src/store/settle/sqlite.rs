@@ -1,4 +1,4 @@
-//! Settling in SQLite: row by row with kept statements, in one transaction of the single writer.
+//! Settling in SQLite: row by row with prepared statements, in one transaction of the single writer.
 
 mod write;
 
@@ -9,12 +9,13 @@ use diesel::sql_types::{BigInt, Bool, Text};
 use diesel::sqlite::SqliteConnection;
 
 use super::plan::{AuthorTombstones, PostState, Row, Situation, Slots, Terms, plan};
-use super::state::{StateColumns, StateRow, columns, entry_id, segments, select_states};
+use super::removal::{AuthorStep, Candidate, CandidateColumns, OldPosts, Removal};
+use super::state::{StateColumns, StateRow, columns, entry_id, select_states};
 use super::tally::Tally;
-use super::{Change, Rejudgement, Settled, Settlement, Stored};
-use crate::domain::{Author, EntryKey, Outcome, PostId, Source, Timestamp};
+use super::{PostTimes, Rejudgement, RemovedPost, Settled, Settlement};
+use crate::domain::{EntryKey, PostId, Timestamp};
 use crate::store::Retention;
-use crate::store::sql::sql;
+use crate::store::sql::{At, Instant, sql};
 
 /// Settles `batch`; see [`crate::store::Store::settle`].
 pub fn settle(
@@ -30,28 +31,13 @@ pub fn settle(
         return Ok(None);
     }
     let mut settled = take_entries(connection, batch)?;
+    let slots = load(connection, batch)?;
+    let authors = load_authors(connection, &slots, batch)?;
+    let plan = plan(batch, Situation { now, terms, slots, authors }, &mut settled);
+    write::posts(connection, &plan, now)?;
     let mut tally = Tally::new(now, retention);
-    let mut answers = Vec::with_capacity(batch.len());
-    for segment in segments(batch) {
-        match segment {
-            [Settlement { key, change: Change::DeleteAuthor { source, author } }] => {
-                if !settled.insert(key.clone()) {
-                    answers.push(Settled { outcome: None, stored: None, removed: Vec::new() });
-                } else {
-                    let removed = delete_author(connection, key, (source, author), now, &mut tally)?;
-                    answers.push(Settled { outcome: Some(Outcome::Deletion), stored: None, removed });
-                }
-            }
-            posts => {
-                let slots = load(connection, posts)?;
-                let authors = load_authors(connection, &slots, posts)?;
-                let plan = plan(posts, Situation { now, terms, slots, authors }, &mut settled);
-                write::posts(connection, &plan, now)?;
-                tally.add_posts(&plan);
-                answers.extend(plan.answers);
-            }
-        }
-    }
+    tally.add_posts(&plan);
+    let answers = plan.answers;
     for (settlement, settled) in batch.iter().zip(&answers) {
         tally.add_outcome(&settlement.key, settled);
     }
@@ -91,7 +77,7 @@ pub fn rejudge(
     batch: &[Rejudgement],
     now: Timestamp,
     retention: &Retention,
-) -> QueryResult<Vec<Option<Stored>>> {
+) -> QueryResult<Vec<Option<PostTimes>>> {
     let mut tally = Tally::new(now, retention);
     let mut done = Vec::with_capacity(batch.len());
     for rejudgement in batch {
@@ -108,7 +94,7 @@ pub fn rejudge(
     Ok(done)
 }
 
-/// Takes the batch's entries out of the queue; those that were not there any more are settled already.
+/// Takes the batch's entries out of the queue; those that were missing are settled already.
 fn take_entries(connection: &mut SqliteConnection, batch: &[Settlement]) -> QueryResult<HashSet<EntryKey>> {
     let mut numbers: Vec<i64> = batch.iter().map(|settlement| columns(settlement.key.id).1).collect();
     numbers.sort_unstable();
@@ -181,43 +167,53 @@ fn load_authors(
     Ok(authors)
 }
 
-fn delete_author(
+/// Removes some posts of an author; see [`super::removal`].
+pub fn remove_author_step(
     connection: &mut SqliteConnection,
-    key: &EntryKey,
-    (source, author): (&Source, &Author),
+    step: &AuthorStep,
     now: Timestamp,
-    tally: &mut Tally,
-) -> QueryResult<Vec<PostId>> {
-    let (ms, seq) = columns(key.id);
-    sql("INSERT INTO author_keys (source, author, epoch, ms, seq) VALUES (?, ?, ?, ?, ?) \
-         ON CONFLICT (source, author, epoch) DO UPDATE SET ms = excluded.ms, seq = excluded.seq \
-         WHERE (excluded.ms, excluded.seq) > (author_keys.ms, author_keys.seq)")
-    .bind::<Text, _>(source.as_str())
-    .bind::<Text, _>(author.as_str())
-    .bind::<Text, _>(&*key.epoch)
-    .bind::<BigInt, _>(ms)
-    .bind::<BigInt, _>(seq)
-    .execute(connection)?;
-    let rows: Vec<StateRow> = sql(concat!(
-        "WITH i (post_id) AS (SELECT post_id FROM social_media_posts WHERE source = ? AND author = ?) ",
-        select_states!("i")
-    ))
-    .bind::<Text, _>(source.as_str())
-    .bind::<Text, _>(author.as_str())
-    .rows::<StateColumns>()
+    retention: &Retention,
+) -> QueryResult<Removal> {
+    let candidates: Vec<Candidate> = sql("SELECT post_id, created_at, id FROM social_media_posts WHERE author = ? \
+                                          AND source = ? AND (created_at, id) > (?, ?) ORDER BY created_at, id LIMIT ?")
+    .bind::<Text, _>(step.author.as_str())
+    .bind::<Text, _>(step.source.as_str())
+    .bind::<Instant, _>(At(step.after.created_at))
+    .bind::<BigInt, _>(step.after.id)
+    .bind::<BigInt, _>(step.limit)
+    .rows::<CandidateColumns>()
     .load(connection)?;
-    let mut removed = Vec::new();
-    for found in rows {
-        let Ok(post_id) = PostId::parse(&found.post_id) else { continue };
-        let state = found.into_state();
-        if !state.is_covered(std::slice::from_ref(key)) {
-            continue;
-        }
-        if let Some(row) = &state.row {
+    let mut tally = Tally::new(now, retention);
+    let mut removal = Removal::default();
+    for candidate in &candidates {
+        let Ok(post_id) = PostId::parse(&candidate.post_id) else { continue };
+        let state = load_state(connection, &candidate.post_id)?;
+        let covered = step.deletion.as_ref().is_none_or(|deletion| state.is_covered(std::slice::from_ref(deletion)));
+        if let Some(row) = state.row.as_ref().filter(|_| covered) {
             tally.add_row(row, -1);
+            removal.evidence += write::removal(connection, &candidate.post_id, now)?;
+            removal.posts.push(RemovedPost { post_id, analyzed_at: Some(row.analyzed_at) });
         }
-        write::removal(connection, post_id.as_str(), now)?;
-        removed.push(post_id);
     }
-    Ok(removed)
+    write::tally(connection, &tally)?;
+    removal.next = candidates.last().filter(|_| candidates.len() as i64 == step.limit).map(Candidate::position);
+    Ok(removal)
+}
+
+/// Removes old posts; see [`super::removal`]. An entry that is settled has left the embedded queue, so no row is needed
+/// to recognise it.
+pub fn remove_old_posts(connection: &mut SqliteConnection, old: &OldPosts) -> QueryResult<usize> {
+    let ids: Vec<String> =
+        sql("SELECT post_id FROM social_media_posts WHERE created_at < ? ORDER BY created_at LIMIT ?")
+            .bind::<Instant, _>(At(old.before))
+            .bind::<BigInt, _>(old.limit)
+            .rows::<Text>()
+            .load(connection)?;
+    for id in &ids {
+        write::remove_post(connection, id)?;
+        sql("DELETE FROM post_keys WHERE post_id = ? AND deleted_at IS NULL")
+            .bind::<Text, _>(id)
+            .execute(connection)?;
+    }
+    Ok(ids.len())
 }

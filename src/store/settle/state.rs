@@ -1,9 +1,8 @@
-//! The rows in which both databases keep what a plan starts from and what it writes.
+//! The rows that a plan starts from, in both databases.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Double, Nullable, Text};
 
-use super::Settlement;
 use super::plan::{PostState, Row};
 use crate::domain::{Emotion, EntryId, EntryKey, Sentiment, TopicId};
 use crate::store::sql::{At, Instant, Label};
@@ -46,7 +45,7 @@ pub type StateColumns = (
     Nullable<Text>,
 );
 
-/// A post's key row with its post and analysis, if they are there.
+/// A post's key row with its post and analysis, if they exist.
 #[derive(Queryable)]
 pub struct StateRow {
     pub post_id: String,
@@ -69,7 +68,7 @@ pub struct StateRow {
 }
 
 impl StateRow {
-    /// What it says of the post.
+    /// The state of the post.
     pub fn into_state(self) -> PostState<'static> {
         let deleted = self.deleted_at.is_some();
         let edited_at = self.edited_at.map(|at| at.0);
@@ -109,11 +108,4 @@ pub fn entry_id((ms, seq): (i64, i64)) -> EntryId {
 /// The two columns of an entry id.
 pub fn columns(id: EntryId) -> (i64, i64) {
     (i64::try_from(id.ms).unwrap_or(i64::MAX), i64::try_from(id.seq).unwrap_or(i64::MAX))
-}
-
-/// Splits a batch around the deletions of authors, each of which stands alone.
-pub fn segments(batch: &[Settlement]) -> impl Iterator<Item = &[Settlement]> {
-    use super::Change::DeleteAuthor;
-    batch
-        .chunk_by(|one, next| !matches!(one.change, DeleteAuthor { .. }) && !matches!(next.change, DeleteAuthor { .. }))
 }

@@ -14,11 +14,11 @@ use sentistream::store::settle::Change;
 use super::bed::{Bed, START, analysis, at, cases, delete, insert, post, source};
 
 cases!(
-    an_aggregate_has_every_bucket_and_counts_each_post_once,
-    days_begin_at_midnight_in_their_zone,
-    what_cannot_be_answered_is_refused_with_the_reason,
-    a_window_counts_exactly_the_posts_in_it,
-    sources_are_told_with_their_newest_post,
+    aggregate_has_every_bucket_and_counts_posts_once,
+    days_begin_at_midnight_of_the_time_zone,
+    unanswerable_aggregates_are_refused_with_a_reason,
+    window_counts_exactly_its_posts,
+    sources_are_listed_with_their_newest_post,
 );
 
 fn range(start: &str, end: &str) -> TimeRange {
@@ -45,7 +45,7 @@ async fn written_at(bed: &Bed, times: &[&str]) {
     bed.settle(changes.collect()).await;
 }
 
-async fn an_aggregate_has_every_bucket_and_counts_each_post_once(bed: Bed) {
+async fn aggregate_has_every_bucket_and_counts_posts_once(bed: Bed) {
     let times = ["10:00:00", "10:59:59.999", "11:00:00", "11:30:00", "12:00:00"].map(|t| format!("2026-03-01T{t}Z"));
     written_at(&bed, &times.each_ref().map(String::as_str)).await;
     let mut angry = post("angry");
@@ -81,7 +81,7 @@ async fn an_aggregate_has_every_bucket_and_counts_each_post_once(bed: Bed) {
     assert_eq!(sum(&hours).await, 4);
 }
 
-async fn days_begin_at_midnight_in_their_zone(bed: Bed) {
+async fn days_begin_at_midnight_of_the_time_zone(bed: Bed) {
     // In New York clocks go forward on 2026-03-08: that day has 23 hours.
     written_at(&bed, &["2026-03-08T04:59:00Z", "2026-03-08T05:00:00Z", "2026-03-09T03:59:00Z", "2026-03-09T04:00:00Z"])
         .await;
@@ -97,7 +97,7 @@ async fn days_begin_at_midnight_in_their_zone(bed: Bed) {
     assert_eq!(totals(&bed, &days).await, expected);
 }
 
-async fn what_cannot_be_answered_is_refused_with_the_reason(bed: Bed) {
+async fn unanswerable_aggregates_are_refused_with_a_reason(bed: Bed) {
     let refusal = async |query: &AggregateQuery| match bed.store.aggregate(query).await {
         Err(AggregateFailure::Query(error)) => error,
         other => panic!("{other:?}"),
@@ -110,7 +110,7 @@ async fn what_cannot_be_answered_is_refused_with_the_reason(bed: Bed) {
     assert_eq!(refusal(&old).await, AggregateError::MinutesGone(at("2026-02-21T12:00:00Z")));
 }
 
-async fn a_window_counts_exactly_the_posts_in_it(bed: Bed) {
+async fn window_counts_exactly_its_posts(bed: Bed) {
     let mut random = StdRng::seed_from_u64(1);
     let now = at(START);
     // Half of them within the last hours, half of them older than any minute rollup.
@@ -150,7 +150,7 @@ async fn a_window_counts_exactly_the_posts_in_it(bed: Bed) {
     }
 }
 
-async fn sources_are_told_with_their_newest_post(bed: Bed) {
+async fn sources_are_listed_with_their_newest_post(bed: Bed) {
     assert_eq!(bed.store.sources().await.expect("sources"), []);
     let from = |id: &str, place: &str, time: &str| {
         let mut post = post(id);
@@ -167,7 +167,7 @@ async fn sources_are_told_with_their_newest_post(bed: Bed) {
     .await;
     bed.settle(vec![delete("b"), delete("d")]).await;
     bed.settle(vec![from("e", "blog", "2026-03-01T09:00:00Z")]).await;
-    let told: Vec<_> = bed
+    let listed: Vec<_> = bed
         .store
         .sources()
         .await
@@ -176,5 +176,5 @@ async fn sources_are_told_with_their_newest_post(bed: Bed) {
         .map(|s| (s.source, s.counts.total(), s.last_post.map(|at| at.to_string())))
         .collect();
     let expected = [("blog", 2, "2026-03-01T10:30:00.000Z"), ("web", 1, "2026-03-01T10:00:00.000Z")];
-    assert_eq!(told, expected.map(|(name, count, time)| (name.to_owned(), count, Some(time.to_owned()))));
+    assert_eq!(listed, expected.map(|(name, count, time)| (name.to_owned(), count, Some(time.to_owned()))));
 }

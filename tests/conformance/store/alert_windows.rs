@@ -11,11 +11,11 @@ use sentistream::rules::View;
 use sentistream::rules::load::{history, live};
 use sentistream::rules::series::Tally;
 use sentistream::store::settle::{Change, Matched, Settlement};
-use sentistream::store::topics::{NewTopic, StoredPosts};
+use sentistream::store::topics::{ExistingPosts, NewTopic};
 
 use super::bed::{Bed, analysis, at, author, cases, delete, post, seconds, source};
 
-cases!(every_window_equals_a_recount_while_posts_come_late_and_go);
+cases!(window_equals_recount_with_late_and_deleted_posts);
 
 const SOURCES: [&str; 3] = ["bluesky", "reddit", "web"];
 const AUTHORS: [&str; 2] = ["ann", "bob"];
@@ -78,7 +78,7 @@ async fn topic(bed: &Bed) -> TopicId {
         query: "late".to_owned(),
         description: String::new(),
         origin: TopicOrigin::Api,
-        stored_posts: StoredPosts::Leave,
+        existing_posts: ExistingPosts::Leave,
     };
     bed.store.create_topic(new).await.expect("the store answers").expect("a new name").id
 }
@@ -94,7 +94,7 @@ async fn settle(bed: &Bed, changes: Vec<Change>, topics: Vec<Vec<TopicId>>) {
     bed.store.settle_matched(batch, matched).await.expect("settled").expect("of this version");
 }
 
-async fn every_window_equals_a_recount_while_posts_come_late_and_go(bed: Bed) {
+async fn window_equals_recount_with_late_and_deleted_posts(bed: Bed) {
     let mut rng = StdRng::seed_from_u64(7);
     let scopes: Vec<Scope> = ["all", "author:ann", "topic:delays", "text:train late"]
         .iter()

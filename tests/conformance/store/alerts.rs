@@ -9,12 +9,12 @@ use serde_json::json;
 use super::bed::{Bed, at, cases, delete, insert, post, post_id, seconds};
 
 cases!(
-    each_change_of_state_is_written_once_with_its_alert,
-    an_alert_that_is_open_already_goes_on,
-    alerts_come_in_pages_newest_first,
-    who_lost_the_lease_changes_nothing,
-    a_deleted_post_is_no_evidence,
-    an_open_alert_is_acknowledged,
+    state_change_is_written_once_with_its_alert,
+    open_alert_continues_under_a_new_rule,
+    alert_pages_are_newest_first,
+    instance_without_lease_changes_no_alert,
+    deleted_post_is_removed_from_evidence,
+    open_alert_is_acknowledged_with_audit_entry,
 );
 
 use InstanceState::{Firing, NoData, Normal, Pending, Recovering};
@@ -78,7 +78,7 @@ async fn open(bed: &Bed) -> Vec<Alert> {
     bed.store.open_alerts().await.expect("alerts")
 }
 
-async fn each_change_of_state_is_written_once_with_its_alert(bed: Bed) {
+async fn state_change_is_written_once_with_its_alert(bed: Bed) {
     let lease = lease(&bed, "one").await;
     let mut written: Vec<Transition> = Vec::new();
     for (passed, to) in [(0, Pending), (60, Firing), (60, Recovering), (60, Firing), (60, Recovering), (60, NoData)] {
@@ -115,7 +115,7 @@ async fn each_change_of_state_is_written_once_with_its_alert(bed: Bed) {
     );
 }
 
-async fn an_alert_that_is_open_already_goes_on(bed: Bed) {
+async fn open_alert_continues_under_a_new_rule(bed: Bed) {
     let lease = lease(&bed, "one").await;
     let opened = apply(&bed, &lease, &[fire("unrest", "all"), fire("unrest", "source:web")]).await;
     let ids: Vec<_> = opened.iter().map(|applied| applied.transition.alert_id).collect();
@@ -132,7 +132,7 @@ async fn an_alert_that_is_open_already_goes_on(bed: Bed) {
     assert_eq!(open(&bed).await.len(), 1, "an orphan is resolved");
 }
 
-async fn alerts_come_in_pages_newest_first(bed: Bed) {
+async fn alert_pages_are_newest_first(bed: Bed) {
     let lease = lease(&bed, "one").await;
     let mut ids = Vec::new();
     for number in 0..7 {
@@ -174,9 +174,10 @@ async fn alerts_come_in_pages_newest_first(bed: Bed) {
     }
 }
 
-async fn who_lost_the_lease_changes_nothing(bed: Bed) {
+async fn instance_without_lease_changes_no_alert(bed: Bed) {
     let old = lease(&bed, "one").await;
-    bed.pass(seconds(31));
+    // It expires.
+    bed.store.acquire_lease("alerts", "one", seconds(0)).await.expect("an answer").expect("its lease");
     let new = lease(&bed, "two").await;
     let step = [fire("unrest", "all")];
     let refused = bed.store.apply_alert_steps(&old, &step, &[]).await;
@@ -187,7 +188,7 @@ async fn who_lost_the_lease_changes_nothing(bed: Bed) {
     assert_eq!(apply(&bed, &new, &step).await.len(), 1);
 }
 
-async fn a_deleted_post_is_no_evidence(bed: Bed) {
+async fn deleted_post_is_removed_from_evidence(bed: Bed) {
     bed.settle(vec![insert(post("a")), insert(post("b")), insert(post("c"))]).await;
     let lease = lease(&bed, "one").await;
     apply(&bed, &lease, &[fire("unrest", "all")]).await;
@@ -205,7 +206,7 @@ async fn a_deleted_post_is_no_evidence(bed: Bed) {
     assert_eq!(opened[0].alert.as_ref().expect("an alert").details, nothing);
 }
 
-async fn an_open_alert_is_acknowledged(bed: Bed) {
+async fn open_alert_is_acknowledged_with_audit_entry(bed: Bed) {
     let lease = lease(&bed, "one").await;
     let id = apply(&bed, &lease, &[fire("unrest", "all")]).await[0].transition.alert_id.expect("an alert");
     let mark = Acknowledgement { at: bed.clock.now(), by: "ann".to_owned(), note: "looking".to_owned() };

@@ -110,6 +110,17 @@ impl Bed {
         }
     }
 
+    /// Runs `statements` as another program would.
+    pub async fn run(&self, statements: &str) {
+        match &self.place {
+            Place::Sqlite { sqlite, .. } => {
+                let statements = statements.to_owned();
+                sqlite.write(move |connection| connection.batch_execute(&statements)).await.expect("statements");
+            }
+            Place::Postgres { url } => admin(url).await.batch_execute(statements).await.expect("statements"),
+        }
+    }
+
     /// Appends entries to the stream: their keys, in order.
     pub async fn append(&self, count: usize) -> Vec<EntryKey> {
         let ms = u64::try_from(self.clock.now().as_millis()).expect("after 1970");
@@ -146,7 +157,8 @@ impl Bed {
 
 /// Opens a SQLite file.
 pub fn open(path: &std::path::Path) -> Sqlite {
-    let options = SqliteOptions { path: path.to_owned(), readers: 4, busy_timeout: seconds(20) };
+    let options =
+        SqliteOptions { path: path.to_owned(), readers: 4, read_timeout: seconds(20), busy_timeout: seconds(20) };
     Sqlite::open(&options).expect("a database file")
 }
 
@@ -164,14 +176,19 @@ pub fn connect(url: &str, clock: &Clock) -> Store {
 
 /// A database of its own in the test's Postgres: its URL.
 pub async fn empty_database() -> String {
-    #[expect(clippy::disallowed_methods, reason = "how the test's servers are told")]
+    database("UTF8").await
+}
+
+/// As [`empty_database`], with an encoding.
+pub async fn database(encoding: &str) -> String {
+    #[expect(clippy::disallowed_methods, reason = "how the test's servers are configured")]
     let url = std::env::var("SENTISTREAM_TEST_POSTGRES_URL")
         .expect("SENTISTREAM_TEST_POSTGRES_URL is not set: run the tests with `make test`, which starts Postgres");
     let name = format!("store_{}", uuid::Uuid::new_v4().simple());
     admin(&url)
         .await
         .batch_execute(&format!(
-            "CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
+            "CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
         ))
         .await
         .expect("the right to create databases");
@@ -180,7 +197,7 @@ pub async fn empty_database() -> String {
     parsed.into()
 }
 
-async fn admin(url: &str) -> tokio_postgres::Client {
+pub async fn admin(url: &str) -> tokio_postgres::Client {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("Postgres");
     tokio::spawn(connection);
     client
@@ -198,7 +215,7 @@ pub fn author(name: &str) -> Author {
     Author::parse(name).expect("an author")
 }
 
-/// A post of the source `web`, written at [`START`] by nobody.
+/// A post of the source `web`, written at [`START`] without an author.
 pub fn post(id: &str) -> Post {
     Post {
         post_id: post_id(id),

@@ -7,10 +7,10 @@ use sentistream::store::settle::Change;
 use super::bed::{Bed, analysis, at, author, cases, post, seconds, source};
 
 cases!(
-    pages_follow_each_other_without_gap_or_repetition,
-    each_filter_keeps_what_matches,
-    words_are_found_whatever_their_case,
-    totals_are_exact_or_say_that_they_are_capped,
+    pages_have_no_gaps_and_no_repetitions,
+    each_filter_keeps_matching_posts,
+    words_are_found_in_any_case,
+    totals_are_exact_or_marked_as_capped,
 );
 
 async fn ids(bed: &Bed, filter: &PostFilter) -> Vec<String> {
@@ -20,7 +20,7 @@ async fn ids(bed: &Bed, filter: &PostFilter) -> Vec<String> {
     page.posts.into_iter().map(|post| post.post_id).collect()
 }
 
-async fn pages_follow_each_other_without_gap_or_repetition(bed: Bed) {
+async fn pages_have_no_gaps_and_no_repetitions(bed: Bed) {
     // Four posts in each second, so that pages end within a tie.
     let changes = (0..25).map(|number| {
         let mut post = post(&format!("p{number:02}"));
@@ -46,7 +46,7 @@ async fn pages_follow_each_other_without_gap_or_repetition(bed: Bed) {
     assert_eq!((behind.posts.len(), behind.next), (0, None));
 }
 
-async fn each_filter_keeps_what_matches(bed: Bed) {
+async fn each_filter_keeps_matching_posts(bed: Bed) {
     let version = |id: &str, place: &str, writer: &str, sentiment, emotion, minute: u64| {
         let mut post = post(id);
         post.source = source(place);
@@ -97,7 +97,7 @@ async fn each_filter_keeps_what_matches(bed: Bed) {
     }
 }
 
-async fn words_are_found_whatever_their_case(bed: Bed) {
+async fn words_are_found_in_any_case(bed: Bed) {
     let contents = ["Die GRÖẞE zählt", "50% off_now \\o/", "Привет, МИР", "plain text"];
     let changes = contents.iter().enumerate().map(|(number, content)| {
         let mut post = post(&number.to_string());
@@ -124,7 +124,7 @@ async fn words_are_found_whatever_their_case(bed: Bed) {
     }
 }
 
-async fn totals_are_exact_or_say_that_they_are_capped(bed: Bed) {
+async fn totals_are_exact_or_marked_as_capped(bed: Bed) {
     let posts = usize::try_from(COUNT_LIMIT).expect("small") + 5;
     for first in (0..posts).step_by(500) {
         let changes = (first..(first + 500).min(posts)).map(|number| {

@@ -1,23 +1,33 @@
 //! Posts and counts that are kept for a while only, and what is erased.
 
+use sentistream::domain::alert::{Instance, InstanceState, Labels, Severity, fingerprint};
 use sentistream::domain::{EntryId, EntryKey, Outcome, Period, TimeRange, Timestamp};
 use sentistream::store::aggregate::AggregateQuery;
+use sentistream::store::alerts::{NewAlert, Step};
 use sentistream::store::posts::{PostFilter, Start};
 use sentistream::store::settle::{Change, Settlement};
 use sentistream::store::{Keep, Store};
 
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
 use super::bed::{Bed, analysis, at, author, cases, insert, post, seconds, source};
 
 cases!(
-    posts_that_are_removed_leave_their_counts_and_do_not_come_back,
-    counts_are_removed_by_day_and_said_to_be,
-    everything_of_an_author_is_erased,
+    pruned_posts_keep_their_counts_and_stay_removed,
+    pruned_counts_are_reported_as_gone,
+    erasure_removes_all_posts_of_author_on_source,
+    pruning_clears_evidence,
+    erasure_clears_evidence_of_posts_that_are_gone,
+    tombstones_are_pruned_with_posts,
+    resolved_alerts_are_pruned_with_their_transitions,
+    cancelled_pruning_removes_nothing,
 );
 
 const DAY: u64 = 86_400;
 
 fn keeping(bed: &Bed, posts: u64, rollups: Option<u64>) -> Store {
-    bed.store.clone().keeping(Keep { posts: Some(seconds(posts)), rollups: rollups.map(seconds) })
+    bed.store.clone().keeping(Keep { posts: Some(seconds(posts)), rollups: rollups.map(seconds), alerts: None })
 }
 
 async fn stored(store: &Store) -> usize {
@@ -29,7 +39,7 @@ async fn total(store: &Store) -> i64 {
     store.counts(all, &PostFilter::default()).await.expect("counts").total()
 }
 
-async fn posts_that_are_removed_leave_their_counts_and_do_not_come_back(bed: Bed) {
+async fn pruned_posts_keep_their_counts_and_stay_removed(bed: Bed) {
     let old = |number: u64| {
         let mut post = post(&format!("old{number}"));
         post.created_at = post.created_at - seconds(2 * DAY + number);
@@ -42,11 +52,11 @@ async fn posts_that_are_removed_leave_their_counts_and_do_not_come_back(bed: Bed
     // Entries that may come again keep their rows.
     let needed = |seq| EntryKey { epoch: "one".into(), id: EntryId { ms: 0, seq } };
     if matches!(bed.place, super::bed::Place::Postgres { .. }) {
-        store.prune(Some(needed(1))).await.expect("pruned");
+        store.prune(Some(needed(1)), &CancellationToken::new()).await.expect("pruned");
         assert_eq!(bed.number("SELECT count(*) FROM social_media_posts").await, 1_101);
     }
     let later = EntryKey { epoch: "one".into(), id: EntryId { ms: u64::MAX >> 1, seq: 0 } };
-    store.prune(Some(later)).await.expect("pruned");
+    store.prune(Some(later), &CancellationToken::new()).await.expect("pruned");
     assert_eq!((stored(&store).await, total(&store).await), (1, 1_101));
     assert_eq!(store.count_posts(&PostFilter::default()).await.expect("a total").count, 1_101);
     assert_eq!(bed.number("SELECT count(*) FROM sentiment_analysis").await, 1);
@@ -61,7 +71,7 @@ async fn posts_that_are_removed_leave_their_counts_and_do_not_come_back(bed: Bed
     assert_eq!(store.outcomes("one").await.expect("books").skipped, 2);
 }
 
-async fn counts_are_removed_by_day_and_said_to_be(bed: Bed) {
+async fn pruned_counts_are_reported_as_gone(bed: Bed) {
     let changes = (0..6).map(|days| {
         let mut post = post(&format!("d{days}"));
         post.created_at = post.created_at - seconds(days * DAY);
@@ -69,7 +79,7 @@ async fn counts_are_removed_by_day_and_said_to_be(bed: Bed) {
     });
     bed.settle(changes.collect()).await;
     let store = keeping(&bed, DAY, Some(2 * DAY));
-    store.prune(None).await.expect("pruned");
+    store.prune(None, &CancellationToken::new()).await.expect("pruned");
     let days = |start: &str| AggregateQuery {
         period: Period::Day,
         range: TimeRange::new(at(start), at("2026-03-02T00:00:00Z")).expect("a range"),
@@ -84,7 +94,7 @@ async fn counts_are_removed_by_day_and_said_to_be(bed: Bed) {
     assert_eq!(bed.number("SELECT count(*) FROM post_rollups WHERE grain = 86400").await, 4);
 }
 
-async fn everything_of_an_author_is_erased(bed: Bed) {
+async fn erasure_removes_all_posts_of_author_on_source(bed: Bed) {
     let by = |id: String, who: &str, place: &str| {
         let mut post = post(&id);
         (post.author, post.source) = (Some(author(who)), source(place));
@@ -104,4 +114,136 @@ async fn everything_of_an_author_is_erased(bed: Bed) {
     assert_eq!(bed.store.erase_author(&source("web"), &author("ada")).await.expect("erased").posts.len(), 0);
     let late = bed.outcomes(vec![by("a1".to_owned(), "ada", "web")]).await;
     assert_eq!(late, [Some(Outcome::Skipped)]);
+}
+
+/// Lets an alert fire that cites the posts `ids` of the author `ada`; its series.
+async fn fire(bed: &Bed, ids: &[&str]) -> Instance {
+    let lease = bed.store.acquire_lease("alerts", "one", seconds(3_600)).await.expect("an answer").expect("the lease");
+    let labels = Labels::from([("alertname".to_owned(), "unrest".to_owned())]);
+    let instance = Instance {
+        rule_id: 1,
+        scope: "all".to_owned(),
+        fingerprint: fingerprint(&labels),
+        state: InstanceState::Firing,
+        since: bed.clock.now(),
+        evaluated_at: bed.clock.now(),
+        alert_id: None,
+        value: Some(0.75),
+        threshold: 0.5,
+        severity: Severity::Critical,
+        labels,
+        annotations: Labels::new(),
+        reason: None,
+    };
+    let cited: Vec<_> = ids
+        .iter()
+        .map(|id| json!({"post_id": id, "content": "secret words", "author": "ada", "source": "web"}))
+        .collect();
+    let opens = NewAlert {
+        alert_type: "unrest".to_owned(),
+        actual_value: 0.75,
+        window_start: bed.clock.now(),
+        window_end: bed.clock.now(),
+        post_count: 1,
+        details: json!({"evidence": cited, "top_authors": [{"author": "ada", "source": "web", "post_ids": ids}]}),
+    };
+    let step = Step { from: InstanceState::Normal, instance, at: bed.clock.now(), opens: Some(opens) };
+    let applied = bed.store.apply_alert_steps(&lease, std::slice::from_ref(&step), &[]).await.expect("applied");
+    Instance { alert_id: applied[0].transition.alert_id, ..step.instance }
+}
+
+/// How many alerts name the author or quote their words.
+async fn quoting(bed: &Bed) -> i64 {
+    let details = "CAST(details AS text)";
+    bed.number(&format!(
+        "SELECT count(*) FROM sentiment_alerts WHERE {details} LIKE '%secret%' OR {details} LIKE '%ada%'"
+    ))
+    .await
+}
+
+async fn by_ada(bed: &Bed, id: &str) {
+    let mut post = post(id);
+    post.author = Some(author("ada"));
+    bed.settle(vec![insert(post)]).await;
+}
+
+fn everything_settled() -> Option<EntryKey> {
+    Some(EntryKey { epoch: "one".into(), id: EntryId { ms: u64::MAX >> 1, seq: 0 } })
+}
+
+async fn pruning_clears_evidence(bed: Bed) {
+    by_ada(&bed, "a").await;
+    fire(&bed, &["a"]).await;
+    assert_eq!(quoting(&bed).await, 1);
+    bed.pass(seconds(2 * DAY));
+    keeping(&bed, DAY, None).prune(everything_settled(), &CancellationToken::new()).await.expect("pruned");
+    assert_eq!((stored(&bed.store).await, quoting(&bed).await), (0, 0));
+    assert_eq!(bed.number("SELECT count(*) FROM alert_evidence").await, 0);
+}
+
+async fn erasure_clears_evidence_of_posts_that_are_gone(bed: Bed) {
+    by_ada(&bed, "a").await;
+    fire(&bed, &["a"]).await;
+    // As the release before left it: the post is pruned, and the alert still quotes it.
+    bed.run("DELETE FROM social_media_posts").await;
+    assert_eq!(quoting(&bed).await, 1);
+    let other = bed.store.erase_author(&source("blog"), &author("ada")).await.expect("erased");
+    assert_eq!((other.evidence, quoting(&bed).await), (0, 1));
+    let erased = bed.store.erase_author(&source("web"), &author("ada")).await.expect("erased");
+    assert_eq!((erased.evidence, quoting(&bed).await), (1, 0));
+}
+
+async fn tombstones_are_pruned_with_posts(bed: Bed) {
+    let store = keeping(&bed, DAY, None);
+    let mut old = post("old");
+    old.created_at = old.created_at - seconds(3 * DAY);
+    let keys = bed.append(3).await;
+    let gone = Change::DeleteAuthor { source: source("web"), author: author("ada") };
+    let changes = [insert(old), super::bed::delete("never seen"), gone];
+    let batch = keys.into_iter().zip(changes).map(|(key, change)| Settlement { key, change }).collect();
+    store.settle(batch).await.expect("settled");
+    let tombstones = "SELECT (SELECT count(*) FROM post_keys) + (SELECT count(*) FROM author_keys)";
+    let before = bed.number(tombstones).await;
+    assert!(before >= 2, "{before}");
+    store.prune(everything_settled(), &CancellationToken::new()).await.expect("pruned");
+    assert_eq!(bed.number(tombstones).await, before, "a copy of these posts may still come");
+    bed.pass(seconds(2 * DAY));
+    store.prune(everything_settled(), &CancellationToken::new()).await.expect("pruned");
+    assert_eq!(bed.number(tombstones).await, 0);
+}
+
+async fn resolved_alerts_are_pruned_with_their_transitions(bed: Bed) {
+    let store = bed.store.clone().keeping(Keep { alerts: Some(seconds(DAY)), ..Keep::default() });
+    let fired = fire(&bed, &[]).await;
+    bed.pass(seconds(2 * DAY));
+    let prune = async || store.prune(None, &CancellationToken::new()).await.expect("pruned");
+    let rows = async || {
+        (
+            bed.number("SELECT count(*) FROM sentiment_alerts").await,
+            bed.number("SELECT count(*) FROM alert_transitions").await,
+        )
+    };
+    prune().await;
+    assert_eq!(rows().await, (1, 1), "it is open");
+    let lease = bed.store.acquire_lease("alerts", "one", seconds(3_600)).await.expect("an answer").expect("the lease");
+    let over = Instance { state: InstanceState::Normal, ..fired };
+    let step = Step { from: InstanceState::Firing, instance: over, at: bed.clock.now(), opens: None };
+    bed.store.apply_alert_steps(&lease, &[step], &[]).await.expect("applied");
+    prune().await;
+    assert_eq!(rows().await, (1, 2), "it is resolved now");
+    bed.pass(seconds(2 * DAY));
+    prune().await;
+    assert_eq!(rows().await, (0, 2), "the notifier has not read the transitions");
+    bed.run("UPDATE alert_notifier SET cursor = 2").await;
+    prune().await;
+    assert_eq!(rows().await, (0, 0));
+}
+
+async fn cancelled_pruning_removes_nothing(bed: Bed) {
+    by_ada(&bed, "a").await;
+    bed.pass(seconds(2 * DAY));
+    let stop = CancellationToken::new();
+    stop.cancel();
+    keeping(&bed, DAY, None).prune(everything_settled(), &stop).await.expect("stopped");
+    assert_eq!(stored(&bed.store).await, 1);
 }

@@ -5,9 +5,9 @@ use sentistream::store::Store;
 
 use super::bed::{Bed, Place, at, author, cases, connect, delete, empty_database, insert, open, post, retention};
 
-cases!(the_documented_tables_hold_what_was_stored, a_second_migration_finds_nothing_to_do);
+cases!(documented_tables_hold_stored_posts, second_migration_runs_nothing);
 
-async fn the_documented_tables_hold_what_was_stored(bed: Bed) {
+async fn documented_tables_hold_stored_posts(bed: Bed) {
     let mut written = post("http://example.com/");
     written.author = Some(author("ada"));
     bed.settle(vec![insert(written), insert(post("b"))]).await;
@@ -41,7 +41,7 @@ async fn the_documented_tables_hold_what_was_stored(bed: Bed) {
     assert_eq!(bed.number("SELECT count(*) FROM sentiment_analysis").await, 1, "an analysis goes with its post");
 }
 
-async fn a_second_migration_finds_nothing_to_do(bed: Bed) {
+async fn second_migration_runs_nothing(bed: Bed) {
     assert_eq!(bed.store.pending_migrations().await.expect("names"), Vec::<String>::new());
     assert_eq!(bed.store.migrate().await.expect("names"), Vec::<String>::new());
     bed.store.ping().await.expect("an answer");
@@ -67,7 +67,7 @@ async fn migrate_at_once(instances: Vec<Store>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn several_migrators_at_once_on_sqlite() {
+async fn concurrent_migrators_run_each_migration_once_on_sqlite() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("new.db");
     // Each opens the file by itself, as processes do, all of them at the same time.
@@ -85,13 +85,13 @@ async fn several_migrators_at_once_on_sqlite() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn several_migrators_at_once_on_postgres() {
+async fn concurrent_migrators_run_each_migration_once_on_postgres() {
     let url = empty_database().await;
     migrate_at_once((0..4).map(|_| connect(&url, &Clock::system())).collect()).await;
 }
 
 #[tokio::test]
-async fn a_database_that_is_away_is_worth_another_try() {
+async fn unreachable_database_is_a_transient_error() {
     let store = connect("postgres://someone@127.0.0.1:1/nowhere", &Clock::system());
     for error in [store.ping().await.expect_err("away"), store.migrate().await.expect_err("away")] {
         assert!(error.is_transient(), "{error}");

@@ -9,29 +9,31 @@ use sentistream::domain::{
 use sentistream::store::aggregate::AggregateQuery;
 use sentistream::store::posts::{PostFilter, Sort, Start};
 use sentistream::store::settle::{Change, Matched, Settlement, TopicTest};
-use sentistream::store::topics::{Edited, NewTopic, StoredPosts, TopicEdit};
+use sentistream::store::topics::{Edited, ExistingPosts, NewTopic, TopicEdit};
+
+use tokio_util::sync::CancellationToken;
 
 use super::bed::{Bed, START, at, author, cases, delete, insert, post, post_id, replace, seconds, source};
 
 cases!(
-    counts_of_a_topic_follow_inserts_edits_and_deletions,
-    posts_that_were_matched_with_older_topics_are_refused,
-    posts_that_were_stored_before_are_matched_once,
-    a_topic_that_is_gone_leaves_nothing,
-    several_topics_are_counted_side_by_side,
+    topic_counts_follow_inserts_edits_and_deletions,
+    posts_matched_with_older_topics_are_refused,
+    topic_backfill_matches_stored_posts_once,
+    dropped_topic_leaves_no_rows,
+    counts_of_several_topics_are_independent,
 );
 
 fn name(text: &str) -> TopicName {
     TopicName::parse(text).expect("a name")
 }
 
-async fn topic(bed: &Bed, called: &str, stored_posts: StoredPosts) -> Topic {
+async fn topic(bed: &Bed, called: &str, existing_posts: ExistingPosts) -> Topic {
     let new = NewTopic {
         name: name(called),
         query: called.to_owned(),
         description: String::new(),
         origin: TopicOrigin::Api,
-        stored_posts,
+        existing_posts,
     };
     bed.store.create_topic(new).await.expect("the store answers").expect("a new name")
 }
@@ -85,9 +87,9 @@ fn written(id: &str, minutes_ago: u64) -> Post {
     post
 }
 
-async fn counts_of_a_topic_follow_inserts_edits_and_deletions(bed: Bed) {
-    let acme = topic(&bed, "acme", StoredPosts::Match).await;
-    let other = topic(&bed, "other", StoredPosts::Match).await;
+async fn topic_counts_follow_inserts_edits_and_deletions(bed: Bed) {
+    let acme = topic(&bed, "acme", ExistingPosts::Match).await;
+    let other = topic(&bed, "other", ExistingPosts::Match).await;
     let posts = || vec![insert(written("a", 1)), insert(written("b", 2)), insert(written("c", 2_000))];
     let (keys, _) = settle(&bed, posts(), &[acme.id]).await;
     settle(&bed, vec![insert(written("d", 3))], &[acme.id, other.id]).await;
@@ -124,9 +126,9 @@ async fn counts_of_a_topic_follow_inserts_edits_and_deletions(bed: Bed) {
     assert_eq!((outcomes, posts_of(&bed, &acme).await.len()), (vec![Some(Outcome::Skipped)], 0));
 }
 
-async fn posts_that_were_matched_with_older_topics_are_refused(bed: Bed) {
+async fn posts_matched_with_older_topics_are_refused(bed: Bed) {
     let version = bed.store.topics_version().await.expect("a version");
-    let acme = topic(&bed, "acme", StoredPosts::Leave).await;
+    let acme = topic(&bed, "acme", ExistingPosts::Leave).await;
     let keys = bed.append(1).await;
     let batch = || vec![Settlement { key: keys[0].clone(), change: insert(written("a", 1)) }];
     let with = |version| Matched { version, topics: HashMap::from([(keys[0].clone(), vec![acme.id])]) };
@@ -153,7 +155,7 @@ async fn posts_that_were_matched_with_older_topics_are_refused(bed: Bed) {
         query: "x".to_owned(),
         description: String::new(),
         origin: TopicOrigin::Api,
-        stored_posts: StoredPosts::Leave,
+        existing_posts: ExistingPosts::Leave,
     };
     assert_eq!(bed.store.create_topic(taken).await.expect("an answer"), None);
 }
@@ -177,11 +179,11 @@ async fn backfill(bed: &Bed, matches: impl Fn(&str) -> Vec<TopicId> + Send + Syn
     panic!("it never ends");
 }
 
-async fn posts_that_were_stored_before_are_matched_once(bed: Bed) {
+async fn topic_backfill_matches_stored_posts_once(bed: Bed) {
     let stored: Vec<Change> = (0..700).map(|number| insert(written(&format!("p{number:03}"), number))).collect();
     bed.settle(stored).await;
-    let acme = topic(&bed, "acme", StoredPosts::Match).await;
-    let late = topic(&bed, "late", StoredPosts::Leave).await;
+    let acme = topic(&bed, "acme", ExistingPosts::Match).await;
+    let late = topic(&bed, "late", ExistingPosts::Leave).await;
     assert!(acme.backfill.is_running() && !late.backfill.is_running());
     // Some of the new posts are stored while old ones are matched.
     settle(&bed, vec![insert(written("p998", 1)), insert(written("p999", 1))], &[acme.id, late.id]).await;
@@ -201,34 +203,34 @@ async fn posts_that_were_stored_before_are_matched_once(bed: Bed) {
     assert!(bed.store.backfill_topics(stale).await.expect("a step").stale);
 }
 
-async fn a_topic_that_is_gone_leaves_nothing(bed: Bed) {
-    let acme = topic(&bed, "acme", StoredPosts::Match).await;
-    let other = topic(&bed, "other", StoredPosts::Match).await;
+async fn dropped_topic_leaves_no_rows(bed: Bed) {
+    let acme = topic(&bed, "acme", ExistingPosts::Match).await;
+    let other = topic(&bed, "other", ExistingPosts::Match).await;
     settle(&bed, vec![insert(written("a", 1)), insert(written("b", 2))], &[acme.id, other.id]).await;
     let Edited::Done(_) = bed.store.drop_topic(&name("acme"), Some(1)).await.expect("an answer") else {
         panic!("it is there")
     };
     // A post that is deleted before its matches are removed takes nothing from others.
     settle(&bed, vec![delete("a")], &[]).await;
-    bed.store.prune(None).await.expect("pruned");
+    bed.store.prune(None, &CancellationToken::new()).await.expect("pruned");
     assert_eq!(posts_of(&bed, &other).await, ["b"]);
     let left = format!("SELECT count(*) FROM post_topics WHERE topic_id = {}", acme.id.0);
     assert_eq!(bed.number(&left).await, 0);
     assert_eq!(bed.number(&left.replace("post_topics", "topic_rollups")).await, 0);
     assert_eq!(bed.number("SELECT count(*) FROM dropped_topics").await, 0);
-    let again = topic(&bed, "acme", StoredPosts::Leave).await;
+    let again = topic(&bed, "acme", ExistingPosts::Leave).await;
     assert!(again.id > other.id, "an id is never used again");
 }
 
-async fn several_topics_are_counted_side_by_side(bed: Bed) {
+async fn counts_of_several_topics_are_independent(bed: Bed) {
     let provided = |called: &str, query: &str| NewTopic {
         name: name(called),
         query: query.to_owned(),
         description: String::new(),
         origin: TopicOrigin::Config,
-        stored_posts: StoredPosts::Match,
+        existing_posts: ExistingPosts::Match,
     };
-    let mine = topic(&bed, "mine", StoredPosts::Leave).await;
+    let mine = topic(&bed, "mine", ExistingPosts::Leave).await;
     bed.store.provision_topics(vec![provided("one", "1"), provided("two", "2")]).await.expect("provided");
     let topics = bed.store.topics().await.expect("topics");
     let ids: Vec<TopicId> = topics.iter().map(|topic| topic.id).collect();

@@ -107,7 +107,8 @@ pub fn redis_url() -> String {
 
 /// The file with its tables, which the store makes.
 async fn open_sqlite(path: PathBuf) -> Sqlite {
-    let options = SqliteOptions { path, readers: 4, busy_timeout: Duration::from_secs(5) };
+    let options =
+        SqliteOptions { path, readers: 4, read_timeout: Duration::from_secs(5), busy_timeout: Duration::from_secs(5) };
     let sqlite = Sqlite::open(&options).unwrap();
     let retention = Retention { minute_rollups: Duration::from_secs(3_600) };
     Store::sqlite(sqlite.clone(), retention, Clock::system()).migrate().await.unwrap();

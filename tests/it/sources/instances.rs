@@ -136,8 +136,12 @@ async fn a_killed_process_goes_on_at_its_cursor() {
 
 /// The embedded queue of a process, beside it.
 async fn queue(folder: &Path) -> Stream {
-    let options =
-        SqliteOptions { path: folder.join("data/sentistream.db"), readers: 2, busy_timeout: Duration::from_secs(5) };
+    let options = SqliteOptions {
+        path: folder.join("data/sentistream.db"),
+        readers: 2,
+        read_timeout: Duration::from_secs(5),
+        busy_timeout: Duration::from_secs(5),
+    };
     let sqlite = Sqlite::open(&options).unwrap();
     let clock = Clock::fixed(Timestamp::EPOCH);
     Stream::Local(LocalStream::open(sqlite, stream_options("test"), clock).await.unwrap())

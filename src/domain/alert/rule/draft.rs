@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::{Condition, RuleSpec, fill};
 use crate::domain::alert::labels::RESERVED;
 use crate::domain::alert::{Class, Direction, GroupBy, Labels, RuleKind, Scope, Severity};
-use crate::domain::span::Span;
+use crate::domain::human_duration::HumanDuration;
 use crate::domain::{FieldError, Sentiment};
 
 const MAX_NAME_CHARS: usize = 100;
@@ -60,7 +60,7 @@ pub struct RuleDraft {
     /// length up to a day. Default: 12 windows.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "1h")]
-    pub baseline_window: Option<Span>,
+    pub baseline_window: Option<HumanDuration>,
     /// Whose posts: `all` (default), `source:NAME`, `author:NAME`, `topic:NAME` (a tracked topic) or `text:WORDS`.
     #[schema(value_type = String, example = "all")]
     pub scope: Scope,
@@ -68,19 +68,19 @@ pub struct RuleDraft {
     pub group_by: GroupBy,
     /// Whole minutes up to a day. Default: 5min.
     #[schema(value_type = String, example = "5min")]
-    pub window: Span,
+    pub window: HumanDuration,
     /// Between two evaluations, up to a day; never more often than `alerts.interval`. Default: 1min.
     #[schema(value_type = String, example = "1min")]
-    pub interval: Span,
+    pub interval: HumanDuration,
     /// Fewer posts in the window say nothing. Default: 10.
     pub min_posts: i64,
     /// How long the condition must hold before the alert fires. Default: 0s.
     #[serde(rename = "for")]
     #[schema(value_type = String, example = "2min")]
-    pub pending_for: Span,
+    pub pending_for: HumanDuration,
     /// How long the condition must not hold before the alert is over. Default: 0s.
     #[schema(value_type = String, example = "5min")]
-    pub keep_firing_for: Span,
+    pub keep_firing_for: HumanDuration,
     /// A firing alert recovers only beyond this value. Default: the threshold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recovery_threshold: Option<f64>,
@@ -101,7 +101,7 @@ impl From<&RuleSpec> for RuleDraft {
         let counts_a_class = !matches!(kind, RuleKind::Ratio | RuleKind::Absence);
         let has_direction = matches!(kind, RuleKind::Share | RuleKind::Volume | RuleKind::Shift);
         let baseline_window = match spec.condition {
-            Condition::Shift { baseline_window, .. } => Some(Span(baseline_window)),
+            Condition::Shift { baseline_window, .. } => Some(HumanDuration(baseline_window)),
             _ => None,
         };
         Self {
@@ -114,11 +114,11 @@ impl From<&RuleSpec> for RuleDraft {
             baseline_window,
             scope: spec.scope.clone(),
             group_by: spec.group_by,
-            window: Span(spec.window),
-            interval: Span(spec.interval),
+            window: HumanDuration(spec.window),
+            interval: HumanDuration(spec.interval),
             min_posts: spec.min_posts,
-            pending_for: Span(spec.pending_for),
-            keep_firing_for: Span(spec.keep_firing_for),
+            pending_for: HumanDuration(spec.pending_for),
+            keep_firing_for: HumanDuration(spec.keep_firing_for),
             recovery_threshold: spec.recovery_threshold,
             severity: spec.severity,
             labels: spec.labels.clone(),
@@ -292,10 +292,10 @@ impl Reader {
     }
 
     fn duration(&mut self, field: &'static str, (least, most): (u64, u64), default: u64) -> Duration {
-        let Some(Span(duration)) = self.take(field) else { return Duration::from_secs(default) };
+        let Some(HumanDuration(duration)) = self.take(field) else { return Duration::from_secs(default) };
         let (least, most) = (Duration::from_secs(least), Duration::from_secs(most));
         self.check(field, (least..=most).contains(&duration), || {
-            format!("must be between {} and {}", Span(least), Span(most))
+            format!("must be between {} and {}", HumanDuration(least), HumanDuration(most))
         });
         duration
     }

@@ -9,6 +9,8 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use crate::domain::{Analysis, Author, EntryKey, Post, PostId, Timestamp};
 use crate::store::alerts::without_evidence;
 use crate::store::posts::{public_id, scores_json};
+use crate::store::search::grams::grams;
+use crate::store::search::postgres as search;
 use crate::store::settle::plan::{Plan, Slot};
 use crate::store::settle::state::{columns, entry_id};
 use crate::store::settle::tally::Tally;
@@ -33,7 +35,7 @@ pub async fn posts(connection: &mut AsyncPgConnection, plan: &Plan<'_>, now: Tim
             (Some(_), None, _) => changes.removed.push(slot.post_id.as_str()),
             _ => {}
         }
-        if slot.key_changed() {
+        if slot.is_unknown() || slot.key_changed() {
             changes.keys.push(slot);
         }
     }
@@ -43,6 +45,8 @@ pub async fn posts(connection: &mut AsyncPgConnection, plan: &Plan<'_>, now: Tim
     }
     if !changes.updated.is_empty() {
         update_posts(connection, &changes.updated, now).await?;
+        let posts: Vec<&Post> = changes.updated.iter().map(|(post, _)| *post).collect();
+        search::update(connection, &posts).await?;
     }
     if !changes.untracked.is_empty() {
         sql("DELETE FROM post_topics AS t USING social_media_posts p WHERE t.post = p.id AND p.post_id = ANY(?)")
@@ -62,7 +66,8 @@ pub async fn posts(connection: &mut AsyncPgConnection, plan: &Plan<'_>, now: Tim
     if !changes.keys.is_empty() {
         update_keys(connection, &changes.keys, now).await?;
     }
-    remove_posts(connection, &changes.removed).await
+    remove_posts(connection, &changes.removed).await?;
+    Ok(())
 }
 
 type Version<'a> = (&'a Post, &'a Analysis);
@@ -72,7 +77,7 @@ struct Changes<'a> {
     inserted: Vec<(Version<'a>, &'a EntryKey)>,
     updated: Vec<Version<'a>>,
     removed: Vec<&'a str>,
-    /// Posts whose topics are written anew.
+    /// Posts whose topics are replaced.
     untracked: Vec<&'a str>,
     /// Posts, and the topics that they are about.
     topics: Vec<(&'a str, i64)>,
@@ -87,9 +92,13 @@ async fn insert_posts(
     let post = || inserted.iter().map(|((post, _), _)| *post);
     let analysis = || inserted.iter().map(|((_, analysis), _)| *analysis);
     let id = || inserted.iter().map(|(_, creator)| columns(creator.id));
-    sql("INSERT INTO social_media_posts (ingested_at, post_id, source, content, author, created_at, lang, url, \
-         reply_to, public_id, sentiment_label, emotion, confidence_score, entry_epoch, entry_ms, entry_seq) \
-         SELECT ?, * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+    sql(
+        "WITH inserted AS (INSERT INTO social_media_posts (ingested_at, post_id, source, content, author, created_at, \
+         lang, url, reply_to, public_id, sentiment_label, emotion, confidence_score, entry_epoch, entry_ms, entry_seq) \
+         SELECT ?, * FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id, post_id) \
+         INSERT INTO post_search (post, grams) SELECT i.id, array_to_tsvector(string_to_array(v.grams, ' ')) \
+         FROM inserted i JOIN unnest(?, ?) AS v (post_id, grams) ON v.post_id = i.post_id",
+    )
     .bind::<Instant, _>(At(now))
     .bind::<Array<Text>, _>(post().map(|post| post.post_id.as_str()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(post().map(|post| post.source.as_str()).collect::<Vec<_>>())
@@ -106,6 +115,8 @@ async fn insert_posts(
     .bind::<Array<Text>, _>(inserted.iter().map(|(_, creator)| &*creator.epoch).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(id().map(|(ms, _)| ms).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(id().map(|(_, seq)| seq).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(post().map(|post| post.post_id.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(post().map(|post| grams(&post.content)).collect::<Vec<_>>())
     .execute(connection)
     .await?;
     Ok(())
@@ -207,11 +218,13 @@ pub async fn analysis(
 async fn update_keys(connection: &mut AsyncPgConnection, keys: &[&Slot<'_>], now: Timestamp) -> QueryResult<()> {
     let after = || keys.iter().map(|slot| &slot.after);
     let earliest = || after().map(|state| state.earliest.map(columns));
+    // The row of a post that is not stored becomes a tombstone, so that it is pruned as one.
+    let deleted = || keys.iter().map(|slot| (slot.after.deleted || slot.is_unknown()).then_some(At(now)));
     sql("UPDATE post_keys AS k SET deleted_at = v.deleted_at, edited_at = v.edited_at, earliest_ms = v.ms, \
          earliest_seq = v.seq FROM unnest(?, ?, ?, ?, ?) AS v (post_id, deleted_at, edited_at, ms, seq) \
          WHERE k.post_id = v.post_id")
     .bind::<Array<Text>, _>(keys.iter().map(|slot| slot.post_id.as_str()).collect::<Vec<_>>())
-    .bind::<Array<Nullable<Instant>>, _>(after().map(|state| state.deleted.then_some(At(now))).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Instant>>, _>(deleted().collect::<Vec<_>>())
     .bind::<Array<Nullable<Instant>>, _>(after().map(|state| state.edited_at.map(At)).collect::<Vec<_>>())
     .bind::<Array<Nullable<BigInt>>, _>(earliest().map(|id| id.map(|(ms, _)| ms)).collect::<Vec<_>>())
     .bind::<Array<Nullable<BigInt>>, _>(earliest().map(|id| id.map(|(_, seq)| seq)).collect::<Vec<_>>())
@@ -220,10 +233,10 @@ async fn update_keys(connection: &mut AsyncPgConnection, keys: &[&Slot<'_>], now
     Ok(())
 }
 
-/// Removes stored posts and leaves their tombstones.
-pub async fn removal(connection: &mut AsyncPgConnection, ids: &[&str], now: Timestamp) -> QueryResult<()> {
+/// Removes stored posts and leaves their tombstones; how often alerts cited them.
+pub async fn removal(connection: &mut AsyncPgConnection, ids: &[&str], now: Timestamp) -> QueryResult<i64> {
     if ids.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     sql("UPDATE post_keys SET deleted_at = ?, edited_at = NULL, earliest_ms = NULL, earliest_seq = NULL \
          WHERE post_id = ANY(?)")
@@ -234,23 +247,32 @@ pub async fn removal(connection: &mut AsyncPgConnection, ids: &[&str], now: Time
     remove_posts(connection, ids).await
 }
 
-/// Removes posts, their analyses, and what alerts cite of them.
-async fn remove_posts(connection: &mut AsyncPgConnection, ids: &[&str]) -> QueryResult<()> {
+/// Removes the key rows of posts that are not stored and have no tombstone.
+pub async fn forget_keys(connection: &mut AsyncPgConnection, ids: &[&str]) -> QueryResult<()> {
+    if !ids.is_empty() {
+        sql("DELETE FROM post_keys WHERE post_id = ANY(?) AND deleted_at IS NULL")
+            .bind::<Array<Text>, _>(ids)
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Removes posts, their analyses, and their citations in alerts; how many these were.
+pub async fn remove_posts(connection: &mut AsyncPgConnection, ids: &[&str]) -> QueryResult<i64> {
     if ids.is_empty() {
-        return Ok(());
+        return Ok(0);
     }
     sql("DELETE FROM social_media_posts WHERE post_id = ANY(?)")
         .bind::<Array<Text>, _>(ids)
         .execute(connection)
         .await?;
-    let cited: BTreeSet<i64> = sql("DELETE FROM alert_evidence WHERE post_id = ANY(?) RETURNING alert_id")
+    let cited: Vec<i64> = sql("DELETE FROM alert_evidence WHERE post_id = ANY(?) RETURNING alert_id")
         .bind::<Array<Text>, _>(ids)
         .rows::<BigInt>()
-        .load::<i64>(connection)
-        .await?
-        .into_iter()
-        .collect();
-    for id in cited {
+        .load(connection)
+        .await?;
+    for id in cited.iter().copied().collect::<BTreeSet<i64>>() {
         let details: JsonText = sql("SELECT details FROM sentiment_alerts WHERE id = ? FOR UPDATE")
             .bind::<BigInt, _>(id)
             .rows::<Document>()
@@ -262,10 +284,10 @@ async fn remove_posts(connection: &mut AsyncPgConnection, ids: &[&str]) -> Query
             .execute(connection)
             .await?;
     }
-    Ok(())
+    Ok(cited.len() as i64)
 }
 
-/// Remembers entries that have no row of their own.
+/// Remembers entries that have no row.
 pub async fn remembered(connection: &mut AsyncPgConnection, keys: &[EntryKey]) -> QueryResult<()> {
     if keys.is_empty() {
         return Ok(());

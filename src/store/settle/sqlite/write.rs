@@ -7,6 +7,7 @@ use diesel::sqlite::SqliteConnection;
 use crate::domain::{Analysis, Author, EntryKey, Post, PostId, Timestamp, TopicId};
 use crate::store::alerts::without_evidence;
 use crate::store::posts::{public_id, scores_json};
+use crate::store::search::sqlite as search;
 use crate::store::settle::plan::{Plan, PostState};
 use crate::store::settle::state::columns;
 use crate::store::settle::tally::Tally;
@@ -27,7 +28,9 @@ pub fn posts(connection: &mut SqliteConnection, plan: &Plan<'_>, now: Timestamp)
                     topics(connection, post.post_id.as_str(), &row.topics)?;
                 }
             }
-            (Some(_), None, _) => remove_post(connection, slot.post_id.as_str())?,
+            (Some(_), None, _) => {
+                remove_post(connection, slot.post_id.as_str())?;
+            }
             _ => {}
         }
         if slot.key_changed() {
@@ -64,6 +67,7 @@ fn insert(
     .bind::<BigInt, _>(ms)
     .bind::<BigInt, _>(seq)
     .execute(connection)?;
+    search::insert(connection, &post.content)?;
     sql("INSERT INTO sentiment_analysis (post_id, model_name, sentiment_label, confidence_score, emotion, \
          analyzed_at, scores, truncated) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
     .bind::<Text, _>(post.post_id.as_str())
@@ -93,6 +97,7 @@ fn update(connection: &mut SqliteConnection, post: &Post, analysis: &Analysis, n
     .bind::<Double, _>(analysis.confidence)
     .bind::<Text, _>(post.post_id.as_str())
     .execute(connection)?;
+    search::update(connection, post.post_id.as_str(), &post.content)?;
     update_analysis(connection, &post.post_id, analysis, now)
 }
 
@@ -151,33 +156,36 @@ fn clear_topics(connection: &mut SqliteConnection, post_id: &str) -> QueryResult
     Ok(())
 }
 
-/// Removes a stored post and leaves its tombstone.
-pub fn removal(connection: &mut SqliteConnection, post_id: &str, now: Timestamp) -> QueryResult<()> {
-    remove_post(connection, post_id)?;
-    key(connection, post_id, &PostState { deleted: true, ..PostState::default() }, now)
+/// Removes a stored post and leaves its tombstone; how often alerts cited it.
+pub fn removal(connection: &mut SqliteConnection, post_id: &str, now: Timestamp) -> QueryResult<i64> {
+    let evidence = remove_post(connection, post_id)?;
+    key(connection, post_id, &PostState { deleted: true, ..PostState::default() }, now)?;
+    Ok(evidence)
 }
 
-/// Removes a post, its analysis, and what alerts cite of it.
-fn remove_post(connection: &mut SqliteConnection, post_id: &str) -> QueryResult<()> {
+/// Removes a post, its analysis, and its citations in alerts; how many these were.
+pub fn remove_post(connection: &mut SqliteConnection, post_id: &str) -> QueryResult<i64> {
     sql("DELETE FROM social_media_posts WHERE post_id = ?").bind::<Text, _>(post_id).execute(connection)?;
     clear_evidence(connection, post_id)
 }
 
-fn clear_evidence(connection: &mut SqliteConnection, post_id: &str) -> QueryResult<()> {
+fn clear_evidence(connection: &mut SqliteConnection, post_id: &str) -> QueryResult<i64> {
     let cited: Vec<(i64, JsonText)> = sql(
         "SELECT a.id, a.details FROM alert_evidence e JOIN sentiment_alerts a ON a.id = e.alert_id WHERE e.post_id = ?",
     )
     .bind::<Text, _>(post_id)
     .rows::<(BigInt, Document)>()
     .load(connection)?;
-    for (id, details) in cited {
+    for (id, details) in &cited {
         sql("UPDATE sentiment_alerts SET details = ? WHERE id = ?")
             .bind::<Document, _>(JsonText(without_evidence(&details.0, &|cited| cited == post_id)))
             .bind::<BigInt, _>(id)
             .execute(connection)?;
+    }
+    if !cited.is_empty() {
         sql("DELETE FROM alert_evidence WHERE post_id = ?").bind::<Text, _>(post_id).execute(connection)?;
     }
-    Ok(())
+    Ok(cited.len() as i64)
 }
 
 fn key(connection: &mut SqliteConnection, post_id: &str, state: &PostState<'_>, now: Timestamp) -> QueryResult<()> {

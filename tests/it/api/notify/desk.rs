@@ -20,13 +20,19 @@ use super::fakes::{Hook, Request};
 /// After this much silence of a notifier another takes over.
 pub const LEASE: Duration = Duration::from_secs(600);
 
+/// A notifier that runs.
+struct Running {
+    holder: String,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
 pub struct Desk {
     pub app: TestApp,
     pub hook: Hook,
     pub options: NotifyOptions,
     /// The longest that a receiver may take, of notifiers that start from now on.
     pub timeout: Duration,
-    running: Mutex<Option<(Shutdown, JoinHandle<anyhow::Result<()>>)>>,
+    running: Mutex<Option<Running>>,
     alerts: Mutex<BTreeMap<(String, String), i64>>,
 }
 
@@ -76,16 +82,17 @@ impl Desk {
             clock: self.app.clock.clone(),
         };
         let options = NotifyOptions { holder: holder.to_owned(), ..self.options.clone() };
-        let shutdown = Shutdown::default();
-        let task = tokio::spawn(notify::run(rooms, options, shutdown.clone()));
-        *self.running.lock().unwrap() = Some((shutdown, task));
+        let task = tokio::spawn(notify::run(rooms, options, Shutdown::default()));
+        *self.running.lock().unwrap() = Some(Running { holder: holder.to_owned(), task });
     }
 
-    /// Ends the notifier in the middle of whatever it does; its lease is not given back.
+    /// Ends the notifier in the middle of whatever it does; its lease is not released and expires.
     pub async fn crash(&self) {
-        let (_, task) = self.running.lock().unwrap().take().unwrap();
+        let Running { holder, task, .. } = self.running.lock().unwrap().take().unwrap();
         task.abort();
         assert!(task.await.unwrap_err().is_cancelled(), "it ran until now");
+        // The database measures the lease, so the test's clock cannot make it expire.
+        self.app.rooms.store.acquire_lease("notifications", &holder, Duration::ZERO).await.unwrap();
     }
 
     pub fn advance(&self, time: Duration) {

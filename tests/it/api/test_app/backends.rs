@@ -17,7 +17,7 @@ pub async fn backends(setup: Setup, folder: &tempfile::TempDir, clock: &Clock) -
     match setup {
         Setup::Embedded => {
             let path = folder.path().join("test.db");
-            let options = SqliteOptions { path, readers: 4, busy_timeout: PATIENCE };
+            let options = SqliteOptions { path, readers: 4, read_timeout: PATIENCE, busy_timeout: PATIENCE };
             let sqlite = Sqlite::open(&options).expect("the database opens");
             let store = Store::sqlite(sqlite.clone(), retention(), clock.clone());
             store.migrate().await.expect("the schema");

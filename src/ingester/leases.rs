@@ -1,0 +1,217 @@
+//! Which instance reads which source: leases among instances, pauses, and the reports of the feeds.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{IngesterOptions, IngesterRooms};
+use crate::lease::{Coordinated, LeaseHandle, LeaseManager, coordinate};
+use crate::lifecycle::Backoff;
+use crate::sources::states::SourceActivity;
+use crate::sources::{Readers, SourceSpec};
+use crate::store::feeds::FeedReport;
+use crate::store::{Lease, StoreError};
+
+/// Renewals of a lease within its life.
+const RENEWALS: u32 = 5;
+/// The longest that the last report of the feeds may take.
+const LAST_REPORT: Duration = Duration::from_secs(2);
+
+/// Whether a feed may read its source.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Admission {
+    /// The database was not asked yet.
+    #[default]
+    Unknown,
+    /// It may.
+    Run(Grant),
+    /// Another instance reads the source.
+    Standby,
+    /// Someone paused it.
+    Paused,
+}
+
+/// The right to read a source: a lease, or `None` where instances need not agree.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Grant(Option<LeaseHandle>);
+
+impl Grant {
+    /// Checked in each transaction that writes the cursor.
+    pub fn lease(&self) -> Option<&Lease> {
+        self.0.as_ref().map(|handle| &handle.lease)
+    }
+
+    fn is_valid(&self) -> bool {
+        self.0.as_ref().is_none_or(LeaseHandle::is_valid)
+    }
+}
+
+/// A feed's view of its source's lease.
+pub struct SourceLease(watch::Receiver<Admission>);
+
+impl SourceLease {
+    /// Waits until the feed may run; `report` receives every other admission until then.
+    pub async fn granted(&mut self, mut report: impl FnMut(&Admission)) -> Grant {
+        loop {
+            let admission = self.0.borrow_and_update().clone();
+            match admission {
+                Admission::Run(grant) if grant.is_valid() => return grant,
+                other => report(&other),
+            }
+            if self.0.changed().await.is_err() {
+                // The coordinator has ended, and with it the role.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Whether the feed that was admitted with `lease` may go on.
+    pub fn holds(&self, lease: Option<&Lease>) -> bool {
+        matches!(&*self.0.borrow(), Admission::Run(grant) if grant.lease() == lease && grant.is_valid())
+    }
+
+    /// Ends when the feed that was admitted with `lease` must stop.
+    pub async fn revoked(&self, lease: Option<&Lease>) {
+        let mut admissions = self.0.clone();
+        loop {
+            let until = match &*admissions.borrow_and_update() {
+                Admission::Run(grant) if grant.lease() == lease && grant.is_valid() => {
+                    grant.0.as_ref().map(LeaseHandle::expires_at)
+                }
+                _ => return,
+            };
+            let expired = async {
+                match until {
+                    Some(until) => tokio::time::sleep_until(until).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                changed = admissions.changed() => if changed.is_err() { return },
+                () = expired => {}
+            }
+        }
+    }
+}
+
+/// Admits the feeds of this instance by the leases of their sources.
+pub struct Coordinator {
+    rooms: IngesterRooms,
+    holder: String,
+    leases: LeaseManager,
+    feeds: Vec<FeedSlot>,
+    paused: BTreeSet<String>,
+}
+
+/// A feed as its [`Coordinator`] sees it.
+struct FeedSlot {
+    name: String,
+    readers: Readers,
+    grant: Option<Grant>,
+    admission: watch::Sender<Admission>,
+}
+
+impl FeedSlot {
+    fn publish(&self, paused: &BTreeSet<String>) {
+        let admission = match &self.grant {
+            Some(_) if paused.contains(&self.name) => Admission::Paused,
+            Some(grant) => Admission::Run(grant.clone()),
+            None => Admission::Standby,
+        };
+        self.admission.send_if_modified(|before| {
+            let changed = *before != admission;
+            *before = admission;
+            changed
+        });
+    }
+}
+
+impl Coordinated for Coordinator {
+    type Error = StoreError;
+    const TASK: &'static str = "source leases";
+
+    async fn round(&mut self) -> Result<Duration, StoreError> {
+        let renewed = self.renew().await;
+        let reported = self.report().await;
+        for feed in &self.feeds {
+            feed.publish(&self.paused);
+        }
+        renewed.and(reported)?;
+        Ok(self.leases.ttl() / RENEWALS)
+    }
+
+    fn lease_lost(&mut self) -> Duration {
+        self.leases.ttl() / RENEWALS
+    }
+}
+
+impl Coordinator {
+    /// A coordinator of `sources`, and the lease of each of them.
+    pub fn new(sources: &[SourceSpec], rooms: IngesterRooms, options: &IngesterOptions) -> (Self, Vec<SourceLease>) {
+        metrics::describe_gauge!("sentistream_source_state", "1 for the state that a source of this process is in");
+        let mut leases = Vec::new();
+        let slot = |spec: &SourceSpec| {
+            let (admission, lease) = watch::channel(Admission::Unknown);
+            leases.push(SourceLease(lease));
+            FeedSlot { name: spec.name().to_owned(), readers: spec.readers(), grant: None, admission }
+        };
+        let feeds = sources.iter().map(slot).collect();
+        let manager = LeaseManager::new(rooms.store.clone(), options.holder.clone(), options.lease_ttl);
+        let coordinator =
+            Self { rooms, holder: options.holder.clone(), leases: manager, feeds, paused: BTreeSet::new() };
+        (coordinator, leases)
+    }
+
+    /// Keeps admissions up to date until `done`, when no feed runs any more; then releases the leases.
+    ///
+    /// # Errors
+    /// When the store fails permanently.
+    pub async fn run(mut self, done: CancellationToken) -> Result<(), StoreError> {
+        let pause = self.leases.ttl() / (2 * RENEWALS);
+        coordinate(&mut self, Backoff::new(pause, pause), &done).await?;
+        if !matches!(tokio::time::timeout(LAST_REPORT, self.report()).await, Ok(Ok(()))) {
+            tracing::warn!("last report of the sources not stored");
+        }
+        let grants = self.feeds.iter_mut().filter_map(|feed| feed.grant.take());
+        self.leases.release(grants.filter_map(|grant| grant.0).map(|handle| handle.lease)).await;
+        Ok(())
+    }
+
+    /// Acquires or renews the leases. One that could not be renewed is valid until it expires.
+    async fn renew(&mut self) -> Result<(), StoreError> {
+        for feed in &mut self.feeds {
+            feed.grant = if feed.readers == Readers::Each || !self.rooms.store.is_shared() {
+                Some(Grant(None))
+            } else {
+                self.leases.acquire(&lease_name(&feed.name)).await?.map(|handle| Grant(Some(handle)))
+            };
+        }
+        Ok(())
+    }
+
+    /// Reports the feeds that this instance runs, and reads which are paused.
+    async fn report(&mut self) -> Result<(), StoreError> {
+        let mut reports = Vec::new();
+        for state in self.rooms.states.all() {
+            for activity in SourceActivity::ALL {
+                let is = if activity == state.state { 1.0 } else { 0.0 };
+                let labels = [("source", state.name.clone()), ("state", activity.as_str().to_owned())];
+                metrics::gauge!("sentistream_source_state", &labels).set(is);
+            }
+            let runs = |feed: &FeedSlot| feed.name == state.name && feed.grant.as_ref().is_some_and(Grant::is_valid);
+            if self.feeds.iter().any(runs) {
+                // A struct of texts and numbers always has a JSON form.
+                let report = serde_json::to_string(&state).unwrap_or_default();
+                reports.push(FeedReport { name: state.name, report });
+            }
+        }
+        self.paused = self.rooms.store.report_feeds(&self.holder, &reports).await?.into_iter().collect();
+        Ok(())
+    }
+}
+
+fn lease_name(source: &str) -> String {
+    format!("source:{source}")
+}

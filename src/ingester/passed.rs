@@ -1,0 +1,101 @@
+//! Leaves out deletions of posts that never entered the stream.
+//!
+//! A network announces the deletion of every post, also of those that a source's filters left out. Such a deletion
+//! costs a worker as much as a post and leaves a tombstone.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::IngesterRooms;
+use crate::domain::{Op, PostId, Timestamp};
+
+/// Recent posts that are remembered twice over: the older half is dropped when the younger one is full.
+const RECENT: usize = 100_000;
+/// Between two looks at the stream.
+const LOOK: Duration = Duration::from_secs(10);
+/// The clocks of the stream and of this process differ by less.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
+
+/// The posts that a source passed.
+pub struct PassedPosts {
+    rooms: IngesterRooms,
+    hasher: RandomState,
+    younger: HashSet<u64>,
+    older: HashSet<u64>,
+    /// Since when this feed remembers what it passes.
+    since: Timestamp,
+    looked_at: Option<Instant>,
+    complete: bool,
+}
+
+impl PassedPosts {
+    /// None yet. Posts that another instance or an earlier run passed may still be in the stream.
+    pub fn new(rooms: IngesterRooms) -> Self {
+        let since = rooms.clock.now();
+        Self {
+            rooms,
+            hasher: RandomState::new(),
+            younger: HashSet::new(),
+            older: HashSet::new(),
+            since,
+            looked_at: None,
+            complete: false,
+        }
+    }
+
+    /// Forgets what was passed: another instance may have read the source meanwhile.
+    pub fn restart(&mut self) {
+        *self = Self::new(self.rooms.clone());
+    }
+
+    /// `ops` without deletions of posts that are neither stored nor on their way. When that is uncertain, a deletion
+    /// is kept.
+    pub async fn without_foreign_deletions(&mut self, ops: Vec<Op>) -> Vec<Op> {
+        for op in &ops {
+            if let Some(post) = op.post() {
+                self.remember(&post.post_id);
+            }
+        }
+        let unknown: Vec<PostId> = ops
+            .iter()
+            .filter_map(|op| match op {
+                Op::Delete { post_id } if !self.remembers(post_id) => Some(post_id.clone()),
+                _ => None,
+            })
+            .collect();
+        if unknown.is_empty() || !self.is_complete().await {
+            return ops;
+        }
+        let Ok(stored) = self.rooms.store.known_posts(&unknown).await else { return ops };
+        let foreign: HashSet<&PostId> = unknown.iter().filter(|id| !stored.contains(*id)).collect();
+        metrics::counter!("sentistream_source_foreign_deletions_total").increment(foreign.len() as u64);
+        ops.into_iter().filter(|op| !matches!(op, Op::Delete { post_id } if foreign.contains(post_id))).collect()
+    }
+
+    /// Whether every post that was passed before is stored, and none is in the dead letter, from which it could return.
+    async fn is_complete(&mut self) -> bool {
+        if self.looked_at.is_none_or(|at| at.elapsed() >= LOOK) {
+            self.looked_at = Some(Instant::now());
+            self.complete = self.rooms.stream.depth().await.is_ok_and(|depth| {
+                let settled = depth.oldest_unsettled.is_none_or(|oldest| oldest > self.since + CLOCKS_DIFFER);
+                settled && depth.dead_letters == 0
+            });
+        }
+        self.complete
+    }
+
+    fn remember(&mut self, id: &PostId) {
+        if self.younger.len() >= RECENT {
+            self.older = std::mem::take(&mut self.younger);
+        }
+        self.younger.insert(self.hasher.hash_one(id.as_str()));
+    }
+
+    fn remembers(&self, id: &PostId) -> bool {
+        let hash = self.hasher.hash_one(id.as_str());
+        self.younger.contains(&hash) || self.older.contains(&hash)
+    }
+}

@@ -1,0 +1,155 @@
+//! Coordination of instances: leases, and the loop of a task that runs under them.
+//!
+//! A lease has one holder at a time. The database grants it by its own clock, and each transaction of the holder
+//! checks it, so that an instance that was suspended and resumes late changes nothing.
+
+use std::fmt::Display;
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::lifecycle::Backoff;
+use crate::store::{Lease, Store, StoreError};
+
+/// The longest that releasing leases may take.
+const RELEASE: Duration = Duration::from_secs(2);
+
+/// Acquires, renews and releases leases for one instance.
+#[derive(Clone)]
+pub struct LeaseManager {
+    store: Store,
+    holder: String,
+    ttl: Duration,
+}
+
+/// A lease that this instance holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LeaseHandle {
+    /// What transactions check.
+    pub lease: Lease,
+    expires_at: Instant,
+}
+
+impl LeaseHandle {
+    /// When it expires unless it is renewed, at the latest.
+    pub fn expires_at(&self) -> Instant {
+        self.expires_at
+    }
+
+    /// Whether it has not expired. Only a transaction that checks the lease can be sure.
+    pub fn is_valid(&self) -> bool {
+        Instant::now() < self.expires_at
+    }
+}
+
+impl LeaseManager {
+    /// A manager for the instance `holder`, whose leases expire `ttl` after their last renewal.
+    pub fn new(store: Store, holder: impl Into<String>, ttl: Duration) -> Self {
+        Self { store, holder: holder.into(), ttl }
+    }
+
+    /// How long a lease is valid after its acquisition or renewal.
+    pub fn ttl(&self) -> Duration {
+        self.ttl
+    }
+
+    /// Acquires or renews the lease `name`; `None` while another instance holds it.
+    ///
+    /// # Errors
+    /// When the store does not answer. A lease that was held before stays valid until it expires.
+    pub async fn acquire(&self, name: &str) -> Result<Option<LeaseHandle>, StoreError> {
+        // Measured from before the request, since the answer may be slow.
+        let expires_at = Instant::now() + self.ttl;
+        let lease = self.store.acquire_lease(name, &self.holder, self.ttl).await?;
+        Ok(lease.map(|lease| LeaseHandle { lease, expires_at }))
+    }
+
+    /// Releases leases, so that other instances do not wait until they expire. A failure is logged.
+    pub async fn release(&self, leases: impl IntoIterator<Item = Lease>) {
+        let leases: Vec<Lease> = leases.into_iter().collect();
+        let release = async {
+            for lease in &leases {
+                self.store.release_lease(lease).await?;
+            }
+            Ok::<_, StoreError>(())
+        };
+        let error = match tokio::time::timeout(RELEASE, release).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {} s", RELEASE.as_secs()),
+        };
+        let names: Vec<&str> = leases.iter().map(|lease| lease.name.as_str()).collect();
+        tracing::warn!(leases = ?names, error, "leases not released; other instances wait until they expire");
+    }
+}
+
+/// A task that runs in rounds, under leases that it renews itself.
+pub trait Coordinated: Send {
+    /// Why a round failed.
+    type Error: RoundError;
+    /// Its name in logs.
+    const TASK: &'static str;
+
+    /// Renews the leases and does what is due; how long to wait before the next round.
+    fn round(&mut self) -> impl Future<Output = Result<Duration, Self::Error>> + Send;
+
+    /// Another instance took over a lease; how long to wait before the next round.
+    fn lease_lost(&mut self) -> Duration;
+
+    /// Waits for `pause`, or until there is something to do.
+    fn wait(&mut self, pause: Duration) -> impl Future<Output = ()> + Send {
+        tokio::time::sleep(pause)
+    }
+}
+
+/// An error that says whether the next round may succeed.
+pub trait RoundError: Display + Send {
+    /// Whether a backend is unavailable for now.
+    fn is_transient(&self) -> bool;
+    /// Whether another instance took over a lease.
+    fn is_lease_lost(&self) -> bool;
+}
+
+impl RoundError for StoreError {
+    fn is_transient(&self) -> bool {
+        Self::is_transient(self)
+    }
+
+    fn is_lease_lost(&self) -> bool {
+        matches!(self, Self::LeaseLost(_))
+    }
+}
+
+/// Runs `task` until `stop`. After a transient error it waits by `backoff`; leases may expire meanwhile, and another
+/// instance that reaches the backend takes over.
+///
+/// # Errors
+/// The first error that is not transient.
+pub async fn coordinate<C: Coordinated>(
+    task: &mut C,
+    mut backoff: Backoff,
+    stop: &CancellationToken,
+) -> Result<(), C::Error> {
+    while !stop.is_cancelled() {
+        let pause = match task.round().await {
+            Ok(pause) => {
+                if backoff.recovered().is_some() {
+                    tracing::info!(task = C::TASK, "task resumed");
+                }
+                pause
+            }
+            Err(error) if error.is_lease_lost() => task.lease_lost(),
+            Err(error) if error.is_transient() => {
+                if backoff.enter("away") {
+                    tracing::warn!(task = C::TASK, %error, "task paused, retrying: a backend is unavailable");
+                }
+                backoff.next_wait()
+            }
+            Err(error) => return Err(error),
+        };
+        stop.run_until_cancelled(task.wait(pause)).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! Connections that read. Their statements are cancelled when the caller is gone.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, RecycleError, RecycleResult};
+use diesel::prelude::*;
+use diesel::serialize::{self, Output, ToSql};
+use diesel::sql_types::Bool;
+use diesel_async::AsyncConnection;
+use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+
+use super::{SqliteError, set_up};
+
+/// Pages that each reader caches, in KiB.
+const CACHE_KIB: u32 = 8_192;
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// Whether `text` contains `word`, which is in lower case, whatever its own case is. Folds every script.
+    fn has_word(text: diesel::sql_types::Text, word: diesel::sql_types::Text) -> diesel::sql_types::Bool;
+}
+
+/// A number of connections that read.
+#[derive(Clone)]
+pub struct Readers(Pool<Connections>);
+
+/// Where readers connect to.
+#[derive(Debug)]
+pub struct Connections {
+    pub url: String,
+    pub busy_timeout: Duration,
+}
+
+/// A connection of the pool, and the flag that ends its statement.
+pub struct Connection {
+    inner: SyncConnectionWrapper<SqliteConnection>,
+    cancelled: Arc<AtomicBool>,
+}
+
+/// A connection to read with. When it is dropped before [`Self::finish`], its statement is cancelled.
+pub struct Reader {
+    connection: Object<Connections>,
+    finished: bool,
+}
+
+impl Readers {
+    /// A pool of at most `size` connections, each opened when it is needed first.
+    ///
+    /// # Errors
+    /// When the pool cannot be built.
+    pub fn new(connections: Connections, size: usize) -> Result<Self, String> {
+        let busy = connections.busy_timeout;
+        Pool::builder(connections)
+            .max_size(size.max(1))
+            .wait_timeout(Some(busy))
+            .runtime(deadpool::Runtime::Tokio1)
+            .build()
+            .map(Self)
+            .map_err(|e| e.to_string())
+    }
+
+    /// A connection that sees the last commit.
+    ///
+    /// # Errors
+    /// When none becomes free within the busy time-out.
+    pub async fn get(&self) -> Result<Reader, SqliteError> {
+        let connection =
+            self.0.get().await.map_err(|e: PoolError<ConnectionError>| SqliteError::Unavailable(e.to_string()))?;
+        Ok(Reader { connection, finished: false })
+    }
+
+    /// How the connections are used.
+    pub fn status(&self) -> deadpool::Status {
+        self.0.status()
+    }
+}
+
+impl Manager for Connections {
+    type Type = Connection;
+    type Error = ConnectionError;
+
+    async fn create(&self) -> ConnectionResult<Connection> {
+        let mut inner = SyncConnectionWrapper::<SqliteConnection>::establish(&self.url).await?;
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let (flag, busy) = (cancelled.clone(), self.busy_timeout);
+        inner
+            .spawn_blocking(move |connection| {
+                let find = move |text: String, word: String| {
+                    if flag.load(Ordering::Relaxed) { Found::Cancelled } else { Found::of(&text, &word) }
+                };
+                has_word_utils::register_impl(connection, find)?;
+                set_up(connection, busy, CACHE_KIB)
+            })
+            .await
+            .map_err(ConnectionError::CouldntSetupConfiguration)?;
+        Ok(Connection { inner, cancelled })
+    }
+
+    /// The file is local, so that a connection needs no test before each use.
+    async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<ConnectionError> {
+        if connection.cancelled.load(Ordering::Relaxed) {
+            return Err(RecycleError::message("its statement was cancelled"));
+        }
+        Ok(())
+    }
+}
+
+/// What [`has_word`] answers.
+#[derive(Debug)]
+enum Found {
+    Yes,
+    No,
+    Cancelled,
+}
+
+impl Found {
+    fn of(text: &str, word: &str) -> Self {
+        if text.to_lowercase().contains(word) { Self::Yes } else { Self::No }
+    }
+}
+
+impl ToSql<Bool, diesel::sqlite::Sqlite> for Found {
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, diesel::sqlite::Sqlite>) -> serialize::Result {
+        match self {
+            Self::Yes => out.set_value(1_i32),
+            Self::No => out.set_value(0_i32),
+            Self::Cancelled => return Err("the statement was cancelled".into()),
+        }
+        Ok(serialize::IsNull::No)
+    }
+}
+
+impl Reader {
+    /// Returns the connection to the pool after its last statement has ended.
+    pub fn finish(mut self) {
+        self.finished = true;
+    }
+}
+
+impl Deref for Reader {
+    type Target = SyncConnectionWrapper<SqliteConnection>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.connection.inner
+    }
+}
+
+impl DerefMut for Reader {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.connection.inner
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.connection.cancelled.store(true, Ordering::Relaxed);
+        }
+    }
+}

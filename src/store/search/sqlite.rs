@@ -1,0 +1,52 @@
+//! The index in SQLite: a full-text table without the texts.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+use diesel::sqlite::SqliteConnection;
+
+use super::grams::grams;
+use super::{ADVANCE, Missing, MissingColumns, NEXT, PROGRESS, Progress, ProgressColumns, STEP};
+use crate::store::sql::sql;
+
+/// Adds the post that was inserted last.
+pub fn insert(connection: &mut SqliteConnection, content: &str) -> QueryResult<()> {
+    sql("INSERT INTO post_search (rowid, grams) VALUES (last_insert_rowid(), ?)")
+        .bind::<Text, _>(grams(content))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Replaces the text of a stored post.
+pub fn update(connection: &mut SqliteConnection, post_id: &str, content: &str) -> QueryResult<()> {
+    let id: i64 = sql("SELECT id FROM social_media_posts WHERE post_id = ?")
+        .bind::<Text, _>(post_id)
+        .rows::<BigInt>()
+        .get_result(connection)?;
+    replace(connection, id, content)
+}
+
+fn replace(connection: &mut SqliteConnection, id: i64, content: &str) -> QueryResult<()> {
+    sql("INSERT OR REPLACE INTO post_search (rowid, grams) VALUES (?, ?)")
+        .bind::<BigInt, _>(id)
+        .bind::<Text, _>(grams(content))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Adds the next posts from before the index; how many. A step over ids without posts counts as one.
+pub fn index_missing(connection: &mut SqliteConnection) -> QueryResult<usize> {
+    let progress: Option<Progress> = sql(PROGRESS).rows::<ProgressColumns>().get_result(connection).optional()?;
+    let Some(progress) = progress else { return Ok(0) };
+    let posts: Vec<Missing> = sql(NEXT)
+        .bind::<BigInt, _>(progress.done)
+        .bind::<BigInt, _>(progress.last)
+        .bind::<BigInt, _>(STEP)
+        .rows::<MissingColumns>()
+        .load(connection)?;
+    for post in &posts {
+        replace(connection, post.id, &post.content)?;
+    }
+    let end = progress.after(&posts);
+    sql(ADVANCE).bind::<BigInt, _>(end).bind::<BigInt, _>(end).execute(connection)?;
+    Ok(posts.len().max(1))
+}
