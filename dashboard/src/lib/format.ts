@@ -69,6 +69,11 @@ export function duration(seconds: number): string {
   return `${whole.format(seconds / 86_400)} d`;
 }
 
+/** A duration of the API with a space: "5min" → "5 min". */
+export function spaced(duration: string): string {
+  return duration.replace(/(\d)([a-z])/g, "$1 $2");
+}
+
 /** The age of a time: "now", "12s ago", "3 min. ago". */
 export function ago(time: string | number, now: number): string {
   const seconds = Math.round((now - new Date(time).getTime()) / 1_000);

@@ -52,7 +52,7 @@ function MoreRanges({ search, onChoose, onCustom }: MoreRangesProps) {
       <Popover.Trigger
         aria-label={label ? `More ranges: ${label}` : "More ranges"}
         title={label ?? "More ranges"}
-        className={cx(buttonClass("outline"), "max-w-60", label && "bg-raised font-medium")}
+        className={cx(buttonClass("outline"), "max-w-76", label && "bg-raised font-medium")}
       >
         <CalendarRange size={14} aria-hidden="true" className="shrink-0 text-quiet" />
         {label && <span className="tabular truncate">{label}</span>}

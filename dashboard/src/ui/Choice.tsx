@@ -20,14 +20,14 @@ export function Choice<T extends string>({ label, value, options, onChange }: Ch
       aria-label={label}
       value={value === null ? [] : [value]}
       onValueChange={choose}
-      className="inline-flex h-8 shrink-0 items-stretch pointer-coarse:h-auto rounded-md border border-border bg-card p-0.5"
+      className="inline-flex h-8 max-w-full items-stretch overflow-x-auto pointer-coarse:h-auto rounded-md border border-border bg-card p-0.5"
     >
       {options.map((option) => (
         <Toggle
           key={option.value}
           value={option.value}
           className={cx(
-            "rounded-[4px] px-2.5 text-sm pointer-coarse:min-h-11 pointer-coarse:min-w-11 whitespace-nowrap text-quiet transition-colors duration-150",
+            "shrink-0 rounded-[4px] px-2.5 text-sm pointer-coarse:min-h-11 pointer-coarse:min-w-11 whitespace-nowrap text-quiet transition-colors duration-150",
             "hover:text-text data-[pressed]:bg-raised data-[pressed]:font-medium data-[pressed]:text-text",
           )}
         >

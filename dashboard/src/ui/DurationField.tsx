@@ -1,3 +1,4 @@
+import { spaced } from "@/lib/format";
 import { cx } from "./cx";
 import { Field } from "./Field";
 import { inputClass } from "./Input";
@@ -55,5 +56,5 @@ export function DurationField({
 
 /** "5min" → "5 min". */
 function nameOf(duration: string): string {
-  return duration === "0s" ? "None" : duration.replace(/(\d)([a-z])/, "$1 $2");
+  return duration === "0s" ? "None" : spaced(duration);
 }

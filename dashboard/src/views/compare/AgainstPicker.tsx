@@ -7,7 +7,7 @@ import { cx } from "@/ui/cx";
 import { inputClass } from "@/ui/Input";
 
 const OPTIONS = [
-  { value: "before", label: "Previous period" },
+  { value: "before", label: "Previous" },
   { value: "1d", label: "Day on day" },
   { value: "7d", label: "Week on week" },
   { value: "28d", label: "4 weeks" },

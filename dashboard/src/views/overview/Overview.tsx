@@ -13,6 +13,7 @@ import { useAlertMarks } from "./useAlertMarks";
 import { useComparison } from "./useComparison";
 import { useSourceShares } from "./useSourceShares";
 import { findingsOf, WhatHappened } from "./WhatHappened";
+import { WordsCard } from "./WordsCard";
 
 /** Key figures, the trend, the composition and the posts of the chosen period. */
 export function Overview() {
@@ -23,6 +24,8 @@ export function Overview() {
   const metrics = state.data && metricList(state.data, state.chosen ?? state.data, search);
   const span = state.window.end - state.window.start;
   const findings = findingsOf({ data: state.data, span, search, sources });
+  // Words explain a change or a stretch that was selected in the chart.
+  const explained = findings.length > 0 || search.from !== undefined;
   return (
     <>
       <FirstRun />
@@ -32,6 +35,7 @@ export function Overview() {
           <MetricCards metrics={metrics} against={`the period before (${rangeLabel(search)})`} />
           <WhatHappened findings={findings} />
           <TrendCard state={state} alerts={alerts} findings={findings.map(({ text }) => text)} />
+          {explained && <WordsCard window={state.window} search={search} />}
           <div className="grid grid-cols-1 gap-4 @min-[560px]:grid-cols-2 @min-[900px]:grid-cols-3">
             <DistributionCard state={state} search={search} />
             <EmotionCard state={state} search={search} />

@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import type { Rule } from "@/api/types";
-import { count } from "@/lib/format";
+import { count, spaced } from "@/lib/format";
 import { sentence } from "@/lib/labels";
 import { buttonClass } from "@/ui/Button";
 import { Card } from "@/ui/Card";
@@ -41,14 +41,14 @@ function factsOf(rule: Rule): [string, string][] {
   const labels = Object.entries(rule.labels).map(([name, value]) => `${name}=${value}`);
   const facts: [string, string | null][] = [
     ["Severity", sentence(rule.severity)],
-    ["Window", rule.window],
-    ["Compared with", rule.baseline_window ? `${rule.baseline_window} before` : null],
+    ["Window", spaced(rule.window)],
+    ["Compared with", rule.baseline_window ? `${spaced(rule.baseline_window)} before` : null],
     ["Minimum posts", count(rule.min_posts)],
-    ["Wait before alerting", rule.for === "0s" ? "none" : rule.for],
+    ["Wait before alerting", rule.for === "0s" ? "none" : spaced(rule.for)],
     ["Resolves at", rule.recovery_threshold == null ? null : valueText(rule.kind, rule.recovery_threshold)],
-    ["Wait before resolving", rule.keep_firing_for === "0s" ? "none" : rule.keep_firing_for],
+    ["Wait before resolving", rule.keep_firing_for === "0s" ? "none" : spaced(rule.keep_firing_for)],
     ["Maximum p-value", rule.significance == null ? null : String(rule.significance)],
-    ["Check every", rule.interval],
+    ["Check every", spaced(rule.interval)],
     ["Labels", labels.length > 0 ? labels.join(", ") : null],
     ["Status", rule.enabled ? null : "off"],
   ];

@@ -106,7 +106,7 @@ describe("alert page", () => {
     expect(within(screen.getByRole("region", { name: "Timeline" })).getByText("Firing")).toBeTruthy();
     const rule = await screen.findByRole("region", { name: /^Rule/ });
     expect(
-      within(rule).getByText("Share of negative posts above 50.0% within 10min, in all sources"),
+      within(rule).getByText("Share of negative posts above 50.0% within 10 min, in all sources"),
     ).toBeTruthy();
     expect(await screen.findByRole("button", { name: "Show delivery 3 to on-call" })).toBeTruthy();
     expect(state.requests.some((request) => request.startsWith("GET /api/alerts/deliveries?alert=7"))).toBe(

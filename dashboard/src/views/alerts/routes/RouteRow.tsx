@@ -2,6 +2,7 @@ import { ArrowRight } from "lucide-react";
 import { keys } from "@/api/keys";
 import { deleteRoute } from "@/api/notify";
 import type { Route } from "@/api/types";
+import { spaced } from "@/lib/format";
 import { Button } from "@/ui/Button";
 import { ConfirmButton } from "@/ui/ConfirmButton";
 import { useChange } from "@/ui/useSave";
@@ -33,7 +34,7 @@ export function RouteRow({ route, deadEnd, onEdit }: RouteRowProps) {
         <p className="mt-1 text-xs text-quiet [overflow-wrap:anywhere]">
           {route.name}
           {route.continue && ", continues with the next routes"}
-          {`, ${paceText(route)}`}
+          {`: ${paceText(route)}`}
           {route.provisioned && ", from the configuration file"}
         </p>
         {(route.mute_timings ?? []).length > 0 && (
@@ -64,5 +65,5 @@ export function RouteRow({ route, deadEnd, onEdit }: RouteRowProps) {
 function paceText({ group_by, group_wait, group_interval, repeat_interval }: Route): string {
   const names = group_by?.map((label) => (label === "alertname" ? "rule" : label)) ?? [];
   const group = names.length > 0 ? `grouped by ${names.join(" and ")}` : "in one group";
-  return `${group}. First after ${group_wait}, updates every ${group_interval}, reminder every ${repeat_interval}`;
+  return `${group}. First after ${spaced(group_wait ?? "0s")}, updates every ${spaced(group_interval ?? "")}, reminder every ${spaced(repeat_interval ?? "")}`;
 }

@@ -66,9 +66,9 @@ describe("rule draft", () => {
   });
 
   it("rule sentence names condition, window and scope", () => {
-    expect(ruleSentence(rule)).toBe("Share of negative posts above 55.0% within 5min, with “acme: phone”");
+    expect(ruleSentence(rule)).toBe("Share of negative posts above 55.0% within 5 min, with “acme: phone”");
     expect(ruleSentence({ ...rule, kind: "absence", scope: "source:rss" })).toBe(
-      "No posts within 5min, in rss",
+      "No posts within 5 min, in rss",
     );
   });
 });

@@ -1,5 +1,5 @@
 import type { RuleDraft } from "@/api/types";
-import { percent } from "@/lib/format";
+import { percent, spaced } from "@/lib/format";
 import { EMOTIONS, SENTIMENTS, sentence } from "@/lib/labels";
 import { inScope } from "../words";
 
@@ -26,7 +26,7 @@ export const SEVERITIES = [
 
 /** A rule in one sentence. */
 export function ruleSentence(rule: RuleDraft): string {
-  return `${conditionText(rule)} within ${rule.window}, ${scopeText(rule)}`;
+  return `${conditionText(rule)} within ${spaced(rule.window)}, ${scopeText(rule)}`;
 }
 
 function conditionText({ kind, of, direction, threshold }: RuleDraft): string {
