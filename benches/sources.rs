@@ -257,6 +257,9 @@ impl Default for Free {
             precision: "none".to_owned(),
             max_tokens: 512,
             parameters: 0,
+            layers: 0,
+            exits: Vec::new(),
+            int8_agreement: None,
             load_ms: 0,
         })
     }

@@ -1,7 +1,7 @@
-//! Which language a text is in, and what becomes of texts in languages that the model does not know.
+//! Language detection, and the handling of texts in languages that the model does not know.
 //!
-//! A source's own word is taken as it is; only a text without one is looked at. A wrong guess is
-//! worse than none here, so short texts and doubtful ones stay without a language.
+//! The language that a source reports is used unchanged; detection runs only without one. A wrong
+//! language is worse than none, so short and ambiguous texts get none.
 
 mod detect;
 
@@ -11,12 +11,12 @@ pub use detect::detect;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantNames)]
 #[strum(serialize_all = "lowercase")]
 pub enum OtherLanguages {
-    /// The model judges them anyway.
+    /// Classified like all others.
     #[default]
     Analyze,
-    /// They are stored as neutral, unjudged.
+    /// Stored as neutral without classification.
     Neutral,
-    /// They are not stored.
+    /// Not stored.
     Skip,
 }
 
@@ -32,14 +32,14 @@ impl OtherLanguages {
 pub struct LanguagePolicy {
     /// The languages that the model knows, as [`primary`] tags; empty: all.
     pub known: Vec<String>,
-    /// What becomes of posts in others.
+    /// The handling of posts in other languages.
     pub others: OtherLanguages,
-    /// Whether to look at texts whose source does not say their language.
+    /// Whether to detect the language of texts whose source reports none.
     pub detect: bool,
 }
 
 impl LanguagePolicy {
-    /// Whether this is a language that the model is known not to know.
+    /// Whether the model does not know this language.
     pub fn is_other(&self, lang: Option<&str>) -> bool {
         lang.is_some_and(|lang| !self.known.is_empty() && !self.known.contains(&primary(lang)))
     }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_policy_concerns_only_languages_that_are_known_to_be_others() {
+    fn policy_applies_only_to_unknown_languages() {
         let policy = LanguagePolicy { known: vec!["en".into()], others: OtherLanguages::Skip, detect: true };
         for (lang, handling) in [
             (None, OtherLanguages::Analyze),

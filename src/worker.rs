@@ -85,6 +85,8 @@ fn describe_metrics() {
             Kind::Timing,
             "Time of a batch in each stage (inference, commit, publish).",
         ),
+        ("sentistream_inference_layers", Kind::Size, "Layers of the model that a text took."),
+        ("sentistream_answer_cache_total", Kind::Counter, "Look-ups in the cache of analyses by token ids, by result."),
         ("sentistream_batch_posts", Kind::Size, "Posts that were analysed together."),
         ("sentistream_batch_tokens", Kind::Size, "Tokens that were analysed together."),
         ("sentistream_tokens_total", Kind::Counter, "Tokens that the model read."),

@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::time::{Duration, Instant};
 
-use sentistream_kernels::{Form, peak};
+use sentistream_kernels::{Format, peak};
 use serde_json::json;
 
 type Failure = Box<dyn std::error::Error>;
@@ -21,10 +21,28 @@ type Failure = Box<dyn std::error::Error>;
 /// What a contender judges of a post: the place of the largest output of each head.
 type Labels = [usize; 2];
 
-/// Something that judges posts.
+/// What a contender made of posts.
+#[derive(Default)]
+struct Judged {
+    /// In the order of the posts.
+    labels: Vec<Labels>,
+    tokens: u64,
+    /// Layers of one token that were computed; 0 where the contender does not report it.
+    work: f64,
+}
+
+impl Judged {
+    fn add(&mut self, more: Self) {
+        self.labels.extend(more.labels);
+        self.tokens += more.tokens;
+        self.work += more.work;
+    }
+}
+
+/// Something that classifies posts.
 trait Contender {
-    /// The labels of posts and the tokens that they are, in order.
-    fn judge(&self, posts: &[String]) -> Result<(Vec<Labels>, u64), Failure>;
+    /// The labels of posts, and what they cost.
+    fn judge(&self, posts: &[String]) -> Result<Judged, Failure>;
 }
 
 struct Options {
@@ -64,14 +82,15 @@ fn main() -> Result<(), Failure> {
 fn table(options: &Options) -> Result<(), Failure> {
     let peaks = peaks(options.threads);
     println!("peak of registers: {peaks}");
-    println!("contender  first ms  posts/s  tokens/s  single p50 ms  p99 ms  peak MB");
+    println!("contender  first ms  posts/s  tokens/s  layers a token  single p50 ms  p99 ms  peak MB");
     for name in &options.only {
         let seen = measure(name, options)?;
         println!(
-            "{name:<9}  {:>8.1}  {:>7.0}  {:>8.0}  {:>13.3}  {:>6.3}  {:>7.0}",
+            "{name:<9}  {:>8.1}  {:>7.0}  {:>8.0}  {:>14.2}  {:>13.3}  {:>6.3}  {:>7.0}",
             seen["first_ms"].as_f64().unwrap_or(f64::NAN),
             seen["posts_per_second"].as_f64().unwrap_or(f64::NAN),
             seen["tokens_per_second"].as_f64().unwrap_or(f64::NAN),
+            seen["layers_per_token"].as_f64().unwrap_or(f64::NAN),
             seen["p50_ms"].as_f64().unwrap_or(f64::NAN),
             seen["p99_ms"].as_f64().unwrap_or(f64::NAN),
             seen["peak_mb"].as_f64().unwrap_or(f64::NAN),
@@ -83,8 +102,8 @@ fn table(options: &Options) -> Result<(), Failure> {
 /// Operations per second (a product and a sum are two) that all threads together do in registers.
 fn peaks(threads: Option<usize>) -> serde_json::Value {
     let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let peak = |form| peak(form, threads);
-    let (f32, bf16, int8) = (peak(Form::F32), peak(Form::Bf16), peak(Form::Int8));
+    let peak = |format| peak(format, threads);
+    let (f32, bf16, int8) = (peak(Format::F32), peak(Format::Bf16), peak(Format::Int8));
     json!({ "threads": threads, "f32": f32, "bf16": bf16, "int8": int8 })
 }
 
@@ -104,15 +123,14 @@ fn measure(name: &str, options: &Options) -> Result<serde_json::Value, Failure> 
     };
 
     let start = Instant::now();
-    let (mut labels, mut tokens) = (Vec::with_capacity(posts.len()), 0);
+    let mut all = Judged::default();
     for window in posts.chunks(WINDOW) {
         if start.elapsed().as_secs_f64() > options.seconds {
             break;
         }
-        let (judged, count) = contender.judge(window)?;
-        labels.extend(judged);
-        tokens += count;
+        all.add(contender.judge(window)?);
     }
+    let Judged { labels, tokens, work } = all;
     let seconds = start.elapsed().as_secs_f64();
 
     let mut singles = Vec::new();
@@ -134,6 +152,8 @@ fn measure(name: &str, options: &Options) -> Result<serde_json::Value, Failure> 
     Ok(json!({
         "posts": labels.len(),
         "tokens": tokens,
+        "tokens_per_post": tokens as f64 / labels.len() as f64,
+        "layers_per_token": if work > 0.0 { Some(work / tokens as f64) } else { None },
         "seconds": seconds,
         "posts_per_second": labels.len() as f64 / seconds,
         "tokens_per_second": tokens as f64 / seconds,
@@ -147,7 +167,7 @@ fn measure(name: &str, options: &Options) -> Result<serde_json::Value, Failure> 
 fn options() -> Result<Options, Failure> {
     let mut options = Options {
         posts: None,
-        only: ["int8", "bf16", "f32"].map(str::to_owned).to_vec(),
+        only: ["int8", "int8-full", "bf16-full", "f32-full"].map(str::to_owned).to_vec(),
         contender: None,
         threads: None,
         seconds: f64::INFINITY,

@@ -1,8 +1,9 @@
 //! This project's engine, called as a worker calls it.
 
-use sentistream::inference::{Classifier, Engine, InferenceOptions};
+use sentistream::domain::Analysis;
+use sentistream::inference::{Classifier, Engine, ExitPolicy, InferenceOptions};
 
-use super::{Contender, Failure, Labels};
+use super::{Contender, Failure, Judged};
 
 /// Posts per call, and calls at once: a worker's claims and its tasks.
 const REQUEST: usize = 128;
@@ -14,29 +15,49 @@ pub struct Ours {
 }
 
 impl Ours {
-    pub fn load(precision: &str, threads: Option<usize>) -> Result<Self, Failure> {
-        let settings = InferenceOptions { precision: precision.parse()?, threads, ..InferenceOptions::default() };
+    /// The engine at a precision: with exits and cached answers as a product, or without as `PRECISION-full`.
+    pub fn load(name: &str, threads: Option<usize>) -> Result<Self, Failure> {
+        let mut settings = InferenceOptions { threads, ..InferenceOptions::default() };
+        let precision = match name.strip_suffix("-full") {
+            Some(precision) => {
+                settings.exits = ExitPolicy::Off;
+                settings.answer_cache_bytes = 0;
+                precision
+            }
+            None => name,
+        };
+        settings.precision = precision.parse()?;
         let engine = Engine::load(&settings)?;
         Ok(Self { engine, runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()? })
     }
 
-    async fn share(&self, posts: &[String]) -> Result<(Vec<Labels>, u64), Failure> {
-        let (mut labels, mut tokens) = (Vec::with_capacity(posts.len()), 0);
+    async fn share(&self, posts: &[String]) -> Result<Judged, Failure> {
+        let mut judged = Judged::default();
         for posts in posts.chunks(REQUEST) {
             for analysis in self.engine.classify(posts.to_vec()).await? {
-                labels.push([analysis.sentiment.index(), analysis.emotion.index()]);
-                tokens += u64::from(analysis.tokens);
+                judged.work += self.work(&analysis);
+                judged.labels.push([analysis.sentiment.index(), analysis.emotion.index()]);
+                judged.tokens += u64::from(analysis.tokens);
             }
         }
-        Ok((labels, tokens))
+        Ok(judged)
+    }
+
+    /// Layers of one token: exits and the last layer compute the first token only.
+    fn work(&self, analysis: &Analysis) -> f64 {
+        let info = self.engine.info();
+        let layers = analysis.layers.unwrap_or(info.layers);
+        let first_only = info.exits.iter().filter(|exit| **exit <= layers).count() + usize::from(layers == info.layers);
+        f64::from(layers - 1) * f64::from(analysis.tokens) + first_only as f64
     }
 }
 
 impl Contender for Ours {
-    fn judge(&self, posts: &[String]) -> Result<(Vec<Labels>, u64), Failure> {
+    fn judge(&self, posts: &[String]) -> Result<Judged, Failure> {
         let shares = posts.chunks(posts.len().div_ceil(CALLERS)).map(|posts| self.share(posts));
         let shares = self.runtime.block_on(futures_util::future::try_join_all(shares))?;
-        let tokens = shares.iter().map(|(_, tokens)| tokens).sum();
-        Ok((shares.into_iter().flat_map(|(labels, _)| labels).collect(), tokens))
+        let mut all = Judged::default();
+        shares.into_iter().for_each(|share| all.add(share));
+        Ok(all)
     }
 }

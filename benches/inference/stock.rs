@@ -7,7 +7,7 @@ use candle_nn::{Linear, Module, VarBuilder, linear};
 use candle_transformers::models::distilbert::{Config, DistilBertModel};
 use tokenizers::{PaddingParams, PaddingStrategy, Tokenizer, TruncationParams};
 
-use super::{Contender, Failure, Labels};
+use super::{Contender, Failure, Judged, Labels};
 
 /// Posts that are padded to one length.
 const BATCH: usize = 32;
@@ -69,7 +69,7 @@ impl Stock {
 }
 
 impl Contender for Stock {
-    fn judge(&self, posts: &[String]) -> Result<(Vec<Labels>, u64), Failure> {
+    fn judge(&self, posts: &[String]) -> Result<Judged, Failure> {
         // The length in bytes is close enough to that in tokens to pad little.
         let mut order: Vec<usize> = (0..posts.len()).collect();
         order.sort_by_key(|&place| posts[place].len());
@@ -79,6 +79,6 @@ impl Contender for Stock {
             places.iter().zip(judged).for_each(|(&place, judged)| labels[place] = judged);
             tokens += count;
         }
-        Ok((labels, tokens))
+        Ok(Judged { labels, tokens, work: 0.0 })
     }
 }

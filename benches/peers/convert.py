@@ -21,7 +21,7 @@ class Heads(torch.nn.Module):
         super().__init__()
         raw = json.loads((folder / "config.json").read_text())
         weights = {name: tensor.float() for name, tensor in load_file(folder / "model.safetensors").items()}
-        config = DistilBertConfig(**{key: value for key, value in raw.items() if key not in ("heads", "torch_dtype")})
+        config = DistilBertConfig(**{key: value for key, value in raw.items() if key not in ("heads", "exits", "torch_dtype")})
         config._attn_implementation = attention
         config.num_labels = len(raw["heads"]["sentiment"]["id2label"])
         self.sentiment = DistilBertForSequenceClassification(config)
@@ -128,7 +128,6 @@ def main() -> None:
     fuse(out)
     to_int8(out)
     to_openvino(folder, out, posts)
-    (out / "done").touch()
 
 
 if __name__ == "__main__":

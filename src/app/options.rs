@@ -13,7 +13,7 @@ use crate::http::auth::jwt::{JwtKey, JwtOptions};
 use crate::http::auth::tokens::StaticToken;
 use crate::http::auth::{AuthOptions, Scope as TokenScope};
 use crate::http::{AnalyzeBudget, HttpOptions, LiveOptions, RateLimit};
-use crate::inference::{CalibrationSource, HubModel, HubOptions, InferenceOptions, ModelSource, Place};
+use crate::inference::{CalibrationSource, DeviceChoice, HubModel, HubOptions, InferenceOptions, ModelSource};
 use crate::ingester::IngesterOptions;
 use crate::language::LanguagePolicy;
 use crate::notify::NotifyOptions;
@@ -126,11 +126,15 @@ pub fn inference(config: &Config) -> anyhow::Result<InferenceOptions> {
         emotion_model: inference.emotion_model.as_ref().map(model),
         threads: inference.threads,
         precision: inference.precision,
-        place: match inference.device {
-            DeviceRef::Auto => Place::Auto,
-            DeviceRef::Cpu => Place::Cpu,
-            DeviceRef::Cuda(number) => Place::Cuda(number),
+        device: match inference.device {
+            DeviceRef::Auto => DeviceChoice::Auto,
+            DeviceRef::Cpu => DeviceChoice::Cpu,
+            DeviceRef::Cuda(number) => DeviceChoice::Cuda(number),
         },
+        instructions: inference.instructions,
+        exits: inference.exits,
+        exit_thresholds: inference.exit_thresholds.clone(),
+        answer_cache_bytes: inference.answer_cache_bytes,
         max_batch_tokens: inference.max_batch_tokens,
         max_windows: inference.max_windows,
         max_queued_texts: inference.max_queued_texts,

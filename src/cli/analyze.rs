@@ -31,7 +31,7 @@ pub struct AnalyzeArgs {
     /// One JSON object per text, with the scores of all classes.
     #[arg(long)]
     json: bool,
-    /// Tell what each word did for the labels: by how much their scores fall without it.
+    /// Show the contribution of each word: how much the scores of the labels fall without it.
     #[arg(long)]
     explain: bool,
 }

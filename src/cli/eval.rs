@@ -12,7 +12,9 @@ use super::output::Output;
 use super::{Context, Misuse, Verdict, analyze};
 use crate::app;
 use crate::config::{CalibrationRef, Config};
-use crate::inference::eval::{ClassReport, Report, read_labelled};
+use crate::inference::eval::{ClassReport, Labelled, Report, read_labelled};
+use crate::inference::{Depth, ExitPolicy};
+use crate::inference::exits::{self, DepthReport, FitGoal};
 use crate::inference::models::{self, Calibration, CalibrationFiles, fit};
 
 /// Measure the model against texts that people labelled.
@@ -25,7 +27,8 @@ Examples:
   sentistream eval labelled.ndjson
   sentistream eval a.ndjson b.ndjson --json | jq .sentiment.macro_f1
   sentistream --set inference.model=./my-model eval labelled.ndjson
-  sentistream eval labelled.ndjson --fit-calibration --calibration-out calibration.json")]
+  sentistream eval labelled.ndjson --fit-calibration --calibration-out calibration.json
+  sentistream eval posts.ndjson --fit-exits 0.97")]
 pub struct EvalArgs {
     /// NDJSON files, or `-` for stdin; all of them make one report.
     #[arg(required = true, value_name = "FILE|-")]
@@ -38,6 +41,12 @@ pub struct EvalArgs {
     /// Every other text is fitted on, the rest is measured. The report is of the model without a correction.
     #[arg(long)]
     fit_calibration: bool,
+    /// Fit the thresholds of the model's exits, and print them as a setting.
+    ///
+    /// On labelled texts to the least work without loss of quality; with a number, to that agreement
+    /// with all layers, for which texts need no labels. Every other text is fitted on, the rest is measured.
+    #[arg(long, value_name = "AGREEMENT", num_args = 0..=1, conflicts_with = "fit_calibration")]
+    fit_exits: Option<Option<f64>>,
     /// Keep it in this file instead; set inference.calibration to use it.
     #[arg(long, value_name = "FILE", requires = "fit_calibration")]
     calibration_out: Option<PathBuf>,
@@ -54,6 +63,9 @@ pub async fn run(args: EvalArgs, context: &Context) -> anyhow::Result<Verdict> {
     }
     anyhow::ensure!(!records.is_empty(), "there are no records to judge");
 
+    if let Some(agreement) = args.fit_exits {
+        return fit_exits(records, agreement, &args, &context.config).await;
+    }
     let mut config = context.config.clone();
     let places = match args.fit_calibration {
         true => Some(places(&args, &config).await?),
@@ -70,7 +82,15 @@ pub async fn run(args: EvalArgs, context: &Context) -> anyhow::Result<Verdict> {
         analyses.extend(classifier.classify(texts).await?);
     }
     let elapsed = start.elapsed();
+    let mut full = Vec::with_capacity(records.len());
+    if !classifier.info().exits.is_empty() {
+        for chunk in records.chunks(CHUNK) {
+            let texts = chunk.iter().map(|record| record.text.clone()).collect();
+            full.extend(classifier.classify_with(texts, Depth::Full).await?);
+        }
+    }
     let judged: Vec<_> = records.into_iter().zip(analyses).collect();
+    let depth = DepthReport::new(classifier.info(), &judged, &full);
     let report = Report::new(classifier.info(), &judged, elapsed);
 
     let kept = match &places {
@@ -80,9 +100,12 @@ pub async fn run(args: EvalArgs, context: &Context) -> anyhow::Result<Verdict> {
 
     let mut output = Output::new();
     if args.json {
-        output.json(&Answer { report, calibration: kept.as_ref().map(|kept| &kept.calibration) })?;
+        output.json(&Answer { report, depth, calibration: kept.as_ref().map(|kept| &kept.calibration) })?;
     } else {
         print(&report, &mut output)?;
+        if let Some(depth) = &depth {
+            print_depth(depth, &mut output)?;
+        }
         if let Some(kept) = kept {
             print_calibration(&kept, &mut output)?;
         }
@@ -91,11 +114,83 @@ pub async fn run(args: EvalArgs, context: &Context) -> anyhow::Result<Verdict> {
     Ok(Verdict::Good)
 }
 
+/// Fits the thresholds of exits and prints them.
+async fn fit_exits(
+    records: Vec<Labelled>,
+    agreement: Option<f64>,
+    args: &EvalArgs,
+    config: &Config,
+) -> anyhow::Result<Verdict> {
+    let goal = match agreement {
+        Some(agreement) if !(0.5..=1.0).contains(&agreement) => {
+            return Err(Misuse(format!("--fit-exits must be between 0.5 and 1, is {agreement}")).into());
+        }
+        Some(agreement) => FitGoal::Agreement(agreement),
+        None => FitGoal::Quality,
+    };
+    let mut options = app::inference_options(config)?;
+    options.exits = ExitPolicy::Auto;
+    let fitted = tokio::task::spawn_blocking(move || {
+        let texts: Vec<String> = records.iter().map(|record| record.text.clone()).collect();
+        let (info, traces) = exits::trace(&options, &texts)?;
+        anyhow::Ok(exits::fit(&info, &records.into_iter().zip(traces).collect::<Vec<_>>(), goal)?)
+    });
+    let fitted = fitted.await??;
+    let mut output = Output::new();
+    if args.json {
+        output.json(&fitted)?;
+    } else {
+        output.line(format!(
+            "fitted on {} texts; on {} others {:.1} % have the labels of all layers, and a token takes {:.2} layers",
+            fitted.fitted_on,
+            fitted.measured_on,
+            100.0 * fitted.agreement,
+            fitted.layers_per_token
+        ))?;
+        if let (Some(quality), Some(all)) = (fitted.quality, fitted.all_layers_quality) {
+            output.line(format!("quality {quality:.4}, with all layers {all:.4}"))?;
+        }
+        let thresholds = fitted.thresholds.iter().map(|(layer, threshold)| format!("{layer} = {threshold}"));
+        let thresholds = thresholds.collect::<Vec<_>>().join(", ");
+        output.line(format!("use them: --set 'inference.exit_thresholds={{{thresholds}}}'"))?;
+    }
+    output.flush()?;
+    Ok(Verdict::Good)
+}
+
+fn print_depth(depth: &DepthReport, output: &mut Output) -> anyhow::Result<()> {
+    let leaving = depth.leaving.iter().map(|(layer, share)| format!("{layer}: {:.1} %", 100.0 * share));
+    output.line(format!(
+        "\nExits: {:.2} layers a token of {:.2}; leaving after layer {}; same labels as all layers: sentiment {:.1} %, \
+         emotion {:.1} %",
+        depth.layers_per_token,
+        depth.all_layers_per_token,
+        leaving.collect::<Vec<_>>().join(", "),
+        100.0 * depth.same_sentiment,
+        100.0 * depth.same_emotion
+    ))?;
+    if let Some(sentiment) = &depth.all_layers_sentiment {
+        output.line(format!(
+            "All layers, sentiment: accuracy {:.4}, macro recall {:.4}, macro F1 {:.4}",
+            sentiment.accuracy, sentiment.macro_recall, sentiment.macro_f1
+        ))?;
+    }
+    if let Some(emotion) = &depth.all_layers_emotion {
+        output.line(format!(
+            "All layers, emotion: macro F1 {:.4}, top emotion among the labels {:.4}",
+            emotion.macro_f1, emotion.top1
+        ))?;
+    }
+    Ok(())
+}
+
 /// The report, and the calibration that was fitted.
 #[derive(Serialize)]
 struct Answer<'a> {
     #[serde(flatten)]
     report: Report,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    depth: Option<DepthReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     calibration: Option<&'a Calibration>,
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::values::*;
 use crate::domain::{Emotion, Sentiment};
-use crate::inference::Precision;
+use crate::inference::{ExitPolicy, Instructions, Precision};
 use crate::language::OtherLanguages;
 
 /// Which model.
@@ -99,6 +99,16 @@ pub struct InferenceConfig {
     pub precision: Precision,
     #[serde(deserialize_with = "parsed")]
     pub device: DeviceRef,
+    /// The instructions of the CPU.
+    #[serde(deserialize_with = "word")]
+    pub instructions: Instructions,
+    #[serde(deserialize_with = "word")]
+    pub exits: ExitPolicy,
+    /// By layer.
+    #[serde(deserialize_with = "thresholds")]
+    pub exit_thresholds: BTreeMap<usize, f32>,
+    #[serde(deserialize_with = "count::<_, _, 0, 1_099_511_627_776>")]
+    pub answer_cache_bytes: usize,
     /// Of one thread.
     #[serde(deserialize_with = "count::<_, _, 16, 1_048_576>")]
     pub max_batch_tokens: usize,
@@ -194,6 +204,16 @@ fn web_address<'de, D: Deserializer<'de>>(de: D) -> Result<String, D::Error> {
         }
         _ => Err(D::Error::custom(format!("must be an http(s) URL, is {text:?}"))),
     }
+}
+
+fn thresholds<'de, D: Deserializer<'de>>(de: D) -> Result<BTreeMap<usize, f32>, D::Error> {
+    let given = BTreeMap::<String, f64>::deserialize(de)?;
+    let parse = |(layer, threshold): (String, f64)| match layer.parse() {
+        Ok(layer) if (0.0..=1.0).contains(&threshold) => Ok((layer, threshold as f32)),
+        Ok(_) => Err(D::Error::custom(format!("the threshold of layer {layer} must be in [0, 1], is {threshold}"))),
+        Err(_) => Err(D::Error::custom(format!("must name layers by number, found {layer:?}"))),
+    };
+    given.into_iter().map(parse).collect()
 }
 
 fn labels<'de, D: Deserializer<'de>>(de: D) -> Result<BTreeMap<String, String>, D::Error> {

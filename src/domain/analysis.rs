@@ -56,6 +56,8 @@ pub struct Analysis {
     pub tokens: u32,
     /// Whether the text was longer than the model can read.
     pub truncated: bool,
+    /// The layers that a local model computed for it; `None` for other models.
+    pub layers: Option<u32>,
 }
 
 impl Analysis {
@@ -70,6 +72,7 @@ impl Analysis {
             scores,
             tokens,
             truncated,
+            layers: None,
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::post::MAX_CONTENT_CHARS;
 use crate::domain::{Analysis, Emotion, FieldError, Sentiment};
-use crate::inference::{Explanation, InferenceError, SharedClassifier, explain};
+use crate::inference::{Depth, Explanation, InferenceError, SharedClassifier, explain};
 
 use super::admission::{Work, cost};
 use super::auth::{Authorized, Read};
@@ -37,6 +37,9 @@ pub struct AnalyzeRequest {
     /// Whether to explain how much each word contributed to the labels; with at most 8 texts.
     #[serde(default)]
     explain: bool,
+    /// Whether to compute all layers of a model that else lets a text leave early. `explain` implies it.
+    #[serde(default)]
+    full_depth: bool,
 }
 
 /// The analysis of one text.
@@ -55,6 +58,9 @@ pub struct AnalysisView {
     tokens: u32,
     /// Whether the text was longer than the model reads.
     truncated: bool,
+    /// The layers that were computed; absent for remote models.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layers: Option<u32>,
     /// The contribution of each word to the labels, if requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Explanation>,
@@ -77,6 +83,7 @@ impl From<Analysis> for AnalysisView {
             model: analysis.model_name.to_string(),
             tokens: analysis.tokens,
             truncated: analysis.truncated,
+            layers: analysis.layers,
             explanation: None,
         }
     }
@@ -139,7 +146,8 @@ pub async fn analyze(
         (true, _) => Vec::new(),
         (false, Work::Explain) => state.cancellable(explained(classifier, texts)).await?,
         (false, Work::Classify) => {
-            let analyses = state.cancellable(classifier.classify_interactive(texts)).await?;
+            let depth = if asked.full_depth { Depth::Full } else { Depth::Adaptive };
+            let analyses = state.cancellable(classifier.classify_with(texts, depth)).await?;
             analyses.into_iter().map(AnalysisView::from).collect()
         }
     };

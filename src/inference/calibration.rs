@@ -1,4 +1,4 @@
-//! Confidence that means what it says: a temperature per head.
+//! Calibrated confidence: a temperature per head.
 //!
 //! A head's scores are sharpened or softened after it has judged, so that of the posts judged with a
 //! confidence of 0.8 about four fifths are judged rightly (Guo et al., "On Calibration of Modern
@@ -17,7 +17,7 @@ pub use fit::{HeadFit, fit};
 
 /// The file beside a model.
 pub const FILE: &str = "calibration.json";
-/// Temperatures that are believed.
+/// Accepted temperatures.
 const TEMPERATURES: std::ops::RangeInclusive<f64> = 0.05..=20.0;
 
 /// What is stored beside a model.
@@ -36,7 +36,7 @@ impl Calibration {
     /// The calibration that goes with a model; none when nothing is stored.
     ///
     /// # Errors
-    /// When a file cannot be read or makes no sense.
+    /// When a file cannot be read or is invalid.
     pub fn of(files: &ModelFiles, source: &CalibrationSource) -> Result<Self, String> {
         match source {
             CalibrationSource::Off => Ok(Self::default()),

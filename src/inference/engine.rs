@@ -1,8 +1,8 @@
 //! The engine: threads that share one queue of texts.
 //!
 //! A caller's texts are queued one by one. A free thread takes, in this order: enough tokenised
-//! texts for a full batch; texts to tokenise; what is tokenised. So nothing waits for company
-//! while a thread is free, batches fill by themselves under load, and tokenising goes on beside
+//! texts for a full batch; texts to tokenise; what is tokenised. No text waits for a
+//! batch to fill while a thread is free, batches fill under load, and tokenising overlaps with
 //! computing. Batches are ragged (no padding), so texts need no sorting by length.
 
 use std::sync::Arc;
@@ -14,12 +14,14 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::domain::Analysis;
 
+use super::answers::Answers;
 use super::meter::{Meter, Speed};
 use super::panel::{Judge, Panel};
-use super::queue::{Caller, Lane, Queue, Request};
-use super::{Classifier, InferenceError, InferenceOptions, ModelInfo, shard};
+use super::queue::{Caller, Lane, Queue, Request, Way};
+use super::shard::{self, Shared};
+use super::{Classifier, Depth, InferenceError, InferenceOptions, ModelInfo};
 
-/// A graphics card takes at least this many tokens at once, for smaller batches leave it idle.
+/// The least batch for a graphics card; smaller ones leave it idle.
 const CARD_BATCH_TOKENS: usize = 16_384;
 
 /// Estimated tokens that may wait in the interactive lane, so that memory and waits are bounded.
@@ -28,7 +30,7 @@ const INTERACTIVE_TOKENS: usize = 131_072;
 /// A local model with its own threads. Dropping it ends them after their current batch.
 pub struct Engine {
     queue: Arc<Queue>,
-    meter: Arc<Meter>,
+    shared: Arc<Shared>,
     room: Arc<Semaphore>,
     max_queued_texts: u32,
     /// Estimated tokens that may wait in the interactive lane.
@@ -53,10 +55,10 @@ impl Engine {
         Self::start(&judge, info, &options)
     }
 
-    /// Starts threads over a judge that is ready.
+    /// Starts the threads of a loaded judge.
     ///
     /// # Errors
-    /// When the system has no more threads.
+    /// When a thread cannot be started.
     pub(super) fn start(
         judge: &Arc<dyn Judge>,
         info: ModelInfo,
@@ -67,7 +69,11 @@ impl Engine {
         let max_queued_texts = u32::try_from(options.max_queued_texts.max(1)).unwrap_or(u32::MAX);
         let engine = Self {
             queue: Arc::new(Queue::new(options.max_batch_tokens.max(1), threads)),
-            meter: Arc::new(Meter::new(threads)),
+            shared: Arc::new(Shared {
+                judge: Arc::clone(judge),
+                meter: Meter::new(threads),
+                answers: Answers::new(options.answer_cache_bytes),
+            }),
             room: Arc::new(Semaphore::new(max_queued_texts as usize)),
             max_queued_texts,
             interactive_room: Arc::new(Semaphore::new(INTERACTIVE_TOKENS)),
@@ -75,20 +81,20 @@ impl Engine {
             info,
         };
         for index in 0..threads {
-            let (queue, judge, meter) = (Arc::clone(&engine.queue), Arc::clone(judge), Arc::clone(&engine.meter));
+            let (queue, shared) = (Arc::clone(&engine.queue), Arc::clone(&engine.shared));
             std::thread::Builder::new()
                 .name(format!("inference-{index}"))
-                .spawn(move || shard::run(&queue, &*judge, &meter))
+                .spawn(move || shard::run(&queue, &shared))
                 .map_err(|e| InferenceError::Unavailable(format!("cannot start a thread: {e}")))?;
         }
         Ok(engine)
     }
 
-    async fn answer(&self, texts: Vec<String>, lane: Lane) -> Result<Vec<Analysis>, InferenceError> {
+    async fn answer(&self, texts: Vec<String>, way: Way) -> Result<Vec<Analysis>, InferenceError> {
         if texts.is_empty() {
             return Ok(Vec::new());
         }
-        let (room, places) = match lane {
+        let (room, places) = match way.lane {
             Lane::Bulk => (&self.room, texts.len().min(self.max_queued_texts as usize)),
             Lane::Interactive => {
                 let tokens: usize = texts.iter().map(|text| estimated_tokens(text)).sum();
@@ -99,28 +105,32 @@ impl Engine {
         let room = tokio::time::timeout(self.max_wait, Arc::clone(room).acquire_many_owned(places))
             .await
             .map_err(|_| InferenceError::Unavailable("the queue is full; send less or try later".to_owned()))?
-            .map_err(|_| InferenceError::Unavailable("the engine has ended".to_owned()))?;
+            .map_err(|_| InferenceError::Unavailable("the engine has stopped".to_owned()))?;
         let (reply, answer) = oneshot::channel();
-        let request = Request::new(texts.len(), lane, Caller { reply, room });
+        let request = Request::new(texts.len(), way, Caller { reply, room });
         if !self.queue.push(texts, &request) {
-            return Err(InferenceError::Unavailable("the engine has ended".to_owned()));
+            return Err(InferenceError::Unavailable("the engine has stopped".to_owned()));
         }
-        // From here on the jobs hold the request; an answer that is never sent ends the wait.
+        // The jobs hold the request; dropping the last one ends the wait.
         drop(request);
         tokio::time::timeout(self.max_wait, answer)
             .await
             .map_err(|_| InferenceError::Unavailable("the answer took too long; try again".to_owned()))?
-            .map_err(|_| InferenceError::Unavailable("the engine has ended".to_owned()))?
+            .map_err(|_| InferenceError::Unavailable("the engine has stopped".to_owned()))?
     }
 }
 
 impl Classifier for Engine {
     fn classify(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
-        self.answer(texts, Lane::Bulk).boxed()
+        self.answer(texts, Way { lane: Lane::Bulk, depth: Depth::Adaptive }).boxed()
     }
 
     fn classify_interactive(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
-        self.answer(texts, Lane::Interactive).boxed()
+        self.classify_with(texts, Depth::Adaptive)
+    }
+
+    fn classify_with(&self, texts: Vec<String>, depth: Depth) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
+        self.answer(texts, Way { lane: Lane::Interactive, depth }).boxed()
     }
 
     fn info(&self) -> &ModelInfo {
@@ -128,7 +138,7 @@ impl Classifier for Engine {
     }
 
     fn speed(&self) -> Option<Speed> {
-        Some(self.meter.speed())
+        Some(self.shared.meter.speed())
     }
 }
 

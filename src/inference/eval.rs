@@ -1,4 +1,4 @@
-//! How good a classifier is: its analyses against people's labels.
+//! Evaluates a classifier against human labels.
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
@@ -15,10 +15,11 @@ pub const EMOTION_THRESHOLD: f32 = 0.35;
 /// Steps of confidence over which the calibration error is taken.
 const BINS: usize = 15;
 
-/// A text with the labels that people gave it.
+/// A text with human labels.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Labelled {
-    /// The text.
+    /// The text; posts have it as `content`.
+    #[serde(alias = "content")]
     pub text: String,
     /// Its sentiment, if labelled.
     pub sentiment: Option<Sentiment>,
@@ -29,7 +30,7 @@ pub struct Labelled {
 /// Why labelled records cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum EvalError {
-    /// A line is no labelled record.
+    /// A line is not a labelled record.
     #[error("line {line}: {reason}; a line is {{\"text\": …, \"sentiment\": …, \"emotions\": […]}}")]
     Line { line: usize, reason: String },
     /// Reading failed.
@@ -40,7 +41,7 @@ pub enum EvalError {
 /// Reads NDJSON records; blank lines are skipped.
 ///
 /// # Errors
-/// At the first line that is no record, naming it.
+/// At the first invalid line, with its number.
 pub fn read_labelled(lines: impl BufRead) -> Result<Vec<Labelled>, EvalError> {
     let mut records = Vec::new();
     for (index, line) in lines.lines().enumerate() {
@@ -73,7 +74,7 @@ pub struct Report {
     pub emotion: Option<EmotionReport>,
 }
 
-/// How well sentiment is judged.
+/// The quality of the sentiment labels.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SentimentReport {
     /// The share that is right.
@@ -90,7 +91,7 @@ pub struct SentimentReport {
     pub confusion: BTreeMap<&'static str, BTreeMap<&'static str, usize>>,
 }
 
-/// How well emotion is judged.
+/// The quality of the emotion labels.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EmotionReport {
     /// The mean F1 of the labelled classes, each judged present above `threshold`.
@@ -105,7 +106,7 @@ pub struct EmotionReport {
     pub per_class: BTreeMap<&'static str, ClassReport>,
 }
 
-/// How well one class is judged.
+/// The quality of one class.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ClassReport {
     /// The share of judgements for it that are right.
@@ -119,21 +120,23 @@ pub struct ClassReport {
 }
 
 impl Report {
-    /// Compares each record with its analysis, which took `elapsed` in all.
+    /// Compares each record with its analysis; all of them took `elapsed`.
     pub fn new(info: &ModelInfo, judged: &[(Labelled, Analysis)], elapsed: Duration) -> Self {
+        let pairs: Vec<_> = judged.iter().map(|(record, analysis)| (record, analysis)).collect();
         Self {
             model: info.name.clone(),
             precision: info.precision.clone(),
             posts: judged.len(),
             posts_per_second: judged.len() as f64 / elapsed.as_secs_f64().max(1e-9),
-            sentiment: sentiment_report(judged),
-            emotion: emotion_report(judged),
+            sentiment: sentiment_report(&pairs),
+            emotion: emotion_report(&pairs),
         }
     }
 }
 
-fn sentiment_report(judged: &[(Labelled, Analysis)]) -> Option<SentimentReport> {
-    let labelled = || judged.iter().filter_map(|(record, analysis)| Some((record.sentiment?, analysis)));
+/// The quality of sentiment over the records with one; `None` without.
+pub(super) fn sentiment_report(judged: &[(&Labelled, &Analysis)]) -> Option<SentimentReport> {
+    let labelled = || judged.iter().filter_map(|(record, analysis)| Some((record.sentiment?, *analysis)));
     let total = labelled().count();
     if total == 0 {
         return None;
@@ -181,8 +184,9 @@ pub fn calibration_error(judged: impl Iterator<Item = (f64, bool)>) -> f64 {
     }
 }
 
-fn emotion_report(judged: &[(Labelled, Analysis)]) -> Option<EmotionReport> {
-    let labelled = || judged.iter().filter_map(|(record, analysis)| Some((record.emotions.as_ref()?, analysis)));
+/// The quality of emotions over the records with some; `None` without.
+pub(super) fn emotion_report(judged: &[(&Labelled, &Analysis)]) -> Option<EmotionReport> {
+    let labelled = || judged.iter().filter_map(|(record, analysis)| Some((record.emotions.as_ref()?, *analysis)));
     let total = labelled().count();
     if total == 0 {
         return None;
@@ -255,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_counts_what_is_right_per_class() {
+    fn report_counts_correct_labels_per_class() {
         let joy = [0.0, 0.0, 0.0, 0.9, 0.1, 0.0, 0.0];
         let all = [
             judged(r#"{"text": "a", "sentiment": "positive", "emotions": ["joy"]}"#, [0.1, 0.1, 0.8], joy),
@@ -269,6 +273,9 @@ mod tests {
             precision: "f32".into(),
             max_tokens: 8,
             parameters: 1,
+            layers: 0,
+            exits: Vec::new(),
+            int8_agreement: None,
             load_ms: 1,
         };
         let report = serde_json::to_value(Report::new(&info, &all, Duration::from_secs(2))).unwrap();
@@ -286,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_record_is_named_by_its_line() {
+    fn invalid_record_error_names_line() {
         let error = read_labelled("{\"text\": \"a\"}\n\n{\"text\": \"b\", \"sentiment\": \"good\"}".as_bytes());
         assert!(error.unwrap_err().to_string().starts_with("line 3: "));
     }

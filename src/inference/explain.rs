@@ -1,7 +1,7 @@
 //! Which words made a text's labels: contributions by occlusion.
 //!
-//! The text is judged once whole and once without each of its words, all in one batch. What a
-//! label's score loses without a word is the word's contribution; a word that spoke against the
+//! The text is classified once whole and once without each of its words, in one batch. The drop of a
+//! label's score without a word is the word's contribution; a word that speaks against the
 //! label has a negative one. Contributions need not add up: words work together.
 
 mod words;
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::domain::Analysis;
 
-use super::{Classifier, InferenceError, llm};
+use super::{Classifier, Depth, InferenceError, llm};
 
 /// Most parts that a text is explained by; the words of a longer one are taken together.
 pub const MAX_PARTS: usize = 64;
@@ -18,7 +18,7 @@ pub const MAX_PARTS: usize = 64;
 const MIN_PARTS: usize = 8;
 /// About the most characters that are judged to explain one text.
 const MAX_JUDGED_CHARS: usize = 100_000;
-/// Stands for a text without its only word; models need something to read.
+/// Replaces a text without its only word: models need at least one token.
 const NOTHING: &str = ".";
 
 /// Why a text got its labels.
@@ -29,23 +29,23 @@ pub struct Explanation {
     pub words: Vec<WordContribution>,
 }
 
-/// What one word did for the labels. A character is a Unicode code point: in JavaScript
+/// The contribution of one word to the labels. A character is a Unicode code point: in JavaScript
 /// `Array.from(text).slice(start, end).join("") === word.text`.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct WordContribution {
-    /// The word as it stands in the text.
+    /// The word as written in the text.
     pub text: String,
     /// Its first character in the text, counted from 0.
     pub start: usize,
     /// The character after its last.
     pub end: usize,
-    /// What the probability of the text's sentiment loses without it, in [-1, 1].
+    /// How much the probability of the text's sentiment falls without it, in [-1, 1].
     pub sentiment: f64,
-    /// What the score of the text's emotion loses without it, in [-1, 1].
+    /// How much the score of the text's emotion falls without it, in [-1, 1].
     pub emotion: f64,
 }
 
-/// Judges `text` and tells what its words did.
+/// Classifies `text` and computes the contribution of each word.
 ///
 /// # Errors
 /// Those of the classifier.
@@ -61,7 +61,7 @@ pub async fn explain(classifier: &dyn Classifier, text: &str) -> Result<(Analysi
         if rest.trim().is_empty() { NOTHING.to_owned() } else { rest }
     });
     let texts: Vec<String> = std::iter::once(text.to_owned()).chain(variants).collect();
-    let mut analyses = classifier.classify_interactive(texts).await?.into_iter();
+    let mut analyses = classifier.classify_with(texts, Depth::Full).await?.into_iter();
     let whole = analyses.next().ok_or_else(|| InferenceError::Failed("the model gave no answer".to_owned()))?;
     let (sentiment, emotion) = (whole.sentiment.index(), whole.emotion.index());
     let mut chars = Chars { text, byte: 0, char: 0 };
@@ -88,7 +88,7 @@ fn parts_for(chars: usize) -> usize {
     (MAX_JUDGED_CHARS / chars.max(1)).clamp(MIN_PARTS, MAX_PARTS)
 }
 
-/// Rounded to what the scores can tell.
+/// Rounded to the precision of the scores.
 fn difference(with: f32, without: f32) -> f64 {
     (f64::from(with - without) * 1e6).round() / 1e6
 }

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::files::ModelFiles;
+
 pub use cache::{cached, find};
 
 /// The branch that is meant when none is named.
@@ -77,6 +79,11 @@ impl Snapshot {
     /// The name stored with each analysis: the repository and the first twelve digits of the commit.
     pub fn name(&self) -> String {
         format!("{}@{}", self.repository, self.commit.chars().take(12).collect::<String>())
+    }
+
+    /// Its files.
+    pub fn files(&self) -> ModelFiles {
+        ModelFiles::in_folder(self.folder.clone(), self.name())
     }
 }
 

@@ -1,4 +1,4 @@
-//! A model's classes in our words, and its outputs as our scores.
+//! Maps a model's classes to ours, and its outputs to scores.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::domain::{Emotion, Sentiment};
 use super::calibration::{Calibration, temper_judgements, temper_shares};
 use super::spec::HeadSpec;
 
-/// What one head says of a text.
+/// The scores of one head.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum HeadScores {
     /// Sums to 1, in the order of [`Sentiment::ALL`].
@@ -29,7 +29,7 @@ pub struct HeadMap {
 
 #[derive(Clone, Debug, PartialEq)]
 enum Target {
-    /// For each output, the class it stands for.
+    /// The class of each output.
     Sentiment(Vec<Sentiment>),
     Emotion(Vec<Emotion>),
 }
@@ -44,10 +44,10 @@ pub struct Labelling<'a> {
 }
 
 impl HeadMap {
-    /// Finds out what a head judges from the names of its classes.
+    /// Derives what a head classifies from the names of its classes.
     ///
     /// # Errors
-    /// When a class is unknown, saying how to map it.
+    /// When a class is unknown.
     pub fn new(head: &HeadSpec, labelling: Labelling<'_>) -> Result<Self, String> {
         let names: Vec<String> = head
             .classes
@@ -90,7 +90,7 @@ impl HeadMap {
         Self { temperature: fit.as_ref().map(|fit| fit.temperature).filter(|temperature| *temperature != 1.0), ..self }
     }
 
-    /// What each output stands for.
+    /// The meaning of each output.
     pub fn meanings(&self) -> Vec<&'static str> {
         match &self.target {
             Target::Sentiment(classes) => classes.iter().map(|class| class.as_str()).collect(),
@@ -128,6 +128,16 @@ impl HeadMap {
         }
     }
 
+    /// The index of the class with the largest score.
+    pub fn top(&self, logits: &[f32]) -> usize {
+        let largest = |scores: &[f32]| (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b]));
+        let top = match self.scores(logits) {
+            HeadScores::Sentiment(scores) => largest(&scores),
+            HeadScores::Emotion(scores) => largest(&scores),
+        };
+        top.unwrap_or_default()
+    }
+
     fn sentiment_scores(&self, classes: &[Sentiment], logits: &[f32]) -> [f32; 3] {
         let mut shares = logits.to_vec();
         let neutral = self.neutral_gain.map(|gain| shares.iter().sum::<f32>() / shares.len() as f32 + gain);
@@ -146,12 +156,12 @@ impl HeadMap {
 
 fn unknown(class: &str) -> String {
     format!(
-        "config.json: the class `{class}` means nothing to us; map it in inference.labels to one of \
+        "config.json: the class `{class}` is not recognised; map it in inference.labels to one of \
          positive, neutral, negative, or anger, disgust, fear, joy, neutral, sadness, surprise"
     )
 }
 
-/// The sentiment that a class name stands for, in lower case.
+/// The sentiment of a class name in lower case.
 fn sentiment(name: &str) -> Option<Sentiment> {
     match name {
         "negative" | "neg" | "very negative" | "1 star" | "2 stars" => Some(Sentiment::Negative),
@@ -161,7 +171,7 @@ fn sentiment(name: &str) -> Option<Sentiment> {
     }
 }
 
-/// The emotion that a class name stands for, in lower case; finer sets (GoEmotions) are grouped
+/// The emotion of a class name in lower case; finer sets (GoEmotions) are grouped
 /// as their authors group them.
 fn emotion(name: &str) -> Option<Emotion> {
     Some(match name {
@@ -210,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn two_classes_yield_neutral_only_within_the_margin() {
+    fn two_classes_yield_neutral_within_margin() {
         let map = map(&["NEGATIVE", "POSITIVE"], false, &[]).unwrap();
         // The margin 0.3 ends at 0.65 against 0.35, a difference of outputs of 0.619.
         for (difference, wanted) in [(0.0, 1), (0.61, 1), (0.63, 2), (-0.61, 1), (-0.63, 0), (9.0, 2)] {
@@ -222,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn nameless_classes_need_a_mapping_and_take_one() {
+    fn unnamed_classes_need_a_mapping() {
         let error = map(&["LABEL_0", "LABEL_1", "LABEL_2"], false, &[]).unwrap_err();
         assert!(error.contains("LABEL_0") && error.contains("inference.labels"), "{error}");
         let named = [("LABEL_0", "positive"), ("LABEL_1", "neutral"), ("LABEL_2", "negative")];
@@ -231,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn finer_emotions_are_grouped_as_shares_or_as_judgements() {
+    fn fine_emotions_are_grouped() {
         let shares = map(&["sadness", "joy", "love", "anger", "fear", "surprise"], false, &[]).unwrap();
         let HeadScores::Emotion(scores) = shares.scores(&[0.0; 6]) else { panic!("a sentiment head") };
         assert!((scores[Emotion::Joy.index()] - 2.0 / 6.0).abs() < 1e-6, "{scores:?}");

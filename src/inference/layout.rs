@@ -1,4 +1,4 @@
-//! Where each architecture keeps its weights, and what stands between the layers of its head.
+//! The names of each architecture's weights, and the activation of its head.
 
 use super::spec::{Family, ModelSpec};
 use super::weights::Weights;
@@ -22,7 +22,7 @@ pub enum Part {
     OutputNorm,
 }
 
-/// What stands between the two linear layers of a head.
+/// The activation between the two linear layers of a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeadActivation {
     Relu,
@@ -36,6 +36,17 @@ impl HeadActivation {
             Self::Relu => values.iter_mut().for_each(|value| *value = value.max(0.0)),
             Self::Tanh => values.iter_mut().for_each(|value| *value = value.tanh()),
         }
+    }
+}
+
+/// The activation between the two linear layers of an exit.
+pub const EXIT_ACTIVATION: HeadActivation = HeadActivation::Relu;
+
+/// The weights of exits.
+pub mod exit {
+    /// The two linear layers of the exit after a layer, which is counted from 1.
+    pub fn names(layer: usize) -> [String; 2] {
+        ["pre_classifier", "classifier"].map(|name| format!("exits.{layer}.{name}"))
     }
 }
 

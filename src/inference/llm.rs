@@ -1,15 +1,15 @@
 //! A language model behind an OpenAI-compatible API as a [`Classifier`].
 //!
 //! Several texts go into one request. Every judgement in the answer is checked by itself: what is
-//! valid is kept, and only what is missing is asked for again, in smaller parts, down to one text.
-//! When an answer is of no use at all, a sentence that anyone can judge is asked about: if that
-//! fails too, the server is to blame and the texts wait ([`InferenceError::Unavailable`]); if not,
-//! a text that alone brings no valid answer fails ([`InferenceError::Failed`]). Judgements are kept
-//! for some minutes, so that a batch which is tried again asks for nothing twice.
+//! valid is kept, and only what is missing is requested again, in smaller parts, down to one text.
+//! When an answer has no valid judgement, a probe sentence is sent: if it fails too, the server
+//! is unavailable and the texts are retried later ([`InferenceError::Unavailable`]); if it succeeds,
+//! a text without a valid judgement in a request of its own fails ([`InferenceError::Failed`]).
+//! Judgements are cached for some minutes, so that a retried batch sends no text twice.
 
 mod answer;
 mod chat;
-mod gate;
+mod breaker;
 mod prompt;
 
 use std::collections::HashMap;
@@ -30,8 +30,8 @@ use crate::domain::{Analysis, Scores};
 use super::{Classifier, InferenceError, ModelInfo};
 
 use chat::{Chat, ChatError};
-use gate::Gate;
-pub use gate::{Budget, LlmState};
+use breaker::Breaker;
+pub use breaker::{Budget, LlmState};
 use prompt::AnswerForm;
 
 /// The architecture that [`ModelInfo`] names for it.
@@ -44,9 +44,9 @@ const MAX_REQUEST_CHARS: usize = 12_000;
 /// How many judgements are kept, and for how long.
 const MAX_KEPT: u64 = 20_000;
 const KEPT_FOR: Duration = Duration::from_secs(600);
-/// The longest wait between two tries of a request; a server that asks for more is left alone.
+/// The longest wait between two tries of a request; a server that asks for more pauses the breaker.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// A sentence that any language model can judge.
+/// A sentence that every working language model classifies.
 const PROBE: &str = "I love this, it is wonderful and makes me so happy!";
 
 /// A server and how it is used.
@@ -87,24 +87,24 @@ pub struct Llm(Arc<Inner>);
 struct Inner {
     options: LlmOptions,
     chat: Chat,
-    gate: Gate,
+    breaker: Breaker,
     in_flight: Semaphore,
     kept: moka::future::Cache<[u8; 32], Scores>,
     info: ModelInfo,
     name: Arc<str>,
 }
 
-/// A text as it is asked about.
+/// A text in a request.
 struct Asked {
     digest: [u8; 32],
     text: String,
 }
 
-/// What an answer was good for.
+/// What an answer contained.
 enum Use {
-    /// It judges all but these.
+    /// Valid judgements for all but these.
     AllBut(Vec<Asked>),
-    /// It says nothing of any text; why.
+    /// No valid judgement at all, with the reason.
     None(Vec<Asked>, String),
 }
 
@@ -122,10 +122,13 @@ impl Llm {
             precision: "remote".to_owned(),
             max_tokens: 0,
             parameters: 0,
+            layers: 0,
+            exits: Vec::new(),
+            int8_agreement: None,
             load_ms: 0,
         };
         Ok(Self(Arc::new(Inner {
-            gate: Gate::new(options.clock.clone(), options.budget),
+            breaker: Breaker::new(options.clock.clone(), options.budget),
             in_flight: Semaphore::new(options.max_in_flight.max(1)),
             kept: moka::future::Cache::builder().max_capacity(MAX_KEPT).time_to_live(KEPT_FOR).build(),
             name: name.into(),
@@ -135,9 +138,9 @@ impl Llm {
         })))
     }
 
-    /// How it is now.
+    /// The current state.
     pub fn state(&self) -> LlmState {
-        self.0.gate.look_now()
+        self.0.breaker.state_now()
     }
 }
 
@@ -168,7 +171,7 @@ impl Inner {
         }
         let asked: Vec<Asked> = missing.into_iter().map(|(digest, text)| Asked { digest, text }).collect();
         let parts = self.parts(asked).into_iter().map(|part| self.judge(part));
-        // All parts end, also when one fails: what they found is kept for the next try.
+        // Every part is awaited, also when one fails: its judgements are cached for the next attempt.
         let judged: Vec<_> = stream::iter(parts).buffer_unordered(self.options.max_in_flight.max(1)).collect().await;
         for scores in judged {
             found.extend(scores?);
@@ -241,19 +244,19 @@ impl Inner {
         Ok(found)
     }
 
-    /// Whether the server judges a sentence that anyone can judge.
+    /// Sends the probe sentence.
     async fn probe(&self, reason: &str) -> Result<(), InferenceError> {
         let probe = Asked { digest: [0; 32], text: PROBE.to_owned() };
         match self.ask(vec![probe], &mut Vec::new()).await? {
             Use::AllBut(rest) if rest.is_empty() => Ok(()),
             _ => {
-                self.gate.failed(reason, None);
+                self.breaker.failed(reason, None);
                 Err(InferenceError::Unavailable(format!("{}: {reason}", self.name)))
             }
         }
     }
 
-    /// Asks about a part and keeps what is found.
+    /// Requests judgements of a part and caches the valid ones.
     async fn ask(&self, part: Vec<Asked>, found: &mut Vec<([u8; 32], Scores)>) -> Result<Use, InferenceError> {
         let texts: Vec<&str> = part.iter().map(|asked| asked.text.as_str()).collect();
         let body = match self.send(&texts).await? {
@@ -264,7 +267,7 @@ impl Inner {
             Ok(scores) => scores,
             Err(reason) => {
                 count("invalid");
-                self.gate.gave_up();
+                self.breaker.gave_up();
                 return Ok(Use::None(part, reason.to_owned()));
             }
         };
@@ -281,15 +284,15 @@ impl Inner {
         }
         if found.len() == before {
             count("invalid");
-            self.gate.gave_up();
+            self.breaker.gave_up();
             return Ok(Use::None(rest, "the answer holds no valid judgement".to_owned()));
         }
         count(if rest.is_empty() { "good" } else { "partly_valid" });
-        self.gate.succeeded();
+        self.breaker.succeeded();
         Ok(Use::AllBut(rest))
     }
 
-    /// The body of an answer, or why the server refuses this request.
+    /// The body of the answer, or why the server rejects this request.
     async fn send(&self, texts: &[&str]) -> Result<Result<Vec<u8>, String>, InferenceError> {
         let mut waits = ExponentialBuilder::default()
             .with_min_delay(self.options.retry_wait)
@@ -302,14 +305,14 @@ impl Inner {
                 Ok(body) => return Ok(Ok(body)),
                 Err(ChatError::Refused(reason)) => {
                     count("refused");
-                    self.gate.gave_up();
+                    self.breaker.gave_up();
                     return Ok(Err(reason));
                 }
                 Err(error) => error,
             };
             let ChatError::Failing { reason, wait } = error else { continue };
             count("failed");
-            self.gate.failed(&reason, wait);
+            self.breaker.failed(&reason, wait);
             let given_up = || InferenceError::Unavailable(format!("{}: {reason}", self.name));
             let pause = waits.next().ok_or_else(given_up)?.max(wait.unwrap_or_default());
             if pause > LONGEST_WAIT {
@@ -319,7 +322,7 @@ impl Inner {
         }
     }
 
-    /// Asks for a schema, and for a mere object where the server refuses that.
+    /// Requests a JSON schema, and a plain JSON object where the server rejects that.
     async fn send_in_either_form(&self, texts: &[&str]) -> Result<Result<Vec<u8>, ChatError>, InferenceError> {
         let form = self.chat.form();
         self.pass()?;
@@ -327,7 +330,7 @@ impl Inner {
         if form == AnswerForm::Object || !matches!(first, Err(ChatError::Refused(_))) {
             return Ok(first);
         }
-        self.gate.gave_up();
+        self.breaker.gave_up();
         self.pass()?;
         let second = self.chat.ask(texts, AnswerForm::Object).await;
         if second.is_ok() {
@@ -337,11 +340,11 @@ impl Inner {
     }
 
     fn pass(&self) -> Result<(), InferenceError> {
-        self.gate.pass().map_err(|closed| {
+        self.breaker.pass().map_err(|closed| {
             let reason = match closed {
-                LlmState::Paused { until, reason } => format!("it is left alone until {until} after {reason}"),
+                LlmState::Paused { until, reason } => format!("it is paused until {until} after: {reason}"),
                 LlmState::Spent { until } => format!("the budget is used up until {until}"),
-                LlmState::Ready => "it is being tried".to_owned(),
+                LlmState::Ready => "a trial request is in progress".to_owned(),
             };
             InferenceError::Unavailable(format!("{}: {reason}", self.name))
         })

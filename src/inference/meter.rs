@@ -1,4 +1,4 @@
-//! How fast the engine works, over the last minutes.
+//! The speed of the engine over the last five minutes.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 const BUCKET: Duration = Duration::from_secs(10);
 const BUCKETS: u32 = 30;
 
-/// How fast a model judged lately.
+/// The recent speed of a model.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct Speed {
     /// The time measured: the last five minutes, or since the model was loaded.
@@ -19,14 +19,23 @@ pub struct Speed {
     pub tokens_per_second: f64,
     /// Mean time of a batch, in milliseconds; `null` when there was none.
     pub batch_ms: Option<f64>,
-    /// The share of the threads' time that was spent on batches, in [0, 1]; at 1 the model is what limits.
+    /// Mean layers of a computed text; `null` when there was none.
+    pub mean_layers: Option<f64>,
+    /// The share of texts whose analysis was cached, in [0, 1].
+    pub cached: f64,
+    /// The share of the threads' time spent on batches, in [0, 1]; at 1 inference is the bottleneck.
     pub utilisation: f64,
 }
 
 /// One batch.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Batch {
+    /// Posts that got an analysis.
     pub posts: usize,
+    /// Distinct texts that were computed.
+    pub texts: usize,
+    /// The sum of their layers.
+    pub layers: u64,
     pub tokens: usize,
     pub took: Duration,
 }
@@ -45,6 +54,10 @@ struct Bucket {
     number: u32,
     batches: u64,
     posts: u64,
+    /// Posts with a cached analysis.
+    cached: u64,
+    texts: u64,
+    layers: u64,
     tokens: u64,
     took: Duration,
 }
@@ -60,24 +73,40 @@ impl Meter {
         self.record_at(self.started.elapsed(), batch);
     }
 
+    /// Adds a post whose analysis was cached.
+    pub fn record_cached(&self) {
+        self.in_bucket_at(self.started.elapsed(), |bucket| {
+            bucket.posts += 1;
+            bucket.cached += 1;
+        });
+    }
+
     /// The speed over the last five minutes.
     pub fn speed(&self) -> Speed {
         self.speed_at(self.started.elapsed())
     }
 
     fn record_at(&self, at: Duration, batch: Batch) {
+        self.in_bucket_at(at, |bucket| {
+            bucket.batches += 1;
+            bucket.posts += batch.posts as u64;
+            bucket.texts += batch.texts as u64;
+            bucket.layers += batch.layers;
+            bucket.tokens += batch.tokens as u64;
+            bucket.took += batch.took;
+        });
+    }
+
+    fn in_bucket_at(&self, at: Duration, change: impl FnOnce(&mut Bucket)) {
         let number = bucket_number(at);
-        // A panic elsewhere leaves the sums whole enough: they are for people.
+        // A poisoned mutex may lack part of one batch, which is negligible here.
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         forget(&mut buckets, number);
         if buckets.back().is_none_or(|last| last.number < number) {
             buckets.push_back(Bucket { number, ..Bucket::default() });
         }
         if let Some(bucket) = buckets.back_mut() {
-            bucket.batches += 1;
-            bucket.posts += batch.posts as u64;
-            bucket.tokens += batch.tokens as u64;
-            bucket.took += batch.took;
+            change(bucket);
         }
     }
 
@@ -89,6 +118,9 @@ impl Meter {
         for bucket in buckets.iter() {
             sum.batches += bucket.batches;
             sum.posts += bucket.posts;
+            sum.cached += bucket.cached;
+            sum.texts += bucket.texts;
+            sum.layers += bucket.layers;
             sum.tokens += bucket.tokens;
             sum.took += bucket.took;
         }
@@ -100,6 +132,8 @@ impl Meter {
             posts_per_second: rounded(sum.posts as f64 / window),
             tokens_per_second: rounded(sum.tokens as f64 / window),
             batch_ms: (sum.batches > 0).then(|| rounded(sum.took.as_secs_f64() * 1e3 / sum.batches as f64)),
+            mean_layers: (sum.texts > 0).then(|| rounded(sum.layers as f64 / sum.texts as f64)),
+            cached: rounded(sum.cached as f64 / sum.posts.max(1) as f64),
             utilisation: rounded(sum.took.as_secs_f64() / window / self.threads.max(1) as f64).min(1.0),
         }
     }
@@ -120,19 +154,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_last_minutes_count() {
+    fn meter_counts_last_five_minutes() {
         let meter = Meter::new(2);
         let secs = Duration::from_secs;
         assert_eq!(meter.speed_at(secs(10)).batch_ms, None);
         for second in 0..1_000 {
             // Slow at first, then 4 posts of 10 tokens in half a second of one of two threads.
             let posts = if second < 600 { 1 } else { 4 };
-            meter.record_at(secs(second), Batch { posts, tokens: posts * 10, took: Duration::from_millis(500) });
+            meter.record_at(secs(second), Batch { posts, texts: 1, layers: 3, tokens: posts * 10, took: Duration::from_millis(500) });
         }
         let speed = meter.speed_at(secs(1_000));
         assert_eq!(speed.batch_ms, Some(500.0));
         assert!((speed.posts_per_second - 4.0).abs() < 0.1, "{speed:?}");
         assert!((speed.tokens_per_second - 40.0).abs() < 1.0, "{speed:?}");
+        assert_eq!(speed.mean_layers, Some(3.0));
         assert!((speed.utilisation - 0.25).abs() < 0.01, "{speed:?}");
         let idle = meter.speed_at(secs(2_000));
         assert_eq!((idle.posts_per_second, idle.batch_ms), (0.0, None));

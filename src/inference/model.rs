@@ -1,10 +1,13 @@
 //! One loaded model: its tokenizer, its network and the meaning of its outputs.
 
 use super::calibration::Calibration;
-use super::files::ModelFiles;
+use super::error::LoadError;
+use super::exits;
+use super::fidelity::Candidate;
 use super::labels::{HeadMap, HeadScores, Labelling};
-use super::network::{Network, Scratch};
-use super::spec::ModelSpec;
+use super::network::{Input, Network, Outputs, Scratch};
+use super::source;
+use super::spec::{ExitSpec, ModelSpec};
 use super::tokens::{TextTokenizer, Tokens};
 use super::vocabulary;
 use super::weights::Weights;
@@ -18,44 +21,35 @@ pub struct Model {
     pub spec: ModelSpec,
     /// Trained weights.
     pub parameters: u64,
+    /// See [`super::ModelInfo::int8_agreement`].
+    pub int8_agreement: Option<f64>,
     tokenizer: TextTokenizer,
     network: Network,
     heads: Vec<HeadMap>,
 }
 
-/// Why a model is not loaded, before it is said which.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LoadError {
-    /// Another setting is needed.
-    #[error("{0}")]
-    Setting(String),
-    /// Something else is wrong.
-    #[error("{0}")]
-    Other(String),
-}
-
-impl From<String> for LoadError {
-    fn from(reason: String) -> Self {
-        Self::Other(reason)
-    }
-}
-
-impl LoadError {
-    /// The error that is shown.
-    pub fn of_model(self, model: &ModelSource) -> InferenceError {
-        let model = model.to_string();
-        match self {
-            Self::Setting(reason) => InferenceError::Setting { model, reason },
-            Self::Other(reason) => InferenceError::Load { model, reason },
-        }
-    }
-}
-
-/// What a model says of one text; a head it does not have says nothing.
+/// The scores of one text; `None` for a head that the model lacks.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Verdict {
+pub struct ModelScores {
     pub sentiment: Option<[f32; 3]>,
     pub emotion: Option<[f32; 7]>,
+    /// The layers that were computed.
+    pub layers: u32,
+}
+
+/// The scores of one text after all layers and at each exit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelTrace {
+    pub exits: Vec<ExitScores>,
+    pub last: ModelScores,
+}
+
+/// The scores of one text at an exit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ExitScores {
+    /// The probability that the last layer chooses the same labels.
+    pub gate: f32,
+    pub scores: ModelScores,
 }
 
 impl Model {
@@ -68,19 +62,32 @@ impl Model {
     }
 
     fn read(source: &ModelSource, options: &InferenceOptions) -> Result<Self, LoadError> {
-        let files = ModelFiles::find(source, &options.hub)?;
+        let files = source::find(source, &options.hub)?;
         let config = files.read("config.json").map_err(LoadError::Setting)?;
-        let spec = ModelSpec::parse(&config).map_err(LoadError::Setting)?;
+        let mut spec = ModelSpec::parse(&config).map_err(LoadError::Setting)?;
+        exits::configure(&mut spec, options)?;
         let labels = options.labels_of(source);
         let labelling = Labelling { labels: &labels, neutral_margin: options.neutral_margin };
         let heads = spec.heads.iter().map(|head| HeadMap::new(head, labelling)).collect::<Result<Vec<_>, String>>();
         let calibration = Calibration::of(&files, &options.calibration)?;
-        let heads = heads.map_err(LoadError::Setting)?.into_iter().map(|head| head.calibrated(&calibration)).collect();
+        let heads = heads.map_err(LoadError::Setting)?.into_iter().map(|head| head.calibrated(&calibration));
+        let heads: Vec<HeadMap> = heads.collect();
         let json = vocabulary::tokenizer(&files, spec.family)?;
         let tokenizer = TextTokenizer::parse(&json, spec.max_tokens(), spec.shape.vocab_size)?;
         let weights = Weights::read(&files)?;
-        let network = Network::load(&spec, &weights, options.compute())?;
-        Ok(Self { name: files.name().to_owned(), parameters: weights.count(), spec, tokenizer, network, heads })
+        let compute = options.compute()?;
+        let mut network = Network::load(&spec, &weights, compute)?;
+        let mut int8_agreement = None;
+        // The builtin model keeps its quality at int8, which is measured (docs/inference.md).
+        let is_unknown = *source != ModelSource::Builtin && compute.precision == Precision::Auto;
+        if is_unknown && network.precision() == Precision::Int8 {
+            let (heads, tokenizer, weights) = (&heads, &tokenizer, &weights);
+            let candidate = Candidate { name: files.name(), spec: &spec, heads, tokenizer, weights, compute };
+            let checked = candidate.check(network)?;
+            (network, int8_agreement) = (checked.network, Some(checked.agreement));
+        }
+        Ok(Self {
+            int8_agreement, name: files.name().to_owned(), parameters: weights.count(), spec, tokenizer, network, heads })
     }
 
     /// Whether it judges sentiment, and whether emotion.
@@ -107,30 +114,65 @@ impl Model {
         self.tokenizer.encode(text, max_windows)
     }
 
-    /// One verdict per text, in order.
+    /// The layers after which texts may leave; empty without exits.
+    pub fn exit_layers(&self) -> Vec<u32> {
+        if !self.network.has_exits() {
+            return Vec::new();
+        }
+        self.spec.exits.iter().map(|exit| exit.layer as u32).collect()
+    }
+
+    /// The scores of texts, in order.
     ///
     /// # Errors
     /// When the network fails or yields values that are not finite.
-    pub fn judge(&self, texts: &[&[u32]], scratch: &mut Scratch) -> Result<Vec<Verdict>, String> {
-        let logits = self.network.logits(texts, scratch)?;
+    pub fn judge(&self, texts: &[Input<'_>], scratch: &mut Scratch) -> Result<Vec<ModelScores>, String> {
+        let Outputs { logits, layers } = self.network.run(texts, scratch)?;
         let outputs = self.spec.outputs();
-        if logits.len() != texts.len() * outputs || logits.iter().any(|logit| !logit.is_finite()) {
-            return Err("the model's outputs are not finite".to_owned());
-        }
-        Ok(logits.chunks_exact(outputs).map(|logits| self.verdict(logits)).collect())
+        check_finite(&logits)?;
+        Ok(logits.chunks_exact(outputs).zip(layers).map(|(logits, layers)| self.scores(logits, layers)).collect())
     }
 
-    fn verdict(&self, logits: &[f32]) -> Verdict {
-        let mut verdict = Verdict::default();
+    /// The scores of texts with all layers, and those of each exit.
+    ///
+    /// # Errors
+    /// When the model has no exits, or the network fails or yields values that are not finite.
+    pub fn trace(&self, texts: &[Input<'_>], scratch: &mut Scratch) -> Result<Vec<ModelTrace>, String> {
+        let (Outputs { logits, layers }, trace) = self.network.trace(texts, scratch)?;
+        let outputs = self.spec.outputs();
+        check_finite(&logits)?;
+        check_finite(&trace)?;
+        let exits = self.spec.exits.len();
+        let traces = trace.chunks_exact(exits * (outputs + 1)).zip(logits.chunks_exact(outputs)).zip(layers);
+        let of_exit = |(exit, values): (&ExitSpec, &[f32])| ExitScores {
+            gate: 1.0 / (1.0 + (-values[outputs]).exp()),
+            scores: self.scores(&values[..outputs], exit.layer as u32),
+        };
+        let one = |((trace, logits), layers): ((&[f32], &[f32]), u32)| ModelTrace {
+            exits: self.spec.exits.iter().zip(trace.chunks_exact(outputs + 1)).map(of_exit).collect(),
+            last: self.scores(logits, layers),
+        };
+        Ok(traces.map(one).collect())
+    }
+
+    fn scores(&self, logits: &[f32], layers: u32) -> ModelScores {
+        let mut found = ModelScores { layers, ..ModelScores::default() };
         let mut rest = logits;
         for (head, spec) in self.heads.iter().zip(&self.spec.heads) {
             let (own, others) = rest.split_at(spec.classes.len());
             rest = others;
             match head.scores(own) {
-                HeadScores::Sentiment(scores) => verdict.sentiment = Some(scores),
-                HeadScores::Emotion(scores) => verdict.emotion = Some(scores),
+                HeadScores::Sentiment(scores) => found.sentiment = Some(scores),
+                HeadScores::Emotion(scores) => found.emotion = Some(scores),
             }
         }
-        verdict
+        found
+    }
+}
+
+fn check_finite(values: &[f32]) -> Result<(), String> {
+    match values.iter().all(|value| value.is_finite()) {
+        true => Ok(()),
+        false => Err("the model's outputs are not finite".to_owned()),
     }
 }

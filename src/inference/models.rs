@@ -1,4 +1,4 @@
-//! Models as things to list, fetch and look at, without loading them.
+//! Listing, fetching and describing models without loading them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use super::files::ModelFiles;
 use super::hub;
 use super::labels::{HeadMap, Labelling};
 use super::options::{CalibrationSource, InferenceOptions, ModelSource};
+use super::source;
 use super::spec::{HeadSpec, ModelSpec};
 use super::weights::Weights;
 use super::{InferenceError, LoadError};
@@ -17,14 +18,14 @@ use super::{InferenceError, LoadError};
 pub use super::calibration::{Calibration, fit};
 pub use super::hub::{HubError, HubModel, HubOptions, Snapshot, pull};
 
-/// A model at hand.
+/// An available model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Available {
     /// As `inference.model` names it.
     pub model: String,
     /// The commit of a model of the Hub.
     pub commit: Option<String>,
-    /// Where its files lie; those of the builtin model are in the binary.
+    /// The folder of its files; `None`: in the binary.
     pub folder: Option<PathBuf>,
     /// Its architecture.
     pub architecture: Option<String>,
@@ -32,17 +33,17 @@ pub struct Available {
     pub problem: Option<String>,
 }
 
-/// The builtin model, those of the Hub that lie in the cache, and folders that the options name.
+/// The builtin model, models of the Hub in the cache, and folders that the options name.
 pub fn available(options: &InferenceOptions) -> Vec<Available> {
     let named = [Some(&options.model), options.emotion_model.as_ref()].into_iter().flatten();
     let folders = named.filter(|source| matches!(source, ModelSource::Directory(_)));
     let own = std::iter::once(&ModelSource::Builtin).chain(folders).map(|source| {
-        let files = ModelFiles::find(source, &options.hub).map_err(|e| e.to_string());
+        let files = source::find(source, &options.hub).map_err(|e| e.to_string());
         of_files(source.to_string(), None, files)
     });
     let cached = hub::cached(&options.hub).into_iter().map(|cached| {
         let commit = cached.snapshot.as_ref().ok().map(|snapshot| snapshot.commit.clone());
-        of_files(cached.model.to_string(), commit, cached.snapshot.map(|snapshot| ModelFiles::of_snapshot(&snapshot)))
+        of_files(cached.model.to_string(), commit, cached.snapshot.map(|snapshot| snapshot.files()))
     });
     own.chain(cached).collect()
 }
@@ -64,7 +65,7 @@ pub struct Description {
     pub model: String,
     /// The name stored with each analysis.
     pub name: String,
-    /// Where its files lie; those of the builtin model are in the binary.
+    /// The folder of its files; `None`: in the binary.
     pub folder: Option<PathBuf>,
     /// Its architecture.
     pub architecture: String,
@@ -89,20 +90,20 @@ pub struct Description {
 /// What a head of a model judges.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct HeadDescription {
-    /// `sentiment` or `emotion`; absent when the classes mean nothing to us.
+    /// `sentiment` or `emotion`; absent when the classes are not recognised.
     pub judges: Option<&'static str>,
     /// Whether each class is judged by itself.
     pub independent: bool,
-    /// Its classes and what they stand for, in the order of the outputs.
+    /// Its classes and their meanings, in the order of the outputs.
     pub classes: Vec<(String, Option<String>)>,
-    /// Why the classes mean nothing, and what to set.
+    /// Why the classes are not recognised, and what to set.
     pub problem: Option<String>,
 }
 
-/// Looks at a model. One of the Hub must lie in the cache.
+/// Describes a model. One of the Hub must be in the cache.
 ///
 /// # Errors
-/// When it is not at hand, or its files make no sense.
+/// When it is not available, or its files are invalid.
 pub fn describe(source: &ModelSource, options: &InferenceOptions) -> Result<Description, InferenceError> {
     let describe = || -> Result<Description, LoadError> {
         let files = at_hand(source, &options.hub)?;
@@ -130,13 +131,13 @@ pub fn describe(source: &ModelSource, options: &InferenceOptions) -> Result<Desc
 
 /// The files of a model, without asking the Hub.
 fn at_hand(source: &ModelSource, options: &HubOptions) -> Result<ModelFiles, LoadError> {
-    let ModelSource::Hub(model) = source else { return ModelFiles::find(source, options) };
+    let ModelSource::Hub(model) = source else { return source::find(source, options) };
     let found = hub::find(model, options).map_err(|e| LoadError::Setting(e.to_string()))?;
     let snapshot = found.ok_or_else(|| {
         let cache = options.cache.display();
         LoadError::Setting(format!("it is not in {cache}; fetch it with `sentistream models pull {model}`"))
     })?;
-    Ok(ModelFiles::of_snapshot(&snapshot))
+    Ok(snapshot.files())
 }
 
 fn head_description(head: &HeadSpec, labelling: Labelling<'_>) -> HeadDescription {
@@ -165,7 +166,7 @@ pub struct CalibrationFiles {
 /// The files beside the models in use, or the one that the options name for both.
 ///
 /// # Errors
-/// When a model is not at hand.
+/// When a model is not available.
 pub fn calibration_files(options: &InferenceOptions) -> Result<CalibrationFiles, InferenceError> {
     if let CalibrationSource::File(path) = &options.calibration {
         return Ok(CalibrationFiles { sentiment: Some(path.clone()), emotion: Some(path.clone()) });
@@ -188,7 +189,7 @@ pub fn calibration_files(options: &InferenceOptions) -> Result<CalibrationFiles,
 /// Writes a calibration, and keeps what the file says of other heads.
 ///
 /// # Errors
-/// When the file makes no sense or cannot be written.
+/// When the file is invalid or cannot be written.
 pub fn store_calibration(path: &Path, new: &Calibration) -> Result<(), String> {
     let fail = |e: &dyn std::fmt::Display| {
         let path = path.display();
@@ -205,10 +206,10 @@ pub fn store_calibration(path: &Path, new: &Calibration) -> Result<(), String> {
         emotion: new.emotion.clone().or(old.emotion),
     };
     let json = serde_json::to_string_pretty(&both).map_err(|e| fail(&e))?;
-    // Whole or not at all: a model that is being loaded reads it.
+    // Atomic, because a model that is being loaded may read it.
     let temporary = path.with_extension("json.new");
     std::fs::write(&temporary, json + "\n").and_then(|()| std::fs::rename(&temporary, path)).map_err(|e| {
-        // What could not be written may not be there.
+        // The temporary file may not exist.
         let _ = std::fs::remove_file(&temporary);
         fail(&e)
     })

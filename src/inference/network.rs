@@ -1,14 +1,14 @@
 //! The network of a model: the fastest implementation that fits it.
 
 use candle_core::Device;
-use sentistream_kernels::{Form, Isa};
+use sentistream_kernels::{Format, Isa};
 
 use super::fused::{self, FusedEncoder};
 use super::options::Compute;
 use super::reference::ReferenceEncoder;
 use super::spec::ModelSpec;
 use super::weights::Weights;
-use super::{Place, Precision};
+use super::{DeviceChoice, Precision};
 
 /// A loaded encoder with its heads.
 pub struct Network {
@@ -24,6 +24,8 @@ enum Encoder {
 /// Memory that a thread reuses from batch to batch.
 pub type Scratch = fused::Scratch;
 
+pub use fused::{Input, Outputs, Trace};
+
 impl Network {
     /// Builds the network as `compute` says.
     ///
@@ -31,7 +33,7 @@ impl Network {
     /// When a weight is missing, or nothing computes this model so.
     pub fn load(spec: &ModelSpec, weights: &Weights, compute: impl Into<Compute>) -> Result<Self, String> {
         let compute = compute.into();
-        if let Some(device) = graphics_card(compute.place)? {
+        if let Some(device) = graphics_card(compute.device)? {
             let precision = match compute.precision {
                 Precision::Auto => Precision::F16,
                 Precision::Int8 => return Err("precision int8 is for CPUs; set inference.device to cpu".to_owned()),
@@ -40,26 +42,26 @@ impl Network {
             let encoder = Encoder::Reference(ReferenceEncoder::load_on(&device, spec, weights, precision)?);
             return Ok(Self { encoder, precision });
         }
-        let isa = Isa::best();
+        let isa = compute.isa.unwrap_or_else(Isa::best);
         let fits = FusedEncoder::fits(&spec.shape);
         let precision = match compute.precision {
             Precision::Auto if fits && isa.is_fast() => Precision::Int8,
             Precision::Auto => Precision::F32,
             other => other,
         };
-        let form = match precision {
+        let format = match precision {
             Precision::Int8 if !fits => {
                 return Err("precision int8 needs heads and layers of a width that is a multiple of 16; \
                             set inference.precision to auto or f32"
                     .to_owned());
             }
-            Precision::Int8 => Some(Form::Int8),
-            Precision::F32 if isa.is_fast() => Some(Form::F32),
-            Precision::Bf16 if isa.is_fast() => Some(Form::Bf16),
+            Precision::Int8 => Some(Format::Int8),
+            Precision::F32 if isa.is_fast() => Some(Format::F32),
+            Precision::Bf16 if isa.is_fast() => Some(Format::Bf16),
             _ => None,
         };
-        let encoder = match form {
-            Some(form) if fits => Encoder::Fused(Box::new(FusedEncoder::load(spec, weights, (isa, form))?)),
+        let encoder = match format {
+            Some(format) if fits => Encoder::Fused(Box::new(FusedEncoder::load(spec, weights, (isa, format))?)),
             _ => Encoder::Reference(ReferenceEncoder::load(spec, weights, precision)?),
         };
         Ok(Self { encoder, precision })
@@ -75,27 +77,51 @@ impl Network {
         matches!(&self.encoder, Encoder::Reference(encoder) if encoder.is_on_card())
     }
 
-    /// The outputs of all heads for each text, side by side, text after text.
+    /// Whether texts may leave before the last layer. Only the fused encoder has exits.
+    pub fn has_exits(&self) -> bool {
+        matches!(&self.encoder, Encoder::Fused(encoder) if encoder.exits() > 0)
+    }
+
+    /// The outputs of texts.
     ///
     /// # Errors
     /// When the computation fails.
-    pub fn logits(&self, texts: &[&[u32]], scratch: &mut Scratch) -> Result<Vec<f32>, String> {
+    pub fn run(&self, texts: &[Input<'_>], scratch: &mut Scratch) -> Result<Outputs, String> {
         match &self.encoder {
-            Encoder::Fused(encoder) => Ok(encoder.logits(texts, scratch)),
-            Encoder::Reference(encoder) => encoder.logits(texts).map_err(|e| e.to_string()),
+            Encoder::Fused(encoder) => Ok(encoder.run(texts, scratch, None)),
+            Encoder::Reference(encoder) => {
+                let ids: Vec<&[u32]> = texts.iter().map(|text| text.ids).collect();
+                let logits = encoder.logits(&ids).map_err(|e| e.to_string())?;
+                Ok(Outputs { logits, layers: vec![encoder.layers(); texts.len()] })
+            }
+        }
+    }
+
+    /// As [`Self::run`] with all layers, and the outputs of all exits.
+    ///
+    /// # Errors
+    /// When the model has no exits here, or the computation fails.
+    pub fn trace(&self, texts: &[Input<'_>], scratch: &mut Scratch) -> Result<(Outputs, Trace), String> {
+        match &self.encoder {
+            Encoder::Fused(encoder) if encoder.exits() > 0 => {
+                let mut trace = Trace::new();
+                let outputs = encoder.run(texts, scratch, Some(&mut trace));
+                Ok((outputs, trace))
+            }
+            _ => Err("the model has no exits, or they are off".to_owned()),
         }
     }
 }
 
 /// The graphics card that `place` means; `None` for the CPU.
-fn graphics_card(place: Place) -> Result<Option<Device>, String> {
+fn graphics_card(device: DeviceChoice) -> Result<Option<Device>, String> {
     let card = |number| Device::new_cuda(number).map_err(|e| format!("inference.device cuda:{number}: {e}"));
-    match place {
-        Place::Cpu => Ok(None),
-        Place::Auto if cfg!(feature = "cuda") => Ok(card(0).ok()),
-        Place::Auto => Ok(None),
-        Place::Cuda(number) if cfg!(feature = "cuda") => card(number).map(Some),
-        Place::Cuda(number) => Err(format!(
+    match device {
+        DeviceChoice::Cpu => Ok(None),
+        DeviceChoice::Auto if cfg!(feature = "cuda") => Ok(card(0).ok()),
+        DeviceChoice::Auto => Ok(None),
+        DeviceChoice::Cuda(number) if cfg!(feature = "cuda") => card(number).map(Some),
+        DeviceChoice::Cuda(number) => Err(format!(
             "inference.device is cuda:{number}, but this build cannot use graphics cards; \
              build it with `--features cuda`, or set inference.device to cpu"
         )),

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use sentistream_kernels::Isa;
+
+use super::error::LoadError;
 use super::hub::{HubModel, HubOptions};
 
 /// A setting of the engine that cannot be understood; the message says what is allowed.
@@ -104,7 +107,7 @@ impl FromStr for Precision {
 
 /// Where a model computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Place {
+pub enum DeviceChoice {
     /// The first graphics card if this build can use one and there is one, else the CPU.
     #[default]
     Auto,
@@ -120,13 +123,67 @@ pub struct Compute {
     /// The number format.
     pub precision: Precision,
     /// The processor.
-    pub place: Place,
+    pub device: DeviceChoice,
+    /// The instructions of the CPU; the fastest when `None`.
+    pub isa: Option<Isa>,
 }
 
 impl From<Precision> for Compute {
     fn from(precision: Precision) -> Self {
-        Self { precision, place: Place::Cpu }
+        Self { precision, device: DeviceChoice::Cpu, isa: None }
     }
+}
+
+/// The instructions of the CPU that a model computes with.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantNames,
+)]
+pub enum Instructions {
+    /// The fastest that the machine has.
+    #[default]
+    #[strum(serialize = "auto")]
+    Auto,
+    /// Those of every machine.
+    #[strum(serialize = "portable")]
+    Portable,
+    /// AVX2 and FMA.
+    #[strum(serialize = "avx2")]
+    Avx2,
+    /// AVX2 with AVX-VNNI.
+    #[strum(serialize = "avx-vnni")]
+    AvxVnni,
+    /// AVX-512 with VNNI.
+    #[strum(serialize = "avx512")]
+    Avx512,
+    /// AVX-512 with VNNI and BF16.
+    #[strum(serialize = "avx512-bf16")]
+    Avx512Bf16,
+}
+
+impl Instructions {
+    /// The instruction set; `None` for the fastest.
+    ///
+    /// # Errors
+    /// When this machine does not have it.
+    fn isa(self) -> Result<Option<Isa>, LoadError> {
+        if self == Self::Auto {
+            return Ok(None);
+        }
+        let name: &str = self.into();
+        let missing = || LoadError::Setting(format!("inference.instructions: this machine has no {name}; set auto"));
+        Isa::named(name).ok_or_else(missing).map(Some)
+    }
+}
+
+/// Whether texts may leave a model before its last layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::EnumString, strum::VariantNames)]
+#[strum(serialize_all = "lowercase")]
+pub enum ExitPolicy {
+    /// Where the model has exits, by their thresholds.
+    #[default]
+    Auto,
+    /// Never.
+    Off,
 }
 
 /// How an engine is set up.
@@ -142,7 +199,15 @@ pub struct InferenceOptions {
     /// The number format.
     pub precision: Precision,
     /// The processor.
-    pub place: Place,
+    pub device: DeviceChoice,
+    /// The instructions of the CPU.
+    pub instructions: Instructions,
+    /// Whether texts may leave before the last layer.
+    pub exits: ExitPolicy,
+    /// The thresholds of exits that differ from those of the model's config, by layer.
+    pub exit_thresholds: BTreeMap<usize, f32>,
+    /// Most bytes of cached answers; 0: no cache.
+    pub answer_cache_bytes: usize,
     /// Most tokens that a thread takes at once (a single longer text is taken alone).
     pub max_batch_tokens: usize,
     /// Most windows that a text longer than the model is read in; what lies beyond is truncated.
@@ -159,7 +224,7 @@ pub struct InferenceOptions {
     pub neutral_margin: f32,
     /// How confidence is corrected.
     pub calibration: CalibrationSource,
-    /// How models of the Hub are had.
+    /// Access to the Hub.
     pub hub: HubOptions,
 }
 
@@ -177,8 +242,11 @@ pub enum CalibrationSource {
 
 impl InferenceOptions {
     /// In which numbers and where the models compute.
-    pub(super) fn compute(&self) -> Compute {
-        Compute { precision: self.precision, place: self.place }
+    ///
+    /// # Errors
+    /// When this machine lacks the instructions.
+    pub(super) fn compute(&self) -> Result<Compute, LoadError> {
+        Ok(Compute { precision: self.precision, device: self.device, isa: self.instructions.isa()? })
     }
 
     /// The overrides of classes for `source`: those of the emotion model are its own first.
@@ -198,7 +266,11 @@ impl Default for InferenceOptions {
             emotion_model: None,
             threads: None,
             precision: Precision::Auto,
-            place: Place::Auto,
+            device: DeviceChoice::Auto,
+            instructions: Instructions::Auto,
+            exits: ExitPolicy::Auto,
+            exit_thresholds: BTreeMap::new(),
+            answer_cache_bytes: 8 << 20,
             max_batch_tokens: 512,
             max_windows: 8,
             max_queued_texts: 4_096,
@@ -217,7 +289,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sources_and_precisions_parse_from_the_words_they_print() {
+    fn options_parse_from_their_display() {
         for precision in [Precision::Auto, Precision::F32, Precision::Bf16, Precision::F16, Precision::Int8] {
             assert_eq!(precision.to_string().parse(), Ok(precision));
         }

@@ -1,15 +1,15 @@
-//! The models of an engine: one for both judgements, or one for each.
+//! The models of an engine: one for both tasks, or one for each.
 
 use std::sync::Arc;
 
 use crate::domain::{Analysis, Emotion, Scores};
 
-use super::model::{Model, Verdict};
+use super::model::{Model, ModelScores, ModelTrace};
 use super::models;
-use super::network::Scratch;
+use super::network::{Input, Scratch};
 use super::tokens::Tokens;
 use super::windows::pooled;
-use super::{InferenceError, InferenceOptions, ModelInfo, ModelSource};
+use super::{Depth, InferenceError, InferenceOptions, ModelInfo, ModelSource};
 
 /// Judges texts, on the calling thread. The engine's threads share one.
 pub trait Judge: Send + Sync {
@@ -33,6 +33,8 @@ pub struct Encoded {
     pub main: Tokens,
     /// For the emotion model, if there is one.
     pub emotion: Option<Tokens>,
+    /// The layers to compute.
+    pub depth: Depth,
 }
 
 impl Encoded {
@@ -50,7 +52,7 @@ pub struct Panel {
     max_windows: usize,
 }
 
-/// Windows of long texts are computed together up to this many tokens, whose rows need memory.
+/// Most tokens in one pass: windows of long texts are computed in parts to bound memory.
 const MAX_COMPUTED_TOKENS: usize = 4_096;
 
 impl Panel {
@@ -100,7 +102,10 @@ impl Panel {
             architecture: joined(|model| model.spec.architecture.clone()),
             precision: joined(|model| model.precision().to_string()),
             max_tokens: models().map(|model| model.spec.max_tokens()).min().unwrap_or_default(),
+            layers: models().map(|model| model.spec.shape.n_layers as u32).max().unwrap_or_default(),
+            exits: self.main.exit_layers(),
             parameters: models().map(|model| model.parameters).sum(),
+            int8_agreement: models().filter_map(|model| model.int8_agreement).reduce(f64::min),
             load_ms: 0,
         }
     }
@@ -115,7 +120,7 @@ fn emotion_model(source: &ModelSource, options: &InferenceOptions) -> Result<Mod
     Err(InferenceError::Setting { model: source.to_string(), reason })
 }
 
-/// An override that names no class is a slip of the pen, and would be obeyed by nobody.
+/// An override must name a class of the model: a misspelt one would have no effect.
 fn check_labels(options: &InferenceOptions, (main, emotion): (&Model, Option<&Model>)) -> Result<(), InferenceError> {
     let specs: Vec<_> = std::iter::once(main).chain(emotion).map(|model| &model.spec).collect();
     let own = if options.emotion_model.is_some() { &specs[specs.len() - 1..] } else { &[] };
@@ -135,73 +140,97 @@ fn check_labels(options: &InferenceOptions, (main, emotion): (&Model, Option<&Mo
 impl Judge for Panel {
     fn encode(&self, text: &str) -> Result<Encoded, String> {
         let emotion = self.emotion.as_ref().map(|model| model.encode(text, self.max_windows)).transpose()?;
-        Ok(Encoded { main: self.main.encode(text, self.max_windows)?, emotion })
+        Ok(Encoded { main: self.main.encode(text, self.max_windows)?, emotion, depth: Depth::Adaptive })
     }
 
     fn judge(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<Analysis>, String> {
-        let main: Vec<&Tokens> = texts.iter().map(|text| &text.main).collect();
-        let mut verdicts = judge_windows(&self.main, &main, scratch)?;
+        let main: Vec<Asked<'_>> = texts.iter().map(|text| Asked { tokens: &text.main, depth: text.depth }).collect();
+        let mut all = judge_windows(&self.main, &main, scratch)?;
         if let Some(model) = &self.emotion {
-            let other: Vec<&Tokens> = texts.iter().filter_map(|text| text.emotion.as_ref()).collect();
-            for (verdict, other) in verdicts.iter_mut().zip(judge_windows(model, &other, scratch)?) {
-                verdict.emotion = other.emotion;
+            let tokens = texts.iter().filter_map(|text| Some((text.emotion.as_ref()?, text.depth)));
+            let other: Vec<Asked<'_>> = tokens.map(|(tokens, depth)| Asked { tokens, depth }).collect();
+            for (scores, other) in all.iter_mut().zip(judge_windows(model, &other, scratch)?) {
+                scores.emotion = other.emotion;
+                scores.layers = scores.layers.max(other.layers);
             }
         }
-        Ok(texts.iter().zip(verdicts).map(|(text, verdict)| self.analysis(text, verdict)).collect())
+        Ok(texts.iter().zip(all).map(|(text, scores)| self.analysis(text, scores)).collect())
     }
 }
 
-/// One verdict per text: that of its window, or those of its windows pooled.
-fn judge_windows(model: &Model, texts: &[&Tokens], scratch: &mut Scratch) -> Result<Vec<Verdict>, String> {
-    let windows: Vec<&[u32]> = texts.iter().flat_map(|text| &text.windows).map(Vec::as_slice).collect();
-    let mut verdicts = Vec::with_capacity(windows.len());
+/// A text as one model reads it.
+struct Asked<'a> {
+    tokens: &'a Tokens,
+    depth: Depth,
+}
+
+/// The scores of each text: those of its window, or those of its windows pooled.
+fn judge_windows(model: &Model, texts: &[Asked<'_>], scratch: &mut Scratch) -> Result<Vec<ModelScores>, String> {
+    let mut windows = Vec::with_capacity(texts.len());
+    for asked in texts {
+        let may_exit = asked.depth == Depth::Adaptive;
+        windows.extend(asked.tokens.windows.iter().map(|ids| Input { ids, may_exit }));
+    }
+    let mut all = Vec::with_capacity(windows.len());
     let mut rest = windows.as_slice();
     while !rest.is_empty() {
         let mut tokens = 0;
         let fit = rest.iter().take_while(|window| {
-            tokens += window.len();
+            tokens += window.ids.len();
             tokens <= MAX_COMPUTED_TOKENS
         });
         let (now, later) = rest.split_at(fit.count().max(1));
-        verdicts.extend(model.judge(now, scratch)?);
+        all.extend(model.judge(now, scratch)?);
         rest = later;
     }
-    if verdicts.len() == texts.len() {
-        return Ok(verdicts);
+    if all.len() == texts.len() {
+        return Ok(all);
     }
-    let mut verdicts = verdicts.as_slice();
-    Ok(texts
-        .iter()
-        .map(|text| {
-            let (own, others) = verdicts.split_at(text.windows.len());
-            verdicts = others;
-            together(own, &text.windows)
-        })
-        .collect())
+    let mut all = all.as_slice();
+    let mut pooled = Vec::with_capacity(texts.len());
+    for asked in texts {
+        let (own, others) = all.split_at(asked.tokens.windows.len());
+        all = others;
+        pooled.push(together(own, &asked.tokens.windows));
+    }
+    Ok(pooled)
 }
 
-fn together(verdicts: &[Verdict], windows: &[Vec<u32>]) -> Verdict {
-    if let [alone] = verdicts {
+fn together(all: &[ModelScores], windows: &[Vec<u32>]) -> ModelScores {
+    if let [alone] = all {
         return *alone;
     }
     let weights: Vec<usize> = windows.iter().map(Vec::len).collect();
-    let sentiment: Option<Vec<_>> = verdicts.iter().map(|verdict| verdict.sentiment).collect();
-    let emotion: Option<Vec<_>> = verdicts.iter().map(|verdict| verdict.emotion).collect();
-    Verdict {
+    let sentiment: Option<Vec<_>> = all.iter().map(|scores| scores.sentiment).collect();
+    let emotion: Option<Vec<_>> = all.iter().map(|scores| scores.emotion).collect();
+    ModelScores {
         sentiment: sentiment.map(|scores| pooled(&scores, &weights)),
         emotion: emotion.map(|scores| pooled(&scores, &weights)),
+        layers: all.iter().map(|scores| scores.layers).max().unwrap_or_default(),
     }
 }
 
 impl Panel {
-    fn analysis(&self, text: &Encoded, verdict: Verdict) -> Analysis {
+    /// The scores of a text at each exit and after all layers. Only its first window is read.
+    ///
+    /// # Errors
+    /// When the model has no exits, or the network fails.
+    pub fn trace(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<ModelTrace>, String> {
+        let inputs = texts.iter().map(|text| Input { ids: &text.main.windows[0], may_exit: true });
+        self.main.trace(&inputs.collect::<Vec<_>>(), scratch)
+    }
+
+    /// The analysis of a text with these scores.
+    pub fn analysis(&self, text: &Encoded, scores: ModelScores) -> Analysis {
         let mut calm = [0.0; 7];
         calm[Emotion::Neutral.index()] = 1.0;
+        let layers = Some(scores.layers);
         let scores = Scores {
-            sentiment: verdict.sentiment.unwrap_or([0.0, 1.0, 0.0]),
-            emotion: verdict.emotion.unwrap_or(calm),
+            sentiment: scores.sentiment.unwrap_or([0.0, 1.0, 0.0]),
+            emotion: scores.emotion.unwrap_or(calm),
         };
         let truncated = text.main.truncated || text.emotion.as_ref().is_some_and(|tokens| tokens.truncated);
-        Analysis::from_scores(Arc::clone(&self.name), scores, text.main.read as u32, truncated)
+        let analysis = Analysis::from_scores(Arc::clone(&self.name), scores, text.main.read as u32, truncated);
+        Analysis { layers, ..analysis }
     }
 }

@@ -7,8 +7,8 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::domain::Analysis;
 
-use super::InferenceError;
 use super::panel::Encoded;
+use super::{Depth, InferenceError};
 
 /// Most texts, and about the most bytes, that a thread tokenises before it looks for other work.
 const MAX_CHUNK: usize = 32;
@@ -26,39 +26,47 @@ pub enum Lane {
     /// Batches of the worker.
     Bulk,
 }
+
+/// How a request is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Way {
+    pub lane: Lane,
+    pub depth: Depth,
+}
+
 /// A batch is not split between free threads below this many tokens.
 const MIN_SHARE: usize = 96;
 
 /// A text of a request.
 pub struct Job {
     pub text: String,
-    pub place: Place,
+    pub slot: Slot,
 }
 
 /// A text that is tokenised.
 pub struct Ready {
     pub encoded: Encoded,
-    pub place: Place,
+    pub slot: Slot,
 }
 
-/// Where the analysis of a text goes.
+/// The slot of a text's analysis in its request.
 #[derive(Clone)]
-pub struct Place {
+pub struct Slot {
     pub request: Arc<Request>,
     index: usize,
 }
 
-impl Place {
-    /// Files the analysis; the last one answers the caller.
+impl Slot {
+    /// Stores the analysis; the last one answers the caller.
     pub fn fill(&self, analysis: Analysis) {
         self.request.fill(self.index, analysis);
     }
 }
 
-/// A caller's texts. It gives its room in the queue back when its last job is gone.
+/// A caller's texts. Its permits are released when its last job is dropped.
 pub struct Request {
     answer: Mutex<Answer>,
-    lane: Lane,
+    way: Way,
     _room: OwnedSemaphorePermit,
 }
 
@@ -77,12 +85,17 @@ struct Answer {
 }
 
 impl Request {
-    pub fn new(texts: usize, lane: Lane, caller: Caller) -> Arc<Self> {
+    pub fn new(texts: usize, way: Way, caller: Caller) -> Arc<Self> {
         let answer = Answer { analyses: vec![None; texts], missing: texts, reply: Some(caller.reply) };
-        Arc::new(Self { answer: Mutex::new(answer), lane, _room: caller.room })
+        Arc::new(Self { answer: Mutex::new(answer), way, _room: caller.room })
     }
 
-    /// Whether nobody waits for it any more: answered, failed, or the caller has gone.
+    /// The layers to compute for its texts.
+    pub fn depth(&self) -> Depth {
+        self.way.depth
+    }
+
+    /// Whether it needs no answer any more: answered, failed, or dropped by the caller.
     pub fn is_over(&self) -> bool {
         lock(&self.answer).reply.as_ref().is_none_or(oneshot::Sender::is_closed)
     }
@@ -154,9 +167,9 @@ impl Queue {
             return false;
         }
         let wake_all = texts.len() > 1;
-        state.lane(request.lane).jobs.extend(texts.into_iter().enumerate().map(|(index, text)| {
-            let place = Place { request: Arc::clone(request), index };
-            Job { text, place }
+        state.lane(request.way.lane).jobs.extend(texts.into_iter().enumerate().map(|(index, text)| {
+            let slot = Slot { request: Arc::clone(request), index };
+            Job { text, slot }
         }));
         self.wake(wake_all);
         true
@@ -167,7 +180,7 @@ impl Queue {
         let mut state = lock(&self.state);
         let mut tokens = 0;
         for ready in ready {
-            let lane = state.lane(ready.place.request.lane);
+            let lane = state.lane(ready.slot.request.way.lane);
             lane.ready_tokens += ready.encoded.cost();
             tokens += ready.encoded.cost();
             lane.ready.push_back(ready);
@@ -191,7 +204,7 @@ impl Queue {
         }
     }
 
-    /// Ends the threads; what still waits is dropped, which tells its callers.
+    /// Ends the threads. Queued texts are dropped, which fails their requests.
     pub fn close(&self) {
         let mut state = lock(&self.state);
         *state = State { closed: true, idle: state.idle, ..State::default() };
@@ -256,10 +269,10 @@ impl Waiting {
 
     /// Drops texts at the front whose caller does not wait any more.
     fn forget_cancelled(&mut self) {
-        while self.jobs.front().is_some_and(|job| job.place.request.is_over()) {
+        while self.jobs.front().is_some_and(|job| job.slot.request.is_over()) {
             self.jobs.pop_front();
         }
-        while let Some(ready) = self.ready.pop_front_if(|ready| ready.place.request.is_over()) {
+        while let Some(ready) = self.ready.pop_front_if(|ready| ready.slot.request.is_over()) {
             self.ready_tokens -= ready.encoded.cost();
         }
     }
@@ -302,7 +315,7 @@ impl Waiting {
     }
 }
 
-/// A panic elsewhere leaves these states whole: every change under the lock is complete.
+/// Every change under the lock is complete, so a poisoned mutex is consistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,5 +1,5 @@
-//! The encoder on Candle's tensors: plain, exact, for any shape. The fused one is measured
-//! against it and gives way to it.
+//! The encoder on Candle's tensors: plain, exact, for any shape. Tests compare the fused
+//! encoder with it, and models that the fused encoder does not support run on it.
 
 use candle_core::{D, DType, Device, Result, Tensor};
 
@@ -10,7 +10,7 @@ use super::layout::{HeadActivation, Layout, Part};
 use super::spec::{HeadSpec, ModelSpec};
 use super::weights::Weights;
 
-/// An encoder of the BERT kind with its heads. Texts of a batch stand one after another, without padding.
+/// An encoder of the BERT kind with its heads. The texts of a batch are concatenated, without padding.
 pub struct ReferenceEncoder {
     words: Tensor,
     positions: Tensor,
@@ -108,7 +108,12 @@ impl ReferenceEncoder {
         })
     }
 
-    /// Whether its weights lie on a graphics card.
+    /// How many layers it has.
+    pub fn layers(&self) -> u32 {
+        self.layers.len() as u32
+    }
+
+    /// Whether its weights are on a graphics card.
     pub fn is_on_card(&self) -> bool {
         self.words.device().is_cuda()
     }
@@ -116,9 +121,9 @@ impl ReferenceEncoder {
     /// The outputs of all heads for each text, side by side, text after text.
     ///
     /// # Errors
-    /// When Candle refuses an operation.
+    /// When Candle rejects an operation.
     pub fn logits(&self, texts: &[&[u32]]) -> Result<Vec<f32>> {
-        // Texts of one length stand together: their attention is one product.
+        // Texts of one length are adjacent, so that their attention is one product.
         let mut order: Vec<usize> = (0..texts.len()).collect();
         order.sort_by_key(|&place| texts[place].len());
         let sorted: Vec<&[u32]> = order.iter().map(|&place| texts[place]).collect();

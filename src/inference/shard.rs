@@ -1,4 +1,4 @@
-//! What one thread of the engine does.
+//! The loop of one engine thread.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -9,14 +9,15 @@ use std::time::Instant;
 use crate::domain::Analysis;
 
 use super::InferenceError;
+use super::answers::Answers;
 use super::meter::{Batch, Meter};
 use super::network::Scratch;
 use super::panel::{Encoded, Judge};
 use super::queue::{Job, Queue, Ready, Task};
 
 /// Works until the queue is closed.
-pub fn run(queue: &Queue, judge: &dyn Judge, meter: &Meter) {
-    let mut shard = Shard { judge, meter, scratch: Scratch::default() };
+pub fn run(queue: &Queue, shared: &Shared) {
+    let mut shard = Shard { shared, scratch: Scratch::default() };
     while let Some(task) = queue.next() {
         match task {
             Task::Tokenise(jobs) => {
@@ -30,22 +31,35 @@ pub fn run(queue: &Queue, judge: &dyn Judge, meter: &Meter) {
     }
 }
 
+/// What the threads of an engine share besides the queue.
+pub struct Shared {
+    pub judge: Arc<dyn Judge>,
+    pub meter: Meter,
+    pub answers: Answers,
+}
+
 struct Shard<'a> {
-    judge: &'a dyn Judge,
-    meter: &'a Meter,
+    shared: &'a Shared,
     scratch: Scratch,
 }
 
 impl Shard<'_> {
     fn tokenise(&self, job: Job) -> Option<Ready> {
-        let Job { text, place } = job;
-        if place.request.is_over() {
+        let Job { text, slot } = job;
+        if slot.request.is_over() {
             return None;
         }
-        match catch_unwind(AssertUnwindSafe(|| self.judge.encode(&text))).unwrap_or_else(|panic| Err(said(&*panic))) {
-            Ok(encoded) => Some(Ready { encoded, place }),
+        let encoded = catch_unwind(AssertUnwindSafe(|| self.shared.judge.encode(&text)));
+        match encoded.unwrap_or_else(|panic| Err(panic_message(&*panic))) {
+            Ok(encoded) => {
+                let encoded = Encoded { depth: slot.request.depth(), ..encoded };
+                let Some(analysis) = self.shared.answers.get(&encoded) else { return Some(Ready { encoded, slot }) };
+                self.shared.meter.record_cached();
+                slot.fill(analysis);
+                None
+            }
             Err(reason) => {
-                place.request.fail(InferenceError::Failed(reason));
+                slot.request.fail(InferenceError::Failed(reason));
                 None
             }
         }
@@ -54,26 +68,26 @@ impl Shard<'_> {
     /// Judges a batch. When it fails, its requests are judged apart, so that a text that breaks
     /// the model fails no request but its own.
     fn settle(&mut self, mut batch: Vec<Ready>) {
-        batch.retain(|ready| !ready.place.request.is_over());
+        batch.retain(|ready| !ready.slot.request.is_over());
         let Err(reason) = self.judge_batch(&batch) else { return };
         let mut requests: Vec<Vec<Ready>> = Vec::new();
         for ready in batch {
-            match requests.iter_mut().find(|group| Arc::ptr_eq(&group[0].place.request, &ready.place.request)) {
+            match requests.iter_mut().find(|group| Arc::ptr_eq(&group[0].slot.request, &ready.slot.request)) {
                 Some(group) => group.push(ready),
                 None => requests.push(vec![ready]),
             }
         }
         if let [alone] = requests.as_slice() {
-            return alone[0].place.request.fail(InferenceError::Failed(reason));
+            return alone[0].slot.request.fail(InferenceError::Failed(reason));
         }
         for request in requests {
             if let Err(reason) = self.judge_batch(&request) {
-                request[0].place.request.fail(InferenceError::Failed(reason));
+                request[0].slot.request.fail(InferenceError::Failed(reason));
             }
         }
     }
 
-    /// Judges texts once each, however often they stand in the batch, and files the analyses.
+    /// Classifies each distinct text of the batch once and stores the analyses.
     fn judge_batch(&mut self, batch: &[Ready]) -> Result<(), String> {
         if batch.is_empty() {
             return Ok(());
@@ -92,25 +106,32 @@ impl Shard<'_> {
         let started = Instant::now();
         let analyses = self.judge_texts(&texts)?;
         let tokens = texts.iter().map(|text| text.cost()).sum();
-        self.meter.record(Batch { posts: batch.len(), tokens, took: started.elapsed() });
+        let layers = analyses.iter().filter_map(|analysis| analysis.layers).map(u64::from).sum();
+        self.shared.meter.record(Batch { posts: batch.len(), texts: texts.len(), layers, tokens, took: started.elapsed() });
+        for (text, analysis) in texts.iter().zip(&analyses) {
+            self.shared.answers.insert(text, analysis);
+            if let Some(layers) = analysis.layers {
+                metrics::histogram!("sentistream_inference_layers").record(layers);
+            }
+        }
         for (ready, index) in batch.iter().zip(uses) {
-            ready.place.fill(analyses[index].clone());
+            ready.slot.fill(analyses[index].clone());
         }
         Ok(())
     }
 
     fn judge_texts(&mut self, texts: &[&Encoded]) -> Result<Vec<Analysis>, String> {
-        let Self { judge, scratch, .. } = self;
-        let outcome = catch_unwind(AssertUnwindSafe(|| judge.judge(texts, scratch)));
+        let Self { shared, scratch } = self;
+        let outcome = catch_unwind(AssertUnwindSafe(|| shared.judge.judge(texts, scratch)));
         outcome.unwrap_or_else(|panic| {
-            // What the broken run left behind is not trusted.
+            // A panic may leave inconsistent scratch memory.
             self.scratch = Scratch::default();
-            Err(said(&*panic))
+            Err(panic_message(&*panic))
         })
     }
 }
 
-fn said(panic: &(dyn Any + Send)) -> String {
+fn panic_message(panic: &(dyn Any + Send)) -> String {
     let words = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("the model broke off: {}", words.unwrap_or("no reason given"))
+    format!("the model panicked: {}", words.unwrap_or("no message"))
 }

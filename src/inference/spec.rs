@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sentistream_kernels::Activation;
 use serde::Deserialize;
 
-/// The shape of an encoder, under DistilBERT's names; those of BERT and its kin are read too.
+/// The shape of an encoder, under DistilBERT's names; those of BERT and RoBERTa are accepted too.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct EncoderShape {
     /// Tokens it knows.
@@ -51,7 +51,7 @@ pub enum Family {
 /// A classification head: linear, activation, linear, on the first token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeadSpec {
-    /// What stands before the names of its weights (`sentiment.`, or nothing).
+    /// The prefix of the names of its weights (`sentiment.`, or empty).
     pub prefix: String,
     /// The classes, in the order of the outputs.
     pub classes: Vec<String>,
@@ -70,9 +70,24 @@ pub struct ModelSpec {
     pub shape: EncoderShape,
     /// Rows of the table of positions that no token of a text uses.
     pub first_position: usize,
-    /// The heads, at least one; their outputs stand side by side in this order.
+    /// The heads, at least one; their outputs are concatenated in this order.
     pub heads: Vec<HeadSpec>,
+    /// Where texts may leave before the last layer, in the order of the layers.
+    pub exits: Vec<ExitSpec>,
 }
+
+/// An exit: a small head on the first token after a layer gives the outputs of all heads, and a
+/// gate, the probability that the last layer chooses the same labels.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, serde::Serialize)]
+pub struct ExitSpec {
+    /// Its layer, counted from 1.
+    pub layer: usize,
+    /// A text leaves when the gate exceeds this, in [0, 1].
+    pub threshold: f32,
+}
+
+/// The order of the heads in the outputs of an exit; the gate comes last.
+const EXIT_HEADS: [&str; 2] = ["sentiment.", "emotion."];
 
 #[derive(Deserialize)]
 struct RawConfig {
@@ -87,6 +102,8 @@ struct RawConfig {
     head: RawHead,
     #[serde(default)]
     heads: BTreeMap<String, RawHead>,
+    #[serde(default)]
+    exits: Vec<ExitSpec>,
 }
 
 #[derive(Default, Deserialize)]
@@ -121,7 +138,7 @@ impl ModelSpec {
         if let Some(kind) = raw.position_embedding_type.filter(|kind| kind != "absolute") {
             return Err(format!("config.json: position_embedding_type `{kind}` is not supported, only `absolute`"));
         }
-        // The flattened option hides the reason, so it is asked for again when it is missing.
+        // The flattened option hides the cause, so the shape is parsed again to report it.
         let shape = match raw.shape {
             Some(shape) => shape,
             None => serde_json::from_slice(json).map_err(|e| format!("config.json: {e}"))?,
@@ -133,12 +150,26 @@ impl ModelSpec {
         } else {
             raw.heads.into_iter().map(|(name, raw)| head(&format!("{name}."), raw)).collect::<Result<_, _>>()?
         };
-        Ok(Self { architecture, family, shape, first_position, heads })
+        let exits = exits(raw.exits, (&shape, &heads))?;
+        Ok(Self { architecture, family, shape, first_position, heads, exits })
     }
 
     /// The longest input in tokens, special ones included.
     pub fn max_tokens(&self) -> usize {
         self.shape.max_position_embeddings - self.first_position
+    }
+
+    /// For each output of the heads, and then for the gate, its place among the outputs of an exit.
+    pub fn exit_order(&self) -> Vec<usize> {
+        let classes = |prefix: &str| {
+            let head = self.heads.iter().find(|head| head.prefix == prefix);
+            head.map_or(0, |head| head.classes.len())
+        };
+        let start = |prefix: &str| -> usize {
+            EXIT_HEADS.iter().take_while(|head| **head != prefix).map(|head| classes(head)).sum()
+        };
+        let outputs = self.heads.iter().flat_map(|head| start(&head.prefix)..start(&head.prefix) + head.classes.len());
+        outputs.chain([self.outputs()]).collect()
     }
 
     /// How many outputs all heads have together.
@@ -148,7 +179,7 @@ impl ModelSpec {
 }
 
 impl RawHead {
-    /// The reference library writes no names of classes when there are two and nobody named them.
+    /// The reference library omits the class names of a classifier with two default classes.
     fn or_usual(mut self, is_classifier: bool) -> Self {
         if self.id2label.is_empty() && is_classifier {
             self.id2label = (0..2).map(|id| (id.to_string(), format!("LABEL_{id}"))).collect();
@@ -171,6 +202,29 @@ fn check(shape: &EncoderShape, first_position: usize) -> Result<(), String> {
     Ok(())
 }
 
+fn exits(exits: Vec<ExitSpec>, (shape, heads): (&EncoderShape, &[HeadSpec])) -> Result<Vec<ExitSpec>, String> {
+    if exits.is_empty() {
+        return Ok(exits);
+    }
+    let mut prefixes: Vec<&str> = heads.iter().map(|head| head.prefix.as_str()).collect();
+    prefixes.sort_by_key(|prefix| EXIT_HEADS.iter().position(|head| head == prefix));
+    if prefixes != EXIT_HEADS {
+        return Err("config.json: exits need the heads sentiment and emotion".to_owned());
+    }
+    let mut before = 0;
+    for exit in &exits {
+        if exit.layer <= before || exit.layer >= shape.n_layers {
+            let last = shape.n_layers - 1;
+            return Err(format!("config.json: the layers of exits must rise from 1 to {last}, found {}", exit.layer));
+        }
+        if !(0.0..=1.0).contains(&exit.threshold) {
+            return Err(format!("config.json: the threshold of an exit must be in [0, 1], is {}", exit.threshold));
+        }
+        before = exit.layer;
+    }
+    Ok(exits)
+}
+
 fn head(prefix: &str, raw: RawHead) -> Result<HeadSpec, String> {
     let count = raw.id2label.len();
     if count < 2 {
@@ -190,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wrong_config_is_refused_with_its_reason() {
+    fn invalid_config_error_names_reason() {
         let config = |text: &str| ModelSpec::parse(text.as_bytes()).unwrap_err();
         assert!(config(r#"{"model_type": "t5"}"#).contains("`t5` is not supported"));
         assert!(config(r#"{"hidden_size": 5}"#).contains("no model_type"));

@@ -34,14 +34,14 @@ impl TextTokenizer {
     /// Reads `tokenizer.json`.
     ///
     /// # Errors
-    /// When it is none, or knows more tokens than the model.
+    /// When it is invalid, or has more tokens than the model.
     pub fn parse(json: &[u8], max_tokens: usize, vocab_size: usize) -> Result<Self, String> {
         let mut tokenizer = Tokenizer::from_bytes(json).map_err(|e| format!("tokenizer.json: {e}"))?;
         let known = tokenizer.get_vocab_size(true);
         if known > vocab_size {
-            return Err(format!("tokenizer.json knows {known} tokens, but the model only {vocab_size}"));
+            return Err(format!("tokenizer.json has {known} tokens, but the model only {vocab_size}"));
         }
-        // Texts are cut below, where it can be told, and never padded.
+        // `split` truncates texts and reports it; texts are never padded.
         tokenizer.with_truncation(None).map_err(|e| format!("tokenizer.json: {e}"))?;
         tokenizer.with_padding(None);
         Ok(Self { tokenizer, max_tokens, vocab_size })

@@ -1,5 +1,5 @@
-//! A model's tokenizer: its `tokenizer.json`, or one put together from the files of vocabulary that
-//! older repositories have instead.
+//! A model's tokenizer: its `tokenizer.json`, or one built from the vocabulary files of older
+//! repositories.
 
 mod sentencepiece;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::files::ModelFiles;
 use super::spec::Family;
 
-/// What `tokenizer_config.json` may say of a tokenizer that has to be built.
+/// The settings of `tokenizer_config.json` for a tokenizer that is built from a vocabulary.
 #[derive(Deserialize)]
 struct TokenizerConfig {
     #[serde(default = "yes")]
@@ -55,7 +55,7 @@ pub fn missing(place: &str, family: Family) -> String {
 /// The JSON of a model's tokenizer.
 ///
 /// # Errors
-/// When there are no files for one, or they make no sense.
+/// When its files are missing or invalid.
 pub fn tokenizer(files: &ModelFiles, family: Family) -> Result<Cow<'static, [u8]>, String> {
     if files.has("tokenizer.json") {
         return files.read("tokenizer.json");
@@ -72,7 +72,7 @@ pub fn tokenizer(files: &ModelFiles, family: Family) -> Result<Cow<'static, [u8]
             byte_pairs(&files.read("vocab.json")?, &files.read("merges.txt")?, &config)?
         }
         Some(["sentencepiece.bpe.model"]) => sentencepiece::unigram(&files.read("sentencepiece.bpe.model")?)?,
-        _ => return Err(missing(&files.place(), family)),
+        _ => return Err(missing(&files.location(), family)),
     };
     Ok(Cow::Owned(built.to_string().into_bytes()))
 }
@@ -81,7 +81,7 @@ fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, String> {
     std::str::from_utf8(bytes).map_err(|e| format!("{file}: {e}"))
 }
 
-/// BERT's: words in lower case unless it says otherwise, cut into the longest known pieces.
+/// BERT's: words, in lower case by default, split into the longest known pieces.
 fn word_pieces(vocab: &[u8], config: &TokenizerConfig) -> Result<Value, String> {
     let lines = text("vocab.txt", vocab)?.lines();
     let ids: serde_json::Map<String, Value> =
@@ -132,7 +132,7 @@ fn byte_pairs(vocab: &[u8], merges: &[u8], config: &TokenizerConfig) -> Result<V
     }))
 }
 
-/// A token that a text may not spell in pieces. A mask takes the space before it.
+/// A token that is never split. A mask includes the space before it.
 fn special_token(token: &str, id: &Value) -> Value {
     json!({
         "id": id, "content": token, "single_word": false, "lstrip": token == "<mask>", "rstrip": false,

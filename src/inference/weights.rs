@@ -1,4 +1,4 @@
-//! The trained weights of a model: one safetensors file, several of them, or old PyTorch checkpoints.
+//! The trained weights of a model: safetensors files or PyTorch checkpoints.
 
 mod pickle;
 
@@ -52,7 +52,7 @@ impl Weights {
     /// Opens the weights of a model, in whichever of the usual files they are.
     ///
     /// # Errors
-    /// When there are none, or a file is none of its kind.
+    /// When there are none, or a file has another format.
     pub fn read(files: &ModelFiles) -> Result<Self, String> {
         let names = weight_files(files)?;
         let parts = names.into_iter().map(|file| {
@@ -70,7 +70,7 @@ impl Weights {
     /// Opens the bytes of a safetensors file.
     ///
     /// # Errors
-    /// When it is no such file.
+    /// When it has another format.
     #[cfg(test)]
     pub fn open(bytes: Cow<'static, [u8]>) -> Result<Self, String> {
         Ok(Self { parts: vec![Part::safetensors(SAFETENSORS.to_owned(), bytes)?] })
@@ -82,6 +82,16 @@ impl Weights {
     /// When it is missing or of another shape or type.
     pub fn floats(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, String> {
         self.find(name)?.shaped(shape)?.floats()
+    }
+
+    /// The tensor `name` of one dimension as floats.
+    ///
+    /// # Errors
+    /// When it is missing or of another shape or type.
+    pub fn values(&self, name: &str) -> Result<Vec<f32>, String> {
+        let found = self.find(name)?;
+        let shape = found.shape().to_vec();
+        found.shaped(&shape[..1.min(shape.len())])?.floats()
     }
 
     /// The tensor `name` as floats, of however many rows, each `width` wide.
@@ -128,7 +138,7 @@ impl Weights {
     }
 }
 
-/// What the weights of a normalisation were called in the first checkpoints.
+/// The names of normalisation weights in the first checkpoints.
 fn older(name: &str) -> Option<String> {
     let norm = |end: &str| name.strip_suffix(end).filter(|norm| norm.ends_with("LayerNorm"));
     let scale = norm(".weight").map(|norm| format!("{norm}.gamma"));
@@ -141,7 +151,7 @@ struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
-/// Where the weights of a model begin.
+/// The entry file of a model's weights.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WeightFile {
     /// In this file.
@@ -150,7 +160,7 @@ pub enum WeightFile {
     Index(String),
 }
 
-/// The file to begin with, of those that there are. Safetensors are preferred.
+/// The entry file, of those that exist. Safetensors are preferred.
 pub fn choose(has: impl Fn(&str) -> bool) -> Option<WeightFile> {
     [SAFETENSORS, PICKLE].into_iter().find_map(|whole| {
         let index = format!("{whole}.index.json");
@@ -161,7 +171,7 @@ pub fn choose(has: impl Fn(&str) -> bool) -> Option<WeightFile> {
     })
 }
 
-/// What to say when there is none.
+/// The error when there is none.
 pub fn missing(place: &str) -> String {
     format!("{place} has no weights: neither {SAFETENSORS} nor {PICKLE}, whole or with an index")
 }
@@ -174,14 +184,14 @@ pub fn weight_files(files: &ModelFiles) -> Result<Vec<String>, String> {
     match choose(|name| files.has(name)) {
         Some(WeightFile::Whole(name)) => Ok(vec![name]),
         Some(WeightFile::Index(index)) => indexed(&files.read(&index)?).map_err(|reason| format!("{index}: {reason}")),
-        None => Err(missing(&files.place())),
+        None => Err(missing(&files.location())),
     }
 }
 
 /// The files that an index names.
 ///
 /// # Errors
-/// When it is none, or names files elsewhere.
+/// When it is invalid, or names files outside its folder.
 pub fn indexed(json: &[u8]) -> Result<Vec<String>, String> {
     let index: Index = serde_json::from_slice(json).map_err(|e| e.to_string())?;
     let names: BTreeSet<String> = index.weight_map.into_values().collect();

@@ -1,7 +1,7 @@
 //! Texts that are longer than a model reads: overlapping windows, each judged, and their scores pooled.
 //!
 //! The windows of a text are of equal length and overlap by an eighth of what a model can read, so
-//! that every word stands in some window with words around it. The scores of the text are the mean
+//! that every word has context in at least one window. The scores of the text are the mean
 //! of its windows' scores, weighted by their tokens. A text of more than the allowed windows is
 //! read up to there; what lies beyond counts as truncated.
 
@@ -11,7 +11,7 @@ use std::ops::Range;
 const OVERLAP: usize = 8;
 
 /// Where the windows of `tokens` tokens lie, of which one window holds at most `limit` (at least 1);
-/// at most `max` windows (at least 1). The second value tells whether all tokens are covered.
+/// at most `max` windows (at least 1). The second value is whether all tokens are covered.
 pub fn windows(tokens: usize, limit: usize, max: usize) -> (Vec<Range<usize>>, bool) {
     let (limit, max) = (limit.max(1), max.max(1));
     if tokens <= limit {
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_that_fits_is_one_window() {
+    fn short_text_is_one_window() {
         for (tokens, max, end, whole) in [(510, 8, 510, true), (0, 8, 0, true), (511, 1, 510, false)] {
             let (windows, all) = windows(tokens, 510, max);
             assert_eq!((windows.len(), windows[0].start, windows[0].end, all), (1, 0, end, whole), "{tokens}");
@@ -56,7 +56,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn windows_cover_the_text_up_to_their_number(tokens in 0_usize..9_000, limit in 1_usize..600, max in 1_usize..12) {
+        fn windows_cover_text_up_to_limit(tokens in 0_usize..9_000, limit in 1_usize..600, max in 1_usize..12) {
             let (windows, whole) = windows(tokens, limit, max);
             proptest::prop_assert!(windows.len() <= max);
             let mut end = 0;
@@ -73,7 +73,7 @@ mod tests {
         }
 
         #[test]
-        fn pooled_scores_are_between_those_of_the_windows(a in 0.0_f32..1.0, b in 0.0_f32..1.0, n in 1_usize..500) {
+        fn pooled_scores_are_between_window_scores(a in 0.0_f32..1.0, b in 0.0_f32..1.0, n in 1_usize..500) {
             let [mean] = pooled(&[[a], [b]], &[500, n]);
             proptest::prop_assert!(mean >= a.min(b) - 1e-6 && mean <= a.max(b) + 1e-6);
         }

@@ -2,9 +2,9 @@
 
 use whatlang::{Detector, Lang};
 
-/// Texts with fewer bytes of letters say too little: 24 Latin letters, 12 Cyrillic, 8 Chinese.
+/// Texts with fewer bytes of letters are too short to detect: 24 Latin letters, 12 Cyrillic, 8 Chinese.
 const MIN_LETTER_BYTES: usize = 24;
-/// The language shows in the first part of a text; the rest is not read.
+/// Only the first part of a text is read.
 const MAX_BYTES: usize = 320;
 /// Frequent English words that are no words of other languages with Latin letters.
 const ENGLISH: [&str; 28] = [
@@ -12,8 +12,8 @@ const ENGLISH: [&str; 28] = [
     "about", "because", "i'm", "it's", "don't", "been", "when", "from", "which", "there", "should", "how", "not",
 ];
 
-/// The language of `text` as a BCP 47 tag (two letters where there are), if it shows for sure.
-/// Addresses of the web, mentions and hashtags do not count.
+/// The language of `text` as a BCP 47 tag (two letters where there are), if detection is reliable.
+/// URLs, mentions and hashtags are ignored.
 pub fn detect(text: &str) -> Option<&'static str> {
     let words = prose(text);
     let letter_bytes: usize = words.chars().filter(|c| c.is_alphabetic()).map(char::len_utf8).sum();
@@ -43,7 +43,7 @@ fn prose(text: &str) -> String {
 }
 
 /// Most texts of most streams are English, and comparing a text with the profiles of forty
-/// languages costs about fifty times as much as this look at its words.
+/// languages costs about fifty times as much as this check of its words.
 fn is_plainly_english(words: &str) -> bool {
     let mut found = 0_u32;
     let (mut hits, mut all) = (0_usize, 0_usize);
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_of_some_length_shows_its_language() {
+    fn detect_long_text_returns_language() {
         for (text, language) in [
             ("My phone broke again and this is the third time, I don't know what to do", "en"),
             ("Das neue Telefon ist schon wieder kaputt und niemand beim Kundendienst hilft mir", "de"),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_others_share_with_english_do_not_decide() {
+    fn detect_shared_words_are_not_english() {
         for text in
             ["Dit is of was een slecht idee, en de winkel wil er niets van weten", "Was will der not so true Mann"]
         {
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_says_too_little_stays_without_a_language() {
+    fn detect_short_text_returns_none() {
         for text in ["", "lol", "🎉🎉🎉", "https://a.example/the/and/this #that @with", "OMG yesss"] {
             assert_eq!(detect(text), None, "{text}");
         }
@@ -176,7 +176,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_text_is_survived(text: String) {
+        fn detect_any_text_returns_valid_tag(text: String) {
             if let Some(tag) = detect(&text) {
                 proptest::prop_assert!((2..=3).contains(&tag.len()));
             }

@@ -11,6 +11,9 @@ const SECONDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 /// Upper bounds of the buckets of histograms that count posts.
 const POSTS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1000.0];
 
+/// Upper bounds of the buckets of histograms that count layers of a model.
+const LAYERS: [f64; 12] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 16.0, 20.0, 24.0];
+
 /// Upper bounds of the buckets of histograms that count tokens.
 const TOKENS: [f64; 10] = [16.0, 64.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0, 8192.0, 16384.0, 65536.0];
 
@@ -28,6 +31,7 @@ impl Metrics {
             .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
             .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_posts".to_owned()), &POSTS))
             .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_tokens".to_owned()), &TOKENS))
+            .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_layers".to_owned()), &LAYERS))
             .map_err(|e| TelemetryError(e.to_string()))?
             .build_recorder();
         let handle = recorder.handle();

@@ -58,5 +58,6 @@ pub fn unjudged() -> Analysis {
         scores: Scores { sentiment: [1.0 / 3.0; 3], emotion: [0.0; 7] },
         tokens: 0,
         truncated: false,
+        layers: None,
     }
 }

@@ -1,4 +1,4 @@
-//! Finding the temperature of a head from texts that people labelled.
+//! Fits the temperature of a head to labelled texts.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,18 +6,18 @@ use super::{Calibration, TEMPERATURES, temper_judgements, temper_shares, tempere
 use crate::domain::{Analysis, Emotion, Sentiment};
 use crate::inference::eval::{Labelled, calibration_error};
 
-/// Fewer labelled texts fit nothing that can be trusted.
+/// The fewest labelled texts for a fit.
 const MIN_TEXTS: usize = 200;
-/// The golden section: what a step leaves of an interval.
+/// The golden section: the share of an interval that a step keeps.
 const GOLDEN: f64 = 0.618_033_988_749_895;
 /// Steps; they leave 10⁻⁸ of the interval.
 const STEPS: usize = 40;
-/// The least share that a label is given: a model that was sure and wrong costs no infinity.
+/// The least share of a label, so that a wrong label costs a finite loss.
 const LEAST_SHARE: f64 = f32::MIN_POSITIVE as f64;
 /// The same for a judgement, and for its opposite.
 const LEAST_JUDGEMENT: f64 = 1e-9;
 
-/// The temperature of a head, and what it was good for on texts that it was not fitted on.
+/// The temperature of a head, and its effect on held-out texts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HeadFit {
@@ -37,10 +37,10 @@ pub struct HeadFit {
     pub nll_after: f64,
 }
 
-/// Why there is no temperature.
+/// Why no temperature can be fitted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FitError {
-    /// There is too little to learn from.
+    /// There are too few labels.
     #[error("there are {found} texts with a label for {head}; a temperature needs at least {MIN_TEXTS}")]
     TooFew { head: &'static str, found: usize },
     /// No text has a label.
@@ -135,7 +135,7 @@ fn head(name: &'static str, cases: &[impl Case]) -> Result<Option<HeadFit>, FitE
     let (learnt, unseen) = (every_other(0), every_other(1));
     // Rounded to what is stored, so that what is measured is what will be used.
     let found = (best(&learnt) * 1e4).round() / 1e4;
-    // What does not help on unseen texts is chance.
+    // A temperature that does not help on held-out texts is noise.
     let temperature = if loss(&unseen, found) < loss(&unseen, 1.0) { found } else { 1.0 };
     let error = |temperature: f64| calibration_error(unseen.iter().flat_map(|case| case.confidences(temperature)));
     let shown = |value: f64| (value * 1e6).round() / 1e6;

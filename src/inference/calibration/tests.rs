@@ -38,7 +38,7 @@ proptest! {
 }
 
 #[test]
-fn tempered_shares_are_those_of_tempered_outputs() {
+fn tempered_shares_equal_tempered_outputs() {
     let softmax = |outputs: [f32; 3]| {
         let sum: f32 = outputs.iter().map(|output| output.exp()).sum();
         outputs.map(|output| output.exp() / sum)
@@ -52,7 +52,7 @@ fn tempered_shares_are_those_of_tempered_outputs() {
 
 /// The texts that are fitted on are judged worse than the rest, so what is learnt from them is wrong.
 #[test]
-fn a_temperature_that_does_not_help_on_unseen_texts_is_not_kept() {
+fn unhelpful_temperature_is_discarded() {
     let judged: Vec<(Labelled, Analysis)> = (0..1_000)
         .map(|n| {
             let label = if n % 2 == 0 && n % 8 != 0 { "negative" } else { "positive" };
@@ -68,7 +68,7 @@ fn a_temperature_that_does_not_help_on_unseen_texts_is_not_kept() {
 
 /// Texts of a model that is too sure: its log-odds are three times what they should be.
 #[test]
-fn a_model_that_is_too_sure_of_itself_is_found_out() {
+fn overconfident_model_gets_temperature() {
     let judged: Vec<(Labelled, Analysis)> = (0..4_000)
         .map(|n| {
             // Of four texts three are positive, of which the model says 27 to 1 instead of 3 to 1.

@@ -1,6 +1,6 @@
 use super::*;
 use crate::domain::{Emotion, Sentiment};
-use crate::inference::Precision;
+use crate::inference::{ExitPolicy, Precision};
 use crate::inference::fused::tests::{SMALL_CONFIG, small_weights};
 use crate::inference::network::Scratch;
 use crate::inference::panel::Encoded;
@@ -16,11 +16,11 @@ fn texts(of: &[&str]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn texts_are_judged_in_order_for_sentiment_and_emotion() {
+async fn classify_returns_analyses_in_order() {
     let engine = Engine::load(&options()).unwrap();
     assert_eq!(engine.info().name, "sentistream-mini");
     assert_eq!(engine.info().max_tokens, 512);
-    let long = "the weather is what it is ".repeat(100);
+    let long = "the weather is what it is ".repeat(150);
     let asked = texts(&[
         "I love this, so happy!",
         "My boss is a liar and I am furious about it",
@@ -32,22 +32,22 @@ async fn texts_are_judged_in_order_for_sentiment_and_emotion() {
     assert_eq!(labels[0], (Sentiment::Positive, Emotion::Joy));
     assert_eq!(labels[1], (Sentiment::Negative, Emotion::Anger));
     assert_eq!(analyses[0], analyses[3]);
-    assert_eq!((analyses[2].tokens, analyses[2].truncated), (602, false));
+    assert!(analyses[2].tokens > 512 && !analyses[2].truncated, "{:?}", analyses[2]);
     assert!(!analyses[0].truncated);
     assert_eq!(engine.classify(Vec::new()).await.unwrap(), Vec::new());
 }
 
 #[tokio::test]
-async fn a_long_text_is_read_to_its_end_and_what_lies_beyond_the_windows_is_truncated() {
-    // 511 tokens about nothing, of which one window holds 510, and then 88 in anger.
-    let text = "the meeting is on tuesday at noon ".repeat(73) + &"I hate this terrible thing! ".repeat(13);
+async fn long_text_beyond_windows_is_truncated() {
+    // More neutral tokens than one window holds, and then angry ones; all fit into two windows.
+    let text = "the meeting is on tuesday at noon ".repeat(110) + &"I hate this terrible thing! ".repeat(30);
     let judged = async |max_windows| {
         let options = InferenceOptions { max_windows, max_wait: Duration::from_secs(300), ..options() };
         Engine::load(&options).unwrap().classify(vec![text.clone()]).await.unwrap().remove(0)
     };
     let (whole, beginning) = (judged(2).await, judged(1).await);
     assert_eq!((beginning.tokens, beginning.truncated, beginning.sentiment), (512, true, Sentiment::Neutral));
-    assert!(whole.tokens > 590 && !whole.truncated, "{whole:?}");
+    assert!(whole.tokens > 512 && !whole.truncated, "{whole:?}");
     let negative = |analysis: &Analysis| analysis.scores.sentiment[0];
     assert!(negative(&whole) > negative(&beginning) + 0.2, "the end of a long text counts: {whole:?} {beginning:?}");
 }
@@ -69,7 +69,7 @@ impl Judge for Faulty {
 }
 
 #[tokio::test]
-async fn a_text_that_breaks_the_model_fails_its_own_request_alone() {
+async fn panicking_text_fails_only_its_request() {
     let panel = Panel::load(&options()).unwrap();
     let info = panel.info();
     let judge: Arc<dyn Judge> = Arc::new(Faulty(panel));
@@ -89,7 +89,7 @@ async fn a_text_that_breaks_the_model_fails_its_own_request_alone() {
 }
 
 #[tokio::test]
-async fn more_texts_than_the_queue_holds_wait_their_turn() {
+async fn full_queue_makes_callers_wait() {
     let options = InferenceOptions { max_queued_texts: 3, max_batch_tokens: 16, ..options() };
     let engine = Engine::load(&options).unwrap();
     let callers = (0..8).map(|caller| {
@@ -101,8 +101,59 @@ async fn more_texts_than_the_queue_holds_wait_their_turn() {
     }
 }
 
+/// Texts of every length, so that many leave at each exit.
+fn varied(count: usize) -> Vec<String> {
+    let parts = ["I love this phone", "the bus was late again", "why would anyone", "so happy!!", "it is what it is", "ugh"];
+    (0..count).map(|n| (0..1 + n % 7).map(|word| parts[(n * 5 + word * n) % parts.len()]).collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[tokio::test]
+async fn exits_off_equals_full_depth_and_answers_name_their_layers() {
+    for precision in [Precision::F32, Precision::Int8] {
+        let options = InferenceOptions { precision, ..options() };
+        let adaptive = Engine::load(&options).unwrap();
+        assert_eq!((adaptive.info().layers, adaptive.info().exits.as_slice()), (6, [2, 3, 4, 5].as_slice()));
+        let off = Engine::load(&InferenceOptions { exits: ExitPolicy::Off, ..options.clone() }).unwrap();
+        assert!(off.info().exits.is_empty());
+        let texts = varied(60);
+        let full = adaptive.classify_with(texts.clone(), Depth::Full).await.unwrap();
+        assert_eq!(full, off.classify(texts.clone()).await.unwrap(), "{precision}");
+        assert!(full.iter().all(|analysis| analysis.layers == Some(6)));
+        let some = adaptive.classify(texts).await.unwrap();
+        assert!(some.iter().any(|analysis| analysis.layers < Some(5)), "{precision}");
+        assert!(adaptive.speed().unwrap().mean_layers.unwrap() < 6.0);
+    }
+}
+
+#[tokio::test]
+async fn analysis_is_independent_of_its_batch_and_of_the_cache() {
+    for precision in [Precision::F32, Precision::Int8] {
+        let options = InferenceOptions { precision, max_batch_tokens: 4_096, ..options() };
+        let engine = Engine::load(&options).unwrap();
+        let uncached = Engine::load(&InferenceOptions { answer_cache_bytes: 0, max_batch_tokens: 16, ..options }).unwrap();
+        let texts = varied(200);
+        let together = engine.classify(texts.clone()).await.unwrap();
+        let small = uncached.classify(texts.clone()).await.unwrap();
+        assert_eq!(together, small, "{precision}");
+        assert_eq!(together, engine.classify(texts.clone()).await.unwrap(), "{precision}, from the cache");
+        let speed = engine.speed().unwrap();
+        assert!(speed.cached > 0.4, "{speed:?}");
+        // Links and mentions do not change the tokens.
+        let copies = ["so happy!! https://a.example/1 @ada", "so happy!! https://b.example/2 @bob"];
+        let both = engine.classify(copies.map(str::to_owned).to_vec()).await.unwrap();
+        assert_eq!(both[0], both[1]);
+    }
+}
+
 #[test]
-fn a_folder_without_a_model_is_refused_with_its_path() {
+fn exit_threshold_of_unknown_layer_is_a_setting_error() {
+    let options = InferenceOptions { exit_thresholds: [(1, 0.9)].into(), ..options() };
+    let error = Engine::load(&options).err().unwrap();
+    assert!(matches!(&error, InferenceError::Setting { reason, .. } if reason.contains("2, 3, 4, 5")), "{error}");
+}
+
+#[test]
+fn empty_model_folder_error_names_path() {
     let folder = tempfile::tempdir().unwrap();
     let options = InferenceOptions { model: folder.path().to_string_lossy().parse().unwrap(), ..options() };
     let error = Engine::load(&options).err().unwrap().to_string();
@@ -115,7 +166,7 @@ const SMALL_TOKENIZER: &str = r#"{"version": "1.0", "truncation": null, "padding
     "model": {"type": "WordLevel", "vocab": {"[UNK]": 0, "fine": 1, "bad": 2, "day": 3}, "unk_token": "[UNK]"}}"#;
 
 #[tokio::test]
-async fn a_folder_with_a_model_of_two_classes_works_beside_the_builtin_one_for_emotion() {
+async fn two_class_model_uses_builtin_for_emotion() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("config.json"), SMALL_CONFIG).unwrap();
     std::fs::write(folder.path().join("tokenizer.json"), SMALL_TOKENIZER).unwrap();

@@ -11,7 +11,7 @@ fn engine() -> Engine {
 }
 
 #[tokio::test]
-async fn the_word_that_made_the_label_contributes_most() {
+async fn decisive_word_contributes_most() {
     let engine = engine();
     let text = "Été 😀: the new phone is terrible, honestly";
     let (analysis, explanation) = explain(&engine, text).await.unwrap();
@@ -29,7 +29,7 @@ async fn the_word_that_made_the_label_contributes_most() {
 }
 
 #[tokio::test]
-async fn emotion_is_explained_too_and_a_single_word_has_a_contribution() {
+async fn explanation_covers_emotion_and_single_words() {
     let engine = engine();
     let (analysis, explanation) = explain(&engine, "furious").await.unwrap();
     assert_eq!(analysis.emotion, Emotion::Anger);
@@ -42,7 +42,7 @@ async fn emotion_is_explained_too_and_a_single_word_has_a_contribution() {
 }
 
 #[test]
-fn the_work_is_bounded_however_long_the_text_is() {
+fn explanation_of_long_text_is_bounded() {
     for chars in [0, 10, 1_000, 5_000, 100_000] {
         let parts = parts_for(chars);
         assert!((MIN_PARTS..=MAX_PARTS).contains(&parts), "{chars}: {parts}");

@@ -1,4 +1,4 @@
-//! The words of a text, as readers of posts see them.
+//! Splitting a text into the words of an explanation.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use unicode_segmentation::UnicodeSegmentation;
 /// neighbours where there are more words.
 ///
 /// A word is one by Unicode's rules (UAX #29), with a leading `#` or `@`; an address of the web
-/// as a whole; emoji; and marks that carry mood: `!`, `?`, or several in a row (`:)`, `...`).
+/// as a whole; emoji; and punctuation with sentiment: `!`, `?`, or several marks in a row (`:)`, `...`).
 pub fn parts(text: &str, max: usize) -> Vec<Range<usize>> {
     let words = words(text);
     let together = words.len().div_ceil(max.max(1)).max(1);
@@ -51,7 +51,7 @@ fn chunk_words(chunk: &str) -> Vec<Range<usize>> {
     words
 }
 
-/// Marks that are more than an order of words.
+/// Punctuation that carries sentiment.
 fn moody(chunk: &str, marks: Range<usize>) -> Option<Range<usize>> {
     let text = &chunk[marks.clone()];
     let mut chars = text.chars();
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_what_readers_see() {
+    fn words_keep_tags_urls_and_emoticons() {
         assert_eq!(
             shown("I can't  stand, #acme's new “phone” :( https://a.example/b?c=d 😡😡!", 99),
             ["I", "can't", "stand", "#acme's", "new", "phone", ":(", "https://a.example/b?c=d", "😡😡!"]
@@ -89,14 +89,14 @@ mod tests {
     }
 
     #[test]
-    fn many_words_are_taken_together() {
+    fn many_words_are_grouped() {
         assert_eq!(shown("a b c d e, f g.", 3), ["a b c", "d e, f", "g"]);
         assert_eq!(shown("a b", 3), ["a", "b"]);
     }
 
     proptest::proptest! {
         #[test]
-        fn parts_lie_in_order_within_any_text(text in ".{0,80}", max in 1_usize..9) {
+        fn parts_are_ordered_within_any_text(text in ".{0,80}", max in 1_usize..9) {
             let parts = parts(&text, max);
             proptest::prop_assert!(parts.len() <= max);
             let mut end = 0;

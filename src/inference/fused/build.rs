@@ -1,20 +1,23 @@
 //! Packing a model's weights.
 
-use sentistream_kernels::{Form, Isa, LANES, Linear, Norm, RawLinear};
+use sentistream_kernels::{Format, Isa, LANES, Linear, Norm, RawLinear};
 
-use crate::inference::layout::{Layout, Part};
-use crate::inference::spec::{EncoderShape, HeadSpec, ModelSpec};
+use crate::inference::layout::{EXIT_ACTIVATION, Layout, Part, exit};
+use crate::inference::spec::{EncoderShape, ExitSpec, HeadSpec, ModelSpec};
 use crate::inference::weights::Weights;
 
-use super::last::{LastLayer, Look};
-use super::{FusedEncoder, Head, Layer};
+use super::first::{FirstToken, HeadProjection};
+use super::heads::Head;
+use super::layer::{Layer, LayerRest};
+use super::{Exit, FusedEncoder, LastLayer};
 
 /// Reads and packs linear layers.
 struct Packer<'a> {
     weights: &'a Weights,
     layout: Layout,
     epsilon: f32,
-    form: Form,
+    isa: Isa,
+    format: Format,
     dim: usize,
 }
 
@@ -25,42 +28,52 @@ impl FusedEncoder {
         width.is_multiple_of(LANES) && shape.hidden_dim.is_multiple_of(LANES)
     }
 
-    /// Packs the weights of a model that [`Self::fits`], for products in that form.
+    /// Packs the weights of a model that [`Self::fits`], for products in that format.
     ///
     /// # Errors
     /// When a weight is missing or of a wrong shape.
-    pub fn load(spec: &ModelSpec, weights: &Weights, (isa, form): (Isa, Form)) -> Result<Self, String> {
+    pub fn load(spec: &ModelSpec, weights: &Weights, (isa, format): (Isa, Format)) -> Result<Self, String> {
         let shape = spec.shape.clone();
         let dim = shape.dim;
         let layout = Layout::of(spec.family);
-        let packer = Packer { weights, layout, epsilon: shape.layer_norm_eps, form, dim };
-        let head = |head: &HeadSpec| packer.head(layout.head(&head.prefix), head.classes.len());
-        let (layers, last) = packer.layers(&shape)?;
+        let packer = Packer { weights, layout, epsilon: shape.layer_norm_eps, isa, format, dim };
+        let Packed { layers, last, exits } = packer.layers(spec)?;
         Ok(Self {
             isa,
-            form,
+            format,
             words: weights.words(&layout.words(), &[shape.vocab_size, dim])?,
             positions: layout.positions(spec, weights)?,
             norm: packer.norm(&layout.embedding_norm())?,
             layers,
             last,
-            heads: spec.heads.iter().map(head).collect::<Result<_, _>>()?,
-            head_activation: layout.head_activation(),
+            heads: spec.heads.iter().map(|head| packer.head(head)).collect::<Result<_, _>>()?,
+            exits,
             shape,
         })
     }
 }
 
+/// The layers of a model.
+struct Packed {
+    layers: Vec<Layer>,
+    last: LastLayer,
+    exits: Vec<Exit>,
+}
+
 impl Packer<'_> {
-    /// All layers, packed side by side: it is most of the time to start.
-    fn layers(&self, shape: &EncoderShape) -> Result<(Vec<Layer>, LastLayer), String> {
+    /// All layers and exits, packed in parallel: it is most of the time to start.
+    fn layers(&self, spec: &ModelSpec) -> Result<Packed, String> {
+        let shape = &spec.shape;
         let last = shape.n_layers - 1;
         std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..last).map(|index| scope.spawn(move || self.layer(index, shape))).collect();
-            let last = self.last_layer(last, shape)?;
-            let done = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
-            let layers = done.map(|layer| layer.unwrap_or_else(|_| Err("packing a layer broke off".to_owned())));
-            Ok((layers.collect::<Result<_, _>>()?, last))
+            let layers: Vec<_> = (0..last).map(|index| scope.spawn(move || self.layer(index, shape))).collect();
+            let exits: Vec<_> = spec.exits.iter().map(|exit| scope.spawn(move || self.exit(exit, spec))).collect();
+            let (first, rest) = (self.first_token(last, shape)?, self.rest(last, shape)?);
+            let panicked = || "packing a layer panicked".to_owned();
+            let layers = layers.into_iter().map(|layer| layer.join().unwrap_or_else(|_| Err(panicked())));
+            let layers = layers.collect::<Result<_, _>>()?;
+            let exits = exits.into_iter().map(|exit| exit.join().unwrap_or_else(|_| Err(panicked())));
+            Ok(Packed { layers, last: LastLayer { first, rest }, exits: exits.collect::<Result<_, _>>()? })
         })
     }
 
@@ -80,37 +93,34 @@ impl Packer<'_> {
             all.weight.extend(next.weight);
             all.bias.extend(next.bias);
         }
-        self.layer_around((index, all), shape)
+        let attention = self.pack_after(&self.norm_before(index)?, all);
+        Ok(Layer { attention, rest: self.rest(index, shape)? })
     }
 
-    fn last_layer(&self, index: usize, shape: &EncoderShape) -> Result<LastLayer, String> {
+    /// The attention of a layer for first tokens.
+    fn first_token(&self, index: usize, shape: &EncoderShape) -> Result<FirstToken, String> {
         let [query, key, value] = self.attention(index, shape)?;
         let (dim, width) = (self.dim, self.dim / shape.n_heads);
-        let look = |head: usize| {
+        let projection = |head: usize| {
             let part = head * width * dim..(head + 1) * width * dim;
             let (key, value_weight) = (&key.weight[part.clone()], value.weight[part].to_vec());
             let transposed = (0..dim).flat_map(|to| key[to..].iter().step_by(dim).copied()).collect();
             let value_bias = value.bias[head * width..][..width].to_vec();
-            Look {
+            HeadProjection {
                 keys: self.pack(&RawLinear { weight: transposed, bias: vec![0.0; dim], inputs: width }),
                 values: self.pack(&RawLinear { weight: value_weight, bias: value_bias, inputs: dim }),
             }
         };
-        let heads = (0..shape.n_heads).map(look).collect();
-        Ok(LastLayer { layer: self.layer_around((index, query), shape)?, heads })
+        let heads = (0..shape.n_heads).map(projection).collect();
+        Ok(FirstToken { query: self.pack_after(&self.norm_before(index)?, query), heads })
     }
 
-    /// A layer with what its attention asks of each token.
-    fn layer_around(&self, (index, attention): (usize, RawLinear), shape: &EncoderShape) -> Result<Layer, String> {
+    /// The part of a layer behind its attention.
+    fn rest(&self, index: usize, shape: &EncoderShape) -> Result<LayerRest, String> {
         let at = |part| self.layout.layer(index, part);
         let (dim, hidden) = (self.dim, shape.hidden_dim);
-        let before = match index {
-            0 => self.layout.embedding_norm(),
-            _ => self.layout.layer(index - 1, Part::OutputNorm),
-        };
         let attention_norm = self.norm(&at(Part::AttentionNorm))?;
-        Ok(Layer {
-            attention: self.pack_after(&self.norm(&before)?, attention),
+        Ok(LayerRest {
             out: self.pack(&self.raw(&at(Part::Out), dim, dim)?),
             widen: self.pack_after(&attention_norm, self.raw(&at(Part::Widen), dim, hidden)?),
             attention_norm,
@@ -119,27 +129,63 @@ impl Packer<'_> {
         })
     }
 
-    fn head(&self, [hidden, classes]: [String; 2], count: usize) -> Result<Head, String> {
-        let dim = self.dim;
+    /// The normalisation of the input of a layer.
+    fn norm_before(&self, index: usize) -> Result<Norm, String> {
+        self.norm(&match index {
+            0 => self.layout.embedding_norm(),
+            _ => self.layout.layer(index - 1, Part::OutputNorm),
+        })
+    }
+
+    fn head(&self, head: &HeadSpec) -> Result<Head, String> {
+        let (dim, count) = (self.dim, head.classes.len());
+        let [hidden, classes] = self.layout.head(&head.prefix);
         Ok(Head {
             hidden: Linear::f32(&self.raw(&hidden, dim, dim)?),
             classes: Linear::f32(&self.raw(&classes, dim, count)?),
+            activation: self.layout.head_activation(),
             count,
         })
     }
 
+    /// An exit, whose outputs are brought into the order of the heads, with the gate last.
+    fn exit(&self, exit: &ExitSpec, spec: &ModelSpec) -> Result<Exit, String> {
+        let [hidden, classes] = exit::names(exit.layer);
+        let bias = self.weights.values(&format!("{hidden}.bias"))?;
+        let width = bias.len();
+        if !width.is_multiple_of(LANES) {
+            return Err(format!("{hidden}: its width {width} is not a multiple of {LANES}"));
+        }
+        let hidden = self.raw(&hidden, self.dim, width)?;
+        let stored = self.raw(&classes, width, spec.outputs() + 1)?;
+        let order = spec.exit_order();
+        let weight = order.iter().flat_map(|&row| stored.weight[row * width..][..width].iter().copied()).collect();
+        let bias = order.iter().map(|&row| stored.bias[row]).collect();
+        Ok(Exit {
+            layer: exit.layer - 1,
+            gate_limit: (exit.threshold / (1.0 - exit.threshold)).ln(),
+            first: self.first_token(exit.layer - 1, &spec.shape)?,
+            head: Head {
+                hidden: Linear::f32(&hidden),
+                classes: Linear::f32(&RawLinear { weight, bias, inputs: width }),
+                activation: EXIT_ACTIVATION,
+                count: spec.outputs() + 1,
+            },
+        })
+    }
+
     fn pack(&self, raw: &RawLinear) -> Linear {
-        match self.form {
-            Form::F32 => Linear::f32(raw),
-            Form::Bf16 => Linear::bf16(raw),
-            Form::Int8 => Linear::int8(raw),
+        match self.format {
+            Format::F32 => Linear::f32(raw),
+            Format::Bf16 => Linear::bf16(raw),
+            Format::Int8 => Linear::int8(raw, self.isa),
         }
     }
 
     /// A layer that reads normalised rows as they are rounded: without the weight and bias of
     /// the normalisation: here they become part of its own.
     fn pack_after(&self, norm: &Norm, mut raw: RawLinear) -> Linear {
-        if self.form != Form::F32 {
+        if self.format != Format::F32 {
             for (weights, bias) in raw.weight.chunks_exact_mut(raw.inputs).zip(&mut raw.bias) {
                 *bias += weights.iter().zip(&norm.bias).map(|(weight, bias)| weight * bias).sum::<f32>();
                 weights.iter_mut().zip(&norm.weight).for_each(|(weight, scale)| *weight *= scale);

@@ -58,7 +58,7 @@ pub fn small_weights(seed: u64) -> Vec<u8> {
 }
 
 #[test]
-fn the_fused_encoder_equals_the_reference_for_any_lengths() {
+fn fused_encoder_any_length_equals_reference() {
     let spec = ModelSpec::parse(SMALL_CONFIG.as_bytes()).unwrap();
     let weights = Weights::open(small_weights(7).into()).unwrap();
     let reference = ReferenceEncoder::load(&spec, &weights, Precision::F32).unwrap();
@@ -68,21 +68,23 @@ fn the_fused_encoder_equals_the_reference_for_any_lengths() {
     let texts: Vec<Vec<u32>> =
         lengths.iter().map(|&length| (0..length).map(|_| (numbers.next() % 50) as u32).collect()).collect();
     let batch: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+    let inputs: Vec<Input<'_>> = batch.iter().map(|ids| Input { ids, may_exit: true }).collect();
     let wanted = reference.logits(&batch).unwrap();
     for isa in Isa::available() {
-        for (form, allowed) in [(Form::F32, 1e-4), (Form::Bf16, 0.03), (Form::Int8, 0.08)] {
-            let encoder = FusedEncoder::load(&spec, &weights, (isa, form)).unwrap();
+        for (format, allowed) in [(Format::F32, 1e-4), (Format::Bf16, 0.03), (Format::Int8, 0.08)] {
+            let encoder = FusedEncoder::load(&spec, &weights, (isa, format)).unwrap();
             let mut scratch = Scratch::default();
-            assert!(encoder.logits(&[], &mut scratch).is_empty());
-            let got = encoder.logits(&batch, &mut scratch);
+            assert!(encoder.run(&[], &mut scratch, None).logits.is_empty());
+            let got = encoder.run(&inputs, &mut scratch, None).logits;
             assert_eq!(got.len(), wanted.len());
             for (index, (got, wanted)) in got.iter().zip(&wanted).enumerate() {
                 let length = lengths[index / 2];
-                assert!((got - wanted).abs() < allowed, "{isa:?} {form:?}, {length} tokens: {got} for {wanted}");
+                assert!((got - wanted).abs() < allowed, "{isa:?} {format:?}, {length} tokens: {got} for {wanted}");
             }
             // Alone, after a larger batch has used the same memory.
-            for (text, all) in batch.iter().zip(got.chunks_exact(2)) {
-                assert_eq!(encoder.logits(&[text], &mut scratch), all, "{isa:?} {form:?}, {} tokens", text.len());
+            for (text, all) in inputs.iter().zip(got.chunks_exact(2)) {
+                let alone = encoder.run(&[*text], &mut scratch, None).logits;
+                assert_eq!(alone, all, "{isa:?} {format:?}, {} tokens", text.ids.len());
             }
         }
     }

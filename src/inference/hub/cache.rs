@@ -17,7 +17,7 @@ use crate::inference::weights;
 pub fn find(model: &HubModel, options: &HubOptions) -> Result<Option<Snapshot>, HubError> {
     let Some(commit) = commit(model, options) else { return Ok(None) };
     let snapshot = snapshot(&model.repository, commit, options);
-    let files = ModelFiles::of_snapshot(&snapshot);
+    let files = snapshot.files();
     if !files.has("config.json") {
         return Ok(None);
     }

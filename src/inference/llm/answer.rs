@@ -1,4 +1,4 @@
-//! Reading a language model's answer. Nothing in it is believed that is not exactly what was asked.
+//! Parsing a language model's answer. Only values that match the requested schema are accepted.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -33,9 +33,8 @@ struct Judgement {
     emotion: Emotion,
 }
 
-/// The scores of `count` texts from the body of an answer; `None` for each text of which it says
-/// nothing valid. Indexes that were not asked for are ignored, and one that is there twice is not
-/// believed.
+/// The scores of `count` texts from the body of an answer; `None` for each text without a valid
+/// judgement. Unknown indexes are ignored, and an index that occurs twice is invalid.
 ///
 /// # Errors
 /// When the answer as a whole cannot be read.
@@ -47,7 +46,7 @@ pub fn read(body: &[u8], count: usize) -> Result<Vec<Option<Scores>>, &'static s
         serde_json::from_str(bare(&content)).map_err(|_| "the answer is not the JSON that was asked for")?;
     let mut found: Vec<Vec<Scores>> = vec![Vec::new(); count];
     for judgement in judgements {
-        // One that is wrong in any way says nothing; the others may be right.
+        // An invalid judgement is skipped; the others may be valid.
         let Ok(judgement) = serde_json::from_value::<Judgement>(judgement) else { continue };
         if let (Some(place), Some(scores)) = (found.get_mut(judgement.index), scores(judgement)) {
             place.push(scores);
@@ -57,7 +56,7 @@ pub fn read(body: &[u8], count: usize) -> Result<Vec<Option<Scores>>, &'static s
     Ok(found.into_iter().map(one).collect())
 }
 
-/// Models that are asked for JSON like to put it in a block of Markdown.
+/// Some models wrap the requested JSON in a Markdown code block.
 fn bare(content: &str) -> &str {
     let content = content.trim();
     let inner = content.strip_prefix("```json").or_else(|| content.strip_prefix("```"));
@@ -65,7 +64,7 @@ fn bare(content: &str) -> &str {
 }
 
 /// The two other sentiments share what the confidence leaves, and one emotion is there or not: a
-/// language model tells no more.
+/// language model reports nothing else.
 fn scores(judgement: Judgement) -> Option<Scores> {
     if !(0.0..=1.0).contains(&judgement.confidence) {
         return None;
@@ -88,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_exactly_right_is_believed() {
+    fn answer_keeps_only_valid_judgements() {
         let content = json!({"judgements": [
             {"index": 0, "sentiment": "positive", "confidence": 0.9, "emotion": "joy"},
             {"index": 1, "sentiment": "great", "confidence": 0.9, "emotion": "joy"},
@@ -113,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_an_error() {
+    fn unreadable_answer_is_an_error() {
         let no_content = json!({"choices": [{"message": {"content": null}}]}).to_string().into_bytes();
         for body in
             [body("I think it is positive"), body("{\"judgements\": [{\"index\": 0,"), b"<html>".to_vec(), no_content]

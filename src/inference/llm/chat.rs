@@ -39,10 +39,10 @@ impl Chat {
     /// A client of the server that `options` name. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`InferenceError::Load`] when the key cannot stand in a header, or TLS cannot be set up.
+    /// [`InferenceError::Load`] when the key is not valid in a header, or TLS cannot be set up.
     pub fn new(options: &LlmOptions) -> Result<Self, InferenceError> {
         let wrong = |reason: String| InferenceError::Load { model: options.name(), reason };
-        // Whoever comes second finds a provider, which is as good.
+        // Fails when another caller has installed a provider already, which is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         // A redirect would carry posts and key to another server.
         let client = Client::builder().redirect(redirect::Policy::none()).timeout(options.timeout).build();
@@ -65,7 +65,7 @@ impl Chat {
         })
     }
 
-    /// Whether the next request asks for a form that the server may not know, and then is sent again.
+    /// The response format of the next request.
     pub fn form(&self) -> AnswerForm {
         if self.plain.load(Ordering::Relaxed) { AnswerForm::Object } else { AnswerForm::Schema }
     }
@@ -73,7 +73,7 @@ impl Chat {
     /// Notes that the server does not know JSON schemas.
     pub fn use_objects(&self) {
         if !self.plain.swap(true, Ordering::Relaxed) {
-            tracing::info!("the language model's server knows no JSON schemas; it is asked for JSON objects");
+            tracing::info!("language model server rejects JSON schemas; falling back to JSON objects");
         }
     }
 
@@ -88,7 +88,7 @@ impl Chat {
             request = request.header(AUTHORIZATION, key.clone());
         }
         let failing = |reason: String| ChatError::Failing { reason, wait: None };
-        // Errors of the client name the URL, which may hold what is nobody's business.
+        // Errors of the client contain the URL, which may hold secrets.
         let mut answer = request.send().await.map_err(|e| failing(describe(&e.without_url())))?;
         let status = answer.status();
         if !status.is_success() {
@@ -116,7 +116,7 @@ fn describe(error: &reqwest::Error) -> String {
 }
 
 fn refusal(status: StatusCode, retry_after: Option<&HeaderValue>) -> ChatError {
-    // The other form, a date, is rare here; the back-off stands in for it.
+    // The other form, a date, is rare here; the exponential backoff applies.
     let seconds = retry_after.and_then(|value| value.to_str().ok()?.trim().parse::<f64>().ok());
     let wait = seconds.filter(|seconds| (0.0..=86_400.0).contains(seconds)).map(Duration::from_secs_f64);
     match status {

@@ -1,4 +1,4 @@
-//! What a language model is asked. Posts are untrusted: they stand in the user's message as data,
+//! The prompt. Posts are untrusted: they are part of the user's message as JSON data,
 //! a JSON array with indexes, and the instructions say to take nothing in them for an instruction.
 
 use serde_json::{Value, json};

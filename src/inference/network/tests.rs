@@ -5,7 +5,7 @@ mod architectures;
 use serde::Deserialize;
 
 use super::*;
-use crate::inference::files::ModelFiles;
+use crate::inference::source;
 use crate::inference::fused::tests::{SMALL_CONFIG, small_weights};
 use crate::inference::tokens::TextTokenizer;
 use crate::inference::{HubOptions, ModelSource};
@@ -17,21 +17,29 @@ struct Expected {
     ids: Vec<u32>,
     sentiment_logits: Vec<f32>,
     emotion_logits: Vec<f32>,
+    /// By layer: sentiment, emotion, gate.
+    exit_logits: std::collections::BTreeMap<String, Vec<f32>>,
+}
+
+/// Texts that must take all layers.
+fn all_layers<'a>(texts: &'a [Expected]) -> Vec<Input<'a>> {
+    texts.iter().map(|text| Input { ids: &text.ids, may_exit: false }).collect()
 }
 
 struct Loaded {
     tokenizer: TextTokenizer,
     network: Network,
+    spec: ModelSpec,
 }
 
 fn builtin(precision: Precision) -> Loaded {
-    let files = ModelFiles::find(&ModelSource::Builtin, &HubOptions::default()).unwrap();
+    let files = source::find(&ModelSource::Builtin, &HubOptions::default()).unwrap();
     let spec = ModelSpec::parse(&files.read("config.json").unwrap()).unwrap();
     let tokenizer =
         TextTokenizer::parse(&files.read("tokenizer.json").unwrap(), spec.max_tokens(), spec.shape.vocab_size);
     let weights = Weights::read(&files).unwrap();
     let network = Network::load(&spec, &weights, precision).unwrap();
-    Loaded { tokenizer: tokenizer.unwrap(), network }
+    Loaded { tokenizer: tokenizer.unwrap(), network, spec }
 }
 
 fn expected() -> Vec<Expected> {
@@ -42,16 +50,15 @@ fn expected() -> Vec<Expected> {
 
 /// The largest difference of an output from the reference, all texts in one batch.
 fn largest_difference(loaded: &Loaded, expected: &[Expected]) -> f32 {
-    let texts: Vec<&[u32]> = expected.iter().map(|text| text.ids.as_slice()).collect();
-    let logits = loaded.network.logits(&texts, &mut Scratch::default()).unwrap();
-    // Heads stand in the order of their names: emotion, sentiment.
+    let logits = loaded.network.run(&all_layers(expected), &mut Scratch::default()).unwrap().logits;
+    // Heads are ordered by name: emotion, sentiment.
     let wanted = expected.iter().flat_map(|text| text.emotion_logits.iter().chain(&text.sentiment_logits));
     assert_eq!(logits.len(), expected.len() * 10);
     logits.iter().zip(wanted).map(|(got, wanted)| (got - wanted).abs()).fold(0.0, f32::max)
 }
 
 #[test]
-fn texts_have_the_ids_of_the_reference() {
+fn builtin_tokenizer_equals_reference() {
     let loaded = builtin(Precision::F32);
     for text in expected() {
         let tokens = loaded.tokenizer.encode(&text.text, 1).unwrap();
@@ -60,13 +67,13 @@ fn texts_have_the_ids_of_the_reference() {
 }
 
 #[test]
-fn f32_outputs_equal_the_reference() {
+fn f32_outputs_equal_reference() {
     let difference = largest_difference(&builtin(Precision::F32), &expected());
     assert!(difference < 1e-3, "{difference}");
 }
 
 #[test]
-fn half_precision_outputs_stay_near_the_reference() {
+fn half_precision_outputs_are_near_reference() {
     for (precision, limit) in [(Precision::F16, 0.02), (Precision::Bf16, 0.15)] {
         let difference = largest_difference(&builtin(precision), &expected());
         assert!(difference < limit, "{precision}: {difference}");
@@ -74,17 +81,53 @@ fn half_precision_outputs_stay_near_the_reference() {
 }
 
 #[test]
-fn int8_outputs_stay_near_the_reference() {
+fn int8_outputs_are_near_reference() {
     let loaded = builtin(Precision::Int8);
     let expected = expected();
     let difference = largest_difference(&loaded, &expected);
     assert!(difference < 0.6, "{difference}");
 }
 
+/// Exits have the outputs of the reference, and each text leaves at the first one whose gate accepts it.
+#[test]
+fn exits_equal_reference_and_decide_by_their_gates() {
+    let expected = expected();
+    for (precision, limit) in [(Precision::F32, 1e-3), (Precision::Bf16, 0.3), (Precision::Int8, 1.2)] {
+        let Loaded { network, spec, .. } = builtin(precision);
+        let mut scratch = Scratch::default();
+        let inputs: Vec<Input<'_>> = expected.iter().map(|text| Input { ids: &text.ids, may_exit: true }).collect();
+        let (full, trace) = network.trace(&inputs, &mut scratch).unwrap();
+        assert_eq!(full, network.run(&all_layers(&expected), &mut scratch).unwrap(), "a trace takes all layers");
+        let adaptive = network.run(&inputs, &mut scratch).unwrap();
+        let mut taken = Vec::new();
+        for (index, (text, trace)) in expected.iter().zip(trace.chunks_exact(4 * 11)).enumerate() {
+            let mut wanted = (&full.logits[index * 10..][..10], 6);
+            for (exit, outputs) in spec.exits.iter().zip(trace.chunks_exact(11)).rev() {
+                let reference = &text.exit_logits[&exit.layer.to_string()];
+                let ordered = reference[3..10].iter().chain(&reference[..3]).chain(&reference[10..]);
+                for (got, wanted) in outputs[..10].iter().zip(ordered) {
+                    assert!((got - wanted).abs() < limit, "{precision}, layer {}: {got} for {wanted}", exit.layer);
+                }
+                let gate = 1.0 / (1.0 + (-f64::from(outputs[10])).exp());
+                if gate > f64::from(exit.threshold) {
+                    wanted = (&outputs[..10], exit.layer as u32);
+                }
+            }
+            assert_eq!(&adaptive.logits[index * 10..][..10], wanted.0, "{precision}: {}", text.text);
+            assert_eq!(adaptive.layers[index], wanted.1, "{precision}: {}", text.text);
+            taken.push(wanted.1);
+            // A text alone is what it is among others.
+            let alone = network.run(&inputs[index..=index], &mut scratch).unwrap();
+            assert_eq!((alone.logits.as_slice(), alone.layers[0]), (wanted.0, wanted.1), "{precision}: {}", text.text);
+        }
+        assert!((2..=5).all(|layer| taken.contains(&layer)), "{precision}: {taken:?}");
+    }
+}
+
 /// Candle's path is what the fused one falls back to, so it is held to the same values.
 #[test]
-fn candle_outputs_equal_the_reference() {
-    let files = ModelFiles::find(&ModelSource::Builtin, &HubOptions::default()).unwrap();
+fn candle_outputs_equal_reference() {
+    let files = source::find(&ModelSource::Builtin, &HubOptions::default()).unwrap();
     let spec = ModelSpec::parse(&files.read("config.json").unwrap()).unwrap();
     let weights = Weights::read(&files).unwrap();
     let encoder = ReferenceEncoder::load(&spec, &weights, Precision::F32).unwrap();
@@ -98,12 +141,12 @@ fn candle_outputs_equal_the_reference() {
 
 #[cfg(not(feature = "cuda"))]
 #[test]
-fn a_graphics_card_that_this_build_cannot_use_is_refused_with_what_to_do() {
+fn cuda_without_feature_is_an_error() {
     let spec = ModelSpec::parse(SMALL_CONFIG.as_bytes()).unwrap();
     let weights = Weights::open(small_weights(5).into()).unwrap();
-    let compute = Compute { precision: Precision::Auto, place: Place::Cuda(1) };
+    let compute = Compute { device: DeviceChoice::Cuda(1), ..Precision::Auto.into() };
     let error = Network::load(&spec, &weights, compute).err().unwrap();
     assert!(error.contains("cuda:1") && error.contains("--features cuda"), "{error}");
-    let auto = Compute { precision: Precision::Auto, place: Place::Auto };
+    let auto = Compute { device: DeviceChoice::Auto, ..Precision::Auto.into() };
     assert!(!Network::load(&spec, &weights, auto).unwrap().on_graphics_card());
 }

@@ -34,7 +34,7 @@ pub fn unigram(model: &[u8]) -> Result<Value, String> {
             _ => {}
         }
     }
-    // Its own first three (unknown, start, end) stand in another order.
+    // Its own first three (unknown, start, end) are in another order.
     let own = pieces.get(3..).filter(|own| !own.is_empty()).ok_or_else(damaged)?;
     let first = ["<s>", "<pad>", "</s>", "<unk>"].map(|token| (token.to_owned(), 0.0));
     let last = ("<mask>".to_owned(), 0.0);
@@ -81,9 +81,9 @@ fn map_of(bytes: &[u8]) -> Option<&[u8]> {
     Some(map)
 }
 
-/// A value as it lies in a message.
+/// A field's value in its wire format.
 enum Wire<'a> {
-    /// A number, or something else that matters to nobody here.
+    /// A number or another value that is not needed.
     Other,
     Bytes(&'a [u8]),
     Four([u8; 4]),

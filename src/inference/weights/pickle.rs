@@ -1,4 +1,4 @@
-//! PyTorch checkpoints: the archive of today, and the plain stream of pickles of before 2020.
+//! PyTorch checkpoints: the current zip format, and the format before 2020.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -17,17 +17,17 @@ const OLD: [u8; 21] = [
     0x03, 0x2e,
 ];
 
-/// Reads all tensors of the checkpoint at `path`. Nothing in it is run: classes are only names.
+/// Reads all tensors of the checkpoint at `path`. No code in it is executed: classes are only names.
 ///
 /// # Errors
-/// When it is no checkpoint, or holds what cannot be read.
+/// When it is not a checkpoint, or a tensor cannot be read.
 pub fn read(path: &Path) -> Result<HashMap<String, Values>, String> {
     let tensors = match is_old(path).map_err(|e| e.to_string())? {
         true => read_old(path)?,
         false => read_archive(path)?,
     };
     match tensors.is_empty() {
-        true => Err("it holds no tensors by name; save the model's state_dict".to_owned()),
+        true => Err("it has no named tensors; save the model's state_dict".to_owned()),
         false => Ok(tensors),
     }
 }
@@ -87,9 +87,9 @@ fn read_old(path: &Path) -> Result<HashMap<String, Values>, String> {
         let mut length = [0; 8];
         reader.read_exact(&mut length).map_err(fail)?;
         let mine: Vec<&TensorInfo> = infos.iter().filter(|info| info.path.ends_with(&format!("/{key}"))).collect();
-        let dtype = mine.first().ok_or_else(|| format!("nothing tells the type of the storage {key}"))?.dtype;
+        let dtype = mine.first().ok_or_else(|| format!("no tensor gives the type of the storage {key}"))?.dtype;
         let size = usize::try_from(i64::from_le_bytes(length)).ok().and_then(|n| n.checked_mul(dtype.size_in_bytes()));
-        let size = size.ok_or_else(|| format!("the length of the storage {key} makes no sense"))?;
+        let size = size.ok_or_else(|| format!("the length of the storage {key} is invalid"))?;
         // Read as far as there is something, so that a wrong length takes no memory.
         let mut bytes = Vec::new();
         let read = reader.by_ref().take(size as u64).read_to_end(&mut bytes).map_err(fail)?;

@@ -15,7 +15,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::super::{DEFAULT_REVISION, HubError, HubModel, HubOptions, Snapshot, cache};
 use super::Teller;
-use crate::inference::files::ModelFiles;
 use crate::inference::vocabulary;
 use crate::inference::weights::{self, WeightFile};
 use transfer::Wanted;
@@ -65,7 +64,7 @@ impl Job {
         let commit = Repo::with_revision(self.model.repository.clone(), RepoType::Model, info.sha.clone());
         let repo = api.repo(commit);
         let snapshot = cache::snapshot(&self.model.repository, info.sha.clone(), &self.options);
-        let files = ModelFiles::of_snapshot(&snapshot);
+        let files = snapshot.files();
         if !info.has("config.json") {
             let reason = format!("{} has no config.json: it holds no Transformers model", self.model.repository);
             return Err(HubError::Unsupported(reason));

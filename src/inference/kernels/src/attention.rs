@@ -37,7 +37,7 @@ impl<'a> Columns<'a> {
 
 /// Rows of one text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
+pub struct RowRange {
     pub start: usize,
     pub len: usize,
 }
@@ -49,7 +49,7 @@ pub struct Sight<'a> {
     pub keys: Columns<'a>,
     pub values: Columns<'a>,
     /// The query rows of each text, and its key rows.
-    pub spans: &'a [(Span, Span)],
+    pub spans: &'a [(RowRange, RowRange)],
 }
 
 /// Attention of every text's queries to its own tokens.
@@ -89,7 +89,7 @@ impl Kernel for Attention<'_> {
             for head in 0..self.heads {
                 let mut done = 0;
                 while done < queries.len {
-                    let some = Span { start: queries.start + done, len: QUERIES.min(queries.len - done) };
+                    let some = RowRange { start: queries.start + done, len: QUERIES.min(queries.len - done) };
                     self.pack(simd, some, head);
                     self.attend(simd, (some, tokens), head);
                     done += some.len;
@@ -100,9 +100,9 @@ impl Kernel for Attention<'_> {
 }
 
 impl Attention<'_> {
-    /// Queries as columns. Lanes beyond the last query are zero, and nobody reads their results.
+    /// Queries as columns. Lanes beyond the last query are zero, and their results are not read.
     #[inline(always)]
-    fn pack<S: Simd>(&mut self, simd: S, queries: Span, head: usize) {
+    fn pack<S: Simd>(&mut self, simd: S, queries: RowRange, head: usize) {
         let Self { room, width, sight, .. } = self;
         let groups = queries.len.div_ceil(LANES);
         room.queries.resize(groups * *width, [0.0; LANES]);
@@ -119,9 +119,9 @@ impl Attention<'_> {
         }
     }
 
-    /// Queries stand in the lanes, so that softmax needs no sum over lanes, and tokens no padding.
+    /// Queries are in the lanes, so that softmax needs no sum over lanes, and tokens no padding.
     #[inline(always)]
-    fn attend<S: Simd>(&mut self, simd: S, (queries, tokens): (Span, Span), head: usize) {
+    fn attend<S: Simd>(&mut self, simd: S, (queries, tokens): (RowRange, RowRange), head: usize) {
         let Self { room, width, heads, sight, .. } = self;
         let padded = queries.len.next_multiple_of(LANES);
         room.scores.resize(tokens.len * padded, 0.0);

@@ -1,9 +1,8 @@
 //! The vector code of the encoder.
 //!
-//! Everything that takes the time of inference, and all of SentiStream's `unsafe`, is in this
-//! crate: it depends on nothing of the rest, and is compiled with optimisation even where the
-//! rest is not. What each kernel computes is said over lanes ([`simd`]); which instructions do it
-//! is an argument, an [`Isa`].
+//! The hot loops of inference, and all of SentiStream's `unsafe`, are in this crate. It has no
+//! dependency on the rest, and is compiled with optimisation in every profile. Each kernel is
+//! written over lanes ([`simd`]); the instruction set is an argument, an [`Isa`].
 
 mod attention;
 mod linear;
@@ -12,8 +11,8 @@ mod rows;
 mod simd;
 mod tiles;
 
-pub use attention::{Attention, Columns, Room, Sight, Span};
-pub use linear::{Every, Form, Linear, RawLinear, Rows};
+pub use attention::{Attention, Columns, Room, Sight, RowRange};
+pub use linear::{Every, Format, Linear, RawLinear, Rows};
 pub use rows::{Activate, Activation, AddNorm, Affine, Embed, Norm, Round, Rounded, Target, Words};
 pub use simd::{Isa, LANES, peak};
 

@@ -1,6 +1,6 @@
 //! Linear layers: weights packed once for the tiles of the matrix product.
 //!
-//! Outputs stand in groups of sixteen, one per lane. A tile is a few rows by a few groups; its
+//! Outputs are in groups of sixteen, one per lane. A tile is a few rows by a few groups; its
 //! sums stay in registers while it walks along the inputs. Rows of several texts follow each
 //! other without padding, so one product serves a whole batch.
 
@@ -14,7 +14,7 @@ use super::tiles::{each_row, for_tiles, pick};
 
 /// What a linear layer multiplies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum Format {
     F32,
     Bf16,
     Int8,
@@ -97,8 +97,10 @@ impl Linear {
         Self { weights: Packed::Bf16(weights), bias: raw.packed_bias(), inputs: raw.inputs }
     }
 
-    /// Rounds weights to bytes, each output by its own scale, and packs them.
-    pub fn int8(raw: &RawLinear) -> Self {
+    /// Rounds weights to bytes, each output by its own scale, and packs them. The largest byte is the one
+    /// for which the products of `isa` are exact.
+    pub fn int8(raw: &RawLinear, isa: Isa) -> Self {
+        let limit = f32::from(isa.max_weight());
         let groups = raw.groups();
         let steps = raw.inputs / 4;
         let mut weights = vec![[0i8; 4 * LANES]; groups * steps];
@@ -106,7 +108,7 @@ impl Linear {
         let mut sums = vec![[0.0; LANES]; groups];
         for (output, row) in raw.weight.chunks_exact(raw.inputs).enumerate() {
             let largest = row.iter().fold(0.0f32, |largest, weight| largest.max(weight.abs()));
-            let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
+            let inverse = if largest > 0.0 { limit / largest } else { 0.0 };
             let (group, lane) = (output / LANES, output % LANES);
             let mut sum = 0i32;
             for (four, packed) in row.as_chunks::<4>().0.iter().zip(&mut weights[group * steps..][..steps]) {
@@ -118,8 +120,8 @@ impl Linear {
                     sum += i32::from(rounded);
                 }
             }
-            scales[group][lane] = largest / 127.0;
-            sums[group][lane] = sum as f32 * (largest / 127.0);
+            scales[group][lane] = largest / limit;
+            sums[group][lane] = sum as f32 * (largest / limit);
         }
         Self { weights: Packed::Int8 { weights, scales, sums }, bias: raw.packed_bias(), inputs: raw.inputs }
     }

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::simd::{Isa, Kernel, LANES, Simd};
 
+use super::linear::Format;
 use super::math::{Closeness, gelu};
 
 /// Rows rounded for the next product.
@@ -36,7 +37,7 @@ pub enum Target<'a> {
 }
 
 impl Rounded {
-    /// Room for rows of bytes, whatever stood there before.
+    /// Space for rows of bytes; earlier contents are overwritten.
     pub fn byte_rows(&mut self, rows: usize, width: usize, max: u8) -> Target<'_> {
         if self.bytes.len() < rows * width {
             self.bytes.resize(rows * width, 0);
@@ -47,7 +48,7 @@ impl Rounded {
         Target::Bytes { bytes: &mut self.bytes[..rows * width], affine: &mut self.affine[..rows], max }
     }
 
-    /// Room for rows of bf16, whatever stood there before.
+    /// Space for rows of bf16; earlier contents are overwritten.
     pub fn half_rows(&mut self, rows: usize, width: usize) -> Target<'_> {
         if self.halves.len() < rows * width {
             self.halves.resize(rows * width, 0);
@@ -55,13 +56,27 @@ impl Rounded {
         Target::Halves(&mut self.halves[..rows * width])
     }
 
-    /// Another row, as row `to` of these.
-    pub fn copy_row(&mut self, to: usize, (other, from): (&Self, usize), width: usize) {
-        if other.halves.is_empty() {
-            self.bytes[to * width..][..width].copy_from_slice(&other.bytes[from * width..][..width]);
-            self.affine[to] = other.affine[from];
-        } else {
-            self.halves[to * width..][..width].copy_from_slice(&other.halves[from * width..][..width]);
+    /// Copies `count` rows of another from `from` on, as rows of these from `to` on. With floats there are none.
+    pub fn copy_rows(&mut self, format: Format, (to, width): (usize, usize), (other, from, count): (&Self, usize, usize)) {
+        let (here, there) = (to * width..(to + count) * width, from * width..(from + count) * width);
+        match format {
+            Format::F32 => {}
+            Format::Bf16 => {
+                if self.halves.len() < here.end {
+                    self.halves.resize(here.end, 0);
+                }
+                self.halves[here].copy_from_slice(&other.halves[there]);
+            }
+            Format::Int8 => {
+                if self.bytes.len() < here.end {
+                    self.bytes.resize(here.end, 0);
+                }
+                if self.affine.len() < to + count {
+                    self.affine.resize(to + count, Affine::default());
+                }
+                self.bytes[here].copy_from_slice(&other.bytes[there]);
+                self.affine[to..to + count].copy_from_slice(&other.affine[from..from + count]);
+            }
         }
     }
 }

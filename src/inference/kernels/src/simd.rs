@@ -36,6 +36,8 @@ pub(crate) trait Simd: Copy {
     type Q: Copy;
     /// The largest byte of an activation for which [`Self::dot`] is exact.
     const MAX_ACTIVATION: u8;
+    /// The largest byte of a weight for which [`Self::dot`] is exact.
+    const MAX_WEIGHT: u8;
     /// Whether there are registers for a tile of 6 × 64 sums (else 3 × 16).
     const MANY_REGISTERS: bool;
     /// Whether [`Self::look_up`] is one instruction.
@@ -72,7 +74,7 @@ pub(crate) trait Simd: Copy {
     fn load_weights(self, from: &[i8; 4 * LANES]) -> Self::W;
     fn splat_activations(self, four: [u8; 4]) -> Self::A;
     /// Adds to each lane the product of the four activations with its four weights. Exact for
-    /// activations up to [`Self::MAX_ACTIVATION`] and weights from -127 to 127.
+    /// activations up to [`Self::MAX_ACTIVATION`] and weights within ±[`Self::MAX_WEIGHT`].
     fn dot(self, sums: Self::I, activations: Self::A, weights: Self::W) -> Self::I;
     fn to_floats(self, sums: Self::I) -> Self::F;
 
@@ -91,7 +93,7 @@ pub(crate) trait Kernel {
     fn run<S: Simd>(self, simd: S);
 }
 
-/// An instruction set that this machine has: a value can only be had by asking the machine.
+/// An instruction set that this machine has: values come only from detection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Isa(Set);
 
@@ -99,7 +101,10 @@ pub struct Isa(Set);
 enum Set {
     Portable,
     #[cfg(target_arch = "x86_64")]
-    Avx2(avx2::Avx2),
+    Avx2(avx2::Avx2<false>),
+    /// With products of bytes.
+    #[cfg(target_arch = "x86_64")]
+    AvxVnni(avx2::Avx2<true>),
     #[cfg(target_arch = "x86_64")]
     Avx512(avx512::Avx512<false>),
     /// With products of bf16.
@@ -114,11 +119,32 @@ impl Isa {
         let mut sets = vec![Self(Set::Portable)];
         #[cfg(target_arch = "x86_64")]
         {
-            sets.extend(avx2::Avx2::detect().map(|token| Self(Set::Avx2(token))));
+            sets.extend(avx2::Avx2::<false>::detect().map(|token| Self(Set::Avx2(token))));
+            sets.extend(avx2::Avx2::<true>::detect().map(|token| Self(Set::AvxVnni(token))));
             sets.extend(avx512::Avx512::<false>::detect().map(|token| Self(Set::Avx512(token))));
             sets.extend(avx512::Avx512::<true>::detect().map(|token| Self(Set::Avx512Bf16(token))));
         }
         sets
+    }
+
+    /// The one of this name ([`Self::name`]), if this machine has it.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::available().into_iter().find(|isa| isa.name() == name)
+    }
+
+    /// Its name in the settings.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Set::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2(_) => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Set::AvxVnni(_) => "avx-vnni",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512(_) => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512Bf16(_) => "avx512-bf16",
+        }
     }
 
     /// The fastest that this machine has.
@@ -144,11 +170,22 @@ impl Isa {
         match self.0 {
             Set::Portable => portable::Portable::MAX_ACTIVATION,
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2(_) => avx2::Avx2::MAX_ACTIVATION,
+            Set::Avx2(_) => avx2::Avx2::<false>::MAX_ACTIVATION,
+            #[cfg(target_arch = "x86_64")]
+            Set::AvxVnni(_) => avx2::Avx2::<true>::MAX_ACTIVATION,
             #[cfg(target_arch = "x86_64")]
             Set::Avx512(_) => avx512::Avx512::<false>::MAX_ACTIVATION,
             #[cfg(target_arch = "x86_64")]
             Set::Avx512Bf16(_) => avx512::Avx512::<true>::MAX_ACTIVATION,
+        }
+    }
+
+    /// See [`Simd::MAX_WEIGHT`].
+    pub fn max_weight(self) -> u8 {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2(_) => avx2::Avx2::<false>::MAX_WEIGHT,
+            _ => portable::Portable::MAX_WEIGHT,
         }
     }
 
@@ -159,6 +196,8 @@ impl Isa {
             Set::Portable => kernel.run(portable::Portable),
             #[cfg(target_arch = "x86_64")]
             Set::Avx2(token) => token.run(kernel),
+            #[cfg(target_arch = "x86_64")]
+            Set::AvxVnni(token) => token.run(kernel),
             #[cfg(target_arch = "x86_64")]
             Set::Avx512(token) => token.run(kernel),
             #[cfg(target_arch = "x86_64")]

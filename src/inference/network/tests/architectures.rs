@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::super::*;
-use crate::inference::files::ModelFiles;
+use crate::inference::source;
 use crate::inference::fused::FusedEncoder;
 use crate::inference::tokens::TextTokenizer;
 use crate::inference::vocabulary;
@@ -31,7 +31,7 @@ fn folder(name: &str) -> PathBuf {
 }
 
 fn load(name: &str) -> Loaded {
-    let files = ModelFiles::find(&ModelSource::Directory(folder(name)), &HubOptions::default()).unwrap();
+    let files = source::find(&ModelSource::Directory(folder(name)), &HubOptions::default()).unwrap();
     let spec = ModelSpec::parse(&files.read("config.json").unwrap()).unwrap();
     let json = vocabulary::tokenizer(&files, spec.family).unwrap();
     let tokenizer = TextTokenizer::parse(&json, spec.max_tokens(), spec.shape.vocab_size).unwrap();
@@ -50,13 +50,17 @@ fn difference(loaded: &Loaded, logits: impl Fn(&[&[u32]]) -> Vec<f32>) -> f32 {
     got.iter().zip(&wanted).map(|(got, wanted)| (got - wanted).abs()).fold(0.0, f32::max)
 }
 
+fn inputs<'a>(texts: &[&'a [u32]]) -> Vec<Input<'a>> {
+    texts.iter().map(|ids| Input { ids, may_exit: true }).collect()
+}
+
 fn by_network(loaded: &Loaded, precision: Precision) -> f32 {
     let network = Network::load(&loaded.spec, &loaded.weights, precision).unwrap();
-    difference(loaded, |texts| network.logits(texts, &mut Scratch::default()).unwrap())
+    difference(loaded, |texts| network.run(&inputs(texts), &mut Scratch::default()).unwrap().logits)
 }
 
 #[test]
-fn every_architecture_has_the_tokens_and_outputs_of_the_reference() {
+fn architectures_equal_reference() {
     for name in ["distilbert", "bert", "bert-old", "roberta", "xlm-roberta"] {
         let loaded = load(name);
         for text in &loaded.expected {
@@ -76,7 +80,7 @@ fn every_architecture_has_the_tokens_and_outputs_of_the_reference() {
 }
 
 #[test]
-fn the_fused_encoder_takes_every_architecture_that_is_wide_enough() {
+fn fused_encoder_supports_wide_architectures() {
     for (name, fits) in [("bert", true), ("roberta", true), ("xlm-roberta", false)] {
         let loaded = load(name);
         assert_eq!(FusedEncoder::fits(&loaded.spec.shape), fits, "{name}");
@@ -86,17 +90,17 @@ fn the_fused_encoder_takes_every_architecture_that_is_wide_enough() {
             continue;
         }
         for isa in Isa::available() {
-            for (form, allowed) in [(Form::F32, 1e-4), (Form::Bf16, 0.1), (Form::Int8, 0.2)] {
-                let encoder = FusedEncoder::load(&loaded.spec, &loaded.weights, (isa, form)).unwrap();
-                let off = difference(&loaded, |texts| encoder.logits(texts, &mut Scratch::default()));
-                assert!(off < allowed, "{name}, {isa:?}, {form:?}: {off}");
+            for (format, allowed) in [(Format::F32, 1e-4), (Format::Bf16, 0.1), (Format::Int8, 0.2)] {
+                let encoder = FusedEncoder::load(&loaded.spec, &loaded.weights, (isa, format)).unwrap();
+                let off = difference(&loaded, |texts| encoder.run(&inputs(texts), &mut Scratch::default(), None).logits);
+                assert!(off < allowed, "{name}, {isa:?}, {format:?}: {off}");
             }
         }
     }
 }
 
 #[test]
-fn weights_that_are_cut_off_or_no_weights_are_refused_with_their_file() {
+fn damaged_weights_error_names_file() {
     for (name, file) in
         [("distilbert", "model.safetensors"), ("xlm-roberta", "pytorch_model.bin"), ("bert-old", "pytorch_model.bin")]
     {
@@ -106,7 +110,7 @@ fn weights_that_are_cut_off_or_no_weights_are_refused_with_their_file() {
             let place = tempfile::tempdir().unwrap();
             std::fs::write(place.path().join(file), &damaged).unwrap();
             let source = ModelSource::Directory(place.path().to_owned());
-            let files = ModelFiles::find(&source, &HubOptions::default()).unwrap();
+            let files = source::find(&source, &HubOptions::default()).unwrap();
             let error = Weights::read(&files).err();
             let error = error.unwrap_or_else(|| panic!("{name}: {} of {} bytes are read", damaged.len(), whole.len()));
             assert!(error.starts_with(file), "{error}");
@@ -115,10 +119,10 @@ fn weights_that_are_cut_off_or_no_weights_are_refused_with_their_file() {
 }
 
 #[test]
-fn a_folder_without_weights_or_a_tokenizer_says_what_is_missing() {
+fn incomplete_folder_error_names_missing_file() {
     let place = tempfile::tempdir().unwrap();
     let source = ModelSource::Directory(place.path().to_owned());
-    let files = ModelFiles::find(&source, &HubOptions::default()).unwrap();
+    let files = source::find(&source, &HubOptions::default()).unwrap();
     let error = Weights::read(&files).err().unwrap();
     assert!(error.contains("model.safetensors nor pytorch_model.bin"), "{error}");
     let error = vocabulary::tokenizer(&files, crate::inference::spec::Family::Roberta).unwrap_err();

@@ -18,6 +18,9 @@ impl Default for ByWords {
             precision: "f32".to_owned(),
             max_tokens: 16,
             parameters: 2,
+            layers: 0,
+            exits: Vec::new(),
+            int8_agreement: None,
             load_ms: 0,
         })
     }

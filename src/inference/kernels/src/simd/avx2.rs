@@ -1,4 +1,5 @@
-//! Lanes in two 256-bit registers (Intel since Haswell, AMD since Excavator).
+//! Lanes in two 256-bit registers (Intel since Haswell, AMD since Excavator), and, where the machine
+//! has them, the dot products of AVX-VNNI (Intel since Alder Lake, AMD since Zen 5).
 #![expect(unsafe_code, reason = "vector instructions; the portable lanes are the safe twin")]
 
 use std::arch::x86_64::*;
@@ -6,26 +7,43 @@ use std::arch::x86_64::*;
 use super::portable::Portable;
 use super::{Kernel, LANES, Simd};
 
-/// A machine with AVX2, FMA and F16C.
+/// A machine with AVX2, FMA and F16C, and with AVX-VNNI as well if `VNNI` is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Avx2(());
+pub struct Avx2<const VNNI: bool>(());
 
-impl Avx2 {
+impl<const VNNI: bool> Avx2<VNNI> {
     /// The token, if this machine has the instructions.
     pub fn detect() -> Option<Self> {
-        let has =
-            is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c");
+        let has = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma")
+            && is_x86_feature_detected!("f16c")
+            && (!VNNI || is_x86_feature_detected!("avxvnni"));
         has.then_some(Self(()))
     }
+}
 
+impl Avx2<false> {
     /// Runs a kernel compiled for these instructions.
     #[inline]
     pub fn run(self, kernel: impl Kernel) {
         #[target_feature(enable = "avx2,fma,f16c")]
-        fn compiled(simd: Avx2, kernel: impl Kernel) {
+        fn compiled(simd: Avx2<false>, kernel: impl Kernel) {
             kernel.run(simd);
         }
         // SAFETY: `self` exists, so `detect` has found the instructions.
+        unsafe { compiled(self, kernel) }
+    }
+}
+
+impl Avx2<true> {
+    /// Runs a kernel compiled for these instructions.
+    #[inline]
+    pub fn run(self, kernel: impl Kernel) {
+        #[target_feature(enable = "avx2,fma,f16c,avxvnni")]
+        fn compiled(simd: Avx2<true>, kernel: impl Kernel) {
+            kernel.run(simd);
+        }
+        // SAFETY: as above, and `detect` has found AVX-VNNI too.
         unsafe { compiled(self, kernel) }
     }
 }
@@ -47,15 +65,16 @@ impl<T: Copy> Pair<T> {
 
 // SAFETY of every block below: a value of `Avx2` exists only where `detect` has found the
 // instructions; loads and stores are unaligned and stay within arrays of the size they touch.
-impl Simd for Avx2 {
+impl<const VNNI: bool> Simd for Avx2<VNNI> {
     type F = Pair<__m256>;
     type I = Pair<__m256i>;
     type A = __m256i;
     type W = Pair<__m256i>;
     type P = Pair<__m256>;
     type Q = Pair<__m256i>;
-    // Pairs of products are summed in 16 bits: 2 · 127 · 127 still fits.
-    const MAX_ACTIVATION: u8 = 127;
+    const MAX_ACTIVATION: u8 = 255;
+    // Without VNNI pairs of products are summed in 16 bits: 2 · 255 · 64 fits.
+    const MAX_WEIGHT: u8 = if VNNI { 127 } else { 64 };
     const MANY_REGISTERS: bool = false;
     const LOOKS_UP: bool = false;
 
@@ -190,6 +209,9 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn dot(self, sums: Self::I, activations: __m256i, weights: Self::W) -> Self::I {
         sums.zip(weights, |sums, weights| unsafe {
+            if VNNI {
+                return _mm256_dpbusd_avx_epi32(sums, activations, weights);
+            }
             let pairs = _mm256_maddubs_epi16(activations, weights);
             _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
         })
@@ -227,7 +249,7 @@ impl Simd for Avx2 {
     }
 }
 
-impl Avx2 {
+impl<const VNNI: bool> Avx2<VNNI> {
     #[inline(always)]
     fn spill(self, value: Pair<__m256>) -> [f32; LANES] {
         let mut lanes = [0.0; LANES];

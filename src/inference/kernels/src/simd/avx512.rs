@@ -61,6 +61,7 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
     type P = __m512i;
     type Q = __m512i;
     const MAX_ACTIVATION: u8 = 255;
+    const MAX_WEIGHT: u8 = 127;
     const MANY_REGISTERS: bool = true;
     const LOOKS_UP: bool = true;
 

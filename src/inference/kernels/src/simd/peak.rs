@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use crate::linear::Form;
+use crate::linear::Format;
 
 use super::{Isa, Kernel, LANES, Simd};
 
@@ -15,20 +15,20 @@ const TIME: Duration = Duration::from_millis(300);
 
 /// Operations per second (a product and a sum are two) that `threads` do together with operands
 /// that stay in registers. No matrix product can be faster. `None` where this machine has no
-/// instructions of its own for that form.
-pub fn peak(form: Form, threads: usize) -> Option<f64> {
+/// instructions for that format.
+pub fn peak(format: Format, threads: usize) -> Option<f64> {
     let isa = Isa::best();
-    let per_product = match form {
-        Form::F32 => LANES,
-        Form::Bf16 if isa.has_halves() => 2 * LANES,
-        Form::Bf16 => return None,
-        Form::Int8 => 4 * LANES,
+    let per_product = match format {
+        Format::F32 => LANES,
+        Format::Bf16 if isa.has_halves() => 2 * LANES,
+        Format::Bf16 => return None,
+        Format::Int8 => 4 * LANES,
     };
     let done = || {
         let start = Instant::now();
         let mut rounds = 0.0;
         while start.elapsed() < TIME {
-            isa.run(Spin(form));
+            isa.run(Spin(format));
             rounds += 1.0;
         }
         2.0 * (per_product * SUMS * STEPS) as f64 * rounds / start.elapsed().as_secs_f64()
@@ -39,7 +39,7 @@ pub fn peak(form: Form, threads: usize) -> Option<f64> {
     })
 }
 
-struct Spin(Form);
+struct Spin(Format);
 
 impl Kernel for Spin {
     #[inline(always)]
@@ -54,8 +54,8 @@ impl Kernel for Spin {
         for _ in 0..STEPS {
             for place in 0..SUMS {
                 match self.0 {
-                    Form::Int8 => products[place] = simd.dot(products[place], four, weights),
-                    Form::Bf16 => sums[place] = simd.dot_halves(sums[place], two, halves),
+                    Format::Int8 => products[place] = simd.dot(products[place], four, weights),
+                    Format::Bf16 => sums[place] = simd.dot_halves(sums[place], two, halves),
                     _ => sums[place] = simd.fma(value, value, sums[place]),
                 }
             }

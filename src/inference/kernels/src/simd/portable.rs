@@ -28,6 +28,7 @@ impl Simd for Portable {
     type P = [f32; 2];
     type Q = [Floats; 2];
     const MAX_ACTIVATION: u8 = 255;
+    const MAX_WEIGHT: u8 = 127;
     const MANY_REGISTERS: bool = false;
     const LOOKS_UP: bool = false;
 

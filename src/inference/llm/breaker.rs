@@ -25,7 +25,7 @@ pub struct Budget {
     pub per_day: Option<u64>,
 }
 
-/// How the language model is.
+/// The state of the language model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LlmState {
     /// It can be asked.
@@ -36,8 +36,8 @@ pub enum LlmState {
     Spent { until: Timestamp },
 }
 
-/// Decides over every request.
-pub struct Gate {
+/// Admits or rejects each request.
+pub struct Breaker {
     clock: Clock,
     budget: Budget,
     state: Mutex<State>,
@@ -63,7 +63,7 @@ struct Window {
 }
 
 impl Window {
-    /// Until when nothing more may be sent, if it is full.
+    /// The end of the window, if its limit is reached.
     fn full_until(&mut self, (width, most): (Duration, Option<u64>), now: Timestamp) -> Option<Timestamp> {
         let start = now.floor(width);
         if self.start != Some(start) {
@@ -73,8 +73,8 @@ impl Window {
     }
 }
 
-impl Gate {
-    /// A gate that is open.
+impl Breaker {
+    /// A closed circuit breaker with an unused budget.
     pub fn new(clock: Clock, budget: Budget) -> Self {
         Self { clock, budget, state: Mutex::default() }
     }
@@ -86,7 +86,7 @@ impl Gate {
     pub fn pass(&self) -> Result<(), LlmState> {
         let now = self.clock.now();
         let mut state = self.state();
-        match self.look(&mut state, now) {
+        match self.state_at(&mut state, now) {
             LlmState::Ready => {}
             closed => return Err(closed),
         }
@@ -101,12 +101,12 @@ impl Gate {
         Ok(())
     }
 
-    /// How it is now.
-    pub fn look_now(&self) -> LlmState {
-        self.look(&mut self.state(), self.clock.now())
+    /// The current state.
+    pub fn state_now(&self) -> LlmState {
+        self.state_at(&mut self.state(), self.clock.now())
     }
 
-    fn look(&self, state: &mut State, now: Timestamp) -> LlmState {
+    fn state_at(&self, state: &mut State, now: Timestamp) -> LlmState {
         if let Some(until) = state.open_until.filter(|until| *until > now) {
             return LlmState::Paused { until, reason: state.reason.clone() };
         }
@@ -115,16 +115,16 @@ impl Gate {
         minute.max(day).map_or(LlmState::Ready, |until| LlmState::Spent { until })
     }
 
-    /// Notes a good answer.
+    /// Records a success.
     pub fn succeeded(&self) {
         let mut state = self.state();
         if state.openings > 0 {
-            tracing::info!("the language model answers again");
+            tracing::info!("language model recovered");
         }
         (state.failures, state.openings, state.open_until, state.trial) = (0, 0, None, None);
     }
 
-    /// Notes a failure, after which the server may have asked to wait.
+    /// Records a failure; `wait` is the pause that the server asked for.
     pub fn failed(&self, reason: &str, wait: Option<Duration>) {
         let now = self.clock.now();
         let mut state = self.state();
@@ -133,7 +133,7 @@ impl Gate {
         let opens = state.trial.is_some() || state.failures >= FAILURES;
         if opens {
             if state.openings == 0 {
-                tracing::warn!(reason, "the language model fails; it is left alone for a while");
+                tracing::warn!(reason, "language model paused after repeated failures");
             }
             let pause = FIRST_PAUSE.saturating_mul(1 << state.openings.min(5)).min(LONGEST_PAUSE);
             state.openings += 1;
@@ -146,7 +146,7 @@ impl Gate {
         }
     }
 
-    /// Notes that a request ended without telling how the server is.
+    /// Records that a request ended without evidence of the server's state.
     pub fn gave_up(&self) {
         self.state().trial = None;
     }
@@ -166,46 +166,46 @@ mod tests {
     }
 
     #[test]
-    fn the_breaker_opens_after_failures_tries_once_and_closes() {
+    fn breaker_opens_tries_once_and_closes() {
         let clock = Clock::fixed(at(0));
-        let gate = Gate::new(clock.clone(), Budget::default());
+        let breaker = Breaker::new(clock.clone(), Budget::default());
         for _ in 0..FAILURES {
-            assert_eq!(gate.pass(), Ok(()));
-            gate.failed("HTTP 500", None);
+            assert_eq!(breaker.pass(), Ok(()));
+            breaker.failed("HTTP 500", None);
         }
-        assert_eq!(gate.pass(), Err(LlmState::Paused { until: at(30), reason: "HTTP 500".to_owned() }));
+        assert_eq!(breaker.pass(), Err(LlmState::Paused { until: at(30), reason: "HTTP 500".to_owned() }));
         clock.set(at(30));
-        assert_eq!(gate.pass(), Ok(()), "one may try");
-        assert!(gate.pass().is_err(), "one alone");
-        gate.failed("HTTP 500", None);
-        assert!(matches!(gate.look_now(), LlmState::Paused { until, .. } if until == at(90)), "twice as long");
+        assert_eq!(breaker.pass(), Ok(()), "one may try");
+        assert!(breaker.pass().is_err(), "one alone");
+        breaker.failed("HTTP 500", None);
+        assert!(matches!(breaker.state_now(), LlmState::Paused { until, .. } if until == at(90)), "twice as long");
         clock.set(at(90));
-        assert_eq!(gate.pass(), Ok(()));
-        gate.succeeded();
-        assert_eq!((gate.pass(), gate.pass(), gate.look_now()), (Ok(()), Ok(()), LlmState::Ready));
+        assert_eq!(breaker.pass(), Ok(()));
+        breaker.succeeded();
+        assert_eq!((breaker.pass(), breaker.pass(), breaker.state_now()), (Ok(()), Ok(()), LlmState::Ready));
     }
 
     #[test]
-    fn a_server_that_asks_to_wait_is_left_alone_so_long() {
+    fn retry_after_pauses_requests() {
         let clock = Clock::fixed(at(0));
-        let gate = Gate::new(clock.clone(), Budget::default());
-        assert_eq!(gate.pass(), Ok(()));
-        gate.failed("HTTP 429", Some(Duration::from_secs(7)));
-        assert!(gate.pass().is_err());
+        let breaker = Breaker::new(clock.clone(), Budget::default());
+        assert_eq!(breaker.pass(), Ok(()));
+        breaker.failed("HTTP 429", Some(Duration::from_secs(7)));
+        assert!(breaker.pass().is_err());
         clock.set(at(7));
-        assert_eq!(gate.pass(), Ok(()));
+        assert_eq!(breaker.pass(), Ok(()));
     }
 
     #[test]
-    fn budgets_are_per_minute_and_per_day() {
+    fn budget_limits_minute_and_day() {
         let clock = Clock::fixed(at(30));
-        let gate = Gate::new(clock.clone(), Budget { per_minute: Some(2), per_day: Some(3) });
-        assert_eq!((gate.pass(), gate.pass()), (Ok(()), Ok(())));
-        assert_eq!(gate.pass(), Err(LlmState::Spent { until: at(60) }));
+        let breaker = Breaker::new(clock.clone(), Budget { per_minute: Some(2), per_day: Some(3) });
+        assert_eq!((breaker.pass(), breaker.pass()), (Ok(()), Ok(())));
+        assert_eq!(breaker.pass(), Err(LlmState::Spent { until: at(60) }));
         clock.set(at(60));
-        assert_eq!(gate.pass(), Ok(()));
-        assert_eq!(gate.pass(), Err(LlmState::Spent { until: at(86_400) }));
+        assert_eq!(breaker.pass(), Ok(()));
+        assert_eq!(breaker.pass(), Err(LlmState::Spent { until: at(86_400) }));
         clock.set(at(86_400));
-        assert_eq!(gate.pass(), Ok(()));
+        assert_eq!(breaker.pass(), Ok(()));
     }
 }

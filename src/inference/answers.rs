@@ -1,0 +1,152 @@
+//! Cached answers by token ids.
+//!
+//! Posts that differ only in links or mentions have the same tokens, and so the same analysis. The
+//! cache has two generations: new answers go into the young one; when that is full it becomes the
+//! old one, and the previous old one is dropped. An answer that is read moves to the young
+//! generation. So its bytes are bounded, and frequent answers stay.
+
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
+use std::mem;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::domain::Analysis;
+
+use super::Depth;
+use super::panel::Encoded;
+
+/// Parts with a lock each.
+const PARTS: usize = 16;
+/// About what the table needs per answer besides key and value.
+const OVERHEAD: usize = 32;
+
+/// The answers of one engine.
+pub struct Answers {
+    parts: Vec<Mutex<Generations>>,
+    hasher: RandomState,
+    /// Most bytes of a generation of a part; 0: nothing is cached.
+    limit: usize,
+    hits: metrics::Counter,
+    misses: metrics::Counter,
+}
+
+#[derive(Default)]
+struct Generations {
+    young: HashMap<Encoded, Analysis>,
+    young_bytes: usize,
+    old: HashMap<Encoded, Analysis>,
+}
+
+impl Answers {
+    /// A cache of at most about `max_bytes`; 0: nothing is cached.
+    pub fn new(max_bytes: usize) -> Self {
+        Self {
+            parts: (0..PARTS).map(|_| Mutex::default()).collect(),
+            hasher: RandomState::new(),
+            limit: max_bytes / (2 * PARTS),
+            hits: metrics::counter!("sentistream_answer_cache_total", "result" => "hit"),
+            misses: metrics::counter!("sentistream_answer_cache_total", "result" => "miss"),
+        }
+    }
+
+    /// The analysis of a text with these tokens.
+    pub fn get(&self, text: &Encoded) -> Option<Analysis> {
+        if !self.keeps(text) {
+            return None;
+        }
+        let mut part = self.part(text);
+        let found = match part.young.get(text) {
+            Some(analysis) => Some(analysis.clone()),
+            None => part.old.remove_entry(text).map(|(text, analysis)| {
+                part.insert(text, analysis.clone(), self.limit);
+                analysis
+            }),
+        };
+        drop(part);
+        if found.is_some() { self.hits.increment(1) } else { self.misses.increment(1) }
+        found
+    }
+
+    /// Caches an analysis.
+    pub fn insert(&self, text: &Encoded, analysis: &Analysis) {
+        if self.keeps(text) && bytes(text) <= self.limit {
+            self.part(text).insert(text.clone(), analysis.clone(), self.limit);
+        }
+    }
+
+    fn keeps(&self, text: &Encoded) -> bool {
+        self.limit > 0 && text.depth == Depth::Adaptive
+    }
+
+    fn part(&self, text: &Encoded) -> MutexGuard<'_, Generations> {
+        let number = self.hasher.hash_one(text) as usize % PARTS;
+        // Every change under the lock is complete, so a poisoned mutex is consistent.
+        self.parts[number].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Generations {
+    fn insert(&mut self, text: Encoded, analysis: Analysis, limit: usize) {
+        let size = bytes(&text);
+        if self.young_bytes + size > limit {
+            self.old = mem::take(&mut self.young);
+            self.young_bytes = 0;
+        }
+        if self.young.insert(text, analysis).is_none() {
+            self.young_bytes += size;
+        }
+    }
+}
+
+fn bytes(text: &Encoded) -> usize {
+    let tokens = [Some(&text.main), text.emotion.as_ref()].into_iter().flatten();
+    let windows: usize = tokens.flat_map(|tokens| &tokens.windows).map(|ids| size_of::<Vec<u32>>() + 4 * ids.len()).sum();
+    size_of::<Encoded>() + size_of::<Analysis>() + windows + OVERHEAD
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Scores;
+    use crate::inference::tokens::Tokens;
+
+    fn text(id: u32, depth: Depth) -> Encoded {
+        let main = Tokens { windows: vec![vec![101, id]], read: 2, truncated: false };
+        Encoded { main, emotion: None, depth }
+    }
+
+    fn analysis(id: u32) -> Analysis {
+        let scores = Scores { sentiment: [0.1, 0.2, 0.7], ..Scores::default() };
+        Analysis::from_scores("m".into(), scores, id, false)
+    }
+
+    #[test]
+    fn cached_answers_stay_below_the_limit_and_are_identical() {
+        let limit = 64 * 1024;
+        let answers = Answers::new(limit);
+        let frequent = text(0, Depth::Adaptive);
+        answers.insert(&frequent, &analysis(0));
+        for id in 1..5_000 {
+            answers.insert(&text(id, Depth::Adaptive), &analysis(id));
+            assert_eq!(answers.get(&frequent), Some(analysis(0)), "a frequent answer stays");
+        }
+        let size: usize = answers.parts.iter().map(|part| {
+            let part = part.lock().unwrap();
+            part.young.keys().chain(part.old.keys()).map(bytes).sum::<usize>()
+        }).sum();
+        assert!(size <= limit && size > limit / 4, "{size}");
+        assert_eq!(answers.get(&text(1, Depth::Adaptive)), None, "the oldest answers are dropped");
+    }
+
+    #[test]
+    fn full_depth_and_a_limit_of_zero_cache_nothing() {
+        let full = text(1, Depth::Full);
+        let answers = Answers::new(1 << 20);
+        answers.insert(&full, &analysis(1));
+        assert_eq!(answers.get(&full), None);
+        let none = Answers::new(0);
+        none.insert(&text(1, Depth::Adaptive), &analysis(1));
+        assert_eq!(none.get(&text(1, Depth::Adaptive)), None);
+    }
+}

@@ -1,0 +1,120 @@
+//! Exits: the thresholds in use, what they save, and fitting them.
+
+mod fit;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::domain::Analysis;
+
+use super::error::LoadError;
+use super::eval::{EmotionReport, Labelled, SentimentReport, emotion_report, sentiment_report};
+use super::spec::ModelSpec;
+use super::{ExitPolicy, InferenceOptions, ModelInfo};
+
+pub use fit::{ExitFit, FitGoal, TextTrace, fit, trace};
+
+/// Applies the settings to the exits of a model.
+///
+/// # Errors
+/// When a threshold is set for a layer without an exit.
+pub(super) fn configure(spec: &mut ModelSpec, options: &InferenceOptions) -> Result<(), LoadError> {
+    if options.exits == ExitPolicy::Off {
+        spec.exits.clear();
+    }
+    if spec.exits.is_empty() {
+        return Ok(());
+    }
+    for (&layer, &threshold) in &options.exit_thresholds {
+        let Some(exit) = spec.exits.iter_mut().find(|exit| exit.layer == layer) else {
+            let layers: Vec<String> = spec.exits.iter().map(|exit| exit.layer.to_string()).collect();
+            return Err(LoadError::Setting(format!(
+                "inference.exit_thresholds names layer {layer}, after which it has no exit; it has exits after: {}",
+                layers.join(", ")
+            )));
+        };
+        exit.threshold = threshold;
+    }
+    Ok(())
+}
+
+/// How much of a model its texts needed. Layers are counted per token: an exit and the last layer
+/// compute the first token of a text only.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DepthReport {
+    /// Mean layers of a token.
+    pub layers_per_token: f64,
+    /// The same with all layers.
+    pub all_layers_per_token: f64,
+    /// The share of texts that left after each layer, in [0, 1]; the last layer included.
+    pub leaving: BTreeMap<u32, f64>,
+    /// The share of texts with the same sentiment as with all layers, in [0, 1].
+    pub same_sentiment: f64,
+    /// The same for the emotion.
+    pub same_emotion: f64,
+    /// The quality with all layers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub all_layers_sentiment: Option<SentimentReport>,
+    /// The quality with all layers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub all_layers_emotion: Option<EmotionReport>,
+}
+
+impl DepthReport {
+    /// Compares analyses by exits with those of all layers of the same records; `None` without exits.
+    pub fn new(info: &ModelInfo, judged: &[(Labelled, Analysis)], full: &[Analysis]) -> Option<Self> {
+        if info.exits.is_empty() || judged.is_empty() {
+            return None;
+        }
+        let share = |count: usize| count as f64 / judged.len() as f64;
+        let pairs = || judged.iter().zip(full).map(|((_, by_exits), full)| (by_exits, full));
+        let mut leaving: BTreeMap<u32, usize> = info.exits.iter().chain([&info.layers]).map(|&l| (l, 0)).collect();
+        let mut cost = Cost::default();
+        let mut all = Cost::default();
+        for (by_exits, full) in pairs() {
+            let layers = by_exits.layers.unwrap_or(info.layers);
+            *leaving.entry(layers).or_default() += 1;
+            cost.add(full.tokens, (layers, first_only(info, layers)));
+            all.add(full.tokens, (info.layers, 1));
+        }
+        let full_pairs: Vec<_> = judged.iter().map(|(record, _)| record).zip(full).collect();
+        Some(Self {
+            layers_per_token: cost.per_token(),
+            all_layers_per_token: all.per_token(),
+            leaving: leaving.into_iter().map(|(layer, count)| (layer, share(count))).collect(),
+            same_sentiment: share(pairs().filter(|(a, b)| a.sentiment == b.sentiment).count()),
+            same_emotion: share(pairs().filter(|(a, b)| a.emotion == b.emotion).count()),
+            all_layers_sentiment: sentiment_report(&full_pairs),
+            all_layers_emotion: emotion_report(&full_pairs),
+        })
+    }
+}
+
+/// The work of texts, in layers of one token.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cost {
+    work: f64,
+    tokens: f64,
+}
+
+impl Cost {
+    /// Adds a text that took `layers`, of which `first_only` were computed for its first token: exits,
+    /// and the last layer.
+    fn add(&mut self, tokens: u32, (layers, first_only): (u32, usize)) {
+        self.work += f64::from(layers.saturating_sub(1)) * f64::from(tokens) + first_only as f64;
+        self.tokens += f64::from(tokens);
+    }
+
+    fn per_token(self) -> f64 {
+        self.work / self.tokens.max(1.0)
+    }
+}
+
+/// How many layers a text that leaves after `layers` computes for its first token only.
+fn first_only(info: &ModelInfo, layers: u32) -> usize {
+    info.exits.iter().filter(|exit| **exit <= layers).count() + usize::from(layers == info.layers)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,209 @@
+//! Fitting the thresholds of exits.
+//!
+//! From thresholds of 1, where no text leaves, one threshold at a time is lowered by a step of a
+//! grid: the one that saves most work per text whose labels change. It ends when no step meets the
+//! goal any more. The goal is checked on one half of the texts, and the result measured on the other.
+
+use std::collections::BTreeMap;
+use std::num::NonZero;
+
+use serde::Serialize;
+
+use crate::domain::Analysis;
+use crate::inference::eval::{Labelled, emotion_report, sentiment_report};
+use crate::inference::network::Scratch;
+use crate::inference::panel::{Encoded, Judge, Panel};
+use crate::inference::{InferenceError, InferenceOptions, ModelInfo};
+
+use super::{Cost, first_only};
+
+/// Steps of the grid from 1 to 0.5.
+const STEPS: u32 = 50;
+/// Texts that a thread traces at once.
+const CHUNK: usize = 32;
+/// Fewer texts fit nothing reliable.
+const MIN_TEXTS: usize = 400;
+
+/// What fitted thresholds must keep.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum FitGoal {
+    /// At least this share of texts has the labels of all layers, in [0, 1]. Texts need no labels.
+    Agreement(f64),
+    /// The quality of all layers on labelled texts.
+    Quality,
+}
+
+/// A text at every exit and after all layers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TextTrace {
+    /// Gate and analysis of each exit, in the order of the layers.
+    pub exits: Vec<(f32, Analysis)>,
+    /// The analysis by all layers.
+    pub last: Analysis,
+}
+
+/// Fitted thresholds and their effect on texts that they were not fitted on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ExitFit {
+    /// The threshold of each exit, by its layer.
+    pub thresholds: BTreeMap<u32, f32>,
+    /// Texts of the fit.
+    pub fitted_on: usize,
+    /// Other texts, for all that follows.
+    pub measured_on: usize,
+    /// The share of texts with both labels of all layers, in [0, 1].
+    pub agreement: f64,
+    /// Mean layers of a token.
+    pub layers_per_token: f64,
+    /// The mean of sentiment macro recall and emotion macro F1; absent without labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality: Option<f64>,
+    /// The same with all layers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub all_layers_quality: Option<f64>,
+}
+
+/// Computes texts with all layers and every exit. It blocks, and uses all cores.
+///
+/// # Errors
+/// When the model cannot be loaded, has no exits, or fails.
+pub fn trace(options: &InferenceOptions, texts: &[String]) -> Result<(ModelInfo, Vec<TextTrace>), InferenceError> {
+    let panel = Panel::load(options)?;
+    let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZero::get));
+    let share = texts.len().div_ceil(threads.max(1)).max(1);
+    let of_part = |texts: &[String]| -> Result<Vec<TextTrace>, String> {
+        let mut scratch = Scratch::default();
+        let mut traces = Vec::with_capacity(texts.len());
+        for chunk in texts.chunks(CHUNK) {
+            let encoded: Vec<Encoded> = chunk.iter().map(|text| panel.encode(text)).collect::<Result<_, _>>()?;
+            let found = panel.trace(&encoded.iter().collect::<Vec<_>>(), &mut scratch)?;
+            traces.extend(encoded.iter().zip(found).map(|(text, trace)| TextTrace {
+                exits: trace.exits.iter().map(|exit| (exit.gate, panel.analysis(text, exit.scores))).collect(),
+                last: panel.analysis(text, trace.last),
+            }));
+        }
+        Ok(traces)
+    };
+    let parts = std::thread::scope(|scope| {
+        let running: Vec<_> = texts.chunks(share).map(|texts| scope.spawn(move || of_part(texts))).collect();
+        let panicked = || Err("a thread panicked".to_owned());
+        running.into_iter().map(|thread| thread.join().unwrap_or_else(|_| panicked())).collect::<Result<Vec<_>, _>>()
+    });
+    Ok((panel.info(), parts.map_err(InferenceError::Failed)?.into_iter().flatten().collect()))
+}
+
+/// Fits thresholds on every other text and measures them on the rest.
+///
+/// # Errors
+/// When there are too few texts, or labels are needed and missing.
+pub fn fit(info: &ModelInfo, texts: &[(Labelled, TextTrace)], goal: FitGoal) -> Result<ExitFit, FitError> {
+    if texts.len() < MIN_TEXTS {
+        return Err(FitError::TooFew { found: texts.len() });
+    }
+    let half = |first: usize| Half { info, texts: texts.iter().skip(first).step_by(2).collect() };
+    let (fitted, held_out) = (half(0), half(1));
+    let full = vec![STEPS; info.exits.len()];
+    let full_quality = fitted.outcome(&full).quality;
+    if goal == FitGoal::Quality && full_quality.is_none() {
+        return Err(FitError::NoLabels);
+    }
+    let meets = |outcome: &Outcome| match goal {
+        FitGoal::Agreement(wanted) => outcome.agreement >= wanted,
+        FitGoal::Quality => outcome.quality >= full_quality,
+    };
+    let mut steps = full.clone();
+    let mut now = fitted.outcome(&steps);
+    loop {
+        let better = (0..steps.len()).filter_map(|exit| fitted.lowered(&steps, exit, &now));
+        let gain = |(_, outcome): &(Vec<u32>, Outcome)| {
+            (now.work - outcome.work) / (now.agreement - outcome.agreement).max(1e-9)
+        };
+        let best = better.filter(|(_, outcome)| meets(outcome)).max_by(|a, b| gain(a).total_cmp(&gain(b)));
+        let Some(found) = best else { break };
+        (steps, now) = found;
+    }
+    let measured = held_out.outcome(&steps);
+    Ok(ExitFit {
+        thresholds: info.exits.iter().copied().zip(steps.iter().map(|&step| threshold(step))).collect(),
+        fitted_on: fitted.texts.len(),
+        measured_on: held_out.texts.len(),
+        agreement: measured.agreement,
+        layers_per_token: measured.work,
+        quality: measured.quality,
+        all_layers_quality: held_out.outcome(&full).quality,
+    })
+}
+
+/// Why no thresholds can be fitted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FitError {
+    /// There are too few texts.
+    #[error("there are {found} texts; thresholds need at least {MIN_TEXTS}")]
+    TooFew {
+        /// Texts given.
+        found: usize,
+    },
+    /// No text has a label.
+    #[error("no text has a label; fit to an agreement with all layers instead (--fit-exits 0.97)")]
+    NoLabels,
+}
+
+/// One half of the texts.
+struct Half<'a> {
+    info: &'a ModelInfo,
+    texts: Vec<&'a (Labelled, TextTrace)>,
+}
+
+/// The effect of thresholds.
+#[derive(Clone, Debug, PartialEq)]
+struct Outcome {
+    work: f64,
+    agreement: f64,
+    quality: Option<f64>,
+}
+
+impl Half<'_> {
+    /// The next lower step of an exit that changes anything, with its outcome.
+    fn lowered(&self, steps: &[u32], exit: usize, now: &Outcome) -> Option<(Vec<u32>, Outcome)> {
+        let mut steps = steps.to_vec();
+        while steps[exit] > 0 {
+            steps[exit] -= 1;
+            let outcome = self.outcome(&steps);
+            if outcome.work < now.work {
+                return Some((steps, outcome));
+            }
+        }
+        None
+    }
+
+    fn outcome(&self, steps: &[u32]) -> Outcome {
+        let mut cost = Cost::default();
+        let mut same = 0;
+        let mut judged = Vec::with_capacity(self.texts.len());
+        for (record, trace) in self.texts.iter().copied() {
+            let leaves = trace.exits.iter().zip(steps).position(|((gate, _), &step)| *gate > threshold(step));
+            let (analysis, layers) = match leaves {
+                Some(exit) => (&trace.exits[exit].1, self.info.exits[exit]),
+                None => (&trace.last, self.info.layers),
+            };
+            cost.add(trace.last.tokens, (layers, first_only(self.info, layers)));
+            same += usize::from((analysis.sentiment, analysis.emotion) == (trace.last.sentiment, trace.last.emotion));
+            judged.push((record, analysis));
+        }
+        let parts = [
+            sentiment_report(&judged).map(|report| report.macro_recall),
+            emotion_report(&judged).map(|report| report.macro_f1),
+        ];
+        let known: Vec<f64> = parts.into_iter().flatten().collect();
+        Outcome {
+            work: cost.per_token(),
+            agreement: same as f64 / self.texts.len().max(1) as f64,
+            quality: (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64),
+        }
+    }
+}
+
+fn threshold(step: u32) -> f32 {
+    // Rounded to what is printed, so that what is measured is what will be used.
+    (f64::from(100 - (STEPS - step)) / 100.0) as f32
+}

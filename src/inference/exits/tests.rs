@@ -1,0 +1,77 @@
+use super::*;
+use crate::domain::Scores;
+
+fn info() -> ModelInfo {
+    ModelInfo {
+        name: "m".into(),
+        architecture: "distilbert".into(),
+        precision: "f32".into(),
+        max_tokens: 8,
+        parameters: 1,
+        layers: 6,
+        exits: vec![2, 5],
+        int8_agreement: None,
+        load_ms: 1,
+    }
+}
+
+fn analysis(sentiment: [f32; 3], layers: u32) -> Analysis {
+    let emotion = [0.0, 0.0, 0.0, 0.9, 0.1, 0.0, 0.0];
+    let analysis = Analysis::from_scores("m".into(), Scores { sentiment, emotion }, 10, false);
+    Analysis { layers: Some(layers), ..analysis }
+}
+
+const GOOD: [f32; 3] = [0.1, 0.1, 0.8];
+const BAD: [f32; 3] = [0.8, 0.1, 0.1];
+
+fn record(line: &str) -> Labelled {
+    serde_json::from_str(line).unwrap()
+}
+
+#[test]
+fn depth_report_counts_work_leaving_and_agreement() {
+    let label = || record(r#"{"text": "a", "sentiment": "positive"}"#);
+    let judged = [(label(), analysis(GOOD, 2)), (label(), analysis(BAD, 6))];
+    let full = [analysis(GOOD, 6), analysis(GOOD, 6)];
+    let report = DepthReport::new(&info(), &judged, &full).unwrap();
+    // One layer for ten tokens and the look of an exit; five layers, two exits and the last layer.
+    assert!((report.layers_per_token - (11.0 + 53.0) / 20.0).abs() < 1e-9, "{report:?}");
+    assert!((report.all_layers_per_token - 5.1).abs() < 1e-9, "{report:?}");
+    assert_eq!(report.leaving, BTreeMap::from([(2, 0.5), (5, 0.0), (6, 0.5)]));
+    assert_eq!((report.same_sentiment, report.same_emotion), (0.5, 1.0));
+    assert_eq!(report.all_layers_sentiment.unwrap().accuracy, 1.0);
+    let without = ModelInfo { exits: Vec::new(), ..info() };
+    assert_eq!(DepthReport::new(&without, &judged, &full), None);
+}
+
+/// Texts whose first exit is right exactly when its gate is above 0.8; the second one always is.
+fn traces() -> Vec<(Labelled, TextTrace)> {
+    let one = |n: u32| {
+        let gate = 0.5 + 0.5 * (n % 100) as f32 / 100.0;
+        let first = if gate > 0.8 { GOOD } else { BAD };
+        let exits = vec![(gate, analysis(first, 2)), (0.9, analysis(GOOD, 5))];
+        (record(r#"{"text": "a", "sentiment": "positive"}"#), TextTrace { exits, last: analysis(GOOD, 6) })
+    };
+    (0..1_000).map(|n| one(n / 2)).collect()
+}
+
+#[test]
+fn fitted_thresholds_keep_quality_and_agreement() {
+    let by_quality = fit(&info(), &traces(), FitGoal::Quality).unwrap();
+    assert!((0.79..=0.81).contains(&by_quality.thresholds[&2]), "{by_quality:?}");
+    assert!(by_quality.thresholds[&5] < 0.9, "{by_quality:?}");
+    assert_eq!((by_quality.agreement, by_quality.quality), (1.0, by_quality.all_layers_quality));
+    let by_agreement = fit(&info(), &traces(), FitGoal::Agreement(0.9)).unwrap();
+    assert!((0.69..=0.75).contains(&by_agreement.thresholds[&2]), "{by_agreement:?}");
+    assert!((by_agreement.agreement - 0.9).abs() < 0.03, "{by_agreement:?}");
+    assert!(by_agreement.layers_per_token < by_quality.layers_per_token);
+}
+
+#[test]
+fn fit_without_texts_or_labels_is_an_error() {
+    assert!(matches!(fit(&info(), &traces()[..9], FitGoal::Quality), Err(fit::FitError::TooFew { found: 9 })));
+    let unlabelled: Vec<_> =
+        traces().into_iter().map(|(_, trace)| (record(r#"{"text": "a"}"#), trace)).collect();
+    assert_eq!(fit(&info(), &unlabelled, FitGoal::Quality), Err(fit::FitError::NoLabels));
+    assert!(fit(&info(), &unlabelled, FitGoal::Agreement(0.95)).is_ok());
+}

@@ -1,0 +1,131 @@
+//! Whether a model keeps its labels at int8.
+//!
+//! Rounding to bytes keeps the quality of nearly all models, but not of every one. `precision = "auto"`
+//! compares the labels of sample texts with those of f32 when a model is loaded, and takes the
+//! next precision when too few agree.
+
+use sentistream_kernels::Isa;
+
+use super::Precision;
+use super::labels::HeadMap;
+use super::network::{Input, Network, Scratch};
+use super::options::Compute;
+use super::spec::ModelSpec;
+use super::tokens::TextTokenizer;
+use super::weights::Weights;
+
+/// Posts of many kinds, one per line.
+const SAMPLES: &str = include_str!("fidelity/samples.txt");
+/// The least share of labels that must agree.
+const MIN_AGREEMENT: f64 = 0.98;
+
+/// A model whose network is to be chosen.
+pub struct Candidate<'a> {
+    pub name: &'a str,
+    pub spec: &'a ModelSpec,
+    pub heads: &'a [HeadMap],
+    pub tokenizer: &'a TextTokenizer,
+    pub weights: &'a Weights,
+    pub compute: Compute,
+}
+
+/// A network with what was found.
+pub struct Checked {
+    pub network: Network,
+    /// The share of sample texts with the labels of f32 at int8.
+    pub agreement: f64,
+}
+
+impl Candidate<'_> {
+    /// `int8` if it keeps the labels of f32, else the fastest precision that does.
+    ///
+    /// # Errors
+    /// When a network cannot be loaded or computed.
+    pub fn check(&self, int8: Network) -> Result<Checked, String> {
+        let exact = self.load(Precision::F32)?;
+        let agreement = self.agreement(&int8, &exact)?;
+        let isa = self.compute.isa.unwrap_or_else(Isa::best);
+        let network = match agreement >= MIN_AGREEMENT {
+            true => int8,
+            false if isa.has_halves() => self.load(Precision::Bf16)?,
+            false => exact,
+        };
+        let (name, precision) = (self.name, network.precision().as_str());
+        if agreement >= MIN_AGREEMENT {
+            tracing::info!(model = name, agreement, precision, "int8 check passed");
+        } else {
+            tracing::warn!(model = name, agreement, precision, "int8 check failed, using another precision");
+        }
+        Ok(Checked { network, agreement })
+    }
+
+    fn load(&self, precision: Precision) -> Result<Network, String> {
+        Network::load(self.spec, self.weights, Compute { precision, ..self.compute })
+    }
+
+    /// The share of sample texts for which all heads choose the same class.
+    fn agreement(&self, one: &Network, other: &Network) -> Result<f64, String> {
+        let tokens = SAMPLES.lines().map(|text| self.tokenizer.encode(text, 1)).collect::<Result<Vec<_>, _>>()?;
+        let inputs: Vec<Input<'_>> =
+            tokens.iter().map(|tokens| Input { ids: &tokens.windows[0], may_exit: true }).collect();
+        let mut scratch = Scratch::default();
+        let outputs = self.spec.outputs();
+        let (one, other) = (one.run(&inputs, &mut scratch)?.logits, other.run(&inputs, &mut scratch)?.logits);
+        let pairs = one.chunks_exact(outputs).zip(other.chunks_exact(outputs));
+        let same = pairs.filter(|(one, other)| self.labels(one) == self.labels(other)).count();
+        Ok(same as f64 / inputs.len() as f64)
+    }
+
+    /// The class of the largest score of each head.
+    fn labels(&self, logits: &[f32]) -> Vec<usize> {
+        let mut rest = logits;
+        let label = |(head, classes): (&HeadMap, usize)| {
+            let (own, others) = rest.split_at(classes);
+            rest = others;
+            head.top(own)
+        };
+        self.heads.iter().zip(self.spec.heads.iter().map(|head| head.classes.len())).map(label).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::inference::fused::tests::{SMALL_CONFIG, small_weights};
+    use crate::inference::labels::Labelling;
+
+    const TOKENIZER: &str = r#"{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
+        "normalizer": null, "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
+        "model": {"type": "WordLevel", "unk_token": "[UNK]", "vocab": {"[UNK]": 0, "the": 1, "I": 2, "is": 3, "a": 4,
+        "and": 5, "in": 6, "to": 7, "my": 8, "was": 9, "it": 10, "The": 11, "not": 12, ".": 13, "!": 14, ",": 15}}}"#;
+
+    #[test]
+    fn int8_that_loses_labels_falls_back() {
+        let spec = ModelSpec::parse(SMALL_CONFIG.as_bytes()).unwrap();
+        let tokenizer = TextTokenizer::parse(TOKENIZER.as_bytes(), 512, 50).unwrap();
+        let heads = [HeadMap::new(&spec.heads[0], Labelling { labels: &BTreeMap::new(), neutral_margin: 0.0 }).unwrap()];
+        let weights = Weights::open(small_weights(3).into()).unwrap();
+        let compute = Compute::from(Precision::Auto);
+        let candidate = Candidate {
+            name: "small",
+            spec: &spec,
+            heads: &heads,
+            tokenizer: &tokenizer,
+            weights: &weights,
+            compute,
+        };
+        let int8 = |seed| {
+            let weights = Weights::open(small_weights(seed).into()).unwrap();
+            Network::load(&spec, &weights, Precision::Int8).unwrap()
+        };
+        let good = candidate.check(int8(3)).unwrap();
+        assert_eq!((good.network.precision(), good.agreement >= MIN_AGREEMENT), (Precision::Int8, true));
+        // A network of other weights loses labels as a badly rounded one does.
+        let bad: Vec<Checked> = (4..12).map(|seed| candidate.check(int8(seed)).unwrap()).collect();
+        let lost: Vec<&Checked> = bad.iter().filter(|checked| checked.agreement < MIN_AGREEMENT).collect();
+        assert!(!lost.is_empty());
+        assert!(lost.iter().all(|checked| checked.network.precision() != Precision::Int8));
+    }
+}
