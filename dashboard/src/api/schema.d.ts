@@ -3697,6 +3697,11 @@ export interface components {
             explanation?: components["schemas"]["Explanation"] | null;
             /** @description The sentiment with the largest score. */
             label: components["schemas"]["Sentiment"];
+            /**
+             * Format: int32
+             * @description The layers that were computed; absent for remote models.
+             */
+            layers?: number | null;
             /** @description The model's name. */
             model: string;
             scores: components["schemas"]["AllScores"];
@@ -3719,6 +3724,8 @@ export interface components {
         AnalyzeRequest: {
             /** @description Whether to explain how much each word contributed to the labels; with at most 8 texts. */
             explain?: boolean;
+            /** @description Whether to compute all layers of a model that else lets a text leave early. `explain` implies it. */
+            full_depth?: boolean;
             /** @description One text. */
             text?: string | null;
             /** @description Up to 256 texts. */
@@ -4069,11 +4076,6 @@ export interface components {
             total: number;
         };
         /**
-         * @description Why an entry is in the dead letter.
-         * @enum {string}
-         */
-        DeadLetterReason: "invalid" | "analysis_failed" | "store_failed" | "crashed" | "unknown";
-        /**
          * @description A dead letter.
          * @example {
          *       "deliveries": 1,
@@ -4111,8 +4113,8 @@ export interface components {
             origin_id: string;
             /** @description The `post_id` of the entry, if it has one. */
             post_id?: string | null;
-            /** @description Why it is in the dead letter. */
-            reason: components["schemas"]["DeadLetterReason"];
+            /** @description `invalid` or `analysis_failed`. */
+            reason: string;
         };
         /** @description A message to one receiver. */
         Delivery: {
@@ -4447,10 +4449,23 @@ export interface components {
          * @enum {string}
          */
         MessageStatus: "firing" | "resolved";
-        /** @description What is known of a loaded model. */
+        /** @description A loaded model. */
         ModelInfo: {
             /** @description The architecture, as in the model's `config.json` (`distilbert`). */
             architecture: string;
+            /** @description The layers after which texts may leave; empty without exits. */
+            exits: number[];
+            /**
+             * Format: double
+             * @description The share of sample texts with the labels of f32 at int8, in [0, 1]; `null` where that was not
+             *     compared: it is for other models than the builtin one with `precision = "auto"`.
+             */
+            int8_agreement?: number | null;
+            /**
+             * Format: int32
+             * @description Its layers; 0 for a remote model.
+             */
+            layers: number;
             /**
              * Format: int64
              * @description The time from start to loaded, in milliseconds.
@@ -5273,13 +5288,23 @@ export interface components {
             sources: components["schemas"]["SourceView"][];
             total: number;
         };
-        /** @description How fast a model judged lately. */
+        /** @description The recent speed of a model. */
         Speed: {
             /**
              * Format: double
              * @description Mean time of a batch, in milliseconds; `null` when there was none.
              */
             batch_ms?: number | null;
+            /**
+             * Format: double
+             * @description The share of texts whose analysis was cached, in [0, 1].
+             */
+            cached: number;
+            /**
+             * Format: double
+             * @description Mean layers of a computed text; `null` when there was none.
+             */
+            mean_layers?: number | null;
             /**
              * Format: double
              * @description Texts judged per second of it.
@@ -5292,7 +5317,7 @@ export interface components {
             tokens_per_second: number;
             /**
              * Format: double
-             * @description The share of the threads' time that was spent on batches, in [0, 1]; at 1 the model is what limits.
+             * @description The share of the threads' time spent on batches, in [0, 1]; at 1 inference is the bottleneck.
              */
             utilisation: number;
             /**
@@ -5738,25 +5763,25 @@ export interface components {
          */
         Weekday: "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
         /**
-         * @description What one word did for the labels. A character is a Unicode code point: in JavaScript
+         * @description The contribution of one word to the labels. A character is a Unicode code point: in JavaScript
          *     `Array.from(text).slice(start, end).join("") === word.text`.
          */
         WordContribution: {
             /**
              * Format: double
-             * @description What the score of the text's emotion loses without it, in [-1, 1].
+             * @description How much the score of the text's emotion falls without it, in [-1, 1].
              */
             emotion: number;
             /** @description The character after its last. */
             end: number;
             /**
              * Format: double
-             * @description What the probability of the text's sentiment loses without it, in [-1, 1].
+             * @description How much the probability of the text's sentiment falls without it, in [-1, 1].
              */
             sentiment: number;
             /** @description Its first character in the text, counted from 0. */
             start: number;
-            /** @description The word as it stands in the text. */
+            /** @description The word as written in the text. */
             text: string;
         };
     };

@@ -191,6 +191,8 @@ function systemOf(world: World): System {
         precision: "f32",
         max_tokens: 512,
         parameters: 66_400_000,
+        layers: 6,
+        exits: [2, 3, 4, 5],
         load_ms: 412,
       },
     },

@@ -117,6 +117,12 @@ function Model({ model }: { model: System["model"] }) {
               {speed.batch_ms != null && (
                 <Fact name="Batch">{duration(speed.batch_ms / 1_000)} on average</Fact>
               )}
+              {speed.mean_layers != null && (
+                <Fact name="Depth">
+                  {speed.mean_layers.toFixed(1)} of {info.layers} layers on average
+                </Fact>
+              )}
+              {speed.cached > 0 && <Fact name="Cached">{percent(speed.cached * 100)} of posts</Fact>}
             </>
           )}
           <Fact name="Architecture">{info.architecture}</Fact>
