@@ -22,7 +22,7 @@ struct Expected {
 }
 
 /// Texts that must take all layers.
-fn all_layers<'a>(texts: &'a [Expected]) -> Vec<Input<'a>> {
+fn all_layers(texts: &[Expected]) -> Vec<Input<'_>> {
     texts.iter().map(|text| Input { ids: &text.ids, may_exit: false }).collect()
 }
 

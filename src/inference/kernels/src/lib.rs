@@ -5,6 +5,7 @@
 //! written over lanes ([`simd`]); the instruction set is an argument, an [`Isa`].
 
 mod attention;
+mod format;
 mod linear;
 mod math;
 mod rows;
@@ -12,7 +13,8 @@ mod simd;
 mod tiles;
 
 pub use attention::{Attention, Columns, Room, Sight, RowRange};
-pub use linear::{Every, Format, Linear, RawLinear, Rows};
+pub use format::Format;
+pub use linear::{Every, Linear, RawLinear, Rows};
 pub use rows::{Activate, Activation, AddNorm, Affine, Embed, Norm, Round, Rounded, Target, Words};
 pub use simd::{Isa, LANES, peak};
 

@@ -12,14 +12,6 @@ use super::math::ROUNDER;
 use super::rows::Affine;
 use super::tiles::{each_row, for_tiles, pick};
 
-/// What a linear layer multiplies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    F32,
-    Bf16,
-    Int8,
-}
-
 /// A packed linear layer.
 pub struct Linear {
     weights: Packed,

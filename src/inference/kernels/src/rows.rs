@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::simd::{Isa, Kernel, LANES, Simd};
 
-use super::linear::Format;
+use super::format::Format;
 use super::math::{Closeness, gelu};
 
 /// Rows rounded for the next product.

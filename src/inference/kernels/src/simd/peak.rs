@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use crate::linear::Format;
+use crate::format::Format;
 
 use super::{Isa, Kernel, LANES, Simd};
 

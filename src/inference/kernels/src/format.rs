@@ -1,0 +1,12 @@
+//! The number format of products.
+
+/// The number format of the rows and weights of a linear layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// 32-bit floats.
+    F32,
+    /// 16-bit floats with the range of 32-bit ones.
+    Bf16,
+    /// Bytes with a scale.
+    Int8,
+}
