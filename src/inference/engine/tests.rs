@@ -20,7 +20,7 @@ async fn classify_returns_analyses_in_order() {
     let engine = Engine::load(&options()).unwrap();
     assert_eq!(engine.info().name, "sentistream-mini");
     assert_eq!(engine.info().max_tokens, 512);
-    let long = "the weather is what it is ".repeat(150);
+    let long = "the weather is what it is ".repeat(250);
     let asked = texts(&[
         "I love this, so happy!",
         "My boss is a liar and I am furious about it",

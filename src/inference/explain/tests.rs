@@ -22,8 +22,8 @@ async fn decisive_word_contributes_most() {
         let found: String = text.chars().skip(word.start).take(word.end - word.start).collect();
         assert_eq!(found, word.text);
     }
-    // It is the loss of the score, no more and no less.
-    let without = engine.classify(vec![text.replace("terrible", "")]).await.unwrap().remove(0);
+    // The contribution is the loss of the score, with all layers.
+    let without = engine.classify_with(vec![text.replace("terrible", "")], Depth::Full).await.unwrap().remove(0);
     let lost = analysis.scores.sentiment[0] - without.scores.sentiment[0];
     assert!((top.sentiment - f64::from(lost)).abs() < 1e-4, "{} against {lost}", top.sentiment);
 }
