@@ -49,7 +49,9 @@ pub use fallback::WithFallback;
 pub use hub::{HubModel, HubOptions};
 pub use llm::{Llm, LlmOptions, LlmState};
 pub use meter::Speed;
-pub use options::{CalibrationSource, DeviceChoice, ExitPolicy, Instructions, InferenceOptions, ModelSource, OptionError, Precision};
+pub use options::{
+    CalibrationSource, DeviceChoice, ExitPolicy, InferenceOptions, Instructions, ModelSource, OptionError, Precision,
+};
 
 /// A loaded model.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]

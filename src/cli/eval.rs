@@ -13,9 +13,9 @@ use super::{Context, Misuse, Verdict, analyze};
 use crate::app;
 use crate::config::{CalibrationRef, Config};
 use crate::inference::eval::{ClassReport, Labelled, Report, read_labelled};
-use crate::inference::{Depth, ExitPolicy};
 use crate::inference::exits::{self, DepthReport, FitGoal};
 use crate::inference::models::{self, Calibration, CalibrationFiles, fit};
+use crate::inference::{Depth, ExitPolicy};
 
 /// Measure the model against texts that people labelled.
 ///

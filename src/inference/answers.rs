@@ -64,7 +64,11 @@ impl Answers {
             }),
         };
         drop(part);
-        if found.is_some() { self.hits.increment(1) } else { self.misses.increment(1) }
+        if found.is_some() {
+            self.hits.increment(1)
+        } else {
+            self.misses.increment(1)
+        }
         found
     }
 
@@ -101,7 +105,8 @@ impl Generations {
 
 fn bytes(text: &Encoded) -> usize {
     let tokens = [Some(&text.main), text.emotion.as_ref()].into_iter().flatten();
-    let windows: usize = tokens.flat_map(|tokens| &tokens.windows).map(|ids| size_of::<Vec<u32>>() + 4 * ids.len()).sum();
+    let windows: usize =
+        tokens.flat_map(|tokens| &tokens.windows).map(|ids| size_of::<Vec<u32>>() + 4 * ids.len()).sum();
     size_of::<Encoded>() + size_of::<Analysis>() + windows + OVERHEAD
 }
 
@@ -131,10 +136,14 @@ mod tests {
             answers.insert(&text(id, Depth::Adaptive), &analysis(id));
             assert_eq!(answers.get(&frequent), Some(analysis(0)), "a frequent answer stays");
         }
-        let size: usize = answers.parts.iter().map(|part| {
-            let part = part.lock().unwrap();
-            part.young.keys().chain(part.old.keys()).map(bytes).sum::<usize>()
-        }).sum();
+        let size: usize = answers
+            .parts
+            .iter()
+            .map(|part| {
+                let part = part.lock().unwrap();
+                part.young.keys().chain(part.old.keys()).map(bytes).sum::<usize>()
+            })
+            .sum();
         assert!(size <= limit && size > limit / 4, "{size}");
         assert_eq!(answers.get(&text(1, Depth::Adaptive)), None, "the oldest answers are dropped");
     }

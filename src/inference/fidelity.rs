@@ -105,17 +105,12 @@ mod tests {
     fn int8_that_loses_labels_falls_back() {
         let spec = ModelSpec::parse(SMALL_CONFIG.as_bytes()).unwrap();
         let tokenizer = TextTokenizer::parse(TOKENIZER.as_bytes(), 512, 50).unwrap();
-        let heads = [HeadMap::new(&spec.heads[0], Labelling { labels: &BTreeMap::new(), neutral_margin: 0.0 }).unwrap()];
+        let heads =
+            [HeadMap::new(&spec.heads[0], Labelling { labels: &BTreeMap::new(), neutral_margin: 0.0 }).unwrap()];
         let weights = Weights::open(small_weights(3).into()).unwrap();
         let compute = Compute::from(Precision::Auto);
-        let candidate = Candidate {
-            name: "small",
-            spec: &spec,
-            heads: &heads,
-            tokenizer: &tokenizer,
-            weights: &weights,
-            compute,
-        };
+        let candidate =
+            Candidate { name: "small", spec: &spec, heads: &heads, tokenizer: &tokenizer, weights: &weights, compute };
         let int8 = |seed| {
             let weights = Weights::open(small_weights(seed).into()).unwrap();
             Network::load(&spec, &weights, Precision::Int8).unwrap()

@@ -12,7 +12,9 @@ mod heads;
 mod layer;
 mod stages;
 
-use sentistream_kernels::{Embed, Every, Format, Isa, Linear, Norm, Room, Round, RowRange, Rounded, Rows, Target, Words};
+use sentistream_kernels::{
+    Embed, Every, Format, Isa, Linear, Norm, Room, Round, Rounded, RowRange, Rows, Target, Words,
+};
 
 use super::spec::EncoderShape;
 

@@ -8,8 +8,8 @@
 //! Judgements are cached for some minutes, so that a retried batch sends no text twice.
 
 mod answer;
-mod chat;
 mod breaker;
+mod chat;
 mod prompt;
 
 use std::collections::HashMap;
@@ -29,9 +29,9 @@ use crate::domain::{Analysis, Scores};
 
 use super::{Classifier, InferenceError, ModelInfo};
 
-use chat::{Chat, ChatError};
 use breaker::Breaker;
 pub use breaker::{Budget, LlmState};
+use chat::{Chat, ChatError};
 use prompt::AnswerForm;
 
 /// The architecture that [`ModelInfo`] names for it.

@@ -161,7 +161,10 @@ mod tests {
         for second in 0..1_000 {
             // Slow at first, then 4 posts of 10 tokens in half a second of one of two threads.
             let posts = if second < 600 { 1 } else { 4 };
-            meter.record_at(secs(second), Batch { posts, texts: 1, layers: 3, tokens: posts * 10, took: Duration::from_millis(500) });
+            meter.record_at(
+                secs(second),
+                Batch { posts, texts: 1, layers: 3, tokens: posts * 10, took: Duration::from_millis(500) },
+            );
         }
         let speed = meter.speed_at(secs(1_000));
         assert_eq!(speed.batch_ms, Some(500.0));

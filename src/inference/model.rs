@@ -87,7 +87,14 @@ impl Model {
             (network, int8_agreement) = (checked.network, Some(checked.agreement));
         }
         Ok(Self {
-            int8_agreement, name: files.name().to_owned(), parameters: weights.count(), spec, tokenizer, network, heads })
+            int8_agreement,
+            name: files.name().to_owned(),
+            parameters: weights.count(),
+            spec,
+            tokenizer,
+            network,
+            heads,
+        })
     }
 
     /// Whether it judges sentiment, and whether emotion.

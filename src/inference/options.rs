@@ -135,9 +135,7 @@ impl From<Precision> for Compute {
 }
 
 /// The instructions of the CPU that a model computes with.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantNames,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantNames)]
 pub enum Instructions {
     /// The fastest that the machine has.
     #[default]

@@ -225,10 +225,8 @@ impl Panel {
         let mut calm = [0.0; 7];
         calm[Emotion::Neutral.index()] = 1.0;
         let layers = Some(scores.layers);
-        let scores = Scores {
-            sentiment: scores.sentiment.unwrap_or([0.0, 1.0, 0.0]),
-            emotion: scores.emotion.unwrap_or(calm),
-        };
+        let scores =
+            Scores { sentiment: scores.sentiment.unwrap_or([0.0, 1.0, 0.0]), emotion: scores.emotion.unwrap_or(calm) };
         let truncated = text.main.truncated || text.emotion.as_ref().is_some_and(|tokens| tokens.truncated);
         let analysis = Analysis::from_scores(Arc::clone(&self.name), scores, text.main.read as u32, truncated);
         Analysis { layers, ..analysis }

@@ -107,7 +107,13 @@ impl Shard<'_> {
         let analyses = self.judge_texts(&texts)?;
         let tokens = texts.iter().map(|text| text.cost()).sum();
         let layers = analyses.iter().filter_map(|analysis| analysis.layers).map(u64::from).sum();
-        self.shared.meter.record(Batch { posts: batch.len(), texts: texts.len(), layers, tokens, took: started.elapsed() });
+        self.shared.meter.record(Batch {
+            posts: batch.len(),
+            texts: texts.len(),
+            layers,
+            tokens,
+            took: started.elapsed(),
+        });
         for (text, analysis) in texts.iter().zip(&analyses) {
             self.shared.answers.insert(text, analysis);
             if let Some(layers) = analysis.layers {

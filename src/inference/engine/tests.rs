@@ -1,9 +1,9 @@
 use super::*;
 use crate::domain::{Emotion, Sentiment};
-use crate::inference::{ExitPolicy, Precision};
 use crate::inference::fused::tests::{SMALL_CONFIG, small_weights};
 use crate::inference::network::Scratch;
 use crate::inference::panel::Encoded;
+use crate::inference::{ExitPolicy, Precision};
 
 fn options() -> InferenceOptions {
     // A machine that is busy with other tests takes its time.
@@ -103,8 +103,11 @@ async fn full_queue_makes_callers_wait() {
 
 /// Texts of every length, so that many leave at each exit.
 fn varied(count: usize) -> Vec<String> {
-    let parts = ["I love this phone", "the bus was late again", "why would anyone", "so happy!!", "it is what it is", "ugh"];
-    (0..count).map(|n| (0..1 + n % 7).map(|word| parts[(n * 5 + word * n) % parts.len()]).collect::<Vec<_>>().join(" ")).collect()
+    let parts =
+        ["I love this phone", "the bus was late again", "why would anyone", "so happy!!", "it is what it is", "ugh"];
+    (0..count)
+        .map(|n| (0..1 + n % 7).map(|word| parts[(n * 5 + word * n) % parts.len()]).collect::<Vec<_>>().join(" "))
+        .collect()
 }
 
 #[tokio::test]
@@ -130,7 +133,8 @@ async fn analysis_is_independent_of_its_batch_and_of_the_cache() {
     for precision in [Precision::F32, Precision::Int8] {
         let options = InferenceOptions { precision, max_batch_tokens: 4_096, ..options() };
         let engine = Engine::load(&options).unwrap();
-        let uncached = Engine::load(&InferenceOptions { answer_cache_bytes: 0, max_batch_tokens: 16, ..options }).unwrap();
+        let uncached =
+            Engine::load(&InferenceOptions { answer_cache_bytes: 0, max_batch_tokens: 16, ..options }).unwrap();
         let texts = varied(200);
         let together = engine.classify(texts.clone()).await.unwrap();
         let small = uncached.classify(texts.clone()).await.unwrap();

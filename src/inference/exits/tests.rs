@@ -70,8 +70,7 @@ fn fitted_thresholds_keep_quality_and_agreement() {
 #[test]
 fn fit_without_texts_or_labels_is_an_error() {
     assert!(matches!(fit(&info(), &traces()[..9], FitGoal::Quality), Err(fit::FitError::TooFew { found: 9 })));
-    let unlabelled: Vec<_> =
-        traces().into_iter().map(|(_, trace)| (record(r#"{"text": "a"}"#), trace)).collect();
+    let unlabelled: Vec<_> = traces().into_iter().map(|(_, trace)| (record(r#"{"text": "a"}"#), trace)).collect();
     assert_eq!(fit(&info(), &unlabelled, FitGoal::Quality), Err(fit::FitError::NoLabels));
     assert!(fit(&info(), &unlabelled, FitGoal::Agreement(0.95)).is_ok());
 }

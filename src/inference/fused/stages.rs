@@ -152,7 +152,9 @@ impl FusedEncoder {
         let Scratch { spans, group, first, .. } = scratch;
         let may_exit = |index: usize| is_traced || run.texts[index].may_exit;
         first.texts.clear();
-        first.texts.extend(spans.iter().zip(group.iter()).filter(|(_, index)| may_exit(**index)).map(|(span, _)| span.1));
+        first
+            .texts
+            .extend(spans.iter().zip(group.iter()).filter(|(_, index)| may_exit(**index)).map(|(span, _)| span.1));
         let count = first.texts.len();
         if count > 0 {
             self.first_token(&exit.first, &self.layers[exit.layer].rest, scratch);

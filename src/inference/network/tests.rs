@@ -5,8 +5,8 @@ mod architectures;
 use serde::Deserialize;
 
 use super::*;
-use crate::inference::source;
 use crate::inference::fused::tests::{SMALL_CONFIG, small_weights};
+use crate::inference::source;
 use crate::inference::tokens::TextTokenizer;
 use crate::inference::{HubOptions, ModelSource};
 

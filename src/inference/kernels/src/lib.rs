@@ -12,7 +12,7 @@ mod rows;
 mod simd;
 mod tiles;
 
-pub use attention::{Attention, Columns, Room, Sight, RowRange};
+pub use attention::{Attention, Columns, Room, RowRange, Sight};
 pub use format::Format;
 pub use linear::{Every, Linear, RawLinear, Rows};
 pub use rows::{Activate, Activation, AddNorm, Affine, Embed, Norm, Round, Rounded, Target, Words};

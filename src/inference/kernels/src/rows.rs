@@ -57,7 +57,12 @@ impl Rounded {
     }
 
     /// Copies `count` rows of another from `from` on, as rows of these from `to` on. With floats there are none.
-    pub fn copy_rows(&mut self, format: Format, (to, width): (usize, usize), (other, from, count): (&Self, usize, usize)) {
+    pub fn copy_rows(
+        &mut self,
+        format: Format,
+        (to, width): (usize, usize),
+        (other, from, count): (&Self, usize, usize),
+    ) {
         let (here, there) = (to * width..(to + count) * width, from * width..(from + count) * width);
         match format {
             Format::F32 => {}

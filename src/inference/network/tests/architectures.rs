@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::super::*;
-use crate::inference::source;
 use crate::inference::fused::FusedEncoder;
+use crate::inference::source;
 use crate::inference::tokens::TextTokenizer;
 use crate::inference::vocabulary;
 use crate::inference::{HubOptions, ModelSource};
@@ -92,7 +92,8 @@ fn fused_encoder_supports_wide_architectures() {
         for isa in Isa::available() {
             for (format, allowed) in [(Format::F32, 1e-4), (Format::Bf16, 0.1), (Format::Int8, 0.2)] {
                 let encoder = FusedEncoder::load(&loaded.spec, &loaded.weights, (isa, format)).unwrap();
-                let off = difference(&loaded, |texts| encoder.run(&inputs(texts), &mut Scratch::default(), None).logits);
+                let off =
+                    difference(&loaded, |texts| encoder.run(&inputs(texts), &mut Scratch::default(), None).logits);
                 assert!(off < allowed, "{name}, {isa:?}, {format:?}: {off}");
             }
         }
