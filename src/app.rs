@@ -7,6 +7,7 @@ mod serve;
 pub mod sign_in;
 mod sources;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -18,8 +19,9 @@ use crate::inference::{Engine, SharedClassifier};
 use crate::live::{Channels, LiveBus, LocalBus, RedisBus};
 use crate::outbound::Outbound;
 use crate::redis::{Redis, RedisOptions};
+use crate::secrets::Vault;
 use crate::sqlite::{Sqlite, SqliteOptions};
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 use crate::stream::{LocalStream, RedisStream, Stream};
 use crate::topics::Topics;
 use crate::worker::Worker;
@@ -52,8 +54,9 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<Rooms> {
     match &config.backends {
         Backends::Embedded { .. } => {
             let sqlite = open_sqlite(config)?;
-            let store =
-                Store::sqlite(sqlite.clone(), options::retention(config), clock.clone()).keeping(options::keep(config));
+            let store = Store::sqlite(sqlite.clone(), options::retention(config), clock.clone())
+                .keeping(options::keep(config))
+                .sealing(vault(config)?);
             store.migrate().await?;
             Ok(Rooms {
                 topics: Topics::new(store.clone()),
@@ -98,11 +101,38 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<Rooms> {
 pub fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
     let retention = options::retention(config);
     match &config.backends {
-        Backends::Embedded { .. } => {
-            Ok(Store::sqlite(open_sqlite(config)?, retention, clock).keeping(options::keep(config)))
-        }
+        Backends::Embedded { .. } => Ok(Store::sqlite(open_sqlite(config)?, retention, clock)
+            .keeping(options::keep(config))
+            .sealing(vault(config)?)),
         Backends::Shared { .. } => open_postgres(config, clock).context("database.url"),
     }
+}
+
+/// The keys for secrets in the database. Those of the embedded database lie beside it.
+///
+/// # Errors
+/// When the key file cannot be used.
+fn vault(config: &Config) -> anyhow::Result<Option<Vault>> {
+    match (&config.database.key_file, &config.backends) {
+        (Some(path), _) => Ok(Some(Vault::open(path).context("database.key_file")?)),
+        (None, Backends::Embedded { path }) => Ok(Some(Vault::open_or_create(&key_file(path))?)),
+        (None, Backends::Shared { .. }) => Ok(None),
+    }
+}
+
+/// The key file of the embedded database at `path`.
+fn key_file(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".key");
+    name.into()
+}
+
+/// The key file in use, if there is one.
+pub fn key_file_in_use(config: &Config) -> Option<PathBuf> {
+    config.database.key_file.clone().or_else(|| match &config.backends {
+        Backends::Embedded { path } => Some(key_file(path)),
+        Backends::Shared { .. } => None,
+    })
 }
 
 fn open_sqlite(config: &Config) -> anyhow::Result<Sqlite> {
@@ -115,12 +145,12 @@ fn open_sqlite(config: &Config) -> anyhow::Result<Sqlite> {
     })?)
 }
 
-fn open_postgres(config: &Config, clock: Clock) -> Result<Store, StoreError> {
+fn open_postgres(config: &Config, clock: Clock) -> anyhow::Result<Store> {
     match options::postgres(config) {
-        Some(postgres) => {
-            Ok(Store::postgres(&postgres, options::retention(config), clock)?.keeping(options::keep(config)))
-        }
-        None => Err(StoreError::Failed("the database is not Postgres".to_owned())),
+        Some(postgres) => Ok(Store::postgres(&postgres, options::retention(config), clock)?
+            .keeping(options::keep(config))
+            .sealing(vault(config)?)),
+        None => anyhow::bail!("the database is not Postgres"),
     }
 }
 

@@ -15,6 +15,7 @@ mod models;
 mod openapi;
 mod output;
 mod probe;
+mod secrets;
 mod settings;
 mod sign_in;
 
@@ -115,6 +116,8 @@ Examples:
     Migrate(migrate::MigrateArgs),
     Backup(backup::BackupArgs),
     SignIn(sign_in::SignInArgs),
+    #[command(subcommand)]
+    Secrets(secrets::SecretsCommand),
     /// Print the OpenAPI description of the REST API.
     #[command(after_help = "Example:\n  sentistream openapi > openapi.json")]
     Openapi,
@@ -202,6 +205,7 @@ fn on_runtime(command: Command, context: &Context) -> anyhow::Result<Verdict> {
             Command::Health(args) => health::run(&args, context).await,
             Command::Backup(args) => backup::run(args, context).await,
             Command::SignIn(sign_in::SignInArgs {}) => sign_in::run(context).await,
+            Command::Secrets(command) => secrets::run(&command, context).await,
             Command::Migrate(args) => migrate::run(&args, context).await,
             Command::DeadLetter(command) => dead_letter::run(command, context).await,
             Command::Erase(args) => erase::run(args, context).await,

@@ -19,12 +19,17 @@ use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 use secrecy::{ExposeSecret as _, SecretBox, SecretString};
 use sha2::{Digest as _, Sha256};
 
-/// The version of the format, the first part of a sealed text.
-const VERSION: &str = "v1";
+/// The start of every sealed text, with the version of the format.
+const PREFIX: &str = "sealed:v1:";
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
 /// Only the owner may read a key file.
 const OWNER_ONLY: u32 = 0o600;
+
+/// Whether `text` is sealed, instead of a secret in plain text.
+pub fn is_sealed(text: &str) -> bool {
+    text.starts_with(PREFIX)
+}
 
 /// Why a secret cannot be sealed or opened.
 #[derive(Debug, thiserror::Error)]
@@ -214,7 +219,7 @@ impl Vault {
         rand::Rng::fill(&mut rand::rng(), &mut nonce);
         let payload = Payload { msg: secret.expose_secret().as_bytes(), aad: place.as_bytes() };
         let sealed = key.cipher().encrypt(&XNonce::from(nonce), payload).map_err(|_| SecretsError::Seal)?;
-        Ok(format!("{VERSION}:{}:{}", key.id, STANDARD.encode([&nonce[..], &sealed].concat())))
+        Ok(format!("{PREFIX}{}:{}", key.id, STANDARD.encode([&nonce[..], &sealed].concat())))
     }
 
     /// Opens a text that was sealed for `place`.
@@ -222,10 +227,8 @@ impl Vault {
     /// # Errors
     /// When its key is missing, or the text was changed or belongs to another place.
     pub fn unseal(&self, sealed: &str, place: &str) -> Result<SecretString, SecretsError> {
-        let mut parts = sealed.splitn(3, ':');
-        let (Some(VERSION), Some(id), Some(text)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(SecretsError::Tampered);
-        };
+        let parts = sealed.strip_prefix(PREFIX).and_then(|rest| rest.split_once(':'));
+        let (id, text) = parts.ok_or(SecretsError::Tampered)?;
         let keys = self.current();
         let key = keys.list.iter().find(|key| key.id == id);
         let key = key.ok_or_else(|| SecretsError::UnknownKey { key: id.to_owned() })?;
@@ -238,7 +241,9 @@ impl Vault {
 
     /// Whether `sealed` is sealed with the first key.
     pub fn is_current(&self, sealed: &str) -> bool {
-        self.current().first().is_some_and(|key| sealed.split(':').nth(1) == Some(&key.id))
+        self.current().first().is_some_and(|key| {
+            sealed.strip_prefix(PREFIX).is_some_and(|rest| rest.starts_with(&format!("{}:", key.id)))
+        })
     }
 }
 
@@ -278,7 +283,7 @@ mod tests {
         assert_ne!(sealed, vault.seal(&"hunter2".into(), "receiver:a").unwrap(), "each nonce is new");
         assert_eq!(opened(&vault, &sealed, "receiver:a").as_deref(), Some("hunter2"));
         assert!(matches!(vault.unseal(&sealed, "receiver:b"), Err(SecretsError::Tampered)));
-        for broken in ["", "v1", "v1:x", &sealed[..sealed.len() - 4], "hunter2"] {
+        for broken in ["", "sealed:v1:", "sealed:v1:x", &sealed[..sealed.len() - 4], "hunter2"] {
             assert!(vault.unseal(broken, "receiver:a").is_err(), "{broken}");
         }
         let other = Vault::open_or_create(&folder.path().join("y.key")).unwrap();

@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::domain::{Counts, EntryKey, Timestamp};
+use crate::secrets::Vault;
 use crate::sqlite::Sqlite;
 
 use aggregate::AggregateError;
@@ -125,6 +126,7 @@ pub struct Store {
     backend: Backend,
     retention: Retention,
     keep: Keep,
+    vault: Option<Vault>,
     clock: Clock,
     /// Whether the text index was found to be complete. It stays so.
     indexed: Arc<AtomicBool>,
@@ -148,6 +150,7 @@ impl Store {
             backend: Backend::Sqlite(sqlite),
             retention,
             keep: Keep::default(),
+            vault: None,
             clock,
             indexed: Arc::default(),
             unreported: Arc::default(),
@@ -165,6 +168,7 @@ impl Store {
             backend,
             retention,
             keep: Keep::default(),
+            vault: None,
             clock,
             indexed: Arc::default(),
             unreported: Arc::default(),
@@ -175,6 +179,12 @@ impl Store {
     #[must_use]
     pub fn keeping(self, keep: Keep) -> Self {
         Self { keep, ..self }
+    }
+
+    /// The same store, which encrypts secrets with the keys of `vault`.
+    #[must_use]
+    pub fn sealing(self, vault: Option<Vault>) -> Self {
+        Self { vault, ..self }
     }
 
     /// Brings the schema up to date; several instances may do so at once. The names of the migrations that ran.

@@ -73,6 +73,9 @@ pub struct DatabaseConfig {
     pub connect_timeout: Duration,
     #[serde(deserialize_with = "positive_duration")]
     pub statement_timeout: Duration,
+    /// `None`: beside the embedded database, none for Postgres.
+    #[serde(deserialize_with = "optional")]
+    pub key_file: Option<PathBuf>,
 }
 
 /// `[stream]`

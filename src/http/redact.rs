@@ -1,22 +1,59 @@
 //! What clients without the scope `admin` see of receivers: no parts that may contain secrets.
 
-use serde::Serialize;
+use actix_web::body::{BoxBody, MessageBody, to_bytes};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header;
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage};
 use serde_json::Value;
 use url::Url;
 
+use super::auth::{Authorization, Scope};
 use super::error::ApiError;
+
+/// The paths whose answers describe receivers.
+const PATHS: [&str; 3] = ["/api/alerts/receivers", "/api/alerts/deliveries", "/api/alerts/audit"];
 
 /// Stands for a hidden text.
 const HIDDEN: &str = "***";
 
-/// `view` as JSON in which every URL is cut to its origin, and values of headers and arguments of commands are hidden.
+/// Whether answers of `path` describe receivers.
+pub fn applies(path: &str) -> bool {
+    PATHS.iter().any(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+}
+
+/// The middleware of these paths: for clients without the scope `admin` every URL in the answer is cut to its origin, and
+/// values of headers, arguments of commands and answers of receivers are hidden.
 ///
 /// # Errors
-/// 500, which does not occur for the types of this crate.
-pub fn receivers<T: Serialize>(view: &T) -> Result<Value, ApiError> {
-    let mut json = serde_json::to_value(view).map_err(ApiError::internal)?;
+/// Those of the inner service.
+pub async fn for_readers(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let response = next.call(request).await?.map_into_boxed_body();
+    let is_admin = {
+        let extensions = response.request().extensions();
+        extensions.get::<Authorization>().is_some_and(|known| known.principal.has(Scope::Admin))
+    };
+    if is_admin || !response.status().is_success() || !is_json(&response) {
+        return Ok(response);
+    }
+    let (request, response) = response.into_parts();
+    let (head, body) = response.into_parts();
+    let bytes = to_bytes(body).await.map_err(|_| ApiError::internal("an answer cannot be read"))?;
+    // The answer to HEAD has no body.
+    if bytes.is_empty() {
+        return Ok(ServiceResponse::new(request, head.set_body(BoxBody::new(bytes))));
+    }
+    let mut json: Value = serde_json::from_slice(&bytes).map_err(ApiError::internal)?;
     hide(&mut json);
-    Ok(json)
+    Ok(ServiceResponse::new(request, head.set_body(BoxBody::new(json.to_string()))))
+}
+
+fn is_json(response: &ServiceResponse<BoxBody>) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("application/json"))
 }
 
 fn hide(json: &mut Value) {
@@ -62,7 +99,7 @@ mod tests {
 
     #[test]
     fn urls_headers_arguments_and_answers_are_hidden() {
-        let view = json!({
+        let mut hidden = json!({
             "name": "on-call",
             "channel": {
                 "kind": "webhook", "url": "https://user:pass@hooks.example.org:8443/T0/B1/secret?key=1",
@@ -71,11 +108,12 @@ mod tests {
             "log": [{"answer": "secret", "status": 200}],
             "spec": {"kind": "command", "command": ["/usr/bin/page", "--token", "secret"]},
         });
-        let hidden = receivers(&view).unwrap();
+        hide(&mut hidden);
         assert!(!hidden.to_string().contains("secret") && !hidden.to_string().contains("pass"), "{hidden}");
         assert_eq!(hidden["channel"]["url"], "https://hooks.example.org:8443/***");
         assert_eq!(hidden["channel"]["server"], "https://ntfy.sh");
         assert_eq!(hidden["spec"]["command"], json!(["/usr/bin/page", "***", "***"]));
         assert_eq!(hidden["log"][0]["status"], 200);
+        assert!(applies("/api/alerts/receivers/{id}") && !applies("/api/alerts/rules"));
     }
 }

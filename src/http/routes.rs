@@ -15,7 +15,7 @@ use utoipa::openapi::path::HttpMethod;
 use super::error::ApiError;
 use super::{
     access, alerts, analyze, audit, compare, dashboard, dead_letters, docs, feeds, health, limits, notify, openapi,
-    posts, prometheus, sentiment, stats, system, topics, ws,
+    posts, prometheus, redact, sentiment, stats, system, topics, ws,
 };
 
 /// Makes `Documented`, the OpenAPI paths of the handlers, and `documented`, the table of their routes.
@@ -160,6 +160,8 @@ impl Table {
             let resource = routes.into_iter().fold(web::resource(&path), actix_web::Resource::route);
             if PROBES.contains(&path.as_str()) {
                 config.service(resource);
+            } else if redact::applies(&path) {
+                config.service(resource.wrap(from_fn(redact::for_readers)).wrap(from_fn(limits::enforce)));
             } else {
                 config.service(resource.wrap(from_fn(limits::enforce)));
             }

@@ -3,6 +3,7 @@
 pub mod deliveries;
 pub mod managed;
 pub mod outbox;
+mod sealing;
 
 pub use deliveries::{DeliveryFilter, DeliveryPage};
 pub use managed::{Action, Draft, ManagedChange, Refusal};

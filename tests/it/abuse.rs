@@ -9,6 +9,7 @@ mod export;
 mod first_start;
 mod load;
 mod model;
+mod secrets;
 mod sockets;
 
 /// How many times more requests than in the ordinary tests: `SENTISTREAM_ABUSE_SCALE`, 1 by default.

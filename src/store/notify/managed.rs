@@ -223,7 +223,8 @@ impl Store {
 
     /// All of a kind, by id, with their secrets.
     pub async fn managed_with_secrets<T: Managed>(&self) -> Result<Vec<(Stored<T>, Secrets)>, StoreError> {
-        Ok(self.managed_rows(T::KIND).await?.into_iter().filter_map(stored).collect())
+        let found = self.managed_rows(T::KIND).await?.into_iter().filter_map(stored);
+        Ok(found.map(|(stored, secrets)| self.with_opened(stored, secrets)).collect())
     }
 
     async fn managed_rows(&self, kind: Kind) -> Result<Vec<Row>, StoreError> {
@@ -237,7 +238,8 @@ impl Store {
         change: &ManagedChange,
     ) -> Result<Result<Option<(Stored<T>, Secrets)>, Refusal>, StoreError> {
         let now = self.clock.now();
-        let done: Result<Option<Row>, Refusal> = transact!(self, change.clone(), |c, change, run| {
+        let change = change.clone().sealed(self)?;
+        let done: Result<Option<Row>, Refusal> = transact!(self, change, |c, change, run| {
             let table = change.kind.table();
             // Serialises the changes of all kinds, since they refer to each other.
             run!(sql("UPDATE alert_notifier SET changes = changes + 1 WHERE id = 1").execute(c))?;
@@ -276,7 +278,8 @@ impl Store {
             run!(insert_audit!(entry(&change, now, before.as_ref(), after.as_ref())).execute(c))?;
             Ok(Ok(after))
         })?;
-        Ok(done.map(|row| row.and_then(stored)))
+        let opened = |(stored, secrets)| self.with_opened(stored, secrets);
+        Ok(done.map(|row| row.and_then(stored).map(opened)))
     }
 
     /// Creates, changes and removes objects of the configuration until they are `wanted`. Gives the names that objects of
@@ -313,6 +316,23 @@ impl Store {
             }
             Ok(taken)
         })
+    }
+}
+
+impl Change {
+    /// The change with secrets as they are stored.
+    fn sealed(mut self, store: &Store) -> Result<Self, StoreError> {
+        if let Action::Create(draft) | Action::Update { draft, .. } = &mut self.action {
+            draft.secrets = store.sealed(draft.name.as_deref().unwrap_or_default(), &draft.secrets)?;
+        }
+        Ok(self)
+    }
+}
+
+impl Store {
+    fn with_opened<T: Managed>(&self, stored: Stored<T>, secrets: Secrets) -> (Stored<T>, Secrets) {
+        let secrets = self.opened(stored.spec.name().unwrap_or_default(), secrets);
+        (stored, secrets)
     }
 }
 

@@ -10,7 +10,11 @@ use serde_json::{Value, json};
 
 use crate::api::test_app::{Answer, Setup, TestApp, cases, post};
 
-cases![denials_and_admin_changes_are_audited, made_token_works_until_it_is_deleted];
+cases![
+    denials_and_admin_changes_are_audited,
+    made_token_works_until_it_is_deleted,
+    reader_sees_no_secrets_of_receivers,
+];
 
 fn with_tokens(options: &mut HttpOptions) {
     let token = |name: &str, scopes: &[Scope]| StaticToken {
@@ -103,4 +107,29 @@ async fn made_token_works_until_it_is_deleted(setup: Setup) {
     let short = short["token"].as_str().expect("a token");
     app.clock.set(app.clock.now() + Duration::from_secs(86_401));
     send(&app, Method::POST, "/api/posts", by(short, "m8")).await.problem(401);
+}
+
+async fn reader_sees_no_secrets_of_receivers(setup: Setup) {
+    let app = TestApp::with(setup, Duration::ZERO, with_tokens).await;
+    let secret = "T0-B1-c2d3";
+    let url = format!("https://hooks.example.org/{secret}?key={secret}");
+    for (name, channel) in [
+        ("hook", json!({"kind": "webhook", "url": url, "headers": {"X-Key": secret}})),
+        ("page", json!({"kind": "command", "command": ["/usr/bin/page", "--token", secret]})),
+    ] {
+        let mut make = by("root-token", name);
+        make.body = json!({"name": name, "channel": channel});
+        let made = send(&app, Method::POST, "/api/alerts/receivers", make).await;
+        assert_eq!(made.status, 201, "{}", made.text());
+    }
+    let list = "/api/alerts/receivers";
+    let id = send(&app, Method::GET, list, by("root-token", "s1")).await.ok()["receivers"][0]["id"].clone();
+    for path in [list.to_owned(), format!("{list}/{id}"), "/api/alerts/audit".to_owned()] {
+        let reader = send(&app, Method::GET, &path, by("reader-token", "s2")).await;
+        assert!(reader.status == 200 && !reader.text().contains(secret), "{path}: {}", reader.text());
+        let admin = send(&app, Method::GET, &path, by("root-token", "s3")).await;
+        assert!(admin.text().contains(secret), "{path}: {}", admin.text());
+    }
+    let shown = send(&app, Method::GET, list, by("reader-token", "s4")).await.ok();
+    assert_eq!(shown["receivers"][0]["channel"]["url"], "https://hooks.example.org/***");
 }

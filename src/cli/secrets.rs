@@ -1,0 +1,39 @@
+//! `sentistream secrets`
+
+use clap::Subcommand;
+
+use super::output::Output;
+use super::{Context, Misuse, Verdict};
+use crate::app;
+use crate::secrets::Vault;
+
+/// Manage the encryption of secrets in the database.
+#[derive(Subcommand)]
+pub enum SecretsCommand {
+    /// Encrypt the secrets of receivers with a new key and remove the old keys.
+    ///
+    /// A running server reads the changed key file by itself. Keep a copy of the old key file while you keep backups of
+    /// the database from before.
+    #[command(after_help = "Example:\n  sentistream secrets rotate")]
+    Rotate,
+}
+
+/// Runs a command.
+pub async fn run(command: &SecretsCommand, context: &Context) -> anyhow::Result<Verdict> {
+    let SecretsCommand::Rotate = command;
+    let path = app::key_file_in_use(&context.config).ok_or_else(|| {
+        Misuse(
+            "secrets are not encrypted: write a key with `openssl rand -base64 32` and set database.key_file"
+                .to_owned(),
+        )
+    })?;
+    // Makes the key file of the embedded database if it is missing.
+    let store = app::open_store(&context.config, context.clock.clone())?;
+    Vault::add_key(&path)?;
+    let receivers = store.reseal_secrets().await?;
+    Vault::drop_old_keys(&path)?;
+    let mut output = Output::new();
+    output.line(format!("sealed the secrets of {receivers} receivers with a new key in {}", path.display()))?;
+    output.flush()?;
+    Ok(Verdict::Good)
+}

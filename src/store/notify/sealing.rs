@@ -1,0 +1,96 @@
+//! Secrets of receivers at rest: each value is sealed with the keys of the store's vault.
+
+use std::collections::BTreeMap;
+
+use diesel::sql_types::{BigInt, Nullable, Text};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::domain::notify::Secrets;
+use crate::secrets::{SecretsError, is_sealed};
+use crate::store::backend::{read, transact};
+use crate::store::sql::{Document, JsonText, sql};
+use crate::store::{Store, StoreError};
+
+/// Where the secret `secret` of a receiver belongs; it does not open elsewhere.
+fn place(receiver: &str, secret: &str) -> String {
+    format!("receiver:{receiver}:{secret}")
+}
+
+impl Store {
+    /// The secrets as they are stored: sealed if the store has keys.
+    ///
+    /// # Errors
+    /// When a secret cannot be sealed.
+    pub(super) fn sealed(&self, receiver: &str, secrets: &Secrets) -> Result<Secrets, StoreError> {
+        let Some(vault) = &self.vault else { return Ok(secrets.clone()) };
+        let seal = |(name, secret): (&String, &SecretString)| {
+            let sealed = vault.seal(secret, &place(receiver, name))?;
+            Ok((name.clone(), SecretString::from(sealed)))
+        };
+        let sealed: Result<BTreeMap<_, _>, SecretsError> = secrets.0.iter().map(seal).collect();
+        sealed.map(Secrets).map_err(|error| StoreError::Failed(error.to_string()))
+    }
+
+    /// The secrets in plain text. One that does not open is left out and logged: its receiver reports that it is missing.
+    pub(super) fn opened(&self, receiver: &str, stored: Secrets) -> Secrets {
+        let open = |(name, secret): (String, SecretString)| {
+            if !is_sealed(secret.expose_secret()) {
+                return Some((name, secret));
+            }
+            let place = place(receiver, &name);
+            let opened = match &self.vault {
+                Some(vault) => vault.unseal(secret.expose_secret(), &place).map_err(|error| error.to_string()),
+                None => Err("it is sealed: set database.key_file to the file with its key".to_owned()),
+            };
+            match opened {
+                Ok(secret) => Some((name, secret)),
+                Err(error) => {
+                    tracing::error!(receiver, secret = name, error, "cannot open a secret");
+                    None
+                }
+            }
+        };
+        Secrets(stored.0.into_iter().filter_map(open).collect())
+    }
+
+    /// Seals the secrets of all receivers with the current key. Returns the number of receivers that have any.
+    ///
+    /// # Errors
+    /// When the database fails, the store has no keys, or a secret does not open.
+    pub async fn reseal_secrets(&self) -> Result<usize, StoreError> {
+        let text = "SELECT id, name, secrets FROM alert_receivers WHERE secrets IS NOT NULL";
+        let rows: Vec<SealedRow> =
+            read!(self, primary, |c| sql(text).rows::<(BigInt, Nullable<Text>, Document)>().load(c))?;
+        let mut count = 0;
+        for SealedRow { id, name, secrets } in rows {
+            let (name, stored) = (name.unwrap_or_default(), Secrets::read(&secrets.0));
+            let opened = self.opened(&name, stored.clone());
+            if opened.names() != stored.names() {
+                return Err(StoreError::Failed(format!(
+                    "a secret of the receiver {name} does not open; nothing is lost"
+                )));
+            }
+            let sealed = JsonText(self.sealed(&name, &opened)?.exposed());
+            // A secret that was changed since it was read is sealed with the current key already.
+            transact!(self, (id, sealed, secrets), |c, (id, sealed, before), run| {
+                run!(
+                    sql("UPDATE alert_receivers SET secrets = ? WHERE id = ? AND secrets = ?")
+                        .bind::<Document, _>(sealed)
+                        .bind::<BigInt, _>(id)
+                        .bind::<Document, _>(before)
+                        .execute(c)
+                )
+            })?;
+            count += 1;
+        }
+        Ok(count)
+    }
+}
+
+/// A receiver with secrets, as stored.
+#[derive(diesel::Queryable)]
+struct SealedRow {
+    id: i64,
+    name: Option<String>,
+    secrets: JsonText,
+}
