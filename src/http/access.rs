@@ -129,7 +129,6 @@ pub async fn list(_: Authorized<Admin>, state: Data<State>, request: HttpRequest
 )]
 pub async fn create(
     _: Authorized<Admin>,
-    actor: Actor,
     state: Data<State>,
     authenticator: Data<Authenticator>,
     request: HttpRequest,
@@ -147,7 +146,7 @@ pub async fn create(
         name: name.to_owned(),
         sha256: hash_hex(&token),
         scopes: wanted.scopes()?,
-        created_by: actor.0,
+        created_by: Actor::of(&request).0,
         expires_at,
     };
     made(&state, &authenticator, Made { token, new }).await
