@@ -315,7 +315,7 @@ fn legacy_variables_are_read() {
     assert_eq!(config.inference.emotion_model, Some(hub("j-hartmann/emotion-english-distilroberta-base")));
     assert_eq!((config.llm.provider, config.llm.model.as_deref()), (Some(LlmProvider::Groq), Some("llama")));
     assert_eq!(config.server.listen, ["0.0.0.0:9000".parse().unwrap()]);
-    assert_eq!(config.log.level.directives(), "warn");
+    assert_eq!(config.log.level.directives(), "warn,actix_http=off");
     assert_eq!((config.alerts.negative_ratio, config.alerts.min_posts), (3.0, 20));
     assert_eq!(config.alerts.window, Duration::from_secs(600));
 

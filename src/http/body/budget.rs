@@ -91,6 +91,7 @@ mod tests {
         drop(first);
         budget.reserve(client(5)).grow(PER_CLIENT).unwrap();
         drop(others);
-        assert_eq!((budget.used().total, budget.used().clients.len()), (0, 0));
+        let used = budget.used();
+        assert_eq!((used.total, used.clients.len()), (0, 0));
     }
 }

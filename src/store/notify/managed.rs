@@ -319,7 +319,7 @@ impl Store {
     }
 }
 
-impl Change {
+impl ManagedChange {
     /// The change with secrets as they are stored.
     fn sealed(mut self, store: &Store) -> Result<Self, StoreError> {
         if let Action::Create(draft) | Action::Update { draft, .. } = &mut self.action {
