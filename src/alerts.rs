@@ -8,6 +8,7 @@
 
 mod dues;
 mod evidence;
+mod meta;
 #[cfg(test)]
 mod tests;
 mod tick;

@@ -1,19 +1,20 @@
-//! Notifications: tells receivers of alerts.
+//! The notifier: sends notifications about alerts to receivers.
 //!
-//! The notifier runs beside the alerts role and meets it only in the store: it follows the transitions of alerts
-//! with a cursor of its own, sorts them by a [`Router`](crate::domain::notify::Router) into [`group`]s, and writes
-//! messages into an outbox from which [`deliver`] sends them through [`receivers`]. The cursor, the groups and the
-//! outbox change in one transaction, so that a crash loses no message; one that was sent, but not noted as sent, is sent again
-//! with the same id. One instance acts: it holds a lease of its own, so that receivers that hang do not keep
-//! alerts from being evaluated, and each transaction checks it.
+//! It runs beside the alerts role and meets it only in the store. It follows the transitions of alerts with its own
+//! cursor, assigns alerts to [`group`]s by the [`Router`](crate::domain::notify::Router), and writes messages to an
+//! outbox, from which [`deliver`] sends them through [`receivers`]. The cursor, the groups and the outbox change in one
+//! transaction, so a crash loses no message; a message that was sent but not recorded is sent again with the same id.
+//! One instance is active: it holds a lease, which each transaction checks. The lease is not that of the alerts role,
+//! so that slow receivers do not delay the evaluation of rules.
 
 pub mod deliver;
+mod details;
 pub mod follow;
 pub mod group;
 pub mod message;
 pub mod receivers;
-pub mod render;
 pub mod retry;
+pub mod setup;
 
 use std::time::Duration;
 
@@ -24,67 +25,68 @@ use self::deliver::Deliveries;
 use self::follow::Follower;
 use self::receivers::SmtpOptions;
 use self::retry::RetryOptions;
+use self::setup::ReceiverWithSecrets;
 use crate::clock::Clock;
-use crate::domain::notify::{MuteTiming, Receiver, Route, Secrets};
+use crate::domain::notify::{InhibitRule, MuteTiming, Route};
 use crate::lease::{Coordinated, LeaseManager, coordinate};
 use crate::lifecycle::{Backoff, Shutdown};
 use crate::outbound::Outbound;
 use crate::store::{Lease, Store, StoreError};
 
-/// The lease that the acting instance holds.
+/// The lease of the active instance.
 const LEASE: &str = "notifications";
-/// How long settled deliveries and silences that ended are kept.
-const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
-/// Between two prunings.
+/// Retention of settled deliveries and expired silences.
+const RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Time between two runs of the retention.
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
 
-/// What the notifier joins.
+/// The rooms that the notifier uses.
 #[derive(Clone)]
 pub struct NotifyRooms {
-    /// Where transitions come from, and everything is kept.
     pub store: Store,
-    /// How webhooks are called.
     pub outbound: Outbound,
     pub clock: Clock,
 }
 
-/// Whom to tell, and how.
+/// Settings of the notifier.
 #[derive(Clone, Debug)]
 pub struct NotifyOptions {
-    /// Between two looks at what happened.
+    /// Time between two steps.
     pub interval: Duration,
     /// This instance's name, different from that of every other.
     pub holder: String,
-    /// After this much silence of the acting instance another takes over.
+    /// After this much silence of the active instance another takes over.
     pub lease_ttl: Duration,
     /// The dashboard as receivers reach it.
     pub external_url: String,
     /// Receivers of the configuration.
-    pub receivers: Vec<(Receiver, Secrets)>,
+    pub receivers: Vec<ReceiverWithSecrets>,
     /// Routes of the configuration.
     pub routes: Vec<Route>,
     /// Mute timings of the configuration.
     pub mute_timings: Vec<MuteTiming>,
-    /// How mail is sent; without it no receiver can be told by mail.
+    /// Inhibition rules of the configuration.
+    pub inhibit_rules: Vec<InhibitRule>,
+    /// The mail server; `None` fails deliveries by email.
     pub smtp: Option<SmtpOptions>,
     /// Whether receivers may run programs.
     pub allow_commands: bool,
-    /// How often and how long a delivery is tried.
+    /// Attempts and time limits of deliveries.
     pub retry: RetryOptions,
 }
 
-/// Tells receivers of alerts until a shutdown.
+/// Sends notifications until a shutdown.
 ///
 /// # Errors
-/// When the store fails in a way that trying again will not help.
+/// When the store fails permanently.
 pub async fn run(rooms: NotifyRooms, options: NotifyOptions, shutdown: Shutdown) -> anyhow::Result<()> {
     metrics::describe_counter!(
         "sentistream_notifications_total",
-        "Attempts to deliver, by kind of receiver and outcome"
+        "Delivery attempts by kind of receiver and outcome"
     );
-    let mut notifier = Notifier::new(rooms, options).context("notifications cannot be sent")?;
+    let mut notifier = Notifier::new(rooms, options).context("notifier start failed")?;
     let backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(15));
-    coordinate(&mut notifier, backoff, shutdown.stop_token()).await.context("notifications cannot be written")?;
+    coordinate(&mut notifier, backoff, shutdown.stop_token()).await.context("notifier step failed")?;
     notifier.resign(&shutdown).await;
     Ok(())
 }
@@ -93,15 +95,15 @@ struct Notifier {
     rooms: NotifyRooms,
     options: NotifyOptions,
     deliveries: Deliveries,
-    acting: Option<Acting>,
-    /// When to renew the lease, or to try to get it.
+    active: Option<Active>,
+    /// When to renew or acquire the lease.
     renew_at: Instant,
     prune_at: Instant,
     leases: LeaseManager,
 }
 
-/// What the acting instance has in mind.
-struct Acting {
+/// The state of the active instance.
+struct Active {
     lease: Lease,
     follower: Follower,
 }
@@ -120,7 +122,7 @@ impl Coordinated for Notifier {
         self.options.interval
     }
 
-    /// Also ends when a message under way has its answer.
+    /// Also ends when a delivery has its outcome.
     async fn wait(&mut self, pause: Duration) {
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
@@ -135,7 +137,7 @@ impl Notifier {
         Ok(Self {
             deliveries: Deliveries::new(&rooms, &options)?,
             leases: LeaseManager::new(rooms.store.clone(), options.holder.clone(), options.lease_ttl),
-            acting: None,
+            active: None,
             renew_at: now,
             prune_at: now + PRUNE_EVERY,
             rooms,
@@ -148,48 +150,48 @@ impl Notifier {
             self.renew().await?;
             self.renew_at = Instant::now() + self.leases.ttl() / 3;
         }
-        let Some(acting) = &mut self.acting else { return Ok(()) };
-        let due = self.deliveries.due(&acting.lease).await?;
-        acting.follower.step(&acting.lease).await?;
-        self.deliveries.start(due, acting.follower.setup());
+        let Some(active) = &mut self.active else { return Ok(()) };
+        let due = self.deliveries.due(&active.lease).await?;
+        active.follower.step(&active.lease).await?;
+        self.deliveries.start(due, active.follower.setup());
         if self.prune_at <= Instant::now() {
             self.prune_at = Instant::now() + PRUNE_EVERY;
-            self.rooms.store.prune_notifications(self.rooms.clock.now() - KEPT).await?;
+            self.rooms.store.prune_notifications(self.rooms.clock.now() - RETENTION).await?;
         }
         Ok(())
     }
 
     async fn renew(&mut self) -> Result<(), StoreError> {
         let lease = self.leases.acquire(LEASE).await?.map(|handle| handle.lease);
-        match (lease, &mut self.acting) {
+        match (lease, &mut self.active) {
             (None, _) => self.step_down(),
-            (Some(lease), Some(acting)) if acting.lease == lease => {}
+            (Some(lease), Some(active)) if active.lease == lease => {}
             (Some(lease), _) => {
-                // What was sent under an older lease is not ours to note any more.
-                self.deliveries.forget();
+                // Outcomes of deliveries under an older lease must not be recorded.
+                self.deliveries.abandon();
                 let follower = Follower::load(&self.rooms, &self.options).await?;
                 tracing::info!("notification loop started (leader)");
-                self.acting = Some(Acting { lease, follower });
+                self.active = Some(Active { lease, follower });
             }
         }
         Ok(())
     }
 
     fn step_down(&mut self) {
-        self.deliveries.forget();
-        if self.acting.take().is_some() {
+        self.deliveries.abandon();
+        if self.active.take().is_some() {
             tracing::info!("notification loop stopped: another instance is the leader");
         }
     }
 
-    /// Waits for what is under way, and gives the lease back so that another instance need not wait until it runs out.
+    /// Waits for deliveries in flight, and releases the lease so that another instance can start at once.
     async fn resign(&mut self, shutdown: &Shutdown) {
-        let Some(acting) = self.acting.take() else { return };
-        let settle = self.deliveries.settle(&acting.lease);
+        let Some(active) = self.active.take() else { return };
+        let settle = self.deliveries.settle(&active.lease);
         tokio::select! {
             () = settle => {}
-            () = shutdown.abandoned() => tracing::warn!("shutdown deadline reached; messages under way may be sent again after the next start"),
+            () = shutdown.abandoned() => tracing::warn!("shutdown deadline reached: deliveries in flight may be sent again"),
         }
-        self.leases.release([acting.lease]).await;
+        self.leases.release([active.lease]).await;
     }
 }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::dues::Dues;
 use super::evidence::Case;
+use super::meta::{self, META};
 use super::{AlertsOptions, AlertsRooms};
 use crate::domain::alert::{Instance, InstanceState, Rule, Scope, fingerprint};
 use crate::domain::{LiveEvent, TimeRange, Timestamp};
@@ -84,9 +85,13 @@ pub async fn tick(
     // What is gone is resolved first: another rule may have taken its name.
     let mut steps = Vec::new();
     let alive: HashSet<i64> = list.rules.iter().map(|rule| rule.id).collect();
-    for series in known.iter().filter(|(id, _)| !alive.contains(id)).flat_map(|(_, series)| series) {
+    let is_gone = |id: &i64| *id != META && !alive.contains(id);
+    for series in known.iter().filter(|(id, _)| is_gone(id)).flat_map(|(_, series)| series) {
         steps.push(end_of(series, (end, now), "the rule was deleted or disabled"));
     }
+    let receivers = rooms.store.failing_receivers().await?;
+    let trouble = meta::Trouble { receivers: &receivers, series: &known, rules: &list.rules };
+    steps.extend(meta::steps(&trouble, known.get(&META).map_or(&[], Vec::as_slice), now));
     let mut look = Look { end, now, explained: 0, steps };
     // The rest of a look that fails is made up for by the next one.
     let mut dues = std::mem::take(&mut memory.dues);

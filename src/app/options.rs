@@ -16,9 +16,11 @@ use crate::http::{AnalyzeBudget, HttpOptions, LiveOptions, RateLimit};
 use crate::inference::{CalibrationSource, DeviceChoice, HubModel, HubOptions, InferenceOptions, ModelSource};
 use crate::ingester::IngesterOptions;
 use crate::language::LanguagePolicy;
+use crate::domain::notify::{Receiver, Secrets};
 use crate::notify::NotifyOptions;
-use crate::notify::receivers::{SmtpOptions, SmtpSecurity};
+use crate::notify::receivers::{SmtpCredentials, SmtpOptions, SmtpSecurity};
 use crate::notify::retry::RetryOptions;
+use crate::notify::setup::ReceiverWithSecrets;
 use crate::outbound::OutboundOptions;
 use crate::store::topics::{ExistingPosts, NewTopic};
 use crate::store::{Keep, PostgresOptions, Retention};
@@ -225,13 +227,22 @@ pub fn notify(config: &Config) -> anyhow::Result<NotifyOptions> {
         holder: instance(),
         lease_ttl: NOTIFY_LEASE,
         external_url: external_url(config),
-        receivers: alerts.receivers.clone(),
+        receivers: receivers(&alerts.receivers),
         routes: alerts.routes.clone(),
         mute_timings: alerts.mute_timings.clone(),
+        inhibit_rules: alerts.inhibit_rules.clone(),
         smtp: smtp(&alerts.smtp)?,
         allow_commands: alerts.allow_commands,
         retry: RetryOptions { give_up_after: alerts.give_up_after, ..RetryOptions::default() },
     })
+}
+
+fn receivers(given: &[(Receiver, Secrets)]) -> Vec<ReceiverWithSecrets> {
+    let receiver = |(receiver, secrets): &(Receiver, Secrets)| ReceiverWithSecrets {
+        receiver: receiver.clone(),
+        secrets: secrets.clone(),
+    };
+    given.iter().map(receiver).collect()
 }
 
 fn smtp(smtp: &config::SmtpConfig) -> anyhow::Result<Option<SmtpOptions>> {
@@ -247,7 +258,10 @@ fn smtp(smtp: &config::SmtpConfig) -> anyhow::Result<Option<SmtpOptions>> {
             config::SmtpSecurity::Tls => SmtpSecurity::Tls,
             config::SmtpSecurity::None => SmtpSecurity::Plain,
         },
-        credentials: smtp.username.clone().map(|name| (name, smtp.password.clone().unwrap_or_default())),
+        credentials: smtp.username.clone().map(|username| SmtpCredentials {
+            username,
+            password: smtp.password.clone().unwrap_or_default(),
+        }),
         from: from.clone(),
         authority: smtp.ca_file.as_ref().map(read).transpose()?,
     }))

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use super::notifications::SmtpConfig;
 use super::values::*;
 use crate::domain::alert::RuleSpec;
-use crate::domain::notify::{MuteTiming, Receiver, Route, Secrets};
+use crate::domain::notify::{InhibitRule, MuteTiming, Receiver, Route, Secrets};
 
 /// `[alerts]`
 #[derive(Clone, Debug, Deserialize)]
@@ -37,6 +37,8 @@ pub struct AlertsConfig {
     pub routes: Vec<Route>,
     #[serde(deserialize_with = "super::notifications::managed")]
     pub mute_timings: Vec<MuteTiming>,
+    #[serde(deserialize_with = "super::notifications::managed")]
+    pub inhibit_rules: Vec<InhibitRule>,
     pub smtp: SmtpConfig,
     #[serde(deserialize_with = "rules")]
     pub rules: Vec<RuleSpec>,

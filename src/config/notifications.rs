@@ -1,4 +1,4 @@
-//! Who is notified of alerts: receivers, routes and mute timings of the configuration, and the mail server.
+//! Receivers, routes, inhibition rules and mute timings of the configuration, and the mail server.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -39,7 +39,7 @@ pub enum SmtpSecurity {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SmtpConfig {
-    /// `None`: no mail is sent.
+    /// `None`: deliveries by email fail.
     #[serde(deserialize_with = "optional_text")]
     pub host: Option<String>,
     #[serde(deserialize_with = "count::<_, _, 1, 65_535>")]
@@ -93,7 +93,7 @@ fn fine(name: &str, errors: &[FieldError]) -> Result<(), String> {
 fn unique<'a>(names: impl Iterator<Item = Option<&'a str>>) -> Result<(), String> {
     let mut seen = BTreeSet::new();
     let twice = names.flatten().find(|name| !seen.insert(*name));
-    twice.map_or(Ok(()), |name| Err(format!("{name:?} is there more than once")))
+    twice.map_or(Ok(()), |name| Err(format!("{name:?} is defined more than once")))
 }
 
 /// `alerts.receivers`.
@@ -107,7 +107,7 @@ pub fn receivers<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<(Receiver, Secr
     read().map_err(|message: String| D::Error::custom(message))
 }
 
-/// A list of routes or mute timings.
+/// A list of routes, inhibition rules or mute timings.
 pub fn managed<'de, D: Deserializer<'de>, T: Managed>(de: D) -> Result<Vec<T>, D::Error> {
     let list = Vec::<T>::deserialize(de)?;
     let check = || {

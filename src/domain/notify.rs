@@ -1,38 +1,53 @@
-//! Notifications: who is told of which alerts, when not, and what came of it.
+//! Notifications: receivers, routes, silences, inhibition rules, mute timings, and the log of deliveries.
+//!
+//! The names and the semantics are those of Prometheus' Alertmanager (<https://prometheus.io/docs/alerting/latest/alertmanager/>).
 
+pub mod alertmanager;
 pub mod delivery;
+pub mod details;
+pub mod inhibit;
 pub mod matcher;
 pub mod message;
 pub mod mute;
+pub mod ranges;
 pub mod receiver;
+pub mod render;
 pub mod route;
 pub mod router;
+pub mod secrets;
 pub mod silence;
+pub mod template;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::value::{Error as WordError, StrDeserializer};
+use serde::de::{DeserializeOwned, IntoDeserializer as _};
 
 use super::{FieldError, Timestamp};
 
 pub use delivery::{Attempt, Delivery, DeliveryState, Reason};
+pub use details::{AlertDetails, Quote};
+pub use inhibit::{InhibitRule, Inhibition};
 pub use matcher::{MatchOp, Matcher};
 pub use message::{Message, MessageAlert, Status};
 pub use mute::{MuteInterval, MuteTiming, Weekday};
-pub use receiver::{Channel, Receiver, Secrets};
+pub use receiver::{Channel, Receiver};
 pub use route::Route;
 pub use router::Router;
+pub use secrets::Secrets;
 pub use silence::{Silence, SilenceState};
+pub use template::Templates;
 
-/// Longest name of a receiver, route or mute timing, in characters.
+/// Longest name of a receiver, route, inhibition rule or mute timing, in characters.
 const MAX_NAME_CHARS: usize = 100;
 
-/// What people set up.
+/// The kinds of objects that people manage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     Receiver,
     Route,
     Silence,
     MuteTiming,
+    InhibitRule,
 }
 
 impl Kind {
@@ -43,29 +58,30 @@ impl Kind {
             Self::Route => "route",
             Self::Silence => "silence",
             Self::MuteTiming => "mute_timing",
+            Self::InhibitRule => "inhibit_rule",
         }
     }
 }
 
-/// Something of a [`Kind`].
+/// An object of a [`Kind`].
 pub trait Managed: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
-    /// Which.
+    /// The kind of the object.
     const KIND: Kind;
 
-    /// Its name, unique among its kind; silences have none.
+    /// The name, unique among objects of the kind; silences have none.
     fn name(&self) -> Option<&str>;
 
-    /// Everything that is wrong with it.
+    /// All validation errors.
     fn check(&self) -> Vec<FieldError>;
 }
 
-/// Something as it is kept.
+/// An object as the store returns it.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Stored<T> {
     pub id: i64,
-    /// Grows with each change: the ETag.
+    /// Increases with each change: the ETag.
     pub version: i64,
-    /// Whether it comes from the configuration file, and cannot be changed here.
+    /// Whether the object comes from the configuration file. The API cannot change such objects.
     pub provisioned: bool,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -75,7 +91,13 @@ pub struct Stored<T> {
     pub spec: T,
 }
 
-/// Collects what is wrong.
+/// Reads one variant of a fieldless enum by its serialised name.
+fn parse_word<T: DeserializeOwned>(text: &str) -> Result<T, WordError> {
+    let text: StrDeserializer<'_, WordError> = text.into_deserializer();
+    T::deserialize(text)
+}
+
+/// Collects validation errors.
 #[derive(Default)]
 struct Checks(Vec<FieldError>);
 
@@ -91,17 +113,22 @@ impl Checks {
         self.require(
             (1..=MAX_NAME_CHARS).contains(&length) && name.trim() == name && !name.contains(char::is_control),
             "name",
-            format!("must be 1 to {MAX_NAME_CHARS} characters without control characters or blanks around them"),
+            format!("must be 1 to {MAX_NAME_CHARS} characters without control characters or surrounding blanks"),
         );
     }
 
-    fn matchers(&mut self, matchers: &[Matcher]) {
-        self.require(matchers.len() <= matcher::MAX_MATCHERS, "matchers", {
+    fn matchers(&mut self, field: &str, matchers: &[Matcher]) {
+        self.require(matchers.len() <= matcher::MAX_MATCHERS, field, {
             format!("must be at most {}", matcher::MAX_MATCHERS)
         });
         for (index, matcher) in matchers.iter().enumerate() {
-            let wrong = matcher.wrong();
-            self.require(wrong.is_none(), &format!("matchers[{index}]"), wrong.unwrap_or_default());
+            let problem = matcher.problem();
+            self.require(problem.is_none(), &format!("{field}[{index}]"), problem.unwrap_or_default());
         }
+    }
+
+    fn names(&mut self, field: &str, names: &[String]) {
+        const MAX_NAMES: usize = 10;
+        self.require(names.len() <= MAX_NAMES, field, format!("must be at most {MAX_NAMES} names"));
     }
 }

@@ -25,6 +25,7 @@ use crate::domain::{Alert, PostEvent};
         (name = "topics", description = "Tracked topics: queries that every new post is matched against"),
         (name = "alerts", description = "Alert rules and the alerts that they raised"),
         (name = "notifications", description = "Receivers, routes, silences and the log of deliveries"),
+        (name = "alertmanager", description = "The part of Alertmanager's API v2 for amtool, karma and Grafana"),
         (name = "analyze", description = "Classify texts without storing them"),
         (name = "live", description = "The WebSocket of live events"),
         (name = "dead letters", description = "Entries that could not be processed"),

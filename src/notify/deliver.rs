@@ -1,41 +1,39 @@
-//! The outbox at work: messages out, answers noted.
+//! Sends the messages of the outbox and records the outcomes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::follow::Setup;
-use super::receivers::{Outcome, Tools, Trouble, sender};
+use super::receivers::{DeliveryError, Outcome, ReceiverError, Tools, sender};
 use super::retry::{Failed, RetryOptions};
+use super::setup::Setup;
 use super::{NotifyOptions, NotifyRooms};
 use crate::clock::Clock;
 use crate::domain::notify::{Attempt, Delivery};
 use crate::store::notify::{AttemptRecord, Next};
 use crate::store::{Lease, Store, StoreError};
 
-/// Most messages under way at once, and most to one receiver, so that one that hangs leaves room for others.
-const UNDER_WAY: usize = 16;
-const TO_ONE_RECEIVER: usize = 4;
-/// Most deliveries that are looked at in a step.
-const STEP: i64 = 100;
+/// Most deliveries in flight at once, and most to one receiver: a receiver that hangs leaves room for others.
+const IN_FLIGHT: usize = 64;
+const PER_RECEIVER: usize = 4;
 
-/// Messages under way.
+/// Deliveries in flight.
 pub struct Deliveries {
     store: Store,
     clock: Clock,
     tools: Tools,
     retry: RetryOptions,
     sending: JoinSet<AttemptRecord>,
-    /// The receivers of deliveries that are sent, or were and are not noted yet, by id.
-    taken: BTreeMap<i64, String>,
-    /// What is to be noted.
+    /// The receivers of deliveries that are being sent or not recorded yet, by delivery id.
+    in_flight: BTreeMap<i64, String>,
+    /// Outcomes to record.
     done: Vec<AttemptRecord>,
 }
 
 impl Deliveries {
-    /// None yet.
+    /// Without any delivery.
     pub fn new(rooms: &NotifyRooms, options: &NotifyOptions) -> anyhow::Result<Self> {
         Ok(Self {
             store: rooms.store.clone(),
@@ -43,55 +41,70 @@ impl Deliveries {
             tools: Tools::new(rooms, options)?,
             retry: options.retry.clone(),
             sending: JoinSet::new(),
-            taken: BTreeMap::new(),
+            in_flight: BTreeMap::new(),
             done: Vec::new(),
         })
     }
 
-    /// Ends when a message that was under way has its answer; never without one.
+    /// Waits until a delivery has its outcome; forever without a delivery.
     pub async fn finished(&mut self) {
         match self.sending.join_next().await {
             Some(Ok(record)) => self.done.push(record),
-            // One that panicked is tried again under the next lease.
-            Some(Err(error)) => tracing::error!(%error, "a delivery failed badly"),
+            // A delivery whose task panicked is sent again by the next leader.
+            Some(Err(error)) => tracing::error!(%error, "delivery task failed"),
             None => std::future::pending().await,
         }
     }
 
-    /// Notes what came of messages; those that are due.
+    /// Records outcomes, and reads the deliveries that are due at receivers with room for them.
     ///
     /// # Errors
-    /// When the store does not answer, or another instance took over.
+    /// When the store fails, or another instance has the lease.
     pub async fn due(&mut self, lease: &Lease) -> Result<Vec<Delivery>, StoreError> {
-        self.note(lease).await?;
-        if self.taken.len() >= UNDER_WAY { Ok(Vec::new()) } else { self.store.due_deliveries(STEP).await }
+        self.record(lease).await?;
+        if self.in_flight.len() >= IN_FLIGHT {
+            return Ok(Vec::new());
+        }
+        let busy = self.per_receiver();
+        let saturated = |(receiver, count): (&str, usize)| (count >= PER_RECEIVER).then(|| receiver.to_owned());
+        let saturated: BTreeSet<String> = busy.into_iter().filter_map(saturated).collect();
+        // The first rows of a receiver may be in flight already.
+        self.store.due_deliveries(2 * PER_RECEIVER as i64, &saturated).await
     }
 
-    /// Sends messages that are `due`, as far as there is room. `setup` is newer than they are, so that it knows their receivers.
+    /// Sends `due` deliveries as far as there is room. `setup` is read after them, so it has their receivers.
     pub fn start(&mut self, due: Vec<Delivery>, setup: &Setup) {
         for delivery in due {
-            let to_this = self.taken.values().filter(|receiver| **receiver == delivery.receiver).count();
-            if self.taken.contains_key(&delivery.id) || to_this >= TO_ONE_RECEIVER {
+            let to_receiver = self.in_flight.values().filter(|receiver| **receiver == delivery.receiver).count();
+            if self.in_flight.contains_key(&delivery.id) || to_receiver >= PER_RECEIVER {
                 continue;
             }
-            if self.taken.len() >= UNDER_WAY {
+            if self.in_flight.len() >= IN_FLIGHT {
                 break;
             }
-            self.taken.insert(delivery.id, delivery.receiver.clone());
+            self.in_flight.insert(delivery.id, delivery.receiver.clone());
             self.send(delivery, setup);
         }
     }
 
-    async fn note(&mut self, lease: &Lease) -> Result<(), StoreError> {
+    fn per_receiver(&self) -> BTreeMap<&str, usize> {
+        let mut counts = BTreeMap::new();
+        for receiver in self.in_flight.values() {
+            *counts.entry(receiver.as_str()).or_default() += 1;
+        }
+        counts
+    }
+
+    async fn record(&mut self, lease: &Lease) -> Result<(), StoreError> {
         while let Some(finished) = self.sending.try_join_next() {
             match finished {
                 Ok(record) => self.done.push(record),
-                Err(error) => tracing::error!(%error, "a delivery failed badly"),
+                Err(error) => tracing::error!(%error, "delivery task failed"),
             }
         }
         while let Some(record) = self.done.last() {
             self.store.record_attempt(lease, record).await?;
-            self.taken.remove(&record.delivery_id);
+            self.in_flight.remove(&record.delivery_id);
             self.done.pop();
         }
         Ok(())
@@ -99,39 +112,38 @@ impl Deliveries {
 
     fn send(&mut self, delivery: Delivery, setup: &Setup) {
         let found = setup.receivers.get(&delivery.receiver);
-        let (kind, sender) = match found {
-            Some((receiver, secrets)) => (receiver.channel.kind(), sender(receiver, secrets, &self.tools)),
-            None => ("unknown", Err(format!("there is no receiver {:?} any more", delivery.receiver))),
-        };
+        let kind = found.map_or("unknown", |found| found.receiver.channel.kind());
+        let sender = found.ok_or(ReceiverError::Unknown).and_then(|found| sender(found, &self.tools));
         let (clock, retry) = (self.clock.clone(), self.retry.clone());
         self.sending.spawn(async move {
             let (at, started) = (clock.now(), Instant::now());
             let outcome = match sender {
                 Ok(sender) => sender.send(&delivery).await,
-                Err(error) => Outcome::refused(error),
+                Err(error) => Outcome::rejected(error.to_string()),
             };
             record(&delivery, outcome, &Sent { kind, at, elapsed: started.elapsed(), retry })
         });
     }
 
-    /// Waits for what is under way, and notes it.
+    /// Waits for the deliveries in flight, and records their outcomes.
     pub async fn settle(&mut self, lease: &Lease) {
         while let Some(finished) = self.sending.join_next().await {
             self.done.extend(finished.ok());
         }
-        if let Err(error) = self.note(lease).await {
-            tracing::warn!(%error, "messages that were sent could not be noted: they are sent again");
+        if let Err(error) = self.record(lease).await {
+            tracing::warn!(%error, "delivery outcomes not recorded: the messages are sent again");
         }
     }
 
-    /// Leaves what is under way to another instance.
-    pub fn forget(&mut self) {
+    /// Leaves the deliveries in flight to another instance.
+    pub fn abandon(&mut self) {
         self.sending = JoinSet::new();
-        self.taken.clear();
+        self.in_flight.clear();
         self.done.clear();
     }
 }
 
+/// One attempt.
 struct Sent {
     kind: &'static str,
     at: crate::domain::Timestamp,
@@ -143,27 +155,27 @@ fn record(delivery: &Delivery, outcome: Outcome, sent: &Sent) -> AttemptRecord {
     let (id, receiver, attempts) = (delivery.id, &delivery.receiver, delivery.attempts.unsigned_abs() + 1);
     let (next, error) = match outcome.result {
         Ok(()) => (Next::Delivered, None),
-        Err(Trouble::Never(error)) => (Next::Failed, Some(error)),
-        Err(Trouble::Again { error, after }) => {
-            let failed =
-                Failed { attempts, created_at: delivery.created_at, now: sent.at + sent.elapsed, asked: after };
-            (sent.retry.again(&failed, rand::random()).map_or(Next::Failed, Next::Again), Some(error))
+        Err(DeliveryError::Permanent(error)) => (Next::Failed, Some(error)),
+        Err(DeliveryError::Transient { error, after }) => {
+            let now = sent.at + sent.elapsed;
+            let failed = Failed { attempts, created_at: delivery.created_at, now, asked: after };
+            (sent.retry.next(&failed, rand::random()).map_or(Next::Failed, Next::RetryAt), Some(error))
         }
     };
-    let word = match next {
+    let label = match next {
         Next::Delivered => "delivered",
-        Next::Again(_) => "again",
+        Next::RetryAt(_) => "again",
         Next::Failed => "failed",
     };
-    metrics::counter!("sentistream_notifications_total", "kind" => sent.kind, "outcome" => word).increment(1);
-    match (next, &error) {
-        (Next::Failed, Some(error)) => tracing::warn!(id, receiver, attempts, error, "a message is given up"),
-        (Next::Again(at), Some(error)) => {
-            tracing::debug!(id, receiver, attempts, %at, error, "a message is tried again");
-        }
-        _ => tracing::debug!(id, receiver, attempts, "a message is delivered"),
-    }
+    metrics::counter!("sentistream_notifications_total", "kind" => sent.kind, "outcome" => label).increment(1);
     let elapsed_ms = i64::try_from(sent.elapsed.as_millis()).unwrap_or(i64::MAX);
+    match (next, &error) {
+        (Next::Failed, Some(error)) => tracing::warn!(id, receiver, attempts, elapsed_ms, error, "delivery failed"),
+        (Next::RetryAt(at), Some(error)) => {
+            tracing::debug!(id, receiver, attempts, elapsed_ms, %at, error, "delivery retry scheduled");
+        }
+        _ => tracing::debug!(id, receiver, attempts, elapsed_ms, "delivery succeeded"),
+    }
     let attempt = Attempt { at: sent.at, elapsed_ms, status: outcome.status, answer: outcome.answer, error };
     AttemptRecord { delivery_id: id, attempt, next }
 }

@@ -1,27 +1,41 @@
-//! Alerts that are told of together, and what of them was told. Pure: what is due is a function of the
+//! Groups of alerts that share notifications, and what was sent about them. Pure: what is due is a function of the
 //! group and the moment.
+//!
+//! A notification counts as sent when its delivery succeeded. Until then it is in flight: the group sends nothing else,
+//! and a failure leaves the group as it was, so that the next flush sends it again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::Timestamp;
 use crate::domain::alert::{Instance, Labels, Transition};
-use crate::domain::notify::{MessageAlert, Reason, Route, Status};
+use crate::domain::notify::{DeliveryState, Reason, Route, Status};
 
-/// The alerts of a route that share the values of the labels it groups by.
+/// How long a group tries to report that an alert is resolved.
+const RESOLVED_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// The alerts of a route, for one recipient, that share the values of the labels by which the route groups.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Group {
     /// The route's name.
     pub route: String,
-    /// What its alerts have in common by the route.
+    /// The address, for receivers with one message per recipient.
+    #[serde(default)]
+    pub recipient: Option<String>,
+    /// The labels by which the route groups.
     pub labels: Labels,
     /// By fingerprint.
     pub members: BTreeMap<String, Member>,
-    /// Nothing is told before.
+    /// The earliest time of the next notification.
     pub flush_at: Timestamp,
-    /// When something was told last.
-    pub told_at: Option<Timestamp>,
+    /// When the last notification was sent.
+    #[serde(alias = "told_at")]
+    pub notified_at: Option<Timestamp>,
+    /// The last notification, until it is delivered.
+    #[serde(default)]
+    pub in_flight: Option<InFlight>,
 }
 
 /// An alert of a group.
@@ -34,43 +48,58 @@ pub struct Member {
     pub starts_at: Timestamp,
     /// `None` while it fires.
     pub ends_at: Option<Timestamp>,
-    /// What was told of it last.
-    pub told: Option<Told>,
+    /// What the receiver knows about it.
+    #[serde(alias = "told")]
+    pub notified: Option<Notified>,
 }
 
-/// What was told of an alert.
+/// What a receiver knows about an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
-    pub alert_id: i64,
+pub struct Notified {
     pub status: Status,
 }
 
-/// The moment at which a group is looked at.
+/// A notification whose delivery is not confirmed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InFlight {
+    pub at: Timestamp,
+    /// What it says about each alert, by fingerprint.
+    pub alerts: BTreeMap<String, Status>,
+    /// Whether the delivery failed. A person may still send the message again.
+    pub failed: bool,
+}
+
+/// The moment at which a group is flushed.
 pub struct Moment<'a> {
     pub now: Timestamp,
     pub route: &'a Route,
-    /// Whether the route tells nobody now.
+    /// Whether the route sends nothing now.
     pub muted: bool,
-    /// Whether alerts with these labels are silenced.
-    pub silenced: &'a dyn Fn(&Labels) -> bool,
-    /// Alerts that somebody looks after.
+    /// Whether alerts with these labels are silenced or inhibited.
+    pub suppressed: &'a (dyn Fn(&Labels) -> bool + Sync),
+    /// Alerts that are acknowledged.
     pub acknowledged: &'a BTreeSet<i64>,
-    /// Whether the receiver is told when alerts are over.
+    /// Whether the receiver gets notifications about resolved alerts.
     pub send_resolved: bool,
-    /// The dashboard.
-    pub external_url: &'a str,
 }
 
-/// What is to be told.
+/// A notification that is due.
 #[derive(Clone, Debug, PartialEq)]
-pub struct News {
+pub struct Notification {
     pub reason: Reason,
-    /// Those that fire first, then by their start.
-    pub alerts: Vec<MessageAlert>,
+    /// Firing alerts first, then by their start.
+    pub alerts: Vec<NotifiedAlert>,
+}
+
+/// An alert in a notification.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NotifiedAlert {
+    pub fingerprint: String,
+    pub member: Member,
 }
 
 impl Member {
-    /// An alert that begins to fire.
+    /// An alert that starts to fire.
     pub fn of_transition(transition: &Transition) -> Self {
         Self {
             alert_id: transition.alert_id.unwrap_or_default(),
@@ -78,7 +107,7 @@ impl Member {
             annotations: transition.annotations.clone(),
             starts_at: transition.at,
             ends_at: None,
-            told: None,
+            notified: None,
         }
     }
 
@@ -90,51 +119,81 @@ impl Member {
             annotations: instance.annotations.clone(),
             starts_at: instance.since,
             ends_at: None,
-            told: None,
+            notified: None,
         }
     }
 
-    fn status(&self) -> Status {
+    /// The present state.
+    pub fn status(&self) -> Status {
         if self.ends_at.is_some() { Status::Resolved } else { Status::Firing }
     }
 
-    fn is_news(&self, send_resolved: bool) -> bool {
-        match (self.status(), self.told) {
-            (Status::Firing, told) => told != Some(Told { alert_id: self.alert_id, status: Status::Firing }),
-            (Status::Resolved, told) => send_resolved && told.is_some_and(|told| told.status == Status::Firing),
-        }
+    fn is_known_to_fire(&self) -> bool {
+        self.notified.is_some_and(|notified| notified.status == Status::Firing)
     }
 
-    fn view(&self, fingerprint: &str, external_url: &str) -> MessageAlert {
-        MessageAlert {
-            status: self.status(),
-            labels: self.labels.clone(),
-            annotations: self.annotations.clone(),
-            starts_at: self.starts_at,
-            ends_at: self.ends_at.unwrap_or(Timestamp::MIN),
-            generator_url: format!("{}/alerts/{}", external_url.trim_end_matches('/'), self.alert_id),
-            fingerprint: fingerprint.to_owned(),
+    /// Whether the receiver must be notified. An alert that was resolved and fires again before the resolution was sent
+    /// still fires for the receiver.
+    fn is_due(&self, send_resolved: bool) -> bool {
+        match self.status() {
+            Status::Firing => !self.is_known_to_fire(),
+            Status::Resolved => send_resolved && self.is_known_to_fire(),
+        }
+    }
+}
+
+/// Which group an alert belongs to.
+#[derive(Clone, Debug)]
+pub struct Target<'a> {
+    pub route: &'a Route,
+    pub labels: Labels,
+    pub recipient: Option<&'a str>,
+}
+
+impl Target<'_> {
+    /// The key in the store.
+    pub fn key(&self) -> String {
+        let key = Group::key_of(&self.route.name, &self.labels);
+        match self.recipient {
+            Some(recipient) => format!("{key} to {recipient}"),
+            None => key,
         }
     }
 }
 
 impl Group {
     /// A group whose first alert comes at `now`.
-    pub fn new(route: &Route, labels: Labels, now: Timestamp) -> Self {
-        let flush_at = now + route.group_wait.0;
-        Self { route: route.name.clone(), labels, members: BTreeMap::new(), flush_at, told_at: None }
+    pub fn new(target: &Target<'_>, now: Timestamp) -> Self {
+        Self {
+            route: target.route.name.clone(),
+            recipient: target.recipient.map(str::to_owned),
+            labels: target.labels.clone(),
+            members: BTreeMap::new(),
+            flush_at: now + target.route.group_wait.0,
+            notified_at: None,
+            in_flight: None,
+        }
     }
 
-    /// The key of the group of `route` with these labels.
-    pub fn key(route: &Route, labels: &Labels) -> String {
+    /// The key in messages: the same for all recipients.
+    pub fn key(&self) -> String {
+        Self::key_of(&self.route, &self.labels)
+    }
+
+    fn key_of(route: &str, labels: &Labels) -> String {
         let pairs: Vec<_> = labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
-        format!("{}:{{{}}}", route.name, pairs.join(", "))
+        format!("{route}:{{{}}}", pairs.join(", "))
     }
 
-    /// An alert fires: a new one, or one that is known under the same labels.
+    /// Whether nothing is left to send.
+    pub fn is_over(&self) -> bool {
+        self.members.is_empty() && self.in_flight.as_ref().is_none_or(|sent| sent.failed)
+    }
+
+    /// An alert fires: a new one, or one with labels that the group has already.
     pub fn fire(&mut self, fingerprint: &str, mut member: Member) {
         if let Some(known) = self.members.get(fingerprint) {
-            member.told = known.told;
+            member.notified = known.notified;
             if known.alert_id == member.alert_id {
                 member.starts_at = known.starts_at;
             }
@@ -142,63 +201,78 @@ impl Group {
         self.members.insert(fingerprint.to_owned(), member);
     }
 
-    /// An alert is over.
-    pub fn resolve(&mut self, fingerprint: &str, at: Timestamp) -> bool {
-        match self.members.get_mut(fingerprint) {
-            Some(member) if member.ends_at.is_none() => {
-                member.ends_at = Some(at);
-                true
-            }
-            _ => false,
+    /// An alert is resolved.
+    pub fn resolve(&mut self, fingerprint: &str, at: Timestamp) {
+        if let Some(member) = self.members.get_mut(fingerprint) {
+            member.ends_at.get_or_insert(at);
         }
     }
 
-    /// What is to be told at `moment`, which counts as told then. Alerts that are silenced or muted wait: a notice that
-    /// one is over too, if it was told before.
-    pub fn flush(&mut self, moment: &Moment<'_>) -> Option<News> {
-        let unknown_to_anyone = |member: &Member| member.told.is_none_or(|told| told.status == Status::Resolved);
-        self.members
-            .retain(|_, member| member.ends_at.is_none() || (moment.send_resolved && !unknown_to_anyone(member)));
+    /// Applies the outcome of the last delivery. `None`: the delivery is gone, which counts as a failure.
+    pub fn settle(&mut self, outcome: Option<DeliveryState>) {
+        let Some(sent) = &mut self.in_flight else { return };
+        match outcome {
+            Some(DeliveryState::Pending) => {}
+            Some(DeliveryState::Failed) | None => sent.failed = true,
+            Some(DeliveryState::Delivered) => {
+                for (fingerprint, status) in &sent.alerts {
+                    if let Some(member) = self.members.get_mut(fingerprint) {
+                        member.notified = Some(Notified { status: *status });
+                    }
+                }
+                let is_reported = |fingerprint: &String| sent.alerts.get(fingerprint) == Some(&Status::Resolved);
+                self.members.retain(|fingerprint, member| member.ends_at.is_none() || !is_reported(fingerprint));
+                self.notified_at = Some(sent.at);
+                self.in_flight = None;
+            }
+        }
+    }
+
+    /// The notification that is due at `moment`; it is in flight from then on. Suppressed alerts wait, also to be reported
+    /// as resolved.
+    pub fn flush(&mut self, moment: &Moment<'_>) -> Option<Notification> {
+        if self.in_flight.as_ref().is_some_and(|sent| !sent.failed) {
+            return None;
+        }
+        self.members.retain(|_, member| {
+            let Some(ended) = member.ends_at else { return true };
+            moment.send_resolved && member.is_known_to_fire() && ended + RESOLVED_FOR > moment.now
+        });
         if moment.muted || moment.now < self.flush_at {
             return None;
         }
-        let heard: BTreeSet<String> = self
-            .members
+        let (reason, due) = self.due(moment)?;
+        let mut alerts: Vec<NotifiedAlert> = due
             .iter()
-            .filter(|(_, member)| !(moment.silenced)(&member.labels))
-            .map(|(fingerprint, _)| fingerprint.clone())
+            .map(|fingerprint| NotifiedAlert {
+                fingerprint: fingerprint.clone(),
+                member: self.members[fingerprint].clone(),
+            })
             .collect();
-        let (reason, told) = self.due(moment, &heard)?;
-        let mut alerts: Vec<MessageAlert> =
-            told.iter().map(|fingerprint| self.members[fingerprint].view(fingerprint, moment.external_url)).collect();
-        alerts.sort_by_key(|alert| (alert.status == Status::Resolved, alert.starts_at));
-        for fingerprint in &told {
-            if let Some(member) = self.members.get_mut(fingerprint) {
-                member.told = Some(Told { alert_id: member.alert_id, status: member.status() });
-            }
-        }
-        self.members.retain(|fingerprint, member| member.ends_at.is_none() || !told.contains(fingerprint));
-        self.told_at = Some(moment.now);
+        alerts.sort_by_key(|alert| (alert.member.status() == Status::Resolved, alert.member.starts_at));
+        let statuses = alerts.iter().map(|alert| (alert.fingerprint.clone(), alert.member.status())).collect();
+        self.in_flight = Some(InFlight { at: moment.now, alerts: statuses, failed: false });
         self.flush_at = moment.now + moment.route.group_interval.0;
-        Some(News { reason, alerts })
+        Some(Notification { reason, alerts })
     }
 
-    /// Why something is to be told, and of which of the alerts that can be `heard` of.
-    fn due(&self, moment: &Moment<'_>, heard: &BTreeSet<String>) -> Option<(Reason, BTreeSet<String>)> {
-        let members = || self.members.iter().filter(|(fingerprint, _)| heard.contains(*fingerprint));
-        let news =
-            |status| members().any(|(_, member)| member.status() == status && member.is_news(moment.send_resolved));
-        if news(Status::Firing) {
-            return Some((Reason::Firing, heard.clone()));
+    /// The reason for a notification, and the alerts in it.
+    fn due(&self, moment: &Moment<'_>) -> Option<(Reason, BTreeSet<String>)> {
+        let members = || self.members.iter().filter(|(_, member)| !(moment.suppressed)(&member.labels));
+        let all = || members().map(|(fingerprint, _)| fingerprint.clone()).collect();
+        let is_due =
+            |status| members().any(|(_, member)| member.status() == status && member.is_due(moment.send_resolved));
+        if is_due(Status::Firing) {
+            return Some((Reason::Firing, all()));
         }
-        if news(Status::Resolved) {
-            return Some((Reason::Resolved, heard.clone()));
+        if is_due(Status::Resolved) {
+            return Some((Reason::Resolved, all()));
         }
-        let unattended: BTreeSet<String> = members()
+        let waiting: BTreeSet<String> = members()
             .filter(|(_, member)| member.ends_at.is_none() && !moment.acknowledged.contains(&member.alert_id))
             .map(|(fingerprint, _)| fingerprint.clone())
             .collect();
-        let repeat = self.told_at.is_some_and(|at| at + moment.route.repeat_interval.0 <= moment.now);
-        (repeat && !unattended.is_empty()).then_some((Reason::Repeat, unattended))
+        let repeat = self.notified_at.is_some_and(|at| at + moment.route.repeat_interval.0 <= moment.now);
+        (repeat && !waiting.is_empty()).then_some((Reason::Repeat, waiting))
     }
 }

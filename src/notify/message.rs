@@ -1,28 +1,98 @@
-//! From a group's news to the message that a receiver gets.
+//! Composes the message of a notification.
 
-use super::group::{Group, News};
+use std::collections::BTreeMap;
+
+use super::details;
+use super::group::{Group, Notification, NotifiedAlert};
+use crate::domain::Timestamp;
+use crate::domain::alert::Rule;
 use crate::domain::notify::message::common;
-use crate::domain::notify::{Message, Receiver, Status};
+use crate::domain::notify::{Message, MessageAlert, Receiver, Status};
+use crate::store::{Store, StoreError};
 
-/// The message about `news` of a group.
-pub fn of_group(key: &str, group: &Group, news: News, receiver: &Receiver, external_url: &str) -> Message {
-    let mut alerts = news.alerts;
-    let common_labels = common(alerts.iter().map(|alert| &alert.labels));
-    let common_annotations = common(alerts.iter().map(|alert| &alert.annotations));
-    let fires = alerts.iter().any(|alert| alert.status == Status::Firing);
-    let taken = (receiver.max_alerts as usize).min(alerts.len());
-    let truncated_alerts = alerts.len() - taken;
-    alerts.truncate(taken);
-    Message {
-        version: "4".to_owned(),
-        group_key: key.to_owned(),
-        truncated_alerts,
-        status: if fires { Status::Firing } else { Status::Resolved },
-        receiver: receiver.name.clone(),
-        group_labels: group.labels.clone(),
-        common_labels,
-        common_annotations,
-        external_url: external_url.to_owned(),
-        alerts,
+/// The annotation that the sentence replaces where a rule has no text of its own.
+const SUMMARY: &str = "summary";
+
+/// Composes messages, and reads the rules once for all of them.
+pub struct Composer<'a> {
+    store: &'a Store,
+    /// Without a slash at the end.
+    external_url: &'a str,
+    rules: Option<BTreeMap<i64, Rule>>,
+}
+
+impl<'a> Composer<'a> {
+    /// `external_url`: the dashboard as receivers reach it.
+    pub fn new(store: &'a Store, external_url: &'a str) -> Self {
+        Self { store, external_url, rules: None }
+    }
+
+    /// The message about `notification` of a group.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn compose(
+        &mut self,
+        group: &Group,
+        notification: Notification,
+        receiver: &Receiver,
+    ) -> Result<Message, StoreError> {
+        let most = usize::try_from(receiver.max_alerts).unwrap_or(usize::MAX);
+        let fires = notification.alerts.iter().any(|alert| alert.member.ends_at.is_none());
+        let common_labels = common(notification.alerts.iter().map(|alert| &alert.member.labels));
+        let truncated_alerts = notification.alerts.len().saturating_sub(most);
+        let mut alerts = Vec::new();
+        for alert in notification.alerts.into_iter().take(most) {
+            alerts.push(self.alert(alert).await?);
+        }
+        Ok(Message {
+            version: "4".to_owned(),
+            group_key: group.key(),
+            truncated_alerts,
+            status: if fires { Status::Firing } else { Status::Resolved },
+            receiver: receiver.name.clone(),
+            group_labels: group.labels.clone(),
+            common_labels,
+            common_annotations: common(alerts.iter().map(|alert| &alert.annotations)),
+            external_url: self.external_url.to_owned(),
+            alerts,
+        })
+    }
+
+    async fn alert(&mut self, alert: NotifiedAlert) -> Result<MessageAlert, StoreError> {
+        let NotifiedAlert { fingerprint, member } = alert;
+        let base = self.external_url.trim_end_matches('/');
+        let stored = self.store.alert(member.alert_id).await?;
+        let mut annotations = member.annotations.clone();
+        let mut shown = None;
+        if let Some(stored) = stored
+            && let Some(rule) = self.rule(stored.rule_id).await?
+        {
+            let found = details::of(self.store, &rule, &stored, base).await?;
+            // The summaries of built-in rules are lists of numbers.
+            if rule.provisioned || !annotations.contains_key(SUMMARY) {
+                annotations.insert(SUMMARY.to_owned(), found.sentence.clone());
+            }
+            shown = Some(found);
+        }
+        Ok(MessageAlert {
+            status: member.status(),
+            labels: member.labels,
+            annotations,
+            starts_at: member.starts_at,
+            ends_at: member.ends_at.unwrap_or(Timestamp::MIN),
+            generator_url: format!("{base}/alerts/{}", member.alert_id),
+            fingerprint,
+            details: shown,
+        })
+    }
+
+    async fn rule(&mut self, id: Option<i64>) -> Result<Option<Rule>, StoreError> {
+        let Some(id) = id else { return Ok(None) };
+        if self.rules.is_none() {
+            let rules = self.store.alert_rules().await?.rules;
+            self.rules = Some(rules.into_iter().map(|rule| (rule.id, rule)).collect());
+        }
+        Ok(self.rules.as_ref().and_then(|rules| rules.get(&id)).cloned())
     }
 }

@@ -1,8 +1,8 @@
-//! The ways to a receiver.
+//! Senders: one per kind of receiver.
 
 mod command;
 mod email;
-mod slack;
+mod service;
 mod webhook;
 
 use std::sync::Arc;
@@ -13,98 +13,139 @@ use reqwest::header;
 
 use self::command::Command;
 use self::email::{Email, Mailer};
-use self::slack::Slack;
+use self::service::ServiceSender;
 use self::webhook::Webhook;
+use super::setup::ReceiverWithSecrets;
 use super::{NotifyOptions, NotifyRooms};
 use crate::clock::Clock;
-use crate::domain::notify::{Channel, Delivery, Receiver, Secrets};
+use crate::domain::notify::render::Texts;
+use crate::domain::notify::{Channel, Delivery, Templates};
 use crate::domain::op::preview;
 use crate::outbound::{Answer, Outbound, OutboundError};
 
-pub use email::{SmtpOptions, SmtpSecurity};
+pub use email::{SmtpCredentials, SmtpOptions, SmtpSecurity};
 
-/// How much of an answer is kept, in characters.
+/// Length of the recorded beginning of an answer, in characters.
 const ANSWER_CHARS: usize = 500;
-/// The longest that a receiver may ask to wait.
+/// Longest wait that a receiver may ask for.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// Sends messages to one receiver.
 pub trait Sender: Send + Sync {
-    /// Sends a message, within a bounded time.
+    /// Sends a message within a bounded time.
     fn send<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Outcome>;
 }
 
-/// What came of it.
+/// The outcome of one attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
-    /// The HTTP status, the code of SMTP, or the exit code of a command; none without an answer.
+    /// The HTTP status, the SMTP code, or the exit code of a command; `None` without an answer.
     pub status: Option<i32>,
     /// The beginning of the answer.
     pub answer: Option<String>,
-    pub result: Result<(), Trouble>,
+    pub result: Result<(), DeliveryError>,
 }
 
-/// Why a message was not taken.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Trouble {
-    /// Later it may be.
-    Again {
+/// Why a receiver did not accept a message.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum DeliveryError {
+    /// A retry may succeed.
+    #[error("{error}")]
+    Transient {
         error: String,
-        /// How long the receiver asked to wait.
+        /// The wait that the receiver asked for.
         after: Option<Duration>,
     },
-    /// Trying again will not help.
-    Never(String),
+    /// A retry fails again.
+    #[error("{0}")]
+    Permanent(String),
+}
+
+/// Why a receiver cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiverError {
+    #[error("the receiver does not exist any more")]
+    Unknown,
+    #[error("the secret {0} is missing")]
+    MissingSecret(&'static str),
+    #[error("the URL is invalid")]
+    Url(#[from] url::ParseError),
+    #[error("the header {0:?} is invalid")]
+    Header(String),
+    #[error("the signing key is invalid")]
+    SigningKey(#[from] hmac::digest::InvalidLength),
+    #[error("{address:?} is not a mail address")]
+    Address { address: String, source: lettre::address::AddressError },
+    #[error("no SMTP server is configured: set alerts.smtp.host and alerts.smtp.from")]
+    NoMailServer,
+    #[error("commands are not allowed: set alerts.allow_commands = true in the configuration")]
+    CommandsForbidden,
 }
 
 impl Outcome {
-    /// Nothing was sent, and will not be.
-    pub fn refused(error: impl Into<String>) -> Self {
-        Self { status: None, answer: None, result: Err(Trouble::Never(error.into())) }
+    /// The message was not sent, and a retry does not help.
+    pub fn rejected(error: impl Into<String>) -> Self {
+        Self { status: None, answer: None, result: Err(DeliveryError::Permanent(error.into())) }
     }
 
-    /// There was no answer.
-    fn lost(error: impl Into<String>) -> Self {
+    /// No answer came.
+    fn unanswered(error: impl Into<String>) -> Self {
         let error = error.into();
-        Self { status: None, answer: None, result: Err(Trouble::Again { error, after: None }) }
+        Self { status: None, answer: None, result: Err(DeliveryError::Transient { error, after: None }) }
     }
 
-    /// What an HTTP server answered: 2xx is taken; 408, 429 and 5xx are tried again.
+    /// The answer of an HTTP server: 2xx accepts the message; 408, 429 and 5xx are retried.
     fn of_http(answer: Result<Answer, OutboundError>, clock: &Clock) -> Self {
         let answer = match answer {
             Ok(answer) => answer,
-            Err(OutboundError::Refused(error)) => return Self::refused(error),
-            Err(OutboundError::Failed(error)) => return Self::lost(error),
+            Err(error) if error.is_transient() => return Self::unanswered(error.to_string()),
+            Err(error) => return Self::rejected(error.to_string()),
         };
         let status = answer.status;
         let error = format!("the receiver answered {status}");
         let result = match status.as_u16() {
             200..=299 => Ok(()),
-            408 | 429 | 500..=599 => Err(Trouble::Again { error, after: retry_after(&answer, clock) }),
-            _ => Err(Trouble::Never(error)),
+            408 | 429 | 500..=599 => Err(DeliveryError::Transient { error, after: retry_after(&answer, clock) }),
+            _ => Err(DeliveryError::Permanent(error)),
         };
         Self { status: Some(status.as_u16().into()), answer: Some(excerpt(&answer.body)), result }
     }
 }
 
-/// `Retry-After`: seconds, or a date.
+/// `Retry-After` in seconds or as a date; Telegram has the seconds in its body.
 fn retry_after(answer: &Answer, clock: &Clock) -> Option<Duration> {
-    let text = answer.headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    let seconds = || text.parse().ok().map(Duration::from_secs);
-    let date = || {
-        let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-        Some(crate::domain::Timestamp::from(date).since(clock.now()))
+    let header = || {
+        let text = answer.headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+        let seconds = || text.parse().ok().map(Duration::from_secs);
+        let date = || {
+            let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+            Some(crate::domain::Timestamp::from(date).since(clock.now()))
+        };
+        seconds().or_else(date)
     };
-    seconds().or_else(date).map(|wait| wait.min(LONGEST_WAIT))
+    let body = || {
+        let body: serde_json::Value = serde_json::from_slice(&answer.body).ok()?;
+        body["parameters"]["retry_after"].as_u64().map(Duration::from_secs)
+    };
+    header().or_else(body).map(|wait| wait.min(LONGEST_WAIT))
 }
 
-/// The beginning of an answer, fit for a text column.
+/// The beginning of an answer, valid in a text column.
 fn excerpt(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes).replace('\0', "\u{fffd}");
     preview(&text, ANSWER_CHARS).to_owned()
 }
 
-/// What senders work with. Clones share connections.
+/// The texts of a delivery. Errors of templates are logged; the default text is sent.
+fn texts(templates: &Templates, delivery: &Delivery) -> Texts {
+    let texts = Texts::new(templates, &delivery.message);
+    for error in &texts.errors {
+        tracing::warn!(receiver = delivery.receiver, %error, "template failed: default text used");
+    }
+    texts
+}
+
+/// What senders share. Clones share connections.
 #[derive(Clone)]
 pub struct Tools {
     outbound: Outbound,
@@ -115,7 +156,7 @@ pub struct Tools {
 
 impl Tools {
     /// # Errors
-    /// When the SMTP settings cannot be used.
+    /// When the SMTP settings are invalid.
     pub fn new(rooms: &NotifyRooms, options: &NotifyOptions) -> anyhow::Result<Self> {
         Ok(Self {
             outbound: rooms.outbound.clone(),
@@ -126,24 +167,28 @@ impl Tools {
     }
 }
 
-/// The way to `receiver`.
+/// The sender of a receiver.
 ///
 /// # Errors
-/// Why there is none here.
-pub fn sender(receiver: &Receiver, secrets: &Secrets, tools: &Tools) -> Result<Box<dyn Sender>, String> {
-    match &receiver.channel {
-        Channel::Webhook { url, headers } => Ok(Box::new(Webhook::new((url, headers), secrets, tools)?)),
-        Channel::Slack {} => Ok(Box::new(Slack::new(secrets, tools)?)),
-        Channel::Email { to } => match &tools.mailer {
-            Some(mailer) => Ok(Box::new(Email::new(mailer.clone(), to)?)),
-            None => Err("no SMTP server is configured: set alerts.smtp.host and alerts.smtp.from".to_owned()),
-        },
+/// When the receiver cannot be used on this instance.
+pub fn sender(found: &ReceiverWithSecrets, tools: &Tools) -> Result<Box<dyn Sender>, ReceiverError> {
+    match &found.receiver.channel {
+        Channel::Webhook { .. } => Ok(Box::new(Webhook::new(found, tools)?)),
+        Channel::Email { to } => {
+            let mailer = tools.mailer.clone().ok_or(ReceiverError::NoMailServer)?;
+            Ok(Box::new(Email::new(mailer, to, found.receiver.templates.clone())?))
+        }
         Channel::Command { command, timeout } if tools.allow_commands => {
             Ok(Box::new(Command::new(command.clone(), timeout.0)))
         }
-        Channel::Command { .. } => {
-            Err("commands are not allowed here: the configuration may allow them by alerts.allow_commands = true"
-                .to_owned())
-        }
+        Channel::Command { .. } => Err(ReceiverError::CommandsForbidden),
+        Channel::Slack {}
+        | Channel::PagerDuty { .. }
+        | Channel::Opsgenie { .. }
+        | Channel::Teams {}
+        | Channel::Discord {}
+        | Channel::Telegram { .. }
+        | Channel::Ntfy { .. }
+        | Channel::Alertmanager { .. } => Ok(Box::new(ServiceSender::new(found, tools)?)),
     }
 }

@@ -1,17 +1,17 @@
-//! When a delivery is tried again.
+//! The times of retries.
 
 use std::time::Duration;
 
 use crate::domain::Timestamp;
 
-/// How often and how long a delivery is tried.
+/// Attempts and time limits of a delivery.
 #[derive(Clone, Debug)]
 pub struct RetryOptions {
-    /// The wait after the first attempt; it doubles with each.
+    /// The wait after the first attempt; it doubles with each attempt.
     pub first: Duration,
     /// The longest wait.
     pub longest: Duration,
-    /// A delivery that is older is given up.
+    /// A delivery fails when it is older.
     pub give_up_after: Duration,
 }
 
@@ -26,9 +26,9 @@ impl Default for RetryOptions {
 }
 
 impl RetryOptions {
-    /// When to try again after `attempts` that failed, the last of them at `now`; `None` to give up. `asked` is how long
-    /// the receiver asked to wait. `jitter`, in [0, 1), spreads deliveries that failed together over the last fifth of the wait.
-    pub fn again(&self, failed: &Failed, jitter: f64) -> Option<Timestamp> {
+    /// The time of the next attempt; `None` when the delivery fails. `jitter`, in [0, 1), spreads deliveries that failed
+    /// together over the last fifth of the wait.
+    pub fn next(&self, failed: &Failed, jitter: f64) -> Option<Timestamp> {
         let doublings = failed.attempts.saturating_sub(1).min(16);
         let wait = self.first.saturating_mul(1 << doublings).min(self.longest).mul_f64(0.8 + 0.2 * jitter);
         let at = failed.now + wait.max(failed.asked.unwrap_or_default());
@@ -36,13 +36,13 @@ impl RetryOptions {
     }
 }
 
-/// A delivery whose attempt failed.
+/// A delivery after a failed attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct Failed {
     /// Attempts so far.
     pub attempts: u32,
     pub created_at: Timestamp,
     pub now: Timestamp,
-    /// How long the receiver asked to wait.
+    /// The wait that the receiver asked for.
     pub asked: Option<Duration>,
 }

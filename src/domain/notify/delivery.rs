@@ -1,22 +1,23 @@
-//! Deliveries: messages on their way, and what came of each attempt.
+//! Deliveries: messages in the outbox, and the log of their attempts.
 
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::value::Error as WordError;
 use serde::{Deserialize, Serialize};
 
-use super::Message;
+use super::{Message, parse_word};
 use crate::domain::Timestamp;
 
-/// How far a delivery is.
+/// The state of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DeliveryState {
-    /// It is to be tried, for the first time or again.
+    /// Waiting for the first or the next attempt.
     Pending,
-    /// The receiver took it.
+    /// The receiver accepted the message.
     Delivered,
-    /// It is not tried any more.
+    /// No further attempt will be made.
     Failed,
 }
 
@@ -24,69 +25,88 @@ pub enum DeliveryState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Reason {
-    /// An alert began to fire.
+    /// An alert started to fire.
     Firing,
-    /// Alerts are over, and none began.
+    /// Alerts were resolved, and none started to fire.
     Resolved,
-    /// Nothing changed for a long time.
+    /// Alerts still fire after the repeat interval.
     Repeat,
-    /// Someone tries the receiver out.
+    /// A person tests the receiver.
     Test,
+    /// A person sends an earlier message again.
+    Resend,
 }
 
-macro_rules! words {
-    ($name:ident { $($variant:ident = $text:literal),+ }) => {
-        impl $name {
-            /// The name used in the table and the API.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
-            }
+impl DeliveryState {
+    /// The name used in the table and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
         }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.as_str())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = String;
-
-            fn from_str(text: &str) -> Result<Self, String> {
-                match text {
-                    $($text => Ok(Self::$variant),)+
-                    _ => Err(format!("must be one of {}", [$($text),+].join(", "))),
-                }
-            }
-        }
-    };
+    }
 }
 
-words!(DeliveryState { Pending = "pending", Delivered = "delivered", Failed = "failed" });
-words!(Reason { Firing = "firing", Resolved = "resolved", Repeat = "repeat", Test = "test" });
+impl Reason {
+    /// The name used in the table and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Firing => "firing",
+            Self::Resolved => "resolved",
+            Self::Repeat => "repeat",
+            Self::Test => "test",
+            Self::Resend => "resend",
+        }
+    }
+}
 
-/// A message to one receiver.
+impl fmt::Display for DeliveryState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for DeliveryState {
+    type Err = WordError;
+
+    fn from_str(text: &str) -> Result<Self, WordError> {
+        parse_word(text)
+    }
+}
+
+impl FromStr for Reason {
+    type Err = WordError;
+
+    fn from_str(text: &str) -> Result<Self, WordError> {
+        parse_word(text)
+    }
+}
+
+/// A message to one receiver, or to one recipient of a receiver.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Delivery {
     pub id: i64,
     /// The receiver's name.
     pub receiver: String,
-    /// The group that it is about.
+    /// The address, for receivers that send one message per recipient (email).
+    pub recipient: Option<String>,
+    /// The group of alerts that the message is about.
     pub group_key: String,
     pub reason: Reason,
     pub state: DeliveryState,
-    /// How often it was tried.
+    /// Attempts so far.
     pub attempts: i32,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
-    /// When it is tried next; none when it is settled.
+    /// The time of the next attempt; null when no further attempt will be made.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub next_attempt_at: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
     pub finished_at: Option<Timestamp>,
-    /// Why the last attempt came to nothing.
+    /// The error of the last attempt.
     pub error: Option<String>,
-    /// What it says; receivers that are no webhooks get it in their own form.
+    /// The content, as a webhook receives it. Other kinds of receivers get their own format.
     pub message: Message,
 }
 
@@ -96,10 +116,10 @@ pub struct Attempt {
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     pub elapsed_ms: i64,
-    /// The HTTP status, the code of SMTP, or the exit code of a command; none without an answer.
+    /// The HTTP status, the SMTP code, or the exit code of a command; null without an answer.
     pub status: Option<i32>,
     /// The first bytes of the answer.
     pub answer: Option<String>,
-    /// Why it came to nothing; none when the receiver took it.
+    /// Why the attempt failed; null when the receiver accepted the message.
     pub error: Option<String>,
 }

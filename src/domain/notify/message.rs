@@ -1,7 +1,9 @@
-//! What receivers are told: the JSON of Alertmanager's webhooks, version 4.
+//! The content of notifications: the JSON of Alertmanager's webhooks, version 4
+//! (<https://prometheus.io/docs/alerting/latest/configuration/#webhook_config>), with further fields.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
+use super::AlertDetails;
 use crate::domain::Timestamp;
 use crate::domain::alert::{Labels, fingerprint};
 
@@ -15,7 +17,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// The word.
+    /// The name used in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Firing => "firing",
@@ -30,18 +32,19 @@ impl Status {
 pub struct Message {
     /// Always `4`.
     pub version: String,
-    /// The same for all messages about a group.
+    /// Identifies the group: the same in all messages about it.
     pub group_key: String,
-    /// How many alerts were left out, because there are more than the receiver takes.
+    /// The number of alerts that were left out because of the receiver's `max_alerts`.
     pub truncated_alerts: usize,
     /// `firing` when at least one of the alerts fires.
     pub status: Status,
     /// The receiver's name.
     pub receiver: String,
-    /// What the group has in common by its route.
+    /// The labels by which the route groups.
     pub group_labels: Labels,
-    /// What all its alerts have in common.
+    /// The labels that all alerts share.
     pub common_labels: Labels,
+    /// The annotations that all alerts share.
     pub common_annotations: Labels,
     /// The dashboard.
     #[serde(rename = "externalURL")]
@@ -58,25 +61,34 @@ pub struct MessageAlert {
     pub annotations: Labels,
     #[schema(value_type = String, format = DateTime)]
     pub starts_at: Timestamp,
-    /// The year 1 while it fires.
+    /// `0001-01-01T00:00:00Z` while it fires.
+    #[serde(serialize_with = "end")]
     #[schema(value_type = String, format = DateTime)]
     pub ends_at: Timestamp,
     /// The alert on the dashboard.
     #[serde(rename = "generatorURL")]
     pub generator_url: String,
     pub fingerprint: String,
+    /// What happened, with posts and words; null for alerts without a rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<AlertDetails>,
+}
+
+/// Consumers of Alertmanager's messages compare the end of a firing alert with Go's zero time, which has no milliseconds.
+fn end<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    if *at == Timestamp::MIN { serializer.serialize_str("0001-01-01T00:00:00Z") } else { at.serialize(serializer) }
 }
 
 impl Message {
-    /// A message with which someone tries a receiver out.
+    /// The message that tests a receiver.
     pub fn test(receiver: &str, external_url: &str, now: Timestamp) -> Self {
         let of = |pairs: [(&str, &str); 2]| -> Labels {
             pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
         };
         let labels = of([("alertname", "Test"), ("severity", "info")]);
         let annotations = of([
-            ("summary", "This is a test of the receiver"),
-            ("description", "Someone pressed the test button of SentiStream. Nothing is wrong."),
+            ("summary", "Test notification from SentiStream"),
+            ("description", "A person sent this from SentiStream to test the receiver. No action is needed."),
         ]);
         let alert = MessageAlert {
             status: Status::Firing,
@@ -86,6 +98,7 @@ impl Message {
             starts_at: now,
             ends_at: Timestamp::MIN,
             generator_url: format!("{}/alerts", external_url.trim_end_matches('/')),
+            details: None,
         };
         Self {
             version: "4".to_owned(),
@@ -101,7 +114,7 @@ impl Message {
         }
     }
 
-    /// How many of its alerts fire, and how many are resolved.
+    /// The number of alerts that fire and that are resolved.
     pub fn counts(&self) -> (usize, usize) {
         let firing = self.alerts.iter().filter(|alert| alert.status == Status::Firing).count();
         (firing, self.alerts.len() - firing)

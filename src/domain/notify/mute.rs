@@ -1,29 +1,32 @@
-//! Mute timings: hours of the week in which a route tells nobody.
+//! Mute timings: recurring times at which routes send no notifications (Alertmanager's time intervals).
 
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::ranges::{DayRange, MonthRange, YearRange};
 use super::{Checks, Kind, Managed};
 use crate::domain::{FieldError, Timestamp};
 
 const MAX_INTERVALS: usize = 20;
+const MAX_RANGES: usize = 50;
 const MINUTES_OF_DAY: u16 = 24 * 60;
 
-/// Hours of the week, in the time of a zone.
+/// Recurring times in a time zone. Routes refer to it as a mute timing or as an active interval.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MuteTiming {
-    /// Unique, and kept for good.
+    /// Unique; cannot be changed.
     #[schema(example = "nights-and-weekends")]
     pub name: String,
     /// An IANA time zone.
     #[serde(default = "utc")]
     #[schema(example = "Europe/Berlin")]
     pub zone: String,
-    /// It is muted in each of them.
+    /// The timing is active while any of them is.
     #[schema(min_items = 1)]
     pub intervals: Vec<MuteInterval>,
 }
@@ -32,18 +35,30 @@ fn utc() -> String {
     "UTC".to_owned()
 }
 
-/// Hours of some days.
+/// Hours of some days. All conditions must hold for the day on which the hours begin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MuteInterval {
-    /// The days on which it begins; none means each.
+    /// Days of the week; empty for every day.
     #[serde(default)]
     pub weekdays: Vec<Weekday>,
-    /// `HH:MM`, included.
+    /// Days of the month such as `1:5` or `-1` (the last day); empty for every day.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>, example = json!(["24:26"]))]
+    pub days_of_month: Vec<DayRange>,
+    /// Months such as `december` or `may:august`; empty for every month.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>, example = json!(["december"]))]
+    pub months: Vec<MonthRange>,
+    /// Years such as `2026` or `2026:2028`; empty for every year.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>, example = json!(["2026"]))]
+    pub years: Vec<YearRange>,
+    /// `HH:MM`, inclusive.
     #[serde(default = "midnight")]
     #[schema(value_type = String, example = "22:00")]
     pub from: TimeOfDay,
-    /// `HH:MM`, not included. Not after `from`: of the next day; the same as `from`: a whole day.
+    /// `HH:MM`, exclusive. A time before `from` is on the next day; the same time as `from` makes a whole day.
     #[serde(default = "midnight")]
     #[schema(value_type = String, example = "07:00")]
     pub to: TimeOfDay,
@@ -66,6 +81,21 @@ pub enum Weekday {
     Sunday,
 }
 
+impl Weekday {
+    /// The name used in the API and in Alertmanager's configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Monday => "monday",
+            Self::Tuesday => "tuesday",
+            Self::Wednesday => "wednesday",
+            Self::Thursday => "thursday",
+            Self::Friday => "friday",
+            Self::Saturday => "saturday",
+            Self::Sunday => "sunday",
+        }
+    }
+}
+
 impl From<jiff::civil::Weekday> for Weekday {
     fn from(day: jiff::civil::Weekday) -> Self {
         match day {
@@ -80,7 +110,7 @@ impl From<jiff::civil::Weekday> for Weekday {
     }
 }
 
-/// Minutes since midnight, by the clock on the wall.
+/// Minutes since midnight, local time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TimeOfDay(u16);
 
@@ -96,7 +126,7 @@ impl FromStr for TimeOfDay {
             _ => Err(wrong),
         };
         let minutes = number(hour, 24)? * 60 + number(minute, 59)?;
-        // 24:00 is the next midnight.
+        // 24:00 is the midnight that ends the day.
         if minutes <= MINUTES_OF_DAY { Ok(Self(minutes % MINUTES_OF_DAY)) } else { Err(wrong) }
     }
 }
@@ -104,6 +134,13 @@ impl FromStr for TimeOfDay {
 impl fmt::Display for TimeOfDay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:02}:{:02}", self.0 / 60, self.0 % 60)
+    }
+}
+
+impl TimeOfDay {
+    /// Midnight, which starts a day as `from` and ends one as `to`.
+    pub fn is_midnight(self) -> bool {
+        self.0 == 0
     }
 }
 
@@ -120,26 +157,36 @@ impl<'de> Deserialize<'de> for TimeOfDay {
 }
 
 impl MuteTiming {
-    /// Whether `now` lies in one of its intervals.
-    pub fn is_muted(&self, now: Timestamp) -> bool {
-        // A zone that this machine does not know any more mutes nothing.
+    /// Whether one of its intervals contains `now`.
+    pub fn is_active(&self, now: Timestamp) -> bool {
+        // A zone that is missing from this machine's database makes the timing inactive.
         let Ok(zone) = TimeZone::get(&self.zone) else { return false };
-        let local = now.to_jiff().to_zoned(zone);
-        let today = Weekday::from(local.weekday());
-        let yesterday = Weekday::from(local.weekday().previous());
+        let local = now.to_jiff().to_zoned(zone).datetime();
         let minute = TimeOfDay(u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs()));
-        self.intervals.iter().any(|interval| interval.holds(minute, today, yesterday))
+        let today = local.date();
+        let yesterday = today.yesterday().unwrap_or(today);
+        self.intervals.iter().any(|interval| {
+            if interval.passes_midnight() {
+                (interval.is_on(today) && interval.from <= minute) || (interval.is_on(yesterday) && minute < interval.to)
+            } else {
+                interval.is_on(today) && interval.from <= minute && minute < interval.to
+            }
+        })
     }
 }
 
 impl MuteInterval {
-    fn holds(&self, minute: TimeOfDay, today: Weekday, yesterday: Weekday) -> bool {
-        let on = |day| self.weekdays.is_empty() || self.weekdays.contains(&day);
-        if self.from < self.to {
-            on(today) && self.from <= minute && minute < self.to
-        } else {
-            (on(today) && self.from <= minute) || (on(yesterday) && minute < self.to)
-        }
+    /// Whether it ends on the day after the one on which it begins.
+    pub fn passes_midnight(&self) -> bool {
+        self.from >= self.to
+    }
+
+    fn is_on(&self, date: Date) -> bool {
+        let weekday = Weekday::from(date.weekday());
+        (self.weekdays.is_empty() || self.weekdays.contains(&weekday))
+            && (self.days_of_month.is_empty() || self.days_of_month.iter().any(|range| range.contains(date)))
+            && (self.months.is_empty() || self.months.iter().any(|range| range.contains(date)))
+            && (self.years.is_empty() || self.years.iter().any(|range| range.contains(date)))
     }
 }
 
@@ -158,6 +205,11 @@ impl Managed for MuteTiming {
         checks.require((1..=MAX_INTERVALS).contains(&self.intervals.len()), "intervals", {
             format!("must be 1 to {MAX_INTERVALS}")
         });
+        for (index, interval) in self.intervals.iter().enumerate() {
+            let ranges = interval.days_of_month.len() + interval.months.len() + interval.years.len();
+            let field = format!("intervals[{index}]");
+            checks.require(ranges <= MAX_RANGES, &field, format!("must have at most {MAX_RANGES} ranges of dates"));
+        }
         checks.0
     }
 }
@@ -174,8 +226,8 @@ mod tests {
     }
 
     #[test]
-    fn hours_are_those_of_the_zone_and_may_pass_midnight() {
-        let muted = |timing: &MuteTiming, at: &str| timing.is_muted(at.parse().unwrap());
+    fn hours_follow_the_time_zone_and_may_pass_midnight() {
+        let muted = |timing: &MuteTiming, at: &str| timing.is_active(at.parse().unwrap());
         // 2026-03-06 is a Friday; Berlin is at +01:00.
         let nights = timing("Europe/Berlin", r#"{"weekdays": ["friday"], "from": "22:00", "to": "07:00"}"#);
         for (at, expected) in [
@@ -197,9 +249,27 @@ mod tests {
     }
 
     #[test]
-    fn times_of_day_are_read_strictly() {
+    fn invalid_times_of_day_are_rejected() {
         for text in ["7:00", "25:00", "24:01", "07:60", "", "+7:00", "07-00"] {
             assert!(text.parse::<TimeOfDay>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_restrict_the_day_on_which_hours_begin() {
+        let active = |timing: &MuteTiming, at: &str| timing.is_active(at.parse().unwrap());
+        let text = r#"{"days_of_month": ["24:26"], "months": ["december"], "years": ["2026:2027"], "from": "20:00", "to": "06:00"}"#;
+        let holidays = timing("UTC", text);
+        for (at, expected) in [
+            ("2026-12-24T19:59:00Z", false),
+            ("2026-12-24T20:00:00Z", true),
+            // The hours that begin on the 26th end on the 27th.
+            ("2026-12-27T05:59:00Z", true),
+            ("2026-12-27T20:00:00Z", false),
+            ("2026-11-24T20:00:00Z", false),
+            ("2028-12-24T20:00:00Z", false),
+        ] {
+            assert_eq!(active(&holidays, at), expected, "{at}");
         }
     }
 }

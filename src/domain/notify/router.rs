@@ -1,38 +1,142 @@
-//! Which routes take an alert.
+//! The routing tree.
+
+use std::collections::BTreeMap;
 
 use super::Route;
 use crate::domain::alert::Labels;
 
-/// Routes in the order in which they are tried.
+/// Deepest nesting of routes.
+pub const MAX_DEPTH: usize = 10;
+
+/// Routes as a tree, whose root is the default route. An alert descends as in Alertmanager: into each child that
+/// matches, until one without `continue`; the last route of a path, none of whose children matches, takes the alert.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Router(Vec<Route>);
+pub struct Router {
+    /// In the order in which siblings are tried.
+    routes: Vec<Route>,
+    /// Indices of children by the index of the parent; `None` for the top level.
+    children: BTreeMap<Option<usize>, Vec<usize>>,
+    default: Option<usize>,
+}
 
 impl Router {
-    /// Of these routes.
+    /// The tree of these routes. A route whose parent does not exist is at the top level.
     pub fn new(mut routes: Vec<Route>) -> Self {
-        routes.sort_by(|a, b| a.rank().cmp(&b.rank()));
-        Self(routes)
+        routes.sort_by(|a, b| (a.position, &a.name).cmp(&(b.position, &b.name)));
+        let index: BTreeMap<&str, usize> =
+            routes.iter().enumerate().map(|(index, route)| (route.name.as_str(), index)).collect();
+        let default = routes.iter().position(Route::is_default);
+        let mut children: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
+        for (at, route) in routes.iter().enumerate().filter(|(at, _)| Some(*at) != default) {
+            let parent = route.parent.as_deref().and_then(|name| index.get(name).copied());
+            children.entry(parent.filter(|parent| Some(*parent) != default)).or_default().push(at);
+        }
+        Self { children, default, routes }
     }
 
-    /// The routes that take an alert with these labels: the first that matches, and while those say `continue`, more.
+    /// The routes that take an alert with these labels, in the order of the tree.
     pub fn routes_of(&self, labels: &Labels) -> Vec<&Route> {
-        let mut taken = Vec::new();
-        for route in self.0.iter().filter(|route| route.takes(labels)) {
-            taken.push(route);
-            if !route.goes_on {
+        let mut taking = Vec::new();
+        self.descend(None, labels, &mut taking);
+        if taking.is_empty() {
+            taking.extend(self.default);
+        }
+        taking.into_iter().map(|index| &self.routes[index]).collect()
+    }
+
+    /// Adds the routes below `parent` that take the alert.
+    fn descend(&self, parent: Option<usize>, labels: &Labels, taking: &mut Vec<usize>) {
+        for &index in self.children_of(parent) {
+            let route = &self.routes[index];
+            if !route.matches(labels) {
+                continue;
+            }
+            let before = taking.len();
+            self.descend(Some(index), labels, taking);
+            if taking.len() == before {
+                taking.push(index);
+            }
+            if !route.continues {
                 break;
             }
         }
-        taken
     }
 
-    /// All routes, in their order.
+    fn children_of(&self, parent: Option<usize>) -> &[usize] {
+        self.children.get(&parent).map_or(&[], Vec::as_slice)
+    }
+
+    /// All routes, in the order in which siblings are tried.
     pub fn all(&self) -> impl Iterator<Item = &Route> {
-        self.0.iter()
+        self.routes.iter()
+    }
+
+    /// The root of the tree.
+    pub fn default_route(&self) -> Option<&Route> {
+        self.default.map(|index| &self.routes[index])
+    }
+
+    /// The children of the route with this name, or the routes at the top level, in their order.
+    pub fn children(&self, parent: Option<&str>) -> impl Iterator<Item = &Route> {
+        let index = parent.and_then(|name| self.routes.iter().position(|route| route.name == name));
+        let children = if parent.is_some() && index.is_none() { &[] } else { self.children_of(index) };
+        children.iter().map(|index| &self.routes[*index])
     }
 
     /// The route with this name.
     pub fn get(&self, name: &str) -> Option<&Route> {
-        self.0.iter().find(|route| route.name == name)
+        self.routes.iter().find(|route| route.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn router(routes: Value) -> Router {
+        Router::new(serde_json::from_value(routes).unwrap())
+    }
+
+    fn names<'r>(router: &'r Router, labels: &[(&str, &str)]) -> Vec<&'r str> {
+        let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        router.routes_of(&labels).into_iter().map(|route| route.name.as_str()).collect()
+    }
+
+    #[test]
+    fn children_take_alerts_before_their_parent() {
+        let team = json!([{"label": "team", "op": "=", "value": "care"}]);
+        let critical = json!([{"label": "severity", "op": "=", "value": "critical"}]);
+        let router = router(json!([
+            {"name": "default", "receiver": "r"},
+            {"name": "care", "receiver": "r", "matchers": team},
+            {"name": "page", "receiver": "r", "parent": "care", "matchers": critical, "continue": true},
+            {"name": "log", "receiver": "r", "parent": "care", "position": 1, "matchers": critical},
+            {"name": "rest", "receiver": "r", "parent": "default", "position": 5, "matchers": critical},
+        ]));
+        assert_eq!(names(&router, &[("team", "care")]), ["care"]);
+        assert_eq!(names(&router, &[("team", "care"), ("severity", "critical")]), ["page", "log"]);
+        assert_eq!(names(&router, &[("severity", "critical")]), ["rest"]);
+        assert_eq!(names(&router, &[("severity", "info")]), ["default"]);
+    }
+
+    #[test]
+    fn continue_does_not_reach_the_default_route() {
+        let web = json!([{"label": "source", "op": "=", "value": "web"}]);
+        let router = router(json!([
+            {"name": "default", "receiver": "r"},
+            {"name": "web", "receiver": "r", "matchers": web, "continue": true},
+        ]));
+        assert_eq!(names(&router, &[("source", "web")]), ["web"]);
+    }
+
+    #[test]
+    fn routes_in_a_cycle_are_never_reached() {
+        let router = router(json!([
+            {"name": "a", "receiver": "r", "parent": "b"},
+            {"name": "b", "receiver": "r", "parent": "a"},
+        ]));
+        assert_eq!(names(&router, &[]), [""; 0]);
     }
 }

@@ -1,27 +1,28 @@
-//! Silences: alerts of which nobody is told for a time.
+//! Silences: alerts that send no notifications for a time.
 
+use serde::de::value::Error as WordError;
 use serde::{Deserialize, Serialize};
 
-use super::{Checks, Kind, Managed, Matcher, matcher};
+use super::{Checks, Kind, Managed, Matcher, matcher, parse_word};
 use crate::domain::alert::Labels;
 use crate::domain::{FieldError, Timestamp};
 
 const MAX_AUTHOR_CHARS: usize = 100;
 const MAX_COMMENT_CHARS: usize = 1_000;
 
-/// While it lasts, nobody is told of the alerts that it matches.
+/// While a silence is active, the alerts that it matches send no notifications.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Silence {
     /// All must hold; at least one.
-    #[schema(min_items = 1, value_type = Vec<matcher::Written>)]
+    #[schema(min_items = 1, value_type = Vec<matcher::MatcherSpec>)]
     pub matchers: Vec<Matcher>,
     #[schema(value_type = String, format = DateTime)]
     pub starts_at: Timestamp,
     /// After `starts_at`.
     #[schema(value_type = String, format = DateTime)]
     pub ends_at: Timestamp,
-    /// Who is answerable for it.
+    /// Who created it.
     #[schema(example = "ada")]
     pub author: String,
     /// Why.
@@ -29,31 +30,26 @@ pub struct Silence {
     pub comment: String,
 }
 
-/// Where a silence stands.
+/// The state of a silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SilenceState {
-    /// It begins later.
+    /// It starts later.
     Pending,
     Active,
     Expired,
 }
 
 impl std::str::FromStr for SilenceState {
-    type Err = &'static str;
+    type Err = WordError;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "pending" => Ok(Self::Pending),
-            "active" => Ok(Self::Active),
-            "expired" => Ok(Self::Expired),
-            _ => Err("must be one of pending, active, expired"),
-        }
+    fn from_str(text: &str) -> Result<Self, WordError> {
+        parse_word(text)
     }
 }
 
 impl Silence {
-    /// Where it stands at `now`.
+    /// The state at `now`.
     pub fn state(&self, now: Timestamp) -> SilenceState {
         match () {
             () if now < self.starts_at => SilenceState::Pending,
@@ -77,8 +73,8 @@ impl Managed for Silence {
 
     fn check(&self) -> Vec<FieldError> {
         let mut checks = Checks::default();
-        checks.require(!self.matchers.is_empty(), "matchers", "must hold at least one");
-        checks.matchers(&self.matchers);
+        checks.require(!self.matchers.is_empty(), "matchers", "must have at least one matcher");
+        checks.matchers("matchers", &self.matchers);
         // One that also matches alerts without any label would silence everything.
         let narrow = self.matchers.is_empty() || !matcher::all_match(&self.matchers, &Labels::new());
         checks.require(narrow, "matchers", "at least one must not match an empty value");

@@ -6,15 +6,15 @@ use serde::Serialize;
 
 use crate::domain::notify::{Attempt, Delivery, DeliveryState};
 use crate::http::answer;
-use crate::http::auth::{Authorized, Read};
+use crate::http::auth::{Admin, Authorized, Read};
 use crate::http::error::{ApiError, Problem};
 use crate::http::params::{Params, no_params};
 use crate::http::state::State;
-use crate::store::notify::DeliveryFilter;
+use crate::store::notify::{DeliveryFilter, LoggedDelivery};
 
-use super::id;
+use super::managed::id;
 
-/// Which deliveries.
+/// Which deliveries to list.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct DeliveryParams {
@@ -26,9 +26,9 @@ pub struct DeliveryParams {
     cursor: Option<i64>,
     /// Only those to this receiver.
     receiver: Option<String>,
-    /// Only those that are so far.
+    /// Only those in this state.
     state: Option<DeliveryState>,
-    /// Only those that tell of this alert, by its id.
+    /// Only those about this alert, by its id.
     alert: Option<i64>,
 }
 
@@ -70,15 +70,20 @@ pub struct DeliveryView {
 }
 
 impl DeliveryView {
-    /// Whether it was tried.
+    /// The state of the delivery.
+    pub fn state(&self) -> DeliveryState {
+        self.delivery.state
+    }
+
+    /// Whether there was an attempt.
     pub fn has_attempts(&self) -> bool {
         !self.log.is_empty()
     }
 }
 
-impl From<(Delivery, Vec<Attempt>)> for DeliveryView {
-    fn from((delivery, log): (Delivery, Vec<Attempt>)) -> Self {
-        Self { delivery, log }
+impl From<LoggedDelivery> for DeliveryView {
+    fn from(found: LoggedDelivery) -> Self {
+        Self { delivery: found.delivery, log: found.attempts }
     }
 }
 
@@ -89,13 +94,9 @@ impl From<(Delivery, Vec<Attempt>)> for DeliveryView {
     get, path = "/api/alerts/deliveries", tag = "notifications", params(DeliveryParams),
     responses((status = 200, body = DeliveryList), (status = 422, body = Problem))
 )]
-pub async fn list(
-    _: Authorized<Read>,
-    state: web::Data<State>,
-    request: HttpRequest,
-) -> Result<HttpResponse, ApiError> {
-    let DeliveryParams { limit, cursor, receiver, state: far, alert } = DeliveryParams::parse(&request)?;
-    let (store, filter) = (state.api.store.clone(), DeliveryFilter { receiver, state: far, alert });
+pub async fn list(_: Authorized<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let DeliveryParams { limit, cursor, receiver, state: wanted, alert } = DeliveryParams::parse(&request)?;
+    let (store, filter) = (state.api.store.clone(), DeliveryFilter { receiver, state: wanted, alert });
     let page = state.run(async move { store.deliveries(&filter, cursor, limit).await }).await?;
     answer::json(&DeliveryList { deliveries: page.deliveries, limit, next_cursor: page.next.map(|id| id.to_string()) })
 }
@@ -113,4 +114,27 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
     let found = state.run(async move { store.delivery(id).await }).await?;
     let missing = || ApiError::from_status(StatusCode::NOT_FOUND, request.path());
     answer::json(&DeliveryView::from(found.ok_or_else(missing)?))
+}
+
+/// Send a delivery again
+///
+/// Sends the same message to the same receiver as a new delivery, whose id the answer has. If it was the last message of
+/// its group, a success counts for the group: what a failed delivery did not report is reported then.
+#[utoipa::path(
+    post, path = "/api/alerts/deliveries/{id}/resend", tag = "notifications", params(("id" = i64, Path)),
+    responses((status = 202, body = DeliveryView), (status = 404, body = Problem), (status = 409, body = Problem))
+)]
+pub async fn resend(_: Authorized<Admin>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let (id, store) = (id(&request)?, state.api.store.clone());
+    let missing = || ApiError::from_status(StatusCode::NOT_FOUND, request.path());
+    let copied = {
+        let store = store.clone();
+        state.run(async move { store.resend_delivery(id).await }).await?
+    };
+    let found = state.run(async move { store.delivery(copied.unwrap_or(id)).await }).await?.ok_or_else(missing)?;
+    if copied.is_none() {
+        return Err(ApiError::new(StatusCode::CONFLICT, "the delivery is pending: it is retried by itself"));
+    }
+    answer::json_with(StatusCode::ACCEPTED, &DeliveryView::from(found))
 }

@@ -1,37 +1,40 @@
-//! Where an alert would go.
+//! The receivers of an alert with given labels.
 
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::alert::Labels;
-use crate::domain::notify::{MuteTiming, Route, Router, Silence};
+use crate::domain::notify::inhibit::FiringAlert;
+use crate::domain::notify::{InhibitRule, Inhibition, MuteTiming, Route, Router, Silence};
 use crate::http::auth::{Authorized, Read};
 use crate::http::error::{ApiError, Problem};
 use crate::http::params::no_params;
 use crate::http::state::State;
 use crate::http::{answer, body};
 
-use super::all;
+use super::managed::all;
 
 /// Most labels of an alert.
 const MAX_LABELS: usize = 64;
 
-/// An alert that might be.
+/// An example of an alert.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RoutePreviewRequest {
-    /// Its labels: `alertname`, `severity`, `source`, …
+    /// The labels: `alertname`, `severity`, `source`, …
     labels: Labels,
 }
 
-/// Where an alert would go now.
+/// What happens to the alert now.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct RoutePreview {
-    /// The routes that take it, in the order in which they are tried. None: it is only on the dashboard.
+    /// The routes that take it, in the order of the tree. Without any it is on the dashboard only.
     routes: Vec<TakingRoute>,
-    /// The ids of the silences that cover it now: nobody is told.
+    /// The ids of the silences that cover it now. It sends no notifications.
     silences: Vec<i64>,
+    /// The ids of the firing alerts that inhibit it now. It sends no notifications.
+    inhibited_by: Vec<i64>,
 }
 
 /// A route that takes an alert.
@@ -39,15 +42,17 @@ pub struct RoutePreview {
 pub struct TakingRoute {
     name: String,
     receiver: String,
-    /// What its group has in common.
+    /// The labels of its group.
     group: Labels,
-    /// Its mute timings that hold now: the receiver is told when they end.
+    /// The mute timings that are active now. The notification is sent when they end.
     muted_by: Vec<String>,
+    /// Whether the route has active intervals, none of which is active now. The notification is sent when one begins.
+    outside_active_timings: bool,
 }
 
-/// Where an alert would go
+/// Preview routing
 ///
-/// With the code that sends notifications; nothing is sent.
+/// The receivers of an alert with the given labels, computed by the code that sends notifications. Nothing is sent.
 #[utoipa::path(
     post, path = "/api/alerts/routes/preview", tag = "notifications", request_body = RoutePreviewRequest,
     responses((status = 200, body = RoutePreview), (status = 422, body = Problem))
@@ -64,10 +69,10 @@ pub async fn preview(
         return Err(ApiError::invalid_field("labels", format!("must be at most {MAX_LABELS}")));
     }
     let now = state.api.clock.now();
-    let muted: Vec<String> = all::<MuteTiming>(&state)
+    let active: Vec<String> = all::<MuteTiming>(&state)
         .await?
         .into_iter()
-        .filter(|timing| timing.spec.is_muted(now))
+        .filter(|timing| timing.spec.is_active(now))
         .map(|timing| timing.spec.name)
         .collect();
     let router = Router::new(all::<Route>(&state).await?.into_iter().map(|stored| stored.spec).collect());
@@ -75,10 +80,17 @@ pub async fn preview(
         name: route.name.clone(),
         receiver: route.receiver.clone(),
         group: route.group_of(&labels),
-        muted_by: route.mute_timings.iter().filter(|name| muted.contains(name)).cloned().collect(),
+        muted_by: route.mute_timings.iter().filter(|name| active.contains(name)).cloned().collect(),
+        outside_active_timings: !route.active_timings.is_empty()
+            && !route.active_timings.iter().any(|name| active.contains(name)),
     };
     let routes = router.routes_of(&labels).into_iter().map(taking).collect();
     let silences = all::<Silence>(&state).await?.into_iter();
     let silences = silences.filter(|stored| stored.spec.covers(&labels, now)).map(|stored| stored.id).collect();
-    answer::json(&RoutePreview { routes, silences })
+    let rules: Vec<InhibitRule> = all(&state).await?.into_iter().map(|stored| stored.spec).collect();
+    let store = state.api.store.clone();
+    let firing = state.run(async move { store.firing_instances().await }).await?;
+    let inhibition = Inhibition::new(rules, firing.iter().map(FiringAlert::from));
+    let inhibited_by = inhibition.inhibitors(&labels).into_iter().filter_map(|alert| alert.alert_id).collect();
+    answer::json(&RoutePreview { routes, silences, inhibited_by })
 }

@@ -1,4 +1,4 @@
-//! Receivers. Their secrets are written and never read.
+//! Receivers. The API writes their secrets and never reads them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,34 +9,34 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::notify::{Channel, Message, Reason, Receiver, Secrets, Stored};
+use crate::domain::notify::{Channel, DeliveryState, Message, Reason, Receiver, Secrets, Stored, Templates};
 use crate::http::auth::{Admin, Authorized, Read};
 use crate::http::error::{ApiError, Problem};
 use crate::http::params::no_params;
 use crate::http::state::State;
 use crate::http::{answer, body};
-use crate::store::StoreError;
-use crate::store::notify::{Draft, NewDelivery};
+use crate::store::{Store, StoreError};
+use crate::store::notify::{Draft, LoggedDelivery, NewDelivery, WithSecrets};
 
 use super::deliveries::DeliveryView;
-use super::{checked, made, one, put, remove, shown};
+use super::managed::{checked, one, put, remove, shown, success};
 
-/// The longest that a test waits for its first attempt, and between two looks.
+/// How long a test waits for its first attempts, and the time between two looks at them.
 const TEST_WAIT: Duration = Duration::from_secs(12);
-const TEST_LOOK: Duration = Duration::from_millis(150);
+const TEST_POLL: Duration = Duration::from_millis(150);
 
 /// A receiver.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct ReceiverView {
     #[serde(flatten)]
     stored: Stored<Receiver>,
-    /// The names of the secrets that are set; those of the configuration are not told.
+    /// The names of the secrets that are set; empty for receivers of the configuration.
     secrets: Vec<String>,
 }
 
-impl From<(Stored<Receiver>, Secrets)> for ReceiverView {
-    fn from((stored, secrets): (Stored<Receiver>, Secrets)) -> Self {
-        Self { stored, secrets: secrets.names() }
+impl From<WithSecrets<Receiver>> for ReceiverView {
+    fn from(found: WithSecrets<Receiver>) -> Self {
+        Self { stored: found.stored, secrets: found.secrets.names() }
     }
 }
 
@@ -46,7 +46,7 @@ pub struct ReceiverList {
     receivers: Vec<ReceiverView>,
 }
 
-/// A receiver to be, and changes of its secrets.
+/// A receiver, and changes of its secrets.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
@@ -55,14 +55,17 @@ pub struct ReceiverList {
     "secrets": {"signing_key": "a long random text", "header.Authorization": "Bearer …"}
 }))]
 pub struct ReceiverRequest {
-    /// Unique, and kept for good.
+    /// Unique; cannot be changed.
     name: String,
     channel: Channel,
     /// Default: true.
     send_resolved: Option<bool>,
     /// Most alerts in one message. 1 to 1000; default: 100.
     max_alerts: Option<u32>,
-    /// By name: a text sets a secret, `null` removes it, and one that is not named stays as it is.
+    /// The receiver's own texts.
+    #[serde(default)]
+    templates: Templates,
+    /// By name: a text sets a secret, `null` removes it; unnamed secrets stay unchanged.
     #[serde(default)]
     #[schema(value_type = Option<BTreeMap<String, Option<String>>>)]
     secrets: BTreeMap<String, Option<SecretString>>,
@@ -75,18 +78,19 @@ impl ReceiverRequest {
             channel: self.channel.clone(),
             send_resolved: self.send_resolved.unwrap_or(true),
             max_alerts: self.max_alerts.unwrap_or(100),
+            templates: self.templates.clone(),
         }
     }
 
-    /// The secrets that result. Those that were given for one place are not sent to another.
+    /// The secrets after the change. A secret for one destination is not sent to another.
     fn secrets(&self, before: &Stored<Receiver>, kept: Secrets) -> Result<Secrets, ApiError> {
         if before.spec.channel.destination() != self.channel.destination() {
-            let silent = kept.names().into_iter().find(|name| !self.secrets.contains_key(name));
-            if let Some(name) = silent {
+            let unnamed = kept.names().into_iter().find(|name| !self.secrets.contains_key(name));
+            if let Some(name) = unnamed {
                 let field = format!("secrets.{name}");
                 return Err(ApiError::invalid_field(
                     &field,
-                    "give it again, or null: the receiver is at another place now",
+                    "set it again, or to null: the destination of the receiver changes",
                 ));
             }
         }
@@ -96,15 +100,11 @@ impl ReceiverRequest {
 
 /// Receivers
 ///
-/// Who can be told of alerts. Their secrets are never shown.
+/// Destinations of notifications. Secrets are never shown.
 #[utoipa::path(
     get, path = "/api/alerts/receivers", tag = "notifications", responses((status = 200, body = ReceiverList))
 )]
-pub async fn list(
-    _: Authorized<Read>,
-    state: web::Data<State>,
-    request: HttpRequest,
-) -> Result<HttpResponse, ApiError> {
+pub async fn list(_: Authorized<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let store = state.api.store.clone();
     let all = state.run(async move { store.managed_with_secrets::<Receiver>().await }).await?;
@@ -138,7 +138,7 @@ pub async fn create(
 
 /// Change a receiver
 ///
-/// As a whole, but for its secrets: those that are not named stay. `If-Match` names the version that the change was made from.
+/// Replaces everything but the secrets: unnamed secrets stay unchanged. `If-Match` names the version that the change was made from.
 #[utoipa::path(
     put, path = "/api/alerts/receivers/{id}", tag = "notifications", request_body = ReceiverRequest,
     params(("id" = i64, Path), ("If-Match" = String, Header, description = "The ETag, or `*`")),
@@ -163,16 +163,16 @@ async fn save(state: &State, request: &HttpRequest, payload: Payload) -> Result<
     let secrets = match request.match_info().get("id") {
         None => Secrets::default().changed(&given.secrets),
         Some(_) => {
-            let (before, kept) = one::<Receiver>(state, request).await?;
-            given.secrets(&before, kept)?
+            let before = one::<Receiver>(state, request).await?;
+            given.secrets(&before.stored, before.secrets)?
         }
     };
     checked(receiver.check_with(&secrets))?;
     let view = ReceiverView::from(put::<Receiver>(state, request, Draft::of(&receiver, secrets)).await?);
-    shown(made(request), view.stored.version, &view)
+    shown(success(request), view.stored.version, &view)
 }
 
-/// Remove a receiver
+/// Delete a receiver
 ///
 /// Unless routes refer to it.
 #[utoipa::path(
@@ -183,52 +183,71 @@ async fn save(state: &State, request: &HttpRequest, payload: Payload) -> Result<
         (status = 428, body = Problem),
     )
 )]
-pub async fn delete(
-    _: Authorized<Admin>,
-    state: web::Data<State>,
-    request: HttpRequest,
-) -> Result<HttpResponse, ApiError> {
+pub async fn delete(_: Authorized<Admin>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     remove::<Receiver>(&state, &request).await
 }
 
 /// Test a receiver
 ///
-/// Sends it a message, and waits a few seconds for the answer: 200 with the first attempt, or 202 while there is none
-/// yet (the log of deliveries has it later).
+/// Sends a test message (one per recipient) and waits a few seconds for the first attempts: 200 with the result, or 202
+/// while there is none (the log of deliveries has it later). With several recipients the answer is the first failure, if
+/// there is one.
 #[utoipa::path(
     post, path = "/api/alerts/receivers/{id}/test", tag = "notifications", params(("id" = i64, Path)),
     responses((status = 200, body = DeliveryView), (status = 202, body = DeliveryView), (status = 404, body = Problem))
 )]
-pub async fn test(
-    _: Authorized<Admin>,
-    state: web::Data<State>,
-    request: HttpRequest,
-) -> Result<HttpResponse, ApiError> {
+pub async fn test(_: Authorized<Admin>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
-    let (stored, _) = one::<Receiver>(&state, &request).await?;
-    let (name, store) = (stored.spec.name, state.api.store.clone());
-    let message = Message::test(&name, &state.options.external_url, state.api.clock.now());
+    let receiver = one::<Receiver>(&state, &request).await?.stored.spec;
+    let message = Message::test(&receiver.name, &state.options.external_url, state.api.clock.now());
     let wait = TEST_WAIT.min(state.options.request_timeout / 2);
-    let view = state
+    let store = state.api.store.clone();
+    let found = state
         .run(async move {
-            let id = store.add_delivery(&NewDelivery { receiver: name, reason: Reason::Test, message }).await?;
-            let answered = async {
+            let mut ids = Vec::new();
+            for recipient in receiver.channel.recipients() {
+                let new = NewDelivery {
+                    receiver: receiver.name.clone(),
+                    recipient: recipient.map(str::to_owned),
+                    group_key: message.group_key.clone(),
+                    reason: Reason::Test,
+                    message: message.clone(),
+                };
+                ids.push(store.add_delivery(&new).await?);
+            }
+            let attempted = async {
                 loop {
-                    let found = store.delivery(id).await?;
-                    if found.as_ref().is_none_or(|(_, attempts)| !attempts.is_empty()) {
+                    let found = deliveries(&store, &ids).await?;
+                    if found.iter().all(|found| !found.attempts.is_empty()) {
                         return Ok::<_, StoreError>(found);
                     }
-                    tokio::time::sleep(TEST_LOOK).await;
+                    tokio::time::sleep(TEST_POLL).await;
                 }
             };
-            match tokio::time::timeout(wait, answered).await {
+            match tokio::time::timeout(wait, attempted).await {
                 Ok(found) => found,
-                Err(_) => store.delivery(id).await,
+                Err(_) => deliveries(&store, &ids).await,
             }
         })
-        .await?
-        .map(DeliveryView::from)
-        .ok_or_else(|| ApiError::internal("a delivery that was just written is gone"))?;
+        .await?;
+    let views: Vec<DeliveryView> = found.into_iter().map(DeliveryView::from).collect();
+    // A failure comes first, then a missing attempt, then a retry, then a success.
+    let rank = |view: &DeliveryView| match view.state() {
+        DeliveryState::Failed => 0,
+        DeliveryState::Pending if !view.has_attempts() => 1,
+        DeliveryState::Pending => 2,
+        DeliveryState::Delivered => 3,
+    };
+    let view = views.into_iter().min_by_key(rank);
+    let view = view.ok_or_else(|| ApiError::internal("the test delivery cannot be read"))?;
     let status = if view.has_attempts() { StatusCode::OK } else { StatusCode::ACCEPTED };
     answer::json_with(status, &view)
+}
+
+async fn deliveries(store: &Store, ids: &[i64]) -> Result<Vec<LoggedDelivery>, StoreError> {
+    let mut found = Vec::new();
+    for id in ids {
+        found.extend(store.delivery(*id).await?);
+    }
+    Ok(found)
 }

@@ -14,7 +14,7 @@ use crate::http::state::State;
 use crate::http::{answer, body, etag};
 use crate::store::notify::{Action, Draft};
 
-use super::{all, change, checked, made, one, put, remove, shown};
+use super::managed::{all, change, checked, one, put, remove, shown, success};
 
 /// A silence.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -38,10 +38,10 @@ pub struct SilenceList {
 
 /// Silences
 ///
-/// Newest first. Those that ended are kept for 30 days.
+/// Newest first. Expired silences are kept for 30 days.
 #[utoipa::path(
     get, path = "/api/alerts/silences", tag = "notifications",
-    params(("state" = Option<SilenceState>, Query, description = "Only those that stand so.")),
+    params(("state" = Option<SilenceState>, Query, description = "Only those in this state.")),
     responses((status = 200, body = SilenceList), (status = 422, body = Problem))
 )]
 pub async fn list(
@@ -65,7 +65,7 @@ pub async fn list(
 )]
 pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
-    let (stored, _) = one::<Silence>(&state, &request).await?;
+    let stored = one::<Silence>(&state, &request).await?.stored;
     shown(StatusCode::OK, stored.version, &SilenceView::of(stored, state.api.clock.now()))
 }
 
@@ -85,7 +85,7 @@ pub async fn create(
 
 /// Change a silence
 ///
-/// As a whole, unless it ended. `If-Match` names the version that the change was made from.
+/// Replaces the whole silence, unless it is expired. `If-Match` names the version that the change was made from.
 #[utoipa::path(
     put, path = "/api/alerts/silences/{id}", tag = "notifications", request_body = Silence,
     params(("id" = i64, Path), ("If-Match" = String, Header, description = "The ETag, or `*`")),
@@ -100,9 +100,9 @@ pub async fn update(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let (before, _) = one::<Silence>(&state, &request).await?;
+    let before = one::<Silence>(&state, &request).await?.stored;
     if before.spec.state(state.api.clock.now()) == SilenceState::Expired {
-        return Err(ApiError::new(StatusCode::CONFLICT, "it has ended: add a new one"));
+        return Err(ApiError::new(StatusCode::CONFLICT, "the silence is expired: add a new one"));
     }
     save(&state, &request, payload).await
 }
@@ -116,13 +116,13 @@ async fn save(state: &State, request: &HttpRequest, payload: Payload) -> Result<
         errors.push(FieldError::new("ends_at", "must be in the future"));
     }
     checked(errors)?;
-    let (stored, _) = put::<Silence>(state, request, Draft::of(&silence, Secrets::default())).await?;
-    shown(made(request), stored.version, &SilenceView::of(stored, now))
+    let stored = put::<Silence>(state, request, Draft::of(&silence, Secrets::default())).await?.stored;
+    shown(success(request), stored.version, &SilenceView::of(stored, now))
 }
 
-/// End a silence
+/// Expire a silence
 ///
-/// One that lasts ends now and is kept; one that has not begun is removed; one that ended stays as it is.
+/// An active silence ends now and stays in the list; a pending one is deleted; an expired one does not change.
 #[utoipa::path(
     delete, path = "/api/alerts/silences/{id}", tag = "notifications",
     params(("id" = i64, Path), ("If-Match" = String, Header, description = "The ETag, or `*`")),
@@ -137,7 +137,7 @@ pub async fn expire(
 ) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let version = etag::if_match(&request)?;
-    let (stored, _) = one::<Silence>(&state, &request).await?;
+    let stored = one::<Silence>(&state, &request).await?.stored;
     let now = state.api.clock.now();
     match stored.spec.state(now) {
         SilenceState::Pending => return remove::<Silence>(&state, &request).await,

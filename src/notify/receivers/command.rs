@@ -1,4 +1,4 @@
-//! A program on this machine.
+//! Programs on this machine.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -6,24 +6,24 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
-use super::{Outcome, Sender, Trouble, excerpt};
+use super::{DeliveryError, Outcome, Sender, excerpt};
 use crate::domain::notify::Delivery;
 
-/// How much of what it prints is kept, in bytes; it may print more.
-const PRINTED: u64 = 2_000;
+/// Length of the recorded output, in bytes; the rest is discarded.
+const OUTPUT: u64 = 2_000;
 
-/// A program with arguments. The message is JSON on its standard input, as a webhook gets it; exit code 0 takes it, 75
-/// (`EX_TEMPFAIL`) asks for another try.
+/// A program with arguments. Its standard input is the JSON of a webhook. Exit code 0 accepts the message, 75
+/// (`EX_TEMPFAIL`) asks for a retry.
 pub struct Command {
     command: Vec<String>,
     timeout: Duration,
 }
 
-/// `sysexits.h`.
-const TRY_AGAIN: i32 = 75;
+/// `EX_TEMPFAIL` of `sysexits.h`.
+const TEMPORARY_FAILURE: i32 = 75;
 
 impl Command {
-    /// A program that is ended after `timeout`.
+    /// A program that is stopped after `timeout`.
     pub fn new(command: Vec<String>, timeout: Duration) -> Self {
         Self { command, timeout }
     }
@@ -42,7 +42,7 @@ impl Command {
         let body = serde_json::to_vec(&delivery.message).unwrap_or_default();
         let write = async {
             if let Some(mut input) = input {
-                // A program that does not care for the message may close its input.
+                // A program that ignores the message may close its input.
                 let _ = input.write_all(&body).await;
             }
         };
@@ -55,8 +55,8 @@ impl Command {
 async fn read(pipe: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
     let mut kept = Vec::new();
     if let Some(mut pipe) = pipe {
-        // What it prints is for the log; that it cannot be read does not matter.
-        let _ = (&mut pipe).take(PRINTED).read_to_end(&mut kept).await;
+        // The output is for the log alone; errors of reading it do not matter.
+        let _ = (&mut pipe).take(OUTPUT).read_to_end(&mut kept).await;
         let _ = tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await;
     }
     kept
@@ -67,18 +67,18 @@ impl Sender for Command {
         Box::pin(async move {
             let (status, printed) = match tokio::time::timeout(self.timeout, self.run(delivery)).await {
                 Ok(Ok(ended)) => ended,
-                Ok(Err(error)) => return Outcome::refused(format!("the program cannot be run: {error}")),
+                Ok(Err(error)) => return Outcome::rejected(format!("the program did not start: {error}")),
                 Err(_) => {
-                    return Outcome::lost(format!("the program did not end within {} s", self.timeout.as_secs_f64()));
+                    return Outcome::unanswered(format!("the program did not end within {} s", self.timeout.as_secs_f64()));
                 }
             };
             let result = match status {
                 Some(0) => Ok(()),
-                Some(TRY_AGAIN) => {
-                    Err(Trouble::Again { error: "the program asks for another try".to_owned(), after: None })
+                Some(TEMPORARY_FAILURE) => {
+                    Err(DeliveryError::Transient { error: "the program asked for a retry".to_owned(), after: None })
                 }
-                Some(code) => Err(Trouble::Never(format!("the program ended with {code}"))),
-                None => Err(Trouble::Again { error: "the program was ended by a signal".to_owned(), after: None }),
+                Some(code) => Err(DeliveryError::Permanent(format!("the program ended with exit code {code}"))),
+                None => Err(DeliveryError::Transient { error: "a signal ended the program".to_owned(), after: None }),
             };
             Outcome { status, answer: Some(excerpt(&printed)), result }
         })

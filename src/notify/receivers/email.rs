@@ -1,9 +1,10 @@
-//! Mail by SMTP.
+//! Mail over SMTP.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use lettre::message::header::{Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
@@ -11,32 +12,39 @@ use lettre::transport::smtp::response::Response;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Outcome, Sender, Trouble, excerpt};
-use crate::domain::notify::Delivery;
-use crate::notify::render;
+use super::{DeliveryError, Outcome, ReceiverError, Sender, excerpt, texts};
+use crate::domain::notify::render::{html, text};
+use crate::domain::notify::{Delivery, Templates};
 
-/// The longest one command of SMTP, or connecting, may take; and the longest a whole message may.
-const TIMEOUT: Duration = Duration::from_secs(15);
-const WHOLE: Duration = Duration::from_secs(60);
+/// Time limits of one SMTP command or of connecting, and of a whole message.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(15);
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The server that takes mail.
+/// The mail server.
 #[derive(Clone, Debug)]
 pub struct SmtpOptions {
     pub host: String,
     pub port: u16,
     pub security: SmtpSecurity,
-    /// The name and password, if the server wants them.
-    pub credentials: Option<(String, SecretString)>,
+    /// The login, if the server requires one.
+    pub credentials: Option<SmtpCredentials>,
     /// `ada@example.org`, or `Ada <ada@example.org>`.
     pub from: String,
     /// A certificate authority in PEM besides those of the system.
     pub authority: Option<Vec<u8>>,
 }
 
+/// A login at the mail server.
+#[derive(Clone, Debug)]
+pub struct SmtpCredentials {
+    pub username: String,
+    pub password: SecretString,
+}
+
 /// How the connection is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SmtpSecurity {
-    /// TLS is asked for by STARTTLS, and nothing is sent without it.
+    /// TLS by STARTTLS; nothing is sent without it.
     StartTls,
     /// TLS from the start.
     Tls,
@@ -44,17 +52,17 @@ pub enum SmtpSecurity {
     Plain,
 }
 
-/// Connections to the mail server, and who sends.
+/// Connections to the mail server, and the sender's address.
 pub struct Mailer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
 }
 
 impl Mailer {
-    /// Connects later.
+    /// Connects with the first message.
     ///
     /// # Errors
-    /// When the sender or the certificate is malformed.
+    /// When the sender's address or the certificate is malformed.
     pub fn new(options: &SmtpOptions) -> anyhow::Result<Self> {
         let parameters = || -> anyhow::Result<TlsParameters> {
             let mut builder = TlsParameters::builder(options.host.clone());
@@ -71,76 +79,105 @@ impl Mailer {
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&options.host)
             .port(options.port)
             .tls(tls)
-            .timeout(Some(TIMEOUT));
-        if let Some((name, password)) = &options.credentials {
-            builder = builder.credentials(Credentials::new(name.clone(), password.expose_secret().to_owned()));
+            .timeout(Some(COMMAND_TIMEOUT));
+        if let Some(login) = &options.credentials {
+            let password = login.password.expose_secret().to_owned();
+            builder = builder.credentials(Credentials::new(login.username.clone(), password));
         }
         Ok(Self { transport: builder.build(), from: options.from.parse()? })
     }
 
-    fn compose(&self, delivery: &Delivery, to: &[Mailbox]) -> Result<Message, lettre::error::Error> {
+    fn compose(&self, delivery: &Delivery, email: &Email) -> Result<Message, lettre::error::Error> {
         let message = &delivery.message;
-        // The same in each attempt: a mail server that has it already can tell.
+        let texts = texts(&email.templates, delivery);
+        let own = delivery.recipient.as_deref().and_then(|address| address.parse().ok()).map(|mailbox| vec![mailbox]);
+        // The same in each attempt, so that mail servers can drop duplicates.
         let at = delivery.created_at.as_millis();
         let id = format!("<sentistream.{}.{at}@{}>", delivery.id, self.from.email.domain());
-        let mut builder =
-            Message::builder().from(self.from.clone()).message_id(Some(id)).subject(render::title(message));
-        for mailbox in to {
-            builder = builder.to(mailbox.clone());
+        let mut builder = Message::builder()
+            .from(self.from.clone())
+            .message_id(Some(id))
+            .subject(texts.title.clone())
+            .header(AutoSubmitted);
+        for mailbox in own.unwrap_or_else(|| email.to.clone()) {
+            builder = builder.to(mailbox);
         }
-        builder.multipart(MultiPart::alternative_plain_html(render::text(message), render::html(message)))
+        let html = html::page(message, &texts);
+        let plain = format!("{}\n\n{}", texts.title, texts.body.unwrap_or_else(|| text::body(message)));
+        builder.multipart(MultiPart::alternative_plain_html(plain, html))
     }
 }
 
-/// Recipients of mail.
+/// `Auto-Submitted: auto-generated` keeps vacation responders from answering (RFC 3834).
+#[derive(Clone)]
+struct AutoSubmitted;
+
+impl Header for AutoSubmitted {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
+}
+
+/// A receiver by mail. Each delivery has one recipient.
 pub struct Email {
     mailer: Arc<Mailer>,
     to: Vec<Mailbox>,
+    templates: Templates,
 }
 
 impl Email {
     /// # Errors
-    /// When an address cannot be used.
-    pub fn new(mailer: Arc<Mailer>, to: &[String]) -> Result<Self, String> {
-        let mailbox = |address: &String| address.parse().map_err(|_| format!("{address:?} is not a mail address"));
-        Ok(Self { mailer, to: to.iter().map(mailbox).collect::<Result<_, _>>()? })
+    /// When an address is invalid.
+    pub fn new(mailer: Arc<Mailer>, to: &[String], templates: Templates) -> Result<Self, ReceiverError> {
+        let mailbox = |address: &String| {
+            address.parse().map_err(|source| ReceiverError::Address { address: address.clone(), source })
+        };
+        Ok(Self { mailer, to: to.iter().map(mailbox).collect::<Result<_, _>>()?, templates })
     }
 }
 
 impl Sender for Email {
     fn send<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
-            let message = match self.mailer.compose(delivery, &self.to) {
+            let message = match self.mailer.compose(delivery, self) {
                 Ok(message) => message,
-                Err(error) => return Outcome::refused(format!("the mail cannot be written: {error}")),
+                Err(error) => return Outcome::rejected(format!("the mail cannot be composed: {error}")),
             };
-            match tokio::time::timeout(WHOLE, self.mailer.transport.send(message)).await {
-                Ok(Ok(response)) => taken(&response),
-                Ok(Err(error)) => refused(&error),
-                Err(_) => Outcome::lost(format!("the mail server did not take it within {} s", WHOLE.as_secs())),
+            match tokio::time::timeout(MESSAGE_TIMEOUT, self.mailer.transport.send(message)).await {
+                Ok(Ok(response)) => accepted(&response),
+                Ok(Err(error)) => rejected(&error),
+                Err(_) => Outcome::unanswered(format!("no answer of the mail server within {} s", MESSAGE_TIMEOUT.as_secs())),
             }
         })
     }
 }
 
-fn taken(response: &Response) -> Outcome {
+fn accepted(response: &Response) -> Outcome {
     let code = u16::from(response.code());
     let lines: Vec<_> = response.message().collect();
     Outcome { status: Some(code.into()), answer: Some(excerpt(lines.join("\n").as_bytes())), result: Ok(()) }
 }
 
-fn refused(error: &lettre::transport::smtp::Error) -> Outcome {
+fn rejected(error: &lettre::transport::smtp::Error) -> Outcome {
     let mut reason = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
         reason = format!("{reason}: {inner}");
         cause = inner.source();
     }
-    // A server that says 5xx will say so again, and a message or setting of ours that is wrong stays wrong.
+    // A 5xx answer and an invalid message are permanent.
     let result = if error.is_permanent() || error.is_client() {
-        Err(Trouble::Never(reason))
+        Err(DeliveryError::Permanent(reason))
     } else {
-        Err(Trouble::Again { error: reason, after: None })
+        Err(DeliveryError::Transient { error: reason, after: None })
     };
     Outcome { status: error.status().map(|code| u16::from(code).into()), answer: None, result }
 }

@@ -1,6 +1,4 @@
-//! Webhooks in Alertmanager's form, version 4.
-
-use std::collections::BTreeMap;
+//! Webhooks in Alertmanager's format, version 4.
 
 use futures_util::future::BoxFuture;
 use hmac::{Hmac, KeyInit, Mac};
@@ -8,14 +6,16 @@ use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use sha2::Sha256;
 use url::Url;
 
-use super::{Outcome, Sender, Tools};
+use super::service::add_headers;
+use super::{Outcome, ReceiverError, Sender, Tools};
 use crate::clock::Clock;
-use crate::domain::notify::{Delivery, Secrets};
+use crate::domain::notify::{Channel, Delivery};
+use crate::notify::setup::ReceiverWithSecrets;
 use crate::outbound::Outbound;
 
-/// Names the delivery, the same in each attempt, so that a receiver can tell a message that it has already.
+/// The id of the delivery, the same in each attempt, so that receivers can drop duplicates.
 const DELIVERY: HeaderName = HeaderName::from_static("x-sentistream-delivery");
-/// `t=SECONDS,v1=HEX`: when it was sent (Unix time), and the HMAC-SHA256 under the signing key of `SECONDS.BODY`.
+/// `t=SECONDS,v1=HEX`: the Unix time of the request, and the HMAC-SHA256 of `SECONDS.BODY` under the signing key.
 const SIGNATURE: HeaderName = HeaderName::from_static("x-sentistream-signature");
 
 /// A webhook.
@@ -29,26 +29,24 @@ pub struct Webhook {
 
 impl Webhook {
     /// # Errors
-    /// When the URL or a header cannot be used.
-    pub fn new(
-        (url, shown): (&str, &BTreeMap<String, String>),
-        secrets: &Secrets,
-        tools: &Tools,
-    ) -> Result<Self, String> {
-        let url = url.parse().map_err(|_| "its URL is none".to_owned())?;
+    /// When the URL, a header or the signing key is invalid.
+    pub fn new(found: &ReceiverWithSecrets, tools: &Tools) -> Result<Self, ReceiverError> {
+        let ReceiverWithSecrets { receiver, secrets } = found;
+        let Channel::Webhook { url, headers: visible } = &receiver.channel else {
+            return Err(ReceiverError::Unknown);
+        };
         let mut headers = HeaderMap::new();
-        let shown = shown.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        for (name, value) in shown.chain(secrets.headers()) {
-            let wrong = || format!("its header {name:?} cannot be sent");
-            let name = HeaderName::try_from(name).map_err(|_| wrong())?;
-            headers.insert(name, HeaderValue::try_from(value).map_err(|_| wrong())?);
+        for (name, value) in visible {
+            let invalid = || ReceiverError::Header(name.clone());
+            let value = HeaderValue::try_from(value).map_err(|_| invalid())?;
+            headers.insert(HeaderName::try_from(name).map_err(|_| invalid())?, value);
         }
-        let key =
-            |key: &str| Hmac::new_from_slice(key.as_bytes()).map_err(|_| "its signing key cannot be used".to_owned());
+        add_headers(&mut headers, secrets)?;
+        let key = |key: &str| Hmac::new_from_slice(key.as_bytes());
         Ok(Self {
             outbound: tools.outbound.clone(),
             clock: tools.clock.clone(),
-            url,
+            url: url.parse()?,
             headers,
             signing_key: secrets.get("signing_key").map(key).transpose()?,
         })

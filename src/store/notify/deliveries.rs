@@ -1,23 +1,38 @@
-//! The log of deliveries.
+//! The delivery log.
 
 use diesel::Queryable;
 use diesel::sql_types::{BigInt, Integer, Nullable, Text};
 
 use crate::domain::notify::{Attempt, Delivery, DeliveryState, Reason};
-use crate::store::backend::read;
+use crate::store::backend::{read, transact};
 use crate::store::sql::{At, Document, Instant, JsonText, Label, Value, sql};
 use crate::store::{Store, StoreError};
 
-pub(super) const COLUMNS: &str =
-    "id, receiver, group_key, reason, state, attempts, created_at, next_attempt_at, finished_at, error, message";
-pub(super) type Columns =
-    (BigInt, Text, Text, Text, Text, Integer, Instant, Nullable<Instant>, Nullable<Instant>, Nullable<Text>, Document);
+/// The columns of [`Row`], in their order.
+pub(super) const COLUMNS: &str = "id, receiver, recipient, group_key, reason, state, attempts, created_at, \
+                                  next_attempt_at, finished_at, error, message";
+/// The SQL types of [`COLUMNS`].
+pub(super) type Columns = (
+    BigInt,
+    Text,
+    Nullable<Text>,
+    Text,
+    Text,
+    Text,
+    Integer,
+    Instant,
+    Nullable<Instant>,
+    Nullable<Instant>,
+    Nullable<Text>,
+    Document,
+);
 
-/// A row of `alert_deliveries`.
+/// A delivery in its table.
 #[derive(Queryable)]
 pub(super) struct Row {
     id: i64,
     receiver: String,
+    recipient: Option<String>,
     group_key: String,
     reason: Label<Reason>,
     state: Label<DeliveryState>,
@@ -38,19 +53,12 @@ struct AttemptRow {
     error: Option<String>,
 }
 
-impl From<AttemptRow> for Attempt {
-    fn from(row: AttemptRow) -> Self {
-        let AttemptRow { at: At(at), elapsed_ms, status, answer, error } = row;
-        Self { at, elapsed_ms, status, answer, error }
-    }
-}
-
-/// Which deliveries.
+/// Which deliveries to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeliveryFilter {
     pub receiver: Option<String>,
     pub state: Option<DeliveryState>,
-    /// An alert that they are about.
+    /// An alert in the message.
     pub alert: Option<i64>,
 }
 
@@ -62,8 +70,25 @@ pub struct DeliveryPage {
     pub next: Option<i64>,
 }
 
+/// A receiver whose last delivery failed.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable)]
+pub struct FailingReceiver {
+    pub name: String,
+    pub error: Option<String>,
+}
+
+/// A delivery with its attempts, oldest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoggedDelivery {
+    pub delivery: Delivery,
+    pub attempts: Vec<Attempt>,
+}
+
 impl Store {
     /// One page of deliveries, newest first, starting after the one with id `after`.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn deliveries(
         &self,
         filter: &DeliveryFilter,
@@ -81,7 +106,7 @@ impl Store {
             values.push(Value::Text(state.as_str().to_owned()));
         }
         if let Some(alert) = filter.alert {
-            // A message names its alerts by their pages on the dashboard; both databases write JSON with quotes.
+            // A message contains the URLs of its alerts; both databases write JSON with quotes.
             text.push_str(" AND CAST(message AS text) LIKE ?");
             values.push(Value::Text(format!("%/alerts/{alert}\"%")));
         }
@@ -95,28 +120,80 @@ impl Store {
         Ok(DeliveryPage { deliveries: rows.into_iter().filter_map(delivery).collect(), next })
     }
 
-    /// One delivery with its attempts, oldest first.
-    pub async fn delivery(&self, id: i64) -> Result<Option<(Delivery, Vec<Attempt>)>, StoreError> {
+    /// One delivery with its attempts.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn delivery(&self, id: i64) -> Result<Option<LoggedDelivery>, StoreError> {
         const ATTEMPTS: &str = "SELECT at, elapsed_ms, status, answer, error FROM alert_delivery_attempts \
                                 WHERE delivery_id = ? ORDER BY id";
         type AttemptColumns = (Instant, BigInt, Nullable<Integer>, Nullable<Text>, Nullable<Text>);
         let text = format!("SELECT {COLUMNS} FROM alert_deliveries WHERE id = ?");
         let rows: Vec<Row> = read!(self, primary, |c| sql(text).bind::<BigInt, _>(id).rows::<Columns>().load(c))?;
-        let Some(found) = rows.into_iter().next().and_then(delivery) else { return Ok(None) };
+        let Some(delivery) = rows.into_iter().next().and_then(delivery) else { return Ok(None) };
         let attempts: Vec<AttemptRow> =
             read!(self, primary, |c| sql(ATTEMPTS).bind::<BigInt, _>(id).rows::<AttemptColumns>().load(c))?;
-        Ok(Some((found, attempts.into_iter().map(Attempt::from).collect())))
+        let attempts = attempts.into_iter().map(Attempt::from).collect();
+        Ok(Some(LoggedDelivery { delivery, attempts }))
+    }
+
+    /// Receivers whose last settled delivery failed. A successful test ends the failure; a failed test does not begin one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn failing_receivers(&self) -> Result<Vec<FailingReceiver>, StoreError> {
+        const QUERY: &str = "SELECT alert_receivers.name, newest.error FROM alert_receivers JOIN alert_deliveries AS newest \
+             ON newest.id = (SELECT MAX(id) FROM alert_deliveries WHERE receiver = alert_receivers.name \
+             AND (state = 'delivered' OR (state = 'failed' AND reason <> 'test'))) \
+             WHERE newest.state = 'failed' ORDER BY alert_receivers.name";
+        read!(self, primary, |c| sql(QUERY).rows::<(Text, Nullable<Text>)>().load(c))
+    }
+
+    /// Sends the message of a settled delivery again as a new delivery; its id. `None` when no settled delivery has the
+    /// id. The new delivery of a group's last message settles that message: a success counts for the group.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn resend_delivery(&self, id: i64) -> Result<Option<i64>, StoreError> {
+        // A message that is not the last of its group must not count for the group.
+        const COPY: &str = "INSERT INTO alert_deliveries \
+             (receiver, recipient, group_key, reason, state, attempts, created_at, next_attempt_at, message) \
+             SELECT receiver, recipient, \
+                    CASE WHEN id = (SELECT MAX(later.id) FROM alert_deliveries later \
+                                    WHERE later.group_key = alert_deliveries.group_key) \
+                         THEN group_key ELSE 'resend:' || CAST(id AS text) END, \
+                    'resend', 'pending', 0, ?, ?, message \
+             FROM alert_deliveries WHERE id = ? AND state <> 'pending' RETURNING id";
+        let now = self.clock.now();
+        let ids: Vec<i64> = transact!(self, id, |c, id, run| run!(
+            sql(COPY)
+                .bind::<Instant, _>(At(now))
+                .bind::<Instant, _>(At(now))
+                .bind::<BigInt, _>(id)
+                .rows::<BigInt>()
+                .load(c)
+        ))?;
+        Ok(ids.first().copied())
     }
 }
 
-/// The delivery of a row; `None` when this version of the program cannot read it.
+impl From<AttemptRow> for Attempt {
+    fn from(row: AttemptRow) -> Self {
+        let AttemptRow { at, elapsed_ms, status, answer, error } = row;
+        Self { at: at.0, elapsed_ms, status, answer, error }
+    }
+}
+
+/// The typed delivery; `None` when this version of the program cannot read it.
 pub(super) fn delivery(row: Row) -> Option<Delivery> {
+    let id = row.id;
     let message = serde_json::from_str(&row.message.0)
-        .inspect_err(|error| tracing::warn!(id = row.id, %error, "delivery is unreadable"))
+        .inspect_err(|error| tracing::warn!(id, %error, "delivery skipped: unreadable"))
         .ok()?;
     Some(Delivery {
-        id: row.id,
+        id,
         receiver: row.receiver,
+        recipient: row.recipient,
         group_key: row.group_key,
         reason: row.reason.0,
         state: row.state.0,

@@ -1,7 +1,10 @@
-//! Receivers, routes, silences and mute timings: rows of the same shape, changed with a check of their version.
+//! Receivers, routes, silences, inhibition rules and mute timings: one table layout, changed under a version check.
 
+mod check;
+mod row;
+
+use diesel::ExpressionMethods;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
-use diesel::{ExpressionMethods, Queryable};
 use serde_json::Value;
 
 use crate::domain::Timestamp;
@@ -11,26 +14,10 @@ use crate::store::backend::{read, transact};
 use crate::store::sql::{At, Document, Instant, JsonText, sql};
 use crate::store::{Store, StoreError};
 
-/// Most of one kind.
-const MAX_OF_A_KIND: usize = 1_000;
+use check::Present;
+use row::{COLUMNS, Columns, Row};
 
-const COLUMNS: &str = "id, name, spec, secrets, provisioned, version, created_at, updated_at";
-type Columns = (BigInt, Nullable<Text>, Document, Nullable<Document>, Bool, BigInt, Instant, Instant);
-
-/// A row of any of the kinds.
-#[derive(Clone, Queryable)]
-struct Row {
-    id: i64,
-    name: Option<String>,
-    spec: JsonText,
-    secrets: Option<JsonText>,
-    provisioned: bool,
-    version: i64,
-    created_at: At,
-    updated_at: At,
-}
-
-/// The statement that adds a row, and gives it back.
+/// The statement that adds a row, and returns it.
 macro_rules! insert_row {
     ($table:expr, $draft:expr, $provisioned:expr, $now:expr) => {
         sql(format!(
@@ -40,13 +27,14 @@ macro_rules! insert_row {
         ))
         .bind::<Nullable<Text>, _>($draft.name.clone())
         .bind::<Document, _>(JsonText($draft.spec.to_string()))
-        .bind::<Nullable<Document>, _>(kept(&$draft.secrets))
+        .bind::<Nullable<Document>, _>(secrets_column(&$draft.secrets))
         .bind::<Bool, _>($provisioned)
         .bind::<Instant, _>(At($now))
         .bind::<Instant, _>(At($now))
         .rows::<Columns>()
     };
 }
+
 impl Kind {
     fn table(self) -> &'static str {
         match self {
@@ -54,24 +42,25 @@ impl Kind {
             Self::Route => "alert_routes",
             Self::Silence => "alert_silences",
             Self::MuteTiming => "alert_mute_timings",
+            Self::InhibitRule => "alert_inhibit_rules",
         }
     }
 }
 
-/// A change, and who makes it.
+/// A change of one object.
 #[derive(Clone, Debug)]
 pub struct ManagedChange {
     pub kind: Kind,
     pub action: Action,
-    /// The name of a token.
+    /// The name of the token that made the request.
     pub actor: String,
 }
 
-/// What to do.
+/// What a change does.
 #[derive(Clone, Debug)]
 pub enum Action {
     Create(Draft),
-    /// `version`: the one that the change was made from; `None`: whichever.
+    /// `version`: the version that the change was made from; `None` overwrites any version.
     Update {
         id: i64,
         version: Option<i64>,
@@ -83,7 +72,7 @@ pub enum Action {
     },
 }
 
-/// The new state of the object.
+/// The new content of an object.
 #[derive(Clone, Debug)]
 pub struct Draft {
     name: Option<String>,
@@ -92,156 +81,78 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// From something that was checked.
+    /// From an object that passed its checks.
     pub fn of<T: Managed>(spec: &T, secrets: Secrets) -> Self {
-        // Our own types hold nothing that JSON cannot.
+        // These types always serialise.
         let json = serde_json::to_value(spec).unwrap_or_default();
         Self { name: spec.name().map(str::to_owned), spec: json, secrets }
     }
-
-    /// The names at `field`: one text, or several.
-    fn names(&self, field: &str) -> Vec<&str> {
-        match &self.spec[field] {
-            Value::String(name) => vec![name],
-            Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
-            _ => Vec::new(),
-        }
-    }
 }
 
-/// Why nothing was changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An object with its secrets.
+#[derive(Clone, Debug)]
+pub struct WithSecrets<T> {
+    pub stored: Stored<T>,
+    pub secrets: Secrets,
+}
+
+/// Why the store refused a change.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// There is none with this id.
-    Unknown,
-    /// It was changed since `version`.
+    #[error("no object has this id")]
+    NotFound,
+    #[error("the object was changed meanwhile: its version is {version}")]
     Changed { version: i64 },
-    /// It belongs to the configuration.
+    #[error("the object comes from the configuration file: change it there")]
     Provisioned,
-    /// Another one of its kind has this name.
+    #[error("another object of this kind has the name")]
     NameTaken,
-    /// The name of an object never changes.
+    #[error("the name {name:?} cannot be changed")]
     NameFixed { name: String },
-    /// Routes refer to it.
+    #[error("routes refer to it: {}", routes.join(", "))]
     InUse { routes: Vec<String> },
-    /// What `field` refers to does not exist.
+    #[error("{field} refers to {name:?}, which does not exist")]
     Missing { field: &'static str, name: String },
-    /// There is a route without matchers already.
+    #[error("{name:?} is the default route already")]
     SecondDefault { name: String },
-    /// There are as many as there may be.
+    #[error("the route would be nested in itself, or more than {limit} levels deep")]
+    Nesting { limit: usize },
+    #[error("there are {limit} objects of this kind, which is the limit: remove some")]
     Full { limit: usize },
 }
 
-/// What the tables hold that a change must agree with.
-struct Present {
-    of_kind: Vec<Row>,
-    routes: Vec<Draft>,
-    receivers: Vec<String>,
-    mute_timings: Vec<String>,
-}
-
-impl ManagedChange {
-    /// The row that is changed; `None` for a new one.
-    fn target<'p>(&self, present: &'p Present) -> Result<Option<&'p Row>, Refusal> {
-        let (id, version) = match &self.action {
-            Action::Create(_) if present.of_kind.len() >= MAX_OF_A_KIND => {
-                return Err(Refusal::Full { limit: MAX_OF_A_KIND });
-            }
-            Action::Create(_) => return Ok(None),
-            Action::Update { id, version, .. } | Action::Delete { id, version } => (*id, *version),
-        };
-        let row = present.of_kind.iter().find(|row| row.id == id).ok_or(Refusal::Unknown)?;
-        match version {
-            _ if row.provisioned => Err(Refusal::Provisioned),
-            Some(version) if version != row.version => Err(Refusal::Changed { version: row.version }),
-            _ => Ok(Some(row)),
-        }
-    }
-
-    /// Whether it agrees with what there is; the row that it changes.
-    fn check<'p>(&self, present: &'p Present) -> Result<Option<&'p Row>, Refusal> {
-        let target = self.target(present)?;
-        match &self.action {
-            Action::Delete { .. } => {
-                let name = target.and_then(|row| row.name.as_deref()).unwrap_or_default();
-                self.check_unused(name, present)?;
-            }
-            Action::Create(draft) | Action::Update { draft, .. } => {
-                let renamed = target.filter(|row| row.name != draft.name).and_then(|row| row.name.clone());
-                if let Some(name) = renamed {
-                    return Err(Refusal::NameFixed { name });
-                }
-                let others = || present.of_kind.iter().filter(|row| target.is_none_or(|target| row.id != target.id));
-                if draft.name.is_some() && others().any(|row| row.name == draft.name) {
-                    return Err(Refusal::NameTaken);
-                }
-                if self.kind == Kind::Route {
-                    check_route(draft, present)?;
-                }
-            }
-        }
-        Ok(target)
-    }
-
-    fn check_unused(&self, name: &str, present: &Present) -> Result<(), Refusal> {
-        let field = match self.kind {
-            Kind::Receiver => "receiver",
-            Kind::MuteTiming => "mute_timings",
-            Kind::Route | Kind::Silence => return Ok(()),
-        };
-        let users = present.routes.iter().filter(|route| route.names(field).contains(&name));
-        let routes: Vec<String> = users.filter_map(|route| route.name.clone()).collect();
-        if routes.is_empty() { Ok(()) } else { Err(Refusal::InUse { routes }) }
-    }
-}
-
-fn check_route(draft: &Draft, present: &Present) -> Result<(), Refusal> {
-    let missing = |field, known: &[String]| {
-        let name = draft.names(field).into_iter().find(|name| !known.iter().any(|known| known == name));
-        name.map_or(Ok(()), |name| Err(Refusal::Missing { field, name: name.to_owned() }))
-    };
-    missing("receiver", &present.receivers)?;
-    missing("mute_timings", &present.mute_timings)?;
-    let is_default = |route: &Draft| route.spec["matchers"].as_array().is_none_or(Vec::is_empty);
-    let other = present.routes.iter().find(|route| is_default(route) && route.name != draft.name);
-    match other.and_then(|route| route.name.clone()) {
-        Some(name) if is_default(draft) => Err(Refusal::SecondDefault { name }),
-        _ => Ok(()),
-    }
-}
-
 impl Store {
-    /// All of a kind, by id. What this version of the program cannot read is left out.
+    /// All objects of a kind, by id. Rows that this version of the program cannot read are left out.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn managed<T: Managed>(&self) -> Result<Vec<Stored<T>>, StoreError> {
-        Ok(self
-            .managed_rows(T::KIND)
-            .await?
-            .into_iter()
-            .filter_map(|row| stored(row).map(|(stored, _)| stored))
-            .collect())
+        Ok(self.managed_with_secrets::<T>().await?.into_iter().map(|found| found.stored).collect())
     }
 
-    /// All of a kind, by id, with their secrets.
-    pub async fn managed_with_secrets<T: Managed>(&self) -> Result<Vec<(Stored<T>, Secrets)>, StoreError> {
-        let found = self.managed_rows(T::KIND).await?.into_iter().filter_map(stored);
-        Ok(found.map(|(stored, secrets)| self.with_opened(stored, secrets)).collect())
+    /// All objects of a kind with their secrets, by id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn managed_with_secrets<T: Managed>(&self) -> Result<Vec<WithSecrets<T>>, StoreError> {
+        let text = format!("SELECT {COLUMNS} FROM {} ORDER BY id", T::KIND.table());
+        let rows: Vec<Row> = read!(self, primary, |c| sql(text).rows::<Columns>().load(c))?;
+        Ok(rows.into_iter().filter_map(Row::read).map(|found| self.with_opened(found)).collect())
     }
 
-    async fn managed_rows(&self, kind: Kind) -> Result<Vec<Row>, StoreError> {
-        let text = format!("SELECT {COLUMNS} FROM {} ORDER BY id", kind.table());
-        read!(self, primary, |c| sql(text).rows::<Columns>().load(c))
-    }
-
-    /// Makes a change and records it in the audit trail; the object afterwards, unless it was deleted.
+    /// Makes a change and records it in the audit trail. The object as it is afterwards; `None` after a deletion.
+    ///
+    /// # Errors
+    /// When the database fails. A change that contradicts the stored objects is a [`Refusal`].
     pub async fn change_managed<T: Managed>(
         &self,
         change: &ManagedChange,
-    ) -> Result<Result<Option<(Stored<T>, Secrets)>, Refusal>, StoreError> {
+    ) -> Result<Result<Option<WithSecrets<T>>, Refusal>, StoreError> {
         let now = self.clock.now();
         let change = change.clone().sealed(self)?;
         let done: Result<Option<Row>, Refusal> = transact!(self, change, |c, change, run| {
             let table = change.kind.table();
-            // Serialises the changes of all kinds, since they refer to each other.
+            // Serialises the changes of all kinds, because they refer to each other.
             run!(sql("UPDATE alert_notifier SET changes = changes + 1 WHERE id = 1").execute(c))?;
             let names = |table: &str| sql(format!("SELECT name FROM {table} WHERE name IS NOT NULL")).rows::<Text>();
             let select = |table: &str| sql(format!("SELECT {COLUMNS} FROM {table} ORDER BY id")).rows::<Columns>();
@@ -249,9 +160,9 @@ impl Store {
             let routes: Vec<Row> = run!(select(Kind::Route.table()).load(c))?;
             let receivers: Vec<String> = run!(names(Kind::Receiver.table()).load(c))?;
             let mute_timings: Vec<String> = run!(names(Kind::MuteTiming.table()).load(c))?;
-            let routes = routes.into_iter().map(draft_of).collect();
+            let routes = routes.into_iter().map(Row::draft).collect();
             let present = Present { of_kind, routes, receivers, mute_timings };
-            let before = match change.check(&present) {
+            let before = match present.check(&change) {
                 Ok(before) => before.cloned(),
                 Err(refusal) => return Ok(Err(refusal)),
             };
@@ -263,7 +174,7 @@ impl Store {
                          WHERE id = ? RETURNING {COLUMNS}"
                     ))
                     .bind::<Document, _>(JsonText(draft.spec.to_string()))
-                    .bind::<Nullable<Document>, _>(kept(&draft.secrets))
+                    .bind::<Nullable<Document>, _>(secrets_column(&draft.secrets))
                     .bind::<Instant, _>(At(now))
                     .bind::<BigInt, _>(*id)
                     .rows::<Columns>()
@@ -275,15 +186,18 @@ impl Store {
                 }
             };
             let after = rows.into_iter().next();
-            run!(insert_audit!(entry(&change, now, before.as_ref(), after.as_ref())).execute(c))?;
+            let versions = Versions { before: before.as_ref(), after: after.as_ref() };
+            run!(insert_audit!(audit_entry(&change, now, &versions)).execute(c))?;
             Ok(Ok(after))
         })?;
-        let opened = |(stored, secrets)| self.with_opened(stored, secrets);
-        Ok(done.map(|row| row.and_then(stored).map(opened)))
+        Ok(done.map(|row| row.and_then(Row::read).map(|found| self.with_opened(found))))
     }
 
-    /// Creates, changes and removes objects of the configuration until they are `wanted`. Gives the names that objects of
-    /// another origin already have; those stay unchanged.
+    /// Replaces the objects of a kind that come from the configuration by `wanted`. Returns the names that are taken by
+    /// objects of another origin, which stay unchanged.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn provision_managed<T: Managed>(&self, wanted: &[T]) -> Result<Vec<String>, StoreError> {
         let now = self.clock.now();
         let drafts: Vec<Draft> = wanted.iter().map(|spec| Draft::of(spec, Secrets::default())).collect();
@@ -292,7 +206,8 @@ impl Store {
             run!(sql("UPDATE alert_notifier SET changes = changes + 1 WHERE id = 1").execute(c))?;
             let select = sql(format!("SELECT {COLUMNS} FROM {table} ORDER BY id")).rows::<Columns>();
             let rows: Vec<Row> = run!(select.load(c))?;
-            for row in rows.iter().filter(|row| row.provisioned && !drafts.iter().any(|draft| draft.name == row.name)) {
+            let is_wanted = |row: &&Row| drafts.iter().any(|draft| draft.name == row.name);
+            for row in rows.iter().filter(|row| row.provisioned && !is_wanted(row)) {
                 run!(sql(format!("DELETE FROM {table} WHERE id = ?")).bind::<BigInt, _>(row.id).execute(c))?;
             }
             let mut taken = Vec::new();
@@ -300,7 +215,7 @@ impl Store {
                 match rows.iter().find(|row| row.name == draft.name) {
                     None => drop::<Vec<Row>>(run!(insert_row!(table, draft, true, now).load(c))?),
                     Some(row) if !row.provisioned => taken.extend(draft.name.clone()),
-                    Some(row) if json(&row.spec) == draft.spec => {}
+                    Some(row) if row.spec() == draft.spec => {}
                     Some(row) => {
                         run!(
                             sql(format!(
@@ -330,45 +245,26 @@ impl ManagedChange {
 }
 
 impl Store {
-    fn with_opened<T: Managed>(&self, stored: Stored<T>, secrets: Secrets) -> (Stored<T>, Secrets) {
+    fn with_opened<T: Managed>(&self, found: WithSecrets<T>) -> WithSecrets<T> {
+        let WithSecrets { stored, secrets } = found;
         let secrets = self.opened(stored.spec.name().unwrap_or_default(), secrets);
-        (stored, secrets)
+        WithSecrets { stored, secrets }
     }
 }
 
-fn kept(secrets: &Secrets) -> Option<JsonText> {
+fn secrets_column(secrets: &Secrets) -> Option<JsonText> {
     (!secrets.0.is_empty()).then(|| JsonText(secrets.exposed()))
 }
 
-fn json(text: &JsonText) -> Value {
-    serde_json::from_str(&text.0).unwrap_or_default()
+/// A row before and after a change.
+struct Versions<'r> {
+    before: Option<&'r Row>,
+    after: Option<&'r Row>,
 }
 
-fn draft_of(row: Row) -> Draft {
-    Draft { name: row.name, spec: json(&row.spec), secrets: Secrets::default() }
-}
-
-fn stored<T: Managed>(row: Row) -> Option<(Stored<T>, Secrets)> {
-    let spec = serde_json::from_str(&row.spec.0)
-        .inspect_err(
-            |error| tracing::warn!(kind = T::KIND.as_str(), id = row.id, name = row.name, %error, "row is unreadable"),
-        )
-        .ok()?;
-    let secrets = row.secrets.map(|text| Secrets::read(&text.0)).unwrap_or_default();
-    let stored = Stored {
-        id: row.id,
-        version: row.version,
-        provisioned: row.provisioned,
-        created_at: row.created_at.0,
-        updated_at: row.updated_at.0,
-        spec,
-    };
-    Some((stored, secrets))
-}
-
-/// Secrets are left out.
-fn entry(change: &ManagedChange, now: Timestamp, before: Option<&Row>, after: Option<&Row>) -> AuditEntry {
-    let row = after.or(before);
+/// Secrets are not in the audit trail.
+fn audit_entry(change: &ManagedChange, now: Timestamp, versions: &Versions<'_>) -> AuditEntry {
+    let row = versions.after.or(versions.before);
     let action = match change.action {
         Action::Create(_) => "create",
         Action::Update { .. } => "update",
@@ -382,7 +278,7 @@ fn entry(change: &ManagedChange, now: Timestamp, before: Option<&Row>, after: Op
         object_kind: change.kind.as_str().to_owned(),
         object_id: row.map(|row| row.id.to_string()).unwrap_or_default(),
         name: row.and_then(|row| row.name.clone()).unwrap_or_default(),
-        before: before.map(|row| json(&row.spec)),
-        after: after.map(|row| json(&row.spec)),
+        before: versions.before.map(Row::spec),
+        after: versions.after.map(Row::spec),
     }
 }

@@ -1,57 +1,82 @@
-//! The state of the notifier: its position, its groups, and messages to deliver. Each transaction that writes it checks
-//! the notifier's lease.
+//! The state of the notifier: its cursor, its groups, and the outbox. Each write checks the notifier's lease in the same
+//! transaction.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use diesel::Queryable;
 use diesel::sql_types::{BigInt, Integer, Nullable, Text};
 
 use crate::domain::Timestamp;
-use crate::domain::notify::{Attempt, Delivery, Message, Reason};
+use crate::domain::notify::{Attempt, Delivery, DeliveryState, Message, Reason, Silence};
 use crate::store::backend::{read, transact};
 use crate::store::leases::is_held;
-use crate::store::sql::{At, Document, Instant, JsonText, sql};
+use crate::store::sql::{At, Document, Instant, JsonText, Label, Value, sql};
 use crate::store::{Lease, Store, StoreError};
 
 use super::deliveries::{COLUMNS, Columns, Row, delivery};
 
 /// The position of the notifier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable)]
 pub struct NotifierState {
-    /// The last transition that it read.
+    /// The id of the last transition that was processed.
     pub cursor: i64,
-    /// Grows with each change of receivers, routes, silences and mute timings.
+    /// Increases with each change of receivers, routes, silences, inhibition rules and mute timings.
     pub changes: i64,
 }
 
-/// The changes of one step of the notifier, written in one transaction.
+/// A group of alerts in its table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredGroup {
+    pub key: String,
+    /// JSON.
+    pub state: String,
+}
+
+#[derive(Queryable)]
+struct GroupRow {
+    key: String,
+    state: JsonText,
+}
+
+#[derive(Queryable)]
+struct OutcomeRow {
+    group_key: String,
+    state: Label<DeliveryState>,
+}
+
+/// What one step of the notifier writes in one transaction.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Commit {
-    /// The last transition that was read.
+    /// The id of the last transition that was processed.
     pub cursor: Option<i64>,
-    /// Groups by key, as JSON.
-    pub groups: Vec<(String, String)>,
-    /// Keys of groups that ended.
+    /// Groups that changed.
+    pub groups: Vec<StoredGroup>,
+    /// Keys of groups without alerts.
     pub gone: Vec<String>,
     pub deliveries: Vec<NewDelivery>,
 }
 
 impl Commit {
-    /// Whether there is nothing to write.
+    /// Whether nothing changes.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// A message to be delivered.
+/// A new message for the outbox.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewDelivery {
     /// The receiver's name.
     pub receiver: String,
+    /// The address, for receivers with one message per recipient.
+    pub recipient: Option<String>,
+    /// The key of the group whose state depends on the outcome.
+    pub group_key: String,
     pub reason: Reason,
     pub message: Message,
 }
 
-/// The result of an attempt.
+/// The outcome of an attempt.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AttemptRecord {
     pub delivery_id: i64,
@@ -59,23 +84,23 @@ pub struct AttemptRecord {
     pub next: Next,
 }
 
-/// What happens to the delivery after an attempt.
+/// The state of a delivery after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     Delivered,
-    /// The next attempt is at this time.
-    Again(Timestamp),
-    /// No further attempt is made.
+    /// The time of the next attempt.
+    RetryAt(Timestamp),
     Failed,
 }
 
-/// The statement that adds a delivery, and gives its id.
+/// The statement that adds a delivery, and returns its id.
 macro_rules! insert_delivery {
     ($new:expr, $now:expr) => {
-        sql("INSERT INTO alert_deliveries (receiver, group_key, reason, state, attempts, created_at, next_attempt_at, \
-             message) VALUES (?, ?, ?, 'pending', 0, ?, ?, ?) RETURNING id")
+        sql("INSERT INTO alert_deliveries (receiver, recipient, group_key, reason, state, attempts, created_at, \
+             next_attempt_at, message) VALUES (?, ?, ?, ?, 'pending', 0, ?, ?, ?) RETURNING id")
         .bind::<Text, _>(&$new.receiver)
-        .bind::<Text, _>(&$new.message.group_key)
+        .bind::<Nullable<Text>, _>($new.recipient.clone())
+        .bind::<Text, _>(&$new.group_key)
         .bind::<Text, _>($new.reason.as_str())
         .bind::<Instant, _>(At($now))
         .bind::<Instant, _>(At($now))
@@ -86,24 +111,28 @@ macro_rules! insert_delivery {
 
 impl Store {
     /// The position of the notifier.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn notifier_state(&self) -> Result<NotifierState, StoreError> {
         const QUERY: &str = "SELECT cursor, changes FROM alert_notifier WHERE id = 1";
-        let (cursor, changes): (i64, i64) =
-            read!(self, primary, |c| sql(QUERY).rows::<(BigInt, BigInt)>().get_result(c))?;
-        Ok(NotifierState { cursor, changes })
+        read!(self, primary, |c| sql(QUERY).rows::<(BigInt, BigInt)>().get_result(c))
     }
 
-    /// All groups: their keys, and their JSON.
-    pub async fn notification_groups(&self) -> Result<Vec<(String, String)>, StoreError> {
+    /// All groups of alerts.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn notification_groups(&self) -> Result<Vec<StoredGroup>, StoreError> {
         const QUERY: &str = "SELECT key, state FROM alert_groups ORDER BY key";
-        let rows: Vec<(String, JsonText)> = read!(self, primary, |c| sql(QUERY).rows::<(Text, Document)>().load(c))?;
-        Ok(rows.into_iter().map(|(key, state)| (key, state.0)).collect())
+        let rows: Vec<GroupRow> = read!(self, primary, |c| sql(QUERY).rows::<(Text, Document)>().load(c))?;
+        Ok(rows.into_iter().map(|row| StoredGroup { key: row.key, state: row.state.0 }).collect())
     }
 
     /// Writes a step of the notifier.
     ///
     /// # Errors
-    /// [`StoreError::LeaseLost`] when another instance took over; nothing was written then.
+    /// [`StoreError::LeaseLost`] when another instance took over; nothing was written.
     pub async fn commit_notifications(&self, lease: &Lease, commit: &Commit) -> Result<(), StoreError> {
         let now = self.clock.now();
         let done = transact!(self, (lease.clone(), commit.clone()), |c, (lease, commit), run| {
@@ -114,12 +143,12 @@ impl Store {
                 let set = sql("UPDATE alert_notifier SET cursor = ? WHERE id = 1").bind::<BigInt, _>(cursor);
                 run!(set.execute(c))?;
             }
-            for (key, state) in &commit.groups {
+            for group in &commit.groups {
                 run!(
                     sql("INSERT INTO alert_groups (key, state) VALUES (?, ?) \
                          ON CONFLICT (key) DO UPDATE SET state = excluded.state")
-                    .bind::<Text, _>(key)
-                    .bind::<Document, _>(JsonText(state.clone()))
+                    .bind::<Text, _>(&group.key)
+                    .bind::<Document, _>(JsonText(group.state.clone()))
                     .execute(c)
                 )?;
             }
@@ -134,35 +163,53 @@ impl Store {
         lease.check(done)
     }
 
-    /// Adds a delivery that belongs to no group; its id.
+    /// Adds a delivery that does not change the state of a group; its id.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn add_delivery(&self, new: &NewDelivery) -> Result<i64, StoreError> {
         let now = self.clock.now();
         transact!(self, new.clone(), |c, new, run| run!(insert_delivery!(new, now).get_result(c)))
     }
 
-    /// The deliveries that are due, those that wait longest first, at most `limit`.
-    pub async fn due_deliveries(&self, limit: i64) -> Result<Vec<Delivery>, StoreError> {
+    /// Deliveries whose next attempt is due: at most `each` per receiver, those that wait longest first, without the
+    /// receivers in `saturated`. A receiver with a long queue cannot keep others from being read.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn due_deliveries(&self, each: i64, saturated: &BTreeSet<String>) -> Result<Vec<Delivery>, StoreError> {
+        let mut values = vec![Value::At(self.clock.now())];
+        let mut others = String::new();
+        if !saturated.is_empty() {
+            others = format!(" AND receiver NOT IN ({})", vec!["?"; saturated.len()].join(", "));
+            values.extend(saturated.iter().cloned().map(Value::Text));
+        }
+        values.push(Value::Integer(each));
         let text = format!(
-            "SELECT {COLUMNS} FROM alert_deliveries WHERE state = 'pending' AND next_attempt_at <= ? \
-             ORDER BY next_attempt_at, id LIMIT ?"
+            "SELECT {COLUMNS} FROM (SELECT {COLUMNS}, \
+             ROW_NUMBER() OVER (PARTITION BY receiver ORDER BY next_attempt_at, id) AS place \
+             FROM alert_deliveries WHERE state = 'pending' AND next_attempt_at <= ?{others}) AS due \
+             WHERE place <= ? ORDER BY next_attempt_at, id"
         );
-        let now = At(self.clock.now());
-        let query = || sql(text.clone()).bind::<Instant, _>(now).bind::<BigInt, _>(limit).rows::<Columns>();
-        let rows: Vec<Row> = read!(self, primary, |c| query().load(c))?;
+        let rows: Vec<Row> = read!(self, primary, |c| sql(text).values(values).rows::<Columns>().load(c))?;
         Ok(rows.into_iter().filter_map(delivery).collect())
     }
 
-    /// The keys of groups with a pending delivery.
-    pub async fn groups_under_way(&self) -> Result<BTreeSet<String>, StoreError> {
-        const QUERY: &str = "SELECT DISTINCT group_key FROM alert_deliveries WHERE state = 'pending'";
-        let keys: Vec<String> = read!(self, primary, |c| sql(QUERY).rows::<Text>().load(c))?;
-        Ok(keys.into_iter().collect())
-    }
-
-    /// Records the result of an attempt.
+    /// The state of the last delivery of each group, by the group's key.
     ///
     /// # Errors
-    /// [`StoreError::LeaseLost`] when another instance took over; nothing was written then.
+    /// When the database fails.
+    pub async fn group_outcomes(&self) -> Result<BTreeMap<String, DeliveryState>, StoreError> {
+        const QUERY: &str = "SELECT newest.group_key, newest.state FROM alert_groups JOIN alert_deliveries AS newest \
+             ON newest.id = (SELECT MAX(id) FROM alert_deliveries WHERE group_key = alert_groups.key)";
+        let rows: Vec<OutcomeRow> = read!(self, primary, |c| sql(QUERY).rows::<(Text, Text)>().load(c))?;
+        Ok(rows.into_iter().map(|row| (row.group_key, row.state.0)).collect())
+    }
+
+    /// Records the outcome of an attempt.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] when another instance took over; nothing was written.
     pub async fn record_attempt(&self, lease: &Lease, record: &AttemptRecord) -> Result<(), StoreError> {
         let now = self.clock.now();
         let done = transact!(self, (lease.clone(), record.clone()), |c, (lease, record), run| {
@@ -172,7 +219,7 @@ impl Store {
             let attempt = &record.attempt;
             let (state, next, finished) = match record.next {
                 Next::Delivered => ("delivered", None, Some(At(now))),
-                Next::Again(at) => ("pending", Some(At(at)), None),
+                Next::RetryAt(at) => ("pending", Some(At(at)), None),
                 Next::Failed => ("failed", None, Some(At(now))),
             };
             let known: usize = run!(
@@ -203,14 +250,20 @@ impl Store {
         lease.check(done)
     }
 
-    /// The ids of open alerts that were acknowledged.
+    /// The ids of open alerts that are acknowledged.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn acknowledged_alerts(&self) -> Result<BTreeSet<i64>, StoreError> {
         const QUERY: &str = "SELECT id FROM sentiment_alerts WHERE state = 'firing' AND acknowledged_at IS NOT NULL";
         let ids: Vec<i64> = read!(self, primary, |c| sql(QUERY).rows::<BigInt>().load(c))?;
         Ok(ids.into_iter().collect())
     }
 
-    /// Removes deliveries that finished, and silences that ended, before `before`.
+    /// Deletes deliveries that were settled, and silences that expired, before `before`.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub async fn prune_notifications(&self, before: Timestamp) -> Result<(), StoreError> {
         const STEP: i64 = 1_000;
         while transact!(self, (), |c, (), run| run!(
@@ -221,7 +274,7 @@ impl Store {
             .execute(c)
         ))? > 0
         {}
-        let silences = self.managed::<crate::domain::notify::Silence>().await?;
+        let silences = self.managed::<Silence>().await?;
         for silence in silences.iter().filter(|silence| silence.spec.ends_at < before) {
             let id = silence.id;
             transact!(self, (), |c, (), run| run!(

@@ -1,76 +1,76 @@
-//! Instances that die, and those that take over.
+//! Crashes of the notifier, and takeovers.
 
 use sentistream::store::StoreError;
 use sentistream::store::notify::Commit;
 use serde_json::json;
 
 use super::MINUTE;
-use super::desk::{Desk, LEASE};
+use super::harness::{Harness, LEASE};
 use super::fakes::Reply;
 use crate::api::test_app::{Setup, cases};
 
-cases!(nothing_is_lost_or_told_twice_across_crashes);
+cases!(crashes_lose_and_repeat_no_notification);
 
-async fn nothing_is_lost_or_told_twice_across_crashes(setup: Setup) {
-    let desk = Desk::start(setup).await;
-    desk.route("hook", json!([])).await;
+async fn crashes_lose_and_repeat_no_notification(setup: Setup) {
+    let harness = Harness::start(setup).await;
+    harness.route("hook", json!([])).await;
     let lease = async |holder: &str| {
-        let taken = async || desk.app.rooms.store.acquire_lease("notifications", holder, LEASE).await.unwrap();
-        desk.app.eventually("the lease is taken", taken).await
+        let taken = async || harness.app.rooms.store.acquire_lease("notifications", holder, LEASE).await.unwrap();
+        harness.app.eventually("the lease is taken", taken).await
     };
     // While a group waits for others.
-    desk.fire("mood", "web").await;
+    harness.fire("mood", "web").await;
     let old = lease("first").await;
-    desk.crash().await;
-    desk.advance(LEASE);
-    desk.notifier("second");
-    desk.requests(1).await;
-    desk.settled().await;
-    // The first wakes up: it can change nothing.
-    let late = desk.app.rooms.store.commit_notifications(&old, &Commit { cursor: Some(0), ..Commit::default() }).await;
+    harness.crash().await;
+    harness.advance(LEASE);
+    harness.notifier("second");
+    harness.requests(1).await;
+    harness.settled().await;
+    // The first instance continues: its lease is lost.
+    let late = harness.app.rooms.store.commit_notifications(&old, &Commit { cursor: Some(0), ..Commit::default() }).await;
     assert!(matches!(late, Err(StoreError::LeaseLost(_))), "{late:?}");
 
-    // While nobody runs, and between two attempts.
-    desk.crash().await;
-    desk.resolve("mood", "web").await;
-    desk.fire("next", "web").await;
-    desk.hook.will([Reply::Answer(500, String::new(), ""), Reply::Answer(500, String::new(), "")]);
-    desk.advance(LEASE);
-    desk.notifier("third");
-    desk.followed().await;
-    desk.advance(MINUTE);
-    desk.app.eventually("both are tried", async || (desk.hook.requests().len() >= 3).then_some(())).await;
-    desk.crash().await;
-    desk.advance(LEASE);
-    desk.notifier("fourth");
-    desk.app
+    // While no instance runs, and between two attempts.
+    harness.crash().await;
+    harness.resolve("mood", "web").await;
+    harness.fire("next", "web").await;
+    harness.hook.will([Reply::Answer(500, String::new(), ""), Reply::Answer(500, String::new(), "")]);
+    harness.advance(LEASE);
+    harness.notifier("third");
+    harness.followed().await;
+    harness.advance(MINUTE);
+    harness.app.eventually("both are tried", async || (harness.hook.requests().len() >= 3).then_some(())).await;
+    harness.crash().await;
+    harness.advance(LEASE);
+    harness.notifier("fourth");
+    harness.app
         .eventually("both are delivered", async || {
-            let page = desk.app.get("/api/alerts/deliveries?state=delivered").await.ok();
+            let page = harness.app.get("/api/alerts/deliveries?state=delivered").await.ok();
             (page["deliveries"].as_array().unwrap().len() == 3).then_some(())
         })
         .await;
-    let page = desk.app.get("/api/alerts/deliveries").await.ok();
-    let mut told: Vec<_> = page["deliveries"]
+    let page = harness.app.get("/api/alerts/deliveries").await.ok();
+    let mut sent: Vec<_> = page["deliveries"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|sent| (sent["message"]["groupLabels"]["alertname"].as_str().unwrap(), sent["reason"].as_str().unwrap()))
+        .map(|delivery| (delivery["message"]["groupLabels"]["alertname"].as_str().unwrap(), delivery["reason"].as_str().unwrap()))
         .collect();
-    told.sort_unstable();
-    assert_eq!(told, [("mood", "firing"), ("mood", "resolved"), ("next", "firing")], "{page:#}");
+    sent.sort_unstable();
+    assert_eq!(sent, [("mood", "firing"), ("mood", "resolved"), ("next", "firing")], "{page:#}");
 
-    // After it was sent, before the answer came: again, under the same id.
-    let before = desk.hook.requests().len();
-    desk.hook.will([Reply::Silence]);
-    desk.fire("last", "web").await;
-    desk.advance(MINUTE);
-    desk.requests(before + 1).await;
-    desk.crash().await;
-    desk.advance(LEASE);
-    desk.notifier("fifth");
-    let requests = desk.requests(before + 2).await;
+    // Between the request and the answer: the message is sent again with the same id.
+    let before = harness.hook.requests().len();
+    harness.hook.will([Reply::Silence]);
+    harness.fire("last", "web").await;
+    harness.advance(MINUTE);
+    harness.requests(before + 1).await;
+    harness.crash().await;
+    harness.advance(LEASE);
+    harness.notifier("fifth");
+    let requests = harness.requests(before + 2).await;
     let id = |index: usize| requests[index].header("x-sentistream-delivery").to_owned();
     assert_eq!(id(before), id(before + 1));
-    let done = desk.delivery("it is delivered", |delivery| delivery["state"] == "delivered").await;
+    let done = harness.delivery("it is delivered", |delivery| delivery["state"] == "delivered").await;
     assert_eq!(done["attempts"], 1);
 }

@@ -1,4 +1,4 @@
-//! Receivers on loopback that speak the real protocols, with their faults.
+//! Receivers on loopback that speak HTTP, with the faults that a test asks for.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

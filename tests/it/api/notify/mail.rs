@@ -1,4 +1,4 @@
-//! Mail: protected connections, logins, and refusals for now and for ever.
+//! Mail: protected connections, logins, transient and permanent rejections, one message per recipient.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,19 +6,20 @@ use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use sentistream::notify::receivers::{SmtpOptions, SmtpSecurity};
+use sentistream::notify::receivers::{SmtpCredentials, SmtpOptions, SmtpSecurity};
 use serde_json::{Value, json};
 use tokio_rustls::TlsAcceptor;
 
 use super::super::test_app::{Setup, cases};
 use super::MINUTE;
-use super::desk::Desk;
+use super::harness::Harness;
 use super::mail_server::{MailOptions, MailServer, Protection};
 
 cases!(
-    mail_goes_over_tls_to_a_server_that_is_who_it_says,
-    a_server_that_cannot_be_trusted_gets_nothing,
-    a_refusal_for_now_is_tried_again_and_one_for_ever_is_not,
+    mail_uses_tls_and_login,
+    untrusted_mail_servers_get_no_mail,
+    only_transient_mail_rejections_are_retried,
+    one_dead_mailbox_does_not_silence_the_others,
 );
 
 /// `senti` and `s3cret` as AUTH PLAIN sends them.
@@ -72,28 +73,28 @@ fn smtp(server: &MailServer, security: SmtpSecurity, authority: Option<&Authorit
     }
 }
 
-/// A desk that sends by this server, with a receiver and a route to it; the receiver's id.
-async fn desk(setup: Setup, smtp: SmtpOptions) -> (Desk, i64) {
-    let desk = Desk::with(setup, |options| options.smtp = Some(smtp)).await;
+/// A harness with this mail server, a receiver and a route to it; the receiver's id.
+async fn with_mail(setup: Setup, smtp: SmtpOptions) -> (Harness, i64) {
+    let harness = Harness::with(setup, |options| options.smtp = Some(smtp)).await;
     let channel = json!({"kind": "email", "to": ["ada@example.org"]});
-    let id = desk.add("receivers", &json!({"name": "mail", "channel": channel})).await;
-    desk.add("routes", &json!({"name": "mail", "receiver": "mail"})).await;
-    (desk, id)
+    let id = harness.add("receivers", &json!({"name": "mail", "channel": channel})).await;
+    harness.add("routes", &json!({"name": "mail", "receiver": "mail"})).await;
+    (harness, id)
 }
 
 /// The outcome of the button `test`, which answers before there is one when the machine is busy.
-async fn test(desk: &Desk, receiver: i64) -> Value {
-    let answer = desk.app.post(&format!("/api/alerts/receivers/{receiver}/test"), &json!({})).await;
+async fn test(harness: &Harness, receiver: i64) -> Value {
+    let answer = harness.app.post(&format!("/api/alerts/receivers/{receiver}/test"), &json!({})).await;
     assert!([200, 202].contains(&answer.status), "{}", answer.text());
     let id = answer.json()["id"].clone();
     let tried = async || {
-        let delivery = desk.app.get(&format!("/api/alerts/deliveries/{id}")).await.ok();
+        let delivery = harness.app.get(&format!("/api/alerts/deliveries/{id}")).await.ok();
         (delivery["attempts"] != 0).then_some(delivery)
     };
-    desk.app.eventually("the first attempt", tried).await
+    harness.app.eventually("the first attempt", tried).await
 }
 
-async fn mail_goes_over_tls_to_a_server_that_is_who_it_says(setup: Setup) {
+async fn mail_uses_tls_and_login(setup: Setup) {
     let authority = Authority::new();
     let acceptor = authority.server("IP:127.0.0.1");
     for (protection, security, in_clear) in [
@@ -102,19 +103,21 @@ async fn mail_goes_over_tls_to_a_server_that_is_who_it_says(setup: Setup) {
     ] {
         let options = MailOptions { protection, login: Some(LOGIN), refusals: [].into() };
         let server = MailServer::start(options).await;
-        let credentials = |password: &str| Some(("senti".to_owned(), password.to_owned().into()));
+        let credentials = |password: &str| {
+            Some(SmtpCredentials { username: "senti".to_owned(), password: password.to_owned().into() })
+        };
         let known = SmtpOptions { credentials: credentials("s3cret"), ..smtp(&server, security, Some(&authority)) };
-        let (sender, id) = desk(setup, known.clone()).await;
+        let (sender, id) = with_mail(setup, known.clone()).await;
         let sent = test(&sender, id).await;
         assert_eq!((&sent["state"], &sent["log"][0]["status"]), (&json!("delivered"), &json!(250)), "{sent:#}");
         assert_eq!(server.mails().len(), 1);
-        // Before the upgrade nothing is said but that it is wanted.
+        // Before the upgrade the client asks for it and sends nothing else.
         let said = server.in_clear();
         assert_eq!(said.len(), in_clear, "{said:?}");
         assert!(said.last().is_none_or(|last| last == "STARTTLS"), "{said:?}");
 
-        // A wrong password stays wrong, and is not shown.
-        let (sender, id) = desk(setup, SmtpOptions { credentials: credentials("wrong"), ..known }).await;
+        // A wrong password is a permanent failure, and is not shown.
+        let (sender, id) = with_mail(setup, SmtpOptions { credentials: credentials("wrong"), ..known }).await;
         let refused = test(&sender, id).await;
         assert_eq!((&refused["state"], &refused["attempts"]), (&json!("failed"), &json!(1)), "{refused:#}");
         assert!(refused["error"].as_str().unwrap().contains("wrong name or password"), "{refused:#}");
@@ -122,7 +125,7 @@ async fn mail_goes_over_tls_to_a_server_that_is_who_it_says(setup: Setup) {
     }
 }
 
-async fn a_server_that_cannot_be_trusted_gets_nothing(setup: Setup) {
+async fn untrusted_mail_servers_get_no_mail(setup: Setup) {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let start =
         async |protection| MailServer::start(MailOptions { protection, login: None, refusals: [].into() }).await;
@@ -135,7 +138,7 @@ async fn a_server_that_cannot_be_trusted_gets_nothing(setup: Setup) {
         (start(Protection::None).await, SmtpSecurity::StartTls, "STARTTLS"),
     ];
     for (server, security, part) in servers {
-        let (sender, id) = desk(setup, smtp(&server, security, Some(&authority))).await;
+        let (sender, id) = with_mail(setup, smtp(&server, security, Some(&authority))).await;
         let refused = test(&sender, id).await;
         assert_ne!(refused["state"], "delivered");
         assert!(refused["error"].as_str().unwrap().contains(part), "{refused:#}");
@@ -148,26 +151,56 @@ async fn a_server_that_cannot_be_trusted_gets_nothing(setup: Setup) {
     }
 }
 
-async fn a_refusal_for_now_is_tried_again_and_one_for_ever_is_not(setup: Setup) {
+async fn only_transient_mail_rejections_are_retried(setup: Setup) {
     let server =
-        MailServer::plain(["451 4.3.0 busy", "421 4.7.0 too many", "250 ok", "550 5.1.1 nobody of this name"]).await;
-    let (desk, _) = desk(setup, smtp(&server, SmtpSecurity::Plain, None)).await;
-    desk.fire("first", "web").await;
-    desk.advance(MINUTE);
+        MailServer::plain(["451 4.3.0 busy", "421 4.7.0 too many", "250 ok", "550 5.1.1 no such mailbox"]).await;
+    let (harness, _) = with_mail(setup, smtp(&server, SmtpSecurity::Plain, None)).await;
+    harness.fire("first", "web").await;
+    harness.advance(MINUTE);
     for attempt in [1, 2] {
-        let pending = desk.delivery("another attempt", |delivery| delivery["attempts"] == attempt).await;
+        let pending = harness.delivery("another attempt", |delivery| delivery["attempts"] == attempt).await;
         assert_eq!(pending["state"], "pending", "{pending:#}");
-        desk.advance(MINUTE);
+        harness.advance(MINUTE);
     }
-    let taken = desk.delivery("it is delivered", |delivery| delivery["state"] == "delivered").await;
+    let taken = harness.delivery("it is delivered", |delivery| delivery["state"] == "delivered").await;
     let statuses: Vec<_> = taken["log"].as_array().unwrap().iter().map(|attempt| attempt["status"].clone()).collect();
     assert_eq!(statuses, [451, 421, 250].map(|status| json!(status)), "{taken:#}");
     assert_eq!(server.mails().len(), 1);
 
-    desk.fire("second", "web").await;
-    desk.advance(MINUTE);
-    let failed = desk.delivery("it is given up", |delivery| delivery["state"] == "failed").await;
+    harness.fire("second", "web").await;
+    harness.advance(MINUTE);
+    let failed = harness.delivery("it is given up", |delivery| delivery["state"] == "failed").await;
     assert_eq!((&failed["attempts"], &failed["log"][0]["status"]), (&json!(1), &json!(550)), "{failed:#}");
-    assert!(failed["error"].as_str().unwrap().contains("nobody of this name"), "{failed:#}");
+    assert!(failed["error"].as_str().unwrap().contains("no such mailbox"), "{failed:#}");
     assert_eq!(server.mails().len(), 1);
+}
+
+async fn one_dead_mailbox_does_not_silence_the_others(setup: Setup) {
+    let server = MailServer::plain([]).await;
+    server.reject("grace@example.org", "550 5.1.1 no such mailbox");
+    let harness = Harness::with(setup, |options| options.smtp = Some(smtp(&server, SmtpSecurity::Plain, None))).await;
+    let channel = json!({"kind": "email", "to": ["ada@example.org", "grace@example.org", "joan@example.org"]});
+    harness.add("receivers", &json!({"name": "mail", "channel": channel})).await;
+    harness.add("routes", &json!({"name": "mail", "receiver": "mail"})).await;
+    harness.fire("mood", "web").await;
+    harness.advance(MINUTE);
+    let settled = async || {
+        let page = harness.app.get("/api/alerts/deliveries").await.ok();
+        let deliveries = page["deliveries"].as_array().unwrap().clone();
+        (deliveries.len() == 3 && deliveries.iter().all(|delivery| delivery["state"] != "pending")).then_some(deliveries)
+    };
+    let deliveries = harness.app.eventually("three deliveries are settled", settled).await;
+    let mut states: Vec<_> = deliveries
+        .iter()
+        .map(|delivery| (delivery["recipient"].as_str().unwrap(), delivery["state"].as_str().unwrap()))
+        .collect();
+    states.sort_unstable();
+    let expected = [("ada@example.org", "delivered"), ("grace@example.org", "failed"), ("joan@example.org", "delivered")];
+    assert_eq!(states, expected);
+    let mut mails = server.mails();
+    mails.sort_by_key(|mail| mail.contains("To: joan@example.org"));
+    assert_eq!(mails.len(), 2);
+    for (mail, to) in mails.iter().zip(["To: ada@example.org\r\n", "To: joan@example.org\r\n"]) {
+        assert!(mail.contains(to) && mail.contains("Auto-Submitted: auto-generated"), "{mail}");
+    }
 }

@@ -1,6 +1,6 @@
-//! A mail server on loopback: with TLS or without, with a login or without, and with its moods.
+//! A mail server on loopback, with or without TLS and login, that rejects what a test asks it to reject.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
@@ -17,16 +17,16 @@ pub enum Protection {
     Tls(TlsAcceptor),
 }
 
-/// What the server is like.
+/// The behaviour of the server.
 pub struct MailOptions {
     pub protection: Protection,
     /// What clients must send after `AUTH PLAIN`; `None`: no login.
     pub login: Option<&'static str>,
-    /// What it answers to the first recipients, before it takes all.
+    /// Its answers to the first recipients; then it accepts all.
     pub refusals: VecDeque<&'static str>,
 }
 
-/// It takes mails and notes what is said.
+/// Accepts mails and records commands.
 pub struct MailServer {
     pub port: u16,
     noted: Arc<Mutex<Noted>>,
@@ -34,8 +34,10 @@ pub struct MailServer {
 
 struct Noted {
     options: MailOptions,
+    /// Answers to `RCPT` by address.
+    rejected: BTreeMap<&'static str, &'static str>,
     mails: Vec<String>,
-    /// The commands that came without protection.
+    /// The commands that came without TLS.
     in_clear: Vec<String>,
 }
 
@@ -43,7 +45,7 @@ impl MailServer {
     pub async fn start(options: MailOptions) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let noted = Arc::new(Mutex::new(Noted { options, mails: Vec::new(), in_clear: Vec::new() }));
+        let noted = Arc::new(Mutex::new(Noted { options, rejected: BTreeMap::new(), mails: Vec::new(), in_clear: Vec::new() }));
         let server = noted.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -54,17 +56,22 @@ impl MailServer {
         Self { port, noted }
     }
 
-    /// Without protection and login; it refuses some recipients at first.
+    /// Without TLS and login; rejects the first recipients.
     pub async fn plain(refusals: impl IntoIterator<Item = &'static str>) -> Self {
         let refusals = refusals.into_iter().collect();
         Self::start(MailOptions { protection: Protection::None, login: None, refusals }).await
+    }
+
+    /// Rejects this recipient from now on.
+    pub fn reject(&self, address: &'static str, answer: &'static str) {
+        self.noted.lock().unwrap().rejected.insert(address, answer);
     }
 
     pub fn mails(&self) -> Vec<String> {
         self.noted.lock().unwrap().mails.clone()
     }
 
-    /// The commands that came without protection.
+    /// The commands that came without TLS.
     pub fn in_clear(&self) -> Vec<String> {
         self.noted.lock().unwrap().in_clear.clone()
     }
@@ -95,7 +102,7 @@ struct Line {
     clear: bool,
 }
 
-/// Talks until the client leaves, or wants TLS: the connection then.
+/// Serves a client until it quits, or until it starts TLS: the connection then.
 async fn converse<S: AsyncRead + AsyncWrite + Unpin>(client: S, line: Line, noted: &Mutex<Noted>) -> Option<S> {
     let login = noted.lock().unwrap().options.login;
     let mut known = login.is_none();
@@ -124,7 +131,11 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(client: S, line: Line, note
                 if known { "235 welcome" } else { "535 5.7.8 wrong name or password" }
             }
             "MAIL" if !known => "530 5.7.0 log in first",
-            "RCPT" => noted.lock().unwrap().options.refusals.pop_front().unwrap_or("250 ok"),
+            "RCPT" => {
+                let mut noted = noted.lock().unwrap();
+                let rejected = noted.rejected.iter().find(|(address, _)| command.contains(**address)).map(|(_, text)| *text);
+                rejected.or_else(|| noted.options.refusals.pop_front()).unwrap_or("250 ok")
+            }
             "DATA" => {
                 client.write_all(b"354 go on\r\n").await.ok()?;
                 let mut mail = String::new();

@@ -1,80 +1,82 @@
 //! Receivers, routes, silences and mute timings through the API.
 
 use reqwest::Method;
-use sentistream::domain::notify::{Channel, Receiver, Route, Secrets};
+use sentistream::domain::notify::{Channel, Receiver, Route, Secrets, Templates};
+use sentistream::notify::setup::ReceiverWithSecrets;
 use serde_json::{Value, json};
 
 use super::super::test_app::{Setup, cases};
 use super::MINUTE;
-use super::desk::Desk;
+use super::harness::Harness;
 
 cases!(
     secrets_are_written_and_never_read,
-    changes_are_made_from_a_version_and_noted,
-    what_is_wrong_is_told_by_field,
-    the_configuration_is_read_only,
+    changes_need_the_current_version,
+    validation_errors_name_their_fields,
+    configured_objects_are_read_only,
+    nested_routes_need_a_valid_parent,
 );
 
 async fn secrets_are_written_and_never_read(setup: Setup) {
-    let desk = Desk::start(setup).await;
+    let harness = Harness::start(setup).await;
     let webhook = |url: &str, secrets: Value| json!({"name": "hook", "channel": {"kind": "webhook", "url": url}, "secrets": secrets});
-    let url = desk.hook.url();
+    let url = harness.hook.url();
     let given = json!({"signing_key": "s3cret-key", "header.Authorization": "Bearer s3cret"});
-    let id = desk.add("receivers", &webhook(&url, given)).await;
+    let id = harness.add("receivers", &webhook(&url, given)).await;
     let path = format!("receivers/{id}");
-    let shown = desk.app.get(&format!("/api/alerts/{path}")).await;
+    let shown = harness.app.get(&format!("/api/alerts/{path}")).await;
     assert_eq!(shown.ok()["secrets"], json!(["header.Authorization", "signing_key"]));
     assert!(!shown.text().contains("s3cret"), "{}", shown.text());
 
-    // Not named: kept; null: removed.
-    let changed = desk.put(&path, "\"1\"", &webhook(&url, json!({"signing_key": null}))).await;
+    // An unnamed secret stays, null removes.
+    let changed = harness.put(&path, "\"1\"", &webhook(&url, json!({"signing_key": null}))).await;
     assert_eq!((changed.ok()["secrets"].clone(), changed.header("etag")), (json!(["header.Authorization"]), "\"2\""));
-    desk.app.post(&format!("/api/alerts/{path}/test"), &json!({})).await.ok();
-    assert_eq!(desk.requests(1).await[0].header("authorization"), "Bearer s3cret");
-    // A secret for one server is not sent to another.
+    harness.app.post(&format!("/api/alerts/{path}/test"), &json!({})).await.ok();
+    assert_eq!(harness.requests(1).await[0].header("authorization"), "Bearer s3cret");
+    // A secret for one destination is not sent to another.
     let elsewhere = "https://hooks.example.org/";
-    let answer = desk.put(&path, "\"2\"", &webhook(elsewhere, json!({}))).await;
+    let answer = harness.put(&path, "\"2\"", &webhook(elsewhere, json!({}))).await;
     assert_eq!(answer.problem(422), ["secrets.header.Authorization"]);
-    assert_eq!(desk.put(&path, "\"2\"", &webhook(elsewhere, json!({"header.Authorization": null}))).await.status, 200);
+    assert_eq!(harness.put(&path, "\"2\"", &webhook(elsewhere, json!({"header.Authorization": null}))).await.status, 200);
 
-    let audit = desk.app.rooms.store.alert_audit(None, 100).await.unwrap().entries;
+    let audit = harness.app.rooms.store.alert_audit(None, 100).await.unwrap().entries;
     assert!(!format!("{audit:?}").contains("s3cret"), "{audit:?}");
     let noted: Vec<_> =
         audit.iter().map(|entry| (entry.action.as_str(), entry.object_kind.as_str(), entry.name.as_str())).collect();
     assert_eq!(noted, [("update", "receiver", "hook"), ("update", "receiver", "hook"), ("create", "receiver", "hook")]);
 }
 
-async fn changes_are_made_from_a_version_and_noted(setup: Setup) {
-    let desk = Desk::start(setup).await;
-    desk.route("hook", json!([])).await;
-    let routes = desk.app.get("/api/alerts/routes").await.ok();
+async fn changes_need_the_current_version(setup: Setup) {
+    let harness = Harness::start(setup).await;
+    harness.route("hook", json!([])).await;
+    let routes = harness.app.get("/api/alerts/routes").await.ok();
     let id = routes["routes"][0]["id"].as_i64().unwrap();
     let path = format!("routes/{id}");
     let route = |wait: &str| json!({"name": "hook", "receiver": "hook", "group_wait": wait});
-    let bare = desk.app.request(Method::PUT, &format!("/api/alerts/{path}")).json(&route("1s"));
-    desk.app.send(bare).await.problem(428);
-    let changed = desk.put(&path, "\"1\"", &route("90s")).await;
+    let bare = harness.app.request(Method::PUT, &format!("/api/alerts/{path}")).json(&route("1s"));
+    harness.app.send(bare).await.problem(428);
+    let changed = harness.put(&path, "\"1\"", &route("90s")).await;
     assert_eq!((&changed.ok()["group_wait"], changed.header("etag")), (&json!("1min 30s"), "\"2\""));
-    desk.put(&path, "\"1\"", &route("1s")).await.problem(412);
-    desk.put(&path, "W/\"2\"", &route("1s")).await.problem(412);
-    assert_eq!(desk.put(&path, "*", &route("1s")).await.status, 200);
-    desk.put("routes/999", "*", &route("1s")).await.problem(404);
-    desk.app.get("/api/alerts/routes/x").await.problem(404);
+    harness.put(&path, "\"1\"", &route("1s")).await.problem(412);
+    harness.put(&path, "W/\"2\"", &route("1s")).await.problem(412);
+    assert_eq!(harness.put(&path, "*", &route("1s")).await.status, 200);
+    harness.put("routes/999", "*", &route("1s")).await.problem(404);
+    harness.app.get("/api/alerts/routes/x").await.problem(404);
 
-    // What is referred to stays.
-    let receivers = desk.app.get("/api/alerts/receivers").await.ok();
+    // Objects that are referred to cannot be deleted.
+    let receivers = harness.app.get("/api/alerts/receivers").await.ok();
     let receiver = format!("receivers/{}", receivers["receivers"][0]["id"]);
-    desk.remove(&receiver, "*").await.problem(409);
-    desk.remove(&path, "\"2\"").await.problem(412);
-    assert_eq!(desk.remove(&path, "\"3\"").await.status, 204);
-    assert_eq!(desk.remove(&receiver, "*").await.status, 204);
-    desk.app.get(&format!("/api/alerts/{path}")).await.problem(404);
+    harness.remove(&receiver, "*").await.problem(409);
+    harness.remove(&path, "\"2\"").await.problem(412);
+    assert_eq!(harness.remove(&path, "\"3\"").await.status, 204);
+    assert_eq!(harness.remove(&receiver, "*").await.status, 204);
+    harness.app.get(&format!("/api/alerts/{path}")).await.problem(404);
 }
 
-async fn what_is_wrong_is_told_by_field(setup: Setup) {
-    let desk = Desk::start(setup).await;
-    desk.route("hook", json!([])).await;
-    let now = desk.app.clock.now();
+async fn validation_errors_name_their_fields(setup: Setup) {
+    let harness = Harness::start(setup).await;
+    harness.route("hook", json!([])).await;
+    let now = harness.app.clock.now();
     let matcher = json!([{"label": "source", "op": "=", "value": "web"}]);
     let silence = |matchers: &Value, minutes: u32| json!({"matchers": matchers, "starts_at": now, "ends_at": now + minutes * MINUTE, "author": "ada", "comment": "c"});
     let mute = |zone: &str, intervals: Value| json!({"name": "m", "zone": zone, "intervals": intervals});
@@ -100,11 +102,11 @@ async fn what_is_wrong_is_told_by_field(setup: Setup) {
             json!({"name": "a", "channel": {"kind": "slack"}, "secrets": {"url": "http://x", "key": "y"}}),
             vec!["secrets.key"],
         ),
-        ("receivers", json!({"name": "a", "channel": {"kind": "email", "to": ["nobody"]}}), vec!["channel.to[0]"]),
+        ("receivers", json!({"name": "a", "channel": {"kind": "email", "to": ["ada"]}}), vec!["channel.to[0]"]),
         ("receivers", json!({"name": "a", "channel": {"kind": "command", "command": []}}), vec!["channel.command"]),
         ("receivers", json!({"name": "a", "channel": {"kind": "pigeon"}}), vec!["body"]),
         ("receivers", json!({"name": "hook", "channel": {"kind": "webhook", "url": "http://x/"}}), vec!["name"]),
-        ("routes", json!({"name": "a", "receiver": "nobody"}), vec!["receiver"]),
+        ("routes", json!({"name": "a", "receiver": "unknown"}), vec!["receiver"]),
         ("routes", json!({"name": "a", "receiver": "hook"}), vec!["matchers"]),
         (
             "routes",
@@ -126,58 +128,105 @@ async fn what_is_wrong_is_told_by_field(setup: Setup) {
         ("silences", silence(&matcher, 0), vec!["ends_at", "ends_at"]),
         ("mute-timings", mute("Mars/Base", json!([])), vec!["zone", "intervals"]),
         ("mute-timings", mute("UTC", json!([{"from": "25:00"}])), vec!["body"]),
+        ("mute-timings", mute("UTC", json!([{"days_of_month": ["5:1"]}])), vec!["body"]),
+        ("receivers", json!({"name": "a", "channel": {"kind": "pagerduty"}}), vec!["secrets.routing_key"]),
+        (
+            "receivers",
+            json!({"name": "a", "channel": {"kind": "telegram", "chat_id": "x"}, "secrets": {"bot_token": "1:a"}}),
+            vec!["channel.chat_id"],
+        ),
+        ("receivers", json!({"name": "a", "channel": {"kind": "ntfy", "topic": "a b"}}), vec!["channel.topic"]),
+        (
+            "receivers",
+            json!({"name": "a", "channel": {"kind": "email", "to": ["a@b.c"]}, "templates": {"title": "{{ broken"}}),
+            vec!["templates.title"],
+        ),
+        (
+            "receivers",
+            json!({"name": "a", "channel": {"kind": "webhook", "url": "http://x/"}, "templates": {"title": "x"}}),
+            vec!["templates"],
+        ),
+        (
+            "inhibit-rules",
+            json!({"name": "a", "source_matchers": [], "target_matchers": matcher}),
+            vec!["source_matchers"],
+        ),
     ] {
-        let answer = desk.app.post(&format!("/api/alerts/{path}"), &body).await;
+        let answer = harness.app.post(&format!("/api/alerts/{path}"), &body).await;
         assert_eq!(answer.problem(422), fields, "{body}");
     }
     let rename = json!({"name": "other", "channel": {"kind": "webhook", "url": "http://x/"}});
-    assert_eq!(desk.put("receivers/1", "*", &rename).await.problem(422), ["name"]);
-    assert_eq!(desk.app.get("/api/alerts/deliveries?state=lost").await.problem(422), ["state"]);
+    assert_eq!(harness.put("receivers/1", "*", &rename).await.problem(422), ["name"]);
+    assert_eq!(harness.app.get("/api/alerts/deliveries?state=lost").await.problem(422), ["state"]);
 }
 
-async fn the_configuration_is_read_only(setup: Setup) {
+async fn configured_objects_are_read_only(setup: Setup) {
     let key = Secrets([("signing_key".to_owned(), "of-the-configuration".to_owned().into())].into());
     let hook = super::fakes::Hook::start().await;
     let channel = Channel::Webhook { url: hook.url(), headers: [].into() };
-    let receiver = Receiver { name: "configured".to_owned(), channel, send_resolved: true, max_alerts: 10 };
+    let receiver = Receiver { name: "configured".to_owned(), channel, send_resolved: true, max_alerts: 10, templates: Templates::default() };
     let route: Route = serde_json::from_value(json!({"name": "configured", "receiver": "configured"})).unwrap();
-    let desk = Desk::with(setup, |options| {
-        options.receivers = vec![(receiver.clone(), key)];
+    let harness = Harness::with(setup, |options| {
+        options.receivers = vec![ReceiverWithSecrets { receiver: receiver.clone(), secrets: key }];
         options.routes = vec![route];
     })
     .await;
     let provisioned = async || {
-        let routes = desk.app.get("/api/alerts/routes").await.ok();
+        let routes = harness.app.get("/api/alerts/routes").await.ok();
         routes["routes"].as_array().unwrap().first().cloned()
     };
-    let route = desk.app.eventually("the configuration is known", provisioned).await;
+    let route = harness.app.eventually("the configuration is known", provisioned).await;
     assert_eq!((&route["name"], &route["provisioned"]), (&json!("configured"), &json!(true)));
-    let receivers = desk.app.get("/api/alerts/receivers").await.ok();
+    let receivers = harness.app.get("/api/alerts/receivers").await.ok();
     let shown = &receivers["receivers"][0];
-    // Its secrets are not in the database.
+    // The secrets of the configuration are not in the database.
     assert_eq!((&shown["provisioned"], &shown["secrets"]), (&json!(true), &json!([])));
     let path = format!("receivers/{}", shown["id"]);
-    desk.put(&path, "*", &json!({"name": "configured", "channel": shown["channel"]})).await.problem(409);
-    desk.remove(&path, "*").await.problem(409);
-    desk.remove(&format!("routes/{}", route["id"]), "*").await.problem(409);
+    harness.put(&path, "*", &json!({"name": "configured", "channel": shown["channel"]})).await.problem(409);
+    harness.remove(&path, "*").await.problem(409);
+    harness.remove(&format!("routes/{}", route["id"]), "*").await.problem(409);
 
-    // It works all the same, signed with its key.
-    desk.fire("mood", "web").await;
-    desk.advance(MINUTE);
-    let request = desk.app.eventually("it is told", async || hook.requests().pop()).await;
+    // Notifications are signed with the configured key.
+    harness.fire("mood", "web").await;
+    harness.advance(MINUTE);
+    let request = harness.app.eventually("the notification arrives", async || hook.requests().pop()).await;
     assert!(request.header("x-sentistream-signature").contains(",v1="));
-    // What the next configuration does not hold is gone.
-    desk.crash().await;
-    let desk = desk.configured(|options| {
+    // Objects that the next configuration lacks are deleted.
+    harness.crash().await;
+    let harness = harness.configured(|options| {
         options.receivers.clear();
         options.routes.clear();
     });
-    desk.advance(super::LEASE);
-    desk.notifier("second");
-    desk.app
+    harness.advance(super::LEASE);
+    harness.notifier("second");
+    harness.app
         .eventually("it is gone", async || {
-            let left = desk.app.get("/api/alerts/receivers").await.ok();
+            let left = harness.app.get("/api/alerts/receivers").await.ok();
             left["receivers"].as_array().unwrap().is_empty().then_some(())
         })
         .await;
+}
+
+async fn nested_routes_need_a_valid_parent(setup: Setup) {
+    let harness = Harness::start(setup).await;
+    harness.route("default", json!([])).await;
+    let web = json!([{"label": "source", "op": "=", "value": "web"}]);
+    let route = |name: &str, parent: Value| json!({"name": name, "receiver": "default", "matchers": web, "parent": parent});
+    let top = harness.add("routes", &route("top", json!(null))).await;
+    harness.add("routes", &route("child", json!("top"))).await;
+    assert_eq!(harness.app.post("/api/alerts/routes", &route("x", json!("unknown"))).await.problem(422), ["parent"]);
+    assert_eq!(harness.put(&format!("routes/{top}"), "*", &route("top", json!("child"))).await.problem(422), ["parent"]);
+    assert_eq!(harness.put(&format!("routes/{top}"), "*", &route("top", json!("top"))).await.problem(422), ["parent"]);
+    harness.remove(&format!("routes/{top}"), "*").await.problem(409);
+    let body = json!({"labels": {"alertname": "mood", "source": "web"}});
+    let preview = harness.app.post("/api/alerts/routes/preview", &body).await.ok();
+    assert_eq!(preview["routes"][0]["name"], "child");
+    assert_eq!(preview["routes"].as_array().unwrap().len(), 1);
+    let mut parent = "child".to_owned();
+    for level in 2..10 {
+        let name = format!("level {level}");
+        harness.add("routes", &route(&name, json!(parent))).await;
+        parent = name;
+    }
+    assert_eq!(harness.app.post("/api/alerts/routes", &route("deep", json!(parent))).await.problem(422), ["parent"]);
 }

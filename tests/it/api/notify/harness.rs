@@ -1,4 +1,4 @@
-//! The API with a notifier behind it, and an engine that the test plays.
+//! The API with a notifier behind it. The test itself fires and resolves alerts.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use super::super::test_app::{Answer, Setup, TestApp};
 use super::fakes::{Hook, Request};
 
-/// After this much silence of a notifier another takes over.
+/// The lease of a notifier.
 pub const LEASE: Duration = Duration::from_secs(600);
 
 /// A notifier that runs.
@@ -26,17 +26,19 @@ struct Running {
     task: JoinHandle<anyhow::Result<()>>,
 }
 
-pub struct Desk {
+pub struct Harness {
     pub app: TestApp,
     pub hook: Hook,
     pub options: NotifyOptions,
-    /// The longest that a receiver may take, of notifiers that start from now on.
+    /// The timeout of outgoing requests, for notifiers that start from now on.
     pub timeout: Duration,
     running: Mutex<Option<Running>>,
     alerts: Mutex<BTreeMap<(String, String), i64>>,
+    /// The details of alerts that fire from now on.
+    details: Mutex<Value>,
 }
 
-impl Desk {
+impl Harness {
     /// With a webhook, but without receivers and routes.
     pub async fn start(setup: Setup) -> Self {
         Self::with(setup, |_| {}).await
@@ -51,6 +53,7 @@ impl Desk {
             receivers: Vec::new(),
             routes: Vec::new(),
             mute_timings: Vec::new(),
+            inhibit_rules: Vec::new(),
             smtp: None,
             allow_commands: false,
             retry: RetryOptions::default(),
@@ -58,9 +61,9 @@ impl Desk {
         change(&mut options);
         let (app, hook) = (TestApp::start(setup).await, Hook::start().await);
         let timeout = Duration::from_secs(60);
-        let desk = Self { app, hook, options, timeout, running: Mutex::default(), alerts: Mutex::default() };
-        desk.notifier("first");
-        desk
+        let harness = Self { app, hook, options, timeout, running: Mutex::default(), alerts: Mutex::default(), details: Mutex::new(json!({})) };
+        harness.notifier("first");
+        harness
     }
 
     /// The same with other options for notifiers that start from now on.
@@ -69,7 +72,7 @@ impl Desk {
         self
     }
 
-    /// Lets an instance with this name send notifications.
+    /// Starts a notifier with this name.
     pub fn notifier(&self, holder: &str) {
         let outbound = OutboundOptions {
             allow: vec!["127.0.0.0/8".parse().unwrap()],
@@ -86,9 +89,9 @@ impl Desk {
         *self.running.lock().unwrap() = Some(Running { holder: holder.to_owned(), task });
     }
 
-    /// Ends the notifier in the middle of whatever it does; its lease is not released and expires.
+    /// Aborts the notifier; its lease is not released and expires.
     pub async fn crash(&self) {
-        let Running { holder, task, .. } = self.running.lock().unwrap().take().unwrap();
+        let Running { holder, task } = self.running.lock().unwrap().take().unwrap();
         task.abort();
         assert!(task.await.unwrap_err().is_cancelled(), "it ran until now");
         // The database measures the lease, so the test's clock cannot make it expire.
@@ -99,7 +102,7 @@ impl Desk {
         self.app.clock.set(self.app.clock.now() + time);
     }
 
-    /// Adds what `path` names, as the API does it; its id.
+    /// Adds an object through the API; its id.
     pub async fn add(&self, path: &str, body: &Value) -> i64 {
         let answer = self.app.post(&format!("/api/alerts/{path}"), body).await;
         assert_eq!(answer.status, 201, "{}", answer.text());
@@ -117,19 +120,24 @@ impl Desk {
         self.app.send(request).await
     }
 
-    /// A webhook receiver, and a route to it for what matches.
+    /// Adds a webhook receiver, and a route to it.
     pub async fn route(&self, name: &str, matchers: Value) {
         let channel = json!({"kind": "webhook", "url": self.hook.url()});
         self.add("receivers", &json!({"name": name, "channel": channel})).await;
         self.add("routes", &json!({"name": name, "receiver": name, "matchers": matchers})).await;
     }
 
-    /// An alert begins to fire; its id.
+    /// Sets the details of alerts that fire from now on.
+    pub fn set_details(&self, details: Value) {
+        *self.details.lock().unwrap() = details;
+    }
+
+    /// Fires an alert; its id.
     pub async fn fire(&self, name: &str, source: &str) -> i64 {
         self.turn((name, source), InstanceState::Firing).await
     }
 
-    /// It is over.
+    /// Resolves an alert.
     pub async fn resolve(&self, name: &str, source: &str) {
         self.turn((name, source), InstanceState::Normal).await;
     }
@@ -162,7 +170,7 @@ impl Desk {
             window_start: now,
             window_end: now,
             post_count: 10,
-            details: json!({}),
+            details: self.details.lock().unwrap().clone(),
         };
         let from = if fires { InstanceState::Normal } else { InstanceState::Firing };
         let step = Step { from, instance, at: now, opens: fires.then_some(new) };
@@ -174,7 +182,7 @@ impl Desk {
         id
     }
 
-    /// Waits until the notifier has seen every transition, if it runs.
+    /// Waits until the notifier has processed every transition, if it runs.
     pub async fn followed(&self) {
         let store = &self.app.rooms.store;
         let last = store.last_transition().await.unwrap();
@@ -209,7 +217,7 @@ impl Desk {
         self.app.eventually(what, look).await
     }
 
-    /// Waits until every delivery is settled and noted.
+    /// Waits until every delivery is settled and recorded.
     pub async fn settled(&self) {
         let none = async || {
             let page = self.app.get("/api/alerts/deliveries?state=pending").await.ok();

@@ -1,0 +1,107 @@
+//! Alerts about alerting: receivers whose deliveries fail, and rules that cannot be evaluated.
+//!
+//! They have no rule in the store. Their series belong to the rule id [`META`], and open, notify and resolve as those of
+//! other rules.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::domain::Timestamp;
+use crate::domain::alert::{Instance, InstanceState, Labels, Rule, Severity, fingerprint};
+use crate::store::alerts::{NewAlert, Step};
+use crate::store::notify::FailingReceiver;
+
+/// The rule id of these alerts.
+pub const META: i64 = 0;
+
+/// What the alerts are about.
+pub struct Trouble<'a> {
+    /// Receivers whose last delivery failed.
+    pub receivers: &'a [FailingReceiver],
+    /// All series that are not normal.
+    pub series: &'a BTreeMap<i64, Vec<Instance>>,
+    pub rules: &'a [Rule],
+}
+
+/// An alert that should be open.
+struct Condition {
+    alert_type: &'static str,
+    scope: String,
+    severity: Severity,
+    labels: Labels,
+    summary: String,
+    description: String,
+}
+
+/// The steps that open and resolve these alerts at `now`. `known`: their open series.
+pub fn steps(trouble: &Trouble<'_>, known: &[Instance], now: Timestamp) -> Vec<Step> {
+    let mut conditions = trouble.receivers.iter().map(of_receiver).collect::<Vec<_>>();
+    conditions.extend(trouble.rules.iter().filter_map(|rule| of_rule(rule, trouble.series)));
+    let is_open = |condition: &Condition| known.iter().any(|series| series.scope == condition.scope);
+    let mut steps: Vec<Step> = conditions.iter().filter(|found| !is_open(found)).map(|found| open(found, now)).collect();
+    let is_over = |series: &&Instance| !conditions.iter().any(|condition| condition.scope == series.scope);
+    steps.extend(known.iter().filter(is_over).map(|series| resolve(series, now)));
+    steps
+}
+
+fn of_receiver(receiver: &FailingReceiver) -> Condition {
+    let name = receiver.name.clone();
+    Condition {
+        alert_type: "ReceiverFailing",
+        scope: format!("receiver:{name}"),
+        severity: Severity::Critical,
+        labels: [("receiver".to_owned(), name.clone())].into(),
+        summary: format!("Notifications to the receiver {name} fail"),
+        description: receiver.error.clone().unwrap_or_default(),
+    }
+}
+
+fn of_rule(rule: &Rule, series: &BTreeMap<i64, Vec<Instance>>) -> Option<Condition> {
+    let failing = series.get(&rule.id)?.iter().find(|series| series.state == InstanceState::Error)?;
+    Some(Condition {
+        alert_type: "RuleFailing",
+        scope: format!("rule:{}", rule.spec.name),
+        severity: Severity::Warning,
+        labels: [("rule".to_owned(), rule.spec.name.clone())].into(),
+        summary: format!("The rule {} cannot be evaluated", rule.spec.name),
+        description: failing.reason.clone().unwrap_or_default(),
+    })
+}
+
+fn open(condition: &Condition, now: Timestamp) -> Step {
+    let mut labels = condition.labels.clone();
+    labels.insert("alertname".to_owned(), condition.alert_type.to_owned());
+    labels.insert("severity".to_owned(), condition.severity.to_string());
+    let annotations = [("summary", &condition.summary), ("description", &condition.description)];
+    let filled = annotations.into_iter().filter(|(_, text)| !text.is_empty());
+    let instance = Instance {
+        rule_id: META,
+        scope: condition.scope.clone(),
+        fingerprint: fingerprint(&labels),
+        state: InstanceState::Firing,
+        since: now,
+        evaluated_at: now,
+        alert_id: None,
+        value: Some(1.0),
+        threshold: 0.0,
+        severity: condition.severity,
+        labels,
+        annotations: filled.map(|(name, text)| (name.to_owned(), text.clone())).collect(),
+        reason: None,
+    };
+    let new = NewAlert {
+        alert_type: condition.alert_type.to_owned(),
+        actual_value: 1.0,
+        window_start: now,
+        window_end: now,
+        post_count: 0,
+        details: json!({}),
+    };
+    Step { from: InstanceState::Normal, instance, at: now, opens: Some(new) }
+}
+
+fn resolve(series: &Instance, now: Timestamp) -> Step {
+    let instance = Instance { state: InstanceState::Normal, since: now, evaluated_at: now, ..series.clone() };
+    Step { from: series.state, instance, at: now, opens: None }
+}

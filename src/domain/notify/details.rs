@@ -1,0 +1,69 @@
+//! What a notification says about an alert besides its labels and annotations.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::Timestamp;
+
+/// What happened, with posts and words, as of the time at which the message was written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct AlertDetails {
+    /// What happened, in one sentence.
+    #[schema(example = "78 % of 18 posts about acme are negative, usually 22 %")]
+    pub sentence: String,
+    /// The latest value of the rule; null without data.
+    pub value: Option<f64>,
+    /// The most extreme value since the alert fires.
+    pub peak: Option<f64>,
+    pub threshold: f64,
+    /// Up to three posts.
+    pub quotes: Vec<Quote>,
+    /// Words that are more frequent than usual.
+    pub words: Vec<String>,
+    /// The posts on the dashboard.
+    pub posts_url: String,
+    /// The form of the dashboard that silences the alert.
+    pub silence_url: String,
+}
+
+/// A post in a notification.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Quote {
+    /// The first 200 characters.
+    pub content: String,
+    pub author: Option<String>,
+    pub source: String,
+    /// The post at its source.
+    pub url: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub created_at: Option<Timestamp>,
+    /// How many more posts have almost the same text.
+    pub duplicates: u64,
+}
+
+impl AlertDetails {
+    /// An example, for previews and for the validation of templates.
+    pub fn example(external_url: &str) -> Self {
+        let base = external_url.trim_end_matches('/');
+        let quote = |content: &str, author: &str| Quote {
+            content: content.to_owned(),
+            author: Some(author.to_owned()),
+            source: "web".to_owned(),
+            url: Some("https://social.example.org/posts/1".to_owned()),
+            created_at: None,
+            duplicates: 2,
+        };
+        Self {
+            sentence: "78 % of 18 posts about acme are negative, usually 22 %".to_owned(),
+            value: Some(0.78),
+            peak: Some(0.81),
+            threshold: 0.5,
+            quotes: vec![
+                quote("My acme order is late again and support does not answer", "ada"),
+                quote("Third refund request this week, still nothing from acme", "grace"),
+            ],
+            words: vec!["refund".to_owned(), "late".to_owned(), "support".to_owned()],
+            posts_url: format!("{base}/posts?topic=acme&sentiment=negative"),
+            silence_url: format!("{base}/alerts/silences?matchers=alertname%3D%22Acme%22"),
+        }
+    }
+}

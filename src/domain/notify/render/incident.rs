@@ -1,0 +1,152 @@
+//! Incident services: PagerDuty, Opsgenie, and a real Alertmanager.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::{Texts, cut, text};
+use crate::domain::Timestamp;
+use crate::domain::notify::{Message, MessageAlert, Status};
+
+/// The limits of PagerDuty: <https://developer.pagerduty.com/docs/events-api-v2/trigger-events/>.
+const PAGERDUTY_SUMMARY: usize = 1_024;
+/// The limits of Opsgenie: <https://docs.opsgenie.com/docs/alert-api#create-alert>.
+const OPSGENIE_MESSAGE: usize = 130;
+const OPSGENIE_DESCRIPTION: usize = 15_000;
+const OPSGENIE_DETAILS: usize = 8_000;
+/// Most characters of a text among the details of an incident.
+const DETAIL_CHARS: usize = 4_000;
+
+/// How much a message matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    Info,
+    Warning,
+    Critical,
+}
+
+/// The highest severity of the alerts that fire, or of all when none fires.
+pub fn severity(message: &Message) -> Severity {
+    let of = |alert: &MessageAlert| match alert.labels.get("severity").map(String::as_str) {
+        Some("critical") => Severity::Critical,
+        Some("info") => Severity::Info,
+        _ => Severity::Warning,
+    };
+    let firing = message.alerts.iter().filter(|alert| alert.status == message.status).map(of).max();
+    firing.unwrap_or(Severity::Warning)
+}
+
+/// One key per group of alerts, which fits every service: the hash that also identifies alerts.
+fn key(message: &Message) -> String {
+    let labels = [("group".to_owned(), message.group_key.clone()), ("receiver".to_owned(), message.receiver.clone())];
+    format!("sentistream-{}", crate::domain::alert::fingerprint(&labels.into()))
+}
+
+/// The address of the first alert, to which incidents link.
+fn link(message: &Message) -> &str {
+    message.alerts.first().map_or(message.external_url.as_str(), |alert| alert.generator_url.as_str())
+}
+
+/// An event of PagerDuty's Events API v2 (<https://developer.pagerduty.com/docs/events-api-v2/trigger-events/>), without the
+/// routing key.
+pub fn pagerduty(message: &Message, texts: &Texts) -> Value {
+    let action = if message.status == Status::Firing { "trigger" } else { "resolve" };
+    let severity = match severity(message) {
+        Severity::Critical => "critical",
+        Severity::Warning => "warning",
+        Severity::Info => "info",
+    };
+    let details: Map<String, Value> = message
+        .common_labels
+        .iter()
+        .map(|(name, value)| (name.clone(), json!(value)))
+        .chain([("text".to_owned(), json!(cut(&body(message, texts), DETAIL_CHARS)))])
+        .collect();
+    let mut links = vec![json!({"href": link(message), "text": "Alert"})];
+    if let Some(found) = message.alerts.first().and_then(|alert| alert.details.as_ref()) {
+        links.push(json!({"href": found.posts_url, "text": "Posts"}));
+        links.push(json!({"href": found.silence_url, "text": "Silence"}));
+    }
+    let source = message.common_labels.get("source").map_or("sentistream", String::as_str);
+    json!({
+        "event_action": action,
+        "dedup_key": key(message),
+        "payload": {
+            "summary": cut(&summary(message, texts), PAGERDUTY_SUMMARY),
+            "source": source,
+            "severity": severity,
+            "timestamp": message.alerts.iter().map(|alert| alert.starts_at).min(),
+            "class": message.common_labels.get("alertname"),
+            "group": message.group_key,
+            "custom_details": details,
+        },
+        "client": "SentiStream",
+        "client_url": message.external_url,
+        "links": links,
+    })
+}
+
+fn summary(message: &Message, texts: &Texts) -> String {
+    match message.alerts.as_slice() {
+        [alert] => super::sentence(alert).map_or(texts.title.clone(), |sentence| format!("{}: {sentence}", texts.title)),
+        _ => texts.title.clone(),
+    }
+}
+
+fn body(message: &Message, texts: &Texts) -> String {
+    texts.body.clone().unwrap_or_else(|| text::body(message))
+}
+
+/// The path of a request of Opsgenie's alert API (<https://docs.opsgenie.com/docs/alert-api>): it creates the alert of a
+/// group that fires, and closes the one of a group that is resolved.
+pub fn opsgenie_path(message: &Message) -> String {
+    match message.status {
+        Status::Firing => "/v2/alerts".to_owned(),
+        Status::Resolved => format!("/v2/alerts/{}/close?identifierType=alias", key(message)),
+    }
+}
+
+/// The body of the request.
+pub fn opsgenie(message: &Message, texts: &Texts) -> Value {
+    if message.status == Status::Resolved {
+        return json!({"source": "SentiStream", "note": cut(&texts.title, 1_000)});
+    }
+    let priority = match severity(message) {
+        Severity::Critical => "P1",
+        Severity::Warning => "P3",
+        Severity::Info => "P5",
+    };
+    let mut details = Map::new();
+    let mut room = OPSGENIE_DETAILS;
+    let link = ("link".to_owned(), link(message).to_owned());
+    for (name, value) in [link].into_iter().chain(message.common_labels.clone()) {
+        let length = name.chars().count() + value.chars().count();
+        if length > room {
+            break;
+        }
+        room -= length;
+        details.insert(name, json!(value));
+    }
+    json!({
+        "message": cut(&texts.title, OPSGENIE_MESSAGE),
+        "alias": key(message),
+        "description": cut(&body(message, texts), OPSGENIE_DESCRIPTION),
+        "details": details,
+        "source": "SentiStream",
+        "priority": priority,
+    })
+}
+
+/// The alerts as Alertmanager's `POST /api/v2/alerts` takes them
+/// (<https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml>). An alert that fires ends `resolve_timeout`
+/// after `now` unless it is sent again.
+pub fn alertmanager(message: &Message, now: Timestamp, resolve_timeout: Duration) -> Value {
+    let alert = |alert: &MessageAlert| {
+        let ends_at = if alert.status == Status::Firing { now + resolve_timeout } else { alert.ends_at };
+        json!({
+            "labels": alert.labels, "annotations": alert.annotations, "startsAt": alert.starts_at, "endsAt": ends_at,
+            "generatorURL": alert.generator_url,
+        })
+    };
+    message.alerts.iter().map(alert).collect()
+}

@@ -1,0 +1,90 @@
+//! Values of alerts stay text, and payloads keep the limits of the services.
+
+use serde_json::Value;
+
+use super::*;
+use crate::domain::Timestamp;
+use crate::domain::notify::template::example;
+
+const NASTY: &str = "<script>alert('1')</script> <!channel> @everyone\r\nBcc: all@example.org";
+
+fn nasty() -> Message {
+    let mut message = example("r", "https://x.example.org/\"><script>", Timestamp::EPOCH);
+    message.common_labels.insert("alertname".to_owned(), NASTY.to_owned());
+    message.alerts[0].labels.insert("alertname".to_owned(), NASTY.to_owned());
+    if let Some(details) = &mut message.alerts[0].details {
+        details.quotes[0].content = NASTY.to_owned();
+    }
+    message
+}
+
+fn long() -> Message {
+    let mut message = example("r", "https://x.example.org", Timestamp::EPOCH);
+    if let Some(details) = &mut message.alerts[0].details {
+        details.sentence = "ü".repeat(5_000);
+        details.quotes[0].content = "ü".repeat(5_000);
+    }
+    message.alerts = vec![message.alerts[0].clone(); 100];
+    message.truncated_alerts = 3;
+    message
+}
+
+fn texts(message: &Message) -> Texts {
+    Texts::new(&Templates::default(), message)
+}
+
+fn chars(value: &Value) -> usize {
+    value.as_str().map_or(0, |text| text.chars().count())
+}
+
+#[test]
+fn titles_have_one_line() {
+    assert!(!title(&nasty()).contains(['\r', '\n']));
+    let templates = Templates { title: Some("a\n{{ status }}".to_owned()), text: None };
+    assert_eq!(Texts::new(&templates, &nasty()).title, "a firing");
+}
+
+#[test]
+fn values_of_alerts_are_escaped() {
+    let message = nasty();
+    let texts = texts(&message);
+    let page = html::page(&message, &texts);
+    assert!(!page.contains("<script>") && page.contains("&lt;script&gt;alert(&#39;1&#39;)"), "{page}");
+    let mut slack = slack::payload(&message, &texts);
+    // The header is plain text.
+    slack["blocks"][0].take();
+    let telegram = chat::telegram(&message, &texts)["text"].to_string();
+    for text in [slack.to_string(), telegram] {
+        assert!(!text.contains("<!channel>") && !text.contains("<script>"), "{text}");
+    }
+    let discord = chat::discord(&message, &texts);
+    assert_eq!(discord["allowed_mentions"], serde_json::json!({"parse": []}));
+}
+
+#[test]
+fn broken_template_falls_back_to_the_default_text() {
+    let templates = Templates { title: Some("{{ 1 / 0 }}".to_owned()), text: Some("{{ broken".to_owned()) };
+    let message = nasty();
+    let texts = Texts::new(&templates, &message);
+    assert_eq!((texts.title, texts.body, texts.errors.len()), (title(&message), None, 2));
+}
+
+#[test]
+fn long_messages_keep_the_limits_of_services() {
+    let message = long();
+    let texts = texts(&message);
+    let slack = slack::payload(&message, &texts);
+    let blocks = slack["blocks"].as_array().unwrap();
+    assert_eq!(blocks.len(), CHAT_ALERTS + 2);
+    assert!(blocks.iter().all(|block| chars(&block["text"]["text"]) <= 3_000));
+    assert!(slack.to_string().contains("and 93 more") && chars(&slack["text"]) <= 4_000);
+    let discord = chat::discord(&message, &texts);
+    let embeds = discord["embeds"].as_array().unwrap();
+    let total: usize = embeds.iter().map(|embed| chars(&embed["title"]) + chars(&embed["description"])).sum();
+    assert!(embeds.len() == 10 && total <= 6_000, "{total}");
+    assert!(chars(&chat::telegram(&message, &texts)["text"]) <= 4_096);
+    assert!(chat::teams(&message, &texts).to_string().len() <= 28_000);
+    assert!(chat::ntfy(&message, &texts, "t")["message"].as_str().unwrap().len() <= 4_096);
+    assert!(chars(&incident::opsgenie(&message, &texts)["description"]) <= 15_000);
+    assert!(incident::pagerduty(&message, &texts).to_string().len() <= 512 * 1024);
+}

@@ -1,0 +1,51 @@
+//! The secrets of a receiver: the API writes them and never reads them.
+
+use std::collections::BTreeMap;
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// Secret values by name.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets(pub BTreeMap<String, SecretString>);
+
+impl Secrets {
+    /// The value of `name`.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(ExposeSecret::expose_secret)
+    }
+
+    /// The names.
+    pub fn names(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
+    }
+
+    /// The secrets that are headers, by the header's name.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().filter_map(|(name, value)| Some((name.strip_prefix("header.")?, value.expose_secret())))
+    }
+
+    /// A copy with `changes`: a value replaces, `None` removes, and unnamed secrets stay.
+    #[must_use]
+    pub fn changed(mut self, changes: &BTreeMap<String, Option<SecretString>>) -> Self {
+        for (name, change) in changes {
+            match change {
+                Some(value) => drop(self.0.insert(name.clone(), value.clone())),
+                None => drop(self.0.remove(name)),
+            }
+        }
+        self
+    }
+
+    /// JSON in plain text, for the database alone.
+    pub fn exposed(&self) -> String {
+        let values: BTreeMap<_, _> = self.0.iter().map(|(name, value)| (name, value.expose_secret())).collect();
+        // A map of texts always serialises.
+        serde_json::to_string(&values).unwrap_or_default()
+    }
+
+    /// Reads the result of [`Self::exposed`].
+    pub fn read(text: &str) -> Self {
+        let values: BTreeMap<String, String> = serde_json::from_str(text).unwrap_or_default();
+        Self(values.into_iter().map(|(name, value)| (name, value.into())).collect())
+    }
+}

@@ -1,0 +1,169 @@
+//! Templates: a receiver's own title and text, in Jinja's language.
+//!
+//! Templates run without access to files, other templates or the network, with bounds on steps and output. The variables
+//! are the fields of [`Message`] as a webhook receives them, so `{{ alerts[0].details.sentence }}` is the sentence about
+//! the first alert; `title` and `text` are the default texts.
+
+use std::io;
+
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use serde::{Deserialize, Serialize};
+
+use super::{AlertDetails, Message, render};
+use crate::domain::{FieldError, Timestamp};
+
+/// Longest source of a template, in bytes.
+const MAX_SOURCE: usize = 10_000;
+/// Most steps of a template.
+const FUEL: u64 = 100_000;
+/// Longest output of a template, in bytes.
+const MAX_OUTPUT: usize = 64 * 1024;
+
+/// The texts of a receiver. Empty templates use the default texts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Templates {
+    /// One line: the subject of a mail, the heading of a chat message, the summary of an incident.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "{{ status | upper }}: {{ commonLabels.alertname }}")]
+    pub title: Option<String>,
+    /// The text below it, as plain text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "{% for alert in alerts %}{{ alert.details.sentence }}\n{{ alert.details.posts_url }}\n{% endfor %}")]
+    pub text: Option<String>,
+}
+
+/// Why a template has no output.
+#[derive(Debug, thiserror::Error)]
+pub enum TemplateError {
+    #[error("must be at most {MAX_SOURCE} bytes")]
+    TooLong,
+    #[error("the output is longer than {MAX_OUTPUT} bytes")]
+    TooMuch,
+    #[error("line {}: {}", source.line().unwrap_or(1), describe(source))]
+    Invalid { source: minijinja::Error },
+    #[error("the output is not UTF-8")]
+    Encoding(#[from] std::string::FromUtf8Error),
+}
+
+fn describe(error: &minijinja::Error) -> String {
+    match error.detail() {
+        Some(detail) => format!("{}: {detail}", error.kind()),
+        None => error.kind().to_string(),
+    }
+}
+
+impl Templates {
+    /// Whether all texts are the default ones.
+    pub fn is_empty(&self) -> bool {
+        self.title.is_none() && self.text.is_none()
+    }
+
+    /// The errors of the templates with an example message.
+    pub fn check(&self) -> Vec<FieldError> {
+        let example = example("receiver", "https://senti.example.org", Timestamp::EPOCH);
+        let check = |field: &str, source: &Option<String>| {
+            let error = render_template(source.as_deref()?, &example).err()?;
+            Some(FieldError::new(field, error.to_string()))
+        };
+        [check("templates.title", &self.title), check("templates.text", &self.text)].into_iter().flatten().collect()
+    }
+}
+
+/// A message with all fields, for previews and for the validation of templates.
+pub fn example(receiver: &str, external_url: &str, now: Timestamp) -> Message {
+    let mut message = Message::test(receiver, external_url, now);
+    for alert in &mut message.alerts {
+        alert.details = Some(AlertDetails::example(external_url));
+    }
+    message
+}
+
+/// The output of the template `source` for `message`.
+///
+/// # Errors
+/// When the template is invalid, fails, or exceeds its bounds.
+pub fn render_template(source: &str, message: &Message) -> Result<String, TemplateError> {
+    if source.len() > MAX_SOURCE {
+        return Err(TemplateError::TooLong);
+    }
+    let mut environment = Environment::new();
+    environment.set_fuel(Some(FUEL));
+    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    let mut output = Bounded::default();
+    let variables = Variables { message, title: render::title(message), text: render::text::body(message) };
+    let rendered = environment
+        .template_from_str(source)
+        .and_then(|template| template.render_captured_to(Serde(&variables), &mut output).map(drop));
+    match rendered {
+        _ if output.is_full => Err(TemplateError::TooMuch),
+        Ok(()) => Ok(String::from_utf8(output.bytes)?),
+        Err(source) => Err(TemplateError::Invalid { source }),
+    }
+}
+
+/// The variables of templates.
+#[derive(Serialize)]
+struct Variables<'a> {
+    #[serde(flatten)]
+    message: &'a Message,
+    title: String,
+    text: String,
+}
+
+/// A buffer that refuses to grow beyond [`MAX_OUTPUT`].
+#[derive(Default)]
+struct Bounded {
+    bytes: Vec<u8>,
+    is_full: bool,
+}
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + bytes.len() > MAX_OUTPUT {
+            self.is_full = true;
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rendered(source: &str) -> Result<String, TemplateError> {
+        render_template(source, &example("hook", "https://senti.example.org", Timestamp::EPOCH))
+    }
+
+    #[test]
+    fn template_reads_fields_of_the_message() {
+        let source = "{{ status | upper }} {{ commonLabels.alertname }}: {{ alerts[0].details.sentence }}";
+        let expected = "FIRING Test: 78 % of 18 posts about acme are negative, usually 22 %";
+        assert_eq!(rendered(source).unwrap(), expected);
+        assert_eq!(rendered("{{ title }}").unwrap(), "[FIRING:1] Test (info)");
+        assert_eq!(rendered("{{ alerts[0].details.nothing.here }}").unwrap(), "");
+    }
+
+    #[test]
+    fn template_errors_name_the_line() {
+        let error = rendered("ok\n{{ broken").unwrap_err().to_string();
+        assert!(error.starts_with("line 2: "), "{error}");
+        assert!(rendered("{% include 'x' %}").is_err());
+    }
+
+    #[test]
+    fn endless_and_huge_templates_are_stopped() {
+        let endless = "{% for a in range(10000) %}{% for b in range(10000) %}x{% endfor %}{% endfor %}";
+        assert!(rendered(endless).is_err());
+        let huge = "{% for a in range(9000) %}{{ 'xxxxxxxxxx' }}{% endfor %}";
+        assert!(matches!(rendered(huge), Err(TemplateError::TooMuch)), "{:?}", rendered(huge));
+    }
+}

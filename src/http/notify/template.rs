@@ -1,0 +1,78 @@
+//! Previews of messages.
+
+use actix_web::http::StatusCode;
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::notify::render::{self, Texts, html, text};
+use crate::domain::notify::template::example;
+use crate::domain::notify::{Channel, Templates};
+use crate::http::auth::{Authorized, Read};
+use crate::http::error::{ApiError, Problem};
+use crate::http::params::no_params;
+use crate::http::state::State;
+use crate::http::{answer, body};
+
+use super::managed::checked;
+
+/// What to preview.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "channel": {"kind": "slack"}, "templates": {"title": "{{ status | upper }}: {{ commonLabels.alertname }}"}
+}))]
+pub struct MessagePreviewRequest {
+    /// The kind of receiver; secrets are not needed.
+    channel: Channel,
+    #[serde(default)]
+    templates: Templates,
+    /// The id of a delivery whose message is previewed; an example message without it.
+    delivery: Option<i64>,
+}
+
+/// A message as a receiver gets it.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct MessagePreview {
+    /// The heading, the subject, or the summary.
+    title: String,
+    /// The text.
+    text: String,
+    /// The page of a mail; null for other kinds.
+    html: Option<String>,
+    /// The JSON that is sent, without secrets; null for mail.
+    #[schema(value_type = Object)]
+    payload: serde_json::Value,
+}
+
+/// Preview a message
+///
+/// The message of a receiver with its templates, without sending it. 422 names the line of a template that is invalid.
+#[utoipa::path(
+    post, path = "/api/alerts/receivers/preview", tag = "notifications", request_body = MessagePreviewRequest,
+    responses((status = 200, body = MessagePreview), (status = 404, body = Problem), (status = 422, body = Problem))
+)]
+pub async fn preview(
+    _: Authorized<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let wanted: MessagePreviewRequest = body::json(&request, payload, &state.options).await?;
+    checked(wanted.templates.check())?;
+    let now = state.api.clock.now();
+    let message = match wanted.delivery {
+        None => example("preview", &state.options.external_url, now),
+        Some(id) => {
+            let store = state.api.store.clone();
+            let found = state.run(async move { store.delivery(id).await }).await?;
+            found.ok_or_else(|| ApiError::from_status(StatusCode::NOT_FOUND, request.path()))?.delivery.message
+        }
+    };
+    let texts = Texts::new(&wanted.templates, &message);
+    let html = matches!(wanted.channel, Channel::Email { .. }).then(|| html::page(&message, &texts));
+    let payload = render::json(&wanted.channel, &message, &texts, now);
+    let text = texts.body.unwrap_or_else(|| text::body(&message));
+    answer::json(&MessagePreview { title: texts.title, text, html, payload })
+}

@@ -1,0 +1,176 @@
+//! Alerts that fire.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use super::status::ReceiverName;
+use super::{Filter, uuid};
+use crate::domain::Timestamp;
+use crate::domain::alert::{Instance, Labels};
+use crate::domain::notify::inhibit::FiringAlert;
+use crate::domain::notify::{InhibitRule, Inhibition, Route, Router, Silence, Stored};
+use crate::http::answer;
+use crate::http::auth::{Authorized, Read};
+use crate::http::error::{ApiError, Problem};
+use crate::http::notify::managed::all;
+use crate::http::state::State;
+
+/// Alertmanager's `resolve_timeout`: the end that it shows of an alert that fires.
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// An alert as Alertmanager's API has it.
+#[derive(Clone, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GettableAlert {
+    labels: Labels,
+    annotations: Labels,
+    receivers: Vec<ReceiverName>,
+    fingerprint: String,
+    #[schema(value_type = String, format = DateTime)]
+    starts_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    ends_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+    #[serde(rename = "generatorURL")]
+    generator_url: String,
+    status: GettableAlertStatus,
+}
+
+/// Whether an alert sends notifications.
+#[derive(Clone, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GettableAlertStatus {
+    /// `active`, or `suppressed` when it is silenced or inhibited.
+    #[schema(example = "active")]
+    state: &'static str,
+    /// The ids of silences.
+    silenced_by: Vec<String>,
+    /// The fingerprints of alerts.
+    inhibited_by: Vec<String>,
+    /// Always empty.
+    muted_by: [String; 0],
+}
+
+/// Alerts with the same receiver and group labels.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct AlertGroup {
+    labels: Labels,
+    receiver: ReceiverName,
+    alerts: Vec<GettableAlert>,
+}
+
+/// Alertmanager: alerts
+///
+/// The alerts that fire. `filter` takes a matcher such as `severity="critical"` and may be repeated.
+#[utoipa::path(
+    get, path = "/api/v2/alerts", tag = "alertmanager",
+    params(
+        ("filter" = Option<Vec<String>>, Query), ("active" = Option<bool>, Query), ("silenced" = Option<bool>, Query),
+        ("inhibited" = Option<bool>, Query), ("receiver" = Option<String>, Query, description = "A regular expression"),
+    ),
+    responses((status = 200, body = Vec<GettableAlert>), (status = 422, body = Problem))
+)]
+pub async fn list(_: Authorized<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let filter = Filter::of(&request)?;
+    let snapshot = Snapshot::read(&state).await?;
+    let alerts: Vec<_> = snapshot.firing.iter().map(|alert| snapshot.view(alert)).filter(|view| shows(&filter, view)).collect();
+    answer::json(&alerts)
+}
+
+/// Alertmanager: groups of alerts
+///
+/// The alerts that fire, by receiver and group labels.
+#[utoipa::path(
+    get, path = "/api/v2/alerts/groups", tag = "alertmanager",
+    params(
+        ("filter" = Option<Vec<String>>, Query), ("active" = Option<bool>, Query), ("silenced" = Option<bool>, Query),
+        ("inhibited" = Option<bool>, Query), ("receiver" = Option<String>, Query, description = "A regular expression"),
+    ),
+    responses((status = 200, body = Vec<AlertGroup>), (status = 422, body = Problem))
+)]
+pub async fn groups(_: Authorized<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let filter = Filter::of(&request)?;
+    let snapshot = Snapshot::read(&state).await?;
+    let mut groups: BTreeMap<String, AlertGroup> = BTreeMap::new();
+    for alert in &snapshot.firing {
+        let view = snapshot.view(alert);
+        if !shows(&filter, &view) {
+            continue;
+        }
+        for route in snapshot.router.routes_of(&alert.labels) {
+            let labels = route.group_of(&alert.labels);
+            let receiver = ReceiverName { name: route.receiver.clone() };
+            let group = groups
+                .entry(format!("{}:{labels:?}", route.name))
+                .or_insert_with(|| AlertGroup { labels, receiver, alerts: Vec::new() });
+            group.alerts.push(view.clone());
+        }
+    }
+    answer::json(&groups.into_values().collect::<Vec<_>>())
+}
+
+fn shows(filter: &Filter, view: &GettableAlert) -> bool {
+    let status = &view.status;
+    let receiver = filter.receiver.as_ref();
+    filter.matches(&view.labels)
+        && (filter.active != Some(false) || status.state != "active")
+        && (filter.silenced != Some(false) || status.silenced_by.is_empty())
+        && (filter.inhibited != Some(false) || status.inhibited_by.is_empty())
+        && receiver.is_none_or(|pattern| view.receivers.iter().any(|receiver| pattern.is_match(&receiver.name)))
+}
+
+/// What the views of alerts are made of.
+struct Snapshot {
+    now: Timestamp,
+    external_url: String,
+    firing: Vec<Instance>,
+    router: Router,
+    silences: Vec<Stored<Silence>>,
+    inhibition: Inhibition,
+}
+
+impl Snapshot {
+    async fn read(state: &State) -> Result<Self, ApiError> {
+        let store = state.api.store.clone();
+        let firing = state.run(async move { store.firing_instances().await }).await?;
+        let rules = all::<InhibitRule>(state).await?.into_iter().map(|stored| stored.spec).collect();
+        Ok(Self {
+            now: state.api.clock.now(),
+            external_url: state.options.external_url.trim_end_matches('/').to_owned(),
+            router: Router::new(all::<Route>(state).await?.into_iter().map(|stored| stored.spec).collect()),
+            silences: all(state).await?,
+            inhibition: Inhibition::new(rules, firing.iter().map(FiringAlert::from)),
+            firing,
+        })
+    }
+
+    fn view(&self, alert: &Instance) -> GettableAlert {
+        let covering = self.silences.iter().filter(|silence| silence.spec.covers(&alert.labels, self.now));
+        let silenced_by: Vec<String> = covering.map(|silence| uuid(silence.id)).collect();
+        let inhibitors = self.inhibition.inhibitors(&alert.labels).into_iter();
+        let inhibited_by: Vec<String> = inhibitors.map(|inhibitor| inhibitor.fingerprint.clone()).collect();
+        let is_active = silenced_by.is_empty() && inhibited_by.is_empty();
+        let routes = self.router.routes_of(&alert.labels).into_iter();
+        let page = alert.alert_id.map(|id| format!("/{id}")).unwrap_or_default();
+        GettableAlert {
+            labels: alert.labels.clone(),
+            annotations: alert.annotations.clone(),
+            receivers: routes.map(|route| ReceiverName { name: route.receiver.clone() }).collect(),
+            fingerprint: alert.fingerprint.clone(),
+            starts_at: alert.since,
+            ends_at: self.now + RESOLVE_TIMEOUT,
+            updated_at: alert.evaluated_at,
+            generator_url: format!("{}/alerts{page}", self.external_url),
+            status: GettableAlertStatus {
+                state: if is_active { "active" } else { "suppressed" },
+                silenced_by,
+                inhibited_by,
+                muted_by: [],
+            },
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Receivers, routes, silences, inhibition rules and mute timings as of one version.
+
+use std::collections::BTreeMap;
+
+use super::NotifyOptions;
+use super::group::Target;
+use crate::domain::Timestamp;
+use crate::domain::alert::Labels;
+use crate::domain::notify::{InhibitRule, MuteTiming, Receiver, Route, Router, Secrets, Silence};
+use crate::store::{Store, StoreError};
+
+/// A receiver with its secrets.
+#[derive(Clone, Debug)]
+pub struct ReceiverWithSecrets {
+    pub receiver: Receiver,
+    pub secrets: Secrets,
+}
+
+/// What people configured, as of one version.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// By name.
+    pub receivers: BTreeMap<String, ReceiverWithSecrets>,
+    pub router: Router,
+    pub inhibit_rules: Vec<InhibitRule>,
+    silences: Vec<Silence>,
+    mute_timings: BTreeMap<String, MuteTiming>,
+    /// The version.
+    pub changes: i64,
+}
+
+/// A version that differs from every stored one.
+pub const OUTDATED: i64 = -1;
+
+impl Setup {
+    /// An empty set-up, which the next step replaces.
+    pub fn outdated() -> Self {
+        Self { changes: OUTDATED, ..Self::default() }
+    }
+
+    /// Reads the objects of version `changes`.
+    pub async fn load(store: &Store, options: &NotifyOptions, changes: i64) -> Result<Self, StoreError> {
+        let receivers = store.managed_with_secrets::<Receiver>().await?.into_iter().map(|found| {
+            let receiver = found.stored.spec;
+            // The secrets of the configuration are not in the database.
+            let own = options.receivers.iter().find(|own| found.stored.provisioned && own.receiver.name == receiver.name);
+            let secrets = own.map_or(found.secrets, |own| own.secrets.clone());
+            (receiver.name.clone(), ReceiverWithSecrets { receiver, secrets })
+        });
+        let receivers = receivers.collect();
+        let routes = store.managed::<Route>().await?.into_iter().map(|stored| stored.spec).collect();
+        let inhibit_rules = store.managed::<InhibitRule>().await?.into_iter().map(|stored| stored.spec).collect();
+        let silences = store.managed::<Silence>().await?.into_iter().map(|stored| stored.spec).collect();
+        let timings = store.managed::<MuteTiming>().await?.into_iter();
+        let mute_timings = timings.map(|stored| (stored.spec.name.clone(), stored.spec)).collect();
+        Ok(Self { receivers, router: Router::new(routes), inhibit_rules, silences, mute_timings, changes })
+    }
+
+    /// Logs routes of the configuration that name a receiver or a parent that does not exist.
+    pub fn warn_of_dead_ends(&self) {
+        for route in self.router.all() {
+            let (name, receiver) = (&route.name, &route.receiver);
+            if !self.receivers.contains_key(receiver) {
+                tracing::warn!(route = name, receiver, "route has an unknown receiver: its alerts send no notifications");
+            }
+            if let Some(parent) = route.parent.as_deref().filter(|parent| self.router.get(parent).is_none()) {
+                tracing::warn!(route = name, parent, "route has an unknown parent: it is at the top level");
+            }
+        }
+    }
+
+    /// The groups of an alert with these labels.
+    pub fn targets(&self, labels: &Labels) -> Vec<Target<'_>> {
+        let mut targets = Vec::new();
+        for route in self.router.routes_of(labels) {
+            let found = self.receivers.get(&route.receiver);
+            for recipient in found.map_or_else(|| vec![None], |found| found.receiver.channel.recipients()) {
+                targets.push(Target { route, labels: route.group_of(labels), recipient });
+            }
+        }
+        targets
+    }
+
+    /// Whether a silence covers an alert with these labels.
+    pub fn is_silenced(&self, labels: &Labels, now: Timestamp) -> bool {
+        self.silences.iter().any(|silence| silence.covers(labels, now))
+    }
+
+    /// Whether a mute timing of the route is active, or none of its active intervals is.
+    pub fn is_muted(&self, route: &Route, now: Timestamp) -> bool {
+        let is_active = |name: &String| self.mute_timings.get(name).is_some_and(|timing| timing.is_active(now));
+        let outside = !route.active_timings.is_empty() && !route.active_timings.iter().any(is_active);
+        outside || route.mute_timings.iter().any(is_active)
+    }
+}

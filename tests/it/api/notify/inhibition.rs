@@ -1,0 +1,65 @@
+//! Inhibition rules and active intervals.
+
+use serde_json::{Value, json};
+
+use super::super::test_app::{Setup, cases};
+use super::MINUTE;
+use super::harness::Harness;
+
+cases!(inhibited_alerts_wait_for_the_inhibitor, routes_send_only_in_active_intervals);
+
+async fn inhibited_alerts_wait_for_the_inhibitor(setup: Setup) {
+    let harness = Harness::start(setup).await;
+    harness.route("hook", json!([])).await;
+    let is = |name: &str| json!([{"label": "alertname", "op": "=", "value": name}]);
+    let rule = json!({"name": "outage", "source_matchers": is("outage"), "target_matchers": is("mood"), "equal": ["source"]});
+    harness.add("inhibit-rules", &rule).await;
+    let outage = harness.fire("outage", "web").await;
+    harness.fire("mood", "web").await;
+    harness.fire("mood", "reddit").await;
+    let preview = async |source: &str| {
+        let body = json!({"labels": {"alertname": "mood", "source": source}});
+        harness.app.post("/api/alerts/routes/preview", &body).await.ok()["inhibited_by"].clone()
+    };
+    assert_eq!((preview("web").await, preview("reddit").await), (json!([outage]), json!([])));
+    let v2 = harness.app.get("/api/v2/alerts?filter=alertname%3Dmood&filter=source%3D%22web%22").await.ok();
+    assert_eq!((v2.as_array().unwrap().len(), &v2[0]["status"]["state"]), (1, &json!("suppressed")));
+
+    harness.advance(MINUTE);
+    let requests = harness.requests(2).await;
+    let mut sent: Vec<_> = requests
+        .iter()
+        .flat_map(|request| request.json()["alerts"].as_array().unwrap().clone())
+        .map(|alert: Value| (alert["labels"]["alertname"].clone(), alert["labels"]["source"].clone()))
+        .collect();
+    sent.sort_by_key(|(name, _)| name.to_string());
+    assert_eq!(sent, [(json!("mood"), json!("reddit")), (json!("outage"), json!("web"))]);
+    harness.settled().await;
+    harness.resolve("outage", "web").await;
+    harness.advance(5 * MINUTE);
+    let messages: Vec<Value> = harness.requests(4).await[2..].iter().map(|request| request.json()).collect();
+    let mood = messages.iter().find(|message| message["groupLabels"]["alertname"] == "mood").unwrap();
+    let alerts = mood["alerts"].as_array().unwrap();
+    assert!(alerts.iter().any(|alert| alert["labels"]["source"] == "web" && alert["status"] == "firing"), "{mood:#}");
+}
+
+async fn routes_send_only_in_active_intervals(setup: Setup) {
+    let harness = Harness::start(setup).await;
+    harness.route("hook", json!([])).await;
+    // START is the first of March, a Sunday, 12:30 UTC.
+    let intervals = json!([{"weekdays": ["sunday"], "months": ["march"], "days_of_month": ["1:7"], "from": "13:00", "to": "14:00"}]);
+    harness.add("mute-timings", &json!({"name": "afternoon", "intervals": intervals})).await;
+    let matchers = json!([{"label": "alertname", "op": "=", "value": "mood"}]);
+    let route = json!({"name": "active", "receiver": "hook", "matchers": matchers, "active_timings": ["afternoon"]});
+    harness.add("routes", &route).await;
+    let body = json!({"labels": {"alertname": "mood"}});
+    let preview = harness.app.post("/api/alerts/routes/preview", &body).await.ok();
+    assert_eq!(preview["routes"][0]["outside_active_timings"], true);
+    harness.fire("mood", "web").await;
+    harness.fire("other", "web").await;
+    harness.advance(MINUTE);
+    assert_eq!(harness.message(1).await["groupLabels"]["alertname"], "other");
+    harness.settled().await;
+    harness.advance(30 * MINUTE);
+    assert_eq!(harness.message(2).await["groupLabels"]["alertname"], "mood");
+}
