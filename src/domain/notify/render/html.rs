@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Texts, annotations, byline, escape, escape_attribute, left_out, name_of, sentence, values};
+use super::{Texts, annotations, byline, escape_attribute, left_out, name_of, sentence, values};
 use crate::domain::notify::{AlertDetails, Message, MessageAlert, Status};
 
 /// The page of a message.
@@ -36,7 +36,7 @@ fn of_alert(alert: &MessageAlert) -> String {
         link(&alert.generator_url, name_of(&alert.labels)),
     );
     if let Some(sentence) = sentence(alert) {
-        let _ = write!(html, "<p style=\"font-size:16px\">{}</p>", escape(sentence).replace('\n', "<br>"));
+        let _ = write!(html, "<p style=\"font-size:16px\">{}</p>", escape_attribute(sentence).replace('\n', "<br>"));
     }
     if let Some(details) = &alert.details {
         html.push_str(&of_details(alert, details));
@@ -63,18 +63,18 @@ fn of_alert(alert: &MessageAlert) -> String {
 fn of_details(alert: &MessageAlert, details: &AlertDetails) -> String {
     let mut html = String::new();
     if let Some(values) = values(alert) {
-        let _ = write!(html, "<p style=\"color:#667085\">{}</p>", escape(&values));
+        let _ = write!(html, "<p style=\"color:#667085\">{}</p>", escape_attribute(&values));
     }
     for quote in &details.quotes {
         let by = match &quote.url {
             Some(url) => link(url, &byline(quote)),
-            None => escape(&byline(quote)),
+            None => escape_attribute(&byline(quote)),
         };
         let style = "margin:8px 0;padding-left:8px;border-left:2px solid #d0d5dd";
-        let _ = write!(html, "<blockquote style=\"{style}\">{}<br>{by}</blockquote>", escape(&quote.content));
+        let _ = write!(html, "<blockquote style=\"{style}\">{}<br>{by}</blockquote>", escape_attribute(&quote.content));
     }
     if !details.words.is_empty() {
-        let _ = write!(html, "<p>Words: {}</p>", escape(&details.words.join(", ")));
+        let _ = write!(html, "<p>Words: {}</p>", escape_attribute(&details.words.join(", ")));
     }
     let mut links = link(&details.posts_url, "View posts");
     if alert.status == Status::Firing {

@@ -81,7 +81,9 @@ async fn resent_delivery_counts_for_its_group(setup: Setup) {
     harness.hook.will([Reply::Answer(503, String::new(), "")]);
     harness.fire("third", "web").await;
     harness.advance(MINUTE);
-    let pending = harness.delivery("a retry is planned", |delivery| delivery["attempts"] == 1).await;
+    let pending = harness
+        .delivery("a retry is planned", |delivery| delivery["attempts"] == 1 && delivery["state"] == "pending")
+        .await;
     harness.app.post(&format!("/api/alerts/deliveries/{}/resend", pending["id"]), &json!({})).await.problem(409);
 }
 
