@@ -80,10 +80,7 @@ pub struct NotifyOptions {
 /// # Errors
 /// When the store fails permanently.
 pub async fn run(rooms: NotifyRooms, options: NotifyOptions, shutdown: Shutdown) -> anyhow::Result<()> {
-    metrics::describe_counter!(
-        "sentistream_notifications_total",
-        "Delivery attempts by kind of receiver and outcome"
-    );
+    metrics::describe_counter!("sentistream_notifications_total", "Delivery attempts by kind of receiver and outcome");
     let mut notifier = Notifier::new(rooms, options).context("notifier start failed")?;
     let backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(15));
     coordinate(&mut notifier, backoff, shutdown.stop_token()).await.context("notifier step failed")?;

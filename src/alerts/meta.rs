@@ -39,7 +39,8 @@ pub fn steps(trouble: &Trouble<'_>, known: &[Instance], now: Timestamp) -> Vec<S
     let mut conditions = trouble.receivers.iter().map(of_receiver).collect::<Vec<_>>();
     conditions.extend(trouble.rules.iter().filter_map(|rule| of_rule(rule, trouble.series)));
     let is_open = |condition: &Condition| known.iter().any(|series| series.scope == condition.scope);
-    let mut steps: Vec<Step> = conditions.iter().filter(|found| !is_open(found)).map(|found| open(found, now)).collect();
+    let mut steps: Vec<Step> =
+        conditions.iter().filter(|found| !is_open(found)).map(|found| open(found, now)).collect();
     let is_over = |series: &&Instance| !conditions.iter().any(|condition| condition.scope == series.scope);
     steps.extend(known.iter().filter(is_over).map(|series| resolve(series, now)));
     steps

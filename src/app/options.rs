@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use crate::alerts::AlertsOptions;
 use crate::config::{self, Address, AuthConfig, Backends, CalibrationRef, Config, DeviceRef, ModelRef, Role};
 use crate::domain::alert::{Class, Condition, Direction, GroupBy, Labels, RuleSpec, Scope, Severity};
+use crate::domain::notify::{Receiver, Secrets};
 use crate::domain::{Sentiment, TopicOrigin};
 use crate::http::auth::jwt::{JwtKey, JwtOptions};
 use crate::http::auth::tokens::StaticToken;
@@ -16,7 +17,6 @@ use crate::http::{AnalyzeBudget, HttpOptions, LiveOptions, RateLimit};
 use crate::inference::{CalibrationSource, DeviceChoice, HubModel, HubOptions, InferenceOptions, ModelSource};
 use crate::ingester::IngesterOptions;
 use crate::language::LanguagePolicy;
-use crate::domain::notify::{Receiver, Secrets};
 use crate::notify::NotifyOptions;
 use crate::notify::receivers::{SmtpCredentials, SmtpOptions, SmtpSecurity};
 use crate::notify::retry::RetryOptions;
@@ -258,10 +258,10 @@ fn smtp(smtp: &config::SmtpConfig) -> anyhow::Result<Option<SmtpOptions>> {
             config::SmtpSecurity::Tls => SmtpSecurity::Tls,
             config::SmtpSecurity::None => SmtpSecurity::Plain,
         },
-        credentials: smtp.username.clone().map(|username| SmtpCredentials {
-            username,
-            password: smtp.password.clone().unwrap_or_default(),
-        }),
+        credentials: smtp
+            .username
+            .clone()
+            .map(|username| SmtpCredentials { username, password: smtp.password.clone().unwrap_or_default() }),
         from: from.clone(),
         authority: smtp.ca_file.as_ref().map(read).transpose()?,
     }))

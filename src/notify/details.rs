@@ -78,7 +78,8 @@ async fn usual_percentage(store: &Store, rule: &Rule, alert: &Alert) -> Result<O
     let day = TimeRange::last(DAY, alert.window_start);
     let counts = store.window_by_source(day, topic).await?;
     let source = alert.labels.get("source");
-    let counts = counts.iter().filter(|(name, _)| source.is_none_or(|source| source == *name)).map(|(_, counts)| counts);
+    let counts =
+        counts.iter().filter(|(name, _)| source.is_none_or(|source| source == *name)).map(|(_, counts)| counts);
     let (part, total) = counts.fold((0, 0), |(part, total), counts| (part + of.of(counts), total + counts.total()));
     Ok((total > 0).then(|| percentage(part, total)))
 }

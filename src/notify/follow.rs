@@ -152,8 +152,7 @@ impl Follower {
         let now = self.rooms.clock.now();
         let outcomes = self.rooms.store.group_outcomes().await?;
         let inhibition = self.inhibition().await?;
-        let suppressed =
-            |labels: &_| self.setup.is_silenced(labels, now) || inhibition.covers(labels);
+        let suppressed = |labels: &_| self.setup.is_silenced(labels, now) || inhibition.covers(labels);
         let mut composer = Composer::new(&self.rooms.store, &self.options.external_url);
         let mut deliveries = Vec::new();
         let none = BTreeSet::new();

@@ -43,7 +43,8 @@ impl Setup {
         let receivers = store.managed_with_secrets::<Receiver>().await?.into_iter().map(|found| {
             let receiver = found.stored.spec;
             // The secrets of the configuration are not in the database.
-            let own = options.receivers.iter().find(|own| found.stored.provisioned && own.receiver.name == receiver.name);
+            let own =
+                options.receivers.iter().find(|own| found.stored.provisioned && own.receiver.name == receiver.name);
             let secrets = own.map_or(found.secrets, |own| own.secrets.clone());
             (receiver.name.clone(), ReceiverWithSecrets { receiver, secrets })
         });
@@ -61,7 +62,11 @@ impl Setup {
         for route in self.router.all() {
             let (name, receiver) = (&route.name, &route.receiver);
             if !self.receivers.contains_key(receiver) {
-                tracing::warn!(route = name, receiver, "route has an unknown receiver: its alerts send no notifications");
+                tracing::warn!(
+                    route = name,
+                    receiver,
+                    "route has an unknown receiver: its alerts send no notifications"
+                );
             }
             if let Some(parent) = route.parent.as_deref().filter(|parent| self.router.get(parent).is_none()) {
                 tracing::warn!(route = name, parent, "route has an unknown parent: it is at the top level");

@@ -6,5 +6,5 @@ pub mod outbox;
 mod sealing;
 
 pub use deliveries::{DeliveryFilter, DeliveryPage, FailingReceiver, LoggedDelivery};
-pub use managed::{Action, ManagedChange, Draft, Refusal, WithSecrets};
+pub use managed::{Action, Draft, ManagedChange, Refusal, WithSecrets};
 pub use outbox::{AttemptRecord, Commit, NewDelivery, Next, NotifierState, StoredGroup};

@@ -59,11 +59,7 @@ pub struct FiringAlert {
 
 impl From<&Instance> for FiringAlert {
     fn from(instance: &Instance) -> Self {
-        Self {
-            alert_id: instance.alert_id,
-            fingerprint: instance.fingerprint.clone(),
-            labels: instance.labels.clone(),
-        }
+        Self { alert_id: instance.alert_id, fingerprint: instance.fingerprint.clone(), labels: instance.labels.clone() }
     }
 }
 

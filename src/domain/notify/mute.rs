@@ -167,7 +167,8 @@ impl MuteTiming {
         let yesterday = today.yesterday().unwrap_or(today);
         self.intervals.iter().any(|interval| {
             if interval.passes_midnight() {
-                (interval.is_on(today) && interval.from <= minute) || (interval.is_on(yesterday) && minute < interval.to)
+                (interval.is_on(today) && interval.from <= minute)
+                    || (interval.is_on(yesterday) && minute < interval.to)
             } else {
                 interval.is_on(today) && interval.from <= minute && minute < interval.to
             }

@@ -119,7 +119,11 @@ impl FromStr for YearRange {
     }
 }
 
-fn write_ends(f: &mut fmt::Formatter<'_>, first: impl fmt::Display + PartialEq, last: impl fmt::Display) -> fmt::Result {
+fn write_ends(
+    f: &mut fmt::Formatter<'_>,
+    first: impl fmt::Display + PartialEq,
+    last: impl fmt::Display,
+) -> fmt::Result {
     let (first, last) = (first.to_string(), last.to_string());
     if first == last { f.write_str(&first) } else { write!(f, "{first}:{last}") }
 }

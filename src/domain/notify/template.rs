@@ -30,7 +30,9 @@ pub struct Templates {
     pub title: Option<String>,
     /// The text below it, as plain text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(example = "{% for alert in alerts %}{{ alert.details.sentence }}\n{{ alert.details.posts_url }}\n{% endfor %}")]
+    #[schema(
+        example = "{% for alert in alerts %}{{ alert.details.sentence }}\n{{ alert.details.posts_url }}\n{% endfor %}"
+    )]
     pub text: Option<String>,
 }
 

@@ -94,7 +94,11 @@ impl From<LoggedDelivery> for DeliveryView {
     get, path = "/api/alerts/deliveries", tag = "notifications", params(DeliveryParams),
     responses((status = 200, body = DeliveryList), (status = 422, body = Problem))
 )]
-pub async fn list(_: Authorized<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn list(
+    _: Authorized<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     let DeliveryParams { limit, cursor, receiver, state: wanted, alert } = DeliveryParams::parse(&request)?;
     let (store, filter) = (state.api.store.clone(), DeliveryFilter { receiver, state: wanted, alert });
     let page = state.run(async move { store.deliveries(&filter, cursor, limit).await }).await?;
@@ -124,7 +128,11 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
     post, path = "/api/alerts/deliveries/{id}/resend", tag = "notifications", params(("id" = i64, Path)),
     responses((status = 202, body = DeliveryView), (status = 404, body = Problem), (status = 409, body = Problem))
 )]
-pub async fn resend(_: Authorized<Admin>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn resend(
+    _: Authorized<Admin>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let (id, store) = (id(&request)?, state.api.store.clone());
     let missing = || ApiError::from_status(StatusCode::NOT_FOUND, request.path());

@@ -12,7 +12,7 @@ use crate::http::error::ApiError;
 use crate::http::params::no_params;
 use crate::http::state::State;
 use crate::http::{answer, body, etag};
-use crate::store::notify::{Action, ManagedChange, Draft, Refusal, WithSecrets};
+use crate::store::notify::{Action, Draft, ManagedChange, Refusal, WithSecrets};
 
 /// The endpoints of objects that have a name and no secrets: list, get, create, update, delete. The doc comments become
 /// the texts of the API's document.

@@ -15,8 +15,8 @@ use crate::http::error::{ApiError, Problem};
 use crate::http::params::no_params;
 use crate::http::state::State;
 use crate::http::{answer, body};
-use crate::store::{Store, StoreError};
 use crate::store::notify::{Draft, LoggedDelivery, NewDelivery, WithSecrets};
+use crate::store::{Store, StoreError};
 
 use super::deliveries::DeliveryView;
 use super::managed::{checked, one, put, remove, shown, success};
@@ -104,7 +104,11 @@ impl ReceiverRequest {
 #[utoipa::path(
     get, path = "/api/alerts/receivers", tag = "notifications", responses((status = 200, body = ReceiverList))
 )]
-pub async fn list(_: Authorized<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn list(
+    _: Authorized<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let store = state.api.store.clone();
     let all = state.run(async move { store.managed_with_secrets::<Receiver>().await }).await?;
@@ -183,7 +187,11 @@ async fn save(state: &State, request: &HttpRequest, payload: Payload) -> Result<
         (status = 428, body = Problem),
     )
 )]
-pub async fn delete(_: Authorized<Admin>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn delete(
+    _: Authorized<Admin>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     remove::<Receiver>(&state, &request).await
 }
 
@@ -196,7 +204,11 @@ pub async fn delete(_: Authorized<Admin>, state: web::Data<State>, request: Http
     post, path = "/api/alerts/receivers/{id}/test", tag = "notifications", params(("id" = i64, Path)),
     responses((status = 200, body = DeliveryView), (status = 202, body = DeliveryView), (status = 404, body = Problem))
 )]
-pub async fn test(_: Authorized<Admin>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn test(
+    _: Authorized<Admin>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let receiver = one::<Receiver>(&state, &request).await?.stored.spec;
     let message = Message::test(&receiver.name, &state.options.external_url, state.api.clock.now());

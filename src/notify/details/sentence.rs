@@ -9,7 +9,8 @@ use crate::domain::human_duration::HumanDuration;
 /// usually has.
 pub fn of(rule: &Rule, alert: &Alert, usual: Option<f64>) -> String {
     let spec = &rule.spec;
-    let facts = Facts { alert, about: about(&spec.scope, &alert.labels), window: HumanDuration(spec.window).to_string() };
+    let facts =
+        Facts { alert, about: about(&spec.scope, &alert.labels), window: HumanDuration(spec.window).to_string() };
     let class = spec.condition.class();
     match spec.condition {
         Condition::Share { .. } => facts.share(class, usual),

@@ -69,7 +69,10 @@ impl Sender for Command {
                 Ok(Ok(ended)) => ended,
                 Ok(Err(error)) => return Outcome::rejected(format!("the program did not start: {error}")),
                 Err(_) => {
-                    return Outcome::unanswered(format!("the program did not end within {} s", self.timeout.as_secs_f64()));
+                    return Outcome::unanswered(format!(
+                        "the program did not end within {} s",
+                        self.timeout.as_secs_f64()
+                    ));
                 }
             };
             let result = match status {

@@ -154,7 +154,9 @@ impl Sender for Email {
             match tokio::time::timeout(MESSAGE_TIMEOUT, self.mailer.transport.send(message)).await {
                 Ok(Ok(response)) => accepted(&response),
                 Ok(Err(error)) => rejected(&error),
-                Err(_) => Outcome::unanswered(format!("no answer of the mail server within {} s", MESSAGE_TIMEOUT.as_secs())),
+                Err(_) => {
+                    Outcome::unanswered(format!("no answer of the mail server within {} s", MESSAGE_TIMEOUT.as_secs()))
+                }
             }
         })
     }

@@ -34,9 +34,7 @@ impl ServiceSender {
         let secret = |name: &'static str| secrets.get(name).ok_or(ReceiverError::MissingSecret(name));
         let url = match &receiver.channel {
             Channel::PagerDuty { url } | Channel::Opsgenie { url } | Channel::Ntfy { url, .. } => url.parse()?,
-            Channel::Telegram { url, .. } => {
-                below(&url.parse()?, &format!("/bot{}/sendMessage", secret("bot_token")?))
-            }
+            Channel::Telegram { url, .. } => below(&url.parse()?, &format!("/bot{}/sendMessage", secret("bot_token")?)),
             Channel::Alertmanager { url, .. } => below(&url.parse()?, "/api/v2/alerts"),
             _ => secret("url")?.parse()?,
         };

@@ -3,8 +3,8 @@
 mod alertmanager;
 mod crashes;
 mod failures;
-mod harness;
 mod fakes;
+mod harness;
 mod inhibition;
 mod kinds;
 mod mail;
@@ -22,8 +22,8 @@ use sentistream::domain::alert::Acknowledgement;
 use serde_json::{Value, json};
 
 use super::test_app::{START, Setup, cases};
-use harness::{Harness, LEASE};
 use fakes::Reply;
+use harness::{Harness, LEASE};
 
 cases!(
     groups_notify_until_alerts_are_resolved,
@@ -294,14 +294,15 @@ async fn routes_are_tried_in_order(setup: Setup) {
         [("web", 1, true, "web"), ("any", 2, false, "web|reddit"), ("never", 3, false, "web")]
     {
         harness.add("receivers", &json!({"name": name, "channel": channel})).await;
-        harness.add(
-            "routes",
-            &json!({
-                "name": name, "receiver": name, "position": position, "continue": goes_on, "group_by": ["source"],
-                "matchers": [{"label": "source", "op": "=~", "value": pattern}],
-            }),
-        )
-        .await;
+        harness
+            .add(
+                "routes",
+                &json!({
+                    "name": name, "receiver": name, "position": position, "continue": goes_on, "group_by": ["source"],
+                    "matchers": [{"label": "source", "op": "=~", "value": pattern}],
+                }),
+            )
+            .await;
     }
     let labels = |source: &str| json!({"labels": {"alertname": "mood", "severity": "warning", "source": source}});
     let preview = async |source: &str| harness.app.post("/api/alerts/routes/preview", &labels(source)).await.ok();
@@ -340,7 +341,8 @@ async fn routes_are_tried_in_order(setup: Setup) {
     let any = routes["routes"].as_array().unwrap().iter().find(|route| route["name"] == "any").unwrap();
     let (id, tag) = (any["id"].as_i64().unwrap(), format!("\"{}\"", any["version"]));
     assert_eq!(harness.remove(&format!("routes/{id}"), &tag).await.status, 204);
-    harness.app
+    harness
+        .app
         .eventually("the routes are known", async || {
             // Slowly enough that nothing is repeated.
             harness.advance(Duration::from_secs(1));

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::incident::{self, Severity};
 use super::text;
-use super::{CHAT_ALERTS, Texts, byline, cut, escape, escape_attribute, join_within, left_out, name_of, sentence, values};
+use super::{
+    CHAT_ALERTS, Texts, byline, cut, escape, escape_attribute, join_within, left_out, name_of, sentence, values,
+};
 use crate::domain::notify::{Message, MessageAlert, Status};
 
 /// Most characters of a card's text; a Teams message has at most 28 KB.
@@ -175,8 +177,12 @@ fn markdown(alert: &MessageAlert) -> String {
         }
         text.push_str("\n\n");
     }
-    let labels: Vec<_> =
-        alert.labels.iter().filter(|(name, _)| *name != "alertname").map(|(name, value)| format!("{name}={value}")).collect();
+    let labels: Vec<_> = alert
+        .labels
+        .iter()
+        .filter(|(name, _)| *name != "alertname")
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     text.push_str(&escape_markdown(&labels.join(", ")));
     text
 }

@@ -88,7 +88,9 @@ pub fn pagerduty(message: &Message, texts: &Texts) -> Value {
 
 fn summary(message: &Message, texts: &Texts) -> String {
     match message.alerts.as_slice() {
-        [alert] => super::sentence(alert).map_or(texts.title.clone(), |sentence| format!("{}: {sentence}", texts.title)),
+        [alert] => {
+            super::sentence(alert).map_or(texts.title.clone(), |sentence| format!("{}: {sentence}", texts.title))
+        }
         _ => texts.title.clone(),
     }
 }

@@ -19,7 +19,8 @@ pub fn payload(message: &Message, texts: &Texts) -> Value {
         Some(body) => vec![escape(body)],
         None => message.alerts.iter().take(CHAT_ALERTS).map(of_alert).collect(),
     };
-    let section = |text: &String| json!({"type": "section", "text": {"type": "mrkdwn", "text": cut(text, SECTION_CHARS)}});
+    let section =
+        |text: &String| json!({"type": "section", "text": {"type": "mrkdwn", "text": cut(text, SECTION_CHARS)}});
     let link = format!("<{}|SentiStream>", escape(&message.external_url));
     let foot = left_out(message, CHAT_ALERTS).map_or(link.clone(), |more| format!("{more} · {link}"));
     let mut blocks = vec![header];

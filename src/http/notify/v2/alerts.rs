@@ -74,10 +74,15 @@ pub struct AlertGroup {
     ),
     responses((status = 200, body = Vec<GettableAlert>), (status = 422, body = Problem))
 )]
-pub async fn list(_: Authorized<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn list(
+    _: Authorized<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     let filter = Filter::of(&request)?;
     let snapshot = Snapshot::read(&state).await?;
-    let alerts: Vec<_> = snapshot.firing.iter().map(|alert| snapshot.view(alert)).filter(|view| shows(&filter, view)).collect();
+    let alerts: Vec<_> =
+        snapshot.firing.iter().map(|alert| snapshot.view(alert)).filter(|view| shows(&filter, view)).collect();
     answer::json(&alerts)
 }
 
@@ -92,7 +97,11 @@ pub async fn list(_: Authorized<Read>, state: web::Data<State>, request: HttpReq
     ),
     responses((status = 200, body = Vec<AlertGroup>), (status = 422, body = Problem))
 )]
-pub async fn groups(_: Authorized<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn groups(
+    _: Authorized<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     let filter = Filter::of(&request)?;
     let snapshot = Snapshot::read(&state).await?;
     let mut groups: BTreeMap<String, AlertGroup> = BTreeMap::new();
@@ -104,9 +113,11 @@ pub async fn groups(_: Authorized<Read>, state: web::Data<State>, request: HttpR
         for route in snapshot.router.routes_of(&alert.labels) {
             let labels = route.group_of(&alert.labels);
             let receiver = ReceiverName { name: route.receiver.clone() };
-            let group = groups
-                .entry(format!("{}:{labels:?}", route.name))
-                .or_insert_with(|| AlertGroup { labels, receiver, alerts: Vec::new() });
+            let group = groups.entry(format!("{}:{labels:?}", route.name)).or_insert_with(|| AlertGroup {
+                labels,
+                receiver,
+                alerts: Vec::new(),
+            });
             group.alerts.push(view.clone());
         }
     }

@@ -111,7 +111,11 @@ impl GettableSilence {
     get, path = "/api/v2/silences", tag = "alertmanager", params(("filter" = Option<Vec<String>>, Query)),
     responses((status = 200, body = Vec<GettableSilence>), (status = 422, body = Problem))
 )]
-pub async fn list(_: Authorized<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn list(
+    _: Authorized<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     let filter = Filter::of(&request)?;
     let now = state.api.clock.now();
     let views = all::<Silence>(&state).await?.into_iter().map(|stored| GettableSilence::of(stored, now));
@@ -181,7 +185,11 @@ pub async fn save(
     delete, path = "/api/v2/silence/{id}", tag = "alertmanager", params(("id" = String, Path)),
     responses((status = 200), (status = 404, body = Problem))
 )]
-pub async fn expire(_: Authorized<Admin>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn expire(
+    _: Authorized<Admin>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     let stored = one(&state, &request).await?;
     end(&state, &request, stored).await?;
     Ok(HttpResponse::Ok().finish())

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::row::Row;
-use super::{Action, ManagedChange, Draft, Refusal};
+use super::{Action, Draft, ManagedChange, Refusal};
 use crate::domain::notify::Kind;
 use crate::domain::notify::router::MAX_DEPTH;
 

@@ -15,7 +15,11 @@ use super::super::test_app::{Setup, cases};
 use super::MINUTE;
 use super::harness::Harness;
 
-cases!(amtool_reads_alerts_and_manages_silences, v2_silences_keep_alertmanagers_rules, forwarded_alerts_reach_alertmanager);
+cases!(
+    amtool_reads_alerts_and_manages_silences,
+    v2_silences_keep_alertmanagers_rules,
+    forwarded_alerts_reach_alertmanager
+);
 
 /// Trees whose routing is compared.
 const TREES: u32 = 200;
@@ -56,7 +60,8 @@ async fn amtool_reads_alerts_and_manages_silences(setup: Setup) {
         tokio::task::spawn_blocking(run).await.unwrap()
     };
     let alerts: Value = serde_json::from_str(&run(&["alert", "query", "-o", "json"]).await).unwrap();
-    let sources: BTreeSet<_> = alerts.as_array().unwrap().iter().map(|alert| alert["labels"]["source"].to_string()).collect();
+    let sources: BTreeSet<_> =
+        alerts.as_array().unwrap().iter().map(|alert| alert["labels"]["source"].to_string()).collect();
     assert_eq!(sources, BTreeSet::from(["\"reddit\"".to_owned(), "\"web\"".to_owned()]));
     let filtered: Value = serde_json::from_str(&run(&["alert", "query", "-o", "json", "source=web"]).await).unwrap();
     assert_eq!(filtered.as_array().unwrap().len(), 1);
@@ -86,7 +91,10 @@ async fn v2_silences_keep_alertmanagers_rules(setup: Setup) {
     let id = post(silence(json!(null), "web", 60)).await.ok()["silenceID"].clone();
     let alert = async || harness.app.get("/api/v2/alerts").await.ok()[0].clone();
     let suppressed = alert().await;
-    assert_eq!(suppressed["status"], json!({"state": "suppressed", "silencedBy": [id], "inhibitedBy": [], "mutedBy": []}));
+    assert_eq!(
+        suppressed["status"],
+        json!({"state": "suppressed", "silencedBy": [id], "inhibitedBy": [], "mutedBy": []})
+    );
     assert_eq!(harness.app.get("/api/v2/alerts?silenced=false").await.ok(), json!([]));
     // The same matchers change the silence, others make a new one.
     assert_eq!(post(silence(id.clone(), "web", 90)).await.ok()["silenceID"], id);
@@ -101,7 +109,10 @@ async fn v2_silences_keep_alertmanagers_rules(setup: Setup) {
     assert_eq!(post(silence(json!(null), "web", 0)).await.status, 422);
     assert_eq!(harness.app.get("/api/v2/alerts?filter=x").await.problem(422), ["filter"]);
     let groups = harness.app.get("/api/v2/alerts/groups").await.ok();
-    assert_eq!((&groups[0]["labels"], &groups[0]["receiver"]), (&json!({"alertname": "mood"}), &json!({"name": "hook"})));
+    assert_eq!(
+        (&groups[0]["labels"], &groups[0]["receiver"]),
+        (&json!({"alertname": "mood"}), &json!({"name": "hook"}))
+    );
     assert_eq!(harness.app.get("/api/v2/receivers").await.ok(), json!([{"name": "hook"}]));
     let status = harness.app.get("/api/v2/status").await.ok();
     assert!(status["config"]["original"].as_str().unwrap().contains("\"receiver\": \"hook\""), "{status:#}");
@@ -143,7 +154,13 @@ async fn forwarded_alerts_reach_alertmanager(setup: Setup) {
     harness.settled().await;
     harness.resolve("mood", "web").await;
     harness.advance(5 * MINUTE);
-    let resolved = async || harness.delivery("the end is forwarded", |delivery| delivery["reason"] == "resolved" && delivery["state"] == "delivered").await;
+    let resolved = async || {
+        harness
+            .delivery("the end is forwarded", |delivery| {
+                delivery["reason"] == "resolved" && delivery["state"] == "delivered"
+            })
+            .await
+    };
     resolved().await;
     alertmanager.kill().unwrap();
     alertmanager.wait().unwrap();

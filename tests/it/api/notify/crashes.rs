@@ -5,8 +5,8 @@ use sentistream::store::notify::Commit;
 use serde_json::json;
 
 use super::MINUTE;
-use super::harness::{Harness, LEASE};
 use super::fakes::Reply;
+use super::harness::{Harness, LEASE};
 use crate::api::test_app::{Setup, cases};
 
 cases!(crashes_lose_and_repeat_no_notification);
@@ -27,7 +27,8 @@ async fn crashes_lose_and_repeat_no_notification(setup: Setup) {
     harness.requests(1).await;
     harness.settled().await;
     // The first instance continues: its lease is lost.
-    let late = harness.app.rooms.store.commit_notifications(&old, &Commit { cursor: Some(0), ..Commit::default() }).await;
+    let late =
+        harness.app.rooms.store.commit_notifications(&old, &Commit { cursor: Some(0), ..Commit::default() }).await;
     assert!(matches!(late, Err(StoreError::LeaseLost(_))), "{late:?}");
 
     // While no instance runs, and between two attempts.
@@ -43,7 +44,8 @@ async fn crashes_lose_and_repeat_no_notification(setup: Setup) {
     harness.crash().await;
     harness.advance(LEASE);
     harness.notifier("fourth");
-    harness.app
+    harness
+        .app
         .eventually("both are delivered", async || {
             let page = harness.app.get("/api/alerts/deliveries?state=delivered").await.ok();
             (page["deliveries"].as_array().unwrap().len() == 3).then_some(())
@@ -54,7 +56,9 @@ async fn crashes_lose_and_repeat_no_notification(setup: Setup) {
         .as_array()
         .unwrap()
         .iter()
-        .map(|delivery| (delivery["message"]["groupLabels"]["alertname"].as_str().unwrap(), delivery["reason"].as_str().unwrap()))
+        .map(|delivery| {
+            (delivery["message"]["groupLabels"]["alertname"].as_str().unwrap(), delivery["reason"].as_str().unwrap())
+        })
         .collect();
     sent.sort_unstable();
     assert_eq!(sent, [("mood", "firing"), ("mood", "resolved"), ("next", "firing")], "{page:#}");

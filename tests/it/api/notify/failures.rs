@@ -94,7 +94,8 @@ async fn hung_receiver_does_not_delay_healthy_ones(setup: Setup) {
     let channel = json!({"kind": "webhook", "url": hung.url()});
     harness.add("receivers", &json!({"name": "a-hung", "channel": channel})).await;
     let all = json!([{"label": "alertname", "op": "!=", "value": "healthy"}]);
-    let route = json!({"name": "hung", "receiver": "a-hung", "matchers": all, "group_by": ["alertname"], "group_wait": "0s"});
+    let route =
+        json!({"name": "hung", "receiver": "a-hung", "matchers": all, "group_by": ["alertname"], "group_wait": "0s"});
     harness.add("routes", &route).await;
     harness.route("healthy", json!([])).await;
     for index in 0..160 {

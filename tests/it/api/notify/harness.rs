@@ -61,7 +61,15 @@ impl Harness {
         change(&mut options);
         let (app, hook) = (TestApp::start(setup).await, Hook::start().await);
         let timeout = Duration::from_secs(60);
-        let harness = Self { app, hook, options, timeout, running: Mutex::default(), alerts: Mutex::default(), details: Mutex::new(json!({})) };
+        let harness = Self {
+            app,
+            hook,
+            options,
+            timeout,
+            running: Mutex::default(),
+            alerts: Mutex::default(),
+            details: Mutex::new(json!({})),
+        };
         harness.notifier("first");
         harness
     }

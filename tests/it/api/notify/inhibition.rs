@@ -12,7 +12,8 @@ async fn inhibited_alerts_wait_for_the_inhibitor(setup: Setup) {
     let harness = Harness::start(setup).await;
     harness.route("hook", json!([])).await;
     let is = |name: &str| json!([{"label": "alertname", "op": "=", "value": name}]);
-    let rule = json!({"name": "outage", "source_matchers": is("outage"), "target_matchers": is("mood"), "equal": ["source"]});
+    let rule =
+        json!({"name": "outage", "source_matchers": is("outage"), "target_matchers": is("mood"), "equal": ["source"]});
     harness.add("inhibit-rules", &rule).await;
     let outage = harness.fire("outage", "web").await;
     harness.fire("mood", "web").await;

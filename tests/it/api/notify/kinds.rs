@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::super::test_app::{Setup, cases};
 use super::MINUTE;
-use super::harness::Harness;
 use super::fakes::Hook;
+use super::harness::Harness;
 use super::mail_server::MailServer;
 use sentistream::notify::receivers::{SmtpOptions, SmtpSecurity};
 

@@ -187,7 +187,8 @@ async fn one_dead_mailbox_does_not_silence_the_others(setup: Setup) {
     let settled = async || {
         let page = harness.app.get("/api/alerts/deliveries").await.ok();
         let deliveries = page["deliveries"].as_array().unwrap().clone();
-        (deliveries.len() == 3 && deliveries.iter().all(|delivery| delivery["state"] != "pending")).then_some(deliveries)
+        (deliveries.len() == 3 && deliveries.iter().all(|delivery| delivery["state"] != "pending"))
+            .then_some(deliveries)
     };
     let deliveries = harness.app.eventually("three deliveries are settled", settled).await;
     let mut states: Vec<_> = deliveries
@@ -195,7 +196,8 @@ async fn one_dead_mailbox_does_not_silence_the_others(setup: Setup) {
         .map(|delivery| (delivery["recipient"].as_str().unwrap(), delivery["state"].as_str().unwrap()))
         .collect();
     states.sort_unstable();
-    let expected = [("ada@example.org", "delivered"), ("grace@example.org", "failed"), ("joan@example.org", "delivered")];
+    let expected =
+        [("ada@example.org", "delivered"), ("grace@example.org", "failed"), ("joan@example.org", "delivered")];
     assert_eq!(states, expected);
     let mut mails = server.mails();
     mails.sort_by_key(|mail| mail.contains("To: joan@example.org"));

@@ -45,7 +45,8 @@ impl MailServer {
     pub async fn start(options: MailOptions) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let noted = Arc::new(Mutex::new(Noted { options, rejected: BTreeMap::new(), mails: Vec::new(), in_clear: Vec::new() }));
+        let noted =
+            Arc::new(Mutex::new(Noted { options, rejected: BTreeMap::new(), mails: Vec::new(), in_clear: Vec::new() }));
         let server = noted.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -133,7 +134,8 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(client: S, line: Line, note
             "MAIL" if !known => "530 5.7.0 log in first",
             "RCPT" => {
                 let mut noted = noted.lock().unwrap();
-                let rejected = noted.rejected.iter().find(|(address, _)| command.contains(**address)).map(|(_, text)| *text);
+                let rejected =
+                    noted.rejected.iter().find(|(address, _)| command.contains(**address)).map(|(_, text)| *text);
                 rejected.or_else(|| noted.options.refusals.pop_front()).unwrap_or("250 ok")
             }
             "DATA" => {

@@ -37,7 +37,10 @@ async fn secrets_are_written_and_never_read(setup: Setup) {
     let elsewhere = "https://hooks.example.org/";
     let answer = harness.put(&path, "\"2\"", &webhook(elsewhere, json!({}))).await;
     assert_eq!(answer.problem(422), ["secrets.header.Authorization"]);
-    assert_eq!(harness.put(&path, "\"2\"", &webhook(elsewhere, json!({"header.Authorization": null}))).await.status, 200);
+    assert_eq!(
+        harness.put(&path, "\"2\"", &webhook(elsewhere, json!({"header.Authorization": null}))).await.status,
+        200
+    );
 
     let audit = harness.app.rooms.store.alert_audit(None, 100).await.unwrap().entries;
     assert!(!format!("{audit:?}").contains("s3cret"), "{audit:?}");
@@ -164,7 +167,13 @@ async fn configured_objects_are_read_only(setup: Setup) {
     let key = Secrets([("signing_key".to_owned(), "of-the-configuration".to_owned().into())].into());
     let hook = super::fakes::Hook::start().await;
     let channel = Channel::Webhook { url: hook.url(), headers: [].into() };
-    let receiver = Receiver { name: "configured".to_owned(), channel, send_resolved: true, max_alerts: 10, templates: Templates::default() };
+    let receiver = Receiver {
+        name: "configured".to_owned(),
+        channel,
+        send_resolved: true,
+        max_alerts: 10,
+        templates: Templates::default(),
+    };
     let route: Route = serde_json::from_value(json!({"name": "configured", "receiver": "configured"})).unwrap();
     let harness = Harness::with(setup, |options| {
         options.receivers = vec![ReceiverWithSecrets { receiver: receiver.clone(), secrets: key }];
@@ -199,7 +208,8 @@ async fn configured_objects_are_read_only(setup: Setup) {
     });
     harness.advance(super::LEASE);
     harness.notifier("second");
-    harness.app
+    harness
+        .app
         .eventually("it is gone", async || {
             let left = harness.app.get("/api/alerts/receivers").await.ok();
             left["receivers"].as_array().unwrap().is_empty().then_some(())
@@ -211,11 +221,15 @@ async fn nested_routes_need_a_valid_parent(setup: Setup) {
     let harness = Harness::start(setup).await;
     harness.route("default", json!([])).await;
     let web = json!([{"label": "source", "op": "=", "value": "web"}]);
-    let route = |name: &str, parent: Value| json!({"name": name, "receiver": "default", "matchers": web, "parent": parent});
+    let route =
+        |name: &str, parent: Value| json!({"name": name, "receiver": "default", "matchers": web, "parent": parent});
     let top = harness.add("routes", &route("top", json!(null))).await;
     harness.add("routes", &route("child", json!("top"))).await;
     assert_eq!(harness.app.post("/api/alerts/routes", &route("x", json!("unknown"))).await.problem(422), ["parent"]);
-    assert_eq!(harness.put(&format!("routes/{top}"), "*", &route("top", json!("child"))).await.problem(422), ["parent"]);
+    assert_eq!(
+        harness.put(&format!("routes/{top}"), "*", &route("top", json!("child"))).await.problem(422),
+        ["parent"]
+    );
     assert_eq!(harness.put(&format!("routes/{top}"), "*", &route("top", json!("top"))).await.problem(422), ["parent"]);
     harness.remove(&format!("routes/{top}"), "*").await.problem(409);
     let body = json!({"labels": {"alertname": "mood", "source": "web"}});

@@ -60,7 +60,10 @@ fn opsgenie(request: &Request, status: Status) {
     let body = request.json();
     if status == Status::Resolved {
         let path = path(request);
-        assert!(path.starts_with("/hook/v2/alerts/sentistream-") && path.ends_with("/close?identifierType=alias"), "{path}");
+        assert!(
+            path.starts_with("/hook/v2/alerts/sentistream-") && path.ends_with("/close?identifierType=alias"),
+            "{path}"
+        );
         text(&body["note"], 25_000);
         return;
     }
@@ -162,12 +165,7 @@ const SERVICES: [Service; 7] = [
         secrets: |_| json!({"api_key": "secret-key"}),
         check: opsgenie,
     },
-    Service {
-        kind: "teams",
-        channel: |_| json!({"kind": "teams"}),
-        secrets: |url| json!({"url": url}),
-        check: teams,
-    },
+    Service { kind: "teams", channel: |_| json!({"kind": "teams"}), secrets: |url| json!({"url": url}), check: teams },
     Service {
         kind: "discord",
         channel: |_| json!({"kind": "discord"}),
@@ -226,7 +224,8 @@ async fn services_get_requests_of_their_documented_form(setup: Setup) {
 async fn telegram_rate_limit_in_the_body_is_respected(setup: Setup) {
     let harness = Harness::start(setup).await;
     let fake = Hook::start().await;
-    let body = r#"{"ok": false, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 90}}"#;
+    let body =
+        r#"{"ok": false, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 90}}"#;
     fake.will([Reply::Answer(429, String::new(), body)]);
     let channel = json!({"kind": "telegram", "url": fake.url(), "chat_id": "@alerts"});
     let receiver = json!({"name": "chat", "channel": channel, "secrets": {"bot_token": "123:token"}});

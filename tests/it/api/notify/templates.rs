@@ -7,15 +7,17 @@ use super::MINUTE;
 use super::fakes::Hook;
 use super::harness::Harness;
 
-cases!(message_says_what_happened_with_posts_and_links, templates_replace_title_and_text, template_preview_names_errors);
+cases!(
+    message_says_what_happened_with_posts_and_links,
+    templates_replace_title_and_text,
+    template_preview_names_errors
+);
 
 async fn message_says_what_happened_with_posts_and_links(setup: Setup) {
     let harness = Harness::start(setup).await;
     harness.route("hook", json!([])).await;
     let now = harness.app.clock.now();
-    let post = |id: usize, text: &str, hours: u32| {
-        json!({"post_id": id.to_string(), "source": "web", "content": text, "created_at": now - hours * 60 * MINUTE})
-    };
+    let post = |id: usize, text: &str, hours: u32| json!({"post_id": id.to_string(), "source": "web", "content": text, "created_at": now - hours * 60 * MINUTE});
     let posts: Vec<_> = (0..8).map(|id| post(id, if id < 2 { "I hate it" } else { "I love it" }, 3)).collect();
     harness.app.store(&posts).await;
     let rule = json!({"name": "mood", "kind": "share", "threshold": 0.5, "window": "5min",
@@ -23,8 +25,10 @@ async fn message_says_what_happened_with_posts_and_links(setup: Setup) {
     let answer = harness.app.post("/api/alerts/rules", &rule).await;
     assert_eq!((answer.status, &answer.json()["id"]), (201, &json!(1)), "{}", answer.text());
     let evidence: Vec<_> = (0..5)
-        .map(|index| json!({"post_id": index.to_string(), "content": format!("awful number {index}"), "source": "web",
-                            "author": "ada", "url": null, "created_at": now, "duplicates": index}))
+        .map(|index| {
+            json!({"post_id": index.to_string(), "content": format!("awful number {index}"), "source": "web",
+                            "author": "ada", "url": null, "created_at": now, "duplicates": index})
+        })
         .collect();
     harness.set_details(json!({
         "value": 0.7778, "peak": 0.8, "counts": {"total": 18, "negative": 14}, "link": "/posts?sentiment=negative",
@@ -35,12 +39,18 @@ async fn message_says_what_happened_with_posts_and_links(setup: Setup) {
     let alert = harness.message(1).await["alerts"][0].clone();
     let details = &alert["details"];
     assert_eq!(details["sentence"], "78 % of 18 posts on web are negative, usually 25 %", "{alert:#}");
-    assert_eq!((&details["value"], &details["peak"], &details["words"]), (&json!(0.7778), &json!(0.8), &json!(["refund", "late"])));
+    assert_eq!(
+        (&details["value"], &details["peak"], &details["words"]),
+        (&json!(0.7778), &json!(0.8), &json!(["refund", "late"]))
+    );
     assert_eq!(details["quotes"].as_array().unwrap().len(), 3);
     assert_eq!(details["quotes"][1]["content"], "awful number 1");
     assert_eq!(details["posts_url"], "https://senti.example.org/posts?sentiment=negative");
     let silence = details["silence_url"].as_str().unwrap();
-    assert!(silence.starts_with("https://senti.example.org/alerts/silences?matchers=alertname%3D%22mood%22"), "{silence}");
+    assert!(
+        silence.starts_with("https://senti.example.org/alerts/silences?matchers=alertname%3D%22mood%22"),
+        "{silence}"
+    );
 }
 
 async fn templates_replace_title_and_text(setup: Setup) {
@@ -50,7 +60,8 @@ async fn templates_replace_title_and_text(setup: Setup) {
         "title": "{{ status | upper }} {{ commonLabels.alertname }}",
         "text": "{% for alert in alerts %}{{ alert.labels.source }} <!channel>{% endfor %}",
     });
-    let receiver = json!({"name": "chat", "channel": {"kind": "slack"}, "secrets": {"url": slack.url()}, "templates": templates});
+    let receiver =
+        json!({"name": "chat", "channel": {"kind": "slack"}, "secrets": {"url": slack.url()}, "templates": templates});
     harness.add("receivers", &receiver).await;
     harness.add("routes", &json!({"name": "chat", "receiver": "chat"})).await;
     harness.fire("mood", "web").await;
