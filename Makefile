@@ -66,6 +66,10 @@ test-browser: dashboard/dist ## Runs the browser tests against the real binary.
 	cargo test --locked --workspace --no-run --lib --bins --tests
 	cd dashboard && SENTISTREAM_BIN="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/debug/sentistream" npm run e2e -- --project=journeys
 
+.PHONY: chaos
+chaos: test-tools ## Runs random faults over real processes on both set-ups (CHAOS_FAULTS=200 CHAOS_SEED=random).
+	scripts/with-services cargo test --locked --test it many_faults -- --ignored --nocapture --test-threads=1
+
 .PHONY: bench
 bench: ## Runs the benchmarks: inference, store, stream and the whole pipeline.
 	scripts/with-services cargo bench --locked

@@ -30,6 +30,7 @@ pub mod openapi;
 pub mod options;
 pub mod params;
 pub mod posts;
+pub mod progress;
 pub mod prometheus;
 pub mod redact;
 pub mod routes;

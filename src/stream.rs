@@ -78,6 +78,10 @@ pub struct Depth {
     pub appended: u64,
     /// Entries that no consumer has claimed yet.
     pub lag: u64,
+    /// Whether `lag` is an estimate: other programs deleted entries ahead of the group.
+    pub is_estimate: bool,
+    /// The memory of Redis, when it is limited (`maxmemory`).
+    pub memory: Option<Memory>,
     /// Entries claimed and not settled.
     pub claimed: u64,
     /// Entries moved to the dead letter in this epoch.
@@ -92,6 +96,23 @@ impl Depth {
     /// Everything that is not settled.
     pub fn pending(&self) -> u64 {
         self.lag + self.claimed
+    }
+}
+
+/// The memory of Redis, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    pub used: u64,
+    /// `maxmemory`.
+    pub max: u64,
+    /// Appends are refused from here on.
+    pub limit: u64,
+}
+
+impl Memory {
+    /// Whether appends are refused.
+    pub fn is_full(&self) -> bool {
+        self.used >= self.limit
     }
 }
 
@@ -113,6 +134,12 @@ pub enum StreamError {
         "the stream is full: {pending} entries wait, the limit is {limit} (stream.max_backlog); add workers or wait"
     )]
     Full { pending: u64, limit: u64 },
+    /// Redis runs short of memory; nothing was appended.
+    #[error(
+        "the stream is full: Redis uses {used} of {max} bytes (maxmemory) and accepts no posts above 80 %; \
+         add workers or memory, or wait"
+    )]
+    MemoryFull { used: u64, max: u64 },
     /// The backend is unavailable, slow or restarting; retry.
     #[error("the stream is not available: {0}")]
     Unavailable(String),
@@ -139,6 +166,10 @@ pub struct StreamOptions {
     pub processed: String,
     /// About how many entries the processed stream keeps.
     pub processed_max_len: u64,
+    /// About how many bytes of Redis the processed stream takes, at most.
+    pub processed_max_bytes: u64,
+    /// About how many bytes of Redis the dead letter takes, at most.
+    pub dead_letter_max_bytes: u64,
     /// A claim not renewed for this long may be rescued.
     pub claim_idle: Duration,
     /// An append is refused while this many entries are unsettled.
@@ -269,9 +300,12 @@ impl Stream {
         }
     }
 
-    /// Removes these posts from the dead letter and the processed stream.
-    pub async fn forget_posts(&self, posts: &[PostId]) -> Result<(), StreamError> {
-        on_backend!(self, s => s.forget_posts(posts).await)
+    /// Removes `posts` from the dead letter and `stored`, those of them that were stored, from the processed stream.
+    pub async fn forget_posts(&self, posts: &[PostId], stored: &[PostId]) -> Result<(), StreamError> {
+        match self {
+            Self::Local(s) => s.forget_posts(posts).await,
+            Self::Redis(s) => s.forget_posts(posts, stored).await,
+        }
     }
 
     /// Removes entries that every group has settled; the lowest id that is still needed.

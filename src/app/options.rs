@@ -85,6 +85,8 @@ pub fn stream(config: &Config) -> StreamOptions {
         dead_letter: config.stream.dead_letter.clone(),
         processed: config.stream.processed.clone(),
         processed_max_len: config.stream.processed_max_len,
+        processed_max_bytes: config.stream.processed_max_bytes,
+        dead_letter_max_bytes: config.stream.dead_letter_max_bytes,
         claim_idle: config.worker.claim_idle,
         max_backlog: config.stream.max_backlog,
         command_timeout: config.stream.command_timeout,
@@ -98,6 +100,7 @@ pub fn worker(config: &Config) -> WorkerOptions {
         batch_size: config.worker.batch_size,
         claim_idle: config.worker.claim_idle,
         max_deliveries: config.worker.max_deliveries,
+        max_crashes: config.worker.max_crashes,
         storage: if config.worker.store_only_matching { StoragePolicy::Matching } else { StoragePolicy::All },
         languages: languages(config),
     }

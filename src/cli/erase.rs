@@ -113,7 +113,7 @@ async fn erase(rooms: &Rooms, author: &Author, source: Option<Source>) -> anyhow
 
 async fn tell(rooms: &Rooms, posts: &[PostId]) -> anyhow::Result<()> {
     for posts in posts.chunks(PAGE) {
-        rooms.stream.forget_posts(posts).await?;
+        rooms.stream.forget_posts(posts, posts).await?;
         let events = posts.iter().cloned().map(LiveEvent::PostDeleted).collect();
         if let Err(error) = rooms.live.publish(events).await {
             tracing::warn!(%error, "live clients were not told of the deletions");

@@ -96,6 +96,12 @@ pub struct StreamConfig {
     pub processed: String,
     #[serde(deserialize_with = "count::<_, _, 1, { u64::MAX }>")]
     pub processed_max_len: u64,
+    /// Bytes.
+    #[serde(deserialize_with = "memory_size")]
+    pub processed_max_bytes: u64,
+    /// Bytes.
+    #[serde(deserialize_with = "memory_size")]
+    pub dead_letter_max_bytes: u64,
     #[serde(deserialize_with = "name")]
     pub updates_channel: String,
     #[serde(deserialize_with = "name")]
@@ -141,6 +147,8 @@ pub struct WorkerConfig {
     pub claim_idle: Duration,
     #[serde(deserialize_with = "count::<_, _, 1, 100>")]
     pub max_deliveries: u32,
+    #[serde(deserialize_with = "count::<_, _, 1, 100>")]
+    pub max_crashes: u32,
     pub store_only_matching: bool,
 }
 

@@ -107,6 +107,17 @@ pub fn body_size<'de, D: Deserializer<'de>>(de: D) -> Result<usize, D::Error> {
     usize::try_from(size).map_err(D::Error::custom)
 }
 
+/// The size of a part of memory: 1 MiB to 1024 GiB, in bytes.
+pub fn memory_size<'de, D: Deserializer<'de>>(de: D) -> Result<u64, D::Error> {
+    let text = String::deserialize(de)?;
+    let size = parse_size(&text).map_err(D::Error::custom)?;
+    if (1 << 20..=1 << 40).contains(&size) {
+        Ok(size)
+    } else {
+        Err(D::Error::custom(format!("must be between \"1MiB\" and \"1024GiB\", is {text:?}")))
+    }
+}
+
 /// A whole number between `MIN` and `MAX`.
 pub fn count<'de, D: Deserializer<'de>, T: TryFrom<u64>, const MIN: u64, const MAX: u64>(de: D) -> Result<T, D::Error> {
     let number = i64::deserialize(de)?;

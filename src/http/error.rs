@@ -223,7 +223,7 @@ impl From<StoreError> for ApiError {
 impl From<StreamError> for ApiError {
     fn from(error: StreamError) -> Self {
         match error {
-            StreamError::Full { .. } => Self::unavailable(error.to_string()),
+            StreamError::Full { .. } | StreamError::MemoryFull { .. } => Self::unavailable(error.to_string()),
             StreamError::Unavailable(_) => {
                 tracing::warn!(%error, "stream unavailable for a request");
                 Self::unavailable("the stream is not available; try again")

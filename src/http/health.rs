@@ -13,6 +13,7 @@ use crate::store::StoreError;
 use crate::stream::{Depth, Stream};
 
 use super::error::ApiError;
+use super::progress::Problem;
 use super::state::{State, from_cached};
 use super::{Api, ModelState, answer};
 
@@ -39,7 +40,7 @@ pub type Components = Arc<dyn Fn() -> Vec<ComponentState> + Send + Sync>;
 pub enum Status {
     /// Everything works.
     Healthy,
-    /// Reads work, another component does not.
+    /// Reads work, another component does not; `problems` lists what is wrong.
     Degraded,
     /// The database is disconnected.
     Unhealthy,
@@ -52,6 +53,8 @@ pub struct Health {
     /// By name: `database`, `redis` (`embedded` without Redis), `model`, and others such as sources.
     #[schema(example = json!({"database": "connected", "redis": "embedded", "model": "connected"}))]
     services: BTreeMap<String, String>,
+    /// What is wrong, one message per problem; empty when everything works.
+    problems: Vec<String>,
     stats: HealthStats,
     /// The version of this program.
     #[schema(example = "0.1.0")]
@@ -107,11 +110,15 @@ impl Checks {
         Self { database, stream, model, components: (api.components)() }
     }
 
-    fn status(&self) -> Status {
+    fn status(&self, problems: &[Problem]) -> Status {
         let model = matches!(self.model, ModelState::Ready(_) | ModelState::Absent);
         if self.database.is_err() {
             Status::Unhealthy
-        } else if self.stream.is_ok() && model && self.components.iter().all(|component| component.healthy) {
+        } else if self.stream.is_ok()
+            && model
+            && problems.is_empty()
+            && self.components.iter().all(|component| component.healthy)
+        {
             Status::Healthy
         } else {
             Status::Degraded
@@ -130,6 +137,16 @@ impl Checks {
         services.insert("redis".to_owned(), redis.to_owned());
         services.insert("model".to_owned(), self.model.as_str().to_owned());
         services
+    }
+
+    /// Every problem as a message.
+    fn messages(&self, observed: &[Problem]) -> Vec<String> {
+        let state = |component: &ComponentState| {
+            let detail = component.detail.as_ref().map_or_else(String::new, |detail| format!(" ({detail})"));
+            format!("{}: {}{detail}", component.name, component.state)
+        };
+        let components = self.components.iter().filter(|component| !component.healthy).map(state);
+        self.reasons().into_iter().chain(observed.iter().map(ToString::to_string)).chain(components).collect()
     }
 
     /// The result of the database check.
@@ -203,9 +220,11 @@ pub async fn health(state: web::Data<State>) -> Result<HttpResponse, ApiError> {
     let (checks, numbers) = report?;
     let totals = totals.ok().and_then(Result::ok);
 
+    let problems = state.progress.problems();
     let (depth, books) = numbers.unzip();
     answer::json(&Health {
-        status: checks.status(),
+        status: checks.status(&problems),
+        problems: checks.messages(&problems),
         services: checks.services(&state.api.stream),
         stats: HealthStats {
             total_posts: totals.as_ref().map(|totals| totals.total_posts),

@@ -55,6 +55,8 @@ mod tests {
         Depth {
             epoch: epoch.into(),
             appended,
+            is_estimate: false,
+            memory: None,
             lag: 0,
             claimed: 0,
             dead_lettered: 0,

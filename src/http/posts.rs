@@ -194,7 +194,8 @@ pub async fn delete(
                 }
             }
             // Also for an unknown post: an earlier attempt may have stopped before this step.
-            api.stream.forget_posts(std::slice::from_ref(&deleted)).await?;
+            let gone = std::slice::from_ref(&deleted);
+            api.stream.forget_posts(gone, gone).await?;
             Ok::<_, ApiError>(existed)
         })
         .await?;

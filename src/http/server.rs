@@ -87,7 +87,7 @@ pub fn serve(api: Api, options: HttpOptions, shutdown: Shutdown) -> Result<Serve
     // Subscribed before the first client connects, so that clients miss no event.
     tokio::spawn(state.hub.clone().run(state.api.live.subscribe(), shutdown.clone()));
     tokio::spawn(ws::snapshot::broadcast(state.clone(), shutdown.clone()));
-    tokio::spawn(measure_inflow(state.clone(), shutdown.clone()));
+    tokio::spawn(observe_progress(state.clone(), shutdown.clone()));
     tokio::spawn(async move {
         while shutdown.sleep(TIDY_EVERY).await {
             limiter.forget_quiet();
@@ -119,9 +119,9 @@ fn tidy_metrics(state: &State) {
     }
 }
 
-async fn measure_inflow(state: Data<State>, shutdown: Shutdown) {
+async fn observe_progress(state: Data<State>, shutdown: Shutdown) {
     loop {
-        if let Ok(depth) = state.api.stream.depth().await {
+        if let Some(depth) = state.progress.observe(&state.api, state.options.check_timeout).await {
             state.inflow.record(&depth);
         }
         if !shutdown.sleep(inflow::SAMPLE_EVERY).await {

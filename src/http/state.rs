@@ -20,6 +20,7 @@ use super::body::BodyBudget;
 use super::client::Proxies;
 use super::error::ApiError;
 use super::inflow::Inflow;
+use super::progress::Progress;
 use super::ws::hub::Hub;
 use super::{Api, HttpOptions};
 
@@ -37,6 +38,8 @@ pub struct State {
     pub cache_use: CacheUse,
     /// The rate at which entries are appended.
     pub inflow: Inflow,
+    /// Whether entries are processed and writes succeed.
+    pub progress: Progress,
     /// CPU, memory and file descriptors of this process.
     pub process: metrics_process::Collector,
     /// The memory that request bodies may use.
@@ -82,6 +85,7 @@ impl State {
             hub: Arc::default(),
             cache_use: CacheUse::default(),
             inflow: Inflow::default(),
+            progress: Progress::default(),
             process: metrics_process::Collector::default(),
             bodies: BodyBudget::default(),
             proxies,

@@ -6,6 +6,7 @@
 //! computing. Batches are ragged (no padding), so texts need no sorting by length.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -106,17 +107,28 @@ impl Engine {
             .await
             .map_err(|_| InferenceError::Unavailable("the queue is full; send less or try later".to_owned()))?
             .map_err(|_| InferenceError::Unavailable("the engine has stopped".to_owned()))?;
-        let (reply, answer) = oneshot::channel();
-        let request = Request::new(texts.len(), way, Caller { reply, room });
+        let (reply, mut answer) = oneshot::channel();
+        let finished = Arc::new(AtomicUsize::new(0));
+        let caller = Caller { reply, room, finished: Arc::clone(&finished) };
+        let request = Request::new(texts.len(), way, caller);
         if !self.queue.push(texts, &request) {
             return Err(InferenceError::Unavailable("the engine has stopped".to_owned()));
         }
         // The jobs hold the request; dropping the last one ends the wait.
         drop(request);
-        tokio::time::timeout(self.max_wait, answer)
-            .await
-            .map_err(|_| InferenceError::Unavailable("the answer took too long; try again".to_owned()))?
-            .map_err(|_| InferenceError::Unavailable("the engine has stopped".to_owned()))?
+        let mut seen = 0;
+        loop {
+            if let Ok(answer) = tokio::time::timeout(self.max_wait, &mut answer).await {
+                return answer.map_err(|_| InferenceError::Unavailable("the engine has stopped".to_owned()))?;
+            }
+            // The wait starts over while texts are finished: a large batch takes as long as it needs.
+            let now = finished.load(Ordering::Relaxed);
+            if now == seen {
+                let message = format!("no text was finished within {:?} (inference.max_wait)", self.max_wait);
+                return Err(InferenceError::Unavailable(message));
+            }
+            seen = now;
+        }
     }
 }
 

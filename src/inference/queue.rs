@@ -1,6 +1,7 @@
 //! The queue of the engine's threads: two lanes of texts, and where the results go.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -76,9 +77,13 @@ pub struct Caller {
     pub reply: oneshot::Sender<Result<Vec<Analysis>, InferenceError>>,
     /// The caller's room in the queue.
     pub room: OwnedSemaphorePermit,
+    /// Counts the texts that are finished.
+    pub finished: Arc<AtomicUsize>,
 }
 
 struct Answer {
+    /// Texts that are finished; the caller watches it.
+    finished: Arc<AtomicUsize>,
     analyses: Vec<Option<Analysis>>,
     missing: usize,
     reply: Option<oneshot::Sender<Result<Vec<Analysis>, InferenceError>>>,
@@ -86,8 +91,9 @@ struct Answer {
 
 impl Request {
     pub fn new(texts: usize, way: Way, caller: Caller) -> Arc<Self> {
-        let answer = Answer { analyses: vec![None; texts], missing: texts, reply: Some(caller.reply) };
-        Arc::new(Self { answer: Mutex::new(answer), way, _room: caller.room })
+        let Caller { reply, room, finished } = caller;
+        let answer = Answer { finished, analyses: vec![None; texts], missing: texts, reply: Some(reply) };
+        Arc::new(Self { answer: Mutex::new(answer), way, _room: room })
     }
 
     /// The layers to compute for its texts.
@@ -112,6 +118,7 @@ impl Request {
         let mut answer = lock(&self.answer);
         if answer.analyses[index].replace(analysis).is_none() {
             answer.missing -= 1;
+            answer.finished.fetch_add(1, Ordering::Relaxed);
         }
         if answer.missing == 0
             && let Some(reply) = answer.reply.take()

@@ -89,7 +89,7 @@ impl Inlet {
     fn trouble(&mut self, report: &Report, error: &StreamError) -> Duration {
         report.wait(SourceActivity::Waiting, error);
         let (backoff, other) = match error {
-            StreamError::Full { .. } => (&mut self.full, &mut self.away),
+            StreamError::Full { .. } | StreamError::MemoryFull { .. } => (&mut self.full, &mut self.away),
             _ => (&mut self.away, &mut self.full),
         };
         other.recovered();

@@ -123,8 +123,14 @@ impl LocalStream {
         }
         let seqs: Vec<u64> = chosen.iter().map(|entry| entry.seq).collect();
         let mut undo = HandOver::new(self, consumer, chosen.clone());
-        let rows = self.read(move |connection| tables::rows(connection, &seqs)).await?;
+        let mut rows = self.read(move |connection| tables::rows(connection, &seqs)).await?;
         undo.done();
+        let mut chosen = chosen;
+        if let Some(first) = first_repeated(&chosen, &rows) {
+            let rest = chosen.split_off(first.max(1));
+            rows.retain(|row| rest.first().is_none_or(|rest| row.id.seq < rest.seq));
+            self.leases().put_back(consumer, &rest);
+        }
         // A missing entry was settled by a process that crashed before it released its lease.
         let (alive, settled): (Vec<_>, Vec<_>) =
             chosen.into_iter().partition(|entry| rows.binary_search_by_key(&entry.seq, |row| row.id.seq).is_ok());
@@ -202,6 +208,8 @@ impl LocalStream {
             epoch: self.0.epoch.clone(),
             appended: counts.appended,
             lag: counts.lag,
+            is_estimate: false,
+            memory: None,
             claimed: counts.claimed,
             dead_lettered: counts.dead_lettered,
             dead_letters: counts.dead_letters,
@@ -318,6 +326,15 @@ impl LocalStream {
     {
         within(self.0.options.command_timeout, self.0.sqlite.read(work)).await
     }
+}
+
+/// The place of the first entry that was delivered twice or more. It is rescued alone: should it end the process
+/// again, that counts against no other entry.
+fn first_repeated(chosen: &[Rescued], rows: &[Row]) -> Option<usize> {
+    chosen.iter().position(|entry| {
+        let row = rows.binary_search_by_key(&entry.seq, |row| row.id.seq).ok().map(|at| &rows[at]);
+        row.is_some_and(|row| row.deliveries + u32::from(entry.counts) >= 2)
+    })
 }
 
 /// Frees chosen entries unless their hand-over completed.

@@ -14,6 +14,7 @@
 mod books;
 mod claims;
 mod dead_letters;
+mod forget;
 mod processed;
 mod reply;
 mod scripts;
@@ -30,7 +31,7 @@ use crate::domain::{EntryId, EntryKey, PostId, RawFields, Timestamp};
 use crate::redis::{Line, Redis, RedisError};
 
 use super::{
-    Consumer, ConsumerInfo, DeadLetter, DeadLetterRequest, DeadLetterSelection, Depth, Entry, Release, StreamError,
+    Consumer, ConsumerInfo, DeadLetter, DeadLetterRequest, DeadLetterSelection, Depth, Entry, Memory, Release, StreamError,
     StreamOptions,
 };
 use scripts::Script;
@@ -47,6 +48,8 @@ struct Inner {
     /// Connections for blocking reads, one per concurrent read.
     readers: Mutex<Vec<Line<Client>>>,
     held: Mutex<HashMap<Consumer, Held>>,
+    /// The last count of unread entries where Redis does not know it.
+    counted: Mutex<Option<books::Counted>>,
 }
 
 /// The keys of every script.
@@ -55,29 +58,38 @@ struct Keys {
     books: String,
     done: String,
     dead_letter: String,
+    /// The index of the dead letter by post.
+    dead_index: String,
+    /// The index of the processed stream by post; it may be on another node than the rest.
+    processed_index: String,
 }
 
 impl Keys {
-    /// Keys beside the stream hash as the stream does: by its tag, or by its whole name as the tag.
     fn new(options: &StreamOptions) -> Self {
-        let name = &options.name;
-        let tagged = name.split_once('{').is_some_and(|(_, rest)| rest.find('}').is_some_and(|end| end > 0));
-        let beside = if tagged { name.clone() } else { format!("{{{name}}}") };
+        let own = beside(&options.name);
         Self {
-            stream: name.clone(),
-            books: format!("{beside}:{}:books", options.group),
-            done: format!("{beside}:{}:dead_lettered", options.group),
+            stream: options.name.clone(),
+            books: format!("{own}:{}:books", options.group),
+            done: format!("{own}:{}:dead_lettered", options.group),
             dead_letter: options.dead_letter.clone(),
+            dead_index: format!("{}:posts", beside(&options.dead_letter)),
+            processed_index: format!("{}:posts", beside(&options.processed)),
         }
     }
 
     fn all(&self) -> Vec<&str> {
-        vec![&self.stream, &self.books, &self.done, &self.dead_letter]
+        vec![&self.stream, &self.books, &self.done, &self.dead_letter, &self.dead_index]
     }
 
     fn slot(&self) -> u16 {
         fred::util::redis_keyslot(self.stream.as_bytes())
     }
+}
+
+/// The start of a key in the hash slot of `name`: by its tag, or by its whole name as the tag.
+fn beside(name: &str) -> String {
+    let tagged = name.split_once('{').is_some_and(|(_, rest)| rest.find('}').is_some_and(|end| end > 0));
+    if tagged { name.to_owned() } else { format!("{{{name}}}") }
 }
 
 /// The stream's current epoch as this process knows it.
@@ -116,6 +128,7 @@ impl RedisStream {
             life: Mutex::default(),
             readers: Mutex::default(),
             held: Mutex::default(),
+            counted: Mutex::default(),
         })))
     }
 
@@ -193,8 +206,8 @@ impl RedisStream {
         processed::publish(self, &entries).await
     }
 
-    pub(super) async fn forget_posts(&self, posts: &[PostId]) -> Result<(), StreamError> {
-        processed::forget(self, posts).await
+    pub(super) async fn forget_posts(&self, posts: &[PostId], stored: &[PostId]) -> Result<(), StreamError> {
+        forget::forget(self, posts, stored).await
     }
 
     pub(super) async fn trim(&self) -> Result<EntryKey, StreamError> {

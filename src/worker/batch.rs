@@ -22,6 +22,11 @@ use crate::topics::Tracked;
 /// Processes claimed entries until each is settled, in the dead letter, or released.
 pub async fn process(worker: &Worker, consumer: &Consumer, entries: Vec<Entry>, shutdown: &Shutdown) {
     let batch = Batch { worker, consumer, shutdown };
+    let limit = worker.options.max_crashes.max(worker.options.max_deliveries);
+    let (entries, crashed): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.deliveries <= limit);
+    for entry in crashed {
+        batch.dead_letter(entry, DeadLetterReason::Crashed, crash_message(limit)).await;
+    }
     let Parsed { mut tasks, invalid } = Parsed::read(entries, &worker.clock);
     languages::detect(&worker.options.languages, &mut tasks).await;
     for rejected in invalid {
@@ -131,7 +136,13 @@ impl Batch<'_> {
             return Ok(());
         }
         let is_transient = |error: &InferenceError| !matches!(error, InferenceError::Failed(_));
-        let analyses = self.retried("model", is_transient, || self.worker.classifier.classify(texts.clone())).await?;
+        let analyse = self.retried("model", is_transient, || self.worker.classifier.classify(texts.clone()));
+        let analyses = tokio::select! {
+            biased;
+            // The analysis may take longer than what is left of the grace period.
+            () = self.shutdown.abandoned() => return Err(Failure::Abandoned),
+            analyses = analyse => analyses?,
+        };
         record_batch(&analyses);
         let waiting = works.iter_mut().filter(|work| work.text().is_some());
         for (work, analysis) in waiting.zip(analyses) {
@@ -148,7 +159,7 @@ impl Batch<'_> {
 
     /// Notifies other consumers and live clients of what the commit changed.
     async fn publish(&self, published: Published) -> Result<(), Failure> {
-        let Published { processed, events, removed } = published;
+        let Published { processed, events, removed, unpublished } = published;
         let stream = &self.worker.stream;
         if !processed.is_empty() {
             let publish = || stream.publish_processed(processed.clone());
@@ -160,9 +171,11 @@ impl Batch<'_> {
             metrics::counter!("sentistream_live_publish_failures_total").increment(1);
             tracing::debug!(%error, "live events lost; clients read them from the API");
         }
-        if !removed.is_empty() {
+        if !unpublished.is_empty() {
             self.worker.cache.clear().await;
-            self.retried("stream", always::<StreamError>, || stream.forget_posts(&removed)).await?;
+        }
+        if !removed.is_empty() {
+            self.retried("stream", always::<StreamError>, || stream.forget_posts(&removed, &unpublished)).await?;
         }
         Ok(())
     }
@@ -201,6 +214,10 @@ impl Batch<'_> {
     {
         Ok(retry(BackendWait::new(backend), self.shutdown, is_transient, attempt).await?)
     }
+}
+
+fn crash_message(limit: u32) -> String {
+    format!("the process ended {limit} times while it worked on this entry (worker.max_crashes)")
 }
 
 fn always<E>(_: &E) -> bool {

@@ -26,6 +26,9 @@ pub struct WorkerOptions {
     pub claim_idle: Duration,
     /// An entry whose analysis failed in this many deliveries goes to the dead letter.
     pub max_deliveries: u32,
+    /// An entry that was delivered more often than this, and than `max_deliveries`, without an outcome goes to the
+    /// dead letter without another attempt: it ended the process each time.
+    pub max_crashes: u32,
     /// Which posts are stored.
     pub storage: StoragePolicy,
     /// How languages are handled.

@@ -15,8 +15,10 @@ pub struct Published {
     pub processed: Vec<RawFields>,
     /// Live events, in order.
     pub events: Vec<LiveEvent>,
-    /// Posts to remove from the dead letter and the processed stream.
+    /// Posts to remove from the dead letter.
     pub removed: Vec<PostId>,
+    /// Those of them that were stored, to remove from the processed stream too.
+    pub unpublished: Vec<PostId>,
 }
 
 /// What the topics and traces of a batch add to its notifications.
@@ -41,10 +43,16 @@ impl Published {
         if let Op::Delete { post_id } = &work.task.op {
             // A post that is not stored may be in the dead letter.
             self.removed.push(post_id.clone());
+            if settled.outcome.is_none() {
+                // An earlier delivery may have removed the post and ended before this step.
+                self.unpublished.push(post_id.clone());
+            }
         }
-        self.removed.extend(settled.removed.iter().map(|removed| removed.post_id.clone()));
+        let removed = || settled.removed.iter().map(|removed| removed.post_id.clone());
+        self.removed.extend(removed());
+        self.unpublished.extend(removed());
         if settled.outcome.is_some() {
-            self.events.extend(settled.removed.into_iter().map(|removed| LiveEvent::PostDeleted(removed.post_id)));
+            self.events.extend(removed().map(LiveEvent::PostDeleted));
         }
         let (Some(post), Some(analysis), Some(stored)) = (work.task.op.post(), &work.analysis, settled.stored) else {
             return;

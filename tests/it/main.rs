@@ -6,6 +6,7 @@ mod abuse;
 mod alert_quality;
 mod alert_takeover;
 mod api;
+mod chaos;
 mod cli;
 mod cli_server;
 mod crashes;

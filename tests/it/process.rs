@@ -66,6 +66,12 @@ impl Process {
         answer.json().await.expect("the answer is JSON")
     }
 
+    /// The health report, if the API answers.
+    pub async fn try_health(&self) -> Option<Value> {
+        let client = crate::web::builder().timeout(Duration::from_secs(5)).build().ok()?;
+        client.get(format!("{}/api/health", self.url)).send().await.ok()?.json().await.ok()
+    }
+
     /// Appends posts through the API.
     pub async fn append(&self, posts: &[Value]) {
         for chunk in posts.chunks(500) {
@@ -95,6 +101,19 @@ impl Process {
             health["stats"]["total_posts"] == posts && health["stats"]["pending"] == 0 && balances(health)
         };
         self.wait_until(&format!("{posts} stored posts and balanced books"), settled).await
+    }
+}
+
+/// Asks until there is an answer.
+pub async fn within<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let mut poll = tokio::time::interval(Duration::from_millis(100));
+    loop {
+        poll.tick().await;
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{what}: it did not happen in time");
     }
 }
 

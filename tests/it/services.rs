@@ -119,6 +119,11 @@ impl Server {
         server
     }
 
+    /// The URL of a Redis.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
     /// The address that it listens on.
     pub fn port(&self) -> u16 {
         self.port

@@ -131,6 +131,16 @@ impl Leases {
         }
     }
 
+    /// Frees rescued entries before they were delivered.
+    pub(super) fn put_back(&mut self, consumer: &Consumer, entries: &[Rescued]) {
+        // A delivery that counts is not stored yet; the row of this claim stands for it after a crash.
+        for entry in entries.iter().filter(|entry| entry.counts) {
+            self.free(consumer, *entry);
+        }
+        let stored: Vec<u64> = entries.iter().filter(|entry| !entry.counts).map(|entry| entry.seq).collect();
+        self.put(&stored, NOBODY, &State::Free { counts: false });
+    }
+
     fn is_held_by(&self, consumer: &Consumer, seq: u64) -> bool {
         matches!(self.entries.get(&seq), Some(Lease { state: State::Held { consumer: holder, .. }, .. })
             if holder == consumer)

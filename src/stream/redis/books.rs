@@ -1,18 +1,26 @@
 //! Appends, the numbers of the stream, and trimming of settled entries.
 
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
 use fred::types::Value;
 use tokio::time::Instant;
 
 use crate::domain::{EntryId, EntryKey, RawFields};
 
 use super::scripts::{self, MAX_PARTS};
-use super::{Depth, RedisStream, StreamError, reply};
+use super::{Depth, Memory, RedisStream, StreamError, reply};
 
 /// Most entries, and about most bytes, that one script appends.
 const CHUNK: usize = 500;
 const CHUNK_BYTES: usize = 2 * 1024 * 1024;
-/// Entries that are counted at once where Redis does not know the lag.
+/// Entries that one script counts where Redis does not know the lag.
 const COUNT_PAGE: i64 = 1_000;
+/// A lag of at most this many entries is always counted.
+const COUNT_ALWAYS: u64 = 10_000;
+/// A count of more entries is valid for this long, and for this many times the time that it took.
+const COUNT_VALID: Duration = Duration::from_secs(60);
+const COUNT_SHARE: u32 = 50;
 /// Entries that are trimmed at once.
 const TRIM_PAGE: i64 = 10_000;
 
@@ -37,7 +45,7 @@ pub(super) async fn append(stream: &RedisStream, entries: &[RawFields]) -> Resul
 }
 
 /// How many of the next entries go into one call; one that is too long for a script goes alone.
-fn chunk_len(entries: &[RawFields]) -> usize {
+pub(super) fn chunk_len(entries: &[RawFields]) -> usize {
     let mut bytes = 0;
     let fits = |entry: &&RawFields| {
         bytes += entry.0.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
@@ -58,10 +66,12 @@ async fn append_chunk(
         args.extend(reply::flat(entry));
     }
     let mut answer = reply::list(stream.eval(scripts::APPEND, &args).await?);
-    let done = reply::number(answer.next())? == 1;
+    let result = reply::number(answer.next())?;
     let count = reply::number(answer.next())?;
-    if !done {
-        return Err(StreamError::Full { pending: count, limit });
+    match result {
+        1 => {}
+        2 => return Err(StreamError::MemoryFull { used: count, max: reply::number(answer.next())? }),
+        _ => return Err(StreamError::Full { pending: count, limit }),
     }
     let ids = reply::list(answer.next().unwrap_or(Value::Null)).map(|id| reply::id(Some(id))).collect();
     let epoch = stream.epoch(&reply::text(answer.next())?);
@@ -81,11 +91,22 @@ pub(super) async fn depth(stream: &RedisStream) -> Result<Depth, StreamError> {
     let oldest: Option<EntryId> = reply::text(answer.next())?.parse().ok();
     let last_delivered = reply::text(answer.next())?;
     stream.saw(&epoch, reply::number(answer.next())?);
-    let lag = if is_exact { lag_at_most } else { count_unread(stream, last_delivered, lag_at_most).await? };
+    let memory = Memory {
+        used: reply::number(answer.next())?,
+        max: reply::number(answer.next())?,
+        limit: reply::number(answer.next())?,
+    };
+    let lag = if is_exact {
+        Lag { entries: lag_at_most, is_estimate: false }
+    } else {
+        unread(stream, &epoch, last_delivered, lag_at_most).await?
+    };
     Ok(Depth {
         epoch,
         appended,
-        lag,
+        lag: lag.entries,
+        is_estimate: lag.is_estimate,
+        memory: (memory.max > 0).then_some(memory),
         claimed,
         dead_lettered,
         dead_letters,
@@ -93,8 +114,47 @@ pub(super) async fn depth(stream: &RedisStream) -> Result<Depth, StreamError> {
     })
 }
 
-/// Counts the entries after `from`, for as long as a command may take; else the estimate stands.
-async fn count_unread(stream: &RedisStream, mut from: String, at_most: u64) -> Result<u64, StreamError> {
+/// The number of unread entries.
+struct Lag {
+    entries: u64,
+    is_estimate: bool,
+}
+
+/// A count of unread entries, from which later numbers are estimated.
+pub(super) struct Counted {
+    epoch: Arc<str>,
+    /// Entries that are deleted and that Redis still counts as unread.
+    surplus: u64,
+    valid_until: Instant,
+}
+
+/// The number of unread entries where Redis knows only that it is `at_most` so many: counted when there are
+/// few, else counted from time to time and estimated in between.
+async fn unread(
+    stream: &RedisStream,
+    epoch: &Arc<str>,
+    last_delivered: String,
+    at_most: u64,
+) -> Result<Lag, StreamError> {
+    let counted = || stream.0.counted.lock().unwrap_or_else(PoisonError::into_inner);
+    if at_most > COUNT_ALWAYS
+        && let Some(known) = &*counted()
+        && known.epoch == *epoch
+        && Instant::now() < known.valid_until
+    {
+        return Ok(Lag { entries: at_most.saturating_sub(known.surplus), is_estimate: true });
+    }
+    let started = Instant::now();
+    let Some(entries) = count_unread(stream, last_delivered).await? else {
+        return Ok(Lag { entries: at_most, is_estimate: true });
+    };
+    let valid_until = Instant::now() + COUNT_VALID.max(started.elapsed() * COUNT_SHARE);
+    *counted() = Some(Counted { epoch: epoch.clone(), surplus: at_most.saturating_sub(entries), valid_until });
+    Ok(Lag { entries, is_estimate: false })
+}
+
+/// Counts the entries after `from`; `None` when that takes longer than a command may.
+async fn count_unread(stream: &RedisStream, mut from: String) -> Result<Option<u64>, StreamError> {
     let deadline = Instant::now() + stream.0.options.command_timeout;
     let mut unread = 0;
     while Instant::now() < deadline {
@@ -103,11 +163,11 @@ async fn count_unread(stream: &RedisStream, mut from: String, at_most: u64) -> R
         let count = reply::number(page.next())?;
         unread += count;
         if count < COUNT_PAGE as u64 {
-            return Ok(unread);
+            return Ok(Some(unread));
         }
         from = reply::text(page.next())?;
     }
-    Ok(at_most)
+    Ok(None)
 }
 
 pub(super) async fn trim(stream: &RedisStream) -> Result<EntryKey, StreamError> {

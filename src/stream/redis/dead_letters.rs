@@ -35,12 +35,24 @@ pub(super) async fn add(
     let moved = if fields.0.len() * 2 > MAX_PARTS {
         add_long(stream, entry.key.id, &fields).await?
     } else {
-        let mut args: Vec<Value> = vec![(&*entry.key.epoch).into(), entry.key.id.to_string().into()];
+        let most = stream.0.options.dead_letter_max_bytes.to_string();
+        let mut args: Vec<Value> = vec![(&*entry.key.epoch).into(), entry.key.id.to_string().into(), most.into()];
         args.extend(reply::flat(&fields));
-        reply::number(Some(stream.eval(scripts::DEAD_LETTER, &args).await?))? == 1
+        let mut answer = reply::list(stream.eval(scripts::DEAD_LETTER, &args).await?);
+        let moved = reply::number(answer.next())? == 1;
+        report_dropped(reply::number(answer.next())?);
+        moved
     };
     stream.let_go(None, std::slice::from_ref(&entry.key));
     Ok(moved)
+}
+
+/// Reports dead letters that were dropped to keep the dead letter within its limit of bytes.
+fn report_dropped(dropped: u64) {
+    if dropped > 0 {
+        metrics::counter!("sentistream_dead_letters_dropped_total").increment(dropped);
+        tracing::warn!(dropped, "dead letter too large, oldest entries dropped (stream.dead_letter_max_bytes)");
+    }
 }
 
 /// An entry of more fields than a script can pass on goes by a transaction, which cannot look first:
@@ -149,10 +161,12 @@ async fn replay_page(stream: &RedisStream, from: &str, end: &str) -> Result<(u64
     let limit = stream.0.options.max_backlog;
     let args: Vec<Value> = vec![limit.to_string().into(), from.into(), end.into(), CHUNK.into()];
     let mut answer = reply::list(stream.eval(scripts::REPLAY, &args).await?);
-    let done = reply::number(answer.next())? == 1;
+    let result = reply::number(answer.next())?;
     let count = reply::number(answer.next())?;
-    if !done {
-        return Err(StreamError::Full { pending: count, limit });
+    match result {
+        1 => {}
+        2 => return Err(StreamError::MemoryFull { used: count, max: reply::number(answer.next())? }),
+        _ => return Err(StreamError::Full { pending: count, limit }),
     }
     let mut replayed = reply::number(answer.next())?;
     let last = reply::text(answer.next())?;
@@ -177,14 +191,15 @@ pub(super) async fn purge(stream: &RedisStream, selection: &DeadLetterSelection)
     match selection {
         DeadLetterSelection::All => {
             let args = vec![key, "MAXLEN".into(), "=".into(), 0.into()];
-            reply::number(Some(stream.command("XTRIM", args).await?))
+            let purged = reply::number(Some(stream.command("XTRIM", args).await?))?;
+            stream.command("DEL", vec![stream.0.keys.dead_index.as_str().into()]).await?;
+            Ok(purged)
         }
         DeadLetterSelection::Ids(ids) => {
             let mut purged = 0;
             for ids in ids.chunks(IDS) {
-                let mut args = vec![key.clone()];
-                args.extend(ids.iter().map(|id| Value::from(id.to_string())));
-                purged += reply::number(Some(stream.command("XDEL", args).await?))?;
+                let ids: Vec<Value> = ids.iter().map(|id| id.to_string().into()).collect();
+                purged += reply::number(Some(stream.eval(scripts::PURGE, &ids).await?))?;
             }
             Ok(purged)
         }

@@ -1,13 +1,21 @@
 //! The scripts. They are sent as text, which Redis caches, so that a restarted server, a new master
 //! or another node of a cluster never lacks one.
 
-/// A script's text.
+/// The text of a script on the input stream, its group and its books.
 #[derive(Clone, Copy)]
 pub(super) struct Script(pub &'static str);
 
+/// Scripts run when Redis is full (`maxmemory`), since most of them free memory; those that append check
+/// the memory in use themselves.
+macro_rules! text {
+    ($($file:literal),+) => {
+        concat!("#!lua flags=allow-oom\n", include_str!("scripts/common.lua"), $(include_str!($file)),+)
+    };
+}
+
 macro_rules! script {
     ($file:literal) => {
-        Script(concat!(include_str!("scripts/prelude.lua"), include_str!($file)))
+        Script(text!("scripts/prelude.lua", $file))
     };
 }
 
@@ -23,8 +31,11 @@ pub(super) const UNREAD: Script = script!("scripts/unread.lua");
 pub(super) const TRIM: Script = script!("scripts/trim.lua");
 pub(super) const FORGET_CONSUMERS: Script = script!("scripts/forget_consumers.lua");
 pub(super) const REPLAY: Script = script!("scripts/replay.lua");
-/// Stands alone: its stream may be on another node than the rest.
-pub(super) const FORGET_POSTS: &str = include_str!("scripts/forget_posts.lua");
+pub(super) const PURGE: Script = script!("scripts/purge.lua");
+/// These scripts work on one stream and its index, which may be on another node than the input stream.
+pub(super) const PUBLISH: &str = text!("scripts/publish.lua");
+pub(super) const FORGET_POSTS: &str = text!("scripts/forget_posts.lua");
+pub(super) const INDEX_POSTS: &str = text!("scripts/index_posts.lua");
 
 /// Most names and values that one entry may have to pass through a script; Lua's stack holds 8,000.
 pub(super) const MAX_PARTS: usize = 7_000;

@@ -93,6 +93,8 @@ fn options() -> StreamOptions {
         processed: format!("{name}:processed"),
         name,
         processed_max_len: 1_000,
+        processed_max_bytes: 64 << 20,
+        dead_letter_max_bytes: 64 << 20,
         claim_idle: CLAIM_IDLE,
         max_backlog: 100_000,
         command_timeout: Duration::from_secs(5),

@@ -126,7 +126,7 @@ pub async fn posts_are_forgotten(bed: Bed) {
     dead_letter_all(&stream, &entries).await;
 
     let forgotten: Vec<PostId> = ["p0", "p650", "unknown"].iter().map(|id| PostId::parse(id).unwrap()).collect();
-    stream.forget_posts(&forgotten).await.unwrap();
+    stream.forget_posts(&forgotten, &forgotten).await.unwrap();
     let left: Vec<_> = stream.dead_letters(1_000, None).await.unwrap();
     assert_eq!(left.len(), 698);
     assert!(left.iter().all(|letter| !matches!(letter.fields.get("post_id"), Some(b"p0" | b"p650"))));

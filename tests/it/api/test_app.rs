@@ -287,6 +287,7 @@ pub fn worker(rooms: &Api) -> Worker {
             batch_size: 100,
             claim_idle: PATIENCE,
             max_deliveries: 1,
+            max_crashes: 5,
             storage: StoragePolicy::default(),
             languages: LanguagePolicy { detect: true, ..LanguagePolicy::default() },
         },

@@ -34,6 +34,8 @@ fn stream_options(prefix: &str) -> StreamOptions {
         dead_letter: format!("{prefix}_dead"),
         processed: format!("{prefix}_processed"),
         processed_max_len: 10,
+        processed_max_bytes: 64 << 20,
+        dead_letter_max_bytes: 64 << 20,
         claim_idle: Duration::from_secs(60),
         max_backlog: 100_000,
         command_timeout: Duration::from_secs(5),

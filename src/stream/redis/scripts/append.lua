@@ -1,10 +1,12 @@
 -- ARGV[4]: the most entries that may wait (0: do not look); ARGV[5]: how many come with it, here and
 -- in later calls; then the entries, each as the number of its names and values, and those.
--- Answers {1, appended ever, ids} or {0, waiting}.
+-- Answers {1, appended ever, ids}, {0, waiting}, or {2, bytes in use, maxmemory} when memory runs short.
 local epoch, info, about = life()
 if not epoch then return lost end
 local limit, coming = tonumber(ARGV[4]), tonumber(ARGV[5])
 if limit > 0 then
+  local used, max, most = memory()
+  if max > 0 and used >= most then return { 2, used, max } end
   local waiting = info.pending + lag(info, about)
   if waiting > 0 and waiting + coming > limit then return { 0, waiting } end
 end

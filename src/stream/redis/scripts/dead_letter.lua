@@ -1,15 +1,21 @@
--- ARGV[4]: the epoch of the entry, [5]: its id, then the fields for the dead letter.
-if redis.call('HGET', books, 'epoch') ~= ARGV[4] then return 0 end
+-- ARGV[4]: the epoch of the entry, [5]: its id, [6]: the most bytes of the dead letter, then the fields
+-- for the dead letter. Answers 1 or 0, and how many of the oldest dead letters were dropped.
+if redis.call('HGET', books, 'epoch') ~= ARGV[4] then return { 0, 0 } end
 local id = ARGV[5]
-if #redis.call('XPENDING', stream, group, id, id, 1) == 0 then return 0 end
+if #redis.call('XPENDING', stream, group, id, id, 1) == 0 then return { 0, 0 } end
 if redis.call('ZSCORE', done, sortable(id)) then
-  -- The group was made anew and read it again.
+  -- The group was created again and read the entry again.
   redis.call('XACK', stream, group, id)
-  return 0
+  return { 0, 0 }
 end
--- What may be refused comes first: then nothing was changed.
-redis.call('XADD', dead, '*', unpack(ARGV, 6))
+-- The command that Redis may refuse comes first: then nothing was changed.
+local letter = redis.call('XADD', dead, '*', unpack(ARGV, 7))
+local post = ''
+for i = 7, #ARGV, 2 do
+  if ARGV[i] == 'post_id' then post = ARGV[i + 1] break end
+end
+redis.call('ZADD', dead_index, 0, post .. '\0' .. letter)
 redis.call('XACK', stream, group, id)
 redis.call('ZADD', done, 0, sortable(id))
 redis.call('HINCRBY', books, 'dead_lettered', 1)
-return 1
+return { 1, drop_oldest(dead, dead_index, surplus(dead, tonumber(ARGV[6]))) }

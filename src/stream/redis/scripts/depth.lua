@@ -1,8 +1,10 @@
 -- Answers the epoch, appended entries in it, the lag and whether it is exact (1 or 0), claimed
 -- entries, dead-lettered entries, dead letters, the oldest unsettled id or '', the last id that was
--- delivered, and how many entries Redis counts.
+-- delivered, how many entries Redis counts, bytes in use, maxmemory, and the bytes above which appends are refused.
 local epoch, info, about = life()
 if not epoch then return lost end
+-- A write, so that a Redis that refuses writes is noticed.
+redis.call('HSET', books, 'seen', about['entries-added'])
 local base, gone, dead_lettered = unpack(redis.call('HMGET', books, 'base', 'lost', 'dead_lettered'))
 local waiting, exact = lag(info, about)
 local oldest = ''
@@ -13,7 +15,9 @@ else
   if next_one[1] then oldest = next_one[1][1] end
 end
 local added = about['entries-added']
+local used, max, most = memory()
 return {
   epoch, added - base - gone, waiting, exact and 1 or 0, info.pending, tonumber(dead_lettered),
   redis.call('XLEN', dead), oldest, info['last-delivered-id'], added,
+  used, max, most,
 }

@@ -1,15 +1,16 @@
--- KEYS: a stream. ARGV[1] and [2]: the range, [3]: a page, then the posts to forget.
--- Answers the last id seen, or '' at the end.
-local wanted = {}
-for i = 4, #ARGV do wanted[ARGV[i]] = true end
-local page = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[2], 'COUNT', ARGV[3])
-for _, entry in ipairs(page) do
-  local fields = entry[2]
-  for i = 1, #fields, 2 do
-    if fields[i] == 'post_id' then
-      if wanted[fields[i + 1]] then redis.call('XDEL', KEYS[1], entry[1]) end
-      break
+-- KEYS: a stream and its index. ARGV: posts. Removes their entries; how many. -1 when the index does not
+-- cover the stream: an earlier version or another program wrote to it.
+local stream, index = KEYS[1], KEYS[2]
+if redis.call('ZCARD', index) ~= redis.call('XLEN', stream) then return -1 end
+local removed = 0
+for _, post in ipairs(ARGV) do
+  local prefix = post .. '\0'
+  for _, found in ipairs(redis.call('ZRANGEBYLEX', index, '[' .. prefix, '(' .. post .. '\1')) do
+    local id = found:sub(#prefix + 1)
+    if id:match('^%d+-%d+$') then
+      removed = removed + redis.call('XDEL', stream, id)
+      redis.call('ZREM', index, found)
     end
   end
 end
-return #page > 0 and page[#page][1] or ''
+return removed

@@ -1,17 +1,10 @@
--- Stands before every script.
--- KEYS: the stream, its books, the ids that were dead-lettered, the dead letter.
+-- The part that scripts on the input stream share.
+-- KEYS: the stream, its books, the ids that were dead-lettered, the dead letter, the index of the dead letter.
 -- ARGV: the group, the epoch that the caller knows, how many entries it knows to have been
 -- appended in it; then what the script itself needs, from ARGV[4] on.
-local stream, books, done, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local stream, books, done, dead, dead_index = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local group, known_epoch, known_added = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local lost = redis.error_reply('NOGROUP the stream, its group or its books are gone')
-
--- XINFO answers in flat lists of names and values; a null is false.
-local function map(flat)
-  local named = {}
-  for i = 1, #flat, 2 do named[flat[i]] = flat[i + 1] end
-  return named
-end
+local lost = redis.error_reply('NOGROUP the stream, its group or its books are missing')
 
 local function about_group()
   if redis.call('EXISTS', stream) == 0 then return nil end
@@ -32,7 +25,7 @@ local function is_replaced(epoch, seen, about)
   return added < tonumber(seen or 0) or (epoch == known_epoch and added < known_added)
 end
 
--- The epoch, the group and the stream; nothing when one of them is gone.
+-- The epoch, the group and the stream; nil when one of them is missing.
 local function life()
   local info = about_group()
   if not info then return nil end
@@ -45,8 +38,8 @@ local function life()
   return epoch, info, about
 end
 
--- How many entries the group was not given yet, and whether that is exact. Redis cannot tell
--- while a deleted entry lies ahead of the group; then it is at most this many.
+-- How many entries the group has not read yet, and whether that is exact. Redis does not know it
+-- while a deleted entry is ahead of the group; then it is at most this many.
 local function lag(info, about)
   if info['last-delivered-id'] == about['last-generated-id'] then return 0, true end
   if info.lag then return math.min(info.lag, about.length), true end

@@ -1,8 +1,10 @@
 -- ARGV[4]: the most entries that may wait, [5] and [6]: the range of dead letters, [7]: how many at most.
 -- Appends dead letters again and removes them. Answers {1, appended ever, replayed, last id seen,
--- ids of those too long for a script}, or {0, waiting}.
+-- ids of those too long for a script}, {0, waiting}, or {2, bytes in use, maxmemory} when memory runs short.
 local epoch, info, about = life()
 if not epoch then return lost end
+local used, max, most = memory()
+if max > 0 and used >= most then return { 2, used, max } end
 local page = redis.call('XRANGE', dead, ARGV[5], ARGV[6], 'COUNT', ARGV[7])
 local limit, waiting = tonumber(ARGV[4]), info.pending + lag(info, about)
 if #page > 0 and waiting > 0 and waiting + #page > limit then return { 0, waiting } end
@@ -21,6 +23,7 @@ for _, entry in ipairs(page) do
   else
     redis.call('XADD', stream, '*', unpack(fields, 1, size))
     redis.call('XDEL', dead, id)
+    redis.call('ZREM', dead_index, member(fields, id))
     replayed = replayed + 1
   end
   last = id

@@ -1,4 +1,5 @@
--- ARGV[4]: the consumer, [5]: the idle time in ms, [6]: the most entries.
+-- ARGV[4]: the consumer, [5]: the idle time in ms, [6]: the most entries. An entry that was delivered
+-- twice is taken over alone: should it end the process again, that counts against no other entry.
 -- Answers the epoch, how many claimed entries had been deleted from the stream by others, and for
 -- each entry that was taken over how often it had been delivered before, and the entry.
 local epoch = redis.call('HGET', books, 'epoch')
@@ -8,7 +9,13 @@ local idle = redis.call('XPENDING', stream, group, 'IDLE', min_idle, '-', '+', m
 if #idle == 0 then return { epoch, 0, {} } end
 
 local before = {}
-for _, pending in ipairs(idle) do before[pending[1]] = pending[4] end
+for i, pending in ipairs(idle) do
+  before[pending[1]] = pending[4]
+  if pending[4] >= 2 then
+    max = math.max(i - 1, 1)
+    break
+  end
+end
 local taken, deleted, from = {}, 0, idle[1][1]
 repeat
   -- XAUTOCLAIM looks at a bounded number of claims, so it may have to go on.
@@ -22,6 +29,6 @@ repeat
     end
   end
   deleted = deleted + #(answer[3] or {})
-until from == '0-0' or #taken + deleted >= #idle
+until from == '0-0' or #taken + deleted >= max
 if deleted > 0 then redis.call('HINCRBY', books, 'lost', deleted) end
 return { epoch, deleted, taken }

@@ -62,6 +62,8 @@ fn stream_options() -> StreamOptions {
         processed: format!("{name}:processed"),
         name,
         processed_max_len: 1_000,
+        processed_max_bytes: 64 << 20,
+        dead_letter_max_bytes: 64 << 20,
         claim_idle: PATIENCE,
         max_backlog: 5_000,
         command_timeout: PATIENCE,

@@ -1,0 +1,160 @@
+//! Whether entries are processed and writes succeed, observed in the background for the health report.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::stream::{Depth, Memory};
+
+use super::Api;
+use super::health::within;
+
+/// Entries wait and no entry was settled for this long: processing has stalled.
+const STALLED_AFTER: Duration = Duration::from_secs(30);
+/// The lease that the write probe renews. It grants nothing.
+const PROBE: &str = "health";
+const PROBE_TTL: Duration = Duration::from_secs(1);
+
+/// What the last observation found.
+#[derive(Default)]
+pub struct Progress(Mutex<Observed>);
+
+#[derive(Default)]
+struct Observed {
+    /// Why writes to the database fail.
+    writes: Option<String>,
+    /// Why the numbers of the stream are missing.
+    stream: Option<String>,
+    memory: Option<Memory>,
+    waiting: Option<Waiting>,
+}
+
+/// Entries that wait since no entry was settled.
+struct Waiting {
+    epoch: Arc<str>,
+    settled: u64,
+    entries: u64,
+    since: Instant,
+}
+
+/// A problem that the health report shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// The database answers reads and fails writes.
+    Writes(String),
+    /// The stream answers pings and fails other commands.
+    Stream(String),
+    /// Redis runs short of memory, and appends are refused.
+    Memory(Memory),
+    /// Entries wait and none is settled.
+    Stalled { entries: u64, seconds: u64 },
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Writes(error) => write!(f, "database: writes fail: {error}"),
+            Self::Stream(error) => write!(f, "stream: {error}"),
+            Self::Memory(Memory { used, max, .. }) => {
+                write!(f, "stream: Redis uses {used} of {max} bytes (maxmemory), new posts are refused")
+            }
+            Self::Stalled { entries, seconds } => {
+                write!(f, "processing: {entries} entries wait and none was settled for {seconds} s")
+            }
+        }
+    }
+}
+
+impl Progress {
+    /// Observes once: writes to the database and reads the numbers of the stream. The depth, if it was read.
+    pub async fn observe(&self, api: &Api, limit: Duration) -> Option<Depth> {
+        let (store, stream, books) = (api.store.clone(), api.stream.clone(), api.store.clone());
+        let (write, numbers) = tokio::join!(
+            within(limit, async move { store.acquire_lease(PROBE, PROBE, PROBE_TTL).await }),
+            within(limit, async move {
+                let depth = stream.depth().await.map_err(|error| error.to_string())?;
+                let settled = books.outcomes(&depth.epoch).await.map(|books| books.settled()).ok();
+                Ok::<_, String>((depth, settled))
+            }),
+        );
+        let mut observed = self.lock();
+        observed.writes = write.err();
+        match numbers {
+            Ok((depth, settled)) => {
+                observed.stream = None;
+                observed.memory = depth.memory;
+                if let Some(settled) = settled {
+                    observed.count(&depth, settled + depth.dead_lettered);
+                }
+                Some(depth)
+            }
+            Err(error) => {
+                observed.stream = Some(error);
+                None
+            }
+        }
+    }
+
+    /// What the last observation found wrong.
+    pub fn problems(&self) -> Vec<Problem> {
+        let observed = self.lock();
+        let memory = observed.memory.filter(Memory::is_full).map(Problem::Memory);
+        let stalled = observed.waiting.as_ref().filter(|waiting| waiting.since.elapsed() >= STALLED_AFTER);
+        let stalled = stalled
+            .map(|waiting| Problem::Stalled { entries: waiting.entries, seconds: waiting.since.elapsed().as_secs() });
+        let writes = observed.writes.clone().map(Problem::Writes);
+        let stream = observed.stream.clone().map(Problem::Stream);
+        [writes, stream, memory, stalled].into_iter().flatten().collect()
+    }
+
+    /// Every change under the lock is complete, so a panic does not corrupt it.
+    fn lock(&self) -> MutexGuard<'_, Observed> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observed {
+    fn count(&mut self, depth: &Depth, settled: u64) {
+        let entries = depth.pending();
+        match &mut self.waiting {
+            _ if entries == 0 => self.waiting = None,
+            Some(waiting) if waiting.epoch == depth.epoch && waiting.settled == settled => waiting.entries = entries,
+            waiting => {
+                *waiting = Some(Waiting { epoch: depth.epoch.clone(), settled, entries, since: Instant::now() });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn depth(lag: u64) -> Depth {
+        Depth {
+            epoch: "e".into(),
+            appended: 10,
+            lag,
+            is_estimate: false,
+            memory: None,
+            claimed: 0,
+            dead_lettered: 0,
+            dead_letters: 0,
+            oldest_unsettled: None,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_entries_without_outcomes_are_a_stall() {
+        let progress = Progress::default();
+        progress.lock().count(&depth(3), 7);
+        tokio::time::advance(STALLED_AFTER).await;
+        assert_eq!(progress.problems(), [Problem::Stalled { entries: 3, seconds: 30 }]);
+        progress.lock().count(&depth(2), 8);
+        assert!(progress.problems().is_empty());
+        tokio::time::advance(STALLED_AFTER).await;
+        progress.lock().count(&depth(0), 8);
+        assert!(progress.problems().is_empty());
+    }
+}

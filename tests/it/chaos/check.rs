@@ -1,0 +1,83 @@
+//! What must hold after the faults.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::feed::Sent;
+use crate::api::bed::balances;
+use crate::process::{Process, within};
+
+/// Waits until health is healthy: every outage has ended.
+pub async fn recovered(process: &Process) {
+    let healthy = async || process.try_health().await.filter(|health| health["status"] == "healthy").map(drop);
+    within("health recovers", healthy).await;
+}
+
+/// Waits until no entry is pending and the books balance.
+pub async fn settled(process: &Process) {
+    let quiet = |health: &Value| health["stats"]["pending"] == 0 && balances(health);
+    process.wait_until("all entries are settled and the books balance", quiet).await;
+}
+
+/// Every stored post, by its id. No id may occur twice.
+pub async fn stored(process: &Process) -> BTreeMap<String, Value> {
+    let mut stored = BTreeMap::new();
+    let mut path = "/api/posts?limit=500".to_owned();
+    loop {
+        let page = process.get(&path).await;
+        for post in page["posts"].as_array().expect("a page of posts") {
+            let id = post["post_id"].as_str().expect("an id").to_owned();
+            assert!(stored.insert(id.clone(), post.clone()).is_none(), "post {id} is stored twice");
+        }
+        match page["next_cursor"].as_str() {
+            Some(cursor) => path = format!("/api/posts?limit=500&cursor={cursor}"),
+            None => return stored,
+        }
+    }
+}
+
+/// Nothing is missing, nothing is left over, every post has its content and an analysis.
+pub async fn stored_is_what_was_sent(process: &Process, sent: &Sent) {
+    let stored = stored(process).await;
+    let missing: Vec<_> = sent.expected().filter(|(id, _)| !stored.contains_key(*id)).map(|(id, _)| id).collect();
+    assert!(missing.is_empty(), "{} posts are missing: {:?}", missing.len(), &missing[..missing.len().min(10)]);
+    let left: Vec<_> = stored.keys().filter(|id| sent.deleted.contains(*id) || !sent.posts.contains_key(*id)).collect();
+    assert!(left.is_empty(), "{} posts should not be stored: {:?}", left.len(), &left[..left.len().min(10)]);
+    for (id, post) in &stored {
+        assert_eq!(post["content"], *sent.posts[id], "{id}");
+        assert!(post["sentiment"]["label"].is_string(), "{id} has no analysis");
+    }
+}
+
+/// Totals, which come from rollups, equal the counts of the stored posts.
+pub async fn rollups_equal_recounts(process: &Process) {
+    let stored = stored(process).await;
+    let mut by_label: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut by_emotion: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut by_minute: BTreeMap<String, u64> = BTreeMap::new();
+    for post in stored.values() {
+        *by_label.entry(post["sentiment"]["label"].as_str().expect("a label")).or_default() += 1;
+        *by_emotion.entry(post["sentiment"]["emotion"].as_str().expect("an emotion")).or_default() += 1;
+        *by_minute.entry(post["created_at"].as_str().expect("a time")[..16].to_owned()).or_default() += 1;
+    }
+    let stats = process.get("/api/stats").await;
+    let count = |table: &str, name: &str| stats[table][name].as_u64().unwrap_or(0);
+    for (label, expected) in by_label {
+        assert_eq!(count("by_sentiment", label), expected, "{label}: {stats:#}");
+    }
+    for (emotion, expected) in by_emotion {
+        assert_eq!(count("by_emotion", emotion), expected, "{emotion}: {stats:#}");
+    }
+    let aggregate = process.get("/api/aggregate?period=minute").await;
+    let buckets = aggregate["data"].as_array().expect("buckets");
+    let counted: BTreeMap<String, u64> = buckets
+        .iter()
+        .map(|bucket| {
+            let minute = bucket["timestamp"].as_str().expect("a time")[..16].to_owned();
+            (minute, bucket["total_count"].as_u64().expect("a count"))
+        })
+        .filter(|(_, count)| *count > 0)
+        .collect();
+    assert_eq!(counted, by_minute);
+}

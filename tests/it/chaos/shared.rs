@@ -1,0 +1,218 @@
+//! Faults of several processes on Postgres and Redis, which are reached through proxies.
+
+use std::time::Duration;
+
+use fred::clients::Client;
+use fred::interfaces::ClientLike;
+use fred::types::config::Config;
+use fred::types::{ClusterHash, CustomCommand, Value};
+use rand::Rng;
+use rand::rngs::StdRng;
+
+use super::proxy::{Proxy, Weather};
+use super::{Setup, noticed};
+use crate::ports::free_port;
+use crate::process::Process;
+use crate::services::{self, Server};
+
+/// An API process, two workers, and their servers.
+pub struct Scaled {
+    folder: tempfile::TempDir,
+    settings: Vec<String>,
+    front: Option<Process>,
+    workers: Vec<Option<Process>>,
+    redis: Server,
+    postgres: Server,
+    redis_proxy: Proxy,
+    postgres_proxy: Proxy,
+    is_lossy: bool,
+}
+
+impl Scaled {
+    pub async fn start() -> Self {
+        let (redis, postgres) = (Server::redis().await, Server::postgres().await);
+        let (redis_proxy, postgres_proxy) = (Proxy::to(redis.port()).await, Proxy::to(postgres.port()).await);
+        let settings: Vec<String> = [
+            &format!("database.url=postgres://postgres@127.0.0.1:{}/postgres", postgres_proxy.port),
+            &format!("stream.url=redis://127.0.0.1:{}", redis_proxy.port),
+            &format!("server.listen=[\"127.0.0.1:{}\"]", free_port()),
+            "ingester.sources=[]",
+            "worker.claim_idle=2s",
+            "worker.batch_size=32",
+            "server.rate_limit=0",
+            "database.statement_timeout=3s",
+            "stream.command_timeout=2s",
+        ]
+        .map(str::to_owned)
+        .into();
+        let mut scaled = Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+            settings,
+            front: None,
+            workers: vec![None, None],
+            redis,
+            postgres,
+            redis_proxy,
+            postgres_proxy,
+            is_lossy: false,
+        };
+        scaled.start_front().await;
+        for index in 0..scaled.workers.len() {
+            scaled.start_worker(index).await;
+        }
+        scaled
+    }
+
+    async fn start_front(&mut self) {
+        self.front = Some(self.process("roles=[\"api\", \"alerts\"]").await);
+    }
+
+    async fn start_worker(&mut self, index: usize) {
+        self.workers[index] = Some(self.process("roles=[\"worker\"]").await);
+    }
+
+    async fn process(&self, roles: &str) -> Process {
+        let settings: Vec<String> = self.settings.iter().cloned().chain([roles.to_owned()]).collect();
+        Process::start(self.folder.path(), &settings).await
+    }
+
+    fn worker(&self, index: usize) -> &Process {
+        self.workers[index].as_ref().expect("it runs")
+    }
+
+    async fn redis_command(&self, name: &'static str, args: &[&str]) -> Value {
+        let client = Client::new(Config::from_url(&self.redis.url()).expect("a URL"), None, None, None);
+        client.init().await.expect("Redis answers");
+        let args: Vec<Value> = args.iter().map(|arg| Value::from(*arg)).collect();
+        let command = CustomCommand::new_static(name, ClusterHash::FirstKey, false);
+        let answer = client.custom(command, args).await.expect("Redis runs the command");
+        let _ = client.quit().await;
+        answer
+    }
+
+    fn postgres_url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.postgres.port())
+    }
+
+    /// Redis has no memory left until health reports it.
+    async fn fill_redis(&self) {
+        let info = self.redis_command("INFO", &["memory"]).await.into_string().unwrap_or_default();
+        let used = info.lines().find_map(|line| line.strip_prefix("used_memory:")).expect("the memory in use");
+        self.redis_command("CONFIG", &["SET", "maxmemory", used.trim()]).await;
+        noticed(self.front(), "a full Redis").await;
+        self.redis_command("CONFIG", &["SET", "maxmemory", "0"]).await;
+    }
+
+    /// Another session locks the table of posts; statements time out meanwhile.
+    async fn lock_posts(&self, time: Duration) {
+        let seconds = time.as_secs_f64();
+        let statement =
+            format!("BEGIN; LOCK TABLE social_media_posts IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep({seconds}); COMMIT");
+        services::execute(&self.postgres_url(), &statement).await;
+    }
+
+    async fn weather(&self, proxy: &Proxy, weather: Weather, time: Duration) {
+        proxy.set(weather);
+        tokio::time::sleep(time).await;
+        proxy.set(Weather::Clear);
+    }
+}
+
+impl Setup for Scaled {
+    async fn fault(&mut self, rng: &mut StdRng) -> &'static str {
+        let time = Duration::from_millis(rng.random_range(200..5_000));
+        let index = rng.random_range(0..self.workers.len());
+        match rng.random_range(0..17) {
+            0 | 1 => {
+                self.workers[index].take().expect("it runs").kill().await;
+                self.start_worker(index).await;
+                "kill -9 of a worker"
+            }
+            2 => {
+                assert_eq!(self.workers[index].take().expect("it runs").terminate().await.code(), Some(0));
+                self.start_worker(index).await;
+                "restart of a worker"
+            }
+            3 => {
+                self.front.take().expect("it runs").kill().await;
+                self.start_front().await;
+                "kill -9 of the API"
+            }
+            4 => {
+                self.worker(index).signal("-STOP").await;
+                tokio::time::sleep(time).await;
+                self.worker(index).signal("-CONT").await;
+                "SIGSTOP of a worker"
+            }
+            5 => {
+                self.front().signal("-STOP").await;
+                tokio::time::sleep(time).await;
+                self.front().signal("-CONT").await;
+                "SIGSTOP of the API"
+            }
+            6 => {
+                self.redis.kill().await;
+                self.redis.start().await;
+                "kill -9 of Redis"
+            }
+            7 => {
+                self.redis.kill().await;
+                noticed(self.front(), "an absent Redis").await;
+                self.redis.start().await;
+                "Redis absent"
+            }
+            8 => {
+                self.redis_command("FLUSHALL", &[]).await;
+                self.is_lossy = true;
+                "FLUSHALL"
+            }
+            9 => {
+                self.fill_redis().await;
+                "Redis out of memory"
+            }
+            10 => {
+                self.postgres.kill().await;
+                self.postgres.start().await;
+                "kill -9 of Postgres"
+            }
+            11 => {
+                self.postgres.kill().await;
+                noticed(self.front(), "an absent Postgres").await;
+                self.postgres.start().await;
+                "Postgres absent"
+            }
+            12 => {
+                let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() \
+                              AND backend_type = 'client backend'";
+                services::execute(&self.postgres_url(), others).await;
+                "sessions of Postgres terminated"
+            }
+            13 => {
+                self.lock_posts(time).await;
+                "posts locked, statements time out"
+            }
+            14 => {
+                self.weather(&self.redis_proxy, Weather::Silent, time).await;
+                "silent network to Redis"
+            }
+            15 => {
+                let proxy = if rng.random_bool(0.5) { &self.redis_proxy } else { &self.postgres_proxy };
+                self.weather(proxy, Weather::Broken, time).await;
+                "broken connections"
+            }
+            _ => {
+                let proxy = if rng.random_bool(0.5) { &self.redis_proxy } else { &self.postgres_proxy };
+                self.weather(proxy, Weather::Slow(Duration::from_millis(rng.random_range(5..200))), time).await;
+                "slow network"
+            }
+        }
+    }
+
+    fn front(&self) -> &Process {
+        self.front.as_ref().expect("it runs")
+    }
+
+    fn is_lossy(&self) -> bool {
+        self.is_lossy
+    }
+}
