@@ -31,8 +31,8 @@ use crate::domain::{EntryId, EntryKey, PostId, RawFields, Timestamp};
 use crate::redis::{Line, Redis, RedisError};
 
 use super::{
-    Consumer, ConsumerInfo, DeadLetter, DeadLetterRequest, DeadLetterSelection, Depth, Entry, Memory, Release, StreamError,
-    StreamOptions,
+    Consumer, ConsumerInfo, DeadLetter, DeadLetterRequest, DeadLetterSelection, Depth, Entry, Memory, Release,
+    StreamError, StreamOptions,
 };
 use scripts::Script;
 

@@ -36,6 +36,7 @@ on_both! {
         no_entry_is_claimed_twice,
         a_waiting_claim_wakes_up_when_another_process_appends,
         a_claim_that_runs_out_is_rescued_and_counts,
+        entry_delivered_twice_is_rescued_alone,
         a_renewed_claim_is_not_rescued,
         an_untried_release_does_not_count_and_a_failed_one_does,
         a_dead_process_leaves_its_entries_to_the_next,

@@ -78,9 +78,8 @@ async fn run(mut setup: impl Setup, plan: Plan) {
 
 /// Waits until the report of `process` is not healthy: it must notice an outage.
 async fn noticed(process: &Process, what: &str) {
-    let unhealthy = async |process: &Process| {
-        process.try_health().await.is_some_and(|health| health["status"] != "healthy")
-    };
+    let unhealthy =
+        async |process: &Process| process.try_health().await.is_some_and(|health| health["status"] != "healthy");
     within(&format!("health reports {what}"), async || unhealthy(process).await.then_some(())).await;
 }
 

@@ -35,6 +35,29 @@ pub async fn entries_come_in_order_and_unchanged(bed: Bed) {
     assert!(stream.claim(&me, 10, NO_WAIT).await.unwrap().is_empty());
 }
 
+/// An entry that ends the process takes no other one with it.
+pub async fn entry_delivered_twice_is_rescued_alone(bed: Bed) {
+    let stream = bed.open().await;
+    stream.append(posts(0..3)).await.unwrap();
+    stream.claim(&consumer("first"), 3, NO_WAIT).await.unwrap();
+    let second = eventually("rescue", || async {
+        let entries = stream.rescue(&consumer("second"), 10).await.unwrap();
+        (!entries.is_empty()).then_some(entries)
+    });
+    let second = second.await;
+    assert_eq!(second.iter().map(|entry| entry.deliveries).collect::<Vec<_>>(), [2, 2, 2]);
+    // Each comes alone now, and only its own deliveries count.
+    for expected in ["p0", "p1", "p2"] {
+        let third = eventually("rescue", || async {
+            let entries = stream.rescue(&consumer("third"), 10).await.unwrap();
+            (!entries.is_empty()).then_some(entries)
+        });
+        let third = third.await;
+        assert_eq!((ids(&third), third[0].deliveries), (vec![expected.to_owned()], 3));
+        bed.settle(&stream, &consumer("third"), &third).await;
+    }
+}
+
 pub async fn no_entry_is_claimed_twice(bed: Bed) {
     let stream = bed.open().await;
     stream.append(posts(0..400)).await.unwrap();

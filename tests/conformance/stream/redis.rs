@@ -3,4 +3,5 @@
 mod deployments;
 mod faults;
 mod losses;
+mod memory;
 mod outsiders;

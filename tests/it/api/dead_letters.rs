@@ -1,11 +1,48 @@
 //! The dead letter.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use sentistream::domain::RawFields;
+use sentistream::lifecycle::Shutdown;
+use sentistream::stream::{Consumer, Release};
+use sentistream::worker;
 use serde_json::{Value, json};
 
-use super::test_app::{Setup, TestApp, cases, post};
+use super::test_app::{Setup, TestApp, cases, post, worker as test_worker};
 
-cases![dead_letters_are_shown_replayed_and_purged, bad_selections_are_refused];
+cases![
+    dead_letters_are_shown_replayed_and_purged,
+    entry_that_ended_the_process_too_often_is_dead_lettered,
+    bad_selections_are_refused,
+];
+
+async fn entry_that_ended_the_process_too_often_is_dead_lettered(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    app.shutdown_workers().await;
+    let mut entry = RawFields::default();
+    for (name, value) in [("post_id", "poison"), ("source", "web"), ("content", "ends the process")] {
+        entry.push(name, value);
+    }
+    let stream = &app.rooms.stream;
+    stream.append(vec![entry]).await.expect("the stream");
+    // Each of these deliveries ends without an outcome.
+    let dying = Consumer(Arc::from("dying"));
+    let mut held = stream.claim(&dying, 10, Duration::ZERO).await.expect("the stream");
+    for _ in 0..5 {
+        stream.release(&dying, &[held[0].key.clone()], Release::Failed).await.expect("the stream");
+        held = stream.rescue(&dying, 10).await.expect("the stream");
+    }
+    assert_eq!(held[0].deliveries, 6);
+    stream.release(&dying, &[held[0].key.clone()], Release::Untried).await.expect("the stream");
+    let shutdown = Shutdown::default();
+    let work = tokio::spawn(worker::run(test_worker(&app.rooms), shutdown.clone()));
+    app.drained().await;
+    let list = app.get("/api/dead-letters").await.ok();
+    assert_eq!((&list["total"], &list["dead_letters"][0]["reason"]), (&json!(1), &json!("crashed")), "{list:#}");
+    shutdown.stop();
+    work.await.expect("no panic").expect("it stops");
+}
 
 async fn dead_letters_are_shown_replayed_and_purged(setup: Setup) {
     let app = TestApp::start(setup).await;

@@ -33,7 +33,8 @@ struct Disk {
 impl Disk {
     async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", DISK, "tmpfs"]).arg(folder.path()).output().await;
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", DISK, "tmpfs"]).arg(folder.path()).output().await;
         let is_small = mounted.is_ok_and(|output| output.status.success());
         if !is_small {
             eprintln!("chaos: no right to mount a tmpfs; the disk is never filled");

@@ -11,8 +11,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::process::{Process, within};
 
-const MOODS: [&str; 4] =
-    ["I love how fast this is", "This is broken again and nobody answers", "The meeting moved to Tuesday", "What a mess"];
+const MOODS: [&str; 4] = [
+    "I love how fast this is",
+    "This is broken again and nobody answers",
+    "The meeting moved to Tuesday",
+    "What a mess",
+];
 /// Between two requests.
 const PAUSE: Duration = Duration::from_millis(150);
 

@@ -106,8 +106,9 @@ impl Scaled {
     /// Another session locks the table of posts; statements time out meanwhile.
     async fn lock_posts(&self, time: Duration) {
         let seconds = time.as_secs_f64();
-        let statement =
-            format!("BEGIN; LOCK TABLE social_media_posts IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep({seconds}); COMMIT");
+        let statement = format!(
+            "BEGIN; LOCK TABLE social_media_posts IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep({seconds}); COMMIT"
+        );
         services::execute(&self.postgres_url(), &statement).await;
     }
 

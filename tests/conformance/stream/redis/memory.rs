@@ -1,0 +1,160 @@
+//! Redis with little memory: what grows is bounded by bytes, and a full server still settles entries.
+
+use std::time::Duration;
+
+use sentistream::domain::{DeadLetterReason, PostId, RawFields, Timestamp};
+use sentistream::stream::{DeadLetterRequest, DeadLetterSelection, Release, Stream, StreamError};
+
+use crate::stream::bed::{Bed, consumer, keys, post, posts};
+use crate::stream::server::{Outsider, OwnRedis};
+
+const NO_WAIT: Duration = Duration::ZERO;
+
+/// A post of about 4 KB.
+fn large(id: usize) -> RawFields {
+    let mut fields = post(&format!("p{id}"));
+    fields.push("note", "n".repeat(4_000));
+    fields
+}
+
+async fn small_redis() -> (OwnRedis, Bed, Outsider) {
+    let redis = OwnRedis::start_with(&["--maxmemory", "32mb", "--maxmemory-policy", "noeviction"]);
+    let (bed, outsider) = (Bed::redis_at(&redis.url()), Outsider::at(&redis.url()).await);
+    (redis, bed, outsider)
+}
+
+/// Uses up the memory of Redis; how many keys that took.
+async fn fill(stream: &Stream, outsider: &Outsider) -> usize {
+    let block = vec![b'x'; 256 * 1024];
+    for number in 0..1_000 {
+        let memory = stream.depth().await.unwrap().memory.unwrap();
+        if memory.used > memory.max {
+            return number;
+        }
+        let _: String = outsider.run("SET", &[format!("filler{number}").as_bytes(), &block]).await;
+    }
+    panic!("Redis is not full");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn full_redis_refuses_appends_and_settles_entries() {
+    let (_redis, bed, outsider) = small_redis().await;
+    let stream = bed.open().await;
+    let me = consumer("me");
+    let mut appended = 0;
+    let refused = loop {
+        match stream.append((appended..appended + 100).map(large).collect()).await {
+            Ok(ids) => appended += ids.len(),
+            Err(error) => break error,
+        }
+        assert!(appended < 20_000);
+    };
+    let StreamError::MemoryFull { used, max } = refused else { panic!("{refused}") };
+    assert!(used * 10 >= max * 8 && used < max, "refused at {used} of {max}");
+
+    let fillers = fill(&stream, &outsider).await;
+    assert!(matches!(stream.append(posts(0..1)).await, Err(StreamError::MemoryFull { .. })));
+    let entries = stream.claim(&me, 50, NO_WAIT).await.unwrap();
+    stream.publish_processed(entries.iter().map(|entry| entry.fields.clone()).collect()).await.unwrap();
+    stream.renew(&me, &keys(&entries)).await.unwrap();
+    stream.release(&me, &keys(&entries[..1]), Release::Untried).await.unwrap();
+    assert_eq!(stream.rescue(&me, 10).await.unwrap().len(), 1);
+    let request =
+        DeadLetterRequest { entry: entries[1].clone(), reason: DeadLetterReason::Invalid, error: "full".to_owned() };
+    assert!(stream.dead_letter(request, Timestamp::EPOCH).await.unwrap());
+    let gone = [PostId::parse("p1").unwrap()];
+    stream.forget_posts(&gone, &gone).await.unwrap();
+    stream.ack(&me, &keys(&entries)).await.unwrap();
+    stream.trim().await.unwrap();
+    assert!(stream.depth().await.unwrap().memory.unwrap().is_full());
+
+    for number in 0..fillers {
+        let _: i64 = outsider.run("DEL", &[format!("filler{number}").as_bytes()]).await;
+    }
+    // Settling the rest frees the memory that appends need.
+    loop {
+        let entries = stream.claim(&me, 500, NO_WAIT).await.unwrap();
+        if entries.is_empty() {
+            break;
+        }
+        stream.ack(&me, &keys(&entries)).await.unwrap();
+    }
+    stream.trim().await.unwrap();
+    stream.append(posts(0..1)).await.unwrap();
+    assert_eq!(stream.depth().await.unwrap().pending(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processed_stream_is_bounded_by_bytes() {
+    let (_redis, mut bed, outsider) = small_redis().await;
+    (bed.options.processed_max_len, bed.options.processed_max_bytes) = (100_000, 2 << 20);
+    let stream = bed.open().await;
+    for chunk in 0..20 {
+        stream.publish_processed((chunk * 100..(chunk + 1) * 100).map(large).collect()).await.unwrap();
+    }
+    let bytes: u64 = outsider.run("MEMORY", &[b"USAGE", bed.options.processed.as_bytes()]).await;
+    assert!((1 << 20..5 << 19).contains(&bytes), "{bytes} bytes");
+    // The newest posts stay and are found by the index.
+    let length: u64 = outsider.run("XLEN", &[bed.options.processed.as_bytes()]).await;
+    let newest = [PostId::parse("p1999").unwrap()];
+    stream.forget_posts(&newest, &newest).await.unwrap();
+    assert_eq!(outsider.run::<u64>("XLEN", &[bed.options.processed.as_bytes()]).await, length - 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letter_is_bounded_by_bytes() {
+    let (_redis, mut bed, outsider) = small_redis().await;
+    bed.options.dead_letter_max_bytes = 1 << 20;
+    let stream = bed.open().await;
+    let me = consumer("me");
+    for chunk in 0..10 {
+        stream.append((chunk * 100..(chunk + 1) * 100).map(large).collect()).await.unwrap();
+        for entry in stream.claim(&me, 100, NO_WAIT).await.unwrap() {
+            let request = DeadLetterRequest { entry, reason: DeadLetterReason::Invalid, error: "test".to_owned() };
+            assert!(stream.dead_letter(request, Timestamp::EPOCH).await.unwrap());
+        }
+    }
+    let depth = stream.depth().await.unwrap();
+    assert_eq!(depth.dead_lettered, 1_000, "dropped dead letters stay in the books");
+    assert!((100..300).contains(&depth.dead_letters), "{} dead letters", depth.dead_letters);
+    let newest = stream.dead_letters(1, None).await.unwrap().remove(0);
+    assert_eq!(newest.fields.get("post_id"), Some(b"p999".as_slice()));
+    let gone = [PostId::parse("p999").unwrap()];
+    stream.forget_posts(&gone, &[]).await.unwrap();
+    assert_ne!(stream.dead_letters(1, None).await.unwrap()[0].id, newest.id);
+    let left = stream.purge_dead_letters(&DeadLetterSelection::All).await.unwrap();
+    assert_eq!(left, depth.dead_letters - 1);
+    assert_eq!(outsider.run::<u64>("XLEN", &[bed.options.dead_letter.as_bytes()]).await, 0);
+}
+
+/// Microseconds that Redis spent in scripts.
+async fn script_time(outsider: &Outsider) -> u64 {
+    let stats: String = outsider.run("INFO", &[b"commandstats"]).await;
+    let eval = stats.lines().find_map(|line| line.strip_prefix("cmdstat_eval:")).unwrap_or_default();
+    let usec = eval.split(',').find_map(|part| part.strip_prefix("usec="));
+    usec.map_or(0, |usec| usec.parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deletions_of_unknown_posts_cost_less_than_inserts() {
+    let redis = OwnRedis::start_with(&["--appendonly", "no"]);
+    let (mut bed, outsider) = (Bed::redis_at(&redis.url()), Outsider::at(&redis.url()).await);
+    bed.options.processed_max_len = 100_000;
+    let stream = bed.open().await;
+    let start = script_time(&outsider).await;
+    for chunk in 0..50 {
+        let chunk = chunk * 64..(chunk + 1) * 64;
+        stream.append(posts(chunk.clone())).await.unwrap();
+        stream.publish_processed(posts(chunk)).await.unwrap();
+    }
+    let inserted = script_time(&outsider).await;
+    for chunk in 0..50 {
+        let unknown: Vec<_> =
+            (0..64).map(|number| PostId::parse(&format!("unknown{chunk}-{number}")).unwrap()).collect();
+        stream.forget_posts(&unknown, &[]).await.unwrap();
+    }
+    let deleted = script_time(&outsider).await;
+    let (inserts, deletions) = (inserted - start, deleted - inserted);
+    println!("3,200 inserts: {inserts} us of scripts; 3,200 deletions of unknown posts: {deletions} us");
+    assert!(deletions < inserts, "deletions {deletions} us, inserts {inserts} us");
+}
