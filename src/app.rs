@@ -15,7 +15,7 @@ use anyhow::Context as _;
 use crate::cache::{Cache, LocalCache, RedisCache};
 use crate::clock::Clock;
 use crate::config::{Backends, Config};
-use crate::inference::{Engine, SharedClassifier};
+use crate::inference::{ActiveClassifier, Engine, SharedClassifier};
 use crate::live::{Channels, LiveBus, LocalBus, RedisBus};
 use crate::outbound::Outbound;
 use crate::redis::{Redis, RedisOptions};
@@ -169,11 +169,11 @@ pub async fn load_classifier(config: &Config) -> anyhow::Result<SharedClassifier
 /// # Errors
 /// When there is neither.
 pub async fn load_judge(config: &Config) -> anyhow::Result<SharedClassifier> {
-    model::load(config, model::llm(&config.llm, &Clock::system())?.as_ref()).await
+    Ok(model::load(config, model::llm(&config.llm, &Clock::system())?.as_ref()).await?.into_classifier())
 }
 
 /// The worker role over `rooms`.
-pub fn worker(config: &Config, rooms: &Rooms, classifier: SharedClassifier) -> Worker {
+pub fn worker(config: &Config, rooms: &Rooms, classifier: ActiveClassifier) -> Worker {
     Worker {
         stream: rooms.stream.clone(),
         store: rooms.store.clone(),

@@ -3,6 +3,7 @@
 //! A process has one engine with its own threads; callers send texts and await analyses. Local
 //! and remote models implement [`Classifier`].
 
+mod active;
 mod answers;
 mod calibration;
 mod engine;
@@ -42,6 +43,7 @@ use crate::domain::Analysis;
 
 use error::LoadError;
 
+pub use active::ActiveClassifier;
 pub use engine::Engine;
 pub use error::InferenceError;
 pub use explain::{Explanation, WordContribution, explain, variants};

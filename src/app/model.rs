@@ -9,7 +9,9 @@ use crate::clock::Clock;
 use crate::config::{Config, LlmConfig};
 use crate::http::{ComponentState, ModelState};
 use crate::inference::llm::Budget;
-use crate::inference::{Classifier, Llm, LlmOptions, LlmState, SharedClassifier, WithFallback};
+use crate::inference::{
+    ActiveClassifier, Classifier, InferenceError, Llm, LlmOptions, LlmState, SharedClassifier, WithFallback,
+};
 use crate::lifecycle::Shutdown;
 use crate::worker::SecondOpinion;
 
@@ -45,28 +47,45 @@ pub fn llm(config: &LlmConfig, clock: &Clock) -> anyhow::Result<Option<Llm>> {
     Ok(Some(llm))
 }
 
-/// What judges: the local model with the language model behind it, or the language model alone
-/// where the local one cannot be loaded.
-///
-/// # Errors
-/// When there is neither.
-pub async fn load(config: &Config, llm: Option<&Llm>) -> anyhow::Result<SharedClassifier> {
-    match (load_classifier(config).await, llm) {
-        (Ok(local), Some(llm)) => Ok(Arc::new(WithFallback::new(local, llm.clone()))),
-        (Ok(local), None) => Ok(local),
-        (Err(error), Some(llm)) => {
-            tracing::error!(
-                error = format!("{error:#}"),
-                fallback = llm.info().name,
-                "the local model cannot be loaded; the language model judges in its place"
-            );
-            Ok(Arc::new(llm.clone()))
+/// A classifier that was loaded.
+pub enum Loaded {
+    /// The local model, with the language model behind it where there is one.
+    Local(SharedClassifier),
+    /// The language model, until the local one can be loaded.
+    StandIn(SharedClassifier),
+}
+
+impl Loaded {
+    /// The classifier.
+    pub fn into_classifier(self) -> SharedClassifier {
+        match self {
+            Self::Local(classifier) | Self::StandIn(classifier) => classifier,
         }
-        (Err(error), None) => Err(error),
     }
 }
 
-/// Retries to load the model until that succeeds or a stop is requested, and publishes each result.
+/// Loads the local model. The language model stands in when that cannot be loaded now, but not when a setting is wrong.
+///
+/// # Errors
+/// When the local model cannot be loaded and nothing stands in.
+pub async fn load(config: &Config, llm: Option<&Llm>) -> anyhow::Result<Loaded> {
+    let error = match (load_classifier(config).await, llm) {
+        (Ok(local), Some(llm)) => return Ok(Loaded::Local(Arc::new(WithFallback::new(local, llm.clone())))),
+        (Ok(local), None) => return Ok(Loaded::Local(local)),
+        (Err(error), _) => error,
+    };
+    let is_setting = matches!(error.downcast_ref(), Some(InferenceError::Setting { .. }));
+    match llm.filter(|_| !is_setting) {
+        Some(llm) => {
+            let fallback = &llm.info().name;
+            tracing::error!(error = format!("{error:#}"), fallback, "local model not loaded, language model stands in");
+            Ok(Loaded::StandIn(Arc::new(llm.clone())))
+        }
+        None => Err(error),
+    }
+}
+
+/// Retries to load the local model until that succeeds or a stop is requested, and publishes each result.
 pub async fn keep_loading(
     config: Config,
     llm: Option<Llm>,
@@ -75,15 +94,26 @@ pub async fn keep_loading(
 ) {
     while shutdown.sleep(RETRY).await {
         match load(&config, llm.as_ref()).await {
-            Ok(classifier) => {
+            Ok(Loaded::Local(classifier)) => {
                 tracing::info!(model = classifier.info().name, "model loaded");
                 states.send_replace(ModelState::Ready(classifier));
                 break;
             }
+            Ok(Loaded::StandIn(classifier)) => _ = states.send_replace(ModelState::Ready(classifier)),
             Err(error) => _ = states.send_replace(ModelState::Failed(format!("{error:#}").into())),
         }
     }
     shutdown.stopping().await;
+}
+
+/// Keeps `active` the classifier that was loaded last. Never ends.
+pub async fn follow(mut states: watch::Receiver<ModelState>, active: ActiveClassifier) {
+    while states.changed().await.is_ok() {
+        if let ModelState::Ready(classifier) = &*states.borrow_and_update() {
+            active.replace(classifier.clone());
+        }
+    }
+    std::future::pending().await
 }
 
 /// The classifier as soon as there is one; `None` when a stop is requested first.

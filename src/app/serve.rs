@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::config::{Backends, Config, Role};
 use crate::http::auth::needs_first_token;
 use crate::http::{self, Api, ComponentState, Components, ModelState};
-use crate::inference::{Llm, SharedClassifier};
+use crate::inference::{ActiveClassifier, Llm, SharedClassifier};
 use crate::ingester::{self, IngesterRooms};
 use crate::lifecycle::{BackendWait, Shutdown, Supervisor, termination};
 use crate::notify::{self, NotifyRooms};
@@ -108,10 +108,10 @@ pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
     let rooms = open(config, parts.clock.clone()).await?;
     let needs_model = config.has_role(Role::Worker) || config.has_role(Role::Api);
     let llm = model::llm(&config.llm, &parts.clock)?.filter(|_| needs_model);
-    let state = match parts.classifier {
-        Some(classifier) => ModelState::Ready(classifier),
+    let first = match parts.classifier {
+        Some(classifier) => FirstLoad { state: ModelState::Ready(classifier), is_final: true },
         None if needs_model => first_load(config, llm.as_ref()).await,
-        None => ModelState::Absent,
+        None => FirstLoad { state: ModelState::Absent, is_final: true },
     };
     let shutdown = Shutdown::default();
     let mut start = Start {
@@ -120,7 +120,8 @@ pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
         supervisor: Supervisor::new(shutdown.clone()),
         states: SourceStates::default(),
         rooms: &rooms,
-        model: Arc::new(watch::channel(state).0),
+        model: Arc::new(watch::channel(first.state).0),
+        is_loaded: first.is_final,
         llm,
         shutdown: shutdown.clone(),
     };
@@ -144,21 +145,31 @@ struct Start<'a> {
     states: SourceStates,
     /// The state of the model; the sender lives as long as the roles that watch it.
     model: Arc<watch::Sender<ModelState>>,
+    /// Whether the local model is loaded, or not needed.
+    is_loaded: bool,
     llm: Option<Llm>,
     shutdown: Shutdown,
 }
 
+/// The result of the first attempt to load the model.
+struct FirstLoad {
+    state: ModelState,
+    /// Whether no other attempt is needed.
+    is_final: bool,
+}
+
 /// The model, or why there is none yet: the process starts without it, and its worker waits.
-async fn first_load(config: &Config, llm: Option<&Llm>) -> ModelState {
+async fn first_load(config: &Config, llm: Option<&Llm>) -> FirstLoad {
     match model::load(config, llm).await {
-        Ok(classifier) => ModelState::Ready(classifier),
+        Ok(model::Loaded::Local(classifier)) => FirstLoad { state: ModelState::Ready(classifier), is_final: true },
+        Ok(model::Loaded::StandIn(classifier)) => FirstLoad { state: ModelState::Ready(classifier), is_final: false },
         Err(error) => {
             let reason = format!("{error:#}");
             tracing::error!(
                 error = reason,
                 "model not loaded; posts wait in the stream until it is (check inference.model, or set llm.provider)"
             );
-            ModelState::Failed(reason.into())
+            FirstLoad { state: ModelState::Failed(reason.into()), is_final: false }
         }
     }
 }
@@ -185,7 +196,7 @@ impl Start<'_> {
 
     /// Retries to load a model that could not be loaded.
     fn loader(&mut self) {
-        if matches!(*self.model.borrow(), ModelState::Failed(_)) {
+        if !self.is_loaded {
             let (config, llm) = (self.config.clone(), self.llm.clone());
             let (states, shutdown) = (Arc::clone(&self.model), self.shutdown.clone());
             self.spawn("model", async move {
@@ -203,9 +214,13 @@ impl Start<'_> {
         let second_opinion = model::second_opinion(&config.llm, self.llm.as_ref());
         let model = self.model.subscribe();
         self.spawn("worker", async move {
-            let Some(classifier) = model::ready(model, &shutdown).await else { return Ok(()) };
-            let worker = Worker { second_opinion, ..super::worker(&config, &rooms, classifier) };
-            worker::run(worker, shutdown).await
+            let Some(classifier) = model::ready(model.clone(), &shutdown).await else { return Ok(()) };
+            let active = ActiveClassifier::from(classifier);
+            let worker = Worker { second_opinion, ..super::worker(&config, &rooms, active.clone()) };
+            tokio::select! {
+                result = worker::run(worker, shutdown) => result,
+                () = model::follow(model, active) => Ok(()),
+            }
         });
     }
 

@@ -11,6 +11,8 @@ use serde::Serialize;
 use super::output::{Output, OutputError, one_line};
 use super::{Context, Misuse, Verdict};
 use crate::app;
+use crate::domain::op::preview;
+use crate::domain::post::MAX_CONTENT_CHARS;
 use crate::http::analyze::AnalysisView;
 use crate::inference::{SharedClassifier, explain};
 
@@ -69,13 +71,19 @@ async fn judge(
     texts: Vec<String>,
     explained: bool,
 ) -> anyhow::Result<Vec<(String, AnalysisView)>> {
+    // As long as a post may be; longer texts would take memory without end.
+    let read: Vec<String> = texts.iter().map(|text| preview(text, MAX_CONTENT_CHARS).to_owned()).collect();
+    let cut: Vec<bool> = texts.iter().zip(&read).map(|(text, read)| read.len() < text.len()).collect();
     let mut views = Vec::with_capacity(texts.len());
     if explained {
-        for text in &texts {
+        for text in &read {
             views.push(AnalysisView::explained(explain(&**classifier, text).await?));
         }
     } else {
-        views.extend(classifier.classify(texts.clone()).await?.into_iter().map(AnalysisView::from));
+        views.extend(classifier.classify(read).await?.into_iter().map(AnalysisView::from));
+    }
+    for (view, cut) in views.iter_mut().zip(cut) {
+        view.truncated |= cut;
     }
     Ok(texts.into_iter().zip(views).collect())
 }

@@ -57,7 +57,7 @@ pub struct AnalysisView {
     /// How many tokens the model read.
     tokens: u32,
     /// Whether the text was longer than the model reads.
-    truncated: bool,
+    pub truncated: bool,
     /// The layers that were computed; absent for remote models.
     #[serde(skip_serializing_if = "Option::is_none")]
     layers: Option<u32>,

@@ -136,7 +136,10 @@ impl Batch<'_> {
             return Ok(());
         }
         let is_transient = |error: &InferenceError| !matches!(error, InferenceError::Failed(_));
-        let analyse = self.retried("model", is_transient, || self.worker.classifier.classify(texts.clone()));
+        let analyse = self.retried("model", is_transient, || {
+            let (classifier, texts) = (self.worker.classifier.current(), texts.clone());
+            async move { classifier.classify(texts).await }
+        });
         let analyses = tokio::select! {
             biased;
             // The analysis may take longer than what is left of the grace period.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::cache::Cache;
 use crate::clock::Clock;
-use crate::inference::SharedClassifier;
+use crate::inference::ActiveClassifier;
 use crate::language::LanguagePolicy;
 use crate::live::LiveBus;
 use crate::store::Store;
@@ -52,7 +52,7 @@ pub struct Worker {
     pub store: Store,
     pub live: LiveBus,
     pub cache: Cache,
-    pub classifier: SharedClassifier,
+    pub classifier: ActiveClassifier,
     pub topics: Topics,
     /// The model that is asked about posts that `classifier` is unsure of.
     pub second_opinion: Option<SecondOpinion>,

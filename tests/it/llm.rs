@@ -226,3 +226,21 @@ async fn the_budget_bounds_requests_and_begins_anew() {
     // What is known costs nothing.
     assert!(llm.classify(texts(&["g", "a"])).await.is_ok());
 }
+
+#[tokio::test]
+async fn server_that_refuses_temperature_or_limit_gets_requests_without() {
+    let (fake, _, llm) = bed().await;
+    fake.always(|seen| {
+        let refused = ["temperature", "max_completion_tokens"].into_iter().find(|name| !seen.body[name].is_null());
+        match refused {
+            Some(name) => Reply::Refuses(format!("Unsupported parameter: '{name}' is not supported with this model.")),
+            None => Reply::Good,
+        }
+    });
+    assert_eq!(labels(&llm.classify(texts(&["love 1"])).await.unwrap()), [Sentiment::Positive]);
+    let before = fake.seen().len();
+    assert_eq!(labels(&llm.classify(texts(&["hate 2"])).await.unwrap()), [Sentiment::Negative]);
+    let seen = fake.seen();
+    assert_eq!((before, seen.len()), (3, 4), "later requests leave out what was refused");
+    assert!(seen[3].body["max_tokens"].as_u64() >= Some(128), "another name limits the answer");
+}

@@ -1,6 +1,6 @@
 //! One request to an OpenAI-compatible API.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderValue, RETRY_AFTER};
@@ -11,8 +11,13 @@ use serde_json::Value;
 use crate::inference::InferenceError;
 
 use super::LlmOptions;
-use super::prompt::{self, AnswerForm};
+use super::prompt::{self, AnswerForm, Extras};
 
+/// The names of the limit of an answer's tokens: OpenAI's newer models refuse the second one, some other servers the
+/// first one.
+const LIMITS: [&str; 2] = ["max_completion_tokens", "max_tokens"];
+/// Longest refusal that is read.
+const MAX_REFUSAL_BYTES: usize = 16 * 1024;
 /// Longest answer that is read.
 const MAX_ANSWER_BYTES: usize = 1 << 20;
 
@@ -33,6 +38,10 @@ pub struct Chat {
     model: String,
     /// The server does not know JSON schemas.
     plain: AtomicBool,
+    /// The server refuses a temperature.
+    untempered: AtomicBool,
+    /// The name of the limit in [`LIMITS`]; above them the server refuses each.
+    limit: AtomicUsize,
 }
 
 impl Chat {
@@ -62,6 +71,8 @@ impl Chat {
             key: key.transpose().map_err(|_| wrong("llm.api_key holds characters that no key has".to_owned()))?,
             model: options.model.clone(),
             plain: AtomicBool::new(false),
+            untempered: AtomicBool::new(false),
+            limit: AtomicUsize::new(0),
         })
     }
 
@@ -82,17 +93,53 @@ impl Chat {
     /// # Errors
     /// See [`ChatError`].
     pub async fn ask(&self, texts: &[&str], form: AnswerForm) -> Result<Vec<u8>, ChatError> {
-        let body: Value = prompt::request(&self.model, texts, form);
+        loop {
+            let extras = self.extras();
+            match self.ask_once(texts, form, extras).await {
+                Err(Refusal { body, error: ChatError::Refused(_) }) if self.leave_out(&body, extras) => {}
+                answer => return answer.map_err(|refusal| refusal.error),
+            }
+        }
+    }
+
+    fn extras(&self) -> Extras {
+        let limit = LIMITS.get(self.limit.load(Ordering::Relaxed)).copied();
+        Extras { temperature: !self.untempered.load(Ordering::Relaxed), limit }
+    }
+
+    /// Leaves out of later requests what a refusal complains of; whether that was anything of `extras`.
+    fn leave_out(&self, refusal: &str, extras: Extras) -> bool {
+        if extras.temperature && refusal.contains("temperature") {
+            self.untempered.store(true, Ordering::Relaxed);
+            tracing::info!("the language model refuses a temperature, requests leave it out");
+            return true;
+        }
+        let Some(limit) = extras.limit.filter(|limit| refusal.contains(limit)) else { return false };
+        let next = LIMITS.iter().position(|name| *name == limit).map_or(LIMITS.len(), |place| place + 1);
+        self.limit.store(next, Ordering::Relaxed);
+        tracing::info!(limit, "the language model refuses this limit of tokens, requests leave it out");
+        true
+    }
+
+    async fn ask_once(&self, texts: &[&str], form: AnswerForm, extras: Extras) -> Result<Vec<u8>, Refusal> {
+        let body: Value = prompt::request(&self.model, texts, form, extras);
         let mut request = self.client.post(self.url.clone()).json(&body);
         if let Some(key) = &self.key {
             request = request.header(AUTHORIZATION, key.clone());
         }
-        let failing = |reason: String| ChatError::Failing { reason, wait: None };
+        let failing = |reason: String| Refusal::from(ChatError::Failing { reason, wait: None });
         // Errors of the client contain the URL, which may hold secrets.
         let mut answer = request.send().await.map_err(|e| failing(describe(&e.without_url())))?;
         let status = answer.status();
         if !status.is_success() {
-            return Err(refusal(status, answer.headers().get(RETRY_AFTER)));
+            let error = refusal(status, answer.headers().get(RETRY_AFTER));
+            let mut body = Vec::new();
+            while let Ok(Some(chunk)) = answer.chunk().await
+                && body.len() < MAX_REFUSAL_BYTES
+            {
+                body.extend_from_slice(&chunk);
+            }
+            return Err(Refusal { error, body: String::from_utf8_lossy(&body).into_owned() });
         }
         let mut bytes = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|e| failing(describe(&e.without_url())))? {
@@ -102,6 +149,18 @@ impl Chat {
             bytes.extend_from_slice(&chunk);
         }
         Ok(bytes)
+    }
+}
+
+/// A request without an answer, and what the server said about it.
+struct Refusal {
+    error: ChatError,
+    body: String,
+}
+
+impl From<ChatError> for Refusal {
+    fn from(error: ChatError) -> Self {
+        Self { error, body: String::new() }
     }
 }
 

@@ -1,5 +1,5 @@
-//! The prompt. Posts are untrusted: they are part of the user's message as JSON data,
-//! a JSON array with indexes, and the instructions say to take nothing in them for an instruction.
+//! The prompt of a language model. Posts are untrusted: they are data in the user's message, a JSON array
+//! with indexes, and the instructions say to follow nothing in them.
 
 use serde_json::{Value, json};
 
@@ -22,19 +22,38 @@ pub enum AnswerForm {
     Object,
 }
 
+/// Optional parts of a request, which some servers refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extras {
+    /// `temperature: 0`; newer models accept their default only.
+    pub temperature: bool,
+    /// The name of the limit of the answer's tokens.
+    pub limit: Option<&'static str>,
+}
+
+/// Tokens that an answer may have: the judgements, and what a model reasons before them.
+const TOKENS_PER_POST: usize = 128;
+const TOKENS_BESIDE: usize = 1_024;
+
 /// The body of a request about `texts`.
-pub fn request(model: &str, texts: &[&str], form: AnswerForm) -> Value {
+pub fn request(model: &str, texts: &[&str], form: AnswerForm, extras: Extras) -> Value {
     let posts: Vec<Value> =
         texts.iter().enumerate().map(|(index, text)| json!({"index": index, "text": text})).collect();
-    json!({
+    let mut request = json!({
         "model": model,
-        "temperature": 0,
         "messages": [
             {"role": "system", "content": INSTRUCTIONS},
             {"role": "user", "content": json!({"posts": posts}).to_string()},
         ],
         "response_format": response_format(form),
-    })
+    });
+    if extras.temperature {
+        request["temperature"] = 0.into();
+    }
+    if let Some(name) = extras.limit {
+        request[name] = (TOKENS_PER_POST * texts.len() + TOKENS_BESIDE).into();
+    }
+    request
 }
 
 fn response_format(form: AnswerForm) -> Value {

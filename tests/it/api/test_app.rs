@@ -277,7 +277,7 @@ pub fn worker(rooms: &Api) -> Worker {
         store: rooms.store.clone(),
         live: rooms.live.clone(),
         cache: rooms.cache.clone().unwrap_or(Cache::Local(LocalCache::new(Duration::ZERO, rooms.clock.clone()))),
-        classifier: by_words(),
+        classifier: by_words().into(),
         topics: rooms.topics.clone(),
         second_opinion: None,
         clock: rooms.clock.clone(),

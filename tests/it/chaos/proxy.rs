@@ -52,16 +52,11 @@ async fn connection(near: TcpStream, target: u16, mut weather: watch::Receiver<W
     let Ok(far) = TcpStream::connect(("127.0.0.1", target)).await else { return };
     let (near_read, near_write) = near.into_split();
     let (far_read, far_write) = far.into_split();
-    let passing = async {
-        tokio::select! {
-            _ = pass(near_read, far_write, weather.clone()) => {}
-            _ = pass(far_read, near_write, weather.clone()) => {}
-        }
-    };
-    let broken = weather.clone();
+    let (out, back) = (weather.clone(), weather.clone());
     tokio::select! {
-        () = passing => {}
-        _ = weather.wait_for(|weather| *weather == Weather::Broken) => drop(broken),
+        _ = pass(near_read, far_write, out) => {}
+        _ = pass(far_read, near_write, back) => {}
+        _ = weather.wait_for(|weather| *weather == Weather::Broken) => {}
     }
 }
 

@@ -21,6 +21,8 @@ pub enum Reply {
     WrongLabels,
     /// With judgements of only so many of the posts.
     Missing(usize),
+    /// With status 400 and this message.
+    Refuses(String),
     /// Never.
     Silent,
     /// A byte at a time, without an end in sight.
@@ -161,6 +163,11 @@ async fn answer(connection: &mut TcpStream, seen: &Seen, reply: Reply) -> std::i
         Reply::Status(status, retry_after) => {
             let retry = retry_after.map(|seconds| format!("retry-after: {seconds}\r\n")).unwrap_or_default();
             let head = format!("HTTP/1.1 {status} Trouble\r\n{retry}content-length: 2\r\n\r\n{{}}");
+            return connection.write_all(head.as_bytes()).await;
+        }
+        Reply::Refuses(message) => {
+            let body = json!({"error": {"message": message}}).to_string();
+            let head = format!("HTTP/1.1 400 Bad Request\r\ncontent-length: {}\r\n\r\n{body}", body.len());
             return connection.write_all(head.as_bytes()).await;
         }
         Reply::Silent => {
