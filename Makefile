@@ -70,6 +70,10 @@ test-browser: dashboard/dist ## Runs the browser tests against the real binary.
 chaos: test-tools ## Runs random faults over real processes on both set-ups (CHAOS_FAULTS=200 CHAOS_SEED=random).
 	scripts/with-services cargo test --locked --test it many_faults -- --ignored --nocapture --test-threads=1
 
+.PHONY: soak
+soak: test-tools ## Runs eight hours' worth of posts and compares memory, files, tables and latency (SOAK_POSTS=288000).
+	scripts/with-services cargo test --locked --release --test it resources_stay_flat -- --ignored --nocapture
+
 .PHONY: bench
 bench: ## Runs the benchmarks: inference, store, stream and the whole pipeline.
 	scripts/with-services cargo bench --locked

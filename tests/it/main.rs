@@ -19,6 +19,7 @@ mod models;
 mod ports;
 mod process;
 mod services;
+mod soak;
 mod sources;
 mod tracing;
 mod web;

@@ -66,6 +66,11 @@ impl Process {
         answer.json().await.expect("the answer is JSON")
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
     /// The health report, if the API answers.
     pub async fn try_health(&self) -> Option<Value> {
         let client = crate::web::builder().timeout(Duration::from_secs(5)).build().ok()?;

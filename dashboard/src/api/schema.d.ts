@@ -4284,6 +4284,8 @@ export interface components {
         GroupBy: "none" | "source" | "source_and_total";
         /** @description The answer of `GET /api/health`. */
         Health: {
+            /** @description What is wrong, one message per problem; empty when everything works. */
+            problems: string[];
             /**
              * @description By name: `database`, `redis` (`embedded` without Redis), `model`, and others such as sources.
              * @example {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::feed::Sent;
-use crate::api::bed::balances;
+use crate::api::test_app::balances;
 use crate::process::{Process, within};
 
 /// Waits until health is healthy: every outage has ended.

@@ -6,9 +6,15 @@ use super::fake::{FakeLlm, Reply};
 use crate::process::{Process, posts};
 
 fn settings(folder: &std::path::Path, more: &[&str]) -> Vec<String> {
-    let missing = format!("inference.model={}", folder.join("no-model").display());
-    let own = ["ingester.sources=[]", "roles=worker,api"];
-    own.iter().chain(more).map(|&setting| setting.to_owned()).chain([missing]).collect()
+    let home = format!("inference.hub.home={}", folder.join("no-models").display());
+    // A hub that does not answer: a wrong setting would not be replaced by the language model.
+    let own = [
+        "ingester.sources=[]",
+        "roles=worker,api",
+        "inference.model=hf:nobody/no-model",
+        "inference.hub.endpoint=http://127.0.0.1:1",
+    ];
+    own.iter().chain(more).map(|&setting| setting.to_owned()).chain([home]).collect()
 }
 
 #[tokio::test]
