@@ -49,9 +49,9 @@ async fn failing_post_is_classified_by_llm(setup: Setup) {
     app.shutdown_workers().await;
     let fake = FakeLlm::start().await;
     fake.always(|seen| if seen.posts()[0].1.contains("bomb") { Reply::Status(500, None) } else { Reply::Good });
+    let llm = Llm::new(options(&fake, &app.clock)).unwrap();
     let fallback: SharedClassifier = Arc::new(WithFallback::new(by_words(), llm));
     let classifier = fallback.into();
-    let llm = Llm::new(options(&fake, &app.clock)).unwrap();
     tokio::spawn(worker::run(Worker { classifier, ..worker(&app.rooms) }, app.shutdown.clone()));
     app.store(&[post("a", "web", "I love it", 40), post("b", "web", "let it explode, I hate it", 30)]).await;
     let saved = app.get("/api/posts/b").await.ok();
