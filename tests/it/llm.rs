@@ -229,7 +229,7 @@ async fn the_budget_bounds_requests_and_begins_anew() {
 
 #[tokio::test]
 async fn server_that_refuses_temperature_or_limit_gets_requests_without() {
-    let (fake, _, llm) = bed().await;
+    let (fake, _, llm) = app().await;
     fake.always(|seen| {
         let refused = ["temperature", "max_completion_tokens"].into_iter().find(|name| !seen.body[name].is_null());
         match refused {
