@@ -30,6 +30,14 @@ pub use lock::InUse;
 pub use options::{external_url, inference as inference_options, model as model_source};
 pub use serve::{Parts, Running, serve, start};
 
+/// Whether a process serves from the embedded database of `config`; `None` with Postgres, where that is not known.
+pub fn is_served(config: &Config) -> Option<bool> {
+    match &config.backends {
+        Backends::Embedded { path } => Some(lock::is_held(path)),
+        Backends::Shared { .. } => None,
+    }
+}
+
 /// The rooms that roles and commands share. Clones share them.
 #[derive(Clone)]
 pub struct Rooms {

@@ -28,19 +28,19 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::app;
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError, Environment, Inputs, LogFormat, Origin, Settings};
+use crate::config::{Backends, Config, ConfigError, Environment, Inputs, LogFormat, Origin, Settings};
 use crate::inference::InferenceError;
 use crate::inference::models::HubError;
 use crate::telemetry::{self, LogStyle, Metrics};
 use crate::topics::QueryError;
 
-/// Used when it lies in the working folder and no `--config` is given.
+/// The configuration file without `--config`, if it exists in the working folder.
 const USUAL_FILE: &str = "sentistream.toml";
 
 /// Real-time sentiment and emotion of social-media posts, in one program.
 ///
-/// Without a command it serves: it reads sources, judges posts, watches for a change of mood, and
-/// offers a dashboard, a REST API and a WebSocket on http://127.0.0.1:8000.
+/// Without a command it serves: it reads sources, classifies posts, evaluates alert rules, and offers a dashboard, a REST
+/// API and a WebSocket on http://127.0.0.1:8000.
 #[derive(Parser)]
 #[command(name = "sentistream", version, max_term_width = 100, after_help = EXAMPLES, after_long_help = LONG_EXAMPLES)]
 struct Cli {
@@ -52,30 +52,30 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  sentistream                                   serve the dashboard with made-up posts
-  sentistream analyze \"What a day\"              judge one text
+  sentistream                                   serve the dashboard with generated posts
+  sentistream analyze \"What a day\"              classify one text
   sentistream import posts.ndjson               append posts, also beside a running server
-  sentistream --roles worker                    only work, on one more machine
-  sentistream doctor                            is everything well?
+  sentistream --roles worker                    run workers only, on another machine
+  sentistream doctor                            check the installation
 
-`sentistream help COMMAND` tells more of a command.";
+`sentistream help COMMAND` describes a command.";
 
 const LONG_EXAMPLES: &str = "\
 Examples:
-  sentistream                                   serve the dashboard with made-up posts
-  sentistream analyze \"What a day\"              judge one text
+  sentistream                                   serve the dashboard with generated posts
+  sentistream analyze \"What a day\"              classify one text
   sentistream import posts.ndjson               append posts, also beside a running server
-  sentistream --roles worker                    only work, on one more machine
-  sentistream doctor                            is everything well?
+  sentistream --roles worker                    run workers only, on another machine
+  sentistream doctor                            check the installation
   sentistream config --defaults > sentistream.toml
 
-Settings come, later ones winning, from the defaults, the file of --config, the environment
-(SENTISTREAM__SECTION__KEY, and names such as DATABASE_URL and REDIS_URL), and flags.
+Settings come from the defaults, the file of --config, the environment (SENTISTREAM__SECTION__KEY,
+and names such as DATABASE_URL and REDIS_URL), and flags; later ones have precedence.
 `sentistream config` prints each with its source.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration. Logs go to stderr.
 
-`sentistream help COMMAND` tells more of a command.";
+`sentistream help COMMAND` describes a command.";
 
 #[derive(Args)]
 #[command(next_help_heading = "Configuration")]
@@ -88,7 +88,7 @@ struct ConfigurationArgs {
     /// The value is written as in TOML; texts need no quotes, and items of a list may be separated by commas.
     #[arg(long, global = true, value_name = "SECTION.KEY=VALUE")]
     set: Vec<String>,
-    /// Run only these parts: ingester, worker, alerts, api, separated by commas.
+    /// Run only these roles: ingester, worker, alerts, api, separated by commas.
     #[arg(long, global = true, value_name = "LIST")]
     roles: Option<String>,
 }
@@ -97,8 +97,8 @@ struct ConfigurationArgs {
 enum Command {
     /// Serve until stopped (the default).
     ///
-    /// Prints one line with the dashboard's address when ready. SIGTERM or Ctrl-C ends it within
-    /// shutdown.grace: work that has begun is finished or handed back. A second signal ends it at once.
+    /// Prints one line with the dashboard's address when ready. SIGTERM or Ctrl-C stops it within shutdown.grace: work
+    /// that has begun is finished or released. A second signal ends it at once.
     #[command(after_help = "\
 Examples:
   sentistream serve
@@ -128,21 +128,21 @@ Examples:
     Man(man::ManArgs),
 }
 
-/// How a command ended that did what it was asked.
+/// How a command ended that could be executed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verdict {
-    /// All is well.
+    /// Exit code 0.
     Good,
-    /// It looked for something and found it wrong: exit code 1.
+    /// The command found a problem: exit code 1.
     Bad,
 }
 
-/// The command line was understood but makes no sense: exit code 2.
+/// The arguments are well-formed but not valid: exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Misuse(String);
 
-/// What commands work with.
+/// What all commands need.
 struct Context {
     config: Config,
     settings: Settings,
@@ -154,7 +154,7 @@ pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => {
-            // Nobody is left to tell when this fails.
+            // There is nowhere to report a failure of stderr.
             let _ = e.print();
             return ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2));
         }
@@ -212,7 +212,7 @@ fn on_runtime(command: Command, context: &Context) -> anyhow::Result<Verdict> {
             _ => app::serve(&context.config, Metrics::install()?).await.map(|()| Verdict::Good),
         }
     });
-    // A thread may still wait for a pipe that nobody writes to.
+    // A thread may still wait for stdin.
     runtime.shutdown_timeout(Duration::from_millis(200));
     verdict
 }
@@ -222,10 +222,10 @@ fn inputs(args: ConfigurationArgs) -> Inputs {
     Inputs { file: args.config.or(usual), environment: Environment::of_process(), sets: args.set, roles: args.roles }
 }
 
-/// Commands that answer and end are quiet unless someone set the level.
+/// Short commands log warnings only, unless a level is configured.
 fn init_logs(command: &Command, config: &Config, settings: &Settings) -> anyhow::Result<()> {
-    let tells = matches!(command, Command::Serve | Command::Models(models::ModelsCommand::Pull(_)));
-    let quiet = !tells && settings.origin("log.level") == Origin::Default;
+    let logs = matches!(command, Command::Serve | Command::Models(models::ModelsCommand::Pull(_)));
+    let quiet = !logs && settings.origin("log.level") == Origin::Default;
     let directives = if quiet { "warn".to_owned() } else { config.log.level.directives() };
     let style = match config.log.format {
         LogFormat::Auto => LogStyle::Auto,
@@ -235,10 +235,27 @@ fn init_logs(command: &Command, config: &Config, settings: &Settings) -> anyhow:
     Ok(telemetry::init_logs(&directives, style)?)
 }
 
-/// Whether the reader of our output has gone: it has what it wanted.
+/// Whether the reader of stdout closed it, as `head` does.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let broken = |e: &io::Error| e.kind() == io::ErrorKind::BrokenPipe;
     error.chain().any(|cause| cause.downcast_ref::<output::OutputError>().is_some_and(|e| broken(&e.0)))
+}
+
+/// Refuses an embedded database that does not exist. A command on data would create an empty one and report success.
+/// Prints the path, since it may not be that of the server.
+fn require_database(context: &Context) -> Result<(), Misuse> {
+    let Backends::Embedded { path } = &context.config.backends else { return Ok(()) };
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    if !path.exists() {
+        return Err(Misuse(format!(
+            "there is no database at {}: name the server's settings (--config FILE, --set database.url=sqlite:///PATH), \
+             or create a database with `sentistream migrate`",
+            absolute.display()
+        )));
+    }
+    // There is nowhere to report a failure of stderr.
+    let _ = writeln!(io::stderr(), "database: {}", absolute.display());
+    Ok(())
 }
 
 fn is_misuse(error: &anyhow::Error) -> bool {
@@ -258,7 +275,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_well_formed() {
+    fn command_line_is_well_formed() {
         Cli::command().debug_assert();
     }
 }

@@ -13,6 +13,18 @@ pub struct InUse {
     database: String,
 }
 
+/// Whether a process serves from the embedded database at `database`.
+pub fn is_held(database: &Path) -> bool {
+    let file = File::options().write(true).open(lock_path(database));
+    file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
+fn lock_path(database: &Path) -> PathBuf {
+    let mut path = PathBuf::from(database).into_os_string();
+    path.push(".lock");
+    path.into()
+}
+
 /// The exclusive right to serve from an embedded database; released when it is dropped or the process exits.
 pub struct ServingLock(#[expect(dead_code, reason = "held for its lock")] File);
 
@@ -25,9 +37,7 @@ impl ServingLock {
         if let Some(folder) = database.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        let mut path = PathBuf::from(database).into_os_string();
-        path.push(".lock");
-        let file = File::options().create(true).write(true).truncate(false).open(path)?;
+        let file = File::options().create(true).write(true).truncate(false).open(lock_path(database))?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => Err(InUse { database: database.display().to_string() }.into()),

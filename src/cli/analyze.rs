@@ -16,7 +16,7 @@ use crate::domain::post::MAX_CONTENT_CHARS;
 use crate::http::analyze::AnalysisView;
 use crate::inference::{SharedClassifier, explain};
 
-/// Judge texts: sentiment, confidence and emotion of each.
+/// Classify texts: sentiment, confidence and emotion of each.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -25,7 +25,7 @@ Examples:
   head comments.txt | sentistream analyze
   sentistream analyze --explain \"The screen is great but it broke\"")]
 pub struct AnalyzeArgs {
-    /// The texts; without any, and without --file, one text per line of stdin.
+    /// The texts. Without texts and --file, each line of stdin is a text.
     texts: Vec<String>,
     /// Read one text per line of this file, or of stdin for `-`; blank lines are skipped.
     #[arg(long, short, value_name = "FILE|-")]
@@ -38,14 +38,14 @@ pub struct AnalyzeArgs {
     explain: bool,
 }
 
-/// Most texts that are judged at once: enough for the model to work in batches.
+/// Most texts that are classified at once.
 const CHUNK: usize = 256;
 /// Longest text in a row of the table, in characters.
 const SHOWN_CHARS: usize = 100;
-/// Most words of an explanation below a row: those that did most.
+/// Most words of an explanation below a row.
 const SHOWN_WORDS: usize = 8;
 
-/// Judges and prints.
+/// Classifies and prints.
 pub async fn run(args: AnalyzeArgs, context: &Context) -> anyhow::Result<Verdict> {
     let mut texts = source(&args)?;
     let classifier = app::load_judge(&context.config).await?;
@@ -113,10 +113,9 @@ fn source(args: &AnalyzeArgs) -> anyhow::Result<Texts> {
     match &args.file {
         Some(path) => Ok(Box::new(given.chain(lines(open(path)?, path.display().to_string())))),
         None if !args.texts.is_empty() => Ok(Box::new(given)),
-        None if io::stdin().is_terminal() => Err(Misuse(
-            "give texts to judge, --file FILE, or lines on stdin (see `sentistream help analyze`)".to_owned(),
-        )
-        .into()),
+        None if io::stdin().is_terminal() => {
+            Err(Misuse("name texts, --file FILE, or lines on stdin (see `sentistream help analyze`)".to_owned()).into())
+        }
         None => Ok(Box::new(lines(open(Path::new("-"))?, "stdin".to_owned()))),
     }
 }

@@ -5,31 +5,32 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::output::Output;
-use super::{Context, Misuse, Verdict};
+use super::{Context, Misuse, Verdict, require_database};
 use crate::config::Backends;
 use crate::sqlite;
 
-/// Copy the embedded database, queue included, to a file while the server goes on.
+/// Copy the embedded database, with its queue, to a file while the server runs.
 ///
-/// The copy is what the last commit before it left, checked and compact; to restore it, stop the
-/// server and put it in the place of database.url. With Postgres use pg_dump instead.
+/// The copy holds the last commit before it, and is checked and compact. To restore it, stop the server and move the copy
+/// to the path of database.url. With Postgres use pg_dump instead.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   sentistream backup /backup/sentistream-$(date +%F).db
   sentistream --set database.url=sqlite:///data/sentistream.db backup copy.db")]
 pub struct BackupArgs {
-    /// The file to write. It must not be there yet.
+    /// The file to write. It must not exist.
     file: PathBuf,
 }
 
-/// Copies and tells what the copy holds.
+/// Copies and reports the size.
 pub async fn run(args: BackupArgs, context: &Context) -> anyhow::Result<Verdict> {
     let Backends::Embedded { path } = &context.config.backends else {
         let how =
             "backup copies the embedded database; with Postgres use `pg_dump --format=custom`, see docs/operations.md";
         return Err(Misuse(how.to_owned()).into());
     };
+    require_database(context)?;
     let (from, to) = (path.clone(), args.file.clone());
     let size = tokio::task::spawn_blocking(move || sqlite::back_up(&from, &to)).await??;
     let mut output = Output::new();

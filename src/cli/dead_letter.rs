@@ -3,15 +3,15 @@
 use clap::{Args, Subcommand};
 
 use super::output::{Output, one_line};
-use super::{Context, Verdict};
+use super::{Context, Verdict, require_database};
 use crate::app;
 use crate::domain::EntryId;
 use crate::http::dead_letters::DeadLetterView;
 use crate::stream::{DeadLetterSelection, Stream};
 
-/// Look at the entries that could not be processed, append them again, or remove them.
+/// List entries that could not be processed, append them again, or remove them.
 ///
-/// An entry comes here when it is invalid, or when its analysis failed worker.max_deliveries times.
+/// An entry is moved to the dead letter when it is invalid, or when its analysis failed worker.max_deliveries times.
 /// These commands work beside a running server.
 #[derive(Subcommand)]
 #[command(after_help = "\
@@ -27,7 +27,7 @@ pub enum DeadLetterCommand {
     Show(ShowArgs),
     /// Append them to the stream again and remove them here.
     Replay(SelectionArgs),
-    /// Remove them for good.
+    /// Remove them permanently.
     Purge(SelectionArgs),
 }
 
@@ -73,8 +73,9 @@ impl SelectionArgs {
     }
 }
 
-/// Does what is asked.
+/// Runs the command.
 pub async fn run(command: DeadLetterCommand, context: &Context) -> anyhow::Result<Verdict> {
+    require_database(context)?;
     let stream = app::open(&context.config, context.clock.clone()).await?.stream;
     let mut output = Output::new();
     let verdict = match command {
@@ -82,11 +83,11 @@ pub async fn run(command: DeadLetterCommand, context: &Context) -> anyhow::Resul
         DeadLetterCommand::Show(args) => show(&stream, &args, &mut output).await?,
         DeadLetterCommand::Replay(args) => {
             let count = stream.replay_dead_letters(&args.selection()).await?;
-            told("replayed", count, &args, &mut output)?
+            report("replayed", count, &args, &mut output)?
         }
         DeadLetterCommand::Purge(args) => {
             let count = stream.purge_dead_letters(&args.selection()).await?;
-            told("purged", count, &args, &mut output)?
+            report("purged", count, &args, &mut output)?
         }
     };
     output.flush()?;
@@ -151,7 +152,7 @@ async fn show(stream: &Stream, args: &ShowArgs, output: &mut Output) -> anyhow::
     Ok(Verdict::Good)
 }
 
-fn told(done: &str, count: u64, args: &SelectionArgs, output: &mut Output) -> anyhow::Result<Verdict> {
+fn report(done: &str, count: u64, args: &SelectionArgs, output: &mut Output) -> anyhow::Result<Verdict> {
     let missing = (args.ids.len() as u64).saturating_sub(count);
     output.line(format!("{done} {count}"))?;
     if missing == 0 {

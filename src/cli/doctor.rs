@@ -11,10 +11,10 @@ use super::output::Output;
 use super::{Context, Verdict};
 use crate::config::{ConfigError, Origin, Role};
 
-/// Check that everything is well: configuration, database, stream, model, disk, clock and ports.
+/// Check configuration, database, stream, sources, model, disk, clock and ports.
 ///
-/// Each finding comes with a remedy. Nothing is changed. Exits with 1 if something is broken; warnings
-/// are no failures. It works before the first start and beside a running server.
+/// Each problem is printed with a remedy. Nothing is changed. Exits with 1 if something is broken, not for warnings. The
+/// command works before the first start and beside a running server.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -31,10 +31,10 @@ pub struct DoctorArgs {
 #[serde(rename_all = "lowercase")]
 enum State {
     Good,
-    /// It works, yet someone should know.
+    /// It works, but should be looked at.
     Warning,
     Broken,
-    /// It cannot be checked until something else works.
+    /// It cannot be checked before another problem is solved.
     Skipped,
 }
 
@@ -75,7 +75,7 @@ pub async fn run(args: &DoctorArgs, context: &Context) -> anyhow::Result<Verdict
     report(args, &checks)
 }
 
-/// What there is to say when the configuration cannot be read: nothing else can be checked.
+/// The report when the configuration cannot be read.
 pub fn misconfigured(args: &DoctorArgs, error: &ConfigError) -> anyhow::Result<Verdict> {
     let remedy = "correct the settings; `sentistream config --defaults` explains every key";
     let mut checks: Vec<_> =
@@ -93,7 +93,7 @@ fn configuration(context: &Context) -> Check {
     if config.has_role(Role::Api) && is_open && !config.server.auth.is_configured() {
         return Check::warning(
             "config",
-            "the API listens beyond this machine without auth: anyone may read, nobody may write",
+            "the API listens beyond this machine without authentication: reading is open to everyone, writing is off",
             "set server.auth.tokens or server.auth.jwt, or listen on 127.0.0.1",
         );
     }
@@ -122,9 +122,9 @@ fn report(args: &DoctorArgs, checks: &[Check]) -> anyhow::Result<Verdict> {
             }
         }
         let summary = match broken {
-            0 => "everything works".to_owned(),
-            1 => "1 thing is broken".to_owned(),
-            more => format!("{more} things are broken"),
+            0 => "no problems found".to_owned(),
+            1 => "1 check failed".to_owned(),
+            more => format!("{more} checks failed"),
         };
         output.line(format!("\n{summary}"))?;
     }

@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::output::Output;
-use super::{Context, Misuse, Verdict};
+use super::{Context, Misuse, Verdict, require_database};
 use crate::app;
 use crate::app::Rooms;
 use crate::domain::{Author, LiveEvent, Op, PostId, Source};
@@ -13,20 +13,20 @@ use crate::stream::DeadLetterSelection;
 /// Dead letters per read, and posts per message to the stream.
 const PAGE: usize = 500;
 
-/// Erase everything that an author wrote: posts, analyses, counts, matches, dead letters, evidence of alerts, caches.
+/// Erase everything that an author wrote: posts, analyses, counts, topic matches, dead letters, evidence of alerts, caches.
 ///
-/// Posts that wait in the stream are erased when their turn comes, and a late copy does not bring one back. It works
-/// beside a running server; counts of posts that retention removed before stay, since they name nobody.
+/// Posts that wait in the stream are erased when workers reach them, and later copies are not stored. The command works
+/// beside a running server. Counts of posts that retention removed earlier stay, since they hold no author.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   sentistream erase --author ada
   sentistream erase --author ada.bsky.social --source bluesky --json")]
 pub struct EraseArgs {
-    /// Who wrote them, exactly as it is stored.
+    /// The author, exactly as stored.
     #[arg(long, value_name = "NAME")]
     author: String,
-    /// Only what they wrote there; everywhere if not given.
+    /// Only posts of this source; all sources if not given.
     #[arg(long, value_name = "SOURCE")]
     source: Option<String>,
     /// The report as JSON.
@@ -37,7 +37,7 @@ pub struct EraseArgs {
 #[derive(Default, Serialize)]
 struct Report {
     author: String,
-    /// Where it was looked, and where entries that wait are erased.
+    /// The sources that were searched, and in which waiting entries are erased.
     sources: Vec<String>,
     posts: usize,
     dead_letters: u64,
@@ -45,20 +45,21 @@ struct Report {
     caches_cleared: bool,
 }
 
-/// Does what is asked.
+/// Erases and reports.
 pub async fn run(args: EraseArgs, context: &Context) -> anyhow::Result<Verdict> {
     let author = Author::parse(&args.author).map_err(|message| Misuse(format!("--author {message}")))?;
     let source = match &args.source {
         Some(source) => Some(Source::parse(source).map_err(|message| Misuse(format!("--source {message}")))?),
         None => None,
     };
+    require_database(context)?;
     let rooms = app::open(&context.config, context.clock.clone()).await?;
     let report = erase(&rooms, &author, source).await?;
     let mut output = Output::new();
     if args.json {
         output.json(&report)?;
     } else {
-        output.line(format!("erased what {} wrote on {}", report.author, report.sources.join(", ")))?;
+        output.line(format!("erased posts of {} on {}", report.author, report.sources.join(", ")))?;
         for (name, count) in [
             ("posts", report.posts as u64),
             ("dead letters", report.dead_letters),
@@ -66,7 +67,7 @@ pub async fn run(args: EraseArgs, context: &Context) -> anyhow::Result<Verdict> 
         ] {
             output.line(format!("  {count} {name}"))?;
         }
-        output.line("caches are cleared; posts that wait in the stream are erased when their turn comes")?;
+        output.line("caches cleared; posts that wait in the stream are erased when workers reach them")?;
     }
     output.flush()?;
     Ok(Verdict::Good)
@@ -91,7 +92,7 @@ async fn erase(rooms: &Rooms, author: &Author, source: Option<Source>) -> anyhow
         sources: sources.iter().map(ToString::to_string).collect(),
         ..Report::default()
     };
-    // First what is to come: a post that is stored meanwhile is found below, or erased by this.
+    // Waiting entries first: a post that is stored meanwhile is found below, or erased by this.
     let requests = sources
         .iter()
         .map(|source| Op::DeleteAuthor { source: source.clone(), author: author.clone() }.to_fields())
@@ -103,7 +104,7 @@ async fn erase(rooms: &Rooms, author: &Author, source: Option<Source>) -> anyhow
         report.posts += erased.posts.len();
         report.evidence += erased.evidence;
         let posts: Vec<PostId> = erased.posts.into_iter().map(|removed| removed.post_id).collect();
-        tell(rooms, &posts).await?;
+        notify(rooms, &posts).await?;
     }
     rooms.store.scrub().await?;
     rooms.cache.clear().await;
@@ -111,12 +112,12 @@ async fn erase(rooms: &Rooms, author: &Author, source: Option<Source>) -> anyhow
     Ok(report)
 }
 
-async fn tell(rooms: &Rooms, posts: &[PostId]) -> anyhow::Result<()> {
+async fn notify(rooms: &Rooms, posts: &[PostId]) -> anyhow::Result<()> {
     for posts in posts.chunks(PAGE) {
         rooms.stream.forget_posts(posts, posts).await?;
         let events = posts.iter().cloned().map(LiveEvent::PostDeleted).collect();
         if let Err(error) = rooms.live.publish(events).await {
-            tracing::warn!(%error, "live clients were not told of the deletions");
+            tracing::warn!(%error, "live clients were not notified of the deletions");
         }
     }
     Ok(())

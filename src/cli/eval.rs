@@ -17,7 +17,7 @@ use crate::inference::exits::{self, DepthReport, FitGoal};
 use crate::inference::models::{self, Calibration, CalibrationFiles, fit};
 use crate::inference::{Depth, ExitPolicy};
 
-/// Measure the model against texts that people labelled.
+/// Measure the model with labelled texts.
 ///
 /// A line of a file is {"text": "…", "sentiment": "positive", "emotions": ["joy"]}; one of sentiment
 /// and emotions may be missing.
@@ -30,15 +30,15 @@ Examples:
   sentistream eval labelled.ndjson --fit-calibration --calibration-out calibration.json
   sentistream eval posts.ndjson --fit-exits 0.97")]
 pub struct EvalArgs {
-    /// NDJSON files, or `-` for stdin; all of them make one report.
+    /// NDJSON files, or `-` for stdin. They are evaluated together.
     #[arg(required = true, value_name = "FILE|-")]
     files: Vec<PathBuf>,
     /// As JSON.
     #[arg(long)]
     json: bool,
-    /// Fit what corrects the confidence, and keep it beside the model.
+    /// Fit a calibration of the confidence, and store it beside the model.
     ///
-    /// Every other text is fitted on, the rest is measured. The report is of the model without a correction.
+    /// Every other text is used to fit, the rest to measure. The report shows the uncalibrated model.
     #[arg(long)]
     fit_calibration: bool,
     /// Fit the thresholds of the model's exits, and print them as a setting.
@@ -52,16 +52,16 @@ pub struct EvalArgs {
     calibration_out: Option<PathBuf>,
 }
 
-/// Most texts that are handed to the model at once.
+/// Most texts per call of the model.
 const CHUNK: usize = 1_024;
 
-/// Judges all records and compares.
+/// Classifies all records and compares.
 pub async fn run(args: EvalArgs, context: &Context) -> anyhow::Result<Verdict> {
     let mut records = Vec::new();
     for path in &args.files {
         records.extend(read_labelled(analyze::open(path)?).with_context(|| path.display().to_string())?);
     }
-    anyhow::ensure!(!records.is_empty(), "there are no records to judge");
+    anyhow::ensure!(!records.is_empty(), "there are no records");
 
     if let Some(agreement) = args.fit_exits {
         return fit_exits(records, agreement, &args, &context.config).await;
@@ -201,7 +201,7 @@ struct Kept {
     files: Vec<PathBuf>,
 }
 
-/// Where the calibration goes, found out before the long work.
+/// Where the calibration is stored. Checked before the evaluation, which takes long.
 async fn places(args: &EvalArgs, config: &Config) -> anyhow::Result<CalibrationFiles> {
     if let Some(path) = &args.calibration_out {
         return Ok(CalibrationFiles { sentiment: Some(path.clone()), emotion: Some(path.clone()) });
@@ -250,7 +250,7 @@ fn print_calibration(kept: &Kept, output: &mut Output) -> anyhow::Result<()> {
         }
     }
     for file in &kept.files {
-        output.line(format!("kept in {}", file.display()))?;
+        output.line(format!("stored in {}", file.display()))?;
     }
     Ok(())
 }

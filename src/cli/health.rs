@@ -10,18 +10,18 @@ use super::probe::{self, Probe};
 use super::{Context, Misuse, Verdict};
 use crate::config::{Address, Config, Role};
 
-/// Ask the server of this machine whether it is ready.
+/// Check whether the server on this machine is ready.
 ///
 /// For containers and service managers: the address is the first of server.listen, or
 /// server.ops_listen in a process without the api role, so run it with the settings of the server.
-/// Exits with 1 if nobody answers in time or the answer is no.
+/// Exits with 1 if no answer comes in time or the server is not ready.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   sentistream health
   sentistream --roles worker --set server.ops_listen=0.0.0.0:8001 health --live")]
 pub struct HealthArgs {
-    /// Ask only whether the process lives, not whether its database, stream and model are ready.
+    /// Check only that the process runs, not that its database, stream and model are ready.
     #[arg(long)]
     live: bool,
     /// The longest to wait for the answer, in seconds.
@@ -29,11 +29,11 @@ pub struct HealthArgs {
     timeout: u64,
 }
 
-/// Asks and tells.
+/// Asks and prints the answer.
 pub async fn run(args: &HealthArgs, context: &Context) -> anyhow::Result<Verdict> {
     let address = reachable(address(&context.config)?);
     let path = if args.live { "/healthz" } else { "/readyz" };
-    let probe = Probe { address: &address, path, backoff: Duration::from_secs(args.timeout) };
+    let probe = Probe { address: &address, path, timeout: Duration::from_secs(args.timeout) };
     let answer = probe::get(probe).await.map_err(|e| anyhow::anyhow!("http://{address}{path}: {e}"))?;
     let mut output = Output::new();
     output.line(format!("{} {}", answer.status, one_line(&answer.body, 500)))?;
@@ -46,8 +46,8 @@ fn address(config: &Config) -> Result<&Address, Misuse> {
         if config.has_role(Role::Api) { config.server.listen.first() } else { config.server.ops_listen.as_ref() };
     match found {
         Some(address) if address.port != 0 => Ok(address),
-        Some(_) => Err(Misuse("the port is taken at start (port 0), so it cannot be known: set a port".to_owned())),
-        None => Err(Misuse("this process listens nowhere: set server.ops_listen".to_owned())),
+        Some(_) => Err(Misuse("server.listen has port 0, which is chosen at the start: set a fixed port".to_owned())),
+        None => Err(Misuse("this process has no address to ask: set server.ops_listen".to_owned())),
     }
 }
 

@@ -1,205 +1,329 @@
 //! `sentistream import`
 
-use std::fs::File;
-use std::io::{self, IsTerminal as _, Read, Write as _};
-use std::path::{Path, PathBuf};
+mod input;
+mod preview;
+mod progress;
+
+use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use self::progress::Progress;
 use super::output::Output;
-use super::{Context, Misuse, Verdict};
+use super::{Context, Misuse, Verdict, require_database};
 use crate::app;
 use crate::config::parse_duration;
 use crate::domain::{Op, RawFields};
-use crate::sources::file::{ChunkReader, FieldMap, Format, LineError, PostReader, ReadOptions};
+use crate::sources::file::{ChunkReader, Constants, DayOrder, FieldMap, Format, LineError, PostReader, ReadOptions};
 use crate::stream::{Stream, StreamError};
 
-/// Append posts from a file to the stream, where workers find them.
+/// Append posts from a file to the stream, where workers process them.
 ///
-/// The file is NDJSON (one JSON object per line) or CSV with a header, of any size. A post needs
-/// post_id, source and content; author, created_at, lang, url and reply_to are optional. A line that is
-/// no valid post is told with its number and skipped. It works beside a running server, waits while the
-/// stream is full, and may be repeated: a post_id that is known already counts once.
+/// The format is recognised by the content: NDJSON (one JSON object per line), a JSON array, CSV with a header (separated
+/// by comma, semicolon or tab), or a spreadsheet (xlsx, xls, ods), of any size, also compressed with gzip or zstd and in
+/// UTF-16. A post needs post_id, source and content; author, created_at, lang, url and reply_to are optional.
 ///
-/// Exits with 1 if it could not read or append everything, or if no line was valid.
+/// A record that is not a valid post is reported with its line and skipped. An optional field that is not valid is left
+/// out and counted. The command works beside a running server and waits while the stream is full. It can be repeated:
+/// a known post_id counts once.
+///
+/// Exits with 1 if it could not read or append everything, if no record was valid, or with --strict if any record was
+/// not valid.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   sentistream import posts.ndjson
-  sentistream import survey.csv --map content=answer --map post_id=id
-  zcat archive.ndjson.gz | sentistream import -")]
+  sentistream import --dry-run survey.xlsx
+  sentistream import survey.csv --map content=answer --map post_id=id --source survey
+  sentistream import archive.ndjson.zst --skip 120000
+  psql -c \"copy (…) to stdout csv header\" | sentistream import -")]
 pub struct ImportArgs {
     /// The file, or `-` for stdin.
     #[arg(value_name = "FILE|-")]
     file: PathBuf,
-    /// Which of the file's fields is one of ours: --map content=body. May be repeated.
-    #[arg(long, value_name = "OURS=THEIRS")]
+    /// Name of a field in the file: --map content=body. May be repeated.
+    #[arg(long, value_name = "FIELD=NAME")]
     map: Vec<String>,
-    /// The form of the file, when neither its name nor its beginning tells.
+    /// The source of all posts, in place of the file's. Short for --constant source=NAME.
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// A value for a field of all posts: --constant lang=en. May be repeated.
+    #[arg(long, value_name = "FIELD=VALUE")]
+    constant: Vec<String>,
+    /// How dates such as 01/02/2026 are read. Without it they are not read.
+    #[arg(long, value_enum)]
+    dates: Option<Dates>,
+    /// The format, if it is not recognised.
     #[arg(long, value_enum)]
     format: Option<FileFormat>,
+    /// The encoding, if it is neither UTF-8 nor UTF-16: windows-1252, shift_jis, …
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<String>,
+    /// Skip this many records, to continue an import that was interrupted.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    skip: u64,
+    /// Show the first ten posts as they would be stored, with their sentiment. Nothing is appended.
+    #[arg(long)]
+    dry_run: bool,
+    /// Exit with 1 if any record is not a valid post.
+    #[arg(long)]
+    strict: bool,
     /// Most posts that are appended at once.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     batch_size: u16,
     /// Give up when the stream takes nothing for this long.
     #[arg(long, value_name = "DURATION", default_value = "10min", value_parser = parse_duration)]
-    backoff: Duration,
-    /// Report as JSON: {"accepted", "rejected", "errors": [{"line", "reason"}], "elapsed_s"}.
+    patience: Duration,
+    /// Report as JSON: {"accepted", "rejected", "skipped", "dropped_fields", "errors": [{"line", "reason"}],
+    /// "interrupted", "elapsed_s"}.
     #[arg(long)]
     json: bool,
 }
 
-/// Forms of a file.
+/// Formats of a file.
 #[derive(Clone, Copy, ValueEnum)]
 enum FileFormat {
     Ndjson,
+    Json,
     Csv,
+    Excel,
 }
 
-/// Most rejected lines that are told one by one.
-const TOLD: usize = 100;
-/// Between two tries to append.
-const PAUSE: Duration = Duration::from_millis(250);
+/// Orders of day and month.
+#[derive(Clone, Copy, ValueEnum)]
+enum Dates {
+    /// Day, month, year: 31/12/2026.
+    Dmy,
+    /// Month, day, year: 12/31/2026.
+    Mdy,
+}
 
-/// What came of it.
+/// Most rejected records that are reported one by one.
+const MAX_ERRORS: usize = 100;
+/// The time between two attempts to append.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// The counts of an import.
 #[derive(Default)]
 struct Tally {
+    skipped: u64,
     accepted: u64,
     rejected: u64,
-    /// The first of the rejected lines.
+    /// Optional fields that were left out.
+    dropped: BTreeMap<&'static str, u64>,
+    /// The first of the rejected records.
     errors: Vec<LineError>,
+    is_interrupted: bool,
 }
 
 /// Reads, appends and reports.
 pub async fn run(args: ImportArgs, context: &Context) -> anyhow::Result<Verdict> {
-    let mut map = FieldMap::default();
-    for rename in &args.map {
-        map.add(rename).map_err(|e| Misuse(format!("--map: {e}")))?;
+    let options = read_options(&args)?;
+    if !args.dry_run {
+        require_database(context)?;
     }
-    let (input, size) = open(&args.file)?;
-    let format = args.format.map(|format| match format {
-        FileFormat::Ndjson => Format::Ndjson,
-        FileFormat::Csv => Format::Csv,
-    });
-    let options = ReadOptions { format: format.or_else(|| Format::of_path(&args.file)), map };
+    let input = input::open(&args.file)?;
+    let (bytes, position) = (input.bytes, input.position);
     let name = args.file.display().to_string();
-    let reader =
-        tokio::task::spawn_blocking(move || PostReader::new(input, &options)).await?.with_context(|| name.clone())?;
-    let mut chunks = ChunkReader::new(reader, context.clock.clone());
+    let reader = tokio::task::spawn_blocking(move || PostReader::new(bytes, &options)).await?;
+    let mut chunks = ChunkReader::new(reader.with_context(|| name.clone())?, context.clock.clone());
+    if args.dry_run {
+        return preview::run(&args, &mut chunks, context).await;
+    }
     let stream = app::open(&context.config, context.clock.clone()).await?.stream;
-
-    let start = Instant::now();
-    let bar = progress(size);
-    let mut tally = Tally::default();
-    loop {
-        let chunk = chunks.next(usize::from(args.batch_size)).await.with_context(|| name.clone())?;
-        for error in chunk.rejected {
-            tally.reject(error, &args, &bar);
-        }
-        let entries: Vec<_> = chunk.posts.into_iter().map(|(post, _)| Op::Post(post).to_fields()).collect();
-        let count = entries.len() as u64;
-        append(&stream, entries, args.backoff, &bar).await.with_context(|| {
-            format!("stopped after {} posts (run it again: posts that are known count once)", tally.accepted)
-        })?;
-        tally.accepted += count;
-        bar.set_position(if size.is_some() { chunk.position.offset } else { tally.accepted });
-        bar.set_message(format!("{} posts", HumanCount(tally.accepted)));
-        if chunk.finished {
-            break;
-        }
-    }
-    bar.finish_and_clear();
-    tally.report(&args, start.elapsed())
-}
-
-/// Appends, however often it takes: a full stream is waited for, and so is a backend that is away.
-async fn append(
-    stream: &Stream,
-    entries: Vec<RawFields>,
-    backoff: Duration,
-    bar: &ProgressBar,
-) -> Result<(), StreamError> {
-    if entries.is_empty() {
-        return Ok(());
-    }
-    let deadline = Instant::now() + backoff;
-    let mut told = false;
-    loop {
-        match stream.append(entries.clone()).await {
-            Ok(_) => return Ok(()),
-            Err(e) if e.is_transient() && Instant::now() < deadline => {
-                bar.set_message(format!("waiting: {e}"));
-                if bar.is_hidden() && !told {
-                    tracing::warn!(reason = %e, "waiting for the stream");
-                }
-                told = true;
-            }
-            Err(e) => return Err(e),
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-}
-
-fn open(path: &Path) -> anyhow::Result<(Box<dyn Read + Send>, Option<u64>)> {
-    if path == Path::new("-") {
-        return Ok((Box::new(io::stdin()), None));
-    }
-    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-    let size = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len());
-    Ok((Box::new(file), size))
-}
-
-fn progress(size: Option<u64>) -> ProgressBar {
-    if !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let (bar, template) = match size {
-        Some(size) => (ProgressBar::new(size), "{bar:30} {percent:>3} %  {msg}  {elapsed} (left: {eta})"),
-        None => (ProgressBar::new_spinner(), "{spinner} {msg}  {elapsed}"),
+    let mut import = Import {
+        progress: Progress::new(input.size, position),
+        start: Instant::now(),
+        tally: Tally::default(),
+        stream,
+        context,
+        args: &args,
     };
-    bar.enable_steady_tick(PAUSE);
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
+    let copied = import.copy(&mut chunks).await;
+    import.progress.clear();
+    import.report(copied.with_context(|| name))
 }
 
-impl Tally {
-    fn reject(&mut self, error: LineError, args: &ImportArgs, bar: &ProgressBar) {
-        self.rejected += 1;
-        if self.errors.len() < TOLD {
-            if !args.json {
-                // Nobody is left to tell when this fails.
-                bar.suspend(|| drop(writeln!(io::stderr(), "{}: {error}", args.file.display())));
+fn read_options(args: &ImportArgs) -> anyhow::Result<ReadOptions> {
+    let (mut map, mut constants) = (FieldMap::default(), Constants::default());
+    for rename in &args.map {
+        map.add(rename).map_err(|error| Misuse(format!("--map: {error}")))?;
+    }
+    for constant in &args.constant {
+        constants.add(constant).map_err(|error| Misuse(format!("--constant: {error}")))?;
+    }
+    if let Some(source) = &args.source {
+        crate::domain::Source::parse(source).map_err(|message| Misuse(format!("--source {message}")))?;
+        constants.add(&format!("source={source}")).map_err(|error| Misuse(format!("--source: {error}")))?;
+    }
+    let encoding = match &args.encoding {
+        None => None,
+        Some(label) => Some(
+            encoding_rs::Encoding::for_label(label.as_bytes())
+                .ok_or_else(|| Misuse(format!("--encoding: {label:?} is not a known encoding")))?,
+        ),
+    };
+    Ok(ReadOptions {
+        format: args.format.map(|format| match format {
+            FileFormat::Ndjson => Format::Ndjson,
+            FileFormat::Json => Format::Json,
+            FileFormat::Csv => Format::Csv,
+            FileFormat::Excel => Format::Excel,
+        }),
+        map,
+        constants,
+        day_order: args.dates.map(|dates| match dates {
+            Dates::Dmy => DayOrder::DayFirst,
+            Dates::Mdy => DayOrder::MonthFirst,
+        }),
+        encoding,
+    })
+}
+
+/// An import in progress.
+struct Import<'a> {
+    args: &'a ImportArgs,
+    context: &'a Context,
+    stream: Stream,
+    progress: Progress,
+    tally: Tally,
+    start: Instant,
+}
+
+impl Import<'_> {
+    /// Appends all records, or those until Ctrl-C.
+    async fn copy(&mut self, chunks: &mut ChunkReader) -> anyhow::Result<()> {
+        let interrupt = tokio::signal::ctrl_c();
+        tokio::pin!(interrupt);
+        while self.tally.skipped < self.args.skip {
+            let left = usize::try_from(self.args.skip - self.tally.skipped).unwrap_or(usize::MAX);
+            let chunk = chunks.next(left.min(10_000)).await?;
+            self.tally.skipped += (chunk.posts.len() + chunk.rejected.len()) as u64;
+            if chunk.finished {
+                return Ok(());
             }
-            self.errors.push(error);
+        }
+        loop {
+            let chunk = tokio::select! {
+                biased;
+                _ = &mut interrupt => {
+                    self.tally.is_interrupted = true;
+                    return Ok(());
+                }
+                chunk = chunks.next(usize::from(self.args.batch_size)) => chunk?,
+            };
+            let entries: Vec<_> = chunk.posts.into_iter().map(|(post, _)| Op::Post(post).to_fields()).collect();
+            let count = entries.len() as u64;
+            if self.append(entries, interrupt.as_mut()).await? == Appended::Interrupted {
+                self.tally.is_interrupted = true;
+                return Ok(());
+            }
+            self.tally.accepted += count;
+            for (field, count) in chunk.dropped {
+                *self.tally.dropped.entry(field).or_default() += count;
+            }
+            for error in chunk.rejected {
+                self.reject(error);
+            }
+            self.progress.update(self.tally.accepted);
+            if chunk.finished {
+                return Ok(());
+            }
         }
     }
 
-    fn report(&self, args: &ImportArgs, elapsed: Duration) -> anyhow::Result<Verdict> {
-        let seconds = elapsed.as_secs_f64();
+    /// Appends `entries`. Waits while the stream is full or unavailable, until an `interrupt`.
+    async fn append<I: Future>(
+        &self,
+        entries: Vec<RawFields>,
+        mut interrupt: Pin<&mut I>,
+    ) -> Result<Appended, StreamError> {
+        if entries.is_empty() {
+            return Ok(Appended::All);
+        }
+        let deadline = Instant::now() + self.args.patience;
+        let mut is_reported = false;
+        loop {
+            match self.stream.append(entries.clone()).await {
+                Ok(_) => return Ok(Appended::All),
+                Err(error) if error.is_transient() && Instant::now() < deadline => {
+                    if !is_reported {
+                        let help = match app::is_served(&self.context.config) {
+                            Some(true) => "a server is running and makes room",
+                            Some(false) => "no server is running: start `sentistream serve`",
+                            None => "workers make room: `sentistream --roles worker`",
+                        };
+                        self.progress.line(&format!("waiting: {error}; {help}"));
+                    }
+                    is_reported = true;
+                }
+                Err(error) => return Err(error),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(RETRY) => {}
+                _ = &mut interrupt => return Ok(Appended::Interrupted),
+            }
+        }
+    }
+
+    fn reject(&mut self, error: LineError) {
+        self.tally.rejected += 1;
+        if self.tally.errors.len() < MAX_ERRORS {
+            if !self.args.json {
+                self.progress.line(&format!("{}: {error}", self.args.file.display()));
+            }
+            self.tally.errors.push(error);
+        }
+    }
+
+    /// Prints what was done, and how to continue an import that was cut short.
+    fn report(self, copied: anyhow::Result<()>) -> anyhow::Result<Verdict> {
+        let Self { args, tally, start, .. } = self;
+        let done = tally.skipped + tally.accepted + tally.rejected;
+        let seconds = start.elapsed().as_secs_f64();
         let mut output = Output::new();
         if args.json {
             let errors: Vec<_> =
-                self.errors.iter().map(|error| json!({"line": error.line, "reason": error.reason})).collect();
+                tally.errors.iter().map(|e| json!({"line": e.line, "reason": e.reason.to_string()})).collect();
             output.json(&json!({
-                "accepted": self.accepted, "rejected": self.rejected, "errors": errors, "elapsed_s": seconds,
+                "accepted": tally.accepted, "rejected": tally.rejected, "skipped": tally.skipped,
+                "dropped_fields": tally.dropped, "errors": errors, "interrupted": tally.is_interrupted,
+                "elapsed_s": seconds,
             }))?;
         } else {
-            if self.rejected > self.errors.len() as u64 {
-                output.line(format!("only the first {TOLD} rejected lines were told"))?;
+            if tally.rejected > tally.errors.len() as u64 {
+                let (shown, all) = (tally.errors.len(), tally.rejected);
+                output.line(format!("showing the first {shown} of {all} rejected records"))?;
             }
-            let rate = self.accepted as f64 / seconds.max(1e-3);
+            let rate = tally.accepted as f64 / seconds.max(1e-3);
             output.line(format!(
                 "accepted {}, rejected {} in {seconds:.1} s ({rate:.0} posts/s)",
-                self.accepted, self.rejected
+                tally.accepted, tally.rejected
             ))?;
+            for (field, count) in &tally.dropped {
+                output.line(format!("{field} was not valid in {count} records and left out"))?;
+            }
         }
         output.flush()?;
-        Ok(if self.accepted == 0 && self.rejected > 0 { Verdict::Bad } else { Verdict::Good })
+        let how = format!("continue with --skip {done} (repeated posts count once)");
+        copied.with_context(|| format!("stopped after {} posts; {how}", tally.accepted))?;
+        if tally.is_interrupted {
+            let _ = writeln!(io::stderr(), "interrupted; {how}");
+        }
+        let nothing = tally.accepted == 0 && tally.rejected > 0;
+        let is_bad = nothing || tally.is_interrupted || (args.strict && tally.rejected > 0);
+        Ok(if is_bad { Verdict::Bad } else { Verdict::Good })
     }
+}
+
+#[derive(PartialEq)]
+enum Appended {
+    All,
+    Interrupted,
 }

@@ -6,9 +6,9 @@ use super::output::Output;
 use super::{Context, Verdict};
 use crate::app;
 
-/// Bring the database's schema up to date, or check that it is.
+/// Create the database or update its schema, or check it.
 ///
-/// `serve` does so by itself when it starts, also when several instances start at once.
+/// `serve` migrates when it starts, also when several instances start at once.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

@@ -9,10 +9,10 @@ use crate::config::ModelRef;
 use crate::inference::ModelSource;
 use crate::inference::models::{self, Description};
 
-/// See which models are at hand, fetch one from the Hugging Face Hub, or look at one.
+/// List models, download one from the Hugging Face Hub, or describe one.
 ///
-/// A model is a DistilBERT, BERT, RoBERTa or XLM-RoBERTa sequence classifier. The Hub's models are kept in
-/// inference.hub.home and need no network once they are there.
+/// A model is a DistilBERT, BERT, RoBERTa or XLM-RoBERTa sequence classifier. Models of the Hub are stored in
+/// inference.hub.home and need no network after the download.
 #[derive(Subcommand)]
 #[command(after_help = "\
 Examples:
@@ -21,11 +21,11 @@ Examples:
   sentistream models show hf:cardiffnlp/twitter-roberta-base-sentiment-latest
   sentistream models show ./my-model")]
 pub enum ModelsCommand {
-    /// List the builtin model, those in the cache, and folders that are configured.
+    /// List the builtin model, downloaded models, and configured folders.
     List(ListArgs),
-    /// Fetch a model of the Hub, or what is new of it.
+    /// Download a model of the Hub, or update it.
     Pull(PullArgs),
-    /// Show what a model is and what its classes mean; the configured one unless another is named.
+    /// Show the architecture and the classes of a model; by default the configured one.
     Show(ShowArgs),
 }
 
@@ -54,7 +54,7 @@ pub struct ShowArgs {
     json: bool,
 }
 
-/// Does what is asked.
+/// Runs the command.
 pub async fn run(command: ModelsCommand, context: &Context) -> anyhow::Result<Verdict> {
     let options = app::inference_options(&context.config)?;
     match command {
@@ -158,7 +158,7 @@ fn show(args: &ShowArgs, model: &Description) -> anyhow::Result<Verdict> {
     Ok(Verdict::Good)
 }
 
-/// What each head judges, with the calibration that goes with it.
+/// The classes of each head, and its calibration.
 fn print_heads(model: &Description, output: &mut Output) -> anyhow::Result<()> {
     for head in &model.heads {
         let classes = head.classes.iter().map(|(class, meaning)| match meaning {

@@ -1,4 +1,4 @@
-//! Writing to stdout, for people and for programs.
+//! Output to stdout, as text and as JSON.
 
 use std::io::{self, BufWriter, Stdout, Write};
 
@@ -29,7 +29,7 @@ impl Output {
         self.line("")
     }
 
-    /// Writes `value` as JSON for people.
+    /// Writes `value` as indented JSON.
     pub fn json(&mut self, value: &impl Serialize) -> Result<(), OutputError> {
         serde_json::to_writer_pretty(&mut self.0, value).map_err(|e| OutputError(e.into()))?;
         self.line("")
@@ -46,13 +46,13 @@ impl Output {
         Ok(())
     }
 
-    /// Passes on what is buffered.
+    /// Writes what is buffered.
     pub fn flush(&mut self) -> Result<(), OutputError> {
         self.0.flush().map_err(OutputError)
     }
 }
 
-/// `text` on one line of at most `max` characters, control characters made harmless.
+/// `text` on one line of at most `max` characters, with spaces for control characters.
 pub fn one_line(text: &str, max: usize) -> String {
     let mut line: String = text.chars().take(max).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(max).is_some() {

@@ -1,4 +1,4 @@
-//! One question to a server of ours over plain HTTP/1.1.
+//! One request to a local server over plain HTTP/1.1.
 
 use std::io;
 use std::time::Duration;
@@ -11,27 +11,27 @@ use crate::config::Address;
 /// Longest answer that is read, in bytes.
 const LONGEST: u64 = 64 << 10;
 
-/// What to ask, and where.
+/// What to request, and where.
 pub struct Probe<'a> {
     pub address: &'a Address,
     pub path: &'a str,
-    /// The longest that connecting, asking and reading may take together.
-    pub backoff: Duration,
+    /// The longest time for the whole request.
+    pub timeout: Duration,
 }
 
-/// What came back.
+/// The answer.
 pub struct Answer {
     pub status: u16,
     pub body: String,
 }
 
-/// Asks.
+/// Sends the request.
 ///
 /// # Errors
-/// When nobody listens there, or what answers in time does not speak HTTP.
+/// When no server listens there, or no HTTP answer comes in time.
 pub async fn get(probe: Probe<'_>) -> io::Result<Answer> {
-    tokio::time::timeout(probe.backoff, ask(&probe)).await.map_err(|_| {
-        io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {} s", probe.backoff.as_secs()))
+    tokio::time::timeout(probe.timeout, ask(&probe)).await.map_err(|_| {
+        io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {} s", probe.timeout.as_secs()))
     })?
 }
 

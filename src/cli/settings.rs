@@ -7,7 +7,7 @@ use super::Verdict;
 use super::output::Output;
 use crate::config::{DEFAULT_TOML, Origin, Settings, Shown};
 
-/// Print the settings in force and where each came from; secrets are masked.
+/// Print all settings and where each came from. Secrets are masked.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -18,7 +18,7 @@ pub struct ConfigArgs {
     /// Only settings that are not the default.
     #[arg(long)]
     changed: bool,
-    /// Print the defaults with an explanation of every key, whatever is set.
+    /// Print the defaults with an explanation of every key.
     #[arg(long, conflicts_with_all = ["changed", "json"])]
     pub defaults: bool,
     /// As JSON: {"section.key": {"value": …, "source": …}}.
@@ -26,7 +26,7 @@ pub struct ConfigArgs {
     json: bool,
 }
 
-/// Prints what is in force.
+/// Prints the settings.
 pub fn run(args: &ConfigArgs, settings: &Settings) -> anyhow::Result<Verdict> {
     let shown: Vec<_> = settings.shown().filter(|shown| !args.changed || shown.origin != Origin::Default).collect();
     let mut output = Output::new();
@@ -43,7 +43,7 @@ pub fn run(args: &ConfigArgs, settings: &Settings) -> anyhow::Result<Verdict> {
     Ok(Verdict::Good)
 }
 
-/// As TOML with the source behind each value, so that it can be pasted into a file.
+/// As TOML with the source of each value in a comment.
 fn print_toml(shown: &[Shown], output: &mut Output) -> anyhow::Result<()> {
     let line = |shown: &Shown| {
         let name = shown.key.rsplit('.').next().unwrap_or_default();

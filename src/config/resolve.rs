@@ -1,6 +1,7 @@
 //! From layers to a [`Config`]: secrets from files, typed values, and rules that span several keys.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use super::error::Problem;
@@ -30,9 +31,20 @@ pub fn load(inputs: &Inputs) -> Result<(Config, Settings), ConfigError> {
     let settings = Settings::new(read_files(layers.finish()?)?);
     let mut config = typed(&settings)?;
     config.sources = sources(&settings)?;
+    if let (DatabaseUrl::Sqlite(path), Some(folder)) = (&mut config.database.url, data_folder(inputs, &settings)) {
+        *path = folder.join(&*path);
+    }
     config.backends = backends(&config, &settings)?;
     check(&config, &settings)?;
     Ok((config, settings))
+}
+
+/// The folder that a relative path of the database starts at, if it is not the working folder: that of the
+/// configuration file. Then a command finds the database of the server from any folder. A path of a flag starts at the
+/// working folder.
+fn data_folder<'a>(inputs: &'a Inputs, settings: &Settings) -> Option<&'a Path> {
+    let is_flag = matches!(settings.origin("database.url"), Origin::Flag(_));
+    inputs.file.as_deref().and_then(Path::parent).filter(|_| !is_flag)
 }
 
 fn add_set(layers: &mut Layers, set: &str) {

@@ -74,7 +74,7 @@ fn write(folder: &Path, name: &str, text: &str) {
 }
 
 #[test]
-fn help_needs_no_manual() {
+fn help_describes_every_command() {
     let folder = folder();
     let help = run(folder.path(), &["--help"]).good().stdout;
     for word in ["analyze", "dead-letter", "--set", "Examples:", "Exit codes: 0 done, 1 failed, 2"] {
@@ -106,7 +106,7 @@ fn help_needs_no_manual() {
 }
 
 #[test]
-fn a_wrong_setting_ends_every_command_with_2_and_names_its_source() {
+fn wrong_setting_exits_with_2_and_names_its_source() {
     let folder = folder();
     let flag = run(folder.path(), &["serve", "--set", "worker.tasks=none"]);
     assert_eq!(flag.code, 2);
@@ -119,7 +119,7 @@ fn a_wrong_setting_ends_every_command_with_2_and_names_its_source() {
     assert!(variable.stderr.contains("SENTISTREAM__SERVER__LISTN"), "{}", variable.stderr);
     assert!(variable.stderr.contains("did you mean server.listen?"), "{}", variable.stderr);
 
-    // The file of the working folder counts without being named.
+    // The file in the working folder is read without --config.
     write(folder.path(), "sentistream.toml", "[log]\nlevel = 5\n");
     let file = run(folder.path(), &["analyze", "x"]);
     assert!(file.code == 2 && file.stderr.contains("sentistream.toml:2"), "{}", file.stderr);
@@ -131,7 +131,7 @@ fn a_wrong_setting_ends_every_command_with_2_and_names_its_source() {
 }
 
 #[test]
-fn config_shows_each_value_with_its_source_and_no_secret() {
+fn config_prints_values_with_source_without_secrets() {
     let folder = folder();
     write(folder.path(), "sentistream.toml", "[worker]\ntasks = 3\n");
     let shown = |arguments: &[&str]| {
@@ -191,7 +191,7 @@ fn analyze_reads_texts_files_and_stdin() {
 }
 
 #[test]
-fn a_reader_that_has_gone_is_no_failure() {
+fn closed_stdout_is_not_a_failure() {
     let folder = folder();
     for arguments in [&["config"][..], &["completions", "bash"], &["openapi"], &["analyze", "x"], &["--help"]] {
         let (reader, writer) = std::io::pipe().unwrap();
@@ -211,7 +211,7 @@ fn finding<'a>(report: &'a Value, name: &str) -> &'a str {
 }
 
 #[test]
-fn migrate_brings_the_schema_up_to_date_and_check_only_looks() {
+fn migrate_updates_the_schema_and_check_changes_nothing() {
     let folder = folder();
     let before = run(folder.path(), &["migrate", "--check"]);
     assert!(before.code == 1 && before.stdout.contains("pending"), "{}", before.stdout);
@@ -221,14 +221,14 @@ fn migrate_brings_the_schema_up_to_date_and_check_only_looks() {
 }
 
 #[test]
-fn doctor_finds_what_is_broken_and_says_what_to_do() {
+fn doctor_reports_problems_with_remedies() {
     let folder = folder();
     let fresh = run(folder.path(), &["doctor", "--json", "--set", "server.listen=127.0.0.1:0"]).good().json();
     assert_eq!(fresh["ok"], true, "{fresh:#}");
     for name in ["config", "database", "stream", "model", "disk", "clock", "ports"] {
         assert!(!finding(&fresh, name).is_empty());
     }
-    assert!(!folder.path().join("data").exists(), "looking changes nothing");
+    assert!(!folder.path().join("data").exists(), "doctor changes nothing");
 
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = format!("server.listen={}", other.local_addr().unwrap());
@@ -263,7 +263,7 @@ fn doctor_finds_what_is_broken_and_says_what_to_do() {
 }
 
 #[test]
-fn eval_compares_the_model_with_labels() {
+fn eval_measures_the_model_with_labels() {
     let folder = folder();
     let records = [
         r#"{"text": "I love this so much!", "sentiment": "positive", "emotions": ["joy"]}"#,
@@ -305,7 +305,7 @@ fn openapi_describes_the_api() {
 }
 
 #[test]
-fn manual_pages_are_printed_and_written_for_every_command() {
+fn manual_pages_exist_for_every_command() {
     let folder = tempfile::tempdir().unwrap();
     let page = run(folder.path(), &["man"]).good().stdout;
     assert!(page.contains(".TH sentistream 1") && page.contains("dead\\-letter"), "{page}");
@@ -318,7 +318,7 @@ fn manual_pages_are_printed_and_written_for_every_command() {
 }
 
 #[test]
-fn health_of_a_server_that_is_not_there_is_a_failure_and_one_that_cannot_be_is_a_misuse() {
+fn health_fails_without_a_server_or_an_address() {
     let folder = tempfile::tempdir().unwrap();
     // Nothing listens there.
     let port = 1;
@@ -326,4 +326,72 @@ fn health_of_a_server_that_is_not_there_is_a_failure_and_one_that_cannot_be_is_a
     assert!(away.code == 1 && away.stderr.contains(&format!("http://127.0.0.1:{port}/readyz")), "{}", away.stderr);
     let nowhere = run(folder.path(), &["--roles", "worker", "health"]);
     assert!(nowhere.code == 2 && nowhere.stderr.contains("server.ops_listen"), "{}", nowhere.stderr);
+}
+
+/// The default database of a folder, migrated.
+fn migrated() -> tempfile::TempDir {
+    let folder = folder();
+    run(folder.path(), &["migrate"]).good();
+    folder
+}
+
+#[test]
+fn data_commands_refuse_a_missing_database() {
+    let folder = folder();
+    write(folder.path(), "posts.ndjson", r#"{"post_id": "1", "source": "web", "content": "hello"}"#);
+    let path = folder.path().canonicalize().unwrap().join("data/sentistream.db");
+    for arguments in [
+        &["import", "posts.ndjson"][..],
+        &["erase", "--author", "ada"],
+        &["backup", "copy.db"],
+        &["dead-letter", "list"],
+    ] {
+        let refused = run(folder.path(), arguments);
+        assert_eq!(refused.code, 2, "{arguments:?}: {}", refused.stdout);
+        assert!(refused.stderr.contains(&path.display().to_string()), "{arguments:?}: {}", refused.stderr);
+        assert!(!path.exists(), "{arguments:?} creates no database");
+    }
+    run(folder.path(), &["migrate"]).good();
+    let done = run(folder.path(), &["import", "posts.ndjson"]).good();
+    assert!(done.stderr.contains(&format!("database: {}", path.display())), "{}", done.stderr);
+}
+
+#[test]
+fn database_path_starts_at_the_configuration_file() {
+    let (server, elsewhere) = (folder(), folder());
+    write(server.path(), "sentistream.toml", "[database]\nurl = \"sqlite://posts.db\"\n");
+    run(server.path(), &["migrate"]).good();
+    let config = server.path().join("sentistream.toml");
+    let config = config.to_str().unwrap();
+    // From any folder the same database.
+    assert!(run(elsewhere.path(), &["--config", config, "migrate", "--check"]).good().stdout.contains("up to date"));
+    let found = run(elsewhere.path(), &["--config", config, "doctor", "--set", "server.listen=127.0.0.1:0"]).good();
+    assert!(found.stdout.contains(&server.path().join("posts.db").display().to_string()), "{}", found.stdout);
+    assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0, "nothing is created elsewhere");
+    // A path on the command line starts at the working folder.
+    let flag = ["--config", config, "--set", "database.url=sqlite://own.db", "migrate"];
+    run(elsewhere.path(), &flag).good();
+    assert!(elsewhere.path().join("own.db").exists());
+}
+
+#[test]
+fn source_options_are_checked() {
+    let folder = folder();
+    for (setting, expected) in [
+        ("sources.bluesky.languages=english", "expected codes of languages"),
+        ("sources.bluesky.authors=ada", "ada.bsky.social"),
+        ("sources.mastodon.instances=https://mastodon.social/@ada", "without a path"),
+        ("sources.reddit.subreddits=r/rust/new", "expected names of subreddits"),
+    ] {
+        let wrong = run(folder.path(), &["config", "--set", setting]);
+        assert!(wrong.code == 2 && wrong.stderr.contains(expected), "{setting}: {}", wrong.stderr);
+    }
+    for setting in [
+        "sources.bluesky.languages=en, pt-BR",
+        "sources.bluesky.authors=@Ada.bsky.social, did:plc:x",
+        "sources.mastodon.instances=https://mastodon.social/, fosstodon.org",
+        "sources.reddit.subreddits=r/rust, /r/linux",
+    ] {
+        run(folder.path(), &["config", "--set", setting]).good();
+    }
 }

@@ -41,7 +41,7 @@ async fn commands_work_beside_a_running_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_made_while_posts_arrive_can_be_served() {
+async fn backup_during_writes_can_be_served() {
     let folder = tempfile::tempdir().unwrap();
     let settings = vec!["ingester.sources=[]".to_owned()];
     let process = Process::start(folder.path(), &settings).await;

@@ -11,25 +11,25 @@ use crate::store::feeds::FeedRow;
 use crate::store::{Server, Store, StoreError};
 use crate::stream::Depth;
 
-/// What a backend may take beyond its own time-outs before it counts as away.
+/// Time that a backend gets beyond its own timeouts.
 const MARGIN: Duration = Duration::from_secs(2);
-/// Clocks that differ by more make live times look odd.
+/// A larger clock difference makes live times look wrong.
 const SKEW_NOTED: Duration = Duration::from_secs(2);
-/// Clocks that differ by more put posts into the wrong minutes.
+/// A larger clock difference counts posts in the wrong minutes.
 const SKEW_BROKEN: Duration = Duration::from_secs(30);
 
-/// Sources that were not heard of for this long are not looked at.
+/// Sources whose last report is older are ignored.
 const FEEDS_SINCE: Duration = Duration::from_secs(86_400);
-/// A source that was not heard of for this long is not read by any instance.
+/// A source whose last report is older is read by no instance.
 const FEED_SILENCE: Duration = Duration::from_secs(30);
 
-/// What a look at the database tells.
+/// What the database reports.
 struct Seen {
     server: Server,
     pending: usize,
-    /// What the sources of all instances say; none while migrations are pending.
+    /// The reports of all instances about their sources; none while migrations are pending.
     feeds: Vec<FeedRow>,
-    /// How far its clock is from ours, at least.
+    /// The least difference between its clock and ours.
     skew: Duration,
 }
 
@@ -39,8 +39,9 @@ pub async fn check(context: &Context) -> Vec<Check> {
     let same_clock = || Check::good("clock", "the database uses the clock of this machine");
     let embedded = match &config.backends {
         Backends::Embedded { path } if !path.exists() => {
-            let made = format!("{} is not there yet; the first start makes it", path.display());
-            let none = Check::good("sources", "none was read yet");
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            let made = format!("{} does not exist yet; the first start creates it", path.display());
+            let none = Check::good("sources", "no source was read yet");
             return vec![Check::good("database", made.clone()), Check::good("stream", made), none, same_clock()];
         }
         Backends::Embedded { .. } => true,
@@ -80,20 +81,26 @@ async fn look(context: &Context, store: &Store) -> Result<Seen, StoreError> {
     let before = context.clock.now();
     let server = store.server().await?;
     let after = context.clock.now();
-    // Its clock was read at some instant between the two.
+    // Its clock was read between these two instants.
     let skew = before.since(server.now).max(server.now.since(after));
     let pending = store.pending_migrations().await?.len();
     let feeds = if pending == 0 { store.feeds(after - FEEDS_SINCE).await? } else { Vec::new() };
     Ok(Seen { server, pending, feeds, skew })
 }
 
-/// What the sources of running instances say of themselves.
+/// The state of the sources of all running instances.
 fn sources(feeds: &[FeedRow], now: Timestamp) -> Check {
     let (mut working, mut wrong, mut paused) = (0, Vec::new(), Vec::new());
     for feed in feeds.iter().filter(|feed| feed.paused || now.since(feed.reported_at) < FEED_SILENCE) {
         let state: SourceState = serde_json::from_str(&feed.report).unwrap_or_default();
         if feed.paused {
             paused.push(feed.name.as_str());
+        } else if let Some(seconds) = state.quiet_seconds {
+            wrong.push(format!(
+                "{} has delivered no post for {} min, which is unusual",
+                feed.name,
+                (seconds / 60.0).round()
+            ));
         } else if state.state.is_healthy() {
             working += 1;
         } else {
@@ -101,28 +108,39 @@ fn sources(feeds: &[FeedRow], now: Timestamp) -> Check {
             wrong.push(format!("{} is {}: {why}", feed.name, state.state.as_str()));
         }
     }
-    let mut finding = format!("{working} work");
+    let mut finding = format!("{working} working");
     if !paused.is_empty() {
         finding = format!("{finding}, paused: {}", paused.join(", "));
     }
     if wrong.is_empty() {
         return Check::good("sources", finding);
     }
-    let remedy = "correct the settings of the source and restart; one that backs off goes on by itself";
+    let remedy = "correct the settings of the source and restart; a source that backs off is retried";
     Check::warning("sources", format!("{finding}; {}", wrong.join("; ")), remedy)
 }
 
 fn database(config: &Config, seen: Result<Seen, String>) -> Check {
     match seen {
         Ok(Seen { server, pending: 0, .. }) => {
-            Check::good("database", format!("{}, schema up to date", server.version))
+            Check::good("database", format!("{}, schema up to date{}", server.version, location(config)))
         }
         Ok(Seen { server, pending, .. }) => Check::warning(
             "database",
             format!("{}, pending migrations: {pending}", server.version),
-            "run `sentistream migrate`, or start `sentistream serve`, which does it",
+            "run `sentistream migrate`, or start `sentistream serve`, which migrates",
         ),
         Err(finding) => Check::broken("database", finding, remedy(&config.database.url)),
+    }
+}
+
+/// The file of the embedded database.
+fn location(config: &Config) -> String {
+    match &config.backends {
+        Backends::Embedded { path } => {
+            let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            format!(", {}", absolute.display())
+        }
+        Backends::Shared { .. } => String::new(),
     }
 }
 

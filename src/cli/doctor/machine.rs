@@ -1,4 +1,4 @@
-//! This machine: room on the disk, addresses to listen on.
+//! This machine: disk space and addresses.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,17 +11,17 @@ use crate::cli::probe::{self, Probe};
 use crate::config::{Address, Backends, Config, Role};
 
 const MIB: u64 = 1 << 20;
-/// Below this the database cannot be relied on.
+/// Below this the database may fail.
 const FULL: u64 = 100 * MIB;
-/// Below this someone should make room: about two million posts.
+/// Below this more space is needed soon: about two million posts.
 const TIGHT: u64 = 1024 * MIB;
-/// The longest a program on one of our addresses may take to say who it is.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// The longest time to identify a program that uses one of the addresses.
+const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Whether there is room for the embedded database, and its folder can be written to.
+/// Whether the disk of the embedded database has space, and its folder is writable.
 pub fn disk(config: &Config) -> Check {
     let Backends::Embedded { path } = &config.backends else {
-        return Check::skipped("disk", "nothing is kept on this machine");
+        return Check::skipped("disk", "no data is stored on this machine");
     };
     let folder = existing_folder(path);
     let shown = folder.display();
@@ -38,8 +38,8 @@ pub fn disk(config: &Config) -> Check {
     };
     let finding = format!("{} MiB free in {shown}", free / MIB);
     match free {
-        0..FULL => Check::broken("disk", finding, "make room, or move the database (database.url)"),
-        FULL..TIGHT => Check::warning("disk", finding, "make room, or move the database (database.url)"),
+        0..FULL => Check::broken("disk", finding, "free some space, or move the database (database.url)"),
+        FULL..TIGHT => Check::warning("disk", finding, "free some space, or move the database (database.url)"),
         _ => Check::good("disk", finding),
     }
 }
@@ -67,7 +67,7 @@ pub async fn ports(config: &Config) -> Vec<Check> {
         checks.push(port(address).await);
     }
     if checks.is_empty() {
-        checks.push(Check::skipped("ports", "this process listens nowhere"));
+        checks.push(Check::skipped("ports", "this process listens on no address"));
     }
     checks
 }
@@ -80,8 +80,8 @@ async fn port(address: &Address) -> Check {
         let remedy = "set server.listen to an address of this machine and a port that you may use";
         return Check::broken("ports", format!("{address} cannot be listened on: {error}"), remedy);
     }
-    match probe::get(Probe { address, path: "/api/health", backoff: PATIENCE }).await {
-        // Every health report of ours has this, whatever the state.
+    match probe::get(Probe { address, path: "/api/health", timeout: TIMEOUT }).await {
+        // Every health report of SentiStream contains this field.
         Ok(answer) if answer.body.contains("recent_posts_1h") => {
             Check::good("ports", format!("{address} is served by SentiStream"))
         }

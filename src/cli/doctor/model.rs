@@ -1,4 +1,4 @@
-//! Whether the model loads and judges.
+//! Whether the model loads and works.
 
 use std::time::Instant;
 
@@ -7,14 +7,14 @@ use crate::app;
 use crate::config::{Config, Role};
 use crate::domain::Sentiment;
 
-/// Nobody could take this for anything but praise.
+/// A clearly positive text.
 const SAMPLE: &str = "I love this, it is wonderful and makes me so happy!";
 
-/// Loads the model and judges a sentence with it.
+/// Loads the model and classifies a text.
 pub async fn check(config: &Config) -> Check {
     const REMEDY: &str = "set inference.model to \"builtin\" or to a folder with a model";
     if !config.has_role(Role::Worker) && !config.has_role(Role::Api) {
-        return Check::skipped("model", "the roles of this process need none");
+        return Check::skipped("model", "the roles of this process need no model");
     }
     let classifier = match app::load_classifier(config).await {
         Ok(classifier) => classifier,
@@ -25,7 +25,7 @@ pub async fn check(config: &Config) -> Check {
         Ok([analysis]) => {
             let info = classifier.info();
             let finding = format!(
-                "{} ({}) loaded in {} ms, judges a sentence in {} ms",
+                "{} ({}) loaded in {} ms, classifies a sentence in {} ms",
                 info.name,
                 info.precision,
                 info.load_ms,
@@ -34,11 +34,11 @@ pub async fn check(config: &Config) -> Check {
             if analysis.sentiment == Sentiment::Positive {
                 Check::good("model", finding)
             } else {
-                let odd = format!("{finding}, but takes praise for {}", analysis.sentiment);
+                let odd = format!("{finding}, but calls a positive text {}", analysis.sentiment);
                 Check::warning("model", odd, "check inference.labels, and the model with `sentistream eval`")
             }
         }
-        Ok(_) => Check::broken("model", "it loaded but does not answer", REMEDY),
+        Ok(_) => Check::broken("model", "the model loaded but returns no result", REMEDY),
         Err(e) => Check::broken("model", e.to_string(), REMEDY),
     }
 }

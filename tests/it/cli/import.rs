@@ -1,10 +1,10 @@
 //! `sentistream import`.
 
-use super::{finding, folder, run, run_with_input, write};
+use super::{command, finding, folder, migrated, run, run_with_input, write};
 
 #[test]
-fn import_appends_what_is_valid_and_tells_the_lines_that_are_not() {
-    let folder = folder();
+fn import_appends_valid_posts_and_reports_other_lines() {
+    let folder = migrated();
     let post = |id: &str| format!(r#"{{"post_id": "{id}", "source": "web", "content": "hello"}}"#);
     let lines = [post("1"), "{\"post_id\": \"2\", \"source\": \"web\"}".to_owned(), "nonsense".to_owned(), post("3")];
     write(folder.path(), "posts.ndjson", &lines.join("\n"));
@@ -33,8 +33,8 @@ fn import_appends_what_is_valid_and_tells_the_lines_that_are_not() {
 }
 
 #[test]
-fn import_waits_for_room_only_as_long_as_it_is_told() {
-    let folder = folder();
+fn import_of_a_full_stream_ends_after_its_patience() {
+    let folder = migrated();
     let posts: Vec<_> =
         (0..20).map(|n| format!(r#"{{"post_id": "{n}", "source": "web", "content": "hello"}}"#)).collect();
     write(folder.path(), "posts.ndjson", &posts.join("\n"));
@@ -42,4 +42,164 @@ fn import_waits_for_room_only_as_long_as_it_is_told() {
     let full = run(folder.path(), &[&["import", "posts.ndjson"], &limits[..]].concat());
     assert_eq!(full.code, 1);
     assert!(full.stderr.contains("stopped after 10 posts") && full.stderr.contains("max_backlog"), "{}", full.stderr);
+    assert!(full.stderr.contains("--skip 10") && full.stderr.contains("no server is running"), "{}", full.stderr);
+    let rest =
+        run(folder.path(), &["import", "posts.ndjson", "--skip", "10", "--json", "--set", "stream.max_backlog=50"]);
+    let rest = rest.good().json();
+    assert_eq!((&rest["skipped"], &rest["accepted"]), (&10.into(), &10.into()));
+}
+
+#[test]
+fn strict_import_fails_on_any_rejected_record() {
+    let folder = migrated();
+    write(folder.path(), "posts.csv", "post_id;content;created_at\n1;fine;31/12/2025\n2;good;soon\n3;;\n");
+    let arguments = ["import", "posts.csv", "--source", "web", "--dates", "dmy", "--json"];
+    let report = run(folder.path(), &arguments).good().json();
+    assert_eq!((&report["accepted"], &report["rejected"]), (&2.into(), &1.into()), "{report}");
+    assert_eq!(report["dropped_fields"]["created_at"], 1, "a bad optional field keeps the post");
+    assert_eq!(run(folder.path(), &[&arguments[..], &["--strict"]].concat()).code, 1);
+    for wrong in [&["--constant", "lang"][..], &["--source", "not valid"], &["--encoding", "klingon"]] {
+        assert_eq!(run(folder.path(), &[&arguments[..2], wrong].concat()).code, 2, "{wrong:?}");
+    }
+}
+
+#[test]
+fn dry_run_shows_posts_with_sentiment_and_appends_nothing() {
+    // No database is needed.
+    let folder = folder();
+    write(folder.path(), "posts.csv", "post_id,content\n1,I love this so much!\n2,\"This is terrible, I hate it\"\n");
+    let arguments = ["import", "--dry-run", "posts.csv", "--source", "web", "--constant", "lang=en"];
+    let shown = run(folder.path(), &arguments).good().stdout;
+    assert!(
+        shown.contains("positive") && shown.contains("negative") && shown.contains("nothing was appended"),
+        "{shown}"
+    );
+    let report = run(folder.path(), &[&arguments[..], &["--json"]].concat()).good().json();
+    let post = &report["posts"][0];
+    assert_eq!(
+        (&post["source"], &post["lang"], &post["sentiment"]["label"]),
+        (&"web".into(), &"en".into(), &"positive".into())
+    );
+    assert!(!folder.path().join("data").exists());
+}
+
+#[test]
+fn spreadsheet_is_recognised_by_its_content() {
+    let folder = migrated();
+    // Named as if it were CSV.
+    std::fs::write(folder.path().join("survey.csv"), spreadsheet()).unwrap();
+    let report =
+        run(folder.path(), &["import", "survey.csv", "--source", "survey", "--map", "content=answer", "--json"]);
+    let report = report.good().json();
+    assert_eq!((&report["accepted"], &report["rejected"]), (&2.into(), &0.into()), "{report}");
+    let shown = run(
+        folder.path(),
+        &["import", "--dry-run", "survey.csv", "--source", "survey", "--map", "content=answer", "--json"],
+    );
+    let post = shown.good().json()["posts"][0].clone();
+    assert_eq!((&post["post_id"], &post["content"]), (&"17".into(), &"I love it".into()));
+    assert_eq!(post["created_at"], "2026-11-01T12:00:00.000Z");
+}
+
+/// A minimal xlsx with a header, two rows, a numeric id and a date cell.
+fn spreadsheet() -> Vec<u8> {
+    const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
+    const RELATIONS: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+    const PACKAGE: &str = "http://schemas.openxmlformats.org/package/2006/relationships";
+    let text = |cell: &str, text: &str| format!("<c r=\"{cell}\" t=\"inlineStr\"><is><t>{text}</t></is></c>");
+    let header = [text("A1", "post_id"), text("B1", "answer"), text("C1", "created_at")].concat();
+    // 46327.5 is noon of 2026-11-01.
+    let first = format!("<c r=\"A2\"><v>17</v></c>{}<c r=\"C2\" s=\"1\"><v>46327.5</v></c>", text("B2", "I love it"));
+    let second = format!("<c r=\"A3\"><v>18</v></c>{}", text("B3", "I hate it"));
+    let sheet = format!(
+        "<worksheet xmlns=\"{MAIN}\"><sheetData><row r=\"1\">{header}</row><row r=\"2\">{first}</row><row r=\"3\">{second}</row></sheetData></worksheet>"
+    );
+    let styles = format!(
+        "<styleSheet xmlns=\"{MAIN}\"><cellXfs count=\"2\"><xf numFmtId=\"0\"/><xf numFmtId=\"22\" applyNumberFormat=\"1\"/></cellXfs></styleSheet>"
+    );
+    let book = format!(
+        "<workbook xmlns=\"{MAIN}\" xmlns:r=\"{RELATIONS}\"><sheets><sheet name=\"S\" sheetId=\"1\" r:id=\"rId1\"/></sheets></workbook>"
+    );
+    let book_relations = format!(
+        "<Relationships xmlns=\"{PACKAGE}\"><Relationship Id=\"rId1\" Type=\"{RELATIONS}/worksheet\" Target=\"worksheets/sheet1.xml\"/><Relationship Id=\"rId2\" Type=\"{RELATIONS}/styles\" Target=\"styles.xml\"/></Relationships>"
+    );
+    let relations = format!(
+        "<Relationships xmlns=\"{PACKAGE}\"><Relationship Id=\"rId1\" Type=\"{RELATIONS}/officeDocument\" Target=\"xl/workbook.xml\"/></Relationships>"
+    );
+    zip(&[
+        (
+            "[Content_Types].xml",
+            "<Types xmlns=\"http://schemas.openxmlformats.org/package/2006/content-types\"/>".to_owned(),
+        ),
+        ("_rels/.rels", relations),
+        ("xl/workbook.xml", book),
+        ("xl/_rels/workbook.xml.rels", book_relations),
+        ("xl/styles.xml", styles),
+        ("xl/worksheets/sheet1.xml", sheet),
+    ])
+}
+
+/// A zip archive of stored files.
+fn zip(files: &[(&str, String)]) -> Vec<u8> {
+    let (mut archive, mut directory) = (Vec::new(), Vec::new());
+    for (name, text) in files {
+        let mut crc = flate2::Crc::new();
+        crc.update(text.as_bytes());
+        let (size, offset) = (text.len() as u32, archive.len() as u32);
+        let mut common = Vec::new();
+        for field in [20_u16, 0, 0, 0, 0x21] {
+            common.extend_from_slice(&field.to_le_bytes());
+        }
+        for field in [crc.sum(), size, size] {
+            common.extend_from_slice(&field.to_le_bytes());
+        }
+        common.extend_from_slice(&(name.len() as u16).to_le_bytes());
+        common.extend_from_slice(&[0, 0]);
+        archive.extend_from_slice(b"PK\x03\x04");
+        archive.extend_from_slice(&common);
+        archive.extend_from_slice(name.as_bytes());
+        archive.extend_from_slice(text.as_bytes());
+        directory.extend_from_slice(b"PK\x01\x02\x14\x00");
+        directory.extend_from_slice(&common);
+        directory.extend_from_slice(&[0; 10]);
+        directory.extend_from_slice(&offset.to_le_bytes());
+        directory.extend_from_slice(name.as_bytes());
+    }
+    let (start, length, count) = (archive.len() as u32, directory.len() as u32, files.len() as u16);
+    archive.extend_from_slice(&directory);
+    archive.extend_from_slice(b"PK\x05\x06\0\0\0\0");
+    archive.extend_from_slice(&[count.to_le_bytes(), count.to_le_bytes()].concat());
+    archive.extend_from_slice(&length.to_le_bytes());
+    archive.extend_from_slice(&start.to_le_bytes());
+    archive.extend_from_slice(&[0, 0]);
+    archive
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupted_import_says_how_to_continue() {
+    let folder = migrated();
+    let posts: Vec<_> =
+        (0..100).map(|n| format!(r#"{{"post_id": "{n}", "source": "web", "content": "hello"}}"#)).collect();
+    write(folder.path(), "posts.ndjson", &posts.join("\n"));
+    // It waits for room, which never comes.
+    let mut import = command(
+        folder.path(),
+        &["import", "posts.ndjson", "--batch-size", "10", "--json", "--set", "stream.max_backlog=20"],
+    );
+    let mut import = import.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut stderr = std::io::BufReader::new(import.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("waiting") {
+        line.clear();
+        assert!(std::io::BufRead::read_line(&mut stderr, &mut line).unwrap() > 0, "it waits");
+    }
+    let pid = import.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let output = import.wait_with_output().unwrap();
+    let mut rest = String::new();
+    std::io::Read::read_to_string(&mut stderr, &mut rest).unwrap();
+    assert!(output.status.code() == Some(1) && rest.contains("--skip 20"), "{rest}");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["interrupted"], &report["accepted"]), (&true.into(), &20.into()));
 }

@@ -6,7 +6,7 @@ use sentistream::config::{Config, Inputs};
 use sentistream::domain::{DeadLetterReason, EntryId, RawFields};
 use sentistream::stream::{Consumer, DeadLetterRequest, Stream};
 
-use super::{folder, run};
+use super::{migrated, run};
 
 /// Appends an entry that is no post and moves it to the dead letter, as a worker would.
 async fn bury(stream: &Stream, post_id: &str) -> EntryId {
@@ -27,7 +27,7 @@ async fn bury(stream: &Stream, post_id: &str) -> EntryId {
 
 #[tokio::test]
 async fn dead_letters_are_listed_shown_replayed_and_purged() {
-    let folder = folder();
+    let folder = migrated();
     assert!(run(folder.path(), &["dead-letter", "list"]).good().stdout.contains("empty"));
     let database = format!("database.url=sqlite://{}", folder.path().join("data/sentistream.db").display());
     let (config, _) = Config::load(&Inputs { sets: vec![database], ..Inputs::default() }).unwrap();
@@ -57,8 +57,8 @@ async fn dead_letters_are_listed_shown_replayed_and_purged() {
 }
 
 #[tokio::test]
-async fn erase_reports_what_was_there_and_asks_for_what_is_to_come() {
-    let folder = folder();
+async fn erase_removes_stored_and_waiting_posts() {
+    let folder = migrated();
     let database = format!("database.url=sqlite://{}", folder.path().join("data/sentistream.db").display());
     let (config, _) = Config::load(&Inputs { sets: vec![database], ..Inputs::default() }).unwrap();
     let stream = app::open(&config, Clock::system()).await.unwrap().stream;
