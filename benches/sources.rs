@@ -39,7 +39,7 @@ use sentistream::domain::{Analysis, Scores, Timestamp};
 use sentistream::inference::{Classifier, InferenceError, ModelInfo};
 use sentistream::ingester::{self, IngesterOptions, IngesterRooms};
 use sentistream::lifecycle::Shutdown;
-use sentistream::sources::bluesky::{self, BlueskyOptions, Filter};
+use sentistream::sources::bluesky::{self, BlueskyOptions, Filter, FilterOptions};
 use sentistream::sources::{SourceSpec, SourceStates};
 use sentistream::worker;
 use serde_json::json;
@@ -78,8 +78,8 @@ fn event(n: usize, time_us: i64) -> String {
     }
 }
 
-fn everything() -> Arc<Filter> {
-    Arc::new(Filter::new(&[], &[], &[], 1.0).unwrap())
+fn everything() -> Filter {
+    Filter::new(&FilterOptions::default()).unwrap()
 }
 
 /// Events per second on one core.
@@ -90,8 +90,9 @@ fn read() {
     let filters = [
         ("everything", everything()),
         ("ten keywords", {
-            let words: Vec<_> = (0..10).map(|n| format!("word{n}")).collect();
-            Arc::new(Filter::new(&["en".to_owned()], &words, &[], 1.0).unwrap())
+            let keywords = (0..10).map(|n| format!("word{n}")).collect();
+            let options = FilterOptions { languages: vec!["en".to_owned()], keywords, ..FilterOptions::default() };
+            Filter::new(&options).unwrap()
         }),
     ];
     for (name, filter) in filters {
@@ -112,10 +113,12 @@ fn spec(host: &Jetstream) -> SourceSpec {
     let options = BlueskyOptions {
         hosts: vec![host.url.clone()],
         filter: everything(),
+        authors: Vec::new(),
+        api: "http://127.0.0.1:1/".parse().unwrap(),
         look_back: Duration::from_secs(129_600),
         idle_limit: Duration::from_secs(45),
     };
-    bluesky::spec("bluesky", options, Clock::system())
+    bluesky::spec("bluesky", options, polled::fetcher(), Clock::system())
 }
 
 async fn rooms(settings: &[String]) -> (Config, Rooms) {

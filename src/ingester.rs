@@ -1,10 +1,9 @@
 //! The ingester role: from sources into the stream.
 //!
-//! Each source has a task of its own, so that one that is slow or broken holds up no other. Of several
-//! instances one reads a source at a time, under a lease; another takes over when it dies or hangs.
-//! A batch is appended, then the source's cursor is kept: a crash between the two repeats posts,
-//! which workers drop by `post_id`, and loses none. While the stream is full or away, sources are
-//! not asked for more.
+//! Each source has its own task, so that a slow or broken one delays no other. One instance at a time reads a source,
+//! under a lease; another takes over when it dies or hangs. A batch is appended, then the source's cursor is stored: a
+//! crash in between repeats posts, which workers drop by `post_id`, and loses none. While the stream is full or
+//! unavailable, sources are not read.
 
 mod cursors;
 mod feed;
@@ -32,14 +31,14 @@ use crate::sources::{SourceSpec, SourceStates};
 use crate::store::Store;
 use crate::stream::Stream;
 
-/// What the ingester joins.
+/// The rooms that the ingester uses.
 #[derive(Clone)]
 pub struct IngesterRooms {
     /// Where posts go.
     pub stream: Stream,
-    /// Where cursors are kept.
+    /// Where cursors are stored.
     pub store: Store,
-    /// Where it tells what its sources do.
+    /// Where it reports the state of its sources.
     pub states: SourceStates,
     pub clock: Clock,
 }
@@ -47,15 +46,15 @@ pub struct IngesterRooms {
 /// Limits of the ingester.
 #[derive(Clone, Debug)]
 pub struct IngesterOptions {
-    /// Most posts that are appended at once.
+    /// Most posts per append.
     pub batch_size: usize,
     /// Most posts per second from all sources together; `None`: no limit.
     pub rate: Option<f64>,
-    /// The longest wait between two attempts to reach a backend or a source that is away.
+    /// The longest delay between two attempts to reach a backend or a source.
     pub max_backoff: Duration,
-    /// This instance's name, different from that of every other.
+    /// The unique name of this instance.
     pub holder: String,
-    /// After this much silence of an instance another reads its sources.
+    /// The time after which another instance takes over the sources of one that does not answer.
     pub lease_ttl: Duration,
 }
 
@@ -71,13 +70,13 @@ impl Default for IngesterOptions {
     }
 }
 
-/// All sources together wait for this.
+/// The rate limit of all sources together.
 type Limiter = Arc<DefaultDirectRateLimiter>;
 
-/// Feeds the stream from `sources` until a shutdown. When all sources have ended it idles.
+/// Feeds the stream from `sources` until a shutdown, also when all sources have ended.
 ///
 /// # Errors
-/// When the stream or the store fails in a way that trying again will not help.
+/// When the stream or the store fails permanently.
 pub async fn run(
     sources: Vec<SourceSpec>,
     rooms: IngesterRooms,
@@ -88,7 +87,7 @@ pub async fn run(
     let (coordinator, leases) = Coordinator::new(&sources, rooms.clone(), &options);
     let done = CancellationToken::new();
     let mut coordinating = tokio::spawn(coordinator.run(done.clone()));
-    // Whatever ends this function ends the coordinator.
+    // The coordinator ends with this function.
     let _done = done.clone().drop_guard();
     let mut feeds = JoinSet::new();
     for (spec, lease) in sources.into_iter().zip(leases) {
@@ -97,12 +96,12 @@ pub async fn run(
         feeds.spawn(async move {
             let name = spec.name().to_owned();
             let fed = Feed::new(spec, lease, common).run().await;
-            fed.with_context(|| format!("the source {name} cannot be fed into the stream"))
+            fed.with_context(|| format!("source {name}"))
         });
     }
     loop {
         tokio::select! {
-            // The first error ends the role; dropping the set ends the other feeds.
+            // The first error ends the role. Dropping the set ends the other feeds.
             Some(ended) = feeds.join_next() => ended.context("a source's task panicked")??,
             ended = &mut coordinating => return Ok(ended.context("the coordinator of sources panicked")??),
             () = shutdown.stopping(), if feeds.is_empty() => break,
@@ -112,7 +111,7 @@ pub async fn run(
     Ok(coordinating.await.context("the coordinator of sources panicked")??)
 }
 
-/// The common rate limit. Batches are no larger than what a second allows, so that it is even.
+/// The rate limit, with batches no larger than one second's worth, so that the rate is even.
 fn limit(mut options: IngesterOptions) -> (Option<Limiter>, IngesterOptions) {
     options.batch_size = options.batch_size.max(1);
     let Some(rate) = options.rate.filter(|rate| *rate > 0.0) else { return (None, options) };

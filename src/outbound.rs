@@ -10,6 +10,7 @@ mod address;
 mod tests;
 
 use std::error::Error as _;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use futures_util::StreamExt as _;
 use ipnet::IpNet;
 use reqwest::header::{self, HeaderMap, HeaderName};
 use reqwest::{Method, StatusCode, redirect};
+use tokio::net::TcpStream;
 use url::{Host, Url};
 
 use self::address::{Guard, Refusal};
@@ -132,6 +134,35 @@ impl Outbound {
     /// As [`Self::get`].
     pub async fn post(&self, url: &Url, headers: HeaderMap, body: Vec<u8>) -> Result<Answer, OutboundError> {
         self.bounded(Call { method: Method::POST, url: url.clone(), headers, body }).await
+    }
+
+    /// Opens a TCP connection to the host and port of `url`, which may have any scheme. Addresses are checked as for
+    /// requests.
+    ///
+    /// # Errors
+    /// When the address is not allowed, or cannot be reached in time.
+    pub async fn connect(&self, url: &Url) -> Result<TcpStream, OutboundError> {
+        let limit = self.options.timeout;
+        match tokio::time::timeout(limit, self.dial(url)).await {
+            Ok(connected) => connected,
+            Err(_) => Err(OutboundError::Failed(format!("no connection within {} s", limit.as_secs_f64()))),
+        }
+    }
+
+    async fn dial(&self, url: &Url) -> Result<TcpStream, OutboundError> {
+        let failed = |error: std::io::Error| OutboundError::Failed(error.to_string());
+        let port = url.port_or_known_default().unwrap_or(443);
+        let found: Vec<SocketAddr> = match url.host() {
+            None => return Err(OutboundError::Refused("the URL has no host".to_owned())),
+            Some(Host::Domain(name)) => tokio::net::lookup_host((name, port)).await.map_err(failed)?.collect(),
+            Some(Host::Ipv4(ip)) => vec![(ip, port).into()],
+            Some(Host::Ipv6(ip)) => vec![(ip, port).into()],
+        };
+        let permitted = self.guard.permitted(found.into_iter());
+        let permitted = permitted.map_err(|refusal| OutboundError::Refused(refusal.to_string()))?;
+        let connection = TcpStream::connect(&permitted[..]).await.map_err(failed)?;
+        connection.set_nodelay(true).map_err(failed)?;
+        Ok(connection)
     }
 
     /// Checks `url` without resolving its host.

@@ -1,29 +1,31 @@
 //! Where posts come from.
 //!
-//! A source is a small async producer that knows its cursor; everything else is the ingester's: it
-//! opens the source at its cursor, appends what it yields to the stream, and only then keeps the next
-//! cursor, so that a crash repeats items (which workers drop by `post_id`) and loses none. When a source
-//! fails or falls silent it is dropped and opened again after a while: a source needs no way to recover.
+//! A source is a small async producer with a cursor. The ingester does everything else: it opens the source at its
+//! cursor, appends what it yields to the stream, and then stores the next cursor. A crash in between repeats items,
+//! which workers drop by `post_id`, and loses none. When a source fails or sends nothing for too long, the ingester
+//! drops it and opens it again later, so a source needs no code to recover.
 //!
-//! A source that streams waits in [`Source::next`]; one that polls asks once and says in [`Batch::wait`]
-//! when to ask again. Those that poll over HTTP do so through [`fetch`]. docs/sources.md shows the smallest one.
+//! A source that streams waits in [`Source::next`]. A source that polls asks once and returns in [`Batch::wait`] when
+//! to ask again. HTTP requests go through [`fetch`]. docs/sources.md shows a minimal source.
 
 pub mod bluesky;
 pub mod budget;
+pub mod date;
 mod draft;
 pub mod fetch;
 pub mod file;
 pub mod folder;
 pub mod hackernews;
 mod html;
+mod lenient;
 pub mod mastodon;
 pub mod pace;
 #[cfg(test)]
 mod raw_input;
 pub mod reddit;
 pub mod replay;
-mod rota;
 pub mod rss;
+mod schedule;
 pub mod states;
 pub mod stdin;
 pub mod synthetic;
@@ -41,29 +43,29 @@ pub use replay::ReplayOptions;
 pub use states::{SourceState, SourceStates};
 pub use synthetic::SyntheticOptions;
 
-/// What a source yields at once.
+/// What one call of [`Source::next`] yields.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// What to append, in order.
+    /// The operations to append, in order.
     pub ops: Vec<Op>,
-    /// Items that were no valid posts: where they stood and what was wrong.
+    /// Items that are not valid posts: where each came from and what is wrong with it.
     pub rejected: Vec<String>,
-    /// Items that the source's own filters left out.
+    /// How many items the filters of the source left out.
     pub filtered: u64,
-    /// What failed of one that asks several places, while the others went on.
+    /// Errors of single places, for a source that asks several.
     pub troubles: Vec<String>,
-    /// Where to go on once `ops` are in the stream; opaque to everyone but the source.
+    /// The position after `ops`, in a format of the source.
     pub cursor: Option<String>,
-    /// How far this reaches in the source's own time, for its lag; `None`: the newest post in `ops` tells.
+    /// The time that the source has reached, for its lag; `None`: the time of the newest post in `ops`.
     pub reached: Option<Timestamp>,
-    /// How long to wait before asking for more; zero for a source that waits by itself.
+    /// How long to wait before the next call; zero for a source that waits in [`Source::next`].
     pub wait: Duration,
-    /// Whether the source has ended and will yield nothing more.
+    /// Whether the source has ended.
     pub finished: bool,
 }
 
 impl Batch {
-    /// Cuts it after `max` operations; the rest, with what holds only when all of it is in the stream.
+    /// Splits the batch after `max` operations. The rest takes the cursor, the wait and the end with it.
     fn cut(&mut self, max: usize) -> Option<Self> {
         if self.ops.len() <= max {
             return None;
@@ -80,48 +82,51 @@ impl Batch {
     }
 }
 
-/// Why a source yields nothing. After any of them the source is dropped.
+/// Why a source failed. The ingester drops it after any error.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// It may work later: opened again after a back-off.
+    /// A temporary error: the source is opened again after a backoff of seconds.
     #[error("{0}")]
     Transient(String),
-    /// It asked for backoff: opened again no sooner than this.
+    /// The server asked for a pause: the source is opened again after this time.
     #[error("{reason}")]
     Busy { reason: String, after: Duration },
-    /// It will not work without a person: the source stops and says so.
+    /// The server refuses, maybe for a while: the source is opened again after a backoff of up to hours.
+    #[error("{0}")]
+    Refused(String),
+    /// Someone has to change something: the source stops.
     #[error("{0}")]
     Permanent(String),
 }
 
 /// An async producer of posts.
 pub trait Source: Send {
-    /// Waits until items are there and yields about `max` of them at most. The future is dropped only
-    /// together with the source, which another one succeeds at the last cursor.
+    /// Waits for items and returns about `max` of them at most. The future is dropped only together with the source,
+    /// which is opened again at the last cursor.
     fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Batch, SourceError>>;
 }
 
 /// How a source is opened.
 #[derive(Clone, Debug, Default)]
 pub struct Opening {
-    /// What the last batch that is in the stream said to keep, in this run or an earlier one.
+    /// The cursor of the last batch in the stream, of this run or an earlier one.
     pub cursor: Option<String>,
-    /// How often the source failed or fell silent in this run: tells which of several hosts is to be tried.
+    /// How often the source failed in this run. A source with several hosts chooses one by it.
     pub failures: u64,
 }
 
 type Open = dyn Fn(Opening) -> Box<dyn Source> + Send + Sync;
 
-/// Who may feed a source.
+/// Which instances read a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readers {
     /// One of all instances at a time.
     One,
-    /// Every instance its own.
+    /// Every instance.
     Each,
 }
 
-/// A source that is not open yet: its name, how it opens, and how the ingester treats it.
+/// A configured source: its name, how it is opened, and how the ingester treats it.
 #[derive(Clone)]
 pub struct SourceSpec {
     name: Arc<str>,
@@ -133,7 +138,7 @@ pub struct SourceSpec {
 }
 
 impl SourceSpec {
-    /// The source `name` of a `kind`, which one instance at a time reads. `open` does no I/O.
+    /// The source `name` of a `kind`. One instance at a time reads it. `open` does no I/O.
     pub fn new(
         kind: &'static str,
         name: &str,
@@ -149,7 +154,7 @@ impl SourceSpec {
         }
     }
 
-    /// Opens the source anew when [`Source::next`] yields nothing for `limit`.
+    /// Opens the source again when [`Source::next`] returns nothing for `limit`.
     #[must_use]
     pub fn idle_limit(self, limit: Duration) -> Self {
         Self { idle_limit: Some(limit), ..self }
@@ -161,40 +166,40 @@ impl SourceSpec {
         Self { selective, ..self }
     }
 
-    /// Lets every instance read it: each has its own.
+    /// Lets every instance read a source of its own.
     #[must_use]
     pub fn of_each_instance(self) -> Self {
         Self { readers: Readers::Each, ..self }
     }
 
-    /// Invented posts; they keep no cursor.
+    /// Generated posts, without a cursor.
     pub fn synthetic(name: &str, options: SyntheticOptions, clock: Clock) -> Self {
         Self::new("synthetic", name, move |_| Box::new(synthetic::Synthetic::new(&options, clock.clone())))
     }
 
-    /// Posts of a file.
+    /// The posts of a file.
     pub fn replay(name: &str, options: ReplayOptions, clock: Clock) -> Self {
         Self::new("replay", name, move |opening| {
             Box::new(replay::Replay::new(options.clone(), opening.cursor, clock.clone()))
         })
     }
 
-    /// Its name in config, metrics and `/api/sources`.
+    /// The name in the configuration, in metrics and in `/api/sources`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What kind of source it is.
+    /// The kind of source.
     pub fn kind(&self) -> &'static str {
         self.kind
     }
 
-    /// Who may feed it.
+    /// Which instances read it.
     pub fn readers(&self) -> Readers {
         self.readers
     }
 
-    /// The longest it may yield nothing.
+    /// The longest time without a batch.
     pub fn longest_silence(&self) -> Option<Duration> {
         self.idle_limit
     }
@@ -204,7 +209,7 @@ impl SourceSpec {
         self.selective
     }
 
-    /// Opens it.
+    /// Opens the source.
     pub fn open(&self, opening: Opening) -> Box<dyn Source> {
         (self.open)(opening)
     }

@@ -112,6 +112,7 @@ impl Network {
             local: true,
             interval,
             token: Some(instance::TOKEN.to_owned().into()),
+            rewind: Duration::from_secs(300),
             idle_limit: Duration::from_secs(10),
         };
         let items =
@@ -159,7 +160,7 @@ impl Network {
     }
 }
 
-fn fetcher() -> Fetcher {
+pub fn fetcher() -> Fetcher {
     let options = OutboundOptions { allow: vec!["127.0.0.1/32".parse().unwrap()], ..OutboundOptions::default() };
     let budget = Budget::new(NonZeroU32::new(6_000).unwrap(), Duration::from_secs(60));
     Fetcher::new(Outbound::new(options).unwrap(), budget, Clock::system())

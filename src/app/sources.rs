@@ -1,17 +1,16 @@
-//! The settings of sources in the words of the room.
+//! From the settings of sources to their options.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use url::Url;
 
 use super::Rooms;
-use crate::config::{BlueskyConfig, Config, RssConfig, SourceConfig};
-use crate::sources::bluesky::{self, BlueskyOptions, Filter};
+use crate::config::{Config, RssConfig, SourceConfig};
+use crate::sources::bluesky::{self, BlueskyOptions, Filter, FilterOptions};
 use crate::sources::budget::Budget;
 use crate::sources::fetch::Fetcher;
 use crate::sources::file::FieldMap;
@@ -31,7 +30,7 @@ const MAX_FEEDS: usize = 1_000;
 /// # Errors
 /// When a source lacks a setting that it needs.
 pub fn sources(config: &Config, rooms: &Rooms) -> anyhow::Result<Vec<SourceSpec>> {
-    let table = |name: &String| config.sources.get(name).with_context(|| format!("there is no table sources.{name}"));
+    let table = |name: &String| config.sources.get(name).with_context(|| format!("missing table [sources.{name}]"));
     config.ingester.sources.iter().map(|name| source(name, table(name)?, rooms)).collect()
 }
 
@@ -67,15 +66,21 @@ fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<
         }
         SourceConfig::Stdin(settings) => Ok(stdin::spec(name, field_map(name, &settings.map)?, clock.clone())),
         SourceConfig::Bluesky(settings) => {
-            let BlueskyConfig { languages, keywords, authors, sample, .. } = settings;
-            let filter = Filter::new(languages, keywords, authors, *sample);
+            let filter = Filter::new(&FilterOptions {
+                languages: settings.languages.clone(),
+                keywords: settings.keywords.clone(),
+                sample: settings.sample,
+            });
             let options = BlueskyOptions {
                 hosts: settings.hosts.clone(),
-                filter: Arc::new(filter.map_err(|reason| anyhow::anyhow!("sources.{name}: {reason}"))?),
+                filter: filter.with_context(|| format!("sources.{name}.keywords"))?,
+                authors: settings.authors.clone(),
+                api: settings.api.clone(),
                 look_back: settings.look_back,
                 idle_limit: settings.idle_timeout,
             };
-            Ok(bluesky::spec(name, options, clock.clone()))
+            // The public API allows 3,000 requests in five minutes.
+            Ok(bluesky::spec(name, options, fetcher(rooms, 300, MINUTE), clock.clone()))
         }
         SourceConfig::Rss(settings) => {
             let options = RssOptions {
@@ -83,7 +88,7 @@ fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<
                 min_interval: settings.min_interval,
                 max_interval: settings.max_interval,
             };
-            // A host may serve many feeds.
+            // For each host, which may serve many feeds.
             Ok(rss::spec(name, options, || fetcher(rooms, 60, MINUTE), clock.clone()))
         }
         SourceConfig::Mastodon(settings) => {
@@ -92,10 +97,11 @@ fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<
                 tags: settings.tags.clone(),
                 local: settings.local,
                 interval: settings.interval,
+                rewind: settings.rewind,
                 token: settings.token.clone(),
                 idle_limit: settings.idle_timeout,
             };
-            // An instance allows 300 in this time, and others ask from the same address.
+            // An instance allows 300 in this time for an address, which other programs may share.
             Ok(mastodon::spec(name, options, || fetcher(rooms, 240, 5 * MINUTE), clock.clone()))
         }
         SourceConfig::HackerNews(settings) => {
@@ -105,7 +111,7 @@ fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<
                 first_id: settings.first_id,
                 last_id: settings.last_id,
             };
-            // There is no limit; this is about fifty times what is written there.
+            // The API has no limit. This is about fifty times the rate of new items.
             Ok(hackernews::spec(name, options, fetcher(rooms, 600, MINUTE), clock.clone()))
         }
         SourceConfig::Reddit(settings) => {
@@ -120,7 +126,7 @@ fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<
                 comments: settings.comments,
                 interval: settings.interval,
             };
-            // An application may ask a hundred times a minute.
+            // An application is allowed 100 in this time.
             Ok(reddit::spec(name, options, fetcher(rooms, 60, MINUTE), clock.clone()))
         }
     }
@@ -129,12 +135,12 @@ fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<
 fn field_map(name: &str, fields: &BTreeMap<String, String>) -> anyhow::Result<FieldMap> {
     let mut map = FieldMap::default();
     for (ours, theirs) in fields {
-        map.add(&format!("{ours}={theirs}")).map_err(|reason| anyhow::anyhow!("sources.{name}.map: {reason}"))?;
+        map.add(&format!("{ours}={theirs}")).with_context(|| format!("sources.{name}.map"))?;
     }
     Ok(map)
 }
 
-/// Asks one host, at most `requests` times within `time`.
+/// A fetcher that sends at most `requests` within `time`.
 fn fetcher(rooms: &Rooms, requests: u32, time: Duration) -> Fetcher {
     let budget = Budget::new(NonZeroU32::new(requests).unwrap_or(NonZeroU32::MIN), time);
     Fetcher::new(rooms.outbound.clone(), budget, rooms.clock.clone())
@@ -149,12 +155,16 @@ fn feeds(settings: &RssConfig) -> anyhow::Result<Vec<Url>> {
     }
     anyhow::ensure!(
         feeds.len() <= MAX_FEEDS,
-        "there are {} feeds: spread them over several sources with at most {MAX_FEEDS} each",
+        "{} feeds are configured, a source reads at most {MAX_FEEDS}: use several sources",
         feeds.len()
     );
     Ok(feeds)
 }
 
 fn listed(path: &Path) -> anyhow::Result<Vec<Url>> {
-    Ok(rss::feeds_of(&std::fs::read_to_string(path)?)?)
+    let list = rss::feeds_of(&std::fs::read_to_string(path)?)?;
+    for url in &list.skipped {
+        tracing::warn!(opml = %path.display(), url, "feed skipped: only http and https URLs are read");
+    }
+    Ok(list.feeds)
 }

@@ -153,11 +153,15 @@ impl Settings for StdinConfig {}
 pub struct BlueskyConfig {
     #[serde(deserialize_with = "websockets")]
     pub hosts: Vec<String>,
+    #[serde(deserialize_with = "languages")]
     pub languages: Vec<String>,
     pub keywords: Vec<String>,
-    /// DIDs.
-    #[serde(deserialize_with = "dids")]
+    /// DIDs and handles.
+    #[serde(deserialize_with = "accounts")]
     pub authors: Vec<String>,
+    /// Where handles are resolved.
+    #[serde(deserialize_with = "base")]
+    pub api: Url,
     #[serde(deserialize_with = "share")]
     pub sample: f64,
     #[serde(deserialize_with = "duration::<_, 0, LOOK_BACK>")]
@@ -212,6 +216,8 @@ pub struct MastodonConfig {
     pub local: bool,
     #[serde(deserialize_with = "seconds")]
     pub interval: Duration,
+    #[serde(deserialize_with = "seconds")]
+    pub rewind: Duration,
     #[serde(deserialize_with = "optional_secret")]
     pub token: Option<SecretString>,
     #[serde(deserialize_with = "seconds")]
@@ -297,14 +303,40 @@ fn websockets<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error>
     }
 }
 
-fn dids<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
-    let authors = Vec::<String>::deserialize(de)?;
-    match authors.iter().find(|author| !author.starts_with("did:")) {
-        Some(wrong) => {
-            Err(D::Error::custom(format!("expected ids of accounts such as \"did:plc:…\", found {wrong:?}")))
+/// DIDs, or handles without `@` in lower case; each once.
+fn accounts<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
+    let mut accounts = Vec::new();
+    for text in Vec::<String>::deserialize(de)? {
+        let account = text.trim().trim_start_matches('@');
+        let account = if account.starts_with("did:") { account.to_owned() } else { account.to_lowercase() };
+        let is_handle = account.contains('.')
+            && account.split('.').all(|label| !label.is_empty())
+            && account.chars().all(|c| c.is_ascii_alphanumeric() || ".-".contains(c));
+        if !is_handle && !account.starts_with("did:") {
+            let expected = "expected accounts such as \"ada.bsky.social\" or \"did:plc:…\"";
+            return Err(D::Error::custom(format!("{expected}, found {text:?}")));
         }
-        None => Ok(authors),
+        if !accounts.contains(&account) {
+            accounts.push(account);
+        }
     }
+    Ok(accounts)
+}
+
+/// Languages as posts name them: ISO 639 codes in lower case. A region is left out.
+fn languages<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
+    let mut languages = Vec::new();
+    for text in Vec::<String>::deserialize(de)? {
+        let code = text.trim().split(['-', '_']).next().unwrap_or_default().to_lowercase();
+        if !(2..=3).contains(&code.len()) || !code.chars().all(|c| c.is_ascii_lowercase()) {
+            let expected = "expected codes of languages such as \"en\" or \"pt\"";
+            return Err(D::Error::custom(format!("{expected}, found {text:?}")));
+        }
+        if !languages.contains(&code) {
+            languages.push(code);
+        }
+    }
+    Ok(languages)
 }
 
 /// http(s) URLs, each once.
@@ -336,6 +368,10 @@ fn bases<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<Url>, D::Error> {
     for text in Vec::<String>::deserialize(de)? {
         let url = if text.contains("://") { text } else { format!("https://{text}") };
         let url = web_url(&format!("{}/", url.trim_end_matches('/'))).map_err(D::Error::custom)?;
+        if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+            let host = url.host_str().unwrap_or_default();
+            return Err(D::Error::custom(format!("expected an instance such as {host:?} without a path, found {url}")));
+        }
         if !bases.contains(&url) {
             bases.push(url);
         }

@@ -1,4 +1,4 @@
-//! Keeps where a source goes on.
+//! Stores the cursor of a source.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,23 +9,23 @@ use super::IngesterRooms;
 use crate::lifecycle::{Backoff, Shutdown};
 use crate::store::{Lease, StoreError};
 
-/// A cursor is written once in this time at most: a crash repeats that much, which workers drop.
+/// The shortest time between two writes. A crash repeats this much, which workers drop.
 const EVERY: Duration = Duration::from_secs(1);
-/// The longest the last cursor may take at a shutdown.
+/// The longest time to write the cursor at a shutdown.
 const LAST: Duration = Duration::from_secs(3);
 
-/// One source's cursor.
+/// The cursor of one source.
 pub struct Cursors {
     name: Arc<str>,
     rooms: IngesterRooms,
     backoff: Backoff,
-    /// Under which it is kept.
+    /// The lease under which it is written.
     lease: Option<Lease>,
-    /// Where the source goes on, written or not.
+    /// The latest cursor, written or not.
     position: Option<String>,
-    /// Not written yet.
+    /// The latest cursor, if it is not written yet.
     latest: Option<String>,
-    /// When it may be written.
+    /// The earliest time of the next write.
     due: Instant,
 }
 
@@ -35,11 +35,11 @@ impl Cursors {
         Self { name: name.into(), rooms, backoff, lease: None, position: None, latest: None, due: Instant::now() }
     }
 
-    /// Reads where the source goes on, under `lease`; waits while the store is away. `false` when a shutdown
+    /// Reads the cursor, and keeps `lease` for its writes. Waits while the store is unavailable. `false` when a shutdown
     /// comes first.
     ///
     /// # Errors
-    /// When the store fails for good.
+    /// When the store fails permanently.
     pub async fn load(&mut self, lease: Option<&Lease>, shutdown: &Shutdown) -> Result<bool, StoreError> {
         self.lease = lease.cloned();
         self.latest = None;
@@ -60,12 +60,12 @@ impl Cursors {
         }
     }
 
-    /// Where the source goes on: behind everything that is in the stream.
+    /// The cursor behind everything in the stream.
     pub fn position(&self) -> Option<&str> {
         self.position.as_deref()
     }
 
-    /// Takes note of where the source goes on, now that everything before it is in the stream.
+    /// Records a cursor. Everything before it is in the stream.
     pub fn note(&mut self, cursor: Option<String>) {
         if cursor.is_some() {
             self.position.clone_from(&cursor);
@@ -73,24 +73,24 @@ impl Cursors {
         }
     }
 
-    /// When the noted cursor is to be written; `None` when none is noted.
+    /// When the recorded cursor is to be written; `None` when nothing is recorded.
     pub fn due(&self) -> Option<Instant> {
         self.latest.as_ref().map(|_| self.due)
     }
 
-    /// Writes the noted cursor if it is due. A store that is away is asked again later: the feed goes on.
+    /// Writes the recorded cursor if it is due. When the store is unavailable, a later call tries again.
     ///
     /// # Errors
-    /// When the store fails for good.
+    /// When the store fails permanently.
     pub async fn write_if_due(&mut self) -> Result<(), StoreError> {
         if self.due().is_some_and(|due| due <= Instant::now()) { self.write().await } else { Ok(()) }
     }
 
-    /// Writes the noted cursor at the end, within a few seconds.
+    /// Writes the recorded cursor at the end, within a few seconds.
     pub async fn write_last(&mut self) {
         let written = tokio::time::timeout(LAST, self.write()).await;
         if self.latest.is_some() || !matches!(written, Ok(Ok(()))) {
-            tracing::warn!(source = %self.name, "the last cursor could not be kept: the next start repeats some posts");
+            tracing::warn!(source = %self.name, "cursor not stored at shutdown, the next start repeats some posts");
         }
     }
 
@@ -104,7 +104,7 @@ impl Cursors {
                 Ok(())
             }
             Err(StoreError::LeaseLost(_)) => {
-                // Another instance goes on from the cursor before; it repeats what this one appended since.
+                // Another instance resumes at the previous cursor, and repeats what was appended since.
                 self.latest = None;
                 Ok(())
             }
@@ -119,13 +119,13 @@ impl Cursors {
 
     fn away(&mut self, error: &StoreError) {
         if self.backoff.enter("store") {
-            tracing::warn!(source = %self.name, %error, "the cursor can be neither read nor kept for now; trying again");
+            tracing::warn!(source = %self.name, %error, "cursor store unavailable, retrying");
         }
     }
 
     fn recovered(&mut self) {
         if self.backoff.recovered().is_some() {
-            tracing::info!(source = %self.name, "the cursor is kept again");
+            tracing::info!(source = %self.name, "cursor store available");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One source's life: permitted, opened at its cursor, drained, and opened again after trouble.
+//! The loop of one source: wait for a permit, open it at its cursor, read it, and open it again after an error.
 
 use std::time::Duration;
 
@@ -15,6 +15,9 @@ use crate::sources::states::SourceActivity;
 use crate::sources::{Batch, Opening, Source, SourceError, SourceSpec};
 use crate::store::Lease;
 
+/// The longest delay while a server refuses.
+const MAX_REFUSAL_WAIT: Duration = Duration::from_secs(6 * 3_600);
+
 /// Feeds one source into the stream.
 pub struct Feed {
     spec: SourceSpec,
@@ -26,8 +29,10 @@ pub struct Feed {
     /// For a selective source.
     passed: Option<PassedPosts>,
     inlet: Inlet,
-    /// While the source is away.
+    /// Delays after temporary errors.
     backoff: Backoff,
+    /// Delays while the server refuses.
+    refusals: Backoff,
     failures: u64,
 }
 
@@ -41,9 +46,9 @@ pub struct Common {
 
 /// Why a feed stopped reading.
 enum Ended {
-    /// A shutdown, or the source has come to its end.
-    ForGood,
-    /// Someone paused it, or another instance takes over.
+    /// A shutdown, or the end of the source.
+    Finally,
+    /// It was paused, or another instance takes over.
     Revoked,
     /// The source failed.
     Failed(SourceError),
@@ -58,6 +63,7 @@ impl Feed {
             passed: spec.is_selective().then(|| PassedPosts::new(rooms.clone())),
             inlet: Inlet::new(spec.name(), rooms.stream, limiter, (shutdown.clone(), options.max_backoff)),
             backoff: Backoff::new(Duration::from_millis(500), options.max_backoff),
+            refusals: Backoff::new(options.max_backoff, MAX_REFUSAL_WAIT),
             failures: 0,
             batch_size: options.batch_size,
             spec,
@@ -66,10 +72,10 @@ impl Feed {
         }
     }
 
-    /// Until the source ends or a shutdown.
+    /// Runs until the source ends or a shutdown.
     ///
     /// # Errors
-    /// When the stream or the store fails for good.
+    /// When the stream or the store fails permanently.
     pub async fn run(mut self) -> anyhow::Result<()> {
         loop {
             let report = &self.report;
@@ -83,26 +89,23 @@ impl Feed {
             let ended = self.feed(grant.lease()).await?;
             self.cursors.write_last().await;
             self.report.sum_up();
-            if matches!(ended, Ended::ForGood) {
+            if matches!(ended, Ended::Finally) {
                 return Ok(());
             }
-            tracing::info!(
-                source = self.spec.name(),
-                "this instance stops reading the source: paused, or another does"
-            );
+            tracing::info!(source = self.spec.name(), "source released: paused, or taken over by another instance");
         }
     }
 
-    /// Opens the source, again and again if need be, while its lease is valid.
+    /// Opens the source, again after each error, while its lease is valid.
     async fn feed(&mut self, lease: Option<&Lease>) -> anyhow::Result<Ended> {
         if !self.cursors.load(lease, &self.shutdown).await? {
-            return Ok(Ended::ForGood);
+            return Ok(Ended::Finally);
         }
         if let Some(passed) = &mut self.passed {
             passed.restart();
         }
         let resumes = self.cursors.position().is_some();
-        tracing::info!(source = self.spec.name(), resumes, "the source starts");
+        tracing::info!(source = self.spec.name(), resumes, "source started");
         self.report.activity(SourceActivity::Starting);
         loop {
             let opening = Opening { cursor: self.cursors.position().map(str::to_owned), failures: self.failures };
@@ -120,7 +123,7 @@ impl Feed {
         }
     }
 
-    /// Reads until the source ends, fails, or must not be read any more.
+    /// Reads until the source ends, fails, or its permit is revoked.
     async fn drain(&mut self, source: &mut dyn Source, lease: Option<&Lease>) -> anyhow::Result<Ended> {
         loop {
             let next = source.next(self.batch_size);
@@ -130,12 +133,12 @@ impl Feed {
                 self.cursors.write_if_due().await?;
                 tokio::select! {
                     biased;
-                    () = self.shutdown.stopping() => return Ok(Ended::ForGood),
+                    () = self.shutdown.stopping() => return Ok(Ended::Finally),
                     () = self.source_lease.revoked(lease) => return Ok(Ended::Revoked),
                     batch = &mut next => break batch,
                     () = sleep_until(silent.map(|(_, until)| until)) => {
                         let limit = silent.map_or(0, |(limit, _)| limit.as_secs());
-                        break Err(SourceError::Transient(format!("nothing was heard for {limit} s")));
+                        break Err(SourceError::Transient(format!("no data for {limit} s")));
                     }
                     () = sleep_until(self.cursors.due()) => {}
                 }
@@ -151,10 +154,11 @@ impl Feed {
         }
     }
 
-    /// Appends a batch and takes note of its cursor; `Some` when reading must end.
+    /// Appends a batch and records its cursor. `Some` when reading must end.
     async fn take(&mut self, mut batch: Batch, lease: Option<&Lease>) -> anyhow::Result<Option<Ended>> {
-        if self.backoff.recovered().is_some() {
-            tracing::info!(source = self.spec.name(), "the source yields posts again");
+        let was_refused = self.refusals.recovered().is_some();
+        if self.backoff.recovered().is_some() || was_refused {
+            tracing::info!(source = self.spec.name(), "source recovered");
         }
         self.report.activity(SourceActivity::Connected);
         self.report.rejected(&batch.rejected);
@@ -165,46 +169,49 @@ impl Feed {
         let source_lease = &self.source_lease;
         let appended = self.inlet.append(&batch.ops, &self.report, || source_lease.holds(lease)).await?;
         if !appended {
-            let ended = if self.shutdown.is_stopping() { Ended::ForGood } else { Ended::Revoked };
+            let ended = if self.shutdown.is_stopping() { Ended::Finally } else { Ended::Revoked };
             return Ok(Some(ended));
         }
         self.report.appended(&batch);
         self.cursors.note(batch.cursor);
         if batch.finished {
             self.report.activity(SourceActivity::Finished);
-            tracing::info!(source = self.spec.name(), "the source has come to its end");
-            return Ok(Some(Ended::ForGood));
+            tracing::info!(source = self.spec.name(), "source finished");
+            return Ok(Some(Ended::Finally));
         }
         if batch.wait.is_zero() { Ok(None) } else { self.rest(Some(batch.wait), lease).await }
     }
 
-    /// Tells of an error; how long to wait then, `None` until someone intervenes.
+    /// Reports an error. Returns the time until the next attempt; `None`: until the source is resumed.
     fn trouble(&mut self, error: &SourceError) -> Option<Duration> {
         let name = self.spec.name();
         let after = match error {
             SourceError::Permanent(_) => {
                 self.report.trouble(SourceActivity::Failed, error);
-                tracing::error!(source = name, %error, "the source has failed and stops; others go on");
+                tracing::error!(source = name, %error, "source failed and was stopped");
                 return None;
             }
             SourceError::Transient(_) => Duration::ZERO,
             SourceError::Busy { after, .. } => *after,
+            SourceError::Refused(_) => self.refusals.next_wait(),
         };
         self.report.trouble(SourceActivity::BackingOff, error);
+        let wait = self.backoff.next_wait().max(after);
         if self.backoff.enter("source") {
-            tracing::warn!(source = name, %error, "the source yields nothing for now; trying again");
+            let retry_in_ms = wait.as_millis() as u64;
+            tracing::warn!(source = name, %error, retry_in_ms, "source failed, retrying");
         }
-        Some(self.backoff.next_wait().max(after))
+        Some(wait)
     }
 
-    /// Waits for `time`, or for ever; `Some` when reading must end.
+    /// Waits for `time`, or without an end for `None`. `Some` when reading must end.
     async fn rest(&mut self, time: Option<Duration>, lease: Option<&Lease>) -> anyhow::Result<Option<Ended>> {
         let until = time.map(|time| Instant::now() + time);
         loop {
             self.cursors.write_if_due().await?;
             tokio::select! {
                 biased;
-                () = self.shutdown.stopping() => return Ok(Some(Ended::ForGood)),
+                () = self.shutdown.stopping() => return Ok(Some(Ended::Finally)),
                 () = self.source_lease.revoked(lease) => return Ok(Some(Ended::Revoked)),
                 () = sleep_until(until) => return Ok(None),
                 () = sleep_until(self.cursors.due()) => {}

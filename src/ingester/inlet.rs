@@ -1,4 +1,4 @@
-//! The way into the stream: within the common rate, however long the stream is full or away.
+//! Appends to the stream: within the common rate limit, waiting while the stream is full or unavailable.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -11,18 +11,18 @@ use crate::lifecycle::{Backoff, Shutdown};
 use crate::sources::states::SourceActivity;
 use crate::stream::{Stream, StreamError};
 
-/// The longest wait while the stream is full: workers make room all the time.
+/// The longest delay while the stream is full. Workers make room all the time.
 const FULL_WAIT: Duration = Duration::from_secs(1);
 
-/// One source's way into the stream.
+/// Appends the posts of one source.
 pub struct Inlet {
     name: Arc<str>,
     stream: Stream,
     limiter: Option<Limiter>,
     shutdown: Shutdown,
-    /// While the stream is away.
+    /// Delays while the stream is unavailable.
     away: Backoff,
-    /// While it is full.
+    /// Delays while it is full.
     full: Backoff,
 }
 
@@ -39,15 +39,15 @@ impl Inlet {
         }
     }
 
-    /// Appends `ops`. `false`: they are not in the stream, since a shutdown came first or `may` does not hold any
-    /// more. An attempt that has begun is finished, unless unfinished work is to be abandoned.
+    /// Appends `ops`. `false`: they are not in the stream, because a shutdown came first or `may` no longer holds. An
+    /// attempt that has begun is finished, unless unfinished work is abandoned.
     ///
     /// # Errors
-    /// When the stream fails for good.
+    /// When the stream fails permanently.
     pub async fn append(&mut self, ops: &[Op], report: &Report, may: impl Fn() -> bool) -> Result<bool, StreamError> {
         let Some(count) = u32::try_from(ops.len()).ok().and_then(NonZeroU32::new) else { return Ok(true) };
         if let Some(limiter) = &self.limiter
-            // A batch larger than the burst (of a source that ignores its limit) passes at once.
+            // A batch larger than the burst, of a source that ignores its limit, passes at once.
             && self.shutdown.unless_stopping(limiter.until_n_ready(count)).await.is_none()
         {
             return Ok(false);
@@ -81,11 +81,11 @@ impl Inlet {
         let (was_away, was_full) = (self.away.recovered().is_some(), self.full.recovered().is_some());
         if was_away || was_full {
             report.activity(SourceActivity::Connected);
-            tracing::info!(source = %self.name, "the stream takes posts again");
+            tracing::info!(source = %self.name, "stream accepts posts");
         }
     }
 
-    /// Tells of a stream that is full or away; how long to wait.
+    /// Reports that the stream is full or unavailable. Returns the delay.
     fn trouble(&mut self, report: &Report, error: &StreamError) -> Duration {
         report.wait(SourceActivity::Waiting, error);
         let (backoff, other) = match error {
@@ -94,7 +94,7 @@ impl Inlet {
         };
         other.recovered();
         if backoff.enter("stream") {
-            tracing::warn!(source = %self.name, %error, "the source waits for the stream");
+            tracing::warn!(source = %self.name, %error, "source waits for the stream");
         }
         backoff.next_wait()
     }

@@ -1,4 +1,4 @@
-//! What a feed tells of itself: state, metrics, log.
+//! Reports of a feed: state, metrics and log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use crate::sources::states::SourceActivity;
 use crate::sources::{Batch, SourceError, SourceSpec, SourceStates};
 use crate::stream::StreamError;
 
-/// Invalid items told one by one, of each source and in each [`WINDOW`].
-const TOLD: u64 = 20;
+/// Rejected items that are logged one by one, per source and [`WINDOW`].
+const MAX_LOGGED: u64 = 20;
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// The voice of one source's feed.
+/// Reports of one source.
 pub struct Report {
     name: Arc<str>,
     states: SourceStates,
@@ -26,32 +26,30 @@ pub struct Report {
     errors: metrics::Counter,
     lag: metrics::Gauge,
     window: Instant,
-    told: u64,
-    untold: u64,
+    logged: u64,
+    /// Rejected items that were not logged.
+    suppressed: u64,
 }
 
 impl Report {
     pub fn new(spec: &SourceSpec, states: SourceStates, clock: Clock) -> Self {
         metrics::describe_counter!(
             "sentistream_ingested_total",
-            "Posts and deletions that the ingester put into the stream, by its source"
+            "Posts and deletions appended to the stream, by source"
         );
         metrics::describe_counter!(
             "sentistream_ingest_rejected_total",
-            "Items of a source that were no valid posts and were left out"
+            "Items of a source that were rejected because they are not valid posts"
         );
-        metrics::describe_counter!(
-            "sentistream_ingest_filtered_total",
-            "Items that the filters of their source left out"
-        );
+        metrics::describe_counter!("sentistream_ingest_filtered_total", "Items that the filters of a source left out");
+        metrics::describe_counter!("sentistream_source_errors_total", "Errors of a source");
         metrics::describe_counter!(
             "sentistream_source_foreign_deletions_total",
             "Deletions left out because a filter had left out their posts"
         );
-        metrics::describe_counter!("sentistream_source_errors_total", "How often a source failed or fell silent");
         metrics::describe_gauge!(
             "sentistream_source_lag_seconds",
-            "How old the newest of a source's last posts was when it went into the stream"
+            "Age of the newest post of a source's last batch when it was appended"
         );
         let label = || spec.name().to_owned();
         states.update(spec.name(), |state| state.kind = spec.kind().to_owned());
@@ -65,17 +63,17 @@ impl Report {
             errors: metrics::counter!("sentistream_source_errors_total", "source" => label()),
             lag: metrics::gauge!("sentistream_source_lag_seconds", "source" => label()),
             window: Instant::now(),
-            told: 0,
-            untold: 0,
+            logged: 0,
+            suppressed: 0,
         }
     }
 
-    /// It does this now.
+    /// Sets the state.
     pub fn activity(&self, activity: SourceActivity) {
         self.states.update(&self.name, |state| state.state = activity);
     }
 
-    /// The source is in this state because of `error`.
+    /// Sets the state after an error of the source.
     pub fn trouble(&self, activity: SourceActivity, error: &SourceError) {
         self.errors.increment(1);
         self.states.update(&self.name, |state| {
@@ -85,7 +83,7 @@ impl Report {
         });
     }
 
-    /// This failed of a source whose other parts go on.
+    /// Reports errors of single places of a source.
     pub fn partly(&self, troubles: &[String]) {
         let Some(last) = troubles.last() else { return };
         self.errors.increment(troubles.len() as u64);
@@ -95,7 +93,7 @@ impl Report {
         });
     }
 
-    /// The source is in this state because of the stream.
+    /// Sets the state after an error of the stream.
     pub fn wait(&self, activity: SourceActivity, error: &StreamError) {
         self.states.update(&self.name, |state| {
             state.state = activity;
@@ -103,7 +101,7 @@ impl Report {
         });
     }
 
-    /// The batch is in the stream.
+    /// Reports a batch that is in the stream.
     pub fn appended(&self, batch: &Batch) {
         let count = batch.ops.len() as u64;
         self.appended.increment(count);
@@ -115,17 +113,17 @@ impl Report {
             self.lag.set(lag);
             self.states.update(&self.name, |state| state.lag_seconds = Some(lag));
         }
-        // Last, so that who sees the posts sees their lag.
+        // Last, so that the lag is there when the posts are visible.
         if count > 0 {
             self.states.appended(&self.name, count, now);
         }
     }
 
-    /// These were no posts. Told one by one up to a limit, then as a number.
+    /// Reports rejected items: one by one up to a limit, then as a count.
     pub fn rejected(&mut self, items: &[String]) {
         if self.window.elapsed() >= WINDOW {
             self.sum_up();
-            (self.window, self.told) = (Instant::now(), 0);
+            (self.window, self.logged) = (Instant::now(), 0);
         }
         if items.is_empty() {
             return;
@@ -134,20 +132,20 @@ impl Report {
         self.rejected.increment(count);
         self.states.update(&self.name, |state| state.rejected += count);
         for item in items {
-            if self.told < TOLD {
-                self.told += 1;
-                tracing::warn!(source = %self.name, item, "left out: no valid post");
+            if self.logged < MAX_LOGGED {
+                self.logged += 1;
+                tracing::warn!(source = %self.name, item, "item rejected");
             } else {
-                self.untold += 1;
+                self.suppressed += 1;
             }
         }
     }
 
-    /// Tells how many invalid items were not told one by one.
+    /// Logs how many rejected items were not logged one by one.
     pub fn sum_up(&mut self) {
-        let untold = std::mem::take(&mut self.untold);
-        if untold > 0 {
-            tracing::warn!(source = %self.name, items = untold, "more items were left out: no valid posts");
+        let suppressed = std::mem::take(&mut self.suppressed);
+        if suppressed > 0 {
+            tracing::warn!(source = %self.name, items = suppressed, "more items rejected");
         }
     }
 }

@@ -21,13 +21,13 @@ use crate::stream::{Consumer, DeadLetterRequest, Entry, LocalStream, StreamOptio
 /// The longest a test waits for anything.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// The embedded pair in a folder of its own.
-struct Bed {
+/// The embedded pair in a temporary folder.
+struct Fixture {
     rooms: IngesterRooms,
     folder: tempfile::TempDir,
 }
 
-impl Bed {
+impl Fixture {
     async fn new(max_backlog: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = SqliteOptions {
@@ -128,12 +128,12 @@ fn replay(path: &Path, clock: &Clock) -> SourceSpec {
 async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
     let deadline = Instant::now() + DEADLINE;
     while !condition().await {
-        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        assert!(Instant::now() < deadline, "timed out waiting until {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
-/// Gives what it was told to, then waits for ever; goes on with that when it is opened again.
+/// Follows a script, then waits without an end. It continues with the script when it is opened again.
 struct Scripted {
     name: &'static str,
     script: Arc<Mutex<Script>>,
@@ -174,7 +174,7 @@ impl Source for Scripted {
     }
 }
 
-/// Counts on from its cursor, one post at a time: what is read twice or left out shows.
+/// Counts from its cursor, one post at a time, so that repeated and missing posts show.
 struct Counting {
     name: &'static str,
     next: usize,
@@ -215,85 +215,85 @@ fn op(name: &str, id: usize) -> Op {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_replay_goes_into_the_stream_once_and_in_order_over_restarts() {
-    let bed = Bed::new(100_000).await;
-    let path = bed.file(1_000);
+async fn replay_is_appended_once_and_in_order_over_restarts() {
+    let fixture = Fixture::new(100_000).await;
+    let path = fixture.file(1_000);
     for run in 0..2 {
-        let running = bed.start(vec![replay(&path, &bed.rooms.clock)], options());
-        until("the file has ended", || async { bed.state("replay").state == SourceActivity::Finished }).await;
+        let running = fixture.start(vec![replay(&path, &fixture.rooms.clock)], options());
+        until("the file has ended", || async { fixture.state("replay").state == SourceActivity::Finished }).await;
         running.stop().await;
-        assert_eq!(bed.appended().await, 1_000, "run {run}");
+        assert_eq!(fixture.appended().await, 1_000, "run {run}");
     }
-    let entries = bed.drain(2_000).await;
+    let entries = fixture.drain(2_000).await;
     let ids: Vec<_> = entries.iter().filter_map(|entry| entry.fields.get("post_id")).map(<[u8]>::to_vec).collect();
     assert_eq!(ids, (0..1_000).map(|id| format!("p{id}").into_bytes()).collect::<Vec<_>>());
-    let state = bed.state("replay");
+    let state = fixture.state("replay");
     assert_eq!((state.posts, state.rejected, state.last_error), (1_000, 0, None));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_stream_holds_its_sources_up_and_loses_nothing() {
-    let bed = Bed::new(100).await;
-    let path = bed.file(400);
-    let running = bed.start(vec![replay(&path, &bed.rooms.clock)], options());
+async fn full_stream_stops_sources_without_loss() {
+    let fixture = Fixture::new(100).await;
+    let path = fixture.file(400);
+    let running = fixture.start(vec![replay(&path, &fixture.rooms.clock)], options());
     let mut ids = Vec::new();
     while ids.len() < 400 {
         until("the stream is full or the file has ended", || async {
-            matches!(bed.state("replay").state, SourceActivity::Waiting | SourceActivity::Finished)
+            matches!(fixture.state("replay").state, SourceActivity::Waiting | SourceActivity::Finished)
         })
         .await;
-        let state = bed.state("replay");
+        let state = fixture.state("replay");
         if state.state == SourceActivity::Waiting {
             assert!(state.last_error.unwrap_or_default().contains("stream.max_backlog"));
         }
-        assert!(bed.rooms.stream.depth().await.unwrap().pending() <= 150, "the limit holds");
-        ids.extend(bed.drain(60).await.iter().filter_map(|entry| entry.fields.get("post_id")).map(<[u8]>::to_vec));
+        assert!(fixture.rooms.stream.depth().await.unwrap().pending() <= 150, "the limit holds");
+        ids.extend(fixture.drain(60).await.iter().filter_map(|entry| entry.fields.get("post_id")).map(<[u8]>::to_vec));
     }
     running.stop().await;
     assert_eq!(ids, (0..400).map(|id| format!("p{id}").into_bytes()).collect::<Vec<_>>());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_source_that_fails_stops_alone_and_one_that_is_away_comes_back() {
-    let bed = Bed::new(1_000).await;
+async fn failed_source_stops_alone_and_unavailable_one_recovers() {
+    let fixture = Fixture::new(1_000).await;
     let away = || Err(SourceError::Transient("no route to the moon".to_owned()));
     let sources = vec![
         Scripted::spec("broken", vec![Ok(1), Err(SourceError::Permanent("the token was revoked".to_owned())), Ok(1)]),
         Scripted::spec("shaky", vec![Ok(1), away(), away(), away(), Ok(5)]),
     ];
-    let running = bed.start(sources, options());
+    let running = fixture.start(sources, options());
     until("both have done what they can", || async {
-        bed.state("shaky").posts == 6 && bed.state("broken").state == SourceActivity::Failed
+        fixture.state("shaky").posts == 6 && fixture.state("broken").state == SourceActivity::Failed
     })
     .await;
-    let (broken, shaky) = (bed.state("broken"), bed.state("shaky"));
+    let (broken, shaky) = (fixture.state("broken"), fixture.state("shaky"));
     assert_eq!((broken.errors, shaky.errors), (1, 3));
     assert_eq!((broken.posts, broken.last_error.as_deref()), (1, Some("the token was revoked")));
     assert_eq!((shaky.state, shaky.last_error.as_deref()), (SourceActivity::Connected, Some("no route to the moon")));
     assert!(!running.role.is_finished(), "the role goes on without sources");
     running.stop().await;
-    assert_eq!(bed.appended().await, 7);
+    assert_eq!(fixture.appended().await, 7);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn all_sources_together_keep_to_the_common_rate() {
-    let bed = Bed::new(100_000).await;
+async fn all_sources_share_the_rate_limit() {
+    let fixture = Fixture::new(100_000).await;
     let endless = |name| Scripted::spec(name, (0..10_000).map(|_| Ok(10)).collect());
     let limited = IngesterOptions { rate: Some(200.0), ..options() };
     let start = Instant::now();
-    let running = bed.start(vec![endless("one"), endless("two")], limited);
-    until("some seconds' worth is in", || async { bed.appended().await >= 500 }).await;
+    let running = fixture.start(vec![endless("one"), endless("two")], limited);
+    until("some seconds' worth is in", || async { fixture.appended().await >= 500 }).await;
     assert!(start.elapsed() > Duration::from_secs(2), "{:?}", start.elapsed());
     running.stop().await;
     // The first batch of 50 may go at once.
     let elapsed = start.elapsed().as_secs_f64();
     let allowed = 50.0 + 200.0 * (elapsed + 0.1);
-    assert!(bed.appended().await as f64 <= allowed, "{} in {elapsed} s", bed.appended().await);
+    assert!(fixture.appended().await as f64 <= allowed, "{} in {elapsed} s", fixture.appended().await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_silent_source_is_opened_again_at_its_cursor_and_the_failures_are_counted() {
-    let bed = Bed::new(1_000).await;
+async fn silent_source_is_reopened_at_its_cursor() {
+    let fixture = Fixture::new(1_000).await;
     let openings = Arc::new(Mutex::new(Vec::new()));
     let seen = openings.clone();
     // Each opening gives one post and falls silent.
@@ -303,41 +303,41 @@ async fn a_silent_source_is_opened_again_at_its_cursor_and_the_failures_are_coun
         let script = Script { steps: VecDeque::from([Ok(1)]), given };
         Box::new(Scripted { name: "mute", script: Arc::new(Mutex::new(script)) })
     });
-    let running = bed.start(vec![spec.idle_limit(Duration::from_millis(20))], options());
+    let running = fixture.start(vec![spec.idle_limit(Duration::from_millis(20))], options());
     until("it was opened three times", || async { openings.lock().unwrap().len() >= 3 }).await;
     running.stop().await;
     let openings = openings.lock().unwrap().clone();
     let cursor = |number: &str| Some(number.to_owned());
     assert_eq!(openings[..3], [(None, 0), (cursor("1"), 1), (cursor("2"), 2)]);
-    assert!(bed.state("mute").last_error.unwrap().contains("nothing was heard"));
+    assert!(fixture.state("mute").last_error.unwrap().contains("no data for"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_paused_source_rests_and_goes_on_where_it_was() {
-    let mut bed = Bed::new(100_000).await;
+async fn paused_source_resumes_after_a_restart() {
+    let mut fixture = Fixture::new(100_000).await;
     let readers = Arc::default();
-    let running = bed.start(vec![Counting::spec("one", &readers)], options());
-    until("some posts are in", || async { bed.state("count").posts > 10 }).await;
-    until("the store knows it", || async { bed.rooms.store.set_feed_paused("count", Paused::Yes).await.unwrap() })
+    let running = fixture.start(vec![Counting::spec("one", &readers)], options());
+    until("some posts are in", || async { fixture.state("count").posts > 10 }).await;
+    until("the store knows it", || async { fixture.rooms.store.set_feed_paused("count", Paused::Yes).await.unwrap() })
         .await;
-    until("it rests", || async { bed.state("count").state == SourceActivity::Paused }).await;
-    let rested = bed.appended().await;
+    until("it rests", || async { fixture.state("count").state == SourceActivity::Paused }).await;
+    let rested = fixture.appended().await;
     running.stop().await;
 
     // The pause outlives the process.
-    bed.rooms.states = SourceStates::default();
-    let running = bed.start(vec![Counting::spec("one", &readers)], options());
-    until("it rests again", || async { bed.state("count").state == SourceActivity::Paused }).await;
-    assert_eq!(bed.appended().await, rested);
-    assert!(bed.rooms.store.set_feed_paused("count", Paused::No).await.unwrap());
-    until("it goes on", || async { bed.appended().await > rested + 10 }).await;
+    fixture.rooms.states = SourceStates::default();
+    let running = fixture.start(vec![Counting::spec("one", &readers)], options());
+    until("it rests again", || async { fixture.state("count").state == SourceActivity::Paused }).await;
+    assert_eq!(fixture.appended().await, rested);
+    assert!(fixture.rooms.store.set_feed_paused("count", Paused::No).await.unwrap());
+    until("it goes on", || async { fixture.appended().await > rested + 10 }).await;
     running.stop().await;
-    assert_counted(&bed).await;
+    assert_counted(&fixture).await;
 }
 
 /// Every number from 0 on is in the stream exactly once and in order.
-async fn assert_counted(bed: &Bed) {
-    let entries = bed.drain(100_000).await;
+async fn assert_counted(fixture: &Fixture) {
+    let entries = fixture.drain(100_000).await;
     let ids: Vec<_> =
         entries.iter().map(|e| String::from_utf8(e.fields.get("post_id").unwrap().to_vec()).unwrap()).collect();
     let expected: Vec<_> = (0..ids.len()).map(|id| format!("count-{id}")).collect();

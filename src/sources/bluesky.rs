@@ -1,127 +1,148 @@
-//! Bluesky by Jetstream: every public post as JSON over a WebSocket, no key needed.
+//! Bluesky through Jetstream: every public post as JSON over a WebSocket, without a key.
 //!
-//! The cursor is a time in microseconds, the same on all hosts give or take their clocks: after a change of
-//! host it is taken back a few seconds. It is inclusive, so that some posts always come twice; workers drop
-//! them by `post_id`. While nobody asks for more nothing is read, and the socket slows the server down.
-//! Protocol: <https://github.com/bluesky-social/jetstream>.
+//! The cursor is a time in microseconds. All hosts use the same events, but their clocks differ a little: after a
+//! change of host the cursor is moved back a few seconds. The cursor is inclusive, so some posts arrive twice and
+//! workers drop them by `post_id`. The socket is read only while the ingester asks for more, which slows the server
+//! down when the stream is full. Protocol: <https://github.com/bluesky-social/jetstream>.
 
 mod event;
 mod filter;
+mod handles;
+mod skip;
+mod socket;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{Error as WsError, Message, http::StatusCode};
-use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
+use tokio_tungstenite::tungstenite::Message;
+use url::Url;
 
-use super::{Batch, Opening, Source, SourceError, SourceSpec, tls};
+use super::fetch::Fetcher;
+use super::{Batch, Opening, Source, SourceError, SourceSpec};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 
-pub use event::{Frame, read};
-pub use filter::Filter;
+use handles::Handles;
+use skip::Skip;
+use socket::{Socket, Subscription};
 
-/// The clocks of two hosts differ by less.
+pub use event::{EventError, Frame, read};
+pub use filter::{Filter, FilterError, FilterOptions};
+
+/// Upper bound of the clock difference between two hosts.
 const REWIND: Duration = Duration::from_secs(5);
-/// How long to wait for more once something is there, so that an append has more than one post.
+/// How long to collect events after the first one, so that an append holds more than one post.
 const GATHER: Duration = Duration::from_millis(100);
-/// The longest a connection may take to be made.
-const CONNECT: Duration = Duration::from_secs(15);
-/// Longest frame in bytes: a post's record is far smaller.
-const MAX_FRAME: usize = 1 << 20;
-/// When the first event lies this far behind the cursor, the host does not reach back to it.
+/// When the first event is this much later than the cursor, the host no longer has the events in between.
 const GAP: Duration = Duration::from_secs(600);
-/// More authors than this are not told to the server, whose URL would grow too long; they are picked here.
-const MAX_WANTED_DIDS: usize = 100;
+/// The shortest idle limit with selected authors. Hosts send a ping every 30 seconds.
+const SPARSE_IDLE_LIMIT: Duration = Duration::from_secs(45);
+/// How often handles are resolved again: an account may change its handle.
+const REFRESH: Duration = Duration::from_secs(24 * 3_600);
 
-/// Where to listen, and what to keep.
+/// Which hosts to read, and which posts to keep.
 #[derive(Clone, Debug)]
 pub struct BlueskyOptions {
-    /// `wss://HOST/subscribe`; the next one is tried when one fails.
+    /// `wss://HOST/subscribe`. When one fails, the next one is tried.
     pub hosts: Vec<String>,
-    /// What to keep of what is said there.
-    pub filter: Arc<Filter>,
+    /// Which posts are kept.
+    pub filter: Filter,
+    /// DIDs and handles of the accounts to read; empty: all accounts.
+    pub authors: Vec<String>,
+    /// Base URL of the public API that resolves handles.
+    pub api: Url,
     /// How far back the first start begins.
     pub look_back: Duration,
-    /// A connection that is silent for this long is dead.
+    /// A connection without data for this long is replaced.
     pub idle_limit: Duration,
 }
 
-/// What is kept between runs.
+/// The position that is kept between runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Cursor {
     host: String,
     time_us: i64,
 }
 
-/// The source of Bluesky's posts.
-pub struct Bluesky {
+/// State that all openings of the source share.
+struct Shared {
     options: BlueskyOptions,
+    fetcher: Fetcher,
+    handles: Handles,
+    skip: Skip,
     clock: Clock,
+}
+
+/// The source of Bluesky posts.
+struct Bluesky {
+    shared: Arc<Shared>,
     host: String,
-    /// Where to begin, in microseconds since the Unix epoch; `None`: now.
+    filter: Filter,
+    /// Where the next connection begins, in microseconds since the Unix epoch; `None`: now.
     from: Option<i64>,
-    /// Whether an earlier connection came that far, so that what lies between is missing.
-    goes_on: bool,
+    /// Whether an earlier connection reached `from`, so that a gap behind it means missing posts.
+    resumes: bool,
     socket: Option<Socket>,
-    /// Why the connection broke, when there was something to yield before that is told.
-    broken: Option<String>,
+    /// Why the connection ended, when events were yielded before the error.
+    broken: Option<SourceError>,
+    /// When handles are resolved again; `None` before the first resolution.
+    refresh_at: Option<Instant>,
 }
 
-type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
-struct Socket {
-    stream: Stream,
-    /// The cursor that it goes on at, until the first event has come.
-    asked: Option<i64>,
-}
-
-/// The source `name`.
-pub fn spec(name: &str, options: BlueskyOptions, clock: Clock) -> SourceSpec {
-    let idle_limit = options.idle_limit;
+/// The source `name`. `fetcher` asks the API that resolves handles.
+pub fn spec(name: &str, options: BlueskyOptions, fetcher: Fetcher, clock: Clock) -> SourceSpec {
+    let is_sparse = !options.authors.is_empty();
+    let idle_limit = if is_sparse { options.idle_limit.max(SPARSE_IDLE_LIMIT) } else { options.idle_limit };
     let selective = options.filter.is_selective();
-    SourceSpec::new("bluesky", name, move |opening| Box::new(Bluesky::new(options.clone(), &opening, clock.clone())))
+    let handles = Handles::new(options.api.clone());
+    let shared = Arc::new(Shared { options, fetcher, handles, skip: Skip::default(), clock });
+    SourceSpec::new("bluesky", name, move |opening| Box::new(Bluesky::new(shared.clone(), &opening)))
         .idle_limit(idle_limit)
         .selective(selective)
 }
 
 impl Bluesky {
-    /// Listens to the next host after each failure, from the cursor on.
-    pub fn new(options: BlueskyOptions, opening: &Opening, clock: Clock) -> Self {
+    /// Continues at the cursor, on another host after each failure.
+    fn new(shared: Arc<Shared>, opening: &Opening) -> Self {
+        let options = &shared.options;
         let cursor: Option<Cursor> = opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok());
-        let turn = opening.failures as usize;
-        // After a restart the host of before is taken first: its clock is that of the cursor.
-        let first = cursor.as_ref().and_then(|cursor| options.hosts.iter().position(|host| *host == cursor.host));
-        let first = if opening.failures == 0 { first.unwrap_or(0) } else { 0 };
-        let host = options.hosts.get((first + turn) % options.hosts.len().max(1)).cloned().unwrap_or_default();
-        let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
-        let goes_on = cursor.is_some();
-        let from = match cursor {
-            Some(cursor) if cursor.host == host => Some(cursor.time_us),
-            Some(cursor) => Some(cursor.time_us.saturating_sub(micros(REWIND))),
+        // After a restart the host of the cursor is tried first: the cursor is a time of its clock.
+        let last = cursor.as_ref().and_then(|cursor| options.hosts.iter().position(|host| *host == cursor.host));
+        let first = if opening.failures == 0 { last.unwrap_or(0) } else { 0 };
+        let turn = usize::try_from(opening.failures).unwrap_or(usize::MAX);
+        let index = first.wrapping_add(turn) % options.hosts.len().max(1);
+        let host = options.hosts.get(index).cloned().unwrap_or_default();
+        let from = match &cursor {
+            Some(cursor) => Some(shared.skip.resume_at(cursor.time_us).unwrap_or(match cursor.host == host {
+                true => cursor.time_us,
+                false => cursor.time_us.saturating_sub(micros(REWIND)),
+            })),
             None if options.look_back.is_zero() => None,
-            None => Some((clock.now() - options.look_back).as_micros()),
+            None => Some((shared.clock.now() - options.look_back).as_micros()),
         };
-        Self { options, clock, host, from, goes_on, socket: None, broken: None }
+        let filter = options.filter.clone();
+        let resumes = cursor.is_some();
+        Self { shared, host, filter, from, resumes, socket: None, broken: None, refresh_at: None }
     }
 
     async fn batch(&mut self, max: usize) -> Result<Batch, SourceError> {
         if let Some(error) = self.broken.take() {
-            return Err(SourceError::Transient(error));
-        }
-        if self.socket.is_none() {
-            let stream = connect(&self.url(), &self.host).await?;
-            self.socket = Some(Socket { stream, asked: self.from.filter(|_| self.goes_on) });
+            return Err(error);
         }
         let mut gathered = Gathered::default();
+        if self.refresh_at.is_none_or(|at| at <= Instant::now()) {
+            self.resolve_authors(&mut gathered.batch).await?;
+        }
+        if self.socket.is_none() {
+            self.socket = Some(self.connect().await?);
+        }
         let mut until: Option<Instant> = None;
-        while gathered.len() < max {
+        while gathered.frames < max {
             let Some(socket) = &mut self.socket else { break };
             let message = match until {
                 None => socket.stream.next().await,
@@ -133,39 +154,83 @@ impl Bluesky {
             match message {
                 Some(Ok(Message::Text(text))) => {
                     until.get_or_insert_with(|| Instant::now() + GATHER);
-                    let time_us = gathered.add(&text, &self.options.filter, self.clock.now());
-                    if let (Some(time_us), Some(asked)) = (time_us, socket.asked.take()) {
-                        tell_gap(&self.host, asked, time_us);
+                    let time_us = gathered.add(&text, &self.filter, self.shared.clock.now());
+                    // Selected authors may be silent for hours: a late first event is no gap then.
+                    if let (Some(time_us), Some(asked)) = (time_us, socket.asked.take())
+                        && !self.filter.is_sparse()
+                    {
+                        warn_of_gap(&self.host, asked, time_us);
                     }
                 }
-                // Of few authors hours may pass without a word; of all it is never quiet.
-                Some(Ok(Message::Ping(_))) if self.options.filter.is_sparse() => break,
+                // Selected authors may be silent for hours: a ping shows that the connection works.
+                Some(Ok(Message::Ping(_))) if self.filter.is_sparse() => break,
                 Some(Ok(Message::Close(frame))) => {
                     let reason = frame.map(|frame| frame.to_string()).unwrap_or_default();
-                    return gathered.or_error(format!("{} closed the connection {reason}", self.host), self);
+                    return self.end(gathered, format!("{} closed the connection {reason}", self.host));
                 }
                 Some(Ok(_)) => {}
-                Some(Err(error)) => return gathered.or_error(format!("{}: {error}", self.host), self),
-                None => return gathered.or_error(format!("{} ended the connection", self.host), self),
+                Some(Err(error)) => {
+                    if socket::is_unreadable(&error)
+                        && let Some(reached) = gathered.latest.or(self.from)
+                    {
+                        self.shared.skip.failed_after(reached);
+                    }
+                    return self.end(gathered, format!("{}: {error}", self.host));
+                }
+                None => return self.end(gathered, format!("{} ended the connection", self.host)),
             }
         }
-        Ok(gathered.batch(&self.host))
+        Ok(self.finish(gathered))
     }
 
-    fn url(&self) -> String {
-        let separator = if self.host.contains('?') { '&' } else { '?' };
-        let mut url = format!("{}{separator}wantedCollections={}", self.host, event::COLLECTION);
-        let authors = self.options.filter.authors();
-        if authors.len() <= MAX_WANTED_DIDS {
-            for did in authors {
-                url.push_str("&wantedDids=");
-                url.extend(percent_encoding::utf8_percent_encode(did, percent_encoding::NON_ALPHANUMERIC));
-            }
+    /// Resolves the configured authors. Connects again when the set of accounts has changed.
+    async fn resolve_authors(&mut self, batch: &mut Batch) -> Result<(), SourceError> {
+        let authors = &self.shared.options.authors;
+        self.refresh_at = Some(Instant::now() + REFRESH);
+        if authors.is_empty() {
+            return Ok(());
         }
-        if let Some(from) = self.from {
-            url.push_str(&format!("&cursor={from}"));
+        let resolved = self.shared.handles.resolve(authors, &self.shared.fetcher).await?;
+        batch.troubles.extend(resolved.problems);
+        if resolved.dids.is_empty() {
+            let reason = batch.troubles.join("; ");
+            return Err(SourceError::Transient(format!("no account of authors was found: {reason}")));
         }
-        url
+        if *self.filter.authors() != resolved.dids {
+            self.filter = self.filter.clone().with_authors(resolved.dids);
+            self.socket = None;
+        }
+        Ok(())
+    }
+
+    async fn connect(&self) -> Result<Socket, SourceError> {
+        let authors: &BTreeSet<String> = self.filter.authors();
+        let subscription = Subscription { host: &self.host, authors, cursor: self.from };
+        let mut socket = subscription.connect().await?;
+        socket.asked = self.from.filter(|_| self.resumes);
+        Ok(socket)
+    }
+
+    /// The events before the connection ended; the next call returns the error.
+    fn end(&mut self, gathered: Gathered, reason: String) -> Result<Batch, SourceError> {
+        let error = SourceError::Transient(reason);
+        if gathered.frames == 0 {
+            return Err(error);
+        }
+        self.broken = Some(error);
+        Ok(self.finish(gathered))
+    }
+
+    fn finish(&mut self, gathered: Gathered) -> Batch {
+        let mut batch = gathered.batch;
+        if let Some(time_us) = gathered.latest {
+            let cursor = Cursor { host: self.host.clone(), time_us };
+            // A struct of texts and numbers always has a JSON form.
+            batch.cursor = Some(serde_json::to_string(&cursor).unwrap_or_default());
+            batch.reached = Timestamp::from_micros(time_us);
+            (self.from, self.resumes) = (Some(time_us), true);
+        }
+        batch
     }
 }
 
@@ -179,17 +244,13 @@ impl Source for Bluesky {
 #[derive(Default)]
 struct Gathered {
     batch: Batch,
+    /// Frames, whatever came of them: a batch of filtered events must end too.
     frames: usize,
     latest: Option<i64>,
 }
 
 impl Gathered {
-    /// Frames count whatever became of them: a batch of what is left out must end too.
-    fn len(&self) -> usize {
-        self.frames
-    }
-
-    /// Reads a frame; its time.
+    /// Reads a frame and returns its time.
     fn add(&mut self, text: &str, filter: &Filter, now: Timestamp) -> Option<i64> {
         self.frames += 1;
         match read(text, filter, now) {
@@ -201,52 +262,23 @@ impl Gathered {
                 self.latest = Some(self.latest.map_or(time_us, |latest| latest.max(time_us)));
                 Some(time_us)
             }
-            Err(reason) => {
-                self.batch.rejected.push(reason);
+            Err(error) => {
+                self.batch.rejected.push(error.to_string());
                 None
             }
         }
     }
-
-    fn batch(mut self, host: &str) -> Batch {
-        if let Some(time_us) = self.latest {
-            let cursor = Cursor { host: host.to_owned(), time_us };
-            // A struct of texts and numbers always has a JSON form.
-            self.batch.cursor = Some(serde_json::to_string(&cursor).unwrap_or_default());
-            self.batch.reached = Timestamp::from_micros(time_us);
-        }
-        self.batch
-    }
-
-    /// What was read before the connection broke; the next call tells of it.
-    fn or_error(self, error: String, source: &mut Bluesky) -> Result<Batch, SourceError> {
-        if self.frames == 0 {
-            return Err(SourceError::Transient(error));
-        }
-        source.broken = Some(error);
-        Ok(self.batch(&source.host))
-    }
 }
 
-async fn connect(url: &str, host: &str) -> Result<Stream, SourceError> {
-    let tls = tls::client_config().map_err(SourceError::Permanent)?;
-    let limits = WebSocketConfig::default().max_message_size(Some(MAX_FRAME)).max_frame_size(Some(MAX_FRAME));
-    let connecting = connect_async_tls_with_config(url, Some(limits), true, Some(Connector::Rustls(tls)));
-    match tokio::time::timeout(CONNECT, connecting).await {
-        Ok(Ok((stream, _))) => Ok(stream),
-        Ok(Err(WsError::Http(answer))) if answer.status() == StatusCode::TOO_MANY_REQUESTS => {
-            Err(SourceError::Busy { reason: format!("{host} answered 429"), after: Duration::from_secs(60) })
-        }
-        Ok(Err(error)) => Err(SourceError::Transient(format!("{host} cannot be reached: {error}"))),
-        Err(_) => Err(SourceError::Transient(format!("{host} did not answer within {} s", CONNECT.as_secs()))),
-    }
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// A cursor that is too old is moved without a word: what lies between is lost, and that is said.
-fn tell_gap(host: &str, asked: i64, first: i64) {
+/// Hosts move a cursor that is too old without a notice. The posts in between are lost.
+fn warn_of_gap(host: &str, asked: i64, first: i64) {
     let gap = Duration::from_micros(u64::try_from(first - asked).unwrap_or_default());
     if gap > GAP {
         let gap_seconds = gap.as_secs();
-        tracing::warn!(host, gap_seconds, "the host does not reach back to the cursor: posts of this time are missing");
+        tracing::warn!(host, gap_seconds, "posts are missing: the host does not reach back to the cursor");
     }
 }

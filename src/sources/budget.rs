@@ -1,4 +1,4 @@
-//! How often a source may ask: nobody's server is hammered.
+//! Request budget of a source.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -7,15 +7,15 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// A number of requests per time, and pauses that the other side asks for. Shared by all openings of a source.
+/// A number of requests per time, and pauses that the server asks for. All openings of a source share it.
 pub struct Budget {
     limiter: DefaultDirectRateLimiter,
-    /// The other side asked not to be asked before.
+    /// No request begins before.
     held_until: Mutex<Option<Instant>>,
 }
 
 impl Budget {
-    /// At most `requests` within `time` in the long run, a tenth of them at once.
+    /// At most `requests` within `time` on average, and a tenth of them at once.
     pub fn new(requests: NonZeroU32, time: Duration) -> Self {
         let burst = NonZeroU32::new(requests.get() / 10).unwrap_or(NonZeroU32::MIN);
         // A period is zero only for requests beyond one per nanosecond.
@@ -24,7 +24,7 @@ impl Budget {
         Self { limiter: RateLimiter::direct(quota), held_until: Mutex::new(None) }
     }
 
-    /// Waits for the turn of one request.
+    /// Waits until one request may begin.
     pub async fn turn(&self) {
         loop {
             let held = *self.held_until.lock().await;
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn requests_keep_to_the_budget_and_to_a_hold() {
+    async fn requests_wait_for_budget_and_hold() {
         let budget = Budget::new(NonZeroU32::new(100).unwrap_or(NonZeroU32::MIN), Duration::from_secs(1));
         let start = Instant::now();
         for _ in 0..30 {

@@ -1,28 +1,28 @@
-//! From what a server said of a post to an operation on the stream.
+//! From a server's item to an operation on the stream.
 
 use super::Batch;
 use crate::domain::post::{DraftTime, MAX_AUTHOR_CHARS, MAX_CONTENT_CHARS, MAX_LANG_BYTES, MAX_LINK_BYTES};
 use crate::domain::{Op, PostDraft, Timestamp};
 
-/// A post as a source understood it.
+/// A post as a source read it.
 #[derive(Debug, Default)]
 pub struct Found {
     pub post_id: String,
-    /// Cut at the longest content a post may have.
+    /// Cut to the longest content that a post may have.
     pub content: String,
     pub author: Option<String>,
-    /// `None`: now.
+    /// `None`: the present time.
     pub created_at: Option<Timestamp>,
     pub lang: Option<String>,
     pub url: Option<String>,
     pub reply_to: Option<String>,
-    /// It replaces an earlier version that was written before.
+    /// When it was edited: it replaces earlier versions.
     pub edited_at: Option<Timestamp>,
 }
 
 impl Found {
-    /// Adds it to `batch` as a post of `source`: to its operations, or to what was rejected with the reason.
-    /// One without any text, such as a picture alone, is left out. What is too long of the rest costs no post.
+    /// Adds it to `batch` as a post of `source`, or to the rejected items with the reason. An item without text, such
+    /// as a picture, counts as filtered. Optional fields that are too long are left out.
     pub fn add_to(self, batch: &mut Batch, source: &str, now: Timestamp) {
         if self.content.trim().is_empty() {
             batch.filtered += 1;

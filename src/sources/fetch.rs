@@ -1,10 +1,11 @@
-//! HTTP for sources that poll: within a budget, and patient when a server asks for it.
-//! What may be asked at all, time and size are bounded by [`Outbound`].
+//! HTTP for sources that poll: within a request budget, and with the waits that servers ask for.
+//! [`Outbound`] decides which addresses may be asked, and limits time and size.
 
 use std::time::Duration;
 
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
+use tokio::net::TcpStream;
 use url::{Position, Url};
 
 use super::SourceError;
@@ -13,13 +14,14 @@ use crate::clock::Clock;
 use crate::domain::Timestamp;
 use crate::outbound::{Answer, Outbound, OutboundError};
 
-/// The longest `Retry-After` that is followed to the letter; who asks for more is asked again then.
-const LONGEST_RETRY: Duration = Duration::from_secs(3_600);
-/// When 429 or 503 come without `Retry-After`.
-const USUAL_RETRY: Duration = Duration::from_secs(60);
+/// The longest `Retry-After` that is followed.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(7 * 86_400);
+/// The wait after 429 or 503 without `Retry-After`.
+const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(60);
+/// Path segments longer than this may be secrets of private feeds, unless they consist of words.
+const MAX_OPAQUE_SEGMENT: usize = 24;
 
-/// Asks servers on behalf of one source. Make one with the [`super::SourceSpec`] and share it among its openings,
-/// so that a source that is opened again does not begin a new budget.
+/// Sends the requests of one source. All openings of a source share it, so that a reopened source keeps its budget.
 pub struct Fetcher {
     outbound: Outbound,
     budget: Budget,
@@ -27,29 +29,29 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// Asks through `outbound`, no more often than `budget` allows.
+    /// Sends requests through `outbound`, no more often than `budget` allows.
     pub fn new(outbound: Outbound, budget: Budget, clock: Clock) -> Self {
         Self { outbound, budget, clock }
     }
 
-    /// The budget, to hold it when an answer says so.
+    /// The request budget, to hold it when an answer asks for that.
     pub fn budget(&self) -> &Budget {
         &self.budget
     }
 
-    /// Asks for `url` when its turn has come. Answers of 2xx, 3xx and 4xx are given as they are, except 429.
+    /// Requests `url` when the budget allows it. Answers of 2xx, 3xx and 4xx are returned, except 429.
     ///
     /// # Errors
     /// [`SourceError::Busy`] for 429 and 503 with what `Retry-After` says (the budget is held as long);
     /// [`SourceError::Transient`] for other 5xx and a server that cannot be reached; [`SourceError::Permanent`]
-    /// for a URL that may not be asked.
+    /// for an address that may not be asked.
     pub async fn get(&self, url: &Url, headers: HeaderMap) -> Result<Answer, SourceError> {
         self.budget.turn().await;
         let answer = self.outbound.get(url, headers).await;
         self.judge(url, answer).await
     }
 
-    /// Sends `body` to `url` when its turn has come; else as [`Self::get`].
+    /// Sends `body` to `url`; otherwise as [`Self::get`].
     ///
     /// # Errors
     /// As [`Self::get`].
@@ -59,45 +61,80 @@ impl Fetcher {
         self.judge(url, answer).await
     }
 
+    /// Opens a TCP connection to the host and port of `url`, under the same rules as requests.
+    ///
+    /// # Errors
+    /// [`SourceError::Transient`] when it cannot be reached; [`SourceError::Permanent`] for an address that may not be
+    /// connected to.
+    pub async fn connect(&self, url: &Url) -> Result<TcpStream, SourceError> {
+        self.budget.turn().await;
+        self.outbound.connect(url).await.map_err(|error| failure(url, &error))
+    }
+
     async fn judge(&self, url: &Url, answer: Result<Answer, OutboundError>) -> Result<Answer, SourceError> {
-        let host = place(url);
-        let answer = answer.map_err(|error| {
-            let message = format!("{host}: {error}");
-            if error.is_transient() { SourceError::Transient(message) } else { SourceError::Permanent(message) }
-        })?;
+        let answer = answer.map_err(|error| failure(url, &error))?;
+        let place = shown(url);
         let status = answer.status;
         if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-            let after = retry_after(&answer.headers, self.clock.now()).unwrap_or(USUAL_RETRY);
+            let after = retry_after(&answer.headers, self.clock.now()).unwrap_or(DEFAULT_RETRY_AFTER);
             self.budget.hold(after).await;
-            return Err(SourceError::Busy { reason: format!("{host} answered {status}"), after });
+            return Err(SourceError::Busy { reason: format!("{place} answered {status}"), after });
         }
         if status.is_server_error() {
-            return Err(SourceError::Transient(format!("{host} answered {status}")));
+            return Err(SourceError::Transient(format!("{place} answered {status}")));
         }
         Ok(answer)
     }
 }
 
-/// What an answer of success holds as JSON.
-///
-/// # Errors
-/// Transient: a server that answers something else, or was cut off, may be restarting.
-pub fn json<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<T, SourceError> {
-    let host = place(&answer.url);
-    if !answer.status.is_success() || answer.truncated {
-        return Err(SourceError::Transient(format!("{host} answered {} or too much", answer.status)));
-    }
-    serde_json::from_slice(&answer.body)
-        .map_err(|error| SourceError::Transient(format!("{host} answered something else than expected: {error}")))
+fn failure(url: &Url, error: &OutboundError) -> SourceError {
+    let message = format!("{}: {error}", shown(url));
+    if error.is_transient() { SourceError::Transient(message) } else { SourceError::Permanent(message) }
 }
 
-/// The host of `url`, and its port where it is not the usual one: fit to be told, unlike the rest, which may hold
-/// secrets.
+/// The JSON of a successful answer.
+///
+/// # Errors
+/// [`SourceError::Transient`] for anything else: the server may be restarting.
+pub fn json<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<T, SourceError> {
+    let place = shown(&answer.url);
+    if !answer.status.is_success() {
+        return Err(SourceError::Transient(format!("{place} answered {}", answer.status)));
+    }
+    if answer.truncated {
+        let kib = answer.body.len() / 1_024;
+        return Err(SourceError::Transient(format!("the answer of {place} is larger than {kib} KiB")));
+    }
+    serde_json::from_slice(&answer.body)
+        .map_err(|error| SourceError::Transient(format!("unexpected answer of {place}: {error}")))
+}
+
+/// The error of an answer that refuses a request. A page of HTML comes from a firewall or a fault and may pass; only
+/// JSON of the API itself is final, with 401 and 422.
+pub fn refusal(answer: &Answer, help: &str) -> SourceError {
+    let reason = format!("{} answered {}: {help}", shown(&answer.url), answer.status);
+    let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&answer.body).is_ok();
+    match answer.status {
+        StatusCode::UNAUTHORIZED | StatusCode::UNPROCESSABLE_ENTITY if is_json => SourceError::Permanent(reason),
+        _ => SourceError::Refused(reason),
+    }
+}
+
+/// `url` for messages: without user, password, query and path segments that look like keys.
+pub fn shown(url: &Url) -> String {
+    let opaque = |segment: &str| segment.len() > MAX_OPAQUE_SEGMENT && !segment.contains(['-', '_', '.', '%']);
+    let hide = |segment| if opaque(segment) { "…" } else { segment };
+    let path: Vec<_> = url.path().split('/').map(hide).collect();
+    let query = if url.query().is_some() { "?…" } else { "" };
+    format!("{}://{}{}{query}", url.scheme(), place(url), path.join("/"))
+}
+
+/// The host of `url`, with its port unless that is the default one.
 pub fn place(url: &Url) -> &str {
     &url[Position::BeforeHost..Position::AfterPort]
 }
 
-/// How long `Retry-After` asks to wait: seconds, or a date (RFC 9110), at most an hour.
+/// The wait that `Retry-After` asks for, in seconds or as a date (RFC 9110), at most a week.
 pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = match text.parse::<u64>() {
@@ -107,7 +144,7 @@ pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
             Duration::from_secs(u64::try_from(date.as_second() - now.as_seconds()).unwrap_or_default())
         }
     };
-    Some(wait.min(LONGEST_RETRY))
+    Some(wait.min(MAX_RETRY_AFTER))
 }
 
 #[cfg(test)]
@@ -115,17 +152,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_says_how_long_to_wait_in_seconds_or_by_a_date() {
+    fn retry_after_is_read_as_seconds_or_date() {
         let now: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
         for (text, seconds) in [
             ("7", Some(7)),
             ("Sun, 01 Mar 2026 12:01:30 GMT", Some(90)),
             ("Sun, 01 Mar 2026 11:00:00 GMT", Some(0)),
-            ("999999", Some(3_600)),
+            ("86400", Some(86_400)),
+            ("99999999", Some(7 * 86_400)),
             ("soon", None),
         ] {
             let headers = HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())]);
             assert_eq!(retry_after(&headers, now), seconds.map(Duration::from_secs), "{text}");
+        }
+    }
+
+    #[test]
+    fn shown_url_holds_no_secrets() {
+        for (url, expected) in [
+            ("https://ada:secret@blog.example:8443/feed.xml?key=1", "https://blog.example:8443/feed.xml?…"),
+            (
+                "https://blog.example/a-long-title-with-many-words/feed",
+                "https://blog.example/a-long-title-with-many-words/feed",
+            ),
+            ("https://blog.example/private/0123456789abcdef0123456789/rss", "https://blog.example/private/…/rss"),
+        ] {
+            assert_eq!(shown(&url.parse().unwrap()), expected);
         }
     }
 }

@@ -1,44 +1,60 @@
-//! Posts from NDJSON and CSV, of files of any size or a pipe, in constant memory.
+//! Posts from NDJSON, JSON arrays, CSV and spreadsheets, from a file or a pipe. All but spreadsheets are read in
+//! constant memory.
 //!
-//! Read by `replay` and by the `import` command. A record that is no valid post is told with its
-//! line and the reason; the rest goes on.
+//! `replay`, `folder`, `stdin` and the `import` command read files. A record that is not a valid post is reported with
+//! its line and the reason.
 
 mod csv;
+mod decode;
+mod error;
+mod excel;
 mod fields;
-mod ndjson;
+mod json;
 #[cfg(test)]
 mod tests;
 mod window;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use encoding_rs::Encoding;
 use tokio::task::JoinHandle;
 
 use self::csv::Csv;
+use self::excel::Excel;
+use self::fields::Draft;
 use self::window::Window;
 use crate::clock::Clock;
 use crate::domain::Post;
 
-pub use self::fields::FieldMap;
+pub use self::error::{LineError, ReadError, RecordError};
+pub use self::fields::{Constants, FieldMap, FieldMapError};
+pub use super::date::DayOrder;
 
-/// Longest record, in bytes: far above what the longest valid post takes.
+/// Bytes by which a spreadsheet is recognised.
+const HEAD_BYTES: usize = 4;
+/// Longest record, in bytes. The longest valid post is far shorter.
 pub const MAX_RECORD_BYTES: usize = 1 << 20;
-/// A chunk ends when its records are this long together, in bytes.
+/// Bytes after which a chunk ends.
 const MAX_CHUNK_BYTES: u64 = 4 << 20;
 
-/// How posts are written.
+/// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// One JSON object per line.
     Ndjson,
-    /// Comma-separated values with a header row.
+    /// An array of JSON objects.
+    Json,
+    /// Values separated by commas, semicolons or tabs, with a header row.
     Csv,
+    /// A spreadsheet with a header row.
+    Excel,
 }
 
 impl Format {
-    /// What the file's name says, if it says anything.
+    /// The format that the file's name implies.
     pub fn of_path(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "csv" => Some(Self::Csv),
@@ -51,13 +67,19 @@ impl Format {
 /// How to read posts.
 #[derive(Clone, Debug, Default)]
 pub struct ReadOptions {
-    /// `None`: told by the first byte, `{` beginning NDJSON.
+    /// `None`: recognised by the first bytes.
     pub format: Option<Format>,
-    /// Which of their fields become ours.
+    /// The names of fields in the file.
     pub map: FieldMap,
+    /// Values that all records have.
+    pub constants: Constants,
+    /// How dates such as 01/02/2026 are read; `None`: they are not.
+    pub day_order: Option<DayOrder>,
+    /// `None`: UTF-8, or UTF-16 when the first bytes say so.
+    pub encoding: Option<&'static Encoding>,
 }
 
-/// A place between two records.
+/// A position between two records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
     /// Bytes before it.
@@ -66,74 +88,64 @@ pub struct Position {
     pub line: u64,
 }
 
-/// A record that is no valid post.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {reason}")]
-pub struct LineError {
-    /// Where the record begins, from 1.
-    pub line: u64,
-    /// What was wrong with it.
-    pub reason: String,
-}
-
-/// Some posts in their order.
+/// Some posts, in order.
 #[derive(Debug, Default)]
 pub struct Chunk {
-    /// Each post and the place behind it.
+    /// Each post and the position after it.
     pub posts: Vec<(Post, Position)>,
-    /// Records among them that are no posts.
+    /// Records among them that are not valid posts.
     pub rejected: Vec<LineError>,
-    /// The place behind all of them.
+    /// How often each optional field was left out because it was not valid.
+    pub dropped: BTreeMap<&'static str, u64>,
+    /// The position after all of them.
     pub position: Position,
-    /// Whether nothing comes after them.
+    /// Whether the input has ended.
     pub finished: bool,
-}
-
-/// Why nothing can be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// Reading failed.
-    #[error("cannot read: {0}")]
-    Io(#[from] io::Error),
-    /// The header of a CSV does not name what a post needs.
-    #[error("{0}")]
-    Header(String),
 }
 
 /// One step of reading.
 enum Step {
     /// A record that begins at this line.
-    Record(u64, Result<fields::Draft, String>),
-    /// The next record is not here yet.
+    Record(u64, Result<Draft, RecordError>),
+    /// The next record is not complete yet.
     Wait,
-    /// There is no further record.
+    /// The input has ended.
     End,
 }
 
-/// Reads posts one after the other; blocks as its input does.
+/// Reads posts. It blocks when its input does.
 pub struct PostReader {
     window: Window<Box<dyn Read + Send>>,
     syntax: Syntax,
-    map: FieldMap,
+    options: ReadOptions,
 }
 
 enum Syntax {
     Ndjson,
+    Json,
     Csv(Box<Csv>),
+    Excel(Box<Excel>),
 }
 
 impl PostReader {
-    /// Begins at the present place of `input`, which may be a pipe.
+    /// Reads `input` from its present position. It may be a pipe, compressed with gzip or zstd, and in another encoding.
     ///
     /// # Errors
-    /// When it cannot be read, or its CSV header lacks what a post needs.
+    /// When it cannot be read, or its header lacks a column that a post needs.
     pub fn new(input: Box<dyn Read + Send>, options: &ReadOptions) -> Result<Self, ReadError> {
-        let mut window = Window::new(input, Position::default());
-        let syntax = begin(&mut window, options)?;
-        Ok(Self { window, syntax, map: options.map.clone() })
+        let mut window = Window::new(decode::utf8(input, options.encoding)?, Position::default());
+        while window.unread().len() < HEAD_BYTES && !window.ended() {
+            window.fill()?;
+        }
+        let is_excel = excel::is_spreadsheet(window.unread()) || options.format == Some(Format::Excel);
+        let syntax = match is_excel {
+            true => Syntax::Excel(Box::new(Excel::open(window.rest(), options)?)),
+            false => begin(&mut window, options)?,
+        };
+        Ok(Self { window, syntax, options: options.clone() })
     }
 
-    /// Goes on in `file` at `position`, which an earlier reader of it told.
+    /// Continues in `file` at `position`, which an earlier reader returned. The file must be plain UTF-8.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -143,10 +155,10 @@ impl PostReader {
         let syntax = begin(&mut head, options)?;
         let position = if position.offset <= head.position().offset { head.position() } else { position };
         file.seek(SeekFrom::Start(position.offset))?;
-        Ok(Self { window: Window::new(Box::new(file), position), syntax, map: options.map.clone() })
+        Ok(Self { window: Window::new(Box::new(file), position), syntax, options: options.clone() })
     }
 
-    /// As [`Self::resume`], and reads no further than the byte `end`, as if the file ended there.
+    /// As [`Self::resume`], but reads as if the file ended at the byte `end`.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -162,10 +174,10 @@ impl PostReader {
         let position = if position.offset <= head.position().offset { head.position() } else { position };
         file.seek(SeekFrom::Start(position.offset))?;
         let input = Box::new(file.take(end.saturating_sub(position.offset)));
-        Ok(Self { window: Window::new(input, position), syntax, map: options.map.clone() })
+        Ok(Self { window: Window::new(input, position), syntax, options: options.clone() })
     }
 
-    /// Up to `max` records. Waits for the first; a pipe that has no further one yet ends the chunk.
+    /// Up to `max` records. Waits for the first one; a pipe without a further complete record ends the chunk.
     ///
     /// # Errors
     /// When the input cannot be read.
@@ -177,9 +189,13 @@ impl PostReader {
             let is_empty = chunk.posts.is_empty() && chunk.rejected.is_empty();
             match self.step()? {
                 Step::Record(line, draft) => {
-                    let post = draft.and_then(|draft| fields::post(draft, clock.now()));
+                    let post = draft.and_then(|mut draft| {
+                        let post = fields::post(&mut draft, &self.options, clock.now())?;
+                        draft.dropped.iter().for_each(|field| *chunk.dropped.entry(field).or_default() += 1);
+                        Ok(post)
+                    });
                     match post {
-                        Ok(post) => chunk.posts.push((post, self.window.position())),
+                        Ok(post) => chunk.posts.push((post, self.position())),
                         Err(reason) => chunk.rejected.push(LineError { line, reason }),
                     }
                 }
@@ -191,33 +207,47 @@ impl PostReader {
                 }
             }
         }
-        chunk.position = self.window.position();
+        chunk.position = self.position();
         Ok(chunk)
+    }
+
+    fn position(&self) -> Position {
+        match &self.syntax {
+            Syntax::Excel(excel) => Position { offset: 0, line: excel.line() - 1 },
+            _ => self.window.position(),
+        }
     }
 
     fn step(&mut self) -> io::Result<Step> {
         match &mut self.syntax {
-            Syntax::Ndjson => ndjson::step(&mut self.window, &self.map),
+            Syntax::Ndjson => json::line(&mut self.window, &self.options.map),
+            Syntax::Json => json::element(&mut self.window, &self.options.map),
             Syntax::Csv(csv) => csv.step(&mut self.window),
+            Syntax::Excel(excel) => Ok(excel.step()),
         }
     }
 }
 
-/// Skips a byte-order mark and a CSV header.
+/// Recognises the format. Skips a byte-order mark and a header row.
 fn begin<R: Read>(window: &mut Window<R>, options: &ReadOptions) -> Result<Syntax, ReadError> {
     window.skip_byte_order_mark()?;
     let format = match options.format {
         Some(format) => format,
-        None if window.first_byte()?.is_none_or(|byte| byte == b'{') => Format::Ndjson,
-        None => Format::Csv,
+        None => match window.first_byte()? {
+            None | Some(b'{') => Format::Ndjson,
+            Some(b'[') => Format::Json,
+            Some(_) => Format::Csv,
+        },
     };
     match format {
         Format::Ndjson => Ok(Syntax::Ndjson),
-        Format::Csv => Ok(Syntax::Csv(Box::new(Csv::begin(window, &options.map)?))),
+        Format::Json => Ok(Syntax::Json),
+        Format::Csv => Ok(Syntax::Csv(Box::new(Csv::begin(window, options)?))),
+        Format::Excel => Err(ReadError::Spreadsheet("can only be read by `import`".to_owned())),
     }
 }
 
-/// A [`PostReader`] for async code: reads on the runtime's threads for blocking work.
+/// A [`PostReader`] for async code. It reads on the runtime's blocking threads.
 pub struct ChunkReader {
     clock: Clock,
     state: State,
@@ -236,7 +266,7 @@ impl ChunkReader {
         Self { clock, state: State::Idle(Box::new(reader)) }
     }
 
-    /// As [`PostReader::chunk`]. Dropping the future loses nothing: what it read is given by the next call.
+    /// As [`PostReader::chunk`]. Dropping the future loses nothing: the next call returns its result.
     ///
     /// # Errors
     /// When the input cannot be read.

@@ -1,9 +1,8 @@
 //! Files that are put or grow in a folder: NDJSON (`.ndjson`, `.jsonl`, `.json`) and CSV (`.csv`).
 //!
-//! The folder is looked at again and again rather than watched: that works on every file system. Each file is
-//! read from where it was left; a last line without its line break waits for the rest of it, at most half a
-//! minute after the last change. A file is known by its inode and its first bytes, so that it may be renamed,
-//! and may be replaced by another of the same name.
+//! The folder is polled rather than watched, which works on every file system. Each file is read from its last
+//! position. A last line without its line break waits for the rest, at most half a minute after the last change. A file
+//! is identified by its inode and its first bytes, so that it may be renamed, or replaced by another of the same name.
 
 mod files;
 #[cfg(test)]
@@ -20,14 +19,14 @@ use super::file::FieldMap;
 use super::{Batch, Source, SourceError, SourceSpec};
 use crate::clock::Clock;
 
-/// What to read, and how often to look.
+/// Which folder to read, and how often.
 #[derive(Clone, Debug)]
 pub struct FolderOptions {
-    /// The folder; folders in it are not read.
+    /// The folder, without its subfolders.
     pub path: PathBuf,
-    /// Between two looks when nothing is new.
+    /// The time between two polls when nothing is new.
     pub interval: Duration,
-    /// Which of the files' fields become ours.
+    /// The names of fields in the files.
     pub map: FieldMap,
 }
 
@@ -36,7 +35,7 @@ pub struct Folder {
     options: FolderOptions,
     clock: Clock,
     files: Files,
-    /// Told already.
+    /// Files that were reported as unreadable.
     unreadable: BTreeSet<String>,
 }
 
@@ -51,10 +50,10 @@ pub fn spec(name: &str, options: FolderOptions, clock: Clock) -> SourceSpec {
 impl Folder {
     async fn batch(&mut self, max: usize) -> Result<Batch, SourceError> {
         let (files, options, clock) = (self.files.clone(), self.options.clone(), self.clock.clone());
-        let looking = tokio::task::spawn_blocking(move || files.look(&options, max, &clock));
-        let found = looking.await.map_err(|error| SourceError::Transient(error.to_string()))?;
+        let polling = tokio::task::spawn_blocking(move || files.poll(&options, max, &clock));
+        let found = polling.await.map_err(|error| SourceError::Transient(error.to_string()))?;
         let found = found
-            .map_err(|error| SourceError::Transient(format!("the folder {}: {error}", self.options.path.display())))?;
+            .map_err(|error| SourceError::Transient(format!("folder {}: {error}", self.options.path.display())))?;
         let is_empty = found.ops.is_empty() && found.rejected.is_empty();
         let cursor = (found.files != self.files).then(|| found.files.cursor());
         let mut rejected = found.rejected;

@@ -1,7 +1,7 @@
 //! Hacker News: stories and comments in the order of their ids, from a public API without a key.
 //!
-//! Ids are given out in order, and an item may be `null` for a moment before it can be read: such ids are asked
-//! again some times before they are given up. What changed lately is looked up now and then, to find what was deleted.
+//! Ids are given out in order. A new item may be `null` for a moment: such ids are requested a few more times. Items
+//! that changed lately are requested now and then, to find deletions.
 //! API: <https://github.com/HackerNews/API>.
 
 use std::collections::VecDeque;
@@ -15,45 +15,47 @@ use url::Url;
 
 use super::draft::Found;
 use super::fetch::{Fetcher, json};
+use super::lenient::lenient;
 use super::{Batch, Source, SourceError, SourceSpec, html};
 use crate::clock::Clock;
 use crate::domain::{Op, PostId, Timestamp};
+use crate::outbound::Answer;
 
-/// Items that are asked for at the same time.
+/// Concurrent requests.
 const AT_ONCE: usize = 8;
-/// How often an id is asked for that has no item yet.
+/// How often an id without an item is requested.
 const TRIES: u8 = 5;
 /// Items of a batch.
 const MAX_BATCH: usize = 100;
-/// Of so many looks for new items one looks for deleted ones too.
-const LOOKS: u32 = 4;
-/// Deleted items that are remembered, so that each is told once.
+/// Every so many polls for new items include one for deletions.
+const POLLS_PER_UPDATE: u32 = 4;
+/// Deleted items that are remembered, so that each is reported once.
 const MAX_GONE: usize = 1_000;
-/// Ids without an item that are remembered; of more the oldest are given up.
+/// Ids without an item that are remembered. Of more, the oldest are dropped.
 const MAX_HOLES: usize = 500;
 
-/// Where to read, and what.
+/// Where to read, and which items.
 #[derive(Clone, Debug)]
 pub struct HackerNewsOptions {
     /// `https://hacker-news.firebaseio.com/v0/`
     pub base: Url,
-    /// Between two looks for new items.
+    /// The time between two polls for new items.
     pub interval: Duration,
-    /// Where the first start begins; `None`: with the next item that is written.
+    /// The first item of the first start; `None`: the next one that is written.
     pub first_id: Option<u64>,
-    /// Where the source ends; `None`: never.
+    /// The last item; `None`: no end.
     pub last_id: Option<u64>,
 }
 
 /// What is kept between runs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Cursor {
-    /// The first id that was asked for.
+    /// The first id that was requested.
     #[serde(default)]
     first: u64,
-    /// The next id to ask for.
+    /// The next id to request.
     next: u64,
-    /// Ids that had no item yet, and how often they were asked for.
+    /// Ids without an item, and how often each was requested.
     #[serde(default)]
     holes: Vec<(u64, u8)>,
 }
@@ -66,27 +68,32 @@ pub struct Item {
     deleted: bool,
     #[serde(default)]
     dead: bool,
+    #[serde(default, deserialize_with = "lenient")]
     by: Option<String>,
     /// Unix seconds.
+    #[serde(default, deserialize_with = "lenient")]
     time: Option<i64>,
+    #[serde(default, deserialize_with = "lenient")]
     title: Option<String>,
     /// HTML.
+    #[serde(default, deserialize_with = "lenient")]
     text: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     parent: Option<u64>,
 }
 
-/// The source of Hacker News' items.
-pub struct HackerNews {
+/// The source of Hacker News items.
+struct HackerNews {
     options: HackerNewsOptions,
     fetcher: Arc<Fetcher>,
     clock: Clock,
     cursor: Option<Cursor>,
-    looks: u32,
-    /// Deletions that were told, the oldest first.
+    polls: u32,
+    /// Deletions that were reported, the oldest first.
     gone: VecDeque<u64>,
 }
 
-/// What changed lately.
+/// Items that changed lately.
 #[derive(Deserialize)]
 struct Updates {
     items: Vec<u64>,
@@ -98,17 +105,17 @@ pub fn spec(name: &str, options: HackerNewsOptions, fetcher: Fetcher, clock: Clo
     SourceSpec::new("hackernews", name, move |opening| {
         let cursor = opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok());
         let (options, fetcher, clock) = (options.clone(), fetcher.clone(), clock.clone());
-        Box::new(HackerNews { options, fetcher, clock, cursor, looks: 0, gone: VecDeque::new() })
+        Box::new(HackerNews { options, fetcher, clock, cursor, polls: 0, gone: VecDeque::new() })
     })
 }
 
-/// What the server knows under an id.
+/// The answer for an id.
 enum Known {
     Item(Box<Item>),
     /// Nothing yet.
     Null,
-    /// Something that is no item.
-    Odd(String),
+    /// Something that is not an item, or is too large.
+    Malformed(String),
 }
 
 impl HackerNews {
@@ -118,7 +125,7 @@ impl HackerNews {
         let mut cursor = self.cursor.clone().unwrap_or(Cursor { first, next: first, holes: Vec::new() });
         let end = self.options.last_id.unwrap_or(u64::MAX);
         let span = max.min(MAX_BATCH) as u64;
-        // A server that is restored from a copy may be behind for a while.
+        // `newest` may go back, when the server was restored from a backup.
         let last = newest.min(end).min(cursor.next.saturating_add(span).saturating_sub(1));
         let new = (cursor.next..=last).map(|id| (id, 0));
         let wanted: Vec<(u64, u8)> = std::mem::take(&mut cursor.holes).into_iter().chain(new).collect();
@@ -129,12 +136,12 @@ impl HackerNews {
         let mut answers = stream::iter(ids).map(|id| this.known(id)).buffered(AT_ONCE);
         for (id, tries) in &wanted {
             match answers.next().await {
-                // What came before the trouble is taken, the rest is asked for again.
+                // Items before the error are kept, the others are requested again.
                 _ if trouble.is_some() => cursor.put_back(*id, *tries),
                 Some(Ok(Known::Item(item))) => this.add(*item, &mut batch),
                 Some(Ok(Known::Null)) if tries + 1 < TRIES => cursor.holes.push((*id, tries + 1)),
                 Some(Ok(Known::Null)) => batch.filtered += 1,
-                Some(Ok(Known::Odd(reason))) => batch.rejected.push(format!("item {id}: {reason}")),
+                Some(Ok(Known::Malformed(reason))) => batch.rejected.push(format!("item {id}: {reason}")),
                 Some(Err(error)) => {
                     cursor.put_back(*id, *tries);
                     trouble = Some(error);
@@ -157,8 +164,8 @@ impl HackerNews {
         let is_behind = cursor.next <= newest.min(end);
         if !is_behind {
             batch.wait = self.options.interval;
-            self.looks += 1;
-            if self.looks.is_multiple_of(LOOKS)
+            self.polls += 1;
+            if self.polls.is_multiple_of(POLLS_PER_UPDATE)
                 && let Err(error) = self.add_deletions(&cursor, &mut batch).await
             {
                 batch.troubles.push(error.to_string());
@@ -170,7 +177,7 @@ impl HackerNews {
         Ok(batch)
     }
 
-    /// Deletes what was read and is not shown any more.
+    /// Adds deletions of items that were read before.
     async fn add_deletions(&mut self, cursor: &Cursor, batch: &mut Batch) -> Result<(), SourceError> {
         let updates: Updates = self.read("updates.json").await?;
         let read = updates.items.into_iter().filter(|id| (cursor.first..cursor.next).contains(id));
@@ -189,16 +196,25 @@ impl HackerNews {
     }
 
     async fn known(&self, id: u64) -> Result<Known, SourceError> {
-        let answer: serde_json::Value = self.read(&format!("item/{id}.json")).await?;
-        if answer.is_null() {
+        let answer = self.get(&format!("item/{id}.json")).await?;
+        // The same answer would come each time, and hold up all items behind it.
+        if answer.truncated {
+            return Ok(Known::Malformed("the item is too large".to_owned()));
+        }
+        let value: serde_json::Value = json(&answer)?;
+        if value.is_null() {
             return Ok(Known::Null);
         }
-        Ok(serde_json::from_value(answer).map_or_else(|error| Known::Odd(error.to_string()), Known::Item))
+        Ok(serde_json::from_value(value).map_or_else(|error| Known::Malformed(error.to_string()), Known::Item))
     }
 
     async fn read<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, SourceError> {
+        json(&self.get(path).await?)
+    }
+
+    async fn get(&self, path: &str) -> Result<Answer, SourceError> {
         let url = self.options.base.join(path).map_err(|e| SourceError::Permanent(format!("url: {e}")))?;
-        json(&self.fetcher.get(&url, reqwest::header::HeaderMap::new()).await?)
+        self.fetcher.get(&url, reqwest::header::HeaderMap::new()).await
     }
 
     fn add(&self, item: Item, batch: &mut Batch) {
@@ -210,7 +226,7 @@ impl HackerNews {
 }
 
 impl Cursor {
-    /// An id that was asked for before stays a hole; new ones come again by themselves.
+    /// Keeps an id that was requested before. New ones are requested again anyway.
     fn put_back(&mut self, id: u64, tries: u8) {
         if tries > 0 {
             self.holes.push((id, tries));
@@ -219,7 +235,7 @@ impl Cursor {
 }
 
 impl Item {
-    /// What people read of it; `None` when it is deleted or dead.
+    /// Its text and metadata; `None` when it is deleted or dead.
     pub fn found(self) -> Option<Found> {
         if self.is_gone() {
             return None;

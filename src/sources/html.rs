@@ -1,17 +1,19 @@
-//! What people read of the HTML that servers send: its text.
+//! Text of the HTML that servers send.
+
+use std::borrow::Cow;
 
 use html2text::config;
 use html2text::render::TrivialDecorator;
 
-/// Longer markup is cut before it is read: no post of a person needs more.
+/// Longer markup is cut before it is read.
 const MAX_BYTES: usize = 512 * 1024;
-/// Elements nested deeper than this are no text that somebody wrote.
+/// Markup with more tags is read without them: html2text would take too long.
 const MAX_TAGS: usize = 20_000;
-/// Lines are not to be broken where they were not.
+/// Wide enough that no line is wrapped.
 const WIDTH: usize = 1_000_000;
 
-/// The text of `html`: one line per paragraph or break, entities resolved, scripts and styles left out. Markup that
-/// cannot be understood, or holds more tags than a page of text has, is taken without its tags.
+/// The text of `html`: one line per paragraph or break, with entities resolved, without scripts and styles. From markup
+/// that cannot be parsed only the tags are removed.
 pub fn text(html: &str) -> String {
     let html = &html[..html.floor_char_boundary(MAX_BYTES)];
     let tags = html.bytes().filter(|byte| *byte == b'<').count();
@@ -29,12 +31,45 @@ pub fn text(html: &str) -> String {
     tidy(&rendered.unwrap_or_else(|| without_tags(html)))
 }
 
-/// Blank lines at most once in a row, no spaces at the ends of lines.
+/// `html` without its first element of the class `class`, for markup as Mastodon writes it.
+pub fn without_class<'a>(html: &'a str, class: &str) -> Cow<'a, str> {
+    element(html, class)
+        .map_or(Cow::Borrowed(html), |(start, end)| Cow::Owned(format!("{}{}", &html[..start], &html[end..])))
+}
+
+/// Where the first element of the class `class` starts and ends.
+fn element(html: &str, class: &str) -> Option<(usize, usize)> {
+    let named = html.find(class)?;
+    let start = html[..named].rfind('<')?;
+    let tag = &html[start..start + html[start..].find('>')?];
+    if !tag.contains("class=") || !(start..start + tag.len()).contains(&named) {
+        return None;
+    }
+    let name: String = tag[1..].chars().take_while(char::is_ascii_alphanumeric).collect();
+    let (open, close) = (format!("<{name}"), format!("</{name}>"));
+    let (mut depth, mut at) = (0, start);
+    loop {
+        let next_close = at + html[at..].find(&close)?;
+        match html[at..next_close].find(&open) {
+            Some(nested) => {
+                depth += 1;
+                at += nested + open.len();
+            }
+            None if depth == 1 => return Some((start, next_close + close.len())),
+            None => {
+                depth -= 1;
+                at = next_close + close.len();
+            }
+        }
+    }
+}
+
+/// At most one blank line in a row, no spaces at the ends of lines.
 fn tidy(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut blank = 0;
     for line in text.lines() {
-        // Control characters are no text; a post with U+0000 would be refused.
+        // A post with U+0000 is not valid, and other control characters are not text.
         let line: String = line.chars().filter(|c| !c.is_control() || *c == '\t').collect();
         let line = line.trim();
         if line.is_empty() {
@@ -72,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn markup_becomes_what_people_read() {
+    fn markup_becomes_text() {
         for (html, expected) in [
             ("plain text", "plain text"),
             ("a &amp; b &lt;3 &#x27;quoted&#x27; &nbsp;x", "a & b <3 'quoted' \u{a0}x"),
@@ -91,7 +126,22 @@ mod tests {
     }
 
     #[test]
-    fn hostile_markup_neither_breaks_nor_stops_anything() {
+    fn quote_element_is_removed() {
+        for (html, expected) in [
+            (
+                r#"<p class="quote-inline">RE: <a href="https://m.example/@a/1">x</a></p><p>So true</p>"#,
+                "<p>So true</p>",
+            ),
+            (r#"<p>So true<span class="quote-inline"><br>RE: <a><span>m</span></a></span></p>"#, "<p>So true</p>"),
+            ("<p>about quote-inline</p>", "<p>about quote-inline</p>"),
+            (r#"<p class="quote-inline">never closed"#, r#"<p class="quote-inline">never closed"#),
+        ] {
+            assert_eq!(without_class(html, "quote-inline"), expected);
+        }
+    }
+
+    #[test]
+    fn hostile_markup_is_read_in_bounded_time() {
         let deep = format!("{}deep{}", "<div>".repeat(200_000), "</div>".repeat(200_000));
         assert!(text(&deep).len() < 100);
         let deep = format!("{}deep", "<blockquote>".repeat(15_000));

@@ -1,15 +1,15 @@
 //! Mastodon: public and tag time lines of any number of instances.
 //!
-//! Polling needs no token: `min_id` gives what came right after it, a page at a time, so that nothing is left out
-//! however long the last look is ago. With a token of its user an instance also streams: what was missed is polled
-//! first, then its WebSocket tells new posts, edits and deletions as they happen. An instance that fails or asks for
-//! backoff waits by itself and stops no other.
+//! Polling needs no token. `min_id` gives the posts right after the last one, page by page, so that none is left out
+//! however long ago the last poll was. With a user's token one instance is streamed instead: the source polls what it
+//! missed, then its WebSocket delivers new posts, edits and deletions. An instance that fails waits alone.
 //! API: <https://docs.joinmastodon.org/methods/timelines/>, <https://docs.joinmastodon.org/methods/streaming/>.
 
 mod status;
 mod streaming;
+mod timeline;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,100 +20,76 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 use url::Url;
 
-use super::fetch::{Fetcher, json, place};
-use super::rota::Rota;
+use super::fetch::{Fetcher, json, place, refusal};
+use super::schedule::{PollSchedule, Report};
 use super::{Batch, Source, SourceError, SourceSpec};
 use crate::clock::Clock;
 
-use streaming::{Heard, Streaming};
+use streaming::{StreamEvent, Streaming};
+use timeline::{Positions, Rewinds, Timeline, advance};
 
 pub use status::Status;
 
-/// Posts of a page: the most that servers give.
-const PAGE: usize = 40;
-/// A page of so many may have another behind it: servers that do not care for what is asked give this many.
+/// A page of this size may be followed by another one: servers that ignore `limit` give this many.
 const FULL: usize = 20;
-/// A subscription holds after less: what came before it did is polled then.
+/// A subscription is active after this time. Posts from before are polled then.
 const SETTLE: Duration = Duration::from_secs(5);
-/// The longest that an exhausted budget is waited for.
-const LONGEST_HOLD: Duration = Duration::from_secs(3_600);
+/// The longest pause for an exhausted rate limit.
+const MAX_PAUSE: Duration = Duration::from_secs(3_600);
 
-/// Where to read.
+/// Which time lines to read.
 #[derive(Clone, Debug)]
 pub struct MastodonOptions {
-    /// The instances' bases, at least one: `https://mastodon.social/`.
+    /// The instances' base URLs, at least one: `https://mastodon.social/`.
     pub instances: Vec<Url>,
-    /// Tags in lower case without `#`; none: the public time line.
+    /// Tags in lower case without `#`; empty: the public time line.
     pub tags: Vec<String>,
-    /// Whether only posts written at the instance itself are read, which keeps several instances from telling the
-    /// same post twice.
+    /// Whether to read only posts written at the instance itself.
     pub local: bool,
-    /// Between two looks at a time line.
+    /// The time between two polls of a time line.
     pub interval: Duration,
-    /// A user's token at the only instance, whose posts then are streamed.
+    /// Without `local`: how far back late posts of other servers are looked for.
+    pub rewind: Duration,
+    /// A user's token at the only instance, which is streamed then.
     pub token: Option<SecretString>,
-    /// A stream that is silent for this long is dead.
+    /// A stream without data for this long is replaced.
     pub idle_limit: Duration,
 }
 
-/// A time line of an instance.
-#[derive(Clone, Debug, PartialEq)]
-struct Line {
-    instance: Url,
-    tag: Option<String>,
-}
-
-impl Line {
-    /// Its name in the cursor.
-    fn key(&self) -> String {
-        let host = place(&self.instance);
-        self.tag.as_ref().map_or_else(|| host.to_owned(), |tag| format!("{host}#{tag}"))
-    }
-
-    fn url(&self, options: &MastodonOptions, min_id: Option<&str>) -> Result<Url, SourceError> {
-        let wrong = |e: &dyn std::fmt::Display| SourceError::Permanent(format!("instances: {}: {e}", self.instance));
-        let mut url = self.instance.join("api/v1/timelines/public").map_err(|e| wrong(&e))?;
-        if let Some(tag) = &self.tag {
-            let mut path = url.path_segments_mut().map_err(|()| wrong(&"is no base of a URL"))?;
-            path.pop().push("tag").push(tag);
-        }
-        url.query_pairs_mut().append_pair("limit", &PAGE.to_string());
-        if options.local {
-            url.query_pairs_mut().append_pair("local", "true");
-        }
-        if let Some(id) = min_id {
-            url.query_pairs_mut().append_pair("min_id", id);
-        }
-        Ok(url)
-    }
-}
-
-/// The newest id that was seen of each time line.
-type Cursor = BTreeMap<String, String>;
-
-/// What all openings of the source share.
+/// State that all openings of the source share.
 struct Shared {
     options: MastodonOptions,
-    lines: Vec<Line>,
+    lines: Vec<Timeline>,
     /// By host.
     fetchers: HashMap<String, Fetcher>,
-    rota: Rota,
+    schedule: PollSchedule,
 }
 
-/// The source of Mastodon's posts.
-pub struct Mastodon {
+/// The source of Mastodon posts.
+struct Mastodon {
     shared: Arc<Shared>,
     clock: Clock,
-    cursor: Cursor,
+    positions: Positions,
+    /// Without `local`.
+    rewinds: Option<Rewinds>,
     streaming: Option<Streaming>,
-    /// When its subscriptions surely hold; `None` once that is past.
+    /// When the subscriptions are active; `None` after that time.
     settles: Option<Instant>,
+    /// The error after the events of the last batch.
+    broken: Option<SourceError>,
 }
 
-/// A page of a time line.
+/// A page of a time line, newest first.
 struct Page {
     statuses: Vec<serde_json::Value>,
-    /// How long the instance wants to be left alone.
+    /// How long the instance allows no further request.
+    pause: Duration,
+}
+
+/// What one poll found.
+#[derive(Clone, Copy)]
+struct Polled {
+    more: bool,
     pause: Duration,
 }
 
@@ -124,13 +100,23 @@ pub fn spec(name: &str, options: MastodonOptions, fetcher: impl Fn() -> Fetcher,
         [] => vec![None],
         tags => tags.iter().cloned().map(Some).collect(),
     };
-    let of = |instance: &Url| tags.iter().map(|tag| Line { instance: instance.clone(), tag: tag.clone() }).collect();
-    let lines: Vec<Line> = options.instances.iter().flat_map::<Vec<_>, _>(of).collect();
+    let line = |instance: &Url, tag: &Option<String>| Timeline { instance: instance.clone(), tag: tag.clone() };
+    let lines: Vec<Timeline> =
+        options.instances.iter().flat_map(|instance| tags.iter().map(move |tag| line(instance, tag))).collect();
     let silence = options.token.is_some().then_some(options.idle_limit);
-    let shared = Arc::new(Shared { rota: Rota::new(lines.len()), options, lines, fetchers });
+    let shared = Arc::new(Shared { schedule: PollSchedule::new(lines.len()), options, lines, fetchers });
     let spec = SourceSpec::new("mastodon", name, move |opening| {
-        let cursor = opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-        Box::new(Mastodon { shared: shared.clone(), clock: clock.clone(), cursor, streaming: None, settles: None })
+        let positions = opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let options = &shared.options;
+        Box::new(Mastodon {
+            clock: clock.clone(),
+            positions,
+            rewinds: (!options.local).then(|| Rewinds::new(options.rewind)),
+            shared: shared.clone(),
+            streaming: None,
+            settles: None,
+            broken: None,
+        })
     });
     match silence {
         Some(limit) => spec.idle_limit(limit),
@@ -140,65 +126,67 @@ pub fn spec(name: &str, options: MastodonOptions, fetcher: impl Fn() -> Fetcher,
 
 impl Mastodon {
     async fn batch(&mut self, max: usize) -> Result<Batch, SourceError> {
+        if let Some(error) = self.broken.take() {
+            return Err(error);
+        }
         let mut batch = Batch::default();
         match &mut self.streaming {
             Some(streaming) => {
-                let heard = streaming.hear(max, self.settles).await?;
-                self.take_heard(heard, &mut batch);
+                let events = streaming.next(max, self.settles).await?;
+                self.take(events, &mut batch);
                 if self.settles.is_some_and(|settles| settles <= Instant::now()) {
                     self.poll_all(&mut batch).await?;
                     self.settles = None;
                 }
             }
-            None if self.shared.options.token.is_some() => self.begin_to_listen(&mut batch).await?,
+            None if self.shared.options.token.is_some() => self.catch_up(&mut batch).await?,
             None => self.poll_next(&mut batch).await?,
         }
         // Texts always have a JSON form.
-        batch.cursor = Some(serde_json::to_string(&self.cursor).unwrap_or_default());
+        batch.cursor = Some(serde_json::to_string(&self.positions).unwrap_or_default());
         Ok(batch)
     }
 
-    /// Polls the time line whose turn it is.
+    /// Polls the time line that is due.
     async fn poll_next(&mut self, batch: &mut Batch) -> Result<(), SourceError> {
         let shared = self.shared.clone();
-        let Shared { options, lines, rota, .. } = &*shared;
-        let due = rota.due(1).first().and_then(|turn| Some((*turn, lines.get(*turn)?)));
+        let Shared { options, lines, schedule, .. } = &*shared;
+        let due = schedule.due(1).first().and_then(|index| Some((*index, lines.get(*index)?)));
         match due {
-            None => rota.verdict()?,
-            Some((turn, line)) => match self.poll(line, batch).await {
-                Ok((full, pause)) => {
-                    let wait = if full { Duration::ZERO } else { options.interval };
-                    rota.answered(turn, wait);
-                    shared.pause(line, pause);
+            None => schedule.check()?,
+            Some((index, line)) => match self.poll(line, batch).await {
+                Ok(polled) => {
+                    schedule.succeeded(index, if polled.more { Duration::ZERO } else { options.interval });
+                    shared.pause(line, polled.pause);
                 }
                 Err(error) => {
-                    if rota.failed(turn, &error, options.interval) {
+                    if schedule.failed(index, &error, options.interval) == Report::Log {
                         let instance = place(&line.instance);
-                        tracing::warn!(instance, %error, "a time line cannot be read; it is asked again later");
+                        tracing::warn!(instance, %error, "Mastodon time line failed, retrying later");
                     }
                     if let SourceError::Busy { after, .. } = &error {
                         shared.pause(line, *after);
                     }
-                    rota.verdict()?;
+                    schedule.check()?;
                     batch.troubles.push(error.to_string());
                 }
             },
         }
-        batch.wait = rota.wait();
+        batch.wait = schedule.next_due_in();
         Ok(())
     }
 
-    /// Polls what was missed; once there is nothing more, connects.
-    async fn begin_to_listen(&mut self, batch: &mut Batch) -> Result<(), SourceError> {
+    /// Polls what was missed. Connects when nothing is left.
+    async fn catch_up(&mut self, batch: &mut Batch) -> Result<(), SourceError> {
         let shared = self.shared.clone();
         for line in &shared.lines {
-            let (full, _) = self.poll(line, batch).await?;
-            if full {
-                // What there is goes into the stream before more is asked for.
+            if self.poll(line, batch).await?.more {
+                // These posts go into the stream before the next page is read.
                 return Ok(());
             }
         }
-        self.streaming = Streaming::open(&shared.options).await?;
+        let Some(line) = shared.lines.first() else { return Ok(()) };
+        self.streaming = Streaming::open(&shared.options, shared.fetcher(line)?).await?;
         self.settles = Some(Instant::now() + SETTLE);
         Ok(())
     }
@@ -206,63 +194,84 @@ impl Mastodon {
     async fn poll_all(&mut self, batch: &mut Batch) -> Result<(), SourceError> {
         let shared = self.shared.clone();
         for line in &shared.lines {
-            while self.poll(line, batch).await?.0 {}
+            while self.poll(line, batch).await?.more {}
         }
         Ok(())
     }
 
-    /// Adds a page of `line`; whether there may be more, and how long to leave the instance alone.
-    async fn poll(&mut self, line: &Line, batch: &mut Batch) -> Result<(bool, Duration), SourceError> {
-        let seen = self.cursor.get(&line.key()).cloned();
-        let page = self.shared.page(line, seen.as_deref(), &self.clock).await?;
-        let full = seen.is_some() && page.statuses.len() >= FULL;
+    /// Adds one page of `line`.
+    async fn poll(&mut self, line: &Timeline, batch: &mut Batch) -> Result<Polled, SourceError> {
+        let key = line.key();
+        let seen = self.positions.get(&key).cloned();
+        let rewound = match (&mut self.rewinds, &seen) {
+            (Some(rewinds), Some(seen)) => rewinds.position(&key, seen),
+            _ => None,
+        };
+        let page = self.shared.page(line, rewound.as_deref().or(seen.as_deref()), &self.clock).await?;
+        let is_full = page.statuses.len() >= FULL;
         if seen.is_none() && page.statuses.is_empty() {
-            // All that comes is new, however much it is by the next look.
-            self.cursor.insert(line.key(), "0".to_owned());
+            // Everything that comes is new, however much it is by the next poll.
+            self.positions.insert(key.clone(), "0".to_owned());
         }
-        // Newest first within a page.
+        if let (Some(rewinds), Some(_)) = (&mut self.rewinds, &rewound) {
+            rewinds.read_page(&key, page.statuses.first().filter(|_| is_full).and_then(|newest| newest["id"].as_str()));
+        }
         for status in page.statuses.into_iter().rev() {
             if let Some(id) = status["id"].as_str() {
-                self.cursor.insert(line.key(), id.to_owned());
+                advance(&mut self.positions, &key, id);
+                if let Some(rewinds) = &mut self.rewinds
+                    && !rewinds.is_new(&key, id)
+                {
+                    continue;
+                }
             }
             match serde_json::from_value::<Status>(status) {
                 Ok(status) => status.found(place(&line.instance)).add_to(batch, "mastodon", self.clock.now()),
-                Err(error) => batch.rejected.push(format!("a status of {}: {error}", line.key())),
+                Err(error) => batch.rejected.push(format!("status of {key}: {error}")),
             }
         }
-        Ok((full, page.pause))
+        // After a rewind the newest page is still to be read.
+        let more = seen.is_some() && (is_full || rewound.is_some());
+        Ok(Polled { more, pause: page.pause })
     }
 
-    fn take_heard(&mut self, heard: Vec<Heard>, batch: &mut Batch) {
+    fn take(&mut self, events: Vec<StreamEvent>, batch: &mut Batch) {
         let Some(first) = self.shared.options.instances.first() else { return };
         let (host, now) = (place(first), self.clock.now());
-        for item in heard {
-            match item {
-                Heard::New { tag, status } => {
-                    let line = Line { instance: first.clone(), tag };
-                    // What came before the subscription held is not there yet.
+        for event in events {
+            match event {
+                StreamEvent::New { tag, status } => {
+                    let line = Timeline { instance: first.clone(), tag };
+                    // Posts from before the subscription was active are still to be polled.
                     if self.settles.is_none() && self.shared.lines.contains(&line) {
-                        self.cursor.insert(line.key(), status.id.clone());
+                        advance(&mut self.positions, &line.key(), &status.id);
+                    }
+                    if let Some(rewinds) = &mut self.rewinds {
+                        rewinds.is_new(&line.key(), &status.id);
                     }
                     status.found(host).add_to(batch, "mastodon", now);
                 }
-                Heard::Edited(status) => status.edited(host, now).add_to(batch, "mastodon", now),
-                Heard::Deleted(id) => match status::delete(host, &id) {
+                StreamEvent::Edited(status) => status.edited(host, now).add_to(batch, "mastodon", now),
+                StreamEvent::Deleted(id) => match status::delete(host, &id) {
                     Some(op) => batch.ops.push(op),
-                    None => batch.rejected.push(format!("the deletion of {id:?}: no status has such an id")),
+                    None => batch.rejected.push(format!("deletion of {id:?}: not the id of a status")),
                 },
-                Heard::Malformed(reason) => batch.rejected.push(reason),
-                Heard::Other => batch.filtered += 1,
+                StreamEvent::Refused(error) => self.broken = Some(error),
+                StreamEvent::Malformed(reason) => batch.rejected.push(reason),
+                StreamEvent::Other => batch.filtered += 1,
             }
         }
     }
 }
 
 impl Shared {
-    async fn page(&self, line: &Line, min_id: Option<&str>, clock: &Clock) -> Result<Page, SourceError> {
+    fn fetcher(&self, line: &Timeline) -> Result<&Fetcher, SourceError> {
         let host = place(&line.instance);
-        let fetcher = self.fetchers.get(host);
-        let fetcher = fetcher.ok_or_else(|| SourceError::Permanent(format!("{host} has no fetcher")))?;
+        self.fetchers.get(host).ok_or_else(|| SourceError::Permanent(format!("{host} has no fetcher")))
+    }
+
+    async fn page(&self, line: &Timeline, min_id: Option<&str>, clock: &Clock) -> Result<Page, SourceError> {
+        let fetcher = self.fetcher(line)?;
         let mut headers = HeaderMap::new();
         if let Some(token) = &self.options.token {
             headers.insert(AUTHORIZATION, bearer(token)?);
@@ -271,10 +280,10 @@ impl Shared {
         match answer.status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::UNPROCESSABLE_ENTITY => {
                 let help = match &self.options.token {
-                    Some(_) => "it refuses the token; make a new one",
-                    None => "it shows this time line to its users only; set a token, or read another instance",
+                    Some(_) => "it does not accept the token; create a new one",
+                    None => "it shows this time line to signed-in users only; set a token, or read another instance",
                 };
-                Err(SourceError::Permanent(format!("{host} answered {}: {help}", answer.status)))
+                Err(refusal(&answer, help))
             }
             _ => {
                 let pause = pause(&answer.headers, clock);
@@ -284,23 +293,23 @@ impl Shared {
         }
     }
 
-    /// Leaves all time lines of an instance alone.
-    fn pause(&self, line: &Line, time: Duration) {
-        for (turn, other) in self.lines.iter().enumerate() {
+    /// Postpones all time lines of an instance.
+    fn pause(&self, line: &Timeline, time: Duration) {
+        for (index, other) in self.lines.iter().enumerate() {
             if place(&other.instance) == place(&line.instance) {
-                self.rota.not_before(turn, time);
+                self.schedule.postpone(index, time);
             }
         }
     }
 }
 
-/// How long to wait when the present period allows no more requests.
+/// How long the present period of the rate limit allows no more requests.
 fn pause(headers: &HeaderMap, clock: &Clock) -> Duration {
     let text = |name: &str| headers.get(name)?.to_str().ok();
     let left = text("x-ratelimit-remaining").and_then(|left| left.trim().parse::<u32>().ok());
     let reset = text("x-ratelimit-reset").and_then(|at| at.trim().parse::<crate::domain::Timestamp>().ok());
     match (left, reset) {
-        (Some(0), Some(reset)) => reset.since(clock.now()).min(LONGEST_HOLD),
+        (Some(0), Some(reset)) => reset.since(clock.now()).min(MAX_PAUSE),
         _ => Duration::ZERO,
     }
 }
@@ -311,10 +320,10 @@ impl Source for Mastodon {
     }
 }
 
-/// The header that carries `token`, not to be logged.
+/// The header that carries `token`. It is left out of logs.
 fn bearer(token: &SecretString) -> Result<HeaderValue, SourceError> {
     let mut header = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
-        .map_err(|_| SourceError::Permanent("token holds characters that no header may".to_owned()))?;
+        .map_err(|_| SourceError::Permanent("token: contains characters that a header may not hold".to_owned()))?;
     header.set_sensitive(true);
     Ok(header)
 }

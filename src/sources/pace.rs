@@ -1,16 +1,16 @@
-//! An exact rate: over any stretch of time, as many posts as rate × time.
+//! An exact rate: rate × time posts over any time.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// After a stall at most this much time is made up for; what fell due before it is forgotten.
+/// The most time that is caught up after a stall.
 const CATCH_UP: Duration = Duration::from_secs(5);
-/// Posts that fall due within this time go together, so that high rates do not cost an append per post.
+/// Posts that are due within this time are yielded together, so that a high rate does not need an append per post.
 const GATHER: Duration = Duration::from_millis(5);
 
-/// When the next posts are due. Post `n` is due `n / rate` seconds after the start, so that the
-/// error of one wait is never carried into the next.
+/// When the next posts are due. Post `n` is due `n / rate` seconds after the start, so that errors of waits do not add
+/// up.
 #[derive(Debug)]
 pub struct Pace {
     rate: f64,
@@ -19,22 +19,22 @@ pub struct Pace {
     last: Option<Instant>,
 }
 
-/// What [`Pace::due`] says.
+/// The answer of [`Pace::due`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Due {
     /// This many posts are due.
     Now(usize),
-    /// None is; ask again then.
+    /// None is due before.
     At(Instant),
 }
 
 impl Pace {
-    /// `rate` posts per second from `start` on; the first is due at once. Above 0, else it is taken as the least rate.
+    /// `rate` posts per second from `start` on, above 0; the first is due at once.
     pub fn new(rate: f64, start: Instant) -> Self {
         Self { rate: rate.max(1e-6), start, taken: 0, last: None }
     }
 
-    /// How many posts, at most `max`, are due at `now`; they count as taken.
+    /// How many posts are due at `now`, at most `max`. They count as taken.
     pub fn due(&mut self, now: Instant, max: usize) -> Due {
         let mut owed = self.owed(now);
         let most = (self.rate * CATCH_UP.as_secs_f64()).max(1.0) as u64;
@@ -43,7 +43,7 @@ impl Pace {
             owed = self.owed(now);
         }
         if owed == 0 {
-            // The microsecond keeps rounding from naming an instant at which nothing is due yet.
+            // Without the microsecond rounding could give an instant at which nothing is due yet.
             let due = self.start + Duration::from_secs_f64(self.taken as f64 / self.rate) + Duration::from_micros(1);
             return Due::At(self.last.map_or(due, |last| due.max(last + GATHER)));
         }
@@ -59,7 +59,7 @@ impl Pace {
         Due::Now(count as usize)
     }
 
-    /// Waits until posts are due; how many, at most `max`. Dropping the future takes none.
+    /// Waits until posts are due. Returns how many, at most `max`. Dropping the future takes none.
     pub async fn wait(&mut self, max: usize) -> usize {
         loop {
             match self.due(Instant::now(), max) {
@@ -82,7 +82,7 @@ mod tests {
 
     use super::*;
 
-    /// Asks whenever told to, `lag` late each time; how many posts were due within `length`.
+    /// Counts the posts that are due within `length`, when each wait ends `lag` late.
     fn run(rate: f64, length: Duration, lag: Duration) -> u64 {
         let start = Instant::now();
         let mut pace = Pace::new(rate, start);
@@ -98,7 +98,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_count_is_rate_times_time_however_late_each_wait_ends(
+        fn count_is_rate_times_time_with_late_waits(
             rate in 0.1f64..50_000.0,
             seconds in 1u64..30,
             lag_micros in 0u64..20_000,
@@ -106,14 +106,14 @@ mod tests {
             let lag = Duration::from_micros(lag_micros);
             let count = run(rate, Duration::from_secs(seconds), lag) as f64;
             let expected = rate * seconds as f64;
-            // The last wait may reach over the end by its lag and the gathering time.
+            // The last wait may end late by its lag and the gathering time.
             let slack = 1.0 + rate * (lag + GATHER).as_secs_f64();
             prop_assert!((count - expected).abs() <= slack + 1.0, "{count} for {expected}");
         }
     }
 
     #[test]
-    fn a_long_stall_is_made_up_for_in_part_only_and_the_rate_holds_after_it() {
+    fn long_stall_is_caught_up_in_part() {
         let start = Instant::now();
         let mut pace = Pace::new(100.0, start);
         assert_eq!(pace.due(start, 1_000), Due::Now(1));

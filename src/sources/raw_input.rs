@@ -1,4 +1,4 @@
-//! Whatever a server sends is posts or an error, and never the end of the source.
+//! Arbitrary answers of servers give posts or errors, and no panic.
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -62,7 +62,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Takes what was found; every post of it is valid, or told.
+/// Every item is a valid post, rejected or filtered.
 fn take(found: Found) {
     let mut batch = Batch::default();
     found.add_to(&mut batch, "test", Timestamp::EPOCH);
@@ -71,7 +71,7 @@ fn take(found: Found) {
 
 proptest! {
     #[test]
-    fn any_json_is_a_post_or_an_error(mut value in any_json(), id in any::<u32>()) {
+    fn any_json_gives_a_post_or_an_error(mut value in any_json(), id in any::<u32>()) {
         for id in [Some(json!(id)), Some(json!(id.to_string())), None] {
             if let (Some(id), Some(object)) = (id, value.as_object_mut()) {
                 object.insert("id".to_owned(), id);

@@ -1,8 +1,10 @@
 //! Reddit: new posts and comments of subreddits, through an OAuth application (`client_credentials`).
 //!
-//! Listings come newest first. Ids are numbers in base 36 that only grow, so each poll walks back until it meets
-//! what it had: also when the post at the cursor is gone. API: <https://www.reddit.com/dev/api>.
+//! Listings come newest first. Each poll walks back until it meets an item that it has seen. The source remembers some
+//! hundred ids rather than the newest one: an item that moderators approve late appears below newer ones, and the
+//! newest one may be deleted. API: <https://www.reddit.com/dev/api>.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,19 +18,22 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::draft::Found;
-use super::fetch::{Fetcher, json};
+use super::fetch::{Fetcher, json, refusal};
+use super::lenient::lenient;
 use super::{Batch, Source, SourceError, SourceSpec};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 
 /// Items of a page.
 const PAGE: usize = 100;
-/// Reddit lists the newest thousand and no more.
+/// Reddit lists the newest thousand items.
 const MAX_PAGES: usize = 10;
+/// Ids that are remembered of a listing. More than a page, so that a page holds no forgotten ones.
+const MAX_SEEN: usize = 500;
 /// A token is renewed this long before it expires.
 const MARGIN: Duration = Duration::from_secs(60);
 
-/// Where to read, and with which application.
+/// Which subreddits to read, and with which application.
 #[derive(Clone, Debug)]
 pub struct RedditOptions {
     /// `https://oauth.reddit.com/`
@@ -36,22 +41,63 @@ pub struct RedditOptions {
     /// `https://www.reddit.com/api/v1/access_token`
     pub token_url: Url,
     pub client_id: String,
-    /// Who asks, in the form that Reddit wants: `platform:app:version (by /u/name)`. `None`: this program.
+    /// `platform:app:version (by /u/name)`, as Reddit asks for. `None`: the name of this program.
     pub user_agent: Option<String>,
     pub client_secret: SecretString,
     /// Names without `r/`.
     pub subreddits: Vec<String>,
     /// Whether comments are read too.
     pub comments: bool,
-    /// Between two looks.
+    /// The time between two polls.
     pub interval: Duration,
 }
 
-/// What is kept between runs: the newest id that was seen of each listing.
+/// What is kept between runs, of each listing.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Cursor {
-    posts: Option<u64>,
-    comments: Option<u64>,
+    posts: Option<Seen>,
+    comments: Option<Seen>,
+}
+
+/// The items of a listing that were read.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "Stored")]
+struct Seen {
+    /// Items up to this id count as read.
+    floor: u64,
+    ids: BTreeSet<u64>,
+}
+
+/// A cursor of this version, or the newest id as version 1.0 kept it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    Newest(u64),
+    Seen { floor: u64, ids: BTreeSet<u64> },
+}
+
+impl From<Stored> for Seen {
+    fn from(stored: Stored) -> Self {
+        match stored {
+            Stored::Newest(floor) => Self { floor, ids: BTreeSet::new() },
+            Stored::Seen { floor, ids } => Self { floor, ids },
+        }
+    }
+}
+
+impl Seen {
+    fn holds(&self, id: u64) -> bool {
+        id <= self.floor || self.ids.contains(&id)
+    }
+
+    fn add(&mut self, ids: impl Iterator<Item = u64>) {
+        self.ids.extend(ids);
+        while self.ids.len() > MAX_SEEN
+            && let Some(oldest) = self.ids.pop_first()
+        {
+            self.floor = self.floor.max(oldest);
+        }
+    }
 }
 
 struct Token {
@@ -84,25 +130,43 @@ pub struct Thing {
     id: String,
     /// With its kind: `t3_…` or `t1_…`.
     name: String,
+    #[serde(default, deserialize_with = "lenient")]
     author: Option<String>,
     /// Unix seconds.
+    #[serde(default, deserialize_with = "lenient")]
     created_utc: Option<f64>,
+    #[serde(default, deserialize_with = "lenient")]
     title: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     selftext: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     body: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     parent_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     permalink: Option<String>,
 }
 
-/// The source of Reddit's posts.
-pub struct Reddit {
+/// Why an item of a listing is rejected.
+#[derive(Debug, thiserror::Error)]
+pub enum ThingError {
+    #[error("not a post or comment: {0}")]
+    Form(#[from] serde_json::Error),
+    #[error("{0}: the id is not a number in base 36")]
+    Id(String),
+}
+
+/// The source of Reddit posts.
+struct Reddit {
     options: RedditOptions,
     fetcher: Arc<Fetcher>,
     clock: Clock,
     cursor: Cursor,
-    /// Shared by all openings: a token is asked for once an hour.
+    /// Shared by all openings, so that a reopened source keeps its token.
     token: Arc<Mutex<Option<Token>>>,
-    /// What did not fit into the last batch.
+    /// Items that were rejected already.
+    malformed: BTreeSet<String>,
+    /// The part of the last poll that did not fit into its batch.
     rest: Option<Batch>,
 }
 
@@ -117,6 +181,7 @@ pub fn spec(name: &str, options: RedditOptions, fetcher: Fetcher, clock: Clock) 
             clock: clock.clone(),
             cursor,
             token: token.clone(),
+            malformed: BTreeSet::new(),
             rest: None,
         })
     })
@@ -126,27 +191,30 @@ impl Reddit {
     async fn batch(&mut self, max: usize) -> Result<Batch, SourceError> {
         let mut batch = match self.rest.take() {
             Some(rest) => rest,
-            None => self.look().await?,
+            None => self.poll().await?,
         };
         self.rest = batch.cut(max);
         Ok(batch)
     }
 
-    async fn look(&mut self) -> Result<Batch, SourceError> {
+    async fn poll(&mut self) -> Result<Batch, SourceError> {
         let mut batch = Batch { wait: self.options.interval, ..Batch::default() };
         let names = self.options.subreddits.join("+");
-        self.cursor.posts = self.listing(&format!("r/{names}/new"), self.cursor.posts, &mut batch).await?;
+        let seen = self.cursor.posts.take();
+        self.cursor.posts = Some(self.listing(&format!("r/{names}/new"), seen, &mut batch).await?);
         if self.options.comments {
-            self.cursor.comments =
-                self.listing(&format!("r/{names}/comments"), self.cursor.comments, &mut batch).await?;
+            let seen = self.cursor.comments.take();
+            self.cursor.comments = Some(self.listing(&format!("r/{names}/comments"), seen, &mut batch).await?);
         }
         // Numbers always have a JSON form.
         batch.cursor = Some(serde_json::to_string(&self.cursor).unwrap_or_default());
         Ok(batch)
     }
 
-    /// Adds what is newer than `seen`, oldest first; the newest id there is now. The first time a page is enough.
-    async fn listing(&mut self, path: &str, seen: Option<u64>, batch: &mut Batch) -> Result<Option<u64>, SourceError> {
+    /// Adds the items of a listing that are not in `seen`, oldest first. The first poll reads one page.
+    async fn listing(&mut self, path: &str, seen: Option<Seen>, batch: &mut Batch) -> Result<Seen, SourceError> {
+        let is_first = seen.is_none();
+        let mut seen = seen.unwrap_or_default();
         let mut things: Vec<(u64, Thing)> = Vec::new();
         let mut after: Option<String> = None;
         for _ in 0..MAX_PAGES {
@@ -155,23 +223,29 @@ impl Reddit {
             let mut met = false;
             for mut child in page.children {
                 match Thing::read(child["data"].take()) {
-                    Ok((id, _)) if seen.is_some_and(|seen| id <= seen) => met = true,
+                    Ok((id, _)) if seen.holds(id) => met = true,
                     Ok(thing) => things.push(thing),
-                    Err(reason) => batch.rejected.push(reason),
+                    // It stays in the listing for a while: it is reported once.
+                    Err(error) if self.malformed.insert(error.to_string()) => batch.rejected.push(error.to_string()),
+                    Err(_) => {}
                 }
             }
             after = page.after;
-            if met || seen.is_none() || after.is_none() || things.len() == before {
+            if met || is_first || after.is_none() || things.len() == before {
                 break;
             }
         }
         things.sort_by_key(|(id, _)| *id);
         things.dedup_by_key(|(id, _)| *id);
-        let newest = things.last().map(|(id, _)| *id).max(seen);
+        if let (true, true, Some((oldest, _))) = (is_first, things.len() >= PAGE, things.first()) {
+            // What lies behind the first page is not read later, when deletions let it move up.
+            seen.floor = oldest.saturating_sub(1);
+        }
+        seen.add(things.iter().map(|(id, _)| *id));
         for (_, thing) in things {
             self.add(thing, batch);
         }
-        Ok(newest)
+        Ok(seen)
     }
 
     async fn page(&mut self, path: &str, after: Option<&str>) -> Result<ListingData, SourceError> {
@@ -180,29 +254,28 @@ impl Reddit {
         if let Some(after) = after {
             url.query_pairs_mut().append_pair("after", after);
         }
-        // A token may be withdrawn before its time: one renewal, then the answer counts.
+        // A token may be revoked before it expires: it is renewed once.
         for renewed in [false, true] {
             let token = self.token().await?;
             let answer = self.fetcher.get(&url, self.headers(token)?).await?;
-            self.heed(&answer.headers).await;
+            self.pause_if_exhausted(&answer.headers).await;
             match answer.status {
                 StatusCode::UNAUTHORIZED if !renewed => *self.token.lock().await = None,
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
-                    let status = answer.status;
-                    let help = "check subreddits, and that the application may read them";
-                    return Err(SourceError::Permanent(format!("Reddit answered {status} for {path}: {help}")));
+                    return Err(refusal(&answer, "check subreddits, and that the application may read them"));
                 }
                 _ => return Ok(json::<Listing>(&answer)?.data),
             }
         }
-        Err(SourceError::Transient("Reddit takes no token".to_owned()))
+        Err(SourceError::Transient("Reddit does not accept a new token".to_owned()))
     }
 
     fn headers(&self, authorization: HeaderValue) -> Result<HeaderMap, SourceError> {
         let mut headers = HeaderMap::from_iter([(AUTHORIZATION, authorization)]);
         if let Some(agent) = &self.options.user_agent {
             let agent = HeaderValue::from_str(agent);
-            let wrong = |_| SourceError::Permanent("user_agent holds characters that no header may".to_owned());
+            let wrong =
+                |_| SourceError::Permanent("user_agent: contains characters that a header may not hold".to_owned());
             headers.insert(USER_AGENT, agent.map_err(wrong)?);
         }
         Ok(headers)
@@ -221,8 +294,7 @@ impl Reddit {
         let body = b"grant_type=client_credentials".to_vec();
         let answer = self.fetcher.post(&self.options.token_url, headers, body).await?;
         if answer.status.is_client_error() {
-            let help = "check client_id and client_secret";
-            return Err(SourceError::Permanent(format!("Reddit refused the application ({}): {help}", answer.status)));
+            return Err(refusal(&answer, "Reddit does not accept the application; check client_id and client_secret"));
         }
         let granted: Granted = json(&answer)?;
         let header = secret(&format!("Bearer {}", granted.access_token))?;
@@ -230,8 +302,8 @@ impl Reddit {
         Ok(header)
     }
 
-    /// Holds further requests when the present period has none left.
-    async fn heed(&self, headers: &HeaderMap) {
+    /// Holds further requests when the rate limit allows none in the present period.
+    async fn pause_if_exhausted(&self, headers: &HeaderMap) {
         let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
         if let (Some(left), Some(reset)) = (number("x-ratelimit-remaining"), number("x-ratelimit-reset"))
             && left < 1.0
@@ -249,19 +321,19 @@ impl Reddit {
 }
 
 impl Thing {
-    /// The thing and its number.
+    /// The thing and its id as a number.
     ///
     /// # Errors
-    /// What is wrong with it.
-    pub fn read(value: serde_json::Value) -> Result<(u64, Self), String> {
-        let thing: Self = serde_json::from_value(value).map_err(|error| format!("not a post or comment: {error}"))?;
+    /// When it is not a post or comment.
+    pub fn read(value: serde_json::Value) -> Result<(u64, Self), ThingError> {
+        let thing: Self = serde_json::from_value(value)?;
         match u64::from_str_radix(&thing.id, 36) {
             Ok(number) => Ok((number, thing)),
-            Err(_) => Err(format!("{}: the id is not in base 36", thing.name)),
+            Err(_) => Err(ThingError::Id(thing.name)),
         }
     }
 
-    /// What people read of it; `None` when it was deleted or removed.
+    /// Its text and metadata; `None` when it was deleted or removed.
     pub fn found(self) -> Option<Found> {
         let gone = |text: &Option<String>| matches!(text.as_deref(), Some("[deleted]" | "[removed]"));
         if gone(&self.selftext) || gone(&self.body) {
@@ -287,10 +359,10 @@ impl Source for Reddit {
     }
 }
 
-/// A header whose value is not logged.
+/// A header that is left out of logs.
 fn secret(value: &str) -> Result<HeaderValue, SourceError> {
     let mut header = HeaderValue::from_str(value).map_err(|_| {
-        SourceError::Permanent("client_id or client_secret hold characters that no header may".to_owned())
+        SourceError::Permanent("client_id or client_secret: contains characters that a header may not hold".to_owned())
     })?;
     header.set_sensitive(true);
     Ok(header)

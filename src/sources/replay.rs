@@ -1,8 +1,7 @@
 //! Posts of an NDJSON or CSV file, from where the last run stopped.
 //!
-//! With `retime` each post is dated to the moment it goes into the stream, whatever the pace:
-//! then charts, alerts and the live feed show the replay as if it happened now. Spacing follows
-//! from `rate`, not from the file's times.
+//! With `retime` each post gets the time at which it is appended, so that charts, alerts and the live feed show the
+//! replay as if it happened now. The spacing follows from `rate`, not from the times in the file.
 
 mod cursor;
 #[cfg(test)]
@@ -23,26 +22,26 @@ use super::{Batch, Source, SourceError};
 use crate::clock::Clock;
 use crate::domain::{Op, Post, PostId};
 
-/// What to replay, and how.
+/// Which file to replay, and how.
 #[derive(Clone, Debug)]
 pub struct ReplayOptions {
     /// An NDJSON or CSV file.
     pub path: PathBuf,
     /// Posts per second; `None`: as fast as the stream takes them.
     pub rate: Option<f64>,
-    /// Dates each post to the moment it goes into the stream.
+    /// Gives each post the time at which it is appended.
     pub retime: bool,
-    /// Begins again at the end, with ids that end in `.LOOP`.
+    /// Starts over at the end, with ids that end in `.LOOP`.
     pub repeat: bool,
-    /// Which of the file's fields become ours.
+    /// The names of fields in the file.
     pub map: FieldMap,
 }
 
-/// The source of a file's posts.
+/// The source of posts in a file.
 pub struct Replay {
     options: ReplayOptions,
     clock: Clock,
-    /// What an earlier run kept; used when the file is opened first.
+    /// The cursor of an earlier run, for the first opening of the file.
     kept: Option<String>,
     open: Option<OpenFile>,
     pace: Option<Pace>,
@@ -51,13 +50,13 @@ pub struct Replay {
 struct OpenFile {
     chunks: ChunkReader,
     identity: Identity,
-    /// How often the file was read to its end before.
+    /// How often the file was read to its end.
     round: u64,
-    /// Posts that were read and not yielded, each with the place behind it.
+    /// Posts that were read and not yielded, each with the position after it.
     ready: VecDeque<(Post, Position)>,
-    /// Records that are no posts, to be told with the next batch.
+    /// Records that are not valid posts, for the next batch.
     rejected: Vec<String>,
-    /// The place behind everything that was read.
+    /// The position after everything that was read.
     position: Position,
     finished: bool,
     /// Whether this round had any post.
@@ -65,7 +64,7 @@ struct OpenFile {
 }
 
 impl Replay {
-    /// Goes on at `cursor`, which an earlier run kept. The file is opened when it is first read.
+    /// Continues at the `cursor` of an earlier run. The first read opens the file.
     pub fn new(options: ReplayOptions, cursor: Option<String>, clock: Clock) -> Self {
         Self { options, clock, kept: cursor, open: None, pace: None }
     }
@@ -80,7 +79,7 @@ impl Replay {
             }
             if !file.finished {
                 if let Err(error) = file.read(max, &self.options).await {
-                    // The next call opens the file anew, behind what was yielded.
+                    // The next call opens the file again, after what was yielded.
                     self.kept = Some(file.cursor(&self.options, file.position).to_string());
                     self.open = None;
                     return Err(error);
@@ -92,7 +91,7 @@ impl Replay {
                 return Ok(self.take(0));
             } else if !file.yielded {
                 let path = self.options.path.display();
-                return Err(SourceError::Permanent(format!("{path}: holds no valid post, so it is not read again")));
+                return Err(SourceError::Permanent(format!("{path}: holds no valid post, so it is not repeated")));
             } else {
                 let round = file.round + 1;
                 self.open = Some(open(&self.options, &self.clock, Begin::Round(round)).await?);
@@ -108,7 +107,7 @@ impl Replay {
         Ok(())
     }
 
-    /// The first `count` posts that are ready, dated and named for this round.
+    /// The first `count` posts that are ready, with the time and id of this round.
     fn take(&mut self, count: usize) -> Batch {
         let Some(file) = &mut self.open else { return Batch::default() };
         let mut batch = Batch { rejected: std::mem::take(&mut file.rejected), ..Batch::default() };
@@ -154,9 +153,8 @@ impl OpenFile {
         let chunk = self.chunks.next(max).await.map_err(|error| failure(options, &error.into()))?;
         self.ready.extend(chunk.posts);
         let path = options.path.display();
-        // As compilers write it: FILE:LINE: reason.
-        let tell = |e: super::file::LineError| format!("{path}:{}: {}", e.line, e.reason);
-        self.rejected.extend(chunk.rejected.into_iter().map(tell));
+        let located = |e: super::file::LineError| format!("{path}:{}: {}", e.line, e.reason);
+        self.rejected.extend(chunk.rejected.into_iter().map(located));
         self.position = chunk.position;
         self.finished = chunk.finished;
         Ok(())
@@ -167,7 +165,7 @@ impl OpenFile {
 enum Begin {
     /// Where an earlier run stopped.
     Kept(Option<String>),
-    /// At the beginning, for the round after `.0 - 1` others.
+    /// At the beginning, for this round.
     Round(u64),
 }
 
@@ -188,20 +186,21 @@ fn open_blocking(options: &ReplayOptions, clock: Clock, begin: Begin) -> Result<
         Begin::Kept(None) => {}
         Begin::Kept(Some(text)) => match Cursor::find(&text, &options.path, &mut file)? {
             Resume::At(kept) => {
-                tracing::info!(%path, line = kept.position.line, round = kept.round, "the replay goes on where it stopped");
+                tracing::info!(%path, line = kept.position.line, round = kept.round, "replay resumed");
                 (position, round) = (kept.position, kept.round);
                 identity = kept.identity;
             }
             Resume::Changed { reason, round: kept } => {
-                tracing::warn!(%path, reason, "the file has changed since it was read: it is read from its beginning");
+                tracing::warn!(%path, reason, "file changed, replaying from its beginning");
                 round = if options.repeat { kept + 1 } else { kept };
             }
             Resume::OtherFile => {
-                tracing::info!(%path, "another file was replayed before: this one is read from its beginning");
+                tracing::info!(%path, "new file, replaying from its beginning");
             }
         },
     }
-    let read = ReadOptions { format: Format::of_path(&options.path), map: options.map.clone() };
+    let read =
+        ReadOptions { format: Format::of_path(&options.path), map: options.map.clone(), ..ReadOptions::default() };
     let reader = PostReader::resume(file, position, &read)?;
     Ok(OpenFile {
         chunks: ChunkReader::new(reader, clock),
@@ -226,7 +225,7 @@ fn failure(options: &ReplayOptions, error: &ReadError) -> SourceError {
     use io::ErrorKind::{IsADirectory, NotFound, PermissionDenied};
     let message = format!("{}: {error}", options.path.display());
     match error {
-        ReadError::Header(_) => SourceError::Permanent(message),
+        ReadError::Header(_) | ReadError::Spreadsheet(_) => SourceError::Permanent(message),
         ReadError::Io(error) if matches!(error.kind(), NotFound | PermissionDenied | IsADirectory) => {
             SourceError::Permanent(format!("{message}; check sources.replay.path and restart"))
         }

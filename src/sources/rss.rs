@@ -1,12 +1,13 @@
-//! RSS, Atom and JSON feeds: many of them, each asked as rarely as it changes.
+//! RSS, Atom and JSON feeds: many of them, each polled as often as it changes.
 //!
-//! A feed is asked with the `ETag` and `Last-Modified` of its last answer, so that one without news costs nothing.
-//! Its interval shrinks when it had something new and grows when it had not, within bounds and never below what the
-//! feed asks for. A feed that fails waits by itself and stops no other; a host that asks for backoff gets it for all
-//! of its feeds.
+//! A request carries the `ETag` and `Last-Modified` of the feed's last answer, so that an unchanged feed costs little.
+//! The interval of a feed shrinks after new entries and grows without, within bounds and never below what the feed asks
+//! for. A feed that fails waits alone. When a host asks for a pause, all of its feeds wait.
 
-mod date;
+mod charset;
+mod discovery;
 mod entry;
+mod json;
 mod opml;
 mod repair;
 
@@ -24,30 +25,33 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::fetch::{self, Fetcher};
-use super::rota::Rota;
+use super::schedule::{PollSchedule, Report};
 use super::{Batch, Source, SourceError, SourceSpec};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 use crate::outbound::Answer;
 
-pub use entry::{Entry, Parsed, parse};
-pub use opml::{OpmlError, feeds_of};
+pub use entry::{Entry, FeedError, Parsed, parse};
+pub use opml::{FeedList, OpmlError, feeds_of};
 
-/// What feeds are served as.
+/// The `Accept` header.
 const TYPES: &str =
     "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5";
-/// Feeds that are asked at the same time, each of another host.
+/// Concurrent requests, each to another host.
 const AT_ONCE: usize = 8;
-/// Entries that are remembered of a feed beyond those that it shows now.
+/// The longest delay that is kept over a restart.
+const MAX_DELAY: Duration = Duration::from_secs(7 * 86_400);
+/// Entries that are remembered of a feed, besides those in its document.
 const REMEMBERED: usize = 50;
 
-/// Which feeds, and how often.
+/// Which feeds to read, and how often.
 #[derive(Clone, Debug)]
 pub struct RssOptions {
     /// At least one, each once.
     pub feeds: Vec<Url>,
-    /// Bounds of the time between two looks at a feed.
+    /// The shortest time between two polls of a feed.
     pub min_interval: Duration,
+    /// The longest time between two polls of a feed.
     pub max_interval: Duration,
 }
 
@@ -58,46 +62,52 @@ struct Memory {
     etag: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last_modified: Option<String>,
-    /// Entries that were seen, by a hash of their identity, and when each was last edited (Unix seconds).
+    /// Known entries, by a hash of their identity, and when each was last edited, in Unix seconds.
     #[serde(default)]
     seen: BTreeMap<u64, i64>,
-    /// Between two looks, in seconds; 0: not known yet.
+    /// The time between two polls, in seconds; 0: not known yet.
     #[serde(default)]
     interval: u64,
-    /// When the next look is due, in Unix seconds: a restart asks nobody too early.
+    /// When the next poll is due, in Unix seconds, so that a restart asks no server too early.
     #[serde(default)]
     due: i64,
+    /// The feed that the configured page links to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    discovered: Option<Url>,
 }
 
 /// What all openings of the source share.
 struct Shared {
     options: RssOptions,
-    /// By host, so that a host that asks for backoff holds up no other.
+    /// By host, so that a host that asks for a pause delays no other.
     fetchers: HashMap<String, Fetcher>,
-    rota: Rota,
+    schedule: PollSchedule,
 }
 
-/// The source of feeds' entries.
-pub struct Rss {
+/// The source of feed entries.
+struct Rss {
     shared: Arc<Shared>,
     clock: Clock,
-    /// Of each feed, in the order of the options.
+    /// One for each feed, in the order of the options.
     memories: Vec<Memory>,
-    /// What did not fit into the last batch.
+    /// The part of the last poll that did not fit into its batch.
     rest: Option<Batch>,
 }
 
-/// What a feed had to say.
+/// The answer of a feed.
 enum News {
-    Nothing(HeaderMap),
+    /// It has not changed.
+    Unchanged(HeaderMap),
     Document(Parsed, HeaderMap),
+    /// It is a page that links to this feed.
+    Page(Url),
 }
 
 /// The source `name`; `fetcher` makes one for each host.
 pub fn spec(name: &str, options: RssOptions, fetcher: impl Fn() -> Fetcher, clock: Clock) -> SourceSpec {
     let fetchers = options.feeds.iter().map(|url| (fetch::place(url).to_owned(), fetcher())).collect();
-    let rota = Rota::new(options.feeds.len());
-    let shared = Arc::new(Shared { options, fetchers, rota });
+    let schedule = PollSchedule::new(options.feeds.len());
+    let shared = Arc::new(Shared { options, fetchers, schedule });
     SourceSpec::new("rss", name, move |opening| {
         let memories = opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         Box::new(Rss::new(shared.clone(), clock.clone(), memories))
@@ -111,7 +121,7 @@ impl Rss {
         let memories: Vec<Memory> = feeds.map(|url| memories.remove(&entry::label(url)).unwrap_or_default()).collect();
         for (place, memory) in memories.iter().enumerate() {
             let due = Timestamp::from_millis(memory.due.saturating_mul(1_000)).unwrap_or_default();
-            shared.rota.not_before(place, due.since(now).min(shared.options.max_interval));
+            shared.schedule.postpone(place, due.since(now).min(MAX_DELAY));
         }
         Self { shared, clock, memories, rest: None }
     }
@@ -119,22 +129,22 @@ impl Rss {
     async fn batch(&mut self, max: usize) -> Result<Batch, SourceError> {
         let mut batch = match self.rest.take() {
             Some(rest) => rest,
-            None => self.look().await?,
+            None => self.poll().await?,
         };
         self.rest = batch.cut(max);
         Ok(batch)
     }
 
-    /// Asks the feeds that are due.
-    async fn look(&mut self) -> Result<Batch, SourceError> {
-        let Shared { options, rota, .. } = &*self.shared;
+    /// Requests the feeds that are due.
+    async fn poll(&mut self) -> Result<Batch, SourceError> {
+        let Shared { options, schedule, .. } = &*self.shared;
         let mut hosts = HashSet::new();
-        // One of a host: when it asks for backoff, the others need not wait for it.
-        let mut due = rota.due(options.feeds.len());
+        // One feed of a host at a time: when the host asks for a pause, the others are not asked.
+        let mut due = schedule.due(options.feeds.len());
         due.retain(|place| hosts.len() < AT_ONCE && hosts.insert(fetch::place(&options.feeds[*place])));
         if due.is_empty() {
-            rota.verdict()?;
-            return Ok(Batch { wait: rota.wait(), ..Batch::default() });
+            schedule.check()?;
+            return Ok(Batch { wait: schedule.next_due_in(), ..Batch::default() });
         }
         let this: &Self = self;
         let asked = stream::iter(due).map(|place| async move { (place, this.ask(place).await) });
@@ -143,15 +153,15 @@ impl Rss {
         for (place, answer) in answers {
             match answer {
                 Ok(news) => self.take(place, news, &mut batch),
-                Err(error) => self.put_off(place, &error, &mut batch),
+                Err(error) => self.postpone(place, &error, &mut batch),
             }
         }
-        self.shared.rota.verdict()?;
+        self.shared.schedule.check()?;
         let feeds = self.shared.options.feeds.iter();
         let memories: BTreeMap<String, &Memory> = feeds.map(entry::label).zip(&self.memories).collect();
         // Texts and numbers always have a JSON form.
         batch.cursor = Some(serde_json::to_string(&memories).unwrap_or_default());
-        batch.wait = self.shared.rota.wait();
+        batch.wait = self.shared.schedule.next_due_in();
         Ok(batch)
     }
 
@@ -160,21 +170,27 @@ impl Rss {
         let host = fetch::place(url);
         let fetcher = self.shared.fetchers.get(host);
         let fetcher = fetcher.ok_or_else(|| SourceError::Permanent(format!("{host} has no fetcher")))?;
-        let answer = fetcher.get(url, conditions(&self.memories[place])).await?;
+        let memory = &self.memories[place];
+        let asked = memory.discovered.as_ref().unwrap_or(url);
+        let shown = fetch::shown(asked);
+        let answer = fetcher.get(asked, conditions(memory)).await?;
         match answer.status {
-            StatusCode::NOT_MODIFIED => Ok(News::Nothing(answer.headers)),
+            StatusCode::NOT_MODIFIED => Ok(News::Unchanged(answer.headers)),
             StatusCode::GONE => {
-                let help = "the feed is gone; take it out of the configuration";
-                Err(SourceError::Permanent(format!("{host} answered {}: {help}", answer.status)))
+                let help = "the feed was removed; remove it from the configuration";
+                Err(SourceError::Permanent(format!("{shown} answered {}: {help}", answer.status)))
             }
-            status if !status.is_success() => Err(SourceError::Transient(format!("{host} answered {status}"))),
+            status if !status.is_success() => Err(SourceError::Transient(format!("{shown} answered {status}"))),
             _ => {
                 let (headers, feed) = (answer.headers.clone(), url.clone());
                 // A large document takes a while.
                 let read = tokio::task::spawn_blocking(move || document(&answer, &feed)).await;
-                let parsed = read.map_err(|e| e.to_string()).and_then(|parsed| parsed);
-                let parsed = parsed.map_err(|reason| SourceError::Transient(format!("{host}: {reason}")))?;
-                Ok(News::Document(parsed, headers))
+                let failed = |reason: &dyn std::fmt::Display| SourceError::Transient(format!("{shown}: {reason}"));
+                match read.map_err(|error| failed(&error))? {
+                    Ok(parsed) => Ok(News::Document(parsed, headers)),
+                    Err(FeedError::Page(feed)) if memory.discovered.is_none() => Ok(News::Page(feed)),
+                    Err(error) => Err(failed(&error)),
+                }
             }
         }
     }
@@ -183,10 +199,17 @@ impl Rss {
         let (now, options) = (self.clock.now(), &self.shared.options);
         let memory = &mut self.memories[place];
         let (fresh, asked) = match news {
-            News::Nothing(headers) => (0, max_age(&headers)),
+            News::Unchanged(headers) => (0, max_age(&headers)),
+            News::Page(feed) => {
+                tracing::info!(page = %fetch::shown(&options.feeds[place]), feed = %fetch::shown(&feed), "feed discovered");
+                memory.discovered = Some(feed);
+                self.shared.schedule.succeeded(place, Duration::ZERO);
+                return;
+            }
             News::Document(parsed, headers) => {
                 let asked = parsed.ttl.max(max_age(&headers));
-                (memory.take(parsed, &headers, (batch, now)), asked)
+                memory.validators(&headers);
+                (memory.take(parsed, batch, now), asked)
             }
         };
         let (least, most) = (options.min_interval, options.max_interval.max(options.min_interval));
@@ -195,39 +218,49 @@ impl Rss {
         let interval = wanted.max(asked.unwrap_or_default()).clamp(least, most);
         memory.interval = interval.as_secs();
         memory.due = (now + interval).as_seconds();
-        self.shared.rota.answered(place, interval);
+        self.shared.schedule.succeeded(place, interval);
     }
 
-    fn put_off(&self, place: usize, error: &SourceError, batch: &mut Batch) {
-        let Shared { options, rota, .. } = &*self.shared;
+    fn postpone(&mut self, place: usize, error: &SourceError, batch: &mut Batch) {
+        let Shared { options, schedule, .. } = &*self.shared;
         let host = fetch::place(&options.feeds[place]);
-        let told = rota.failed(place, error, options.min_interval);
+        let report = schedule.failed(place, error, options.min_interval);
         if let SourceError::Busy { after, .. } = error {
             let of_host = options.feeds.iter().enumerate().filter(|(_, url)| fetch::place(url) == host);
-            of_host.for_each(|(other, _)| rota.not_before(other, *after));
+            for (other, _) in of_host {
+                schedule.postpone(other, *after);
+                // A restart waits as long.
+                let memory = &mut self.memories[other];
+                memory.due = memory.due.max((self.clock.now() + *after).as_seconds());
+            }
+        } else {
+            // The page may link to another feed by now.
+            self.memories[place].discovered = None;
         }
-        if told {
-            tracing::warn!(host, %error, "a feed cannot be read; it is asked again later");
+        if report == Report::Log {
+            tracing::warn!(host, %error, "feed failed, retrying later");
         }
         batch.troubles.push(error.to_string());
     }
 }
 
-/// Reads a document; one that is not well-formed as far as it can be repaired.
-fn document(answer: &Answer, feed: &Url) -> Result<Parsed, String> {
+fn document(answer: &Answer, feed: &Url) -> Result<Parsed, FeedError> {
     if answer.truncated {
-        return Err(format!("the feed is larger than {} KiB", answer.body.len() / 1024));
+        return Err(FeedError::TooLarge(answer.body.len() / 1_024));
     }
-    parse(&answer.body, feed, &answer.url)
+    parse(&charset::decoded(&answer.body, &answer.headers), feed, &answer.url)
 }
 
 impl Memory {
-    /// Adds what is new or edited, oldest first; how many they are.
-    fn take(&mut self, parsed: Parsed, headers: &HeaderMap, to: (&mut Batch, Timestamp)) -> usize {
-        let (batch, now) = to;
+    /// Keeps the validators of an answer for the next request.
+    fn validators(&mut self, headers: &HeaderMap) {
         let header = |name: HeaderName| Some(headers.get(name)?.to_str().ok()?.to_owned());
         self.etag = header(ETAG);
         self.last_modified = header(LAST_MODIFIED);
+    }
+
+    /// Adds new and edited entries, oldest first. Returns how many they are.
+    fn take(&mut self, parsed: Parsed, batch: &mut Batch, now: Timestamp) -> usize {
         let (mut fresh, mut shown) = (0, HashSet::new());
         for mut entry in parsed.entries {
             let edited = entry.edited_at.map_or(0, Timestamp::as_seconds);
@@ -252,7 +285,7 @@ impl Memory {
     }
 }
 
-/// Both validators go back to the letter (RFC 9110).
+/// Both validators, unchanged (RFC 9110).
 fn conditions(memory: &Memory) -> HeaderMap {
     let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(TYPES))]);
     for (name, value) in [(IF_NONE_MATCH, &memory.etag), (IF_MODIFIED_SINCE, &memory.last_modified)] {
@@ -263,7 +296,7 @@ fn conditions(memory: &Memory) -> HeaderMap {
     headers
 }
 
-/// How long the answer may be kept: nothing new is there before.
+/// How long the answer may be cached.
 fn max_age(headers: &HeaderMap) -> Option<Duration> {
     let directives = headers.get(CACHE_CONTROL)?.to_str().ok()?.split(',');
     let seconds = directives.filter_map(|directive| directive.trim().strip_prefix("max-age=")?.parse().ok()).next()?;

@@ -1,4 +1,4 @@
-//! What each source of this process is doing, for health, `/api/sources` and the dashboard.
+//! State of each source of this process, for health, `/api/sources` and the dashboard.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,31 +9,31 @@ use tokio::time::Instant;
 
 use crate::domain::Timestamp;
 
-/// What a source is doing.
+/// The state of a source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceActivity {
-    /// It has not yielded anything yet.
+    /// It has not delivered anything yet.
     #[default]
     Starting,
-    /// It yields posts, or waits until the next is due.
+    /// It delivers posts, or waits for the next one.
     Connected,
-    /// The stream is full or away: it goes on by itself.
+    /// It waits because the stream is full or unavailable.
     Waiting,
-    /// It failed or fell silent, and is tried again after a while.
+    /// It failed or sent nothing for too long, and is tried again later.
     BackingOff,
-    /// Someone paused it.
+    /// A person paused it.
     Paused,
-    /// Another instance feeds it.
+    /// Another instance reads it.
     Standby,
-    /// It stopped for good and needs a person.
+    /// It stopped with an error that needs a change of its settings.
     Failed,
-    /// It came to its end.
+    /// It reached its end.
     Finished,
 }
 
 impl SourceActivity {
-    /// Every one, in order.
+    /// All states, in order.
     pub const ALL: [Self; 8] = [
         Self::Starting,
         Self::Connected,
@@ -45,7 +45,7 @@ impl SourceActivity {
         Self::Finished,
     ];
 
-    /// Whether it does its work, has done it, or is not meant to.
+    /// Whether the source works as intended.
     pub fn is_healthy(self) -> bool {
         !matches!(self, Self::Waiting | Self::BackingOff | Self::Failed)
     }
@@ -68,33 +68,37 @@ impl SourceActivity {
 /// One source of this process.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SourceState {
-    /// Its name in the config.
+    /// Its name in the configuration.
     pub name: String,
-    /// What kind of source it is: `bluesky`, `replay`.
+    /// Its kind: `bluesky`, `replay`.
     #[serde(default)]
     pub kind: String,
-    /// What it is doing.
+    /// Its state.
     pub state: SourceActivity,
-    /// Posts (and deletions) it put into the stream since this process started.
+    /// Posts and deletions that it appended to the stream since this process started.
     pub posts: u64,
-    /// Items that were no valid posts.
+    /// Items that were not valid posts.
     pub rejected: u64,
-    /// Items that the source's own filters left out.
+    /// Items that its filters left out.
     #[serde(default)]
     pub filtered: u64,
-    /// How often it failed or fell silent.
+    /// How often it failed.
     #[serde(default)]
     pub errors: u64,
     /// Posts per second over the last minute.
     #[serde(default)]
     pub rate: f64,
-    /// How old the newest of its last posts was when it went into the stream, in seconds.
+    /// Age of the newest post of the last batch when it was appended, in seconds.
     #[serde(default)]
     pub lag_seconds: Option<f64>,
-    /// When the last of its posts went into the stream.
+    /// How long it has delivered no post, in seconds, when that is unusual for it: more than ten minutes, and twenty
+    /// times its average gap between posts.
+    #[serde(default)]
+    pub quiet_seconds: Option<f64>,
+    /// When its last post was appended to the stream.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_post: Option<Timestamp>,
-    /// Why it waits or failed, or waited last.
+    /// Its last error.
     pub last_error: Option<String>,
 }
 
@@ -106,26 +110,33 @@ pub struct SourceStates(Arc<Mutex<BTreeMap<String, Tracked>>>);
 struct Tracked {
     state: SourceState,
     meter: Meter,
+    gaps: Gaps,
 }
 
 impl SourceStates {
-    /// Every source, by name.
+    /// All sources, by name.
     pub fn all(&self) -> Vec<SourceState> {
         let now = Instant::now();
         let mut states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let rated = |tracked: &mut Tracked| SourceState { rate: tracked.meter.rate(now), ..tracked.state.clone() };
-        states.values_mut().map(rated).collect()
+        let measured = |tracked: &mut Tracked| {
+            let is_connected = tracked.state.state == SourceActivity::Connected;
+            let quiet = tracked.gaps.unusual(now).filter(|_| is_connected);
+            let quiet_seconds = quiet.map(|quiet| quiet.as_secs_f64().round());
+            SourceState { rate: tracked.meter.rate(now), quiet_seconds, ..tracked.state.clone() }
+        };
+        states.values_mut().map(measured).collect()
     }
 
-    /// Changes the state of the source `name`, which begins as [`SourceActivity::Starting`]; what `change` gives.
+    /// Changes the state of the source `name`, which begins as [`SourceActivity::Starting`].
     pub fn update<T>(&self, name: &str, change: impl FnOnce(&mut SourceState) -> T) -> T {
         self.tracked(name, |tracked| change(&mut tracked.state))
     }
 
-    /// Notes that `count` posts of the source `name` went into the stream at `at`.
+    /// Records that `count` posts of the source `name` were appended at `at`.
     pub fn appended(&self, name: &str, count: u64, at: Timestamp) {
         self.tracked(name, |tracked| {
             tracked.meter.add(Instant::now(), count);
+            tracked.gaps.add(Instant::now());
             tracked.state.posts += count;
             tracked.state.last_post = Some(at);
         });
@@ -136,8 +147,44 @@ impl SourceStates {
         let tracked = states.entry(name.to_owned()).or_insert_with(|| Tracked {
             state: SourceState { name: name.to_owned(), ..SourceState::default() },
             meter: Meter::default(),
+            gaps: Gaps::default(),
         });
         change(tracked)
+    }
+}
+
+/// The usual time between two batches with posts.
+#[derive(Debug, Default)]
+struct Gaps {
+    last: Option<Instant>,
+    /// Exponential moving average, in seconds.
+    average: f64,
+    count: u32,
+}
+
+impl Gaps {
+    /// Weight of the latest gap in the average.
+    const WEIGHT: f64 = 0.1;
+    /// Fewer gaps say nothing about what is usual.
+    const ENOUGH: u32 = 10;
+    /// A shorter time without posts is never unusual.
+    const SHORTEST: Duration = Duration::from_secs(600);
+    /// A silence is unusual when it lasts for this many average gaps.
+    const FACTOR: f64 = 20.0;
+
+    fn add(&mut self, now: Instant) {
+        if let Some(last) = self.last.replace(now) {
+            let gap = (now - last).as_secs_f64();
+            self.average += (gap - self.average) * if self.count == 0 { 1.0 } else { Self::WEIGHT };
+            self.count = self.count.saturating_add(1);
+        }
+    }
+
+    /// The time since the last post, when that is unusual.
+    fn unusual(&self, now: Instant) -> Option<Duration> {
+        let quiet = now.saturating_duration_since(self.last?);
+        let limit = Self::SHORTEST.as_secs_f64().max(self.average * Self::FACTOR);
+        (self.count >= Self::ENOUGH && quiet.as_secs_f64() > limit).then_some(quiet)
     }
 }
 
@@ -187,7 +234,26 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn the_rate_is_that_of_the_last_minute() {
+    async fn unusual_silence_is_reported() {
+        let states = SourceStates::default();
+        let quiet = || states.all().remove(0).quiet_seconds;
+        for _ in 0..20 {
+            states.appended("x", 10, Timestamp::EPOCH);
+            tokio::time::advance(Duration::from_secs(60)).await;
+        }
+        states.update("x", |state| state.state = SourceActivity::Connected);
+        assert_eq!(quiet(), None);
+        // Twenty times a minute is longer than ten minutes.
+        tokio::time::advance(Duration::from_secs(18 * 60)).await;
+        assert_eq!(quiet(), None);
+        tokio::time::advance(Duration::from_secs(2 * 60)).await;
+        assert_eq!(quiet(), Some(1_260.0));
+        states.update("x", |state| state.state = SourceActivity::Paused);
+        assert_eq!(quiet(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rate_covers_the_last_minute() {
         let states = SourceStates::default();
         for _ in 0..120 {
             states.appended("x", 10, Timestamp::EPOCH);

@@ -1,8 +1,8 @@
-//! Posts that are piped in: NDJSON lines, or CSV.
+//! Posts from the standard input: NDJSON, a JSON array or CSV.
 //!
-//! A thread of its own reads, since nothing can end a read that waits; it ends with the process. What a source
-//! has given is kept until it is asked for more, which says that it is in the stream: a source that is paused
-//! gives it again when it is resumed. The end of the input ends the source.
+//! A separate thread reads, because a blocking read cannot be cancelled. It ends with the process. The source keeps a
+//! batch until the ingester asks for the next one, which means that the batch is in the stream: a source that was paused
+//! returns it again. The end of the input ends the source.
 
 use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,17 +10,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
-use super::file::{Chunk, FieldMap, PostReader, ReadOptions};
+use super::file::{Chunk, FieldMap, PostReader, ReadError, ReadOptions};
 use super::{Batch, Source, SourceError, SourceSpec};
 use crate::clock::Clock;
 use crate::domain::Op;
 
-/// Records that are read at once.
+/// Records per batch.
 const CHUNK: usize = 500;
 
-type Reading = Result<Chunk, String>;
+type Reading = Result<Chunk, ReadError>;
 
-/// What was read and is not in the stream yet; outlives each opening of the source.
+/// What was read and is not in the stream yet. All openings of the source share it.
 struct Pipe {
     chunks: tokio::sync::Mutex<mpsc::Receiver<Reading>>,
     given: Mutex<Option<Given>>,
@@ -32,14 +32,14 @@ struct Given {
     finished: bool,
 }
 
-/// The source of what is piped in.
+/// The source of the standard input.
 struct Stdin {
     pipe: Arc<Pipe>,
-    /// Whether this opening has given what `pipe.given` holds.
+    /// Whether this opening has returned `pipe.given`.
     gave: bool,
 }
 
-/// The source `name`, reading the standard input. Each instance has its own.
+/// The source `name`. Each instance reads its own standard input.
 pub fn spec(name: &str, map: FieldMap, clock: Clock) -> SourceSpec {
     of_input(name, Box::new(std::io::stdin()), map, clock)
 }
@@ -60,16 +60,16 @@ fn of_input(name: &str, input: Box<dyn Read + Send>, map: FieldMap, clock: Clock
 }
 
 fn read(input: Box<dyn Read + Send>, map: FieldMap, clock: &Clock, send: &mpsc::Sender<Reading>) {
-    let mut reader = match PostReader::new(input, &ReadOptions { format: None, map }) {
+    let mut reader = match PostReader::new(input, &ReadOptions { map, ..ReadOptions::default() }) {
         Ok(reader) => reader,
         Err(error) => {
-            // Nobody listens only when the process ends.
-            let _ = send.blocking_send(Err(error.to_string()));
+            // The receiver is gone only when the process ends.
+            let _ = send.blocking_send(Err(error));
             return;
         }
     };
     loop {
-        let chunk = reader.chunk(CHUNK, clock).map_err(|error| error.to_string());
+        let chunk = reader.chunk(CHUNK, clock).map_err(ReadError::from);
         let ends = chunk.as_ref().map_or(true, |chunk| chunk.finished);
         if send.blocking_send(chunk).is_err() || ends {
             return;
@@ -92,11 +92,11 @@ impl Stdin {
         }
         let reading = self.pipe.chunks.lock().await.recv().await;
         let Some(reading) = reading else { return Ok(Batch { finished: true, ..Batch::default() }) };
-        let chunk = reading.map_err(|error| SourceError::Permanent(format!("the standard input: {error}")))?;
+        let chunk = reading.map_err(|error| SourceError::Permanent(format!("standard input: {error}")))?;
         let ops: Vec<_> = chunk.posts.into_iter().map(|(post, _)| Op::Post(post)).collect();
         let given = Given { ops: ops.clone(), finished: chunk.finished };
         *self.pipe.given.lock().unwrap_or_else(PoisonError::into_inner) = Some(given);
-        let rejected = chunk.rejected.iter().map(|error| format!("the standard input, {error}")).collect();
+        let rejected = chunk.rejected.iter().map(|error| format!("standard input, {error}")).collect();
         Ok(Batch { ops, rejected, finished: chunk.finished, ..Batch::default() })
     }
 }
@@ -113,7 +113,7 @@ mod tests {
     use crate::sources::Opening;
 
     #[tokio::test]
-    async fn what_was_given_and_not_taken_is_given_again_and_the_end_ends_it() {
+    async fn untaken_batch_is_returned_again_by_next_opening() {
         let line = |id: usize| format!("{{\"post_id\": \"{id}\", \"source\": \"x\", \"content\": \"text\"}}\n");
         let text: String = (0..CHUNK + 10).map(line).collect::<String>() + "nonsense\n";
         let input = Box::new(std::io::Cursor::new(text.into_bytes()));

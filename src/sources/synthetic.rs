@@ -1,7 +1,7 @@
-//! Invented but believable posts, at an exact rate.
+//! Generated posts, at an exact rate.
 //!
-//! The same options with the same seed give the same texts, authors and topics in the same order.
-//! Ids are different each time: they name the run that made them.
+//! The same options with the same seed give the same texts, authors and topics in the same order. Ids differ: they
+//! contain the run.
 
 mod grammar;
 mod incident;
@@ -24,12 +24,12 @@ use super::{Batch, Source, SourceError};
 use crate::clock::Clock;
 use crate::domain::{Op, Post, PostId};
 
-/// How to invent posts.
+/// How to generate posts.
 #[derive(Clone, Debug)]
 pub struct SyntheticOptions {
     /// Posts per second, above 0.
     pub rate: f64,
-    /// What the sequence follows from; `None`: another one at each start.
+    /// Determines the sequence; `None`: a new one at each start.
     pub seed: Option<u64>,
     /// The source ends after this many posts of a run.
     pub limit: Option<u64>,
@@ -39,26 +39,26 @@ pub struct SyntheticOptions {
     pub incident_every: Option<Duration>,
 }
 
-/// Posts seem to be up to this old.
+/// The largest age of a post.
 const AGE_MICROS: u64 = 1_500_000;
 
-/// The source of invented posts.
+/// The source of generated posts.
 pub struct Synthetic {
     rate: f64,
     limit: u64,
-    /// Begins at the first call.
+    /// Starts with the first call.
     pace: Option<Pace>,
     writer: Writer,
     clock: Clock,
-    /// What the ids of this run begin with.
+    /// The prefix of the ids of this run.
     run: String,
     written: u64,
-    /// The last post of each place that is no reply: what replies answer.
+    /// The last post of each source that is not a reply. Replies answer it.
     recent: BTreeMap<crate::domain::Source, PostId>,
 }
 
 impl Synthetic {
-    /// The source, with ids of its own.
+    /// A new run.
     pub fn new(options: &SyntheticOptions, clock: Clock) -> Self {
         let seed = options.seed.unwrap_or_else(|| rand::rng().random());
         let calendar = Calendar::new(options.incident_every.map(|every| every.as_secs_f64()));
@@ -82,10 +82,10 @@ impl Synthetic {
     fn post(&mut self) -> Option<Post> {
         let index = self.written;
         self.written += 1;
-        // By the plan, not by the clock: the sequence must not depend on how punctual this run is.
+        // By the plan, not by the clock, so that the sequence does not depend on delays of this run.
         let written = self.writer.write(index, index as f64 / self.rate);
         let post_id = PostId::parse(&format!("syn-{}-{index}", self.run)).ok()?;
-        // Not of the writer's own generator, whose sequence belongs to the texts.
+        // Not from the writer's generator, whose sequence determines the texts.
         let age = Duration::from_micros(index.wrapping_mul(0x9e37_79b9_7f4a_7c15) % AGE_MICROS);
         let reply_to = if written.is_reply {
             self.recent.get(&written.source).map(|id| id.as_str().to_owned())
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn two_runs_of_one_seed_say_the_same_under_different_ids_and_end_at_the_limit() {
+    async fn runs_of_one_seed_differ_in_ids_only() {
         let (first, second) = (all(&options(1e6, 2_000)).await, all(&options(1e6, 2_000)).await);
         let texts = |posts: &[Post]| posts.iter().map(|post| post.content.clone()).collect::<Vec<_>>();
         assert_eq!(texts(&first), texts(&second));
@@ -159,13 +159,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_rate_is_kept() {
+    async fn rate_is_exact() {
         let start = Instant::now();
         let posts = all(&options(5_000.0, 5_000)).await;
         let elapsed = start.elapsed();
         assert_eq!(posts.len(), 5_000);
         assert!(elapsed >= Duration::from_millis(999), "{elapsed:?}");
-        // Falling behind would show as much more: generous, since the machine may be busy.
+        // Generous, since the machine may be busy.
         assert!(elapsed < Duration::from_secs(10), "{elapsed:?}");
     }
 }

@@ -1,21 +1,18 @@
-//! Certificates that outgoing connections of sources trust: those of the system.
+//! TLS of outgoing WebSocket connections.
 
 use std::sync::Arc;
 
 use rustls::ClientConfig;
 
-/// TLS with the system's certificates.
+use crate::outbound;
+
+/// TLS with the certificate authorities of the system. Without any, each connection fails.
 ///
 /// # Errors
-/// When TLS cannot be set up. A system without certificates is no error here: each connection fails then.
-pub fn client_config() -> Result<Arc<ClientConfig>, String> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| format!("cannot set up TLS: {error}"))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+/// Never with the protocol versions that are compiled in.
+pub fn client_config() -> Result<Arc<ClientConfig>, rustls::Error> {
+    let mut config = outbound::tls()?;
+    // A WebSocket begins with HTTP/1.1.
+    config.alpn_protocols.clear();
     Ok(Arc::new(config))
 }

@@ -1,27 +1,53 @@
-//! From a frame of Jetstream to what it asks for.
+//! From a frame of Jetstream to an operation on the stream.
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use super::filter::Filter;
-use crate::domain::post::{DraftTime, MAX_AHEAD, MAX_LANG_BYTES, MAX_LINK_BYTES};
+use crate::domain::post::{DraftTime, FieldError, MAX_AHEAD, MAX_LANG_BYTES, MAX_LINK_BYTES};
 use crate::domain::{Author, Op, Post, PostDraft, PostId, Timestamp, op::preview};
 
 /// The collection of posts.
 pub const COLLECTION: &str = "app.bsky.feed.post";
-/// What posts from here have as their source.
+/// Longest event that is read, in bytes. A post's record takes a few KiB.
+pub const MAX_EVENT_BYTES: usize = 1 << 20;
+/// The `source` of these posts.
 const SOURCE: &str = "bluesky";
-/// Characters of a malformed frame that are told.
+/// Characters of a malformed frame in its error.
 const SHOWN: usize = 120;
 
-/// A frame that was understood.
+/// An event.
 #[derive(Debug, PartialEq)]
 pub struct Frame {
-    /// The server's time of it, in microseconds since the Unix epoch.
+    /// The server's time of the event, in microseconds since the Unix epoch.
     pub time_us: i64,
-    /// What it asks for; `None`: nothing of interest.
+    /// What to append; `None`: nothing of interest.
     pub op: Option<Op>,
+}
+
+/// Why an event is rejected.
+#[derive(Debug, thiserror::Error)]
+pub enum EventError {
+    #[error("not a Jetstream event: {source}: {shown}")]
+    Malformed { source: serde_json::Error, shown: String },
+    #[error("the event has {0} bytes, at most {MAX_EVENT_BYTES} are read")]
+    TooLarge(usize),
+    #[error("{kind} event without {field}")]
+    Incomplete { kind: String, field: &'static str },
+    #[error("{id}: {}", messages(.errors))]
+    Invalid { id: String, errors: Vec<FieldError> },
+}
+
+fn messages(errors: &[FieldError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+impl EventError {
+    fn invalid(id: &str, field: &str, message: String) -> Self {
+        Self::Invalid { id: id.to_owned(), errors: vec![FieldError::new(field, message)] }
+    }
 }
 
 #[derive(Deserialize)]
@@ -49,20 +75,31 @@ struct Commit<'a> {
     record: Option<Record<'a>>,
 }
 
+/// Records are written by anyone's program: an optional field of an unexpected form counts as missing.
 #[derive(Deserialize)]
 struct Record<'a> {
     #[serde(borrow, default)]
     text: Cow<'a, str>,
-    #[serde(borrow, default, rename = "createdAt")]
-    created_at: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, rename = "createdAt", deserialize_with = "lenient")]
+    created_at: Option<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
     langs: Option<Vec<Cow<'a, str>>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     reply: Option<Reply<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     embed: Option<Embed<'a>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient")]
     facets: Option<Vec<Facet<'a>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The value, or `None` when it has an unexpected form.
+fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de>>(de: D) -> Result<Option<T>, D::Error> {
+    let raw: Option<&'de RawValue> = Option::deserialize(de)?;
+    Ok(raw.and_then(|raw| serde_json::from_str(raw.get()).ok()))
 }
 
 #[derive(Deserialize)]
@@ -121,95 +158,110 @@ struct Account<'a> {
     status: Option<Cow<'a, str>>,
 }
 
-/// Reads a frame and picks what `filter` lets through.
+/// Reads a frame and keeps what `filter` takes.
 ///
 /// # Errors
-/// What is wrong with a frame that is not what the protocol promises.
-pub fn read(text: &str, filter: &Filter, now: Timestamp) -> Result<Frame, String> {
+/// When the frame is not an event of the protocol, or its post is not valid.
+pub fn read(text: &str, filter: &Filter, now: Timestamp) -> Result<Frame, EventError> {
+    if text.len() > MAX_EVENT_BYTES {
+        return Err(EventError::TooLarge(text.len()));
+    }
     let event: Event<'_> = serde_json::from_str(text)
-        .map_err(|error| format!("not a Jetstream event: {error}: {}", preview(text, SHOWN)))?;
+        .map_err(|source| EventError::Malformed { source, shown: preview(text, SHOWN).into() })?;
+    let missing = |field| EventError::Incomplete { kind: preview(&event.kind, SHOWN).into(), field };
     let op = match &*event.kind {
         "commit" => {
-            let commit = event.commit.as_ref().ok_or_else(|| "a commit event without its commit".to_owned())?;
+            let commit = event.commit.as_ref().ok_or_else(|| missing("commit"))?;
             if commit.collection == COLLECTION { of_commit(&event, commit, filter, now)? } else { None }
         }
         "account" => {
-            let account = event.account.as_ref().ok_or_else(|| "an account event without its account".to_owned())?;
+            let account = event.account.as_ref().ok_or_else(|| missing("account"))?;
             of_account(&event.did, account, filter)?
         }
-        // Handles change; posts are kept under the account's id.
+        // Handles change; posts are stored under the account's DID.
         _ => None,
     };
     Ok(Frame { time_us: event.time_us, op })
 }
 
-fn of_commit(event: &Event<'_>, commit: &Commit<'_>, filter: &Filter, now: Timestamp) -> Result<Option<Op>, String> {
+fn of_commit(
+    event: &Event<'_>,
+    commit: &Commit<'_>,
+    filter: &Filter,
+    now: Timestamp,
+) -> Result<Option<Op>, EventError> {
     let id = format!("at://{}/{COLLECTION}/{}", event.did, commit.rkey);
-    // Deletions pass the same draw, so that those of posts never taken leave no tombstones.
-    if !filter.takes_author(&event.did) || !filter.draws(&id) {
+    // Deletions pass the same sample, so that posts outside of it leave no tombstones.
+    if !filter.takes_author(&event.did) || !filter.samples(&id) {
         return Ok(None);
     }
-    let delete = |id: &str| PostId::parse(id).map(|post_id| Some(Op::Delete { post_id }));
+    let delete = |id: &str| match PostId::parse(id) {
+        Ok(post_id) => Ok(Some(Op::Delete { post_id })),
+        Err(message) => Err(EventError::invalid(id, "post_id", message)),
+    };
     match (&*commit.operation, &commit.record) {
         ("delete", _) => delete(&id),
-        ("create", Some(record)) if takes(record, filter) => Ok(Some(Op::Post(post(event, commit, id, now)?))),
+        ("create", Some(record)) if takes(record, filter) => Ok(Some(Op::Post(post(event, record, id, now)?))),
         ("create", Some(_)) => Ok(None),
         ("update", Some(record)) if takes(record, filter) => {
             let edited_at = Timestamp::from_micros(event.time_us).unwrap_or(now);
-            Ok(Some(Op::Replace { post: post(event, commit, id, now)?, edited_at }))
+            Ok(Some(Op::Replace { post: post(event, record, id, now)?, edited_at }))
         }
-        // Its author does not say any more what was taken.
+        // The new version no longer passes the filter.
         ("update", Some(_)) => delete(&id),
-        (operation, _) => Err(format!("a commit {:?} without a record", preview(operation, SHOWN))),
+        (operation, _) => Err(EventError::Incomplete { kind: preview(operation, SHOWN).into(), field: "record" }),
     }
 }
 
-/// An account that is gone takes its posts with it. One that is suspended or deactivated may come back, but its
-/// posts must not be shown meanwhile (<https://atproto.com/specs/account>).
-fn of_account(did: &str, account: &Account<'_>, filter: &Filter) -> Result<Option<Op>, String> {
+/// A deleted account loses its posts. A suspended or deactivated account may return, but until then its posts must
+/// not be shown (<https://atproto.com/specs/account>).
+fn of_account(did: &str, account: &Account<'_>, filter: &Filter) -> Result<Option<Op>, EventError> {
     let gone = matches!(account.status.as_deref(), Some("deleted" | "takendown" | "suspended" | "deactivated"));
     if account.active || !gone || !filter.takes_author(did) {
         return Ok(None);
     }
-    let source = crate::domain::Source::parse(SOURCE)?;
-    Ok(Some(Op::DeleteAuthor { source, author: Author::parse(did)? }))
+    let invalid = |field| move |message| EventError::invalid(did, field, message);
+    let source = crate::domain::Source::parse(SOURCE).map_err(invalid("source"))?;
+    Ok(Some(Op::DeleteAuthor { source, author: Author::parse(did).map_err(invalid("author"))? }))
 }
 
-/// Whether there is something to judge that `filter` lets through. Pictures alone have no text.
+/// Whether the record has text, and `filter` takes it. Posts of pictures alone have no text.
 fn takes(record: &Record<'_>, filter: &Filter) -> bool {
     let langs = record.langs.as_deref().unwrap_or_default();
     !record.text.trim().is_empty() && filter.takes_languages(langs) && filter.takes_text(&record.text)
 }
 
-fn post(event: &Event<'_>, commit: &Commit<'_>, id: String, now: Timestamp) -> Result<Post, String> {
-    let Some(record) = &commit.record else { return Err("a post without its record".to_owned()) };
+fn post(event: &Event<'_>, record: &Record<'_>, id: String, now: Timestamp) -> Result<Post, EventError> {
     let lang = record.langs.as_ref().and_then(|langs| langs.first());
+    let rkey = event.commit.as_ref().map(|commit| commit.rkey.as_ref()).unwrap_or_default();
     let draft = PostDraft {
-        post_id: Some(id),
+        post_id: Some(id.clone()),
         source: Some(SOURCE.to_owned()),
         content: Some(with_links(&record.text, record.facets.as_deref().unwrap_or_default())),
         author: Some(event.did.as_ref().to_owned()),
         created_at: Some(DraftTime::Text(String::new())),
-        lang: lang.filter(|lang| lang.len() <= MAX_LANG_BYTES).map(|lang| lang.as_ref().to_owned()),
-        url: Some(format!("https://bsky.app/profile/{}/post/{}", event.did, commit.rkey)),
-        reply_to: reply_to(record).filter(|uri| uri.len() <= MAX_LINK_BYTES),
+        lang: lang.filter(|lang| fits(lang, MAX_LANG_BYTES)).map(|lang| lang.as_ref().to_owned()),
+        url: Some(format!("https://bsky.app/profile/{}/post/{rkey}", event.did)),
+        reply_to: reply_to(record).filter(|uri| fits(uri, MAX_LINK_BYTES)),
     };
-    let mut post = draft.validate(now).map_err(|errors| {
-        let messages: Vec<_> = errors.iter().map(ToString::to_string).collect();
-        messages.join("; ")
-    })?;
+    let mut post = draft.validate(now).map_err(|errors| EventError::Invalid { id, errors })?;
     post.created_at = created_at(record, event.time_us, now);
     Ok(post)
 }
 
-/// What the author's program says, unless it is no time or lies in the future of the server's.
+/// Whether an optional text is valid in a post.
+fn fits(text: &str, bytes: usize) -> bool {
+    text.len() <= bytes && !text.contains('\0')
+}
+
+/// The author's time, unless it is no time or is later than the server's time.
 fn created_at(record: &Record<'_>, time_us: i64, now: Timestamp) -> Timestamp {
     let seen = Timestamp::from_micros(time_us).unwrap_or(now);
-    let claimed: Option<Timestamp> = record.created_at.parse().ok();
+    let claimed: Option<Timestamp> = record.created_at.as_ref().and_then(|text| text.0.parse().ok());
     claimed.filter(|claimed| *claimed <= seen + MAX_AHEAD).unwrap_or(seen)
 }
 
-/// The post that is answered, else the one that is quoted.
+/// The post that this one answers, else the one that it quotes.
 fn reply_to(record: &Record<'_>) -> Option<String> {
     let parent = record.reply.as_ref().and_then(|reply| reply.parent.as_ref()).map(|parent| &parent.uri);
     let quoted = record.embed.as_ref().and_then(|embed| embed.record.as_ref());
@@ -217,24 +269,31 @@ fn reply_to(record: &Record<'_>) -> Option<String> {
     [parent, quoted].into_iter().flatten().find(|uri| uri.contains(COLLECTION)).map(|uri| uri.as_ref().to_owned())
 }
 
-/// The text with its links in full: programs cut them for display.
+/// A link of the text.
+struct Link<'a> {
+    start: usize,
+    end: usize,
+    uri: &'a str,
+}
+
+/// The text with its links in full: apps shorten them for display.
 fn with_links(text: &str, facets: &[Facet<'_>]) -> String {
-    let mut links: Vec<_> = facets
+    let mut links: Vec<Link<'_>> = facets
         .iter()
         .filter_map(|facet| {
             let uri = facet.features.iter().map(|feature| feature.uri.as_ref()).find(|uri| !uri.is_empty())?;
-            Some((facet.index.start, facet.index.end, uri))
+            Some(Link { start: facet.index.start, end: facet.index.end, uri })
         })
         .collect();
-    links.sort_unstable();
+    links.sort_unstable_by_key(|link| (link.start, link.end));
     let mut out = String::with_capacity(text.len());
     let mut done = 0;
-    for (start, end, uri) in links {
-        // Facets are written by anyone's program: those that overlap or cut a character are left as they are.
+    for Link { start, end, uri } in links {
+        // Facets that overlap or split a character are left out.
         let Some(shown) = text.get(start..end).filter(|_| start >= done) else { continue };
         if let Some(before) = text.get(done..start) {
             out.push_str(before);
-            // A name for a link stays beside it; a cut address does not.
+            // A link text is kept beside its address; a shortened address is replaced.
             let is_address = shown.contains('.') && !shown.contains(char::is_whitespace);
             if !is_address {
                 out.push_str(shown);

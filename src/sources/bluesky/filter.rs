@@ -1,12 +1,29 @@
-//! What to keep of everything that is said.
+//! Which posts are kept.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use aho_corasick::AhoCorasick;
 
-/// Which posts are taken: those that pass every condition that is set.
-#[derive(Debug)]
+/// Which posts to keep: those that meet every condition that is set.
+#[derive(Clone, Debug)]
+pub struct FilterOptions {
+    /// BCP 47 tags without a region; empty: all languages.
+    pub languages: Vec<String>,
+    /// A post holds at least one of them, in any case; empty: all posts.
+    pub keywords: Vec<String>,
+    /// The share of posts to keep, from 0 to 1.
+    pub sample: f64,
+}
+
+impl Default for FilterOptions {
+    fn default() -> Self {
+        Self { languages: Vec::new(), keywords: Vec::new(), sample: 1.0 }
+    }
+}
+
+/// The conditions, prepared for many posts. Clones are cheap.
+#[derive(Clone, Debug)]
 pub struct Filter {
     languages: BTreeSet<String>,
     keywords: Option<AhoCorasick>,
@@ -14,24 +31,34 @@ pub struct Filter {
     sample: f64,
 }
 
+/// Why a filter cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[error("the keywords take too much memory; use fewer or shorter ones")]
+pub struct FilterError(#[from] aho_corasick::BuildError);
+
 impl Filter {
-    /// Of posts in `languages` (BCP 47 without a region), with one of `keywords` in any case, by `authors` (DIDs),
-    /// the share `sample` of 0 to 1. An empty list is no condition.
+    /// A filter for posts of all authors.
     ///
     /// # Errors
-    /// When the keywords are too many to look for.
-    pub fn new(languages: &[String], keywords: &[String], authors: &[String], sample: f64) -> Result<Self, String> {
-        let lower: Vec<_> = keywords.iter().map(|word| word.to_lowercase()).filter(|word| !word.is_empty()).collect();
-        let searched = (!lower.is_empty()).then(|| AhoCorasick::new(&lower)).transpose();
+    /// When there are too many keywords.
+    pub fn new(options: &FilterOptions) -> Result<Self, FilterError> {
+        let keywords = options.keywords.iter().map(|word| word.to_lowercase());
+        let keywords: Vec<_> = keywords.filter(|word| !word.is_empty()).collect();
         Ok(Self {
-            languages: languages.iter().map(|language| language.to_lowercase()).collect(),
-            keywords: searched.map_err(|error| format!("the keywords cannot be searched for: {error}"))?,
-            authors: authors.iter().cloned().collect(),
-            sample,
+            languages: options.languages.iter().map(|language| language.to_lowercase()).collect(),
+            keywords: (!keywords.is_empty()).then(|| AhoCorasick::new(&keywords)).transpose()?,
+            authors: BTreeSet::new(),
+            sample: options.sample,
         })
     }
 
-    /// The authors that are taken; empty: all.
+    /// Keeps only posts of these accounts; an empty set means all.
+    #[must_use]
+    pub fn with_authors(self, dids: BTreeSet<String>) -> Self {
+        Self { authors: dids, ..self }
+    }
+
+    /// The accounts whose posts are kept; empty: all.
     pub fn authors(&self) -> &BTreeSet<String> {
         &self.authors
     }
@@ -41,17 +68,17 @@ impl Filter {
         !self.languages.is_empty() || self.keywords.is_some()
     }
 
-    /// Whether hours may pass without a post.
+    /// Whether hours may pass without an event.
     pub fn is_sparse(&self) -> bool {
         !self.authors.is_empty()
     }
 
-    /// Whether this author is one of them.
+    /// Whether posts of this account are kept.
     pub fn takes_author(&self, did: &str) -> bool {
         self.authors.is_empty() || self.authors.contains(did)
     }
 
-    /// Whether one of `langs` is, whatever its region.
+    /// Whether posts with these language tags are kept. Regions are ignored.
     pub fn takes_languages(&self, langs: &[Cow<'_, str>]) -> bool {
         let primary = |tag: &str| tag.split(['-', '_']).next().unwrap_or_default().to_lowercase();
         self.languages.is_empty() || langs.iter().any(|tag| self.languages.contains(&primary(tag)))
@@ -62,8 +89,8 @@ impl Filter {
         self.keywords.as_ref().is_none_or(|keywords| keywords.is_match(&text.to_lowercase()))
     }
 
-    /// Whether the post `id` is in the sample: always the same answer for the same post.
-    pub fn draws(&self, id: &str) -> bool {
+    /// Whether the post `id` is in the sample. The answer is the same each time for the same id.
+    pub fn samples(&self, id: &str) -> bool {
         // FNV-1a and the finisher of splitmix64: the same on every machine and in every version.
         let hash = id
             .bytes()

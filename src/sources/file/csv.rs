@@ -1,90 +1,149 @@
-//! Comma-separated values with a header row; quoted fields may hold line breaks.
+//! Values separated by commas, semicolons or tabs, with a header row. Quoted values may contain line breaks.
 
 use std::io::{self, Read};
 
-use csv_core::{ReadRecordResult, Reader};
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-use super::fields::{self, FieldMap};
+use super::fields::{self, Draft};
 use super::window::Window;
-use super::{MAX_RECORD_BYTES, ReadError, Step};
-use crate::domain::PostDraft;
+use super::{ReadError, ReadOptions, RecordError, Step};
 
-/// What the header says, and the parser's memory.
+/// Separators that are recognised, the preferred one first.
+const SEPARATORS: [u8; 4] = *b",;\t|";
+
+/// Reads records of a CSV.
 pub struct Csv {
     parser: Parser,
-    columns: usize,
-    /// Our field and the column it stands in.
-    fields: Vec<(&'static str, usize)>,
+    width: usize,
+    columns: Columns,
 }
 
-impl Csv {
-    /// Reads the header.
-    pub fn begin<R: Read>(window: &mut Window<R>, map: &FieldMap) -> Result<Self, ReadError> {
-        let mut parser = Parser::new();
-        loop {
-            match parser.record(window)? {
-                Parsed::Record(_) => break,
-                Parsed::Wait => window.fill()?,
-                Parsed::End => return Err(ReadError::Header("is empty: a CSV begins with a header row".to_owned())),
-                Parsed::Broken(line, reason) => return Err(ReadError::Header(format!("line {line} {reason}"))),
-            }
-        }
-        let header = parser.texts().map_err(ReadError::Header)?;
-        let column = |name: &str| header.iter().position(|column| column.trim().eq_ignore_ascii_case(name));
+/// Which columns hold the fields of a post.
+pub struct Columns(Vec<Column>);
+
+struct Column {
+    field: &'static str,
+    index: usize,
+}
+
+impl Columns {
+    /// Finds the columns of a header.
+    ///
+    /// # Errors
+    /// When the header lacks a column that a post needs, or that the field map names.
+    pub fn find(header: &[&str], options: &ReadOptions) -> Result<Self, ReadError> {
+        let position = |name: &str| header.iter().position(|column| column.trim().eq_ignore_ascii_case(name));
         let mut found = Vec::new();
-        for ours in fields::NAMES {
-            let theirs = map.theirs(ours);
-            match column(theirs) {
-                Some(column) => found.push((ours, column)),
-                None if theirs != ours || fields::REQUIRED.contains(&ours) => {
+        for field in fields::NAMES {
+            let name = options.map.name_of(field);
+            let is_needed = name != field || (fields::REQUIRED.contains(&field) && !options.constants.sets(field));
+            match position(name) {
+                Some(index) => found.push(Column { field, index }),
+                None if is_needed => {
                     return Err(ReadError::Header(format!(
-                        "the header has no column {theirs:?} for {ours}; its columns are: {}. \
-                         Name the column with {ours}=COLUMN (--map)",
+                        "the header has no column {name:?} for {field}; its columns are: {}. \
+                         Name the column with --map {field}=COLUMN, or set a value for all records with \
+                         --constant {field}=VALUE",
                         header.join(", ")
                     )));
                 }
                 None => {}
             }
         }
-        let columns = header.len();
-        Ok(Self { parser, columns, fields: found })
+        Ok(Self(found))
     }
 
-    /// The next record, if it is there.
+    /// The fields and their columns.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        self.0.iter().map(|column| (column.field, column.index))
+    }
+}
+
+impl Csv {
+    /// Reads the header.
+    ///
+    /// # Errors
+    /// When the input cannot be read, or the header lacks a column.
+    pub fn begin<R: Read>(window: &mut Window<R>, options: &ReadOptions) -> Result<Self, ReadError> {
+        let mut parser = Parser::new(separator(window)?);
+        loop {
+            match parser.record(window)? {
+                Parsed::Record(_) => break,
+                Parsed::Wait => window.fill()?,
+                Parsed::End => {
+                    return Err(ReadError::Header("the file is empty; a CSV begins with a header row".to_owned()));
+                }
+                Parsed::Broken(line, error) => return Err(ReadError::Header(format!("line {line}: {error}"))),
+            }
+        }
+        let header = parser.texts().map_err(|error| ReadError::Header(error.to_string()))?;
+        let columns = Columns::find(&header, options)?;
+        let width = header.len();
+        Ok(Self { parser, width, columns })
+    }
+
+    /// The next record, if it is complete.
     pub fn step<R: Read>(&mut self, window: &mut Window<R>) -> io::Result<Step> {
         Ok(match self.parser.record(window)? {
             Parsed::Record(line) => Step::Record(line, self.draft()),
             Parsed::Wait => Step::Wait,
             Parsed::End => Step::End,
-            Parsed::Broken(line, reason) => Step::Record(line, Err(reason)),
+            Parsed::Broken(line, error) => Step::Record(line, Err(error)),
         })
     }
 
-    fn draft(&self) -> Result<PostDraft, String> {
+    fn draft(&self) -> Result<Draft, RecordError> {
         let texts = self.parser.texts()?;
-        if texts.len() != self.columns {
-            return Err(format!("has {} columns, the header has {}", texts.len(), self.columns));
+        if texts.len() != self.width {
+            return Err(RecordError::Columns { found: texts.len(), expected: self.width });
         }
-        let mut draft = PostDraft::default();
-        for &(name, column) in &self.fields {
-            fields::set(&mut draft, name, texts[column].to_owned());
+        let mut draft = Draft::default();
+        for (name, column) in self.columns.iter() {
+            fields::set(&mut draft.post, name, texts[column].to_owned());
         }
         Ok(draft)
     }
 }
 
-enum Parsed {
-    /// A record that begins at this line; its fields are in the parser.
-    Record(u64),
-    /// It is not complete yet.
-    Wait,
-    End,
-    /// What begins at this line is no record.
-    Broken(u64, String),
+/// The separator of the header row: the one that occurs most outside of quotes. Excel may name it in a line before
+/// (`sep=;`), which is consumed.
+fn separator<R: Read>(window: &mut Window<R>) -> io::Result<u8> {
+    while !window.unread().contains(&b'\n') && !window.ended() && !window.is_overlong() {
+        window.fill()?;
+    }
+    let unread = window.unread();
+    let end = unread.iter().position(|byte| *byte == b'\n');
+    let line = &unread[..end.unwrap_or(unread.len())];
+    if let Some([separator]) = line.trim_ascii_end().strip_prefix(b"sep=") {
+        let separator = *separator;
+        window.consume(end.map_or(unread.len(), |end| end + 1));
+        return Ok(separator);
+    }
+    let mut counts = [0_usize; SEPARATORS.len()];
+    let mut quoted = false;
+    for byte in line {
+        quoted ^= *byte == b'"';
+        if let Some(index) = SEPARATORS.iter().position(|separator| separator == byte).filter(|_| !quoted) {
+            counts[index] += 1;
+        }
+    }
+    let most = counts.iter().copied().max().unwrap_or_default();
+    let index = counts.iter().position(|count| *count == most).unwrap_or_default();
+    Ok(SEPARATORS[index])
 }
 
-/// Splits one record at a time. It begins anew at each record, and again when more of one was
-/// read, so that a record that turns out broken can be left at its first line.
+enum Parsed {
+    /// A record that begins at this line. The parser holds its fields.
+    Record(u64),
+    /// The record is not complete yet.
+    Wait,
+    End,
+    /// The text at this line is not a record.
+    Broken(u64, RecordError),
+}
+
+/// Splits one record at a time. It starts over at each record, and when more of a record was read, so that a broken
+/// record can be skipped from its first line.
 struct Parser {
     core: Reader,
     text: Vec<u8>,
@@ -97,14 +156,14 @@ enum Split {
     /// The record takes this many bytes.
     Whole(usize),
     Partial,
-    /// Its quote is never closed.
+    /// A quote is never closed.
     Open,
 }
 
 impl Parser {
-    fn new() -> Self {
-        // Not its default, which lacks the tables that `new` builds.
-        Self { core: Reader::new(), text: Vec::new(), ends: Vec::new(), text_length: 0, fields: 0 }
+    fn new(separator: u8) -> Self {
+        let core = ReaderBuilder::new().delimiter(separator).build();
+        Self { core, text: Vec::new(), ends: Vec::new(), text_length: 0, fields: 0 }
     }
 
     fn record<R: Read>(&mut self, window: &mut Window<R>) -> io::Result<Parsed> {
@@ -113,17 +172,17 @@ impl Parser {
             return Ok(if window.ended() { Parsed::End } else { Parsed::Wait });
         }
         let line = window.position().line + 1;
-        let reason = match self.split(window.unread(), window.ended()) {
+        let error = match self.split(window.unread(), window.ended()) {
             Split::Whole(length) => {
                 window.consume(length);
                 return Ok(Parsed::Record(line));
             }
             Split::Partial if !window.is_overlong() => return Ok(Parsed::Wait),
-            Split::Partial => format!("is longer than {MAX_RECORD_BYTES} bytes, or its quote is never closed"),
-            Split::Open => "has a quote that is never closed".to_owned(),
+            Split::Partial => RecordError::TooLong,
+            Split::Open => RecordError::OpenQuote,
         };
         window.skip_line()?;
-        Ok(Parsed::Broken(line, reason))
+        Ok(Parsed::Broken(line, error))
     }
 
     fn split(&mut self, input: &[u8], ended: bool) -> Split {
@@ -131,8 +190,7 @@ impl Parser {
         (self.text_length, self.fields) = (0, 0);
         let mut used = 0;
         loop {
-            // Behind the last byte of the input a line break is read: one that does not end the
-            // record stands inside a quote.
+            // A line break is read behind the last byte of the input. If it does not end the record, a quote is open.
             let was_last = used >= input.len();
             let rest = match &input[used.min(input.len())..] {
                 [] if !ended => return Split::Partial,
@@ -156,7 +214,7 @@ impl Parser {
     }
 
     /// The fields of the record that was split last.
-    fn texts(&self) -> Result<Vec<&str>, String> {
+    fn texts(&self) -> Result<Vec<&str>, RecordError> {
         let mut start = 0;
         self.ends[..self.fields]
             .iter()
@@ -164,7 +222,7 @@ impl Parser {
             .map(|(column, &end)| {
                 let bytes = &self.text[start..end];
                 start = end;
-                std::str::from_utf8(bytes).map_err(|_| format!("column {} is not valid UTF-8", column + 1))
+                std::str::from_utf8(bytes).map_err(|_| RecordError::Encoding { column: column + 1 })
             })
             .collect()
     }

@@ -1,107 +1,165 @@
 //! From the fields of a record to a post.
 
-use std::str::FromStr;
-
-use serde::Deserialize;
 use serde_json::Value;
 
-use crate::domain::{Post, PostDraft, Timestamp};
+use super::super::date::{self, DayOrder};
+use super::RecordError;
+use crate::domain::post::{DraftTime, MAX_AUTHOR_CHARS, MAX_LANG_BYTES, MAX_LINK_BYTES};
+use crate::domain::{FieldError, Post, PostDraft, Timestamp};
 
 /// The fields of a post, in the order of [`set`].
 pub const NAMES: [&str; 8] = ["post_id", "source", "content", "author", "created_at", "lang", "url", "reply_to"];
-/// Those without which no post is valid.
+/// The fields that every post has.
 pub const REQUIRED: [&str; 3] = ["post_id", "source", "content"];
 
-/// A record's fields as a draft.
-pub type Draft = PostDraft;
+/// A record before validation.
+#[derive(Debug, Default)]
+pub struct Draft {
+    pub post: PostDraft,
+    /// Optional fields that were left out because of an unexpected form.
+    pub dropped: Vec<&'static str>,
+}
 
-/// Which of their fields become ours; those not named keep their names.
+/// Why a field map or a constant is not valid.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FieldMapError {
+    #[error("{0:?} is not of the form FIELD=VALUE (content=body)")]
+    Form(String),
+    #[error("{0:?} is not a field of a post: expected one of {names}", names = NAMES.join(", "))]
+    Unknown(String),
+}
+
+/// Splits `FIELD=VALUE`.
+fn assignment(text: &str) -> Result<(&'static str, String), FieldMapError> {
+    let parts = text.split_once('=').map(|(field, value)| (field.trim(), value.trim()));
+    let (field, value) =
+        parts.filter(|(_, value)| !value.is_empty()).ok_or_else(|| FieldMapError::Form(text.to_owned()))?;
+    let known = NAMES.into_iter().find(|name| *name == field);
+    Ok((known.ok_or_else(|| FieldMapError::Unknown(field.to_owned()))?, value.to_owned()))
+}
+
+/// The names that a file uses for the fields of a post. Fields that are not named keep their names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldMap(Vec<(&'static str, String)>);
 
 impl FieldMap {
-    /// Adds `OURS=THEIRS` (`content=body`).
+    /// Adds `FIELD=NAME_IN_FILE` (`content=body`).
     ///
     /// # Errors
     /// When it is not of this form, or names no field of a post.
-    pub fn add(&mut self, rename: &str) -> Result<(), String> {
-        let (ours, theirs) = rename
-            .split_once('=')
-            .map(|(ours, theirs)| (ours.trim(), theirs.trim()))
-            .filter(|(_, theirs)| !theirs.is_empty())
-            .ok_or_else(|| format!("{rename:?} is not of the form FIELD=THEIR_FIELD (content=body)"))?;
-        let ours = NAMES
-            .into_iter()
-            .find(|name| *name == ours)
-            .ok_or_else(|| format!("{ours:?} is no field of a post: expected one of {}", NAMES.join(", ")))?;
-        self.0.retain(|(name, _)| *name != ours);
-        self.0.push((ours, theirs.to_owned()));
+    pub fn add(&mut self, rename: &str) -> Result<(), FieldMapError> {
+        let (field, name) = assignment(rename)?;
+        self.0.retain(|(known, _)| *known != field);
+        self.0.push((field, name));
         Ok(())
     }
 
-    /// What they call our field `ours`.
-    pub fn theirs<'a>(&'a self, ours: &'a str) -> &'a str {
-        self.0.iter().find(|(name, _)| *name == ours).map_or(ours, |(_, theirs)| theirs)
+    /// The name of `field` in the file.
+    pub fn name_of<'a>(&'a self, field: &'a str) -> &'a str {
+        self.0.iter().find(|(known, _)| *known == field).map_or(field, |(_, name)| name)
     }
 }
 
-impl FromStr for FieldMap {
-    type Err = String;
+/// Values that all records of a file have, in place of their own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Constants(Vec<(&'static str, String)>);
 
-    /// Renames separated by commas; as a single one it is a value of `--map`.
-    fn from_str(text: &str) -> Result<Self, String> {
-        let mut map = Self::default();
-        text.split(',').filter(|rename| !rename.trim().is_empty()).try_for_each(|rename| map.add(rename))?;
-        Ok(map)
+impl Constants {
+    /// Adds `FIELD=VALUE` (`source=web`).
+    ///
+    /// # Errors
+    /// When it is not of this form, or names no field of a post.
+    pub fn add(&mut self, constant: &str) -> Result<(), FieldMapError> {
+        let (field, value) = assignment(constant)?;
+        self.0.retain(|(known, _)| *known != field);
+        self.0.push((field, value));
+        Ok(())
+    }
+
+    /// Whether `field` has a constant value.
+    pub fn sets(&self, field: &str) -> bool {
+        self.0.iter().any(|(known, _)| *known == field)
     }
 }
 
 /// Sets the field `name` of `draft`.
 pub fn set(draft: &mut PostDraft, name: &str, value: String) {
-    let field = match name {
-        "post_id" => &mut draft.post_id,
-        "source" => &mut draft.source,
-        "content" => &mut draft.content,
-        "author" => &mut draft.author,
-        "lang" => &mut draft.lang,
-        "url" => &mut draft.url,
-        "reply_to" => &mut draft.reply_to,
-        _ => {
-            draft.created_at = Some(crate::domain::post::DraftTime::Text(value));
-            return;
-        }
-    };
-    *field = Some(value);
+    match text_field(draft, name) {
+        Some(field) => *field = Some(value),
+        None => draft.created_at = Some(DraftTime::Text(value)),
+    }
+}
+
+/// The text field `name`; `None` for `created_at`.
+fn text_field<'a>(draft: &'a mut PostDraft, name: &str) -> Option<&'a mut Option<String>> {
+    match name {
+        "post_id" => Some(&mut draft.post_id),
+        "source" => Some(&mut draft.source),
+        "content" => Some(&mut draft.content),
+        "author" => Some(&mut draft.author),
+        "lang" => Some(&mut draft.lang),
+        "url" => Some(&mut draft.url),
+        "reply_to" => Some(&mut draft.reply_to),
+        _ => None,
+    }
 }
 
 /// Reads a JSON object. Numbers are taken where a text is expected: many ids are numbers.
-pub fn from_json(text: &[u8], map: &FieldMap) -> Result<PostDraft, String> {
+pub fn from_json(text: &[u8], map: &FieldMap) -> Result<Draft, RecordError> {
     if map.0.is_empty()
-        && let Ok(draft) = serde_json::from_slice(text)
+        && let Ok(post) = serde_json::from_slice(text)
     {
-        return Ok(draft);
+        return Ok(Draft { post, dropped: Vec::new() });
     }
-    let value: Value = serde_json::from_slice(text).map_err(|error| format!("is not valid JSON: {error}"))?;
-    let Value::Object(mut object) = value else {
-        return Err("is not a JSON object; one object per line is expected".to_owned());
-    };
-    let mut picked = serde_json::Map::new();
-    for ours in NAMES {
-        if let Some(value) = object.remove(map.theirs(ours)) {
-            let value = match value {
-                Value::Number(number) if ours != "created_at" => Value::String(number.to_string()),
-                other => other,
-            };
-            picked.insert(ours.to_owned(), value);
+    let Value::Object(mut object) = serde_json::from_slice(text)? else { return Err(RecordError::NotObject) };
+    let mut draft = Draft::default();
+    for field in NAMES {
+        match object.remove(map.name_of(field)) {
+            None | Some(Value::Null) => {}
+            Some(Value::String(text)) => set(&mut draft.post, field, text),
+            Some(Value::Number(number)) => set(&mut draft.post, field, number.to_string()),
+            Some(_) if REQUIRED.contains(&field) => {
+                let error = FieldError::new(field, "must be a text, found another type");
+                return Err(RecordError::Invalid(vec![error]));
+            }
+            Some(_) => draft.dropped.push(field),
         }
     }
-    PostDraft::deserialize(Value::Object(picked)).map_err(|error| error.to_string())
+    Ok(draft)
 }
 
-/// The post of a draft, or everything that is wrong with it.
-pub fn post(draft: PostDraft, now: Timestamp) -> Result<Post, String> {
-    draft.validate(now).map_err(|errors| {
-        let messages: Vec<_> = errors.iter().map(ToString::to_string).collect();
-        messages.join("; ")
-    })
+/// The post of a draft. Optional fields that are not valid are left out, and named in `dropped`.
+pub fn post(draft: &mut Draft, options: &super::ReadOptions, now: Timestamp) -> Result<Post, RecordError> {
+    for (field, value) in &options.constants.0 {
+        set(&mut draft.post, field, value.clone());
+    }
+    let Draft { post, dropped } = draft;
+    if post.author.as_ref().is_some_and(|author| author.chars().count() > MAX_AUTHOR_CHARS || author.contains('\0')) {
+        post.author = None;
+        dropped.push("author");
+    }
+    for (field, bytes) in [("lang", MAX_LANG_BYTES), ("url", MAX_LINK_BYTES), ("reply_to", MAX_LINK_BYTES)] {
+        let Some(text) = text_field(post, field) else { continue };
+        if text.as_ref().is_some_and(|text| text.len() > bytes || text.contains('\0')) {
+            *text = None;
+            dropped.push(field);
+        }
+    }
+    if let Some(time) = post.created_at.take() {
+        let is_blank = matches!(&time, DraftTime::Text(text) if text.trim().is_empty());
+        post.created_at = read_time(&time, options.day_order).map(|at| DraftTime::Text(at.to_string()));
+        if post.created_at.is_none() && !is_blank {
+            dropped.push("created_at");
+        }
+    }
+    std::mem::take(post).validate(now).map_err(RecordError::Invalid)
+}
+
+/// A time in any of the usual forms.
+fn read_time(time: &DraftTime, order: Option<DayOrder>) -> Option<Timestamp> {
+    match time {
+        DraftTime::Whole(number) => Timestamp::from_unix(*number),
+        DraftTime::Fraction(number) => Timestamp::from_float(*number),
+        DraftTime::Text(text) => text.trim().parse().ok().or_else(|| date::date(text, order).map(Into::into)),
+    }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::domain::Timestamp;
 
-/// Gives a few bytes at a time, as a slow pipe does.
+/// Returns a few bytes at a time, as a slow pipe does.
 struct Trickle(io::Cursor<Vec<u8>>, usize);
 
 impl Read for Trickle {
@@ -25,7 +25,7 @@ fn options(renames: &[&str]) -> ReadOptions {
     for rename in renames {
         map.add(rename).unwrap();
     }
-    ReadOptions { format: None, map }
+    ReadOptions { map, ..ReadOptions::default() }
 }
 
 /// Everything that is read from `bytes` in chunks of `max`.
@@ -38,6 +38,9 @@ fn read(bytes: &[u8], step: usize, max: usize, options: &ReadOptions) -> Result<
         assert!(chunk.posts.len() + chunk.rejected.len() <= max);
         all.posts.extend(chunk.posts);
         all.rejected.extend(chunk.rejected);
+        for (field, count) in chunk.dropped {
+            *all.dropped.entry(field).or_default() += count;
+        }
         (all.position, all.finished) = (chunk.position, chunk.finished);
     }
     Ok(all)
@@ -68,16 +71,16 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn what_was_written_is_read_however_it_arrives(texts in texts(), step in 1usize..90, max in 1usize..50) {
+    fn posts_are_read_in_any_portions(texts in texts(), step in 1usize..90, max in 1usize..50) {
         for bytes in [ndjson(&texts), csv(&texts, "\n"), csv(&texts, "\r\n")] {
             let all = read(&bytes, step, max, &options(&[])).unwrap();
-            prop_assert_eq!(&all.rejected, &[]);
+            prop_assert!(all.rejected.is_empty());
             prop_assert_eq!(contents(&all), &texts[..]);
         }
     }
 
     #[test]
-    fn reading_goes_on_behind_any_post(texts in texts(), at in any::<prop::sample::Index>()) {
+    fn reading_resumes_after_any_post(texts in texts(), at in any::<prop::sample::Index>()) {
         for bytes in [ndjson(&texts), csv(&texts, "\r\n")] {
             let mut file = tempfile::tempfile().unwrap();
             file.write_all(&bytes).unwrap();
@@ -100,7 +103,7 @@ proptest! {
 }
 
 #[test]
-fn a_line_that_is_no_post_is_told_with_its_number_and_blocks_nothing() {
+fn invalid_line_is_reported_with_its_number() {
     let mut bytes = b"{\"post_id\": \"1\", \"source\": \"x\", \"content\": \"first\"}\n\n{broken\n[1]\n".to_vec();
     bytes.extend_from_slice(b"{\"post_id\": \"2\", \"source\": \"x\", \"content\": \"\xff\"}\n");
     bytes.extend_from_slice(b"{\"post_id\": \"3\", \"source\": \"no good\", \"content\": \" \"}\r\n");
@@ -109,14 +112,15 @@ fn a_line_that_is_no_post_is_told_with_its_number_and_blocks_nothing() {
     assert_eq!(contents(&all), ["first", "last"]);
     let lines: Vec<_> = all.rejected.iter().map(|error| error.line).collect();
     assert_eq!(lines, [3, 4, 5, 6]);
-    assert!(all.rejected[0].reason.starts_with("is not valid JSON"), "{:?}", all.rejected[0]);
-    assert!(all.rejected[1].reason.contains("one object per line"), "{:?}", all.rejected[1]);
-    let reason = &all.rejected[3].reason;
+    let reasons: Vec<_> = all.rejected.iter().map(|error| error.reason.to_string()).collect();
+    assert!(reasons[0].starts_with("is not valid JSON"), "{reasons:?}");
+    assert!(reasons[1].contains("not a JSON object"), "{reasons:?}");
+    let reason = &reasons[3];
     assert!(reason.contains("source: must be") && reason.contains("content: must not be blank"), "{reason}");
 }
 
 #[test]
-fn an_overlong_line_costs_only_itself() {
+fn overlong_line_is_skipped() {
     let long = format!("{{\"content\": \"{}\"}}", "a".repeat(3 * MAX_RECORD_BYTES));
     let good = r#"{"post_id": "1", "source": "x", "content": "good"}"#;
     let all = read(format!("{good}\n{long}\n{good}\n").as_bytes(), 1 << 16, 100, &options(&[])).unwrap();
@@ -126,11 +130,11 @@ fn an_overlong_line_costs_only_itself() {
 }
 
 #[test]
-fn a_quote_that_is_never_closed_costs_only_its_line() {
+fn unclosed_quote_costs_one_line() {
     let good: String = (0..20_000).map(|n| format!("{n},x,good number {n}\n")).collect();
     let with_break = "a,x,\"two\nlines\"\n";
     let bytes = format!("post_id,source,content\n1,x,\"open\n{with_break}{good}");
-    // Behind the open quote the first `"` of the next field ends the record: its line is lost too.
+    // The first `"` of the next field ends the record, so that its line is lost too.
     let all = read(bytes.as_bytes(), 4_096, 500, &options(&[])).unwrap();
     assert!(all.posts.len() >= 20_000, "{}", all.posts.len());
     let all =
@@ -141,25 +145,27 @@ fn a_quote_that_is_never_closed_costs_only_its_line() {
 }
 
 #[test]
-fn csv_rows_need_the_headers_columns_and_valid_text() {
+fn csv_rows_need_all_columns_and_valid_text() {
     let mut bytes = b"post_id,source,content,created_at\n1,x,\"a, b\",2026-01-01T00:00:00Z\n2,x\n".to_vec();
     bytes.extend_from_slice(b"3,x,\xff\xfe,\n4,x,ok,\n5,x,late,tomorrow\n");
     let all = read(&bytes, 10, 100, &options(&[])).unwrap();
-    assert_eq!(contents(&all), ["a, b", "ok"]);
-    assert_eq!(all.posts[1].0.created_at, clock().now());
-    let told: Vec<_> = all.rejected.iter().map(ToString::to_string).collect();
-    assert_eq!(told[0], "line 3: has 2 columns, the header has 4");
-    assert_eq!(told[1], "line 4: column 3 is not valid UTF-8");
-    assert!(told[2].starts_with("line 6: created_at: is not a time"), "{told:?}");
+    // A bad optional field costs no post.
+    assert_eq!(contents(&all), ["a, b", "ok", "late"]);
+    assert_eq!((all.posts[1].0.created_at, all.posts[2].0.created_at), (clock().now(), clock().now()));
+    assert_eq!(all.dropped, BTreeMap::from([("created_at", 1)]));
+    let errors: Vec<_> = all.rejected.iter().map(ToString::to_string).collect();
+    assert_eq!(errors[0], "line 3: has 2 columns, the header has 4");
+    assert!(errors[1].starts_with("line 4: column 3 is not valid UTF-8"), "{errors:?}");
+    assert_eq!(errors.len(), 2);
 }
 
 #[test]
-fn foreign_fields_are_renamed_and_numbers_become_ids() {
+fn mapped_fields_and_numeric_ids_are_read() {
     let renames = options(&["content=body", "post_id=id", "created_at=utc"]);
     let json = br#"{"id": 17, "body": "hello", "source": "x", "utc": 1767225600, "content": "not this"}"#;
     for bytes in [&json[..], b"ID,Body,source,utc\n17,hello,x,1767225600\n"] {
         let all = read(bytes, 10, 10, &renames).unwrap();
-        assert_eq!(all.rejected, []);
+        assert!(all.rejected.is_empty(), "{:?}", all.rejected);
         let post = &all.posts[0].0;
         let fields = (post.post_id.as_str(), post.content.as_str(), post.created_at.as_seconds());
         assert_eq!(fields, ("17", "hello", 1_767_225_600));
@@ -170,7 +176,7 @@ fn foreign_fields_are_renamed_and_numbers_become_ids() {
 }
 
 #[test]
-fn a_header_that_lacks_a_column_is_refused_with_what_it_has() {
+fn header_without_a_needed_column_is_an_error() {
     let error = read(b"id,source,text\n1,x,hi\n", 10, 10, &options(&["post_id=id"])).unwrap_err().to_string();
     assert!(error.contains("no column \"content\"") && error.contains("id, source, text"), "{error}");
     let error = read(b"post_id,source,content\n", 10, 10, &options(&["author=by"])).unwrap_err().to_string();
@@ -178,7 +184,7 @@ fn a_header_that_lacks_a_column_is_refused_with_what_it_has() {
 }
 
 #[test]
-fn a_pipe_gives_what_it_has_without_waiting_for_a_full_chunk() {
+fn pipe_returns_what_it_has() {
     let (mut writer, reader) = {
         let (reader, writer) = io::pipe().unwrap();
         (writer, reader)
@@ -190,4 +196,74 @@ fn a_pipe_gives_what_it_has_without_waiting_for_a_full_chunk() {
     assert!(!chunk.finished);
     drop(writer);
     assert!(posts.chunk(1_000, &clock()).unwrap().finished);
+}
+
+const TWO: &str = r#"{"post_id": "1", "source": "x", "content": "Größe"}"#;
+
+#[test]
+fn compressed_and_encoded_files_are_recognised() {
+    use flate2::write::GzEncoder;
+    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+    let text = format!("{TWO}\n{}\n", TWO.replace("\"1\"", "\"2\""));
+    let gzip = |bytes: &[u8]| {
+        let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    let zstd = |bytes: &[u8]| compress_to_vec(bytes, CompressionLevel::Fastest);
+    let utf16 = |big: bool, mark: bool| -> Vec<u8> {
+        let units = mark.then_some(0xfeff).into_iter().chain(text.encode_utf16());
+        units.flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() }).collect()
+    };
+    let (first, second) = text.split_at(text.len() / 2);
+    for (name, bytes) in [
+        ("gzip", gzip(text.as_bytes())),
+        ("gzip in parts", [gzip(first.as_bytes()), gzip(second.as_bytes())].concat()),
+        ("zstd", zstd(text.as_bytes())),
+        ("zstd in frames", [zstd(first.as_bytes()), zstd(second.as_bytes())].concat()),
+        ("UTF-16 LE", utf16(false, true)),
+        ("UTF-16 BE", utf16(true, true)),
+        ("UTF-16 without a mark", utf16(false, false)),
+        ("UTF-16 in gzip", gzip(&utf16(true, true))),
+    ] {
+        for step in [4_096, 64] {
+            let all = read(&bytes, step, 10, &options(&[])).unwrap();
+            assert_eq!(contents(&all), ["Größe", "Größe"], "{name}: {:?}", all.rejected);
+        }
+    }
+    let latin = b"post_id;source;content\n1;x;Gr\xf6\xdfe\n";
+    let named = ReadOptions { encoding: Encoding::for_label(b"windows-1252"), ..ReadOptions::default() };
+    assert_eq!(contents(&read(latin, 9, 10, &named).unwrap()), ["Größe"]);
+}
+
+#[test]
+fn separators_and_json_arrays_are_recognised() {
+    for text in [
+        "post_id;source;content\n1;x;one, two\n",
+        "post_id\tsource\tcontent\n1\tx\tone, two\n",
+        "sep=;\r\npost_id;source;content\r\n1;x;one, two\r\n",
+        "post_id|source|content\n1|x|one, two\n",
+        r#"[{"post_id": "1", "source": "x", "content": "one, two"}]"#,
+        "[\n  {\n    \"post_id\": 1,\n    \"source\": \"x\",\n    \"content\": \"one, two\"\n  }\n]\n",
+    ] {
+        for step in [1, 7, 4_096] {
+            let all = read(text.as_bytes(), step, 10, &options(&[])).unwrap();
+            assert_eq!(contents(&all), ["one, two"], "{text}: {:?}", all.rejected);
+        }
+    }
+    let array = format!("[{TWO}, 5, {{\"a\": [1, {{}}]}}, \n{TWO}]");
+    let all = read(array.as_bytes(), 5, 10, &options(&[])).unwrap();
+    assert_eq!((all.posts.len(), all.rejected.len()), (2, 2), "{:?}", all.rejected);
+}
+
+#[test]
+fn constants_replace_missing_columns() {
+    let mut wanted = options(&["content=answer"]);
+    wanted.constants.add("source=Web").unwrap();
+    wanted.day_order = Some(DayOrder::DayFirst);
+    let bytes = b"post_id,answer,created_at,author\n1,fine,01/02/2026,\n2,good,,ada\n";
+    let all = read(bytes, 10, 10, &wanted).unwrap();
+    let posts: Vec<_> = all.posts.iter().map(|(post, _)| (post.source.as_str(), post.created_at)).collect();
+    assert_eq!(posts, [("web", "2026-02-01T00:00:00Z".parse().unwrap()), ("web", clock().now())]);
+    assert!(all.dropped.is_empty());
 }

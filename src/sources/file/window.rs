@@ -16,12 +16,12 @@ pub struct Window<R> {
 }
 
 impl<R: Read> Window<R> {
-    /// `input` stands at `position`.
+    /// `position` is the present position of `input`.
     pub fn new(input: R, position: Position) -> Self {
         Self { input, buffer: Vec::new(), start: 0, position, ended: false }
     }
 
-    /// The place of the first unread byte.
+    /// The position of the first unread byte.
     pub fn position(&self) -> Position {
         self.position
     }
@@ -31,17 +31,23 @@ impl<R: Read> Window<R> {
         &self.buffer[self.start..]
     }
 
-    /// Whether the input has nothing more to read.
+    /// Whether the input has ended.
     pub fn ended(&self) -> bool {
         self.ended
     }
 
-    /// Whether a record that is not complete yet is longer than any may be.
+    /// Whether an incomplete record is longer than [`MAX_RECORD_BYTES`].
     pub fn is_overlong(&self) -> bool {
         self.unread().len() > MAX_RECORD_BYTES
     }
 
-    /// Reads more behind what is there.
+    /// Everything that was not consumed, to the end of the input.
+    pub fn rest(&mut self) -> impl Read + '_ {
+        let unread = io::Cursor::new(self.buffer.split_off(self.start));
+        unread.chain(&mut self.input)
+    }
+
+    /// Reads more bytes.
     pub fn fill(&mut self) -> io::Result<()> {
         self.buffer.drain(..self.start);
         self.start = 0;

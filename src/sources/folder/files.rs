@@ -1,4 +1,4 @@
-//! Which files there are, how far each was read, and what is new in them.
+//! The files of a folder, how far each was read, and what is new in them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, Metadata};
@@ -12,15 +12,15 @@ use sha2::{Digest, Sha256};
 use super::FolderOptions;
 use crate::clock::Clock;
 use crate::domain::Op;
-use crate::sources::file::{Format, Position, PostReader, ReadError, ReadOptions};
+use crate::sources::file::{Format, LineError, Position, PostReader, ReadError, ReadOptions};
 
-/// Most files in a folder: how far each was read is kept together.
+/// Most files in a folder. The positions of all files are stored together.
 const MAX_FILES: usize = 2_000;
-/// The bytes at the beginning by which a file is known besides its inode.
+/// Bytes at the beginning that identify a file, besides its inode.
 const HEAD_BYTES: u64 = 1_024;
-/// A last line without its line break is whole when its file has not changed for this long.
+/// A last line without its line break is complete when its file has not changed for this long.
 const SETTLED: Duration = Duration::from_secs(30);
-/// Most bytes that are searched for line breaks at once; longer than any record.
+/// Most bytes that are searched for line breaks at once. No record is longer.
 const MAX_SEARCH: u64 = 8 << 20;
 
 /// How far each file was read, by [`identity`].
@@ -37,8 +37,8 @@ struct Progress {
     head: String,
 }
 
-/// A look at the folder.
-pub struct Look<'a> {
+/// A poll of the folder.
+pub struct Poll<'a> {
     options: &'a FolderOptions,
     clock: &'a Clock,
     /// Most records to read.
@@ -46,11 +46,11 @@ pub struct Look<'a> {
     pub found: Found,
 }
 
-/// What a look found.
+/// What a poll found.
 #[derive(Default)]
 pub struct Found {
     pub ops: Vec<Op>,
-    /// Records that are no posts.
+    /// Records that are not valid posts.
     pub rejected: Vec<String>,
     /// Files that cannot be read, and why.
     pub unreadable: BTreeSet<String>,
@@ -59,35 +59,34 @@ pub struct Found {
 }
 
 impl Files {
-    /// As an earlier run kept it.
+    /// From the cursor of an earlier run.
     pub fn of_cursor(cursor: Option<&str>) -> Self {
         cursor.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
 
-    /// To be kept.
+    /// The cursor.
     pub fn cursor(&self) -> String {
         // A map of texts and numbers always has a JSON form.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Reads about `max` records that are new, file by file in the order of their names. Files that are gone are
-    /// forgotten.
+    /// Reads about `max` new records, file by file in the order of their names. Removed files are forgotten.
     ///
     /// # Errors
     /// When the folder cannot be read, or holds too many files.
-    pub fn look(&self, options: &FolderOptions, max: usize, clock: &Clock) -> io::Result<Found> {
-        let mut look = Look { options, clock, max, found: Found::default() };
+    pub fn poll(&self, options: &FolderOptions, max: usize, clock: &Clock) -> io::Result<Found> {
+        let mut poll = Poll { options, clock, max, found: Found::default() };
         for (path, format) in list(&options.path)? {
-            // One file that cannot be read does not hold up the others.
-            if let Err(error) = look.at(self, &path, format) {
-                look.found.unreadable.insert(format!("{}: {error}", path.display()));
+            // A file that cannot be read does not stop the others.
+            if let Err(error) = poll.at(self, &path, format) {
+                poll.found.unreadable.insert(format!("{}: {error}", path.display()));
             }
         }
-        Ok(look.found)
+        Ok(poll.found)
     }
 }
 
-impl Look<'_> {
+impl Poll<'_> {
     fn at(&mut self, known: &Files, path: &Path, format: Format) -> Result<(), ReadError> {
         let mut file = File::open(path)?;
         let metadata = file.metadata()?;
@@ -95,7 +94,7 @@ impl Look<'_> {
         let mut progress = known.0.get(&identity).cloned().unwrap_or_default();
         let begins_as_before = head(&mut file, progress.head_bytes)? == progress.head;
         if progress.head_bytes > 0 && (metadata.len() < progress.offset || !begins_as_before) {
-            tracing::info!(path = %path.display(), "the file is another than before: it is read from its beginning");
+            tracing::info!(path = %path.display(), "file replaced, reading from its beginning");
             progress = Progress::default();
         }
         let end = self.whole_until(&mut file, &metadata, (progress.offset, format))?;
@@ -110,7 +109,7 @@ impl Look<'_> {
         self.max.saturating_sub(self.found.ops.len() + self.found.rejected.len())
     }
 
-    /// Where the last whole record behind `offset` ends, as far as was searched.
+    /// The end of the last complete record after `offset`, as far as it was searched.
     fn whole_until(&self, file: &mut File, metadata: &Metadata, (offset, format): (u64, Format)) -> io::Result<u64> {
         if metadata.len() <= offset {
             return Ok(offset);
@@ -133,7 +132,7 @@ impl Look<'_> {
                 _ => {}
             }
         }
-        // A record that is longer than any may be is told as such by the reader.
+        // The reader rejects a record that is too long.
         Ok(offset + if end == 0 && !is_searched_whole { MAX_SEARCH } else { end as u64 })
     }
 
@@ -147,18 +146,17 @@ impl Look<'_> {
         let head_bytes = end.min(HEAD_BYTES);
         let head = head(&mut file, head_bytes)?;
         let position = Position { offset: from.offset, line: from.line };
-        let options = ReadOptions { format: Some(format), map: self.options.map.clone() };
+        let options = ReadOptions { format: Some(format), map: self.options.map.clone(), ..ReadOptions::default() };
         let mut reader = PostReader::resume_within(file, position, end, &options)?;
         let chunk = reader.chunk(self.room(), self.clock)?;
         self.found.ops.extend(chunk.posts.into_iter().map(|(post, _)| Op::Post(post)));
-        // As compilers write it: FILE:LINE: reason.
-        let tell = |line: u64, reason: &str| format!("{}:{line}: {reason}", path.display());
-        self.found.rejected.extend(chunk.rejected.iter().map(|error| tell(error.line, &error.reason)));
+        let located = |error: &LineError| format!("{}:{}: {}", path.display(), error.line, error.reason);
+        self.found.rejected.extend(chunk.rejected.iter().map(located));
         Ok(Progress { offset: chunk.position.offset, line: chunk.position.line, head_bytes, head })
     }
 }
 
-/// The files that may hold posts, by name.
+/// The files with posts, sorted by name.
 fn list(folder: &Path) -> io::Result<Vec<(PathBuf, Format)>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -169,7 +167,8 @@ fn list(folder: &Path) -> io::Result<Vec<(PathBuf, Format)>> {
         }
     }
     if files.len() > MAX_FILES {
-        let message = format!("holds {} files, at most {MAX_FILES} can be: move those away that are read", files.len());
+        let message =
+            format!("holds {} files, at most {MAX_FILES} are read: move away those that were read", files.len());
         return Err(io::Error::other(message));
     }
     files.sort_unstable_by(|a, b| a.0.cmp(&b.0));

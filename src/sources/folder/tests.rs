@@ -40,7 +40,7 @@ async fn all(source: &mut dyn Source, cursor: &mut Option<String>) -> (Vec<Strin
 }
 
 #[tokio::test]
-async fn files_that_come_and_grow_are_read_once_over_restarts_and_renames() {
+async fn growing_and_renamed_files_are_read_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let mut cursor = None;
@@ -69,7 +69,7 @@ async fn files_that_come_and_grow_are_read_once_over_restarts_and_renames() {
     assert_eq!(ids, ["n1", "n2"]);
     assert!(rejected.len() == 1 && rejected[0].contains("a.ndjson:2: "), "{rejected:?}");
 
-    // A file that is written anew in its place.
+    // A file that is rewritten in its place.
     fs::write(path("z.ndjson"), line("new")).unwrap();
     assert_eq!(all(source.as_mut(), &mut cursor).await.0, ["new"]);
     let mut source = open(folder.path(), cursor.clone());
@@ -77,7 +77,7 @@ async fn files_that_come_and_grow_are_read_once_over_restarts_and_renames() {
 }
 
 #[tokio::test]
-async fn a_last_line_without_its_end_is_read_once_its_file_has_settled() {
+async fn unfinished_last_line_waits_until_the_file_settles() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.jsonl");
     append(&path, line("whole").trim_end());
@@ -93,7 +93,7 @@ async fn a_last_line_without_its_end_is_read_once_its_file_has_settled() {
 }
 
 #[tokio::test]
-async fn a_folder_that_is_not_there_is_waited_for() {
+async fn missing_folder_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let error = open(&folder.path().join("none"), None).next(1).await.unwrap_err();
     assert!(matches!(&error, SourceError::Transient(reason) if reason.contains("none")), "{error}");

@@ -4,28 +4,38 @@ use serde::Deserialize;
 
 use super::super::draft::Found;
 use super::super::html;
+use super::super::lenient::lenient;
 use crate::domain::{Op, PostId, Timestamp};
 
-/// The parts of a status that we read.
+/// The parts of a status that are read.
 #[derive(Debug, Deserialize)]
 pub struct Status {
-    /// A number in text, which grows; known to its instance alone.
+    /// A number in text, valid at its instance.
     pub id: String,
+    #[serde(default, deserialize_with = "lenient")]
     created_at: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     edited_at: Option<String>,
     /// HTML.
-    #[serde(default)]
-    content: String,
+    #[serde(default, deserialize_with = "lenient")]
+    content: Option<String>,
     /// The content warning, or empty.
-    #[serde(default)]
-    spoiler_text: String,
+    #[serde(default, deserialize_with = "lenient")]
+    spoiler_text: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     language: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     url: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     uri: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     in_reply_to_id: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     account: Option<Account>,
-    /// The status that this one passes on; it comes by itself.
+    /// The boosted status, which is also listed by itself.
     reblog: Option<serde::de::IgnoredAny>,
+    #[serde(default, deserialize_with = "lenient")]
+    quote: Option<Quote>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -34,13 +44,36 @@ struct Account {
     acct: String,
 }
 
+/// A quoted status, in full or by its id (<https://docs.joinmastodon.org/entities/Quote/>,
+/// <https://docs.joinmastodon.org/entities/ShallowQuote/>).
+#[derive(Debug, Deserialize)]
+struct Quote {
+    #[serde(default, deserialize_with = "lenient")]
+    quoted_status: Option<Quoted>,
+    #[serde(default, deserialize_with = "lenient")]
+    quoted_status_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Quoted {
+    id: String,
+}
+
 impl Status {
-    /// What `host` says here. The content warning stands first: it is a part of what people read.
+    /// The post of `host`. Its text is the content warning and the content, without the link to a quoted status that
+    /// servers put into the content for old clients.
     pub fn found(self, host: &str) -> Found {
-        let body = if self.reblog.is_some() { String::new() } else { html::text(&self.content) };
-        let warning = self.spoiler_text.trim();
+        let content = self.content.unwrap_or_default();
+        let body = match self.reblog {
+            Some(_) => String::new(),
+            None => html::text(&html::without_class(&content, "quote-inline")),
+        };
+        let warning = self.spoiler_text.unwrap_or_default();
+        let warning = warning.trim();
         let content = if warning.is_empty() || body.is_empty() { body } else { format!("{warning}\n\n{body}") };
         let author = |acct: String| if acct.contains('@') { acct } else { format!("{acct}@{host}") };
+        let quoted =
+            self.quote.and_then(|quote| quote.quoted_status.map(|quoted| quoted.id).or(quote.quoted_status_id));
         Found {
             post_id: id(host, &self.id),
             content,
@@ -48,12 +81,12 @@ impl Status {
             created_at: time(self.created_at.as_deref()),
             lang: self.language,
             url: self.url.or(self.uri),
-            reply_to: self.in_reply_to_id.map(|parent| id(host, &parent)),
+            reply_to: self.in_reply_to_id.or(quoted).map(|parent| id(host, &parent)),
             edited_at: None,
         }
     }
 
-    /// The same as the later version of what was found before.
+    /// The post as a later version of an earlier one.
     pub fn edited(self, host: &str, now: Timestamp) -> Found {
         let edited_at = time(self.edited_at.as_deref()).unwrap_or(now);
         Found { edited_at: Some(edited_at), ..self.found(host) }
@@ -69,7 +102,7 @@ pub fn delete(host: &str, id: &str) -> Option<Op> {
     PostId::parse(&self::id(host, id)).ok().map(|post_id| Op::Delete { post_id })
 }
 
-/// Deletions and replies name a status by its number at the instance, so that is its name here.
+/// The `post_id` of a status. Deletions and replies name a status by its number at the instance.
 fn id(host: &str, number: &str) -> String {
     format!("mastodon:{host}:{number}")
 }

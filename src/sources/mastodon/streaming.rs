@@ -1,90 +1,118 @@
-//! What an instance tells over its WebSocket.
+//! The WebSocket of an instance.
+//!
+//! Large instances serve it from another host, which `/api/v2/instance` names
+//! (<https://docs.joinmastodon.org/entities/Instance/#urls-streaming>).
 
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{Error as WsError, Message};
-use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
+use tokio_tungstenite::tungstenite::{Error as WsError, Message, http};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
+use url::Url;
 
-use super::super::fetch::place;
+use super::super::fetch::{Fetcher, json, place};
+use super::super::lenient::lenient;
 use super::super::{SourceError, tls};
 use super::status::Status;
 use super::{MastodonOptions, bearer};
 
-/// The longest a connection may take to be made.
-const CONNECT: Duration = Duration::from_secs(15);
-/// Longest frame in bytes.
+/// The longest time to establish a connection.
+const CONNECT: Duration = Duration::from_secs(10);
+/// Longest frame, in bytes. A status in a longer one is polled after the connection has ended.
 const MAX_FRAME: usize = 1 << 20;
-/// How long to wait for more once something is there, so that an append has more than one post.
+/// How long to collect events after the first one, so that an append holds more than one post.
 const GATHER: Duration = Duration::from_millis(100);
 
-/// Something that was told.
-pub enum Heard {
+/// An event of the stream.
+pub enum StreamEvent {
     New {
         tag: Option<String>,
         status: Box<Status>,
     },
     Edited(Box<Status>),
     Deleted(String),
-    /// What is not about posts.
+    /// The server refused a subscription.
+    Refused(SourceError),
+    /// Not about posts.
     Other,
     Malformed(String),
 }
 
-/// A frame: its payload is JSON in a text.
+/// A frame. Its payload is JSON in a text.
 #[derive(Deserialize)]
-struct Frame {
-    #[serde(default)]
-    stream: Vec<String>,
-    event: String,
-    #[serde(default)]
-    payload: Option<String>,
+#[serde(untagged)]
+enum Frame {
+    Event {
+        #[serde(default)]
+        stream: Vec<String>,
+        event: String,
+        #[serde(default)]
+        payload: Option<String>,
+    },
+    /// The answer to a subscription that the server does not grant.
+    Error {
+        error: String,
+        #[serde(default)]
+        status: Option<u16>,
+    },
 }
 
-/// A connection that has subscribed.
+#[derive(Deserialize)]
+struct InstanceV2 {
+    configuration: Configuration,
+}
+
+#[derive(Deserialize)]
+struct Configuration {
+    urls: Urls,
+}
+
+#[derive(Deserialize)]
+struct InstanceV1 {
+    urls: Urls,
+}
+
+#[derive(Deserialize)]
+struct Urls {
+    #[serde(default, alias = "streaming_api", deserialize_with = "lenient")]
+    streaming: Option<String>,
+}
+
+/// A connection with its subscriptions.
 pub struct Streaming {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     host: String,
 }
 
 impl Streaming {
-    /// Connects to the first instance and subscribes; `None` without a token.
+    /// Connects to the streaming host of the first instance and subscribes; `None` without a token.
     ///
     /// # Errors
-    /// When the instance cannot be reached or refuses the token.
-    pub async fn open(options: &MastodonOptions) -> Result<Option<Self>, SourceError> {
+    /// When the host cannot be reached or refuses the token.
+    pub async fn open(options: &MastodonOptions, fetcher: &Fetcher) -> Result<Option<Self>, SourceError> {
         let (Some(token), Some(instance)) = (&options.token, options.instances.first()) else { return Ok(None) };
-        let host = place(instance).to_owned();
-        let mut url =
-            instance.join("api/v1/streaming").map_err(|e| SourceError::Permanent(format!("instances: {e}")))?;
-        let scheme = if instance.scheme() == "http" { "ws" } else { "wss" };
-        url.set_scheme(scheme).map_err(|()| SourceError::Permanent(format!("instances: {host} has no http(s) URL")))?;
-        let mut request =
-            url.as_str().into_client_request().map_err(|e| SourceError::Permanent(format!("instances: {e}")))?;
+        let url = streaming_url(instance, fetcher).await?;
+        let host = place(&url).to_owned();
+        let wrong = |error: &dyn std::fmt::Display| SourceError::Permanent(format!("{host}: {error}"));
+        let mut request = url.as_str().into_client_request().map_err(|error| wrong(&error))?;
         request.headers_mut().insert("authorization", bearer(token)?);
         let limits = WebSocketConfig::default().max_message_size(Some(MAX_FRAME)).max_frame_size(Some(MAX_FRAME));
-        let connector = Connector::Rustls(tls::client_config().map_err(SourceError::Permanent)?);
-        let connecting = connect_async_tls_with_config(request, Some(limits), true, Some(connector));
-        let mut socket = match tokio::time::timeout(CONNECT, connecting).await {
-            Ok(Ok((socket, _))) => socket,
-            Ok(Err(WsError::Http(answer))) if matches!(answer.status().as_u16(), 401 | 403) => {
-                let message = format!("{host} refused the token ({}): make a new one", answer.status());
-                return Err(SourceError::Permanent(message));
-            }
-            Ok(Err(WsError::Http(answer))) if answer.status().as_u16() == 429 => {
-                let after = Duration::from_secs(60);
-                return Err(SourceError::Busy { reason: format!("{host} answered 429"), after });
-            }
-            Ok(Err(error)) => return Err(SourceError::Transient(format!("{host} cannot be streamed: {error}"))),
-            Err(_) => {
-                return Err(SourceError::Transient(format!("{host} did not answer within {} s", CONNECT.as_secs())));
-            }
+        let connector = Connector::Rustls(tls::client_config().map_err(|error| wrong(&error))?);
+        let connecting = async {
+            let tcp = fetcher.connect(&url).await?;
+            let connected = client_async_tls_with_config(request, tcp, Some(limits), Some(connector)).await;
+            connected.map_err(|error| handshake(&host, error))
         };
+        let (mut socket, _) = tokio::time::timeout(CONNECT, connecting)
+            .await
+            .map_err(|_| SourceError::Transient(format!("{host} did not answer within {} s", CONNECT.as_secs())))??;
         for subscription in subscriptions(options) {
             let sent = socket.send(Message::text(subscription)).await;
             sent.map_err(|error| SourceError::Transient(format!("{host}: {error}")))?;
@@ -92,14 +120,14 @@ impl Streaming {
         Ok(Some(Self { socket, host }))
     }
 
-    /// Waits for something, and for a moment for more, at most `max`; until `deadline` if there is one.
+    /// Waits for an event, then a moment for more, at most `max`; returns at `deadline` if there is one.
     ///
     /// # Errors
-    /// When the connection ends before anything was told.
-    pub async fn hear(&mut self, max: usize, deadline: Option<Instant>) -> Result<Vec<Heard>, SourceError> {
-        let mut heard = Vec::new();
+    /// When the connection ends before any event.
+    pub async fn next(&mut self, max: usize, deadline: Option<Instant>) -> Result<Vec<StreamEvent>, SourceError> {
+        let mut events = Vec::new();
         let mut until = deadline;
-        while heard.len() < max {
+        while events.len() < max {
             let message = match until {
                 None => self.socket.next().await,
                 Some(until) => match tokio::time::timeout_at(until, self.socket.next()).await {
@@ -109,28 +137,81 @@ impl Streaming {
             };
             match message {
                 Some(Ok(Message::Text(text))) => {
-                    if heard.is_empty() {
+                    if events.is_empty() {
                         let soon = Instant::now() + GATHER;
                         until = Some(until.map_or(soon, |until| until.min(soon)));
                     }
-                    heard.push(read(&text));
+                    events.push(read(&text, &self.host));
                 }
-                // A quiet time line is alive as long as it pings.
-                Some(Ok(Message::Ping(_))) if heard.is_empty() => break,
-                Some(Ok(Message::Close(_))) | None if heard.is_empty() => {
+                // A quiet time line still sends pings.
+                Some(Ok(Message::Ping(_))) if events.is_empty() => break,
+                Some(Ok(Message::Close(_))) | None if events.is_empty() => {
                     return Err(SourceError::Transient(format!("{} ended the stream", self.host)));
                 }
                 Some(Ok(Message::Close(_))) | None => break,
                 Some(Ok(_)) => {}
-                Some(Err(error)) if heard.is_empty() => {
+                Some(Err(error)) if events.is_empty() => {
                     return Err(SourceError::Transient(format!("{}: {error}", self.host)));
                 }
-                // The next call meets it again.
+                // The next call returns the error.
                 Some(Err(_)) => break,
             }
         }
-        Ok(heard)
+        Ok(events)
     }
+}
+
+/// Where `instance` streams. Servers before version 4 lack `/api/v2/instance`; one that names no host streams itself.
+async fn streaming_url(instance: &Url, fetcher: &Fetcher) -> Result<Url, SourceError> {
+    let host = place(instance);
+    let wrong = |reason: String| SourceError::Permanent(format!("{host}: {reason}"));
+    let ask = async |path: &str| {
+        let url = instance.join(path).map_err(|error| wrong(error.to_string()))?;
+        fetcher.get(&url, HeaderMap::new()).await
+    };
+    let v2 = ask("api/v2/instance").await?;
+    let named = match json::<InstanceV2>(&v2) {
+        Ok(v2) => v2.configuration.urls.streaming,
+        Err(_) if v2.status.is_success() => None,
+        Err(_) => json::<InstanceV1>(&ask("api/v1/instance").await?).ok().and_then(|v1| v1.urls.streaming),
+    };
+    let base = match named {
+        Some(named) => Url::parse(&named).map_err(|_| wrong(format!("its streaming URL {named:?} is no URL")))?,
+        None => instance.clone(),
+    };
+    let scheme = match base.scheme() {
+        "https" | "wss" => "wss",
+        // The token must not leave the encrypted connection.
+        "http" | "ws" if instance.scheme() == "http" => "ws",
+        other => return Err(wrong(format!("its streaming URL has the scheme {other:?}, expected wss"))),
+    };
+    let path = format!("{}/api/v1/streaming", base.path().trim_end_matches('/'));
+    let address = format!("{scheme}://{}{path}", place(&base));
+    Url::parse(&address).map_err(|_| wrong(format!("its streaming URL {address:?} is no URL")))
+}
+
+/// Why the WebSocket was not opened.
+fn handshake(host: &str, error: WsError) -> SourceError {
+    let WsError::Http(answer) = error else {
+        return SourceError::Transient(format!("cannot connect to {host}: {error}"));
+    };
+    let status = answer.status();
+    match status.as_u16() {
+        429 => SourceError::Busy { reason: format!("{host} answered 429"), after: Duration::from_secs(60) },
+        300..=399 => {
+            let to = answer.headers().get("location").and_then(|to| to.to_str().ok()).unwrap_or_default();
+            let help = "its /api/v2/instance does not name the host that streams";
+            SourceError::Refused(format!("{host} answered {status} to {to}: {help}"))
+        }
+        401 if is_json(&answer) => SourceError::Permanent(format!("{host} answered {status}: create a new token")),
+        500..=599 => SourceError::Transient(format!("{host} answered {status}")),
+        _ => SourceError::Refused(format!("{host} answered {status} to the WebSocket")),
+    }
+}
+
+fn is_json(answer: &http::Response<Option<Vec<u8>>>) -> bool {
+    let kind = answer.headers().get("content-type").and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.contains("json"))
 }
 
 fn subscriptions(options: &MastodonOptions) -> Vec<String> {
@@ -144,25 +225,38 @@ fn subscriptions(options: &MastodonOptions) -> Vec<String> {
     options.tags.iter().map(one).collect()
 }
 
-fn read(text: &str) -> Heard {
-    let frame: Frame = match serde_json::from_str(text) {
-        Ok(frame) => frame,
-        Err(error) => return Heard::Malformed(format!("a frame is malformed: {error}")),
+fn read(text: &str, host: &str) -> StreamEvent {
+    let (stream, event, payload) = match serde_json::from_str(text) {
+        Ok(Frame::Event { stream, event, payload }) => (stream, event, payload.unwrap_or_default()),
+        Ok(Frame::Error { error, status }) => return StreamEvent::Refused(refused(host, &error, status)),
+        Err(error) => return StreamEvent::Malformed(format!("malformed frame: {error}")),
     };
-    let payload = frame.payload.unwrap_or_default();
     let status = |payload: &str| serde_json::from_str::<Box<Status>>(payload);
-    match frame.event.as_str() {
+    match event.as_str() {
         "update" => match status(&payload) {
             // ["hashtag:local", "rust"]
-            Ok(status) => Heard::New { tag: frame.stream.into_iter().nth(1), status },
-            Err(error) => Heard::Malformed(format!("a status is malformed: {error}")),
+            Ok(status) => StreamEvent::New { tag: stream.into_iter().nth(1), status },
+            Err(error) => StreamEvent::Malformed(format!("malformed status: {error}")),
         },
         "status.update" => match status(&payload) {
-            Ok(status) => Heard::Edited(status),
-            Err(error) => Heard::Malformed(format!("an edited status is malformed: {error}")),
+            Ok(status) => StreamEvent::Edited(status),
+            Err(error) => StreamEvent::Malformed(format!("malformed edited status: {error}")),
         },
-        "delete" => Heard::Deleted(payload.trim_matches('"').to_owned()),
-        _ => Heard::Other,
+        "delete" => StreamEvent::Deleted(payload.trim_matches('"').to_owned()),
+        _ => StreamEvent::Other,
+    }
+}
+
+/// The error of a refused subscription.
+fn refused(host: &str, error: &str, status: Option<u16>) -> SourceError {
+    let reason = format!("{host} refused the subscription: {error}");
+    match status.and_then(|status| StatusCode::from_u16(status).ok()) {
+        Some(status) if status.is_server_error() => SourceError::Transient(reason),
+        Some(StatusCode::TOO_MANY_REQUESTS) => SourceError::Busy { reason, after: Duration::from_secs(60) },
+        Some(StatusCode::UNAUTHORIZED | StatusCode::UNPROCESSABLE_ENTITY) => {
+            SourceError::Permanent(format!("{reason}; check that the token has the scope read:statuses"))
+        }
+        _ => SourceError::Refused(reason),
     }
 }
 
@@ -172,9 +266,9 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_frame_is_read_or_told(text: String, event in "update|delete|status.update|[a-z]{0,8}", payload: String) {
-            let _ = read(&text);
-            let _ = read(&serde_json::json!({"stream": [], "event": event, "payload": payload}).to_string());
+        fn any_frame_is_read_without_a_panic(text: String, event in "update|delete|status.update|[a-z]{0,8}", payload: String) {
+            let _ = read(&text, "m.example");
+            let _ = read(&serde_json::json!({"stream": [], "event": event, "payload": payload}).to_string(), "m.example");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Where a replay stopped, and in what file: a file may have changed when the next run begins.
+//! Where a replay stopped, and in which file. The file may have changed by the next run.
 
 use std::fmt;
 use std::fs::File;
@@ -11,10 +11,10 @@ use sha2::{Digest, Sha256};
 
 use crate::sources::file::Position;
 
-/// The bytes at the beginning by which a file is known.
+/// Bytes at the beginning that identify a file.
 const HEAD_BYTES: u64 = 4_096;
 
-/// What tells one file, or one state of it, from another.
+/// Identifies a file and its state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     size: u64,
@@ -27,7 +27,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Of `file` as it is now; its head is that of `head_bytes`, to compare it with another of that length.
+    /// Of `file` as it is now, with a head of `head_bytes` to compare it with another one.
     pub fn of(file: &mut File, head_bytes: Option<u64>) -> io::Result<Self> {
         let metadata = file.metadata()?;
         let modified = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -40,7 +40,7 @@ impl Identity {
     }
 }
 
-/// The cursor that is kept.
+/// The cursor of a replay.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cursor {
     path: String,
@@ -51,7 +51,7 @@ pub struct Cursor {
     identity: Identity,
 }
 
-/// Where to go on.
+/// Where to continue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kept {
     pub position: Position,
@@ -64,14 +64,14 @@ pub struct Kept {
 pub enum Resume {
     /// The same file, or more of it.
     At(Kept),
-    /// Another content under the same path.
+    /// Different content under the same path.
     Changed { reason: &'static str, round: u64 },
-    /// The cursor belongs to another path, or is not one of ours.
+    /// The cursor belongs to another path or kind of source.
     OtherFile,
 }
 
 impl Cursor {
-    /// Of a place in the file that `identity` tells.
+    /// Of a position in the file with this identity.
     pub fn new(path: &Path, position: Position, round: u64, identity: &Identity) -> Self {
         let path = path.to_string_lossy().into_owned();
         Self { path, offset: position.offset, line: position.line, round, identity: identity.clone() }

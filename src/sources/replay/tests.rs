@@ -53,7 +53,7 @@ fn ids(range: std::ops::Range<usize>) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_restart_goes_on_behind_the_last_batch_whatever_was_read_ahead() {
+async fn restart_continues_after_the_last_batch() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(lines(0..1_000).as_bytes()).unwrap();
     let options = ReplayOptions { rate: Some(1e6), ..options(file.path()) };
@@ -77,7 +77,7 @@ async fn a_restart_goes_on_behind_the_last_batch_whatever_was_read_ahead() {
 }
 
 #[tokio::test]
-async fn a_changed_file_is_read_from_its_beginning() {
+async fn changed_file_is_read_from_its_beginning() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("posts.ndjson");
     std::fs::write(&path, lines(0..100)).unwrap();
@@ -96,7 +96,7 @@ async fn a_changed_file_is_read_from_its_beginning() {
 }
 
 #[tokio::test]
-async fn each_round_gives_new_ids_and_a_restart_stays_in_its_round() {
+async fn each_round_has_new_ids_also_after_a_restart() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(lines(0..3).as_bytes()).unwrap();
     let options = ReplayOptions { repeat: true, ..options(file.path()) };
@@ -116,7 +116,7 @@ async fn each_round_gives_new_ids_and_a_restart_stays_in_its_round() {
 }
 
 #[tokio::test]
-async fn posts_are_dated_now_if_asked_and_bad_lines_are_named_by_file_and_line() {
+async fn retime_dates_posts_now_and_errors_name_the_line() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(format!("{}oops\n{}", line(0), line(1)).as_bytes()).unwrap();
     let batch = open(&options(file.path()), None).next(10).await.unwrap();
@@ -130,7 +130,7 @@ async fn posts_are_dated_now_if_asked_and_bad_lines_are_named_by_file_and_line()
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_work_is_refused_for_good() {
+async fn unusable_file_is_a_permanent_error() {
     let folder = tempfile::tempdir().unwrap();
     let header = folder.path().join("posts.csv");
     std::fs::write(&header, "a,b\n1,2\n").unwrap();

@@ -7,22 +7,23 @@ use feed_rs::model;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
+use super::super::date;
 use super::super::draft::Found;
 use super::super::fetch::place;
 use super::super::html;
-use super::{date, repair};
+use super::{discovery, json, repair};
 use crate::domain::Timestamp;
 use crate::domain::post::MAX_ID_BYTES;
 
-/// Entries of one document that are taken, the newest.
+/// Most entries of one document that are read, the newest.
 const MAX_ENTRIES: usize = 1_000;
 
-/// What a document holds.
+/// The contents of a document.
 #[derive(Debug, Default)]
 pub struct Parsed {
     /// Oldest first.
     pub entries: Vec<Entry>,
-    /// How long the feed asks to be left alone.
+    /// How long the feed asks to be cached.
     pub ttl: Option<Duration>,
 }
 
@@ -32,19 +33,38 @@ pub struct Entry {
     /// A hash of its identity.
     pub key: u64,
     pub found: Found,
-    /// When it says that it was last changed.
+    /// When it was last changed, by its own account.
     pub edited_at: Option<Timestamp>,
 }
 
-/// Reads RSS, Atom or JSON Feed: the document of `feed`, which came from `url` after redirects. What is not
-/// well-formed is repaired if possible.
+/// Why a document cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    #[error("not a feed: {0}")]
+    Malformed(#[from] feed_rs::parser::ParseFeedError),
+    #[error("the feed parser failed on this document")]
+    Panic,
+    #[error("larger than {0} KiB")]
+    TooLarge(usize),
+    /// A page that links to feeds.
+    #[error("a web page, not a feed; it links to {0}")]
+    Page(Url),
+}
+
+/// Reads RSS, Atom or JSON Feed: the document of `feed`, which came from `url` after redirects. A document that is
+/// not well-formed is repaired if possible.
 ///
 /// # Errors
-/// What is wrong with the document.
-pub fn parse(document: &[u8], feed: &Url, url: &Url) -> Result<Parsed, String> {
-    let read = match read(document, url) {
+/// When the document is not a feed. [`FeedError::Page`] when it is a page that links to one.
+pub fn parse(document: &[u8], feed: &Url, url: &Url) -> Result<Parsed, FeedError> {
+    let document = json::with_text_ids(document);
+    let read = match read(&document, url) {
         Ok(read) => read,
-        Err(error) => repair::repaired(document).and_then(|repaired| self::read(&repaired, url).ok()).ok_or(error)?,
+        Err(error) => {
+            let repaired = repair::repaired(&document).and_then(|repaired| self::read(&repaired, url).ok());
+            let page = || discovery::feed_of_page(&document, url).map_or(error, FeedError::Page);
+            repaired.ok_or_else(page)?
+        }
     };
     let language = read.language;
     let ttl = read.ttl.map(|minutes| Duration::from_secs(u64::from(minutes) * 60));
@@ -55,22 +75,21 @@ pub fn parse(document: &[u8], feed: &Url, url: &Url) -> Result<Parsed, String> {
     Ok(Parsed { entries, ttl })
 }
 
-fn read(document: &[u8], url: &Url) -> Result<model::Feed, String> {
+fn read(document: &[u8], url: &Url) -> Result<model::Feed, FeedError> {
     let parser = feed_rs::parser::Builder::new()
         .base_uri(Some(url.as_str()))
-        // Markup becomes text here.
+        // Markup is converted to text below.
         .sanitize_content(false)
-        // Without an identity of its own an entry is known by its link, else by its title.
+        // An entry without an id is identified by its link, else by its title.
         .id_generator(|links, title, _| {
             let title = || title.as_ref().map_or_else(String::new, |title| title.content.clone());
             link(links).unwrap_or_else(title)
         })
-        .timestamp_parser(|text| Some(SystemTime::from(date::date(text)?).into()))
+        .timestamp_parser(|text| Some(SystemTime::from(date::date(text, None)?).into()))
         .build();
-    // The library cuts texts at bytes in places, which ends in a panic when a character is cut.
-    let read = catch_unwind(AssertUnwindSafe(|| parser.parse(document)));
-    let read = read.map_err(|_| "the feed cannot be read: its reader gave up".to_owned())?;
-    read.map_err(|error| format!("the feed cannot be read: {error}"))
+    // The library slices some texts at byte positions, which panics inside a character.
+    let read = catch_unwind(AssertUnwindSafe(|| parser.parse(document))).map_err(|_| FeedError::Panic)?;
+    Ok(read?)
 }
 
 fn link(links: &[model::Link]) -> Option<String> {
@@ -80,13 +99,16 @@ fn link(links: &[model::Link]) -> Option<String> {
 
 fn entry(entry: model::Entry, feed: &Url, language: Option<&String>) -> Entry {
     let url = link(&entry.links);
-    // One that is no URI is known within its feed alone.
+    // An id that is not a URI is unique within its feed only.
     let identity = if entry.id.contains(':') { entry.id } else { format!("{}#{}", label(feed), entry.id) };
     let (key, hash) = hash(&identity);
     let title = entry.title.map(|title| html::text(&title.content)).unwrap_or_default();
-    let body = entry.content.and_then(|content| content.body).or(entry.summary.map(|summary| summary.content));
-    let body = body.map(|body| html::text(&body)).unwrap_or_default();
-    // Many feeds repeat the title, or have nothing else.
+    // Video and podcast feeds have their text in media:description and itunes:summary.
+    let media = entry.media.into_iter().filter_map(|media| Some(media.description?.content));
+    let bodies = [entry.content.and_then(|content| content.body), entry.summary.map(|summary| summary.content)];
+    let mut bodies = bodies.into_iter().flatten().chain(media).map(|body| html::text(&body));
+    let body = bodies.find(|body| !body.is_empty()).unwrap_or_default();
+    // Many feeds repeat the title in the content, or have a title alone.
     let content = match (title.is_empty(), body.starts_with(&title)) {
         (false, false) if body.is_empty() => title,
         (false, false) => format!("{title}\n\n{body}"),
@@ -110,7 +132,7 @@ fn entry(entry: model::Entry, feed: &Url, language: Option<&String>) -> Entry {
     }
 }
 
-/// What tells `feed` from others without telling its whole address, which may hold a secret.
+/// Identifies `feed` without its address, which may hold a secret.
 pub fn label(feed: &Url) -> String {
     format!("{}/{:016x}", place(feed), hash(feed.as_str()).0)
 }
@@ -120,7 +142,7 @@ fn hash(text: &str) -> (u64, [u8; 32]) {
     (hash.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes)), hash)
 }
 
-/// The identity itself where it fits, so that people recognise it.
+/// The identity itself if it is short enough, else its hash.
 fn post_id(identity: &str, hash: &[u8]) -> String {
     let id = format!("rss:{identity}");
     if id.len() <= MAX_ID_BYTES && !id.contains('\0') {

@@ -1,4 +1,4 @@
-//! Lists of feeds as readers export them (<http://opml.org/spec2.opml>).
+//! Lists of feeds as feed readers export them (<http://opml.org/spec2.opml>).
 
 use quick_xml::events::Event;
 use quick_xml::{Reader, XmlVersion};
@@ -7,21 +7,28 @@ use url::Url;
 /// Why a list cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum OpmlError {
-    #[error("is no OPML: {0}")]
+    #[error("is not OPML: {0}")]
     Malformed(String),
-    #[error("holds no feed: an <outline> with an xmlUrl is expected")]
+    #[error("contains no feed with an http or https URL: expected an <outline> with an xmlUrl")]
     Empty,
-    #[error("the feed {0:?} has no http(s) URL")]
-    Url(String),
 }
 
-/// The feeds of an OPML document, folders and all, each once.
+/// The feeds of an OPML document.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct FeedList {
+    /// Those with an http or https URL, each once.
+    pub feeds: Vec<Url>,
+    /// URLs of other schemes, such as `feed:`.
+    pub skipped: Vec<String>,
+}
+
+/// The feeds of an OPML document, also those in folders.
 ///
 /// # Errors
-/// When it is no OPML, a feed has no URL, or there is none.
-pub fn feeds_of(document: &str) -> Result<Vec<Url>, OpmlError> {
+/// When the document is not OPML, or contains no feed that can be read.
+pub fn feeds_of(document: &str) -> Result<FeedList, OpmlError> {
     let mut reader = Reader::from_str(document);
-    let mut feeds: Vec<Url> = Vec::new();
+    let mut list = FeedList::default();
     loop {
         match reader.read_event().map_err(|e| OpmlError::Malformed(e.to_string()))? {
             Event::Start(tag) | Event::Empty(tag) if tag.name().as_ref() == "outline" => {
@@ -32,9 +39,10 @@ pub fn feeds_of(document: &str) -> Result<Vec<Url>, OpmlError> {
                         .normalized_value(XmlVersion::Implicit1_0)
                         .map_err(|e| OpmlError::Malformed(e.to_string()))?;
                     let url = Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-                    let url = url.ok_or_else(|| OpmlError::Url(text.into_owned()))?;
-                    if !feeds.contains(&url) {
-                        feeds.push(url);
+                    match url {
+                        Some(url) if !list.feeds.contains(&url) => list.feeds.push(url),
+                        Some(_) => {}
+                        None => list.skipped.push(text.into_owned()),
                     }
                 }
             }
@@ -42,7 +50,7 @@ pub fn feeds_of(document: &str) -> Result<Vec<Url>, OpmlError> {
             _ => {}
         }
     }
-    if feeds.is_empty() { Err(OpmlError::Empty) } else { Ok(feeds) }
+    if list.feeds.is_empty() { Err(OpmlError::Empty) } else { Ok(list) }
 }
 
 #[cfg(test)]
@@ -50,17 +58,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn feeds_are_found_in_folders_and_each_once() {
+    fn feeds_in_folders_are_found_once() {
         let document = r#"<?xml version="1.0"?><opml version="2.0"><body>
             <outline text="News"><outline text="A" xmlUrl="https://a.example/feed?x=1&amp;y=2"/></outline>
             <outline text="B" xmlUrl="https://b.example/rss"/><outline text="B again" xmlUrl="https://b.example/rss"/>
+            <outline text="C" xmlUrl="feed://c.example/rss"/>
         </body></opml>"#;
-        let feeds: Vec<String> = feeds_of(document).unwrap().iter().map(Url::to_string).collect();
+        let list = feeds_of(document).unwrap();
+        assert_eq!(list.skipped, ["feed://c.example/rss"]);
+        let feeds: Vec<String> = list.feeds.iter().map(Url::to_string).collect();
         assert_eq!(feeds, ["https://a.example/feed?x=1&y=2", "https://b.example/rss"]);
         for (document, expected) in [
-            ("<opml><body></body></opml>", "holds no feed"),
-            (r#"<opml><outline xmlUrl="file:///etc/passwd"/></opml>"#, "has no http(s) URL"),
-            ("<opml><outline", "is no OPML"),
+            ("<opml><body></body></opml>", "contains no feed"),
+            (r#"<opml><outline xmlUrl="file:///etc/passwd"/></opml>"#, "contains no feed"),
+            ("<opml><outline", "is not OPML"),
         ] {
             let error = feeds_of(document).unwrap_err().to_string();
             assert!(error.contains(expected), "{document}: {error}");

@@ -1,11 +1,11 @@
-//! What people write by hand and call XML, made well-formed where the meaning is plain.
+//! Repairs XML that is not well-formed, where the meaning is clear.
 
 /// The longest name or number of an entity.
 const MAX_ENTITY: usize = 32;
 const CDATA: (&[u8], &[u8]) = (b"<![CDATA[", b"]]>");
 
-/// The document with its ampersands escaped, without control characters and without what stands before its first
-/// tag; one that breaks off ends after its last whole entry. `None`: it is no XML.
+/// The document with escaped ampersands, without control characters and text before the first tag. A truncated
+/// document ends after its last complete entry. `None`: it is not XML.
 pub fn repaired(document: &[u8]) -> Option<Vec<u8>> {
     let start = document.iter().position(|byte| *byte == b'<')?;
     let mut fixed = clean(&document[start..]);
@@ -38,7 +38,7 @@ fn clean(document: &[u8]) -> Vec<u8> {
                 continue;
             }
             b'&' if is_entity(after) => out.push(b'&'),
-            // Of HTML's many names the markup's reader knows the meaning.
+            // Entities of HTML are resolved later, with the markup.
             b'&' => out.extend_from_slice(b"&amp;"),
             byte if is_allowed(*byte) => out.push(*byte),
             _ => {}

@@ -61,7 +61,7 @@ struct Deck {
 }
 
 impl Deck {
-    /// The next card: a step of a shuffle, which begins anew when the deck is used up.
+    /// The next card: a step of a shuffle, which starts over when the deck is used up.
     fn deal(&mut self, rng: &mut StdRng) -> usize {
         if self.dealt >= self.cards.len() {
             self.dealt = 0;
@@ -219,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_in_the_word_lists_is_there_for_every_kind_of_topic() {
+    fn names_of_word_lists_exist_for_every_topic_kind() {
         let (grammar, topics) = Grammar::load();
         let kinds: HashSet<_> = topics.iter().map(|topic| topic.kind).collect();
         for (name, id) in &grammar.names {
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_deals_all_alternatives_before_it_repeats_one() {
+    fn rule_uses_all_alternatives_before_repeating() {
         let (mut grammar, topics) = Grammar::load();
         let rule = grammar.rule("city").unwrap();
         let mut rng = StdRng::seed_from_u64(3);

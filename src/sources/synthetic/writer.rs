@@ -238,13 +238,13 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_gives_the_same_posts_and_another_seed_others() {
+    fn same_seed_gives_the_same_posts() {
         assert_eq!(posts(7, 3_000, Some(60.0)), posts(7, 3_000, Some(60.0)));
         assert_ne!(posts(7, 20, None), posts(8, 20, None));
     }
 
     #[test]
-    fn a_feed_of_200_hardly_repeats_itself_and_every_post_is_valid() {
+    fn two_hundred_posts_are_valid_and_varied() {
         for seed in 0..20 {
             let feed = posts(seed, 200, None);
             let texts: HashSet<_> = feed.iter().map(|post| post.content.as_str()).collect();
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn an_incident_takes_over_one_place_or_all_of_them_and_ends() {
+    fn incident_affects_one_source_or_all_and_ends() {
         // Ten posts a second: an incident of four minutes is 2,400 posts, from the middle of each ten minutes on.
         let mut writer = Writer::new(5, Calendar::new(Some(600.0)));
         let mut struck: HashMap<(u64, Source), (u32, u32)> = HashMap::new();

@@ -47,7 +47,7 @@ impl Feeds {
         feed.insert(0, entry);
     }
 
-    /// How often the feed at `path` was asked for, and how often that cost nothing.
+    /// How often the feed at `path` was requested.
     pub fn asked(&self, path: &str) -> usize {
         self.web.requests().iter().filter(|request| request.path == path).count()
     }
@@ -56,7 +56,7 @@ impl Feeds {
 fn answer(request: &Request, shelf: &BTreeMap<String, Vec<Entry>>) -> Reply {
     let Some(entries) = shelf.get(&request.path) else { return Reply::status(404) };
     let newest = entries.iter().map(|entry| entry.updated).max().unwrap_or_default();
-    // Weak, with quotes and a comma inside: it must come back to the letter.
+    // Weak, with quotes and a comma inside: it must come back unchanged.
     let (etag, modified) = (format!("W/\"{},{newest}\"", entries.len()), http_date(newest));
     if request.header("if-none-match") == etag && request.header("if-modified-since") == modified {
         return Reply::status(304);

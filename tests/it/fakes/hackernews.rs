@@ -14,7 +14,7 @@ pub struct Site {
     pub web: Web,
     items: Items,
     updates: Arc<Mutex<Vec<u64>>>,
-    /// How often an item is still shown as `null`.
+    /// How many more times an item is shown as `null`.
     hidden: Arc<Mutex<BTreeMap<u64, u32>>>,
 }
 
@@ -54,19 +54,19 @@ impl Site {
         lock(&self.items).insert(id, item);
     }
 
-    /// Puts an item there that is `null` for as many looks.
+    /// Puts an item there that is `null` for the first requests.
     pub fn put_late(&self, id: u64, item: Value, looks: u32) {
         lock(&self.hidden).insert(id, looks);
         self.put(id, item);
     }
 
-    /// Deletes an item, and tells that it changed.
+    /// Deletes an item, and lists it among the changes.
     pub fn delete(&self, id: u64) {
         self.put(id, json!({"deleted": true, "id": id, "time": 1_772_367_600, "type": "comment"}));
         lock(&self.updates).push(id);
     }
 
-    /// Which items were asked for, in order.
+    /// The items that were requested, in order.
     pub fn asked(&self) -> Vec<u64> {
         let requests = self.web.requests();
         let id = |path: &str| path.strip_prefix("/v0/item/")?.strip_suffix(".json")?.parse().ok();

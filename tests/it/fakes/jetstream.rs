@@ -1,4 +1,8 @@
-//! Bluesky's Jetstream: hosts that tell one log of events, each with faults of its own.
+//! Bluesky's Jetstream: hosts that serve one log of events, each with its own faults.
+//!
+//! Options behave as in <https://github.com/bluesky-social/jetstream> (`internal/subscribe`): the cursor is inclusive,
+//! `maxMessageSizeBytes` leaves out larger frames, `wantedDids` applies to events of all kinds, and `requireHello=true`
+//! waits for an `options_update` message.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,11 +15,13 @@ use tokio::sync::{Notify, watch};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 
-/// What happened on the network, oldest first. All hosts tell of it.
+use super::web::{Reply, Web};
+
+/// The events of the network, oldest first. All hosts serve them.
 #[derive(Default)]
 pub struct Log {
     events: Mutex<Vec<(i64, String)>>,
-    news: Notify,
+    changed: Notify,
 }
 
 impl Log {
@@ -26,7 +32,7 @@ impl Log {
     /// Adds an event that happened at `time_us`.
     pub fn push(&self, time_us: i64, event: String) {
         lock(&self.events).push((time_us, event));
-        self.news.notify_waiters();
+        self.changed.notify_waiters();
     }
 
     pub fn len(&self) -> usize {
@@ -51,18 +57,23 @@ pub struct Faults {
     pub stall_after: Option<usize>,
     /// Something that is no event goes before every so many events.
     pub malformed_every: Option<usize>,
-    /// Each connection tells this many earlier events again.
+    /// Each connection repeats this many earlier events.
     pub repeat: usize,
-    /// The look-back: an older cursor is moved here without a word.
+    /// The look-back: an older cursor is moved here without a notice.
     pub oldest: Option<i64>,
     /// Connections are refused.
     pub refuse: bool,
+    /// `maxMessageSizeBytes` has no effect.
+    pub ignores_max_size: bool,
 }
 
 /// A connection that was made.
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub cursor: Option<i64>,
+    /// `wantedDids` of the URL or of the first message.
+    pub dids: Vec<String>,
+    pub has_hello: bool,
 }
 
 /// A host.
@@ -116,12 +127,12 @@ impl Jetstream {
         lock(&self.state.asked).clone()
     }
 
-    /// How many connections stand.
+    /// How many connections are open.
     pub fn open(&self) -> usize {
         *self.state.open.borrow()
     }
 
-    /// Most connections that ever stood at once.
+    /// The largest number of open connections.
     pub fn most_open(&self) -> usize {
         self.state.most_open.load(Ordering::Relaxed)
     }
@@ -160,13 +171,33 @@ async fn talk(socket: TcpStream, state: &State) {
     }
     let mut query = String::new();
     #[expect(clippy::result_large_err, reason = "the library asks for this type")]
-    let hear = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
+    let note = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
         query = request.uri().query().unwrap_or_default().to_owned();
         Ok(response)
     };
-    let Ok(mut socket) = tokio_tungstenite::accept_hdr_async(socket, hear).await else { return };
+    let Ok(mut socket) = tokio_tungstenite::accept_hdr_async(socket, note).await else { return };
     let cursor = query.split('&').find_map(|pair| pair.strip_prefix("cursor=")).and_then(|text| text.parse().ok());
-    lock(&state.asked).push(Asked { cursor });
+    let url: url::Url = format!("http://host/?{query}").parse().expect("a URL");
+    let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+    let all =
+        |name: &str| -> Vec<&String> { pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| value).collect() };
+    let mut dids: Vec<String> = all("wantedDids").into_iter().cloned().collect();
+    let mut max_size: usize = all("maxMessageSizeBytes").first().and_then(|size| size.parse().ok()).unwrap_or(0);
+    let has_hello = all("requireHello").first().is_some_and(|value| *value == "true");
+    if has_hello {
+        let Some(Ok(Message::Text(text))) = socket.next().await else { return };
+        let message: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(message["type"], "options_update");
+        let payload = &message["payload"];
+        dids = serde_json::from_value(payload["wantedDids"].clone()).expect("a list");
+        max_size = payload["maxMessageSizeBytes"].as_u64().expect("a number") as usize;
+    }
+    assert!(dids.len() <= 10_000, "the server refuses more");
+    let is_wanted = |event: &str| {
+        let is_small = max_size == 0 || faults.ignores_max_size || event.len() <= max_size;
+        is_small && (dids.is_empty() || dids.iter().any(|did| event.contains(&format!("\"did\":\"{did}\""))))
+    };
+    lock(&state.asked).push(Asked { cursor, dids: dids.clone(), has_hello });
     state.open.send_modify(|open| {
         *open += 1;
         state.most_open.fetch_max(*open, Ordering::Relaxed);
@@ -181,7 +212,7 @@ async fn talk(socket: TcpStream, state: &State) {
     let mut sent = 0;
     loop {
         let reached = |limit: Option<usize>| limit.is_some_and(|limit| sent >= limit);
-        // What was told before arrives.
+        // Events that were sent arrive.
         if (reached(faults.drop_after) || reached(faults.stall_after)) && socket.flush().await.is_err() {
             return;
         }
@@ -191,19 +222,23 @@ async fn talk(socket: TcpStream, state: &State) {
         if reached(faults.stall_after) {
             std::future::pending::<()>().await;
         }
-        let news = state.log.news.notified();
+        let changed = state.log.changed.notified();
         let Some((_, event)) = state.log.get(next) else {
             if socket.flush().await.is_err() {
                 return;
             }
             tokio::select! {
-                () = news => {}
+                () = changed => {}
                 () = tokio::time::sleep(Duration::from_millis(20)) => {}
-                // The client's pongs, and its going away.
-                heard = socket.next() => if !matches!(heard, Some(Ok(_))) { return },
+                // Pongs of the client, and the end of its connection.
+                received = socket.next() => if !matches!(received, Some(Ok(_))) { return },
             }
             continue;
         };
+        if !is_wanted(&event) {
+            next += 1;
+            continue;
+        }
         if faults.malformed_every.is_some_and(|every| next % every == 0) {
             let _ = socket.feed(Message::text("{\"did\": \"did:plc:x\", \"time_us\": ")).await;
         }
@@ -226,6 +261,22 @@ impl Drop for Closing<'_> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The public API that resolves handles, as <https://docs.bsky.app/docs/api/app-bsky-actor-get-profiles> describes it:
+/// at most 25 actors, unknown ones are left out.
+pub async fn profiles(accounts: &'static [(&'static str, &'static str)]) -> Web {
+    Web::start(|request| {
+        let actors: Vec<&str> = request.pairs.iter().filter(|(name, _)| name == "actors").map(|(_, a)| &**a).collect();
+        if request.path != "/xrpc/app.bsky.actor.getProfiles" || actors.len() > 25 {
+            return Reply::status(400);
+        }
+        let profile = |actor: &&str| accounts.iter().find(|(handle, _)| handle == actor);
+        let profiles: Vec<_> = actors.iter().filter_map(profile).collect();
+        let profiles: Vec<_> = profiles.iter().map(|(handle, did)| json!({"did": did, "handle": handle})).collect();
+        Reply::ok(json!({"profiles": profiles}).to_string())
+    })
+    .await
 }
 
 /// The id that the post `rkey` of `did` has everywhere.

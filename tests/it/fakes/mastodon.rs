@@ -1,4 +1,8 @@
 //! An instance of Mastodon: time lines in pages, limits of requests, and streaming over a WebSocket.
+//!
+//! It streams from another host, as large servers do: `/api/v2/instance` names that host in `configuration.urls`
+//! (<https://docs.joinmastodon.org/entities/Instance/>), and the web host redirects `/api/v1/streaming` to it. A refused
+//! subscription is answered with `{"error", "status"}` on the open socket (mastodon/mastodon, `streaming/index.js`).
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -16,29 +20,34 @@ use super::web::{Reply, Request, Web, lock};
 
 /// The token of the instance's user.
 pub const TOKEN: &str = "a user's token";
-/// Subscriptions hold only after this.
+/// A subscription is active after this time.
 const SUBSCRIBE: Duration = Duration::from_millis(300);
 
 /// An instance.
 pub struct Instance {
     pub web: Web,
+    /// The host that streams.
+    pub streaming: Web,
     state: Arc<State>,
 }
 
 struct State {
+    /// Sent instead of a subscription.
+    refusal: Mutex<Option<Value>>,
     /// By id.
     statuses: Mutex<BTreeMap<u64, Value>>,
     live: broadcast::Sender<String>,
     /// Changes when all streams are cut.
     cuts: watch::Sender<u64>,
     subscribed: watch::Sender<usize>,
-    /// Whether streams say nothing any more, not even pings.
+    /// Whether streams send nothing, not even pings.
     is_mute: watch::Sender<bool>,
 }
 
 impl Instance {
     pub async fn start() -> Self {
         let state = Arc::new(State {
+            refusal: Mutex::default(),
             statuses: Mutex::default(),
             live: broadcast::Sender::new(1_000),
             cuts: watch::Sender::new(0),
@@ -46,8 +55,10 @@ impl Instance {
             is_mute: watch::Sender::new(false),
         });
         let shared = state.clone();
-        let web = Web::start(move |request| answer(request, &shared)).await;
-        Self { web, state }
+        let streaming = Web::start(move |request| stream_host(request, &shared)).await;
+        let (shared, host) = (state.clone(), streaming.url.clone());
+        let web = Web::start(move |request| answer(request, &shared, &host)).await;
+        Self { web, streaming, state }
     }
 
     pub fn url(&self) -> Url {
@@ -59,31 +70,36 @@ impl Instance {
         format!("mastodon:{}:{id}", self.web.url.authority())
     }
 
-    /// Writes a status and tells the streams.
+    /// Refuses subscriptions with this error from now on, or grants them again.
+    pub fn refuse(&self, refusal: Option<Value>) {
+        *lock(&self.state.refusal) = refusal;
+    }
+
+    /// Adds a status and sends it to the streams.
     pub fn write(&self, id: u64, status: Value) {
         let payload = status.to_string();
         lock(&self.state.statuses).insert(id, status);
-        self.tell("update", &payload);
+        self.send("update", &payload);
     }
 
-    /// Replaces a status and tells the streams.
+    /// Replaces a status and sends it to the streams.
     pub fn edit(&self, id: u64, status: Value) {
         let payload = status.to_string();
         lock(&self.state.statuses).insert(id, status);
-        self.tell("status.update", &payload);
+        self.send("status.update", &payload);
     }
 
-    /// Deletes a status and tells the streams.
+    /// Deletes a status and sends that to the streams.
     pub fn delete(&self, id: u64) {
         lock(&self.state.statuses).remove(&id);
-        self.tell("delete", &id.to_string());
+        self.send("delete", &id.to_string());
     }
 
-    fn tell(&self, event: &str, payload: &str) {
+    fn send(&self, event: &str, payload: &str) {
         self.say(json!({"stream": ["public:local"], "event": event, "payload": payload}).to_string());
     }
 
-    /// Says something over the streams.
+    /// Sends a frame to the streams.
     pub fn say(&self, frame: String) {
         let _ = self.state.live.send(frame);
     }
@@ -97,7 +113,7 @@ impl Instance {
         self.state.is_mute.send_replace(is_mute);
     }
 
-    /// How many subscriptions ever held.
+    /// How many subscriptions became active.
     pub fn subscribed(&self) -> usize {
         *self.state.subscribed.borrow()
     }
@@ -116,13 +132,29 @@ pub fn status(id: u64, content: &str, more: Value) -> Value {
     status
 }
 
-fn answer(request: &Request, state: &Arc<State>) -> Reply {
-    if request.path == "/api/v1/streaming" {
-        if request.header("authorization") != format!("Bearer {TOKEN}") {
-            return Reply::status(401);
+fn stream_host(request: &Request, state: &Arc<State>) -> Reply {
+    if request.path != "/api/v1/streaming" {
+        return Reply::status(404);
+    }
+    if request.header("authorization") != format!("Bearer {TOKEN}") {
+        let body = json!({"error": "Invalid access token"}).to_string();
+        return Reply::Answer(401, vec![("content-type", "application/json".to_owned())], body.into_bytes());
+    }
+    let state = state.clone();
+    Reply::Socket(Arc::new(move |socket| Box::pin(stream(socket, state.clone()))))
+}
+
+fn answer(request: &Request, state: &Arc<State>, streaming: &Url) -> Reply {
+    match request.path.as_str() {
+        "/api/v1/streaming" => {
+            return Reply::status(301).with("Location", streaming.join("api/v1/streaming").expect("a URL"));
         }
-        let state = state.clone();
-        return Reply::Socket(Arc::new(move |socket| Box::pin(stream(socket, state.clone()))));
+        "/api/v2/instance" => {
+            assert_eq!(request.header("authorization"), "", "the token is not needed here");
+            let streaming = format!("ws://{}", streaming.authority());
+            return Reply::ok(json!({"configuration": {"urls": {"streaming": streaming}}}).to_string());
+        }
+        _ => {}
     }
     let tag = request.path.strip_prefix("/api/v1/timelines/tag/");
     if tag.is_none() && request.path != "/api/v1/timelines/public" {
@@ -157,8 +189,12 @@ fn answer(request: &Request, state: &Arc<State>) -> Reply {
 
 async fn stream(mut socket: WebSocketStream<TcpStream>, state: Arc<State>) {
     let (mut cuts, mut mute) = (state.cuts.subscribe(), state.is_mute.subscribe());
-    // Nothing is told before a subscription holds.
+    // Nothing is sent before a subscription is active.
     let subscribed = matches!(socket.next().await, Some(Ok(Message::Text(text))) if text.contains("subscribe"));
+    let refusal = lock(&state.refusal).clone();
+    if let Some(refusal) = refusal {
+        let _ = socket.send(Message::text(refusal.to_string())).await;
+    }
     tokio::time::sleep(SUBSCRIBE).await;
     let mut live = state.live.subscribe();
     if subscribed {
@@ -170,7 +206,7 @@ async fn stream(mut socket: WebSocketStream<TcpStream>, state: Arc<State>) {
             tokio::select! {
                 _ = cuts.changed() => return,
                 _ = mute.changed() => continue,
-                heard = socket.next() => if !matches!(heard, Some(Ok(_))) { return },
+                received = socket.next() => if !matches!(received, Some(Ok(_))) { return },
             }
             continue;
         }
@@ -179,7 +215,7 @@ async fn stream(mut socket: WebSocketStream<TcpStream>, state: Arc<State>) {
             _ = mute.changed() => continue,
             frame = live.recv() => socket.send(Message::text(frame.expect("no lag"))).await,
             _ = pings.tick() => socket.send(Message::Ping(Default::default())).await,
-            heard = socket.next() => match heard {
+            received = socket.next() => match received {
                 Some(Ok(_)) => continue,
                 _ => return,
             },

@@ -1,4 +1,5 @@
-//! Reddit: tokens for an application, and listings in pages, newest first.
+//! Reddit: tokens for an application, and listings in pages, newest first. A post that moderators approve late appears
+//! at the place of its time (praw-dev/praw, `models/util.py`, remembers 301 ids for that reason).
 
 use std::sync::{Arc, Mutex};
 
@@ -22,7 +23,7 @@ pub struct Site {
 struct State {
     posts: Mutex<Vec<Value>>,
     comments: Mutex<Vec<Value>>,
-    /// How many tokens were given; only the last one is good.
+    /// How many tokens were given; only the last one is valid.
     tokens: Mutex<usize>,
     withdrawn: Mutex<bool>,
 }
@@ -35,13 +36,18 @@ impl Site {
         Self { web, state }
     }
 
-    /// A new post; its id is `number` in base 36.
+    /// A new post.
     pub fn post(&self, id: &str, title: &str, text: &str) {
+        self.approve(0, id, title, text);
+    }
+
+    /// A post that appears below `newer` others.
+    pub fn approve(&self, newer: usize, id: &str, title: &str, text: &str) {
         let post = json!({
             "id": id, "name": format!("t3_{id}"), "author": "ada", "created_utc": 1_772_367_600.0, "title": title,
             "selftext": text, "permalink": format!("/r/rust/comments/{id}/x/"), "subreddit": "rust",
         });
-        lock(&self.state.posts).insert(0, post);
+        lock(&self.state.posts).insert(newer, post);
     }
 
     /// A new comment.
@@ -58,7 +64,7 @@ impl Site {
         lock(&self.state.posts).insert(0, json!({"id": "!!", "name": "t3_!!"}));
     }
 
-    /// The present token is good no more.
+    /// Revokes the present token.
     pub fn withdraw(&self) {
         *lock(&self.state.withdrawn) = true;
     }
@@ -74,7 +80,7 @@ fn answer(request: &Request, state: &State) -> Reply {
     }
     let expected = format!("Bearer token-{}", *lock(&state.tokens));
     if request.header("authorization") != expected || *lock(&state.withdrawn) {
-        return Reply::status(401);
+        return unauthorized();
     }
     let things = match request.path.as_str() {
         "/r/rust+linux/new" => lock(&state.posts).clone(),
@@ -91,13 +97,17 @@ fn answer(request: &Request, state: &State) -> Reply {
     Reply::ok(listing.to_string()).with("x-ratelimit-remaining", "99.0").with("x-ratelimit-reset", "300")
 }
 
+fn unauthorized() -> Reply {
+    Reply::Answer(401, Vec::new(), json!({"message": "Unauthorized", "error": 401}).to_string().into_bytes())
+}
+
 fn token(request: &Request, state: &State) -> Reply {
     let login = base64::engine::general_purpose::STANDARD.encode(format!("{}:{}", APPLICATION.0, APPLICATION.1));
     let is_right = request.method == "POST"
         && request.header("authorization") == format!("Basic {login}")
         && request.body == "grant_type=client_credentials";
     if !is_right {
-        return Reply::status(401);
+        return unauthorized();
     }
     *lock(&state.withdrawn) = false;
     let mut tokens = lock(&state.tokens);

@@ -20,6 +20,8 @@ pub struct Request {
     pub method: String,
     pub path: String,
     pub query: BTreeMap<String, String>,
+    /// The query with repeated names.
+    pub pairs: Vec<(String, String)>,
     /// By lower-case name.
     pub headers: BTreeMap<String, String>,
     pub body: String,
@@ -94,7 +96,7 @@ impl Web {
         Self { url, state, serving }
     }
 
-    /// Answers the next requests like this, before its site comes to word again.
+    /// Answers the next requests like this, then from its site again.
     pub fn will(&self, replies: impl IntoIterator<Item = Reply>) {
         lock(&self.state.script).extend(replies);
     }
@@ -104,7 +106,7 @@ impl Web {
         lock(&self.state.script).is_empty()
     }
 
-    /// From the last of those answers until somebody asked again.
+    /// From the last of those answers until the next request.
     pub fn rest(&self) -> Range<Instant> {
         let requests = self.requests();
         let last = requests.iter().rposition(|request| request.is_scripted).expect("it was asked for");
@@ -131,7 +133,7 @@ async fn serve(mut client: TcpStream, state: &State) -> Option<()> {
     let scripted = lock(&state.script).pop_front();
     request.is_scripted = scripted.is_some();
     let reply = scripted.unwrap_or_else(|| (state.site)(&request));
-    // Who sees the request knows that its answer is decided.
+    // The answer is fixed before the request can be seen.
     lock(&state.requests).push(request.clone());
     match reply {
         Reply::Answer(status, headers, body) => {
@@ -173,9 +175,10 @@ async fn read(client: &mut TcpStream) -> Option<Request> {
             continue;
         }
         let url: Url = format!("http://host{target}").parse().ok()?;
-        let query = url.query_pairs().into_owned().collect();
+        let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+        let query = pairs.iter().cloned().collect();
         let (path, body) = (url.path().to_owned(), body.to_owned());
-        return Some(Request { at: Instant::now(), method, path, query, headers, body, is_scripted: false });
+        return Some(Request { at: Instant::now(), method, path, query, pairs, headers, body, is_scripted: false });
     }
 }
 

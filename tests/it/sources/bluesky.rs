@@ -1,23 +1,25 @@
-//! Bluesky's Jetstream with everything that may go wrong.
+//! Bluesky's Jetstream, with faults.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sentistream::domain::Timestamp;
 use sentistream::sources::SourceSpec;
-use sentistream::sources::bluesky::{self, BlueskyOptions, Filter};
+use sentistream::sources::bluesky::{self, BlueskyOptions, Filter, FilterOptions};
 use serde_json::{Value, json};
 
 use super::ingesting::Ingesting;
+use super::polling::fetcher;
 use crate::api::test_app::{START, Setup, TestApp, cases};
-use crate::fakes::jetstream::{Faults, Jetstream, Log, account, commit, create, post_id};
+use crate::fakes::jetstream::{Faults, Jetstream, Log, account, commit, create, post_id, profiles};
 
 cases![
-    posts_edits_and_removals_do_what_they_ask_for,
-    every_fault_of_a_host_loses_nothing,
-    a_restart_goes_on_at_the_cursor_and_another_host_a_little_earlier,
-    a_pipeline_that_is_full_holds_the_socket_up,
+    posts_edits_and_deletions_are_applied,
+    host_faults_lose_no_post,
+    unreadable_events_are_skipped_and_counted,
+    authors_are_selected_by_handle_and_did,
+    restart_resumes_at_cursor_and_other_host_rewinds,
+    full_stream_stops_reading_the_socket,
 ];
 
 const ADA: &str = "did:plc:ada";
@@ -28,23 +30,19 @@ fn at(seconds: f64) -> i64 {
     START.parse::<Timestamp>().expect("a time").as_micros() + (seconds * 1e6) as i64
 }
 
-fn filter(change: impl FnOnce(&mut (Vec<String>, Vec<String>, f64))) -> Arc<Filter> {
-    let mut wanted = (Vec::new(), Vec::new(), 1.0);
-    change(&mut wanted);
-    Arc::new(Filter::new(&wanted.0, &wanted.1, &[], wanted.2).expect("a filter"))
-}
-
-fn options(hosts: &[&Jetstream]) -> BlueskyOptions {
+pub fn options(hosts: &[&Jetstream]) -> BlueskyOptions {
     BlueskyOptions {
         hosts: hosts.iter().map(|host| host.url.clone()).collect(),
-        filter: filter(|_| ()),
+        filter: Filter::new(&FilterOptions::default()).expect("a filter"),
+        authors: Vec::new(),
+        api: "http://127.0.0.1:1/".parse().expect("a URL"),
         look_back: Duration::from_secs(3_600),
         idle_limit: Duration::from_secs(60),
     }
 }
 
 fn spec(app: &TestApp, hosts: &[&Jetstream]) -> SourceSpec {
-    bluesky::spec("bluesky", options(hosts), app.clock.clone())
+    bluesky::spec("bluesky", options(hosts), fetcher(), app.clock.clone())
 }
 
 /// `count` posts, ten a second, from the second `from` on.
@@ -71,7 +69,7 @@ async fn find(app: &TestApp, did: &str, rkey: &str) -> Option<Value> {
     (answer.status == 200).then(|| answer.json())
 }
 
-async fn posts_edits_and_removals_do_what_they_ask_for(setup: Setup) {
+async fn posts_edits_and_deletions_are_applied(setup: Setup) {
     let app = TestApp::start(setup).await;
     let log = Log::new();
     let host = Jetstream::start(&log, Faults::default()).await;
@@ -109,6 +107,13 @@ async fn posts_edits_and_removals_do_what_they_ask_for(setup: Setup) {
         json!({"embed": {"$type": "app.bsky.embed.recordWithMedia",
         "record": {"record": {"uri": parent, "cid": "c"}}, "media": {"images": []}}}),
     );
+    // Optional fields of odd forms cost no post.
+    say(
+        "odd",
+        3.5,
+        "I love odd fields",
+        json!({"langs": "en", "reply": "x", "embed": [1], "facets": {"a": 1}, "createdAt": 5}),
+    );
     say("future", 4.0, "from the future", json!({"createdAt": "2031-01-01T00:00:00Z"}));
     say("picture", 5.0, "", json!({"embed": {"images": []}}));
     say("regretted", 6.0, "I will regret this", json!({}));
@@ -124,7 +129,7 @@ async fn posts_edits_and_removals_do_what_they_ask_for(setup: Setup) {
     log.push(at(13.0), account(ADA, at(13.0), ""));
 
     let ingesting = Ingesting::start(&app, spec(&app, &[&host]));
-    stored(&app, 5).await;
+    stored(&app, 6).await;
     let links = find(&app, ADA, "links").await.expect("stored");
     assert_eq!(links["content"], "é look at https://example.org/a/long/path and this site https://example.org/named");
     assert_eq!((&links["source"], &links["author"], &links["lang"]), (&json!("bluesky"), &json!(ADA), &json!("pt-BR")));
@@ -142,12 +147,14 @@ async fn posts_edits_and_removals_do_what_they_ask_for(setup: Setup) {
     assert!(find(&app, BOB, "b1").await.is_none() && find(&app, ADA, "regretted").await.is_none());
     ingesting.stop().await;
 
-    // Only what was asked for: posts in a language with a word, and half of them; what goes elsewhere goes away.
+    // Posts in a language and with a word. An edited post that no longer matches is deleted.
     let wanted = BlueskyOptions {
-        filter: filter(|(languages, keywords, _)| {
-            languages.push("de".to_owned());
-            keywords.push("ÄPFEL".to_owned());
-        }),
+        filter: Filter::new(&FilterOptions {
+            languages: vec!["de".to_owned()],
+            keywords: vec!["ÄPFEL".to_owned()],
+            ..FilterOptions::default()
+        })
+        .expect("a filter"),
         ..options(&[&host])
     };
     let german = |text: &str, langs: Value| json!({"$type": "app.bsky.feed.post", "text": text, "langs": langs, "createdAt": ""});
@@ -160,16 +167,16 @@ async fn posts_edits_and_removals_do_what_they_ask_for(setup: Setup) {
         log.push(second, commit("create", (BOB, &format!("g{n}")), second, german(text, langs)));
     }
     log.push(at(30.0), commit("update", (ADA, "edited"), at(30.0), german("Not about fruit", json!(["de"]))));
-    let ingesting = Ingesting::start(&app, bluesky::spec("bluesky", wanted, app.clock.clone()));
+    let ingesting = Ingesting::start(&app, bluesky::spec("bluesky", wanted, fetcher(), app.clock.clone()));
     app.eventually("one comes and one goes", async || {
         (find(&app, BOB, "g0").await.is_some() && find(&app, ADA, "edited").await.is_none()).then_some(())
     })
     .await;
-    stored(&app, 5).await;
+    stored(&app, 6).await;
     ingesting.stop().await;
 }
 
-async fn every_fault_of_a_host_loses_nothing(setup: Setup) {
+async fn host_faults_lose_no_post(setup: Setup) {
     let app = TestApp::start(setup).await;
     let log = Log::new();
     let bad = Jetstream::start(&log, Faults::default()).await;
@@ -187,11 +194,11 @@ async fn every_fault_of_a_host_loses_nothing(setup: Setup) {
         bad.cut();
         posts(&log, 300, 100.0 * n as f64);
         sent += 300;
-        // What is refused or stalls is left for the other host; what drops is opened again and again.
+        // The source leaves a host that refuses or stalls for the other one, and reopens one that drops.
         let hosts: &[&Jetstream] = if matches!(name, "stall" | "refused") { &[&bad, &good] } else { &[&bad] };
         let watchful =
             BlueskyOptions { idle_limit: Duration::from_secs(if name == "stall" { 1 } else { 60 }), ..options(hosts) };
-        let ingesting = Ingesting::start(&app, bluesky::spec("bluesky", watchful, app.clock.clone()));
+        let ingesting = Ingesting::start(&app, bluesky::spec("bluesky", watchful, fetcher(), app.clock.clone()));
         stored(&app, sent).await;
         let state = ingesting.states.all().remove(0);
         match name {
@@ -202,12 +209,86 @@ async fn every_fault_of_a_host_loses_nothing(setup: Setup) {
     }
     let books = app.drained().await["stats"]["books"].clone();
     assert_eq!((&books["analysed"], &books["dead_lettered"]), (&json!(sent), &json!(0)));
-    // What a new connection tells again, and five seconds after each change of host.
+    // Repeated by new connections, and five seconds after each change of host.
     let duplicates = books["duplicate"].as_u64().expect("a number");
     assert!((1..sent as u64).contains(&duplicates), "what came twice was counted, and was little: {books}");
 }
 
-async fn a_restart_goes_on_at_the_cursor_and_another_host_a_little_earlier(setup: Setup) {
+async fn unreadable_events_are_skipped_and_counted(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let log = Log::new();
+    let host = Jetstream::start(&log, Faults::default()).await;
+    let event = |rkey: &str, second: f64, bytes: usize| {
+        log.push(at(second), create(ADA, rkey, at(second), &"x".repeat(bytes)));
+    };
+    // The host leaves out what is larger than the source asks for.
+    posts(&log, 10, 0.0);
+    event("large", 1.05, 2 << 20);
+    posts(&log, 10, 2.0);
+    let ingesting = Ingesting::start(&app, spec(&app, &[&host]));
+    stored(&app, 20).await;
+    let state = ingesting.states.all().remove(0);
+    assert_eq!((state.rejected, state.errors), (0, 0), "{state:?}");
+    ingesting.stop().await;
+
+    // A host that ignores the limit costs one rejected event.
+    host.set_faults(Faults { ignores_max_size: true, ..Faults::default() });
+    host.cut();
+    event("large2", 3.5, 2 << 20);
+    posts(&log, 10, 4.0);
+    let ingesting = Ingesting::start(&app, spec(&app, &[&host]));
+    stored(&app, 30).await;
+    let state = ingesting.states.all().remove(0);
+    assert_eq!((state.rejected, state.errors), (1, 0), "{state:?}");
+
+    // A frame that breaks each connection is stepped over after it failed twice.
+    event("huge", 5.5, 17 << 20);
+    posts(&log, 10, 7.0);
+    stored(&app, 40).await;
+    let state = ingesting.states.all().remove(0);
+    assert_eq!(state.errors, 2, "{state:?}");
+    ingesting.stop().await;
+}
+
+async fn authors_are_selected_by_handle_and_did(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let log = Log::new();
+    let host = Jetstream::start(&log, Faults::default()).await;
+    let api = profiles(&[("ada.test", ADA)]).await;
+    let wanted = |authors: &[&str]| BlueskyOptions {
+        authors: authors.iter().map(|&author| author.to_owned()).collect(),
+        api: api.url.clone(),
+        ..options(&[&host])
+    };
+    let start = |options| Ingesting::start(&app, bluesky::spec("bluesky", options, fetcher(), app.clock.clone()));
+    posts(&log, 5, 0.0);
+    log.push(at(1.0), create(BOB, "b1", at(1.0), "I love it"));
+    log.push(at(2.0), create("did:plc:eve", "e1", at(2.0), "I love it"));
+    let ingesting = start(wanted(&["ada.test", BOB, "gone.test"]));
+    stored(&app, 6).await;
+    let state = ingesting.states.all().remove(0);
+    assert!(state.last_error.as_deref().is_some_and(|error| error.contains("gone.test")), "{state:?}");
+    assert_eq!(host.asked().last().expect("asked").dids, [ADA, BOB]);
+    ingesting.stop().await;
+
+    // More authors than a URL holds are sent in a message.
+    let many: Vec<String> = (0..150).map(|n| format!("did:plc:{n:03}")).chain([BOB.to_owned()]).collect();
+    log.push(at(3.0), create(BOB, "b2", at(3.0), "I love it"));
+    log.push(at(3.0), create(ADA, "a2", at(3.0), "I love it"));
+    let ingesting = start(wanted(&many.iter().map(String::as_str).collect::<Vec<_>>()));
+    stored(&app, 7).await;
+    let asked = host.asked().pop().expect("asked");
+    assert!(asked.has_hello && asked.dids.len() == 151, "{asked:?}");
+    ingesting.stop().await;
+
+    // Without any account the source must not read everything.
+    let failing = Ingesting::start(&app, bluesky::spec("nobody", wanted(&["gone.test"]), fetcher(), app.clock.clone()));
+    let state = app.eventually("it fails", async || failing.states.all().pop().filter(|state| state.errors > 0)).await;
+    assert_eq!((state.state.as_str(), state.posts), ("backing_off", 0));
+    failing.stop().await;
+}
+
+async fn restart_resumes_at_cursor_and_other_host_rewinds(setup: Setup) {
     let app = TestApp::start(setup).await;
     let log = Log::new();
     let first = Jetstream::start(&log, Faults::default()).await;
@@ -242,7 +323,7 @@ async fn a_restart_goes_on_at_the_cursor_and_another_host_a_little_earlier(setup
     ingesting.stop().await;
 }
 
-async fn a_pipeline_that_is_full_holds_the_socket_up(setup: Setup) {
+async fn full_stream_stops_reading_the_socket(setup: Setup) {
     let app = TestApp::start(setup).await;
     app.shutdown_workers().await;
     let log = Log::new();

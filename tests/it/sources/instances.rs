@@ -71,7 +71,7 @@ async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_of_several_processes_reads_and_another_takes_over_when_it_dies_or_hangs() {
+async fn another_process_takes_over_when_the_reader_dies_or_hangs() {
     let folder = tempfile::tempdir().unwrap();
     let shared = Shared::create().await;
     let log = Log::new();
@@ -117,7 +117,7 @@ async fn one_of_several_processes_reads_and_another_takes_over_when_it_dies_or_h
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_process_goes_on_at_its_cursor() {
+async fn killed_process_resumes_at_its_cursor() {
     let folder = tempfile::tempdir().unwrap();
     let log = Log::new();
     let host = Jetstream::start(&log, Faults::default()).await;

@@ -1,4 +1,4 @@
-//! Mastodon's instances with everything that may go wrong.
+//! Mastodon's instances, with faults.
 
 use std::time::Duration;
 
@@ -15,9 +15,11 @@ use crate::fakes::web::Reply;
 
 cases![
     time_lines_are_polled_without_a_gap,
-    an_instance_in_trouble_holds_up_no_other_and_loses_nothing,
-    a_token_lets_edits_and_deletions_arrive,
-    a_stream_that_is_cut_or_silent_is_made_anew_and_nothing_is_lost,
+    late_posts_of_other_servers_are_found,
+    failing_instance_delays_no_other,
+    token_streams_edits_and_deletions,
+    refused_subscription_is_an_error,
+    cut_or_silent_stream_reconnects_without_loss,
 ];
 
 const MILLIS: fn(u64) -> Duration = Duration::from_millis;
@@ -28,6 +30,7 @@ fn options(instances: &[&Instance]) -> MastodonOptions {
         tags: Vec::new(),
         local: true,
         interval: MILLIS(20),
+        rewind: Duration::from_secs(300),
         token: None,
         idle_limit: Duration::from_secs(60),
     }
@@ -69,7 +72,7 @@ async fn time_lines_are_polled_without_a_gap(setup: Setup) {
     assert_eq!(local["author"], format!("ada@{}", first.url().authority()));
     assert_eq!(local["created_at"], "2026-03-01T12:20:00.000Z");
 
-    // From there on nothing is left out.
+    // Later polls leave out nothing.
     for id in 2..=95 {
         second.write(id, status(id, "<p>I love it</p>", json!({})));
     }
@@ -80,7 +83,7 @@ async fn time_lines_are_polled_without_a_gap(setup: Setup) {
     assert_eq!(request.header("authorization"), "");
     ingesting.stop().await;
 
-    // A restart goes on where it was, however much there is.
+    // A restart continues at the cursor.
     for id in 200..=330 {
         first.write(id, status(id, "<p>I love it</p>", json!({})));
     }
@@ -101,7 +104,7 @@ async fn time_lines_are_polled_without_a_gap(setup: Setup) {
     tagging.stop().await;
 }
 
-async fn an_instance_in_trouble_holds_up_no_other_and_loses_nothing(setup: Setup) {
+async fn failing_instance_delays_no_other(setup: Setup) {
     let app = TestApp::start(setup).await;
     let (bad, good) = (Instance::start().await, Instance::start().await);
     let ingesting = Ingesting::start(&app, spec(&app, options(&[&bad, &good])));
@@ -115,7 +118,9 @@ async fn an_instance_in_trouble_holds_up_no_other_and_loses_nothing(setup: Setup
         ("a page", Reply::ok("<html>Just a moment…</html>")),
         ("cut off", Reply::ok("[{\"id\": \"1\"")),
         ("reset", Reply::Reset),
-        ("refused", Reply::status(401)),
+        // Of a firewall rather than the instance: its block passes.
+        ("a 403 page", Reply::Answer(403, Vec::new(), b"<html>Attention required</html>".to_vec())),
+        ("a 401 page", Reply::status(401)),
         ("busy", Reply::status(429).with("Retry-After", "3")),
     ] {
         let before = ingesting.states.all().remove(0).errors;
@@ -128,19 +133,20 @@ async fn an_instance_in_trouble_holds_up_no_other_and_loses_nothing(setup: Setup
         app.eventually("the other one is read", async || find(&app, &good.post_id(count)).await).await;
         app.eventually("it is read again", async || find(&app, &bad.post_id(count)).await).await;
         let rest = bad.web.rest();
-        assert!(name != "busy" || rest.end - rest.start >= MILLIS(3_000), "it had its time: {rest:?}");
+        assert!(name != "busy" || rest.end - rest.start >= MILLIS(3_000), "the pause is kept: {rest:?}");
         let asked = good.web.requests().into_iter().filter(|request| rest.contains(&request.at));
-        assert!(name != "busy" || asked.count() > 1, "the other one waits for nobody: {rest:?}");
+        assert!(name != "busy" || asked.count() > 1, "the other one does not wait: {rest:?}");
         let state = ingesting.states.all().remove(0);
         assert!(state.errors > before && state.state.as_str() == "connected", "{name}: {state:?}");
     }
-    // One status that is none costs no other.
+    // A status without text counts as filtered, and one with odd optional fields is read.
     bad.write(50, json!({"id": "50", "content": 7}));
-    bad.write(51, status(51, "<p>I love it</p>", json!({})));
+    bad.write(51, status(51, "<p>I love it</p>", json!({"account": 7, "language": [], "quote": "x", "url": {}})));
     app.eventually("the next one is read", async || find(&app, &bad.post_id(51)).await).await;
-    assert_eq!(ingesting.states.all().remove(0).rejected, 1);
+    let state = ingesting.states.all().remove(0);
+    assert_eq!((state.rejected, state.filtered), (0, 1));
 
-    // An instance that says that its limit is reached is left alone until it says.
+    // An exhausted rate limit is waited for.
     let reset = START.parse::<Timestamp>().expect("a time") + Duration::from_secs(1);
     bad.web.will([Reply::ok("[]").with("X-RateLimit-Remaining", "0").with("X-RateLimit-Reset", reset.to_string())]);
     app.eventually("it is asked once more", async || bad.web.has_said_all().then_some(())).await;
@@ -152,7 +158,7 @@ async fn an_instance_in_trouble_holds_up_no_other_and_loses_nothing(setup: Setup
     assert_eq!(books["duplicate"], 0);
     ingesting.stop().await;
 
-    // An answer that never comes is given up. One may meet a question that was left at the stop.
+    // Requests time out. One reply may go to a request that was open at the stop.
     bad.web.will([Reply::Silence, Reply::Silence]);
     let impatient = mastodon::spec("mastodon", options(&[&bad, &good]), hasty, app.clock.clone());
     let ingesting = Ingesting::start(&app, impatient);
@@ -161,9 +167,10 @@ async fn an_instance_in_trouble_holds_up_no_other_and_loses_nothing(setup: Setup
     assert!(ingesting.states.all().remove(0).errors > 0);
     ingesting.stop().await;
 
-    // One that shows its time line to nobody says what helps.
+    // The error of a closed time line says what to do.
     let closed = Instance::start().await;
-    closed.web.will([Reply::status(422)]);
+    let error = json!({"error": "This method requires an authenticated user"});
+    closed.web.will([Reply::Answer(422, Vec::new(), error.to_string().into_bytes())]);
     let alone = Ingesting::start(&app, mastodon::spec("closed", options(&[&closed]), fetcher, app.clock.clone()));
     let state = app
         .eventually("it fails", async || alone.states.all().pop().filter(|state| state.state.as_str() == "failed"))
@@ -180,7 +187,29 @@ async fn subscribed(app: &TestApp, instance: &Instance, count: usize) {
     app.eventually("it listens", async || (instance.subscribed() >= count).then_some(())).await;
 }
 
-async fn a_token_lets_edits_and_deletions_arrive(setup: Setup) {
+async fn late_posts_of_other_servers_are_found(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let instance = Instance::start().await;
+    // An id holds the time at which its post was written, in milliseconds.
+    let id = |millis: u64| (1_772_367_600_000 + millis) << 16;
+    let write = |millis: u64| instance.write(id(millis), status(id(millis), "<p>I love it</p>", json!({})));
+    write(100);
+    let federated = MastodonOptions { local: false, rewind: MILLIS(1_000), ..options(&[&instance]) };
+    let ingesting = Ingesting::start(&app, spec(&app, federated));
+    stored(&app, 1).await;
+    for n in 0..50 {
+        write(5_000 + n);
+    }
+    stored(&app, 51).await;
+    // Written before the newest post, and delivered after it.
+    write(4_500);
+    let books = stored(&app, 52).await;
+    assert_eq!((&books["analysed"], &books["duplicate"]), (&json!(52), &json!(0)));
+    assert!(instance.web.requests().iter().all(|request| !request.query.contains_key("local")));
+    ingesting.stop().await;
+}
+
+async fn token_streams_edits_and_deletions(setup: Setup) {
     let app = TestApp::start(setup).await;
     let instance = Instance::start().await;
     let love = |id| status(id, "<p>I love it</p>", json!({}));
@@ -189,7 +218,8 @@ async fn a_token_lets_edits_and_deletions_arrive(setup: Setup) {
     }
     let ingesting = Ingesting::start(&app, spec(&app, streaming(&instance)));
     subscribed(&app, &instance, 1).await;
-    instance.write(4, love(4));
+    let quote = r#"<p class="quote-inline">RE: <a href="https://m.example/@bob/3">m.example</a></p><p>I love it</p>"#;
+    instance.write(4, status(4, quote, json!({"quote": {"state": "accepted", "quoted_status": {"id": "3"}}})));
     instance
         .say("{\"stream\": [\"public:local\"], \"event\": \"update\", \"payload\": {\"not\": \"a text\"}}".to_owned());
     instance.say("nonsense".to_owned());
@@ -204,23 +234,54 @@ async fn a_token_lets_edits_and_deletions_arrive(setup: Setup) {
     app.eventually("the deletion deletes", async || find(&app, &instance.post_id(1)).await.is_none().then_some(()))
         .await;
     let books = stored(&app, 3).await;
+    let quoting = find(&app, &instance.post_id(4)).await.expect("stored");
+    assert_eq!((&quoting["content"], &quoting["reply_to"]), (&json!("I love it"), &json!(instance.post_id(3))));
+    // The token goes to the streaming host only, besides the time lines.
+    let asked = instance.web.requests().into_iter().filter(|request| request.path.contains("/instance"));
+    assert!(asked.map(|request| request.headers).all(|headers| !headers.contains_key("authorization")));
     assert_eq!((&books["deletion"], &books["replacement"]), (&json!(1), &json!(1)));
     let state = ingesting.states.all().remove(0);
     assert_eq!((state.rejected, state.errors), (2, 0), "{state:?}");
     ingesting.stop().await;
 
-    // A token that is refused needs a person, and is not shown.
+    // A refused token stops the source, and does not appear in the error.
     let wrong = MastodonOptions { token: Some("outdated".to_owned().into()), ..options(&[&instance]) };
     let refused = Ingesting::start(&app, mastodon::spec("wrong", wrong, fetcher, app.clock.clone()));
     let state = app
         .eventually("it fails", async || refused.states.all().pop().filter(|state| state.state.as_str() == "failed"))
         .await;
     let error = state.last_error.expect("told");
-    assert!(error.contains("make a new one") && !error.contains("outdated"), "{error}");
+    assert!(error.contains("create a new token") && !error.contains("outdated"), "{error}");
     refused.stop().await;
 }
 
-async fn a_stream_that_is_cut_or_silent_is_made_anew_and_nothing_is_lost(setup: Setup) {
+async fn refused_subscription_is_an_error(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let instance = Instance::start().await;
+    let state = async |ingesting: &Ingesting, wanted: &str| {
+        app.eventually(wanted, async || {
+            ingesting.states.all().pop().filter(|state| state.state.as_str() == wanted && state.errors > 0)
+        })
+        .await
+    };
+    instance.refuse(Some(json!({"error": "Access token does not have the required scopes", "status": 401})));
+    let ingesting = Ingesting::start(&app, spec(&app, streaming(&instance)));
+    let failed = state(&ingesting, "failed").await;
+    let error = failed.last_error.expect("an error");
+    assert!(error.contains("required scopes") && error.contains("read:statuses"), "{error}");
+    ingesting.stop().await;
+
+    instance.refuse(Some(json!({"error": "Unknown stream type", "status": 400})));
+    let ingesting = Ingesting::start(&app, spec(&app, streaming(&instance)));
+    let refused = state(&ingesting, "backing_off").await;
+    assert!(refused.last_error.expect("an error").contains("Unknown stream type"));
+    instance.refuse(None);
+    instance.write(1, status(1, "<p>I love it</p>", json!({})));
+    stored(&app, 1).await;
+    ingesting.stop().await;
+}
+
+async fn cut_or_silent_stream_reconnects_without_loss(setup: Setup) {
     let app = TestApp::start(setup).await;
     let instance = Instance::start().await;
     let wanted = MastodonOptions { idle_limit: Duration::from_secs(1), ..streaming(&instance) };
@@ -233,10 +294,7 @@ async fn a_stream_that_is_cut_or_silent_is_made_anew_and_nothing_is_lost(setup: 
         }
     };
     // Nothing at first; then before the subscription holds, and after.
-    app.eventually("it connects", async || {
-        instance.web.requests().iter().any(|request| request.path.ends_with("streaming")).then_some(())
-    })
-    .await;
+    app.eventually("it connects", async || (!instance.streaming.requests().is_empty()).then_some(())).await;
     say(55);
     subscribed(&app, &instance, 1).await;
     say(5);

@@ -1,31 +1,25 @@
 //! Pausing and resuming by the API.
 
+use sentistream::sources::bluesky;
 use serde_json::json;
-use std::time::Duration;
-
-use sentistream::sources::bluesky::{self, BlueskyOptions, Filter};
 
 use super::ingesting::Ingesting;
+use super::polling::fetcher;
 use crate::api::test_app::{START, Setup, TestApp, cases};
 use crate::fakes::jetstream::{Faults, Jetstream, Log, create};
 
-cases![a_source_is_paused_and_resumed_and_tells_how_it_does];
+cases![paused_source_resumes_at_its_cursor];
 
-async fn a_source_is_paused_and_resumed_and_tells_how_it_does(setup: Setup) {
+async fn paused_source_resumes_at_its_cursor(setup: Setup) {
     let app = TestApp::start(setup).await;
     let log = Log::new();
     let host = Jetstream::start(&log, Faults::default()).await;
-    let options = BlueskyOptions {
-        hosts: vec![host.url.clone()],
-        filter: Filter::new(&[], &[], &[], 1.0).expect("a filter").into(),
-        look_back: Duration::from_secs(60),
-        idle_limit: Duration::from_secs(60),
-    };
+    let options = super::bluesky::options(&[&host]);
     let start = START.parse::<sentistream::domain::Timestamp>().expect("a time").as_micros();
     let say = |n: i64| log.push(start + n, create("did:plc:ada", &format!("r{n}"), start + n, "I love it"));
     assert_eq!(app.post("/api/sources/bluesky/pause", &json!({})).await.problem(404), Vec::<String>::new());
 
-    let ingesting = Ingesting::start(&app, bluesky::spec("bluesky", options, app.clock.clone()));
+    let ingesting = Ingesting::start(&app, bluesky::spec("bluesky", options, fetcher(), app.clock.clone()));
     say(1);
     let feed = async || {
         let sources = app.get("/api/sources").await.ok();

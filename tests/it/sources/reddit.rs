@@ -1,4 +1,4 @@
-//! Reddit with everything that may go wrong.
+//! Reddit, with faults.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::api::test_app::{START, Setup, TestApp, cases};
 use crate::fakes::reddit::{APPLICATION, Site};
 use crate::fakes::web::Reply;
 
-cases![posts_and_comments_come_through_the_application_and_its_tokens, what_is_wrong_with_the_server_loses_nothing,];
+cases![application_reads_posts_and_comments, late_approved_post_is_found, server_faults_lose_no_post];
 
 fn options(site: &Site) -> RedditOptions {
     RedditOptions {
@@ -32,7 +32,7 @@ fn spec(app: &TestApp, site: &Site) -> SourceSpec {
     reddit::spec("reddit", options(site), fetcher(), app.clock.clone())
 }
 
-async fn posts_and_comments_come_through_the_application_and_its_tokens(setup: Setup) {
+async fn application_reads_posts_and_comments(setup: Setup) {
     let app = TestApp::start(setup).await;
     let site = Site::start().await;
     site.post("9", "I love R&D <3", "With **Markdown** & more");
@@ -54,7 +54,7 @@ async fn posts_and_comments_come_through_the_application_and_its_tokens(setup: S
         site.web.requests().iter().all(|request| request.header("user-agent") == "linux:org.example:1 (by /u/ada)")
     );
 
-    // A token is used until it ends, or is withdrawn.
+    // A token is used until it expires or is revoked.
     assert_eq!(site.tokens(), 1);
     // Not so late that the source's lease runs out as well.
     app.clock.set(START.parse::<Timestamp>().expect("a time") + Duration::from_secs(8));
@@ -65,7 +65,7 @@ async fn posts_and_comments_come_through_the_application_and_its_tokens(setup: S
     assert_eq!((state.errors, state.filtered), (0, 2), "{state:?}");
     ingesting.stop().await;
 
-    // What came while nobody looked is found however far back it goes, and once.
+    // After a pause several pages are read, and each post once.
     for n in 0..250 {
         site.post(&format!("b{n:03}"), "I love it", "");
     }
@@ -73,11 +73,31 @@ async fn posts_and_comments_come_through_the_application_and_its_tokens(setup: S
     let ingesting = Ingesting::start(&app, spec(&app, &site));
     let books = stored(&app, 252).await;
     assert_eq!((&books["analysed"], &books["duplicate"]), (&json!(252), &json!(0)));
-    assert!(ingesting.states.all().remove(0).rejected > 0);
+    assert_eq!(ingesting.states.all().remove(0).rejected, 1);
     ingesting.stop().await;
 }
 
-async fn what_is_wrong_with_the_server_loses_nothing(setup: Setup) {
+async fn late_approved_post_is_found(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let site = Site::start().await;
+    for n in 100..130 {
+        site.post(&format!("b{n}"), "I love it", "");
+    }
+    let ingesting = Ingesting::start(&app, spec(&app, &site));
+    stored(&app, 30).await;
+    // Below five newer posts, with an id below that of the newest one.
+    site.approve(5, "b0", "I love it", "");
+    let books = stored(&app, 31).await;
+    assert_eq!((&books["analysed"], &books["duplicate"]), (&json!(31), &json!(0)));
+    ingesting.stop().await;
+    site.approve(9, "b1", "I love it", "");
+    let ingesting = Ingesting::start(&app, spec(&app, &site));
+    let books = stored(&app, 32).await;
+    assert_eq!(books["duplicate"], 0, "a restart remembers the ids");
+    ingesting.stop().await;
+}
+
+async fn server_faults_lose_no_post(setup: Setup) {
     let app = TestApp::start(setup).await;
     let site = Site::start().await;
     site.post("100", "I love it", "");
@@ -88,6 +108,7 @@ async fn what_is_wrong_with_the_server_loses_nothing(setup: Setup) {
         ("500", Reply::status(500)),
         ("a page", Reply::ok("<html>")),
         ("reset", Reply::Reset),
+        ("a 403 page", Reply::Answer(403, Vec::new(), b"<html>Blocked</html>".to_vec())),
         ("busy", Reply::status(429).with("Retry-After", "1")),
     ] {
         let before = ingesting.states.all().remove(0).errors;
@@ -101,7 +122,7 @@ async fn what_is_wrong_with_the_server_loses_nothing(setup: Setup) {
         assert!(name != "busy" || rest.end - rest.start >= Duration::from_secs(1), "{rest:?}");
         assert!(ingesting.states.all().remove(0).errors > before, "{name}");
     }
-    // When the period allows no more, the next one is waited for.
+    // An exhausted rate limit is waited for.
     let last = Reply::ok(json!({"kind": "Listing", "data": {"after": null, "children": []}}).to_string());
     site.web.will([last.with("x-ratelimit-remaining", "0.0").with("x-ratelimit-reset", "1")]);
     app.eventually("it is asked once more", async || site.web.has_said_all().then_some(())).await;
@@ -114,7 +135,7 @@ async fn what_is_wrong_with_the_server_loses_nothing(setup: Setup) {
     assert_eq!(app.drained().await["stats"]["books"]["duplicate"], 0);
     ingesting.stop().await;
 
-    // An answer that never comes is given up. One may meet a question that was left at the stop.
+    // Requests time out. One reply may go to a request that was open at the stop.
     site.web.will([Reply::Silence, Reply::Silence]);
     let ingesting = Ingesting::start(&app, reddit::spec("reddit", options(&site), hasty(), app.clock.clone()));
     site.post("201", "I love it", "");
@@ -122,18 +143,24 @@ async fn what_is_wrong_with_the_server_loses_nothing(setup: Setup) {
     assert!(ingesting.states.all().remove(0).errors > 0);
     ingesting.stop().await;
 
-    for (name, options, expected) in [
+    for (name, activity, options, expected) in [
         (
             "secret",
+            "failed",
             RedditOptions { client_secret: "wrong".to_owned().into(), ..options(&site) },
             "check client_id and client_secret",
         ),
-        ("subreddit", RedditOptions { subreddits: vec!["gone".to_owned()], ..options(&site) }, "check subreddits"),
+        (
+            "subreddit",
+            "backing_off",
+            RedditOptions { subreddits: vec!["gone".to_owned()], ..options(&site) },
+            "check subreddits",
+        ),
     ] {
         let failing = Ingesting::start(&app, reddit::spec(name, options, fetcher(), app.clock.clone()));
         let state = app
             .eventually("it fails", async || {
-                failing.states.all().pop().filter(|state| state.state.as_str() == "failed")
+                failing.states.all().pop().filter(|state| state.state.as_str() == activity)
             })
             .await;
         let error = state.last_error.expect("told");

@@ -1,4 +1,4 @@
-//! Feeds with everything that may go wrong.
+//! Feeds, with faults.
 
 use std::time::Duration;
 
@@ -15,10 +15,11 @@ use crate::fakes::feeds::{self, Entry, Feeds};
 use crate::fakes::web::{Reply, Web};
 
 cases![
-    feeds_are_read_once_and_asked_with_their_validators,
-    what_is_wrong_with_a_feed_holds_up_no_other_and_loses_nothing,
-    a_host_that_asks_for_patience_gets_it_for_all_its_feeds,
-    addresses_that_are_not_public_are_refused_also_behind_redirects,
+    feeds_are_read_once_with_their_validators,
+    page_leads_to_its_feed_and_header_names_the_charset,
+    failing_feed_delays_no_other,
+    retry_after_delays_all_feeds_of_the_host,
+    private_addresses_are_refused_behind_redirects,
 ];
 
 const MILLIS: fn(u64) -> Duration = Duration::from_millis;
@@ -34,7 +35,7 @@ fn entry(id: &str, title: &str, minutes: i64) -> Entry {
     Entry { id: id.to_owned(), title: title.to_owned(), published, updated: published }
 }
 
-async fn feeds_are_read_once_and_asked_with_their_validators(setup: Setup) {
+async fn feeds_are_read_once_with_their_validators(setup: Setup) {
     let app = TestApp::start(setup).await;
     let host = Feeds::start().await;
     for (path, id) in [("/a.rss", "r"), ("/a.atom", "a"), ("/a.json", "j")] {
@@ -49,7 +50,7 @@ async fn feeds_are_read_once_and_asked_with_their_validators(setup: Setup) {
     assert_eq!((&post["source"], &post["content"]), (&json!("rss"), &json!("I love R&D <3\n\nRead more")));
     assert_eq!(post["created_at"], "2026-03-01T12:20:00.000Z");
 
-    // Later looks cost nothing, until there is something new.
+    // Later requests carry the validators.
     app.eventually("it is asked again", async || (host.asked("/a.rss") > 3).then_some(())).await;
     for request in host.web.requests().iter().skip(3).take(6) {
         assert!(request.header("if-none-match").starts_with("W/\"3,"), "{request:?}");
@@ -66,7 +67,7 @@ async fn feeds_are_read_once_and_asked_with_their_validators(setup: Setup) {
     .await;
     ingesting.stop().await;
 
-    // A restart asks with the validators of before, and says nothing twice.
+    // A restart uses the validators from before, and appends nothing twice.
     let asked = host.web.requests().len();
     host.publish("/a.json", entry("tag:j3", "I love that", 0));
     let ingesting = Ingesting::start(&app, spec(&app, &urls));
@@ -75,7 +76,7 @@ async fn feeds_are_read_once_and_asked_with_their_validators(setup: Setup) {
     assert!(host.web.requests()[asked..].iter().all(|request| !request.header("if-none-match").is_empty()));
     ingesting.stop().await;
 
-    // When the next look is due is kept too: a restart asks the feed alone that is new to it.
+    // The schedule is kept too: a restart asks only the new feed.
     let hour = Duration::from_secs(3_600);
     let rarely = |feeds: Vec<Url>| {
         let options = RssOptions { feeds, min_interval: hour, max_interval: hour };
@@ -97,7 +98,28 @@ async fn feeds_are_read_once_and_asked_with_their_validators(setup: Setup) {
     assert_eq!(host.web.requests().len(), asked);
 }
 
-async fn what_is_wrong_with_a_feed_holds_up_no_other_and_loses_nothing(setup: Setup) {
+async fn page_leads_to_its_feed_and_header_names_the_charset(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let page = "<html><head><link rel=\"alternate\" type=\"application/rss+xml\" href=\"/feed.rss\"></head></html>";
+    // "Größe" in ISO 8859-1, which the document itself does not declare.
+    let mut feed = feeds::rss(&[entry("tag:latin", "I love it GRX", 1)]).into_bytes();
+    let at = feed.windows(3).position(|bytes| bytes == b"GRX").expect("there");
+    feed.splice(at..at + 3, *b"Gr\xf6\xdfe");
+    let site = Web::start(move |request| match request.path.as_str() {
+        "/" => Reply::ok(page).with("Content-Type", "text/html"),
+        _ => Reply::ok(feed.clone()).with("Content-Type", "application/rss+xml; charset=ISO-8859-1"),
+    })
+    .await;
+    let ingesting = Ingesting::start(&app, spec(&app, &[site.at("/")]));
+    stored(&app, 1).await;
+    let post = find(&app, "rss:tag:latin").await.expect("stored");
+    assert_eq!(post["content"], "I love it Größe\n\nRead more");
+    app.eventually("it is polled again", async || (site.requests().len() > 4).then_some(())).await;
+    assert_eq!(site.requests().iter().filter(|request| request.path == "/").count(), 1, "the feed is remembered");
+    ingesting.stop().await;
+}
+
+async fn failing_feed_delays_no_other(setup: Setup) {
     let app = TestApp::start(setup).await;
     let (bad, good) = (Feeds::start().await, Feeds::start().await);
     bad.publish("/feed.rss", entry("bad:0", "I love it", 9));
@@ -144,7 +166,7 @@ async fn what_is_wrong_with_a_feed_holds_up_no_other_and_loses_nothing(setup: Se
     assert_eq!(state.last_error.as_deref().map(|error| error.contains("redirects")), Some(true), "{state:?}");
     ingesting.stop().await;
 
-    // An answer that never comes is given up. One may meet a question that was left at the stop.
+    // Requests time out. One reply may go to a request that was open at the stop.
     bad.web.will([Reply::Silence, Reply::Silence]);
     let options = RssOptions { feeds: vec![bad.url("feed.rss")], min_interval: MILLIS(20), max_interval: MILLIS(60) };
     let ingesting = Ingesting::start(&app, rss::spec("rss", options, hasty, app.clock.clone()));
@@ -154,7 +176,7 @@ async fn what_is_wrong_with_a_feed_holds_up_no_other_and_loses_nothing(setup: Se
     ingesting.stop().await;
 }
 
-async fn a_host_that_asks_for_patience_gets_it_for_all_its_feeds(setup: Setup) {
+async fn retry_after_delays_all_feeds_of_the_host(setup: Setup) {
     let app = TestApp::start(setup).await;
     let (busy, good) = (Feeds::start().await, Feeds::start().await);
     for path in ["/a.rss", "/b.rss"] {
@@ -174,13 +196,34 @@ async fn a_host_that_asks_for_patience_gets_it_for_all_its_feeds(setup: Setup) {
         let rest = busy.web.rest();
         assert!(rest.end - rest.start >= MILLIS(3_000), "{status}: asked again after {rest:?}");
         let asked = good.web.requests().into_iter().filter(|request| rest.contains(&request.at));
-        assert!(asked.count() > 1, "{status}: the other host waits for nobody");
+        assert!(asked.count() > 1, "{status}: the other host does not wait");
     }
     ingesting.stop().await;
 
-    // When nobody answers, the source as a whole waits as long.
-    let busy = Web::start(|_| Reply::status(429).with("Retry-After", "3600")).await;
-    let alone = Ingesting::start(&app, spec(&app, &[busy.at("/only.rss")]));
+    // When no feed answers, the source as a whole waits. A restart keeps a wait of a day.
+    let busy = Web::start(|_| Reply::status(429).with("Retry-After", "86400")).await;
+    let urls = [busy.at("/only.rss"), good.url("c.rss")];
+    let two = Ingesting::start(&app, spec(&app, &urls));
+    app.eventually("it is asked", async || (!busy.requests().is_empty()).then_some(())).await;
+    good.publish("/c.rss", entry("tag:good again", "I love it", 0));
+    app.eventually("the other host is read", async || find(&app, "rss:tag:good again").await).await;
+    let state = two.states.all().remove(0);
+    assert!(state.last_error.as_deref().is_some_and(|error| error.contains("/only.rss")), "{state:?}");
+    two.stop().await;
+    good.publish("/c.rss", entry("tag:good later", "I love it", 0));
+    let two = Ingesting::start(&app, spec(&app, &urls));
+    app.eventually("the other host is read", async || find(&app, "rss:tag:good later").await).await;
+    two.stop().await;
+    assert_eq!(busy.requests().len(), 1);
+    let alone = Ingesting::start(
+        &app,
+        rss::spec(
+            "alone",
+            RssOptions { feeds: vec![busy.at("/only.rss")], min_interval: MILLIS(20), max_interval: MILLIS(60) },
+            fetcher,
+            app.clock.clone(),
+        ),
+    );
     let state = app
         .eventually("it backs off", async || {
             alone.states.all().pop().filter(|state| state.state.as_str() == "backing_off")
@@ -188,10 +231,10 @@ async fn a_host_that_asks_for_patience_gets_it_for_all_its_feeds(setup: Setup) {
         .await;
     assert!(state.last_error.expect("told").contains("429"));
     alone.stop().await;
-    assert_eq!(busy.requests().len(), 1);
+    assert_eq!(busy.requests().len(), 2);
 }
 
-async fn addresses_that_are_not_public_are_refused_also_behind_redirects(setup: Setup) {
+async fn private_addresses_are_refused_behind_redirects(setup: Setup) {
     let app = TestApp::start(setup).await;
     let secret = Web::start(|_| Reply::ok(feeds::rss(&[entry("tag:secret", "inside", 1)]))).await;
     let inside = secret.url.port().expect("a port");
@@ -216,7 +259,7 @@ async fn addresses_that_are_not_public_are_refused_also_behind_redirects(setup: 
             })
             .await;
         let error = state.last_error.expect("told");
-        assert!(error.contains("outbound.allow") && error.contains("1 more"), "{name}: {error}");
+        assert!(error.contains("outbound.allow") && error.contains("1 more failed"), "{name}: {error}");
         ingesting.stop().await;
     }
     assert!(secret.requests().is_empty(), "nothing inside was asked");

@@ -9,7 +9,7 @@ use crate::fakes::reddit::{APPLICATION, Site as Reddit};
 use crate::process::{PATIENCE, Process};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_configuration_names_is_read() {
+async fn configured_sources_are_read_by_the_binary() {
     let folder = tempfile::tempdir().unwrap();
     let (feeds, more) = (Feeds::start().await, Feeds::start().await);
     for host in [&feeds, &more] {

@@ -19,7 +19,7 @@ fn texts(parsed: &Parsed) -> Vec<&str> {
 }
 
 #[test]
-fn rss_atom_and_json_feeds_say_the_same() {
+fn rss_atom_and_json_give_the_same_entry() {
     let of_rss = rss(
         r#"<item><title>A &amp; B</title><link>https://blog.example/1</link><guid isPermaLink="false">tag:blog.example,1</guid>
         <dc:creator>Ada</dc:creator><pubDate>Sun, 01 Mar 2026 12:00:00 GMT</pubDate><description>short</description>
@@ -46,7 +46,23 @@ fn rss_atom_and_json_feeds_say_the_same() {
 }
 
 #[test]
-fn an_entry_is_known_by_its_id_else_by_its_link_else_by_its_title() {
+fn numeric_json_ids_and_media_texts_are_read() {
+    let json = r#"{"version": "https://jsonfeed.org/version/1.1", "title": "Blog", "items": [
+        {"id": 17, "content_text": "I love it"}, {"id": 17.5, "content_text": "I hate it"}]}"#;
+    let found = parsed(json).entries;
+    assert!(found.iter().any(|entry| entry.found.post_id.ends_with("#17")), "{found:?}");
+    // As YouTube and podcasts write it.
+    let atom = r#"<feed xmlns="http://www.w3.org/2005/Atom" xmlns:media="http://search.yahoo.com/mrss/"><title>T</title><id>x</id>
+        <entry><id>yt:1</id><title>Video</title><media:group><media:title>Video</media:title>
+        <media:description>What it shows</media:description></media:group></entry></feed>"#;
+    assert_eq!(texts(&parsed(atom)), ["Video\n\nWhat it shows"]);
+    let podcast = r#"<?xml version="1.0"?><rss version="2.0" xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd"><channel>
+        <title>P</title><item><title>Episode</title><guid>urn:1</guid><itunes:summary>What it is about</itunes:summary></item></channel></rss>"#;
+    assert_eq!(texts(&parsed(podcast)), ["Episode\n\nWhat it is about"]);
+}
+
+#[test]
+fn entry_is_identified_by_id_link_or_title() {
     let long = "x".repeat(300);
     let document = rss(&format!(
         "<item><title>one</title><guid>12</guid><link>https://blog.example/1</link></item>
@@ -93,7 +109,7 @@ fn dates_of_every_kind_are_read() {
 }
 
 #[test]
-fn broken_documents_are_read_as_far_as_their_meaning_is_plain() {
+fn malformed_documents_are_repaired() {
     let two = "<item><title>one</title><guid>a:1</guid></item><item><title>two</title><guid>a:2</guid></item>";
     for (name, document) in [
         ("cut off", rss(two).split("</channel>").next().unwrap().to_owned() + "<item><title>thr"),
@@ -116,9 +132,9 @@ fn broken_documents_are_read_as_far_as_their_meaning_is_plain() {
     let feed: Url = "https://blog.example/feed".parse().unwrap();
     assert_eq!(texts(&parse(latin, &feed, &feed).unwrap()), ["café"]);
     for (document, expected) in
-        [("", "cannot be read"), ("<html><p>Not found</p></html>", "cannot be read"), ("{}", "cannot be read")]
+        [("", "not a feed"), ("<html><p>Not found</p></html>", "not a feed"), ("{}", "not a feed")]
     {
-        let error = parse(document.as_bytes(), &feed, &feed).unwrap_err();
+        let error = parse(document.as_bytes(), &feed, &feed).unwrap_err().to_string();
         assert!(error.contains(expected), "{document}: {error}");
     }
 }

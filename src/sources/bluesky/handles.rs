@@ -1,0 +1,95 @@
+//! From handles of accounts to their DIDs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+use reqwest::header::HeaderMap;
+use serde::Deserialize;
+use url::Url;
+
+use super::super::SourceError;
+use super::super::fetch::{Fetcher, json};
+
+/// Most accounts per request
+/// (<https://docs.bsky.app/docs/api/app-bsky-actor-get-profiles>).
+const PER_REQUEST: usize = 25;
+
+/// Resolves handles in bulk, and remembers them in case the API is unavailable later.
+pub struct Handles {
+    api: Url,
+    known: Mutex<BTreeMap<String, String>>,
+}
+
+/// The accounts that were found.
+#[derive(Default)]
+pub struct Resolved {
+    pub dids: BTreeSet<String>,
+    /// Handles without an account, and requests that failed.
+    pub problems: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Profiles {
+    profiles: Vec<Profile>,
+}
+
+#[derive(Deserialize)]
+struct Profile {
+    did: String,
+    handle: String,
+}
+
+impl Handles {
+    /// Asks the API at `api`.
+    pub fn new(api: Url) -> Self {
+        Self { api, known: Mutex::default() }
+    }
+
+    /// The DIDs of `authors`, which are DIDs or handles. A handle whose request fails keeps its last DID.
+    ///
+    /// # Errors
+    /// When the API fails and no handle is known from before.
+    pub async fn resolve(&self, authors: &[String], fetcher: &Fetcher) -> Result<Resolved, SourceError> {
+        let mut resolved = Resolved::default();
+        let mut handles = Vec::new();
+        for author in authors {
+            match author.starts_with("did:") {
+                true => drop(resolved.dids.insert(author.clone())),
+                false => handles.push(author.trim_start_matches('@').to_lowercase()),
+            }
+        }
+        for handles in handles.chunks(PER_REQUEST) {
+            match self.ask(handles, fetcher).await {
+                Ok(profiles) => self.note(profiles),
+                Err(error) if self.known(handles).next().is_none() => return Err(error),
+                Err(error) => resolved.problems.push(format!("handles cannot be resolved: {error}")),
+            }
+        }
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        for handle in &handles {
+            match known.get(handle) {
+                Some(did) => drop(resolved.dids.insert(did.clone())),
+                None => resolved.problems.push(format!("authors: no account has the handle {handle:?}")),
+            }
+        }
+        Ok(resolved)
+    }
+
+    async fn ask(&self, handles: &[String], fetcher: &Fetcher) -> Result<Vec<Profile>, SourceError> {
+        let url = self.api.join("xrpc/app.bsky.actor.getProfiles");
+        let mut url = url.map_err(|error| SourceError::Permanent(format!("api: {error}")))?;
+        url.query_pairs_mut().extend_pairs(handles.iter().map(|handle| ("actors", handle)));
+        Ok(json::<Profiles>(&fetcher.get(&url, HeaderMap::new()).await?)?.profiles)
+    }
+
+    fn note(&self, profiles: Vec<Profile>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.extend(profiles.into_iter().map(|profile| (profile.handle.to_lowercase(), profile.did)));
+    }
+
+    fn known<'a>(&self, handles: &'a [String]) -> impl Iterator<Item = &'a String> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let found: Vec<_> = handles.iter().filter(|handle| known.contains_key(*handle)).collect();
+        found.into_iter()
+    }
+}

@@ -1,0 +1,73 @@
+//! Steps over a frame that breaks the connection each time it is read.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Failures at one place after which the source steps forward.
+const ATTEMPTS: u32 = 2;
+/// The first step; each further failure at the same place doubles it.
+const STEP: Duration = Duration::from_secs(1);
+/// The longest step.
+const MAX_STEP: Duration = Duration::from_secs(3_600);
+
+/// The place of the last unreadable frame. All openings of the source share it.
+#[derive(Default)]
+pub struct Skip(Mutex<Option<Place>>);
+
+struct Place {
+    /// The time of the last event before the frame, in microseconds since the Unix epoch.
+    after: i64,
+    failures: u32,
+}
+
+impl Skip {
+    /// Records that the frame behind the event at `time_us` could not be read.
+    pub fn failed_after(&self, time_us: i64) {
+        let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match place.as_mut() {
+            // A step may end before the frame: that is the same place still.
+            Some(known) if time_us <= known.after.saturating_add(step(known.failures)) => {
+                known.failures = known.failures.saturating_add(1);
+            }
+            _ => *place = Some(Place { after: time_us, failures: 1 }),
+        }
+    }
+
+    /// Where to resume instead of `time_us`, when the frame behind it failed before.
+    pub fn resume_at(&self, time_us: i64) -> Option<i64> {
+        let place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = place.as_ref().filter(|place| place.failures >= ATTEMPTS)?;
+        let resume = place.after.saturating_add(step(place.failures));
+        if time_us < place.after || time_us >= resume {
+            return None;
+        }
+        let skipped_ms = (resume - time_us) / 1_000;
+        tracing::warn!(skipped_ms, "skipping a Jetstream frame that cannot be read, and the events around it");
+        Some(resume)
+    }
+}
+
+fn step(failures: u32) -> i64 {
+    let step = STEP.saturating_mul(1 << failures.saturating_sub(ATTEMPTS).min(12)).min(MAX_STEP);
+    i64::try_from(step.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn place_that_fails_twice_is_stepped_over() {
+        let skip = Skip::default();
+        skip.failed_after(1_000_000);
+        assert_eq!(skip.resume_at(1_000_000), None);
+        skip.failed_after(1_000_000);
+        assert_eq!(skip.resume_at(1_000_000), Some(2_000_000));
+        assert_eq!(skip.resume_at(5_000_000), None, "the source has passed it");
+        // The step was too short: the next one is longer.
+        skip.failed_after(2_000_000);
+        assert_eq!(skip.resume_at(1_000_000), Some(3_000_000));
+        skip.failed_after(60_000_000);
+        assert_eq!(skip.resume_at(60_000_000), None, "the count starts over at another place");
+    }
+}

@@ -1,0 +1,111 @@
+//! Connections to a Jetstream host.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures_util::SinkExt as _;
+use serde_json::json;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error as WsError, Message, http::StatusCode};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
+
+use super::super::{SourceError, tls};
+use super::event::{COLLECTION, MAX_EVENT_BYTES};
+
+/// The longest time to establish a connection.
+const CONNECT: Duration = Duration::from_secs(10);
+/// The longest frame that is read, in bytes. Hosts are asked to leave out events above [`MAX_EVENT_BYTES`]; one that
+/// does not costs a rejected event up to this size.
+const MAX_FRAME: usize = 16 << 20;
+/// Most authors in the URL. More are sent in a message after the connection is made.
+const MAX_URL_AUTHORS: usize = 100;
+/// Most authors that a host accepts. With more, the source reads everything and filters itself.
+const MAX_AUTHORS: usize = 10_000;
+
+/// A connection.
+pub struct Socket {
+    pub stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// The cursor at which it resumes, until the first event arrives.
+    pub asked: Option<i64>,
+}
+
+/// What to ask a host for.
+pub struct Subscription<'a> {
+    pub host: &'a str,
+    /// DIDs; empty: all accounts.
+    pub authors: &'a BTreeSet<String>,
+    /// Microseconds since the Unix epoch; `None`: from now on.
+    pub cursor: Option<i64>,
+}
+
+impl Subscription<'_> {
+    /// Connects and subscribes.
+    ///
+    /// # Errors
+    /// [`SourceError::Busy`] for 429; [`SourceError::Transient`] when the host cannot be reached in time.
+    pub async fn connect(&self) -> Result<Socket, SourceError> {
+        let host = self.host;
+        let tls = tls::client_config().map_err(|error| SourceError::Permanent(error.to_string()))?;
+        let limits = WebSocketConfig::default().max_message_size(Some(MAX_FRAME)).max_frame_size(Some(MAX_FRAME));
+        let url = self.url();
+        let connecting = connect_async_tls_with_config(&url, Some(limits), true, Some(Connector::Rustls(tls)));
+        let mut stream = match tokio::time::timeout(CONNECT, connecting).await {
+            Ok(Ok((stream, _))) => stream,
+            Ok(Err(WsError::Http(answer))) if answer.status() == StatusCode::TOO_MANY_REQUESTS => {
+                let after = Duration::from_secs(60);
+                return Err(SourceError::Busy { reason: format!("{host} answered 429"), after });
+            }
+            Ok(Err(error)) => return Err(SourceError::Transient(format!("cannot connect to {host}: {error}"))),
+            Err(_) => {
+                let seconds = CONNECT.as_secs();
+                return Err(SourceError::Transient(format!("{host} did not answer within {seconds} s")));
+            }
+        };
+        if let Some(hello) = self.hello() {
+            let sent = stream.send(Message::text(hello)).await;
+            sent.map_err(|error| SourceError::Transient(format!("{host}: {error}")))?;
+        }
+        Ok(Socket { stream, asked: None })
+    }
+
+    /// With `requireHello` the host sends nothing before it has the options from [`Self::hello`].
+    fn url(&self) -> String {
+        let separator = if self.host.contains('?') { '&' } else { '?' };
+        let mut url = format!("{}{separator}wantedCollections={COLLECTION}", self.host);
+        url.push_str(&format!("&maxMessageSizeBytes={MAX_EVENT_BYTES}"));
+        if self.authors.len() <= MAX_URL_AUTHORS {
+            for did in self.authors {
+                url.push_str("&wantedDids=");
+                url.extend(percent_encoding::utf8_percent_encode(did, percent_encoding::NON_ALPHANUMERIC));
+            }
+        } else if self.sends_authors() {
+            url.push_str("&requireHello=true");
+        }
+        if let Some(cursor) = self.cursor {
+            url.push_str(&format!("&cursor={cursor}"));
+        }
+        url
+    }
+
+    fn hello(&self) -> Option<String> {
+        let payload = json!({
+            "wantedCollections": [COLLECTION], "wantedDids": self.authors, "maxMessageSizeBytes": MAX_EVENT_BYTES,
+        });
+        self.sends_authors().then(|| json!({"type": "options_update", "payload": payload}).to_string())
+    }
+
+    fn sends_authors(&self) -> bool {
+        (MAX_URL_AUTHORS + 1..=MAX_AUTHORS).contains(&self.authors.len())
+    }
+}
+
+/// Whether `error` comes from a frame that cannot be read: it will come again with the same cursor.
+pub fn is_unreadable(error: &WsError) -> bool {
+    match error {
+        WsError::Capacity(_) | WsError::Utf8(_) => true,
+        WsError::Protocol(protocol) => *protocol != ProtocolError::ResetWithoutClosingHandshake,
+        _ => false,
+    }
+}

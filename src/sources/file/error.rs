@@ -1,0 +1,52 @@
+//! Why a file or a record is not read.
+
+use std::io;
+
+use super::MAX_RECORD_BYTES;
+use crate::domain::FieldError;
+
+/// Why nothing can be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// Reading failed.
+    #[error("cannot read: {0}")]
+    Io(#[from] io::Error),
+    /// The header row lacks a column that a post needs.
+    #[error("{0}")]
+    Header(String),
+    /// The spreadsheet cannot be read.
+    #[error("the spreadsheet {0}")]
+    Spreadsheet(String),
+}
+
+/// Why a record is rejected.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    #[error("is not valid JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("is not a JSON object")]
+    NotObject,
+    #[error("has {found} columns, the header has {expected}")]
+    Columns { found: usize, expected: usize },
+    #[error("column {column} is not valid UTF-8; name the encoding, for example --encoding windows-1252")]
+    Encoding { column: usize },
+    #[error("is longer than {MAX_RECORD_BYTES} bytes, or its quote is never closed")]
+    TooLong,
+    #[error("has a quote that is never closed")]
+    OpenQuote,
+    #[error("{}", messages(.0))]
+    Invalid(Vec<FieldError>),
+}
+
+fn messages(errors: &[FieldError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// A record that is not a valid post.
+#[derive(Debug, thiserror::Error)]
+#[error("line {line}: {reason}")]
+pub struct LineError {
+    /// Where the record begins, from 1.
+    pub line: u64,
+    pub reason: RecordError,
+}
