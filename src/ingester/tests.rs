@@ -360,15 +360,15 @@ impl Source for Once {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn selective_source_passes_deletions_of_its_posts_alone() {
-    let bed = Bed::new(1_000).await;
+    let fixture = Fixture::new(1_000).await;
     let delete = |id: &str| Op::Delete { post_id: PostId::parse(id).unwrap() };
     let post = op("x", 1);
     let own = post.post().unwrap().post_id.clone();
     let foreign = (0..50).map(|number| delete(&format!("foreign{number}")));
     let ops: Vec<Op> = [post, Op::Delete { post_id: own }].into_iter().chain(foreign).collect();
     let spec = SourceSpec::new("once", "once", move |_| Box::new(Once(Some(ops.clone())))).selective(true);
-    let running = bed.start(vec![spec], options());
-    until("its post and the deletion are appended", || async { bed.appended().await >= 2 }).await;
+    let running = fixture.start(vec![spec], options());
+    until("its post and the deletion are appended", || async { fixture.appended().await >= 2 }).await;
     running.stop().await;
-    assert_eq!(bed.appended().await, 2);
+    assert_eq!(fixture.appended().await, 2);
 }
