@@ -261,9 +261,9 @@ fn constants_replace_missing_columns() {
     let mut wanted = options(&["content=answer"]);
     wanted.constants.add("source=Web").unwrap();
     wanted.day_order = Some(DayOrder::DayFirst);
-    let bytes = b"post_id,answer,created_at,author\n1,fine,01/02/2026,\n2,good,,ada\n";
+    let bytes = b"post_id,answer,created_at,author\n1,fine,01/02/2025,\n2,good,,ada\n";
     let all = read(bytes, 10, 10, &wanted).unwrap();
     let posts: Vec<_> = all.posts.iter().map(|(post, _)| (post.source.as_str(), post.created_at)).collect();
-    assert_eq!(posts, [("web", "2026-02-01T00:00:00Z".parse().unwrap()), ("web", clock().now())]);
+    assert_eq!(posts, [("web", "2025-02-01T00:00:00Z".parse().unwrap()), ("web", clock().now())]);
     assert!(all.dropped.is_empty());
 }

@@ -38,7 +38,7 @@ fn import_of_a_full_stream_ends_after_its_patience() {
     let posts: Vec<_> =
         (0..20).map(|n| format!(r#"{{"post_id": "{n}", "source": "web", "content": "hello"}}"#)).collect();
     write(folder.path(), "posts.ndjson", &posts.join("\n"));
-    let limits = ["--set", "stream.max_backlog=10", "--batch-size", "5", "--backoff", "300ms"];
+    let limits = ["--set", "stream.max_backlog=10", "--batch-size", "5", "--patience", "300ms"];
     let full = run(folder.path(), &[&["import", "posts.ndjson"], &limits[..]].concat());
     assert_eq!(full.code, 1);
     assert!(full.stderr.contains("stopped after 10 posts") && full.stderr.contains("max_backlog"), "{}", full.stderr);

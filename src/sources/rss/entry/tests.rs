@@ -53,7 +53,7 @@ fn numeric_json_ids_and_media_texts_are_read() {
     assert!(found.iter().any(|entry| entry.found.post_id.ends_with("#17")), "{found:?}");
     // As YouTube and podcasts write it.
     let atom = r#"<feed xmlns="http://www.w3.org/2005/Atom" xmlns:media="http://search.yahoo.com/mrss/"><title>T</title><id>x</id>
-        <entry><id>yt:1</id><title>Video</title><media:group><media:title>Video</media:title>
+        <entry><id>yt:1</id><title>Video</title><media:group><media:title>Video</media:title><media:content url="https://video.example/v/1" type="application/x-shockwave-flash"/>
         <media:description>What it shows</media:description></media:group></entry></feed>"#;
     assert_eq!(texts(&parsed(atom)), ["Video\n\nWhat it shows"]);
     let podcast = r#"<?xml version="1.0"?><rss version="2.0" xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd"><channel>
