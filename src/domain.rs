@@ -9,12 +9,14 @@ pub mod entry;
 pub mod event;
 pub mod fields;
 pub mod human_duration;
+pub mod interval;
 pub mod label;
 pub mod notify;
 pub mod op;
 pub mod post;
 pub mod time;
 pub mod topic;
+pub mod words;
 
 pub use alert::{Alert, AlertState};
 pub use analysis::{Analysis, Scores};

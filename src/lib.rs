@@ -29,6 +29,7 @@
 //! | [`redis`] | connections to Redis, shared by stream, live bus and cache |
 //! | [`rules`] | evaluation of alert rules: conditions, states, backtests |
 //! | [`lease`] | which instance runs a task: leases and their loop |
+//! | [`terms`] | normal form of texts; words, hashtags and phrases that distinguish posts |
 //! | [`live`] | events within and between processes |
 //! | [`secrets`] | secrets at rest: sealed under keys outside of the database |
 //! | [`outbound`] | guarded requests to configured URLs |
@@ -86,5 +87,6 @@ pub mod sqlite;
 pub mod store;
 pub mod stream;
 pub mod telemetry;
+pub mod terms;
 pub mod topics;
 pub mod worker;

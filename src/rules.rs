@@ -1,12 +1,14 @@
-//! What rules make of counts: the same for the alerts role, which judges live windows, and for a backtest, which judges
-//! stored ones. All decisions are pure; [`load`] alone reads the store.
+//! How rules judge counts: the same code for the alerts role, which judges live windows, and for a backtest, which judges
+//! stored ones. All decisions are pure; only [`load`] reads the store.
 //!
-//! A rule looks at one or more series: all posts of its scope, those of each source in it, or both. Each evaluation
-//! gives a [`Judgement`] per series from a [`View`] of the counts; [`machine`] makes a state of judgements over time.
+//! A rule watches one or more series: all posts of its scope, those of each source in it, or both. Each evaluation
+//! gives a [`Judgement`] per series from a [`View`] of the counts; [`machine`] turns judgements over time into states.
 
 pub mod backtest;
 pub mod baseline;
 mod chance;
+pub mod copies;
+pub mod history;
 pub mod judge;
 pub mod load;
 pub mod machine;
@@ -20,13 +22,19 @@ use crate::domain::alert::{Condition, Direction, GroupBy, Labels, RuleKind, Rule
 use crate::domain::human_duration::HumanDuration;
 use crate::domain::{TimeRange, Timestamp};
 
-use judge::Judgement;
-use series::{Series, Tally};
+pub use copies::DistinctCounts;
+pub use history::{Gaps, History};
+use judge::{Judgement, Target};
+use series::Tally;
 
-/// The time whose windows make a baseline.
+/// The time whose windows show how much counts vary.
 pub const DAY: Duration = Duration::from_secs(86_400);
-/// The days whose same hour is blended into a baseline.
-pub const DAYS: u32 = 7;
+/// The time of which a weekly profile is made.
+pub const PROFILE: Duration = Duration::from_secs(28 * 86_400);
+/// Posts that arrive later than this after they were written delay the windows of their source.
+pub const PUNCTUAL: Duration = Duration::from_secs(60);
+/// The longest delay of a window.
+pub const LONGEST_DELAY: Duration = Duration::from_secs(3 * 3_600);
 
 /// The counts that rules are judged by, of the posts of one scope.
 pub trait View: Sync {
@@ -36,15 +44,10 @@ pub trait View: Sync {
     fn sources(&self, range: TimeRange) -> BTreeSet<String>;
     /// What came before, for baselines.
     fn history(&self) -> Option<&History>;
-}
-
-/// Counts from before a window.
-#[derive(Clone, Debug)]
-pub struct History {
-    /// By minute, over a day and more.
-    pub minutes: Series,
-    /// By quarter of an hour, over [`DAYS`]; none for scopes that no rollup counts.
-    pub quarters: Option<Series>,
+    /// Counts in which texts or authors count once, as `spec` says. `None`: the posts of this window were not read.
+    fn distinct(&self, spec: &RuleSpec, range: TimeRange, source: Option<&str>) -> Option<DistinctCounts>;
+    /// The part of `range` that was not observed, in [0, 1].
+    fn unobserved(&self, range: TimeRange) -> f64;
 }
 
 /// One series of a rule.
@@ -52,12 +55,63 @@ pub struct History {
 pub struct Group {
     /// The alert's `scope`.
     pub scope: String,
-    /// The source that its posts are of; `None`: any.
+    /// The source of its posts; `None`: any.
     pub source: Option<String>,
 }
 
-/// The windows that `spec` needs at `end`.
-pub fn windows(spec: &RuleSpec, end: Timestamp) -> Vec<TimeRange> {
+/// How late posts arrive.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delays {
+    /// Of all sources together.
+    pub together: Duration,
+    /// By source; those that are missing are punctual.
+    pub by_source: BTreeMap<String, Duration>,
+}
+
+impl Delays {
+    /// By how much the windows of a series of `spec` end earlier.
+    pub fn of(&self, spec: &RuleSpec, source: Option<&str>) -> Duration {
+        let measured = || match source {
+            Some(name) => self.by_source.get(name).copied().unwrap_or_default(),
+            None => self.together,
+        };
+        spec.delay.unwrap_or_else(measured)
+    }
+
+    /// The delays that the windows of `spec` may have, each once.
+    fn all(&self, spec: &RuleSpec) -> BTreeSet<Duration> {
+        if let Some(delay) = spec.delay {
+            return BTreeSet::from([delay]);
+        }
+        let mut delays = BTreeSet::new();
+        match (&spec.scope, spec.group_by) {
+            (Scope::Source(name), _) => _ = delays.insert(self.of(spec, Some(name.as_str()))),
+            (_, GroupBy::None) => _ = delays.insert(self.together),
+            _ => {
+                delays.extend(self.by_source.values());
+                delays.extend([self.together, Duration::ZERO]);
+            }
+        }
+        delays
+    }
+}
+
+/// When the series of a rule are judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment<'a> {
+    /// The end of windows without a delay.
+    pub end: Timestamp,
+    pub delays: &'a Delays,
+    /// The series that were not normal, and when those that alert began to.
+    pub known: &'a BTreeMap<String, Option<Timestamp>>,
+}
+
+/// The windows that `spec` needs at `end`, of every delay that its series may have.
+pub fn windows(spec: &RuleSpec, end: Timestamp, delays: &Delays) -> Vec<TimeRange> {
+    delays.all(spec).into_iter().flat_map(|delay| windows_at(spec, end - delay)).collect()
+}
+
+fn windows_at(spec: &RuleSpec, end: Timestamp) -> Vec<TimeRange> {
     let window = TimeRange::last(spec.window, end);
     let mut windows = vec![window];
     match spec.condition.kind() {
@@ -82,13 +136,27 @@ pub fn needs_history(spec: &RuleSpec) -> bool {
     spec.condition.kind() == RuleKind::Spike
 }
 
-/// Judges the series of `spec` at `end`: those that have posts, and those of `known`, which had something to say before.
-pub fn judge_all(
-    spec: &RuleSpec,
-    view: &dyn View,
-    end: Timestamp,
-    known: &BTreeSet<String>,
-) -> BTreeMap<Group, Judgement> {
+/// A series and what an evaluation says about it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judged {
+    pub group: Group,
+    /// The end of its window.
+    pub end: Timestamp,
+    pub judgement: Judgement,
+}
+
+/// Judges the series of `spec`: those that have posts, and those that were not normal before.
+pub fn judge_all(spec: &RuleSpec, view: &dyn View, moment: Moment<'_>) -> Vec<Judged> {
+    let judged = |group: Group| {
+        let end = moment.end - moment.delays.of(spec, group.source.as_deref());
+        let incident = moment.known.get(&group.scope).copied().flatten();
+        let judgement = judge::judge(spec, view, Target { source: group.source.as_deref(), end, incident });
+        Judged { group, end, judgement }
+    };
+    groups(spec, view, moment).into_iter().map(judged).collect()
+}
+
+fn groups(spec: &RuleSpec, view: &dyn View, moment: Moment<'_>) -> BTreeSet<Group> {
     let mut groups = BTreeSet::new();
     let own = match &spec.scope {
         Scope::Source(name) => Some(name.as_str().to_owned()),
@@ -102,21 +170,17 @@ pub fn judge_all(
         let prefix = if spec.scope == Scope::All { "source:".to_owned() } else { format!("{scope},source:") };
         // The period before a shift says nothing of a source that has no posts now.
         let is_absence = spec.condition.kind() == RuleKind::Absence;
-        let ranges = windows(spec, end).into_iter().take(if is_absence { usize::MAX } else { 1 });
-        let seen = ranges.flat_map(|range| view.sources(range));
-        let known = known.iter().filter_map(|scope| scope.strip_prefix(&prefix).map(str::to_owned));
+        let seen = moment.delays.all(spec).into_iter().flat_map(|delay| {
+            let ranges = windows_at(spec, moment.end - delay).into_iter().take(if is_absence { usize::MAX } else { 1 });
+            ranges.flat_map(|range| view.sources(range)).collect::<Vec<_>>()
+        });
+        let known = moment.known.keys().filter_map(|scope| scope.strip_prefix(&prefix).map(str::to_owned));
         let sources: BTreeSet<String> = seen.chain(known).collect();
         groups.extend(
             sources.into_iter().map(|source| Group { scope: format!("{prefix}{source}"), source: Some(source) }),
         );
     }
     groups
-        .into_iter()
-        .map(|group| {
-            let judgement = judge::judge(spec, view, end, group.source.as_deref());
-            (group, judgement)
-        })
-        .collect()
 }
 
 /// The labels of an alert of rule `id`.
@@ -157,7 +221,7 @@ pub fn annotations(spec: &RuleSpec, group: &Group, judgement: &Judgement) -> Lab
     spec.annotations.iter().map(|(name, text)| (name.clone(), filled(text))).collect()
 }
 
-/// `number` with four significant places behind the point, as people read it.
+/// `number` rounded to four decimal places.
 fn round(number: f64) -> f64 {
     (number * 1e4).round() / 1e4
 }

@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use self::backup::{BackupError, back_up};
 use self::readers::{Connections, Readers};
-pub use self::readers::{Reader, has_word};
+pub use self::readers::{Reader, has_whole_word, has_word};
 
 /// Why the embedded database failed.
 #[derive(Debug, thiserror::Error)]

@@ -1,15 +1,17 @@
-//! Tracked topics: queries that every post is asked on its way into the store.
+//! Tracked topics: queries that every post is matched against on its way into the store.
 //!
-//! [`Query`] reads a query, [`Matcher`] asks all of them of a post in one pass. [`Topics`] keeps what this process
-//! knows of the topics. It may be behind the store for a moment: whoever settles posts says under which version they
-//! were matched, and the store refuses any other, so that a post is never kept with the topics of yesterday.
+//! [`Query`] reads a query, [`Matcher`] matches posts against all of them in one pass. [`Topics`] holds what this process
+//! knows of the topics. It may be behind the store for a moment: a transaction that settles posts names the version of the
+//! topics under which they were matched, and the store refuses any other, so that no post is stored with outdated topics.
+//!
+//! A new or changed topic gets a small matcher of its own at once; the matcher of all topics is built in the background.
 
 mod matcher;
+mod node;
 mod parse;
 mod query;
-mod text;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +22,7 @@ use crate::lifecycle::{BackendWait, Shutdown};
 use crate::store::{Store, StoreError};
 
 pub use matcher::{Matcher, Scratch, TooManyTerms};
-pub use query::{Query, QueryError};
+pub use query::{Query, QueryError, QueryNote};
 
 /// How long a change that another process made stays unseen here, at most.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -37,7 +39,17 @@ pub struct Tracked {
     version: i64,
     topics: Vec<Topic>,
     by_id: HashMap<TopicId, usize>,
-    matcher: Matcher,
+    /// The matcher of the topics as they were when it was built, without those that have changed since.
+    all: Part,
+    /// The topics that changed since then.
+    changed: Part,
+}
+
+/// A matcher of some topics, and the query of each that counts.
+#[derive(Clone, Default)]
+struct Part {
+    matcher: Arc<Matcher>,
+    queries: HashMap<TopicId, String>,
 }
 
 impl Topics {
@@ -46,12 +58,12 @@ impl Topics {
         Self { store, current: Arc::new(ArcSwap::from_pointee(Tracked::nothing())) }
     }
 
-    /// What was known last.
+    /// The topics as they were known last.
     pub fn current(&self) -> Arc<Tracked> {
         self.current.load_full()
     }
 
-    /// What is known, asking the store if nothing was asked before.
+    /// The topics, read from the store if that has not happened yet.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -60,7 +72,7 @@ impl Topics {
         if current.version == 0 { self.refresh().await } else { Ok(current) }
     }
 
-    /// What the store holds now.
+    /// The topics as the store has them now.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -71,12 +83,33 @@ impl Topics {
             return Ok(current);
         }
         // Read after the version: topics that are newer than it are refused and read again.
-        let tracked = Arc::new(Tracked::new(version, self.store.topics().await?));
+        let tracked = Tracked::after(&current, version, self.store.topics().await?);
+        let fragmented = tracked.is_fragmented();
+        let tracked = Arc::new(tracked);
         self.current.rcu(|current| if current.version > version { current.clone() } else { tracked.clone() });
+        if fragmented {
+            self.rebuild(tracked);
+        }
         Ok(self.current())
     }
 
-    /// Follows changes that other processes make, until a stop is asked for.
+    /// Builds the matcher of all topics on a thread for blocking work, so that posts are matched meanwhile.
+    fn rebuild(&self, tracked: Arc<Tracked>) {
+        let current = self.current.clone();
+        tokio::task::spawn_blocking(move || {
+            let whole = Arc::new(Tracked::new(tracked.version, tracked.topics.clone()));
+            // Another version has come meanwhile: it starts from the new matcher, without what has changed.
+            current.rcu(|now| {
+                if now.version == whole.version {
+                    whole.clone()
+                } else {
+                    Arc::new(Tracked::after(&whole, now.version, now.topics.clone()))
+                }
+            });
+        });
+    }
+
+    /// Follows changes that other processes make, until a shutdown.
     pub async fn follow(self, shutdown: Shutdown) {
         let mut backoff = BackendWait::new("topics");
         loop {
@@ -91,30 +124,63 @@ impl Topics {
     }
 }
 
-impl Tracked {
-    fn nothing() -> Self {
-        Self { version: 0, topics: Vec::new(), by_id: HashMap::new(), matcher: Matcher::default() }
-    }
-
-    fn new(version: i64, mut topics: Vec<Topic>) -> Self {
-        let read = |topic: &Topic| match Query::parse(&topic.query) {
-            Ok(query) => Some((topic.id, query)),
-            Err(error) => {
-                tracing::error!(topic = %topic.name, %error, "the query of a stored topic cannot be read; it matches nothing");
-                None
+impl Part {
+    /// A matcher of `topics`, whose queries can be read.
+    fn new<'t>(topics: impl IntoIterator<Item = &'t Topic>) -> Self {
+        let mut read: Vec<(TopicId, Query)> = Vec::new();
+        let mut queries = HashMap::new();
+        for topic in topics {
+            queries.insert(topic.id, topic.query.clone());
+            match Query::parse(&topic.query) {
+                Ok(query) => read.push((topic.id, query)),
+                Err(error) => {
+                    tracing::error!(topic = %topic.name, %error, "query of a stored topic is invalid; the topic matches nothing");
+                }
             }
-        };
-        let queries: Vec<(TopicId, Query)> = topics.iter().filter_map(read).collect();
-        let matcher = Matcher::new(queries.iter().map(|(id, query)| (*id, query))).unwrap_or_else(|error| {
-            tracing::error!(%error, "no topic is matched");
+        }
+        let matcher = Matcher::new(read.iter().map(|(id, query)| (*id, query))).unwrap_or_else(|error| {
+            tracing::error!(%error, topics = read.len(), "topics are not matched");
             Matcher::default()
         });
-        topics.sort_by(|one, other| one.name.cmp(&other.name));
-        let by_id = topics.iter().enumerate().map(|(index, topic)| (topic.id, index)).collect();
-        Self { version, topics, by_id, matcher }
+        Self { matcher: Arc::new(matcher), queries }
+    }
+}
+
+impl Tracked {
+    fn nothing() -> Self {
+        Self::new(0, Vec::new())
     }
 
-    /// Which version of the topics this is.
+    fn new(version: i64, topics: Vec<Topic>) -> Self {
+        let all = Part::new(&topics);
+        Self::of_parts(version, topics, all, Part::default())
+    }
+
+    /// `topics`, with the matchers of `before` for those that have not changed.
+    fn after(before: &Self, version: i64, topics: Vec<Topic>) -> Self {
+        let is_same = |part: &Part, topic: &Topic| part.queries.get(&topic.id) == Some(&topic.query);
+        let mut all = Part { matcher: before.all.matcher.clone(), queries: HashMap::new() };
+        let kept = topics.iter().filter(|topic| is_same(&before.all, topic));
+        all.queries.extend(kept.map(|topic| (topic.id, topic.query.clone())));
+        let changed: Vec<&Topic> = topics.iter().filter(|topic| !all.queries.contains_key(&topic.id)).collect();
+        let same_as_before = changed.len() == before.changed.queries.len()
+            && changed.iter().all(|topic| is_same(&before.changed, topic));
+        let changed = if same_as_before { before.changed.clone() } else { Part::new(changed) };
+        Self::of_parts(version, topics, all, changed)
+    }
+
+    fn of_parts(version: i64, mut topics: Vec<Topic>, all: Part, changed: Part) -> Self {
+        topics.sort_by(|one, other| one.name.cmp(&other.name));
+        let by_id = topics.iter().enumerate().map(|(index, topic)| (topic.id, index)).collect();
+        Self { version, topics, by_id, all, changed }
+    }
+
+    /// Whether some topics are not in the matcher of all.
+    fn is_fragmented(&self) -> bool {
+        !self.changed.queries.is_empty()
+    }
+
+    /// The version of the topics.
     pub fn version(&self) -> i64 {
         self.version
     }
@@ -139,8 +205,50 @@ impl Tracked {
         ids.iter().filter_map(|id| self.get(*id)).map(|topic| topic.name.as_str().to_owned()).collect()
     }
 
-    /// The topics that a post is about.
+    /// The topics that a post is about, in the order of their ids.
     pub fn matches(&self, subject: &Subject<'_>, scratch: &mut Scratch) -> Vec<TopicId> {
-        self.matcher.matches(subject, scratch)
+        let mut matched = BTreeSet::new();
+        for part in [&self.all, &self.changed] {
+            let ids = part.matcher.matches(subject, scratch);
+            matched.extend(ids.into_iter().filter(|id| part.queries.contains_key(id)));
+        }
+        matched.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Backfill, Timestamp, TopicOrigin};
+
+    fn topic(id: i64, query: &str) -> Topic {
+        Topic {
+            id: TopicId(id),
+            name: TopicName::parse(&format!("t{id}")).unwrap(),
+            query: query.to_owned(),
+            description: String::new(),
+            origin: TopicOrigin::Api,
+            revision: 1,
+            created_at: Timestamp::default(),
+            updated_at: Timestamp::default(),
+            backfill: Backfill::default(),
+        }
+    }
+
+    fn matched(tracked: &Tracked, content: &str) -> Vec<i64> {
+        let subject = Subject { content, author: None, source: "web", lang: None, url: None, is_reply: false };
+        tracked.matches(&subject, &mut Scratch::default()).into_iter().map(|id| id.0).collect()
+    }
+
+    #[test]
+    fn changed_topics_match_without_building_all_again() {
+        let first = Tracked::new(1, vec![topic(1, "acme"), topic(2, "apex"), topic(3, "zeta")]);
+        let second = Tracked::after(&first, 2, vec![topic(1, "acme"), topic(2, "phone"), topic(4, "acme phone")]);
+        assert!(Arc::ptr_eq(&first.all.matcher, &second.all.matcher) && second.is_fragmented());
+        assert_eq!(matched(&second, "acme apex zeta"), [1], "changed and deleted topics are gone");
+        assert_eq!(matched(&second, "my acme phone"), [1, 2, 4]);
+        let third = Tracked::after(&second, 3, vec![topic(1, "acme"), topic(2, "phone")]);
+        assert_eq!(matched(&third, "my acme phone"), [1, 2]);
+        assert_eq!(matched(&Tracked::new(3, third.topics.clone()), "my acme phone"), [1, 2]);
     }
 }

@@ -1,9 +1,7 @@
-//! Why an alert fires: its window's numbers, the words, sources and authors behind them, and some of its posts.
-
-mod duplicates;
-mod terms;
+//! Why an alert fires: the numbers of its window, the terms, sources and authors behind them, and some of its posts.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
@@ -16,19 +14,25 @@ use crate::domain::{Emotion, Sentiment, Source, TimeRange};
 use crate::rules::judge::{Judgement, negative_ratio};
 use crate::rules::load::LoadError;
 use crate::rules::series::Tally;
-use crate::rules::{DAY, Group, View, load};
+use crate::rules::{DAY, Group, View, copies, load};
 use crate::store::posts::{PostFilter, Start, StoredPost};
 use crate::store::{Store, StoreError};
+use crate::terms;
 
 /// Posts that an alert cites.
 const POSTS: usize = 10;
-/// The newest posts of the window, and of the day before it, among which posts and words are found.
+/// The newest posts of the window, among which posts and terms are found.
 const READ: i64 = 500;
-/// Fewer posts of the day before are too few to tell which words are usual.
+/// The hours of the day before the window, and the newest posts of each, whose terms are usual. A sample of the whole day:
+/// the newest posts alone may be those of the incident.
+const HOURS: u32 = 24;
+const READ_PER_HOUR: i64 = 25;
+const HOUR: Duration = Duration::from_secs(3_600);
+/// With fewer posts of the day before in the same mood, posts of any mood are compared.
 const FEW_EARLIER: usize = 50;
-/// Words, sources and authors that are named.
+/// Terms, sources and authors that are listed.
 const NAMED: usize = 10;
-/// Posts that stand behind an author's name: when none of them is left, the name is gone too.
+/// Posts that are kept with an author's name: when all of them are deleted, the name is removed too.
 const POSTS_OF_AUTHOR: usize = 20;
 
 /// A series that begins to fire.
@@ -78,7 +82,7 @@ impl Case<'_> {
         fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// The numbers, and what the posts say.
+    /// The numbers, and the evidence in the posts.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -90,15 +94,14 @@ impl Case<'_> {
         let filter = match self.filter(store).await {
             Ok(filter) => filter,
             Err(LoadError::Store(error)) => return Err(error),
-            // A topic that was dropped just now.
+            // The topic was deleted just now.
             Err(_) => return Ok(details),
         };
-        let posts = newest(store, &filter, self.window).await?;
+        let posts = newest(store, &filter, self.window, READ).await?;
         let day = TimeRange::last(DAY, self.window.start());
-        let mut earlier = newest(store, &filter, day).await?;
+        let mut earlier = sample(store, &filter, day).await?;
         if earlier.len() < FEW_EARLIER {
-            // Without posts of the same mood to compare with, those of any mood tell what is new.
-            earlier = newest(store, &PostFilter { sentiment: None, emotion: None, ..filter }, day).await?;
+            earlier.extend(sample(store, &PostFilter { sentiment: None, emotion: None, ..filter }, day).await?);
         }
         let texts = |posts: &[StoredPost]| posts.iter().map(|post| terms::of(&post.content)).collect::<Vec<_>>();
         details.insert("top_terms".to_owned(), json!(terms::distinctive(&texts(&posts), &texts(&earlier), NAMED)));
@@ -172,9 +175,24 @@ impl Case<'_> {
 }
 
 /// The newest posts of `range` that `filter` keeps.
-async fn newest(store: &Store, filter: &PostFilter, range: TimeRange) -> Result<Vec<StoredPost>, StoreError> {
+async fn newest(
+    store: &Store,
+    filter: &PostFilter,
+    range: TimeRange,
+    most: i64,
+) -> Result<Vec<StoredPost>, StoreError> {
     let filter = PostFilter { start: Some(range.start()), end: Some(range.end()), ..filter.clone() };
-    Ok(store.posts(&filter, Start::Offset(0), READ).await?.posts)
+    Ok(store.posts(&filter, Start::Offset(0), most).await?.posts)
+}
+
+/// Posts of every hour of `day` that `filter` keeps.
+async fn sample(store: &Store, filter: &PostFilter, day: TimeRange) -> Result<Vec<StoredPost>, StoreError> {
+    let mut posts = Vec::new();
+    for hour in 0..HOURS {
+        let range = TimeRange::last(HOUR, day.end() - HOUR * hour);
+        posts.extend(newest(store, filter, range, READ_PER_HOUR).await?);
+    }
+    Ok(posts)
 }
 
 /// Who wrote most of `posts`.
@@ -195,13 +213,15 @@ fn top_authors(posts: &[StoredPost]) -> Vec<Value> {
     authors.into_iter().take(NAMED).map(author).collect()
 }
 
-/// The surest of `posts`; those that say almost the same are told once, with how many more there are.
+/// The posts with the highest confidence; copies of a text are listed once, with their number.
 fn representative(mut posts: Vec<StoredPost>) -> Vec<Value> {
     posts.sort_by(|one, other| other.confidence.total_cmp(&one.confidence));
     let texts: Vec<_> = posts.iter().map(|post| post.content.as_str()).collect();
-    let chosen = duplicates::collapse(&texts, POSTS);
-    let view = |(index, duplicates): (usize, usize)| {
+    let groups = copies::groups(&texts);
+    let firsts = (0..posts.len()).filter(|index| groups[*index] == *index).take(POSTS);
+    let view = |index: usize| {
         let post = &posts[index];
+        let duplicates = groups.iter().filter(|first| **first == index).count() - 1;
         json!({
             "post_id": post.post_id,
             "content": preview(&post.content, PREVIEW_CHARS),
@@ -215,5 +235,5 @@ fn representative(mut posts: Vec<StoredPost>) -> Vec<Value> {
             "duplicates": duplicates,
         })
     };
-    chosen.into_iter().map(view).collect()
+    firsts.map(view).collect()
 }

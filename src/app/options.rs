@@ -7,7 +7,7 @@ use anyhow::Context as _;
 
 use crate::alerts::AlertsOptions;
 use crate::config::{self, Address, AuthConfig, Backends, CalibrationRef, Config, DeviceRef, ModelRef, Role};
-use crate::domain::alert::{Class, Condition, Direction, GroupBy, Labels, RuleSpec, Scope, Severity};
+use crate::domain::alert::{Class, Condition, Direction, Distinct, GroupBy, Labels, NoData, RuleSpec, Scope, Severity};
 use crate::domain::notify::{Receiver, Secrets};
 use crate::domain::{Sentiment, TopicOrigin};
 use crate::http::auth::jwt::{JwtKey, JwtOptions};
@@ -190,22 +190,7 @@ const LONGEST_INTERVAL: Duration = Duration::from_secs(86_400);
 
 pub fn alerts(config: &Config) -> AlertsOptions {
     let alerts = &config.alerts;
-    let [share, ratio] = config::PROVISIONED;
-    let negative = Class::Sentiment(Sentiment::Negative);
-    let share_above = Condition::Share {
-        of: negative,
-        direction: Direction::Above,
-        threshold: alerts.negative_share,
-        significance: None,
-    };
-    let mut rules = vec![
-        provisioned((share, share_above), "{{scope}}: {{value}} of {{posts}} posts are negative", alerts),
-        provisioned(
-            (ratio, Condition::Ratio { threshold: alerts.negative_ratio, significance: None }),
-            "{{scope}}: {{value}} negative posts per positive one, of {{posts}} posts",
-            alerts,
-        ),
-    ];
+    let mut rules = default_rules(alerts);
     rules.extend(alerts.rules.iter().cloned());
     AlertsOptions {
         interval: alerts.interval,
@@ -279,9 +264,12 @@ pub fn external_url(config: &Config) -> String {
     config.alerts.external_url.clone().unwrap_or_else(own)
 }
 
-/// A rule over all posts together and over each source.
-fn provisioned((name, condition): (&str, Condition), summary: &str, alerts: &config::AlertsConfig) -> RuleSpec {
-    RuleSpec {
+/// The rules that the values of `[alerts]` define.
+fn default_rules(alerts: &config::AlertsConfig) -> Vec<RuleSpec> {
+    let [share, ratio, spike] = config::PROVISIONED;
+    let negative = Class::Sentiment(Sentiment::Negative);
+    let significance = Some(alerts.significance);
+    let rule = |name: &str, condition: Condition, summary: &str| RuleSpec {
         name: name.to_owned(),
         enabled: true,
         condition,
@@ -290,14 +278,37 @@ fn provisioned((name, condition): (&str, Condition), summary: &str, alerts: &con
         window: alerts.window,
         interval: alerts.interval.min(LONGEST_INTERVAL),
         min_posts: i64::from(alerts.min_posts),
+        min_authors: i64::from(alerts.min_authors),
+        distinct: Distinct::Texts,
+        no_data: NoData::Resolve,
+        delay: None,
         pending_for: Duration::ZERO,
-        keep_firing_for: Duration::ZERO,
-        recovery_threshold: None,
+        keep_firing_for: alerts.keep_firing_for,
+        recovery_threshold: Some(condition.threshold() * RECOVERY),
         severity: Severity::Warning,
         labels: Labels::new(),
         annotations: Labels::from([("summary".to_owned(), summary.to_owned())]),
-    }
+    };
+    let (threshold, direction) = (alerts.negative_share, Direction::Above);
+    let share_above = Condition::Share { of: negative, direction, threshold, significance };
+    let ratio_above = Condition::Ratio { threshold: alerts.negative_ratio, significance };
+    vec![
+        rule(share, share_above, "{{scope}}: {{value}} of {{posts}} posts are negative"),
+        // What is usual for one source is an incident for another, so only all posts together are compared.
+        RuleSpec {
+            group_by: GroupBy::None,
+            ..rule(ratio, ratio_above, "{{scope}}: {{value}} negative posts per positive one, of {{posts}} posts")
+        },
+        rule(
+            spike,
+            Condition::Spike { of: negative, threshold: alerts.negative_spike },
+            "{{scope}}: far more negative posts than the usual {{baseline}}, of {{posts}} posts",
+        ),
+    ]
 }
+
+/// The default rules recover below this part of their threshold.
+const RECOVERY: f64 = 0.8;
 
 /// # Errors
 /// When an address to listen on cannot be resolved.

@@ -23,6 +23,14 @@ pub struct AlertsConfig {
     pub negative_share: f64,
     #[serde(deserialize_with = "ratio")]
     pub negative_ratio: f64,
+    #[serde(deserialize_with = "ratio")]
+    pub negative_spike: f64,
+    #[serde(deserialize_with = "significance")]
+    pub significance: f64,
+    #[serde(deserialize_with = "count::<_, _, 1, 2_147_483_647>")]
+    pub min_authors: u32,
+    #[serde(deserialize_with = "up_to_a_day")]
+    pub keep_firing_for: Duration,
     #[serde(deserialize_with = "any_duration")]
     pub max_lateness: Duration,
     /// `None`: this machine's own address.
@@ -44,10 +52,10 @@ pub struct AlertsConfig {
     pub rules: Vec<RuleSpec>,
 }
 
-/// The names of the two rules that the other values of `[alerts]` make.
-pub const PROVISIONED: [&str; 2] = ["negative_share", "negative_ratio"];
+/// The names of the rules that the other values of `[alerts]` define.
+pub const PROVISIONED: [&str; 3] = ["negative_share", "negative_ratio", "negative_spike"];
 
-/// Rules whose names differ, also from those that are there anyhow.
+/// Rules whose names differ from each other and from those of the other values.
 fn rules<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<RuleSpec>, D::Error> {
     let mut names: Vec<String> = PROVISIONED.map(str::to_owned).into();
     let mut rules = Vec::new();

@@ -148,6 +148,16 @@ pub fn ratio<'de, D: Deserializer<'de>>(de: D) -> Result<f64, D::Error> {
     }
 }
 
+/// A probability above 0 and up to 0.5.
+pub fn significance<'de, D: Deserializer<'de>>(de: D) -> Result<f64, D::Error> {
+    let number = f64::deserialize(de)?;
+    if number > 0.0 && number <= 0.5 {
+        Ok(number)
+    } else {
+        Err(D::Error::custom(format!("must be above 0 and at most 0.5, is {number}")))
+    }
+}
+
 /// Posts per second, 0.1 to 50,000.
 pub fn rate<'de, D: Deserializer<'de>>(de: D) -> Result<f64, D::Error> {
     let number = f64::deserialize(de)?;

@@ -1,4 +1,4 @@
-//! Alerting: rules, where their series stand, and the alerts that came of them.
+//! Alerting: rules, the states of their series, and the alerts that they raised.
 
 pub mod class;
 pub mod labels;
@@ -19,7 +19,7 @@ pub use labels::{Labels, fingerprint};
 pub use rule::{Condition, Rule, RuleDraft, RuleSpec};
 pub use scope::Scope;
 pub use state::{Instance, Transition};
-pub use words::{Direction, GroupBy, InstanceState, RuleKind, Severity};
+pub use words::{Direction, Distinct, GroupBy, InstanceState, NoData, RuleKind, Severity};
 
 /// Whether the condition still holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
@@ -83,12 +83,12 @@ pub struct Alert {
     /// The window's counts and what else explains the alert.
     #[schema(value_type = Object)]
     pub details: serde_json::Value,
-    /// The rule that it comes of; none for alerts from before there were rules.
+    /// The rule that raised it; none for alerts of versions without rules.
     #[serde(default)]
     pub rule_id: Option<i64>,
     #[serde(default = "Alert::usual_severity")]
     pub severity: Severity,
-    /// Where its series stands: `firing` or `recovering` while it is open.
+    /// The state of its series: `firing` or `recovering` while the alert is open.
     #[serde(default = "Alert::usual_phase")]
     pub phase: InstanceState,
     #[serde(default)]
@@ -96,7 +96,7 @@ pub struct Alert {
     /// The rule's texts, with their placeholders filled.
     #[serde(default)]
     pub annotations: Labels,
-    /// Who looks after it.
+    /// Who is working on it.
     #[serde(default)]
     pub acknowledged: Option<Acknowledgement>,
 }
@@ -111,7 +111,7 @@ impl Alert {
     }
 }
 
-/// That someone looks after an alert.
+/// Someone is working on an alert.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Acknowledgement {
     #[schema(value_type = String, format = DateTime)]

@@ -134,13 +134,15 @@ pub struct Post {
 }
 
 impl Post {
-    /// What topics look at.
+    /// The parts that topics are matched against.
     pub fn subject(&self) -> super::Subject<'_> {
         super::Subject {
             content: &self.content,
             author: self.author.as_ref().map(Author::as_str),
             source: self.source.as_str(),
             lang: self.lang.as_deref(),
+            url: self.url.as_deref(),
+            is_reply: self.reply_to.is_some(),
         }
     }
 }

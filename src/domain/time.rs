@@ -179,7 +179,7 @@ impl<'de> Deserialize<'de> for Timestamp {
 }
 
 /// A half-open range of time, `start` included and `end` not; never negative.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct TimeRange {
     start: Timestamp,
     end: Timestamp,

@@ -1,4 +1,4 @@
-//! A tracked topic: a name, and a query that says which posts are about it.
+//! A tracked topic: a name, and a query that its posts match.
 
 use std::fmt;
 
@@ -54,9 +54,9 @@ impl fmt::Display for TopicName {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TopicOrigin {
-    /// Made and changed through the API.
+    /// Created and changed through the API.
     Api,
-    /// `[[topics]]` of the configuration; it changes there.
+    /// `[[topics]]` of the configuration, where it is changed.
     Config,
 }
 
@@ -76,7 +76,7 @@ pub struct Topic {
     pub backfill: Backfill,
 }
 
-/// How far the posts that were stored before the query have been matched.
+/// The progress of matching posts that were stored before the query.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Backfill {
     /// Row ids up to this one are done.
@@ -92,7 +92,7 @@ impl Backfill {
     }
 }
 
-/// What a query looks at.
+/// The parts of a post that queries are matched against.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
     pub content: &'a str,
@@ -100,4 +100,8 @@ pub struct Subject<'a> {
     pub source: &'a str,
     /// BCP 47 tag.
     pub lang: Option<&'a str>,
+    /// The post's page.
+    pub url: Option<&'a str>,
+    /// Whether it answers another post.
+    pub is_reply: bool,
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
-use crate::domain::{Counts, TimeRange, Timestamp};
+use crate::domain::interval::{Interval, Proportion, relative_change};
+use crate::domain::{Counts, Sentiment, TimeRange, Timestamp};
 use crate::store::posts::CountedFrom;
 
 use super::answer;
@@ -28,7 +29,8 @@ pub struct CompareParams {
     /// The later period: posts created at or after. 24 hours before its end if not given.
     #[param(value_type = Option<String>, format = DateTime)]
     start_date: Option<Timestamp>,
-    /// The later period: posts created before. Now if not given.
+    /// The later period: posts created before. Now if not given, or if it lies in the future: an unfinished period is
+    /// compared with one of equal length.
     #[param(value_type = Option<String>, format = DateTime)]
     end_date: Option<Timestamp>,
     /// Where the earlier period begins; it is as long as the later one. Directly before it if not given.
@@ -72,6 +74,48 @@ pub struct Change {
     net_sentiment: f64,
     average_confidence: f64,
     emotions: ByEmotion<i64>,
+    /// Whether chance explains the changes.
+    #[schema(required = false)]
+    significance: Significance,
+}
+
+/// 95 % confidence intervals of the changes, as if posts came independently of each other.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Significance {
+    /// Of `total_percentage`; `null` when a period has no posts.
+    total_percentage: Option<ChangeInterval>,
+    /// Of `percentages`, in percentage points; `null` when a period has no posts.
+    percentages: BySentiment<Option<ChangeInterval>>,
+}
+
+/// The interval of a change.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct ChangeInterval {
+    #[serde(flatten)]
+    interval: Interval,
+    /// Whether the interval excludes zero.
+    significant: bool,
+}
+
+impl ChangeInterval {
+    /// In percent.
+    fn new(interval: Interval) -> Self {
+        Self { significant: interval.excludes_zero(), interval: interval.scaled(100.0) }
+    }
+}
+
+impl Significance {
+    fn new(before: &Counts, after: &Counts) -> Self {
+        let of = |counts: &Counts, sentiment: Sentiment| Proportion {
+            hits: counts.sentiment(sentiment),
+            posts: counts.total(),
+        };
+        let difference = |sentiment| of(after, sentiment).difference(of(before, sentiment)).map(ChangeInterval::new);
+        Self {
+            total_percentage: relative_change(after.total(), before.total()).map(ChangeInterval::new),
+            percentages: BySentiment::from_fn(difference),
+        }
+    }
 }
 
 impl PeriodCounts {
@@ -98,13 +142,14 @@ impl Change {
             net_sentiment: rounded(Measures::of(after).net_sentiment - Measures::of(before).net_sentiment),
             average_confidence: rounded(after.average_confidence() - before.average_confidence()),
             emotions: ByEmotion::from_fn(|emotion| after.emotion(emotion) - before.emotion(emotion)),
+            significance: Significance::new(before, after),
         }
     }
 }
 
 /// Compare two periods
 ///
-/// Counts of a period and of an earlier period of the same length, and their differences.
+/// Counts of a period and of one of the same length before it, the changes between them, and whether chance explains them.
 #[utoipa::path(
     get, path = "/api/compare", tag = "sentiment", params(CompareParams, CountParams),
     responses((status = 200, body = Comparison), (status = 422, body = Problem))
@@ -121,9 +166,10 @@ pub async fn compare(
     params.finish()?;
 
     let now = state.api.clock.now();
-    let end = end_date.unwrap_or(last(DEFAULT_RANGE, now).end());
+    let latest = last(DEFAULT_RANGE, now).end();
+    let end = end_date.map_or(latest, |end| end.min(latest));
     let current = TimeRange::new(start_date.unwrap_or(end - DEFAULT_RANGE), end)
-        .ok_or_else(|| ApiError::invalid_field("start_date", "must not be in the future without an end_date"))?;
+        .ok_or_else(|| ApiError::invalid_field("start_date", "must not lie in the future"))?;
     let before = previous_start.unwrap_or(current.start() - current.length());
     let previous = TimeRange::new(before, before + current.length())
         .ok_or_else(|| ApiError::invalid_field("previous_start", "is too late"))?;

@@ -1,4 +1,4 @@
-//! Tracked topics: their queries, how far old posts are matched, and what they say side by side.
+//! Tracked topics: their queries, the progress of matching stored posts, and comparisons between them.
 
 pub mod edit;
 pub mod preview;
@@ -12,6 +12,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
 use crate::domain::{Counts, Timestamp, Topic, TopicId, TopicName, TopicOrigin};
+use crate::topics::{Query, QueryNote};
 
 use super::answer;
 use super::auth::{Authorized, Read};
@@ -34,11 +35,14 @@ pub struct TopicView {
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
     backfill: BackfillView,
-    /// All posts that it matched, of which some may not be kept any more.
+    /// What looks like a mistake in the query.
+    #[schema(required = false)]
+    warnings: Vec<QueryNote>,
+    /// All posts that it matched, including some that were pruned since.
     posts: Measures,
 }
 
-/// How far the posts that were stored before the query are matched.
+/// The progress of matching the posts that were stored before the query.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct BackfillView {
     running: bool,
@@ -56,6 +60,7 @@ pub struct TopicList {
 
 impl TopicView {
     fn new(topic: Topic, totals: &BTreeMap<TopicId, Counts>) -> Self {
+        let warnings = Query::parse(&topic.query).map(|query| query.warnings().to_vec()).unwrap_or_default();
         let done = if topic.backfill.last > 0 { topic.backfill.done as f64 / topic.backfill.last as f64 } else { 1.0 };
         Self {
             posts: Measures::of(&totals.get(&topic.id).copied().unwrap_or_default()),
@@ -70,13 +75,14 @@ impl TopicView {
                 running: topic.backfill.is_running(),
                 progress: (done.min(1.0) * 1e4).round() / 1e2,
             },
+            warnings,
         }
     }
 }
 
 /// The topics
 ///
-/// With their counts of all time, and how far old posts are matched.
+/// With their counts of all time, and the progress of matching stored posts.
 #[utoipa::path(get, path = "/api/topics", tag = "topics", responses((status = 200, body = TopicList)))]
 pub async fn list(
     _: Authorized<Read>,

@@ -1,21 +1,24 @@
 //! What a rule would have done: the judgements and states of the engine, over stored counts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use serde::Serialize;
 
+use super::copies::{DistinctCounts, PostText};
 use super::judge::Verdict;
-use super::machine::Standing;
-use super::{History, judge_all};
-use crate::domain::alert::{InstanceState, RuleSpec};
+use super::load::scaled;
+use super::machine::SeriesState;
+use super::series::Tally;
+use super::{Delays, History, Judged, Moment, View, judge_all};
+use crate::domain::alert::{Direction, InstanceState, RuleSpec};
 use crate::domain::{TimeRange, Timestamp};
 
-/// Evaluations happen at whole minutes, at least so far apart.
+/// Evaluations happen at whole minutes, at least this far apart.
 pub const STEP: Duration = Duration::from_secs(60);
 /// Most evaluations of one backtest.
 pub const MAX_EVALUATIONS: usize = 11_000;
-/// Most points of a track: of more evaluations every n-th is told, and each change of state.
+/// Most points of a track: of more evaluations every n-th is listed, and each change of state.
 const MAX_POINTS: u64 = 500;
 
 /// What a rule would have done.
@@ -25,11 +28,11 @@ pub struct Backtest {
     pub evaluations: usize,
     /// When it would have fired, by the time it began.
     pub firings: Vec<Firing>,
-    /// What was measured, by scope; of each scope in the order of time.
+    /// What was measured, by scope and time.
     pub series: Vec<Track>,
 }
 
-/// An alert that would have been.
+/// An alert that the rule would have raised.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Firing {
     pub scope: String,
@@ -38,7 +41,7 @@ pub struct Firing {
     pub pending_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
     pub fired_at: Timestamp,
-    /// None when it would still fire at the end.
+    /// None if it would still fire at the end.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub resolved_at: Option<Timestamp>,
     /// How long it fired, up to the end.
@@ -57,27 +60,72 @@ pub struct Track {
 /// An evaluation of a series.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Point {
-    /// The end of the window.
+    /// The time of the evaluation.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// None without data.
     pub value: Option<f64>,
     /// The level that is usual, or the share before.
     pub baseline: Option<f64>,
-    /// Posts in the window.
+    /// Posts in the window that had been stored by then.
     pub posts: i64,
     pub state: InstanceState,
 }
 
-/// Evaluations from one to the next: the rule's interval in whole minutes, and as many as fit into the limit.
+/// What a backtest replays.
+#[derive(Debug)]
+pub struct Recording {
+    pub history: History,
+    pub delays: Delays,
+    /// The posts of windows, of rules that read them.
+    pub texts: HashMap<TimeRange, Vec<PostText>>,
+}
+
+impl Recording {
+    /// A recording of punctual posts.
+    pub fn new(history: History) -> Self {
+        Self { history, delays: Delays::default(), texts: HashMap::new() }
+    }
+}
+
+/// The recording as it was at one time: posts that were stored later are missing.
+struct Past<'a> {
+    recording: &'a Recording,
+    now: Timestamp,
+}
+
+impl View for Past<'_> {
+    fn window(&self, range: TimeRange, source: Option<&str>) -> Tally {
+        self.recording.history.seen(range, source, self.now)
+    }
+
+    fn sources(&self, range: TimeRange) -> BTreeSet<String> {
+        self.recording.history.minutes.sources(range)
+    }
+
+    fn history(&self) -> Option<&History> {
+        Some(&self.recording.history)
+    }
+
+    fn distinct(&self, spec: &RuleSpec, range: TimeRange, source: Option<&str>) -> Option<DistinctCounts> {
+        let texts = self.recording.texts.get(&range)?;
+        Some(scaled(spec, texts, source, self.window(range, None)))
+    }
+
+    fn unobserved(&self, range: TimeRange) -> f64 {
+        self.recording.history.gaps.share_of(range)
+    }
+}
+
+/// The time from one evaluation to the next: the rule's interval in whole minutes, and as many as fit into the limit.
 pub fn step(spec: &RuleSpec, range: TimeRange) -> Duration {
     let minutes = |duration: Duration| duration.as_secs().div_ceil(STEP.as_secs()).max(1);
     let least = range.length().as_secs().div_ceil(STEP.as_secs() * MAX_EVALUATIONS as u64);
     STEP * u32::try_from(minutes(spec.interval).max(least)).unwrap_or(u32::MAX)
 }
 
-/// Runs `spec` over `history` at the whole minutes of `range`.
-pub fn run(spec: &RuleSpec, history: &History, range: TimeRange) -> Backtest {
+/// Runs `spec` over a recording at the whole minutes of `range`.
+pub fn run(spec: &RuleSpec, recording: &Recording, range: TimeRange) -> Backtest {
     let step = step(spec, range);
     let mut known: BTreeMap<String, Course> = BTreeMap::new();
     let mut result = Backtest::default();
@@ -86,14 +134,15 @@ pub fn run(spec: &RuleSpec, history: &History, range: TimeRange) -> Backtest {
     while at <= range.end() {
         result.evaluations += 1;
         let active = |(scope, course): (&String, &Course)| {
-            (course.standing.state != InstanceState::Normal).then(|| scope.clone())
+            (course.current.state != InstanceState::Normal).then(|| (scope.clone(), course.current.began))
         };
-        let active: BTreeSet<String> = known.iter().filter_map(active).collect();
-        for (group, judgement) in judge_all(spec, history, at, &active) {
-            let course = known.entry(group.scope).or_insert_with(|| Course::new(at));
-            let before = course.standing.state;
-            course.go(spec, at, judgement.verdict, judgement.value.unwrap_or_default());
-            if before == course.standing.state && !result.evaluations.is_multiple_of(every) {
+        let active: BTreeMap<String, Option<Timestamp>> = known.iter().filter_map(active).collect();
+        let moment = Moment { end: at, delays: &recording.delays, known: &active };
+        for Judged { group, end, judgement } in judge_all(spec, &Past { recording, now: at }, moment) {
+            let course = known.entry(group.scope).or_insert_with(|| Course::new(end));
+            let before = course.current.state;
+            course.go(spec, Evaluation { at, end, verdict: judgement.verdict, value: judgement.value });
+            if before == course.current.state && !result.evaluations.is_multiple_of(every) {
                 continue;
             }
             course.points.push(Point {
@@ -101,7 +150,7 @@ pub fn run(spec: &RuleSpec, history: &History, range: TimeRange) -> Backtest {
                 value: judgement.value,
                 baseline: judgement.baseline,
                 posts: judgement.posts,
-                state: course.standing.state,
+                state: course.current.state,
             });
         }
         at = at + step;
@@ -119,42 +168,84 @@ pub fn run(spec: &RuleSpec, history: &History, range: TimeRange) -> Backtest {
     result
 }
 
+/// The windows in which the condition holds for the counts of all posts, before copies are taken out: those whose posts must
+/// be read.
+pub fn windows_to_read(spec: &RuleSpec, recording: &Recording, range: TimeRange) -> BTreeSet<TimeRange> {
+    let mut windows = BTreeSet::new();
+    let known = BTreeMap::new();
+    let step = step(spec, range);
+    let mut at = range.start().ceil(STEP);
+    while at <= range.end() {
+        let moment = Moment { end: at, delays: &recording.delays, known: &known };
+        for judged in judge_all(spec, &Past { recording, now: at }, moment) {
+            if needs_texts(spec, judged.judgement.verdict) {
+                windows.insert(TimeRange::last(spec.window, judged.end));
+            }
+        }
+        at = at + step;
+    }
+    windows
+}
+
+/// Whether the posts of a window with this verdict must be read: fewer posts can only change it in one direction.
+pub fn needs_texts(spec: &RuleSpec, verdict: Verdict) -> bool {
+    let could_change = match spec.condition.direction() {
+        Direction::Above => matches!(verdict, Verdict::Holds | Verdict::Lingers),
+        Direction::Below => !matches!(verdict, Verdict::NoData | Verdict::Unobserved),
+    };
+    spec.reads_posts() && could_change
+}
+
+/// One evaluation of a series.
+#[derive(Clone, Copy)]
+struct Evaluation {
+    at: Timestamp,
+    /// The end of the window.
+    end: Timestamp,
+    verdict: Verdict,
+    value: Option<f64>,
+}
+
+/// A series on its way through the backtest.
 struct Course {
-    standing: Standing,
+    current: SeriesState,
+    /// When the condition began to hold, in the time of evaluations.
+    pending_at: Option<Timestamp>,
     open: Option<Firing>,
     firings: Vec<Firing>,
     points: Vec<Point>,
 }
 
 impl Course {
-    fn new(at: Timestamp) -> Self {
-        let standing = Standing { state: InstanceState::Normal, since: at };
-        Self { standing, open: None, firings: Vec::new(), points: Vec::new() }
+    fn new(end: Timestamp) -> Self {
+        let current = SeriesState::normal(end);
+        Self { current, pending_at: None, open: None, firings: Vec::new(), points: Vec::new() }
     }
 
-    fn go(&mut self, spec: &RuleSpec, at: Timestamp, verdict: Verdict, value: f64) {
-        let before = self.standing;
-        self.standing = before.after(spec, Some(verdict), at);
-        let alerting = self.standing.state.is_alerting();
+    fn go(&mut self, spec: &RuleSpec, now: Evaluation) {
+        let before = self.current;
+        self.current = before.after(spec, Some(now.verdict), now.end);
+        self.pending_at = self.current.began.and(self.pending_at.or(Some(now.at)));
+        let value = now.value.unwrap_or_default();
+        let alerting = self.current.state.is_alerting();
         if alerting && !before.state.is_alerting() {
-            let pending_at = if before.state == InstanceState::Pending { before.since } else { at };
-            let scope = String::new();
+            let pending_at = self.pending_at.unwrap_or(now.at);
+            let (scope, fired_at) = (String::new(), now.at);
             self.open =
-                Some(Firing { scope, pending_at, fired_at: at, resolved_at: None, duration_seconds: 0, peak: value });
+                Some(Firing { scope, pending_at, fired_at, resolved_at: None, duration_seconds: 0, peak: value });
         }
         match &mut self.open {
             Some(open) if alerting => {
-                let further = if spec.condition.direction() == crate::domain::alert::Direction::Above {
-                    value > open.peak
-                } else {
-                    value < open.peak
+                let further = match spec.condition.direction() {
+                    Direction::Above => value > open.peak,
+                    Direction::Below => value < open.peak,
                 };
                 if further {
                     open.peak = value;
                 }
             }
             Some(open) => {
-                open.resolved_at = Some(at);
+                open.resolved_at = Some(now.at);
                 self.firings.extend(self.open.take());
             }
             None => {}
@@ -163,44 +254,4 @@ impl Course {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::domain::{Emotion, Sentiment};
-    use crate::rules::series::Series;
-
-    #[test]
-    fn a_backtest_tells_when_a_rule_would_have_fired_and_for_how_long() {
-        let start = Timestamp::from_unix(1_767_225_600).unwrap();
-        let minute = |number: u32| start + STEP * number;
-        let counts = (0..240).flat_map(|number| {
-            let upset = (100..112).contains(&number);
-            let one = |sentiment, emotion, count| (minute(number), "web".to_owned(), sentiment, emotion, count);
-            [
-                one(Sentiment::Negative, Emotion::Anger, if upset { 9 } else { 1 }),
-                one(Sentiment::Positive, Emotion::Joy, 4),
-            ]
-        });
-        let range = TimeRange::new(start, minute(240)).unwrap();
-        let history = History { minutes: Series::new(range, STEP, counts), quarters: None };
-        let spec = RuleSpec::parse(json!({"name": "x", "kind": "share", "threshold": 0.5, "window": "5min",
-            "for": "2min", "keep_firing_for": "3min", "group_by": "source_and_total"}))
-        .unwrap();
-        let test = run(&spec, &history, range);
-        assert_eq!(test.evaluations, 241);
-        let times: Vec<_> =
-            test.firings.iter().map(|f| (f.scope.as_str(), f.pending_at, f.fired_at, f.resolved_at)).collect();
-        // Two upset minutes of five make 21 negative posts of 41, one makes 13 of 33.
-        let expected = (minute(102), minute(104), Some(minute(119)));
-        assert_eq!(
-            times,
-            [("all", expected.0, expected.1, expected.2), ("source:web", expected.0, expected.1, expected.2),]
-        );
-        assert_eq!(test.firings[0].duration_seconds, 15 * 60);
-        assert!((test.firings[0].peak - 9.0 / 13.0).abs() < 1e-9);
-        assert_eq!(run(&spec, &history, range), test, "it is deterministic");
-        let half = run(&spec, &history, TimeRange::new(start, minute(110)).unwrap());
-        assert_eq!((half.firings[0].resolved_at, half.firings[0].duration_seconds), (None, 360));
-    }
-}
+mod tests;

@@ -1,32 +1,57 @@
 //! What is usual: the baseline of a spike.
 //!
-//! The level is the median of the windows of the same length over the last 24 hours, which end at whole minutes before
-//! the window that is judged. With three or more days of history it is blended with the median, over up to seven days, of
-//! the hour around the same time of day (scaled to the window's length): with `d` such days the weight of the latter is
-//! `d / (d + 3)`.
+//! **Level.** A [`Profile`] holds the expected rate of every quarter of an hour of the week, from up to four weeks. Each
+//! quarter of the week is shrunk towards the same quarter of the day on workdays or weekends, that towards the same quarter
+//! of any day, and that towards the mean of all: with `n` observations a cell has the weight `n / (n + 1)` against its
+//! parent. Counts far above their expectation are clipped before the rates are computed, so that an
+//! incident does not raise the level of the next days. The profile is scaled by how the last three hours compare with it,
+//! so that growth and unusual days are followed. Silence counts as zero; time that was not observed is left out.
 //!
-//! Counts are compared on the scale of Anscombe's transform, 2√(count + 3/8) (Biometrika 35, 1948), on which the counts of
-//! a Poisson process have the standard deviation 1 whatever their level, and few of them are not skewed: the same score is
-//! as rare in a quiet place as in a busy one. How much more the 24 hours' windows vary is 1.4826 times the median absolute
-//! deviation on this scale (which estimates the standard deviation where values are normal, and which outliers do not
-//! move), and at least 1: counts that hardly vary by luck must not make the next one a spike. The score of a count is its
-//! distance from the level on the scale by that.
+//! **Spread.** Counts are compared on the scale of Anscombe's transform, 2√(count + 3/8) (Biometrika 35, 1948), on which the
+//! counts of a Poisson process have the standard deviation 1 whatever their level. Two estimates of the spread are made on
+//! this scale, and the larger one is used: 1.4826 times the median absolute deviation of the residuals of the last day's
+//! windows of the same length; and the deviation that follows from how far the profile missed the hours of the last two
+//! weeks, which is assumed to be large while there are few days of history. Both are at least that of chance.
+//!
+//! The score of a count is its distance from the level on the scale, divided by the spread.
 
 use std::time::Duration;
 
-use super::{DAY, DAYS, History};
-use crate::domain::TimeRange;
-use crate::domain::alert::Class;
+use super::history::{History, MINUTE, ProfileKey, QUARTER};
+use super::series::Selection;
+use super::{DAY, PROFILE};
+use crate::domain::{TimeRange, Timestamp};
 
-/// Fewer windows are no baseline.
-pub const LEAST_WINDOWS: usize = 6;
-/// Fewer days are not blended in.
-const LEAST_DAYS: usize = 3;
-const HOUR: Duration = Duration::from_secs(3_600);
+/// Fewer windows of observed time are no baseline.
+pub const LEAST_WINDOWS: u32 = 6;
+/// How long the level follows the most recent counts.
+const RECENT: Duration = Duration::from_secs(3 * 3_600);
+/// Posts that the recent factor assumes to be as expected.
+const RECENT_PRIOR: f64 = 5.0;
+/// Bounds of the recent factor.
+const RECENT_FACTOR: (f64, f64) = (0.5, 4.0);
+/// The relative error of the profile beyond which recent counts are clipped, at least.
+const RECENT_ERROR: f64 = 0.2;
 /// From the median absolute deviation to the standard deviation of a normal distribution.
 const MAD_TO_DEVIATION: f64 = 1.4826;
 /// Of Anscombe's transform.
 const SHIFT: f64 = 0.375;
+/// Deviations beyond which a past count is clipped.
+const CLIP: f64 = 3.0;
+/// The relative error of a profile that has not seen this time of day, and the least error of one that has.
+const UNSEEN_ERROR: f64 = 0.6;
+const LEAST_ERROR: f64 = 0.05;
+/// Buckets that are observed for less than this part are left out.
+const LEAST_OBSERVED: f64 = 0.5;
+/// Fewer residuals give no estimate of the spread.
+const LEAST_RESIDUALS: usize = 12;
+/// The days whose hours are compared with the profile.
+const CHECKED: Duration = Duration::from_secs(14 * 86_400);
+/// Powers of two that are told apart.
+const LEVELS: usize = 24;
+/// Quarters of an hour in a day and in a week.
+const DAY_CELLS: usize = 96;
+const WEEK_CELLS: usize = 7 * DAY_CELLS;
 
 /// What is usual for a window.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,150 +60,301 @@ pub struct Baseline {
     pub level: f64,
     /// By how much they usually differ: one standard deviation, in posts.
     pub spread: f64,
-    /// Windows of the last day that it is made of.
+    /// Observed windows of the last day.
     pub windows: usize,
-    /// Days that it is blended with.
+    /// Earlier days that were observed at this time of day.
     pub days: usize,
 }
 
 impl Baseline {
-    /// Of what was counted in the windows of the last day, and in the same hour of earlier days. `None`: too few windows.
-    pub fn of(windows: &[f64], days: &[f64]) -> Option<Self> {
-        if windows.len() < LEAST_WINDOWS {
-            return None;
-        }
-        let recent = median(windows);
-        let scaled: Vec<f64> = windows.iter().map(|count| stable(*count)).collect();
-        let middle = median(&scaled);
-        let deviations: Vec<f64> = scaled.iter().map(|value| (value - middle).abs()).collect();
-        let weight = if days.len() < LEAST_DAYS { 0.0 } else { days.len() as f64 / (days.len() as f64 + 3.0) };
-        let level = (1.0 - weight) * recent + weight * if weight > 0.0 { median(days) } else { 0.0 };
-        let spread = (MAD_TO_DEVIATION * median(&deviations)).max(1.0) * (level + SHIFT).sqrt();
-        Some(Self { level, spread, windows: windows.len(), days: if weight > 0.0 { days.len() } else { 0 } })
-    }
-
-    /// How many usual deviations `count` lies above the level.
+    /// How many usual deviations `count` is above the level.
     pub fn score(&self, count: f64) -> f64 {
         let deviation = self.spread / (self.level + SHIFT).sqrt();
         (stable(count) - stable(self.level)) / deviation
     }
 }
 
-/// A count on the scale on which chance moves all counts alike.
+/// A count on the scale on which chance changes all counts by the same amount.
 fn stable(count: f64) -> f64 {
-    2.0 * (count + SHIFT).sqrt()
+    2.0 * (count.max(0.0) + SHIFT).sqrt()
 }
 
-/// The baseline of `window` for the posts of `class`, of one source or of all.
-pub fn baseline(history: &History, window: TimeRange, class: Class, source: Option<&str>) -> Option<Baseline> {
-    let minutes = &history.minutes;
-    let length = window.length();
-    // What was before the first post says nothing about it.
-    let first = minutes.first(source)?.max(window.start() - DAY);
-    let end = window.start().floor(minutes.width());
-    let windows = minutes.windows(TimeRange::new(first, end)?, length, (class, source));
-    Baseline::of(&windows, &same_hours(history, window, class, source))
+/// The count at `value` on the scale of [`stable`].
+fn unstable(value: f64) -> f64 {
+    (value / 2.0).powi(2) - SHIFT
 }
 
-fn same_hours(history: &History, window: TimeRange, class: Class, source: Option<&str>) -> Vec<f64> {
-    let Some(quarters) = &history.quarters else { return Vec::new() };
-    let Some(first) = quarters.first(source) else { return Vec::new() };
+/// The baseline of `window`. Nothing from `incident` on is part of it: when the series began to alert.
+///
+/// `None`: less was observed than [`LEAST_WINDOWS`] windows.
+pub fn baseline(
+    history: &History,
+    window: TimeRange,
+    selection: Selection<'_>,
+    incident: Option<Timestamp>,
+) -> Option<Baseline> {
     let length = window.length();
-    let hour = length.max(HOUR);
-    let middle = window.start() + length / 2;
-    let around = |day: u32| {
-        let start = (middle - DAY * day - hour / 2).floor(quarters.width());
-        TimeRange::last(hour, start + hour)
+    // What lasts for longer than a day is usual.
+    let before = incident.map_or(window.start(), |at| at.clamp(window.start() - DAY, window.start()));
+    let first = history.first(selection.source)?;
+    let step = if before.since(first) < DAY { QUARTER } else { QUARTER * 4 };
+    let until = before.floor(step).max(first.floor(QUARTER));
+    let key = ProfileKey { class: selection.class, source: selection.source.map(str::to_owned), length, until };
+    let profile = history.profiles.get(key, || Profile::build(history, first, until, length, selection));
+    let observed = observed_time(history, TimeRange::new(first, before)?);
+    if observed < length * LEAST_WINDOWS {
+        return None;
+    }
+    let recent = TimeRange::last(RECENT.min(before.since(first)), before.floor(MINUTE));
+    let Some(profile) = profile else {
+        // Less than a quarter of an hour before the window.
+        let level = history.minutes.sum(TimeRange::new(first, before)?, selection.source).of(selection.class) as f64
+            * (length.as_secs_f64() / observed.as_secs_f64());
+        let spread = Profile::relative_spread(level, UNSEEN_ERROR) * (level + SHIFT).sqrt();
+        return Some(Baseline { level, spread, windows: windows_in(observed, length), days: 0 });
     };
-    let scale = length.as_secs_f64() / hour.as_secs_f64();
-    let known = (1..=DAYS).map(around).filter(|range| range.start() >= first);
-    known.map(|range| quarters.sum(range, source).of(class) as f64 * scale).collect()
+    let expected = profile.expected(window);
+    let level = expected * profile.recent_factor(history, recent, selection);
+    let days = profile.days(window.start());
+    let chance = profile.chance(expected) * (1.0 + length.as_secs_f64() / QUARTER.as_secs_f64() / (days + 1.0)).sqrt();
+    let spread = chance.max(Profile::relative_spread(level, profile.error(days))) * (level + SHIFT).sqrt();
+    Some(Baseline { level, spread, windows: windows_in(observed.min(DAY), length), days: days as usize })
 }
 
-/// Of values of which there is one at least.
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    match sorted.len() % 2 {
-        1 => sorted[middle],
-        _ => f64::midpoint(sorted[middle - 1], sorted[middle]),
+fn windows_in(observed: Duration, length: Duration) -> usize {
+    (observed.as_secs() / length.as_secs().max(1)) as usize
+}
+
+fn observed_time(history: &History, range: TimeRange) -> Duration {
+    range.length().mul_f64((1.0 - history.gaps.share_of(range)).clamp(0.0, 1.0))
+}
+
+/// What is expected at each time of the week.
+#[derive(Debug)]
+pub struct Profile {
+    /// Posts a second, by quarter of an hour of the week.
+    rates: Vec<f64>,
+    /// How often each quarter of a workday and of a day of the weekend was observed.
+    seen: [[f64; DAY_CELLS]; 2],
+    /// The spread of the last day's windows by the power of two of what was expected, at least that of chance.
+    chance: [f64; LEVELS],
+    /// The relative error of hours.
+    error: f64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Residual {
+    expected: f64,
+    /// On the scale of [`stable`].
+    difference: f64,
+}
+
+/// A bucket of the past.
+struct Observation {
+    cell: usize,
+    count: f64,
+    /// The part of the bucket that was observed.
+    exposure: f64,
+}
+
+impl Profile {
+    fn build(
+        history: &History,
+        first: Timestamp,
+        until: Timestamp,
+        length: Duration,
+        selection: Selection<'_>,
+    ) -> Option<Self> {
+        let range = TimeRange::new(first.max(until - PROFILE).ceil(QUARTER), until)?;
+        let windows = history.quarters.windows(range, QUARTER, selection);
+        let observation = |window: &super::series::WindowCount| {
+            let exposure = 1.0 - history.gaps.share_of(TimeRange::last(QUARTER, window.start + QUARTER));
+            (exposure >= LEAST_OBSERVED).then(|| Observation { cell: cell(window.start), count: window.count, exposure })
+        };
+        let mut observations: Vec<Observation> = windows.iter().filter_map(observation).collect();
+        if observations.is_empty() {
+            return None;
+        }
+        let mut seen = [[0.0; DAY_CELLS]; 2];
+        for one in &observations {
+            seen[day_type(one.cell)][one.cell % DAY_CELLS] += one.exposure;
+        }
+        let rough = rates(&observations);
+        for one in &mut observations {
+            let expected = rough[one.cell] * one.exposure;
+            one.count = one.count.min(unstable(stable(expected) + CLIP));
+        }
+        let quarter = QUARTER.as_secs_f64();
+        let rates = rates(&observations).into_iter().map(|rate| rate / quarter).collect();
+        let mut profile = Self { rates, seen, chance: [1.0; LEVELS], error: LEAST_ERROR };
+        profile.chance = chance(&profile.residuals(history, TimeRange::last(DAY, until), length, selection));
+        let hours = TimeRange::new(range.start().max(until - CHECKED), until)?;
+        profile.error = error_of(&profile.residuals(history, hours, QUARTER * 4, selection));
+        Some(profile)
+    }
+
+    /// The residuals of the observed windows in `range`.
+    fn residuals(
+        &self,
+        history: &History,
+        range: TimeRange,
+        length: Duration,
+        selection: Selection<'_>,
+    ) -> Vec<Residual> {
+        let series = if length < QUARTER * 4 { &history.minutes } else { &history.quarters };
+        let residual = |window: super::series::WindowCount| {
+            let range = TimeRange::last(length, window.start + length);
+            let exposure = 1.0 - history.gaps.share_of(range);
+            let expected = self.expected(range) * exposure;
+            (exposure >= LEAST_OBSERVED)
+                .then(|| Residual { expected, difference: stable(window.count) - stable(expected) })
+        };
+        let first = history.first(selection.source).unwrap_or(range.start()).max(range.start());
+        let Some(range) = TimeRange::new(first, range.end()) else { return Vec::new() };
+        series.windows(range, length, selection).into_iter().filter_map(residual).collect()
+    }
+
+    /// Posts that are expected in `range`.
+    fn expected(&self, range: TimeRange) -> f64 {
+        let mut sum = 0.0;
+        let mut at = range.start();
+        while at < range.end() {
+            let next = (at.floor(QUARTER) + QUARTER).min(range.end());
+            sum += self.rates[cell(at)] * next.since(at).as_secs_f64();
+            at = next;
+        }
+        sum
+    }
+
+    /// How the counts of `recent` compare with the profile.
+    fn recent_factor(&self, history: &History, recent: TimeRange, selection: Selection<'_>) -> f64 {
+        let (mut counted, mut expected) = (RECENT_PRIOR, RECENT_PRIOR);
+        for window in history.minutes.windows(recent, QUARTER, selection) {
+            let range = TimeRange::last(QUARTER, window.start + QUARTER);
+            let exposure = 1.0 - history.gaps.share_of(range);
+            if exposure < LEAST_OBSERVED {
+                continue;
+            }
+            let usual = self.expected(range) * exposure;
+            let most = unstable(stable(usual) + CLIP * Self::relative_spread(usual, self.error.max(RECENT_ERROR)));
+            counted += window.count.min(most);
+            expected += usual;
+        }
+        (counted / expected).clamp(RECENT_FACTOR.0, RECENT_FACTOR.1)
+    }
+
+    /// The spread of chance where so many posts are expected.
+    fn chance(&self, expected: f64) -> f64 {
+        self.chance[level(expected)]
+    }
+
+    /// Days on which the time of day of `at` was observed.
+    fn days(&self, at: Timestamp) -> f64 {
+        let cell = cell(at);
+        self.seen[day_type(cell)][cell % DAY_CELLS]
+    }
+
+    /// The relative error of the profile at a time of day that was observed on `days` days.
+    fn error(&self, days: f64) -> f64 {
+        ((UNSEEN_ERROR.powi(2) + self.error.powi(2) * days) / (1.0 + days)).sqrt()
+    }
+
+    /// The spread of chance and a relative error together, on the scale of [`stable`].
+    fn relative_spread(level: f64, error: f64) -> f64 {
+        (1.0 + error * error * level).sqrt()
+    }
+}
+
+/// The power of two of a count.
+fn level(count: f64) -> usize {
+    (count.max(1.0).log2() as usize).min(LEVELS - 1)
+}
+
+/// The spread of the residuals in which about as much was expected, by its power of two, at least that of chance.
+fn chance(residuals: &[Residual]) -> [f64; LEVELS] {
+    std::array::from_fn(|power| {
+        let alike = |residual: &&Residual| residual.expected >= 0.5 && level(residual.expected).abs_diff(power) <= 1;
+        let mut differences: Vec<f64> = residuals.iter().filter(alike).map(|one| one.difference).collect();
+        if differences.len() < LEAST_RESIDUALS { 1.0 } else { deviation(&mut differences).max(1.0) }
+    })
+}
+
+/// The relative error that the residuals of hours show beyond chance.
+fn error_of(hours: &[Residual]) -> f64 {
+    let usable: Vec<&Residual> = hours.iter().filter(|hour| hour.expected >= 4.0).collect();
+    if usable.len() < LEAST_RESIDUALS {
+        return LEAST_ERROR;
+    }
+    let mut errors: Vec<f64> = usable.iter().map(|hour| hour.difference / hour.expected.sqrt()).collect();
+    let mut chance: Vec<f64> = usable.iter().map(|hour| 1.0 / hour.expected).collect();
+    let excess = deviation(&mut errors).powi(2) - median(&mut chance);
+    excess.max(0.0).sqrt().clamp(LEAST_ERROR, UNSEEN_ERROR)
+}
+
+/// The expected count of every quarter of an hour of the week, each cell shrunk towards its parent.
+fn rates(observations: &[Observation]) -> Vec<f64> {
+    #[derive(Clone, Copy, Default)]
+    struct Sum {
+        count: f64,
+        exposure: f64,
+    }
+    impl Sum {
+        fn add(&mut self, one: &Observation) {
+            self.count += one.count;
+            self.exposure += one.exposure;
+        }
+        /// Its mean, with the weight of one observation on `parent`.
+        fn towards(self, parent: f64) -> f64 {
+            (self.count + parent) / (self.exposure + 1.0)
+        }
+    }
+    let mut all = Sum::default();
+    let mut day = [Sum::default(); DAY_CELLS];
+    let mut kind = [[Sum::default(); DAY_CELLS]; 2];
+    let mut week = vec![Sum::default(); WEEK_CELLS];
+    for one in observations {
+        all.add(one);
+        day[one.cell % DAY_CELLS].add(one);
+        kind[day_type(one.cell)][one.cell % DAY_CELLS].add(one);
+        week[one.cell].add(one);
+    }
+    let mean = if all.exposure > 0.0 { all.count / all.exposure } else { 0.0 };
+    let rate = |(cell, sum): (usize, &Sum)| {
+        let of_day = day[cell % DAY_CELLS].towards(mean);
+        let of_kind = kind[day_type(cell)][cell % DAY_CELLS].towards(of_day);
+        sum.towards(of_kind)
+    };
+    week.iter().enumerate().map(rate).collect()
+}
+
+/// The quarter of an hour of the week, in UTC, from Monday 00:00.
+fn cell(at: Timestamp) -> usize {
+    // The Unix epoch was a Thursday.
+    let quarters = at.as_seconds().div_euclid(QUARTER.as_secs() as i64) + 3 * DAY_CELLS as i64;
+    quarters.rem_euclid(WEEK_CELLS as i64) as usize
+}
+
+/// 0 from Monday to Friday, 1 on Saturday and Sunday.
+fn day_type(cell: usize) -> usize {
+    usize::from(cell >= 5 * DAY_CELLS)
+}
+
+/// The robust standard deviation of values of which there is at least one.
+fn deviation(values: &mut [f64]) -> f64 {
+    let middle = median(values);
+    let mut distances: Vec<f64> = values.iter().map(|value| (value - middle).abs()).collect();
+    MAD_TO_DEVIATION * median(&mut distances)
+}
+
+/// The median of values of which there is at least one.
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() % 2 {
+        1 => values[middle],
+        _ => f64::midpoint(values[middle - 1], values[middle]),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::{Emotion, Sentiment, Timestamp};
-    use crate::rules::series::{BucketCount, Series};
-
-    /// Posts in each five minutes of a day of a place with a quiet night, as recorded from a run of the program.
-    const RECORDED: [i64; 48] = [
-        4, 6, 3, 5, 2, 4, 3, 1, 2, 0, 3, 2, 5, 4, 7, 9, 12, 14, 11, 16, 18, 22, 19, 25, 24, 28, 23, 26, 30, 27, 25, 22,
-        24, 21, 26, 28, 31, 29, 33, 30, 27, 24, 20, 18, 15, 12, 9, 7,
-    ];
-
-    #[test]
-    fn the_level_is_the_median_and_outliers_do_not_move_the_spread() {
-        let counts: Vec<f64> = RECORDED.iter().map(|&count| count as f64).collect();
-        let calm = Baseline::of(&counts, &[]).unwrap();
-        assert_eq!((calm.level, calm.windows, calm.days), (17.0, 48, 0));
-        assert!((13.0..15.0).contains(&calm.spread), "{calm:?}");
-        let mut stormy = counts;
-        stormy[40] = 900.0;
-        stormy[41] = 700.0;
-        let stormy = Baseline::of(&stormy, &[]).unwrap();
-        assert!((stormy.level - calm.level).abs() <= 1.0 && (stormy.spread - calm.spread).abs() < 2.0, "{stormy:?}");
-        assert!(calm.score(33.0) < 2.0 && calm.score(200.0) > 5.0);
-    }
-
-    #[test]
-    fn counts_that_hardly_vary_have_the_spread_of_chance() {
-        let steady = Baseline::of(&[100.0; 20], &[]).unwrap();
-        assert_eq!((steady.level, steady.spread.round(), (steady.score(130.0) * 10.0).round()), (100.0, 10.0, 28.0));
-        // As rare as each other by chance, once in about 10,000 windows: 21 posts where 8 are usual, 140 where 100 are.
-        let quiet = Baseline::of(&[8.0; 20], &[]).unwrap();
-        assert!((quiet.score(21.0) - steady.score(140.0)).abs() < 0.25);
-        assert!(Baseline::of(&[0.0; 20], &[]).unwrap().score(3.0) < 3.0);
-        assert_eq!(Baseline::of(&[100.0; 5], &[]), None);
-    }
-
-    #[test]
-    fn days_are_blended_in_by_their_number() {
-        let level = |days: &[f64]| Baseline::of(&[10.0; 20], days).unwrap().level;
-        assert_eq!(level(&[40.0; 2]), 10.0);
-        assert_eq!(level(&[40.0; 3]), 25.0);
-        assert!((level(&[40.0; 7]) - 31.0).abs() < 1e-9);
-    }
-
-    #[test]
-    fn the_daily_peak_is_no_spike_once_there_are_days_to_compare_with() {
-        // Each recorded count is of half an hour; eight days of it.
-        let start = Timestamp::from_unix(1_767_225_600).unwrap();
-        let half = Duration::from_secs(1_800);
-        let day = |day: u32| (0_u32..).zip(RECORDED).map(move |(index, count)| (day * 48 + index, count));
-        let counts = |from: u32| -> Vec<BucketCount> {
-            let all = (from..8).flat_map(day);
-            all.map(|(index, count)| {
-                (start + half * index, "x".to_owned(), Sentiment::Neutral, Emotion::Neutral, count * 20)
-            })
-            .collect()
-        };
-        let end = start + DAY * 8;
-        let range = TimeRange::new(start, end).unwrap();
-        let history = |from: u32| History {
-            minutes: Series::new(range, Duration::from_secs(60), counts(from)),
-            quarters: Some(Series::new(range, Duration::from_secs(900), counts(from))),
-        };
-        // 20 o'clock on the last day: 33 of them, in a window of an hour 63.
-        let window = TimeRange::last(HOUR, start + DAY * 7 + Duration::from_secs(20 * 3_600));
-        let of = |history: &History| baseline(history, window, Class::Posts, None).unwrap();
-        let (short, long) = (of(&history(7)), of(&history(0)));
-        assert_eq!((short.days, long.days), (0, 7));
-        let count = history(0).minutes.sum(window, None).total() as f64;
-        assert!(long.score(count) < short.score(count), "{long:?} {short:?}");
-        assert!(long.score(count) < 3.0, "{long:?}");
-        assert!(long.score(count * 5.0) > 4.0, "{long:?}");
-        assert_eq!(baseline(&history(0), window, Class::Posts, Some("y")), None);
-    }
-}
+mod tests;

@@ -24,22 +24,42 @@ pub fn binomial_tail(hits: i64, posts: i64, share: f64) -> f64 {
     tail(first, hits..posts, |k| (n - k) / (k + 1.0) * odds)
 }
 
-/// The probability of at least `hits` among `posts` that are drawn from `all`, of which `all_hits` are such: the upper tail
-/// of the hypergeometric distribution, and the one-sided p-value of Fisher's exact test of two proportions.
-pub fn hypergeometric_tail((hits, posts): (i64, i64), (all_hits, all): (i64, i64)) -> f64 {
-    if hits <= (posts + all_hits - all).max(0) {
+/// Some posts, and how many of them are of a class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    pub hits: i64,
+    pub posts: i64,
+}
+
+impl Part {
+    /// The share of the class; there is at least one post.
+    pub fn share(self) -> f64 {
+        self.hits as f64 / self.posts as f64
+    }
+
+    /// The same posts, of which the others are the class.
+    pub fn complement(self) -> Self {
+        Self { hits: self.posts - self.hits, posts: self.posts }
+    }
+}
+
+/// The probability that a sample of `all` holds at least as many hits as `sample`: the upper tail of the hypergeometric
+/// distribution, and the one-sided p-value of Fisher's exact test of two proportions.
+pub fn hypergeometric_tail(sample: Part, all: Part) -> f64 {
+    let Part { hits, posts } = sample;
+    if hits <= (posts + all.hits - all.posts).max(0) {
         return 1.0;
     }
-    let most = posts.min(all_hits);
+    let most = posts.min(all.hits);
     if hits > most {
         return 0.0;
     }
-    let misses = all - all_hits;
-    if hits as f64 * all as f64 <= posts as f64 * all_hits as f64 {
-        return 1.0 - hypergeometric_tail((posts - hits + 1, posts), (misses, all));
+    let misses = all.posts - all.hits;
+    if hits as f64 * all.posts as f64 <= posts as f64 * all.hits as f64 {
+        return 1.0 - hypergeometric_tail(Part { hits: posts - hits + 1, posts }, all.complement());
     }
-    let first = (ln_choose(all_hits, hits) + ln_choose(misses, posts - hits) - ln_choose(all, posts)).exp();
-    let [n, successes, failures] = [posts, all_hits, misses].map(|count| count as f64);
+    let first = (ln_choose(all.hits, hits) + ln_choose(misses, posts - hits) - ln_choose(all.posts, posts)).exp();
+    let [n, successes, failures] = [posts, all.hits, misses].map(|count| count as f64);
     tail(first, hits..most, |k| (successes - k) * (n - k) / ((k + 1.0) * (failures - n + k + 1.0)))
 }
 
@@ -76,12 +96,16 @@ fn ln_factorial(n: i64) -> f64 {
 mod tests {
     use super::*;
 
+    fn part(hits: i64, posts: i64) -> Part {
+        Part { hits, posts }
+    }
+
     fn close(value: f64, expected: f64) -> bool {
         (value / expected - 1.0).abs() < 1e-6
     }
 
     #[test]
-    fn tails_are_those_of_the_tables() {
+    fn tails_equal_published_values() {
         // Nine heads or more of ten tosses, and the other end of it.
         assert!(close(binomial_tail(9, 10, 0.5), 11.0 / 1_024.0));
         assert!(close(binomial_tail(2, 10, 0.5), 1_013.0 / 1_024.0));
@@ -89,16 +113,16 @@ mod tests {
         assert_eq!([binomial_tail(0, 5, 0.3), binomial_tail(6, 5, 0.3)], [1.0, 0.0]);
         assert_eq!([binomial_tail(1, 5, 0.0), binomial_tail(5, 5, 1.0)], [0.0, 1.0]);
         // Fisher's lady who tastes tea: three of her four cups right, or all.
-        assert!(close(hypergeometric_tail((3, 4), (4, 8)), 17.0 / 70.0));
-        assert!(close(hypergeometric_tail((4, 4), (4, 8)), 1.0 / 70.0));
-        assert!(close(hypergeometric_tail((1, 4), (4, 8)), 69.0 / 70.0));
-        assert_eq!([hypergeometric_tail((0, 4), (4, 8)), hypergeometric_tail((5, 4), (4, 8))], [1.0, 0.0]);
+        assert!(close(hypergeometric_tail(part(3, 4), part(4, 8)), 17.0 / 70.0));
+        assert!(close(hypergeometric_tail(part(4, 4), part(4, 8)), 1.0 / 70.0));
+        assert!(close(hypergeometric_tail(part(1, 4), part(4, 8)), 69.0 / 70.0));
+        assert_eq!([hypergeometric_tail(part(0, 4), part(4, 8)), hypergeometric_tail(part(5, 4), part(4, 8))], [1.0, 0.0]);
     }
 
     #[test]
-    fn many_posts_approach_the_normal_distribution() {
+    fn tails_of_many_posts_approach_the_normal_distribution() {
         // Agresti, Categorical Data Analysis: aspirin and heart attacks, 189 of 11,034 against 104 of 11,037; z is 5.00.
-        let exact = hypergeometric_tail((189, 11_034), (293, 22_071));
+        let exact = hypergeometric_tail(part(189, 11_034), part(293, 22_071));
         assert!((2.8e-7..4e-7).contains(&exact), "{exact}");
         let half = binomial_tail(5_050_000, 10_000_000, 0.505);
         assert!((half - 0.5).abs() < 1e-3, "{half}");

@@ -1,45 +1,80 @@
 //! What must be true of a window for an alert.
 
 use super::baseline::{Baseline, baseline};
-use super::chance::{binomial_tail, hypergeometric_tail};
-use super::series::Tally;
+use super::chance::{Part, binomial_tail, hypergeometric_tail};
+use super::series::{Selection, Tally};
 use super::{View, before, beyond};
-use crate::domain::alert::{Class, Condition, Direction, RuleSpec};
+use crate::domain::alert::{Class, Condition, Direction, RuleKind, RuleSpec};
 use crate::domain::{Sentiment, TimeRange, Timestamp};
 
-/// What an evaluation says of a series.
+/// Of a window that was not observed for a larger part than this, missing posts prove nothing.
+const UNOBSERVED: f64 = 0.05;
+
+/// What an evaluation says about a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The condition holds.
     Holds,
-    /// It does not, but an alert that fires has not recovered yet.
+    /// It does not hold, but a firing alert has not recovered yet.
     Lingers,
     /// It does not hold.
     Clear,
-    /// There is nothing to judge.
+    /// There is no post to judge by.
     NoData,
+    /// There is too little history for a baseline.
+    NoBaseline,
+    /// The window covers downtime: the state stays as it is.
+    Unobserved,
 }
 
-/// A verdict and what it is made of.
+/// A verdict and the numbers behind it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judgement {
     pub verdict: Verdict,
     /// What is compared with the threshold; `None` without data.
     pub value: Option<f64>,
-    /// Posts in the window.
+    /// Posts in the window: those that the rule counts.
     pub posts: i64,
-    /// The level of a spike's baseline, the share before a shift.
+    /// The level of a spike's baseline, or the share before a shift.
     pub baseline: Option<f64>,
-    /// More on a spike's baseline.
+    /// More about a spike's baseline.
     pub usual: Option<Baseline>,
-    /// The probability of such an excess by chance, of a shift, and of a share or ratio with a significance.
+    /// The probability of such an excess by chance: for a shift, and for a share or ratio with a significance.
     pub p_value: Option<f64>,
 }
 
-/// Judges one series of `spec` in the window that ends at `end`.
-pub fn judge(spec: &RuleSpec, view: &dyn View, end: Timestamp, source: Option<&str>) -> Judgement {
-    let range = TimeRange::last(spec.window, end);
-    let window = view.window(range, source);
+/// A series and the moment at which it is judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The source of its posts; `None`: any.
+    pub source: Option<&'a str>,
+    /// The end of the window.
+    pub end: Timestamp,
+    /// When the series began to alert; what came after it is not part of a baseline.
+    pub incident: Option<Timestamp>,
+}
+
+/// Judges one series of `spec`.
+pub fn judge(spec: &RuleSpec, view: &dyn View, target: Target<'_>) -> Judgement {
+    let range = TimeRange::last(spec.window, target.end);
+    let distinct = if spec.reads_posts() { view.distinct(spec, range, target.source) } else { None };
+    let window = distinct.map_or_else(|| view.window(range, target.source), |distinct| distinct.tally);
+    let mut judgement = of_window(spec, view, target, window);
+    if judgement.verdict == Verdict::Holds && distinct.is_some_and(|distinct| distinct.authors < spec.min_authors) {
+        judgement.verdict = Verdict::Clear;
+    }
+    // More than the threshold was seen, whatever was missed; anything else may be due to what was missed.
+    let proven = judgement.verdict == Verdict::Holds
+        && spec.condition.direction() == Direction::Above
+        && spec.condition.kind() != RuleKind::Absence;
+    if !proven && view.unobserved(range) > UNOBSERVED {
+        judgement.verdict = Verdict::Unobserved;
+    }
+    judgement
+}
+
+fn of_window(spec: &RuleSpec, view: &dyn View, target: Target<'_>, window: Tally) -> Judgement {
+    let range = TimeRange::last(spec.window, target.end);
     let posts = window.total();
     let judged = |verdict, value| Judgement { verdict, value, posts, baseline: None, usual: None, p_value: None };
     let enough = posts >= spec.min_posts;
@@ -52,12 +87,21 @@ pub fn judge(spec: &RuleSpec, view: &dyn View, end: Timestamp, source: Option<&s
             let value = window.of(of) as f64;
             judged(by_threshold(spec, value, true), Some(value))
         }
+        Condition::Spike { of, .. } => {
+            let selection = Selection { class: of, source: target.source };
+            let incident = target.incident.map(|at| at - spec.window);
+            let usual = view.history().and_then(|history| baseline(history, range, selection, incident));
+            let Some(usual) = usual else { return judged(Verdict::NoBaseline, None) };
+            let count = window.of(of);
+            let value = usual.score(count as f64);
+            let verdict = by_threshold(spec, value, count >= spec.min_posts);
+            Judgement { baseline: Some(usual.level), usual: Some(usual), ..judged(verdict, Some(value)) }
+        }
         _ if posts == 0 => judged(Verdict::NoData, None),
         Condition::Share { of, threshold, .. } => {
-            let count = window.of(of);
-            let value = count as f64 / posts as f64;
-            let verdict = by_threshold(spec, value, enough);
-            unless_by_chance(spec, judged(verdict, Some(value)), (count, posts), threshold)
+            let part = Part { hits: window.of(of), posts };
+            let verdict = by_threshold(spec, part.share(), enough);
+            unless_by_chance(spec, judged(verdict, Some(part.share())), part, threshold)
         }
         Condition::Ratio { threshold, .. } => {
             let value = negative_ratio(&window);
@@ -65,25 +109,20 @@ pub fn judge(spec: &RuleSpec, view: &dyn View, end: Timestamp, source: Option<&s
             let verdict = by_threshold(spec, value, enough);
             // So many negative posts per positive one are this share of both.
             let share = threshold / (1.0 + threshold);
-            unless_by_chance(spec, judged(verdict, Some(value)), (negative, negative + positive), share)
-        }
-        Condition::Spike { of, .. } => {
-            let usual = view.history().and_then(|history| baseline(history, range, of, source));
-            let Some(usual) = usual else { return judged(Verdict::NoData, None) };
-            let count = window.of(of);
-            let value = usual.score(count as f64);
-            let verdict = by_threshold(spec, value, count >= spec.min_posts);
-            Judgement { baseline: Some(usual.level), usual: Some(usual), ..judged(verdict, Some(value)) }
+            let part = Part { hits: negative, posts: negative + positive };
+            unless_by_chance(spec, judged(verdict, Some(value)), part, share)
         }
         Condition::Shift { of, direction, significance, .. } => {
-            let before = before(spec, range).map(|range| view.window(range, source)).unwrap_or_default();
+            let before = before(spec, range).map(|range| view.window(range, target.source)).unwrap_or_default();
             if before.total() == 0 {
-                return judged(Verdict::NoData, None);
+                return judged(Verdict::NoBaseline, None);
             }
-            let test = TwoProportions { now: (window.of(of), posts), before: (before.of(of), before.total()) };
-            let p_value = test.p_value(direction);
-            let effect = if direction == Direction::Above { test.difference() } else { -test.difference() };
-            let enough = enough && before.total() >= spec.min_posts;
+            let now = Part { hits: window.of(of), posts };
+            let before = Part { hits: before.of(of), posts: before.total() };
+            let p_value = p_value(now, before, direction);
+            let difference = now.share() - before.share();
+            let effect = if direction == Direction::Above { difference } else { -difference };
+            let enough = enough && before.posts >= spec.min_posts;
             let threshold = spec.condition.threshold();
             let verdict = if enough && effect > threshold && p_value < significance {
                 Verdict::Holds
@@ -92,14 +131,14 @@ pub fn judge(spec: &RuleSpec, view: &dyn View, end: Timestamp, source: Option<&s
             } else {
                 Verdict::Clear
             };
-            let judged = judged(verdict, Some(test.difference()));
-            Judgement { baseline: Some(test.share_before()), p_value: Some(p_value), ..judged }
+            let judged = judged(verdict, Some(difference));
+            Judgement { baseline: Some(before.share()), p_value: Some(p_value), ..judged }
         }
     }
 }
 
-/// Negative posts per positive one. Without a positive post it is the number of negative ones, as if there were one:
-/// always finite, and three negative posts beside neutral ones exceed 2.
+/// Negative posts per positive one. Without a positive post it is the number of negative ones, as if there were one, so
+/// that it is always finite.
 pub fn negative_ratio(window: &Tally) -> f64 {
     let [negative, positive] = moods(window);
     negative as f64 / positive.max(1) as f64
@@ -110,20 +149,20 @@ fn moods(window: &Tally) -> [i64; 2] {
     [Sentiment::Negative, Sentiment::Positive].map(|label| window.of(Class::Sentiment(label)))
 }
 
-/// `judgement`, in which the condition does not hold when chance would make `hits` of `posts` often enough, were the true
-/// share the threshold.
-fn unless_by_chance(spec: &RuleSpec, judgement: Judgement, (hits, posts): (i64, i64), share: f64) -> Judgement {
+/// `judgement`, in which the condition does not hold when chance would give `part` often enough if `share` were the true
+/// share.
+fn unless_by_chance(spec: &RuleSpec, judgement: Judgement, part: Part, share: f64) -> Judgement {
     let Some(significance) = spec.condition.significance() else { return judgement };
     let p_value = match spec.condition.direction() {
-        Direction::Above => binomial_tail(hits, posts, share),
-        Direction::Below => binomial_tail(posts - hits, posts, 1.0 - share),
+        Direction::Above => binomial_tail(part.hits, part.posts, share),
+        Direction::Below => binomial_tail(part.complement().hits, part.posts, 1.0 - share),
     };
     let by_chance = judgement.verdict == Verdict::Holds && p_value >= significance;
     let verdict = if by_chance { Verdict::Lingers } else { judgement.verdict };
     Judgement { verdict, p_value: Some(p_value), ..judgement }
 }
 
-/// Beyond the threshold, exceeded and not reached, or not even beyond where a firing alert recovers.
+/// Compares `value` with the threshold and with the recovery threshold.
 fn by_threshold(spec: &RuleSpec, value: f64, enough: bool) -> Verdict {
     let threshold = spec.condition.threshold();
     if !enough {
@@ -137,31 +176,14 @@ fn by_threshold(spec: &RuleSpec, value: f64, enough: bool) -> Verdict {
     }
 }
 
-/// Two shares: how many of how many. There are posts in both.
-struct TwoProportions {
-    now: (i64, i64),
-    before: (i64, i64),
-}
-
-impl TwoProportions {
-    fn share_before(&self) -> f64 {
-        self.before.0 as f64 / self.before.1 as f64
-    }
-
-    fn difference(&self) -> f64 {
-        self.now.0 as f64 / self.now.1 as f64 - self.share_before()
-    }
-
-    /// Of Fisher's exact test: the probability that chance puts at least as many (or at most as many) of the posts of the
-    /// class into the window, were the share the same. Unlike the z-test it holds for few posts too.
-    fn p_value(&self, direction: Direction) -> f64 {
-        let misses = |(hits, posts): (i64, i64)| (posts - hits, posts);
-        let (now, before) = match direction {
-            Direction::Above => (self.now, self.before),
-            Direction::Below => (misses(self.now), misses(self.before)),
-        };
-        hypergeometric_tail(now, (now.0 + before.0, now.1 + before.1))
-    }
+/// The p-value of Fisher's exact test: the probability that chance puts at least as many (or at most as many) posts of the
+/// class into the window if the share is the same as before. Unlike the z-test it holds for few posts too.
+fn p_value(now: Part, before: Part, direction: Direction) -> f64 {
+    let (now, before) = match direction {
+        Direction::Above => (now, before),
+        Direction::Below => (now.complement(), before.complement()),
+    };
+    hypergeometric_tail(now, Part { hits: now.hits + before.hits, posts: now.posts + before.posts })
 }
 
 #[cfg(test)]
@@ -172,22 +194,31 @@ mod tests {
 
     use super::*;
     use crate::domain::Emotion;
-    use crate::rules::History;
+    use crate::rules::{DistinctCounts, History};
 
-    /// Counts (negative, neutral, positive) of the window and of the one before.
-    struct Two([[i64; 3]; 2]);
+    /// Counts (negative, neutral, positive) of the window and of the one before it.
+    #[derive(Default)]
+    struct Two {
+        now: [i64; 3],
+        before: [i64; 3],
+        distinct: Option<([i64; 3], i64)>,
+        unobserved: f64,
+    }
 
     const END: i64 = 1_767_225_600;
 
+    fn tally(counts: [i64; 3]) -> Tally {
+        let mut tally = Tally::default();
+        let emotions = [Emotion::Anger, Emotion::Neutral, Emotion::Joy];
+        for ((sentiment, emotion), count) in Sentiment::ALL.into_iter().zip(emotions).zip(counts) {
+            tally.add(sentiment, emotion, count);
+        }
+        tally
+    }
+
     impl View for Two {
         fn window(&self, range: TimeRange, _: Option<&str>) -> Tally {
-            let mut tally = Tally::default();
-            let counts = self.0[usize::from(range.end().as_seconds() < END)];
-            let emotions = [Emotion::Anger, Emotion::Neutral, Emotion::Joy];
-            for ((sentiment, emotion), count) in Sentiment::ALL.into_iter().zip(emotions).zip(counts) {
-                tally.add(sentiment, emotion, count);
-            }
-            tally
+            tally(if range.end().as_seconds() < END { self.before } else { self.now })
         }
 
         fn sources(&self, _: TimeRange) -> BTreeSet<String> {
@@ -197,18 +228,30 @@ mod tests {
         fn history(&self) -> Option<&History> {
             None
         }
+
+        fn distinct(&self, _: &RuleSpec, _: TimeRange, _: Option<&str>) -> Option<DistinctCounts> {
+            self.distinct.map(|(counts, authors)| DistinctCounts { tally: tally(counts), authors })
+        }
+
+        fn unobserved(&self, _: TimeRange) -> f64 {
+            self.unobserved
+        }
+    }
+
+    fn judged(mut rule: Value, view: &Two) -> Judgement {
+        rule["name"] = json!("x");
+        let spec = RuleSpec::parse(rule).unwrap();
+        let end = Timestamp::from_unix(END).unwrap();
+        judge(&spec, view, Target { source: None, end, incident: None })
     }
 
     fn verdict(rule: Value, now: [i64; 3], before: [i64; 3]) -> (Verdict, Option<f64>) {
-        let mut rule = rule;
-        rule["name"] = json!("x");
-        let spec = RuleSpec::parse(rule).unwrap();
-        let judgement = judge(&spec, &Two([now, before]), Timestamp::from_unix(END).unwrap(), None);
+        let judgement = judged(rule, &Two { now, before, ..Two::default() });
         (judgement.verdict, judgement.value)
     }
 
     #[test]
-    fn a_threshold_is_exceeded_not_reached_and_few_posts_say_nothing() {
+    fn share_must_exceed_its_threshold_with_enough_posts() {
         let share = || json!({"kind": "share", "threshold": 0.5});
         let of = |now| verdict(share(), now, [0; 3]);
         assert_eq!(of([5, 0, 5]), (Verdict::Clear, Some(0.5)));
@@ -222,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_positive_post_the_ratio_stays_finite() {
+    fn ratio_without_positive_posts_is_finite() {
         let of = |now| verdict(json!({"kind": "ratio", "threshold": 2}), now, [0; 3]);
         assert_eq!(of([2, 20, 0]), (Verdict::Clear, Some(2.0)));
         assert_eq!(of([3, 20, 0]), (Verdict::Holds, Some(3.0)));
@@ -230,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn between_recovery_and_threshold_a_firing_alert_lingers() {
+    fn value_between_recovery_and_threshold_lingers() {
         let rule = || json!({"kind": "volume", "threshold": 100, "recovery_threshold": 60});
         let of = |posts| verdict(rule(), [0, posts, 0], [0; 3]).0;
         assert_eq!([of(101), of(100), of(61), of(60), of(0)], {
@@ -242,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shift_needs_size_and_significance() {
+    fn shift_needs_size_and_significance() {
         let rule = || json!({"kind": "shift", "threshold": 0.1, "min_posts": 10});
         let of = |now, before| verdict(rule(), now, before).0;
         assert_eq!(of([60, 40, 0], [30, 70, 0]), Verdict::Holds);
@@ -251,13 +294,13 @@ mod tests {
         // Significant among many posts, but small.
         assert_eq!(of([35_000, 65_000, 0], [30_000, 70_000, 0]), Verdict::Clear);
         assert_eq!(of([30, 70, 0], [60, 40, 0]), Verdict::Clear);
-        assert_eq!(of([60, 40, 0], [0; 3]), Verdict::NoData);
+        assert_eq!(of([60, 40, 0], [0; 3]), Verdict::NoBaseline);
         let falling = json!({"kind": "shift", "threshold": 0.1, "direction": "below"});
         assert_eq!(verdict(falling, [30, 70, 0], [60, 40, 0]).0, Verdict::Holds);
     }
 
     #[test]
-    fn with_a_significance_few_posts_must_exceed_a_threshold_by_more() {
+    fn significance_demands_more_of_few_posts() {
         let of = |rule: Value, now| verdict(rule, now, [0; 3]).0;
         let share = || json!({"kind": "share", "threshold": 0.4, "significance": 0.05});
         // Of ten posts eight are more than chance would make of 0.4, seven are not; of a thousand 430.
@@ -267,5 +310,38 @@ mod tests {
         assert_eq!([of(below.clone(), [3, 7, 0]), of(below, [2, 8, 0])], [Verdict::Lingers, Verdict::Holds]);
         let ratio = || json!({"kind": "ratio", "threshold": 2, "significance": 0.05});
         assert_eq!([of(ratio(), [9, 20, 4]), of(ratio(), [45, 0, 10])], [Verdict::Lingers, Verdict::Holds]);
+    }
+
+    #[test]
+    fn copies_and_single_authors_do_not_count() {
+        let view = |counts, authors| Two { now: [60, 0, 40], distinct: Some((counts, authors)), ..Two::default() };
+        let rule = |more: Value| {
+            let mut rule = json!({"kind": "share", "threshold": 0.5});
+            rule.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            rule
+        };
+        let of = |more, view: &Two| judged(rule(more), view).verdict;
+        // Sixty copies are one text.
+        assert_eq!(of(json!({"distinct": "texts"}), &view([1, 0, 40], 1)), Verdict::Clear);
+        assert_eq!(of(json!({"distinct": "posts"}), &view([1, 0, 40], 1)), Verdict::Holds);
+        assert_eq!(of(json!({"min_authors": 3}), &view([60, 0, 40], 2)), Verdict::Clear);
+        assert_eq!(of(json!({"min_authors": 3}), &view([60, 0, 40], 3)), Verdict::Holds);
+        let volume = |distinct: &str| json!({"kind": "volume", "threshold": 50, "distinct": distinct});
+        assert_eq!(judged(volume("authors"), &view([1, 0, 40], 1)).verdict, Verdict::Clear);
+        assert_eq!(judged(volume("posts"), &view([1, 0, 40], 1)).verdict, Verdict::Holds);
+    }
+
+    #[test]
+    fn window_over_downtime_proves_only_an_excess() {
+        let down = |now| Two { now, unobserved: 0.5, ..Two::default() };
+        let share = || json!({"kind": "share", "threshold": 0.5});
+        assert_eq!(judged(share(), &down([9, 0, 1])).verdict, Verdict::Holds);
+        assert_eq!(judged(share(), &down([0, 0, 9])).verdict, Verdict::Unobserved);
+        assert_eq!(judged(share(), &down([0, 0, 0])).verdict, Verdict::Unobserved);
+        assert_eq!(judged(json!({"kind": "absence"}), &down([0; 3])).verdict, Verdict::Unobserved);
+        let below = json!({"kind": "volume", "threshold": 5, "direction": "below"});
+        assert_eq!(judged(below, &down([0; 3])).verdict, Verdict::Unobserved);
+        let brief = Two { unobserved: 0.01, ..Two::default() };
+        assert_eq!(judged(json!({"kind": "absence"}), &brief).verdict, Verdict::Holds);
     }
 }

@@ -1,22 +1,29 @@
 //! Reading the counts that rules are judged by.
 
+mod delays;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::copies::{self, DistinctCounts, PostText};
+use super::history::{Gaps, History, LateCount, MINUTE, QUARTER};
 use super::series::{BucketCount, Series, Tally};
-use super::{DAY, DAYS, History, View};
-use crate::domain::alert::Scope;
+use super::{DAY, LONGEST_DELAY, PROFILE, PUNCTUAL, View};
+use crate::domain::alert::{RuleSpec, Scope};
 use crate::domain::{TimeRange, Timestamp, TopicId, TopicName};
-use crate::store::alerts::BucketWidth;
-use crate::store::posts::PostFilter;
+use crate::store::alerts::{BucketWidth, LatePosts, PostMark};
+use crate::store::posts::{PostFilter, Start};
 use crate::store::{Store, StoreError};
 
-/// Most posts that are read for a scope that no rollup counts.
+pub use delays::DelayCache;
+
+/// Most posts that are read for a scope that no rollup counts, and most late posts of a backtest.
 const MAX_POSTS: i64 = 200_000;
-const MINUTE: Duration = Duration::from_secs(60);
-const QUARTER: Duration = Duration::from_secs(900);
-/// What a baseline reaches back behind its day or days: the longest window of a spike, and an hour around it.
-const REACH: Duration = Duration::from_secs(4 * 3_600);
+/// Most posts of a window whose texts and authors are compared: the newest. Their counts are scaled up to all.
+const MAX_TEXTS: i64 = 5_000;
+/// What is read before the day of a baseline: the longest window of a spike, and the hours that its level follows.
+const REACH: Duration = Duration::from_secs(7 * 3_600);
 
 /// Why counts could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -26,16 +33,18 @@ pub enum LoadError {
     /// Too many posts would have to be counted one by one.
     #[error("more than {MAX_POSTS} posts match {0}: choose a narrower scope or a shorter window")]
     TooMany(Scope),
-    /// A rule's topic was never tracked, or is not any more.
-    #[error("there is no topic {0}: track one of this name, or change the rule's scope")]
+    /// The rule's topic is not tracked.
+    #[error("there is no topic {0}: create one with this name, or change the rule's scope")]
     NoTopic(TopicName),
 }
 
 /// Exact counts of some windows of one scope.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Windows {
     counts: HashMap<TimeRange, BTreeMap<String, Tally>>,
     history: Option<History>,
+    gaps: Gaps,
+    texts: HashMap<TimeRange, Vec<PostText>>,
 }
 
 impl View for Windows {
@@ -57,6 +66,38 @@ impl View for Windows {
     fn history(&self) -> Option<&History> {
         self.history.as_ref()
     }
+
+    fn distinct(&self, spec: &RuleSpec, range: TimeRange, source: Option<&str>) -> Option<DistinctCounts> {
+        let texts = self.texts.get(&range)?;
+        Some(scaled(spec, texts, source, self.window(range, None)))
+    }
+
+    fn unobserved(&self, range: TimeRange) -> f64 {
+        self.gaps.share_of(range)
+    }
+}
+
+impl Windows {
+    /// Reads the texts and authors of the posts in `range`, unless they are known.
+    ///
+    /// # Errors
+    /// When the store does not answer, or the topic is not tracked.
+    pub async fn read_texts(&mut self, store: &Store, scope: &Scope, range: TimeRange) -> Result<(), LoadError> {
+        if !self.texts.contains_key(&range) {
+            self.texts.insert(range, texts(store, scope, range).await?);
+        }
+        Ok(())
+    }
+}
+
+/// The distinct counts of `texts`, scaled up when they are only the newest of `all` posts.
+pub fn scaled(spec: &RuleSpec, texts: &[PostText], source: Option<&str>, all: Tally) -> DistinctCounts {
+    let counted = copies::count(spec, texts, source);
+    let part = texts.len() as f64 / all.total().max(1) as f64;
+    if part >= 1.0 || texts.is_empty() || (texts.len() as i64) < MAX_TEXTS {
+        return counted;
+    }
+    DistinctCounts { tally: counted.tally.scaled(1.0 / part), ..counted }
 }
 
 /// The scope whose counts serve `scope`: those of one source are among those of all.
@@ -64,44 +105,83 @@ pub fn feed(scope: &Scope) -> Scope {
     if matches!(scope, Scope::Source(_)) { Scope::All } else { scope.clone() }
 }
 
-/// The windows `ranges` of a feed, and what came before `baseline`, if it is given.
+/// What the rules of a feed need.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wanted {
+    /// The windows that are counted.
+    pub ranges: HashSet<TimeRange>,
+    /// Where the last window with a baseline ends.
+    pub baseline: Option<Timestamp>,
+}
+
+/// The quarters of an hour of each feed, which are read again when an hour has passed.
+#[derive(Debug, Default)]
+pub struct QuarterCache(HashMap<Scope, Arc<Series>>);
+
+impl QuarterCache {
+    /// Removes feeds that are not `wanted`.
+    pub fn retain(&mut self, wanted: impl Fn(&Scope) -> bool) {
+        self.0.retain(|scope, _| wanted(scope));
+    }
+
+    async fn series(&mut self, source: &Reader<'_>, past: TimeRange) -> Result<Arc<Series>, StoreError> {
+        let fresh = |series: &&Arc<Series>| {
+            series.range().end() >= past.end().floor(QUARTER) && series.range().start() <= past.start().ceil(QUARTER)
+        };
+        if let Some(series) = self.0.get(source.scope).filter(fresh) {
+            return Ok(series.clone());
+        }
+        let series = Arc::new(source.rollups(BucketWidth::Quarter, past).await?);
+        self.0.insert(source.scope.clone(), series.clone());
+        Ok(series)
+    }
+}
+
+/// The counts that the rules of a feed need.
 ///
 /// # Errors
 /// When the store does not answer, too many posts match, or the topic is not tracked.
 pub async fn live(
     store: &Store,
     scope: &Scope,
-    ranges: &HashSet<TimeRange>,
-    baseline: Option<Timestamp>,
+    wanted: &Wanted,
+    cache: &mut QuarterCache,
 ) -> Result<Windows, LoadError> {
-    let past = baseline.map(|end| TimeRange::last(DAY + REACH, end));
-    let mut windows = Windows::default();
+    let reader = Reader::new(store, scope).await?;
+    let earliest = wanted.ranges.iter().map(TimeRange::start).chain(wanted.baseline.map(|end| end - PROFILE)).min();
+    let Some(earliest) = earliest else { return Ok(Windows::default()) };
+    let mut windows = Windows { gaps: Gaps::new(store.unobserved(earliest).await?), ..Windows::default() };
+    let past = wanted.baseline.map(|end| TimeRange::last(DAY + REACH + LONGEST_DELAY, end));
     if scope.is_rolled_up() {
-        let topic = topic(store, scope).await?;
-        for range in ranges {
-            let sources = store.window_by_source(*range, topic).await?;
+        for range in &wanted.ranges {
+            let sources = store.window_by_source(*range, reader.topic).await?;
             windows.counts.insert(*range, sources.iter().map(|(name, counts)| (name.clone(), counts.into())).collect());
         }
         if let Some(past) = past {
-            windows.history = Some(rolled_up(store, past, topic).await?);
+            let minutes = reader.rollups(BucketWidth::Minute, past).await?;
+            let quarters = cache.series(&reader, TimeRange::last(PROFILE + DAY, past.end())).await?;
+            windows.history = Some(reader.history(minutes, quarters).await?);
         }
         return Ok(windows);
     }
-    let whole = ranges.iter().copied().chain(past).reduce(|one, other| {
+    let whole = wanted.ranges.iter().copied().chain(past).reduce(|one, other| {
         let (start, end) = (one.start().min(other.start()), one.end().max(other.end()));
         TimeRange::new(start, end).unwrap_or(one)
     });
     let Some(whole) = whole else { return Ok(windows) };
     let marks = marks(store, scope, whole).await?;
-    for range in ranges {
+    for range in &wanted.ranges {
         let sources: &mut BTreeMap<String, Tally> = windows.counts.entry(*range).or_default();
-        for (at, source, sentiment, emotion, count) in &marks {
-            if *at >= range.start() && *at < range.end() {
-                sources.entry(source.clone()).or_default().add(*sentiment, *emotion, *count);
+        for mark in &marks {
+            let at = mark.arrival.written_at;
+            if at >= range.start() && at < range.end() {
+                sources.entry(mark.source.clone()).or_default().add(mark.sentiment, mark.emotion, 1);
             }
         }
     }
-    windows.history = past.map(|past| History { minutes: Series::new(past, MINUTE, marks), quarters: None });
+    if let Some(past) = past {
+        windows.history = Some(reader.of_marks(past, &marks).await?);
+    }
     Ok(windows)
 }
 
@@ -110,22 +190,109 @@ pub async fn live(
 /// # Errors
 /// When the store does not answer, too many posts match, or the topic is not tracked.
 pub async fn history(store: &Store, scope: &Scope, range: TimeRange) -> Result<History, LoadError> {
-    let past = TimeRange::last(range.length() + DAY + REACH, range.end());
-    if scope.is_rolled_up() {
-        return Ok(rolled_up(store, past, topic(store, scope).await?).await?);
+    let reader = Reader::new(store, scope).await?;
+    let past = TimeRange::last(range.length() + DAY + REACH + LONGEST_DELAY, range.end());
+    if !scope.is_rolled_up() {
+        let marks = marks(store, scope, past).await?;
+        return Ok(reader.of_marks(past, &marks).await?);
     }
-    Ok(History { minutes: Series::new(past, MINUTE, marks(store, scope, past).await?), quarters: None })
+    let minutes = reader.rollups(BucketWidth::Minute, past).await?;
+    let days = TimeRange::last(range.length() + PROFILE + DAY, range.end());
+    let quarters = Arc::new(reader.rollups(BucketWidth::Quarter, days).await?);
+    let mut history = reader.history(minutes, quarters).await?;
+    let late = LatePosts { range: past, topic: reader.topic, least: PUNCTUAL, most: LONGEST_DELAY };
+    let late = store.late_posts(&late, MAX_POSTS + 1).await?;
+    if late.len() as i64 > MAX_POSTS {
+        return Err(LoadError::TooMany(scope.clone()));
+    }
+    history.late = late.iter().map(late_count).collect();
+    Ok(history)
 }
 
-/// The minutes of `past`, and the quarters of an hour of its last day and of the days before.
-async fn rolled_up(store: &Store, past: TimeRange, topic: Option<TopicId>) -> Result<History, StoreError> {
-    let minutes = store.bucket_counts(BucketWidth::Minute, past.widened(MINUTE), topic).await?;
-    let days = TimeRange::last(past.length() + DAY * DAYS, past.end()).widened(QUARTER);
-    let quarters = store.bucket_counts(BucketWidth::Quarter, days, topic).await?;
-    Ok(History { minutes: Series::new(past, MINUTE, minutes), quarters: Some(Series::new(days, QUARTER, quarters)) })
+/// The texts and authors of the newest posts of `range`.
+///
+/// # Errors
+/// When the store does not answer, or the topic is not tracked.
+pub async fn texts(store: &Store, scope: &Scope, range: TimeRange) -> Result<Vec<PostText>, LoadError> {
+    let filter = PostFilter { start: Some(range.start()), end: Some(range.end()), ..filter(store, scope).await? };
+    let page = store.posts(&filter, Start::Offset(0), MAX_TEXTS).await?;
+    let text = |post: crate::store::posts::StoredPost| PostText {
+        source: post.source,
+        author: post.author,
+        sentiment: post.sentiment,
+        emotion: post.emotion,
+        content: post.content,
+    };
+    Ok(page.posts.into_iter().map(text).collect())
 }
 
-async fn marks(store: &Store, scope: &Scope, range: TimeRange) -> Result<Vec<BucketCount>, LoadError> {
+/// Reads the series of one scope.
+struct Reader<'a> {
+    store: &'a Store,
+    scope: &'a Scope,
+    topic: Option<TopicId>,
+    /// When posts of the scope began to be collected, if that is known.
+    since: Option<Timestamp>,
+}
+
+impl<'a> Reader<'a> {
+    async fn new(store: &'a Store, scope: &'a Scope) -> Result<Self, LoadError> {
+        let Scope::Topic(name) = scope else { return Ok(Self { store, scope, topic: None, since: None }) };
+        let topic = store.topic(name).await?.ok_or_else(|| LoadError::NoTopic(name.clone()))?;
+        // Posts from before the query count once all of them are matched.
+        let matched = topic.backfill.last > 0 && !topic.backfill.is_running();
+        let since = (!matched).then_some(topic.updated_at);
+        Ok(Self { store, scope, topic: Some(topic.id), since })
+    }
+
+    async fn rollups(&self, width: BucketWidth, range: TimeRange) -> Result<Series, StoreError> {
+        let bucket = if width == BucketWidth::Minute { MINUTE } else { QUARTER };
+        let counts = self.store.bucket_counts(width, range.widened(bucket), self.topic).await?;
+        Ok(Series::new(range, bucket, &counts))
+    }
+
+    /// The history of these series, with what is known about times of silence.
+    async fn history(&self, minutes: Series, quarters: Arc<Series>) -> Result<History, StoreError> {
+        let start = quarters.range().start();
+        let mut history = History::new(minutes, quarters);
+        let first = self.store.first_post_since(start).await?;
+        history.since = first.into_iter().chain(self.since).max();
+        history.gaps = Gaps::new(self.store.unobserved(start).await?);
+        Ok(history)
+    }
+
+    async fn of_marks(&self, past: TimeRange, marks: &[PostMark]) -> Result<History, StoreError> {
+        let counts: Vec<BucketCount> = marks.iter().map(count).collect();
+        let (minutes, quarters) = (Series::new(past, MINUTE, &counts), Series::new(past, QUARTER, &counts));
+        let mut history = self.history(minutes, Arc::new(quarters)).await?;
+        let is_late = |mark: &&PostMark| {
+            let lateness = mark.arrival.stored_at.since(mark.arrival.written_at);
+            lateness > PUNCTUAL && lateness <= LONGEST_DELAY
+        };
+        history.late = marks.iter().filter(is_late).map(late_count).collect();
+        history.late.sort_by_key(|late| late.written_at);
+        Ok(history)
+    }
+}
+
+fn count(mark: &PostMark) -> BucketCount {
+    BucketCount {
+        at: mark.arrival.written_at,
+        source: mark.source.clone(),
+        sentiment: mark.sentiment,
+        emotion: mark.emotion,
+        count: 1,
+    }
+}
+
+fn late_count(mark: &PostMark) -> LateCount {
+    let mut tally = Tally::default();
+    tally.add(mark.sentiment, mark.emotion, 1);
+    let arrival = mark.arrival;
+    LateCount { written_at: arrival.written_at, stored_at: arrival.stored_at, source: mark.source.clone(), tally }
+}
+
+async fn marks(store: &Store, scope: &Scope, range: TimeRange) -> Result<Vec<PostMark>, LoadError> {
     let filter = PostFilter { start: Some(range.start()), end: Some(range.end()), ..filter(store, scope).await? };
     let marks = store.post_marks(&filter, MAX_POSTS + 1).await?;
     if marks.len() as i64 > MAX_POSTS {
@@ -134,16 +301,7 @@ async fn marks(store: &Store, scope: &Scope, range: TimeRange) -> Result<Vec<Buc
     Ok(marks)
 }
 
-/// The topic of a scope of one.
-async fn topic(store: &Store, scope: &Scope) -> Result<Option<TopicId>, LoadError> {
-    let Scope::Topic(name) = scope else { return Ok(None) };
-    match store.topic(name).await? {
-        Some(topic) => Ok(Some(topic.id)),
-        None => Err(LoadError::NoTopic(name.clone())),
-    }
-}
-
-/// The posts of a scope.
+/// The filter that keeps the posts of a scope.
 ///
 /// # Errors
 /// When the store does not answer, or the topic is not tracked.
@@ -151,10 +309,10 @@ pub async fn filter(store: &Store, scope: &Scope) -> Result<PostFilter, LoadErro
     Ok(match scope {
         Scope::All => PostFilter::default(),
         Scope::Source(name) => PostFilter { source: Some(name.clone()), ..PostFilter::default() },
-        Scope::Topic(_) => PostFilter { topic: topic(store, scope).await?, ..PostFilter::default() },
+        Scope::Topic(_) => PostFilter { topic: Reader::new(store, scope).await?.topic, ..PostFilter::default() },
         Scope::Author(name) => PostFilter { author: Some(name.clone()), ..PostFilter::default() },
         Scope::Text(words) => {
-            PostFilter { words: words.split_whitespace().map(str::to_owned).collect(), ..PostFilter::default() }
+            PostFilter { whole_words: words.split_whitespace().map(str::to_owned).collect(), ..PostFilter::default() }
         }
     })
 }

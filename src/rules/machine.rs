@@ -1,72 +1,68 @@
-//! The life of an alert: Normal → Pending → Firing → Recovering → Normal, and what interrupts it.
+//! The life of an alert: Normal → Pending → Firing → Recovering → Normal.
 //!
-//! | state | the condition holds | lingers | clear | no data | error |
-//! |---|---|---|---|---|---|
-//! | normal, no data, error | pending, or firing without `for` | normal | normal | no data | error |
-//! | pending | firing after `for` | normal | normal | no data | error |
-//! | firing | stays | stays | recovering, or over without `keep_firing_for` | as clear | stays |
-//! | recovering | firing | firing | over after `keep_firing_for` | as clear | stays |
+//! | state | the condition holds | lingers | clear | no data | downtime | error |
+//! |---|---|---|---|---|---|---|
+//! | normal, no data, error | pending, or firing without `for` | normal | normal | no data | stays | error |
+//! | pending | firing after `for` | normal | normal | no data | stays | error |
+//! | firing | stays | stays | recovering, or over without `keep_firing_for` | as clear | stays | stays |
+//! | recovering | firing | firing | over after `keep_firing_for` | as clear | stays | stays |
 //!
-//! An alert that is over is normal, or without data. An error never ends an alert: what cannot be seen may go on.
+//! An alert that is over is normal, or without data. An error never ends an alert, since the incident may continue unseen.
+//! With `no_data = "keep"` a window without posts changes nothing, and with `"alert"` the condition holds for it.
 
 use std::time::Duration;
 
 use super::judge::Verdict;
 use crate::domain::Timestamp;
-use crate::domain::alert::{InstanceState, RuleSpec};
+use crate::domain::alert::{InstanceState, NoData, RuleSpec};
 
-/// Where a series goes from `state`, in which it has been for `held`, on a `verdict`; `None`: its posts could not be counted.
+/// The state after `state`, which has lasted for `held`, on a `verdict`; `None`: the posts could not be counted.
 pub fn next(spec: &RuleSpec, state: InstanceState, held: Duration, verdict: Option<Verdict>) -> InstanceState {
-    use InstanceState::{Error, Firing, NoData, Normal, Pending, Recovering};
+    use InstanceState::{Error, Firing, NoData as Empty, Normal, Pending, Recovering};
     let Some(verdict) = verdict else { return if state.is_alerting() { state } else { Error } };
-    let quiet = if verdict == Verdict::NoData { NoData } else { Normal };
-    match (state, verdict) {
-        (Pending, Verdict::Holds) => {
-            if held >= spec.pending_for {
-                Firing
-            } else {
-                Pending
-            }
-        }
-        (Normal | NoData | Error, Verdict::Holds) => {
-            if spec.pending_for.is_zero() {
-                Firing
-            } else {
-                Pending
-            }
-        }
-        (Normal | NoData | Error | Pending, _) => quiet,
-        (Firing | Recovering, Verdict::Holds | Verdict::Lingers) => Firing,
-        (Firing, Verdict::Clear | Verdict::NoData) => {
-            if spec.keep_firing_for.is_zero() {
-                quiet
-            } else {
-                Recovering
-            }
-        }
-        (Recovering, Verdict::Clear | Verdict::NoData) => {
-            if held >= spec.keep_firing_for {
-                quiet
-            } else {
-                Recovering
-            }
-        }
+    let verdict = match (verdict, spec.no_data) {
+        (Verdict::Unobserved, _) => return state,
+        (Verdict::NoData, NoData::Keep) if state.is_alerting() || state == Pending => return state,
+        (Verdict::NoData, NoData::Alert) => Verdict::Holds,
+        (verdict, _) => verdict,
+    };
+    let quiet = if matches!(verdict, Verdict::NoData | Verdict::NoBaseline) { Empty } else { Normal };
+    let holds = verdict == Verdict::Holds;
+    match state {
+        Pending if holds && held < spec.pending_for => Pending,
+        Pending if holds => Firing,
+        Normal | Empty | Error if holds && spec.pending_for.is_zero() => Firing,
+        Normal | Empty | Error if holds => Pending,
+        Normal | Empty | Error | Pending => quiet,
+        Firing | Recovering if holds || verdict == Verdict::Lingers => Firing,
+        Firing if spec.keep_firing_for.is_zero() => quiet,
+        Recovering if held >= spec.keep_firing_for => quiet,
+        Firing | Recovering => Recovering,
     }
 }
 
-/// A series over time: its state and since when.
+/// The state of a series and when it began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct SeriesState {
     pub state: InstanceState,
-    /// Event time.
+    /// Event time at which the state began.
     pub since: Timestamp,
+    /// Event time at which the condition began to hold; `None` while the series does not alert.
+    pub began: Option<Timestamp>,
 }
 
-impl Standing {
-    /// Where it stands after `verdict` at `at`.
+impl SeriesState {
+    /// A series that has been normal since `at`.
+    pub fn normal(at: Timestamp) -> Self {
+        Self { state: InstanceState::Normal, since: at, began: None }
+    }
+
+    /// The state after `verdict` at `at`.
+    #[must_use]
     pub fn after(self, spec: &RuleSpec, verdict: Option<Verdict>, at: Timestamp) -> Self {
         let state = next(spec, self.state, at.since(self.since), verdict);
-        if state == self.state { self } else { Self { state, since: at } }
+        let began = if state.is_alerting() || state == InstanceState::Pending { self.began.or(Some(at)) } else { None };
+        if state == self.state { Self { began, ..self } } else { Self { state, since: at, began } }
     }
 }
 
@@ -77,15 +73,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_life_of_an_alert() {
+    fn each_verdict_leads_to_the_next_state() {
         use InstanceState::{Error, Firing, NoData, Normal, Pending, Recovering};
-        use Verdict::{Clear, Holds, Lingers};
+        use Verdict::{Clear, Holds, Lingers, Unobserved};
         let spec = RuleSpec::parse(
             json!({"name": "x", "kind": "share", "threshold": 0.5, "for": "2min", "keep_firing_for": "3min"}),
         )
         .unwrap();
         let start = Timestamp::from_unix(0).unwrap();
-        let mut standing = Standing { state: Normal, since: start };
+        let mut course = SeriesState::normal(start);
         let some = Some;
         for (minute, (verdict, expected)) in (0..).zip([
             (some(Clear), Normal),
@@ -98,7 +94,7 @@ mod tests {
             (some(Holds), Pending),
             (some(Holds), Firing),
             (None, Firing),
-            (some(Lingers), Firing),
+            (some(Unobserved), Firing),
             (some(Clear), Recovering),
             (some(Lingers), Firing),
             (some(Clear), Recovering),
@@ -109,14 +105,47 @@ mod tests {
             (some(Clear), Recovering),
             (some(Clear), Recovering),
             (some(Verdict::NoData), NoData),
-            (some(Clear), Normal),
+            (some(Unobserved), NoData),
             (some(Lingers), Normal),
         ]) {
-            standing = standing.after(&spec, verdict, start + Duration::from_secs(minute * 60));
-            assert_eq!(standing.state, expected, "minute {minute}");
+            course = course.after(&spec, verdict, start + Duration::from_secs(minute * 60));
+            assert_eq!(course.state, expected, "minute {minute}");
         }
         let sudden = RuleSpec::parse(json!({"name": "x", "kind": "share", "threshold": 0.5})).unwrap();
         let go = |state, verdict| next(&sudden, state, Duration::ZERO, Some(verdict));
         assert_eq!([go(Normal, Holds), go(Firing, Clear), go(Firing, Verdict::NoData)], [Firing, Normal, NoData]);
+    }
+
+    #[test]
+    fn no_data_keeps_resolves_or_alerts_as_the_rule_says() {
+        use InstanceState::{Firing, NoData, Normal};
+        let go = |policy: &str, state| {
+            let rule = json!({"name": "x", "kind": "share", "threshold": 0.5, "no_data": policy});
+            next(&RuleSpec::parse(rule).unwrap(), state, Duration::ZERO, Some(Verdict::NoData))
+        };
+        assert_eq!([go("keep", Firing), go("keep", Normal)], [Firing, NoData]);
+        assert_eq!([go("resolve", Firing), go("resolve", Normal)], [NoData, NoData]);
+        assert_eq!([go("alert", Firing), go("alert", Normal)], [Firing, Firing]);
+    }
+
+    #[test]
+    fn began_stays_from_pending_until_the_alert_is_over() {
+        let spec = RuleSpec::parse(
+            json!({"name": "x", "kind": "share", "threshold": 0.5, "for": "1min", "keep_firing_for": "1min"}),
+        )
+        .unwrap();
+        let minute = |minute: i64| Timestamp::from_unix(minute * 60).unwrap();
+        let mut course = SeriesState::normal(minute(0));
+        for (number, verdict, began) in [
+            (1, Verdict::Holds, Some(1)),
+            (2, Verdict::Holds, Some(1)),
+            (3, Verdict::Clear, Some(1)),
+            (4, Verdict::Holds, Some(1)),
+            (5, Verdict::Clear, Some(1)),
+            (6, Verdict::Clear, None),
+        ] {
+            course = course.after(&spec, Some(verdict), minute(number));
+            assert_eq!(course.began, began.map(minute), "minute {number}");
+        }
     }
 }

@@ -1,13 +1,12 @@
-//! Counts by bucket of equal width, summed up so that any run of buckets costs the same.
+//! Counts in buckets of equal width, stored as running sums so that the sum of any range of buckets costs the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{History, View};
 use crate::domain::alert::Class;
 use crate::domain::{Counts, Emotion, Sentiment, TimeRange, Timestamp};
 
-/// How many posts of each sentiment and each emotion.
+/// How many posts there are of each sentiment and each emotion.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     sentiments: [i64; 3],
@@ -26,12 +25,22 @@ impl Tally {
         *self = self.zip(other, |one, other| one + other);
     }
 
+    /// This tally without the posts of `other`.
+    pub fn without(&self, other: &Self) -> Self {
+        self.zip(other, |one, other| (one - other).max(0))
+    }
+
+    /// Each count times `factor`, rounded.
+    pub fn scaled(&self, factor: f64) -> Self {
+        self.zip(self, |count, _| (count as f64 * factor).round() as i64)
+    }
+
     /// All posts.
     pub fn total(&self) -> i64 {
         self.sentiments.iter().sum()
     }
 
-    /// How many are of `class`.
+    /// The posts of `class`.
     pub fn of(&self, class: Class) -> i64 {
         match class {
             Class::Posts => self.total(),
@@ -57,39 +66,53 @@ impl From<&Counts> for Tally {
     }
 }
 
-/// A count of one bucket, source, sentiment and emotion.
-pub type BucketCount = (Timestamp, String, Sentiment, Emotion, i64);
+/// A count of one bucket, source, sentiment and emotion; the bucket is named by its start, or by any time within it.
+pub use crate::store::alerts::RollupCount as BucketCount;
+
+/// Which posts of a feed are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Selection<'a> {
+    pub class: Class,
+    /// `None`: any source.
+    pub source: Option<&'a str>,
+}
 
 /// Counts by bucket and source over a range.
 #[derive(Clone, Debug)]
 pub struct Series {
     range: TimeRange,
     width: Duration,
-    /// Of each source: the sum of all buckets before each edge.
+    /// By source: the sum of all buckets before each edge.
     sums: BTreeMap<String, Vec<Tally>>,
-    /// Of all sources together.
+    /// The same for all sources together.
     together: Vec<Tally>,
-    /// The start of the first bucket with posts.
+    /// The start of the first bucket with posts, by source.
     first: BTreeMap<String, Timestamp>,
 }
 
 impl Series {
-    /// The series over `range`, widened to buckets of `width`. Counts outside of it are left out.
-    pub fn new(range: TimeRange, width: Duration, counts: impl IntoIterator<Item = BucketCount>) -> Self {
+    /// The series over `range`, widened to buckets of `width`. Counts outside of the range are ignored.
+    pub fn new<'c>(range: TimeRange, width: Duration, counts: impl IntoIterator<Item = &'c BucketCount>) -> Self {
         let range = range.widened(width);
         let mut series = Self { range, width, sums: BTreeMap::new(), together: Vec::new(), first: BTreeMap::new() };
         let edges = series.index(range.end()) + 1;
         series.together = vec![Tally::default(); edges];
-        for (at, source, sentiment, emotion, count) in counts {
-            if at < range.start() || at >= range.end() || count == 0 {
+        for BucketCount { at, source, sentiment, emotion, count } in counts {
+            if *at < range.start() || *at >= range.end() || *count == 0 {
                 continue;
             }
-            let bucket = series.index(at) + 1;
-            let first = series.first.entry(source.clone()).or_insert(at.floor(width));
-            *first = (*first).min(at.floor(width));
-            series.sums.entry(source).or_insert_with(|| vec![Tally::default(); edges])[bucket]
-                .add(sentiment, emotion, count);
-            series.together[bucket].add(sentiment, emotion, count);
+            let bucket = series.index(*at) + 1;
+            if !series.sums.contains_key(source) {
+                series.first.insert(source.clone(), at.floor(width));
+                series.sums.insert(source.clone(), vec![Tally::default(); edges]);
+            }
+            if let Some(first) = series.first.get_mut(source) {
+                *first = (*first).min(at.floor(width));
+            }
+            if let Some(sums) = series.sums.get_mut(source) {
+                sums[bucket].add(*sentiment, *emotion, *count);
+            }
+            series.together[bucket].add(*sentiment, *emotion, *count);
         }
         for sums in series.sums.values_mut().chain([&mut series.together]) {
             let mut sum = Tally::default();
@@ -101,12 +124,12 @@ impl Series {
         series
     }
 
-    /// What it covers.
+    /// The range that the buckets cover.
     pub fn range(&self) -> TimeRange {
         self.range
     }
 
-    /// The width of its buckets.
+    /// The width of a bucket.
     pub fn width(&self) -> Duration {
         self.width
     }
@@ -117,6 +140,11 @@ impl Series {
             Some(name) => self.first.get(name).copied(),
             None => self.first.values().min().copied(),
         }
+    }
+
+    /// The sources with posts in `range`.
+    pub fn sources(&self, range: TimeRange) -> BTreeSet<String> {
+        self.sums.keys().filter(|name| self.sum(range, Some(name)).total() > 0).cloned().collect()
     }
 
     /// Counts of the buckets that start in `range`, of one source or of all.
@@ -130,20 +158,21 @@ impl Series {
         }
     }
 
-    /// How many posts of `class` there are in each window of `length`, whole buckets, that lies within `range`: the last one
-    /// ends with it, and each begins where the next one ends.
-    pub fn windows(&self, range: TimeRange, length: Duration, (class, source): (Class, Option<&str>)) -> Vec<f64> {
-        let sums = source.map_or(Some(&self.together), |name| self.sums.get(name));
-        let Some(sums) = sums else { return Vec::new() };
+    /// The counts of consecutive windows of `length` within `range`, newest first: the last one ends with the range, and each
+    /// begins where the next one ends. Each window has the time at which it starts.
+    pub fn windows(&self, range: TimeRange, length: Duration, selection: Selection<'_>) -> Vec<WindowCount> {
+        let sums = selection.source.map_or(Some(&self.together), |name| self.sums.get(name));
         let clamp = |at: Timestamp| self.index(at.clamp(self.range.start(), self.range.end()));
         let (first, mut end) = (clamp(range.start().ceil(self.width)), clamp(range.end()));
-        let length = self.index(self.range.start() + length).max(1);
-        let mut counts = Vec::with_capacity(end.saturating_sub(first) / length);
-        while end >= first + length {
-            counts.push((sums[end].of(class) - sums[end - length].of(class)) as f64);
-            end -= length;
+        let step = self.index(self.range.start() + length).max(1);
+        let mut windows = Vec::with_capacity(end.saturating_sub(first) / step);
+        while end >= first + step {
+            let count = sums.map_or(0, |sums| sums[end].of(selection.class) - sums[end - step].of(selection.class));
+            let start = self.range.start() + self.width * u32::try_from(end - step).unwrap_or(u32::MAX);
+            windows.push(WindowCount { start, count: count as f64 });
+            end -= step;
         }
-        counts
+        windows
     }
 
     /// The number of buckets before `at`, which is in the range.
@@ -153,20 +182,11 @@ impl Series {
     }
 }
 
-/// A view of stored counts, whose windows begin and end at edges of minutes.
-impl View for History {
-    fn window(&self, range: TimeRange, source: Option<&str>) -> Tally {
-        self.minutes.sum(range, source)
-    }
-
-    fn sources(&self, range: TimeRange) -> BTreeSet<String> {
-        let names = self.minutes.sums.keys();
-        names.filter(|name| self.minutes.sum(range, Some(name)).total() > 0).cloned().collect()
-    }
-
-    fn history(&self) -> Option<&History> {
-        Some(self)
-    }
+/// How many posts were in a window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WindowCount {
+    pub start: Timestamp,
+    pub count: f64,
 }
 
 #[cfg(test)]
@@ -181,29 +201,33 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_run_of_buckets_sums_to_a_recount(
+        fn sum_of_any_range_equals_a_recount(
             posts in proptest::collection::vec((0_i64..200, 0_usize..3, 0_usize..3, 0_usize..7, 1_i64..4), 0..300),
             from in -20_i64..220, length in 0_i64..240,
         ) {
             let counts: Vec<BucketCount> = posts
                 .iter()
-                .map(|&(minute, source, sentiment, emotion, count)| {
-                    (at(minute), format!("s{source}"), Sentiment::ALL[sentiment], Emotion::ALL[emotion], count)
+                .map(|&(minute, source, sentiment, emotion, count)| BucketCount {
+                    at: at(minute),
+                    source: format!("s{source}"),
+                    sentiment: Sentiment::ALL[sentiment],
+                    emotion: Emotion::ALL[emotion],
+                    count,
                 })
                 .collect();
-            let series = Series::new(TimeRange::new(at(0), at(200)).unwrap(), Duration::from_secs(60), counts.clone());
+            let series = Series::new(TimeRange::new(at(0), at(200)).unwrap(), Duration::from_secs(60), &counts);
             let range = TimeRange::new(at(from), at(from + length)).unwrap();
-            let series_of = |source| series.windows(range, Duration::from_secs(600), (Class::Posts, source));
             for source in [None, Some("s0"), Some("s2"), Some("none")] {
-                for (number, count) in (0..).zip(series_of(source)) {
-                    let end = range.end().min(at(200)) - Duration::from_secs(600 * number);
-                    let window = TimeRange::last(Duration::from_secs(600), end);
-                    prop_assert_eq!(count, series.sum(window, source).total() as f64);
+                let selection = Selection { class: Class::Posts, source };
+                for window in series.windows(range, Duration::from_secs(600), selection) {
+                    let range = TimeRange::last(Duration::from_secs(600), window.start + Duration::from_secs(600));
+                    prop_assert_eq!(window.count, series.sum(range, source).total() as f64);
                 }
                 let mut recount = Tally::default();
-                for (at, name, sentiment, emotion, count) in &counts {
-                    if source.is_none_or(|source| source == name) && *at >= range.start() && *at < range.end() {
-                        recount.add(*sentiment, *emotion, *count);
+                for count in &counts {
+                    let inside = count.at >= range.start() && count.at < range.end();
+                    if inside && source.is_none_or(|source| source == count.source) {
+                        recount.add(count.sentiment, count.emotion, count.count);
                     }
                 }
                 prop_assert_eq!(series.sum(range, source), recount);

@@ -21,6 +21,8 @@ const CACHE_KIB: u32 = 8_192;
 extern "SQL" {
     /// Whether `text` contains `word`, which is in lower case, whatever its own case is. Folds every script.
     fn has_word(text: diesel::sql_types::Text, word: diesel::sql_types::Text) -> diesel::sql_types::Bool;
+    /// As [`has_word`], but not as a part of a longer word.
+    fn has_whole_word(text: diesel::sql_types::Text, word: diesel::sql_types::Text) -> diesel::sql_types::Bool;
 }
 
 /// A number of connections that read.
@@ -85,13 +87,17 @@ impl Manager for Connections {
     async fn create(&self) -> ConnectionResult<Connection> {
         let mut inner = SyncConnectionWrapper::<SqliteConnection>::establish(&self.url).await?;
         let cancelled = Arc::new(AtomicBool::new(false));
-        let (flag, busy) = (cancelled.clone(), self.busy_timeout);
+        let (flag, whole_flag, busy) = (cancelled.clone(), cancelled.clone(), self.busy_timeout);
         inner
             .spawn_blocking(move |connection| {
                 let find = move |text: String, word: String| {
                     if flag.load(Ordering::Relaxed) { Found::Cancelled } else { Found::of(&text, &word) }
                 };
                 has_word_utils::register_impl(connection, find)?;
+                let find_whole = move |text: String, word: String| {
+                    if whole_flag.load(Ordering::Relaxed) { Found::Cancelled } else { Found::whole(&text, &word) }
+                };
+                has_whole_word_utils::register_impl(connection, find_whole)?;
                 set_up(connection, busy, CACHE_KIB)
             })
             .await
@@ -108,7 +114,7 @@ impl Manager for Connections {
     }
 }
 
-/// What [`has_word`] answers.
+/// What [`has_word`] and [`has_whole_word`] answer.
 #[derive(Debug)]
 enum Found {
     Yes,
@@ -119,6 +125,10 @@ enum Found {
 impl Found {
     fn of(text: &str, word: &str) -> Self {
         if text.to_lowercase().contains(word) { Self::Yes } else { Self::No }
+    }
+
+    fn whole(text: &str, word: &str) -> Self {
+        if crate::domain::words::holds_word(text, word) { Self::Yes } else { Self::No }
     }
 }
 

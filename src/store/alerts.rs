@@ -4,6 +4,7 @@ mod apply;
 mod audit;
 mod counts;
 mod evidence;
+mod observed;
 mod row;
 mod rules;
 mod transitions;
@@ -11,8 +12,9 @@ mod transitions;
 pub use apply::{Applied, NewAlert, Step};
 pub(super) use audit::insert_audit;
 pub use audit::{AuditEntry, AuditPage};
-pub use counts::BucketWidth;
+pub use counts::{BucketWidth, RollupCount};
 pub(super) use evidence::{without_author, without_evidence};
+pub use observed::{Arrival, LatePosts, PostMark};
 pub use rules::{RuleChange, RuleList, RuleRefusal};
 
 use diesel::{BoolExpressionMethods, ExpressionMethods, QueryDsl, SelectableHelper};

@@ -145,6 +145,8 @@ pub struct PostFilter {
     pub lang: Option<String>,
     /// All of these words occur, whatever their case.
     pub words: Vec<String>,
+    /// All of these words occur as whole words, whatever their case.
+    pub whole_words: Vec<String>,
     /// In [0, 1].
     pub min_confidence: Option<f64>,
     /// `created_at` at or after.

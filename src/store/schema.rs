@@ -105,6 +105,7 @@ diesel::table! {
         fingerprint -> Text,
         state -> Text,
         since -> Instant,
+        began_at -> Nullable<Instant>,
         evaluated_at -> Instant,
         alert_id -> Nullable<BigInt>,
         value -> Nullable<Double>,
@@ -202,6 +203,15 @@ diesel::table! {
         instance -> Text,
         report -> Document,
         reported_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+    observed_spans (id) {
+        id -> BigInt,
+        started_at -> Instant,
+        ended_at -> Instant,
     }
 }
 

@@ -6,8 +6,10 @@ use std::fs;
 use std::path::Path;
 
 const ROLES: [&str; 5] = ["ingester", "worker", "alerts", "notify", "http"];
-const ROOMS: [&str; 11] =
-    ["lease", "stream", "inference", "store", "live", "cache", "sources", "outbound", "rules", "topics", "language"];
+const ROOMS: [&str; 12] =
+    [
+    "lease", "stream", "inference", "store", "live", "cache", "sources", "outbound", "rules", "topics", "language", "terms",
+];
 
 /// What each module may import from the crate besides itself. Modules that are not named may import anything.
 fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
@@ -21,10 +23,10 @@ fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
         "config" => Some(ROOMS.into_iter().chain(["domain"]).collect()),
         "inference" => set(&["domain", "clock"]),
         "sources" => set(&["domain", "clock", "outbound"]),
-        "outbound" => set(&[]),
-        "rules" => set(&["domain", "store"]),
+        "outbound" | "terms" => set(&[]),
+        "rules" => set(&["domain", "store", "terms"]),
         "lease" => set(&["store", "lifecycle"]),
-        "topics" => set(&["domain", "store", "lifecycle"]),
+        "topics" => set(&["domain", "store", "lifecycle", "terms"]),
         "store" => set(&["domain", "clock", "secrets", "sqlite"]),
         // An entry carries the trace of its append.
         "stream" => set(&["domain", "clock", "sqlite", "redis", "telemetry"]),

@@ -1,4 +1,4 @@
-//! A rule: what is watched, and when it is an alert.
+//! A rule: which posts are watched, and when they raise an alert.
 
 mod draft;
 mod template;
@@ -8,10 +8,10 @@ use std::time::Duration;
 pub use draft::RuleDraft;
 pub use template::{PLACEHOLDERS, fill};
 
-use super::{Class, Direction, GroupBy, Labels, RuleKind, Scope, Severity};
+use super::{Class, Direction, Distinct, GroupBy, Labels, NoData, RuleKind, Scope, Severity};
 use crate::domain::Timestamp;
 
-/// A rule that is kept.
+/// A stored rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     pub id: i64,
@@ -24,7 +24,7 @@ pub struct Rule {
     pub spec: RuleSpec,
 }
 
-/// What a rule says; valid once it exists.
+/// The content of a rule; valid by construction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleSpec {
     /// Unique among rules; the `alert_type` of its alerts.
@@ -37,8 +37,16 @@ pub struct RuleSpec {
     pub window: Duration,
     /// Between two evaluations.
     pub interval: Duration,
-    /// Fewer posts in the window say nothing.
+    /// The condition does not hold with fewer posts in the window.
     pub min_posts: i64,
+    /// The condition does not hold with fewer different authors of posts of its class.
+    pub min_authors: i64,
+    /// Whether copies of a text, or all posts of an author, count once.
+    pub distinct: Distinct,
+    /// What a window without posts means.
+    pub no_data: NoData,
+    /// How much earlier windows end, so that late posts are in them; `None`: as late as posts arrive, measured by source.
+    pub delay: Option<Duration>,
     /// How long the condition must hold before the alert fires.
     pub pending_for: Duration,
     /// How long the condition must not hold before the alert is over.
@@ -48,6 +56,13 @@ pub struct RuleSpec {
     pub severity: Severity,
     pub labels: Labels,
     pub annotations: Labels,
+}
+
+impl RuleSpec {
+    /// Whether the posts of a window must be read besides their counts.
+    pub fn reads_posts(&self) -> bool {
+        self.distinct != Distinct::Posts || self.min_authors > 1
+    }
 }
 
 /// What must be true of the window.

@@ -1,4 +1,4 @@
-//! Whose posts a rule looks at.
+//! The posts that a rule watches.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use crate::domain::{Author, Source, TopicName};
 /// Longest text of a filter, in characters.
 const MAX_TEXT_CHARS: usize = 200;
 
-/// Whose posts are looked at; written `all`, `source:NAME`, `author:NAME`, `topic:NAME` or `text:WORDS`.
+/// The posts that are watched; written `all`, `source:NAME`, `author:NAME`, `topic:NAME` or `text:WORDS`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     All,
@@ -18,7 +18,7 @@ pub enum Scope {
     Author(Author),
     /// Posts that a tracked topic matches.
     Topic(TopicName),
-    /// Posts that hold all of these words, whatever their case, as `q` of the list of posts.
+    /// Posts that hold all of these words as whole words, whatever their case.
     Text(String),
 }
 

@@ -1,11 +1,11 @@
-//! Where each series of a rule stands, and how it came there.
+//! The state of each series of a rule, and its changes.
 
 use serde::{Deserialize, Serialize};
 
 use super::{InstanceState, Labels, Severity};
 use crate::domain::Timestamp;
 
-/// One series of a rule: what it watches and where it stands. One that was never anything but normal is not kept.
+/// One series of a rule and its state. Series that are normal have no row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Instance {
     pub rule_id: i64,
@@ -16,6 +16,9 @@ pub struct Instance {
     pub state: InstanceState,
     /// Event time at which the state began.
     pub since: Timestamp,
+    /// Event time at which the condition began to hold; none while the series does not alert. What came after it is not
+    /// part of a baseline.
+    pub began: Option<Timestamp>,
     /// Event time of the last evaluation.
     pub evaluated_at: Timestamp,
     /// The open alert.

@@ -86,7 +86,7 @@ words! {
 }
 
 words! {
-    /// Where a series of a rule stands.
+    /// The state of a series of a rule.
     InstanceState {
         /// The condition does not hold.
         Normal = "normal",
@@ -94,9 +94,9 @@ words! {
         Pending = "pending",
         /// The alert is open.
         Firing = "firing",
-        /// The alert is open; the condition does not hold any more, but not yet for `keep_firing_for`.
+        /// The alert is open; the condition no longer holds, but not yet for `keep_firing_for`.
         Recovering = "recovering",
-        /// There are too few posts to tell.
+        /// There are no posts, or there is too little history for a baseline.
         NoData = "no_data",
         /// The posts could not be counted.
         Error = "error",
@@ -107,5 +107,29 @@ impl InstanceState {
     /// Whether the alert is open.
     pub fn is_alerting(self) -> bool {
         matches!(self, Self::Firing | Self::Recovering)
+    }
+}
+
+words! {
+    /// What counts in a window.
+    Distinct {
+        /// Every post.
+        Posts = "posts",
+        /// Copies of a text count once, also with other links, mentions and numbers.
+        Texts = "texts",
+        /// Each author counts once.
+        Authors = "authors",
+    }
+}
+
+words! {
+    /// What a window without posts means.
+    NoData {
+        /// Nothing: the state stays as it is.
+        Keep = "keep",
+        /// That the condition does not hold: a firing alert resolves.
+        Resolve = "resolve",
+        /// That the condition holds.
+        Alert = "alert",
     }
 }

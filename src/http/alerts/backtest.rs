@@ -15,10 +15,13 @@ use crate::http::body;
 use crate::http::error::{ApiError, Problem};
 use crate::http::params::no_params;
 use crate::http::state::State;
+use crate::rules::backtest::{Backtest, Recording, STEP, run, step, windows_to_read};
+use crate::rules::load::{DelayCache, LoadError, feed, history, texts};
 use crate::rules::DAY;
-use crate::rules::backtest::{Backtest, STEP, run, step};
-use crate::rules::load::{LoadError, feed, history};
+use crate::store::Store;
 
+/// Most posts whose texts and authors are compared; later windows of the range count every post.
+const MAX_TEXTS: usize = 200_000;
 /// The longest range.
 const LONGEST: Duration = Duration::from_secs(8 * 86_400);
 
@@ -50,9 +53,11 @@ pub struct BacktestView {
 
 /// Backtest
 ///
-/// Runs a rule over stored posts, with the code of the engine: when it would have fired, for how long, and what it would
-/// have measured. The rule is not kept. The same range gives the same answer as long as no late posts come. At most 8
-/// days, as far back as counts by the minute are kept (`retention.minute_rollups`); evaluated at whole minutes.
+/// Runs a rule over stored posts with the code of the engine: when it would have fired, for how long, and what it would
+/// have measured. Posts count from the time at which they were stored; those that were stored more than three hours after
+/// they were written, such as an imported archive, count as punctual. Delays are those that are measured now. The rule is
+/// not saved. At most 8 days, as far back as counts by the minute are kept (`retention.minute_rollups`); evaluated at whole
+/// minutes.
 #[utoipa::path(
     post, path = "/api/alerts/rules/backtest", tag = "alerts", request_body = BacktestRequest,
     responses((status = 200, body = BacktestView), (status = 422, body = Problem))
@@ -69,19 +74,39 @@ pub async fn backtest(
     let (spec, range) = parse(body, now, state.api.store.minutes_kept_from())?;
     let store = state.api.store.clone();
     let tested = state.read(async move {
-        let history = history(&store, &feed(&spec.scope), range).await.map_err(|error| match error {
+        let (step_seconds, recording) = (step(&spec, range).as_secs(), record(&store, &spec, range).await);
+        let recording = recording.map_err(|error| match error {
             LoadError::Store(error) => error.into(),
             error @ (LoadError::TooMany(_) | LoadError::NoTopic(_)) => {
                 ApiError::invalid_field("rule.scope", error.to_string())
             }
         })?;
-        let step_seconds = step(&spec, range).as_secs();
-        // Thousands of evaluations: not on a thread that serves others.
-        let run = tokio::task::spawn_blocking(move || run(&spec, &history, range));
+        // Thousands of evaluations: not on a thread that serves other requests.
+        let run = tokio::task::spawn_blocking(move || run(&spec, &recording, range));
         let result = run.await.map_err(ApiError::internal)?;
         Ok::<_, ApiError>(BacktestView { start_date: range.start(), end_date: range.end(), step_seconds, result })
     });
     answer::json(&tested.await?)
+}
+
+/// What the backtest replays.
+async fn record(store: &Store, spec: &RuleSpec, range: TimeRange) -> Result<Recording, LoadError> {
+    let scope = feed(&spec.scope);
+    let delays = DelayCache::default().of(store, &scope, range.end()).await?;
+    let mut recording = Recording { delays, ..Recording::new(history(store, &scope, range).await?) };
+    if spec.reads_posts() {
+        let windows = windows_to_read(spec, &recording, range);
+        let mut read = 0;
+        for window in windows {
+            if read >= MAX_TEXTS {
+                break;
+            }
+            let posts = texts(store, &scope, window).await?;
+            read += posts.len();
+            recording.texts.insert(window, posts);
+        }
+    }
+    Ok(recording)
 }
 
 /// The rule and the range, in whole minutes.
@@ -95,7 +120,7 @@ fn parse(body: Value, now: Timestamp, kept_from: Timestamp) -> Result<(RuleSpec,
     };
     let (start, end) = (time("start_date"), time("end_date"));
     let mut rule = fields.remove("rule").unwrap_or_else(|| json!({}));
-    // One that is not kept needs no name.
+    // A rule that is not saved needs no name.
     if let Some(rule) = rule.as_object_mut() {
         rule.entry("name").or_insert_with(|| json!("backtest"));
     }
@@ -111,7 +136,7 @@ fn parse(body: Value, now: Timestamp, kept_from: Timestamp) -> Result<(RuleSpec,
             errors.push(FieldError::new("start_date", "must be at most 8 days before end_date"));
         }
         Some(range) if range.start() < kept_from => {
-            let message = format!("must not be before {kept_from}: counts by the minute are not kept any longer");
+            let message = format!("must not be before {kept_from}: counts by the minute are deleted after that time");
             errors.push(FieldError::new("start_date", message));
         }
         Some(range) => {

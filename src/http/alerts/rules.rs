@@ -1,4 +1,4 @@
-//! Rules: what there are, and changing them from the version that one has seen.
+//! Rules: listing them, and changing them from the version that was read.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -18,16 +18,16 @@ use crate::http::params::{last_segment, no_params};
 use crate::http::state::State;
 use crate::store::alerts::{RuleChange, RuleRefusal};
 
-/// Most rules; each is looked at again and again.
+/// Most rules: each is evaluated periodically.
 const MAX_RULES: usize = 500;
 
-/// A rule, and where its series stand.
+/// A rule and the state of its series.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct RuleView {
     id: i64,
     /// Grows with each change; quoted it is the ETag.
     version: i64,
-    /// Whether it comes of the configuration: it is read-only then.
+    /// Whether it belongs to the configuration and is read-only.
     provisioned: bool,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -35,7 +35,7 @@ pub struct RuleView {
     updated_at: Timestamp,
     #[serde(flatten)]
     rule: RuleDraft,
-    /// The state of its series that matters most.
+    /// The most severe state of its series.
     state: InstanceState,
     /// Its series that are not normal.
     series: Vec<SeriesView>,
@@ -88,6 +88,9 @@ impl RuleView {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct RuleListView {
     rules: Vec<RuleView>,
+    /// When rules were evaluated last; `null` before the first time.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    evaluated_at: Option<Timestamp>,
     /// The names of rules that another version of the program wrote and this one cannot read.
     unreadable: Vec<String>,
 }
@@ -103,10 +106,13 @@ pub async fn list(
 ) -> Result<HttpResponse, ApiError> {
     no_params(&request)?;
     let store = state.api.store.clone();
-    let read = async move { Ok::<_, ApiError>((store.alert_rules().await?, store.alert_instances().await?)) };
-    let (list, series) = state.run(read).await?;
-    let rules = list.rules.iter().map(|rule| RuleView::new(rule, &series)).collect();
-    answer::json(&RuleListView { rules, unreadable: list.unreadable })
+    let read = async move {
+        let (list, series) = (store.alert_rules().await?, store.alert_instances().await?);
+        let rules = list.rules.iter().map(|rule| RuleView::new(rule, &series)).collect();
+        let evaluated_at = store.observed_until().await?;
+        Ok::<_, ApiError>(RuleListView { rules, evaluated_at, unreadable: list.unreadable })
+    };
+    answer::json(&state.run(read).await?)
 }
 
 /// One rule
@@ -144,7 +150,7 @@ pub async fn create(
     let store = state.api.store.clone();
     let created = state.run(async move {
         if store.alert_rules().await?.rules.len() >= MAX_RULES {
-            return Err(ApiError::conflict(format!("there are {MAX_RULES} rules, the most there can be: delete one")));
+            return Err(ApiError::conflict(format!("there are {MAX_RULES} rules, the maximum: delete one first")));
         }
         store.create_alert_rule(&spec, &actor.0).await?.map_err(|refusal| refused(&refusal, 0))
     });
@@ -193,7 +199,7 @@ pub async fn replace(
 
 /// Delete a rule
 ///
-/// What it left firing is resolved within the time of an evaluation. `If-Match` as for a replacement.
+/// Alerts that it left firing are resolved by the next evaluation. `If-Match` as for a replacement.
 #[utoipa::path(
     delete, path = "/api/alerts/rules/{id}", tag = "alerts",
     params(
@@ -201,7 +207,7 @@ pub async fn replace(
         ("If-Match" = String, Header, description = "The ETag of the rule as it was read", example = "\"1\"")
     ),
     responses(
-        (status = 204, description = "It is gone"), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 204, description = "Deleted"), (status = 403, body = Problem), (status = 404, body = Problem),
         (status = 412, body = Problem), (status = 428, body = Problem)
     )
 )]
@@ -246,14 +252,14 @@ fn view(status: StatusCode, rule: &Rule, series: &[Instance]) -> Result<HttpResp
 /// The version that `If-Match` names; `None` for `*`.
 fn version(request: &HttpRequest) -> Result<Option<i64>, ApiError> {
     let Some(value) = request.headers().get(header::IF_MATCH) else {
-        let hint = "send If-Match with the ETag of the rule as you read it, so that no change of another is lost";
+        let hint = "send If-Match with the ETag of the rule as you read it, so that no other change is overwritten";
         return Err(ApiError::new(StatusCode::PRECONDITION_REQUIRED, hint));
     };
     let text = value.to_str().unwrap_or_default().trim();
     if text == "*" {
         return Ok(None);
     }
-    // What no version ever was cannot match.
+    // No version is negative.
     Ok(Some(text.trim_matches('"').parse().unwrap_or(-1)))
 }
 
@@ -266,10 +272,10 @@ fn refused(refusal: &RuleRefusal, id: i64) -> ApiError {
         RuleRefusal::Unknown => no_such_rule(id),
         RuleRefusal::Changed { version } => ApiError::new(
             StatusCode::PRECONDITION_FAILED,
-            format!("the rule was changed meanwhile, to version {version}: read it again and repeat the change"),
+            format!("the rule is at version {version} now: read it again and repeat the change"),
         ),
         RuleRefusal::Provisioned => ApiError::forbidden(
-            "the rule comes of the configuration ([alerts]) and is changed there; a rule of your own can have another name",
+            "the rule belongs to the configuration ([alerts]): change it there, or create a rule with another name",
         ),
         RuleRefusal::NameTaken => ApiError::conflict("another rule has this name"),
     }

@@ -1,4 +1,4 @@
-//! Making, changing and removing topics.
+//! Creating, changing and deleting topics.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::web::Payload;
@@ -16,8 +16,8 @@ use super::super::params::{last_segment, no_params};
 use super::super::state::State;
 use super::{TopicView, name_in_path, no_such_topic, show};
 
-/// Most topics there may be.
-const MAX_TOPICS: usize = 1_000;
+/// Most topics.
+const MAX_TOPICS: usize = 5_000;
 /// Longest description, in characters.
 const MAX_DESCRIPTION_CHARS: usize = 1_000;
 
@@ -26,10 +26,10 @@ const MAX_DESCRIPTION_CHARS: usize = 1_000;
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "acme", "query": "\"acme phone\" OR #acme -giveaway lang:en"}))]
 pub struct TopicDraft {
-    /// What links and filters call it: 1 to 64 of `a-z`, `0-9`, `_`, `.` and `-`.
+    /// The name in links and filters: 1 to 64 of `a-z`, `0-9`, `_`, `.` and `-`.
     name: String,
-    /// Words, `"phrases"`, `#tags`, `@names` and `beginnings*` that must all occur; `OR`, `-`, brackets, `lang:`,
-    /// `source:`, `author:`.
+    /// Words, `"phrases"`, `#tags`, `@names` and `wildcard*`s that must all occur; `OR`, `-`, brackets, `NEAR/5`,
+    /// `{Exact}`, `raw:"C++"`, and fields such as `lang:`, `source:` and `site:`. docs/topics.md has all of them.
     query: String,
     #[serde(default)]
     description: String,
@@ -43,11 +43,11 @@ fn yes() -> bool {
     true
 }
 
-/// What a topic becomes.
+/// The new content of a topic.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TopicChange {
-    /// Stored posts are matched anew when it is another one.
+    /// Stored posts are matched again when the query changes.
     query: String,
     #[serde(default)]
     description: String,
@@ -55,7 +55,7 @@ pub struct TopicChange {
 
 /// Track a topic
 ///
-/// From now on every post is asked, and with `backfill` the stored ones too, in the background.
+/// Every new post is matched from now on, and with `backfill` the stored ones too, in the background.
 #[utoipa::path(
     post, path = "/api/topics", tag = "topics", request_body = TopicDraft,
     responses(
@@ -104,14 +104,14 @@ pub async fn create(
 
 /// Change a topic
 ///
-/// With `If-Match` only if nobody else changed it meanwhile. A topic of the configuration changes there.
+/// With `If-Match` only if it is still at that revision. A topic of the configuration is changed there.
 #[utoipa::path(
     put, path = "/api/topics/{name}", tag = "topics", request_body = TopicChange,
     params(("name" = String, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` that was read")),
     responses(
         (status = 200, body = TopicView), (status = 404, body = Problem),
-        (status = 409, description = "It is of the configuration", body = Problem),
-        (status = 412, description = "Somebody else changed it", body = Problem), (status = 422, body = Problem),
+        (status = 409, description = "It belongs to the configuration", body = Problem),
+        (status = 412, description = "It is at another revision", body = Problem), (status = 422, body = Problem),
     )
 )]
 pub async fn change(
@@ -149,9 +149,9 @@ pub async fn change(
     delete, path = "/api/topics/{name}", tag = "topics",
     params(("name" = String, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` that was read")),
     responses(
-        (status = 204, description = "It is gone"), (status = 404, body = Problem),
-        (status = 409, description = "It is of the configuration", body = Problem),
-        (status = 412, description = "Somebody else changed it", body = Problem),
+        (status = 204, description = "Deleted"), (status = 404, body = Problem),
+        (status = 409, description = "It belongs to the configuration", body = Problem),
+        (status = 412, description = "It is at another revision", body = Problem),
     )
 )]
 pub async fn remove(
@@ -180,9 +180,9 @@ pub async fn remove(
     }
 }
 
-/// Match stored posts anew
+/// Match stored posts again
 ///
-/// In the background; the topic tells how far it is.
+/// In the background; the topic shows the progress.
 #[utoipa::path(
     post, path = "/api/topics/{name}/backfill", tag = "topics", params(("name" = String, Path)),
     responses((status = 202, body = TopicView), (status = 404, body = Problem))
@@ -202,13 +202,13 @@ pub async fn backfill(
     }
 }
 
-/// Refuses to change what the configuration holds: the next start would undo it.
+/// Refuses to change topics of the configuration: the next start would undo it.
 async fn kept_by_api(state: &State, name: &TopicName) -> Result<(), ApiError> {
     let (store, wanted) = (state.api.store.clone(), name.clone());
     match state.run(async move { store.topic(&wanted).await }).await? {
         Some(topic) if topic.origin == TopicOrigin::Config => Err(ApiError::new(
             StatusCode::CONFLICT,
-            format!("the topic {name} is kept by the configuration ([[topics]]): change it there"),
+            format!("the topic {name} belongs to the configuration ([[topics]]): change it there"),
         )),
         Some(_) => Ok(()),
         None => Err(no_such_topic(name.as_str())),
@@ -221,7 +221,7 @@ async fn answer(state: &State, name: &TopicName, edited: Edited) -> Result<HttpR
         Edited::Missing => Err(no_such_topic(name.as_str())),
         Edited::Stale(revision) => Err(ApiError::new(
             StatusCode::PRECONDITION_FAILED,
-            format!("the topic {name} was changed meanwhile and is of revision {revision} now: read it again"),
+            format!("the topic {name} is at revision {revision} now: read it again"),
         )),
     }
 }

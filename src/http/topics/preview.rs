@@ -1,4 +1,4 @@
-//! What a query would match, before it is saved.
+//! The posts that a query would match, before it is saved.
 
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{Counts, Subject, Timestamp, TopicId};
 use crate::store::posts::{PostFilter, Start, StoredPost};
-use crate::topics::{Matcher, Query, Scratch};
+use crate::topics::{Matcher, Query, QueryNote, Scratch};
 
 use super::super::answer;
 use super::super::auth::{Authorized, Read};
@@ -17,7 +17,7 @@ use super::super::posts::view::PostView;
 use super::super::shape::Measures;
 use super::super::state::State;
 
-/// Most posts that are asked.
+/// Most posts that are matched.
 const MAX_POSTS: i64 = 10_000;
 const DEFAULT_POSTS: i64 = 1_000;
 /// Posts per read.
@@ -30,7 +30,7 @@ const MAX_EXAMPLES: usize = 50;
 #[serde(deny_unknown_fields)]
 pub struct PreviewRequest {
     query: String,
-    /// How many of the newest posts are asked: 1 to 10,000.
+    /// How many of the newest posts are matched: 1 to 10,000.
     #[serde(default = "default_posts")]
     #[schema(default = 1000, minimum = 1, maximum = 10000)]
     posts: i64,
@@ -48,25 +48,28 @@ fn default_examples() -> usize {
     10
 }
 
-/// What a query would match.
+/// The posts that a query would match.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Preview {
-    /// Posts that were asked.
+    /// Posts that were searched.
     scanned: usize,
     /// The oldest of them.
     #[schema(value_type = Option<String>, format = DateTime)]
     since: Option<Timestamp>,
     /// Those that match.
     matched: Measures,
-    /// In percent of those that were asked.
+    /// In percent of the posts that were searched.
     percentage: f64,
     /// The newest that match.
     examples: Vec<PostView>,
+    /// What looks like a mistake in the query.
+    #[schema(required = false)]
+    warnings: Vec<QueryNote>,
 }
 
 /// Try a query
 ///
-/// Asks the newest posts; nothing is saved.
+/// Matches the newest posts against the query; nothing is saved.
 #[utoipa::path(
     post, path = "/api/topics/preview", tag = "topics", request_body = PreviewRequest,
     responses((status = 200, body = Preview), (status = 422, body = Problem))
@@ -107,10 +110,11 @@ pub async fn preview(
         matched,
         percentage: crate::domain::counts::percentage(matched.total, found.scanned as i64),
         examples: found.examples.into_iter().map(PostView::from).collect(),
+        warnings: query.warnings().to_vec(),
     })
 }
 
-/// What was found so far.
+/// The matches so far.
 #[derive(Default)]
 struct Found {
     matcher: Matcher,
@@ -132,6 +136,8 @@ impl Found {
                 author: post.author.as_deref(),
                 source: &post.source,
                 lang: post.lang.as_deref(),
+                url: post.url.as_deref(),
+                is_reply: post.reply_to.is_some(),
             };
             if self.matcher.matches(&subject, &mut self.scratch).is_empty() {
                 continue;

@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
 use crate::domain::counts::percentage;
+use crate::domain::interval::{Interval, Proportion};
 use crate::domain::{Counts, Period, Source, TimeRange, Timestamp, TopicId};
 use crate::store::aggregate::{Aggregate, AggregateQuery};
 use crate::store::posts::PostFilter;
@@ -31,14 +32,17 @@ pub struct ShareParams {
     /// Posts created at or after; 24 hours before the end if not given.
     #[param(value_type = Option<String>, format = DateTime)]
     start_date: Option<Timestamp>,
-    /// Posts created before; now if not given.
+    /// Posts created before; now if not given, or if it lies in the future.
     #[param(value_type = Option<String>, format = DateTime)]
     end_date: Option<Timestamp>,
     /// Only posts of this source.
     #[param(value_type = Option<String>)]
     source: Option<Source>,
-    /// Also tell how it went over time, in buckets of this width; the range is widened to their edges then.
+    /// Also return counts over time, in buckets of this width; the range is widened to their edges then.
     period: Option<Period>,
+    /// The IANA time zone in which days begin, with `period=day`; UTC if not given.
+    #[param(example = "America/New_York")]
+    tz: Option<String>,
 }
 
 /// How the posts of all topics divide between them.
@@ -51,6 +55,9 @@ pub struct Share {
     end_date: Timestamp,
     source: Option<String>,
     period: Option<Period>,
+    /// The time zone in which days begin.
+    #[schema(required = false)]
+    tz: String,
     /// All posts of the range, also those that no topic matches.
     total_posts: i64,
     /// The sum over the topics; a post that several match counts for each.
@@ -61,12 +68,14 @@ pub struct Share {
     data: Option<Vec<ShareBucket>>,
 }
 
-/// What one topic has of it.
+/// The posts of one topic.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct TopicShare {
     topic: String,
     /// Of `total_mentions`, in percent.
     share: f64,
+    /// The 95 % confidence interval of `share`, as if posts came independently of each other; `null` without posts.
+    share_interval: Option<Interval>,
     #[serde(flatten)]
     measures: Measures,
     top_emotions: Vec<TopEmotion>,
@@ -105,15 +114,21 @@ pub async fn share(
         "day" => Ok(Period::Day),
         _ => Err("must be one of minute, hour, day"),
     });
+    let zone = params.optional("tz", |name| {
+        jiff::tz::TimeZone::get(name).map_err(|_| "must be the name of an IANA time zone, such as Europe/Berlin")
+    });
     params.finish()?;
-    let end = end_date.unwrap_or(last(DEFAULT_RANGE, state.api.clock.now()).end());
+    let zone = zone.unwrap_or(jiff::tz::TimeZone::UTC);
+    let latest = last(DEFAULT_RANGE, state.api.clock.now()).end();
+    let end = end_date.map_or(latest, |end| end.min(latest));
     let range = TimeRange::new(start_date.unwrap_or(end - DEFAULT_RANGE), end)
-        .ok_or_else(|| ApiError::invalid_field("start_date", "must not lie in the future without an end_date"))?;
+        .ok_or_else(|| ApiError::invalid_field("start_date", "must not lie in the future"))?;
+    let tz = zone.iana_name().unwrap_or("UTC").to_owned();
 
     let time = |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| time.as_micros().to_string());
     let tracked = state.api.topics.current();
     let key = format!(
-        "share:{}:{}:{}:{}:{}",
+        "share:{}:{}:{}:{}:{tz}:{}",
         time(start_date),
         time(end_date),
         source.as_ref().map_or("-", Source::as_str),
@@ -127,9 +142,10 @@ pub async fn share(
             let (all, topics) = tokio::try_join!(store.counts(range, &filter), async {
                 Ok(store.topic_windows(range, source.as_ref()).await?)
             })?;
-            return Ok(Share::new(&tracked, (range, source, None), all.total(), &topics));
+            let extent = Extent { range, source, period: None, tz };
+            return Ok(Share::new(&tracked, extent, all.total(), &topics));
         };
-        let query = AggregateQuery { period, range, filter, zone: jiff::tz::TimeZone::UTC };
+        let query = AggregateQuery { period, range, filter, zone };
         let (all, buckets) = tokio::try_join!(store.aggregate(&query), store.topic_aggregates(&query))?;
         let sum = |aggregate: &Aggregate| {
             let mut sum = Counts::default();
@@ -139,19 +155,24 @@ pub async fn share(
             sum
         };
         let topics = buckets.iter().map(|(id, aggregate)| (*id, sum(aggregate))).collect();
-        let share = Share::new(&tracked, (all.range, source, Some(period)), sum(&all).total(), &topics);
+        let extent = Extent { range: all.range, source, period: Some(period), tz };
+        let share = Share::new(&tracked, extent, sum(&all).total(), &topics);
         Ok(Share { data: Some(over_time(&tracked, &all, &buckets)), ..share })
     };
     Ok(answer::cached(&state.cached(key, compute).await?))
 }
 
+/// Which posts were counted, and how.
+struct Extent {
+    range: TimeRange,
+    source: Option<Source>,
+    period: Option<Period>,
+    tz: String,
+}
+
 impl Share {
-    fn new(
-        tracked: &Tracked,
-        (range, source, period): (TimeRange, Option<Source>, Option<Period>),
-        total_posts: i64,
-        counts: &BTreeMap<TopicId, Counts>,
-    ) -> Self {
+    fn new(tracked: &Tracked, extent: Extent, total_posts: i64, counts: &BTreeMap<TopicId, Counts>) -> Self {
+        let Extent { range, source, period, tz } = extent;
         let of = |id| counts.get(&id).copied().unwrap_or_default();
         let total_mentions = tracked.all().iter().map(|topic| of(topic.id).total()).sum();
         let mut topics: Vec<TopicShare> = tracked
@@ -162,6 +183,9 @@ impl Share {
                 TopicShare {
                     topic: topic.name.to_string(),
                     share: percentage(counts.total(), total_mentions),
+                    share_interval: Proportion { hits: counts.total(), posts: total_mentions }
+                        .interval()
+                        .map(|interval| interval.scaled(100.0)),
                     measures: Measures::of(&counts),
                     top_emotions: shape::top_emotions(&counts),
                 }
@@ -173,6 +197,7 @@ impl Share {
             end_date: range.end(),
             source: source.map(Source::into_string),
             period,
+            tz,
             total_posts,
             total_mentions,
             topics,

@@ -180,6 +180,7 @@ macro_rules! save {
                         instance::fingerprint.eq(&$series.fingerprint),
                         instance::state.eq($series.state.as_str()),
                         instance::since.eq(At($series.since)),
+                        instance::began_at.eq($series.began.map(At)),
                         instance::evaluated_at.eq(At($series.evaluated_at)),
                         instance::alert_id.eq($series.alert_id),
                         instance::value.eq($series.value),

@@ -2,8 +2,6 @@
 
 use crate::domain::{Emotion, Sentiment, TimeRange, Timestamp, TopicId};
 use crate::store::backend::read;
-use crate::store::posts::PostFilter;
-use crate::store::posts::query::{on_postgres, on_sqlite};
 use crate::store::rollup::Grain;
 use crate::store::rollup::read::series;
 use crate::store::sql::{At, Label};
@@ -18,10 +16,24 @@ pub enum BucketWidth {
 }
 
 /// A count of one bucket, source, sentiment and emotion.
-type Count = (Timestamp, String, Sentiment, Emotion, i64);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RollupCount {
+    /// The start of the bucket.
+    pub at: Timestamp,
+    pub source: String,
+    pub sentiment: Sentiment,
+    pub emotion: Emotion,
+    pub count: i64,
+}
 
-/// Bucket, source, sentiment, emotion and how many.
-type CountRow = (At, String, Label<Sentiment>, Label<Emotion>, i64);
+#[derive(diesel::Queryable)]
+struct CountRow {
+    bucket: At,
+    source: String,
+    sentiment: Label<Sentiment>,
+    emotion: Label<Emotion>,
+    count: i64,
+}
 
 impl Store {
     /// Counts by bucket and source, of the buckets that start in `range`, of all posts or of those of one topic. Minutes from before
@@ -31,7 +43,7 @@ impl Store {
         width: BucketWidth,
         range: TimeRange,
         topic: Option<TopicId>,
-    ) -> Result<Vec<Count>, StoreError> {
+    ) -> Result<Vec<RollupCount>, StoreError> {
         let grain = match width {
             BucketWidth::Minute => Grain::Minute,
             BucketWidth::Quarter => Grain::Quarter,
@@ -41,19 +53,14 @@ impl Store {
             read!(self, primary, |c| c.spawn_blocking(move |c| diesel::RunQueryDsl::load(query, c)), query.load(c))?;
         Ok(rows
             .into_iter()
-            .map(|(at, source, sentiment, emotion, n)| (at.0, source, sentiment.0, emotion.0, n))
+            .map(|row| RollupCount {
+                at: row.bucket.0,
+                source: row.source,
+                sentiment: row.sentiment.0,
+                emotion: row.emotion.0,
+                count: row.count,
+            })
             .collect())
-    }
-
-    /// Time, source, sentiment and emotion of the newest `limit` posts that match; each counts one.
-    pub async fn post_marks(&self, filter: &PostFilter, limit: i64) -> Result<Vec<Count>, StoreError> {
-        let rows: Vec<(At, String, Label<Sentiment>, Label<Emotion>)> = read!(
-            self,
-            primary,
-            |c| on_sqlite::marks(filter, limit).load(c),
-            on_postgres::marks(filter, limit).load(c)
-        )?;
-        Ok(rows.into_iter().map(|(at, source, sentiment, emotion)| (at.0, source, sentiment.0, emotion.0, 1)).collect())
     }
 
     /// The first minute of which counts exist.

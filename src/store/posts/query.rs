@@ -10,6 +10,7 @@ use diesel::sqlite::Sqlite;
 
 use super::search::KeyColumns;
 use super::{PostCursor, PostFilter, Sort, Start};
+use crate::domain::words::is_bounded;
 use crate::domain::{Author, Source, TimeRange, TopicId};
 use crate::store::schema::{post_topics as about, social_media_posts as post};
 use crate::store::sql::{At, Instant};
@@ -29,6 +30,26 @@ fn with_ids_postgres(ids: &[i64]) -> UncheckedBind<SqlLiteral<Bool>, AsExprOf<Ve
 /// Words on SQLite: a function of our own, since its `LIKE` folds ASCII alone.
 fn has_word_sqlite(word: &str) -> crate::sqlite::has_word<post::content, String> {
     crate::sqlite::has_word(post::content, word.to_lowercase())
+}
+
+/// As [`has_word_sqlite`], but not as a part of a longer word.
+fn has_whole_word_sqlite(word: &str) -> crate::sqlite::has_whole_word<post::content, String> {
+    crate::sqlite::has_whole_word(post::content, word.to_lowercase())
+}
+
+/// As [`has_word_postgres`], but not as a part of a longer word.
+fn has_whole_word_postgres(word: &str) -> UncheckedBind<SqlLiteral<Bool>, AsExprOf<String, Text>> {
+    let bound = |edge: Option<char>| if edge.is_some_and(is_bounded) { "\\y" } else { "" };
+    let literal: String = word.chars().fold(String::new(), |mut literal, c| {
+        if c.is_ascii_punctuation() {
+            literal.push('\\');
+        }
+        literal.push(c);
+        literal
+    });
+    let pattern = format!("{}{literal}{}", bound(word.chars().next()), bound(word.chars().next_back()));
+    let collation = if word.is_ascii() { "\"C\"" } else { "any_script" };
+    sql::<Bool>(&format!("social_media_posts.content COLLATE {collation} ~* ")).bind::<Text, _>(pattern)
 }
 
 /// Words on Postgres. Our collation folds every script, whatever the database's own locale is;
@@ -51,7 +72,7 @@ const LANGUAGE_LIKE: &str = "(replace(lower(social_media_posts.lang), '_', '-') 
 
 /// Those of `$query`, posts alone or with their topics, that match `$filter`.
 macro_rules! narrowed {
-    ($query:expr, $filter:expr, $has_word:path) => {{
+    ($query:expr, $filter:expr, $has_word:path, $has_whole_word:path) => {{
         let (mut query, filter): (_, &PostFilter) = ($query, $filter);
         if let Some(source) = &filter.source {
             query = query.filter(post::source.eq(Source::as_str(source)));
@@ -83,6 +104,9 @@ macro_rules! narrowed {
         }
         for word in &filter.words {
             query = query.filter($has_word(word));
+        }
+        for word in &filter.whole_words {
+            query = query.filter($has_whole_word(word));
         }
         query
     }};
@@ -136,14 +160,14 @@ type CellTypes = (Instant, Text, Text, BigInt, Double);
 type WithTopic = InnerJoinQuerySource<about::table, post::table>;
 
 macro_rules! queries {
-    ($module:ident, $Db:ty, $has_word:path, $with_ids:path) => {
+    ($module:ident, $Db:ty, $has_word:path, $has_whole_word:path, $with_ids:path) => {
         /// The queries on this backend. Those of a topic walk its index, so that they cost what it matches.
         pub mod $module {
             use super::*;
 
             /// The posts that match.
             fn matching(filter: &PostFilter) -> post::BoxedQuery<'_, $Db> {
-                narrowed!(post::table.into_boxed(), filter, $has_word)
+                narrowed!(post::table.into_boxed(), filter, $has_word, $has_whole_word)
             }
 
             /// The ids of one page and of one post more, in the order of `sort`.
@@ -186,13 +210,19 @@ macro_rules! queries {
                 cells!(matching(filter), range, post::created_at, limit)
             }
 
-            /// When, where and in which mood the newest matches were written.
+            /// When the newest matches were written and stored, where, and in which mood.
             pub fn marks(
                 filter: &PostFilter,
                 limit: i64,
-            ) -> post::BoxedQuery<'_, $Db, (crate::store::sql::Instant, Text, Text, Text)> {
+            ) -> post::BoxedQuery<'_, $Db, (Instant, Instant, Text, Text, Text)> {
                 let newest = matching(filter).order(post::created_at.desc()).limit(limit);
-                newest.select((post::created_at, post::source, post::sentiment_label, post::emotion))
+                newest.select((
+                    post::created_at,
+                    post::ingested_at,
+                    post::source,
+                    post::sentiment_label,
+                    post::emotion,
+                ))
             }
 
             /// The matches, and no more than one behind `limit`.
@@ -215,7 +245,7 @@ macro_rules! queries {
                 if let Some(end) = filter.end {
                     query = query.filter(about::created_at.lt(At(end)));
                 }
-                narrowed!(query, filter, $has_word)
+                narrowed!(query, filter, $has_word, $has_whole_word)
             }
 
             /// As [`page`], of a topic.
@@ -246,5 +276,5 @@ macro_rules! queries {
     };
 }
 
-queries!(on_sqlite, Sqlite, has_word_sqlite, with_ids_sqlite);
-queries!(on_postgres, Pg, has_word_postgres, with_ids_postgres);
+queries!(on_sqlite, Sqlite, has_word_sqlite, has_whole_word_sqlite, with_ids_sqlite);
+queries!(on_postgres, Pg, has_word_postgres, has_whole_word_postgres, with_ids_postgres);

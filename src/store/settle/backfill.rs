@@ -47,12 +47,53 @@ pub struct BackfillStep {
 const PENDING: &str = "SELECT id, backfill_done, backfill_last FROM topics WHERE backfill_done < backfill_last";
 const END: &str = "SELECT coalesce(max(id), 0), count(*) FROM (SELECT id FROM social_media_posts WHERE id > ? AND id <= ? \
                    ORDER BY id LIMIT ?) AS step";
-const POSTS: &str = "SELECT p.id, p.content, p.author, p.source, p.lang, p.created_at, p.sentiment_label, p.emotion, \
+const POSTS: &str = "SELECT p.id, p.content, p.author, p.source, p.lang, p.url, p.reply_to, p.created_at, p.sentiment_label, p.emotion, \
                      p.confidence_score, (SELECT string_agg(CAST(t.topic_id AS text), ',') FROM post_topics t \
                      WHERE t.post = p.id) FROM social_media_posts p WHERE p.id > ? AND p.id <= ?";
-type PostColumns = (BigInt, Text, Nullable<Text>, Text, Nullable<Text>, Instant, Text, Text, Double, Nullable<Text>);
-type PostRow =
-    (i64, String, Option<String>, String, Option<String>, At, Label<Sentiment>, Label<Emotion>, f64, Option<String>);
+type PostColumns = (
+    BigInt,
+    Text,
+    Nullable<Text>,
+    Text,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Instant,
+    Text,
+    Text,
+    Double,
+    Nullable<Text>,
+);
+
+#[derive(diesel::Queryable)]
+struct PostRow {
+    id: i64,
+    content: String,
+    author: Option<String>,
+    source: String,
+    lang: Option<String>,
+    url: Option<String>,
+    reply_to: Option<String>,
+    created_at: At,
+    sentiment: Label<Sentiment>,
+    emotion: Label<Emotion>,
+    confidence: f64,
+    /// The ids of the post's topics, separated by commas.
+    topics: Option<String>,
+}
+
+impl PostRow {
+    fn subject(&self) -> Subject<'_> {
+        Subject {
+            content: &self.content,
+            author: self.author.as_deref(),
+            source: &self.source,
+            lang: self.lang.as_deref(),
+            url: self.url.as_deref(),
+            is_reply: self.reply_to.is_some(),
+        }
+    }
+}
 
 /// The topics that are furthest behind, and the ids of the posts to look at next.
 struct Stretch {
@@ -86,18 +127,18 @@ struct Difference {
 
 fn difference(rows: &[PostRow], stretch: &Stretch, test: &TopicTest, mut tally: Tally) -> Difference {
     let (mut added, mut removed) = (Vec::new(), Vec::new());
-    for (post, content, author, source, lang, created_at, sentiment, emotion, confidence, have) in rows {
-        let subject = Subject { content, author: author.as_deref(), source, lang: lang.as_deref() };
-        let want: HashSet<TopicId> = (test.matches)(&subject).into_iter().collect();
-        let have: HashSet<TopicId> = topic_ids(have.as_deref()).into_iter().collect();
+    for row in rows {
+        let want: HashSet<TopicId> = (test.matches)(&row.subject()).into_iter().collect();
+        let have: HashSet<TopicId> = topic_ids(row.topics.as_deref()).into_iter().collect();
         for topic in stretch.topics.iter().copied().map(TopicId) {
             let (list, sign) = match (want.contains(&topic), have.contains(&topic)) {
                 (true, false) => (&mut added, 1),
                 (false, true) => (&mut removed, -1),
                 _ => continue,
             };
-            list.push((topic, created_at.0, *post));
-            tally.add_topic(topic, (created_at.0, source, sentiment.0, emotion.0), (sign, *confidence));
+            list.push((topic, row.created_at.0, row.id));
+            let cell = (row.created_at.0, row.source.as_str(), row.sentiment.0, row.emotion.0);
+            tally.add_topic(topic, cell, (sign, row.confidence));
         }
     }
     Difference { tally, added, removed }

@@ -8,7 +8,7 @@ use rand::{Rng, SeedableRng};
 use sentistream::domain::alert::{Class, Scope};
 use sentistream::domain::{Emotion, Sentiment, TimeRange, Timestamp, TopicId, TopicName, TopicOrigin};
 use sentistream::rules::View;
-use sentistream::rules::load::{history, live};
+use sentistream::rules::load::{QuarterCache, Wanted, history, live};
 use sentistream::rules::series::Tally;
 use sentistream::store::settle::{Change, Matched, Settlement};
 use sentistream::store::topics::{ExistingPosts, NewTopic};
@@ -128,7 +128,8 @@ async fn window_equals_recount_with_late_and_deleted_posts(bed: Bed) {
             lengths.iter().map(|&length| TimeRange::last(seconds(length), end)).collect();
         ranges.insert(TimeRange::last(seconds(300), end - seconds(300)));
         for scope in &scopes {
-            let windows = live(&bed.store, scope, &ranges, Some(end)).await.expect("counts");
+            let wanted = Wanted { ranges: ranges.clone(), baseline: Some(end) };
+            let windows = live(&bed.store, scope, &wanted, &mut QuarterCache::default()).await.expect("counts");
             for range in &ranges {
                 for name in [None, Some("reddit"), Some("none")] {
                     let expected = recount(&posts, scope, *range, name);

@@ -28,6 +28,7 @@ fn series(scope: &str, state: InstanceState) -> Instance {
         fingerprint: fingerprint(&labels),
         state,
         since: at("2026-03-01T12:00:00Z"),
+        began: None,
         evaluated_at: at("2026-03-01T12:00:00Z"),
         alert_id: None,
         value: Some(0.75),

@@ -8,13 +8,13 @@ use sentistream::domain::Timestamp;
 use sentistream::domain::alert::RuleSpec;
 use serde_json::{Value, json};
 
-use super::test_app::{Answer, START, Setup, TestApp, cases, post};
+use super::test_app::{Answer, TestApp, START, Setup, cases, post};
 
 cases![
-    a_rule_is_changed_from_the_version_that_was_read,
-    wrong_rules_are_told_by_field,
-    an_alert_is_acknowledged_by_name,
-    a_backtest_fires_where_the_engine_would,
+    rule_changes_need_the_current_etag,
+    invalid_rules_are_reported_by_field,
+    alert_is_acknowledged_by_token_name,
+    backtest_equals_the_engine,
 ];
 
 async fn change(app: &TestApp, method: Method, id: i64, (tag, body): (Option<&str>, Option<&Value>)) -> Answer {
@@ -28,7 +28,7 @@ async fn change(app: &TestApp, method: Method, id: i64, (tag, body): (Option<&st
     app.send(request).await
 }
 
-async fn a_rule_is_changed_from_the_version_that_was_read(setup: Setup) {
+async fn rule_changes_need_the_current_etag(setup: Setup) {
     let app = TestApp::start(setup).await;
     let mut rule = json!({"name": "unrest", "kind": "share", "threshold": 0.5});
     let created = app.post("/api/alerts/rules", &rule).await;
@@ -71,12 +71,12 @@ async fn a_rule_is_changed_from_the_version_that_was_read(setup: Setup) {
     assert_eq!(change(&app, Method::DELETE, id, (Some("\"2\""), None)).await.status, 204);
     app.get(&format!("/api/alerts/rules/{id}")).await.problem(404);
     app.rooms.store.provision_alert_rules(&[]).await.expect("kept");
-    assert_eq!(app.get("/api/alerts/rules").await.ok(), json!({"rules": [], "unreadable": []}));
+    assert_eq!(app.get("/api/alerts/rules").await.ok(), json!({"rules": [], "evaluated_at": null, "unreadable": []}));
 
     let audit = app.get("/api/alerts/audit").await.ok();
-    let told: Vec<_> = audit["entries"].as_array().expect("entries").iter().rev().collect();
+    let entries: Vec<_> = audit["entries"].as_array().expect("entries").iter().rev().collect();
     let lines: Vec<_> =
-        told.iter().map(|e| format!("{} {} {}", e["actor"], e["action"], e["name"]).replace('"', "")).collect();
+        entries.iter().map(|e| format!("{} {} {}", e["actor"], e["action"], e["name"]).replace('"', "")).collect();
     assert_eq!(
         lines,
         [
@@ -87,15 +87,15 @@ async fn a_rule_is_changed_from_the_version_that_was_read(setup: Setup) {
             "configuration delete silence",
         ]
     );
-    assert_eq!((&told[1]["before"]["threshold"], &told[1]["after"]["threshold"]), (&json!(0.5), &json!(0.6)));
+    assert_eq!((&entries[1]["before"]["threshold"], &entries[1]["after"]["threshold"]), (&json!(0.5), &json!(0.6)));
     let page = app.get("/api/alerts/audit?limit=2").await.ok();
     let next =
         app.get(&format!("/api/alerts/audit?limit=2&cursor={}", page["next_cursor"].as_str().expect("more"))).await;
-    assert_eq!(next.ok()["entries"][0]["id"], told[2]["id"]);
+    assert_eq!(next.ok()["entries"][0]["id"], entries[2]["id"]);
     app.get("/api/alerts/audit?limit=0&who=me").await.problem(422);
 }
 
-async fn wrong_rules_are_told_by_field(setup: Setup) {
+async fn invalid_rules_are_reported_by_field(setup: Setup) {
     let app = TestApp::start(setup).await;
     let wrong = json!({"name": "", "kind": "spike", "threshold": 0.1, "window": "1d", "colour": "red",
                        "annotations": {"summary": "{{nobody}}"}});
@@ -138,7 +138,7 @@ async fn look(app: &TestApp) {
     tick(&rooms, &options, &lease, &mut Memory::default()).await.expect("a look");
 }
 
-async fn an_alert_is_acknowledged_by_name(setup: Setup) {
+async fn alert_is_acknowledged_by_token_name(setup: Setup) {
     let app = TestApp::start(setup).await;
     app.post("/api/alerts/rules", &json!({"name": "any", "kind": "volume", "threshold": 0})).await;
     app.store(&[post("a", "web", "I hate this", 30)]).await;
@@ -150,12 +150,14 @@ async fn an_alert_is_acknowledged_by_name(setup: Setup) {
     assert_eq!(seen["acknowledged"], json!({"at": "2026-03-01T12:30:00.000Z", "by": "local", "note": "on it"}));
     assert_eq!(app.get(&format!("/api/alerts/{id}")).await.ok()["acknowledged"], seen["acknowledged"]);
     app.post("/api/alerts/999/acknowledge", &json!({})).await.problem(404);
-    app.clock.set(START.parse::<Timestamp>().expect("a time") + Duration::from_secs(600));
-    look(&app).await;
+    for _ in 0..10 {
+        app.clock.set(app.clock.now() + Duration::from_secs(60));
+        look(&app).await;
+    }
     app.post(&path, &json!({"note": "late"})).await.problem(409);
 }
 
-async fn a_backtest_fires_where_the_engine_would(setup: Setup) {
+async fn backtest_equals_the_engine(setup: Setup) {
     let app = TestApp::start(setup).await;
     let start = START.parse::<Timestamp>().expect("a time");
     let rule = json!({"name": "unrest", "kind": "share", "threshold": 0.5, "min_posts": 5, "for": "1min",

@@ -26,6 +26,7 @@ fn alert(kind: &str, scope: &str, at: Timestamp) -> Step {
         fingerprint: fingerprint(&Labels::new()),
         state: InstanceState::Firing,
         since: at,
+        began: None,
         evaluated_at: at,
         alert_id: None,
         value: Some(0.75),

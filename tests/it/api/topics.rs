@@ -7,18 +7,21 @@ use sentistream::lifecycle::Shutdown;
 use sentistream::worker::{self, StoragePolicy, Worker, WorkerOptions};
 use serde_json::{Value, json};
 
+use super::test_app::{TestApp, Setup, cases, post};
 use super::posts::ids;
 use super::socket::Socket;
-use super::test_app::{Setup, TestApp, cases, post};
 
 cases![
-    a_topic_is_kept_with_etags,
+    topic_changes_need_the_current_etag,
     every_filter_takes_a_topic,
-    stored_posts_are_previewed_and_matched,
-    topics_divide_the_posts_between_them,
-    a_period_is_compared_with_the_one_before,
-    live_clients_subscribe_to_topics,
-    only_matching_posts_are_stored_when_so_asked,
+    unfinished_periods_are_compared_with_equal_ones,
+    share_counts_days_of_a_time_zone,
+    queries_with_likely_mistakes_carry_warnings,
+    backfill_matches_stored_posts,
+    share_divides_posts_between_topics,
+    compare_counts_both_periods,
+    websocket_filters_by_topic,
+    store_only_matching_skips_other_posts,
 ];
 
 async fn create(app: &TestApp, topic: Value) -> Value {
@@ -35,7 +38,7 @@ fn three() -> [Value; 3] {
     ]
 }
 
-async fn a_topic_is_kept_with_etags(setup: Setup) {
+async fn topic_changes_need_the_current_etag(setup: Setup) {
     let app = TestApp::start(setup).await;
     assert_eq!(app.get("/api/topics").await.ok(), json!({"topics": [], "total": 0}));
     let made = app.post("/api/topics", &json!({"name": "Acme", "query": "acme -giveaway"})).await;
@@ -105,7 +108,7 @@ async fn every_filter_takes_a_topic(setup: Setup) {
     assert_eq!(app.get("/api/topics/tags").await.ok()["posts"]["total"], 0);
 }
 
-async fn stored_posts_are_previewed_and_matched(setup: Setup) {
+async fn backfill_matches_stored_posts(setup: Setup) {
     let app = TestApp::start(setup).await;
     app.store(&three()).await;
     let preview = app.post("/api/topics/preview", &json!({"query": "love", "examples": 1})).await.ok();
@@ -135,7 +138,7 @@ async fn stored_posts_are_previewed_and_matched(setup: Setup) {
     .await;
 }
 
-async fn topics_divide_the_posts_between_them(setup: Setup) {
+async fn share_divides_posts_between_topics(setup: Setup) {
     let app = TestApp::start(setup).await;
     create(&app, json!({"name": "acme", "query": "acme"})).await;
     create(&app, json!({"name": "love", "query": "love"})).await;
@@ -145,9 +148,9 @@ async fn topics_divide_the_posts_between_them(setup: Setup) {
     let share = app.get("/api/topics/share").await.ok();
     assert_eq!((&share["total_posts"], &share["total_mentions"]), (&json!(4), &json!(5)));
     let topics = share["topics"].as_array().expect("topics");
-    let told: Vec<_> = topics.iter().map(|t| (t["topic"].as_str().unwrap(), &t["total"], &t["share"])).collect();
+    let listed: Vec<_> = topics.iter().map(|t| (t["topic"].as_str().unwrap(), &t["total"], &t["share"])).collect();
     assert_eq!(
-        told,
+        listed,
         [("love", &json!(3), &json!(60.0)), ("acme", &json!(2), &json!(40.0)), ("rare", &json!(0), &json!(0.0))]
     );
     assert_eq!((&topics[0]["net_sentiment"], &topics[1]["net_sentiment"]), (&json!(100.0), &json!(0.0)));
@@ -162,7 +165,7 @@ async fn topics_divide_the_posts_between_them(setup: Setup) {
     assert_eq!(app.get("/api/topics/share?period=week").await.problem(422), ["period"]);
 }
 
-async fn a_period_is_compared_with_the_one_before(setup: Setup) {
+async fn compare_counts_both_periods(setup: Setup) {
     let app = TestApp::start(setup).await;
     create(&app, json!({"name": "acme", "query": "acme"})).await;
     app.store(&three()).await;
@@ -181,7 +184,7 @@ async fn a_period_is_compared_with_the_one_before(setup: Setup) {
     assert_eq!(app.get(&days).await.ok()["previous"]["total"], 1);
 }
 
-async fn live_clients_subscribe_to_topics(setup: Setup) {
+async fn websocket_filters_by_topic(setup: Setup) {
     let app = TestApp::start(setup).await;
     create(&app, json!({"name": "acme", "query": "acme"})).await;
     let mut socket = Socket::open(&app).await;
@@ -198,7 +201,7 @@ async fn live_clients_subscribe_to_topics(setup: Setup) {
     assert_eq!(seen, ["a", "b"]);
 }
 
-async fn only_matching_posts_are_stored_when_so_asked(setup: Setup) {
+async fn store_only_matching_skips_other_posts(setup: Setup) {
     let app = TestApp::start(setup).await;
     app.shutdown_workers().await;
     create(&app, json!({"name": "acme", "query": "acme"})).await;
@@ -206,7 +209,7 @@ async fn only_matching_posts_are_stored_when_so_asked(setup: Setup) {
     let options = WorkerOptions { storage: StoragePolicy::Matching, ..choosy.options.clone() };
     let shutdown = Shutdown::default();
     let work = tokio::spawn(worker::run(Worker { options, ..choosy }, shutdown.clone()));
-    // A text that cannot be judged is not judged when nobody asks for it.
+    // A text that cannot be analysed is skipped before the analysis.
     app.store(&three()).await;
     app.store(&[post("e", "web", "explode", 5)]).await;
     assert_eq!(ids(&app.get("/api/posts").await.ok()), ["b", "a"]);
@@ -214,4 +217,56 @@ async fn only_matching_posts_are_stored_when_so_asked(setup: Setup) {
     assert_eq!((&books["analysed"], &books["skipped"], &books["dead_lettered"]), (&json!(2), &json!(2), &json!(0)));
     shutdown.stop();
     tokio::time::timeout(Duration::from_secs(20), work).await.expect("it ends").expect("well").expect("without error");
+}
+
+async fn unfinished_periods_are_compared_with_equal_ones(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    // One post every ten minutes for three hours; it is 12:30.
+    let posts: Vec<Value> = (0..18).map(|n| post(&format!("p{n}"), "web", "I love it", n * 600 + 30)).collect();
+    app.store(&posts).await;
+    let hour = "/api/compare?start_date=2026-03-01T12:00:00Z&end_date=2026-03-01T13:00:00Z";
+    let half = app.get(hour).await.ok();
+    assert_eq!((&half["current"]["total"], &half["previous"]["total"]), (&json!(3), &json!(3)));
+    assert_eq!(half["change"]["total_percentage"], json!(0.0));
+    assert!(half["current"]["end_date"].as_str().is_some_and(|end| end.starts_with("2026-03-01T12:30:00")), "{half}");
+    let significance = &half["change"]["significance"];
+    assert_eq!(significance["total_percentage"]["significant"], json!(false), "{significance}");
+    assert_eq!(significance["percentages"]["positive"]["significant"], json!(false), "{significance}");
+
+    let sad: Vec<Value> = (0..40).map(|n| post(&format!("s{n}"), "web", "I hate it", 20)).collect();
+    app.store(&sad).await;
+    let turned = app.get(hour).await.ok()["change"]["significance"].clone();
+    assert_eq!(turned["percentages"]["negative"]["significant"], json!(true), "{turned}");
+    assert_eq!(turned["total_percentage"]["significant"], json!(true), "{turned}");
+    let empty = app.get("/api/compare?source=none").await.ok();
+    assert_eq!(empty["change"]["significance"]["total_percentage"], Value::Null);
+}
+
+async fn share_counts_days_of_a_time_zone(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    create(&app, json!({"name": "acme", "query": "acme"})).await;
+    // 12:30 and 03:00 UTC: the evening before in New York.
+    app.store(&[post("a", "web", "I love acme", 0), post("b", "web", "I love acme", 34_200)]).await;
+    let days = |share: &Value| -> Vec<i64> {
+        let data = share["data"].as_array().expect("buckets");
+        data.iter().map(|bucket| bucket["topics"]["acme"].as_i64().expect("a count")).collect()
+    };
+    let utc = app.get("/api/topics/share?period=day").await.ok();
+    assert_eq!((days(&utc).last(), &utc["tz"]), (Some(&2), &json!("UTC")));
+    let york = app.get("/api/topics/share?period=day&tz=America/New_York").await.ok();
+    assert_eq!((days(&york), &york["tz"]), (vec![1, 1], &json!("America/New_York")));
+    assert_eq!(york["data"][1]["timestamp"], "2026-03-01T05:00:00.000Z");
+    assert_eq!(york["topics"][0]["share_interval"]["high"], json!(100.0));
+    assert_eq!(app.get("/api/topics/share?tz=Mars").await.problem(422), ["tz"]);
+}
+
+async fn queries_with_likely_mistakes_carry_warnings(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let made = create(&app, json!({"name": "either", "query": "acme or apex"})).await;
+    assert_eq!(made["warnings"][0]["position"], 6, "{made}");
+    let preview = app.post("/api/topics/preview", &json!({"query": "acme NEAR/2 phone"})).await.ok();
+    assert_eq!(preview["warnings"], json!([]));
+    for query in ["C++", "C#", ".NET", "$T"] {
+        assert_eq!(app.post("/api/topics/preview", &json!({"query": query})).await.problem(422), ["query"], "{query}");
+    }
 }

@@ -1,4 +1,4 @@
-//! A rule as it is written: read field by field, so that every error is told at once.
+//! A rule as people write it: read field by field, so that all errors are reported at once.
 
 #[cfg(test)]
 mod tests;
@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::{Condition, RuleSpec, fill};
 use crate::domain::alert::labels::RESERVED;
-use crate::domain::alert::{Class, Direction, GroupBy, Labels, RuleKind, Scope, Severity};
+use crate::domain::alert::{Class, Direction, Distinct, GroupBy, Labels, NoData, RuleKind, Scope, Severity};
 use crate::domain::human_duration::HumanDuration;
 use crate::domain::{FieldError, Sentiment};
 
@@ -31,6 +31,8 @@ const LONGEST_SPIKE: u64 = 3 * HOUR;
 const USUAL_SIGNIFICANCE: f64 = 0.0001;
 /// The period that a shift is compared with, in windows.
 const BASELINE_WINDOWS: u64 = 12;
+/// The longest delay of a window.
+const LONGEST_DELAY: u64 = 3 * HOUR;
 /// Of a rule whose posts must be read, since no rollup counts them.
 const LONGEST_READ: u64 = 6 * HOUR;
 
@@ -72,8 +74,24 @@ pub struct RuleDraft {
     /// Between two evaluations, up to a day; never more often than `alerts.interval`. Default: 1min.
     #[schema(value_type = String, example = "1min")]
     pub interval: HumanDuration,
-    /// Fewer posts in the window say nothing. Default: 10.
+    /// The condition does not hold with fewer posts in the window. Default: 10.
     pub min_posts: i64,
+    /// The condition does not hold with fewer different authors of the counted posts. Default: 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_authors: Option<i64>,
+    /// What counts: every post (`posts`), copies of a text once (`texts`), or each author once (`authors`).
+    /// Default: `posts`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distinct: Option<Distinct>,
+    /// What a window without posts means: the state stays (`keep`), a firing alert resolves (`resolve`), or the condition
+    /// holds (`alert`). Default: `resolve`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_data: Option<NoData>,
+    /// How much earlier windows end, so that posts that arrive late are in them, up to 3h. Default: as late as 95 % of the
+    /// posts of the source arrive, measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "30min")]
+    pub delay: Option<HumanDuration>,
     /// How long the condition must hold before the alert fires. Default: 0s.
     #[serde(rename = "for")]
     #[schema(value_type = String, example = "2min")]
@@ -117,6 +135,10 @@ impl From<&RuleSpec> for RuleDraft {
             window: HumanDuration(spec.window),
             interval: HumanDuration(spec.interval),
             min_posts: spec.min_posts,
+            min_authors: (spec.min_authors > 1).then_some(spec.min_authors),
+            distinct: (spec.distinct != Distinct::Posts).then_some(spec.distinct),
+            no_data: (spec.no_data != NoData::Resolve).then_some(spec.no_data),
+            delay: spec.delay.map(HumanDuration),
             pending_for: HumanDuration(spec.pending_for),
             keep_firing_for: HumanDuration(spec.keep_firing_for),
             recovery_threshold: spec.recovery_threshold,
@@ -153,6 +175,12 @@ impl RuleSpec {
     }
 }
 
+/// The shortest and the longest duration of a field, in seconds.
+struct Bounds {
+    least: u64,
+    most: u64,
+}
+
 struct Reader {
     fields: Map<String, Value>,
     errors: Vec<FieldError>,
@@ -168,7 +196,7 @@ impl Reader {
             });
         }
         let kind = self.required::<RuleKind>("kind");
-        let window = self.duration("window", (MINUTE, LONGEST_WINDOW), 5 * MINUTE);
+        let window = self.duration("window", Bounds { least: MINUTE, most: LONGEST_WINDOW }, 5 * MINUTE);
         let condition = kind.and_then(|kind| self.condition(kind, window));
         let scope = self.take::<Scope>("scope").unwrap_or(Scope::All);
         let group_by = self.take("group_by").unwrap_or(GroupBy::None);
@@ -184,16 +212,26 @@ impl Reader {
             scope,
             group_by,
             window,
-            interval: self.duration("interval", (0, DAY), MINUTE),
+            interval: self.duration("interval", Bounds { least: 0, most: DAY }, MINUTE),
             min_posts: self.take("min_posts").unwrap_or(10),
-            pending_for: self.duration("for", (0, DAY), 0),
-            keep_firing_for: self.duration("keep_firing_for", (0, DAY), 0),
+            min_authors: self.take("min_authors").unwrap_or(1),
+            distinct: self.take("distinct").unwrap_or(Distinct::Posts),
+            no_data: self.take("no_data").unwrap_or(NoData::Resolve),
+            delay: self.delay(),
+            pending_for: self.duration("for", Bounds { least: 0, most: DAY }, 0),
+            keep_firing_for: self.duration("keep_firing_for", Bounds { least: 0, most: DAY }, 0),
             severity: self.take("severity").unwrap_or(Severity::Warning),
             labels: self.labels(),
             annotations: self.annotations(),
         };
         self.check("min_posts", (1..=i64::from(i32::MAX)).contains(&spec.min_posts), || {
             "must be a whole number of at least 1".to_owned()
+        });
+        self.check("min_authors", (1..=i64::from(i32::MAX)).contains(&spec.min_authors), || {
+            "must be a whole number of at least 1".to_owned()
+        });
+        self.check("distinct", !spec.reads_posts() || window.as_secs() <= LONGEST_READ, || {
+            "windows of rules with min_authors or distinct must be at most 6h".to_owned()
         });
         (kind.is_some() && condition.is_some()).then_some(spec)
     }
@@ -244,10 +282,15 @@ impl Reader {
         Some(significance)
     }
 
+    fn delay(&mut self) -> Option<Duration> {
+        self.fields.get("delay").filter(|value| !value.is_null())?;
+        Some(self.duration("delay", Bounds { least: 0, most: LONGEST_DELAY }, 0))
+    }
+
     fn baseline_window(&mut self, window: Duration) -> Duration {
-        // A window that is too long is told of as such.
+        // An invalid window has its own error.
         let window = window.as_secs().clamp(MINUTE, DAY);
-        let length = self.duration("baseline_window", (window, DAY), (BASELINE_WINDOWS * window).min(DAY));
+        let length = self.duration("baseline_window", Bounds { least: window, most: DAY }, (BASELINE_WINDOWS * window).min(DAY));
         self.check("baseline_window", is_whole_minutes(length), || "must be whole minutes".to_owned());
         length
     }
@@ -291,9 +334,9 @@ impl Reader {
         });
     }
 
-    fn duration(&mut self, field: &'static str, (least, most): (u64, u64), default: u64) -> Duration {
+    fn duration(&mut self, field: &'static str, bounds: Bounds, default: u64) -> Duration {
         let Some(HumanDuration(duration)) = self.take(field) else { return Duration::from_secs(default) };
-        let (least, most) = (Duration::from_secs(least), Duration::from_secs(most));
+        let (least, most) = (Duration::from_secs(bounds.least), Duration::from_secs(bounds.most));
         self.check(field, (least..=most).contains(&duration), || {
             format!("must be between {} and {}", HumanDuration(least), HumanDuration(most))
         });

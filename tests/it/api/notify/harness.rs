@@ -162,6 +162,7 @@ impl Harness {
             fingerprint: fingerprint(&labels),
             state: to,
             since: now,
+            began: None,
             evaluated_at: now,
             alert_id: self.alerts.lock().unwrap().get(&key).copied(),
             value: Some(0.7),

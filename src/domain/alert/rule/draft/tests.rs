@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 
 #[test]
-fn every_kind_reads_what_it_writes() {
+fn rule_of_each_kind_survives_a_round_trip() {
     for rule in [
         json!({"name": "a", "kind": "share", "threshold": 0.5, "direction": "below", "recovery_threshold": 0.6}),
         json!({"name": "b", "kind": "ratio", "threshold": 2, "group_by": "source_and_total"}),
@@ -12,7 +12,9 @@ fn every_kind_reads_what_it_writes() {
         json!({"name": "e", "kind": "shift", "threshold": 0.1, "significance": 0.05, "scope": "text:late train"}),
         json!({"name": "g", "kind": "shift", "threshold": 0.1, "window": "3h", "baseline_window": "6h"}),
         json!({"name": "h", "kind": "share", "threshold": 0.4, "significance": 0.05, "scope": "topic:acme"}),
-        json!({"name": "f", "kind": "absence", "scope": "author:ann", "labels": {"team": "a"},
+        json!({"name": "i", "kind": "volume", "threshold": 9, "distinct": "texts", "min_authors": 3, "no_data": "keep",
+               "delay": "45min"}),
+        json!({"name": "f", "kind": "absence", "no_data": "alert", "scope": "author:ann", "labels": {"team": "a"},
                "annotations": {"summary": "{{scope}} is silent"}}),
     ] {
         let spec = RuleSpec::parse(rule.clone()).unwrap_or_else(|e| panic!("{rule}: {e:?}"));
@@ -21,7 +23,7 @@ fn every_kind_reads_what_it_writes() {
 }
 
 #[test]
-fn everything_wrong_is_told_by_field() {
+fn all_errors_are_reported_by_field() {
     let fields =
         |rule: Value| RuleSpec::parse(rule).map(|_| ()).map_err(|e| e.into_iter().map(|e| e.field).collect::<Vec<_>>());
     let wrong = |names: &[&str]| Err(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
@@ -47,6 +49,13 @@ fn everything_wrong_is_told_by_field() {
                       "significance": 0.6})),
         wrong(&["significance", "baseline_window"])
     );
+    assert_eq!(
+        fields(json!({"name": "a", "kind": "volume", "threshold": 1, "min_authors": 0, "distinct": "words",
+                      "no_data": "wake", "delay": "4h"})),
+        wrong(&["distinct", "no_data", "delay", "min_authors"])
+    );
+    let long = json!({"name": "a", "kind": "volume", "threshold": 1, "distinct": "authors", "window": "8h"});
+    assert_eq!(fields(long), wrong(&["distinct"]));
     let of = |window: &str| {
         let shift = json!({"name": "a", "kind": "shift", "threshold": 0.1, "window": window});
         RuleSpec::parse(shift).map(|spec| spec.to_json()["baseline_window"].clone())

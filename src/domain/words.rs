@@ -1,0 +1,39 @@
+//! Whole words in texts, for filters.
+
+/// Whether words that begin or end with `c` are bounded there: letters and digits of scripts that separate words.
+pub fn is_bounded(c: char) -> bool {
+    c.is_alphanumeric() && c < '\u{1100}'
+}
+
+/// Whether `text` holds `word`, which is in lower case, and not as a part of a longer word.
+pub fn holds_word(text: &str, word: &str) -> bool {
+    let text = text.to_lowercase();
+    let (first, last) = (word.chars().next(), word.chars().next_back());
+    text.match_indices(word).any(|(at, found)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + found.len()..].chars().next();
+        let joins = |edge: Option<char>, next: Option<char>| edge.is_some_and(is_bounded) && next.is_some_and(is_bounded);
+        !joins(first, before) && !joins(last, after)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn part_of_a_word_is_not_the_word() {
+        for (text, word, expected) in [
+            ("My cat sleeps", "cat", true),
+            ("CAT!", "cat", true),
+            ("a category, a bobcat", "cat", false),
+            ("category and cat", "cat", true),
+            ("アイスコーヒー", "コーヒー", true),
+            ("삼성이", "삼성", true),
+            ("über", "ber", false),
+            ("C++", "c++", true),
+        ] {
+            assert_eq!(holds_word(text, word), expected, "{word} in {text}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+use super::*;
+use crate::domain::alert::Class;
+use crate::domain::{Emotion, Sentiment};
+use crate::rules::history::Gaps;
+use crate::rules::series::BucketCount;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const WINDOW: Duration = Duration::from_secs(300);
+
+/// Monday, 2026-01-05.
+fn start() -> Timestamp {
+    Timestamp::from_unix(1_767_571_200).unwrap()
+}
+
+fn at(day: u32, hour: u32, minute: u32) -> Timestamp {
+    start() + DAY * day + HOUR * hour + MINUTE * minute
+}
+
+fn selection() -> Selection<'static> {
+    Selection { class: Class::Posts, source: None }
+}
+
+/// `days` of posts, as many a minute as `rate` says for a day and an hour.
+fn history(days: u32, rate: impl Fn(u32, u32) -> i64) -> History {
+    let minutes = (0..days * 1_440).map(|number| {
+        let (day, hour) = (number / 1_440, number / 60 % 24);
+        // A wave of three minutes whose mean is the rate.
+        let count = rate(day, hour) + i64::from(number % 3) - 1;
+        BucketCount {
+            at: start() + MINUTE * number,
+            source: "web".to_owned(),
+            sentiment: Sentiment::Neutral,
+            emotion: Emotion::Neutral,
+            count: count.max(0),
+        }
+    });
+    let counts: Vec<BucketCount> = minutes.collect();
+    let range = TimeRange::new(start(), at(days, 0, 0)).unwrap();
+    let mut history = History::of_counts(range, &counts);
+    history.since = Some(start());
+    history
+}
+
+fn score(history: &History, end: Timestamp, count: f64) -> f64 {
+    baseline(history, TimeRange::last(WINDOW, end), selection(), None).unwrap().score(count)
+}
+
+#[test]
+fn topic_never_mentioned_before_has_a_level_of_zero() {
+    let silent = history(1, |_, _| -1);
+    let usual = baseline(&silent, TimeRange::last(WINDOW, at(0, 12, 0)), selection(), None).unwrap();
+    assert!(usual.level < 0.1 && usual.windows == 143, "{usual:?}");
+    assert!(usual.score(120.0) > 15.0 && usual.score(2.0) < 3.0, "{usual:?}");
+    // Less than six windows after the first post of any feed there is no baseline.
+    assert_eq!(baseline(&silent, TimeRange::last(WINDOW, at(0, 0, 30)), selection(), None), None);
+    assert!(baseline(&silent, TimeRange::last(WINDOW, at(0, 0, 40)), selection(), None).is_some());
+}
+
+#[test]
+fn business_hours_are_no_spike_and_a_surge_at_night_is_one() {
+    let office = |day: u32, hour: u32| if day % 7 < 5 && (8..18).contains(&hour) { 20 } else { -1 };
+    for days in [3, 7, 21] {
+        let history = history(days + 1, office);
+        let monday_like = at(days, 8, 15);
+        let count = history.minutes.sum(TimeRange::last(WINDOW, monday_like), None).total() as f64;
+        assert!(score(&history, monday_like, count) < 3.5, "{days} days: {}", score(&history, monday_like, count));
+        let night = at(days, 3, 0);
+        assert!(score(&history, night, 20.0) > 5.0, "{days} days: {}", score(&history, night, 20.0));
+    }
+}
+
+#[test]
+fn weekend_has_a_level_of_its_own() {
+    let history = history(22, |day, _| if day % 7 < 5 { 40 } else { 4 });
+    let saturday = baseline(&history, TimeRange::last(WINDOW, at(19, 12, 0)), selection(), None).unwrap();
+    assert!((15.0..45.0).contains(&saturday.level), "{saturday:?}");
+    let monday = baseline(&history, TimeRange::last(WINDOW, at(21, 12, 0)), selection(), None).unwrap();
+    assert!((150.0..230.0).contains(&monday.level), "{monday:?}");
+}
+
+#[test]
+fn time_that_was_not_observed_is_left_out() {
+    let ten_hours = |_: u32, hour: u32| if (8..18).contains(&hour) { 20 } else { -1 };
+    let mut history = history(4, ten_hours);
+    let nights = (0..4).flat_map(|day| [(day, 0, 8), (day, 18, 24)]);
+    let night = |(day, from, to)| TimeRange::new(at(day, from, 0), at(day, to, 0)).unwrap();
+    history.gaps = Gaps::new(nights.map(night).collect());
+    for hour in [8, 9, 12, 17] {
+        let end = at(3, hour, 10);
+        assert!(score(&history, end, 100.0) < 3.0, "at {hour}: {}", score(&history, end, 100.0));
+    }
+}
+
+#[test]
+fn incident_does_not_become_its_own_baseline() {
+    let steady = history(3, |_, _| 4);
+    let mut counts = Vec::new();
+    for number in 0..3 * 1_440_u32 {
+        let incident = number >= 2 * 1_440 + 600;
+        counts.push(BucketCount {
+            at: start() + MINUTE * number,
+            source: "web".to_owned(),
+            sentiment: Sentiment::Neutral,
+            emotion: Emotion::Neutral,
+            count: if incident { 40 } else { 4 },
+        });
+    }
+    let history = History::of_counts(steady.minutes.range(), &counts);
+    let began = at(2, 10, 1);
+    for minutes in [5, 30, 120, 360] {
+        let window = TimeRange::last(WINDOW, began + MINUTE * minutes);
+        let usual = baseline(&history, window, selection(), Some(began - WINDOW)).unwrap();
+        assert!(usual.score(200.0) > 5.0 && usual.level < 40.0, "{minutes} min: {usual:?}");
+    }
+    // The next day is not raised by it either.
+    let clipped = baseline(&history, TimeRange::last(WINDOW, at(2, 9, 0)), selection(), None).unwrap();
+    assert!(clipped.level < 30.0, "{clipped:?}");
+}
+
+#[test]
+fn score_is_as_rare_in_quiet_and_in_busy_places() {
+    let baseline = |level: f64| Baseline { level, spread: (level + SHIFT).sqrt(), windows: 100, days: 7 };
+    // Each is exceeded by chance once in about 10,000 windows: 21 posts where 8 are usual, 140 where 100 are.
+    assert!((baseline(8.0).score(21.0) - baseline(100.0).score(140.0)).abs() < 0.25);
+    assert_eq!((baseline(100.0).score(130.0) * 10.0).round(), 28.0);
+}
+
+#[test]
+fn slow_growth_is_followed() {
+    let history = history(15, |day, _| 10 + i64::from(day));
+    let end = at(14, 12, 0);
+    let count = history.minutes.sum(TimeRange::last(WINDOW, end), None).total() as f64;
+    assert!(score(&history, end, count) < 2.0, "{}", score(&history, end, count));
+}

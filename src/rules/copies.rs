@@ -1,0 +1,183 @@
+//! Counting people and texts rather than posts: copies of a text count once, or each author does.
+
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::{Hash, Hasher};
+
+use super::series::Tally;
+use crate::domain::alert::{Class, Distinct, RuleSpec};
+use crate::domain::{Emotion, Sentiment};
+use crate::terms;
+
+/// Words in a row that are compared.
+const SHINGLE: usize = 3;
+/// Texts that share this part of their shingles (the Jaccard index) are copies of each other.
+const ALIKE: f64 = 0.6;
+/// Bands of minimal hashes that find candidates (Broder, "On the resemblance and containment of documents", 1997), and the
+/// hashes in each: copies that share 0.6 of their shingles meet in one of the bands with a probability of 0.93.
+const BANDS: u64 = 6;
+const ROWS: u64 = 2;
+
+/// A post of which it matters who wrote what.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PostText {
+    pub source: String,
+    /// `None`: an author of its own.
+    pub author: Option<String>,
+    pub sentiment: Sentiment,
+    pub emotion: Emotion,
+    pub content: String,
+}
+
+/// The counts of a window in which texts or authors count once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DistinctCounts {
+    pub tally: Tally,
+    /// Different authors of the posts of the rule's class.
+    pub authors: i64,
+}
+
+/// Counts `posts` of one source, or of all, as `spec` says.
+pub fn count(spec: &RuleSpec, posts: &[PostText], source: Option<&str>) -> DistinctCounts {
+    let posts: Vec<&PostText> = posts.iter().filter(|post| source.is_none_or(|name| name == post.source)).collect();
+    let class = spec.condition.class();
+    let is_counted = |post: &&&PostText| match class {
+        Class::Posts => true,
+        Class::Sentiment(label) => post.sentiment == label,
+        Class::Emotion(label) => post.emotion == label,
+    };
+    let named: BTreeSet<_> =
+        posts.iter().filter(is_counted).filter_map(|post| post.author.as_deref().map(|name| (&post.source, name))).collect();
+    let unnamed = posts.iter().filter(is_counted).filter(|post| post.author.is_none()).count();
+    let mut tally = Tally::default();
+    match spec.distinct {
+        Distinct::Posts => posts.iter().for_each(|post| tally.add(post.sentiment, post.emotion, 1)),
+        Distinct::Texts => {
+            let texts: Vec<&str> = posts.iter().map(|post| post.content.as_str()).collect();
+            let groups = groups(&texts);
+            // The first post of a group stands for it.
+            for (_, post) in posts.iter().enumerate().filter(|(index, _)| groups[*index] == *index) {
+                tally.add(post.sentiment, post.emotion, 1);
+            }
+        }
+        Distinct::Authors => {
+            let mut moods: BTreeMap<(&str, &str), HashMap<(Sentiment, Emotion), usize>> = BTreeMap::new();
+            for post in &posts {
+                match &post.author {
+                    Some(name) => {
+                        let of_author = moods.entry((&post.source, name)).or_default();
+                        *of_author.entry((post.sentiment, post.emotion)).or_default() += 1;
+                    }
+                    None => tally.add(post.sentiment, post.emotion, 1),
+                }
+            }
+            for moods in moods.values() {
+                // The mood of most of the author's posts; of equally many always the same one.
+                let most = moods.iter().max_by_key(|((sentiment, emotion), count)| {
+                    (**count, std::cmp::Reverse((sentiment.index(), emotion.index())))
+                });
+                if let Some(((sentiment, emotion), _)) = most {
+                    tally.add(*sentiment, *emotion, 1);
+                }
+            }
+        }
+    }
+    DistinctCounts { tally, authors: (named.len() + unnamed) as i64 }
+}
+
+/// For each text the index of the first one that it is a copy of; its own index when there is none.
+pub fn groups(texts: &[&str]) -> Vec<usize> {
+    let mut first: Vec<usize> = Vec::with_capacity(texts.len());
+    let mut shingles: HashMap<usize, HashSet<u64>> = HashMap::new();
+    let mut bands: HashMap<(u64, u64), Vec<usize>> = HashMap::new();
+    for (index, text) in texts.iter().enumerate() {
+        let own = shingles_of(text);
+        let keys = keys(&own);
+        let candidates = keys.iter().filter_map(|key| bands.get(key)).flatten();
+        let same = candidates.copied().filter(|other| likeness(&own, &shingles[other]) >= ALIKE).min();
+        if same.is_none() {
+            for key in keys {
+                bands.entry(key).or_default().push(index);
+            }
+            shingles.insert(index, own);
+        }
+        first.push(same.unwrap_or(index));
+    }
+    first
+}
+
+fn shingles_of(text: &str) -> HashSet<u64> {
+    let words = terms::words(text);
+    if words.is_empty() {
+        return HashSet::from([hash(&text.trim())]);
+    }
+    if words.len() < SHINGLE {
+        return HashSet::from([hash(&words.as_slice())]);
+    }
+    words.windows(SHINGLE).map(|run| hash(&run)).collect()
+}
+
+/// One key per band; texts that have one in common may be copies.
+fn keys(shingles: &HashSet<u64>) -> Vec<(u64, u64)> {
+    let least = |seed: u64| shingles.iter().map(|shingle| hash(&(seed, shingle))).min();
+    (0..BANDS).map(|band| (band, hash(&(0..ROWS).map(|row| least(band * ROWS + row)).collect::<Vec<_>>()))).collect()
+}
+
+fn likeness(one: &HashSet<u64>, other: &HashSet<u64>) -> f64 {
+    let shared = one.intersection(other).count();
+    shared as f64 / (one.len() + other.len() - shared).max(1) as f64
+}
+
+/// The same in every run.
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn copies_with_other_links_names_and_marks_are_one_text() {
+        let texts = [
+            "The app crashes every time I open my basket, fix it! https://a.example/1",
+            "@shop the app crashes every time I open my basket, fix it!!! https://b.example/2",
+            "RT The app crashes every time I open my basket. Fix it",
+            "My parcel never came and no one answers",
+            "ok",
+            "OK!",
+            "2026",
+            "2027",
+        ];
+        assert_eq!(groups(&texts), [0, 0, 0, 3, 4, 4, 6, 7]);
+    }
+
+    #[test]
+    fn texts_and_authors_count_once() {
+        let post = |author: Option<&str>, sentiment, content: &str| PostText {
+            source: "web".to_owned(),
+            author: author.map(str::to_owned),
+            sentiment,
+            emotion: Emotion::Neutral,
+            content: content.to_owned(),
+        };
+        let mut posts: Vec<PostText> =
+            (0..60).map(|_| post(Some("bot"), Sentiment::Negative, "Acme is a fraud, keep away from it")).collect();
+        posts.push(post(Some("ada"), Sentiment::Negative, "My order from Acme has not arrived"));
+        posts.push(post(None, Sentiment::Negative, "Acme lost my parcel again"));
+        posts.push(post(Some("bot"), Sentiment::Positive, "What a lovely morning at the lake"));
+        let of = |distinct: &str| {
+            let rule = json!({"name": "x", "kind": "share", "threshold": 0.5, "distinct": distinct});
+            count(&RuleSpec::parse(rule).unwrap(), &posts, None)
+        };
+        let negative = Class::Sentiment(Sentiment::Negative);
+        for (distinct, total, bad) in [("posts", 63, 62), ("texts", 4, 3), ("authors", 3, 3)] {
+            let counted = of(distinct);
+            assert_eq!((counted.tally.total(), counted.tally.of(negative), counted.authors), (total, bad, 3), "{distinct}");
+        }
+    }
+}

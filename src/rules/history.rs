@@ -1,0 +1,140 @@
+//! Counts from before a window: what baselines and backtests are made of.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::baseline::Profile;
+use super::series::{BucketCount, Series, Tally};
+use crate::domain::alert::Class;
+use crate::domain::{TimeRange, Timestamp};
+
+/// The width of the buckets of which weekly profiles are made.
+pub const QUARTER: Duration = Duration::from_secs(900);
+/// The width of the buckets of recent counts.
+pub const MINUTE: Duration = Duration::from_secs(60);
+
+/// Counts of the posts of one scope.
+#[derive(Debug)]
+pub struct History {
+    /// By minute, over at least the last day.
+    pub minutes: Series,
+    /// By quarter of an hour, over up to four weeks.
+    pub quarters: Arc<Series>,
+    /// When posts of this scope began to be collected: silence after it counts as zero. `None`: at the first post.
+    pub since: Option<Timestamp>,
+    pub gaps: Gaps,
+    /// Posts that were stored well after they were written, for backtests.
+    pub late: Vec<LateCount>,
+    pub(super) profiles: ProfileCache,
+}
+
+impl History {
+    /// The history in these series, observed without interruption.
+    pub fn new(minutes: Series, quarters: Arc<Series>) -> Self {
+        let (since, gaps, late) = (None, Gaps::default(), Vec::new());
+        Self { minutes, quarters, since, gaps, late, profiles: ProfileCache::default() }
+    }
+
+    /// Both series from `counts` over `range`.
+    pub fn of_counts(range: TimeRange, counts: &[BucketCount]) -> Self {
+        Self::new(Series::new(range, MINUTE, counts), Arc::new(Series::new(range, QUARTER, counts)))
+    }
+
+    /// When the posts of a source, or of all sources, began to be collected.
+    pub fn first(&self, source: Option<&str>) -> Option<Timestamp> {
+        let own = || self.quarters.first(source).into_iter().chain(self.minutes.first(source)).min();
+        // A source that is new was not silent before its first post: it was not collected.
+        if source.is_none() { self.since.or_else(own) } else { own() }
+    }
+
+    /// The posts of `range` that had been stored at `seen`, of one source or of all.
+    pub fn seen(&self, range: TimeRange, source: Option<&str>, seen: Timestamp) -> Tally {
+        let mut missing = Tally::default();
+        let from = self.late.partition_point(|late| late.written_at < range.start());
+        for late in self.late[from..].iter().take_while(|late| late.written_at < range.end()) {
+            if late.stored_at > seen && source.is_none_or(|source| source == late.source) {
+                missing.merge(&late.tally);
+            }
+        }
+        self.minutes.sum(range, source).without(&missing)
+    }
+}
+
+/// Posts that were stored later than they were written. A list of them is in the order of `written_at`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LateCount {
+    pub written_at: Timestamp,
+    pub stored_at: Timestamp,
+    pub source: String,
+    pub tally: Tally,
+}
+
+/// Times at which nothing was observed, in their order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gaps(Vec<TimeRange>);
+
+impl Gaps {
+    /// These gaps, which do not overlap.
+    pub fn new(mut gaps: Vec<TimeRange>) -> Self {
+        gaps.sort_unstable_by_key(TimeRange::start);
+        Self(gaps)
+    }
+
+    /// The part of `range` that was not observed, in [0, 1].
+    pub fn share_of(&self, range: TimeRange) -> f64 {
+        let from = self.0.partition_point(|gap| gap.end() <= range.start());
+        let overlap = |gap: &TimeRange| gap.end().min(range.end()).since(gap.start().max(range.start()));
+        let missing: Duration = self.0[from..].iter().take_while(|gap| gap.start() < range.end()).map(overlap).sum();
+        missing.as_secs_f64() / range.length().as_secs_f64().max(f64::MIN_POSITIVE)
+    }
+}
+
+/// The sources and classes whose profile was computed last, with its end.
+#[derive(Debug, Default)]
+pub struct ProfileCache(Mutex<HashMap<ProfileKey, Option<Arc<Profile>>>>);
+
+/// What a profile is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ProfileKey {
+    pub class: Class,
+    pub source: Option<String>,
+    pub length: Duration,
+    pub until: Timestamp,
+}
+
+/// Profiles that are kept; more are computed again.
+const MAX_PROFILES: usize = 512;
+
+impl ProfileCache {
+    pub(super) fn get(&self, key: ProfileKey, build: impl FnOnce() -> Option<Profile>) -> Option<Arc<Profile>> {
+        let mut profiles = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(profile) = profiles.get(&key) {
+            return profile.clone();
+        }
+        let profile = build().map(Arc::new);
+        if profiles.len() >= MAX_PROFILES {
+            profiles.clear();
+        }
+        profiles.insert(key, profile.clone());
+        profile
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(from: i64, to: i64) -> TimeRange {
+        TimeRange::new(Timestamp::from_unix(from).unwrap(), Timestamp::from_unix(to).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn gaps_overlapping_a_range_give_the_share_that_is_missing() {
+        let gaps = Gaps::new(vec![range(500, 600), range(100, 200)]);
+        assert_eq!(gaps.share_of(range(0, 100)), 0.0);
+        assert_eq!(gaps.share_of(range(100, 200)), 1.0);
+        assert_eq!(gaps.share_of(range(150, 550)), 0.25);
+        assert_eq!(gaps.share_of(range(0, 1_000)), 0.2);
+    }
+}

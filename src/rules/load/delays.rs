@@ -1,0 +1,128 @@
+//! Measuring how late posts arrive.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use super::{LoadError, Reader};
+use crate::domain::alert::Scope;
+use crate::domain::{TimeRange, Timestamp};
+use crate::rules::history::MINUTE;
+use crate::rules::{DAY, Delays, LONGEST_DELAY, PUNCTUAL};
+use crate::store::alerts::Arrival;
+use crate::store::{Store, StoreError};
+
+/// How long measured delays are used.
+const MEASURED_FOR: Duration = Duration::from_secs(300);
+/// The newest posts of a source whose arrivals are compared, and the fewest of them.
+const ARRIVALS: i64 = 200;
+const LEAST_ARRIVALS: usize = 5;
+/// The part of the posts that arrive within the delay.
+const ARRIVED: f64 = 0.95;
+/// The largest sources, whose delays are measured.
+const MAX_SOURCES: usize = 100;
+
+/// Delays that were measured lately.
+#[derive(Debug, Default)]
+pub struct DelayCache {
+    measured_at: Option<Timestamp>,
+    by_source: BTreeMap<String, Duration>,
+    together: HashMap<Scope, Duration>,
+}
+
+impl DelayCache {
+    /// The delays of a scope.
+    ///
+    /// # Errors
+    /// When the store does not answer, or the topic is not tracked.
+    pub async fn of(&mut self, store: &Store, scope: &Scope, now: Timestamp) -> Result<Delays, LoadError> {
+        if self.measured_at.is_none_or(|at| now.since(at) >= MEASURED_FOR || at > now) {
+            self.together.clear();
+            self.by_source = by_source(store, now).await?;
+            self.measured_at = Some(now);
+        }
+        let together = match self.together.get(scope) {
+            Some(together) => *together,
+            None => {
+                let together = self.together(store, scope, now).await?;
+                self.together.insert(scope.clone(), together);
+                together
+            }
+        };
+        Ok(Delays { together, by_source: self.by_source.clone() })
+    }
+
+    /// The shortest delay within which nearly all posts of the scope arrive, by the volumes of its sources.
+    async fn together(&self, store: &Store, scope: &Scope, now: Timestamp) -> Result<Duration, LoadError> {
+        if self.by_source.values().all(Duration::is_zero) {
+            return Ok(Duration::ZERO);
+        }
+        let topic = if scope.is_rolled_up() { Reader::new(store, scope).await?.topic } else { None };
+        let counts = store.window_by_source(TimeRange::last(DAY, now), topic).await?;
+        let all: i64 = counts.values().map(|counts| counts.total()).sum();
+        let of = |name: &str| self.by_source.get(name).copied().unwrap_or_default();
+        let mut sources: Vec<_> = counts.iter().map(|(name, counts)| (of(name), counts.total())).collect();
+        sources.sort_unstable();
+        let mut arrived = 0;
+        for (delay, posts) in sources {
+            arrived += posts;
+            if arrived as f64 >= ARRIVED * all as f64 {
+                return Ok(delay);
+            }
+        }
+        Ok(Duration::ZERO)
+    }
+}
+
+/// The delays of the largest sources of the last day.
+async fn by_source(store: &Store, now: Timestamp) -> Result<BTreeMap<String, Duration>, StoreError> {
+    let counts = store.window_by_source(TimeRange::last(DAY, now), None).await?;
+    let mut names: Vec<_> = counts.into_iter().collect();
+    names.sort_by_key(|(_, counts)| std::cmp::Reverse(counts.total()));
+    let mut delays = BTreeMap::new();
+    for (name, _) in names.into_iter().take(MAX_SOURCES) {
+        let delay = delay(&store.arrivals(&name, ARRIVALS).await?);
+        if !delay.is_zero() {
+            delays.insert(name, delay);
+        }
+    }
+    Ok(delays)
+}
+
+/// Within which time nearly all of the posts arrived, in whole minutes; zero when they are punctual. Posts that arrived later
+/// than any window waits for, such as those of an archive, are ignored.
+fn delay(arrivals: &[Arrival]) -> Duration {
+    let lateness = |arrival: &Arrival| arrival.stored_at.since(arrival.written_at);
+    let mut late: Vec<Duration> = arrivals.iter().map(lateness).filter(|late| *late <= LONGEST_DELAY).collect();
+    if late.len() < LEAST_ARRIVALS {
+        return Duration::ZERO;
+    }
+    late.sort_unstable();
+    let quantile = late[((late.len() - 1) as f64 * ARRIVED).round() as usize];
+    if quantile <= PUNCTUAL {
+        return Duration::ZERO;
+    }
+    Duration::from_secs(quantile.as_secs().div_ceil(MINUTE.as_secs()) * MINUTE.as_secs()).min(LONGEST_DELAY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delay_is_that_of_nearly_all_posts() {
+        let of = |minutes: &[u64]| {
+            let written_at = Timestamp::from_unix(1_767_225_600).unwrap();
+            let arrival =
+                |minutes: &u64| Arrival { written_at, stored_at: written_at + Duration::from_secs(minutes * 60 + 10) };
+            delay(&minutes.iter().map(arrival).collect::<Vec<_>>()).as_secs() / 60
+        };
+        assert_eq!(of(&[0; 40]), 0);
+        assert_eq!(of(&[30; 4]), 0, "too few posts");
+        assert_eq!(of(&(0..30).collect::<Vec<_>>()), 29);
+        // An archive says nothing about the posts of today.
+        assert_eq!(of(&[10, 10, 10, 10, 10, 10, 500_000, 500_000]), 11);
+        let mut mostly = vec![0; 97];
+        mostly.extend([120; 3]);
+        assert_eq!(of(&mostly), 0);
+    }
+}

@@ -1,0 +1,190 @@
+//! When the alerts role was running: windows over other times prove nothing by what is missing in them.
+
+use std::time::Duration;
+
+use diesel::sql_types::{BigInt, Text};
+use diesel::{ExpressionMethods, QueryDsl};
+
+use crate::domain::{Emotion, Sentiment, TimeRange, Timestamp, TopicId};
+use crate::store::backend::{read, transact};
+use crate::store::posts::PostFilter;
+use crate::store::posts::query::{on_postgres, on_sqlite};
+use crate::store::schema::{observed_spans as span, social_media_posts as post};
+use crate::store::sql::{At, Instant, Label, Sql, Value, sql};
+use crate::store::{Store, StoreError};
+
+/// Spans that ended longer ago are deleted.
+const KEPT: Duration = Duration::from_secs(60 * 86_400);
+
+/// When a post was written and when it was stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    pub written_at: Timestamp,
+    pub stored_at: Timestamp,
+}
+
+/// A post without its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostMark {
+    pub arrival: Arrival,
+    pub source: String,
+    pub sentiment: Sentiment,
+    pub emotion: Emotion,
+}
+
+impl Store {
+    /// Notes that posts are observed now. A pause of more than `tolerance` since the last call is a gap, unless posts were
+    /// stored in its first half: then only this caller was away.
+    pub async fn observe(&self, tolerance: Duration) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        transact!(self, (), |c, (), run| {
+            let newest: Vec<(i64, At)> =
+                run!(span::table.order(span::id.desc()).limit(1).select((span::id, span::ended_at)).load(c))?;
+            if let Some((id, ended)) = newest.into_iter().next() {
+                let pause = now.since(ended.0);
+                let stored: i64 = if pause <= tolerance {
+                    1
+                } else {
+                    run!(
+                        sql("SELECT CAST(coalesce(sum(count), 0) AS bigint) FROM ingest_counters \
+                             WHERE bucket > ? AND bucket <= ?")
+                        .bind::<Instant, _>(ended)
+                        .bind::<Instant, _>(At(ended.0 + pause / 2))
+                        .rows::<BigInt>()
+                        .get_result(c)
+                    )?
+                };
+                if stored > 0 {
+                    let later = At(now.max(ended.0));
+                    run!(diesel::update(span::table.filter(span::id.eq(id))).set(span::ended_at.eq(later)).execute(c))?;
+                    return Ok(());
+                }
+            }
+            run!(diesel::delete(span::table).filter(span::ended_at.lt(At(now - KEPT))).execute(c))?;
+            run!(
+                diesel::insert_into(span::table)
+                    .values((span::started_at.eq(At(now)), span::ended_at.eq(At(now))))
+                    .execute(c)
+            )?;
+            Ok(())
+        })
+    }
+
+    /// When the alerts role evaluated rules last.
+    pub async fn observed_until(&self) -> Result<Option<Timestamp>, StoreError> {
+        let newest: Vec<At> = read!(self, primary, |c| span::table
+            .order(span::id.desc())
+            .limit(1)
+            .select(span::ended_at)
+            .load(c))?;
+        Ok(newest.first().map(|at| at.0))
+    }
+
+    /// The times since `start` in which nothing was observed, in their order. Time before the first observation is not one
+    /// of them.
+    pub async fn unobserved(&self, start: Timestamp) -> Result<Vec<TimeRange>, StoreError> {
+        let spans: Vec<(At, At)> = read!(self, primary, |c| span::table
+            .order(span::id)
+            .select((span::started_at, span::ended_at))
+            .load(c))?;
+        let gaps = spans.windows(2).filter_map(|pair| TimeRange::new(pair[0].1.0, pair[1].0.0));
+        Ok(gaps.filter(|gap| gap.end() > start).collect())
+    }
+
+    /// When the first post of any source since `start` was written.
+    pub async fn first_post_since(&self, start: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let first: Vec<At> = read!(self, primary, |c| post::table
+            .filter(post::created_at.ge(At(start)))
+            .order(post::created_at)
+            .limit(1)
+            .select(post::created_at)
+            .load(c))?;
+        Ok(first.first().map(|at| at.0))
+    }
+
+    /// The arrivals of the `limit` newest posts of a source.
+    pub async fn arrivals(&self, source: &str, limit: i64) -> Result<Vec<Arrival>, StoreError> {
+        let rows: Vec<(At, At)> = read!(self, primary, |c| post::table
+            .filter(post::source.eq(source))
+            .order(post::created_at.desc())
+            .limit(limit)
+            .select((post::created_at, post::ingested_at))
+            .load(c))?;
+        Ok(rows.into_iter().map(|(written, stored)| Arrival { written_at: written.0, stored_at: stored.0 }).collect())
+    }
+
+    /// The newest `limit` posts that match, without their texts.
+    pub async fn post_marks(&self, filter: &PostFilter, limit: i64) -> Result<Vec<PostMark>, StoreError> {
+        let rows: Vec<MarkRow> = read!(
+            self,
+            primary,
+            |c| on_sqlite::marks(filter, limit).load(c),
+            on_postgres::marks(filter, limit).load(c)
+        )?;
+        Ok(rows.into_iter().map(PostMark::from).collect())
+    }
+
+    /// The posts that were stored late, in the order in which they were written; at most `limit`.
+    pub async fn late_posts(&self, late: &LatePosts, limit: i64) -> Result<Vec<PostMark>, StoreError> {
+        let on_sqlite = || late.query(limit, &|lateness| format!("{}", lateness.as_micros()));
+        let on_postgres = || late.query(limit, &|lateness| format!("interval '{} seconds'", lateness.as_secs()));
+        let rows: Vec<MarkRow> = read!(self, replica, |c| on_sqlite().load(c), on_postgres().load(c))?;
+        Ok(rows.into_iter().map(PostMark::from).collect())
+    }
+}
+
+/// Which posts are late.
+#[derive(Clone, Copy, Debug)]
+pub struct LatePosts {
+    /// When they were written.
+    pub range: TimeRange,
+    /// Those of this topic.
+    pub topic: Option<TopicId>,
+    /// Stored by more than this after they were written; whole seconds.
+    pub least: Duration,
+    /// Stored by at most this after they were written; whole seconds.
+    pub most: Duration,
+}
+
+impl LatePosts {
+    /// The statement, in which `added` writes a duration that is added to a time.
+    fn query(&self, limit: i64, added: &dyn Fn(Duration) -> String) -> Sql<Vec<Value>, MarkColumns> {
+        let mut values = vec![Value::At(self.range.start()), Value::At(self.range.end())];
+        let mut of_topic = "";
+        if let Some(topic) = self.topic {
+            of_topic = " AND id IN (SELECT post FROM post_topics WHERE topic_id = ? AND created_at >= ? AND created_at < ?)";
+            values.extend([Value::Integer(topic.0), Value::At(self.range.start()), Value::At(self.range.end())]);
+        }
+        values.push(Value::Integer(limit));
+        let (least, most) = (added(self.least), added(self.most));
+        sql(format!(
+            "SELECT created_at, ingested_at, source, sentiment_label, emotion FROM social_media_posts \
+             WHERE created_at >= ? AND created_at < ? AND ingested_at > created_at + {least} \
+             AND ingested_at <= created_at + {most}{of_topic} ORDER BY created_at LIMIT ?"
+        ))
+        .values(values)
+        .rows()
+    }
+}
+
+type MarkColumns = (Instant, Instant, Text, Text, Text);
+
+#[derive(diesel::Queryable)]
+struct MarkRow {
+    created_at: At,
+    ingested_at: At,
+    source: String,
+    sentiment_label: Label<Sentiment>,
+    emotion: Label<Emotion>,
+}
+
+impl From<MarkRow> for PostMark {
+    fn from(row: MarkRow) -> Self {
+        Self {
+            arrival: Arrival { written_at: row.created_at.0, stored_at: row.ingested_at.0 },
+            source: row.source,
+            sentiment: row.sentiment_label.0,
+            emotion: row.emotion.0,
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! The normal form in which texts are searched: folded words, each between spaces.
+//!
+//! `I ❤️ #Acme-Phones!` becomes ` i ❤ acme phones ␁ #acme `: the words, then, after U+0001, the hashtags and mentions as a
+//! whole. A query term is brought into the same form, so that searching for it is searching for a substring: a word is
+//! ` acme `, the beginning of one ` acm`, a hashtag ` #acme `, a phrase ` acme phones `.
+//!
+//! Characters are compared in NFKC, without case (full case folding: `STRASSE` is `straße`), without the accents of Latin and
+//! Greek letters, and without skin tones. Words are bounded as UAX #29 says, and at apostrophes, dots and hyphens too;
+//! `don't` is `dont`. Han, kana, Hangul and other scripts without spaces are split into characters, of which a term is then
+//! a phrase.
+
+use std::borrow::Cow;
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::decompose_canonical;
+use unicode_segmentation::UnicodeSegmentation;
+
+/// Separates the words from the hashtags and mentions.
+pub const MARKS: &str = "\u{1}";
+
+/// Appends the normal form of `text` to `out`. It begins and ends with a space.
+pub fn push_words(text: &str, out: &mut String) {
+    out.push(' ');
+    if text.is_ascii() {
+        push_ascii(text, out);
+        push_marks(text, out);
+    } else {
+        let text: String = text.nfkc().collect();
+        push_unicode(&text, out);
+        push_marks(&text, out);
+    }
+}
+
+/// The normal form of `text`.
+pub fn normal(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    push_words(text, &mut out);
+    out
+}
+
+/// The words of a text in normal form, in their order.
+pub fn words_of(normal: &str) -> Vec<&str> {
+    normal.split(' ').take_while(|word| *word != MARKS).filter(|word| !word.is_empty()).collect()
+}
+
+/// `text` in NFKC and folded, for comparing names.
+pub fn fold(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase()) {
+        return Cow::Borrowed(text);
+    }
+    let mut folded = String::with_capacity(text.len());
+    text.nfkc().for_each(|c| push_folded(c, &mut folded));
+    Cow::Owned(folded)
+}
+
+/// Whether a word of a normal form is an emoji.
+pub fn is_emoji(word: &str) -> bool {
+    word.chars().next().is_some_and(|c| {
+        matches!(c, '\u{1F1E6}'..='\u{1F1FF}' | '\u{1F300}'..='\u{1FAFF}' | '\u{2600}'..='\u{27BF}' | '\u{2B50}' | '\u{2B55}'
+            | '\u{231A}' | '\u{231B}' | '\u{23E9}'..='\u{23FA}' | '\u{2B05}'..='\u{2B07}' | '\u{2B1B}' | '\u{2B1C}')
+    })
+}
+
+fn is_ascii_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+fn push_ascii(text: &str, out: &mut String) {
+    let bytes = text.as_bytes();
+    let is_word = |at: usize| bytes.get(at).copied().is_some_and(is_ascii_word);
+    let mut at = 0;
+    while at < bytes.len() {
+        if !is_word(at) {
+            at += 1;
+            continue;
+        }
+        let start = at;
+        while is_word(at) {
+            at += 1;
+        }
+        let word = text[start..at].trim_matches('_');
+        if word.is_empty() {
+            continue;
+        }
+        let from = out.len();
+        out.push_str(word);
+        if is_negation(bytes.get(at - 1).copied(), &bytes[at..]) {
+            out.push('t');
+            at += 2;
+        }
+        out[from..].make_ascii_lowercase();
+        out.push(' ');
+    }
+}
+
+/// Whether `'t` follows an `n` and ends the word: `don't` is `dont`.
+fn is_negation(before: Option<u8>, after: &[u8]) -> bool {
+    matches!(before, Some(b'n' | b'N'))
+        && matches!(after, [b'\'', b't' | b'T', rest @ ..] if !rest.first().copied().is_some_and(is_ascii_word))
+}
+
+fn push_unicode(text: &str, out: &mut String) {
+    for piece in text.split_word_bounds() {
+        let Some(first) = piece.chars().next() else { continue };
+        if piece.chars().any(char::is_alphanumeric) {
+            push_piece(piece, out);
+        } else if is_symbol(first) {
+            let from = out.len();
+            out.extend(piece.chars().filter(|c| !is_variant(*c)));
+            if out.len() > from {
+                out.push(' ');
+            }
+        }
+    }
+}
+
+fn push_piece(piece: &str, out: &mut String) {
+    let negation = ["n't", "n’t", "N'T", "N’T"].iter().any(|end| piece.ends_with(end));
+    let joined: Cow<'_, str> =
+        if negation { piece.chars().filter(|c| !matches!(c, '\'' | '’')).collect() } else { piece.into() };
+    for word in joined.split(splits_words).map(|word| word.trim_matches('_')).filter(|word| !word.is_empty()) {
+        let mut open = false;
+        for c in word.chars().filter(|c| !is_variant(*c)) {
+            let alone = is_unspaced(c);
+            if alone && open {
+                out.push(' ');
+            }
+            let from = out.len();
+            push_folded(c, out);
+            open = !alone && (open || out.len() > from);
+            if alone && out.len() > from {
+                out.push(' ');
+            }
+        }
+        if open {
+            out.push(' ');
+        }
+    }
+}
+
+/// Appends hashtags and mentions as a whole.
+fn push_marks(text: &str, out: &mut String) {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut before = None;
+    let mut any = false;
+    for (at, c) in text.char_indices() {
+        let starts = !before.is_some_and(is_word);
+        before = Some(c);
+        if !starts || !matches!(c, '#' | '@') {
+            continue;
+        }
+        let rest = &text[at + 1..];
+        let name = if c == '#' { word_at(rest) } else { handle_at(rest) };
+        if name.is_empty() {
+            continue;
+        }
+        if !any {
+            out.push_str(MARKS);
+            out.push(' ');
+            any = true;
+        }
+        out.push(c);
+        name.chars().filter(|c| !is_variant(*c)).for_each(|c| push_folded(c, out));
+        out.push(' ');
+    }
+}
+
+fn word_at(text: &str) -> &str {
+    let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || is_mark(c))).unwrap_or(text.len());
+    text[..end].trim_end_matches('_')
+}
+
+/// The name of an account: words that are joined by dots, hyphens or an `@` (`ada.example`, `ada@social.example`). A hyphen
+/// belongs to it only in the name of a host.
+fn handle_at(text: &str) -> &str {
+    let mut end = word_at(text).len();
+    while end > 0 {
+        let mut rest = text[end..].chars();
+        let joins = matches!(rest.next(), Some('.' | '-' | '@'));
+        let next = if joins { word_at(rest.as_str()).len() } else { 0 };
+        if next == 0 {
+            break;
+        }
+        end += 1 + next;
+    }
+    let handle = &text[..end];
+    if handle.contains('.') { handle } else { handle.split('-').next().unwrap_or(handle) }
+}
+
+/// Appends `c` folded: without case, and without the accents of Latin and Greek letters.
+fn push_folded(c: char, out: &mut String) {
+    if c.is_ascii() {
+        out.push(c.to_ascii_lowercase());
+        return;
+    }
+    if is_ignored(c) {
+        return;
+    }
+    // Lower, upper and lower case again: the same for ß, ẞ and SS, for σ and ς, for ſ and s.
+    for c in c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase) {
+        let mut base = None;
+        let mut accents = false;
+        decompose_canonical(c, |part| {
+            if base.is_none() {
+                base = Some(part);
+            }
+            accents |= is_mark(part);
+        });
+        match base {
+            Some('е') if c == 'ё' => out.push('е'),
+            Some(base) if is_mark(base) => {}
+            Some(base) if accents && (base.is_ascii_alphabetic() || matches!(base, '\u{370}'..='\u{3FF}')) => {
+                out.push(base);
+            }
+            _ => out.push(c),
+        }
+    }
+}
+
+/// A combining diacritical mark.
+fn is_mark(c: char) -> bool {
+    matches!(c, '\u{300}'..='\u{36F}')
+}
+
+/// Optional signs: vowels of Arabic and Hebrew, and the Arabic letter that only lengthens words.
+fn is_ignored(c: char) -> bool {
+    matches!(c, '\u{591}'..='\u{5BD}' | '\u{5BF}' | '\u{5C1}' | '\u{5C2}' | '\u{640}' | '\u{64B}'..='\u{652}' | '\u{670}')
+}
+
+/// Asks for another form of the character before it: colour, or a skin tone.
+fn is_variant(c: char) -> bool {
+    matches!(c, '\u{FE0E}' | '\u{FE0F}' | '\u{1F3FB}'..='\u{1F3FF}')
+}
+
+/// Characters of scripts whose words are not separated, which are words of their own.
+pub fn is_unspaced(c: char) -> bool {
+    matches!(c, '\u{1100}'..='\u{11FF}' | '\u{3005}'..='\u{3007}' | '\u{3040}'..='\u{30FF}' | '\u{3130}'..='\u{318F}'
+        | '\u{31F0}'..='\u{31FF}' | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7A3}'
+        | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{323AF}')
+}
+
+/// Characters that UAX #29 keeps inside words between letters.
+fn splits_words(c: char) -> bool {
+    (c.is_ascii_punctuation() && c != '_') || matches!(c, '·' | '‘' | '’' | '‧' | '․')
+}
+
+/// Emoji and other signs that people search for; not punctuation.
+fn is_symbol(c: char) -> bool {
+    !c.is_ascii()
+        && !c.is_whitespace()
+        && !c.is_control()
+        && !is_mark(c)
+        && !matches!(c, '\u{A1}'..='\u{BF}' | '\u{2000}'..='\u{206F}' | '\u{3000}'..='\u{303F}' | '\u{FE00}'..='\u{FE6F}'
+            | '\u{FF00}'..='\u{FF0F}' | '\u{FF1A}'..='\u{FF20}' | '\u{FF3B}'..='\u{FF40}' | '\u{FF5B}'..='\u{FF65}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_bounded_and_folded_in_every_script() {
+        for (text, expected) in [
+            ("I love the ACME-Phone!", " i love the acme phone "),
+            ("#Acme, @ada.b and a#b me@acme.com", " acme ada b and a b me acme com \u{1} #acme @ada.b "),
+            ("@acme-fans of @acme.evil.example.", " acme fans of acme evil example \u{1} @acme @acme.evil.example "),
+            ("don't Don’t can't __init__ 3.14", " dont dont cant init 3 14 "),
+            ("acme's L’Oréal", " acme s l oreal "),
+            ("STRAẞE straße STRASSE ΟΔΟΣ οδός", " strasse strasse strasse οδοσ οδοσ "),
+            ("Cafe\u{301} CAFÉ cafe", " cafe cafe cafe "),
+            ("ＡＣＭＥ İSTANBUL ﬁne", " acme istanbul fine "),
+            ("мой ёж", " мой еж "),
+            ("東京#東京", " 東 京 東 京 "),
+            ("アイスコーヒー ｺｰﾋｰ", " ア イ ス コ ー ヒ ー コ ー ヒ ー "),
+            ("삼성이 좋아", " 삼 성 이 좋 아 "),
+            ("I ❤️ #東京 👍🏽", " i ❤ 東 京 👍 \u{1} #東京 "),
+            ("привет,Мир…", " привет мир "),
+            ("", " "),
+        ] {
+            assert_eq!(normal(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn ascii_and_unicode_paths_agree() {
+        for text in ["I don't like @ada.b's C++, it isn't #1 _x_ a__b", "can't 't n't 'n' don'ts", "AT&T 24/7 state-of-the-art"] {
+            let (mut ascii, mut unicode) = (String::new(), String::new());
+            push_ascii(text, &mut ascii);
+            push_unicode(text, &mut unicode);
+            assert_eq!(ascii, unicode, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::topics::query::QueryError;
+
+/// The published table of queries and texts: docs/topics.md links to it.
+const TABLE: &str = include_str!("../../../tests/data/topic_queries.tsv");
+
+fn post(content: &str) -> Subject<'_> {
+    Subject { content, author: Some("Ada"), source: "web", lang: Some("en-US"), url: None, is_reply: false }
+}
+
+fn matcher(queries: &[&str]) -> Matcher {
+    let queries: Vec<Query> = queries.iter().map(|text| Query::parse(text).expect(text)).collect();
+    Matcher::new((1..).map(TopicId).zip(&queries)).unwrap()
+}
+
+/// What a row of the table says is expected, and what happens.
+fn row(line: &str) -> [String; 2] {
+    let columns: Vec<&str> = line.split('\t').collect();
+    let (query, content, expected) = (columns[0], columns[1], columns[2]);
+    let property = |name: &str| {
+        let (key, value) = columns.get(3)?.split_once('=')?;
+        (key == name).then_some(value)
+    };
+    let subject = Subject {
+        content,
+        author: property("author"),
+        source: property("source").unwrap_or("other"),
+        lang: property("lang"),
+        url: property("url"),
+        is_reply: property("reply").is_some(),
+    };
+    let happens = match Query::parse(query) {
+        Err(QueryError { position, .. }) => format!("error {position}"),
+        Ok(query) => {
+            let matcher = Matcher::new([(TopicId(1), &query)]).unwrap();
+            let matched = matcher.matches(&subject, &mut Scratch::default());
+            if matched.is_empty() { "no".to_owned() } else { "yes".to_owned() }
+        }
+    };
+    [expected.to_owned(), happens]
+}
+
+#[test]
+fn every_row_of_the_published_table_holds() {
+    let rows: Vec<&str> = TABLE.lines().skip(1).filter(|line| !line.starts_with("# ")).collect();
+    assert!(rows.len() >= 150, "{}", rows.len());
+    let wrong: Vec<String> = rows
+        .into_iter()
+        .filter_map(|line| {
+            let [expected, happens] = row(line);
+            (expected != happens).then(|| format!("{line}: {happens}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn all_rows_match_together_as_each_alone() {
+    let rows: Vec<Vec<&str>> = TABLE
+        .lines()
+        .skip(1)
+        .filter(|line| !line.starts_with("# "))
+        .map(|line| line.split('\t').collect())
+        .filter(|columns: &Vec<&str>| Query::parse(columns[0]).is_ok())
+        .collect();
+    let queries: Vec<&str> = rows.iter().map(|columns| columns[0]).collect();
+    let together = matcher(&queries);
+    let mut scratch = Scratch::default();
+    for content in rows.iter().map(|columns| columns[1]).step_by(7) {
+        let expected: Vec<TopicId> = (1..)
+            .map(TopicId)
+            .zip(&queries)
+            .filter(|(_, query)| !matcher(&[query]).matches(&post(content), &mut Scratch::default()).is_empty())
+            .map(|(id, _)| id)
+            .collect();
+        assert_eq!(together.matches(&post(content), &mut scratch), expected, "{content}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn many_topics_match_as_each_alone(
+        queries in prop::collection::vec(
+            "(aa|bb|-cc|\"aa bb\"|#aa|ab\\*|\\*bb|\\(aa OR -bb\\)|lang:en|-source:x|\\{Aa\\}|aa NEAR/1 bb)( (OR )?(aa|-bb|cc|#cc|-aa)){0,3}", 1..12),
+        contents in prop::collection::vec("(aa|bb|cc|abb|Aa|#aa|#cc|é| ){0,8}", 1..6),
+    ) {
+        let queries: Vec<&str> = queries.iter().map(String::as_str).filter(|q| Query::parse(q).is_ok()).collect();
+        let together = matcher(&queries);
+        let mut scratch = Scratch::default();
+        for content in &contents {
+            let expected: Vec<TopicId> = (1..)
+                .map(TopicId)
+                .zip(&queries)
+                .filter(|(_, query)| !matcher(&[query]).matches(&post(content), &mut Scratch::default()).is_empty())
+                .map(|(id, _)| id)
+                .collect();
+            prop_assert_eq!(together.matches(&post(content), &mut scratch), expected, "{} {:?}", content, queries);
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! Queries as trees.
+
+/// A condition.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Node {
+    /// All of them hold.
+    And(Vec<Node>),
+    /// At least one of them holds.
+    Or(Vec<Node>),
+    Not(Box<Node>),
+    /// The text in normal form holds this pattern.
+    Text(String),
+    /// The words of the text hold this phrase, which has wildcards.
+    Phrase(Phrase),
+    /// The words of the text hold these phrases close to each other.
+    Near(Near),
+    /// The text as it was written holds this one.
+    Literal(Literal),
+    Field(Field),
+}
+
+/// Words in a row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Phrase(pub Vec<Glob>);
+
+/// A folded word, in which `*` is any number of characters, and `?` one or none; the letter before `?` may be missing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Glob(pub String);
+
+/// Groups of phrases, one phrase of each of which is close to one of the other groups.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Near {
+    /// The alternatives of each group.
+    pub groups: Vec<Vec<Phrase>>,
+    /// Most words between two neighbours.
+    pub distance: usize,
+    /// Whether the groups occur in their order.
+    pub ordered: bool,
+}
+
+/// A text that is searched as it is written.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Literal {
+    pub text: String,
+    /// Whether it begins and ends with a word, whatever its first and last character are.
+    pub whole_words: bool,
+}
+
+/// A property of the post.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Field {
+    /// The post is from this source.
+    Source(String),
+    /// The post's author is this one, folded.
+    Author(String),
+    /// The post's language is this one or a variety of it; in lower case.
+    Lang(String),
+    /// The post's page is on this host or below it; in lower case.
+    Site(String),
+    /// The address of the post's page holds this text; in lower case.
+    Url(String),
+    /// A link in the text holds this one; in lower case.
+    Links(String),
+    /// The post answers another.
+    Reply,
+    /// The text holds an emoji.
+    Emoji,
+    /// The text holds a link.
+    Link,
+    /// The number of hashtags compares so with this one.
+    Hashtags(Comparison, usize),
+}
+
+/// How two numbers are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    Equal,
+    Less,
+    AtMost,
+    More,
+    AtLeast,
+}
+
+impl Comparison {
+    /// Whether `number` compares so with `other`.
+    pub fn holds(self, number: usize, other: usize) -> bool {
+        match self {
+            Self::Equal => number == other,
+            Self::Less => number < other,
+            Self::AtMost => number <= other,
+            Self::More => number > other,
+            Self::AtLeast => number >= other,
+        }
+    }
+}
+
+/// Whether a condition can hold, and whether it can fail, for a post without any of its terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WithoutTerms {
+    pub can_hold: bool,
+    pub can_fail: bool,
+}
+
+impl Node {
+    /// The value of the tree when every condition in it has the value `holds`.
+    pub fn when_all_are(&self, holds: bool) -> bool {
+        match self {
+            Self::And(nodes) => nodes.iter().all(|node| node.when_all_are(holds)),
+            Self::Or(nodes) => nodes.iter().any(|node| node.when_all_are(holds)),
+            Self::Not(node) => !node.when_all_are(holds),
+            _ => holds,
+        }
+    }
+
+    /// What is known without looking at the text.
+    pub fn without_terms(&self) -> WithoutTerms {
+        let both = |nodes: &[Self]| nodes.iter().map(Self::without_terms).collect::<Vec<_>>();
+        match self {
+            Self::And(nodes) => {
+                let parts = both(nodes);
+                WithoutTerms {
+                    can_hold: parts.iter().all(|part| part.can_hold),
+                    can_fail: parts.iter().any(|part| part.can_fail),
+                }
+            }
+            Self::Or(nodes) => {
+                let parts = both(nodes);
+                WithoutTerms {
+                    can_hold: parts.iter().any(|part| part.can_hold),
+                    can_fail: parts.iter().all(|part| part.can_fail),
+                }
+            }
+            Self::Not(node) => {
+                let WithoutTerms { can_hold, can_fail } = node.without_terms();
+                WithoutTerms { can_hold: can_fail, can_fail: can_hold }
+            }
+            Self::Text(_) | Self::Phrase(_) | Self::Near(_) | Self::Literal(_) => {
+                WithoutTerms { can_hold: false, can_fail: true }
+            }
+            Self::Field(_) => WithoutTerms { can_hold: true, can_fail: true },
+        }
+    }
+}
+
+impl Glob {
+    /// Whether it holds a wildcard.
+    pub fn is_wild(&self) -> bool {
+        self.0.contains(['*', '?'])
+    }
+
+    /// The longest run of characters without wildcards, as a pattern of a normal form: with the space before or behind it when
+    /// it is the beginning or the end of the word.
+    pub fn seed(&self) -> String {
+        let mut best = String::new();
+        let mut start = 0;
+        for run in self.0.split(['*', '?']) {
+            let end = start + run.len();
+            let mut pattern = String::new();
+            if start == 0 {
+                pattern.push(' ');
+            }
+            pattern.push_str(run);
+            if end == self.0.len() {
+                pattern.push(' ');
+            } else if self.0[end..].starts_with('?') {
+                // The letter before it may be missing.
+                pattern.pop();
+            }
+            if pattern.trim().chars().count() > best.trim().chars().count() {
+                best = pattern;
+            }
+            start = end + 1;
+        }
+        best
+    }
+
+    /// Whether it matches a word.
+    pub fn matches(&self, word: &str) -> bool {
+        if !self.is_wild() {
+            return self.0 == word;
+        }
+        let pattern: Vec<char> = self.0.chars().collect();
+        let word: Vec<char> = word.chars().collect();
+        // The positions in the pattern that can have been reached after each character of the word.
+        let mut reached = vec![false; pattern.len() + 1];
+        reached[0] = true;
+        skip(&pattern, &mut reached);
+        for c in word {
+            let mut next = vec![false; pattern.len() + 1];
+            for at in (0..pattern.len()).filter(|at| reached[*at]) {
+                match pattern[at] {
+                    '*' => next[at] = true,
+                    '?' => next[at + 1] = true,
+                    expected if expected == c => next[at + 1] = true,
+                    _ => {}
+                }
+            }
+            reached = next;
+            skip(&pattern, &mut reached);
+        }
+        reached[pattern.len()]
+    }
+}
+
+/// Adds what is reached without a character: wildcards may match nothing, and a letter before `?` may be missing.
+fn skip(pattern: &[char], reached: &mut [bool]) {
+    for at in 0..pattern.len() {
+        if reached[at] && matches!(pattern[at], '*' | '?') {
+            reached[at + 1] = true;
+        }
+        if reached[at] && pattern.get(at + 1) == Some(&'?') {
+            reached[at + 2] = true;
+        }
+    }
+}
+
+impl Phrase {
+    /// The positions at which it begins in `words`.
+    fn starts<'a>(&'a self, words: &'a [&str]) -> impl Iterator<Item = usize> + 'a {
+        let length = self.0.len();
+        (0..(words.len() + 1).saturating_sub(length))
+            .filter(move |start| self.0.iter().zip(&words[*start..]).all(|(glob, word)| glob.matches(word)))
+    }
+
+    /// Whether it occurs in `words`.
+    pub fn occurs(&self, words: &[&str]) -> bool {
+        self.starts(words).next().is_some()
+    }
+
+    /// A pattern that a text with this phrase holds.
+    pub fn seed(&self) -> String {
+        self.0.iter().map(Glob::seed).max_by_key(|seed| seed.trim().chars().count()).unwrap_or_default()
+    }
+}
+
+/// Where a phrase occurs.
+#[derive(Clone, Copy, PartialEq)]
+struct Place {
+    first: usize,
+    last: usize,
+}
+
+impl Near {
+    /// Whether the groups occur close to each other in `words`.
+    pub fn occurs(&self, words: &[&str]) -> bool {
+        let mut places: Vec<Vec<Place>> = Vec::with_capacity(self.groups.len());
+        for group in &self.groups {
+            let of_group = group.iter().flat_map(|phrase| {
+                let length = phrase.0.len();
+                phrase.starts(words).map(move |first| Place { first, last: first + length - 1 }).collect::<Vec<_>>()
+            });
+            let of_group: Vec<Place> = of_group.collect();
+            if of_group.is_empty() {
+                return false;
+            }
+            places.push(of_group);
+        }
+        places[0].iter().any(|place| self.continues(&mut vec![*place], &places[1..]))
+    }
+
+    /// Whether the other groups occur close to those that were chosen.
+    fn continues(&self, chosen: &mut Vec<Place>, rest: &[Vec<Place>]) -> bool {
+        let Some((group, rest)) = rest.split_first() else { return true };
+        for place in group {
+            let overlaps = chosen.iter().any(|other| place.first <= other.last && other.first <= place.last);
+            let last = chosen[chosen.len() - 1];
+            let close = if self.ordered {
+                place.first > last.last && place.first - last.last - 1 <= self.distance
+            } else {
+                let between = |one: &Place, other: &Place| {
+                    if one.first > other.last { one.first - other.last - 1 } else { other.first.saturating_sub(one.last + 1) }
+                };
+                chosen.iter().any(|other| between(place, other) <= self.distance)
+            };
+            if overlaps || !close {
+                continue;
+            }
+            chosen.push(*place);
+            let found = self.continues(chosen, rest);
+            chosen.pop();
+            if found {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_match_inside_words() {
+        for (glob, word, expected) in [
+            ("colo?r", "color", true),
+            ("colou?r", "color", true),
+            ("colou?r", "colour", true),
+            ("colou?r", "colours", false),
+            ("ac*me", "acme", true),
+            ("ac*me", "acidme", true),
+            ("*phone", "smartphone", true),
+            ("*phone", "phones", false),
+            ("serv*", "service", true),
+        ] {
+            assert_eq!(Glob(glob.to_owned()).matches(word), expected, "{glob} {word}");
+        }
+    }
+
+    #[test]
+    fn seed_is_the_longest_certain_part() {
+        let of = |glob: &str| Glob(glob.to_owned()).seed();
+        assert_eq!([of("acme"), of("servic*"), of("*phone"), of("a*tomat*")], [" acme ", " servic", "phone ", "tomat"]);
+        assert_eq!(of("colou?r"), " colo");
+    }
+}

@@ -1,0 +1,248 @@
+//! Terms and fields.
+
+use super::super::node::{Comparison, Field, Glob, Literal, Near, Node, Phrase};
+use super::{Fault, OPERAND};
+use crate::terms::text::{MARKS, fold, is_unspaced, normal, words_of};
+
+/// Fewest letters in a row beside a wildcard: fewer would match nearly everything.
+const MIN_LETTERS: usize = 2;
+/// Characters that a word may hold between its letters.
+const JOINERS: &str = ".-'’_&/:@,·";
+
+/// A word, `#tag`, `@name`, or one with wildcards.
+pub fn word(text: &str, position: usize) -> Result<Node, Fault> {
+    check_characters(text, position)?;
+    let marked = text.starts_with(['#', '@', '＃', '＠']);
+    if text.contains(['*', '?']) {
+        if marked {
+            return beginning_of_mark(text, position);
+        }
+        return wild(text, position);
+    }
+    let pattern = normal(text);
+    if marked {
+        // The hashtag or mention as a whole.
+        return match pattern.split_once(MARKS) {
+            Some((_, mark)) => Ok(Node::Text(mark.to_owned())),
+            None => Err(nothing(text, position)),
+        };
+    }
+    if pattern.trim().is_empty() {
+        return Err(nothing(text, position));
+    }
+    Ok(Node::Text(words_pattern(&pattern)))
+}
+
+/// A phrase, perhaps with wildcards.
+pub fn phrase(text: &str, position: usize) -> Result<Node, Fault> {
+    let pattern = normal(text);
+    if !words_of(&pattern).is_empty() && text.contains(['*', '?']) {
+        return wild(text, position);
+    }
+    if words_of(&pattern).is_empty() {
+        return Err(Fault::new(position, "this phrase holds no word to search for: raw:\"…\" searches for other signs"));
+    }
+    Ok(Node::Text(words_pattern(&pattern)))
+}
+
+/// `"…"~n`: all words, in any order, with at most `n` words between neighbours.
+pub fn close(text: &str, distance: usize, position: usize) -> Result<Node, Fault> {
+    let words = globs(text, position)?;
+    if words.len() < 2 {
+        return Err(Fault::new(position, "expected two words or more before ~"));
+    }
+    let groups = words.into_iter().map(|word| vec![Phrase(vec![word])]).collect();
+    Ok(Node::Near(Near { groups, distance, ordered: false }))
+}
+
+/// `{…}`: with this case and these accents.
+pub fn exact(text: &str, position: usize) -> Result<Node, Fault> {
+    if !text.chars().any(char::is_alphanumeric) {
+        return Err(Fault::new(position, "expected a word between { and }"));
+    }
+    Ok(Node::Literal(Literal { text: text.trim().to_owned(), whole_words: true }))
+}
+
+/// What looks like a mistake in a word that can be read.
+pub fn warning(text: &str, position: usize) -> Option<Fault> {
+    let operator = text.to_uppercase();
+    if ["OR", "AND", "NOT"].contains(&&*operator) {
+        return Some(Fault::new(position, format!("{text} is searched as a word: write {operator} for the operator")));
+    }
+    if operator.starts_with("NEAR/") {
+        return Some(Fault::new(position, format!("{text} is searched as words: write {operator} for the operator")));
+    }
+    if text.ends_with([',', '.', ';', '!', ':']) {
+        return Some(Fault::new(position, format!("the sign at the end of {text} is ignored")));
+    }
+    None
+}
+
+/// `name:value`.
+pub fn field(name: &str, value: &str, position: usize) -> Result<Node, Fault> {
+    if value.trim().is_empty() {
+        return Err(Fault::new(position, format!("expected a value directly after {name}:")));
+    }
+    let lower = value.trim().to_lowercase();
+    let field = match name {
+        "raw" => return Ok(Node::Literal(Literal { text: value.to_owned(), whole_words: false })),
+        "source" => Field::Source(lower),
+        "lang" if value.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') => Field::Lang(lower),
+        "lang" => return Err(Fault::new(position, "expected a language tag after lang:, such as en or pt-BR")),
+        "site" if !lower.contains('/') => Field::Site(lower.trim_start_matches("www.").to_owned()),
+        "site" => return Err(Fault::new(position, "expected a host after site:, such as example.com; url: takes a path")),
+        "url" => Field::Url(lower),
+        "links" => Field::Links(lower),
+        "is" if lower == "reply" => Field::Reply,
+        "is" => return Err(Fault::new(position, "expected is:reply")),
+        "has" if lower == "emoji" => Field::Emoji,
+        "has" if lower == "link" => Field::Link,
+        "has" => return Err(Fault::new(position, "expected has:emoji or has:link")),
+        "hashtags" => hashtags(&lower, position)?,
+        _ => Field::Author(fold(value.trim_start_matches('@')).into_owned()),
+    };
+    Ok(Node::Field(field))
+}
+
+fn hashtags(value: &str, position: usize) -> Result<Field, Fault> {
+    let (comparison, number) = [
+        (">=", Comparison::AtLeast),
+        ("<=", Comparison::AtMost),
+        (">", Comparison::More),
+        ("<", Comparison::Less),
+        ("", Comparison::Equal),
+    ]
+    .into_iter()
+    .find_map(|(sign, comparison)| value.strip_prefix(sign).map(|number| (comparison, number)))
+    .unwrap_or((Comparison::Equal, value));
+    let number = number.parse().map_err(|_| Fault::new(position, "expected a number after hashtags:, such as hashtags:>3"))?;
+    Ok(Field::Hashtags(comparison, number))
+}
+
+/// The phrases that an operand of NEAR stands for.
+pub fn alternatives(node: Node, position: usize) -> Result<Vec<Phrase>, Fault> {
+    match node {
+        Node::Text(pattern) => Ok(vec![Phrase(words_of_pattern(&pattern))]),
+        Node::Phrase(phrase) => Ok(vec![phrase]),
+        Node::Or(nodes) => {
+            let phrases: Result<Vec<Vec<Phrase>>, Fault> =
+                nodes.into_iter().map(|node| alternatives(node, position)).collect();
+            Ok(phrases?.into_iter().flatten().collect())
+        }
+        _ => Err(Fault::new(position, "beside NEAR expected a word, a \"phrase\", or brackets with OR between such")),
+    }
+}
+
+/// The words of a pattern; a hashtag or mention stands for its words.
+fn words_of_pattern(pattern: &str) -> Vec<Glob> {
+    let plain = pattern.replace(['#', '@'], " ");
+    let mut words: Vec<Glob> =
+        words_of(&normal(&plain)).into_iter().map(|word| Glob(word.to_owned())).collect();
+    // A pattern that does not end with a space is the beginning of a word.
+    if let (false, Some(Glob(last))) = (pattern.ends_with(' '), words.last_mut()) {
+        last.push('*');
+    }
+    words
+}
+
+/// The pattern of the words of a normal form.
+fn words_pattern(pattern: &str) -> String {
+    match pattern.split_once(MARKS) {
+        Some((words, _)) => words.to_owned(),
+        None => pattern.to_owned(),
+    }
+}
+
+/// `#acm*`: hashtags or mentions that begin so.
+fn beginning_of_mark(text: &str, position: usize) -> Result<Node, Fault> {
+    let beginning = text.trim_end_matches('*');
+    if beginning.contains(['*', '?']) {
+        return Err(Fault::new(position, "in a hashtag or mention * belongs at the end: #acme*"));
+    }
+    check_letters(beginning, position)?;
+    match normal(beginning).split_once(MARKS) {
+        Some((_, mark)) => Ok(Node::Text(mark.trim_end().to_owned())),
+        None => Err(nothing(text, position)),
+    }
+}
+
+fn wild(text: &str, position: usize) -> Result<Node, Fault> {
+    let words = globs(text, position)?;
+    // The beginning of a single word needs no second look at the text.
+    if let [Glob(word)] = words.as_slice()
+        && let Some(beginning) = word.strip_suffix('*')
+        && !beginning.contains(['*', '?'])
+    {
+        return Ok(Node::Text(format!(" {beginning}")));
+    }
+    Ok(Node::Phrase(Phrase(words)))
+}
+
+/// The words of a text with wildcards.
+fn globs(text: &str, position: usize) -> Result<Vec<Glob>, Fault> {
+    // Private characters keep the wildcards inside their words while these are brought into normal form.
+    const STAR: char = '\u{10F8}';
+    const MAYBE: char = '\u{10F9}';
+    let safe: String = text
+        .chars()
+        .map(|c| match c {
+            '*' => STAR,
+            '?' => MAYBE,
+            c => c,
+        })
+        .collect();
+    let normal = normal(&safe);
+    let words: Vec<Glob> = words_of(&normal)
+        .into_iter()
+        .map(|word| Glob(word.replace(STAR, "*").replace(MAYBE, "?")))
+        .collect();
+    // Characters that are words of their own have no beginning.
+    let words: Vec<Glob> = if text.chars().any(is_unspaced) {
+        words.into_iter().filter(|word| !is_only_wild(word)).collect()
+    } else {
+        words
+    };
+    if words.is_empty() {
+        return Err(nothing(text, position));
+    }
+    if let Some(Glob(alone)) = words.iter().find(|word| is_only_wild(word)) {
+        return Err(Fault::new(position, format!("{alone} stands for no letter: NEAR/n leaves out words")));
+    }
+    for word in words.iter().filter(|word| word.is_wild()) {
+        check_letters(word.seed().trim(), position)?;
+    }
+    Ok(words)
+}
+
+fn is_only_wild(word: &Glob) -> bool {
+    word.0.chars().all(|c| matches!(c, '*' | '?'))
+}
+
+fn check_letters(text: &str, position: usize) -> Result<(), Fault> {
+    if text.chars().filter(|c| c.is_alphanumeric()).count() < MIN_LETTERS {
+        return Err(Fault::new(position, format!("expected at least {MIN_LETTERS} letters in a row beside * or ?")));
+    }
+    Ok(())
+}
+
+/// Refuses signs that words do not have: they would be ignored, and another text found.
+fn check_characters(text: &str, position: usize) -> Result<(), Fault> {
+    let chars: Vec<char> = text.trim_end_matches([',', '.', ';', '!', ':']).chars().collect();
+    let start = usize::from(text.starts_with(['#', '@', '＃', '＠']));
+    let is_sign = |c: char| c.is_ascii_punctuation() || matches!(c, '€' | '£' | '¥' | '™' | '®' | '©');
+    let wrong = chars.iter().enumerate().skip(start).find(|(at, c)| {
+        let joins = JOINERS.contains(**c) && *at > start;
+        is_sign(**c) && !joins && !matches!(c, '*' | '?' | '_')
+    });
+    match wrong {
+        Some((at, c)) if chars.iter().any(|c| c.is_alphanumeric()) => Err(Fault::new(
+            position + at,
+            format!("{c} is not part of a word: write raw:\"{text}\" to search for the text as it is written"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn nothing(text: &str, position: usize) -> Fault {
+    Fault::new(position, format!("{OPERAND}, found {text}"))
+}
