@@ -37,7 +37,8 @@ pub struct Term {
 
 /// The words of `text` in their order, in lower case, without links, hashtags, names of accounts and words with digits.
 pub fn words(text: &str) -> Vec<String> {
-    let plain = text.split_whitespace().filter(|part| !part.contains("://") && !part.starts_with(['@', '#', '＃', '＠']));
+    let plain =
+        text.split_whitespace().filter(|part| !part.contains("://") && !part.starts_with(['@', '#', '＃', '＠']));
     let words = plain.flat_map(UnicodeSegmentation::unicode_words);
     words.filter(|word| !word.contains(char::is_numeric)).map(str::to_lowercase).collect()
 }
@@ -179,9 +180,7 @@ fn shares_characters(short: &str, long: &str) -> bool {
         return true;
     }
     let (short, long): (Vec<char>, Vec<char>) = (short.chars().collect(), long.chars().collect());
-    (2..short.len()).any(|shared| {
-        long.ends_with(&short[..shared]) || long.starts_with(&short[short.len() - shared..])
-    })
+    (2..short.len()).any(|shared| long.ends_with(&short[..shared]) || long.starts_with(&short[short.len() - shared..]))
 }
 
 #[cfg(test)]

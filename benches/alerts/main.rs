@@ -38,7 +38,9 @@ async fn main() {
 
 fn quality(days: u32) {
     println!("{} times {days} days after two weeks of history\n", SEEDS.len());
-    println!("| scenario | posts/s | rule | incidents | found | alerts | right | precision | recall | false a week | delay |");
+    println!(
+        "| scenario | posts/s | rule | incidents | found | alerts | right | precision | recall | false a week | delay |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|---|---|");
     for scenario in Scenario::ALL {
         for rate in RATES {

@@ -276,12 +276,21 @@ impl World {
                 let odds = negative / (1.0 - negative) * noise[place][1].exp();
                 let negative = if struck { STRUCK_NEGATIVE } else { odds / (1.0 + odds) };
                 let drawn = if struck { usual.max(rate * 60.0 * LEAST_DRAWN) } else { 0.0 };
-                let bursts = self.bursts.iter().filter(|burst| burst.place == place && minute.start() >= burst.range.start());
+                let bursts =
+                    self.bursts.iter().filter(|burst| burst.place == place && minute.start() >= burst.range.start());
                 let copies: i64 = bursts.filter(|burst| at < burst.range.end()).map(|burst| burst.rate).sum();
                 let mut tally = Tally::default();
                 for (sentiment, emotion, count) in [
-                    (Sentiment::Negative, Emotion::Anger, poisson(base * negative + drawn * INCIDENT_NEGATIVE, random) + copies),
-                    (Sentiment::Neutral, Emotion::Neutral, poisson(base * (1.0 - negative) * 0.5 + drawn * 0.07, random)),
+                    (
+                        Sentiment::Negative,
+                        Emotion::Anger,
+                        poisson(base * negative + drawn * INCIDENT_NEGATIVE, random) + copies,
+                    ),
+                    (
+                        Sentiment::Neutral,
+                        Emotion::Neutral,
+                        poisson(base * (1.0 - negative) * 0.5 + drawn * 0.07, random),
+                    ),
                     (Sentiment::Positive, Emotion::Joy, poisson(base * (1.0 - negative) * 0.5 + drawn * 0.03, random)),
                 ] {
                     if count > 0 {
@@ -312,7 +321,11 @@ impl World {
                 wave * if weekend { 0.6 } else { 1.0 }
             }
             Scenario::Sleeping if SLEEPERS.contains(&place) => {
-                if weekend || !(8.0..18.0).contains(&hour) { 0.0 } else { 2.0 }
+                if weekend || !(8.0..18.0).contains(&hour) {
+                    0.0
+                } else {
+                    2.0
+                }
             }
             Scenario::NewTopic => 0.0,
             Scenario::Drift => 1.05_f64.powf(at.since(whole.start()).as_secs_f64() / DAY.as_secs_f64() - 10.0),
@@ -421,7 +434,9 @@ impl World {
                     };
                     let bot = || post("bot".to_owned(), "keep away from this fraud of a shop".to_owned());
                     texts.extend((0..copies.min(count)).map(|_| bot()));
-                    texts.extend((copies..count).map(|n| post(format!("{sentiment}{n}"), format!("{sentiment} {}", letters(n)))));
+                    texts.extend(
+                        (copies..count).map(|n| post(format!("{sentiment}{n}"), format!("{sentiment} {}", letters(n)))),
+                    );
                 }
             }
             self.recording.texts.insert(window, texts);

@@ -12,7 +12,8 @@ pub fn holds_word(text: &str, word: &str) -> bool {
     text.match_indices(word).any(|(at, found)| {
         let before = text[..at].chars().next_back();
         let after = text[at + found.len()..].chars().next();
-        let joins = |edge: Option<char>, next: Option<char>| edge.is_some_and(is_bounded) && next.is_some_and(is_bounded);
+        let joins =
+            |edge: Option<char>, next: Option<char>| edge.is_some_and(is_bounded) && next.is_some_and(is_bounded);
         !joins(first, before) && !joins(last, after)
     })
 }

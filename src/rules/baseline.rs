@@ -169,7 +169,11 @@ impl Profile {
         let windows = history.quarters.windows(range, QUARTER, selection);
         let observation = |window: &super::series::WindowCount| {
             let exposure = 1.0 - history.gaps.share_of(TimeRange::last(QUARTER, window.start + QUARTER));
-            (exposure >= LEAST_OBSERVED).then(|| Observation { cell: cell(window.start), count: window.count, exposure })
+            (exposure >= LEAST_OBSERVED).then(|| Observation {
+                cell: cell(window.start),
+                count: window.count,
+                exposure,
+            })
         };
         let mut observations: Vec<Observation> = windows.iter().filter_map(observation).collect();
         if observations.is_empty() {

@@ -116,7 +116,10 @@ mod tests {
         assert!(close(hypergeometric_tail(part(3, 4), part(4, 8)), 17.0 / 70.0));
         assert!(close(hypergeometric_tail(part(4, 4), part(4, 8)), 1.0 / 70.0));
         assert!(close(hypergeometric_tail(part(1, 4), part(4, 8)), 69.0 / 70.0));
-        assert_eq!([hypergeometric_tail(part(0, 4), part(4, 8)), hypergeometric_tail(part(5, 4), part(4, 8))], [1.0, 0.0]);
+        assert_eq!(
+            [hypergeometric_tail(part(0, 4), part(4, 8)), hypergeometric_tail(part(5, 4), part(4, 8))],
+            [1.0, 0.0]
+        );
     }
 
     #[test]

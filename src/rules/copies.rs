@@ -46,8 +46,11 @@ pub fn count(spec: &RuleSpec, posts: &[PostText], source: Option<&str>) -> Disti
         Class::Sentiment(label) => post.sentiment == label,
         Class::Emotion(label) => post.emotion == label,
     };
-    let named: BTreeSet<_> =
-        posts.iter().filter(is_counted).filter_map(|post| post.author.as_deref().map(|name| (&post.source, name))).collect();
+    let named: BTreeSet<_> = posts
+        .iter()
+        .filter(is_counted)
+        .filter_map(|post| post.author.as_deref().map(|name| (&post.source, name)))
+        .collect();
     let unnamed = posts.iter().filter(is_counted).filter(|post| post.author.is_none()).count();
     let mut tally = Tally::default();
     match spec.distinct {
@@ -177,7 +180,11 @@ mod tests {
         let negative = Class::Sentiment(Sentiment::Negative);
         for (distinct, total, bad) in [("posts", 63, 62), ("texts", 4, 3), ("authors", 3, 3)] {
             let counted = of(distinct);
-            assert_eq!((counted.tally.total(), counted.tally.of(negative), counted.authors), (total, bad, 3), "{distinct}");
+            assert_eq!(
+                (counted.tally.total(), counted.tally.of(negative), counted.authors),
+                (total, bad, 3),
+                "{distinct}"
+            );
         }
     }
 }

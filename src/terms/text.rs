@@ -283,7 +283,9 @@ mod tests {
 
     #[test]
     fn ascii_and_unicode_paths_agree() {
-        for text in ["I don't like @ada.b's C++, it isn't #1 _x_ a__b", "can't 't n't 'n' don'ts", "AT&T 24/7 state-of-the-art"] {
+        for text in
+            ["I don't like @ada.b's C++, it isn't #1 _x_ a__b", "can't 't n't 'n' don'ts", "AT&T 24/7 state-of-the-art"]
+        {
             let (mut ascii, mut unicode) = (String::new(), String::new());
             push_ascii(text, &mut ascii);
             push_unicode(text, &mut unicode);

@@ -138,13 +138,8 @@ impl Matcher {
                 scratch.candidates.push(topic);
             }
         }
-        let post = PostView {
-            subject,
-            normal: &normal,
-            words: OnceCell::new(),
-            seen: &scratch.seen,
-            number: scratch.post,
-        };
+        let post =
+            PostView { subject, normal: &normal, words: OnceCell::new(), seen: &scratch.seen, number: scratch.post };
         let mut matched: Vec<TopicId> = scratch
             .candidates
             .iter()

@@ -268,7 +268,11 @@ impl Near {
                 place.first > last.last && place.first - last.last - 1 <= self.distance
             } else {
                 let between = |one: &Place, other: &Place| {
-                    if one.first > other.last { one.first - other.last - 1 } else { other.first.saturating_sub(one.last + 1) }
+                    if one.first > other.last {
+                        one.first - other.last - 1
+                    } else {
+                        other.first.saturating_sub(one.last + 1)
+                    }
                 };
                 chosen.iter().any(|other| between(place, other) <= self.distance)
             };

@@ -122,7 +122,9 @@ impl Parser {
             return Ok(first.node);
         };
         let mut groups = vec![term::alternatives(first.node, first.position)?];
-        while let Some(Token { position, kind: Kind::Near { distance: other, ordered: in_order } }) = self.peek().cloned() {
+        while let Some(Token { position, kind: Kind::Near { distance: other, ordered: in_order } }) =
+            self.peek().cloned()
+        {
             if (other, in_order) != (distance, ordered) {
                 return Err(Fault::new(position, "a chain of NEAR has one distance: put brackets around a part of it"));
             }

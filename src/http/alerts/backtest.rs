@@ -15,9 +15,9 @@ use crate::http::body;
 use crate::http::error::{ApiError, Problem};
 use crate::http::params::no_params;
 use crate::http::state::State;
+use crate::rules::DAY;
 use crate::rules::backtest::{Backtest, Recording, STEP, run, step, windows_to_read};
 use crate::rules::load::{DelayCache, LoadError, feed, history, texts};
-use crate::rules::DAY;
 use crate::store::Store;
 
 /// Most posts whose texts and authors are compared; later windows of the range count every post.

@@ -87,7 +87,9 @@ fn late_posts_fire_only_with_a_delay_live_and_replayed() {
         })
         .collect();
     let rule = |delay: &str| {
-        spec(json!({"kind": "spike", "threshold": 5, "of": "sentiment:negative", "delay": delay, "keep_firing_for": "5min"}))
+        spec(
+            json!({"kind": "spike", "threshold": 5, "of": "sentiment:negative", "delay": delay, "keep_firing_for": "5min"}),
+        )
     };
     assert_eq!(run(&rule("0s"), &recording, range(end - 1_440, end)).firings, []);
     let found = run(&rule("40min"), &recording, range(end - 1_440, end)).firings;
@@ -95,7 +97,8 @@ fn late_posts_fire_only_with_a_delay_live_and_replayed() {
     assert!(found[0].fired_at >= minute(end - 270), "{found:?}");
     // Measured delays do the same.
     recording.delays.together = Duration::from_secs(40 * 60);
-    let measured = spec(json!({"kind": "spike", "threshold": 5, "of": "sentiment:negative", "keep_firing_for": "5min"}));
+    let measured =
+        spec(json!({"kind": "spike", "threshold": 5, "of": "sentiment:negative", "keep_firing_for": "5min"}));
     assert_eq!(run(&measured, &recording, range(end - 1_440, end)).firings, found);
 }
 
@@ -136,10 +139,14 @@ fn windows_with_copies_are_judged_by_their_texts() {
         content,
     };
     for window in windows {
-        let negative = recording.history.minutes.sum(window, None).of(crate::domain::alert::Class::Sentiment(Sentiment::Negative));
-        let mut texts = vec![post(Sentiment::Negative, "keep away from this fraud of a shop".to_owned()); negative as usize];
+        let negative =
+            recording.history.minutes.sum(window, None).of(crate::domain::alert::Class::Sentiment(Sentiment::Negative));
+        let mut texts =
+            vec![post(Sentiment::Negative, "keep away from this fraud of a shop".to_owned()); negative as usize];
         let words = ["lake", "hill", "tree", "bird", "song", "boat", "road", "wind"];
-        texts.extend((0..20).map(|n| post(Sentiment::Positive, format!("nice {} by the {}", words[n % 8], words[n / 8]))));
+        texts.extend(
+            (0..20).map(|n| post(Sentiment::Positive, format!("nice {} by the {}", words[n % 8], words[n / 8]))),
+        );
         recording.texts.insert(window, texts);
     }
     assert_eq!(run(&spec, &recording, range(5, 60)).firings, []);

@@ -72,21 +72,16 @@ impl Store {
 
     /// When the alerts role evaluated rules last.
     pub async fn observed_until(&self) -> Result<Option<Timestamp>, StoreError> {
-        let newest: Vec<At> = read!(self, primary, |c| span::table
-            .order(span::id.desc())
-            .limit(1)
-            .select(span::ended_at)
-            .load(c))?;
+        let newest: Vec<At> =
+            read!(self, primary, |c| span::table.order(span::id.desc()).limit(1).select(span::ended_at).load(c))?;
         Ok(newest.first().map(|at| at.0))
     }
 
     /// The times since `start` in which nothing was observed, in their order. Time before the first observation is not one
     /// of them.
     pub async fn unobserved(&self, start: Timestamp) -> Result<Vec<TimeRange>, StoreError> {
-        let spans: Vec<(At, At)> = read!(self, primary, |c| span::table
-            .order(span::id)
-            .select((span::started_at, span::ended_at))
-            .load(c))?;
+        let spans: Vec<(At, At)> =
+            read!(self, primary, |c| span::table.order(span::id).select((span::started_at, span::ended_at)).load(c))?;
         let gaps = spans.windows(2).filter_map(|pair| TimeRange::new(pair[0].1.0, pair[1].0.0));
         Ok(gaps.filter(|gap| gap.end() > start).collect())
     }
@@ -152,7 +147,8 @@ impl LatePosts {
         let mut values = vec![Value::At(self.range.start()), Value::At(self.range.end())];
         let mut of_topic = "";
         if let Some(topic) = self.topic {
-            of_topic = " AND id IN (SELECT post FROM post_topics WHERE topic_id = ? AND created_at >= ? AND created_at < ?)";
+            of_topic =
+                " AND id IN (SELECT post FROM post_topics WHERE topic_id = ? AND created_at >= ? AND created_at < ?)";
             values.extend([Value::Integer(topic.0), Value::At(self.range.start()), Value::At(self.range.end())]);
         }
         values.push(Value::Integer(limit));

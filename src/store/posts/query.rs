@@ -216,13 +216,7 @@ macro_rules! queries {
                 limit: i64,
             ) -> post::BoxedQuery<'_, $Db, (Instant, Instant, Text, Text, Text)> {
                 let newest = matching(filter).order(post::created_at.desc()).limit(limit);
-                newest.select((
-                    post::created_at,
-                    post::ingested_at,
-                    post::source,
-                    post::sentiment_label,
-                    post::emotion,
-                ))
+                newest.select((post::created_at, post::ingested_at, post::source, post::sentiment_label, post::emotion))
             }
 
             /// The matches, and no more than one behind `limit`.

@@ -40,7 +40,10 @@ pub fn phrase(text: &str, position: usize) -> Result<Node, Fault> {
         return wild(text, position);
     }
     if words_of(&pattern).is_empty() {
-        return Err(Fault::new(position, "this phrase holds no word to search for: raw:\"…\" searches for other signs"));
+        return Err(Fault::new(
+            position,
+            "this phrase holds no word to search for: raw:\"…\" searches for other signs",
+        ));
     }
     Ok(Node::Text(words_pattern(&pattern)))
 }
@@ -90,7 +93,9 @@ pub fn field(name: &str, value: &str, position: usize) -> Result<Node, Fault> {
         "lang" if value.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') => Field::Lang(lower),
         "lang" => return Err(Fault::new(position, "expected a language tag after lang:, such as en or pt-BR")),
         "site" if !lower.contains('/') => Field::Site(lower.trim_start_matches("www.").to_owned()),
-        "site" => return Err(Fault::new(position, "expected a host after site:, such as example.com; url: takes a path")),
+        "site" => {
+            return Err(Fault::new(position, "expected a host after site:, such as example.com; url: takes a path"));
+        }
         "url" => Field::Url(lower),
         "links" => Field::Links(lower),
         "is" if lower == "reply" => Field::Reply,
@@ -115,7 +120,8 @@ fn hashtags(value: &str, position: usize) -> Result<Field, Fault> {
     .into_iter()
     .find_map(|(sign, comparison)| value.strip_prefix(sign).map(|number| (comparison, number)))
     .unwrap_or((Comparison::Equal, value));
-    let number = number.parse().map_err(|_| Fault::new(position, "expected a number after hashtags:, such as hashtags:>3"))?;
+    let number =
+        number.parse().map_err(|_| Fault::new(position, "expected a number after hashtags:, such as hashtags:>3"))?;
     Ok(Field::Hashtags(comparison, number))
 }
 
@@ -136,8 +142,7 @@ pub fn alternatives(node: Node, position: usize) -> Result<Vec<Phrase>, Fault> {
 /// The words of a pattern; a hashtag or mention stands for its words.
 fn words_of_pattern(pattern: &str) -> Vec<Glob> {
     let plain = pattern.replace(['#', '@'], " ");
-    let mut words: Vec<Glob> =
-        words_of(&normal(&plain)).into_iter().map(|word| Glob(word.to_owned())).collect();
+    let mut words: Vec<Glob> = words_of(&normal(&plain)).into_iter().map(|word| Glob(word.to_owned())).collect();
     // A pattern that does not end with a space is the beginning of a word.
     if let (false, Some(Glob(last))) = (pattern.ends_with(' '), words.last_mut()) {
         last.push('*');
@@ -192,10 +197,8 @@ fn globs(text: &str, position: usize) -> Result<Vec<Glob>, Fault> {
         })
         .collect();
     let normal = normal(&safe);
-    let words: Vec<Glob> = words_of(&normal)
-        .into_iter()
-        .map(|word| Glob(word.replace(STAR, "*").replace(MAYBE, "?")))
-        .collect();
+    let words: Vec<Glob> =
+        words_of(&normal).into_iter().map(|word| Glob(word.replace(STAR, "*").replace(MAYBE, "?"))).collect();
     // Characters that are words of their own have no beginning.
     let words: Vec<Glob> = if text.chars().any(is_unspaced) {
         words.into_iter().filter(|word| !is_only_wild(word)).collect()

@@ -59,8 +59,7 @@ impl Kind {
 }
 
 /// The fields of a query.
-pub const FIELDS: [&str; 10] =
-    ["lang", "source", "author", "site", "url", "links", "is", "has", "hashtags", "raw"];
+pub const FIELDS: [&str; 10] = ["lang", "source", "author", "site", "url", "links", "is", "has", "hashtags", "raw"];
 /// Fields that other tools have.
 const UNKNOWN_BEFORE_ANALYSIS: [&str; 2] = ["emotion", "sentiment"];
 /// Most words between two that are close.
@@ -163,7 +162,8 @@ fn word(chars: &[char], at: &mut usize) -> Result<Kind, Fault> {
         return match distance(number.trim_end_matches('f')) {
             Some(distance) => Ok(Kind::Near { distance, ordered }),
             None => {
-                let expected = format!("expected NEAR/n with a number of words up to {MAX_DISTANCE}: acme NEAR/5 broken");
+                let expected =
+                    format!("expected NEAR/n with a number of words up to {MAX_DISTANCE}: acme NEAR/5 broken");
                 Err(Fault::new(start + 1, expected))
             }
         };

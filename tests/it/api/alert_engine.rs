@@ -8,7 +8,7 @@ use sentistream::domain::{LiveEvent, Timestamp};
 use sentistream::live::{LiveMessage, Received};
 use serde_json::{Value, json};
 
-use super::test_app::{TestApp, START, Setup, cases};
+use super::test_app::{START, Setup, TestApp, cases};
 
 cases![
     brief_downtime_leaves_alerts_as_they_are,
@@ -311,8 +311,12 @@ async fn rule_of_a_deleted_topic_is_in_error(setup: Setup) {
     let topic = json!({"name": "acme", "query": "number"});
     assert_eq!(app.post("/api/topics", &topic).await.status, 201);
     rule(&app, draft.clone()).await;
-    rule(&app, json!({"name": "spike", "kind": "spike", "threshold": 3, "scope": "topic:acme", "min_posts": 5,
-                       "delay": "0s"})).await;
+    rule(
+        &app,
+        json!({"name": "spike", "kind": "spike", "threshold": 3, "scope": "topic:acme", "min_posts": 5,
+                       "delay": "0s"}),
+    )
+    .await;
 
     // Posts about something else do not count, however sad they are.
     let start = START.parse::<Timestamp>().expect("a time");

@@ -8,7 +8,7 @@ use sentistream::domain::Timestamp;
 use sentistream::domain::alert::RuleSpec;
 use serde_json::{Value, json};
 
-use super::test_app::{Answer, TestApp, START, Setup, cases, post};
+use super::test_app::{Answer, START, Setup, TestApp, cases, post};
 
 cases![
     rule_changes_need_the_current_etag,

@@ -7,9 +7,9 @@ use sentistream::lifecycle::Shutdown;
 use sentistream::worker::{self, StoragePolicy, Worker, WorkerOptions};
 use serde_json::{Value, json};
 
-use super::test_app::{TestApp, Setup, cases, post};
 use super::posts::ids;
 use super::socket::Socket;
+use super::test_app::{Setup, TestApp, cases, post};
 
 cases![
     topic_changes_need_the_current_etag,

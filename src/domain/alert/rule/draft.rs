@@ -290,7 +290,8 @@ impl Reader {
     fn baseline_window(&mut self, window: Duration) -> Duration {
         // An invalid window has its own error.
         let window = window.as_secs().clamp(MINUTE, DAY);
-        let length = self.duration("baseline_window", Bounds { least: window, most: DAY }, (BASELINE_WINDOWS * window).min(DAY));
+        let length =
+            self.duration("baseline_window", Bounds { least: window, most: DAY }, (BASELINE_WINDOWS * window).min(DAY));
         self.check("baseline_window", is_whole_minutes(length), || "must be whole minutes".to_owned());
         length
     }
