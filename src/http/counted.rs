@@ -57,6 +57,7 @@ impl CountParams {
             emotion: self.emotion,
             author: self.author.clone(),
             words: self.q.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned).collect(),
+            whole_words: Vec::new(),
             ..PostFilter::default()
         })
     }

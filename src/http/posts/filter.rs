@@ -93,6 +93,7 @@ impl PostFilterParams {
             author: self.author,
             lang: self.lang,
             words: self.q.unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
+            whole_words: Vec::new(),
             min_confidence: self.min_confidence,
             start: self.start_date,
             end: self.end_date,
