@@ -6,9 +6,19 @@ use std::fs;
 use std::path::Path;
 
 const ROLES: [&str; 5] = ["ingester", "worker", "alerts", "notify", "http"];
-const ROOMS: [&str; 12] =
-    [
-    "lease", "stream", "inference", "store", "live", "cache", "sources", "outbound", "rules", "topics", "language", "terms",
+const ROOMS: [&str; 12] = [
+    "lease",
+    "stream",
+    "inference",
+    "store",
+    "live",
+    "cache",
+    "sources",
+    "outbound",
+    "rules",
+    "topics",
+    "language",
+    "terms",
 ];
 
 /// What each module may import from the crate besides itself. Modules that are not named may import anything.
