@@ -126,6 +126,7 @@ async fn fire(bed: &Bed, ids: &[&str]) -> Instance {
         fingerprint: fingerprint(&labels),
         state: InstanceState::Firing,
         since: bed.clock.now(),
+        began: None,
         evaluated_at: bed.clock.now(),
         alert_id: None,
         value: Some(0.75),
