@@ -82,6 +82,7 @@ fn open(condition: &Condition, now: Timestamp) -> Step {
         fingerprint: fingerprint(&labels),
         state: InstanceState::Firing,
         since: now,
+        began: Some(now),
         evaluated_at: now,
         alert_id: None,
         value: Some(1.0),
@@ -103,6 +104,6 @@ fn open(condition: &Condition, now: Timestamp) -> Step {
 }
 
 fn resolve(series: &Instance, now: Timestamp) -> Step {
-    let instance = Instance { state: InstanceState::Normal, since: now, evaluated_at: now, ..series.clone() };
+    let instance = Instance { state: InstanceState::Normal, since: now, began: None, evaluated_at: now, ..series.clone() };
     Step { from: series.state, instance, at: now, opens: None }
 }
