@@ -33,6 +33,8 @@ const VALUES = [
 const CASES = 1_000;
 
 test("no search parameters break a view", async ({ page, server }) => {
+  // A loaded machine takes two minutes for all cases.
+  test.setTimeout(600_000);
   await server.post({ post_id: unique("fuzz"), content: "One post to show" });
   await page.goto("/");
   await expect(page.getByRole("heading", { name: "Overview" })).toBeVisible();
