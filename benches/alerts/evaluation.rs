@@ -65,6 +65,8 @@ pub async fn measure(store: &Store) {
         dead_letter: "dead".to_owned(),
         processed: "processed".to_owned(),
         processed_max_len: 10,
+        processed_max_bytes: 64 << 20,
+        dead_letter_max_bytes: 64 << 20,
         claim_idle: Duration::from_secs(30),
         max_backlog: 10,
         command_timeout: Duration::from_secs(5),

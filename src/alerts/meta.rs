@@ -104,6 +104,7 @@ fn open(condition: &Condition, now: Timestamp) -> Step {
 }
 
 fn resolve(series: &Instance, now: Timestamp) -> Step {
-    let instance = Instance { state: InstanceState::Normal, since: now, began: None, evaluated_at: now, ..series.clone() };
+    let instance =
+        Instance { state: InstanceState::Normal, since: now, began: None, evaluated_at: now, ..series.clone() };
     Step { from: series.state, instance, at: now, opens: None }
 }
