@@ -137,9 +137,9 @@ export interface paths {
                     cursor?: string;
                     /** @description Only those to this receiver. */
                     receiver?: string;
-                    /** @description Only those that are so far. */
+                    /** @description Only those in this state. */
                     state?: components["schemas"]["DeliveryState"];
-                    /** @description Only those that tell of this alert, by its id. */
+                    /** @description Only those about this alert, by its id. */
                     alert?: number;
                 };
                 header?: never;
@@ -222,6 +222,302 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/alerts/deliveries/{id}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a delivery again
+         * @description Sends the same message to the same receiver as a new delivery, whose id the answer has. If it was the last message of
+         *     its group, a success counts for the group: what a failed delivery did not report is reported then.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DeliveryView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/inhibit-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Inhibition rules
+         * @description Alerts that suppress the notifications of other alerts.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["InhibitRuleList"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Add an inhibition rule */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["InhibitRule"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Stored_InhibitRule"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/inhibit-rules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One inhibition rule */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Stored_InhibitRule"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /**
+         * Change an inhibition rule
+         * @description Replaces the whole rule. `If-Match` names the version that the change was made from.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The ETag, or `*` */
+                    "If-Match": string;
+                };
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["InhibitRule"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Stored_InhibitRule"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /** Delete an inhibition rule */
+        delete: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The ETag, or `*` */
+                    "If-Match": string;
+                };
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/alerts/mute-timings": {
         parameters: {
             query?: never;
@@ -231,7 +527,7 @@ export interface paths {
         };
         /**
          * Mute timings
-         * @description Hours in which routes tell nobody.
+         * @description Recurring times at which routes send no notifications, or at which alone they do.
          */
         get: {
             parameters: {
@@ -330,7 +626,7 @@ export interface paths {
         };
         /**
          * Change a mute timing
-         * @description As a whole. `If-Match` names the version that the change was made from.
+         * @description Replaces the whole mute timing. `If-Match` names the version that the change was made from.
          */
         put: {
             parameters: {
@@ -401,7 +697,10 @@ export interface paths {
             };
         };
         post?: never;
-        /** Remove a mute timing */
+        /**
+         * Delete a mute timing
+         * @description Unless routes refer to it.
+         */
         delete: {
             parameters: {
                 query?: never;
@@ -470,7 +769,7 @@ export interface paths {
         };
         /**
          * Receivers
-         * @description Who can be told of alerts. Their secrets are never shown.
+         * @description Destinations of notifications. Secrets are never shown.
          */
         get: {
             parameters: {
@@ -530,6 +829,64 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/alerts/receivers/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview a message
+         * @description The message of a receiver with its templates, without sending it. 422 names the line of a template that is invalid.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["MessagePreviewRequest"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["MessagePreview"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/alerts/receivers/{id}": {
         parameters: {
             query?: never;
@@ -569,7 +926,7 @@ export interface paths {
         };
         /**
          * Change a receiver
-         * @description As a whole, but for its secrets: those that are not named stay. `If-Match` names the version that the change was made from.
+         * @description Replaces everything but the secrets: unnamed secrets stay unchanged. `If-Match` names the version that the change was made from.
          */
         put: {
             parameters: {
@@ -641,7 +998,7 @@ export interface paths {
         };
         post?: never;
         /**
-         * Remove a receiver
+         * Delete a receiver
          * @description Unless routes refer to it.
          */
         delete: {
@@ -714,8 +1071,9 @@ export interface paths {
         put?: never;
         /**
          * Test a receiver
-         * @description Sends it a message, and waits a few seconds for the answer: 200 with the first attempt, or 202 while there is none
-         *     yet (the log of deliveries has it later).
+         * @description Sends a test message (one per recipient) and waits a few seconds for the first attempts: 200 with the result, or 202
+         *     while there is none (the log of deliveries has it later). With several recipients the answer is the first failure, if
+         *     there is one.
          */
         post: {
             parameters: {
@@ -769,7 +1127,7 @@ export interface paths {
         };
         /**
          * Routes
-         * @description In no order; `position` says which is tried first.
+         * @description In no particular order. `parent` and `position` make the tree.
          */
         get: {
             parameters: {
@@ -839,8 +1197,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Where an alert would go
-         * @description With the code that sends notifications; nothing is sent.
+         * Preview routing
+         * @description The receivers of an alert with the given labels, computed by the code that sends notifications. Nothing is sent.
          */
         post: {
             parameters: {
@@ -918,7 +1276,7 @@ export interface paths {
         };
         /**
          * Change a route
-         * @description As a whole. `If-Match` names the version that the change was made from.
+         * @description Replaces the whole route. `If-Match` names the version that the change was made from.
          */
         put: {
             parameters: {
@@ -989,7 +1347,10 @@ export interface paths {
             };
         };
         post?: never;
-        /** Remove a route */
+        /**
+         * Delete a route
+         * @description Unless other routes are nested in it.
+         */
         delete: {
             parameters: {
                 query?: never;
@@ -1380,12 +1741,12 @@ export interface paths {
         };
         /**
          * Silences
-         * @description Newest first. Those that ended are kept for 30 days.
+         * @description Newest first. Expired silences are kept for 30 days.
          */
         get: {
             parameters: {
                 query?: {
-                    /** @description Only those that stand so. */
+                    /** @description Only those in this state. */
                     state?: components["schemas"]["SilenceState"];
                 };
                 header?: never;
@@ -1490,7 +1851,7 @@ export interface paths {
         };
         /**
          * Change a silence
-         * @description As a whole, unless it ended. `If-Match` names the version that the change was made from.
+         * @description Replaces the whole silence, unless it is expired. `If-Match` names the version that the change was made from.
          */
         put: {
             parameters: {
@@ -1562,8 +1923,8 @@ export interface paths {
         };
         post?: never;
         /**
-         * End a silence
-         * @description One that lasts ends now and is kept; one that has not begun is removed; one that ended stays as it is.
+         * Expire a silence
+         * @description An active silence ends now and stays in the list; a pending one is deleted; an expired one does not change.
          */
         delete: {
             parameters: {
@@ -3469,6 +3830,347 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v2/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Alertmanager: alerts
+         * @description The alerts that fire. `filter` takes a matcher such as `severity="critical"` and may be repeated.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    filter?: string[];
+                    active?: boolean;
+                    silenced?: boolean;
+                    inhibited?: boolean;
+                    /** @description A regular expression */
+                    receiver?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["GettableAlert"][];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/alerts/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Alertmanager: groups of alerts
+         * @description The alerts that fire, by receiver and group labels.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    filter?: string[];
+                    active?: boolean;
+                    silenced?: boolean;
+                    inhibited?: boolean;
+                    /** @description A regular expression */
+                    receiver?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AlertGroup"][];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/receivers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alertmanager: receivers */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReceiverName"][];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/silence/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alertmanager: one silence */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["GettableSilence"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        /** Alertmanager: expire a silence */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Alertmanager: silences
+         * @description `filter` takes a matcher such as `alertname="Acme"`, which is compared with the matchers of silences, and may be repeated.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    filter?: string[];
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["GettableSilence"][];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Alertmanager: add or replace a silence
+         * @description With `id`, the silence changes if its matchers and start are the same or it is pending; else it ends and a new one begins.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["PostableSilence"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SilenceId"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v2/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Alertmanager: status
+         * @description The routing tree is in `config.original`, where `amtool config routes` reads it.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AlertmanagerStatus"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/readyz": {
         parameters: {
             query?: never;
@@ -3655,6 +4357,40 @@ export interface components {
             /** @description Its changes of state, oldest first. */
             timeline: components["schemas"]["Transition"][];
         };
+        /** @description What happened, with posts and words, as of the time at which the message was written. */
+        AlertDetails: {
+            /**
+             * Format: double
+             * @description The most extreme value since the alert fires.
+             */
+            peak?: number | null;
+            /** @description The posts on the dashboard. */
+            posts_url: string;
+            /** @description Up to three posts. */
+            quotes: components["schemas"]["Quote"][];
+            /**
+             * @description What happened, in one sentence.
+             * @example 78 % of 18 posts about acme are negative, usually 22 %
+             */
+            sentence: string;
+            /** @description The form of the dashboard that silences the alert. */
+            silence_url: string;
+            /** Format: double */
+            threshold: number;
+            /**
+             * Format: double
+             * @description The latest value of the rule; null without data.
+             */
+            value?: number | null;
+            /** @description Words that are more frequent than usual. */
+            words: string[];
+        };
+        /** @description Alerts with the same receiver and group labels. */
+        AlertGroup: {
+            alerts: components["schemas"]["GettableAlert"][];
+            labels: components["schemas"]["BTreeMap"];
+            receiver: components["schemas"]["ReceiverName"];
+        };
         /** @description A page of alerts. */
         AlertList: {
             alerts: components["schemas"]["Alert"][];
@@ -3673,6 +4409,19 @@ export interface components {
          * @enum {string}
          */
         AlertState: "firing" | "resolved";
+        /** @description The routes, inhibition rules and mute timings as a configuration of Alertmanager. */
+        AlertmanagerConfig: {
+            /** @description JSON, which is YAML too. Receivers have names only. */
+            original: string;
+        };
+        /** @description A status as Alertmanager's API has it. */
+        AlertmanagerStatus: {
+            cluster: components["schemas"]["ClusterStatus"];
+            config: components["schemas"]["AlertmanagerConfig"];
+            /** Format: date-time */
+            uptime: string;
+            versionInfo: components["schemas"]["VersionInfo"];
+        };
         /** @description The score of every class, each in [0, 1]. */
         AllScores: {
             /** @description Independent of each other: several may be high. */
@@ -3758,11 +4507,11 @@ export interface components {
             at: string;
             /** Format: int64 */
             elapsed_ms: number;
-            /** @description Why it came to nothing; none when the receiver took it. */
+            /** @description Why the attempt failed; null when the receiver accepted the message. */
             error?: string | null;
             /**
              * Format: int32
-             * @description The HTTP status, the code of SMTP, or the exit code of a command; none without an answer.
+             * @description The HTTP status, the SMTP code, or the exit code of a command; null without an answer.
              */
             status?: number | null;
         };
@@ -3847,7 +4596,7 @@ export interface components {
              */
             step_seconds: number;
         };
-        /** @description The books of one epoch: what was appended and what became of it. */
+        /** @description The books of one epoch: entries that were appended, by outcome. */
         Books: {
             /** Format: int64 */
             analysed: number;
@@ -3976,7 +4725,7 @@ export interface components {
         };
         /** @description How a receiver is reached. */
         Channel: {
-            /** @description Added to each request; their values are shown. */
+            /** @description Added to each request; their values are visible. */
             headers?: {
                 [key: string]: string;
             };
@@ -3993,15 +4742,72 @@ export interface components {
             /** @description Addresses. */
             to: string[];
         } | {
-            /** @description The program and its arguments; no shell reads them. */
+            /** @description The program and its arguments, without a shell. */
             command: string[];
             /** @enum {string} */
             kind: "command";
             /**
-             * @description It is ended after this long. 100ms to 1min.
+             * @description Stops the program after this time. 100ms to 1min.
              * @example 10s
              */
             timeout?: string;
+        } | {
+            /** @enum {string} */
+            kind: "pagerduty";
+            /** @description The endpoint; the one of the EU region is `https://events.eu.pagerduty.com/v2/enqueue`. */
+            url?: string;
+        } | {
+            /** @enum {string} */
+            kind: "opsgenie";
+            /** @description The API; the one of the EU region is `https://api.eu.opsgenie.com`. */
+            url?: string;
+        } | {
+            /** @enum {string} */
+            kind: "teams";
+        } | {
+            /** @enum {string} */
+            kind: "discord";
+        } | {
+            /**
+             * @description The id of the chat, or `@channelname`.
+             * @example -1001234567890
+             */
+            chat_id: string;
+            /** @enum {string} */
+            kind: "telegram";
+            /**
+             * Format: int64
+             * @description The topic of a forum group.
+             */
+            thread_id?: number | null;
+            /** @description The Bot API server. */
+            url?: string;
+        } | {
+            /** @enum {string} */
+            kind: "ntfy";
+            topic: string;
+            /** @description The server. */
+            url?: string;
+        } | {
+            /** @enum {string} */
+            kind: "alertmanager";
+            /**
+             * @description The Alertmanager resolves an alert by itself when it was not sent again for this long. It must be longer than
+             *     the `repeat_interval` of the routes to this receiver. 1min to 31d.
+             * @example 1d
+             */
+            resolve_timeout?: string;
+            /**
+             * @description The address without `/api/v2/alerts`.
+             * @example http://alertmanager:9093
+             */
+            url: string;
+        };
+        /** @description Instances of SentiStream meet in the database; there is no cluster of Alertmanager. */
+        ClusterStatus: {
+            peers: string[];
+            /** @example disabled */
+            status: string;
         };
         /** @description A period and the period before it. */
         Comparison: components["schemas"]["CountEcho"] & {
@@ -4076,6 +4882,11 @@ export interface components {
             total: number;
         };
         /**
+         * @description Why an entry is in the dead letter.
+         * @enum {string}
+         */
+        DeadLetterReason: "invalid" | "analysis_failed" | "store_failed" | "crashed" | "unknown";
+        /**
          * @description A dead letter.
          * @example {
          *       "deliveries": 1,
@@ -4113,36 +4924,38 @@ export interface components {
             origin_id: string;
             /** @description The `post_id` of the entry, if it has one. */
             post_id?: string | null;
-            /** @description `invalid` or `analysis_failed`. */
-            reason: string;
+            /** @description Why it is in the dead letter. */
+            reason: components["schemas"]["DeadLetterReason"];
         };
-        /** @description A message to one receiver. */
+        /** @description A message to one receiver, or to one recipient of a receiver. */
         Delivery: {
             /**
              * Format: int32
-             * @description How often it was tried.
+             * @description Attempts so far.
              */
             attempts: number;
             /** Format: date-time */
             created_at: string;
-            /** @description Why the last attempt came to nothing. */
+            /** @description The error of the last attempt. */
             error?: string | null;
             /** Format: date-time */
             finished_at?: string | null;
-            /** @description The group that it is about. */
+            /** @description The group of alerts that the message is about. */
             group_key: string;
             /** Format: int64 */
             id: number;
-            /** @description What it says; receivers that are no webhooks get it in their own form. */
+            /** @description The content, as a webhook receives it. Other kinds of receivers get their own format. */
             message: components["schemas"]["Message"];
             /**
              * Format: date-time
-             * @description When it is tried next; none when it is settled.
+             * @description The time of the next attempt; null when no further attempt will be made.
              */
             next_attempt_at?: string | null;
             reason: components["schemas"]["Reason"];
             /** @description The receiver's name. */
             receiver: string;
+            /** @description The address, for receivers that send one message per recipient (email). */
+            recipient?: string | null;
             state: components["schemas"]["DeliveryState"];
         };
         /** @description A page of deliveries. */
@@ -4154,7 +4967,7 @@ export interface components {
             next_cursor?: string | null;
         };
         /**
-         * @description How far a delivery is.
+         * @description The state of a delivery.
          * @enum {string}
          */
         DeliveryState: "pending" | "delivered" | "failed";
@@ -4277,6 +5090,53 @@ export interface components {
             resolved_at?: string | null;
             scope: string;
         };
+        /** @description An alert as Alertmanager's API has it. */
+        GettableAlert: {
+            annotations: components["schemas"]["BTreeMap"];
+            /** Format: date-time */
+            endsAt: string;
+            fingerprint: string;
+            generatorURL: string;
+            labels: components["schemas"]["BTreeMap"];
+            receivers: components["schemas"]["ReceiverName"][];
+            /** Format: date-time */
+            startsAt: string;
+            status: components["schemas"]["GettableAlertStatus"];
+            /** Format: date-time */
+            updatedAt: string;
+        };
+        /** @description Whether an alert sends notifications. */
+        GettableAlertStatus: {
+            /** @description The fingerprints of alerts. */
+            inhibitedBy: string[];
+            /** @description Always empty. */
+            mutedBy: string[];
+            /** @description The ids of silences. */
+            silencedBy: string[];
+            /**
+             * @description `active`, or `suppressed` when it is silenced or inhibited.
+             * @example active
+             */
+            state: string;
+        };
+        /** @description A silence as Alertmanager's API has it. */
+        GettableSilence: {
+            comment: string;
+            createdBy: string;
+            /** Format: date-time */
+            endsAt: string;
+            id: string;
+            matchers: components["schemas"]["SilenceMatcher"][];
+            /** Format: date-time */
+            startsAt: string;
+            status: components["schemas"]["GettableSilenceStatus"];
+            /** Format: date-time */
+            updatedAt: string;
+        };
+        /** @description The state of a silence. */
+        GettableSilenceStatus: {
+            state: components["schemas"]["SilenceState"];
+        };
         /**
          * @description Which series of its scope a rule watches.
          * @enum {string}
@@ -4343,6 +5203,28 @@ export interface components {
             total_posts?: number | null;
         };
         /**
+         * @description While an alert that matches `source_matchers` fires, alerts that match `target_matchers` send no notifications, if
+         *     both have the same values of the labels `equal`. As in Alertmanager, a missing label equals an empty one, and an
+         *     alert that matches both sides is not inhibited by another alert that matches both sides.
+         */
+        InhibitRule: {
+            /** @description Labels that must have the same values in both alerts. */
+            equal?: string[];
+            /**
+             * @description Unique; cannot be changed.
+             * @example total-over-sources
+             */
+            name: string;
+            /** @description All must match the alert that inhibits; at least one. */
+            source_matchers: components["schemas"]["Matcher"][];
+            /** @description All must match the alert that is inhibited; at least one. */
+            target_matchers: components["schemas"]["Matcher"][];
+        };
+        /** @description All objects of the kind. */
+        InhibitRuleList: {
+            inhibit_rules: components["schemas"]["Stored_InhibitRule"][];
+        };
+        /**
          * @description Where a series of a rule stands.
          * @enum {string}
          */
@@ -4375,12 +5257,12 @@ export interface components {
             clients: number;
         };
         /**
-         * @description How a value is compared.
+         * @description The operator of a matcher.
          * @enum {string}
          */
         MatchOp: "=" | "!=" | "=~" | "!~";
         /**
-         * @description A condition on one label, as it is written. An alert that lacks the label counts as having it empty.
+         * @description A condition on one label. A missing label has the empty value.
          * @example {
          *       "label": "severity",
          *       "op": "=~",
@@ -4412,20 +5294,21 @@ export interface components {
         /** @description One notification, about a group of alerts. */
         Message: {
             alerts: components["schemas"]["MessageAlert"][];
+            /** @description The annotations that all alerts share. */
             commonAnnotations: components["schemas"]["BTreeMap"];
-            /** @description What all its alerts have in common. */
+            /** @description The labels that all alerts share. */
             commonLabels: components["schemas"]["BTreeMap"];
             /** @description The dashboard. */
             externalURL: string;
-            /** @description The same for all messages about a group. */
+            /** @description Identifies the group: the same in all messages about it. */
             groupKey: string;
-            /** @description What the group has in common by its route. */
+            /** @description The labels by which the route groups. */
             groupLabels: components["schemas"]["BTreeMap"];
             /** @description The receiver's name. */
             receiver: string;
             /** @description `firing` when at least one of the alerts fires. */
             status: components["schemas"]["MessageStatus"];
-            /** @description How many alerts were left out, because there are more than the receiver takes. */
+            /** @description The number of alerts that were left out because of the receiver's `max_alerts`. */
             truncatedAlerts: number;
             /** @description Always `4`. */
             version: string;
@@ -4433,9 +5316,10 @@ export interface components {
         /** @description An alert in a [`Message`]. */
         MessageAlert: {
             annotations: components["schemas"]["BTreeMap"];
+            details?: components["schemas"]["AlertDetails"] | null;
             /**
              * Format: date-time
-             * @description The year 1 while it fires.
+             * @description `0001-01-01T00:00:00Z` while it fires.
              */
             endsAt: string;
             fingerprint: string;
@@ -4445,6 +5329,38 @@ export interface components {
             /** Format: date-time */
             startsAt: string;
             status: components["schemas"]["MessageStatus"];
+        };
+        /** @description A message as a receiver gets it. */
+        MessagePreview: {
+            /** @description The page of a mail; null for other kinds. */
+            html?: string | null;
+            /** @description The JSON that is sent, without secrets; null for mail. */
+            payload: Record<string, never>;
+            /** @description The text. */
+            text: string;
+            /** @description The heading, the subject, or the summary. */
+            title: string;
+        };
+        /**
+         * @description What to preview.
+         * @example {
+         *       "channel": {
+         *         "kind": "slack"
+         *       },
+         *       "templates": {
+         *         "title": "{{ status | upper }}: {{ commonLabels.alertname }}"
+         *       }
+         *     }
+         */
+        MessagePreviewRequest: {
+            /** @description The kind of receiver; secrets are not needed. */
+            channel: components["schemas"]["Channel"];
+            /**
+             * Format: int64
+             * @description The id of a delivery whose message is previewed; an example message without it.
+             */
+            delivery?: number | null;
+            templates?: components["schemas"]["Templates"];
         };
         /**
          * @description Whether any of the alerts fires.
@@ -4493,27 +5409,48 @@ export interface components {
             /** @description `connected`, `loading`, `failed`, or `absent` in a process without one. */
             state: string;
         };
-        /** @description Hours of some days. */
+        /** @description Hours of some days. All conditions must hold for the day on which the hours begin. */
         MuteInterval: {
             /**
-             * @description `HH:MM`, included.
+             * @description Days of the month such as `1:5` or `-1` (the last day); empty for every day.
+             * @example [
+             *       "24:26"
+             *     ]
+             */
+            days_of_month?: string[];
+            /**
+             * @description `HH:MM`, inclusive.
              * @example 22:00
              */
             from?: string;
             /**
-             * @description `HH:MM`, not included. Not after `from`: of the next day; the same as `from`: a whole day.
+             * @description Months such as `december` or `may:august`; empty for every month.
+             * @example [
+             *       "december"
+             *     ]
+             */
+            months?: string[];
+            /**
+             * @description `HH:MM`, exclusive. A time before `from` is on the next day; the same time as `from` makes a whole day.
              * @example 07:00
              */
             to?: string;
-            /** @description The days on which it begins; none means each. */
+            /** @description Days of the week; empty for every day. */
             weekdays?: components["schemas"]["Weekday"][];
+            /**
+             * @description Years such as `2026` or `2026:2028`; empty for every year.
+             * @example [
+             *       "2026"
+             *     ]
+             */
+            years?: string[];
         };
-        /** @description Hours of the week, in the time of a zone. */
+        /** @description Recurring times in a time zone. Routes refer to it as a mute timing or as an active interval. */
         MuteTiming: {
-            /** @description It is muted in each of them. */
+            /** @description The timing is active while any of them is. */
             intervals: components["schemas"]["MuteInterval"][];
             /**
-             * @description Unique, and kept for good.
+             * @description Unique; cannot be changed.
              * @example nights-and-weekends
              */
             name: string;
@@ -4523,7 +5460,7 @@ export interface components {
              */
             zone?: string;
         };
-        /** @description All mute timings. */
+        /** @description All objects of the kind. */
         MuteTimingList: {
             mute_timings: components["schemas"]["Stored_MuteTiming"][];
         };
@@ -4575,7 +5512,7 @@ export interface components {
             truncated: boolean;
         };
         /**
-         * @description A post as someone sent it, before validation: the form of `POST /api/posts`, `import` and replay.
+         * @description A post before validation, as `POST /api/posts`, `import` and replay receive it.
          * @example {
          *       "author": "ada",
          *       "content": "I love this phone",
@@ -4687,6 +5624,18 @@ export interface components {
             source: string;
             url?: string | null;
         };
+        /** @description A silence as Alertmanager's API takes it. */
+        PostableSilence: {
+            comment: string;
+            createdBy: string;
+            /** Format: date-time */
+            endsAt: string;
+            /** @description The silence that this one replaces. */
+            id?: string | null;
+            matchers: components["schemas"]["SilenceMatcher"][];
+            /** Format: date-time */
+            startsAt: string;
+        };
         /** @description What a query would match. */
         Preview: {
             /** @description The newest that match. */
@@ -4762,6 +5711,22 @@ export interface components {
              */
             purged: number;
         };
+        /** @description A post in a notification. */
+        Quote: {
+            author?: string | null;
+            /** @description The first 200 characters. */
+            content: string;
+            /** Format: date-time */
+            created_at?: string | null;
+            /**
+             * Format: int64
+             * @description How many more posts have almost the same text.
+             */
+            duplicates: number;
+            source: string;
+            /** @description The post at its source. */
+            url?: string | null;
+        };
         /** @description Posts stored per second, on average. */
         Rates: {
             /**
@@ -4785,13 +5750,17 @@ export interface components {
          * @description Why a message is sent.
          * @enum {string}
          */
-        Reason: "firing" | "resolved" | "repeat" | "test";
+        Reason: "firing" | "resolved" | "repeat" | "test" | "resend";
         /** @description All receivers. */
         ReceiverList: {
             receivers: components["schemas"]["ReceiverView"][];
         };
+        /** @description A receiver's name. */
+        ReceiverName: {
+            name: string;
+        };
         /**
-         * @description A receiver to be, and changes of its secrets.
+         * @description A receiver, and changes of its secrets.
          * @example {
          *       "channel": {
          *         "headers": {
@@ -4814,18 +5783,20 @@ export interface components {
              * @description Most alerts in one message. 1 to 1000; default: 100.
              */
             max_alerts?: number | null;
-            /** @description Unique, and kept for good. */
+            /** @description Unique; cannot be changed. */
             name: string;
-            /** @description By name: a text sets a secret, `null` removes it, and one that is not named stays as it is. */
+            /** @description By name: a text sets a secret, `null` removes it; unnamed secrets stay unchanged. */
             secrets?: {
                 [key: string]: string | null;
             } | null;
             /** @description Default: true. */
             send_resolved?: boolean | null;
+            /** @description The receiver's own texts. */
+            templates?: components["schemas"]["Templates"];
         };
         /** @description A receiver. */
         ReceiverView: components["schemas"]["Stored_Receiver"] & {
-            /** @description The names of the secrets that are set; those of the configuration are not told. */
+            /** @description The names of the secrets that are set; empty for receivers of the configuration. */
             secrets: string[];
         };
         /** @description The newest posts. */
@@ -4849,37 +5820,50 @@ export interface components {
             replayed: number;
         };
         /**
-         * @description A way from alerts to a receiver. Routes are tried in the order of their positions; the first whose
-         *     matchers all hold takes the alert, unless it says `continue`.
+         * @description A node of the routing tree. Siblings are tried in the order of their positions; the first whose matchers all hold
+         *     takes the alert, unless it has `continue`. A route passes the alert to its children first and takes it itself when
+         *     no child matches.
          */
         Route: {
-            /** @description Whether the routes after this one are tried too. */
+            /**
+             * @description Names of mute timings used as active intervals. If there are any, the route sends notifications only while one
+             *     is active.
+             */
+            active_timings?: string[];
+            /** @description Whether the following siblings are tried too. `continue` does not reach the default route. */
             continue?: boolean;
-            /** @description Alerts that share the values of these labels are told of together. */
+            /** @description Alerts with the same values of these labels share one notification. */
             group_by?: string[];
             /**
-             * @description How long changes of a group wait after it was told of.
+             * @description The time between two notifications about changes of a group.
              * @example 5min
              */
             group_interval?: string;
             /**
-             * @description How long the first alert of a group waits for others.
+             * @description How long the first notification of a group waits for more alerts.
              * @example 30s
              */
             group_wait?: string;
-            /** @description All must hold. */
+            /**
+             * @description All must hold. The route at the top level without matchers is the default route: it takes the alerts that no
+             *     other route takes.
+             */
             matchers?: components["schemas"]["Matcher"][];
-            /** @description Names of mute timings, in which nothing is told. */
+            /** @description Names of mute timings. While one is active, the route sends no notifications. */
             mute_timings?: string[];
             /**
-             * @description Unique, and kept for good.
+             * @description Unique; cannot be changed.
              * @example critical-to-on-call
              */
             name: string;
             /**
+             * @description The name of the parent route; null for a route at the top level. The default route is the root of the tree: its
+             *     children are the routes at the top level.
+             */
+            parent?: string | null;
+            /**
              * Format: int32
-             * @description Lower ones are tried first; those of equal position by name. A route without matchers, the default route,
-             *     comes last whatever its position.
+             * @description Lower positions are tried first, then in the order of the names.
              */
             position?: number;
             /**
@@ -4888,25 +5872,27 @@ export interface components {
              */
             receiver: string;
             /**
-             * @description After this long what still fires, and is not acknowledged, is told again.
+             * @description The time after which a notification is repeated while alerts fire and are not acknowledged.
              * @example 4h
              */
             repeat_interval?: string;
         };
-        /** @description All routes. */
+        /** @description All objects of the kind. */
         RouteList: {
             routes: components["schemas"]["Stored_Route"][];
         };
-        /** @description Where an alert would go now. */
+        /** @description What happens to the alert now. */
         RoutePreview: {
-            /** @description The routes that take it, in the order in which they are tried. None: it is only on the dashboard. */
+            /** @description The ids of the firing alerts that inhibit it now. It sends no notifications. */
+            inhibited_by: number[];
+            /** @description The routes that take it, in the order of the tree. Without any it is on the dashboard only. */
             routes: components["schemas"]["TakingRoute"][];
-            /** @description The ids of the silences that cover it now: nobody is told. */
+            /** @description The ids of the silences that cover it now. It sends no notifications. */
             silences: number[];
         };
-        /** @description An alert that might be. */
+        /** @description An example of an alert. */
         RoutePreviewRequest: {
-            /** @description Its labels: `alertname`, `severity`, `source`, … */
+            /** @description The labels: `alertname`, `severity`, `source`, … */
             labels: components["schemas"]["BTreeMap"];
         };
         /** @description A rule as the API and the configuration write it. What is missing has a default. */
@@ -5173,10 +6159,10 @@ export interface components {
             /** @description The part of the link after `#sign-in=`. */
             code: string;
         };
-        /** @description While it lasts, nobody is told of the alerts that it matches. */
+        /** @description While a silence is active, the alerts that it matches send no notifications. */
         Silence: {
             /**
-             * @description Who is answerable for it.
+             * @description Who created it.
              * @example ada
              */
             author: string;
@@ -5195,12 +6181,24 @@ export interface components {
             /** Format: date-time */
             starts_at: string;
         };
+        /** @description The id of a new silence. */
+        SilenceId: {
+            silenceID: string;
+        };
         /** @description Silences. */
         SilenceList: {
             silences: components["schemas"]["SilenceView"][];
         };
+        /** @description A matcher as Alertmanager's API has it. */
+        SilenceMatcher: {
+            /** @description Default: true. */
+            isEqual?: boolean;
+            isRegex: boolean;
+            name: string;
+            value: string;
+        };
         /**
-         * @description Where a silence stands.
+         * @description The state of a silence.
          * @enum {string}
          */
         SilenceState: "pending" | "active" | "expired";
@@ -5362,12 +6360,40 @@ export interface components {
          * @enum {string}
          */
         Status: "healthy" | "degraded" | "unhealthy";
-        /** @description Something as it is kept. */
+        /** @description An object as the store returns it. */
+        Stored_InhibitRule: {
+            /** @description Labels that must have the same values in both alerts. */
+            equal?: string[];
+            /**
+             * @description Unique; cannot be changed.
+             * @example total-over-sources
+             */
+            name: string;
+            /** @description All must match the alert that inhibits; at least one. */
+            source_matchers: components["schemas"]["Matcher"][];
+            /** @description All must match the alert that is inhibited; at least one. */
+            target_matchers: components["schemas"]["Matcher"][];
+        } & {
+            /** Format: date-time */
+            created_at: string;
+            /** Format: int64 */
+            id: number;
+            /** @description Whether the object comes from the configuration file. The API cannot change such objects. */
+            provisioned: boolean;
+            /** Format: date-time */
+            updated_at: string;
+            /**
+             * Format: int64
+             * @description Increases with each change: the ETag.
+             */
+            version: number;
+        };
+        /** @description An object as the store returns it. */
         Stored_MuteTiming: {
-            /** @description It is muted in each of them. */
+            /** @description The timing is active while any of them is. */
             intervals: components["schemas"]["MuteInterval"][];
             /**
-             * @description Unique, and kept for good.
+             * @description Unique; cannot be changed.
              * @example nights-and-weekends
              */
             name: string;
@@ -5381,17 +6407,17 @@ export interface components {
             created_at: string;
             /** Format: int64 */
             id: number;
-            /** @description Whether it comes from the configuration file, and cannot be changed here. */
+            /** @description Whether the object comes from the configuration file. The API cannot change such objects. */
             provisioned: boolean;
             /** Format: date-time */
             updated_at: string;
             /**
              * Format: int64
-             * @description Grows with each change: the ETag.
+             * @description Increases with each change: the ETag.
              */
             version: number;
         };
-        /** @description Something as it is kept. */
+        /** @description An object as the store returns it. */
         Stored_Receiver: {
             channel: components["schemas"]["Channel"];
             /**
@@ -5400,56 +6426,70 @@ export interface components {
              */
             max_alerts?: number;
             /**
-             * @description Unique, and kept for good: routes refer to it.
+             * @description Unique; cannot be changed, because routes refer to it.
              * @example on-call
              */
             name: string;
-            /** @description Whether it is told when alerts are over. */
+            /** @description Whether it gets notifications about resolved alerts. */
             send_resolved?: boolean;
+            /** @description The receiver's own texts; the default texts without it. */
+            templates?: components["schemas"]["Templates"];
         } & {
             /** Format: date-time */
             created_at: string;
             /** Format: int64 */
             id: number;
-            /** @description Whether it comes from the configuration file, and cannot be changed here. */
+            /** @description Whether the object comes from the configuration file. The API cannot change such objects. */
             provisioned: boolean;
             /** Format: date-time */
             updated_at: string;
             /**
              * Format: int64
-             * @description Grows with each change: the ETag.
+             * @description Increases with each change: the ETag.
              */
             version: number;
         };
-        /** @description Something as it is kept. */
+        /** @description An object as the store returns it. */
         Stored_Route: {
-            /** @description Whether the routes after this one are tried too. */
+            /**
+             * @description Names of mute timings used as active intervals. If there are any, the route sends notifications only while one
+             *     is active.
+             */
+            active_timings?: string[];
+            /** @description Whether the following siblings are tried too. `continue` does not reach the default route. */
             continue?: boolean;
-            /** @description Alerts that share the values of these labels are told of together. */
+            /** @description Alerts with the same values of these labels share one notification. */
             group_by?: string[];
             /**
-             * @description How long changes of a group wait after it was told of.
+             * @description The time between two notifications about changes of a group.
              * @example 5min
              */
             group_interval?: string;
             /**
-             * @description How long the first alert of a group waits for others.
+             * @description How long the first notification of a group waits for more alerts.
              * @example 30s
              */
             group_wait?: string;
-            /** @description All must hold. */
+            /**
+             * @description All must hold. The route at the top level without matchers is the default route: it takes the alerts that no
+             *     other route takes.
+             */
             matchers?: components["schemas"]["Matcher"][];
-            /** @description Names of mute timings, in which nothing is told. */
+            /** @description Names of mute timings. While one is active, the route sends no notifications. */
             mute_timings?: string[];
             /**
-             * @description Unique, and kept for good.
+             * @description Unique; cannot be changed.
              * @example critical-to-on-call
              */
             name: string;
             /**
+             * @description The name of the parent route; null for a route at the top level. The default route is the root of the tree: its
+             *     children are the routes at the top level.
+             */
+            parent?: string | null;
+            /**
              * Format: int32
-             * @description Lower ones are tried first; those of equal position by name. A route without matchers, the default route,
-             *     comes last whatever its position.
+             * @description Lower positions are tried first, then in the order of the names.
              */
             position?: number;
             /**
@@ -5458,7 +6498,7 @@ export interface components {
              */
             receiver: string;
             /**
-             * @description After this long what still fires, and is not acknowledged, is told again.
+             * @description The time after which a notification is repeated while alerts fire and are not acknowledged.
              * @example 4h
              */
             repeat_interval?: string;
@@ -5467,20 +6507,20 @@ export interface components {
             created_at: string;
             /** Format: int64 */
             id: number;
-            /** @description Whether it comes from the configuration file, and cannot be changed here. */
+            /** @description Whether the object comes from the configuration file. The API cannot change such objects. */
             provisioned: boolean;
             /** Format: date-time */
             updated_at: string;
             /**
              * Format: int64
-             * @description Grows with each change: the ETag.
+             * @description Increases with each change: the ETag.
              */
             version: number;
         };
-        /** @description Something as it is kept. */
+        /** @description An object as the store returns it. */
         Stored_Silence: {
             /**
-             * @description Who is answerable for it.
+             * @description Who created it.
              * @example ada
              */
             author: string;
@@ -5503,13 +6543,13 @@ export interface components {
             created_at: string;
             /** Format: int64 */
             id: number;
-            /** @description Whether it comes from the configuration file, and cannot be changed here. */
+            /** @description Whether the object comes from the configuration file. The API cannot change such objects. */
             provisioned: boolean;
             /** Format: date-time */
             updated_at: string;
             /**
              * Format: int64
-             * @description Grows with each change: the ETag.
+             * @description Increases with each change: the ETag.
              */
             version: number;
         };
@@ -5567,12 +6607,29 @@ export interface components {
         };
         /** @description A route that takes an alert. */
         TakingRoute: {
-            /** @description What its group has in common. */
+            /** @description The labels of its group. */
             group: components["schemas"]["BTreeMap"];
-            /** @description Its mute timings that hold now: the receiver is told when they end. */
+            /** @description The mute timings that are active now. The notification is sent when they end. */
             muted_by: string[];
             name: string;
+            /** @description Whether the route has active intervals, none of which is active now. The notification is sent when one begins. */
+            outside_active_timings: boolean;
             receiver: string;
+        };
+        /** @description The texts of a receiver. Empty templates use the default texts. */
+        Templates: {
+            /**
+             * @description The text below it, as plain text.
+             * @example {% for alert in alerts %}{{ alert.details.sentence }}
+             *     {{ alert.details.posts_url }}
+             *     {% endfor %}
+             */
+            text?: string | null;
+            /**
+             * @description One line: the subject of a mail, the heading of a chat message, the summary of an incident.
+             * @example {{ status | upper }}: {{ commonLabels.alertname }}
+             */
+            title?: string | null;
         };
         /** @description Entries per second over the last minute. */
         Throughput: {
@@ -5675,7 +6732,7 @@ export interface components {
             total: number;
         };
         /**
-         * @description Who keeps a topic.
+         * @description The origin of a topic.
          * @enum {string}
          */
         TopicOrigin: "api" | "config";
@@ -5749,6 +6806,15 @@ export interface components {
              * @description What was measured; none without data.
              */
             value?: number | null;
+        };
+        /** @description The version of the API, and of SentiStream as `revision`. */
+        VersionInfo: {
+            branch: string;
+            buildDate: string;
+            buildUser: string;
+            goVersion: string;
+            revision: string;
+            version: string;
         };
         /** @description Versions. */
         Versions: {
