@@ -113,7 +113,7 @@ pub async fn follow(mut states: watch::Receiver<ModelState>, active: ActiveClass
             active.replace(classifier.clone());
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// The classifier as soon as there is one; `None` when a stop is requested first.

@@ -85,7 +85,7 @@ fn hide(json: &mut Value) {
 
 /// The origin of a URL; `None` for another text.
 fn origin(text: &str) -> Option<String> {
-    let url = Url::parse(text).ok().filter(|url| url.has_host())?;
+    let url = Url::parse(text).ok().filter(Url::has_host)?;
     let origin = url.origin().ascii_serialization();
     let is_whole = text.trim_end_matches('/') == origin;
     Some(if is_whole { text.to_owned() } else { format!("{origin}/{HIDDEN}") })

@@ -65,9 +65,9 @@ impl Answers {
         };
         drop(part);
         if found.is_some() {
-            self.hits.increment(1)
+            self.hits.increment(1);
         } else {
-            self.misses.increment(1)
+            self.misses.increment(1);
         }
         found
     }

@@ -9,6 +9,9 @@ use crate::domain::alert::{Class, Distinct, RuleSpec};
 use crate::domain::{Emotion, Sentiment};
 use crate::terms;
 
+/// How many posts of one author carry each pair of labels.
+type Moods = HashMap<(Sentiment, Emotion), usize>;
+
 /// Words in a row that are compared.
 const SHINGLE: usize = 3;
 /// Texts that share this part of their shingles (the Jaccard index) are copies of each other.
@@ -64,7 +67,7 @@ pub fn count(spec: &RuleSpec, posts: &[PostText], source: Option<&str>) -> Disti
             }
         }
         Distinct::Authors => {
-            let mut moods: BTreeMap<(&str, &str), HashMap<(Sentiment, Emotion), usize>> = BTreeMap::new();
+            let mut moods: BTreeMap<(&str, &str), Moods> = BTreeMap::new();
             for post in &posts {
                 match &post.author {
                     Some(name) => {

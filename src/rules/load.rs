@@ -2,6 +2,7 @@
 
 mod delays;
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,8 +84,8 @@ impl Windows {
     /// # Errors
     /// When the store does not answer, or the topic is not tracked.
     pub async fn read_texts(&mut self, store: &Store, scope: &Scope, range: TimeRange) -> Result<(), LoadError> {
-        if !self.texts.contains_key(&range) {
-            self.texts.insert(range, texts(store, scope, range).await?);
+        if let Entry::Vacant(entry) = self.texts.entry(range) {
+            entry.insert(texts(store, scope, range).await?);
         }
         Ok(())
     }

@@ -104,6 +104,7 @@ pub struct Chunk {
 }
 
 /// One step of reading.
+#[expect(clippy::large_enum_variant, reason = "only one step exists at a time")]
 enum Step {
     /// A record that begins at this line.
     Record(u64, Result<Draft, RecordError>),

@@ -182,7 +182,7 @@ impl Bounds {
         let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
         let before = is_word(text[..range.start].chars().next_back());
         let after = is_word(text[range.end..].chars().next());
-        !(self.start && before) && !(self.end && after)
+        !(self.start && before || self.end && after)
     }
 }
 

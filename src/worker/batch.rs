@@ -58,7 +58,7 @@ impl Batch<'_> {
             Ok(()) => {}
             Err(Failure::Abandoned) => self.release(&tasks, Release::Untried).await,
             Err(Failure::Entries { reason, error }) if tasks.len() == 1 => {
-                self.failed_alone(tasks, reason, error).await
+                self.failed_alone(tasks, reason, error).await;
             }
             Err(Failure::Entries { error, .. }) => {
                 tracing::warn!(entries = tasks.len(), %error, "batch failed, processing its entries one by one");

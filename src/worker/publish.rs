@@ -34,12 +34,12 @@ impl Published {
         let mut published = Self::default();
         for (work, settled) in works.iter().zip(settled) {
             count(settled.outcome);
-            published.add(worker, work, settled, context);
+            published.add(worker, work, &settled, context);
         }
         published
     }
 
-    fn add(&mut self, worker: &Worker, work: &Work<'_>, settled: Settled, context: Context<'_>) {
+    fn add(&mut self, worker: &Worker, work: &Work<'_>, settled: &Settled, context: Context<'_>) {
         if let Op::Delete { post_id } = &work.task.op {
             // A post that is not stored may be in the dead letter.
             self.removed.push(post_id.clone());

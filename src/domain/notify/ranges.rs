@@ -119,31 +119,27 @@ impl FromStr for YearRange {
     }
 }
 
-fn write_ends(
-    f: &mut fmt::Formatter<'_>,
-    first: impl fmt::Display + PartialEq,
-    last: impl fmt::Display,
-) -> fmt::Result {
+fn write_ends(f: &mut fmt::Formatter<'_>, first: &dyn fmt::Display, last: &dyn fmt::Display) -> fmt::Result {
     let (first, last) = (first.to_string(), last.to_string());
     if first == last { f.write_str(&first) } else { write!(f, "{first}:{last}") }
 }
 
 impl fmt::Display for DayRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_ends(f, self.first, self.last)
+        write_ends(f, &self.first, &self.last)
     }
 }
 
 impl fmt::Display for MonthRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |month: i8| MONTHS[usize::from(month.unsigned_abs()) - 1];
-        write_ends(f, name(self.first), name(self.last))
+        write_ends(f, &name(self.first), &name(self.last))
     }
 }
 
 impl fmt::Display for YearRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_ends(f, self.first, self.last)
+        write_ends(f, &self.first, &self.last)
     }
 }
 

@@ -58,7 +58,7 @@ impl DelayCache {
         }
         let topic = if scope.is_rolled_up() { Reader::new(store, scope).await?.topic } else { None };
         let counts = store.window_by_source(TimeRange::last(DAY, now), topic).await?;
-        let all: i64 = counts.values().map(|counts| counts.total()).sum();
+        let all: i64 = counts.values().map(crate::domain::Counts::total).sum();
         let of = |name: &str| self.by_source.get(name).copied().unwrap_or_default();
         let mut sources: Vec<_> = counts.iter().map(|(name, counts)| (of(name), counts.total())).collect();
         sources.sort_unstable();

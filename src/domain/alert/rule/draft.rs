@@ -176,6 +176,7 @@ impl RuleSpec {
 }
 
 /// The shortest and the longest duration of a field, in seconds.
+#[derive(Clone, Copy)]
 struct Bounds {
     least: u64,
     most: u64,
