@@ -12,7 +12,7 @@ use sentistream::app::{self, Rooms};
 use sentistream::clock::Clock;
 use sentistream::config::{Config, Inputs};
 use sentistream::domain::{Analysis, Op, PostDraft, Scores, Timestamp};
-use sentistream::inference::{Classifier, InferenceError, ModelInfo};
+use sentistream::inference::{ActiveClassifier, Classifier, InferenceError, ModelInfo, SharedClassifier};
 use sentistream::lifecycle::Shutdown;
 use sentistream::worker;
 
@@ -37,8 +37,8 @@ impl Classifier for Free {
     }
 }
 
-fn free_classifier() -> Arc<Free> {
-    Arc::new(Free(ModelInfo {
+fn free_classifier() -> ActiveClassifier {
+    let free: SharedClassifier = Arc::new(Free(ModelInfo {
         name: "free".to_owned(),
         architecture: "none".to_owned(),
         precision: "none".to_owned(),
@@ -48,7 +48,8 @@ fn free_classifier() -> Arc<Free> {
         exits: Vec::new(),
         int8_agreement: None,
         load_ms: 0,
-    }))
+    }));
+    ActiveClassifier::from(free)
 }
 
 fn entries(posts: usize, now: Timestamp) -> Vec<sentistream::domain::RawFields> {

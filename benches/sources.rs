@@ -36,7 +36,7 @@ use sentistream::app::{self, Rooms};
 use sentistream::clock::Clock;
 use sentistream::config::{Config, Inputs};
 use sentistream::domain::{Analysis, Scores, Timestamp};
-use sentistream::inference::{Classifier, InferenceError, ModelInfo};
+use sentistream::inference::{ActiveClassifier, Classifier, InferenceError, ModelInfo, SharedClassifier};
 use sentistream::ingester::{self, IngesterOptions, IngesterRooms};
 use sentistream::lifecycle::Shutdown;
 use sentistream::sources::bluesky::{self, BlueskyOptions, Filter, FilterOptions};
@@ -187,7 +187,7 @@ async fn soak(name: &str, settings: &[String], length: Duration) {
     let log = Log::new();
     let host = Jetstream::start(&log, Faults::default()).await;
     let workers = Shutdown::default();
-    let pool = tokio::spawn(worker::run(app::worker(&config, &rooms, Arc::new(Free::default())), workers.clone()));
+    let pool = tokio::spawn(worker::run(app::worker(&config, &rooms, free_classifier()), workers.clone()));
     let network = polled::Network::start().await;
     let sources = network.specs().into_iter().chain([spec(&host)]).collect();
     let ingesting = ingest(&rooms, sources);
@@ -249,7 +249,12 @@ async fn stored(rooms: &Rooms) -> BTreeMap<String, i64> {
     sources.iter().map(|source| (source.source.clone(), source.counts.total())).collect()
 }
 
-/// Judges every text alike, at once.
+fn free_classifier() -> ActiveClassifier {
+    let free: SharedClassifier = Arc::new(Free::default());
+    ActiveClassifier::from(free)
+}
+
+/// Returns the same analysis for every text at once.
 struct Free(ModelInfo);
 
 impl Default for Free {

@@ -10,6 +10,7 @@ use fred::clients::Client;
 use fred::interfaces::ClientLike;
 use fred::types::config::Config;
 use fred::types::{ClusterHash, CustomCommand, Value};
+use sentistream::clock::Clock;
 use tokio_util::sync::CancellationToken;
 
 use crate::process::Process;
@@ -100,8 +101,8 @@ async fn resources_stay_flat_over_a_long_run() {
 /// The entries of one post: the post, at times an edit or a deletion.
 fn entries(number: usize) -> Vec<Vec<(&'static str, String)>> {
     // Old enough that the first posts leave the retention period during the run.
-    let created = std::time::SystemTime::now() - Duration::from_secs(3_000 + (number % 550) as u64);
-    let created = created.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs().to_string();
+    let created = Clock::system().now() - Duration::from_secs(3_000 + (number % 550) as u64);
+    let created = created.as_seconds().to_string();
     let id = format!("s{number}");
     let mut post = vec![
         ("post_id", id.clone()),

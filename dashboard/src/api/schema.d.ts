@@ -1498,9 +1498,11 @@ export interface paths {
         put?: never;
         /**
          * Backtest
-         * @description Runs a rule over stored posts, with the code of the engine: when it would have fired, for how long, and what it would
-         *     have measured. The rule is not kept. The same range gives the same answer as long as no late posts come. At most 8
-         *     days, as far back as counts by the minute are kept (`retention.minute_rollups`); evaluated at whole minutes.
+         * @description Runs a rule over stored posts with the code of the engine: when it would have fired, for how long, and what it would
+         *     have measured. Posts count from the time at which they were stored; those that were stored more than three hours after
+         *     they were written, such as an imported archive, count as punctual. Delays are those that are measured now. The rule is
+         *     not saved. At most 8 days, as far back as counts by the minute are kept (`retention.minute_rollups`); evaluated at whole
+         *     minutes.
          */
         post: {
             parameters: {
@@ -1666,7 +1668,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a rule
-         * @description What it left firing is resolved within the time of an evaluation. `If-Match` as for a replacement.
+         * @description Alerts that it left firing are resolved by the next evaluation. `If-Match` as for a replacement.
          */
         delete: {
             parameters: {
@@ -1686,7 +1688,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description It is gone */
+                /** @description Deleted */
                 204: {
                     headers: {
                         [name: string]: unknown;
@@ -2237,14 +2239,17 @@ export interface paths {
         };
         /**
          * Compare two periods
-         * @description Counts of a period and of an earlier period of the same length, and their differences.
+         * @description Counts of a period and of one of the same length before it, the changes between them, and whether chance explains them.
          */
         get: {
             parameters: {
                 query?: {
                     /** @description The later period: posts created at or after. 24 hours before its end if not given. */
                     start_date?: string;
-                    /** @description The later period: posts created before. Now if not given. */
+                    /**
+                     * @description The later period: posts created before. Now if not given, or if it lies in the future: an unfinished period is
+                     *     compared with one of equal length.
+                     */
                     end_date?: string;
                     /** @description Where the earlier period begins; it is as long as the later one. Directly before it if not given. */
                     previous_start?: string;
@@ -3443,7 +3448,7 @@ export interface paths {
         };
         /**
          * The topics
-         * @description With their counts of all time, and how far old posts are matched.
+         * @description With their counts of all time, and the progress of matching stored posts.
          */
         get: {
             parameters: {
@@ -3467,7 +3472,7 @@ export interface paths {
         put?: never;
         /**
          * Track a topic
-         * @description From now on every post is asked, and with `backfill` the stored ones too, in the background.
+         * @description Every new post is matched from now on, and with `backfill` the stored ones too, in the background.
          */
         post: {
             parameters: {
@@ -3526,7 +3531,7 @@ export interface paths {
         put?: never;
         /**
          * Try a query
-         * @description Asks the newest posts; nothing is saved.
+         * @description Matches the newest posts against the query; nothing is saved.
          */
         post: {
             parameters: {
@@ -3581,12 +3586,17 @@ export interface paths {
                 query?: {
                     /** @description Posts created at or after; 24 hours before the end if not given. */
                     start_date?: string;
-                    /** @description Posts created before; now if not given. */
+                    /** @description Posts created before; now if not given, or if it lies in the future. */
                     end_date?: string;
                     /** @description Only posts of this source. */
                     source?: string;
-                    /** @description Also tell how it went over time, in buckets of this width; the range is widened to their edges then. */
+                    /** @description Also return counts over time, in buckets of this width; the range is widened to their edges then. */
                     period?: components["schemas"]["Period"];
+                    /**
+                     * @description The IANA time zone in which days begin, with `period=day`; UTC if not given.
+                     * @example America/New_York
+                     */
+                    tz?: string;
                 };
                 header?: never;
                 path?: never;
@@ -3659,7 +3669,7 @@ export interface paths {
         };
         /**
          * Change a topic
-         * @description With `If-Match` only if nobody else changed it meanwhile. A topic of the configuration changes there.
+         * @description With `If-Match` only if it is still at that revision. A topic of the configuration is changed there.
          */
         put: {
             parameters: {
@@ -3695,7 +3705,7 @@ export interface paths {
                         "application/json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description It is of the configuration */
+                /** @description It belongs to the configuration */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -3704,7 +3714,7 @@ export interface paths {
                         "application/json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description Somebody else changed it */
+                /** @description It is at another revision */
                 412: {
                     headers: {
                         [name: string]: unknown;
@@ -3742,7 +3752,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description It is gone */
+                /** @description Deleted */
                 204: {
                     headers: {
                         [name: string]: unknown;
@@ -3757,7 +3767,7 @@ export interface paths {
                         "application/json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description It is of the configuration */
+                /** @description It belongs to the configuration */
                 409: {
                     headers: {
                         [name: string]: unknown;
@@ -3766,7 +3776,7 @@ export interface paths {
                         "application/json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description Somebody else changed it */
+                /** @description It is at another revision */
                 412: {
                     headers: {
                         [name: string]: unknown;
@@ -3792,8 +3802,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Match stored posts anew
-         * @description In the background; the topic tells how far it is.
+         * Match stored posts again
+         * @description In the background; the topic shows the progress.
          */
         post: {
             parameters: {
@@ -4274,7 +4284,7 @@ export interface components {
             /** @description What others should know; at most 2,000 characters. */
             note?: string;
         };
-        /** @description That someone looks after an alert. */
+        /** @description Someone is working on an alert. */
         Acknowledgement: {
             /** Format: date-time */
             at: string;
@@ -4322,7 +4332,7 @@ export interface components {
             /** Format: int64 */
             id: number;
             labels?: components["schemas"]["BTreeMap"];
-            /** @description Where its series stands: `firing` or `recovering` while it is open. */
+            /** @description The state of its series: `firing` or `recovering` while the alert is open. */
             phase?: components["schemas"]["InstanceState"];
             /**
              * Format: int32
@@ -4333,7 +4343,7 @@ export interface components {
             resolved_at?: string | null;
             /**
              * Format: int64
-             * @description The rule that it comes of; none for alerts from before there were rules.
+             * @description The rule that raised it; none for alerts of versions without rules.
              */
             rule_id?: number | null;
             /** @description What it watches: `all`, `source:NAME`, … */
@@ -4549,7 +4559,7 @@ export interface components {
         BTreeMap: {
             [key: string]: string;
         };
-        /** @description How far the posts that were stored before the query are matched. */
+        /** @description The progress of matching the posts that were stored before the query. */
         BackfillView: {
             /**
              * Format: double
@@ -4564,7 +4574,7 @@ export interface components {
             evaluations: number;
             /** @description When it would have fired, by the time it began. */
             firings: components["schemas"]["Firing"][];
-            /** @description What was measured, by scope; of each scope in the order of time. */
+            /** @description What was measured, by scope and time. */
             series: components["schemas"]["Track"][];
         };
         /** @description A rule and the range to run it over. */
@@ -4678,6 +4688,21 @@ export interface components {
             surprise: number;
         };
         /** @description A value for each sentiment. */
+        BySentiment_Option_ChangeInterval: {
+            negative: null | (components["schemas"]["Interval"] & {
+                /** @description Whether the interval excludes zero. */
+                significant: boolean;
+            });
+            neutral: null | (components["schemas"]["Interval"] & {
+                /** @description Whether the interval excludes zero. */
+                significant: boolean;
+            });
+            positive: null | (components["schemas"]["Interval"] & {
+                /** @description Whether the interval excludes zero. */
+                significant: boolean;
+            });
+        };
+        /** @description A value for each sentiment. */
         BySentiment_f64: {
             /** Format: double */
             negative: number;
@@ -4715,6 +4740,8 @@ export interface components {
             net_sentiment: number;
             /** @description Of the shares, in percentage points. */
             percentages: components["schemas"]["BySentiment_f64"];
+            /** @description Whether chance explains the changes. */
+            significance?: components["schemas"]["Significance"];
             /** Format: int64 */
             total: number;
             /**
@@ -4722,6 +4749,11 @@ export interface components {
              * @description Growth in percent; `null` when the earlier period has no posts.
              */
             total_percentage?: number | null;
+        };
+        /** @description The interval of a change. */
+        ChangeInterval: components["schemas"]["Interval"] & {
+            /** @description Whether the interval excludes zero. */
+            significant: boolean;
         };
         /** @description How a receiver is reached. */
         Channel: {
@@ -4981,6 +5013,11 @@ export interface components {
          * @enum {string}
          */
         Direction: "above" | "below";
+        /**
+         * @description What counts in a window.
+         * @enum {string}
+         */
+        Distinct: "posts" | "texts" | "authors";
         /** @description The posts of the last hours by sentiment and emotion. */
         Distribution: components["schemas"]["CountEcho"] & {
             /** Format: double */
@@ -5064,7 +5101,7 @@ export interface components {
             start_date?: string | null;
             topic?: string | null;
         };
-        /** @description An alert that would have been. */
+        /** @description An alert that the rule would have raised. */
         Firing: {
             /**
              * Format: int64
@@ -5085,7 +5122,7 @@ export interface components {
             pending_at: string;
             /**
              * Format: date-time
-             * @description None when it would still fire at the end.
+             * @description None if it would still fire at the end.
              */
             resolved_at?: string | null;
             scope: string;
@@ -5225,10 +5262,17 @@ export interface components {
             inhibit_rules: components["schemas"]["Stored_InhibitRule"][];
         };
         /**
-         * @description Where a series of a rule stands.
+         * @description The state of a series of a rule.
          * @enum {string}
          */
         InstanceState: "normal" | "pending" | "firing" | "recovering" | "no_data" | "error";
+        /** @description A range that holds the true value with a confidence of 95 %. */
+        Interval: {
+            /** Format: double */
+            high: number;
+            /** Format: double */
+            low: number;
+        };
         /** @description Entries of the stream that are not settled. */
         Lag: {
             /**
@@ -5465,6 +5509,11 @@ export interface components {
             mute_timings: components["schemas"]["Stored_MuteTiming"][];
         };
         /**
+         * @description What a window without posts means.
+         * @enum {string}
+         */
+        NoData: "keep" | "resolve" | "alert";
+        /**
          * @description The bucket width of an aggregate.
          * @enum {string}
          */
@@ -5484,7 +5533,7 @@ export interface components {
         Point: {
             /**
              * Format: date-time
-             * @description The end of the window.
+             * @description The time of the evaluation.
              */
             at: string;
             /**
@@ -5494,7 +5543,7 @@ export interface components {
             baseline?: number | null;
             /**
              * Format: int64
-             * @description Posts in the window.
+             * @description Posts in the window that had been stored by then.
              */
             posts: number;
             state: components["schemas"]["InstanceState"];
@@ -5636,7 +5685,7 @@ export interface components {
             /** Format: date-time */
             startsAt: string;
         };
-        /** @description What a query would match. */
+        /** @description The posts that a query would match. */
         Preview: {
             /** @description The newest that match. */
             examples: components["schemas"]["PostView"][];
@@ -5644,16 +5693,18 @@ export interface components {
             matched: components["schemas"]["Measures"];
             /**
              * Format: double
-             * @description In percent of those that were asked.
+             * @description In percent of the posts that were searched.
              */
             percentage: number;
-            /** @description Posts that were asked. */
+            /** @description Posts that were searched. */
             scanned: number;
             /**
              * Format: date-time
              * @description The oldest of them.
              */
             since?: string | null;
+            /** @description What looks like a mistake in the query. */
+            warnings?: components["schemas"]["QueryNote"][];
         };
         /** @description A query to try. */
         PreviewRequest: {
@@ -5664,7 +5715,7 @@ export interface components {
             examples: number;
             /**
              * Format: int64
-             * @description How many of the newest posts are asked: 1 to 10,000.
+             * @description How many of the newest posts are matched: 1 to 10,000.
              * @default 1000
              */
             posts: number;
@@ -5710,6 +5761,13 @@ export interface components {
              * @description Number of dead letters removed.
              */
             purged: number;
+        };
+        /** @description Something about a place in a query. */
+        QueryNote: {
+            /** @description What is probably meant. */
+            message: string;
+            /** @description Where, in characters from 1. */
+            position: number;
         };
         /** @description A post in a notification. */
         Quote: {
@@ -5908,7 +5966,14 @@ export interface components {
              * @example 1h
              */
             baseline_window?: string | null;
+            /**
+             * @description How much earlier windows end, so that posts that arrive late are in them, up to 3h. Default: as late as 95 % of the
+             *     posts of the source arrive, measured.
+             * @example 30min
+             */
+            delay?: string | null;
             direction?: components["schemas"]["Direction"] | null;
+            distinct?: components["schemas"]["Distinct"] | null;
             /** @description Default: true. */
             enabled: boolean;
             /**
@@ -5933,11 +5998,17 @@ export interface components {
             labels: components["schemas"]["BTreeMap"];
             /**
              * Format: int64
-             * @description Fewer posts in the window say nothing. Default: 10.
+             * @description The condition does not hold with fewer different authors of the counted posts. Default: 1.
+             */
+            min_authors?: number | null;
+            /**
+             * Format: int64
+             * @description The condition does not hold with fewer posts in the window. Default: 10.
              */
             min_posts: number;
             /** @description Unique among rules; the `alert_type` of its alerts. */
             name: string;
+            no_data?: components["schemas"]["NoData"] | null;
             /**
              * @description What is counted: `posts`, `sentiment:LABEL` or `emotion:LABEL`. Default: `sentiment:negative`; of a volume or
              *     a spike `posts`.
@@ -5981,21 +6052,26 @@ export interface components {
         RuleKind: "share" | "ratio" | "volume" | "spike" | "shift" | "absence";
         /** @description All rules. */
         RuleListView: {
+            /**
+             * Format: date-time
+             * @description When rules were evaluated last; `null` before the first time.
+             */
+            evaluated_at?: string | null;
             rules: components["schemas"]["RuleView"][];
             /** @description The names of rules that another version of the program wrote and this one cannot read. */
             unreadable: string[];
         };
-        /** @description A rule, and where its series stand. */
+        /** @description A rule and the state of its series. */
         RuleView: components["schemas"]["RuleDraft"] & {
             /** Format: date-time */
             created_at: string;
             /** Format: int64 */
             id: number;
-            /** @description Whether it comes of the configuration: it is read-only then. */
+            /** @description Whether it belongs to the configuration and is read-only. */
             provisioned: boolean;
             /** @description Its series that are not normal. */
             series: components["schemas"]["SeriesView"][];
-            /** @description The state of its series that matters most. */
+            /** @description The most severe state of its series. */
             state: components["schemas"]["InstanceState"];
             /** Format: date-time */
             updated_at: string;
@@ -6137,6 +6213,8 @@ export interface components {
              * @description All posts of the range, also those that no topic matches.
              */
             total_posts: number;
+            /** @description The time zone in which days begin. */
+            tz?: string;
         };
         /** @description One bucket. */
         ShareBucket: {
@@ -6158,6 +6236,12 @@ export interface components {
         SignInRequest: {
             /** @description The part of the link after `#sign-in=`. */
             code: string;
+        };
+        /** @description 95 % confidence intervals of the changes, as if posts came independently of each other. */
+        Significance: {
+            /** @description Of `percentages`, in percentage points; `null` when a period has no posts. */
+            percentages: components["schemas"]["BySentiment_Option_ChangeInterval"];
+            total_percentage?: components["schemas"]["ChangeInterval"] | null;
         };
         /** @description While a silence is active, the alerts that it matches send no notifications. */
         Silence: {
@@ -6212,7 +6296,7 @@ export interface components {
          */
         SortParam: "newest" | "oldest" | "confidence";
         /**
-         * @description What a source is doing.
+         * @description The state of a source.
          * @enum {string}
          */
         SourceActivity: "starting" | "connected" | "waiting" | "backing_off" | "paused" | "standby" | "failed" | "finished";
@@ -6220,35 +6304,41 @@ export interface components {
         SourceState: {
             /**
              * Format: int64
-             * @description How often it failed or fell silent.
+             * @description How often it failed.
              */
             errors?: number;
             /**
              * Format: int64
-             * @description Items that the source's own filters left out.
+             * @description Items that its filters left out.
              */
             filtered?: number;
-            /** @description What kind of source it is: `bluesky`, `replay`. */
+            /** @description Its kind: `bluesky`, `replay`. */
             kind?: string;
             /**
              * Format: double
-             * @description How old the newest of its last posts was when it went into the stream, in seconds.
+             * @description Age of the newest post of the last batch when it was appended, in seconds.
              */
             lag_seconds?: number | null;
-            /** @description Why it waits or failed, or waited last. */
+            /** @description Its last error. */
             last_error?: string | null;
             /**
              * Format: date-time
-             * @description When the last of its posts went into the stream.
+             * @description When its last post was appended to the stream.
              */
             last_post?: string | null;
-            /** @description Its name in the config. */
+            /** @description Its name in the configuration. */
             name: string;
             /**
              * Format: int64
-             * @description Posts (and deletions) it put into the stream since this process started.
+             * @description Posts and deletions that it appended to the stream since this process started.
              */
             posts: number;
+            /**
+             * Format: double
+             * @description How long it has delivered no post, in seconds, when that is unusual for it: more than ten minutes, and twenty
+             *     times its average gap between posts.
+             */
+            quiet_seconds?: number | null;
             /**
              * Format: double
              * @description Posts per second over the last minute.
@@ -6256,10 +6346,10 @@ export interface components {
             rate?: number;
             /**
              * Format: int64
-             * @description Items that were no valid posts.
+             * @description Items that were not valid posts.
              */
             rejected: number;
-            /** @description What it is doing. */
+            /** @description Its state. */
             state: components["schemas"]["SourceActivity"];
         };
         /** @description A source with its counts. */
@@ -6697,10 +6787,10 @@ export interface components {
              */
             percentage: number;
         };
-        /** @description What a topic becomes. */
+        /** @description The new content of a topic. */
         TopicChange: {
             description?: string;
-            /** @description Stored posts are matched anew when it is another one. */
+            /** @description Stored posts are matched again when the query changes. */
             query: string;
         };
         /**
@@ -6717,11 +6807,11 @@ export interface components {
              */
             backfill: boolean;
             description?: string;
-            /** @description What links and filters call it: 1 to 64 of `a-z`, `0-9`, `_`, `.` and `-`. */
+            /** @description The name in links and filters: 1 to 64 of `a-z`, `0-9`, `_`, `.` and `-`. */
             name: string;
             /**
-             * @description Words, `"phrases"`, `#tags`, `@names` and `beginnings*` that must all occur; `OR`, `-`, brackets, `lang:`,
-             *     `source:`, `author:`.
+             * @description Words, `"phrases"`, `#tags`, `@names` and `wildcard*`s that must all occur; `OR`, `-`, brackets, `NEAR/5`,
+             *     `{Exact}`, `raw:"C++"`, and fields such as `lang:`, `source:` and `site:`. docs/topics.md has all of them.
              */
             query: string;
         };
@@ -6736,13 +6826,14 @@ export interface components {
          * @enum {string}
          */
         TopicOrigin: "api" | "config";
-        /** @description What one topic has of it. */
+        /** @description The posts of one topic. */
         TopicShare: components["schemas"]["Measures"] & {
             /**
              * Format: double
              * @description Of `total_mentions`, in percent.
              */
             share: number;
+            share_interval?: components["schemas"]["Interval"] | null;
             top_emotions: components["schemas"]["TopEmotion"][];
             topic: string;
         };
@@ -6754,7 +6845,7 @@ export interface components {
             description: string;
             name: string;
             origin: components["schemas"]["TopicOrigin"];
-            /** @description All posts that it matched, of which some may not be kept any more. */
+            /** @description All posts that it matched, including some that were pruned since. */
             posts: components["schemas"]["Measures"];
             query: string;
             /**
@@ -6764,6 +6855,8 @@ export interface components {
             revision: number;
             /** Format: date-time */
             updated_at: string;
+            /** @description What looks like a mistake in the query. */
+            warnings?: components["schemas"]["QueryNote"][];
         };
         /** @description A series over time. */
         Track: {

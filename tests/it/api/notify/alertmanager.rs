@@ -137,7 +137,7 @@ async fn forwarded_alerts_reach_alertmanager(setup: Setup) {
     let url = format!("http://127.0.0.1:{port}");
     let harness = Harness::start(setup).await;
     // Alertmanager compares the times of alerts with the clock of this machine.
-    harness.app.clock.set(jiff::Timestamp::now().into());
+    harness.app.clock.set(sentistream::clock::Clock::system().now());
     let channel = json!({"kind": "alertmanager", "url": url});
     harness.add("receivers", &json!({"name": "forward", "channel": channel})).await;
     harness.add("routes", &json!({"name": "forward", "receiver": "forward", "group_wait": "0s"})).await;

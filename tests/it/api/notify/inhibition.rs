@@ -38,7 +38,7 @@ async fn inhibited_alerts_wait_for_the_inhibitor(setup: Setup) {
     harness.settled().await;
     harness.resolve("outage", "web").await;
     harness.advance(5 * MINUTE);
-    let messages: Vec<Value> = harness.requests(4).await[2..].iter().map(|request| request.json()).collect();
+    let messages: Vec<Value> = harness.requests(4).await[2..].iter().map(super::fakes::Request::json).collect();
     let mood = messages.iter().find(|message| message["groupLabels"]["alertname"] == "mood").unwrap();
     let alerts = mood["alerts"].as_array().unwrap();
     assert!(alerts.iter().any(|alert| alert["labels"]["source"] == "web" && alert["status"] == "firing"), "{mood:#}");

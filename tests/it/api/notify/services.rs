@@ -28,7 +28,7 @@ fn path(request: &Request) -> &str {
     request.head.lines().next().and_then(|line| line.split(' ').nth(1)).unwrap()
 }
 
-fn text<'v>(value: &'v Value, limit: usize) -> &'v str {
+fn text(value: &Value, limit: usize) -> &str {
     let text = value.as_str().unwrap_or_else(|| panic!("{value} is no text"));
     assert!((1..=limit).contains(&text.chars().count()), "{} characters", text.chars().count());
     text
