@@ -58,6 +58,8 @@ fn options() -> StreamOptions {
         processed: format!("{name}:processed"),
         name,
         processed_max_len: 1_000,
+        processed_max_bytes: 64 << 20,
+        dead_letter_max_bytes: 64 << 20,
         claim_idle: Duration::from_secs(30),
         max_backlog: 20_000,
         command_timeout: Duration::from_secs(10),

@@ -331,7 +331,8 @@ mod tests {
     const ENDLESS: &str = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) \
                            SELECT count(*) FROM n WHERE has_word(CAST(i AS text), 'b')";
 
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    /// On a single-threaded runtime, as the HTTP workers have.
+    #[tokio::test]
     async fn slow_reads_end_at_their_deadline_and_leave_the_queue_alone() {
         let folder = tempfile::tempdir().unwrap();
         let options = SqliteOptions { read_timeout: Duration::from_millis(50), ..options(folder.path().join("t.db")) };

@@ -173,7 +173,6 @@ fn invalid_value_error_names_key_origin_and_allowed_values() {
         ("ingester.sources=[\"tiktok\"]", "bluesky, folder"),
         ("sources.bluesky.hosts=[]", "at least one host"),
         ("sources.bluesky.hosts=https://x", "wss://HOST/subscribe"),
-        ("sources.bluesky.authors=ada.bsky.social", "did:plc:"),
         ("sources.bluesky.look_back=3d", "between 0ms and 36h"),
         ("ingester.sources=rss", "set sources.rss.feeds or opml"),
         ("sources.rss.feeds=file:///etc/passwd", "an http or https URL"),
@@ -226,7 +225,7 @@ fn error_names_the_line_or_the_variable() {
         [
             "stream.processed_max_len: expected a whole number, found a number (from FILE:6)",
             "stream.server: there is no such key; [stream] has url, url_file, ca_file, name, group, dead_letter, processed, \
-             processed_max_len, updates_channel, events_channel, max_backlog, command_timeout (from FILE:7)",
+             processed_max_len, processed_max_bytes, dead_letter_max_bytes, updates_channel, events_channel, max_backlog, command_timeout (from FILE:7)",
             "worker.batch: there is no such key; did you mean worker.batch_size? (from FILE:4)",
             "worker.tasks: expected a whole number, found a string (from FILE:3)",
         ]

@@ -316,10 +316,12 @@ mod tests {
             ("1h 30m", 5_400_000),
             ("2h5s", 7_205_000),
             ("8d", 691_200_000),
+            ("1.5s", 1_500),
+            ("5 weeks", 3_024_000_000),
         ] {
             assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
-        for text in ["", "15", "s", "-5s", "1.5s", "5 weeks", "99999999999999999999s", "400d", "1h30"] {
+        for text in ["", "15", "s", "-5s", "99999999999999999999s", "400d", "1h30"] {
             assert!(parse_duration(text).unwrap_err().contains("15s"), "{text}");
         }
     }

@@ -1,5 +1,6 @@
 //! Connections that read. Their statements are cancelled when the caller is gone.
 
+use std::error::Error;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +11,9 @@ use diesel::prelude::*;
 use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::Bool;
 use diesel_async::AsyncConnection;
-use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+use diesel_async::sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 
 use super::{SqliteError, set_up};
 
@@ -36,9 +39,31 @@ pub struct Connections {
     pub busy_timeout: Duration,
 }
 
+/// A connection whose statements run on the blocking threads of tokio.
+pub type ReadConnection = SyncConnectionWrapper<SqliteConnection, Detached>;
+
+/// Runs statements on the blocking threads of tokio and leaves them there when their future is dropped.
+///
+/// The default of diesel-async blocks in `drop` until the statement ends. That panics on the single-threaded runtimes of
+/// the HTTP workers, where a client that leaves or a shutdown drops the future of a request.
+pub struct Detached;
+
+impl SpawnBlocking for Detached {
+    fn spawn_blocking<'a, R: Send + 'static>(
+        &mut self,
+        task: impl FnOnce() -> R + Send + 'static,
+    ) -> BoxFuture<'a, Result<R, Box<dyn Error + Send + Sync>>> {
+        tokio::task::spawn_blocking(task).map(|joined| joined.map_err(Into::into)).boxed()
+    }
+
+    fn get_runtime() -> Self {
+        Self
+    }
+}
+
 /// A connection of the pool, and the flag that ends its statement.
 pub struct Connection {
-    inner: SyncConnectionWrapper<SqliteConnection>,
+    inner: ReadConnection,
     cancelled: Arc<AtomicBool>,
 }
 
@@ -85,7 +110,7 @@ impl Manager for Connections {
     type Error = ConnectionError;
 
     async fn create(&self) -> ConnectionResult<Connection> {
-        let mut inner = SyncConnectionWrapper::<SqliteConnection>::establish(&self.url).await?;
+        let mut inner = ReadConnection::establish(&self.url).await?;
         let cancelled = Arc::new(AtomicBool::new(false));
         let (flag, whole_flag, busy) = (cancelled.clone(), cancelled.clone(), self.busy_timeout);
         inner
@@ -151,7 +176,7 @@ impl Reader {
 }
 
 impl Deref for Reader {
-    type Target = SyncConnectionWrapper<SqliteConnection>;
+    type Target = ReadConnection;
 
     fn deref(&self) -> &Self::Target {
         &self.connection.inner
