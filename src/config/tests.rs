@@ -193,7 +193,7 @@ fn invalid_value_error_names_key_origin_and_allowed_values() {
         ("sources.replay.retime=maybe", "true or false"),
         ("inference.model=", "builtin"),
         ("inference.model=hf:a/b/c", "hf:OWNER/NAME"),
-        ("inference.precision=f64", "auto, f32, f16, bf16, int8"),
+        ("inference.precision=f64", "auto, f32, bf16, f16, int8"),
         ("inference.device=gpu", "cuda:N"),
         ("inference.labels={LABEL_0 = \"good\"}", "positive, neutral, negative"),
         ("alerts.negative_share=1.5", "between 0 and 1"),
@@ -258,7 +258,7 @@ fn list_written_as_text_in_a_file_is_read_as_list() {
 fn error_inside_a_list_names_its_path_with_dots() {
     for (set, key) in [
         ("server.auth.tokens=[{name = \"a\", sha256 = \"00\", scopes = [\"read\"]}]", "server.auth.tokens[0].sha256"),
-        ("server.auth.tokens=[{name = \"a\", sha256 = \"00\", scopes = [\"rule\"]}]", "server.auth.tokens[0].sha256"),
+        ("server.auth.tokens=[{name = \"a\", sha256 = \"00\", scopes = [\"rule\"]}]", "server.auth.tokens[0].scopes[0]"),
         ("roles=[\"cook\"]", "roles[0]"),
     ] {
         assert_eq!(problem(&with_sets(&[set])).key, key, "{set}");
