@@ -258,7 +258,10 @@ fn list_written_as_text_in_a_file_is_read_as_list() {
 fn error_inside_a_list_names_its_path_with_dots() {
     for (set, key) in [
         ("server.auth.tokens=[{name = \"a\", sha256 = \"00\", scopes = [\"read\"]}]", "server.auth.tokens[0].sha256"),
-        ("server.auth.tokens=[{name = \"a\", sha256 = \"00\", scopes = [\"rule\"]}]", "server.auth.tokens[0].scopes[0]"),
+        (
+            "server.auth.tokens=[{name = \"a\", sha256 = \"00\", scopes = [\"rule\"]}]",
+            "server.auth.tokens[0].scopes[0]",
+        ),
         ("roles=[\"cook\"]", "roles[0]"),
     ] {
         assert_eq!(problem(&with_sets(&[set])).key, key, "{set}");
