@@ -38,14 +38,17 @@ check-rust:
 # Each run draws the same cases for the property tests. Another seed, or PROPTEST_CASES=5000, draws others.
 export PROPTEST_RNG_SEED ?= 1
 
-# Whatever needs the debug binary builds it with the features of the tests, so that nothing is compiled twice.
+# The debug binary with the features of the tests, so that nothing is compiled twice.
+.PHONY: debug-binary
+debug-binary:
+	cargo test --locked --workspace --no-run --lib --bins --tests
+
 .PHONY: test-rust
 test-rust: dashboard/dist ## Runs the Rust tests.
 	scripts/with-services cargo test --locked --workspace --lib --bins --tests
 
 .PHONY: check-docs
-check-docs: ## Checks links, settings and commands that the documentation prints, against the debug binary.
-	cargo test --locked --workspace --no-run --lib --bins --tests
+check-docs: debug-binary ## Checks links, settings and commands that the documentation prints, against the debug binary.
 	scripts/check-docs
 
 .PHONY: abuse
@@ -62,8 +65,7 @@ check-dashboard: $(NODE_MODULES) ## Type-checks, lints and tests the dashboard.
 	cd dashboard && npm run check && npm run lint && npm test
 
 .PHONY: test-browser
-test-browser: dashboard/dist ## Runs the browser tests against the real binary.
-	cargo test --locked --workspace --no-run --lib --bins --tests
+test-browser: dashboard/dist debug-binary ## Runs the browser tests against the real binary.
 	cd dashboard && SENTISTREAM_BIN="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/debug/sentistream" npm run e2e -- --project=journeys
 
 .PHONY: chaos
