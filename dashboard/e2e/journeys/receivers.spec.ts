@@ -35,8 +35,9 @@ test("receiver test is delivered and logged", async ({ page }) => {
   await page.goto("/alerts/receivers");
   await page.getByRole("button", { name: "Add receiver" }).click();
   const form = page.getByRole("dialog", { name: "Add receiver" });
-  await form.getByLabel("Name").fill("on-call");
-  await form.getByLabel("URL").fill(`http://127.0.0.1:${port}/alerts`);
+  await form.getByLabel("Channel").selectOption("webhook");
+  await form.getByLabel("Name", { exact: true }).fill("on-call");
+  await form.getByLabel("URL", { exact: true }).fill(`http://127.0.0.1:${port}/alerts`);
   await form.getByRole("button", { name: "Add", exact: true }).click();
   await expect(form).toBeHidden();
   await page.getByRole("button", { name: "Test on-call" }).click();

@@ -47,7 +47,8 @@ export const keys = {
     alert: (id: number, version: number, bounds: object) => ["backtests", "alert", id, version, bounds],
   },
   silences: { all: ["silences"] },
-  receivers: { all: ["receivers"] },
+  receivers: { all: ["receivers"], preview: (message: string) => ["receiver-preview", message] },
+  inhibitRules: { all: ["inhibit-rules"] },
   routes: {
     all: ["routes"],
     preview: (labels: string) => ["routes", "preview", labels],

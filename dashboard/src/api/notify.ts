@@ -3,6 +3,10 @@ import type {
   Delivery,
   DeliveryDetail,
   DeliveryPage,
+  InhibitRule,
+  InhibitRuleDraft,
+  MessagePreview,
+  MessagePreviewDraft,
   MuteTiming,
   MuteTimingDraft,
   Receiver,
@@ -60,6 +64,16 @@ export function testReceiver(id: number): Promise<DeliveryDetail> {
   return dataOf(api.POST("/api/alerts/receivers/{id}/test", { params: { path: { id } } }));
 }
 
+/** The message of an example alert as a receiver would get it. Nothing is sent. */
+export function previewMessage(body: MessagePreviewDraft, signal: AbortSignal): Promise<MessagePreview> {
+  return dataOf(api.POST("/api/alerts/receivers/preview", { body, signal }));
+}
+
+/** Sends the message of a delivery again, as a new delivery. */
+export function resendDelivery(id: number): Promise<DeliveryDetail> {
+  return dataOf(api.POST("/api/alerts/deliveries/{id}/resend", { params: { path: { id } } }));
+}
+
 /** Deliveries, newest first: all, or those of one alert. */
 export function getDeliveries(
   alert: number | undefined,
@@ -115,4 +129,20 @@ export function saveMuteTiming(body: MuteTimingDraft, before: Versioned | null):
 export async function deleteMuteTiming({ id, version }: Versioned): Promise<void> {
   const params = { path: { id }, header: ifMatch(version) };
   await dataOf(api.DELETE("/api/alerts/mute-timings/{id}", { params }));
+}
+
+export async function getInhibitRules(signal: AbortSignal): Promise<InhibitRule[]> {
+  return (await dataOf(api.GET("/api/alerts/inhibit-rules", { signal }))).inhibit_rules;
+}
+
+/** Creates an inhibition rule, or updates `before`. */
+export function saveInhibitRule(body: InhibitRuleDraft, before: Versioned | null): Promise<InhibitRule> {
+  if (!before) return dataOf(api.POST("/api/alerts/inhibit-rules", { body }));
+  const params = { path: { id: before.id }, header: ifMatch(before.version) };
+  return dataOf(api.PUT("/api/alerts/inhibit-rules/{id}", { params, body }));
+}
+
+export async function deleteInhibitRule({ id, version }: Versioned): Promise<void> {
+  const params = { path: { id }, header: ifMatch(version) };
+  await dataOf(api.DELETE("/api/alerts/inhibit-rules/{id}", { params }));
 }

@@ -1,6 +1,9 @@
 import type {
   Delivery,
   DeliveryDetail,
+  InhibitRule,
+  InhibitRuleDraft,
+  MessagePreviewDraft,
   MuteTiming,
   MuteTimingDraft,
   Receiver,
@@ -18,16 +21,20 @@ export class NotifyWorld {
   receivers: Receiver[] = [];
   routes: Route[] = [];
   muteTimings: MuteTiming[] = [];
+  inhibitRules: InhibitRule[] = [];
   deliveries: DeliveryDetail[] = [];
   private nextId = 1;
 
   /** Answers requests below `/api/alerts/`. Returns `undefined` for other paths. */
   answer(method: string, path: string, body: unknown): Answer | undefined {
     const [, what, id, wish] =
-      /^\/api\/alerts\/(silences|receivers|deliveries|routes|mute-timings)(?:\/(\d+))?(?:\/(test|preview))?$/.exec(
+      /^\/api\/alerts\/(silences|receivers|deliveries|routes|mute-timings|inhibit-rules)(?:\/(\d+))?(?:\/(test|preview|resend))?$/.exec(
         path,
       ) ?? [];
     if (what === "silences") return this.silence(method, Number(id), body as SilenceDraft);
+    if (what === "receivers" && wish === "preview") return this.message(body as MessagePreviewDraft);
+    if (what === "inhibit-rules") return this.inhibitRule(method, Number(id), body as InhibitRuleDraft);
+    if (wish === "resend") return this.resend(Number(id));
     if (what === "receivers") {
       return wish ? this.test(Number(id)) : this.receiver(method, Number(id), body as ReceiverDraft);
     }
@@ -56,12 +63,17 @@ export class NotifyWorld {
       this.receivers = this.receivers.filter((one) => one.id !== id);
       return { status: 204 };
     }
+    const { secrets: changes, ...draft } = body;
+    const secrets = new Set(this.receivers.find((one) => one.id === id)?.secrets);
+    for (const [name, value] of Object.entries(changes ?? {})) {
+      if (value === null) secrets.delete(name);
+      else secrets.add(name);
+    }
     const receiver: Receiver = {
-      name: body.name,
-      channel: body.channel,
-      send_resolved: body.send_resolved ?? true,
-      max_alerts: body.max_alerts ?? 100,
-      secrets: Object.keys(body.secrets ?? {}),
+      ...draft,
+      send_resolved: draft.send_resolved ?? true,
+      max_alerts: draft.max_alerts ?? 100,
+      secrets: [...secrets],
       ...this.stored(id),
     };
     this.receivers = [...this.receivers.filter((one) => one.id !== receiver.id), receiver];
@@ -90,15 +102,51 @@ export class NotifyWorld {
     return ok(timing);
   }
 
+  private inhibitRule(method: string, id: number, body: InhibitRuleDraft): Answer {
+    if (method === "GET") return ok({ inhibit_rules: this.inhibitRules });
+    if (method === "DELETE") {
+      this.inhibitRules = this.inhibitRules.filter((one) => one.id !== id);
+      return { status: 204 };
+    }
+    const rule: InhibitRule = { ...body, ...this.stored(id) };
+    this.inhibitRules = [...this.inhibitRules.filter((one) => one.id !== rule.id), rule];
+    return ok(rule);
+  }
+
+  /** The texts of the templates without their placeholders. An open placeholder is an error. */
+  private message({ templates }: MessagePreviewDraft): Answer {
+    const { title, text } = templates ?? {};
+    if (title?.endsWith("{{")) {
+      const errors = [{ field: "templates.title", message: "unexpected end of input (line 1)" }];
+      return { status: 422, json: { title: "Invalid", status: 422, detail: "", errors } };
+    }
+    return ok({ title: title || "FIRING: Mood about Acme", text: text || "78 % are negative", payload: {} });
+  }
+
+  private resend(id: number): Answer {
+    const before = this.deliveries.find((one) => one.id === id);
+    const sent = makeDelivery(1_000 + this.nextId++, before ? { receiver: before.receiver } : {});
+    this.deliveries.push(sent);
+    return { status: 202, json: sent };
+  }
+
   /** Supports equality only. */
   private preview(labels: Record<string, string>): Answer {
     const taking = this.routes.find(({ matchers }) =>
       (matchers ?? []).every(({ label, value }) => (labels[label] ?? "") === value),
     );
     const routes = taking
-      ? [{ name: taking.name, receiver: taking.receiver, group: {}, muted_by: taking.mute_timings ?? [] }]
+      ? [
+          {
+            name: taking.name,
+            receiver: taking.receiver,
+            group: {},
+            muted_by: taking.mute_timings ?? [],
+            outside_active_timings: false,
+          },
+        ]
       : [];
-    return ok({ routes, silences: [] });
+    return ok({ routes, silences: [], inhibited_by: [] });
   }
 
   private test(id: number): Answer {

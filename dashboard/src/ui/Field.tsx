@@ -37,9 +37,10 @@ export function fieldError(error: unknown, name: string): string | undefined {
 /** The server's error for a field or for one nested in it, as it was sent. */
 export function fieldMessage(error: unknown, name: string): string | undefined {
   if (!(error instanceof ApiError)) return undefined;
-  const found = error.fields.find(({ field }) => field === name || field.startsWith(`${name}.`));
+  const found = error.fields.find(({ field }) => isWithin(field, name));
   if (!found) return undefined;
-  return found.field === name ? found.message : `${found.field.slice(name.length + 1)}: ${found.message}`;
+  const rest = found.field.slice(name.length).replace(/^\./, "");
+  return rest === "" ? found.message : `${rest}: ${found.message}`;
 }
 
 /** The error of a form, with the fields that are not shown in it. */
@@ -66,5 +67,10 @@ export function FormError({ error, fields }: { error: unknown; fields: readonly 
 }
 
 function isShown(field: string, fields: readonly string[]): boolean {
-  return fields.some((name) => field === name || field.startsWith(`${name}.`));
+  return fields.some((name) => isWithin(field, name));
+}
+
+/** Whether `field` is `name`, or nested in it: `channel.url`, `channel.to[0]`. */
+function isWithin(field: string, name: string): boolean {
+  return field === name || field.startsWith(`${name}.`) || field.startsWith(`${name}[`);
 }

@@ -1,116 +1,212 @@
+import type { ReactNode } from "react";
 import type { Channel } from "@/api/types";
+import { DurationField } from "@/ui/DurationField";
 import { Field, fieldError } from "@/ui/Field";
 import { inputClass } from "@/ui/Input";
+import { HeaderInputs } from "./HeaderInputs";
 
 interface ChannelInputsProps {
   channel: Channel;
   onChange: (channel: Channel) => void;
-  secret: string;
-  onSecret: (secret: string) => void;
-  /** The names of stored secrets. */
-  kept: readonly string[];
   error: unknown;
 }
 
-/** The settings of a channel. */
-export function ChannelInputs(props: ChannelInputsProps) {
-  const { channel, onChange, error } = props;
+/** The visible settings of a channel. */
+export function ChannelInputs({ channel, onChange, error }: ChannelInputsProps): ReactNode {
+  const at = (name: string) => fieldError(error, `channel.${name}`);
   switch (channel.kind) {
     case "webhook":
       return (
         <>
-          <Field
+          <TextField
             label="URL"
             hint="Receives a JSON POST in Alertmanager's format"
-            error={fieldError(error, "channel")}
-          >
-            {(ids) => (
-              <input
-                {...ids}
-                type="url"
-                placeholder="https://hooks.example.org/alerts"
-                value={channel.url}
-                onChange={(event) => onChange({ ...channel, url: event.target.value })}
-                className={inputClass}
-                required
-              />
-            )}
-          </Field>
-          <Secret
-            {...props}
-            label="Signing key"
-            name="signing_key"
-            hint="Optional. Signs each message with HMAC-SHA256."
+            type="url"
+            placeholder="https://hooks.example.org/alerts"
+            value={channel.url}
+            onChange={(url) => onChange({ ...channel, url })}
+            error={at("url")}
+            required
+          />
+          <HeaderInputs
+            headers={channel.headers ?? {}}
+            onChange={(headers) => onChange({ ...channel, headers })}
+            error={at("headers")}
+          />
+        </>
+      );
+    case "email":
+      return (
+        <LinesField
+          label="E-mail addresses"
+          hint="One per line. Each gets a message of its own."
+          lines={channel.to}
+          onChange={(to) => onChange({ ...channel, to })}
+          error={at("to")}
+        />
+      );
+    case "command":
+      return (
+        <>
+          <LinesField
+            label="Program and arguments"
+            hint="One per line, run without a shell. Commands must be enabled in the configuration."
+            lines={channel.command}
+            onChange={(command) => onChange({ ...channel, command })}
+            error={at("command")}
+          />
+          <DurationField
+            label="Stop after"
+            value={channel.timeout ?? "10s"}
+            presets={["10s", "30s", "1min"]}
+            onChange={(timeout) => onChange({ ...channel, timeout })}
+            error={at("timeout")}
+          />
+        </>
+      );
+    case "telegram":
+      return (
+        <>
+          <TextField
+            label="Chat"
+            hint="The id of the chat, or @channelname"
+            placeholder="-1001234567890"
+            value={channel.chat_id}
+            onChange={(chat_id) => onChange({ ...channel, chat_id })}
+            error={at("chat_id")}
+            required
+          />
+          <TextField
+            label="Topic of a forum group"
+            hint="Optional. A number."
+            type="number"
+            value={channel.thread_id == null ? "" : String(channel.thread_id)}
+            onChange={(id) => onChange({ ...channel, thread_id: id === "" ? null : Number(id) })}
+            error={at("thread_id")}
+          />
+          <TextField
+            label="Bot API server"
+            hint="Empty: api.telegram.org"
+            type="url"
+            value={channel.url ?? ""}
+            onChange={(url) => onChange({ ...channel, url })}
+            error={at("url")}
+          />
+        </>
+      );
+    case "ntfy":
+      return (
+        <>
+          <TextField
+            label="Topic"
+            placeholder="acme-alerts"
+            value={channel.topic}
+            onChange={(topic) => onChange({ ...channel, topic })}
+            error={at("topic")}
+            required
+          />
+          <TextField
+            label="Server"
+            hint="Empty: ntfy.sh"
+            type="url"
+            value={channel.url ?? ""}
+            onChange={(url) => onChange({ ...channel, url })}
+            error={at("url")}
+          />
+        </>
+      );
+    case "pagerduty":
+    case "opsgenie":
+      return (
+        <TextField
+          label="Endpoint"
+          hint={ENDPOINTS[channel.kind]}
+          type="url"
+          value={channel.url ?? ""}
+          onChange={(url) => onChange({ ...channel, url })}
+          error={at("url")}
+        />
+      );
+    case "alertmanager":
+      return (
+        <>
+          <TextField
+            label="Address"
+            hint="Without /api/v2/alerts"
+            type="url"
+            placeholder="http://alertmanager:9093"
+            value={channel.url}
+            onChange={(url) => onChange({ ...channel, url })}
+            error={at("url")}
+            required
+          />
+          <DurationField
+            label="Resolve after"
+            hint="Alertmanager resolves an alert that was not sent again for this long. Must be longer than the reminder of its routes."
+            value={channel.resolve_timeout ?? "1d"}
+            presets={["6h", "1d", "7d"]}
+            onChange={(resolve_timeout) => onChange({ ...channel, resolve_timeout })}
+            error={at("resolve_timeout")}
           />
         </>
       );
     case "slack":
-      return (
-        <Secret
-          {...props}
-          label="Incoming webhook URL"
-          name="url"
-          hint="From Slack, Mattermost or Rocket.Chat. For Discord, append /slack."
-        />
-      );
-    case "email":
-      return (
-        <Field label="E-mail addresses" hint="One per line" error={fieldError(error, "channel")}>
-          {(ids) => (
-            <textarea
-              {...ids}
-              value={channel.to.join("\n")}
-              onChange={(event) => onChange({ ...channel, to: event.target.value.split(/[\s,]+/) })}
-              className={`${inputClass} h-20 py-1.5`}
-              required
-            />
-          )}
-        </Field>
-      );
-    case "command":
-      return (
-        <Field
-          label="Program and arguments"
-          hint="One per line, run without a shell. Commands must be enabled in the configuration."
-          error={fieldError(error, "channel")}
-        >
-          {(ids) => (
-            <textarea
-              {...ids}
-              value={channel.command.join("\n")}
-              onChange={(event) => onChange({ ...channel, command: event.target.value.split("\n") })}
-              className={`${inputClass} h-20 py-1.5 font-mono`}
-              required
-            />
-          )}
-        </Field>
-      );
+    case "teams":
+    case "discord":
+      return null;
   }
 }
 
-interface SecretProps extends ChannelInputsProps {
+const ENDPOINTS = {
+  pagerduty: "Empty: the US region. For the EU: https://events.eu.pagerduty.com/v2/enqueue",
+  opsgenie: "Empty: the US region. For the EU: https://api.eu.opsgenie.com",
+} as const;
+
+interface TextFieldProps {
   label: string;
-  name: string;
-  hint: string;
+  hint?: string;
+  type?: "text" | "url" | "number";
+  placeholder?: string;
+  value: string;
+  onChange: (value: string) => void;
+  error: string | undefined;
+  required?: boolean;
 }
 
-/** A write-only secret. Stored values are not shown, and an empty field keeps them. */
-function Secret({ label, name, hint, secret, onSecret, kept, error }: SecretProps) {
-  const isSet = kept.includes(name);
+function TextField({ label, hint, error, onChange, ...input }: TextFieldProps) {
   return (
-    <Field
-      label={label}
-      hint={isSet ? "A value is stored. Leave empty to keep it." : hint}
-      error={fieldError(error, "secrets")}
-    >
+    <Field label={label} hint={hint} error={error}>
       {(ids) => (
         <input
           {...ids}
-          type="password"
-          autoComplete="off"
-          value={secret}
-          onChange={(event) => onSecret(event.target.value)}
+          {...input}
+          onChange={(event) => onChange(event.target.value)}
           className={inputClass}
+        />
+      )}
+    </Field>
+  );
+}
+
+interface LinesFieldProps {
+  label: string;
+  hint: string;
+  lines: readonly string[];
+  onChange: (lines: string[]) => void;
+  error: string | undefined;
+}
+
+/** A list with one item per line. */
+function LinesField({ label, hint, lines, onChange, error }: LinesFieldProps) {
+  return (
+    <Field label={label} hint={hint} error={error}>
+      {(ids) => (
+        <textarea
+          {...ids}
+          value={lines.join("\n")}
+          onChange={(event) => onChange(event.target.value.split("\n"))}
+          className={`${inputClass} h-20 py-1.5`}
+          required
         />
       )}
     </Field>

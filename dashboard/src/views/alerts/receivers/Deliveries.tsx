@@ -2,15 +2,17 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { keys } from "@/api/keys";
-import { getDeliveries, getDelivery } from "@/api/notify";
+import { getDeliveries, getDelivery, resendDelivery } from "@/api/notify";
 import type { Delivery } from "@/api/types";
 import { ago, duration, exact, plural } from "@/lib/format";
 import { sentence } from "@/lib/labels";
 import { useNow } from "@/lib/useNow";
 import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
+import { FailureNote } from "@/ui/ConfirmButton";
 import { Drawer } from "@/ui/Drawer";
 import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
+import { useChange } from "@/ui/useSave";
 
 const MARKS: Record<Delivery["state"], string> = {
   delivered: "▲ Delivered",
@@ -69,7 +71,7 @@ export function Deliveries({ alert }: { alert?: number }) {
         </Button>
       )}
       <Drawer title="Delivery" open={shown !== null} onClose={() => setShown(null)}>
-        {shown !== null && <DeliveryBody id={shown} />}
+        {shown !== null && <DeliveryBody id={shown} onResent={setShown} />}
       </Drawer>
     </Card>
   );
@@ -82,13 +84,15 @@ interface DeliveryRowProps {
 }
 
 function DeliveryRow({ delivery, now, onShow }: DeliveryRowProps) {
-  const { id, receiver, state, attempts, reason, error, created_at, message } = delivery;
+  const { id, receiver, recipient, state, attempts, reason, error, created_at, message } = delivery;
+  const resend = useChange(() => resendDelivery(id), [keys.deliveries.all]);
   const subjects = [...new Set(message.alerts?.map(({ labels }) => labels.alertname ?? "") ?? [])];
   return (
     <li className="grid grid-cols-[minmax(0,1fr)_auto] items-center gap-x-4 gap-y-1 border-b border-border px-4 py-2 last:border-b-0 sm:grid-cols-[6.5rem_minmax(0,1fr)_auto_auto]">
       <span className="whitespace-nowrap">{MARKS[state]}</span>
       <span className="col-start-1 row-start-2 [overflow-wrap:anywhere] sm:col-start-auto sm:row-start-auto">
-        <span className="font-medium">{receiver}</span>{" "}
+        <span className="font-medium">{receiver}</span>
+        {recipient && <span className="text-quiet"> ({recipient})</span>}{" "}
         <span className="text-quiet">
           {sentence(reason)}
           {subjects.length > 0 && reason !== "test" && `: ${subjects.join(", ")}`}
@@ -97,30 +101,62 @@ function DeliveryRow({ delivery, now, onShow }: DeliveryRowProps) {
         {error && state !== "delivered" && (
           <span className="block text-xs text-quiet">{sentence(error)}</span>
         )}
+        <FailureNote error={resend.error} />
       </span>
       <span className="tabular text-right text-xs whitespace-nowrap text-quiet" title={exact(created_at)}>
         {ago(created_at, now)}
       </span>
-      <Button onClick={onShow} aria-label={`Show delivery ${id} to ${receiver}`}>
-        Show
-      </Button>
+      <span className="flex justify-end gap-2">
+        {state === "failed" && (
+          <Button
+            onClick={() => resend.mutate()}
+            disabled={resend.isPending}
+            aria-label={`Resend delivery ${id} to ${receiver}`}
+          >
+            {resend.isPending ? "Sending" : "Resend"}
+          </Button>
+        )}
+        <Button onClick={onShow} aria-label={`Show delivery ${id} to ${receiver}`}>
+          Show
+        </Button>
+      </span>
     </li>
   );
 }
 
-function DeliveryBody({ id }: { id: number }) {
+interface DeliveryBodyProps {
+  id: number;
+  /** Called with the id of the new delivery. */
+  onResent: (id: number) => void;
+}
+
+function DeliveryBody({ id, onResent }: DeliveryBodyProps) {
   const query = useQuery({
     queryKey: keys.deliveries.one(id),
     queryFn: ({ signal }) => getDelivery(id, signal),
+    refetchInterval: ({ state }) => (state.data?.state === "pending" ? 2_000 : false),
   });
+  const resend = useChange(
+    () => resendDelivery(id),
+    [keys.deliveries.all],
+    (sent) => onResent(sent.id),
+  );
   if (query.error) return <ErrorState error={query.error} retry={() => void query.refetch()} />;
   if (!query.data) return <SkeletonRows rows={4} />;
-  const { log, message, receiver, state } = query.data;
+  const { log, message, receiver, recipient, state } = query.data;
   return (
     <div className="flex flex-col gap-4 text-sm">
-      <p>
-        {MARKS[state]} <span className="text-quiet">to {receiver}</span>
-      </p>
+      <div className="flex flex-wrap items-center justify-between gap-2">
+        <p className="[overflow-wrap:anywhere]">
+          {MARKS[state]} <span className="text-quiet">to {recipient ?? receiver}</span>
+        </p>
+        {state !== "pending" && (
+          <Button onClick={() => resend.mutate()} disabled={resend.isPending}>
+            {resend.isPending ? "Sending" : "Resend"}
+          </Button>
+        )}
+        <FailureNote error={resend.error} />
+      </div>
       <section>
         <h3 className="mb-2 text-xs font-medium text-quiet">Attempts</h3>
         <ol className="flex flex-col gap-3">

@@ -1,16 +1,27 @@
 import { useState } from "react";
 import { keys } from "@/api/keys";
 import { saveReceiver } from "@/api/notify";
-import type { Channel, Receiver } from "@/api/types";
+import type { Channel, Receiver, Templates } from "@/api/types";
+import { writtenOf } from "@/lib/written";
 import { Field, FormError, fieldError } from "@/ui/Field";
 import { FormButtons } from "@/ui/FormButtons";
+import { inputClass } from "@/ui/Input";
 import { SelectInput } from "@/ui/SelectInput";
 import { useSave } from "@/ui/useSave";
 import { NameField } from "../NameField";
 import { ChannelInputs } from "./ChannelInputs";
-import { CHANNEL_KINDS, emptyChannel } from "./channel";
-
-const FIELDS = ["name", "channel", "secrets"];
+import {
+  CHANNEL_KINDS,
+  changesOf,
+  emptyChannel,
+  hasText,
+  kindName,
+  type SecretChanges,
+  savedChannel,
+  secretsOf,
+} from "./channel";
+import { SecretInputs } from "./SecretInputs";
+import { isEmpty, TemplateInputs } from "./TemplateInputs";
 
 interface ReceiverFormProps {
   /** The receiver to edit, or `null` for a new one. */
@@ -21,24 +32,33 @@ interface ReceiverFormProps {
 /** The form of a receiver. */
 export function ReceiverForm({ before, onDone }: ReceiverFormProps) {
   const [name, setName] = useState(before?.name ?? "");
-  const [channel, setChannel] = useState<Channel>(before?.channel ?? emptyChannel("webhook"));
+  const [channel, setChannel] = useState<Channel>(before?.channel ?? emptyChannel("slack"));
   const [sendResolved, setSendResolved] = useState(before?.send_resolved ?? true);
-  const [secret, setSecret] = useState("");
+  const [maxAlerts, setMaxAlerts] = useState(String(before?.max_alerts ?? 100));
+  const [templates, setTemplates] = useState<Templates>(before?.templates ?? {});
+  const [secrets, setSecrets] = useState<SecretChanges>({});
+  const { kind } = channel;
   const save = useSave({
     save: () =>
       saveReceiver(
         {
+          ...(before ? writtenOf(before) : {}),
           name: name.trim(),
-          channel: withoutBlanks(channel),
+          channel: savedChannel(channel),
           send_resolved: sendResolved,
-          max_alerts: before?.max_alerts ?? null,
-          secrets: secretsOf(channel, secret),
+          max_alerts: Number(maxAlerts),
+          templates: hasText(kind) ? templates : {},
+          secrets: changesOf(secrets, kind, before),
         },
         before,
       ),
     invalidates: [keys.receivers.all],
     onDone,
   });
+  const chooseKind = (chosen: Channel["kind"]) => {
+    setChannel(before?.channel.kind === chosen ? before.channel : emptyChannel(chosen));
+    setSecrets({});
+  };
   return (
     <form onSubmit={save.submit} className="flex flex-col gap-4">
       <NameField
@@ -49,24 +69,49 @@ export function ReceiverForm({ before, onDone }: ReceiverFormProps) {
         error={fieldError(save.error, "name")}
       />
       <Field label="Channel">
+        {(ids) => <SelectInput {...ids} value={kind} options={CHANNEL_KINDS} onChange={chooseKind} />}
+      </Field>
+      <ChannelInputs key={kind} channel={channel} onChange={setChannel} error={save.error} />
+      <SecretInputs
+        kind={kind}
+        changes={secrets}
+        onChange={setSecrets}
+        kept={before?.channel.kind === kind ? before.secrets : []}
+        error={save.error}
+      />
+      {hasText(kind) ? (
+        <TemplateInputs
+          channel={savedChannel(channel)}
+          templates={templates}
+          onChange={setTemplates}
+          error={save.error}
+        />
+      ) : (
+        !isEmpty(templates) && (
+          <p role="note" className="text-xs">
+            {kindName(kind)} has a fixed format. Saving removes the message templates of this receiver.
+          </p>
+        )
+      )}
+      <Field
+        label="Maximum alerts per message"
+        hint="The message says how many were left out."
+        error={fieldError(save.error, "max_alerts")}
+      >
         {(ids) => (
-          <SelectInput
+          <input
             {...ids}
-            value={channel.kind}
-            options={CHANNEL_KINDS}
-            onChange={(kind) => setChannel(emptyChannel(kind))}
+            type="number"
+            min={1}
+            max={1_000}
+            value={maxAlerts}
+            onChange={(event) => setMaxAlerts(event.target.value)}
+            className={`${inputClass} tabular max-w-28`}
+            required
           />
         )}
       </Field>
-      <ChannelInputs
-        channel={channel}
-        onChange={setChannel}
-        secret={secret}
-        onSecret={setSecret}
-        kept={before?.secrets ?? []}
-        error={save.error}
-      />
-      <label className="flex items-center gap-2 text-sm">
+      <label className="flex items-center gap-2 text-sm pointer-coarse:min-h-11">
         <input
           type="checkbox"
           checked={sendResolved}
@@ -75,22 +120,17 @@ export function ReceiverForm({ before, onDone }: ReceiverFormProps) {
         />
         Also notify when an alert resolves
       </label>
-      <FormError error={save.error} fields={FIELDS} />
+      <FormError error={save.error} fields={shownFields(kind)} />
       <FormButtons submit={before ? "Save" : "Add"} pending={save.pending} onCancel={onDone} />
     </form>
   );
 }
 
-/** Removes empty lines from addresses and arguments. */
-function withoutBlanks(channel: Channel): Channel {
-  const filled = (lines: readonly string[]) => lines.filter((line) => line.trim() !== "");
-  if (channel.kind === "email") return { ...channel, to: filled(channel.to) };
-  if (channel.kind === "command") return { ...channel, command: filled(channel.command) };
-  return channel;
-}
-
-/** The secret under the name its channel uses. An empty field keeps the stored one. */
-function secretsOf({ kind }: Channel, secret: string): Record<string, string> {
-  if (secret === "") return {};
-  return kind === "slack" ? { url: secret } : { signing_key: secret };
+/** The fields whose errors appear at an input. */
+function shownFields(kind: Channel["kind"]): string[] {
+  return [
+    ...["name", "channel", "max_alerts", "secrets.header"],
+    ...(hasText(kind) ? ["templates"] : []),
+    ...secretsOf(kind).map((field) => `secrets.${field.name}`),
+  ];
 }

@@ -2,26 +2,22 @@ import type { Channel } from "@/api/types";
 
 /** The kinds of channels in display order. */
 export const CHANNEL_KINDS = [
-  { value: "webhook", label: "Webhook" },
   { value: "slack", label: "Slack" },
+  { value: "teams", label: "Microsoft Teams" },
   { value: "email", label: "E-mail" },
+  { value: "discord", label: "Discord" },
+  { value: "telegram", label: "Telegram" },
+  { value: "ntfy", label: "ntfy" },
+  { value: "pagerduty", label: "PagerDuty" },
+  { value: "opsgenie", label: "Opsgenie" },
+  { value: "webhook", label: "Webhook" },
+  { value: "alertmanager", label: "Alertmanager" },
   { value: "command", label: "Command" },
 ] as const satisfies readonly { value: Channel["kind"]; label: string }[];
 
-/** The kinds that the API manages and the form does not offer. */
-const OTHER_KINDS: Partial<Record<Channel["kind"], string>> = {
-  teams: "Microsoft Teams",
-  discord: "Discord",
-  telegram: "Telegram",
-  ntfy: "ntfy",
-  pagerduty: "PagerDuty",
-  opsgenie: "Opsgenie",
-  alertmanager: "Alertmanager",
-};
-
 /** The name of a kind. */
 export function kindName(kind: Channel["kind"]): string {
-  return CHANNEL_KINDS.find(({ value }) => value === kind)?.label ?? OTHER_KINDS[kind] ?? kind;
+  return CHANNEL_KINDS.find(({ value }) => value === kind)?.label ?? kind;
 }
 
 /** The destination of a channel, without secrets. */
@@ -51,8 +47,6 @@ export function destination(channel: Channel): string {
 /** An empty channel of a kind. */
 export function emptyChannel(kind: Channel["kind"]): Channel {
   switch (kind) {
-    case "webhook":
-      return { kind, url: "" };
     case "slack":
     case "teams":
     case "discord":
@@ -63,6 +57,7 @@ export function emptyChannel(kind: Channel["kind"]): Channel {
       return { kind, chat_id: "" };
     case "ntfy":
       return { kind, topic: "" };
+    case "webhook":
     case "alertmanager":
       return { kind, url: "" };
     case "email":
@@ -70,4 +65,88 @@ export function emptyChannel(kind: Channel["kind"]): Channel {
     case "command":
       return { kind, command: [] };
   }
+}
+
+/** Whether templates can replace the texts of a kind. The other kinds have a fixed format. */
+export function hasText(kind: Channel["kind"]): boolean {
+  return kind !== "webhook" && kind !== "command" && kind !== "alertmanager";
+}
+
+/** The channel as it is saved: without empty lines and empty optional settings, which have defaults. */
+export function savedChannel(channel: Channel): Channel {
+  const filled = (lines: readonly string[]) => lines.filter((line) => line.trim() !== "");
+  if (channel.kind === "email") return { ...channel, to: filled(channel.to) };
+  if (channel.kind === "command") return { ...channel, command: filled(channel.command) };
+  return withoutEmpty(channel);
+}
+
+function withoutEmpty<T extends Channel>(channel: T): T {
+  const given = Object.entries(channel).filter(([name, value]) => value !== "" || isRequired(channel, name));
+  return Object.fromEntries(given) as T;
+}
+
+function isRequired({ kind }: Channel, name: string): boolean {
+  if (name === "url") return kind === "webhook" || kind === "alertmanager";
+  return name === "chat_id" || name === "topic";
+}
+
+/** A secret of a channel. */
+export interface SecretField {
+  name: string;
+  label: string;
+  hint: string;
+  required: boolean;
+}
+
+/** The secrets that a kind of channel takes, without hidden headers. */
+export function secretsOf(kind: Channel["kind"]): readonly SecretField[] {
+  const one = (name: string, label: string, hint: string, required = true) => [
+    { name, label, hint, required },
+  ];
+  switch (kind) {
+    case "slack":
+      return one("url", "Incoming webhook URL", "From Slack, Mattermost or Rocket.Chat");
+    case "teams":
+      return one("url", "Workflow URL", "From the workflow “When a Teams webhook request is received”");
+    case "discord":
+      return one("url", "Webhook URL", "Channel settings, Integrations, Webhooks");
+    case "telegram":
+      return one("bot_token", "Bot token", "From @BotFather");
+    case "pagerduty":
+      return one("routing_key", "Integration key", "Of an Events API v2 integration");
+    case "opsgenie":
+      return one("api_key", "API key", "Of an API integration");
+    case "ntfy":
+      return one("token", "Access token", "Optional. For protected topics.", false);
+    case "webhook":
+      return one("signing_key", "Signing key", "Optional. Signs each message with HMAC-SHA256.", false);
+    case "alertmanager":
+    case "email":
+    case "command":
+      return [];
+  }
+}
+
+/** Whether a kind takes headers with hidden values. */
+export function takesHeaders(kind: Channel["kind"]): boolean {
+  return kind === "webhook" || kind === "alertmanager";
+}
+
+/** The changes of the secrets: by name the new value, `null` to remove it. Unnamed secrets keep their value. */
+export type SecretChanges = Readonly<Record<string, string | null>>;
+
+/** The changes to send. Secrets of a former kind have no use and are removed. */
+export function changesOf(changes: SecretChanges, kind: Channel["kind"], before: Stored | null) {
+  const isUsed = (name: string) =>
+    secretsOf(kind).some((field) => field.name === name) ||
+    (takesHeaders(kind) && name.startsWith("header."));
+  const former = before && before.channel.kind !== kind ? before.secrets : [];
+  const removed = Object.fromEntries(former.map((name) => [name, null]));
+  const given = Object.entries(changes).filter(([name, value]) => isUsed(name) && value !== "");
+  return { ...removed, ...Object.fromEntries(given) };
+}
+
+interface Stored {
+  channel: Channel;
+  secrets: readonly string[];
 }

@@ -4,6 +4,7 @@ import { keys } from "@/api/keys";
 import { saveMuteTiming } from "@/api/notify";
 import type { MuteInterval, MuteTiming, Weekday } from "@/api/types";
 import { zone } from "@/lib/format";
+import { writtenOf } from "@/lib/written";
 import { Button, IconButton } from "@/ui/Button";
 import { cx } from "@/ui/cx";
 import { Field, FormError, fieldError } from "@/ui/Field";
@@ -11,6 +12,7 @@ import { FormButtons } from "@/ui/FormButtons";
 import { inputClass } from "@/ui/Input";
 import { useSave } from "@/ui/useSave";
 import { NameField } from "../NameField";
+import { MuteDates } from "./MuteDates";
 import { dayName, WEEKDAYS } from "./muteWords";
 
 const FIELDS = ["name", "zone", "intervals"];
@@ -29,11 +31,21 @@ export function MuteForm({ before, onDone }: MuteFormProps) {
     before?.intervals ?? [{ weekdays: [], from: "22:00", to: "07:00" }],
   );
   const save = useSave({
-    save: () => saveMuteTiming({ name: name.trim(), zone: place.trim(), intervals }, before),
+    save: () =>
+      saveMuteTiming(
+        {
+          ...(before ? writtenOf(before) : {}),
+          name: name.trim(),
+          zone: place.trim(),
+          intervals,
+        },
+        before,
+      ),
     invalidates: [keys.muteTimings.all, keys.routes.all],
     onDone,
   });
-  const error = fieldError(save.error, "intervals");
+  const any = fieldError(save.error, "intervals");
+  const whole = any?.startsWith("[") ? undefined : any;
   return (
     <form onSubmit={save.submit} className="flex flex-col gap-4">
       <NameField
@@ -68,6 +80,7 @@ export function MuteForm({ before, onDone }: MuteFormProps) {
           key={index}
           number={index + 1}
           interval={interval}
+          error={fieldError(save.error, `intervals[${index}]`)}
           onChange={(part) =>
             setIntervals(intervals.map((other, at) => (at === index ? { ...other, ...part } : other)))
           }
@@ -76,7 +89,7 @@ export function MuteForm({ before, onDone }: MuteFormProps) {
           }
         />
       ))}
-      {error && <p className="text-xs">▼ {error}</p>}
+      {whole && <p className="text-xs">▼ {whole}</p>}
       <div>
         <Button
           onClick={() =>
@@ -96,12 +109,13 @@ export function MuteForm({ before, onDone }: MuteFormProps) {
 interface IntervalInputsProps {
   number: number;
   interval: MuteInterval;
+  error: string | undefined;
   onChange: (part: Partial<MuteInterval>) => void;
   onRemove: (() => void) | null;
 }
 
 /** Days of the week and the hours on them. */
-function IntervalInputs({ number, interval, onChange, onRemove }: IntervalInputsProps) {
+function IntervalInputs({ number, interval, error, onChange, onRemove }: IntervalInputsProps) {
   const { weekdays = [], from = "00:00", to = "00:00" } = interval;
   const toggle = (day: Weekday) =>
     onChange({
@@ -118,7 +132,7 @@ function IntervalInputs({ number, interval, onChange, onRemove }: IntervalInputs
             aria-pressed={weekdays.includes(day)}
             onClick={() => toggle(day)}
             className={cx(
-              "h-8 min-w-9 flex-1 rounded-md border px-1 text-sm transition-colors duration-150",
+              "h-8 min-w-9 pointer-coarse:h-11 flex-1 rounded-md border px-1 text-sm transition-colors duration-150",
               weekdays.includes(day)
                 ? "border-strong bg-raised font-medium text-text"
                 : "border-border text-quiet hover:text-text",
@@ -152,6 +166,8 @@ function IntervalInputs({ number, interval, onChange, onRemove }: IntervalInputs
           </IconButton>
         )}
       </div>
+      <MuteDates number={number} interval={interval} onChange={onChange} />
+      {error && <p className="text-xs">▼ {error}</p>}
       <p className="text-xs text-quiet">
         {weekdays.length === 0 && "Without a day it applies every day. "}
         {from === to ? "Equal times cover the whole day." : to < from ? "Ends on the next day." : ""}

@@ -10,26 +10,30 @@ import { inputClass } from "@/ui/Input";
 import { SelectInput } from "@/ui/SelectInput";
 import { useSave } from "@/ui/useSave";
 import { MatcherInputs } from "../silences/MatcherInputs";
-import { type Draft, draftOf, routeOf } from "./routeDraft";
+import { type Draft, draftOf, parentsOf, routeOf } from "./routeDraft";
 
 const FIELDS = [
   ...["name", "receiver", "position", "matchers", "group_by", "group_wait", "group_interval"],
-  ...["repeat_interval", "mute_timings"],
+  ...["repeat_interval", "mute_timings", "active_timings", "parent"],
 ];
 
 interface RouteFormProps {
   /** The route to edit, or `null` for a new one. */
   before: Route | null;
   receivers: readonly Receiver[];
+  /** All routes, for the choice of the parent. */
+  routes: readonly Route[];
   onDone: () => void;
 }
 
+const TOP = { value: "", label: "None (top level)" };
+
 /** The form of a route. */
-export function RouteForm({ before, receivers, onDone }: RouteFormProps) {
+export function RouteForm({ before, receivers, routes, onDone }: RouteFormProps) {
   const [draft, setDraft] = useState(() => draftOf(before, receivers));
   const change = (part: Partial<Draft>) => setDraft((old) => ({ ...old, ...part }));
   const save = useSave({
-    save: () => saveRoute(routeOf(draft), before),
+    save: () => saveRoute(routeOf(draft, before), before),
     invalidates: [keys.routes.all],
     onDone,
   });
@@ -66,6 +70,9 @@ export function RouteForm({ before, receivers, onDone }: RouteFormProps) {
   const names = receivers.map(({ name }) => name);
   // The route may refer to a receiver that was removed.
   const options = names.includes(draft.receiver) ? names : [draft.receiver, ...names];
+  const possible = parentsOf(before, routes);
+  const parents =
+    draft.parent === "" || possible.includes(draft.parent) ? possible : [draft.parent, ...possible];
   return (
     <form onSubmit={save.submit} className="flex flex-col gap-4">
       {text(
@@ -81,7 +88,11 @@ export function RouteForm({ before, receivers, onDone }: RouteFormProps) {
         error={fieldError(save.error, "matchers")}
       />
       {draft.matchers.length === 0 && (
-        <p className="-mt-2 text-xs text-quiet">Matches all alerts that no other route matches.</p>
+        <p className="-mt-2 text-xs text-quiet">
+          {draft.parent === ""
+            ? "The default route: matches all alerts that no other route matches."
+            : "Matches all alerts of its parent."}
+        </p>
       )}
       <Field label="Receiver" error={fieldError(save.error, "receiver")}>
         {(ids) => (
@@ -90,6 +101,20 @@ export function RouteForm({ before, receivers, onDone }: RouteFormProps) {
             value={draft.receiver}
             options={options.map((value) => ({ value, label: value }))}
             onChange={(receiver) => change({ receiver })}
+          />
+        )}
+      </Field>
+      <Field
+        label="Parent route"
+        hint="The parent passes its alerts to the first child that matches."
+        error={fieldError(save.error, "parent")}
+      >
+        {(ids) => (
+          <SelectInput
+            {...ids}
+            value={draft.parent}
+            options={[TOP, ...parents.map((value) => ({ value, label: value }))]}
+            onChange={(parent) => change({ parent })}
           />
         )}
       </Field>
@@ -103,35 +128,45 @@ export function RouteForm({ before, receivers, onDone }: RouteFormProps) {
       {span("groupWait", "group_wait", "First message after", ["0s", "30s", "1min", "5min"])}
       {span("groupInterval", "group_interval", "Updates every", ["1min", "5min", "15min"])}
       {span("repeatInterval", "repeat_interval", "Reminder every", ["1h", "4h", "12h", "1d"])}
-      <MuteChoice draft={draft} onChange={change} error={fieldError(save.error, "mute_timings")} />
+      <TimingChoice
+        legend="Quiet hours: send nothing during"
+        chosen={draft.muteTimings}
+        onChange={(muteTimings) => change({ muteTimings })}
+        error={fieldError(save.error, "mute_timings")}
+      />
+      <TimingChoice
+        legend="Active hours: send only during"
+        chosen={draft.activeTimings}
+        onChange={(activeTimings) => change({ activeTimings })}
+        error={fieldError(save.error, "active_timings")}
+      />
       <FormError error={save.error} fields={FIELDS} />
       <FormButtons submit={before ? "Save" : "Add"} pending={save.pending} onCancel={onDone} />
     </form>
   );
 }
 
-interface MuteChoiceProps {
-  draft: Draft;
-  onChange: (part: Partial<Draft>) => void;
+interface TimingChoiceProps {
+  legend: string;
+  chosen: readonly string[];
+  onChange: (chosen: string[]) => void;
   error: string | undefined;
 }
 
-/** Chooses the mute timings of a route. */
-function MuteChoice({ draft, onChange, error }: MuteChoiceProps) {
+/** Chooses among the mute timings. */
+function TimingChoice({ legend, chosen, onChange, error }: TimingChoiceProps) {
   const query = useQuery({ queryKey: keys.muteTimings.all, queryFn: ({ signal }) => getMuteTimings(signal) });
-  const timings = query.data ?? [];
-  if (timings.length === 0) return null;
-  const chosen = draft.muteTimings;
+  // The route may refer to a timing that was removed.
+  const names = [...new Set([...(query.data ?? []).map(({ name }) => name), ...chosen])];
+  if (names.length === 0) return null;
   return (
     <fieldset className="flex flex-col gap-2">
-      <legend className="mb-1 text-xs text-quiet">Quiet hours</legend>
-      {timings.map(({ name }) => (
+      <legend className="mb-1 text-xs text-quiet">{legend}</legend>
+      {names.map((name) => (
         <Check
           key={name}
           checked={chosen.includes(name)}
-          onChange={(on) =>
-            onChange({ muteTimings: on ? [...chosen, name] : chosen.filter((other) => other !== name) })
-          }
+          onChange={(on) => onChange(on ? [...chosen, name] : chosen.filter((other) => other !== name))}
         >
           {name}
         </Check>

@@ -10,20 +10,32 @@ import { MatcherMark } from "../silences/SilenceRow";
 
 interface RouteRowProps {
   route: Route;
+  /** How many routes are above it. */
+  depth: number;
   /** Whether the receiver does not exist. */
   deadEnd: boolean;
   onEdit: () => void;
 }
 
 /** A route: its matchers, its receiver and its timing. */
-export function RouteRow({ route, deadEnd, onEdit }: RouteRowProps) {
+export function RouteRow({ route, depth, deadEnd, onEdit }: RouteRowProps) {
   const remove = useChange(() => deleteRoute(route), [keys.routes.all]);
   const matchers = route.matchers ?? [];
   return (
     <li className="flex flex-wrap items-start gap-x-4 gap-y-2 border-b border-border px-4 py-2.5 last:border-b-0">
-      <div className="min-w-60 flex-1">
+      <div
+        className={`min-w-52 flex-1 ${depth > 0 ? "border-l-2 border-border pl-3" : ""}`}
+        style={{ marginLeft: `${Math.min(depth, 6) * 1.25}rem` }}
+      >
+        {depth > 0 && (
+          <span className="sr-only">
+            Child of {route.parent}, level {depth + 1}:{" "}
+          </span>
+        )}
         <p className="flex flex-wrap items-center gap-x-2 gap-y-1">
-          {matchers.length === 0 && <span>All other alerts</span>}
+          {matchers.length === 0 && (
+            <span>{depth > 0 ? "All alerts of its parent" : "All other alerts"}</span>
+          )}
           {matchers.map((matcher) => (
             <MatcherMark key={`${matcher.label}${matcher.op}${matcher.value}`} matcher={matcher} />
           ))}
@@ -40,6 +52,11 @@ export function RouteRow({ route, deadEnd, onEdit }: RouteRowProps) {
         {(route.mute_timings ?? []).length > 0 && (
           <p className="text-xs text-quiet [overflow-wrap:anywhere]">
             Quiet hours: {route.mute_timings?.join(", ")}
+          </p>
+        )}
+        {(route.active_timings ?? []).length > 0 && (
+          <p className="text-xs text-quiet [overflow-wrap:anywhere]">
+            Sends only during: {route.active_timings?.join(", ")}
           </p>
         )}
       </div>

@@ -10,16 +10,17 @@ import { Card } from "@/ui/Card";
 import { Drawer } from "@/ui/Drawer";
 import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
 import { AlertTabs } from "../AlertTabs";
+import { InhibitRules } from "../inhibit/InhibitRules";
 import { MuteTimings } from "./MuteTimings";
 import { RouteForm } from "./RouteForm";
 import { RouteRow } from "./RouteRow";
-import { inOrder } from "./routeDraft";
+import { treeOf } from "./routeDraft";
 import { TryRoutes } from "./TryRoutes";
 
 /** The route in the drawer: a new one, an existing one, or none. */
 type Editing = Route | "new" | null;
 
-/** The routes view: routes, mute timings and a preview. */
+/** The routes view: routes, mute timings, inhibition rules and a preview. */
 export function Routes() {
   return (
     <>
@@ -28,6 +29,7 @@ export function Routes() {
         <div className="flex min-w-0 flex-col gap-4">
           <RouteList />
           <MuteTimings />
+          <InhibitRules />
         </div>
         <TryRoutes />
       </div>
@@ -42,12 +44,12 @@ function RouteList() {
     queryKey: keys.receivers.all,
     queryFn: ({ signal }) => getReceivers(signal),
   }).data;
-  const routes = query.data && inOrder(query.data);
+  const routes = query.data;
   const close = () => setEditing(null);
   return (
     <Card
       title="Routes"
-      note="the first match applies"
+      note="the first match applies, then its first matching child"
       action={
         <Button onClick={() => setEditing("new")}>
           <Plus size={14} aria-hidden="true" />
@@ -68,10 +70,11 @@ function RouteList() {
         </EmptyState>
       ) : (
         <ol className="-mx-4 -mb-4 border-t border-border text-sm">
-          {routes.map((route) => (
+          {treeOf(routes).map(({ route, depth }) => (
             <RouteRow
               key={route.id}
               route={route}
+              depth={depth}
               deadEnd={receivers !== undefined && !receivers.some(({ name }) => name === route.receiver)}
               onEdit={() => setEditing(route)}
             />
@@ -89,7 +92,12 @@ function RouteList() {
         ) : (
           editing !== null &&
           receivers && (
-            <RouteForm before={editing === "new" ? null : editing} receivers={receivers} onDone={close} />
+            <RouteForm
+              before={editing === "new" ? null : editing}
+              receivers={receivers}
+              routes={routes ?? []}
+              onDone={close}
+            />
           )
         )}
       </Drawer>

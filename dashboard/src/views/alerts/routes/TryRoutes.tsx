@@ -79,15 +79,20 @@ export function TryRoutes() {
   );
 }
 
-function Result({ preview: { routes, silences } }: { preview: RoutePreview }) {
+function Result({ preview: { routes, silences, inhibited_by } }: { preview: RoutePreview }) {
   if (routes.length === 0) return <p>● Dashboard only. No route matches.</p>;
   return (
     <>
+      {inhibited_by.length > 0 && (
+        <p className="mb-2">
+          ▼ Inhibited by {plural(inhibited_by.length, "firing alert")}. No notifications are sent.
+        </p>
+      )}
       {silences.length > 0 && (
         <p className="mb-2">▼ Silenced: {plural(silences.length, "silence matches", "silences match")}.</p>
       )}
       <ol className="flex flex-col gap-2">
-        {routes.map(({ name, receiver, muted_by, group }) => (
+        {routes.map(({ name, receiver, muted_by, outside_active_timings, group }) => (
           <li key={name}>
             <span className="font-medium [overflow-wrap:anywhere]">▲ {receiver}</span>{" "}
             <span className="text-quiet [overflow-wrap:anywhere]">via {name}</span>
@@ -97,6 +102,7 @@ function Result({ preview: { routes, silences } }: { preview: RoutePreview }) {
                 ● Muted now by {muted_by.join(", ")}
               </span>
             )}
+            {outside_active_timings && <span className="block text-xs">● Outside its active hours now</span>}
           </li>
         ))}
       </ol>

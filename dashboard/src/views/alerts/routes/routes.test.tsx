@@ -1,9 +1,9 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
-import type { Receiver, Route } from "@/api/types";
+import type { MuteTiming, Receiver, Route } from "@/api/types";
 import { open, serve } from "@/testing/app";
 import { intervalText } from "./muteWords";
-import { inOrder } from "./routeDraft";
+import { parentsOf, treeOf } from "./routeDraft";
 
 const { state } = serve();
 
@@ -32,12 +32,34 @@ describe("route helpers", () => {
       route("z", 0, [...some]),
       route("a", 1, [...some]),
     ];
-    expect(inOrder(routes).map(({ name }) => name)).toEqual(["z", "a", "b", "all"]);
+    expect(treeOf(routes).map(({ route: { name } }) => name)).toEqual(["z", "a", "b", "all"]);
+  });
+
+  it("children follow their parent and a loop of parents is not offered", () => {
+    const route = (name: string, parent: string | null) =>
+      ({ name, parent, matchers: [{ label: "a", op: "=", value: "b" }] }) as Route;
+    const routes = [
+      route("leaf", "child"),
+      route("child", "root"),
+      route("other", null),
+      route("root", null),
+    ];
+    expect(treeOf(routes).map(({ route: { name }, depth }) => [name, depth])).toEqual([
+      ["other", 0],
+      ["root", 0],
+      ["child", 1],
+      ["leaf", 2],
+    ]);
+    expect(parentsOf(routes[1] ?? null, routes)).toEqual(["other", "root"]);
+    expect(treeOf([route("orphan", "gone")])).toHaveLength(1);
   });
 
   it("interval text names days and hours", () => {
     expect(intervalText({ from: "22:00", to: "07:00" })).toBe("Every day, 22:00–07:00 (next day)");
     expect(intervalText({ weekdays: ["saturday", "sunday"] })).toBe("Sat, Sun, all day");
+    expect(intervalText({ months: ["december"], days_of_month: ["24:26"], years: ["2026"] })).toBe(
+      "Every day in December, on 24–26 of the month, in 2026, all day",
+    );
     expect(intervalText({ weekdays: ["monday"], from: "12:00", to: "13:30" })).toBe("Mon, 12:00–13:30");
   });
 });
@@ -62,6 +84,27 @@ describe("routes", () => {
     expect(await screen.findByText("No routes")).toBeTruthy();
   });
 
+  it("saving keeps what the form of a route does not show", async () => {
+    const stored = { version: 1, provisioned: false, created_at: "2026-01-01T00:00:00.000Z", updated_at: "" };
+    const matchers: Route["matchers"] = [{ label: "topic", op: "=", value: "acme" }];
+    const child = {
+      ...{ name: "child", receiver: "on-call", matchers, parent: "root", active_timings: ["office"] },
+      ...{ mute_timings: ["nights"], group_by: ["alertname"], unknown_field: "kept" },
+    };
+    state.world.notify.receivers = [receiver("on-call")];
+    state.world.notify.routes = [
+      { ...stored, id: 1, name: "root", receiver: "on-call", matchers },
+      { ...stored, id: 2, ...child },
+    ];
+    const { user } = open("/alerts/routes");
+    await user.click(await screen.findByRole("button", { name: "Edit child" }));
+    const form = await screen.findByRole("dialog", { name: "Edit route" });
+    await user.click(within(form).getByRole("checkbox", { name: "Continue with the next routes" }));
+    await user.click(within(form).getByRole("button", { name: "Save" }));
+    await waitFor(() => expect(state.world.notify.routes.find(({ id }) => id === 2)?.continue).toBe(true));
+    expect(state.world.notify.routes.find(({ id }) => id === 2)).toMatchObject(child);
+  });
+
   it("provisioned route is read-only and shows a missing receiver", async () => {
     const now = new Date().toISOString();
     state.world.notify.routes = [
@@ -84,6 +127,25 @@ describe("routes", () => {
 });
 
 describe("mute timings", () => {
+  it("saving keeps months and days of the month", async () => {
+    const intervals: MuteTiming["intervals"] = [
+      { weekdays: ["monday"], from: "00:00", to: "00:00", months: ["december"], days_of_month: ["24:26"] },
+    ];
+    const stored = { version: 1, provisioned: false, created_at: "2026-01-01T00:00:00.000Z", updated_at: "" };
+    state.world.notify.muteTimings = [{ ...stored, id: 1, name: "holidays", zone: "UTC", intervals }];
+    const { user } = open("/alerts/routes");
+    await user.click(await screen.findByRole("button", { name: "Edit holidays" }));
+    const form = await screen.findByRole("dialog", { name: "Edit mute timing" });
+    expect(within(form).getByLabelText<HTMLInputElement>("Months, hours 1").value).toBe("december");
+    await user.type(within(form).getByLabelText("Years, hours 1"), "2026, 2027");
+    await user.click(within(form).getByRole("button", { name: "Save" }));
+    await waitFor(() =>
+      expect(state.world.notify.muteTimings[0]?.intervals).toEqual([
+        { ...intervals[0], years: ["2026", "2027"] },
+      ]),
+    );
+  });
+
   it("mute timing is added with days and hours", async () => {
     const { user } = open("/alerts/routes");
     await user.click(await screen.findByRole("button", { name: "Add mute timing" }));
@@ -96,5 +158,22 @@ describe("mute timings", () => {
     await waitFor(() =>
       expect(state.world.notify.muteTimings[0]?.intervals[0]?.weekdays).toEqual(["saturday", "sunday"]),
     );
+  });
+});
+
+describe("inhibition rules", () => {
+  it("inhibition rule is added and removed", async () => {
+    const { user } = open("/alerts/routes");
+    await user.click(await screen.findByRole("button", { name: "Add inhibition rule" }));
+    const form = await screen.findByRole("dialog", { name: "Add inhibition rule" });
+    await user.type(within(form).getByLabelText("Name"), "critical-over-warning");
+    await user.click(within(form).getByRole("button", { name: "Add" }));
+    const card = await screen.findByRole("region", { name: /^Inhibition rules/ });
+    expect(await within(card).findByText("Only with the same topic")).toBeTruthy();
+    expect(within(card).getByText('severity = "warning"')).toBeTruthy();
+    await user.click(within(card).getByRole("button", { name: "Remove" }));
+    const question = await screen.findByRole("dialog", { name: "Remove critical-over-warning?" });
+    await user.click(within(question).getByRole("button", { name: "Remove" }));
+    expect(await screen.findByText("No inhibition rules")).toBeTruthy();
   });
 });

@@ -14,6 +14,7 @@ import { useSave } from "@/ui/useSave";
 import { AlertTabs } from "../AlertTabs";
 import { BacktestCard } from "./BacktestCard";
 import { AdvancedConditionInputs, ConditionInputs } from "./ConditionInputs";
+import { CountingInputs } from "./CountingInputs";
 import { NameInputs } from "./NameInputs";
 import { type Draft, draftFor, draftOf, ruleOf } from "./ruleDraft";
 import { ScopeInputs } from "./ScopeInputs";
@@ -34,9 +35,13 @@ const FIELDS = [
     "group_by",
   ],
   ...["window", "interval", "min_posts", "for", "keep_firing_for", "severity", "annotations"],
+  ...["distinct", "min_authors", "no_data", "delay"],
 ];
 
-const ADVANCED = ["significance", "recovery_threshold", "baseline_window", "keep_firing_for", "interval"];
+const ADVANCED = [
+  ...["significance", "recovery_threshold", "baseline_window", "keep_firing_for", "interval"],
+  ...["distinct", "min_authors", "no_data", "delay"],
+];
 
 /** The rule editor with a preview over the last day. */
 export function RuleEditor() {
@@ -100,6 +105,7 @@ function Editor({ before }: { before: Rule | null }) {
               <summary className="px-3 py-2 text-sm">Advanced</summary>
               <div className="flex flex-col gap-4 px-3 pt-1 pb-3">
                 <AdvancedConditionInputs {...inputs} />
+                <CountingInputs {...inputs} />
                 <AdvancedTimingInputs {...inputs} />
               </div>
             </details>

@@ -71,6 +71,15 @@ export function AdvancedTimingInputs({ draft, onChange, error }: InputsProps) {
         onChange={(interval) => onChange({ interval })}
         error={fieldError(error, "interval")}
       />
+      <DurationField
+        label="Delay"
+        hint="Windows end this much earlier, so that late posts count. Empty: measured per source"
+        value={draft.delay}
+        presets={["0s", "5min", "30min"]}
+        optional
+        onChange={(delay) => onChange({ delay })}
+        error={fieldError(error, "delay")}
+      />
     </>
   );
 }

@@ -38,6 +38,17 @@ describe("rule draft", () => {
     expect(ruleOf(draft)).toEqual(written);
   });
 
+  it("fields that the form does not show are kept", () => {
+    const kept = {
+      distinct: "texts",
+      min_authors: 3,
+      no_data: "keep",
+      delay: "30min",
+      unknown_field: "x",
+    } as const;
+    expect(ruleOf(draftOf({ ...rule, ...kept }))).toMatchObject(kept);
+  });
+
   it("fields of other kinds are left out", () => {
     const shift: Rule = {
       ...rule,

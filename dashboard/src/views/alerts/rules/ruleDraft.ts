@@ -1,5 +1,6 @@
 import type { Rule, RuleDraft } from "@/api/types";
 import type { Search } from "@/lib/search";
+import { writtenOf } from "@/lib/written";
 
 /** The editable state of a rule. Numbers are strings, shares are percent. */
 export interface Draft {
@@ -24,9 +25,17 @@ export interface Draft {
   severity: RuleDraft["severity"];
   summary: string;
   enabled: boolean;
-  /** Kept unchanged, because the form does not show them. */
-  labels: RuleDraft["labels"];
+  /** What counts: posts, texts or authors. Empty means the default. */
+  distinct: NonNullable<RuleDraft["distinct"]> | "";
+  /** Empty means the default. */
+  minAuthors: string;
+  noData: NonNullable<RuleDraft["no_data"]> | "";
+  /** How much earlier windows end. Empty means measured. */
+  delay: string;
+  /** All annotations, of which the form shows the summary. */
   annotations: RuleDraft["annotations"];
+  /** The fields of the stored rule. Those that the form does not show are saved unchanged. */
+  kept: Partial<RuleDraft>;
 }
 
 /** The properties of each group of inputs in the rule editor. */
@@ -78,8 +87,12 @@ export function newDraft(): Draft {
     severity: "warning",
     summary: "",
     enabled: true,
-    labels: {},
+    distinct: "",
+    minAuthors: "",
+    noData: "",
+    delay: "",
     annotations: {},
+    kept: { labels: {} },
   };
 }
 
@@ -148,8 +161,12 @@ export function draftOf(rule: Rule): Draft {
     severity: rule.severity,
     summary: rule.annotations.summary ?? "",
     enabled: rule.enabled,
-    labels: rule.labels,
+    distinct: rule.distinct ?? "",
+    minAuthors: rule.min_authors == null ? "" : String(rule.min_authors),
+    noData: rule.no_data ?? "",
+    delay: rule.delay ?? "",
     annotations: rule.annotations,
+    kept: keptOf(rule),
   };
 }
 
@@ -159,6 +176,8 @@ export function ruleOf(draft: Draft): RuleDraft {
   const number = (text: string) => (asks.percent ? roundOff(Number(text) / 100) : Number(text));
   const { summary: _, ...others } = draft.annotations;
   return {
+    labels: {},
+    ...draft.kept,
     name: draft.name.trim(),
     kind: draft.kind,
     ...(asks.class ? { of: draft.of } : {}),
@@ -177,11 +196,46 @@ export function ruleOf(draft: Draft): RuleDraft {
     for: draft.pendingFor,
     keep_firing_for: draft.keepFiringFor,
     severity: draft.severity,
-    labels: draft.labels,
+    ...(draft.distinct ? { distinct: draft.distinct } : {}),
+    ...(draft.minAuthors !== "" ? { min_authors: Number(draft.minAuthors) } : {}),
+    ...(draft.noData ? { no_data: draft.noData } : {}),
+    ...(draft.delay.trim() ? { delay: draft.delay.trim() } : {}),
     annotations: draft.summary.trim() ? { ...others, summary: draft.summary.trim() } : others,
     enabled: draft.enabled,
   };
 }
+
+/** The fields that the form does not show, whatever the server calls them. */
+function keptOf(rule: Rule): Partial<RuleDraft> {
+  const { state: _state, series: _series, ...written } = writtenOf(rule);
+  return Object.fromEntries(Object.entries(written).filter(([field]) => !SHOWN.has(field)));
+}
+
+/** The fields that the form shows. They are left out when they do not apply to the kind of the rule. */
+const SHOWN: ReadonlySet<string> = new Set([
+  ...[
+    "name",
+    "kind",
+    "of",
+    "direction",
+    "threshold",
+    "significance",
+    "baseline_window",
+    "recovery_threshold",
+  ],
+  ...[
+    "scope",
+    "group_by",
+    "window",
+    "interval",
+    "min_posts",
+    "for",
+    "keep_firing_for",
+    "severity",
+    "annotations",
+  ],
+  ...["enabled", "distinct", "min_authors", "no_data", "delay"],
+]);
 
 /** Rounds off binary fraction errors: 0.55 × 100 is 55. */
 function roundOff(value: number): number {

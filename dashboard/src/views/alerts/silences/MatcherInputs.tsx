@@ -12,7 +12,7 @@ const OPERATORS = [
 ] as const satisfies readonly { value: Matcher["op"]; label: string }[];
 
 /** Suggested labels. */
-const LABELS = ["alertname", "severity", "kind", "source"];
+const LABELS = ["alertname", "severity", "kind", "source", "topic"];
 
 const ROW =
   "grid grid-cols-[minmax(0,1.3fr)_5.25rem_minmax(0,1fr)_2rem] gap-1.5 " +
@@ -24,15 +24,22 @@ interface MatcherInputsProps {
   error: string | undefined;
   /** Whether zero conditions are allowed, which match every alert. */
   optional?: boolean;
+  legend?: string;
 }
 
 /** Conditions on the labels of an alert, which must all match. */
-export function MatcherInputs({ matchers, onChange, error, optional = false }: MatcherInputsProps) {
+export function MatcherInputs({
+  matchers,
+  onChange,
+  error,
+  optional = false,
+  legend = "Alerts that match all conditions",
+}: MatcherInputsProps) {
   const replace = (index: number, part: Partial<Matcher>) =>
     onChange(matchers.map((matcher, at) => (at === index ? { ...matcher, ...part } : matcher)));
   return (
     <fieldset className="flex flex-col gap-2 text-sm">
-      <legend className="mb-1 text-xs text-quiet">Alerts that match all conditions</legend>
+      <legend className="mb-1 text-xs text-quiet">{legend}</legend>
       <datalist id="alert-labels">
         {LABELS.map((label) => (
           <option key={label} value={label} />

@@ -5,6 +5,7 @@ import type { Matcher, Silence } from "@/api/types";
 import { zone } from "@/lib/format";
 import { fromLocalInput, toLocalInput } from "@/lib/localInput";
 import { DAY, HOUR } from "@/lib/range";
+import { writtenOf } from "@/lib/written";
 import { Choice } from "@/ui/Choice";
 import { Field, FormError, fieldError } from "@/ui/Field";
 import { FormButtons } from "@/ui/FormButtons";
@@ -36,6 +37,7 @@ export function SilenceForm({ before, matchers, onDone }: SilenceFormProps) {
     save: () =>
       saveSilence(
         {
+          ...keptOf(before),
           matchers: draft.matchers,
           starts_at: fromLocalInput(draft.from) ?? "",
           ends_at: fromLocalInput(draft.until) ?? "",
@@ -119,6 +121,13 @@ export function SilenceForm({ before, matchers, onDone }: SilenceFormProps) {
       <FormButtons submit={before ? "Save" : "Silence"} pending={save.pending} onCancel={onDone} />
     </form>
   );
+}
+
+/** The fields of a silence that the form may not show. */
+function keptOf(before: Silence | null) {
+  if (!before) return {};
+  const { state: _, ...written } = writtenOf(before);
+  return written;
 }
 
 interface Draft {

@@ -1,15 +1,19 @@
 import { useQuery } from "@tanstack/react-query";
+import { useLocation, useNavigate } from "@tanstack/react-router";
 import { BellOff, Plus } from "lucide-react";
 import { useState } from "react";
 import { keys } from "@/api/keys";
 import { getSilences } from "@/api/notify";
-import type { Silence } from "@/api/types";
+import type { Matcher, Silence } from "@/api/types";
+import { readQuery } from "@/lib/search";
 import { useNow } from "@/lib/useNow";
+import { keepFilters } from "@/shell/keepFilters";
 import { Button } from "@/ui/Button";
 import { Card } from "@/ui/Card";
 import { Drawer } from "@/ui/Drawer";
 import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
 import { AlertTabs } from "../AlertTabs";
+import { readMatchers } from "./matcherText";
 import { SilenceForm } from "./SilenceForm";
 import { SilenceRow } from "./SilenceRow";
 
@@ -18,14 +22,24 @@ type Editing = Silence | "new" | null;
 
 /** The silences view. */
 export function Silences() {
-  const [editing, setEditing] = useState<Editing>(null);
+  const linked = useLinkedMatchers();
+  const [editing, setEditing] = useState<Editing>(linked.given ? "new" : null);
   const query = useQuery({ queryKey: keys.silences.all, queryFn: ({ signal }) => getSilences(signal) });
   const silences = query.data;
   const lasting = silences?.filter(({ state }) => state !== "expired") ?? [];
   const ended = silences?.filter(({ state }) => state === "expired") ?? [];
+  const close = () => {
+    setEditing(null);
+    linked.clear();
+  };
   return (
     <>
       <AlertTabs />
+      {linked.given && !linked.matchers && (
+        <p role="alert" className="mb-4 text-sm">
+          ▼ The conditions in this link cannot be read. Enter them in the form.
+        </p>
+      )}
       <div className="flex flex-col gap-4">
         <Card
           title="Silences"
@@ -59,14 +73,41 @@ export function Silences() {
       <Drawer
         title={editing === "new" ? "Add silence" : "Edit silence"}
         open={editing !== null}
-        onClose={() => setEditing(null)}
+        onClose={close}
       >
         {editing !== null && (
-          <SilenceForm before={editing === "new" ? null : editing} onDone={() => setEditing(null)} />
+          <SilenceForm
+            before={editing === "new" ? null : editing}
+            {...(linked.matchers ? { matchers: linked.matchers } : {})}
+            onDone={close}
+          />
         )}
       </Drawer>
     </>
   );
+}
+
+interface LinkedMatchers {
+  /** Whether the link has conditions. */
+  given: boolean;
+  /** The conditions, or `null` if they cannot be read. */
+  matchers: Matcher[] | null;
+  /** Removes them from the URL. */
+  clear: () => void;
+}
+
+/** The conditions in the URL of a notification's link: `?matchers=alertname="Acme"`. */
+function useLinkedMatchers(): LinkedMatchers {
+  const navigate = useNavigate();
+  const text = useLocation({ select: ({ searchStr }) => readQuery(searchStr).matchers });
+  const given = typeof text === "string" && text !== "";
+  return {
+    given,
+    matchers: given ? readMatchers(text) : null,
+    clear: () => {
+      if (given) void navigate({ to: ".", search: keepFilters, replace: true });
+    },
+  };
 }
 
 function Rows({ silences, onEdit }: { silences: readonly Silence[]; onEdit: (silence: Silence) => void }) {

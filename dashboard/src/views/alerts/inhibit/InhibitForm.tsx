@@ -1,0 +1,86 @@
+import { useState } from "react";
+import { keys } from "@/api/keys";
+import { saveInhibitRule } from "@/api/notify";
+import type { InhibitRule, Matcher } from "@/api/types";
+import { writtenOf } from "@/lib/written";
+import { Field, FormError, fieldError } from "@/ui/Field";
+import { FormButtons } from "@/ui/FormButtons";
+import { inputClass } from "@/ui/Input";
+import { useSave } from "@/ui/useSave";
+import { NameField } from "../NameField";
+import { labelsOf } from "../routes/routeDraft";
+import { MatcherInputs } from "../silences/MatcherInputs";
+
+const FIELDS = ["name", "source_matchers", "target_matchers", "equal"];
+
+interface InhibitFormProps {
+  /** The inhibition rule to edit, or `null` for a new one. */
+  before: InhibitRule | null;
+  onDone: () => void;
+}
+
+const CRITICAL: Matcher[] = [{ label: "severity", op: "=", value: "critical" }];
+const WARNING: Matcher[] = [{ label: "severity", op: "=", value: "warning" }];
+
+/** The form of an inhibition rule. */
+export function InhibitForm({ before, onDone }: InhibitFormProps) {
+  const [name, setName] = useState(before?.name ?? "");
+  const [source, setSource] = useState<Matcher[]>(before?.source_matchers ?? CRITICAL);
+  const [target, setTarget] = useState<Matcher[]>(before?.target_matchers ?? WARNING);
+  const [equal, setEqual] = useState((before?.equal ?? (before ? [] : ["topic"])).join(", "));
+  const save = useSave({
+    save: () =>
+      saveInhibitRule(
+        {
+          ...(before ? writtenOf(before) : {}),
+          name: name.trim(),
+          source_matchers: source,
+          target_matchers: target,
+          equal: labelsOf(equal),
+        },
+        before,
+      ),
+    invalidates: [keys.inhibitRules.all, keys.routes.all],
+    onDone,
+  });
+  return (
+    <form onSubmit={save.submit} className="flex flex-col gap-4">
+      <NameField
+        value={name}
+        example="critical-over-warning"
+        kept={before !== null}
+        onChange={setName}
+        error={fieldError(save.error, "name")}
+      />
+      <MatcherInputs
+        legend="While alerts with these labels fire"
+        matchers={source}
+        onChange={setSource}
+        error={fieldError(save.error, "source_matchers")}
+      />
+      <MatcherInputs
+        legend="Suppress notifications of alerts with these labels"
+        matchers={target}
+        onChange={setTarget}
+        error={fieldError(save.error, "target_matchers")}
+      />
+      <Field
+        label="Labels that must be equal"
+        hint="Separated by commas, for example topic, source. Empty: any alert suppresses."
+        error={fieldError(save.error, "equal")}
+      >
+        {(ids) => (
+          <input
+            {...ids}
+            value={equal}
+            maxLength={500}
+            onChange={(event) => setEqual(event.target.value)}
+            className={inputClass}
+          />
+        )}
+      </Field>
+      <FormError error={save.error} fields={FIELDS} />
+      <FormButtons submit={before ? "Save" : "Add"} pending={save.pending} onCancel={onDone} />
+    </form>
+  );
+}

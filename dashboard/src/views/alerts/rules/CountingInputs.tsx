@@ -1,0 +1,63 @@
+import { Field, fieldError } from "@/ui/Field";
+import { inputClass } from "@/ui/Input";
+import { SelectInput } from "@/ui/SelectInput";
+import type { Draft, InputsProps } from "./ruleDraft";
+
+const DISTINCT = [
+  { value: "", label: "Every post (default)" },
+  { value: "posts", label: "Every post" },
+  { value: "texts", label: "Copies of a text once" },
+  { value: "authors", label: "Each author once" },
+] as const satisfies readonly { value: Draft["distinct"]; label: string }[];
+
+const NO_DATA = [
+  { value: "", label: "Resolve (default)" },
+  { value: "resolve", label: "Resolve" },
+  { value: "keep", label: "Keep the state" },
+  { value: "alert", label: "Alert" },
+] as const satisfies readonly { value: Draft["noData"]; label: string }[];
+
+/** What a rule counts, and what it does without posts. */
+export function CountingInputs({ draft, onChange, error }: InputsProps) {
+  return (
+    <div className="grid grid-cols-2 gap-3">
+      <Field label="Count" error={fieldError(error, "distinct")}>
+        {(ids) => (
+          <SelectInput
+            {...ids}
+            value={draft.distinct}
+            options={shown(DISTINCT, draft.distinct)}
+            onChange={(distinct) => onChange({ distinct })}
+          />
+        )}
+      </Field>
+      <Field label="Minimum authors" hint="Empty: 1" error={fieldError(error, "min_authors")}>
+        {(ids) => (
+          <input
+            {...ids}
+            type="number"
+            min={1}
+            value={draft.minAuthors}
+            onChange={(event) => onChange({ minAuthors: event.target.value })}
+            className={`${inputClass} tabular`}
+          />
+        )}
+      </Field>
+      <Field label="Without posts" error={fieldError(error, "no_data")}>
+        {(ids) => (
+          <SelectInput
+            {...ids}
+            value={draft.noData}
+            options={shown(NO_DATA, draft.noData)}
+            onChange={(noData) => onChange({ noData })}
+          />
+        )}
+      </Field>
+    </div>
+  );
+}
+
+/** The options without the one that repeats the default, unless it is chosen. */
+function shown<T extends string>(options: readonly { value: T; label: string }[], chosen: T) {
+  return options.filter((_, index) => index !== 1 || options[1]?.value === chosen);
+}
