@@ -22,7 +22,9 @@ build: build-tools dashboard/dist ## Builds the release binary, target/release/s
 	cargo build --release --locked
 
 .PHONY: test
-test: test-tools check-rust test-rust check-docs check-dashboard test-browser ## Runs all checks and tests, with a Redis and a Postgres that it starts itself.
+test: test-tools check-format ## Runs all checks and tests, with a Redis and a Postgres that it starts itself.
+	+$(MAKE) --no-print-directory --jobs=2 check-rust check-dashboard
+	+$(MAKE) --no-print-directory test-rust check-docs test-browser
 
 .PHONY: build-tools test-tools
 build-tools:
@@ -30,25 +32,27 @@ build-tools:
 test-tools:
 	@scripts/set-up test
 
-.PHONY: check-rust
-check-rust:
+.PHONY: check-format
+check-format:
 	cargo fmt --all --check
-	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+# clippy-driver lints a crate and compiles it as rustc does. `cargo clippy` would compile all dependencies a second
+# time, for their metadata only. The argument is written as cargo-clippy passes it.
+LINTED := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-Dwarnings__CLIPPY_HACKERY__ cargo
+
+.PHONY: check-rust
+check-rust: dashboard/dist ## Lints and compiles everything that the tests need, and the benchmarks.
+	$(LINTED) test --locked --workspace --no-run --lib --bins --tests --benches
 
 # Each run draws the same cases for the property tests. Another seed, or PROPTEST_CASES=5000, draws others.
 export PROPTEST_RNG_SEED ?= 1
 
-# The debug binary with the features of the tests, so that nothing is compiled twice.
-.PHONY: debug-binary
-debug-binary:
-	cargo test --locked --workspace --no-run --lib --bins --tests
-
 .PHONY: test-rust
-test-rust: dashboard/dist ## Runs the Rust tests.
-	scripts/with-services cargo test --locked --workspace --lib --bins --tests
+test-rust: check-rust ## Runs the Rust tests.
+	scripts/with-services env $(LINTED) test --locked --workspace --lib --bins --tests
 
 .PHONY: check-docs
-check-docs: debug-binary ## Checks links, settings and commands that the documentation prints, against the debug binary.
+check-docs: check-rust ## Checks links, settings and commands that the documentation prints, against the debug binary.
 	scripts/check-docs
 
 .PHONY: abuse
@@ -65,7 +69,7 @@ check-dashboard: $(NODE_MODULES) ## Type-checks, lints and tests the dashboard.
 	cd dashboard && npm run check && npm run lint && npm test
 
 .PHONY: test-browser
-test-browser: dashboard/dist debug-binary ## Runs the browser tests against the real binary.
+test-browser: check-rust ## Runs the browser tests against the real binary.
 	cd dashboard && SENTISTREAM_BIN="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/debug/sentistream" npm run e2e -- --project=journeys
 
 .PHONY: chaos

@@ -259,7 +259,7 @@ fn error_inside_a_list_names_its_path_with_dots() {
     for (set, key) in [
         ("server.auth.tokens=[{name = \"a\", sha256 = \"00\", scopes = [\"read\"]}]", "server.auth.tokens[0].sha256"),
         (
-            "server.auth.tokens=[{name = \"a\", sha256 = \"00\", scopes = [\"rule\"]}]",
+            &format!("server.auth.tokens=[{{name = \"a\", sha256 = \"{}\", scopes = [\"rule\"]}}]", "0".repeat(64)),
             "server.auth.tokens[0].scopes[0]",
         ),
         ("roles=[\"cook\"]", "roles[0]"),
