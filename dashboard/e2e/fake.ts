@@ -1,5 +1,5 @@
 import type { Page, Route, WebSocketRoute } from "@playwright/test";
-import type { Post } from "../src/api/types";
+import type { ScoredPost } from "../src/api/types";
 import { iso } from "../src/testing/answer";
 import { answer } from "../src/testing/answers";
 import { eventOf, type World } from "../src/testing/world";
@@ -20,13 +20,13 @@ export class Fake {
   }
 
   /** Stores a post and sends its event. */
-  publish(post: Post): void {
+  publish(post: ScoredPost): void {
     this.world.add(post);
     this.send(post);
   }
 
   /** Sends the event of a post to the clients. */
-  send(post: Post): void {
+  send(post: ScoredPost): void {
     for (const socket of this.sockets) socket.send(JSON.stringify({ type: "post", data: eventOf(post) }));
   }
 

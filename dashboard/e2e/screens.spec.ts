@@ -9,7 +9,13 @@ import { Fake } from "./fake";
 
 /** Screenshots of every view in test-results/screens: `npm run screens`. */
 
-const SIZES = { wide: [1440, 900], tablet: [1024, 768], phone: [390, 844], huge: [2560, 1440] } as const;
+const SIZES = {
+  wide: [1440, 900],
+  tablet: [1024, 768],
+  phone: [390, 844],
+  large: [1920, 1080],
+  huge: [2560, 1440],
+} as const;
 const DAY = 86_400_000;
 
 const only = process.env.SCREENS?.split(",");
@@ -27,6 +33,10 @@ interface Shot {
   name: string;
   path: string;
   posts: number;
+  /** The button whose form is shown. */
+  press?: string;
+  /** The values that the form is given, by label. */
+  choose?: Record<string, string>;
 }
 
 const SHOTS: Shot[] = [
@@ -46,6 +56,18 @@ const SHOTS: Shot[] = [
   { name: "rules", path: "/alerts/rules", posts: 0 },
   { name: "rule", path: "/alerts/rules/1", posts: 0 },
   { name: "routes", path: "/alerts/routes", posts: 0 },
+  { name: "form-route", path: "/alerts/routes", posts: 0, press: "Edit acme-at-night" },
+  { name: "form-inhibit", path: "/alerts/routes", posts: 0, press: "Add inhibition rule" },
+  { name: "form-mute", path: "/alerts/routes", posts: 0, press: "Edit nights-and-weekends" },
+  { name: "form-silence", path: '/alerts/silences?matchers=alertname%3D"Mood",source%3D"rss"', posts: 0 },
+  { name: "form-receiver", path: "/alerts/receivers", posts: 0, press: "Edit chat" },
+  {
+    ...{ name: "form-telegram", path: "/alerts/receivers", posts: 0, press: "Add receiver" },
+    choose: { Channel: "telegram" },
+  },
+  {
+    ...{ name: "form-webhook", path: "/alerts/receivers", posts: 0, press: "Edit on-call" },
+  },
   { name: "silences", path: "/alerts/silences", posts: 0 },
   { name: "receivers", path: "/alerts/receivers", posts: 0 },
   { name: "system", path: "/system", posts: 50 },
@@ -150,6 +172,11 @@ function furnish(world: World) {
       secrets: [],
     },
   ];
+  world.notify.receivers.push({
+    ...{ id: 3, version: 1, provisioned: false, created_at: iso(now), updated_at: iso(now) },
+    ...{ name: "chat", channel: { kind: "slack" }, send_resolved: true, max_alerts: 20, secrets: ["url"] },
+    templates: { title: "{{ status | upper }}: {{ commonLabels.alertname }}", text: null },
+  });
   world.notify.deliveries = [
     makeDelivery(1),
     makeDelivery(2, { receiver: "press-team", state: "failed", attempts: 8, error: "connection refused" }),
@@ -238,13 +265,47 @@ function furnishRoutes(world: World, now: number) {
       group_by: ["alertname", "source"],
       mute_timings: ["nights-and-weekends"],
     },
+    {
+      ...stored,
+      ...pace,
+      id: 3,
+      name: "acme-at-night",
+      parent: "critical-to-on-call",
+      receiver: "press-team",
+      matchers: [{ label: "topic", op: "=", value: "acme" }],
+      group_by: ["alertname"],
+      active_timings: ["nights-and-weekends"],
+    },
+    {
+      ...stored,
+      ...pace,
+      id: 4,
+      name: "acme-phones",
+      parent: "acme-at-night",
+      receiver: "chat",
+      matchers: [{ label: "source", op: "=~", value: "bluesky|mastodon" }],
+      group_by: [],
+    },
+  ];
+  world.notify.inhibitRules = [
+    {
+      ...stored,
+      name: "total-over-sources",
+      source_matchers: [{ label: "source", op: "=", value: "" }],
+      target_matchers: [{ label: "source", op: "!=", value: "" }],
+      equal: ["alertname"],
+    },
   ];
   world.notify.muteTimings = [
     {
       ...stored,
       name: "nights-and-weekends",
       zone: "Europe/Berlin",
-      intervals: [{ from: "22:00", to: "07:00" }, { weekdays: ["saturday", "sunday"] }],
+      intervals: [
+        { from: "22:00", to: "07:00" },
+        { weekdays: ["saturday", "sunday"] },
+        { months: ["december"], days_of_month: ["24:26"] },
+      ],
     },
   ];
 }
@@ -309,6 +370,12 @@ async function take(browser: Browser, shot: Shot, { width, height, colorScheme, 
   await page.waitForLoadState("networkidle");
   await page.waitForTimeout(400);
   if (["posts", "live"].includes(shot.name)) await expect(page.getByRole("article").first()).toBeVisible();
+  if (shot.press) {
+    await page.getByRole("button", { name: shot.press }).first().click();
+    for (const [label, value] of Object.entries(shot.choose ?? {}))
+      await page.getByLabel(label).selectOption(value);
+    await page.waitForTimeout(600);
+  }
   const sideways = await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
   await page.screenshot({ path: `test-results/screens/${name}.png` });
   if (!["posts", "live", "drawer"].includes(shot.name)) {

@@ -8,11 +8,30 @@ export type Sentiment = Schemas["Sentiment"];
 export type Emotion = Schemas["Emotion"];
 export type Period = Schemas["Period"];
 
-export type Post = Schemas["PostView"];
-export type PostDetail = Schemas["PostDetail"];
-export type PostPage = Schemas["PostList"];
-/** The WebSocket's event for a newly analysed post. */
-export type PostEvent = Schemas["PostEvent"];
+/** What the model says about a post. */
+export type Mood = Schemas["SentimentView"];
+/** A post. Without a sentiment it was not scored, and `unscored` says why: `language`. */
+export type Post = Omit<Schemas["PostView"], "sentiment" | "unscored"> & {
+  sentiment: Mood | null;
+  unscored?: string | null;
+};
+export type ScoredPost = Post & { sentiment: Mood };
+export type PostDetail = Post & {
+  /** Missing for a post that was not scored. */
+  scores?: ClassScores | null;
+  truncated?: boolean | null;
+};
+export type PostPage = Omit<Schemas["PostList"], "posts"> & { posts: Post[] };
+/** The WebSocket's event for a newly stored post. The labels of a post that was not scored are empty. */
+export type PostEvent = Omit<
+  Schemas["PostEvent"],
+  "sentiment_label" | "confidence_score" | "emotion" | "unscored"
+> & {
+  sentiment_label: Sentiment | "" | null;
+  confidence_score: number | null;
+  emotion: Emotion | "" | null;
+  unscored?: string | null;
+};
 export type ClassScores = Schemas["AllScores"];
 
 export type Aggregate = Schemas["AggregateAnswer"];
@@ -28,6 +47,8 @@ export type AlertPage = Omit<Schemas["AlertList"], "alerts"> & { alerts: Alert[]
 export type AlertDetail = Alert & Pick<Schemas["AlertDetail"], "timeline">;
 export type Transition = Schemas["Transition"];
 export type Comparison = Schemas["Comparison"];
+/** Whether chance explains the changes of a comparison. */
+export type Significance = Schemas["Significance"];
 export type PeriodCounts = Schemas["PeriodCounts"];
 
 export type RuleDraft = Schemas["RuleDraft"];
@@ -59,7 +80,7 @@ export type DeliveryPage = Schemas["DeliveryList"];
 export type Topic = Schemas["TopicView"];
 export type TopicDraft = Schemas["TopicDraft"];
 export type TopicChange = Schemas["TopicChange"];
-export type TopicPreview = Schemas["Preview"];
+export type TopicPreview = Omit<Schemas["Preview"], "examples"> & { examples: Post[] };
 export type TopicShares = Schemas["Share"];
 export type TopicShare = Schemas["TopicShare"];
 

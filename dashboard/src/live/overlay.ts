@@ -44,12 +44,15 @@ function addToBucket(bucket: Bucket, posts: readonly LivePost[]): Bucket {
   if (posts.length === 0) return bucket;
   const next: Bucket = { ...bucket, emotions: { ...bucket.emotions } };
   let confidence = bucket.average_confidence * bucket.total_count;
-  for (const post of posts) {
-    next[`${post.sentiment}_count`] += 1;
+  for (const { sentiment, emotion, confidence: certainty } of posts) {
+    // The counts leave out posts that were not scored.
+    if (!sentiment || !emotion) continue;
+    next[`${sentiment}_count`] += 1;
     next.total_count += 1;
-    next.emotions[post.emotion] += 1;
-    confidence += post.confidence;
+    next.emotions[emotion] += 1;
+    confidence += certainty ?? 0;
   }
+  if (next.total_count === bucket.total_count) return bucket;
   next.average_confidence = confidence / next.total_count;
   next.positive_percentage = percentOf(next.positive_count, next.total_count);
   next.neutral_percentage = percentOf(next.neutral_count, next.total_count);

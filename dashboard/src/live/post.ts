@@ -6,9 +6,12 @@ export interface LivePost {
   content: string;
   source: string;
   author: string | null;
-  sentiment: Sentiment;
-  confidence: number;
-  emotion: Emotion;
+  /** `null` if the post was not scored. */
+  sentiment: Sentiment | null;
+  confidence: number | null;
+  emotion: Emotion | null;
+  /** Why the post was not scored: `language`. */
+  unscored?: string | null | undefined;
   createdAt: number;
   ingestedAt: number;
   /** The tracked topics it matches. Known only for WebSocket events. */
@@ -33,9 +36,10 @@ export function fromEvent(event: PostEvent): LivePost {
     content: event.content,
     source: event.source,
     author: event.author ?? null,
-    sentiment: event.sentiment_label,
-    confidence: event.confidence_score,
-    emotion: event.emotion,
+    sentiment: event.sentiment_label || null,
+    confidence: event.sentiment_label ? event.confidence_score : null,
+    emotion: event.emotion || null,
+    unscored: event.unscored,
     createdAt: Date.parse(event.created_at),
     ingestedAt: Date.parse(event.ingested_at),
     topics: event.topics,
@@ -48,9 +52,10 @@ export function fromPost(post: Post): LivePost {
     content: post.content,
     source: post.source,
     author: post.author ?? null,
-    sentiment: post.sentiment.label,
-    confidence: post.sentiment.confidence,
-    emotion: post.sentiment.emotion,
+    sentiment: post.sentiment?.label ?? null,
+    confidence: post.sentiment?.confidence ?? null,
+    emotion: post.sentiment?.emotion ?? null,
+    unscored: post.unscored,
     createdAt: Date.parse(post.created_at),
     ingestedAt: Date.parse(post.ingested_at),
   };

@@ -198,7 +198,7 @@ export class LiveStore {
     const { min = 0 } = this.filter;
     const added = addPosts(
       before,
-      fresh.filter(({ confidence }) => confidence >= min),
+      fresh.filter(({ confidence }) => (confidence ?? 0) >= min),
     );
     const feed = this.deleted.length ? removePosts(added, this.deleted) : added;
     if (this.deleted.length) this.options.events.onDeleted(this.deleted);

@@ -1,10 +1,18 @@
+import type { Sentiment } from "@/api/types";
 import { score } from "@/lib/format";
+import { SENTIMENT_COLORS } from "@/lib/labels";
 
 /** Results below this confidence are drawn pale. */
 const UNSURE = 0.6;
 
-/** The confidence of a result as a bar. */
-export function ConfidenceBar({ value, color }: { value: number; color: string }) {
+interface ConfidenceBarProps {
+  value: number | null;
+  label: Sentiment | null;
+}
+
+/** The confidence of a result as a bar. Nothing for a post that was not scored. */
+export function ConfidenceBar({ value, label }: ConfidenceBarProps) {
+  if (value === null || label === null) return null;
   return (
     <span
       role="img"
@@ -14,7 +22,11 @@ export function ConfidenceBar({ value, color }: { value: number; color: string }
     >
       <span
         className="block h-full rounded-full"
-        style={{ width: `${value * 100}%`, backgroundColor: color, opacity: value < UNSURE ? 0.45 : 1 }}
+        style={{
+          width: `${value * 100}%`,
+          backgroundColor: SENTIMENT_COLORS[label],
+          opacity: value < UNSURE ? 0.45 : 1,
+        }}
       />
     </span>
   );

@@ -6,7 +6,7 @@ import { exact, score } from "@/lib/format";
 import { languageName, languageOf } from "@/lib/languages";
 import { type Search, withSearch } from "@/lib/search";
 import { Button, buttonClass } from "@/ui/Button";
-import { EmotionMark, SentimentMark } from "@/ui/marks";
+import { EmotionMark, SentimentMark, UnscoredMark } from "@/ui/marks";
 import { ErrorState, Skeleton } from "@/ui/states";
 import { DeletePost } from "./DeletePost";
 import { Explanation } from "./Explanation";
@@ -17,21 +17,30 @@ import { useExplanation } from "./useExplanation";
 
 /** The details of a post. */
 export function PostDetails({ post, onGone }: { post: PostDetail; onGone: () => void }) {
-  const { label, confidence, emotion } = post.sentiment;
+  const { sentiment: mood } = post;
   return (
     <div className="flex flex-col gap-5">
       <div className="flex flex-wrap items-center gap-x-4 gap-y-1 text-sm">
-        <span className="font-medium">
-          <SentimentMark label={label} />
-        </span>
-        <EmotionMark label={emotion} />
-        <span className="tabular text-quiet">confidence {score(confidence)}</span>
+        {mood ? (
+          <>
+            <span className="font-medium">
+              <SentimentMark label={mood.label} />
+            </span>
+            <EmotionMark label={mood.emotion} />
+            <span className="tabular text-quiet">confidence {score(mood.confidence)}</span>
+          </>
+        ) : (
+          <>
+            <UnscoredMark reason={post.unscored} />
+            <span className="text-quiet">It does not count as positive, neutral or negative.</span>
+          </>
+        )}
       </div>
       <div className="text-lg">
         <PostText content={post.content} />
       </div>
-      <Words text={post.content} />
-      <ScoreBars scores={post.scores} />
+      {mood && <Words text={post.content} />}
+      {mood && post.scores && <ScoreBars scores={post.scores} />}
       <Facts post={post} />
       <div className="flex flex-wrap gap-2">
         <OriginalLink url={post.url} />
@@ -73,11 +82,15 @@ function Facts({ post }: { post: PostDetail }) {
       </Fact>
       <Fact name="Created">{exact(post.created_at)}</Fact>
       <Fact name="Stored">{exact(post.ingested_at)}</Fact>
-      <Fact name="Analysed">{exact(post.sentiment.analyzed_at)}</Fact>
-      <Fact name="Model">
-        {post.sentiment.model_name}
-        {post.truncated && " (read only the start, because the text exceeds the model's limit)"}
-      </Fact>
+      {post.sentiment && (
+        <>
+          <Fact name="Analysed">{exact(post.sentiment.analyzed_at)}</Fact>
+          <Fact name="Model">
+            {post.sentiment.model_name}
+            {post.truncated && " (read only the start, because the text exceeds the model's limit)"}
+          </Fact>
+        </>
+      )}
       {post.lang && (
         <Fact name="Language">
           <FilterLink change={{ lang: languageOf(post.lang) }}>{languageName(post.lang)}</FilterLink>

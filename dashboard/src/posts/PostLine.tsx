@@ -1,15 +1,14 @@
 import { memo } from "react";
 import { ago, exact } from "@/lib/format";
-import { SENTIMENT_COLORS } from "@/lib/labels";
 import type { LivePost } from "@/live/post";
 import { cx } from "@/ui/cx";
-import { EmotionMark, SentimentMark } from "@/ui/marks";
+import { EmotionMark, SentimentMark, UnscoredMark } from "@/ui/marks";
 import { ConfidenceBar } from "./ConfidenceBar";
 import { PostText } from "./PostText";
 import type { PostLink } from "./usePostLink";
 
 /** The columns of the header and the lines. */
-const COLUMNS = "grid grid-cols-[5.5rem_6.5rem_minmax(0,1fr)_11rem_4.5rem] gap-x-4 px-4";
+const COLUMNS = "grid grid-cols-[5.5rem_9rem_minmax(0,1fr)_11rem_4.5rem] gap-x-4 px-4";
 
 /** The estimated height of a line. Each line is measured once it is shown. */
 export const LINE_HEIGHT = 53;
@@ -47,10 +46,18 @@ export const PostLine = memo(function PostLine({ post, now, link }: PostLineProp
         <span className="sr-only">, open this post</span>
       </a>
       <div className="flex flex-col text-xs leading-[1.125rem]">
-        <SentimentMark label={post.sentiment} />
-        <span className="text-quiet">
-          <EmotionMark label={post.emotion} />
-        </span>
+        {post.sentiment ? (
+          <SentimentMark label={post.sentiment} />
+        ) : (
+          <span className="flex">
+            <UnscoredMark reason={post.unscored} />
+          </span>
+        )}
+        {post.emotion && (
+          <span className="text-quiet">
+            <EmotionMark label={post.emotion} />
+          </span>
+        )}
       </div>
       <div className="max-w-[90ch]">
         <PostText content={post.content} lines={4} />
@@ -62,7 +69,7 @@ export const PostLine = memo(function PostLine({ post, now, link }: PostLineProp
         <bdi className="truncate text-quiet">{post.author ?? "no author"}</bdi>
       </div>
       <div className="flex h-[1.125rem] items-center">
-        <ConfidenceBar value={post.confidence} color={SENTIMENT_COLORS[post.sentiment]} />
+        <ConfidenceBar value={post.confidence} label={post.sentiment} />
       </div>
     </article>
   );

@@ -1,9 +1,8 @@
 import { memo } from "react";
 import { ago, exact } from "@/lib/format";
-import { SENTIMENT_COLORS } from "@/lib/labels";
 import type { LivePost } from "@/live/post";
 import { cx } from "@/ui/cx";
-import { EmotionMark, SentimentMark } from "@/ui/marks";
+import { EmotionMark, SentimentMark, UnscoredMark } from "@/ui/marks";
 import { ConfidenceBar } from "./ConfidenceBar";
 import { PostText } from "./PostText";
 import type { PostLink } from "./usePostLink";
@@ -28,10 +27,14 @@ export const PostRow = memo(function PostRow({ post, now, link, fresh = false, n
       )}
     >
       <div className="flex items-center gap-3 text-xs text-quiet">
-        <span className="font-medium text-text">
-          <SentimentMark label={post.sentiment} />
-        </span>
-        <EmotionMark label={post.emotion} />
+        {post.sentiment ? (
+          <span className="font-medium text-text">
+            <SentimentMark label={post.sentiment} />
+          </span>
+        ) : (
+          <UnscoredMark reason={post.unscored} />
+        )}
+        {post.emotion && <EmotionMark label={post.emotion} />}
         <span className="min-w-0 flex-1 truncate" title={post.source}>
           {post.source}
         </span>
@@ -51,7 +54,7 @@ export const PostRow = memo(function PostRow({ post, now, link, fresh = false, n
           <bdi>{post.author ?? "no author"}</bdi>
           {note && <span className="text-text"> · {note}</span>}
         </span>
-        <ConfidenceBar value={post.confidence} color={SENTIMENT_COLORS[post.sentiment]} />
+        <ConfidenceBar value={post.confidence} label={post.sentiment} />
       </div>
     </article>
   );

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import { App } from "@/App";
 import { createQueries } from "@/api/queryClient";
 import { writeToken } from "@/api/session";
-import type { Post } from "@/api/types";
+import type { ScoredPost } from "@/api/types";
 import { createAppRouter } from "@/router";
 import { type Answer, iso } from "./answer";
 import { answer } from "./answers";
@@ -60,7 +60,7 @@ export function serve() {
   return {
     state,
     /** Stores a post and sends its event to the clients. */
-    publish(post: Post) {
+    publish(post: ScoredPost) {
       state.world.add(post);
       live.broadcast(JSON.stringify({ type: "post", data: eventOf(post) }));
     },

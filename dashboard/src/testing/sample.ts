@@ -1,4 +1,4 @@
-import type { Emotion, Post, Sentiment } from "@/api/types";
+import type { Emotion, ScoredPost, Sentiment } from "@/api/types";
 import { SAMPLE_TEXTS, seeded } from "./sampleText";
 import { makePost } from "./world";
 
@@ -15,7 +15,7 @@ export function samplePosts(
   now: number,
   span: number,
   sources: readonly string[] = SOURCES,
-): Post[] {
+): ScoredPost[] {
   const chance = seeded(7);
   const pick = <T>(list: readonly T[]): T => list[Math.floor(chance() * list.length)] as T;
   return Array.from({ length: count }, (_, index) => {

@@ -1,4 +1,12 @@
-import type { Post, Sentiment, Topic, TopicChange, TopicDraft, TopicPreview, TopicShares } from "@/api/types";
+import type {
+  ScoredPost,
+  Sentiment,
+  Topic,
+  TopicChange,
+  TopicDraft,
+  TopicPreview,
+  TopicShares,
+} from "@/api/types";
 import { percentOf } from "@/lib/counts";
 import { SENTIMENTS } from "@/lib/labels";
 import { bucketLength } from "@/lib/range";
@@ -8,7 +16,7 @@ import { type Answer, iso } from "./answer";
 export class TopicWorld {
   topics: Topic[] = [];
 
-  constructor(private readonly posts: () => Post[]) {}
+  constructor(private readonly posts: () => ScoredPost[]) {}
 
   add(name: string, query: string, part: Partial<Topic> = {}): void {
     const now = iso(Date.now());
@@ -27,7 +35,7 @@ export class TopicWorld {
   }
 
   /** Whether a topic matches a post. */
-  matches(name: string, post: Post): boolean {
+  matches(name: string, post: ScoredPost): boolean {
     const query = this.topics.find((topic) => topic.name === name)?.query;
     return query !== undefined && post.content.toLowerCase().includes(query.toLowerCase());
   }
@@ -71,7 +79,7 @@ export class TopicWorld {
   private share(params: URLSearchParams): TopicShares {
     const start = Date.parse(params.get("start_date") ?? "");
     const end = Date.parse(params.get("end_date") ?? "");
-    const inside = (post: Post, from: number, to: number) =>
+    const inside = (post: ScoredPost, from: number, to: number) =>
       Date.parse(post.created_at) >= from && Date.parse(post.created_at) < to;
     const parts = this.topics.map(({ name, query }) => ({
       name,
@@ -107,12 +115,12 @@ export class TopicWorld {
     };
   }
 
-  private about(query: string): Post[] {
+  private about(query: string): ScoredPost[] {
     return this.posts().filter(({ content }) => content.toLowerCase().includes(query.toLowerCase()));
   }
 }
 
-function measure(posts: readonly Post[]) {
+function measure(posts: readonly ScoredPost[]) {
   const counts = { positive: 0, neutral: 0, negative: 0 };
   for (const post of posts) counts[post.sentiment.label] += 1;
   const share = (label: Sentiment) => percentOf(counts[label], posts.length);

@@ -9,9 +9,9 @@ import type {
   Feed,
   Period,
   PeriodCounts,
-  Post,
   PostEvent,
   PostPage,
+  ScoredPost,
   Sentiment,
   SourceInfo,
 } from "@/api/types";
@@ -32,9 +32,9 @@ export class World {
   readonly notify = new NotifyWorld();
   readonly rules = new RuleWorld();
   readonly topics = new TopicWorld(() => [...this.posts.values()]);
-  private readonly posts = new Map<string, Post>();
+  private readonly posts = new Map<string, ScoredPost>();
 
-  add(...posts: Post[]): void {
+  add(...posts: ScoredPost[]): void {
     for (const post of posts) this.posts.set(post.post_id, post);
   }
 
@@ -42,7 +42,7 @@ export class World {
     return this.posts.delete(id);
   }
 
-  post(id: string): Post | undefined {
+  post(id: string): ScoredPost | undefined {
     return this.posts.get(id);
   }
 
@@ -76,7 +76,7 @@ export class World {
     const posts = this.find(params);
     const data: Bucket[] = [];
     for (let time = start; time < end; time += length) data.push(emptyBucket(time));
-    const byBucket = new Map<number, Post[]>();
+    const byBucket = new Map<number, ScoredPost[]>();
     for (const post of posts) {
       const index = Math.floor((Date.parse(post.created_at) - start) / length);
       const list = byBucket.get(index);
@@ -183,7 +183,7 @@ export class World {
       .sort((a, b) => b.count - a.count);
   }
 
-  private find(params: URLSearchParams): Post[] {
+  private find(params: URLSearchParams): ScoredPost[] {
     const time = (name: string) => Date.parse(params.get(name) ?? "");
     const [start, end, after] = [time("start_date"), time("end_date"), time("ingested_after")];
     const words = (params.get("q") ?? "").toLowerCase().split(/\s+/).filter(Boolean);
@@ -217,7 +217,7 @@ export interface PostSpec {
 }
 
 /** A post with defaults. */
-export function makePost(spec: PostSpec): Post {
+export function makePost(spec: PostSpec): ScoredPost {
   const { id, at, content = `Post ${id}`, source = "web", author = "ada" } = spec;
   return {
     post_id: id,
@@ -263,7 +263,7 @@ export function makeFeed(name: string, part: Partial<Feed> = {}): Feed {
 }
 
 /** The WebSocket event of a post. */
-export function eventOf(post: Post): PostEvent {
+export function eventOf(post: ScoredPost): PostEvent {
   return {
     post_id: post.post_id,
     content: [...post.content].slice(0, 200).join(""),
@@ -293,7 +293,7 @@ function emptyBucket(time: number): Bucket {
   };
 }
 
-function fill(bucket: Bucket, posts: readonly Post[]): void {
+function fill(bucket: Bucket, posts: readonly ScoredPost[]): void {
   const counts = countBy(SENTIMENTS, posts, (post) => post.sentiment.label);
   bucket.positive_count = counts.positive;
   bucket.neutral_count = counts.neutral;
@@ -308,14 +308,14 @@ function fill(bucket: Bucket, posts: readonly Post[]): void {
 
 function countBy<L extends string>(
   labels: readonly L[],
-  posts: readonly Post[],
-  of: (post: Post) => L,
+  posts: readonly ScoredPost[],
+  of: (post: ScoredPost) => L,
 ): Record<L, number> {
   const counts = Object.fromEntries(labels.map((label) => [label, 0])) as Record<L, number>;
   for (const post of posts) counts[of(post)] += 1;
   return counts;
 }
 
-function mean(posts: readonly Post[]): number {
+function mean(posts: readonly ScoredPost[]): number {
   return posts.length ? posts.reduce((sum, post) => sum + post.sentiment.confidence, 0) / posts.length : 0;
 }

@@ -11,6 +11,18 @@ export function SentimentMark({ label }: { label: Sentiment }) {
   );
 }
 
+/** Marks a post that was not scored, with the reason. */
+export function UnscoredMark({ reason }: { reason: string | null | undefined }) {
+  return (
+    <span
+      title={reason === "language" ? "The model does not know the language of this post." : undefined}
+      className="inline-flex items-center rounded-full border border-border px-2 text-xs whitespace-nowrap text-quiet"
+    >
+      {reason ? `Not scored: ${reason}` : "Not scored"}
+    </span>
+  );
+}
+
 /** The glyph alone, for places where the name is nearby. */
 export function SentimentGlyph({ label }: { label: Sentiment }) {
   return (

@@ -2,6 +2,7 @@ import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import type { Search } from "@/lib/search";
 import { withSearch } from "@/lib/search";
+import { SignificanceNote } from "@/ui/SignificanceNote";
 import type { Periods } from "./periods";
 
 /** The properties of a table that compares two periods. */
@@ -14,12 +15,14 @@ interface RowProps extends TableProps {
   was: string;
   is: string;
   change: string;
+  /** The test of the change, if there is one. */
+  test?: { significant: boolean } | null | undefined;
   /** The filter of the row's posts. */
   narrow: Partial<Search>;
 }
 
 /** A measure with both values, which link to their posts. */
-export function Row({ name, was, is, change, narrow, search, later, earlier }: RowProps) {
+export function Row({ name, was, is, change, test, narrow, search, later, earlier }: RowProps) {
   const link = (stretch: { start: number; end: number }, text: string, strong: boolean) => (
     <Link
       to="/posts"
@@ -42,7 +45,10 @@ export function Row({ name, was, is, change, narrow, search, later, earlier }: R
       </th>
       <td className="py-2 pl-3">{link(earlier, was, false)}</td>
       <td className="py-2 pl-3">{link(later, is, true)}</td>
-      <td className="py-2 pl-3 whitespace-nowrap">{change}</td>
+      <td className="py-2 pl-3 whitespace-nowrap">
+        {change}
+        {test && <SignificanceNote significant={test.significant} className="block text-xs" />}
+      </td>
     </tr>
   );
 }

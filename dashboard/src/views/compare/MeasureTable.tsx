@@ -18,6 +18,7 @@ export function MeasureTable({ data, ...rest }: TableProps & { data: Comparison 
         was={compact(was.total)}
         is={compact(is.total)}
         change={changeText(change.total_percentage ?? null, "%")}
+        test={change.significance?.total_percentage}
         narrow={{}}
       />
       {SENTIMENTS.map((label) => (
@@ -28,6 +29,7 @@ export function MeasureTable({ data, ...rest }: TableProps & { data: Comparison 
           was={or(was.total, percent(was.percentages[label]))}
           is={or(is.total, percent(is.percentages[label]))}
           change={changeText(both ? change.percentages[label] : null, " pp")}
+          test={both && !rest.search.sentiment ? change.significance?.percentages[label] : null}
           narrow={{ sentiment: label }}
         />
       ))}

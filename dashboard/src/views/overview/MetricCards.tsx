@@ -4,6 +4,7 @@ import { Sparkline } from "@/charts/Sparkline";
 import { SENTIMENT_COLORS } from "@/lib/labels";
 import { cx } from "@/ui/cx";
 import { SentimentGlyph } from "@/ui/marks";
+import { SignificanceNote } from "@/ui/SignificanceNote";
 import { Skeleton } from "@/ui/states";
 import type { Metric } from "./metricList";
 
@@ -64,6 +65,9 @@ function MetricCard({ metric, against }: { metric: Metric; against: string }) {
               title={`${change.long}, compared with ${against}`}
             >
               {change.short}
+              {change.significant !== null && (
+                <SignificanceNote significant={change.significant} className="block" />
+              )}
             </span>
           )}
         </span>

@@ -11,6 +11,7 @@ import { SourceCard } from "./SourceCard";
 import { TrendCard } from "./TrendCard";
 import { useAlertMarks } from "./useAlertMarks";
 import { useComparison } from "./useComparison";
+import { useSignificance } from "./useSignificance";
 import { useSourceShares } from "./useSourceShares";
 import { findingsOf, WhatHappened } from "./WhatHappened";
 import { WordsCard } from "./WordsCard";
@@ -21,7 +22,8 @@ export function Overview() {
   const state = useComparison(search);
   const alerts = useAlertMarks(state.window, search);
   const sources = useSourceShares(state.window, search);
-  const metrics = state.data && metricList(state.data, state.chosen ?? state.data, search);
+  const significance = useSignificance(state.window, search);
+  const metrics = state.data && metricList(state.data, state.chosen ?? state.data, { search, significance });
   const span = state.window.end - state.window.start;
   const findings = findingsOf({ data: state.data, span, search, sources });
   // Words explain a change or a stretch that was selected in the chart.

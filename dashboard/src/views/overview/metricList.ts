@@ -1,4 +1,4 @@
-import type { Sentiment } from "@/api/types";
+import type { Sentiment, Significance } from "@/api/types";
 import { compact, count, percent, score, signed } from "@/lib/format";
 import { SENTIMENTS, sentence } from "@/lib/labels";
 import { type Comparison, difference, relativeChange } from "@/lib/metrics";
@@ -22,6 +22,13 @@ export interface Metric {
 interface Change {
   short: string;
   long: string;
+  /** Whether chance hardly explains the change. `null` if that is not known. */
+  significant: boolean | null;
+}
+
+interface MetricOptions {
+  search: Search;
+  significance: Significance | undefined;
 }
 
 /** The key figures of a comparison. */
@@ -29,7 +36,7 @@ export function metricList(
   { now, before, points }: Comparison,
   /** The comparison of the chosen sentiment only, for its confidence. */
   chosen: Comparison,
-  search: Search,
+  { search, significance }: MetricOptions,
 ): Metric[] {
   const only = search.sentiment;
   const posts = only ? now.counts[only] : now.posts;
@@ -42,7 +49,10 @@ export function metricList(
       title: only ? `${sentence(only)} posts` : "Posts",
       value: compact(posts),
       exact: count(posts),
-      change: change(relativeChange(posts, postsBefore), "%", `${count(postsBefore)} posts before`),
+      change: judged(
+        change(relativeChange(posts, postsBefore), "%", `${count(postsBefore)} posts before`),
+        significance?.total_percentage,
+      ),
       spark: ended.map((point) => (point.beforeData ? null : only ? point[only] : point.total)),
       search,
     },
@@ -52,7 +62,10 @@ export function metricList(
       label,
       value: percent(now.shares[label]),
       exact: `${count(now.counts[label])} of ${count(now.posts)} posts`,
-      change: pointChange(difference(now.shares[label], before.shares[label]), percent(before.shares[label])),
+      change: judged(
+        pointChange(difference(now.shares[label], before.shares[label]), percent(before.shares[label])),
+        only ? undefined : significance?.percentages[label],
+      ),
       spark: ended.map((point) => point[`${label}Share`]),
       sparkSpan: 30,
       search: { ...search, sentiment: label },
@@ -95,7 +108,12 @@ function pointChange(value: number | null, before: string): Change | null {
 function change(value: number | null, unit: string, before: string): Change | null {
   if (value === null) return null;
   const text = Math.abs(value) > 999 ? `${value > 0 ? ">" : "<−"}999${unit}` : `${signed(value)}${unit}`;
-  return { short: `${arrow(value)} ${text}`, long: `${text}: ${before}` };
+  return { short: `${arrow(value)} ${text}`, long: `${text}: ${before}`, significant: null };
+}
+
+/** The change with the result of its test, if there is one. */
+function judged(change: Change | null, test: { significant: boolean } | null | undefined): Change | null {
+  return change && test ? { ...change, significant: test.significant } : change;
 }
 
 function arrow(value: number): string {

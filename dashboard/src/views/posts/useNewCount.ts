@@ -14,6 +14,6 @@ export function useNewCount(search: Search, start: number, listed: readonly Live
       post.ingestedAt > newest &&
       post.createdAt >= start &&
       (!author || post.author === author) &&
-      post.confidence >= min,
+      (post.confidence ?? 0) >= min,
   ).length;
 }

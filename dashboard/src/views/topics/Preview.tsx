@@ -1,6 +1,6 @@
 import { count, percent, plural } from "@/lib/format";
 import { PostText } from "@/posts/PostText";
-import { SentimentGlyph } from "@/ui/marks";
+import { SentimentGlyph, UnscoredMark } from "@/ui/marks";
 import { ErrorState } from "@/ui/states";
 import { MoodBar } from "./MoodBar";
 import type { PreviewState } from "./usePreview";
@@ -23,8 +23,14 @@ export function Preview({ preview: { data, error } }: { preview: PreviewState })
         {examples.map((post) => (
           <li key={post.post_id} className="flex gap-2">
             <span className="pt-0.5">
-              <SentimentGlyph label={post.sentiment.label} />
-              <span className="sr-only">{post.sentiment.label}</span>
+              {post.sentiment ? (
+                <>
+                  <SentimentGlyph label={post.sentiment.label} />
+                  <span className="sr-only">{post.sentiment.label}</span>
+                </>
+              ) : (
+                <UnscoredMark reason={post.unscored} />
+              )}
             </span>
             <div className="min-w-0 flex-1">
               <PostText content={post.content} lines={2} />

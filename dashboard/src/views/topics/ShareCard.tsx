@@ -4,6 +4,7 @@ import { compact, count, percent, signed } from "@/lib/format";
 import { rangeLabel } from "@/lib/rangeLabel";
 import { parseSearch, type Search } from "@/lib/search";
 import { Card } from "@/ui/Card";
+import { SignificanceNote } from "@/ui/SignificanceNote";
 import { EmptyState, ErrorState, Skeleton } from "@/ui/states";
 import { MoodBar } from "./MoodBar";
 import { type ComparedShare, useShares } from "./useShares";
@@ -57,7 +58,8 @@ const HEADS = [
   { name: "Topic", look: "text-left" },
   { name: "Share", look: "sm:text-left sm:w-1/4" },
   { name: "Posts", look: "" },
-  { name: "Change", look: "hidden sm:table-cell" },
+  { name: "Change of share", look: "hidden whitespace-nowrap sm:table-cell" },
+  { name: "Change of posts", look: "hidden whitespace-nowrap sm:table-cell" },
   { name: "Over time", look: "hidden sm:table-cell text-left w-28" },
   { name: "Mood", look: "hidden sm:table-cell text-left w-1/6" },
   { name: "Net", look: "" },
@@ -65,7 +67,7 @@ const HEADS = [
 ] as const;
 
 function ShareRow({ share, most, search }: { share: ComparedShare; most: number; search: Search }) {
-  const { topic, total, percentages, net_sentiment, course, change, netChange } = share;
+  const { topic, total, percentages, net_sentiment, course, change, netChange, shareChange } = share;
   return (
     <tr className="border-t border-border">
       <th scope="row" className="max-w-32 truncate py-2 sm:max-w-48 pr-4 text-left font-normal" title={topic}>
@@ -93,6 +95,10 @@ function ShareRow({ share, most, search }: { share: ComparedShare; most: number;
       </td>
       <td className="py-2 pr-4" title={count(total)}>
         {compact(total)}
+      </td>
+      <td className="hidden py-2 pr-4 whitespace-nowrap text-quiet sm:table-cell">
+        {shareChange === null ? "–" : `${signed(shareChange.points)} pp`}
+        {shareChange && <SignificanceNote significant={shareChange.significant} className="block text-xs" />}
       </td>
       <td className="hidden py-2 pr-4 text-quiet sm:table-cell">
         {change === null ? "–" : change > 999 ? ">999%" : `${signed(change)}%`}

@@ -3,9 +3,11 @@ import { keys } from "@/api/keys";
 import { useTopicsQuery } from "@/api/queries";
 import { getTopicShares } from "@/api/topics";
 import type { TopicShare } from "@/api/types";
+import { zone } from "@/lib/format";
 import { difference, relativeChange } from "@/lib/metrics";
-import { bucketLength } from "@/lib/range";
+import { bucketLength, MINUTE } from "@/lib/range";
 import type { Search } from "@/lib/search";
+import { useNow } from "@/lib/useNow";
 import { useWindow } from "../overview/useComparison";
 
 /** The share of a topic, compared with the period before. */
@@ -16,40 +18,53 @@ export interface ComparedShare extends TopicShare {
   change: number | null;
   /** The change of the net sentiment in points, or `null` when there is nothing to compare. */
   netChange: number | null;
+  /** The change of its share of mentions, or `null` when there is nothing to compare. */
+  shareChange: ShareChange | null;
+}
+
+/** A change in percentage points. */
+export interface ShareChange {
+  points: number;
+  /** Whether chance hardly explains it: the intervals of both shares do not overlap. */
+  significant: boolean;
 }
 
 /** The shares of the topics in the chosen period and their change. */
 export function useShares(search: Search) {
   const window = useWindow(search);
+  const now = useNow(MINUTE);
+  // An unfinished period is compared with one of equal length.
+  const missing = Math.max(0, window.end - now);
   const bounds = (start: number, end: number) => ({
     start_date: new Date(start).toISOString(),
     end_date: new Date(end).toISOString(),
     source: search.source,
+    tz: window.period === "day" ? zone() : undefined,
   });
   // During a backfill the shares change with the totals.
   const matched = useTopicsQuery().data?.map(({ posts }) => posts.total);
-  const now = useQuery({
+  const later = useQuery({
     queryKey: keys.topics.shares({ ...bounds(window.start, window.end), period: window.period }, matched),
     queryFn: ({ signal }) =>
       getTopicShares({ ...bounds(window.start, window.end), period: window.period }, signal),
     placeholderData: keepPreviousData,
   });
   const before = useQuery({
-    queryKey: keys.topics.shares(bounds(window.before, window.beforeEnd), matched),
-    queryFn: ({ signal }) => getTopicShares(bounds(window.before, window.beforeEnd), signal),
+    queryKey: keys.topics.shares(bounds(window.before, window.beforeEnd - missing), matched),
+    queryFn: ({ signal }) => getTopicShares(bounds(window.before, window.beforeEnd - missing), signal),
     placeholderData: keepPreviousData,
   });
   // An unfinished bucket would look like a drop.
-  const buckets = now.data?.data?.filter(
+  const buckets = later.data?.data?.filter(
     ({ timestamp }) => Date.parse(timestamp) + bucketLength(window.period) <= Date.now(),
   );
   const earlier = new Map(before.data?.topics.map((share) => [share.topic, share]));
   return {
-    shares: now.data?.topics.map((share) => compared(share, earlier.get(share.topic), buckets ?? [])),
-    mentions: now.data?.total_mentions ?? 0,
-    posts: now.data?.total_posts ?? 0,
-    error: now.data ? null : now.error,
-    retry: () => void now.refetch(),
+    shares: later.data?.topics.map((share) => compared(share, earlier.get(share.topic), buckets ?? [])),
+    mentions: later.data?.total_mentions ?? 0,
+    posts: later.data?.total_posts ?? 0,
+    error: later.data ? null : later.error,
+    retry: () => void later.refetch(),
   };
 }
 
@@ -63,6 +78,15 @@ function compared(
     ...share,
     course: buckets.map(({ topics }) => topics[share.topic] ?? 0),
     change: relativeChange(share.total, before?.total ?? 0),
+    shareChange: had ? shareChange(share, before) : null,
     netChange: had && share.total > 0 ? difference(share.net_sentiment, before.net_sentiment) : null,
+  };
+}
+
+function shareChange(now: TopicShare, before: TopicShare): ShareChange {
+  const [is, was] = [now.share_interval, before.share_interval];
+  return {
+    points: now.share - before.share,
+    significant: is != null && was != null && (is.low > was.high || is.high < was.low),
   };
 }

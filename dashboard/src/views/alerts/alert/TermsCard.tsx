@@ -33,7 +33,7 @@ export function TermsCard({ alert, terms }: { alert: AlertDetail; terms: readonl
                 to="/posts"
                 search={withSearch(evidence(alert), { q: term })}
                 title={`${plural(count, "post")}, usually ${decimal(usual(before))} in a window of this length`}
-                className="-mx-2 flex flex-col gap-1 rounded-md px-2 py-1 hover:bg-raised"
+                className="-mx-2 flex flex-col justify-center gap-1 rounded-md px-2 py-1 hover:bg-raised pointer-coarse:min-h-11"
               >
                 <span className="flex items-baseline gap-2">
                   <bdi className="min-w-0 flex-1 truncate text-left">{term}</bdi>{" "}

@@ -25,7 +25,7 @@ export function TopCard({ title, of, alert, shares }: TopCardProps) {
             <Link
               to="/posts"
               search={withSearch(evidence(alert), { [of]: name })}
-              className="-mx-2 grid grid-cols-[minmax(0,1fr)_5rem_3rem] items-center gap-3 rounded-md px-2 py-1 hover:bg-raised"
+              className="-mx-2 grid grid-cols-[minmax(0,1fr)_5rem_3rem] items-center gap-3 rounded-md px-2 py-1 hover:bg-raised pointer-coarse:min-h-11"
             >
               <bdi className="truncate text-left" title={name}>
                 {name}

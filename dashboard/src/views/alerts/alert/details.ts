@@ -70,7 +70,6 @@ export function detailsOf({ details }: Pick<Alert, "details">): Details {
 function postOf(row: Record<string, unknown>): CitedPost[] {
   const { post_id, content, source, author, sentiment, emotion, created_at } = row;
   if (typeof post_id !== "string" || typeof content !== "string") return [];
-  if (!isSentiment(sentiment) || !isEmotion(emotion)) return [];
   const createdAt = Date.parse(String(created_at));
   return [
     {
@@ -79,9 +78,9 @@ function postOf(row: Record<string, unknown>): CitedPost[] {
         content,
         source: typeof source === "string" ? source : "",
         author: typeof author === "string" ? author : null,
-        sentiment,
-        emotion,
-        confidence: numberOf(row.confidence) ?? 0,
+        sentiment: isSentiment(sentiment) ? sentiment : null,
+        emotion: isEmotion(emotion) ? emotion : null,
+        confidence: numberOf(row.confidence),
         createdAt,
         ingestedAt: createdAt,
       },

@@ -119,7 +119,7 @@ export function RouteForm({ before, receivers, routes, onDone }: RouteFormProps)
         )}
       </Field>
       <Check checked={draft.continues} onChange={(continues) => change({ continues })}>
-        Continue with the next routes
+        Also try the next routes
       </Check>
       <div className="grid grid-cols-2 gap-3">
         {text("position", "position", "Position", "Lower positions match first")}

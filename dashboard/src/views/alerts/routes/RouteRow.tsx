@@ -45,7 +45,7 @@ export function RouteRow({ route, depth, deadEnd, onEdit }: RouteRowProps) {
         {deadEnd && <p className="mt-1">▼ This receiver does not exist. No notifications are sent.</p>}
         <p className="mt-1 text-xs text-quiet [overflow-wrap:anywhere]">
           {route.name}
-          {route.continue && ", continues with the next routes"}
+          {route.continue && ", also tries the next routes"}
           {`: ${paceText(route)}`}
           {route.provisioned && ", from the configuration file"}
         </p>

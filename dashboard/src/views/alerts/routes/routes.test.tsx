@@ -99,7 +99,7 @@ describe("routes", () => {
     const { user } = open("/alerts/routes");
     await user.click(await screen.findByRole("button", { name: "Edit child" }));
     const form = await screen.findByRole("dialog", { name: "Edit route" });
-    await user.click(within(form).getByRole("checkbox", { name: "Continue with the next routes" }));
+    await user.click(within(form).getByRole("checkbox", { name: "Also try the next routes" }));
     await user.click(within(form).getByRole("button", { name: "Save" }));
     await waitFor(() => expect(state.world.notify.routes.find(({ id }) => id === 2)?.continue).toBe(true));
     expect(state.world.notify.routes.find(({ id }) => id === 2)).toMatchObject(child);
