@@ -30,7 +30,8 @@ pub use lock::InUse;
 pub use options::{external_url, inference as inference_options, model as model_source};
 pub use serve::{Parts, Running, serve, start};
 
-/// Whether a process serves from the embedded database of `config`; `None` with Postgres, where that is not known.
+/// Whether a process serves from the embedded database of `config`; `None` with Postgres, where this process cannot
+/// know.
 pub fn is_served(config: &Config) -> Option<bool> {
     match &config.backends {
         Backends::Embedded { path } => Some(lock::is_held(path)),
@@ -46,13 +47,13 @@ pub struct Rooms {
     pub stream: Stream,
     pub live: LiveBus,
     pub cache: Cache,
-    /// Requests to configured URLs.
+    /// Sends requests to configured URLs.
     pub outbound: Outbound,
     pub clock: Clock,
 }
 
-/// Opens the rooms. The embedded database is migrated here, since its queue needs its tables; Postgres
-/// and Redis may be unavailable: their rooms connect when they are used.
+/// Opens the rooms. Migrates the embedded database, because its queue needs the tables. Postgres and Redis may be
+/// unavailable: their rooms connect when they are first used.
 ///
 /// # Errors
 /// When the embedded database cannot be opened or migrated, or a URL is malformed.
@@ -102,7 +103,7 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<Rooms> {
     }
 }
 
-/// The store alone, not migrated.
+/// Opens only the store, without migrating it.
 ///
 /// # Errors
 /// When the embedded database cannot be opened, or the URL is malformed.
@@ -116,7 +117,7 @@ pub fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
     }
 }
 
-/// The keys for secrets in the database. Those of the embedded database lie beside it.
+/// The keys for secrets in the database. With the embedded database, the key file is beside it.
 ///
 /// # Errors
 /// When the key file cannot be used.
@@ -135,7 +136,7 @@ fn key_file(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// The key file in use, if there is one.
+/// The path of the key file in use; `None` when secrets are not encrypted.
 pub fn key_file_in_use(config: &Config) -> Option<PathBuf> {
     config.database.key_file.clone().or_else(|| match &config.backends {
         Backends::Embedded { path } => Some(key_file(path)),
@@ -172,7 +173,7 @@ pub async fn load_classifier(config: &Config) -> anyhow::Result<SharedClassifier
     Ok(Arc::new(engine))
 }
 
-/// The classifier of a command: the local model, or the language model where the local one cannot be loaded.
+/// The classifier of a command: the local model, or the language model if the local one cannot be loaded.
 ///
 /// # Errors
 /// When there is neither.

@@ -1,4 +1,4 @@
-//! Cached answers with a time to live and single flight: concurrent equal requests cost one query.
+//! Cached answers with a time to live and single flight: concurrent requests for the same key run one query.
 
 pub mod local;
 pub mod redis;
@@ -32,8 +32,8 @@ pub enum Cache {
 }
 
 impl Cache {
-    /// The answer under `key`, computed by `compute` if there is none younger than the time to live.
-    /// Concurrent requests for the same key wait for one computation. An unavailable cache counts as empty.
+    /// Returns the answer under `key`, or computes it with `compute` if it is missing or expired. Concurrent requests
+    /// for the same key wait for one computation. An unavailable cache counts as empty.
     ///
     /// # Errors
     /// Those of `compute`; an error is not cached.
@@ -48,7 +48,7 @@ impl Cache {
         }
     }
 
-    /// Drops every answer.
+    /// Removes every answer.
     pub async fn clear(&self) {
         match self {
             Self::Local(cache) => cache.clear(),

@@ -34,7 +34,7 @@ use crate::inference::models::HubError;
 use crate::telemetry::{self, LogStyle, Metrics};
 use crate::topics::QueryError;
 
-/// The configuration file without `--config`, if it exists in the working folder.
+/// The configuration file that is read without `--config` if it exists in the working folder.
 const USUAL_FILE: &str = "sentistream.toml";
 
 /// Real-time sentiment and emotion of social-media posts, in one program.
@@ -97,8 +97,8 @@ struct ConfigurationArgs {
 enum Command {
     /// Serve until stopped (the default).
     ///
-    /// Prints one line with the dashboard's address when ready. SIGTERM or Ctrl-C stops it within shutdown.grace: work
-    /// that has begun is finished or released. A second signal ends it at once.
+    /// Prints one line with the dashboard's address when ready. SIGTERM or Ctrl-C stops it within shutdown.grace:
+    /// running work is finished or released. A second signal stops it immediately.
     #[command(after_help = "\
 Examples:
   sentistream serve
@@ -128,7 +128,7 @@ Examples:
     Man(man::ManArgs),
 }
 
-/// How a command ended that could be executed.
+/// The result of a command that ran to its end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     /// Exit code 0.
@@ -137,7 +137,7 @@ enum Verdict {
     Bad,
 }
 
-/// The arguments are well-formed but not valid: exit code 2.
+/// The arguments have the right form but an invalid value or combination: exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Misuse(String);
@@ -154,7 +154,7 @@ pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => {
-            // There is nowhere to report a failure of stderr.
+            // A failure of stderr cannot be reported.
             let _ = e.print();
             return ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2));
         }
@@ -212,7 +212,7 @@ fn on_runtime(command: Command, context: &Context) -> anyhow::Result<Verdict> {
             _ => app::serve(&context.config, Metrics::install()?).await.map(|()| Verdict::Good),
         }
     });
-    // A thread may still wait for stdin.
+    // A thread may still be blocked reading stdin.
     runtime.shutdown_timeout(Duration::from_millis(200));
     verdict
 }
@@ -222,7 +222,7 @@ fn inputs(args: ConfigurationArgs) -> Inputs {
     Inputs { file: args.config.or(usual), environment: Environment::of_process(), sets: args.set, roles: args.roles }
 }
 
-/// Short commands log warnings only, unless a level is configured.
+/// Commands other than `serve` log only warnings and errors, unless a level is configured.
 fn init_logs(command: &Command, config: &Config, settings: &Settings) -> anyhow::Result<()> {
     let logs = matches!(command, Command::Serve | Command::Models(models::ModelsCommand::Pull(_)));
     let quiet = !logs && settings.origin("log.level") == Origin::Default;
@@ -241,8 +241,8 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| cause.downcast_ref::<output::OutputError>().is_some_and(|e| broken(&e.0)))
 }
 
-/// Refuses an embedded database that does not exist. A command on data would create an empty one and report success.
-/// Prints the path, since it may not be that of the server.
+/// Fails if the embedded database does not exist: a command would otherwise create an empty one and report success.
+/// Prints the path, because it may differ from the server's.
 fn require_database(context: &Context) -> Result<(), Misuse> {
     let Backends::Embedded { path } = &context.config.backends else { return Ok(()) };
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
@@ -253,7 +253,7 @@ fn require_database(context: &Context) -> Result<(), Misuse> {
             absolute.display()
         )));
     }
-    // There is nowhere to report a failure of stderr.
+    // A failure of stderr cannot be reported.
     let _ = writeln!(io::stderr(), "database: {}", absolute.display());
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The one source of time.
+//! The only source of the current time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -1,9 +1,8 @@
-//! The configuration: typed sections, put together from layers.
+//! The configuration: typed sections, merged from layers.
 //!
-//! `config/default.toml` is the reference of all keys. Later layers win: the defaults, a file, the
-//! environment (older names, then `SENTISTREAM__…`), flags. A value that is wrong in any way is an
-//! error that names the key, where it was set, and what is allowed. Secrets never show: not in
-//! errors, not in [`Settings`], not in `Debug`.
+//! `config/default.toml` is the reference of all keys. Later layers override earlier ones: the defaults, a file, the
+//! environment (older names, then `SENTISTREAM__…`), flags. An invalid value is an error that names the key, where it
+//! was set, and what is allowed. Secrets never appear in errors, in [`Settings`] or in `Debug` output.
 
 mod alerts;
 mod environment;
@@ -53,7 +52,7 @@ pub struct Config {
     pub server: ServerConfig,
     pub cache: CacheConfig,
     pub ingester: IngesterConfig,
-    /// By name.
+    /// The settings of each source, by name.
     #[serde(skip)]
     pub sources: SourcesConfig,
     pub worker: WorkerConfig,
@@ -65,7 +64,7 @@ pub struct Config {
     pub shutdown: ShutdownConfig,
     pub log: LogConfig,
     pub tracing: TracingConfig,
-    /// The pair that `database.url` and `stream.url` make.
+    /// The pair of backends that `database.url` and `stream.url` select.
     #[serde(skip)]
     pub backends: Backends,
 }
@@ -76,7 +75,7 @@ pub struct Inputs {
     /// The configuration file.
     pub file: Option<PathBuf>,
     pub environment: Environment,
-    /// `section.key=value` each, in the order given.
+    /// Settings of the form `section.key=value`, in the order of the command line.
     pub sets: Vec<String>,
     /// The roles as a list separated by commas.
     pub roles: Option<String>,
@@ -91,7 +90,7 @@ impl Config {
     /// Reads all layers.
     ///
     /// # Errors
-    /// Everything that is wrong, each with its key and where it was set.
+    /// All invalid settings, each with its key and where it was set.
     pub fn load(inputs: &Inputs) -> Result<(Self, Settings), ConfigError> {
         resolve::load(inputs)
     }

@@ -1,6 +1,6 @@
-//! The words of the problem: plain types that cannot hold an invalid value.
+//! The types of the domain, which cannot hold an invalid value.
 //!
-//! Input is parsed here once, at the edge; code behind it never checks again.
+//! Input is parsed into these types once, at the edge; later code does not validate again.
 
 pub mod alert;
 pub mod analysis;

@@ -1,4 +1,4 @@
-//! The ingester role: from sources into the stream.
+//! The ingester role: reads sources and appends their posts to the stream.
 //!
 //! Each source has its own task, so that a slow or broken one delays no other. One instance at a time reads a source,
 //! under a lease; another takes over when it dies or hangs. A batch is appended, then the source's cursor is stored: a
@@ -34,11 +34,11 @@ use crate::stream::Stream;
 /// The rooms that the ingester uses.
 #[derive(Clone)]
 pub struct IngesterRooms {
-    /// Where posts go.
+    /// The stream that posts are appended to.
     pub stream: Stream,
     /// Where cursors are stored.
     pub store: Store,
-    /// Where it reports the state of its sources.
+    /// The states of the sources, which it updates.
     pub states: SourceStates,
     pub clock: Clock,
 }
@@ -54,7 +54,7 @@ pub struct IngesterOptions {
     pub max_backoff: Duration,
     /// The unique name of this instance.
     pub holder: String,
-    /// The time after which another instance takes over the sources of one that does not answer.
+    /// The time after which another instance takes over the sources of an instance that stopped renewing its leases.
     pub lease_ttl: Duration,
 }
 
@@ -73,7 +73,7 @@ impl Default for IngesterOptions {
 /// The rate limit of all sources together.
 type Limiter = Arc<DefaultDirectRateLimiter>;
 
-/// Feeds the stream from `sources` until a shutdown, also when all sources have ended.
+/// Appends the posts of `sources` to the stream until a shutdown, even when all sources have ended.
 ///
 /// # Errors
 /// When the stream or the store fails permanently.
@@ -87,7 +87,7 @@ pub async fn run(
     let (coordinator, leases) = Coordinator::new(&sources, rooms.clone(), &options);
     let done = CancellationToken::new();
     let mut coordinating = tokio::spawn(coordinator.run(done.clone()));
-    // The coordinator ends with this function.
+    // Stops the coordinator when this function returns.
     let _done = done.clone().drop_guard();
     let mut feeds = JoinSet::new();
     for (spec, lease) in sources.into_iter().zip(leases) {

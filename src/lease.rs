@@ -1,7 +1,7 @@
 //! Coordination of instances: leases, and the loop of a task that runs under them.
 //!
-//! A lease has one holder at a time. The database grants it by its own clock, and each transaction of the holder
-//! checks it, so that an instance that was suspended and resumes late changes nothing.
+//! A lease has one holder at a time. The database grants it by the clock of the database, and each transaction of the
+//! holder checks it, so that an instance that was suspended and resumes late changes nothing.
 
 use std::fmt::Display;
 use std::future::Future;
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::lifecycle::Backoff;
 use crate::store::{Lease, Store, StoreError};
 
-/// The longest that releasing leases may take.
+/// The longest time that releasing leases may take.
 const RELEASE: Duration = Duration::from_secs(2);
 
 /// Acquires, renews and releases leases for one instance.
@@ -27,18 +27,18 @@ pub struct LeaseManager {
 /// A lease that this instance holds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LeaseHandle {
-    /// What transactions check.
+    /// The lease that transactions check.
     pub lease: Lease,
     expires_at: Instant,
 }
 
 impl LeaseHandle {
-    /// When it expires unless it is renewed, at the latest.
+    /// The latest time at which it expires unless it is renewed.
     pub fn expires_at(&self) -> Instant {
         self.expires_at
     }
 
-    /// Whether it has not expired. Only a transaction that checks the lease can be sure.
+    /// Whether it has not expired by the clock of this process. Only a transaction that checks the lease is certain.
     pub fn is_valid(&self) -> bool {
         Instant::now() < self.expires_at
     }
@@ -60,7 +60,7 @@ impl LeaseManager {
     /// # Errors
     /// When the store does not answer. A lease that was held before stays valid until it expires.
     pub async fn acquire(&self, name: &str) -> Result<Option<LeaseHandle>, StoreError> {
-        // Measured from before the request, since the answer may be slow.
+        // Measured from before the request, because the answer may be slow.
         let expires_at = Instant::now() + self.ttl;
         let lease = self.store.acquire_lease(name, &self.holder, self.ttl).await?;
         Ok(lease.map(|lease| LeaseHandle { lease, expires_at }))
@@ -81,7 +81,7 @@ impl LeaseManager {
             Err(_) => format!("no answer within {} s", RELEASE.as_secs()),
         };
         let names: Vec<&str> = leases.iter().map(|lease| lease.name.as_str()).collect();
-        tracing::warn!(leases = ?names, error, "leases not released; other instances wait until they expire");
+        tracing::warn!(leases = ?names, error, "leases not released; other instances must wait until they expire");
     }
 }
 
@@ -92,13 +92,13 @@ pub trait Coordinated: Send {
     /// Its name in logs.
     const TASK: &'static str;
 
-    /// Renews the leases and does what is due; how long to wait before the next round.
+    /// Renews the leases and does the work that is due. Returns how long to wait before the next round.
     fn round(&mut self) -> impl Future<Output = Result<Duration, Self::Error>> + Send;
 
-    /// Another instance took over a lease; how long to wait before the next round.
+    /// Called when another instance took over a lease. Returns how long to wait before the next round.
     fn lease_lost(&mut self) -> Duration;
 
-    /// Waits for `pause`, or until there is something to do.
+    /// Waits for `pause`, or until there is work to do.
     fn wait(&mut self, pause: Duration) -> impl Future<Output = ()> + Send {
         tokio::time::sleep(pause)
     }
@@ -122,8 +122,8 @@ impl RoundError for StoreError {
     }
 }
 
-/// Runs `task` until `stop`. After a transient error it waits by `backoff`; leases may expire meanwhile, and another
-/// instance that reaches the backend takes over.
+/// Runs `task` until `stop`. After a transient error it waits as `backoff` says. Leases may expire during that wait,
+/// and another instance that reaches the backend takes over.
 ///
 /// # Errors
 /// The first error that is not transient.

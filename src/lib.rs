@@ -19,23 +19,23 @@
 //! | module | content |
 //! |---|---|
 //! | [`domain`] | plain types that cannot hold an invalid value |
-//! | [`clock`] | the one source of time |
+//! | [`clock`] | the only source of the current time |
 //! | [`config`] | typed settings, their layers and where each value came from |
 //! | [`stream`] | append, claim, acknowledge, rescue, dead letter: an embedded queue or Redis Streams |
 //! | [`language`] | language detection, and the policy for languages that the model does not know |
-//! | [`inference`] | texts in, analyses out, on dedicated threads |
-//! | [`store`] | everything that is SQL, over SQLite and Postgres |
+//! | [`inference`] | classifies texts on dedicated threads |
+//! | [`store`] | all SQL, over SQLite and Postgres |
 //! | [`sqlite`] | the embedded database: one writer with group commit, many readers |
 //! | [`redis`] | connections to Redis, shared by stream, live bus and cache |
 //! | [`rules`] | evaluation of alert rules: conditions, states, backtests |
-//! | [`lease`] | which instance runs a task: leases and their loop |
+//! | [`lease`] | leases that decide which instance runs a task, and the loop of such a task |
 //! | [`terms`] | normal form of texts; words, hashtags and phrases that distinguish posts |
 //! | [`live`] | events within and between processes |
-//! | [`secrets`] | secrets at rest: sealed under keys outside of the database |
-//! | [`outbound`] | guarded requests to configured URLs |
+//! | [`secrets`] | encryption of secrets at rest, with keys outside the database |
+//! | [`outbound`] | requests to configured URLs, protected against SSRF |
 //! | [`cache`] | cached answers with single flight |
 //! | [`topics`] | tracked topics: queries that every post is matched against |
-//! | [`sources`] | where posts come from |
+//! | [`sources`] | sources of posts |
 //! | [`ingester`], [`worker`], [`alerts`], [`notify`], [`http`] | the roles; `notify` goes with `alerts` |
 //! | [`app`] | the composition root: config → rooms → roles |
 //! | [`lifecycle`] | supervision and shutdown |
@@ -48,18 +48,18 @@
 //!    change are committed in one transaction, or after it is in the dead letter. A crash at any
 //!    instruction loses nothing. (`tests/it/crashes.rs`)
 //! 2. **Effectively once.** `post_id` is unique and its row keeps the id of the entry that created
-//!    it; a redelivery changes no row and no rollup and repeats only the processed entry. The order
-//!    is: commit, processed entry, publish, acknowledge. (`tests/conformance/store`)
+//! it; a redelivery changes no row and no rollup and repeats only the processed entry. The worker commits, writes the
+//! processed entry, publishes and acknowledges, in this order. (`tests/conformance/store`)
 //! 3. **The books balance.** Every entry ends in exactly one [`domain::Outcome`];
 //!    appended = their sum + pending whenever the stream is idle. (`drain` of the test harness)
 //! 4. **Bounded.** Every queue, batch, buffer, retry and wait has a limit; a full queue slows its
 //!    producer and never drops silently. (`tests/conformance/stream`)
-//! 5. **Order is not needed.** Batches, workers and instances may interleave in any order with the
-//!    same result. (`tests/conformance/store`, by permutation)
+//! 5. **Order does not matter.** Batches, workers and instances may interleave in any order with the same result.
+//! (`tests/conformance/store`, by permutation)
 //! 6. **The runtime never blocks.** Inference and SQLite run on their own threads.
 //! 7. **One writer of alerts.** A lease with a fencing token, checked in each alert transaction,
-//!    lets one instance act; windows end at the append time of the oldest unsettled entry, at most
-//!    `alerts.max_lateness` back, so that lag delays alerts and hides none. (`tests/it/api/alert_engine.rs`)
+//! lets only one instance act. Windows end at the append time of the oldest unsettled entry, at most
+//! `alerts.max_lateness` ago, so that lag delays alerts but loses none. (`tests/it/api/alert_engine.rs`)
 //! 8. **Answers are consistent.** Aggregates come from rollups committed with the rows, so counts
 //!    of any two endpoints agree within the cache's two seconds. (`tests/it/api/counts.rs`)
 

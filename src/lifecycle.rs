@@ -35,7 +35,7 @@ impl Shutdown {
         self.stop.is_cancelled()
     }
 
-    /// Cancelled when no new work may be taken.
+    /// The token that is cancelled when no new work may be taken.
     pub fn stop_token(&self) -> &CancellationToken {
         &self.stop
     }
@@ -50,13 +50,13 @@ impl Shutdown {
         self.abandon.cancelled().await;
     }
 
-    /// `work`'s result, or `None` when a stop comes first. `work` is dropped then:
-    /// use it for waits, never around a transaction.
+    /// The result of `work`, or `None` when a stop is requested first. `work` is then dropped, so use this for waits
+    /// and never for a transaction.
     pub async fn unless_stopping<F: Future>(&self, work: F) -> Option<F::Output> {
         self.stop.run_until_cancelled(work).await
     }
 
-    /// Waits for `time` or for a stop; `false` when it was a stop.
+    /// Waits for `time`; returns `false` when a stop is requested first.
     pub async fn sleep(&self, time: Duration) -> bool {
         self.unless_stopping(tokio::time::sleep(time)).await.is_some()
     }
@@ -79,7 +79,7 @@ impl Supervisor {
         Self { shutdown, ..Self::default() }
     }
 
-    /// Starts a role.
+    /// Starts a role as a task.
     pub fn spawn(&mut self, name: &'static str, role: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
         let handle = self.roles.spawn(role);
         self.names.push((handle.id(), name));
@@ -96,7 +96,7 @@ impl Supervisor {
             Some(ended) = self.roles.join_next_with_id() => Err(self.fault(ended)),
         };
         if let Err(fault) = &early {
-            tracing::error!(error = format!("{fault:#}"), "role ended, stopping");
+            tracing::error!(error = format!("{fault:#}"), "role ended, stopping the other roles");
         }
         self.shutdown.stop();
         let drained = tokio::time::timeout(grace.mul_f64(1.0 - HAND_BACK), self.drain()).await;
@@ -136,7 +136,8 @@ impl Supervisor {
     }
 }
 
-/// Handles SIGTERM and SIGINT from now on; the future completes at the first. A second one exits the process immediately.
+/// Handles SIGTERM and SIGINT from now on. The future completes at the first signal; the second one exits the process
+/// immediately.
 pub fn termination() -> impl Future<Output = ()> {
     let mut signals = Signals::listen();
     async move {
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn unfinished_work_is_asked_to_release_before_the_grace_ends() {
+    async fn unfinished_work_is_abandoned_before_the_grace_ends() {
         let shutdown = Shutdown::default();
         let mut supervisor = Supervisor::new(shutdown.clone());
         supervisor.spawn("slow", async move {

@@ -21,7 +21,7 @@ pub use redis::{Channels, RedisBus};
 pub enum LiveMessage {
     /// An event and its JSON (`{type, data}`, as the WebSocket sends it), serialised once for all subscribers.
     Event { event: Arc<LiveEvent>, json: Arc<str> },
-    /// The process lost its subscription and restored it: an unknown number of events is missing.
+    /// The process lost its subscription and restored it: an unknown number of events was lost.
     Interrupted,
 }
 
@@ -65,10 +65,11 @@ pub enum LiveBus {
 }
 
 impl LiveBus {
-    /// Publishes events to every subscriber of every process, in order.
+    /// Publishes events in order to the subscribers of all processes.
     ///
     /// # Errors
-    /// When the bus is unavailable. The events are lost; the store has the record.
+    /// When the bus is unavailable. The events are lost, but their contents are in the
+    /// store.
     pub async fn publish(&self, events: Vec<LiveEvent>) -> Result<(), LiveError> {
         match self {
             Self::Local(bus) => {
@@ -79,8 +80,7 @@ impl LiveBus {
         }
     }
 
-    /// Subscribes. The process subscribes to Redis with the first subscription, which should
-    /// therefore be made before clients are served.
+    /// Subscribes. The first call also subscribes the process to Redis, so make it before serving clients.
     pub fn subscribe(&self) -> Subscription {
         match self {
             Self::Local(bus) => bus.subscribe(),
@@ -89,7 +89,7 @@ impl LiveBus {
     }
 }
 
-/// The WebSocket's frame of an event, which is also the payload of `sentiment_events`.
+/// The WebSocket frame of an event, which is also the payload of the channel `sentiment_events`.
 fn frame(event: &LiveEvent) -> Arc<str> {
     let json = match event {
         LiveEvent::Post(post) => to_frame("post", post),
@@ -106,6 +106,6 @@ fn to_frame<T: Serialize>(kind: &'static str, data: &T) -> String {
         r#type: &'static str,
         data: &'a T,
     }
-    // Our events hold no maps with other keys than text, which is all that JSON refuses.
+    // Serialisation fails only for maps with keys that are not text, which no event contains.
     serde_json::to_string(&Frame { r#type: kind, data }).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The binary: parses and calls.
+//! The binary: runs the command line of [`sentistream::cli`].
 
 use std::process::ExitCode;
 

@@ -1,9 +1,9 @@
 //! HTTP requests to configured URLs: feeds, webhooks.
 //!
-//! Such a URL may name a service that only this machine can reach (SSRF). Requests therefore use http(s) and go to
-//! public addresses only, unless the options allow more. The connector resolves and checks names itself: it connects to
-//! the address that it has checked, for every redirect, so DNS rebinding has no effect. Proxies of the environment are
-//! not used, since they would resolve names themselves. Time, redirects and answers are bounded.
+//! Such a URL may point to a service that only this machine can reach (SSRF). Requests therefore use http(s) and go
+//! only to public addresses, unless the options allow more. The connector resolves names and connects to the address
+//! that it has checked, also for every redirect, so DNS rebinding has no effect. Proxies from the environment are not
+//! used, because they would resolve names without this check. Time, redirects and answers are bounded.
 
 mod address;
 #[cfg(test)]
@@ -26,13 +26,13 @@ use self::address::{Guard, Refusal};
 /// Limits of outgoing requests.
 #[derive(Clone, Debug)]
 pub struct OutboundOptions {
-    /// Networks that are allowed although they are not public: loopback, private, link-local, …
+    /// Networks that are allowed in addition to public addresses: loopback, private, link-local, …
     pub allow: Vec<IpNet>,
-    /// The longest a request may take, with its redirects and the whole answer.
+    /// The longest time of a request, including its redirects and the whole answer.
     pub timeout: Duration,
     /// Most redirects that are followed.
     pub max_redirects: usize,
-    /// Most bytes of an answer's body, after decompression, that are read.
+    /// Largest part of an answer's body that is read, in bytes after decompression.
     pub max_body: usize,
 }
 
@@ -42,7 +42,7 @@ impl Default for OutboundOptions {
     }
 }
 
-/// Why a request has no answer. Messages never hold the URL's path, query or credentials.
+/// Why a request has no answer. Messages never contain the URL's path, query or credentials.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OutboundError {
     /// The request is not allowed; a retry cannot succeed.
@@ -67,9 +67,9 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// At most `max_body` bytes.
     pub body: Vec<u8>,
-    /// Whether the body went on after `max_body` bytes.
+    /// Whether the body was longer than `max_body`.
     pub truncated: bool,
-    /// Where it came from, after redirects.
+    /// The URL that answered, after redirects.
     pub url: Url,
 }
 
@@ -87,7 +87,7 @@ pub struct Outbound {
 /// Never with the protocol versions that are compiled in.
 pub fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
     let mut roots = rustls::RootCertStore::empty();
-    // Without authorities each https request fails with a certificate error.
+    // Without certificate authorities each https request fails with a certificate error.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut tls = rustls::ClientConfig::builder_with_provider(provider)
@@ -127,8 +127,8 @@ impl Outbound {
         self.bounded(Call { method: Method::GET, url: url.clone(), headers, body: Vec::new() }).await
     }
 
-    /// Sends `body` to `url`. Only the redirects 307 and 308, which keep method and body, are followed;
-    /// others are given back as the answer.
+    /// Sends `body` to `url`. Only the redirects 307 and 308, which keep method and body, are followed; other redirects
+    /// are returned as the answer.
     ///
     /// # Errors
     /// As [`Self::get`].
@@ -173,7 +173,7 @@ impl Outbound {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(OutboundError::Refused(format!("only http and https URLs are allowed, not {}:", url.scheme())));
         }
-        // An address is connected to without being resolved.
+        // The connector is not called for a host that is an address.
         let literal = match url.host() {
             None => return Err(OutboundError::Refused("the URL has no host".to_owned())),
             Some(Host::Domain(_)) => return Ok(()),

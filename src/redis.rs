@@ -1,9 +1,9 @@
 //! Connections to Redis, shared by the rooms that use it.
 //!
-//! An unavailable server is not an error at start: connections are made in the background, and a call
-//! fails with [`RedisError::Unavailable`] within the command timeout until the server answers.
-//! A connection without any answer for a whole timeout (a stopped server, a network that drops
-//! packets) is replaced, because the driver alone might wait for it without limit.
+//! An unavailable server is not an error at start: connections are made in the background, and a call fails with
+//! [`RedisError::Unavailable`] within the command timeout until the server answers. A connection without any answer for
+//! a whole timeout (a stopped server, a network that drops packets) is replaced, because the driver might wait for it
+//! without limit.
 
 mod config;
 
@@ -32,7 +32,7 @@ pub struct RedisOptions {
     pub url: SecretString,
     /// A PEM file of certificates to trust in addition to those of the system.
     pub ca_file: Option<PathBuf>,
-    /// The longest any single command may take.
+    /// The longest time of a single command.
     pub command_timeout: Duration,
 }
 
@@ -50,7 +50,7 @@ pub enum RedisError {
     Refused(String),
 }
 
-/// Redis, over one connection for commands that do not block. Clones share it.
+/// A client with one shared connection for commands that do not block. Clones share it.
 #[derive(Clone)]
 pub struct Redis(Arc<Inner>);
 
@@ -60,7 +60,7 @@ struct Inner {
     /// All connections run on this runtime.
     runtime: Handle,
     line: ArcSwap<Line<Client>>,
-    /// Whether the last call got no answer; each change is logged once.
+    /// Whether the last call got no answer. Each change is logged once.
     away: AtomicBool,
 }
 
@@ -82,7 +82,7 @@ impl Redis {
         })))
     }
 
-    /// The longest a command may take.
+    /// The longest time of a command.
     pub fn command_timeout(&self) -> Duration {
         self.0.command_timeout
     }
@@ -100,14 +100,14 @@ impl Redis {
     /// Runs commands on the shared connection. They must not block.
     ///
     /// # Errors
-    /// [`RedisError::Unavailable`] within the command time-out, [`RedisError::Refused`].
+    /// [`RedisError::Unavailable`] within the command timeout, [`RedisError::Refused`].
     pub(crate) async fn run<T, F, W>(&self, work: F) -> Result<T, RedisError>
     where
         F: FnOnce(Client) -> W,
         W: Future<Output = Result<T, Error>>,
     {
         let line = self.line();
-        // The driver's futures are large; every caller would carry them.
+        // The driver's futures are large. Boxing keeps the futures of callers small.
         let result = self.bounded(self.0.command_timeout, Box::pin(work(line.client.clone()))).await;
         match result {
             Ok(value) => {
@@ -131,12 +131,13 @@ impl Redis {
         }
     }
 
-    /// A separate connection for blocking commands. Drop it after an error.
+    /// Opens a separate connection for blocking commands. Drop it after an error.
     pub(crate) fn open(&self) -> Line<Client> {
         Line::open(self.0.config.client(), &self.0.runtime)
     }
 
-    /// A separate connection for a subscription. It does not reconnect, so that an interruption is noticed.
+    /// Opens a separate connection for a subscription. It does not reconnect, so that the caller notices an
+    /// interruption.
     pub(crate) fn open_subscriber(&self) -> Line<SubscriberClient> {
         Line::open(self.0.config.subscriber(), &self.0.runtime)
     }
@@ -179,7 +180,7 @@ impl Redis {
     fn replace(&self, old: &Arc<Line<Client>>) -> Arc<Line<Client>> {
         let new = Arc::new(Line::open(self.0.config.client(), &self.0.runtime));
         let before = self.0.line.compare_and_swap(old, new.clone());
-        // Another call may have replaced it first.
+        // Another call may already have replaced it.
         if Arc::ptr_eq(&before, old) { new } else { before.clone() }
     }
 
@@ -194,7 +195,7 @@ impl Redis {
     }
 }
 
-/// One connection, which is closed when this is dropped.
+/// One connection. Dropping it closes the connection.
 pub(crate) struct Line<C> {
     pub client: C,
     connection: AbortHandle,
@@ -235,7 +236,7 @@ async fn watch(
                 Ok((error, _)) => {
                     *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.details().to_owned());
                 }
-                // Missed errors do not matter, the last one does.
+                // Only the last error matters, so missed ones can be ignored.
                 Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => break,
             },
@@ -251,7 +252,7 @@ impl<C> Line<C> {
         self.ended.is_cancelled()
     }
 
-    /// `work`'s result, or `None` when the connection ends first.
+    /// The result of `work`, or `None` when the connection ends first.
     pub async fn unless_ended<F: Future>(&self, work: F) -> Option<F::Output> {
         self.ended.run_until_cancelled(work).await
     }
@@ -264,7 +265,7 @@ impl<C> Line<C> {
         self.last_answer.lock().unwrap_or_else(PoisonError::into_inner).elapsed() >= limit
     }
 
-    /// The error with the last error of the connection.
+    /// Adds the last error of the connection to the failure.
     fn explain(&self, failure: &Failure) -> String {
         let what = if failure.is_timeout() {
             format!("Redis did not answer within {:?}", failure.limit)

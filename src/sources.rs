@@ -1,12 +1,12 @@
-//! Where posts come from.
+//! Sources of posts.
 //!
 //! A source is a small async producer with a cursor. The ingester does everything else: it opens the source at its
-//! cursor, appends what it yields to the stream, and then stores the next cursor. A crash in between repeats items,
-//! which workers drop by `post_id`, and loses none. When a source fails or sends nothing for too long, the ingester
-//! drops it and opens it again later, so a source needs no code to recover.
+//! cursor, appends the posts that it yields to the stream, and then stores the next cursor. After a crash in between,
+//! some posts are appended again and workers drop them by `post_id`; none is lost. When a source fails or sends nothing
+//! for too long, the ingester drops it and opens it again later, so a source needs no code to recover.
 //!
-//! A source that streams waits in [`Source::next`]. A source that polls asks once and returns in [`Batch::wait`] when
-//! to ask again. HTTP requests go through [`fetch`]. docs/sources.md shows a minimal source.
+//! A streaming source waits in [`Source::next`]. A polling source sends one request and returns the time until the next
+//! one in [`Batch::wait`]. HTTP requests go through [`fetch`]. docs/sources.md shows a minimal source.
 
 pub mod bluesky;
 pub mod budget;
@@ -43,20 +43,20 @@ pub use replay::ReplayOptions;
 pub use states::{SourceState, SourceStates};
 pub use synthetic::SyntheticOptions;
 
-/// What one call of [`Source::next`] yields.
+/// The result of one call of [`Source::next`].
 #[derive(Debug, Default)]
 pub struct Batch {
     /// The operations to append, in order.
     pub ops: Vec<Op>,
-    /// Items that are not valid posts: where each came from and what is wrong with it.
+    /// Items that are not valid posts: the origin of each, and what is wrong with it.
     pub rejected: Vec<String>,
     /// How many items the filters of the source left out.
     pub filtered: u64,
-    /// Errors of single places, for a source that asks several.
+    /// Errors of single places, such as feeds or hosts, for a source that reads several.
     pub troubles: Vec<String>,
     /// The position after `ops`, in a format of the source.
     pub cursor: Option<String>,
-    /// The time that the source has reached, for its lag; `None`: the time of the newest post in `ops`.
+    /// The event time that the source has reached, for its lag; `None`: the time of the newest post in `ops`.
     pub reached: Option<Timestamp>,
     /// How long to wait before the next call; zero for a source that waits in [`Source::next`].
     pub wait: Duration,
@@ -65,7 +65,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Splits the batch after `max` operations. The rest takes the cursor, the wait and the end with it.
+    /// Splits the batch after `max` operations. The cursor, the wait and the end move to the rest, which is returned.
     fn cut(&mut self, max: usize) -> Option<Self> {
         if self.ops.len() <= max {
             return None;
@@ -82,7 +82,7 @@ impl Batch {
     }
 }
 
-/// Why a source failed. The ingester drops it after any error.
+/// Why a source failed. The ingester drops the source after any error.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// A temporary error: the source is opened again after a backoff of seconds.
@@ -91,18 +91,18 @@ pub enum SourceError {
     /// The server asked for a pause: the source is opened again after this time.
     #[error("{reason}")]
     Busy { reason: String, after: Duration },
-    /// The server refuses, maybe for a while: the source is opened again after a backoff of up to hours.
+    /// The server refuses requests, maybe temporarily: the source is opened again after a backoff of up to hours.
     #[error("{0}")]
     Refused(String),
-    /// Someone has to change something: the source stops.
+    /// The error needs a change of the settings: the source stops.
     #[error("{0}")]
     Permanent(String),
 }
 
 /// An async producer of posts.
 pub trait Source: Send {
-    /// Waits for items and returns about `max` of them at most. The future is dropped only together with the source,
-    /// which is opened again at the last cursor.
+    /// Waits for items and returns at most about `max` of them. The future is dropped only together with the source,
+    /// which is then opened again at the last cursor.
     fn next(&mut self, max: usize) -> BoxFuture<'_, Result<Batch, SourceError>>;
 }
 
@@ -111,7 +111,7 @@ pub trait Source: Send {
 pub struct Opening {
     /// The cursor of the last batch in the stream, of this run or an earlier one.
     pub cursor: Option<String>,
-    /// How often the source failed in this run. A source with several hosts chooses one by it.
+    /// How often the source failed in this run. A source with several hosts chooses the host by this number.
     pub failures: u64,
 }
 
@@ -120,7 +120,7 @@ type Open = dyn Fn(Opening) -> Box<dyn Source> + Send + Sync;
 /// Which instances read a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readers {
-    /// One of all instances at a time.
+    /// Only one instance at a time.
     One,
     /// Every instance.
     Each,
@@ -138,7 +138,7 @@ pub struct SourceSpec {
 }
 
 impl SourceSpec {
-    /// The source `name` of a `kind`. One instance at a time reads it. `open` does no I/O.
+    /// The source `name` of a `kind`. Only one instance at a time reads it. `open` must not do I/O.
     pub fn new(
         kind: &'static str,
         name: &str,
@@ -160,13 +160,13 @@ impl SourceSpec {
         Self { idle_limit: Some(limit), ..self }
     }
 
-    /// Marks a source that yields deletions also of posts that its filters left out.
+    /// Marks a source that also yields deletions of posts that its filters left out.
     #[must_use]
     pub fn selective(self, selective: bool) -> Self {
         Self { selective, ..self }
     }
 
-    /// Lets every instance read a source of its own.
+    /// Makes every instance read its own copy of the source.
     #[must_use]
     pub fn of_each_instance(self) -> Self {
         Self { readers: Readers::Each, ..self }
@@ -194,7 +194,7 @@ impl SourceSpec {
         self.kind
     }
 
-    /// Which instances read it.
+    /// The instances that read it.
     pub fn readers(&self) -> Readers {
         self.readers
     }

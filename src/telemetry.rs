@@ -12,9 +12,9 @@ pub use self::metrics::Metrics;
 /// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogStyle {
-    /// For people on a terminal, else JSON.
+    /// Readable text on a terminal, otherwise JSON.
     Auto,
-    /// For people; colours on a terminal alone.
+    /// Readable text, with colours only on a terminal.
     Human,
     /// One JSON object per line.
     Json,

@@ -8,34 +8,34 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use serde::Serialize;
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Terms of fewer posts are left out: they say little, and might reveal a single post that is deleted later.
+/// Terms of fewer posts are left out: they are not significant, and might reveal a single post that is deleted later.
 const LEAST_POSTS: u32 = 3;
-/// Terms whose score is below this may differ by chance: the 97.5 % quantile of the normal distribution.
+/// The smallest score, the 97.5 % quantile of the normal distribution: smaller differences may be chance.
 const LEAST_SCORE: f64 = 1.96;
-/// The weight of the prior as a share of the terms that are compared, and the most that it may weigh, in terms. A prior
-/// of a fixed weight would outweigh the few terms of a small window.
+/// The weight of the prior as a share of the compared terms, and its upper limit in terms. A fixed weight would
+/// dominate the few terms of a small window.
 const PRIOR_SHARE: f64 = 0.1;
 const MOST_PRIOR: f64 = 500.0;
-/// Shorter words are no terms of their own.
+/// Shorter words are not terms.
 const LEAST_CHARS: usize = 3;
 /// Lengths of terms in scripts without spaces, in characters.
 const GRAMS: std::ops::RangeInclusive<usize> = 2..=4;
 /// Overlapping terms whose counts differ by no more than this factor are one.
 const SAME_COUNT: f64 = 1.25;
 
-/// A term that stands out.
+/// A term that is more frequent than usual.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Term {
     pub term: String,
     /// Standard deviations by which its log-odds differ.
     pub score: f64,
-    /// Posts of the window with it.
+    /// Posts of the window that contain it.
     pub count: u32,
-    /// Posts of the baseline with it.
+    /// Posts of the baseline that contain it.
     pub baseline_count: u32,
 }
 
-/// The words of `text` in their order, in lower case, without links, hashtags, names of accounts and words with digits.
+/// The words of `text` in order and in lower case, without links, hashtags, account names and words with digits.
 pub fn words(text: &str) -> Vec<String> {
     let plain =
         text.split_whitespace().filter(|part| !part.contains("://") && !part.starts_with(['@', '#', '＃', '＠']));
@@ -43,8 +43,8 @@ pub fn words(text: &str) -> Vec<String> {
     words.filter(|word| !word.contains(char::is_numeric)).map(str::to_lowercase).collect()
 }
 
-/// The terms of `text`, each once: words of at least three characters, hashtags, pairs of neighbouring words, and runs of
-/// two to four characters of scripts without spaces.
+/// The distinct terms of `text`: words of at least three characters, hashtags, pairs of adjacent words, and runs of two
+/// to four characters in scripts without spaces.
 pub fn of(text: &str) -> BTreeSet<String> {
     let mut terms = BTreeSet::new();
     let parts = text.split_whitespace().filter(|part| !part.contains("://") && !part.starts_with(['@', '＠']));
@@ -108,10 +108,10 @@ struct Seen {
     baseline: u32,
 }
 
-/// The `most` terms that are more frequent in `window` than in `baseline` by the most standard deviations: the log-odds
-/// ratio with an informative Dirichlet prior, which is the terms of both (Monroe, Colaresi and Quinn, "Fightin' Words",
-/// Political Analysis 16, 2008, equations 16, 20 and 21). Each term counts once per post. Of terms that overlap and occur
-/// about equally often only the first is kept.
+/// The at most `most` terms with the highest score, that is, whose frequency in `window` exceeds that in `baseline` by
+/// the most standard deviations. The score is the log-odds ratio with an informative Dirichlet prior, made of the terms
+/// of both sets (Monroe, Colaresi and Quinn, "Fightin' Words", Political Analysis 16, 2008, equations 16, 20 and 21).
+/// Each term counts once per post. Of terms that overlap and are about equally frequent, only the first is returned.
 pub fn distinctive(window: &[BTreeSet<String>], baseline: &[BTreeSet<String>], most: usize) -> Vec<Term> {
     let mut counts: HashMap<&str, Seen> = HashMap::new();
     for term in window.iter().flatten() {
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn new_words_stand_out_and_everyday_words_do_not() {
+    fn new_words_are_distinctive_and_common_words_are_not() {
         let mut window = texts(30, "the new update broke checkout @you https://x.example/1 2026");
         window.extend(texts(12, "my checkout: again trouble"));
         window.extend(texts(20, "the weather is nice"));

@@ -1,10 +1,12 @@
-//! Tracked topics: queries that every post is matched against on its way into the store.
+//! Tracked topics: queries that every post is matched against before it is stored.
 //!
-//! [`Query`] reads a query, [`Matcher`] matches posts against all of them in one pass. [`Topics`] holds what this process
-//! knows of the topics. It may be behind the store for a moment: a transaction that settles posts names the version of the
-//! topics under which they were matched, and the store refuses any other, so that no post is stored with outdated topics.
+//! [`Query`] reads a query, [`Matcher`] matches posts against all of them in one pass. [`Topics`] holds this process's
+//! copy of the topics. The copy may be outdated for a moment: a transaction that settles posts names the version of the
+//! topics that they were matched with, and the store refuses any other version, so that no post is stored with outdated
+//! topics.
 //!
-//! A new or changed topic gets a small matcher of its own at once; the matcher of all topics is built in the background.
+//! New and changed topics are immediately matched by a small second matcher; the matcher of all topics is built in the
+//! background.
 
 mod matcher;
 mod node;
@@ -24,10 +26,10 @@ use crate::store::{Store, StoreError};
 pub use matcher::{Matcher, Scratch, TooManyTerms};
 pub use query::{Query, QueryError, QueryNote};
 
-/// How long a change that another process made stays unseen here, at most.
+/// The longest time until this process sees a change by another process.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// What this process knows of the tracked topics. Clones share it.
+/// This process's copy of the tracked topics. Clones share it.
 #[derive(Clone)]
 pub struct Topics {
     store: Store,
@@ -39,13 +41,13 @@ pub struct Tracked {
     version: i64,
     topics: Vec<Topic>,
     by_id: HashMap<TopicId, usize>,
-    /// The matcher of the topics as they were when it was built, without those that have changed since.
+    /// The matcher of all topics at the time it was built, without topics that have changed since.
     all: Part,
-    /// The topics that changed since then.
+    /// The matcher of the topics that changed since then.
     changed: Part,
 }
 
-/// A matcher of some topics, and the query of each that counts.
+/// A matcher of some topics, and the current query of each.
 #[derive(Clone, Default)]
 struct Part {
     matcher: Arc<Matcher>,
@@ -53,17 +55,17 @@ struct Part {
 }
 
 impl Topics {
-    /// Nothing is known yet.
+    /// A copy that has not been loaded yet.
     pub fn new(store: Store) -> Self {
         Self { store, current: Arc::new(ArcSwap::from_pointee(Tracked::nothing())) }
     }
 
-    /// The topics as they were known last.
+    /// The topics as they were last loaded.
     pub fn current(&self) -> Arc<Tracked> {
         self.current.load_full()
     }
 
-    /// The topics, read from the store if that has not happened yet.
+    /// The topics; loads them from the store if they have not been loaded yet.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -72,7 +74,7 @@ impl Topics {
         if current.version == 0 { self.refresh().await } else { Ok(current) }
     }
 
-    /// The topics as the store has them now.
+    /// Loads the current topics from the store.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -82,7 +84,8 @@ impl Topics {
         if current.version == version {
             return Ok(current);
         }
-        // Read after the version: topics that are newer than it are refused and read again.
+        // Read after the version. If the topics are newer than the version, the store refuses the posts and they are
+        // loaded again.
         let tracked = Tracked::after(&current, version, self.store.topics().await?);
         let fragmented = tracked.is_fragmented();
         let tracked = Arc::new(tracked);
@@ -93,12 +96,12 @@ impl Topics {
         Ok(self.current())
     }
 
-    /// Builds the matcher of all topics on a thread for blocking work, so that posts are matched meanwhile.
+    /// Builds the matcher of all topics on a thread for blocking work. Posts are still matched while it runs.
     fn rebuild(&self, tracked: Arc<Tracked>) {
         let current = self.current.clone();
         tokio::task::spawn_blocking(move || {
             let whole = Arc::new(Tracked::new(tracked.version, tracked.topics.clone()));
-            // Another version has come meanwhile: it starts from the new matcher, without what has changed.
+            // Another version was loaded during the build: it uses the new matcher, without the topics that changed.
             current.rcu(|now| {
                 if now.version == whole.version {
                     whole.clone()
@@ -125,7 +128,7 @@ impl Topics {
 }
 
 impl Part {
-    /// A matcher of `topics`, whose queries can be read.
+    /// A matcher of those `topics` whose queries are valid.
     fn new<'t>(topics: impl IntoIterator<Item = &'t Topic>) -> Self {
         let mut read: Vec<(TopicId, Query)> = Vec::new();
         let mut queries = HashMap::new();
@@ -134,7 +137,7 @@ impl Part {
             match Query::parse(&topic.query) {
                 Ok(query) => read.push((topic.id, query)),
                 Err(error) => {
-                    tracing::error!(topic = %topic.name, %error, "query of a stored topic is invalid; the topic matches nothing");
+                    tracing::error!(topic = %topic.name, %error, "query of a stored topic is not valid; the topic matches nothing");
                 }
             }
         }
@@ -156,7 +159,7 @@ impl Tracked {
         Self::of_parts(version, topics, all, Part::default())
     }
 
-    /// `topics`, with the matchers of `before` for those that have not changed.
+    /// `topics`, which reuses the matchers of `before` for topics that have not changed.
     fn after(before: &Self, version: i64, topics: Vec<Topic>) -> Self {
         let is_same = |part: &Part, topic: &Topic| part.queries.get(&topic.id) == Some(&topic.query);
         let mut all = Part { matcher: before.all.matcher.clone(), queries: HashMap::new() };
@@ -175,7 +178,7 @@ impl Tracked {
         Self { version, topics, by_id, all, changed }
     }
 
-    /// Whether some topics are not in the matcher of all.
+    /// Whether some topics are not in the matcher of all topics.
     fn is_fragmented(&self) -> bool {
         !self.changed.queries.is_empty()
     }
@@ -241,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn changed_topics_match_without_building_all_again() {
+    fn changed_topics_match_before_the_full_matcher_is_rebuilt() {
         let first = Tracked::new(1, vec![topic(1, "acme"), topic(2, "apex"), topic(3, "zeta")]);
         let second = Tracked::after(&first, 2, vec![topic(1, "acme"), topic(2, "phone"), topic(4, "acme phone")]);
         assert!(Arc::ptr_eq(&first.all.matcher, &second.all.matcher) && second.is_fragmented());

@@ -3,10 +3,10 @@
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-/// Another process serves from the same file.
+/// Another process already serves from this file.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "another process serves from {database}: stop it, or give this one a file of its own (--set database.url=sqlite://PATH); \
+    "another process serves from {database}: stop it, or let this one use another file (--set database.url=sqlite://PATH); \
      to run several processes use Postgres and Redis"
 )]
 pub struct InUse {

@@ -1,4 +1,4 @@
-//! The choice of the classifier: the local model, a language model where that cannot be loaded, or none yet.
+//! Chooses the classifier: the local model, the language model if the local one cannot be loaded, or none yet.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,10 +22,10 @@ const RETRY: Duration = Duration::from_secs(15);
 /// The wait before a failed request is retried.
 const RETRY_WAIT: Duration = Duration::from_millis(250);
 
-/// The language model that `config` names, if it names one.
+/// The language model that `config` names; `None` if it names none.
 ///
 /// # Errors
-/// When its settings cannot be followed.
+/// When its settings are contradictory or cannot be used.
 pub fn llm(config: &LlmConfig, clock: &Clock) -> anyhow::Result<Option<Llm>> {
     let Some(provider) = &config.provider else { return Ok(None) };
     let base_url = config.base_url.as_ref().map(|url| url.0.clone()).or_else(|| provider.base_url());
@@ -49,9 +49,9 @@ pub fn llm(config: &LlmConfig, clock: &Clock) -> anyhow::Result<Option<Llm>> {
 
 /// A classifier that was loaded.
 pub enum Loaded {
-    /// The local model, with the language model behind it where there is one.
+    /// The local model, with the language model as its fallback if one is configured.
     Local(SharedClassifier),
-    /// The language model, until the local one can be loaded.
+    /// The language model, as the replacement until the local one can be loaded.
     StandIn(SharedClassifier),
 }
 
@@ -64,10 +64,10 @@ impl Loaded {
     }
 }
 
-/// Loads the local model. The language model stands in when that cannot be loaded now, but not when a setting is wrong.
+/// Loads the local model. If that fails for now, returns the language model instead, but not when a setting is wrong.
 ///
 /// # Errors
-/// When the local model cannot be loaded and nothing stands in.
+/// When the local model cannot be loaded and there is no replacement.
 pub async fn load(config: &Config, llm: Option<&Llm>) -> anyhow::Result<Loaded> {
     let error = match (load_classifier(config).await, llm) {
         (Ok(local), Some(llm)) => return Ok(Loaded::Local(Arc::new(WithFallback::new(local, llm.clone())))),
@@ -78,7 +78,7 @@ pub async fn load(config: &Config, llm: Option<&Llm>) -> anyhow::Result<Loaded> 
     match llm.filter(|_| !is_setting) {
         Some(llm) => {
             let fallback = &llm.info().name;
-            tracing::error!(error = format!("{error:#}"), fallback, "local model not loaded, language model stands in");
+            tracing::error!(error = format!("{error:#}"), fallback, "local model not loaded, using the language model");
             Ok(Loaded::StandIn(Arc::new(llm.clone())))
         }
         None => Err(error),
@@ -106,7 +106,7 @@ pub async fn keep_loading(
     shutdown.stopping().await;
 }
 
-/// Keeps `active` the classifier that was loaded last. Never ends.
+/// Stores each newly loaded classifier in `active`. Never returns.
 pub async fn follow(mut states: watch::Receiver<ModelState>, active: ActiveClassifier) {
     while states.changed().await.is_ok() {
         if let ModelState::Ready(classifier) = &*states.borrow_and_update() {
@@ -116,7 +116,7 @@ pub async fn follow(mut states: watch::Receiver<ModelState>, active: ActiveClass
     std::future::pending::<()>().await;
 }
 
-/// The classifier as soon as there is one; `None` when a stop is requested first.
+/// Waits for the first classifier; `None` when a stop is requested first.
 pub async fn ready(mut states: watch::Receiver<ModelState>, shutdown: &Shutdown) -> Option<SharedClassifier> {
     let ready = states.wait_for(|state| matches!(state, ModelState::Ready(_)));
     match shutdown.unless_stopping(ready).await {
@@ -139,7 +139,9 @@ pub fn component(llm: &Llm) -> ComponentState {
     let (healthy, state, detail) = match llm.state() {
         LlmState::Ready => (true, "ready", None),
         LlmState::Paused { until, reason } => (false, "paused", Some(format!("{reason}; next attempt at {until}"))),
-        LlmState::Spent { until } => (false, "spent", Some(format!("the budget is used up until {until}"))),
+        LlmState::Spent { until } => {
+            (false, "spent", Some(format!("the budget is used up; requests continue at {until}")))
+        }
     };
     ComponentState { name: "llm".to_owned(), healthy, state: state.to_owned(), detail }
 }

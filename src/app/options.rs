@@ -29,7 +29,7 @@ use crate::telemetry::trace::TraceOptions;
 use crate::topics::Query;
 use crate::worker::{StoragePolicy, WorkerOptions};
 
-/// `None`: nothing is traced.
+/// `None`: tracing is off.
 pub fn tracing(config: &Config) -> Option<TraceOptions> {
     let endpoint = config.tracing.otlp_endpoint.as_ref()?.to_string();
     Some(TraceOptions { endpoint, sample_ratio: config.tracing.sample_ratio, timeout: config.tracing.timeout })
@@ -44,10 +44,11 @@ pub fn keep(config: &Config) -> Keep {
 }
 
 /// # Errors
-/// When a query cannot be read.
+
+/// When a query is not valid.
 pub fn topics(config: &Config) -> anyhow::Result<Vec<NewTopic>> {
     let topic = |topic: &config::TopicConfig| {
-        Query::parse(&topic.query).with_context(|| format!("topics: the query of {} is wrong", topic.name))?;
+        Query::parse(&topic.query).with_context(|| format!("topics: the query of {} is not valid", topic.name))?;
         Ok(NewTopic {
             name: topic.name.clone(),
             query: topic.query.clone(),
@@ -115,15 +116,16 @@ fn languages(config: &Config) -> LanguagePolicy {
     }
 }
 
-/// A unique name for this process among all that share its backends.
+/// A name for this process that is unique among all processes that share its backends.
 pub fn instance() -> String {
-    // 48 random bits: short enough to read on the dashboard, and never the same among a few thousand processes.
+    // 48 random bits: short enough to show on the dashboard, and practically unique among a few thousand processes.
     let random = uuid::Uuid::new_v4().simple().to_string();
     random.chars().take(12).collect()
 }
 
 /// # Errors
-/// When a word of the config is unknown to the engine.
+
+/// When the engine does not know a value of the config.
 pub fn inference(config: &Config) -> anyhow::Result<InferenceOptions> {
     let inference = &config.inference;
     Ok(InferenceOptions {
@@ -264,7 +266,7 @@ pub fn external_url(config: &Config) -> String {
     config.alerts.external_url.clone().unwrap_or_else(own)
 }
 
-/// The rules that the values of `[alerts]` define.
+/// The alert rules that the values of `[alerts]` define.
 fn default_rules(alerts: &config::AlertsConfig) -> Vec<RuleSpec> {
     let [share, ratio, spike] = config::PROVISIONED;
     let negative = Class::Sentiment(Sentiment::Negative);
@@ -294,7 +296,7 @@ fn default_rules(alerts: &config::AlertsConfig) -> Vec<RuleSpec> {
     let ratio_above = Condition::Ratio { threshold: alerts.negative_ratio, significance };
     vec![
         rule(share, share_above, "{{scope}}: {{value}} of {{posts}} posts are negative"),
-        // What is usual for one source is an incident for another, so only all posts together are compared.
+        // Sources differ in their usual ratio, so this rule compares all posts together.
         RuleSpec {
             group_by: GroupBy::None,
             ..rule(ratio, ratio_above, "{{scope}}: {{value}} negative posts per positive one, of {{posts}} posts")
@@ -307,7 +309,7 @@ fn default_rules(alerts: &config::AlertsConfig) -> Vec<RuleSpec> {
     ]
 }
 
-/// The default rules recover below this part of their threshold.
+/// The default rules recover below this fraction of their threshold.
 const RECOVERY: f64 = 0.8;
 
 /// # Errors

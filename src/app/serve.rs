@@ -29,7 +29,7 @@ use super::{Rooms, model, open, options, sign_in};
 
 /// The running roles of this process.
 pub struct Running {
-    /// Where the API listens; empty without that role.
+    /// The addresses that the API listens on; empty without the API role.
     pub addresses: Vec<SocketAddr>,
     pub rooms: Rooms,
     pub shutdown: Shutdown,
@@ -48,7 +48,7 @@ impl Running {
         self.supervisor.run(signal, self.grace).await
     }
 
-    /// One line for people: where the dashboard is.
+    /// One line for the terminal, with the URL of the dashboard.
     pub fn ready_line(&self) -> String {
         match self.addresses.first() {
             Some(address) if address.ip().is_unspecified() => {
@@ -63,10 +63,10 @@ impl Running {
     }
 }
 
-/// How long the last traces may take to be sent.
+/// The longest time to send the last traces.
 const TRACES_GRACE: Duration = Duration::from_secs(2);
 
-/// Parts that tests replace.
+/// The parts of a process that tests can replace.
 #[derive(Default)]
 pub struct Parts {
     pub clock: Clock,
@@ -81,7 +81,7 @@ pub struct Parts {
 /// # Errors
 /// When a role cannot start or fails.
 pub async fn serve(config: &Config, metrics: Metrics) -> anyhow::Result<()> {
-    // From here on a signal shuts the process down in order, even before it is ready.
+    // From here on a signal starts an orderly shutdown, even before the process is ready.
     let signal = termination();
     let tracing = options::tracing(config).map(|options| Tracing::start(&options, Handle::current())).transpose()?;
     let running = start(config, Parts { metrics: Some(metrics), ..Parts::default() }).await?;
@@ -89,7 +89,7 @@ pub async fn serve(config: &Config, metrics: Metrics) -> anyhow::Result<()> {
     let _ = writeln!(std::io::stdout(), "{}", running.ready_line());
     let ended = running.until(signal).await;
     if let Some(tracing) = tracing {
-        // Sending its last batch needs this runtime, so the wait must not block it.
+        // The last batch is sent on this runtime, so waiting for it must not block the runtime.
         tokio::task::spawn_blocking(|| tracing.stop(TRACES_GRACE)).await?;
     }
     ended
@@ -99,7 +99,8 @@ pub async fn serve(config: &Config, metrics: Metrics) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// When another process serves from the same embedded database ([`super::InUse`]), a setting cannot be
-/// applied, or an address is in use. A model that cannot be loaded is retried in the background.
+/// applied, or an address is in use. A model that cannot be loaded is not an error: loading is retried in the
+/// background.
 pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
     let lock = match &config.backends {
         Backends::Embedded { path } => Some(ServingLock::take(path)?),
@@ -158,7 +159,7 @@ struct FirstLoad {
     is_final: bool,
 }
 
-/// The model, or why there is none yet: the process starts without it, and its worker waits.
+/// The model, or the reason why it is not loaded: the process then starts without it, and its worker waits.
 async fn first_load(config: &Config, llm: Option<&Llm>) -> FirstLoad {
     match model::load(config, llm).await {
         Ok(model::Loaded::Local(classifier)) => FirstLoad { state: ModelState::Ready(classifier), is_final: true },
@@ -300,7 +301,7 @@ impl Start<'_> {
         Ok(addresses)
     }
 
-    /// Makes the first admin token, once per database, and prints it with a sign-in link.
+    /// Creates the first admin token, once per database, and prints it with a sign-in link.
     fn first_sign_in(&mut self, url: String) {
         let (store, clock) = (self.rooms.store.clone(), self.rooms.clock.clone());
         let shutdown = self.shutdown.clone();
@@ -309,7 +310,7 @@ impl Start<'_> {
             while !shutdown.is_stopping() {
                 match sign_in::first(&store, &clock).await {
                     Ok(Some(first)) => {
-                        // The reader of stdout may be gone.
+                        // stdout may be closed.
                         let _ = write!(std::io::stdout(), "{}", first.notice(&url));
                         break;
                     }
@@ -323,7 +324,7 @@ impl Start<'_> {
         });
     }
 
-    /// Starts a role. It waits for the schema, except the API, which reports that it is missing.
+    /// Starts a role. Every role waits for the schema, except the API, which reports that it is missing.
     fn spawn(&mut self, name: &'static str, role: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
         let schema = self.schema.clone();
         self.supervisor.spawn(name, async move {

@@ -14,7 +14,7 @@ const FIRST_TOKEN: &str = "first start";
 /// How long a sign-in link is valid.
 const LINK_LIFETIME: Duration = Duration::from_secs(3_600);
 
-/// The credentials of the first start. They exist only here and are printed once.
+/// The credentials of the first start. They are printed once and not stored in clear text.
 pub struct FirstSignIn {
     token: String,
     code: String,
@@ -33,7 +33,7 @@ impl FirstSignIn {
     }
 }
 
-/// Makes the first admin token; `None` when the database has one already.
+/// Creates the first admin token; `None` when the database already has one.
 ///
 /// # Errors
 /// When the database fails.
@@ -46,14 +46,14 @@ pub async fn first(store: &Store, clock: &Clock) -> Result<Option<FirstSignIn>, 
         created_by: "first start".to_owned(),
         expires_at: None,
     };
-    // A token that was deleted must not come back with the next start.
+    // The next start must not recreate a token that was deleted.
     if !store.tokens().await?.is_empty() || !store.create_token(&new).await? {
         return Ok(None);
     }
     Ok(Some(FirstSignIn { token, code: code(store, clock).await? }))
 }
 
-/// Makes a code that can be exchanged once for a token, within an hour.
+/// Creates a code that can be exchanged for a token once, within an hour.
 ///
 /// # Errors
 /// When the database fails.
@@ -63,7 +63,8 @@ pub async fn code(store: &Store, clock: &Clock) -> Result<String, StoreError> {
     Ok(code)
 }
 
-/// The link for `code` to the dashboard at `url`. A fragment is not sent to servers and proxies.
+/// The link to the dashboard at `url` that signs in with `code`. The code is in the fragment, which browsers do not
+/// send to servers and proxies.
 pub fn link(url: &str, code: &str) -> String {
     format!("{}/#sign-in={code}", url.trim_end_matches('/'))
 }

@@ -1,4 +1,4 @@
-//! From the settings of sources to their options.
+//! Converts the settings of sources to their options.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -22,7 +22,7 @@ use crate::sources::rss::{self, RssOptions};
 use crate::sources::{ReplayOptions, SourceSpec, SyntheticOptions, stdin};
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// Most feeds of one source.
+/// The largest number of feeds of one source.
 const MAX_FEEDS: usize = 1_000;
 
 /// The sources that `ingester.sources` names.
@@ -88,7 +88,7 @@ fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<
                 min_interval: settings.min_interval,
                 max_interval: settings.max_interval,
             };
-            // For each host, which may serve many feeds.
+            // Per host, which may serve many feeds.
             Ok(rss::spec(name, options, || fetcher(rooms, 60, MINUTE), clock.clone()))
         }
         SourceConfig::Mastodon(settings) => {
@@ -101,7 +101,7 @@ fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<
                 token: settings.token.clone(),
                 idle_limit: settings.idle_timeout,
             };
-            // An instance allows 300 in this time for an address, which other programs may share.
+            // An instance allows each address 300 in this time, and other programs may use the same address.
             Ok(mastodon::spec(name, options, || fetcher(rooms, 240, 5 * MINUTE), clock.clone()))
         }
         SourceConfig::HackerNews(settings) => {

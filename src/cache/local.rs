@@ -9,14 +9,14 @@ use crate::clock::Clock;
 
 use super::Cached;
 
-/// Most bytes of answers that are kept.
+/// Largest total size of the stored answers, in bytes.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
 
 /// A cache in this process, of at most 32 MiB. Clones share it.
 #[derive(Clone)]
 pub struct LocalCache {
     answers: moka::future::Cache<(u64, String), Cached>,
-    /// Incremented when the cache is cleared: a computation that started before must not answer later requests.
+    /// Incremented when the cache is cleared, so that a computation that started before does not answer later requests.
     generation: Arc<AtomicU64>,
     clock: Clock,
 }

@@ -1,7 +1,7 @@
 //! Answers kept in Redis, for all processes.
 //!
-//! Within the process concurrent equal requests share one computation, whether Redis is reachable or
-//! not. Nothing is cached in the process, so that clearing the cache clears it for every process.
+//! Within the process concurrent equal requests share one computation, whether Redis is reachable or not. The process
+//! itself caches nothing, so that clearing the cache clears it for every process.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,7 +23,7 @@ const WAIT: Duration = Duration::from_millis(100);
 const PAUSE: Duration = Duration::from_secs(1);
 /// Time to live of a generation, much longer than that of any answer.
 const GENERATION_MS: i64 = 600_000;
-/// Most bytes of answers in flight.
+/// Largest total size of the answers in flight, in bytes.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
 
 /// A cache in Redis. Clones share it.
@@ -93,7 +93,8 @@ impl RedisCache {
         }
     }
 
-    /// The current generation, unless Redis is unavailable, and the answer if it is of that generation and not expired.
+    /// Reads the current generation (`None` when Redis is unavailable), and the answer if it belongs to that generation
+    /// and has not expired.
     async fn read(&self, key: &str) -> (Option<String>, Option<Cached>) {
         let (generation, key) = (self.key("generation"), self.key(&format!("answer:{key}")));
         let read = self.within(self.0.redis.run(|client| async move {
@@ -126,7 +127,7 @@ impl RedisCache {
         format!("{}{name}", self.0.prefix)
     }
 
-    /// The answer within a short wait; `None` during a pause.
+    /// The result of `work` if it comes within [`WAIT`]; `None` otherwise, and during a pause.
     async fn within<T, E>(&self, work: impl Future<Output = Result<T, E>>) -> Option<T> {
         let paused = |until: &Option<Instant>| until.is_some_and(|until| Instant::now() < until);
         if paused(&self.0.paused_until.lock().unwrap_or_else(PoisonError::into_inner)) {

@@ -38,11 +38,11 @@ pub struct AnalyzeArgs {
     explain: bool,
 }
 
-/// Most texts that are classified at once.
+/// Largest number of texts per call of the classifier.
 const CHUNK: usize = 256;
-/// Longest text in a row of the table, in characters.
+/// Longest text that the table shows, in characters.
 const SHOWN_CHARS: usize = 100;
-/// Most words of an explanation below a row.
+/// Largest number of words in the explanation below a row.
 const SHOWN_WORDS: usize = 8;
 
 /// Classifies and prints.
@@ -71,7 +71,7 @@ async fn judge(
     texts: Vec<String>,
     explained: bool,
 ) -> anyhow::Result<Vec<(String, AnalysisView)>> {
-    // As long as a post may be; longer texts would take memory without end.
+    // The limit of a post; without a limit a long line could use up the memory.
     let read: Vec<String> = texts.iter().map(|text| preview(text, MAX_CONTENT_CHARS).to_owned()).collect();
     let cut: Vec<bool> = texts.iter().zip(&read).map(|(text, read)| read.len() < text.len()).collect();
     let mut views = Vec::with_capacity(texts.len());
@@ -114,7 +114,7 @@ fn source(args: &AnalyzeArgs) -> anyhow::Result<Texts> {
         Some(path) => Ok(Box::new(given.chain(lines(open(path)?, path.display().to_string())))),
         None if !args.texts.is_empty() => Ok(Box::new(given)),
         None if io::stdin().is_terminal() => {
-            Err(Misuse("name texts, --file FILE, or lines on stdin (see `sentistream help analyze`)".to_owned()).into())
+            Err(Misuse("pass texts, --file FILE, or lines on stdin (see `sentistream help analyze`)".to_owned()).into())
         }
         None => Ok(Box::new(lines(open(Path::new("-"))?, "stdin".to_owned()))),
     }

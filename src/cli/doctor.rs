@@ -26,15 +26,15 @@ pub struct DoctorArgs {
     json: bool,
 }
 
-/// How a check ended.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum State {
     Good,
-    /// It works, but should be looked at.
+    /// It works, but may need a change.
     Warning,
     Broken,
-    /// It cannot be checked before another problem is solved.
+    /// It was not checked, because another problem must be solved first.
     Skipped,
 }
 

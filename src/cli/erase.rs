@@ -15,8 +15,9 @@ const PAGE: usize = 500;
 
 /// Erase everything that an author wrote: posts, analyses, counts, topic matches, dead letters, evidence of alerts, caches.
 ///
-/// Posts that wait in the stream are erased when workers reach them, and later copies are not stored. The command works
-/// beside a running server. Counts of posts that retention removed earlier stay, since they hold no author.
+/// Posts that wait in the stream are erased when workers process them, and later copies are not stored. The command
+/// works beside a running server. Counts of posts that retention removed earlier remain, because they contain no
+/// author.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -67,7 +68,7 @@ pub async fn run(args: EraseArgs, context: &Context) -> anyhow::Result<Verdict> 
         ] {
             output.line(format!("  {count} {name}"))?;
         }
-        output.line("caches cleared; posts that wait in the stream are erased when workers reach them")?;
+        output.line("caches cleared; posts that wait in the stream are erased when workers process them")?;
     }
     output.flush()?;
     Ok(Verdict::Good)
@@ -92,7 +93,7 @@ async fn erase(rooms: &Rooms, author: &Author, source: Option<Source>) -> anyhow
         sources: sources.iter().map(ToString::to_string).collect(),
         ..Report::default()
     };
-    // Waiting entries first: a post that is stored meanwhile is found below, or erased by this.
+    // Waiting entries first: a post that is stored while this runs is either found below or erased by this operation.
     let requests = sources
         .iter()
         .map(|source| Op::DeleteAuthor { source: source.clone(), author: author.clone() }.to_fields())
@@ -123,7 +124,7 @@ async fn notify(rooms: &Rooms, posts: &[PostId]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The author's dead letters, and the sources that they name.
+/// Finds the author's dead letters, and the sources that they name.
 async fn dead_letters(
     rooms: &Rooms,
     author: &Author,

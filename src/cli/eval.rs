@@ -17,7 +17,7 @@ use crate::inference::exits::{self, DepthReport, FitGoal};
 use crate::inference::models::{self, Calibration, CalibrationFiles, fit};
 use crate::inference::{Depth, ExitPolicy};
 
-/// Measure the model with labelled texts.
+/// Measure the quality of the model on labelled texts.
 ///
 /// A line of a file is {"text": "…", "sentiment": "positive", "emotions": ["joy"]}; one of sentiment
 /// and emotions may be missing.
@@ -41,18 +41,19 @@ pub struct EvalArgs {
     /// Every other text is used to fit, the rest to measure. The report shows the uncalibrated model.
     #[arg(long)]
     fit_calibration: bool,
-    /// Fit the thresholds of the model's exits, and print them as a setting.
+    /// Fit the thresholds of the model's early exits, and print them as a setting.
     ///
-    /// On labelled texts to the least work without loss of quality; with a number, to that agreement
-    /// with all layers, for which texts need no labels. Every other text is fitted on, the rest is measured.
+    /// Without a number: the least work at the same quality, which needs labels. With a number from 0.5 to 1: the least
+    /// work at that share of texts with the same labels as from all layers, which needs no labels. Every other text is
+    /// used to fit, the rest to measure.
     #[arg(long, value_name = "AGREEMENT", num_args = 0..=1, conflicts_with = "fit_calibration")]
     fit_exits: Option<Option<f64>>,
-    /// Keep it in this file instead; set inference.calibration to use it.
+    /// Write the calibration to this file instead; set inference.calibration to use it.
     #[arg(long, value_name = "FILE", requires = "fit_calibration")]
     calibration_out: Option<PathBuf>,
 }
 
-/// Most texts per call of the model.
+/// Largest number of texts per call of the model.
 const CHUNK: usize = 1_024;
 
 /// Classifies all records and compares.
@@ -195,13 +196,13 @@ struct Answer<'a> {
     calibration: Option<&'a Calibration>,
 }
 
-/// A calibration and the files that it was written to.
+/// A calibration, and the files that it was written to.
 struct Kept {
     calibration: Calibration,
     files: Vec<PathBuf>,
 }
 
-/// Where the calibration is stored. Checked before the evaluation, which takes long.
+/// The files to write the calibration to. Checked before the evaluation, which takes long.
 async fn places(args: &EvalArgs, config: &Config) -> anyhow::Result<CalibrationFiles> {
     if let Some(path) = &args.calibration_out {
         return Ok(CalibrationFiles { sentiment: Some(path.clone()), emotion: Some(path.clone()) });
@@ -209,7 +210,7 @@ async fn places(args: &EvalArgs, config: &Config) -> anyhow::Result<CalibrationF
     let options = app::inference_options(config)?;
     let places = tokio::task::spawn_blocking(move || models::calibration_files(&options)).await??;
     if places.sentiment.is_none() && places.emotion.is_none() {
-        let reason = "the builtin model is part of this program: name a file with --calibration-out, and set \
+        let reason = "the builtin model is part of this program: pass a file with --calibration-out, and set \
                       inference.calibration to it";
         return Err(Misuse(reason.to_owned()).into());
     }

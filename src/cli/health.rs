@@ -12,9 +12,9 @@ use crate::config::{Address, Config, Role};
 
 /// Check whether the server on this machine is ready.
 ///
-/// For containers and service managers: the address is the first of server.listen, or
-/// server.ops_listen in a process without the api role, so run it with the settings of the server.
-/// Exits with 1 if no answer comes in time or the server is not ready.
+/// For containers and service managers. It sends a request to the first address of server.listen, or to
+/// server.ops_listen in a process without the api role, so run it with the settings of the server. Exits with 1 if the
+/// server does not answer in time or is not ready.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -29,7 +29,7 @@ pub struct HealthArgs {
     timeout: u64,
 }
 
-/// Asks and prints the answer.
+/// Sends the request and prints the answer.
 pub async fn run(args: &HealthArgs, context: &Context) -> anyhow::Result<Verdict> {
     let address = reachable(address(&context.config)?);
     let path = if args.live { "/healthz" } else { "/readyz" };
@@ -47,11 +47,11 @@ fn address(config: &Config) -> Result<&Address, Misuse> {
     match found {
         Some(address) if address.port != 0 => Ok(address),
         Some(_) => Err(Misuse("server.listen has port 0, which is chosen at the start: set a fixed port".to_owned())),
-        None => Err(Misuse("this process has no address to ask: set server.ops_listen".to_owned())),
+        None => Err(Misuse("this process listens on no address: set server.ops_listen".to_owned())),
     }
 }
 
-/// Where a server that listens on every address can be asked.
+/// The loopback address of a server that listens on every address; other addresses unchanged.
 fn reachable(address: &Address) -> Address {
     let host = match address.host.parse() {
         Ok(IpAddr::V4(ip)) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.to_string(),

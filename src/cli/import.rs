@@ -30,8 +30,8 @@ use crate::stream::{Stream, StreamError};
 /// UTF-16. A post needs post_id, source and content; author, created_at, lang, url and reply_to are optional.
 ///
 /// A record that is not a valid post is reported with its line and skipped. An optional field that is not valid is left
-/// out and counted. The command works beside a running server and waits while the stream is full. It can be repeated:
-/// a known post_id counts once.
+/// out and counted. The command works beside a running server and waits while the stream is full. Repeating an import
+/// is safe: a known post_id is not counted again.
 ///
 /// Exits with 1 if it could not read or append everything, if no record was valid, or with --strict if any record was
 /// not valid.
@@ -77,7 +77,7 @@ pub struct ImportArgs {
     /// Most posts that are appended at once.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     batch_size: u16,
-    /// Give up when the stream takes nothing for this long.
+    /// Stop with an error when the stream accepts nothing for this long.
     #[arg(long, value_name = "DURATION", default_value = "10min", value_parser = parse_duration)]
     patience: Duration,
     /// Report as JSON: {"accepted", "rejected", "skipped", "dropped_fields", "errors": [{"line", "reason"}],
@@ -115,7 +115,7 @@ struct Tally {
     skipped: u64,
     accepted: u64,
     rejected: u64,
-    /// Optional fields that were left out.
+    /// Optional fields that were left out, and how often.
     dropped: BTreeMap<&'static str, u64>,
     /// The first of the rejected records.
     errors: Vec<LineError>,
@@ -255,9 +255,9 @@ impl Import<'_> {
                 Err(error) if error.is_transient() && Instant::now() < deadline => {
                     if !is_reported {
                         let help = match app::is_served(&self.context.config) {
-                            Some(true) => "a server is running and makes room",
+                            Some(true) => "the running server is processing the backlog",
                             Some(false) => "no server is running: start `sentistream serve`",
-                            None => "workers make room: `sentistream --roles worker`",
+                            None => "workers must process the backlog: `sentistream --roles worker`",
                         };
                         self.progress.line(&format!("waiting: {error}; {help}"));
                     }
@@ -282,7 +282,7 @@ impl Import<'_> {
         }
     }
 
-    /// Prints what was done, and how to continue an import that was cut short.
+    /// Prints the counts, and how to continue an import that was interrupted.
     fn report(self, copied: anyhow::Result<()>) -> anyhow::Result<Verdict> {
         let Self { args, tally, start, .. } = self;
         let done = tally.skipped + tally.accepted + tally.rejected;

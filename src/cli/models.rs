@@ -144,7 +144,7 @@ fn show(args: &ShowArgs, model: &Description) -> anyhow::Result<Verdict> {
         output.line(format!("folder: {}", folder.display()))?;
     }
     output.line(format!(
-        "{}, {} layers of {}, {} heads, {:.1} million weights, {} tokens known, at most {} read",
+        "{}, {} layers of {}, {} heads, {:.1} million weights, a vocabulary of {} tokens, texts of at most {} tokens",
         model.architecture,
         model.layers,
         model.width,

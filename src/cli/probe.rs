@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 use crate::config::Address;
 
-/// Longest answer that is read, in bytes.
+/// Largest answer that is read, in bytes.
 const LONGEST: u64 = 64 << 10;
 
 /// What to request, and where.
@@ -28,7 +28,7 @@ pub struct Answer {
 /// Sends the request.
 ///
 /// # Errors
-/// When no server listens there, or no HTTP answer comes in time.
+/// When no server listens there, or it sends no HTTP answer in time.
 pub async fn get(probe: Probe<'_>) -> io::Result<Answer> {
     tokio::time::timeout(probe.timeout, ask(&probe)).await.map_err(|_| {
         io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {} s", probe.timeout.as_secs()))
@@ -43,7 +43,7 @@ async fn ask(probe: &Probe<'_>) -> io::Result<Answer> {
     let mut answer = Vec::new();
     connection.take(LONGEST).read_to_end(&mut answer).await?;
     parse(&String::from_utf8_lossy(&answer))
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is no HTTP"))
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP"))
 }
 
 fn parse(answer: &str) -> Option<Answer> {

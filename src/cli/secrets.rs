@@ -12,8 +12,8 @@ use crate::secrets::Vault;
 pub enum SecretsCommand {
     /// Encrypt the secrets of receivers with a new key and remove the old keys.
     ///
-    /// A running server reads the changed key file by itself. Keep a copy of the old key file while you keep backups of
-    /// the database from before.
+    /// A running server reloads the changed key file. Keep a copy of the old key file as long as you keep older backups
+    /// of the database.
     #[command(after_help = "Example:\n  sentistream secrets rotate")]
     Rotate,
 }
@@ -27,7 +27,7 @@ pub async fn run(command: &SecretsCommand, context: &Context) -> anyhow::Result<
                 .to_owned(),
         )
     })?;
-    // Makes the key file of the embedded database if it is missing.
+    // Creates the key file of the embedded database if it is missing.
     let store = app::open_store(&context.config, context.clock.clone())?;
     Vault::add_key(&path)?;
     let receivers = store.reseal_secrets().await?;

@@ -16,7 +16,7 @@ Examples:
   docker exec sentistream sentistream sign-in")]
 pub struct SignInArgs {}
 
-/// Makes a code in the database of the configuration.
+/// Creates a code in the configured database and prints the link.
 pub async fn run(context: &Context) -> anyhow::Result<Verdict> {
     let store = app::open_store(&context.config, context.clock.clone())?;
     let code = app::sign_in::code(&store, &context.clock).await?;

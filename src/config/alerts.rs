@@ -33,7 +33,7 @@ pub struct AlertsConfig {
     pub keep_firing_for: Duration,
     #[serde(deserialize_with = "any_duration")]
     pub max_lateness: Duration,
-    /// `None`: this machine's own address.
+    /// `None`: the address of this machine.
     #[serde(deserialize_with = "optional_web_url")]
     pub external_url: Option<String>,
     #[serde(deserialize_with = "up_to_a_day")]
@@ -55,14 +55,14 @@ pub struct AlertsConfig {
 /// The names of the rules that the other values of `[alerts]` define.
 pub const PROVISIONED: [&str; 3] = ["negative_share", "negative_ratio", "negative_spike"];
 
-/// Rules whose names differ from each other and from those of the other values.
+/// Reads rules; their names must be unique and differ from [`PROVISIONED`].
 fn rules<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<RuleSpec>, D::Error> {
     let mut names: Vec<String> = PROVISIONED.map(str::to_owned).into();
     let mut rules = Vec::new();
     for (index, value) in Vec::<serde_json::Value>::deserialize(de)?.into_iter().enumerate() {
         let rule = RuleSpec::parse(value).map_err(|errors| {
             let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
-            D::Error::custom(format!("rule number {} is wrong: {}", index + 1, errors.join("; ")))
+            D::Error::custom(format!("rule number {} is not valid: {}", index + 1, errors.join("; ")))
         })?;
         if names.contains(&rule.name) {
             return Err(D::Error::custom(format!("the name {:?} is taken by another rule", rule.name)));

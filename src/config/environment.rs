@@ -1,5 +1,5 @@
-//! Environment variables as a layer: `SENTISTREAM__SECTION__KEY`, and below it in rank the names
-//! that existing deployments use.
+//! Environment variables as a layer: `SENTISTREAM__SECTION__KEY`, and, with lower precedence, the names that existing
+//! deployments use.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ const PREFIX: &str = "SENTISTREAM__";
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, String>);
 
-/// Names that set one key each, as they are.
+/// Variables that each set one key without conversion.
 const LEGACY: [(&str, &str); 13] = [
     ("DATABASE_URL", "database.url"),
     ("REDIS_STREAM_NAME", "stream.name"),
@@ -36,7 +36,8 @@ impl Environment {
             .collect()
     }
 
-    /// A variable that is set and not empty: compose files pass unset variables as empty ones.
+    /// The value of a variable; `None` if it is unset or empty, because compose files pass unset variables as empty
+    /// ones.
     fn legacy(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
@@ -55,7 +56,7 @@ impl Environment {
             }
         }
         if let Some(value) = self.legacy("HF_HUB_OFFLINE") {
-            // As the Hub's tools read it.
+            // The tools of the Hub read this variable in the same way.
             let is_true = ["1", "ON", "YES", "TRUE"].contains(&value.to_uppercase().as_str());
             add("HF_HUB_OFFLINE", "inference.hub.offline", if is_true { "true" } else { "false" });
         }
@@ -78,7 +79,7 @@ impl Environment {
         }
     }
 
-    /// `…_HOST` and `…_PORT` if one of them is set, and the names that set them.
+    /// The host and the port if `…_HOST` or `…_PORT` is set, and the names of the variables that are set.
     fn host_and_port(&self, prefix: &str, default: (&str, &str)) -> Option<(String, String, String)> {
         let (host_name, port_name) = (format!("{prefix}_HOST"), format!("{prefix}_PORT"));
         let (host, port) = (self.legacy(&host_name), self.legacy(&port_name));
@@ -100,7 +101,7 @@ impl FromIterator<(String, String)> for Environment {
     }
 }
 
-/// The older variables hold names of the Hub without a prefix, or a path.
+/// Adds the `hf:` prefix to names of the Hub: the older variables hold a path, or such a name without a prefix.
 fn model(value: &str) -> String {
     let is_path = value.starts_with(['/', '.', '~']) || std::path::Path::new(value).is_dir();
     if value == "builtin" || value.starts_with("hf:") || is_path { value.to_owned() } else { format!("hf:{value}") }

@@ -9,9 +9,9 @@ use super::Origin;
 pub struct Problem {
     /// The key, as `section.key`; empty for a whole file.
     pub key: String,
-    /// Where the value came from.
+    /// The layer that set the value.
     pub origin: Origin,
-    /// What is wrong and what is allowed. Never holds a secret.
+    /// What is wrong and what is allowed. Never contains a secret.
     pub message: String,
 }
 

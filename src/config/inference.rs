@@ -44,7 +44,7 @@ impl FromStr for ModelRef {
             Some((repository, revision)) => (repository, Some(revision.to_owned())),
             None => (place, None),
         };
-        // Old repositories of the hub have a name without an owner.
+        // Old repositories of the Hub have a name without an owner.
         let parts: Vec<_> = repository.split('/').collect();
         let is_name = |part: &&str| {
             !part.is_empty()
@@ -62,7 +62,7 @@ impl FromStr for ModelRef {
 /// Where a model computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceRef {
-    /// The first graphics card that can, else the CPU.
+    /// The first supported graphics card, or the CPU if there is none.
     Auto,
     /// The CPU.
     Cpu,
@@ -99,17 +99,17 @@ pub struct InferenceConfig {
     pub precision: Precision,
     #[serde(deserialize_with = "parsed")]
     pub device: DeviceRef,
-    /// The instructions of the CPU.
+    /// The CPU instructions that the kernels may use.
     #[serde(deserialize_with = "word")]
     pub instructions: Instructions,
     #[serde(deserialize_with = "word")]
     pub exits: ExitPolicy,
-    /// By layer.
+    /// The threshold of each layer.
     #[serde(deserialize_with = "thresholds")]
     pub exit_thresholds: BTreeMap<usize, f32>,
     #[serde(deserialize_with = "count::<_, _, 0, 1_099_511_627_776>")]
     pub answer_cache_bytes: usize,
-    /// Of one thread.
+    /// Per thread.
     #[serde(deserialize_with = "count::<_, _, 16, 1_048_576>")]
     pub max_batch_tokens: usize,
     #[serde(deserialize_with = "count::<_, _, 1, 256>")]
@@ -118,10 +118,10 @@ pub struct InferenceConfig {
     pub max_queued_texts: usize,
     #[serde(deserialize_with = "positive_duration")]
     pub max_wait: Duration,
-    /// The model's names of classes, and ours.
+    /// The class names of the model, and our label for each.
     #[serde(deserialize_with = "labels")]
     pub labels: BTreeMap<String, String>,
-    /// The same of the emotion model, where it differs.
+    /// The same for the emotion model, if its class names differ.
     #[serde(deserialize_with = "labels")]
     pub emotion_labels: BTreeMap<String, String>,
     #[serde(deserialize_with = "share")]
@@ -150,7 +150,7 @@ fn languages<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> 
 /// Which calibration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CalibrationRef {
-    /// The one beside the model, if there is one.
+    /// The file beside the model, if it exists.
     Auto,
     /// None.
     Off,
@@ -188,7 +188,7 @@ pub struct HubConfig {
 }
 
 impl HubConfig {
-    /// Where the Hub's tools keep models.
+    /// The folder in which the tools of the Hub store models.
     pub fn cache(&self) -> PathBuf {
         let usual = || std::env::home_dir().unwrap_or_default().join(".cache/huggingface");
         self.home.clone().unwrap_or_else(usual).join("hub")

@@ -29,7 +29,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// The rank of its layer: higher wins.
+    /// The rank of its layer: a higher rank takes precedence.
     pub fn rank(&self) -> u8 {
         match self {
             Self::Default => 0,
@@ -61,11 +61,11 @@ pub struct Setting {
     pub origin: Origin,
 }
 
-/// Every value that the layers set, in their order.
+/// Every value that a layer sets, in the order of the layers.
 pub struct Layers {
     template: Template,
     settings: Vec<Setting>,
-    /// Settings of sources whose names are not kinds: their type depends on the kind, which any layer may set.
+    /// Settings of sources with custom names. Their types depend on the kind of the source, which any layer may set.
     named: Vec<Named>,
     problems: Vec<Problem>,
 }
@@ -77,7 +77,7 @@ struct Named {
     origin: Origin,
 }
 
-/// A value as a layer gives it.
+/// A value in the form in which a layer sets it.
 enum Given {
     Value(Value),
     Text(String),
@@ -111,7 +111,7 @@ impl Layers {
             Ok(document) => self.add_table(document.get_ref(), "", &|offset| origin(line_of(text, offset))),
             Err(e) => {
                 let line = line_of(text, e.span().map_or(0, |span| span.start));
-                // Not the line itself: it may hold a secret.
+                // The error does not quote the line, because it may contain a secret.
                 self.problem("", origin(line), format!("this is not TOML: {}", e.message()));
             }
         }
@@ -126,7 +126,7 @@ impl Layers {
                 (Found::Section, _) => self.problem(&key, place, "this is a table of keys, not a value"),
                 (Found::Leaf(_), _) => match Value::deserialize(ValueDeserializer::from(value.clone())) {
                     Ok(value) => self.add(key, value, place),
-                    Err(e) => self.problem(&key, place, format!("this is not a value: {}", e.message())),
+                    Err(e) => self.problem(&key, place, format!("not a TOML value: {}", e.message())),
                 },
                 (Found::Unknown, DeValue::Table(inner)) if self.template.is_named_source(&key) => {
                     for (inner_name, value) in inner {
@@ -134,7 +134,7 @@ impl Layers {
                         let place = origin(inner_name.span().start);
                         match Value::deserialize(ValueDeserializer::from(value.clone())) {
                             Ok(value) => self.named.push(Named { key, given: Given::Value(value), origin: place }),
-                            Err(e) => self.problem(&key, place, format!("this is not a value: {}", e.message())),
+                            Err(e) => self.problem(&key, place, format!("not a TOML value: {}", e.message())),
                         }
                     }
                 }
@@ -181,10 +181,10 @@ impl Layers {
         self.problems.push(Problem { key: key.to_owned(), origin, message: message.into() });
     }
 
-    /// The value of each key that wins, in the order of the reference; sources with names of their own at the end.
+    /// The effective value of each key, in the order of the reference; sources with custom names come last.
     ///
     /// # Errors
-    /// Everything that was wrong in any layer.
+    /// All problems of all layers.
     pub fn finish(mut self) -> Result<Vec<Setting>, ConfigError> {
         let mut keys: Vec<String> = self.template.keys().map(str::to_owned).collect();
         keys.extend(self.resolve_named());
@@ -193,14 +193,14 @@ impl Layers {
         }
         let winner = |key: &String| {
             let set = self.settings.iter().filter(|setting| setting.key == *key);
-            // Of several in one layer the last wins: `max_by_key` keeps the last of equals.
+            // Within one layer the last setting takes precedence: `max_by_key` returns the last of equal ones.
             set.max_by_key(|setting| setting.origin.rank()).cloned()
         };
         Ok(keys.iter().filter_map(winner).collect())
     }
 
-    /// Turns the settings of sources with custom names into plain settings, with the defaults of their kinds;
-    /// their keys.
+    /// Converts the settings of sources with custom names into plain settings, adds the defaults of their kinds, and
+    /// returns their keys.
     fn resolve_named(&mut self) -> Vec<String> {
         let mut kinds: BTreeMap<String, (String, u8)> = BTreeMap::new();
         for named in &self.named {
@@ -241,7 +241,7 @@ impl Layers {
         keys
     }
 
-    /// The value of the key `name` of a source of `kind`; `None` as error when there is no such key.
+    /// Converts the value of the key `name` of a source of `kind`. The error is `None` when the kind has no such key.
     fn named_value(&self, kind: Option<&str>, name: &str, given: &Given) -> Result<Value, Option<String>> {
         let kind = kind.ok_or(None)?;
         if name == "kind" {
@@ -270,7 +270,7 @@ fn line_of(text: &str, offset: usize) -> usize {
     text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
 }
 
-/// The value for a key with this default: a list may be written as one text, as in the environment.
+/// Converts a value to the type of `default`: a list may be written as one comma-separated text, as in the environment.
 fn listed(default: &Value, value: Value) -> Value {
     match (default, value) {
         (Value::Array(_), Value::String(text)) => read_text(default, &text).unwrap_or(Value::String(text)),
@@ -296,7 +296,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bare_text_is_taken_as_it_is_where_a_text_is_expected() {
+    fn unquoted_text_is_accepted_where_a_text_is_expected() {
         let text = Value::String(String::new());
         for (given, read) in
             [("1e5", "1e5"), ("true", "true"), ("\"q\"", "q"), ("[1]", "[1]"), ("a\nb = 1", "a\nb = 1")]

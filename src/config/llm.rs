@@ -49,7 +49,7 @@ impl FromStr for LlmProvider {
 }
 
 impl LlmProvider {
-    /// The provider in the model name of analyses: its name, or the host of its API.
+    /// The provider's part of the model name in analyses: its name, or the host of its API.
     pub fn name(&self) -> String {
         match self {
             Self::OpenAi => "openai".to_owned(),
@@ -60,7 +60,7 @@ impl LlmProvider {
         }
     }
 
-    /// Where its API usually is.
+    /// The usual URL of its API.
     pub fn base_url(&self) -> Option<Url> {
         let url = match self {
             Self::OpenAi => "https://api.openai.com/v1",
@@ -72,7 +72,7 @@ impl LlmProvider {
         Url::parse(url).ok()
     }
 
-    /// The model that is asked when none is named.
+    /// The model that is used when none is configured.
     pub fn default_model(&self) -> Option<&'static str> {
         match self {
             Self::OpenAi => Some("gpt-4o-mini"),
@@ -86,7 +86,7 @@ impl LlmProvider {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LlmConfig {
-    /// A name or a URL; `None`: no language model is used.
+    /// The name or URL of the provider; `None`: no language model is used.
     #[serde(deserialize_with = "optional")]
     pub provider: Option<LlmProvider>,
     #[serde(deserialize_with = "optional")]

@@ -24,7 +24,7 @@ use super::values::*;
 )]
 #[strum(serialize_all = "lowercase")]
 pub enum LogFormat {
-    /// Human on a terminal, else JSON.
+    /// `human` on a terminal, otherwise JSON.
     Auto,
     /// For people.
     Human,
@@ -49,7 +49,7 @@ pub struct TracingConfig {
     /// The base URL of an OTLP collector; `None`: no traces.
     #[serde(deserialize_with = "optional")]
     pub otlp_endpoint: Option<url::Url>,
-    /// Of all appends, 0 to 1.
+    /// The share of appends that are traced, 0 to 1.
     #[serde(deserialize_with = "share")]
     pub sample_ratio: f64,
     #[serde(deserialize_with = "positive_duration")]
@@ -61,8 +61,8 @@ pub struct TracingConfig {
 pub struct LogLevel(String);
 
 impl LogLevel {
-    /// Directives for `tracing-subscriber`. A plain level applies to this crate; libraries then log
-    /// warnings and errors only, and the HTTP library nothing: any client could fill the log with malformed requests.
+    /// Directives for `tracing-subscriber`. A plain level applies to this crate; libraries then log warnings and errors
+    /// only, and the HTTP library logs nothing, because any client could fill the log with malformed requests.
     pub fn directives(&self) -> String {
         match self.0.as_str() {
             level @ ("error" | "warn") => format!("{level},actix_http=off"),

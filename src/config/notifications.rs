@@ -39,7 +39,7 @@ pub enum SmtpSecurity {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SmtpConfig {
-    /// `None`: deliveries by email fail.
+    /// `None`: email cannot be sent.
     #[serde(deserialize_with = "optional_text")]
     pub host: Option<String>,
     #[serde(deserialize_with = "count::<_, _, 1, 65_535>")]
@@ -56,7 +56,7 @@ pub struct SmtpConfig {
     pub ca_file: Option<PathBuf>,
 }
 
-/// A table of `[[alerts.receivers]]`: the receiver as the API has it, and its secrets.
+/// A table of `[[alerts.receivers]]`: a receiver with the fields of the API, and its secrets.
 #[derive(Deserialize)]
 struct ReceiverTable {
     #[serde(flatten)]
@@ -77,7 +77,7 @@ impl ReceiverTable {
             let text = std::fs::read_to_string(&path)
                 .map_err(|e| format!("{name:?}: cannot read {} for the secret {secret}: {e}", path.display()))?;
             if secrets.0.insert(secret.clone(), text.trim().to_owned().into()).is_some() {
-                return Err(format!("{name:?}: the secret {secret} is set, and its file too: set one of the two"));
+                return Err(format!("{name:?}: the secret {secret} and its file are both set: set only one of them"));
             }
         }
         fine(&name, &receiver.check_with(&secrets))?;

@@ -1,4 +1,5 @@
-//! From layers to a [`Config`]: secrets from files, typed values, and rules that span several keys.
+//! Converts the layers to a [`Config`]: reads secrets from files, parses the values, and checks rules that span several
+//! keys.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,7 +12,7 @@ use super::{
     Config, ConfigError, Inputs, Origin, Role, SOURCE_KINDS, Settings, SmtpSecurity, SourceConfig, SourcesConfig,
 };
 
-/// Below it lie the tables of sources.
+/// The prefix of the keys of all sources.
 const SOURCES: &str = "sources.";
 
 /// Reads all layers.
@@ -39,9 +40,9 @@ pub fn load(inputs: &Inputs) -> Result<(Config, Settings), ConfigError> {
     Ok((config, settings))
 }
 
-/// The folder that a relative path of the database starts at, if it is not the working folder: that of the
-/// configuration file. Then a command finds the database of the server from any folder. A path of a flag starts at the
-/// working folder.
+/// The folder that a relative database path is resolved against: the folder of the configuration file, so that a
+/// command finds the server's database from any folder. `None`: the working folder, which paths in flags are relative
+/// to.
 fn data_folder<'a>(inputs: &'a Inputs, settings: &Settings) -> Option<&'a Path> {
     let is_flag = matches!(settings.origin("database.url"), Origin::Flag(_));
     inputs.file.as_deref().and_then(Path::parent).filter(|_| !is_flag)
@@ -60,11 +61,11 @@ fn add_set(layers: &mut Layers, set: &str) {
     }
 }
 
-/// Ends the keys that name a file for the value of the key before it.
+/// The suffix of keys that name a file to read the value from: `url_file` for `url`.
 const FILE: &str = "_file";
 
-/// Replaces values by the contents of the files that `…_file` keys name. Of a key and its file the
-/// one from the later layer counts; both from one layer contradict each other.
+/// Replaces values by the contents of the files that `…_file` keys name. If a key and its file are both set, the one
+/// from the later layer takes precedence; setting both in one layer is an error.
 fn read_files(mut settings: Vec<Setting>) -> Result<Vec<Setting>, ConfigError> {
     let place = |settings: &[Setting], key: &str| settings.iter().position(|setting| setting.key == key);
     for file in 0..settings.len() {
@@ -78,7 +79,7 @@ fn read_files(mut settings: Vec<Setting>) -> Result<Vec<Setting>, ConfigError> {
             continue;
         }
         if is_set && settings[value].origin.rank() == origin.rank() {
-            let message = format!("{key} is set too ({}): set one of the two", settings[value].origin);
+            let message = format!("{key} is also set ({}): set only one of them", settings[value].origin);
             return Err(ConfigError::new(file_key, origin, message));
         }
         let text = std::fs::read_to_string(&path)
@@ -114,7 +115,7 @@ fn sources(settings: &Settings) -> Result<SourcesConfig, ConfigError> {
         let source = read.map_err(|error| {
             let (key, message) = describe(error);
             let key = format!("{prefix}{key}");
-            // A problem between several keys is reported for their table.
+            // A problem that spans several keys is reported for their table.
             let key = key.trim_end_matches('.');
             ConfigError::new(key, settings.origin(key), message)
         })?;
@@ -123,7 +124,7 @@ fn sources(settings: &Settings) -> Result<SourcesConfig, ConfigError> {
     Ok(sources)
 }
 
-/// The settings for which `pick` gives a key, under that key; those that name files are left out.
+/// A table of the settings for which `pick` returns a key, under that key. Keys that name files are left out.
 fn table<'a>(settings: &'a Settings, pick: impl Fn(&'a str) -> Option<&'a str>) -> Result<config::Config, ConfigError> {
     let all: BTreeSet<&str> = settings.all().map(|setting| setting.key.as_str()).collect();
     let names_file = |key: &str| key.strip_suffix(FILE).is_some_and(|key| all.contains(key));
@@ -149,7 +150,7 @@ fn describe(error: config::ConfigError) -> (String, String) {
     }
 }
 
-/// `tokens[0]sha256`, as the library writes it, as `tokens[0].sha256`.
+/// Inserts the dot that the library leaves out: `tokens[0]sha256` becomes `tokens[0].sha256`.
 fn dotted(key: &str) -> String {
     let mut parts = key.split(']').map(|part| part.trim_start_matches('.'));
     let first = parts.next().unwrap_or_default().to_owned();
@@ -159,13 +160,13 @@ fn dotted(key: &str) -> String {
     })
 }
 
-/// The pair of backends; other pairs are not supported.
+/// The pair of backends that the URLs select. Other pairs are an error.
 fn backends(config: &Config, settings: &Settings) -> Result<Backends, ConfigError> {
     let wrong = |key: &str, message: String| Err(ConfigError::new(key, settings.origin(key), message));
     match (&config.database.url, &config.stream.url) {
         (DatabaseUrl::Sqlite(path), StreamUrl::Local) => match &config.database.read_url {
             None => Ok(Backends::Embedded { path: path.clone() }),
-            Some(_) => wrong("database.read_url", "a replica goes with Postgres alone: leave it empty".to_owned()),
+            Some(_) => wrong("database.read_url", "a replica needs Postgres: leave it empty".to_owned()),
         },
         (DatabaseUrl::Postgres(database), StreamUrl::Redis(stream)) => {
             let read = match &config.database.read_url {
@@ -180,7 +181,7 @@ fn backends(config: &Config, settings: &Settings) -> Result<Backends, ConfigErro
         (DatabaseUrl::Postgres(_), StreamUrl::Local) => wrong(
             "stream.url",
             format!(
-                "Postgres (database.url from {}) goes with Redis: set stream.url to redis://HOST:PORT, \
+                "Postgres (database.url from {}) needs Redis: set stream.url to redis://HOST:PORT, \
                  or database.url to sqlite://PATH",
                 settings.origin("database.url")
             ),
@@ -188,7 +189,7 @@ fn backends(config: &Config, settings: &Settings) -> Result<Backends, ConfigErro
         (DatabaseUrl::Sqlite(_), StreamUrl::Redis(_)) => wrong(
             "database.url",
             format!(
-                "Redis (stream.url from {}) goes with Postgres: set database.url to postgres://USER:PASSWORD@HOST/NAME, \
+                "Redis (stream.url from {}) needs Postgres: set database.url to postgres://USER:PASSWORD@HOST/NAME, \
                  or stream.url to local",
                 settings.origin("stream.url")
             ),
@@ -196,7 +197,7 @@ fn backends(config: &Config, settings: &Settings) -> Result<Backends, ConfigErro
     }
 }
 
-/// Rules that span several keys. The problem names the key that was set last.
+/// Checks rules that span several keys. A problem names the key that was set last.
 fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
     let mut problems = Vec::new();
     let mut require = |holds: bool, keys: &[&str], message: &str| {
@@ -227,7 +228,7 @@ fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
         require(
             smtp.security != SmtpSecurity::None || here,
             &["alerts.smtp.security", "alerts.smtp.host"],
-            "\"none\" is for a mail server on this machine alone: use \"starttls\" or \"tls\"",
+            "\"none\" is only allowed for a mail server on this machine: use \"starttls\" or \"tls\"",
         );
         let sender = smtp.from.as_ref().is_some_and(|from| from.parse::<lettre::message::Mailbox>().is_ok());
         let message = "must be a mail address such as \"SentiStream <sentistream@example.org>\"";
@@ -261,7 +262,7 @@ fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
                         names.join(", ")
                     )
                 }
-                Some(Some(key)) => format!("{name:?} cannot be read: set sources.{name}.{key}"),
+                Some(Some(key)) => format!("{name:?} lacks a required setting: set sources.{name}.{key}"),
                 Some(None) => continue,
             };
             require(false, &["ingester.sources"], &message);
@@ -270,11 +271,7 @@ fn check(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
         let pipes = config.ingester.sources.iter().filter(piped).count();
         require(pipes <= 1, &["ingester.sources"], "only one source can read the standard input");
         let twice = config.ingester.sources.iter().collect::<BTreeSet<_>>().len() < config.ingester.sources.len();
-        require(
-            !twice,
-            &["ingester.sources"],
-            "names a source twice: give the second one another name and its own table",
-        );
+        require(!twice, &["ingester.sources"], "names a source twice: use another name and a table for the second one");
     }
     if problems.is_empty() { Ok(()) } else { Err(ConfigError(problems)) }
 }

@@ -43,7 +43,7 @@ impl<'de> Deserialize<'de> for Role {
     }
 }
 
-/// A tracked topic of the configuration.
+/// A tracked topic that the configuration defines.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TopicConfig {
@@ -73,7 +73,7 @@ pub struct DatabaseConfig {
     pub connect_timeout: Duration,
     #[serde(deserialize_with = "positive_duration")]
     pub statement_timeout: Duration,
-    /// `None`: beside the embedded database, none for Postgres.
+    /// `None`: a file beside the embedded database; with Postgres, secrets are not encrypted.
     #[serde(deserialize_with = "optional")]
     pub key_file: Option<PathBuf>,
 }
@@ -83,7 +83,7 @@ pub struct DatabaseConfig {
 #[serde(deny_unknown_fields)]
 pub struct StreamConfig {
     pub url: StreamUrl,
-    /// TLS to Redis only.
+    /// Only for TLS connections to Redis.
     #[serde(deserialize_with = "optional")]
     pub ca_file: Option<PathBuf>,
     #[serde(deserialize_with = "name")]
@@ -176,7 +176,7 @@ pub struct RetentionConfig {
     pub rollups: Option<Duration>,
     #[serde(deserialize_with = "days")]
     pub audit: Duration,
-    /// `None`: without limit.
+    /// `None`: no limit.
     #[serde(deserialize_with = "optional_duration::<_, 86_400_000>")]
     pub alerts: Option<Duration>,
 }

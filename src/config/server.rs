@@ -29,7 +29,7 @@ pub struct ServerConfig {
     pub rate_limit: Option<NonZeroU32>,
     #[serde(deserialize_with = "rate_burst")]
     pub rate_burst: NonZeroU32,
-    /// Tokens per second that one client may have analysed; `None`: no limit.
+    /// Most tokens per second that are analysed for one client; `None`: no limit.
     #[serde(deserialize_with = "rate_limit")]
     pub analyze_rate: Option<NonZeroU32>,
     #[serde(deserialize_with = "rate_burst")]
@@ -122,7 +122,7 @@ impl<'de> Deserialize<'de> for Scope {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenConfig {
-    /// Identifies its holder in logs.
+    /// The name of its holder in logs.
     #[serde(deserialize_with = "name")]
     pub name: String,
     /// The SHA-256 of the token.

@@ -1,4 +1,4 @@
-//! The effective values and their origins for display; secrets are masked.
+//! The effective values and their origins, for display with secrets masked.
 
 use std::fmt;
 
@@ -12,9 +12,9 @@ use super::urls::mask;
 const SECRETS: [&str; 4] = ["server.auth.jwt.secret", "llm.api_key", "inference.hub.token", "alerts.smtp.password"];
 /// Names of secret keys of sources.
 const SOURCE_SECRETS: [&str; 3] = ["client_secret", "token", "password"];
-/// A list of tables, whose key `secrets` is a table of secrets.
+/// A list of tables whose key `secrets` holds a table of secrets.
 const RECEIVERS: &str = "alerts.receivers";
-/// Keys that hold a URL with a password in it.
+/// Keys that hold a URL that may contain a password.
 const URLS: [&str; 3] = ["database.url", "database.read_url", "stream.url"];
 
 /// The value of every key and where it came from, in the order of `config/default.toml`.
@@ -44,7 +44,7 @@ impl Settings {
         let key = key.split('[').next().unwrap_or_default();
         let below = |setting: &&Setting| match setting.key.strip_prefix(key) {
             Some(rest) => rest.is_empty() || rest.starts_with('.'),
-            // An entry of a table that is one value.
+            // The key names an entry of a table that was set as one value.
             None => key.strip_prefix(&setting.key).is_some_and(|rest| rest.starts_with('.')),
         };
         let last = self.0.iter().filter(below).max_by_key(|setting| setting.origin.rank());
@@ -94,7 +94,7 @@ fn has_secrets(text: &str) -> bool {
     is_scheme && (rest.contains('@') || rest.contains('?'))
 }
 
-/// The query of a URL to a web server is hidden; those of databases have options such as `sslmode`.
+/// Masks the query of a web URL. Queries of database URLs are kept, because they hold options such as `sslmode`.
 fn without_query(url: &str) -> String {
     match url.split_once('?') {
         Some((place, _)) if url.starts_with("http") || url.starts_with("ws") => format!("{place}?***"),

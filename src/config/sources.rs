@@ -18,12 +18,12 @@ pub type SourcesConfig = BTreeMap<String, SourceConfig>;
 
 /// The settings of a kind of source.
 trait Settings {
-    /// The key without which the source cannot be read, if it is not set.
+    /// The required key that is not set, if any.
     fn lacks(&self) -> Option<&'static str> {
         None
     }
 
-    /// A contradiction between several keys.
+    /// An error message when several keys contradict each other.
     fn contradiction(&self) -> Option<String> {
         None
     }
@@ -50,7 +50,7 @@ macro_rules! kinds {
                 }
             }
 
-            /// The key without which the source cannot be read, if it is not set.
+            /// The required key that is not set, if any.
             pub fn lacks(&self) -> Option<&'static str> {
                 match self { $(Self::$kind(settings) => settings.lacks()),+ }
             }
@@ -59,11 +59,11 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// Invented posts.
+    /// Generated posts.
     Synthetic(SyntheticConfig) = "synthetic",
     /// Posts from a file.
     Replay(ReplayConfig) = "replay",
-    /// Files that are put or grow in a folder.
+    /// Files that are added to a folder or appended to.
     Folder(FolderConfig) = "folder",
     /// Posts that are piped in.
     Stdin(StdinConfig) = "stdin",
@@ -127,7 +127,7 @@ pub struct FolderConfig {
     pub path: Option<PathBuf>,
     #[serde(deserialize_with = "positive_duration")]
     pub interval: Duration,
-    /// Our names of fields, and theirs.
+    /// Our names of fields, and the names in the input.
     pub map: BTreeMap<String, String>,
 }
 
@@ -141,7 +141,7 @@ impl Settings for FolderConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StdinConfig {
-    /// Our names of fields, and theirs.
+    /// Our names of fields, and the names in the input.
     pub map: BTreeMap<String, String>,
 }
 
@@ -159,7 +159,7 @@ pub struct BlueskyConfig {
     /// DIDs and handles.
     #[serde(deserialize_with = "accounts")]
     pub authors: Vec<String>,
-    /// Where handles are resolved.
+    /// The base URL of the API that resolves handles.
     #[serde(deserialize_with = "base")]
     pub api: Url,
     #[serde(deserialize_with = "share")]
@@ -178,7 +178,7 @@ impl Settings for BlueskyConfig {}
 pub struct RssConfig {
     #[serde(deserialize_with = "web_urls")]
     pub feeds: Vec<Url>,
-    /// A list of feeds, as readers export it.
+    /// An OPML file: a list of feeds as feed readers export it.
     #[serde(deserialize_with = "optional")]
     pub opml: Option<PathBuf>,
     #[serde(deserialize_with = "seconds")]
@@ -188,7 +188,7 @@ pub struct RssConfig {
 }
 
 impl fmt::Debug for RssConfig {
-    /// Addresses of feeds may hold a password.
+    /// URLs of feeds may contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RssConfig").field("feeds", &self.feeds.len()).field("opml", &self.opml).finish_non_exhaustive()
     }
@@ -231,7 +231,7 @@ impl Settings for MastodonConfig {
 
     fn contradiction(&self) -> Option<String> {
         let several = self.token.is_some() && self.instances.len() > 1;
-        several.then(|| "a token is of one of the instances: give the others a source of their own".to_owned())
+        several.then(|| "a token is valid for one instance: use a separate source for each instance".to_owned())
     }
 }
 
@@ -243,7 +243,7 @@ pub struct HackerNewsConfig {
     pub url: Url,
     #[serde(deserialize_with = "seconds")]
     pub interval: Duration,
-    /// `None`: the next one that is written.
+    /// `None`: start with the next new item.
     #[serde(deserialize_with = "optional_count")]
     pub first_id: Option<u64>,
     /// `None`: no end.
@@ -290,7 +290,7 @@ impl Settings for RedditConfig {
     }
 }
 
-/// What Jetstream keeps, in milliseconds.
+/// How long Jetstream stores events, in milliseconds.
 const LOOK_BACK: u64 = 36 * 3_600_000;
 
 fn websockets<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
@@ -303,7 +303,7 @@ fn websockets<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error>
     }
 }
 
-/// DIDs, or handles without `@` in lower case; each once.
+/// Reads DIDs and handles (in lower case, without `@`), without duplicates.
 fn accounts<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
     let mut accounts = Vec::new();
     for text in Vec::<String>::deserialize(de)? {
@@ -323,7 +323,7 @@ fn accounts<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
     Ok(accounts)
 }
 
-/// Languages as posts name them: ISO 639 codes in lower case. A region is left out.
+/// Reads ISO 639 language codes, in lower case and without a region, as posts name their languages.
 fn languages<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
     let mut languages = Vec::new();
     for text in Vec::<String>::deserialize(de)? {
@@ -339,7 +339,7 @@ fn languages<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> 
     Ok(languages)
 }
 
-/// http(s) URLs, each once.
+/// Reads http(s) URLs, without duplicates.
 fn web_urls<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<Url>, D::Error> {
     let mut urls: Vec<Url> = Vec::new();
     for text in Vec::<String>::deserialize(de)? {
@@ -357,12 +357,12 @@ fn web_url(text: &str) -> Result<Url, String> {
     url.ok_or_else(|| format!("expected an http or https URL, found {:?}", shown()))
 }
 
-/// A URL that paths are joined to.
+/// Reads a base URL.
 fn base<'de, D: Deserializer<'de>>(de: D) -> Result<Url, D::Error> {
     web_url(&String::deserialize(de)?).map_err(D::Error::custom)
 }
 
-/// Hosts, or URLs that paths are joined to; each once.
+/// Reads hosts or base URLs, without duplicates.
 fn bases<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<Url>, D::Error> {
     let mut bases: Vec<Url> = Vec::new();
     for text in Vec::<String>::deserialize(de)? {
@@ -389,7 +389,7 @@ fn subreddits<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error>
     names(de, "r/", valid, "expected names of subreddits such as \"rust\"")
 }
 
-/// Names in lower case, without their `prefix`, each once.
+/// Reads names in lower case and without `prefix`, without duplicates.
 fn names<'de, D: Deserializer<'de>>(
     de: D,
     prefix: &str,

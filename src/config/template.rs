@@ -6,7 +6,7 @@ use toml::{Spanned, Table, Value};
 
 use super::sources::SOURCE_KINDS;
 
-/// The reference itself.
+/// The text of `config/default.toml`.
 pub const DEFAULT_TOML: &str = include_str!("../../config/default.toml");
 
 /// The keys and kinds of [`DEFAULT_TOML`].
@@ -55,7 +55,7 @@ impl Template {
         Found::Section
     }
 
-    /// Whether `key` (`sources.NAME`) is that of a source with a custom name.
+    /// Whether `key` (`sources.NAME`) belongs to a source with a custom name.
     pub fn is_named_source(&self, key: &str) -> bool {
         let name = key.strip_prefix("sources.").unwrap_or_default();
         let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
@@ -106,7 +106,7 @@ fn collect(table: &DeTable<'_>, prefix: &str, keys: &mut Vec<(usize, String)>) {
     }
 }
 
-/// `name` below `prefix`.
+/// The key `prefix.name`, or `name` when `prefix` is empty.
 pub fn join(prefix: &str, name: &str) -> String {
     if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
 }
@@ -124,7 +124,7 @@ pub fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// Whether `value` is of the kind of `default`; a whole number is a number too.
+/// Whether `value` has the type of `default`; a whole number is also accepted as a number.
 pub fn fits(default: &Value, value: &Value) -> bool {
     default.same_type(value) || (default.is_float() && value.is_integer())
 }

@@ -88,7 +88,7 @@ fn named_source_takes_the_defaults_of_its_kind() {
         (
             &["sources.mastodon.instances=a.example, b.example", "sources.mastodon.token=x"],
             "sources.mastodon",
-            "a source of their own",
+            "use a separate source",
         ),
         (
             &["sources.x.kind=reddit", "sources.x.client_id=a", "ingester.sources=x"],

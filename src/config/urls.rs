@@ -1,4 +1,4 @@
-//! Where the data lies: URLs of databases and streams, and the pairs of them that are supported.
+//! URLs of databases and streams, and the supported pairs of them.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -30,16 +30,16 @@ pub enum StreamUrl {
 pub enum Backends {
     /// SQLite and the embedded queue, in one file.
     Embedded {
-        /// The file.
+        /// The database file.
         path: PathBuf,
     },
     /// Postgres and Redis.
     Shared {
         /// `postgres://…`
         database: SecretString,
-        /// A replica for reads.
+        /// A Postgres replica for reads.
         read: Option<SecretString>,
-        /// `redis://…` or its kin.
+        /// `redis://…` or another form of [`StreamUrl::Redis`].
         stream: SecretString,
     },
 }
@@ -131,9 +131,8 @@ macro_rules! masked_debug_and_parse {
 
 masked_debug_and_parse!(DatabaseUrl, StreamUrl);
 
-/// `url` with everything that may be secret replaced by `***`: the password, and parameters that
-/// may carry one. A text that is no URL is hidden as a whole. Rather hides too much than too little,
-/// since a password may hold unescaped delimiters.
+/// Replaces everything in `url` that may be secret by `***`: the password, and parameters that may contain one. A text
+/// that is not a URL is masked completely. In doubt it masks more, because a password may contain unescaped delimiters.
 pub fn mask(url: &str) -> String {
     const HIDDEN: &str = "***";
     if url.is_empty() || url == "local" || url.starts_with("sqlite://") {

@@ -40,7 +40,7 @@ pub fn positive_duration<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D
     duration::<D, 1, LONGEST>(de)
 }
 
-/// A duration of at least `MIN` milliseconds; `None` for an empty text.
+/// An optional duration of at least `MIN` milliseconds; an empty text is `None`.
 pub fn optional_duration<'de, D: Deserializer<'de>, const MIN: u64>(de: D) -> Result<Option<Duration>, D::Error> {
     let text = String::deserialize(de)?;
     if text.is_empty() {
@@ -81,7 +81,7 @@ pub fn days<'de, D: Deserializer<'de>>(de: D) -> Result<Duration, D::Error> {
 /// Reads `"512KiB"`, `"4MiB"`, `"1GiB"`, or a number of bytes.
 ///
 /// # Errors
-/// A message for a person.
+/// A message that says what is allowed.
 pub fn parse_size(text: &str) -> Result<u64, String> {
     let wrong = || format!("expected a size such as \"512KiB\" or \"4MiB\", found {text:?}");
     let trimmed = text.trim();
@@ -226,7 +226,7 @@ pub fn networks<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<ipnet::IpNet>, D
     Vec::<String>::deserialize(de)?.iter().map(network).collect()
 }
 
-/// A word of a closed set.
+/// One of a fixed set of words.
 pub fn word<'de, D: Deserializer<'de>, T: FromStr + strum::VariantNames>(de: D) -> Result<T, D::Error> {
     let text = String::deserialize(de)?;
     let wrong = |_| D::Error::custom(format!("must be one of {}, is {text:?}", T::VARIANTS.join(", ")));
@@ -259,7 +259,7 @@ pub fn optional_secret<'de, D: Deserializer<'de>>(de: D) -> Result<Option<secrec
 pub struct Address {
     /// A name, an IPv4 or an IPv6 address (without brackets).
     pub host: String,
-    /// 0 takes a free one.
+    /// 0: the system chooses a free port.
     pub port: u16,
 }
 

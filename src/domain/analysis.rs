@@ -1,4 +1,4 @@
-//! What a classifier says of one text.
+//! The result of a classifier for one text.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ fn largest(scores: &[f32]) -> (usize, f32) {
 /// The classification of one text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Analysis {
-    /// Which model judged.
+    /// The model that classified the text.
     pub model_name: Arc<str>,
     /// The sentiment with the largest score.
     pub sentiment: Sentiment,

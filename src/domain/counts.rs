@@ -10,7 +10,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Adds `count` posts whose confidences sum to `confidence_sum`; negative numbers take away.
+    /// Adds `count` posts whose confidences sum to `confidence_sum`; negative numbers subtract.
     pub fn add(&mut self, sentiment: Sentiment, emotion: Emotion, count: i64, confidence_sum: f64) {
         self.cells[sentiment.index()][emotion.index()] += count;
         self.confidence_sum += confidence_sum;
@@ -41,12 +41,12 @@ impl Counts {
         self.cells.iter().map(|row| row[emotion.index()]).sum()
     }
 
-    /// Share of one sentiment in percent, rounded to two places; 0 when there are no posts.
+    /// Share of one sentiment in percent, rounded to two decimal places; 0 when there are no posts.
     pub fn percentage(&self, sentiment: Sentiment) -> f64 {
         percentage(self.sentiment(sentiment), self.total())
     }
 
-    /// Mean confidence, in [0, 1], rounded to four places; 0 when there are no posts.
+    /// Mean confidence, in [0, 1], rounded to four decimal places; 0 when there are no posts.
     pub fn average_confidence(&self) -> f64 {
         match self.total() {
             0 => 0.0,
@@ -63,7 +63,7 @@ impl Counts {
     }
 }
 
-/// `part` of `total` in percent, rounded to two places; 0 of nothing is 0.
+/// `part` of `total` in percent, rounded to two decimal places; 0 when `total` is 0.
 pub fn percentage(part: i64, total: i64) -> f64 {
     if total == 0 { 0.0 } else { (part as f64 * 1e4 / total as f64).round() / 1e2 }
 }

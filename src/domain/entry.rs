@@ -1,4 +1,4 @@
-//! Names of stream entries, and how each one ended.
+//! Ids of stream entries, and their outcomes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -41,7 +41,7 @@ impl FromStr for EntryId {
     }
 }
 
-/// The permanent id of an entry: ids may repeat after a stream was lost, `(epoch, id)` never does.
+/// The permanent id of an entry. Ids may repeat after a stream was lost, but `(epoch, id)` never does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EntryKey {
     /// The epoch of the stream; a new one begins when the stream is lost (`FLUSHALL`).
@@ -49,7 +49,7 @@ pub struct EntryKey {
     pub id: EntryId,
 }
 
-/// How an entry ended. Every entry ends in exactly one of these.
+/// The outcome of an entry. Every entry has exactly one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -107,7 +107,7 @@ pub enum DeadLetterReason {
     AnalysisFailed,
     /// The database refused the post.
     StoreFailed,
-    /// The process ended while it worked on the entry, too often in a row.
+    /// The process crashed while it worked on the entry, too often in a row.
     Crashed,
     /// Another program or a newer version wrote a reason that this version does not know.
     Unknown,
@@ -125,7 +125,7 @@ impl DeadLetterReason {
     }
 }
 
-/// The books of one epoch: entries that were appended, by outcome.
+/// The books of one epoch: the number of appended entries, by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Books {
     pub appended: u64,
@@ -135,17 +135,17 @@ pub struct Books {
     pub deletion: u64,
     pub replacement: u64,
     pub dead_lettered: u64,
-    /// Not settled yet: waiting or claimed.
+    /// Entries without an outcome yet: waiting or claimed.
     pub pending: u64,
 }
 
 impl Books {
-    /// Entries that ended.
+    /// Entries with an outcome.
     pub fn settled(&self) -> u64 {
         self.analysed + self.duplicate + self.skipped + self.deletion + self.replacement + self.dead_lettered
     }
 
-    /// Whether every entry is accounted for. True at every quiet moment.
+    /// Whether every entry is accounted for. Always true while nothing is appended or settled.
     pub fn balance(&self) -> bool {
         self.appended == self.settled() + self.pending
     }

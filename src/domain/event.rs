@@ -1,4 +1,4 @@
-//! What live clients hear of.
+//! Events for live clients.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ pub struct PostEvent {
     pub content: String,
     pub source: String,
     pub author: Option<String>,
-    /// As the source said, or as it was detected.
+    /// The language from the source, or the detected one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lang: Option<String>,
     pub sentiment_label: Sentiment,
@@ -32,7 +32,7 @@ pub struct PostEvent {
     /// When it was analysed.
     #[schema(value_type = String, format = DateTime)]
     pub timestamp: Timestamp,
-    /// The W3C trace context of its way here, if it is traced.
+    /// The W3C trace context, if the post is traced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
 }
@@ -63,10 +63,10 @@ impl PostEvent {
 pub enum LiveEvent {
     /// A post was analysed for the first time, or replaced.
     Post(PostEvent),
-    /// An alert opened, recovers, fires again, or was resolved.
+    /// An alert fired, is recovering, fires again, or was resolved.
     Alert(Alert),
-    /// A series of a rule changed its state; also without an alert.
+    /// A series of a rule changed its state, with or without an alert.
     AlertState(Transition),
-    /// A post is gone.
+    /// A post was deleted.
     PostDeleted(PostId),
 }

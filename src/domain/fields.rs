@@ -1,6 +1,6 @@
 //! The fields of a stream entry: names and bytes, not validated.
 
-/// The fields of one entry in their order. Values may be anything, since any program may append.
+/// The fields of one entry in order. Values may be any bytes, because any program may append entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RawFields(pub Vec<(Vec<u8>, Vec<u8>)>);
 
@@ -15,7 +15,7 @@ impl RawFields {
         self.0.push((name.as_bytes().to_vec(), value.into()));
     }
 
-    /// Gives `name` this value, whatever it had.
+    /// Sets `name` to this value and replaces any earlier one.
     pub fn set(&mut self, name: &str, value: impl Into<Vec<u8>>) {
         self.0.retain(|(key, _)| key != name.as_bytes());
         self.push(name, value);
@@ -27,14 +27,14 @@ impl RawFields {
         let size = self.0.iter().map(|(key, value)| 8 + key.len() + value.len()).sum();
         let mut out = Vec::with_capacity(size);
         for part in self.0.iter().flat_map(|(key, value)| [key, value]) {
-            // A field is bounded by the size of a request body, far below 4 GiB.
+            // The size of a request body limits a field to far less than 4 GiB.
             out.extend_from_slice(&(part.len() as u32).to_le_bytes());
             out.extend_from_slice(part);
         }
         out
     }
 
-    /// Reads what [`Self::encode`] wrote; `None` when the bytes are cut or malformed.
+    /// Reads what [`Self::encode`] wrote; `None` when the bytes are truncated or malformed.
     pub fn decode(mut bytes: &[u8]) -> Option<Self> {
         let mut parts = Vec::new();
         while !bytes.is_empty() {
@@ -63,13 +63,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_encoded_is_decoded(fields: Vec<(Vec<u8>, Vec<u8>)>) {
+        fn encoded_fields_are_decoded_unchanged(fields: Vec<(Vec<u8>, Vec<u8>)>) {
             let fields = RawFields(fields);
             prop_assert_eq!(RawFields::decode(&fields.encode()), Some(fields));
         }
 
         #[test]
-        fn any_bytes_decode_or_are_refused(bytes: Vec<u8>) {
+        fn any_bytes_are_decoded_or_refused(bytes: Vec<u8>) {
             if let Some(fields) = RawFields::decode(&bytes) {
                 prop_assert_eq!(fields.encode(), bytes);
             }

@@ -1,4 +1,4 @@
-//! Durations as people write them: `"15s"`, `"5min"`, `"1h 30min"`.
+//! Durations in human-readable form: `"15s"`, `"5min"`, `"1h 30min"`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,10 +11,10 @@ const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
-/// The longest duration; it keeps sums of them far from any overflow.
+/// The longest duration. Sums of durations therefore cannot overflow.
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
-/// A duration, whose text and JSON is that of [`parse_duration`].
+/// A duration that is written as text and JSON in the form of [`parse_duration`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HumanDuration(pub Duration);
 
@@ -22,7 +22,7 @@ pub struct HumanDuration(pub Duration);
 /// days of 24 hours; at most 366 days.
 ///
 /// # Errors
-/// A message for a person.
+/// A message that says what is allowed.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let parsed = text.trim().parse::<Span>().ok().and_then(|span| {
         let exact = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;

@@ -5,14 +5,14 @@ use serde::Serialize;
 /// The 97.5 % quantile of the standard normal distribution.
 const Z: f64 = 1.959_963_984_540_054;
 
-/// A range that holds the true value with a confidence of 95 %.
+/// A range that contains the true value with a confidence of 95 %.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Interval {
     pub low: f64,
     pub high: f64,
 }
 
-/// Some posts, and how many of them are of a class.
+/// A number of posts, and how many of them belong to a class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proportion {
     pub hits: i64,
@@ -20,12 +20,12 @@ pub struct Proportion {
 }
 
 impl Interval {
-    /// Whether the true value is hardly zero.
+    /// Whether zero is outside the interval.
     pub fn excludes_zero(&self) -> bool {
         self.low > 0.0 || self.high < 0.0
     }
 
-    /// Both ends times `factor`, which is positive, rounded to two places.
+    /// Both ends multiplied by `factor`, which is positive, rounded to two decimal places.
     pub fn scaled(&self, factor: f64) -> Self {
         let rounded = |value: f64| (value * factor * 1e2).round() / 1e2;
         Self { low: rounded(self.low), high: rounded(self.high) }
@@ -50,8 +50,9 @@ impl Proportion {
         Some(Interval { low: ((middle - half) / scale).max(0.0), high: ((middle + half) / scale).min(1.0) })
     }
 
-    /// The interval of this share less that of `before` (Newcombe, "Interval estimation for the difference between independent
-    /// proportions", Statistics in Medicine 17, 1998, method 10). `None` when one of them has no posts.
+    /// The interval of the difference between this share and that of `before` (Newcombe, "Interval estimation for the
+    /// difference between independent proportions", Statistics in Medicine 17, 1998, method 10). `None` when one of
+    /// them has no posts.
     pub fn difference(self, before: Self) -> Option<Interval> {
         let (now_interval, before_interval) = (self.interval()?, before.interval()?);
         let (now, then) = (self.share(), before.share());
@@ -61,7 +62,7 @@ impl Proportion {
     }
 }
 
-/// The interval of the relative change from the count `before` to `now`, of posts that come independently of each other:
+/// The interval of the relative change from the count `before` to `now`, if posts arrive independently of each other:
 /// 0.5 is an increase by half. `None` when one of them is zero.
 pub fn relative_change(now: i64, before: i64) -> Option<Interval> {
     if now <= 0 || before <= 0 {
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn change_of_few_posts_may_be_chance() {
+    fn interval_of_a_change_of_few_posts_includes_zero() {
         assert!(!relative_change(12, 10).unwrap().excludes_zero());
         assert!(relative_change(1_200, 1_000).unwrap().excludes_zero());
         assert_eq!(relative_change(3, 0), None);

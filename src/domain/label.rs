@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A label outside its set; the message names the set.
+/// A text that is not a label of the set. The message names the set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("must be one of {allowed}")]
 pub struct LabelError {
@@ -28,7 +28,7 @@ macro_rules! labels {
                 match self { $(Self::$variant => $text),+ }
             }
 
-            /// The label's place in [`Self::ALL`].
+            /// The index of the label in [`Self::ALL`].
             pub fn index(self) -> usize {
                 self as usize
             }
@@ -54,12 +54,12 @@ macro_rules! labels {
 }
 
 labels! {
-    /// What a text's tone is.
+    /// The sentiment of a text.
     Sentiment: "positive, neutral, negative" { Negative = "negative", Neutral = "neutral", Positive = "positive" }
 }
 
 labels! {
-    /// What a text's writer feels (Ekman's six and none).
+    /// The emotion that a text expresses: Ekman's six, or neutral.
     Emotion: "anger, disgust, fear, joy, neutral, sadness, surprise" {
         Anger = "anger", Disgust = "disgust", Fear = "fear", Joy = "joy",
         Neutral = "neutral", Sadness = "sadness", Surprise = "surprise",

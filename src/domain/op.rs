@@ -8,7 +8,7 @@ use super::{Author, Post, PostDraft, PostId, RawFields, Source, Timestamp};
 pub enum Op {
     /// A new post.
     Post(Post),
-    /// A later version of a post; the last `edited_at` wins.
+    /// A later version of a post. The version with the latest `edited_at` is kept.
     Replace { post: Post, edited_at: Timestamp },
     /// Removes a post and leaves a tombstone.
     Delete { post_id: PostId },
@@ -22,7 +22,7 @@ pub enum Op {
 pub struct Rejection(pub String);
 
 impl Op {
-    /// The post that it brings.
+    /// The post in the operation, if it has one.
     pub fn post(&self) -> Option<&Post> {
         match self {
             Self::Post(post) | Self::Replace { post, .. } => Some(post),
@@ -56,7 +56,7 @@ impl Op {
         }
     }
 
-    /// The entry that [`Self::parse`] reads back.
+    /// The fields of the entry, which [`Self::parse`] reads.
     pub fn to_fields(&self) -> RawFields {
         let mut fields = RawFields::default();
         match self {
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_each_operation_and_writes_it_back() {
+    fn each_operation_round_trips_through_fields() {
         let entries = [
             fields(&[("post_id", "1"), ("source", "x"), ("content", "hi"), ("created_at", "1767225600")]),
             fields(&[("op", "delete"), ("post_id", "1")]),
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rejection_names_the_field() {
+    fn rejection_names_the_field() {
         let mut invalid = fields(&[("post_id", "1"), ("source", "x")]);
         invalid.push("content", vec![0xff]);
         assert_eq!(Op::parse(&invalid, Timestamp::EPOCH).unwrap_err().0, "content: is not valid UTF-8");
@@ -198,7 +198,7 @@ mod tests {
         }
 
         #[test]
-        fn any_valid_content_comes_back_unchanged(content in "\\PC{1,300}") {
+        fn any_valid_content_round_trips_unchanged(content in "\\PC{1,300}") {
             prop_assume!(!content.trim().is_empty());
             let entry = fields(&[("post_id", "1"), ("source", "x"), ("content", &content)]);
             let Op::Post(post) = Op::parse(&entry, Timestamp::EPOCH).unwrap() else { panic!("not a post") };
@@ -206,7 +206,7 @@ mod tests {
         }
 
         #[test]
-        fn a_preview_never_cuts_a_character(text: String, max in 0usize..50) {
+        fn preview_never_splits_a_character(text: String, max in 0usize..50) {
             let cut = preview(&text, max);
             prop_assert!(text.starts_with(cut) && cut.chars().count() <= max);
         }

@@ -1,4 +1,4 @@
-//! A post, and how free input becomes one.
+//! A post, and the validation of input.
 
 use std::fmt;
 use std::time::Duration;
@@ -19,10 +19,10 @@ pub const MAX_CONTENT_CHARS: usize = 100_000;
 pub const MAX_LINK_BYTES: usize = 2_048;
 /// Longest `lang`, in bytes (BCP 47 tags are shorter).
 pub const MAX_LANG_BYTES: usize = 35;
-/// A `created_at` further ahead than this is clamped to now: clocks differ, the future does not come early.
+/// A `created_at` further in the future than this is replaced by the current time. Smaller differences are clock skew.
 pub const MAX_AHEAD: Duration = Duration::from_secs(300);
 
-/// What is wrong with one field of the input.
+/// An invalid field of the input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{field}: {message}")]
 pub struct FieldError {
@@ -50,7 +50,7 @@ macro_rules! text_type {
             /// The value, if it is valid; the message says what is allowed.
             ///
             /// # Errors
-            /// A message for a person, without the field's name.
+            /// A message that says what is allowed, without the field's name.
             pub fn parse(text: &str) -> Result<Self, String> {
                 let parse: fn(&str) -> Result<String, String> = $parse;
                 parse(text).map(Self)
@@ -86,7 +86,7 @@ text_type! {
 }
 
 text_type! {
-    /// Where a post comes from: 1–64 of `[a-z0-9_.-]`, lower-cased on the way in.
+    /// Where a post comes from: 1–64 of `[a-z0-9_.-]`, lower-cased when it is parsed.
     Source, |text| {
         let lower = text.to_lowercase();
         let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.-".contains(c);
@@ -123,13 +123,13 @@ pub struct Post {
     /// Non-blank, at most 100,000 characters.
     pub content: String,
     pub author: Option<Author>,
-    /// Event time: when it was written.
+    /// Event time: when the author wrote the post.
     pub created_at: Timestamp,
-    /// BCP 47 tag, as the source gave it.
+    /// BCP 47 tag, as the source sent it.
     pub lang: Option<String>,
-    /// The original's page.
+    /// The URL of the original post.
     pub url: Option<String>,
-    /// The id of the post this one answers.
+    /// The id of the post that this one replies to.
     pub reply_to: Option<String>,
 }
 
@@ -174,7 +174,7 @@ pub struct PostDraft {
     pub reply_to: Option<String>,
 }
 
-/// A time before validation: JSON gives a number or a text.
+/// A time before validation: in JSON a number or a text.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum DraftTime {
@@ -194,7 +194,7 @@ impl DraftTime {
 }
 
 impl PostDraft {
-    /// The post, or everything that is wrong with it. `now` replaces a missing time and limits a future one.
+    /// Validates the draft. `now` replaces a missing `created_at` and one too far in the future.
     ///
     /// # Errors
     /// One error per invalid field.
@@ -280,14 +280,14 @@ mod tests {
     }
 
     #[test]
-    fn a_valid_draft_becomes_a_post_and_its_source_is_lower_case() {
+    fn valid_draft_becomes_a_post_with_a_lower_case_source() {
         let now = Timestamp::from_millis(5_000).unwrap();
         let post = draft("hello").validate(now).unwrap();
         assert_eq!((post.source.as_str(), post.created_at), ("twitter", now));
     }
 
     #[test]
-    fn every_invalid_field_is_named_at_once() {
+    fn error_names_every_invalid_field() {
         let bad = PostDraft {
             source: Some("no spaces".into()),
             content: Some(" \n".into()),
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn content_is_counted_in_characters_and_a_far_future_is_clamped() {
+    fn content_counts_in_characters_and_far_future_is_clamped() {
         assert!(draft(&"é".repeat(MAX_CONTENT_CHARS)).validate(Timestamp::EPOCH).is_ok());
         assert!(draft(&"é".repeat(MAX_CONTENT_CHARS + 1)).validate(Timestamp::EPOCH).is_err());
         assert!(draft("nul \0").validate(Timestamp::EPOCH).is_err());

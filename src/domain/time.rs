@@ -12,8 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// The widest instants taken: the years 0001 to 9999, which RFC 3339 and both databases can hold,
-/// without the last day, so that an instant exists in any time zone.
+/// The earliest and latest instants: the years 0001 to 9999, which RFC 3339 and both databases can represent, without
+/// the last day, so that an instant exists in every time zone.
 const MIN_MICROS: i64 = -62_135_596_800_000_000;
 const MAX_MICROS: i64 = 253_402_207_200_999_999;
 
@@ -21,7 +21,7 @@ const MAX_MICROS: i64 = 253_402_207_200_999_999;
 /// In seconds it is the year 5138, in milliseconds March 1973.
 const MILLIS_FROM: i64 = 100_000_000_000;
 
-/// A text or number that is no instant this program can hold.
+/// A text or number that is not a supported instant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("is not a time: expected RFC 3339 (2026-01-31T12:00:00Z) or Unix seconds or milliseconds")]
 pub struct TimeError;
@@ -29,9 +29,9 @@ pub struct TimeError;
 impl Timestamp {
     /// The Unix epoch.
     pub const EPOCH: Self = Self(0);
-    /// The first instant that can be held.
+    /// The earliest supported instant.
     pub const MIN: Self = Self(MIN_MICROS);
-    /// The last instant that can be held.
+    /// The latest supported instant.
     pub const MAX: Self = Self(MAX_MICROS);
 
     /// From microseconds since the epoch, if the year has four digits.
@@ -44,7 +44,7 @@ impl Timestamp {
         millis.checked_mul(1_000).and_then(Self::from_micros)
     }
 
-    /// From a Unix time in seconds or milliseconds, which its magnitude distinguishes.
+    /// From a Unix time in seconds or milliseconds, distinguished by magnitude.
     pub fn from_unix(number: i64) -> Option<Self> {
         if number.abs() >= MILLIS_FROM {
             Self::from_millis(number)
@@ -68,25 +68,25 @@ impl Timestamp {
         self.0.div_euclid(1_000_000)
     }
 
-    /// The start of the bucket of `width` that holds this instant; buckets are aligned to the epoch.
+    /// The start of the bucket of `width` that contains this instant; buckets are aligned to the epoch.
     pub fn floor(self, width: Duration) -> Self {
         let width = width.as_micros() as i64;
         Self(self.0.div_euclid(width) * width)
     }
 
-    /// The end of the bucket of `width` that holds this instant, or the instant itself on an edge.
+    /// The end of the bucket of `width` that contains this instant, or the instant itself at a bucket boundary.
     pub fn ceil(self, width: Duration) -> Self {
         let floor = self.floor(width);
         if floor == self { self } else { floor + width }
     }
 
-    /// How long after `earlier` this is; zero when it is not after.
+    /// The time since `earlier`; zero when `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
     fn jiff(self) -> jiff::Timestamp {
-        // Both ends of our range lie inside jiff's.
+        // The range of [`Timestamp`] is inside that of jiff.
         jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
     }
 
@@ -211,7 +211,7 @@ impl TimeRange {
         self.end.since(self.start)
     }
 
-    /// The range widened to edges of buckets of `width`.
+    /// The range widened to bucket boundaries of `width`.
     pub fn widened(&self, width: Duration) -> Self {
         Self { start: self.start.floor(width), end: self.end.ceil(width) }
     }

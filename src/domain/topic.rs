@@ -11,7 +11,7 @@ use super::Timestamp;
 #[serde(transparent)]
 pub struct TopicId(pub i64);
 
-/// What people and links call a topic: 1–64 of `[a-z0-9_.-]`, lower-cased on the way in.
+/// The name of a topic in the interface and in links: 1–64 of `[a-z0-9_.-]`, lower-cased when it is parsed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct TopicName(String);
@@ -22,7 +22,7 @@ const MAX_NAME_CHARS: usize = 64;
 const RESERVED: [&str; 2] = ["preview", "share"];
 
 impl TopicName {
-    /// The name, if it is valid.
+    /// Parses a name.
     ///
     /// # Errors
     /// What is allowed.
@@ -56,7 +56,7 @@ impl fmt::Display for TopicName {
 pub enum TopicOrigin {
     /// Created and changed through the API.
     Api,
-    /// `[[topics]]` of the configuration, where it is changed.
+    /// Defined by `[[topics]]` of the configuration, and changed only there.
     Config,
 }
 
@@ -65,28 +65,28 @@ pub enum TopicOrigin {
 pub struct Topic {
     pub id: TopicId,
     pub name: TopicName,
-    /// As it was written.
+    /// The query as the user wrote it.
     pub query: String,
     pub description: String,
     pub origin: TopicOrigin,
-    /// Grows with each change of this topic.
+    /// Increases with each change of this topic.
     pub revision: i64,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub backfill: Backfill,
 }
 
-/// The progress of matching posts that were stored before the query.
+/// The progress of matching older posts against a new query.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Backfill {
-    /// Row ids up to this one are done.
+    /// Posts with row ids up to this one are matched.
     pub done: i64,
-    /// The last row id of those to match; 0 when there is nothing to do.
+    /// The last row id to match; 0 when there is nothing to match.
     pub last: i64,
 }
 
 impl Backfill {
-    /// Whether posts are still to be matched.
+    /// Whether there are posts left to match.
     pub fn is_running(self) -> bool {
         self.done < self.last
     }
@@ -102,6 +102,6 @@ pub struct Subject<'a> {
     pub lang: Option<&'a str>,
     /// The post's page.
     pub url: Option<&'a str>,
-    /// Whether it answers another post.
+    /// Whether it is a reply.
     pub is_reply: bool,
 }

@@ -1,11 +1,12 @@
-//! Whole words in texts, for filters.
+//! Finds whole words in texts, for filters.
 
-/// Whether words that begin or end with `c` are bounded there: letters and digits of scripts that separate words.
+/// Whether a word that begins or ends with `c` needs a word boundary there: letters and digits of scripts that separate
+/// words.
 pub fn is_bounded(c: char) -> bool {
     c.is_alphanumeric() && c < '\u{1100}'
 }
 
-/// Whether `text` holds `word`, which is in lower case, and not as a part of a longer word.
+/// Whether `text` contains `word`, which is in lower case, as a whole word.
 pub fn holds_word(text: &str, word: &str) -> bool {
     let text = text.to_lowercase();
     let (first, last) = (word.chars().next(), word.chars().next_back());

@@ -9,9 +9,9 @@ use super::IngesterRooms;
 use crate::lifecycle::{Backoff, Shutdown};
 use crate::store::{Lease, StoreError};
 
-/// The shortest time between two writes. A crash repeats this much, which workers drop.
+/// The shortest time between two writes. After a crash the posts of this time are read again, and workers drop them.
 const EVERY: Duration = Duration::from_secs(1);
-/// The longest time to write the cursor at a shutdown.
+/// The longest time that writing the cursor may take at a shutdown.
 const LAST: Duration = Duration::from_secs(3);
 
 /// The cursor of one source.
@@ -23,7 +23,7 @@ pub struct Cursors {
     lease: Option<Lease>,
     /// The latest cursor, written or not.
     position: Option<String>,
-    /// The latest cursor, if it is not written yet.
+    /// The latest cursor; `None` once it is written.
     latest: Option<String>,
     /// The earliest time of the next write.
     due: Instant,
@@ -35,8 +35,8 @@ impl Cursors {
         Self { name: name.into(), rooms, backoff, lease: None, position: None, latest: None, due: Instant::now() }
     }
 
-    /// Reads the cursor, and keeps `lease` for its writes. Waits while the store is unavailable. `false` when a shutdown
-    /// comes first.
+    /// Reads the cursor, and stores `lease` for its writes. Waits while the store is unavailable. Returns `false` when
+    /// a shutdown comes first.
     ///
     /// # Errors
     /// When the store fails permanently.
@@ -60,7 +60,7 @@ impl Cursors {
         }
     }
 
-    /// The cursor behind everything in the stream.
+    /// The cursor after everything that is in the stream.
     pub fn position(&self) -> Option<&str> {
         self.position.as_deref()
     }
@@ -78,7 +78,7 @@ impl Cursors {
         self.latest.as_ref().map(|_| self.due)
     }
 
-    /// Writes the recorded cursor if it is due. When the store is unavailable, a later call tries again.
+    /// Writes the recorded cursor if it is due. When the store is unavailable, a later call retries.
     ///
     /// # Errors
     /// When the store fails permanently.
@@ -90,7 +90,7 @@ impl Cursors {
     pub async fn write_last(&mut self) {
         let written = tokio::time::timeout(LAST, self.write()).await;
         if self.latest.is_some() || !matches!(written, Ok(Ok(()))) {
-            tracing::warn!(source = %self.name, "cursor not stored at shutdown, the next start repeats some posts");
+            tracing::warn!(source = %self.name, "cursor not stored at shutdown; the next start reads some posts again");
         }
     }
 
@@ -104,7 +104,7 @@ impl Cursors {
                 Ok(())
             }
             Err(StoreError::LeaseLost(_)) => {
-                // Another instance resumes at the previous cursor, and repeats what was appended since.
+                // Another instance resumes at the previous cursor and appends later posts again.
                 self.latest = None;
                 Ok(())
             }

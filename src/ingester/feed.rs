@@ -1,4 +1,5 @@
-//! The loop of one source: wait for a permit, open it at its cursor, read it, and open it again after an error.
+//! The loop of one source: waits for the lease, opens the source at its cursor, reads it, and reopens it after an
+//! error.
 
 use std::time::Duration;
 
@@ -15,10 +16,10 @@ use crate::sources::states::SourceActivity;
 use crate::sources::{Batch, Opening, Source, SourceError, SourceSpec};
 use crate::store::Lease;
 
-/// The longest delay while a server refuses.
+/// The longest delay while a server refuses requests.
 const MAX_REFUSAL_WAIT: Duration = Duration::from_secs(6 * 3_600);
 
-/// Feeds one source into the stream.
+/// Appends the posts of one source to the stream.
 pub struct Feed {
     spec: SourceSpec,
     source_lease: SourceLease,
@@ -26,17 +27,17 @@ pub struct Feed {
     batch_size: usize,
     report: Report,
     cursors: Cursors,
-    /// For a selective source.
+    /// The posts that passed the filters of a selective source.
     passed: Option<PassedPosts>,
     inlet: Inlet,
     /// Delays after temporary errors.
     backoff: Backoff,
-    /// Delays while the server refuses.
+    /// Delays while the server refuses requests.
     refusals: Backoff,
     failures: u64,
 }
 
-/// What a feed shares with the others of its role.
+/// What all feeds of the role share.
 pub struct Common {
     pub rooms: IngesterRooms,
     pub options: IngesterOptions,
@@ -48,7 +49,7 @@ pub struct Common {
 enum Ended {
     /// A shutdown, or the end of the source.
     Finally,
-    /// It was paused, or another instance takes over.
+    /// The source was paused, or another instance took over.
     Revoked,
     /// The source failed.
     Failed(SourceError),
@@ -96,7 +97,7 @@ impl Feed {
         }
     }
 
-    /// Opens the source, again after each error, while its lease is valid.
+    /// Opens the source, and reopens it after each error, while its lease is valid.
     async fn feed(&mut self, lease: Option<&Lease>) -> anyhow::Result<Ended> {
         if !self.cursors.load(lease, &self.shutdown).await? {
             return Ok(Ended::Finally);
@@ -123,7 +124,7 @@ impl Feed {
         }
     }
 
-    /// Reads until the source ends, fails, or its permit is revoked.
+    /// Reads until the source ends or fails, or its lease is lost.
     async fn drain(&mut self, source: &mut dyn Source, lease: Option<&Lease>) -> anyhow::Result<Ended> {
         loop {
             let next = source.next(self.batch_size);
@@ -154,7 +155,7 @@ impl Feed {
         }
     }
 
-    /// Appends a batch and records its cursor. `Some` when reading must end.
+    /// Appends a batch and records its cursor. Returns `Some` when reading must end.
     async fn take(&mut self, mut batch: Batch, lease: Option<&Lease>) -> anyhow::Result<Option<Ended>> {
         let was_refused = self.refusals.recovered().is_some();
         if self.backoff.recovered().is_some() || was_refused {
@@ -182,7 +183,7 @@ impl Feed {
         if batch.wait.is_zero() { Ok(None) } else { self.rest(Some(batch.wait), lease).await }
     }
 
-    /// Reports an error. Returns the time until the next attempt; `None`: until the source is resumed.
+    /// Reports an error. Returns the time until the next attempt; `None`: no attempt before the source is resumed.
     fn trouble(&mut self, error: &SourceError) -> Option<Duration> {
         let name = self.spec.name();
         let after = match error {
@@ -204,7 +205,7 @@ impl Feed {
         Some(wait)
     }
 
-    /// Waits for `time`, or without an end for `None`. `Some` when reading must end.
+    /// Waits for `time`, or without limit for `None`. Returns `Some` when reading must end.
     async fn rest(&mut self, time: Option<Duration>, lease: Option<&Lease>) -> anyhow::Result<Option<Ended>> {
         let until = time.map(|time| Instant::now() + time);
         loop {

@@ -1,4 +1,4 @@
-//! Appends to the stream: within the common rate limit, waiting while the stream is full or unavailable.
+//! Appends to the stream within the common rate limit. Waits while the stream is full or unavailable.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::lifecycle::{Backoff, Shutdown};
 use crate::sources::states::SourceActivity;
 use crate::stream::{Stream, StreamError};
 
-/// The longest delay while the stream is full. Workers make room all the time.
+/// The longest delay while the stream is full. It is short, because workers free space continuously.
 const FULL_WAIT: Duration = Duration::from_secs(1);
 
 /// Appends the posts of one source.
@@ -39,15 +39,15 @@ impl Inlet {
         }
     }
 
-    /// Appends `ops`. `false`: they are not in the stream, because a shutdown came first or `may` no longer holds. An
-    /// attempt that has begun is finished, unless unfinished work is abandoned.
+    /// Appends `ops`. Returns `false` if they are not in the stream, because a shutdown came first or `may` returned
+    /// `false`. A running attempt is completed, unless unfinished work is abandoned.
     ///
     /// # Errors
     /// When the stream fails permanently.
     pub async fn append(&mut self, ops: &[Op], report: &Report, may: impl Fn() -> bool) -> Result<bool, StreamError> {
         let Some(count) = u32::try_from(ops.len()).ok().and_then(NonZeroU32::new) else { return Ok(true) };
         if let Some(limiter) = &self.limiter
-            // A batch larger than the burst, of a source that ignores its limit, passes at once.
+            // A source that ignores its limit may return a batch larger than the burst; it is appended without a delay.
             && self.shutdown.unless_stopping(limiter.until_n_ready(count)).await.is_none()
         {
             return Ok(false);
@@ -81,7 +81,7 @@ impl Inlet {
         let (was_away, was_full) = (self.away.recovered().is_some(), self.full.recovered().is_some());
         if was_away || was_full {
             report.activity(SourceActivity::Connected);
-            tracing::info!(source = %self.name, "stream accepts posts");
+            tracing::info!(source = %self.name, "stream accepts posts again");
         }
     }
 

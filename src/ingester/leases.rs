@@ -1,4 +1,4 @@
-//! Which instance reads which source: leases among instances, pauses, and the reports of the feeds.
+//! Decides which instance reads which source: leases, pauses, and the reports of the feeds.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,26 +14,26 @@ use crate::sources::{Readers, SourceSpec};
 use crate::store::feeds::FeedReport;
 use crate::store::{Lease, StoreError};
 
-/// Renewals of a lease within its life.
+/// Renewals of a lease within its time to live.
 const RENEWALS: u32 = 5;
-/// The longest that the last report of the feeds may take.
+/// The longest time that the last report of the feeds may take.
 const LAST_REPORT: Duration = Duration::from_secs(2);
 
 /// Whether a feed may read its source.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Admission {
-    /// The database was not asked yet.
+    /// The database has not been queried yet.
     #[default]
     Unknown,
-    /// It may.
+    /// This instance may read the source.
     Run(Grant),
     /// Another instance reads the source.
     Standby,
-    /// Someone paused it.
+    /// The source is paused.
     Paused,
 }
 
-/// The right to read a source: a lease, or `None` where instances need not agree.
+/// The right to read a source: a lease, or `None` for a source that every instance may read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Grant(Option<LeaseHandle>);
 
@@ -52,7 +52,7 @@ impl Grant {
 pub struct SourceLease(watch::Receiver<Admission>);
 
 impl SourceLease {
-    /// Waits until the feed may run; `report` receives every other admission until then.
+    /// Waits until the feed may run. Until then it passes every other admission to `report`.
     pub async fn granted(&mut self, mut report: impl FnMut(&Admission)) -> Grant {
         loop {
             let admission = self.0.borrow_and_update().clone();
@@ -61,18 +61,18 @@ impl SourceLease {
                 other => report(&other),
             }
             if self.0.changed().await.is_err() {
-                // The coordinator has ended, and with it the role.
+                // The coordinator has ended, so the role is ending too.
                 std::future::pending::<()>().await;
             }
         }
     }
 
-    /// Whether the feed that was admitted with `lease` may go on.
+    /// Whether the feed that was admitted with `lease` may continue.
     pub fn holds(&self, lease: Option<&Lease>) -> bool {
         matches!(&*self.0.borrow(), Admission::Run(grant) if grant.lease() == lease && grant.is_valid())
     }
 
-    /// Ends when the feed that was admitted with `lease` must stop.
+    /// Completes when the feed that was admitted with `lease` must stop.
     pub async fn revoked(&self, lease: Option<&Lease>) {
         let mut admissions = self.0.clone();
         loop {
@@ -96,7 +96,7 @@ impl SourceLease {
     }
 }
 
-/// Admits the feeds of this instance by the leases of their sources.
+/// Decides which feeds of this instance may run, by the leases of their sources.
 pub struct Coordinator {
     rooms: IngesterRooms,
     holder: String,
@@ -105,7 +105,7 @@ pub struct Coordinator {
     paused: BTreeSet<String>,
 }
 
-/// A feed as its [`Coordinator`] sees it.
+/// The state that the [`Coordinator`] holds of a feed.
 struct FeedSlot {
     name: String,
     readers: Readers,
@@ -164,7 +164,8 @@ impl Coordinator {
         (coordinator, leases)
     }
 
-    /// Keeps admissions up to date until `done`, when no feed runs any more; then releases the leases.
+    /// Keeps admissions up to date until `done`, which is cancelled when no feed runs any more, then releases the
+    /// leases.
     ///
     /// # Errors
     /// When the store fails permanently.
@@ -202,7 +203,7 @@ impl Coordinator {
             }
             let runs = |feed: &FeedSlot| feed.name == state.name && feed.grant.as_ref().is_some_and(Grant::is_valid);
             if self.feeds.iter().any(runs) {
-                // A struct of texts and numbers always has a JSON form.
+                // A struct of texts and numbers can always be serialised.
                 let report = serde_json::to_string(&state).unwrap_or_default();
                 reports.push(FeedReport { name: state.name, report });
             }

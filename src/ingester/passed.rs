@@ -12,27 +12,27 @@ use tokio::time::Instant;
 use super::IngesterRooms;
 use crate::domain::{Op, PostId, Timestamp};
 
-/// Recent posts that are remembered twice over: the older half is dropped when the younger one is full.
+/// The size of each half of the remembered posts. When the newer half is full, the older one is dropped.
 const RECENT: usize = 100_000;
-/// Between two looks at the stream.
+/// The time between two checks of the stream.
 const LOOK: Duration = Duration::from_secs(10);
-/// The clocks of the stream and of this process differ by less.
+/// The largest difference between the clocks of the stream and of this process.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 
-/// The posts that a source passed.
+/// The posts that passed the filters of a source.
 pub struct PassedPosts {
     rooms: IngesterRooms,
     hasher: RandomState,
     younger: HashSet<u64>,
     older: HashSet<u64>,
-    /// Since when this feed remembers what it passes.
+    /// The time from which on this feed remembers the posts that pass.
     since: Timestamp,
     looked_at: Option<Instant>,
     complete: bool,
 }
 
 impl PassedPosts {
-    /// None yet. Posts that another instance or an earlier run passed may still be in the stream.
+    /// Starts without any posts. Posts of another instance or an earlier run may still be in the stream.
     pub fn new(rooms: IngesterRooms) -> Self {
         let since = rooms.clock.now();
         Self {
@@ -46,13 +46,13 @@ impl PassedPosts {
         }
     }
 
-    /// Forgets what was passed: another instance may have read the source meanwhile.
+    /// Forgets all posts, because another instance may have read the source since.
     pub fn restart(&mut self) {
         *self = Self::new(self.rooms.clone());
     }
 
-    /// `ops` without deletions of posts that are neither stored nor on their way. When that is uncertain, a deletion
-    /// is kept.
+    /// Removes deletions of posts that are neither stored nor in the stream from `ops`. When that is uncertain, the
+    /// deletion stays.
     pub async fn without_foreign_deletions(&mut self, ops: Vec<Op>) -> Vec<Op> {
         for op in &ops {
             if let Some(post) = op.post() {
@@ -75,7 +75,7 @@ impl PassedPosts {
         ops.into_iter().filter(|op| !matches!(op, Op::Delete { post_id } if foreign.contains(post_id))).collect()
     }
 
-    /// Whether every post that was passed before is stored, and none is in the dead letter, from which it could return.
+    /// Whether every earlier post is stored, and none is in the dead letter, from which it could be replayed.
     async fn is_complete(&mut self) -> bool {
         if self.looked_at.is_none_or(|at| at.elapsed() >= LOOK) {
             self.looked_at = Some(Instant::now());

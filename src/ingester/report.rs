@@ -11,7 +11,7 @@ use crate::sources::states::SourceActivity;
 use crate::sources::{Batch, SourceError, SourceSpec, SourceStates};
 use crate::stream::StreamError;
 
-/// Rejected items that are logged one by one, per source and [`WINDOW`].
+/// Rejected items that are logged individually, per source and [`WINDOW`].
 const MAX_LOGGED: u64 = 20;
 const WINDOW: Duration = Duration::from_secs(60);
 
@@ -45,7 +45,7 @@ impl Report {
         metrics::describe_counter!("sentistream_source_errors_total", "Errors of a source");
         metrics::describe_counter!(
             "sentistream_source_foreign_deletions_total",
-            "Deletions left out because a filter had left out their posts"
+            "Deletions left out because a filter had left out the post"
         );
         metrics::describe_gauge!(
             "sentistream_source_lag_seconds",
@@ -83,7 +83,7 @@ impl Report {
         });
     }
 
-    /// Reports errors of single places of a source.
+    /// Reports errors of single places, such as feeds or hosts, of a source.
     pub fn partly(&self, troubles: &[String]) {
         let Some(last) = troubles.last() else { return };
         self.errors.increment(troubles.len() as u64);
@@ -113,13 +113,13 @@ impl Report {
             self.lag.set(lag);
             self.states.update(&self.name, |state| state.lag_seconds = Some(lag));
         }
-        // Last, so that the lag is there when the posts are visible.
+        // The count comes last, so that the lag is set when the posts become visible.
         if count > 0 {
             self.states.appended(&self.name, count, now);
         }
     }
 
-    /// Reports rejected items: one by one up to a limit, then as a count.
+    /// Reports rejected items: individually up to a limit, then as a count.
     pub fn rejected(&mut self, items: &[String]) {
         if self.window.elapsed() >= WINDOW {
             self.sum_up();
@@ -141,7 +141,7 @@ impl Report {
         }
     }
 
-    /// Logs how many rejected items were not logged one by one.
+    /// Logs how many rejected items were not logged individually.
     pub fn sum_up(&mut self) {
         let suppressed = std::mem::take(&mut self.suppressed);
         if suppressed > 0 {

@@ -18,7 +18,7 @@ use crate::store::Retention;
 use crate::store::feeds::Paused;
 use crate::stream::{Consumer, DeadLetterRequest, Entry, LocalStream, StreamOptions};
 
-/// The longest a test waits for anything.
+/// The longest time that a test waits for a condition.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The embedded pair in a temporary folder.
@@ -69,7 +69,7 @@ impl Fixture {
         Running { role, shutdown }
     }
 
-    /// Takes up to `max` entries out of the stream, so that there is room again.
+    /// Settles up to `max` entries, so that the stream has space again.
     async fn drain(&self, max: usize) -> Vec<Entry> {
         let entries = self.rooms.stream.claim(&Consumer("test".into()), max, Duration::ZERO).await.unwrap();
         for entry in &entries {
@@ -133,7 +133,7 @@ async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) 
     }
 }
 
-/// Follows a script, then waits without an end. It continues with the script when it is opened again.
+/// A source that follows a script, then waits forever. A reopened source continues with the script.
 struct Scripted {
     name: &'static str,
     script: Arc<Mutex<Script>>,
@@ -174,7 +174,7 @@ impl Source for Scripted {
     }
 }
 
-/// Counts from its cursor, one post at a time, so that repeated and missing posts show.
+/// Yields consecutive numbers from its cursor, one post at a time, so that repeated and missing posts are visible.
 struct Counting {
     name: &'static str,
     next: usize,
@@ -262,7 +262,7 @@ async fn failed_source_stops_alone_and_unavailable_one_recovers() {
         Scripted::spec("shaky", vec![Ok(1), away(), away(), away(), Ok(5)]),
     ];
     let running = fixture.start(sources, options());
-    until("both have done what they can", || async {
+    until("both sources have ended or failed", || async {
         fixture.state("shaky").posts == 6 && fixture.state("broken").state == SourceActivity::Failed
     })
     .await;
@@ -270,7 +270,7 @@ async fn failed_source_stops_alone_and_unavailable_one_recovers() {
     assert_eq!((broken.errors, shaky.errors), (1, 3));
     assert_eq!((broken.posts, broken.last_error.as_deref()), (1, Some("the token was revoked")));
     assert_eq!((shaky.state, shaky.last_error.as_deref()), (SourceActivity::Connected, Some("no route to the moon")));
-    assert!(!running.role.is_finished(), "the role goes on without sources");
+    assert!(!running.role.is_finished(), "the role continues without sources");
     running.stop().await;
     assert_eq!(fixture.appended().await, 7);
 }
@@ -282,10 +282,10 @@ async fn all_sources_share_the_rate_limit() {
     let limited = IngesterOptions { rate: Some(200.0), ..options() };
     let start = Instant::now();
     let running = fixture.start(vec![endless("one"), endless("two")], limited);
-    until("some seconds' worth is in", || async { fixture.appended().await >= 500 }).await;
+    until("the posts of some seconds are in the stream", || async { fixture.appended().await >= 500 }).await;
     assert!(start.elapsed() > Duration::from_secs(2), "{:?}", start.elapsed());
     running.stop().await;
-    // The first batch of 50 may go at once.
+    // The first batch of 50 may be appended immediately.
     let elapsed = start.elapsed().as_secs_f64();
     let allowed = 50.0 + 200.0 * (elapsed + 0.1);
     assert!(fixture.appended().await as f64 <= allowed, "{} in {elapsed} s", fixture.appended().await);
@@ -296,7 +296,7 @@ async fn silent_source_is_reopened_at_its_cursor() {
     let fixture = Fixture::new(1_000).await;
     let openings = Arc::new(Mutex::new(Vec::new()));
     let seen = openings.clone();
-    // Each opening gives one post and falls silent.
+    // Each opening yields one post and then nothing more.
     let spec = SourceSpec::new("mute", "mute", move |opening| {
         seen.lock().unwrap().push((opening.cursor.clone(), opening.failures));
         let given = opening.cursor.map_or(0, |cursor| cursor.parse().unwrap());
@@ -317,25 +317,27 @@ async fn paused_source_resumes_after_a_restart() {
     let mut fixture = Fixture::new(100_000).await;
     let readers = Arc::default();
     let running = fixture.start(vec![Counting::spec("one", &readers)], options());
-    until("some posts are in", || async { fixture.state("count").posts > 10 }).await;
-    until("the store knows it", || async { fixture.rooms.store.set_feed_paused("count", Paused::Yes).await.unwrap() })
-        .await;
+    until("some posts are in the stream", || async { fixture.state("count").posts > 10 }).await;
+    until("the store has the pause", || async {
+        fixture.rooms.store.set_feed_paused("count", Paused::Yes).await.unwrap()
+    })
+    .await;
     until("it rests", || async { fixture.state("count").state == SourceActivity::Paused }).await;
     let rested = fixture.appended().await;
     running.stop().await;
 
-    // The pause outlives the process.
+    // The pause persists after the process ends.
     fixture.rooms.states = SourceStates::default();
     let running = fixture.start(vec![Counting::spec("one", &readers)], options());
-    until("it rests again", || async { fixture.state("count").state == SourceActivity::Paused }).await;
+    until("the source is paused again", || async { fixture.state("count").state == SourceActivity::Paused }).await;
     assert_eq!(fixture.appended().await, rested);
     assert!(fixture.rooms.store.set_feed_paused("count", Paused::No).await.unwrap());
-    until("it goes on", || async { fixture.appended().await > rested + 10 }).await;
+    until("the source continues", || async { fixture.appended().await > rested + 10 }).await;
     running.stop().await;
     assert_counted(&fixture).await;
 }
 
-/// Every number from 0 on is in the stream exactly once and in order.
+/// Checks that every number from 0 on is in the stream exactly once and in order.
 async fn assert_counted(fixture: &Fixture) {
     let entries = fixture.drain(100_000).await;
     let ids: Vec<_> =
@@ -359,7 +361,7 @@ impl Source for Once {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn selective_source_passes_deletions_of_its_posts_alone() {
+async fn selective_source_passes_only_deletions_of_its_posts() {
     let fixture = Fixture::new(1_000).await;
     let delete = |id: &str| Op::Delete { post_id: PostId::parse(id).unwrap() };
     let post = op("x", 1);
@@ -368,7 +370,7 @@ async fn selective_source_passes_deletions_of_its_posts_alone() {
     let ops: Vec<Op> = [post, Op::Delete { post_id: own }].into_iter().chain(foreign).collect();
     let spec = SourceSpec::new("once", "once", move |_| Box::new(Once(Some(ops.clone())))).selective(true);
     let running = fixture.start(vec![spec], options());
-    until("its post and the deletion are appended", || async { fixture.appended().await >= 2 }).await;
+    until("the post and its deletion are appended", || async { fixture.appended().await >= 2 }).await;
     running.stop().await;
     assert_eq!(fixture.appended().await, 2);
 }

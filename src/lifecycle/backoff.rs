@@ -1,4 +1,4 @@
-//! Waiting for backends: capped exponential backoff, and one log line per change of state.
+//! Waits for backends: capped exponential backoff, and one log line per change of state.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -7,17 +7,17 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
 use super::Shutdown;
 
-/// Capped exponential backoff with jitter. It starts over after each success.
+/// Capped exponential backoff with jitter. A success resets it.
 pub struct Backoff {
     builder: ExponentialBuilder,
     longest: Duration,
     waits: Option<ExponentialBackoff>,
-    /// The state that is being waited out.
+    /// The state that causes the current waits.
     state: Option<&'static str>,
 }
 
 impl Backoff {
-    /// Waits from `shortest` to about `longest`.
+    /// A backoff with waits from `shortest` to about `longest`.
     pub fn new(shortest: Duration, longest: Duration) -> Self {
         let builder = ExponentialBuilder::default()
             .with_min_delay(shortest.min(longest))
@@ -28,18 +28,18 @@ impl Backoff {
         Self { builder, longest, waits: None, state: None }
     }
 
-    /// How long to wait before the next attempt.
+    /// Returns the wait before the next attempt.
     pub fn next_wait(&mut self) -> Duration {
         let waits = self.waits.get_or_insert_with(|| self.builder.build());
         waits.next().unwrap_or(self.longest)
     }
 
-    /// Records the state that makes the caller wait; whether it differs from the last one and should be logged.
+    /// Records the state that makes the caller wait. Returns whether the state is new and should be logged.
     pub fn enter(&mut self, state: &'static str) -> bool {
         self.state.replace(state) != Some(state)
     }
 
-    /// Starts over; the state that ended, if there was one.
+    /// Resets the backoff. Returns the state that ended, if there was one.
     pub fn recovered(&mut self) -> Option<&'static str> {
         self.waits = None;
         self.state.take()
@@ -53,7 +53,7 @@ pub struct BackendWait {
 }
 
 impl BackendWait {
-    /// For a backend with this name in logs.
+    /// Waits for the backend with this name in logs.
     pub fn new(backend: &'static str) -> Self {
         Self { backend, backoff: Backoff::new(Duration::from_millis(50), Duration::from_secs(5)) }
     }
@@ -79,7 +79,7 @@ impl BackendWait {
 pub enum GaveUp<E> {
     /// A stop was requested while the backend was unavailable.
     Stopping,
-    /// An error that another attempt does not change.
+    /// An error that a retry cannot solve.
     Failed(E),
 }
 

@@ -1,9 +1,9 @@
 //! The bus over Redis Pub/Sub: any number of processes.
 //!
-//! A post goes to its own channel as the bare event, for other programs; everything else goes to
-//! the events channel as a frame. Every process has one subscription, made when its first
-//! subscriber comes, and fans it out. Redis keeps nothing for a subscription that is cut off, so
-//! after each interruption subscribers are notified that an unknown number of events is missing.
+//! A post is published on a separate channel as the bare event, for other programs. Everything else is published on the
+//! events channel as a frame. Every process opens one subscription with its first subscriber and distributes the
+//! messages. Redis stores nothing for an interrupted subscription, so after each interruption subscribers are notified
+//! that an unknown number of events was lost.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -32,7 +32,7 @@ const CHUNK: usize = 500;
 pub struct Channels {
     /// Newly analysed posts (`sentiment_updates`).
     pub updates: String,
-    /// Everything else (`sentiment_events`).
+    /// All other events (`sentiment_events`).
     pub events: String,
 }
 
@@ -82,7 +82,7 @@ impl RedisBus {
         let mut subscription = self.0.subscription.lock().unwrap_or_else(PoisonError::into_inner);
         if subscription.is_none() {
             let (redis, channels) = (self.0.redis.clone(), self.0.channels.clone());
-            // The task holds only the sender; it is aborted with the last bus.
+            // The task holds only the sender, and is aborted when the last clone of the bus is dropped.
             let fan_out = self.0.fan_out.clone();
             *subscription = Some(self.0.redis.runtime().spawn(forward(redis, channels, fan_out)));
         }
@@ -99,7 +99,7 @@ impl Drop for Inner {
     }
 }
 
-/// Keeps one subscription until the task is aborted. Each connection is replaced when it breaks.
+/// Maintains one subscription until the task is aborted, and replaces a connection that breaks.
 async fn forward(redis: Redis, channels: Channels, fan_out: broadcast::Sender<LiveMessage>) {
     let mut is_first = true;
     loop {
@@ -139,7 +139,7 @@ async fn watch(redis: &Redis, line: &Line<SubscriberClient>) {
     }
 }
 
-/// Passes messages on for as long as they come.
+/// Forwards messages until the connection ends.
 async fn fan(messages: &mut Receiver<Message>, channels: &Channels, fan_out: &broadcast::Sender<LiveMessage>) {
     loop {
         let message = match messages.recv().await {
@@ -153,7 +153,7 @@ async fn fan(messages: &mut Receiver<Message>, channels: &Channels, fan_out: &br
     }
 }
 
-/// The event of a message, if it is ours.
+/// The event of a message; `None` for a message of another program or version.
 fn read(message: &Message, channels: &Channels) -> Option<LiveMessage> {
     let payload = message.value.as_str()?;
     let event = if *message.channel == *channels.updates {
@@ -178,7 +178,7 @@ fn wrap(kind: &str, data: &str) -> String {
     format!("{{\"type\":\"{kind}\",\"data\":{data}}}")
 }
 
-/// An event by its frame; `None` for a type that is not ours.
+/// Reads an event from its frame; `None` for an unknown type.
 fn read_frame(payload: &str) -> serde_json::Result<Option<LiveEvent>> {
     #[derive(Deserialize)]
     struct Frame<'a> {

@@ -11,8 +11,8 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 #[error("the address {0} is not public; add its network to outbound.allow to permit it")]
 pub struct Refusal(pub IpAddr);
 
-/// IPv4 networks that are not public (IANA's registry of special-purpose addresses), multicast, and
-/// the platform service of Azure, which answers on a public address.
+/// IPv4 networks that are not public (IANA's registry of special-purpose addresses), multicast, and the platform
+/// service of Azure, which has a public address.
 const NOT_PUBLIC_V4: [Ipv4Net; 18] = [
     v4([0, 0, 0, 0], 8),
     v4([10, 0, 0, 0], 8),
@@ -34,11 +34,11 @@ const NOT_PUBLIC_V4: [Ipv4Net; 18] = [
     v4([240, 0, 0, 0], 4),
 ];
 
-/// Global unicast: all else is loopback, local, multicast or reserved.
+/// Global unicast. All other addresses are loopback, local, multicast or reserved.
 const PUBLIC_V6: Ipv6Net = v6([0x2000, 0, 0, 0], 3);
-/// Public IPv4 addresses as networks without IPv4 see them (NAT64).
+/// IPv4 addresses in networks that have only IPv6 (NAT64).
 const NAT64: Ipv6Net = v6([0x64, 0xff9b, 0, 0], 96);
-/// Parts of global unicast that are not: protocol assignments with Teredo, documentation, 6to4.
+/// Parts of global unicast that are not public: protocol assignments with Teredo, documentation, 6to4.
 const NOT_PUBLIC_V6: [Ipv6Net; 4] =
     [v6([0x2001, 0, 0, 0], 23), v6([0x2001, 0xdb8, 0, 0], 32), v6([0x2002, 0, 0, 0], 16), v6([0x3fff, 0, 0, 0], 20)];
 

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::address::is_public;
 use super::*;
 
-/// A server on loopback that answers each request with the next of `answers` and keeps what it was sent.
+/// A server on loopback that answers each request with the next of `answers` and records the requests.
 struct Fake {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<String>>>,
@@ -95,7 +95,7 @@ fn special_purpose_addresses_are_not_public() {
 async fn private_address_is_never_connected_to() {
     let fake = Fake::start(vec![answer("200 OK", "", "inside")]).await;
     let port = fake.address.port();
-    // The forms that a host can take: URLs normalise numbers, and names are judged by what they resolve to.
+    // The forms of a host: URLs normalise numbers, and names are checked by the addresses that they resolve to.
     for host in ["127.0.0.1", "2130706433", "0x7f.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"] {
         let url: Url = format!("http://{host}:{port}/").parse().unwrap();
         let refused = client(&["192.168.0.0/16"]).get(&url, HeaderMap::new()).await.unwrap_err();
@@ -107,7 +107,7 @@ async fn private_address_is_never_connected_to() {
     assert!(fake.requests().is_empty());
     let file = client(&[]).get(&"file:///etc/passwd".parse().unwrap(), HeaderMap::new()).await.unwrap_err();
     assert_eq!(file, OutboundError::Refused("only http and https URLs are allowed, not file:".to_owned()));
-    // A name that is allowed by its network works.
+    // A name that resolves to an allowed network is accepted.
     let named = format!("http://localhost:{port}/").parse().unwrap();
     assert_eq!(client(&["127.0.0.0/8"]).get(&named, HeaderMap::new()).await.unwrap().body, b"inside");
 }
@@ -146,7 +146,7 @@ async fn redirects_are_bounded_and_drop_secret_headers() {
     let circle = Fake::start(vec![answer("302 Found", "location: /\r\n", ""); 3]).await;
     let endless = outbound.get(&circle.url("/"), HeaderMap::new()).await.unwrap_err();
     assert_eq!(endless, OutboundError::Refused("more than 2 redirects".to_owned()));
-    // A method that would have to change is not sent on.
+    // A redirect that would change the method is not followed.
     let moved = Fake::start(vec![answer("302 Found", "location: /\r\n", "")]).await;
     assert_eq!(outbound.post(&moved.url("/"), HeaderMap::new(), Vec::new()).await.unwrap().status, 302);
 }

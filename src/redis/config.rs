@@ -19,9 +19,9 @@ use super::{RedisError, RedisOptions};
 const RECONNECT_MIN_MS: u32 = 10;
 const RECONNECT_MAX_MS: u32 = 1_000;
 const RECONNECT_JITTER_MS: u32 = 20;
-/// Most commands that wait for a connection; more are refused immediately.
+/// The largest number of commands that wait for a connection; more are refused immediately.
 const QUEUE: usize = 8_192;
-/// Most messages of a subscription that wait to be forwarded.
+/// The largest number of messages of a subscription that wait to be forwarded.
 const MESSAGES: usize = 4_096;
 
 const SCHEMES: &str =
@@ -76,7 +76,7 @@ impl Settings {
         ConnectionConfig {
             connection_timeout: self.timeout,
             internal_command_timeout: self.timeout,
-            // A command whose connection broke may have been executed; only its caller knows whether to repeat it.
+            // A command whose connection broke may have been executed; only its caller can decide whether to retry it.
             max_command_attempts: 1,
             max_command_buffer_len: QUEUE,
             reconnect_on_auth_error: true,
@@ -117,7 +117,7 @@ fn tls_config(ca_file: Option<&Path>) -> Result<TlsConfig, RedisError> {
         .map_err(|e| RedisError::Config(format!("cannot set up TLS for Redis: {e}")))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    // Cluster nodes are announced by address; their certificates name the host that was configured.
+    // A cluster announces its nodes by address, but their certificates name the configured host.
     Ok(TlsConfig { connector: TlsConnector::from(tls), hostnames: TlsHostMapping::DefaultHost })
 }
 

@@ -1,9 +1,9 @@
 //! Bluesky through Jetstream: every public post as JSON over a WebSocket, without a key.
 //!
-//! The cursor is a time in microseconds. All hosts use the same events, but their clocks differ a little: after a
-//! change of host the cursor is moved back a few seconds. The cursor is inclusive, so some posts arrive twice and
-//! workers drop them by `post_id`. The socket is read only while the ingester asks for more, which slows the server
-//! down when the stream is full. Protocol: <https://github.com/bluesky-social/jetstream>.
+//! The cursor is a time in microseconds. All hosts serve the same events, but their clocks differ a little: after a
+//! change of host the cursor is moved back by a few seconds. The cursor is inclusive, so some posts arrive twice and
+//! workers drop them by `post_id`. The socket is read only while the ingester requests more posts, so a full stream
+//! slows the server down. Protocol: <https://github.com/bluesky-social/jetstream>.
 
 mod event;
 mod filter;
@@ -36,7 +36,7 @@ pub use filter::{Filter, FilterError, FilterOptions};
 
 /// Upper bound of the clock difference between two hosts.
 const REWIND: Duration = Duration::from_secs(5);
-/// How long to collect events after the first one, so that an append holds more than one post.
+/// How long to collect events after the first one, so that an append contains more than one post.
 const GATHER: Duration = Duration::from_millis(100);
 /// When the first event is this much later than the cursor, the host no longer has the events in between.
 const GAP: Duration = Duration::from_secs(600);
@@ -45,31 +45,31 @@ const SPARSE_IDLE_LIMIT: Duration = Duration::from_secs(45);
 /// How often handles are resolved again: an account may change its handle.
 const REFRESH: Duration = Duration::from_secs(24 * 3_600);
 
-/// Which hosts to read, and which posts to keep.
+/// The hosts to read, and the posts to keep.
 #[derive(Clone, Debug)]
 pub struct BlueskyOptions {
-    /// `wss://HOST/subscribe`. When one fails, the next one is tried.
+    /// `wss://HOST/subscribe`. When one fails, the source connects to the next one.
     pub hosts: Vec<String>,
-    /// Which posts are kept.
+    /// The posts to keep.
     pub filter: Filter,
     /// DIDs and handles of the accounts to read; empty: all accounts.
     pub authors: Vec<String>,
     /// Base URL of the public API that resolves handles.
     pub api: Url,
-    /// How far back the first start begins.
+    /// How far in the past the first start begins.
     pub look_back: Duration,
     /// A connection without data for this long is replaced.
     pub idle_limit: Duration,
 }
 
-/// The position that is kept between runs.
+/// The position that is stored between runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Cursor {
     host: String,
     time_us: i64,
 }
 
-/// State that all openings of the source share.
+/// State that is shared by all openings of the source.
 struct Shared {
     options: BlueskyOptions,
     fetcher: Fetcher,
@@ -83,9 +83,9 @@ struct Bluesky {
     shared: Arc<Shared>,
     host: String,
     filter: Filter,
-    /// Where the next connection begins, in microseconds since the Unix epoch; `None`: now.
+    /// The cursor of the next connection, in microseconds since the Unix epoch; `None`: now.
     from: Option<i64>,
-    /// Whether an earlier connection reached `from`, so that a gap behind it means missing posts.
+    /// Whether an earlier connection reached `from`, so that a gap after it means that posts are missing.
     resumes: bool,
     socket: Option<Socket>,
     /// Why the connection ended, when events were yielded before the error.
@@ -94,7 +94,7 @@ struct Bluesky {
     refresh_at: Option<Instant>,
 }
 
-/// The source `name`. `fetcher` asks the API that resolves handles.
+/// The source `name`. `fetcher` sends the requests that resolve handles.
 pub fn spec(name: &str, options: BlueskyOptions, fetcher: Fetcher, clock: Clock) -> SourceSpec {
     let is_sparse = !options.authors.is_empty();
     let idle_limit = if is_sparse { options.idle_limit.max(SPARSE_IDLE_LIMIT) } else { options.idle_limit };
@@ -111,7 +111,8 @@ impl Bluesky {
     fn new(shared: Arc<Shared>, opening: &Opening) -> Self {
         let options = &shared.options;
         let cursor: Option<Cursor> = opening.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok());
-        // After a restart the host of the cursor is tried first: the cursor is a time of its clock.
+        // After a restart the source first connects to the host of the cursor, because the cursor is a time of its
+        // clock.
         let last = cursor.as_ref().and_then(|cursor| options.hosts.iter().position(|host| *host == cursor.host));
         let first = if opening.failures == 0 { last.unwrap_or(0) } else { 0 };
         let turn = usize::try_from(opening.failures).unwrap_or(usize::MAX);
@@ -155,14 +156,14 @@ impl Bluesky {
                 Some(Ok(Message::Text(text))) => {
                     until.get_or_insert_with(|| Instant::now() + GATHER);
                     let time_us = gathered.add(&text, &self.filter, self.shared.clock.now());
-                    // Selected authors may be silent for hours: a late first event is no gap then.
+                    // Selected authors may be silent for hours, so a late first event is not a gap.
                     if let (Some(time_us), Some(asked)) = (time_us, socket.asked.take())
                         && !self.filter.is_sparse()
                     {
                         warn_of_gap(&self.host, asked, time_us);
                     }
                 }
-                // Selected authors may be silent for hours: a ping shows that the connection works.
+                // Selected authors may be silent for hours, so a ping is enough to show that the connection works.
                 Some(Ok(Message::Ping(_))) if self.filter.is_sparse() => break,
                 Some(Ok(Message::Close(frame))) => {
                     let reason = frame.map(|frame| frame.to_string()).unwrap_or_default();
@@ -183,7 +184,7 @@ impl Bluesky {
         Ok(self.finish(gathered))
     }
 
-    /// Resolves the configured authors. Connects again when the set of accounts has changed.
+    /// Resolves the configured authors. Reconnects when the set of accounts has changed.
     async fn resolve_authors(&mut self, batch: &mut Batch) -> Result<(), SourceError> {
         let authors = &self.shared.options.authors;
         self.refresh_at = Some(Instant::now() + REFRESH);
@@ -194,7 +195,7 @@ impl Bluesky {
         batch.troubles.extend(resolved.problems);
         if resolved.dids.is_empty() {
             let reason = batch.troubles.join("; ");
-            return Err(SourceError::Transient(format!("no account of authors was found: {reason}")));
+            return Err(SourceError::Transient(format!("none of the accounts in `authors` was found: {reason}")));
         }
         if *self.filter.authors() != resolved.dids {
             self.filter = self.filter.clone().with_authors(resolved.dids);
@@ -225,7 +226,7 @@ impl Bluesky {
         let mut batch = gathered.batch;
         if let Some(time_us) = gathered.latest {
             let cursor = Cursor { host: self.host.clone(), time_us };
-            // A struct of texts and numbers always has a JSON form.
+            // A struct of texts and numbers can always be serialised.
             batch.cursor = Some(serde_json::to_string(&cursor).unwrap_or_default());
             batch.reached = Timestamp::from_micros(time_us);
             (self.from, self.resumes) = (Some(time_us), true);
@@ -240,11 +241,11 @@ impl Source for Bluesky {
     }
 }
 
-/// What was read since the last batch.
+/// The events since the last batch.
 #[derive(Default)]
 struct Gathered {
     batch: Batch,
-    /// Frames, whatever came of them: a batch of filtered events must end too.
+    /// All frames, including filtered ones, because a batch of filtered events must end too.
     frames: usize,
     latest: Option<i64>,
 }
@@ -274,11 +275,15 @@ fn micros(time: Duration) -> i64 {
     i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// Hosts move a cursor that is too old without a notice. The posts in between are lost.
+/// Logs a gap: hosts move a cursor that is too old without a notice, and the posts in between are lost.
 fn warn_of_gap(host: &str, asked: i64, first: i64) {
     let gap = Duration::from_micros(u64::try_from(first - asked).unwrap_or_default());
     if gap > GAP {
         let gap_seconds = gap.as_secs();
-        tracing::warn!(host, gap_seconds, "posts are missing: the host does not reach back to the cursor");
+        tracing::warn!(
+            host,
+            gap_seconds,
+            "posts are missing: the host no longer has events from the time of the cursor"
+        );
     }
 }

@@ -7,10 +7,10 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// A number of requests per time, and pauses that the server asks for. All openings of a source share it.
+/// A limit of requests per time, and pauses that the server requests. All openings of a source share it.
 pub struct Budget {
     limiter: DefaultDirectRateLimiter,
-    /// No request begins before.
+    /// No request starts before this time.
     held_until: Mutex<Option<Instant>>,
 }
 
@@ -18,13 +18,13 @@ impl Budget {
     /// At most `requests` within `time` on average, and a tenth of them at once.
     pub fn new(requests: NonZeroU32, time: Duration) -> Self {
         let burst = NonZeroU32::new(requests.get() / 10).unwrap_or(NonZeroU32::MIN);
-        // A period is zero only for requests beyond one per nanosecond.
+        // The period is zero only for more than one request per nanosecond.
         let period = (time / requests.get()).max(Duration::from_nanos(1));
         let quota = Quota::with_period(period).unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(burst);
         Self { limiter: RateLimiter::direct(quota), held_until: Mutex::new(None) }
     }
 
-    /// Waits until one request may begin.
+    /// Waits until one request may start.
     pub async fn turn(&self) {
         loop {
             let held = *self.held_until.lock().await;
@@ -36,7 +36,7 @@ impl Budget {
         self.limiter.until_ready().await;
     }
 
-    /// Lets no request begin within `time`.
+    /// Lets no request start within `time`.
     pub async fn hold(&self, time: Duration) {
         let until = Instant::now() + time;
         let mut held = self.held_until.lock().await;
@@ -55,7 +55,7 @@ mod tests {
         for _ in 0..30 {
             budget.turn().await;
         }
-        // Ten at once, then one every ten milliseconds.
+        // Ten immediately, then one every ten milliseconds.
         assert!(start.elapsed() >= Duration::from_millis(190), "{:?}", start.elapsed());
         let start = Instant::now();
         budget.hold(Duration::from_millis(150)).await;

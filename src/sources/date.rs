@@ -5,7 +5,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::Offset;
 
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-/// Zones that dates of mails may name, and a few that feeds do, in hours.
+/// Zone names of RFC 2822, and a few that occur in feeds, with their offsets in hours.
 const ZONES: [(&str, i8); 13] = [
     ("est", -5),
     ("edt", -4),
@@ -31,8 +31,8 @@ pub enum DayOrder {
     MonthFirst,
 }
 
-/// The instant in `text`, in UTC without a zone and at midnight without a time; `None`: it holds none. Dates such as
-/// 01/02/2026 need an `order`.
+/// Parses a date. Without a zone it is in UTC, without a time at midnight. Dates such as 01/02/2026 need an `order`.
+/// `None` when `text` is not a date.
 pub fn date(text: &str, order: Option<DayOrder>) -> Option<Timestamp> {
     let text = text.trim();
     let zoneless = || text.parse::<DateTime>().or_else(|_| text.parse::<Date>().map(Into::into)).ok();
@@ -40,7 +40,7 @@ pub fn date(text: &str, order: Option<DayOrder>) -> Option<Timestamp> {
     at.or_else(|| in_numbers(text, order)).or_else(|| in_words(text))
 }
 
-/// A date in numbers: `01/02/2026 14:30`, `1.2.2026`, `2026/02/01`.
+/// A numeric date: `01/02/2026 14:30`, `1.2.2026`, `2026/02/01`.
 fn in_numbers(text: &str, order: Option<DayOrder>) -> Option<Timestamp> {
     let mut words = text.split([' ', 'T', ',']).filter(|word| !word.is_empty());
     let numbers: Vec<i16> =
@@ -102,7 +102,7 @@ fn in_words(text: &str) -> Option<Timestamp> {
     offset.unwrap_or(Offset::UTC).to_timestamp(date).ok()
 }
 
-/// `12:00`, `12:00:00`; hour 24 is written for hour 0, and leap seconds are not counted.
+/// `12:00`, `12:00:00`; hour 24 means hour 0, and a leap second is read as second 59.
 fn clock(word: &str) -> Option<(i8, i8, i8)> {
     let mut parts = word.split([':', '.']).map(|part| part.parse::<i8>().ok());
     let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next().flatten().unwrap_or(0));

@@ -1,4 +1,4 @@
-//! From a server's item to an operation on the stream.
+//! Converts a server's item to an operation on the stream.
 
 use super::Batch;
 use crate::domain::post::{DraftTime, MAX_AUTHOR_CHARS, MAX_CONTENT_CHARS, MAX_LANG_BYTES, MAX_LINK_BYTES};
@@ -11,12 +11,12 @@ pub struct Found {
     /// Cut to the longest content that a post may have.
     pub content: String,
     pub author: Option<String>,
-    /// `None`: the present time.
+    /// `None`: the current time.
     pub created_at: Option<Timestamp>,
     pub lang: Option<String>,
     pub url: Option<String>,
     pub reply_to: Option<String>,
-    /// When it was edited: it replaces earlier versions.
+    /// When it was edited; the post then replaces earlier versions.
     pub edited_at: Option<Timestamp>,
 }
 

@@ -1,5 +1,5 @@
-//! HTTP for sources that poll: within a request budget, and with the waits that servers ask for.
-//! [`Outbound`] decides which addresses may be asked, and limits time and size.
+//! HTTP for polling sources: within a request budget, and with the waits that servers request. [`Outbound`] decides
+//! which addresses are allowed, and limits time and size.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use crate::clock::Clock;
 use crate::domain::Timestamp;
 use crate::outbound::{Answer, Outbound, OutboundError};
 
-/// The longest `Retry-After` that is followed.
+/// The longest wait for a `Retry-After`.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(7 * 86_400);
 /// The wait after 429 or 503 without `Retry-After`.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(60);
-/// Path segments longer than this may be secrets of private feeds, unless they consist of words.
+/// Longer path segments may be secrets of private feeds, unless they consist of words.
 const MAX_OPAQUE_SEGMENT: usize = 24;
 
 /// Sends the requests of one source. All openings of a source share it, so that a reopened source keeps its budget.
@@ -34,17 +34,17 @@ impl Fetcher {
         Self { outbound, budget, clock }
     }
 
-    /// The request budget, to hold it when an answer asks for that.
+    /// The request budget, for pauses that an answer requests.
     pub fn budget(&self) -> &Budget {
         &self.budget
     }
 
-    /// Requests `url` when the budget allows it. Answers of 2xx, 3xx and 4xx are returned, except 429.
+    /// Requests `url` when the budget allows it. Returns answers with 2xx, 3xx and 4xx, except 429.
     ///
     /// # Errors
-    /// [`SourceError::Busy`] for 429 and 503 with what `Retry-After` says (the budget is held as long);
-    /// [`SourceError::Transient`] for other 5xx and a server that cannot be reached; [`SourceError::Permanent`]
-    /// for an address that may not be asked.
+    /// [`SourceError::Busy`] for 429 and 503, with the wait in `Retry-After` (the budget pauses for the same time);
+    /// [`SourceError::Transient`] for other 5xx and a server that cannot be reached; [`SourceError::Permanent`] for an
+    /// address that is not allowed.
     pub async fn get(&self, url: &Url, headers: HeaderMap) -> Result<Answer, SourceError> {
         self.budget.turn().await;
         let answer = self.outbound.get(url, headers).await;
@@ -103,14 +103,14 @@ pub fn json<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<T, Source
     }
     if answer.truncated {
         let kib = answer.body.len() / 1_024;
-        return Err(SourceError::Transient(format!("the answer of {place} is larger than {kib} KiB")));
+        return Err(SourceError::Transient(format!("the answer from {place} is larger than {kib} KiB")));
     }
     serde_json::from_slice(&answer.body)
-        .map_err(|error| SourceError::Transient(format!("unexpected answer of {place}: {error}")))
+        .map_err(|error| SourceError::Transient(format!("unexpected answer from {place}: {error}")))
 }
 
-/// The error of an answer that refuses a request. A page of HTML comes from a firewall or a fault and may pass; only
-/// JSON of the API itself is final, with 401 and 422.
+/// The error for a refused request. Only 401 and 422 with a JSON body are permanent: an HTML page comes from a firewall
+/// or a failing server and may be temporary.
 pub fn refusal(answer: &Answer, help: &str) -> SourceError {
     let reason = format!("{} answered {}: {help}", shown(&answer.url), answer.status);
     let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(&answer.body).is_ok();
@@ -120,7 +120,7 @@ pub fn refusal(answer: &Answer, help: &str) -> SourceError {
     }
 }
 
-/// `url` for messages: without user, password, query and path segments that look like keys.
+/// `url` for messages: without user, password, query, and path segments that look like secrets.
 pub fn shown(url: &Url) -> String {
     let opaque = |segment: &str| segment.len() > MAX_OPAQUE_SEGMENT && !segment.contains(['-', '_', '.', '%']);
     let hide = |segment| if opaque(segment) { "…" } else { segment };

@@ -33,11 +33,11 @@ pub use self::error::{LineError, ReadError, RecordError};
 pub use self::fields::{Constants, FieldMap, FieldMapError};
 pub use super::date::DayOrder;
 
-/// Bytes by which a spreadsheet is recognised.
+/// The number of bytes that identify a spreadsheet.
 const HEAD_BYTES: usize = 4;
 /// Longest record, in bytes. The longest valid post is far shorter.
 pub const MAX_RECORD_BYTES: usize = 1 << 20;
-/// Bytes after which a chunk ends.
+/// The number of bytes after which a chunk ends.
 const MAX_CHUNK_BYTES: u64 = 4 << 20;
 
 /// The format of a file.
@@ -67,13 +67,13 @@ impl Format {
 /// How to read posts.
 #[derive(Clone, Debug, Default)]
 pub struct ReadOptions {
-    /// `None`: recognised by the first bytes.
+    /// `None`: detected from the first bytes.
     pub format: Option<Format>,
     /// The names of fields in the file.
     pub map: FieldMap,
     /// Values that all records have.
     pub constants: Constants,
-    /// How dates such as 01/02/2026 are read; `None`: they are not.
+    /// How dates such as 01/02/2026 are read; `None`: they are not valid.
     pub day_order: Option<DayOrder>,
     /// `None`: UTF-8, or UTF-16 when the first bytes say so.
     pub encoding: Option<&'static Encoding>,
@@ -114,7 +114,7 @@ enum Step {
     End,
 }
 
-/// Reads posts. It blocks when its input does.
+/// Reads posts. Blocks while its input blocks.
 pub struct PostReader {
     window: Window<Box<dyn Read + Send>>,
     syntax: Syntax,
@@ -129,7 +129,8 @@ enum Syntax {
 }
 
 impl PostReader {
-    /// Reads `input` from its present position. It may be a pipe, compressed with gzip or zstd, and in another encoding.
+    /// Reads `input` from its current position. It may be a pipe, compressed with gzip or zstd, and in another
+    /// encoding.
     ///
     /// # Errors
     /// When it cannot be read, or its header lacks a column that a post needs.
@@ -229,7 +230,7 @@ impl PostReader {
     }
 }
 
-/// Recognises the format. Skips a byte-order mark and a header row.
+/// Detects the format. Skips a byte-order mark and a header row.
 fn begin<R: Read>(window: &mut Window<R>, options: &ReadOptions) -> Result<Syntax, ReadError> {
     window.skip_byte_order_mark()?;
     let format = match options.format {
@@ -257,7 +258,7 @@ pub struct ChunkReader {
 enum State {
     Idle(Box<PostReader>),
     Reading(JoinHandle<(Box<PostReader>, io::Result<Chunk>)>),
-    /// The reading thread panicked or the runtime ends.
+    /// The reading thread panicked, or the runtime is shutting down.
     Gone,
 }
 

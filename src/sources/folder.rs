@@ -1,8 +1,9 @@
-//! Files that are put or grow in a folder: NDJSON (`.ndjson`, `.jsonl`, `.json`) and CSV (`.csv`).
+//! Files that are added to a folder or appended to: NDJSON (`.ndjson`, `.jsonl`, `.json`) and CSV (`.csv`).
 //!
 //! The folder is polled rather than watched, which works on every file system. Each file is read from its last
-//! position. A last line without its line break waits for the rest, at most half a minute after the last change. A file
-//! is identified by its inode and its first bytes, so that it may be renamed, or replaced by another of the same name.
+//! position. A last line without a line break is read when it is complete, or when the file has not changed for half a
+//! minute. A file is identified by its inode and its first bytes, so that it may be renamed, or replaced by another of
+//! the same name.
 
 mod files;
 #[cfg(test)]

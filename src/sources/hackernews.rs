@@ -1,8 +1,7 @@
 //! Hacker News: stories and comments in the order of their ids, from a public API without a key.
 //!
-//! Ids are given out in order. A new item may be `null` for a moment: such ids are requested a few more times. Items
-//! that changed lately are requested now and then, to find deletions.
-//! API: <https://github.com/HackerNews/API>.
+//! Ids are assigned in order. A new item may be `null` for a moment: such ids are requested a few more times. Recently
+//! changed items are requested periodically to find deletions. API: <https://github.com/HackerNews/API>.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,31 +22,31 @@ use crate::outbound::Answer;
 
 /// Concurrent requests.
 const AT_ONCE: usize = 8;
-/// How often an id without an item is requested.
+/// How many times an id without an item is requested.
 const TRIES: u8 = 5;
-/// Items of a batch.
+/// Items per batch.
 const MAX_BATCH: usize = 100;
-/// Every so many polls for new items include one for deletions.
+/// One in this many polls also requests deletions.
 const POLLS_PER_UPDATE: u32 = 4;
-/// Deleted items that are remembered, so that each is reported once.
+/// The number of deleted items that are remembered, so that each is reported once.
 const MAX_GONE: usize = 1_000;
-/// Ids without an item that are remembered. Of more, the oldest are dropped.
+/// The number of ids without an item that are remembered. Beyond it, the oldest are dropped.
 const MAX_HOLES: usize = 500;
 
-/// Where to read, and which items.
+/// The API, and the items to read.
 #[derive(Clone, Debug)]
 pub struct HackerNewsOptions {
     /// `https://hacker-news.firebaseio.com/v0/`
     pub base: Url,
     /// The time between two polls for new items.
     pub interval: Duration,
-    /// The first item of the first start; `None`: the next one that is written.
+    /// The first item of the first start; `None`: the next new item.
     pub first_id: Option<u64>,
     /// The last item; `None`: no end.
     pub last_id: Option<u64>,
 }
 
-/// What is kept between runs.
+/// The state that is stored between runs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Cursor {
     /// The first id that was requested.
@@ -93,7 +92,7 @@ struct HackerNews {
     gone: VecDeque<u64>,
 }
 
-/// Items that changed lately.
+/// Recently changed items.
 #[derive(Deserialize)]
 struct Updates {
     items: Vec<u64>,
@@ -112,7 +111,7 @@ pub fn spec(name: &str, options: HackerNewsOptions, fetcher: Fetcher, clock: Clo
 /// The answer for an id.
 enum Known {
     Item(Box<Item>),
-    /// Nothing yet.
+    /// No item yet.
     Null,
     /// Something that is not an item, or is too large.
     Malformed(String),
@@ -125,7 +124,7 @@ impl HackerNews {
         let mut cursor = self.cursor.clone().unwrap_or(Cursor { first, next: first, holes: Vec::new() });
         let end = self.options.last_id.unwrap_or(u64::MAX);
         let span = max.min(MAX_BATCH) as u64;
-        // `newest` may go back, when the server was restored from a backup.
+        // `newest` may decrease when the server was restored from a backup.
         let last = newest.min(end).min(cursor.next.saturating_add(span).saturating_sub(1));
         let new = (cursor.next..=last).map(|id| (id, 0));
         let wanted: Vec<(u64, u8)> = std::mem::take(&mut cursor.holes).into_iter().chain(new).collect();
@@ -136,7 +135,7 @@ impl HackerNews {
         let mut answers = stream::iter(ids).map(|id| this.known(id)).buffered(AT_ONCE);
         for (id, tries) in &wanted {
             match answers.next().await {
-                // Items before the error are kept, the others are requested again.
+                // Items before the error are appended; the others are requested again.
                 _ if trouble.is_some() => cursor.put_back(*id, *tries),
                 Some(Ok(Known::Item(item))) => this.add(*item, &mut batch),
                 Some(Ok(Known::Null)) if tries + 1 < TRIES => cursor.holes.push((*id, tries + 1)),
@@ -171,7 +170,7 @@ impl HackerNews {
                 batch.troubles.push(error.to_string());
             }
         }
-        // Numbers always have a JSON form.
+        // Numbers can always be serialised.
         batch.cursor = Some(serde_json::to_string(&cursor).unwrap_or_default());
         self.cursor = Some(cursor);
         Ok(batch)
@@ -197,7 +196,7 @@ impl HackerNews {
 
     async fn known(&self, id: u64) -> Result<Known, SourceError> {
         let answer = self.get(&format!("item/{id}.json")).await?;
-        // The same answer would come each time, and hold up all items behind it.
+        // A retry would get the same answer, and would block all later items.
         if answer.truncated {
             return Ok(Known::Malformed("the item is too large".to_owned()));
         }
@@ -226,7 +225,7 @@ impl HackerNews {
 }
 
 impl Cursor {
-    /// Keeps an id that was requested before. New ones are requested again anyway.
+    /// Remembers an id that was requested before. New ids are requested again anyway.
     fn put_back(&mut self, id: u64, tries: u8) {
         if tries > 0 {
             self.holes.push((id, tries));

@@ -1,4 +1,4 @@
-//! Text of the HTML that servers send.
+//! Extracts the text of HTML.
 
 use std::borrow::Cow;
 
@@ -7,13 +7,13 @@ use html2text::render::TrivialDecorator;
 
 /// Longer markup is cut before it is read.
 const MAX_BYTES: usize = 512 * 1024;
-/// Markup with more tags is read without them: html2text would take too long.
+/// With more tags, the tags are only removed, because html2text would take too long.
 const MAX_TAGS: usize = 20_000;
 /// Wide enough that no line is wrapped.
 const WIDTH: usize = 1_000_000;
 
-/// The text of `html`: one line per paragraph or break, with entities resolved, without scripts and styles. From markup
-/// that cannot be parsed only the tags are removed.
+/// The text of `html`: one line per paragraph or break, with entities resolved, without scripts and styles. If the
+/// markup cannot be parsed, only the tags are removed.
 pub fn text(html: &str) -> String {
     let html = &html[..html.floor_char_boundary(MAX_BYTES)];
     let tags = html.bytes().filter(|byte| *byte == b'<').count();
@@ -31,7 +31,7 @@ pub fn text(html: &str) -> String {
     tidy(&rendered.unwrap_or_else(|| without_tags(html)))
 }
 
-/// `html` without its first element of the class `class`, for markup as Mastodon writes it.
+/// `html` without the first element of the class `class`, for the markup of Mastodon.
 pub fn without_class<'a>(html: &'a str, class: &str) -> Cow<'a, str> {
     element(html, class)
         .map_or(Cow::Borrowed(html), |(start, end)| Cow::Owned(format!("{}{}", &html[..start], &html[end..])))
@@ -64,7 +64,7 @@ fn element(html: &str, class: &str) -> Option<(usize, usize)> {
     }
 }
 
-/// At most one blank line in a row, no spaces at the ends of lines.
+/// Leaves at most one consecutive blank line, and no spaces at the ends of lines.
 fn tidy(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut blank = 0;

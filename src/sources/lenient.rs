@@ -1,11 +1,11 @@
-//! Optional fields that other programs may fill with anything.
+//! Optional fields that other programs may fill with any type of value.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// The value of an optional field, or `None` when it has an unexpected form. For
-/// `#[serde(default, deserialize_with = "lenient")]`.
+/// The value of an optional field, or `None` when it has an unexpected type. For `#[serde(default,
+/// deserialize_with = "lenient")]`.
 pub fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(de: D) -> Result<Option<T>, D::Error> {
     Ok(serde_json::from_value(Value::deserialize(de)?).ok())
 }

@@ -1,9 +1,9 @@
 //! Mastodon: public and tag time lines of any number of instances.
 //!
-//! Polling needs no token. `min_id` gives the posts right after the last one, page by page, so that none is left out
-//! however long ago the last poll was. With a user's token one instance is streamed instead: the source polls what it
-//! missed, then its WebSocket delivers new posts, edits and deletions. An instance that fails waits alone.
-//! API: <https://docs.joinmastodon.org/methods/timelines/>, <https://docs.joinmastodon.org/methods/streaming/>.
+//! Polling needs no token. `min_id` returns the posts directly after the last one, page by page, so that none is missed
+//! however long ago the last poll was. With a user's token one instance is streamed instead: the source polls the posts
+//! that it missed, then the WebSocket delivers new posts, edits and deletions. A failing instance does not delay the
+//! others. API: <https://docs.joinmastodon.org/methods/timelines/>, <https://docs.joinmastodon.org/methods/streaming/>.
 
 mod status;
 mod streaming;
@@ -30,14 +30,14 @@ use timeline::{Positions, Rewinds, Timeline, advance};
 
 pub use status::Status;
 
-/// A page of this size may be followed by another one: servers that ignore `limit` give this many.
+/// A page of this size may be followed by another one: servers that ignore `limit` return this many posts.
 const FULL: usize = 20;
-/// A subscription is active after this time. Posts from before are polled then.
+/// A subscription is active after this time. Earlier posts are then polled.
 const SETTLE: Duration = Duration::from_secs(5);
-/// The longest pause for an exhausted rate limit.
+/// The longest pause after an exhausted rate limit.
 const MAX_PAUSE: Duration = Duration::from_secs(3_600);
 
-/// Which time lines to read.
+/// The time lines to read.
 #[derive(Clone, Debug)]
 pub struct MastodonOptions {
     /// The instances' base URLs, at least one: `https://mastodon.social/`.
@@ -48,15 +48,15 @@ pub struct MastodonOptions {
     pub local: bool,
     /// The time between two polls of a time line.
     pub interval: Duration,
-    /// Without `local`: how far back late posts of other servers are looked for.
+    /// Without `local`: how far back to look for late posts of other servers.
     pub rewind: Duration,
-    /// A user's token at the only instance, which is streamed then.
+    /// A user's token of the only instance, which is then streamed.
     pub token: Option<SecretString>,
     /// A stream without data for this long is replaced.
     pub idle_limit: Duration,
 }
 
-/// State that all openings of the source share.
+/// State that is shared by all openings of the source.
 struct Shared {
     options: MastodonOptions,
     lines: Vec<Timeline>,
@@ -73,27 +73,27 @@ struct Mastodon {
     /// Without `local`.
     rewinds: Option<Rewinds>,
     streaming: Option<Streaming>,
-    /// When the subscriptions are active; `None` after that time.
+    /// When the subscriptions become active; `None` after that time.
     settles: Option<Instant>,
-    /// The error after the events of the last batch.
+    /// The error that followed the events of the last batch.
     broken: Option<SourceError>,
 }
 
 /// A page of a time line, newest first.
 struct Page {
     statuses: Vec<serde_json::Value>,
-    /// How long the instance allows no further request.
+    /// The time for which the instance allows no further request.
     pause: Duration,
 }
 
-/// What one poll found.
+/// The result of one poll.
 #[derive(Clone, Copy)]
 struct Polled {
     more: bool,
     pause: Duration,
 }
 
-/// The source `name`; `fetcher` makes one for each instance.
+/// The source `name`; `fetcher` creates a fetcher for each instance.
 pub fn spec(name: &str, options: MastodonOptions, fetcher: impl Fn() -> Fetcher, clock: Clock) -> SourceSpec {
     let fetchers = options.instances.iter().map(|instance| (place(instance).to_owned(), fetcher())).collect();
     let tags: Vec<Option<String>> = match options.tags.as_slice() {
@@ -142,7 +142,7 @@ impl Mastodon {
             None if self.shared.options.token.is_some() => self.catch_up(&mut batch).await?,
             None => self.poll_next(&mut batch).await?,
         }
-        // Texts always have a JSON form.
+        // Texts can always be serialised.
         batch.cursor = Some(serde_json::to_string(&self.positions).unwrap_or_default());
         Ok(batch)
     }
@@ -176,7 +176,7 @@ impl Mastodon {
         Ok(())
     }
 
-    /// Polls what was missed. Connects when nothing is left.
+    /// Polls missed posts. Connects when there are none left.
     async fn catch_up(&mut self, batch: &mut Batch) -> Result<(), SourceError> {
         let shared = self.shared.clone();
         for line in &shared.lines {
@@ -210,7 +210,7 @@ impl Mastodon {
         let page = self.shared.page(line, rewound.as_deref().or(seen.as_deref()), &self.clock).await?;
         let is_full = page.statuses.len() >= FULL;
         if seen.is_none() && page.statuses.is_empty() {
-            // Everything that comes is new, however much it is by the next poll.
+            // An empty time line: all posts until the next poll are new, however many they are.
             self.positions.insert(key.clone(), "0".to_owned());
         }
         if let (Some(rewinds), Some(_)) = (&mut self.rewinds, &rewound) {
@@ -230,7 +230,7 @@ impl Mastodon {
                 Err(error) => batch.rejected.push(format!("status of {key}: {error}")),
             }
         }
-        // After a rewind the newest page is still to be read.
+        // After a rewind the newest page must still be read.
         let more = seen.is_some() && (is_full || rewound.is_some());
         Ok(Polled { more, pause: page.pause })
     }
@@ -242,7 +242,7 @@ impl Mastodon {
             match event {
                 StreamEvent::New { tag, status } => {
                     let line = Timeline { instance: first.clone(), tag };
-                    // Posts from before the subscription was active are still to be polled.
+                    // Posts from before the subscription was active must still be polled.
                     if self.settles.is_none() && self.shared.lines.contains(&line) {
                         advance(&mut self.positions, &line.key(), &status.id);
                     }
@@ -303,7 +303,7 @@ impl Shared {
     }
 }
 
-/// How long the present period of the rate limit allows no more requests.
+/// The remaining time of the rate-limit period when no requests are left in it; otherwise zero.
 fn pause(headers: &HeaderMap, clock: &Clock) -> Duration {
     let text = |name: &str| headers.get(name)?.to_str().ok();
     let left = text("x-ratelimit-remaining").and_then(|left| left.trim().parse::<u32>().ok());
@@ -320,10 +320,11 @@ impl Source for Mastodon {
     }
 }
 
-/// The header that carries `token`. It is left out of logs.
+/// The header with `token`. It is marked as sensitive, so that logs leave it out.
 fn bearer(token: &SecretString) -> Result<HeaderValue, SourceError> {
-    let mut header = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
-        .map_err(|_| SourceError::Permanent("token: contains characters that a header may not hold".to_owned()))?;
+    let mut header = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())).map_err(|_| {
+        SourceError::Permanent("token: contains characters that are not allowed in a header".to_owned())
+    })?;
     header.set_sensitive(true);
     Ok(header)
 }

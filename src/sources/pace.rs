@@ -1,10 +1,10 @@
-//! An exact rate: rate × time posts over any time.
+//! An exact rate: in any period, the number of posts is rate × time.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The most time that is caught up after a stall.
+/// The longest stall that is caught up completely.
 const CATCH_UP: Duration = Duration::from_secs(5);
 /// Posts that are due within this time are yielded together, so that a high rate does not need an append per post.
 const GATHER: Duration = Duration::from_millis(5);
@@ -24,17 +24,17 @@ pub struct Pace {
 pub enum Due {
     /// This many posts are due.
     Now(usize),
-    /// None is due before.
+    /// No post is due before this time.
     At(Instant),
 }
 
 impl Pace {
-    /// `rate` posts per second from `start` on, above 0; the first is due at once.
+    /// `rate` posts per second, above 0. The first post is due at `start`.
     pub fn new(rate: f64, start: Instant) -> Self {
         Self { rate: rate.max(1e-6), start, taken: 0, last: None }
     }
 
-    /// How many posts are due at `now`, at most `max`. They count as taken.
+    /// The number of posts that are due at `now`, at most `max`. They count as yielded.
     pub fn due(&mut self, now: Instant, max: usize) -> Due {
         let mut owed = self.owed(now);
         let most = (self.rate * CATCH_UP.as_secs_f64()).max(1.0) as u64;
@@ -43,7 +43,7 @@ impl Pace {
             owed = self.owed(now);
         }
         if owed == 0 {
-            // Without the microsecond rounding could give an instant at which nothing is due yet.
+            // The additional microsecond prevents that rounding returns an instant at which nothing is due yet.
             let due = self.start + Duration::from_secs_f64(self.taken as f64 / self.rate) + Duration::from_micros(1);
             return Due::At(self.last.map_or(due, |last| due.max(last + GATHER)));
         }
@@ -59,7 +59,7 @@ impl Pace {
         Due::Now(count as usize)
     }
 
-    /// Waits until posts are due. Returns how many, at most `max`. Dropping the future takes none.
+    /// Waits until posts are due. Returns their number, at most `max`. Dropping the future yields none.
     pub async fn wait(&mut self, max: usize) -> usize {
         loop {
             match self.due(Instant::now(), max) {

@@ -1,4 +1,4 @@
-//! Arbitrary answers of servers give posts or errors, and no panic.
+//! Any answer of a server results in posts or errors, never in a panic.
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -71,7 +71,7 @@ fn take(found: Found) {
 
 proptest! {
     #[test]
-    fn any_json_gives_a_post_or_an_error(mut value in any_json(), id in any::<u32>()) {
+    fn any_json_becomes_a_post_or_an_error(mut value in any_json(), id in any::<u32>()) {
         for id in [Some(json!(id)), Some(json!(id.to_string())), None] {
             if let (Some(id), Some(object)) = (id, value.as_object_mut()) {
                 object.insert("id".to_owned(), id);

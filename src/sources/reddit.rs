@@ -1,8 +1,8 @@
 //! Reddit: new posts and comments of subreddits, through an OAuth application (`client_credentials`).
 //!
-//! Listings come newest first. Each poll walks back until it meets an item that it has seen. The source remembers some
-//! hundred ids rather than the newest one: an item that moderators approve late appears below newer ones, and the
-//! newest one may be deleted. API: <https://www.reddit.com/dev/api>.
+//! Listings are sorted newest first. Each poll reads pages until it finds an item that it has seen. The source
+//! remembers some hundred ids rather than the newest one: an item that moderators approve late appears below newer
+//! ones, and the newest one may be deleted. API: <https://www.reddit.com/dev/api>.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,16 +24,17 @@ use super::{Batch, Source, SourceError, SourceSpec};
 use crate::clock::Clock;
 use crate::domain::Timestamp;
 
-/// Items of a page.
+/// Items per page.
 const PAGE: usize = 100;
-/// Reddit lists the newest thousand items.
+/// The largest number of pages: Reddit lists the newest thousand items.
 const MAX_PAGES: usize = 10;
-/// Ids that are remembered of a listing. More than a page, so that a page holds no forgotten ones.
+/// The number of ids that are remembered per listing. It is larger than a page, so that every old item of a page is
+/// recognised.
 const MAX_SEEN: usize = 500;
 /// A token is renewed this long before it expires.
 const MARGIN: Duration = Duration::from_secs(60);
 
-/// Which subreddits to read, and with which application.
+/// The subreddits to read, and the application to read them with.
 #[derive(Clone, Debug)]
 pub struct RedditOptions {
     /// `https://oauth.reddit.com/`
@@ -41,7 +42,7 @@ pub struct RedditOptions {
     /// `https://www.reddit.com/api/v1/access_token`
     pub token_url: Url,
     pub client_id: String,
-    /// `platform:app:version (by /u/name)`, as Reddit asks for. `None`: the name of this program.
+    /// `platform:app:version (by /u/name)`, as Reddit requires. `None`: the name of this program.
     pub user_agent: Option<String>,
     pub client_secret: SecretString,
     /// Names without `r/`.
@@ -52,14 +53,14 @@ pub struct RedditOptions {
     pub interval: Duration,
 }
 
-/// What is kept between runs, of each listing.
+/// The state of each listing that is stored between runs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Cursor {
     posts: Option<Seen>,
     comments: Option<Seen>,
 }
 
-/// The items of a listing that were read.
+/// The items of a listing that were already read.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(from = "Stored")]
 struct Seen {
@@ -68,7 +69,7 @@ struct Seen {
     ids: BTreeSet<u64>,
 }
 
-/// A cursor of this version, or the newest id as version 1.0 kept it.
+/// A cursor of this version, or the newest id as version 1.0 stored it.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Stored {
@@ -206,7 +207,7 @@ impl Reddit {
             let seen = self.cursor.comments.take();
             self.cursor.comments = Some(self.listing(&format!("r/{names}/comments"), seen, &mut batch).await?);
         }
-        // Numbers always have a JSON form.
+        // Numbers can always be serialised.
         batch.cursor = Some(serde_json::to_string(&self.cursor).unwrap_or_default());
         Ok(batch)
     }
@@ -225,7 +226,7 @@ impl Reddit {
                 match Thing::read(child["data"].take()) {
                     Ok((id, _)) if seen.holds(id) => met = true,
                     Ok(thing) => things.push(thing),
-                    // It stays in the listing for a while: it is reported once.
+                    // It stays in the listing for a while, but is reported once.
                     Err(error) if self.malformed.insert(error.to_string()) => batch.rejected.push(error.to_string()),
                     Err(_) => {}
                 }
@@ -238,7 +239,7 @@ impl Reddit {
         things.sort_by_key(|(id, _)| *id);
         things.dedup_by_key(|(id, _)| *id);
         if let (true, true, Some((oldest, _))) = (is_first, things.len() >= PAGE, things.first()) {
-            // What lies behind the first page is not read later, when deletions let it move up.
+            // Items after the first page are not read later, when deletions move them up.
             seen.floor = oldest.saturating_sub(1);
         }
         seen.add(things.iter().map(|(id, _)| *id));
@@ -274,8 +275,9 @@ impl Reddit {
         let mut headers = HeaderMap::from_iter([(AUTHORIZATION, authorization)]);
         if let Some(agent) = &self.options.user_agent {
             let agent = HeaderValue::from_str(agent);
-            let wrong =
-                |_| SourceError::Permanent("user_agent: contains characters that a header may not hold".to_owned());
+            let wrong = |_| {
+                SourceError::Permanent("user_agent: contains characters that are not allowed in a header".to_owned())
+            };
             headers.insert(USER_AGENT, agent.map_err(wrong)?);
         }
         Ok(headers)
@@ -302,7 +304,7 @@ impl Reddit {
         Ok(header)
     }
 
-    /// Holds further requests when the rate limit allows none in the present period.
+    /// Pauses requests when the rate limit allows no more in the current period.
     async fn pause_if_exhausted(&self, headers: &HeaderMap) {
         let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
         if let (Some(left), Some(reset)) = (number("x-ratelimit-remaining"), number("x-ratelimit-reset"))
@@ -359,10 +361,12 @@ impl Source for Reddit {
     }
 }
 
-/// A header that is left out of logs.
+/// A header that is marked as sensitive, so that logs leave it out.
 fn secret(value: &str) -> Result<HeaderValue, SourceError> {
     let mut header = HeaderValue::from_str(value).map_err(|_| {
-        SourceError::Permanent("client_id or client_secret: contains characters that a header may not hold".to_owned())
+        SourceError::Permanent(
+            "client_id or client_secret: contains characters that are not allowed in a header".to_owned(),
+        )
     })?;
     header.set_sensitive(true);
     Ok(header)

@@ -1,4 +1,4 @@
-//! Posts of an NDJSON or CSV file, from where the last run stopped.
+//! Posts of an NDJSON or CSV file. A restart continues at the last position.
 //!
 //! With `retime` each post gets the time at which it is appended, so that charts, alerts and the live feed show the
 //! replay as if it happened now. The spacing follows from `rate`, not from the times in the file.
@@ -22,7 +22,7 @@ use super::{Batch, Source, SourceError};
 use crate::clock::Clock;
 use crate::domain::{Op, Post, PostId};
 
-/// Which file to replay, and how.
+/// The file to replay, and how to replay it.
 #[derive(Clone, Debug)]
 pub struct ReplayOptions {
     /// An NDJSON or CSV file.
@@ -31,7 +31,7 @@ pub struct ReplayOptions {
     pub rate: Option<f64>,
     /// Gives each post the time at which it is appended.
     pub retime: bool,
-    /// Starts over at the end, with ids that end in `.LOOP`.
+    /// Starts again at the end of the file, with ids that end in `.LOOP`.
     pub repeat: bool,
     /// The names of fields in the file.
     pub map: FieldMap,
@@ -50,7 +50,7 @@ pub struct Replay {
 struct OpenFile {
     chunks: ChunkReader,
     identity: Identity,
-    /// How often the file was read to its end.
+    /// How many times the file was read to its end.
     round: u64,
     /// Posts that were read and not yielded, each with the position after it.
     ready: VecDeque<(Post, Position)>,
@@ -59,7 +59,7 @@ struct OpenFile {
     /// The position after everything that was read.
     position: Position,
     finished: bool,
-    /// Whether this round had any post.
+    /// Whether this round yielded any post.
     yielded: bool,
 }
 
@@ -79,7 +79,7 @@ impl Replay {
             }
             if !file.finished {
                 if let Err(error) = file.read(max, &self.options).await {
-                    // The next call opens the file again, after what was yielded.
+                    // The next call opens the file again, after the last yielded post.
                     self.kept = Some(file.cursor(&self.options, file.position).to_string());
                     self.open = None;
                     return Err(error);
@@ -91,7 +91,7 @@ impl Replay {
                 return Ok(self.take(0));
             } else if !file.yielded {
                 let path = self.options.path.display();
-                return Err(SourceError::Permanent(format!("{path}: holds no valid post, so it is not repeated")));
+                return Err(SourceError::Permanent(format!("{path}: contains no valid post, so it is not repeated")));
             } else {
                 let round = file.round + 1;
                 self.open = Some(open(&self.options, &self.clock, Begin::Round(round)).await?);
@@ -161,9 +161,9 @@ impl OpenFile {
     }
 }
 
-/// Where a file is opened.
+/// The position at which a file is opened.
 enum Begin {
-    /// Where an earlier run stopped.
+    /// At the position of an earlier run.
     Kept(Option<String>),
     /// At the beginning, for this round.
     Round(u64),

@@ -1,8 +1,8 @@
-//! RSS, Atom and JSON feeds: many of them, each polled as often as it changes.
+//! RSS, Atom and JSON feeds, each polled at an interval that adapts to its changes.
 //!
-//! A request carries the `ETag` and `Last-Modified` of the feed's last answer, so that an unchanged feed costs little.
-//! The interval of a feed shrinks after new entries and grows without, within bounds and never below what the feed asks
-//! for. A feed that fails waits alone. When a host asks for a pause, all of its feeds wait.
+//! A request sends the `ETag` and `Last-Modified` of the feed's last answer, so that an unchanged feed is cheap. The
+//! interval of a feed shrinks after new entries and grows without them, within bounds and never below the interval that
+//! the feed requests. A failing feed does not delay the others. When a host requests a pause, all of its feeds wait.
 
 mod charset;
 mod discovery;
@@ -39,15 +39,15 @@ const TYPES: &str =
     "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5";
 /// Concurrent requests, each to another host.
 const AT_ONCE: usize = 8;
-/// The longest delay that is kept over a restart.
+/// The longest delay that a restart preserves.
 const MAX_DELAY: Duration = Duration::from_secs(7 * 86_400);
-/// Entries that are remembered of a feed, besides those in its document.
+/// The number of entries that are remembered per feed, besides those in its document.
 const REMEMBERED: usize = 50;
 
-/// Which feeds to read, and how often.
+/// The feeds to read, and how often.
 #[derive(Clone, Debug)]
 pub struct RssOptions {
-    /// At least one, each once.
+    /// At least one, without duplicates.
     pub feeds: Vec<Url>,
     /// The shortest time between two polls of a feed.
     pub min_interval: Duration,
@@ -55,7 +55,7 @@ pub struct RssOptions {
     pub max_interval: Duration,
 }
 
-/// What is kept of a feed between runs.
+/// The state of a feed that is stored between runs.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Memory {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,7 +68,7 @@ struct Memory {
     /// The time between two polls, in seconds; 0: not known yet.
     #[serde(default)]
     interval: u64,
-    /// When the next poll is due, in Unix seconds, so that a restart asks no server too early.
+    /// When the next poll is due, in Unix seconds, so that a restart does not poll a feed too early.
     #[serde(default)]
     due: i64,
     /// The feed that the configured page links to.
@@ -76,10 +76,10 @@ struct Memory {
     discovered: Option<Url>,
 }
 
-/// What all openings of the source share.
+/// State that is shared by all openings of the source.
 struct Shared {
     options: RssOptions,
-    /// By host, so that a host that asks for a pause delays no other.
+    /// One per host, so that a host that requests a pause does not delay the others.
     fetchers: HashMap<String, Fetcher>,
     schedule: PollSchedule,
 }
@@ -96,14 +96,14 @@ struct Rss {
 
 /// The answer of a feed.
 enum News {
-    /// It has not changed.
+    /// The feed has not changed.
     Unchanged(HeaderMap),
     Document(Parsed, HeaderMap),
-    /// It is a page that links to this feed.
+    /// The answer is a web page that links to this feed.
     Page(Url),
 }
 
-/// The source `name`; `fetcher` makes one for each host.
+/// The source `name`; `fetcher` creates a fetcher for each host.
 pub fn spec(name: &str, options: RssOptions, fetcher: impl Fn() -> Fetcher, clock: Clock) -> SourceSpec {
     let fetchers = options.feeds.iter().map(|url| (fetch::place(url).to_owned(), fetcher())).collect();
     let schedule = PollSchedule::new(options.feeds.len());
@@ -139,7 +139,7 @@ impl Rss {
     async fn poll(&mut self) -> Result<Batch, SourceError> {
         let Shared { options, schedule, .. } = &*self.shared;
         let mut hosts = HashSet::new();
-        // One feed of a host at a time: when the host asks for a pause, the others are not asked.
+        // One feed per host at a time: when the host requests a pause, its other feeds are not requested.
         let mut due = schedule.due(options.feeds.len());
         due.retain(|place| hosts.len() < AT_ONCE && hosts.insert(fetch::place(&options.feeds[*place])));
         if due.is_empty() {
@@ -159,7 +159,7 @@ impl Rss {
         self.shared.schedule.check()?;
         let feeds = self.shared.options.feeds.iter();
         let memories: BTreeMap<String, &Memory> = feeds.map(entry::label).zip(&self.memories).collect();
-        // Texts and numbers always have a JSON form.
+        // Texts and numbers can always be serialised.
         batch.cursor = Some(serde_json::to_string(&memories).unwrap_or_default());
         batch.wait = self.shared.schedule.next_due_in();
         Ok(batch)
@@ -183,7 +183,7 @@ impl Rss {
             status if !status.is_success() => Err(SourceError::Transient(format!("{shown} answered {status}"))),
             _ => {
                 let (headers, feed) = (answer.headers.clone(), url.clone());
-                // A large document takes a while.
+                // Parsing a large document takes a while.
                 let read = tokio::task::spawn_blocking(move || document(&answer, &feed)).await;
                 let failed = |reason: &dyn std::fmt::Display| SourceError::Transient(format!("{shown}: {reason}"));
                 match read.map_err(|error| failed(&error))? {
@@ -229,12 +229,12 @@ impl Rss {
             let of_host = options.feeds.iter().enumerate().filter(|(_, url)| fetch::place(url) == host);
             for (other, _) in of_host {
                 schedule.postpone(other, *after);
-                // A restart waits as long.
+                // The delay also applies after a restart.
                 let memory = &mut self.memories[other];
                 memory.due = memory.due.max((self.clock.now() + *after).as_seconds());
             }
         } else {
-            // The page may link to another feed by now.
+            // The page may link to another feed now.
             self.memories[place].discovered = None;
         }
         if report == Report::Log {
@@ -252,14 +252,14 @@ fn document(answer: &Answer, feed: &Url) -> Result<Parsed, FeedError> {
 }
 
 impl Memory {
-    /// Keeps the validators of an answer for the next request.
+    /// Stores the validators of an answer for the next request.
     fn validators(&mut self, headers: &HeaderMap) {
         let header = |name: HeaderName| Some(headers.get(name)?.to_str().ok()?.to_owned());
         self.etag = header(ETAG);
         self.last_modified = header(LAST_MODIFIED);
     }
 
-    /// Adds new and edited entries, oldest first. Returns how many they are.
+    /// Adds new and edited entries, oldest first. Returns their number.
     fn take(&mut self, parsed: Parsed, batch: &mut Batch, now: Timestamp) -> usize {
         let (mut fresh, mut shown) = (0, HashSet::new());
         for mut entry in parsed.entries {

@@ -1,4 +1,4 @@
-//! When a source that polls several places asks each of them next.
+//! The poll schedule of a source that polls several places, such as feeds or hosts.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,8 +10,8 @@ use super::SourceError;
 /// The longest wait after repeated failures of a place.
 const MAX_WAIT: Duration = Duration::from_secs(6 * 3_600);
 
-/// The poll schedule of a source: one slot per place. All openings of the source share it, so that a reopened
-/// source asks no place too early.
+/// A poll schedule with one slot per place. All openings of the source share it, so that a reopened source does not
+/// poll a place too early.
 pub struct PollSchedule(Mutex<Vec<Slot>>);
 
 struct Slot {
@@ -30,9 +30,9 @@ struct Failure {
 
 #[derive(Clone, Copy, PartialEq)]
 enum FailureKind {
-    /// May pass by itself.
+    /// A retry may succeed.
     Temporary,
-    /// Someone has to change something.
+    /// The error needs a change of the settings.
     Permanent,
 }
 
@@ -44,13 +44,13 @@ pub enum Report {
 }
 
 impl PollSchedule {
-    /// A schedule of `places` slots, all of them due.
+    /// A schedule with `places` slots, all of them due.
     pub fn new(places: usize) -> Self {
         let slot = |_| Slot { due: Instant::now(), failures: 0, error: None };
         Self(Mutex::new((0..places).map(slot).collect()))
     }
 
-    /// At most `most` places that are due, the most overdue first.
+    /// Up to `most` due places, the most overdue first.
     pub fn due(&self, most: usize) -> Vec<usize> {
         let (slots, now) = (self.slots(), Instant::now());
         let mut due: Vec<usize> = (0..slots.len()).filter(|place| slots[*place].due <= now).collect();
@@ -79,8 +79,8 @@ impl PollSchedule {
         }
     }
 
-    /// Records a failure of `place`. It waits for what the server asked, else for `shortest`, doubled after each
-    /// consecutive failure up to six hours. The 1st, 2nd, 4th, 8th, … failure should be logged.
+    /// Records a failure of `place`. The wait is the one that the server requests, otherwise `shortest`, doubled after
+    /// each consecutive failure up to six hours. The 1st, 2nd, 4th, 8th, … failure should be logged.
     pub fn failed(&self, place: usize, error: &SourceError, shortest: Duration) -> Report {
         let mut slots = self.slots();
         let Some(slot) = slots.get_mut(place) else { return Report::Quiet };
@@ -96,8 +96,8 @@ impl PollSchedule {
         if slot.failures.is_power_of_two() { Report::Log } else { Report::Quiet }
     }
 
-    /// The state of the source as a whole. It works as long as the last poll of one place succeeded. After a
-    /// permanent error all places are due again, for the case that someone resumes the source.
+    /// The state of the whole source. It works as long as the last poll of at least one place succeeded. After a
+    /// permanent error all places are due again, in case the source is resumed.
     ///
     /// # Errors
     /// [`SourceError::Permanent`] when all places failed permanently, [`SourceError::Busy`] with the time until the

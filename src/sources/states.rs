@@ -1,4 +1,4 @@
-//! State of each source of this process, for health, `/api/sources` and the dashboard.
+//! The state of each source of this process, for health, `/api/sources` and the dashboard.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,22 +13,22 @@ use crate::domain::Timestamp;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceActivity {
-    /// It has not delivered anything yet.
+    /// It has not delivered any post yet.
     #[default]
     Starting,
-    /// It delivers posts, or waits for the next one.
+    /// It is connected, and delivers posts when there are any.
     Connected,
     /// It waits because the stream is full or unavailable.
     Waiting,
-    /// It failed or sent nothing for too long, and is tried again later.
+    /// It failed or sent nothing for too long, and is retried later.
     BackingOff,
-    /// A person paused it.
+    /// It is paused.
     Paused,
     /// Another instance reads it.
     Standby,
-    /// It stopped with an error that needs a change of its settings.
+    /// It stopped because of an error that needs a change of its settings.
     Failed,
-    /// It reached its end.
+    /// It has no more posts.
     Finished,
 }
 
@@ -82,7 +82,7 @@ pub struct SourceState {
     /// Items that its filters left out.
     #[serde(default)]
     pub filtered: u64,
-    /// How often it failed.
+    /// How many times it failed.
     #[serde(default)]
     pub errors: u64,
     /// Posts per second over the last minute.
@@ -91,8 +91,8 @@ pub struct SourceState {
     /// Age of the newest post of the last batch when it was appended, in seconds.
     #[serde(default)]
     pub lag_seconds: Option<f64>,
-    /// How long it has delivered no post, in seconds, when that is unusual for it: more than ten minutes, and twenty
-    /// times its average gap between posts.
+    /// Seconds since its last post, when that is unusual: more than ten minutes, and more than twenty times its average
+    /// gap between posts.
     #[serde(default)]
     pub quiet_seconds: Option<f64>,
     /// When its last post was appended to the stream.
@@ -127,7 +127,7 @@ impl SourceStates {
         states.values_mut().map(measured).collect()
     }
 
-    /// Changes the state of the source `name`, which begins as [`SourceActivity::Starting`].
+    /// Changes the state of the source `name`, which is initially [`SourceActivity::Starting`].
     pub fn update<T>(&self, name: &str, change: impl FnOnce(&mut SourceState) -> T) -> T {
         self.tracked(name, |tracked| change(&mut tracked.state))
     }
@@ -165,7 +165,7 @@ struct Gaps {
 impl Gaps {
     /// Weight of the latest gap in the average.
     const WEIGHT: f64 = 0.1;
-    /// Fewer gaps say nothing about what is usual.
+    /// The number of gaps that are needed for an average.
     const ENOUGH: u32 = 10;
     /// A shorter time without posts is never unusual.
     const SHORTEST: Duration = Duration::from_secs(600);
@@ -192,7 +192,7 @@ impl Gaps {
 #[derive(Debug, Default)]
 struct Meter {
     begun: Option<Instant>,
-    /// Seconds since `begun`, and what was counted in them.
+    /// The count of each second, by its number since `begun`.
     counts: VecDeque<(u64, u64)>,
 }
 
@@ -208,7 +208,7 @@ impl Meter {
         self.forget(second);
     }
 
-    /// Per second, over the last minute or over as much of it as there was.
+    /// The rate per second over the last minute, or since the start if that is later.
     fn rate(&mut self, now: Instant) -> f64 {
         let Some(begun) = self.begun else { return 0.0 };
         let second = self.second(now);
@@ -243,7 +243,7 @@ mod tests {
         }
         states.update("x", |state| state.state = SourceActivity::Connected);
         assert_eq!(quiet(), None);
-        // Twenty times a minute is longer than ten minutes.
+        // Twenty times a gap of one minute is longer than ten minutes.
         tokio::time::advance(Duration::from_secs(18 * 60)).await;
         assert_eq!(quiet(), None);
         tokio::time::advance(Duration::from_secs(2 * 60)).await;

@@ -1,8 +1,8 @@
 //! Posts from the standard input: NDJSON, a JSON array or CSV.
 //!
-//! A separate thread reads, because a blocking read cannot be cancelled. It ends with the process. The source keeps a
-//! batch until the ingester asks for the next one, which means that the batch is in the stream: a source that was paused
-//! returns it again. The end of the input ends the source.
+//! A separate thread reads, because a blocking read cannot be cancelled; it ends with the process. The source holds a
+//! batch until the ingester requests the next one, because only then is the batch in the stream. A source that was
+//! paused in between returns the batch again. The source ends at the end of the input.
 
 use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +20,7 @@ const CHUNK: usize = 500;
 
 type Reading = Result<Chunk, ReadError>;
 
-/// What was read and is not in the stream yet. All openings of the source share it.
+/// The input that was read and is not in the stream yet, shared by all openings of the source.
 struct Pipe {
     chunks: tokio::sync::Mutex<mpsc::Receiver<Reading>>,
     given: Mutex<Option<Given>>,
@@ -39,7 +39,7 @@ struct Stdin {
     gave: bool,
 }
 
-/// The source `name`. Each instance reads its own standard input.
+/// The source `name`. Every instance reads its own standard input.
 pub fn spec(name: &str, map: FieldMap, clock: Clock) -> SourceSpec {
     of_input(name, Box::new(std::io::stdin()), map, clock)
 }
@@ -63,7 +63,7 @@ fn read(input: Box<dyn Read + Send>, map: FieldMap, clock: &Clock, send: &mpsc::
     let mut reader = match PostReader::new(input, &ReadOptions { map, ..ReadOptions::default() }) {
         Ok(reader) => reader,
         Err(error) => {
-            // The receiver is gone only when the process ends.
+            // The receiver is dropped only when the process ends.
             let _ = send.blocking_send(Err(error));
             return;
         }
@@ -113,7 +113,7 @@ mod tests {
     use crate::sources::Opening;
 
     #[tokio::test]
-    async fn untaken_batch_is_returned_again_by_next_opening() {
+    async fn unacknowledged_batch_is_returned_by_the_next_opening() {
         let line = |id: usize| format!("{{\"post_id\": \"{id}\", \"source\": \"x\", \"content\": \"text\"}}\n");
         let text: String = (0..CHUNK + 10).map(line).collect::<String>() + "nonsense\n";
         let input = Box::new(std::io::Cursor::new(text.into_bytes()));

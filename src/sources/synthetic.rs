@@ -1,7 +1,7 @@
-//! Generated posts, at an exact rate.
+//! Generates posts at an exact rate.
 //!
-//! The same options with the same seed give the same texts, authors and topics in the same order. Ids differ: they
-//! contain the run.
+//! The same options with the same seed give the same texts, authors and topics in the same order. The ids differ,
+//! because they contain the id of the run.
 
 mod grammar;
 mod incident;
@@ -24,7 +24,7 @@ use super::{Batch, Source, SourceError};
 use crate::clock::Clock;
 use crate::domain::{Op, Post, PostId};
 
-/// How to generate posts.
+/// Options of the generator.
 #[derive(Clone, Debug)]
 pub struct SyntheticOptions {
     /// Posts per second, above 0.
@@ -33,20 +33,20 @@ pub struct SyntheticOptions {
     pub seed: Option<u64>,
     /// The source ends after this many posts of a run.
     pub limit: Option<u64>,
-    /// The time from one incident to the next, in which the mood of one topic turns for up to four
-    /// minutes, at one place, which has more posts then, or (every third time) everywhere; the first comes half-way
-    /// through it.
+    /// The time between incidents; the first one starts after half of it. In an incident the posts about one topic turn
+    /// negative for up to four minutes, on one source, which also gets more posts, or (every third time) on all
+    /// sources.
     pub incident_every: Option<Duration>,
 }
 
-/// The largest age of a post.
+/// The largest age of a post, in microseconds.
 const AGE_MICROS: u64 = 1_500_000;
 
 /// The source of generated posts.
 pub struct Synthetic {
     rate: f64,
     limit: u64,
-    /// Starts with the first call.
+    /// Starts at the first call.
     pace: Option<Pace>,
     writer: Writer,
     clock: Clock,
@@ -82,10 +82,10 @@ impl Synthetic {
     fn post(&mut self) -> Option<Post> {
         let index = self.written;
         self.written += 1;
-        // By the plan, not by the clock, so that the sequence does not depend on delays of this run.
+        // The planned time, not the clock, so that the sequence does not depend on delays of this run.
         let written = self.writer.write(index, index as f64 / self.rate);
         let post_id = PostId::parse(&format!("syn-{}-{index}", self.run)).ok()?;
-        // Not from the writer's generator, whose sequence determines the texts.
+        // A separate random generator, because the sequence of the writer's one determines the texts.
         let age = Duration::from_micros(index.wrapping_mul(0x9e37_79b9_7f4a_7c15) % AGE_MICROS);
         let reply_to = if written.is_reply {
             self.recent.get(&written.source).map(|id| id.as_str().to_owned())
@@ -165,7 +165,7 @@ mod tests {
         let elapsed = start.elapsed();
         assert_eq!(posts.len(), 5_000);
         assert!(elapsed >= Duration::from_millis(999), "{elapsed:?}");
-        // Generous, since the machine may be busy.
+        // The bound is generous, because the machine may be busy.
         assert!(elapsed < Duration::from_secs(10), "{elapsed:?}");
     }
 }

@@ -6,13 +6,13 @@ use rustls::ClientConfig;
 
 use crate::outbound;
 
-/// TLS with the certificate authorities of the system. Without any, each connection fails.
+/// TLS with the certificate authorities of the system. Without certificate authorities, each connection fails.
 ///
 /// # Errors
 /// Never with the protocol versions that are compiled in.
 pub fn client_config() -> Result<Arc<ClientConfig>, rustls::Error> {
     let mut config = outbound::tls()?;
-    // A WebSocket begins with HTTP/1.1.
+    // The handshake of a WebSocket is HTTP/1.1.
     config.alpn_protocols.clear();
     Ok(Arc::new(config))
 }

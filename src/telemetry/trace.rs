@@ -1,8 +1,8 @@
-//! Traces of sampled posts from append to live feed, sent by OTLP over HTTP.
+//! Traces of sampled posts from append to live feed, sent with OTLP over HTTP.
 //!
-//! A trace crosses processes as a W3C `traceparent` (<https://www.w3.org/TR/trace-context/>): in the
-//! stream entry from the appender to the worker, and in the live event from the worker to the API.
-//! Whether a post is traced is decided once, at its append.
+//! A trace crosses processes as a W3C `traceparent` (<https://www.w3.org/TR/trace-context/>): in the stream entry from
+//! the appender to the worker, and in the live event from the worker to the API. The decision whether to trace a post
+//! is made once, at its append.
 
 use std::fmt;
 use std::str::FromStr;
@@ -29,14 +29,14 @@ const TRACER: &str = "sentistream";
 /// The field of a stream entry that carries the context of its trace.
 pub const FIELD: &str = "traceparent";
 
-/// Where traces go, and how many.
+/// The collector, and the share of appends that are traced.
 #[derive(Clone, Debug)]
 pub struct TraceOptions {
     /// The base URL of the collector; traces go to `/v1/traces` below it.
     pub endpoint: String,
-    /// Share of appends that are traced, 0 to 1. A request with a trace context carries its own decision.
+    /// Share of appends that are traced, 0 to 1. A request with a trace context is traced as that context says.
     pub sample_ratio: f64,
-    /// The longest that sending a batch of spans may take.
+    /// The longest time to send a batch of spans.
     pub timeout: Duration,
 }
 
@@ -44,7 +44,8 @@ pub struct TraceOptions {
 pub struct Tracing(SdkTracerProvider);
 
 impl Tracing {
-    /// Starts the exporter; its requests run on `runtime`. Without it nothing is traced, at almost no cost.
+    /// Starts the exporter, whose requests run on `runtime`. If it is not started, nothing is traced, at almost no
+    /// cost.
     ///
     /// # Errors
     /// When the URL is malformed.
@@ -85,7 +86,7 @@ impl Tracing {
     }
 }
 
-/// The exporter runs on its own thread, and its client needs the runtime.
+/// A client whose requests run on the runtime: the exporter has a separate thread without one.
 #[derive(Debug)]
 struct OnRuntime {
     client: reqwest::Client,
@@ -100,7 +101,7 @@ impl HttpClient for OnRuntime {
     }
 }
 
-/// The propagated context of a span. Only of sampled traces.
+/// The propagated context of a span of a sampled trace.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Traceparent(SpanContext);
 
@@ -145,8 +146,8 @@ impl FromStr for Traceparent {
     }
 }
 
-/// Starts the trace of entries before their append, or continues the one that the first of them
-/// carries, and stores it in each of them. `None` when it is not sampled.
+/// Starts a trace for entries before their append, or continues the trace in the first entry, and stores the context in
+/// each entry. `None` when the trace is not sampled.
 pub fn append(entries: &mut [RawFields]) -> Option<Span> {
     let parent = Traceparent::read(entries.first()?.get(FIELD));
     let span = Span::begin("append", SpanKind::Producer, parent.as_ref())?;
@@ -184,7 +185,7 @@ impl Span {
         self.0.span().set_attribute(KeyValue::new(name, value));
     }
 
-    /// Adds a child span that took `took` and ends now.
+    /// Adds a child span of the duration `took` that ends now.
     pub fn part(&self, name: &'static str, took: Duration) {
         let ended = opentelemetry::time::now();
         let tracer = global::tracer_provider().tracer(TRACER);

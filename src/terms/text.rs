@@ -1,13 +1,13 @@
 //! The normal form in which texts are searched: folded words, each between spaces.
 //!
-//! `I ❤️ #Acme-Phones!` becomes ` i ❤ acme phones ␁ #acme `: the words, then, after U+0001, the hashtags and mentions as a
-//! whole. A query term is brought into the same form, so that searching for it is searching for a substring: a word is
-//! ` acme `, the beginning of one ` acm`, a hashtag ` #acme `, a phrase ` acme phones `.
+//! `I ❤️ #Acme-Phones!` becomes ` i ❤ acme phones ␁ #acme `: the words, then, after U+0001, the hashtags and mentions
+//! as a whole. A query term is converted to the same form, so that a search is a search for a substring: a word is
+//! ` acme `, the beginning of a word ` acm`, a hashtag ` #acme `, a phrase ` acme phones `.
 //!
-//! Characters are compared in NFKC, without case (full case folding: `STRASSE` is `straße`), without the accents of Latin and
-//! Greek letters, and without skin tones. Words are bounded as UAX #29 says, and at apostrophes, dots and hyphens too;
-//! `don't` is `dont`. Han, kana, Hangul and other scripts without spaces are split into characters, of which a term is then
-//! a phrase.
+//! Characters are compared in NFKC, without case (full case folding: `STRASSE` is `straße`), without the accents of
+//! Latin and Greek letters, and without skin tones. Words end where UAX #29 says, and also at apostrophes, dots and
+//! hyphens; `don't` is `dont`. Han, kana, Hangul and other scripts without spaces are split into characters, so a term
+//! in them is a phrase of characters.
 
 use std::borrow::Cow;
 
@@ -38,7 +38,7 @@ pub fn normal(text: &str) -> String {
     out
 }
 
-/// The words of a text in normal form, in their order.
+/// The words of a text in normal form, in order.
 pub fn words_of(normal: &str) -> Vec<&str> {
     normal.split(' ').take_while(|word| *word != MARKS).filter(|word| !word.is_empty()).collect()
 }
@@ -138,7 +138,7 @@ fn push_piece(piece: &str, out: &mut String) {
     }
 }
 
-/// Appends hashtags and mentions as a whole.
+/// Appends each hashtag and mention as one word.
 fn push_marks(text: &str, out: &mut String) {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let mut before = None;
@@ -170,8 +170,8 @@ fn word_at(text: &str) -> &str {
     text[..end].trim_end_matches('_')
 }
 
-/// The name of an account: words that are joined by dots, hyphens or an `@` (`ada.example`, `ada@social.example`). A hyphen
-/// belongs to it only in the name of a host.
+/// The name of an account: words that are joined by dots, hyphens or an `@` (`ada.example`, `ada@social.example`). A
+/// hyphen is part of it only in a host name.
 fn handle_at(text: &str) -> &str {
     let mut end = word_at(text).len();
     while end > 0 {
@@ -222,29 +222,29 @@ fn is_mark(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{36F}')
 }
 
-/// Optional signs: vowels of Arabic and Hebrew, and the Arabic letter that only lengthens words.
+/// Signs that are ignored: Arabic and Hebrew vowel signs, and the tatweel, which only lengthens words.
 fn is_ignored(c: char) -> bool {
     matches!(c, '\u{591}'..='\u{5BD}' | '\u{5BF}' | '\u{5C1}' | '\u{5C2}' | '\u{640}' | '\u{64B}'..='\u{652}' | '\u{670}')
 }
 
-/// Asks for another form of the character before it: colour, or a skin tone.
+/// Whether `c` selects a variant of the character before it: colour, or a skin tone.
 fn is_variant(c: char) -> bool {
     matches!(c, '\u{FE0E}' | '\u{FE0F}' | '\u{1F3FB}'..='\u{1F3FF}')
 }
 
-/// Characters of scripts whose words are not separated, which are words of their own.
+/// Whether `c` belongs to a script without spaces; each such character is one word.
 pub fn is_unspaced(c: char) -> bool {
     matches!(c, '\u{1100}'..='\u{11FF}' | '\u{3005}'..='\u{3007}' | '\u{3040}'..='\u{30FF}' | '\u{3130}'..='\u{318F}'
         | '\u{31F0}'..='\u{31FF}' | '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7A3}'
         | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{323AF}')
 }
 
-/// Characters that UAX #29 keeps inside words between letters.
+/// Characters that UAX #29 allows inside words but that separate words here.
 fn splits_words(c: char) -> bool {
     (c.is_ascii_punctuation() && c != '_') || matches!(c, '·' | '‘' | '’' | '‧' | '․')
 }
 
-/// Emoji and other signs that people search for; not punctuation.
+/// Emoji and other symbols that users search for, but no punctuation.
 fn is_symbol(c: char) -> bool {
     !c.is_ascii()
         && !c.is_whitespace()

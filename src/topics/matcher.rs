@@ -1,4 +1,5 @@
-//! All topics at once: one automaton over the terms of all, then only the topics whose terms occur.
+//! Matches all topics at once: one automaton finds the terms of all topics, and only topics whose terms occur are
+//! evaluated.
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -13,16 +14,16 @@ use crate::terms::text::{MARKS, fold, is_emoji, push_words, words_of};
 /// Topics that posts can be matched against.
 #[derive(Default)]
 pub struct Matcher {
-    /// Of the terms of all topics, for texts in normal form; `None` when there are none.
+    /// Finds the terms of all topics in texts in normal form; `None` when there are no terms.
     automaton: Option<AhoCorasick>,
-    /// Of the literal terms, for texts as they are written.
+    /// Finds the literal terms in texts as they are written.
     literals: Option<AhoCorasick>,
-    /// Which literals must begin and end with a word.
+    /// Which literals must begin and end at a word boundary.
     bounds: Vec<Bounds>,
-    /// The topics that may match when a pattern occurs, by pattern; literals follow the other patterns.
+    /// For each pattern, the topics that may match when it occurs. Literals follow the other patterns.
     touches: Vec<Vec<u32>>,
     topics: Vec<Compiled>,
-    /// Topics that may match without any term.
+    /// Topics that may match although no term occurs.
     always: Vec<u32>,
 }
 
@@ -31,7 +32,7 @@ struct Compiled {
     tree: Tree,
 }
 
-/// A query whose terms are numbers of patterns.
+/// A query whose terms are replaced by pattern numbers.
 enum Tree {
     And(Box<[Tree]>),
     Or(Box<[Tree]>),
@@ -42,25 +43,25 @@ enum Tree {
     Field(Field),
 }
 
-/// At which ends of a literal a word begins or ends.
+/// At which ends of a literal there must be a word boundary.
 #[derive(Clone, Copy)]
 struct Bounds {
     start: bool,
     end: bool,
 }
 
-/// Buffers that are used again from post to post.
+/// Buffers that are reused for each post.
 #[derive(Default)]
 pub struct Scratch {
     words: String,
-    /// By pattern and by topic: the number of the post in which it was seen last.
+    /// For each pattern and each topic, the number of the last post that it was found in.
     seen: Vec<u64>,
     touched: Vec<u64>,
     candidates: Vec<u32>,
     post: u64,
 }
 
-/// The automaton cannot be built from these terms.
+/// The terms need more memory than an automaton may use.
 #[derive(Debug, thiserror::Error)]
 #[error("the topics have too many terms: {0}")]
 pub struct TooManyTerms(#[from] aho_corasick::BuildError);
@@ -69,7 +70,7 @@ impl Matcher {
     /// A matcher of these topics.
     ///
     /// # Errors
-    /// When their terms are more than an automaton can hold.
+    /// When they have more terms than an automaton can hold.
     pub fn new<'q>(topics: impl IntoIterator<Item = (TopicId, &'q Query)>) -> Result<Self, TooManyTerms> {
         let topics: Vec<(TopicId, &Query)> = topics.into_iter().collect();
         let mut patterns = Patterns::default();
@@ -158,12 +159,12 @@ impl Scratch {
         self.words.clear();
         self.candidates.clear();
         self.post += 1;
-        // Numbers of posts only grow, so what is left of another matcher is never taken for this post's.
+        // Post numbers only increase, so marks that another matcher left never count for this post.
         self.seen.resize(patterns.max(self.seen.len()), 0);
         self.touched.resize(topics.max(self.touched.len()), 0);
     }
 
-    /// Notes that a pattern occurs, and the topics that may match because of it.
+    /// Records that a pattern occurs, and the topics that may match because of it.
     fn touch(&mut self, pattern: usize, topics: &[u32]) {
         if std::mem::replace(&mut self.seen[pattern], self.post) == self.post {
             return;
@@ -177,7 +178,7 @@ impl Scratch {
 }
 
 impl Bounds {
-    /// Whether a literal at `range` is bounded as it must be.
+    /// Whether the required word boundaries exist around a literal at `range`.
     fn hold(self, text: &str, range: std::ops::Range<usize>) -> bool {
         let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
         let before = is_word(text[..range.start].chars().next_back());
@@ -195,7 +196,7 @@ struct Patterns {
     bounds: Vec<Bounds>,
 }
 
-/// Whether a condition helps a topic to match, or keeps it from matching.
+/// Whether a condition makes a topic match, or prevents it from matching.
 #[derive(Clone, Copy, PartialEq)]
 enum Sign {
     Plus,
@@ -203,7 +204,7 @@ enum Sign {
 }
 
 impl Patterns {
-    /// Numbers all patterns of a tree.
+    /// Assigns a number to each pattern of a tree.
     fn collect(&mut self, node: &Node) {
         match node {
             Node::And(nodes) | Node::Or(nodes) => nodes.iter().for_each(|node| self.collect(node)),
@@ -216,13 +217,14 @@ impl Patterns {
         }
     }
 
-    /// The tree of numbers; `touch` is called with the patterns whose occurrence may make it hold.
+    /// Replaces the patterns of a tree by their numbers. Calls `touch` with the patterns whose occurrence may make the
+    /// tree true.
     fn compile(&mut self, node: &Node, touch: &mut dyn FnMut(u32)) -> Tree {
         self.signed(node, Sign::Plus, touch)
     }
 
     fn signed(&mut self, node: &Node, sign: Sign, touch: &mut dyn FnMut(u32)) -> Tree {
-        // What only keeps a topic from matching need not make it a candidate.
+        // A pattern that only prevents a match does not make the topic a candidate.
         let mut helps = |pattern: u32| {
             if sign == Sign::Plus {
                 touch(pattern);
@@ -242,7 +244,7 @@ impl Patterns {
                 Tree::Phrase(phrase.clone())
             }
             Node::Near(near) => {
-                // Each group must occur; one of them is enough to look closer.
+                // All groups must occur, so one of them is enough to make the topic a candidate.
                 for phrase in &near.groups[0] {
                     helps(self.text(&phrase.seed()));
                 }

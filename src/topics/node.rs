@@ -3,46 +3,46 @@
 /// A condition.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Node {
-    /// All of them hold.
+    /// All of them are true.
     And(Vec<Node>),
-    /// At least one of them holds.
+    /// At least one of them is true.
     Or(Vec<Node>),
     Not(Box<Node>),
-    /// The text in normal form holds this pattern.
+    /// The text in normal form contains this pattern.
     Text(String),
-    /// The words of the text hold this phrase, which has wildcards.
+    /// The text contains this phrase, which has wildcards.
     Phrase(Phrase),
-    /// The words of the text hold these phrases close to each other.
+    /// The text contains these phrases close to each other.
     Near(Near),
-    /// The text as it was written holds this one.
+    /// The text as it was written contains this one.
     Literal(Literal),
     Field(Field),
 }
 
-/// Words in a row.
+/// Consecutive words.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Phrase(pub Vec<Glob>);
 
-/// A folded word, in which `*` is any number of characters, and `?` one or none; the letter before `?` may be missing.
+/// A folded word in which `*` matches any number of characters, and `?` makes the letter before it optional.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Glob(pub String);
 
-/// Groups of phrases, one phrase of each of which is close to one of the other groups.
+/// Groups of phrases: one phrase of each group occurs close to a phrase of another group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Near {
     /// The alternatives of each group.
     pub groups: Vec<Vec<Phrase>>,
-    /// Most words between two neighbours.
+    /// The largest number of words between two neighbours.
     pub distance: usize,
-    /// Whether the groups occur in their order.
+    /// Whether the groups must occur in this order.
     pub ordered: bool,
 }
 
-/// A text that is searched as it is written.
+/// A text that is searched for as it is written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Literal {
     pub text: String,
-    /// Whether it begins and ends with a word, whatever its first and last character are.
+    /// Whether it must begin and end at a word boundary, whatever its first and last characters are.
     pub whole_words: bool,
 }
 
@@ -57,17 +57,17 @@ pub enum Field {
     Lang(String),
     /// The post's page is on this host or below it; in lower case.
     Site(String),
-    /// The address of the post's page holds this text; in lower case.
+    /// The URL of the post's page contains this text; in lower case.
     Url(String),
-    /// A link in the text holds this one; in lower case.
+    /// A link in the text contains this text; in lower case.
     Links(String),
-    /// The post answers another.
+    /// The post is a reply.
     Reply,
-    /// The text holds an emoji.
+    /// The text contains an emoji.
     Emoji,
-    /// The text holds a link.
+    /// The text contains a link.
     Link,
-    /// The number of hashtags compares so with this one.
+    /// The number of hashtags has this relation to the number.
     Hashtags(Comparison, usize),
 }
 
@@ -82,7 +82,7 @@ pub enum Comparison {
 }
 
 impl Comparison {
-    /// Whether `number` compares so with `other`.
+    /// Whether `number` has this relation to `other`.
     pub fn holds(self, number: usize, other: usize) -> bool {
         match self {
             Self::Equal => number == other,
@@ -94,7 +94,7 @@ impl Comparison {
     }
 }
 
-/// Whether a condition can hold, and whether it can fail, for a post without any of its terms.
+/// Whether a condition can be true, and whether it can be false, for a post without any of its terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WithoutTerms {
     pub can_hold: bool,
@@ -102,7 +102,7 @@ pub struct WithoutTerms {
 }
 
 impl Node {
-    /// The value of the tree when every condition in it has the value `holds`.
+    /// The value of the tree when every condition in it is `holds`.
     pub fn when_all_are(&self, holds: bool) -> bool {
         match self {
             Self::And(nodes) => nodes.iter().all(|node| node.when_all_are(holds)),
@@ -112,7 +112,7 @@ impl Node {
         }
     }
 
-    /// What is known without looking at the text.
+    /// The possible values of the tree for a post without any of its terms.
     pub fn without_terms(&self) -> WithoutTerms {
         let both = |nodes: &[Self]| nodes.iter().map(Self::without_terms).collect::<Vec<_>>();
         match self {
@@ -143,13 +143,13 @@ impl Node {
 }
 
 impl Glob {
-    /// Whether it holds a wildcard.
+    /// Whether it contains a wildcard.
     pub fn is_wild(&self) -> bool {
         self.0.contains(['*', '?'])
     }
 
-    /// The longest run of characters without wildcards, as a pattern of a normal form: with the space before or behind it when
-    /// it is the beginning or the end of the word.
+    /// The longest run of characters without wildcards, as a pattern for the normal form: with a space before it at the
+    /// beginning of the word, and after it at the end.
     pub fn seed(&self) -> String {
         let mut best = String::new();
         let mut start = 0;
@@ -163,7 +163,7 @@ impl Glob {
             if end == self.0.len() {
                 pattern.push(' ');
             } else if self.0[end..].starts_with('?') {
-                // The letter before it may be missing.
+                // The letter before it is optional.
                 pattern.pop();
             }
             if pattern.trim().chars().count() > best.trim().chars().count() {
@@ -202,7 +202,8 @@ impl Glob {
     }
 }
 
-/// Adds what is reached without a character: wildcards may match nothing, and a letter before `?` may be missing.
+/// Adds the positions that are reached without a character: wildcards may match nothing, and a letter before `?` is
+/// optional.
 fn skip(pattern: &[char], reached: &mut [bool]) {
     for at in 0..pattern.len() {
         if reached[at] && matches!(pattern[at], '*' | '?') {
@@ -227,7 +228,7 @@ impl Phrase {
         self.starts(words).next().is_some()
     }
 
-    /// A pattern that a text with this phrase holds.
+    /// A pattern that every text with this phrase contains.
     pub fn seed(&self) -> String {
         self.0.iter().map(Glob::seed).max_by_key(|seed| seed.trim().chars().count()).unwrap_or_default()
     }
@@ -258,7 +259,7 @@ impl Near {
         places[0].iter().any(|place| self.continues(&mut vec![*place], &places[1..]))
     }
 
-    /// Whether the other groups occur close to those that were chosen.
+    /// Whether the `rest` of the groups occurs close to the `chosen` places.
     fn continues(&self, chosen: &mut Vec<Place>, rest: &[Vec<Place>]) -> bool {
         let Some((group, rest)) = rest.split_first() else { return true };
         for place in group {

@@ -1,4 +1,4 @@
-//! Reading queries: tokens with their places, then a tree by recursive descent.
+//! Parses queries: tokens with their positions, then a tree by recursive descent.
 
 mod term;
 #[cfg(test)]
@@ -10,16 +10,16 @@ use tokens::{Kind, Token, tokens};
 
 /// Longest query, in characters.
 pub const MAX_QUERY_CHARS: usize = 4_000;
-/// Most terms and fields of a query.
+/// The largest number of terms and fields in a query.
 const MAX_TERMS: usize = 200;
-/// Deepest brackets and negations.
+/// The deepest nesting of brackets and negations.
 const MAX_DEPTH: usize = 20;
-/// Most groups of a chain of NEAR.
+/// The largest number of groups in a chain of NEAR.
 const MAX_GROUPS: usize = 6;
 
 const OPERAND: &str = "expected a word, a \"phrase\", #tag, @name, {Exact}, a field such as lang: or (";
 
-/// What is wrong at a place of a query, or looks so.
+/// An error or a likely mistake at a position in a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// In characters from 1.
@@ -37,14 +37,14 @@ impl Fault {
 #[derive(Debug)]
 pub struct Parsed {
     pub node: Node,
-    /// What looks like a mistake.
+    /// Likely mistakes.
     pub warnings: Vec<Fault>,
 }
 
-/// Reads a whole query.
+/// Parses a whole query.
 ///
 /// # Errors
-/// Where it cannot be read.
+/// The position and the reason when the query is not valid.
 pub fn query(text: &str) -> Result<Parsed, Fault> {
     let characters = text.chars().count();
     if characters > MAX_QUERY_CHARS {
@@ -59,7 +59,7 @@ pub fn query(text: &str) -> Result<Parsed, Fault> {
         return Err(Fault::new(token.position, format!("expected the end or OR, found {}", token.kind.shown())));
     }
     if node.when_all_are(false) {
-        return Err(Fault::new(1, "it only says what must not occur: add something to search for"));
+        return Err(Fault::new(1, "the query only excludes: add something to search for"));
     }
     Ok(Parsed { node, warnings: parser.warnings })
 }
@@ -68,12 +68,12 @@ struct Parser {
     tokens: Vec<Token>,
     next: usize,
     terms: usize,
-    /// The position behind the query.
+    /// The position after the query.
     end: usize,
     warnings: Vec<Fault>,
 }
 
-/// An operand, and its place.
+/// An operand, and its position.
 struct Operand {
     position: usize,
     node: Node,

@@ -1,4 +1,4 @@
-//! Queries that people write.
+//! Queries of tracked topics.
 
 use super::node::Node;
 use super::parse;
@@ -10,16 +10,16 @@ pub struct Query {
     warnings: Vec<QueryNote>,
 }
 
-/// Something about a place in a query.
+/// A note on a position in a query.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct QueryNote {
     /// Where, in characters from 1.
     pub position: usize,
-    /// What is probably meant.
+    /// The likely mistake and its correction.
     pub message: String,
 }
 
-/// Why a text is not a query.
+/// Why a text is not a valid query.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("at character {position}: {message}")]
 pub struct QueryError {
@@ -30,17 +30,17 @@ pub struct QueryError {
 }
 
 impl Query {
-    /// Reads a query; docs/topics.md describes the language.
+    /// Parses a query; docs/topics.md describes the language.
     ///
     /// # Errors
-    /// Where it cannot be read, and what was expected.
+    /// The position of the error, and what was expected there.
     pub fn parse(text: &str) -> Result<Self, QueryError> {
         let parse::Parsed { node, warnings } = parse::query(text)?;
         let warnings = warnings.into_iter().map(|note| QueryNote { position: note.position, message: note.message });
         Ok(Self { node, warnings: warnings.collect() })
     }
 
-    /// What looks like a mistake, though it can be read.
+    /// Likely mistakes in the valid query.
     pub fn warnings(&self) -> &[QueryNote] {
         &self.warnings
     }

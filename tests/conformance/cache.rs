@@ -1,4 +1,4 @@
-//! The cache's cases, within a process and over Redis.
+//! Cases of the cache, within a process and over Redis.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use sentistream::cache::{Cache, Cached, LocalCache, RedisCache};
 use sentistream::clock::Clock;
 use tokio::sync::{Barrier, Notify};
 
-use crate::stream::bed::{connect, eventually, redis_url};
+use crate::stream::fixture::{connect, eventually, redis_url};
 use crate::stream::server::{Outsider, OwnRedis};
 
 /// Longer than any case takes.
 const LONG: Duration = Duration::from_secs(600);
 const BRIEF: Duration = Duration::from_millis(100);
-/// The longest a command may take: the cache itself waits for much less.
+/// The command timeout. The cache waits much less.
 const COMMAND: Duration = Duration::from_secs(10);
 
 fn local(ttl: Duration) -> Cache {
@@ -31,7 +31,7 @@ fn prefix() -> String {
     format!("test:{}", uuid::Uuid::new_v4())
 }
 
-/// Counts how often it is computed.
+/// A computation that counts its runs.
 #[derive(Clone, Default)]
 struct Question(Arc<AtomicU32>);
 
@@ -47,12 +47,12 @@ impl Question {
     }
 }
 
-/// A Redis that is slow for a moment is as good as empty: an answer may be kept at a later try.
-async fn answers_are_kept_for_their_time((here, there): (Cache, Cache), brief: Cache) {
+/// A Redis that is slow for a moment counts as empty, so it may take several attempts until an answer is cached.
+async fn answers_expire_after_their_time_to_live((here, there): (Cache, Cache), brief: Cache) {
     let question = Question::default();
     assert!(!question.ask(&here, "a").await.hit);
     let kept = async || {
-        eventually("the answer is kept", || async {
+        eventually("the answer is cached", || async {
             let (one, two) = (question.ask(&here, "a").await, question.ask(&there, "a").await);
             (two.hit && two.json == one.json && two.cached_at == one.cached_at).then_some(one)
         })
@@ -66,7 +66,7 @@ async fn answers_are_kept_for_their_time((here, there): (Cache, Cache), brief: C
     kept().await;
 
     let first = question.ask(&brief, "c").await;
-    let later = eventually("the answer runs out", || async {
+    let later = eventually("the answer expires", || async {
         let answer = question.ask(&brief, "c").await;
         (!answer.hit).then_some(answer)
     })
@@ -74,7 +74,7 @@ async fn answers_are_kept_for_their_time((here, there): (Cache, Cache), brief: C
     assert!(later.json != first.json && later.cached_at > first.cached_at);
 }
 
-async fn equal_questions_share_one_computation(cache: Cache) {
+async fn concurrent_requests_for_a_key_share_one_computation(cache: Cache) {
     let (question, all_asked) = (Question::default(), Notify::new());
     let ask = async || {
         let compute = async {
@@ -84,20 +84,20 @@ async fn equal_questions_share_one_computation(cache: Cache) {
         };
         cache.get_or_compute("a", compute).await.unwrap().hit
     };
-    // They begin in their order, and the computation ends after all of them have begun.
+    // The requests start in order, and the computation ends after all of them have started.
     let asked = join_all((0..20).map(|_| ask()));
     let (hits, ()) = join(asked, async { all_asked.notify_one() }).await;
     assert_eq!((question.computed(), hits.into_iter().filter(|hit| *hit).count()), (1, 19));
 }
 
-async fn an_error_is_shared_and_not_kept(cache: Cache) {
+async fn error_is_shared_and_not_cached(cache: Cache) {
     let failed = cache.get_or_compute("a", async { Err::<String, _>("away".to_owned()) }).await;
     assert_eq!(failed.unwrap_err(), "away");
     assert!(!Question::default().ask(&cache, "a").await.hit);
 }
 
-/// A computation that began before the cache was cleared may have seen what is gone.
-async fn clearing_outdates_computations_under_way(cache: Cache) {
+/// A computation that started before the cache was cleared may contain deleted data.
+async fn clearing_the_cache_outdates_running_computations(cache: Cache) {
     let began = Arc::new(Barrier::new(2));
     let cleared = Arc::new(Barrier::new(2));
     let old = tokio::spawn({
@@ -136,49 +136,49 @@ macro_rules! on_both {
 }
 
 on_both!(
-    equal_questions_share_one_computation,
-    an_error_is_shared_and_not_kept,
-    clearing_outdates_computations_under_way
+    concurrent_requests_for_a_key_share_one_computation,
+    error_is_shared_and_not_cached,
+    clearing_the_cache_outdates_running_computations
 );
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_keeps_answers_for_their_time() {
+async fn local_answers_expire_after_their_time_to_live() {
     let cache = local(LONG);
-    answers_are_kept_for_their_time((cache.clone(), cache), local(BRIEF)).await;
+    answers_expire_after_their_time_to_live((cache.clone(), cache), local(BRIEF)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn processes_share_answers_for_their_time() {
+async fn redis_answers_expire_after_their_time_to_live() {
     let prefix = prefix();
     let cache = |ttl| redis(&redis_url(), &prefix, ttl);
-    answers_are_kept_for_their_time((cache(LONG), cache(LONG)), cache(BRIEF)).await;
+    answers_expire_after_their_time_to_live((cache(LONG), cache(LONG)), cache(BRIEF)).await;
 
     let keys: Vec<String> = Outsider::at(&redis_url()).await.run("KEYS", &[format!("{prefix}:*").as_bytes()]).await;
     assert!(!keys.is_empty());
     for key in keys {
         let ttl: i64 = Outsider::at(&redis_url()).await.run("PTTL", &[key.as_bytes()]).await;
-        assert_ne!(ttl, -1, "{key} would stay for ever");
+        assert_ne!(ttl, -1, "{key} has no expiry");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redis_that_is_away_is_as_good_as_empty() {
+async fn unavailable_redis_counts_as_an_empty_cache() {
     let mut server = OwnRedis::not_started(&[]);
     let cache = redis(&server.url(), &prefix(), LONG);
-    equal_questions_share_one_computation(cache.clone()).await;
+    concurrent_requests_for_a_key_share_one_computation(cache.clone()).await;
     let question = Question::default();
     let start = Instant::now();
     for _ in 0..5 {
         assert!(!question.ask(&cache, "b").await.hit);
     }
     assert!(start.elapsed() < COMMAND, "five answers took {:?}", start.elapsed());
-    let hasty = connect(&server.url(), Duration::from_millis(500));
-    Cache::Redis(RedisCache::new(hasty, &prefix(), LONG, Clock::system())).clear().await;
+    let client = connect(&server.url(), Duration::from_millis(500));
+    Cache::Redis(RedisCache::new(client, &prefix(), LONG, Clock::system())).clear().await;
 
     server.run();
-    eventually("answers are kept again", || async { question.ask(&cache, "b").await.hit.then_some(()) }).await;
+    eventually("answers are cached again", || async { question.ask(&cache, "b").await.hit.then_some(()) }).await;
     server.freeze();
     let start = Instant::now();
     question.ask(&cache, "c").await;
-    assert!(start.elapsed() < COMMAND, "a frozen Redis held an answer for {:?}", start.elapsed());
+    assert!(start.elapsed() < COMMAND, "a frozen Redis delayed an answer by {:?}", start.elapsed());
 }

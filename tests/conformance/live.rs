@@ -1,4 +1,4 @@
-//! The live bus's cases, within a process and over Redis.
+//! Cases of the live bus, within a process and over Redis.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use sentistream::live::{
     Channels, LiveBus, LiveMessage, LocalBus, Received, RedisBus, SUBSCRIBER_BUFFER, Subscription,
 };
 
-use crate::stream::bed::{PATIENCE, connect, eventually, redis_url};
+use crate::stream::fixture::{DEADLINE, connect, eventually, redis_url};
 use crate::stream::server::{Network, Outsider, OwnRedis};
 
 fn post(id: &str) -> LiveEvent {
@@ -84,44 +84,44 @@ fn redis_bus(url: &str, channels: &Channels) -> LiveBus {
     LiveBus::Redis(RedisBus::new(connect(url, Duration::from_secs(10)), channels.clone()))
 }
 
-/// A bus that soon notices that Redis is away.
-fn hasty_bus(url: &str) -> LiveBus {
+/// A bus that soon detects that Redis is unavailable.
+fn bus_with_short_timeout(url: &str) -> LiveBus {
     LiveBus::Redis(RedisBus::new(connect(url, Duration::from_millis(500)), channels()))
 }
 
 async fn next(subscription: &mut Subscription) -> Received {
-    tokio::time::timeout(PATIENCE, subscription.recv()).await.expect("nothing came").expect("the bus has closed")
+    tokio::time::timeout(DEADLINE, subscription.recv()).await.expect("nothing came").expect("the bus has closed")
 }
 
 async fn next_event(subscription: &mut Subscription) -> (LiveEvent, String) {
     match next(subscription).await {
         Received::Message(LiveMessage::Event { event, json }) => ((*event).clone(), json.to_string()),
-        other => panic!("no event but {other:?}"),
+        other => panic!("expected an event, got {other:?}"),
     }
 }
 
-/// Passes over everything up to this post.
+/// Skips all messages up to this post.
 async fn until(subscription: &mut Subscription, id: &str) {
     while next_event(subscription).await.0 != post(id) {}
 }
 
-/// A subscription that is known to be heard.
+/// A subscription that is active.
 async fn subscribed(bus: &LiveBus) -> Subscription {
     let mut subscription = bus.subscribe();
     loop {
-        // It may not be there yet.
+        // The subscription may not be active yet.
         let _ = bus.publish(vec![post("probe")]).await;
         if tokio::time::timeout(Duration::from_millis(50), subscription.recv()).await.is_ok() {
             break;
         }
     }
-    // Nothing of the probing is left over.
+    // Skips the remaining probes.
     eventually("it can publish", || async { bus.publish(vec![post("end")]).await.ok() }).await;
     until(&mut subscription, "end").await;
     subscription
 }
 
-/// `here` publishes, both hear.
+/// `here` publishes, and both receive.
 async fn events_reach_every_subscriber_in_order(here: LiveBus, there: LiveBus) {
     let (mut a, mut b, mut c) = (subscribed(&here).await, here.subscribe(), subscribed(&there).await);
     here.publish(vec![post("begin")]).await.unwrap();
@@ -148,7 +148,7 @@ async fn events_reach_every_subscriber_in_order(here: LiveBus, there: LiveBus) {
     }
 }
 
-async fn a_slow_subscriber_is_told_how_many_it_lost(bus: LiveBus) {
+async fn slow_subscriber_receives_the_number_of_lost_events(bus: LiveBus) {
     let mut subscription = subscribed(&bus).await;
     let lost = 10;
     let events: Vec<LiveEvent> = (0..SUBSCRIBER_BUFFER + lost).map(|i| post(&i.to_string())).collect();
@@ -182,17 +182,17 @@ async fn events_reach_every_subscriber_of_every_process() {
 }
 
 #[tokio::test]
-async fn a_slow_subscriber_within_the_process_is_told() {
-    a_slow_subscriber_is_told_how_many_it_lost(LiveBus::Local(LocalBus::default())).await;
+async fn slow_local_subscriber_receives_the_number_of_lost_events() {
+    slow_subscriber_receives_the_number_of_lost_events(LiveBus::Local(LocalBus::default())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_subscriber_over_redis_is_told() {
-    a_slow_subscriber_is_told_how_many_it_lost(redis_bus(&redis_url(), &channels())).await;
+async fn slow_redis_subscriber_receives_the_number_of_lost_events() {
+    slow_subscriber_receives_the_number_of_lost_events(redis_bus(&redis_url(), &channels())).await;
 }
 
 #[tokio::test]
-async fn a_closed_bus_ends_its_subscriptions() {
+async fn closed_bus_ends_its_subscriptions() {
     let bus = LiveBus::Local(LocalBus::default());
     let mut subscription = bus.subscribe();
     drop(bus);
@@ -200,7 +200,7 @@ async fn a_closed_bus_ends_its_subscriptions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_channels_speak_to_other_programs() {
+async fn other_programs_events_are_read_and_unknown_ones_ignored() {
     let channels = channels();
     let bus = redis_bus(&redis_url(), &channels);
     let mut subscription = subscribed(&bus).await;
@@ -208,7 +208,7 @@ async fn the_channels_speak_to_other_programs() {
     let (updates, events) = (channels.updates.as_bytes(), channels.events.as_bytes());
     let LiveEvent::Post(theirs) = post("theirs") else { unreachable!() };
     let bare = serde_json::to_vec(&theirs).unwrap();
-    // What is not ours is passed over.
+    // Unknown messages are ignored.
     let published: [(&[u8], &[u8]); 6] = [
         (updates, b"no json"),
         (events, br#"{"type":"surprise","data":{}}"#),
@@ -224,20 +224,20 @@ async fn the_channels_speak_to_other_programs() {
     assert_eq!(next_event(&mut subscription).await.0, deleted("x"));
 }
 
-/// A bus whose process was cut off tells so, and hears again.
+/// Checks that the bus reports an interruption, and then receives events again.
 async fn assert_interrupted(bus: &LiveBus, subscription: &mut Subscription) {
     loop {
         match next(subscription).await {
             Received::Message(LiveMessage::Interrupted) => break,
-            // Events from before the cut.
+            // Events from before the interruption.
             Received::Message(LiveMessage::Event { .. }) => {}
             Received::Lagged(_) => panic!("a buffer of this size does not overflow here"),
         }
     }
-    // It may be cut off once more, when its machine is busy.
-    let deadline = Instant::now() + PATIENCE;
+    // On a busy machine it may be interrupted once more.
+    let deadline = Instant::now() + DEADLINE;
     loop {
-        assert!(Instant::now() < deadline, "it does not hear again");
+        assert!(Instant::now() < deadline, "it receives no events again");
         let _ = bus.publish(vec![post("after")]).await;
         let heard = tokio::time::timeout(Duration::from_millis(100), subscription.recv()).await;
         match heard {
@@ -248,9 +248,9 @@ async fn assert_interrupted(bus: &LiveBus, subscription: &mut Subscription) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn subscribers_hear_of_an_interruption() {
+async fn subscribers_are_notified_of_an_interruption() {
     let mut server = OwnRedis::start();
-    let bus = hasty_bus(&server.url());
+    let bus = bus_with_short_timeout(&server.url());
     let mut subscription = subscribed(&bus).await;
     server.kill();
     let error = bus.publish(vec![post("lost")]).await.unwrap_err();
@@ -260,10 +260,10 @@ async fn subscribers_hear_of_an_interruption() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_subscription_that_went_deaf_is_noticed() {
+async fn silent_subscription_is_replaced_and_reported() {
     let server = OwnRedis::start();
     let network = Network::to(&server).await;
-    let bus = hasty_bus(&network.url());
+    let bus = bus_with_short_timeout(&network.url());
     let mut subscription = subscribed(&bus).await;
     network.swallow_open_connections();
     assert_interrupted(&bus, &mut subscription).await;

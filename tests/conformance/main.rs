@@ -1,6 +1,6 @@
-//! The contracts that every backend must keep: the same cases over each of them.
+//! The contracts that every backend must fulfil: the same cases run over each of them.
 
-#![expect(clippy::unwrap_used, reason = "a case that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a case that cannot continue has failed")]
 
 mod cache;
 mod live;

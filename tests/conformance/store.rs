@@ -3,9 +3,9 @@
 mod aggregates;
 mod alert_windows;
 mod alerts;
-mod bed;
 mod books;
 mod coordination;
+mod fixture;
 mod order;
 mod pages;
 mod removal;

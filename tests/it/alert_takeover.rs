@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::process::{PATIENCE, Process};
+use crate::process::{DEADLINE, Process};
 use crate::services::{Shared, number};
 
 fn settings(shared: &Shared, roles: &str) -> Vec<String> {
@@ -29,7 +29,7 @@ async fn until(shared: &Shared, query: &str, wanted: i64) {
             }
         }
     };
-    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("in time: {query} gives {wanted}"));
+    tokio::time::timeout(DEADLINE, waiting).await.unwrap_or_else(|_| panic!("in time: {query} gives {wanted}"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

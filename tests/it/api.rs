@@ -1,4 +1,4 @@
-//! Every endpoint with good and bad input, over both set-ups, by HTTP and WebSocket alone.
+//! Every endpoint with valid and invalid input, over both set-ups, only through HTTP and WebSocket.
 
 mod access;
 mod alert_engine;

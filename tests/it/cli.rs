@@ -1,4 +1,4 @@
-//! The commands, run as people run them: the real binary in a folder of its own.
+//! The commands: runs the real binary in a separate folder.
 
 mod import;
 mod stored;
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 const SECRET: &str = "hunter2";
 
-/// What a command left behind.
+/// The result of a command.
 struct Ended {
     code: i32,
     stdout: String,
@@ -36,7 +36,7 @@ impl Ended {
     }
 }
 
-/// The binary in `folder`, with nothing of this process' environment.
+/// The binary in `folder`, without the environment of this process.
 fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sentistream"));
     command.env_clear().current_dir(folder).args(arguments).stdin(Stdio::null());
@@ -46,7 +46,7 @@ fn command(folder: &Path, arguments: &[&str]) -> Command {
 fn end(mut command: Command) -> Ended {
     let output = command.output().expect("the binary runs");
     Ended {
-        code: output.status.code().expect("it ends by itself"),
+        code: output.status.code().expect("it ends without a signal"),
         stdout: String::from_utf8(output.stdout).expect("stdout is text"),
         stderr: String::from_utf8(output.stderr).expect("stderr is text"),
     }
@@ -155,7 +155,7 @@ fn config_prints_values_with_source_without_secrets() {
     let all: toml::Table = shown(&["config"]).stdout.parse().expect("it is TOML");
     assert_eq!(all["llm"]["api_key"].as_str(), Some("***"));
 
-    // The defaults are a file to start from.
+    // The printed defaults are a valid configuration file.
     let folder = self::folder();
     let defaults = run(folder.path(), &["config", "--defaults"]).good().stdout;
     write(folder.path(), "sentistream.toml", &defaults);
@@ -363,7 +363,7 @@ fn database_path_starts_at_the_configuration_file() {
     run(server.path(), &["migrate"]).good();
     let config = server.path().join("sentistream.toml");
     let config = config.to_str().unwrap();
-    // From any folder the same database.
+    // The database is the same from any folder.
     assert!(run(elsewhere.path(), &["--config", config, "migrate", "--check"]).good().stdout.contains("up to date"));
     let found = run(elsewhere.path(), &["--config", config, "doctor", "--set", "server.listen=127.0.0.1:0"]).good();
     assert!(found.stdout.contains(&server.path().join("posts.db").display().to_string()), "{}", found.stdout);

@@ -1,4 +1,4 @@
-//! Commands beside a running server, and what a server writes to stderr.
+//! Commands beside a running server, and the logs of a server.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -7,11 +7,11 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
-use crate::process::{PATIENCE, Process, command};
+use crate::process::{DEADLINE, Process, command};
 
 async fn run(folder: &Path, settings: &[String], arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = command(folder, settings);
-    let output = tokio::time::timeout(PATIENCE, command.args(arguments).output()).await.expect("it ends in time");
+    let output = tokio::time::timeout(DEADLINE, command.args(arguments).output()).await.expect("it ends in time");
     let output = output.expect("the binary runs");
     (output.status.code(), String::from_utf8(output.stdout).expect("stdout is text"))
 }
@@ -48,7 +48,7 @@ async fn backup_during_writes_can_be_served() {
     let posts = crate::process::posts(60);
     process.append(&posts[..30]).await;
     process.drained(30).await;
-    // These may be stored, claimed or waiting when the copy is made: wherever they are, they are in it.
+    // The copy must contain all of these posts, whether they are stored, claimed or waiting at that time.
     process.append(&posts[30..]).await;
     let (code, made) = run(folder.path(), &settings, &["backup", "copy.db"]).await;
     assert!(code == Some(0) && made.contains("copy.db holds"), "{made}");
@@ -67,7 +67,7 @@ async fn backup_during_writes_can_be_served() {
     assert!(!left.iter().any(|name| name.to_string_lossy().ends_with(".part")), "{left:?}");
 }
 
-/// Serves until it is ready, ends it, and gives what it wrote to stderr.
+/// Starts a server, stops it when it is ready, and returns its stderr.
 async fn logs(folder: &Path, settings: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sentistream"));
     command.env_clear().current_dir(folder).kill_on_drop(true).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -76,17 +76,17 @@ async fn logs(folder: &Path, settings: &[&str]) -> String {
     }
     let mut child = command.spawn().expect("the binary starts");
     let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
-    let ready = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("it is ready in time").unwrap();
+    let ready = tokio::time::timeout(DEADLINE, lines.next_line()).await.expect("it is ready in time").unwrap();
     assert!(ready.is_some_and(|line| line.contains("http://127.0.0.1:")));
     let id = child.id().expect("it runs").to_string();
     Command::new("kill").args(["-TERM", &id]).status().await.expect("kill runs");
-    let ended = tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("it ends in time").unwrap();
+    let ended = tokio::time::timeout(DEADLINE, child.wait_with_output()).await.expect("it ends in time").unwrap();
     assert_eq!(ended.status.code(), Some(0));
     String::from_utf8(ended.stderr).expect("logs are text")
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn logs_are_json_unless_people_want_to_read_them() {
+async fn logs_are_json_without_a_terminal_unless_human_is_set() {
     let folder = tempfile::tempdir().unwrap();
     let json = logs(folder.path(), &["log.level=debug", "llm.api_key=hunter2"]).await;
     assert!(!json.is_empty() && !json.contains("hunter2"), "{json}");

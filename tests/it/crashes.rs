@@ -1,4 +1,4 @@
-//! Real processes and real services are killed under load; nothing is lost and nothing is counted twice.
+//! Kills real processes and services under load. No post may be lost or counted twice.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::services::{self, Server, Shared};
 
 const POSTS: usize = 1_500;
 
-/// What the endpoints say of the stored posts must be the same number.
+/// Checks that all endpoints report the same number of stored posts.
 async fn assert_consistent(process: &Process, stored: usize) {
     let stats = process.get("/api/stats").await;
     let sentiments = stats["by_sentiment"].as_object().expect("stats count sentiments");
@@ -35,7 +35,7 @@ async fn processed_some(process: &Process, at_least: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_all_in_one_process_goes_on_where_it_was() {
+async fn killed_all_in_one_process_resumes_without_loss() {
     let folder = tempfile::tempdir().unwrap();
     let settings = with(&[], &["ingester.sources=[]"]);
     let process = Process::start(folder.path(), &settings).await;
@@ -51,7 +51,7 @@ async fn a_killed_all_in_one_process_goes_on_where_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_terminated_process_finishes_or_hands_back_its_work() {
+async fn terminated_process_finishes_or_releases_its_work() {
     let folder = tempfile::tempdir().unwrap();
     let settings = with(&[], &["ingester.sources=[]"]);
     let process = Process::start(folder.path(), &settings).await;
@@ -66,7 +66,7 @@ async fn a_terminated_process_finishes_or_hands_back_its_work() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_worker_finishes_what_a_killed_one_had_claimed() {
+async fn claims_of_a_killed_worker_are_finished_by_another() {
     let folder = tempfile::tempdir().unwrap();
     let shared = Shared::create().await;
     let front = Process::start(folder.path(), &role_settings(&shared, "roles=[\"api\", \"alerts\"]")).await;
@@ -85,7 +85,7 @@ async fn another_worker_finishes_what_a_killed_one_had_claimed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn restarted_backends_are_waited_for_and_nothing_is_lost() {
+async fn restarted_backends_lose_no_post() {
     let folder = tempfile::tempdir().unwrap();
     let (mut redis, mut postgres) = (Server::redis().await, Server::postgres().await);
     let settings = with(
@@ -101,23 +101,23 @@ async fn restarted_backends_are_waited_for_and_nothing_is_lost() {
 
     redis.kill().await;
     let away = |health: &Value| health["services"]["redis"] == "disconnected" && health["status"] != "healthy";
-    process.wait_until("health tells that Redis is away", away).await;
+    process.wait_until("health reports that Redis is unavailable", away).await;
     redis.start().await;
     processed_some(&process, 200).await;
 
     postgres.kill().await;
     let away = |health: &Value| health["services"]["database"] == "disconnected" && health["status"] != "healthy";
-    process.wait_until("health tells that Postgres is away", away).await;
+    process.wait_until("health reports that Postgres is unavailable", away).await;
     postgres.start().await;
 
     let health = process.drained(POSTS).await;
     assert_eq!(health["stats"]["books"]["analysed"], POSTS, "{health:#}");
-    assert_eq!(health["stats"]["dead_letters"], 0, "a backend that is away sends nothing to the dead letter");
+    assert_eq!(health["stats"]["dead_letters"], 0, "an unavailable backend moves no entry to the dead letter");
     assert_eq!(process.terminate().await.code(), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn backends_that_are_away_at_the_start_are_waited_for() {
+async fn process_waits_for_backends_that_are_down_at_start() {
     let folder = tempfile::tempdir().unwrap();
     let (mut redis, mut postgres) = (Server::redis().await, Server::postgres().await);
     let settings = with(
@@ -146,7 +146,7 @@ async fn migrate(folder: &Path, settings: &[String]) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_migrators_at_once_both_succeed() {
+async fn concurrent_migrations_both_succeed() {
     let folder = tempfile::tempdir().unwrap();
     let shared = Shared::create().await;
     let settings = shared.settings();
@@ -159,7 +159,7 @@ async fn two_migrators_at_once_both_succeed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_serving_process_on_the_same_file_is_refused() {
+async fn second_server_on_the_same_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let settings = with(&[], &["ingester.sources=[]"]);
     let _first = Process::start(folder.path(), &settings).await;

@@ -1,4 +1,4 @@
-//! Outside systems on loopback: each speaks its real protocol, faults included.
+//! Fakes of external systems on loopback. Each implements the real protocol, including faults.
 
 pub mod feeds;
 pub mod hackernews;

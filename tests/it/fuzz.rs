@@ -1,7 +1,7 @@
-//! Random and hostile input to every parser and every operation of the API: nothing may panic, hang, or answer 5xx.
+//! Random and hostile input for every parser and every API operation: nothing may panic, hang, or answer with 5xx.
 //!
-//! Each run draws the same cases. `SENTISTREAM_FUZZ_SEED` draws others, `SENTISTREAM_FUZZ_CASES` sets how many each target
-//! gets; `make fuzz` runs many. An input that once failed is kept in the `CORPUS` of its target.
+//! Each run draws the same cases. `SENTISTREAM_FUZZ_SEED` draws others, `SENTISTREAM_FUZZ_CASES` sets how many each
+//! target gets; `make fuzz` runs many. Inputs that failed before are in the `CORPUS` of their target.
 
 mod api;
 mod models;
@@ -15,7 +15,7 @@ use mutate::Mutator;
 
 /// A number from the environment.
 fn setting(name: &str) -> Option<u64> {
-    #[expect(clippy::disallowed_methods, reason = "the size of a fuzzing run is set by the environment")]
+    #[expect(clippy::disallowed_methods, reason = "the environment sets the size of a fuzzing run")]
     std::env::var(name).ok()?.parse().ok()
 }
 

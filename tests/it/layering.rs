@@ -1,5 +1,5 @@
-//! The map of `src/` is true: rooms never import a role, roles never import each other,
-//! and settings are known to the composition root alone.
+//! Checks the imports of `src/`: rooms never import a role, roles never import each other, and only the composition
+//! root uses the settings.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -21,7 +21,7 @@ const ROOMS: [&str; 12] = [
     "terms",
 ];
 
-/// What each module may import from the crate besides itself. Modules that are not named may import anything.
+/// The modules that each module may import, besides itself. Modules that are not named may import anything.
 fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
     let set = |names: &[&'static str]| Some(names.iter().copied().collect());
     match module {
@@ -114,7 +114,7 @@ fn modules_import_only_what_the_map_allows() {
         }
     }
     for module in ROLES.iter().chain(&ROOMS) {
-        assert!(seen.contains_key(*module), "src/{module}.rs is gone: change the map in this test");
+        assert!(seen.contains_key(*module), "src/{module}.rs does not exist: change the map in this test");
     }
     assert!(violations.is_empty(), "{}", violations.join("\n"));
 }

@@ -1,6 +1,6 @@
-//! The whole program, used as people use it.
+//! Tests of the whole program through its public surfaces.
 
-#![expect(clippy::unwrap_used, reason = "a case that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a case that cannot continue has failed")]
 
 mod abuse;
 mod alert_quality;

@@ -1,4 +1,4 @@
-//! Models of others: folders, and the Hub, with everything that goes wrong on the way from there.
+//! Models in folders and of the Hub, with every fault of a download.
 
 mod fake_hub;
 
@@ -16,7 +16,7 @@ struct Ended {
     stderr: String,
 }
 
-/// The binary with nothing of this process' environment, below a cache of its own.
+/// The binary with a separate cache, without the environment of this process.
 struct TestApp {
     folder: tempfile::TempDir,
     hub: FakeHub,
@@ -30,7 +30,7 @@ impl TestApp {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sentistream"));
         command.env_clear().current_dir(self.folder.path()).stdin(Stdio::null()).args(arguments);
-        // As deployments set them.
+        // Variables that deployments set.
         command.env("HF_ENDPOINT", &self.hub.url).env("HF_HOME", self.folder.path().join("hf"));
         command
     }
@@ -66,16 +66,16 @@ fn assert_ended(ended: &Ended, code: i32, words: &[&str]) {
 }
 
 #[test]
-fn a_model_of_the_hub_is_fetched_once_and_then_needs_no_network() {
+fn hub_model_needs_no_network_after_the_download() {
     let app = TestApp::new();
     let pulled = app.run(&["models", "pull", "tests/bert"]);
     assert_ended(&pulled, 0, &["downloading", "model.safetensors"]);
     assert!(pulled.stdout.contains("tests/bert@0123456789ab"), "{}", pulled.stdout);
     assert!(pulled.stdout.contains("sentiment: negative, neutral, positive"), "{}", pulled.stdout);
-    // Nothing is fetched that nobody reads.
+    // Files that are not needed are not downloaded.
     assert!(!app.hub.seen().iter().any(|request| request.contains("expected.ndjson")), "{:?}", app.hub.seen());
 
-    // A start fetches what it lacks by itself, spread over files and without tokenizer.json.
+    // A start downloads a missing model, here one with several weight files and without tokenizer.json.
     let models = ["--set", "inference.model=hf:tests/bert@main", "--set", "inference.emotion_model=hf:tests/roberta"];
     let analyze = [&["analyze", "--json", "I love this!"], &models[..]].concat();
     let first = app.run(&analyze);
@@ -103,7 +103,7 @@ fn a_model_of_the_hub_is_fetched_once_and_then_needs_no_network() {
 }
 
 #[test]
-fn a_wrong_name_revision_or_architecture_is_a_matter_of_settings() {
+fn wrong_model_name_or_revision_exits_with_2() {
     let app = TestApp::new();
     assert_ended(&app.run(&["models", "pull", "tests/nothing"]), 2, &["tests/nothing", "check the name", "HF_TOKEN"]);
     let mut with_token = app.command(&["models", "pull", "tests/nothing"]);
@@ -119,7 +119,7 @@ fn a_wrong_name_revision_or_architecture_is_a_matter_of_settings() {
     let unsupported = app.run(&["analyze", "x", "--set", "inference.model=hf:tests/gpt2"]);
     assert_ended(&unsupported, 2, &["hf:tests/gpt2", "`gpt2` is not supported", "roberta"]);
     assert!(!app.hub.seen().iter().any(|request| request.contains("gpt2/resolve") && request.contains("safetensors")));
-    // What is known needs no network to be said again.
+    // With the network disabled, the error names the command that downloads the model.
     let offline = ["models", "pull", "tests/bert", "--set", "inference.hub.offline=true"];
     assert_ended(&app.run(&offline), 2, &["inference.hub.offline", "models pull hf:tests/bert"]);
     app.hub.stop();
@@ -128,7 +128,7 @@ fn a_wrong_name_revision_or_architecture_is_a_matter_of_settings() {
 }
 
 #[test]
-fn a_broken_transfer_goes_on_from_where_it_stopped() {
+fn interrupted_download_resumes_at_its_offset() {
     let app = TestApp::new();
     let weights = "model.safetensors";
     let size = std::fs::metadata(data("bert").join(weights)).unwrap().len();
@@ -139,9 +139,9 @@ fn a_broken_transfer_goes_on_from_where_it_stopped() {
     app.hub.fault(weights, Fault::Cut);
     let broken = app.run(&["models", "pull", "tests/bert"]);
     assert_ended(&broken, 1, &[weights, "broke off", "goes on from where it stopped"]);
-    // By itself it tries again from the half, the three quarters, and so on.
+    // The download is retried from the half, the three quarters, and so on.
     assert!(resumed(size / 2), "{:?}", app.hub.seen());
-    // What is incomplete is not taken for a model.
+    // An incomplete download is not used as a model.
     let listed = app.run(&["models", "list"]).stdout;
     assert!(!listed.contains("tests/bert"), "{listed}");
 
@@ -152,13 +152,13 @@ fn a_broken_transfer_goes_on_from_where_it_stopped() {
     let fetched = std::fs::read(app.snapshot("bert").join(weights)).unwrap();
     assert_eq!(fetched, std::fs::read(data("bert").join(weights)).unwrap());
 
-    // One cut is not even noticed.
+    // A single interruption causes no error.
     app.hub.fault("model.safetensors", Fault::CutOnce);
     assert_ended(&app.run(&["models", "pull", "tests/distilbert"]), 0, &[]);
 }
 
 #[test]
-fn a_silent_hub_and_a_damaged_file_end_in_time_and_leave_nothing_wrong_behind() {
+fn silent_hub_or_damaged_file_fails_and_leaves_no_model() {
     let app = TestApp::new();
     app.hub.fault("model.safetensors", Fault::Silence);
     let start = Instant::now();
@@ -175,7 +175,7 @@ fn a_silent_hub_and_a_damaged_file_end_in_time_and_leave_nothing_wrong_behind() 
 }
 
 #[test]
-fn a_cache_without_room_or_access_is_named() {
+fn full_or_unwritable_cache_is_named_in_the_error() {
     let app = TestApp::new();
     std::fs::write(app.folder.path().join("file"), "").unwrap();
     let unwritable = app.run(&["models", "pull", "tests/bert", "--set", "inference.hub.home=./file"]);
@@ -192,7 +192,7 @@ fn a_cache_without_room_or_access_is_named() {
     };
     let mut probe = on_a_small_disk(&["--version"]);
     if !probe.output().is_ok_and(|output| output.status.success()) {
-        eprintln!("a full disk is not tested: this user cannot mount one");
+        eprintln!("skipped the full disk: this user cannot mount one");
         return;
     }
     let pull = ["models", "pull", "tests/bert"];
@@ -203,7 +203,7 @@ fn a_cache_without_room_or_access_is_named() {
 }
 
 #[test]
-fn classes_that_say_nothing_are_mapped_per_model_or_named_in_the_error() {
+fn unnamed_classes_need_a_label_mapping() {
     let app = TestApp::new();
     let folder = data("xlm-roberta");
     let model = format!("inference.model={}", folder.display());
@@ -222,7 +222,7 @@ fn classes_that_say_nothing_are_mapped_per_model_or_named_in_the_error() {
 }
 
 #[test]
-fn a_fitted_calibration_lies_beside_its_model_and_changes_no_label() {
+fn fitted_calibration_is_stored_and_changes_no_label() {
     let app = TestApp::new();
     let folder = app.folder.path().join("mine");
     std::fs::create_dir(&folder).unwrap();

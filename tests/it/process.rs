@@ -10,13 +10,13 @@ use tokio::process::{Child, Command};
 
 use crate::api::test_app::balances;
 
-/// The longest a test waits for anything.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+/// The longest time that a test waits for a condition.
+pub const DEADLINE: Duration = Duration::from_secs(90);
 
 /// A running `sentistream serve`.
 pub struct Process {
     child: Child,
-    /// Where the API listens; empty for a process without it.
+    /// The URL of the API; empty for a process without it.
     pub url: String,
 }
 
@@ -26,13 +26,13 @@ impl Process {
         let mut child = command(folder, settings).arg("serve").spawn().expect("the binary starts");
         let stdout = child.stdout.take().expect("stdout is piped");
         let mut lines = BufReader::new(stdout).lines();
-        let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("it is ready in time");
+        let line = tokio::time::timeout(DEADLINE, lines.next_line()).await.expect("it is ready in time");
         let line = line.expect("stdout is text").expect("it prints a line when it is ready");
         let url = line.split_whitespace().find(|word| word.starts_with("http")).unwrap_or_default();
         Self { child, url: url.trim_end_matches('/').to_owned() }
     }
 
-    /// Ends it with SIGKILL.
+    /// Kills the process with SIGKILL.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("it can be killed");
     }
@@ -44,12 +44,12 @@ impl Process {
         assert!(kill.success(), "the process had ended before the signal");
     }
 
-    /// Asks it to end and waits for it.
+    /// Sends SIGTERM and waits until the process has ended.
     pub async fn terminate(mut self) -> ExitStatus {
         let id = self.child.id().expect("it runs");
         let kill = Command::new("kill").args(["-TERM", &id.to_string()]).status().await.expect("kill runs");
-        assert!(kill.success(), "the process had ended before it was asked to");
-        tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends in time").expect("it can be waited for")
+        assert!(kill.success(), "the process had ended before the signal");
+        tokio::time::timeout(DEADLINE, self.child.wait()).await.expect("it ends in time").expect("it can be waited for")
     }
 
     /// The most memory that it has used, in MiB.
@@ -86,9 +86,9 @@ impl Process {
         }
     }
 
-    /// Polls health until `done` holds; the health that it held for.
+    /// Polls health until `done` returns true. Returns that health report.
     pub async fn wait_until(&self, what: &str, done: impl Fn(&Value) -> bool) -> Value {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
+        let deadline = tokio::time::Instant::now() + DEADLINE;
         let mut poll = tokio::time::interval(Duration::from_millis(50));
         loop {
             poll.tick().await;
@@ -96,33 +96,33 @@ impl Process {
             if done(&health) {
                 return health;
             }
-            assert!(tokio::time::Instant::now() < deadline, "{what} did not happen in time: {health:#}");
+            assert!(tokio::time::Instant::now() < deadline, "timed out waiting until {what}: {health:#}");
         }
     }
 
-    /// Waits until `posts` are stored and nothing is pending; then the books must balance.
+    /// Waits until `posts` are stored and nothing is pending. The books must then balance.
     pub async fn drained(&self, posts: usize) -> Value {
         let settled = |health: &Value| {
             health["stats"]["total_posts"] == posts && health["stats"]["pending"] == 0 && balances(health)
         };
-        self.wait_until(&format!("{posts} stored posts and balanced books"), settled).await
+        self.wait_until(&format!("{posts} posts are stored and the books balance"), settled).await
     }
 }
 
-/// Asks until there is an answer.
+/// Repeats `ask` until it returns an answer.
 pub async fn within<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let deadline = tokio::time::Instant::now() + DEADLINE;
     let mut poll = tokio::time::interval(Duration::from_millis(100));
     loop {
         poll.tick().await;
         if let Some(answer) = ask().await {
             return answer;
         }
-        assert!(tokio::time::Instant::now() < deadline, "{what}: it did not happen in time");
+        assert!(tokio::time::Instant::now() < deadline, "timed out waiting until {what}");
     }
 }
 
-/// The binary with `settings`, in `folder`, with nothing of this process' environment that could configure it.
+/// The binary with `settings` in `folder`, without variables of this process that would configure it.
 pub fn command(folder: &Path, settings: &[String]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sentistream"));
     command.current_dir(folder).stdout(Stdio::piped()).kill_on_drop(true);

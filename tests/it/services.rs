@@ -1,5 +1,5 @@
-//! Redis and Postgres for tests: a separate database and stream names on the shared servers,
-//! or separate servers that a test may stop and start again.
+//! Redis and Postgres for tests: a separate database and separate stream names on the shared servers, or separate
+//! servers that a test can stop and restart.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -35,7 +35,7 @@ impl Shared {
         Self { postgres_url: url.into(), redis_url, prefix }
     }
 
-    /// The settings that make SentiStream use it.
+    /// The settings of a SentiStream that uses it.
     pub fn settings(&self) -> Vec<String> {
         let Self { postgres_url, redis_url, prefix } = self;
         vec![
@@ -57,7 +57,7 @@ pub async fn execute(url: &str, statement: &str) {
     client.batch_execute(statement).await.unwrap_or_else(|e| panic!("{statement}: {e}"));
 }
 
-/// One number from one SQL query.
+/// The number that an SQL query returns.
 pub async fn number(url: &str, query: &str) -> i64 {
     postgres(url).await.query_one(query, &[]).await.unwrap_or_else(|e| panic!("{query}: {e}")).get(0)
 }

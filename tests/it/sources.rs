@@ -1,4 +1,4 @@
-//! Sources against their fakes: faults, restarts, several instances.
+//! Sources with fakes of their services: faults, restarts, several instances.
 
 mod bluesky;
 mod hackernews;

@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 
 use crate::api::socket::Socket;
-use crate::process::{PATIENCE, Process, posts};
+use crate::process::{DEADLINE, Process, posts};
 use crate::services::Shared;
 
 /// A collector that stores what it receives.
@@ -32,7 +32,7 @@ impl Collector {
 
     /// Waits for `count` spans.
     async fn spans(&self, count: usize) -> Vec<Span> {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
+        let deadline = tokio::time::Instant::now() + DEADLINE;
         let mut poll = tokio::time::interval(Duration::from_millis(50));
         loop {
             poll.tick().await;
@@ -54,7 +54,7 @@ async fn take(spans: web::Data<Collector>, body: web::Bytes) -> HttpResponse {
 }
 
 #[tokio::test]
-async fn a_post_is_followed_from_its_append_to_the_live_feed_in_two_processes() {
+async fn trace_spans_append_to_live_feed_across_processes() {
     let collector = Collector::default();
     let url = collector.listen();
     let shared = Shared::create().await;
@@ -65,7 +65,7 @@ async fn a_post_is_followed_from_its_append_to_the_live_feed_in_two_processes() 
     let api = Process::start(folder.path(), &with_roles(r#"["api"]"#)).await;
     let worker = Process::start(folder.path(), &with_roles(r#"["worker"]"#)).await;
 
-    // The ratio traces nothing. Posts that arrive before the API subscribes are not broadcast.
+    // The sample ratio is 0. Posts that are stored before the API subscribes are not broadcast.
     let (posts, mut live, mut sent) = (posts(100), Socket::at(&api.url).await, 0);
     loop {
         api.append(&posts[sent..=sent]).await;
@@ -82,7 +82,7 @@ async fn a_post_is_followed_from_its_append_to_the_live_feed_in_two_processes() 
     assert_eq!(request.send().await.unwrap().status(), 202);
     while live.next("post").await["data"]["post_id"] != "traced" {}
     api.drained(sent + 1).await;
-    // Shutdown sends the remaining spans.
+    // The shutdown sends the remaining spans.
     assert!(worker.terminate().await.success());
     assert!(api.terminate().await.success());
 
@@ -105,7 +105,7 @@ async fn a_post_is_followed_from_its_append_to_the_live_feed_in_two_processes() 
 }
 
 #[tokio::test]
-async fn a_collector_that_is_away_stops_nobody() {
+async fn unavailable_collector_does_not_delay_posts() {
     let folder = tempfile::tempdir().unwrap();
     // Nothing listens on the discard port.
     let settings = ["tracing.otlp_endpoint=http://127.0.0.1:9", "tracing.sample_ratio=1", "ingester.sources=[]"];

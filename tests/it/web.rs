@@ -1,6 +1,6 @@
 //! The HTTP client of the tests.
 
-/// A client with the defaults of its library.
+/// A client with the defaults of the library.
 pub fn client() -> reqwest::Client {
     builder().build().expect("a client")
 }

@@ -11,16 +11,16 @@ use crate::store::feeds::FeedRow;
 use crate::store::{Server, Store, StoreError};
 use crate::stream::Depth;
 
-/// Time that a backend gets beyond its own timeouts.
+/// Additional time for a backend, beyond its own timeouts.
 const MARGIN: Duration = Duration::from_secs(2);
-/// A larger clock difference makes live times look wrong.
+/// A larger clock difference is a warning: live times look wrong.
 const SKEW_NOTED: Duration = Duration::from_secs(2);
-/// A larger clock difference counts posts in the wrong minutes.
+/// A larger clock difference is an error: posts are counted in the wrong minutes.
 const SKEW_BROKEN: Duration = Duration::from_secs(30);
 
 /// Sources whose last report is older are ignored.
 const FEEDS_SINCE: Duration = Duration::from_secs(86_400);
-/// A source whose last report is older is read by no instance.
+/// No instance reads a source whose last report is older.
 const FEED_SILENCE: Duration = Duration::from_secs(30);
 
 /// What the database reports.
@@ -29,7 +29,7 @@ struct Seen {
     pending: usize,
     /// The reports of all instances about their sources; none while migrations are pending.
     feeds: Vec<FeedRow>,
-    /// The least difference between its clock and ours.
+    /// The smallest possible difference between its clock and ours.
     skew: Duration,
 }
 
@@ -41,14 +41,14 @@ pub async fn check(context: &Context) -> Vec<Check> {
         Backends::Embedded { path } if !path.exists() => {
             let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
             let made = format!("{} does not exist yet; the first start creates it", path.display());
-            let none = Check::good("sources", "no source was read yet");
+            let none = Check::good("sources", "no source has been read yet");
             return vec![Check::good("database", made.clone()), Check::good("stream", made), none, same_clock()];
         }
         Backends::Embedded { .. } => true,
         Backends::Shared { .. } => false,
     };
     let seen = see(context).await;
-    // The embedded queue lies in the database, and opening it would bring the schema up to date.
+    // The embedded queue is part of the database, and opening it would migrate the schema.
     let stream = match &seen {
         Err(_) if embedded => Check::skipped("stream", "needs the database"),
         Ok(seen) if embedded && seen.pending > 0 => Check::skipped("stream", "needs the migrations"),
@@ -81,7 +81,7 @@ async fn look(context: &Context, store: &Store) -> Result<Seen, StoreError> {
     let before = context.clock.now();
     let server = store.server().await?;
     let after = context.clock.now();
-    // Its clock was read between these two instants.
+    // The database read its clock between these two instants.
     let skew = before.since(server.now).max(server.now.since(after));
     let pending = store.pending_migrations().await?.len();
     let feeds = if pending == 0 { store.feeds(after - FEEDS_SINCE).await? } else { Vec::new() };
@@ -115,7 +115,7 @@ fn sources(feeds: &[FeedRow], now: Timestamp) -> Check {
     if wrong.is_empty() {
         return Check::good("sources", finding);
     }
-    let remedy = "correct the settings of the source and restart; a source that backs off is retried";
+    let remedy = "correct the settings of the source and restart; temporary errors are retried automatically";
     Check::warning("sources", format!("{finding}; {}", wrong.join("; ")), remedy)
 }
 

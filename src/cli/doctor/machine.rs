@@ -11,9 +11,9 @@ use crate::cli::probe::{self, Probe};
 use crate::config::{Address, Backends, Config, Role};
 
 const MIB: u64 = 1 << 20;
-/// Below this the database may fail.
+/// With less free space the database may fail.
 const FULL: u64 = 100 * MIB;
-/// Below this more space is needed soon: about two million posts.
+/// With less free space the check warns: it is enough for about two million posts.
 const TIGHT: u64 = 1024 * MIB;
 /// The longest time to identify a program that uses one of the addresses.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -34,7 +34,7 @@ pub fn disk(config: &Config) -> Check {
     }
     let free = match rustix::fs::statvfs(&folder) {
         Ok(room) => room.f_bavail.saturating_mul(room.f_frsize),
-        Err(e) => return Check::warning("disk", format!("{shown}: free space is unknown: {e}"), "check it by hand"),
+        Err(e) => return Check::warning("disk", format!("{shown}: free space is unknown: {e}"), "check it yourself"),
     };
     let finding = format!("{} MiB free in {shown}", free / MIB);
     match free {
@@ -44,7 +44,7 @@ pub fn disk(config: &Config) -> Check {
     }
 }
 
-/// The folder of `path`, or the nearest above it that exists: the others are made at the first start.
+/// The folder of `path`, or its nearest ancestor that exists: the first start creates the others.
 fn existing_folder(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let folder = absolute.ancestors().skip(1).find(|folder| folder.is_dir());
@@ -55,7 +55,7 @@ fn can_write(folder: &Path) -> io::Result<()> {
     Ok(rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)?)
 }
 
-/// Whether each address is free, or ours already.
+/// Whether each address is free, or already served by SentiStream.
 pub async fn ports(config: &Config) -> Vec<Check> {
     let addresses: Vec<&Address> = if config.has_role(Role::Api) {
         config.server.listen.iter().collect()
@@ -78,7 +78,7 @@ async fn port(address: &Address) -> Check {
     };
     if error.kind() != io::ErrorKind::AddrInUse {
         let remedy = "set server.listen to an address of this machine and a port that you may use";
-        return Check::broken("ports", format!("{address} cannot be listened on: {error}"), remedy);
+        return Check::broken("ports", format!("cannot listen on {address}: {error}"), remedy);
     }
     match probe::get(Probe { address, path: "/api/health", timeout: TIMEOUT }).await {
         // Every health report of SentiStream contains this field.
@@ -88,7 +88,7 @@ async fn port(address: &Address) -> Check {
         _ => Check::broken(
             "ports",
             format!("{address} is in use by another program"),
-            "end it, or set server.listen to another port",
+            "stop it, or set server.listen to another port",
         ),
     }
 }

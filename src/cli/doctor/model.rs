@@ -1,4 +1,4 @@
-//! Whether the model loads and works.
+//! Checks that the model loads and classifies a text.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! Progress of an import: a bar on a terminal, a line now and then elsewhere.
+//! Progress of an import: a bar on a terminal, otherwise a line every few seconds.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 const TICK: Duration = Duration::from_millis(250);
 /// How often a line is printed without a terminal.
 const LINE: Duration = Duration::from_secs(10);
-/// An estimate before this time says nothing.
+/// The remaining time is estimated only after this time.
 const SETTLED: Duration = Duration::from_secs(2);
 
 /// Shows how far an import is.
@@ -24,7 +24,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Of a file of `size` bytes, read up to `position`.
+    /// The progress in a file of `size` bytes that is read up to `position`.
     pub fn new(size: Option<u64>, position: Arc<AtomicU64>) -> Self {
         let now = Instant::now();
         Self { bar: bar(size), size, position, start: now, last_line: now }
@@ -48,7 +48,7 @@ impl Progress {
         }
     }
 
-    /// The time that is left, at the average speed so far: waits for a full stream count too.
+    /// The remaining time at the average speed so far, which includes waits for a full stream.
     fn left(&self, share: f64) -> Option<Duration> {
         let elapsed = self.start.elapsed();
         let left = elapsed.as_secs_f64() * (1.0 - share) / share;

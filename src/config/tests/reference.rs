@@ -1,4 +1,4 @@
-//! `docs/configuration.md` is written from `config/default.toml`, so that the two cannot differ.
+//! Checks that `docs/configuration.md` is generated from the current `config/default.toml`.
 
 use std::fmt::Write as _;
 
@@ -93,7 +93,7 @@ fn the_reference_page_is_in_step_with_the_defaults() {
     let written = std::fs::read_to_string(path).unwrap_or_default();
     assert!(
         written == page(),
-        "docs/configuration.md is behind config/default.toml; write it anew with \
+        "docs/configuration.md is not current; generate it with \
          UPDATE_DOCS=1 cargo test --lib the_reference_page_is_in_step"
     );
 }
@@ -103,7 +103,7 @@ fn every_key_is_explained() {
     let mut before = "";
     for line in DEFAULT_TOML.lines() {
         let is_key = line.contains(" = ") && !line.starts_with('#');
-        assert!(!is_key || before.starts_with('#'), "nothing explains {line}");
+        assert!(!is_key || before.starts_with('#'), "{line} has no comment");
         before = line;
     }
 }

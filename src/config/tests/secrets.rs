@@ -1,4 +1,4 @@
-//! Secrets: where they come from, and that nothing shows them.
+//! Secrets: their origins, and that no output contains them.
 
 use secrecy::ExposeSecret;
 
@@ -52,7 +52,7 @@ fn secrets_are_read_from_files_and_shown_nowhere() {
 }
 
 #[test]
-fn of_a_secret_and_its_file_the_later_layer_counts_and_one_layer_must_not_set_both() {
+fn later_of_secret_and_file_counts_and_both_in_a_layer_fail() {
     let key = file("from the file");
     let path = key.path().display().to_string();
     let variables =
@@ -64,7 +64,7 @@ fn of_a_secret_and_its_file_the_later_layer_counts_and_one_layer_must_not_set_bo
     let flag = Inputs { environment: variables(&[]), sets: vec!["llm.api_key=flag".into()], ..Inputs::default() };
     assert_eq!(api_key(&flag).as_deref(), Some("flag"));
     let both = Inputs { environment: variables(&[("SENTISTREAM__LLM__API_KEY", "x")]), ..Inputs::default() };
-    assert!(problem(&both).message.contains("set one of the two"));
+    assert!(problem(&both).message.contains("set only one of them"));
     let gone = problem(&with_sets(&["llm.api_key_file=/does/not/exist"]));
     assert!(gone.key == "llm.api_key_file" && gone.message.contains("/does/not/exist"), "{gone}");
 }

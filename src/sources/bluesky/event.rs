@@ -1,4 +1,4 @@
-//! From a frame of Jetstream to an operation on the stream.
+//! Converts a frame of Jetstream to an operation on the stream.
 
 use std::borrow::Cow;
 
@@ -23,7 +23,7 @@ const SHOWN: usize = 120;
 pub struct Frame {
     /// The server's time of the event, in microseconds since the Unix epoch.
     pub time_us: i64,
-    /// What to append; `None`: nothing of interest.
+    /// The operation to append; `None`: the event is ignored.
     pub op: Option<Op>,
 }
 
@@ -32,7 +32,7 @@ pub struct Frame {
 pub enum EventError {
     #[error("not a Jetstream event: {source}: {shown}")]
     Malformed { source: serde_json::Error, shown: String },
-    #[error("the event has {0} bytes, at most {MAX_EVENT_BYTES} are read")]
+    #[error("the event has {0} bytes, more than the limit of {MAX_EVENT_BYTES}")]
     TooLarge(usize),
     #[error("{kind} event without {field}")]
     Incomplete { kind: String, field: &'static str },
@@ -75,7 +75,7 @@ struct Commit<'a> {
     record: Option<Record<'a>>,
 }
 
-/// Records are written by anyone's program: an optional field of an unexpected form counts as missing.
+/// Any program can write records, so an optional field of an unexpected type counts as missing.
 #[derive(Deserialize)]
 struct Record<'a> {
     #[serde(borrow, default)]
@@ -96,7 +96,7 @@ struct Record<'a> {
 #[serde(transparent)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// The value, or `None` when it has an unexpected form.
+/// The value, or `None` when it has an unexpected type.
 fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de>>(de: D) -> Result<Option<T>, D::Error> {
     let raw: Option<&'de RawValue> = Option::deserialize(de)?;
     Ok(raw.and_then(|raw| serde_json::from_str(raw.get()).ok()))
@@ -158,7 +158,7 @@ struct Account<'a> {
     status: Option<Cow<'a, str>>,
 }
 
-/// Reads a frame and keeps what `filter` takes.
+/// Reads a frame; events that `filter` leaves out have no operation.
 ///
 /// # Errors
 /// When the frame is not an event of the protocol, or its post is not valid.
@@ -178,7 +178,7 @@ pub fn read(text: &str, filter: &Filter, now: Timestamp) -> Result<Frame, EventE
             let account = event.account.as_ref().ok_or_else(|| missing("account"))?;
             of_account(&event.did, account, filter)?
         }
-        // Handles change; posts are stored under the account's DID.
+        // Handles can change, so posts are stored under the account's DID.
         _ => None,
     };
     Ok(Frame { time_us: event.time_us, op })
@@ -191,7 +191,7 @@ fn of_commit(
     now: Timestamp,
 ) -> Result<Option<Op>, EventError> {
     let id = format!("at://{}/{COLLECTION}/{}", event.did, commit.rkey);
-    // Deletions pass the same sample, so that posts outside of it leave no tombstones.
+    // The sample also applies to deletions, so that posts outside of it leave no tombstones.
     if !filter.takes_author(&event.did) || !filter.samples(&id) {
         return Ok(None);
     }
@@ -213,8 +213,8 @@ fn of_commit(
     }
 }
 
-/// A deleted account loses its posts. A suspended or deactivated account may return, but until then its posts must
-/// not be shown (<https://atproto.com/specs/account>).
+/// The posts of a deleted account are deleted. A suspended or deactivated account may return, but until then its posts
+/// must not be shown (<https://atproto.com/specs/account>).
 fn of_account(did: &str, account: &Account<'_>, filter: &Filter) -> Result<Option<Op>, EventError> {
     let gone = matches!(account.status.as_deref(), Some("deleted" | "takendown" | "suspended" | "deactivated"));
     if account.active || !gone || !filter.takes_author(did) {
@@ -225,7 +225,7 @@ fn of_account(did: &str, account: &Account<'_>, filter: &Filter) -> Result<Optio
     Ok(Some(Op::DeleteAuthor { source, author: Author::parse(did).map_err(invalid("author"))? }))
 }
 
-/// Whether the record has text, and `filter` takes it. Posts of pictures alone have no text.
+/// Whether the record has text, and passes `filter`. Posts with only pictures have no text.
 fn takes(record: &Record<'_>, filter: &Filter) -> bool {
     let langs = record.langs.as_deref().unwrap_or_default();
     !record.text.trim().is_empty() && filter.takes_languages(langs) && filter.takes_text(&record.text)
@@ -254,14 +254,14 @@ fn fits(text: &str, bytes: usize) -> bool {
     text.len() <= bytes && !text.contains('\0')
 }
 
-/// The author's time, unless it is no time or is later than the server's time.
+/// The author's time, unless it is malformed or later than the server's time.
 fn created_at(record: &Record<'_>, time_us: i64, now: Timestamp) -> Timestamp {
     let seen = Timestamp::from_micros(time_us).unwrap_or(now);
     let claimed: Option<Timestamp> = record.created_at.as_ref().and_then(|text| text.0.parse().ok());
     claimed.filter(|claimed| *claimed <= seen + MAX_AHEAD).unwrap_or(seen)
 }
 
-/// The post that this one answers, else the one that it quotes.
+/// The post that this one replies to, otherwise the one that it quotes.
 fn reply_to(record: &Record<'_>) -> Option<String> {
     let parent = record.reply.as_ref().and_then(|reply| reply.parent.as_ref()).map(|parent| &parent.uri);
     let quoted = record.embed.as_ref().and_then(|embed| embed.record.as_ref());
@@ -276,7 +276,7 @@ struct Link<'a> {
     uri: &'a str,
 }
 
-/// The text with its links in full: apps shorten them for display.
+/// The text with complete links, because apps shorten them for display.
 fn with_links(text: &str, facets: &[Facet<'_>]) -> String {
     let mut links: Vec<Link<'_>> = facets
         .iter()
@@ -289,11 +289,11 @@ fn with_links(text: &str, facets: &[Facet<'_>]) -> String {
     let mut out = String::with_capacity(text.len());
     let mut done = 0;
     for Link { start, end, uri } in links {
-        // Facets that overlap or split a character are left out.
+        // Facets that overlap or split a character are ignored.
         let Some(shown) = text.get(start..end).filter(|_| start >= done) else { continue };
         if let Some(before) = text.get(done..start) {
             out.push_str(before);
-            // A link text is kept beside its address; a shortened address is replaced.
+            // A link text stays, followed by its URL; a shortened URL is replaced.
             let is_address = shown.contains('.') && !shown.contains(char::is_whitespace);
             if !is_address {
                 out.push_str(shown);

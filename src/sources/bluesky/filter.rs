@@ -1,16 +1,16 @@
-//! Which posts are kept.
+//! Filters of posts.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use aho_corasick::AhoCorasick;
 
-/// Which posts to keep: those that meet every condition that is set.
+/// The conditions that a post must meet to be kept.
 #[derive(Clone, Debug)]
 pub struct FilterOptions {
     /// BCP 47 tags without a region; empty: all languages.
     pub languages: Vec<String>,
-    /// A post holds at least one of them, in any case; empty: all posts.
+    /// A post contains at least one of them, ignoring case; empty: all posts.
     pub keywords: Vec<String>,
     /// The share of posts to keep, from 0 to 1.
     pub sample: f64,
@@ -63,12 +63,12 @@ impl Filter {
         &self.authors
     }
 
-    /// Whether it leaves out posts by their content, which a deletion does not repeat.
+    /// Whether it filters by content, which a deletion does not contain.
     pub fn is_selective(&self) -> bool {
         !self.languages.is_empty() || self.keywords.is_some()
     }
 
-    /// Whether hours may pass without an event.
+    /// Whether hours may pass without an event, because only selected accounts are read.
     pub fn is_sparse(&self) -> bool {
         !self.authors.is_empty()
     }
@@ -84,7 +84,7 @@ impl Filter {
         self.languages.is_empty() || langs.iter().any(|tag| self.languages.contains(&primary(tag)))
     }
 
-    /// Whether `text` holds one of the keywords.
+    /// Whether `text` contains one of the keywords.
     pub fn takes_text(&self, text: &str) -> bool {
         self.keywords.as_ref().is_none_or(|keywords| keywords.is_match(&text.to_lowercase()))
     }

@@ -1,4 +1,4 @@
-//! From handles of accounts to their DIDs.
+//! Resolves handles of accounts to DIDs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -14,7 +14,7 @@ use super::super::fetch::{Fetcher, json};
 /// (<https://docs.bsky.app/docs/api/app-bsky-actor-get-profiles>).
 const PER_REQUEST: usize = 25;
 
-/// Resolves handles in bulk, and remembers them in case the API is unavailable later.
+/// Resolves handles in bulk, and caches them in case the API is unavailable later.
 pub struct Handles {
     api: Url,
     known: Mutex<BTreeMap<String, String>>,
@@ -40,7 +40,7 @@ struct Profile {
 }
 
 impl Handles {
-    /// Asks the API at `api`.
+    /// Resolves handles with the API at `api`.
     pub fn new(api: Url) -> Self {
         Self { api, known: Mutex::default() }
     }
@@ -48,7 +48,7 @@ impl Handles {
     /// The DIDs of `authors`, which are DIDs or handles. A handle whose request fails keeps its last DID.
     ///
     /// # Errors
-    /// When the API fails and no handle is known from before.
+    /// When the API fails and no handle is cached.
     pub async fn resolve(&self, authors: &[String], fetcher: &Fetcher) -> Result<Resolved, SourceError> {
         let mut resolved = Resolved::default();
         let mut handles = Vec::new();

@@ -1,16 +1,16 @@
-//! Steps over a frame that breaks the connection each time it is read.
+//! Skips a frame that breaks the connection each time it is read.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Failures at one place after which the source steps forward.
+/// Failures at one position after which the source skips ahead.
 const ATTEMPTS: u32 = 2;
-/// The first step; each further failure at the same place doubles it.
+/// The first step; each further failure at the same position doubles it.
 const STEP: Duration = Duration::from_secs(1);
 /// The longest step.
 const MAX_STEP: Duration = Duration::from_secs(3_600);
 
-/// The place of the last unreadable frame. All openings of the source share it.
+/// The position of the last unreadable frame, shared by all openings of the source.
 #[derive(Default)]
 pub struct Skip(Mutex<Option<Place>>);
 
@@ -21,11 +21,11 @@ struct Place {
 }
 
 impl Skip {
-    /// Records that the frame behind the event at `time_us` could not be read.
+    /// Records that the frame after the event at `time_us` could not be read.
     pub fn failed_after(&self, time_us: i64) {
         let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match place.as_mut() {
-            // A step may end before the frame: that is the same place still.
+            // A step may end before the frame: this is still the same position.
             Some(known) if time_us <= known.after.saturating_add(step(known.failures)) => {
                 known.failures = known.failures.saturating_add(1);
             }
@@ -33,7 +33,7 @@ impl Skip {
         }
     }
 
-    /// Where to resume instead of `time_us`, when the frame behind it failed before.
+    /// The position to resume at instead of `time_us`; `None` when the frame after it has not failed.
     pub fn resume_at(&self, time_us: i64) -> Option<i64> {
         let place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let place = place.as_ref().filter(|place| place.failures >= ATTEMPTS)?;
@@ -57,17 +57,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn place_that_fails_twice_is_stepped_over() {
+    fn position_that_fails_twice_is_skipped() {
         let skip = Skip::default();
         skip.failed_after(1_000_000);
         assert_eq!(skip.resume_at(1_000_000), None);
         skip.failed_after(1_000_000);
         assert_eq!(skip.resume_at(1_000_000), Some(2_000_000));
-        assert_eq!(skip.resume_at(5_000_000), None, "the source has passed it");
+        assert_eq!(skip.resume_at(5_000_000), None, "the source is past the frame");
         // The step was too short: the next one is longer.
         skip.failed_after(2_000_000);
         assert_eq!(skip.resume_at(1_000_000), Some(3_000_000));
         skip.failed_after(60_000_000);
-        assert_eq!(skip.resume_at(60_000_000), None, "the count starts over at another place");
+        assert_eq!(skip.resume_at(60_000_000), None, "the count starts again at another position");
     }
 }

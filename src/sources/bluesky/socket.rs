@@ -16,22 +16,22 @@ use super::event::{COLLECTION, MAX_EVENT_BYTES};
 
 /// The longest time to establish a connection.
 const CONNECT: Duration = Duration::from_secs(10);
-/// The longest frame that is read, in bytes. Hosts are asked to leave out events above [`MAX_EVENT_BYTES`]; one that
-/// does not costs a rejected event up to this size.
+/// The longest frame that is read, in bytes. The subscription asks hosts to leave out events above [`MAX_EVENT_BYTES`].
+/// If a host ignores that, events up to this size are rejected one by one.
 const MAX_FRAME: usize = 16 << 20;
-/// Most authors in the URL. More are sent in a message after the connection is made.
+/// The largest number of authors in the URL. More authors are sent in a message after connecting.
 const MAX_URL_AUTHORS: usize = 100;
-/// Most authors that a host accepts. With more, the source reads everything and filters itself.
+/// The largest number of authors that a host accepts. With more, the source reads all events and filters them.
 const MAX_AUTHORS: usize = 10_000;
 
 /// A connection.
 pub struct Socket {
     pub stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    /// The cursor at which it resumes, until the first event arrives.
+    /// The requested cursor, until the first event arrives.
     pub asked: Option<i64>,
 }
 
-/// What to ask a host for.
+/// The parameters of a subscription.
 pub struct Subscription<'a> {
     pub host: &'a str,
     /// DIDs; empty: all accounts.
@@ -70,7 +70,8 @@ impl Subscription<'_> {
         Ok(Socket { stream, asked: None })
     }
 
-    /// With `requireHello` the host sends nothing before it has the options from [`Self::hello`].
+    /// The URL to connect to. With `requireHello` the host sends nothing before it receives the options of
+    /// [`Self::hello`].
     fn url(&self) -> String {
         let separator = if self.host.contains('?') { '&' } else { '?' };
         let mut url = format!("{}{separator}wantedCollections={COLLECTION}", self.host);
@@ -101,7 +102,7 @@ impl Subscription<'_> {
     }
 }
 
-/// Whether `error` comes from a frame that cannot be read: it will come again with the same cursor.
+/// Whether `error` is caused by an unreadable frame, which the same cursor would return again.
 pub fn is_unreadable(error: &WsError) -> bool {
     match error {
         WsError::Capacity(_) | WsError::Utf8(_) => true,

@@ -8,7 +8,7 @@ use super::fields::{self, Draft};
 use super::window::Window;
 use super::{ReadError, ReadOptions, RecordError, Step};
 
-/// Separators that are recognised, the preferred one first.
+/// Supported separators, in order of preference.
 const SEPARATORS: [u8; 4] = *b",;\t|";
 
 /// Reads records of a CSV.
@@ -105,8 +105,8 @@ impl Csv {
     }
 }
 
-/// The separator of the header row: the one that occurs most outside of quotes. Excel may name it in a line before
-/// (`sep=;`), which is consumed.
+/// The separator of the header row: the one that occurs most often outside of quotes. Excel may name it in a preceding
+/// line (`sep=;`), which is consumed.
 fn separator<R: Read>(window: &mut Window<R>) -> io::Result<u8> {
     while !window.unread().contains(&b'\n') && !window.ended() && !window.is_overlong() {
         window.fill()?;
@@ -142,7 +142,7 @@ enum Parsed {
     Broken(u64, RecordError),
 }
 
-/// Splits one record at a time. It starts over at each record, and when more of a record was read, so that a broken
+/// Splits one record at a time. It starts again at each record, and when more of a record was read, so that a malformed
 /// record can be skipped from its first line.
 struct Parser {
     core: Reader,
@@ -190,7 +190,7 @@ impl Parser {
         (self.text_length, self.fields) = (0, 0);
         let mut used = 0;
         loop {
-            // A line break is read behind the last byte of the input. If it does not end the record, a quote is open.
+            // A line break is appended to the input. If it does not end the record, a quote is not closed.
             let was_last = used >= input.len();
             let rest = match &input[used.min(input.len())..] {
                 [] if !ended => return Split::Partial,
@@ -213,7 +213,7 @@ impl Parser {
         }
     }
 
-    /// The fields of the record that was split last.
+    /// The fields of the last record.
     fn texts(&self) -> Result<Vec<&str>, RecordError> {
         let mut start = 0;
         self.ends[..self.fields]

@@ -1,4 +1,4 @@
-//! From the bytes of a file to UTF-8: compression and encoding are recognised by the first bytes.
+//! Converts the bytes of a file to UTF-8. Compression and encoding are detected from the first bytes.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -9,12 +9,12 @@ use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-/// Bytes of text from which UTF-16 without a byte-order mark is recognised.
+/// Bytes of text that are checked to detect UTF-16 without a byte-order mark.
 const SAMPLE: usize = 64;
 /// Bytes that are read and decoded at once.
 const BUFFER: usize = 64 << 10;
 
-/// `input` in UTF-8, decompressed. `encoding` overrides what the first bytes say.
+/// `input`, decompressed and in UTF-8. `encoding` overrides the detected encoding.
 ///
 /// # Errors
 /// When the input cannot be read.
@@ -41,11 +41,11 @@ fn peek<R: Read>(input: &mut BufReader<R>, count: usize) -> io::Result<Vec<u8>> 
     if head.is_empty() || head.len() >= count {
         return Ok(head[..head.len().min(count)].to_vec());
     }
-    // A pipe may deliver a few bytes at first: what they say must do then.
+    // A pipe may deliver only a few bytes at first, which must then be sufficient.
     Ok(head)
 }
 
-/// UTF-16 without a byte-order mark: every other byte of Western text is zero.
+/// Detects UTF-16 without a byte-order mark: in Western text every other byte is zero.
 fn utf16(sample: &[u8]) -> Option<&'static Encoding> {
     let zeros = |offset: usize| sample.iter().skip(offset).step_by(2).filter(|byte| **byte == 0).count();
     let half = sample.len() / 2;
@@ -56,7 +56,7 @@ fn utf16(sample: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// Zstandard with any number of frames.
+/// Decompresses Zstandard with any number of frames.
 struct Zstd<R> {
     input: BufReader<R>,
     decoder: FrameDecoder,
@@ -64,7 +64,7 @@ struct Zstd<R> {
 }
 
 impl<R: Read> Zstd<R> {
-    /// Begins the next frame. `false` at the end of the input.
+    /// Starts the next frame. Returns `false` at the end of the input.
     fn open(&mut self) -> io::Result<bool> {
         while !self.input.fill_buf()?.is_empty() {
             match self.decoder.init(&mut self.input) {

@@ -1,11 +1,11 @@
-//! Why a file or a record is not read.
+//! Errors of files and records.
 
 use std::io;
 
 use super::MAX_RECORD_BYTES;
 use crate::domain::FieldError;
 
-/// Why nothing can be read.
+/// Why a file cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// Reading failed.

@@ -1,6 +1,6 @@
 //! Spreadsheets (xlsx, xls, xlsb, ods): the first sheet, with a header row.
 //!
-//! A spreadsheet is read into memory: its parts can only be found from its end.
+//! A spreadsheet is read into memory, because its directory is at its end.
 
 use std::io::{Cursor, Read};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ const SIGNATURES: [&[u8]; 2] = [b"PK\x03\x04", &[0xd0, 0xcf, 0x11, 0xe0]];
 pub struct Excel {
     rows: vec::IntoIter<Vec<String>>,
     columns: Columns,
-    /// The row that comes next, from 1.
+    /// The number of the next row, from 1.
     line: u64,
 }
 
@@ -59,7 +59,7 @@ impl Excel {
         Err(ReadError::Spreadsheet("holds no rows".to_owned()))
     }
 
-    /// The line of the row that comes next, from 1.
+    /// The number of the next row, from 1.
     pub fn line(&self) -> u64 {
         self.line
     }
@@ -91,7 +91,7 @@ impl Excel {
 /// The text of a cell. Dates become ISO 8601 in UTC.
 fn text(cell: &Data) -> String {
     match cell {
-        // An id such as 17 is stored as 17.0.
+        // Spreadsheets store an id such as 17 as 17.0.
         Data::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => format!("{number:.0}"),
         Data::DateTime(date) if date.is_datetime() => {
             let (year, month, day, hour, minute, second, milli) = date.to_ymd_hms_milli();

@@ -1,4 +1,4 @@
-//! From the fields of a record to a post.
+//! Converts the fields of a record to a post.
 
 use serde_json::Value;
 
@@ -16,11 +16,11 @@ pub const REQUIRED: [&str; 3] = ["post_id", "source", "content"];
 #[derive(Debug, Default)]
 pub struct Draft {
     pub post: PostDraft,
-    /// Optional fields that were left out because of an unexpected form.
+    /// Optional fields that were left out because of an unexpected type.
     pub dropped: Vec<&'static str>,
 }
 
-/// Why a field map or a constant is not valid.
+/// An error in a field map or a constant.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FieldMapError {
     #[error("{0:?} is not of the form FIELD=VALUE (content=body)")]
@@ -38,7 +38,7 @@ fn assignment(text: &str) -> Result<(&'static str, String), FieldMapError> {
     Ok((known.ok_or_else(|| FieldMapError::Unknown(field.to_owned()))?, value.to_owned()))
 }
 
-/// The names that a file uses for the fields of a post. Fields that are not named keep their names.
+/// The names that a file uses for the fields of a post. Fields that are not in the map have the same name in the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldMap(Vec<(&'static str, String)>);
 
@@ -60,7 +60,7 @@ impl FieldMap {
     }
 }
 
-/// Values that all records of a file have, in place of their own.
+/// Values for all records of a file, which replace those in the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Constants(Vec<(&'static str, String)>);
 
@@ -104,7 +104,7 @@ fn text_field<'a>(draft: &'a mut PostDraft, name: &str) -> Option<&'a mut Option
     }
 }
 
-/// Reads a JSON object. Numbers are taken where a text is expected: many ids are numbers.
+/// Reads a JSON object. Numbers are accepted where a text is expected, because many ids are numbers.
 pub fn from_json(text: &[u8], map: &FieldMap) -> Result<Draft, RecordError> {
     if map.0.is_empty()
         && let Ok(post) = serde_json::from_slice(text)
@@ -128,7 +128,7 @@ pub fn from_json(text: &[u8], map: &FieldMap) -> Result<Draft, RecordError> {
     Ok(draft)
 }
 
-/// The post of a draft. Optional fields that are not valid are left out, and named in `dropped`.
+/// Converts a draft to a post. Optional fields that are not valid are left out and added to `dropped`.
 pub fn post(draft: &mut Draft, options: &super::ReadOptions, now: Timestamp) -> Result<Post, RecordError> {
     for (field, value) in &options.constants.0 {
         set(&mut draft.post, field, value.clone());
@@ -155,7 +155,7 @@ pub fn post(draft: &mut Draft, options: &super::ReadOptions, now: Timestamp) -> 
     std::mem::take(post).validate(now).map_err(RecordError::Invalid)
 }
 
-/// A time in any of the usual forms.
+/// Parses a time in any supported form.
 fn read_time(time: &DraftTime, order: Option<DayOrder>) -> Option<Timestamp> {
     match time {
         DraftTime::Whole(number) => Timestamp::from_unix(*number),

@@ -33,7 +33,7 @@ pub fn line<R: Read>(window: &mut Window<R>, map: &FieldMap) -> io::Result<Step>
     }
 }
 
-/// The next element of an array, if it is complete. The window is at the array's beginning or behind an element.
+/// The next element of an array, if it is complete. The window is at the beginning of the array or after an element.
 pub fn element<R: Read>(window: &mut Window<R>, map: &FieldMap) -> io::Result<Step> {
     let skipped = window.unread().iter().take_while(|byte| byte.is_ascii_whitespace() || b"[,".contains(byte)).count();
     window.consume(skipped);
@@ -56,7 +56,7 @@ pub fn element<R: Read>(window: &mut Window<R>, map: &FieldMap) -> io::Result<St
             Ok(Step::Record(line, draft))
         }
         None if window.is_overlong() => {
-            // The end of a record that is too long is found by its line break.
+            // A record that is too long is skipped up to its line break.
             window.skip_line()?;
             Ok(Step::Record(line, Err(RecordError::TooLong)))
         }
@@ -70,8 +70,8 @@ pub fn element<R: Read>(window: &mut Window<R>, map: &FieldMap) -> io::Result<St
     }
 }
 
-/// Where the value at the beginning of `text` ends: behind its closing bracket, or before a comma or bracket of the
-/// array. `None`: it is not complete.
+/// The end of the value at the beginning of `text`: after its closing bracket, or before a comma or bracket of the
+/// array. `None`: the value is not complete.
 fn end_of_value(text: &[u8]) -> Option<usize> {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for (at, byte) in text.iter().enumerate() {

@@ -28,7 +28,7 @@ fn options(renames: &[&str]) -> ReadOptions {
     ReadOptions { map, ..ReadOptions::default() }
 }
 
-/// Everything that is read from `bytes` in chunks of `max`.
+/// Reads all of `bytes` in chunks of `max`.
 fn read(bytes: &[u8], step: usize, max: usize, options: &ReadOptions) -> Result<Chunk, ReadError> {
     let input = Trickle(io::Cursor::new(bytes.to_vec()), step);
     let mut reader = PostReader::new(Box::new(input), options)?;
@@ -62,7 +62,7 @@ fn csv(contents: &[String], line_end: &str) -> Vec<u8> {
     format!("\u{feff}post_id,content,source{line_end}{lines}").into_bytes()
 }
 
-/// Texts as posts have them, with everything that quoting must survive.
+/// Texts of posts, with characters that need quoting.
 fn texts() -> impl Strategy<Value = Vec<String>> {
     prop::collection::vec("[a-z\",é😀\r\n ]{0,40}x", 1..40)
 }
@@ -71,7 +71,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn posts_are_read_in_any_portions(texts in texts(), step in 1usize..90, max in 1usize..50) {
+    fn posts_are_read_from_chunks_of_any_size(texts in texts(), step in 1usize..90, max in 1usize..50) {
         for bytes in [ndjson(&texts), csv(&texts, "\n"), csv(&texts, "\r\n")] {
             let all = read(&bytes, step, max, &options(&[])).unwrap();
             prop_assert!(all.rejected.is_empty());
@@ -94,7 +94,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_read_to_their_end(bytes in prop::collection::vec(any::<u8>(), 0..600), csv: bool) {
+    fn any_bytes_are_read_to_the_end(bytes in prop::collection::vec(any::<u8>(), 0..600), csv: bool) {
         let header: &[u8] = if csv { b"post_id,source,content\n" } else { b"{}\n" };
         let bytes = [header, &bytes].concat();
         let all = read(&bytes, 7, 10, &options(&[])).unwrap();
@@ -130,7 +130,7 @@ fn overlong_line_is_skipped() {
 }
 
 #[test]
-fn unclosed_quote_costs_one_line() {
+fn unclosed_quote_rejects_one_line() {
     let good: String = (0..20_000).map(|n| format!("{n},x,good number {n}\n")).collect();
     let with_break = "a,x,\"two\nlines\"\n";
     let bytes = format!("post_id,source,content\n1,x,\"open\n{with_break}{good}");
@@ -149,7 +149,7 @@ fn csv_rows_need_all_columns_and_valid_text() {
     let mut bytes = b"post_id,source,content,created_at\n1,x,\"a, b\",2026-01-01T00:00:00Z\n2,x\n".to_vec();
     bytes.extend_from_slice(b"3,x,\xff\xfe,\n4,x,ok,\n5,x,late,tomorrow\n");
     let all = read(&bytes, 10, 100, &options(&[])).unwrap();
-    // A bad optional field costs no post.
+    // An invalid optional field does not reject the post.
     assert_eq!(contents(&all), ["a, b", "ok", "late"]);
     assert_eq!((all.posts[1].0.created_at, all.posts[2].0.created_at), (clock().now(), clock().now()));
     assert_eq!(all.dropped, BTreeMap::from([("created_at", 1)]));
@@ -184,7 +184,7 @@ fn header_without_a_needed_column_is_an_error() {
 }
 
 #[test]
-fn pipe_returns_what_it_has() {
+fn pipe_returns_complete_records_without_waiting() {
     let (mut writer, reader) = {
         let (reader, writer) = io::pipe().unwrap();
         (writer, reader)

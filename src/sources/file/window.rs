@@ -1,10 +1,10 @@
-//! A window that slides over the input: what was read and not yet consumed.
+//! A window that slides over the input: the bytes that were read and are not consumed yet.
 
 use std::io::{self, Read};
 
 use super::{MAX_RECORD_BYTES, Position};
 
-/// Read at once.
+/// Bytes per read.
 const READ_BYTES: usize = 256 << 10;
 
 pub struct Window<R> {
@@ -16,7 +16,7 @@ pub struct Window<R> {
 }
 
 impl<R: Read> Window<R> {
-    /// `position` is the present position of `input`.
+    /// A window on `input`, whose current position is `position`.
     pub fn new(input: R, position: Position) -> Self {
         Self { input, buffer: Vec::new(), start: 0, position, ended: false }
     }
@@ -26,7 +26,7 @@ impl<R: Read> Window<R> {
         self.position
     }
 
-    /// What was read and not consumed.
+    /// The bytes that were read and not consumed.
     pub fn unread(&self) -> &[u8] {
         &self.buffer[self.start..]
     }
@@ -41,7 +41,7 @@ impl<R: Read> Window<R> {
         self.unread().len() > MAX_RECORD_BYTES
     }
 
-    /// Everything that was not consumed, to the end of the input.
+    /// A reader of the unread bytes and the rest of the input.
     pub fn rest(&mut self) -> impl Read + '_ {
         let unread = io::Cursor::new(self.buffer.split_off(self.start));
         unread.chain(&mut self.input)
@@ -64,7 +64,7 @@ impl<R: Read> Window<R> {
         Ok(())
     }
 
-    /// Takes the first `count` unread bytes as done.
+    /// Consumes the first `count` unread bytes.
     pub fn consume(&mut self, count: usize) {
         let done = &self.buffer[self.start..self.start + count];
         self.position.line += done.iter().filter(|&&byte| byte == b'\n').count() as u64;
@@ -105,7 +105,7 @@ impl<R: Read> Window<R> {
         Ok(())
     }
 
-    /// The first byte that is no white space, unless everything is.
+    /// The first byte that is not white space; `None` if there is none.
     pub fn first_byte(&mut self) -> io::Result<Option<u8>> {
         loop {
             let first = self.unread().iter().copied().find(|byte| !byte.is_ascii_whitespace());

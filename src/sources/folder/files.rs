@@ -1,4 +1,4 @@
-//! The files of a folder, how far each was read, and what is new in them.
+//! The files of a folder, how far each was read, and their new records.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, Metadata};
@@ -16,11 +16,11 @@ use crate::sources::file::{Format, LineError, Position, PostReader, ReadError, R
 
 /// Most files in a folder. The positions of all files are stored together.
 const MAX_FILES: usize = 2_000;
-/// Bytes at the beginning that identify a file, besides its inode.
+/// The number of bytes at the beginning that identify a file, besides its inode.
 const HEAD_BYTES: u64 = 1_024;
-/// A last line without its line break is complete when its file has not changed for this long.
+/// A last line without a line break counts as complete when its file has not changed for this long.
 const SETTLED: Duration = Duration::from_secs(30);
-/// Most bytes that are searched for line breaks at once. No record is longer.
+/// The largest number of bytes that are searched for line breaks at a time. No record is longer.
 const MAX_SEARCH: u64 = 8 << 20;
 
 /// How far each file was read, by [`identity`].
@@ -46,7 +46,7 @@ pub struct Poll<'a> {
     pub found: Found,
 }
 
-/// What a poll found.
+/// The result of a poll.
 #[derive(Default)]
 pub struct Found {
     pub ops: Vec<Op>,
@@ -54,30 +54,31 @@ pub struct Found {
     pub rejected: Vec<String>,
     /// Files that cannot be read, and why.
     pub unreadable: BTreeSet<String>,
-    /// How far the files were read with it.
+    /// How far the files were read, including this poll.
     pub files: Files,
 }
 
 impl Files {
-    /// From the cursor of an earlier run.
+    /// Reads the cursor of an earlier run.
     pub fn of_cursor(cursor: Option<&str>) -> Self {
         cursor.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
 
     /// The cursor.
     pub fn cursor(&self) -> String {
-        // A map of texts and numbers always has a JSON form.
+        // A map of texts and numbers can always be serialised.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Reads about `max` new records, file by file in the order of their names. Removed files are forgotten.
+    /// Reads about `max` new records, file by file in the order of their names. The progress of removed files is
+    /// dropped.
     ///
     /// # Errors
     /// When the folder cannot be read, or holds too many files.
     pub fn poll(&self, options: &FolderOptions, max: usize, clock: &Clock) -> io::Result<Found> {
         let mut poll = Poll { options, clock, max, found: Found::default() };
         for (path, format) in list(&options.path)? {
-            // A file that cannot be read does not stop the others.
+            // An unreadable file does not stop the others.
             if let Err(error) = poll.at(self, &path, format) {
                 poll.found.unreadable.insert(format!("{}: {error}", path.display()));
             }
@@ -109,7 +110,7 @@ impl Poll<'_> {
         self.max.saturating_sub(self.found.ops.len() + self.found.rejected.len())
     }
 
-    /// The end of the last complete record after `offset`, as far as it was searched.
+    /// The end of the last complete record after `offset` within the searched bytes.
     fn whole_until(&self, file: &mut File, metadata: &Metadata, (offset, format): (u64, Format)) -> io::Result<u64> {
         if metadata.len() <= offset {
             return Ok(offset);
@@ -126,7 +127,7 @@ impl Poll<'_> {
         let (mut quoted, mut end) = (false, 0);
         for (at, byte) in bytes.iter().enumerate() {
             match byte {
-                // A line break between quotes is part of a value.
+                // A line break inside quotes is part of a value.
                 b'"' if format == Format::Csv => quoted = !quoted,
                 b'\n' if !quoted => end = at + 1,
                 _ => {}
@@ -167,15 +168,17 @@ fn list(folder: &Path) -> io::Result<Vec<(PathBuf, Format)>> {
         }
     }
     if files.len() > MAX_FILES {
-        let message =
-            format!("holds {} files, at most {MAX_FILES} are read: move away those that were read", files.len());
+        let message = format!(
+            "contains {} files, more than the limit of {MAX_FILES}: move files away that were read",
+            files.len()
+        );
         return Err(io::Error::other(message));
     }
     files.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     Ok(files)
 }
 
-/// The inode, which a file keeps when it is renamed.
+/// The inode of a file, which does not change when it is renamed.
 #[cfg(unix)]
 fn identity(_: &Path, metadata: &Metadata) -> String {
     use std::os::unix::fs::MetadataExt;

@@ -20,7 +20,7 @@ fn open(folder: &Path, cursor: Option<String>) -> Box<dyn Source> {
     spec("folder", options, Clock::system()).open(Opening { cursor, failures: 0 })
 }
 
-/// Everything that is new: the ids, what was no post, and the last cursor.
+/// All new records: the ids of posts, the number of rejected records, and the last cursor.
 async fn all(source: &mut dyn Source, cursor: &mut Option<String>) -> (Vec<String>, Vec<String>) {
     let (mut ids, mut rejected) = (Vec::new(), Vec::new());
     loop {
@@ -56,14 +56,14 @@ async fn growing_and_renamed_files_are_read_once() {
     let (ids, rejected) = all(source.as_mut(), &mut cursor).await;
     assert_eq!((ids, rejected), (["a1", "a2", "a3", "b1"].map(str::to_owned).to_vec(), vec![]));
 
-    // The rest of what was cut arrives, a file is renamed, and the process is another one.
+    // The incomplete record is completed, a file is renamed, and the process restarts.
     append(&path("a.ndjson"), &half[20..]);
     append(&path("b.csv"), "half\"\n");
     fs::rename(path("a.ndjson"), path("z.ndjson")).unwrap();
     let mut source = open(folder.path(), cursor.clone());
     assert_eq!(all(source.as_mut(), &mut cursor).await.0, ["b2", "a4"]);
 
-    // Another file under an old name, and lines that are no posts.
+    // Another file with an old name, and lines that are not posts.
     append(&path("a.ndjson"), &format!("{}nonsense\n{}", line("n1"), line("n2")));
     let (ids, rejected) = all(source.as_mut(), &mut cursor).await;
     assert_eq!(ids, ["n1", "n2"]);
@@ -87,13 +87,13 @@ async fn unfinished_last_line_waits_until_the_file_settles() {
     let long_ago = std::time::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     OpenOptions::new().append(true).open(&path).unwrap().set_modified(long_ago).unwrap();
     assert_eq!(all(source.as_mut(), &mut cursor).await.0, ["whole"]);
-    // A record after it in the same file is one of its own.
+    // A record after it in the same file is a separate record.
     append(&path, &format!("\n{}", line("next")));
     assert_eq!(all(source.as_mut(), &mut cursor).await.0, ["next"]);
 }
 
 #[tokio::test]
-async fn missing_folder_is_waited_for() {
+async fn missing_folder_is_polled_until_it_exists() {
     let folder = tempfile::tempdir().unwrap();
     let error = open(&folder.path().join("none"), None).next(1).await.unwrap_err();
     assert!(matches!(&error, SourceError::Transient(reason) if reason.contains("none")), "{error}");

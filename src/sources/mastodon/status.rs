@@ -1,4 +1,4 @@
-//! A status as Mastodon's API gives it.
+//! A status of Mastodon's API.
 
 use serde::Deserialize;
 
@@ -7,10 +7,10 @@ use super::super::html;
 use super::super::lenient::lenient;
 use crate::domain::{Op, PostId, Timestamp};
 
-/// The parts of a status that are read.
+/// The fields of a status that are used.
 #[derive(Debug, Deserialize)]
 pub struct Status {
-    /// A number in text, valid at its instance.
+    /// A number as text, unique within its instance.
     pub id: String,
     #[serde(default, deserialize_with = "lenient")]
     created_at: Option<String>,
@@ -32,7 +32,7 @@ pub struct Status {
     in_reply_to_id: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     account: Option<Account>,
-    /// The boosted status, which is also listed by itself.
+    /// The boosted status, which the time line also lists separately.
     reblog: Option<serde::de::IgnoredAny>,
     #[serde(default, deserialize_with = "lenient")]
     quote: Option<Quote>,
@@ -61,7 +61,7 @@ struct Quoted {
 
 impl Status {
     /// The post of `host`. Its text is the content warning and the content, without the link to a quoted status that
-    /// servers put into the content for old clients.
+    /// servers add to the content for old clients.
     pub fn found(self, host: &str) -> Found {
         let content = self.content.unwrap_or_default();
         let body = match self.reblog {
@@ -102,7 +102,7 @@ pub fn delete(host: &str, id: &str) -> Option<Op> {
     PostId::parse(&self::id(host, id)).ok().map(|post_id| Op::Delete { post_id })
 }
 
-/// The `post_id` of a status. Deletions and replies name a status by its number at the instance.
+/// The `post_id` of a status. Deletions and replies refer to a status by its number in the instance.
 fn id(host: &str, number: &str) -> String {
     format!("mastodon:{host}:{number}")
 }

@@ -25,9 +25,9 @@ use super::{MastodonOptions, bearer};
 
 /// The longest time to establish a connection.
 const CONNECT: Duration = Duration::from_secs(10);
-/// Longest frame, in bytes. A status in a longer one is polled after the connection has ended.
+/// Longest frame, in bytes. A longer frame ends the connection, and its status is polled afterwards.
 const MAX_FRAME: usize = 1 << 20;
-/// How long to collect events after the first one, so that an append holds more than one post.
+/// How long to collect events after the first one, so that an append contains more than one post.
 const GATHER: Duration = Duration::from_millis(100);
 
 /// An event of the stream.
@@ -45,7 +45,7 @@ pub enum StreamEvent {
     Malformed(String),
 }
 
-/// A frame. Its payload is JSON in a text.
+/// A frame. Its payload is a text with JSON.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Frame {
@@ -56,7 +56,7 @@ enum Frame {
         #[serde(default)]
         payload: Option<String>,
     },
-    /// The answer to a subscription that the server does not grant.
+    /// The answer to a subscription that the server refuses.
     Error {
         error: String,
         #[serde(default)]
@@ -120,7 +120,7 @@ impl Streaming {
         Ok(Some(Self { socket, host }))
     }
 
-    /// Waits for an event, then a moment for more, at most `max`; returns at `deadline` if there is one.
+    /// Waits for an event, then collects up to `max` events for a moment. Returns at `deadline` if one is set.
     ///
     /// # Errors
     /// When the connection ends before any event.
@@ -143,7 +143,7 @@ impl Streaming {
                     }
                     events.push(read(&text, &self.host));
                 }
-                // A quiet time line still sends pings.
+                // A time line without new posts still sends pings.
                 Some(Ok(Message::Ping(_))) if events.is_empty() => break,
                 Some(Ok(Message::Close(_))) | None if events.is_empty() => {
                     return Err(SourceError::Transient(format!("{} ended the stream", self.host)));
@@ -161,7 +161,8 @@ impl Streaming {
     }
 }
 
-/// Where `instance` streams. Servers before version 4 lack `/api/v2/instance`; one that names no host streams itself.
+/// The streaming URL of `instance`. Servers before version 4 lack `/api/v2/instance`; if no host is named, the instance
+/// itself streams.
 async fn streaming_url(instance: &Url, fetcher: &Fetcher) -> Result<Url, SourceError> {
     let host = place(instance);
     let wrong = |reason: String| SourceError::Permanent(format!("{host}: {reason}"));
@@ -176,7 +177,7 @@ async fn streaming_url(instance: &Url, fetcher: &Fetcher) -> Result<Url, SourceE
         Err(_) => json::<InstanceV1>(&ask("api/v1/instance").await?).ok().and_then(|v1| v1.urls.streaming),
     };
     let base = match named {
-        Some(named) => Url::parse(&named).map_err(|_| wrong(format!("its streaming URL {named:?} is no URL")))?,
+        Some(named) => Url::parse(&named).map_err(|_| wrong(format!("its streaming URL {named:?} is not a URL")))?,
         None => instance.clone(),
     };
     let scheme = match base.scheme() {
@@ -187,10 +188,10 @@ async fn streaming_url(instance: &Url, fetcher: &Fetcher) -> Result<Url, SourceE
     };
     let path = format!("{}/api/v1/streaming", base.path().trim_end_matches('/'));
     let address = format!("{scheme}://{}{path}", place(&base));
-    Url::parse(&address).map_err(|_| wrong(format!("its streaming URL {address:?} is no URL")))
+    Url::parse(&address).map_err(|_| wrong(format!("its streaming URL {address:?} is not a URL")))
 }
 
-/// Why the WebSocket was not opened.
+/// The error for a WebSocket that could not be opened.
 fn handshake(host: &str, error: WsError) -> SourceError {
     let WsError::Http(answer) = error else {
         return SourceError::Transient(format!("cannot connect to {host}: {error}"));

@@ -1,4 +1,4 @@
-//! Time lines of instances, and where each of them continues.
+//! Time lines of instances, and the position of each.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -11,13 +11,13 @@ use super::super::SourceError;
 use super::super::fetch::place;
 use super::MastodonOptions;
 
-/// Posts of a page: the most that servers give.
+/// Posts per page: the most that servers return.
 pub const PAGE: usize = 40;
-/// Ids of posts that a rewind does not yield again.
+/// The number of remembered posts that a rewind does not yield again.
 const MAX_RECENT: usize = 20_000;
-/// Pages of one rewind. Rewinds overlap, so that a busy time line is covered by several of them.
+/// The largest number of pages of one rewind. Rewinds overlap, so several of them cover a busy time line.
 const MAX_REWIND_PAGES: u32 = 20;
-/// Rewinds within the time that one of them covers.
+/// The number of rewinds within the time that one of them covers.
 const REWINDS: u32 = 5;
 /// Bits of an id below its time in milliseconds.
 const SEQUENCE_BITS: u32 = 16;
@@ -44,7 +44,7 @@ impl Timeline {
         let wrong = |e: &dyn std::fmt::Display| SourceError::Permanent(format!("instances: {}: {e}", self.instance));
         let mut url = self.instance.join("api/v1/timelines/public").map_err(|e| wrong(&e))?;
         if let Some(tag) = &self.tag {
-            let mut path = url.path_segments_mut().map_err(|()| wrong(&"is no base of a URL"))?;
+            let mut path = url.path_segments_mut().map_err(|()| wrong(&"cannot be the base of a URL"))?;
             path.pop().push("tag").push(tag);
         }
         url.query_pairs_mut().append_pair("limit", &PAGE.to_string());
@@ -70,17 +70,17 @@ pub fn advance(positions: &mut Positions, key: &str, id: &str) {
     }
 }
 
-/// Ids are numbers in text at Mastodon, and sortable texts of one length at its relatives.
+/// Compares ids. Mastodon's ids are numbers as text; those of compatible servers are sortable texts of equal length.
 fn compare(a: &str, b: &str) -> Ordering {
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
 /// Rereads the last minutes of a time line that holds posts of other servers.
 ///
-/// An instance gives a remote post an id by the time at which it was written
-/// (`Mastodon::Snowflake.id_at(created_at)`), so that one that arrives late sorts before posts that were read.
+/// An instance derives the id of a remote post from the time at which it was written
+/// (`Mastodon::Snowflake.id_at(created_at)`), so a post that arrives late sorts before posts that were already read.
 pub struct Rewinds {
-    /// How far each goes back.
+    /// The time that each rewind covers.
     span: Duration,
     lines: BTreeMap<String, Line>,
     recent: Recent,
@@ -94,7 +94,7 @@ struct Line {
 
 struct Rewind {
     position: String,
-    /// The position when it began.
+    /// The position when the rewind began.
     end: String,
     pages: u32,
 }
@@ -105,7 +105,8 @@ impl Rewinds {
         Self { span, lines: BTreeMap::new(), recent: Recent::default() }
     }
 
-    /// Where the rewind of `key` asks next; `None` when none is due. `newest` is the position of the time line.
+    /// The position of the next page in the rewind of `key`; `None` when no rewind is due. `newest` is the position of
+    /// the time line.
     pub fn position(&mut self, key: &str, newest: &str) -> Option<String> {
         let line = self.lines.entry(key.to_owned()).or_default();
         if line.running.is_none() && line.next.is_none_or(|next| next <= Instant::now()) {
@@ -129,20 +130,20 @@ impl Rewinds {
         }
     }
 
-    /// Whether the post `id` of `key` was not seen lately. It counts as seen from now on.
+    /// Whether the post `id` of `key` is new. It counts as seen from now on.
     pub fn is_new(&mut self, key: &str, id: &str) -> bool {
         self.recent.insert(format!("{key} {id}"))
     }
 }
 
-/// The lowest id of the instant `span` before that of `id`; `None` for an id that holds no time.
+/// The lowest id of the instant `span` before that of `id`; `None` for an id without a time.
 fn rewound(id: &str, span: Duration) -> Option<String> {
     let millis = id.parse::<u64>().ok()? >> SEQUENCE_BITS;
     let millis = millis.saturating_sub(u64::try_from(span.as_millis()).ok()?);
     Some((millis << SEQUENCE_BITS).to_string())
 }
 
-/// The last keys, up to a limit.
+/// The most recent keys, up to a limit.
 #[derive(Default)]
 struct Recent {
     keys: HashSet<String>,
@@ -150,7 +151,7 @@ struct Recent {
 }
 
 impl Recent {
-    /// Adds `key`; whether it was not there.
+    /// Adds `key`. Returns whether it is new.
     fn insert(&mut self, key: String) -> bool {
         if !self.keys.insert(key.clone()) {
             return false;

@@ -1,4 +1,4 @@
-//! Where a replay stopped, and in which file. The file may have changed by the next run.
+//! The cursor of a replay: the file and the position in it. The file may have changed before the next run.
 
 use std::fmt;
 use std::fs::File;
@@ -11,10 +11,10 @@ use sha2::{Digest, Sha256};
 
 use crate::sources::file::Position;
 
-/// Bytes at the beginning that identify a file.
+/// The number of bytes at the beginning that identify a file.
 const HEAD_BYTES: u64 = 4_096;
 
-/// Identifies a file and its state.
+/// The identity of a file, and its state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     size: u64,
@@ -27,7 +27,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Of `file` as it is now, with a head of `head_bytes` to compare it with another one.
+    /// The identity of `file` as it is now, with a head of `head_bytes` for a comparison.
     pub fn of(file: &mut File, head_bytes: Option<u64>) -> io::Result<Self> {
         let metadata = file.metadata()?;
         let modified = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -62,7 +62,7 @@ pub struct Kept {
 /// What a cursor means for a file as it is now.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Resume {
-    /// The same file, or more of it.
+    /// The same file, which may have grown.
     At(Kept),
     /// Different content under the same path.
     Changed { reason: &'static str, round: u64 },
@@ -71,13 +71,13 @@ pub enum Resume {
 }
 
 impl Cursor {
-    /// Of a position in the file with this identity.
+    /// The cursor for a position in the file with this identity.
     pub fn new(path: &Path, position: Position, round: u64, identity: &Identity) -> Self {
         let path = path.to_string_lossy().into_owned();
         Self { path, offset: position.offset, line: position.line, round, identity: identity.clone() }
     }
 
-    /// What the cursor `text` means for `file`, which was opened at `path`.
+    /// Finds the position of the cursor `text` in `file`, which was opened at `path`.
     pub fn find(text: &str, path: &Path, file: &mut File) -> io::Result<Resume> {
         let Ok(kept) = serde_json::from_str::<Self>(text) else { return Ok(Resume::OtherFile) };
         if kept.path != path.to_string_lossy() {
@@ -101,7 +101,7 @@ impl Cursor {
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A struct of texts and numbers always has a JSON form.
+        // A struct of texts and numbers can always be serialised.
         f.write_str(&serde_json::to_string(self).unwrap_or_default())
     }
 }

@@ -61,7 +61,7 @@ async fn restart_continues_after_the_last_batch() {
     loop {
         let mut replay = open(&options, cursor.as_deref());
         let batch = replay.next(70).await.unwrap();
-        // A wait that is given up loses nothing.
+        // A cancelled wait loses nothing.
         drop(tokio::time::timeout(std::time::Duration::ZERO, replay.next(70)).await);
         seen.extend(posts(&batch).iter().map(|post| post.post_id.to_string()));
         cursor = batch.cursor;
@@ -89,7 +89,7 @@ async fn changed_file_is_read_from_its_beginning() {
         let read = rest(&mut open(&options(&path), Some(&end)), 30).await.0;
         assert_eq!(read.len(), changed.lines().count());
     }
-    // Another path has nothing to do with the cursor.
+    // A cursor of another path is ignored.
     let other = folder.path().join("other.ndjson");
     std::fs::write(&other, lines(0..3)).unwrap();
     assert_eq!(rest(&mut open(&options(&other), Some(&end)), 30).await.0, ids(0..3));

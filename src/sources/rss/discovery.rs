@@ -6,7 +6,7 @@ use super::super::html;
 
 /// Types of a `<link rel="alternate">` that is a feed.
 const TYPES: [&str; 4] = ["application/rss+xml", "application/atom+xml", "application/feed+json", "application/json"];
-/// Links are searched for in this many bytes of a page. They are in its head.
+/// The number of bytes of a page that are searched for links, which are in its head.
 const MAX_BYTES: usize = 512 * 1_024;
 
 /// The first feed that the page at `url` links to.

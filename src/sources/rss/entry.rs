@@ -1,4 +1,4 @@
-//! From a feed's document to its entries.
+//! Reads the entries of a feed's document.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, SystemTime};
@@ -15,7 +15,7 @@ use super::{discovery, json, repair};
 use crate::domain::Timestamp;
 use crate::domain::post::MAX_ID_BYTES;
 
-/// Most entries of one document that are read, the newest.
+/// The largest number of entries per document. The newest ones are read.
 const MAX_ENTRIES: usize = 1_000;
 
 /// The contents of a document.
@@ -23,7 +23,7 @@ const MAX_ENTRIES: usize = 1_000;
 pub struct Parsed {
     /// Oldest first.
     pub entries: Vec<Entry>,
-    /// How long the feed asks to be cached.
+    /// The time for which the feed wants to be cached.
     pub ttl: Option<Duration>,
 }
 
@@ -33,7 +33,7 @@ pub struct Entry {
     /// A hash of its identity.
     pub key: u64,
     pub found: Found,
-    /// When it was last changed, by its own account.
+    /// When it was last changed, according to the feed.
     pub edited_at: Option<Timestamp>,
 }
 
@@ -46,7 +46,7 @@ pub enum FeedError {
     Panic,
     #[error("larger than {0} KiB")]
     TooLarge(usize),
-    /// A page that links to feeds.
+    /// The document is a web page that links to this feed.
     #[error("a web page, not a feed; it links to {0}")]
     Page(Url),
 }
@@ -78,16 +78,16 @@ pub fn parse(document: &[u8], feed: &Url, url: &Url) -> Result<Parsed, FeedError
 fn read(document: &[u8], url: &Url) -> Result<model::Feed, FeedError> {
     let parser = feed_rs::parser::Builder::new()
         .base_uri(Some(url.as_str()))
-        // Markup is converted to text below.
+        // Markup is converted to text later.
         .sanitize_content(false)
-        // An entry without an id is identified by its link, else by its title.
+        // An entry without an id is identified by its link, or by its title.
         .id_generator(|links, title, _| {
             let title = || title.as_ref().map_or_else(String::new, |title| title.content.clone());
             link(links).unwrap_or_else(title)
         })
         .timestamp_parser(|text| Some(SystemTime::from(date::date(text, None)?).into()))
         .build();
-    // The library slices some texts at byte positions, which panics inside a character.
+    // The library slices some texts at byte positions, which panics in the middle of a character.
     let read = catch_unwind(AssertUnwindSafe(|| parser.parse(document))).map_err(|_| FeedError::Panic)?;
     Ok(read?)
 }
@@ -108,7 +108,7 @@ fn entry(entry: model::Entry, feed: &Url, language: Option<&String>) -> Entry {
     let bodies = [entry.content.and_then(|content| content.body), entry.summary.map(|summary| summary.content)];
     let mut bodies = bodies.into_iter().flatten().chain(media).map(|body| html::text(&body));
     let body = bodies.find(|body| !body.is_empty()).unwrap_or_default();
-    // Many feeds repeat the title in the content, or have a title alone.
+    // Many feeds repeat the title in the content, or have only a title.
     let content = match (title.is_empty(), body.starts_with(&title)) {
         (false, false) if body.is_empty() => title,
         (false, false) => format!("{title}\n\n{body}"),
@@ -132,7 +132,7 @@ fn entry(entry: model::Entry, feed: &Url, language: Option<&String>) -> Entry {
     }
 }
 
-/// Identifies `feed` without its address, which may hold a secret.
+/// Identifies `feed` without its URL, which may contain a secret.
 pub fn label(feed: &Url) -> String {
     format!("{}/{:016x}", place(feed), hash(feed.as_str()).0)
 }
@@ -142,7 +142,7 @@ fn hash(text: &str) -> (u64, [u8; 32]) {
     (hash.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes)), hash)
 }
 
-/// The identity itself if it is short enough, else its hash.
+/// The identity if it is short enough, otherwise its hash.
 fn post_id(identity: &str, hash: &[u8]) -> String {
     let id = format!("rss:{identity}");
     if id.len() <= MAX_ID_BYTES && !id.contains('\0') {

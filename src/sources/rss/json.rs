@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-/// The document with ids as text. A reader must take a number as its text
+/// The document with all ids as text. A reader must treat a number as text
 /// (<https://www.jsonfeed.org/version/1.1/#items-a-name-items-a>).
 pub fn with_text_ids(document: &[u8]) -> Cow<'_, [u8]> {
     let is_json = document.trim_ascii_start().first() == Some(&b'{');

@@ -4,7 +4,7 @@ use quick_xml::events::Event;
 use quick_xml::{Reader, XmlVersion};
 use url::Url;
 
-/// Why a list cannot be read.
+/// An error in an OPML document.
 #[derive(Debug, thiserror::Error)]
 pub enum OpmlError {
     #[error("is not OPML: {0}")]
@@ -16,16 +16,16 @@ pub enum OpmlError {
 /// The feeds of an OPML document.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct FeedList {
-    /// Those with an http or https URL, each once.
+    /// Feeds with an http or https URL, without duplicates.
     pub feeds: Vec<Url>,
     /// URLs of other schemes, such as `feed:`.
     pub skipped: Vec<String>,
 }
 
-/// The feeds of an OPML document, also those in folders.
+/// The feeds of an OPML document, including those in folders.
 ///
 /// # Errors
-/// When the document is not OPML, or contains no feed that can be read.
+/// When the document is not OPML, or contains no feed with an http or https URL.
 pub fn feeds_of(document: &str) -> Result<FeedList, OpmlError> {
     let mut reader = Reader::from_str(document);
     let mut list = FeedList::default();

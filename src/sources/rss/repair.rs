@@ -1,11 +1,11 @@
-//! Repairs XML that is not well-formed, where the meaning is clear.
+//! Repairs malformed XML where the meaning is unambiguous.
 
 /// The longest name or number of an entity.
 const MAX_ENTITY: usize = 32;
 const CDATA: (&[u8], &[u8]) = (b"<![CDATA[", b"]]>");
 
-/// The document with escaped ampersands, without control characters and text before the first tag. A truncated
-/// document ends after its last complete entry. `None`: it is not XML.
+/// The document with escaped ampersands, and without control characters and text before the first tag. A truncated
+/// document ends after its last complete entry. `None`: the document is not XML.
 pub fn repaired(document: &[u8]) -> Option<Vec<u8>> {
     let start = document.iter().position(|byte| *byte == b'<')?;
     let mut fixed = clean(&document[start..]);
@@ -25,7 +25,7 @@ pub fn repaired(document: &[u8]) -> Option<Vec<u8>> {
     Some(fixed)
 }
 
-/// Without characters that XML 1.0 does not allow, and with every ampersand that begins no entity escaped.
+/// Removes characters that XML 1.0 does not allow, and escapes every ampersand that does not begin an entity.
 fn clean(document: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(document.len() + 64);
     let mut rest = document;
@@ -38,7 +38,7 @@ fn clean(document: &[u8]) -> Vec<u8> {
                 continue;
             }
             b'&' if is_entity(after) => out.push(b'&'),
-            // Entities of HTML are resolved later, with the markup.
+            // HTML entities are resolved later, together with the markup.
             b'&' => out.extend_from_slice(b"&amp;"),
             byte if is_allowed(*byte) => out.push(*byte),
             _ => {}
@@ -52,7 +52,7 @@ fn is_allowed(byte: u8) -> bool {
     byte >= b' ' || matches!(byte, b'\t' | b'\n' | b'\r')
 }
 
-/// Whether what follows an ampersand is one of XML's five names or a number.
+/// Whether the text after an ampersand is one of XML's five entities or a character reference.
 fn is_entity(after: &[u8]) -> bool {
     let Some(end) = after.iter().take(MAX_ENTITY).position(|byte| *byte == b';') else { return false };
     match &after[..end] {

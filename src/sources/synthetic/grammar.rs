@@ -1,10 +1,9 @@
-//! The word lists under `words/`, and how a rule becomes text.
+//! The word lists in `words/`, and the expansion of rules to text.
 //!
-//! A list is a `[name]` and, below it, one alternative per line. In an alternative `{name}` stands for
-//! one of that rule, `{.name}` for one of `name.KIND` with the kind of the topic written about,
-//! `{a|b|}` for one of these texts, and `{topic}`, `{tag}`, `{handle}`, `{crisis}` and `{n}` (2 to 9)
-//! for what the name says. Every rule deals its alternatives like a deck of cards: none comes a
-//! second time before all have been dealt.
+//! A list is a `[name]` and, below it, one alternative per line. In an alternative, `{name}` is replaced by an
+//! alternative of that rule, `{.name}` by one of `name.KIND` with the kind of the topic, `{a|b|}` by one of these
+//! texts, and `{topic}`, `{tag}`, `{handle}`, `{crisis}` and `{n}` (2 to 9) by that value. A rule uses all of its
+//! alternatives in random order before it repeats one.
 
 use std::collections::HashMap;
 
@@ -24,10 +23,10 @@ const WORDS: [&str; 6] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RuleId(usize);
 
-/// Something that is written about.
+/// A topic of generated posts.
 #[derive(Clone, Debug)]
 pub struct Topic {
-    /// As people write it.
+    /// Its name in texts.
     pub name: &'static str,
     /// As a hashtag, without `#`.
     pub tag: String,
@@ -54,14 +53,14 @@ struct Rule {
     alternatives: Vec<Vec<Piece>>,
 }
 
-/// The order in which a rule deals its alternatives.
+/// The random order of a rule's alternatives.
 struct Deck {
     cards: Vec<u16>,
     dealt: usize,
 }
 
 impl Deck {
-    /// The next card: a step of a shuffle, which starts over when the deck is used up.
+    /// The next alternative: a step of a shuffle, which starts again when all are used.
     fn deal(&mut self, rng: &mut StdRng) -> usize {
         if self.dealt >= self.cards.len() {
             self.dealt = 0;
@@ -73,7 +72,7 @@ impl Deck {
     }
 }
 
-/// What a text is written about.
+/// The subject of a text.
 #[derive(Clone, Copy)]
 pub struct Subject<'a> {
     pub topic: &'a Topic,
@@ -120,7 +119,7 @@ impl Grammar {
     }
 }
 
-/// Writes about one subject.
+/// Expands rules for one subject.
 pub struct Teller<'a> {
     rules: &'a [Rule],
     decks: &'a mut [Deck],
@@ -129,7 +128,7 @@ pub struct Teller<'a> {
 }
 
 impl Teller<'_> {
-    /// Adds one alternative of a rule to `out`.
+    /// Appends one alternative of a rule to `out`.
     pub fn tell(&mut self, RuleId(rule): RuleId, out: &mut String) {
         let rules = self.rules;
         let card = self.decks[rule].deal(self.rng);
@@ -205,7 +204,7 @@ fn reference(inside: &'static str, names: &HashMap<&'static str, RuleId>, kinds:
         "handle" => Piece::Handle,
         "crisis" => Piece::Crisis,
         "n" => Piece::Digit,
-        // A name that is not there stays as it was written; a test finds it.
+        // An unknown name stays in the text; a test checks that there is none.
         _ => names.get(inside).map_or(Piece::Text(inside), |&id| Piece::Rule(id)),
     }
 }

@@ -1,8 +1,8 @@
-//! Incidents: now and then one topic's mood turns for a few minutes.
+//! Incidents: periods of a few minutes in which posts about one topic turn negative.
 
 /// The longest an incident lasts, in seconds.
 const LONGEST: f64 = 240.0;
-/// The part of the time between incidents that one lasts, if that is shorter.
+/// The duration of an incident as a share of the time between incidents, if that is shorter.
 const SHARE: f64 = 0.4;
 
 /// When incidents happen: the first half-way through the first interval, then one per interval.
@@ -17,7 +17,7 @@ impl Calendar {
         Self { every: every.filter(|seconds| *seconds > 0.0) }
     }
 
-    /// The number of the incident that goes on at `seconds` after the start.
+    /// The number of the incident that is active at `seconds` after the start.
     pub fn incident_at(&self, seconds: f64) -> Option<u64> {
         let every = self.every?;
         let number = (seconds / every).floor();

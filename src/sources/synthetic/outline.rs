@@ -1,34 +1,34 @@
-//! Invented posts without their texts: where, when and in which mood, and whether it is an incident. A week of them takes
-//! seconds, so that what watches posts can be measured against what really happened.
+//! Generated posts without texts: source, time, sentiment, and the active incident. A week of them is generated in
+//! seconds, so that alert rules can be measured against known incidents.
 
 use super::SyntheticOptions;
 use super::incident::Calendar;
 use super::writer::{Plan, Writer};
 use crate::domain::{Emotion, Sentiment, Source};
 
-/// A post in outline.
+/// A post without its text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outlined {
-    /// After the start.
+    /// Seconds after the start.
     pub seconds: f64,
     pub source: Source,
-    /// That of its mood: joy is positive, anger, disgust, fear and sadness are negative.
+    /// The sentiment of its emotion: joy is positive; anger, disgust, fear and sadness are negative.
     pub sentiment: Sentiment,
     pub emotion: Emotion,
-    /// The incident that goes on, whether or not the post is about it.
+    /// The active incident, whether or not the post is about it.
     pub incident: Option<Incident>,
 }
 
-/// A time in which the mood turns.
+/// A period in which posts about one topic turn negative.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incident {
     pub number: u64,
-    /// The source that it strikes; `None`: all of them.
+    /// The affected source; `None`: all sources.
     pub source: Option<Source>,
 }
 
-/// The posts of a synthetic source in outline, without end unless the options set a limit. Of the same seed it has other
-/// moods than the source itself, which draws texts as well, but the same incidents.
+/// The posts of a synthetic source without their texts, endless unless the options set a limit. With the same seed it
+/// has the same incidents as the source, but other emotions, because the source also draws random numbers for texts.
 pub struct Outline {
     writer: Writer,
     rate: f64,
@@ -37,7 +37,7 @@ pub struct Outline {
 }
 
 impl Outline {
-    /// Of a source with these options.
+    /// The outline of a source with these options.
     pub fn new(options: &SyntheticOptions) -> Self {
         let calendar = Calendar::new(options.incident_every.map(|every| every.as_secs_f64()));
         Self {

@@ -1,4 +1,4 @@
-//! Spelling and its absence, and names of accounts.
+//! Spelling, typing errors, and names of accounts.
 
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -13,12 +13,12 @@ pub fn account(words: String, index: usize) -> String {
     }
 }
 
-/// A capital at the beginning.
+/// Capitalises the first letter.
 pub fn capitalise(text: &mut String) {
     capitalise_at(text, 0);
 }
 
-/// A capital at the beginning of each sentence, and a stop at the end.
+/// Capitalises each sentence, and adds a full stop at the end.
 pub fn sentence_case(text: &mut String) {
     let mut at = 0;
     capitalise_at(text, at);
@@ -41,7 +41,7 @@ fn capitalise_at(text: &mut String, at: usize) {
     }
 }
 
-/// Two letters of a word change places, or one is lost.
+/// Swaps two letters of a word, or removes one.
 pub fn typo(text: &mut String, rng: &mut StdRng) {
     let bytes = text.as_bytes();
     let inner = |at: &usize| bytes[at - 1..at + 3].iter().all(u8::is_ascii_lowercase);
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_typo_leaves_any_text_valid() {
+    fn typo_leaves_any_text_valid() {
         let mut rng = StdRng::seed_from_u64(1);
         for text in ["", "a", "ab", "abc", "abcd", "最高！ abcdef 😍", "ééééééé"] {
             for _ in 0..50 {

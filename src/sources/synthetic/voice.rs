@@ -1,4 +1,4 @@
-//! How people write in each kind of place.
+//! The writing style of each kind of source.
 
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -7,32 +7,32 @@ use super::grammar::{Grammar, RuleId, Subject};
 use super::style;
 use crate::domain::{Author, Emotion};
 
-/// A way to write.
+/// A writing style.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Voice {
     /// Short posts with hashtags, mentions and emoji.
     Short,
-    /// Posts and answers of several sentences, now and then very long ones.
+    /// Posts and replies of several sentences, sometimes very long ones.
     Forum,
     /// Remarks under a video.
     Comment,
-    /// A verdict and its reasons.
+    /// A rating and its reasons.
     Review,
     /// Headlines with a link.
     News,
 }
 
-/// What to write.
+/// The parameters of a text.
 #[derive(Clone, Copy)]
 pub struct Order<'a> {
     pub voice: Voice,
     pub mood: Emotion,
     pub subject: Subject<'a>,
-    /// Whom a mention may name.
+    /// The authors that a mention may name.
     pub authors: &'a [Author],
 }
 
-/// A text and what belongs to it.
+/// A text and its metadata.
 #[derive(Debug)]
 pub struct Text {
     pub content: String,
@@ -50,7 +50,7 @@ const LIFE: u32 = 18;
 /// One rule per mood.
 type ByMood = [Option<RuleId>; 7];
 
-/// The grammar's rules by what they are for.
+/// The rules of the grammar by purpose.
 pub struct Rules {
     social: ByMood,
     say: ByMood,
@@ -64,7 +64,7 @@ pub struct Rules {
     shock: ByMood,
     shock_news: Option<RuleId>,
     languages: [Option<RuleId>; 6],
-    /// Names of accounts, and of those that publish news.
+    /// Names of accounts, and names of news accounts.
     pub account: Option<RuleId>,
     pub outlet: Option<RuleId>,
     /// What can happen to a topic.
@@ -214,7 +214,7 @@ impl Rules {
     }
 }
 
-/// Where a text comes into being.
+/// The state while a text is written.
 struct Pen<'a, 'o> {
     grammar: &'a mut Grammar,
     order: Order<'o>,
@@ -225,7 +225,7 @@ struct Pen<'a, 'o> {
 }
 
 impl Pen<'_, '_> {
-    /// True in so many cases of a hundred.
+    /// True with a probability of `percent`.
     fn chance(&mut self, percent: u32) -> bool {
         self.rng.random_range(0..100) < percent
     }
@@ -255,7 +255,7 @@ impl Pen<'_, '_> {
         }
     }
 
-    /// Names the one who is answered, as short posts do.
+    /// Adds a mention of the author of the answered post, as short posts do.
     fn mention(&mut self) {
         if self.order.voice == Voice::Short {
             let author = self.rng.random_range(0..self.order.authors.len());
@@ -265,7 +265,7 @@ impl Pen<'_, '_> {
         }
     }
 
-    /// A page the post points to: always of news, now and then of others, which also show it.
+    /// The URL of the post's page: always for news, sometimes for other posts, which also contain it as a link.
     fn link(&mut self) -> Option<String> {
         let is_news = self.order.voice == Voice::News;
         let shows_link = self.order.voice == Voice::Short && self.chance(6);

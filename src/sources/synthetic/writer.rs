@@ -1,4 +1,4 @@
-//! Writes invented posts: who writes where, about what, in which mood and in which words.
+//! Writes generated posts: chooses source, author, topic, emotion and text.
 
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -10,7 +10,8 @@ use super::style;
 use super::voice::{Order, Rules, Voice};
 use crate::domain::{Author, Emotion, Source};
 
-/// How often each mood occurs, in the order of [`Emotion::ALL`]: anger, disgust, fear, joy, neutral, sadness, surprise.
+/// The frequency of each emotion, in the order of [`Emotion::ALL`]: anger, disgust, fear, joy, neutral, sadness,
+/// surprise.
 type Moods = [u32; 7];
 
 const EVERYDAY: Moods = [8, 4, 4, 38, 33, 7, 6];
@@ -18,7 +19,7 @@ const REVIEWS: Moods = [12, 4, 2, 52, 16, 10, 4];
 const HEADLINES: Moods = [5, 2, 5, 12, 66, 5, 5];
 const CRISIS: Moods = [42, 14, 15, 16, 6, 4, 3];
 
-/// A place where people post: its name, how much of all posts, how they write there.
+/// The sources: name, share of all posts, writing style, and emotions.
 const PLACES: [(&str, u32, Voice, Moods); 7] = [
     ("twitter", 33, Voice::Short, EVERYDAY),
     ("reddit", 22, Voice::Forum, EVERYDAY),
@@ -28,21 +29,21 @@ const PLACES: [(&str, u32, Voice, Moods); 7] = [
     ("reviews", 7, Voice::Review, REVIEWS),
     ("news", 6, Voice::News, HEADLINES),
 ];
-/// The places an incident of one place can strike, by their index in [`PLACES`].
+/// The sources that an incident of one source can affect, by index in [`PLACES`].
 const STRUCK: [usize; 3] = [0, 1, 2];
-/// Every such incident strikes everywhere.
+/// One in this many incidents affects all sources.
 const EVERYWHERE: u64 = 3;
-/// People talk about an incident: the place that it strikes has this many times the posts that it has otherwise, in
-/// proportion to the others, and the others have fewer, since the rate of all together is exact.
+/// The factor by which the share of posts of the affected source grows in an incident. The other sources then have
+/// fewer posts, because the total rate is exact.
 const SURGE: u32 = 2;
-/// Authors, without those of the news.
+/// The number of authors, without news accounts.
 const AUTHORS: usize = 2_000;
-/// Moods swing by this part around their mean, so that charts have some life,
+/// The relative amplitude of the periodic change of emotions, which makes charts realistic,
 const SWING: f64 = 0.3;
-/// once in so many posts.
+/// and its period, in posts.
 const SWING_POSTS: u64 = 1_500;
 
-/// An invented post, without id and time.
+/// A generated post, without id and time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Written {
     pub source: Source,
@@ -50,26 +51,26 @@ pub struct Written {
     pub content: String,
     pub lang: &'static str,
     pub url: Option<String>,
-    /// Whether it answers an earlier post.
+    /// Whether it is a reply to an earlier post.
     pub is_reply: bool,
 }
 
-/// Where and in which mood a post is written.
+/// The source and the emotion of a post.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// The index of its place.
+    /// The index of its source in [`PLACES`].
     pub place: usize,
     pub mood: Emotion,
-    /// Whether it is about the incident that goes on.
+    /// Whether it is about the active incident.
     pub struck: bool,
 }
 
 struct Incident {
     number: u64,
     topic: usize,
-    /// `None`: everywhere.
+    /// `None`: all sources.
     place: Option<usize>,
-    /// What happened, in several wordings.
+    /// Descriptions of the event, in several wordings.
     crises: Vec<String>,
 }
 
@@ -88,7 +89,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// A writer whose posts `calendar` turns sour from time to time.
+    /// A writer whose posts turn negative in the incidents of `calendar`.
     pub fn new(seed: u64, calendar: Calendar) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let (mut grammar, topics) = Grammar::load();
@@ -111,8 +112,7 @@ impl Writer {
         Self { rng, seed, grammar, rules, topics, sources, authors, outlets, calendar, incident: None }
     }
 
-    /// Where and in which mood the post number `index` is written, `seconds` after the start; to be called for one after
-    /// the other.
+    /// The source and the emotion of post number `index`, `seconds` after the start. Call it for consecutive indices.
     pub fn plan(&mut self, index: u64, seconds: f64) -> Plan {
         self.follow_incident(seconds);
         let busy = self.incident.as_ref().and_then(|incident| incident.place);
@@ -125,30 +125,30 @@ impl Writer {
         Plan { place, mood, struck }
     }
 
-    /// The source of a place.
+    /// The source with this index.
     pub fn source(&self, place: usize) -> &Source {
         &self.sources[place]
     }
 
-    /// The incident that goes on, if there is one: its number, and the source that it strikes; `None`: all of them.
+    /// The number of the active incident, and the affected source (`None`: all sources).
     pub fn incident(&self) -> Option<(u64, Option<&Source>)> {
         self.incident.as_ref().map(|incident| (incident.number, incident.place.map(|place| self.source(place))))
     }
 
-    /// The post number `index`, `seconds` after the start; to be called for one after the other.
+    /// Post number `index`, `seconds` after the start. Call it for consecutive indices.
     pub fn write(&mut self, index: u64, seconds: f64) -> Written {
         let Plan { place, mood, struck } = self.plan(index, seconds);
         let voice = PLACES[place].2;
         let topic = match &self.incident {
             Some(incident) if struck => incident.topic,
-            // Few topics are on many lips.
+            // Few topics are popular.
             _ => (self.rng.random::<f64>().powi(2) * self.topics.len() as f64) as usize,
         };
         let crises = self.incident.as_ref().filter(|_| struck).map_or(&[][..], |incident| &incident.crises);
         let crisis = crises.choose(&mut self.rng).map_or("", String::as_str);
         let subject = Subject { topic: &self.topics[topic], crisis };
         let authors = if matches!(voice, Voice::News) { &self.outlets } else { &self.authors };
-        // Some write much more than others.
+        // Some authors write much more than others.
         let author = (self.rng.random::<f64>().powi(2) * authors.len() as f64) as usize;
         let order = Order { voice, mood, subject, authors };
         let text = self.rules.tell(&mut self.grammar, order, &mut self.rng);
@@ -168,7 +168,7 @@ impl Writer {
             return;
         }
         self.incident = number.map(|number| {
-            // Of its own seed, so that it does not hang on how many posts were written before it.
+            // A separate seed, so that the incident does not depend on the number of earlier posts.
             let mut rng = StdRng::seed_from_u64(self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
             let topic = rng.random_range(0..self.topics.len());
             let mut crisis = String::new();
@@ -183,7 +183,7 @@ impl Writer {
         });
     }
 
-    /// Whether the next post of `place` is about the present incident.
+    /// Whether the next post of `place` is about the active incident.
     fn is_struck(&mut self, place: usize) -> bool {
         let share = match &self.incident {
             None => return false,
@@ -200,7 +200,7 @@ fn swing(index: u64) -> f64 {
     SWING * (turn * std::f64::consts::TAU).sin()
 }
 
-/// A mood; `swing` in [-1, 1] makes it happier or unhappier.
+/// A random emotion; `swing` in [-1, 1] shifts it to positive or negative.
 fn mood(rng: &mut StdRng, moods: &Moods, swing: f64) -> Emotion {
     let weights = Emotion::ALL.iter().zip(moods).map(|(emotion, &weight)| {
         let factor = match emotion {
@@ -213,7 +213,7 @@ fn mood(rng: &mut StdRng, moods: &Moods, swing: f64) -> Emotion {
     Emotion::ALL[weighted(rng, weights)]
 }
 
-/// An index, as often as its weight says.
+/// A random index with these weights.
 fn weighted(rng: &mut StdRng, weights: impl Iterator<Item = u32> + Clone) -> usize {
     let total: u32 = weights.clone().sum();
     let mut pick = rng.random_range(0..total.max(1));
@@ -264,7 +264,7 @@ mod tests {
             let post = writer.write(index, index as f64 / 10.0);
             let into = index % 6_000;
             let Some(incident) = &writer.incident else {
-                assert!(!(3_000..5_400).contains(&into), "quiet at {into}");
+                assert!(!(3_000..5_400).contains(&into), "no incident at {into}");
                 continue;
             };
             assert!((3_000..5_400).contains(&into), "an incident at {into}");
@@ -275,7 +275,7 @@ mod tests {
             *all += 1;
         }
         let places = |number: u64| {
-            // Some speak of it in other words, or mistype.
+            // Some posts use other words or contain typing errors.
             struck.iter().filter(|((n, _), (of_it, all))| *n == number && of_it * 2 > *all).count()
         };
         assert_eq!([places(0), places(1), places(2)], [1, 1, PLACES.len()]);

@@ -15,7 +15,7 @@ fn matcher(queries: &[&str]) -> Matcher {
     Matcher::new((1..).map(TopicId).zip(&queries)).unwrap()
 }
 
-/// What a row of the table says is expected, and what happens.
+/// The expected result in a row of the table, and the actual one.
 fn row(line: &str) -> [String; 2] {
     let columns: Vec<&str> = line.split('\t').collect();
     let (query, content, expected) = (columns[0], columns[1], columns[2]);

@@ -4,9 +4,9 @@ use super::super::node::{Comparison, Field, Glob, Literal, Near, Node, Phrase};
 use super::{Fault, OPERAND};
 use crate::terms::text::{MARKS, fold, is_unspaced, normal, words_of};
 
-/// Fewest letters in a row beside a wildcard: fewer would match nearly everything.
+/// The fewest consecutive letters beside a wildcard: fewer would match nearly every post.
 const MIN_LETTERS: usize = 2;
-/// Characters that a word may hold between its letters.
+/// Characters that a word may contain between its letters.
 const JOINERS: &str = ".-'’_&/:@,·";
 
 /// A word, `#tag`, `@name`, or one with wildcards.
@@ -21,7 +21,7 @@ pub fn word(text: &str, position: usize) -> Result<Node, Fault> {
     }
     let pattern = normal(text);
     if marked {
-        // The hashtag or mention as a whole.
+        // A complete hashtag or mention.
         return match pattern.split_once(MARKS) {
             Some((_, mark)) => Ok(Node::Text(mark.to_owned())),
             None => Err(nothing(text, position)),
@@ -33,22 +33,19 @@ pub fn word(text: &str, position: usize) -> Result<Node, Fault> {
     Ok(Node::Text(words_pattern(&pattern)))
 }
 
-/// A phrase, perhaps with wildcards.
+/// A phrase, which may have wildcards.
 pub fn phrase(text: &str, position: usize) -> Result<Node, Fault> {
     let pattern = normal(text);
     if !words_of(&pattern).is_empty() && text.contains(['*', '?']) {
         return wild(text, position);
     }
     if words_of(&pattern).is_empty() {
-        return Err(Fault::new(
-            position,
-            "this phrase holds no word to search for: raw:\"…\" searches for other signs",
-        ));
+        return Err(Fault::new(position, "this phrase has no word to search for: raw:\"…\" searches for other signs"));
     }
     Ok(Node::Text(words_pattern(&pattern)))
 }
 
-/// `"…"~n`: all words, in any order, with at most `n` words between neighbours.
+/// `"…"~n`: all words in any order, with at most `n` other words between neighbours.
 pub fn close(text: &str, distance: usize, position: usize) -> Result<Node, Fault> {
     let words = globs(text, position)?;
     if words.len() < 2 {
@@ -58,7 +55,7 @@ pub fn close(text: &str, distance: usize, position: usize) -> Result<Node, Fault
     Ok(Node::Near(Near { groups, distance, ordered: false }))
 }
 
-/// `{…}`: with this case and these accents.
+/// `{…}`: with exactly this case and these accents.
 pub fn exact(text: &str, position: usize) -> Result<Node, Fault> {
     if !text.chars().any(char::is_alphanumeric) {
         return Err(Fault::new(position, "expected a word between { and }"));
@@ -66,7 +63,7 @@ pub fn exact(text: &str, position: usize) -> Result<Node, Fault> {
     Ok(Node::Literal(Literal { text: text.trim().to_owned(), whole_words: true }))
 }
 
-/// What looks like a mistake in a word that can be read.
+/// A likely mistake in a valid word.
 pub fn warning(text: &str, position: usize) -> Option<Fault> {
     let operator = text.to_uppercase();
     if ["OR", "AND", "NOT"].contains(&&*operator) {
@@ -125,7 +122,7 @@ fn hashtags(value: &str, position: usize) -> Result<Field, Fault> {
     Ok(Field::Hashtags(comparison, number))
 }
 
-/// The phrases that an operand of NEAR stands for.
+/// The phrases that an operand of NEAR matches.
 pub fn alternatives(node: Node, position: usize) -> Result<Vec<Phrase>, Fault> {
     match node {
         Node::Text(pattern) => Ok(vec![Phrase(words_of_pattern(&pattern))]),
@@ -135,15 +132,15 @@ pub fn alternatives(node: Node, position: usize) -> Result<Vec<Phrase>, Fault> {
                 nodes.into_iter().map(|node| alternatives(node, position)).collect();
             Ok(phrases?.into_iter().flatten().collect())
         }
-        _ => Err(Fault::new(position, "beside NEAR expected a word, a \"phrase\", or brackets with OR between such")),
+        _ => Err(Fault::new(position, "expected a word, a \"phrase\", or (several of them with OR) beside NEAR")),
     }
 }
 
-/// The words of a pattern; a hashtag or mention stands for its words.
+/// The words of a pattern. Of a hashtag or mention, the words in it.
 fn words_of_pattern(pattern: &str) -> Vec<Glob> {
     let plain = pattern.replace(['#', '@'], " ");
     let mut words: Vec<Glob> = words_of(&normal(&plain)).into_iter().map(|word| Glob(word.to_owned())).collect();
-    // A pattern that does not end with a space is the beginning of a word.
+    // A pattern without a space at its end is the beginning of a word.
     if let (false, Some(Glob(last))) = (pattern.ends_with(' '), words.last_mut()) {
         last.push('*');
     }
@@ -158,7 +155,7 @@ fn words_pattern(pattern: &str) -> String {
     }
 }
 
-/// `#acm*`: hashtags or mentions that begin so.
+/// `#acm*`: hashtags or mentions with this beginning.
 fn beginning_of_mark(text: &str, position: usize) -> Result<Node, Fault> {
     let beginning = text.trim_end_matches('*');
     if beginning.contains(['*', '?']) {
@@ -173,7 +170,7 @@ fn beginning_of_mark(text: &str, position: usize) -> Result<Node, Fault> {
 
 fn wild(text: &str, position: usize) -> Result<Node, Fault> {
     let words = globs(text, position)?;
-    // The beginning of a single word needs no second look at the text.
+    // For the beginning of a single word the pattern is sufficient.
     if let [Glob(word)] = words.as_slice()
         && let Some(beginning) = word.strip_suffix('*')
         && !beginning.contains(['*', '?'])
@@ -185,7 +182,7 @@ fn wild(text: &str, position: usize) -> Result<Node, Fault> {
 
 /// The words of a text with wildcards.
 fn globs(text: &str, position: usize) -> Result<Vec<Glob>, Fault> {
-    // Private characters keep the wildcards inside their words while these are brought into normal form.
+    // Private-use characters replace the wildcards, so that they stay inside their words during normalisation.
     const STAR: char = '\u{10F8}';
     const MAYBE: char = '\u{10F9}';
     let safe: String = text
@@ -199,7 +196,7 @@ fn globs(text: &str, position: usize) -> Result<Vec<Glob>, Fault> {
     let normal = normal(&safe);
     let words: Vec<Glob> =
         words_of(&normal).into_iter().map(|word| Glob(word.replace(STAR, "*").replace(MAYBE, "?"))).collect();
-    // Characters that are words of their own have no beginning.
+    // A character that is a whole word has no beginning.
     let words: Vec<Glob> = if text.chars().any(is_unspaced) {
         words.into_iter().filter(|word| !is_only_wild(word)).collect()
     } else {
@@ -209,7 +206,10 @@ fn globs(text: &str, position: usize) -> Result<Vec<Glob>, Fault> {
         return Err(nothing(text, position));
     }
     if let Some(Glob(alone)) = words.iter().find(|word| is_only_wild(word)) {
-        return Err(Fault::new(position, format!("{alone} stands for no letter: NEAR/n leaves out words")));
+        return Err(Fault::new(
+            position,
+            format!("{alone} needs letters beside it; to allow words in between, use NEAR/n"),
+        ));
     }
     for word in words.iter().filter(|word| word.is_wild()) {
         check_letters(word.seed().trim(), position)?;
@@ -228,7 +228,7 @@ fn check_letters(text: &str, position: usize) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Refuses signs that words do not have: they would be ignored, and another text found.
+/// Refuses characters that normalisation would drop, because the query would then find other texts.
 fn check_characters(text: &str, position: usize) -> Result<(), Fault> {
     let chars: Vec<char> = text.trim_end_matches([',', '.', ';', '!', ':']).chars().collect();
     let start = usize::from(text.starts_with(['#', '@', '＃', '＠']));

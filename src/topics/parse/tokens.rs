@@ -1,4 +1,4 @@
-//! The tokens of a query, with their places.
+//! The tokens of a query, with their positions.
 
 use super::Fault;
 
@@ -60,9 +60,9 @@ impl Kind {
 
 /// The fields of a query.
 pub const FIELDS: [&str; 10] = ["lang", "source", "author", "site", "url", "links", "is", "has", "hashtags", "raw"];
-/// Fields that other tools have.
+/// Fields of other tools that are not known before the analysis.
 const UNKNOWN_BEFORE_ANALYSIS: [&str; 2] = ["emotion", "sentiment"];
-/// Most words between two that are close.
+/// The largest distance of NEAR, in words.
 const MAX_DISTANCE: usize = 100;
 
 /// The tokens of `text`.
@@ -103,7 +103,7 @@ fn is_quote(c: char) -> bool {
     matches!(c, '"' | '“' | '”')
 }
 
-/// The text between quotes; `at` goes from the first to behind the last.
+/// The text between quotes. Moves `at` from the opening quote to after the closing one.
 fn quoted(chars: &[char], at: &mut usize) -> Result<String, Fault> {
     let start = *at;
     let inside = &chars[start + 1..];
@@ -126,7 +126,7 @@ fn braced(chars: &[char], at: &mut usize) -> Result<String, Fault> {
     Ok(inside[..length].iter().collect())
 }
 
-/// The number behind `~`, directly after a phrase.
+/// The number after `~`, directly after a phrase.
 fn tilde(chars: &[char], at: &mut usize) -> Result<Option<usize>, Fault> {
     if chars.get(*at) != Some(&'~') {
         return Ok(None);
@@ -179,7 +179,7 @@ fn word(chars: &[char], at: &mut usize) -> Result<Kind, Fault> {
     }
     if UNKNOWN_BEFORE_ANALYSIS.contains(&name.as_str()) {
         let message = format!(
-            "posts are matched before they are analysed, so {name}: is not known: filter the topic by {name}= instead"
+            "posts are matched before they are analysed, so {name}: is not available: filter the topic by {name}= instead"
         );
         return Err(Fault::new(start + 1, message));
     }

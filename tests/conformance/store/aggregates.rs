@@ -11,12 +11,12 @@ use sentistream::store::aggregate::{AggregateError, AggregateQuery};
 use sentistream::store::posts::PostFilter;
 use sentistream::store::settle::Change;
 
-use super::bed::{Bed, START, analysis, at, cases, delete, insert, post, source};
+use super::fixture::{Fixture, START, analysis, at, cases, delete, insert, post, source};
 
 cases!(
     aggregate_has_every_bucket_and_counts_posts_once,
     days_begin_at_midnight_of_the_time_zone,
-    unanswerable_aggregates_are_refused_with_a_reason,
+    invalid_aggregate_queries_are_refused_with_a_reason,
     window_counts_exactly_its_posts,
     sources_are_listed_with_their_newest_post,
 );
@@ -30,31 +30,31 @@ fn query(period: Period, range: TimeRange) -> AggregateQuery {
 }
 
 /// The start and number of posts of each bucket.
-async fn totals(bed: &Bed, query: &AggregateQuery) -> Vec<(String, i64)> {
-    let aggregate = bed.store.aggregate(query).await.expect("an aggregate");
+async fn totals(fixture: &Fixture, query: &AggregateQuery) -> Vec<(String, i64)> {
+    let aggregate = fixture.store.aggregate(query).await.expect("an aggregate");
     aggregate.buckets.iter().map(|bucket| (bucket.start.to_string(), bucket.counts.total())).collect()
 }
 
-/// Joyful posts written at these times.
-async fn written_at(bed: &Bed, times: &[&str]) {
+/// Settles joyful posts that were written at these times.
+async fn written_at(fixture: &Fixture, times: &[&str]) {
     let changes = times.iter().map(|time| {
         let mut post = post(time);
         post.created_at = at(time);
         insert(post)
     });
-    bed.settle(changes.collect()).await;
+    fixture.settle(changes.collect()).await;
 }
 
-async fn aggregate_has_every_bucket_and_counts_posts_once(bed: Bed) {
+async fn aggregate_has_every_bucket_and_counts_posts_once(fixture: Fixture) {
     let times = ["10:00:00", "10:59:59.999", "11:00:00", "11:30:00", "12:00:00"].map(|t| format!("2026-03-01T{t}Z"));
-    written_at(&bed, &times.each_ref().map(String::as_str)).await;
+    written_at(&fixture, &times.each_ref().map(String::as_str)).await;
     let mut angry = post("angry");
     angry.source = source("blog");
     angry.created_at = at("2026-03-01T10:30:00Z");
-    bed.settle(vec![Change::Insert { post: angry, analysis: analysis(Sentiment::Negative, Emotion::Anger) }]).await;
+    fixture.settle(vec![Change::Insert { post: angry, analysis: analysis(Sentiment::Negative, Emotion::Anger) }]).await;
 
     let hours = query(Period::Hour, range("2026-03-01T09:30:00Z", "2026-03-01T12:00:00Z"));
-    let aggregate = bed.store.aggregate(&hours).await.expect("an aggregate");
+    let aggregate = fixture.store.aggregate(&hours).await.expect("an aggregate");
     assert_eq!(aggregate.range, range("2026-03-01T09:00:00Z", "2026-03-01T12:00:00Z"));
     let cells: Vec<_> = aggregate
         .buckets
@@ -68,52 +68,55 @@ async fn aggregate_has_every_bucket_and_counts_posts_once(bed: Bed) {
         filter: PostFilter { source: source_name.map(source), emotion, ..PostFilter::default() },
         ..hours.clone()
     };
-    let sum = async |query: &AggregateQuery| totals(&bed, query).await.iter().map(|(_, count)| count).sum::<i64>();
+    let sum = async |query: &AggregateQuery| totals(&fixture, query).await.iter().map(|(_, count)| count).sum::<i64>();
     assert_eq!(sum(&of(Some("blog"), None)).await, 1);
     assert_eq!(sum(&of(None, Some(Emotion::Joy))).await, 4);
     assert_eq!(sum(&of(Some("blog"), Some(Emotion::Joy))).await, 0);
 
     let minutes = query(Period::Minute, range("2026-03-01T10:58:30Z", "2026-03-01T11:01:00Z"));
-    let counts: Vec<i64> = totals(&bed, &minutes).await.into_iter().map(|(_, count)| count).collect();
+    let counts: Vec<i64> = totals(&fixture, &minutes).await.into_iter().map(|(_, count)| count).collect();
     assert_eq!(counts, [0, 1, 1]);
 
-    bed.settle(vec![delete("angry")]).await;
+    fixture.settle(vec![delete("angry")]).await;
     assert_eq!(sum(&hours).await, 4);
 }
 
-async fn days_begin_at_midnight_of_the_time_zone(bed: Bed) {
+async fn days_begin_at_midnight_of_the_time_zone(fixture: Fixture) {
     // In New York clocks go forward on 2026-03-08: that day has 23 hours.
-    written_at(&bed, &["2026-03-08T04:59:00Z", "2026-03-08T05:00:00Z", "2026-03-09T03:59:00Z", "2026-03-09T04:00:00Z"])
-        .await;
+    written_at(
+        &fixture,
+        &["2026-03-08T04:59:00Z", "2026-03-08T05:00:00Z", "2026-03-09T03:59:00Z", "2026-03-09T04:00:00Z"],
+    )
+    .await;
     let mut days = query(Period::Day, range("2026-03-08T12:00:00Z", "2026-03-09T12:00:00Z"));
     days.zone = TimeZone::get("America/New_York").expect("a zone");
     let expected = [("2026-03-08T05:00:00.000Z".to_owned(), 2), ("2026-03-09T04:00:00.000Z".to_owned(), 1)];
-    assert_eq!(totals(&bed, &days).await, expected);
+    assert_eq!(totals(&fixture, &days).await, expected);
     days.zone = TimeZone::get("Asia/Kathmandu").expect("a zone");
     let expected = [("2026-03-07T18:15:00.000Z".to_owned(), 2), ("2026-03-08T18:15:00.000Z".to_owned(), 2)];
-    assert_eq!(totals(&bed, &days).await, expected);
+    assert_eq!(totals(&fixture, &days).await, expected);
     days.zone = TimeZone::UTC;
     let expected = [("2026-03-08T00:00:00.000Z".to_owned(), 2), ("2026-03-09T00:00:00.000Z".to_owned(), 2)];
-    assert_eq!(totals(&bed, &days).await, expected);
+    assert_eq!(totals(&fixture, &days).await, expected);
 }
 
-async fn unanswerable_aggregates_are_refused_with_a_reason(bed: Bed) {
-    let refusal = async |query: &AggregateQuery| match bed.store.aggregate(query).await {
+async fn invalid_aggregate_queries_are_refused_with_a_reason(fixture: Fixture) {
+    let refusal = async |query: &AggregateQuery| match fixture.store.aggregate(query).await {
         Err(AggregateFailure::Query(error)) => error,
         other => panic!("{other:?}"),
     };
     let long = query(Period::Hour, range("2025-01-01T00:00:00Z", "2025-07-28T09:00:00Z"));
     assert_eq!(refusal(&long).await, AggregateError::TooManyBuckets(5_001));
     let fits = query(Period::Hour, range("2025-01-01T00:00:00Z", "2025-07-28T08:00:00Z"));
-    assert_eq!(totals(&bed, &fits).await.len(), 5_000);
+    assert_eq!(totals(&fixture, &fits).await.len(), 5_000);
     let old = query(Period::Minute, range("2026-02-21T11:59:59Z", "2026-02-21T12:10:00Z"));
     assert_eq!(refusal(&old).await, AggregateError::MinutesGone(at("2026-02-21T12:00:00Z")));
 }
 
-async fn window_counts_exactly_its_posts(bed: Bed) {
+async fn window_counts_exactly_its_posts(fixture: Fixture) {
     let mut random = StdRng::seed_from_u64(1);
     let now = at(START);
-    // Half of them within the last hours, half of them older than any minute rollup.
+    // Half of them are from the last hours, half of them older than any minute rollup.
     let posts: Vec<_> = (0..400)
         .map(|number| {
             let age = if number % 2 == 0 {
@@ -127,7 +130,7 @@ async fn window_counts_exactly_its_posts(bed: Bed) {
             (post, analysis(Sentiment::ALL[number % 3], Emotion::ALL[number % 7]))
         })
         .collect();
-    bed.settle(posts.iter().cloned().map(|(post, analysis)| Change::Insert { post, analysis }).collect()).await;
+    fixture.settle(posts.iter().cloned().map(|(post, analysis)| Change::Insert { post, analysis }).collect()).await;
 
     for round in 0..120 {
         let ends = (0..2).map(|_| {
@@ -144,30 +147,31 @@ async fn window_counts_exactly_its_posts(bed: Bed) {
                 counts.add(analysis.sentiment, analysis.emotion, 1, analysis.confidence);
             }
         }
-        assert_eq!(bed.store.window_by_source(window, None).await.expect("counts"), expected, "{window:?}");
-        let blog = bed.store.window(window, Some(&source("blog"))).await.expect("counts");
+        assert_eq!(fixture.store.window_by_source(window, None).await.expect("counts"), expected, "{window:?}");
+        let blog = fixture.store.window(window, Some(&source("blog"))).await.expect("counts");
         assert_eq!(blog, expected.get("blog").copied().unwrap_or_default());
     }
 }
 
-async fn sources_are_listed_with_their_newest_post(bed: Bed) {
-    assert_eq!(bed.store.sources().await.expect("sources"), []);
+async fn sources_are_listed_with_their_newest_post(fixture: Fixture) {
+    assert_eq!(fixture.store.sources().await.expect("sources"), []);
     let from = |id: &str, place: &str, time: &str| {
         let mut post = post(id);
         post.source = source(place);
         post.created_at = at(time);
         insert(post)
     };
-    bed.settle(vec![
-        from("a", "web", "2026-03-01T10:00:00Z"),
-        from("b", "blog", "2026-03-01T11:00:00Z"),
-        from("c", "blog", "2026-03-01T10:30:00Z"),
-        from("d", "gone", "2026-03-01T10:30:00Z"),
-    ])
-    .await;
-    bed.settle(vec![delete("b"), delete("d")]).await;
-    bed.settle(vec![from("e", "blog", "2026-03-01T09:00:00Z")]).await;
-    let listed: Vec<_> = bed
+    fixture
+        .settle(vec![
+            from("a", "web", "2026-03-01T10:00:00Z"),
+            from("b", "blog", "2026-03-01T11:00:00Z"),
+            from("c", "blog", "2026-03-01T10:30:00Z"),
+            from("d", "gone", "2026-03-01T10:30:00Z"),
+        ])
+        .await;
+    fixture.settle(vec![delete("b"), delete("d")]).await;
+    fixture.settle(vec![from("e", "blog", "2026-03-01T09:00:00Z")]).await;
+    let listed: Vec<_> = fixture
         .store
         .sources()
         .await

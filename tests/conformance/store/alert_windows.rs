@@ -1,4 +1,4 @@
-//! The windows that rules are judged by equal a recount of the posts.
+//! The windows that rules are evaluated on equal a recount of the posts.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use sentistream::rules::series::Tally;
 use sentistream::store::settle::{Change, Matched, Settlement};
 use sentistream::store::topics::{ExistingPosts, NewTopic};
 
-use super::bed::{Bed, analysis, at, author, cases, delete, post, seconds, source};
+use super::fixture::{Fixture, analysis, at, author, cases, delete, post, seconds, source};
 
 cases!(window_equals_recount_with_late_and_deleted_posts);
 
@@ -31,7 +31,7 @@ struct Written {
 }
 
 fn write(rng: &mut StdRng, number: usize, now: Timestamp) -> Written {
-    // Up to three hours late, at any microsecond; some are from before rollups by the second are kept.
+    // Up to three hours late, at any microsecond; some are older than the rollups by the second.
     let age = Duration::from_micros(rng.random_range(0..3 * 3_600_000_000));
     let age = if rng.random_bool(0.6) { age / 20 } else { age };
     Written {
@@ -72,7 +72,7 @@ fn recount(posts: &[Written], scope: &Scope, range: TimeRange, source: Option<&s
     tally
 }
 
-async fn topic(bed: &Bed) -> TopicId {
+async fn topic(fixture: &Fixture) -> TopicId {
     let new = NewTopic {
         name: TopicName::parse("delays").expect("a name"),
         query: "late".to_owned(),
@@ -80,31 +80,31 @@ async fn topic(bed: &Bed) -> TopicId {
         origin: TopicOrigin::Api,
         existing_posts: ExistingPosts::Leave,
     };
-    bed.store.create_topic(new).await.expect("the store answers").expect("a new name").id
+    fixture.store.create_topic(new).await.expect("the store answers").expect("a new name").id
 }
 
-/// Settles changes, each with the topics that its post is about.
-async fn settle(bed: &Bed, changes: Vec<Change>, topics: Vec<Vec<TopicId>>) {
-    let keys = bed.append(changes.len()).await;
+/// Settles changes, each with the topics that its post matches.
+async fn settle(fixture: &Fixture, changes: Vec<Change>, topics: Vec<Vec<TopicId>>) {
+    let keys = fixture.append(changes.len()).await;
     let matched = Matched {
-        version: bed.store.topics_version().await.expect("a version"),
+        version: fixture.store.topics_version().await.expect("a version"),
         topics: keys.iter().cloned().zip(topics).collect(),
     };
     let batch = keys.into_iter().zip(changes).map(|(key, change)| Settlement { key, change }).collect();
-    bed.store.settle_matched(batch, matched).await.expect("settled").expect("of this version");
+    fixture.store.settle_matched(batch, matched).await.expect("settled").expect("of this version");
 }
 
-async fn window_equals_recount_with_late_and_deleted_posts(bed: Bed) {
+async fn window_equals_recount_with_late_and_deleted_posts(fixture: Fixture) {
     let mut rng = StdRng::seed_from_u64(7);
     let scopes: Vec<Scope> = ["all", "author:ann", "topic:delays", "text:train late"]
         .iter()
         .map(|text| text.parse().expect("a scope"))
         .collect();
-    let delays = topic(&bed).await;
+    let delays = topic(&fixture).await;
     let mut posts: Vec<Written> = Vec::new();
     for round in 0..12_usize {
-        bed.pass(Duration::from_millis(rng.random_range(1_000..900_000)));
-        let now = bed.clock.now();
+        fixture.pass(Duration::from_millis(rng.random_range(1_000..900_000)));
+        let now = fixture.clock.now();
         let new: Vec<Written> = (0..60).map(|number| write(&mut rng, round * 60 + number, now)).collect();
         let inserted = new.iter().map(|written| {
             let mut post = post(&written.id);
@@ -115,11 +115,11 @@ async fn window_equals_recount_with_late_and_deleted_posts(bed: Bed) {
             Change::Insert { post, analysis: analysis(written.sentiment, written.emotion) }
         });
         let topics = new.iter().map(|written| if written.is_of_topic() { vec![delays] } else { Vec::new() }).collect();
-        settle(&bed, inserted.collect(), topics).await;
+        settle(&fixture, inserted.collect(), topics).await;
         posts.extend(new);
         for _ in 0..5 {
             let gone = posts.swap_remove(rng.random_range(0..posts.len()));
-            bed.settle(vec![delete(&gone.id)]).await;
+            fixture.settle(vec![delete(&gone.id)]).await;
         }
 
         let end = now.floor(seconds(1));
@@ -129,7 +129,7 @@ async fn window_equals_recount_with_late_and_deleted_posts(bed: Bed) {
         ranges.insert(TimeRange::last(seconds(300), end - seconds(300)));
         for scope in &scopes {
             let wanted = Wanted { ranges: ranges.clone(), baseline: Some(end) };
-            let windows = live(&bed.store, scope, &wanted, &mut QuarterCache::default()).await.expect("counts");
+            let windows = live(&fixture.store, scope, &wanted, &mut QuarterCache::default()).await.expect("counts");
             for range in &ranges {
                 for name in [None, Some("reddit"), Some("none")] {
                     let expected = recount(&posts, scope, *range, name);
@@ -141,12 +141,12 @@ async fn window_equals_recount_with_late_and_deleted_posts(bed: Bed) {
                 }));
             }
             let minutes = &windows.history().expect("a baseline").minutes;
-            let past = history(&bed.store, scope, TimeRange::last(seconds(3_600), end)).await.expect("counts");
+            let past = history(&fixture.store, scope, TimeRange::last(seconds(3_600), end)).await.expect("counts");
             let day = TimeRange::last(seconds(5_400), end.floor(seconds(60)));
             let expected = recount(&posts, scope, day, None);
             assert_eq!((minutes.sum(day, None), past.minutes.sum(day, None)), (expected, expected), "{scope}");
             assert_eq!(expected.of(Class::Posts), expected.total());
         }
     }
-    assert!(posts.iter().any(|post| post.at < at("2026-03-01T11:00:00Z")), "some came late");
+    assert!(posts.iter().any(|post| post.at < at("2026-03-01T11:00:00Z")), "some were late");
 }

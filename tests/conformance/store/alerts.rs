@@ -1,4 +1,4 @@
-//! Alert rows, the states of series, and who may change them.
+//! Alert rows, the states of series, and the lease that allows changes.
 
 use sentistream::domain::alert::{Acknowledgement, Instance, InstanceState, Labels, Severity, Transition, fingerprint};
 use sentistream::domain::{Alert, AlertState};
@@ -6,7 +6,7 @@ use sentistream::store::alerts::{AlertFilter, Applied, NewAlert, Step};
 use sentistream::store::{Lease, StoreError};
 use serde_json::json;
 
-use super::bed::{Bed, at, cases, delete, insert, post, post_id, seconds};
+use super::fixture::{Fixture, at, cases, delete, insert, post, post_id, seconds};
 
 cases!(
     state_change_is_written_once_with_its_alert,
@@ -19,7 +19,7 @@ cases!(
 
 use InstanceState::{Firing, NoData, Normal, Pending, Recovering};
 
-/// The series of `scope` of rule 1, which came to `state` at the start.
+/// The series of `scope` of rule 1, in `state` since the start.
 fn series(scope: &str, state: InstanceState) -> Instance {
     let labels = Labels::from([("alertname".to_owned(), "unrest".to_owned()), ("scope".to_owned(), scope.to_owned())]);
     Instance {
@@ -52,48 +52,48 @@ fn new_alert(alert_type: &str) -> NewAlert {
     }
 }
 
-/// The series of `scope` begins to fire.
+/// A step in which the series of `scope` starts to fire.
 fn fire(alert_type: &str, scope: &str) -> Step {
     let opens = Some(new_alert(alert_type));
     Step { from: Normal, instance: series(scope, Firing), at: at("2026-03-01T12:00:00Z"), opens }
 }
 
-/// The series as it is kept goes over to `to`.
-async fn go(bed: &Bed, lease: &Lease, scope: &str, to: InstanceState) -> Vec<Applied> {
-    let kept = bed.store.alert_instances().await.expect("series").into_iter().find(|series| series.scope == scope);
+/// Changes the state of the stored series to `to`.
+async fn go(fixture: &Fixture, lease: &Lease, scope: &str, to: InstanceState) -> Vec<Applied> {
+    let kept = fixture.store.alert_instances().await.expect("series").into_iter().find(|series| series.scope == scope);
     let kept = kept.unwrap_or_else(|| series(scope, Normal));
     let opens = (to == Firing && kept.alert_id.is_none()).then(|| new_alert("unrest"));
-    let step = Step { from: kept.state, instance: Instance { state: to, ..kept }, at: bed.clock.now(), opens };
-    apply(bed, lease, &[step]).await
+    let step = Step { from: kept.state, instance: Instance { state: to, ..kept }, at: fixture.clock.now(), opens };
+    apply(fixture, lease, &[step]).await
 }
 
-async fn lease(bed: &Bed, holder: &str) -> Lease {
-    bed.store.acquire_lease("alerts", holder, seconds(30)).await.expect("an answer").expect("the lease")
+async fn lease(fixture: &Fixture, holder: &str) -> Lease {
+    fixture.store.acquire_lease("alerts", holder, seconds(30)).await.expect("an answer").expect("the lease")
 }
 
-async fn apply(bed: &Bed, lease: &Lease, steps: &[Step]) -> Vec<Applied> {
-    bed.store.apply_alert_steps(lease, steps, &[]).await.expect("applied")
+async fn apply(fixture: &Fixture, lease: &Lease, steps: &[Step]) -> Vec<Applied> {
+    fixture.store.apply_alert_steps(lease, steps, &[]).await.expect("applied")
 }
 
-async fn open(bed: &Bed) -> Vec<Alert> {
-    bed.store.open_alerts().await.expect("alerts")
+async fn open(fixture: &Fixture) -> Vec<Alert> {
+    fixture.store.open_alerts().await.expect("alerts")
 }
 
-async fn state_change_is_written_once_with_its_alert(bed: Bed) {
-    let lease = lease(&bed, "one").await;
+async fn state_change_is_written_once_with_its_alert(fixture: Fixture) {
+    let lease = lease(&fixture, "one").await;
     let mut written: Vec<Transition> = Vec::new();
     for (passed, to) in [(0, Pending), (60, Firing), (60, Recovering), (60, Firing), (60, Recovering), (60, NoData)] {
-        bed.pass(seconds(passed));
-        let applied = go(&bed, &lease, "all", to).await;
+        fixture.pass(seconds(passed));
+        let applied = go(&fixture, &lease, "all", to).await;
         assert_eq!(applied.len(), 1);
         assert_eq!(applied[0].alert.is_some(), to != Pending, "{to}");
         written.push(applied[0].transition.clone());
-        assert_eq!(go(&bed, &lease, "all", to).await, [], "the same state again is no transition");
+        assert_eq!(go(&fixture, &lease, "all", to).await, [], "the same state again is no transition");
     }
-    go(&bed, &lease, "all", Normal).await;
-    assert_eq!(bed.store.alert_instances().await.expect("series"), [], "a normal series has no row");
+    go(&fixture, &lease, "all", Normal).await;
+    assert_eq!(fixture.store.alert_instances().await.expect("series"), [], "a normal series has no row");
 
-    let all = bed.store.transitions_after(0, 100).await.expect("transitions");
+    let all = fixture.store.transitions_after(0, 100).await.expect("transitions");
     assert_eq!(all[..6], written);
     assert!(all.is_sorted_by(|one, next| one.id < next.id));
     let states: Vec<_> = all.iter().map(|change| change.to_state).collect();
@@ -103,11 +103,11 @@ async fn state_change_is_written_once_with_its_alert(bed: Bed) {
     let id = all[1].alert_id.expect("an alert");
     assert!(all[1..6].iter().all(|change| change.alert_id == Some(id)));
     assert_eq!((all[1].fires(), all[3].fires(), all[5].resolves()), (true, false, true));
-    assert_eq!(bed.store.transitions_after(all[2].id, 2).await.expect("transitions"), all[3..5]);
-    assert_eq!(bed.store.last_transition().await.expect("an id"), all[6].id);
-    assert_eq!(bed.store.transitions_of_alert(id, 10).await.expect("transitions"), all[1..6]);
+    assert_eq!(fixture.store.transitions_after(all[2].id, 2).await.expect("transitions"), all[3..5]);
+    assert_eq!(fixture.store.last_transition().await.expect("an id"), all[6].id);
+    assert_eq!(fixture.store.transitions_of_alert(id, 10).await.expect("transitions"), all[1..6]);
 
-    let alert = bed.store.alert(id).await.expect("an answer").expect("the alert");
+    let alert = fixture.store.alert(id).await.expect("an answer").expect("the alert");
     assert_eq!((alert.state, alert.phase, alert.severity), (AlertState::Resolved, NoData, Severity::Critical));
     assert_eq!(alert.resolved_at, Some(at("2026-03-01T12:05:00Z")));
     assert_eq!(
@@ -116,25 +116,25 @@ async fn state_change_is_written_once_with_its_alert(bed: Bed) {
     );
 }
 
-async fn open_alert_continues_under_a_new_rule(bed: Bed) {
-    let lease = lease(&bed, "one").await;
-    let opened = apply(&bed, &lease, &[fire("unrest", "all"), fire("unrest", "source:web")]).await;
+async fn open_alert_continues_under_a_new_rule(fixture: Fixture) {
+    let lease = lease(&fixture, "one").await;
+    let opened = apply(&fixture, &lease, &[fire("unrest", "all"), fire("unrest", "source:web")]).await;
     let ids: Vec<_> = opened.iter().map(|applied| applied.transition.alert_id).collect();
-    assert_eq!(open(&bed).await.iter().map(|alert| Some(alert.id)).collect::<Vec<_>>(), ids);
-    // A rule that replaced another of this name knows nothing of its series.
+    assert_eq!(open(&fixture).await.iter().map(|alert| Some(alert.id)).collect::<Vec<_>>(), ids);
+    // A rule that replaced another rule of this name does not inherit its series.
     let mut again = fire("unrest", "all");
     again.instance.rule_id = 2;
-    let applied = apply(&bed, &lease, &[again]).await;
+    let applied = apply(&fixture, &lease, &[again]).await;
     assert_eq!(applied[0].transition.alert_id, ids[0]);
-    assert_eq!((open(&bed).await.len(), open(&bed).await[0].rule_id), (2, Some(2)));
-    assert_eq!(bed.store.firing_instances().await.expect("series").len(), 3);
+    assert_eq!((open(&fixture).await.len(), open(&fixture).await[0].rule_id), (2, Some(2)));
+    assert_eq!(fixture.store.firing_instances().await.expect("series").len(), 3);
 
-    bed.store.apply_alert_steps(&lease, &[], &[ids[1].expect("an id")]).await.expect("applied");
-    assert_eq!(open(&bed).await.len(), 1, "an orphan is resolved");
+    fixture.store.apply_alert_steps(&lease, &[], &[ids[1].expect("an id")]).await.expect("applied");
+    assert_eq!(open(&fixture).await.len(), 1, "an orphan is resolved");
 }
 
-async fn alert_pages_are_newest_first(bed: Bed) {
-    let lease = lease(&bed, "one").await;
+async fn alert_pages_are_newest_first(fixture: Fixture) {
+    let lease = lease(&fixture, "one").await;
     let mut ids = Vec::new();
     for number in 0..7 {
         let alert_type = if number % 2 == 1 { "negative_ratio" } else { "negative_share" };
@@ -143,13 +143,13 @@ async fn alert_pages_are_newest_first(bed: Bed) {
         if number == 2 {
             step.instance.severity = Severity::Info;
         }
-        ids.insert(0, apply(&bed, &lease, &[step]).await[0].transition.alert_id.expect("an alert"));
+        ids.insert(0, apply(&fixture, &lease, &[step]).await[0].transition.alert_id.expect("an alert"));
     }
-    go(&bed, &lease, "source:s6", Normal).await;
+    go(&fixture, &lease, "source:s6", Normal).await;
 
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
-        let page = bed.store.alerts(&AlertFilter::default(), after, 3).await.expect("a page");
+        let page = fixture.store.alerts(&AlertFilter::default(), after, 3).await.expect("a page");
         assert_eq!(page.total, 7);
         seen.extend(page.alerts.iter().map(|alert| alert.id));
         after = page.next;
@@ -169,53 +169,53 @@ async fn alert_pages_are_newest_first(bed: Bed) {
         (AlertFilter { severity: Some(Severity::Info), ..all() }, &ids[4..5]),
         (AlertFilter { rule_id: Some(7), ..all() }, &[]),
     ] {
-        let page = bed.store.alerts(&filter, None, 50).await.expect("a page");
+        let page = fixture.store.alerts(&filter, None, 50).await.expect("a page");
         let found: Vec<i64> = page.alerts.iter().map(|alert| alert.id).collect();
         assert_eq!((found.as_slice(), page.total, page.next), (expected, expected.len() as i64, None), "{filter:?}");
     }
 }
 
-async fn instance_without_lease_changes_no_alert(bed: Bed) {
-    let old = lease(&bed, "one").await;
-    // It expires.
-    bed.store.acquire_lease("alerts", "one", seconds(0)).await.expect("an answer").expect("its lease");
-    let new = lease(&bed, "two").await;
+async fn instance_without_lease_changes_no_alert(fixture: Fixture) {
+    let old = lease(&fixture, "one").await;
+    // The lease expires.
+    fixture.store.acquire_lease("alerts", "one", seconds(0)).await.expect("an answer").expect("its lease");
+    let new = lease(&fixture, "two").await;
     let step = [fire("unrest", "all")];
-    let refused = bed.store.apply_alert_steps(&old, &step, &[]).await;
+    let refused = fixture.store.apply_alert_steps(&old, &step, &[]).await;
     assert!(matches!(refused, Err(StoreError::LeaseLost(name)) if name == "alerts"));
-    assert_eq!(open(&bed).await, []);
-    assert_eq!(bed.store.transitions_after(0, 10).await.expect("transitions"), []);
-    assert_eq!(bed.store.alert_instances().await.expect("series"), []);
-    assert_eq!(apply(&bed, &new, &step).await.len(), 1);
+    assert_eq!(open(&fixture).await, []);
+    assert_eq!(fixture.store.transitions_after(0, 10).await.expect("transitions"), []);
+    assert_eq!(fixture.store.alert_instances().await.expect("series"), []);
+    assert_eq!(apply(&fixture, &new, &step).await.len(), 1);
 }
 
-async fn deleted_post_is_removed_from_evidence(bed: Bed) {
-    bed.settle(vec![insert(post("a")), insert(post("b")), insert(post("c"))]).await;
-    let lease = lease(&bed, "one").await;
-    apply(&bed, &lease, &[fire("unrest", "all")]).await;
-    let evidence = async || open(&bed).await.remove(0).details;
+async fn deleted_post_is_removed_from_evidence(fixture: Fixture) {
+    fixture.settle(vec![insert(post("a")), insert(post("b")), insert(post("c"))]).await;
+    let lease = lease(&fixture, "one").await;
+    apply(&fixture, &lease, &[fire("unrest", "all")]).await;
+    let evidence = async || open(&fixture).await.remove(0).details;
     assert_eq!(evidence().await, new_alert("unrest").details);
 
-    bed.settle(vec![delete("a"), delete("c")]).await;
+    fixture.settle(vec![delete("a"), delete("c")]).await;
     let bob = json!([{"author": "bob", "post_ids": ["b"]}]);
     assert_eq!(evidence().await, json!({"negative": 9, "evidence": [{"post_id": "b"}], "top_authors": bob}));
-    assert!(bed.store.delete_post(&post_id("b")).await.expect("deleted"));
+    assert!(fixture.store.delete_post(&post_id("b")).await.expect("deleted"));
     let nothing = json!({"negative": 9, "evidence": [], "top_authors": []});
     assert_eq!(evidence().await, nothing);
-    // They were gone before this alert was written.
-    let opened = apply(&bed, &lease, &[fire("unrest", "source:web")]).await;
+    // The posts were deleted before this alert was written.
+    let opened = apply(&fixture, &lease, &[fire("unrest", "source:web")]).await;
     assert_eq!(opened[0].alert.as_ref().expect("an alert").details, nothing);
 }
 
-async fn open_alert_is_acknowledged_with_audit_entry(bed: Bed) {
-    let lease = lease(&bed, "one").await;
-    let id = apply(&bed, &lease, &[fire("unrest", "all")]).await[0].transition.alert_id.expect("an alert");
-    let mark = Acknowledgement { at: bed.clock.now(), by: "ann".to_owned(), note: "looking".to_owned() };
-    let alert = bed.store.acknowledge_alert(id, &mark).await.expect("an answer").expect("the alert");
+async fn open_alert_is_acknowledged_with_audit_entry(fixture: Fixture) {
+    let lease = lease(&fixture, "one").await;
+    let id = apply(&fixture, &lease, &[fire("unrest", "all")]).await[0].transition.alert_id.expect("an alert");
+    let mark = Acknowledgement { at: fixture.clock.now(), by: "ann".to_owned(), note: "looking".to_owned() };
+    let alert = fixture.store.acknowledge_alert(id, &mark).await.expect("an answer").expect("the alert");
     assert_eq!(alert.acknowledged, Some(mark.clone()));
-    assert_eq!(bed.store.alert(id).await.expect("an answer"), Some(alert));
-    let page = bed.store.alert_audit(None, 10).await.expect("a page");
+    assert_eq!(fixture.store.alert(id).await.expect("an answer"), Some(alert));
+    let page = fixture.store.alert_audit(None, 10).await.expect("a page");
     assert_eq!((page.entries[0].actor.as_str(), page.entries[0].action.as_str()), ("ann", "acknowledge"));
-    go(&bed, &lease, "all", Normal).await;
-    assert_eq!(bed.store.acknowledge_alert(id, &mark).await.expect("an answer"), None, "it is over");
+    go(&fixture, &lease, "all", Normal).await;
+    assert_eq!(fixture.store.acknowledge_alert(id, &mark).await.expect("an answer"), None, "the alert is resolved");
 }

@@ -1,10 +1,10 @@
-//! Every entry ends once, and the counters follow the rows.
+//! Every entry has one outcome, and the counters match the rows.
 
 use sentistream::domain::{Counts, Emotion, Outcome, Sentiment, TimeRange, Timestamp};
 use sentistream::store::posts::{PostFilter, Start};
 use sentistream::store::settle::{Change, RemovedPost, Settlement};
 
-use super::bed::{Bed, at, author, cases, delete, insert, post, post_id, replace, seconds, source};
+use super::fixture::{Fixture, at, author, cases, delete, insert, post, post_id, replace, seconds, source};
 
 cases!(
     post_is_stored_with_its_analysis,
@@ -12,32 +12,32 @@ cases!(
     redelivery_changes_nothing_and_reports_stored_times,
 );
 
-/// All stored posts, newest first, and the counts of all time and of the window around them, which must agree.
-pub async fn posts_and_counts(bed: &Bed) -> (Vec<String>, Counts) {
-    let page = bed.store.posts(&PostFilter::default(), Start::Offset(0), 500).await.expect("a page");
+/// All stored posts, newest first, and their counts. The totals and the counts of the window around them must agree.
+pub async fn posts_and_counts(fixture: &Fixture) -> (Vec<String>, Counts) {
+    let page = fixture.store.posts(&PostFilter::default(), Start::Offset(0), 500).await.expect("a page");
     let mut totals = Counts::default();
-    for source in bed.store.sources().await.expect("sources") {
+    for source in fixture.store.sources().await.expect("sources") {
         totals.merge(&source.counts);
     }
     let all = TimeRange::new(Timestamp::MIN, Timestamp::MAX).expect("a range");
-    let window = bed.store.window(all, None).await.expect("a window");
+    let window = fixture.store.window(all, None).await.expect("a window");
     assert_eq!(totals, window, "the totals and the rollups by time agree");
     assert_eq!(i64::try_from(page.posts.len()).expect("few"), totals.total(), "the rollups count the rows");
     (page.posts.into_iter().map(|post| post.post_id).collect(), totals)
 }
 
-async fn post_is_stored_with_its_analysis(bed: Bed) {
+async fn post_is_stored_with_its_analysis(fixture: Fixture) {
     let mut sent = post("a");
     sent.author = Some(author("ada"));
     sent.lang = Some("de".into());
     sent.url = Some("https://example.com/a".into());
     sent.reply_to = Some("b".into());
-    let settled = bed.settle_one(insert(sent)).await;
-    let now = bed.clock.now();
+    let settled = fixture.settle_one(insert(sent)).await;
+    let now = fixture.clock.now();
     assert_eq!(settled.outcome, Some(Outcome::Analysed));
     assert_eq!(settled.stored.map(|stored| (stored.ingested_at, stored.analyzed_at)), Some((now, now)));
 
-    let stored = bed.store.post(&post_id("a")).await.expect("an answer").expect("the post");
+    let stored = fixture.store.post(&post_id("a")).await.expect("an answer").expect("the post");
     assert_eq!(
         (stored.source.as_str(), stored.author.as_deref(), stored.content.as_str()),
         ("web", Some("ada"), "content of a")
@@ -48,16 +48,16 @@ async fn post_is_stored_with_its_analysis(bed: Bed) {
     assert_eq!((stored.scores.sentiment, stored.scores.emotion[3]), ([0.125, 0.125, 0.75], 0.5));
     assert_eq!((stored.model_name.as_str(), stored.truncated), ("test-model", false));
     assert_eq!((stored.created_at, stored.ingested_at, stored.analyzed_at), (now, now, now));
-    assert_eq!(bed.store.post(&post_id("b")).await.expect("an answer"), None);
+    assert_eq!(fixture.store.post(&post_id("b")).await.expect("an answer"), None);
 
-    let (ids, counts) = posts_and_counts(&bed).await;
+    let (ids, counts) = posts_and_counts(&fixture).await;
     assert_eq!((ids, counts.average_confidence()), (vec!["a".to_owned()], 0.75));
-    assert_eq!(bed.store.known_posts(&[post_id("a"), post_id("b")]).await.expect("known"), [post_id("a")].into());
+    assert_eq!(fixture.store.known_posts(&[post_id("a"), post_id("b")]).await.expect("known"), [post_id("a")].into());
 }
 
-async fn batch_equals_its_entries_one_after_another(bed: Bed) {
+async fn batch_equals_its_entries_one_after_another(fixture: Fixture) {
     use Outcome::{Analysed, Deletion, Duplicate, Replacement, Skipped};
-    let outcomes = bed
+    let outcomes = fixture
         .outcomes(vec![
             insert(post("a")),
             insert(post("a")),
@@ -92,17 +92,17 @@ async fn batch_equals_its_entries_one_after_another(bed: Bed) {
         Skipped,
     ];
     assert_eq!(outcomes, expected.map(Some));
-    let (mut ids, counts) = posts_and_counts(&bed).await;
+    let (mut ids, counts) = posts_and_counts(&fixture).await;
     ids.sort_unstable();
     assert_eq!(ids, ["a", "c"]);
     assert_eq!((counts.total(), counts.sentiment(Sentiment::Negative)), (2, 2));
-    let books = bed.store.outcomes("one").await.expect("books");
+    let books = fixture.store.outcomes("one").await.expect("books");
     assert_eq!((books.analysed, books.duplicate, books.skipped), (2, 3, 5));
     assert_eq!((books.deletion, books.replacement, books.settled()), (2, 2, 14));
-    assert_eq!(bed.store.ingested_since(bed.clock.now()).await.expect("a count"), 2);
+    assert_eq!(fixture.store.ingested_since(fixture.clock.now()).await.expect("a count"), 2);
 }
 
-async fn redelivery_changes_nothing_and_reports_stored_times(bed: Bed) {
+async fn redelivery_changes_nothing_and_reports_stored_times(fixture: Fixture) {
     let changes = || {
         vec![
             insert(post("a")),
@@ -116,25 +116,25 @@ async fn redelivery_changes_nothing_and_reports_stored_times(bed: Bed) {
             Change::DeleteAuthor { source: source("web"), author: author("nobody") },
         ]
     };
-    let keys = bed.append(changes().len()).await;
+    let keys = fixture.append(changes().len()).await;
     let batch =
         || keys.iter().cloned().zip(changes()).map(|(key, change)| Settlement { key, change }).collect::<Vec<_>>();
-    let first = bed.store.settle(batch()).await.expect("settled");
+    let first = fixture.store.settle(batch()).await.expect("settled");
     assert!(first.iter().all(|settled| settled.outcome.is_some()));
-    let before = (posts_and_counts(&bed).await, bed.store.outcomes("one").await.expect("books"));
+    let before = (posts_and_counts(&fixture).await, fixture.store.outcomes("one").await.expect("books"));
 
-    bed.pass(seconds(60));
+    fixture.pass(seconds(60));
     for batch in [batch(), batch().into_iter().rev().collect(), vec![batch().remove(0)], vec![batch().remove(4)]] {
-        for settled in bed.store.settle(batch).await.expect("settled") {
+        for settled in fixture.store.settle(batch).await.expect("settled") {
             assert_eq!(settled.outcome, None);
             // Copies of the deleted post may still exist.
             let again = |removed: &RemovedPost| removed.post_id == post_id("c") && removed.analyzed_at.is_none();
             assert!(settled.removed.iter().all(again), "{:?}", settled.removed);
         }
     }
-    assert_eq!((posts_and_counts(&bed).await, bed.store.outcomes("one").await.expect("books")), before);
+    assert_eq!((posts_and_counts(&fixture).await, fixture.store.outcomes("one").await.expect("books")), before);
 
-    let again = bed.store.settle(batch()).await.expect("settled");
+    let again = fixture.store.settle(batch()).await.expect("settled");
     let stored: Vec<bool> = again.iter().map(|settled| settled.stored.is_some()).collect();
     assert_eq!(stored, [true, true, true, true, false, false, true, false, false]);
     assert_eq!(again[2].stored, first[2].stored);

@@ -8,7 +8,7 @@ use rand::{Rng, SeedableRng};
 use sentistream::domain::{Emotion, EntryKey, Outcome, Post, Sentiment, Source, TimeRange, Timestamp};
 use sentistream::store::settle::{Change, RemovedPost, Settlement};
 
-use super::bed::{Bed, analysis, at, author, cases, post, post_id, seconds, source};
+use super::fixture::{Fixture, analysis, at, author, cases, post, post_id, seconds, source};
 
 cases!(
     any_order_of_batches_gives_same_posts_and_counts,
@@ -18,8 +18,8 @@ cases!(
     dropped_settlement_still_commits,
 );
 
-/// What the entries of one post come to, whatever their order: gone if one deletes it, or if it was
-/// brought before its author was deleted; else the version that was edited last.
+/// The final state of one post after all of its entries, in any order: deleted if an entry deletes it or if it was
+/// appended before its author was deleted; otherwise the version that was edited last.
 #[derive(Default)]
 struct Expected {
     first_brought: Option<usize>,
@@ -40,7 +40,7 @@ fn content(id: &str, edit: Option<Timestamp>) -> String {
     format!("{id} edited {}", edit.map_or_else(|| "never".to_owned(), |at| at.to_string()))
 }
 
-/// A version of a post; its labels tell the edits apart.
+/// A version of a post. Its labels identify the edit.
 fn version(id: &str, source: &Source, writer: &str, edit: Option<Timestamp>) -> (Post, sentistream::domain::Analysis) {
     let number = usize::try_from(edit.map_or(0, Timestamp::as_seconds)).expect("after 1970");
     let mut post = post(id);
@@ -51,7 +51,7 @@ fn version(id: &str, source: &Source, writer: &str, edit: Option<Timestamp>) -> 
     (post, analysis(Sentiment::ALL[number % 3], Emotion::ALL[number % 7]))
 }
 
-/// Entries about four posts of two authors, and what they come to.
+/// Entries about four posts of two authors, and their expected final states.
 fn entries(random: &mut StdRng, round: u64) -> (Vec<Change>, BTreeMap<String, Expected>) {
     let source = source(&format!("round{round}"));
     let mut expected: BTreeMap<String, Expected> = BTreeMap::new();
@@ -89,12 +89,12 @@ fn entries(random: &mut StdRng, round: u64) -> (Vec<Change>, BTreeMap<String, Ex
     (changes, expected)
 }
 
-async fn settle_in_batches(bed: &Bed, random: &mut StdRng, mut batch: Vec<Settlement>) {
+async fn settle_in_batches(fixture: &Fixture, random: &mut StdRng, mut batch: Vec<Settlement>) {
     let concurrently: bool = random.random();
     let mut running = Vec::new();
     while !batch.is_empty() {
         let rest = batch.split_off(random.random_range(1..=batch.len()));
-        let (store, some) = (bed.store.clone(), std::mem::replace(&mut batch, rest));
+        let (store, some) = (fixture.store.clone(), std::mem::replace(&mut batch, rest));
         let settling = tokio::spawn(async move { store.settle(some).await.expect("settled") });
         if concurrently {
             running.push(settling);
@@ -107,37 +107,37 @@ async fn settle_in_batches(bed: &Bed, random: &mut StdRng, mut batch: Vec<Settle
     }
 }
 
-async fn any_order_of_batches_gives_same_posts_and_counts(bed: Bed) {
+async fn any_order_of_batches_gives_same_posts_and_counts(fixture: Fixture) {
     let mut appended = 0;
     for round in 0..60 {
         let mut random = StdRng::seed_from_u64(round);
         let (changes, expected) = entries(&mut random, round);
-        let keys = bed.append(changes.len()).await;
+        let keys = fixture.append(changes.len()).await;
         appended += changes.len() as u64;
         let mut batch: Vec<_> = keys.into_iter().zip(changes).map(|(key, change)| Settlement { key, change }).collect();
         batch.shuffle(&mut random);
-        settle_in_batches(&bed, &mut random, batch).await;
+        settle_in_batches(&fixture, &mut random, batch).await;
 
         let mut left = 0;
         for (id, expected) in &expected {
-            let stored = bed.store.post(&post_id(id)).await.expect("an answer");
+            let stored = fixture.store.post(&post_id(id)).await.expect("an answer");
             assert_eq!(stored.map(|post| post.content), expected.content(id), "round {round}, post {id}");
             left += i64::from(expected.content(id).is_some());
         }
         let here = source(&format!("round{round}"));
         let all = TimeRange::new(Timestamp::MIN, Timestamp::MAX).expect("a range");
-        let counts = bed.store.window(all, Some(&here)).await.expect("counts");
+        let counts = fixture.store.window(all, Some(&here)).await.expect("counts");
         assert_eq!(counts.total(), left, "round {round}");
         for (id, _) in expected {
-            let Some(post) = bed.store.post(&post_id(&id)).await.expect("an answer") else { continue };
+            let Some(post) = fixture.store.post(&post_id(&id)).await.expect("an answer") else { continue };
             assert!(counts.sentiment(post.sentiment) > 0 && counts.emotion(post.emotion) > 0, "round {round}");
         }
     }
-    let books = bed.store.outcomes("one").await.expect("books");
-    assert_eq!(books.settled(), appended, "every entry ended once");
+    let books = fixture.store.outcomes("one").await.expect("books");
+    assert_eq!(books.settled(), appended, "every entry has one outcome");
 }
 
-async fn two_workers_with_same_entries_count_them_once(bed: Bed) {
+async fn two_workers_with_same_entries_count_them_once(fixture: Fixture) {
     const POSTS: usize = 40;
     let changes: Vec<Change> = (0..POSTS)
         .map(|number| {
@@ -145,7 +145,7 @@ async fn two_workers_with_same_entries_count_them_once(bed: Bed) {
             if number % 10 == 9 { Change::Skip } else { Change::Insert { post, analysis } }
         })
         .collect();
-    let keys = bed.append(POSTS).await;
+    let keys = fixture.append(POSTS).await;
     let batch = |keys: &[EntryKey]| -> Vec<Settlement> {
         keys.iter().cloned().zip(changes.clone()).map(|(key, change)| Settlement { key, change }).collect()
     };
@@ -153,7 +153,7 @@ async fn two_workers_with_same_entries_count_them_once(bed: Bed) {
         .map(|worker| {
             let mut batch = batch(&keys);
             batch.rotate_left(worker * 7);
-            let store = bed.store.clone();
+            let store = fixture.store.clone();
             tokio::spawn(async move { store.settle(batch).await.expect("settled") })
         })
         .collect();
@@ -162,14 +162,14 @@ async fn two_workers_with_same_entries_count_them_once(bed: Bed) {
         ended += worker.await.expect("a task").iter().filter(|settled| settled.outcome.is_some()).count();
     }
     assert_eq!(ended, POSTS);
-    let books = bed.store.outcomes("one").await.expect("books");
+    let books = fixture.store.outcomes("one").await.expect("books");
     assert_eq!((books.analysed, books.skipped, books.settled()), (36, 4, 40));
-    let (ids, counts) = super::books::posts_and_counts(&bed).await;
+    let (ids, counts) = super::books::posts_and_counts(&fixture).await;
     assert_eq!((ids.len(), counts.total()), (36, 36));
 }
 
-async fn author_deletion_covers_posts_in_flight(bed: Bed) {
-    let keys = bed.append(201).await;
+async fn author_deletion_covers_posts_in_flight(fixture: Fixture) {
+    let keys = fixture.append(201).await;
     let (deletion, inserts) = keys.split_last().expect("entries");
     let mut running = Vec::new();
     for (number, keys) in inserts.chunks(10).enumerate() {
@@ -180,10 +180,10 @@ async fn author_deletion_covers_posts_in_flight(bed: Bed) {
                 Settlement { key: key.clone(), change: Change::Insert { post, analysis } }
             })
             .collect();
-        let store = bed.store.clone();
+        let store = fixture.store.clone();
         running.push(tokio::spawn(async move { store.settle(batch).await.expect("settled") }));
         if number == 10 {
-            let store = bed.store.clone();
+            let store = fixture.store.clone();
             let change = Change::DeleteAuthor { source: source("web"), author: author("ada") };
             let batch = vec![Settlement { key: deletion.clone(), change }];
             running.push(tokio::spawn(async move { store.settle(batch).await.expect("settled") }));
@@ -198,42 +198,43 @@ async fn author_deletion_covers_posts_in_flight(bed: Bed) {
         }
     }
     assert_eq!((stored, stored + skipped), (removed, 200));
-    let (ids, counts) = super::books::posts_and_counts(&bed).await;
+    let (ids, counts) = super::books::posts_and_counts(&fixture).await;
     assert_eq!((ids, counts.total()), (Vec::new(), 0));
-    assert_eq!(bed.store.ingested_since(bed.clock.now()).await.expect("a count"), 0);
+    assert_eq!(fixture.store.ingested_since(fixture.clock.now()).await.expect("a count"), 0);
 }
 
-async fn deleted_author_may_post_again(bed: Bed) {
+async fn deleted_author_may_post_again(fixture: Fixture) {
     let insert = |id: &str, writer: &str, place: &str| {
         let (post, analysis) = version(id, &source(place), writer, None);
         Change::Insert { post, analysis }
     };
     let deletion = Change::DeleteAuthor { source: source("web"), author: author("ada") };
-    bed.settle(vec![insert("old", "ada", "web"), insert("other", "bob", "web"), insert("elsewhere", "ada", "blog")])
+    fixture
+        .settle(vec![insert("old", "ada", "web"), insert("other", "bob", "web"), insert("elsewhere", "ada", "blog")])
         .await;
-    let analyzed_at = Some(bed.clock.now());
-    bed.pass(std::time::Duration::from_secs(1));
-    let settled = bed.settle(vec![deletion, insert("new", "ada", "web"), insert("old", "ada", "web")]).await;
+    let analyzed_at = Some(fixture.clock.now());
+    fixture.pass(std::time::Duration::from_secs(1));
+    let settled = fixture.settle(vec![deletion, insert("new", "ada", "web"), insert("old", "ada", "web")]).await;
     assert_eq!(settled[0].removed, [RemovedPost { post_id: post_id("old"), analyzed_at }]);
     assert_eq!((settled[1].outcome, settled[2].outcome), (Some(Outcome::Analysed), Some(Outcome::Skipped)));
-    let (mut ids, _) = super::books::posts_and_counts(&bed).await;
+    let (mut ids, _) = super::books::posts_and_counts(&fixture).await;
     ids.sort_unstable();
     assert_eq!(ids, ["elsewhere", "new", "other"]);
 }
 
-async fn dropped_settlement_still_commits(bed: Bed) {
-    let keys = bed.append(1).await;
+async fn dropped_settlement_still_commits(fixture: Fixture) {
+    let keys = fixture.append(1).await;
     let (post, analysis) = version("a", &source("web"), "ada", None);
     let batch = vec![Settlement { key: keys[0].clone(), change: Change::Insert { post, analysis } }];
-    let mut settling = Box::pin(bed.store.settle(batch));
-    // Begun, and given up before it could end.
+    let mut settling = Box::pin(fixture.store.settle(batch));
+    // Started, and dropped before it could end.
     let begun = futures_util::poll!(&mut settling);
     drop(settling);
     assert!(begun.is_pending());
     let deadline = tokio::time::Instant::now() + seconds(20);
-    while bed.store.post(&post_id("a")).await.expect("an answer").is_none() {
-        assert!(tokio::time::Instant::now() < deadline, "the post never came");
+    while fixture.store.post(&post_id("a")).await.expect("an answer").is_none() {
+        assert!(tokio::time::Instant::now() < deadline, "the post was never stored");
         tokio::task::yield_now().await;
     }
-    assert_eq!(bed.store.outcomes("one").await.expect("books").analysed, 1);
+    assert_eq!(fixture.store.outcomes("one").await.expect("books").analysed, 1);
 }

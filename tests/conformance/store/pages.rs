@@ -4,7 +4,7 @@ use sentistream::domain::{Author, Emotion, Sentiment};
 use sentistream::store::posts::{COUNT_LIMIT, PostFilter, Start, Total};
 use sentistream::store::settle::Change;
 
-use super::bed::{Bed, analysis, at, author, cases, post, seconds, source};
+use super::fixture::{Fixture, analysis, at, author, cases, post, seconds, source};
 
 cases!(
     pages_have_no_gaps_and_no_repetitions,
@@ -13,40 +13,40 @@ cases!(
     totals_are_exact_or_marked_as_capped,
 );
 
-async fn ids(bed: &Bed, filter: &PostFilter) -> Vec<String> {
-    let page = bed.store.posts(filter, Start::Offset(0), 100).await.expect("a page");
-    let total = bed.store.count_posts(filter).await.expect("a total");
+async fn ids(fixture: &Fixture, filter: &PostFilter) -> Vec<String> {
+    let page = fixture.store.posts(filter, Start::Offset(0), 100).await.expect("a page");
+    let total = fixture.store.count_posts(filter).await.expect("a total");
     assert_eq!(total, Total { count: page.posts.len() as i64, capped: false }, "{filter:?}");
     page.posts.into_iter().map(|post| post.post_id).collect()
 }
 
-async fn pages_have_no_gaps_and_no_repetitions(bed: Bed) {
-    // Four posts in each second, so that pages end within a tie.
+async fn pages_have_no_gaps_and_no_repetitions(fixture: Fixture) {
+    // Four posts in each second, so that pages end between posts of equal time.
     let changes = (0..25).map(|number| {
         let mut post = post(&format!("p{number:02}"));
         post.created_at = post.created_at + seconds(number / 4);
-        super::bed::insert(post)
+        super::fixture::insert(post)
     });
-    bed.settle(changes.collect()).await;
+    fixture.settle(changes.collect()).await;
     let none = PostFilter::default();
     let expected: Vec<String> = (0..25).rev().map(|number| format!("p{number:02}")).collect();
-    assert_eq!(ids(&bed, &none).await, expected);
+    assert_eq!(ids(&fixture, &none).await, expected);
 
     let (mut seen, mut start) = (Vec::new(), Some(Start::Offset(0)));
     while let Some(from) = start {
-        let page = bed.store.posts(&none, from, 7).await.expect("a page");
-        let by_offset = bed.store.posts(&none, Start::Offset(seen.len() as i64), 7).await.expect("a page");
+        let page = fixture.store.posts(&none, from, 7).await.expect("a page");
+        let by_offset = fixture.store.posts(&none, Start::Offset(seen.len() as i64), 7).await.expect("a page");
         assert_eq!(page, by_offset);
         assert!(page.posts.len() == 7 || page.next.is_none());
         start = page.next.map(Start::After);
         seen.extend(page.posts.into_iter().map(|post| post.post_id));
     }
     assert_eq!(seen, expected);
-    let behind = bed.store.posts(&none, Start::Offset(25), 7).await.expect("a page");
+    let behind = fixture.store.posts(&none, Start::Offset(25), 7).await.expect("a page");
     assert_eq!((behind.posts.len(), behind.next), (0, None));
 }
 
-async fn each_filter_keeps_matching_posts(bed: Bed) {
+async fn each_filter_keeps_matching_posts(fixture: Fixture) {
     let version = |id: &str, place: &str, writer: &str, sentiment, emotion, minute: u64| {
         let mut post = post(id);
         post.source = source(place);
@@ -55,18 +55,19 @@ async fn each_filter_keeps_matching_posts(bed: Bed) {
         Change::Insert { post, analysis: analysis(sentiment, emotion) }
     };
     use {Emotion as E, Sentiment as S};
-    bed.settle(vec![
-        version("a", "web", "ada", S::Positive, E::Joy, 0),
-        version("b", "web", "", S::Negative, E::Anger, 1),
-        version("c", "blog", "ada", S::Negative, E::Fear, 2),
-    ])
-    .await;
-    bed.pass(seconds(60));
+    fixture
+        .settle(vec![
+            version("a", "web", "ada", S::Positive, E::Joy, 0),
+            version("b", "web", "", S::Negative, E::Anger, 1),
+            version("c", "blog", "ada", S::Negative, E::Fear, 2),
+        ])
+        .await;
+    fixture.pass(seconds(60));
     let mut unsure = analysis(S::Neutral, E::Neutral);
     unsure.confidence = 0.4;
     let mut late = post("d");
     late.created_at = at("2026-03-01T10:59:00Z");
-    bed.settle(vec![Change::Insert { post: late, analysis: unsure }]).await;
+    fixture.settle(vec![Change::Insert { post: late, analysis: unsure }]).await;
 
     let all = PostFilter::default;
     let cases = [
@@ -93,19 +94,19 @@ async fn each_filter_keeps_matching_posts(bed: Bed) {
         (PostFilter { ingested_after: Some(at("2026-03-01T11:59:59Z")), ..all() }, vec!["c", "b", "a", "d"]),
     ];
     for (filter, expected) in cases {
-        assert_eq!(ids(&bed, &filter).await, expected, "{filter:?}");
+        assert_eq!(ids(&fixture, &filter).await, expected, "{filter:?}");
     }
 }
 
-async fn words_are_found_in_any_case(bed: Bed) {
+async fn words_are_found_in_any_case(fixture: Fixture) {
     let contents = ["Die GRÖẞE zählt", "50% off_now \\o/", "Привет, МИР", "plain text"];
     let changes = contents.iter().enumerate().map(|(number, content)| {
         let mut post = post(&number.to_string());
         post.content = (*content).to_owned();
         post.created_at = post.created_at - seconds(number as u64);
-        super::bed::insert(post)
+        super::fixture::insert(post)
     });
-    bed.settle(changes.collect()).await;
+    fixture.settle(changes.collect()).await;
     for (words, expected) in [
         (vec!["größe"], vec!["0"]),
         (vec!["ZÄHLT", "die"], vec!["0"]),
@@ -120,22 +121,22 @@ async fn words_are_found_in_any_case(bed: Bed) {
     ] {
         let filter =
             PostFilter { words: words.iter().map(|word| (*word).to_owned()).collect(), ..PostFilter::default() };
-        assert_eq!(ids(&bed, &filter).await, expected, "{words:?}");
+        assert_eq!(ids(&fixture, &filter).await, expected, "{words:?}");
     }
 }
 
-async fn totals_are_exact_or_marked_as_capped(bed: Bed) {
+async fn totals_are_exact_or_marked_as_capped(fixture: Fixture) {
     let posts = usize::try_from(COUNT_LIMIT).expect("small") + 5;
     for first in (0..posts).step_by(500) {
         let changes = (first..(first + 500).min(posts)).map(|number| {
             let mut post = post(&number.to_string());
             post.created_at = at("2026-03-01T00:00:00Z") + seconds(number as u64);
-            super::bed::insert(post)
+            super::fixture::insert(post)
         });
-        bed.settle(changes.collect()).await;
+        fixture.settle(changes.collect()).await;
     }
     let total = |filter: PostFilter| {
-        let store = bed.store.clone();
+        let store = fixture.store.clone();
         async move { store.count_posts(&filter).await.expect("a total") }
     };
     let all = PostFilter::default;
@@ -143,12 +144,12 @@ async fn totals_are_exact_or_marked_as_capped(bed: Bed) {
     assert_eq!(total(all()).await, exact(posts));
     assert_eq!(total(PostFilter { emotion: Some(Emotion::Joy), ..all() }).await, exact(posts));
     assert_eq!(total(PostFilter { emotion: Some(Emotion::Fear), ..all() }).await, exact(0));
-    // Between ragged edges, and open at one end.
+    // Ranges that do not start or end at bucket boundaries, and open ranges.
     let start = Some(at("2026-03-01T00:10:07Z"));
     assert_eq!(total(PostFilter { start, ..all() }).await, exact(posts - 607));
     let end = Some(at("2026-03-01T02:31:59.5Z"));
     assert_eq!(total(PostFilter { start, end, ..all() }).await, exact(9_120 - 607));
-    // Only a scan can tell.
+    // Only a scan can count these.
     let confident = PostFilter { min_confidence: Some(0.5), ..all() };
     assert_eq!(total(confident.clone()).await, Total { count: COUNT_LIMIT, capped: true });
     assert_eq!(total(PostFilter { end, ..confident }).await, exact(9_120));

@@ -1,9 +1,9 @@
-//! Deletions: their results, and what they must not hold up.
+//! Deletions: their results, and that they do not block other work.
 
 use sentistream::domain::{EntryKey, Outcome};
 use sentistream::store::settle::{Change, RemovedPost, Settlement};
 
-use super::bed::{Bed, Place, admin, author, cases, delete, insert, post, post_id, seconds, source};
+use super::fixture::{Fixture, Place, admin, author, cases, delete, insert, post, post_id, seconds, source};
 
 cases!(
     deletion_of_unknown_post_removes_nothing,
@@ -12,19 +12,19 @@ cases!(
     deleted_text_leaves_the_file,
 );
 
-async fn deletion_of_unknown_post_removes_nothing(bed: Bed) {
-    let settled = bed.settle_one(delete("never seen")).await;
+async fn deletion_of_unknown_post_removes_nothing(fixture: Fixture) {
+    let settled = fixture.settle_one(delete("never seen")).await;
     assert_eq!((settled.outcome, settled.removed), (Some(Outcome::Deletion), Vec::new()));
 }
 
-async fn redelivered_deletion_reports_its_post_again(bed: Bed) {
-    bed.settle(vec![insert(post("a"))]).await;
-    let analyzed_at = Some(bed.clock.now());
-    bed.pass(seconds(1));
-    let key: EntryKey = bed.append(1).await.remove(0);
+async fn redelivered_deletion_reports_its_post_again(fixture: Fixture) {
+    fixture.settle(vec![insert(post("a"))]).await;
+    let analyzed_at = Some(fixture.clock.now());
+    fixture.pass(seconds(1));
+    let key: EntryKey = fixture.append(1).await.remove(0);
     let settle = async || {
         let batch = vec![Settlement { key: key.clone(), change: delete("a") }];
-        bed.store.settle(batch).await.expect("settled").remove(0)
+        fixture.store.settle(batch).await.expect("settled").remove(0)
     };
     let first = settle().await;
     assert_eq!(first.removed, [RemovedPost { post_id: post_id("a"), analyzed_at }]);
@@ -44,55 +44,56 @@ fn deletion_of(writer: &str) -> Change {
     Change::DeleteAuthor { source: source("web"), author: author(writer) }
 }
 
-async fn author_with_many_posts_is_deleted_in_steps(bed: Bed) {
-    bed.settle((0..1_300).map(|number| by("ada", &format!("a{number}"))).collect()).await;
-    bed.settle(vec![by("bob", "b")]).await;
-    let Place::Postgres { url } = &bed.place else {
-        let settled = bed.settle_one(deletion_of("ada")).await;
+async fn author_with_many_posts_is_deleted_in_steps(fixture: Fixture) {
+    fixture.settle((0..1_300).map(|number| by("ada", &format!("a{number}"))).collect()).await;
+    fixture.settle(vec![by("bob", "b")]).await;
+    let Place::Postgres { url } = &fixture.place else {
+        let settled = fixture.settle_one(deletion_of("ada")).await;
         assert_eq!((settled.outcome, settled.removed.len()), (Some(Outcome::Deletion), 1_300));
-        assert_eq!(bed.number("SELECT count(*) FROM social_media_posts").await, 1);
+        assert_eq!(fixture.number("SELECT count(*) FROM social_media_posts").await, 1);
         return;
     };
-    // Someone else holds one of the posts, so that the deletion waits in one of its steps.
+    // Another transaction locks one of the posts, so that the deletion waits in one of its steps.
     let other = admin(url).await;
     other.batch_execute("BEGIN; SELECT 1 FROM post_keys WHERE post_id = 'a700' FOR UPDATE").await.expect("a lock");
-    let key = bed.append(1).await.remove(0);
-    let store = bed.store.clone();
+    let key = fixture.append(1).await.remove(0);
+    let store = fixture.store.clone();
     let batch = vec![Settlement { key, change: deletion_of("ada") }];
     let deletion = tokio::spawn(async move { store.settle(batch).await.expect("settled").remove(0) });
     let left = "SELECT count(*) FROM social_media_posts WHERE author = 'ada'";
     let begun = async {
-        while bed.number("SELECT count(*) FROM author_keys").await == 0 {
+        while fixture.number("SELECT count(*) FROM author_keys").await == 0 {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     };
     tokio::time::timeout(seconds(20), begun).await.expect("the tombstone is committed alone");
-    // Meanwhile others store posts, and late posts of the author are refused.
+    // While it waits, other workers store posts, and late posts of the author are refused.
     let late = EntryKey { epoch: "one".into(), id: sentistream::domain::EntryId { ms: 1, seq: 1 } };
     let batch = vec![Settlement { key: late, change: by("ada", "late") }];
-    let skipped = tokio::time::timeout(seconds(10), bed.store.settle(batch)).await.expect("no wait").expect("settled");
+    let skipped =
+        tokio::time::timeout(seconds(10), fixture.store.settle(batch)).await.expect("no wait").expect("settled");
     assert_eq!(skipped[0].outcome, Some(Outcome::Skipped));
-    let others = tokio::time::timeout(seconds(10), bed.settle_one(by("bob", "b2"))).await.expect("no wait");
+    let others = tokio::time::timeout(seconds(10), fixture.settle_one(by("bob", "b2"))).await.expect("no wait");
     assert_eq!(others.outcome, Some(Outcome::Analysed));
-    assert!(bed.number(left).await >= 300, "the steps are not over");
+    assert!(fixture.number(left).await >= 300, "the steps are not over");
     other.batch_execute("COMMIT").await.expect("released");
     let settled = deletion.await.expect("a task");
     assert_eq!((settled.outcome, settled.removed.len()), (Some(Outcome::Deletion), 1_300));
-    assert_eq!(bed.number(left).await, 0);
+    assert_eq!(fixture.number(left).await, 0);
 }
 
-async fn deleted_text_leaves_the_file(bed: Bed) {
-    let Place::Sqlite { sqlite, .. } = &bed.place else { return };
+async fn deleted_text_leaves_the_file(fixture: Fixture) {
+    let Place::Sqlite { sqlite, .. } = &fixture.place else { return };
     let mut secret = post("a");
     secret.content = "xylophone-secret ".repeat(500);
-    bed.settle(vec![insert(secret)]).await;
-    bed.store.scrub().await.expect("scrubbed");
+    fixture.settle(vec![insert(secret)]).await;
+    fixture.store.scrub().await.expect("scrubbed");
     let found = || {
         let bytes = std::fs::read(sqlite.path()).expect("the file");
         bytes.windows(16).any(|part| part == b"xylophone-secret")
     };
     assert!(found());
-    bed.settle(vec![delete("a")]).await;
-    bed.store.scrub().await.expect("scrubbed");
+    fixture.settle(vec![delete("a")]).await;
+    fixture.store.scrub().await.expect("scrubbed");
     assert!(!found());
 }

@@ -1,4 +1,4 @@
-//! Posts and counts that are kept for a while only, and what is erased.
+//! Retention of posts and counts, and erasure.
 
 use sentistream::domain::alert::{Instance, InstanceState, Labels, Severity, fingerprint};
 use sentistream::domain::{EntryId, EntryKey, Outcome, Period, TimeRange, Timestamp};
@@ -11,14 +11,14 @@ use sentistream::store::{Keep, Store};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::bed::{Bed, analysis, at, author, cases, insert, post, seconds, source};
+use super::fixture::{Fixture, analysis, at, author, cases, insert, post, seconds, source};
 
 cases!(
     pruned_posts_keep_their_counts_and_stay_removed,
-    pruned_counts_are_reported_as_gone,
+    counts_before_the_retention_limit_are_reported_as_pruned,
     erasure_removes_all_posts_of_author_on_source,
     pruning_clears_evidence,
-    erasure_clears_evidence_of_posts_that_are_gone,
+    erasure_clears_evidence_of_deleted_posts,
     tombstones_are_pruned_with_posts,
     resolved_alerts_are_pruned_with_their_transitions,
     cancelled_pruning_removes_nothing,
@@ -26,8 +26,8 @@ cases!(
 
 const DAY: u64 = 86_400;
 
-fn keeping(bed: &Bed, posts: u64, rollups: Option<u64>) -> Store {
-    bed.store.clone().keeping(Keep { posts: Some(seconds(posts)), rollups: rollups.map(seconds), alerts: None })
+fn keeping(fixture: &Fixture, posts: u64, rollups: Option<u64>) -> Store {
+    fixture.store.clone().keeping(Keep { posts: Some(seconds(posts)), rollups: rollups.map(seconds), alerts: None })
 }
 
 async fn stored(store: &Store) -> usize {
@@ -39,30 +39,30 @@ async fn total(store: &Store) -> i64 {
     store.counts(all, &PostFilter::default()).await.expect("counts").total()
 }
 
-async fn pruned_posts_keep_their_counts_and_stay_removed(bed: Bed) {
+async fn pruned_posts_keep_their_counts_and_stay_removed(fixture: Fixture) {
     let old = |number: u64| {
         let mut post = post(&format!("old{number}"));
         post.created_at = post.created_at - seconds(2 * DAY + number);
         post
     };
     let changes: Vec<Change> = (0..1_100).map(|number| insert(old(number))).chain([insert(post("new"))]).collect();
-    bed.settle(changes).await;
-    let store = keeping(&bed, DAY, None);
-    bed.pass(seconds(60));
-    // Entries that may come again keep their rows.
+    fixture.settle(changes).await;
+    let store = keeping(&fixture, DAY, None);
+    fixture.pass(seconds(60));
+    // Rows of entries that may be delivered again are kept.
     let needed = |seq| EntryKey { epoch: "one".into(), id: EntryId { ms: 0, seq } };
-    if matches!(bed.place, super::bed::Place::Postgres { .. }) {
+    if matches!(fixture.place, super::fixture::Place::Postgres { .. }) {
         store.prune(Some(needed(1)), &CancellationToken::new()).await.expect("pruned");
-        assert_eq!(bed.number("SELECT count(*) FROM social_media_posts").await, 1_101);
+        assert_eq!(fixture.number("SELECT count(*) FROM social_media_posts").await, 1_101);
     }
     let later = EntryKey { epoch: "one".into(), id: EntryId { ms: u64::MAX >> 1, seq: 0 } };
     store.prune(Some(later), &CancellationToken::new()).await.expect("pruned");
     assert_eq!((stored(&store).await, total(&store).await), (1, 1_101));
     assert_eq!(store.count_posts(&PostFilter::default()).await.expect("a total").count, 1_101);
-    assert_eq!(bed.number("SELECT count(*) FROM sentiment_analysis").await, 1);
+    assert_eq!(fixture.number("SELECT count(*) FROM sentiment_analysis").await, 1);
 
-    // A late copy is skipped; so is a post that never was here but would be removed at once.
-    let keys = bed.append(2).await;
+    // A late copy is skipped, and so is a new post that is older than the retention.
+    let keys = fixture.append(2).await;
     let batch = keys.into_iter().zip([insert(old(3)), insert(old(9_999))]);
     let batch = batch.map(|(key, change)| Settlement { key, change }).collect();
     let settled = store.settle(batch).await.expect("settled");
@@ -71,14 +71,14 @@ async fn pruned_posts_keep_their_counts_and_stay_removed(bed: Bed) {
     assert_eq!(store.outcomes("one").await.expect("books").skipped, 2);
 }
 
-async fn pruned_counts_are_reported_as_gone(bed: Bed) {
+async fn counts_before_the_retention_limit_are_reported_as_pruned(fixture: Fixture) {
     let changes = (0..6).map(|days| {
         let mut post = post(&format!("d{days}"));
         post.created_at = post.created_at - seconds(days * DAY);
         insert(post)
     });
-    bed.settle(changes.collect()).await;
-    let store = keeping(&bed, DAY, Some(2 * DAY));
+    fixture.settle(changes.collect()).await;
+    let store = keeping(&fixture, DAY, Some(2 * DAY));
     store.prune(None, &CancellationToken::new()).await.expect("pruned");
     let days = |start: &str| AggregateQuery {
         period: Period::Day,
@@ -90,11 +90,11 @@ async fn pruned_counts_are_reported_as_gone(bed: Bed) {
     assert_eq!(kept.buckets.iter().map(|bucket| bucket.counts.total()).collect::<Vec<_>>(), [1, 1]);
     let gone = store.aggregate(&days("2026-02-20T00:00:00Z")).await.expect_err("not kept").to_string();
     assert!(gone.contains("retention.rollups"), "{gone}");
-    assert_eq!(store.count_posts(&PostFilter::default()).await.expect("a total").count, 6, "those of all time stay");
-    assert_eq!(bed.number("SELECT count(*) FROM post_rollups WHERE grain = 86400").await, 4);
+    assert_eq!(store.count_posts(&PostFilter::default()).await.expect("a total").count, 6, "the totals stay");
+    assert_eq!(fixture.number("SELECT count(*) FROM post_rollups WHERE grain = 86400").await, 4);
 }
 
-async fn erasure_removes_all_posts_of_author_on_source(bed: Bed) {
+async fn erasure_removes_all_posts_of_author_on_source(fixture: Fixture) {
     let by = |id: String, who: &str, place: &str| {
         let mut post = post(&id);
         (post.author, post.source) = (Some(author(who)), source(place));
@@ -104,30 +104,31 @@ async fn erasure_removes_all_posts_of_author_on_source(bed: Bed) {
         }
     };
     let theirs = (0..450).map(|number| by(format!("a{number}"), "ada", if number % 10 == 0 { "blog" } else { "web" }));
-    bed.settle(theirs.chain([by("b".to_owned(), "bob", "web")]).collect()).await;
-    let mut places = bed.store.sources_of(&author("ada")).await.expect("sources");
+    fixture.settle(theirs.chain([by("b".to_owned(), "bob", "web")]).collect()).await;
+    let mut places = fixture.store.sources_of(&author("ada")).await.expect("sources");
     places.sort_unstable();
     assert_eq!(places, [source("blog"), source("web")]);
-    let erased = bed.store.erase_author(&source("web"), &author("ada")).await.expect("erased");
-    assert_eq!((erased.posts.len(), stored(&bed.store).await, total(&bed.store).await), (405, 46, 46));
-    assert_eq!(bed.store.sources_of(&author("ada")).await.expect("sources"), [source("blog")]);
-    assert_eq!(bed.store.erase_author(&source("web"), &author("ada")).await.expect("erased").posts.len(), 0);
-    let late = bed.outcomes(vec![by("a1".to_owned(), "ada", "web")]).await;
+    let erased = fixture.store.erase_author(&source("web"), &author("ada")).await.expect("erased");
+    assert_eq!((erased.posts.len(), stored(&fixture.store).await, total(&fixture.store).await), (405, 46, 46));
+    assert_eq!(fixture.store.sources_of(&author("ada")).await.expect("sources"), [source("blog")]);
+    assert_eq!(fixture.store.erase_author(&source("web"), &author("ada")).await.expect("erased").posts.len(), 0);
+    let late = fixture.outcomes(vec![by("a1".to_owned(), "ada", "web")]).await;
     assert_eq!(late, [Some(Outcome::Skipped)]);
 }
 
-/// Lets an alert fire that cites the posts `ids` of the author `ada`; its series.
-async fn fire(bed: &Bed, ids: &[&str]) -> Instance {
-    let lease = bed.store.acquire_lease("alerts", "one", seconds(3_600)).await.expect("an answer").expect("the lease");
+/// Fires an alert that cites the posts `ids` of the author `ada`. Returns its series.
+async fn fire(fixture: &Fixture, ids: &[&str]) -> Instance {
+    let lease =
+        fixture.store.acquire_lease("alerts", "one", seconds(3_600)).await.expect("an answer").expect("the lease");
     let labels = Labels::from([("alertname".to_owned(), "unrest".to_owned())]);
     let instance = Instance {
         rule_id: 1,
         scope: "all".to_owned(),
         fingerprint: fingerprint(&labels),
         state: InstanceState::Firing,
-        since: bed.clock.now(),
+        since: fixture.clock.now(),
         began: None,
-        evaluated_at: bed.clock.now(),
+        evaluated_at: fixture.clock.now(),
         alert_id: None,
         value: Some(0.75),
         threshold: 0.5,
@@ -143,108 +144,110 @@ async fn fire(bed: &Bed, ids: &[&str]) -> Instance {
     let opens = NewAlert {
         alert_type: "unrest".to_owned(),
         actual_value: 0.75,
-        window_start: bed.clock.now(),
-        window_end: bed.clock.now(),
+        window_start: fixture.clock.now(),
+        window_end: fixture.clock.now(),
         post_count: 1,
         details: json!({"evidence": cited, "top_authors": [{"author": "ada", "source": "web", "post_ids": ids}]}),
     };
-    let step = Step { from: InstanceState::Normal, instance, at: bed.clock.now(), opens: Some(opens) };
-    let applied = bed.store.apply_alert_steps(&lease, std::slice::from_ref(&step), &[]).await.expect("applied");
+    let step = Step { from: InstanceState::Normal, instance, at: fixture.clock.now(), opens: Some(opens) };
+    let applied = fixture.store.apply_alert_steps(&lease, std::slice::from_ref(&step), &[]).await.expect("applied");
     Instance { alert_id: applied[0].transition.alert_id, ..step.instance }
 }
 
 /// How many alerts name the author or quote their words.
-async fn quoting(bed: &Bed) -> i64 {
+async fn quoting(fixture: &Fixture) -> i64 {
     let details = "CAST(details AS text)";
-    bed.number(&format!(
-        "SELECT count(*) FROM sentiment_alerts WHERE {details} LIKE '%secret%' OR {details} LIKE '%ada%'"
-    ))
-    .await
+    fixture
+        .number(&format!(
+            "SELECT count(*) FROM sentiment_alerts WHERE {details} LIKE '%secret%' OR {details} LIKE '%ada%'"
+        ))
+        .await
 }
 
-async fn by_ada(bed: &Bed, id: &str) {
+async fn by_ada(fixture: &Fixture, id: &str) {
     let mut post = post(id);
     post.author = Some(author("ada"));
-    bed.settle(vec![insert(post)]).await;
+    fixture.settle(vec![insert(post)]).await;
 }
 
 fn everything_settled() -> Option<EntryKey> {
     Some(EntryKey { epoch: "one".into(), id: EntryId { ms: u64::MAX >> 1, seq: 0 } })
 }
 
-async fn pruning_clears_evidence(bed: Bed) {
-    by_ada(&bed, "a").await;
-    fire(&bed, &["a"]).await;
-    assert_eq!(quoting(&bed).await, 1);
-    bed.pass(seconds(2 * DAY));
-    keeping(&bed, DAY, None).prune(everything_settled(), &CancellationToken::new()).await.expect("pruned");
-    assert_eq!((stored(&bed.store).await, quoting(&bed).await), (0, 0));
-    assert_eq!(bed.number("SELECT count(*) FROM alert_evidence").await, 0);
+async fn pruning_clears_evidence(fixture: Fixture) {
+    by_ada(&fixture, "a").await;
+    fire(&fixture, &["a"]).await;
+    assert_eq!(quoting(&fixture).await, 1);
+    fixture.pass(seconds(2 * DAY));
+    keeping(&fixture, DAY, None).prune(everything_settled(), &CancellationToken::new()).await.expect("pruned");
+    assert_eq!((stored(&fixture.store).await, quoting(&fixture).await), (0, 0));
+    assert_eq!(fixture.number("SELECT count(*) FROM alert_evidence").await, 0);
 }
 
-async fn erasure_clears_evidence_of_posts_that_are_gone(bed: Bed) {
-    by_ada(&bed, "a").await;
-    fire(&bed, &["a"]).await;
-    // As the release before left it: the post is pruned, and the alert still quotes it.
-    bed.run("DELETE FROM social_media_posts").await;
-    assert_eq!(quoting(&bed).await, 1);
-    let other = bed.store.erase_author(&source("blog"), &author("ada")).await.expect("erased");
-    assert_eq!((other.evidence, quoting(&bed).await), (0, 1));
-    let erased = bed.store.erase_author(&source("web"), &author("ada")).await.expect("erased");
-    assert_eq!((erased.evidence, quoting(&bed).await), (1, 0));
+async fn erasure_clears_evidence_of_deleted_posts(fixture: Fixture) {
+    by_ada(&fixture, "a").await;
+    fire(&fixture, &["a"]).await;
+    // The state that the previous release leaves: the post is pruned, and the alert still quotes it.
+    fixture.run("DELETE FROM social_media_posts").await;
+    assert_eq!(quoting(&fixture).await, 1);
+    let other = fixture.store.erase_author(&source("blog"), &author("ada")).await.expect("erased");
+    assert_eq!((other.evidence, quoting(&fixture).await), (0, 1));
+    let erased = fixture.store.erase_author(&source("web"), &author("ada")).await.expect("erased");
+    assert_eq!((erased.evidence, quoting(&fixture).await), (1, 0));
 }
 
-async fn tombstones_are_pruned_with_posts(bed: Bed) {
-    let store = keeping(&bed, DAY, None);
+async fn tombstones_are_pruned_with_posts(fixture: Fixture) {
+    let store = keeping(&fixture, DAY, None);
     let mut old = post("old");
     old.created_at = old.created_at - seconds(3 * DAY);
-    let keys = bed.append(3).await;
+    let keys = fixture.append(3).await;
     let gone = Change::DeleteAuthor { source: source("web"), author: author("ada") };
-    let changes = [insert(old), super::bed::delete("never seen"), gone];
+    let changes = [insert(old), super::fixture::delete("never seen"), gone];
     let batch = keys.into_iter().zip(changes).map(|(key, change)| Settlement { key, change }).collect();
     store.settle(batch).await.expect("settled");
     let tombstones = "SELECT (SELECT count(*) FROM post_keys) + (SELECT count(*) FROM author_keys)";
-    let before = bed.number(tombstones).await;
+    let before = fixture.number(tombstones).await;
     assert!(before >= 2, "{before}");
     store.prune(everything_settled(), &CancellationToken::new()).await.expect("pruned");
-    assert_eq!(bed.number(tombstones).await, before, "a copy of these posts may still come");
-    bed.pass(seconds(2 * DAY));
+    assert_eq!(fixture.number(tombstones).await, before, "copies of these posts may still arrive");
+    fixture.pass(seconds(2 * DAY));
     store.prune(everything_settled(), &CancellationToken::new()).await.expect("pruned");
-    assert_eq!(bed.number(tombstones).await, 0);
+    assert_eq!(fixture.number(tombstones).await, 0);
 }
 
-async fn resolved_alerts_are_pruned_with_their_transitions(bed: Bed) {
-    let store = bed.store.clone().keeping(Keep { alerts: Some(seconds(DAY)), ..Keep::default() });
-    let fired = fire(&bed, &[]).await;
-    bed.pass(seconds(2 * DAY));
+async fn resolved_alerts_are_pruned_with_their_transitions(fixture: Fixture) {
+    let store = fixture.store.clone().keeping(Keep { alerts: Some(seconds(DAY)), ..Keep::default() });
+    let fired = fire(&fixture, &[]).await;
+    fixture.pass(seconds(2 * DAY));
     let prune = async || store.prune(None, &CancellationToken::new()).await.expect("pruned");
     let rows = async || {
         (
-            bed.number("SELECT count(*) FROM sentiment_alerts").await,
-            bed.number("SELECT count(*) FROM alert_transitions").await,
+            fixture.number("SELECT count(*) FROM sentiment_alerts").await,
+            fixture.number("SELECT count(*) FROM alert_transitions").await,
         )
     };
     prune().await;
-    assert_eq!(rows().await, (1, 1), "it is open");
-    let lease = bed.store.acquire_lease("alerts", "one", seconds(3_600)).await.expect("an answer").expect("the lease");
+    assert_eq!(rows().await, (1, 1), "the alert is open");
+    let lease =
+        fixture.store.acquire_lease("alerts", "one", seconds(3_600)).await.expect("an answer").expect("the lease");
     let over = Instance { state: InstanceState::Normal, ..fired };
-    let step = Step { from: InstanceState::Firing, instance: over, at: bed.clock.now(), opens: None };
-    bed.store.apply_alert_steps(&lease, &[step], &[]).await.expect("applied");
+    let step = Step { from: InstanceState::Firing, instance: over, at: fixture.clock.now(), opens: None };
+    fixture.store.apply_alert_steps(&lease, &[step], &[]).await.expect("applied");
     prune().await;
-    assert_eq!(rows().await, (1, 2), "it is resolved now");
-    bed.pass(seconds(2 * DAY));
+    assert_eq!(rows().await, (1, 2), "the alert is resolved now");
+    fixture.pass(seconds(2 * DAY));
     prune().await;
     assert_eq!(rows().await, (0, 2), "the notifier has not read the transitions");
-    bed.run("UPDATE alert_notifier SET cursor = 2").await;
+    fixture.run("UPDATE alert_notifier SET cursor = 2").await;
     prune().await;
     assert_eq!(rows().await, (0, 0));
 }
 
-async fn cancelled_pruning_removes_nothing(bed: Bed) {
-    by_ada(&bed, "a").await;
-    bed.pass(seconds(2 * DAY));
+async fn cancelled_pruning_removes_nothing(fixture: Fixture) {
+    by_ada(&fixture, "a").await;
+    fixture.pass(seconds(2 * DAY));
     let stop = CancellationToken::new();
     stop.cancel();
-    keeping(&bed, DAY, None).prune(everything_settled(), &stop).await.expect("stopped");
-    assert_eq!(stored(&bed.store).await, 1);
+    keeping(&fixture, DAY, None).prune(everything_settled(), &stop).await.expect("stopped");
+    assert_eq!(stored(&fixture.store).await, 1);
 }

@@ -1,16 +1,18 @@
-//! The tables as other programs see them, and how they come to be.
+//! The tables as other programs see them, and migrations.
 
 use sentistream::clock::Clock;
 use sentistream::store::Store;
 
-use super::bed::{Bed, Place, at, author, cases, connect, delete, empty_database, insert, open, post, retention};
+use super::fixture::{
+    Fixture, Place, at, author, cases, connect, delete, empty_database, insert, open, post, retention,
+};
 
 cases!(documented_tables_hold_stored_posts, second_migration_runs_nothing);
 
-async fn documented_tables_hold_stored_posts(bed: Bed) {
+async fn documented_tables_hold_stored_posts(fixture: Fixture) {
     let mut written = post("http://example.com/");
     written.author = Some(author("ada"));
-    bed.settle(vec![insert(written), insert(post("b"))]).await;
+    fixture.settle(vec![insert(written), insert(post("b"))]).await;
     let counts = [
         (
             "SELECT count(*) FROM social_media_posts WHERE id > 0 AND post_id = 'http://example.com/' AND source = 'web' \
@@ -35,17 +37,21 @@ async fn documented_tables_hold_stored_posts(bed: Bed) {
         ),
     ];
     for (query, expected) in counts {
-        assert_eq!(bed.number(query).await, expected, "{query}");
+        assert_eq!(fixture.number(query).await, expected, "{query}");
     }
-    bed.settle(vec![delete("b")]).await;
-    assert_eq!(bed.number("SELECT count(*) FROM sentiment_analysis").await, 1, "an analysis goes with its post");
+    fixture.settle(vec![delete("b")]).await;
+    assert_eq!(
+        fixture.number("SELECT count(*) FROM sentiment_analysis").await,
+        1,
+        "an analysis is deleted with its post"
+    );
 }
 
-async fn second_migration_runs_nothing(bed: Bed) {
-    assert_eq!(bed.store.pending_migrations().await.expect("names"), Vec::<String>::new());
-    assert_eq!(bed.store.migrate().await.expect("names"), Vec::<String>::new());
-    bed.store.ping().await.expect("an answer");
-    if let Place::Sqlite { sqlite, .. } = &bed.place {
+async fn second_migration_runs_nothing(fixture: Fixture) {
+    assert_eq!(fixture.store.pending_migrations().await.expect("names"), Vec::<String>::new());
+    assert_eq!(fixture.store.migrate().await.expect("names"), Vec::<String>::new());
+    fixture.store.ping().await.expect("an answer");
+    if let Place::Sqlite { sqlite, .. } = &fixture.place {
         let other = Store::sqlite(open(sqlite.path()), retention(), Clock::system());
         other.ping().await.expect("a second process reads the file");
     }
@@ -70,7 +76,7 @@ async fn migrate_at_once(instances: Vec<Store>) {
 async fn concurrent_migrators_run_each_migration_once_on_sqlite() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("new.db");
-    // Each opens the file by itself, as processes do, all of them at the same time.
+    // Each instance opens the file separately, as processes do, at the same time.
     let opening: Vec<_> = (0..4)
         .map(|_| {
             let path = path.clone();
@@ -79,7 +85,11 @@ async fn concurrent_migrators_run_each_migration_once_on_sqlite() {
         .collect();
     let mut instances = Vec::new();
     for opened in opening {
-        instances.push(Store::sqlite(opened.await.expect("a task"), retention(), Clock::fixed(at(super::bed::START))));
+        instances.push(Store::sqlite(
+            opened.await.expect("a task"),
+            retention(),
+            Clock::fixed(at(super::fixture::START)),
+        ));
     }
     migrate_at_once(instances).await;
 }

@@ -13,7 +13,7 @@ use sentistream::store::topics::{Edited, ExistingPosts, NewTopic, TopicEdit};
 
 use tokio_util::sync::CancellationToken;
 
-use super::bed::{Bed, START, at, author, cases, delete, insert, post, post_id, replace, seconds, source};
+use super::fixture::{Fixture, START, at, author, cases, delete, insert, post, post_id, replace, seconds, source};
 
 cases!(
     topic_counts_follow_inserts_edits_and_deletions,
@@ -27,7 +27,7 @@ fn name(text: &str) -> TopicName {
     TopicName::parse(text).expect("a name")
 }
 
-async fn topic(bed: &Bed, called: &str, existing_posts: ExistingPosts) -> Topic {
+async fn topic(fixture: &Fixture, called: &str, existing_posts: ExistingPosts) -> Topic {
     let new = NewTopic {
         name: name(called),
         query: called.to_owned(),
@@ -35,18 +35,18 @@ async fn topic(bed: &Bed, called: &str, existing_posts: ExistingPosts) -> Topic 
         origin: TopicOrigin::Api,
         existing_posts,
     };
-    bed.store.create_topic(new).await.expect("the store answers").expect("a new name")
+    fixture.store.create_topic(new).await.expect("the store answers").expect("a new name")
 }
 
-/// Settles changes whose posts are about `topics`; their keys too.
-async fn settle(bed: &Bed, changes: Vec<Change>, topics: &[TopicId]) -> (Vec<EntryKey>, Vec<Option<Outcome>>) {
-    let keys = bed.append(changes.len()).await;
+/// Settles changes whose posts match `topics`. Returns their keys too.
+async fn settle(fixture: &Fixture, changes: Vec<Change>, topics: &[TopicId]) -> (Vec<EntryKey>, Vec<Option<Outcome>>) {
+    let keys = fixture.append(changes.len()).await;
     let matched = Matched {
-        version: bed.store.topics_version().await.expect("a version"),
+        version: fixture.store.topics_version().await.expect("a version"),
         topics: keys.iter().map(|key| (key.clone(), topics.to_vec())).collect(),
     };
     let batch = keys.iter().cloned().zip(changes).map(|(key, change)| Settlement { key, change }).collect();
-    let settled = bed.store.settle_matched(batch, matched).await.expect("settled").expect("of this version");
+    let settled = fixture.store.settle_matched(batch, matched).await.expect("settled").expect("of this version");
     (keys, settled.into_iter().map(|settled| settled.outcome).collect())
 }
 
@@ -54,29 +54,29 @@ fn everything() -> TimeRange {
     TimeRange::new(Timestamp::MIN, Timestamp::MAX).expect("a range")
 }
 
-/// The posts of a topic as every way of counting tells them, which must agree; oldest first.
-async fn posts_of(bed: &Bed, topic: &Topic) -> Vec<String> {
+/// The posts of a topic, oldest first. All ways of counting them must agree.
+async fn posts_of(fixture: &Fixture, topic: &Topic) -> Vec<String> {
     let filter = PostFilter { topic: Some(topic.id), ..PostFilter::default() };
-    let page = bed.store.sorted_posts(&filter, Sort::Oldest, Start::Offset(0), 500).await.expect("a page");
+    let page = fixture.store.sorted_posts(&filter, Sort::Oldest, Start::Offset(0), 500).await.expect("a page");
     let found = page.posts.len() as i64;
-    assert_eq!(bed.store.count_posts(&filter).await.expect("a total").count, found);
-    // Ragged edges, so that posts are counted too.
+    assert_eq!(fixture.store.count_posts(&filter).await.expect("a total").count, found);
+    // The range does not start or end at a bucket boundary, so posts are counted too.
     let wide = TimeRange::new(at("2026-02-20T10:01:02.5Z"), at("2026-03-02T10:01:02.5Z")).expect("a range");
     for range in [wide, everything()] {
-        assert_eq!(bed.store.counts(range, &filter).await.expect("counts").total(), found, "{range:?}");
-        let windows = bed.store.topic_windows(range, None).await.expect("counts");
+        assert_eq!(fixture.store.counts(range, &filter).await.expect("counts").total(), found, "{range:?}");
+        let windows = fixture.store.topic_windows(range, None).await.expect("counts");
         assert_eq!(windows.get(&topic.id).map_or(0, sentistream::domain::Counts::total), found);
     }
-    let totals = bed.store.topic_totals().await.expect("totals");
+    let totals = fixture.store.topic_totals().await.expect("totals");
     assert_eq!(totals.get(&topic.id).map_or(0, sentistream::domain::Counts::total), found);
     let range = TimeRange::new(at("2026-02-27T00:00:00Z"), at("2026-03-02T00:00:00Z")).expect("a range");
     for period in [Period::Minute, Period::Hour, Period::Day] {
         let query = AggregateQuery { period, range, filter: filter.clone(), zone: jiff::tz::TimeZone::UTC };
-        let aggregate = bed.store.aggregate(&query).await.expect("an aggregate");
+        let aggregate = fixture.store.aggregate(&query).await.expect("an aggregate");
         assert_eq!(aggregate.buckets.iter().map(|bucket| bucket.counts.total()).sum::<i64>(), found, "{period:?}");
     }
     let words = PostFilter { words: vec!["content".to_owned()], ..filter };
-    assert_eq!(bed.store.counts(everything(), &words).await.expect("counts").total(), found);
+    assert_eq!(fixture.store.counts(everything(), &words).await.expect("counts").total(), found);
     page.posts.into_iter().map(|post| post.post_id).collect()
 }
 
@@ -87,57 +87,58 @@ fn written(id: &str, minutes_ago: u64) -> Post {
     post
 }
 
-async fn topic_counts_follow_inserts_edits_and_deletions(bed: Bed) {
-    let acme = topic(&bed, "acme", ExistingPosts::Match).await;
-    let other = topic(&bed, "other", ExistingPosts::Match).await;
+async fn topic_counts_follow_inserts_edits_and_deletions(fixture: Fixture) {
+    let acme = topic(&fixture, "acme", ExistingPosts::Match).await;
+    let other = topic(&fixture, "other", ExistingPosts::Match).await;
     let posts = || vec![insert(written("a", 1)), insert(written("b", 2)), insert(written("c", 2_000))];
-    let (keys, _) = settle(&bed, posts(), &[acme.id]).await;
-    settle(&bed, vec![insert(written("d", 3))], &[acme.id, other.id]).await;
-    settle(&bed, vec![insert(written("e", 4))], &[]).await;
-    assert_eq!(posts_of(&bed, &acme).await, ["c", "d", "b", "a"]);
-    assert_eq!(posts_of(&bed, &other).await, ["d"]);
+    let (keys, _) = settle(&fixture, posts(), &[acme.id]).await;
+    settle(&fixture, vec![insert(written("d", 3))], &[acme.id, other.id]).await;
+    settle(&fixture, vec![insert(written("e", 4))], &[]).await;
+    assert_eq!(posts_of(&fixture, &acme).await, ["c", "d", "b", "a"]);
+    assert_eq!(posts_of(&fixture, &other).await, ["d"]);
 
-    // A redelivery changes nothing, whatever it is matched with.
+    // A redelivery changes nothing, whatever topics it matches.
     let again = keys.into_iter().zip(posts()).map(|(key, change)| Settlement { key, change }).collect();
-    bed.store.settle(again).await.expect("settled");
-    assert_eq!(posts_of(&bed, &acme).await.len(), 4);
+    fixture.store.settle(again).await.expect("settled");
+    assert_eq!(posts_of(&fixture, &acme).await.len(), 4);
 
-    // An edit that is about something else, and one that moves in time.
-    settle(&bed, vec![replace(written("a", 1), START)], &[other.id]).await;
-    settle(&bed, vec![replace(written("b", 30), START)], &[acme.id]).await;
-    assert_eq!(posts_of(&bed, &acme).await, ["c", "b", "d"]);
-    assert_eq!(posts_of(&bed, &other).await, ["d", "a"]);
+    // An edit that matches another topic, and one that changes the time.
+    settle(&fixture, vec![replace(written("a", 1), START)], &[other.id]).await;
+    settle(&fixture, vec![replace(written("b", 30), START)], &[acme.id]).await;
+    assert_eq!(posts_of(&fixture, &acme).await, ["c", "b", "d"]);
+    assert_eq!(posts_of(&fixture, &other).await, ["d", "a"]);
     let angry = PostFilter {
         topic: Some(acme.id),
         emotion: Some(sentistream::domain::Emotion::Anger),
         ..PostFilter::default()
     };
-    assert_eq!(bed.store.count_posts(&angry).await.expect("a total").count, 1);
+    assert_eq!(fixture.store.count_posts(&angry).await.expect("a total").count, 1);
 
-    settle(&bed, vec![delete("d")], &[]).await;
-    assert!(bed.store.delete_post(&post_id("b")).await.expect("an answer"));
-    assert_eq!(posts_of(&bed, &acme).await, ["c"]);
-    settle(&bed, vec![Change::DeleteAuthor { source: source("web"), author: author("ada") }], &[]).await;
-    assert_eq!((posts_of(&bed, &acme).await.len(), posts_of(&bed, &other).await.len()), (0, 0));
-    assert_eq!(bed.number("SELECT count(*) FROM post_topics").await, 0);
-    assert_eq!(bed.number("SELECT coalesce(sum(abs(count)), 0) FROM topic_rollups").await, 0);
-    // A late copy comes back to no topic.
-    let (_, outcomes) = settle(&bed, vec![insert(written("d", 3))], &[acme.id]).await;
-    assert_eq!((outcomes, posts_of(&bed, &acme).await.len()), (vec![Some(Outcome::Skipped)], 0));
+    settle(&fixture, vec![delete("d")], &[]).await;
+    assert!(fixture.store.delete_post(&post_id("b")).await.expect("an answer"));
+    assert_eq!(posts_of(&fixture, &acme).await, ["c"]);
+    settle(&fixture, vec![Change::DeleteAuthor { source: source("web"), author: author("ada") }], &[]).await;
+    assert_eq!((posts_of(&fixture, &acme).await.len(), posts_of(&fixture, &other).await.len()), (0, 0));
+    assert_eq!(fixture.number("SELECT count(*) FROM post_topics").await, 0);
+    assert_eq!(fixture.number("SELECT coalesce(sum(abs(count)), 0) FROM topic_rollups").await, 0);
+    // A late copy is added to no topic.
+    let (_, outcomes) = settle(&fixture, vec![insert(written("d", 3))], &[acme.id]).await;
+    assert_eq!((outcomes, posts_of(&fixture, &acme).await.len()), (vec![Some(Outcome::Skipped)], 0));
 }
 
-async fn posts_matched_with_older_topics_are_refused(bed: Bed) {
-    let version = bed.store.topics_version().await.expect("a version");
-    let acme = topic(&bed, "acme", ExistingPosts::Leave).await;
-    let keys = bed.append(1).await;
+async fn posts_matched_with_older_topics_are_refused(fixture: Fixture) {
+    let version = fixture.store.topics_version().await.expect("a version");
+    let acme = topic(&fixture, "acme", ExistingPosts::Leave).await;
+    let keys = fixture.append(1).await;
     let batch = || vec![Settlement { key: keys[0].clone(), change: insert(written("a", 1)) }];
     let with = |version| Matched { version, topics: HashMap::from([(keys[0].clone(), vec![acme.id])]) };
-    assert_eq!(bed.store.settle_matched(batch(), with(version)).await.expect("an answer"), None);
-    assert_eq!(bed.number("SELECT count(*) FROM social_media_posts").await, 0, "nothing is done");
-    let version = bed.store.topics_version().await.expect("a version");
-    let settled = bed.store.settle_matched(batch(), with(version)).await.expect("an answer").expect("of this version");
+    assert_eq!(fixture.store.settle_matched(batch(), with(version)).await.expect("an answer"), None);
+    assert_eq!(fixture.number("SELECT count(*) FROM social_media_posts").await, 0, "nothing is stored");
+    let version = fixture.store.topics_version().await.expect("a version");
+    let settled =
+        fixture.store.settle_matched(batch(), with(version)).await.expect("an answer").expect("of this version");
     assert_eq!(settled[0].outcome, Some(Outcome::Analysed));
-    assert_eq!(posts_of(&bed, &acme).await, ["a"]);
+    assert_eq!(posts_of(&fixture, &acme).await, ["a"]);
 
     let edit = |revision| TopicEdit {
         name: name("acme"),
@@ -146,10 +147,12 @@ async fn posts_matched_with_older_topics_are_refused(bed: Bed) {
         origin: TopicOrigin::Api,
         revision: Some(revision),
     };
-    assert_eq!(bed.store.edit_topic(edit(7)).await.expect("an answer"), Edited::Stale(1));
-    let Edited::Done(changed) = bed.store.edit_topic(edit(1)).await.expect("an answer") else { panic!("it is there") };
+    assert_eq!(fixture.store.edit_topic(edit(7)).await.expect("an answer"), Edited::Stale(1));
+    let Edited::Done(changed) = fixture.store.edit_topic(edit(1)).await.expect("an answer") else {
+        panic!("it exists")
+    };
     assert_eq!((changed.revision, changed.backfill.is_running()), (2, false), "the query is the same");
-    assert_eq!(bed.store.drop_topic(&name("none"), None).await.expect("an answer"), Edited::Missing);
+    assert_eq!(fixture.store.drop_topic(&name("none"), None).await.expect("an answer"), Edited::Missing);
     let taken = NewTopic {
         name: name("acme"),
         query: "x".to_owned(),
@@ -157,18 +160,18 @@ async fn posts_matched_with_older_topics_are_refused(bed: Bed) {
         origin: TopicOrigin::Api,
         existing_posts: ExistingPosts::Leave,
     };
-    assert_eq!(bed.store.create_topic(taken).await.expect("an answer"), None);
+    assert_eq!(fixture.store.create_topic(taken).await.expect("an answer"), None);
 }
 
-/// Matches stored posts until nothing is left: `matches` tells by the content.
-async fn backfill(bed: &Bed, matches: impl Fn(&str) -> Vec<TopicId> + Send + Sync + 'static) -> (usize, usize) {
+/// Matches stored posts until none is left. `matches` decides by the content.
+async fn backfill(fixture: &Fixture, matches: impl Fn(&str) -> Vec<TopicId> + Send + Sync + 'static) -> (usize, usize) {
     let test = TopicTest {
-        version: bed.store.topics_version().await.expect("a version"),
+        version: fixture.store.topics_version().await.expect("a version"),
         matches: Arc::new(move |subject: &Subject<'_>| matches(subject.content)),
     };
     let (mut added, mut removed) = (0, 0);
     for _ in 0..100 {
-        let step = bed.store.backfill_topics(test.clone()).await.expect("a step");
+        let step = fixture.store.backfill_topics(test.clone()).await.expect("a step");
         assert!(!step.stale);
         if step.posts == 0 {
             return (added, removed);
@@ -176,53 +179,53 @@ async fn backfill(bed: &Bed, matches: impl Fn(&str) -> Vec<TopicId> + Send + Syn
         added += step.added;
         removed += step.removed;
     }
-    panic!("it never ends");
+    panic!("the backfill does not end");
 }
 
-async fn topic_backfill_matches_stored_posts_once(bed: Bed) {
+async fn topic_backfill_matches_stored_posts_once(fixture: Fixture) {
     let stored: Vec<Change> = (0..700).map(|number| insert(written(&format!("p{number:03}"), number))).collect();
-    bed.settle(stored).await;
-    let acme = topic(&bed, "acme", ExistingPosts::Match).await;
-    let late = topic(&bed, "late", ExistingPosts::Leave).await;
+    fixture.settle(stored).await;
+    let acme = topic(&fixture, "acme", ExistingPosts::Match).await;
+    let late = topic(&fixture, "late", ExistingPosts::Leave).await;
     assert!(acme.backfill.is_running() && !late.backfill.is_running());
     // Some of the new posts are stored while old ones are matched.
-    settle(&bed, vec![insert(written("p998", 1)), insert(written("p999", 1))], &[acme.id, late.id]).await;
+    settle(&fixture, vec![insert(written("p998", 1)), insert(written("p999", 1))], &[acme.id, late.id]).await;
     let (one, two) = (acme.id, late.id);
     let ends_in_nine = move |content: &str| if content.ends_with('9') { vec![one, two] } else { vec![] };
-    assert_eq!(backfill(&bed, ends_in_nine).await, (70, 0));
-    assert_eq!((posts_of(&bed, &acme).await.len(), posts_of(&bed, &late).await.len()), (72, 2));
+    assert_eq!(backfill(&fixture, ends_in_nine).await, (70, 0));
+    assert_eq!((posts_of(&fixture, &acme).await.len(), posts_of(&fixture, &late).await.len()), (72, 2));
 
     // Once more, with another answer: what is missing is added, what is wrong is removed.
-    let Edited::Done(_) = bed.store.rematch_topic(&name("acme")).await.expect("an answer") else { panic!("there") };
+    let Edited::Done(_) = fixture.store.rematch_topic(&name("acme")).await.expect("an answer") else { panic!("there") };
     let ends_in_eight = move |content: &str| if content.ends_with('8') { vec![one] } else { vec![] };
-    assert_eq!(backfill(&bed, ends_in_eight).await, (70, 71));
-    assert_eq!((posts_of(&bed, &acme).await.len(), posts_of(&bed, &late).await.len()), (71, 2));
-    assert_eq!(backfill(&bed, ends_in_eight).await, (0, 0));
+    assert_eq!(backfill(&fixture, ends_in_eight).await, (70, 71));
+    assert_eq!((posts_of(&fixture, &acme).await.len(), posts_of(&fixture, &late).await.len()), (71, 2));
+    assert_eq!(backfill(&fixture, ends_in_eight).await, (0, 0));
 
     let stale = TopicTest { version: 0, matches: Arc::new(|_: &Subject<'_>| Vec::new()) };
-    assert!(bed.store.backfill_topics(stale).await.expect("a step").stale);
+    assert!(fixture.store.backfill_topics(stale).await.expect("a step").stale);
 }
 
-async fn dropped_topic_leaves_no_rows(bed: Bed) {
-    let acme = topic(&bed, "acme", ExistingPosts::Match).await;
-    let other = topic(&bed, "other", ExistingPosts::Match).await;
-    settle(&bed, vec![insert(written("a", 1)), insert(written("b", 2))], &[acme.id, other.id]).await;
-    let Edited::Done(_) = bed.store.drop_topic(&name("acme"), Some(1)).await.expect("an answer") else {
-        panic!("it is there")
+async fn dropped_topic_leaves_no_rows(fixture: Fixture) {
+    let acme = topic(&fixture, "acme", ExistingPosts::Match).await;
+    let other = topic(&fixture, "other", ExistingPosts::Match).await;
+    settle(&fixture, vec![insert(written("a", 1)), insert(written("b", 2))], &[acme.id, other.id]).await;
+    let Edited::Done(_) = fixture.store.drop_topic(&name("acme"), Some(1)).await.expect("an answer") else {
+        panic!("it exists")
     };
-    // A post that is deleted before its matches are removed takes nothing from others.
-    settle(&bed, vec![delete("a")], &[]).await;
-    bed.store.prune(None, &CancellationToken::new()).await.expect("pruned");
-    assert_eq!(posts_of(&bed, &other).await, ["b"]);
+    // A post that is deleted before its matches are removed does not change other counts.
+    settle(&fixture, vec![delete("a")], &[]).await;
+    fixture.store.prune(None, &CancellationToken::new()).await.expect("pruned");
+    assert_eq!(posts_of(&fixture, &other).await, ["b"]);
     let left = format!("SELECT count(*) FROM post_topics WHERE topic_id = {}", acme.id.0);
-    assert_eq!(bed.number(&left).await, 0);
-    assert_eq!(bed.number(&left.replace("post_topics", "topic_rollups")).await, 0);
-    assert_eq!(bed.number("SELECT count(*) FROM dropped_topics").await, 0);
-    let again = topic(&bed, "acme", ExistingPosts::Leave).await;
+    assert_eq!(fixture.number(&left).await, 0);
+    assert_eq!(fixture.number(&left.replace("post_topics", "topic_rollups")).await, 0);
+    assert_eq!(fixture.number("SELECT count(*) FROM dropped_topics").await, 0);
+    let again = topic(&fixture, "acme", ExistingPosts::Leave).await;
     assert!(again.id > other.id, "an id is never used again");
 }
 
-async fn counts_of_several_topics_are_independent(bed: Bed) {
+async fn counts_of_several_topics_are_independent(fixture: Fixture) {
     let provided = |called: &str, query: &str| NewTopic {
         name: name(called),
         query: query.to_owned(),
@@ -230,33 +233,33 @@ async fn counts_of_several_topics_are_independent(bed: Bed) {
         origin: TopicOrigin::Config,
         existing_posts: ExistingPosts::Match,
     };
-    let mine = topic(&bed, "mine", ExistingPosts::Leave).await;
-    bed.store.provision_topics(vec![provided("one", "1"), provided("two", "2")]).await.expect("provided");
-    let topics = bed.store.topics().await.expect("topics");
+    let mine = topic(&fixture, "mine", ExistingPosts::Leave).await;
+    fixture.store.provision_topics(vec![provided("one", "1"), provided("two", "2")]).await.expect("provided");
+    let topics = fixture.store.topics().await.expect("topics");
     let ids: Vec<TopicId> = topics.iter().map(|topic| topic.id).collect();
-    settle(&bed, vec![insert(written("a", 1)), insert(written("b", 70))], &ids).await;
-    settle(&bed, vec![insert(written("c", 1))], &ids[1..2]).await;
+    settle(&fixture, vec![insert(written("a", 1)), insert(written("b", 70))], &ids).await;
+    settle(&fixture, vec![insert(written("c", 1))], &ids[1..2]).await;
     let query = AggregateQuery {
         period: Period::Hour,
         range: TimeRange::new(at("2026-03-01T10:00:00Z"), at("2026-03-01T12:00:00Z")).expect("a range"),
         filter: PostFilter::default(),
         zone: jiff::tz::TimeZone::UTC,
     };
-    let found = bed.store.topic_aggregates(&query).await.expect("aggregates");
+    let found = fixture.store.topic_aggregates(&query).await.expect("aggregates");
     let of = |id| found[&id].buckets.iter().map(|bucket| bucket.counts.total()).collect::<Vec<_>>();
     assert_eq!((of(ids[0]), of(ids[1])), (vec![1, 1], vec![1, 2]));
-    let nowhere = bed.store.topic_windows(everything(), Some(&source("nowhere"))).await.expect("counts");
+    let nowhere = fixture.store.topic_windows(everything(), Some(&source("nowhere"))).await.expect("counts");
     assert!(nowhere.is_empty());
 
-    // The configuration changes: one is gone, one is another, and what the API made stays.
-    let version = bed.store.topics_version().await.expect("a version");
-    bed.store.provision_topics(vec![provided("two", "2")]).await.expect("provided");
-    bed.store.provision_topics(vec![provided("two", "2")]).await.expect("provided");
-    assert_eq!(bed.store.topics_version().await.expect("a version"), version + 1);
-    bed.store.provision_topics(vec![provided("two", "3")]).await.expect("provided");
-    let names: Vec<String> = bed.store.topics().await.expect("topics").iter().map(|t| t.name.to_string()).collect();
+    // The configuration changes: it drops one topic and changes another, and topics of the API remain.
+    let version = fixture.store.topics_version().await.expect("a version");
+    fixture.store.provision_topics(vec![provided("two", "2")]).await.expect("provided");
+    fixture.store.provision_topics(vec![provided("two", "2")]).await.expect("provided");
+    assert_eq!(fixture.store.topics_version().await.expect("a version"), version + 1);
+    fixture.store.provision_topics(vec![provided("two", "3")]).await.expect("provided");
+    let names: Vec<String> = fixture.store.topics().await.expect("topics").iter().map(|t| t.name.to_string()).collect();
     assert_eq!(names, ["mine", "two"]);
-    let two = bed.store.topic(&name("two")).await.expect("an answer").expect("a topic");
+    let two = fixture.store.topic(&name("two")).await.expect("an answer").expect("a topic");
     assert!(two.backfill.is_running() && two.revision == 2, "stored posts are matched with the new query");
-    assert_eq!(bed.store.topic(&name("mine")).await.expect("an answer"), Some(mine));
+    assert_eq!(fixture.store.topic(&name("mine")).await.expect("an answer"), Some(mine));
 }

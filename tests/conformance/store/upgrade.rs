@@ -1,4 +1,4 @@
-//! One step of a rolling upgrade: the release before beside this one, and a release that is newer.
+//! One step of a rolling upgrade: the previous release beside this one, and a newer release.
 
 use sentistream::clock::Clock;
 use sentistream::domain::Outcome;
@@ -6,34 +6,35 @@ use sentistream::store::posts::{PostFilter, Start};
 use sentistream::store::{SchemaError, StoreError};
 use tokio_util::sync::CancellationToken;
 
-use super::bed::{Bed, Place, cases, connect, database, delete, insert, post};
+use super::fixture::{Fixture, Place, cases, connect, database, delete, insert, post};
 
 cases!(
     schema_of_a_newer_release_is_refused,
     schema_of_a_compatible_newer_release_is_used,
-    posts_of_the_release_before_are_searched_edited_and_deleted,
+    posts_of_previous_release_are_searched_edited_and_deleted,
 );
 
 const NEWER: &str = "INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000')";
 
-async fn schema_of_a_newer_release_is_refused(bed: Bed) {
-    bed.run(NEWER).await;
-    bed.run("UPDATE schema_info SET compatible_since = '99990101000000'").await;
-    for error in
-        [bed.store.migrate().await.expect_err("newer"), bed.store.pending_migrations().await.expect_err("newer")]
-    {
+async fn schema_of_a_newer_release_is_refused(fixture: Fixture) {
+    fixture.run(NEWER).await;
+    fixture.run("UPDATE schema_info SET compatible_since = '99990101000000'").await;
+    for error in [
+        fixture.store.migrate().await.expect_err("newer"),
+        fixture.store.pending_migrations().await.expect_err("newer"),
+    ] {
         assert!(matches!(error, StoreError::Schema(SchemaError::Newer { .. })), "{error}");
         assert!(!error.is_transient() && error.to_string().contains("newer release"), "{error}");
     }
 }
 
-async fn schema_of_a_compatible_newer_release_is_used(bed: Bed) {
-    bed.run(NEWER).await;
-    assert_eq!(bed.store.migrate().await.expect("compatible"), Vec::<String>::new());
-    assert_eq!(bed.settle_one(insert(post("a"))).await.outcome, Some(Outcome::Analysed));
+async fn schema_of_a_compatible_newer_release_is_used(fixture: Fixture) {
+    fixture.run(NEWER).await;
+    assert_eq!(fixture.store.migrate().await.expect("compatible"), Vec::<String>::new());
+    assert_eq!(fixture.settle_one(insert(post("a"))).await.outcome, Some(Outcome::Analysed));
 }
 
-/// What the release before wrote for a post, in the order of its transaction.
+/// The statements of the previous release for a post, in the order of its transaction.
 fn of_the_release_before(id: &str) -> String {
     format!(
         "INSERT INTO post_keys (post_id) VALUES ('{id}') ON CONFLICT DO NOTHING;
@@ -47,32 +48,32 @@ fn of_the_release_before(id: &str) -> String {
     )
 }
 
-async fn posts_of_the_release_before_are_searched_edited_and_deleted(bed: Bed) {
-    if matches!(bed.place, Place::Sqlite { .. }) {
-        // One process owns the file: there is no release beside another.
+async fn posts_of_previous_release_are_searched_edited_and_deleted(fixture: Fixture) {
+    if matches!(fixture.place, Place::Sqlite { .. }) {
+        // Only one process owns a SQLite file, so two releases cannot run beside each other.
         return;
     }
-    bed.settle(vec![insert(post("model"))]).await;
-    bed.run(&of_the_release_before("old")).await;
+    fixture.settle(vec![insert(post("model"))]).await;
+    fixture.run(&of_the_release_before("old")).await;
     let filter = PostFilter { words: vec!["phone".to_owned()], ..PostFilter::default() };
     let found = async || {
-        let page = bed.store.posts(&filter, Start::Offset(0), 50).await.expect("a page");
+        let page = fixture.store.posts(&filter, Start::Offset(0), 50).await.expect("a page");
         page.posts.into_iter().map(|post| post.post_id).collect::<Vec<_>>()
     };
     assert_eq!(found().await, ["old"]);
-    assert_eq!(bed.store.index_missing(&CancellationToken::new()).await.expect("indexed"), 1);
+    assert_eq!(fixture.store.index_missing(&CancellationToken::new()).await.expect("indexed"), 1);
     assert_eq!(found().await, ["old"]);
-    // The release before edits and deletes posts of this one, as it did its own.
-    bed.settle(vec![insert(post("new"))]).await;
-    bed.run("UPDATE social_media_posts SET lang = 'en' WHERE post_id = 'new'").await;
-    bed.run("DELETE FROM social_media_posts WHERE post_id = 'new'").await;
-    bed.settle(vec![delete("old")]).await;
+    // The previous release edits and deletes posts of this release.
+    fixture.settle(vec![insert(post("new"))]).await;
+    fixture.run("UPDATE social_media_posts SET lang = 'en' WHERE post_id = 'new'").await;
+    fixture.run("DELETE FROM social_media_posts WHERE post_id = 'new'").await;
+    fixture.settle(vec![delete("old")]).await;
     assert_eq!(found().await, Vec::<String>::new());
-    assert_eq!(bed.number("SELECT count(*) FROM post_search").await, 1);
+    assert_eq!(fixture.number("SELECT count(*) FROM post_search").await, 1);
 }
 
 #[tokio::test]
-async fn database_with_a_narrow_encoding_is_refused() {
+async fn database_with_a_non_utf8_encoding_is_refused() {
     let store = connect(&database("LATIN1").await, &Clock::system());
     for error in [store.migrate().await.expect_err("refused"), store.pending_migrations().await.expect_err("refused")] {
         assert!(matches!(&error, StoreError::Schema(SchemaError::Encoding { encoding }) if encoding == "LATIN1"));

@@ -1,4 +1,4 @@
-//! Claiming, leases, releases and what a dead process leaves.
+//! Claims, renewals, releases, and the entries of a dead process.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use sentistream::domain::RawFields;
 use sentistream::stream::Release;
 
-use super::bed::{Bed, CLAIM_IDLE, PATIENCE, consumer, eventually, ids, keys, post, posts, rescue};
+use super::fixture::{CLAIM_IDLE, DEADLINE, Fixture, consumer, eventually, ids, keys, post, posts, rescue};
 
 const NO_WAIT: Duration = Duration::ZERO;
 
-pub async fn entries_come_in_order_and_unchanged(bed: Bed) {
-    let stream = bed.open().await;
+pub async fn entries_are_delivered_in_order_and_unchanged(fixture: Fixture) {
+    let stream = fixture.open().await;
     let me = consumer("a");
     let odd = RawFields(vec![
         (b"post_id".to_vec(), b"odd".to_vec()),
@@ -35,9 +35,9 @@ pub async fn entries_come_in_order_and_unchanged(bed: Bed) {
     assert!(stream.claim(&me, 10, NO_WAIT).await.unwrap().is_empty());
 }
 
-/// An entry that ends the process takes no other one with it.
-pub async fn entry_delivered_twice_is_rescued_alone(bed: Bed) {
-    let stream = bed.open().await;
+/// An entry that crashes the process must not affect other entries.
+pub async fn entry_delivered_twice_is_rescued_alone(fixture: Fixture) {
+    let stream = fixture.open().await;
     stream.append(posts(0..3)).await.unwrap();
     stream.claim(&consumer("first"), 3, NO_WAIT).await.unwrap();
     let second = eventually("rescue", || async {
@@ -46,7 +46,7 @@ pub async fn entry_delivered_twice_is_rescued_alone(bed: Bed) {
     });
     let second = second.await;
     assert_eq!(second.iter().map(|entry| entry.deliveries).collect::<Vec<_>>(), [2, 2, 2]);
-    // Each comes alone now, and only its own deliveries count.
+    // Each entry is now delivered alone, and only its own deliveries count.
     for expected in ["p0", "p1", "p2"] {
         let third = eventually("rescue", || async {
             let entries = stream.rescue(&consumer("third"), 10).await.unwrap();
@@ -54,12 +54,12 @@ pub async fn entry_delivered_twice_is_rescued_alone(bed: Bed) {
         });
         let third = third.await;
         assert_eq!((ids(&third), third[0].deliveries), (vec![expected.to_owned()], 3));
-        bed.settle(&stream, &consumer("third"), &third).await;
+        fixture.settle(&stream, &consumer("third"), &third).await;
     }
 }
 
-pub async fn no_entry_is_claimed_twice(bed: Bed) {
-    let stream = bed.open().await;
+pub async fn no_entry_is_claimed_twice(fixture: Fixture) {
+    let stream = fixture.open().await;
     stream.append(posts(0..400)).await.unwrap();
     let claims = ["a", "b", "c", "d"].map(|name| {
         let stream = stream.clone();
@@ -82,28 +82,28 @@ pub async fn no_entry_is_claimed_twice(bed: Bed) {
     assert_eq!(all.into_iter().collect::<HashSet<_>>().len(), 400);
 }
 
-pub async fn a_waiting_claim_wakes_up_when_another_process_appends(bed: Bed) {
-    let (stream, elsewhere) = (bed.open().await, bed.open().await);
-    // In some rounds the append comes while the claim waits, in some before it does.
+pub async fn waiting_claim_returns_when_another_process_appends(fixture: Fixture) {
+    let (stream, elsewhere) = (fixture.open().await, fixture.open().await);
+    // In some rounds the append happens while the claim waits, in others before it waits.
     for (round, process) in [&stream, &elsewhere, &stream, &elsewhere].into_iter().enumerate() {
         let waiting = tokio::spawn({
             let stream = stream.clone();
-            async move { stream.claim(&consumer("a"), 10, PATIENCE).await.unwrap() }
+            async move { stream.claim(&consumer("a"), 10, DEADLINE).await.unwrap() }
         });
         tokio::time::sleep(Duration::from_millis(40 * (round as u64 / 2))).await;
         let start = Instant::now();
         process.append(vec![post("late")]).await.unwrap();
         let entries = waiting.await.unwrap();
         assert_eq!(ids(&entries), ["late"]);
-        assert!(start.elapsed() < PATIENCE / 2, "it took {:?}", start.elapsed());
+        assert!(start.elapsed() < DEADLINE / 2, "it took {:?}", start.elapsed());
     }
     let start = Instant::now();
     assert!(stream.claim(&consumer("a"), 10, Duration::from_millis(150)).await.unwrap().is_empty());
-    assert!(start.elapsed() >= Duration::from_millis(140), "an empty stream is waited for");
+    assert!(start.elapsed() >= Duration::from_millis(140), "a claim waits while the stream is empty");
 }
 
-pub async fn a_claim_that_runs_out_is_rescued_and_counts(bed: Bed) {
-    let stream = bed.open().await;
+pub async fn expired_claim_is_rescued_and_counts_as_delivery(fixture: Fixture) {
+    let stream = fixture.open().await;
     let (slow, quick) = (consumer("slow"), consumer("quick"));
     stream.append(posts(0..5)).await.unwrap();
     let start = Instant::now();
@@ -116,7 +116,7 @@ pub async fn a_claim_that_runs_out_is_rescued_and_counts(bed: Bed) {
     assert!(rescued.iter().all(|entry| entry.deliveries == 2));
     assert_eq!(rescued[0].fields, claimed[0].fields);
 
-    // The slow one lost them: it can neither renew nor release what is not its own.
+    // The slow consumer lost the claims: it can neither renew nor release claims of another.
     let renewed = Instant::now();
     stream.renew(&quick, &keys(&rescued)).await.unwrap();
     stream.renew(&slow, &keys(&claimed)).await.unwrap();
@@ -127,8 +127,8 @@ pub async fn a_claim_that_runs_out_is_rescued_and_counts(bed: Bed) {
     assert!(again.iter().all(|entry| entry.deliveries == 3));
 }
 
-pub async fn a_renewed_claim_is_not_rescued(bed: Bed) {
-    let stream = bed.open().await;
+pub async fn renewed_claim_is_not_rescued(fixture: Fixture) {
+    let stream = fixture.open().await;
     let (me, other) = (consumer("me"), consumer("other"));
     stream.append(posts(0..2)).await.unwrap();
     let claimed = stream.claim(&me, 10, NO_WAIT).await.unwrap();
@@ -140,12 +140,12 @@ pub async fn a_renewed_claim_is_not_rescued(bed: Bed) {
         stream.renew(&me, &renewed).await.unwrap();
         rescued.extend(stream.rescue(&other, 10).await.unwrap());
         if begun.elapsed() >= CLAIM_IDLE {
-            // A machine that stood still for as long cannot tell.
+            // On a machine that paused for that long the result is not defined.
             return;
         }
         tokio::time::sleep(CLAIM_IDLE / 20).await;
     }
-    assert!(ids(&rescued).iter().all(|id| id == "p1"), "only the claim that was not renewed ran out: {rescued:?}");
+    assert!(ids(&rescued).iter().all(|id| id == "p1"), "only the claim that was not renewed expired: {rescued:?}");
     assert!(!rescued.is_empty());
     // Renewing does not count as a delivery.
     stream.release(&me, &renewed, Release::Failed).await.unwrap();
@@ -156,8 +156,8 @@ pub async fn a_renewed_claim_is_not_rescued(bed: Bed) {
     assert_eq!(again.deliveries, 2);
 }
 
-pub async fn an_untried_release_does_not_count_and_a_failed_one_does(bed: Bed) {
-    let stream = bed.open().await;
+pub async fn only_a_release_after_a_failure_counts_as_delivery(fixture: Fixture) {
+    let stream = fixture.open().await;
     let (me, other) = (consumer("me"), consumer("other"));
     stream.append(vec![post("x")]).await.unwrap();
     let mut held = stream.claim(&me, 1, NO_WAIT).await.unwrap();
@@ -172,26 +172,29 @@ pub async fn an_untried_release_does_not_count_and_a_failed_one_does(bed: Bed) {
         let (holder, next) = if i % 2 == 0 { (&me, &other) } else { (&other, &me) };
         let released = Instant::now();
         stream.release(holder, &keys(&held), how).await.unwrap();
-        // At once: long before the claim would have run out.
+        // Immediately: long before the claim expires.
         held = stream.rescue(next, 10).await.unwrap();
-        assert!(released.elapsed() > CLAIM_IDLE || held.len() == 1, "step {i}: a released entry is there for anyone");
+        assert!(
+            released.elapsed() > CLAIM_IDLE || held.len() == 1,
+            "step {i}: any consumer can claim a released entry"
+        );
         held = if held.is_empty() { rescue(&stream, next, 1).await } else { held };
         assert_eq!(held[0].deliveries, deliveries, "step {i}");
         assert_eq!(stream.depth().await.unwrap().claimed, 1);
     }
 }
 
-pub async fn a_dead_process_leaves_its_entries_to_the_next(bed: Bed) {
-    let dead = bed.open().await;
+pub async fn entries_of_a_dead_process_are_claimed_by_another(fixture: Fixture) {
+    let dead = fixture.open().await;
     let (a, b) = (consumer("a"), consumer("b"));
     dead.append(posts(0..10)).await.unwrap();
     let working = dead.claim(&a, 4, NO_WAIT).await.unwrap();
     let handed_back = dead.claim(&b, 3, NO_WAIT).await.unwrap();
     dead.release(&b, &keys(&handed_back), Release::Untried).await.unwrap();
-    bed.settle(&dead, &a, &working[..1]).await;
+    fixture.settle(&dead, &a, &working[..1]).await;
     drop(dead);
 
-    let next = bed.open().await;
+    let next = fixture.open().await;
     let depth = next.depth().await.unwrap();
     assert_eq!((depth.appended, depth.lag, depth.claimed), (10, 3, 6));
     let fresh = next.claim(&a, 10, NO_WAIT).await.unwrap();
@@ -201,32 +204,32 @@ pub async fn a_dead_process_leaves_its_entries_to_the_next(bed: Bed) {
     rescued.sort_by_key(|entry| entry.key.id);
     assert_eq!(ids(&rescued), ["p1", "p2", "p3", "p4", "p5", "p6"]);
     let deliveries: Vec<_> = rescued.iter().map(|entry| entry.deliveries).collect();
-    assert_eq!(deliveries, [2, 2, 2, 1, 1, 1], "what was in its hands counts, what it gave back does not");
+    assert_eq!(deliveries, [2, 2, 2, 1, 1, 1], "claimed entries count as delivered, released ones do not");
 
-    // And once more: a post that kills every process is noticed.
+    // And once more: a post that crashes every process is detected.
     drop(next);
-    let third = bed.open().await;
+    let third = fixture.open().await;
     let mut rescued = rescue(&third, &b, 9).await;
     rescued.sort_by_key(|entry| entry.key.id);
     let deliveries: Vec<_> = rescued.iter().map(|entry| entry.deliveries).collect();
     assert_eq!(deliveries, [3, 3, 3, 2, 2, 2, 2, 2, 2]);
-    bed.settle(&third, &b, &rescued).await;
+    fixture.settle(&third, &b, &rescued).await;
     assert_eq!(third.depth().await.unwrap().pending(), 0);
 }
 
-pub async fn entries_for_a_caller_that_gave_up_are_not_delivered(bed: Bed) {
-    let stream = bed.open().await;
+pub async fn cancelled_claim_counts_no_delivery(fixture: Fixture) {
+    let stream = fixture.open().await;
     let (gone, other) = (consumer("gone"), consumer("other"));
     stream.append(vec![post("before")]).await.unwrap();
     let claimed = stream.claim(&gone, 1, NO_WAIT).await.unwrap();
-    bed.settle(&stream, &gone, &claimed).await;
+    fixture.settle(&stream, &gone, &claimed).await;
 
-    // Given up while it waits, as a shutdown does.
-    let waiting = tokio::time::timeout(CLAIM_IDLE / 3, stream.claim(&gone, 10, PATIENCE)).await;
+    // Cancelled while it waits, as in a shutdown.
+    let waiting = tokio::time::timeout(CLAIM_IDLE / 3, stream.claim(&gone, 10, DEADLINE)).await;
     assert!(waiting.is_err());
     stream.append(posts(0..3)).await.unwrap();
     let mut found = Vec::new();
-    eventually("all three come", || async { Some(stream.claim(&other, 10, NO_WAIT).await.unwrap()) })
+    eventually("all three are delivered", || async { Some(stream.claim(&other, 10, NO_WAIT).await.unwrap()) })
         .await
         .into_iter()
         .for_each(|entry| found.push(entry));
@@ -235,35 +238,35 @@ pub async fn entries_for_a_caller_that_gave_up_are_not_delivered(bed: Bed) {
     }
     found.sort_by_key(|entry| entry.key.id);
     assert_eq!(ids(&found), ["p0", "p1", "p2"]);
-    assert!(found.iter().all(|entry| entry.deliveries == 1), "nobody had them in hand: {found:?}");
+    assert!(found.iter().all(|entry| entry.deliveries == 1), "no consumer had claimed them: {found:?}");
 }
 
-pub async fn a_settled_entry_never_comes_back(bed: Bed) {
-    let stream = bed.open().await;
+pub async fn settled_entry_is_never_delivered_again(fixture: Fixture) {
+    let stream = fixture.open().await;
     let (a, b) = (consumer("a"), consumer("b"));
     stream.append(posts(0..3)).await.unwrap();
     let claimed = stream.claim(&a, 10, NO_WAIT).await.unwrap();
     let rescued = rescue(&stream, &b, 3).await;
-    // The first holder was only late: it settles what the other has in hand.
-    bed.settle(&stream, &a, &claimed[..2]).await;
+    // The first consumer was only slow: it settles entries that the other has claimed.
+    fixture.settle(&stream, &a, &claimed[..2]).await;
     stream.release(&b, &keys(&rescued), Release::Failed).await.unwrap();
     let left = rescue(&stream, &b, 1).await;
     assert_eq!(ids(&left), ["p2"]);
-    bed.settle(&stream, &b, &left).await;
+    fixture.settle(&stream, &b, &left).await;
 
-    let next = bed.open().await;
+    let next = fixture.open().await;
     assert!(next.claim(&a, 10, NO_WAIT).await.unwrap().is_empty());
     assert!(next.rescue(&a, 10).await.unwrap().is_empty());
     assert_eq!(next.depth().await.unwrap().pending(), 0);
 }
 
-pub async fn idle_consumers_without_claims_are_forgotten(bed: Bed) {
-    let stream = bed.open().await;
+pub async fn idle_consumers_without_claims_are_removed(fixture: Fixture) {
+    let stream = fixture.open().await;
     stream.append(posts(0..2)).await.unwrap();
     let (busy, done) = (consumer("busy"), consumer("done"));
     stream.claim(&busy, 1, NO_WAIT).await.unwrap();
     let entries = stream.claim(&done, 1, NO_WAIT).await.unwrap();
-    bed.settle(&stream, &done, &entries).await;
+    fixture.settle(&stream, &done, &entries).await;
     assert_eq!(stream.forget_consumers(Duration::from_secs(60)).await.unwrap(), 0);
 
     let idle = Duration::from_millis(20);
@@ -274,5 +277,5 @@ pub async fn idle_consumers_without_claims_are_forgotten(bed: Bed) {
     assert_eq!(stream.forget_consumers(idle).await.unwrap(), 1);
     let left = stream.consumers().await.unwrap();
     assert_eq!(left.iter().map(|info| (info.name.as_str(), info.claimed)).collect::<Vec<_>>(), [("busy", 1)]);
-    assert_eq!(rescue(&stream, &done, 1).await.len(), 1, "its claim is still there");
+    assert_eq!(rescue(&stream, &done, 1).await.len(), 1, "its claim still exists");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sentistream::domain::{DeadLetterReason, PostId, RawFields, Timestamp};
 use sentistream::stream::{DeadLetterRequest, DeadLetterSelection, Entry, Stream, StreamError};
 
-use super::bed::{Bed, consumer, ids, post, posts, rescue};
+use super::fixture::{Fixture, consumer, ids, post, posts, rescue};
 
 const NO_WAIT: Duration = Duration::ZERO;
 
@@ -19,8 +19,8 @@ async fn dead_letter_all(stream: &Stream, entries: &[Entry]) {
     }
 }
 
-pub async fn an_entry_is_dead_lettered_once_and_byte_for_byte(bed: Bed) {
-    let stream = bed.open().await;
+pub async fn entry_is_dead_lettered_once_with_unchanged_bytes(fixture: Fixture) {
+    let stream = fixture.open().await;
     let (a, b) = (consumer("a"), consumer("b"));
     let bytes = RawFields(vec![
         (b"content".to_vec(), vec![0xff, 0, 0xc0, b'\r', b'\n']),
@@ -35,10 +35,10 @@ pub async fn an_entry_is_dead_lettered_once_and_byte_for_byte(bed: Bed) {
     let error = "content: is not valid UTF-8 \u{1f4a5}\n";
     assert!(stream.dead_letter(request(&entries[0], error), now).await.unwrap());
 
-    // Neither again, nor by the one who lost it, nor after it was settled.
+    // Not a second time, not by the consumer that lost it, and not after it was settled.
     assert!(!stream.dead_letter(request(&entries[0], "again"), now).await.unwrap());
     assert!(!stream.dead_letter(request(&slow[0], "late"), now).await.unwrap());
-    bed.settle(&stream, &b, &entries[1..]).await;
+    fixture.settle(&stream, &b, &entries[1..]).await;
     assert!(!stream.dead_letter(request(&entries[1], "settled"), now).await.unwrap());
 
     let letters = stream.dead_letters(10, None).await.unwrap();
@@ -60,8 +60,8 @@ pub async fn an_entry_is_dead_lettered_once_and_byte_for_byte(bed: Bed) {
     assert_eq!((depth.appended, depth.dead_lettered, depth.dead_letters, depth.claimed), (3, 1, 0, 1));
 }
 
-pub async fn they_are_paged_replayed_and_purged(bed: Bed) {
-    let stream = bed.open().await;
+pub async fn dead_letters_are_paged_replayed_and_purged(fixture: Fixture) {
+    let stream = fixture.open().await;
     let me = consumer("me");
     stream.append(posts(0..7)).await.unwrap();
     let entries = stream.claim(&me, 10, NO_WAIT).await.unwrap();
@@ -78,11 +78,11 @@ pub async fn they_are_paged_replayed_and_purged(bed: Bed) {
     let errors: Vec<_> = seen.iter().map(|letter| letter.error.as_str()).collect();
     assert_eq!(errors, ["error 6", "error 5", "error 4", "error 3", "error 2", "error 1", "error 0"]);
 
-    // A command beside the server works on them.
-    let command = bed.open().await;
+    // A command beside the server changes them.
+    let command = fixture.open().await;
     let chosen = DeadLetterSelection::Ids(vec![seen[0].id, seen[2].id]);
     assert_eq!(command.replay_dead_letters(&chosen).await.unwrap(), 2);
-    assert_eq!(command.replay_dead_letters(&chosen).await.unwrap(), 0, "they are gone");
+    assert_eq!(command.replay_dead_letters(&chosen).await.unwrap(), 0, "they are removed");
     assert_eq!(command.get_dead_letter(seen[0].id).await.unwrap(), None);
     let replayed = stream.claim(&me, 10, Duration::from_secs(10)).await.unwrap();
     assert_eq!(ids(&replayed), ["p6", "p4"]);
@@ -92,7 +92,7 @@ pub async fn they_are_paged_replayed_and_purged(bed: Bed) {
     let depth = stream.depth().await.unwrap();
     assert_eq!((depth.appended, depth.dead_lettered, depth.dead_letters), (9, 7, 0));
 
-    // All means all there were, however many a step takes.
+    // All entries that existed are removed, in any number of steps.
     stream.append(posts(0..1_300)).await.unwrap();
     let entries = stream.claim(&me, 2_000, NO_WAIT).await.unwrap();
     dead_letter_all(&stream, &entries).await;
@@ -100,9 +100,9 @@ pub async fn they_are_paged_replayed_and_purged(bed: Bed) {
     assert_eq!(ids(&stream.claim(&me, 2_000, NO_WAIT).await.unwrap()), ids(&entries), "oldest first");
 }
 
-pub async fn a_full_stream_takes_no_replay(mut bed: Bed) {
-    bed.options.max_backlog = 5;
-    let stream = bed.open().await;
+pub async fn full_stream_refuses_a_replay(mut fixture: Fixture) {
+    fixture.options.max_backlog = 5;
+    let stream = fixture.open().await;
     let me = consumer("me");
     stream.append(posts(0..2)).await.unwrap();
     let entries = stream.claim(&me, 10, NO_WAIT).await.unwrap();
@@ -110,15 +110,15 @@ pub async fn a_full_stream_takes_no_replay(mut bed: Bed) {
     stream.append(posts(2..7)).await.unwrap();
     let refused = stream.replay_dead_letters(&DeadLetterSelection::All).await.unwrap_err();
     assert!(matches!(refused, StreamError::Full { pending: 5, limit: 5 }), "{refused}");
-    assert_eq!(stream.depth().await.unwrap().dead_letters, 2, "they are still there");
+    assert_eq!(stream.depth().await.unwrap().dead_letters, 2, "they still exist");
 
     let claimed = stream.claim(&me, 10, NO_WAIT).await.unwrap();
-    bed.settle(&stream, &me, &claimed).await;
+    fixture.settle(&stream, &me, &claimed).await;
     assert_eq!(stream.replay_dead_letters(&DeadLetterSelection::All).await.unwrap(), 2);
 }
 
-pub async fn posts_are_forgotten(bed: Bed) {
-    let stream = bed.open().await;
+pub async fn posts_are_forgotten(fixture: Fixture) {
+    let stream = fixture.open().await;
     let me = consumer("me");
     let twice = [posts(0..700), posts(0..1)].concat();
     stream.append(twice).await.unwrap();
@@ -131,5 +131,5 @@ pub async fn posts_are_forgotten(bed: Bed) {
     assert_eq!(left.len(), 698);
     assert!(left.iter().all(|letter| !matches!(letter.fields.get("post_id"), Some(b"p0" | b"p650"))));
     let depth = stream.depth().await.unwrap();
-    assert_eq!((depth.appended, depth.dead_lettered, depth.pending()), (701, 701, 0), "the books stay");
+    assert_eq!((depth.appended, depth.dead_lettered, depth.pending()), (701, 701, 0), "the books do not change");
 }

@@ -1,45 +1,45 @@
-//! What only the embedded queue has: processes beside each other on one file.
+//! Cases of only the embedded queue: several processes on one file.
 
 use std::time::Duration;
 
 use sentistream::domain::{DeadLetterReason, Timestamp};
 use sentistream::stream::DeadLetterRequest;
 
-use super::bed::{Bed, PATIENCE, consumer, ids, keys, posts};
+use super::fixture::{DEADLINE, Fixture, consumer, ids, keys, posts};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_command_beside_the_server_takes_nothing_from_it() {
-    let mut bed = Bed::local();
-    // None of the claims runs out by itself.
-    bed.options.claim_idle = PATIENCE;
-    let server = bed.open().await;
+async fn command_beside_the_server_takes_no_claims() {
+    let mut fixture = Fixture::local();
+    // No claim expires in this case.
+    fixture.options.claim_idle = DEADLINE;
+    let server = fixture.open().await;
     let me = consumer("me");
     server.append(posts(0..6)).await.unwrap();
     let working = server.claim(&me, 4, Duration::ZERO).await.unwrap();
 
-    // An import: it opens the file, appends, looks, and is gone.
-    let import = bed.open().await;
+    // An import: it opens the file, appends, reads the depth, and exits.
+    let import = fixture.open().await;
     import.append(posts(6..9)).await.unwrap();
     let depth = import.depth().await.unwrap();
     assert_eq!((depth.appended, depth.lag, depth.claimed), (9, 5, 4));
     drop(import);
 
     server.renew(&me, &keys(&working)).await.unwrap();
-    assert!(server.rescue(&consumer("other"), 10).await.unwrap().is_empty(), "the claims are as they were");
+    assert!(server.rescue(&consumer("other"), 10).await.unwrap().is_empty(), "the claims are unchanged");
     let mut rest = Vec::new();
     while rest.len() < 5 {
-        rest.extend(server.claim(&me, 10, PATIENCE).await.unwrap());
+        rest.extend(server.claim(&me, 10, DEADLINE).await.unwrap());
     }
     assert_eq!(ids(&rest), ["p4", "p5", "p6", "p7", "p8"]);
-    bed.settle(&server, &me, &working).await;
-    bed.settle(&server, &me, &rest).await;
+    fixture.settle(&server, &me, &working).await;
+    fixture.settle(&server, &me, &rest).await;
     assert_eq!(server.depth().await.unwrap().pending(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claims_leave_no_rows_behind() {
-    let bed = Bed::local();
-    let server = bed.open().await;
+    let fixture = Fixture::local();
+    let server = fixture.open().await;
     let me = consumer("me");
     for round in 0..50 {
         server.append(posts(round * 4..round * 4 + 4)).await.unwrap();
@@ -49,10 +49,10 @@ async fn claims_leave_no_rows_behind() {
         server.dead_letter(letter, Timestamp::EPOCH).await.unwrap();
         server.release(&me, &keys(&entries[1..2]), sentistream::stream::Release::Untried).await.unwrap();
         let again = server.rescue(&me, 4).await.unwrap();
-        bed.settle(&server, &me, &entries[2..]).await;
-        bed.settle(&server, &me, &again).await;
+        fixture.settle(&server, &me, &entries[2..]).await;
+        fixture.settle(&server, &me, &again).await;
     }
-    let rows = bed.count_rows("stream_claims").await;
+    let rows = fixture.count_rows("stream_claims").await;
     assert!(rows <= 4, "at most those of the last claim, but there are {rows}");
-    assert_eq!(bed.count_rows("stream_entries").await, 0);
+    assert_eq!(fixture.count_rows("stream_entries").await, 0);
 }

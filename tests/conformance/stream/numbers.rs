@@ -1,11 +1,11 @@
-//! Depth, back-pressure and what may be forgotten.
+//! Depth, back-pressure, and entries that are no longer needed.
 
 use std::time::Duration;
 
 use sentistream::domain::{DeadLetterReason, Timestamp};
 use sentistream::stream::{DeadLetterRequest, Depth, Release, Stream, StreamError};
 
-use super::bed::{Bed, consumer, ids, keys, posts, rescue};
+use super::fixture::{Fixture, consumer, ids, keys, posts, rescue};
 
 const NO_WAIT: Duration = Duration::ZERO;
 
@@ -21,8 +21,8 @@ async fn check(stream: &Stream, expected: [u64; 5], step: &str) -> Depth {
     depth
 }
 
-pub async fn the_books_balance_at_every_quiet_step(bed: Bed) {
-    let stream = bed.open().await;
+pub async fn books_balance_after_every_step(fixture: Fixture) {
+    let stream = fixture.open().await;
     let (a, b) = (consumer("a"), consumer("b"));
     let empty = check(&stream, [0, 0, 0, 0, 0], "new").await;
     assert_eq!(empty.oldest_unsettled, None);
@@ -36,7 +36,7 @@ pub async fn the_books_balance_at_every_quiet_step(bed: Bed) {
     let first = stream.claim(&a, 5, NO_WAIT).await.unwrap();
     let second = stream.claim(&b, 5, NO_WAIT).await.unwrap();
     check(&stream, [20, 10, 10, 0, 0], "claimed").await;
-    bed.settle(&stream, &b, &second).await;
+    fixture.settle(&stream, &b, &second).await;
     let depth = check(&stream, [20, 10, 5, 0, 5], "the later ones settled").await;
     assert_eq!(depth.oldest_unsettled, Some(appended[0].appended_at()));
 
@@ -45,18 +45,18 @@ pub async fn the_books_balance_at_every_quiet_step(bed: Bed) {
     assert!(stream.dead_letter(request, Timestamp::EPOCH).await.unwrap());
     let depth = check(&stream, [20, 10, 4, 1, 5], "dead-lettered").await;
     assert_eq!(depth.dead_letters, 1);
-    bed.settle(&stream, &a, &first[1..3]).await;
+    fixture.settle(&stream, &a, &first[1..3]).await;
     stream.release(&a, &keys(&first[3..]), Release::Untried).await.unwrap();
-    check(&stream, [20, 10, 2, 1, 7], "two given back").await;
+    check(&stream, [20, 10, 2, 1, 7], "two released").await;
 
     let rescued = rescue(&stream, &b, 2).await;
     assert_eq!(ids(&rescued), ["p3", "p4"]);
     check(&stream, [20, 10, 2, 1, 7], "rescued").await;
-    bed.settle(&stream, &b, &rescued).await;
+    fixture.settle(&stream, &b, &rescued).await;
     stream.trim().await.unwrap();
     check(&stream, [20, 10, 0, 1, 9], "trimmed").await;
     let rest = stream.claim(&a, 100, NO_WAIT).await.unwrap();
-    bed.settle(&stream, &a, &rest).await;
+    fixture.settle(&stream, &a, &rest).await;
     stream.trim().await.unwrap();
     let done = check(&stream, [20, 0, 0, 1, 19], "all settled").await;
     assert_eq!(done.oldest_unsettled, None);
@@ -64,7 +64,7 @@ pub async fn the_books_balance_at_every_quiet_step(bed: Bed) {
     stream.append(posts(20..23)).await.unwrap();
     check(&stream, [23, 3, 0, 1, 19], "appended again").await;
     // Another process sees the same numbers, and the same epoch.
-    let other = bed.open().await;
+    let other = fixture.open().await;
     let depth = check(&other, [23, 3, 0, 1, 19], "elsewhere").await;
     assert_eq!(depth.epoch, empty.epoch);
 }
@@ -73,9 +73,9 @@ fn bed_now() -> i64 {
     sentistream::clock::Clock::system().now().as_millis()
 }
 
-pub async fn a_full_stream_refuses_until_there_is_room(mut bed: Bed) {
-    bed.options.max_backlog = 10;
-    let (stream, elsewhere) = (bed.open().await, bed.open().await);
+pub async fn full_stream_refuses_appends_until_entries_are_settled(mut fixture: Fixture) {
+    fixture.options.max_backlog = 10;
+    let (stream, elsewhere) = (fixture.open().await, fixture.open().await);
     let me = consumer("me");
     stream.append(posts(0..8)).await.unwrap();
     let refused = elsewhere.append(posts(8..11)).await.unwrap_err();
@@ -84,23 +84,23 @@ pub async fn a_full_stream_refuses_until_there_is_room(mut bed: Bed) {
     elsewhere.append(posts(8..10)).await.unwrap();
     assert!(matches!(stream.append(posts(10..11)).await, Err(StreamError::Full { pending: 10, .. })));
 
-    // Claimed is not settled.
+    // Claimed entries are not settled.
     let claimed = stream.claim(&me, 4, NO_WAIT).await.unwrap();
     assert!(matches!(stream.append(posts(10..11)).await, Err(StreamError::Full { pending: 10, .. })));
-    bed.settle(&stream, &me, &claimed).await;
+    fixture.settle(&stream, &me, &claimed).await;
     stream.append(posts(10..14)).await.unwrap();
     assert!(matches!(stream.append(posts(14..15)).await, Err(StreamError::Full { pending: 10, .. })));
-    assert_eq!(stream.depth().await.unwrap().appended, 14, "nothing of a refused append was kept");
+    assert_eq!(stream.depth().await.unwrap().appended, 14, "a refused append stores nothing");
 
     let rest = stream.claim(&me, 100, NO_WAIT).await.unwrap();
     assert_eq!(rest.len(), 10);
-    bed.settle(&stream, &me, &rest).await;
-    // A batch that is larger than the limit goes into an empty stream; else it never could.
+    fixture.settle(&stream, &me, &rest).await;
+    // An empty stream accepts a batch larger than the limit, which could otherwise never be appended.
     assert_eq!(stream.append(posts(20..45)).await.unwrap().len(), 25);
 }
 
-pub async fn nothing_below_the_lowest_needed_id_comes_again(bed: Bed) {
-    let stream = bed.open().await;
+pub async fn entries_below_the_lowest_needed_id_are_never_delivered(fixture: Fixture) {
+    let stream = fixture.open().await;
     let me = consumer("me");
     let appended = stream.append(posts(0..300)).await.unwrap();
     let epoch = stream.depth().await.unwrap().epoch;
@@ -109,19 +109,19 @@ pub async fn nothing_below_the_lowest_needed_id_comes_again(bed: Bed) {
     assert!(needed.id <= appended[0]);
 
     let claimed = stream.claim(&me, 200, NO_WAIT).await.unwrap();
-    bed.settle(&stream, &me, &claimed[..120]).await;
-    bed.settle(&stream, &me, &claimed[150..]).await;
+    fixture.settle(&stream, &me, &claimed[..120]).await;
+    fixture.settle(&stream, &me, &claimed[150..]).await;
     assert_eq!(stream.trim().await.unwrap().unwrap().id, appended[120], "the oldest claim is needed");
     let rescued = rescue(&stream, &me, 30).await;
-    bed.settle(&stream, &me, &rescued).await;
+    fixture.settle(&stream, &me, &rescued).await;
     let needed = stream.trim().await.unwrap().unwrap().id;
     assert!(needed > appended[199] && needed <= appended[200]);
 
     let rest = stream.claim(&me, 200, NO_WAIT).await.unwrap();
     assert_eq!(rest.len(), 100);
-    bed.settle(&stream, &me, &rest).await;
+    fixture.settle(&stream, &me, &rest).await;
     let needed = stream.trim().await.unwrap().unwrap().id;
     assert!(needed > appended[299]);
-    let later = bed.open().await.append(posts(300..301)).await.unwrap();
-    assert!(later[0] >= needed, "{} comes after {needed}", later[0]);
+    let later = fixture.open().await.append(posts(300..301)).await.unwrap();
+    assert!(later[0] >= needed, "{} must be after {needed}", later[0]);
 }

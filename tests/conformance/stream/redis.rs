@@ -1,4 +1,4 @@
-//! What only Redis has: other programs at the same stream, and losses of every kind.
+//! Cases of only Redis: other programs on the same stream, and every kind of loss.
 
 mod deployments;
 mod faults;

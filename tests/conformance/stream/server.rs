@@ -1,4 +1,4 @@
-//! A Redis of a test's own, to be stopped, frozen and restarted, and a network that fails.
+//! A separate Redis that a test can stop, freeze and restart, and a network that fails.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use super::bed::PATIENCE;
+use super::fixture::DEADLINE;
 use crate::ports::free_port;
 
 pub struct OwnRedis {
@@ -23,7 +23,7 @@ pub struct OwnRedis {
 }
 
 impl OwnRedis {
-    /// A server that keeps each write over a crash.
+    /// A server whose writes survive a crash.
     pub fn start() -> Self {
         Self::start_with(&["--appendonly", "yes"])
     }
@@ -34,7 +34,7 @@ impl OwnRedis {
         server
     }
 
-    /// A server to be.
+    /// A server that is not started yet.
     pub fn not_started(args: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self { folder, port: free_port(), args: args.iter().map(|&arg| arg.to_owned()).collect(), child: None }
@@ -53,14 +53,14 @@ impl OwnRedis {
             .spawn()
             .expect("redis-server must be installed");
         self.child = Some(child);
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + DEADLINE;
         while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
             assert!(Instant::now() < deadline, "redis-server does not listen on port {}", self.port);
             std::thread::sleep(Duration::from_millis(5));
         }
     }
 
-    /// As a crash: no signal handler runs.
+    /// Kills the server without running signal handlers.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().unwrap();
@@ -85,12 +85,12 @@ impl OwnRedis {
 
 impl Drop for OwnRedis {
     fn drop(&mut self) {
-        // A stopped process dies of SIGKILL too.
+        // SIGKILL also ends a stopped process.
         self.kill();
     }
 }
 
-/// Another program at the same Redis.
+/// Another program on the same Redis.
 pub struct Outsider(Client);
 
 impl Outsider {
@@ -100,14 +100,14 @@ impl Outsider {
         Self(client)
     }
 
-    /// Runs a command as one would type it; arguments are bytes.
+    /// Runs a command with arguments as bytes.
     pub async fn run<T: FromValue>(&self, name: &'static str, args: &[&[u8]]) -> T {
         let args: Vec<Value> = args.iter().map(|arg| Value::from(*arg)).collect();
         self.0.custom(CustomCommand::new_static(name, ClusterHash::FirstKey, false), args).await.unwrap()
     }
 }
 
-/// A network between a client and a server, which may begin to swallow what it is given.
+/// A network between a client and a server that can start to drop all data.
 pub struct Network {
     pub port: u16,
     swallow: watch::Sender<u32>,
@@ -126,7 +126,7 @@ impl Network {
                     let (mut near, mut far) = (near, far);
                     tokio::select! {
                         _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
-                        // The connections of this moment stay open, and nothing passes any more.
+                        // Keeps the current connections open but drops all of their data.
                         _ = swallow.changed() => std::future::pending().await,
                     }
                 });

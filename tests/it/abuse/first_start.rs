@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout};
 
-use crate::process::{PATIENCE, command};
+use crate::process::{DEADLINE, command};
 use crate::services::Shared;
 
 /// A process that listens on every address, and its output.
@@ -35,7 +35,7 @@ impl Public {
                 self.seen.push(self.output.next_line().await.expect("stdout is text").expect("it goes on"));
             }
         };
-        tokio::time::timeout(PATIENCE, reading).await.expect("it prints the line in time")
+        tokio::time::timeout(DEADLINE, reading).await.expect("it prints the line in time")
     }
 }
 
@@ -60,7 +60,7 @@ async fn first_start_prints_a_token_once(settings: &[String]) {
     let token = first.line("Admin token (shown once): ").await;
     let code = first.line("#sign-in=").await;
     let accepted = async { while status(&url, "/api/stats", &token).await != 200 {} };
-    tokio::time::timeout(PATIENCE, accepted).await.expect("the token is accepted");
+    tokio::time::timeout(DEADLINE, accepted).await.expect("the token is accepted");
     let post = json!({"post_id": "a", "source": "web", "content": "x"});
     let append = crate::web::client().post(format!("{url}/api/posts")).bearer_auth(&token).json(&post);
     assert_eq!(append.send().await.unwrap().status(), 202);
@@ -76,7 +76,7 @@ async fn first_start_prints_a_token_once(settings: &[String]) {
     let mut second = Public::start(folder.path(), settings);
     let url = second.line("SentiStream is ready: ").await;
     let accepted = async { while status(&url, "/api/stats", &token).await != 200 {} };
-    tokio::time::timeout(PATIENCE, accepted).await.expect("the token outlives a restart");
+    tokio::time::timeout(DEADLINE, accepted).await.expect("the token outlives a restart");
     assert_eq!(status(&url, "/api/stats", "").await, 401);
 }
 

@@ -8,10 +8,10 @@ use sentistream::http::{AnalyzeBudget, HttpOptions};
 use sentistream::inference::{Classifier, Engine, InferenceOptions};
 use serde_json::json;
 
-use crate::api::test_app::{PATIENCE, Setup, TestApp};
+use crate::api::test_app::{DEADLINE, Setup, TestApp};
 
 fn engine() -> Arc<Engine> {
-    let options = InferenceOptions { threads: Some(1), max_wait: 10 * PATIENCE, ..InferenceOptions::default() };
+    let options = InferenceOptions { threads: Some(1), max_wait: 10 * DEADLINE, ..InferenceOptions::default() };
     Arc::new(Engine::load(&options).expect("the builtin model loads"))
 }
 
@@ -48,7 +48,7 @@ async fn worker_keeps_its_share_while_readers_flood_the_model() {
         })
         .collect();
     for _ in 0..5 {
-        let batch = tokio::time::timeout(PATIENCE, engine.classify(texts(50, 20))).await;
+        let batch = tokio::time::timeout(DEADLINE, engine.classify(texts(50, 20))).await;
         assert_eq!(batch.expect("the worker is served").expect("analyses").len(), 50);
     }
     flood.iter().for_each(tokio::task::JoinHandle::abort);
@@ -62,7 +62,7 @@ async fn work_of_cancelled_request_is_dropped() {
         let work = engine.classify_interactive(texts(256, 400));
         assert!(tokio::time::timeout(Duration::from_millis(1), work).await.is_err());
     }
-    let next = tokio::time::timeout(PATIENCE / 2, engine.classify_interactive(texts(1, 10))).await;
+    let next = tokio::time::timeout(DEADLINE / 2, engine.classify_interactive(texts(1, 10))).await;
     next.expect("cancelled work is not computed").expect("an analysis");
 }
 

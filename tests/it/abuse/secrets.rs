@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::process::{PATIENCE, Process, command};
+use crate::process::{DEADLINE, Process, command};
 
 const SECRET: &str = "hunter2-is-a-long-secret";
 
@@ -23,7 +23,7 @@ fn is_in_files(folder: &Path) -> bool {
 
 async fn rotate(folder: &Path) -> String {
     let mut command = command(folder, &["ingester.sources=[]".to_owned()]);
-    let output = tokio::time::timeout(PATIENCE, command.args(["secrets", "rotate"]).output()).await.expect("in time");
+    let output = tokio::time::timeout(DEADLINE, command.args(["secrets", "rotate"]).output()).await.expect("in time");
     String::from_utf8(output.expect("it runs").stdout).expect("text")
 }
 

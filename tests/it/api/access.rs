@@ -1,4 +1,4 @@
-//! Who may do what.
+//! Authentication and scopes.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -157,7 +157,7 @@ async fn local_server_refuses_writes_of_other_sites() {
     };
     app.send(post_from("origin", "https://evil.example")).await.problem(403);
     app.send(post_from("origin", "null")).await.problem(403);
-    // A name of someone else's that points to this machine.
+    // A foreign name that resolves to this machine.
     app.send(post_from("host", "evil.example:8000")).await.problem(403);
     assert_eq!(app.send(post_from("origin", "http://localhost:5173")).await.status, 202);
     assert_eq!(app.send(post_from("origin", &app.url)).await.status, 202);

@@ -193,7 +193,7 @@ async fn series_keeps_its_state_over_restarts(setup: Setup) {
     // Live clients heard of each of them, in their order.
     let mut heard = Vec::new();
     while heard.len() < all.len() {
-        let received = tokio::time::timeout(super::test_app::PATIENCE, live.recv()).await.expect("events come");
+        let received = tokio::time::timeout(super::test_app::DEADLINE, live.recv()).await.expect("events come");
         let Some(Received::Message(LiveMessage::Event { event, .. })) = received else { panic!("{received:?}") };
         if let LiveEvent::AlertState(transition) = event.as_ref() {
             heard.push(transition.clone());

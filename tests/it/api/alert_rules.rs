@@ -1,4 +1,4 @@
-//! Rules by HTTP: changing them, what is refused, who did it, and what one would have done.
+//! Alert rules over HTTP: changes, validation, audit log, and backtests.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ async fn rule_changes_need_the_current_etag(setup: Setup) {
     let read = app.get(&format!("/api/alerts/rules/{id}")).await;
     assert_eq!((read.header("etag"), read.ok()["threshold"].clone()), ("\"2\"", json!(0.6)));
 
-    // A rule of the configuration is read-only, and stays as it is when it is provisioned again.
+    // A rule of the configuration is read-only, and does not change when it is provisioned again.
     let spec = RuleSpec::parse(json!({"name": "silence", "kind": "absence"})).expect("a rule");
     for _ in 0..2 {
         assert_eq!(app.rooms.store.provision_alert_rules(std::slice::from_ref(&spec)).await.expect("kept"), [""; 0]);
@@ -118,7 +118,7 @@ async fn invalid_rules_are_reported_by_field(setup: Setup) {
     app.get("/api/alerts?severity=loud&rule=x").await.problem(422);
 }
 
-/// One look of an instance that keeps alerts.
+/// One round of the alert loop.
 async fn look(app: &TestApp) {
     let rooms = AlertsRooms {
         store: app.rooms.store.clone(),
@@ -163,7 +163,7 @@ async fn backtest_equals_the_engine(setup: Setup) {
     let rule = json!({"name": "unrest", "kind": "share", "threshold": 0.5, "min_posts": 5, "for": "1min",
                       "keep_firing_for": "2min", "group_by": "source_and_total", "interval": "1min"});
     app.post("/api/alerts/rules", &rule).await;
-    // Minute by minute: how many hateful and loving posts.
+    // The numbers of hateful and loving posts per minute.
     let written =
         [(0, 3), (1, 3), (6, 2), (7, 0), (9, 1), (8, 0), (0, 9), (0, 9), (0, 20), (0, 9), (0, 3), (5, 0), (9, 0)];
     for (minute, (hateful, loving)) in (1_u64..).zip(written) {
@@ -183,7 +183,7 @@ async fn backtest_equals_the_engine(setup: Setup) {
     let end = start + Duration::from_secs(13 * 60);
     let body = json!({"rule": rule, "start_date": start, "end_date": end});
     let test = app.post("/api/alerts/rules/backtest", &body).await.ok();
-    assert_eq!(app.post("/api/alerts/rules/backtest", &body).await.ok(), test, "it is deterministic");
+    assert_eq!(app.post("/api/alerts/rules/backtest", &body).await.ok(), test, "the backtest is deterministic");
     assert_eq!((&test["evaluations"], &test["step_seconds"]), (&json!(14), &json!(60)));
 
     let mut lived: Vec<_> = app.get("/api/alerts").await.ok()["alerts"]
@@ -202,6 +202,6 @@ async fn backtest_equals_the_engine(setup: Setup) {
     assert_eq!(tested, lived);
     assert!(tested.len() >= 2, "{tested:?}");
     assert_eq!(test["series"].as_array().map(Vec::len), Some(2));
-    // The rule of a backtest is not kept.
+    // The rule of a backtest is not stored.
     assert_eq!(app.get("/api/alerts/rules").await.ok()["rules"].as_array().map(Vec::len), Some(1));
 }

@@ -1,4 +1,4 @@
-//! Classifying on request.
+//! Classification on request.
 
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ async fn words_are_explained(setup: Setup) {
     assert!(words.iter().all(|word| word["text"] == "love" || word["sentiment"] == 0.0), "{one}");
     let many = app.post("/api/analyze", &json!({"texts": [text, "fine"], "explain": true})).await.ok();
     assert_eq!((&many["results"][0], many["results"].as_array().map(Vec::len)), (&one, Some(2)));
-    // Who does not ask is not told, and pays nothing.
+    // Without the parameter there is no explanation, and no work for it.
     let plain = app.post("/api/analyze", &json!({"text": text, "explain": false})).await.ok();
     assert!(plain.get("explanation").is_none());
     let long = "love ".repeat(1_000);
@@ -91,10 +91,10 @@ async fn analyze_waits_for_model() {
     let refused = app.post("/api/analyze", &ask).await;
     refused.problem(503);
     assert!(!refused.header("retry-after").is_empty());
-    loader.send_replace(ModelState::Failed(Arc::from("the file is cut")));
+    loader.send_replace(ModelState::Failed(Arc::from("the file is truncated")));
     let failed = app.post("/api/analyze", &ask).await;
     failed.problem(503);
-    assert!(failed.text().contains("the file is cut"), "{}", failed.text());
+    assert!(failed.text().contains("the file is truncated"), "{}", failed.text());
     loader.send_replace(ModelState::Ready(by_words()));
     assert_eq!(app.post("/api/analyze", &ask).await.ok()["label"], "positive");
 }

@@ -40,7 +40,7 @@ async fn totals_and_sources_agree(setup: Setup) {
     assert_eq!(stats["rates"]["posts_per_second_1m"], json!(0.067));
     app.clock.set(app.clock.now() + Duration::from_secs(120));
     let later = app
-        .eventually("the cache forgets", async || {
+        .eventually("the cache expires", async || {
             let stats = app.get("/api/stats").await.ok();
             (stats["uptime_seconds"] == 120 && stats["rates"]["posts_per_second_1m"] == 0.0).then_some(stats)
         })

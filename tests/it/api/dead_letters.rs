@@ -13,20 +13,20 @@ use super::test_app::{Setup, TestApp, cases, post, worker as test_worker};
 
 cases![
     dead_letters_are_shown_replayed_and_purged,
-    entry_that_ended_the_process_too_often_is_dead_lettered,
+    entry_that_crashes_workers_repeatedly_is_dead_lettered,
     bad_selections_are_refused,
 ];
 
-async fn entry_that_ended_the_process_too_often_is_dead_lettered(setup: Setup) {
+async fn entry_that_crashes_workers_repeatedly_is_dead_lettered(setup: Setup) {
     let app = TestApp::start(setup).await;
     app.shutdown_workers().await;
     let mut entry = RawFields::default();
-    for (name, value) in [("post_id", "poison"), ("source", "web"), ("content", "ends the process")] {
+    for (name, value) in [("post_id", "poison"), ("source", "web"), ("content", "crashes the process")] {
         entry.push(name, value);
     }
     let stream = &app.rooms.stream;
     stream.append(vec![entry]).await.expect("the stream");
-    // Each of these deliveries ends without an outcome.
+    // None of these deliveries has an outcome.
     let dying = Consumer(Arc::from("dying"));
     let mut held = stream.claim(&dying, 10, Duration::ZERO).await.expect("the stream");
     for _ in 0..5 {
@@ -82,7 +82,7 @@ async fn dead_letters_are_shown_replayed_and_purged(setup: Setup) {
     assert_eq!(second["next_cursor"], json!(null));
     assert_ne!(first["dead_letters"][0]["id"], second["dead_letters"][0]["id"]);
 
-    // What is replayed is tried again, fails again and is back.
+    // The replayed entry fails again and returns to the dead letter.
     let replayed = app.post("/api/dead-letters/replay", &json!({"ids": [boom["id"], "1-1"]})).await.ok();
     assert_eq!(replayed, json!({"replayed": 1}));
     app.drained().await;

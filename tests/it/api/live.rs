@@ -49,7 +49,7 @@ async fn posts_counts_and_deletions_arrive(setup: Setup) {
             "timestamp": "2026-03-01T12:30:00.000Z",
         }})
     );
-    // A known post is no news.
+    // A known post is not published again.
     app.store(&[post("new", "web", "I love it", 5)]).await;
     assert_eq!(app.delete("/api/posts/new").await.status, 204);
     let news = socket.until("post_deleted").await;
@@ -65,7 +65,7 @@ async fn filters_select_posts(setup: Setup) {
         socket.next("subscribed").await["filters"],
         json!({"topic": [], "source": ["web", "forum"], "sentiment": ["positive"], "emotion": []})
     );
-    // Deletions reach everybody, after the posts that everybody was told of before.
+    // Deletions reach every client, after the posts that were published before.
     let mut unfiltered = Socket::open(&app).await;
     let mut arrived = async |socket: &mut Socket, last: &str| {
         for _ in 0..4 {
@@ -119,14 +119,14 @@ async fn unknown_message_gets_error() {
     }
     socket.0.send(Message::binary(vec![1, 2, 3])).await.expect("the server reads");
     socket.next("error").await;
-    // It still works, and answers pings of the protocol too.
+    // The connection still works, and answers protocol pings too.
     socket.0.send(Message::Ping(vec![7].into())).await.expect("the server reads");
     let pong = async {
         while !matches!(socket.0.next().await, Some(Ok(Message::Pong(payload))) if payload.as_ref() == [7]) {}
     };
-    tokio::time::timeout(super::test_app::PATIENCE, pong).await.expect("a pong");
+    tokio::time::timeout(super::test_app::DEADLINE, pong).await.expect("a pong");
     socket.until_pong().await;
-    // A frame that is far too long ends it.
+    // A frame above the limit closes the connection.
     socket.say("x".repeat(70_000)).await;
     loop {
         match socket.hear().await {
@@ -155,8 +155,8 @@ async fn counts_repeat_and_silent_clients_are_dropped() {
     }
     assert!(counts >= 4, "{counts}");
     assert_eq!(app.get("/api/system").await.ok()["live"]["clients"], 1);
-    // Nothing is read, so nothing is answered.
-    app.eventually("the silent client is gone", async || {
+    // This client does not read, so it answers no pings.
+    app.eventually("the silent client is disconnected", async || {
         (app.get("/api/system").await.ok()["live"]["clients"] == 0).then_some(())
     })
     .await;
@@ -183,11 +183,11 @@ async fn slow_client_gets_lagged_and_delays_no_other() {
     slow.next("metrics_update").await;
     quick.next("metrics_update").await;
     let mut sent = 0;
-    // The slow one reads nothing until the kernel's buffers and its own are full.
+    // The slow client does not read until the buffers of the kernel and the server are full.
     for _ in 0..400 {
         app.rooms.live.publish(vec![event(sent, 50_000)]).await.expect("the bus");
         let frame = quick.next("post").await;
-        assert_eq!(frame["data"]["post_id"], format!("p{sent}"), "the quick one misses nothing");
+        assert_eq!(frame["data"]["post_id"], format!("p{sent}"), "the fast client misses nothing");
         sent += 1;
     }
     let (mut received, mut missed) = (0, 0);
@@ -199,7 +199,7 @@ async fn slow_client_gets_lagged_and_delays_no_other() {
             _ => {}
         }
     }
-    assert!(missed > 0 && received > 8, "{received} came, {missed} were missed");
+    assert!(missed > 0 && received > 8, "{received} were received, {missed} were missed");
     app.rooms.live.publish(vec![event(sent, 10)]).await.expect("the bus");
     assert_eq!(slow.next("post").await["data"]["post_id"], format!("p{sent}"));
 }
@@ -214,13 +214,13 @@ async fn client_that_stays_slow_is_closed() {
     let mut slow = Socket::open(&app).await;
     slow.next("metrics_update").await;
     let mut n = 0;
-    app.eventually("the slow client is gone", async || {
+    app.eventually("the slow client is disconnected", async || {
         n += 1;
         app.rooms.live.publish(vec![event(n, 100_000)]).await.expect("the bus");
         (app.get("/api/system").await.ok()["live"]["clients"] == 0).then_some(())
     })
     .await;
-    // It may find the notice behind all it did not read; a server cannot wait for that.
+    // The close frame may come after all unread data; the server does not wait until the client reads it.
     let end = loop {
         match slow.hear().await {
             Heard::Frame(_) => {}
@@ -246,8 +246,11 @@ async fn foreign_origin_and_missing_token_are_refused() {
         assert_eq!(opened.map(|_| ()), expected, "{origin}");
     }
     let room = async || Socket::try_open(request(&open, &[])).await.ok();
-    let kept = (open.eventually("room for one", room).await, open.eventually("room for another", room).await);
-    assert_eq!(Socket::try_open(request(&open, &[])).await.err(), Some(503), "no more than two");
+    let kept = (
+        open.eventually("one connection is allowed", room).await,
+        open.eventually("a second one is allowed", room).await,
+    );
+    assert_eq!(Socket::try_open(request(&open, &[])).await.err(), Some(503), "a third one is refused");
     drop(kept);
 
     let guarded = app(|options| {

@@ -1,4 +1,4 @@
-//! Notifications from end to end: transitions of alerts in, messages at receivers out.
+//! Notifications from end to end: from transitions of alerts to messages at receivers.
 
 mod alertmanager;
 mod crashes;
@@ -134,7 +134,7 @@ async fn transient_failures_are_retried_and_logged(setup: Setup) {
         Reply::Answer(500, String::new(), "oh no"),
         Reply::Answer(429, "retry-after: 120\r\n".to_owned(), "slow down"),
     ]);
-    // A short timeout for the reply that never comes, and a long one for replies of a busy machine.
+    // A short timeout for the reply that never arrives, and a long one for replies from a busy machine.
     harness.crash().await;
     harness.timeout = Duration::from_secs(2);
     harness.notifier("first");
@@ -144,7 +144,7 @@ async fn transient_failures_are_retried_and_logged(setup: Setup) {
         let tried = harness.delivery("another attempt", |delivery| delivery["attempts"] == attempt).await;
         assert_eq!(tried["state"], "pending", "{tried:#}");
         let next: Timestamp = serde_json::from_value(tried["next_attempt_at"].clone()).unwrap();
-        // The attempt itself takes its time by the machine's clock.
+        // The attempt itself takes time on the machine's clock.
         let took = tried["log"][attempt - 1]["elapsed_ms"].as_f64().unwrap() / 1e3;
         let wait = next.since(harness.app.clock.now()).as_secs_f64() - took;
         assert!((least - 0.01..=most + 0.01).contains(&wait), "after attempt {attempt}: {wait} s");
@@ -153,7 +153,7 @@ async fn transient_failures_are_retried_and_logged(setup: Setup) {
             harness.timeout = Duration::from_secs(60);
             harness.notifier("first");
         }
-        // The API cuts instants to milliseconds.
+        // The API truncates instants to milliseconds.
         harness.app.clock.set(next + Duration::from_millis(1));
     }
     let done = harness.delivery("it is delivered", |delivery| delivery["state"] == "delivered").await;
@@ -227,7 +227,7 @@ async fn permanent_failures_are_not_retried(setup: Setup) {
         (&json!("delivered"), &json!("test"), &json!("ok"))
     );
     harness.requests(4).await;
-    // Private addresses are refused, programs need a permission, mail needs a server.
+    // Private addresses are refused, programs must be allowed, and mail needs a server.
     for (name, channel, part) in [
         ("inside", json!({"kind": "webhook", "url": "http://10.0.0.1/"}), "outbound.allow"),
         ("program", json!({"kind": "command", "command": ["/bin/true"]}), "alerts.allow_commands"),
@@ -349,7 +349,7 @@ async fn routes_are_tried_in_order(setup: Setup) {
     harness
         .app
         .eventually("the routes are known", async || {
-            // Slowly enough that nothing is repeated.
+            // The repeat interval is long enough that nothing is repeated.
             harness.advance(Duration::from_secs(1));
             (harness.hook.requests().len() >= 6).then_some(())
         })

@@ -9,7 +9,7 @@ use sentistream::lifecycle::Shutdown;
 use sentistream::telemetry::Metrics;
 use serde_json::{Value, json};
 
-use super::test_app::{PATIENCE, Setup, TestApp, away, balances, cases, post};
+use super::test_app::{DEADLINE, Setup, TestApp, away, balances, cases, post};
 
 cases![health_reports_services_and_stats, system_reports_numbers];
 
@@ -76,7 +76,7 @@ async fn failing_component_degrades_health() {
     let health = app.get("/api/health").await.ok();
     assert_eq!((&health["status"], &health["services"]["source:bluesky"]), (&json!("degraded"), &json!("retrying")));
     assert_eq!(app.get("/api/system").await.ok()["components"][0]["detail"], "certificate expired");
-    assert_eq!(app.get("/readyz").await.status, 200, "it can serve all the same");
+    assert_eq!(app.get("/readyz").await.status, 200, "it can still serve requests");
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn metrics_are_rendered_with_and_without_api() {
     rooms.metrics = Some(metrics);
     let options = HttpOptions { listen: vec![([127, 0, 0, 1], 0).into()], ..HttpOptions::default() };
     let shutdown = Shutdown::default();
-    let server = serve_ops(rooms.clone(), options, shutdown.clone()).expect("it is served");
+    let server = serve_ops(rooms.clone(), options, shutdown.clone()).expect("the page is served");
     let url = format!("http://{}", server.addresses()[0]);
     let status = async |path: &str| crate::web::get(format!("{url}{path}")).await.expect("an answer").status().as_u16();
     assert_eq!(status("/healthz").await, 200);
@@ -97,7 +97,7 @@ async fn metrics_are_rendered_with_and_without_api() {
     let ops = crate::web::get(format!("{url}/metrics")).await.expect("an answer").text().await.expect("text");
     assert!(ops.contains("sentistream_build_info{"), "{ops}");
     shutdown.stop();
-    tokio::time::timeout(PATIENCE, server.finished()).await.expect("in time").expect("well");
+    tokio::time::timeout(DEADLINE, server.finished()).await.expect("in time").expect("well");
 
     let app = TestApp::over(rooms, folder, |_| {});
     for id in ["%ff", "%fe"] {
@@ -107,7 +107,7 @@ async fn metrics_are_rendered_with_and_without_api() {
     assert_eq!(text.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
     let counted = r#"sentistream_http_requests_total{method="GET",route="/api/posts/{post_id}",status="400"} "#;
     assert_eq!(text.text().matches(counted).count(), 1, "one series per route, not per path: {}", text.text());
-    assert!(!text.text().contains("%ff"), "no path of a client becomes a label");
+    assert!(!text.text().contains("%ff"), "a path that a client requests never becomes a label");
 }
 
 #[tokio::test]
@@ -135,12 +135,12 @@ async fn openapi_describes_every_route_and_docs_work_offline() {
     }
     let described = || paths.values().flat_map(|item| item.as_object().expect("an item").values());
     let names: BTreeSet<&str> = described().map(|o| o["operationId"].as_str().expect("an id")).collect();
-    assert_eq!(names.len(), described().count(), "each operation has a name of its own");
+    assert_eq!(names.len(), described().count(), "each operation has a unique id");
     for parameter in described().filter_map(|operation| operation["parameters"].as_array()).flatten() {
         let default = &parameter["schema"]["default"];
-        assert!(default.is_null() || parameter["required"] == false, "{parameter} may be left out");
+        assert!(default.is_null() || parameter["required"] == false, "{parameter} is optional");
     }
-    // Every reference leads somewhere.
+    // Every reference has a target.
     let text = document.to_string();
     for reference in text.split("\"#/components/schemas/").skip(1) {
         let name = reference.split('"').next().expect("a name");
@@ -148,13 +148,16 @@ async fn openapi_describes_every_route_and_docs_work_offline() {
     }
     let page = app.get("/api/docs").await;
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
-    assert!(!page.text().contains("http://") && !page.text().contains("https://"), "it loads nothing from elsewhere");
+    assert!(
+        !page.text().contains("http://") && !page.text().contains("https://"),
+        "the page loads nothing from other hosts"
+    );
     assert!(!page.text().contains("<style") && !page.text().contains("<script>"), "nothing is inline");
     assert_eq!(app.get("/api/docs/docs.js").await.header("content-type"), "text/javascript; charset=utf-8");
     assert_eq!(app.get("/api/docs/docs.css").await.header("content-type"), "text/css; charset=utf-8");
 }
 
-/// The document is part of the contract: a change of it is seen in review, and clients are made from the file.
+/// The document is part of the contract: changes are visible in reviews, and clients are generated from the file.
 #[test]
 fn committed_openapi_is_current() {
     let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/dashboard/openapi.json");
@@ -167,7 +170,7 @@ fn committed_openapi_is_current() {
 #[tokio::test]
 async fn shutdown_finishes_requests() {
     let mut app = TestApp::start(Setup::Embedded).await;
-    // A connection that is kept alive must not hold the end up.
+    // A keep-alive connection must not delay the shutdown.
     assert_eq!(app.get("/api/stats").await.status, 200);
     app.stop().await;
     assert!(crate::web::get(format!("{}/healthz", app.url)).await.is_err(), "the listener is closed");

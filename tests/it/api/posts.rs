@@ -97,7 +97,7 @@ async fn filters_combine_and_are_echoed(setup: Setup) {
 
 async fn pages_cover_every_post_once(setup: Setup) {
     let app = TestApp::start(setup).await;
-    // Many at the same instant: the id decides.
+    // Posts of the same instant are ordered by id.
     let posts: Vec<_> = (0..25).map(|n| post(&format!("p{n}"), "web", "text", n / 10)).collect();
     app.store(&posts).await;
 
@@ -121,7 +121,7 @@ async fn pages_cover_every_post_once(setup: Setup) {
 
 async fn list_has_requested_order(setup: Setup) {
     let app = TestApp::start(setup).await;
-    // Confidences 0.9, 0.75, 0.6, 0.9: the later id goes first among equals.
+    // Confidences 0.9, 0.75, 0.6, 0.9: of equal ones the later id comes first.
     app.store(&three()).await;
     app.store(&[post("d", "web", "I love the old phone", 40)]).await;
     for (sort, query, expected) in [
@@ -222,7 +222,7 @@ async fn deleted_post_is_removed_everywhere(setup: Setup) {
     assert_eq!(app.get("/api/aggregate?period=hour").await.ok()["summary"]["positive_total"], 0);
     assert_eq!(app.get("/api/health").await.ok()["stats"]["total_posts"], 2);
 
-    // A late copy does not bring it back.
+    // A late copy is not stored again.
     app.store(&three()).await;
     app.get("/api/posts/a").await.problem(404);
 }

@@ -1,4 +1,4 @@
-//! What holds for every endpoint: errors, methods, headers, compression, CORS, limits.
+//! The behaviour of every endpoint: errors, methods, headers, compression, CORS, limits.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -78,7 +78,7 @@ async fn every_answer_has_request_id_and_security_headers() {
 #[tokio::test]
 async fn answers_are_compressed_on_request() {
     let app = app().await;
-    let posts: Vec<_> = (0..50).map(|n| post(&format!("p{n}"), "web", "the same text again", 0)).collect();
+    let posts: Vec<_> = (0..50).map(|n| post(&format!("p{n}"), "web", "the decoded text is the same", 0)).collect();
     app.store(&posts).await;
     let plain = app.get("/api/posts").await;
     for encoding in ["gzip", "br"] {
@@ -86,7 +86,7 @@ async fn answers_are_compressed_on_request() {
         let answer = app.send(request).await;
         assert_eq!(answer.header("content-encoding"), encoding);
         assert!(answer.body.len() * 4 < plain.body.len(), "{encoding}: {} of {}", answer.body.len(), plain.body.len());
-        // An error comes readable whatever was asked for.
+        // An error is never compressed.
         let request = app.request(Method::GET, "/api/posts?limit=0").header("accept-encoding", encoding);
         app.send(request).await.problem(422);
     }
@@ -119,7 +119,7 @@ async fn rate_limited_client_gets_429() {
     };
     let app = TestApp::with(Setup::Embedded, Duration::ZERO, limited).await;
     let from = |address: &'static str| app.request(Method::GET, "/api/sources").header("x-forwarded-for", address);
-    // In each second that the machine takes for it one more is granted.
+    // For each second that this takes, one more request is allowed.
     let mut lefts = Vec::new();
     let refused = loop {
         let answer = app.send(from("192.0.2.1")).await;
@@ -135,7 +135,7 @@ async fn rate_limited_client_gets_429() {
     refused.problem(429);
     assert!(refused.header("retry-after").parse::<u32>().is_ok_and(|seconds| (1..=2).contains(&seconds)));
     assert_eq!((refused.header("ratelimit-limit"), refused.header("ratelimit-remaining")), ("3", "0"));
-    // Others are not affected, nor are probes.
+    // Other clients and probes are not affected.
     assert_eq!(app.send(from("192.0.2.2")).await.status, 200);
     for path in ["/api/health", "/healthz", "/readyz", "/"] {
         let request = app.request(Method::GET, path).header("x-forwarded-for", "192.0.2.1");
@@ -187,7 +187,7 @@ async fn body_that_never_arrives_is_408() {
         "POST /api/posts HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{";
     socket.write_all(head.as_bytes()).await.expect("it reads");
     let mut answer = vec![0; 64];
-    let read = tokio::time::timeout(super::test_app::PATIENCE, socket.read(&mut answer))
+    let read = tokio::time::timeout(super::test_app::DEADLINE, socket.read(&mut answer))
         .await
         .expect("in time")
         .expect("an answer");

@@ -1,4 +1,4 @@
-//! Posts that the model is unsure of, and what another model makes of them.
+//! Posts that the model is unsure of, and the second opinion of another model.
 
 use std::sync::Arc;
 
@@ -19,9 +19,9 @@ async fn doubtful_posts_are_stored_then_corrected(setup: Setup) {
     let llm = Llm::new(options(&fake, &app.clock)).unwrap();
     let worker = Worker { second_opinion: Some(SecondOpinion::new(Arc::new(llm), 0.7, 3)), ..worker(&app.rooms) };
     tokio::spawn(worker::run(worker, app.shutdown.clone()));
-    // Capitals are too loud for the model: it is neutral to them, and unsure.
+    // The test model does not know words in capitals: it returns neutral with low confidence.
     app.store(&[post("sure", "web", "I love it", 40), post("unsure", "web", "I HATE it", 30)]).await;
-    app.eventually("the second opinion stands", async || {
+    app.eventually("the second opinion is stored", async || {
         let post = app.get("/api/posts/unsure").await.ok();
         (post["sentiment"]["model_name"] == "fake:judge-1").then_some(())
     })
@@ -35,7 +35,7 @@ async fn doubtful_posts_are_stored_then_corrected(setup: Setup) {
     assert_eq!(sure["sentiment"]["model_name"], "by-words");
     assert!(fake.seen().iter().all(|seen| seen.posts().len() == 1), "only the doubtful one is sent");
 
-    // The counts of every endpoint follow.
+    // The counts of every endpoint change accordingly.
     let counted = json!({"positive": 1, "neutral": 0, "negative": 1});
     assert_eq!(app.get("/api/sentiment/distribution").await.ok()["distribution"], counted);
     assert_eq!(app.get("/api/stats").await.ok()["by_sentiment"], counted);
@@ -60,7 +60,7 @@ async fn failing_post_is_classified_by_llm(setup: Setup) {
         (&json!("negative"), &json!("fake:judge-1"))
     );
     assert_eq!(app.get("/api/posts/a").await.ok()["sentiment"]["model_name"], "by-words");
-    // It holds up nobody while the language model is away: it is the post that fails.
+    // It does not delay other posts while the language model is unavailable: only this post fails.
     app.store(&[post("c", "web", "a bomb may explode", 20), post("d", "web", "I hate it", 10)]).await;
     let books = app.drained().await["stats"]["books"].clone();
     assert_eq!((&books["analysed"], &books["dead_lettered"]), (&json!(3), &json!(1)), "{books}");

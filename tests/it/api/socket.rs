@@ -8,17 +8,17 @@ use tokio_tungstenite::tungstenite::handshake::client::{Request, Response};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use super::test_app::{PATIENCE, TestApp};
+use super::test_app::{DEADLINE, TestApp};
 
 pub struct Socket(pub WebSocketStream<MaybeTlsStream<TcpStream>>);
 
-/// What a client receives.
+/// A message or the end of a connection.
 #[derive(Debug, PartialEq)]
 pub enum Heard {
     Frame(Value),
     /// The close code.
     Closed(u16),
-    /// The connection ended without a word.
+    /// The connection ended without a close frame.
     Cut,
 }
 
@@ -47,7 +47,7 @@ impl Socket {
         socket
     }
 
-    /// Connects, or gives the status of the refusal.
+    /// Connects, or returns the status of the refusal.
     pub async fn try_open(request: Request) -> Result<(Self, Response), u16> {
         match connect_async(request).await {
             Ok((socket, response)) => Ok((Self(socket), response)),
@@ -72,21 +72,21 @@ impl Socket {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, hearing).await.expect("the server says something in time")
+        tokio::time::timeout(DEADLINE, hearing).await.expect("the server sends a message in time")
     }
 
-    /// The next frame of this type; others are passed over.
+    /// The next frame of this type. Other frames are skipped.
     pub async fn next(&mut self, kind: &str) -> Value {
         loop {
             match self.hear().await {
                 Heard::Frame(frame) if frame["type"] == kind => return frame,
                 Heard::Frame(_) => {}
-                end => panic!("no {kind} came: {end:?}"),
+                end => panic!("no {kind} was received: {end:?}"),
             }
         }
     }
 
-    /// Everything up to the answer to a ping, which may overtake what the server learns from its bus.
+    /// All frames up to the answer to a ping, which may arrive before events that are still on the bus.
     pub async fn until_pong(&mut self) -> Vec<Value> {
         self.say(r#"{"type": "ping"}"#).await;
         let mut frames = self.until("pong").await;
@@ -94,7 +94,7 @@ impl Socket {
         frames
     }
 
-    /// Everything up to the next frame of this type, and that frame.
+    /// All frames up to and including the next one of this type.
     pub async fn until(&mut self, kind: &str) -> Vec<Value> {
         let mut frames = Vec::new();
         loop {
@@ -106,7 +106,7 @@ impl Socket {
                         return frames;
                     }
                 }
-                end => panic!("no {kind} came: {end:?}"),
+                end => panic!("no {kind} was received: {end:?}"),
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The API over rooms of its own, with a worker behind it and a classifier that goes by words.
+//! The API over separate rooms, with a worker and a classifier that classifies by words.
 
 mod backends;
 mod by_words;
@@ -41,9 +41,9 @@ macro_rules! cases {
 }
 pub(crate) use cases;
 
-/// The longest a test waits for anything.
-pub const PATIENCE: Duration = Duration::from_secs(60);
-/// The time at which a case starts.
+/// The longest time that a test waits for a condition.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+/// The time at the start of a case.
 pub const START: &str = "2026-03-01T12:30:00Z";
 
 /// A pair of backends.
@@ -93,7 +93,7 @@ impl Answer {
         self.json()
     }
 
-    /// Checks that this is a problem with `status`, and gives the fields it names.
+    /// Checks that this is a problem with `status`. Returns the fields that it names.
     pub fn problem(&self, status: u16) -> Vec<String> {
         assert_eq!(self.status, status, "{}", self.text());
         assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.text());
@@ -109,7 +109,7 @@ impl Answer {
 }
 
 impl TestApp {
-    /// The API as it is served by default, but on a port of its own and with a cache that forgets at once.
+    /// The API with the default options, but on a free port and with a cache that expires immediately.
     pub async fn start(setup: Setup) -> Self {
         Self::with(setup, Duration::from_millis(1), |_| {}).await
     }
@@ -134,20 +134,21 @@ impl TestApp {
         Self::over(rooms, folder, change)
     }
 
-    /// The API over rooms that stand already.
+    /// The API over existing rooms.
     pub fn over(rooms: Api, folder: tempfile::TempDir, change: impl FnOnce(&mut HttpOptions)) -> Self {
         let mut options = HttpOptions { listen: vec![([127, 0, 0, 1], 0).into()], ..HttpOptions::default() };
-        // A service that is there is found to be, also by a machine that is busy.
-        options.check_timeout = PATIENCE;
-        // The end waits for no connection: longer than [`TestApp::stop`] would wait.
-        options.drain = 2 * PATIENCE;
+        // The check of an available service must succeed even on a busy machine.
+        options.check_timeout = DEADLINE;
+        // The drain time is longer than [`TestApp::stop`] waits, so a shutdown that waits for a connection fails the
+        // test.
+        options.drain = 2 * DEADLINE;
         change(&mut options);
         let shutdown = Shutdown::default();
         let server = serve(rooms.clone(), options, shutdown.clone()).expect("the API is served");
         let url = format!("http://127.0.0.1:{}", server.addresses()[0].port());
         let workers = Shutdown::default();
         let work = tokio::spawn(worker::run(worker(&rooms), workers.clone()));
-        let client = crate::web::builder().timeout(PATIENCE).build().expect("a client");
+        let client = crate::web::builder().timeout(DEADLINE).build().expect("a client");
         let clock = rooms.clock.clone();
         Self {
             url,
@@ -193,18 +194,18 @@ impl TestApp {
         self.drained().await;
     }
 
-    /// Waits until nothing is pending; the health by then.
+    /// Waits until nothing is pending. Returns the health report of that time.
     pub async fn drained(&self) -> Value {
-        self.eventually("the stream is worked off", async || {
+        self.eventually("the stream is empty", async || {
             let health = self.get("/api/health").await.ok();
             (health["stats"]["pending"] == 0 && balances(&health)).then_some(())
         })
         .await;
-        // The totals beside the books may have been read before the last commit.
+        // The totals in the report may have been read before the last commit.
         self.get("/api/health").await.ok()
     }
 
-    /// Asks until the answer is there.
+    /// Repeats `ask` until it returns an answer.
     pub async fn eventually<T>(&self, what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
         let asking = async {
             let mut poll = tokio::time::interval(Duration::from_millis(10));
@@ -215,21 +216,24 @@ impl TestApp {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| panic!("in time: {what}"))
+        tokio::time::timeout(DEADLINE, asking).await.unwrap_or_else(|_| panic!("timed out waiting until {what}"))
     }
 
-    /// Lets nobody work on the stream any more.
+    /// Stops the workers.
     pub async fn shutdown_workers(&self) {
         self.workers.stop();
         let work = self.work.lock().expect("no test panicked").take().expect("workers run");
-        tokio::time::timeout(PATIENCE, work).await.expect("they end in time").expect("well").expect("without error");
+        tokio::time::timeout(DEADLINE, work).await.expect("they end in time").expect("well").expect("without error");
     }
 
-    /// Stops as a process does, and waits for it.
+    /// Stops the app as a process does, and waits until it has ended.
     pub async fn stop(&mut self) {
         self.shutdown.stop();
         let server = self.server.take().expect("it runs");
-        tokio::time::timeout(PATIENCE, server.finished()).await.expect("it ends in time").expect("it ends well");
+        tokio::time::timeout(DEADLINE, server.finished())
+            .await
+            .expect("it ends in time")
+            .expect("it ends without an error");
     }
 }
 
@@ -244,7 +248,7 @@ impl Drop for TestApp {
 pub fn balances(health: &Value) -> bool {
     let books = &health["stats"]["books"];
     let outcomes = ["analysed", "duplicate", "skipped", "deletion", "replacement", "dead_lettered", "pending"];
-    // A part that did not answer in time has no numbers.
+    // A component that did not answer in time has no numbers.
     let sum = outcomes.into_iter().map(|name| books[name].as_u64()).sum::<Option<u64>>();
     sum.is_some() && sum == books["appended"].as_u64()
 }
@@ -255,7 +259,7 @@ pub fn post(id: &str, source: &str, content: &str, seconds: u64) -> Value {
     json!({"post_id": id, "source": source, "content": content, "author": "ada", "created_at": at})
 }
 
-/// The rooms of a process whose Redis and Postgres are away.
+/// The rooms of a process whose Redis and Postgres are unavailable.
 pub async fn away() -> (Api, tempfile::TempDir) {
     let clock = Clock::fixed(START.parse().expect("a time"));
     let nowhere = "127.0.0.1:1";
@@ -270,7 +274,7 @@ pub async fn away() -> (Api, tempfile::TempDir) {
     (rooms, tempfile::tempdir().expect("a folder"))
 }
 
-/// Who works on the stream.
+/// The worker of the stream.
 pub fn worker(rooms: &Api) -> Worker {
     Worker {
         stream: rooms.stream.clone(),
@@ -285,7 +289,7 @@ pub fn worker(rooms: &Api) -> Worker {
             instance: "test".to_owned(),
             tasks: 2,
             batch_size: 100,
-            claim_idle: PATIENCE,
+            claim_idle: DEADLINE,
             max_deliveries: 1,
             max_crashes: 5,
             storage: StoragePolicy::default(),

@@ -1,4 +1,4 @@
-//! Tracked topics, from making one to reading what it says.
+//! Tracked topics: creation, matching and statistics.
 
 use std::time::Duration;
 
@@ -221,7 +221,7 @@ async fn store_only_matching_skips_other_posts(setup: Setup) {
 
 async fn unfinished_periods_are_compared_with_equal_ones(setup: Setup) {
     let app = TestApp::start(setup).await;
-    // One post every ten minutes for three hours; it is 12:30.
+    // One post every ten minutes for three hours; the time is 12:30.
     let posts: Vec<Value> = (0..18).map(|n| post(&format!("p{n}"), "web", "I love it", n * 600 + 30)).collect();
     app.store(&posts).await;
     let hour = "/api/compare?start_date=2026-03-01T12:00:00Z&end_date=2026-03-01T13:00:00Z";
@@ -245,7 +245,7 @@ async fn unfinished_periods_are_compared_with_equal_ones(setup: Setup) {
 async fn share_counts_days_of_a_time_zone(setup: Setup) {
     let app = TestApp::start(setup).await;
     create(&app, json!({"name": "acme", "query": "acme"})).await;
-    // 12:30 and 03:00 UTC: the evening before in New York.
+    // 12:30 and 03:00 UTC; the latter is the evening before in New York.
     app.store(&[post("a", "web", "I love acme", 0), post("b", "web", "I love acme", 34_200)]).await;
     let days = |share: &Value| -> Vec<i64> {
         let data = share["data"].as_array().expect("buckets");

@@ -33,7 +33,7 @@ fn import_appends_valid_posts_and_reports_other_lines() {
 }
 
 #[test]
-fn import_of_a_full_stream_ends_after_its_patience() {
+fn import_into_a_full_stream_fails_after_patience() {
     let folder = migrated();
     let posts: Vec<_> =
         (0..20).map(|n| format!(r#"{{"post_id": "{n}", "source": "web", "content": "hello"}}"#)).collect();
@@ -56,7 +56,7 @@ fn strict_import_fails_on_any_rejected_record() {
     let arguments = ["import", "posts.csv", "--source", "web", "--dates", "dmy", "--json"];
     let report = run(folder.path(), &arguments).good().json();
     assert_eq!((&report["accepted"], &report["rejected"]), (&2.into(), &1.into()), "{report}");
-    assert_eq!(report["dropped_fields"]["created_at"], 1, "a bad optional field keeps the post");
+    assert_eq!(report["dropped_fields"]["created_at"], 1, "an invalid optional field does not reject the post");
     assert_eq!(run(folder.path(), &[&arguments[..], &["--strict"]].concat()).code, 1);
     for wrong in [&["--constant", "lang"][..], &["--source", "not valid"], &["--encoding", "klingon"]] {
         assert_eq!(run(folder.path(), &[&arguments[..2], wrong].concat()).code, 2, "{wrong:?}");
@@ -86,7 +86,7 @@ fn dry_run_shows_posts_with_sentiment_and_appends_nothing() {
 #[test]
 fn spreadsheet_is_recognised_by_its_content() {
     let folder = migrated();
-    // Named as if it were CSV.
+    // The file name ends in .csv.
     std::fs::write(folder.path().join("survey.csv"), spreadsheet()).unwrap();
     let report =
         run(folder.path(), &["import", "survey.csv", "--source", "survey", "--map", "content=answer", "--json"]);
@@ -182,7 +182,7 @@ fn interrupted_import_says_how_to_continue() {
     let posts: Vec<_> =
         (0..100).map(|n| format!(r#"{{"post_id": "{n}", "source": "web", "content": "hello"}}"#)).collect();
     write(folder.path(), "posts.ndjson", &posts.join("\n"));
-    // It waits for room, which never comes.
+    // It waits for the full stream, which no worker processes.
     let mut import = command(
         folder.path(),
         &["import", "posts.ndjson", "--batch-size", "10", "--json", "--set", "stream.max_backlog=20"],

@@ -1,4 +1,4 @@
-//! Commands about what is stored: dead letters, and all of an author.
+//! Commands on stored data: dead letters, and erasing an author.
 
 use sentistream::app;
 use sentistream::clock::Clock;
@@ -8,7 +8,7 @@ use sentistream::stream::{Consumer, DeadLetterRequest, Stream};
 
 use super::{migrated, run};
 
-/// Appends an entry that is no post and moves it to the dead letter, as a worker would.
+/// Appends an entry that is not a post and moves it to the dead letter, as a worker does.
 async fn bury(stream: &Stream, post_id: &str) -> EntryId {
     let mut fields = RawFields::default();
     fields.push("post_id", post_id);
@@ -77,7 +77,11 @@ async fn erase_removes_stored_and_waiting_posts() {
     }
     let report = run(folder.path(), &["erase", "--author", "ada", "--source", "Web", "--json"]).good().json();
     assert_eq!((&report["sources"], &report["dead_letters"]), (&serde_json::json!(["web"]), &serde_json::json!(1)));
-    assert_eq!(stream.depth().await.unwrap().pending(), 1, "what waits in the stream is erased in its turn");
+    assert_eq!(
+        stream.depth().await.unwrap().pending(),
+        1,
+        "posts that wait in the stream are erased when they are processed"
+    );
     let report = run(folder.path(), &["erase", "--author", "ada"]).good().stdout;
     assert!(report.contains("on blog") && report.contains("1 dead letters"), "{report}");
     let left = stream.dead_letters(10, None).await.unwrap();

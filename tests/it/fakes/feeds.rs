@@ -1,4 +1,4 @@
-//! A server of feeds: RSS, Atom and JSON Feed by the path's ending, with validators.
+//! A server of feeds with validators: RSS, Atom and JSON Feed, chosen by the extension of the path.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -39,7 +39,7 @@ impl Feeds {
         self.web.at(path)
     }
 
-    /// Puts an entry into the feed at `path`.
+    /// Adds an entry to the feed at `path`.
     pub fn publish(&self, path: &str, entry: Entry) {
         let mut shelf = lock(&self.shelf);
         let feed = shelf.entry(path.to_owned()).or_default();
@@ -56,7 +56,7 @@ impl Feeds {
 fn answer(request: &Request, shelf: &BTreeMap<String, Vec<Entry>>) -> Reply {
     let Some(entries) = shelf.get(&request.path) else { return Reply::status(404) };
     let newest = entries.iter().map(|entry| entry.updated).max().unwrap_or_default();
-    // Weak, with quotes and a comma inside: it must come back unchanged.
+    // A weak ETag with quotes and a comma, which clients must send back unchanged.
     let (etag, modified) = (format!("W/\"{},{newest}\"", entries.len()), http_date(newest));
     if request.header("if-none-match") == etag && request.header("if-modified-since") == modified {
         return Reply::status(304);

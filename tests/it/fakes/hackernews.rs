@@ -1,4 +1,4 @@
-//! Hacker News: the newest id, and items by theirs.
+//! Hacker News: the newest id, and items by id.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -49,12 +49,12 @@ impl Site {
         Self { web, items, updates, hidden }
     }
 
-    /// Puts an item there, or `null`.
+    /// Adds an item, or `null`.
     pub fn put(&self, id: u64, item: Value) {
         lock(&self.items).insert(id, item);
     }
 
-    /// Puts an item there that is `null` for the first requests.
+    /// Adds an item that is `null` for the first requests.
     pub fn put_late(&self, id: u64, item: Value, looks: u32) {
         lock(&self.hidden).insert(id, looks);
         self.put(id, item);

@@ -48,14 +48,14 @@ impl Log {
     }
 }
 
-/// What goes wrong on a host.
+/// The faults of a host.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Faults {
-    /// Each connection is cut after so many events.
+    /// Each connection is cut after this many events.
     pub drop_after: Option<usize>,
-    /// Each connection falls silent after so many events.
+    /// Each connection sends nothing more after this many events.
     pub stall_after: Option<usize>,
-    /// Something that is no event goes before every so many events.
+    /// A malformed frame is sent after every this many events.
     pub malformed_every: Option<usize>,
     /// Each connection repeats this many earlier events.
     pub repeat: usize,
@@ -112,12 +112,12 @@ impl Jetstream {
         Self { url, state, serving }
     }
 
-    /// Other faults from the next connection on.
+    /// Sets the faults of later connections.
     pub fn set_faults(&self, faults: Faults) {
         *lock(&self.state.faults) = faults;
     }
 
-    /// Cuts every connection in the middle.
+    /// Closes every connection without a close frame.
     pub fn cut(&self) {
         self.state.cuts.send_modify(|cuts| *cuts += 1);
     }
@@ -163,7 +163,7 @@ async fn serve(listener: TcpListener, state: Arc<State>) {
     }
 }
 
-/// One connection, until it is cut. Errors mean that the client has gone.
+/// Serves one connection until it is cut. An error means that the client has disconnected.
 async fn talk(socket: TcpStream, state: &State) {
     let faults = *lock(&state.faults);
     if faults.refuse {
@@ -206,13 +206,13 @@ async fn talk(socket: TcpStream, state: &State) {
 
     let mut next = match cursor {
         None => state.log.len(),
-        // Inclusive, as the real one.
+        // The cursor is inclusive, as in the real protocol.
         Some(cursor) => state.log.from(cursor.max(faults.oldest.unwrap_or(i64::MIN))).saturating_sub(faults.repeat),
     };
     let mut sent = 0;
     loop {
         let reached = |limit: Option<usize>| limit.is_some_and(|limit| sent >= limit);
-        // Events that were sent arrive.
+        // Sent events arrive before the cut.
         if (reached(faults.drop_after) || reached(faults.stall_after)) && socket.flush().await.is_err() {
             return;
         }
@@ -279,7 +279,7 @@ pub async fn profiles(accounts: &'static [(&'static str, &'static str)]) -> Web 
     .await
 }
 
-/// The id that the post `rkey` of `did` has everywhere.
+/// The `post_id` of the post `rkey` of `did`.
 pub fn post_id(did: &str, rkey: &str) -> String {
     format!("at://{did}/app.bsky.feed.post/{rkey}")
 }
@@ -305,7 +305,7 @@ pub fn create(did: &str, rkey: &str, time_us: i64, text: &str) -> String {
     commit("create", (did, rkey), time_us, record)
 }
 
-/// An account's state changes.
+/// A change of an account's status.
 pub fn account(did: &str, time_us: i64, status: &str) -> String {
     let active = status.is_empty();
     let mut account = json!({"active": active, "did": did, "seq": 1, "time": rfc3339(time_us)});

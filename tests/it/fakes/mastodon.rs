@@ -32,9 +32,9 @@ pub struct Instance {
 }
 
 struct State {
-    /// Sent instead of a subscription.
+    /// The error that is sent instead of a subscription.
     refusal: Mutex<Option<Value>>,
-    /// By id.
+    /// The statuses by id.
     statuses: Mutex<BTreeMap<u64, Value>>,
     live: broadcast::Sender<String>,
     /// Changes when all streams are cut.
@@ -65,7 +65,7 @@ impl Instance {
         self.web.url.clone()
     }
 
-    /// What its posts have as their id here.
+    /// The `post_id` of the status `id`.
     pub fn post_id(&self, id: u64) -> String {
         format!("mastodon:{}:{id}", self.web.url.authority())
     }
@@ -119,7 +119,7 @@ impl Instance {
     }
 }
 
-/// A status with what matters here; `more` overrides.
+/// A status with the relevant fields; `more` overrides them.
 pub fn status(id: u64, content: &str, more: Value) -> Value {
     let mut status = json!({
         "id": id.to_string(), "created_at": "2026-03-01T12:20:00.000Z", "edited_at": null, "in_reply_to_id": null,
@@ -127,7 +127,7 @@ pub fn status(id: u64, content: &str, more: Value) -> Value {
         "uri": format!("https://m.example/users/ada/statuses/{id}"), "url": format!("https://m.example/@ada/{id}"),
         "content": content, "account": {"id": "1", "username": "ada", "acct": "ada"}, "tags": [],
     });
-    let Value::Object(more) = more else { panic!("{more} is no object") };
+    let Value::Object(more) = more else { panic!("{more} is not an object") };
     status.as_object_mut().expect("an object").extend(more);
     status
 }
@@ -189,7 +189,7 @@ fn answer(request: &Request, state: &Arc<State>, streaming: &Url) -> Reply {
 
 async fn stream(mut socket: WebSocketStream<TcpStream>, state: Arc<State>) {
     let (mut cuts, mut mute) = (state.cuts.subscribe(), state.is_mute.subscribe());
-    // Nothing is sent before a subscription is active.
+    // The instance sends nothing before a subscription is active.
     let subscribed = matches!(socket.next().await, Some(Ok(Message::Text(text))) if text.contains("subscribe"));
     let refusal = lock(&state.refusal).clone();
     if let Some(refusal) = refusal {

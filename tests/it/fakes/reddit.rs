@@ -1,5 +1,5 @@
 //! Reddit: tokens for an application, and listings in pages, newest first. A post that moderators approve late appears
-//! at the place of its time (praw-dev/praw, `models/util.py`, remembers 301 ids for that reason).
+//! in the listing at its creation time (praw-dev/praw, `models/util.py`, remembers 301 ids for that reason).
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,7 @@ use super::web::{Reply, Request, Web, lock};
 
 /// The application's id and secret.
 pub const APPLICATION: (&str, &str) = ("app", "s3cret");
-/// In seconds: little more than the margin within which a token is renewed.
+/// The lifetime of a token in seconds, slightly more than the margin for renewals.
 pub const TOKEN_LIFE: u64 = 66;
 
 /// The site.
@@ -23,7 +23,7 @@ pub struct Site {
 struct State {
     posts: Mutex<Vec<Value>>,
     comments: Mutex<Vec<Value>>,
-    /// How many tokens were given; only the last one is valid.
+    /// The number of issued tokens. Only the last one is valid.
     tokens: Mutex<usize>,
     withdrawn: Mutex<bool>,
 }
@@ -59,12 +59,12 @@ impl Site {
         lock(&self.state.comments).insert(0, comment);
     }
 
-    /// Something that is neither.
+    /// An item that is neither a post nor a comment.
     pub fn odd(&self) {
         lock(&self.state.posts).insert(0, json!({"id": "!!", "name": "t3_!!"}));
     }
 
-    /// Revokes the present token.
+    /// Revokes the current token.
     pub fn withdraw(&self) {
         *lock(&self.state.withdrawn) = true;
     }

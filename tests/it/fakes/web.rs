@@ -1,4 +1,4 @@
-//! A web server on loopback: what it serves is a function, and what goes wrong comes first.
+//! A web server on loopback that answers with scripted replies first, then with a function.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use url::Url;
 
-/// A request as it came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub at: Instant,
@@ -42,7 +42,7 @@ pub enum Reply {
     Answer(u16, Vec<(&'static str, String)>, Vec<u8>),
     /// The connection is reset.
     Reset,
-    /// No answer comes.
+    /// No answer is sent.
     Silence,
     /// The connection becomes a WebSocket.
     Socket(Arc<dyn Fn(WebSocketStream<TcpStream>) -> BoxFuture<'static, ()> + Send + Sync>),
@@ -57,7 +57,7 @@ impl Reply {
         Self::Answer(status, Vec::new(), Vec::new())
     }
 
-    /// With another header.
+    /// Adds a header.
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         if let Self::Answer(_, headers, _) = &mut self {
             headers.push((name, value.into()));
@@ -96,20 +96,20 @@ impl Web {
         Self { url, state, serving }
     }
 
-    /// Answers the next requests like this, then from its site again.
+    /// Answers the next requests with `replies`, then from its site again.
     pub fn will(&self, replies: impl IntoIterator<Item = Reply>) {
         lock(&self.state.script).extend(replies);
     }
 
-    /// Whether all of that was asked for.
+    /// Whether all scripted replies were sent.
     pub fn has_said_all(&self) -> bool {
         lock(&self.state.script).is_empty()
     }
 
-    /// From the last of those answers until the next request.
+    /// The time from the last scripted reply to the next request.
     pub fn rest(&self) -> Range<Instant> {
         let requests = self.requests();
-        let last = requests.iter().rposition(|request| request.is_scripted).expect("it was asked for");
+        let last = requests.iter().rposition(|request| request.is_scripted).expect("it was requested");
         requests[last].at..requests[last + 1].at
     }
 
@@ -133,7 +133,7 @@ async fn serve(mut client: TcpStream, state: &State) -> Option<()> {
     let scripted = lock(&state.script).pop_front();
     request.is_scripted = scripted.is_some();
     let reply = scripted.unwrap_or_else(|| (state.site)(&request));
-    // The answer is fixed before the request can be seen.
+    // The reply is chosen before the request is recorded.
     lock(&state.requests).push(request.clone());
     match reply {
         Reply::Answer(status, headers, body) => {

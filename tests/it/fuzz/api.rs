@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::mutate::Mutator;
 use super::{cases, mutator};
 use crate::api::socket::{Heard, Socket};
-use crate::api::test_app::{PATIENCE, Setup, TestApp, post};
+use crate::api::test_app::{DEADLINE, Setup, TestApp, post};
 
 /// An operation of the document.
 struct Operation {
@@ -75,7 +75,7 @@ fn encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-/// A value that a parameter may have, or may not.
+/// A valid or invalid value of a parameter.
 fn value(mutator: &mut Mutator, name: &str) -> String {
     let sensible = match name {
         "limit" | "offset" | "hours" | "id" | "rule" | "alert" => "3",
@@ -142,7 +142,8 @@ async fn no_request_to_any_operation_causes_a_5xx() {
     let (operations, mut mutator) = (operations(), mutator("api"));
     for case in 0..cases(700) {
         let operation = &operations[case as usize % operations.len()];
-        // The test of a receiver and the WebSocket have tests of their own, which do not wait for other systems.
+        // The receiver test and the WebSocket are left out: separate tests cover them without waiting for other
+        // systems.
         if operation.path.ends_with("/test") || operation.path.starts_with("/ws") {
             continue;
         }
@@ -154,7 +155,7 @@ async fn no_request_to_any_operation_causes_a_5xx() {
             request.body().and_then(|b| b.as_bytes()).map(String::from_utf8_lossy)
         );
         let answer = app.send(reqwest::RequestBuilder::from_parts(crate::web::client(), request)).await;
-        // The classifier of the tests fails for this word.
+        // The test classifier fails for this word.
         assert!(answer.status < 500 || shown.contains("explode"), "{shown}: {} {}", answer.status, answer.text());
         if answer.status >= 400 {
             assert_eq!(answer.header("content-type"), "application/problem+json", "{shown}");
@@ -225,5 +226,5 @@ async fn no_malformed_request_causes_a_5xx_or_a_hang() {
             );
         }
     }
-    tokio::time::timeout(PATIENCE, app.get("/healthz")).await.expect("it still answers");
+    tokio::time::timeout(DEADLINE, app.get("/healthz")).await.expect("it still answers");
 }

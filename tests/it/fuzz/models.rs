@@ -1,4 +1,4 @@
-//! Files of models from strangers: safetensors, pickle, tokenizers, configurations.
+//! Untrusted model files: safetensors, pickle, tokenizers, configurations.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use sentistream::inference::{Engine, InferenceOptions, ModelSource};
 
 use super::{cases, mutator};
 
-/// Files of which only the start is structure; the rest is numbers.
+/// The part of a file that is mutated, in bytes: the structure is at the beginning, the rest are numbers.
 const HEAD: usize = 8_192;
 
 fn folders() -> Vec<PathBuf> {

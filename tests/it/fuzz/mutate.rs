@@ -36,7 +36,7 @@ const INTERESTING: [&str; 28] = [
     "9999-12-31T23:59:60+99:99",
 ];
 
-/// Draws cases.
+/// Generates cases.
 pub struct Mutator(pub StdRng);
 
 impl Mutator {

@@ -1,4 +1,4 @@
-//! Parsers of text that comes from outside: queries, entries, feeds, files.
+//! Parsers of untrusted text: queries, entries, feeds, files.
 
 use sentistream::clock::Clock;
 use sentistream::domain::{Op, RawFields, Timestamp};
@@ -22,7 +22,7 @@ fn any_query_is_parsed_or_refused() {
     let mut mutator = mutator("query");
     for _ in 0..cases(3_000) {
         let seed = mutator.pick(&QUERIES);
-        // A panic fails the test; a refusal says where.
+        // A panic fails the test; an error has a position.
         if let Err(error) = Query::parse(&mutator.text(seed)) {
             assert!(!error.to_string().is_empty());
         }
@@ -57,7 +57,7 @@ fn any_entry_is_accepted_or_rejected() {
         }
         if let Ok(op) = Op::parse(&fields, now) {
             let again = Op::parse(&op.to_fields(), now);
-            assert!(again.is_ok(), "what was accepted is accepted again: {fields:?}");
+            assert!(again.is_ok(), "an accepted entry round-trips: {fields:?}");
         }
         let _ = RawFields::decode(&mutator.bytes(&fields.encode()));
     }
@@ -72,7 +72,7 @@ const FEEDS: [&str; 3] = [
     r#"{"version": "https://jsonfeed.org/version/1.1", "title": "t", "items": [{"id": "1", "content_text": "x"}]}"#,
 ];
 
-/// Entities that expand: the first document that a parser must not be asked to expand.
+/// Entities that expand exponentially ("billion laughs"), which a parser must not expand.
 const LAUGHS: &str = r#"<!DOCTYPE l [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c
     "&b;&b;&b;&b;&b;&b;&b;&b;"><!ENTITY x SYSTEM "file:///etc/passwd">]><rss><channel><item><title>&c;&x;</title></item>
     </channel></rss>"#;
@@ -100,7 +100,7 @@ const LINES: &str = "{\"post_id\": \"a\", \"source\": \"web\", \"content\": \"x\
 const TABLE: &str = "post_id,source,content,author,created_at\na,web,\"x, \"\"y\"\"\",ada,2026-01-31T12:00:00Z\nb,web,\"two\nlines\",,\n";
 
 #[test]
-fn any_file_of_posts_is_read_to_its_end() {
+fn any_file_of_posts_is_read_to_the_end() {
     let mut mutator = mutator("file");
     let clock = Clock::fixed("2026-03-01T12:30:00Z".parse().expect("a time"));
     for _ in 0..cases(1_000) {

@@ -7,7 +7,7 @@ use crate::process::{Process, posts};
 
 fn settings(folder: &std::path::Path, more: &[&str]) -> Vec<String> {
     let home = format!("inference.hub.home={}", folder.join("no-models").display());
-    // A hub that does not answer: a wrong setting would not be replaced by the language model.
+    // The Hub does not answer. (The language model does not replace a model with a wrong setting.)
     let own = [
         "ingester.sources=[]",
         "roles=worker,api",
@@ -18,7 +18,7 @@ fn settings(folder: &std::path::Path, more: &[&str]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_language_model_judges_where_the_local_one_cannot_be_loaded_and_its_failures_lose_nothing() {
+async fn language_model_replaces_an_unloadable_model_without_loss() {
     let (folder, fake) = (tempfile::tempdir().unwrap(), FakeLlm::start().await);
     let provider = format!("llm.provider={}", fake.url);
     let process = Process::start(folder.path(), &settings(folder.path(), &[&provider, "llm.model=judge-1"])).await;
@@ -40,9 +40,9 @@ async fn a_language_model_judges_where_the_local_one_cannot_be_loaded_and_its_fa
         health["services"]["llm"] == "paused" && health["status"] == "degraded" && stats == [0, 27, 3]
     };
     process.wait_until("the breaker opens, and posts wait", left).await;
-    assert!(process.terminate().await.success(), "it hands back what it holds");
+    assert!(process.terminate().await.success(), "it releases its entries");
 
-    // Whoever comes next finds them all.
+    // The next process finds all of them.
     fake.always(|_| Reply::Good);
     let process = Process::start(folder.path(), &settings(folder.path(), &[&provider, "llm.model=judge-1"])).await;
     process.drained(30).await;
@@ -50,19 +50,19 @@ async fn a_language_model_judges_where_the_local_one_cannot_be_loaded_and_its_fa
 }
 
 #[tokio::test]
-async fn without_any_model_posts_wait_and_nothing_is_invented() {
+async fn posts_wait_while_no_model_is_loaded() {
     let folder = tempfile::tempdir().unwrap();
     let process = Process::start(folder.path(), &settings(folder.path(), &[])).await;
     process.append(&posts(3)).await;
     let said = |health: &serde_json::Value| {
         health["services"]["model"] == "failed" && health["status"] == "degraded" && health["stats"]["pending"] == 3
     };
-    process.wait_until("it is said", said).await;
+    process.wait_until("health reports it", said).await;
     assert_eq!(process.get("/api/posts").await["total"], 0);
     let readiness = crate::web::get(format!("{}/readyz", process.url)).await.unwrap();
     assert_eq!(readiness.status(), 503);
     let reasons = readiness.text().await.unwrap();
-    // The reason is known, the setting is not shown to strangers.
+    // The reason is public, but the setting is not shown.
     assert!(reasons.contains("model: cannot be loaded") && !reasons.contains("no-model"), "{reasons}");
     let analyze = crate::web::client().post(format!("{}/api/analyze", process.url)).json(&json!({"text": "x"}));
     assert_eq!(analyze.send().await.unwrap().status(), 503);

@@ -1,5 +1,5 @@
-//! A Hub on loopback: the parts of its protocol that a download needs, over the models of `tests/data/models`,
-//! and faults on demand. Large files are elsewhere, as on the real one.
+//! A Hub on loopback: the parts of its protocol that a download needs, with the models of `tests/data/models`, and
+//! configurable faults. Large files are at another URL, as on the real Hub.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,20 +12,20 @@ use sha2::{Digest, Sha256};
 /// The commit of every repository's `main`.
 pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// What goes wrong with a file.
+/// A fault of a file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fault {
-    /// The connection ends after half of what was asked for, once.
+    /// The connection ends after half of the requested bytes, once.
     CutOnce,
-    /// The same each time.
+    /// The connection ends after half of the requested bytes, each time.
     Cut,
-    /// The connection stays, and nothing comes.
+    /// The connection stays open, and nothing is sent.
     Silence,
-    /// Another byte in its middle.
+    /// A byte in the middle is changed.
     Damage,
-    /// An etag that leaves the cache when it becomes part of a path.
+    /// An etag that leads out of the cache folder when it is used in a path.
     HostileEtag,
-    /// Another commit than the one that was asked for, likewise.
+    /// A commit id that leads out of the cache folder when it is used in a path.
     HostileCommit,
 }
 
@@ -39,7 +39,7 @@ struct State {
     seen: Vec<String>,
     /// Repositories beside those of the test data: name, and files with their contents.
     extra: Vec<(String, Files)>,
-    /// Whether it tells how large files are.
+    /// Whether the sizes of files are left out.
     hides_sizes: bool,
 }
 
@@ -64,7 +64,7 @@ impl FakeHub {
                 }
                 let state = Arc::clone(&state);
                 std::thread::spawn(move || {
-                    // A client that has gone is no fault of ours.
+                    // A client that disconnects is not an error.
                     let _ = answer(stream, &state);
                 });
             }
@@ -95,11 +95,11 @@ impl FakeHub {
         self.state.lock().unwrap().seen.clone()
     }
 
-    /// No more answers: connections are refused.
+    /// Stops the server: connections are refused.
     pub fn stop(&self) {
         let Some(listening) = self.listening.lock().unwrap().take() else { return };
         self.ended.store(true, Ordering::SeqCst);
-        // Wakes the listener, which then goes.
+        // Wakes the listener, which then ends.
         let _ = TcpStream::connect(self.url.trim_start_matches("http://"));
         listening.join().unwrap();
     }
@@ -185,7 +185,7 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         );
         return status(&mut stream, "302 Found", &head, b"");
     }
-    // As the real one, small files are named by a hash that is no SHA-256.
+    // As on the real Hub, the etag of a small file is not a SHA-256.
     let hostile = state.fault.clone().filter(|(file, _)| file == name).map(|(_, fault)| fault);
     let etag = match hostile {
         Some(Fault::HostileEtag) => "../../../../stolen".to_owned(),
@@ -220,7 +220,7 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         Some(Fault::Cut | Fault::CutOnce) => stream.write_all(&part[..part.len() / 2]),
         Some(Fault::Silence) => {
             stream.flush()?;
-            // Until the client goes.
+            // Until the client disconnects.
             stream.read(&mut [0]).map(|_| ())
         }
         _ => stream.write_all(part),

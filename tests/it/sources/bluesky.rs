@@ -45,7 +45,7 @@ fn spec(app: &TestApp, hosts: &[&Jetstream]) -> SourceSpec {
     bluesky::spec("bluesky", options(hosts), fetcher(), app.clock.clone())
 }
 
-/// `count` posts, ten a second, from the second `from` on.
+/// Adds `count` posts, ten per second, starting at the second `from`.
 fn posts(log: &Log, count: usize, from: f64) {
     let first = log.len();
     for n in first..first + count {
@@ -107,7 +107,7 @@ async fn posts_edits_and_deletions_are_applied(setup: Setup) {
         json!({"embed": {"$type": "app.bsky.embed.recordWithMedia",
         "record": {"record": {"uri": parent, "cid": "c"}}, "media": {"images": []}}}),
     );
-    // Optional fields of odd forms cost no post.
+    // Optional fields of unexpected types do not reject the post.
     say(
         "odd",
         3.5,
@@ -168,7 +168,7 @@ async fn posts_edits_and_deletions_are_applied(setup: Setup) {
     }
     log.push(at(30.0), commit("update", (ADA, "edited"), at(30.0), german("Not about fruit", json!(["de"]))));
     let ingesting = Ingesting::start(&app, bluesky::spec("bluesky", wanted, fetcher(), app.clock.clone()));
-    app.eventually("one comes and one goes", async || {
+    app.eventually("one is added and one is removed", async || {
         (find(&app, BOB, "g0").await.is_some() && find(&app, ADA, "edited").await.is_none()).then_some(())
     })
     .await;
@@ -194,7 +194,7 @@ async fn host_faults_lose_no_post(setup: Setup) {
         bad.cut();
         posts(&log, 300, 100.0 * n as f64);
         sent += 300;
-        // The source leaves a host that refuses or stalls for the other one, and reopens one that drops.
+        // The source changes to the other host when one refuses or stalls, and reconnects after a drop.
         let hosts: &[&Jetstream] = if matches!(name, "stall" | "refused") { &[&bad, &good] } else { &[&bad] };
         let watchful =
             BlueskyOptions { idle_limit: Duration::from_secs(if name == "stall" { 1 } else { 60 }), ..options(hosts) };
@@ -209,9 +209,9 @@ async fn host_faults_lose_no_post(setup: Setup) {
     }
     let books = app.drained().await["stats"]["books"].clone();
     assert_eq!((&books["analysed"], &books["dead_lettered"]), (&json!(sent), &json!(0)));
-    // Repeated by new connections, and five seconds after each change of host.
+    // New connections repeat events, and each change of host repeats five seconds.
     let duplicates = books["duplicate"].as_u64().expect("a number");
-    assert!((1..sent as u64).contains(&duplicates), "what came twice was counted, and was little: {books}");
+    assert!((1..sent as u64).contains(&duplicates), "the repeated events were counted, and were few: {books}");
 }
 
 async fn unreadable_events_are_skipped_and_counted(setup: Setup) {
@@ -221,7 +221,7 @@ async fn unreadable_events_are_skipped_and_counted(setup: Setup) {
     let event = |rkey: &str, second: f64, bytes: usize| {
         log.push(at(second), create(ADA, rkey, at(second), &"x".repeat(bytes)));
     };
-    // The host leaves out what is larger than the source asks for.
+    // The host leaves out events above the limit of the source.
     posts(&log, 10, 0.0);
     event("large", 1.05, 2 << 20);
     posts(&log, 10, 2.0);
@@ -231,7 +231,7 @@ async fn unreadable_events_are_skipped_and_counted(setup: Setup) {
     assert_eq!((state.rejected, state.errors), (0, 0), "{state:?}");
     ingesting.stop().await;
 
-    // A host that ignores the limit costs one rejected event.
+    // With a host that ignores the limit, the event is rejected.
     host.set_faults(Faults { ignores_max_size: true, ..Faults::default() });
     host.cut();
     event("large2", 3.5, 2 << 20);
@@ -241,7 +241,7 @@ async fn unreadable_events_are_skipped_and_counted(setup: Setup) {
     let state = ingesting.states.all().remove(0);
     assert_eq!((state.rejected, state.errors), (1, 0), "{state:?}");
 
-    // A frame that breaks each connection is stepped over after it failed twice.
+    // A frame that breaks each connection is skipped after it failed twice.
     event("huge", 5.5, 17 << 20);
     posts(&log, 10, 7.0);
     stored(&app, 40).await;
@@ -271,7 +271,7 @@ async fn authors_are_selected_by_handle_and_did(setup: Setup) {
     assert_eq!(host.asked().last().expect("asked").dids, [ADA, BOB]);
     ingesting.stop().await;
 
-    // More authors than a URL holds are sent in a message.
+    // Authors beyond the limit of the URL are sent in a message.
     let many: Vec<String> = (0..150).map(|n| format!("did:plc:{n:03}")).chain([BOB.to_owned()]).collect();
     log.push(at(3.0), create(BOB, "b2", at(3.0), "I love it"));
     log.push(at(3.0), create(ADA, "a2", at(3.0), "I love it"));
@@ -281,7 +281,7 @@ async fn authors_are_selected_by_handle_and_did(setup: Setup) {
     assert!(asked.has_hello && asked.dids.len() == 151, "{asked:?}");
     ingesting.stop().await;
 
-    // Without any account the source must not read everything.
+    // When no account is found, the source must not read all posts.
     let failing = Ingesting::start(&app, bluesky::spec("nobody", wanted(&["gone.test"]), fetcher(), app.clock.clone()));
     let state = app.eventually("it fails", async || failing.states.all().pop().filter(|state| state.errors > 0)).await;
     assert_eq!((state.state.as_str(), state.posts), ("backing_off", 0));
@@ -304,7 +304,7 @@ async fn restart_resumes_at_cursor_and_other_host_rewinds(setup: Setup) {
     stored(&app, 300).await;
     assert_eq!(first.asked().last().expect("asked").cursor, Some(last), "the same host: at the cursor");
 
-    // The host fails: the other one is asked for the last seconds again, and nothing is stored twice.
+    // The host fails: the source requests the last seconds again from the other host, and nothing is stored twice.
     first.set_faults(Faults { refuse: true, ..Faults::default() });
     first.cut();
     app.eventually("the connection is cut", async || (first.open() == 0).then_some(())).await;
@@ -314,7 +314,7 @@ async fn restart_resumes_at_cursor_and_other_host_rewinds(setup: Setup) {
     assert_eq!(rewound, at(20.0) + 99 * 100_000 - 5_000_000);
     ingesting.stop().await;
 
-    // Away for longer than the hosts remember: the rest is taken from where they begin.
+    // Stopped for longer than the hosts store events: the source continues at the first stored event.
     second.set_faults(Faults { oldest: Some(at(50_000.0)), ..Faults::default() });
     posts(&log, 50, 40_000.0);
     posts(&log, 50, 50_000.0);
@@ -337,7 +337,7 @@ async fn full_stream_stops_reading_the_socket(setup: Setup) {
     .await;
     let pending = app.rooms.stream.depth().await.expect("an answer").pending();
     assert!(pending <= 5_100, "the limit holds: {pending}");
-    // The socket's buffers take some; then the host waits.
+    // The buffers of the socket hold some events, then the host waits.
     let quiet = app
         .eventually("the host waits", async || {
             let before = host.sent();

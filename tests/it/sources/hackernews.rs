@@ -8,7 +8,7 @@ use sentistream::sources::hackernews::{self, HackerNewsOptions};
 use serde_json::json;
 
 use super::ingesting::Ingesting;
-use super::polling::{fetcher, find, hasty, stored};
+use super::polling::{fetcher, fetcher_with_short_timeout, find, stored};
 use crate::api::test_app::{Setup, TestApp, cases};
 use crate::fakes::hackernews::{Site, comment};
 use crate::fakes::web::Reply;
@@ -26,10 +26,10 @@ async fn items_are_read_in_order_and_null_ones_later(setup: Setup) {
     let site = Site::start().await;
     site.put(100, comment(100, "before everything"));
     let ingesting = Ingesting::start(&app, spec(&app, &site, (None, fetcher())));
-    app.eventually("it begins with the next", async || (site.web.requests().len() > 1).then_some(())).await;
+    app.eventually("it begins with the next item", async || (site.web.requests().len() > 1).then_some(())).await;
     let story = json!({"by": "pg", "id": 101, "title": "Show HN: I love R&D <3", "url": "https://x.example", "score": 1,
                        "time": 1_772_367_600, "type": "story", "kids": [103]});
-    // 101 is null for a while and 102 permanently: later ones do not wait for them.
+    // Item 101 is null for a while and 102 permanently; later items do not wait for them.
     site.put_late(101, story, 3);
     site.put(103, comment(103, "I hate that <i>it&#x27;s</i> slow.<p>Second <a href=\"https:&#x2F;&#x2F;x.example\" rel=\"nofollow\">https:&#x2F;&#x2F;x.example</a>"));
     site.put(104, json!({"deleted": true, "id": 104, "parent": 103, "time": 1_772_367_600, "type": "comment"}));
@@ -54,7 +54,7 @@ async fn items_are_read_in_order_and_null_ones_later(setup: Setup) {
         (&json!("https://news.ycombinator.com/item?id=103"), &json!("2026-03-01T12:20:00.000Z"))
     );
     assert_eq!(find(&app, "hn:101").await.expect("stored")["content"], "Show HN: I love R&D <3");
-    app.eventually("what stays null is given up", async || {
+    app.eventually("an item that stays null is dropped", async || {
         let state = ingesting.states.all().remove(0);
         (state.filtered == 3 && state.rejected == 2).then_some(())
     })
@@ -86,7 +86,7 @@ async fn items_are_read_in_order_and_null_ones_later(setup: Setup) {
         .await;
     stored(&app, 33).await;
     let mut ids = site.asked().split_off(asked);
-    // Those that are asked for together may arrive in any order.
+    // Concurrent requests may arrive in any order.
     assert!(ids.windows(2).all(|pair| pair[1] + 8 > pair[0]), "{ids:?}");
     ids.sort_unstable();
     assert_eq!(ids, (11..=40).collect::<Vec<_>>());
@@ -111,10 +111,10 @@ async fn server_faults_lose_no_item(setup: Setup) {
         ("slow", Reply::Silence),
         ("busy", Reply::status(429).with("Retry-After", "1")),
     ] {
-        // It meets one of the new items.
+        // The fault affects one of the new items.
         let count = say(30);
         site.web.will([Reply::ok(count.to_string()), fault]);
-        let (told, fetches) = (Instant::now(), if name == "slow" { hasty() } else { fetcher() });
+        let (told, fetches) = (Instant::now(), if name == "slow" { fetcher_with_short_timeout() } else { fetcher() });
         let ingesting = Ingesting::start(&app, spec(&app, &site, (Some(1), fetches)));
         stored(&app, count as usize).await;
         assert!(name != "busy" || told.elapsed() >= Duration::from_secs(1), "{:?}", told.elapsed());
@@ -127,8 +127,8 @@ async fn server_faults_lose_no_item(setup: Setup) {
         let asked = site.asked().len();
         let requests = site.web.requests().len();
         let ingesting = Ingesting::start(&app, spec(&app, &site, (Some(1), fetcher())));
-        app.eventually("it looks again", async || (site.web.requests().len() > requests + 1).then_some(())).await;
-        assert_eq!(site.asked().len(), asked, "{name}: nothing is asked for twice");
+        app.eventually("it polls again", async || (site.web.requests().len() > requests + 1).then_some(())).await;
+        assert_eq!(site.asked().len(), asked, "{name}: no item is requested twice");
         ingesting.stop().await;
     }
 }

@@ -1,4 +1,4 @@
-//! The ingester over the rooms of an API.
+//! An ingester on the rooms of a test app.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use sentistream::ingester::{self, IngesterOptions, IngesterRooms};
 use sentistream::lifecycle::Shutdown;
 use sentistream::sources::{SourceSpec, SourceStates};
 
-use crate::api::test_app::{PATIENCE, TestApp};
+use crate::api::test_app::{DEADLINE, TestApp};
 
 /// A running ingester.
 pub struct Ingesting {
@@ -16,7 +16,7 @@ pub struct Ingesting {
 }
 
 impl Ingesting {
-    /// Feeds the stream of `app` from `source`.
+    /// Appends the posts of `source` to the stream of `app`.
     pub fn start(app: &TestApp, source: SourceSpec) -> Self {
         let (shutdown, states) = (Shutdown::default(), SourceStates::default());
         let rooms = IngesterRooms {
@@ -31,10 +31,10 @@ impl Ingesting {
         Self { states, shutdown, role }
     }
 
-    /// Stops it as a process does.
+    /// Stops the ingester as a process does.
     pub async fn stop(self) {
         self.shutdown.stop();
-        let ended = tokio::time::timeout(PATIENCE, self.role).await;
+        let ended = tokio::time::timeout(DEADLINE, self.role).await;
         ended.expect("it ends in time").expect("no panic").expect("no error");
     }
 }

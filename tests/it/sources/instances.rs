@@ -1,4 +1,4 @@
-//! Several processes: one reads, another takes over when it dies or hangs, and a restart loses nothing.
+//! Several processes: one reads a source, another takes over when it dies or hangs, and a restart loses nothing.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +11,7 @@ use sentistream::sqlite::{Sqlite, SqliteOptions};
 use sentistream::stream::{Consumer, DeadLetterRequest, LocalStream, RedisStream, Stream, StreamOptions};
 
 use crate::fakes::jetstream::{Faults, Jetstream, Log, create};
-use crate::process::{PATIENCE, Process};
+use crate::process::{DEADLINE, Process};
 use crate::services::Shared;
 
 fn settings(host: &Jetstream) -> Vec<String> {
@@ -19,7 +19,7 @@ fn settings(host: &Jetstream) -> Vec<String> {
     settings.into_iter().map(str::to_owned).chain([format!("sources.bluesky.hosts=[\"{}\"]", host.url)]).collect()
 }
 
-/// Says `count` things, now.
+/// Adds `count` posts, dated now.
 fn say(log: &Log, count: usize) {
     for _ in 0..count {
         let now = Clock::system().now().as_micros();
@@ -42,12 +42,12 @@ fn stream_options(prefix: &str) -> StreamOptions {
     }
 }
 
-/// Takes entries until there are `count` different posts; how often each came.
+/// Settles entries until there are `count` different posts. Counts the entries of each post in `seen`.
 async fn taken(stream: &Stream, seen: &mut BTreeMap<String, usize>, count: usize) {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let deadline = tokio::time::Instant::now() + DEADLINE;
     let consumer = Consumer("test".into());
     while seen.len() < count {
-        assert!(tokio::time::Instant::now() < deadline, "{} of {count} came in time", seen.len());
+        assert!(tokio::time::Instant::now() < deadline, "{} of {count} arrived in time", seen.len());
         let entries = stream.claim(&consumer, 500, Duration::from_millis(200)).await.expect("the stream answers");
         for entry in &entries {
             let id = String::from_utf8_lossy(entry.fields.get("post_id").expect("an id")).into_owned();
@@ -67,11 +67,11 @@ async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
             poll.tick().await;
         }
     };
-    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("in time: {what}"));
+    tokio::time::timeout(DEADLINE, waiting).await.unwrap_or_else(|_| panic!("timed out waiting until {what}"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_process_takes_over_when_the_reader_dies_or_hangs() {
+async fn source_is_taken_over_when_its_reader_dies_or_hangs() {
     let folder = tempfile::tempdir().unwrap();
     let shared = Shared::create().await;
     let log = Log::new();
@@ -88,29 +88,29 @@ async fn another_process_takes_over_when_the_reader_dies_or_hangs() {
     let second = Process::start(folder.path(), &settings).await;
     say(&log, 200);
     taken(&stream, &mut seen, 200).await;
-    assert_eq!((host.most_open(), seen.values().max()), (1, Some(&1)), "one reads, and reads once");
+    assert_eq!((host.most_open(), seen.values().max()), (1, Some(&1)), "only one reads, over one connection");
 
     first.kill().await;
     say(&log, 200);
     taken(&stream, &mut seen, 400).await;
     assert_eq!(host.most_open(), 1, "the second took over");
 
-    // It hangs: a third takes over. When it wakes up it sees that and hangs up.
+    // It hangs, and a third one takes over. When it resumes, it detects that and disconnects.
     let third = Process::start(folder.path(), &settings).await;
     second.signal("-STOP").await;
     say(&log, 200);
     taken(&stream, &mut seen, 600).await;
-    // The server cannot know that one of them hangs.
+    // The server cannot detect that one of them hangs.
     eventually("the third takes over", || host.open() == 2).await;
     second.signal("-CONT").await;
-    eventually("the second hangs up", || host.open() == 1).await;
-    // What it had read when it was stopped may come again; from now on nothing does.
+    eventually("the second disconnects", || host.open() == 1).await;
+    // Events that it had read when it was stopped may be repeated. From now on none is.
     let known = seen.len();
     say(&log, 100);
     taken(&stream, &mut seen, 700).await;
     assert_eq!(seen.len() - known, 100);
     assert_eq!(third.terminate().await.code(), Some(0));
-    // A process that ends gives its lease back: the next one need not wait until it runs out.
+    // A process that ends releases its lease, so the next one does not wait for its expiry.
     say(&log, 100);
     taken(&stream, &mut seen, 800).await;
     assert_eq!(second.terminate().await.code(), Some(0));
@@ -125,7 +125,7 @@ async fn killed_process_resumes_at_its_cursor() {
     for round in 1..4 {
         let begun = host.sent();
         say(&log, 300);
-        eventually("some is read", || host.sent() > begun + 50).await;
+        eventually("some posts are read", || host.sent() > begun + 50).await;
         process.kill().await;
         say(&log, 100);
         process = Process::start(folder.path(), &settings(&host)).await;
@@ -136,7 +136,7 @@ async fn killed_process_resumes_at_its_cursor() {
     assert_eq!(process.terminate().await.code(), Some(0));
 }
 
-/// The embedded queue of a process, beside it.
+/// Opens the embedded queue of a process.
 async fn queue(folder: &Path) -> Stream {
     let options = SqliteOptions {
         path: folder.join("data/sentistream.db"),

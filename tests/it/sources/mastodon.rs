@@ -8,7 +8,7 @@ use sentistream::sources::mastodon::{self, MastodonOptions};
 use serde_json::{Value, json};
 
 use super::ingesting::Ingesting;
-use super::polling::{fetcher, find, hasty, stored};
+use super::polling::{fetcher, fetcher_with_short_timeout, find, stored};
 use crate::api::test_app::{START, Setup, TestApp, cases};
 use crate::fakes::mastodon::{Instance, TOKEN, status};
 use crate::fakes::web::Reply;
@@ -59,7 +59,7 @@ async fn time_lines_are_polled_without_a_gap(setup: Setup) {
     second.write(1, status(1, "<p>I love it</p>", json!({})));
     let wanted = options(&[&first, &second]);
     let ingesting = Ingesting::start(&app, spec(&app, wanted.clone()));
-    // The newest page to begin with; what is passed on has no text of its own.
+    // The first poll reads the newest page. A boost has no text and is filtered.
     stored(&app, 40).await;
     let post = find(&app, &first.post_id(101)).await.expect("stored");
     assert_eq!(post["content"], "politics\n\n@bob I hate \"this\"\nreally\n\n#acme");
@@ -72,7 +72,7 @@ async fn time_lines_are_polled_without_a_gap(setup: Setup) {
     assert_eq!(local["author"], format!("ada@{}", first.url().authority()));
     assert_eq!(local["created_at"], "2026-03-01T12:20:00.000Z");
 
-    // Later polls leave out nothing.
+    // Later polls miss nothing.
     for id in 2..=95 {
         second.write(id, status(id, "<p>I love it</p>", json!({})));
     }
@@ -108,7 +108,7 @@ async fn failing_instance_delays_no_other(setup: Setup) {
     let app = TestApp::start(setup).await;
     let (bad, good) = (Instance::start().await, Instance::start().await);
     let ingesting = Ingesting::start(&app, spec(&app, options(&[&bad, &good])));
-    app.eventually("both are asked", async || {
+    app.eventually("both are requested", async || {
         (!bad.web.requests().is_empty() && !good.web.requests().is_empty()).then_some(())
     })
     .await;
@@ -118,7 +118,7 @@ async fn failing_instance_delays_no_other(setup: Setup) {
         ("a page", Reply::ok("<html>Just a moment…</html>")),
         ("cut off", Reply::ok("[{\"id\": \"1\"")),
         ("reset", Reply::Reset),
-        // Of a firewall rather than the instance: its block passes.
+        // The page comes from a firewall and not from the instance, so the refusal is temporary.
         ("a 403 page", Reply::Answer(403, Vec::new(), b"<html>Attention required</html>".to_vec())),
         ("a 401 page", Reply::status(401)),
         ("busy", Reply::status(429).with("Retry-After", "3")),
@@ -139,17 +139,17 @@ async fn failing_instance_delays_no_other(setup: Setup) {
         let state = ingesting.states.all().remove(0);
         assert!(state.errors > before && state.state.as_str() == "connected", "{name}: {state:?}");
     }
-    // A status without text counts as filtered, and one with odd optional fields is read.
+    // A status without text counts as filtered, and one with unexpected types in optional fields is read.
     bad.write(50, json!({"id": "50", "content": 7}));
     bad.write(51, status(51, "<p>I love it</p>", json!({"account": 7, "language": [], "quote": "x", "url": {}})));
-    app.eventually("the next one is read", async || find(&app, &bad.post_id(51)).await).await;
+    app.eventually("the next status is read", async || find(&app, &bad.post_id(51)).await).await;
     let state = ingesting.states.all().remove(0);
     assert_eq!((state.rejected, state.filtered), (0, 1));
 
-    // An exhausted rate limit is waited for.
+    // The source waits when the rate limit is exhausted.
     let reset = START.parse::<Timestamp>().expect("a time") + Duration::from_secs(1);
     bad.web.will([Reply::ok("[]").with("X-RateLimit-Remaining", "0").with("X-RateLimit-Reset", reset.to_string())]);
-    app.eventually("it is asked once more", async || bad.web.has_said_all().then_some(())).await;
+    app.eventually("it is requested once more", async || bad.web.has_said_all().then_some(())).await;
     bad.write(52, status(52, "<p>I love it</p>", json!({})));
     app.eventually("it is read again", async || find(&app, &bad.post_id(52)).await).await;
     let rest = bad.web.rest();
@@ -160,14 +160,14 @@ async fn failing_instance_delays_no_other(setup: Setup) {
 
     // Requests time out. One reply may go to a request that was open at the stop.
     bad.web.will([Reply::Silence, Reply::Silence]);
-    let impatient = mastodon::spec("mastodon", options(&[&bad, &good]), hasty, app.clock.clone());
+    let impatient = mastodon::spec("mastodon", options(&[&bad, &good]), fetcher_with_short_timeout, app.clock.clone());
     let ingesting = Ingesting::start(&app, impatient);
     bad.write(53, status(53, "<p>I love it</p>", json!({})));
     app.eventually("it is read again", async || find(&app, &bad.post_id(53)).await).await;
     assert!(ingesting.states.all().remove(0).errors > 0);
     ingesting.stop().await;
 
-    // The error of a closed time line says what to do.
+    // The error of a time line that needs a login says what to do.
     let closed = Instance::start().await;
     let error = json!({"error": "This method requires an authenticated user"});
     closed.web.will([Reply::Answer(422, Vec::new(), error.to_string().into_bytes())]);
@@ -175,7 +175,7 @@ async fn failing_instance_delays_no_other(setup: Setup) {
     let state = app
         .eventually("it fails", async || alone.states.all().pop().filter(|state| state.state.as_str() == "failed"))
         .await;
-    assert!(state.last_error.expect("told").contains("set a token"));
+    assert!(state.last_error.expect("an error").contains("set a token"));
     alone.stop().await;
 }
 
@@ -190,7 +190,7 @@ async fn subscribed(app: &TestApp, instance: &Instance, count: usize) {
 async fn late_posts_of_other_servers_are_found(setup: Setup) {
     let app = TestApp::start(setup).await;
     let instance = Instance::start().await;
-    // An id holds the time at which its post was written, in milliseconds.
+    // An id contains the time at which its post was written, in milliseconds.
     let id = |millis: u64| (1_772_367_600_000 + millis) << 16;
     let write = |millis: u64| instance.write(id(millis), status(id(millis), "<p>I love it</p>", json!({})));
     write(100);
@@ -250,7 +250,7 @@ async fn token_streams_edits_and_deletions(setup: Setup) {
     let state = app
         .eventually("it fails", async || refused.states.all().pop().filter(|state| state.state.as_str() == "failed"))
         .await;
-    let error = state.last_error.expect("told");
+    let error = state.last_error.expect("an error");
     assert!(error.contains("create a new token") && !error.contains("outdated"), "{error}");
     refused.stop().await;
 }
@@ -293,7 +293,7 @@ async fn cut_or_silent_stream_reconnects_without_loss(setup: Setup) {
             instance.write(id, status(id, "<p>I love it</p>", json!({})));
         }
     };
-    // Nothing at first; then before the subscription holds, and after.
+    // No posts at first, then posts before and after the subscription is active.
     app.eventually("it connects", async || (!instance.streaming.requests().is_empty()).then_some(())).await;
     say(55);
     subscribed(&app, &instance, 1).await;

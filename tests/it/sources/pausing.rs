@@ -1,4 +1,4 @@
-//! Pausing and resuming by the API.
+//! Pausing and resuming a source through the API.
 
 use sentistream::sources::bluesky;
 use serde_json::json;
@@ -44,12 +44,12 @@ async fn paused_source_resumes_at_its_cursor(setup: Setup) {
     let paused = app.send(app.request(reqwest::Method::POST, "/api/sources/bluesky/pause")).await.ok();
     assert_eq!((&paused["state"], &paused["paused"]), (&json!("paused"), &json!(true)));
     state("paused", 1).await;
-    app.eventually("it hangs up", async || (host.open() == 0).then_some(())).await;
+    app.eventually("it disconnects", async || (host.open() == 0).then_some(())).await;
     say(2);
     assert_eq!(app.get("/api/sources").await.ok()["feeds"][0]["posts"], 1);
     let resumed = app.send(app.request(reqwest::Method::POST, "/api/sources/bluesky/resume")).await.ok();
     assert_eq!(resumed["paused"], false);
-    app.eventually("what came meanwhile is stored", async || {
+    app.eventually("posts from the time of the pause are stored", async || {
         (app.get("/api/stats").await.ok()["total_posts"] == 2).then_some(())
     })
     .await;

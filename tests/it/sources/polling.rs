@@ -1,4 +1,4 @@
-//! What tests of sources that poll have in common.
+//! Helpers for tests of polling sources.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -12,20 +12,20 @@ use serde_json::Value;
 
 use crate::api::test_app::TestApp;
 
-/// The longest a request may take; a machine that is busy stays below it.
+/// The longest time of a request. Even a busy machine answers within it.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Asks loopback alone, as often as it likes.
+/// A fetcher that may only connect to loopback, without a request limit.
 pub fn fetcher() -> Fetcher {
     fetcher_to(&["127.0.0.1/32"])
 }
 
-/// Asks as [`fetcher`] does, and soon gives up: for servers that fall silent.
-pub fn hasty() -> Fetcher {
+/// As [`fetcher`], but with a short timeout, for servers that do not answer.
+pub fn fetcher_with_short_timeout() -> Fetcher {
     fetcher_within(&["127.0.0.1/32"], Duration::from_millis(500))
 }
 
-/// Asks public addresses and `networks`.
+/// A fetcher that may connect to public addresses and `networks`.
 pub fn fetcher_to(networks: &[&str]) -> Fetcher {
     fetcher_within(networks, TIMEOUT)
 }
@@ -43,7 +43,7 @@ pub async fn find(app: &TestApp, id: &str) -> Option<Value> {
     (answer.status == 200).then(|| answer.json())
 }
 
-/// Waits until `count` posts are stored and nothing is pending; the books by then.
+/// Waits until `count` posts are stored and nothing is pending. Returns the books of that time.
 pub async fn stored(app: &TestApp, count: usize) -> Value {
     app.eventually(&format!("{count} posts are stored"), async || {
         let stats = app.get("/api/stats").await.ok();

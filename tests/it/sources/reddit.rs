@@ -8,7 +8,7 @@ use sentistream::sources::reddit::{self, RedditOptions};
 use serde_json::json;
 
 use super::ingesting::Ingesting;
-use super::polling::{fetcher, find, hasty, stored};
+use super::polling::{fetcher, fetcher_with_short_timeout, find, stored};
 use crate::api::test_app::{START, Setup, TestApp, cases};
 use crate::fakes::reddit::{APPLICATION, Site};
 use crate::fakes::web::Reply;
@@ -56,11 +56,11 @@ async fn application_reads_posts_and_comments(setup: Setup) {
 
     // A token is used until it expires or is revoked.
     assert_eq!(site.tokens(), 1);
-    // Not so late that the source's lease runs out as well.
+    // Not so late that the lease of the source expires too.
     app.clock.set(START.parse::<Timestamp>().expect("a time") + Duration::from_secs(8));
-    app.eventually("a new one before it ends", async || (site.tokens() == 2).then_some(())).await;
+    app.eventually("a new token before the old one expires", async || (site.tokens() == 2).then_some(())).await;
     site.withdraw();
-    app.eventually("a new one after it was withdrawn", async || (site.tokens() == 3).then_some(())).await;
+    app.eventually("a new token after the old one was revoked", async || (site.tokens() == 3).then_some(())).await;
     let state = ingesting.states.all().remove(0);
     assert_eq!((state.errors, state.filtered), (0, 2), "{state:?}");
     ingesting.stop().await;
@@ -122,10 +122,10 @@ async fn server_faults_lose_no_post(setup: Setup) {
         assert!(name != "busy" || rest.end - rest.start >= Duration::from_secs(1), "{rest:?}");
         assert!(ingesting.states.all().remove(0).errors > before, "{name}");
     }
-    // An exhausted rate limit is waited for.
+    // The source waits when the rate limit is exhausted.
     let last = Reply::ok(json!({"kind": "Listing", "data": {"after": null, "children": []}}).to_string());
     site.web.will([last.with("x-ratelimit-remaining", "0.0").with("x-ratelimit-reset", "1")]);
-    app.eventually("it is asked once more", async || site.web.has_said_all().then_some(())).await;
+    app.eventually("it is requested once more", async || site.web.has_said_all().then_some(())).await;
     site.post("200", "I love it", "");
     count += 1;
     stored(&app, count).await;
@@ -137,7 +137,8 @@ async fn server_faults_lose_no_post(setup: Setup) {
 
     // Requests time out. One reply may go to a request that was open at the stop.
     site.web.will([Reply::Silence, Reply::Silence]);
-    let ingesting = Ingesting::start(&app, reddit::spec("reddit", options(&site), hasty(), app.clock.clone()));
+    let ingesting =
+        Ingesting::start(&app, reddit::spec("reddit", options(&site), fetcher_with_short_timeout(), app.clock.clone()));
     site.post("201", "I love it", "");
     stored(&app, count + 1).await;
     assert!(ingesting.states.all().remove(0).errors > 0);
@@ -163,7 +164,7 @@ async fn server_faults_lose_no_post(setup: Setup) {
                 failing.states.all().pop().filter(|state| state.state.as_str() == activity)
             })
             .await;
-        let error = state.last_error.expect("told");
+        let error = state.last_error.expect("an error");
         assert!(error.contains(expected) && !error.contains("wrong"), "{name}: {error}");
         failing.stop().await;
     }

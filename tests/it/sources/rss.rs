@@ -9,14 +9,14 @@ use serde_json::json;
 use url::Url;
 
 use super::ingesting::Ingesting;
-use super::polling::{fetcher, fetcher_to, find, hasty, stored};
+use super::polling::{fetcher, fetcher_to, fetcher_with_short_timeout, find, stored};
 use crate::api::test_app::{START, Setup, TestApp, cases};
 use crate::fakes::feeds::{self, Entry, Feeds};
 use crate::fakes::web::{Reply, Web};
 
 cases![
     feeds_are_read_once_with_their_validators,
-    page_leads_to_its_feed_and_header_names_the_charset,
+    feed_is_discovered_and_charset_taken_from_the_header,
     failing_feed_delays_no_other,
     retry_after_delays_all_feeds_of_the_host,
     private_addresses_are_refused_behind_redirects,
@@ -51,7 +51,7 @@ async fn feeds_are_read_once_with_their_validators(setup: Setup) {
     assert_eq!(post["created_at"], "2026-03-01T12:20:00.000Z");
 
     // Later requests carry the validators.
-    app.eventually("it is asked again", async || (host.asked("/a.rss") > 3).then_some(())).await;
+    app.eventually("it is requested again", async || (host.asked("/a.rss") > 3).then_some(())).await;
     for request in host.web.requests().iter().skip(3).take(6) {
         assert!(request.header("if-none-match").starts_with("W/\"3,"), "{request:?}");
         assert_eq!(request.header("if-modified-since"), "Sun, 01 Mar 2026 12:20:00 GMT");
@@ -67,7 +67,7 @@ async fn feeds_are_read_once_with_their_validators(setup: Setup) {
     .await;
     ingesting.stop().await;
 
-    // A restart uses the validators from before, and appends nothing twice.
+    // After a restart the source sends the stored validators, and appends nothing twice.
     let asked = host.web.requests().len();
     host.publish("/a.json", entry("tag:j3", "I love that", 0));
     let ingesting = Ingesting::start(&app, spec(&app, &urls));
@@ -76,7 +76,7 @@ async fn feeds_are_read_once_with_their_validators(setup: Setup) {
     assert!(host.web.requests()[asked..].iter().all(|request| !request.header("if-none-match").is_empty()));
     ingesting.stop().await;
 
-    // The schedule is kept too: a restart asks only the new feed.
+    // The schedule is stored too: a restart requests only the new feed.
     let hour = Duration::from_secs(3_600);
     let rarely = |feeds: Vec<Url>| {
         let options = RssOptions { feeds, min_interval: hour, max_interval: hour };
@@ -91,14 +91,14 @@ async fn feeds_are_read_once_with_their_validators(setup: Setup) {
     ingesting.stop().await;
     let (asked, other) = (host.web.requests().len(), Feeds::start().await);
     other.publish("/b.rss", entry("tag:b0", "I love that", 0));
-    // Hosts are asked side by side: one that is due would be asked by the time this is stored.
+    // Hosts are polled concurrently: a due feed would have been requested by the time this is stored.
     let ingesting = Ingesting::start(&app, rarely([&urls[..], &[other.url("b.rss")]].concat()));
     stored(&app, 15).await;
     ingesting.stop().await;
     assert_eq!(host.web.requests().len(), asked);
 }
 
-async fn page_leads_to_its_feed_and_header_names_the_charset(setup: Setup) {
+async fn feed_is_discovered_and_charset_taken_from_the_header(setup: Setup) {
     let app = TestApp::start(setup).await;
     let page = "<html><head><link rel=\"alternate\" type=\"application/rss+xml\" href=\"/feed.rss\"></head></html>";
     // "Größe" in ISO 8859-1, which the document itself does not declare.
@@ -148,7 +148,7 @@ async fn failing_feed_delays_no_other(setup: Setup) {
     ];
     for (n, (name, fault, is_error)) in faults.into_iter().enumerate() {
         let before = ingesting.states.all().remove(0).errors;
-        // Four times around is one too many.
+        // Four redirects are one too many.
         bad.web.will(std::iter::repeat_n(fault, if name == "redirects without end" { 4 } else { 1 }));
         app.eventually(name, async || bad.web.has_said_all().then_some(())).await;
         count += usize::from(matches!(name, "redirect" | "cut off"));
@@ -169,7 +169,7 @@ async fn failing_feed_delays_no_other(setup: Setup) {
     // Requests time out. One reply may go to a request that was open at the stop.
     bad.web.will([Reply::Silence, Reply::Silence]);
     let options = RssOptions { feeds: vec![bad.url("feed.rss")], min_interval: MILLIS(20), max_interval: MILLIS(60) };
-    let ingesting = Ingesting::start(&app, rss::spec("rss", options, hasty, app.clock.clone()));
+    let ingesting = Ingesting::start(&app, rss::spec("rss", options, fetcher_with_short_timeout, app.clock.clone()));
     bad.publish("/feed.rss", entry("bad:slow", "I love it", 0));
     stored(&app, count + 1).await;
     assert!(ingesting.states.all().remove(0).errors > 0);
@@ -188,11 +188,11 @@ async fn retry_after_delays_all_feeds_of_the_host(setup: Setup) {
     stored(&app, 3).await;
     for status in [429, 503] {
         busy.web.will([Reply::status(status).with("Retry-After", "3")]);
-        app.eventually("it is busy", async || busy.web.has_said_all().then_some(())).await;
+        app.eventually("the source is busy", async || busy.web.has_said_all().then_some(())).await;
         good.publish("/c.rss", entry(&format!("tag:good {status}"), "I love it", 0));
         busy.publish("/b.rss", entry(&format!("tag:busy {status}"), "I love it", 0));
         app.eventually("the other host is read", async || find(&app, &format!("rss:tag:good {status}")).await).await;
-        app.eventually("it is asked again", async || find(&app, &format!("rss:tag:busy {status}")).await).await;
+        app.eventually("it is requested again", async || find(&app, &format!("rss:tag:busy {status}")).await).await;
         let rest = busy.web.rest();
         assert!(rest.end - rest.start >= MILLIS(3_000), "{status}: asked again after {rest:?}");
         let asked = good.web.requests().into_iter().filter(|request| rest.contains(&request.at));
@@ -200,11 +200,11 @@ async fn retry_after_delays_all_feeds_of_the_host(setup: Setup) {
     }
     ingesting.stop().await;
 
-    // When no feed answers, the source as a whole waits. A restart keeps a wait of a day.
+    // When no feed answers, the whole source waits. A wait of a day persists across a restart.
     let busy = Web::start(|_| Reply::status(429).with("Retry-After", "86400")).await;
     let urls = [busy.at("/only.rss"), good.url("c.rss")];
     let two = Ingesting::start(&app, spec(&app, &urls));
-    app.eventually("it is asked", async || (!busy.requests().is_empty()).then_some(())).await;
+    app.eventually("it is requested", async || (!busy.requests().is_empty()).then_some(())).await;
     good.publish("/c.rss", entry("tag:good again", "I love it", 0));
     app.eventually("the other host is read", async || find(&app, "rss:tag:good again").await).await;
     let state = two.states.all().remove(0);
@@ -229,7 +229,7 @@ async fn retry_after_delays_all_feeds_of_the_host(setup: Setup) {
             alone.states.all().pop().filter(|state| state.state.as_str() == "backing_off")
         })
         .await;
-    assert!(state.last_error.expect("told").contains("429"));
+    assert!(state.last_error.expect("an error").contains("429"));
     alone.stop().await;
     assert_eq!(busy.requests().len(), 2);
 }
@@ -238,7 +238,7 @@ async fn private_addresses_are_refused_behind_redirects(setup: Setup) {
     let app = TestApp::start(setup).await;
     let secret = Web::start(|_| Reply::ok(feeds::rss(&[entry("tag:secret", "inside", 1)]))).await;
     let inside = secret.url.port().expect("a port");
-    // 0.0.0.0 reaches this machine too.
+    // 0.0.0.0 also connects to this machine.
     let targets = [format!("http://0.0.0.0:{inside}/"), "http://169.254.169.254/latest/meta-data".to_owned()];
     let door = Web::start(move |request| {
         let target = if request.path == "/0" { &targets[0] } else { &targets[1] };
@@ -258,10 +258,10 @@ async fn private_addresses_are_refused_behind_redirects(setup: Setup) {
                 ingesting.states.all().pop().filter(|state| state.state.as_str() == "failed")
             })
             .await;
-        let error = state.last_error.expect("told");
+        let error = state.last_error.expect("an error");
         assert!(error.contains("outbound.allow") && error.contains("1 more failed"), "{name}: {error}");
         ingesting.stop().await;
     }
-    assert!(secret.requests().is_empty(), "nothing inside was asked");
+    assert!(secret.requests().is_empty(), "no internal address was requested");
     assert_eq!(stored(&app, 0).await["appended"], 0);
 }

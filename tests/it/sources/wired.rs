@@ -1,4 +1,4 @@
-//! The sources that poll in the real binary, as the configuration says.
+//! Polling sources in the real binary, set up by the configuration.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::fakes::feeds::{Entry, Feeds};
 use crate::fakes::hackernews::{Site as HackerNews, comment};
 use crate::fakes::mastodon::{Instance, status};
 use crate::fakes::reddit::{APPLICATION, Site as Reddit};
-use crate::process::{PATIENCE, Process};
+use crate::process::{DEADLINE, Process};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn configured_sources_are_read_by_the_binary() {
@@ -50,7 +50,7 @@ async fn configured_sources_are_read_by_the_binary() {
         let feed = feeds.iter().find(|feed| feed["name"] == name && feed["state"] == "connected");
         feed.map_or(0, |feed| feed["posts"].as_u64().expect("a number"))
     };
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let deadline = tokio::time::Instant::now() + DEADLINE;
     let mut poll = tokio::time::interval(std::time::Duration::from_millis(50));
     loop {
         poll.tick().await;

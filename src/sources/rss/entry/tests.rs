@@ -19,7 +19,7 @@ fn texts(parsed: &Parsed) -> Vec<&str> {
 }
 
 #[test]
-fn rss_atom_and_json_give_the_same_entry() {
+fn rss_atom_and_json_return_the_same_entry() {
     let of_rss = rss(
         r#"<item><title>A &amp; B</title><link>https://blog.example/1</link><guid isPermaLink="false">tag:blog.example,1</guid>
         <dc:creator>Ada</dc:creator><pubDate>Sun, 01 Mar 2026 12:00:00 GMT</pubDate><description>short</description>
@@ -140,7 +140,7 @@ fn malformed_documents_are_repaired() {
 }
 
 #[test]
-fn hostile_documents_break_nothing() {
+fn hostile_documents_are_parsed_without_harm() {
     let feed: Url = "https://blog.example/feed".parse().unwrap();
     let deep = format!(
         "<feed xmlns=\"http://www.w3.org/2005/Atom\"><entry><id>x</id><content type=\"xhtml\">{}",

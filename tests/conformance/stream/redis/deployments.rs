@@ -13,12 +13,12 @@ use sentistream::stream::{
 };
 
 use crate::ports::free_port;
-use crate::stream::bed::{Bed, PATIENCE, connect, consumer, eventually, ids, keys, posts, rescue};
+use crate::stream::fixture::{DEADLINE, Fixture, connect, consumer, eventually, ids, keys, posts, rescue};
 use crate::stream::server::{Outsider, OwnRedis};
 
 const NO_WAIT: Duration = Duration::ZERO;
 
-/// Every kind of call once.
+/// Makes every kind of call once.
 async fn goes_every_way(stream: &Stream) {
     let me = consumer("me");
     stream.append(posts(0..5)).await.unwrap();
@@ -40,7 +40,7 @@ async fn goes_every_way(stream: &Stream) {
     let gone = [PostId::parse("p1").unwrap()];
     stream.forget_posts(&gone, &gone).await.unwrap();
     stream.trim().await.unwrap();
-    stream.forget_consumers(PATIENCE).await.unwrap();
+    stream.forget_consumers(DEADLINE).await.unwrap();
     assert_eq!(stream.consumers().await.unwrap().len(), 1);
     let depth = stream.depth().await.unwrap();
     assert_eq!((depth.appended, depth.pending(), depth.dead_lettered, depth.dead_letters), (6, 0, 1, 0));
@@ -48,7 +48,7 @@ async fn goes_every_way(stream: &Stream) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cluster_wants_one_hash_tag() {
+async fn cluster_requires_names_with_one_hash_tag() {
     let server = OwnRedis::start_with(&["--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1"]);
     let outsider = Outsider::at(&server.url()).await;
     let _: String = outsider.run("CLUSTER", &[b"ADDSLOTSRANGE", b"0", b"16383"]).await;
@@ -59,7 +59,7 @@ async fn a_cluster_wants_one_hash_tag() {
     .await;
 
     let redis = connect(&url, Duration::from_secs(5));
-    let untagged = Bed::redis_at(&url).options;
+    let untagged = Fixture::redis_at(&url).options;
     let options = StreamOptions {
         name: format!("{{tag}}{}", untagged.name),
         dead_letter: format!("{{tag}}{}", untagged.dead_letter),
@@ -68,7 +68,7 @@ async fn a_cluster_wants_one_hash_tag() {
     match RedisStream::connect(redis.clone(), untagged) {
         Err(StreamError::Failed(message)) => assert!(message.contains("hash tag"), "{message}"),
         Err(other) => panic!("{other}"),
-        Ok(_) => panic!("names on different nodes were taken"),
+        Ok(_) => panic!("names on different nodes were accepted"),
     }
     let stream = Stream::Redis(RedisStream::connect(redis.clone(), options).unwrap());
     eventually("the cluster answers", || async { stream.depth().await.ok() }).await;
@@ -79,21 +79,21 @@ async fn a_cluster_wants_one_hash_tag() {
     let mut subscription = bus.subscribe();
     let event = LiveEvent::PostDeleted(PostId::parse("x").unwrap());
     let heard = loop {
-        // The subscription may not be there yet.
+        // The subscription may not be active yet.
         bus.publish(vec![event.clone()]).await.unwrap();
         if let Ok(heard) = tokio::time::timeout(Duration::from_millis(50), subscription.recv()).await {
             break heard;
         }
     };
     assert!(matches!(heard, Some(Received::Message(LiveMessage::Event { .. }))), "{heard:?}");
-    let cache = sentistream::cache::RedisCache::new(redis, "cache", PATIENCE, Clock::system());
+    let cache = sentistream::cache::RedisCache::new(redis, "cache", DEADLINE, Clock::system());
     let cache = sentistream::cache::Cache::Redis(cache);
     let ask = || cache.get_or_compute("a", async { Ok::<_, std::convert::Infallible>("1".to_owned()) });
-    eventually("the answer is kept", || async { ask().await.unwrap().hit.then_some(()) }).await;
+    eventually("the answer is cached", || async { ask().await.unwrap().hit.then_some(()) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fail_over_leads_to_the_new_master() {
+async fn client_follows_a_failover_to_the_new_master() {
     let mut master = OwnRedis::start();
     let replica = OwnRedis::start_with(&["--replicaof", "127.0.0.1", &master.port.to_string()]);
     let port = free_port();
@@ -112,8 +112,8 @@ async fn a_fail_over_leads_to_the_new_master() {
         .spawn()
         .unwrap();
 
-    let bed = Bed::redis_at(&format!("redis-sentinel://127.0.0.1:{port}?sentinelServiceName=main"));
-    let mut options = bed.options.clone();
+    let fixture = Fixture::redis_at(&format!("redis-sentinel://127.0.0.1:{port}?sentinelServiceName=main"));
+    let mut options = fixture.options.clone();
     options.command_timeout = Duration::from_secs(3);
     let url = format!("redis-sentinel://127.0.0.1:{port}?sentinelServiceName=main");
     let stream = Stream::Redis(RedisStream::connect(connect(&url, options.command_timeout), options).unwrap());
@@ -125,7 +125,7 @@ async fn a_fail_over_leads_to_the_new_master() {
     let outsider = Outsider::at(&replica.url()).await;
     let offset = |info: &str| info.lines().any(|line| line.trim() == "master_link_status:up");
     eventually("the replica has everything", || async {
-        let same: i64 = outsider.run("XLEN", &[bed.options.name.as_bytes()]).await;
+        let same: i64 = outsider.run("XLEN", &[fixture.options.name.as_bytes()]).await;
         (same == 3 && offset(&outsider.run::<String>("INFO", &[b"replication"]).await)).then_some(())
     })
     .await;
@@ -139,12 +139,12 @@ async fn a_fail_over_leads_to_the_new_master() {
 
     let after = eventually("the new master answers", || async { stream.depth().await.ok() }).await;
     assert_eq!((&after.epoch, after.appended, after.pending()), (&before.epoch, 3, 3));
-    eventually("it takes writes", || async { stream.append(posts(3..4)).await.ok() }).await;
+    eventually("it accepts writes", || async { stream.append(posts(3..4)).await.ok() }).await;
     let mut entries = stream.claim(&me, 10, NO_WAIT).await.unwrap();
     entries.extend(held);
     entries.sort_by_key(|entry| entry.key.id);
     entries.dedup_by(|a, b| a.key == b.key);
-    // A write whose answer was lost was tried again.
+    // A write whose answer was lost was retried.
     let mut ids = ids(&entries);
     ids.dedup();
     assert_eq!(ids, ["p0", "p1", "p2", "p3"]);
@@ -188,23 +188,23 @@ async fn tls_is_checked_against_the_named_authority() {
         let url = format!("rediss://localhost:{port}").into();
         Redis::connect(&RedisOptions { url, ca_file: Some(folder.join(ca)), command_timeout })
     };
-    let options = Bed::redis_at("").options;
-    let trusted = Stream::Redis(RedisStream::connect(redis("ca.pem", PATIENCE).unwrap(), options.clone()).unwrap());
+    let options = Fixture::redis_at("").options;
+    let trusted = Stream::Redis(RedisStream::connect(redis("ca.pem", DEADLINE).unwrap(), options.clone()).unwrap());
     goes_every_way(&trusted).await;
     let stranger = redis("other.pem", Duration::from_secs(2)).unwrap();
     let stranger = Stream::Redis(RedisStream::connect(stranger, options).unwrap());
-    eventually("the reason is told", || async {
+    eventually("the error has a reason", || async {
         match stranger.ping().await.unwrap_err() {
             StreamError::Unavailable(message) => message.to_lowercase().contains("certificate").then_some(()),
             other => panic!("{other}"),
         }
     })
     .await;
-    assert!(matches!(redis("missing.pem", PATIENCE), Err(RedisError::Config(_))));
+    assert!(matches!(redis("missing.pem", DEADLINE), Err(RedisError::Config(_))));
 }
 
 #[tokio::test]
-async fn a_url_that_cannot_be_used_says_why_and_shows_no_password() {
+async fn invalid_url_error_has_a_reason_and_no_password() {
     for url in [
         "http://user:secret@host",
         "secret",
@@ -212,8 +212,8 @@ async fn a_url_that_cannot_be_used_says_why_and_shows_no_password() {
         "redis-sentinel://:secret@host",
         "redis://:secret@h:x",
     ] {
-        let options = RedisOptions { url: url.to_owned().into(), ca_file: None, command_timeout: PATIENCE };
-        let Err(RedisError::Config(message)) = Redis::connect(&options) else { panic!("{url} was taken") };
+        let options = RedisOptions { url: url.to_owned().into(), ca_file: None, command_timeout: DEADLINE };
+        let Err(RedisError::Config(message)) = Redis::connect(&options) else { panic!("{url} was accepted") };
         assert!(message.contains("expected SCHEME://") && !message.contains("secret"), "{message}");
     }
 }

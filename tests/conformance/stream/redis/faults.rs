@@ -1,28 +1,28 @@
-//! Redis is away, slow, or cut off.
+//! Redis is unavailable, slow, or disconnected.
 
 use std::time::{Duration, Instant};
 
 use sentistream::stream::{Stream, StreamError};
 
-use crate::stream::bed::{Bed, PATIENCE, consumer, eventually, ids, posts};
+use crate::stream::fixture::{DEADLINE, Fixture, consumer, eventually, ids, posts};
 use crate::stream::server::{Network, OwnRedis};
 
 const NO_WAIT: Duration = Duration::ZERO;
 const TIMEOUT: Duration = Duration::from_millis(400);
-/// What a busy machine may add to a time-out.
+/// The additional time of a timeout on a busy machine.
 const SLACK: Duration = Duration::from_secs(10);
 
-/// A bed, a stream that soon gives up, and one that does not.
-async fn hasty_and_patient(url: &str) -> (Bed, Stream, Stream) {
-    let mut bed = Bed::redis_at(url);
-    bed.options.command_timeout = PATIENCE;
-    let patient = bed.open().await;
-    bed.options.command_timeout = TIMEOUT;
-    let hasty = bed.open().await;
-    (bed, hasty, patient)
+/// A fixture, a stream with a short command timeout, and one with a long timeout.
+async fn with_short_and_long_timeout(url: &str) -> (Fixture, Stream, Stream) {
+    let mut fixture = Fixture::redis_at(url);
+    fixture.options.command_timeout = DEADLINE;
+    let long = fixture.open().await;
+    fixture.options.command_timeout = TIMEOUT;
+    let short = fixture.open().await;
+    (fixture, short, long)
 }
 
-/// Every kind of call says within the time-out that Redis is not there.
+/// Checks that every kind of call fails within the timeout because Redis is unavailable.
 async fn assert_unavailable(stream: &Stream) {
     async fn unavailable<T: std::fmt::Debug>(call: impl Future<Output = Result<T, StreamError>>, name: &str) {
         let start = Instant::now();
@@ -44,44 +44,44 @@ async fn assert_unavailable(stream: &Stream) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn redis_need_not_be_there_at_the_start() {
+async fn stream_starts_without_redis() {
     let mut server = OwnRedis::not_started(&[]);
-    let (_, stream, patient) = hasty_and_patient(&server.url()).await;
+    let (_, stream, patient) = with_short_and_long_timeout(&server.url()).await;
     assert_unavailable(&stream).await;
     server.run();
-    eventually("the stream is there", || async { stream.ping().await.ok() }).await;
+    eventually("the stream is available", || async { stream.ping().await.ok() }).await;
     patient.append(posts(0..3)).await.unwrap();
-    assert_eq!(ids(&patient.claim(&consumer("me"), 10, PATIENCE).await.unwrap()), ["p0", "p1", "p2"]);
+    assert_eq!(ids(&patient.claim(&consumer("me"), 10, DEADLINE).await.unwrap()), ["p0", "p1", "p2"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_frozen_redis_is_noticed_and_work_resumes() {
+async fn work_resumes_after_redis_was_frozen() {
     let server = OwnRedis::start();
-    let (_, stream, other) = hasty_and_patient(&server.url()).await;
+    let (_, stream, other) = with_short_and_long_timeout(&server.url()).await;
     let (me, you) = (consumer("me"), consumer("you"));
     other.append(posts(0..2)).await.unwrap();
     eventually("p0 is claimed", || async { stream.claim(&me, 1, NO_WAIT).await.ok() }).await;
     server.freeze();
     assert_unavailable(&stream).await;
     server.thaw();
-    eventually("the stream is back", || async { stream.ping().await.ok() }).await;
+    eventually("the stream is available again", || async { stream.ping().await.ok() }).await;
 
-    // Reads whose callers had given up were carried out by Redis all the same: nobody has those entries.
-    let lost = eventually("p1 comes to someone", || async {
+    // Redis executed reads whose callers had already timed out: no consumer processes those entries.
+    let lost = eventually("p1 is delivered", || async {
         let mut entries = stream.claim(&me, 10, NO_WAIT).await.ok()?;
         entries.extend(other.rescue(&you, 10).await.unwrap());
         entries.into_iter().find(|entry| entry.fields.get("post_id") == Some(b"p1"))
     })
     .await;
-    assert_eq!(lost.deliveries, 1, "a lost answer is no delivery");
+    assert_eq!(lost.deliveries, 1, "a lost answer does not count as delivery");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_claim_that_waits_survives_a_frozen_redis() {
+async fn waiting_claim_survives_a_frozen_redis() {
     let server = OwnRedis::start();
-    let (_, stream, other) = hasty_and_patient(&server.url()).await;
+    let (_, stream, other) = with_short_and_long_timeout(&server.url()).await;
     let me = consumer("me");
-    eventually("the stream is there", || async { stream.ping().await.ok() }).await;
+    eventually("the stream is available", || async { stream.ping().await.ok() }).await;
     let waiting = tokio::spawn({
         let (stream, me) = (stream.clone(), me.clone());
         async move {
@@ -101,9 +101,9 @@ async fn a_claim_that_waits_survives_a_frozen_redis() {
         eventually("Redis answers", || async { other.ping().await.ok() }).await;
     }
     other.append(posts(0..1)).await.unwrap();
-    // It is claimed, or it fell to a read that had been given up and is free for anyone.
+    // It is claimed, or a read that timed out received it and any consumer can rescue it.
     let rescued = tokio::spawn(async move {
-        eventually("the entry is free", || async {
+        eventually("the entry can be claimed", || async {
             let entries = other.rescue(&consumer("you"), 10).await.unwrap_or_default();
             (!entries.is_empty()).then_some(entries)
         })
@@ -118,10 +118,10 @@ async fn a_claim_that_waits_survives_a_frozen_redis() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_network_that_swallows_packets_is_left_for_a_new_connection() {
+async fn connection_that_drops_packets_is_replaced() {
     let server = OwnRedis::start();
     let network = Network::to(&server).await;
-    let (_, stream, patient) = hasty_and_patient(&network.url()).await;
+    let (_, stream, patient) = with_short_and_long_timeout(&network.url()).await;
     patient.append(posts(0..2)).await.unwrap();
     assert!(patient.claim(&consumer("me"), 1, Duration::from_millis(100)).await.unwrap().len() == 1);
     eventually("a connection", || async { stream.ping().await.ok() }).await;
@@ -134,7 +134,7 @@ async fn a_network_that_swallows_packets_is_left_for_a_new_connection() {
         eventually("a new connection", || async { stream.ping().await.ok() }).await;
         assert!(start.elapsed() < TIMEOUT * 4 + SLACK, "it took {:?}", start.elapsed());
     }
-    // More than the sockets hold: a write that hangs is given up too.
+    // More than the socket buffers hold, so that a hanging write times out too.
     network.swallow_open_connections();
     let mut big = posts(2..3);
     big[0].push("padding", vec![b'x'; 32 * 1024 * 1024]);

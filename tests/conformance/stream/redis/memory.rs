@@ -1,11 +1,11 @@
-//! Redis with little memory: what grows is bounded by bytes, and a full server still settles entries.
+//! Redis with little memory: streams are bounded by bytes, and a full server still settles entries.
 
 use std::time::Duration;
 
 use sentistream::domain::{DeadLetterReason, PostId, RawFields, Timestamp};
 use sentistream::stream::{DeadLetterRequest, DeadLetterSelection, Release, Stream, StreamError};
 
-use crate::stream::bed::{Bed, consumer, keys, post, posts};
+use crate::stream::fixture::{Fixture, consumer, keys, post, posts};
 use crate::stream::server::{Outsider, OwnRedis};
 
 const NO_WAIT: Duration = Duration::ZERO;
@@ -17,13 +17,13 @@ fn large(id: usize) -> RawFields {
     fields
 }
 
-async fn small_redis() -> (OwnRedis, Bed, Outsider) {
+async fn small_redis() -> (OwnRedis, Fixture, Outsider) {
     let redis = OwnRedis::start_with(&["--maxmemory", "32mb", "--maxmemory-policy", "noeviction"]);
-    let (bed, outsider) = (Bed::redis_at(&redis.url()), Outsider::at(&redis.url()).await);
-    (redis, bed, outsider)
+    let (fixture, outsider) = (Fixture::redis_at(&redis.url()), Outsider::at(&redis.url()).await);
+    (redis, fixture, outsider)
 }
 
-/// Leaves Redis with less memory than it uses.
+/// Sets a memory limit below the memory in use.
 async fn fill(stream: &Stream, outsider: &Outsider) {
     let used = stream.depth().await.unwrap().memory.unwrap().used;
     let _: String = outsider.run("CONFIG", &[b"SET", b"maxmemory", (used * 9 / 10).to_string().as_bytes()]).await;
@@ -31,8 +31,8 @@ async fn fill(stream: &Stream, outsider: &Outsider) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn full_redis_refuses_appends_and_settles_entries() {
-    let (_redis, bed, outsider) = small_redis().await;
-    let stream = bed.open().await;
+    let (_redis, fixture, outsider) = small_redis().await;
+    let stream = fixture.open().await;
     let me = consumer("me");
     let mut appended = 0;
     let refused = loop {
@@ -77,26 +77,26 @@ async fn full_redis_refuses_appends_and_settles_entries() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn processed_stream_is_bounded_by_bytes() {
-    let (_redis, mut bed, outsider) = small_redis().await;
-    (bed.options.processed_max_len, bed.options.processed_max_bytes) = (100_000, 2 << 20);
-    let stream = bed.open().await;
+    let (_redis, mut fixture, outsider) = small_redis().await;
+    (fixture.options.processed_max_len, fixture.options.processed_max_bytes) = (100_000, 2 << 20);
+    let stream = fixture.open().await;
     for chunk in 0..20 {
         stream.publish_processed((chunk * 100..(chunk + 1) * 100).map(large).collect()).await.unwrap();
     }
-    let bytes: u64 = outsider.run("MEMORY", &[b"USAGE", bed.options.processed.as_bytes()]).await;
+    let bytes: u64 = outsider.run("MEMORY", &[b"USAGE", fixture.options.processed.as_bytes()]).await;
     assert!((1 << 20..5 << 19).contains(&bytes), "{bytes} bytes");
     // The newest posts stay and are found by the index.
-    let length: u64 = outsider.run("XLEN", &[bed.options.processed.as_bytes()]).await;
+    let length: u64 = outsider.run("XLEN", &[fixture.options.processed.as_bytes()]).await;
     let newest = [PostId::parse("p1999").unwrap()];
     stream.forget_posts(&newest, &newest).await.unwrap();
-    assert_eq!(outsider.run::<u64>("XLEN", &[bed.options.processed.as_bytes()]).await, length - 1);
+    assert_eq!(outsider.run::<u64>("XLEN", &[fixture.options.processed.as_bytes()]).await, length - 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dead_letter_is_bounded_by_bytes() {
-    let (_redis, mut bed, outsider) = small_redis().await;
-    bed.options.dead_letter_max_bytes = 1 << 20;
-    let stream = bed.open().await;
+    let (_redis, mut fixture, outsider) = small_redis().await;
+    fixture.options.dead_letter_max_bytes = 1 << 20;
+    let stream = fixture.open().await;
     let me = consumer("me");
     for chunk in 0..10 {
         stream.append((chunk * 100..(chunk + 1) * 100).map(large).collect()).await.unwrap();
@@ -115,7 +115,7 @@ async fn dead_letter_is_bounded_by_bytes() {
     assert_ne!(stream.dead_letters(1, None).await.unwrap()[0].id, newest.id);
     let left = stream.purge_dead_letters(&DeadLetterSelection::All).await.unwrap();
     assert_eq!(left, depth.dead_letters - 1);
-    assert_eq!(outsider.run::<u64>("XLEN", &[bed.options.dead_letter.as_bytes()]).await, 0);
+    assert_eq!(outsider.run::<u64>("XLEN", &[fixture.options.dead_letter.as_bytes()]).await, 0);
 }
 
 /// Microseconds that Redis spent in scripts.
@@ -129,9 +129,9 @@ async fn script_time(outsider: &Outsider) -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn deletions_of_unknown_posts_cost_less_than_inserts() {
     let redis = OwnRedis::start_with(&["--appendonly", "no"]);
-    let (mut bed, outsider) = (Bed::redis_at(&redis.url()), Outsider::at(&redis.url()).await);
-    bed.options.processed_max_len = 100_000;
-    let stream = bed.open().await;
+    let (mut fixture, outsider) = (Fixture::redis_at(&redis.url()), Outsider::at(&redis.url()).await);
+    fixture.options.processed_max_len = 100_000;
+    let stream = fixture.open().await;
     let start = script_time(&outsider).await;
     for chunk in 0..50 {
         let chunk = chunk * 64..(chunk + 1) * 64;

@@ -1,23 +1,23 @@
-//! Other programs append, read, delete and trim as they like.
+//! Other programs append to, read, delete from and trim the stream.
 
 use std::time::Duration;
 
 use sentistream::domain::{DeadLetterReason, PostId, RawFields, Timestamp};
 use sentistream::stream::{DeadLetterRequest, DeadLetterSelection};
 
-use crate::stream::bed::{Bed, consumer, ids, post, posts, redis_url, rescue};
+use crate::stream::fixture::{Fixture, consumer, ids, post, posts, redis_url, rescue};
 use crate::stream::server::Outsider;
 
 const NO_WAIT: Duration = Duration::ZERO;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn entries_of_others_are_read_the_same_way() {
-    let bed = Bed::redis();
+async fn entries_of_other_programs_are_delivered() {
+    let fixture = Fixture::redis();
     let outsider = Outsider::at(&redis_url()).await;
-    let name = bed.options.name.as_bytes();
-    // Before anyone of ours was there, and after.
+    let name = fixture.options.name.as_bytes();
+    // Before and after a process of SentiStream opens the stream.
     let first: String = outsider.run("XADD", &[name, b"*", b"post_id", b"x0", b"content", b"\xff\x00"]).await;
-    let stream = bed.open().await;
+    let stream = fixture.open().await;
     let me = consumer("me");
     let claimed = stream.claim(&me, 10, NO_WAIT).await.unwrap();
     assert_eq!(claimed[0].key.id.to_string(), first);
@@ -27,21 +27,21 @@ async fn entries_of_others_are_read_the_same_way() {
     stream.append(vec![post("x3")]).await.unwrap();
     let rest = stream.claim(&me, 10, NO_WAIT).await.unwrap();
     assert_eq!(ids(&rest), ["x1", "x2", "x3"]);
-    bed.settle(&stream, &me, &[claimed, rest].concat()).await;
+    fixture.settle(&stream, &me, &[claimed, rest].concat()).await;
     let depth = stream.depth().await.unwrap();
     assert_eq!((depth.appended, depth.pending()), (4, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn trimming_spares_what_any_group_needs() {
-    let bed = Bed::redis();
+async fn trimming_keeps_entries_that_any_group_needs() {
+    let fixture = Fixture::redis();
     let outsider = Outsider::at(&redis_url()).await;
-    let name = bed.options.name.as_bytes();
-    let stream = bed.open().await;
+    let name = fixture.options.name.as_bytes();
+    let stream = fixture.open().await;
     let me = consumer("me");
     let appended = stream.append(posts(0..10)).await.unwrap();
     let claimed = stream.claim(&me, 10, NO_WAIT).await.unwrap();
-    bed.settle(&stream, &me, &claimed).await;
+    fixture.settle(&stream, &me, &claimed).await;
     let _: String = outsider.run("XGROUP", &[b"CREATE", name, b"others", b"0"]).await;
     let read = [b"GROUP", b"others".as_slice(), b"them", b"COUNT", b"4", b"STREAMS", name, b">"];
     let _: fred::types::Value = outsider.run("XREADGROUP", &read).await;
@@ -58,36 +58,36 @@ async fn trimming_spares_what_any_group_needs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn entries_that_others_delete_are_no_longer_expected() {
-    let bed = Bed::redis();
+async fn entries_deleted_by_other_programs_are_not_pending() {
+    let fixture = Fixture::redis();
     let outsider = Outsider::at(&redis_url()).await;
-    let name = bed.options.name.as_bytes();
-    let stream = bed.open().await;
+    let name = fixture.options.name.as_bytes();
+    let stream = fixture.open().await;
     let me = consumer("me");
     let appended = stream.append(posts(0..8)).await.unwrap();
     let claimed = stream.claim(&me, 3, NO_WAIT).await.unwrap();
-    // One that is claimed, and one that nobody has read.
+    // One that is claimed, and one that no consumer has read.
     for id in [appended[1], appended[5]] {
         assert_eq!(outsider.run::<i64>("XDEL", &[name, id.to_string().as_bytes()]).await, 1);
     }
     let depth = stream.depth().await.unwrap();
-    assert_eq!((depth.lag, depth.claimed), (4, 3), "Redis does not know the lag now, so it is counted");
+    assert_eq!((depth.lag, depth.claimed), (4, 3), "Redis does not know the lag now, so the entries are counted");
     let rescued = rescue(&stream, &me, 2).await;
     assert_eq!(ids(&rescued), ["p0", "p2"]);
     let depth = stream.depth().await.unwrap();
-    assert_eq!((depth.lag, depth.claimed, depth.appended), (4, 2, 7), "the claimed one was found to be gone");
-    bed.settle(&stream, &me, &claimed).await;
+    assert_eq!((depth.lag, depth.claimed, depth.appended), (4, 2, 7), "the claimed one is detected as deleted");
+    fixture.settle(&stream, &me, &claimed).await;
     let rest = stream.claim(&me, 10, NO_WAIT).await.unwrap();
     assert_eq!(ids(&rest), ["p3", "p4", "p6", "p7"]);
-    bed.settle(&stream, &me, &rest).await;
+    fixture.settle(&stream, &me, &rest).await;
     assert_eq!(stream.depth().await.unwrap().pending(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_entry_of_thousands_of_fields_goes_every_way() {
-    let bed = Bed::redis();
+async fn entry_with_thousands_of_fields_passes_every_operation() {
+    let fixture = Fixture::redis();
     let outsider = Outsider::at(&redis_url()).await;
-    let stream = bed.open().await;
+    let stream = fixture.open().await;
     let me = consumer("me");
     let mut long = RawFields::default();
     for i in 0..5_000 {
@@ -109,15 +109,15 @@ async fn an_entry_of_thousands_of_fields_goes_every_way() {
 
     assert_eq!(stream.replay_dead_letters(&DeadLetterSelection::All).await.unwrap(), 1);
     assert_eq!(stream.claim(&me, 10, NO_WAIT).await.unwrap()[0].fields, long);
-    assert_eq!(outsider.run::<i64>("XLEN", &[bed.options.dead_letter.as_bytes()]).await, 0);
+    assert_eq!(outsider.run::<i64>("XLEN", &[fixture.options.dead_letter.as_bytes()]).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dead_letters_and_processed_posts_are_plain_to_others() {
-    let bed = Bed::redis();
+async fn other_programs_can_read_dead_letters_and_processed_posts() {
+    let fixture = Fixture::redis();
     let outsider = Outsider::at(&redis_url()).await;
-    let (dead, processed) = (bed.options.dead_letter.as_bytes(), bed.options.processed.as_bytes());
-    let stream = bed.open().await;
+    let (dead, processed) = (fixture.options.dead_letter.as_bytes(), fixture.options.processed.as_bytes());
+    let stream = fixture.open().await;
     let me = consumer("me");
     stream.append(vec![post("bad")]).await.unwrap();
     let entry = stream.claim(&me, 1, NO_WAIT).await.unwrap().remove(0);
@@ -144,7 +144,7 @@ async fn dead_letters_and_processed_posts_are_plain_to_others() {
         &id,
     ];
     assert_eq!(letters[0].1, expected);
-    // What another program put there is listed and replayed as it is.
+    // Dead letters of other programs are listed and replayed unchanged.
     let _: String = outsider.run("XADD", &[dead, b"*", b"post_id", b"theirs"]).await;
     assert_eq!(stream.dead_letters(1, None).await.unwrap()[0].fields.get("post_id"), Some(b"theirs".as_slice()));
     assert_eq!(stream.replay_dead_letters(&DeadLetterSelection::All).await.unwrap(), 2);

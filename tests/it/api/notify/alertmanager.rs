@@ -1,5 +1,5 @@
-//! Alertmanager's API: read by amtool, and compared with Alertmanager's routing. The programs come from Debian's package
-//! `prometheus-alertmanager`; without them these cases are skipped with a message.
+//! Alertmanager's API: used by amtool, and compared with Alertmanager's routing. The programs come from Debian's
+//! package `prometheus-alertmanager`; without them these cases are skipped with a message.
 
 use std::collections::BTreeSet;
 use std::process::{Command, Output};
@@ -17,7 +17,7 @@ use super::harness::Harness;
 
 cases!(
     amtool_reads_alerts_and_manages_silences,
-    v2_silences_keep_alertmanagers_rules,
+    v2_silences_follow_the_rules_of_alertmanager,
     forwarded_alerts_reach_alertmanager
 );
 
@@ -26,7 +26,7 @@ const TREES: u32 = 200;
 /// Alerts per tree.
 const ALERTS: usize = 2;
 
-/// Whether `program` is installed; says so when it is not.
+/// Whether `program` is installed. Prints a message when it is not.
 fn is_installed(program: &str) -> bool {
     let found = Command::new(program).arg("--version").output().is_ok();
     if !found {
@@ -69,7 +69,7 @@ async fn amtool_reads_alerts_and_manages_silences(setup: Setup) {
     assert_eq!(run(&["config", "routes", "test", "source=web"]).await, "web");
     assert_eq!(run(&["config", "routes", "test", "source=other"]).await, "hook");
 
-    // amtool dates silences by the clock of this machine, which is later than the clock of the test.
+    // amtool uses the clock of this machine for silences, which is later than the clock of the test.
     let added = run(&["silence", "add", "--author=ada", "--comment=known", "--duration=1h", "source=web"]).await;
     let listed: Value = serde_json::from_str(&run(&["silence", "query", "-o", "json"]).await).unwrap();
     assert_eq!((&listed[0]["id"], &listed[0]["createdBy"]), (&json!(added), &json!("ada")), "{listed:#}");
@@ -78,7 +78,7 @@ async fn amtool_reads_alerts_and_manages_silences(setup: Setup) {
     assert_eq!(listed, json!([]));
 }
 
-async fn v2_silences_keep_alertmanagers_rules(setup: Setup) {
+async fn v2_silences_follow_the_rules_of_alertmanager(setup: Setup) {
     let harness = Harness::start(setup).await;
     harness.route("hook", json!([])).await;
     harness.fire("mood", "web").await;
@@ -96,7 +96,7 @@ async fn v2_silences_keep_alertmanagers_rules(setup: Setup) {
         json!({"state": "suppressed", "silencedBy": [id], "inhibitedBy": [], "mutedBy": []})
     );
     assert_eq!(harness.app.get("/api/v2/alerts?silenced=false").await.ok(), json!([]));
-    // The same matchers change the silence, others make a new one.
+    // The same matchers change the silence, other matchers create a new one.
     assert_eq!(post(silence(id.clone(), "web", 90)).await.ok()["silenceID"], id);
     let other = post(silence(id.clone(), "reddit", 90)).await.ok()["silenceID"].clone();
     assert_ne!(other, id);
@@ -156,7 +156,7 @@ async fn forwarded_alerts_reach_alertmanager(setup: Setup) {
     harness.advance(5 * MINUTE);
     let resolved = async || {
         harness
-            .delivery("the end is forwarded", |delivery| {
+            .delivery("the resolution is forwarded", |delivery| {
                 delivery["reason"] == "resolved" && delivery["state"] == "delivered"
             })
             .await
@@ -176,7 +176,7 @@ fn matcher() -> impl Strategy<Value = Value> {
     (label(), op, value).prop_map(|(label, op, value)| json!({"label": label, "op": op, "value": value}))
 }
 
-/// Routes whose parents come before them.
+/// Routes in an order in which parents come first.
 fn tree() -> impl Strategy<Value = Vec<Value>> {
     let route = (prop::collection::vec(matcher(), 0..3), any::<bool>(), any::<prop::sample::Index>(), 0..3_i32);
     prop::collection::vec(route, 1..12).prop_map(|routes| {
@@ -204,7 +204,7 @@ fn alert() -> impl Strategy<Value = Labels> {
 }
 
 #[test]
-fn routing_of_random_trees_equals_alertmanagers() {
+fn routing_of_random_trees_equals_alertmanager() {
     if !is_installed("amtool") {
         return;
     }

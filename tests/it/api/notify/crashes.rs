@@ -18,7 +18,7 @@ async fn crashes_lose_and_repeat_no_notification(setup: Setup) {
         let taken = async || harness.app.rooms.store.acquire_lease("notifications", holder, LEASE).await.unwrap();
         harness.app.eventually("the lease is taken", taken).await
     };
-    // While a group waits for others.
+    // A crash while a group waits for more alerts.
     harness.fire("mood", "web").await;
     let old = lease("first").await;
     harness.crash().await;
@@ -26,12 +26,12 @@ async fn crashes_lose_and_repeat_no_notification(setup: Setup) {
     harness.notifier("second");
     harness.requests(1).await;
     harness.settled().await;
-    // The first instance continues: its lease is lost.
+    // The first instance resumes, but its lease is lost.
     let late =
         harness.app.rooms.store.commit_notifications(&old, &Commit { cursor: Some(0), ..Commit::default() }).await;
     assert!(matches!(late, Err(StoreError::LeaseLost(_))), "{late:?}");
 
-    // While no instance runs, and between two attempts.
+    // A crash between two attempts, and a time without any instance.
     harness.crash().await;
     harness.resolve("mood", "web").await;
     harness.fire("next", "web").await;
@@ -40,7 +40,7 @@ async fn crashes_lose_and_repeat_no_notification(setup: Setup) {
     harness.notifier("third");
     harness.followed().await;
     harness.advance(MINUTE);
-    harness.app.eventually("both are tried", async || (harness.hook.requests().len() >= 3).then_some(())).await;
+    harness.app.eventually("both were attempted", async || (harness.hook.requests().len() >= 3).then_some(())).await;
     harness.crash().await;
     harness.advance(LEASE);
     harness.notifier("fourth");
@@ -63,7 +63,7 @@ async fn crashes_lose_and_repeat_no_notification(setup: Setup) {
     sent.sort_unstable();
     assert_eq!(sent, [("mood", "firing"), ("mood", "resolved"), ("next", "firing")], "{page:#}");
 
-    // Between the request and the answer: the message is sent again with the same id.
+    // A crash between the request and the answer: the message is sent again with the same id.
     let before = harness.hook.requests().len();
     harness.hook.will([Reply::Silence]);
     harness.fire("last", "web").await;

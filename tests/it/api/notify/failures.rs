@@ -1,4 +1,4 @@
-//! Failed notifications: sent again, resent by a person, and receivers that hang.
+//! Failed notifications: automatic retries, manual resending, and receivers that hang.
 
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ async fn failed_notification_is_sent_again_while_the_alert_fires(setup: Setup) {
     harness.fire("mood", "web").await;
     harness.advance(MINUTE);
     failed(&harness).await;
-    // A restart in between keeps the failure.
+    // The failure persists across a restart.
     harness.crash().await;
     harness.advance(super::LEASE);
     harness.notifier("second");
@@ -52,7 +52,7 @@ async fn resolved_alert_is_not_reported_after_a_failed_notification(setup: Setup
     harness.resolve("mood", "web").await;
     harness.fire("other", "web").await;
     harness.advance(5 * MINUTE);
-    // The receiver works again: it gets the alert that fires, and nothing about one that it does not know.
+    // The receiver works again: it gets the firing alert, and nothing about an alert that it never received.
     assert_eq!(harness.message(2).await["groupLabels"]["alertname"], "other");
     harness.settled().await;
     assert_eq!(harness.hook.requests().len(), 2);
@@ -124,7 +124,7 @@ async fn flapping_alert_is_reported_once_per_interval(setup: Setup) {
     harness.resolve("mood", "web").await;
     harness.fire("mood", "web").await;
     harness.advance(5 * MINUTE);
-    // Nothing changed for the receiver. The next message is about its end.
+    // For the receiver the state is the same. The next message is about the resolution.
     harness.followed().await;
     harness.resolve("mood", "web").await;
     assert_eq!(harness.message(2).await["status"], "resolved");

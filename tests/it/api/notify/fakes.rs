@@ -1,4 +1,4 @@
-//! Receivers on loopback that speak HTTP, with the faults that a test asks for.
+//! HTTP receivers on loopback, with configurable faults.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -15,11 +15,11 @@ pub enum Reply {
     Answer(u16, String, &'static str),
     /// The connection is reset.
     Reset,
-    /// No answer comes.
+    /// No answer is sent.
     Silence,
 }
 
-/// A request as it came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub head: String,
@@ -37,7 +37,7 @@ impl Request {
     }
 }
 
-/// A webhook. It answers by its script, then 200.
+/// A webhook. It answers with the scripted replies, then with 200.
 pub struct Hook {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<Request>>>,

@@ -17,10 +17,10 @@ use tokio::task::JoinHandle;
 use super::super::test_app::{Answer, Setup, TestApp};
 use super::fakes::{Hook, Request};
 
-/// The lease of a notifier.
+/// The time to live of a notifier's lease.
 pub const LEASE: Duration = Duration::from_secs(600);
 
-/// A notifier that runs.
+/// A running notifier.
 struct Running {
     holder: String,
     task: JoinHandle<anyhow::Result<()>>,
@@ -101,7 +101,7 @@ impl Harness {
     pub async fn crash(&self) {
         let Running { holder, task } = self.running.lock().unwrap().take().unwrap();
         task.abort();
-        assert!(task.await.unwrap_err().is_cancelled(), "it ran until now");
+        assert!(task.await.unwrap_err().is_cancelled(), "the notifier is running");
         // The database measures the lease, so the test's clock cannot make it expire.
         self.app.rooms.store.acquire_lease("notifications", &holder, Duration::ZERO).await.unwrap();
     }

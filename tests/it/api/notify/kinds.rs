@@ -53,7 +53,7 @@ async fn receiver_kinds_get_their_own_format(setup: Setup) {
     show("webhook", &serde_json::to_string_pretty(&webhook).unwrap());
     assert_eq!((&webhook["truncatedAlerts"], webhook["alerts"].as_array().unwrap().len()), (&json!(1), 1));
 
-    let slack = harness.app.eventually("the chat is told", async || slack.requests().pop()).await.json();
+    let slack = harness.app.eventually("the chat gets the message", async || slack.requests().pop()).await.json();
     show("slack", &serde_json::to_string_pretty(&slack).unwrap());
     // Services that ignore blocks show the text.
     let text = slack["text"].as_str().unwrap();
@@ -68,7 +68,7 @@ async fn receiver_kinds_get_their_own_format(setup: Setup) {
 
     let command: Value = harness
         .app
-        .eventually("the program has it", async || {
+        .eventually("the program gets the message", async || {
             let text = std::fs::read_to_string(&out).ok()?;
             show("command", &text);
             serde_json::from_str(&text).ok()
@@ -82,10 +82,10 @@ async fn receiver_kinds_get_their_own_format(setup: Setup) {
         let delivery = page["deliveries"][0].clone();
         (delivery["attempts"] == 1).then_some(delivery)
     };
-    let busy = harness.app.eventually("the mail is refused for the moment", pending).await;
+    let busy = harness.app.eventually("the mail is rejected temporarily", pending).await;
     assert!(busy["error"].as_str().unwrap().contains("busy, try again later"), "{busy:#}");
     harness.advance(MINUTE);
-    let mail = harness.app.eventually("the mail is taken", async || mail.mails().pop()).await;
+    let mail = harness.app.eventually("the mail is accepted", async || mail.mails().pop()).await;
     show("email", &mail);
     for part in [
         "From: SentiStream <sentistream@example.org>",

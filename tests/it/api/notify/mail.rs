@@ -19,13 +19,13 @@ cases!(
     mail_uses_tls_and_login,
     untrusted_mail_servers_get_no_mail,
     only_transient_mail_rejections_are_retried,
-    one_dead_mailbox_does_not_silence_the_others,
+    one_rejected_recipient_does_not_block_the_others,
 );
 
 /// `senti` and `s3cret` as AUTH PLAIN sends them.
 const LOGIN: &str = "AHNlbnRpAHMzY3JldA==";
 
-/// An authority, and what it signs.
+/// A certificate authority.
 struct Authority(tempfile::TempDir);
 
 impl Authority {
@@ -82,7 +82,7 @@ async fn with_mail(setup: Setup, smtp: SmtpOptions) -> (Harness, i64) {
     (harness, id)
 }
 
-/// The outcome of the button `test`, which answers before there is one when the machine is busy.
+/// The outcome of a test message. On a busy machine the request returns before the outcome is known.
 async fn test(harness: &Harness, receiver: i64) -> Value {
     let answer = harness.app.post(&format!("/api/alerts/receivers/{receiver}/test"), &json!({})).await;
     assert!([200, 202].contains(&answer.status), "{}", answer.text());
@@ -111,7 +111,7 @@ async fn mail_uses_tls_and_login(setup: Setup) {
         let sent = test(&sender, id).await;
         assert_eq!((&sent["state"], &sent["log"][0]["status"]), (&json!("delivered"), &json!(250)), "{sent:#}");
         assert_eq!(server.mails().len(), 1);
-        // Before the upgrade the client asks for it and sends nothing else.
+        // Before the upgrade to TLS the client sends only EHLO and STARTTLS.
         let said = server.in_clear();
         assert_eq!(said.len(), in_clear, "{said:?}");
         assert!(said.last().is_none_or(|last| last == "STARTTLS"), "{said:?}");
@@ -134,7 +134,7 @@ async fn untrusted_mail_servers_get_no_mail(setup: Setup) {
         (start(Protection::Tls(stranger.server("IP:127.0.0.1"))).await, SmtpSecurity::Tls, "certificate"),
         (start(Protection::StartTls(stranger.server("IP:127.0.0.1"))).await, SmtpSecurity::StartTls, "certificate"),
         (start(Protection::Tls(misnamed)).await, SmtpSecurity::Tls, "certificate"),
-        // One that offers no TLS, as an attacker in between would have it.
+        // A server that offers no TLS, as in a downgrade attack.
         (start(Protection::None).await, SmtpSecurity::StartTls, "STARTTLS"),
     ];
     for (server, security, part) in servers {
@@ -169,13 +169,13 @@ async fn only_transient_mail_rejections_are_retried(setup: Setup) {
 
     harness.fire("second", "web").await;
     harness.advance(MINUTE);
-    let failed = harness.delivery("it is given up", |delivery| delivery["state"] == "failed").await;
+    let failed = harness.delivery("the delivery fails", |delivery| delivery["state"] == "failed").await;
     assert_eq!((&failed["attempts"], &failed["log"][0]["status"]), (&json!(1), &json!(550)), "{failed:#}");
     assert!(failed["error"].as_str().unwrap().contains("no such mailbox"), "{failed:#}");
     assert_eq!(server.mails().len(), 1);
 }
 
-async fn one_dead_mailbox_does_not_silence_the_others(setup: Setup) {
+async fn one_rejected_recipient_does_not_block_the_others(setup: Setup) {
     let server = MailServer::plain([]).await;
     server.reject("grace@example.org", "550 5.1.1 no such mailbox");
     let harness = Harness::with(setup, |options| options.smtp = Some(smtp(&server, SmtpSecurity::Plain, None))).await;

@@ -1,4 +1,4 @@
-//! A mail server on loopback, with or without TLS and login, that rejects what a test asks it to reject.
+//! A mail server on loopback, with or without TLS and login, and with configurable rejections.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -7,13 +7,13 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-/// How connections are protected.
+/// The encryption of connections.
 #[derive(Clone)]
 pub enum Protection {
     None,
     /// The server offers to upgrade the connection.
     StartTls(TlsAcceptor),
-    /// From the first byte.
+    /// TLS from the first byte.
     Tls(TlsAcceptor),
 }
 
@@ -22,7 +22,7 @@ pub struct MailOptions {
     pub protection: Protection,
     /// What clients must send after `AUTH PLAIN`; `None`: no login.
     pub login: Option<&'static str>,
-    /// Its answers to the first recipients; then it accepts all.
+    /// The answers to the first recipients. Later recipients are accepted.
     pub refusals: VecDeque<&'static str>,
 }
 
@@ -37,7 +37,7 @@ struct Noted {
     /// Answers to `RCPT` by address.
     rejected: BTreeMap<&'static str, &'static str>,
     mails: Vec<String>,
-    /// The commands that came without TLS.
+    /// The commands that were sent without TLS.
     in_clear: Vec<String>,
 }
 
@@ -57,7 +57,7 @@ impl MailServer {
         Self { port, noted }
     }
 
-    /// Without TLS and login; rejects the first recipients.
+    /// A server without TLS and login that rejects the first recipients.
     pub async fn plain(refusals: impl IntoIterator<Item = &'static str>) -> Self {
         let refusals = refusals.into_iter().collect();
         Self::start(MailOptions { protection: Protection::None, login: None, refusals }).await
@@ -72,7 +72,7 @@ impl MailServer {
         self.noted.lock().unwrap().mails.clone()
     }
 
-    /// The commands that came without TLS.
+    /// The commands that were sent without TLS.
     pub fn in_clear(&self) -> Vec<String> {
         self.noted.lock().unwrap().in_clear.clone()
     }
@@ -98,12 +98,12 @@ async fn serve(client: TcpStream, noted: &Mutex<Noted>) -> Option<()> {
 #[derive(Clone, Copy)]
 struct Line {
     greet: bool,
-    /// STARTTLS is on offer.
+    /// Whether the server offers STARTTLS.
     offer: bool,
     clear: bool,
 }
 
-/// Serves a client until it quits, or until it starts TLS: the connection then.
+/// Serves a client until it quits. Returns the connection when the client starts TLS.
 async fn converse<S: AsyncRead + AsyncWrite + Unpin>(client: S, line: Line, noted: &Mutex<Noted>) -> Option<S> {
     let login = noted.lock().unwrap().options.login;
     let mut known = login.is_none();

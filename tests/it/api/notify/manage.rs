@@ -28,7 +28,7 @@ async fn secrets_are_written_and_never_read(setup: Setup) {
     assert_eq!(shown.ok()["secrets"], json!(["header.Authorization", "signing_key"]));
     assert!(!shown.text().contains("s3cret"), "{}", shown.text());
 
-    // An unnamed secret stays, null removes.
+    // A secret that is not named remains; null removes it.
     let changed = harness.put(&path, "\"1\"", &webhook(&url, json!({"signing_key": null}))).await;
     assert_eq!((changed.ok()["secrets"].clone(), changed.header("etag")), (json!(["header.Authorization"]), "\"2\""));
     harness.app.post(&format!("/api/alerts/{path}/test"), &json!({})).await.ok();
@@ -210,7 +210,7 @@ async fn configured_objects_are_read_only(setup: Setup) {
     harness.notifier("second");
     harness
         .app
-        .eventually("it is gone", async || {
+        .eventually("it is deleted", async || {
             let left = harness.app.get("/api/alerts/receivers").await.ok();
             left["receivers"].as_array().unwrap().is_empty().then_some(())
         })

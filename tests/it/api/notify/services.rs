@@ -7,14 +7,14 @@ use super::MINUTE;
 use super::fakes::{Hook, Reply, Request};
 use super::harness::Harness;
 
-cases!(services_get_requests_of_their_documented_form, telegram_rate_limit_in_the_body_is_respected);
+cases!(services_receive_requests_in_their_documented_format, telegram_rate_limit_in_the_body_is_respected);
 
 /// A kind of receiver, and the check of its requests.
 struct Service {
     kind: &'static str,
     channel: fn(&str) -> Value,
     secrets: fn(&str) -> Value,
-    /// The request about an alert that fires, and about its end.
+    /// Checks the request for a firing and for a resolved alert.
     check: fn(&Request, Status),
 }
 
@@ -29,7 +29,7 @@ fn path(request: &Request) -> &str {
 }
 
 fn text(value: &Value, limit: usize) -> &str {
-    let text = value.as_str().unwrap_or_else(|| panic!("{value} is no text"));
+    let text = value.as_str().unwrap_or_else(|| panic!("{value} is not a text"));
     assert!((1..=limit).contains(&text.chars().count()), "{} characters", text.chars().count());
     text
 }
@@ -192,7 +192,7 @@ const SERVICES: [Service; 7] = [
     },
 ];
 
-async fn services_get_requests_of_their_documented_form(setup: Setup) {
+async fn services_receive_requests_in_their_documented_format(setup: Setup) {
     let harness = Harness::start(setup).await;
     let mut fakes = Vec::new();
     for service in SERVICES {

@@ -1,4 +1,4 @@
-//! What a app stands on: a file, or the servers of the test run.
+//! The backends of a test app: a SQLite file, or the servers of the test run.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use sentistream::sqlite::{Sqlite, SqliteOptions};
 use sentistream::store::{PostgresOptions, Retention, Store};
 use sentistream::stream::{LocalStream, RedisStream, Stream, StreamOptions};
 
-use super::{PATIENCE, Setup};
+use super::{DEADLINE, Setup};
 use crate::services::Shared;
 
-/// A database and a stream of a case's own.
+/// A separate database and stream for a case.
 pub async fn backends(setup: Setup, folder: &tempfile::TempDir, clock: &Clock) -> (Store, Stream) {
     match setup {
         Setup::Embedded => {
             let path = folder.path().join("test.db");
-            let options = SqliteOptions { path, readers: 4, read_timeout: PATIENCE, busy_timeout: PATIENCE };
+            let options = SqliteOptions { path, readers: 4, read_timeout: DEADLINE, busy_timeout: DEADLINE };
             let sqlite = Sqlite::open(&options).expect("the database opens");
             let store = Store::sqlite(sqlite.clone(), retention(), clock.clone());
             store.migrate().await.expect("the schema");
@@ -28,7 +28,7 @@ pub async fn backends(setup: Setup, folder: &tempfile::TempDir, clock: &Clock) -
             let Shared { postgres_url, redis_url, .. } = Shared::create().await;
             let store = postgres_store(&postgres_url, clock);
             store.migrate().await.expect("the schema");
-            (store, redis_stream(&redis_url, PATIENCE))
+            (store, redis_stream(&redis_url, DEADLINE))
         }
     }
 }
@@ -39,15 +39,15 @@ pub fn postgres_store(url: &str, clock: &Clock) -> Store {
         read_url: None,
         max_connections: 6,
         connect_timeout: Duration::from_secs(5),
-        statement_timeout: PATIENCE,
+        statement_timeout: DEADLINE,
     };
-    Store::postgres(&options, retention(), clock.clone()).expect("the URL is good")
+    Store::postgres(&options, retention(), clock.clone()).expect("the URL is valid")
 }
 
 pub fn redis_stream(url: &str, command_timeout: Duration) -> Stream {
     let options = RedisOptions { url: url.to_owned().into(), ca_file: None, command_timeout };
-    let redis = Redis::connect(&options).expect("the URL is good");
-    Stream::Redis(RedisStream::connect(redis, stream_options()).expect("the names are good"))
+    let redis = Redis::connect(&options).expect("the URL is valid");
+    Stream::Redis(RedisStream::connect(redis, stream_options()).expect("the names are valid"))
 }
 
 fn retention() -> Retention {
@@ -64,8 +64,8 @@ fn stream_options() -> StreamOptions {
         processed_max_len: 1_000,
         processed_max_bytes: 64 << 20,
         dead_letter_max_bytes: 64 << 20,
-        claim_idle: PATIENCE,
+        claim_idle: DEADLINE,
         max_backlog: 5_000,
-        command_timeout: PATIENCE,
+        command_timeout: DEADLINE,
     }
 }

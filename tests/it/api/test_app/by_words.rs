@@ -1,4 +1,4 @@
-//! A classifier that goes by words.
+//! A classifier that classifies by words.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use futures_util::future::BoxFuture;
 use sentistream::domain::{Analysis, Scores};
 use sentistream::inference::{Classifier, InferenceError, ModelInfo, SharedClassifier};
 
-/// Judges by words: `love` is positive and joyful, `hate` negative and angry, anything else neutral; a text with
-/// `explode` cannot be judged.
+/// Classifies by words: `love` is positive and joyful, `hate` negative and angry, anything else neutral. A text with
+/// `explode` is an error.
 struct ByWords(ModelInfo);
 
 impl Default for ByWords {

@@ -1,4 +1,4 @@
-//! What a case runs on: an empty store of one backend, a clock, and entries to settle.
+//! The fixture of a case: an empty store of one backend, a clock, and entries to settle.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,31 +21,31 @@ macro_rules! cases {
         mod sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
-                super::$case(crate::store::bed::Bed::sqlite().await).await;
+                super::$case(crate::store::fixture::Fixture::sqlite().await).await;
             })+
         }
         mod postgres {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
-                super::$case(crate::store::bed::Bed::postgres().await).await;
+                super::$case(crate::store::fixture::Fixture::postgres().await).await;
             })+
         }
     };
 }
 pub(crate) use cases;
 
-/// The time at which a case starts.
+/// The time at the start of a case.
 pub const START: &str = "2026-03-01T12:00:00Z";
 
-/// An empty store and what is needed around it.
-pub struct Bed {
+/// An empty store and its surroundings.
+pub struct Fixture {
     pub store: Store,
     pub clock: Clock,
     pub place: Place,
     next: AtomicU64,
 }
 
-/// Where the store's rows lie.
+/// The database of the store.
 pub enum Place {
     Sqlite { sqlite: Sqlite, _folder: tempfile::TempDir },
     Postgres { url: String },
@@ -64,7 +64,7 @@ pub fn retention() -> Retention {
     Retention { minute_rollups: seconds(8 * 86_400) }
 }
 
-impl Bed {
+impl Fixture {
     pub async fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let sqlite = open(&folder.path().join("test.db"));
@@ -85,12 +85,12 @@ impl Bed {
         Self { store, clock, place, next: AtomicU64::new(1) }
     }
 
-    /// Lets `time` pass.
+    /// Advances the clock by `time`.
     pub fn pass(&self, time: Duration) {
         self.clock.set(self.clock.now() + time);
     }
 
-    /// The one number that `query` gives.
+    /// The single number that `query` returns.
     pub async fn number(&self, query: &str) -> i64 {
         match &self.place {
             Place::Sqlite { sqlite, .. } => {
@@ -149,7 +149,7 @@ impl Bed {
         self.settle(vec![change]).await.remove(0)
     }
 
-    /// As [`Self::settle`], telling only the outcomes.
+    /// As [`Self::settle`]; returns only the outcomes.
     pub async fn outcomes(&self, changes: Vec<Change>) -> Vec<Option<Outcome>> {
         self.settle(changes).await.into_iter().map(|settled| settled.outcome).collect()
     }
@@ -174,14 +174,14 @@ pub fn connect(url: &str, clock: &Clock) -> Store {
     Store::postgres(&options, retention(), clock.clone()).expect("a valid URL")
 }
 
-/// A database of its own in the test's Postgres: its URL.
+/// Creates a database in the test's Postgres and returns its URL.
 pub async fn empty_database() -> String {
     database("UTF8").await
 }
 
 /// As [`empty_database`], with an encoding.
 pub async fn database(encoding: &str) -> String {
-    #[expect(clippy::disallowed_methods, reason = "how the test's servers are configured")]
+    #[expect(clippy::disallowed_methods, reason = "the environment configures the test's servers")]
     let url = std::env::var("SENTISTREAM_TEST_POSTGRES_URL")
         .expect("SENTISTREAM_TEST_POSTGRES_URL is not set: run the tests with `make test`, which starts Postgres");
     let name = format!("store_{}", uuid::Uuid::new_v4().simple());
@@ -229,7 +229,7 @@ pub fn post(id: &str) -> Post {
     }
 }
 
-/// An analysis with one sure sentiment and one sure emotion.
+/// An analysis with one certain sentiment and one certain emotion.
 pub fn analysis(sentiment: Sentiment, emotion: Emotion) -> Analysis {
     let mut scores = Scores { sentiment: [0.125; 3], emotion: [0.25; 7] };
     scores.sentiment[sentiment.index()] = 0.75;

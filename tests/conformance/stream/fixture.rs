@@ -1,4 +1,4 @@
-//! What a case runs on: a stream of its own, opened as often as there are processes.
+//! The fixture of a case: a separate stream, which each simulated process opens.
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -15,12 +15,12 @@ use sentistream::store::{Retention, Store};
 use sentistream::stream::{Consumer, Entry, LocalStream, RedisStream, Stream, StreamOptions};
 use tempfile::TempDir;
 
-/// Short enough to wait for. A machine that is busy may let it pass between two steps of a case.
+/// Short enough to wait for. On a busy machine it may pass between two steps of a case.
 pub const CLAIM_IDLE: Duration = Duration::from_millis(300);
-/// Longer than anything here takes; a case that waits this long has failed.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest time that a case waits for a condition.
+pub const DEADLINE: Duration = Duration::from_secs(60);
 
-pub struct Bed {
+pub struct Fixture {
     pub options: StreamOptions,
     place: Place,
 }
@@ -30,7 +30,7 @@ enum Place {
     Redis { url: String },
 }
 
-impl Bed {
+impl Fixture {
     pub fn local() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("queue.db");
@@ -45,7 +45,7 @@ impl Bed {
         Self { options: options(), place: Place::Redis { url: url.to_owned() } }
     }
 
-    /// The stream as a new process sees it.
+    /// Opens the stream as a new process does.
     pub async fn open(&self) -> Stream {
         match &self.place {
             Place::Local { path, .. } => {
@@ -71,7 +71,7 @@ impl Bed {
     }
 }
 
-impl Bed {
+impl Fixture {
     /// The rows of a table of the embedded queue.
     pub async fn count_rows(&self, table: &str) -> i64 {
         let Place::Local { path, .. } = &self.place else { panic!("Redis has no tables") };
@@ -101,13 +101,13 @@ fn options() -> StreamOptions {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests are told where their servers are by the environment")]
+#[expect(clippy::disallowed_methods, reason = "the environment names the servers of the tests")]
 pub fn redis_url() -> String {
     std::env::var("SENTISTREAM_TEST_REDIS_URL")
-        .expect("SENTISTREAM_TEST_REDIS_URL is not set: run the tests by `make test`, which starts a Redis for them")
+        .expect("SENTISTREAM_TEST_REDIS_URL is not set: run the tests with `make test`, which starts a Redis for them")
 }
 
-/// The file with its tables, which the store makes.
+/// Opens the file with its tables, which the store creates.
 async fn open_sqlite(path: PathBuf) -> Sqlite {
     let options =
         SqliteOptions { path, readers: 4, read_timeout: Duration::from_secs(5), busy_timeout: Duration::from_secs(5) };
@@ -121,7 +121,7 @@ pub fn consumer(name: &str) -> Consumer {
     Consumer(Arc::from(name))
 }
 
-/// An entry that names its post.
+/// An entry with a post.
 pub fn post(id: &str) -> RawFields {
     let mut fields = RawFields::default();
     fields.push("post_id", id);
@@ -134,7 +134,7 @@ pub fn posts(ids: impl IntoIterator<Item = usize>) -> Vec<RawFields> {
     ids.into_iter().map(|id| post(&format!("p{id}"))).collect()
 }
 
-/// The posts that entries name, in their order.
+/// The post ids of entries, in order.
 pub fn ids(entries: &[Entry]) -> Vec<String> {
     entries.iter().map(|entry| String::from_utf8(entry.fields.get("post_id").unwrap().to_vec()).unwrap()).collect()
 }
@@ -143,26 +143,26 @@ pub fn keys(entries: &[Entry]) -> Vec<EntryKey> {
     entries.iter().map(|entry| entry.key.clone()).collect()
 }
 
-/// Asks until the answer is there.
+/// Repeats `ask` until it returns an answer.
 pub async fn eventually<T, F, W>(what: &str, mut ask: F) -> T
 where
     F: FnMut() -> W,
     W: Future<Output = Option<T>>,
 {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + DEADLINE;
     loop {
         if let Some(answer) = ask().await {
             return answer;
         }
-        assert!(Instant::now() < deadline, "{what}: it did not happen within {PATIENCE:?}");
+        assert!(Instant::now() < deadline, "{what}: not within {DEADLINE:?}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
-/// Rescues until `count` entries are there.
+/// Rescues until there are `count` entries.
 pub async fn rescue(stream: &Stream, consumer: &Consumer, count: usize) -> Vec<Entry> {
     let mut rescued = Vec::new();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + DEADLINE;
     while rescued.len() < count {
         rescued.extend(stream.rescue(consumer, count - rescued.len()).await.unwrap());
         assert!(Instant::now() < deadline, "only {} of {count} entries were rescued", rescued.len());
