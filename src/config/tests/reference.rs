@@ -6,13 +6,13 @@ use crate::config::DEFAULT_TOML;
 
 const INTRO: &str = "# Configuration
 
-<!-- Written from config/default.toml: change that, then run
+<!-- Generated from config/default.toml: change that file, then run
      UPDATE_DOCS=1 cargo test --lib the_reference_page_is_in_step -->
 
-Every setting has a default, so `sentistream` runs without any. Later layers win:
+Every setting has a default, so `sentistream` runs without a configuration. Later layers override earlier ones:
 
 1. the defaults below;
-2. the file of `--config FILE`, or `sentistream.toml` in the working folder when there is one;
+2. the file of `--config FILE`, or `sentistream.toml` in the working folder if it exists;
 3. environment variables with the names of older deployments (the table at the end);
 4. environment variables `SENTISTREAM__SECTION__KEY`, such as `SENTISTREAM__WORKER__TASKS=4`;
 5. flags: `--set worker.tasks=4`, as often as needed, and `--roles worker,api`.
@@ -44,7 +44,7 @@ const OUTRO: &str = "
 | `REDIS_CONSUMER_GROUP` | `stream.group` |
 | `REDIS_CACHE_PREFIX` | `cache.prefix` |
 | `HUGGINGFACE_MODEL` | `inference.model` (a name of the Hub becomes `hf:NAME`) |
-| `EMOTION_MODEL` | `inference.emotion_model` (likewise) |
+| `EMOTION_MODEL` | `inference.emotion_model` (a name of the Hub becomes `hf:NAME`) |
 | `HF_HOME`, `HF_TOKEN`, `HF_ENDPOINT` | `inference.hub.home`, `inference.hub.token`, `inference.hub.endpoint` |
 | `HF_HUB_OFFLINE` | `inference.hub.offline` |
 | `EXTERNAL_LLM_PROVIDER`, `EXTERNAL_LLM_MODEL`, `EXTERNAL_LLM_API_KEY` | `llm.provider`, `llm.model`, `llm.api_key` |
@@ -54,7 +54,7 @@ const OUTRO: &str = "
 | `ALERT_WINDOW_MINUTES` | `alerts.window` |
 | `ALERT_MIN_POSTS` | `alerts.min_posts` |
 
-One that is empty counts as not set.
+An empty variable counts as not set.
 ";
 
 /// The page: a table per section, a row per key with its default and its comment.
