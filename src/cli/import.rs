@@ -74,7 +74,7 @@ pub struct ImportArgs {
     /// Exit with 1 if any record is not a valid post.
     #[arg(long)]
     strict: bool,
-    /// Most posts that are appended at once.
+    /// Largest number of posts per append.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     batch_size: u16,
     /// Stop with an error when the stream accepts nothing for this long.

@@ -36,12 +36,12 @@ impl Collector {
         let mut poll = tokio::time::interval(Duration::from_millis(50));
         loop {
             poll.tick().await;
-            let spans = self.0.lock().expect("nobody panicked").clone();
+            let spans = self.0.lock().expect("no test panicked").clone();
             if spans.len() >= count {
                 return spans;
             }
             let names: Vec<_> = spans.iter().map(|span| &span.name).collect();
-            assert!(tokio::time::Instant::now() < deadline, "{count} spans did not come in time: {names:?}");
+            assert!(tokio::time::Instant::now() < deadline, "{count} spans were not received in time: {names:?}");
         }
     }
 }
@@ -49,7 +49,7 @@ impl Collector {
 async fn take(spans: web::Data<Collector>, body: web::Bytes) -> HttpResponse {
     let request = ExportTraceServiceRequest::decode(body).expect("OTLP");
     let sent = request.resource_spans.into_iter().flat_map(|of| of.scope_spans).flat_map(|of| of.spans);
-    spans.0.lock().expect("nobody panicked").extend(sent);
+    spans.0.lock().expect("no test panicked").extend(sent);
     HttpResponse::Ok().finish()
 }
 

@@ -11,7 +11,7 @@ const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 /// Bytes of text that are checked to detect UTF-16 without a byte-order mark.
 const SAMPLE: usize = 64;
-/// Bytes that are read and decoded at once.
+/// Bytes per read of the decoder.
 const BUFFER: usize = 64 << 10;
 
 /// `input`, decompressed and in UTF-8. `encoding` overrides the detected encoding.

@@ -114,10 +114,10 @@ async fn server_faults_lose_no_item(setup: Setup) {
         // The fault affects one of the new items.
         let count = say(30);
         site.web.will([Reply::ok(count.to_string()), fault]);
-        let (told, fetches) = (Instant::now(), if name == "slow" { fetcher_with_short_timeout() } else { fetcher() });
+        let (start, fetches) = (Instant::now(), if name == "slow" { fetcher_with_short_timeout() } else { fetcher() });
         let ingesting = Ingesting::start(&app, spec(&app, &site, (Some(1), fetches)));
         stored(&app, count as usize).await;
-        assert!(name != "busy" || told.elapsed() >= Duration::from_secs(1), "{:?}", told.elapsed());
+        assert!(name != "busy" || start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
         let state = ingesting.states.all().remove(0);
         assert!(state.errors > 0, "{name}: {state:?}");
         ingesting.stop().await;
