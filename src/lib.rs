@@ -10,9 +10,9 @@
 //!
 //! Data flows in one direction. Five *roles* ([`ingester`], [`worker`], [`alerts`], [`notify`],
 //! [`http`]) run as tasks of one process or of many. They share only *rooms*: [`stream`],
-//! [`inference`], [`store`], [`live`], [`cache`], [`sources`], [`outbound`], [`rules`], [`topics`]
-//! and [`language`]. Rooms never import a role, roles never import each other, and only [`app`]
-//! imports everything (`tests/it/layering.rs`).
+//! [`inference`], [`store`], [`live`], [`cache`], [`sources`], [`outbound`], [`rules`], [`topics`],
+//! [`lease`], [`terms`] and [`language`]. Rooms never import a
+//! role, roles never import each other, and only [`app`] imports everything (`tests/it/layering.rs`).
 //!
 //! # Map
 //!
@@ -51,15 +51,15 @@
 //! it; a redelivery changes no row and no rollup and repeats only the processed entry. The worker commits, writes the
 //! processed entry, publishes and acknowledges, in this order. (`tests/conformance/store`)
 //! 3. **The books balance.** Every entry ends in exactly one [`domain::Outcome`];
-//!    appended = their sum + pending whenever the stream is idle. (`drain` of the test harness)
+//!    appended = their sum + pending whenever the stream is idle. (`TestApp::drained` in `tests/it/api/test_app.rs`)
 //! 4. **Bounded.** Every queue, batch, buffer, retry and wait has a limit; a full queue slows its
 //!    producer and never drops silently. (`tests/conformance/stream`)
 //! 5. **Order does not matter.** Batches, workers and instances may interleave in any order with the same result.
-//! (`tests/conformance/store`, by permutation)
+//!    (`tests/conformance/store`, by permutation)
 //! 6. **The runtime never blocks.** Inference and SQLite run on their own threads.
 //! 7. **One writer of alerts.** A lease with a fencing token, checked in each alert transaction,
-//! lets only one instance act. Windows end at the append time of the oldest unsettled entry, at most
-//! `alerts.max_lateness` ago, so that lag delays alerts but loses none. (`tests/it/api/alert_engine.rs`)
+//!    lets only one instance act. Windows end at the append time of the oldest unsettled entry, at most
+//!    `alerts.max_lateness` ago, so that lag delays alerts but loses none. (`tests/it/api/alert_engine.rs`)
 //! 8. **Answers are consistent.** Aggregates come from rollups committed with the rows, so counts
 //!    of any two endpoints agree within the cache's two seconds. (`tests/it/api/counts.rs`)
 

@@ -13,8 +13,8 @@ use crate::config::{ConfigError, Origin, Role};
 
 /// Check configuration, database, stream, sources, model, disk, clock and ports.
 ///
-/// Each problem is printed with a remedy. Nothing is changed. Exits with 1 if something is broken, not for warnings. The
-/// command works before the first start and beside a running server.
+/// Each problem is printed with a remedy. Nothing is changed. Exits with 1 if a check fails. Warnings are not failures.
+/// The command works before the first start and beside a running server.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

@@ -267,7 +267,7 @@ fn print(report: &Report, output: &mut Output) -> anyhow::Result<()> {
             sentiment.accuracy, sentiment.macro_recall, sentiment.macro_f1, sentiment.ece
         ))?;
         print_classes(&sentiment.per_class, output)?;
-        output.line("\nLabelled (rows) and judged (columns):")?;
+        output.line("\nLabels (rows) and predictions (columns):")?;
         let labels = ["negative", "neutral", "positive"];
         let mut rows = vec![["".to_owned(), labels[0].to_owned(), labels[1].to_owned(), labels[2].to_owned()]];
         for label in labels {

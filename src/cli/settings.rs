@@ -11,8 +11,8 @@ use crate::config::{DEFAULT_TOML, Origin, Settings, Shown};
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  sentistream config --changed                       what is not the default
-  sentistream --set worker.tasks=4 config            what would be in force
+  sentistream config --changed                       only settings that differ from the default
+  sentistream --set worker.tasks=4 config            the effective settings with this flag
   sentistream config --defaults > sentistream.toml   a file to start from")]
 pub struct ConfigArgs {
     /// Only settings that are not the default.

@@ -64,7 +64,7 @@ fn topic_name<'de, D: Deserializer<'de>>(de: D) -> Result<TopicName, D::Error> {
 #[serde(deny_unknown_fields)]
 pub struct DatabaseConfig {
     pub url: DatabaseUrl,
-    /// Postgres only.
+    /// Only with Postgres.
     #[serde(deserialize_with = "optional")]
     pub read_url: Option<DatabaseUrl>,
     #[serde(deserialize_with = "count::<_, _, 1, 1000>")]

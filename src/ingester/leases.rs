@@ -150,7 +150,7 @@ impl Coordinated for Coordinator {
 impl Coordinator {
     /// A coordinator of `sources`, and the lease of each of them.
     pub fn new(sources: &[SourceSpec], rooms: IngesterRooms, options: &IngesterOptions) -> (Self, Vec<SourceLease>) {
-        metrics::describe_gauge!("sentistream_source_state", "1 for the state that a source of this process is in");
+        metrics::describe_gauge!("sentistream_source_state", "1 for the current state of a source of this process");
         let mut leases = Vec::new();
         let slot = |spec: &SourceSpec| {
             let (admission, lease) = watch::channel(Admission::Unknown);

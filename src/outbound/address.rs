@@ -75,7 +75,7 @@ impl Guard {
     }
 
     /// # Errors
-    /// When `ip` must not be connected to.
+    /// When connections to `ip` are not permitted.
     pub fn check(&self, ip: IpAddr) -> Result<(), Refusal> {
         let canonical = ip.to_canonical();
         let allowed = is_public(ip) || self.allow.iter().any(|net| net.contains(&canonical));

@@ -27,7 +27,7 @@ impl Fake {
                 heard.lock().unwrap().push(request);
                 client.write_all(answer.as_bytes()).await.unwrap();
                 if answer.is_empty() {
-                    // Holds the connection until the client gives up.
+                    // Holds the connection until the client times out.
                     let _ = client.read(&mut [0; 1]).await;
                 }
             }

@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn seed_is_the_longest_certain_part() {
+    fn seed_is_the_longest_part_without_wildcards() {
         let of = |glob: &str| Glob(glob.to_owned()).seed();
         assert_eq!([of("acme"), of("servic*"), of("*phone"), of("a*tomat*")], [" acme ", " servic", "phone ", "tomat"]);
         assert_eq!(of("colou?r"), " colo");

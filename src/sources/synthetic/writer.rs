@@ -38,9 +38,9 @@ const EVERYWHERE: u64 = 3;
 const SURGE: u32 = 2;
 /// The number of authors, without news accounts.
 const AUTHORS: usize = 2_000;
-/// The relative amplitude of the periodic change of emotions, which makes charts realistic,
+/// The relative amplitude of the periodic change of emotions, which makes charts realistic.
 const SWING: f64 = 0.3;
-/// and its period, in posts.
+/// The period of the change of emotions, in posts.
 const SWING_POSTS: u64 = 1_500;
 
 /// A generated post, without id and time.
@@ -257,7 +257,8 @@ mod tests {
 
     #[test]
     fn incident_affects_one_source_or_all_and_ends() {
-        // Ten posts a second: an incident of four minutes is 2,400 posts, from the middle of each ten minutes on.
+        // At ten posts per second, an incident of four minutes has 2,400 posts. It starts in the middle of each period
+        // of ten minutes.
         let mut writer = Writer::new(5, Calendar::new(Some(600.0)));
         let mut struck: HashMap<(u64, Source), (u32, u32)> = HashMap::new();
         for index in 0..18_000 {

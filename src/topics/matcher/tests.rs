@@ -43,7 +43,7 @@ fn row(line: &str) -> [String; 2] {
 }
 
 #[test]
-fn every_row_of_the_published_table_holds() {
+fn every_row_of_the_published_table_is_correct() {
     let rows: Vec<&str> = TABLE.lines().skip(1).filter(|line| !line.starts_with("# ")).collect();
     assert!(rows.len() >= 150, "{}", rows.len());
     let wrong: Vec<String> = rows
@@ -57,7 +57,7 @@ fn every_row_of_the_published_table_holds() {
 }
 
 #[test]
-fn all_rows_match_together_as_each_alone() {
+fn all_rows_together_match_as_each_row_alone() {
     let rows: Vec<Vec<&str>> = TABLE
         .lines()
         .skip(1)
@@ -83,7 +83,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn many_topics_match_as_each_alone(
+    fn random_topics_together_match_as_each_topic_alone(
         queries in prop::collection::vec(
             "(aa|bb|-cc|\"aa bb\"|#aa|ab\\*|\\*bb|\\(aa OR -bb\\)|lang:en|-source:x|\\{Aa\\}|aa NEAR/1 bb)( (OR )?(aa|-bb|cc|#cc|-aa)){0,3}", 1..12),
         contents in prop::collection::vec("(aa|bb|cc|abb|Aa|#aa|#cc|é| ){0,8}", 1..6),

@@ -154,7 +154,7 @@ async fn fire(fixture: &Fixture, ids: &[&str]) -> Instance {
     Instance { alert_id: applied[0].transition.alert_id, ..step.instance }
 }
 
-/// How many alerts name the author or quote their words.
+/// The number of alerts that name the author or quote a post of the author.
 async fn quoting(fixture: &Fixture) -> i64 {
     let details = "CAST(details AS text)";
     fixture

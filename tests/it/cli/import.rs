@@ -182,7 +182,7 @@ fn interrupted_import_says_how_to_continue() {
     let posts: Vec<_> =
         (0..100).map(|n| format!(r#"{{"post_id": "{n}", "source": "web", "content": "hello"}}"#)).collect();
     write(folder.path(), "posts.ndjson", &posts.join("\n"));
-    // It waits for the full stream, which no worker processes.
+    // It waits because the stream is full and no worker runs.
     let mut import = command(
         folder.path(),
         &["import", "posts.ndjson", "--batch-size", "10", "--json", "--set", "stream.max_backlog=20"],

@@ -158,7 +158,7 @@ async fn failing_instance_delays_no_other(setup: Setup) {
     assert_eq!(books["duplicate"], 0);
     ingesting.stop().await;
 
-    // Requests time out. One reply may go to a request that was open at the stop.
+    // Requests time out. A request that was open at the stop may consume one of the replies.
     bad.web.will([Reply::Silence, Reply::Silence]);
     let impatient = mastodon::spec("mastodon", options(&[&bad, &good]), fetcher_with_short_timeout, app.clock.clone());
     let ingesting = Ingesting::start(&app, impatient);

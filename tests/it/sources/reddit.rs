@@ -135,7 +135,7 @@ async fn server_faults_lose_no_post(setup: Setup) {
     assert_eq!(app.drained().await["stats"]["books"]["duplicate"], 0);
     ingesting.stop().await;
 
-    // Requests time out. One reply may go to a request that was open at the stop.
+    // Requests time out. A request that was open at the stop may consume one of the replies.
     site.web.will([Reply::Silence, Reply::Silence]);
     let ingesting =
         Ingesting::start(&app, reddit::spec("reddit", options(&site), fetcher_with_short_timeout(), app.clock.clone()));

@@ -166,7 +166,7 @@ async fn failing_feed_delays_no_other(setup: Setup) {
     assert_eq!(state.last_error.as_deref().map(|error| error.contains("redirects")), Some(true), "{state:?}");
     ingesting.stop().await;
 
-    // Requests time out. One reply may go to a request that was open at the stop.
+    // Requests time out. A request that was open at the stop may consume one of the replies.
     bad.web.will([Reply::Silence, Reply::Silence]);
     let options = RssOptions { feeds: vec![bad.url("feed.rss")], min_interval: MILLIS(20), max_interval: MILLIS(60) };
     let ingesting = Ingesting::start(&app, rss::spec("rss", options, fetcher_with_short_timeout, app.clock.clone()));

@@ -197,7 +197,7 @@ impl Harness {
         let last = store.last_transition().await.unwrap();
         if self.running.lock().unwrap().is_some() {
             let seen = async || (store.notifier_state().await.unwrap().cursor >= last).then_some(());
-            self.app.eventually("the transitions are followed", seen).await;
+            self.app.eventually("the transitions are processed", seen).await;
         }
     }
 
