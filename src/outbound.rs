@@ -84,7 +84,7 @@ pub struct Outbound {
 /// The TLS configuration: ring, with the certificate authorities of the system.
 ///
 /// # Errors
-/// Never with the protocol versions that are compiled in.
+/// When no protocol version is supported, which the compiled-in versions rule out.
 pub fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
     let mut roots = rustls::RootCertStore::empty();
     // Without certificate authorities each https request fails with a certificate error.

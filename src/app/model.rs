@@ -19,7 +19,7 @@ use super::load_classifier;
 
 /// The pause between attempts to load a model.
 const RETRY: Duration = Duration::from_secs(15);
-/// The wait before a failed request is retried.
+/// The wait before a retry of a failed request.
 const RETRY_WAIT: Duration = Duration::from_millis(250);
 
 /// The language model that `config` names; `None` if it names none.

@@ -25,9 +25,10 @@ use crate::stream::{Stream, StreamError};
 
 /// Append posts from a file to the stream, where workers process them.
 ///
-/// The format is recognised by the content: NDJSON (one JSON object per line), a JSON array, CSV with a header (separated
-/// by comma, semicolon or tab), or a spreadsheet (xlsx, xls, ods), of any size, also compressed with gzip or zstd and in
-/// UTF-16. A post needs post_id, source and content; author, created_at, lang, url and reply_to are optional.
+/// The format is detected from the content: NDJSON (one JSON object per line), a JSON array, CSV with a header
+/// (separated by comma, semicolon or tab), or a spreadsheet (xlsx, xls, ods), of any size, also compressed with gzip or
+/// zstd and in UTF-16. A post needs post_id, source and content; author, created_at, lang, url and reply_to are
+/// optional.
 ///
 /// A record that is not a valid post is reported with its line and skipped. An optional field that is not valid is left
 /// out and counted. The command works beside a running server and waits while the stream is full. Repeating an import
@@ -59,7 +60,7 @@ pub struct ImportArgs {
     /// How dates such as 01/02/2026 are read. Without it they are not read.
     #[arg(long, value_enum)]
     dates: Option<Dates>,
-    /// The format, if it is not recognised.
+    /// The format, if it is not detected correctly.
     #[arg(long, value_enum)]
     format: Option<FileFormat>,
     /// The encoding, if it is neither UTF-8 nor UTF-16: windows-1252, shift_jis, …

@@ -151,7 +151,7 @@ impl Layers {
                 Some(value) => self.add(key.to_owned(), value, origin),
                 None => {
                     let expected = kind(default);
-                    self.problem(key, origin, format!("expected {expected}, which the value is not in TOML"));
+                    self.problem(key, origin, format!("expected {expected} in TOML syntax"));
                 }
             },
             Found::Section => self.problem(key, origin, "this is a table of keys: set one of them"),
@@ -261,7 +261,7 @@ impl Layers {
         match value {
             Some(value) if fits(default, &value) => Ok(value),
             Some(value) => Err(Some(format!("expected {}, found {}", self::kind(default), self::kind(&value)))),
-            None => Err(Some(format!("expected {}, which the value is not in TOML", self::kind(default)))),
+            None => Err(Some(format!("expected {} in TOML syntax", self::kind(default)))),
         }
     }
 }

@@ -69,7 +69,7 @@ fn tidy(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut blank = 0;
     for line in text.lines() {
-        // A post with U+0000 is not valid, and other control characters are not text.
+        // Removes control characters: U+0000 is not valid in a post, and the others are not text.
         let line: String = line.chars().filter(|c| !c.is_control() || *c == '\t').collect();
         let line = line.trim();
         if line.is_empty() {

@@ -6,10 +6,10 @@ use rustls::ClientConfig;
 
 use crate::outbound;
 
-/// TLS with the certificate authorities of the system. Without certificate authorities, each connection fails.
+/// TLS with the certificate authorities of the system. If there are none, each connection fails.
 ///
 /// # Errors
-/// Never with the protocol versions that are compiled in.
+/// When no protocol version is supported, which the compiled-in versions rule out.
 pub fn client_config() -> Result<Arc<ClientConfig>, rustls::Error> {
     let mut config = outbound::tls()?;
     // The handshake of a WebSocket is HTTP/1.1.

@@ -1,4 +1,4 @@
-//! The windows that rules are evaluated on equal a recount of the posts.
+//! Checks that the windows of alert rules equal a recount of the posts.
 
 use std::collections::HashSet;
 use std::time::Duration;
