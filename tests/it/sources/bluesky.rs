@@ -302,7 +302,7 @@ async fn restart_resumes_at_cursor_and_other_host_rewinds(setup: Setup) {
     posts(&log, 100, 20.0);
     let ingesting = Ingesting::start(&app, spec(&app, &[&first, &second]));
     stored(&app, 300).await;
-    assert_eq!(first.asked().last().expect("asked").cursor, Some(last), "the same host: at the cursor");
+    assert_eq!(first.asked().last().expect("asked").cursor, Some(last), "the same host is requested at the cursor");
 
     // The host fails: the source requests the last seconds again from the other host, and nothing is stored twice.
     first.set_faults(Faults { refuse: true, ..Faults::default() });
