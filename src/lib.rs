@@ -48,8 +48,9 @@
 //!    change are committed in one transaction, or after it is in the dead letter. A crash at any
 //!    instruction loses nothing. (`tests/it/crashes.rs`)
 //! 2. **Effectively once.** `post_id` is unique and its row keeps the id of the entry that created
-//! it; a redelivery changes no row and no rollup and repeats only the processed entry. The worker commits, writes the
-//! processed entry, publishes and acknowledges, in this order. (`tests/conformance/store`)
+//!    it; a redelivery changes no row and no rollup and repeats only the processed entry. The worker
+//!    commits, writes the processed entry, publishes and acknowledges, in this order.
+//!    (`tests/conformance/store`)
 //! 3. **The books balance.** Every entry ends in exactly one [`domain::Outcome`];
 //!    appended = their sum + pending whenever the stream is idle. (`TestApp::drained` in `tests/it/api/test_app.rs`)
 //! 4. **Bounded.** Every queue, batch, buffer, retry and wait has a limit; a full queue slows its
