@@ -4606,7 +4606,7 @@ export interface components {
              */
             step_seconds: number;
         };
-        /** @description The books of one epoch: entries that were appended, by outcome. */
+        /** @description The books of one epoch: the number of appended entries, by outcome. */
         Books: {
             /** Format: int64 */
             analysed: number;
@@ -4620,7 +4620,7 @@ export interface components {
             duplicate: number;
             /**
              * Format: int64
-             * @description Not settled yet: waiting or claimed.
+             * @description Entries without an outcome yet: waiting or claimed.
              */
             pending: number;
             /** Format: int64 */
@@ -5040,7 +5040,7 @@ export interface components {
             total: number;
         };
         /**
-         * @description What a text's writer feels (Ekman's six and none).
+         * @description The emotion that a text expresses: Ekman's six, or neutral.
          * @enum {string}
          */
         Emotion: "anger" | "disgust" | "fear" | "joy" | "neutral" | "sadness" | "surprise";
@@ -5266,7 +5266,7 @@ export interface components {
          * @enum {string}
          */
         InstanceState: "normal" | "pending" | "firing" | "recovering" | "no_data" | "error";
-        /** @description A range that holds the true value with a confidence of 95 %. */
+        /** @description A range that contains the true value with a confidence of 95 %. */
         Interval: {
             /** Format: double */
             high: number;
@@ -5598,7 +5598,7 @@ export interface components {
             emotion: components["schemas"]["Emotion"];
             /** Format: date-time */
             ingested_at: string;
-            /** @description As the source said, or as it was detected. */
+            /** @description The language from the source, or the detected one. */
             lang?: string | null;
             post_id: string;
             sentiment_label: components["schemas"]["Sentiment"];
@@ -5610,7 +5610,7 @@ export interface components {
             timestamp: string;
             /** @description The names of the tracked topics that it is about. */
             topics?: string[];
-            /** @description The W3C trace context of its way here, if it is traced. */
+            /** @description The W3C trace context, if the post is traced. */
             traceparent?: string | null;
         };
         /** @description A page of posts. */
@@ -5762,9 +5762,9 @@ export interface components {
              */
             purged: number;
         };
-        /** @description Something about a place in a query. */
+        /** @description A note on a position in a query. */
         QueryNote: {
-            /** @description What is probably meant. */
+            /** @description The likely mistake and its correction. */
             message: string;
             /** @description Where, in characters from 1. */
             position: number;
@@ -6137,7 +6137,7 @@ export interface components {
             ids?: string[] | null;
         };
         /**
-         * @description What a text's tone is.
+         * @description The sentiment of a text.
          * @enum {string}
          */
         Sentiment: "negative" | "neutral" | "positive";
@@ -6304,7 +6304,7 @@ export interface components {
         SourceState: {
             /**
              * Format: int64
-             * @description How often it failed.
+             * @description How many times it failed.
              */
             errors?: number;
             /**
@@ -6335,8 +6335,8 @@ export interface components {
             posts: number;
             /**
              * Format: double
-             * @description How long it has delivered no post, in seconds, when that is unusual for it: more than ten minutes, and twenty
-             *     times its average gap between posts.
+             * @description Seconds since its last post, when that is unusual: more than ten minutes, and more than twenty times its average
+             *     gap between posts.
              */
             quiet_seconds?: number | null;
             /**
