@@ -41,8 +41,9 @@ test("receiver, mute timing and route are added and tested", async () => {
   await page.goto("/alerts/receivers");
   await page.getByRole("button", { name: "Add receiver" }).click();
   const receiver = page.getByRole("dialog", { name: "Add receiver" });
-  await receiver.getByLabel("Name").fill("on-call");
-  await receiver.getByLabel("URL").fill(`http://127.0.0.1:${port}/`);
+  await receiver.getByLabel("Channel").selectOption("webhook");
+  await receiver.getByLabel("Name", { exact: true }).fill("on-call");
+  await receiver.getByLabel("URL", { exact: true }).fill(`http://127.0.0.1:${port}/`);
   await receiver.getByRole("button", { name: "Add", exact: true }).click();
   await expect(receiver).toBeHidden();
 
