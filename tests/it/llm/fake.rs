@@ -1,4 +1,4 @@
-//! A language model's server on loopback: it speaks the chat completions API, and fails as it is told.
+//! A server of the chat completions API on loopback, with failures on demand.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -11,11 +11,11 @@ use tokio::net::{TcpListener, TcpStream};
 /// How a request is answered.
 #[derive(Clone, Debug)]
 pub enum Reply {
-    /// As asked, by words: `love` is positive, `hate` negative, anything else neutral.
+    /// By words: `love` is positive, `hate` negative, anything else neutral.
     Good,
     /// With this status and `Retry-After`.
     Status(u16, Option<u32>),
-    /// With this as the assistant's words.
+    /// With this text of the assistant.
     Says(String),
     /// With labels outside the sets.
     WrongLabels,
@@ -23,13 +23,13 @@ pub enum Reply {
     Missing(usize),
     /// With status 400 and this message.
     Refuses(String),
-    /// Never.
+    /// Not at all.
     Silent,
-    /// A byte at a time, without an end in sight.
+    /// A byte at a time, without an end.
     Drip,
 }
 
-/// What the server was asked.
+/// A request.
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub authorization: String,
@@ -76,7 +76,7 @@ struct State {
 }
 
 impl FakeLlm {
-    /// A server that answers well.
+    /// A server that answers correctly.
     pub async fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
@@ -94,12 +94,12 @@ impl FakeLlm {
         Self { url, state, _task: Arc::new(Task(task)) }
     }
 
-    /// Answers the next requests so, before the rule holds again.
+    /// Answers the next requests with these, in order.
     pub fn then(&self, replies: impl IntoIterator<Item = Reply>) {
         self.state.next.lock().unwrap().extend(replies);
     }
 
-    /// Answers every request so.
+    /// Answers every request with this.
     pub fn always(&self, rule: impl Fn(&Seen) -> Reply + Send + Sync + 'static) {
         *self.state.rule.lock().unwrap() = Box::new(rule);
     }
@@ -171,7 +171,7 @@ async fn answer(connection: &mut TcpStream, seen: &Seen, reply: Reply) -> std::i
             return connection.write_all(head.as_bytes()).await;
         }
         Reply::Silent => {
-            // Until the client has enough.
+            // Until the client disconnects.
             let _ = connection.read_u8().await;
             return Err(std::io::ErrorKind::ConnectionAborted.into());
         }

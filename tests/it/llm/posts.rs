@@ -18,7 +18,7 @@ fn settings(folder: &std::path::Path, more: &[&str]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_language_model_judges_where_the_local_one_cannot_be_loaded_and_its_failures_lose_nothing() {
+async fn language_model_replaces_missing_model_without_loss() {
     let (folder, fake) = (tempfile::tempdir().unwrap(), FakeLlm::start().await);
     let provider = format!("llm.provider={}", fake.url);
     let process = Process::start(folder.path(), &settings(folder.path(), &[&provider, "llm.model=judge-1"])).await;
@@ -42,7 +42,7 @@ async fn a_language_model_judges_where_the_local_one_cannot_be_loaded_and_its_fa
     process.wait_until("the breaker opens, and posts wait", left).await;
     assert!(process.terminate().await.success(), "it hands back what it holds");
 
-    // Whoever comes next finds them all.
+    // The next worker settles all of them.
     fake.always(|_| Reply::Good);
     let process = Process::start(folder.path(), &settings(folder.path(), &[&provider, "llm.model=judge-1"])).await;
     process.drained(30).await;
@@ -50,7 +50,7 @@ async fn a_language_model_judges_where_the_local_one_cannot_be_loaded_and_its_fa
 }
 
 #[tokio::test]
-async fn without_any_model_posts_wait_and_nothing_is_invented() {
+async fn posts_wait_while_no_model_is_available() {
     let folder = tempfile::tempdir().unwrap();
     let process = Process::start(folder.path(), &settings(folder.path(), &[])).await;
     process.append(&posts(3)).await;
@@ -62,7 +62,7 @@ async fn without_any_model_posts_wait_and_nothing_is_invented() {
     let readiness = crate::web::get(format!("{}/readyz", process.url)).await.unwrap();
     assert_eq!(readiness.status(), 503);
     let reasons = readiness.text().await.unwrap();
-    // The reason is known, the setting is not shown to strangers.
+    // The reason is shown, without the values of settings.
     assert!(reasons.contains("model: cannot be loaded") && !reasons.contains("no-model"), "{reasons}");
     let analyze = crate::web::client().post(format!("{}/api/analyze", process.url)).json(&json!({"text": "x"}));
     assert_eq!(analyze.send().await.unwrap().status(), 503);
