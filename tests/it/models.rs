@@ -1,4 +1,4 @@
-//! Models of others: folders, and the Hub, with everything that goes wrong on the way from there.
+//! Models in folders and from the Hub, with the failures of downloads.
 
 mod fake_hub;
 
@@ -16,7 +16,7 @@ struct Ended {
     stderr: String,
 }
 
-/// The binary with nothing of this process' environment, below a cache of its own.
+/// The binary without the environment of this process, with its own cache.
 struct TestApp {
     folder: tempfile::TempDir,
     hub: FakeHub,
@@ -66,16 +66,16 @@ fn assert_ended(ended: &Ended, code: i32, words: &[&str]) {
 }
 
 #[test]
-fn a_model_of_the_hub_is_fetched_once_and_then_needs_no_network() {
+fn hub_model_is_downloaded_once_and_then_needs_no_network() {
     let app = TestApp::new();
     let pulled = app.run(&["models", "pull", "tests/bert"]);
     assert_ended(&pulled, 0, &["downloading", "model.safetensors"]);
     assert!(pulled.stdout.contains("tests/bert@0123456789ab"), "{}", pulled.stdout);
     assert!(pulled.stdout.contains("sentiment: negative, neutral, positive"), "{}", pulled.stdout);
-    // Nothing is fetched that nobody reads.
+    // Files that the model does not need are not downloaded.
     assert!(!app.hub.seen().iter().any(|request| request.contains("expected.ndjson")), "{:?}", app.hub.seen());
 
-    // A start fetches what it lacks by itself, spread over files and without tokenizer.json.
+    // A start downloads missing files too, here weights in several files and no tokenizer.json.
     let models = ["--set", "inference.model=hf:tests/bert@main", "--set", "inference.emotion_model=hf:tests/roberta"];
     let analyze = [&["analyze", "--json", "I love this!"], &models[..]].concat();
     let first = app.run(&analyze);
@@ -103,7 +103,7 @@ fn a_model_of_the_hub_is_fetched_once_and_then_needs_no_network() {
 }
 
 #[test]
-fn a_wrong_name_revision_or_architecture_is_a_matter_of_settings() {
+fn wrong_name_revision_or_architecture_is_a_setting_error() {
     let app = TestApp::new();
     assert_ended(&app.run(&["models", "pull", "tests/nothing"]), 2, &["tests/nothing", "check the name", "HF_TOKEN"]);
     let mut with_token = app.command(&["models", "pull", "tests/nothing"]);
@@ -119,7 +119,7 @@ fn a_wrong_name_revision_or_architecture_is_a_matter_of_settings() {
     let unsupported = app.run(&["analyze", "x", "--set", "inference.model=hf:tests/gpt2"]);
     assert_ended(&unsupported, 2, &["hf:tests/gpt2", "`gpt2` is not supported", "roberta"]);
     assert!(!app.hub.seen().iter().any(|request| request.contains("gpt2/resolve") && request.contains("safetensors")));
-    // What is known needs no network to be said again.
+    // A model in the cache is rejected without a network too.
     let offline = ["models", "pull", "tests/bert", "--set", "inference.hub.offline=true"];
     assert_ended(&app.run(&offline), 2, &["inference.hub.offline", "models pull hf:tests/bert"]);
     app.hub.stop();
@@ -128,7 +128,7 @@ fn a_wrong_name_revision_or_architecture_is_a_matter_of_settings() {
 }
 
 #[test]
-fn a_broken_transfer_goes_on_from_where_it_stopped() {
+fn interrupted_download_resumes_at_last_byte() {
     let app = TestApp::new();
     let weights = "model.safetensors";
     let size = std::fs::metadata(data("bert").join(weights)).unwrap().len();
@@ -138,10 +138,10 @@ fn a_broken_transfer_goes_on_from_where_it_stopped() {
     };
     app.hub.fault(weights, Fault::Cut);
     let broken = app.run(&["models", "pull", "tests/bert"]);
-    assert_ended(&broken, 1, &[weights, "broke off", "goes on from where it stopped"]);
-    // By itself it tries again from the half, the three quarters, and so on.
+    assert_ended(&broken, 1, &[weights, "was interrupted", "it resumes"]);
+    // It retries from the half, the three quarters, and so on.
     assert!(resumed(size / 2), "{:?}", app.hub.seen());
-    // What is incomplete is not taken for a model.
+    // An incomplete model is not listed.
     let listed = app.run(&["models", "list"]).stdout;
     assert!(!listed.contains("tests/bert"), "{listed}");
 
@@ -152,30 +152,30 @@ fn a_broken_transfer_goes_on_from_where_it_stopped() {
     let fetched = std::fs::read(app.snapshot("bert").join(weights)).unwrap();
     assert_eq!(fetched, std::fs::read(data("bert").join(weights)).unwrap());
 
-    // One cut is not even noticed.
+    // One cut is retried without an error.
     app.hub.fault("model.safetensors", Fault::CutOnce);
     assert_ended(&app.run(&["models", "pull", "tests/distilbert"]), 0, &[]);
 }
 
 #[test]
-fn a_silent_hub_and_a_damaged_file_end_in_time_and_leave_nothing_wrong_behind() {
+fn silent_hub_and_damaged_file_fail_in_time() {
     let app = TestApp::new();
     app.hub.fault("model.safetensors", Fault::Silence);
     let start = Instant::now();
     let silent = app.run(&["models", "pull", "tests/bert", "--set", "inference.hub.timeout=1s"]);
-    assert_ended(&silent, 1, &["fell silent for 1 s", "inference.hub.timeout"]);
+    assert_ended(&silent, 1, &["sent no data for 1 s", "inference.hub.timeout"]);
     assert!(start.elapsed() < Duration::from_secs(90), "{:?}", start.elapsed());
 
     app.hub.fault("model.safetensors", Fault::Damage);
     let damaged = app.run(&["models", "pull", "tests/bert"]);
-    assert_ended(&damaged, 1, &["model.safetensors came through damaged", "SHA-256"]);
+    assert_ended(&damaged, 1, &["model.safetensors is damaged", "SHA-256"]);
     assert!(!app.snapshot("bert").join("model.safetensors").exists());
     app.hub.heal();
     assert_ended(&app.run(&["models", "pull", "tests/bert"]), 0, &[]);
 }
 
 #[test]
-fn a_cache_without_room_or_access_is_named() {
+fn full_or_unwritable_cache_is_named() {
     let app = TestApp::new();
     std::fs::write(app.folder.path().join("file"), "").unwrap();
     let unwritable = app.run(&["models", "pull", "tests/bert", "--set", "inference.hub.home=./file"]);
@@ -203,7 +203,7 @@ fn a_cache_without_room_or_access_is_named() {
 }
 
 #[test]
-fn classes_that_say_nothing_are_mapped_per_model_or_named_in_the_error() {
+fn unknown_classes_are_mapped_or_named_in_the_error() {
     let app = TestApp::new();
     let folder = data("xlm-roberta");
     let model = format!("inference.model={}", folder.display());
@@ -222,7 +222,7 @@ fn classes_that_say_nothing_are_mapped_per_model_or_named_in_the_error() {
 }
 
 #[test]
-fn a_fitted_calibration_lies_beside_its_model_and_changes_no_label() {
+fn fitted_calibration_is_stored_and_changes_no_label() {
     let app = TestApp::new();
     let folder = app.folder.path().join("mine");
     std::fs::create_dir(&folder).unwrap();
