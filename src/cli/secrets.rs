@@ -12,7 +12,7 @@ use crate::secrets::Vault;
 pub enum SecretsCommand {
     /// Encrypt the secrets of receivers with a new key and remove the old keys.
     ///
-    /// A running server reads the changed key file by itself. Keep a copy of the old key file while you keep backups of
+    /// A running server reads the changed key file. Keep a copy of the old key file while you keep backups of
     /// the database from before.
     #[command(after_help = "Example:\n  sentistream secrets rotate")]
     Rotate,
