@@ -11,7 +11,7 @@ use sentistream::store::settle::{Change, Settlement};
 
 use tokio_util::sync::CancellationToken;
 
-use super::bed::{Bed, at, cases, insert, post, post_id, seconds};
+use super::bed::{Bed, Place, at, cases, insert, post, post_id, seconds};
 use super::books::posts_and_counts;
 
 cases!(
@@ -21,7 +21,24 @@ cases!(
     feeds_are_reported_paused_and_dropped_when_silent,
     directly_deleted_post_is_not_stored_again,
     pruning_removes_old_entries_and_minute_counts,
+    server_messages_are_english_for_a_superuser,
 );
+
+/// Failures of the data are recognised by the messages of Postgres.
+async fn server_messages_are_english_for_a_superuser(bed: Bed) {
+    let Place::Postgres { url } = &bed.place else { return };
+    let database = url.rsplit('/').next().expect("a name");
+    bed.run(&format!(
+        "ALTER DATABASE {database} SET lc_messages = 'POSIX'; CREATE TABLE seen (language text);
+         CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN INSERT INTO seen VALUES (current_setting('lc_messages')); RETURN NULL; END $$;
+         CREATE TRIGGER see AFTER INSERT ON social_media_posts FOR EACH STATEMENT EXECUTE FUNCTION see()"
+    ))
+    .await;
+    let batch = vec![Settlement { key: bed.append(1).await.remove(0), change: insert(post("a")) }];
+    bed.another_store().settle(batch).await.expect("settled");
+    assert_eq!(bed.number("SELECT count(*) FROM seen WHERE language = 'C'").await, 1);
+}
 
 /// Lets the lease of `holder` expire.
 async fn expire(bed: &Bed, name: &str, holder: &str) {
