@@ -142,7 +142,7 @@ async fn no_request_to_any_operation_causes_a_5xx() {
     let (operations, mut mutator) = (operations(), mutator("api"));
     for case in 0..cases(700) {
         let operation = &operations[case as usize % operations.len()];
-        // The test of a receiver and the WebSocket have tests of their own, which do not wait for other systems.
+        // The test of a receiver and the WebSocket have separate tests, which do not wait for other systems.
         if operation.path.ends_with("/test") || operation.path.starts_with("/ws") {
             continue;
         }
