@@ -19,7 +19,7 @@ const MAX_GROUPS: usize = 6;
 
 const OPERAND: &str = "expected a word, a \"phrase\", #tag, @name, {Exact}, a field such as lang: or (";
 
-/// What is wrong at a place of a query, or looks so.
+/// A mistake at a position of a query, certain or likely.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// In characters from 1.
@@ -37,7 +37,7 @@ impl Fault {
 #[derive(Debug)]
 pub struct Parsed {
     pub node: Node,
-    /// What looks like a mistake.
+    /// A likely mistake.
     pub warnings: Vec<Fault>,
 }
 

@@ -40,7 +40,7 @@ impl Query {
         Ok(Self { node, warnings: warnings.collect() })
     }
 
-    /// What looks like a mistake, though it can be read.
+    /// Likely mistakes in a query that is valid.
     pub fn warnings(&self) -> &[QueryNote] {
         &self.warnings
     }
