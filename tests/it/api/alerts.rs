@@ -43,7 +43,7 @@ async fn alerts_are_paged_and_filtered(setup: Setup) {
     let app = TestApp::start(setup).await;
     let start: Timestamp = START.parse().expect("a time");
     let lease = app.rooms.store.acquire_lease("alerts", "test", Duration::from_secs(60)).await.expect("the store");
-    let lease = lease.expect("nobody else acts");
+    let lease = lease.expect("no other instance is active");
     let minutes = |n: u64| start + Duration::from_secs(n * 60);
     let opened = [
         alert("negative_share", "all", minutes(0)),
