@@ -1,9 +1,11 @@
 //! Posts and counts that are kept for a while only, and what is erased.
 
 use sentistream::domain::alert::{Instance, InstanceState, Labels, Severity, fingerprint};
+use sentistream::domain::notify::{AlertDetails, Message, Reason};
 use sentistream::domain::{EntryId, EntryKey, Outcome, Period, TimeRange, Timestamp};
 use sentistream::store::aggregate::AggregateQuery;
 use sentistream::store::alerts::{NewAlert, Step};
+use sentistream::store::notify::NewDelivery;
 use sentistream::store::posts::{PostFilter, Start};
 use sentistream::store::settle::{Change, Settlement};
 use sentistream::store::{Keep, Store};
@@ -19,6 +21,7 @@ cases!(
     erasure_removes_all_posts_of_author_on_source,
     pruning_clears_evidence,
     erasure_clears_evidence_of_posts_that_are_gone,
+    removed_posts_leave_messages,
     tombstones_are_pruned_with_posts,
     resolved_alerts_are_pruned_with_their_transitions,
     cancelled_pruning_removes_nothing,
@@ -192,6 +195,45 @@ async fn erasure_clears_evidence_of_posts_that_are_gone(bed: Bed) {
     assert_eq!((other.evidence, quoting(&bed).await), (0, 1));
     let erased = bed.store.erase_author(&source("web"), &author("ada")).await.expect("erased");
     assert_eq!((erased.evidence, quoting(&bed).await), (1, 0));
+}
+
+/// Adds a message that quotes the post `id`.
+async fn quote(bed: &Bed, id: &str) {
+    let mut message = Message::test("hook", "https://senti.example.org", bed.clock.now());
+    let mut details = AlertDetails::example("https://senti.example.org");
+    details.quotes.truncate(1);
+    details.quotes[0].post_id = Some(id.to_owned());
+    details.quotes[0].content = "secret words".to_owned();
+    message.alerts[0].details = Some(details);
+    let new = NewDelivery {
+        receiver: "hook".to_owned(),
+        recipient: None,
+        group_key: id.to_owned(),
+        reason: Reason::Firing,
+        message,
+    };
+    bed.store.add_delivery(&new).await.expect("added");
+}
+
+async fn removed_posts_leave_messages(bed: Bed) {
+    for id in ["a", "b", "c"] {
+        by_ada(&bed, id).await;
+        quote(&bed, id).await;
+    }
+    quote(&bed, "never stored").await;
+    let quoting = "SELECT count(*) FROM alert_deliveries WHERE CAST(message AS text) LIKE '%secret words%'";
+    assert_eq!(bed.number(quoting).await, 3);
+    bed.store.delete_post(&super::bed::post_id("a")).await.expect("deleted");
+    assert_eq!(bed.number(quoting).await, 2);
+    bed.store.erase_author(&source("web"), &author("ada")).await.expect("erased");
+    assert_eq!(bed.number(quoting).await, 0);
+    bed.settle(vec![insert(post("d"))]).await;
+    quote(&bed, "d").await;
+    assert_eq!(bed.number(quoting).await, 1);
+    bed.pass(seconds(2 * DAY));
+    keeping(&bed, DAY, None).prune(everything_settled(), &CancellationToken::new()).await.expect("pruned");
+    assert_eq!((bed.number(quoting).await, bed.number("SELECT count(*) FROM alert_delivery_posts").await), (0, 0));
+    assert_eq!(bed.number("SELECT count(*) FROM alert_deliveries").await, 5, "the log stays");
 }
 
 async fn tombstones_are_pruned_with_posts(bed: Bed) {
