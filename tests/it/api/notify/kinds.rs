@@ -53,7 +53,7 @@ async fn receiver_kinds_get_their_own_format(setup: Setup) {
     show("webhook", &serde_json::to_string_pretty(&webhook).unwrap());
     assert_eq!((&webhook["truncatedAlerts"], webhook["alerts"].as_array().unwrap().len()), (&json!(1), 1));
 
-    let slack = harness.app.eventually("the chat is told", async || slack.requests().pop()).await.json();
+    let slack = harness.app.eventually("the chat gets a message", async || slack.requests().pop()).await.json();
     show("slack", &serde_json::to_string_pretty(&slack).unwrap());
     // Services that ignore blocks show the text.
     let text = slack["text"].as_str().unwrap();
