@@ -11,8 +11,10 @@ mod mail;
 mod mail_server;
 mod manage;
 mod programs;
+mod meta;
 mod services;
 mod templates;
+mod texts;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

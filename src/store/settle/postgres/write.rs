@@ -8,6 +8,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::domain::{Analysis, Author, EntryKey, Post, PostId, Timestamp};
 use crate::store::alerts::without_evidence;
+use crate::store::notify::text_without_quotes;
 use crate::store::posts::{public_id, scores_json};
 use crate::store::search::grams::grams;
 use crate::store::search::postgres as search;
@@ -282,7 +283,7 @@ pub async fn forget_keys(connection: &mut AsyncPgConnection, ids: &[&str]) -> Qu
     Ok(())
 }
 
-/// Removes posts, their analyses, and their citations in alerts; how many these were.
+/// Removes posts, their analyses, their citations in alerts, and their quotes in messages; how many citations these were.
 pub async fn remove_posts(connection: &mut AsyncPgConnection, ids: &[&str]) -> QueryResult<i64> {
     if ids.is_empty() {
         return Ok(0);
@@ -308,7 +309,31 @@ pub async fn remove_posts(connection: &mut AsyncPgConnection, ids: &[&str]) -> Q
             .execute(connection)
             .await?;
     }
+    remove_quotes(connection, ids).await?;
     Ok(cited.len() as i64)
+}
+
+async fn remove_quotes(connection: &mut AsyncPgConnection, ids: &[&str]) -> QueryResult<()> {
+    let quoting: Vec<i64> = sql("DELETE FROM alert_delivery_posts WHERE post_id = ANY(?) RETURNING delivery_id")
+        .bind::<Array<Text>, _>(ids)
+        .rows::<BigInt>()
+        .load(connection)
+        .await?;
+    for id in quoting.into_iter().collect::<BTreeSet<i64>>() {
+        let messages: Vec<JsonText> = sql("SELECT message FROM alert_deliveries WHERE id = ? FOR UPDATE")
+            .bind::<BigInt, _>(id)
+            .rows::<Document>()
+            .load(connection)
+            .await?;
+        for message in messages {
+            sql("UPDATE alert_deliveries SET message = ? WHERE id = ?")
+                .bind::<Document, _>(JsonText(text_without_quotes(&message.0, &|post| ids.contains(&post))))
+                .bind::<BigInt, _>(id)
+                .execute(connection)
+                .await?;
+        }
+    }
+    Ok(())
 }
 
 /// Remembers entries that have no row.

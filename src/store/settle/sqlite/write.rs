@@ -6,6 +6,7 @@ use diesel::sqlite::SqliteConnection;
 
 use crate::domain::{Analysis, Author, EntryKey, Post, PostId, Timestamp, TopicId};
 use crate::store::alerts::without_evidence;
+use crate::store::notify::text_without_quotes;
 use crate::store::posts::{public_id, scores_json};
 use crate::store::search::sqlite as search;
 use crate::store::settle::RemovedPost;
@@ -182,10 +183,30 @@ pub fn removed(connection: &mut SqliteConnection, deletion: &EntryKey, posts: &[
     Ok(())
 }
 
-/// Removes a post, its analysis, and its citations in alerts; how many these were.
+/// Removes a post, its analysis, its citations in alerts, and its quotes in messages; how many citations these were.
 pub fn remove_post(connection: &mut SqliteConnection, post_id: &str) -> QueryResult<i64> {
     sql("DELETE FROM social_media_posts WHERE post_id = ?").bind::<Text, _>(post_id).execute(connection)?;
+    clear_quotes(connection, post_id)?;
     clear_evidence(connection, post_id)
+}
+
+/// Removes quotes of a post from messages.
+fn clear_quotes(connection: &mut SqliteConnection, post_id: &str) -> QueryResult<()> {
+    let quoting: Vec<(i64, JsonText)> = sql("SELECT d.id, d.message FROM alert_delivery_posts q \
+                                             JOIN alert_deliveries d ON d.id = q.delivery_id WHERE q.post_id = ?")
+    .bind::<Text, _>(post_id)
+    .rows::<(BigInt, Document)>()
+    .load(connection)?;
+    for (id, message) in &quoting {
+        sql("UPDATE alert_deliveries SET message = ? WHERE id = ?")
+            .bind::<Document, _>(JsonText(text_without_quotes(&message.0, &|quoted| quoted == post_id)))
+            .bind::<BigInt, _>(id)
+            .execute(connection)?;
+    }
+    if !quoting.is_empty() {
+        sql("DELETE FROM alert_delivery_posts WHERE post_id = ?").bind::<Text, _>(post_id).execute(connection)?;
+    }
+    Ok(())
 }
 
 fn clear_evidence(connection: &mut SqliteConnection, post_id: &str) -> QueryResult<i64> {
