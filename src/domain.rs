@@ -11,6 +11,7 @@ pub mod fields;
 pub mod human_duration;
 pub mod interval;
 pub mod label;
+pub mod made_up;
 pub mod notify;
 pub mod op;
 pub mod post;

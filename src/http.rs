@@ -17,6 +17,7 @@ pub mod compare;
 pub mod counted;
 pub mod dashboard;
 pub mod dead_letters;
+pub mod demo;
 pub mod docs;
 pub mod error;
 pub mod etag;

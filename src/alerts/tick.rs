@@ -89,6 +89,30 @@ pub async fn tick(
     let now = rooms.clock.now();
     rooms.store.observe(DOWNTIME.max(options.interval * 4)).await?;
     let end = window_end(rooms, options, now).await?;
+    let applied = evaluate(rooms, lease, memory, Evaluation { now, end, only: None }).await?;
+    metrics::histogram!("sentistream_alert_evaluation_seconds").record(started.elapsed().as_secs_f64());
+    publish(rooms, applied).await;
+    Ok(())
+}
+
+/// When rules are evaluated, and which.
+pub(super) struct Evaluation<'a> {
+    /// The time of what changes.
+    pub now: Timestamp,
+    /// Where windows without a delay end.
+    pub end: Timestamp,
+    /// The ids of the rules to judge; `None`: those that are due.
+    pub only: Option<&'a [i64]>,
+}
+
+/// Judges rules and writes the changes; the transitions that were written.
+pub(super) async fn evaluate(
+    rooms: &AlertsRooms,
+    lease: &Lease,
+    memory: &mut Memory,
+    evaluation: Evaluation<'_>,
+) -> Result<Vec<Applied>, TickError> {
+    let Evaluation { now, end, only } = evaluation;
     let mut list = rooms.store.alert_rules().await?;
     if list.unreadable != memory.unreadable {
         memory.unreadable.clone_from(&list.unreadable);
@@ -115,7 +139,10 @@ pub async fn tick(
     look.steps.extend(meta::steps(&trouble, known.get(&META).map_or(&[], Vec::as_slice), now));
     // An evaluation that fails is repeated by the next one.
     let mut dues = std::mem::take(&mut memory.dues);
-    let due = dues.take(&list.rules, Instant::now());
+    let due = match only {
+        Some(ids) => list.rules.iter().filter(|rule| ids.contains(&rule.id)).collect(),
+        None => dues.take(&list.rules, Instant::now()),
+    };
     let judged = due.len() as u64;
     let mut feeds = read(rooms, &due, end, memory).await?;
     for rule in due {
@@ -131,9 +158,7 @@ pub async fn tick(
     };
     memory.dues = dues;
     metrics::counter!("sentistream_alert_evaluations_total").increment(judged);
-    metrics::histogram!("sentistream_alert_evaluation_seconds").record(started.elapsed().as_secs_f64());
-    publish(rooms, applied).await;
-    Ok(())
+    Ok(applied)
 }
 
 /// The window ends before the oldest post that is not analysed yet, so that lag delays alerts rather than hiding them, but

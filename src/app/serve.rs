@@ -24,6 +24,7 @@ use crate::telemetry::Metrics;
 use crate::telemetry::trace::Tracing;
 use crate::worker::{self, Worker};
 
+use super::demo::DemoTask;
 use super::lock::ServingLock;
 use super::{Rooms, model, open, options, sign_in};
 
@@ -129,6 +130,7 @@ pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
     start.loader();
     start.worker();
     start.ingester()?;
+    start.demo();
     start.alerts();
     start.notify()?;
     let addresses = start.http(parts.metrics).await?;
@@ -237,6 +239,14 @@ impl Start<'_> {
             self.spawn("ingester", role);
         }
         Ok(())
+    }
+
+    /// The process with the ingester role also fills and removes the demonstration.
+    fn demo(&mut self) {
+        if self.config.has_role(Role::Ingester) {
+            let task = DemoTask::new(self.config, self.rooms, self.shutdown.clone());
+            self.spawn("demonstration", task.run());
+        }
     }
 
     fn alerts(&mut self) {

@@ -8,7 +8,7 @@ use super::error::Problem;
 use super::layers::{Layers, Setting};
 use super::urls::{Backends, DatabaseUrl, StreamUrl};
 use super::{
-    Config, ConfigError, Inputs, Origin, Role, SOURCE_KINDS, Settings, SmtpSecurity, SourceConfig, SourcesConfig,
+    Config, ConfigError, Demo, Inputs, Origin, Role, SOURCE_KINDS, Settings, SmtpSecurity, SourceConfig, SourcesConfig,
 };
 
 /// Below it lie the tables of sources.
@@ -35,8 +35,22 @@ pub fn load(inputs: &Inputs) -> Result<(Config, Settings), ConfigError> {
         *path = folder.join(&*path);
     }
     config.backends = backends(&config, &settings)?;
+    if config.ingester.demo == Demo::Auto {
+        config.ingester.demo = if is_untouched(&config, &settings) { Demo::On } else { Demo::Off };
+    }
     check(&config, &settings)?;
     Ok((config, settings))
+}
+
+/// Whether this is an embedded database whose user has not said yet what to read and to watch.
+fn is_untouched(config: &Config, settings: &Settings) -> bool {
+    let tells = |key: &str| {
+        let prefixes = ["sources.synthetic.", "topics", "alerts.rules", "alerts.receivers", "alerts.routes"];
+        ["roles", "ingester.sources", "worker.store_only_matching", "retention.posts"].contains(&key)
+            || prefixes.iter().any(|prefix| key.starts_with(prefix))
+    };
+    matches!(config.backends, Backends::Embedded { .. })
+        && settings.all().filter(|setting| tells(&setting.key)).all(|setting| setting.origin == Origin::Default)
 }
 
 /// The folder that a relative path of the database starts at, if it is not the working folder: that of the

@@ -14,8 +14,8 @@ use utoipa::openapi::path::HttpMethod;
 
 use super::error::ApiError;
 use super::{
-    access, alerts, analyze, audit, compare, dashboard, dead_letters, docs, feeds, health, limits, notify, openapi,
-    posts, prometheus, redact, sentiment, stats, system, topics, ws,
+    access, alerts, analyze, audit, compare, dashboard, dead_letters, demo, docs, feeds, health, limits, notify,
+    openapi, posts, prometheus, redact, sentiment, stats, system, topics, ws,
 };
 
 /// Makes `Documented`, the OpenAPI paths of the handlers, and `documented`, the table of their routes.
@@ -49,6 +49,8 @@ endpoints! {
     sources in stats,
     pause in feeds,
     resume in feeds,
+    get in demo,
+    remove in demo,
     aggregate in sentiment,
     distribution in sentiment,
     compare in compare,

@@ -13,6 +13,9 @@ export const keys = {
   },
   sources: { all: ["sources"] },
   system: { all: ["system"] },
+  demo: { all: ["demo"] },
+  /** The times of the oldest and the newest post. */
+  extent: { all: ["extent"] },
   topics: {
     all: ["topics"],
     list: ["topics", "list"],

@@ -19,6 +19,7 @@ export type Aggregate = Schemas["AggregateAnswer"];
 export type Bucket = Schemas["BucketAnswer"];
 export type EmotionCount = Schemas["TopEmotion"];
 export type SourceInfo = Schemas["SourceView"];
+export type Demo = Schemas["DemoView"];
 
 /** The OpenAPI document describes the details as an open object. */
 export type Alert = Omit<Schemas["Alert"], "details"> & { details: Record<string, unknown> };

@@ -15,6 +15,11 @@ export function answer(world: World, method: string, url: URL, body?: unknown): 
       return ok({ sources: world.sources(), feeds: world.feeds, total: world.sources().length });
     case "GET /api/alerts":
       return ok(alertsOf(world, params));
+    case "GET /api/demo":
+      return ok(world.demo);
+    case "DELETE /api/demo":
+      world.demo = { ...world.demo, state: "removing" };
+      return { status: 202, json: world.demo };
     case "GET /api/compare":
       return ok(world.compare(params));
     case "GET /api/system":

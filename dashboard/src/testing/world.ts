@@ -5,6 +5,7 @@ import type {
   Comparison,
   ComponentState,
   DeadLetter,
+  Demo,
   Emotion,
   Feed,
   Period,
@@ -29,6 +30,7 @@ export class World {
   deadLetters: DeadLetter[] = [];
   components: ComponentState[] = [{ name: "alerts", healthy: true, state: "acting" }];
   feeds: Feed[] = [];
+  demo: Demo = { state: "none", planned: 0, stored: 0, began_at: null, topics: [], rules: [] };
   readonly notify = new NotifyWorld();
   readonly rules = new RuleWorld();
   readonly topics = new TopicWorld(() => [...this.posts.values()]);

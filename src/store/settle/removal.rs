@@ -12,7 +12,7 @@ use crate::store::sql::{At, Instant, sql};
 use crate::store::{Store, StoreError};
 
 /// Most posts of a step. Each takes rows of several tables with it, and other writers wait meanwhile.
-const STEP: i64 = 500;
+pub(in crate::store) const STEP: i64 = 500;
 
 /// The posts of an author that a step processes.
 #[derive(Clone, Debug)]
