@@ -6,6 +6,7 @@
 //! errors, not in [`Settings`], not in `Debug`.
 
 mod alerts;
+mod described;
 mod environment;
 mod error;
 mod inference;
@@ -27,6 +28,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 pub use alerts::*;
+pub use described::{read_source, source_kinds};
 pub use environment::Environment;
 pub use error::{ConfigError, Problem};
 pub use inference::*;

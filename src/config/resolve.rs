@@ -152,7 +152,7 @@ fn table<'a>(settings: &'a Settings, pick: impl Fn(&'a str) -> Option<&'a str>) 
 }
 
 /// The invalid key and the message.
-fn describe(error: config::ConfigError) -> (String, String) {
+pub fn describe(error: config::ConfigError) -> (String, String) {
     match error {
         config::ConfigError::At { error, key, .. } => (dotted(&key.unwrap_or_default()), describe(*error).1),
         config::ConfigError::Type { unexpected, expected, key, .. } => {

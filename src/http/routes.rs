@@ -15,7 +15,7 @@ use utoipa::openapi::path::HttpMethod;
 use super::error::ApiError;
 use super::{
     access, alerts, analyze, audit, compare, dashboard, dead_letters, demo, docs, feeds, health, limits, notify,
-    openapi, posts, prometheus, redact, sentiment, stats, system, topics, ws,
+    openapi, posts, prometheus, redact, sentiment, sources, stats, system, topics, ws,
 };
 
 /// Makes `Documented`, the OpenAPI paths of the handlers, and `documented`, the table of their routes.
@@ -47,6 +47,13 @@ endpoints! {
     delete in posts,
     stats in stats,
     sources in stats,
+    kinds in sources,
+    create in sources,
+    get in sources,
+    update in sources,
+    delete in sources,
+    test in sources::trial,
+    recognise in sources::trial,
     pause in feeds,
     resume in feeds,
     get in demo,

@@ -12,6 +12,11 @@ export const keys = {
     comparison: (query: CompareQuery) => ["aggregate", "comparison", query],
   },
   sources: { all: ["sources"] },
+  feeds: {
+    all: ["feeds"],
+    kinds: ["feed-kinds"],
+    one: (name: string | null) => ["feeds", "one", name],
+  },
   system: { all: ["system"] },
   demo: { all: ["demo"] },
   /** The times of the oldest and the newest post. */

@@ -1,16 +1,15 @@
 import { useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { X } from "lucide-react";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { isDemoBusy, removeDemo, useDemoQuery } from "@/api/demo";
 import { keys } from "@/api/keys";
 import { useSourcesQuery, useSystemQuery } from "@/api/queries";
 import type { Demo, SourceInfo, System } from "@/api/types";
-import { count, percent } from "@/lib/format";
-import { Button, IconButton } from "@/ui/Button";
+import { count } from "@/lib/format";
+import { buttonClass, IconButton } from "@/ui/Button";
 import { ConfirmButton } from "@/ui/ConfirmButton";
-import { Modal } from "@/ui/Drawer";
 import { useChange } from "@/ui/useSave";
-import { ConnectSource } from "./ConnectSource";
 
 const KEY = "sentistream.first-run-seen";
 /** Dismissing the notice of made-up posts does not dismiss the question of whether to remove them. */
@@ -64,7 +63,7 @@ function DemoProgress({ demo: { state, planned, stored } }: { demo: Demo }) {
           {STEPS[state]}
           {filling && planned > 0 && (
             <span className="tabular text-quiet">
-              {count(stored)} of {count(planned)} posts ({percent(done)})
+              {count(stored)} of {count(planned)} posts ({Math.floor(done)}%)
             </span>
           )}
         </p>
@@ -82,7 +81,6 @@ function DemoProgress({ demo: { state, planned, stored } }: { demo: Demo }) {
 function DemoNotice({ demo }: { demo: Demo | undefined }) {
   const system = useSystemQuery().data;
   const sources = useSourcesQuery().data;
-  const [open, setOpen] = useState(false);
   const mixed = system !== undefined && hasRealPosts(system, sources ?? []);
   const seen = useSeen(mixed ? MIXED_KEY : KEY);
   const isDemo = demo?.state === "ready";
@@ -97,14 +95,15 @@ function DemoNotice({ demo }: { demo: Demo | undefined }) {
       </p>
       <div className="order-1 flex flex-wrap gap-2 sm:order-none">
         {isDemo && <RemoveDemo />}
-        {!mixed && <Button onClick={() => setOpen(true)}>Connect a real source</Button>}
+        {!mixed && (
+          <Link to="/sources" className={buttonClass()}>
+            Connect a real source
+          </Link>
+        )}
       </div>
       <IconButton label="Dismiss" className="self-start" onClick={seen.mark}>
         <X size={16} />
       </IconButton>
-      <Modal title="Connect a real source" open={open} onClose={() => setOpen(false)}>
-        <ConnectSource />
-      </Modal>
     </Notice>
   );
 }

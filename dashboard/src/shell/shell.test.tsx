@@ -96,7 +96,7 @@ describe("shortcuts", () => {
     await user.keyboard("{Escape}");
     await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
     await user.keyboard("8");
-    await screen.findByRole("heading", { name: "System" });
+    await screen.findByRole("heading", { name: "Sources" });
     await user.keyboard("/");
     const field = await screen.findByRole("searchbox", { name: "Search posts" });
     await waitFor(() => expect(document.activeElement).toBe(field));
