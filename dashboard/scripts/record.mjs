@@ -46,7 +46,10 @@ for (let shot = 0; shot < 4; shot++) {
 }
 await visit("/posts?sentiment=negative");
 await keep(1_800);
-await page.getByRole("link", { name: /open this post$/ }).first().click();
+await page
+  .getByRole("link", { name: /open this post$/ })
+  .first()
+  .click();
 await settle();
 await keep(2_600);
 await visit("/emotions?range=24h");
@@ -69,7 +72,9 @@ const tour = animate(frames, SMALL);
 writeFileSync(join(folder, "tour.webp"), tour);
 await browser.close();
 const kilobytes = (path) => `${Math.round(statSync(join(folder, path)).size / 1_000)} kB`;
-console.log(`overview.png ${kilobytes("overview.png")}, tour.webp ${kilobytes("tour.webp")}, ${frames.length} frames`);
+console.log(
+  `overview.png ${kilobytes("overview.png")}, tour.webp ${kilobytes("tour.webp")}, ${frames.length} frames`,
+);
 if (tour.length > MOST_BYTES) throw new Error(`tour.webp has ${tour.length} bytes, more than ${MOST_BYTES}`);
 
 async function untilReady() {

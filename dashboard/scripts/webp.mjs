@@ -9,7 +9,11 @@ export function animate(frames, { width, height }) {
   canvas.writeUIntLE(height - 1, 7, 3);
   // A white background, and no limit of repetitions.
   const loop = Buffer.from([255, 255, 255, 255, 0, 0]);
-  const chunks = [chunk("VP8X", canvas), chunk("ANIM", loop), ...frames.map((frame) => frameOf(frame, width, height))];
+  const chunks = [
+    chunk("VP8X", canvas),
+    chunk("ANIM", loop),
+    ...frames.map((frame) => frameOf(frame, width, height)),
+  ];
   const body = Buffer.concat([Buffer.from("WEBP"), ...chunks]);
   return Buffer.concat([Buffer.from("RIFF"), length(body), body]);
 }

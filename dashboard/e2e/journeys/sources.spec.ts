@@ -31,7 +31,9 @@ async function startBlog(): Promise<{ url: string; http: HttpServer }> {
       return;
     }
     response.setHeader("Content-Type", "text/html");
-    response.end('<html><head><link rel="alternate" type="application/atom+xml" href="/feed.xml"></head></html>');
+    response.end(
+      '<html><head><link rel="alternate" type="application/atom+xml" href="/feed.xml"></head></html>',
+    );
   });
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
   return { url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`, http };
@@ -53,7 +55,9 @@ test("web page becomes a live source without a restart", async ({ page, server }
   const row = page.getByRole("listitem").filter({ hasText: "blog" });
   await expect(row.getByText("Running")).toBeVisible();
   await expect
-    .poll(async () => ((await (await server.call("/api/stats")).json()) as { total_posts: number }).total_posts)
+    .poll(
+      async () => ((await (await server.call("/api/stats")).json()) as { total_posts: number }).total_posts,
+    )
     .toBe(2);
 
   await row.getByRole("button", { name: "Pause blog" }).click();

@@ -78,7 +78,9 @@ export function useExtentQuery(enabled: boolean) {
         getPosts({ limit: 1 }, signal),
       ]);
       const [first, last] = [oldest.posts[0], newest.posts[0]];
-      return first && last ? { first: Date.parse(first.created_at), last: Date.parse(last.created_at) } : null;
+      return first && last
+        ? { first: Date.parse(first.created_at), last: Date.parse(last.created_at) }
+        : null;
     },
     staleTime: Number.POSITIVE_INFINITY,
     enabled,

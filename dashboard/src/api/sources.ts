@@ -48,7 +48,9 @@ export function changeSource(body: SourceRequest, version: number): Promise<Mana
 }
 
 export async function deleteSource(name: string): Promise<void> {
-  await dataOf(api.DELETE("/api/sources/{name}", { params: { path: { name }, header: { "If-Match": "*" } } }));
+  await dataOf(
+    api.DELETE("/api/sources/{name}", { params: { path: { name }, header: { "If-Match": "*" } } }),
+  );
 }
 
 /** Reads some posts of a source. Nothing is stored. */

@@ -12,7 +12,12 @@ export function answer(world: World, method: string, url: URL, body?: unknown): 
     case "GET /api/sentiment/aggregate":
       return ok(world.aggregate(params));
     case "GET /api/sources":
-      return ok({ sources: world.sources(), feeds: world.feeds, total: world.sources().length });
+      return ok({
+        sources: world.sources(),
+        feeds: world.feeds,
+        total: world.sources().length,
+        managed: world.sourceWorld.names(),
+      });
     case "GET /api/alerts":
       return ok(alertsOf(world, params));
     case "GET /api/demo":
@@ -41,6 +46,7 @@ export function answer(world: World, method: string, url: URL, body?: unknown): 
       return (
         world.notify.answer(method, url.pathname, body) ??
         world.rules.answer(method, url.pathname, body) ??
+        world.sourceWorld.answer(method, url.pathname, body) ??
         alertOf(world, method, url.pathname, body) ??
         world.topics.answer(method, url, body) ??
         single(world, method, url.pathname)

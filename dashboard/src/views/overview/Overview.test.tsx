@@ -127,7 +127,9 @@ describe("overview", () => {
     await user.click(within(dialog).getByRole("button", { name: "Remove demo data" }));
     expect(await screen.findByText(/Removing the made-up posts/)).toBeTruthy();
     state.world.demo = { ...state.world.demo, state: "removed" };
-    await waitFor(() => expect(screen.queryByText(/Removing the made-up posts/)).toBeNull(), { timeout: 5_000 });
+    await waitFor(() => expect(screen.queryByText(/Removing the made-up posts/)).toBeNull(), {
+      timeout: 5_000,
+    });
   });
 
   it("demo is asked about when real posts arrive", async () => {
@@ -139,7 +141,10 @@ describe("overview", () => {
 
   it("range fits the posts when nothing was chosen", async () => {
     const now = Date.now();
-    state.world.add(makePost({ id: "old", at: now - 300 * MINUTE }), makePost({ id: "new", at: now - MINUTE }));
+    state.world.add(
+      makePost({ id: "old", at: now - 300 * MINUTE }),
+      makePost({ id: "new", at: now - MINUTE }),
+    );
     open("/");
     const day = await screen.findByRole("button", { name: "24 h" });
     await waitFor(() => expect(day.getAttribute("aria-pressed")).toBe("true"));

@@ -1,8 +1,8 @@
-import { useNow } from "@/lib/useNow";
+import type { Trial } from "@/api/types";
 import { ago, exact, plural } from "@/lib/format";
 import { sentence } from "@/lib/labels";
+import { useNow } from "@/lib/useNow";
 import { PostText } from "@/posts/PostText";
-import type { Trial } from "@/api/types";
 import { SentimentGlyph } from "@/ui/marks";
 
 /** What a source delivered when it was tested. */

@@ -6,11 +6,11 @@ export type Values = Record<string, string | boolean>;
 /** The values of a form for these settings, with the defaults of the kind. */
 export function valuesOf(kind: SourceKind, settings: Record<string, unknown>): Values {
   return Object.fromEntries(
-    kind.fields.map((field) => [field.key, valueOf(field, settings[field.key] ?? field.default)]),
+    kind.fields.map((field) => [field.key, fieldValue(field, settings[field.key] ?? field.default)]),
   );
 }
 
-function valueOf({ type }: SourceField, setting: unknown): string | boolean {
+function fieldValue({ type }: SourceField, setting: unknown): string | boolean {
   if (type === "boolean") return setting === true;
   if (Array.isArray(setting)) return setting.join("\n");
   return setting === undefined || setting === null ? "" : String(setting);
@@ -24,7 +24,7 @@ export function requestOf(name: string, kind: SourceKind, values: Values): Sourc
     const value = values[field.key];
     if (field.type === "secret") {
       if (typeof value === "string" && value !== "") secrets[field.key] = value;
-    } else if (value !== undefined && value !== valueOf(field, field.default)) {
+    } else if (value !== undefined && value !== fieldValue(field, field.default)) {
       settings[field.key] = settingOf(field, value);
     }
   }
