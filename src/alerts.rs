@@ -9,6 +9,7 @@ mod dues;
 mod evidence;
 mod look;
 mod meta;
+mod replay;
 #[cfg(test)]
 mod tests;
 mod tick;
@@ -24,11 +25,15 @@ use crate::domain::alert::RuleSpec;
 use crate::lease::{Coordinated, LeaseManager, RoundError, coordinate};
 use crate::lifecycle::{Backoff, Shutdown};
 use crate::live::LiveBus;
+use crate::store::demonstration::DemoState;
 use crate::store::{Lease, Store, StoreError};
 use crate::stream::Stream;
 
 /// The lease of the leader.
 pub const LEASE: &str = "alerts";
+
+/// The interval of checks while demo data is being generated or removed.
+const DEMO_LOOK: Duration = Duration::from_millis(500);
 
 /// The rooms that the role uses.
 #[derive(Clone)]
@@ -117,6 +122,18 @@ impl Coordinated for Leader {
             if !self.provisioned {
                 provision(&self.rooms.store, &self.options.rules).await?;
                 self.provisioned = true;
+            }
+            match self.rooms.store.demonstration().await? {
+                // Windows over posts that come or go would raise alerts about nothing.
+                Some(demo) if matches!(demo.state, DemoState::Filling | DemoState::Removing) => {
+                    self.due = Instant::now() + DEMO_LOOK;
+                    return Ok(self.renew_every().min(DEMO_LOOK));
+                }
+                Some(demo) if demo.state == DemoState::Evaluating => {
+                    replay::replay(&self.rooms, &self.leases, demo).await?;
+                    return Ok(DEMO_LOOK);
+                }
+                _ => {}
             }
             // The futures of evidence are large.
             Box::pin(tick(&self.rooms, &self.options, lease, &mut self.memory)).await?;

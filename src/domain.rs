@@ -11,6 +11,8 @@ pub mod fields;
 pub mod human_duration;
 pub mod interval;
 pub mod label;
+pub mod made_up;
+pub mod managed_source;
 pub mod notify;
 pub mod op;
 pub mod post;

@@ -4,6 +4,7 @@ pub mod aggregate;
 pub mod alerts;
 mod backend;
 mod connections;
+pub mod demonstration;
 pub mod erase;
 mod error;
 pub mod feeds;

@@ -86,6 +86,37 @@ pub async fn tick(
     let now = rooms.clock.now();
     rooms.store.observe(DOWNTIME.max(options.interval * 4)).await?;
     let end = window_end(rooms, options, now).await?;
+    let changes = evaluate(rooms, lease, memory, Evaluation { now, end, only: None }).await?;
+    metrics::histogram!("sentistream_alert_evaluation_seconds").record(started.elapsed().as_secs_f64());
+    publish(rooms, changes).await;
+    Ok(())
+}
+
+/// When rules are evaluated, and which.
+pub(super) struct Evaluation<'a> {
+    /// The time of what changes.
+    pub now: Timestamp,
+    /// Where windows without a delay end.
+    pub end: Timestamp,
+    /// The ids of the rules to judge; `None`: those that are due.
+    pub only: Option<&'a [i64]>,
+}
+
+/// What an evaluation has written.
+pub(super) struct Changes {
+    applied: Vec<Applied>,
+    /// Alerts whose figures or evidence have changed.
+    updated: Vec<Alert>,
+}
+
+/// Evaluates rules and writes the changes.
+pub(super) async fn evaluate(
+    rooms: &AlertsRooms,
+    lease: &Lease,
+    memory: &mut Memory,
+    evaluation: Evaluation<'_>,
+) -> Result<Changes, TickError> {
+    let Evaluation { now, end, only } = evaluation;
     let mut list = rooms.store.alert_rules().await?;
     if list.unreadable != memory.unreadable {
         memory.unreadable.clone_from(&list.unreadable);
@@ -114,7 +145,10 @@ pub async fn tick(
     look.steps.extend(meta::steps(&trouble, known.get(&META).map_or(&[], Vec::as_slice), now));
     // An evaluation that fails is repeated by the next one.
     let mut dues = std::mem::take(&mut memory.dues);
-    let due = dues.take(&list.rules, Instant::now());
+    let due = match only {
+        Some(ids) => list.rules.iter().filter(|rule| ids.contains(&rule.id)).collect(),
+        None => dues.take(&list.rules, Instant::now()),
+    };
     let judged = due.len() as u64;
     let mut feeds = read(rooms, &due, end, memory).await?;
     for rule in due {
@@ -133,9 +167,7 @@ pub async fn tick(
     memory.explained.extend(look.explained.iter().map(|id| (*id, now)));
     memory.dues = dues;
     metrics::counter!("sentistream_alert_evaluations_total").increment(judged);
-    metrics::histogram!("sentistream_alert_evaluation_seconds").record(started.elapsed().as_secs_f64());
-    publish(rooms, applied, updated).await;
-    Ok(())
+    Ok(Changes { applied, updated })
 }
 
 /// What an evaluation must know about an open alert.
@@ -204,7 +236,7 @@ async fn count(rooms: &AlertsRooms, due: FeedRules<'_>, memory: &mut Memory) -> 
 }
 
 /// Publishes what was committed to live clients. They read the store when this fails.
-async fn publish(rooms: &AlertsRooms, applied: Vec<Applied>, updated: Vec<Alert>) {
+async fn publish(rooms: &AlertsRooms, Changes { applied, updated }: Changes) {
     let mut events = Vec::with_capacity(2 * applied.len() + updated.len());
     for Applied { transition, alert } in applied {
         let (rule, scope) = (transition.labels.get("alertname"), &transition.scope);

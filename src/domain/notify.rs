@@ -48,6 +48,8 @@ pub enum Kind {
     Silence,
     MuteTiming,
     InhibitRule,
+    /// A source of posts, see [`super::managed_source`].
+    Source,
 }
 
 impl Kind {
@@ -59,6 +61,7 @@ impl Kind {
             Self::Silence => "silence",
             Self::MuteTiming => "mute_timing",
             Self::InhibitRule => "inhibit_rule",
+            Self::Source => "source",
         }
     }
 }

@@ -9,6 +9,8 @@ mod state;
 mod tally;
 
 pub use backfill::{BackfillStep, TopicTest};
+pub(super) use postgres::remove_with_counts as remove_on_postgres;
+pub(super) use sqlite::remove_with_counts as remove_on_sqlite;
 pub(super) use state::columns;
 
 use std::collections::{BTreeMap, HashMap};

@@ -12,7 +12,15 @@ export const keys = {
     comparison: (query: CompareQuery) => ["aggregate", "comparison", query],
   },
   sources: { all: ["sources"] },
+  feeds: {
+    all: ["feeds"],
+    kinds: ["feed-kinds"],
+    one: (name: string | null) => ["feeds", "one", name],
+  },
   system: { all: ["system"] },
+  demo: { all: ["demo"] },
+  /** The times of the oldest and the newest post. */
+  extent: { all: ["extent"] },
   topics: {
     all: ["topics"],
     list: ["topics", "list"],

@@ -38,6 +38,13 @@ export type Aggregate = Schemas["AggregateAnswer"];
 export type Bucket = Schemas["BucketAnswer"];
 export type EmotionCount = Schemas["TopEmotion"];
 export type SourceInfo = Schemas["SourceView"];
+export type Demo = Schemas["DemoView"];
+export type SourceDefinition = Schemas["SourceDefinition"];
+export type ManagedSource = Schemas["ManagedSourceView"];
+export type SourceRequest = Schemas["SourceRequest"];
+export type SourceKind = Schemas["SourceKind"];
+export type SourceField = Schemas["SourceField"];
+export type Trial = Schemas["Trial"];
 
 /** The OpenAPI document describes the details as an open object. */
 export type Alert = Omit<Schemas["Alert"], "details"> & { details: Record<string, unknown> };

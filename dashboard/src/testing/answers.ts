@@ -12,9 +12,19 @@ export function answer(world: World, method: string, url: URL, body?: unknown): 
     case "GET /api/sentiment/aggregate":
       return ok(world.aggregate(params));
     case "GET /api/sources":
-      return ok({ sources: world.sources(), feeds: world.feeds, total: world.sources().length });
+      return ok({
+        sources: world.sources(),
+        feeds: world.feeds,
+        total: world.sources().length,
+        managed: world.sourceWorld.names(),
+      });
     case "GET /api/alerts":
       return ok(alertsOf(world, params));
+    case "GET /api/demo":
+      return ok(world.demo);
+    case "DELETE /api/demo":
+      world.demo = { ...world.demo, state: "removing" };
+      return { status: 202, json: world.demo };
     case "GET /api/compare":
       return ok(world.compare(params));
     case "GET /api/system":
@@ -36,6 +46,7 @@ export function answer(world: World, method: string, url: URL, body?: unknown): 
       return (
         world.notify.answer(method, url.pathname, body) ??
         world.rules.answer(method, url.pathname, body) ??
+        world.sourceWorld.answer(method, url.pathname, body) ??
         alertOf(world, method, url.pathname, body) ??
         world.topics.answer(method, url, body) ??
         single(world, method, url.pathname)

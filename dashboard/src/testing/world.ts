@@ -5,6 +5,7 @@ import type {
   Comparison,
   ComponentState,
   DeadLetter,
+  Demo,
   Emotion,
   Feed,
   Period,
@@ -21,6 +22,7 @@ import { bucketLength } from "@/lib/range";
 import { iso } from "./answer";
 import { NotifyWorld } from "./notify";
 import { RuleWorld } from "./rules";
+import { SourceWorld } from "./sources";
 import { TopicWorld } from "./topics";
 
 /** The data of the fake server. */
@@ -29,8 +31,10 @@ export class World {
   deadLetters: DeadLetter[] = [];
   components: ComponentState[] = [{ name: "alerts", healthy: true, state: "acting" }];
   feeds: Feed[] = [];
+  demo: Demo = { state: "none", planned: 0, stored: 0, began_at: null, topics: [], rules: [] };
   readonly notify = new NotifyWorld();
   readonly rules = new RuleWorld();
+  readonly sourceWorld = new SourceWorld();
   readonly topics = new TopicWorld(() => [...this.posts.values()]);
   private readonly posts = new Map<string, ScoredPost>();
 

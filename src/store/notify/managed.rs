@@ -36,13 +36,14 @@ macro_rules! insert_row {
 }
 
 impl Kind {
-    fn table(self) -> &'static str {
+    pub(super) fn table(self) -> &'static str {
         match self {
             Self::Receiver => "alert_receivers",
             Self::Route => "alert_routes",
             Self::Silence => "alert_silences",
             Self::MuteTiming => "alert_mute_timings",
             Self::InhibitRule => "alert_inhibit_rules",
+            Self::Source => "managed_sources",
         }
     }
 }
@@ -255,7 +256,8 @@ impl ManagedChange {
     /// The change with secrets as they are stored.
     fn sealed(mut self, store: &Store) -> Result<Self, StoreError> {
         if let Action::Create(draft) | Action::Update { draft, .. } = &mut self.action {
-            draft.secrets = store.sealed(draft.name.as_deref().unwrap_or_default(), &draft.secrets)?;
+            let owner = owner(self.kind, draft.name.as_deref().unwrap_or_default());
+            draft.secrets = store.sealed(&owner, &draft.secrets)?;
         }
         Ok(self)
     }
@@ -264,8 +266,16 @@ impl ManagedChange {
 impl Store {
     fn with_opened<T: Managed>(&self, found: WithSecrets<T>) -> WithSecrets<T> {
         let WithSecrets { stored, secrets } = found;
-        let secrets = self.opened(stored.spec.name().unwrap_or_default(), secrets);
+        let secrets = self.opened(&owner(T::KIND, stored.spec.name().unwrap_or_default()), secrets);
         WithSecrets { stored, secrets }
+    }
+}
+
+/// To whom secrets are bound when they are sealed, so that they do not open for another object.
+pub(super) fn owner(kind: Kind, name: &str) -> String {
+    match kind {
+        Kind::Source => format!("source:{name}"),
+        _ => name.to_owned(),
     }
 }
 

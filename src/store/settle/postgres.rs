@@ -316,3 +316,31 @@ pub fn remove_old_posts(connection: &mut AsyncPgConnection, old: OldPosts) -> Bo
     }
     .boxed()
 }
+
+/// Removes posts with their counts and keys; see [`crate::store::demonstration`]. Their entries are remembered, so that one
+/// that is delivered again is recognised.
+pub fn remove_with_counts(
+    connection: &mut AsyncPgConnection,
+    ids: Vec<String>,
+    now: Timestamp,
+    retention: Retention,
+) -> BoxFuture<'_, QueryResult<usize>> {
+    async move {
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        lock_known_keys(connection, &ids).await?;
+        let mut tally = Tally::new(now, &retention);
+        let mut creators = Vec::new();
+        for (_, state) in load_states(connection, &ids).await? {
+            if let Some(row) = state.row {
+                tally.add_row(&row, -1);
+                creators.push(row.creator);
+            }
+        }
+        write::remove_posts(connection, &ids).await?;
+        write::forget_keys(connection, &ids).await?;
+        write::remembered(connection, &creators).await?;
+        write::tally(connection, &tally).await?;
+        Ok(creators.len())
+    }
+    .boxed()
+}

@@ -10,7 +10,7 @@ use crate::store::sql::{At, Instant, sql};
 use crate::store::{Store, StoreError};
 
 /// Most posts of a step. Each removes rows of several tables, while other writers wait.
-const STEP: i64 = 500;
+pub(in crate::store) const STEP: i64 = 500;
 
 /// The posts of an author that a step processes.
 #[derive(Clone, Debug)]

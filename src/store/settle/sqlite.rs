@@ -220,3 +220,25 @@ pub fn remove_old_posts(connection: &mut SqliteConnection, old: &OldPosts) -> Qu
     }
     Ok(ids.len())
 }
+
+/// Removes posts with their counts and keys; see [`crate::store::demonstration`].
+pub fn remove_with_counts(
+    connection: &mut SqliteConnection,
+    ids: &[String],
+    now: Timestamp,
+    retention: &Retention,
+) -> QueryResult<usize> {
+    let mut tally = Tally::new(now, retention);
+    let mut removed = 0;
+    for id in ids {
+        let state = load_state(connection, id)?;
+        if let Some(row) = &state.row {
+            tally.add_row(row, -1);
+            write::remove_post(connection, id)?;
+            removed += 1;
+        }
+        sql("DELETE FROM post_keys WHERE post_id = ?").bind::<Text, _>(id).execute(connection)?;
+    }
+    write::tally(connection, &tally)?;
+    Ok(removed)
+}

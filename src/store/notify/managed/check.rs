@@ -65,7 +65,7 @@ impl Present {
             Kind::Receiver => &["receiver"],
             Kind::MuteTiming => &["mute_timings", "active_timings"],
             Kind::Route => &["parent"],
-            Kind::Silence | Kind::InhibitRule => &[],
+            Kind::Silence | Kind::InhibitRule | Kind::Source => &[],
         };
         let refers = |route: &&Draft| fields.iter().any(|field| names(route, field).contains(&name));
         let routes: Vec<String> = self.routes.iter().filter(refers).filter_map(|route| route.name.clone()).collect();
