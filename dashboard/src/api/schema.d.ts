@@ -4275,6 +4275,71 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/insights/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Explain a change */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description The later period: posts created at or after. 24 hours before its end if not given. */
+                    start_date?: string;
+                    /**
+                     * @description The later period: posts created before. Now if not given, or if it lies in the future: an unfinished period is
+                     *     compared with one of equal length.
+                     */
+                    end_date?: string;
+                    /** @description Only posts that this tracked topic matches. */
+                    topic?: string;
+                    /** @description Only posts of this source. */
+                    source?: string;
+                    /** @description Only posts of this sentiment. */
+                    sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts with this emotion. */
+                    emotion?: components["schemas"]["Emotion"];
+                    /** @description Only posts of this author. */
+                    author?: string;
+                    /** @description Words that must all occur, ignoring case. */
+                    q?: string;
+                    against_start?: string;
+                    against_end?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Explained"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -6944,6 +7009,108 @@ export interface components {
             start: number;
             /** @description The word as written in the text. */
             text: string;
+        };
+        /** @enum {string} */
+        Measure: "posts" | "positive" | "neutral" | "negative";
+        /** @enum {string} */
+        TermKind: "word" | "bigram" | "hashtag";
+        Shift: {
+            measure: components["schemas"]["Measure"];
+            /** Format: double */
+            previous: number;
+            /** Format: double */
+            current: number;
+            emotion?: components["schemas"]["Emotion"] | null;
+            source?: string | null;
+            words: string[];
+        };
+        SalientWord: {
+            term: string;
+            kind: components["schemas"]["TermKind"];
+            /** Format: double */
+            rate: number;
+            /** Format: double */
+            previous_rate: number;
+            /** Format: int64 */
+            posts: number;
+            /** Format: int64 */
+            previous_posts: number;
+            /** Format: double */
+            score: number;
+            post_ids: string[];
+        };
+        SourcePart: {
+            source: string;
+            /** Format: int64 */
+            posts: number;
+            /** Format: int64 */
+            previous_posts: number;
+            /** Format: double */
+            contribution: number;
+            post_ids: string[];
+        };
+        AuthorPart: {
+            author: string;
+            source: string;
+            /** Format: int64 */
+            posts: number;
+            /** Format: int64 */
+            previous_posts: number;
+            /** Format: double */
+            contribution: number;
+            post_ids: string[];
+        };
+        TextGroup: {
+            content: string;
+            /** Format: int64 */
+            posts: number;
+            /** Format: int64 */
+            authors: number;
+            sources: string[];
+            post_ids: string[];
+        };
+        Typical: {
+            current: string[];
+            previous: string[];
+        };
+        CitedPost: {
+            source: string;
+            author?: string | null;
+            content: string;
+            url?: string | null;
+            /** Format: date-time */
+            created_at: string;
+            sentiment?: components["schemas"]["Sentiment"] | null;
+            emotion?: components["schemas"]["Emotion"] | null;
+            /** Format: double */
+            confidence: number;
+        };
+        SampledSide: {
+            /** Format: date-time */
+            start_date: string;
+            /** Format: date-time */
+            end_date: string;
+            /** Format: int64 */
+            total: number;
+            total_capped: boolean;
+            /** Format: int64 */
+            sampled: number;
+            measures: components["schemas"]["Measures"];
+        };
+        Explained: components["schemas"]["CountEcho"] & {
+            current: components["schemas"]["SampledSide"];
+            previous: components["schemas"]["SampledSide"];
+            counted_from: components["schemas"]["CountedFrom"];
+            significant: boolean;
+            changes: components["schemas"]["Shift"][];
+            words: components["schemas"]["SalientWord"][];
+            sources: components["schemas"]["SourcePart"][];
+            authors: components["schemas"]["AuthorPart"][];
+            texts: components["schemas"]["TextGroup"][];
+            typical: components["schemas"]["Typical"];
+            posts: {
+                [key: string]: components["schemas"]["CitedPost"];
+            };
         };
     };
     responses: never;
