@@ -11,8 +11,8 @@
 //! Data flows in one direction. Five *roles* ([`ingester`], [`worker`], [`alerts`], [`notify`],
 //! [`http`]) run as tasks of one process or of many. They share only *rooms*: [`stream`],
 //! [`inference`], [`store`], [`live`], [`cache`], [`sources`], [`outbound`], [`rules`], [`topics`],
-//! [`insights`] and [`language`]. Rooms never import a role, roles never import each other, and only [`app`]
-//! imports everything (`tests/it/layering.rs`).
+//! [`lease`], [`terms`], [`insights`] and [`language`]. Rooms never import a
+//! role, roles never import each other, and only [`app`] imports everything (`tests/it/layering.rs`).
 //!
 //! # Map
 //!
