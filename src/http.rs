@@ -24,6 +24,7 @@ pub mod etag;
 pub mod feeds;
 pub mod health;
 pub mod inflow;
+pub mod insights;
 pub mod limits;
 pub mod notify;
 pub mod observe;

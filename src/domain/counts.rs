@@ -26,6 +26,25 @@ impl Counts {
         self.confidence_sum += other.confidence_sum;
     }
 
+    /// The posts of one sentiment, one emotion or both, where given. The sum of confidences
+    /// is not known by label: it is 0 of what is narrowed.
+    pub fn only(&self, sentiment: Option<Sentiment>, emotion: Option<Emotion>) -> Self {
+        let (row, column) = (sentiment.map(Sentiment::index), emotion.map(Emotion::index));
+        let keeps = |at: usize, wanted: Option<usize>| wanted.is_none_or(|wanted| wanted == at);
+        let mut kept = *self;
+        for (at, cells) in kept.cells.iter_mut().enumerate() {
+            for (emotion, cell) in cells.iter_mut().enumerate() {
+                if !keeps(at, row) || !keeps(emotion, column) {
+                    *cell = 0;
+                }
+            }
+        }
+        if kept.cells != self.cells {
+            kept.confidence_sum = 0.0;
+        }
+        kept
+    }
+
     /// All posts.
     pub fn total(&self) -> i64 {
         self.cells.iter().flatten().sum()

@@ -2,6 +2,7 @@
 
 pub(super) mod query;
 pub(super) mod row;
+pub mod sample;
 mod search;
 
 pub(super) use row::{public_id, scores_json};

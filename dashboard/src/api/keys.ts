@@ -1,4 +1,5 @@
 import type { AggregateQuery, AlertsQuery, CompareQuery, PostsQuery } from "./endpoints";
+import type { InsightQuery } from "./insights";
 import type { ShareQuery } from "./topics";
 
 /**
@@ -10,6 +11,10 @@ export const keys = {
     all: ["aggregate"],
     buckets: (query: AggregateQuery) => ["aggregate", "buckets", query],
     comparison: (query: CompareQuery) => ["aggregate", "comparison", query],
+  },
+  insights: {
+    all: ["insights"],
+    explain: (filter: string, query: InsightQuery) => ["insights", "explain", filter, query],
   },
   sources: { all: ["sources"] },
   feeds: {

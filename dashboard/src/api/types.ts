@@ -58,6 +58,13 @@ export type Comparison = Schemas["Comparison"];
 export type Significance = Schemas["Significance"];
 export type PeriodCounts = Schemas["PeriodCounts"];
 
+/** What changed between two ranges, and what is behind it. */
+export type Insight = Schemas["Explained"];
+/** A significant change. */
+export type Shift = Schemas["Shift"];
+/** A post that an insight cites. */
+export type CitedPost = Schemas["CitedPost"];
+
 export type RuleDraft = Schemas["RuleDraft"];
 export type Rule = Schemas["RuleView"];
 export type Backtest = Schemas["BacktestView"];

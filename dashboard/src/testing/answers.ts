@@ -1,5 +1,6 @@
 import type { Alert, Analysis, DeadLetter, PostDetail, Sentiment, System, Transition } from "@/api/types";
 import { type Answer, iso, ok } from "./answer";
+import { makeInsight } from "./insights";
 import type { World } from "./world";
 
 /** The fake REST API: answers a request from the data of a world. */
@@ -27,6 +28,8 @@ export function answer(world: World, method: string, url: URL, body?: unknown): 
       return { status: 202, json: world.demo };
     case "GET /api/compare":
       return ok(world.compare(params));
+    case "GET /api/insights/explain":
+      return ok(makeInsight(params, world.insight(params)));
     case "GET /api/system":
       return ok(systemOf(world));
     case "GET /api/dead-letters":

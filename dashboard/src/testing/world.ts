@@ -8,6 +8,7 @@ import type {
   Demo,
   Emotion,
   Feed,
+  Insight,
   Period,
   PeriodCounts,
   PostEvent,
@@ -27,6 +28,8 @@ import { TopicWorld } from "./topics";
 
 /** The data of the fake server. */
 export class World {
+  /** What an explanation of a request reports. Nothing by default. */
+  insight: (params: URLSearchParams) => Partial<Insight> = () => ({});
   readonly alerts: Alert[] = [];
   deadLetters: DeadLetter[] = [];
   components: ComponentState[] = [{ name: "alerts", healthy: true, state: "acting" }];
