@@ -192,7 +192,16 @@ impl Queue {
             tokens += ready.encoded.cost();
             lane.ready.push_back(ready);
         }
-        self.wake(tokens > MIN_SHARE);
+        // The calling thread takes a small batch itself: a hand-over takes longer than its share of the work.
+        if tokens > MIN_SHARE {
+            self.wake(true);
+        }
+    }
+
+    /// Something to do, if there is any now; `None` when the queue is closed, too.
+    pub fn poll(&self) -> Option<Task> {
+        let mut state = lock(&self.state);
+        if state.closed { None } else { state.take(self.max_batch_tokens, self.threads) }
     }
 
     /// Waits for something to do; `None` when the queue is closed.

@@ -31,7 +31,7 @@ fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
         "language" => set(&["domain"]),
         // A room owns the types of its settings.
         "config" => Some(ROOMS.into_iter().chain(["domain"]).collect()),
-        "inference" => set(&["domain", "clock"]),
+        "inference" => set(&["domain", "clock", "outbound"]),
         "sources" => set(&["domain", "clock", "outbound"]),
         "outbound" | "terms" => set(&[]),
         "rules" => set(&["domain", "store", "terms"]),

@@ -1,5 +1,6 @@
 use super::*;
 use crate::domain::{Emotion, Sentiment};
+use crate::inference::error::JudgeError;
 use crate::inference::fused::tests::{SMALL_CONFIG, small_weights};
 use crate::inference::network::Scratch;
 use crate::inference::panel::Encoded;
@@ -52,16 +53,24 @@ async fn long_text_beyond_windows_is_truncated() {
     assert!(negative(&whole) > negative(&beginning) + 0.2, "the end of a long text counts: {whole:?} {beginning:?}");
 }
 
+#[tokio::test]
+async fn text_longer_than_a_post_is_cut_and_reported() {
+    let engine = Engine::load(&options()).unwrap();
+    // One word, so that it is one token.
+    let judged = engine.classify(vec!["a".repeat(99_999), "a".repeat(150_000)]).await.unwrap();
+    assert_eq!(judged.iter().map(|analysis| analysis.truncated).collect::<Vec<_>>(), [false, true]);
+}
+
 /// Breaks off at a certain word, as a faulty model would.
 struct Faulty(Panel);
 
 impl Judge for Faulty {
-    fn encode(&self, text: &str) -> Result<Encoded, String> {
+    fn encode(&self, text: &str) -> Result<Encoded, JudgeError> {
         assert!(!text.contains("unreadable"), "cannot read this");
         self.0.encode(text)
     }
 
-    fn judge(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<Analysis>, String> {
+    fn judge(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<Analysis>, JudgeError> {
         let poison = self.0.encode("poison")?;
         assert!(!texts.contains(&&poison), "poisoned");
         self.0.judge(texts, scratch)
