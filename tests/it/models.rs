@@ -138,7 +138,7 @@ fn interrupted_download_resumes_at_its_offset() {
     };
     app.hub.fault(weights, Fault::Cut);
     let broken = app.run(&["models", "pull", "tests/bert"]);
-    assert_ended(&broken, 1, &[weights, "broke off", "goes on from where it stopped"]);
+    assert_ended(&broken, 1, &[weights, "was interrupted", "it resumes"]);
     // The download is retried from the half, the three quarters, and so on.
     assert!(resumed(size / 2), "{:?}", app.hub.seen());
     // An incomplete download is not used as a model.
