@@ -10,6 +10,7 @@ mod kinds;
 mod mail;
 mod mail_server;
 mod manage;
+mod programs;
 mod services;
 mod templates;
 
