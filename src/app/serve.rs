@@ -25,7 +25,7 @@ use crate::telemetry::trace::Tracing;
 use crate::worker::{self, Worker};
 
 use super::lock::ServingLock;
-use super::{Rooms, model, open, options, sign_in};
+use super::{Rooms, key_file_in_use, model, open, options, sign_in};
 
 /// The running roles of this process.
 pub struct Running {
@@ -107,6 +107,12 @@ pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
         Backends::Shared { .. } => None,
     };
     let rooms = open(config, parts.clock.clone()).await?;
+    if key_file_in_use(config).is_none() {
+        tracing::warn!(
+            "secrets of receivers are stored unencrypted: set database.key_file to a file of mode 0600 with a key \
+             (openssl rand -base64 32)"
+        );
+    }
     let needs_model = config.has_role(Role::Worker) || config.has_role(Role::Api);
     let llm = model::llm(&config.llm, &parts.clock)?.filter(|_| needs_model);
     let first = match parts.classifier {
