@@ -1,6 +1,7 @@
 //! Errors of inference.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 /// Why texts could not be classified.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -11,6 +12,9 @@ pub enum InferenceError {
     /// At least one of these texts makes the analysis fail; retry each alone.
     #[error("the analysis failed: {0}")]
     Failed(String),
+    /// The model computed one of these texts for longer than `inference.max_wait`; retry each alone, and not forever.
+    #[error("the model did not finish a text within {0:?} (inference.max_wait)")]
+    TooSlow(Duration),
     /// The model cannot be loaded; a retry may succeed.
     #[error("cannot load the model {model}: {reason}")]
     Load { model: String, reason: String },

@@ -55,7 +55,7 @@ impl Shard<'_> {
                 let encoded = Encoded { depth: slot.request.depth(), ..encoded };
                 let Some(analysis) = self.shared.answers.get(&encoded) else { return Some(Ready { encoded, slot }) };
                 self.shared.meter.record_cached();
-                slot.fill(analysis);
+                slot.fill_cached(analysis);
                 None
             }
             Err(reason) => {

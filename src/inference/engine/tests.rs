@@ -88,6 +88,42 @@ async fn panicking_text_fails_only_its_request() {
     }
 }
 
+/// Computes a text with a certain word until it is released.
+struct Stuck {
+    panel: Panel,
+    released: std::sync::Mutex<std::sync::mpsc::Receiver<()>>,
+}
+
+impl Judge for Stuck {
+    fn encode(&self, text: &str) -> Result<Encoded, String> {
+        self.panel.encode(text)
+    }
+
+    fn judge(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<Analysis>, String> {
+        if texts.contains(&&self.panel.encode("endless")?) {
+            // It ends when the test drops the sender.
+            let _ = self.released.lock().unwrap().recv();
+        }
+        self.panel.judge(texts, scratch)
+    }
+}
+
+#[tokio::test]
+async fn text_computed_beyond_max_wait_is_too_slow() {
+    let panel = Panel::load(&options()).unwrap();
+    let info = panel.info();
+    let (release, released) = std::sync::mpsc::sync_channel(0);
+    let judge: Arc<dyn Judge> = Arc::new(Stuck { panel, released: released.into() });
+    let options = InferenceOptions { threads: Some(1), max_wait: Duration::from_millis(200), ..options() };
+    let engine = Engine::start(&judge, info, &options).unwrap();
+    let slow = engine.classify(texts(&["endless"])).await;
+    assert!(matches!(slow, Err(InferenceError::TooSlow(_))), "{slow:?}");
+    // A text that waits behind it is not at fault.
+    let waiting = engine.classify(texts(&["a fine day"])).await;
+    assert!(matches!(waiting, Err(InferenceError::Unavailable(_))), "{waiting:?}");
+    drop(release);
+}
+
 #[tokio::test]
 async fn full_queue_makes_callers_wait() {
     let options = InferenceOptions { max_queued_texts: 3, max_batch_tokens: 16, ..options() };
