@@ -283,6 +283,9 @@ pub fn remove_author_step(
         let gone: Vec<&str> = removal.posts.iter().map(|post| post.post_id.as_str()).collect();
         removal.evidence = write::removal(connection, &gone, now).await?;
         write::remembered(connection, &creators).await?;
+        if let Some(deletion) = &step.deletion {
+            write::removed(connection, deletion, &removal.posts).await?;
+        }
         write::tally(connection, &tally).await?;
         removal.next = candidates.last().filter(|_| candidates.len() as i64 == step.limit).map(Candidate::position);
         Ok(removal)

@@ -195,6 +195,9 @@ pub fn remove_author_step(
             removal.posts.push(RemovedPost { post_id, analyzed_at: Some(row.analyzed_at) });
         }
     }
+    if let Some(deletion) = &step.deletion {
+        write::removed(connection, deletion, &removal.posts)?;
+    }
     write::tally(connection, &tally)?;
     removal.next = candidates.last().filter(|_| candidates.len() as i64 == step.limit).map(Candidate::position);
     Ok(removal)

@@ -11,6 +11,7 @@ use crate::store::alerts::without_evidence;
 use crate::store::posts::{public_id, scores_json};
 use crate::store::search::grams::grams;
 use crate::store::search::postgres as search;
+use crate::store::settle::RemovedPost;
 use crate::store::settle::plan::{Plan, Slot};
 use crate::store::settle::state::{columns, entry_id};
 use crate::store::settle::tally::Tally;
@@ -245,6 +246,29 @@ pub async fn removal(connection: &mut AsyncPgConnection, ids: &[&str], now: Time
     .execute(connection)
     .await?;
     remove_posts(connection, ids).await
+}
+
+/// Stores the posts that the deletion of an author removed.
+pub async fn removed(
+    connection: &mut AsyncPgConnection,
+    deletion: &EntryKey,
+    posts: &[RemovedPost],
+) -> QueryResult<()> {
+    if posts.is_empty() {
+        return Ok(());
+    }
+    let (ms, seq) = columns(deletion.id);
+    let analyzed = |post: &RemovedPost| At(post.analyzed_at.unwrap_or(Timestamp::EPOCH));
+    sql("INSERT INTO removed_posts (epoch, ms, seq, post_id, analyzed_at) \
+         SELECT ?, ?, ?, v.post_id, v.analyzed_at FROM unnest(?, ?) AS v (post_id, analyzed_at) ON CONFLICT DO NOTHING")
+    .bind::<Text, _>(&*deletion.epoch)
+    .bind::<BigInt, _>(ms)
+    .bind::<BigInt, _>(seq)
+    .bind::<Array<Text>, _>(posts.iter().map(|post| post.post_id.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Instant>, _>(posts.iter().map(analyzed).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Removes the key rows of posts that are not stored and have no tombstone.

@@ -8,6 +8,7 @@ use crate::domain::{Analysis, Author, EntryKey, Post, PostId, Timestamp, TopicId
 use crate::store::alerts::without_evidence;
 use crate::store::posts::{public_id, scores_json};
 use crate::store::search::sqlite as search;
+use crate::store::settle::RemovedPost;
 use crate::store::settle::plan::{Plan, PostState};
 use crate::store::settle::state::columns;
 use crate::store::settle::tally::Tally;
@@ -159,8 +160,26 @@ fn clear_topics(connection: &mut SqliteConnection, post_id: &str) -> QueryResult
 /// Removes a stored post and leaves its tombstone; how often alerts cited it.
 pub fn removal(connection: &mut SqliteConnection, post_id: &str, now: Timestamp) -> QueryResult<i64> {
     let evidence = remove_post(connection, post_id)?;
+    // The embedded queue forgets its entry in this transaction, so that no later delivery clears the dead letter.
+    sql("DELETE FROM dead_letter_entries WHERE post_id = ?").bind::<Text, _>(post_id).execute(connection)?;
     key(connection, post_id, &PostState { deleted: true, ..PostState::default() }, now)?;
     Ok(evidence)
+}
+
+/// Stores the posts that the deletion of an author removed.
+pub fn removed(connection: &mut SqliteConnection, deletion: &EntryKey, posts: &[RemovedPost]) -> QueryResult<()> {
+    let (ms, seq) = columns(deletion.id);
+    for post in posts {
+        sql("INSERT INTO removed_posts (epoch, ms, seq, post_id, analyzed_at) VALUES (?, ?, ?, ?, ?) \
+             ON CONFLICT DO NOTHING")
+        .bind::<Text, _>(&*deletion.epoch)
+        .bind::<BigInt, _>(ms)
+        .bind::<BigInt, _>(seq)
+        .bind::<Text, _>(post.post_id.as_str())
+        .bind::<Instant, _>(At(post.analyzed_at.unwrap_or(Timestamp::EPOCH)))
+        .execute(connection)?;
+    }
+    Ok(())
 }
 
 /// Removes a post, its analysis, and its citations in alerts; how many these were.
