@@ -111,7 +111,7 @@ async fn interrupted_author_deletion_reports_every_post(fixture: Fixture) {
 
 async fn deletion_leaves_no_dead_letter_in_the_file(fixture: Fixture) {
     if let Place::Postgres { .. } = &fixture.place {
-        // Dead letters lie in Redis.
+        // Redis has the dead letters.
         return;
     }
     fixture.settle(vec![insert(post("a"))]).await;
