@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod erase;
 mod eval;
+mod eval_checks;
 mod health;
 mod import;
 mod man;

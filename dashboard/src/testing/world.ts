@@ -16,6 +16,7 @@ import type {
   ScoredPost,
   Sentiment,
   SourceInfo,
+  System,
 } from "@/api/types";
 import { percentOf } from "@/lib/counts";
 import { EMOTIONS, SENTIMENTS } from "@/lib/labels";
@@ -31,6 +32,8 @@ export class World {
   /** What an explanation of a request reports. Nothing by default. */
   insight: (params: URLSearchParams) => Partial<Insight> = () => ({});
   readonly alerts: Alert[] = [];
+  /** Posts of the last day without a sentiment. */
+  unscored: System["unscored"] = { posts: 0, unscored_count: 0, percentage: 0, languages: [] };
   deadLetters: DeadLetter[] = [];
   components: ComponentState[] = [{ name: "alerts", healthy: true, state: "acting" }];
   feeds: Feed[] = [];
