@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::domain::counts::percentage;
 use crate::domain::event::PREVIEW_CHARS;
 use crate::domain::op::preview;
-use crate::domain::{Counts, Emotion, Sentiment, TimeRange, Timestamp};
+use crate::domain::{Counts, Emotion, PostLabels, Sentiment, TimeRange, Timestamp};
 use crate::store::posts::sample::SampledPost;
 use crate::store::posts::{CountedFrom, PostFilter};
 use crate::store::{AggregateFailure, Store, StoreError};
@@ -133,8 +133,8 @@ async fn read(store: &Store, filter: &PostFilter, range: TimeRange) -> Result<Re
         CountedFrom::Rollups => {
             let counts = store.counts(range, filter).await?;
             let by_source = narrowed(store.window_by_source(range, filter.topic).await?, filter);
-            let posts = store.sample(filter, range, counts.total()).await?;
-            let side = Side { range, total: counts.total(), capped: false, counts, sampled: posts.len() };
+            let posts = store.sample(filter, range, counts.posts()).await?;
+            let side = Side { range, total: counts.posts(), capped: false, counts, sampled: posts.len() };
             Ok(Read { side, by_source: Some(by_source), posts })
         }
         CountedFrom::Posts => {
@@ -160,9 +160,8 @@ fn narrowed(by_source: BTreeMap<String, Counts>, filter: &PostFilter) -> BTreeMa
 fn counts_of(posts: &[SampledPost]) -> Counts {
     let mut counts = Counts::default();
     for post in posts {
-        if let (Some(sentiment), Some(emotion)) = (post.sentiment, post.emotion) {
-            counts.add(sentiment, emotion, 1, post.confidence);
-        }
+        let labels = post.sentiment.zip(post.emotion).map(|(sentiment, emotion)| PostLabels { sentiment, emotion });
+        counts.add(labels, 1, post.confidence);
     }
     counts
 }

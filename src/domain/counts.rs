@@ -1,6 +1,6 @@
 //! Counts of posts by sentiment and emotion.
 
-use super::{Emotion, PostLabels, Sentiment};
+use super::{Emotion, PostLabels, Sentiment, SentimentFilter};
 
 /// How many posts of each sentiment and emotion, and the sum of their confidences; beside them the unscored posts.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -34,21 +34,21 @@ impl Counts {
         self.confidence_sum += other.confidence_sum;
     }
 
-    /// The posts of one sentiment, one emotion or both, where given. The sum of confidences
-    /// is not known by label: it is 0 of what is narrowed.
-    pub fn only(&self, sentiment: Option<Sentiment>, emotion: Option<Emotion>) -> Self {
-        let (row, column) = (sentiment.map(Sentiment::index), emotion.map(Emotion::index));
-        let keeps = |at: usize, wanted: Option<usize>| wanted.is_none_or(|wanted| wanted == at);
+    /// The posts of one sentiment (or the unscored ones), one emotion or both, where given. The sum of confidences is not
+    /// known by label: it is 0 of what is narrowed.
+    pub fn only(&self, sentiment: Option<SentimentFilter>, emotion: Option<Emotion>) -> Self {
         let mut kept = *self;
-        if sentiment.is_some() || emotion.is_some() {
-            kept.unscored = 0;
-        }
-        for (at, cells) in kept.cells.iter_mut().enumerate() {
-            for (emotion, cell) in cells.iter_mut().enumerate() {
-                if !keeps(at, row) || !keeps(emotion, column) {
-                    *cell = 0;
+        for label in Sentiment::ALL {
+            for other in Emotion::ALL {
+                let is_kept = sentiment.is_none_or(|wanted| wanted == label.into())
+                    && emotion.is_none_or(|wanted| wanted == other);
+                if !is_kept {
+                    kept.cells[label.index()][other.index()] = 0;
                 }
             }
+        }
+        if emotion.is_some() || sentiment.is_some_and(|wanted| wanted != SentimentFilter::Unscored) {
+            kept.unscored = 0;
         }
         if kept.cells != self.cells {
             kept.confidence_sum = 0.0;

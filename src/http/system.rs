@@ -134,7 +134,8 @@ pub struct UnscoredView {
 impl UnscoredView {
     async fn read(store: &Store, now: Timestamp) -> Result<Self, StoreError> {
         let (range, all) = (last(DAY, now), PostFilter::default());
-        let (counts, languages) = tokio::try_join!(store.window(range, None), store.unscored_languages_in(range, &all))?;
+        let (counts, languages) =
+            tokio::try_join!(store.window(range, None), store.unscored_languages_in(range, &all))?;
         Ok(Self {
             posts: counts.posts(),
             unscored_count: counts.unscored(),

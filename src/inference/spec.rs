@@ -204,14 +204,16 @@ impl RawHead {
     }
 }
 
-fn languages(tags: &[String]) -> Result<Vec<String>, String> {
+fn languages(tags: &[String]) -> Result<Vec<String>, LoadError> {
     let code = |tag: &String| {
-        code(tag).ok_or_else(|| format!("config.json: languages must be codes such as \"en\", has {tag:?}"))
+        code(tag).ok_or_else(|| {
+            LoadError::Setting(format!("config.json: languages must be codes such as \"en\", has {tag:?}"))
+        })
     };
     tags.iter().map(code).collect()
 }
 
-fn check(shape: &EncoderShape, first_position: usize) -> Result<(), String> {
+fn check(shape: &EncoderShape, first_position: usize) -> Result<(), LoadError> {
     let EncoderShape { vocab_size, max_position_embeddings, dim, n_layers, n_heads, hidden_dim, .. } = *shape;
     if [vocab_size, max_position_embeddings, dim, n_layers, n_heads, hidden_dim].contains(&0) {
         return Err(LoadError::Setting("config.json: every size must be above 0".to_owned()));

@@ -64,7 +64,7 @@ impl Whole {
 
     fn contribution(&self, now: &Counts, then: &Counts) -> f64 {
         let part = match self.measure.sentiment() {
-            None => now.total() as f64 * self.weight - then.total() as f64 * self.weight_before,
+            None => now.posts() as f64 * self.weight - then.posts() as f64 * self.weight_before,
             Some(sentiment) => {
                 let points = |hits: i64, all: i64| if all == 0 { 0.0 } else { hits as f64 * 100.0 / all as f64 };
                 points(now.sentiment(sentiment), self.now) - points(then.sentiment(sentiment), self.then)
@@ -87,8 +87,8 @@ pub(super) fn sources(current: &Read, previous: &Read, measure: Measure) -> Vec<
             let (now, then) = (of(&now), of(&then));
             SourcePart {
                 source: name.clone(),
-                posts: now.total(),
-                previous_posts: then.total(),
+                posts: now.posts(),
+                previous_posts: then.posts(),
                 contribution: whole.contribution(&now, &then),
                 post_ids: Vec::new(),
             }
@@ -146,8 +146,8 @@ pub(super) fn authors(current: &Read, previous: &Read, measure: Measure) -> Vec<
             AuthorPart {
                 author: name.0.to_owned(),
                 source: name.1.to_owned(),
-                posts: now.total(),
-                previous_posts: then.total(),
+                posts: now.posts(),
+                previous_posts: then.posts(),
                 contribution: whole.contribution(&now, &then),
                 post_ids: Vec::new(),
             }

@@ -142,13 +142,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::domain::TimeRange;
+    use crate::domain::{PostLabels, TimeRange};
 
     fn side(positive: i64, neutral: i64, negative: i64) -> Side {
         let mut counts = Counts::default();
-        counts.add(Sentiment::Positive, Emotion::Joy, positive, 0.0);
-        counts.add(Sentiment::Neutral, Emotion::Neutral, neutral, 0.0);
-        counts.add(Sentiment::Negative, Emotion::Anger, negative, 0.0);
+        counts.add(Some(PostLabels { sentiment: Sentiment::Positive, emotion: Emotion::Joy }), positive, 0.0);
+        counts.add(Some(PostLabels { sentiment: Sentiment::Neutral, emotion: Emotion::Neutral }), neutral, 0.0);
+        counts.add(Some(PostLabels { sentiment: Sentiment::Negative, emotion: Emotion::Anger }), negative, 0.0);
         let range = TimeRange::last(Duration::from_secs(3_600), "2026-03-01T12:00:00Z".parse().unwrap());
         Side { range, total: counts.total(), capped: false, counts, sampled: 0 }
     }

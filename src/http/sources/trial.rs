@@ -22,7 +22,7 @@ use super::{SourceRequest, named, read};
 /// Most posts that are shown.
 const POSTS: usize = 10;
 /// The longest that a source may take to deliver them.
-const PATIENCE: Duration = Duration::from_secs(12);
+const TIMEOUT: Duration = Duration::from_secs(12);
 
 /// What a source delivered.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -90,10 +90,10 @@ pub async fn test(
     };
     let (definition, secrets) = read(&state, given, kept)?;
     let spec = super::factory(&state)?.spec(&definition, &secrets).map_err(ApiError::invalid)?;
-    let patience = PATIENCE.min(state.options.request_timeout / 2);
+    let timeout = TIMEOUT.min(state.options.request_timeout / 2);
     let model = state.api.model.borrow().clone();
     let trial = state.read(async move {
-        let mut delivered = deliver(&spec, patience).await;
+        let mut delivered = deliver(&spec, timeout).await;
         judge(&mut delivered, model).await;
         Ok::<_, ApiError>(delivered.into_trial())
     });
@@ -134,10 +134,10 @@ struct Delivered {
     answered: bool,
 }
 
-async fn deliver(spec: &SourceSpec, patience: Duration) -> Delivered {
+async fn deliver(spec: &SourceSpec, timeout: Duration) -> Delivered {
     let mut delivered = Delivered::default();
     let mut source = spec.open(Opening::default());
-    let end = tokio::time::Instant::now() + patience;
+    let end = tokio::time::Instant::now() + timeout;
     while delivered.posts.len() < POSTS {
         let batch = match tokio::time::timeout_at(end, source.next(POSTS)).await {
             Err(_) => break,

@@ -26,7 +26,12 @@ pub fn all() -> Vec<Case> {
     cases.extend(products("praise", &["The {thing} is {word}."], (&THINGS, &PRAISE), Expect::Label(Positive)));
     cases.extend(products("complaint", &["The {thing} is {word}."], (&THINGS, &BLAME), Expect::Label(Negative)));
     cases.extend(facts());
-    cases.extend(products("negated praise", &["The {thing} is not {word}."], (&THINGS, &PRAISE), Expect::Label(Negative)));
+    cases.extend(products(
+        "negated praise",
+        &["The {thing} is not {word}."],
+        (&THINGS, &PRAISE),
+        Expect::Label(Negative),
+    ));
     cases.extend(products(
         "negated complaint",
         &["The {thing} is not {word} at all."],
@@ -138,9 +143,8 @@ const MARKS: [Variant; 5] = [
 
 /// Every variant of every opinion; the label must stay.
 fn variants(capability: &'static str, variants: &[Variant; 5]) -> Vec<Case> {
-    let of = |variant: Variant| {
-        OPINIONS.map(|(text, _)| pair(capability, (text.to_owned(), variant(text)), Expect::Same))
-    };
+    let of =
+        |variant: Variant| OPINIONS.map(|(text, _)| pair(capability, (text.to_owned(), variant(text)), Expect::Same));
     variants.iter().flat_map(|variant| of(*variant)).collect()
 }
 
@@ -189,12 +193,7 @@ fn places() -> Vec<Case> {
     replaced("names of places", "{place}", &TEMPLATES, &PAIRS)
 }
 
-fn replaced(
-    capability: &'static str,
-    hole: &str,
-    templates: &[&str; 6],
-    pairs: &[(&str, &str); 5],
-) -> Vec<Case> {
+fn replaced(capability: &'static str, hole: &str, templates: &[&str; 6], pairs: &[(&str, &str); 5]) -> Vec<Case> {
     let mut cases = Vec::new();
     for template in templates {
         for (one, other) in pairs {

@@ -104,11 +104,11 @@ struct Stuck {
 }
 
 impl Judge for Stuck {
-    fn encode(&self, text: &str) -> Result<Encoded, String> {
+    fn encode(&self, text: &str) -> Result<Encoded, JudgeError> {
         self.panel.encode(text)
     }
 
-    fn judge(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<Analysis>, String> {
+    fn judge(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<Analysis>, JudgeError> {
         if texts.contains(&&self.panel.encode("endless")?) {
             // It ends when the test drops the sender.
             let _ = self.released.lock().unwrap().recv();

@@ -69,10 +69,7 @@ type Pair = (usize, usize);
 
 /// The quality of sentiment with its intervals; `None` without labelled texts. `detect` gives the language of a text
 /// whose record names none.
-pub fn intervals(
-    judged: &[(Labelled, Analysis)],
-    detect: &dyn Fn(&str) -> Option<&'static str>,
-) -> Option<Intervals> {
+pub fn intervals(judged: &[(Labelled, Analysis)], detect: &dyn Fn(&str) -> Option<&'static str>) -> Option<Intervals> {
     let mut all: Vec<Pair> = Vec::new();
     let mut languages: BTreeMap<String, Vec<Pair>> = BTreeMap::new();
     let mut lengths: BTreeMap<&'static str, Vec<Pair>> = BTreeMap::new();
@@ -154,9 +151,8 @@ fn quality(pairs: &[Pair]) -> Quality {
 /// A measure of `items` with its percentile interval.
 fn estimate<T>(items: &[T], measure: impl Fn(&mut dyn Iterator<Item = &T>) -> f64) -> Estimate {
     let mut random = SplitMix(0x5eed);
-    let mut values: Vec<f64> = (0..RESAMPLES)
-        .map(|_| measure(&mut (0..items.len()).map(|_| &items[random.below(items.len())])))
-        .collect();
+    let mut values: Vec<f64> =
+        (0..RESAMPLES).map(|_| measure(&mut (0..items.len()).map(|_| &items[random.below(items.len())]))).collect();
     values.sort_unstable_by(f64::total_cmp);
     let at = |share: f64| values[((RESAMPLES - 1) as f64 * share).round() as usize];
     Estimate { value: measure(&mut items.iter()), low: at(0.025), high: at(0.975) }

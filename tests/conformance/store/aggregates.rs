@@ -51,7 +51,8 @@ async fn aggregate_has_every_bucket_and_counts_posts_once(fixture: Fixture) {
     let mut angry = post("angry");
     angry.source = source("blog");
     angry.created_at = at("2026-03-01T10:30:00Z");
-    fixture.settle(vec![Change::Insert { post: angry, analysis: Some(analysis(Sentiment::Negative, Emotion::Anger)) }])
+    fixture
+        .settle(vec![Change::Insert { post: angry, analysis: Some(analysis(Sentiment::Negative, Emotion::Anger)) }])
         .await;
 
     let hours = query(Period::Hour, range("2026-03-01T09:30:00Z", "2026-03-01T12:00:00Z"));
@@ -131,10 +132,11 @@ async fn window_counts_exactly_its_posts(fixture: Fixture) {
             (post, analysis(Sentiment::ALL[number % 3], Emotion::ALL[number % 7]))
         })
         .collect();
-    fixture.settle(
-        posts.iter().cloned().map(|(post, analysis)| Change::Insert { post, analysis: Some(analysis) }).collect(),
-    )
-    .await;
+    fixture
+        .settle(
+            posts.iter().cloned().map(|(post, analysis)| Change::Insert { post, analysis: Some(analysis) }).collect(),
+        )
+        .await;
 
     for round in 0..120 {
         let ends = (0..2).map(|_| {

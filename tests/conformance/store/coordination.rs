@@ -28,13 +28,14 @@ cases!(
 async fn server_messages_are_english_for_a_superuser(fixture: Fixture) {
     let Place::Postgres { url } = &fixture.place else { return };
     let database = url.rsplit('/').next().expect("a name");
-    fixture.run(&format!(
-        "ALTER DATABASE {database} SET lc_messages = 'POSIX'; CREATE TABLE seen (language text);
+    fixture
+        .run(&format!(
+            "ALTER DATABASE {database} SET lc_messages = 'POSIX'; CREATE TABLE seen (language text);
          CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$
          BEGIN INSERT INTO seen VALUES (current_setting('lc_messages')); RETURN NULL; END $$;
          CREATE TRIGGER see AFTER INSERT ON social_media_posts FOR EACH STATEMENT EXECUTE FUNCTION see()"
-    ))
-    .await;
+        ))
+        .await;
     let batch = vec![Settlement { key: fixture.append(1).await.remove(0), change: insert(post("a")) }];
     fixture.another_store().settle(batch).await.expect("settled");
     assert_eq!(fixture.number("SELECT count(*) FROM seen WHERE language = 'C'").await, 1);

@@ -234,7 +234,10 @@ async fn removed_posts_leave_messages(fixture: Fixture) {
     assert_eq!(fixture.number(quoting).await, 1);
     fixture.pass(seconds(2 * DAY));
     keeping(&fixture, DAY, None).prune(everything_settled(), &CancellationToken::new()).await.expect("pruned");
-    assert_eq!((fixture.number(quoting).await, fixture.number("SELECT count(*) FROM alert_delivery_posts").await), (0, 0));
+    assert_eq!(
+        (fixture.number(quoting).await, fixture.number("SELECT count(*) FROM alert_delivery_posts").await),
+        (0, 0)
+    );
     assert_eq!(fixture.number("SELECT count(*) FROM alert_deliveries").await, 5, "the log stays");
 }
 

@@ -7,7 +7,9 @@ use sentistream::store::aggregate::AggregateQuery;
 use sentistream::store::posts::{PostFilter, Sort, Start};
 use sentistream::store::settle::{Change, Rejudgement};
 
-use super::fixture::{Fixture, analysis, at, cases, delete, insert, insert_unscored, post, post_id, replace, seconds, source};
+use super::fixture::{
+    Fixture, analysis, at, cases, delete, insert, insert_unscored, post, post_id, replace, seconds, source,
+};
 
 cases!(
     unscored_post_is_counted_by_itself,

@@ -44,7 +44,11 @@ impl From<RouteDraft> for Route {
         ];
         let (mut inherited, mut written) = (draft.inherited, BTreeSet::new());
         for (is_written, setting) in settings {
-            if is_written { written.insert(setting) } else { inherited.insert(setting) };
+            if is_written {
+                written.insert(setting)
+            } else {
+                inherited.insert(setting)
+            };
         }
         let mut route = Self {
             name: draft.name,

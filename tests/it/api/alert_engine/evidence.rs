@@ -5,7 +5,7 @@ use sentistream::live::{LiveMessage, Received, Subscription};
 use serde_json::{Value, json};
 
 use super::engine::{Engine, at, posts, rule};
-use crate::api::test_app::{PATIENCE, Setup, TestApp, cases};
+use crate::api::test_app::{DEADLINE, Setup, TestApp, cases};
 
 cases![alert_carries_evidence, firing_alert_has_current_figures];
 
@@ -63,7 +63,7 @@ async fn alert_carries_evidence(setup: Setup) {
 /// The next alert that live clients get.
 async fn published(live: &mut Subscription) -> Alert {
     loop {
-        let received = tokio::time::timeout(PATIENCE, live.recv()).await.expect("events come");
+        let received = tokio::time::timeout(DEADLINE, live.recv()).await.expect("events come");
         let Some(Received::Message(LiveMessage::Event { event, .. })) = received else { panic!("{received:?}") };
         if let LiveEvent::Alert(alert) = event.as_ref() {
             return alert.clone();

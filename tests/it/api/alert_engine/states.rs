@@ -8,7 +8,7 @@ use sentistream::live::{LiveMessage, Received};
 use serde_json::json;
 
 use super::engine::{Engine, at, posts, rule, states};
-use crate::api::test_app::{PATIENCE, Setup, TestApp, cases};
+use crate::api::test_app::{DEADLINE, Setup, TestApp, cases};
 
 cases![
     series_keeps_its_state_over_restarts,
@@ -118,7 +118,7 @@ async fn series_keeps_its_state_over_restarts(setup: Setup) {
     // Live clients get each transition, in order.
     let mut received_transitions = Vec::new();
     while received_transitions.len() < all.len() {
-        let received = tokio::time::timeout(PATIENCE, live.recv()).await.expect("events come");
+        let received = tokio::time::timeout(DEADLINE, live.recv()).await.expect("events come");
         let Some(Received::Message(LiveMessage::Event { event, .. })) = received else { panic!("{received:?}") };
         if let LiveEvent::AlertState(transition) = event.as_ref() {
             received_transitions.push(transition.clone());

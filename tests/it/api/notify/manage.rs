@@ -272,7 +272,10 @@ async fn child_route_inherits_what_it_does_not_define(setup: Setup) {
     let mut changed = same.clone();
     changed["group_interval"] = json!("7min");
     let answer = harness.put(&format!("routes/{id}"), "*", &changed).await.ok();
-    assert_eq!((&answer["group_interval"], &answer["inherited"]), (&json!("7min"), &json!(["receiver", "group_by", "group_wait"])));
+    assert_eq!(
+        (&answer["group_interval"], &answer["inherited"]),
+        (&json!("7min"), &json!(["receiver", "group_by", "group_wait"]))
+    );
     assert_eq!(harness.put(&format!("routes/{top}"), "*", &parent("3min")).await.status, 200);
     assert_eq!(shown().await["group_wait"], "3min");
     let body = json!({"labels": {"alertname": "mood", "source": "web", "topic": "acme"}});
