@@ -138,7 +138,7 @@ pub fn read_source(
     for (key, secret) in &secrets.0 {
         match known.fields.iter().find(|field| field.key == *key && field.kind == FieldKind::Secret) {
             Some(_) => {
-                _ = table.insert(key.clone(), Value::String(secrecy::ExposeSecret::expose_secret(secret).to_owned()))
+                _ = table.insert(key.clone(), Value::String(secrecy::ExposeSecret::expose_secret(secret).to_owned()));
             }
             None => errors.push(FieldError::new(format!("secrets.{key}"), format!("{kind} has no such secret"))),
         }

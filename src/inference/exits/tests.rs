@@ -84,7 +84,7 @@ fn fit_passes_a_step_that_loses_quality() {
         // The last layer is wrong for every tenth text.
         let gate = 0.5 + 0.5 * (n % 100) as f32 / 100.0;
         let exit = if gate > 0.98 { BAD } else { GOOD };
-        let last = if n % 10 == 0 { BAD } else { GOOD };
+        let last = if n.is_multiple_of(10) { BAD } else { GOOD };
         let exits = vec![(0.0, analysis(GOOD, 2)), (gate, analysis(exit, 5))];
         (record(r#"{"text": "a", "sentiment": "positive"}"#), TextTrace { exits, last: analysis(last, 6) })
     };

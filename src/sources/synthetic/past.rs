@@ -86,7 +86,7 @@ impl Past {
             let at = |seconds: f64| start + Duration::from_secs_f64(seconds);
             TimeRange::new(at(from), at(to)).unwrap_or_else(|| TimeRange::last(Duration::ZERO, end))
         };
-        let posts = posts(&mut writer, run, Course { start, spans, density: f64::from(count) / USUAL });
+        let posts = posts(&mut writer, run, &Course { start, spans, density: f64::from(count) / USUAL });
         let about = [writer.topic_of_incident(0), writer.topic_of_incident(1)];
         let incidents =
             [0, 1].map(|number| PastIncident { about: writer.name(about[number]), during: during(&spans[number]) });
@@ -112,14 +112,14 @@ struct Course {
     density: f64,
 }
 
-fn posts(writer: &mut Writer, run: &str, course: Course) -> Vec<Post> {
+fn posts(writer: &mut Writer, run: &str, course: &Course) -> Vec<Post> {
     let mut posts: Vec<Post> = Vec::new();
     let mut recent: BTreeMap<crate::domain::Source, PostId> = BTreeMap::new();
     let mut due = 0.0;
     let minutes = (PAST.as_secs_f64() / MINUTE) as u32;
     for minute in 0..minutes {
         let begins = f64::from(minute) * MINUTE;
-        due += course.density * per_hour(&course, begins) * MINUTE / HOUR;
+        due += course.density * per_hour(course, begins) * MINUTE / HOUR;
         let count = due as u32;
         due -= f64::from(count);
         for number in 0..count {
