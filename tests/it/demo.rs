@@ -50,7 +50,7 @@ async fn lives_and_goes(folder: &Path, settings: &[String]) {
         assert!(evidence.is_some_and(|posts| posts.len() >= 5), "no {wanted} alert with evidence in {raised:#?}");
     }
     let began = |alert: &Value| alert["triggered_at"].as_str().expect("a time").to_owned();
-    assert!(raised.iter().any(|alert| began(alert) < ready["began_at"].as_str().expect("a time")));
+    assert!(raised.iter().any(|alert| began(alert).as_str() < ready["began_at"].as_str().expect("a time")));
 
     assert_eq!(remove(&process).await, 202);
     state(&process, "removed").await;
