@@ -9,14 +9,17 @@ mod state;
 mod tally;
 
 pub use backfill::{BackfillStep, TopicTest};
+pub(super) use postgres::remove_with_counts as remove_on_postgres;
+pub(super) use sqlite::remove_with_counts as remove_on_sqlite;
 pub(super) use state::columns;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use diesel::{ExpressionMethods, QueryDsl};
 
 use super::backend::{Backend, read};
+use super::labels::LabelColumns;
 use super::schema::stream_outcomes;
 use super::{Store, StoreError};
 use crate::domain::{Analysis, Author, Books, EntryKey, Outcome, Post, PostId, Source, Timestamp, TopicId};
@@ -49,8 +52,7 @@ impl Store {
     }
 
     async fn settle_on(&self, batch: Vec<Settlement>, terms: Terms) -> Result<Option<Vec<Settled>>, StoreError> {
-        self.remove_authors_of(&batch).await?;
-        let keys: Vec<EntryKey> = batch.iter().map(|settlement| settlement.key.clone()).collect();
+        let removed = self.remove_authors_of(&batch).await?;
         let (now, retention) = (self.clock.now(), self.retention.clone());
         let terms = Terms { oldest: self.keep.posts.map(|kept| now - kept), ..terms };
         let settled = match &self.backend {
@@ -66,23 +68,28 @@ impl Store {
             }
         };
         Ok(settled.map(|mut settled| {
-            let mut unreported = self.unreported.lock().unwrap_or_else(PoisonError::into_inner);
-            for (key, settled) in keys.iter().zip(&mut settled) {
-                settled.removed.extend(unreported.remove(key).into_iter().flatten());
+            for (settled, removed) in settled.iter_mut().zip(removed) {
+                settled.removed.extend(removed);
             }
             settled
         }))
     }
 
     /// Deletes the posts of the authors whose deletion the batch requests, before the batch's own transaction: a
-    /// transaction over all posts of an author would hold up every other one. A crash repeats it.
-    async fn remove_authors_of(&self, batch: &[Settlement]) -> Result<(), StoreError> {
+    /// transaction over all posts of an author would hold up every other one. A crash repeats it. Gives the posts that
+    /// each entry removed, now or in an earlier delivery.
+    async fn remove_authors_of(&self, batch: &[Settlement]) -> Result<Vec<Vec<RemovedPost>>, StoreError> {
+        let mut removed = Vec::with_capacity(batch.len());
         for Settlement { key, change } in batch {
-            if let Change::DeleteAuthor { source, author } = change {
-                self.remove_author(source, author, Some(key.clone())).await?;
-            }
+            removed.push(match change {
+                Change::DeleteAuthor { source, author } => {
+                    self.remove_author(source, author, Some(key.clone())).await?;
+                    self.removed_by(key).await?
+                }
+                _ => Vec::new(),
+            });
         }
-        Ok(())
+        Ok(removed)
     }
 
     /// Matches the next posts that were stored before a topic's query.
@@ -145,6 +152,7 @@ impl Store {
         let count = |outcome: Outcome| counts.get(outcome.as_str()).copied().unwrap_or_default();
         Ok(Books {
             analysed: count(Outcome::Analysed),
+            unscored: count(Outcome::Unscored),
             duplicate: count(Outcome::Duplicate),
             skipped: count(Outcome::Skipped),
             deletion: count(Outcome::Deletion),
@@ -176,13 +184,12 @@ impl Rejudgement {
     /// The row with the new analysis, if it still has the one that is replaced.
     fn after<'r>(&self, row: &Row<'r>, now: Timestamp) -> Option<Row<'r>> {
         let after = Row {
-            analyzed_at: now,
-            sentiment: self.analysis.sentiment,
-            emotion: self.analysis.emotion,
+            analyzed_at: Some(now),
+            labels: LabelColumns::of(Some(self.analysis.labels()), None),
             confidence: self.analysis.confidence,
             ..row.clone()
         };
-        (row.analyzed_at == self.analyzed_at).then_some(after)
+        (row.analyzed_at == Some(self.analyzed_at)).then_some(after)
     }
 }
 
@@ -197,10 +204,11 @@ pub struct Settlement {
 /// What to change.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// Store a post, unless it is stored already, or deleted.
-    Insert { post: Post, analysis: Analysis },
-    /// Store a later version, unless one at least as late is stored, or the post is deleted.
-    Replace { post: Post, analysis: Analysis, edited_at: Timestamp },
+    /// Store a post, unless it is stored already, or deleted. Without an analysis it is unscored.
+    Insert { post: Post, analysis: Option<Analysis> },
+    /// Store a later version, unless one at least as late is stored, or the post is deleted. Without an analysis it is
+    /// unscored.
+    Replace { post: Post, analysis: Option<Analysis>, edited_at: Timestamp },
     /// Delete a post and leave a tombstone.
     Delete { post_id: PostId },
     /// Delete all posts of an author whose entries were appended before this one, now or later.
@@ -237,11 +245,11 @@ pub struct Settled {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemovedPost {
     pub post_id: PostId,
-    /// When it was analysed; `None` when an earlier delivery of the deletion removed it.
+    /// When it was analysed; `None` when it was unscored, or an earlier delivery of the deletion removed it.
     pub analyzed_at: Option<Timestamp>,
 }
 
-/// When a post was stored and analysed.
+/// When a post was stored and analysed. One that is unscored has the time at which it was stored for both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PostTimes {
     pub ingested_at: Timestamp,

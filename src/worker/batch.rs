@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::context::Worker;
-use super::disposition::{Work, matched, plan};
+use super::disposition::{PlanContext, Work, matched, plan};
 use super::languages;
 use super::publish::{Context, Published, count};
 use super::task::{Parsed, Task, keys};
@@ -86,7 +86,11 @@ impl Batch<'_> {
         let known = self.known_posts(tasks).await?;
         loop {
             let topics = self.topics().await?;
-            let mut works = plan(tasks, &known, &topics, &self.worker.options);
+            let classifier = self.worker.classifier.current();
+            let options = &self.worker.options;
+            let languages = options.languages.judged(&classifier.info().languages);
+            let context = PlanContext { topics: &topics, storage: options.storage, languages };
+            let mut works = plan(tasks, &known, context);
             let started = Instant::now();
             self.analyse(&mut works).await?;
             traces.stage("inference", started.elapsed());
@@ -94,12 +98,12 @@ impl Batch<'_> {
             let started = Instant::now();
             let settled = self.commit(&works, matched(&works, &topics)).await?;
             traces.stage("commit", started.elapsed());
-            // The topics changed meanwhile: nothing was written, and the posts are matched again.
+            // The topics changed since they were read: nothing was written, and the posts are matched again.
             let Some(settled) = settled else {
                 self.refresh_topics().await?;
                 continue;
             };
-            languages::count_others(tasks, &settled, &self.worker.options.languages);
+            languages::count_others(tasks, &settled, languages);
             let started = Instant::now();
             self.publish(Published::of(self.worker, &works, settled, Context { tracked: &topics, traces: &traces }))
                 .await?;
@@ -135,7 +139,8 @@ impl Batch<'_> {
         if texts.is_empty() {
             return Ok(());
         }
-        let is_transient = |error: &InferenceError| !matches!(error, InferenceError::Failed(_));
+        let is_transient =
+            |error: &InferenceError| !matches!(error, InferenceError::Failed(_) | InferenceError::TooSlow(_));
         let analyse = self.retried("model", is_transient, || {
             let (classifier, texts) = (self.worker.classifier.current(), texts.clone());
             async move { classifier.classify(texts).await }
@@ -241,6 +246,9 @@ impl From<GaveUp<InferenceError>> for Failure {
         match error {
             GaveUp::Failed(InferenceError::Failed(error)) => {
                 Self::Entries { reason: DeadLetterReason::AnalysisFailed, error }
+            }
+            GaveUp::Failed(error @ InferenceError::TooSlow(_)) => {
+                Self::Entries { reason: DeadLetterReason::AnalysisFailed, error: error.to_string() }
             }
             GaveUp::Failed(_) | GaveUp::Stopping => Self::Abandoned,
         }

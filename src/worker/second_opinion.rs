@@ -3,7 +3,7 @@
 //! It never slows the main path: a post is stored with the first analysis immediately, and one of low
 //! confidence is put into a bounded queue. A separate task asks the other model and replaces the
 //! analysis and its rollup counts in one transaction, unless the post was edited or deleted
-//! meanwhile. A post that does not fit into the queue, or is in it when the process exits, keeps its
+//! since. A post that does not fit into the queue, or is in it when the process exits, keeps its
 //! first analysis.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -62,7 +62,7 @@ impl SecondOpinion {
         doubts.push_back(Doubt {
             post_id: post.post_id.clone(),
             text: preview(&post.content, MAX_CHARS).to_owned(),
-            event: PostEvent::new(post, analysis, stored.ingested_at, stored.analyzed_at),
+            event: PostEvent::new(post, Some(analysis), stored.ingested_at, stored.analyzed_at),
         });
         drop(doubts);
         self.0.arrived.notify_one();
@@ -111,10 +111,10 @@ pub async fn run(worker: Worker, second: SecondOpinion, shutdown: Shutdown) {
                 backoff.succeeded();
                 replace(&worker, batch, analyses, &shutdown).await;
             }
-            Some(Err(InferenceError::Failed(_))) if batch.len() > 1 => {
+            Some(Err(InferenceError::Failed(_) | InferenceError::TooSlow(_))) if batch.len() > 1 => {
                 waiting.extend(batch.into_iter().map(|doubt| vec![doubt]));
             }
-            Some(Err(InferenceError::Failed(_))) => count("failed", 1),
+            Some(Err(InferenceError::Failed(_) | InferenceError::TooSlow(_))) => count("failed", 1),
             Some(Err(error)) => {
                 waiting.push_front(batch);
                 backoff.wait(&error, &shutdown).await;
@@ -153,12 +153,12 @@ async fn replace(worker: &Worker, batch: Vec<Doubt>, analyses: Vec<Analysis>, sh
             count("outdated", 1);
             continue;
         };
-        let agrees = doubt.event.sentiment_label == analysis.sentiment;
+        let agrees = doubt.event.sentiment_label == Some(analysis.sentiment);
         count(if agrees { "agreed" } else { "changed" }, 1);
         events.push(LiveEvent::Post(PostEvent {
-            sentiment_label: analysis.sentiment,
-            confidence_score: analysis.confidence,
-            emotion: analysis.emotion,
+            sentiment_label: Some(analysis.sentiment),
+            confidence_score: Some(analysis.confidence),
+            emotion: Some(analysis.emotion),
             timestamp: stored.analyzed_at,
             ..doubt.event
         }));

@@ -1,5 +1,6 @@
 import type { Alert, Analysis, DeadLetter, PostDetail, Sentiment, System, Transition } from "@/api/types";
 import { type Answer, iso, ok } from "./answer";
+import { makeInsight } from "./insights";
 import type { World } from "./world";
 
 /** The fake REST API: answers a request from the data of a world. */
@@ -12,11 +13,23 @@ export function answer(world: World, method: string, url: URL, body?: unknown): 
     case "GET /api/sentiment/aggregate":
       return ok(world.aggregate(params));
     case "GET /api/sources":
-      return ok({ sources: world.sources(), feeds: world.feeds, total: world.sources().length });
+      return ok({
+        sources: world.sources(),
+        feeds: world.feeds,
+        total: world.sources().length,
+        managed: world.sourceWorld.names(),
+      });
     case "GET /api/alerts":
       return ok(alertsOf(world, params));
+    case "GET /api/demo":
+      return ok(world.demo);
+    case "DELETE /api/demo":
+      world.demo = { ...world.demo, state: "removing" };
+      return { status: 202, json: world.demo };
     case "GET /api/compare":
       return ok(world.compare(params));
+    case "GET /api/insights/explain":
+      return ok(makeInsight(params, world.insight(params)));
     case "GET /api/system":
       return ok(systemOf(world));
     case "GET /api/dead-letters":
@@ -36,6 +49,7 @@ export function answer(world: World, method: string, url: URL, body?: unknown): 
       return (
         world.notify.answer(method, url.pathname, body) ??
         world.rules.answer(method, url.pathname, body) ??
+        world.sourceWorld.answer(method, url.pathname, body) ??
         alertOf(world, method, url.pathname, body) ??
         world.topics.answer(method, url, body) ??
         single(world, method, url.pathname)
@@ -193,6 +207,7 @@ function systemOf(world: World): System {
         parameters: 66_400_000,
         layers: 6,
         exits: [2, 3, 4, 5],
+        languages: ["en"],
         load_ms: 412,
       },
     },
@@ -201,6 +216,7 @@ function systemOf(world: World): System {
       { name: "worker-1", claimed: 4, idle_seconds: 0.2 },
       { name: "worker-2", claimed: 0, idle_seconds: 340 },
     ],
+    unscored: world.unscored,
     cache: { enabled: true, hits: 5_120, misses: 611 },
     live: { clients: 3 },
     components: world.components,

@@ -1,7 +1,7 @@
 //! Matching posts that were stored before a topic's query: in small steps, each exact and resumable.
 //!
 //! A step compares what a post should be matched by with what its rows say, and writes the difference. So it does
-//! not matter whether a post was matched live meanwhile, or a step runs twice.
+//! not matter whether a post was matched live during a step, or a step runs twice.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,9 +15,10 @@ use futures_util::future::BoxFuture;
 
 use super::state::topic_ids;
 use super::tally::Tally;
-use crate::domain::{Emotion, Sentiment, Subject, Timestamp, TopicId};
+use crate::domain::{Subject, Timestamp, TopicId};
 use crate::store::Retention;
-use crate::store::sql::{At, Instant, Label, sql};
+use crate::store::labels::LabelColumns;
+use crate::store::sql::{At, Instant, sql};
 
 /// Most posts of one step.
 const STEP: i64 = 500;
@@ -75,8 +76,8 @@ struct PostRow {
     url: Option<String>,
     reply_to: Option<String>,
     created_at: At,
-    sentiment: Label<Sentiment>,
-    emotion: Label<Emotion>,
+    sentiment: String,
+    emotion: String,
     confidence: f64,
     /// The ids of the post's topics, separated by commas.
     topics: Option<String>,
@@ -106,7 +107,7 @@ impl Stretch {
     fn of(pending: &[(i64, i64, i64)]) -> Option<Self> {
         let done = pending.iter().map(|(_, done, _)| *done).min()?;
         let topics = pending.iter().filter(|topic| topic.1 == done).map(|(id, _, _)| *id).collect();
-        // Where another topic goes on, or one of these ends, the next step begins.
+        // The next step begins where another topic continues or one of these ends.
         let edges = pending.iter().flat_map(|(_, done, last)| [*done, *last]);
         let limit = edges.filter(|edge| *edge > done).min()?;
         Some(Self { topics, done, limit })
@@ -137,8 +138,8 @@ fn difference(rows: &[PostRow], stretch: &Stretch, test: &TopicTest, mut tally: 
                 _ => continue,
             };
             list.push((topic, row.created_at.0, row.id));
-            let cell = (row.created_at.0, row.source.as_str(), row.sentiment.0, row.emotion.0);
-            tally.add_topic(topic, cell, (sign, row.confidence));
+            let labels = LabelColumns::read(&row.sentiment, row.emotion.clone());
+            tally.add_topic(topic, (row.created_at.0, row.source.as_str(), &labels), (sign, row.confidence));
         }
     }
     Difference { tally, added, removed }
@@ -218,7 +219,7 @@ pub fn postgres(
             .get_result(connection)
             .await?;
         let last = found.0;
-        // Nobody changes these posts meanwhile.
+        // No other transaction changes these posts until this one ends.
         sql("SELECT k.post_id FROM post_keys k JOIN social_media_posts p ON p.post_id = k.post_id \
              WHERE p.id > ? AND p.id <= ? ORDER BY k.post_id FOR UPDATE OF k")
         .bind::<BigInt, _>(stretch.done)

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use backends::{backends, postgres_store, redis_stream};
-pub use by_words::by_words;
+pub use by_words::{by_words, judging_english};
 
 /// Runs each case on both set-ups.
 macro_rules! cases {
@@ -130,6 +130,7 @@ impl TestApp {
             clock,
             metrics: None,
             components: Arc::new(Vec::new),
+            sources: None,
         };
         Self::over(rooms, folder, change)
     }
@@ -247,7 +248,8 @@ impl Drop for TestApp {
 /// Whether every appended entry is accounted for.
 pub fn balances(health: &Value) -> bool {
     let books = &health["stats"]["books"];
-    let outcomes = ["analysed", "duplicate", "skipped", "deletion", "replacement", "dead_lettered", "pending"];
+    let outcomes =
+        ["analysed", "unscored", "duplicate", "skipped", "deletion", "replacement", "dead_lettered", "pending"];
     // A component that did not answer in time has no numbers.
     let sum = outcomes.into_iter().map(|name| books[name].as_u64()).sum::<Option<u64>>();
     sum.is_some() && sum == books["appended"].as_u64()
@@ -270,7 +272,8 @@ pub async fn away() -> (Api, tempfile::TempDir) {
     let live = LiveBus::Local(LocalBus::default());
     let topics = Topics::new(store.clone());
     let components = Arc::new(Vec::new);
-    let rooms = Api { store, stream, topics, live, cache: None, model, clock, metrics: None, components };
+    let rooms =
+        Api { store, stream, topics, live, cache: None, model, clock, metrics: None, components, sources: None };
     (rooms, tempfile::tempdir().expect("a folder"))
 }
 

@@ -1,13 +1,14 @@
 //! A classifier that classifies by words.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sentistream::domain::{Analysis, Scores};
 use sentistream::inference::{Classifier, InferenceError, ModelInfo, SharedClassifier};
 
 /// Classifies by words: `love` is positive and joyful, `hate` negative and angry, anything else neutral. A text with
-/// `explode` is an error.
+/// `explode` is an error, and one with `endless` takes too long.
 struct ByWords(ModelInfo);
 
 impl Default for ByWords {
@@ -21,6 +22,7 @@ impl Default for ByWords {
             layers: 0,
             exits: Vec::new(),
             int8_agreement: None,
+            languages: Vec::new(),
             load_ms: 0,
         })
     }
@@ -40,6 +42,9 @@ fn judge(text: &str) -> Result<Analysis, InferenceError> {
     if text.contains("explode") {
         return Err(InferenceError::Failed("the text exploded".to_owned()));
     }
+    if text.contains("endless") {
+        return Err(InferenceError::TooSlow(Duration::from_secs(60)));
+    }
     // Sentiment: negative, neutral, positive. Emotion: anger, disgust, fear, joy, neutral, sadness, surprise.
     let scores = if text.contains("love") {
         Scores { sentiment: [0.05, 0.05, 0.9], emotion: [0.0, 0.0, 0.0, 0.8, 0.1, 0.0, 0.2] }
@@ -55,4 +60,10 @@ fn judge(text: &str) -> Result<Analysis, InferenceError> {
 /// The classifier.
 pub fn by_words() -> SharedClassifier {
     Arc::new(ByWords::default())
+}
+
+/// As [`by_words`], declaring that it knows English alone.
+pub fn judging_english() -> SharedClassifier {
+    let ByWords(info) = ByWords::default();
+    Arc::new(ByWords(ModelInfo { languages: vec!["en".to_owned()], ..info }))
 }
