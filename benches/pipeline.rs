@@ -47,6 +47,7 @@ fn free_classifier() -> ActiveClassifier {
         layers: 0,
         exits: Vec::new(),
         int8_agreement: None,
+        languages: Vec::new(),
         load_ms: 0,
     }));
     ActiveClassifier::from(free)

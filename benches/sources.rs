@@ -268,6 +268,7 @@ impl Default for Free {
             layers: 0,
             exits: Vec::new(),
             int8_agreement: None,
+            languages: Vec::new(),
             load_ms: 0,
         })
     }

@@ -6,6 +6,7 @@
 mod active;
 mod answers;
 mod calibration;
+pub mod checks;
 mod engine;
 mod error;
 pub mod eval;
@@ -75,6 +76,8 @@ pub struct ModelInfo {
     /// The share of sample texts with the labels of f32 at int8, in [0, 1]; `null` where that was not
     /// compared: it is for other models than the builtin one with `precision = "auto"`.
     pub int8_agreement: Option<f64>,
+    /// The languages that the sentiment model declares, as codes such as `en`; empty: all.
+    pub languages: Vec<String>,
     /// The time from start to loaded, in milliseconds.
     pub load_ms: u64,
 }

@@ -5,14 +5,17 @@
 
 mod detect;
 
+pub use crate::domain::language::primary;
 pub use detect::detect;
 
 /// How posts in languages that the model does not know are handled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantNames)]
 #[strum(serialize_all = "lowercase")]
 pub enum OtherLanguages {
-    /// Classified like all others.
+    /// Stored without a sentiment.
     #[default]
+    Unscored,
+    /// Classified like all others.
     Analyze,
     /// Stored as neutral without classification.
     Neutral,
@@ -30,7 +33,7 @@ impl OtherLanguages {
 /// How languages are handled.
 #[derive(Clone, Debug, Default)]
 pub struct LanguagePolicy {
-    /// The languages that the model knows, as [`primary`] tags; empty: all.
+    /// The languages that the model knows, as [`primary`] tags; empty: those that it declares.
     pub known: Vec<String>,
     /// The handling of posts in other languages.
     pub others: OtherLanguages,
@@ -39,6 +42,20 @@ pub struct LanguagePolicy {
 }
 
 impl LanguagePolicy {
+    /// The languages that are judged by a model that declares `declared`; empty: all.
+    pub fn judged<'l>(&'l self, declared: &'l [String]) -> JudgedLanguages<'l> {
+        JudgedLanguages { known: if self.known.is_empty() { declared } else { &self.known }, others: self.others }
+    }
+}
+
+/// The languages that the model in use knows, and the handling of the others.
+#[derive(Clone, Copy, Debug)]
+pub struct JudgedLanguages<'l> {
+    known: &'l [String],
+    others: OtherLanguages,
+}
+
+impl JudgedLanguages<'_> {
     /// Whether the model does not know this language.
     pub fn is_other(&self, lang: Option<&str>) -> bool {
         lang.is_some_and(|lang| !self.known.is_empty() && !self.known.contains(&primary(lang)))
@@ -48,12 +65,6 @@ impl LanguagePolicy {
     pub fn handling(&self, lang: Option<&str>) -> OtherLanguages {
         if self.is_other(lang) { self.others } else { OtherLanguages::Analyze }
     }
-}
-
-/// The language of a BCP 47 tag without its region or script, in lower case: `en` of `en-US`.
-pub fn primary(tag: &str) -> String {
-    let end = tag.find(['-', '_']).unwrap_or(tag.len());
-    tag[..end].trim().to_lowercase()
 }
 
 #[cfg(test)]
@@ -69,9 +80,18 @@ mod tests {
             (Some("EN_us"), OtherLanguages::Analyze),
             (Some("de-AT"), OtherLanguages::Skip),
         ] {
-            assert_eq!(policy.handling(lang), handling, "{lang:?}");
+            assert_eq!(policy.judged(&[]).handling(lang), handling, "{lang:?}");
         }
-        let all = LanguagePolicy { others: OtherLanguages::Skip, ..LanguagePolicy::default() };
-        assert_eq!(all.handling(Some("de")), OtherLanguages::Analyze);
+    }
+
+    #[test]
+    fn model_without_languages_judges_all_unless_set() {
+        let unset = LanguagePolicy::default();
+        assert_eq!(unset.judged(&[]).handling(Some("de")), OtherLanguages::Analyze);
+        let english = ["en".to_owned()];
+        assert_eq!(unset.judged(&english).handling(Some("de")), OtherLanguages::Unscored);
+        let set = LanguagePolicy { known: vec!["de".into()], ..LanguagePolicy::default() };
+        assert_eq!(set.judged(&english).handling(Some("de")), OtherLanguages::Analyze);
+        assert_eq!(set.judged(&english).handling(Some("en")), OtherLanguages::Unscored);
     }
 }

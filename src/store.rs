@@ -7,6 +7,7 @@ mod connections;
 pub mod erase;
 mod error;
 pub mod feeds;
+mod labels;
 mod leases;
 mod migrate;
 pub mod notify;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use sentistream::domain::alert::{Class, RuleSpec};
-use sentistream::domain::{Emotion, Sentiment, TimeRange, Timestamp};
+use sentistream::domain::{Emotion, PostLabels, Sentiment, TimeRange, Timestamp};
 use sentistream::rules::backtest::{Firing, Recording, run, windows_to_read};
 use sentistream::rules::copies::PostText;
 use sentistream::rules::history::{Gaps, LateCount};
@@ -294,8 +294,9 @@ impl World {
                     (Sentiment::Positive, Emotion::Joy, poisson(base * (1.0 - negative) * 0.5 + drawn * 0.03, random)),
                 ] {
                     if count > 0 {
-                        tally.add(sentiment, emotion, count);
-                        counts.push(BucketCount { at, source: (*name).to_owned(), sentiment, emotion, count });
+                        let labels = Some(PostLabels { sentiment, emotion });
+                        tally.add(labels, count);
+                        counts.push(BucketCount { at, source: (*name).to_owned(), labels, count });
                     }
                 }
                 let polled = POLLED.iter().find(|(polled, _)| *polled == place);
@@ -428,8 +429,7 @@ impl World {
                     let post = |author: String, content: String| PostText {
                         source: (*name).to_owned(),
                         author: Some(author),
-                        sentiment,
-                        emotion: Emotion::Neutral,
+                        labels: Some(PostLabels { sentiment, emotion: Emotion::Neutral }),
                         content,
                     };
                     let bot = || post("bot".to_owned(), "keep away from this fraud of a shop".to_owned());

@@ -161,7 +161,7 @@ impl Load {
             .zip(versions)
             .map(|(seq, (post, analysis))| Settlement {
                 key: EntryKey { epoch: epoch.clone(), id: EntryId { ms, seq } },
-                change: Change::Insert { post, analysis },
+                change: Change::Insert { post, analysis: Some(analysis) },
             })
             .collect()
     }

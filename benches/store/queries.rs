@@ -74,7 +74,7 @@ async fn filters(store: &Store) {
     let page = |filter: PostFilter, start: Start| async move { store.posts(&filter, start, 50).await };
     let days = |number: u64| Duration::from_secs(86_400 * number);
     let rare = Source::parse("web").ok();
-    let negative = Some(Sentiment::Negative);
+    let negative = Some(Sentiment::Negative.into());
     let cases = [
         ("source", PostFilter { source: rare.clone(), ..PostFilter::default() }),
         ("sentiment", PostFilter { sentiment: negative, ..PostFilter::default() }),

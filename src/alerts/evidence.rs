@@ -49,12 +49,13 @@ impl Case<'_> {
     pub fn numbers(&self) -> Map<String, Value> {
         let tally = self.view.window(self.window, self.group.source.as_deref());
         let total = tally.total();
+        let counted = if self.spec.condition.class() == Class::Posts { tally.posts() } else { total };
         let by_sentiment = |value: &dyn Fn(i64) -> Value| {
             let of = |label: Sentiment| (label.as_str().to_owned(), value(tally.of(Class::Sentiment(label))));
             Sentiment::ALL.into_iter().map(of).collect::<Map<_, _>>()
         };
         let mut counts = by_sentiment(&|count| json!(count));
-        counts.insert("total".to_owned(), json!(total));
+        counts.insert("total".to_owned(), json!(counted));
         let mut emotions: Vec<(Emotion, i64)> =
             Emotion::ALL.into_iter().map(|label| (label, tally.of(Class::Emotion(label)))).collect();
         emotions.retain(|(_, count)| *count > 0);
@@ -119,7 +120,7 @@ impl Case<'_> {
         }
         match self.spec.condition.class() {
             Class::Posts => {}
-            Class::Sentiment(label) => filter.sentiment = Some(label),
+            Class::Sentiment(label) => filter.sentiment = Some(label.into()),
             Class::Emotion(label) => filter.emotion = Some(label),
         }
         Ok(filter)
@@ -136,7 +137,7 @@ impl Case<'_> {
             .into_iter()
             .map(|name| {
                 let tally = self.view.window(self.window, Some(&name));
-                (name, tally.of(class), tally.total())
+                (name, tally.of(class), tally.posts())
             })
             .filter(|(_, count, _)| *count > 0)
             .collect();
@@ -215,7 +216,7 @@ fn top_authors(posts: &[StoredPost]) -> Vec<Value> {
 
 /// The posts with the highest confidence; copies of a text are listed once, with their number.
 fn representative(mut posts: Vec<StoredPost>) -> Vec<Value> {
-    posts.sort_by(|one, other| other.confidence.total_cmp(&one.confidence));
+    posts.sort_by(|one, other| other.confidence().total_cmp(&one.confidence()));
     let texts: Vec<_> = posts.iter().map(|post| post.content.as_str()).collect();
     let groups = copies::groups(&texts);
     let firsts = (0..posts.len()).filter(|index| groups[*index] == *index).take(POSTS);
@@ -229,9 +230,9 @@ fn representative(mut posts: Vec<StoredPost>) -> Vec<Value> {
             "author": post.author,
             "url": post.url,
             "created_at": post.created_at,
-            "sentiment": post.sentiment,
-            "emotion": post.emotion,
-            "confidence": post.confidence,
+            "sentiment": post.analysis.as_ref().map(|analysis| analysis.sentiment),
+            "emotion": post.analysis.as_ref().map(|analysis| analysis.emotion),
+            "confidence": post.analysis.as_ref().map(|analysis| analysis.confidence),
             "duplicates": duplicates,
         })
     };

@@ -85,7 +85,7 @@ impl Bed {
         let worker = Consumer("test".into());
         let claimed = self.rooms.stream.claim(&worker, count, DEADLINE).await.unwrap();
         assert_eq!(claimed.len(), count);
-        let change = |post| Change::Insert { post, analysis: analysis(sentiment) };
+        let change = |post| Change::Insert { post, analysis: Some(analysis(sentiment)) };
         let settlements =
             claimed.into_iter().zip(posts).map(|(entry, post)| Settlement { key: entry.key, change: change(post) });
         let settled = self.rooms.store.settle(settlements.collect()).await.unwrap();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Emotion, Sentiment};
+use super::{Emotion, PostLabels, Sentiment};
 
 /// The score of every class. Sentiment scores sum to 1 (softmax); emotion scores are independent
 /// (sigmoid), so several may be high at once.
@@ -61,6 +61,11 @@ pub struct Analysis {
 }
 
 impl Analysis {
+    /// Its labels.
+    pub fn labels(&self) -> PostLabels {
+        PostLabels { sentiment: self.sentiment, emotion: self.emotion }
+    }
+
     /// Derives the labels from `scores`.
     pub fn from_scores(model_name: Arc<str>, scores: Scores, tokens: u32, truncated: bool) -> Self {
         let (sentiment, confidence) = scores.top_sentiment();

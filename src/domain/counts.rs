@@ -1,19 +1,26 @@
 //! Counts of posts by sentiment and emotion.
 
-use super::{Emotion, Sentiment};
+use super::{Emotion, PostLabels, Sentiment};
 
-/// How many posts of each sentiment and emotion, and the sum of their confidences.
+/// How many posts of each sentiment and emotion, and the sum of their confidences; beside them the unscored posts.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Counts {
     cells: [[i64; 7]; 3],
+    unscored: i64,
     confidence_sum: f64,
 }
 
 impl Counts {
-    /// Adds `count` posts whose confidences sum to `confidence_sum`; negative numbers subtract.
-    pub fn add(&mut self, sentiment: Sentiment, emotion: Emotion, count: i64, confidence_sum: f64) {
-        self.cells[sentiment.index()][emotion.index()] += count;
-        self.confidence_sum += confidence_sum;
+    /// Adds `count` posts whose confidences sum to `confidence_sum`; negative numbers subtract. Without labels they are
+    /// unscored, and have no confidence.
+    pub fn add(&mut self, labels: Option<PostLabels>, count: i64, confidence_sum: f64) {
+        match labels {
+            Some(PostLabels { sentiment, emotion }) => {
+                self.cells[sentiment.index()][emotion.index()] += count;
+                self.confidence_sum += confidence_sum;
+            }
+            None => self.unscored += count,
+        }
     }
 
     /// Adds all of `other`.
@@ -23,10 +30,21 @@ impl Counts {
                 *cell += other_cell;
             }
         }
+        self.unscored += other.unscored;
         self.confidence_sum += other.confidence_sum;
     }
 
-    /// All posts.
+    /// All stored posts: [`Self::total`] and [`Self::unscored`].
+    pub fn posts(&self) -> i64 {
+        self.total() + self.unscored
+    }
+
+    /// Posts without a sentiment: no model that is in use knows their language.
+    pub fn unscored(&self) -> i64 {
+        self.unscored
+    }
+
+    /// Posts with a sentiment.
     pub fn total(&self) -> i64 {
         self.cells.iter().flatten().sum()
     }

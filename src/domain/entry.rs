@@ -55,6 +55,8 @@ pub struct EntryKey {
 pub enum Outcome {
     /// Its post was stored with its analysis.
     Analysed,
+    /// Its post was stored without an analysis: the model does not know its language.
+    Unscored,
     /// Its post was stored before.
     Duplicate,
     /// It had no effect: the post is deleted, or a later version is stored.
@@ -69,12 +71,14 @@ pub enum Outcome {
 
 impl Outcome {
     /// The outcomes that the store counts; dead letters are counted by the stream.
-    pub const STORED: [Self; 5] = [Self::Analysed, Self::Duplicate, Self::Skipped, Self::Deletion, Self::Replacement];
+    pub const STORED: [Self; 6] =
+        [Self::Analysed, Self::Unscored, Self::Duplicate, Self::Skipped, Self::Deletion, Self::Replacement];
 
     /// The name used in tables, metrics and health.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Analysed => "analysed",
+            Self::Unscored => "unscored",
             Self::Duplicate => "duplicate",
             Self::Skipped => "skipped",
             Self::Deletion => "deletion",
@@ -130,6 +134,7 @@ impl DeadLetterReason {
 pub struct Books {
     pub appended: u64,
     pub analysed: u64,
+    pub unscored: u64,
     pub duplicate: u64,
     pub skipped: u64,
     pub deletion: u64,
@@ -142,7 +147,13 @@ pub struct Books {
 impl Books {
     /// Entries with an outcome.
     pub fn settled(&self) -> u64 {
-        self.analysed + self.duplicate + self.skipped + self.deletion + self.replacement + self.dead_lettered
+        self.analysed
+            + self.unscored
+            + self.duplicate
+            + self.skipped
+            + self.deletion
+            + self.replacement
+            + self.dead_lettered
     }
 
     /// Whether every entry is accounted for. Always true while nothing is appended or settled.

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::alert::Transition;
-use super::{Alert, Analysis, Emotion, Post, PostId, Sentiment, Timestamp};
+use super::{Alert, Analysis, Emotion, Post, PostId, Sentiment, Timestamp, Unscored};
 
 /// Longest preview of a post's text in an event, in characters.
 pub const PREVIEW_CHARS: usize = 200;
 
-/// A newly analysed post: the JSON of the `sentiment_updates` channel and of the WebSocket's `post`.
+/// A newly stored post: the JSON of the `sentiment_updates` channel and of the WebSocket's `post`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PostEvent {
     pub post_id: String,
@@ -19,9 +19,15 @@ pub struct PostEvent {
     /// The language from the source, or the detected one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lang: Option<String>,
-    pub sentiment_label: Sentiment,
-    pub confidence_score: f64,
-    pub emotion: Emotion,
+    /// `null`: the post is unscored.
+    pub sentiment_label: Option<Sentiment>,
+    /// `null`: the post is unscored.
+    pub confidence_score: Option<f64>,
+    /// `null`: the post is unscored.
+    pub emotion: Option<Emotion>,
+    /// Why the post has no sentiment; absent if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unscored: Option<Unscored>,
     /// The names of the tracked topics that it is about.
     #[serde(default)]
     pub topics: Vec<String>,
@@ -29,7 +35,7 @@ pub struct PostEvent {
     pub created_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
     pub ingested_at: Timestamp,
-    /// When it was analysed.
+    /// When it was analysed, or stored without an analysis.
     #[schema(value_type = String, format = DateTime)]
     pub timestamp: Timestamp,
     /// The W3C trace context, if the post is traced.
@@ -38,17 +44,18 @@ pub struct PostEvent {
 }
 
 impl PostEvent {
-    /// The event of `post`, stored at `ingested_at` with `analysis` made at `analyzed_at`.
-    pub fn new(post: &Post, analysis: &Analysis, ingested_at: Timestamp, analyzed_at: Timestamp) -> Self {
+    /// The event of `post`, stored at `ingested_at` with `analysis` made at `analyzed_at`; without one it is unscored.
+    pub fn new(post: &Post, analysis: Option<&Analysis>, ingested_at: Timestamp, analyzed_at: Timestamp) -> Self {
         Self {
             post_id: post.post_id.as_str().to_owned(),
             content: super::op::preview(&post.content, PREVIEW_CHARS).to_owned(),
             source: post.source.as_str().to_owned(),
             author: post.author.as_ref().map(|author| author.as_str().to_owned()),
             lang: post.lang.clone(),
-            sentiment_label: analysis.sentiment,
-            confidence_score: analysis.confidence,
-            emotion: analysis.emotion,
+            sentiment_label: analysis.map(|analysis| analysis.sentiment),
+            confidence_score: analysis.map(|analysis| analysis.confidence),
+            emotion: analysis.map(|analysis| analysis.emotion),
+            unscored: analysis.is_none().then_some(Unscored::Language),
             topics: Vec::new(),
             created_at: post.created_at,
             ingested_at,

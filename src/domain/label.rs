@@ -53,6 +53,74 @@ macro_rules! labels {
     };
 }
 
+/// The labels of a post that a model judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PostLabels {
+    pub sentiment: Sentiment,
+    pub emotion: Emotion,
+}
+
+/// Why a stored post has no sentiment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Unscored {
+    /// No model that is in use knows its language.
+    Language,
+}
+
+impl Unscored {
+    /// The value as text, lower case.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Language => "language",
+        }
+    }
+}
+
+/// A sentiment that posts are filtered by, or `unscored` for those that no model judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SentimentFilter {
+    Negative,
+    Neutral,
+    Positive,
+    Unscored,
+}
+
+impl SentimentFilter {
+    /// The value as text, lower case.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Negative => "negative",
+            Self::Neutral => "neutral",
+            Self::Positive => "positive",
+            Self::Unscored => "unscored",
+        }
+    }
+}
+
+impl From<Sentiment> for SentimentFilter {
+    fn from(sentiment: Sentiment) -> Self {
+        match sentiment {
+            Sentiment::Negative => Self::Negative,
+            Sentiment::Neutral => Self::Neutral,
+            Sentiment::Positive => Self::Positive,
+        }
+    }
+}
+
+impl FromStr for SentimentFilter {
+    type Err = LabelError;
+
+    fn from_str(text: &str) -> Result<Self, LabelError> {
+        match text.parse::<Sentiment>() {
+            Ok(sentiment) => Ok(sentiment.into()),
+            Err(_) if text == "unscored" => Ok(Self::Unscored),
+            Err(_) => Err(LabelError { allowed: "positive, neutral, negative, unscored" }),
+        }
+    }
+}
+
 labels! {
     /// The sentiment of a text.
     Sentiment: "positive, neutral, negative" { Negative = "negative", Neutral = "neutral", Positive = "positive" }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Author, Emotion, Sentiment, Source, TopicName};
+use crate::domain::{Author, Emotion, SentimentFilter, Source, TopicName};
 use crate::store::posts::PostFilter;
 
 use super::error::ApiError;
@@ -21,8 +21,8 @@ pub struct CountParams {
     /// Only posts of this source.
     #[param(value_type = Option<String>)]
     source: Option<Source>,
-    /// Only posts of this sentiment.
-    sentiment: Option<Sentiment>,
+    /// Only posts of this sentiment; `unscored`: those without one.
+    sentiment: Option<SentimentFilter>,
     /// Only posts with this emotion.
     emotion: Option<Emotion>,
     /// Only posts of this author.
@@ -68,7 +68,7 @@ impl CountParams {
             "{}:{}:{}:{}:{:?}:{:?}",
             self.topic.as_ref().map_or("-", TopicName::as_str),
             self.source.as_ref().map_or("-", Source::as_str),
-            self.sentiment.map_or("-", Sentiment::as_str),
+            self.sentiment.map_or("-", SentimentFilter::as_str),
             self.emotion.map_or("-", Emotion::as_str),
             self.author.as_ref().map(Author::as_str),
             self.q,
@@ -81,7 +81,7 @@ impl CountParams {
 pub struct CountEcho {
     topic: Option<String>,
     source: Option<String>,
-    sentiment: Option<Sentiment>,
+    sentiment: Option<SentimentFilter>,
     emotion: Option<Emotion>,
     author: Option<String>,
     q: Option<String>,

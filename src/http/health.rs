@@ -67,6 +67,7 @@ pub struct Health {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct HealthStats {
     total_posts: Option<i64>,
+    /// Stored posts with an analysis; the others are unscored.
     total_analyses: Option<i64>,
     /// Posts stored within the last hour.
     recent_posts_1h: Option<i64>,
@@ -87,6 +88,8 @@ pub struct HealthStats {
 #[derive(Serialize, Deserialize)]
 struct StoredTotals {
     total_posts: i64,
+    #[serde(default)]
+    total_analyses: i64,
     recent_posts_1h: i64,
 }
 
@@ -228,7 +231,7 @@ pub async fn health(state: web::Data<State>) -> Result<HttpResponse, ApiError> {
         services: checks.services(&state.api.stream),
         stats: HealthStats {
             total_posts: totals.as_ref().map(|totals| totals.total_posts),
-            total_analyses: totals.as_ref().map(|totals| totals.total_posts),
+            total_analyses: totals.as_ref().map(|totals| totals.total_analyses),
             recent_posts_1h: totals.as_ref().map(|totals| totals.recent_posts_1h),
             pending: depth.as_ref().map(Depth::pending),
             dead_letters: depth.as_ref().map(|depth| depth.dead_letters),
@@ -268,7 +271,7 @@ async fn totals(state: &State) -> Result<StoredTotals, ApiError> {
         for source in &sources {
             all.merge(&source.counts);
         }
-        Ok::<_, StoreError>(StoredTotals { total_posts: all.total(), recent_posts_1h })
+        Ok::<_, StoreError>(StoredTotals { total_posts: all.posts(), total_analyses: all.total(), recent_posts_1h })
     };
     let cached = state.cached("health".to_owned(), async move { compute.await.map_err(ApiError::from) }).await?;
     from_cached(&cached)

@@ -1,5 +1,6 @@
 //! Sentiment over time, and its distribution.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -14,7 +15,7 @@ use super::auth::{Authorized, Read};
 use super::counted::{CountEcho, CountParams};
 use super::error::{ApiError, Problem};
 use super::params::Params;
-use super::shape::{self, ByEmotion, BySentiment, TopEmotion};
+use super::shape::{self, ByEmotion, BySentiment, LanguageCount, TopEmotion};
 use super::state::{State, from_cached};
 
 /// The range of an aggregate that names none.
@@ -123,7 +124,12 @@ pub struct BucketAnswer {
     positive_count: i64,
     negative_count: i64,
     neutral_count: i64,
+    /// Positive, neutral and negative posts.
     total_count: i64,
+    /// Posts beside them that are unscored: no model in use knows their language.
+    #[serde(default)]
+    #[schema(required = false)]
+    unscored_count: i64,
     positive_percentage: f64,
     negative_percentage: f64,
     neutral_percentage: f64,
@@ -134,7 +140,11 @@ pub struct BucketAnswer {
 /// The sums over all buckets.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Summary {
+    /// All posts, unscored ones included.
     total_posts: i64,
+    #[serde(default)]
+    #[schema(required = false)]
+    unscored_total: i64,
     positive_total: i64,
     negative_total: i64,
     neutral_total: i64,
@@ -150,6 +160,7 @@ impl BucketAnswer {
             negative_count: counts.sentiment(Sentiment::Negative),
             neutral_count: counts.sentiment(Sentiment::Neutral),
             total_count: counts.total(),
+            unscored_count: counts.unscored(),
             positive_percentage: counts.percentage(Sentiment::Positive),
             negative_percentage: counts.percentage(Sentiment::Negative),
             neutral_percentage: counts.percentage(Sentiment::Neutral),
@@ -174,7 +185,8 @@ impl AggregateAnswer {
             tz: params.tz.unwrap_or_else(|| "UTC".to_owned()),
             data: aggregate.buckets.iter().map(|bucket| BucketAnswer::new(bucket.start, &bucket.counts)).collect(),
             summary: Summary {
-                total_posts: sum.total(),
+                total_posts: sum.posts(),
+                unscored_total: sum.unscored(),
                 positive_total: sum.sentiment(Sentiment::Positive),
                 negative_total: sum.sentiment(Sentiment::Negative),
                 neutral_total: sum.sentiment(Sentiment::Neutral),
@@ -241,7 +253,16 @@ pub struct Distribution {
     #[serde(flatten)]
     filter: CountEcho,
     distribution: BySentiment<i64>,
+    /// Positive, neutral and negative posts.
     total: i64,
+    /// Posts beside them that are unscored: no model in use knows their language.
+    #[serde(default)]
+    #[schema(required = false)]
+    unscored_count: i64,
+    /// Their languages, most frequent first; `null` when they were counted from posts.
+    #[serde(default)]
+    #[schema(required = false)]
+    unscored_languages: Option<Vec<LanguageCount>>,
     percentages: BySentiment<f64>,
     /// The emotions that occur, most frequent first.
     top_emotions: Vec<TopEmotion>,
@@ -274,12 +295,18 @@ pub async fn distribution(
     let compute = async move {
         let range = last(Duration::from_secs(hours.unsigned_abs() * 3_600), now);
         let counts = store.counts(range, &filter).await?;
+        let languages = match counts.unscored() {
+            0 => Some(BTreeMap::new()),
+            _ => store.unscored_languages_in(range, &filter).await?,
+        };
         Ok(Distribution {
             timeframe_hours: hours,
             counted_from: filter.counted_from(),
             filter: counted.into(),
             distribution: shape::sentiments(&counts),
             total: counts.total(),
+            unscored_count: counts.unscored(),
+            unscored_languages: languages.map(shape::languages),
             percentages: shape::percentages(&counts),
             top_emotions: shape::top_emotions(&counts),
             average_confidence: counts.average_confidence(),

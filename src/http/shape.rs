@@ -1,5 +1,7 @@
 //! Types that several answers share.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Counts, Emotion, Scores, Sentiment};
@@ -65,6 +67,21 @@ pub fn emotions(counts: &Counts) -> ByEmotion<i64> {
     ByEmotion::from_fn(|emotion| counts.emotion(emotion))
 }
 
+/// Unscored posts of one language.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct LanguageCount {
+    /// Its code, as `de`; `other` for tags that are no language code.
+    pub lang: String,
+    pub count: i64,
+}
+
+/// The languages of unscored posts, most frequent first.
+pub fn languages(counts: BTreeMap<String, i64>) -> Vec<LanguageCount> {
+    let mut languages: Vec<_> = counts.into_iter().map(|(lang, count)| LanguageCount { lang, count }).collect();
+    languages.sort_by_key(|language| std::cmp::Reverse(language.count));
+    languages
+}
+
 /// An emotion that occurs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TopEmotion {
@@ -88,7 +105,12 @@ pub fn top_emotions(counts: &Counts) -> Vec<TopEmotion> {
 /// The measures of a set of posts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Measures {
+    /// Posts with a sentiment: positive, neutral and negative ones.
     pub total: i64,
+    /// Posts beside them that are unscored: no model in use knows their language.
+    #[serde(default)]
+    #[schema(required = false)]
+    pub unscored_count: i64,
     pub distribution: BySentiment<i64>,
     /// In percent.
     pub percentages: BySentiment<f64>,
@@ -98,12 +120,18 @@ pub struct Measures {
 }
 
 impl Measures {
+    /// All posts, unscored ones included.
+    pub fn posts(&self) -> i64 {
+        self.total + self.unscored_count
+    }
+
     /// The measures of `counts`.
     pub fn of(counts: &Counts) -> Self {
         let share = |sentiment| counts.percentage(sentiment);
         let net = share(Sentiment::Positive) - share(Sentiment::Negative);
         Self {
             total: counts.total(),
+            unscored_count: counts.unscored(),
             distribution: sentiments(counts),
             percentages: percentages(counts),
             net_sentiment: (net * 1e2).round() / 1e2,

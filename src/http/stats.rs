@@ -14,13 +14,22 @@ use super::auth::{Authorized, Read};
 use super::error::ApiError;
 use super::feeds::{FeedView, feeds};
 use super::params::no_params;
-use super::shape::{self, ByEmotion, BySentiment};
+use super::shape::{self, ByEmotion, BySentiment, LanguageCount};
 use super::state::{State, from_cached};
 
 /// Totals, rates and lag.
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Stats {
+    /// All stored posts, unscored ones included.
     total_posts: i64,
+    /// Posts without a sentiment: no model in use knows their language.
+    #[serde(default)]
+    #[schema(required = false)]
+    unscored_count: i64,
+    /// Their languages, most frequent first.
+    #[serde(default)]
+    #[schema(required = false)]
+    unscored_languages: Vec<LanguageCount>,
     by_sentiment: BySentiment<i64>,
     percentages: BySentiment<f64>,
     by_emotion: ByEmotion<i64>,
@@ -102,26 +111,29 @@ pub async fn stats(
             tokio::try_join!(
                 store.sources(),
                 store.topic_totals(),
+                store.unscored_languages(),
                 store.ingested_since(now - minute),
                 store.ingested_since(now - five_minutes)
             )
         };
         let (read, depth) = tokio::join!(reads, stream.depth());
-        let (sources, topics, last_minute, last_five) = read?;
+        let (sources, topics, languages, last_minute, last_five) = read?;
         let mut all = Counts::default();
         for source in &sources {
             all.merge(&source.counts);
         }
         Ok(Stats {
-            total_posts: all.total(),
+            total_posts: all.posts(),
+            unscored_count: all.unscored(),
+            unscored_languages: shape::languages(languages),
             by_sentiment: shape::sentiments(&all),
             percentages: shape::percentages(&all),
             by_emotion: shape::emotions(&all),
-            by_source: sources.iter().map(|source| (source.source.clone(), source.counts.total())).collect(),
+            by_source: sources.iter().map(|source| (source.source.clone(), source.counts.posts())).collect(),
             by_topic: tracked
                 .all()
                 .iter()
-                .map(|topic| (topic.name.to_string(), topics.get(&topic.id).map_or(0, Counts::total)))
+                .map(|topic| (topic.name.to_string(), topics.get(&topic.id).map_or(0, Counts::posts)))
                 .collect(),
             average_confidence: all.average_confidence(),
             rates: Rates {
@@ -153,8 +165,12 @@ pub struct Sources {
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SourceView {
     source: String,
-    /// Posts in all.
+    /// Posts in all, unscored ones included.
     count: i64,
+    /// Posts without a sentiment.
+    #[serde(default)]
+    #[schema(required = false)]
+    unscored_count: i64,
     by_sentiment: BySentiment<i64>,
     percentages: BySentiment<f64>,
     by_emotion: ByEmotion<i64>,
@@ -181,7 +197,8 @@ pub async fn sources(
             .await?
             .into_iter()
             .map(|source| SourceView {
-                count: source.counts.total(),
+                count: source.counts.posts(),
+                unscored_count: source.counts.unscored(),
                 by_sentiment: shape::sentiments(&source.counts),
                 percentages: shape::percentages(&source.counts),
                 by_emotion: shape::emotions(&source.counts),

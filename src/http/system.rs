@@ -6,7 +6,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
 use crate::domain::Timestamp;
+use crate::domain::counts::percentage;
 use crate::inference::{ModelInfo, Speed};
+use crate::store::posts::PostFilter;
+use crate::store::{Store, StoreError};
 use crate::stream::{ConsumerInfo, Depth, Stream};
 
 use super::auth::{Authorized, Read};
@@ -14,9 +17,14 @@ use super::error::ApiError;
 use super::feeds::{FeedView, feeds};
 use super::health::{Checks, ComponentState, within};
 use super::params::no_params;
+use super::sentiment::last;
+use super::shape::{self, LanguageCount};
 use super::state::State;
 use super::stats::{Lag, rate};
 use super::{ModelState, answer};
+
+/// The time over which unscored posts are counted.
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Versions, throughput and the state of each component.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -33,6 +41,8 @@ pub struct System {
     consumers: Option<Vec<ConsumerView>>,
     cache: CacheView,
     live: LiveView,
+    /// Posts of the last 24 hours without a sentiment; `null` while the database is disconnected.
+    unscored: Option<UnscoredView>,
     /// The sources that all instances read; `null` while the database is disconnected.
     sources: Option<Vec<FeedView>>,
     /// Sources, alert loop and other components of this process.
@@ -108,6 +118,33 @@ pub struct ConsumerView {
     idle_seconds: f64,
 }
 
+/// Posts of the last 24 hours that no model in use can judge.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct UnscoredView {
+    /// All posts.
+    posts: i64,
+    /// Posts without a sentiment.
+    unscored_count: i64,
+    /// Of all posts, in percent.
+    percentage: f64,
+    /// Their languages, most frequent first.
+    languages: Vec<LanguageCount>,
+}
+
+impl UnscoredView {
+    async fn read(store: &Store, now: Timestamp) -> Result<Self, StoreError> {
+        let (range, all) = (last(DAY, now), PostFilter::default());
+        let (counts, languages) =
+            tokio::try_join!(store.window(range, None), store.unscored_languages_in(range, &all))?;
+        Ok(Self {
+            posts: counts.posts(),
+            unscored_count: counts.unscored(),
+            percentage: percentage(counts.unscored(), counts.posts()),
+            languages: shape::languages(languages.unwrap_or_default()),
+        })
+    }
+}
+
 /// The cache of answers, as used by this process.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct CacheView {
@@ -137,16 +174,18 @@ pub async fn system(
     let read = state.run(async move {
         let minute = Duration::from_secs(60);
         let (store, stream) = (api.store.clone(), api.stream.clone());
-        let feeding = store.clone();
-        let (checks, numbers, stored, sources) = tokio::join!(
+        let (feeding, counting) = (store.clone(), store.clone());
+        let (checks, numbers, stored, sources, unscored) = tokio::join!(
             Checks::run(&api, limit),
             within(limit, async move { tokio::try_join!(stream.depth(), stream.consumers()) }),
             within(limit, async move { store.ingested_since(now - minute).await }),
             within(limit, async move { feeds(&feeding, now).await }),
+            within(limit, async move { UnscoredView::read(&counting, now).await }),
         );
-        Ok::<_, ApiError>((checks, numbers, stored.ok().map(|posts| rate(posts, minute)), sources.ok()))
+        let out_per_second = stored.ok().map(|posts| rate(posts, minute));
+        Ok::<_, ApiError>((checks, numbers, out_per_second, (sources.ok(), unscored.ok())))
     });
-    let (checks, numbers, out_per_second, sources) = read.await?;
+    let (checks, numbers, out_per_second, (sources, unscored)) = read.await?;
     let (hits, misses) = state.cache_use.counts();
     answer::json(&System {
         versions: Versions {
@@ -162,6 +201,7 @@ pub async fn system(
         model: ModelView::from(checks.model()),
         cache: CacheView { enabled: state.api.cache.is_some(), hits, misses },
         live: LiveView { clients: state.hub.clients() },
+        unscored,
         sources,
         components: checks.into_components(),
         timestamp: now,

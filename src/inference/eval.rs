@@ -1,5 +1,7 @@
 //! Evaluates a classifier against human labels.
 
+pub mod intervals;
+
 use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::time::Duration;
@@ -21,6 +23,9 @@ pub struct Labelled {
     /// The text; posts have it as `content`.
     #[serde(alias = "content")]
     pub text: String,
+    /// Its language, if known.
+    #[serde(default)]
+    pub lang: Option<String>,
     /// Its sentiment, if labelled.
     pub sentiment: Option<Sentiment>,
     /// Its emotions, if labelled: one or several.
@@ -276,6 +281,7 @@ mod tests {
             layers: 0,
             exits: Vec::new(),
             int8_agreement: None,
+            languages: Vec::new(),
             load_ms: 1,
         };
         let report = serde_json::to_value(Report::new(&info, &all, Duration::from_secs(2))).unwrap();

@@ -125,6 +125,7 @@ impl Llm {
             layers: 0,
             exits: Vec::new(),
             int8_agreement: None,
+            languages: Vec::new(),
             load_ms: 0,
         };
         Ok(Self(Arc::new(Inner {

@@ -81,6 +81,8 @@ pub struct Description {
     pub vocabulary: usize,
     /// The longest input in tokens.
     pub max_tokens: usize,
+    /// The languages that it declares; empty: it does not say.
+    pub languages: Vec<String>,
     /// What it judges.
     pub heads: Vec<HeadDescription>,
     /// How its confidence is corrected.
@@ -121,6 +123,7 @@ pub fn describe(source: &ModelSource, options: &InferenceOptions) -> Result<Desc
             attention_heads: spec.shape.n_heads,
             vocabulary: spec.shape.vocab_size,
             max_tokens: spec.max_tokens(),
+            languages: spec.languages.clone(),
             heads: spec.heads.iter().map(|head| head_description(head, labelling)).collect(),
             calibration: Calibration::of(&files, &options.calibration)?,
             architecture: spec.architecture,

@@ -106,6 +106,7 @@ impl Panel {
             exits: self.main.exit_layers(),
             parameters: models().map(|model| model.parameters).sum(),
             int8_agreement: models().filter_map(|model| model.int8_agreement).reduce(f64::min),
+            languages: self.main.spec.languages.clone(),
             load_ms: 0,
         }
     }

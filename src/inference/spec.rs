@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use sentistream_kernels::Activation;
 use serde::Deserialize;
 
+use crate::domain::language::code;
+
 /// The shape of an encoder, under DistilBERT's names; those of BERT and RoBERTa are accepted too.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct EncoderShape {
@@ -74,6 +76,8 @@ pub struct ModelSpec {
     pub heads: Vec<HeadSpec>,
     /// Where texts may leave before the last layer, in the order of the layers.
     pub exits: Vec<ExitSpec>,
+    /// The languages that it was trained for, as codes such as `en`; empty: it does not say.
+    pub languages: Vec<String>,
 }
 
 /// An exit: a small head on the first token after a layer gives the outputs of all heads, and a
@@ -104,6 +108,8 @@ struct RawConfig {
     heads: BTreeMap<String, RawHead>,
     #[serde(default)]
     exits: Vec<ExitSpec>,
+    #[serde(default)]
+    languages: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -151,7 +157,8 @@ impl ModelSpec {
             raw.heads.into_iter().map(|(name, raw)| head(&format!("{name}."), raw)).collect::<Result<_, _>>()?
         };
         let exits = exits(raw.exits, (&shape, &heads))?;
-        Ok(Self { architecture, family, shape, first_position, heads, exits })
+        let languages = languages(&raw.languages)?;
+        Ok(Self { architecture, family, shape, first_position, heads, exits, languages })
     }
 
     /// The longest input in tokens, special ones included.
@@ -186,6 +193,13 @@ impl RawHead {
         }
         self
     }
+}
+
+fn languages(tags: &[String]) -> Result<Vec<String>, String> {
+    let code = |tag: &String| {
+        code(tag).ok_or_else(|| format!("config.json: languages must be codes such as \"en\", has {tag:?}"))
+    };
+    tags.iter().map(code).collect()
 }
 
 fn check(shape: &EncoderShape, first_position: usize) -> Result<(), String> {
@@ -257,6 +271,10 @@ mod tests {
         let uneven = format!(r#"{{"model_type": "distilbert", {sizes}, "dim": 10, "n_heads": 4}}"#);
         assert!(config(&uneven).contains("dim 10 cannot be split over 4 heads"));
         let unnamed = format!(r#"{{"model_type": "distilbert", {sizes}, "dim": 8, "n_heads": 4}}"#);
+        let vague = r#"{"model_type": "bert", "hidden_size": 8, "vocab_size": 9, "max_position_embeddings": 8,
+            "num_hidden_layers": 1, "intermediate_size": 4, "num_attention_heads": 4,
+            "id2label": {"0": "negative", "1": "positive"}, "languages": ["en", "Deutsch"]}"#;
+        assert!(config(vague).contains("languages must be codes"), "{}", config(vague));
         assert!(config(&unnamed).contains("id2label must name at least two classes"));
     }
 }

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 
 use super::series::Tally;
+use crate::domain::PostLabels;
 use crate::domain::alert::{Class, Distinct, RuleSpec};
-use crate::domain::{Emotion, Sentiment};
 use crate::terms;
 
-/// How many posts of one author carry each pair of labels.
-type Moods = HashMap<(Sentiment, Emotion), usize>;
+/// How many posts of one author carry each pair of labels, or none.
+type Moods = HashMap<Option<PostLabels>, usize>;
 
 /// Words in a row that are compared.
 const SHINGLE: usize = 3;
@@ -27,8 +27,8 @@ pub struct PostText {
     pub source: String,
     /// `None`: an author of its own.
     pub author: Option<String>,
-    pub sentiment: Sentiment,
-    pub emotion: Emotion,
+    /// `None`: it is unscored.
+    pub labels: Option<PostLabels>,
     pub content: String,
 }
 
@@ -46,8 +46,8 @@ pub fn count(spec: &RuleSpec, posts: &[PostText], source: Option<&str>) -> Disti
     let class = spec.condition.class();
     let is_counted = |post: &&&PostText| match class {
         Class::Posts => true,
-        Class::Sentiment(label) => post.sentiment == label,
-        Class::Emotion(label) => post.emotion == label,
+        Class::Sentiment(label) => post.labels.is_some_and(|labels| labels.sentiment == label),
+        Class::Emotion(label) => post.labels.is_some_and(|labels| labels.emotion == label),
     };
     let named: BTreeSet<_> = posts
         .iter()
@@ -57,13 +57,13 @@ pub fn count(spec: &RuleSpec, posts: &[PostText], source: Option<&str>) -> Disti
     let unnamed = posts.iter().filter(is_counted).filter(|post| post.author.is_none()).count();
     let mut tally = Tally::default();
     match spec.distinct {
-        Distinct::Posts => posts.iter().for_each(|post| tally.add(post.sentiment, post.emotion, 1)),
+        Distinct::Posts => posts.iter().for_each(|post| tally.add(post.labels, 1)),
         Distinct::Texts => {
             let texts: Vec<&str> = posts.iter().map(|post| post.content.as_str()).collect();
             let groups = groups(&texts);
             // The first post of a group stands for it.
             for (_, post) in posts.iter().enumerate().filter(|(index, _)| groups[*index] == *index) {
-                tally.add(post.sentiment, post.emotion, 1);
+                tally.add(post.labels, 1);
             }
         }
         Distinct::Authors => {
@@ -72,18 +72,16 @@ pub fn count(spec: &RuleSpec, posts: &[PostText], source: Option<&str>) -> Disti
                 match &post.author {
                     Some(name) => {
                         let of_author = moods.entry((&post.source, name)).or_default();
-                        *of_author.entry((post.sentiment, post.emotion)).or_default() += 1;
+                        *of_author.entry(post.labels).or_default() += 1;
                     }
-                    None => tally.add(post.sentiment, post.emotion, 1),
+                    None => tally.add(post.labels, 1),
                 }
             }
             for moods in moods.values() {
                 // The mood of most of the author's posts; of equally many always the same one.
-                let most = moods.iter().max_by_key(|((sentiment, emotion), count)| {
-                    (**count, std::cmp::Reverse((sentiment.index(), emotion.index())))
-                });
-                if let Some(((sentiment, emotion), _)) = most {
-                    tally.add(*sentiment, *emotion, 1);
+                let most = moods.iter().max_by_key(|(labels, count)| (**count, std::cmp::Reverse(**labels)));
+                if let Some((labels, _)) = most {
+                    tally.add(*labels, 1);
                 }
             }
         }
@@ -146,6 +144,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::domain::{Emotion, Sentiment};
 
     #[test]
     fn copies_with_other_links_names_and_marks_are_one_text() {
@@ -167,8 +166,7 @@ mod tests {
         let post = |author: Option<&str>, sentiment, content: &str| PostText {
             source: "web".to_owned(),
             author: author.map(str::to_owned),
-            sentiment,
-            emotion: Emotion::Neutral,
+            labels: Some(PostLabels { sentiment, emotion: Emotion::Neutral }),
             content: content.to_owned(),
         };
         let mut posts: Vec<PostText> =

@@ -75,7 +75,7 @@ pub fn judge(spec: &RuleSpec, view: &dyn View, target: Target<'_>) -> Judgement 
 
 fn of_window(spec: &RuleSpec, view: &dyn View, target: Target<'_>, window: Tally) -> Judgement {
     let range = TimeRange::last(spec.window, target.end);
-    let posts = window.total();
+    let posts = if spec.condition.class() == Class::Posts { window.posts() } else { window.total() };
     let judged = |verdict, value| Judgement { verdict, value, posts, baseline: None, usual: None, p_value: None };
     let enough = posts >= spec.min_posts;
     match spec.condition {
@@ -193,7 +193,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::domain::Emotion;
+    use crate::domain::{Emotion, PostLabels};
     use crate::rules::{DistinctCounts, History};
 
     /// Counts (negative, neutral, positive) of the window and of the one before it.
@@ -211,7 +211,7 @@ mod tests {
         let mut tally = Tally::default();
         let emotions = [Emotion::Anger, Emotion::Neutral, Emotion::Joy];
         for ((sentiment, emotion), count) in Sentiment::ALL.into_iter().zip(emotions).zip(counts) {
-            tally.add(sentiment, emotion, count);
+            tally.add(Some(PostLabels { sentiment, emotion }), count);
         }
         tally
     }

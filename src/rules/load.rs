@@ -94,7 +94,7 @@ impl Windows {
 /// The distinct counts of `texts`, scaled up when they are only the newest of `all` posts.
 pub fn scaled(spec: &RuleSpec, texts: &[PostText], source: Option<&str>, all: Tally) -> DistinctCounts {
     let counted = copies::count(spec, texts, source);
-    let part = texts.len() as f64 / all.total().max(1) as f64;
+    let part = texts.len() as f64 / all.posts().max(1) as f64;
     if part >= 1.0 || texts.is_empty() || (texts.len() as i64) < MAX_TEXTS {
         return counted;
     }
@@ -176,7 +176,7 @@ pub async fn live(
         for mark in &marks {
             let at = mark.arrival.written_at;
             if at >= range.start() && at < range.end() {
-                sources.entry(mark.source.clone()).or_default().add(mark.sentiment, mark.emotion, 1);
+                sources.entry(mark.source.clone()).or_default().add(mark.labels, 1);
             }
         }
     }
@@ -218,10 +218,9 @@ pub async fn texts(store: &Store, scope: &Scope, range: TimeRange) -> Result<Vec
     let filter = PostFilter { start: Some(range.start()), end: Some(range.end()), ..filter(store, scope).await? };
     let page = store.posts(&filter, Start::Offset(0), MAX_TEXTS).await?;
     let text = |post: crate::store::posts::StoredPost| PostText {
+        labels: post.labels(),
         source: post.source,
         author: post.author,
-        sentiment: post.sentiment,
-        emotion: post.emotion,
         content: post.content,
     };
     Ok(page.posts.into_iter().map(text).collect())
@@ -277,18 +276,12 @@ impl<'a> Reader<'a> {
 }
 
 fn count(mark: &PostMark) -> BucketCount {
-    BucketCount {
-        at: mark.arrival.written_at,
-        source: mark.source.clone(),
-        sentiment: mark.sentiment,
-        emotion: mark.emotion,
-        count: 1,
-    }
+    BucketCount { at: mark.arrival.written_at, source: mark.source.clone(), labels: mark.labels, count: 1 }
 }
 
 fn late_count(mark: &PostMark) -> LateCount {
     let mut tally = Tally::default();
-    tally.add(mark.sentiment, mark.emotion, 1);
+    tally.add(mark.labels, 1);
     let arrival = mark.arrival;
     LateCount { written_at: arrival.written_at, stored_at: arrival.stored_at, source: mark.source.clone(), tally }
 }

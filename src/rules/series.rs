@@ -4,20 +4,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::domain::alert::Class;
-use crate::domain::{Counts, Emotion, Sentiment, TimeRange, Timestamp};
+use crate::domain::{Counts, Emotion, PostLabels, Sentiment, TimeRange, Timestamp};
 
-/// How many posts there are of each sentiment and each emotion.
+/// How many posts there are of each sentiment and each emotion, and how many are unscored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     sentiments: [i64; 3],
     emotions: [i64; 7],
+    unscored: i64,
 }
 
 impl Tally {
-    /// Adds `count` posts.
-    pub fn add(&mut self, sentiment: Sentiment, emotion: Emotion, count: i64) {
-        self.sentiments[sentiment.index()] += count;
-        self.emotions[emotion.index()] += count;
+    /// Adds `count` posts; without labels they are unscored.
+    pub fn add(&mut self, labels: Option<PostLabels>, count: i64) {
+        match labels {
+            Some(PostLabels { sentiment, emotion }) => {
+                self.sentiments[sentiment.index()] += count;
+                self.emotions[emotion.index()] += count;
+            }
+            None => self.unscored += count,
+        }
     }
 
     /// Adds all of `other`.
@@ -35,15 +41,20 @@ impl Tally {
         self.zip(self, |count, _| (count as f64 * factor).round() as i64)
     }
 
-    /// All posts.
+    /// Posts with a sentiment: what shares are shares of.
     pub fn total(&self) -> i64 {
         self.sentiments.iter().sum()
+    }
+
+    /// All posts, also unscored ones.
+    pub fn posts(&self) -> i64 {
+        self.total() + self.unscored
     }
 
     /// The posts of `class`.
     pub fn of(&self, class: Class) -> i64 {
         match class {
-            Class::Posts => self.total(),
+            Class::Posts => self.posts(),
             Class::Sentiment(label) => self.sentiments[label.index()],
             Class::Emotion(label) => self.emotions[label.index()],
         }
@@ -53,6 +64,7 @@ impl Tally {
         Self {
             sentiments: std::array::from_fn(|index| with(self.sentiments[index], other.sentiments[index])),
             emotions: std::array::from_fn(|index| with(self.emotions[index], other.emotions[index])),
+            unscored: with(self.unscored, other.unscored),
         }
     }
 }
@@ -62,6 +74,7 @@ impl From<&Counts> for Tally {
         Self {
             sentiments: Sentiment::ALL.map(|label| counts.sentiment(label)),
             emotions: Emotion::ALL.map(|label| counts.emotion(label)),
+            unscored: counts.unscored(),
         }
     }
 }
@@ -97,7 +110,7 @@ impl Series {
         let mut series = Self { range, width, sums: BTreeMap::new(), together: Vec::new(), first: BTreeMap::new() };
         let edges = series.index(range.end()) + 1;
         series.together = vec![Tally::default(); edges];
-        for BucketCount { at, source, sentiment, emotion, count } in counts {
+        for BucketCount { at, source, labels, count } in counts {
             if *at < range.start() || *at >= range.end() || *count == 0 {
                 continue;
             }
@@ -110,9 +123,9 @@ impl Series {
                 *first = (*first).min(at.floor(width));
             }
             if let Some(sums) = series.sums.get_mut(source) {
-                sums[bucket].add(*sentiment, *emotion, *count);
+                sums[bucket].add(*labels, *count);
             }
-            series.together[bucket].add(*sentiment, *emotion, *count);
+            series.together[bucket].add(*labels, *count);
         }
         for sums in series.sums.values_mut().chain([&mut series.together]) {
             let mut sum = Tally::default();
@@ -144,7 +157,7 @@ impl Series {
 
     /// The sources with posts in `range`.
     pub fn sources(&self, range: TimeRange) -> BTreeSet<String> {
-        self.sums.keys().filter(|name| self.sum(range, Some(name)).total() > 0).cloned().collect()
+        self.sums.keys().filter(|name| self.sum(range, Some(name)).posts() > 0).cloned().collect()
     }
 
     /// Counts of the buckets that start in `range`, of one source or of all.
@@ -202,7 +215,7 @@ mod tests {
     proptest! {
         #[test]
         fn sum_of_any_range_equals_a_recount(
-            posts in proptest::collection::vec((0_i64..200, 0_usize..3, 0_usize..3, 0_usize..7, 1_i64..4), 0..300),
+            posts in proptest::collection::vec((0_i64..200, 0_usize..3, 0_usize..4, 0_usize..7, 1_i64..4), 0..300),
             from in -20_i64..220, length in 0_i64..240,
         ) {
             let counts: Vec<BucketCount> = posts
@@ -210,8 +223,9 @@ mod tests {
                 .map(|&(minute, source, sentiment, emotion, count)| BucketCount {
                     at: at(minute),
                     source: format!("s{source}"),
-                    sentiment: Sentiment::ALL[sentiment],
-                    emotion: Emotion::ALL[emotion],
+                    labels: Sentiment::ALL
+                        .get(sentiment)
+                        .map(|&sentiment| PostLabels { sentiment, emotion: Emotion::ALL[emotion] }),
                     count,
                 })
                 .collect();
@@ -221,13 +235,13 @@ mod tests {
                 let selection = Selection { class: Class::Posts, source };
                 for window in series.windows(range, Duration::from_secs(600), selection) {
                     let range = TimeRange::last(Duration::from_secs(600), window.start + Duration::from_secs(600));
-                    prop_assert_eq!(window.count, series.sum(range, source).total() as f64);
+                    prop_assert_eq!(window.count, series.sum(range, source).posts() as f64);
                 }
                 let mut recount = Tally::default();
                 for count in &counts {
                     let inside = count.at >= range.start() && count.at < range.end();
                     if inside && source.is_none_or(|source| source == count.source) {
-                        recount.add(count.sentiment, count.emotion, count.count);
+                        recount.add(count.labels, count.count);
                     }
                 }
                 prop_assert_eq!(series.sum(range, source), recount);

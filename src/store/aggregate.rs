@@ -11,6 +11,7 @@ use super::posts::query::{on_postgres, on_sqlite};
 use super::posts::{CountedFrom, PostFilter};
 use super::rollup::read::{BucketCell, buckets, sum};
 use super::rollup::{Grain, Series};
+use super::sql::labels_of;
 use super::{AggregateFailure, Store, StoreError};
 use crate::domain::{Counts, Period, TimeRange, Timestamp};
 
@@ -51,7 +52,7 @@ impl Store {
             CountedFrom::Posts => {
                 let mut counts = Counts::default();
                 for (_, sentiment, emotion, count, confidence) in self.post_cells(range, filter).await? {
-                    counts.add(sentiment.0, emotion.0, count, confidence);
+                    counts.add(labels_of(sentiment, emotion), count, confidence);
                 }
                 Ok(counts)
             }
@@ -243,7 +244,7 @@ impl Edges {
         for (at, sentiment, emotion, count, confidence) in cells {
             let after = buckets.partition_point(|bucket| bucket.start <= at.0);
             if let Some(bucket) = after.checked_sub(1).and_then(|index| buckets.get_mut(index)) {
-                bucket.counts.add(sentiment.0, emotion.0, count, confidence);
+                bucket.counts.add(labels_of(sentiment, emotion), count, confidence);
             }
         }
         Aggregate { range: self.range, buckets }

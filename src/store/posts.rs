@@ -17,7 +17,9 @@ use super::rollup::read::{Cells, sum, totals};
 use super::schema::{sentiment_analysis as analysis, social_media_posts as post};
 use super::sql::CountOf;
 use super::{Store, StoreError};
-use crate::domain::{Author, Emotion, PostId, Scores, Sentiment, Source, TimeRange, Timestamp, TopicId};
+use crate::domain::{
+    Author, Emotion, PostId, PostLabels, Scores, Sentiment, SentimentFilter, Source, TimeRange, Timestamp, TopicId,
+};
 use query::{on_postgres, on_sqlite};
 use row::PostRow;
 
@@ -25,7 +27,7 @@ use row::PostRow;
 macro_rules! whole_posts {
     ($condition:expr) => {
         post::table
-            .inner_join(analysis::table.on(analysis::post_id.eq(post::post_id)))
+            .left_join(analysis::table.on(analysis::post_id.eq(post::post_id)))
             .filter($condition)
             .select(PostRow::as_select())
     };
@@ -90,13 +92,13 @@ impl Store {
         let exact = |count| Total { count, capped: false };
         if filter.is_counted() {
             let query = totals(rolled_up);
-            return Ok(exact(sum(read!(self, replica, |c| query.load(c))?).total()));
+            return Ok(exact(sum(read!(self, replica, |c| query.load(c))?).posts()));
         }
         if filter.counted_from() == CountedFrom::Rollups {
             let (start, end) = (filter.start.unwrap_or(Timestamp::MIN), filter.end.unwrap_or(Timestamp::MAX));
             let Some(range) = TimeRange::new(start, end) else { return Ok(exact(0)) };
             let series = if filter.source.is_some() { Series::Source } else { Series::Together };
-            return Ok(exact(sum(self.cells(range, series, rolled_up).await?).total()));
+            return Ok(exact(sum(self.cells(range, series, rolled_up).await?).posts()));
         }
         let count = self.counted_up_to(filter, COUNT_LIMIT).await?;
         Ok(Total { count: count.min(COUNT_LIMIT), capped: count > COUNT_LIMIT })
@@ -138,7 +140,7 @@ pub struct PostFilter {
     /// Posts that this topic matches.
     pub topic: Option<TopicId>,
     pub source: Option<Source>,
-    pub sentiment: Option<Sentiment>,
+    pub sentiment: Option<SentimentFilter>,
     pub emotion: Option<Emotion>,
     pub author: Option<Author>,
     /// Of this language or a regional form of it: `en` also finds `en-US`. In lower case.
@@ -219,12 +221,12 @@ impl Sort {
         match self {
             Self::Newest => (other.created_at, other.id).cmp(&(one.created_at, one.id)),
             Self::Oldest => (one.created_at, one.id).cmp(&(other.created_at, other.id)),
-            Self::Confidence => other.confidence.total_cmp(&one.confidence).then(other.id.cmp(&one.id)),
+            Self::Confidence => other.confidence().total_cmp(&one.confidence()).then(other.id.cmp(&one.id)),
         }
     }
 
     fn cursor(self, post: &StoredPost) -> PostCursor {
-        let (created_at, confidence, id) = (post.created_at, post.confidence, post.id);
+        let (created_at, confidence, id) = (post.created_at, post.confidence(), post.id);
         match self {
             Self::Newest => PostCursor::Newest { created_at, id },
             Self::Oldest => PostCursor::Oldest { created_at, id },
@@ -252,7 +254,7 @@ impl PostCursor {
     }
 }
 
-/// A stored post with its analysis.
+/// A stored post.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredPost {
     pub id: i64,
@@ -265,6 +267,25 @@ pub struct StoredPost {
     pub lang: Option<String>,
     pub url: Option<String>,
     pub reply_to: Option<String>,
+    /// `None`: it is unscored.
+    pub analysis: Option<StoredAnalysis>,
+}
+
+impl StoredPost {
+    /// Its labels, if it is scored.
+    pub fn labels(&self) -> Option<PostLabels> {
+        self.analysis.as_ref().map(|analysis| PostLabels { sentiment: analysis.sentiment, emotion: analysis.emotion })
+    }
+
+    /// Its confidence; 0 of an unscored post.
+    pub fn confidence(&self) -> f64 {
+        self.analysis.as_ref().map_or(0.0, |analysis| analysis.confidence)
+    }
+}
+
+/// What a model said of a stored post.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredAnalysis {
     pub model_name: String,
     pub sentiment: Sentiment,
     pub confidence: f64,

@@ -9,10 +9,12 @@ use std::time::Duration;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
 use super::backend::read;
-use super::sql::{At, Instant, sql};
+use super::labels::language_of;
+use super::posts::{CountedFrom, PostFilter};
+use super::sql::{At, Instant, labels_of, sql};
 use super::{Retention, SourceTotals, Store, StoreError};
-use crate::domain::{Counts, Source, TimeRange, Timestamp, TopicId};
-use read::{Cell, Cells, cells, sum, totals};
+use crate::domain::{Counts, SentimentFilter, Source, TimeRange, Timestamp, TopicId};
+use read::{Cell, CellRow, Cells, LanguageCell, cells, sum, totals};
 
 impl Store {
     /// Every source with its counts and newest post, most posts first. Costs O(sources).
@@ -32,8 +34,28 @@ impl Store {
                 SourceTotals { source, counts, last_post }
             })
             .collect();
-        sources.sort_by_key(|source| std::cmp::Reverse(source.counts.total()));
+        sources.sort_by_key(|source| std::cmp::Reverse(source.counts.posts()));
         Ok(sources)
+    }
+
+    /// The unscored posts of all time by language. Costs O(sources).
+    pub async fn unscored_languages(&self) -> Result<BTreeMap<String, i64>, StoreError> {
+        let cells = Cells { sentiment: Some(SentimentFilter::Unscored), ..Cells::default() };
+        Ok(by_language(read!(self, replica, |c| totals(cells).load(c))?))
+    }
+
+    /// The unscored posts of an exact window by language; `None` when the rollups cannot answer the filter.
+    pub async fn unscored_languages_in(
+        &self,
+        range: TimeRange,
+        filter: &PostFilter,
+    ) -> Result<Option<BTreeMap<String, i64>>, StoreError> {
+        if filter.counted_from() != CountedFrom::Rollups {
+            return Ok(None);
+        }
+        let series = if filter.source.is_some() { Series::Source } else { Series::Together };
+        let cells = Cells { sentiment: Some(SentimentFilter::Unscored), ..filter.rolled_up() };
+        Ok(Some(by_language(self.cells_as(range, series, cells).await?)))
     }
 
     /// Posts stored at or after `since`, to the resolution of ten seconds. Costs O(buckets).
@@ -68,6 +90,16 @@ impl Store {
         series: Series,
         filter: Cells<'_>,
     ) -> Result<Vec<Cell>, StoreError> {
+        self.cells_as(range, series, filter).await
+    }
+
+    /// As [`Self::cells`], read as rows of another type.
+    async fn cells_as<R: CellRow>(
+        &self,
+        range: TimeRange,
+        series: Series,
+        filter: Cells<'_>,
+    ) -> Result<Vec<R>, StoreError> {
         let kept = self.retention.usable(self.clock.now());
         let pieces = cover(range, if filter.topic.is_some() { kept.without_seconds() } else { kept });
         if pieces.is_empty() {
@@ -79,13 +111,25 @@ impl Store {
     }
 }
 
+/// Counts by the language that the emotion column of unscored posts holds.
+fn by_language(cells: Vec<LanguageCell>) -> BTreeMap<String, i64> {
+    let mut languages: BTreeMap<String, i64> = BTreeMap::new();
+    for (_, _, emotion, count, _) in cells {
+        if let Some(language) = language_of(&emotion) {
+            *languages.entry(language.to_owned()).or_default() += count;
+        }
+    }
+    languages.retain(|_, count| *count > 0);
+    languages
+}
+
 /// Counts by source; sources whose posts are all deleted are left out.
 fn by_source(cells: Vec<Cell>) -> BTreeMap<String, Counts> {
     let mut sources: BTreeMap<String, Counts> = BTreeMap::new();
     for (source, sentiment, emotion, count, confidence) in cells {
-        sources.entry(source).or_default().add(sentiment.0, emotion.0, count, confidence);
+        sources.entry(source).or_default().add(labels_of(sentiment, emotion), count, confidence);
     }
-    sources.retain(|_, counts| counts.total() > 0);
+    sources.retain(|_, counts| counts.posts() > 0);
     sources
 }
 

@@ -17,6 +17,7 @@ use std::sync::{Arc, PoisonError};
 use diesel::{ExpressionMethods, QueryDsl};
 
 use super::backend::{Backend, read};
+use super::labels::LabelColumns;
 use super::schema::stream_outcomes;
 use super::{Store, StoreError};
 use crate::domain::{Analysis, Author, Books, EntryKey, Outcome, Post, PostId, Source, Timestamp, TopicId};
@@ -145,6 +146,7 @@ impl Store {
         let count = |outcome: Outcome| counts.get(outcome.as_str()).copied().unwrap_or_default();
         Ok(Books {
             analysed: count(Outcome::Analysed),
+            unscored: count(Outcome::Unscored),
             duplicate: count(Outcome::Duplicate),
             skipped: count(Outcome::Skipped),
             deletion: count(Outcome::Deletion),
@@ -176,13 +178,12 @@ impl Rejudgement {
     /// The row with the new analysis, if it still has the one that is replaced.
     fn after<'r>(&self, row: &Row<'r>, now: Timestamp) -> Option<Row<'r>> {
         let after = Row {
-            analyzed_at: now,
-            sentiment: self.analysis.sentiment,
-            emotion: self.analysis.emotion,
+            analyzed_at: Some(now),
+            labels: LabelColumns::of(Some(self.analysis.labels()), None),
             confidence: self.analysis.confidence,
             ..row.clone()
         };
-        (row.analyzed_at == self.analyzed_at).then_some(after)
+        (row.analyzed_at == Some(self.analyzed_at)).then_some(after)
     }
 }
 
@@ -197,10 +198,11 @@ pub struct Settlement {
 /// What to change.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// Store a post, unless it is stored already, or deleted.
-    Insert { post: Post, analysis: Analysis },
-    /// Store a later version, unless one at least as late is stored, or the post is deleted.
-    Replace { post: Post, analysis: Analysis, edited_at: Timestamp },
+    /// Store a post, unless it is stored already, or deleted. Without an analysis it is unscored.
+    Insert { post: Post, analysis: Option<Analysis> },
+    /// Store a later version, unless one at least as late is stored, or the post is deleted. Without an analysis it is
+    /// unscored.
+    Replace { post: Post, analysis: Option<Analysis>, edited_at: Timestamp },
     /// Delete a post and leave a tombstone.
     Delete { post_id: PostId },
     /// Delete all posts of an author whose entries were appended before this one, now or later.
@@ -237,11 +239,11 @@ pub struct Settled {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemovedPost {
     pub post_id: PostId,
-    /// When it was analysed; `None` when an earlier delivery of the deletion removed it.
+    /// When it was analysed; `None` when it was unscored, or an earlier delivery of the deletion removed it.
     pub analyzed_at: Option<Timestamp>,
 }
 
-/// When a post was stored and analysed.
+/// When a post was stored and analysed. One that is unscored has the time at which it was stored for both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PostTimes {
     pub ingested_at: Timestamp,

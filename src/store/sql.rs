@@ -13,7 +13,8 @@ use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{BigInt, HasSqlType, SqlOrd, SqlType, Text};
 use diesel::sqlite::Sqlite;
 
-use crate::domain::Timestamp;
+use super::labels;
+use crate::domain::{Emotion, PostLabels, Sentiment, Timestamp};
 
 /// An instant: `timestamptz` on Postgres, microseconds since the Unix epoch on SQLite.
 #[derive(Clone, Copy, Debug, Default, QueryId, SqlType)]
@@ -131,6 +132,31 @@ impl<T: FromStr<Err: std::fmt::Display>> FromSql<Text, Sqlite> for Label<T> {
 
 fn label<T: FromStr<Err: std::fmt::Display>>(text: &str) -> deserialize::Result<Label<T>> {
     text.parse().map(Label).map_err(|e| format!("label {text:?} {e}").into())
+}
+
+/// A label read from a text column; `None` for a post without labels ([`super::labels`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromSqlRow)]
+pub struct MaybeLabel<T>(pub Option<T>);
+
+impl<T: FromStr<Err: std::fmt::Display>> FromSql<Text, Pg> for MaybeLabel<T> {
+    fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
+        maybe_label(std::str::from_utf8(value.as_bytes())?)
+    }
+}
+
+impl<T: FromStr<Err: std::fmt::Display>> FromSql<Text, Sqlite> for MaybeLabel<T> {
+    fn from_sql(mut value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+        maybe_label(value.read_text())
+    }
+}
+
+fn maybe_label<T: FromStr<Err: std::fmt::Display>>(text: &str) -> deserialize::Result<MaybeLabel<T>> {
+    if labels::is_unscored(text) { Ok(MaybeLabel(None)) } else { label(text).map(|label| MaybeLabel(Some(label.0))) }
+}
+
+/// The labels of a row.
+pub fn labels_of(sentiment: MaybeLabel<Sentiment>, emotion: MaybeLabel<Emotion>) -> Option<PostLabels> {
+    Some(PostLabels { sentiment: sentiment.0?, emotion: emotion.0? })
 }
 
 /// Raw SQL with `?` for each value, in the order of [`Sql::bind`], on either database.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::context::Worker;
-use super::disposition::{Work, matched, plan};
+use super::disposition::{PlanContext, Work, matched, plan};
 use super::languages;
 use super::publish::{Context, Published, count};
 use super::task::{Parsed, Task, keys};
@@ -86,7 +86,11 @@ impl Batch<'_> {
         let known = self.known_posts(tasks).await?;
         loop {
             let topics = self.topics().await?;
-            let mut works = plan(tasks, &known, &topics, &self.worker.options);
+            let classifier = self.worker.classifier.current();
+            let options = &self.worker.options;
+            let languages = options.languages.judged(&classifier.info().languages);
+            let context = PlanContext { topics: &topics, storage: options.storage, languages };
+            let mut works = plan(tasks, &known, context);
             let started = Instant::now();
             self.analyse(&mut works).await?;
             traces.stage("inference", started.elapsed());
@@ -99,7 +103,7 @@ impl Batch<'_> {
                 self.refresh_topics().await?;
                 continue;
             };
-            languages::count_others(tasks, &settled, &self.worker.options.languages);
+            languages::count_others(tasks, &settled, languages);
             let started = Instant::now();
             self.publish(Published::of(self.worker, &works, settled, Context { tracked: &topics, traces: &traces }))
                 .await?;

@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::context::{StoragePolicy, WorkerOptions};
+use super::context::StoragePolicy;
 use super::languages;
 use super::task::Task;
 use crate::domain::{Analysis, Op, PostId, TopicId};
-use crate::language::OtherLanguages;
+use crate::language::{JudgedLanguages, OtherLanguages};
 use crate::store::settle::{Change, Matched, Settlement};
 use crate::topics::{Scratch, Tracked};
 
@@ -15,8 +15,10 @@ use crate::topics::{Scratch, Tracked};
 pub enum Disposition {
     /// Its post is analysed and stored with these topics.
     Analyse(Vec<TopicId>),
-    /// Its post is stored with these topics and without an analysis, because the model does not know its language.
+    /// Its post is stored with these topics as neutral, because the model does not know its language.
     Unjudged(Vec<TopicId>),
+    /// Its post is stored with these topics and without a sentiment, because the model does not know its language.
+    Unscored(Vec<TopicId>),
     /// Its post is stored already.
     Known,
     /// Its post is not stored.
@@ -29,7 +31,7 @@ impl Disposition {
     /// The topics of the post, if it is stored.
     pub fn topics(&self) -> Option<&[TopicId]> {
         match self {
-            Self::Analyse(topics) | Self::Unjudged(topics) => Some(topics),
+            Self::Analyse(topics) | Self::Unjudged(topics) | Self::Unscored(topics) => Some(topics),
             Self::Known | Self::Skip | Self::Delete => None,
         }
     }
@@ -50,17 +52,25 @@ impl Work<'_> {
         Some(&post.content)
     }
 
+    /// Whether its post is stored without a sentiment.
+    pub fn is_unscored(&self) -> bool {
+        matches!(self.disposition, Disposition::Unscored(_))
+    }
+
     /// The change of the store that the task asks for.
     pub fn settlement(&self) -> Settlement {
+        let is_stored = self.analysis.is_some() || self.is_unscored();
         let change = match (&self.task.op, &self.analysis) {
-            (Op::Post(post), Some(analysis)) => Change::Insert { post: post.clone(), analysis: analysis.clone() },
-            (Op::Post(post), None) if self.disposition == Disposition::Known => {
+            (Op::Post(post), analysis) if is_stored => {
+                Change::Insert { post: post.clone(), analysis: analysis.clone() }
+            }
+            (Op::Post(post), _) if self.disposition == Disposition::Known => {
                 Change::Known { post_id: post.post_id.clone() }
             }
-            (Op::Replace { post, edited_at }, Some(analysis)) => {
+            (Op::Replace { post, edited_at }, analysis) if is_stored => {
                 Change::Replace { post: post.clone(), analysis: analysis.clone(), edited_at: *edited_at }
             }
-            (Op::Post(_) | Op::Replace { .. }, None) => Change::Skip,
+            (Op::Post(_) | Op::Replace { .. }, _) => Change::Skip,
             (Op::Delete { post_id }, _) => Change::Delete { post_id: post_id.clone() },
             (Op::DeleteAuthor { source, author }, _) => {
                 Change::DeleteAuthor { source: source.clone(), author: author.clone() }
@@ -70,13 +80,17 @@ impl Work<'_> {
     }
 }
 
+/// What the decision depends on besides the posts.
+#[derive(Clone, Copy)]
+pub struct PlanContext<'c> {
+    pub topics: &'c Tracked,
+    pub storage: StoragePolicy,
+    pub languages: JudgedLanguages<'c>,
+}
+
 /// Decides what is done with each task; the posts `known` are stored already.
-pub fn plan<'a>(
-    tasks: &'a [Task],
-    known: &HashSet<PostId>,
-    topics: &Tracked,
-    options: &WorkerOptions,
-) -> Vec<Work<'a>> {
+pub fn plan<'a>(tasks: &'a [Task], known: &HashSet<PostId>, context: PlanContext<'_>) -> Vec<Work<'a>> {
+    let PlanContext { topics, storage, languages } = context;
     let mut scratch = Scratch::default();
     let mut disposition = |task: &Task| {
         let (post, is_known) = match &task.op {
@@ -87,13 +101,14 @@ pub fn plan<'a>(
             Op::Delete { .. } | Op::DeleteAuthor { .. } => return Disposition::Delete,
         };
         let topics = topics.matches(&post.subject(), &mut scratch);
-        let is_stored = options.storage == StoragePolicy::All || is_known || !topics.is_empty();
-        match options.languages.handling(post.lang.as_deref()) {
+        let is_stored = storage == StoragePolicy::All || is_known || !topics.is_empty();
+        match languages.handling(post.lang.as_deref()) {
             _ if !is_stored => Disposition::Skip,
             OtherLanguages::Analyze => Disposition::Analyse(topics),
             // Skipping a later version would keep the earlier one visible.
             OtherLanguages::Skip if matches!(task.op, Op::Post(_)) => Disposition::Skip,
-            OtherLanguages::Neutral | OtherLanguages::Skip => Disposition::Unjudged(topics),
+            OtherLanguages::Unscored | OtherLanguages::Skip => Disposition::Unscored(topics),
+            OtherLanguages::Neutral => Disposition::Unjudged(topics),
         }
     };
     let work = |task| {

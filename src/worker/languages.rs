@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::domain::language::code;
 use crate::domain::{Analysis, Emotion, Op, Post, Scores, Sentiment};
-use crate::language::{self, LanguagePolicy};
+use crate::language::{self, JudgedLanguages, LanguagePolicy};
 use crate::store::settle::Settled;
 
 use super::task::Task;
@@ -31,19 +32,20 @@ pub async fn detect(policy: &LanguagePolicy, tasks: &mut [Task]) {
 
 /// Counts a stored post by its language.
 pub fn count(post: &Post) {
-    let lang = post.lang.as_deref().map(language::primary);
     // Sources may send any text; the number of series must stay bounded.
-    let lang = lang.filter(|lang| (2..=3).contains(&lang.len()) && lang.bytes().all(|b| b.is_ascii_lowercase()));
+    let lang = post.lang.as_deref().and_then(code);
     let lang = lang.unwrap_or_else(|| if post.lang.is_some() { "other" } else { "unknown" }.to_owned());
     metrics::counter!("sentistream_languages_total", "lang" => lang).increment(1);
 }
 
 /// Counts settled posts in languages that the model does not know, by handling.
-pub fn count_others(tasks: &[Task], settled: &[Settled], policy: &LanguagePolicy) {
+pub fn count_others(tasks: &[Task], settled: &[Settled], languages: JudgedLanguages<'_>) {
     for (task, settled) in tasks.iter().zip(settled) {
         let Some(post) = task.op.post().filter(|_| settled.outcome.is_some()) else { continue };
-        if policy.is_other(post.lang.as_deref()) {
-            metrics::counter!("sentistream_other_languages_total", "handling" => policy.others.as_str()).increment(1);
+        let lang = post.lang.as_deref();
+        if languages.is_other(lang) {
+            let handling = languages.handling(lang).as_str();
+            metrics::counter!("sentistream_other_languages_total", "handling" => handling).increment(1);
         }
     }
 }

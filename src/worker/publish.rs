@@ -4,7 +4,7 @@ use super::context::Worker;
 use super::disposition::Work;
 use super::languages;
 use super::traces::Traces;
-use crate::domain::{Analysis, EntryKey, LiveEvent, Op, Outcome, PostEvent, PostId, RawFields};
+use crate::domain::{Analysis, EntryKey, LiveEvent, Op, Outcome, PostEvent, PostId, RawFields, Unscored};
 use crate::store::settle::{PostTimes, Settled};
 use crate::topics::Tracked;
 
@@ -54,9 +54,11 @@ impl Published {
         if settled.outcome.is_some() {
             self.events.extend(removed().map(LiveEvent::PostDeleted));
         }
-        let (Some(post), Some(analysis), Some(stored)) = (work.task.op.post(), &work.analysis, settled.stored) else {
+        let (Some(post), Some(stored)) = (work.task.op.post(), settled.stored) else { return };
+        let analysis = work.analysis.as_ref();
+        if analysis.is_none() && !work.is_unscored() {
             return;
-        };
+        }
         let topics = work.disposition.topics().map_or_else(Vec::new, |topics| context.tracked.names(topics));
         self.processed.push(Enriched { op: &work.task.op, analysis, topics: &topics, stored }.to_fields());
         if settled.outcome.is_none() {
@@ -69,7 +71,7 @@ impl Published {
         self.events.push(LiveEvent::Post(event));
         record(key, analysis, stored);
         languages::count(post);
-        if let Some(second) = &worker.second_opinion {
+        if let (Some(second), Some(analysis)) = (&worker.second_opinion, analysis) {
             second.consider(post, analysis, stored);
         }
     }
@@ -78,7 +80,8 @@ impl Published {
 /// An entry of the processed stream: the post's fields and its analysis.
 struct Enriched<'a> {
     op: &'a Op,
-    analysis: &'a Analysis,
+    /// `None`: the post is unscored, and its labels are empty.
+    analysis: Option<&'a Analysis>,
     topics: &'a [String],
     stored: PostTimes,
 }
@@ -86,13 +89,18 @@ struct Enriched<'a> {
 impl Enriched<'_> {
     fn to_fields(&self) -> RawFields {
         let mut fields = self.op.to_fields();
-        fields.push("sentiment_label", self.analysis.sentiment.as_str());
-        fields.push("confidence_score", format!("{:.6}", self.analysis.confidence));
-        fields.push("emotion", self.analysis.emotion.as_str());
+        let label = |of: fn(&Analysis) -> &str| self.analysis.map_or("", of).to_owned();
+        fields.push("sentiment_label", label(|analysis| analysis.sentiment.as_str()));
+        let confidence = self.analysis.map(|analysis| format!("{:.6}", analysis.confidence));
+        fields.push("confidence_score", confidence.unwrap_or_default());
+        fields.push("emotion", label(|analysis| analysis.emotion.as_str()));
+        if self.analysis.is_none() {
+            fields.push("unscored", Unscored::Language.as_str());
+        }
         if !self.topics.is_empty() {
             fields.push("topics", self.topics.join(","));
         }
-        fields.push("model_name", &*self.analysis.model_name);
+        fields.push("model_name", label(|analysis| &analysis.model_name));
         fields.push("ingested_at", self.stored.ingested_at.to_string());
         fields.push("analyzed_at", self.stored.analyzed_at.to_string());
         fields
@@ -105,10 +113,10 @@ pub fn count(outcome: Option<Outcome>) {
     metrics::counter!("sentistream_entries_total", "outcome" => outcome).increment(1);
 }
 
-fn record(key: &EntryKey, analysis: &Analysis, stored: PostTimes) {
+fn record(key: &EntryKey, analysis: Option<&Analysis>, stored: PostTimes) {
     let latency = stored.analyzed_at.since(key.id.appended_at());
     metrics::histogram!("sentistream_append_to_commit_seconds").record(latency);
-    if analysis.truncated {
+    if analysis.is_some_and(|analysis| analysis.truncated) {
         metrics::counter!("sentistream_truncated_total").increment(1);
     }
 }

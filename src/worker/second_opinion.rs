@@ -62,7 +62,7 @@ impl SecondOpinion {
         doubts.push_back(Doubt {
             post_id: post.post_id.clone(),
             text: preview(&post.content, MAX_CHARS).to_owned(),
-            event: PostEvent::new(post, analysis, stored.ingested_at, stored.analyzed_at),
+            event: PostEvent::new(post, Some(analysis), stored.ingested_at, stored.analyzed_at),
         });
         drop(doubts);
         self.0.arrived.notify_one();
@@ -153,12 +153,12 @@ async fn replace(worker: &Worker, batch: Vec<Doubt>, analyses: Vec<Analysis>, sh
             count("outdated", 1);
             continue;
         };
-        let agrees = doubt.event.sentiment_label == analysis.sentiment;
+        let agrees = doubt.event.sentiment_label == Some(analysis.sentiment);
         count(if agrees { "agreed" } else { "changed" }, 1);
         events.push(LiveEvent::Post(PostEvent {
-            sentiment_label: analysis.sentiment,
-            confidence_score: analysis.confidence,
-            emotion: analysis.emotion,
+            sentiment_label: Some(analysis.sentiment),
+            confidence_score: Some(analysis.confidence),
+            emotion: Some(analysis.emotion),
             timestamp: stored.analyzed_at,
             ..doubt.event
         }));

@@ -13,4 +13,5 @@ mod retention;
 mod schema;
 mod search;
 mod topics;
+mod unscored;
 mod upgrade;

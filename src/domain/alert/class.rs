@@ -20,7 +20,7 @@ impl Class {
     /// How many of `counts` are of it.
     pub fn of(self, counts: &Counts) -> i64 {
         match self {
-            Self::Posts => counts.total(),
+            Self::Posts => counts.posts(),
             Self::Sentiment(label) => counts.sentiment(label),
             Self::Emotion(label) => counts.emotion(label),
         }

@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use futures_util::{Stream, stream};
 use serde::Serialize;
 
-use crate::domain::Timestamp;
+use crate::domain::{Timestamp, Unscored};
 use crate::store::posts::{PostFilter, Sort, Start, StoredPost};
 
 use super::super::auth::{Authorized, Read};
@@ -143,11 +143,12 @@ struct Row<'a> {
     lang: Option<Cow<'a, str>>,
     url: Option<Cow<'a, str>>,
     reply_to: Option<Cow<'a, str>>,
-    sentiment: &'static str,
-    confidence: f64,
-    emotion: &'static str,
-    model_name: Cow<'a, str>,
-    analyzed_at: Timestamp,
+    sentiment: Option<&'static str>,
+    confidence: Option<f64>,
+    emotion: Option<&'static str>,
+    model_name: Option<Cow<'a, str>>,
+    analyzed_at: Option<Timestamp>,
+    unscored: Option<&'static str>,
 }
 
 /// `text` as a cell. A spreadsheet would run a text that starts like a formula, so an apostrophe is put before it.
@@ -155,7 +156,7 @@ fn cell(text: &str) -> Cow<'_, str> {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}").into() } else { text.into() }
 }
 
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 15] = [
     "post_id",
     "source",
     "author",
@@ -170,6 +171,7 @@ const COLUMNS: [&str; 14] = [
     "emotion",
     "model_name",
     "analyzed_at",
+    "unscored",
 ];
 
 fn csv(posts: &[StoredPost], with_header: bool) -> Result<Vec<u8>, ApiError> {
@@ -178,6 +180,7 @@ fn csv(posts: &[StoredPost], with_header: bool) -> Result<Vec<u8>, ApiError> {
         writer.write_record(COLUMNS).map_err(ApiError::internal)?;
     }
     for post in posts {
+        let analysis = post.analysis.as_ref();
         let row = Row {
             post_id: cell(&post.post_id),
             source: cell(&post.source),
@@ -188,11 +191,12 @@ fn csv(posts: &[StoredPost], with_header: bool) -> Result<Vec<u8>, ApiError> {
             lang: post.lang.as_deref().map(cell),
             url: post.url.as_deref().map(cell),
             reply_to: post.reply_to.as_deref().map(cell),
-            sentiment: post.sentiment.as_str(),
-            confidence: post.confidence,
-            emotion: post.emotion.as_str(),
-            model_name: cell(&post.model_name),
-            analyzed_at: post.analyzed_at,
+            sentiment: analysis.map(|analysis| analysis.sentiment.as_str()),
+            confidence: analysis.map(|analysis| analysis.confidence),
+            emotion: analysis.map(|analysis| analysis.emotion.as_str()),
+            model_name: analysis.map(|analysis| cell(&analysis.model_name)),
+            analyzed_at: analysis.map(|analysis| analysis.analyzed_at),
+            unscored: analysis.is_none().then_some(Unscored::Language.as_str()),
         };
         writer.serialize(row).map_err(ApiError::internal)?;
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::{Author, Emotion, Sentiment, Source, Timestamp, TopicName};
+use crate::domain::{Author, Emotion, SentimentFilter, Source, Timestamp, TopicName};
 use crate::store::posts::{PostCursor, PostFilter, Sort};
 
 use super::super::error::ApiError;
@@ -24,8 +24,8 @@ pub struct PostFilterParams {
     /// Only posts of this source.
     #[param(value_type = Option<String>, example = "twitter")]
     source: Option<Source>,
-    /// Only posts of this sentiment.
-    sentiment: Option<Sentiment>,
+    /// Only posts of this sentiment; `unscored`: those without one.
+    sentiment: Option<SentimentFilter>,
     /// Only posts of this emotion.
     emotion: Option<Emotion>,
     /// Only posts of this author.
@@ -107,7 +107,7 @@ impl PostFilterParams {
 pub struct FilterEcho {
     topic: Option<String>,
     source: Option<String>,
-    sentiment: Option<Sentiment>,
+    sentiment: Option<SentimentFilter>,
     emotion: Option<Emotion>,
     author: Option<String>,
     lang: Option<String>,

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::domain::{Emotion, Sentiment, Timestamp};
-use crate::store::posts::StoredPost;
+use crate::domain::{Emotion, Sentiment, Timestamp, Unscored};
+use crate::store::posts::{StoredAnalysis, StoredPost};
 
 use super::super::shape::AllScores;
 
@@ -32,7 +32,12 @@ pub struct PostView {
     url: Option<String>,
     lang: Option<String>,
     reply_to: Option<String>,
-    sentiment: SentimentView,
+    /// `null` for an unscored post.
+    #[schema(required = true)]
+    sentiment: Option<SentimentView>,
+    /// Why the post has no sentiment: `language`, when no model in use knows its language; absent if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unscored: Option<Unscored>,
 }
 
 /// The analysis of a post.
@@ -52,8 +57,8 @@ pub struct SentimentView {
 pub struct PostDetail {
     #[serde(flatten)]
     post: PostView,
-    /// The score of every class.
-    scores: AllScores,
+    /// The score of every class; `null` for an unscored post.
+    scores: Option<AllScores>,
     /// Whether the text was longer than the model reads.
     truncated: bool,
 }
@@ -70,19 +75,30 @@ impl From<StoredPost> for PostView {
             url: post.url,
             lang: post.lang,
             reply_to: post.reply_to,
-            sentiment: SentimentView {
-                label: post.sentiment,
-                confidence: post.confidence,
-                emotion: post.emotion,
-                model_name: post.model_name,
-                analyzed_at: post.analyzed_at,
-            },
+            unscored: post.analysis.is_none().then_some(Unscored::Language),
+            sentiment: post.analysis.map(SentimentView::from),
+        }
+    }
+}
+
+impl From<StoredAnalysis> for SentimentView {
+    fn from(analysis: StoredAnalysis) -> Self {
+        Self {
+            label: analysis.sentiment,
+            confidence: analysis.confidence,
+            emotion: analysis.emotion,
+            model_name: analysis.model_name,
+            analyzed_at: analysis.analyzed_at,
         }
     }
 }
 
 impl From<StoredPost> for PostDetail {
     fn from(post: StoredPost) -> Self {
-        Self { scores: post.scores.into(), truncated: post.truncated, post: post.into() }
+        Self {
+            scores: post.analysis.as_ref().map(|analysis| analysis.scores.into()),
+            truncated: post.analysis.as_ref().is_some_and(|analysis| analysis.truncated),
+            post: post.into(),
+        }
     }
 }

@@ -108,7 +108,7 @@ pub async fn preview(
         scanned: found.scanned,
         since: found.since,
         matched,
-        percentage: crate::domain::counts::percentage(matched.total, found.scanned as i64),
+        percentage: crate::domain::counts::percentage(found.counts.posts(), found.scanned as i64),
         examples: found.examples.into_iter().map(PostView::from).collect(),
         warnings: query.warnings().to_vec(),
     })
@@ -142,7 +142,7 @@ impl Found {
             if self.matcher.matches(&subject, &mut self.scratch).is_empty() {
                 continue;
             }
-            self.counts.add(post.sentiment, post.emotion, 1, post.confidence);
+            self.counts.add(post.labels(), 1, post.confidence());
             if self.examples.len() < self.limit {
                 self.examples.push(post);
             }

@@ -58,9 +58,9 @@ pub struct Share {
     /// The time zone in which days begin.
     #[schema(required = false)]
     tz: String,
-    /// All posts of the range, also those that no topic matches.
+    /// All posts of the range, also those that no topic matches, and unscored ones.
     total_posts: i64,
-    /// The sum over the topics; a post that several match counts for each.
+    /// The sum over the topics, unscored posts included; a post that several match counts for each.
     total_mentions: i64,
     /// All topics, most posts first.
     topics: Vec<TopicShare>,
@@ -87,7 +87,7 @@ pub struct ShareBucket {
     /// Its start.
     #[schema(value_type = String, format = DateTime)]
     timestamp: Timestamp,
-    /// How many posts of each topic.
+    /// How many posts of each topic, unscored ones included.
     topics: BTreeMap<String, i64>,
     /// The net sentiment of each topic, in points; topics without posts are left out.
     net_sentiment: BTreeMap<String, f64>,
@@ -143,7 +143,7 @@ pub async fn share(
                 Ok(store.topic_windows(range, source.as_ref()).await?)
             })?;
             let extent = Extent { range, source, period: None, tz };
-            return Ok(Share::new(&tracked, extent, all.total(), &topics));
+            return Ok(Share::new(&tracked, extent, all.posts(), &topics));
         };
         let query = AggregateQuery { period, range, filter, zone };
         let (all, buckets) = tokio::try_join!(store.aggregate(&query), store.topic_aggregates(&query))?;
@@ -156,7 +156,7 @@ pub async fn share(
         };
         let topics = buckets.iter().map(|(id, aggregate)| (*id, sum(aggregate))).collect();
         let extent = Extent { range: all.range, source, period: Some(period), tz };
-        let share = Share::new(&tracked, extent, sum(&all).total(), &topics);
+        let share = Share::new(&tracked, extent, sum(&all).posts(), &topics);
         Ok(Share { data: Some(over_time(&tracked, &all, &buckets)), ..share })
     };
     Ok(answer::cached(&state.cached(key, compute).await?))
@@ -174,7 +174,7 @@ impl Share {
     fn new(tracked: &Tracked, extent: Extent, total_posts: i64, counts: &BTreeMap<TopicId, Counts>) -> Self {
         let Extent { range, source, period, tz } = extent;
         let of = |id| counts.get(&id).copied().unwrap_or_default();
-        let total_mentions = tracked.all().iter().map(|topic| of(topic.id).total()).sum();
+        let total_mentions = tracked.all().iter().map(|topic| of(topic.id).posts()).sum();
         let mut topics: Vec<TopicShare> = tracked
             .all()
             .iter()
@@ -182,8 +182,8 @@ impl Share {
                 let counts = of(topic.id);
                 TopicShare {
                     topic: topic.name.to_string(),
-                    share: percentage(counts.total(), total_mentions),
-                    share_interval: Proportion { hits: counts.total(), posts: total_mentions }
+                    share: percentage(counts.posts(), total_mentions),
+                    share_interval: Proportion { hits: counts.posts(), posts: total_mentions }
                         .interval()
                         .map(|interval| interval.scaled(100.0)),
                     measures: Measures::of(&counts),
@@ -191,7 +191,7 @@ impl Share {
                 }
             })
             .collect();
-        topics.sort_by_key(|topic| std::cmp::Reverse(topic.measures.total));
+        topics.sort_by_key(|topic| std::cmp::Reverse(topic.measures.posts()));
         Self {
             start_date: range.start(),
             end_date: range.end(),
@@ -212,7 +212,7 @@ fn over_time(tracked: &Tracked, all: &Aggregate, topics: &BTreeMap<TopicId, Aggr
         let each = || tracked.all().iter().map(|topic| (topic.name.to_string(), counts(topic.id).unwrap_or_default()));
         ShareBucket {
             timestamp: bucket.start,
-            topics: each().map(|(name, counts)| (name, counts.total())).collect(),
+            topics: each().map(|(name, counts)| (name, counts.posts())).collect(),
             net_sentiment: each()
                 .filter(|(_, counts)| counts.total() > 0)
                 .map(|(name, counts)| (name, Measures::of(&counts).net_sentiment))

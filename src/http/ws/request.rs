@@ -105,11 +105,15 @@ impl Filters {
         fn wants<T: PartialEq>(wanted: &[T], value: &T) -> bool {
             wanted.is_empty() || wanted.contains(value)
         }
+        // An unscored post has no label, so that only a client without such a filter gets it.
+        fn wants_label<T: PartialEq>(wanted: &[T], label: Option<T>) -> bool {
+            wanted.is_empty() || label.is_some_and(|label| wanted.contains(&label))
+        }
         let about = |topic: &String| post.topics.contains(topic);
         (self.topic.is_empty() || self.topic.iter().any(about))
             && wants(&self.source, &post.source)
-            && wants(&self.sentiment, &post.sentiment_label)
-            && wants(&self.emotion, &post.emotion)
+            && wants_label(&self.sentiment, post.sentiment_label)
+            && wants_label(&self.emotion, post.emotion)
             && self.wants_language(post.lang.as_deref())
     }
 

@@ -35,6 +35,7 @@ struct Window {
     negative: i64,
     neutral: i64,
     total: i64,
+    unscored_count: i64,
     percentages: BySentiment<f64>,
     top_emotions: Vec<TopEmotion>,
 }
@@ -47,6 +48,7 @@ impl From<Counts> for Window {
             negative,
             neutral,
             total: counts.total(),
+            unscored_count: counts.unscored(),
             percentages: shape::percentages(&counts),
             top_emotions: shape::top_emotions(&counts),
         }

@@ -11,6 +11,7 @@ fn info() -> ModelInfo {
         layers: 6,
         exits: vec![2, 5],
         int8_agreement: None,
+        languages: Vec::new(),
         load_ms: 1,
     }
 }

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::domain::{Emotion, Sentiment};
+use crate::domain::{Emotion, PostLabels, Sentiment};
 use crate::rules::PROFILE;
 use crate::rules::history::{Gaps, LateCount};
 use crate::rules::series::BucketCount;
@@ -16,8 +16,12 @@ fn range(from: u32, to: u32) -> TimeRange {
     TimeRange::new(minute(from), minute(to)).unwrap()
 }
 
+fn labels(sentiment: Sentiment) -> Option<PostLabels> {
+    Some(PostLabels { sentiment, emotion: Emotion::Neutral })
+}
+
 fn count(number: u32, sentiment: Sentiment, count: i64) -> BucketCount {
-    BucketCount { at: minute(number), source: "web".to_owned(), sentiment, emotion: Emotion::Neutral, count }
+    BucketCount { at: minute(number), source: "web".to_owned(), labels: labels(sentiment), count }
 }
 
 fn spec(rule: serde_json::Value) -> RuleSpec {
@@ -75,7 +79,7 @@ fn backtests_of_one_and_two_days_agree_on_a_spike() {
 fn late_posts_fire_only_with_a_delay_live_and_replayed() {
     let mut recording = Recording::new(spike());
     let mut tally = Tally::default();
-    tally.add(Sentiment::Negative, Emotion::Neutral, 6);
+    tally.add(labels(Sentiment::Negative), 6);
     let end = 4 * 1_440;
     // The feed is polled half an hour later.
     recording.history.late = (end - 300..end - 290)
@@ -134,8 +138,7 @@ fn windows_with_copies_are_judged_by_their_texts() {
     let post = |sentiment, content: String| PostText {
         source: "web".to_owned(),
         author: None,
-        sentiment,
-        emotion: Emotion::Neutral,
+        labels: labels(sentiment),
         content,
     };
     for window in windows {

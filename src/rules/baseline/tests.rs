@@ -1,6 +1,6 @@
 use super::*;
 use crate::domain::alert::Class;
-use crate::domain::{Emotion, Sentiment};
+use crate::domain::{Emotion, PostLabels, Sentiment};
 use crate::rules::history::Gaps;
 use crate::rules::series::BucketCount;
 
@@ -29,8 +29,7 @@ fn history(days: u32, rate: impl Fn(u32, u32) -> i64) -> History {
         BucketCount {
             at: start() + MINUTE * number,
             source: "web".to_owned(),
-            sentiment: Sentiment::Neutral,
-            emotion: Emotion::Neutral,
+            labels: Some(PostLabels { sentiment: Sentiment::Neutral, emotion: Emotion::Neutral }),
             count: count.max(0),
         }
     });
@@ -100,8 +99,7 @@ fn incident_does_not_become_its_own_baseline() {
         counts.push(BucketCount {
             at: start() + MINUTE * number,
             source: "web".to_owned(),
-            sentiment: Sentiment::Neutral,
-            emotion: Emotion::Neutral,
+            labels: Some(PostLabels { sentiment: Sentiment::Neutral, emotion: Emotion::Neutral }),
             count: if incident { 40 } else { 4 },
         });
     }

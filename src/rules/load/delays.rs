@@ -58,9 +58,9 @@ impl DelayCache {
         }
         let topic = if scope.is_rolled_up() { Reader::new(store, scope).await?.topic } else { None };
         let counts = store.window_by_source(TimeRange::last(DAY, now), topic).await?;
-        let all: i64 = counts.values().map(crate::domain::Counts::total).sum();
+        let all: i64 = counts.values().map(crate::domain::Counts::posts).sum();
         let of = |name: &str| self.by_source.get(name).copied().unwrap_or_default();
-        let mut sources: Vec<_> = counts.iter().map(|(name, counts)| (of(name), counts.total())).collect();
+        let mut sources: Vec<_> = counts.iter().map(|(name, counts)| (of(name), counts.posts())).collect();
         sources.sort_unstable();
         let mut arrived = 0;
         for (delay, posts) in sources {
@@ -77,7 +77,7 @@ impl DelayCache {
 async fn by_source(store: &Store, now: Timestamp) -> Result<BTreeMap<String, Duration>, StoreError> {
     let counts = store.window_by_source(TimeRange::last(DAY, now), None).await?;
     let mut names: Vec<_> = counts.into_iter().collect();
-    names.sort_by_key(|(_, counts)| std::cmp::Reverse(counts.total()));
+    names.sort_by_key(|(_, counts)| std::cmp::Reverse(counts.posts()));
     let mut delays = BTreeMap::new();
     for (name, _) in names.into_iter().take(MAX_SOURCES) {
         let delay = delay(&store.arrivals(&name, ARRIVALS).await?);

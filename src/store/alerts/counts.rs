@@ -1,10 +1,10 @@
 //! The counts that rules are evaluated by, beside the exact windows.
 
-use crate::domain::{Emotion, Sentiment, TimeRange, Timestamp, TopicId};
+use crate::domain::{Emotion, PostLabels, Sentiment, TimeRange, Timestamp, TopicId};
 use crate::store::backend::read;
 use crate::store::rollup::Grain;
 use crate::store::rollup::read::series;
-use crate::store::sql::{At, Label};
+use crate::store::sql::{At, MaybeLabel, labels_of};
 use crate::store::{Store, StoreError};
 
 /// The widths of rollups that make a series.
@@ -21,8 +21,8 @@ pub struct RollupCount {
     /// The start of the bucket.
     pub at: Timestamp,
     pub source: String,
-    pub sentiment: Sentiment,
-    pub emotion: Emotion,
+    /// `None`: the posts are unscored.
+    pub labels: Option<PostLabels>,
     pub count: i64,
 }
 
@@ -30,8 +30,8 @@ pub struct RollupCount {
 struct CountRow {
     bucket: At,
     source: String,
-    sentiment: Label<Sentiment>,
-    emotion: Label<Emotion>,
+    sentiment: MaybeLabel<Sentiment>,
+    emotion: MaybeLabel<Emotion>,
     count: i64,
 }
 
@@ -56,8 +56,7 @@ impl Store {
             .map(|row| RollupCount {
                 at: row.bucket.0,
                 source: row.source,
-                sentiment: row.sentiment.0,
-                emotion: row.emotion.0,
+                labels: labels_of(row.sentiment, row.emotion),
                 count: row.count,
             })
             .collect())

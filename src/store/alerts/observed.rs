@@ -5,12 +5,12 @@ use std::time::Duration;
 use diesel::sql_types::{BigInt, Text};
 use diesel::{ExpressionMethods, QueryDsl};
 
-use crate::domain::{Emotion, Sentiment, TimeRange, Timestamp, TopicId};
+use crate::domain::{Emotion, PostLabels, Sentiment, TimeRange, Timestamp, TopicId};
 use crate::store::backend::{read, transact};
 use crate::store::posts::PostFilter;
 use crate::store::posts::query::{on_postgres, on_sqlite};
 use crate::store::schema::{observed_spans as span, social_media_posts as post};
-use crate::store::sql::{At, Instant, Label, Sql, Value, sql};
+use crate::store::sql::{At, Instant, MaybeLabel, Sql, Value, labels_of, sql};
 use crate::store::{Store, StoreError};
 
 /// Spans that ended longer ago are deleted.
@@ -28,8 +28,8 @@ pub struct Arrival {
 pub struct PostMark {
     pub arrival: Arrival,
     pub source: String,
-    pub sentiment: Sentiment,
-    pub emotion: Emotion,
+    /// `None`: the post is unscored.
+    pub labels: Option<PostLabels>,
 }
 
 impl Store {
@@ -170,8 +170,8 @@ struct MarkRow {
     created_at: At,
     ingested_at: At,
     source: String,
-    sentiment_label: Label<Sentiment>,
-    emotion: Label<Emotion>,
+    sentiment_label: MaybeLabel<Sentiment>,
+    emotion: MaybeLabel<Emotion>,
 }
 
 impl From<MarkRow> for PostMark {
@@ -179,8 +179,7 @@ impl From<MarkRow> for PostMark {
         Self {
             arrival: Arrival { written_at: row.created_at.0, stored_at: row.ingested_at.0 },
             source: row.source,
-            sentiment: row.sentiment_label.0,
-            emotion: row.emotion.0,
+            labels: labels_of(row.sentiment_label, row.emotion),
         }
     }
 }

@@ -12,6 +12,8 @@ use super::search::KeyColumns;
 use super::{PostCursor, PostFilter, Sort, Start};
 use crate::domain::words::is_bounded;
 use crate::domain::{Author, Source, TimeRange, TopicId};
+use crate::store::labels::UNSCORED;
+use crate::store::rollup::read::sentiment_column;
 use crate::store::schema::{post_topics as about, social_media_posts as post};
 use crate::store::sql::{At, Instant};
 
@@ -78,7 +80,7 @@ macro_rules! narrowed {
             query = query.filter(post::source.eq(Source::as_str(source)));
         }
         if let Some(sentiment) = filter.sentiment {
-            query = query.filter(post::sentiment_label.eq(sentiment.as_str()));
+            query = query.filter(post::sentiment_label.eq(sentiment_column(sentiment)));
         }
         if let Some(emotion) = filter.emotion {
             query = query.filter(post::emotion.eq(emotion.as_str()));
@@ -100,7 +102,7 @@ macro_rules! narrowed {
             query = query.filter(post::ingested_at.gt(At(after)));
         }
         if let Some(least) = filter.min_confidence {
-            query = query.filter(post::confidence_score.ge(least));
+            query = query.filter(post::confidence_score.ge(least)).filter(post::sentiment_label.ne(UNSCORED));
         }
         for word in &filter.words {
             query = query.filter($has_word(word));

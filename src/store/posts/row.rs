@@ -7,10 +7,10 @@ use diesel::prelude::*;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::StoredPost;
+use super::{StoredAnalysis, StoredPost};
 use crate::domain::{Emotion, PostId, Scores, Sentiment};
 use crate::store::schema::{sentiment_analysis as analysis, social_media_posts as post};
-use crate::store::sql::{At, JsonText, Label};
+use crate::store::sql::{At, JsonText, MaybeLabel, labels_of};
 
 /// The public id of a post in the view `posts`.
 pub fn public_id(post_id: &PostId) -> Uuid {
@@ -72,11 +72,11 @@ pub struct PostRow {
     lang: Option<String>,
     url: Option<String>,
     reply_to: Option<String>,
-    sentiment_label: Label<Sentiment>,
-    emotion: Label<Emotion>,
+    sentiment_label: MaybeLabel<Sentiment>,
+    emotion: MaybeLabel<Emotion>,
     confidence_score: f64,
     #[diesel(embed)]
-    analysis: AnalysisRow,
+    analysis: Option<AnalysisRow>,
 }
 
 #[derive(Queryable, Selectable)]
@@ -90,6 +90,16 @@ pub struct AnalysisRow {
 
 impl From<PostRow> for StoredPost {
     fn from(row: PostRow) -> Self {
+        let (labels, confidence) = (labels_of(row.sentiment_label, row.emotion), row.confidence_score);
+        let analysis = labels.zip(row.analysis).map(|(labels, analysis)| StoredAnalysis {
+            model_name: analysis.model_name,
+            sentiment: labels.sentiment,
+            confidence,
+            emotion: labels.emotion,
+            analyzed_at: analysis.analyzed_at.0,
+            scores: scores_from(&analysis.scores.0),
+            truncated: analysis.truncated,
+        });
         Self {
             id: row.id,
             post_id: row.post_id,
@@ -101,13 +111,7 @@ impl From<PostRow> for StoredPost {
             lang: row.lang,
             url: row.url,
             reply_to: row.reply_to,
-            model_name: row.analysis.model_name,
-            sentiment: row.sentiment_label.0,
-            confidence: row.confidence_score,
-            emotion: row.emotion.0,
-            analyzed_at: row.analysis.analyzed_at.0,
-            scores: scores_from(&row.analysis.scores.0),
-            truncated: row.analysis.truncated,
+            analysis,
         }
     }
 }

@@ -1,26 +1,38 @@
 //! The statements that read counts.
 
+use diesel::deserialize::FromSqlRow;
+use diesel::pg::Pg;
 use diesel::sql_types::{BigInt, Double, Text};
+use diesel::sqlite::Sqlite;
 
 use super::{Grain, Piece, Series};
-use crate::domain::{Counts, Emotion, Sentiment, Source, TimeRange, TopicId};
-use crate::store::sql::{At, Instant, Label, Sql, Value, sql};
+use crate::domain::{Counts, Emotion, Sentiment, SentimentFilter, Source, TimeRange, TopicId};
+use crate::store::labels::UNSCORED;
+use crate::store::sql::{At, Instant, MaybeLabel, Sql, Value, labels_of, sql};
 
 /// Which counts.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cells<'a> {
     pub topic: Option<TopicId>,
     pub source: Option<&'a Source>,
-    pub sentiment: Option<Sentiment>,
+    pub sentiment: Option<SentimentFilter>,
     pub emotion: Option<Emotion>,
 }
 
 /// A count of one source, sentiment and emotion, and the sum of its confidences.
-pub type Cell = (String, Label<Sentiment>, Label<Emotion>, i64, f64);
-type CellColumns = (Text, Text, Text, BigInt, Double);
+pub type Cell = (String, MaybeLabel<Sentiment>, MaybeLabel<Emotion>, i64, f64);
+pub type CellColumns = (Text, Text, Text, BigInt, Double);
+
+/// As [`Cell`], with the columns of labels as they are.
+pub type LanguageCell = (String, String, String, i64, f64);
+
+/// A type that a row of [`CellColumns`] is read as, on both databases.
+pub trait CellRow: FromSqlRow<CellColumns, Sqlite> + FromSqlRow<CellColumns, Pg> + Send + 'static {}
+
+impl<T: FromSqlRow<CellColumns, Sqlite> + FromSqlRow<CellColumns, Pg> + Send + 'static> CellRow for T {}
 
 /// A count of one bucket, sentiment and emotion, and the sum of its confidences.
-pub type BucketCell = (At, Label<Sentiment>, Label<Emotion>, i64, f64);
+pub type BucketCell = (At, MaybeLabel<Sentiment>, MaybeLabel<Emotion>, i64, f64);
 type BucketColumns = (Instant, Text, Text, BigInt, Double);
 
 const ROLLUP: &str = "SELECT source, sentiment, emotion, count AS n, confidence_sum AS c FROM post_rollups \
@@ -112,7 +124,7 @@ impl Cells<'_> {
     fn add(self, sentiment: &str, text: &mut String, values: &mut Vec<Value>) {
         let conditions = [
             ("source", self.source.map(Source::as_str)),
-            (sentiment, self.sentiment.map(Sentiment::as_str)),
+            (sentiment, self.sentiment.map(sentiment_column)),
             ("emotion", self.emotion.map(Emotion::as_str)),
         ];
         for (column, value) in conditions {
@@ -124,11 +136,19 @@ impl Cells<'_> {
     }
 }
 
+/// What the sentiment column of the posts of a filter holds.
+pub fn sentiment_column(filter: SentimentFilter) -> &'static str {
+    match filter {
+        SentimentFilter::Unscored => UNSCORED,
+        label => label.as_str(),
+    }
+}
+
 /// The sum of `cells`.
 pub fn sum(cells: impl IntoIterator<Item = Cell>) -> Counts {
     let mut counts = Counts::default();
     for (_, sentiment, emotion, count, confidence) in cells {
-        counts.add(sentiment.0, emotion.0, count, confidence);
+        counts.add(labels_of(sentiment, emotion), count, confidence);
     }
     counts
 }

@@ -8,12 +8,12 @@ use super::{Grain, Series, cover};
 use crate::domain::{Counts, Emotion, Sentiment, Source, TimeRange, TopicId};
 use crate::store::aggregate::{Aggregate, AggregateQuery};
 use crate::store::backend::read;
-use crate::store::sql::{At, Instant, Label, Sql, Value, sql};
+use crate::store::sql::{At, Instant, MaybeLabel, Sql, Value, labels_of, sql};
 use crate::store::{AggregateFailure, Store, StoreError};
 
-type TopicCell = (i64, Label<Sentiment>, Label<Emotion>, i64, f64);
+type TopicCell = (i64, MaybeLabel<Sentiment>, MaybeLabel<Emotion>, i64, f64);
 type TopicColumns = (BigInt, Text, Text, BigInt, Double);
-type TopicBucket = (i64, At, Label<Sentiment>, Label<Emotion>, i64, f64);
+type TopicBucket = (i64, At, MaybeLabel<Sentiment>, MaybeLabel<Emotion>, i64, f64);
 type BucketColumns = (BigInt, Instant, Text, Text, BigInt, Double);
 
 impl Store {
@@ -106,8 +106,8 @@ impl Store {
 fn by_topic(cells: Vec<TopicCell>) -> BTreeMap<TopicId, Counts> {
     let mut topics: BTreeMap<TopicId, Counts> = BTreeMap::new();
     for (topic, sentiment, emotion, count, confidence) in cells {
-        topics.entry(TopicId(topic)).or_default().add(sentiment.0, emotion.0, count, confidence);
+        topics.entry(TopicId(topic)).or_default().add(labels_of(sentiment, emotion), count, confidence);
     }
-    topics.retain(|_, counts| counts.total() > 0);
+    topics.retain(|_, counts| counts.posts() > 0);
     topics
 }

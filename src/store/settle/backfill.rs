@@ -15,9 +15,10 @@ use futures_util::future::BoxFuture;
 
 use super::state::topic_ids;
 use super::tally::Tally;
-use crate::domain::{Emotion, Sentiment, Subject, Timestamp, TopicId};
+use crate::domain::{Subject, Timestamp, TopicId};
 use crate::store::Retention;
-use crate::store::sql::{At, Instant, Label, sql};
+use crate::store::labels::LabelColumns;
+use crate::store::sql::{At, Instant, sql};
 
 /// Most posts of one step.
 const STEP: i64 = 500;
@@ -75,8 +76,8 @@ struct PostRow {
     url: Option<String>,
     reply_to: Option<String>,
     created_at: At,
-    sentiment: Label<Sentiment>,
-    emotion: Label<Emotion>,
+    sentiment: String,
+    emotion: String,
     confidence: f64,
     /// The ids of the post's topics, separated by commas.
     topics: Option<String>,
@@ -137,8 +138,8 @@ fn difference(rows: &[PostRow], stretch: &Stretch, test: &TopicTest, mut tally: 
                 _ => continue,
             };
             list.push((topic, row.created_at.0, row.id));
-            let cell = (row.created_at.0, row.source.as_str(), row.sentiment.0, row.emotion.0);
-            tally.add_topic(topic, cell, (sign, row.confidence));
+            let labels = LabelColumns::read(&row.sentiment, row.emotion.clone());
+            tally.add_topic(topic, (row.created_at.0, row.source.as_str(), &labels), (sign, row.confidence));
         }
     }
     Difference { tally, added, removed }

@@ -7,9 +7,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{Change, PostTimes, RemovedPost, Settled, Settlement};
-use crate::domain::{
-    Analysis, Author, Emotion, EntryId, EntryKey, Outcome, Post, PostId, Sentiment, Timestamp, TopicId,
-};
+use crate::domain::{Analysis, Author, EntryId, EntryKey, Outcome, Post, PostId, Timestamp, TopicId};
+use crate::store::labels::LabelColumns;
 
 /// What the database holds of a post.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -42,9 +41,10 @@ pub struct Row<'a> {
     pub author: Option<Cow<'a, str>>,
     pub created_at: Timestamp,
     pub ingested_at: Timestamp,
-    pub analyzed_at: Timestamp,
-    pub sentiment: Sentiment,
-    pub emotion: Emotion,
+    /// `None`: it is unscored.
+    pub analyzed_at: Option<Timestamp>,
+    pub labels: LabelColumns,
+    /// 0 of an unscored post.
     pub confidence: f64,
     /// The topics that it is about.
     pub topics: Vec<TopicId>,
@@ -53,7 +53,7 @@ pub struct Row<'a> {
 impl Row<'_> {
     /// When it was stored and analysed.
     pub fn stored(&self) -> PostTimes {
-        PostTimes { ingested_at: self.ingested_at, analyzed_at: self.analyzed_at }
+        PostTimes { ingested_at: self.ingested_at, analyzed_at: self.analyzed_at.unwrap_or(self.ingested_at) }
     }
 }
 
@@ -64,7 +64,27 @@ pub struct Slot<'a> {
     pub before: PostState<'a>,
     pub after: PostState<'a>,
     /// The version to write, if the batch stored one.
-    pub content: Option<(&'a Post, &'a Analysis)>,
+    pub content: Option<Version<'a>>,
+}
+
+/// A version of a post.
+#[derive(Clone, Copy, Debug)]
+pub struct Version<'a> {
+    pub post: &'a Post,
+    /// `None`: it is unscored.
+    pub analysis: Option<&'a Analysis>,
+}
+
+impl Version<'_> {
+    /// The columns of its labels.
+    pub fn labels(&self) -> LabelColumns {
+        LabelColumns::of(self.analysis.map(Analysis::labels), self.post.lang.as_deref())
+    }
+
+    /// Its confidence; 0 of an unscored post.
+    pub fn confidence(&self) -> f64 {
+        self.analysis.map_or(0.0, |analysis| analysis.confidence)
+    }
 }
 
 /// What applies to a whole batch.
@@ -193,8 +213,10 @@ impl<'a> Planner<'a, '_> {
         }
         self.settled.insert(key.clone());
         let settled = match &settlement.change {
-            Change::Insert { post, analysis } => self.version(key, (post, analysis), None),
-            Change::Replace { post, analysis, edited_at } => self.version(key, (post, analysis), Some(*edited_at)),
+            Change::Insert { post, analysis } => self.version(key, Version { post, analysis: analysis.as_ref() }, None),
+            Change::Replace { post, analysis, edited_at } => {
+                self.version(key, Version { post, analysis: analysis.as_ref() }, Some(*edited_at))
+            }
             Change::Delete { post_id } => self.erase(post_id, Outcome::Deletion),
             Change::Known { post_id } => self.known(key, post_id),
             Change::Skip => ended(Outcome::Skipped),
@@ -220,8 +242,8 @@ impl<'a> Planner<'a, '_> {
     }
 
     /// Stores an original (`edited_at` is none) or a later version of a post.
-    fn version(&mut self, key: &EntryKey, version: (&'a Post, &'a Analysis), edited_at: Option<Timestamp>) -> Settled {
-        let (post, analysis) = version;
+    fn version(&mut self, key: &EntryKey, version: Version<'a>, edited_at: Option<Timestamp>) -> Settled {
+        let Version { post, analysis } = version;
         if self.author_is_gone(post.source.as_str(), post.author.as_ref().map(Author::as_str), key) {
             return self.erase(&post.post_id, Outcome::Skipped);
         }
@@ -233,6 +255,7 @@ impl<'a> Planner<'a, '_> {
         }
         let stored_edit = slot.after.edited_at;
         let (creator, ingested_at, outcome) = match (&slot.after.row, edited_at) {
+            (None, None) if analysis.is_none() => (key.clone(), now, Outcome::Unscored),
             (None, None) => (key.clone(), now, Outcome::Analysed),
             (None, Some(_)) => (key.clone(), now, Outcome::Replacement),
             (Some(row), Some(_)) if edited_at > stored_edit => {
@@ -247,13 +270,12 @@ impl<'a> Planner<'a, '_> {
             author: post.author.as_ref().map(|author| author.as_str().into()),
             created_at: post.created_at,
             ingested_at,
-            analyzed_at: now,
-            sentiment: analysis.sentiment,
-            emotion: analysis.emotion,
-            confidence: analysis.confidence,
+            analyzed_at: analysis.map(|_| now),
+            labels: version.labels(),
+            confidence: version.confidence(),
             topics: terms.topics.get(key).cloned().unwrap_or_default(),
         };
-        let stored = Some(row.stored());
+        let stored = Some(PostTimes { ingested_at, analyzed_at: now });
         note_earliest(&mut slot.after.earliest, &row.creator, key);
         slot.after.row = Some(row);
         slot.after.edited_at = edited_at;
@@ -283,7 +305,7 @@ impl<'a> Planner<'a, '_> {
         let row = slot.after.row.take();
         slot.after = PostState { deleted: true, ..PostState::default() };
         slot.content = None;
-        let removed = row.iter().map(|row| removed(post_id, Some(row.analyzed_at))).collect();
+        let removed = row.iter().map(|row| removed(post_id, row.analyzed_at)).collect();
         self.remembered.extend(row.map(|row| row.creator));
         Settled { removed, ..ended(outcome) }
     }

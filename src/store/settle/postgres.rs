@@ -275,7 +275,7 @@ pub fn remove_author_step(
             let covered = step.deletion.as_ref().is_none_or(|key| state.is_covered(std::slice::from_ref(key)));
             if let Some(row) = state.row.filter(|_| covered) {
                 tally.add_row(&row, -1);
-                removal.posts.push(RemovedPost { post_id, analyzed_at: Some(row.analyzed_at) });
+                removal.posts.push(RemovedPost { post_id, analyzed_at: row.analyzed_at });
                 creators.push(row.creator);
             }
         }

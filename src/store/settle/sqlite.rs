@@ -192,7 +192,7 @@ pub fn remove_author_step(
         if let Some(row) = state.row.as_ref().filter(|_| covered) {
             tally.add_row(row, -1);
             removal.evidence += write::removal(connection, &candidate.post_id, now)?;
-            removal.posts.push(RemovedPost { post_id, analyzed_at: Some(row.analyzed_at) });
+            removal.posts.push(RemovedPost { post_id, analyzed_at: row.analyzed_at });
         }
     }
     write::tally(connection, &tally)?;

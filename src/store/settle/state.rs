@@ -4,8 +4,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Double, Nullable, Text};
 
 use super::plan::{PostState, Row};
-use crate::domain::{Emotion, EntryId, EntryKey, Sentiment, TopicId};
-use crate::store::sql::{At, Instant, Label};
+use crate::domain::{EntryId, EntryKey, TopicId};
+use crate::store::labels::LabelColumns;
+use crate::store::sql::{At, Instant};
 
 /// Reads [`StateRow`]s of the posts whose ids `$ids` gives, a table `i (post_id)`.
 macro_rules! select_states {
@@ -61,8 +62,8 @@ pub struct StateRow {
     created_at: Option<At>,
     ingested_at: Option<At>,
     analyzed_at: Option<At>,
-    sentiment: Option<Label<Sentiment>>,
-    emotion: Option<Label<Emotion>>,
+    sentiment: Option<String>,
+    emotion: Option<String>,
     confidence: Option<f64>,
     topics: Option<String>,
 }
@@ -83,9 +84,8 @@ impl StateRow {
             author: self.author.map(Into::into),
             created_at: self.created_at?.0,
             ingested_at: self.ingested_at?.0,
-            analyzed_at: self.analyzed_at?.0,
-            sentiment: self.sentiment?.0,
-            emotion: self.emotion?.0,
+            analyzed_at: self.analyzed_at.map(|at| at.0),
+            labels: LabelColumns::read(&self.sentiment?, self.emotion?),
             confidence: self.confidence?,
             topics: topic_ids(self.topics.as_deref()),
         })

@@ -1,26 +1,28 @@
 //! What a batch changes in the counters: summed first, so that each row is touched once, in key order.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Settled;
 use super::plan::{Plan, Row};
-use crate::domain::{Emotion, EntryKey, Sentiment, Timestamp, TopicId};
+use crate::domain::{EntryKey, Timestamp, TopicId};
 use crate::store::Retention;
+use crate::store::labels::LabelColumns;
 use crate::store::rollup::{Grain, INGEST_BUCKET, INGEST_KEPT, Kept, Series};
 
 /// A rollup row's key: grain, bucket, source, sentiment, emotion. It orders as the table's primary key does.
-type RollupKey = (i32, Timestamp, String, &'static str, &'static str);
+type RollupKey = (i32, Timestamp, String, &'static str, Cow<'static, str>);
 
-/// Topic, minute, source, sentiment and emotion.
-type TopicCell = (TopicId, Timestamp, String, Sentiment, Emotion);
+/// Topic, minute, source and labels.
+type TopicCell = (TopicId, Timestamp, String, LabelColumns);
 
 /// Changes of counters.
 #[derive(Debug)]
 pub struct Tally {
     now: Timestamp,
     kept: Kept,
-    seconds: BTreeMap<(Timestamp, String, Sentiment, Emotion), (i64, f64)>,
+    seconds: BTreeMap<(Timestamp, String, LabelColumns), (i64, f64)>,
     topics: BTreeMap<TopicCell, (i64, f64)>,
     ingested: BTreeMap<Timestamp, i64>,
     outcomes: BTreeMap<(Arc<str>, &'static str), i64>,
@@ -57,7 +59,7 @@ impl Tally {
     /// Adds one post (`sign` 1) or takes it away (-1).
     pub fn add_row(&mut self, row: &Row<'_>, sign: i64) {
         let second = row.created_at.floor(Grain::Second.width());
-        let cell = self.seconds.entry((second, row.source.clone().into_owned(), row.sentiment, row.emotion));
+        let cell = self.seconds.entry((second, row.source.clone().into_owned(), row.labels.clone()));
         let (count, confidence) = cell.or_default();
         *count += sign;
         *confidence += sign as f64 * row.confidence;
@@ -65,19 +67,19 @@ impl Tally {
             *self.ingested.entry(row.ingested_at.floor(INGEST_BUCKET)).or_default() += sign;
         }
         for &topic in &row.topics {
-            self.add_topic(topic, (row.created_at, &row.source, row.sentiment, row.emotion), (sign, row.confidence));
+            self.add_topic(topic, (row.created_at, &row.source, &row.labels), (sign, row.confidence));
         }
     }
 
-    /// Adds one post to a topic (`sign` 1) or takes it away (-1): its time, source, sentiment, emotion and confidence.
+    /// Adds one post to a topic (`sign` 1) or takes it away (-1): its time, source, labels and confidence.
     pub fn add_topic(
         &mut self,
         topic: TopicId,
-        (created_at, source, sentiment, emotion): (Timestamp, &str, Sentiment, Emotion),
+        (created_at, source, labels): (Timestamp, &str, &LabelColumns),
         (sign, confidence): (i64, f64),
     ) {
         let minute = created_at.floor(Grain::Minute.width());
-        let cell = self.topics.entry((topic, minute, source.to_owned(), sentiment, emotion)).or_default();
+        let cell = self.topics.entry((topic, minute, source.to_owned(), labels.clone())).or_default();
         cell.0 += sign;
         cell.1 += sign as f64 * confidence;
     }
@@ -85,12 +87,12 @@ impl Tally {
     /// The changes of `topic_rollups`, in key order.
     pub fn topic_rollups(&self) -> BTreeMap<(TopicId, RollupKey), (i64, f64)> {
         let mut rows: BTreeMap<(TopicId, RollupKey), (i64, f64)> = BTreeMap::new();
-        for ((topic, minute, source, sentiment, emotion), &(count, confidence)) in &self.topics {
+        for ((topic, minute, source, labels), &(count, confidence)) in &self.topics {
             for grain in [Grain::Total, Grain::Day, Grain::Quarter, Grain::Minute] {
                 let bucket = grain.floor(*minute);
                 if bucket >= self.kept.from(grain) {
                     let column = grain.column(Series::Source);
-                    let key = (column, bucket, source.clone(), sentiment.as_str(), emotion.as_str());
+                    let key = (column, bucket, source.clone(), labels.sentiment, labels.emotion.clone());
                     let cell = rows.entry((*topic, key)).or_default();
                     cell.0 += count;
                     cell.1 += confidence;
@@ -110,12 +112,13 @@ impl Tally {
     /// The changes of `post_rollups`, in key order.
     pub fn rollups(&self) -> BTreeMap<RollupKey, (i64, f64)> {
         let mut rows: BTreeMap<RollupKey, (i64, f64)> = BTreeMap::new();
-        for ((second, source, sentiment, emotion), &(count, confidence)) in &self.seconds {
+        for ((second, source, labels), &(count, confidence)) in &self.seconds {
             let kept = Grain::ALL.into_iter().filter(|grain| grain.floor(*second) >= self.kept.from(*grain));
             for grain in kept {
                 let mut add = |series: Series, source: &str| {
                     let bucket = grain.floor(*second);
-                    let key = (grain.column(series), bucket, source.to_owned(), sentiment.as_str(), emotion.as_str());
+                    let (sentiment, emotion) = (labels.sentiment, labels.emotion.clone());
+                    let key = (grain.column(series), bucket, source.to_owned(), sentiment, emotion);
                     let cell = rows.entry(key).or_default();
                     cell.0 += count;
                     cell.1 += confidence;

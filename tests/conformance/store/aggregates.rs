@@ -51,7 +51,9 @@ async fn aggregate_has_every_bucket_and_counts_posts_once(fixture: Fixture) {
     let mut angry = post("angry");
     angry.source = source("blog");
     angry.created_at = at("2026-03-01T10:30:00Z");
-    fixture.settle(vec![Change::Insert { post: angry, analysis: analysis(Sentiment::Negative, Emotion::Anger) }]).await;
+    fixture
+        .settle(vec![Change::Insert { post: angry, analysis: Some(analysis(Sentiment::Negative, Emotion::Anger)) }])
+        .await;
 
     let hours = query(Period::Hour, range("2026-03-01T09:30:00Z", "2026-03-01T12:00:00Z"));
     let aggregate = fixture.store.aggregate(&hours).await.expect("an aggregate");
@@ -130,7 +132,11 @@ async fn window_counts_exactly_its_posts(fixture: Fixture) {
             (post, analysis(Sentiment::ALL[number % 3], Emotion::ALL[number % 7]))
         })
         .collect();
-    fixture.settle(posts.iter().cloned().map(|(post, analysis)| Change::Insert { post, analysis }).collect()).await;
+    fixture
+        .settle(
+            posts.iter().cloned().map(|(post, analysis)| Change::Insert { post, analysis: Some(analysis) }).collect(),
+        )
+        .await;
 
     for round in 0..120 {
         let ends = (0..2).map(|_| {
@@ -144,7 +150,7 @@ async fn window_counts_exactly_its_posts(fixture: Fixture) {
         for (post, analysis) in &posts {
             if (window.start()..window.end()).contains(&post.created_at) {
                 let counts = expected.entry(post.source.to_string()).or_default();
-                counts.add(analysis.sentiment, analysis.emotion, 1, analysis.confidence);
+                counts.add(Some(analysis.labels()), 1, analysis.confidence);
             }
         }
         assert_eq!(fixture.store.window_by_source(window, None).await.expect("counts"), expected, "{window:?}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use sentistream::domain::alert::{Class, Scope};
-use sentistream::domain::{Emotion, Sentiment, TimeRange, Timestamp, TopicId, TopicName, TopicOrigin};
+use sentistream::domain::{Emotion, PostLabels, Sentiment, TimeRange, Timestamp, TopicId, TopicName, TopicOrigin};
 use sentistream::rules::View;
 use sentistream::rules::load::{QuarterCache, Wanted, history, live};
 use sentistream::rules::series::Tally;
@@ -66,7 +66,7 @@ fn recount(posts: &[Written], scope: &Scope, range: TimeRange, source: Option<&s
     for post in posts {
         let inside = post.at >= range.start() && post.at < range.end();
         if inside && post.is_of(scope) && source.is_none_or(|source| source == post.source) {
-            tally.add(post.sentiment, post.emotion, 1);
+            tally.add(Some(PostLabels { sentiment: post.sentiment, emotion: post.emotion }), 1);
         }
     }
     tally
@@ -112,7 +112,7 @@ async fn window_equals_recount_with_late_and_deleted_posts(fixture: Fixture) {
             post.source = source(written.source);
             post.author = Some(author(written.author));
             post.content = written.content.to_owned();
-            Change::Insert { post, analysis: analysis(written.sentiment, written.emotion) }
+            Change::Insert { post, analysis: Some(analysis(written.sentiment, written.emotion)) }
         });
         let topics = new.iter().map(|written| if written.is_of_topic() { vec![delays] } else { Vec::new() }).collect();
         settle(&fixture, inserted.collect(), topics).await;

@@ -22,7 +22,7 @@ pub async fn posts_and_counts(fixture: &Fixture) -> (Vec<String>, Counts) {
     let all = TimeRange::new(Timestamp::MIN, Timestamp::MAX).expect("a range");
     let window = fixture.store.window(all, None).await.expect("a window");
     assert_eq!(totals, window, "the totals and the rollups by time agree");
-    assert_eq!(i64::try_from(page.posts.len()).expect("few"), totals.total(), "the rollups count the rows");
+    assert_eq!(i64::try_from(page.posts.len()).expect("few"), totals.posts(), "the rollups count the rows");
     (page.posts.into_iter().map(|post| post.post_id).collect(), totals)
 }
 
@@ -44,10 +44,11 @@ async fn post_is_stored_with_its_analysis(fixture: Fixture) {
     );
     assert_eq!((stored.lang.as_deref(), stored.url.as_deref()), (Some("de"), Some("https://example.com/a")));
     assert_eq!(stored.reply_to.as_deref(), Some("b"));
-    assert_eq!((stored.sentiment, stored.emotion, stored.confidence), (Sentiment::Positive, Emotion::Joy, 0.75));
-    assert_eq!((stored.scores.sentiment, stored.scores.emotion[3]), ([0.125, 0.125, 0.75], 0.5));
-    assert_eq!((stored.model_name.as_str(), stored.truncated), ("test-model", false));
-    assert_eq!((stored.created_at, stored.ingested_at, stored.analyzed_at), (now, now, now));
+    let judged = stored.analysis.expect("an analysis");
+    assert_eq!((judged.sentiment, judged.emotion, judged.confidence), (Sentiment::Positive, Emotion::Joy, 0.75));
+    assert_eq!((judged.scores.sentiment, judged.scores.emotion[3]), ([0.125, 0.125, 0.75], 0.5));
+    assert_eq!((judged.model_name.as_str(), judged.truncated), ("test-model", false));
+    assert_eq!((stored.created_at, stored.ingested_at, judged.analyzed_at), (now, now, now));
     assert_eq!(fixture.store.post(&post_id("b")).await.expect("an answer"), None);
 
     let (ids, counts) = posts_and_counts(&fixture).await;

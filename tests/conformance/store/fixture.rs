@@ -239,12 +239,18 @@ pub fn analysis(sentiment: Sentiment, emotion: Emotion) -> Analysis {
 
 /// An insertion of `post` as a joyful one.
 pub fn insert(post: Post) -> Change {
-    Change::Insert { post, analysis: analysis(Sentiment::Positive, Emotion::Joy) }
+    Change::Insert { post, analysis: Some(analysis(Sentiment::Positive, Emotion::Joy)) }
 }
 
 /// A later version of `post`, an angry one.
 pub fn replace(post: Post, edited_at: &str) -> Change {
-    Change::Replace { post, analysis: analysis(Sentiment::Negative, Emotion::Anger), edited_at: at(edited_at) }
+    Change::Replace { post, analysis: Some(analysis(Sentiment::Negative, Emotion::Anger)), edited_at: at(edited_at) }
+}
+
+/// An insertion of `post` in German, which is unscored.
+pub fn insert_unscored(mut post: Post) -> Change {
+    post.lang = Some("de-AT".to_owned());
+    Change::Insert { post, analysis: None }
 }
 
 pub fn delete(id: &str) -> Change {

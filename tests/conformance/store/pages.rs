@@ -52,7 +52,7 @@ async fn each_filter_keeps_matching_posts(fixture: Fixture) {
         post.source = source(place);
         post.author = Author::parse(writer).ok();
         post.created_at = at("2026-03-01T11:00:00Z") + seconds(60 * minute);
-        Change::Insert { post, analysis: analysis(sentiment, emotion) }
+        Change::Insert { post, analysis: Some(analysis(sentiment, emotion)) }
     };
     use {Emotion as E, Sentiment as S};
     fixture
@@ -67,15 +67,15 @@ async fn each_filter_keeps_matching_posts(fixture: Fixture) {
     unsure.confidence = 0.4;
     let mut late = post("d");
     late.created_at = at("2026-03-01T10:59:00Z");
-    fixture.settle(vec![Change::Insert { post: late, analysis: unsure }]).await;
+    fixture.settle(vec![Change::Insert { post: late, analysis: Some(unsure) }]).await;
 
     let all = PostFilter::default;
     let cases = [
         (all(), vec!["c", "b", "a", "d"]),
         (PostFilter { source: Some(source("web")), ..all() }, vec!["b", "a", "d"]),
         (PostFilter { source: Some(source("none")), ..all() }, vec![]),
-        (PostFilter { sentiment: Some(S::Negative), ..all() }, vec!["c", "b"]),
-        (PostFilter { sentiment: Some(S::Negative), source: Some(source("web")), ..all() }, vec!["b"]),
+        (PostFilter { sentiment: Some(S::Negative.into()), ..all() }, vec!["c", "b"]),
+        (PostFilter { sentiment: Some(S::Negative.into()), source: Some(source("web")), ..all() }, vec!["b"]),
         (PostFilter { emotion: Some(E::Joy), ..all() }, vec!["a"]),
         (PostFilter { author: Some(author("ada")), ..all() }, vec!["c", "a"]),
         (PostFilter { min_confidence: Some(0.75), ..all() }, vec!["c", "b", "a"]),

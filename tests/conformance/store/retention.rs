@@ -100,7 +100,7 @@ async fn erasure_removes_all_posts_of_author_on_source(fixture: Fixture) {
         (post.author, post.source) = (Some(author(who)), source(place));
         Change::Insert {
             post,
-            analysis: analysis(sentistream::domain::Sentiment::Negative, sentistream::domain::Emotion::Fear),
+            analysis: Some(analysis(sentistream::domain::Sentiment::Negative, sentistream::domain::Emotion::Fear)),
         }
     };
     let theirs = (0..450).map(|number| by(format!("a{number}"), "ada", if number % 10 == 0 { "blog" } else { "web" }));

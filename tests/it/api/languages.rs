@@ -1,13 +1,19 @@
 //! Languages: given, detected, filtered, and handled when the model does not know them.
 
+use sentistream::inference::ActiveClassifier;
 use sentistream::language::{LanguagePolicy, OtherLanguages};
 use sentistream::worker::{self, Worker};
 use serde_json::{Value, json};
 
 use super::posts::ids;
-use super::test_app::{Setup, TestApp, cases, post, worker};
+use super::socket::Socket;
+use super::test_app::{Setup, TestApp, cases, judging_english, post, worker};
 
-cases![languages_are_given_or_detected_and_filtered, other_languages_are_handled_as_configured];
+cases![
+    languages_are_given_or_detected_and_filtered,
+    other_languages_are_handled_as_configured,
+    posts_in_other_languages_are_unscored_by_default,
+];
 
 const ENGLISH: &str = "I love this phone and the camera, it's what I have been waiting for since you told me";
 const GERMAN: &str = "Das neue Telefon ist schon wieder kaputt und niemand beim Kundendienst hilft mir";
@@ -55,6 +61,7 @@ async fn other_languages_are_handled_as_configured(setup: Setup) {
         (OtherLanguages::Analyze, &["d", "c", "b", "a"][..], 0),
         (OtherLanguages::Neutral, &["d", "c", "b", "a"], 0),
         (OtherLanguages::Skip, &["d", "a"], 2),
+        (OtherLanguages::Unscored, &["d", "c", "b", "a"], 0),
     ] {
         let app = TestApp::start(setup).await;
         app.shutdown_workers().await;
@@ -86,4 +93,85 @@ async fn other_languages_are_handled_as_configured(setup: Setup) {
             assert_eq!(app.get("/api/sentiment/distribution").await.ok()["distribution"]["positive"], 2);
         }
     }
+}
+
+/// Serves with a worker whose model declares English.
+async fn judging_english_only(setup: Setup) -> TestApp {
+    let app = TestApp::start(setup).await;
+    app.shutdown_workers().await;
+    let worker = Worker { classifier: ActiveClassifier::from(judging_english()), ..worker(&app.rooms) };
+    tokio::spawn(worker::run(worker, app.shutdown.clone()));
+    app
+}
+
+async fn posts_in_other_languages_are_unscored_by_default(setup: Setup) {
+    let app = judging_english_only(setup).await;
+    let mut socket = Socket::open(&app).await;
+    let mut happy = Socket::open(&app).await;
+    happy.say(r#"{"type": "subscribe", "filters": {"sentiment": "neutral"}}"#).await;
+    happy.next("subscribed").await;
+    app.store(&[with_language(post("german", "web", GERMAN, 30), "de-AT")]).await;
+    let frame = socket.next("post").await;
+    let event = &frame["data"];
+    for label in ["sentiment_label", "confidence_score", "emotion"] {
+        assert_eq!(event[label], json!(null), "{event}");
+    }
+    assert_eq!((&event["post_id"], &event["unscored"]), (&json!("german"), &json!("language")));
+    app.store(&[
+        post("english", "web", ENGLISH, 20),
+        with_language(post("french", "forum", "love", 10), "fr"),
+        post("emoji", "web", "🎉🎉🎉", 5),
+    ])
+    .await;
+    assert_eq!(happy.next("post").await["data"]["post_id"], "emoji");
+
+    let health = app.get("/api/health").await.ok()["stats"].clone();
+    assert_eq!((&health["total_posts"], &health["total_analyses"]), (&json!(4), &json!(2)));
+    assert_eq!((&health["books"]["unscored"], &health["books"]["analysed"]), (&json!(2), &json!(2)));
+    let list = app.get("/api/posts").await.ok();
+    assert_eq!((ids(&list), &list["total"]), (vec!["emoji", "french", "english", "german"], &json!(4)));
+    let german = app.get("/api/posts/german").await.ok();
+    assert_eq!(
+        (&german["sentiment"], &german["unscored"], &german["scores"]),
+        (&json!(null), &json!("language"), &json!(null))
+    );
+    assert_eq!(app.get("/api/posts/english").await.ok().get("unscored"), None);
+    let unscored = app.get("/api/posts?sentiment=unscored").await.ok();
+    assert_eq!((ids(&unscored), &unscored["filters"]["sentiment"]), (vec!["french", "german"], &json!("unscored")));
+    assert_eq!(ids(&app.get("/api/posts?sentiment=neutral").await.ok()), ["emoji"]);
+
+    let stats = app.get("/api/stats").await.ok();
+    assert_eq!((&stats["total_posts"], &stats["unscored_count"]), (&json!(4), &json!(2)));
+    assert_eq!(stats["by_sentiment"], json!({"positive": 1, "neutral": 1, "negative": 0}));
+    let by_language = json!([{"lang": "de", "count": 1}, {"lang": "fr", "count": 1}]);
+    assert_eq!(stats["unscored_languages"], by_language);
+    let distribution = app.get("/api/sentiment/distribution").await.ok();
+    assert_eq!((&distribution["total"], &distribution["unscored_count"]), (&json!(2), &json!(2)));
+    assert_eq!(distribution["unscored_languages"], by_language);
+    let forum = app.get("/api/sentiment/distribution?source=forum").await.ok();
+    assert_eq!((&forum["total"], &forum["unscored_languages"]), (&json!(0), &json!([{"lang": "fr", "count": 1}])));
+    for period in ["minute", "hour", "day"] {
+        let aggregate = app.get(&format!("/api/aggregate?period={period}")).await.ok();
+        let sums = |name: &str| -> i64 {
+            aggregate["data"]
+                .as_array()
+                .expect("buckets")
+                .iter()
+                .map(|bucket| bucket[name].as_i64().expect("a count"))
+                .sum()
+        };
+        assert_eq!((sums("total_count"), sums("unscored_count"), sums("neutral_count")), (2, 2, 1), "{period}");
+        let summary = &aggregate["summary"];
+        assert_eq!((&summary["total_posts"], &summary["unscored_total"]), (&json!(4), &json!(2)));
+    }
+    let sources = app.get("/api/sources").await.ok();
+    assert_eq!((&sources["sources"][0]["count"], &sources["sources"][0]["unscored_count"]), (&json!(3), &json!(1)));
+
+    let table = app.get("/api/posts/export?format=csv&sentiment=unscored").await;
+    let mut reader = csv::Reader::from_reader(table.body.as_slice());
+    let rows: Vec<std::collections::BTreeMap<String, String>> =
+        reader.deserialize().map(|row| row.expect("a row")).collect();
+    assert_eq!((rows.len(), &*rows[0]["sentiment"], &*rows[0]["unscored"]), (2, "", "language"));
+    assert_eq!(app.delete("/api/posts/german").await.status, 204);
+    assert_eq!(app.get("/api/stats").await.ok()["unscored_count"], 1);
 }

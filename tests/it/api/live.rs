@@ -28,13 +28,13 @@ async fn posts_counts_and_deletions_arrive(setup: Setup) {
     assert_eq!(
         of("last_24_hours"),
         json!({
-            "positive": 0, "negative": 1, "neutral": 0, "total": 1,
+            "positive": 0, "negative": 1, "neutral": 0, "total": 1, "unscored_count": 0,
             "percentages": {"positive": 0.0, "neutral": 0.0, "negative": 100.0},
             "top_emotions": [{"emotion": "anger", "count": 1, "percentage": 100.0}],
         })
     );
 
-    let long = format!("I love it {}", "é".repeat(300));
+    let long = format!("I love it {}", "…".repeat(300));
     app.store(&[post("new", "web", &long, 5)]).await;
     let mut frame = socket.next("post").await;
     let confidence = frame["data"]["confidence_score"].as_f64().expect("a number");
@@ -44,7 +44,7 @@ async fn posts_counts_and_deletions_arrive(setup: Setup) {
         frame,
         json!({"type": "post", "data": {
             "post_id": "new", "content": long.chars().take(200).collect::<String>(), "source": "web", "author": "ada",
-            "sentiment_label": "positive", "confidence_score": 0.9, "emotion": "joy", "topics": [],
+            "lang": "en", "sentiment_label": "positive", "confidence_score": 0.9, "emotion": "joy", "topics": [],
             "created_at": "2026-03-01T12:29:55.000Z", "ingested_at": "2026-03-01T12:30:00.000Z",
             "timestamp": "2026-03-01T12:30:00.000Z",
         }})

@@ -8,10 +8,11 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::domain::{Analysis, Author, EntryKey, Post, PostId, Timestamp};
 use crate::store::alerts::without_evidence;
+use crate::store::labels::LabelColumns;
 use crate::store::posts::{public_id, scores_json};
 use crate::store::search::grams::grams;
 use crate::store::search::postgres as search;
-use crate::store::settle::plan::{Plan, Slot};
+use crate::store::settle::plan::{Plan, Slot, Version};
 use crate::store::settle::state::{columns, entry_id};
 use crate::store::settle::tally::Tally;
 use crate::store::sql::{At, Document, Instant, JsonText, sql};
@@ -41,11 +42,14 @@ pub async fn posts(connection: &mut AsyncPgConnection, plan: &Plan<'_>, now: Tim
     }
     if !changes.inserted.is_empty() {
         insert_posts(connection, &changes.inserted, now).await?;
-        insert_analyses(connection, &changes.inserted, now).await?;
+        let versions: Vec<Version<'_>> = changes.inserted.iter().map(|(version, _)| *version).collect();
+        write_analyses(connection, &versions, now).await?;
     }
     if !changes.updated.is_empty() {
-        update_posts(connection, &changes.updated, now).await?;
-        let posts: Vec<&Post> = changes.updated.iter().map(|(post, _)| *post).collect();
+        update_posts(connection, &changes.updated).await?;
+        remove_analyses(connection, &changes.updated).await?;
+        write_analyses(connection, &changes.updated, now).await?;
+        let posts: Vec<&Post> = changes.updated.iter().map(|version| version.post).collect();
         search::update(connection, &posts).await?;
     }
     if !changes.untracked.is_empty() {
@@ -70,8 +74,6 @@ pub async fn posts(connection: &mut AsyncPgConnection, plan: &Plan<'_>, now: Tim
     Ok(())
 }
 
-type Version<'a> = (&'a Post, &'a Analysis);
-
 #[derive(Default)]
 struct Changes<'a> {
     inserted: Vec<(Version<'a>, &'a EntryKey)>,
@@ -89,8 +91,8 @@ async fn insert_posts(
     inserted: &[(Version<'_>, &EntryKey)],
     now: Timestamp,
 ) -> QueryResult<()> {
-    let post = || inserted.iter().map(|((post, _), _)| *post);
-    let analysis = || inserted.iter().map(|((_, analysis), _)| *analysis);
+    let post = || inserted.iter().map(|(version, _)| version.post);
+    let labels: Vec<LabelColumns> = inserted.iter().map(|(version, _)| version.labels()).collect();
     let id = || inserted.iter().map(|(_, creator)| columns(creator.id));
     sql(
         "WITH inserted AS (INSERT INTO social_media_posts (ingested_at, post_id, source, content, author, created_at, \
@@ -109,9 +111,9 @@ async fn insert_posts(
     .bind::<Array<Nullable<Text>>, _>(post().map(|post| post.url.as_deref()).collect::<Vec<_>>())
     .bind::<Array<Nullable<Text>>, _>(post().map(|post| post.reply_to.as_deref()).collect::<Vec<_>>())
     .bind::<Array<Uuid>, _>(post().map(|post| public_id(&post.post_id)).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(analysis().map(|analysis| analysis.sentiment.as_str()).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(analysis().map(|analysis| analysis.emotion.as_str()).collect::<Vec<_>>())
-    .bind::<Array<Double>, _>(analysis().map(|analysis| analysis.confidence).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(labels.iter().map(|labels| labels.sentiment).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(labels.iter().map(|labels| &*labels.emotion).collect::<Vec<_>>())
+    .bind::<Array<Double>, _>(inserted.iter().map(|(version, _)| version.confidence()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(inserted.iter().map(|(_, creator)| &*creator.epoch).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(id().map(|(ms, _)| ms).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(id().map(|(_, seq)| seq).collect::<Vec<_>>())
@@ -122,16 +124,25 @@ async fn insert_posts(
     Ok(())
 }
 
-async fn insert_analyses(
+/// Writes the analyses of the versions that have one.
+async fn write_analyses(
     connection: &mut AsyncPgConnection,
-    inserted: &[(Version<'_>, &EntryKey)],
+    versions: &[Version<'_>],
     now: Timestamp,
 ) -> QueryResult<()> {
-    let analysis = || inserted.iter().map(|((_, analysis), _)| *analysis);
+    let scored: Vec<(&Post, &Analysis)> =
+        versions.iter().filter_map(|version| Some((version.post, version.analysis?))).collect();
+    if scored.is_empty() {
+        return Ok(());
+    }
+    let analysis = || scored.iter().map(|(_, analysis)| *analysis);
     sql("INSERT INTO sentiment_analysis (analyzed_at, post_id, model_name, sentiment_label, confidence_score, \
-         emotion, scores, truncated) SELECT ?, * FROM unnest(?, ?, ?, ?, ?, ?, ?)")
+         emotion, scores, truncated) SELECT ?, * FROM unnest(?, ?, ?, ?, ?, ?, ?) ON CONFLICT (post_id) DO UPDATE SET \
+         analyzed_at = excluded.analyzed_at, model_name = excluded.model_name, \
+         sentiment_label = excluded.sentiment_label, confidence_score = excluded.confidence_score, \
+         emotion = excluded.emotion, scores = excluded.scores, truncated = excluded.truncated")
     .bind::<Instant, _>(At(now))
-    .bind::<Array<Text>, _>(inserted.iter().map(|((post, _), _)| post.post_id.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(scored.iter().map(|(post, _)| post.post_id.as_str()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(analysis().map(|analysis| &*analysis.model_name).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(analysis().map(|analysis| analysis.sentiment.as_str()).collect::<Vec<_>>())
     .bind::<Array<Double>, _>(analysis().map(|analysis| analysis.confidence).collect::<Vec<_>>())
@@ -143,19 +154,31 @@ async fn insert_analyses(
     Ok(())
 }
 
-async fn update_posts(connection: &mut AsyncPgConnection, updated: &[Version<'_>], now: Timestamp) -> QueryResult<()> {
-    let ids = updated.iter().map(|(post, _)| post.post_id.as_str()).collect::<Vec<_>>();
-    let labels = updated.iter().map(|(_, analysis)| analysis.sentiment.as_str()).collect::<Vec<_>>();
-    let emotions = updated.iter().map(|(_, analysis)| analysis.emotion.as_str()).collect::<Vec<_>>();
-    let confidences = updated.iter().map(|(_, analysis)| analysis.confidence).collect::<Vec<_>>();
-    let post = || updated.iter().map(|(post, _)| *post);
-    let analysis = || updated.iter().map(|(_, analysis)| *analysis);
+/// Removes the analyses of the versions that have none.
+async fn remove_analyses(connection: &mut AsyncPgConnection, versions: &[Version<'_>]) -> QueryResult<()> {
+    let unscored: Vec<&str> = versions
+        .iter()
+        .filter(|version| version.analysis.is_none())
+        .map(|version| version.post.post_id.as_str())
+        .collect();
+    if !unscored.is_empty() {
+        sql("DELETE FROM sentiment_analysis WHERE post_id = ANY(?)")
+            .bind::<Array<Text>, _>(unscored)
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn update_posts(connection: &mut AsyncPgConnection, updated: &[Version<'_>]) -> QueryResult<()> {
+    let labels: Vec<LabelColumns> = updated.iter().map(Version::labels).collect();
+    let post = || updated.iter().map(|version| version.post);
     sql("UPDATE social_media_posts AS p SET source = v.source, content = v.content, author = v.author, \
          created_at = v.created_at, lang = v.lang, url = v.url, reply_to = v.reply_to, \
          sentiment_label = v.sentiment_label, emotion = v.emotion, confidence_score = v.confidence_score \
          FROM unnest(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) AS v (post_id, source, content, author, created_at, lang, url, \
          reply_to, sentiment_label, emotion, confidence_score) WHERE p.post_id = v.post_id")
-    .bind::<Array<Text>, _>(&ids)
+    .bind::<Array<Text>, _>(post().map(|post| post.post_id.as_str()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(post().map(|post| post.source.as_str()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(post().map(|post| post.content.as_str()).collect::<Vec<_>>())
     .bind::<Array<Nullable<Text>>, _>(post().map(|post| post.author.as_ref().map(Author::as_str)).collect::<Vec<_>>())
@@ -163,24 +186,9 @@ async fn update_posts(connection: &mut AsyncPgConnection, updated: &[Version<'_>
     .bind::<Array<Nullable<Text>>, _>(post().map(|post| post.lang.as_deref()).collect::<Vec<_>>())
     .bind::<Array<Nullable<Text>>, _>(post().map(|post| post.url.as_deref()).collect::<Vec<_>>())
     .bind::<Array<Nullable<Text>>, _>(post().map(|post| post.reply_to.as_deref()).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(&labels)
-    .bind::<Array<Text>, _>(&emotions)
-    .bind::<Array<Double>, _>(&confidences)
-    .execute(connection)
-    .await?;
-    sql("UPDATE sentiment_analysis AS a SET analyzed_at = ?, model_name = v.model_name, \
-         sentiment_label = v.sentiment_label, confidence_score = v.confidence_score, emotion = v.emotion, \
-         scores = v.scores, truncated = v.truncated \
-         FROM unnest(?, ?, ?, ?, ?, ?, ?) AS v (post_id, model_name, sentiment_label, confidence_score, emotion, \
-         scores, truncated) WHERE a.post_id = v.post_id")
-    .bind::<Instant, _>(At(now))
-    .bind::<Array<Text>, _>(&ids)
-    .bind::<Array<Text>, _>(analysis().map(|analysis| &*analysis.model_name).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(&labels)
-    .bind::<Array<Double>, _>(&confidences)
-    .bind::<Array<Text>, _>(&emotions)
-    .bind::<Array<Document>, _>(analysis().map(|analysis| JsonText(scores_json(&analysis.scores))).collect::<Vec<_>>())
-    .bind::<Array<Bool>, _>(analysis().map(|analysis| analysis.truncated).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(labels.iter().map(|labels| labels.sentiment).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(labels.iter().map(|labels| &*labels.emotion).collect::<Vec<_>>())
+    .bind::<Array<Double>, _>(updated.iter().map(Version::confidence).collect::<Vec<_>>())
     .execute(connection)
     .await?;
     Ok(())
@@ -327,7 +335,7 @@ pub async fn tally(connection: &mut AsyncPgConnection, tally: &Tally) -> QueryRe
         .bind::<Array<Instant>, _>(key().map(|key| At(key.1)).collect::<Vec<_>>())
         .bind::<Array<Text>, _>(key().map(|key| key.2.as_str()).collect::<Vec<_>>())
         .bind::<Array<Text>, _>(key().map(|key| key.3).collect::<Vec<_>>())
-        .bind::<Array<Text>, _>(key().map(|key| key.4).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(key().map(|key| &*key.4).collect::<Vec<_>>())
         .bind::<Array<BigInt>, _>(rollups.values().map(|(count, _)| *count).collect::<Vec<_>>())
         .bind::<Array<Double>, _>(rollups.values().map(|(_, confidence)| *confidence).collect::<Vec<_>>())
         .execute(connection)
@@ -346,7 +354,7 @@ pub async fn tally(connection: &mut AsyncPgConnection, tally: &Tally) -> QueryRe
         .bind::<Array<Instant>, _>(key().map(|key| At(key.1)).collect::<Vec<_>>())
         .bind::<Array<Text>, _>(key().map(|key| key.2.as_str()).collect::<Vec<_>>())
         .bind::<Array<Text>, _>(key().map(|key| key.3).collect::<Vec<_>>())
-        .bind::<Array<Text>, _>(key().map(|key| key.4).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(key().map(|key| &*key.4).collect::<Vec<_>>())
         .bind::<Array<BigInt>, _>(topics.values().map(|(count, _)| *count).collect::<Vec<_>>())
         .bind::<Array<Double>, _>(topics.values().map(|(_, confidence)| *confidence).collect::<Vec<_>>())
         .execute(connection)

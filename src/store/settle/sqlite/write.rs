@@ -4,11 +4,11 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Bool, Double, Integer, Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 
-use crate::domain::{Analysis, Author, EntryKey, Post, PostId, Timestamp, TopicId};
+use crate::domain::{Analysis, Author, EntryKey, PostId, Timestamp, TopicId};
 use crate::store::alerts::without_evidence;
 use crate::store::posts::{public_id, scores_json};
 use crate::store::search::sqlite as search;
-use crate::store::settle::plan::{Plan, PostState};
+use crate::store::settle::plan::{Plan, PostState, Version};
 use crate::store::settle::state::columns;
 use crate::store::settle::tally::Tally;
 use crate::store::sql::{At, Document, Instant, JsonText, sql};
@@ -17,15 +17,15 @@ use crate::store::sql::{At, Document, Instant, JsonText, sql};
 pub fn posts(connection: &mut SqliteConnection, plan: &Plan<'_>, now: Timestamp) -> QueryResult<()> {
     for slot in &plan.slots {
         match (&slot.before.row, &slot.after.row, slot.content) {
-            (None, Some(row), Some((post, analysis))) => {
-                insert(connection, (post, analysis), &row.creator, now)?;
-                topics(connection, post.post_id.as_str(), &row.topics)?;
+            (None, Some(row), Some(version)) => {
+                insert(connection, version, &row.creator, now)?;
+                topics(connection, version.post.post_id.as_str(), &row.topics)?;
             }
-            (Some(before), Some(row), Some((post, analysis))) => {
-                update(connection, post, analysis, now)?;
+            (Some(before), Some(row), Some(version)) => {
+                update(connection, version, now)?;
                 if (&before.topics, before.created_at) != (&row.topics, row.created_at) {
-                    clear_topics(connection, post.post_id.as_str())?;
-                    topics(connection, post.post_id.as_str(), &row.topics)?;
+                    clear_topics(connection, version.post.post_id.as_str())?;
+                    topics(connection, version.post.post_id.as_str(), &row.topics)?;
                 }
             }
             (Some(_), None, _) => {
@@ -42,10 +42,11 @@ pub fn posts(connection: &mut SqliteConnection, plan: &Plan<'_>, now: Timestamp)
 
 fn insert(
     connection: &mut SqliteConnection,
-    (post, analysis): (&Post, &Analysis),
+    version: Version<'_>,
     creator: &EntryKey,
     now: Timestamp,
 ) -> QueryResult<()> {
+    let (post, labels) = (version.post, version.labels());
     let (ms, seq) = columns(creator.id);
     sql("INSERT INTO social_media_posts (post_id, source, content, author, created_at, ingested_at, lang, url, \
          reply_to, public_id, sentiment_label, emotion, confidence_score, entry_epoch, entry_ms, entry_seq) \
@@ -60,17 +61,29 @@ fn insert(
     .bind::<Nullable<Text>, _>(post.url.as_deref())
     .bind::<Nullable<Text>, _>(post.reply_to.as_deref())
     .bind::<Binary, _>(public_id(&post.post_id).into_bytes().as_slice())
-    .bind::<Text, _>(analysis.sentiment.as_str())
-    .bind::<Text, _>(analysis.emotion.as_str())
-    .bind::<Double, _>(analysis.confidence)
+    .bind::<Text, _>(labels.sentiment)
+    .bind::<Text, _>(&*labels.emotion)
+    .bind::<Double, _>(version.confidence())
     .bind::<Text, _>(&*creator.epoch)
     .bind::<BigInt, _>(ms)
     .bind::<BigInt, _>(seq)
     .execute(connection)?;
     search::insert(connection, &post.content)?;
+    match version.analysis {
+        Some(analysis) => insert_analysis(connection, &post.post_id, analysis, now),
+        None => Ok(()),
+    }
+}
+
+fn insert_analysis(
+    connection: &mut SqliteConnection,
+    post_id: &PostId,
+    analysis: &Analysis,
+    now: Timestamp,
+) -> QueryResult<()> {
     sql("INSERT INTO sentiment_analysis (post_id, model_name, sentiment_label, confidence_score, emotion, \
          analyzed_at, scores, truncated) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
-    .bind::<Text, _>(post.post_id.as_str())
+    .bind::<Text, _>(post_id.as_str())
     .bind::<Text, _>(&*analysis.model_name)
     .bind::<Text, _>(analysis.sentiment.as_str())
     .bind::<Double, _>(analysis.confidence)
@@ -82,7 +95,8 @@ fn insert(
     Ok(())
 }
 
-fn update(connection: &mut SqliteConnection, post: &Post, analysis: &Analysis, now: Timestamp) -> QueryResult<()> {
+fn update(connection: &mut SqliteConnection, version: Version<'_>, now: Timestamp) -> QueryResult<()> {
+    let (post, labels) = (version.post, version.labels());
     sql("UPDATE social_media_posts SET source = ?, content = ?, author = ?, created_at = ?, lang = ?, url = ?, \
          reply_to = ?, sentiment_label = ?, emotion = ?, confidence_score = ? WHERE post_id = ?")
     .bind::<Text, _>(post.source.as_str())
@@ -92,13 +106,23 @@ fn update(connection: &mut SqliteConnection, post: &Post, analysis: &Analysis, n
     .bind::<Nullable<Text>, _>(post.lang.as_deref())
     .bind::<Nullable<Text>, _>(post.url.as_deref())
     .bind::<Nullable<Text>, _>(post.reply_to.as_deref())
-    .bind::<Text, _>(analysis.sentiment.as_str())
-    .bind::<Text, _>(analysis.emotion.as_str())
-    .bind::<Double, _>(analysis.confidence)
+    .bind::<Text, _>(labels.sentiment)
+    .bind::<Text, _>(&*labels.emotion)
+    .bind::<Double, _>(version.confidence())
     .bind::<Text, _>(post.post_id.as_str())
     .execute(connection)?;
     search::update(connection, post.post_id.as_str(), &post.content)?;
-    update_analysis(connection, &post.post_id, analysis, now)
+    match version.analysis {
+        Some(analysis) if update_analysis(connection, &post.post_id, analysis, now)? > 0 => Ok(()),
+        // The earlier version is unscored.
+        Some(analysis) => insert_analysis(connection, &post.post_id, analysis, now),
+        None => {
+            sql("DELETE FROM sentiment_analysis WHERE post_id = ?")
+                .bind::<Text, _>(post.post_id.as_str())
+                .execute(connection)?;
+            Ok(())
+        }
+    }
 }
 
 /// Writes another analysis of a stored post.
@@ -114,15 +138,17 @@ pub fn analysis(
         .bind::<Double, _>(analysis.confidence)
         .bind::<Text, _>(post_id.as_str())
         .execute(connection)?;
-    update_analysis(connection, post_id, analysis, now)
+    update_analysis(connection, post_id, analysis, now)?;
+    Ok(())
 }
 
+/// How many rows it changed: none when the stored version is unscored.
 fn update_analysis(
     connection: &mut SqliteConnection,
     post_id: &PostId,
     analysis: &Analysis,
     now: Timestamp,
-) -> QueryResult<()> {
+) -> QueryResult<usize> {
     sql("UPDATE sentiment_analysis SET model_name = ?, sentiment_label = ?, confidence_score = ?, emotion = ?, \
          analyzed_at = ?, scores = ?, truncated = ? WHERE post_id = ?")
     .bind::<Text, _>(&*analysis.model_name)
@@ -133,8 +159,7 @@ fn update_analysis(
     .bind::<Document, _>(JsonText(scores_json(&analysis.scores)))
     .bind::<Bool, _>(analysis.truncated)
     .bind::<Text, _>(post_id.as_str())
-    .execute(connection)?;
-    Ok(())
+    .execute(connection)
 }
 
 /// Keeps what a stored post is about.
@@ -212,7 +237,7 @@ pub fn tally(connection: &mut SqliteConnection, tally: &Tally) -> QueryResult<()
         .bind::<Instant, _>(At(bucket))
         .bind::<Text, _>(source)
         .bind::<Text, _>(sentiment)
-        .bind::<Text, _>(emotion)
+        .bind::<Text, _>(&*emotion)
         .bind::<BigInt, _>(count)
         .bind::<Double, _>(confidence)
         .execute(connection)?;
@@ -226,7 +251,7 @@ pub fn tally(connection: &mut SqliteConnection, tally: &Tally) -> QueryResult<()
         .bind::<Instant, _>(At(bucket))
         .bind::<Text, _>(source)
         .bind::<Text, _>(sentiment)
-        .bind::<Text, _>(emotion)
+        .bind::<Text, _>(&*emotion)
         .bind::<BigInt, _>(count)
         .bind::<Double, _>(confidence)
         .execute(connection)?;

@@ -21,6 +21,7 @@ impl Default for ByWords {
             layers: 0,
             exits: Vec::new(),
             int8_agreement: None,
+            languages: Vec::new(),
             load_ms: 0,
         })
     }
@@ -55,4 +56,10 @@ fn judge(text: &str) -> Result<Analysis, InferenceError> {
 /// The classifier.
 pub fn by_words() -> SharedClassifier {
     Arc::new(ByWords::default())
+}
+
+/// As [`by_words`], declaring that it knows English alone.
+pub fn judging_english() -> SharedClassifier {
+    let ByWords(info) = ByWords::default();
+    Arc::new(ByWords(ModelInfo { languages: vec!["en".to_owned()], ..info }))
 }

@@ -1,0 +1,56 @@
+//! The labels of posts as columns.
+//!
+//! Posts and rollups have two columns for labels. Those of an unscored post hold an empty sentiment and, where the
+//! emotion stands, its language as `lang:de`. So the rollups count unscored posts by language without columns of their own.
+
+use std::borrow::Cow;
+
+use crate::domain::{Emotion, PostLabels, Sentiment, language};
+
+/// What the sentiment column of an unscored post holds.
+pub const UNSCORED: &str = "";
+const LANGUAGE: &str = "lang:";
+/// The language of posts whose tag is no language code.
+const OTHER: &str = "other";
+
+/// The two columns.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LabelColumns {
+    pub sentiment: &'static str,
+    pub emotion: Cow<'static, str>,
+}
+
+impl LabelColumns {
+    /// The columns of a post with these labels, or of an unscored one in this language.
+    pub fn of(labels: Option<PostLabels>, lang: Option<&str>) -> Self {
+        match labels {
+            Some(labels) => {
+                Self { sentiment: labels.sentiment.as_str(), emotion: Cow::Borrowed(labels.emotion.as_str()) }
+            }
+            None => {
+                // Sources may send any text; the number of rollup rows must stay bounded.
+                let lang = lang.and_then(language::code);
+                let emotion = format!("{LANGUAGE}{}", lang.as_deref().unwrap_or(OTHER));
+                Self { sentiment: UNSCORED, emotion: Cow::Owned(emotion) }
+            }
+        }
+    }
+
+    /// The columns as they were read.
+    pub fn read(sentiment: &str, emotion: String) -> Self {
+        match (sentiment.parse::<Sentiment>(), emotion.parse::<Emotion>()) {
+            (Ok(sentiment), Ok(emotion)) => Self::of(Some(PostLabels { sentiment, emotion }), None),
+            _ => Self { sentiment: UNSCORED, emotion: Cow::Owned(emotion) },
+        }
+    }
+}
+
+/// Whether a column is that of an unscored post.
+pub fn is_unscored(column: &str) -> bool {
+    column == UNSCORED || column.starts_with(LANGUAGE)
+}
+
+/// The language that the emotion column of an unscored post holds.
+pub fn language_of(emotion: &str) -> Option<&str> {
+    emotion.strip_prefix(LANGUAGE)
+}
