@@ -1,9 +1,14 @@
 //! Detecting the language of a text.
+//!
+//! `whichlang` knows sixteen languages and errs least on short texts, `whatlang` knows seventy and says how sure it is.
+//! docs/models.md has the measurements that the limits here were chosen from.
 
-use whatlang::{Detector, Lang};
+use whatlang::{Detector, Lang, Script};
 
-/// Texts with fewer bytes of letters are too short to detect: 24 Latin letters, 12 Cyrillic, 8 Chinese.
-const MIN_LETTER_BYTES: usize = 24;
+/// Texts with fewer bytes of letters are too short to detect: six Latin letters, two Chinese ones.
+const MIN_LETTER_BYTES: usize = 6;
+/// With fewer bytes of letters both detectors must agree on a language with Latin letters other than English.
+const ALONE_LETTER_BYTES: usize = 20;
 /// Only the first part of a text is read.
 const MAX_BYTES: usize = 320;
 /// Frequent English words that are no words of other languages with Latin letters.
@@ -11,19 +16,110 @@ const ENGLISH: [&str; 28] = [
     "the", "and", "of", "to", "you", "this", "that", "with", "my", "your", "they", "have", "what", "just", "would",
     "about", "because", "i'm", "it's", "don't", "been", "when", "from", "which", "there", "should", "how", "not",
 ];
+/// Frequent words of Hindi and Urdu in Latin letters, which no detector knows. None is an English word.
+const ROMANISED_HINDI: [&str; 64] = [
+    "hai", "hain", "nahi", "nahin", "kya", "kyun", "kyu", "mein", "bhi", "aur", "raha", "rahi", "rahe", "karo",
+    "karna", "karne", "hota", "hoti", "apna", "apne", "apni", "sirf", "kuch", "koi", "jaise", "bahut", "bohot",
+    "accha", "acha", "mera", "meri", "tera", "teri", "tere", "lekin", "matlab", "kabhi", "abhi", "gaya", "gayi",
+    "gaye", "wala", "wale", "hum", "tum", "aap", "yeh", "woh", "bhai", "toh", "tha", "thi", "unka", "uska", "uske",
+    "iska", "iske", "kaise", "kahan", "nhi", "hua", "hui", "diya", "kiya",
+];
 
-/// The language of `text` as a BCP 47 tag (two letters where there are), if detection is reliable.
-/// URLs, mentions and hashtags are ignored.
+/// The language of `text` as a BCP 47 tag, where detection is reliable enough. URLs, mentions and hashtags are not read,
+/// so that a text of these, of emoji or of numbers alone has none.
 pub fn detect(text: &str) -> Option<&'static str> {
     let words = prose(text);
     let letter_bytes: usize = words.chars().filter(|c| c.is_alphabetic()).map(char::len_utf8).sum();
     if letter_bytes < MIN_LETTER_BYTES {
         return None;
     }
-    if is_plainly_english(&words) {
+    let (english, hindi) = (Hits::of(&ENGLISH, &words), Hits::of(&ROMANISED_HINDI, &words));
+    if hindi.are_typical() && hindi.all >= english.all {
+        return Some("hi-Latn");
+    }
+    // Most texts of most streams are English, and comparing a text with the profiles of all languages costs about fifty
+    // times as much as this check of its words.
+    if english.are_typical() {
         return Some("en");
     }
-    Detector::new().detect(&words).filter(whatlang::Info::is_reliable).map(|info| tag(info.lang()))
+    let info = Detector::new().detect(&words)?;
+    let sure = info.is_reliable().then(|| tag(info.lang()));
+    let likely = likely(whichlang::detect_language(&words));
+    if info.script() != Script::Latin {
+        // The script leaves few languages; `whichlang` has one for some of them, and no script for others.
+        let fits = is_written_in(likely, info.script());
+        return Some(sure.unwrap_or(if fits { likely } else { tag(info.lang()) }));
+    }
+    match sure {
+        Some(sure) => Some(sure),
+        None if likely == "en" || likely == tag(info.lang()) => Some(likely),
+        // One detector alone is believed on longer texts without a single English word.
+        None => (letter_bytes >= ALONE_LETTER_BYTES && english.different == 0).then_some(likely),
+    }
+}
+
+/// How many words of a list a text contains.
+struct Hits {
+    different: u32,
+    all: usize,
+    words: usize,
+}
+
+impl Hits {
+    fn of(list: &[&str], text: &str) -> Self {
+        let (mut found, mut hits) = (0_u64, Self { different: 0, all: 0, words: 0 });
+        for word in text.split_ascii_whitespace() {
+            hits.words += 1;
+            let word = word.trim_matches(|c: char| c.is_ascii_punctuation());
+            if let Some(index) = list.iter().position(|listed| listed.eq_ignore_ascii_case(word)) {
+                found |= 1 << index;
+                hits.all += 1;
+            }
+        }
+        hits.different = found.count_ones();
+        hits
+    }
+
+    /// Whether the text is most likely of the list's language: two different words, and every sixth word.
+    fn are_typical(&self) -> bool {
+        self.different >= 2 && self.all * 6 >= self.words
+    }
+}
+
+/// The tag of a language of `whichlang`.
+fn likely(lang: whichlang::Lang) -> &'static str {
+    use whichlang::Lang;
+    match lang {
+        Lang::Ara => "ar",
+        Lang::Cmn => "zh",
+        Lang::Deu => "de",
+        Lang::Eng => "en",
+        Lang::Fra => "fr",
+        Lang::Hin => "hi",
+        Lang::Ita => "it",
+        Lang::Jpn => "ja",
+        Lang::Kor => "ko",
+        Lang::Nld => "nl",
+        Lang::Por => "pt",
+        Lang::Rus => "ru",
+        Lang::Spa => "es",
+        Lang::Swe => "sv",
+        Lang::Tur => "tr",
+        Lang::Vie => "vi",
+    }
+}
+
+/// Whether a language of `whichlang` is written in a script other than Latin.
+fn is_written_in(lang: &str, script: Script) -> bool {
+    matches!(
+        (lang, script),
+        ("ar", Script::Arabic)
+            | ("hi", Script::Devanagari)
+            | ("ru", Script::Cyrillic)
+            | ("zh" | "ja", Script::Mandarin)
+            | ("ja", Script::Hiragana | Script::Katakana)
+            | ("ko", Script::Hangul)
+    )
 }
 
 fn prose(text: &str) -> String {
@@ -40,22 +136,6 @@ fn prose(text: &str) -> String {
         prose.push(' ');
     }
     prose
-}
-
-/// Most texts of most streams are English, and comparing a text with the profiles of forty
-/// languages costs about fifty times as much as this check of its words.
-fn is_plainly_english(words: &str) -> bool {
-    let mut found = 0_u32;
-    let (mut hits, mut all) = (0_usize, 0_usize);
-    for word in words.split_ascii_whitespace() {
-        all += 1;
-        let word = word.trim_matches(|c: char| c.is_ascii_punctuation());
-        if let Some(index) = ENGLISH.iter().position(|english| english.eq_ignore_ascii_case(word)) {
-            found |= 1 << index;
-            hits += 1;
-        }
-    }
-    found.count_ones() >= 2 && hits * 6 >= all
 }
 
 /// The tag of a language: ISO 639-1, else 639-3.
@@ -169,8 +249,49 @@ mod tests {
 
     #[test]
     fn detect_short_text_returns_none() {
-        for text in ["", "lol", "🎉🎉🎉", "https://a.example/the/and/this #that @with", "OMG yesss"] {
+        for text in ["", "lol", "https://a.example/the/and/this #that @with", "😂 12:30"] {
             assert_eq!(detect(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn detect_emoji_tags_and_names_are_not_foreign() {
+        for text in ["🎉🎉🎉", "#Wahnsinn #toll", "@käthe @müller", "OMG yesss", "Carol Brady", "Terrible service"]
+        {
+            assert!(matches!(detect(text), None | Some("en")), "{text}: {:?}", detect(text));
+        }
+    }
+
+    #[test]
+    fn detect_short_foreign_text_returns_language() {
+        for (text, language) in [
+            ("Das ist wirklich schlecht", "de"),
+            ("c'est vraiment nul, je suis déçu", "fr"),
+            ("no me gusta nada este teléfono", "es"),
+            ("не работает", "ru"),
+            ("最高です！", "ja"),
+            ("太棒了", "zh"),
+            ("هذا رائع جدا", "ar"),
+            ("यह बहुत अच्छा है", "hi"),
+        ] {
+            assert_eq!(detect(text), Some(language), "{text}");
+        }
+    }
+
+    #[test]
+    fn detect_romanised_hindi_is_not_english() {
+        for text in ["yeh phone bahut accha hai bhai", "kya bakwas service hai, kuch kaam nahi karta"] {
+            assert_eq!(detect(text), Some("hi-Latn"), "{text}");
+        }
+    }
+
+    #[test]
+    fn detect_mixed_text_takes_prevailing_language() {
+        for (text, language) in [
+            ("The new phone is great and I would buy it again, danke schön!", "en"),
+            ("Der neue Release ist ein Gamechanger, aber der Support antwortet nie", "de"),
+        ] {
+            assert_eq!(detect(text), Some(language), "{text}");
         }
     }
 
@@ -178,7 +299,7 @@ mod tests {
         #[test]
         fn detect_any_text_returns_valid_tag(text: String) {
             if let Some(tag) = detect(&text) {
-                proptest::prop_assert!((2..=3).contains(&tag.len()));
+                proptest::prop_assert!((2..=3).contains(&crate::language::primary(tag).len()));
             }
         }
     }
