@@ -7,6 +7,7 @@ mod dead_letter;
 mod doctor;
 mod erase;
 mod eval;
+mod eval_checks;
 mod health;
 mod import;
 mod man;

@@ -9,30 +9,44 @@ use clap::Args;
 use serde::Serialize;
 
 use super::output::Output;
-use super::{Context, Misuse, Verdict, analyze};
+use super::{Context, Misuse, Verdict, analyze, eval_checks};
 use crate::app;
-use crate::config::{CalibrationRef, Config};
+use crate::config::{CalibrationRef, Config, ModelRef};
+use crate::domain::Analysis;
+use crate::inference::eval::intervals::{Comparison, Estimate, Intervals, Quality, compare, intervals};
 use crate::inference::eval::{ClassReport, Labelled, Report, read_labelled};
 use crate::inference::exits::{self, DepthReport, FitGoal};
 use crate::inference::models::{self, Calibration, CalibrationFiles, fit};
 use crate::inference::{Depth, ExitPolicy};
+use crate::language;
 
 /// Measure the quality of the model on labelled texts.
 ///
-/// A line of a file is {"text": "…", "sentiment": "positive", "emotions": ["joy"]}; one of sentiment
-/// and emotions may be missing.
+/// A line of a file is {"text": "…", "sentiment": "positive", "emotions": ["joy"], "lang": "en"}; one of
+/// sentiment and emotions may be missing, and `lang`. Reports have 95 % bootstrap intervals, for all texts,
+/// by language and by length.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   sentistream eval labelled.ndjson
   sentistream eval a.ndjson b.ndjson --json | jq .sentiment.macro_f1
   sentistream --set inference.model=./my-model eval labelled.ndjson
+  sentistream eval labelled.ndjson --compare hf:cardiffnlp/twitter-roberta-base-sentiment-latest
+  sentistream eval --checks
   sentistream eval labelled.ndjson --fit-calibration --calibration-out calibration.json
   sentistream eval posts.ndjson --fit-exits 0.97")]
 pub struct EvalArgs {
     /// NDJSON files, or `-` for stdin. They are evaluated together.
-    #[arg(required = true, value_name = "FILE|-")]
+    #[arg(required_unless_present = "checks", value_name = "FILE|-")]
     files: Vec<PathBuf>,
+    /// Also judge with this model, and test whether the difference is more than chance.
+    ///
+    /// Named as inference.model: `builtin`, a folder, or hf:OWNER/NAME[@REVISION].
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["fit_calibration", "fit_exits", "checks"])]
+    compare: Option<ModelRef>,
+    /// Run 600 templated English cases in twenty capabilities instead of labelled texts.
+    #[arg(long, conflicts_with_all = ["files", "fit_calibration", "fit_exits"])]
+    checks: bool,
     /// As JSON.
     #[arg(long)]
     json: bool,
@@ -58,6 +72,9 @@ const CHUNK: usize = 1_024;
 
 /// Classifies all records and compares.
 pub async fn run(args: EvalArgs, context: &Context) -> anyhow::Result<Verdict> {
+    if args.checks {
+        return eval_checks::run(&context.config, args.json).await;
+    }
     let mut records = Vec::new();
     for path in &args.files {
         records.extend(read_labelled(analyze::open(path)?).with_context(|| path.display().to_string())?);
@@ -93,6 +110,11 @@ pub async fn run(args: EvalArgs, context: &Context) -> anyhow::Result<Verdict> {
     let judged: Vec<_> = records.into_iter().zip(analyses).collect();
     let depth = DepthReport::new(classifier.info(), &judged, &full);
     let report = Report::new(classifier.info(), &judged, elapsed);
+    let intervals = intervals(&judged, &language::detect);
+    let comparison = match &args.compare {
+        Some(model) => compare_with(model, &context.config, (&report.model, &judged)).await?,
+        None => None,
+    };
 
     let kept = match &places {
         Some(places) => Some(keep(&fit(&judged)?, places)?),
@@ -101,9 +123,16 @@ pub async fn run(args: EvalArgs, context: &Context) -> anyhow::Result<Verdict> {
 
     let mut output = Output::new();
     if args.json {
-        output.json(&Answer { report, depth, calibration: kept.as_ref().map(|kept| &kept.calibration) })?;
+        let calibration = kept.as_ref().map(|kept| &kept.calibration);
+        output.json(&Answer { report, intervals, comparison, depth, calibration })?;
     } else {
         print(&report, &mut output)?;
+        if let Some(intervals) = &intervals {
+            print_intervals(intervals, &mut output)?;
+        }
+        if let Some(comparison) = &comparison {
+            print_comparison(comparison, &mut output)?;
+        }
         if let Some(depth) = &depth {
             print_depth(depth, &mut output)?;
         }
@@ -113,6 +142,48 @@ pub async fn run(args: EvalArgs, context: &Context) -> anyhow::Result<Verdict> {
     }
     output.flush()?;
     Ok(Verdict::Good)
+}
+
+/// Judges the same texts with another model.
+async fn compare_with(
+    model: &ModelRef,
+    config: &Config,
+    (name, judged): (&str, &[(Labelled, Analysis)]),
+) -> anyhow::Result<Option<Comparison>> {
+    let mut config = config.clone();
+    config.inference.model = model.clone();
+    let classifier = app::load_classifier(&config).await?;
+    let mut others = Vec::with_capacity(judged.len());
+    for chunk in judged.chunks(CHUNK) {
+        let texts = chunk.iter().map(|(record, _)| record.text.clone()).collect();
+        others.extend(classifier.classify(texts).await?);
+    }
+    Ok(compare((name, judged), (&classifier.info().name, &others)))
+}
+
+fn print_intervals(intervals: &Intervals, output: &mut Output) -> anyhow::Result<()> {
+    output.line("\nWith 95 % intervals:")?;
+    let mut rows = vec![["texts", "posts", "accuracy", "macro F1"].map(str::to_owned)];
+    let row = |name: &str, quality: &Quality| {
+        let shown = |of: Estimate| format!("{:.3} ({:.3} to {:.3})", of.value, of.low, of.high);
+        [name.to_owned(), quality.posts.to_string(), shown(quality.accuracy), shown(quality.macro_f1)]
+    };
+    rows.push(row("all", &intervals.all));
+    rows.extend(intervals.by_language.iter().map(|(lang, quality)| row(&format!("language {lang}"), quality)));
+    rows.extend(intervals.by_length.iter().map(|(length, quality)| row(&format!("{length} characters"), quality)));
+    Ok(output.table(&rows)?)
+}
+
+fn print_comparison(comparison: &Comparison, output: &mut Output) -> anyhow::Result<()> {
+    let Comparison { model, other, only_model, only_other, accuracy, macro_f1, p_value, .. } = comparison;
+    let shown = |of: &Estimate| format!("{:+.4} ({:+.4} to {:+.4})", of.value, of.low, of.high);
+    output.line(format!(
+        "\n{other} against {model}: accuracy {}, macro F1 {}; right alone {only_other} against {only_model} times, \
+         p = {p_value:.4} (McNemar)",
+        shown(accuracy),
+        shown(macro_f1)
+    ))?;
+    Ok(())
 }
 
 /// Fits the thresholds of exits and prints them.
@@ -190,6 +261,10 @@ fn print_depth(depth: &DepthReport, output: &mut Output) -> anyhow::Result<()> {
 struct Answer<'a> {
     #[serde(flatten)]
     report: Report,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intervals: Option<Intervals>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comparison: Option<Comparison>,
     #[serde(skip_serializing_if = "Option::is_none")]
     depth: Option<DepthReport>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,0 +1,275 @@
+//! How far chance moves the quality of sentiment: bootstrap intervals, groups, and the paired comparison of two models.
+//!
+//! Texts are drawn with replacement (Efron's bootstrap, percentile intervals). The draws have a fixed seed, so that a
+//! report of the same answers is the same.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::domain::language::code;
+use crate::domain::{Analysis, Sentiment};
+
+use super::Labelled;
+
+/// Resamples of a bootstrap.
+const RESAMPLES: usize = 1_000;
+/// Groups with fewer texts are left out: their intervals say nothing.
+const MIN_GROUP: usize = 20;
+/// Upper limits of the groups by length, in characters.
+const LENGTHS: [(usize, &str); 4] = [(40, "1-40"), (80, "41-80"), (160, "81-160"), (usize::MAX, "161+")];
+
+/// A value and its 95 % bootstrap interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Estimate {
+    pub value: f64,
+    pub low: f64,
+    pub high: f64,
+}
+
+/// The quality of sentiment over some texts, with intervals.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Quality {
+    /// Labelled texts.
+    pub posts: usize,
+    pub accuracy: Estimate,
+    pub macro_f1: Estimate,
+}
+
+/// The quality over all texts, and over groups of at least twenty of them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Intervals {
+    pub all: Quality,
+    /// By the `lang` of the records, or as detected.
+    pub by_language: BTreeMap<String, Quality>,
+    /// By characters.
+    pub by_length: BTreeMap<&'static str, Quality>,
+}
+
+/// The same texts judged by two models.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Comparison {
+    pub model: String,
+    pub other: String,
+    /// Labelled texts.
+    pub posts: usize,
+    /// Texts that only `model` judges right, and those that only `other` does.
+    pub only_model: usize,
+    pub only_other: usize,
+    /// `other` minus `model`.
+    pub accuracy: Estimate,
+    /// `other` minus `model`.
+    pub macro_f1: Estimate,
+    /// McNemar's exact test, two-sided: how likely chance makes such a difference in accuracy.
+    pub p_value: f64,
+}
+
+/// A label and a judgement, as indexes.
+type Pair = (usize, usize);
+
+/// The quality of sentiment with its intervals; `None` without labelled texts. `detect` gives the language of a text
+/// whose record names none.
+pub fn intervals(judged: &[(Labelled, Analysis)], detect: &dyn Fn(&str) -> Option<&'static str>) -> Option<Intervals> {
+    let mut all: Vec<Pair> = Vec::new();
+    let mut languages: BTreeMap<String, Vec<Pair>> = BTreeMap::new();
+    let mut lengths: BTreeMap<&'static str, Vec<Pair>> = BTreeMap::new();
+    for (record, analysis) in judged {
+        let Some(label) = record.sentiment else { continue };
+        let pair = (label.index(), analysis.sentiment.index());
+        all.push(pair);
+        let lang = record.lang.as_deref().or_else(|| detect(&record.text)).and_then(code);
+        languages.entry(lang.unwrap_or_else(|| "unknown".to_owned())).or_default().push(pair);
+        let characters = record.text.chars().count();
+        if let Some((_, name)) = LENGTHS.iter().find(|(limit, _)| characters <= *limit) {
+            lengths.entry(name).or_default().push(pair);
+        }
+    }
+    if all.is_empty() {
+        return None;
+    }
+    languages.retain(|_, pairs| pairs.len() >= MIN_GROUP);
+    lengths.retain(|_, pairs| pairs.len() >= MIN_GROUP);
+    Some(Intervals {
+        all: quality(&all),
+        by_language: languages.iter().map(|(lang, pairs)| (lang.clone(), quality(pairs))).collect(),
+        by_length: lengths.iter().map(|(name, pairs)| (*name, quality(pairs))).collect(),
+    })
+}
+
+/// Compares the judgements of two models; `None` without labelled texts. Both lists have the same records.
+pub fn compare(
+    (model, judged): (&str, &[(Labelled, Analysis)]),
+    (other, others): (&str, &[Analysis]),
+) -> Option<Comparison> {
+    let pairs: Vec<(Pair, Pair)> = judged
+        .iter()
+        .zip(others)
+        .filter_map(|((record, one), other)| {
+            let label = record.sentiment?.index();
+            Some(((label, one.sentiment.index()), (label, other.sentiment.index())))
+        })
+        .collect();
+    if pairs.is_empty() {
+        return None;
+    }
+    let right = |(label, judged): Pair| label == judged;
+    let only_model = pairs.iter().filter(|(one, other)| right(*one) && !right(*other)).count();
+    let only_other = pairs.iter().filter(|(one, other)| !right(*one) && right(*other)).count();
+    let difference = |of: fn(&Confusion) -> f64| {
+        estimate(&pairs, |sample| {
+            let (mut one, mut two) = (Confusion::default(), Confusion::default());
+            for (first, second) in sample {
+                one.add(*first);
+                two.add(*second);
+            }
+            of(&two) - of(&one)
+        })
+    };
+    Some(Comparison {
+        model: model.to_owned(),
+        other: other.to_owned(),
+        posts: pairs.len(),
+        only_model,
+        only_other,
+        accuracy: difference(Confusion::accuracy),
+        macro_f1: difference(Confusion::macro_f1),
+        p_value: mcnemar(only_model, only_other),
+    })
+}
+
+fn quality(pairs: &[Pair]) -> Quality {
+    let of = |measure: fn(&Confusion) -> f64| {
+        estimate(pairs, |sample| {
+            let mut confusion = Confusion::default();
+            sample.for_each(|pair| confusion.add(*pair));
+            measure(&confusion)
+        })
+    };
+    Quality { posts: pairs.len(), accuracy: of(Confusion::accuracy), macro_f1: of(Confusion::macro_f1) }
+}
+
+/// A measure of `items` with its percentile interval.
+fn estimate<T>(items: &[T], measure: impl Fn(&mut dyn Iterator<Item = &T>) -> f64) -> Estimate {
+    let mut random = SplitMix(0x5eed);
+    let mut values: Vec<f64> =
+        (0..RESAMPLES).map(|_| measure(&mut (0..items.len()).map(|_| &items[random.below(items.len())]))).collect();
+    values.sort_unstable_by(f64::total_cmp);
+    let at = |share: f64| values[((RESAMPLES - 1) as f64 * share).round() as usize];
+    Estimate { value: measure(&mut items.iter()), low: at(0.025), high: at(0.975) }
+}
+
+/// Counts by label and judgement.
+#[derive(Default)]
+struct Confusion([[usize; 3]; 3]);
+
+impl Confusion {
+    fn add(&mut self, (label, judged): Pair) {
+        self.0[label][judged] += 1;
+    }
+
+    fn accuracy(&self) -> f64 {
+        let all: usize = self.0.iter().flatten().sum();
+        let right: usize = (0..3).map(|class| self.0[class][class]).sum();
+        right as f64 / all.max(1) as f64
+    }
+
+    /// The mean F1 of the classes that texts have.
+    fn macro_f1(&self) -> f64 {
+        let (mut sum, mut classes) = (0.0, 0);
+        for class in Sentiment::ALL.map(Sentiment::index) {
+            let labelled: usize = self.0[class].iter().sum();
+            let judged: usize = self.0.iter().map(|row| row[class]).sum();
+            if labelled > 0 {
+                sum += 2.0 * self.0[class][class] as f64 / (labelled + judged) as f64;
+                classes += 1;
+            }
+        }
+        if classes == 0 { 0.0 } else { sum / f64::from(classes) }
+    }
+}
+
+/// The two-sided p-value of McNemar's exact test: the discordant texts are coin flips if both models are as good.
+fn mcnemar(one: usize, other: usize) -> f64 {
+    let (flips, less) = (one + other, one.min(other));
+    // log2 of the binomial coefficients keeps large counts finite.
+    let mut log_choose = 0.0_f64;
+    let mut tail = 0.0;
+    for hits in 0..=less {
+        if hits > 0 {
+            log_choose += ((flips - hits + 1) as f64 / hits as f64).log2();
+        }
+        tail += (log_choose - flips as f64).exp2();
+    }
+    (2.0 * tail).min(1.0)
+}
+
+/// The generator of Steele, Lea and Flood (2014).
+struct SplitMix(u64);
+
+impl SplitMix {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit.max(1) as u64) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::read_labelled;
+    use super::*;
+    use crate::domain::Scores;
+
+    fn analysis(sentiment: usize) -> Analysis {
+        let mut scores = Scores::default();
+        scores.sentiment[sentiment] = 0.8;
+        Analysis::from_scores("m".into(), scores, 3, false)
+    }
+
+    /// `count` records of one label, of which the first `right` are judged right.
+    fn judged(lang: &str, count: usize, right: usize) -> Vec<(Labelled, Analysis)> {
+        let line = format!(r#"{{"text": "x", "lang": "{lang}", "sentiment": "positive"}}"#);
+        let record = read_labelled(line.as_bytes()).unwrap().remove(0);
+        (0..count).map(|index| (record.clone(), analysis(if index < right { 2 } else { 0 }))).collect()
+    }
+
+    #[test]
+    fn intervals_contain_value_and_shrink_with_texts() {
+        let (few, many) = (judged("en", 40, 30), judged("en", 4_000, 3_000));
+        let of = |judged: &[(Labelled, Analysis)]| intervals(judged, &|_| None).unwrap().all.accuracy;
+        let (few, many) = (of(&few), of(&many));
+        assert_eq!((few.value, many.value), (0.75, 0.75));
+        // The normal approximation gives ±0.134 and ±0.0134.
+        assert!((few.high - few.low - 0.268).abs() < 0.05, "{few:?}");
+        assert!((many.high - many.low - 0.0268).abs() < 0.005, "{many:?}");
+    }
+
+    #[test]
+    fn groups_have_enough_texts_and_given_languages() {
+        let mut all = judged("de-AT", 30, 10);
+        all.extend(judged("fr", 5, 5));
+        let intervals = intervals(&all, &|_| None).unwrap();
+        assert_eq!(intervals.by_language.keys().collect::<Vec<_>>(), ["de"]);
+        assert_eq!(intervals.by_length.keys().collect::<Vec<_>>(), [&"1-40"]);
+        assert_eq!(super::intervals(&[], &|_| None), None);
+    }
+
+    #[test]
+    fn compare_counts_discordant_texts_and_tests_them() {
+        let model = judged("en", 100, 60);
+        let better: Vec<Analysis> = (0..100).map(|index| analysis(if index < 80 { 2 } else { 0 })).collect();
+        let found = compare(("a", &model), ("b", &better)).unwrap();
+        assert_eq!((found.only_model, found.only_other), (0, 20));
+        assert!((found.accuracy.value - 0.2).abs() < 1e-9 && found.accuracy.low > 0.1, "{found:?}");
+        // Twenty coin flips with the same result, either way.
+        assert!((found.p_value - 2.0 * 0.5_f64.powi(20)).abs() < 1e-12);
+        let same: Vec<Analysis> = model.iter().map(|(_, analysis)| analysis.clone()).collect();
+        assert_eq!(compare(("a", &model), ("b", &same)).unwrap().p_value, 1.0);
+    }
+}
