@@ -2257,8 +2257,8 @@ export interface paths {
                     topic?: string;
                     /** @description Only posts of this source. */
                     source?: string;
-                    /** @description Only posts of this sentiment. */
-                    sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts of this sentiment; `unscored`: those without one. */
+                    sentiment?: components["schemas"]["SentimentFilter"];
                     /** @description Only posts with this emotion. */
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
@@ -2584,8 +2584,8 @@ export interface paths {
                      * @example twitter
                      */
                     source?: string;
-                    /** @description Only posts of this sentiment. */
-                    sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts of this sentiment; `unscored`: those without one. */
+                    sentiment?: components["schemas"]["SentimentFilter"];
                     /** @description Only posts of this emotion. */
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
@@ -2740,8 +2740,8 @@ export interface paths {
                      * @example twitter
                      */
                     source?: string;
-                    /** @description Only posts of this sentiment. */
-                    sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts of this sentiment; `unscored`: those without one. */
+                    sentiment?: components["schemas"]["SentimentFilter"];
                     /** @description Only posts of this emotion. */
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
@@ -2951,8 +2951,8 @@ export interface paths {
                     topic?: string;
                     /** @description Only posts of this source. */
                     source?: string;
-                    /** @description Only posts of this sentiment. */
-                    sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts of this sentiment; `unscored`: those without one. */
+                    sentiment?: components["schemas"]["SentimentFilter"];
                     /** @description Only posts with this emotion. */
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
@@ -3012,8 +3012,8 @@ export interface paths {
                     topic?: string;
                     /** @description Only posts of this source. */
                     source?: string;
-                    /** @description Only posts of this sentiment. */
-                    sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts of this sentiment; `unscored`: those without one. */
+                    sentiment?: components["schemas"]["SentimentFilter"];
                     /** @description Only posts with this emotion. */
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
@@ -4627,6 +4627,8 @@ export interface components {
             replacement: number;
             /** Format: int64 */
             skipped: number;
+            /** Format: int64 */
+            unscored: number;
         };
         /** @description One bucket. */
         BucketAnswer: {
@@ -4650,8 +4652,16 @@ export interface components {
              * @description Its start.
              */
             timestamp: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Positive, neutral and negative posts.
+             */
             total_count: number;
+            /**
+             * Format: int64
+             * @description Posts beside them that are unscored: no model in use knows their language.
+             */
+            unscored_count?: number;
         };
         /** @description A value for each emotion. */
         ByEmotion_f64: {
@@ -4878,7 +4888,7 @@ export interface components {
             author?: string | null;
             emotion?: components["schemas"]["Emotion"] | null;
             q?: string | null;
-            sentiment?: components["schemas"]["Sentiment"] | null;
+            sentiment?: components["schemas"]["SentimentFilter"] | null;
             source?: string | null;
             topic?: string | null;
         };
@@ -5036,8 +5046,18 @@ export interface components {
             timeframe_hours: number;
             /** @description The emotions that occur, most frequent first. */
             top_emotions: components["schemas"]["TopEmotion"][];
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Positive, neutral and negative posts.
+             */
             total: number;
+            /**
+             * Format: int64
+             * @description Posts beside them that are unscored: no model in use knows their language.
+             */
+            unscored_count?: number;
+            /** @description Their languages, most frequent first; `null` when they were counted from posts. */
+            unscored_languages?: components["schemas"]["LanguageCount"][] | null;
         };
         /**
          * @description The emotion that a text expresses: Ekman's six, or neutral.
@@ -5095,7 +5115,7 @@ export interface components {
             /** Format: double */
             min_confidence?: number | null;
             q?: string | null;
-            sentiment?: components["schemas"]["Sentiment"] | null;
+            sentiment?: components["schemas"]["SentimentFilter"] | null;
             source?: string | null;
             /** Format: date-time */
             start_date?: string | null;
@@ -5234,7 +5254,10 @@ export interface components {
              * @description Posts stored within the last hour.
              */
             recent_posts_1h?: number | null;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Stored posts with an analysis; the others are unscored.
+             */
             total_analyses?: number | null;
             /** Format: int64 */
             total_posts?: number | null;
@@ -5296,6 +5319,13 @@ export interface components {
              */
             waiting: number;
         };
+        /** @description Unscored posts of one language. */
+        LanguageCount: {
+            /** Format: int64 */
+            count: number;
+            /** @description Its code, as `de`; `other` for tags that are no language code. */
+            lang: string;
+        };
         /** @description The live clients of this process. */
         LiveView: {
             clients: number;
@@ -5332,8 +5362,16 @@ export interface components {
             net_sentiment: number;
             /** @description In percent. */
             percentages: components["schemas"]["BySentiment_f64"];
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Posts with a sentiment: positive, neutral and negative ones.
+             */
             total: number;
+            /**
+             * Format: int64
+             * @description Posts beside them that are unscored: no model in use knows their language.
+             */
+            unscored_count?: number;
         };
         /** @description One notification, about a group of alerts. */
         Message: {
@@ -5423,6 +5461,8 @@ export interface components {
              *     compared: it is for other models than the builtin one with `precision = "auto"`.
              */
             int8_agreement?: number | null;
+            /** @description The languages that the sentiment model declares, as codes such as `en`; empty: all. */
+            languages: string[];
             /**
              * Format: int32
              * @description Its layers; 0 for a remote model.
@@ -5555,8 +5595,7 @@ export interface components {
         };
         /** @description A post with all its details. */
         PostDetail: components["schemas"]["PostView"] & {
-            /** @description The score of every class. */
-            scores: components["schemas"]["AllScores"];
+            scores?: components["schemas"]["AllScores"] | null;
             /** @description Whether the text was longer than the model reads. */
             truncated: boolean;
         };
@@ -5586,32 +5625,36 @@ export interface components {
             source?: string | null;
             url?: string | null;
         };
-        /** @description A newly analysed post: the JSON of the `sentiment_updates` channel and of the WebSocket's `post`. */
+        /** @description A newly stored post: the JSON of the `sentiment_updates` channel and of the WebSocket's `post`. */
         PostEvent: {
             author?: string | null;
-            /** Format: double */
-            confidence_score: number;
+            /**
+             * Format: double
+             * @description `null`: the post is unscored.
+             */
+            confidence_score?: number | null;
             /** @description The first 200 characters. */
             content: string;
             /** Format: date-time */
             created_at: string;
-            emotion: components["schemas"]["Emotion"];
+            emotion?: components["schemas"]["Emotion"] | null;
             /** Format: date-time */
             ingested_at: string;
             /** @description The language from the source, or the detected one. */
             lang?: string | null;
             post_id: string;
-            sentiment_label: components["schemas"]["Sentiment"];
+            sentiment_label?: components["schemas"]["Sentiment"] | null;
             source: string;
             /**
              * Format: date-time
-             * @description When it was analysed.
+             * @description When it was analysed, or stored without an analysis.
              */
             timestamp: string;
             /** @description The names of the tracked topics that it is about. */
             topics?: string[];
             /** @description The W3C trace context, if the post is traced. */
             traceparent?: string | null;
+            unscored?: components["schemas"]["Unscored"] | null;
         };
         /** @description A page of posts. */
         PostList: {
@@ -5669,8 +5712,9 @@ export interface components {
             lang?: string | null;
             post_id: string;
             reply_to?: string | null;
-            sentiment: components["schemas"]["SentimentView"];
+            sentiment: components["schemas"]["SentimentView"] | null;
             source: string;
+            unscored?: components["schemas"]["Unscored"] | null;
             url?: string | null;
         };
         /** @description A silence as Alertmanager's API takes it. */
@@ -6141,6 +6185,11 @@ export interface components {
          * @enum {string}
          */
         Sentiment: "negative" | "neutral" | "positive";
+        /**
+         * @description A sentiment that posts are filtered by, or `unscored` for those that no model judged.
+         * @enum {string}
+         */
+        SentimentFilter: "negative" | "neutral" | "positive" | "unscored";
         /** @description The analysis of a post. */
         SentimentView: {
             /** Format: date-time */
@@ -6205,12 +6254,12 @@ export interface components {
             topics: components["schemas"]["TopicShare"][];
             /**
              * Format: int64
-             * @description The sum over the topics; a post that several match counts for each.
+             * @description The sum over the topics, unscored posts included; a post that several match counts for each.
              */
             total_mentions: number;
             /**
              * Format: int64
-             * @description All posts of the range, also those that no topic matches.
+             * @description All posts of the range, also those that no topic matches, and unscored ones.
              */
             total_posts: number;
             /** @description The time zone in which days begin. */
@@ -6227,7 +6276,7 @@ export interface components {
              * @description Its start.
              */
             timestamp: string;
-            /** @description How many posts of each topic. */
+            /** @description How many posts of each topic, unscored ones included. */
             topics: {
                 [key: string]: number;
             };
@@ -6360,7 +6409,7 @@ export interface components {
             by_sentiment: components["schemas"]["BySentiment_i64"];
             /**
              * Format: int64
-             * @description Posts in all.
+             * @description Posts in all, unscored ones included.
              */
             count: number;
             /**
@@ -6370,6 +6419,11 @@ export interface components {
             last_post?: string | null;
             percentages: components["schemas"]["BySentiment_f64"];
             source: string;
+            /**
+             * Format: int64
+             * @description Posts without a sentiment.
+             */
+            unscored_count?: number;
         };
         /** @description The sources seen, and the feeds that are configured. */
         Sources: {
@@ -6437,8 +6491,18 @@ export interface components {
              * @description When the totals were read.
              */
             timestamp: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description All stored posts, unscored ones included.
+             */
             total_posts: number;
+            /**
+             * Format: int64
+             * @description Posts without a sentiment: no model in use knows their language.
+             */
+            unscored_count?: number;
+            /** @description Their languages, most frequent first. */
+            unscored_languages?: components["schemas"]["LanguageCount"][];
             /**
              * Format: int64
              * @description Time since this process started to serve.
@@ -6670,8 +6734,13 @@ export interface components {
             neutral_total: number;
             /** Format: int64 */
             positive_total: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description All posts, unscored ones included.
+             */
             total_posts: number;
+            /** Format: int64 */
+            unscored_total?: number;
         };
         /** @description Versions, throughput and the state of each component. */
         System: {
@@ -6691,6 +6760,7 @@ export interface components {
             throughput: components["schemas"]["Throughput"];
             /** Format: date-time */
             timestamp: string;
+            unscored?: components["schemas"]["UnscoredView"] | null;
             /** Format: int64 */
             uptime_seconds: number;
             versions: components["schemas"]["Versions"];
@@ -6899,6 +6969,31 @@ export interface components {
              * @description What was measured; none without data.
              */
             value?: number | null;
+        };
+        /**
+         * @description Why a stored post has no sentiment.
+         * @enum {string}
+         */
+        Unscored: "language";
+        /** @description Posts of the last 24 hours that no model in use can judge. */
+        UnscoredView: {
+            /** @description Their languages, most frequent first. */
+            languages: components["schemas"]["LanguageCount"][];
+            /**
+             * Format: double
+             * @description Of all posts, in percent.
+             */
+            percentage: number;
+            /**
+             * Format: int64
+             * @description All posts.
+             */
+            posts: number;
+            /**
+             * Format: int64
+             * @description Posts without a sentiment.
+             */
+            unscored_count: number;
         };
         /** @description The version of the API, and of SentiStream as `revision`. */
         VersionInfo: {

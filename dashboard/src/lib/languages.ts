@@ -12,3 +12,14 @@ export function languageName(tag: string): string {
     return tag;
   }
 }
+
+const NAMED = 3;
+
+/** The first languages of a list by name: "German, French, Spanish and 2 more". */
+export function languageNames(languages: readonly { lang: string }[]): string {
+  const named = languages.filter(({ lang }) => lang !== "other").map(({ lang }) => languageName(lang));
+  const shown = named.slice(0, NAMED).join(", ");
+  if (!shown) return "other languages";
+  const more = languages.length - Math.min(named.length, NAMED);
+  return more > 0 ? `${shown} and ${more} more` : shown;
+}

@@ -14,6 +14,7 @@ import type {
   ScoredPost,
   Sentiment,
   SourceInfo,
+  System,
 } from "@/api/types";
 import { percentOf } from "@/lib/counts";
 import { EMOTIONS, SENTIMENTS } from "@/lib/labels";
@@ -26,6 +27,8 @@ import { TopicWorld } from "./topics";
 /** The data of the fake server. */
 export class World {
   readonly alerts: Alert[] = [];
+  /** Posts of the last day without a sentiment. */
+  unscored: System["unscored"] = { posts: 0, unscored_count: 0, percentage: 0, languages: [] };
   deadLetters: DeadLetter[] = [];
   components: ComponentState[] = [{ name: "alerts", healthy: true, state: "acting" }];
   feeds: Feed[] = [];

@@ -120,6 +120,23 @@ describe("overview", () => {
     await waitFor(() => expect(screen.queryByText(/These posts are made up/)).toBeNull());
   });
 
+  it("share of unscored posts is named with languages and the next step", async () => {
+    state.world.unscored = {
+      posts: 200,
+      unscored_count: 30,
+      percentage: 15,
+      languages: [
+        { lang: "de", count: 25 },
+        { lang: "fr", count: 5 },
+      ],
+    };
+    const { user } = open("/");
+    const note = await screen.findByText(/have no sentiment/);
+    expect(note.textContent).toMatch(/^15\.0% of the posts .* does not know German, French\.$/);
+    await user.click(screen.getByRole("button", { name: "Add a model" }));
+    expect(await screen.findByText(/inference\.model=hf:/)).toBeTruthy();
+  });
+
   it("alerts of the period are marked in the chart", async () => {
     fill();
     const time = iso(Date.now() - 5 * MINUTE);

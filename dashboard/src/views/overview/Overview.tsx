@@ -9,6 +9,7 @@ import { MetricCards } from "./MetricCards";
 import { metricList } from "./metricList";
 import { SourceCard } from "./SourceCard";
 import { TrendCard } from "./TrendCard";
+import { UnscoredNotice } from "./UnscoredNotice";
 import { useAlertMarks } from "./useAlertMarks";
 import { useComparison } from "./useComparison";
 import { useSignificance } from "./useSignificance";
@@ -31,6 +32,7 @@ export function Overview() {
   return (
     <>
       <FirstRun />
+      <UnscoredNotice />
       <ScopeNote search={search} />
       <div className="grid grid-cols-1 gap-4 xl:grid-cols-[minmax(0,1fr)_22rem]">
         <div className="@container flex min-w-0 flex-col gap-4">

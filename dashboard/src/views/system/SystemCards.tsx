@@ -2,6 +2,7 @@ import type { System } from "@/api/types";
 import { percentOf } from "@/lib/counts";
 import { compact, count, duration, exact, percent, rate } from "@/lib/format";
 import { sentence } from "@/lib/labels";
+import { languageName, languageNames } from "@/lib/languages";
 import { Card } from "@/ui/Card";
 import { Fact, Facts } from "./Facts";
 import { Health } from "./Health";
@@ -13,7 +14,7 @@ export function SystemCards({ system }: { system: System }) {
       <Numbers system={system} />
       <div className="grid grid-cols-1 gap-4 md:grid-cols-2 xl:grid-cols-3">
         <Services system={system} />
-        <Model model={system.model} />
+        <Model model={system.model} unscored={system.unscored} />
         <Process system={system} />
         <Consumers consumers={system.consumers} />
       </div>
@@ -97,7 +98,7 @@ function stateOf({ state, detail }: { state: string; detail?: string | null }) {
   return { state, detail };
 }
 
-function Model({ model }: { model: System["model"] }) {
+function Model({ model, unscored }: Pick<System, "model" | "unscored">) {
   const { info, speed } = model;
   return (
     <Card title="Model">
@@ -124,6 +125,14 @@ function Model({ model }: { model: System["model"] }) {
               )}
               {speed.cached > 0 && <Fact name="Cached">{percent(speed.cached * 100)} of posts</Fact>}
             </>
+          )}
+          {unscored && unscored.unscored_count > 0 && (
+            <Fact name="Not scored">
+              {percent(unscored.percentage)} in 24 hours ({languageNames(unscored.languages)})
+            </Fact>
+          )}
+          {info.languages.length > 0 && (
+            <Fact name="Languages">{info.languages.map(languageName).join(", ")}</Fact>
           )}
           <Fact name="Architecture">{info.architecture}</Fact>
           <Fact name="Precision">{info.precision}</Fact>
