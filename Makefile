@@ -57,7 +57,7 @@ check-docs: check-rust ## Checks links, settings and commands that the documenta
 
 .PHONY: abuse
 abuse: dashboard/dist ## Attacks a running server for ten minutes and checks the budgets of docs/security.md.
-	SENTISTREAM_ABUSE_SECONDS=$${SENTISTREAM_ABUSE_SECONDS:-600} SENTISTREAM_ABUSE_SCALE=$${SENTISTREAM_ABUSE_SCALE:-20} \
+	SENTISTREAM_ABUSE_SECONDS=$${SENTISTREAM_ABUSE_SECONDS:-600} SENTISTREAM_ABUSE_SCALE=$${SENTISTREAM_ABUSE_SCALE:-100} \
 	scripts/with-services cargo test --release --locked --test it -- --nocapture --test-threads 1 abuse::
 
 .PHONY: fuzz

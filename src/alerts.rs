@@ -1,14 +1,15 @@
-//! The alerts role: looks at sliding windows of posts and keeps the alerts that follow from the rules.
+//! The alerts role: evaluates rules over sliding windows of posts, and opens and resolves alerts.
 //!
-//! Several instances may hold the role; the one that holds a lease acts. The store checks the lease
-//! in each transaction that changes alerts, so that an instance which was suspended and wakes up
-//! late changes nothing. A state and its transition are written in one such transaction: whoever takes
-//! over, after a restart too, goes on from what is stored, so that none is lost or written twice. What
-//! must be true of a window is decided in [`crate::rules`], apart from all I/O.
+//! Several instances may have the role; the leader, which holds a lease, evaluates. The store checks the lease in each
+//! transaction that changes alerts, so an instance that was suspended and has lost its lease changes nothing. A state and
+//! its transition are written in one such transaction, and the next leader continues from what is stored: no transition
+//! is lost or written twice. The conditions of rules are decided in [`crate::rules`], without I/O.
 
 mod dues;
 mod evidence;
+mod look;
 mod meta;
+mod replay;
 #[cfg(test)]
 mod tests;
 mod tick;
@@ -24,43 +25,47 @@ use crate::domain::alert::RuleSpec;
 use crate::lease::{Coordinated, LeaseManager, RoundError, coordinate};
 use crate::lifecycle::{Backoff, Shutdown};
 use crate::live::LiveBus;
+use crate::store::demonstration::DemoState;
 use crate::store::{Lease, Store, StoreError};
 use crate::stream::Stream;
 
-/// The lease that the acting instance holds.
+/// The lease of the leader.
 pub const LEASE: &str = "alerts";
 
-/// What the role joins.
+/// The interval of checks while demo data is being generated or removed.
+const DEMO_LOOK: Duration = Duration::from_millis(500);
+
+/// The rooms that the role uses.
 #[derive(Clone)]
 pub struct AlertsRooms {
-    /// Where counts come from and alerts are kept.
+    /// Has the counts and the alerts.
     pub store: Store,
-    /// How far the workers are behind.
+    /// Has the posts that are not analysed yet.
     pub stream: Stream,
-    /// Who is told.
+    /// Publishes changes to live clients.
     pub live: LiveBus,
     pub clock: Clock,
 }
 
-/// What to watch, and how often.
+/// Settings of the role.
 #[derive(Clone, Debug)]
 pub struct AlertsOptions {
-    /// Between two looks at the rules that are due.
+    /// Time between two evaluations of the rules that are due.
     pub interval: Duration,
     /// How long at most a window waits for posts that are not analysed yet.
     pub max_lateness: Duration,
-    /// The rules of the configuration, which are kept beside those that people make.
+    /// The rules of the configuration.
     pub rules: Vec<RuleSpec>,
     /// This instance's name, different from that of every other.
     pub holder: String,
-    /// After this much silence of the acting instance another takes over.
+    /// After this much silence of the leader another instance takes over.
     pub lease_ttl: Duration,
 }
 
-/// Keeps alerts until a shutdown.
+/// Evaluates rules until a shutdown.
 ///
 /// # Errors
-/// When the store or the stream fails in a way that trying again will not help.
+/// When the store or the stream fails permanently.
 pub async fn run(rooms: AlertsRooms, options: AlertsOptions, shutdown: Shutdown) -> anyhow::Result<()> {
     metrics::describe_gauge!(
         "sentistream_alerts_leader",
@@ -118,6 +123,18 @@ impl Coordinated for Leader {
                 provision(&self.rooms.store, &self.options.rules).await?;
                 self.provisioned = true;
             }
+            match self.rooms.store.demonstration().await? {
+                // Windows over posts that come or go would raise alerts about nothing.
+                Some(demo) if matches!(demo.state, DemoState::Filling | DemoState::Removing) => {
+                    self.due = Instant::now() + DEMO_LOOK;
+                    return Ok(self.renew_every().min(DEMO_LOOK));
+                }
+                Some(demo) if demo.state == DemoState::Evaluating => {
+                    replay::replay(&self.rooms, &self.leases, demo).await?;
+                    return Ok(DEMO_LOOK);
+                }
+                _ => {}
+            }
             // The futures of evidence are large.
             Box::pin(tick(&self.rooms, &self.options, lease, &mut self.memory)).await?;
             // From now on rather than from when it was due, so that a slow store gets no more requests.
@@ -160,7 +177,7 @@ impl Leader {
     }
 }
 
-/// Keeps the rules of the configuration.
+/// Writes the rules of the configuration to the store.
 async fn provision(store: &Store, rules: &[RuleSpec]) -> Result<(), StoreError> {
     let taken = store.provision_alert_rules(rules).await?;
     if !taken.is_empty() {

@@ -1,5 +1,6 @@
 //! The composition root: config → rooms → roles. The only module that imports all others.
 
+mod demo;
 mod lock;
 mod model;
 mod options;

@@ -4,6 +4,7 @@ mod analyze;
 mod backup;
 mod completions;
 mod dead_letter;
+mod demo;
 mod doctor;
 mod erase;
 mod eval;
@@ -54,6 +55,7 @@ struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   sentistream                                   serve the dashboard with generated posts
+  sentistream demo                              the same in a temporary database, beside an installation
   sentistream analyze \"What a day\"              classify one text
   sentistream import posts.ndjson               append posts, also beside a running server
   sentistream --roles worker                    run workers only, on another machine
@@ -64,6 +66,7 @@ Examples:
 const LONG_EXAMPLES: &str = "\
 Examples:
   sentistream                                   serve the dashboard with generated posts
+  sentistream demo                              the same in a temporary database, beside an installation
   sentistream analyze \"What a day\"              classify one text
   sentistream import posts.ndjson               append posts, also beside a running server
   sentistream --roles worker                    run workers only, on another machine
@@ -106,6 +109,7 @@ Examples:
   sentistream serve --set server.listen=0.0.0.0:8080 --set sources.synthetic.rate=50
   sentistream serve --config prod.toml --roles ingester,alerts,api")]
     Serve,
+    Demo(demo::DemoArgs),
     Analyze(analyze::AnalyzeArgs),
     Import(import::ImportArgs),
     Eval(eval::EvalArgs),
@@ -180,7 +184,11 @@ fn execute(cli: Cli) -> anyhow::Result<Verdict> {
         Command::Config(args) if args.defaults => return settings::print_defaults(),
         _ => {}
     }
-    let inputs = inputs(cli.configuration);
+    let demo = matches!(command, Command::Demo(_)).then(demo::Folder::create).transpose()?;
+    let inputs = match &demo {
+        Some(folder) => folder.inputs(cli.configuration.set),
+        None => inputs(cli.configuration),
+    };
     let (config, settings) = match (Config::load(&inputs), &command) {
         (Ok(loaded), _) => loaded,
         (Err(e), Command::Doctor(args)) => return doctor::misconfigured(args, &e),
@@ -225,7 +233,7 @@ fn inputs(args: ConfigurationArgs) -> Inputs {
 
 /// Commands other than `serve` log only warnings and errors, unless a level is configured.
 fn init_logs(command: &Command, config: &Config, settings: &Settings) -> anyhow::Result<()> {
-    let logs = matches!(command, Command::Serve | Command::Models(models::ModelsCommand::Pull(_)));
+    let logs = matches!(command, Command::Serve | Command::Demo(_) | Command::Models(models::ModelsCommand::Pull(_)));
     let quiet = !logs && settings.origin("log.level") == Origin::Default;
     let directives = if quiet { "warn".to_owned() } else { config.log.level.directives() };
     let style = match config.log.format {

@@ -5,6 +5,7 @@
 //! was set, and what is allowed. Secrets never appear in errors, in [`Settings`] or in `Debug` output.
 
 mod alerts;
+mod described;
 mod environment;
 mod error;
 mod inference;
@@ -26,6 +27,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 pub use alerts::*;
+pub use described::{read_source, source_kinds};
 pub use environment::Environment;
 pub use error::{ConfigError, Problem};
 pub use inference::*;

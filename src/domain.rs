@@ -12,6 +12,8 @@ pub mod human_duration;
 pub mod interval;
 pub mod label;
 pub mod language;
+pub mod made_up;
+pub mod managed_source;
 pub mod notify;
 pub mod op;
 pub mod post;

@@ -17,12 +17,14 @@ pub mod compare;
 pub mod counted;
 pub mod dashboard;
 pub mod dead_letters;
+pub mod demo;
 pub mod docs;
 pub mod error;
 pub mod etag;
 pub mod feeds;
 pub mod health;
 pub mod inflow;
+pub mod insights;
 pub mod limits;
 pub mod notify;
 pub mod observe;
@@ -37,6 +39,7 @@ pub mod routes;
 pub mod sentiment;
 pub mod server;
 pub mod shape;
+pub mod sources;
 pub mod state;
 pub mod stats;
 pub mod system;
@@ -51,6 +54,7 @@ use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::inference::SharedClassifier;
 use crate::live::LiveBus;
+use crate::sources::managed::SourceFactory;
 use crate::store::Store;
 use crate::stream::Stream;
 use crate::telemetry::Metrics;
@@ -76,6 +80,8 @@ pub struct Api {
     pub metrics: Option<Metrics>,
     /// The state that the other components of the process report.
     pub components: Components,
+    /// The sources that people can add; `None` in a process that opens none.
+    pub sources: Option<Arc<dyn SourceFactory>>,
 }
 
 /// The state of the model.

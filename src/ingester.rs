@@ -9,6 +9,7 @@ mod cursors;
 mod feed;
 mod inlet;
 mod leases;
+pub mod managed;
 mod passed;
 mod report;
 #[cfg(test)]
@@ -73,6 +74,20 @@ impl Default for IngesterOptions {
 /// The rate limit of all sources together.
 type Limiter = Arc<DefaultDirectRateLimiter>;
 
+/// Options with the rate limit that they ask for. Clones share the limit.
+#[derive(Clone)]
+pub struct Limited {
+    options: IngesterOptions,
+    limiter: Option<Limiter>,
+}
+
+impl From<IngesterOptions> for Limited {
+    fn from(options: IngesterOptions) -> Self {
+        let (limiter, options) = limit(options);
+        Self { options, limiter }
+    }
+}
+
 /// Appends the posts of `sources` to the stream until a shutdown, even when all sources have ended.
 ///
 /// # Errors
@@ -80,10 +95,10 @@ type Limiter = Arc<DefaultDirectRateLimiter>;
 pub async fn run(
     sources: Vec<SourceSpec>,
     rooms: IngesterRooms,
-    options: IngesterOptions,
+    options: impl Into<Limited>,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let (limiter, options) = limit(options);
+    let Limited { options, limiter } = options.into();
     let (coordinator, leases) = Coordinator::new(&sources, rooms.clone(), &options);
     let done = CancellationToken::new();
     let mut coordinating = tokio::spawn(coordinator.run(done.clone()));

@@ -11,7 +11,7 @@
 //! Data flows in one direction. Five *roles* ([`ingester`], [`worker`], [`alerts`], [`notify`],
 //! [`http`]) run as tasks of one process or of many. They share only *rooms*: [`stream`],
 //! [`inference`], [`store`], [`live`], [`cache`], [`sources`], [`outbound`], [`rules`], [`topics`],
-//! [`lease`], [`terms`] and [`language`]. Rooms never import a
+//! [`lease`], [`terms`], [`insights`] and [`language`]. Rooms never import a
 //! role, roles never import each other, and only [`app`] imports everything (`tests/it/layering.rs`).
 //!
 //! # Map
@@ -30,6 +30,7 @@
 //! | [`rules`] | evaluation of alert rules: conditions, states, backtests |
 //! | [`lease`] | leases that decide which instance runs a task, and the loop of such a task |
 //! | [`terms`] | normal form of texts; words, hashtags and phrases that distinguish posts |
+//! | [`insights`] | what changed between two ranges, and what is behind it |
 //! | [`live`] | events within and between processes |
 //! | [`secrets`] | encryption of secrets at rest, with keys outside the database |
 //! | [`outbound`] | requests to configured URLs, protected against SSRF |
@@ -74,6 +75,7 @@ pub mod domain;
 pub mod http;
 pub mod inference;
 pub mod ingester;
+pub mod insights;
 pub mod language;
 pub mod lease;
 pub mod lifecycle;

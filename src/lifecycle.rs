@@ -30,6 +30,12 @@ impl Shutdown {
         self.abandon.cancel();
     }
 
+    /// The signals of a part that can be stopped alone, and that stops with the whole.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self { stop: self.stop.child_token(), abandon: self.abandon.child_token() }
+    }
+
     /// Whether no new work may be taken.
     pub fn is_stopping(&self) -> bool {
         self.stop.is_cancelled()

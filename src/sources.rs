@@ -18,10 +18,12 @@ pub mod folder;
 pub mod hackernews;
 mod html;
 mod lenient;
+pub mod managed;
 pub mod mastodon;
 pub mod pace;
 #[cfg(test)]
 mod raw_input;
+pub mod recognize;
 pub mod reddit;
 pub mod replay;
 pub mod rss;

@@ -109,7 +109,7 @@ const QUEUE_READERS: usize = 2;
 /// How long the writer waits for the lock of another process, which may commit again and again.
 const LOCK_WAIT: Duration = Duration::from_secs(60);
 /// Pages of the write-ahead log (4 KiB each) after which it is moved into the file. A page that was
-/// written several times meanwhile is moved once.
+/// written several times before is moved once.
 const CHECKPOINT_PAGES: u32 = 8_000;
 
 /// The embedded database. Clones share it; the writer thread ends with the last one.

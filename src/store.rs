@@ -4,6 +4,7 @@ pub mod aggregate;
 pub mod alerts;
 mod backend;
 mod connections;
+pub mod demonstration;
 pub mod erase;
 mod error;
 pub mod feeds;
@@ -15,6 +16,7 @@ mod postgres;
 pub mod posts;
 mod prune;
 mod rollup;
+mod scans;
 mod schema;
 mod search;
 pub mod security;
@@ -24,20 +26,19 @@ mod sql;
 pub mod tokens;
 pub mod topics;
 
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::domain::{Counts, EntryKey, Timestamp};
+use crate::domain::{Counts, Timestamp};
 use crate::secrets::Vault;
 use crate::sqlite::Sqlite;
 
 use aggregate::AggregateError;
 use backend::{Backend, read};
 use postgres::Postgres;
-use settle::RemovedPost;
+use scans::Scans;
 
 pub use connections::{Connections, Target};
 pub use migrate::SchemaError;
@@ -131,8 +132,7 @@ pub struct Store {
     clock: Clock,
     /// Whether the text index was found to be complete. It stays so.
     indexed: Arc<AtomicBool>,
-    /// Posts that were removed for entries whose own transaction has not succeeded yet.
-    unreported: Arc<Mutex<HashMap<EntryKey, Vec<RemovedPost>>>>,
+    scans: Scans,
 }
 
 /// Why there is no aggregate.
@@ -154,7 +154,7 @@ impl Store {
             vault: None,
             clock,
             indexed: Arc::default(),
-            unreported: Arc::default(),
+            scans: Scans::on_cores(),
         }
     }
 
@@ -172,7 +172,7 @@ impl Store {
             vault: None,
             clock,
             indexed: Arc::default(),
-            unreported: Arc::default(),
+            scans: Scans::on_connections(options),
         })
     }
 

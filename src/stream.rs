@@ -168,7 +168,7 @@ pub struct StreamOptions {
     pub processed_max_len: u64,
     /// About how many bytes of Redis the processed stream takes, at most.
     pub processed_max_bytes: u64,
-    /// About how many bytes of Redis the dead letter takes, at most.
+    /// About how many bytes the dead letter takes, at most.
     pub dead_letter_max_bytes: u64,
     /// A claim not renewed for this long may be rescued.
     pub claim_idle: Duration,
@@ -316,5 +316,13 @@ impl Stream {
     /// Checks that the backend answers.
     pub async fn ping(&self) -> Result<(), StreamError> {
         on_backend!(self, s => s.ping().await)
+    }
+}
+
+/// Reports dead letters that were dropped to keep the dead letter within its limit of bytes.
+fn report_dropped(dropped: u64) {
+    if dropped > 0 {
+        metrics::counter!("sentistream_dead_letters_dropped_total").increment(dropped);
+        tracing::warn!(dropped, "dead letter too large, oldest entries dropped (stream.dead_letter_max_bytes)");
     }
 }

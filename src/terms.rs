@@ -1,5 +1,6 @@
 //! The words, hashtags and phrases of texts, and those that distinguish one set of posts from another.
 
+pub mod stop_words;
 pub mod text;
 
 use std::cmp::Ordering;

@@ -5,8 +5,7 @@
 //! topics that they were matched with, and the store refuses any other version, so that no post is stored with outdated
 //! topics.
 //!
-//! New and changed topics are immediately matched by a small second matcher; the matcher of all topics is built in the
-//! background.
+//! A new or changed topic gets a separate small matcher at once; the matcher of all topics is built in the background.
 
 mod matcher;
 mod node;
@@ -15,6 +14,7 @@ mod query;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -34,6 +34,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 pub struct Topics {
     store: Store,
     current: Arc<ArcSwap<Tracked>>,
+    /// Whether the matcher of all topics is being built.
+    building: Arc<AtomicBool>,
 }
 
 /// The topics at one version.
@@ -57,7 +59,8 @@ struct Part {
 impl Topics {
     /// A copy that has not been loaded yet.
     pub fn new(store: Store) -> Self {
-        Self { store, current: Arc::new(ArcSwap::from_pointee(Tracked::nothing())) }
+        let current = Arc::new(ArcSwap::from_pointee(Tracked::nothing()));
+        Self { store, current, building: Arc::default() }
     }
 
     /// The topics as they were last loaded.
@@ -84,11 +87,16 @@ impl Topics {
         if current.version == version {
             return Ok(current);
         }
-        // Read after the version. If the topics are newer than the version, the store refuses the posts and they are
-        // loaded again.
-        let tracked = Tracked::after(&current, version, self.store.topics().await?);
+        // Read after the version: topics that are newer than it are refused and read again.
+        let topics = self.store.topics().await?;
+        // The matcher of many topics takes seconds to build.
+        let tracked = match tokio::task::spawn_blocking(move || Tracked::after(&current, version, topics)).await {
+            Ok(built) => Arc::new(built),
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // The runtime is shutting down.
+            Err(_) => return Ok(self.current()),
+        };
         let fragmented = tracked.is_fragmented();
-        let tracked = Arc::new(tracked);
         self.current.rcu(|current| if current.version > version { current.clone() } else { tracked.clone() });
         if fragmented {
             self.rebuild(tracked);
@@ -96,19 +104,29 @@ impl Topics {
         Ok(self.current())
     }
 
-    /// Builds the matcher of all topics on a thread for blocking work. Posts are still matched while it runs.
-    fn rebuild(&self, tracked: Arc<Tracked>) {
-        let current = self.current.clone();
+    /// Builds the matcher of all topics on a thread for blocking work, so that posts are still matched. One build runs at a
+    /// time, and is repeated while topics change.
+    fn rebuild(&self, mut tracked: Arc<Tracked>) {
+        let (current, building) = (self.current.clone(), self.building.clone());
+        if building.swap(true, Ordering::AcqRel) {
+            return;
+        }
         tokio::task::spawn_blocking(move || {
-            let whole = Arc::new(Tracked::new(tracked.version, tracked.topics.clone()));
-            // Another version was loaded during the build: it uses the new matcher, without the topics that changed.
-            current.rcu(|now| {
-                if now.version == whole.version {
-                    whole.clone()
-                } else {
-                    Arc::new(Tracked::after(&whole, now.version, now.topics.clone()))
+            loop {
+                let whole = Arc::new(Tracked::new(tracked.version, tracked.topics.clone()));
+                current.rcu(|now| {
+                    if now.version == whole.version {
+                        whole.clone()
+                    } else {
+                        Arc::new(Tracked::after(&whole, now.version, now.topics.clone()))
+                    }
+                });
+                building.store(false, Ordering::Release);
+                tracked = current.load_full();
+                if !tracked.is_fragmented() || building.swap(true, Ordering::AcqRel) {
+                    return;
                 }
-            });
+            }
         });
     }
 
@@ -161,6 +179,9 @@ impl Tracked {
 
     /// `topics`, which reuses the matchers of `before` for topics that have not changed.
     fn after(before: &Self, version: i64, topics: Vec<Topic>) -> Self {
+        if before.topics.is_empty() {
+            return Self::new(version, topics);
+        }
         let is_same = |part: &Part, topic: &Topic| part.queries.get(&topic.id) == Some(&topic.query);
         let mut all = Part { matcher: before.all.matcher.clone(), queries: HashMap::new() };
         let kept = topics.iter().filter(|topic| is_same(&before.all, topic));

@@ -1,4 +1,4 @@
-//! How long it takes to look at 500 rules.
+//! How long an evaluation of 500 rules takes.
 
 use std::time::{Duration, Instant};
 
@@ -15,8 +15,8 @@ use crate::load::SOURCES;
 
 /// Rules of every kind, scope and grouping.
 const RULES: usize = 500;
-/// Looks that are timed.
-const LOOKS: usize = 20;
+/// Evaluations that are timed.
+const EVALUATIONS: usize = 20;
 
 fn rule(number: usize) -> Value {
     let (kind, threshold) = [
@@ -40,7 +40,7 @@ fn rule(number: usize) -> Value {
            "window": format!("{minutes}min"), "interval": "15s"})
 }
 
-/// Prints how long a look takes at which all rules are due.
+/// Prints how long an evaluation takes when all rules are due.
 pub async fn measure(store: &Store) {
     let folder = tempfile::tempdir().expect("a folder");
     let options = SqliteOptions {
@@ -82,17 +82,17 @@ pub async fn measure(store: &Store) {
     };
     store.provision_alert_rules(&options.rules).await.expect("rules");
     let lease = store.acquire_lease(LEASE, "bench", options.lease_ttl).await.expect("the store").expect("the lease");
-    let mut times = Vec::with_capacity(LOOKS);
-    for _ in 0..=LOOKS {
+    let mut times = Vec::with_capacity(EVALUATIONS);
+    for _ in 0..=EVALUATIONS {
         let start = Instant::now();
-        tick(&rooms, &options, &lease, &mut Memory::default()).await.expect("a look");
+        tick(&rooms, &options, &lease, &mut Memory::default()).await.expect("an evaluation");
         times.push(start.elapsed());
     }
     let first = times.remove(0);
     times.sort_unstable();
-    let (median, most) = (times[LOOKS / 2], times[LOOKS - 1]);
+    let (median, most) = (times[EVALUATIONS / 2], times[EVALUATIONS - 1]);
     let open = store.open_alerts().await.expect("alerts").len();
     println!(
-        "  look at {RULES} rules: first {first:.0?} ({open} alerts open), then median {median:.0?}, most {most:.0?}"
+        "  evaluation of {RULES} rules: first {first:.0?} ({open} alerts open), then median {median:.0?}, most {most:.0?}"
     );
 }

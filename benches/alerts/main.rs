@@ -1,6 +1,7 @@
 //! How well the default rules find incidents, and how long evaluating many rules takes.
 //!
-//! `cargo bench --bench alerts [-- DAYS [POSTS]]`: precision and recall in simulated worlds, then 500 rules over a store with
+//! `cargo bench --bench alerts [-- DAYS [POSTS]]`: precision and recall in simulated worlds (alone and shorter with
+//! `-- --quick`), then 500 rules over a store with
 //! a million posts: SQLite in a temporary folder, and Postgres as well when `SENTISTREAM_TEST_POSTGRES_URL`
 //! names a server on which databases may be created (`scripts/with-services` starts one).
 
@@ -16,6 +17,7 @@ use simulation::{RULES, Scenario, Score, World};
 
 /// Days that are simulated for each seed, after two weeks of history.
 const DAYS: u64 = 7;
+const QUICK_DAYS: u32 = 2;
 const SEEDS: [u64; 3] = [1, 2, 3];
 /// Posts a second.
 const RATES: [f64; 2] = [1.0, 20.0];
@@ -26,8 +28,11 @@ const POSTS: u64 = 1_000_000;
 async fn main() {
     let mut numbers = std::env::args().skip(1).filter_map(|argument| argument.parse().ok());
     let (days, posts) = (numbers.next().unwrap_or(DAYS), numbers.next().unwrap_or(POSTS));
+    if std::env::args().any(|argument| argument == "--quick") {
+        return quality(QUICK_DAYS);
+    }
     quality(u32::try_from(days).expect("days"));
-    println!("\nLooking at rules over {posts} stored posts");
+    println!("\nEvaluating rules over {posts} stored posts");
     databases::each(async |store, queue| {
         let rate = Load::new(store.clone(), queue).fill(posts, 2, 512).await;
         println!("  filled over {} days: {rate}", load::DAYS);

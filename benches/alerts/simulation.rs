@@ -1,118 +1,37 @@
 //! Rules over simulated counts of which it is known when an incident happened.
 
+#[path = "simulation/draw.rs"]
+mod draw;
+#[path = "simulation/evaluate.rs"]
+mod evaluate;
+#[path = "simulation/rules.rs"]
+mod rules;
+#[path = "simulation/scenario.rs"]
+mod scenario;
+#[path = "simulation/score.rs"]
+mod score;
+
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
+
+use draw::{gauss, letters, poisson};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use sentistream::domain::alert::{Class, RuleSpec};
 use sentistream::domain::{Emotion, PostLabels, Sentiment, TimeRange, Timestamp};
-use sentistream::rules::backtest::{Firing, Recording, run, windows_to_read};
+use sentistream::rules::backtest::{Recording, windows_to_read};
 use sentistream::rules::copies::PostText;
 use sentistream::rules::history::{Gaps, LateCount};
 use sentistream::rules::series::{BucketCount, Tally};
 use sentistream::rules::{DAY, History};
 
-/// The rules of the default settings, as the API takes them.
-pub const RULES: [Named; 3] = [
-    Named {
-        name: "negative_share",
-        rule: r#"{"name": "share", "kind": "share", "threshold": 0.5, "significance": 0.0001,
-            "recovery_threshold": 0.4, "keep_firing_for": "10min", "group_by": "source_and_total",
-            "distinct": "texts", "min_authors": 3}"#,
-    },
-    Named {
-        name: "negative_ratio",
-        rule: r#"{"name": "ratio", "kind": "ratio", "threshold": 2, "significance": 0.0001,
-            "recovery_threshold": 1.6, "keep_firing_for": "10min", "distinct": "texts", "min_authors": 3}"#,
-    },
-    Named {
-        name: "negative_spike",
-        rule: r#"{"name": "spike", "kind": "spike", "of": "sentiment:negative", "threshold": 5,
-            "recovery_threshold": 4, "keep_firing_for": "10min", "group_by": "source_and_total",
-            "distinct": "texts", "min_authors": 3}"#,
-    },
-];
+pub use rules::{Named, RULES};
+pub use scenario::Scenario;
+use scenario::{PLACES, POLLED, Place};
+pub use score::Score;
 
-/// A rule with the name that the table shows.
-#[derive(Clone, Copy)]
-pub struct Named {
-    pub name: &'static str,
-    pub rule: &'static str,
-}
-
-/// What is difficult about a simulated world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scenario {
-    /// Constant rates.
-    Steady,
-    /// Twice as many posts by day as on average, few at night, fewer at weekends; moods follow the hour too.
-    Cycles,
-    /// Half of the sources post from Monday to Friday between 8 and 18 o'clock alone.
-    Sleeping,
-    /// The machine runs ten hours a day.
-    TenHours,
-    /// The program is down three times a day, for one minute to half an hour.
-    Downtime,
-    /// Two sources are polled every 30 minutes and every two hours.
-    LateFeeds,
-    /// Four times a day one author posts a negative text 60 to 200 times within five minutes.
-    Copies,
-    /// A topic that no post mentions outside of incidents.
-    NewTopic,
-    /// The posts become 5 % more every day, and more of them negative: 20 % at first, 35 % three weeks later.
-    Drift,
-}
-
-impl Scenario {
-    pub const ALL: [Self; 9] = [
-        Self::Steady,
-        Self::Cycles,
-        Self::Sleeping,
-        Self::TenHours,
-        Self::Downtime,
-        Self::LateFeeds,
-        Self::Copies,
-        Self::NewTopic,
-        Self::Drift,
-    ];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Steady => "steady",
-            Self::Cycles => "daily and weekly cycles",
-            Self::Sleeping => "sources that sleep",
-            Self::TenHours => "ten hours a day",
-            Self::Downtime => "downtime",
-            Self::LateFeeds => "late feeds",
-            Self::Copies => "bursts of copies",
-            Self::NewTopic => "new topic",
-            Self::Drift => "slow drift",
-        }
-    }
-}
-
-/// A source: its part of all posts, and the part of its posts that is negative.
-struct Place {
-    name: &'static str,
-    part: f64,
-    negative: f64,
-}
-
-const PLACES: [Place; 6] = [
-    Place { name: "news", part: 0.28, negative: 0.33 },
-    Place { name: "web", part: 0.22, negative: 0.22 },
-    Place { name: "twitter", part: 0.18, negative: 0.30 },
-    Place { name: "reddit", part: 0.14, negative: 0.28 },
-    Place { name: "bluesky", part: 0.10, negative: 0.22 },
-    Place { name: "forum", part: 0.08, negative: 0.25 },
-];
-
-/// The sources that sleep, and those that are polled with their intervals.
-const SLEEPERS: [usize; 3] = [1, 3, 5];
-const POLLED: [(usize, u32); 2] = [(0, 30), (5, 120)];
-/// The posts of an incident are negative this often, and so are the others of its source meanwhile.
+/// The posts of an incident are negative this often, and so are the others of its source during it.
 const INCIDENT_NEGATIVE: f64 = 0.9;
 const STRUCK_NEGATIVE: f64 = 0.7;
 /// An incident draws as many posts again as its source has by day, and at least this part of all posts.
@@ -270,9 +189,9 @@ impl World {
                     continue;
                 }
                 let usual = rate * part * 60.0;
-                let base = usual * self.activity(place, at, whole) * noise[place][0].exp();
+                let base = usual * self.scenario.activity(place, at, whole.start()) * noise[place][0].exp();
                 let struck = active.iter().any(|incident| incident.strikes(place, at));
-                let negative = self.negative(*negative, at, whole);
+                let negative = self.scenario.negative(*negative, at, whole);
                 let odds = negative / (1.0 - negative) * noise[place][1].exp();
                 let negative = if struck { STRUCK_NEGATIVE } else { odds / (1.0 + odds) };
                 let drawn = if struck { usual.max(rate * 60.0 * LEAST_DRAWN) } else { 0.0 };
@@ -311,110 +230,15 @@ impl World {
         (counts, late)
     }
 
-    /// How many posts a source has at a time, by its mean.
-    fn activity(&self, place: usize, at: Timestamp, whole: TimeRange) -> f64 {
-        let day = at.as_seconds().div_euclid(86_400) + 3;
-        let hour = at.as_seconds().rem_euclid(86_400) as f64 / 3_600.0;
-        let weekend = day.rem_euclid(7) >= 5;
-        match self.scenario {
-            Scenario::Cycles => {
-                let wave = 1.0 - 0.85 * ((hour - 3.0) / 24.0 * std::f64::consts::TAU).cos();
-                wave * if weekend { 0.6 } else { 1.0 }
-            }
-            Scenario::Sleeping if SLEEPERS.contains(&place) => {
-                if weekend || !(8.0..18.0).contains(&hour) {
-                    0.0
-                } else {
-                    2.0
-                }
-            }
-            Scenario::NewTopic => 0.0,
-            Scenario::Drift => 1.05_f64.powf(at.since(whole.start()).as_secs_f64() / DAY.as_secs_f64() - 10.0),
-            _ => 1.0,
-        }
-    }
-
-    /// How much of a source is negative at a time.
-    fn negative(&self, usual: f64, at: Timestamp, whole: TimeRange) -> f64 {
-        let hour = at.as_seconds().rem_euclid(86_400) as f64 / 3_600.0;
-        match self.scenario {
-            Scenario::Cycles => usual * (1.0 + 0.2 * (hour / 24.0 * std::f64::consts::TAU).cos()),
-            Scenario::Drift => 0.20 + 0.15 * at.since(whole.start()).as_secs_f64() / whole.length().as_secs_f64(),
-            _ => usual,
-        }
-    }
-
-    /// How well `rules` find the incidents, each by itself and together.
-    pub fn scores(&mut self, rules: &[Named]) -> Vec<Score> {
-        let mut all = Vec::new();
-        let mut scores: Vec<Score> = Vec::new();
-        for named in rules {
-            let rule = serde_json::from_str(named.rule).expect("JSON");
-            let spec = RuleSpec::parse(rule).unwrap_or_else(|errors| panic!("{errors:?}"));
-            self.read_texts(&spec);
-            let firings = run(&spec, &self.recording, self.range).firings;
-            scores.push(self.score(&spec, &firings));
-            all.extend(firings.into_iter().map(|firing| (spec.clone(), firing)));
-        }
-        let mut together = scores.iter().fold(Score::default(), |sum, score| Score {
-            alerts: sum.alerts + score.alerts,
-            right: sum.right + score.right,
-            ..sum
-        });
-        together.days = self.range.length().as_secs_f64() / DAY.as_secs_f64();
-        for incident in self.counted() {
-            together.incidents += 1;
-            let of = all.iter().filter(|(spec, firing)| self.is_of(spec, incident, firing));
-            if let Some(first) = of.map(|(_, firing)| firing.fired_at).min() {
-                together.found += 1;
-                together.delays += first.since(incident.start);
-            }
-        }
-        scores.push(together);
-        scores
-    }
-
-    fn counted(&self) -> impl Iterator<Item = &Incident> {
-        self.incidents.iter().filter(|incident| incident.start >= self.range.start())
-    }
-
-    fn score(&self, spec: &RuleSpec, firings: &[Firing]) -> Score {
-        let right = |firing: &&Firing| self.incidents.iter().any(|incident| self.is_of(spec, incident, firing));
-        let found: Vec<Duration> = self
-            .counted()
-            .filter_map(|incident| {
-                let of = firings.iter().filter(|firing| self.is_of(spec, incident, firing));
-                of.map(|firing| firing.fired_at).min().map(|fired_at| fired_at.since(incident.start))
-            })
-            .collect();
-        Score {
-            incidents: self.counted().count(),
-            found: found.len(),
-            alerts: firings.len(),
-            right: firings.iter().filter(right).count(),
-            delays: found.iter().sum(),
-            days: self.range.length().as_secs_f64() / DAY.as_secs_f64(),
-        }
-    }
-
-    /// Whether a firing is about an incident: the incident's posts are in the window in which it began, and its source is
-    /// watched.
-    fn is_of(&self, spec: &RuleSpec, incident: &Incident, firing: &Firing) -> bool {
-        let source = firing.scope.strip_prefix("source:");
-        let place = |name: &str| PLACES.iter().position(|place| place.name == name);
-        let about = source.is_none_or(|name| incident.place.is_none_or(|struck| place(name) == Some(struck)));
-        let delay = self.recording.delays.of(spec, source);
-        let (from, to) = (incident.start, incident.end + spec.window + delay + MINUTE * 2);
-        about && firing.fired_at >= from && firing.fired_at <= to
-    }
-
-    /// The texts of the windows in which the condition holds: copies are the same, all others differ.
+    /// The texts of the windows in which the condition holds and that have copies. All other texts and authors differ, so
+    /// windows without copies need not be read.
     fn read_texts(&mut self, spec: &RuleSpec) {
         if self.scenario != Scenario::Copies {
             return;
         }
         for window in windows_to_read(spec, &self.recording, self.range) {
-            if self.recording.texts.contains_key(&window) {
+            let has_copies = self.bursts.iter().any(|burst| overlap(burst.range, window) > 0);
+            if !has_copies || self.recording.texts.contains_key(&window) {
                 continue;
             }
             let mut texts = Vec::new();
@@ -447,100 +271,4 @@ impl World {
 /// The whole minutes in which two ranges overlap.
 fn overlap(one: TimeRange, other: TimeRange) -> i64 {
     (one.end().min(other.end()).since(one.start().max(other.start())).as_secs() / 60) as i64
-}
-
-/// A word of its own for each number.
-fn letters(mut number: i64) -> String {
-    let mut word = String::from("x");
-    loop {
-        word.push((b'a' + (number % 26) as u8) as char);
-        number /= 26;
-        if number == 0 {
-            return word;
-        }
-    }
-}
-
-fn poisson(mean: f64, random: &mut StdRng) -> i64 {
-    if mean <= 0.0 {
-        return 0;
-    }
-    if mean > 60.0 {
-        return (mean + gauss(random) * mean.sqrt()).round().max(0.0) as i64;
-    }
-    let (limit, mut product, mut count) = ((-mean).exp(), 1.0, 0);
-    loop {
-        product *= random.random_range(0.0..1.0);
-        if product <= limit {
-            return count;
-        }
-        count += 1;
-    }
-}
-
-/// A standard normal number, by Box and Muller's method.
-fn gauss(random: &mut StdRng) -> f64 {
-    let (one, other): (f64, f64) = (random.random_range(f64::MIN_POSITIVE..1.0), random.random_range(0.0..1.0));
-    (-2.0 * one.ln()).sqrt() * (std::f64::consts::TAU * other).cos()
-}
-
-/// What rules found.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Score {
-    pub incidents: usize,
-    pub found: usize,
-    pub alerts: usize,
-    /// Alerts that are about an incident.
-    pub right: usize,
-    /// From the start of each incident that was found to its first alert.
-    pub delays: Duration,
-    /// How long it was watched.
-    pub days: f64,
-}
-
-impl Score {
-    /// The part of the alerts that are about an incident; 1 when there are none.
-    pub fn precision(&self) -> f64 {
-        if self.alerts == 0 { 1.0 } else { self.right as f64 / self.alerts as f64 }
-    }
-
-    /// The part of the incidents that were found.
-    pub fn recall(&self) -> f64 {
-        self.found as f64 / self.incidents.max(1) as f64
-    }
-
-    /// From the start of an incident to the first alert, on average.
-    pub fn delay(&self) -> Duration {
-        self.delays / u32::try_from(self.found.max(1)).unwrap_or(1)
-    }
-
-    /// Alerts a week that are about nothing.
-    pub fn false_per_week(&self) -> f64 {
-        (self.alerts - self.right) as f64 / self.days * 7.0
-    }
-}
-
-impl std::iter::Sum for Score {
-    fn sum<I: Iterator<Item = Self>>(scores: I) -> Self {
-        scores.fold(Self::default(), |sum, score| Self {
-            incidents: sum.incidents + score.incidents,
-            found: sum.found + score.found,
-            alerts: sum.alerts + score.alerts,
-            right: sum.right + score.right,
-            delays: sum.delays + score.delays,
-            days: sum.days + score.days,
-        })
-    }
-}
-
-impl fmt::Display for Score {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { incidents, found, alerts, right, .. } = self;
-        let (precision, recall, false_per_week) = (self.precision(), self.recall(), self.false_per_week());
-        let delay = self.delay().as_secs();
-        write!(
-            f,
-            "{incidents} | {found} | {alerts} | {right} | {precision:.3} | {recall:.3} | {false_per_week:.1} | {delay} s"
-        )
-    }
 }

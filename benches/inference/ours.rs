@@ -15,17 +15,20 @@ pub struct Ours {
 }
 
 impl Ours {
-    /// The engine at a precision: with exits and cached answers as a product, or without as `PRECISION-full`.
+    /// The engine at a precision: `PRECISION` with exits and cached answers as a product, `PRECISION-exits` without
+    /// cached answers, `PRECISION-full` without either.
     pub fn load(name: &str, threads: Option<usize>) -> Result<Self, Failure> {
         let mut settings = InferenceOptions { threads, ..InferenceOptions::default() };
-        let precision = match name.strip_suffix("-full") {
-            Some(precision) => {
+        let (precision, way) = name.split_once('-').unwrap_or((name, "product"));
+        match way {
+            "product" => {}
+            "exits" => settings.answer_cache_bytes = 0,
+            "full" => {
                 settings.exits = ExitPolicy::Off;
                 settings.answer_cache_bytes = 0;
-                precision
             }
-            None => name,
-        };
+            other => return Err(format!("{other} is none of exits, full").into()),
+        }
         settings.precision = precision.parse()?;
         let engine = Engine::load(&settings)?;
         Ok(Self { engine, runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()? })

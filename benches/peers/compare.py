@@ -21,8 +21,16 @@ MODEL = ROOT / "assets/model"
 SHARED_POSTS = ROOT / "../shared/data/posts.ndjson"
 CORES = 2
 # Name in the table: the precision whose peak it is measured against.
-# `int8` is the product: with exits and cached answers. `-full` computes all layers of every post, as the peers do.
-OURS = {"int8": "int8", "int8-full": "int8", "bf16-full": "bf16", "f32-full": "f32"}
+# `int8` is the product: with exits and cached answers; `-exits` has no cached answers. `-full` computes all layers of
+# every post, as the peers do.
+OURS = {"int8": "int8", "int8-exits": "int8", "int8-full": "int8", "bf16-full": "bf16", "f32-full": "f32"}
+TITLES = {
+    "int8": "ours, int8, as a product",
+    "int8-exits": "ours, int8, exits without cached answers",
+    "int8-full": "ours, int8, full depth",
+    "bf16-full": "ours, bf16, full depth",
+    "f32-full": "ours, f32, full depth",
+}
 PEERS = {
     "onnx-f32": "f32",
     "onnx-int8": "int8",
@@ -158,14 +166,13 @@ def show(args, best: dict[str, dict], labels: dict[str, list[str]], peaks: dict[
         precision = {**OURS, **PEERS}[name]
         done = per_token * seen["tokens_per_second"] + per_post * speed
         layers = seen.get("layers_per_token")
-        is_product = layers is not None and name == "int8"
-        share = f"{100 * done / peaks[precision]:.0f} %" if precision and peaks[precision] and seen["tokens"] and not is_product else "–"
+        is_full = name not in OURS or name.endswith("-full")
+        has_share = precision and peaks[precision] and seen["tokens"] and is_full
+        share = f"{100 * done / peaks[precision]:.0f} %" if has_share else "–"
         tokens = f"{seen['tokens_per_second']:,.0f}" if seen["tokens"] else "–"
         each = f"{seen['tokens'] / seen['posts']:.1f}" if seen["tokens"] else "–"
         depth = f"{layers:.2f}" if layers else f"{full_depth:.2f}"
-        title = f"{name}, same weights, full depth"
-        if name in OURS:
-            title = "**ours, int8, as a product**" if name == "int8" else f"**ours, {name.removesuffix('-full')}, full depth**"
+        title = f"**{TITLES[name]}**" if name in OURS else f"{name}, same weights, full depth"
         print(
             f"| {title} | {speed:,.0f} | {ratio['int8']} | {ratio['int8-full']} | {ratio['f32-full']} "
             f"| {tokens} | {each} | {depth} | {share} | {seen['p50_ms']:.2f} "

@@ -2,6 +2,7 @@ import { type Browser, expect, test } from "@playwright/test";
 import { type PreviewServer, preview } from "vite";
 import { iso } from "../src/testing/answer";
 import { makeLetter } from "../src/testing/answers";
+import { refundInsight } from "../src/testing/insights";
 import { makeDelivery } from "../src/testing/notify";
 import { samplePosts } from "../src/testing/sample";
 import { makeFeed, World } from "../src/testing/world";
@@ -68,6 +69,7 @@ const SHOTS: Shot[] = [
   {
     ...{ name: "form-webhook", path: "/alerts/receivers", posts: 0, press: "Edit on-call" },
   },
+  { name: "incident", path: "/?range=24h&topic=headphones", posts: 3_000 },
   { name: "silences", path: "/alerts/silences", posts: 0 },
   { name: "receivers", path: "/alerts/receivers", posts: 0 },
   { name: "system", path: "/system", posts: 50 },
@@ -339,6 +341,26 @@ function detailsAt(now: number) {
   };
 }
 
+/** An insight about one topic, with a word and a name that are hard to lay out. */
+function incidentOf(params: URLSearchParams) {
+  const insight = refundInsight();
+  if ((params.get("topic") ?? "headphones") !== "headphones") return {};
+  const [word] = insight.words ?? [];
+  return {
+    ...insight,
+    words: word && [
+      word,
+      { ...word, term: "#acmefail", rate: 40.2, previous_rate: 0 },
+      { ...word, term: "customer service", rate: 21.7, previous_rate: 2.1 },
+      { ...word, term: "退款", rate: 8, previous_rate: 0.4 },
+      { ...word, term: "supercalifragilisticexpialidocious".repeat(2), rate: 3, previous_rate: 0 },
+    ],
+    sources: insight.sources?.concat({
+      ...{ source: HARD[0] ?? "", posts: 20, previous_posts: 31, contribution: -2.4, post_ids: [] },
+    }),
+  };
+}
+
 interface Frame {
   width: number;
   height: number;
@@ -365,6 +387,7 @@ async function take(browser: Browser, shot: Shot, { width, height, colorScheme, 
     ),
   );
   furnish(world);
+  if (["incident", "compare", "topics"].includes(shot.name)) world.insight = incidentOf;
   await new Fake(world).attach(page);
   await page.goto(new URL(shot.path, base).href);
   await page.waitForLoadState("networkidle");

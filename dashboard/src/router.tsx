@@ -87,6 +87,11 @@ const receivers = createRoute({
     <SkeletonRows />,
   ),
 });
+const sources = createRoute({
+  ...under,
+  path: "/sources",
+  component: lazyPart(async () => (await import("./views/sources/Sources")).Sources, <SkeletonRows />),
+});
 const system = createRoute({
   ...under,
   path: "/system",
@@ -112,6 +117,7 @@ const routeTree = root.addChildren([
   rule,
   silences,
   receivers,
+  sources,
   system,
   tryIt,
 ]);

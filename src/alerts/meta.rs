@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::look::NO_BASELINE;
 use crate::domain::Timestamp;
 use crate::domain::alert::{Instance, InstanceState, Labels, Rule, Severity, fingerprint};
 use crate::store::alerts::{NewAlert, Step};
@@ -59,7 +60,7 @@ fn of_receiver(receiver: &FailingReceiver) -> Condition {
 }
 
 fn of_rule(rule: &Rule, series: &BTreeMap<i64, Vec<Instance>>) -> Option<Condition> {
-    let failing = series.get(&rule.id)?.iter().find(|series| series.state == InstanceState::Error)?;
+    let failing = series.get(&rule.id)?.iter().find(|series| is_failing(series))?;
     Some(Condition {
         alert_type: "RuleFailing",
         scope: format!("rule:{}", rule.spec.name),
@@ -68,6 +69,12 @@ fn of_rule(rule: &Rule, series: &BTreeMap<i64, Vec<Instance>>) -> Option<Conditi
         summary: format!("The rule {} cannot be evaluated", rule.spec.name),
         description: failing.reason.clone().unwrap_or_default(),
     })
+}
+
+/// An alert that fires keeps its state while its rule fails, and has the reason.
+fn is_failing(series: &Instance) -> bool {
+    let fails = || series.reason.as_deref().is_some_and(|reason| reason != NO_BASELINE);
+    series.state == InstanceState::Error || (series.state.is_alerting() && fails())
 }
 
 fn open(condition: &Condition, now: Timestamp) -> Step {

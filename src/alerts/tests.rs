@@ -18,13 +18,13 @@ use crate::stream::{Consumer, LocalStream, StreamOptions};
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The embedded databases, a settable clock, and the live bus.
-struct Bed {
+struct Fixture {
     rooms: AlertsRooms,
     posts: usize,
     _folder: tempfile::TempDir,
 }
 
-impl Bed {
+impl Fixture {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sentistream.db");
@@ -154,7 +154,7 @@ fn analysis(sentiment: Sentiment) -> Analysis {
 async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
     let deadline = Instant::now() + DEADLINE;
     while !condition().await {
-        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        assert!(Instant::now() < deadline, "timed out before {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -177,13 +177,13 @@ fn names(alerts: &[(&str, &str)]) -> Vec<(String, String)> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn alert_of_one_source_opens_with_evidence_and_resolves() {
-    let mut bed = Bed::new().await;
-    let mut live = bed.rooms.live.subscribe();
-    bed.post("calm", Sentiment::Positive, 30).await;
-    bed.post("upset", Sentiment::Negative, 12).await;
-    bed.post("upset", Sentiment::Positive, 8).await;
-    bed.post("tiny", Sentiment::Negative, 9).await;
-    let running = bed.start("a");
+    let mut fixture = Fixture::new().await;
+    let mut live = fixture.rooms.live.subscribe();
+    fixture.post("calm", Sentiment::Positive, 30).await;
+    fixture.post("upset", Sentiment::Negative, 12).await;
+    fixture.post("upset", Sentiment::Positive, 8).await;
+    fixture.post("tiny", Sentiment::Negative, 9).await;
+    let running = fixture.start("a");
 
     let opened = next_alert(&mut live).await;
     assert_eq!((opened.alert_type.as_str(), opened.scope.as_str()), ("negative_share", "source:upset"));
@@ -196,44 +196,44 @@ async fn alert_of_one_source_opens_with_evidence_and_resolves() {
     assert_eq!((evidence.len(), &evidence[0]["duplicates"]), (1, &json!(11)));
     assert_eq!(details["top_sources"], json!([{"source": "upset", "count": 12, "posts": 20, "percentage": 100.0}]));
     assert!(evidence.iter().all(|post| post["source"] == "upset" && post["content"] == "é".repeat(200)));
-    assert_eq!(bed.open().await, names(&[("negative_share", "source:upset")]));
+    assert_eq!(fixture.open().await, names(&[("negative_share", "source:upset")]));
 
-    bed.until_resolved().await;
+    fixture.until_resolved().await;
     let resolved = next_alert(&mut live).await;
     assert_eq!((resolved.id, resolved.state), (opened.id, AlertState::Resolved));
     assert!(resolved.resolved_at.is_some());
-    assert_eq!(bed.open().await, []);
+    assert_eq!(fixture.open().await, []);
     running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn window_waits_for_posts_that_are_not_analysed_yet() {
-    let mut bed = Bed::new().await;
-    bed.post("x", Sentiment::Negative, 20).await;
-    let waiting = Op::Post(post("x", "waiting", bed.rooms.clock.now()));
-    bed.rooms.stream.append(vec![waiting.to_fields()]).await.unwrap();
+    let mut fixture = Fixture::new().await;
+    fixture.post("x", Sentiment::Negative, 20).await;
+    let waiting = Op::Post(post("x", "waiting", fixture.rooms.clock.now()));
+    fixture.rooms.stream.append(vec![waiting.to_fields()]).await.unwrap();
     // Workers pause for six minutes: a window that ended now would be empty.
-    bed.later(360);
-    let running = bed.start("a");
+    fixture.later(360);
+    let running = fixture.start("a");
     let all = names(&[
         ("negative_ratio", "all"),
         ("negative_ratio", "source:x"),
         ("negative_share", "all"),
         ("negative_share", "source:x"),
     ]);
-    until("the window of the past is judged", || async { bed.open().await == all }).await;
+    until("the window of the past is judged", || async { fixture.open().await == all }).await;
     // It waits for max_lateness at most.
-    bed.until_resolved().await;
+    fixture.until_resolved().await;
     running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn standby_takes_over_when_the_leader_stops_or_hangs() {
-    let mut bed = Bed::new().await;
-    let leader = || async { bed.rooms.store.acquire_lease(LEASE, "test", Duration::ZERO).await.unwrap().is_none() };
-    let first = bed.start("first");
+    let mut fixture = Fixture::new().await;
+    let leader = || async { fixture.rooms.store.acquire_lease(LEASE, "test", Duration::ZERO).await.unwrap().is_none() };
+    let first = fixture.start("first");
     until("the first leads", leader).await;
-    let second = bed.start("second");
+    let second = fixture.start("second");
     first.stop().await;
     until("the second leads", leader).await;
 
@@ -241,12 +241,12 @@ async fn standby_takes_over_when_the_leader_stops_or_hangs() {
     second.shutdown.stop();
     second.role.await.unwrap().unwrap();
     let silent = Lease { name: LEASE.to_owned(), holder: "second".to_owned(), token: 1 };
-    let third = bed.start("third");
-    bed.post("x", Sentiment::Negative, 10).await;
-    until("the third acts", || async { bed.open().await.len() == 4 }).await;
-    let id = bed.rooms.store.open_alerts().await.unwrap()[0].id;
-    let refused = bed.rooms.store.apply_alert_steps(&silent, &[], &[id]).await;
+    let third = fixture.start("third");
+    fixture.post("x", Sentiment::Negative, 10).await;
+    until("the third acts", || async { fixture.open().await.len() == 4 }).await;
+    let id = fixture.rooms.store.open_alerts().await.unwrap()[0].id;
+    let refused = fixture.rooms.store.apply_alert_steps(&silent, &[], &[id]).await;
     assert!(matches!(refused, Err(StoreError::LeaseLost(_))), "{refused:?}");
-    assert_eq!(bed.open().await.len(), 4);
+    assert_eq!(fixture.open().await.len(), 4);
     third.stop().await;
 }

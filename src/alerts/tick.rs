@@ -6,17 +6,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::dues::Dues;
-use super::evidence::Case;
+use super::look::{Figures, Look};
 use super::meta::{self, META};
 use super::{AlertsOptions, AlertsRooms};
-use crate::domain::alert::{Instance, InstanceState, Rule, Scope, fingerprint};
-use crate::domain::{LiveEvent, TimeRange, Timestamp};
-use crate::rules::backtest::needs_texts;
-use crate::rules::judge::{Judgement, Verdict};
+use crate::domain::alert::{Instance, Rule, Scope};
+use crate::domain::{Alert, LiveEvent, Timestamp};
 use crate::rules::load::{DelayCache, LoadError, QuarterCache, Wanted, Windows, feed, live};
-use crate::rules::machine::SeriesState;
-use crate::rules::{Delays, Group, Judged, Moment, annotations, judge_all, labels, needs_history, windows};
-use crate::store::alerts::{Applied, NewAlert, Step};
+use crate::rules::{Delays, needs_history, windows};
+use crate::store::alerts::Applied;
 use crate::store::{Lease, StoreError};
 use crate::stream::StreamError;
 
@@ -24,8 +21,6 @@ use crate::stream::StreamError;
 const SECOND: Duration = Duration::from_secs(1);
 /// The longest time that counting the posts of one scope without rollups may take.
 const READ_LIMIT: Duration = Duration::from_secs(10);
-/// Alerts of one evaluation whose posts are searched for evidence; further ones have their numbers only.
-const EXPLAINED: usize = 50;
 /// A pause of the evaluations that is longer than this, and than four intervals, is downtime.
 const DOWNTIME: Duration = Duration::from_secs(60);
 
@@ -55,25 +50,27 @@ pub struct Memory {
     unreadable: Vec<String>,
     quarters: QuarterCache,
     delays: DelayCache,
+    /// When evidence of an open alert was searched last.
+    explained: HashMap<i64, Timestamp>,
 }
 
 /// The counts of a feed.
 #[derive(Default)]
-struct Feed {
-    windows: Windows,
-    delays: Delays,
+pub(super) struct Feed {
+    pub windows: Windows,
+    pub delays: Delays,
 }
 
 /// Why the posts of a feed could not be counted.
 #[derive(Debug, thiserror::Error)]
-enum Uncounted {
+pub(super) enum Uncounted {
     #[error(transparent)]
     Load(#[from] LoadError),
     #[error("counting the posts took longer than {} s: choose a narrower scope or a shorter window", READ_LIMIT.as_secs())]
     Slow,
 }
 
-type Counted = Result<Feed, Uncounted>;
+pub(super) type Counted = Result<Feed, Uncounted>;
 
 /// Judges the rules that are due, writes the changes, and publishes them.
 ///
@@ -89,6 +86,37 @@ pub async fn tick(
     let now = rooms.clock.now();
     rooms.store.observe(DOWNTIME.max(options.interval * 4)).await?;
     let end = window_end(rooms, options, now).await?;
+    let changes = evaluate(rooms, lease, memory, Evaluation { now, end, only: None }).await?;
+    metrics::histogram!("sentistream_alert_evaluation_seconds").record(started.elapsed().as_secs_f64());
+    publish(rooms, changes).await;
+    Ok(())
+}
+
+/// When rules are evaluated, and which.
+pub(super) struct Evaluation<'a> {
+    /// The time of what changes.
+    pub now: Timestamp,
+    /// Where windows without a delay end.
+    pub end: Timestamp,
+    /// The ids of the rules to judge; `None`: those that are due.
+    pub only: Option<&'a [i64]>,
+}
+
+/// What an evaluation has written.
+pub(super) struct Changes {
+    applied: Vec<Applied>,
+    /// Alerts whose figures or evidence have changed.
+    updated: Vec<Alert>,
+}
+
+/// Evaluates rules and writes the changes.
+pub(super) async fn evaluate(
+    rooms: &AlertsRooms,
+    lease: &Lease,
+    memory: &mut Memory,
+    evaluation: Evaluation<'_>,
+) -> Result<Changes, TickError> {
+    let Evaluation { now, end, only } = evaluation;
     let mut list = rooms.store.alert_rules().await?;
     if list.unreadable != memory.unreadable {
         memory.unreadable.clone_from(&list.unreadable);
@@ -103,7 +131,9 @@ pub async fn tick(
     let has_series = |id: i64| known.values().flatten().any(|series| series.alert_id == Some(id));
     let orphans: Vec<i64> = open.iter().map(|alert| alert.id).filter(|id| !has_series(*id)).collect();
 
-    let mut look = Look { end, now, explained: 0, steps: Vec::new() };
+    memory.explained.retain(|id, _| open.iter().any(|alert| alert.id == *id));
+    let figures = open.iter().map(|alert| (alert.id, figures(alert, &memory.explained))).collect();
+    let mut look = Look::new(end, now, figures);
     // Series of rules that are gone are resolved first: another rule may have taken the name.
     let alive: HashSet<i64> = list.rules.iter().map(|rule| rule.id).collect();
     let is_gone = |id: &i64| *id != META && !alive.contains(id);
@@ -115,7 +145,10 @@ pub async fn tick(
     look.steps.extend(meta::steps(&trouble, known.get(&META).map_or(&[], Vec::as_slice), now));
     // An evaluation that fails is repeated by the next one.
     let mut dues = std::mem::take(&mut memory.dues);
-    let due = dues.take(&list.rules, Instant::now());
+    let due = match only {
+        Some(ids) => list.rules.iter().filter(|rule| ids.contains(&rule.id)).collect(),
+        None => dues.take(&list.rules, Instant::now()),
+    };
     let judged = due.len() as u64;
     let mut feeds = read(rooms, &due, end, memory).await?;
     for rule in due {
@@ -129,11 +162,20 @@ pub async fn tick(
     } else {
         rooms.store.apply_alert_steps(lease, &look.steps, &orphans).await?
     };
+    let updated =
+        if look.updates.is_empty() { Vec::new() } else { rooms.store.update_alerts(lease, &look.updates).await? };
+    memory.explained.extend(look.explained.iter().map(|id| (*id, now)));
     memory.dues = dues;
     metrics::counter!("sentistream_alert_evaluations_total").increment(judged);
-    metrics::histogram!("sentistream_alert_evaluation_seconds").record(started.elapsed().as_secs_f64());
-    publish(rooms, applied).await;
-    Ok(())
+    Ok(Changes { applied, updated })
+}
+
+/// What an evaluation must know about an open alert.
+fn figures(alert: &Alert, explained: &HashMap<i64, Timestamp>) -> Figures {
+    Figures {
+        peak: alert.details["peak"].as_f64().unwrap_or(alert.actual_value),
+        explained_at: explained.get(&alert.id).copied().unwrap_or(alert.triggered_at),
+    }
 }
 
 /// The window ends before the oldest post that is not analysed yet, so that lag delays alerts rather than hiding them, but
@@ -193,191 +235,9 @@ async fn count(rooms: &AlertsRooms, due: FeedRules<'_>, memory: &mut Memory) -> 
     Ok(Feed { windows, delays })
 }
 
-/// An evaluation under way.
-struct Look {
-    /// Where windows without a delay end.
-    end: Timestamp,
-    now: Timestamp,
-    /// Alerts whose posts were searched for evidence.
-    explained: usize,
-    steps: Vec<Step>,
-}
-
-/// A series that was judged, with the rule and the counts.
-struct Evaluated<'a> {
-    rule: &'a Rule,
-    windows: &'a Windows,
-    judged: &'a Judged,
-    before: Option<&'a Instance>,
-}
-
-impl Look {
-    async fn rule(
-        &mut self,
-        rooms: &AlertsRooms,
-        rule: &Rule,
-        counted: &mut Counted,
-        known: Vec<Instance>,
-    ) -> Result<(), StoreError> {
-        let Feed { windows, delays } = match counted {
-            Ok(feed) => feed,
-            Err(reason) => {
-                self.failed(rule, known, &reason.to_string());
-                return Ok(());
-            }
-        };
-        let active: BTreeMap<String, Option<Timestamp>> =
-            known.iter().map(|series| (series.scope.clone(), series.began)).collect();
-        let moment = Moment { end: self.end, delays, known: &active };
-        let mut judged = judge_all(&rule.spec, windows, moment);
-        let reads = judged.iter().filter(|one| needs_texts(&rule.spec, one.judgement.verdict));
-        let ranges: HashSet<TimeRange> = reads.map(|one| TimeRange::last(rule.spec.window, one.end)).collect();
-        if !ranges.is_empty() {
-            for range in ranges {
-                match windows.read_texts(&rooms.store, &feed(&rule.spec.scope), range).await {
-                    Ok(()) => {}
-                    Err(LoadError::Store(error)) => return Err(error),
-                    Err(error) => {
-                        self.failed(rule, known, &error.to_string());
-                        return Ok(());
-                    }
-                }
-            }
-            judged = judge_all(&rule.spec, windows, moment);
-        }
-        for series in known.iter().filter(|series| !judged.iter().any(|one| one.group.scope == series.scope)) {
-            self.end_series(series, "the rule no longer watches it");
-        }
-        for judged in &judged {
-            let before = known.iter().find(|series| series.scope == judged.group.scope);
-            // The window does not go back in time, as it would when an old entry is replayed or a delay grows.
-            if before.is_some_and(|before| before.evaluated_at > judged.end) {
-                continue;
-            }
-            self.series(rooms, Evaluated { rule, windows, judged, before }).await?;
-        }
-        Ok(())
-    }
-
-    async fn series(&mut self, rooms: &AlertsRooms, evaluated: Evaluated<'_>) -> Result<(), StoreError> {
-        let Evaluated { rule, windows, judged, before } = evaluated;
-        let Judged { group, end, judgement } = judged;
-        let current = state_of(before, *end);
-        let after = current.after(&rule.spec, Some(judgement.verdict), *end);
-        if after.state == current.state && !is_followed(after.state) {
-            return Ok(());
-        }
-        // An alert keeps the labels with which it began.
-        let (labels, severity) = match before {
-            Some(before) if before.state.is_alerting() => (before.labels.clone(), before.severity),
-            _ => (labels(rule.id, &rule.spec, group), rule.spec.severity),
-        };
-        let opens = if after.state.is_alerting() && !current.state.is_alerting() {
-            let window = TimeRange::last(rule.spec.window, *end);
-            let case = Case { spec: &rule.spec, group, window, judgement, view: windows };
-            self.explained += 1;
-            let details = if self.explained > EXPLAINED { case.numbers() } else { case.details(&rooms.store).await? };
-            Some(NewAlert {
-                alert_type: rule.spec.name.clone(),
-                actual_value: judgement.value.unwrap_or_default(),
-                window_start: window.start(),
-                window_end: window.end(),
-                post_count: i32::try_from(judgement.posts).unwrap_or(i32::MAX),
-                details: details.into(),
-            })
-        } else {
-            None
-        };
-        let instance = Instance {
-            rule_id: rule.id,
-            scope: group.scope.clone(),
-            fingerprint: fingerprint(&labels),
-            state: after.state,
-            since: after.since,
-            began: after.began,
-            evaluated_at: *end,
-            alert_id: before.and_then(|before| before.alert_id),
-            value: judgement.value,
-            threshold: rule.spec.condition.threshold(),
-            severity,
-            labels,
-            annotations: annotations(&rule.spec, group, judgement),
-            reason: reason(judgement),
-        };
-        self.steps.push(Step { from: current.state, instance, at: self.now, opens });
-        Ok(())
-    }
-
-    /// Ends a series that is no longer watched.
-    fn end_series(&mut self, series: &Instance, reason: &str) {
-        let instance = Instance {
-            state: InstanceState::Normal,
-            since: self.end,
-            began: None,
-            evaluated_at: self.end,
-            reason: Some(reason.to_owned()),
-            ..series.clone()
-        };
-        self.steps.push(Step { from: series.state, instance, at: self.now, opens: None });
-    }
-
-    /// The posts of a rule could not be counted: its alerts stay, and series that do not fire are in error.
-    fn failed(&mut self, rule: &Rule, known: Vec<Instance>, reason: &str) {
-        let group = Group { scope: rule.spec.scope.to_string(), source: None };
-        let mut series = known;
-        if series.is_empty() {
-            let labels = labels(rule.id, &rule.spec, &group);
-            series.push(Instance {
-                rule_id: rule.id,
-                scope: group.scope,
-                fingerprint: fingerprint(&labels),
-                state: InstanceState::Normal,
-                since: self.end,
-                began: None,
-                evaluated_at: self.end,
-                alert_id: None,
-                value: None,
-                threshold: rule.spec.condition.threshold(),
-                severity: rule.spec.severity,
-                labels,
-                annotations: rule.spec.annotations.clone(),
-                reason: None,
-            });
-        }
-        for before in series {
-            let after = state_of(Some(&before), self.end).after(&rule.spec, None, self.end);
-            if after.state != before.state || before.reason.as_deref() != Some(reason) {
-                let from = before.state;
-                let (state, since, began) = (after.state, after.since, after.began);
-                let reason = Some(reason.to_owned());
-                let instance = Instance { state, since, began, evaluated_at: self.end, reason, ..before };
-                self.steps.push(Step { from, instance, at: self.now, opens: None });
-            }
-        }
-    }
-}
-
-/// The state of a series before an evaluation at `end`.
-fn state_of(before: Option<&Instance>, end: Timestamp) -> SeriesState {
-    match before {
-        Some(before) => SeriesState { state: before.state, since: before.since, began: before.began },
-        None => SeriesState::normal(end),
-    }
-}
-
-/// Why a series could not be judged, if it could not.
-fn reason(judgement: &Judgement) -> Option<String> {
-    (judgement.verdict == Verdict::NoBaseline).then(|| "there is too little history for a baseline".to_owned())
-}
-
-/// Whether each evaluation is written, because people watch its value.
-fn is_followed(state: InstanceState) -> bool {
-    state.is_alerting() || state == InstanceState::Pending
-}
-
 /// Publishes what was committed to live clients. They read the store when this fails.
-async fn publish(rooms: &AlertsRooms, applied: Vec<Applied>) {
-    let mut events = Vec::with_capacity(2 * applied.len());
+async fn publish(rooms: &AlertsRooms, Changes { applied, updated }: Changes) {
+    let mut events = Vec::with_capacity(2 * applied.len() + updated.len());
     for Applied { transition, alert } in applied {
         let (rule, scope) = (transition.labels.get("alertname"), &transition.scope);
         if transition.fires() {
@@ -390,6 +250,7 @@ async fn publish(rooms: &AlertsRooms, applied: Vec<Applied>) {
         events.extend(alert.map(LiveEvent::Alert));
         events.push(LiveEvent::AlertState(transition));
     }
+    events.extend(updated.into_iter().map(LiveEvent::Alert));
     if events.is_empty() {
         return;
     }

@@ -43,8 +43,9 @@ pub fn keep(config: &Config) -> Keep {
     Keep { posts: config.retention.posts, rollups: config.retention.rollups, alerts: config.retention.alerts }
 }
 
+/// The topics of the configuration.
+///
 /// # Errors
-
 /// When a query is not valid.
 pub fn topics(config: &Config) -> anyhow::Result<Vec<NewTopic>> {
     let topic = |topic: &config::TopicConfig| {
@@ -123,8 +124,9 @@ pub fn instance() -> String {
     random.chars().take(12).collect()
 }
 
+/// The options of the engine.
+///
 /// # Errors
-
 /// When the engine does not know a value of the config.
 pub fn inference(config: &Config) -> anyhow::Result<InferenceOptions> {
     let inference = &config.inference;

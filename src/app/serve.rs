@@ -15,17 +15,20 @@ use crate::config::{Backends, Config, Role};
 use crate::http::auth::needs_first_token;
 use crate::http::{self, Api, ComponentState, Components, ModelState};
 use crate::inference::{ActiveClassifier, Llm, SharedClassifier};
-use crate::ingester::{self, IngesterRooms};
+use crate::ingester::{self, IngesterRooms, Limited};
 use crate::lifecycle::{BackendWait, Shutdown, Supervisor, termination};
 use crate::notify::{self, NotifyRooms};
 use crate::sources::SourceStates;
+use crate::sources::managed::SourceFactory;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::telemetry::trace::Tracing;
 use crate::worker::{self, Worker};
 
+use super::demo::DemoTask;
 use super::lock::ServingLock;
-use super::{Rooms, model, open, options, sign_in};
+use super::sources::Factory;
+use super::{Rooms, key_file_in_use, model, open, options, sign_in};
 
 /// The running roles of this process.
 pub struct Running {
@@ -107,6 +110,12 @@ pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
         Backends::Shared { .. } => None,
     };
     let rooms = open(config, parts.clock.clone()).await?;
+    if key_file_in_use(config).is_none() {
+        tracing::warn!(
+            "secrets of receivers are stored unencrypted: set database.key_file to a file of mode 0600 with a key \
+             (openssl rand -base64 32)"
+        );
+    }
     let needs_model = config.has_role(Role::Worker) || config.has_role(Role::Api);
     let llm = model::llm(&config.llm, &parts.clock)?.filter(|_| needs_model);
     let first = match parts.classifier {
@@ -120,6 +129,7 @@ pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
         schema: Schema::new(rooms.store.clone(), shutdown.clone()),
         supervisor: Supervisor::new(shutdown.clone()),
         states: SourceStates::default(),
+        factory: Arc::new(Factory::new(config, &rooms)),
         rooms: &rooms,
         model: Arc::new(watch::channel(first.state).0),
         is_loaded: first.is_final,
@@ -130,6 +140,7 @@ pub async fn start(config: &Config, parts: Parts) -> anyhow::Result<Running> {
     start.loader();
     start.worker();
     start.ingester()?;
+    start.demo();
     start.alerts();
     start.notify()?;
     let addresses = start.http(parts.metrics).await?;
@@ -144,6 +155,7 @@ struct Start<'a> {
     schema: Schema,
     supervisor: Supervisor,
     states: SourceStates,
+    factory: Arc<dyn SourceFactory>,
     /// The state of the model; the sender lives as long as the roles that watch it.
     model: Arc<watch::Sender<ModelState>>,
     /// Whether the local model is loaded, or not needed.
@@ -234,10 +246,22 @@ impl Start<'_> {
                 states: self.states.clone(),
                 clock: self.rooms.clock.clone(),
             };
-            let role = ingester::run(sources, rooms, options::ingester(self.config), self.shutdown.clone());
+            let options = Limited::from(options::ingester(self.config));
+            let factory = self.factory.clone();
+            let managed = ingester::managed::run(factory, rooms.clone(), options.clone(), self.shutdown.clone());
+            let role = ingester::run(sources, rooms, options, self.shutdown.clone());
             self.spawn("ingester", role);
+            self.spawn("managed sources", managed);
         }
         Ok(())
+    }
+
+    /// The process with the ingester role also fills and removes the demonstration.
+    fn demo(&mut self) {
+        if self.config.has_role(Role::Ingester) {
+            let task = DemoTask::new(self.config, self.rooms, self.shutdown.clone());
+            self.spawn("demonstration", task.run());
+        }
     }
 
     fn alerts(&mut self) {
@@ -279,6 +303,7 @@ impl Start<'_> {
             clock: self.rooms.clock.clone(),
             metrics,
             components: components(self.states.clone(), self.llm.clone()),
+            sources: Some(self.factory.clone()),
         };
         let serves_api = self.config.has_role(Role::Api);
         let options = options::http(self.config).await?;

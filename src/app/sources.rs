@@ -9,13 +9,17 @@ use anyhow::Context as _;
 use url::Url;
 
 use super::Rooms;
-use crate::config::{Config, RssConfig, SourceConfig};
+use crate::config::{Config, RssConfig, SourceConfig, read_source, source_kinds};
+use crate::domain::FieldError;
+use crate::domain::managed_source::SourceDefinition;
+use crate::domain::notify::Secrets;
 use crate::sources::bluesky::{self, BlueskyOptions, Filter, FilterOptions};
 use crate::sources::budget::Budget;
 use crate::sources::fetch::Fetcher;
 use crate::sources::file::FieldMap;
 use crate::sources::folder::{self, FolderOptions};
 use crate::sources::hackernews::{self, HackerNewsOptions};
+use crate::sources::managed::{SourceFactory, SourceKind};
 use crate::sources::mastodon::{self, MastodonOptions};
 use crate::sources::reddit::{self, RedditOptions};
 use crate::sources::rss::{self, RssOptions};
@@ -32,6 +36,36 @@ const MAX_FEEDS: usize = 1_000;
 pub fn sources(config: &Config, rooms: &Rooms) -> anyhow::Result<Vec<SourceSpec>> {
     let table = |name: &String| config.sources.get(name).with_context(|| format!("missing table [sources.{name}]"));
     config.ingester.sources.iter().map(|name| source(name, table(name)?, rooms)).collect()
+}
+
+/// Opens the sources that people add.
+pub struct Factory {
+    kinds: Vec<SourceKind>,
+    reserved: Vec<String>,
+    rooms: Rooms,
+}
+
+impl Factory {
+    /// A factory whose sources have other names than those of `config`.
+    pub fn new(config: &Config, rooms: &Rooms) -> Self {
+        Self { kinds: source_kinds(), reserved: config.ingester.sources.clone(), rooms: rooms.clone() }
+    }
+}
+
+impl SourceFactory for Factory {
+    fn kinds(&self) -> &[SourceKind] {
+        &self.kinds
+    }
+
+    fn reserved(&self) -> &[String] {
+        &self.reserved
+    }
+
+    fn spec(&self, definition: &SourceDefinition, secrets: &Secrets) -> Result<SourceSpec, Vec<FieldError>> {
+        let settings = read_source(&definition.kind, &definition.settings, secrets)?;
+        let wrong = |error: anyhow::Error| vec![FieldError::new("settings", format!("{error:#}"))];
+        source(&definition.name, &settings, &self.rooms).map_err(wrong)
+    }
 }
 
 fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<SourceSpec> {

@@ -9,9 +9,11 @@ use serde::Serialize;
 
 use super::output::Output;
 use super::{Context, Verdict};
-use crate::config::{ConfigError, Origin, Role};
+use crate::app;
+use crate::config::{Config, ConfigError, Origin, Role};
+use crate::secrets::Vault;
 
-/// Check configuration, database, stream, sources, model, disk, clock and ports.
+/// Check configuration, encryption of secrets, database, stream, sources, model, disk, clock and ports.
 ///
 /// Each problem is printed with a remedy. Nothing is changed. Exits with 1 if a check fails. Warnings are not failures.
 /// The command works before the first start and beside a running server.
@@ -67,7 +69,7 @@ impl Check {
 
 /// Runs every check.
 pub async fn run(args: &DoctorArgs, context: &Context) -> anyhow::Result<Verdict> {
-    let mut checks = vec![configuration(context)];
+    let mut checks = vec![configuration(context), secrets(&context.config)];
     checks.extend(data::check(context).await);
     checks.push(model::check(&context.config).await);
     checks.push(machine::disk(&context.config));
@@ -80,7 +82,7 @@ pub fn misconfigured(args: &DoctorArgs, error: &ConfigError) -> anyhow::Result<V
     let remedy = "correct the settings; `sentistream config --defaults` explains every key";
     let mut checks: Vec<_> =
         error.0.iter().map(|problem| Check::broken("config", problem.to_string(), remedy)).collect();
-    for name in ["database", "stream", "sources", "model", "disk", "clock", "ports"] {
+    for name in ["secrets", "database", "stream", "sources", "model", "disk", "clock", "ports"] {
         checks.push(Check::skipped(name, "needs a valid configuration"));
     }
     report(args, &checks)
@@ -101,6 +103,26 @@ fn configuration(context: &Context) -> Check {
         "config",
         format!("valid; settings that are not the default: {changed} (`sentistream config --changed`)"),
     )
+}
+
+/// Whether secrets of receivers are encrypted in the database. Nothing is created: the key file of an embedded database
+/// is made at its first start.
+fn secrets(config: &Config) -> Check {
+    let Some(path) = app::key_file_in_use(config) else {
+        return Check::warning(
+            "secrets",
+            "secrets of receivers are stored unencrypted in the database",
+            "write a key with `openssl rand -base64 32` to a file of mode 0600 and set database.key_file to it",
+        );
+    };
+    let shown = path.display();
+    if !path.exists() && config.database.key_file.is_none() {
+        return Check::good("secrets", format!("the first start creates the key file {shown}"));
+    }
+    match Vault::open(&path) {
+        Ok(_) => Check::good("secrets", format!("encrypted with the key in {shown}")),
+        Err(error) => Check::broken("secrets", error.to_string(), "set database.key_file to a file with the key"),
+    }
 }
 
 fn report(args: &DoctorArgs, checks: &[Check]) -> anyhow::Result<Verdict> {

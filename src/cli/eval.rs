@@ -300,7 +300,7 @@ fn keep(calibration: &Calibration, places: &CalibrationFiles) -> anyhow::Result<
     let mut files = Vec::new();
     for (path, part) in parts {
         if let Some(path) = path.as_ref().filter(|_| part != Calibration::default()) {
-            models::store_calibration(path, &part).map_err(anyhow::Error::msg)?;
+            models::store_calibration(path, &part)?;
             files.push(path.clone());
         }
     }

@@ -9,7 +9,7 @@ use super::error::Problem;
 use super::layers::{Layers, Setting};
 use super::urls::{Backends, DatabaseUrl, StreamUrl};
 use super::{
-    Config, ConfigError, Inputs, Origin, Role, SOURCE_KINDS, Settings, SmtpSecurity, SourceConfig, SourcesConfig,
+    Config, ConfigError, Demo, Inputs, Origin, Role, SOURCE_KINDS, Settings, SmtpSecurity, SourceConfig, SourcesConfig,
 };
 
 /// The prefix of the keys of all sources.
@@ -36,8 +36,22 @@ pub fn load(inputs: &Inputs) -> Result<(Config, Settings), ConfigError> {
         *path = folder.join(&*path);
     }
     config.backends = backends(&config, &settings)?;
+    if config.ingester.demo == Demo::Auto {
+        config.ingester.demo = if is_untouched(&config, &settings) { Demo::On } else { Demo::Off };
+    }
     check(&config, &settings)?;
     Ok((config, settings))
+}
+
+/// Whether this is an embedded database whose user has not said yet what to read and to watch.
+fn is_untouched(config: &Config, settings: &Settings) -> bool {
+    let tells = |key: &str| {
+        let prefixes = ["sources.synthetic.", "topics", "alerts.rules", "alerts.receivers", "alerts.routes"];
+        ["roles", "ingester.sources", "worker.store_only_matching", "retention.posts"].contains(&key)
+            || prefixes.iter().any(|prefix| key.starts_with(prefix))
+    };
+    matches!(config.backends, Backends::Embedded { .. })
+        && settings.all().filter(|setting| tells(&setting.key)).all(|setting| setting.origin == Origin::Default)
 }
 
 /// The folder that a relative database path is resolved against: the folder of the configuration file, so that a
@@ -139,7 +153,7 @@ fn table<'a>(settings: &'a Settings, pick: impl Fn(&'a str) -> Option<&'a str>) 
 }
 
 /// The invalid key and the message.
-fn describe(error: config::ConfigError) -> (String, String) {
+pub fn describe(error: config::ConfigError) -> (String, String) {
     match error {
         config::ConfigError::At { error, key, .. } => (dotted(&key.unwrap_or_default()), describe(*error).1),
         config::ConfigError::Type { unexpected, expected, key, .. } => {

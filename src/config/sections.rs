@@ -133,6 +133,24 @@ pub struct IngesterConfig {
     /// Posts per second of all sources together; `None`: no limit.
     #[serde(deserialize_with = "optional_rate")]
     pub rate: Option<f64>,
+    /// Loading decides [`Demo::Auto`].
+    #[serde(deserialize_with = "word")]
+    pub demo: Demo,
+    /// About how many.
+    #[serde(deserialize_with = "count::<_, _, 1_000, 1_000_000>")]
+    pub demo_posts: u32,
+}
+
+/// Whether an empty database begins with a demonstration.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, strum::Display, strum::EnumString, strum::IntoStaticStr, strum::VariantNames,
+)]
+#[strum(serialize_all = "lowercase")]
+pub enum Demo {
+    /// With the embedded database, when nothing else is configured.
+    Auto,
+    On,
+    Off,
 }
 
 /// `[worker]`

@@ -1,6 +1,6 @@
 //! Counts of posts by sentiment and emotion.
 
-use super::{Emotion, PostLabels, Sentiment};
+use super::{Emotion, PostLabels, Sentiment, SentimentFilter};
 
 /// How many posts of each sentiment and emotion, and the sum of their confidences; beside them the unscored posts.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -32,6 +32,28 @@ impl Counts {
         }
         self.unscored += other.unscored;
         self.confidence_sum += other.confidence_sum;
+    }
+
+    /// The posts of one sentiment (or the unscored ones), one emotion or both, where given. The sum of confidences is not
+    /// known by label: it is 0 of what is narrowed.
+    pub fn only(&self, sentiment: Option<SentimentFilter>, emotion: Option<Emotion>) -> Self {
+        let mut kept = *self;
+        for label in Sentiment::ALL {
+            for other in Emotion::ALL {
+                let is_kept = sentiment.is_none_or(|wanted| wanted == label.into())
+                    && emotion.is_none_or(|wanted| wanted == other);
+                if !is_kept {
+                    kept.cells[label.index()][other.index()] = 0;
+                }
+            }
+        }
+        if emotion.is_some() || sentiment.is_some_and(|wanted| wanted != SentimentFilter::Unscored) {
+            kept.unscored = 0;
+        }
+        if kept.cells != self.cells {
+            kept.confidence_sum = 0.0;
+        }
+        kept
     }
 
     /// All stored posts: [`Self::total`] and [`Self::unscored`].

@@ -31,7 +31,7 @@ pub use matcher::{MatchOp, Matcher};
 pub use message::{Message, MessageAlert, Status};
 pub use mute::{MuteInterval, MuteTiming, Weekday};
 pub use receiver::{Channel, Receiver};
-pub use route::Route;
+pub use route::{Route, RouteSetting};
 pub use router::Router;
 pub use secrets::Secrets;
 pub use silence::{Silence, SilenceState};
@@ -48,6 +48,8 @@ pub enum Kind {
     Silence,
     MuteTiming,
     InhibitRule,
+    /// A source of posts, see [`super::managed_source`].
+    Source,
 }
 
 impl Kind {
@@ -59,6 +61,7 @@ impl Kind {
             Self::Silence => "silence",
             Self::MuteTiming => "mute_timing",
             Self::InhibitRule => "inhibit_rule",
+            Self::Source => "source",
         }
     }
 }
@@ -70,6 +73,15 @@ pub trait Managed: Serialize + DeserializeOwned + Clone + Send + Sync + 'static 
 
     /// The name, unique among objects of the kind; silences have none.
     fn name(&self) -> Option<&str>;
+
+    /// Gives objects what they take from others of their kind.
+    fn complete(_all: &mut [&mut Self]) {}
+
+    /// The object as it replaces `shown`, which the person who changes it saw.
+    #[must_use]
+    fn revised(self, _shown: &Self) -> Self {
+        self
+    }
 
     /// All validation errors.
     fn check(&self) -> Vec<FieldError>;

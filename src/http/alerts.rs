@@ -1,4 +1,4 @@
-//! Alerts: those that fire and fired, and who looks after them.
+//! Alerts: listing and acknowledging them.
 
 pub mod audit;
 pub mod backtest;
@@ -42,7 +42,7 @@ pub struct AlertParams {
     /// Only alerts of this rule, by its name.
     #[param(example = "negative_share")]
     alert_type: Option<String>,
-    /// Only alerts that matter so much.
+    /// Only alerts of this severity.
     severity: Option<Severity>,
     /// Only alerts of this rule, by its id.
     rule: Option<i64>,
@@ -117,7 +117,7 @@ pub async fn list(
     })
 }
 
-/// An alert with how it came about.
+/// An alert with its transitions.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct AlertDetail {
     #[serde(flatten)]
@@ -148,18 +148,19 @@ pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequ
     }
 }
 
-/// Someone looks after an alert.
+/// An acknowledgement.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AcknowledgeRequest {
-    /// What others should know; at most 2,000 characters.
+    /// A note for others; at most 2,000 characters.
     #[serde(default)]
     note: String,
 }
 
 /// Acknowledge an alert
 ///
-/// Notes who looks after it, for others to see; it goes on firing. A later one replaces an earlier one.
+/// Records who works on it. The alert keeps firing, and its notification is not repeated. A later acknowledgement replaces
+/// an earlier one.
 #[utoipa::path(
     post, path = "/api/alerts/{id}/acknowledge", tag = "alerts", request_body = AcknowledgeRequest,
     params(("id" = i64, Path, description = "The id of an alert that fires")),
@@ -190,7 +191,7 @@ pub async fn acknowledge(
         match api.store.acknowledge_alert(id, &mark).await? {
             Some(alert) => {
                 if let Err(error) = api.live.publish(vec![LiveEvent::Alert(alert.clone())]).await {
-                    tracing::warn!(%error, "live clients were not told of an acknowledgement");
+                    tracing::warn!(%error, "acknowledgement not published; clients find it in the API");
                 }
                 Ok(alert)
             }
@@ -203,7 +204,7 @@ pub async fn acknowledge(
     answer::json(&alert.await?)
 }
 
-/// An id in the path, or 404: what is no number belongs to nothing.
+/// The id in the path; 404 when it is not a number.
 fn number(segment: &str) -> Result<i64, ApiError> {
     segment.parse().map_err(|_| ApiError::not_found("there is nothing with this id"))
 }

@@ -236,7 +236,7 @@ impl From<StreamError> for ApiError {
 impl From<InferenceError> for ApiError {
     fn from(error: InferenceError) -> Self {
         match error {
-            InferenceError::Unavailable(_) => Self::unavailable(error.to_string()),
+            InferenceError::Unavailable(_) | InferenceError::TooSlow(_) => Self::unavailable(error.to_string()),
             InferenceError::Failed(_) | InferenceError::Load { .. } | InferenceError::Setting { .. } => {
                 Self::internal(error)
             }

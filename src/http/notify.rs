@@ -1,7 +1,7 @@
 //! Receivers, routes, silences, inhibition rules, mute timings, the log of deliveries, and Alertmanager's API.
 
 #[macro_use]
-mod managed;
+pub mod managed;
 
 pub mod deliveries;
 pub mod inhibit_rules;

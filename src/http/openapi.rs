@@ -22,6 +22,7 @@ use crate::domain::{Alert, PostEvent};
     tags(
         (name = "posts", description = "Posts and their analyses"),
         (name = "sentiment", description = "Counts over time, totals, sources"),
+        (name = "insights", description = "What changed, and what is behind it"),
         (name = "topics", description = "Tracked topics: queries that every new post is matched against"),
         (name = "alerts", description = "Alert rules and the alerts that they raised"),
         (name = "notifications", description = "Receivers, routes, silences and the log of deliveries"),

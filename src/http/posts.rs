@@ -101,7 +101,7 @@ pub async fn list(
     let filter = filter.resolve(&state)?;
     let (store, start, limit, sort) = (state.api.store.clone(), page.start(), page.limit, page.sort);
     let (found, total) = state
-        .run(async move {
+        .read(async move {
             tokio::try_join!(store.sorted_posts(&filter, sort.into(), start, limit), store.count_posts(&filter))
         })
         .await?;
@@ -160,7 +160,7 @@ fn no_such_post(id: &str) -> ApiError {
 pub async fn get(_: Authorized<Read>, state: web::Data<State>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let id = post_id(&request)?;
     let (store, wanted) = (state.api.store.clone(), id.clone());
-    match state.run(async move { store.post(&wanted).await }).await? {
+    match state.read(async move { store.post(&wanted).await }).await? {
         Some(post) => answer::json(&PostDetail::from(post)),
         None => Err(no_such_post(id.as_str())),
     }

@@ -14,8 +14,8 @@ use utoipa::openapi::path::HttpMethod;
 
 use super::error::ApiError;
 use super::{
-    access, alerts, analyze, audit, compare, dashboard, dead_letters, docs, feeds, health, limits, notify, openapi,
-    posts, prometheus, redact, sentiment, stats, system, topics, ws,
+    access, alerts, analyze, audit, compare, dashboard, dead_letters, demo, docs, feeds, health, insights, limits,
+    notify, openapi, posts, prometheus, redact, sentiment, sources, stats, system, topics, ws,
 };
 
 /// Makes `Documented`, the OpenAPI paths of the handlers, and `documented`, the table of their routes.
@@ -47,11 +47,21 @@ endpoints! {
     delete in posts,
     stats in stats,
     sources in stats,
+    kinds in sources,
+    create in sources,
+    get in sources,
+    update in sources,
+    delete in sources,
+    test in sources::trial,
+    recognise in sources::trial,
     pause in feeds,
     resume in feeds,
+    get in demo,
+    remove in demo,
     aggregate in sentiment,
     distribution in sentiment,
     compare in compare,
+    explain in insights,
     list in topics,
     create in topics::edit,
     get in topics,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 
+use crate::domain::managed_source::SourceDefinition;
 use crate::domain::{Counts, Timestamp};
 use crate::stream::Depth;
 
@@ -157,8 +158,10 @@ pub async fn stats(
 pub struct Sources {
     sources: Vec<SourceView>,
     total: usize,
-    /// The configured sources that instances read.
+    /// The sources that instances read.
     feeds: Vec<FeedView>,
+    /// The names of those that people added, and that can be changed; the others belong to the configuration.
+    managed: Vec<String>,
 }
 
 /// A source with its counts.
@@ -213,6 +216,8 @@ pub async fn sources(
     let sources: Vec<SourceView> = from_cached(&cached)?;
     let (store, now) = (state.api.store.clone(), state.api.clock.now());
     // Not cached: a client that pauses a feed reads it again immediately.
-    let feeds = state.run(async move { feeds(&store, now).await }).await?;
-    answer::json(&Sources { total: sources.len(), sources, feeds })
+    let reads = async move { tokio::try_join!(feeds(&store, now), store.managed::<SourceDefinition>()) };
+    let (feeds, managed) = state.run(reads).await?;
+    let managed = managed.into_iter().map(|stored| stored.spec.name).collect();
+    answer::json(&Sources { total: sources.len(), sources, feeds, managed })
 }

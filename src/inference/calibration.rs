@@ -9,6 +9,7 @@ mod fit;
 
 use serde::{Deserialize, Serialize};
 
+use super::error::LoadError;
 use super::eval::EMOTION_THRESHOLD;
 use super::files::ModelFiles;
 use super::options::CalibrationSource;
@@ -37,14 +38,14 @@ impl Calibration {
     ///
     /// # Errors
     /// When a file cannot be read or is invalid.
-    pub fn of(files: &ModelFiles, source: &CalibrationSource) -> Result<Self, String> {
+    pub fn of(files: &ModelFiles, source: &CalibrationSource) -> Result<Self, LoadError> {
         match source {
             CalibrationSource::Off => Ok(Self::default()),
             CalibrationSource::Stored if !files.has(FILE) => Ok(Self::default()),
-            CalibrationSource::Stored => Self::parse(&files.read(FILE)?).map_err(|e| format!("{FILE}: {e}")),
+            CalibrationSource::Stored => Self::parse(&files.read(FILE)?).map_err(|e| e.of_file(FILE)),
             CalibrationSource::File(path) => {
                 let json = std::fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-                Self::parse(&json).map_err(|e| format!("{}: {e}", path.display()))
+                Self::parse(&json).map_err(|e| e.of_file(&path.display().to_string()))
             }
         }
     }
@@ -53,11 +54,14 @@ impl Calibration {
     ///
     /// # Errors
     /// What is wrong.
-    pub fn parse(json: &[u8]) -> Result<Self, String> {
+    pub fn parse(json: &[u8]) -> Result<Self, LoadError> {
         let calibration: Self = serde_json::from_slice(json).map_err(|e| e.to_string())?;
         for fit in [&calibration.sentiment, &calibration.emotion].into_iter().flatten() {
             if !TEMPERATURES.contains(&fit.temperature) {
-                return Err(format!("a temperature must be between 0.05 and 20, not {}", fit.temperature));
+                return Err(LoadError::Files(format!(
+                    "a temperature must be between 0.05 and 20, not {}",
+                    fit.temperature
+                )));
             }
         }
         Ok(calibration)

@@ -6,7 +6,6 @@
 //! computing. Batches are ragged (no padding), so texts need no sorting by length.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -18,7 +17,7 @@ use crate::domain::Analysis;
 use super::answers::Answers;
 use super::meter::{Meter, Speed};
 use super::panel::{Judge, Panel};
-use super::queue::{Caller, Lane, Queue, Request, Way};
+use super::queue::{Caller, Lane, Progress, Queue, Request, Seen, Way};
 use super::shard::{self, Shared};
 use super::{Classifier, Depth, InferenceError, InferenceOptions, ModelInfo};
 
@@ -108,23 +107,26 @@ impl Engine {
             .map_err(|_| InferenceError::Unavailable("the queue is full; send less or try later".to_owned()))?
             .map_err(|_| InferenceError::Unavailable("the engine has stopped".to_owned()))?;
         let (reply, mut answer) = oneshot::channel();
-        let finished = Arc::new(AtomicUsize::new(0));
-        let caller = Caller { reply, room, finished: Arc::clone(&finished) };
+        let progress = Arc::new(Progress::default());
+        let caller = Caller { reply, room, progress: Arc::clone(&progress) };
         let request = Request::new(texts.len(), way, caller);
         if !self.queue.push(texts, &request) {
             return Err(InferenceError::Unavailable("the engine has stopped".to_owned()));
         }
         // The jobs hold the request; dropping the last one ends the wait.
         drop(request);
-        let mut seen = 0;
+        let mut seen = Seen::default();
         loop {
             if let Ok(answer) = tokio::time::timeout(self.max_wait, &mut answer).await {
                 return answer.map_err(|_| InferenceError::Unavailable("the engine has stopped".to_owned()))?;
             }
-            // The wait starts over while texts are finished: a large batch takes as long as it needs.
-            let now = finished.load(Ordering::Relaxed);
+            // The wait starts over while texts make progress: a large batch takes as long as it needs.
+            let now = progress.seen();
+            if now == seen && now.is_computing() {
+                return Err(InferenceError::TooSlow(self.max_wait));
+            }
             if now == seen {
-                let message = format!("no text was finished within {:?} (inference.max_wait)", self.max_wait);
+                let message = format!("no text was computed within {:?} (inference.max_wait)", self.max_wait);
                 return Err(InferenceError::Unavailable(message));
             }
             seen = now;

@@ -1,6 +1,7 @@
 //! Errors of inference.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 /// Why texts could not be classified.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -11,6 +12,9 @@ pub enum InferenceError {
     /// At least one of these texts makes the analysis fail; retry each alone.
     #[error("the analysis failed: {0}")]
     Failed(String),
+    /// The model computed one of these texts for longer than `inference.max_wait`; retry each alone, and not forever.
+    #[error("the model did not finish a text within {0:?} (inference.max_wait)")]
+    TooSlow(Duration),
     /// The model cannot be loaded; a retry may succeed.
     #[error("cannot load the model {model}: {reason}")]
     Load { model: String, reason: String },
@@ -22,27 +26,74 @@ pub enum InferenceError {
 /// Why a model cannot be loaded, without its name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
-    /// A setting must change.
+    /// A setting must change, or the model is none that can be used.
     #[error("{0}")]
     Setting(String),
-    /// Any other cause.
+    /// A file is missing, unreadable or damaged; a retry may succeed.
     #[error("{0}")]
-    Other(String),
+    Files(String),
+    /// The model's network fails on the texts of the int8 check.
+    #[error("the int8 check failed: {0}")]
+    Check(#[from] JudgeError),
+    /// A thread that packs weights panicked.
+    #[error("packing the weights panicked")]
+    Panicked,
 }
 
+/// A message about a file.
 impl From<String> for LoadError {
     fn from(reason: String) -> Self {
-        Self::Other(reason)
+        Self::Files(reason)
     }
 }
 
 impl LoadError {
+    /// The same as an error of a setting: what it names is wrong.
+    pub fn into_setting(self) -> Self {
+        Self::Setting(self.to_string())
+    }
+
+    /// The same error of this file.
+    pub fn of_file(self, file: &str) -> Self {
+        match self {
+            Self::Setting(reason) => Self::Setting(format!("{file}: {reason}")),
+            Self::Files(reason) => Self::Files(format!("{file}: {reason}")),
+            other => other,
+        }
+    }
+
     /// The error with the name of the model.
     pub fn of_model(self, model: &impl Display) -> InferenceError {
         let model = model.to_string();
         match self {
             Self::Setting(reason) => InferenceError::Setting { model, reason },
-            Self::Other(reason) => InferenceError::Load { model, reason },
+            other => InferenceError::Load { model, reason: other.to_string() },
         }
+    }
+}
+
+/// Why texts cannot be judged by a loaded model.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JudgeError {
+    /// The tokenizer cannot read a text.
+    #[error("cannot tokenise: {0}")]
+    Tokenise(String),
+    /// The model yields values that are not finite.
+    #[error("the model's outputs are not finite")]
+    NotFinite,
+    /// Exits are asked of a model without them.
+    #[error("the model has no exits, or they are off")]
+    NoExits,
+    /// Candle rejects an operation.
+    #[error("the computation failed: {0}")]
+    Computation(String),
+    /// A bug.
+    #[error("the model panicked: {0}")]
+    Panicked(String),
+}
+
+impl From<JudgeError> for InferenceError {
+    fn from(error: JudgeError) -> Self {
+        Self::Failed(error.to_string())
     }
 }

@@ -7,6 +7,7 @@
 use sentistream_kernels::Isa;
 
 use super::Precision;
+use super::error::{JudgeError, LoadError};
 use super::labels::HeadMap;
 use super::network::{Input, Network, Scratch};
 use super::options::Compute;
@@ -41,7 +42,7 @@ impl Candidate<'_> {
     ///
     /// # Errors
     /// When a network cannot be loaded or computed.
-    pub fn check(&self, int8: Network) -> Result<Checked, String> {
+    pub fn check(&self, int8: Network) -> Result<Checked, LoadError> {
         let exact = self.load(Precision::F32)?;
         let agreement = self.agreement(&int8, &exact)?;
         let isa = self.compute.isa.unwrap_or_else(Isa::best);
@@ -59,12 +60,12 @@ impl Candidate<'_> {
         Ok(Checked { network, agreement })
     }
 
-    fn load(&self, precision: Precision) -> Result<Network, String> {
+    fn load(&self, precision: Precision) -> Result<Network, LoadError> {
         Network::load(self.spec, self.weights, Compute { precision, ..self.compute })
     }
 
     /// The share of sample texts for which all heads choose the same class.
-    fn agreement(&self, one: &Network, other: &Network) -> Result<f64, String> {
+    fn agreement(&self, one: &Network, other: &Network) -> Result<f64, JudgeError> {
         let tokens = SAMPLES.lines().map(|text| self.tokenizer.encode(text, 1)).collect::<Result<Vec<_>, _>>()?;
         let inputs: Vec<Input<'_>> =
             tokens.iter().map(|tokens| Input { ids: &tokens.windows[0], may_exit: true }).collect();

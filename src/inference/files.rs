@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use rust_embed::RustEmbed;
 
+use super::error::LoadError;
+
 /// The default model. Release builds embed it; others read it from the source tree.
 #[derive(RustEmbed)]
 #[folder = "$CARGO_MANIFEST_DIR/assets/model"]
@@ -70,15 +72,16 @@ impl ModelFiles {
     ///
     /// # Errors
     /// When it is missing or unreadable.
-    pub fn read(&self, name: &str) -> Result<Cow<'static, [u8]>, String> {
+    pub fn read(&self, name: &str) -> Result<Cow<'static, [u8]>, LoadError> {
         let Some(path) = self.path(name) else {
-            return Builtin::get(name).map(|file| file.data).ok_or_else(|| format!("{name} is not in this binary"));
+            let missing = || LoadError::Files(format!("{name} is not in this binary"));
+            return Builtin::get(name).map(|file| file.data).ok_or_else(missing);
         };
         std::fs::read(&path).map(Cow::Owned).map_err(|e| {
-            format!(
+            LoadError::Files(format!(
                 "cannot read {}: {e}; a model folder needs config.json, tokenizer.json and model.safetensors",
                 path.display()
-            )
+            ))
         })
     }
 }

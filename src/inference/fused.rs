@@ -58,9 +58,14 @@ struct Exit {
     head: Head,
 }
 
-/// Memory that a thread reuses. It grows to its largest batch.
+/// Tokens of a batch whose memory is kept while a thread waits.
+const KEPT_TOKENS: usize = 1_024;
+
+/// Memory that a thread reuses. It grows to its largest batch, until [`Scratch::shrink`].
 #[derive(Default)]
 pub struct Scratch {
+    /// Tokens of the largest batch since it last shrank.
+    largest: usize,
     /// The tokens of a group between the parts of a layer, and rounded.
     tokens: Vec<f32>,
     token_rounded: Rounded,
@@ -78,6 +83,15 @@ pub struct Scratch {
     room: Room,
     parked: Parked,
     next: Parked,
+}
+
+impl Scratch {
+    /// Releases the memory of a batch that was much larger than most are.
+    pub fn shrink(&mut self) {
+        if self.largest > KEPT_TOKENS {
+            *self = Self::default();
+        }
+    }
 }
 
 /// The first `len` values of a buffer that grows when it must.

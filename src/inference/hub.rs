@@ -1,8 +1,8 @@
 //! Models of the Hugging Face Hub: found in the cache, or downloaded into it.
 //!
-//! The cache is laid out as the Hub's own tools lay it out, so they share it. A revision is pinned
-//! when it is downloaded: the branch is noted as the commit that it meant, and later starts use that
-//! commit without asking anyone, until `models pull` asks anew.
+//! The cache has the layout of the Hub's own tools, so they share it. A revision is pinned when it is
+//! downloaded: its commit is stored under the name of the branch, and later starts use that commit
+//! without a request. `models pull` looks the branch up again.
 
 mod cache;
 mod download;
@@ -18,7 +18,7 @@ use super::files::ModelFiles;
 
 pub use cache::{cached, find};
 
-/// The branch that is meant when none is named.
+/// The branch that is used when none is named.
 const DEFAULT_REVISION: &str = "main";
 
 /// A model of the Hub.
@@ -44,11 +44,11 @@ pub struct HubOptions {
     pub cache: PathBuf,
     /// The Hub's address, without a slash at its end.
     pub endpoint: String,
-    /// For private and gated models; without it, the one that the Hub's tools left beside the cache.
+    /// For private and gated models. Without it, the one that the Hub's tools store beside the cache.
     pub token: Option<SecretString>,
-    /// Never asks the Hub.
+    /// Sends no request to the Hub.
     pub offline: bool,
-    /// The longest silence before a download is given up.
+    /// A download fails when no data arrives for this long.
     pub silence_limit: Duration,
 }
 
@@ -71,7 +71,7 @@ pub struct Snapshot {
     pub repository: String,
     /// Its commit.
     pub commit: String,
-    /// Where its files lie.
+    /// The folder of its files.
     pub folder: PathBuf,
 }
 
@@ -87,43 +87,43 @@ impl Snapshot {
     }
 }
 
-/// Why a model of the Hub cannot be had. Messages say what to do.
+/// Why a model of the Hub is not available. Messages say what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HubError {
-    /// The name is wrong, or not everyone may read it.
+    /// The name is wrong, or the model is not public.
     #[error(
         "{endpoint} knows no model {repository} that you may read ({status}): check the name (OWNER/NAME); \
          for a private or gated model set inference.hub.token (HF_TOKEN)"
     )]
     NoModel { endpoint: String, repository: String, status: u16 },
-    /// The model is there, the revision is not.
+    /// The model exists, the revision does not.
     #[error("{repository} has no revision `{revision}`: name a branch, a tag or a commit, or none for the newest")]
     NoRevision { repository: String, revision: String },
-    /// It is there, and is not for us.
+    /// The model exists, but is not supported.
     #[error("{0}")]
     Unsupported(String),
-    /// It would have to be downloaded.
+    /// It is not in the cache, and downloads are off.
     #[error(
-        "it is not in {cache}, and inference.hub.offline is set: run `sentistream models pull {model}` where \
-         there is a network, and copy that folder here"
+        "it is not in {cache}, and inference.hub.offline is set: run `sentistream models pull {model}` on a machine \
+         with a network, and copy that folder here"
     )]
     Offline { model: String, cache: String },
-    /// The Hub does not answer, or not sensibly.
+    /// The Hub does not answer, or its answer is invalid.
     #[error(
-        "{endpoint} cannot be reached ({reason}): check the network, the proxy and inference.hub.endpoint; a model \
-         that was pulled before needs none of them"
+        "{endpoint} cannot be reached ({reason}): check the network, the proxy and inference.hub.endpoint; models in \
+         the cache need no network"
     )]
     Unreachable { endpoint: String, reason: String },
-    /// A file did not come through. What came is kept.
-    #[error("the download of {file} broke off ({reason}): try again, it goes on from where it stopped")]
+    /// A transfer ended early. The bytes received so far are kept.
+    #[error("the download of {file} was interrupted ({reason}): try again, it resumes at the last byte received")]
     Broken { file: String, reason: String },
-    /// A file is not what the Hub says it is.
-    #[error("{file} came through damaged ({reason}) and has been thrown away: try again")]
+    /// A file differs from the Hub's size or hash.
+    #[error("{file} is damaged ({reason}) and was deleted: try again")]
     Damaged { file: String, reason: String },
-    /// There is no room.
-    #[error("the disk of {cache} is full ({reason}): free some space, or move the cache with inference.hub.home")]
+    /// The disk is full.
+    #[error("the disk of {cache} is full ({reason}): free space, or move the cache with inference.hub.home")]
     Full { cache: String, reason: String },
-    /// The cache cannot be written to.
+    /// The cache is not writable.
     #[error("cannot write to {cache} ({reason}): give this user access, or move the cache with inference.hub.home")]
     Unwritable { cache: String, reason: String },
     /// The endpoint is not https.
@@ -132,22 +132,22 @@ pub enum HubError {
          plain text; use https, or http on loopback"
     )]
     Insecure { endpoint: String },
-    /// The Hub names something that must not become part of a path.
+    /// The Hub sent a name that is not safe as a part of a path.
     #[error("the Hub sent an invalid {what}: {value:?}; check inference.hub.endpoint")]
     Untrusted { what: &'static str, value: String },
-    /// Another process is at it.
-    #[error("another process downloads {file} into the same cache: start again when it is done")]
+    /// Another process downloads the same file.
+    #[error("another process downloads {file} into the same cache: start again when it has finished")]
     Busy { file: String },
-    /// Nothing came for too long.
+    /// No data arrived for too long.
     #[error(
-        "the Hub fell silent for {seconds} s: try again, it goes on from where it stopped; for a slow network raise \
-         inference.hub.timeout"
+        "the Hub sent no data for {seconds} s: try again, the download resumes at the last byte received; for a slow \
+         network raise inference.hub.timeout"
     )]
     Silent { seconds: u64 },
 }
 
 impl HubError {
-    /// Whether another setting is needed, instead of another attempt.
+    /// Whether a setting must change. Otherwise a retry may succeed.
     pub fn is_setting(&self) -> bool {
         matches!(
             self,
@@ -167,7 +167,7 @@ impl HubError {
 /// The model from the cache, or else from the Hub. It blocks.
 ///
 /// # Errors
-/// Why it cannot be had.
+/// Why it is not available.
 pub fn obtain(model: &HubModel, options: &HubOptions) -> Result<Snapshot, HubError> {
     match find(model, options)? {
         Some(snapshot) => Ok(snapshot),
@@ -175,10 +175,10 @@ pub fn obtain(model: &HubModel, options: &HubOptions) -> Result<Snapshot, HubErr
     }
 }
 
-/// What the Hub has now, downloaded as far as the cache lacks it. It blocks.
+/// The current version on the Hub; files that the cache lacks are downloaded. It blocks.
 ///
 /// # Errors
-/// Why it cannot be had.
+/// Why it is not available.
 pub fn pull(model: &HubModel, options: &HubOptions) -> Result<Snapshot, HubError> {
     if options.offline {
         let cache = options.cache.display().to_string();

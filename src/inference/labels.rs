@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::domain::{Emotion, Sentiment};
 
 use super::calibration::{Calibration, temper_judgements, temper_shares};
+use super::error::LoadError;
 use super::spec::HeadSpec;
 
 /// The scores of one head.
@@ -48,7 +49,7 @@ impl HeadMap {
     ///
     /// # Errors
     /// When a class is unknown.
-    pub fn new(head: &HeadSpec, labelling: Labelling<'_>) -> Result<Self, String> {
+    pub fn new(head: &HeadSpec, labelling: Labelling<'_>) -> Result<Self, LoadError> {
         let names: Vec<String> = head
             .classes
             .iter()
@@ -59,7 +60,7 @@ impl HeadMap {
         if let Some(classes) = sentiments {
             let has = |wanted| classes.contains(&wanted);
             if !has(Sentiment::Positive) || !has(Sentiment::Negative) {
-                return Err("a sentiment model needs a positive and a negative class".to_owned());
+                return Err(LoadError::Setting("a sentiment model needs a positive and a negative class".to_owned()));
             }
             let margin = labelling.neutral_margin.clamp(0.0, 0.999);
             let gain = 0.5 * ((1.0 + margin) / (1.0 - margin)).ln();
@@ -74,7 +75,7 @@ impl HeadMap {
         let emotions = names
             .iter()
             .zip(&head.classes)
-            .map(|(name, class)| emotion(name).ok_or_else(|| unknown(class)))
+            .map(|(name, class)| emotion(name).ok_or_else(|| LoadError::Setting(unknown(class))))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             target: Target::Emotion(emotions),
@@ -205,7 +206,7 @@ fn softmax(values: &mut [f32]) {
 mod tests {
     use super::*;
 
-    fn map(classes: &[&str], independent: bool, labels: &[(&str, &str)]) -> Result<HeadMap, String> {
+    fn map(classes: &[&str], independent: bool, labels: &[(&str, &str)]) -> Result<HeadMap, LoadError> {
         let classes = classes.iter().map(|&class| class.to_owned()).collect();
         let labels = labels.iter().map(|&(from, to)| (from.to_owned(), to.to_owned())).collect();
         let head = HeadSpec { prefix: String::new(), classes, independent };
@@ -233,7 +234,7 @@ mod tests {
 
     #[test]
     fn unnamed_classes_need_a_mapping() {
-        let error = map(&["LABEL_0", "LABEL_1", "LABEL_2"], false, &[]).unwrap_err();
+        let error = map(&["LABEL_0", "LABEL_1", "LABEL_2"], false, &[]).unwrap_err().to_string();
         assert!(error.contains("LABEL_0") && error.contains("inference.labels"), "{error}");
         let named = [("LABEL_0", "positive"), ("LABEL_1", "neutral"), ("LABEL_2", "negative")];
         let map = map(&["LABEL_0", "LABEL_1", "LABEL_2"], false, &named).unwrap();

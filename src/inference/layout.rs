@@ -1,5 +1,6 @@
 //! The names of each architecture's weights, and the activation of its head.
 
+use super::error::LoadError;
 use super::spec::{Family, ModelSpec};
 use super::weights::Weights;
 
@@ -124,7 +125,7 @@ impl Layout {
     ///
     /// # Errors
     /// When a weight is missing or of a wrong shape.
-    pub fn positions(self, spec: &ModelSpec, weights: &Weights) -> Result<Vec<f32>, String> {
+    pub fn positions(self, spec: &ModelSpec, weights: &Weights) -> Result<Vec<f32>, LoadError> {
         let dim = spec.shape.dim;
         let table = format!("{}.embeddings.position_embeddings.weight", self.root());
         let mut positions = weights.floats(&table, &[spec.shape.max_position_embeddings, dim])?;

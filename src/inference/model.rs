@@ -1,7 +1,7 @@
 //! One loaded model: its tokenizer, its network and the meaning of its outputs.
 
 use super::calibration::Calibration;
-use super::error::LoadError;
+use super::error::{JudgeError, LoadError};
 use super::exits;
 use super::fidelity::Candidate;
 use super::labels::{HeadMap, HeadScores, Labelling};
@@ -63,15 +63,15 @@ impl Model {
 
     fn read(source: &ModelSource, options: &InferenceOptions) -> Result<Self, LoadError> {
         let files = source::find(source, &options.hub)?;
-        let config = files.read("config.json").map_err(LoadError::Setting)?;
-        let mut spec = ModelSpec::parse(&config).map_err(LoadError::Setting)?;
+        let config = files.read("config.json").map_err(LoadError::into_setting)?;
+        let mut spec = ModelSpec::parse(&config)?;
         exits::configure(&mut spec, options)?;
         let labels = options.labels_of(source);
         let labelling = Labelling { labels: &labels, neutral_margin: options.neutral_margin };
-        let heads = spec.heads.iter().map(|head| HeadMap::new(head, labelling)).collect::<Result<Vec<_>, String>>();
+        let heads =
+            spec.heads.iter().map(|head| HeadMap::new(head, labelling)).collect::<Result<Vec<_>, LoadError>>()?;
         let calibration = Calibration::of(&files, &options.calibration)?;
-        let heads = heads.map_err(LoadError::Setting)?.into_iter().map(|head| head.calibrated(&calibration));
-        let heads: Vec<HeadMap> = heads.collect();
+        let heads: Vec<HeadMap> = heads.into_iter().map(|head| head.calibrated(&calibration)).collect();
         let json = vocabulary::tokenizer(&files, spec.family)?;
         let tokenizer = TextTokenizer::parse(&json, spec.max_tokens(), spec.shape.vocab_size)?;
         let weights = Weights::read(&files)?;
@@ -117,7 +117,7 @@ impl Model {
     ///
     /// # Errors
     /// When the tokenizer cannot read it.
-    pub fn encode(&self, text: &str, max_windows: usize) -> Result<Tokens, String> {
+    pub fn encode(&self, text: &str, max_windows: usize) -> Result<Tokens, JudgeError> {
         self.tokenizer.encode(text, max_windows)
     }
 
@@ -133,7 +133,7 @@ impl Model {
     ///
     /// # Errors
     /// When the network fails or yields values that are not finite.
-    pub fn judge(&self, texts: &[Input<'_>], scratch: &mut Scratch) -> Result<Vec<ModelScores>, String> {
+    pub fn judge(&self, texts: &[Input<'_>], scratch: &mut Scratch) -> Result<Vec<ModelScores>, JudgeError> {
         let Outputs { logits, layers } = self.network.run(texts, scratch)?;
         let outputs = self.spec.outputs();
         check_finite(&logits)?;
@@ -144,7 +144,7 @@ impl Model {
     ///
     /// # Errors
     /// When the model has no exits, or the network fails or yields values that are not finite.
-    pub fn trace(&self, texts: &[Input<'_>], scratch: &mut Scratch) -> Result<Vec<ModelTrace>, String> {
+    pub fn trace(&self, texts: &[Input<'_>], scratch: &mut Scratch) -> Result<Vec<ModelTrace>, JudgeError> {
         let (Outputs { logits, layers }, trace) = self.network.trace(texts, scratch)?;
         let outputs = self.spec.outputs();
         check_finite(&logits)?;
@@ -177,9 +177,6 @@ impl Model {
     }
 }
 
-fn check_finite(values: &[f32]) -> Result<(), String> {
-    match values.iter().all(|value| value.is_finite()) {
-        true => Ok(()),
-        false => Err("the model's outputs are not finite".to_owned()),
-    }
+fn check_finite(values: &[f32]) -> Result<(), JudgeError> {
+    if values.iter().all(|value| value.is_finite()) { Ok(()) } else { Err(JudgeError::NotFinite) }
 }

@@ -37,23 +37,26 @@ pub struct Available {
 pub fn available(options: &InferenceOptions) -> Vec<Available> {
     let named = [Some(&options.model), options.emotion_model.as_ref()].into_iter().flatten();
     let folders = named.filter(|source| matches!(source, ModelSource::Directory(_)));
-    let own = std::iter::once(&ModelSource::Builtin).chain(folders).map(|source| {
-        let files = source::find(source, &options.hub).map_err(|e| e.to_string());
-        of_files(source.to_string(), None, files)
-    });
+    let own = std::iter::once(&ModelSource::Builtin)
+        .chain(folders)
+        .map(|source| of_files(source.to_string(), None, source::find(source, &options.hub)));
     let cached = hub::cached(&options.hub).into_iter().map(|cached| {
         let commit = cached.snapshot.as_ref().ok().map(|snapshot| snapshot.commit.clone());
-        of_files(cached.model.to_string(), commit, cached.snapshot.map(|snapshot| snapshot.files()))
+        of_files(
+            cached.model.to_string(),
+            commit,
+            cached.snapshot.map(|snapshot| snapshot.files()).map_err(LoadError::Files),
+        )
     });
     own.chain(cached).collect()
 }
 
-fn of_files(model: String, commit: Option<String>, files: Result<ModelFiles, String>) -> Available {
+fn of_files(model: String, commit: Option<String>, files: Result<ModelFiles, LoadError>) -> Available {
     let folder = files.as_ref().ok().and_then(ModelFiles::folder).map(Path::to_owned);
     let spec = files.and_then(|files| ModelSpec::parse(&files.read("config.json")?));
     let (architecture, problem) = match spec {
         Ok(spec) => (Some(spec.architecture), None),
-        Err(problem) => (None, Some(problem)),
+        Err(problem) => (None, Some(problem.to_string())),
     };
     Available { model, commit, folder, architecture, problem }
 }
@@ -109,8 +112,7 @@ pub struct HeadDescription {
 pub fn describe(source: &ModelSource, options: &InferenceOptions) -> Result<Description, InferenceError> {
     let describe = || -> Result<Description, LoadError> {
         let files = at_hand(source, &options.hub)?;
-        let spec = ModelSpec::parse(&files.read("config.json").map_err(LoadError::Setting)?);
-        let spec = spec.map_err(LoadError::Setting)?;
+        let spec = ModelSpec::parse(&files.read("config.json").map_err(LoadError::into_setting)?)?;
         let labels = options.labels_of(source);
         let labelling = Labelling { labels: &labels, neutral_margin: options.neutral_margin };
         Ok(Description {
@@ -153,7 +155,7 @@ fn head_description(head: &HeadSpec, labelling: Labelling<'_>) -> HeadDescriptio
         judges: map.as_ref().ok().map(|map| if map.is_emotion() { "emotion" } else { "sentiment" }),
         independent: head.independent,
         classes: head.classes.iter().cloned().zip(meanings).collect(),
-        problem: map.err(),
+        problem: map.err().map(|error| error.to_string()),
     }
 }
 
@@ -189,17 +191,23 @@ pub fn calibration_files(options: &InferenceOptions) -> Result<CalibrationFiles,
     Ok(CalibrationFiles { sentiment, emotion })
 }
 
+/// A calibration that cannot be written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "cannot write {}: {reason}; name another file with --calibration-out, and inference.calibration to use it",
+    path.display()
+)]
+pub struct CalibrationError {
+    path: PathBuf,
+    reason: String,
+}
+
 /// Writes a calibration, and keeps what the file says of other heads.
 ///
 /// # Errors
 /// When the file is invalid or cannot be written.
-pub fn store_calibration(path: &Path, new: &Calibration) -> Result<(), String> {
-    let fail = |e: &dyn std::fmt::Display| {
-        let path = path.display();
-        format!(
-            "cannot write {path}: {e}; name another file with --calibration-out, and inference.calibration to use it"
-        )
-    };
+pub fn store_calibration(path: &Path, new: &Calibration) -> Result<(), CalibrationError> {
+    let fail = |e: &dyn std::fmt::Display| CalibrationError { path: path.to_owned(), reason: e.to_string() };
     let old = match std::fs::read(path) {
         Ok(json) => Calibration::parse(&json).map_err(|e| fail(&e))?,
         Err(_) => Calibration::default(),

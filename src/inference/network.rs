@@ -3,6 +3,7 @@
 use candle_core::Device;
 use sentistream_kernels::{Format, Isa};
 
+use super::error::{JudgeError, LoadError};
 use super::fused::{self, FusedEncoder};
 use super::options::Compute;
 use super::reference::ReferenceEncoder;
@@ -31,12 +32,15 @@ impl Network {
     ///
     /// # Errors
     /// When a weight is missing, or nothing computes this model so.
-    pub fn load(spec: &ModelSpec, weights: &Weights, compute: impl Into<Compute>) -> Result<Self, String> {
+    pub fn load(spec: &ModelSpec, weights: &Weights, compute: impl Into<Compute>) -> Result<Self, LoadError> {
         let compute = compute.into();
         if let Some(device) = graphics_card(compute.device)? {
             let precision = match compute.precision {
                 Precision::Auto => Precision::F16,
-                Precision::Int8 => return Err("precision int8 is for CPUs; set inference.device to cpu".to_owned()),
+                Precision::Int8 => {
+                    let reason = "precision int8 is for CPUs; set inference.device to cpu";
+                    return Err(LoadError::Setting(reason.to_owned()));
+                }
                 other => other,
             };
             let encoder = Encoder::Reference(ReferenceEncoder::load_on(&device, spec, weights, precision)?);
@@ -51,9 +55,9 @@ impl Network {
         };
         let format = match precision {
             Precision::Int8 if !fits => {
-                return Err("precision int8 needs heads and layers of a width that is a multiple of 16; \
-                            set inference.precision to auto or f32"
-                    .to_owned());
+                let reason = "precision int8 needs heads and layers of a width that is a multiple of 16; \
+                              set inference.precision to auto or f32";
+                return Err(LoadError::Setting(reason.to_owned()));
             }
             Precision::Int8 => Some(Format::Int8),
             Precision::F32 if isa.is_fast() => Some(Format::F32),
@@ -86,12 +90,12 @@ impl Network {
     ///
     /// # Errors
     /// When the computation fails.
-    pub fn run(&self, texts: &[Input<'_>], scratch: &mut Scratch) -> Result<Outputs, String> {
+    pub fn run(&self, texts: &[Input<'_>], scratch: &mut Scratch) -> Result<Outputs, JudgeError> {
         match &self.encoder {
             Encoder::Fused(encoder) => Ok(encoder.run(texts, scratch, None)),
             Encoder::Reference(encoder) => {
                 let ids: Vec<&[u32]> = texts.iter().map(|text| text.ids).collect();
-                let logits = encoder.logits(&ids).map_err(|e| e.to_string())?;
+                let logits = encoder.logits(&ids).map_err(|e| JudgeError::Computation(e.to_string()))?;
                 Ok(Outputs { logits, layers: vec![encoder.layers(); texts.len()] })
             }
         }
@@ -101,30 +105,32 @@ impl Network {
     ///
     /// # Errors
     /// When the model has no exits here, or the computation fails.
-    pub fn trace(&self, texts: &[Input<'_>], scratch: &mut Scratch) -> Result<(Outputs, Trace), String> {
+    pub fn trace(&self, texts: &[Input<'_>], scratch: &mut Scratch) -> Result<(Outputs, Trace), JudgeError> {
         match &self.encoder {
             Encoder::Fused(encoder) if encoder.exits() > 0 => {
                 let mut trace = Trace::new();
                 let outputs = encoder.run(texts, scratch, Some(&mut trace));
                 Ok((outputs, trace))
             }
-            _ => Err("the model has no exits, or they are off".to_owned()),
+            _ => Err(JudgeError::NoExits),
         }
     }
 }
 
 /// The graphics card that `place` means; `None` for the CPU.
-fn graphics_card(device: DeviceChoice) -> Result<Option<Device>, String> {
-    let card = |number| Device::new_cuda(number).map_err(|e| format!("inference.device cuda:{number}: {e}"));
+fn graphics_card(device: DeviceChoice) -> Result<Option<Device>, LoadError> {
+    let card = |number| {
+        Device::new_cuda(number).map_err(|e| LoadError::Setting(format!("inference.device cuda:{number}: {e}")))
+    };
     match device {
         DeviceChoice::Cpu => Ok(None),
         DeviceChoice::Auto if cfg!(feature = "cuda") => Ok(card(0).ok()),
         DeviceChoice::Auto => Ok(None),
         DeviceChoice::Cuda(number) if cfg!(feature = "cuda") => card(number).map(Some),
-        DeviceChoice::Cuda(number) => Err(format!(
+        DeviceChoice::Cuda(number) => Err(LoadError::Setting(format!(
             "inference.device is cuda:{number}, but this build cannot use graphics cards; \
              build it with `--features cuda`, or set inference.device to cpu"
-        )),
+        ))),
     }
 }
 

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::domain::op::preview;
+use crate::domain::post::MAX_CONTENT_CHARS;
 use crate::domain::{Analysis, Emotion, Scores};
 
+use super::error::JudgeError;
 use super::model::{Model, ModelScores, ModelTrace};
 use super::models;
 use super::network::{Input, Scratch};
@@ -17,13 +20,13 @@ pub trait Judge: Send + Sync {
     ///
     /// # Errors
     /// When a tokenizer cannot read it.
-    fn encode(&self, text: &str) -> Result<Encoded, String>;
+    fn encode(&self, text: &str) -> Result<Encoded, JudgeError>;
 
     /// One analysis per text, in order.
     ///
     /// # Errors
     /// When a network fails; nothing is known of any of the texts.
-    fn judge(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<Analysis>, String>;
+    fn judge(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<Analysis>, JudgeError>;
 }
 
 /// A text as each of the models reads it.
@@ -139,12 +142,16 @@ fn check_labels(options: &InferenceOptions, (main, emotion): (&Model, Option<&Mo
 }
 
 impl Judge for Panel {
-    fn encode(&self, text: &str) -> Result<Encoded, String> {
-        let emotion = self.emotion.as_ref().map(|model| model.encode(text, self.max_windows)).transpose()?;
-        Ok(Encoded { main: self.main.encode(text, self.max_windows)?, emotion, depth: Depth::Adaptive })
+    fn encode(&self, text: &str) -> Result<Encoded, JudgeError> {
+        // As long as a post may be: tokenising takes many times the memory of the text.
+        let read = preview(text, MAX_CONTENT_CHARS);
+        let emotion = self.emotion.as_ref().map(|model| model.encode(read, self.max_windows)).transpose()?;
+        let mut main = self.main.encode(read, self.max_windows)?;
+        main.truncated |= read.len() < text.len();
+        Ok(Encoded { main, emotion, depth: Depth::Adaptive })
     }
 
-    fn judge(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<Analysis>, String> {
+    fn judge(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<Analysis>, JudgeError> {
         let main: Vec<Asked<'_>> = texts.iter().map(|text| Asked { tokens: &text.main, depth: text.depth }).collect();
         let mut all = judge_windows(&self.main, &main, scratch)?;
         if let Some(model) = &self.emotion {
@@ -166,7 +173,7 @@ struct Asked<'a> {
 }
 
 /// The scores of each text: those of its window, or those of its windows pooled.
-fn judge_windows(model: &Model, texts: &[Asked<'_>], scratch: &mut Scratch) -> Result<Vec<ModelScores>, String> {
+fn judge_windows(model: &Model, texts: &[Asked<'_>], scratch: &mut Scratch) -> Result<Vec<ModelScores>, JudgeError> {
     let mut windows = Vec::with_capacity(texts.len());
     for asked in texts {
         let may_exit = asked.depth == Depth::Adaptive;
@@ -216,7 +223,7 @@ impl Panel {
     ///
     /// # Errors
     /// When the model has no exits, or the network fails.
-    pub fn trace(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<ModelTrace>, String> {
+    pub fn trace(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<ModelTrace>, JudgeError> {
         let inputs = texts.iter().map(|text| Input { ids: &text.main.windows[0], may_exit: true });
         self.main.trace(&inputs.collect::<Vec<_>>(), scratch)
     }

@@ -58,6 +58,12 @@ pub struct Slot {
 }
 
 impl Slot {
+    /// As [`Self::fill`], for an analysis that needs no computation.
+    pub fn fill_cached(&self, analysis: Analysis) {
+        self.request.progress.begun.fetch_add(1, Ordering::Relaxed);
+        self.fill(analysis);
+    }
+
     /// Stores the analysis; the last one answers the caller.
     pub fn fill(&self, analysis: Analysis) {
         self.request.fill(self.index, analysis);
@@ -67,6 +73,7 @@ impl Slot {
 /// A caller's texts. Its permits are released when its last job is dropped.
 pub struct Request {
     answer: Mutex<Answer>,
+    progress: Arc<Progress>,
     way: Way,
     _room: OwnedSemaphorePermit,
 }
@@ -77,13 +84,40 @@ pub struct Caller {
     pub reply: oneshot::Sender<Result<Vec<Analysis>, InferenceError>>,
     /// The caller's room in the queue.
     pub room: OwnedSemaphorePermit,
-    /// Counts the texts that are finished.
-    pub finished: Arc<AtomicUsize>,
+    /// What the caller sees of the work.
+    pub progress: Arc<Progress>,
+}
+
+/// How far a request is.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Texts that a thread began to compute; a text whose computation is repeated counts again.
+    begun: AtomicUsize,
+    finished: AtomicUsize,
+}
+
+/// A [`Progress`] at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    begun: usize,
+    finished: usize,
+}
+
+impl Progress {
+    /// The present state.
+    pub fn seen(&self) -> Seen {
+        Seen { begun: self.begun.load(Ordering::Relaxed), finished: self.finished.load(Ordering::Relaxed) }
+    }
+}
+
+impl Seen {
+    /// Whether a text is computed now, instead of waiting for other requests.
+    pub fn is_computing(self) -> bool {
+        self.begun > self.finished
+    }
 }
 
 struct Answer {
-    /// Texts that are finished; the caller watches it.
-    finished: Arc<AtomicUsize>,
     analyses: Vec<Option<Analysis>>,
     missing: usize,
     reply: Option<oneshot::Sender<Result<Vec<Analysis>, InferenceError>>>,
@@ -91,9 +125,9 @@ struct Answer {
 
 impl Request {
     pub fn new(texts: usize, way: Way, caller: Caller) -> Arc<Self> {
-        let Caller { reply, room, finished } = caller;
-        let answer = Answer { finished, analyses: vec![None; texts], missing: texts, reply: Some(reply) };
-        Arc::new(Self { answer: Mutex::new(answer), way, _room: room })
+        let Caller { reply, room, progress } = caller;
+        let answer = Answer { analyses: vec![None; texts], missing: texts, reply: Some(reply) };
+        Arc::new(Self { answer: Mutex::new(answer), progress, way, _room: room })
     }
 
     /// The layers to compute for its texts.
@@ -118,7 +152,7 @@ impl Request {
         let mut answer = lock(&self.answer);
         if answer.analyses[index].replace(analysis).is_none() {
             answer.missing -= 1;
-            answer.finished.fetch_add(1, Ordering::Relaxed);
+            self.progress.finished.fetch_add(1, Ordering::Relaxed);
         }
         if answer.missing == 0
             && let Some(reply) = answer.reply.take()
@@ -192,7 +226,16 @@ impl Queue {
             tokens += ready.encoded.cost();
             lane.ready.push_back(ready);
         }
-        self.wake(tokens > MIN_SHARE);
+        // The calling thread takes a small batch itself: a hand-over takes longer than its share of the work.
+        if tokens > MIN_SHARE {
+            self.wake(true);
+        }
+    }
+
+    /// Something to do, if there is any now; `None` when the queue is closed, too.
+    pub fn poll(&self) -> Option<Task> {
+        let mut state = lock(&self.state);
+        if state.closed { None } else { state.take(self.max_batch_tokens, self.threads) }
     }
 
     /// Waits for something to do; `None` when the queue is closed.
@@ -289,6 +332,9 @@ impl Waiting {
         if self.ready_tokens >= max_batch_tokens || (self.jobs.is_empty() && !self.ready.is_empty()) {
             let before = self.ready_tokens;
             let batch = self.take_batch(max_batch_tokens, idle);
+            for ready in &batch {
+                ready.slot.request.progress.begun.fetch_add(1, Ordering::Relaxed);
+            }
             return Some(Taken { task: Task::Judge(batch), cost: before - self.ready_tokens });
         }
         let chunk = self.jobs.len().div_ceil(threads).min(MAX_CHUNK);

@@ -6,6 +6,7 @@ use candle_core::{D, DType, Device, Result, Tensor};
 use sentistream_kernels::Activation;
 
 use super::Precision;
+use super::error::LoadError;
 use super::layout::{HeadActivation, Layout, Part};
 use super::spec::{HeadSpec, ModelSpec};
 use super::weights::Weights;
@@ -59,7 +60,7 @@ impl ReferenceEncoder {
     ///
     /// # Errors
     /// When a weight is missing or of a wrong shape.
-    pub fn load(spec: &ModelSpec, weights: &Weights, precision: Precision) -> std::result::Result<Self, String> {
+    pub fn load(spec: &ModelSpec, weights: &Weights, precision: Precision) -> std::result::Result<Self, LoadError> {
         Self::load_on(&Device::Cpu, spec, weights, precision)
     }
 
@@ -72,14 +73,14 @@ impl ReferenceEncoder {
         spec: &ModelSpec,
         weights: &Weights,
         precision: Precision,
-    ) -> std::result::Result<Self, String> {
+    ) -> std::result::Result<Self, LoadError> {
         let shape = &spec.shape;
         let loader = Loader { weights, precision, epsilon: shape.layer_norm_eps, device };
         let layout = Layout::of(spec.family);
         let (dim, hidden) = (shape.dim, shape.hidden_dim);
         let layer = |index: usize| {
             let at = |part| layout.layer(index, part);
-            Ok::<_, String>(Layer {
+            Ok::<_, LoadError>(Layer {
                 query: loader.linear(&at(Part::Query), dim, dim)?,
                 key: loader.linear(&at(Part::Key), dim, dim)?,
                 value: loader.linear(&at(Part::Value), dim, dim)?,
@@ -92,7 +93,7 @@ impl ReferenceEncoder {
         };
         let head = |spec: &HeadSpec| {
             let [hidden, classes] = layout.head(&spec.prefix);
-            Ok::<_, String>([loader.linear(&hidden, dim, dim)?, loader.linear(&classes, dim, spec.classes.len())?])
+            Ok::<_, LoadError>([loader.linear(&hidden, dim, dim)?, loader.linear(&classes, dim, spec.classes.len())?])
         };
         let words =
             loader.tensor(weights.floats(&layout.words(), &[shape.vocab_size, dim])?, &[shape.vocab_size, dim])?;
@@ -224,31 +225,31 @@ impl Norm {
 }
 
 impl Loader<'_> {
-    fn named(&self, name: &str, shape: &[usize]) -> std::result::Result<Tensor, String> {
+    fn named(&self, name: &str, shape: &[usize]) -> std::result::Result<Tensor, LoadError> {
         self.tensor(self.weights.floats(name, shape)?, shape)
     }
 
-    fn tensor(&self, values: Vec<f32>, shape: &[usize]) -> std::result::Result<Tensor, String> {
-        Tensor::from_vec(values, shape, self.device).map_err(|e| e.to_string())
+    fn tensor(&self, values: Vec<f32>, shape: &[usize]) -> std::result::Result<Tensor, LoadError> {
+        Tensor::from_vec(values, shape, self.device).map_err(|e| LoadError::Files(e.to_string()))
     }
 
     /// In the precision of the weights.
-    fn half(&self, tensor: Tensor) -> std::result::Result<Tensor, String> {
+    fn half(&self, tensor: Tensor) -> std::result::Result<Tensor, LoadError> {
         let rounded = match self.precision {
             Precision::F16 => tensor.to_dtype(DType::F16),
             Precision::Bf16 => tensor.to_dtype(DType::BF16).and_then(|tensor| tensor.to_dtype(DType::F32)),
             Precision::Auto | Precision::F32 | Precision::Int8 => Ok(tensor),
         };
-        rounded.map_err(|e| e.to_string())
+        rounded.map_err(|e| LoadError::Files(e.to_string()))
     }
 
-    fn linear(&self, name: &str, inputs: usize, outputs: usize) -> std::result::Result<Linear, String> {
+    fn linear(&self, name: &str, inputs: usize, outputs: usize) -> std::result::Result<Linear, LoadError> {
         let weight = self.half(self.named(&format!("{name}.weight"), &[outputs, inputs])?)?;
         let weight = weight.t().and_then(|weight| weight.contiguous()).map_err(|e| e.to_string())?;
         Ok(Linear { weight, bias: self.named(&format!("{name}.bias"), &[outputs])? })
     }
 
-    fn norm(&self, name: &str, dim: usize) -> std::result::Result<Norm, String> {
+    fn norm(&self, name: &str, dim: usize) -> std::result::Result<Norm, LoadError> {
         let part = |part: &str| self.named(&format!("{name}.{part}"), &[dim]);
         Ok(Norm { weight: part("weight")?, bias: part("bias")?, epsilon: self.epsilon })
     }

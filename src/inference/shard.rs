@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use crate::domain::Analysis;
 
-use super::InferenceError;
 use super::answers::Answers;
+use super::error::JudgeError;
 use super::meter::{Batch, Meter};
 use super::network::Scratch;
 use super::panel::{Encoded, Judge};
@@ -18,7 +18,12 @@ use super::queue::{Job, Queue, Ready, Task};
 /// Works until the queue is closed.
 pub fn run(queue: &Queue, shared: &Shared) {
     let mut shard = Shard { shared, scratch: Scratch::default() };
-    while let Some(task) = queue.next() {
+    loop {
+        let task = queue.poll().or_else(|| {
+            shard.scratch.shrink();
+            queue.next()
+        });
+        let Some(task) = task else { return };
         match task {
             Task::Tokenise(jobs) => {
                 let ready: Vec<Ready> = jobs.into_iter().filter_map(|job| shard.tokenise(job)).collect();
@@ -50,16 +55,16 @@ impl Shard<'_> {
             return None;
         }
         let encoded = catch_unwind(AssertUnwindSafe(|| self.shared.judge.encode(&text)));
-        match encoded.unwrap_or_else(|panic| Err(panic_message(&*panic))) {
+        match encoded.unwrap_or_else(|panic| Err(panicked(&*panic))) {
             Ok(encoded) => {
                 let encoded = Encoded { depth: slot.request.depth(), ..encoded };
                 let Some(analysis) = self.shared.answers.get(&encoded) else { return Some(Ready { encoded, slot }) };
                 self.shared.meter.record_cached();
-                slot.fill(analysis);
+                slot.fill_cached(analysis);
                 None
             }
-            Err(reason) => {
-                slot.request.fail(InferenceError::Failed(reason));
+            Err(error) => {
+                slot.request.fail(error.into());
                 None
             }
         }
@@ -69,7 +74,7 @@ impl Shard<'_> {
     /// the model fails no request but its own.
     fn settle(&mut self, mut batch: Vec<Ready>) {
         batch.retain(|ready| !ready.slot.request.is_over());
-        let Err(reason) = self.judge_batch(&batch) else { return };
+        let Err(error) = self.judge_batch(&batch) else { return };
         let mut requests: Vec<Vec<Ready>> = Vec::new();
         for ready in batch {
             match requests.iter_mut().find(|group| Arc::ptr_eq(&group[0].slot.request, &ready.slot.request)) {
@@ -78,17 +83,17 @@ impl Shard<'_> {
             }
         }
         if let [alone] = requests.as_slice() {
-            return alone[0].slot.request.fail(InferenceError::Failed(reason));
+            return alone[0].slot.request.fail(error.into());
         }
         for request in requests {
-            if let Err(reason) = self.judge_batch(&request) {
-                request[0].slot.request.fail(InferenceError::Failed(reason));
+            if let Err(error) = self.judge_batch(&request) {
+                request[0].slot.request.fail(error.into());
             }
         }
     }
 
     /// Classifies each distinct text of the batch once and stores the analyses.
-    fn judge_batch(&mut self, batch: &[Ready]) -> Result<(), String> {
+    fn judge_batch(&mut self, batch: &[Ready]) -> Result<(), JudgeError> {
         if batch.is_empty() {
             return Ok(());
         }
@@ -126,18 +131,18 @@ impl Shard<'_> {
         Ok(())
     }
 
-    fn judge_texts(&mut self, texts: &[&Encoded]) -> Result<Vec<Analysis>, String> {
+    fn judge_texts(&mut self, texts: &[&Encoded]) -> Result<Vec<Analysis>, JudgeError> {
         let Self { shared, scratch } = self;
         let outcome = catch_unwind(AssertUnwindSafe(|| shared.judge.judge(texts, scratch)));
         outcome.unwrap_or_else(|panic| {
             // A panic may leave inconsistent scratch memory.
             self.scratch = Scratch::default();
-            Err(panic_message(&*panic))
+            Err(panicked(&*panic))
         })
     }
 }
 
-fn panic_message(panic: &(dyn Any + Send)) -> String {
+fn panicked(panic: &(dyn Any + Send)) -> JudgeError {
     let words = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("the model panicked: {}", words.unwrap_or("no message"))
+    JudgeError::Panicked(words.unwrap_or("no message").to_owned())
 }

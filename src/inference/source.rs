@@ -14,7 +14,7 @@ pub fn find(source: &ModelSource, options: &HubOptions) -> Result<ModelFiles, Lo
         ModelSource::Hub(model) => match hub::obtain(model, options) {
             Ok(snapshot) => Ok(snapshot.files()),
             Err(e) if e.is_setting() => Err(LoadError::Setting(e.to_string())),
-            Err(e) => Err(LoadError::Other(e.to_string())),
+            Err(e) => Err(LoadError::Files(e.to_string())),
         },
         ModelSource::Builtin => Ok(ModelFiles::builtin()),
         ModelSource::Directory(path) => {

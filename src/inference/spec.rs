@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sentistream_kernels::Activation;
 use serde::Deserialize;
 
+use super::error::LoadError;
 use crate::domain::language::code;
 
 /// The shape of an encoder, under DistilBERT's names; those of BERT and RoBERTa are accepted too.
@@ -128,26 +129,34 @@ impl ModelSpec {
     ///
     /// # Errors
     /// What is wrong in it.
-    pub fn parse(json: &[u8]) -> Result<Self, String> {
-        let raw: RawConfig = serde_json::from_slice(json).map_err(|e| format!("config.json: {e}"))?;
-        let architecture = raw.model_type.ok_or_else(|| format!("config.json has no model_type; {SUPPORTED}"))?;
+    pub fn parse(json: &[u8]) -> Result<Self, LoadError> {
+        let invalid = |e: serde_json::Error| LoadError::Setting(format!("config.json: {e}"));
+        let raw: RawConfig = serde_json::from_slice(json).map_err(invalid)?;
+        let architecture =
+            raw.model_type.ok_or_else(|| LoadError::Setting(format!("config.json has no model_type; {SUPPORTED}")))?;
         let family = match architecture.as_str() {
             "distilbert" => Family::DistilBert,
             "bert" => Family::Bert,
             "roberta" | "xlm-roberta" => Family::Roberta,
-            other => return Err(format!("config.json: model_type `{other}` is not supported; {SUPPORTED}")),
+            other => {
+                return Err(LoadError::Setting(format!(
+                    "config.json: model_type `{other}` is not supported; {SUPPORTED}"
+                )));
+            }
         };
         let is_classifier = raw.architectures.iter().any(|class| class.ends_with(CLASSIFIER));
         if let (false, Some(class)) = (is_classifier, raw.architectures.first()) {
-            return Err(format!("config.json: {class} is no classifier; {SUPPORTED}"));
+            return Err(LoadError::Setting(format!("config.json: {class} is no classifier; {SUPPORTED}")));
         }
         if let Some(kind) = raw.position_embedding_type.filter(|kind| kind != "absolute") {
-            return Err(format!("config.json: position_embedding_type `{kind}` is not supported, only `absolute`"));
+            return Err(LoadError::Setting(format!(
+                "config.json: position_embedding_type `{kind}` is not supported, only `absolute`"
+            )));
         }
         // The flattened option hides the cause, so the shape is parsed again to report it.
         let shape = match raw.shape {
             Some(shape) => shape,
-            None => serde_json::from_slice(json).map_err(|e| format!("config.json: {e}"))?,
+            None => serde_json::from_slice(json).map_err(invalid)?,
         };
         let first_position = if family == Family::Roberta { raw.pad_token_id.unwrap_or(1) + 1 } else { 0 };
         check(&shape, first_position)?;
@@ -195,59 +204,73 @@ impl RawHead {
     }
 }
 
-fn languages(tags: &[String]) -> Result<Vec<String>, String> {
+fn languages(tags: &[String]) -> Result<Vec<String>, LoadError> {
     let code = |tag: &String| {
-        code(tag).ok_or_else(|| format!("config.json: languages must be codes such as \"en\", has {tag:?}"))
+        code(tag).ok_or_else(|| {
+            LoadError::Setting(format!("config.json: languages must be codes such as \"en\", has {tag:?}"))
+        })
     };
     tags.iter().map(code).collect()
 }
 
-fn check(shape: &EncoderShape, first_position: usize) -> Result<(), String> {
+fn check(shape: &EncoderShape, first_position: usize) -> Result<(), LoadError> {
     let EncoderShape { vocab_size, max_position_embeddings, dim, n_layers, n_heads, hidden_dim, .. } = *shape;
     if [vocab_size, max_position_embeddings, dim, n_layers, n_heads, hidden_dim].contains(&0) {
-        return Err("config.json: every size must be above 0".to_owned());
+        return Err(LoadError::Setting("config.json: every size must be above 0".to_owned()));
     }
     if max_position_embeddings < first_position + 3 {
-        return Err(format!("config.json: max_position_embeddings must be at least {}", first_position + 3));
+        return Err(LoadError::Setting(format!(
+            "config.json: max_position_embeddings must be at least {}",
+            first_position + 3
+        )));
     }
     if !dim.is_multiple_of(n_heads) {
-        return Err(format!("config.json: dim {dim} cannot be split over {n_heads} heads"));
+        return Err(LoadError::Setting(format!("config.json: dim {dim} cannot be split over {n_heads} heads")));
     }
     Ok(())
 }
 
-fn exits(exits: Vec<ExitSpec>, (shape, heads): (&EncoderShape, &[HeadSpec])) -> Result<Vec<ExitSpec>, String> {
+fn exits(exits: Vec<ExitSpec>, (shape, heads): (&EncoderShape, &[HeadSpec])) -> Result<Vec<ExitSpec>, LoadError> {
     if exits.is_empty() {
         return Ok(exits);
     }
     let mut prefixes: Vec<&str> = heads.iter().map(|head| head.prefix.as_str()).collect();
     prefixes.sort_by_key(|prefix| EXIT_HEADS.iter().position(|head| head == prefix));
     if prefixes != EXIT_HEADS {
-        return Err("config.json: exits need the heads sentiment and emotion".to_owned());
+        return Err(LoadError::Setting("config.json: exits need the heads sentiment and emotion".to_owned()));
     }
     let mut before = 0;
     for exit in &exits {
         if exit.layer <= before || exit.layer >= shape.n_layers {
             let last = shape.n_layers - 1;
-            return Err(format!("config.json: the layers of exits must rise from 1 to {last}, found {}", exit.layer));
+            return Err(LoadError::Setting(format!(
+                "config.json: the layers of exits must rise from 1 to {last}, found {}",
+                exit.layer
+            )));
         }
         if !(0.0..=1.0).contains(&exit.threshold) {
-            return Err(format!("config.json: the threshold of an exit must be in [0, 1], is {}", exit.threshold));
+            return Err(LoadError::Setting(format!(
+                "config.json: the threshold of an exit must be in [0, 1], is {}",
+                exit.threshold
+            )));
         }
         before = exit.layer;
     }
     Ok(exits)
 }
 
-fn head(prefix: &str, raw: RawHead) -> Result<HeadSpec, String> {
+fn head(prefix: &str, raw: RawHead) -> Result<HeadSpec, LoadError> {
     let count = raw.id2label.len();
     if count < 2 {
-        return Err("config.json: id2label must name at least two classes; the model is no classifier".to_owned());
+        return Err(LoadError::Setting(
+            "config.json: id2label must name at least two classes; the model is no classifier".to_owned(),
+        ));
     }
     let mut classes = vec![String::new(); count];
     for (id, label) in raw.id2label {
         let place = id.parse::<usize>().ok().and_then(|id| classes.get_mut(id));
-        *place.ok_or_else(|| format!("config.json: id2label must count from 0 to {}, not `{id}`", count - 1))? = label;
+        let wrong = || format!("config.json: id2label must count from 0 to {}, not `{id}`", count - 1);
+        *place.ok_or_else(|| LoadError::Setting(wrong()))? = label;
     }
     let independent = raw.problem_type.as_deref() == Some("multi_label_classification");
     Ok(HeadSpec { prefix: prefix.to_owned(), classes, independent })
@@ -259,7 +282,7 @@ mod tests {
 
     #[test]
     fn invalid_config_error_names_reason() {
-        let config = |text: &str| ModelSpec::parse(text.as_bytes()).unwrap_err();
+        let config = |text: &str| ModelSpec::parse(text.as_bytes()).unwrap_err().to_string();
         assert!(config(r#"{"model_type": "t5"}"#).contains("`t5` is not supported"));
         assert!(config(r#"{"hidden_size": 5}"#).contains("no model_type"));
         let masked = config(r#"{"model_type": "bert", "architectures": ["BertForMaskedLM"]}"#);

@@ -2,6 +2,7 @@
 
 use tokenizers::{Encoding, Tokenizer};
 
+use super::error::{JudgeError, LoadError};
 use super::windows::windows;
 
 /// A text as a model reads it.
@@ -35,14 +36,16 @@ impl TextTokenizer {
     ///
     /// # Errors
     /// When it is invalid, or has more tokens than the model.
-    pub fn parse(json: &[u8], max_tokens: usize, vocab_size: usize) -> Result<Self, String> {
-        let mut tokenizer = Tokenizer::from_bytes(json).map_err(|e| format!("tokenizer.json: {e}"))?;
+    pub fn parse(json: &[u8], max_tokens: usize, vocab_size: usize) -> Result<Self, LoadError> {
+        let invalid = |e: tokenizers::Error| LoadError::Files(format!("tokenizer.json: {e}"));
+        let mut tokenizer = Tokenizer::from_bytes(json).map_err(invalid)?;
         let known = tokenizer.get_vocab_size(true);
         if known > vocab_size {
-            return Err(format!("tokenizer.json has {known} tokens, but the model only {vocab_size}"));
+            let reason = format!("tokenizer.json has {known} tokens, but the model only {vocab_size}");
+            return Err(LoadError::Files(reason));
         }
         // `split` truncates texts and reports it; texts are never padded.
-        tokenizer.with_truncation(None).map_err(|e| format!("tokenizer.json: {e}"))?;
+        tokenizer.with_truncation(None).map_err(invalid)?;
         tokenizer.with_padding(None);
         Ok(Self { tokenizer, max_tokens, vocab_size })
     }
@@ -52,14 +55,14 @@ impl TextTokenizer {
     ///
     /// # Errors
     /// When the tokenizer cannot read it.
-    pub fn encode(&self, text: &str, max_windows: usize) -> Result<Tokens, String> {
-        let encoding = self.tokenizer.encode_fast(text, true).map_err(|e| format!("cannot tokenise: {e}"))?;
+    pub fn encode(&self, text: &str, max_windows: usize) -> Result<Tokens, JudgeError> {
+        let encoding = self.tokenizer.encode_fast(text, true).map_err(|e| JudgeError::Tokenise(e.to_string()))?;
         let ids = encoding.get_ids();
         if let Some(id) = ids.iter().find(|&&id| id as usize >= self.vocab_size) {
-            return Err(format!("cannot tokenise: the model does not know the token {id}"));
+            return Err(JudgeError::Tokenise(format!("the model does not know the token {id}")));
         }
         if ids.is_empty() {
-            return Err("cannot tokenise: the text has no tokens".to_owned());
+            return Err(JudgeError::Tokenise("the text has no tokens".to_owned()));
         }
         if ids.len() <= self.max_tokens {
             return Ok(Tokens { windows: vec![ids.to_vec()], read: ids.len(), truncated: false });

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::error::LoadError;
 use super::files::ModelFiles;
 use super::spec::Family;
 
@@ -56,7 +57,7 @@ pub fn missing(place: &str, family: Family) -> String {
 ///
 /// # Errors
 /// When its files are missing or invalid.
-pub fn tokenizer(files: &ModelFiles, family: Family) -> Result<Cow<'static, [u8]>, String> {
+pub fn tokenizer(files: &ModelFiles, family: Family) -> Result<Cow<'static, [u8]>, LoadError> {
     if files.has("tokenizer.json") {
         return files.read("tokenizer.json");
     }
@@ -72,17 +73,17 @@ pub fn tokenizer(files: &ModelFiles, family: Family) -> Result<Cow<'static, [u8]
             byte_pairs(&files.read("vocab.json")?, &files.read("merges.txt")?, &config)?
         }
         Some(["sentencepiece.bpe.model"]) => sentencepiece::unigram(&files.read("sentencepiece.bpe.model")?)?,
-        _ => return Err(missing(&files.location(), family)),
+        _ => return Err(LoadError::Files(missing(&files.location(), family))),
     };
     Ok(Cow::Owned(built.to_string().into_bytes()))
 }
 
-fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, String> {
-    std::str::from_utf8(bytes).map_err(|e| format!("{file}: {e}"))
+fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, LoadError> {
+    std::str::from_utf8(bytes).map_err(|e| LoadError::Files(format!("{file}: {e}")))
 }
 
 /// BERT's: words, in lower case by default, split into the longest known pieces.
-fn word_pieces(vocab: &[u8], config: &TokenizerConfig) -> Result<Value, String> {
+fn word_pieces(vocab: &[u8], config: &TokenizerConfig) -> Result<Value, LoadError> {
     let lines = text("vocab.txt", vocab)?.lines();
     let ids: serde_json::Map<String, Value> =
         lines.zip(0u32..).map(|(line, id)| (line.to_owned(), id.into())).collect();
@@ -108,13 +109,14 @@ fn word_pieces(vocab: &[u8], config: &TokenizerConfig) -> Result<Value, String> 
 }
 
 /// RoBERTa's: pairs of bytes, merged in the order of a list.
-fn byte_pairs(vocab: &[u8], merges: &[u8], config: &TokenizerConfig) -> Result<Value, String> {
+fn byte_pairs(vocab: &[u8], merges: &[u8], config: &TokenizerConfig) -> Result<Value, LoadError> {
     let ids: serde_json::Map<String, Value> = serde_json::from_slice(vocab).map_err(|e| format!("vocab.json: {e}"))?;
     let id = |token: &str| ids.get(token).cloned().ok_or_else(|| format!("vocab.json has no {token}"));
     let lines = text("merges.txt", merges)?.lines().filter(|line| !line.starts_with("#version") && !line.is_empty());
     let pairs = lines.map(|line| line.split_once(' ').map(|(left, right)| json!([left, right])));
     let pairs: Option<Vec<Value>> = pairs.collect();
-    let pairs = pairs.ok_or("merges.txt: a line must be two tokens with a space between them")?;
+    let malformed = || "merges.txt: a line must be two tokens with a space between them".to_owned();
+    let pairs = pairs.ok_or_else(malformed)?;
     let (first, last) = (id("<s>")?, id("</s>")?);
     let special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"];
     let added = special.iter().filter_map(|token| Some(special_token(token, ids.get(*token)?))).collect::<Vec<_>>();

@@ -12,6 +12,7 @@ use safetensors::{Dtype, SafeTensors};
 use sentistream_kernels::Words;
 use serde::Deserialize;
 
+use super::error::LoadError;
 use super::files::ModelFiles;
 
 const SAFETENSORS: &str = "model.safetensors";
@@ -53,18 +54,18 @@ impl Weights {
     ///
     /// # Errors
     /// When there are none, or a file has another format.
-    pub fn read(files: &ModelFiles) -> Result<Self, String> {
+    pub fn read(files: &ModelFiles) -> Result<Self, LoadError> {
         let names = weight_files(files)?;
         let parts = names.into_iter().map(|file| {
             if file.ends_with(".bin") {
                 let path = files.path(&file).ok_or_else(|| format!("{file} is no file"))?;
-                let tensors = pickle::read(&path).map_err(|reason| format!("{file}: {reason}"))?;
+                let tensors = pickle::read(&path).map_err(|error| error.of_file(&file))?;
                 return Ok(Part::Pickle { file, tensors });
             }
             let bytes = files.read(&file)?;
             Part::safetensors(file, bytes)
         });
-        Ok(Self { parts: parts.collect::<Result<_, String>>()? })
+        Ok(Self { parts: parts.collect::<Result<_, LoadError>>()? })
     }
 
     /// Opens the bytes of a safetensors file.
@@ -72,7 +73,7 @@ impl Weights {
     /// # Errors
     /// When it has another format.
     #[cfg(test)]
-    pub fn open(bytes: Cow<'static, [u8]>) -> Result<Self, String> {
+    pub fn open(bytes: Cow<'static, [u8]>) -> Result<Self, LoadError> {
         Ok(Self { parts: vec![Part::safetensors(SAFETENSORS.to_owned(), bytes)?] })
     }
 
@@ -80,7 +81,7 @@ impl Weights {
     ///
     /// # Errors
     /// When it is missing or of another shape or type.
-    pub fn floats(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, String> {
+    pub fn floats(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, LoadError> {
         self.find(name)?.shaped(shape)?.floats()
     }
 
@@ -88,7 +89,7 @@ impl Weights {
     ///
     /// # Errors
     /// When it is missing or of another shape or type.
-    pub fn values(&self, name: &str) -> Result<Vec<f32>, String> {
+    pub fn values(&self, name: &str) -> Result<Vec<f32>, LoadError> {
         let found = self.find(name)?;
         let shape = found.shape().to_vec();
         found.shaped(&shape[..1.min(shape.len())])?.floats()
@@ -98,7 +99,7 @@ impl Weights {
     ///
     /// # Errors
     /// When it is missing or of another shape or type.
-    pub fn rows(&self, name: &str, width: usize) -> Result<Vec<f32>, String> {
+    pub fn rows(&self, name: &str, width: usize) -> Result<Vec<f32>, LoadError> {
         let found = self.find(name)?;
         let shape = found.shape().to_vec();
         match shape.as_slice() {
@@ -112,7 +113,7 @@ impl Weights {
     ///
     /// # Errors
     /// When it is missing or of another shape or type.
-    pub fn words(&self, name: &str, shape: &[usize]) -> Result<Words, String> {
+    pub fn words(&self, name: &str, shape: &[usize]) -> Result<Words, LoadError> {
         let found = self.find(name)?.shaped(shape)?;
         Ok(match found.half() {
             Some(half) => Words::F16(half),
@@ -125,7 +126,7 @@ impl Weights {
         self.parts.iter().flat_map(Part::shapes).map(|shape| shape.iter().product::<usize>() as u64).sum()
     }
 
-    fn find(&self, name: &str) -> Result<Found<'_>, String> {
+    fn find(&self, name: &str) -> Result<Found<'_>, LoadError> {
         let named = |name: &str| {
             let part = self.parts.iter().find(|part| part.has(name))?;
             Some(Found { part, name: name.to_owned() })
@@ -133,7 +134,7 @@ impl Weights {
         let found = named(name).or_else(|| named(&older(name)?));
         found.ok_or_else(|| {
             let file = self.parts.first().map_or(SAFETENSORS, Part::file);
-            format!("{file}: {name}: it is missing")
+            LoadError::Files(format!("{file}: {name}: it is missing"))
         })
     }
 }
@@ -180,11 +181,11 @@ pub fn missing(place: &str) -> String {
 ///
 /// # Errors
 /// When there are none, or an index cannot be read.
-pub fn weight_files(files: &ModelFiles) -> Result<Vec<String>, String> {
+pub fn weight_files(files: &ModelFiles) -> Result<Vec<String>, LoadError> {
     match choose(|name| files.has(name)) {
         Some(WeightFile::Whole(name)) => Ok(vec![name]),
-        Some(WeightFile::Index(index)) => indexed(&files.read(&index)?).map_err(|reason| format!("{index}: {reason}")),
-        None => Err(missing(&files.location())),
+        Some(WeightFile::Index(index)) => indexed(&files.read(&index)?).map_err(|error| error.of_file(&index)),
+        None => Err(LoadError::Files(missing(&files.location()))),
     }
 }
 
@@ -192,18 +193,18 @@ pub fn weight_files(files: &ModelFiles) -> Result<Vec<String>, String> {
 ///
 /// # Errors
 /// When it is invalid, or names files outside its folder.
-pub fn indexed(json: &[u8]) -> Result<Vec<String>, String> {
+pub fn indexed(json: &[u8]) -> Result<Vec<String>, LoadError> {
     let index: Index = serde_json::from_slice(json).map_err(|e| e.to_string())?;
     let names: BTreeSet<String> = index.weight_map.into_values().collect();
     match names.iter().find(|name| name.contains(['/', '\\']) || name.starts_with('.')) {
-        Some(name) => Err(format!("`{name}` is not the name of a file beside it")),
-        None if names.is_empty() => Err("it names no file".to_owned()),
+        Some(name) => Err(LoadError::Files(format!("`{name}` is not the name of a file beside it"))),
+        None if names.is_empty() => Err(LoadError::Files("it names no file".to_owned())),
         None => Ok(names.into_iter().collect()),
     }
 }
 
 impl Part {
-    fn safetensors(file: String, bytes: Cow<'static, [u8]>) -> Result<Self, String> {
+    fn safetensors(file: String, bytes: Cow<'static, [u8]>) -> Result<Self, LoadError> {
         // This checks that every tensor lies within the file.
         let (length, metadata) = SafeTensors::read_metadata(&bytes)
             .map_err(|e| format!("{file}: {e}; the file is damaged or cut off, fetch it again"))?;
@@ -248,14 +249,14 @@ impl Found<'_> {
         }
     }
 
-    fn shaped(self, shape: &[usize]) -> Result<Self, String> {
+    fn shaped(self, shape: &[usize]) -> Result<Self, LoadError> {
         match self.shape() == shape {
             true => Ok(self),
             false => Err(self.fail(format!("its shape is {:?}, config.json asks for {shape:?}", self.shape()))),
         }
     }
 
-    fn floats(&self) -> Result<Vec<f32>, String> {
+    fn floats(&self) -> Result<Vec<f32>, LoadError> {
         let values = match self.part {
             Part::Safetensors { .. } => match self.part.info(&self.name) {
                 Some((info, data)) => to_floats(data, info.dtype).map_err(|reason| self.fail(reason))?,
@@ -280,12 +281,12 @@ impl Found<'_> {
         })
     }
 
-    fn fail(&self, reason: impl std::fmt::Display) -> String {
-        format!("{}: {}: {reason}", self.part.file(), self.name)
+    fn fail(&self, reason: impl std::fmt::Display) -> LoadError {
+        LoadError::Files(format!("{}: {}: {reason}", self.part.file(), self.name))
     }
 }
 
-fn to_floats(data: &[u8], dtype: Dtype) -> Result<Vec<f32>, String> {
+fn to_floats(data: &[u8], dtype: Dtype) -> Result<Vec<f32>, LoadError> {
     match dtype {
         Dtype::F32 => Ok(data.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()),
         Dtype::F16 => {
@@ -295,6 +296,6 @@ fn to_floats(data: &[u8], dtype: Dtype) -> Result<Vec<f32>, String> {
             Ok(floats)
         }
         Dtype::BF16 => Ok(data.as_chunks().0.iter().map(|&bytes| bf16::from_le_bytes(bytes).to_f32()).collect()),
-        other => Err(format!("weights of type {other:?} are not supported; use F32, F16 or BF16")),
+        other => Err(LoadError::Files(format!("weights of type {other:?} are not supported; use F32, F16 or BF16"))),
     }
 }

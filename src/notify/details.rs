@@ -41,6 +41,7 @@ pub async fn of(store: &Store, rule: &Rule, alert: &Alert, base: &str) -> Result
 fn quote(post: &Value) -> Option<Quote> {
     let text = |name: &str| post[name].as_str().map(str::to_owned);
     Some(Quote {
+        post_id: text("post_id"),
         content: text("content")?,
         author: text("author"),
         source: text("source").unwrap_or_default(),

@@ -10,7 +10,7 @@ use crate::domain::notify::message::common;
 use crate::domain::notify::{Message, MessageAlert, Receiver, Status};
 use crate::store::{Store, StoreError};
 
-/// The annotation that the sentence replaces where a rule has no text of its own.
+/// The annotation that the sentence replaces where a rule defines none.
 const SUMMARY: &str = "summary";
 
 /// Composes messages, and reads the rules once for all of them.
@@ -63,7 +63,9 @@ impl<'a> Composer<'a> {
         let NotifiedAlert { fingerprint, member } = alert;
         let base = self.external_url.trim_end_matches('/');
         let stored = self.store.alert(member.alert_id).await?;
-        let mut annotations = member.annotations.clone();
+        // The texts of an alert that fires have its current figures.
+        let current = stored.as_ref().filter(|_| member.ends_at.is_none()).map(|alert| &alert.annotations);
+        let mut annotations = current.unwrap_or(&member.annotations).clone();
         let mut shown = None;
         if let Some(stored) = stored
             && let Some(rule) = self.rule(stored.rule_id).await?

@@ -171,3 +171,9 @@ async fn answers_are_bounded_in_size_and_time() {
     let away = outbound.get(&fake.url("/secret?key=1"), HeaderMap::new()).await.unwrap_err();
     assert!(away.is_transient() && !away.to_string().contains("secret"), "{away}");
 }
+
+#[test]
+fn tls_offers_only_the_protocol_that_the_client_speaks() {
+    // A server that selects HTTP/2 would get an HTTP/1.1 request.
+    assert_eq!(tls().unwrap().alpn_protocols, [b"http/1.1"]);
+}

@@ -6,12 +6,12 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::copies::{DistinctCounts, PostText};
-use super::judge::Verdict;
+use super::judge::{Verdict, needs_texts};
 use super::load::scaled;
 use super::machine::SeriesState;
 use super::series::Tally;
 use super::{Delays, History, Judged, Moment, View, judge_all};
-use crate::domain::alert::{Direction, InstanceState, RuleSpec};
+use crate::domain::alert::{InstanceState, RuleSpec};
 use crate::domain::{TimeRange, Timestamp};
 
 /// Evaluations happen at whole minutes, at least this far apart.
@@ -187,15 +187,6 @@ pub fn windows_to_read(spec: &RuleSpec, recording: &Recording, range: TimeRange)
     windows
 }
 
-/// Whether the posts of a window with this verdict must be read: fewer posts can only change it in one direction.
-pub fn needs_texts(spec: &RuleSpec, verdict: Verdict) -> bool {
-    let could_change = match spec.condition.direction() {
-        Direction::Above => matches!(verdict, Verdict::Holds | Verdict::Lingers),
-        Direction::Below => !matches!(verdict, Verdict::NoData | Verdict::Unobserved),
-    };
-    spec.reads_posts() && could_change
-}
-
 /// One evaluation of a series.
 #[derive(Clone, Copy)]
 struct Evaluation {
@@ -235,15 +226,7 @@ impl Course {
                 Some(Firing { scope, pending_at, fired_at, resolved_at: None, duration_seconds: 0, peak: value });
         }
         match &mut self.open {
-            Some(open) if alerting => {
-                let further = match spec.condition.direction() {
-                    Direction::Above => value > open.peak,
-                    Direction::Below => value < open.peak,
-                };
-                if further {
-                    open.peak = value;
-                }
-            }
+            Some(open) if alerting => open.peak = spec.condition.direction().further(open.peak, value),
             Some(open) => {
                 open.resolved_at = Some(now.at);
                 self.firings.extend(self.open.take());

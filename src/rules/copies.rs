@@ -25,7 +25,7 @@ const ROWS: u64 = 2;
 #[derive(Clone, Debug, PartialEq)]
 pub struct PostText {
     pub source: String,
-    /// `None`: an author of its own.
+    /// `None`: unknown, which counts as a different author each time.
     pub author: Option<String>,
     /// `None`: it is unscored.
     pub labels: Option<PostLabels>,
@@ -61,7 +61,7 @@ pub fn count(spec: &RuleSpec, posts: &[PostText], source: Option<&str>) -> Disti
         Distinct::Texts => {
             let texts: Vec<&str> = posts.iter().map(|post| post.content.as_str()).collect();
             let groups = groups(&texts);
-            // The first post of a group stands for it.
+            // Of each group the first post counts.
             for (_, post) in posts.iter().enumerate().filter(|(index, _)| groups[*index] == *index) {
                 tally.add(post.labels, 1);
             }

@@ -57,11 +57,14 @@ pub struct Target<'a> {
 /// Judges one series of `spec`.
 pub fn judge(spec: &RuleSpec, view: &dyn View, target: Target<'_>) -> Judgement {
     let range = TimeRange::last(spec.window, target.end);
-    let distinct = if spec.reads_posts() { view.distinct(spec, range, target.source) } else { None };
-    let window = distinct.map_or_else(|| view.window(range, target.source), |distinct| distinct.tally);
-    let mut judgement = of_window(spec, view, target, window);
-    if judgement.verdict == Verdict::Holds && distinct.is_some_and(|distinct| distinct.authors < spec.min_authors) {
-        judgement.verdict = Verdict::Clear;
+    let mut judgement = of_window(spec, view, target, view.window(range, target.source));
+    if needs_texts(spec, judgement.verdict)
+        && let Some(distinct) = view.distinct(spec, range, target.source)
+    {
+        judgement = of_window(spec, view, target, distinct.tally);
+        if judgement.verdict == Verdict::Holds && distinct.authors < spec.min_authors {
+            judgement.verdict = Verdict::Clear;
+        }
     }
     // More than the threshold was seen, whatever was missed; anything else may be due to what was missed.
     let proven = judgement.verdict == Verdict::Holds
@@ -71,6 +74,16 @@ pub fn judge(spec: &RuleSpec, view: &dyn View, target: Target<'_>) -> Judgement 
         judgement.verdict = Verdict::Unobserved;
     }
     judgement
+}
+
+/// Whether the posts of a window with this verdict must be read: their texts and authors are compared only where the
+/// condition holds for all posts, or may hold because of copies.
+pub fn needs_texts(spec: &RuleSpec, verdict: Verdict) -> bool {
+    let could_change = match spec.condition.direction() {
+        Direction::Above => matches!(verdict, Verdict::Holds | Verdict::Lingers),
+        Direction::Below => !matches!(verdict, Verdict::NoData | Verdict::Unobserved),
+    };
+    spec.reads_posts() && could_change
 }
 
 fn of_window(spec: &RuleSpec, view: &dyn View, target: Target<'_>, window: Tally) -> Judgement {

@@ -127,6 +127,11 @@ impl SourceStates {
         states.values_mut().map(measured).collect()
     }
 
+    /// Removes the source `name`, which this process no longer reads.
+    pub fn forget(&self, name: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
     /// Changes the state of the source `name`, which is initially [`SourceActivity::Starting`].
     pub fn update<T>(&self, name: &str, change: impl FnOnce(&mut SourceState) -> T) -> T {
         self.tracked(name, |tracked| change(&mut tracked.state))

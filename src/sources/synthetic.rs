@@ -6,6 +6,7 @@
 mod grammar;
 mod incident;
 pub mod outline;
+pub mod past;
 mod style;
 mod voice;
 mod writer;
@@ -22,7 +23,7 @@ use self::writer::Writer;
 use super::pace::Pace;
 use super::{Batch, Source, SourceError};
 use crate::clock::Clock;
-use crate::domain::{Op, Post, PostId};
+use crate::domain::{Op, Post, PostId, made_up};
 
 /// Options of the generator.
 #[derive(Clone, Debug)]
@@ -84,7 +85,7 @@ impl Synthetic {
         self.written += 1;
         // The planned time, not the clock, so that the sequence does not depend on delays of this run.
         let written = self.writer.write(index, index as f64 / self.rate);
-        let post_id = PostId::parse(&format!("syn-{}-{index}", self.run)).ok()?;
+        let post_id = PostId::parse(&made_up::post_id(&self.run, index)).ok()?;
         // A separate random generator, because the sequence of the writer's one determines the texts.
         let age = Duration::from_micros(index.wrapping_mul(0x9e37_79b9_7f4a_7c15) % AGE_MICROS);
         let reply_to = if written.is_reply {

@@ -31,7 +31,7 @@ struct Finding {
 }
 
 /// Copies the database at `from` to the new file `to`, as its last commit left it, and checks the
-/// copy. Readers and the writer of `from` go on meanwhile. Blocks; gives the size of the copy in bytes.
+/// copy. Readers and the writer of `from` continue. Blocks; gives the size of the copy in bytes.
 ///
 /// # Errors
 /// When `from` is no database or `to` cannot be written; nothing is left at `to` then.

@@ -85,6 +85,7 @@ impl Store {
 
     async fn matching_cells(&self, range: TimeRange, filter: &PostFilter) -> Result<Vec<BucketCell>, StoreError> {
         let limit = MAX_READ_POSTS + 1;
+        let _turn = self.scans.turn().await;
         match filter.topic {
             None => read!(
                 self,

@@ -8,6 +8,7 @@ mod observed;
 mod row;
 mod rules;
 mod transitions;
+mod update;
 
 pub use apply::{Applied, NewAlert, Step};
 pub(super) use audit::insert_audit;
@@ -16,6 +17,7 @@ pub use counts::{BucketWidth, RollupCount};
 pub(super) use evidence::{without_author, without_evidence};
 pub use observed::{Arrival, LatePosts, PostMark};
 pub use rules::{RuleChange, RuleList, RuleRefusal};
+pub use update::AlertUpdate;
 
 use diesel::{BoolExpressionMethods, ExpressionMethods, QueryDsl, SelectableHelper};
 

@@ -4,6 +4,7 @@ use diesel::upsert::excluded;
 use diesel::{BoolExpressionMethods, ExpressionMethods, QueryDsl};
 
 use super::backend::{read, transact};
+use super::schema::source_cursors;
 use super::schema::source_feeds::dsl;
 use super::sql::{At, JsonText};
 use super::{Store, StoreError};
@@ -91,6 +92,15 @@ impl Store {
             run!(diesel::update(dsl::source_feeds).filter(dsl::name.eq(&name)).set(dsl::paused.eq(paused)).execute(c))
         })?;
         Ok(changed > 0)
+    }
+
+    /// Forgets the report, the pause and the cursor of a feed that is gone.
+    pub async fn forget_feed(&self, name: &str) -> Result<(), StoreError> {
+        transact!(self, name.to_owned(), |c, name, run| {
+            run!(diesel::delete(dsl::source_feeds).filter(dsl::name.eq(&name)).execute(c))?;
+            run!(diesel::delete(source_cursors::table).filter(source_cursors::source.eq(&name)).execute(c))?;
+            Ok(())
+        })
     }
 
     /// Whether other processes may use the same database, so that instances must coordinate by leases.

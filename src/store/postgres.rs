@@ -194,6 +194,9 @@ impl Attempt {
     }
 }
 
+/// Switches messages to English where the role may, because Diesel passes on messages of the server and no SQLSTATE.
+const ENGLISH: &str = "SELECT set_config('lc_messages', 'C', false) WHERE current_setting('is_superuser') = 'on'";
+
 fn backoff() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(5))
@@ -267,7 +270,7 @@ impl Connector {
         let milliseconds = self.statement_timeout.as_millis();
         connection
             .batch_execute(&format!(
-                "SET statement_timeout = {milliseconds}; SET idle_in_transaction_session_timeout = {}",
+                "SET statement_timeout = {milliseconds}; SET idle_in_transaction_session_timeout = {}; {ENGLISH}",
                 self.limit.as_millis()
             ))
             .await

@@ -2,6 +2,7 @@
 
 pub(super) mod query;
 pub(super) mod row;
+pub mod sample;
 mod search;
 
 pub(super) use row::{public_id, scores_json};
@@ -14,6 +15,7 @@ use diesel::{ExpressionMethods, JoinOnDsl, QueryDsl, SelectableHelper};
 use super::backend::read;
 use super::rollup::Series;
 use super::rollup::read::{Cells, sum, totals};
+use super::scans::is_short;
 use super::schema::{sentiment_analysis as analysis, social_media_posts as post};
 use super::sql::CountOf;
 use super::{Store, StoreError};
@@ -58,6 +60,7 @@ impl Store {
         start: Start,
         limit: i64,
     ) -> Result<PostPage, StoreError> {
+        let _turn = if is_short(filter, start, limit) { None } else { self.scans.turn().await };
         let found = if filter.words.is_empty() { None } else { self.search_page(filter, sort, start, limit).await? };
         let rows: Vec<PostRow> = match (found, filter.topic) {
             (Some(ids), _) => read!(self, replica, |c| whole_posts!(post::id.eq_any(&ids)).load(c))?,
@@ -106,6 +109,7 @@ impl Store {
 
     /// How many posts match, counted one by one; more than `limit` is `limit + 1`.
     pub(super) async fn counted_up_to(&self, filter: &PostFilter, limit: i64) -> Result<i64, StoreError> {
+        let _turn = self.scans.turn().await;
         if !filter.words.is_empty()
             && let Some(count) = self.search_count(filter, limit).await?
         {

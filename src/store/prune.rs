@@ -173,7 +173,7 @@ impl Store {
         Ok(())
     }
 
-    /// Removes the ids of entries that are not delivered again. Entries of a lost stream are gone with it; those that
+    /// Removes the ids of entries that are not delivered again, and the posts that deletions among them removed. Entries of a lost stream are gone with it; those that
     /// were appended lately may still be held by a worker.
     async fn prune_entries(&self, needed: &EntryKey, stop: &CancellationToken) -> Result<(), StoreError> {
         let (ms, seq) = super::settle::columns(needed.id);
@@ -184,6 +184,25 @@ impl Store {
                     sql("DELETE FROM settled_entries WHERE (epoch, ms, seq) IN (SELECT epoch, ms, seq \
                          FROM settled_entries WHERE (epoch = ? AND (ms, seq) < (?, ?)) OR (epoch <> ? AND ms < ?) \
                          LIMIT ?)")
+                    .bind::<Text, _>(&epoch)
+                    .bind::<BigInt, _>(ms)
+                    .bind::<BigInt, _>(seq)
+                    .bind::<Text, _>(&epoch)
+                    .bind::<BigInt, _>(ms)
+                    .bind::<BigInt, _>(STEP)
+                    .execute(c)
+                )
+            })?
+        );
+        repeat!(
+            stop,
+            transact!(self, needed.epoch.to_string(), |c, epoch, run| {
+                run!(
+                    sql(
+                        "DELETE FROM removed_posts WHERE (epoch, ms, seq, post_id) IN (SELECT epoch, ms, seq, post_id \
+                         FROM removed_posts WHERE (epoch = ? AND (ms, seq) < (?, ?)) OR (epoch <> ? AND ms < ?) \
+                         LIMIT ?)"
+                    )
                     .bind::<Text, _>(&epoch)
                     .bind::<BigInt, _>(ms)
                     .bind::<BigInt, _>(seq)

@@ -62,8 +62,8 @@ impl Progress {
 }
 
 impl Store {
-    /// The posts that may contain all of `words`, at most `limit`; on SQLite the newest. `None` when the index cannot
-    /// tell: it is not complete, or the words are too short.
+    /// The posts that may contain all of `words`, at most `limit`; on SQLite the newest. `None` when the index is not
+    /// complete, or the words are too short for it.
     pub(super) async fn search_candidates(
         &self,
         words: &[String],

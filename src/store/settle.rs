@@ -9,10 +9,12 @@ mod state;
 mod tally;
 
 pub use backfill::{BackfillStep, TopicTest};
+pub(super) use postgres::remove_with_counts as remove_on_postgres;
+pub(super) use sqlite::remove_with_counts as remove_on_sqlite;
 pub(super) use state::columns;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use diesel::{ExpressionMethods, QueryDsl};
 
@@ -50,8 +52,7 @@ impl Store {
     }
 
     async fn settle_on(&self, batch: Vec<Settlement>, terms: Terms) -> Result<Option<Vec<Settled>>, StoreError> {
-        self.remove_authors_of(&batch).await?;
-        let keys: Vec<EntryKey> = batch.iter().map(|settlement| settlement.key.clone()).collect();
+        let removed = self.remove_authors_of(&batch).await?;
         let (now, retention) = (self.clock.now(), self.retention.clone());
         let terms = Terms { oldest: self.keep.posts.map(|kept| now - kept), ..terms };
         let settled = match &self.backend {
@@ -67,23 +68,28 @@ impl Store {
             }
         };
         Ok(settled.map(|mut settled| {
-            let mut unreported = self.unreported.lock().unwrap_or_else(PoisonError::into_inner);
-            for (key, settled) in keys.iter().zip(&mut settled) {
-                settled.removed.extend(unreported.remove(key).into_iter().flatten());
+            for (settled, removed) in settled.iter_mut().zip(removed) {
+                settled.removed.extend(removed);
             }
             settled
         }))
     }
 
     /// Deletes the posts of the authors whose deletion the batch requests, before the batch's own transaction: a
-    /// transaction over all posts of an author would hold up every other one. A crash repeats it.
-    async fn remove_authors_of(&self, batch: &[Settlement]) -> Result<(), StoreError> {
+    /// transaction over all posts of an author would hold up every other one. A crash repeats it. Gives the posts that
+    /// each entry removed, now or in an earlier delivery.
+    async fn remove_authors_of(&self, batch: &[Settlement]) -> Result<Vec<Vec<RemovedPost>>, StoreError> {
+        let mut removed = Vec::with_capacity(batch.len());
         for Settlement { key, change } in batch {
-            if let Change::DeleteAuthor { source, author } = change {
-                self.remove_author(source, author, Some(key.clone())).await?;
-            }
+            removed.push(match change {
+                Change::DeleteAuthor { source, author } => {
+                    self.remove_author(source, author, Some(key.clone())).await?;
+                    self.removed_by(key).await?
+                }
+                _ => Vec::new(),
+            });
         }
-        Ok(())
+        Ok(removed)
     }
 
     /// Matches the next posts that were stored before a topic's query.

@@ -24,6 +24,7 @@ use super::{
     Consumer, ConsumerInfo, DeadLetter, DeadLetterRequest, DeadLetterSelection, Depth, Entry, Release, StreamError,
     StreamOptions,
 };
+use dead_letters::Intake;
 use leases::{Change, Leases, Rescued};
 use tables::{Backlog, Row};
 
@@ -197,9 +198,11 @@ impl LocalStream {
         if key.epoch != self.0.epoch {
             return Ok(false);
         }
-        let moved = self.write(move |connection| dead_letters::add(connection, &key.epoch, &request, now)).await?;
+        let intake = Intake { request, now, most_bytes: self.0.options.dead_letter_max_bytes };
+        let dropped = self.write(move |connection| dead_letters::add(connection, &intake)).await?;
         self.leases().settle(&[key.id.seq]);
-        Ok(moved)
+        super::report_dropped(dropped.unwrap_or_default());
+        Ok(dropped.is_some())
     }
 
     pub(super) async fn depth(&self) -> Result<Depth, StreamError> {

@@ -1,5 +1,5 @@
-//! Matches all topics at once: one automaton finds the terms of all topics, and only topics whose terms occur are
-//! evaluated.
+//! All topics at once: one automaton over the terms of all, then only the clauses whose terms occur. The clauses of a
+//! query are the parts of its outermost `OR`.
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -20,15 +20,20 @@ pub struct Matcher {
     literals: Option<AhoCorasick>,
     /// Which literals must begin and end at a word boundary.
     bounds: Vec<Bounds>,
-    /// For each pattern, the topics that may match when it occurs. Literals follow the other patterns.
+    /// The patterns of authors, by folded name.
+    authors: HashMap<String, u32>,
+    /// The clauses that may hold when a pattern occurs, by pattern: those of texts, then literals, then authors.
     touches: Vec<Vec<u32>>,
-    topics: Vec<Compiled>,
-    /// Topics that may match although no term occurs.
+    topics: Vec<TopicId>,
+    clauses: Vec<Clause>,
+    /// Clauses that may hold without any term.
     always: Vec<u32>,
 }
 
-struct Compiled {
-    id: TopicId,
+/// A condition that is enough for a topic to match.
+struct Clause {
+    /// The index of the topic.
+    topic: u32,
     tree: Tree,
 }
 
@@ -54,9 +59,11 @@ struct Bounds {
 #[derive(Default)]
 pub struct Scratch {
     words: String,
-    /// For each pattern and each topic, the number of the last post that it was found in.
+    /// By pattern, by clause and by topic: the number of the post in which it was seen, touched or matched last.
     seen: Vec<u64>,
     touched: Vec<u64>,
+    matched: Vec<u64>,
+    /// Clauses that may hold.
     candidates: Vec<u32>,
     post: u64,
 }
@@ -77,19 +84,23 @@ impl Matcher {
         for (_, query) in &topics {
             patterns.collect(&query.node);
         }
-        let mut touches = vec![Vec::new(); patterns.texts.len() + patterns.literals.len()];
-        let (mut compiled, mut always) = (Vec::with_capacity(topics.len()), Vec::new());
-        for (number, (id, query)) in (0..).zip(topics) {
-            let tree = patterns.compile(&query.node, &mut |pattern| {
-                let topics: &mut Vec<u32> = &mut touches[pattern as usize];
-                if topics.last() != Some(&number) {
-                    topics.push(number);
+        let first_author = patterns.texts.len() + patterns.literals.len();
+        let mut touches = vec![Vec::new(); first_author + patterns.authors.len()];
+        let (mut clauses, mut always) = (Vec::with_capacity(topics.len()), Vec::new());
+        for (topic, (_, query)) in (0..).zip(&topics) {
+            for node in query.node.clauses() {
+                let number = clauses.len() as u32;
+                let tree = patterns.compile(node, &mut |pattern| {
+                    let touched: &mut Vec<u32> = &mut touches[pattern as usize];
+                    if touched.last() != Some(&number) {
+                        touched.push(number);
+                    }
+                });
+                if node.without_terms().can_hold {
+                    always.push(number);
                 }
-            });
-            if query.node.without_terms().can_hold {
-                always.push(number);
+                clauses.push(Clause { topic, tree });
             }
-            compiled.push(Compiled { id, tree });
         }
         let build = |texts: &[String]| match texts {
             [] => Ok(None),
@@ -99,8 +110,10 @@ impl Matcher {
             automaton: build(&patterns.texts)?,
             literals: build(&patterns.literals)?,
             bounds: patterns.bounds,
+            authors: patterns.authors.into_iter().map(|(name, number)| (name, first_author as u32 + number)).collect(),
             touches,
-            topics: compiled,
+            topics: topics.into_iter().map(|(id, _)| id).collect(),
+            clauses,
             always,
         })
     }
@@ -115,7 +128,7 @@ impl Matcher {
         if self.topics.is_empty() {
             return Vec::new();
         }
-        scratch.begin(self.touches.len(), self.topics.len());
+        scratch.begin(self);
         let mut normal = std::mem::take(&mut scratch.words);
         push_words(subject.content, &mut normal);
         if let Some(automaton) = &self.automaton {
@@ -125,7 +138,7 @@ impl Matcher {
             }
         }
         if let Some(literals) = &self.literals {
-            let first = self.touches.len() - self.bounds.len();
+            let first = self.touches.len() - self.authors.len() - self.bounds.len();
             for found in literals.find_overlapping_iter(subject.content) {
                 let number = found.pattern().as_usize();
                 if self.bounds[number].hold(subject.content, found.range()) {
@@ -134,20 +147,23 @@ impl Matcher {
                 }
             }
         }
-        for &topic in &self.always {
-            if scratch.touched[topic as usize] != scratch.post {
-                scratch.candidates.push(topic);
-            }
+        if let Some(author) = subject.author.filter(|_| !self.authors.is_empty())
+            && let Some(&pattern) = self.authors.get(&*fold(author.trim_start_matches('@')))
+        {
+            scratch.touch(pattern as usize, &self.touches[pattern as usize]);
         }
+        scratch.consider(&self.always);
         let post =
             PostView { subject, normal: &normal, words: OnceCell::new(), seen: &scratch.seen, number: scratch.post };
-        let mut matched: Vec<TopicId> = scratch
-            .candidates
-            .iter()
-            .map(|topic| &self.topics[*topic as usize])
-            .filter(|topic| topic.tree.holds(&post))
-            .map(|topic| topic.id)
-            .collect();
+        let mut matched = Vec::new();
+        for candidate in &scratch.candidates {
+            let Clause { topic, tree } = &self.clauses[*candidate as usize];
+            let last = &mut scratch.matched[*topic as usize];
+            if *last != scratch.post && tree.holds(&post) {
+                *last = scratch.post;
+                matched.push(self.topics[*topic as usize]);
+            }
+        }
         matched.sort_unstable();
         scratch.words = normal;
         matched
@@ -155,23 +171,28 @@ impl Matcher {
 }
 
 impl Scratch {
-    fn begin(&mut self, patterns: usize, topics: usize) {
+    fn begin(&mut self, matcher: &Matcher) {
         self.words.clear();
         self.candidates.clear();
         self.post += 1;
-        // Post numbers only increase, so marks that another matcher left never count for this post.
-        self.seen.resize(patterns.max(self.seen.len()), 0);
-        self.touched.resize(topics.max(self.touched.len()), 0);
+        // Numbers of posts only grow, so what is left of another matcher is never taken for this post's.
+        self.seen.resize(matcher.touches.len().max(self.seen.len()), 0);
+        self.touched.resize(matcher.clauses.len().max(self.touched.len()), 0);
+        self.matched.resize(matcher.topics.len().max(self.matched.len()), 0);
     }
 
-    /// Records that a pattern occurs, and the topics that may match because of it.
-    fn touch(&mut self, pattern: usize, topics: &[u32]) {
-        if std::mem::replace(&mut self.seen[pattern], self.post) == self.post {
-            return;
+    /// Notes that a pattern occurs, and the clauses that may hold because of it.
+    fn touch(&mut self, pattern: usize, clauses: &[u32]) {
+        if std::mem::replace(&mut self.seen[pattern], self.post) != self.post {
+            self.consider(clauses);
         }
-        for &topic in topics {
-            if std::mem::replace(&mut self.touched[topic as usize], self.post) != self.post {
-                self.candidates.push(topic);
+    }
+
+    /// Makes clauses candidates, unless they are.
+    fn consider(&mut self, clauses: &[u32]) {
+        for &clause in clauses {
+            if std::mem::replace(&mut self.touched[clause as usize], self.post) != self.post {
+                self.candidates.push(clause);
             }
         }
     }
@@ -194,6 +215,7 @@ struct Patterns {
     literal_numbers: HashMap<Literal, u32>,
     literals: Vec<String>,
     bounds: Vec<Bounds>,
+    authors: HashMap<String, u32>,
 }
 
 /// Whether a condition makes a topic match, or prevents it from matching.
@@ -213,6 +235,7 @@ impl Patterns {
             Node::Phrase(phrase) => _ = self.text(&phrase.seed()),
             Node::Near(near) => near.groups.iter().flatten().for_each(|phrase| _ = self.text(&phrase.seed())),
             Node::Literal(literal) => _ = self.literal(literal),
+            Node::Author(name) => _ = self.author(name),
             Node::Field(_) => {}
         }
     }
@@ -254,8 +277,17 @@ impl Patterns {
                 let number = self.literal(literal) + self.texts.len() as u32;
                 Tree::Text(helps(number))
             }
+            Node::Author(name) => {
+                let number = (self.texts.len() + self.literals.len()) as u32 + self.author(name);
+                Tree::Text(helps(number))
+            }
             Node::Field(field) => Tree::Field(field.clone()),
         }
+    }
+
+    fn author(&mut self, name: &str) -> u32 {
+        let next = self.authors.len() as u32;
+        *self.authors.entry(name.to_owned()).or_insert(next)
     }
 
     fn text(&mut self, text: &str) -> u32 {
@@ -333,7 +365,6 @@ impl Field {
         let url = || subject.url.map(str::to_lowercase);
         match self {
             Self::Source(name) => subject.source == name,
-            Self::Author(name) => subject.author.is_some_and(|author| fold(author.trim_start_matches('@')) == **name),
             Self::Lang(tag) => subject.lang.is_some_and(|lang| is_variety(lang, tag)),
             Self::Site(site) => url().is_some_and(|url| is_below(host(&url), site)),
             Self::Url(part) => url().is_some_and(|url| url.contains(part)),

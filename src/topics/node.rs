@@ -16,6 +16,8 @@ pub enum Node {
     Near(Near),
     /// The text as it was written contains this one.
     Literal(Literal),
+    /// The post's author is this one, folded.
+    Author(String),
     Field(Field),
 }
 
@@ -51,8 +53,6 @@ pub struct Literal {
 pub enum Field {
     /// The post is from this source.
     Source(String),
-    /// The post's author is this one, folded.
-    Author(String),
     /// The post's language is this one or a variety of it; in lower case.
     Lang(String),
     /// The post's page is on this host or below it; in lower case.
@@ -112,7 +112,15 @@ impl Node {
         }
     }
 
-    /// The possible values of the tree for a post without any of its terms.
+    /// The parts of the outermost `OR`: each is enough for the condition to hold.
+    pub fn clauses(&self) -> Vec<&Self> {
+        match self {
+            Self::Or(nodes) => nodes.iter().flat_map(Self::clauses).collect(),
+            other => vec![other],
+        }
+    }
+
+    /// What is known without looking at the text.
     pub fn without_terms(&self) -> WithoutTerms {
         let both = |nodes: &[Self]| nodes.iter().map(Self::without_terms).collect::<Vec<_>>();
         match self {
@@ -134,7 +142,7 @@ impl Node {
                 let WithoutTerms { can_hold, can_fail } = node.without_terms();
                 WithoutTerms { can_hold: can_fail, can_fail: can_hold }
             }
-            Self::Text(_) | Self::Phrase(_) | Self::Near(_) | Self::Literal(_) => {
+            Self::Text(_) | Self::Phrase(_) | Self::Near(_) | Self::Literal(_) | Self::Author(_) => {
                 WithoutTerms { can_hold: false, can_fail: true }
             }
             Self::Field(_) => WithoutTerms { can_hold: true, can_fail: true },

@@ -98,7 +98,7 @@ impl Batch<'_> {
             let started = Instant::now();
             let settled = self.commit(&works, matched(&works, &topics)).await?;
             traces.stage("commit", started.elapsed());
-            // The topics changed meanwhile: nothing was written, and the posts are matched again.
+            // The topics changed since they were read: nothing was written, and the posts are matched again.
             let Some(settled) = settled else {
                 self.refresh_topics().await?;
                 continue;
@@ -139,7 +139,8 @@ impl Batch<'_> {
         if texts.is_empty() {
             return Ok(());
         }
-        let is_transient = |error: &InferenceError| !matches!(error, InferenceError::Failed(_));
+        let is_transient =
+            |error: &InferenceError| !matches!(error, InferenceError::Failed(_) | InferenceError::TooSlow(_));
         let analyse = self.retried("model", is_transient, || {
             let (classifier, texts) = (self.worker.classifier.current(), texts.clone());
             async move { classifier.classify(texts).await }
@@ -245,6 +246,9 @@ impl From<GaveUp<InferenceError>> for Failure {
         match error {
             GaveUp::Failed(InferenceError::Failed(error)) => {
                 Self::Entries { reason: DeadLetterReason::AnalysisFailed, error }
+            }
+            GaveUp::Failed(error @ InferenceError::TooSlow(_)) => {
+                Self::Entries { reason: DeadLetterReason::AnalysisFailed, error: error.to_string() }
             }
             GaveUp::Failed(_) | GaveUp::Stopping => Self::Abandoned,
         }

@@ -3,7 +3,7 @@
 //! It never slows the main path: a post is stored with the first analysis immediately, and one of low
 //! confidence is put into a bounded queue. A separate task asks the other model and replaces the
 //! analysis and its rollup counts in one transaction, unless the post was edited or deleted
-//! meanwhile. A post that does not fit into the queue, or is in it when the process exits, keeps its
+//! since. A post that does not fit into the queue, or is in it when the process exits, keeps its
 //! first analysis.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -111,10 +111,10 @@ pub async fn run(worker: Worker, second: SecondOpinion, shutdown: Shutdown) {
                 backoff.succeeded();
                 replace(&worker, batch, analyses, &shutdown).await;
             }
-            Some(Err(InferenceError::Failed(_))) if batch.len() > 1 => {
+            Some(Err(InferenceError::Failed(_) | InferenceError::TooSlow(_))) if batch.len() > 1 => {
                 waiting.extend(batch.into_iter().map(|doubt| vec![doubt]));
             }
-            Some(Err(InferenceError::Failed(_))) => count("failed", 1),
+            Some(Err(InferenceError::Failed(_) | InferenceError::TooSlow(_))) => count("failed", 1),
             Some(Err(error)) => {
                 waiting.push_front(batch);
                 backoff.wait(&error, &shutdown).await;

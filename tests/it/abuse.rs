@@ -9,6 +9,7 @@ mod export;
 mod first_start;
 mod load;
 mod model;
+mod searches;
 mod secrets;
 mod sockets;
 

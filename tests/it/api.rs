@@ -9,6 +9,7 @@ mod append;
 mod counts;
 mod dead_letters;
 mod export;
+mod insights;
 mod languages;
 mod live;
 mod notify;

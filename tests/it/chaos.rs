@@ -4,7 +4,9 @@
 //! `make chaos` runs many faults; the ordinary tests run a few. The seed, which is printed, reproduces the faults.
 
 mod check;
+mod disk;
 mod embedded;
+mod failover;
 mod feed;
 mod proxy;
 mod shared;
@@ -15,6 +17,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use embedded::Embedded;
+use failover::Failover;
 use feed::Feed;
 use shared::Scaled;
 
@@ -97,6 +100,18 @@ async fn scaled_out_processes_survive_a_few_faults() {
 #[ignore = "run by make chaos"]
 async fn embedded_process_survives_many_faults() {
     run(Embedded::start().await, Plan::long()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fail_over_of_redis_is_survived() {
+    run(Failover::start().await, Plan { faults: 1, seed: 13 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by make chaos"]
+async fn fail_overs_of_redis_survive_many_faults() {
+    let plan = Plan::long();
+    run(Failover::start().await, Plan { faults: plan.faults.min(20), ..plan }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

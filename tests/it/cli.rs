@@ -225,7 +225,7 @@ fn doctor_reports_problems_with_remedies() {
     let folder = folder();
     let fresh = run(folder.path(), &["doctor", "--json", "--set", "server.listen=127.0.0.1:0"]).good().json();
     assert_eq!(fresh["ok"], true, "{fresh:#}");
-    for name in ["config", "database", "stream", "model", "disk", "clock", "ports"] {
+    for name in ["config", "secrets", "database", "stream", "model", "disk", "clock", "ports"] {
         assert!(!finding(&fresh, name).is_empty());
     }
     assert!(!folder.path().join("data").exists(), "doctor changes nothing");
@@ -259,6 +259,7 @@ fn doctor_reports_problems_with_remedies() {
     );
     assert_eq!(away.code, 1);
     assert!(away.stdout.contains("start Postgres") && away.stdout.contains("start Redis"), "{}", away.stdout);
+    assert!(away.stdout.contains("stored unencrypted") && away.stdout.contains("database.key_file"), "{}", away.stdout);
     assert!(!away.stdout.contains(SECRET) && !away.stderr.contains(SECRET), "{}{}", away.stdout, away.stderr);
 }
 

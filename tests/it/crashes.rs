@@ -2,9 +2,13 @@
 
 use std::path::Path;
 
+use fred::clients::Client;
+use fred::interfaces::ClientLike;
+use fred::types::config::Config;
+use fred::types::{ClusterHash, CustomCommand};
 use serde_json::Value;
 
-use crate::process::{Process, command, posts};
+use crate::process::{Process, command, posts, within};
 use crate::services::{self, Server, Shared};
 
 const POSTS: usize = 1_500;
@@ -82,6 +86,49 @@ async fn claims_of_a_killed_worker_are_finished_by_another() {
     let rows = services::number(&shared.postgres_url, "SELECT count(*) FROM sentiment_analysis").await;
     assert_eq!(rows, POSTS as i64);
     assert_eq!(second.terminate().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn author_deletion_continues_after_a_kill_between_steps() {
+    let folder = tempfile::tempdir().unwrap();
+    let shared = Shared::create().await;
+    let settings = with(&shared.settings(), &["ingester.sources=[]", "worker.claim_idle=1s", "server.rate_limit=0"]);
+    let process = Process::start(folder.path(), &settings).await;
+    process.append(&posts(POSTS)).await;
+    process.drained(POSTS).await;
+    let processed = format!("{}_processed", shared.prefix);
+    assert_eq!(redis(&shared, "XLEN", &[&processed]).await.as_u64(), Some(POSTS as u64));
+
+    // Another session holds a late post, so that the deletion stops between two of its steps.
+    let (other, connection) = tokio_postgres::connect(&shared.postgres_url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let last = "SELECT 1 FROM post_keys WHERE post_id = (SELECT post_id FROM social_media_posts \
+                ORDER BY created_at DESC, id DESC LIMIT 1) FOR UPDATE";
+    other.batch_execute(&format!("BEGIN; {last}")).await.unwrap();
+    let stream = format!("{}_posts", shared.prefix);
+    redis(&shared, "XADD", &[&stream, "*", "op", "delete_author", "source", "web", "author", "ada"]).await;
+    let left = async || services::number(&shared.postgres_url, "SELECT count(*) FROM social_media_posts").await;
+    within("some steps are committed", async || (left().await < POSTS as i64).then_some(())).await;
+    process.kill().await;
+    assert!(left().await > 0, "the deletion is not over");
+    other.batch_execute("COMMIT").await.unwrap();
+
+    let process = Process::start(folder.path(), &settings).await;
+    process.drained(0).await;
+    assert_eq!(left().await, 0);
+    let gone = async || (redis(&shared, "XLEN", &[&processed]).await.as_u64() == Some(0)).then_some(());
+    within("copies of every removed post are gone", gone).await;
+}
+
+/// The answer of Redis to a command.
+async fn redis(shared: &Shared, name: &'static str, args: &[&str]) -> Value {
+    let client = Client::new(Config::from_url(&shared.redis_url).unwrap(), None, None, None);
+    client.init().await.unwrap();
+    let args: Vec<fred::types::Value> = args.iter().map(|arg| fred::types::Value::from(*arg)).collect();
+    let command = CustomCommand::new_static(name, ClusterHash::FirstKey, false);
+    let answer: fred::types::Value = client.custom(command, args).await.unwrap();
+    client.quit().await.unwrap();
+    answer.as_u64().map_or(Value::Null, Value::from)
 }
 
 #[tokio::test(flavor = "multi_thread")]

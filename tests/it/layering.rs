@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 const ROLES: [&str; 5] = ["ingester", "worker", "alerts", "notify", "http"];
-const ROOMS: [&str; 12] = [
+const ROOMS: [&str; 13] = [
     "lease",
     "stream",
     "inference",
@@ -16,6 +16,7 @@ const ROOMS: [&str; 12] = [
     "sources",
     "outbound",
     "rules",
+    "insights",
     "topics",
     "language",
     "terms",
@@ -31,10 +32,11 @@ fn allowed(module: &str) -> Option<BTreeSet<&'static str>> {
         "language" => set(&["domain"]),
         // A room owns the types of its settings.
         "config" => Some(ROOMS.into_iter().chain(["domain"]).collect()),
-        "inference" => set(&["domain", "clock"]),
+        "inference" => set(&["domain", "clock", "outbound"]),
         "sources" => set(&["domain", "clock", "outbound"]),
         "outbound" | "terms" => set(&[]),
         "rules" => set(&["domain", "store", "terms"]),
+        "insights" => set(&["domain", "store", "terms", "rules"]),
         "lease" => set(&["store", "lifecycle"]),
         "topics" => set(&["domain", "store", "lifecycle", "terms"]),
         "store" => set(&["domain", "clock", "secrets", "sqlite"]),

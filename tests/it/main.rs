@@ -10,6 +10,7 @@ mod chaos;
 mod cli;
 mod cli_server;
 mod crashes;
+mod demo;
 mod fakes;
 mod fuzz;
 mod layering;

@@ -138,7 +138,7 @@ fn interrupted_download_resumes_at_its_offset() {
     };
     app.hub.fault(weights, Fault::Cut);
     let broken = app.run(&["models", "pull", "tests/bert"]);
-    assert_ended(&broken, 1, &[weights, "broke off", "goes on from where it stopped"]);
+    assert_ended(&broken, 1, &[weights, "was interrupted", "it resumes"]);
     // The download is retried from the half, the three quarters, and so on.
     assert!(resumed(size / 2), "{:?}", app.hub.seen());
     // An incomplete download is not used as a model.
@@ -163,12 +163,12 @@ fn silent_hub_or_damaged_file_fails_and_leaves_no_model() {
     app.hub.fault("model.safetensors", Fault::Silence);
     let start = Instant::now();
     let silent = app.run(&["models", "pull", "tests/bert", "--set", "inference.hub.timeout=1s"]);
-    assert_ended(&silent, 1, &["fell silent for 1 s", "inference.hub.timeout"]);
+    assert_ended(&silent, 1, &["sent no data for 1 s", "inference.hub.timeout"]);
     assert!(start.elapsed() < Duration::from_secs(90), "{:?}", start.elapsed());
 
     app.hub.fault("model.safetensors", Fault::Damage);
     let damaged = app.run(&["models", "pull", "tests/bert"]);
-    assert_ended(&damaged, 1, &["model.safetensors came through damaged", "SHA-256"]);
+    assert_ended(&damaged, 1, &["model.safetensors is damaged", "SHA-256"]);
     assert!(!app.snapshot("bert").join("model.safetensors").exists());
     app.hub.heal();
     assert_ended(&app.run(&["models", "pull", "tests/bert"]), 0, &[]);

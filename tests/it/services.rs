@@ -80,15 +80,38 @@ pub struct Server {
 impl Server {
     /// A Redis that keeps its data across restarts.
     pub async fn redis() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::redis_in(tempfile::tempdir().expect("a temporary folder"), &[]).await
+    }
+
+    /// A Redis that keeps its data in `folder`, with more `options`.
+    pub async fn redis_in(folder: tempfile::TempDir, options: &[&str]) -> Self {
         own(&folder).await;
         let port = free_port();
         let arguments = ["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir", &path(&folder), "--save", ""]
             .into_iter()
             .chain(["--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning"])
+            .chain(options.iter().copied())
             .map(str::to_owned)
             .collect();
         let program = required("SENTISTREAM_TEST_REDIS_SERVER").into();
+        let mut server = Self { program, arguments, port, child: None, _folder: folder };
+        server.start().await;
+        server
+    }
+
+    /// A Sentinel that knows the Redis on the port `master` as `main`.
+    pub async fn sentinel(master: u16) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (port, file) = (free_port(), folder.path().join("sentinel.conf"));
+        let text = format!(
+            "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor main 127.0.0.1 {master} 1\n\
+             sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n",
+            path(&folder)
+        );
+        std::fs::write(&file, text).expect("a file");
+        own(&folder).await;
+        let program = required("SENTISTREAM_TEST_REDIS_SERVER").into();
+        let arguments = vec![file.display().to_string(), "--sentinel".to_owned()];
         let mut server = Self { program, arguments, port, child: None, _folder: folder };
         server.start().await;
         server
@@ -171,7 +194,8 @@ fn unprivileged(program: &std::path::Path) -> Command {
 
 async fn own(folder: &tempfile::TempDir) {
     if is_root() {
-        let status = Command::new("chown").arg("postgres").arg(folder.path()).status().await.expect("chown runs");
+        let status =
+            Command::new("chown").args(["-R", "postgres"]).arg(folder.path()).status().await.expect("chown runs");
         assert!(status.success(), "chown failed");
     }
 }

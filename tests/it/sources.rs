@@ -4,6 +4,7 @@ mod bluesky;
 mod hackernews;
 mod ingesting;
 mod instances;
+mod managed;
 mod mastodon;
 mod pausing;
 mod polling;

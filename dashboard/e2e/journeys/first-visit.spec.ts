@@ -24,11 +24,12 @@ test("first visit shows live posts and the demo notice", async ({ page }) => {
   const address = (await newest.getAttribute("href")) ?? "";
   await expect(newest).not.toHaveAttribute("href", address);
   await expect(page.getByText("These posts are made up")).toBeVisible();
-  await page.getByRole("button", { name: "Connect a real source" }).click();
-  for (const kind of ["Bluesky", "Feeds", "Mastodon", "Hacker News", "Reddit", "HTTP", "File"]) {
-    await page.getByRole("button", { name: kind, exact: true }).click();
+  await page.getByRole("link", { name: "Connect a real source" }).click();
+  await page.getByRole("button", { name: "Add source" }).click();
+  const kinds = page.getByLabel("Kind", { exact: true });
+  for (const kind of ["Bluesky", "Feeds and web pages", "Mastodon", "Hacker News", "Reddit"]) {
+    await kinds.selectOption(kind);
   }
-  await expect(page.getByText("sentistream import posts.ndjson")).toBeVisible();
 });
 
 test("reduced motion disables animations", async ({ page }) => {

@@ -137,19 +137,43 @@ test("on-call engineer handles an alert on a phone", async ({ browser, server })
   await page.getByRole("button", { name: "Silence 1 h" }).click();
   await expect(page.getByRole("button", { name: /^Silenced until/ })).toBeVisible();
   report("on call", started);
+  for (const path of [
+    "/alerts",
+    "/alerts/silences",
+    "/alerts/receivers",
+    "/alerts/routes",
+    "/alerts/rules",
+  ]) {
+    await page.goto(path);
+    await expect(page.getByRole("navigation", { name: "Alerts" })).toBeVisible();
+    await page.waitForLoadState("networkidle");
+    expect(await tooSmall(page), path).toEqual([]);
+  }
+  await page.goto("/alerts/receivers");
+  await page.getByRole("button", { name: "Add receiver" }).click();
+  await expect(page.getByRole("dialog", { name: "Add receiver" })).toBeVisible();
+  expect(await tooSmall(page), "the form of a receiver").toEqual([]);
   await context.close();
 });
 
-/** The visible buttons of the view that are smaller than a finger. */
+const TARGETS = [
+  ...["main button", "nav a", "nav button", "main li > a", "main summary", "[role=dialog] button"],
+  ...["[role=dialog] summary", "[role=dialog] select", "[role=dialog] label:has(> input)"],
+  ...["[role=dialog] input:not([type=checkbox])", "main select", "main input:not([type=checkbox])"],
+].join();
+
+/** The visible controls of the view that are smaller than a finger. */
 function tooSmall(page: Page): Promise<string[]> {
-  return page.evaluate(() =>
-    [...document.querySelectorAll("main button, nav a, nav button")].flatMap((element) => {
-      const { width, height } = element.getBoundingClientRect();
-      const shown = width > 0 && height > 0;
-      return shown && (height < 44 || width < 44)
-        ? [`${element.textContent} ${Math.round(width)}×${Math.round(height)}`]
-        : [];
-    }),
+  return page.evaluate(
+    (targets) =>
+      [...document.querySelectorAll(targets)].flatMap((element) => {
+        const { width, height } = element.getBoundingClientRect();
+        const shown = width > 0 && height > 0;
+        return shown && (height < 44 || width < 44)
+          ? [`${element.textContent} ${Math.round(width)}×${Math.round(height)}`]
+          : [];
+      }),
+    TARGETS,
   );
 }
 

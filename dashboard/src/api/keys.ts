@@ -1,4 +1,5 @@
 import type { AggregateQuery, AlertsQuery, CompareQuery, PostsQuery } from "./endpoints";
+import type { InsightQuery } from "./insights";
 import type { ShareQuery } from "./topics";
 
 /**
@@ -11,8 +12,20 @@ export const keys = {
     buckets: (query: AggregateQuery) => ["aggregate", "buckets", query],
     comparison: (query: CompareQuery) => ["aggregate", "comparison", query],
   },
+  insights: {
+    all: ["insights"],
+    explain: (filter: string, query: InsightQuery) => ["insights", "explain", filter, query],
+  },
   sources: { all: ["sources"] },
+  feeds: {
+    all: ["feeds"],
+    kinds: ["feed-kinds"],
+    one: (name: string | null) => ["feeds", "one", name],
+  },
   system: { all: ["system"] },
+  demo: { all: ["demo"] },
+  /** The times of the oldest and the newest post. */
+  extent: { all: ["extent"] },
   topics: {
     all: ["topics"],
     list: ["topics", "list"],

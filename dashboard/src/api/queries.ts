@@ -1,4 +1,5 @@
 import { keepPreviousData, queryOptions, useQuery } from "@tanstack/react-query";
+import type { Extent } from "@/lib/fittedRange";
 import { zone } from "@/lib/format";
 import type { TimeWindow } from "@/lib/range";
 import type { Search } from "@/lib/search";
@@ -7,6 +8,7 @@ import {
   type AlertsQuery,
   getAggregate,
   getAlerts,
+  getPosts,
   getSources,
   getSystem,
 } from "./endpoints";
@@ -64,6 +66,25 @@ export function aggregateOptions(window: TimeWindow, filter: CountFilter) {
 
 export function useSourcesQuery() {
   return useQuery({ queryKey: keys.sources.all, queryFn: ({ signal }) => getSources(signal) });
+}
+
+/** The times of the oldest and the newest post when this page was opened; null without posts. */
+export function useExtentQuery(enabled: boolean) {
+  return useQuery({
+    queryKey: keys.extent.all,
+    queryFn: async ({ signal }): Promise<Extent | null> => {
+      const [oldest, newest] = await Promise.all([
+        getPosts({ limit: 1, sort: "oldest" }, signal),
+        getPosts({ limit: 1 }, signal),
+      ]);
+      const [first, last] = [oldest.posts[0], newest.posts[0]];
+      return first && last
+        ? { first: Date.parse(first.created_at), last: Date.parse(last.created_at) }
+        : null;
+    },
+    staleTime: Number.POSITIVE_INFINITY,
+    enabled,
+  });
 }
 
 /** The tracked topics. Polled faster while a backfill runs. */

@@ -38,6 +38,13 @@ export type Aggregate = Schemas["AggregateAnswer"];
 export type Bucket = Schemas["BucketAnswer"];
 export type EmotionCount = Schemas["TopEmotion"];
 export type SourceInfo = Schemas["SourceView"];
+export type Demo = Schemas["DemoView"];
+export type SourceDefinition = Schemas["SourceDefinition"];
+export type ManagedSource = Schemas["ManagedSourceView"];
+export type SourceRequest = Schemas["SourceRequest"];
+export type SourceKind = Schemas["SourceKind"];
+export type SourceField = Schemas["SourceField"];
+export type Trial = Schemas["Trial"];
 
 /** The OpenAPI document describes the details as an open object. */
 export type Alert = Omit<Schemas["Alert"], "details"> & { details: Record<string, unknown> };
@@ -50,6 +57,13 @@ export type Comparison = Schemas["Comparison"];
 /** Whether chance explains the changes of a comparison. */
 export type Significance = Schemas["Significance"];
 export type PeriodCounts = Schemas["PeriodCounts"];
+
+/** What changed between two ranges, and what is behind it. */
+export type Insight = Schemas["Explained"];
+/** A significant change. */
+export type Shift = Schemas["Shift"];
+/** A post that an insight cites. */
+export type CitedPost = Schemas["CitedPost"];
 
 export type RuleDraft = Schemas["RuleDraft"];
 export type Rule = Schemas["RuleView"];

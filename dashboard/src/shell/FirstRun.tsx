@@ -1,12 +1,19 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { X } from "lucide-react";
-import { useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
+import { isDemoBusy, removeDemo, useDemoQuery } from "@/api/demo";
+import { keys } from "@/api/keys";
 import { useSourcesQuery, useSystemQuery } from "@/api/queries";
-import type { SourceInfo, System } from "@/api/types";
-import { Button, IconButton } from "@/ui/Button";
-import { Modal } from "@/ui/Drawer";
-import { ConnectSource } from "./ConnectSource";
+import type { Demo, SourceInfo, System } from "@/api/types";
+import { count } from "@/lib/format";
+import { buttonClass, IconButton } from "@/ui/Button";
+import { ConfirmButton } from "@/ui/ConfirmButton";
+import { useChange } from "@/ui/useSave";
 
 const KEY = "sentistream.first-run-seen";
+/** Dismissing the notice of made-up posts does not dismiss the question of whether to remove them. */
+const MIXED_KEY = "sentistream.mixed-seen";
 /** The name of the source of made-up posts. */
 const SYNTHETIC = "source:synthetic";
 
@@ -21,46 +28,126 @@ function hasRealPosts(system: System, sources: readonly SourceInfo[]): boolean {
   return read === true || sources.some(({ source }) => !MADE_UP.has(source));
 }
 
-/** Says that the posts are made up, until it is dismissed or real posts arrive. */
+/** Says that posts are made up, how far the demonstration is, and removes it. */
 export function FirstRun() {
-  const [seen, setSeen] = useState(() => isSeen());
-  const [open, setOpen] = useState(false);
-  const system = useSystemQuery(!seen).data;
-  const sources = useSourcesQuery().data;
-  if (seen || !system?.components.some(({ name }) => name === SYNTHETIC)) return null;
-  if (hasRealPosts(system, sources ?? [])) return null;
-  const dismiss = () => {
-    setSeen(true);
-    markSeen();
-  };
+  const demo = useDemoQuery().data;
+  useRefresh(demo);
+  if (demo && isDemoBusy(demo)) return <DemoProgress demo={demo} />;
+  return <DemoNotice demo={demo} />;
+}
+
+/** Reads everything again when the demonstration has been filled or removed. */
+function useRefresh(demo: Demo | undefined) {
+  const queries = useQueryClient();
+  const busy = demo !== undefined && isDemoBusy(demo);
+  const before = useRef(false);
+  useEffect(() => {
+    if (before.current && !busy) void queries.invalidateQueries();
+    before.current = busy;
+  }, [busy, queries]);
+}
+
+const STEPS: Record<string, string> = {
+  filling: "Analysing a made-up week, so that you can look around",
+  evaluating: "Evaluating alert rules over the made-up week",
+  removing: "Removing the made-up posts, topics, rules and alerts",
+};
+
+function DemoProgress({ demo: { state, planned, stored } }: { demo: Demo }) {
+  const filling = state === "filling";
+  const done = planned > 0 ? Math.min(100, (stored * 100) / planned) : 0;
   return (
-    <div className="card mb-4 flex animate-appear flex-wrap items-center gap-x-3 gap-y-1 py-1.5 pr-1.5 pl-4 text-sm">
-      <p className="min-w-48 flex-1 py-1">These posts are made up, so that you can look around.</p>
-      <Button className="order-1 sm:order-none" onClick={() => setOpen(true)}>
-        Connect a real source
-      </Button>
-      <IconButton label="Dismiss" className="self-start" onClick={dismiss}>
+    <Notice>
+      <div className="min-w-48 flex-1 py-1 pr-2.5">
+        <p className="flex flex-wrap justify-between gap-x-3" role="status">
+          {STEPS[state]}
+          {filling && planned > 0 && (
+            <span className="tabular text-quiet">
+              {count(stored)} of {count(planned)} posts ({Math.floor(done)}%)
+            </span>
+          )}
+        </p>
+        <progress
+          aria-label="Progress"
+          className="mt-1.5 block h-1.5 w-full overflow-hidden rounded-full accent-(--color-focus)"
+          max={100}
+          value={filling ? done : undefined}
+        />
+      </div>
+    </Notice>
+  );
+}
+
+function DemoNotice({ demo }: { demo: Demo | undefined }) {
+  const system = useSystemQuery().data;
+  const sources = useSourcesQuery().data;
+  const mixed = system !== undefined && hasRealPosts(system, sources ?? []);
+  const seen = useSeen(mixed ? MIXED_KEY : KEY);
+  const isDemo = demo?.state === "ready";
+  const isMadeUp = isDemo || system?.components.some(({ name }) => name === SYNTHETIC) === true;
+  if (seen.value || !system || !isMadeUp || (mixed && !isDemo) || demo?.state === "removed") return null;
+  return (
+    <Notice>
+      <p className="min-w-48 flex-1 py-1">
+        {mixed
+          ? "Real posts arrive. Remove the made-up ones?"
+          : "These posts are made up, so that you can look around."}
+      </p>
+      <div className="order-1 flex flex-wrap gap-2 sm:order-none">
+        {isDemo && <RemoveDemo />}
+        {!mixed && (
+          <Link to="/sources" className={buttonClass()}>
+            Connect a real source
+          </Link>
+        )}
+      </div>
+      <IconButton label="Dismiss" className="self-start" onClick={seen.mark}>
         <X size={16} />
       </IconButton>
-      <Modal title="Connect a real source" open={open} onClose={() => setOpen(false)}>
-        <ConnectSource />
-      </Modal>
+    </Notice>
+  );
+}
+
+function RemoveDemo() {
+  const removal = useChange(removeDemo, [keys.demo.all]);
+  return (
+    <ConfirmButton
+      action="Remove demo data"
+      title="Remove demo data?"
+      text="All made-up posts, and the topics, rules and alerts that came with them, are removed. The source of made-up posts is paused."
+      pending={removal.isPending}
+      error={removal.error}
+      onConfirm={() => removal.mutate()}
+    />
+  );
+}
+
+function Notice({ children }: { children: ReactNode }) {
+  return (
+    <div className="card mb-4 flex animate-appear flex-wrap items-center gap-x-3 gap-y-1 py-1.5 pr-1.5 pl-4 text-sm">
+      {children}
     </div>
   );
 }
 
-function isSeen(): boolean {
-  try {
-    return localStorage.getItem(KEY) !== null;
-  } catch {
-    return false;
-  }
+/** Whether a notice was dismissed in this browser. */
+function useSeen(key: string) {
+  const [marked, setMarked] = useState<string | null>(null);
+  const mark = () => {
+    setMarked(key);
+    try {
+      localStorage.setItem(key, "yes");
+    } catch {
+      // Storage may be blocked: the notice then comes back with the next visit.
+    }
+  };
+  return { value: marked === key || isStored(key), mark };
 }
 
-function markSeen(): void {
+function isStored(key: string): boolean {
   try {
-    localStorage.setItem(KEY, "yes");
+    return localStorage.getItem(key) !== null;
   } catch {
-    // Storage may be blocked: the line then comes back with the next visit.
+    return false;
   }
 }

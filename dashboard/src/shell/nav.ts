@@ -6,6 +6,7 @@ import {
   GitCompareArrows,
   LayoutDashboard,
   MessagesSquare,
+  Rss,
   Smile,
   Tags,
 } from "lucide-react";
@@ -19,6 +20,7 @@ export const NAV = [
   { to: "/topics", label: "Topics", Icon: Tags },
   { to: "/compare", label: "Compare", Icon: GitCompareArrows },
   { to: "/alerts", label: "Alerts", Icon: BellRing },
+  { to: "/sources", label: "Sources", Icon: Rss },
   { to: "/system", label: "System", Icon: Gauge },
   { to: "/try", label: "Try it", Icon: FlaskConical },
 ] as const;

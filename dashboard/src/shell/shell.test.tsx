@@ -95,7 +95,7 @@ describe("shortcuts", () => {
     await screen.findByRole("dialog", { name: "Keyboard shortcuts" });
     await user.keyboard("{Escape}");
     await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
-    await user.keyboard("8");
+    await user.keyboard("9");
     await screen.findByRole("heading", { name: "System" });
     await user.keyboard("/");
     const field = await screen.findByRole("searchbox", { name: "Search posts" });

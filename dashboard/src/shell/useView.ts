@@ -1,6 +1,8 @@
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { useCallback } from "react";
-import { parseSearch, type Search } from "@/lib/search";
+import { useCallback, useMemo } from "react";
+import { useExtentQuery } from "@/api/queries";
+import { fittedRange } from "@/lib/fittedRange";
+import { DEFAULT_RANGE, parseSearch, type Search } from "@/lib/search";
 
 export interface View {
   search: Search;
@@ -11,7 +13,8 @@ export interface View {
 /** The state of the view, which lives in the URL. */
 export function useView(): View {
   // The router hands out the parameters as they were typed, so they are parsed here.
-  const search = useSearch({ strict: false, select: parseSearch, structuralSharing: true });
+  const chosen = useSearch({ strict: false, select: parseSearch, structuralSharing: true });
+  const search = useFitted(chosen);
   const navigate = useNavigate();
   const change = useCallback(
     (part: Partial<Search>, replace = false) => {
@@ -25,4 +28,15 @@ export function useView(): View {
     [navigate],
   );
   return { search, change };
+}
+
+/** The search with a range that fits the posts, when none was chosen. */
+function useFitted(search: Search): Search {
+  const isChosen = search.range !== undefined || search.from !== undefined;
+  const extent = useExtentQuery(!isChosen).data;
+  return useMemo(() => {
+    if (isChosen || !extent) return search;
+    const range = fittedRange(extent, Date.now());
+    return range === DEFAULT_RANGE ? search : { ...search, range };
+  }, [search, isChosen, extent]);
 }

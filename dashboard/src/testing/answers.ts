@@ -1,5 +1,6 @@
 import type { Alert, Analysis, DeadLetter, PostDetail, Sentiment, System, Transition } from "@/api/types";
 import { type Answer, iso, ok } from "./answer";
+import { makeInsight } from "./insights";
 import type { World } from "./world";
 
 /** The fake REST API: answers a request from the data of a world. */
@@ -12,11 +13,23 @@ export function answer(world: World, method: string, url: URL, body?: unknown): 
     case "GET /api/sentiment/aggregate":
       return ok(world.aggregate(params));
     case "GET /api/sources":
-      return ok({ sources: world.sources(), feeds: world.feeds, total: world.sources().length });
+      return ok({
+        sources: world.sources(),
+        feeds: world.feeds,
+        total: world.sources().length,
+        managed: world.sourceWorld.names(),
+      });
     case "GET /api/alerts":
       return ok(alertsOf(world, params));
+    case "GET /api/demo":
+      return ok(world.demo);
+    case "DELETE /api/demo":
+      world.demo = { ...world.demo, state: "removing" };
+      return { status: 202, json: world.demo };
     case "GET /api/compare":
       return ok(world.compare(params));
+    case "GET /api/insights/explain":
+      return ok(makeInsight(params, world.insight(params)));
     case "GET /api/system":
       return ok(systemOf(world));
     case "GET /api/dead-letters":
@@ -36,6 +49,7 @@ export function answer(world: World, method: string, url: URL, body?: unknown): 
       return (
         world.notify.answer(method, url.pathname, body) ??
         world.rules.answer(method, url.pathname, body) ??
+        world.sourceWorld.answer(method, url.pathname, body) ??
         alertOf(world, method, url.pathname, body) ??
         world.topics.answer(method, url, body) ??
         single(world, method, url.pathname)

@@ -5,8 +5,10 @@ import type {
   Comparison,
   ComponentState,
   DeadLetter,
+  Demo,
   Emotion,
   Feed,
+  Insight,
   Period,
   PeriodCounts,
   PostEvent,
@@ -22,18 +24,23 @@ import { bucketLength } from "@/lib/range";
 import { iso } from "./answer";
 import { NotifyWorld } from "./notify";
 import { RuleWorld } from "./rules";
+import { SourceWorld } from "./sources";
 import { TopicWorld } from "./topics";
 
 /** The data of the fake server. */
 export class World {
+  /** What an explanation of a request reports. Nothing by default. */
+  insight: (params: URLSearchParams) => Partial<Insight> = () => ({});
   readonly alerts: Alert[] = [];
   /** Posts of the last day without a sentiment. */
   unscored: System["unscored"] = { posts: 0, unscored_count: 0, percentage: 0, languages: [] };
   deadLetters: DeadLetter[] = [];
   components: ComponentState[] = [{ name: "alerts", healthy: true, state: "acting" }];
   feeds: Feed[] = [];
+  demo: Demo = { state: "none", planned: 0, stored: 0, began_at: null, topics: [], rules: [] };
   readonly notify = new NotifyWorld();
   readonly rules = new RuleWorld();
+  readonly sourceWorld = new SourceWorld();
   readonly topics = new TopicWorld(() => [...this.posts.values()]);
   private readonly posts = new Map<string, ScoredPost>();
 

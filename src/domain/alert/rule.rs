@@ -93,7 +93,7 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// What it looks at.
+    /// The kind of rule.
     pub fn kind(&self) -> RuleKind {
         match self {
             Self::Share { .. } => RuleKind::Share,

@@ -48,7 +48,7 @@ words! {
 }
 
 words! {
-    /// What a rule looks at.
+    /// What a rule compares with its threshold.
     RuleKind {
         /// The share of a sentiment or emotion among the posts of the window.
         Share = "share",
@@ -73,14 +73,24 @@ words! {
     }
 }
 
+impl Direction {
+    /// Of two values the one that is further on this side.
+    pub fn further(self, one: f64, other: f64) -> f64 {
+        match self {
+            Self::Above => one.max(other),
+            Self::Below => one.min(other),
+        }
+    }
+}
+
 words! {
     /// Which series of its scope a rule watches.
     GroupBy {
         /// All posts of the scope together.
         None = "none",
-        /// Each source by itself.
+        /// Each source separately.
         Source = "source",
-        /// Each source by itself, and all together.
+        /// Each source separately, and all together.
         SourceAndTotal = "source_and_total",
     }
 }

@@ -62,6 +62,7 @@ fn matchers(matchers: &[Matcher]) -> Vec<String> {
 fn of_route(route: &Route) -> Map<String, Value> {
     // Alertmanager's durations are not written like ours; seconds fit both.
     let seconds = |span: &HumanDuration| format!("{}s", span.0.as_secs());
+    let inherited = |name: &str| route.inherited.iter().any(|setting| json!(setting) == name);
     let fields = [
         ("receiver", json!(route.receiver)),
         ("matchers", json!(matchers(&route.matchers))),
@@ -73,7 +74,8 @@ fn of_route(route: &Route) -> Map<String, Value> {
         ("mute_time_intervals", json!(route.mute_timings)),
         ("active_time_intervals", json!(route.active_timings)),
     ];
-    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    let own = fields.into_iter().filter(|(name, _)| !inherited(name));
+    own.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 fn of_timing(timing: &MuteTiming) -> Value {

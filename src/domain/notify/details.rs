@@ -28,6 +28,9 @@ pub struct AlertDetails {
 /// A post in a notification.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Quote {
+    /// Null in messages of earlier versions.
+    #[serde(default)]
+    pub post_id: Option<String>,
     /// The first 200 characters.
     pub content: String,
     pub author: Option<String>,
@@ -45,6 +48,7 @@ impl AlertDetails {
     pub fn example(external_url: &str) -> Self {
         let base = external_url.trim_end_matches('/');
         let quote = |content: &str, author: &str| Quote {
+            post_id: Some("web-1".to_owned()),
             content: content.to_owned(),
             author: Some(author.to_owned()),
             source: "web".to_owned(),

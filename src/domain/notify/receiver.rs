@@ -111,7 +111,7 @@ pub enum Channel {
         /// The address without `/api/v2/alerts`.
         #[schema(example = "http://alertmanager:9093")]
         url: String,
-        /// The Alertmanager resolves an alert by itself when it was not sent again for this long. It must be longer than
+        /// The Alertmanager resolves an alert that was not sent again for this long. It must be longer than
         /// the `repeat_interval` of the routes to this receiver. 1min to 31d.
         #[serde(default = "default_resolve_timeout")]
         #[schema(value_type = String, example = "1d")]
@@ -171,7 +171,7 @@ impl Channel {
         matches!(self, Self::Alertmanager { .. })
     }
 
-    /// The recipients that get a message of their own; one `None` for other kinds of receivers.
+    /// The recipients that get separate messages; one `None` for other kinds of receivers.
     pub fn recipients(&self) -> Vec<Option<&str>> {
         match self {
             Self::Email { to } => to.iter().map(|address| Some(address.as_str())).collect(),

@@ -1,5 +1,8 @@
 //! Routes: which receiver gets which alerts, grouped and how often.
 
+mod draft;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -15,9 +18,10 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A node of the routing tree. Siblings are tried in the order of their positions; the first whose matchers all hold
 /// takes the alert, unless it has `continue`. A route passes the alert to its children first and takes it itself when
-/// no child matches.
+/// no child matches. As in Alertmanager, a route takes the settings that it does not define from its parent; those of the
+/// default route are inherited by the routes at the top level.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, from = "draft::RouteDraft")]
 pub struct Route {
     /// Unique; cannot be changed.
     #[schema(example = "critical-to-on-call")]
@@ -34,7 +38,7 @@ pub struct Route {
     #[serde(default)]
     #[schema(value_type = Vec<matcher::MatcherSpec>)]
     pub matchers: Vec<Matcher>,
-    /// The name of a receiver.
+    /// The name of a receiver. A route with a `parent` may leave it out.
     #[schema(example = "on-call")]
     pub receiver: String,
     /// Whether the following siblings are tried too. `continue` does not reach the default route.
@@ -62,6 +66,25 @@ pub struct Route {
     /// is active.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub active_timings: Vec<String>,
+    /// The settings that the route takes from its parent: those that were not given, or that are listed here. Their values
+    /// are shown as they are inherited now.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub inherited: BTreeSet<RouteSetting>,
+    /// The settings whose values were written, also those that are listed in `inherited`.
+    #[serde(skip)]
+    #[schema(ignore)]
+    written: BTreeSet<RouteSetting>,
+}
+
+/// A setting of a route that its children inherit. Mute timings and `continue` are not inherited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RouteSetting {
+    Receiver,
+    GroupBy,
+    GroupWait,
+    GroupInterval,
+    RepeatInterval,
 }
 
 fn by_name() -> Vec<String> {
@@ -91,6 +114,44 @@ impl Route {
         self.parent.is_none() && self.matchers.is_empty()
     }
 
+    /// Gives routes the settings that they inherit. A route whose parent does not exist is at the top level.
+    pub fn inherit(routes: &mut [&mut Self]) {
+        let index: BTreeMap<String, usize> =
+            routes.iter().enumerate().map(|(index, route)| (route.name.clone(), index)).collect();
+        let default = routes.iter().position(|route| route.is_default());
+        for at in 0..routes.len() {
+            for setting in routes[at].inherited.clone() {
+                let mut from = at;
+                // As many steps as there are routes: parents may form a cycle.
+                for _ in 0..routes.len() {
+                    if !routes[from].inherited.contains(&setting) {
+                        break;
+                    }
+                    let parent = routes[from].parent.as_ref().and_then(|name| index.get(name).copied()).or(default);
+                    let Some(parent) = parent.filter(|parent| *parent != from) else { break };
+                    from = parent;
+                }
+                let definer = (*routes[from]).clone();
+                routes[at].take(setting, definer);
+            }
+        }
+    }
+
+    fn take(&mut self, setting: RouteSetting, from: Self) {
+        match setting {
+            RouteSetting::Receiver => self.receiver = from.receiver,
+            RouteSetting::GroupBy => self.group_by = from.group_by,
+            RouteSetting::GroupWait => self.group_wait = from.group_wait,
+            RouteSetting::GroupInterval => self.group_interval = from.group_interval,
+            RouteSetting::RepeatInterval => self.repeat_interval = from.repeat_interval,
+        }
+    }
+
+    /// Whether the route defines the setting.
+    pub fn defines(&self, setting: RouteSetting) -> bool {
+        !self.inherited.contains(&setting)
+    }
+
     /// The labels of an alert's group.
     pub fn group_of(&self, labels: &Labels) -> Labels {
         let value = |name: &String| Some((name.clone(), labels.get(name)?.clone()));
@@ -105,11 +166,31 @@ impl Managed for Route {
         Some(&self.name)
     }
 
+    /// A setting that was shown as inherited and has another value now is defined by the route.
+    fn revised(mut self, shown: &Self) -> Self {
+        let settings = std::mem::take(&mut self.inherited);
+        let is_shown = |setting: &RouteSetting| match setting {
+            RouteSetting::Receiver => self.receiver == shown.receiver,
+            RouteSetting::GroupBy => self.group_by == shown.group_by,
+            RouteSetting::GroupWait => self.group_wait == shown.group_wait,
+            RouteSetting::GroupInterval => self.group_interval == shown.group_interval,
+            RouteSetting::RepeatInterval => self.repeat_interval == shown.repeat_interval,
+        };
+        let is_inherited = |setting: &RouteSetting| !self.written.contains(setting) || is_shown(setting);
+        let inherited = settings.into_iter().filter(is_inherited).collect();
+        Self { inherited, ..self }
+    }
+
+    fn complete(all: &mut [&mut Self]) {
+        Self::inherit(all);
+    }
+
     fn check(&self) -> Vec<FieldError> {
         let mut checks = Checks::default();
         checks.name(&self.name);
         checks.matchers("matchers", &self.matchers);
-        checks.require(!self.receiver.is_empty(), "receiver", "must be the name of a receiver");
+        let inherits_receiver = self.parent.is_some() && !self.defines(RouteSetting::Receiver);
+        checks.require(inherits_receiver || !self.receiver.is_empty(), "receiver", "must be the name of a receiver");
         checks.require(self.parent.as_ref() != Some(&self.name), "parent", "must be another route");
         checks.require(
             self.group_by.len() <= MAX_GROUP_BY,
@@ -123,8 +204,9 @@ impl Managed for Route {
         checks.require(self.group_wait.0 <= DAY, "group_wait", "must be at most 1d");
         let second = Duration::from_secs(1);
         checks.require((second..=DAY).contains(&self.group_interval.0), "group_interval", "must be 1s to 1d");
+        let defines_both = self.defines(RouteSetting::GroupInterval) && self.defines(RouteSetting::RepeatInterval);
         checks.require(
-            self.repeat_interval.0 >= self.group_interval.0 && self.repeat_interval.0 <= 31 * DAY,
+            (!defines_both || self.repeat_interval.0 >= self.group_interval.0) && self.repeat_interval.0 <= 31 * DAY,
             "repeat_interval",
             "must be at least group_interval, and at most 31d",
         );

@@ -20,8 +20,9 @@ pub struct Router {
 }
 
 impl Router {
-    /// The tree of these routes. A route whose parent does not exist is at the top level.
+    /// The tree of these routes, with the settings that they inherit. A route whose parent does not exist is at the top level.
     pub fn new(mut routes: Vec<Route>) -> Self {
+        Route::inherit(&mut routes.iter_mut().collect::<Vec<_>>());
         routes.sort_by(|a, b| (a.position, &a.name).cmp(&(b.position, &b.name)));
         let index: BTreeMap<&str, usize> =
             routes.iter().enumerate().map(|(index, route)| (route.name.as_str(), index)).collect();
@@ -94,6 +95,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::domain::human_duration::HumanDuration;
 
     fn router(routes: Value) -> Router {
         Router::new(serde_json::from_value(routes).unwrap())
@@ -129,6 +131,26 @@ mod tests {
             {"name": "web", "receiver": "r", "matchers": web, "continue": true},
         ]));
         assert_eq!(names(&router, &[("source", "web")]), ["web"]);
+    }
+
+    #[test]
+    fn children_inherit_settings_that_they_do_not_define() {
+        let router = router(json!([
+            {"name": "default", "receiver": "mail", "group_wait": "1min", "repeat_interval": "8h"},
+            {"name": "care", "parent": "default", "receiver": "chat", "group_by": ["topic"],
+             "mute_timings": ["night"]},
+            {"name": "page", "parent": "care", "group_wait": "0s", "inherited": ["repeat_interval"],
+             "repeat_interval": "2h"},
+            {"name": "top", "receiver": "log", "matchers": [{"label": "a", "op": "=", "value": "b"}]},
+        ]));
+        let page = router.get("page").unwrap();
+        assert_eq!((page.receiver.as_str(), &page.group_by), ("chat", &vec!["topic".to_owned()]));
+        let minutes = |span: &HumanDuration| span.0.as_secs() / 60;
+        assert_eq!([&page.group_wait, &page.group_interval, &page.repeat_interval].map(minutes), [0, 5, 480]);
+        assert!(page.mute_timings.is_empty(), "mute timings are not inherited");
+        let top = router.get("top").unwrap();
+        assert_eq!([minutes(&top.group_wait), minutes(&top.repeat_interval)], [1, 480]);
+        assert_eq!(router.default_route().unwrap().inherited.len(), 0);
     }
 
     #[test]

@@ -142,7 +142,7 @@ pub async fn resend(
     };
     let found = state.run(async move { store.delivery(copied.unwrap_or(id)).await }).await?.ok_or_else(missing)?;
     if copied.is_none() {
-        return Err(ApiError::new(StatusCode::CONFLICT, "the delivery is pending: it is retried by itself"));
+        return Err(ApiError::new(StatusCode::CONFLICT, "the delivery is pending and will be retried"));
     }
     answer::json_with(StatusCode::ACCEPTED, &DeliveryView::from(found))
 }

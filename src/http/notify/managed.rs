@@ -183,8 +183,11 @@ pub async fn save<T: Managed>(
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     no_params(request)?;
-    let spec: T = body::json(request, payload, &state.options).await?;
+    let mut spec: T = body::json(request, payload, &state.options).await?;
     checked(spec.check())?;
+    if request.match_info().get("id").is_some() {
+        spec = spec.revised(&one::<T>(state, request).await?.stored.spec);
+    }
     let stored = put::<T>(state, request, Draft::of(&spec, Secrets::default())).await?.stored;
     shown(success(request), stored.version, &stored)
 }

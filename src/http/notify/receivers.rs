@@ -21,7 +21,7 @@ use crate::store::{Store, StoreError};
 use super::deliveries::DeliveryView;
 use super::managed::{checked, one, put, remove, shown, success};
 
-/// How long a test waits for its first attempts, and the time between two looks at them.
+/// How long a test waits for its first attempts, and the time between two reads of their state.
 const TEST_WAIT: Duration = Duration::from_secs(12);
 const TEST_POLL: Duration = Duration::from_millis(150);
 

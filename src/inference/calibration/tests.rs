@@ -99,5 +99,5 @@ fn overconfident_model_gets_temperature() {
         br#"{"sentiment": {"temperature": 0, "fitted_on": 1, "measured_on": 1,
         "ece_before": 0, "ece_after": 0, "nll_before": 0, "nll_after": 0}}"#,
     );
-    assert!(wrong.unwrap_err().contains("between 0.05 and 20"));
+    assert!(wrong.unwrap_err().to_string().contains("between 0.05 and 20"));
 }

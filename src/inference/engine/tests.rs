@@ -1,5 +1,6 @@
 use super::*;
 use crate::domain::{Emotion, Sentiment};
+use crate::inference::error::JudgeError;
 use crate::inference::fused::tests::{SMALL_CONFIG, small_weights};
 use crate::inference::network::Scratch;
 use crate::inference::panel::Encoded;
@@ -52,16 +53,24 @@ async fn long_text_beyond_windows_is_truncated() {
     assert!(negative(&whole) > negative(&beginning) + 0.2, "the end of a long text counts: {whole:?} {beginning:?}");
 }
 
+#[tokio::test]
+async fn text_longer_than_a_post_is_cut_and_reported() {
+    let engine = Engine::load(&options()).unwrap();
+    // One word, so that it is one token.
+    let judged = engine.classify(vec!["a".repeat(99_999), "a".repeat(150_000)]).await.unwrap();
+    assert_eq!(judged.iter().map(|analysis| analysis.truncated).collect::<Vec<_>>(), [false, true]);
+}
+
 /// Breaks off at a certain word, as a faulty model would.
 struct Faulty(Panel);
 
 impl Judge for Faulty {
-    fn encode(&self, text: &str) -> Result<Encoded, String> {
+    fn encode(&self, text: &str) -> Result<Encoded, JudgeError> {
         assert!(!text.contains("unreadable"), "cannot read this");
         self.0.encode(text)
     }
 
-    fn judge(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<Analysis>, String> {
+    fn judge(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<Analysis>, JudgeError> {
         let poison = self.0.encode("poison")?;
         assert!(!texts.contains(&&poison), "poisoned");
         self.0.judge(texts, scratch)
@@ -86,6 +95,42 @@ async fn panicking_text_fails_only_its_request() {
         assert!(matches!(bad, Err(InferenceError::Failed(reason)) if reason.contains("poisoned")));
         assert!(matches!(unreadable, Err(InferenceError::Failed(reason)) if reason.contains("cannot read this")));
     }
+}
+
+/// Computes a text with a certain word until it is released.
+struct Stuck {
+    panel: Panel,
+    released: std::sync::Mutex<std::sync::mpsc::Receiver<()>>,
+}
+
+impl Judge for Stuck {
+    fn encode(&self, text: &str) -> Result<Encoded, JudgeError> {
+        self.panel.encode(text)
+    }
+
+    fn judge(&self, texts: &[&Encoded], scratch: &mut Scratch) -> Result<Vec<Analysis>, JudgeError> {
+        if texts.contains(&&self.panel.encode("endless")?) {
+            // It ends when the test drops the sender.
+            let _ = self.released.lock().unwrap().recv();
+        }
+        self.panel.judge(texts, scratch)
+    }
+}
+
+#[tokio::test]
+async fn text_computed_beyond_max_wait_is_too_slow() {
+    let panel = Panel::load(&options()).unwrap();
+    let info = panel.info();
+    let (release, released) = std::sync::mpsc::sync_channel(0);
+    let judge: Arc<dyn Judge> = Arc::new(Stuck { panel, released: released.into() });
+    let options = InferenceOptions { threads: Some(1), max_wait: Duration::from_millis(200), ..options() };
+    let engine = Engine::start(&judge, info, &options).unwrap();
+    let slow = engine.classify(texts(&["endless"])).await;
+    assert!(matches!(slow, Err(InferenceError::TooSlow(_))), "{slow:?}");
+    // A text that waits behind it is not at fault.
+    let waiting = engine.classify(texts(&["a fine day"])).await;
+    assert!(matches!(waiting, Err(InferenceError::Unavailable(_))), "{waiting:?}");
+    drop(release);
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! Fitting the thresholds of exits.
 //!
 //! From thresholds of 1, where no text leaves, one threshold at a time is lowered by a step of a
-//! grid: the one that saves most work per text whose labels change. It ends when no step meets the
-//! goal any more. The goal is checked on one half of the texts, and the result measured on the other.
+//! grid: the one that saves most work per text whose labels change. Of the thresholds on this way, those of
+//! the least work that meet the goal are taken: a step that meets it less well may be followed by
+//! better ones. The goal is checked on one half of the texts, and the result measured on the other.
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
@@ -10,6 +11,7 @@ use std::num::NonZero;
 use serde::Serialize;
 
 use crate::domain::Analysis;
+use crate::inference::error::JudgeError;
 use crate::inference::eval::{Labelled, emotion_report, sentiment_report};
 use crate::inference::network::Scratch;
 use crate::inference::panel::{Encoded, Judge, Panel};
@@ -23,6 +25,9 @@ const STEPS: u32 = 50;
 const CHUNK: usize = 32;
 /// Fewer texts fit nothing reliable.
 const MIN_TEXTS: usize = 400;
+
+/// A fit to quality ends below this agreement with all layers.
+const MIN_AGREEMENT: f64 = 0.9;
 
 /// What fitted thresholds must keep.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -71,7 +76,7 @@ pub fn trace(options: &InferenceOptions, texts: &[String]) -> Result<(ModelInfo,
     let panel = Panel::load(options)?;
     let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZero::get));
     let share = texts.len().div_ceil(threads.max(1)).max(1);
-    let of_part = |texts: &[String]| -> Result<Vec<TextTrace>, String> {
+    let of_part = |texts: &[String]| -> Result<Vec<TextTrace>, JudgeError> {
         let mut scratch = Scratch::default();
         let mut traces = Vec::with_capacity(texts.len());
         for chunk in texts.chunks(CHUNK) {
@@ -86,10 +91,10 @@ pub fn trace(options: &InferenceOptions, texts: &[String]) -> Result<(ModelInfo,
     };
     let parts = std::thread::scope(|scope| {
         let running: Vec<_> = texts.chunks(share).map(|texts| scope.spawn(move || of_part(texts))).collect();
-        let panicked = || Err("a thread panicked".to_owned());
+        let panicked = || Err(JudgeError::Panicked("a thread panicked".to_owned()));
         running.into_iter().map(|thread| thread.join().unwrap_or_else(|_| panicked())).collect::<Result<Vec<_>, _>>()
     });
-    Ok((panel.info(), parts.map_err(InferenceError::Failed)?.into_iter().flatten().collect()))
+    Ok((panel.info(), parts?.into_iter().flatten().collect()))
 }
 
 /// Fits thresholds on every other text and measures them on the rest.
@@ -111,16 +116,24 @@ pub fn fit(info: &ModelInfo, texts: &[(Labelled, TextTrace)], goal: FitGoal) -> 
         FitGoal::Agreement(wanted) => outcome.agreement >= wanted,
         FitGoal::Quality => outcome.quality >= full_quality,
     };
+    let least_agreement = match goal {
+        FitGoal::Agreement(wanted) => wanted,
+        FitGoal::Quality => MIN_AGREEMENT,
+    };
     let mut steps = full.clone();
-    let mut now = fitted.outcome(&steps);
+    let mut path = full.clone();
+    let mut now = fitted.outcome(&path);
     loop {
-        let better = (0..steps.len()).filter_map(|exit| fitted.lowered(&steps, exit, &now));
+        let lower = (0..path.len()).filter_map(|exit| fitted.lowered(&path, exit, &now));
         let gain = |(_, outcome): &(Vec<u32>, Outcome)| {
             (now.work - outcome.work) / (now.agreement - outcome.agreement).max(1e-9)
         };
-        let best = better.filter(|(_, outcome)| meets(outcome)).max_by(|a, b| gain(a).total_cmp(&gain(b)));
-        let Some(found) = best else { break };
-        (steps, now) = found;
+        let allowed = lower.filter(|(_, outcome)| outcome.agreement >= least_agreement);
+        let Some(found) = allowed.max_by(|a, b| gain(a).total_cmp(&gain(b))) else { break };
+        (path, now) = found;
+        if meets(&now) {
+            steps.clone_from(&path);
+        }
     }
     let measured = held_out.outcome(&steps);
     Ok(ExitFit {

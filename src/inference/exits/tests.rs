@@ -75,3 +75,20 @@ fn fit_without_texts_or_labels_is_an_error() {
     assert_eq!(fit(&info(), &unlabelled, FitGoal::Quality), Err(fit::FitError::NoLabels));
     assert!(fit(&info(), &unlabelled, FitGoal::Agreement(0.95)).is_ok());
 }
+
+/// The exit is wrong where its gate is above 0.98, so its first steps lose quality. Below, it is better than the last
+/// layer.
+#[test]
+fn fit_passes_a_step_that_loses_quality() {
+    let one = |n: u32| {
+        // The last layer is wrong for every tenth text.
+        let gate = 0.5 + 0.5 * (n % 100) as f32 / 100.0;
+        let exit = if gate > 0.98 { BAD } else { GOOD };
+        let last = if n.is_multiple_of(10) { BAD } else { GOOD };
+        let exits = vec![(0.0, analysis(GOOD, 2)), (gate, analysis(exit, 5))];
+        (record(r#"{"text": "a", "sentiment": "positive"}"#), TextTrace { exits, last: analysis(last, 6) })
+    };
+    let traces: Vec<_> = (0..1_000).map(|n| one(n / 2)).collect();
+    let fitted = fit(&info(), &traces, FitGoal::Quality).unwrap();
+    assert!(fitted.thresholds[&5] < 0.9 && fitted.quality >= fitted.all_layers_quality, "{fitted:?}");
+}

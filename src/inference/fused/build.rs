@@ -1,7 +1,10 @@
 //! Packing a model's weights.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use sentistream_kernels::{Format, Isa, LANES, Linear, Norm, RawLinear};
 
+use crate::inference::error::LoadError;
 use crate::inference::layout::{EXIT_ACTIVATION, Layout, Part, exit};
 use crate::inference::spec::{EncoderShape, ExitSpec, HeadSpec, ModelSpec};
 use crate::inference::weights::Weights;
@@ -32,7 +35,7 @@ impl FusedEncoder {
     ///
     /// # Errors
     /// When a weight is missing or of a wrong shape.
-    pub fn load(spec: &ModelSpec, weights: &Weights, (isa, format): (Isa, Format)) -> Result<Self, String> {
+    pub fn load(spec: &ModelSpec, weights: &Weights, (isa, format): (Isa, Format)) -> Result<Self, LoadError> {
         let shape = spec.shape.clone();
         let dim = shape.dim;
         let layout = Layout::of(spec.family);
@@ -60,25 +63,57 @@ struct Packed {
     exits: Vec<Exit>,
 }
 
+/// Calls `make` with each index below `count`, on as many threads as there are cores: each call needs several times
+/// the memory of its result. The results are in the order of the indexes.
+fn in_parallel<T: Send>(
+    count: usize,
+    make: impl Fn(usize) -> Result<T, LoadError> + Sync,
+) -> Result<Vec<T>, LoadError> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(count);
+    let next = AtomicUsize::new(0);
+    let work = || -> Result<Vec<(usize, T)>, LoadError> {
+        let mut made = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= count {
+                return Ok(made);
+            }
+            made.push((index, make(index)?));
+        }
+    };
+    let mut all: Vec<(usize, T)> = Vec::with_capacity(count);
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        all.extend(work()?);
+        for thread in others {
+            all.extend(thread.join().unwrap_or_else(|_| Err(LoadError::Panicked))?);
+        }
+        Ok::<(), LoadError>(())
+    })?;
+    all.sort_unstable_by_key(|(index, _)| *index);
+    Ok(all.into_iter().map(|(_, made)| made).collect())
+}
+
 impl Packer<'_> {
     /// All layers and exits, packed in parallel: it is most of the time to start.
-    fn layers(&self, spec: &ModelSpec) -> Result<Packed, String> {
+    fn layers(&self, spec: &ModelSpec) -> Result<Packed, LoadError> {
         let shape = &spec.shape;
         let last = shape.n_layers - 1;
-        std::thread::scope(|scope| {
-            let layers: Vec<_> = (0..last).map(|index| scope.spawn(move || self.layer(index, shape))).collect();
-            let exits: Vec<_> = spec.exits.iter().map(|exit| scope.spawn(move || self.exit(exit, spec))).collect();
-            let (first, rest) = (self.first_token(last, shape)?, self.rest(last, shape)?);
-            let panicked = || "packing a layer panicked".to_owned();
-            let layers = layers.into_iter().map(|layer| layer.join().unwrap_or_else(|_| Err(panicked())));
-            let layers = layers.collect::<Result<_, _>>()?;
-            let exits = exits.into_iter().map(|exit| exit.join().unwrap_or_else(|_| Err(panicked())));
-            Ok(Packed { layers, last: LastLayer { first, rest }, exits: exits.collect::<Result<_, _>>()? })
-        })
+        let mut rests = in_parallel(shape.n_layers, |index| self.rest(index, shape))?;
+        let attentions = in_parallel(last, |index| self.all_tokens(index, shape))?;
+        // For the last layer, and for the layer of each exit.
+        let of_first: Vec<usize> = std::iter::once(last).chain(spec.exits.iter().map(|exit| exit.layer - 1)).collect();
+        let mut firsts = in_parallel(of_first.len(), |place| self.first_token(of_first[place], shape))?.into_iter();
+        let (Some(first), Some(rest)) = (firsts.next(), rests.pop()) else {
+            return Err(LoadError::Files("the model has no layers".to_owned()));
+        };
+        let layers = attentions.into_iter().zip(rests).map(|(attention, rest)| Layer { attention, rest }).collect();
+        let exits = spec.exits.iter().zip(firsts).map(|(exit, first)| self.exit((exit, first), spec));
+        Ok(Packed { layers, last: LastLayer { first, rest }, exits: exits.collect::<Result<_, _>>()? })
     }
 
     /// Query (scaled), key and value.
-    fn attention(&self, index: usize, shape: &EncoderShape) -> Result<[RawLinear; 3], String> {
+    fn attention(&self, index: usize, shape: &EncoderShape) -> Result<[RawLinear; 3], LoadError> {
         let raw = |part| self.raw(&self.layout.layer(index, part), self.dim, self.dim);
         let mut query = raw(Part::Query)?;
         // Scores are divided by the root of the width of a head; queries carry that.
@@ -87,18 +122,18 @@ impl Packer<'_> {
         Ok([query, raw(Part::Key)?, raw(Part::Value)?])
     }
 
-    fn layer(&self, index: usize, shape: &EncoderShape) -> Result<Layer, String> {
+    /// The attention of a layer for all tokens.
+    fn all_tokens(&self, index: usize, shape: &EncoderShape) -> Result<Linear, LoadError> {
         let [mut all, key, value] = self.attention(index, shape)?;
         for next in [key, value] {
             all.weight.extend(next.weight);
             all.bias.extend(next.bias);
         }
-        let attention = self.pack_after(&self.norm_before(index)?, all);
-        Ok(Layer { attention, rest: self.rest(index, shape)? })
+        Ok(self.pack_after(&self.norm_before(index)?, all))
     }
 
     /// The attention of a layer for first tokens.
-    fn first_token(&self, index: usize, shape: &EncoderShape) -> Result<FirstToken, String> {
+    fn first_token(&self, index: usize, shape: &EncoderShape) -> Result<FirstToken, LoadError> {
         let [query, key, value] = self.attention(index, shape)?;
         let (dim, width) = (self.dim, self.dim / shape.n_heads);
         let projection = |head: usize| {
@@ -116,7 +151,7 @@ impl Packer<'_> {
     }
 
     /// The part of a layer behind its attention.
-    fn rest(&self, index: usize, shape: &EncoderShape) -> Result<LayerRest, String> {
+    fn rest(&self, index: usize, shape: &EncoderShape) -> Result<LayerRest, LoadError> {
         let at = |part| self.layout.layer(index, part);
         let (dim, hidden) = (self.dim, shape.hidden_dim);
         let attention_norm = self.norm(&at(Part::AttentionNorm))?;
@@ -130,14 +165,14 @@ impl Packer<'_> {
     }
 
     /// The normalisation of the input of a layer.
-    fn norm_before(&self, index: usize) -> Result<Norm, String> {
+    fn norm_before(&self, index: usize) -> Result<Norm, LoadError> {
         self.norm(&match index {
             0 => self.layout.embedding_norm(),
             _ => self.layout.layer(index - 1, Part::OutputNorm),
         })
     }
 
-    fn head(&self, head: &HeadSpec) -> Result<Head, String> {
+    fn head(&self, head: &HeadSpec) -> Result<Head, LoadError> {
         let (dim, count) = (self.dim, head.classes.len());
         let [hidden, classes] = self.layout.head(&head.prefix);
         Ok(Head {
@@ -149,12 +184,12 @@ impl Packer<'_> {
     }
 
     /// An exit, whose outputs are brought into the order of the heads, with the gate last.
-    fn exit(&self, exit: &ExitSpec, spec: &ModelSpec) -> Result<Exit, String> {
+    fn exit(&self, (exit, first): (&ExitSpec, FirstToken), spec: &ModelSpec) -> Result<Exit, LoadError> {
         let [hidden, classes] = exit::names(exit.layer);
         let bias = self.weights.values(&format!("{hidden}.bias"))?;
         let width = bias.len();
         if !width.is_multiple_of(LANES) {
-            return Err(format!("{hidden}: its width {width} is not a multiple of {LANES}"));
+            return Err(LoadError::Files(format!("{hidden}: its width {width} is not a multiple of {LANES}")));
         }
         let hidden = self.raw(&hidden, self.dim, width)?;
         let stored = self.raw(&classes, width, spec.outputs() + 1)?;
@@ -164,7 +199,7 @@ impl Packer<'_> {
         Ok(Exit {
             layer: exit.layer - 1,
             gate_limit: (exit.threshold / (1.0 - exit.threshold)).ln(),
-            first: self.first_token(exit.layer - 1, &spec.shape)?,
+            first,
             head: Head {
                 hidden: Linear::f32(&hidden),
                 classes: Linear::f32(&RawLinear { weight, bias, inputs: width }),
@@ -194,7 +229,7 @@ impl Packer<'_> {
         self.pack(&raw)
     }
 
-    fn raw(&self, name: &str, inputs: usize, outputs: usize) -> Result<RawLinear, String> {
+    fn raw(&self, name: &str, inputs: usize, outputs: usize) -> Result<RawLinear, LoadError> {
         Ok(RawLinear {
             weight: self.weights.floats(&format!("{name}.weight"), &[outputs, inputs])?,
             bias: self.weights.floats(&format!("{name}.bias"), &[outputs])?,
@@ -202,7 +237,7 @@ impl Packer<'_> {
         })
     }
 
-    fn norm(&self, name: &str) -> Result<Norm, String> {
+    fn norm(&self, name: &str) -> Result<Norm, LoadError> {
         let part = |part: &str| self.weights.floats(&format!("{name}.{part}"), &[self.dim]);
         Ok(Norm { weight: part("weight")?, bias: part("bias")?, epsilon: self.epsilon })
     }

@@ -68,6 +68,7 @@ impl FusedEncoder {
     /// The outputs of texts, and with `trace` those of all exits; then no text leaves.
     pub fn run(&self, texts: &[Input<'_>], scratch: &mut Scratch, trace: Option<&mut Trace>) -> Outputs {
         let width = self.outputs();
+        scratch.largest = scratch.largest.max(texts.iter().map(|text| text.ids.len()).sum());
         let layers = vec![self.shape.n_layers as u32; texts.len()];
         let mut run = Run { texts, outputs: Outputs { logits: vec![0.0; texts.len() * width], layers }, trace };
         if let Some(trace) = &mut run.trace {

@@ -89,3 +89,20 @@ fn fused_encoder_any_length_equals_reference() {
         }
     }
 }
+
+#[test]
+fn scratch_of_large_batch_is_released_and_small_one_kept() {
+    let spec = ModelSpec::parse(SMALL_CONFIG.as_bytes()).unwrap();
+    let weights = Weights::open(small_weights(7).into()).unwrap();
+    let encoder = FusedEncoder::load(&spec, &weights, (Isa::best(), Format::F32)).unwrap();
+    let ids = vec![1; 512];
+    let mut scratch = Scratch::default();
+    let run = |texts: usize, scratch: &mut Scratch| {
+        encoder.run(&vec![Input { ids: &ids, may_exit: true }; texts], scratch, None);
+        scratch.shrink();
+        scratch.tokens.capacity()
+    };
+    assert!(run(1, &mut scratch) > 0, "memory of a usual batch is kept");
+    assert_eq!(run(8, &mut scratch), 0, "memory of a large batch is released");
+    assert!(run(1, &mut scratch) > 0, "and the next batch runs as before");
+}

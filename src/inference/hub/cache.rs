@@ -1,4 +1,4 @@
-//! What is in the cache.
+//! The models in the cache.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::inference::weights;
 /// The model in the cache, if it is complete.
 ///
 /// # Errors
-/// [`HubError::Unsupported`] when it is there but none that can be used.
+/// [`HubError::Unsupported`] when it is there but not supported.
 pub fn find(model: &HubModel, options: &HubOptions) -> Result<Option<Snapshot>, HubError> {
     let Some(commit) = commit(model, options) else { return Ok(None) };
     let snapshot = snapshot(&model.repository, commit, options);
@@ -25,18 +25,18 @@ pub fn find(model: &HubModel, options: &HubOptions) -> Result<Option<Snapshot>, 
     Ok(is_complete(&files, &spec).then_some(snapshot))
 }
 
-/// The folder of a commit, whether it is there or not.
+/// The folder of a commit, whether or not it exists.
 pub fn snapshot(repository: &str, commit: String, options: &HubOptions) -> Snapshot {
     let folder = Cache::new(options.cache.clone()).model(repository.to_owned()).pointer_path(&commit);
     Snapshot { repository: repository.to_owned(), commit, folder }
 }
 
-/// What the model's config says.
+/// The model's config.
 ///
 /// # Errors
-/// [`HubError::Unsupported`] when it cannot be used.
+/// [`HubError::Unsupported`] when it is not supported.
 pub fn spec(files: &ModelFiles) -> Result<ModelSpec, HubError> {
-    files.read("config.json").and_then(|json| ModelSpec::parse(&json)).map_err(HubError::Unsupported)
+    files.read("config.json").and_then(|json| ModelSpec::parse(&json)).map_err(|e| HubError::Unsupported(e.to_string()))
 }
 
 fn is_complete(files: &ModelFiles, spec: &ModelSpec) -> bool {
@@ -44,7 +44,7 @@ fn is_complete(files: &ModelFiles, spec: &ModelSpec) -> bool {
     weights && vocabulary::chosen(spec.family, |name| files.has(name)).is_some()
 }
 
-/// The commit that the revision meant when it was downloaded.
+/// The commit of the revision when it was downloaded.
 fn commit(model: &HubModel, options: &HubOptions) -> Option<String> {
     let revision = model.revision.as_deref().unwrap_or(DEFAULT_REVISION);
     if revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -55,10 +55,10 @@ fn commit(model: &HubModel, options: &HubOptions) -> Option<String> {
     Some(commit.trim().to_owned()).filter(|commit| !commit.is_empty())
 }
 
-/// A model that lies in the cache.
+/// A model in the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cached {
-    /// Which, with the revision under which it was pulled.
+    /// Its name, with the revision under which it was pulled.
     pub model: HubModel,
     /// Its files; `None` when it is incomplete or cannot be used, for the reason given.
     pub snapshot: Result<Snapshot, String>,
@@ -85,7 +85,8 @@ pub fn cached(options: &HubOptions) -> Vec<Cached> {
     models.into_iter().map(check).collect()
 }
 
-/// The names below `refs`; those of branches may have slashes. Commits, which the client notes too, are no names.
+/// The names below `refs`; those of branches may have slashes. Commits, which other tools store there too, are left
+/// out.
 fn revisions(refs: &Path, folder: &Path) -> Vec<String> {
     let mut names = Vec::new();
     for path in entries(folder) {

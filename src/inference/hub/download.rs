@@ -1,45 +1,43 @@
 //! Downloading a model into the cache.
 //!
-//! The client waits without a limit, so it has a thread of its own, and whoever waits for the model
-//! gives up when that thread has been silent for too long.
+//! Requests block, so a download has a thread of its own. The caller gives up when that thread has sent no event
+//! for too long.
 
 mod client;
 
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
-use hf_hub::api::Progress;
-
 use super::progress::Meter;
 use super::{HubError, HubModel, HubOptions, Snapshot};
 
-/// Events that wait to be shown.
+/// Events that wait for the progress display.
 const EVENTS: usize = 64;
 
-/// What the thread tells.
+/// What the thread reports.
 enum Event {
     /// A file begins.
     File { name: String, size: u64 },
-    /// So many bytes came.
+    /// Bytes that were received since the last event.
     Bytes(u64),
-    /// It is busy with something else.
+    /// It is checking a file, or pausing before a retry.
     Alive,
-    /// It is over.
+    /// The download has ended.
     Done(Result<Snapshot, HubError>),
 }
 
-/// Downloads what the cache lacks of `model`.
+/// Downloads the files of `model` that the cache lacks.
 ///
 /// # Errors
-/// Why it cannot be had.
+/// Why it is not available.
 pub fn run(model: &HubModel, options: &HubOptions) -> Result<Snapshot, HubError> {
     let (sender, events) = mpsc::sync_channel(EVENTS);
-    let mut job = client::Job { model: model.clone(), options: options.clone(), told: Teller { sender, pending: 0 } };
+    let mut job = client::Job { model: model.clone(), options: options.clone(), events: Teller { sender, pending: 0 } };
     let thread = std::thread::Builder::new().name("hub-download".to_owned());
     let spawned = thread.spawn(move || {
         let outcome = job.run();
         // Whoever asked may have given up.
-        let _ = job.told.sender.send(Event::Done(outcome));
+        let _ = job.events.sender.send(Event::Done(outcome));
     });
     if let Err(e) = spawned {
         return Err(HubError::Unreachable { endpoint: options.endpoint.clone(), reason: e.to_string() });
@@ -59,46 +57,45 @@ fn watch(events: &Receiver<Event>, options: &HubOptions) -> Result<Snapshot, Hub
                 return Err(HubError::Silent { seconds: options.silence_limit.as_secs() });
             }
             Err(RecvTimeoutError::Disconnected) => {
-                let reason = "the client broke off".to_owned();
+                let reason = "the download ended without a result".to_owned();
                 return Err(HubError::Unreachable { endpoint: options.endpoint.clone(), reason });
             }
         }
     }
 }
 
-/// The thread's end of the line.
+/// The thread's end of the channel of events.
 #[derive(Clone)]
 struct Teller {
     sender: SyncSender<Event>,
-    /// Bytes that are not told yet.
+    /// Bytes that are not reported yet.
     pending: u64,
 }
 
 impl Teller {
     fn alive(&self) {
-        // When the line is full there is news enough; when it is cut, nobody listens.
+        // A full channel has events enough, and without a receiver none is needed.
         let _ = self.sender.try_send(Event::Alive);
     }
 
-    /// Waits, but not in silence for longer than a moment.
+    /// Waits. `pause` is shorter than the time without events that the caller accepts.
     fn pause(&self, pause: Duration) {
         self.alive();
         std::thread::sleep(pause);
     }
-}
 
-impl Progress for Teller {
-    fn init(&mut self, size: usize, name: &str) {
+    /// A file of `size` bytes begins.
+    fn file(&mut self, name: &str, size: u64) {
         self.pending = 0;
-        let _ = self.sender.send(Event::File { name: name.to_owned(), size: size as u64 });
+        // Whoever asked may have given up.
+        let _ = self.sender.send(Event::File { name: name.to_owned(), size });
     }
 
-    fn update(&mut self, size: usize) {
-        self.pending += size as u64;
+    /// So many bytes more.
+    fn received(&mut self, bytes: u64) {
+        self.pending += bytes;
         if self.sender.try_send(Event::Bytes(self.pending)).is_ok() {
             self.pending = 0;
         }
     }
-
-    fn finish(&mut self) {}
 }

@@ -1,4 +1,4 @@
-//! How far a download is: a bar on a terminal, lines in the log elsewhere.
+//! The progress of a download: a bar on a terminal, lines in the log elsewhere.
 
 use std::io::IsTerminal as _;
 
@@ -10,20 +10,20 @@ pub struct Meter {
     file: String,
     size: u64,
     done: u64,
-    /// Tenths of the file that the log knows of.
-    told: u64,
+    /// Tenths of the file that were logged.
+    logged: u64,
 }
 
 impl Meter {
     pub fn new() -> Self {
         let bar = std::io::stderr().is_terminal().then(|| ProgressBar::new(0).with_style(style()));
-        Self { bar, file: String::new(), size: 0, done: 0, told: 0 }
+        Self { bar, file: String::new(), size: 0, done: 0, logged: 0 }
     }
 
-    /// The next file begins, or goes on after a pause.
+    /// A file begins, or resumes after a retry.
     pub fn file(&mut self, file: String, size: u64) {
         if self.file != file {
-            self.told = 0;
+            self.logged = 0;
             if self.bar.is_none() {
                 tracing::info!(file, size_bytes = size, "downloading");
             }
@@ -36,7 +36,7 @@ impl Meter {
         (self.file, self.size, self.done) = (file, size, 0);
     }
 
-    /// So many bytes more.
+    /// Adds bytes that were received.
     pub fn add(&mut self, bytes: u64) {
         self.done += bytes;
         if let Some(bar) = &self.bar {
@@ -44,8 +44,8 @@ impl Meter {
             return;
         }
         let tenths = (self.done * 10).checked_div(self.size).unwrap_or(10).min(10);
-        if tenths > self.told {
-            self.told = tenths;
+        if tenths > self.logged {
+            self.logged = tenths;
             tracing::info!(file = self.file, done_bytes = self.done, size_bytes = self.size, "downloading");
         }
     }

@@ -145,7 +145,7 @@ fn cuda_without_feature_is_an_error() {
     let spec = ModelSpec::parse(SMALL_CONFIG.as_bytes()).unwrap();
     let weights = Weights::open(small_weights(5).into()).unwrap();
     let compute = Compute { device: DeviceChoice::Cuda(1), ..Precision::Auto.into() };
-    let error = Network::load(&spec, &weights, compute).err().unwrap();
+    let error = Network::load(&spec, &weights, compute).err().unwrap().to_string();
     assert!(error.contains("cuda:1") && error.contains("--features cuda"), "{error}");
     let auto = Compute { device: DeviceChoice::Auto, ..Precision::Auto.into() };
     assert!(!Network::load(&spec, &weights, auto).unwrap().on_graphics_card());

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::{around, special_token};
+use crate::inference::error::LoadError;
 
 const FILE: &str = "sentencepiece.bpe.model";
 
@@ -23,7 +24,7 @@ mod field {
 ///
 /// # Errors
 /// When the file is no SentencePiece model.
-pub fn unigram(model: &[u8]) -> Result<Value, String> {
+pub fn unigram(model: &[u8]) -> Result<Value, LoadError> {
     let damaged = || format!("{FILE}: it is damaged or no SentencePiece model");
     let mut pieces = Vec::new();
     let mut charsmap: &[u8] = &[];

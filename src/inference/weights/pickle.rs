@@ -9,6 +9,7 @@ use candle_core::pickle::{Object, PthTensors, Stack, TensorInfo};
 use candle_core::{DType, Device, Tensor};
 
 use super::Values;
+use crate::inference::error::LoadError;
 
 /// How the old format begins: two pickles, a magic number and the version 1001
 /// (`torch/serialization.py`, `MAGIC_NUMBER` and `PROTOCOL_VERSION`).
@@ -21,13 +22,13 @@ const OLD: [u8; 21] = [
 ///
 /// # Errors
 /// When it is not a checkpoint, or a tensor cannot be read.
-pub fn read(path: &Path) -> Result<HashMap<String, Values>, String> {
+pub fn read(path: &Path) -> Result<HashMap<String, Values>, LoadError> {
     let tensors = match is_old(path).map_err(|e| e.to_string())? {
         true => read_old(path)?,
         false => read_archive(path)?,
     };
     match tensors.is_empty() {
-        true => Err("it has no named tensors; save the model's state_dict".to_owned()),
+        true => Err(LoadError::Files("it has no named tensors; save the model's state_dict".to_owned())),
         false => Ok(tensors),
     }
 }
@@ -38,7 +39,7 @@ fn is_old(path: &Path) -> std::io::Result<bool> {
     Ok(start == OLD)
 }
 
-fn read_archive(path: &Path) -> Result<HashMap<String, Values>, String> {
+fn read_archive(path: &Path) -> Result<HashMap<String, Values>, LoadError> {
     let fail = |e: candle_core::Error| format!("{e}; the file is damaged or no PyTorch checkpoint");
     let checkpoint = PthTensors::new(path, None).map_err(fail)?;
     let mut tensors = HashMap::new();
@@ -66,20 +67,20 @@ fn values(tensor: &Tensor) -> candle_core::Result<Values> {
 
 /// After the head: facts of the machine, the tensors, the keys of their storages, then each
 /// storage as its length and its values.
-fn read_old(path: &Path) -> Result<HashMap<String, Values>, String> {
+fn read_old(path: &Path) -> Result<HashMap<String, Values>, LoadError> {
     let fail = |e: std::io::Error| format!("{e}; the file is damaged or cut off");
     let mut reader = BufReader::new(File::open(path).map_err(fail)?);
     reader.seek(SeekFrom::Start(OLD.len() as u64)).map_err(fail)?;
     unpickle(&mut reader)?;
     let Object::Dict(entries) = unpickle(&mut reader)? else {
-        return Err("it holds no state_dict".to_owned());
+        return Err(LoadError::Files("it holds no state_dict".to_owned()));
     };
     let mut infos: Vec<TensorInfo> = Vec::new();
     for (name, value) in entries {
         infos.extend(value.into_tensor_info(name, Path::new("")).map_err(|e| e.to_string())?);
     }
     let Object::List(keys) = unpickle(&mut reader)? else {
-        return Err("it holds no list of storages".to_owned());
+        return Err(LoadError::Files("it holds no list of storages".to_owned()));
     };
     let mut tensors = HashMap::new();
     for key in keys {
@@ -94,7 +95,7 @@ fn read_old(path: &Path) -> Result<HashMap<String, Values>, String> {
         let mut bytes = Vec::new();
         let read = reader.by_ref().take(size as u64).read_to_end(&mut bytes).map_err(fail)?;
         if read != size {
-            return Err(format!("it ends within the storage {key}; the file is cut off"));
+            return Err(LoadError::Files(format!("it ends within the storage {key}; the file is cut off")));
         }
         for info in mine.into_iter().filter(|info| is_weight(info.dtype)) {
             let tensor = strided(info, &bytes).map_err(|e| format!("{}: {e}", info.name))?;
@@ -104,15 +105,15 @@ fn read_old(path: &Path) -> Result<HashMap<String, Values>, String> {
     Ok(tensors)
 }
 
-fn unpickle(reader: &mut impl BufRead) -> Result<Object, String> {
+fn unpickle(reader: &mut impl BufRead) -> Result<Object, LoadError> {
     let mut stack = Stack::empty();
-    stack.read_loop(reader).and_then(|()| stack.finalize()).map_err(|e| e.to_string())
+    stack.read_loop(reader).and_then(|()| stack.finalize()).map_err(|e| LoadError::Files(e.to_string()))
 }
 
 /// The part of a storage that a tensor shows.
-fn strided(info: &TensorInfo, bytes: &[u8]) -> Result<Values, String> {
+fn strided(info: &TensorInfo, bytes: &[u8]) -> Result<Values, LoadError> {
     let size = info.dtype.size_in_bytes();
-    let all = Tensor::from_raw_buffer(bytes, info.dtype, &[bytes.len() / size], &Device::Cpu)
+    let all: Vec<f32> = Tensor::from_raw_buffer(bytes, info.dtype, &[bytes.len() / size], &Device::Cpu)
         .and_then(|tensor| tensor.to_dtype(DType::F32)?.to_vec1::<f32>())
         .map_err(|e| e.to_string())?;
     let shape = info.layout.dims().to_vec();
@@ -126,7 +127,8 @@ fn strided(info: &TensorInfo, bytes: &[u8]) -> Result<Values, String> {
             place += rest % length * stride;
             rest /= length;
         }
-        values.push(*all.get(place).ok_or("it reaches beyond its storage")?);
+        let value = all.get(place).ok_or_else(|| LoadError::Files("it reaches beyond its storage".to_owned()))?;
+        values.push(*value);
     }
     Ok(Values { shape, values })
 }

@@ -1,9 +1,11 @@
 //! Programs on this machine.
 
+use std::ffi::OsString;
 use std::process::Stdio;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use super::{DeliveryError, Outcome, Sender, excerpt};
@@ -12,8 +14,13 @@ use crate::domain::notify::Delivery;
 /// Length of the recorded output, in bytes; the rest is discarded.
 const OUTPUT: u64 = 2_000;
 
+/// The variables that programs get from the environment of this process. All others may hold secrets.
+const INHERITED: [&str; 4] = ["PATH", "HOME", "LANG", "TZ"];
+
 /// A program with arguments. Its standard input is the JSON of a webhook. Exit code 0 accepts the message, 75
 /// (`EX_TEMPFAIL`) asks for a retry.
+///
+/// It runs in a process group, which is killed when the program ends, at the timeout, and at shutdown.
 pub struct Command {
     command: Vec<String>,
     timeout: Duration,
@@ -32,12 +39,16 @@ impl Command {
         let (program, arguments) = self.command.split_first().ok_or(std::io::ErrorKind::InvalidInput)?;
         let mut child = tokio::process::Command::new(program)
             .args(arguments)
+            .env_clear()
+            .envs(inherited())
             .env("SENTISTREAM_DELIVERY", delivery.id.to_string())
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
+        let mut group = Group::of(&child);
         let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let body = serde_json::to_vec(&delivery.message).unwrap_or_default();
         let write = async {
@@ -46,9 +57,42 @@ impl Command {
                 let _ = input.write_all(&body).await;
             }
         };
-        let ((), output, errors, status) = tokio::join!(write, read(output), read(errors), child.wait());
+        let ended = async {
+            let status = child.wait().await;
+            // Processes that it left behind keep its output open.
+            group.kill();
+            status
+        };
+        let ((), output, errors, status) = tokio::join!(write, read(output), read(errors), ended);
         let printed = if errors.is_empty() { output } else { errors };
         Ok((status?.code(), printed))
+    }
+}
+
+fn inherited() -> impl Iterator<Item = (&'static str, OsString)> {
+    INHERITED.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)))
+}
+
+/// The process group of a program, killed when this is dropped.
+struct Group(Option<Pid>);
+
+impl Group {
+    /// The group that `child` leads.
+    fn of(child: &tokio::process::Child) -> Self {
+        Self(child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)))
+    }
+
+    fn kill(&mut self) {
+        if let Some(group) = self.0.take() {
+            // The group is gone when all its processes have ended.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.kill();
     }
 }
 

@@ -5,24 +5,44 @@ const LONGEST: f64 = 240.0;
 /// The duration of an incident as a share of the time between incidents, if that is shorter.
 const SHARE: f64 = 0.4;
 
-/// When incidents happen: the first half-way through the first interval, then one per interval.
+/// When incidents happen.
 #[derive(Clone, Copy, Debug)]
-pub struct Calendar {
-    every: Option<f64>,
+pub enum Calendar {
+    /// Never.
+    Quiet,
+    /// The first half-way through the first interval of so many seconds, then one per interval.
+    Every(f64),
+    /// Two of them, at set times.
+    Two([Span; 2]),
+}
+
+/// A time in seconds after the start; the end does not belong to it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Span {
+    pub start: f64,
+    pub end: f64,
 }
 
 impl Calendar {
     /// One incident per `every` seconds; none without it.
     pub fn new(every: Option<f64>) -> Self {
-        Self { every: every.filter(|seconds| *seconds > 0.0) }
+        every.filter(|seconds| *seconds > 0.0).map_or(Self::Quiet, Self::Every)
     }
 
     /// The number of the incident that is active at `seconds` after the start.
     pub fn incident_at(&self, seconds: f64) -> Option<u64> {
-        let every = self.every?;
-        let number = (seconds / every).floor();
-        let into = seconds - number * every - every / 2.0;
-        (0.0..LONGEST.min(every * SHARE)).contains(&into).then_some(number as u64)
+        match self {
+            Self::Quiet => None,
+            Self::Every(every) => {
+                let number = (seconds / every).floor();
+                let into = seconds - number * every - every / 2.0;
+                (0.0..LONGEST.min(every * SHARE)).contains(&into).then_some(number as u64)
+            }
+            Self::Two(spans) => {
+                let goes_on = |span: &Span| (span.start..span.end).contains(&seconds);
+                spans.iter().position(goes_on).map(|number| number as u64)
+            }
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use rand::{Rng, SeedableRng};
 
 use super::grammar::{Grammar, RuleId, Subject, Topic};
 use super::incident::Calendar;
+use super::past::Name;
 use super::style;
 use super::voice::{Order, Rules, Voice};
 use crate::domain::{Author, Emotion, Source};
@@ -162,14 +163,29 @@ impl Writer {
         }
     }
 
+    /// What an incident is about, by its index.
+    pub fn topic_of_incident(&self, number: u64) -> usize {
+        self.rng_of_incident(number).random_range(0..self.topics.len())
+    }
+
+    /// The names of a topic.
+    pub fn name(&self, topic: usize) -> Name {
+        let Topic { name, tag, handle, .. } = &self.topics[topic];
+        Name { name, tag: tag.clone(), handle: handle.clone() }
+    }
+
+    /// Of its own seed, so that an incident does not depend on how many posts were written before it.
+    fn rng_of_incident(&self, number: u64) -> StdRng {
+        StdRng::seed_from_u64(self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
     fn follow_incident(&mut self, seconds: f64) {
         let number = self.calendar.incident_at(seconds);
         if self.incident.as_ref().map(|incident| incident.number) == number {
             return;
         }
         self.incident = number.map(|number| {
-            // A separate seed, so that the incident does not depend on the number of earlier posts.
-            let mut rng = StdRng::seed_from_u64(self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let mut rng = self.rng_of_incident(number);
             let topic = rng.random_range(0..self.topics.len());
             let mut crisis = String::new();
             if let Some(rule) = self.rules.crisis {

@@ -226,7 +226,7 @@ impl From<Written> for Applied {
 
 impl Store {
     /// Writes `steps` and resolves the open alerts `orphans`, whose series are unknown, if `lease` is still held; the
-    /// transitions that were written. Evidence of posts that were deleted meanwhile is left out.
+    /// transitions that were written. Evidence of posts that are gone is left out.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`] when another instance took over; nothing was changed then.

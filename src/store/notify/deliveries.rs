@@ -164,16 +164,24 @@ impl Store {
                          THEN group_key ELSE 'resend:' || CAST(id AS text) END, \
                     'resend', 'pending', 0, ?, ?, message \
              FROM alert_deliveries WHERE id = ? AND state <> 'pending' RETURNING id";
+        const QUOTES: &str = "INSERT INTO alert_delivery_posts (post_id, delivery_id) \
+             SELECT post_id, ? FROM alert_delivery_posts WHERE delivery_id = ?";
         let now = self.clock.now();
-        let ids: Vec<i64> = transact!(self, id, |c, id, run| run!(
-            sql(COPY)
-                .bind::<Instant, _>(At(now))
-                .bind::<Instant, _>(At(now))
-                .bind::<BigInt, _>(id)
-                .rows::<BigInt>()
-                .load(c)
-        ))?;
-        Ok(ids.first().copied())
+        transact!(self, id, |c, id, run| {
+            let ids: Vec<i64> = run!(
+                sql(COPY)
+                    .bind::<Instant, _>(At(now))
+                    .bind::<Instant, _>(At(now))
+                    .bind::<BigInt, _>(id)
+                    .rows::<BigInt>()
+                    .load(c)
+            )?;
+            let copy = ids.as_slice().first().copied();
+            if let Some(copy) = copy {
+                run!(sql(QUOTES).bind::<BigInt, _>(copy).bind::<BigInt, _>(id).execute(c))?;
+            }
+            Ok(copy)
+        })
     }
 }
 

@@ -36,13 +36,14 @@ macro_rules! insert_row {
 }
 
 impl Kind {
-    fn table(self) -> &'static str {
+    pub(super) fn table(self) -> &'static str {
         match self {
             Self::Receiver => "alert_receivers",
             Self::Route => "alert_routes",
             Self::Silence => "alert_silences",
             Self::MuteTiming => "alert_mute_timings",
             Self::InhibitRule => "alert_inhibit_rules",
+            Self::Source => "managed_sources",
         }
     }
 }
@@ -101,7 +102,7 @@ pub struct WithSecrets<T> {
 pub enum Refusal {
     #[error("no object has this id")]
     NotFound,
-    #[error("the object was changed meanwhile: its version is {version}")]
+    #[error("the object was changed by someone else: its version is {version}")]
     Changed { version: i64 },
     #[error("the object comes from the configuration file: change it there")]
     Provisioned,
@@ -137,7 +138,10 @@ impl Store {
     pub async fn managed_with_secrets<T: Managed>(&self) -> Result<Vec<WithSecrets<T>>, StoreError> {
         let text = format!("SELECT {COLUMNS} FROM {} ORDER BY id", T::KIND.table());
         let rows: Vec<Row> = read!(self, primary, |c| sql(text).rows::<Columns>().load(c))?;
-        Ok(rows.into_iter().filter_map(Row::read).map(|found| self.with_opened(found)).collect())
+        let mut found: Vec<WithSecrets<T>> =
+            rows.into_iter().filter_map(Row::read).map(|found| self.with_opened(found)).collect();
+        T::complete(&mut found.iter_mut().map(|found| &mut found.stored.spec).collect::<Vec<_>>());
+        Ok(found)
     }
 
     /// Makes a change and records it in the audit trail. The object as it is afterwards; `None` after a deletion.
@@ -190,7 +194,21 @@ impl Store {
             run!(insert_audit!(audit_entry(&change, now, &versions)).execute(c))?;
             Ok(Ok(after))
         })?;
-        Ok(done.map(|row| row.and_then(Row::read).map(|found| self.with_opened(found))))
+        let changed = done.map(|row| row.and_then(Row::read).map(|found| self.with_opened(found)));
+        match changed {
+            Ok(Some(found)) => Ok(Ok(Some(self.completed(found).await?))),
+            other => Ok(other),
+        }
+    }
+
+    /// The object with what it takes from others of its kind.
+    async fn completed<T: Managed>(&self, mut found: WithSecrets<T>) -> Result<WithSecrets<T>, StoreError> {
+        let mut others = self.managed::<T>().await?;
+        others.retain(|other| other.id != found.stored.id);
+        let mut all: Vec<&mut T> = others.iter_mut().map(|other| &mut other.spec).collect();
+        all.push(&mut found.stored.spec);
+        T::complete(&mut all);
+        Ok(found)
     }
 
     /// Replaces the objects of a kind that come from the configuration by `wanted`. Returns the names that are taken by
@@ -238,7 +256,8 @@ impl ManagedChange {
     /// The change with secrets as they are stored.
     fn sealed(mut self, store: &Store) -> Result<Self, StoreError> {
         if let Action::Create(draft) | Action::Update { draft, .. } = &mut self.action {
-            draft.secrets = store.sealed(draft.name.as_deref().unwrap_or_default(), &draft.secrets)?;
+            let owner = owner(self.kind, draft.name.as_deref().unwrap_or_default());
+            draft.secrets = store.sealed(&owner, &draft.secrets)?;
         }
         Ok(self)
     }
@@ -247,8 +266,16 @@ impl ManagedChange {
 impl Store {
     fn with_opened<T: Managed>(&self, found: WithSecrets<T>) -> WithSecrets<T> {
         let WithSecrets { stored, secrets } = found;
-        let secrets = self.opened(stored.spec.name().unwrap_or_default(), secrets);
+        let secrets = self.opened(&owner(T::KIND, stored.spec.name().unwrap_or_default()), secrets);
         WithSecrets { stored, secrets }
+    }
+}
+
+/// To whom secrets are bound when they are sealed, so that they do not open for another object.
+pub(super) fn owner(kind: Kind, name: &str) -> String {
+    match kind {
+        Kind::Source => format!("source:{name}"),
+        _ => name.to_owned(),
     }
 }
 

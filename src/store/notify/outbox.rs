@@ -3,17 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use diesel::Queryable;
 use diesel::sql_types::{BigInt, Integer, Nullable, Text};
+use diesel::{ExpressionMethods, Queryable};
 
 use crate::domain::Timestamp;
 use crate::domain::notify::{Attempt, Delivery, DeliveryState, Message, Reason, Silence};
 use crate::store::backend::{read, transact};
 use crate::store::leases::is_held;
+use crate::store::schema::social_media_posts as post;
 use crate::store::sql::{At, Document, Instant, JsonText, Label, Value, sql};
 use crate::store::{Lease, Store, StoreError};
 
 use super::deliveries::{COLUMNS, Columns, Row, delivery};
+use super::quotes::{quoted_posts, without_quotes};
 
 /// The position of the notifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Queryable)]
@@ -93,9 +95,9 @@ pub enum Next {
     Failed,
 }
 
-/// The statement that adds a delivery, and returns its id.
+/// The statement that adds a delivery with `$message`, and returns its id.
 macro_rules! insert_delivery {
-    ($new:expr, $now:expr) => {
+    ($new:expr, $message:expr, $now:expr) => {
         sql("INSERT INTO alert_deliveries (receiver, recipient, group_key, reason, state, attempts, created_at, \
              next_attempt_at, message) VALUES (?, ?, ?, ?, 'pending', 0, ?, ?, ?) RETURNING id")
         .bind::<Text, _>(&$new.receiver)
@@ -104,9 +106,40 @@ macro_rules! insert_delivery {
         .bind::<Text, _>($new.reason.as_str())
         .bind::<Instant, _>(At($now))
         .bind::<Instant, _>(At($now))
-        .bind::<Document, _>(JsonText(serde_json::to_string(&$new.message).unwrap_or_default()))
+        .bind::<Document, _>(JsonText($message.to_string()))
         .rows::<BigInt>()
     };
+}
+
+/// Adds the delivery `$new`, and records which posts it quotes; its id. Quotes of posts that are gone are left out.
+macro_rules! queue {
+    ($run:ident, $c:ident, $new:expr, $now:expr) => {{
+        let message = serde_json::to_value(&$new.message).unwrap_or_default();
+        let quoted = quoted_posts(&message);
+        let mut present = BTreeSet::new();
+        if !quoted.is_empty() {
+            // Writing the rows of the posts unchanged prevents their deletion until the commit.
+            let found: Vec<String> = $run!(
+                diesel::update(post::table)
+                    .filter(post::post_id.eq_any(quoted))
+                    .set(post::lang.eq(post::lang))
+                    .returning(post::post_id)
+                    .get_results($c)
+            )?;
+            present.extend(found);
+        }
+        let message = without_quotes(message, &|id| !present.contains(id));
+        let id: i64 = $run!(insert_delivery!($new, message, $now).get_result($c))?;
+        for post_id in &present {
+            $run!(
+                sql("INSERT INTO alert_delivery_posts (post_id, delivery_id) VALUES (?, ?)")
+                    .bind::<Text, _>(post_id)
+                    .bind::<BigInt, _>(id)
+                    .execute($c)
+            )?;
+        }
+        id
+    }};
 }
 
 impl Store {
@@ -156,7 +189,7 @@ impl Store {
                 run!(sql("DELETE FROM alert_groups WHERE key = ?").bind::<Text, _>(key).execute(c))?;
             }
             for new in &commit.deliveries {
-                let _: i64 = run!(insert_delivery!(new, now).get_result(c))?;
+                queue!(run, c, new, now);
             }
             Ok(Some(()))
         })?;
@@ -169,7 +202,7 @@ impl Store {
     /// When the database fails.
     pub async fn add_delivery(&self, new: &NewDelivery) -> Result<i64, StoreError> {
         let now = self.clock.now();
-        transact!(self, new.clone(), |c, new, run| run!(insert_delivery!(new, now).get_result(c)))
+        transact!(self, new.clone(), |c, new, run| Ok(queue!(run, c, new, now)))
     }
 
     /// Deliveries whose next attempt is due: at most `each` per receiver, those that wait longest first, without the

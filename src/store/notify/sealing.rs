@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::domain::notify::Secrets;
+use super::managed::owner;
+use crate::domain::notify::{Kind, Secrets};
 use crate::secrets::{SecretsError, is_sealed};
 use crate::store::backend::{read, transact};
 use crate::store::sql::{Document, JsonText, sql};
@@ -53,28 +54,34 @@ impl Store {
         Secrets(stored.0.into_iter().filter_map(open).collect())
     }
 
-    /// Seals the secrets of all receivers with the current key. Returns the number of receivers that have any.
+    /// Seals the secrets of all receivers and sources with the current key. Returns how many of them have any.
     ///
     /// # Errors
     /// When the database fails, the store has no keys, or a secret does not open.
     pub async fn reseal_secrets(&self) -> Result<usize, StoreError> {
-        let text = "SELECT id, name, secrets FROM alert_receivers WHERE secrets IS NOT NULL";
+        Ok(self.reseal(Kind::Receiver).await? + self.reseal(Kind::Source).await?)
+    }
+
+    async fn reseal(&self, kind: Kind) -> Result<usize, StoreError> {
+        let table = kind.table();
+        let text = format!("SELECT id, name, secrets FROM {table} WHERE secrets IS NOT NULL");
         let rows: Vec<SealedRow> =
             read!(self, primary, |c| sql(text).rows::<(BigInt, Nullable<Text>, Document)>().load(c))?;
         let mut count = 0;
         for SealedRow { id, name, secrets } in rows {
-            let (name, stored) = (name.unwrap_or_default(), Secrets::read(&secrets.0));
+            let (name, stored) = (owner(kind, &name.unwrap_or_default()), Secrets::read(&secrets.0));
             let opened = self.opened(&name, stored.clone());
             if opened.names() != stored.names() {
                 return Err(StoreError::Failed(format!(
-                    "a secret of the receiver {name} does not open; nothing is lost"
+                    "a secret of the {} {name} does not open; nothing is lost",
+                    kind.as_str()
                 )));
             }
             let sealed = JsonText(self.sealed(&name, &opened)?.exposed());
             // A secret that was changed since it was read is sealed with the current key already.
             transact!(self, (id, sealed, secrets), |c, (id, sealed, before), run| {
                 run!(
-                    sql("UPDATE alert_receivers SET secrets = ? WHERE id = ? AND secrets = ?")
+                    sql(format!("UPDATE {table} SET secrets = ? WHERE id = ? AND secrets = ?"))
                         .bind::<Document, _>(sealed)
                         .bind::<BigInt, _>(id)
                         .bind::<Document, _>(before)

@@ -158,6 +158,29 @@ macro_rules! cells {
     };
 }
 
+/// The beginning of a text, which is enough to find words in. A bound on the bytes that a sample reads.
+const HEAD: &str = "substr(social_media_posts.content, 1, 1000)";
+
+/// The newest `$limit` posts of `$query` as a sample has them.
+macro_rules! samples {
+    ($query:expr, $created_at:expr, $limit:expr) => {
+        $query.order($created_at.desc()).limit($limit).select((
+            post::post_id,
+            post::source,
+            post::author,
+            post::url,
+            sql::<Text>(HEAD),
+            $created_at,
+            post::sentiment_label,
+            post::emotion,
+            post::confidence_score,
+        ))
+    };
+}
+
+/// The columns of a post in a sample.
+type SampleTypes = (Text, Text, Nullable<Text>, Nullable<Text>, Text, Instant, Text, Text, Double);
+
 type CellTypes = (Instant, Text, Text, BigInt, Double);
 type WithTopic = InnerJoinQuerySource<about::table, post::table>;
 
@@ -221,6 +244,17 @@ macro_rules! queries {
                 newest.select((post::created_at, post::ingested_at, post::source, post::sentiment_label, post::emotion))
             }
 
+            /// The newest matches, as a sample has them.
+            pub fn samples(filter: &PostFilter, limit: i64) -> post::BoxedQuery<'_, $Db, SampleTypes> {
+                samples!(matching(filter), post::created_at, limit)
+            }
+
+            /// The posts with `ids`, as a sample has them.
+            pub fn samples_of(ids: &[i64]) -> post::BoxedQuery<'static, $Db, SampleTypes> {
+                let found = post::table.into_boxed::<$Db>().filter($with_ids(ids).sql("))"));
+                samples!(found, post::created_at, i64::MAX)
+            }
+
             /// The matches, and no more than one behind `limit`.
             pub fn counted(filter: &PostFilter, limit: i64) -> post::BoxedQuery<'_, $Db, BigInt> {
                 matching(filter).limit(limit + 1).select(post::id)
@@ -262,6 +296,11 @@ macro_rules! queries {
                 limit: i64,
             ) -> OfTopic<'_, CellTypes> {
                 cells!(of_topic(topic, filter), range, about::created_at, limit)
+            }
+
+            /// As [`samples`], of a topic.
+            pub fn topic_samples(topic: TopicId, filter: &PostFilter, limit: i64) -> OfTopic<'_, SampleTypes> {
+                samples!(of_topic(topic, filter), about::created_at, limit)
             }
 
             /// As [`counted`], of a topic.

@@ -38,7 +38,7 @@ pub fn grams(text: &str) -> String {
     })
 }
 
-/// The query for texts that may contain all of `words`; `None` when the grams cannot tell.
+/// The query for texts that may contain all of `words`; `None` when the words have no grams.
 pub fn query(words: &[String], dialect: Dialect) -> Option<String> {
     let mut terms = BTreeSet::new();
     for word in words {

@@ -24,8 +24,8 @@ pub async fn update(connection: &mut AsyncPgConnection, posts: &[&Post]) -> Quer
     Ok(())
 }
 
-/// Adds the next posts from before the index, and those that instances of a release without it stored meanwhile, which
-/// a trigger notes; how many. A step over ids without posts counts as one.
+/// Adds the next posts from before the index, and those that instances of a release without it store, which a
+/// trigger notes; how many. A step over ids without posts counts as one.
 pub fn index_missing(connection: &mut AsyncPgConnection) -> BoxFuture<'_, QueryResult<usize>> {
     const NOTED: &str = "SELECT p.id, p.content FROM post_search s JOIN social_media_posts p ON p.id = s.post \
                          WHERE s.grams IS NULL LIMIT ?";

@@ -1,7 +1,7 @@
 //! Matching posts that were stored before a topic's query: in small steps, each exact and resumable.
 //!
 //! A step compares what a post should be matched by with what its rows say, and writes the difference. So it does
-//! not matter whether a post was matched live meanwhile, or a step runs twice.
+//! not matter whether a post was matched live during a step, or a step runs twice.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -107,7 +107,7 @@ impl Stretch {
     fn of(pending: &[(i64, i64, i64)]) -> Option<Self> {
         let done = pending.iter().map(|(_, done, _)| *done).min()?;
         let topics = pending.iter().filter(|topic| topic.1 == done).map(|(id, _, _)| *id).collect();
-        // Where another topic goes on, or one of these ends, the next step begins.
+        // The next step begins where another topic continues or one of these ends.
         let edges = pending.iter().flat_map(|(_, done, last)| [*done, *last]);
         let limit = edges.filter(|edge| *edge > done).min()?;
         Some(Self { topics, done, limit })
@@ -219,7 +219,7 @@ pub fn postgres(
             .get_result(connection)
             .await?;
         let last = found.0;
-        // Nobody changes these posts meanwhile.
+        // No other transaction changes these posts until this one ends.
         sql("SELECT k.post_id FROM post_keys k JOIN social_media_posts p ON p.post_id = k.post_id \
              WHERE p.id > ? AND p.id <= ? ORDER BY k.post_id FOR UPDATE OF k")
         .bind::<BigInt, _>(stretch.done)

@@ -283,6 +283,9 @@ pub fn remove_author_step(
         let gone: Vec<&str> = removal.posts.iter().map(|post| post.post_id.as_str()).collect();
         removal.evidence = write::removal(connection, &gone, now).await?;
         write::remembered(connection, &creators).await?;
+        if let Some(deletion) = &step.deletion {
+            write::removed(connection, deletion, &removal.posts).await?;
+        }
         write::tally(connection, &tally).await?;
         removal.next = candidates.last().filter(|_| candidates.len() as i64 == step.limit).map(Candidate::position);
         Ok(removal)
@@ -310,6 +313,34 @@ pub fn remove_old_posts(connection: &mut AsyncPgConnection, old: OldPosts) -> Bo
         write::remove_posts(connection, &ids).await?;
         write::forget_keys(connection, &ids).await?;
         Ok(ids.len())
+    }
+    .boxed()
+}
+
+/// Removes posts with their counts and keys; see [`crate::store::demonstration`]. Their entries are remembered, so that one
+/// that is delivered again is recognised.
+pub fn remove_with_counts(
+    connection: &mut AsyncPgConnection,
+    ids: Vec<String>,
+    now: Timestamp,
+    retention: Retention,
+) -> BoxFuture<'_, QueryResult<usize>> {
+    async move {
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        lock_known_keys(connection, &ids).await?;
+        let mut tally = Tally::new(now, &retention);
+        let mut creators = Vec::new();
+        for (_, state) in load_states(connection, &ids).await? {
+            if let Some(row) = state.row {
+                tally.add_row(&row, -1);
+                creators.push(row.creator);
+            }
+        }
+        write::remove_posts(connection, &ids).await?;
+        write::forget_keys(connection, &ids).await?;
+        write::remembered(connection, &creators).await?;
+        write::tally(connection, &tally).await?;
+        Ok(creators.len())
     }
     .boxed()
 }

@@ -1,18 +1,16 @@
 //! Removal of many posts in steps, each of which is a transaction that can be repeated.
 
-use std::sync::PoisonError;
-
 use diesel::Queryable;
 use diesel::sql_types::{BigInt, Text};
 
 use super::{RemovedPost, postgres, sqlite};
-use crate::domain::{Author, EntryKey, Source, Timestamp};
-use crate::store::backend::{Backend, transact};
+use crate::domain::{Author, EntryKey, PostId, Source, Timestamp};
+use crate::store::backend::{Backend, read, transact};
 use crate::store::sql::{At, Instant, sql};
 use crate::store::{Store, StoreError};
 
-/// Most posts of a step. Each takes rows of several tables with it, and other writers wait meanwhile.
-const STEP: i64 = 500;
+/// Most posts of a step. Each removes rows of several tables, while other writers wait.
+pub(in crate::store) const STEP: i64 = 500;
 
 /// The posts of an author that a step processes.
 #[derive(Clone, Debug)]
@@ -74,8 +72,8 @@ pub struct OldPosts {
 
 impl Store {
     /// Deletes the posts of an author in steps. With `deletion`, a tombstone is committed first, which refuses copies that
-    /// arrive later; the tombstone and the deletion cover the entries that were appended before it, and the removed
-    /// posts are reported with the entry.
+    /// arrive later; the tombstone and the deletion cover the entries that were appended before it. The removed posts
+    /// are then stored for [`Self::removed_by`], since a later delivery has to report them after a crash.
     pub(in crate::store) async fn remove_author(
         &self,
         source: &Source,
@@ -91,13 +89,9 @@ impl Store {
             AuthorStep { source: source.clone(), author: author.clone(), deletion, after: start, limit: STEP };
         loop {
             let Removal { posts, evidence, next } = self.remove_author_step(&step).await?;
-            match &step.deletion {
-                // Reported with the entry, also when a later step or the entry's own transaction fails and is repeated.
-                Some(deletion) => {
-                    let mut unreported = self.unreported.lock().unwrap_or_else(PoisonError::into_inner);
-                    unreported.entry(deletion.clone()).or_default().extend(posts);
-                }
-                None => removed.posts.extend(posts),
+            // With an entry, the step has stored them for each delivery of it.
+            if step.deletion.is_none() {
+                removed.posts.extend(posts);
             }
             removed.evidence += evidence;
             match next {
@@ -105,6 +99,28 @@ impl Store {
                 None => return Ok(removed),
             }
         }
+    }
+
+    /// The posts that the deletion of an author has removed so far.
+    pub(super) async fn removed_by(&self, deletion: &EntryKey) -> Result<Vec<RemovedPost>, StoreError> {
+        #[derive(Queryable)]
+        struct Row {
+            post_id: String,
+            analyzed_at: At,
+        }
+        const REMOVED: &str =
+            "SELECT post_id, analyzed_at FROM removed_posts WHERE epoch = ? AND ms = ? AND seq = ? ORDER BY post_id";
+        let (ms, seq) = super::columns(deletion.id);
+        let query = || {
+            let query = sql(REMOVED).bind::<Text, _>(&*deletion.epoch).bind::<BigInt, _>(ms).bind::<BigInt, _>(seq);
+            query.rows::<(Text, Instant)>()
+        };
+        let rows: Vec<Row> = read!(self, primary, |c| query().load(c))?;
+        let post = |row: Row| {
+            let post_id = PostId::parse(&row.post_id).ok()?;
+            Some(RemovedPost { post_id, analyzed_at: Some(row.analyzed_at.0) })
+        };
+        Ok(rows.into_iter().filter_map(post).collect())
     }
 
     async fn remove_author_step(&self, step: &AuthorStep) -> Result<Removal, StoreError> {

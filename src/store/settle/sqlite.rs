@@ -195,6 +195,9 @@ pub fn remove_author_step(
             removal.posts.push(RemovedPost { post_id, analyzed_at: row.analyzed_at });
         }
     }
+    if let Some(deletion) = &step.deletion {
+        write::removed(connection, deletion, &removal.posts)?;
+    }
     write::tally(connection, &tally)?;
     removal.next = candidates.last().filter(|_| candidates.len() as i64 == step.limit).map(Candidate::position);
     Ok(removal)
@@ -216,4 +219,26 @@ pub fn remove_old_posts(connection: &mut SqliteConnection, old: &OldPosts) -> Qu
             .execute(connection)?;
     }
     Ok(ids.len())
+}
+
+/// Removes posts with their counts and keys; see [`crate::store::demonstration`].
+pub fn remove_with_counts(
+    connection: &mut SqliteConnection,
+    ids: &[String],
+    now: Timestamp,
+    retention: &Retention,
+) -> QueryResult<usize> {
+    let mut tally = Tally::new(now, retention);
+    let mut removed = 0;
+    for id in ids {
+        let state = load_state(connection, id)?;
+        if let Some(row) = &state.row {
+            tally.add_row(row, -1);
+            write::remove_post(connection, id)?;
+            removed += 1;
+        }
+        sql("DELETE FROM post_keys WHERE post_id = ?").bind::<Text, _>(id).execute(connection)?;
+    }
+    write::tally(connection, &tally)?;
+    Ok(removed)
 }

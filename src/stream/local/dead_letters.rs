@@ -22,6 +22,13 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    dead_letter_size (id) {
+        id -> Integer,
+        bytes -> BigInt,
+    }
+}
+
 /// Dead letters that one transaction moves or removes; other writes run between transactions.
 pub(super) const CHUNK: usize = 500;
 
@@ -56,19 +63,24 @@ fn id(ms: i64, seq: i64) -> EntryId {
     EntryId { ms: u64::try_from(ms).unwrap_or(0), seq: u64::try_from(seq).unwrap_or(0) }
 }
 
-/// Moves an entry here, if it is not settled.
-pub(super) fn add(
-    connection: &mut SqliteConnection,
-    epoch: &str,
-    request: &DeadLetterRequest,
-    now: Timestamp,
-) -> QueryResult<bool> {
+/// What the dead letter takes in.
+pub(super) struct Intake {
+    pub request: DeadLetterRequest,
+    pub now: Timestamp,
+    /// About the most bytes that the dead letter may take.
+    pub most_bytes: u64,
+}
+
+/// Moves an entry here and drops the oldest dead letters above the limit of bytes: how many were dropped. `None` when
+/// the entry is settled already.
+pub(super) fn add(connection: &mut SqliteConnection, intake: &Intake) -> QueryResult<Option<u64>> {
     use dead_letter_entries as t;
 
+    let Intake { request, now, most_bytes } = intake;
     let entry = &request.entry;
     let origin = entry.key.id;
     if diesel::delete(stream_entries::table.find(to_row_id(origin.seq))).execute(connection)? == 0 {
-        return Ok(false);
+        return Ok(None);
     }
     diesel::insert_into(t::table)
         .values((
@@ -84,7 +96,7 @@ pub(super) fn add(
         .execute(connection)?;
     diesel::insert_into(stream_outcomes::table)
         .values((
-            stream_outcomes::epoch.eq(epoch),
+            stream_outcomes::epoch.eq(&*entry.key.epoch),
             stream_outcomes::outcome.eq(crate::domain::Outcome::DeadLettered.as_str()),
             stream_outcomes::count.eq(1),
         ))
@@ -92,7 +104,26 @@ pub(super) fn add(
         .do_update()
         .set(stream_outcomes::count.eq(stream_outcomes::count + 1))
         .execute(connection)?;
-    Ok(true)
+    drop_oldest(connection, *most_bytes).map(Some)
+}
+
+/// Drops the oldest dead letters until the others take at most `most_bytes`, at most [`CHUNK`] of them; how many.
+fn drop_oldest(connection: &mut SqliteConnection, most_bytes: u64) -> QueryResult<u64> {
+    let mut dropped = 0;
+    while dropped < CHUNK as u64 && bytes(connection)? > most_bytes {
+        let oldest: Option<i64> =
+            dead_letter_entries::table.select(diesel::dsl::min(dead_letter_entries::seq)).first(connection)?;
+        let Some(oldest) = oldest else { break };
+        diesel::delete(dead_letter_entries::table.find(oldest)).execute(connection)?;
+        dropped += 1;
+    }
+    Ok(dropped)
+}
+
+/// About how many bytes the dead letters take, which triggers count.
+fn bytes(connection: &mut SqliteConnection) -> QueryResult<u64> {
+    let bytes: i64 = dead_letter_size::table.find(1).select(dead_letter_size::bytes).first(connection)?;
+    Ok(u64::try_from(bytes).unwrap_or_default())
 }
 
 /// The id of the entry's post, if it has a valid one; deletions look it up.

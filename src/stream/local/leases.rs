@@ -133,7 +133,7 @@ impl Leases {
 
     /// Frees rescued entries before they were delivered.
     pub(super) fn put_back(&mut self, consumer: &Consumer, entries: &[Rescued]) {
-        // A delivery that counts is not stored yet; the row of this claim stands for it after a crash.
+        // A delivery that counts is not stored yet; after a crash the row of this claim counts as that delivery.
         for entry in entries.iter().filter(|entry| entry.counts) {
             self.free(consumer, *entry);
         }

@@ -40,19 +40,11 @@ pub(super) async fn add(
         args.extend(reply::flat(&fields));
         let mut answer = reply::list(stream.eval(scripts::DEAD_LETTER, &args).await?);
         let moved = reply::number(answer.next())? == 1;
-        report_dropped(reply::number(answer.next())?);
+        crate::stream::report_dropped(reply::number(answer.next())?);
         moved
     };
     stream.let_go(None, std::slice::from_ref(&entry.key));
     Ok(moved)
-}
-
-/// Reports dead letters that were dropped to keep the dead letter within its limit of bytes.
-fn report_dropped(dropped: u64) {
-    if dropped > 0 {
-        metrics::counter!("sentistream_dead_letters_dropped_total").increment(dropped);
-        tracing::warn!(dropped, "dead letter too large, oldest entries dropped (stream.dead_letter_max_bytes)");
-    }
 }
 
 /// An entry of more fields than a script can pass on goes by a transaction, which cannot look first:
@@ -140,7 +132,7 @@ pub(super) async fn replay(stream: &RedisStream, selection: &DeadLetterSelection
             }
         }
         DeadLetterSelection::All => {
-            // Only what is there now: what fails again meanwhile is for the next time.
+            // Only what is there now: an entry that fails again during the replay is not replayed twice.
             let Some(newest) = page(stream, 1, None).await?.into_iter().next() else { return Ok(0) };
             let (mut from, end) = ("-".to_owned(), newest.id.to_string());
             loop {

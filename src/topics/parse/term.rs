@@ -101,7 +101,7 @@ pub fn field(name: &str, value: &str, position: usize) -> Result<Node, Fault> {
         "has" if lower == "link" => Field::Link,
         "has" => return Err(Fault::new(position, "expected has:emoji or has:link")),
         "hashtags" => hashtags(&lower, position)?,
-        _ => Field::Author(fold(value.trim_start_matches('@')).into_owned()),
+        _ => return Ok(Node::Author(fold(value.trim_start_matches('@')).into_owned())),
     };
     Ok(Node::Field(field))
 }

@@ -12,7 +12,7 @@ use sentistream::store::settle::{Change, Settlement};
 use tokio_util::sync::CancellationToken;
 
 use super::books::posts_and_counts;
-use super::fixture::{Fixture, at, cases, insert, post, post_id, seconds};
+use super::fixture::{Fixture, Place, at, cases, insert, post, post_id, seconds};
 
 cases!(
     lease_has_one_holder_and_a_growing_token,
@@ -21,7 +21,25 @@ cases!(
     feeds_are_reported_and_paused_and_expire_when_silent,
     deleted_post_is_not_stored_again,
     pruning_removes_old_entries_and_minute_counts,
+    server_messages_are_english_for_a_superuser,
 );
+
+/// Failures of the data are recognised by the messages of Postgres.
+async fn server_messages_are_english_for_a_superuser(fixture: Fixture) {
+    let Place::Postgres { url } = &fixture.place else { return };
+    let database = url.rsplit('/').next().expect("a name");
+    fixture
+        .run(&format!(
+            "ALTER DATABASE {database} SET lc_messages = 'POSIX'; CREATE TABLE seen (language text);
+         CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN INSERT INTO seen VALUES (current_setting('lc_messages')); RETURN NULL; END $$;
+         CREATE TRIGGER see AFTER INSERT ON social_media_posts FOR EACH STATEMENT EXECUTE FUNCTION see()"
+        ))
+        .await;
+    let batch = vec![Settlement { key: fixture.append(1).await.remove(0), change: insert(post("a")) }];
+    fixture.another_store().settle(batch).await.expect("settled");
+    assert_eq!(fixture.number("SELECT count(*) FROM seen WHERE language = 'C'").await, 1);
+}
 
 /// Lets the lease of `holder` expire.
 async fn expire(fixture: &Fixture, name: &str, holder: &str) {

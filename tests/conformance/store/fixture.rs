@@ -85,6 +85,14 @@ impl Fixture {
         Self { store, clock, place, next: AtomicU64::new(1) }
     }
 
+    /// The store as another process has it.
+    pub fn another_store(&self) -> Store {
+        match &self.place {
+            Place::Sqlite { sqlite, .. } => Store::sqlite(sqlite.clone(), retention(), self.clock.clone()),
+            Place::Postgres { url } => connect(url, &self.clock),
+        }
+    }
+
     /// Advances the clock by `time`.
     pub fn pass(&self, time: Duration) {
         self.clock.set(self.clock.now() + time);

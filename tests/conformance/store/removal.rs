@@ -2,6 +2,7 @@
 
 use sentistream::domain::{EntryKey, Outcome};
 use sentistream::store::settle::{Change, RemovedPost, Settlement};
+use tokio_util::sync::CancellationToken;
 
 use super::fixture::{Fixture, Place, admin, author, cases, delete, insert, post, post_id, seconds, source};
 
@@ -9,6 +10,8 @@ cases!(
     deletion_of_unknown_post_removes_nothing,
     redelivered_deletion_reports_its_post_again,
     author_with_many_posts_is_deleted_in_steps,
+    interrupted_author_deletion_reports_every_post,
+    deletion_leaves_no_dead_letter_in_the_file,
     deleted_text_leaves_the_file,
 );
 
@@ -80,6 +83,45 @@ async fn author_with_many_posts_is_deleted_in_steps(fixture: Fixture) {
     let settled = deletion.await.expect("a task");
     assert_eq!((settled.outcome, settled.removed.len()), (Some(Outcome::Deletion), 1_300));
     assert_eq!(fixture.number(left).await, 0);
+}
+
+async fn interrupted_author_deletion_reports_every_post(fixture: Fixture) {
+    fixture.settle((0..1_300).map(|number| by("ada", &format!("a{number}"))).collect()).await;
+    let key = fixture.append(1).await.remove(0);
+    let batch = vec![Settlement { key, change: deletion_of("ada") }];
+    let (store, first) = (fixture.store.clone(), batch.clone());
+    let deletion = tokio::spawn(async move { store.settle(first).await });
+    let left = "SELECT count(*) FROM social_media_posts";
+    let begun = async {
+        while fixture.number(left).await == 1_300 {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(seconds(20), begun).await.expect("the first step");
+    deletion.abort();
+    let _ = deletion.await;
+    // Another process has the entry delivered again.
+    let settled = fixture.another_store().settle(batch).await.expect("settled").remove(0);
+    assert_eq!(settled.removed.len(), 1_300);
+    assert!(settled.removed.iter().all(|post| post.analyzed_at == Some(fixture.clock.now())));
+    assert_eq!(fixture.number(left).await, 0);
+    fixture.store.prune(Some(fixture.append(1).await.remove(0)), &CancellationToken::new()).await.expect("pruned");
+    assert_eq!(fixture.number("SELECT count(*) FROM removed_posts").await, 0);
+}
+
+async fn deletion_leaves_no_dead_letter_in_the_file(fixture: Fixture) {
+    if let Place::Postgres { .. } = &fixture.place {
+        // Redis has the dead letters.
+        return;
+    }
+    fixture.settle(vec![insert(post("a"))]).await;
+    for id in ["a", "b"] {
+        let letter = "INSERT INTO dead_letter_entries (failed_ms, origin_ms, origin_seq, deliveries, reason, error, \
+                      post_id, fields)";
+        fixture.run(&format!("{letter} VALUES (1, 1, 1, 1, 'invalid', 'x', '{id}', x'00')")).await;
+    }
+    fixture.settle(vec![delete("a")]).await;
+    assert_eq!(fixture.number("SELECT count(*) FROM dead_letter_entries").await, 1);
 }
 
 async fn deleted_text_leaves_the_file(fixture: Fixture) {

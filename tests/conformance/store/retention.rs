@@ -1,9 +1,11 @@
 //! Retention of posts and counts, and erasure.
 
 use sentistream::domain::alert::{Instance, InstanceState, Labels, Severity, fingerprint};
+use sentistream::domain::notify::{AlertDetails, Message, Reason};
 use sentistream::domain::{EntryId, EntryKey, Outcome, Period, TimeRange, Timestamp};
 use sentistream::store::aggregate::AggregateQuery;
 use sentistream::store::alerts::{NewAlert, Step};
+use sentistream::store::notify::NewDelivery;
 use sentistream::store::posts::{PostFilter, Start};
 use sentistream::store::settle::{Change, Settlement};
 use sentistream::store::{Keep, Store};
@@ -19,6 +21,7 @@ cases!(
     erasure_removes_all_posts_of_author_on_source,
     pruning_clears_evidence,
     erasure_clears_evidence_of_deleted_posts,
+    removed_posts_leave_messages,
     tombstones_are_pruned_with_posts,
     resolved_alerts_are_pruned_with_their_transitions,
     cancelled_pruning_removes_nothing,
@@ -194,6 +197,48 @@ async fn erasure_clears_evidence_of_deleted_posts(fixture: Fixture) {
     assert_eq!((other.evidence, quoting(&fixture).await), (0, 1));
     let erased = fixture.store.erase_author(&source("web"), &author("ada")).await.expect("erased");
     assert_eq!((erased.evidence, quoting(&fixture).await), (1, 0));
+}
+
+/// Adds a message that quotes the post `id`.
+async fn quote(fixture: &Fixture, id: &str) {
+    let mut message = Message::test("hook", "https://senti.example.org", fixture.clock.now());
+    let mut details = AlertDetails::example("https://senti.example.org");
+    details.quotes.truncate(1);
+    details.quotes[0].post_id = Some(id.to_owned());
+    details.quotes[0].content = "secret words".to_owned();
+    message.alerts[0].details = Some(details);
+    let new = NewDelivery {
+        receiver: "hook".to_owned(),
+        recipient: None,
+        group_key: id.to_owned(),
+        reason: Reason::Firing,
+        message,
+    };
+    fixture.store.add_delivery(&new).await.expect("added");
+}
+
+async fn removed_posts_leave_messages(fixture: Fixture) {
+    for id in ["a", "b", "c"] {
+        by_ada(&fixture, id).await;
+        quote(&fixture, id).await;
+    }
+    quote(&fixture, "never stored").await;
+    let quoting = "SELECT count(*) FROM alert_deliveries WHERE CAST(message AS text) LIKE '%secret words%'";
+    assert_eq!(fixture.number(quoting).await, 3);
+    fixture.store.delete_post(&super::fixture::post_id("a")).await.expect("deleted");
+    assert_eq!(fixture.number(quoting).await, 2);
+    fixture.store.erase_author(&source("web"), &author("ada")).await.expect("erased");
+    assert_eq!(fixture.number(quoting).await, 0);
+    fixture.settle(vec![insert(post("d"))]).await;
+    quote(&fixture, "d").await;
+    assert_eq!(fixture.number(quoting).await, 1);
+    fixture.pass(seconds(2 * DAY));
+    keeping(&fixture, DAY, None).prune(everything_settled(), &CancellationToken::new()).await.expect("pruned");
+    assert_eq!(
+        (fixture.number(quoting).await, fixture.number("SELECT count(*) FROM alert_delivery_posts").await),
+        (0, 0)
+    );
+    assert_eq!(fixture.number("SELECT count(*) FROM alert_deliveries").await, 5, "the log stays");
 }
 
 async fn tombstones_are_pruned_with_posts(fixture: Fixture) {

@@ -37,6 +37,28 @@ async fn command_beside_the_server_takes_no_claims() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn dead_letter_above_its_bytes_drops_the_oldest() {
+    let mut fixture = Fixture::local();
+    fixture.options.dead_letter_max_bytes = 10_000;
+    let server = fixture.open().await;
+    let me = consumer("me");
+    let mut long = posts(0..30);
+    long.iter_mut().for_each(|fields| fields.push("note", "x".repeat(1_000)));
+    server.append(long).await.unwrap();
+    for entry in server.claim(&me, 30, Duration::ZERO).await.unwrap() {
+        let letter = DeadLetterRequest { entry, reason: DeadLetterReason::Invalid, error: "no date".to_owned() };
+        assert!(server.dead_letter(letter, Timestamp::EPOCH).await.unwrap());
+    }
+    let kept = server.dead_letters(100, None).await.unwrap();
+    assert!((7..=9).contains(&kept.len()), "{}", kept.len());
+    assert_eq!(kept[0].fields.get("post_id").unwrap(), b"p29", "the newest are kept");
+    // The count of bytes follows removals.
+    server.purge_dead_letters(&sentistream::stream::DeadLetterSelection::All).await.unwrap();
+    let empty = fixture.count_rows("dead_letter_size where bytes = 0").await;
+    assert_eq!(empty, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn claims_leave_no_rows_behind() {
     let fixture = Fixture::local();
     let server = fixture.open().await;

@@ -1,7 +1,7 @@
 //! A mix of attacks while posts arrive and well-behaved clients read. Short in ordinary tests; `make abuse` sets
 //! `SENTISTREAM_ABUSE_SECONDS` and then the budgets of docs/security.md must hold.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
+use tokio_tungstenite::WebSocketStream;
 
 use crate::process::Process;
+use crate::services::Shared;
 
 /// From this length on the budgets must hold; shorter runs measure a start, not a load.
 const STRICT_SECONDS: u64 = 60;
@@ -22,6 +24,8 @@ const RATE: f64 = 50.0;
 const LEAST_STORED_PER_SECOND: f64 = 45.0;
 const MOST_P99: Duration = Duration::from_millis(250);
 const MOST_MEMORY_MIB: u64 = 400;
+/// WebSockets from one address.
+const SOCKETS_OF_A_CLIENT: usize = 20;
 
 fn seconds() -> u64 {
     #[expect(clippy::disallowed_methods, reason = "the length of a test run is set by the environment")]
@@ -94,13 +98,12 @@ impl Attack {
         }
     }
 
-    /// Opens WebSockets; every tenth never reads.
+    /// Opens WebSockets, each few from another address; every tenth never reads.
     async fn sockets(self: Arc<Self>, count: usize) {
-        let url = format!("{}/ws/sentiment", self.url.replace("http", "ws"));
         let mut readers = JoinSet::new();
         let mut idle = Vec::new();
         for n in 0..count {
-            let Ok((socket, _)) = tokio_tungstenite::connect_async(&url).await else { continue };
+            let Some(socket) = self.socket(n).await else { continue };
             if n % 10 == 0 {
                 idle.push(socket);
             } else {
@@ -124,6 +127,20 @@ impl Attack {
     }
 }
 
+impl Attack {
+    /// A WebSocket from an address that it shares with few others; `None` when it is refused.
+    async fn socket(&self, number: usize) -> Option<WebSocketStream<TcpStream>> {
+        let address: SocketAddr = self.url.trim_start_matches("http://").parse().ok()?;
+        let client = (number / SOCKETS_OF_A_CLIENT) as u32;
+        let local = IpAddr::from((0x7f01_0001 + client).to_be_bytes());
+        let socket = TcpSocket::new_v4().ok()?;
+        socket.bind(SocketAddr::new(local, 0)).ok()?;
+        let stream = socket.connect(address).await.ok()?;
+        let url = format!("ws://{address}/ws/sentiment");
+        Some(tokio_tungstenite::client_async(url, stream).await.ok()?.0)
+    }
+}
+
 /// A body of an attack.
 #[derive(Clone)]
 struct Hostile {
@@ -143,10 +160,20 @@ fn plain(text: String) -> Hostile {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn service_holds_under_a_mix_of_attacks() {
+async fn embedded_service_holds_under_a_mix_of_attacks() {
+    holds_under_a_mix_of_attacks(Vec::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shared_service_holds_under_a_mix_of_attacks() {
+    holds_under_a_mix_of_attacks(Shared::create().await.settings()).await;
+}
+
+async fn holds_under_a_mix_of_attacks(backends: Vec<String>) {
     let (seconds, scale) = (seconds(), super::scale());
     let folder = tempfile::tempdir().unwrap();
-    let settings = [format!("sources.synthetic.rate={RATE:?}"), "sources.synthetic.seed=7".to_owned()];
+    let source = [format!("sources.synthetic.rate={RATE:?}"), "sources.synthetic.seed=7".to_owned()];
+    let settings = [backends.as_slice(), &source].concat();
     let process = Process::start(folder.path(), &settings).await;
     process.wait_until("posts arrive", |health| health["stats"]["total_posts"].as_u64() > Some(0)).await;
     let attack = Arc::new(Attack {
@@ -175,7 +202,7 @@ async fn service_holds_under_a_mix_of_attacks() {
             "/%61pi/stats",
         ]));
     }
-    for _ in 0..25 * scale {
+    for _ in 0..50 * scale {
         attackers
             .spawn(attack.clone().trickle("GET /api/stats HTTP/1.1\r\nhost: localhost\r\nx-slow: aaaaaaaaaaaaaaa"));
         attackers.spawn(attack.clone().trickle(

@@ -98,7 +98,7 @@ async fn rule_changes_need_the_current_etag(setup: Setup) {
 async fn invalid_rules_are_reported_by_field(setup: Setup) {
     let app = TestApp::start(setup).await;
     let wrong = json!({"name": "", "kind": "spike", "threshold": 0.1, "window": "1d", "colour": "red",
-                       "annotations": {"summary": "{{nobody}}"}});
+                       "annotations": {"summary": "{{unknown}}"}});
     let fields = app.post("/api/alerts/rules", &wrong).await.problem(422);
     assert_eq!(fields, ["name", "threshold", "window", "annotations.summary", "colour"]);
     assert_eq!(app.post("/api/alerts/rules", &json!({"name": "x", "kind": "topic"})).await.problem(422), ["kind"]);

@@ -14,6 +14,7 @@ use super::test_app::{Setup, TestApp, cases, post, worker as test_worker};
 cases![
     dead_letters_are_shown_replayed_and_purged,
     entry_that_crashes_workers_repeatedly_is_dead_lettered,
+    text_that_is_always_too_slow_is_dead_lettered,
     bad_selections_are_refused,
 ];
 
@@ -42,6 +43,17 @@ async fn entry_that_crashes_workers_repeatedly_is_dead_lettered(setup: Setup) {
     assert_eq!((&list["total"], &list["dead_letters"][0]["reason"]), (&json!(1), &json!("crashed")), "{list:#}");
     shutdown.stop();
     work.await.expect("no panic").expect("it stops");
+}
+
+async fn text_that_is_always_too_slow_is_dead_lettered(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    app.store(&[post("slow", "web", "an endless text", 0), post("fine", "web", "text", 0)]).await;
+    let health = app.drained().await;
+    assert_eq!((&health["stats"]["dead_letters"], &health["stats"]["processed"]), (&json!(1), &json!(1)), "{health:#}");
+    let list = app.get("/api/dead-letters").await.ok();
+    let letter = &list["dead_letters"][0];
+    assert_eq!((&letter["post_id"], &letter["reason"]), (&json!("slow"), &json!("analysis_failed")), "{list:#}");
+    assert!(letter["error"].as_str().is_some_and(|error| error.contains("inference.max_wait")), "{letter}");
 }
 
 async fn dead_letters_are_shown_replayed_and_purged(setup: Setup) {

@@ -10,8 +10,11 @@ mod kinds;
 mod mail;
 mod mail_server;
 mod manage;
+mod meta;
+mod programs;
 mod services;
 mod templates;
+mod texts;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

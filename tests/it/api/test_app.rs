@@ -130,6 +130,7 @@ impl TestApp {
             clock,
             metrics: None,
             components: Arc::new(Vec::new),
+            sources: None,
         };
         Self::over(rooms, folder, change)
     }
@@ -271,7 +272,8 @@ pub async fn away() -> (Api, tempfile::TempDir) {
     let live = LiveBus::Local(LocalBus::default());
     let topics = Topics::new(store.clone());
     let components = Arc::new(Vec::new);
-    let rooms = Api { store, stream, topics, live, cache: None, model, clock, metrics: None, components };
+    let rooms =
+        Api { store, stream, topics, live, cache: None, model, clock, metrics: None, components, sources: None };
     (rooms, tempfile::tempdir().expect("a folder"))
 }
 

@@ -9,6 +9,7 @@ use fred::types::{ClusterHash, CustomCommand, Value};
 use rand::Rng;
 use rand::rngs::StdRng;
 
+use super::disk::Disk;
 use super::proxy::{Proxy, Weather};
 use super::{Setup, noticed};
 use crate::ports::free_port;
@@ -26,11 +27,15 @@ pub struct Scaled {
     redis_proxy: Proxy,
     postgres_proxy: Proxy,
     is_lossy: bool,
+    /// Where Redis writes its log of commands.
+    disk: Disk,
 }
 
 impl Scaled {
     pub async fn start() -> Self {
-        let (redis, postgres) = (Server::redis().await, Server::postgres().await);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let disk = Disk::on(folder.path(), "64m").await;
+        let (redis, postgres) = (Server::redis_in(folder, &[]).await, Server::postgres().await);
         let (redis_proxy, postgres_proxy) = (Proxy::to(redis.port()).await, Proxy::to(postgres.port()).await);
         let settings: Vec<String> = [
             &format!("database.url=postgres://postgres@127.0.0.1:{}/postgres", postgres_proxy.port),
@@ -55,6 +60,7 @@ impl Scaled {
             redis_proxy,
             postgres_proxy,
             is_lossy: false,
+            disk,
         };
         scaled.start_front().await;
         for index in 0..scaled.workers.len() {
@@ -103,13 +109,32 @@ impl Scaled {
         self.redis_command("CONFIG", &["SET", "maxmemory", "0"]).await;
     }
 
-    /// Another session locks the table of posts; statements time out meanwhile.
+    /// Another session locks the table of posts; statements time out until it ends.
     async fn lock_posts(&self, time: Duration) {
         let seconds = time.as_secs_f64();
         let statement = format!(
             "BEGIN; LOCK TABLE social_media_posts IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep({seconds}); COMMIT"
         );
         services::execute(&self.postgres_url(), &statement).await;
+    }
+
+    /// Redis cannot write its log of commands; it ends, and runs again when there is room.
+    async fn fill_disk_of_redis(&mut self) {
+        self.disk.fill().await;
+        noticed(self.front(), "a Redis that cannot write").await;
+        self.disk.clear();
+        self.redis.kill().await;
+        self.redis.start().await;
+    }
+
+    /// A transaction that takes tables in the opposite order of the workers; Postgres cancels one of them.
+    async fn deadlock(&self) {
+        services::execute(
+            &self.postgres_url(),
+            "SET deadlock_timeout = '20s'; BEGIN; LOCK TABLE post_rollups IN SHARE ROW EXCLUSIVE MODE; \
+             SELECT pg_sleep(0.3); LOCK TABLE post_keys IN SHARE ROW EXCLUSIVE MODE; COMMIT",
+        )
+        .await;
     }
 
     async fn weather(&self, proxy: &Proxy, weather: Weather, time: Duration) {
@@ -121,9 +146,9 @@ impl Scaled {
 
 impl Setup for Scaled {
     async fn fault(&mut self, rng: &mut StdRng) -> &'static str {
-        let time = Duration::from_millis(rng.random_range(200..5_000));
+        let time = Duration::from_millis(rng.random_range(200..4_000));
         let index = rng.random_range(0..self.workers.len());
-        match rng.random_range(0..17) {
+        match rng.random_range(0..20) {
             0 | 1 => {
                 self.workers[index].take().expect("it runs").kill().await;
                 self.start_worker(index).await;
@@ -194,9 +219,21 @@ impl Setup for Scaled {
             }
             14 => {
                 self.weather(&self.redis_proxy, Weather::Silent, time).await;
-                "silent network to Redis"
+                "half-open connections to Redis"
             }
             15 => {
+                self.weather(&self.postgres_proxy, Weather::Silent, time).await;
+                "half-open connections to Postgres"
+            }
+            16 => {
+                self.deadlock().await;
+                "deadlock in Postgres"
+            }
+            17 if self.disk.is_small => {
+                self.fill_disk_of_redis().await;
+                "disk of Redis full"
+            }
+            17 | 18 => {
                 let proxy = if rng.random_bool(0.5) { &self.redis_proxy } else { &self.postgres_proxy };
                 self.weather(proxy, Weather::Broken, time).await;
                 "broken connections"

@@ -2,17 +2,20 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { getComparison } from "@/api/endpoints";
 import { keys } from "@/api/keys";
 import { countFilter } from "@/api/queries";
-import type { Comparison, PeriodCounts } from "@/api/types";
 import { count } from "@/lib/format";
 import { MINUTE } from "@/lib/range";
+import { type Search, withSearch } from "@/lib/search";
 import { useNow } from "@/lib/useNow";
 import { ScopeNote } from "@/shell/ScopeNote";
 import { useView } from "@/shell/useView";
 import { Card } from "@/ui/Card";
 import { EmptyState, ErrorState, Skeleton } from "@/ui/states";
 import { spanText } from "../alerts/timeText";
+import { BehindCard } from "../insights/BehindCard";
+import { findingsOf } from "../insights/findings";
+import { useInsight } from "../insights/useInsight";
+import { WhatHappened } from "../insights/WhatHappened";
 import { useWindow } from "../overview/useComparison";
-import { findingsOf, WhatHappened } from "../overview/WhatHappened";
 import { AgainstPicker } from "./AgainstPicker";
 import { CourseCard } from "./CourseCard";
 import { EmotionTable } from "./EmotionTable";
@@ -39,6 +42,8 @@ export function Compare() {
     placeholderData: keepPreviousData,
   });
   const { data } = query;
+  const insight = useInsight(search, { start: later.start, end: later.end, before: earlier.start });
+  const findings = findingsOf({ insight: insight.data, search });
   const text = ({ start, end }: { start: number; end: number }) =>
     spanText(new Date(start).toISOString(), new Date(end).toISOString());
   return (
@@ -83,13 +88,16 @@ export function Compare() {
                   : `No posts in the earlier period, ${count(data.current.total)} in the later one: nothing to compare with.`}
               </p>
             )}
-            <WhatHappened
-              findings={findingsOf({ data: sidesOf(data), span: later.end - later.start, search })}
-            />
+            <WhatHappened findings={findings} />
             <div className="grid grid-cols-1 gap-4 lg:grid-cols-2">
               <MeasureTable data={data} search={search} later={later} earlier={earlier} />
               <EmotionTable data={data} search={search} later={later} earlier={earlier} />
             </div>
+            {findings.length > 0 && (
+              <div className="@container">
+                <BehindCard query={insight} search={laterSearch(search, later)} />
+              </div>
+            )}
             <CourseCard search={search} later={later} earlier={earlier} period={window.period} />
           </>
         )}
@@ -98,14 +106,14 @@ export function Compare() {
   );
 }
 
-/** Both periods in the form that findings need. */
-function sidesOf({ current, previous }: Comparison) {
-  const side = ({ total, distribution, emotions }: PeriodCounts) => ({
-    posts: total,
-    counts: distribution,
-    emotions,
+/** The search for the posts of the later period. */
+function laterSearch(search: Search, { start, end }: { start: number; end: number }): Search {
+  return withSearch(search, {
+    range: undefined,
+    against: undefined,
+    from: new Date(start).toISOString(),
+    to: new Date(end).toISOString(),
   });
-  return { now: side(current), before: side(previous), points: [] };
 }
 
 /** The stroke of a period in the chart. */

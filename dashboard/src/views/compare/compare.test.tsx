@@ -35,13 +35,13 @@ describe("compare", () => {
       at("c", 1.5 * HOUR, "positive"),
       at("d", DAY + HOUR / 2, "negative"),
     );
-    const { user, url } = open("/compare");
+    const { user, url } = open("/compare?range=1h");
     const table = await screen.findByRole("region", { name: "What changed" });
     const row = (name: RegExp) => within(table).getByRole("row", { name }).textContent;
     expect(row(/^Posts/)).toBe("Posts12↑ +100.0%");
     expect(row(/Negative/)).toContain("0.0%100.0%↑ +100.0 pp");
     await user.click(screen.getByRole("button", { name: "Day on day" }));
-    await waitFor(() => expect(url()).toBe("/compare?against=1d"));
+    await waitFor(() => expect(url()).toBe("/compare?range=1h&against=1d"));
     await waitFor(() => expect(row(/Negative/)).toContain("100.0%100.0%→ 0.0 pp"));
     const [earlier] = within(table).getAllByRole("link");
     expect(earlier?.getAttribute("href")).toMatch(/^\/posts\?from=.*&to=/);

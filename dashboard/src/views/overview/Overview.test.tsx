@@ -112,12 +112,42 @@ describe("overview", () => {
     state.world.components.push({ name: "source:synthetic", healthy: true, state: "connected" });
     const { user } = open("/");
     await screen.findByText(/These posts are made up/);
-    await user.click(screen.getByRole("button", { name: "Connect a real source" }));
-    await user.click(await screen.findByRole("button", { name: "File" }));
-    expect(await screen.findByText("sentistream import posts.ndjson")).toBeTruthy();
-    await user.keyboard("{Escape}");
+    expect(screen.getByRole("link", { name: "Connect a real source" }).getAttribute("href")).toBe("/sources");
     await user.click(await screen.findByRole("button", { name: "Dismiss" }));
     await waitFor(() => expect(screen.queryByText(/These posts are made up/)).toBeNull());
+  });
+
+  it("demo shows its progress and is removed after a confirmation", async () => {
+    state.world.demo = { ...state.world.demo, state: "filling", planned: 20_000, stored: 5_000 };
+    const { user } = open("/");
+    expect(await screen.findByText("5,000 of 20,000 posts (25%)")).toBeTruthy();
+    state.world.demo = { ...state.world.demo, state: "ready", stored: 20_000 };
+    await user.click(await screen.findByRole("button", { name: "Remove demo data" }, { timeout: 5_000 }));
+    const dialog = await screen.findByRole("dialog");
+    await user.click(within(dialog).getByRole("button", { name: "Remove demo data" }));
+    expect(await screen.findByText(/Removing the made-up posts/)).toBeTruthy();
+    state.world.demo = { ...state.world.demo, state: "removed" };
+    await waitFor(() => expect(screen.queryByText(/Removing the made-up posts/)).toBeNull(), {
+      timeout: 5_000,
+    });
+  });
+
+  it("demo is asked about when real posts arrive", async () => {
+    state.world.demo = { ...state.world.demo, state: "ready", planned: 20_000, stored: 20_000 };
+    fill();
+    open("/");
+    expect(await screen.findByText("Real posts arrive. Remove the made-up ones?")).toBeTruthy();
+  });
+
+  it("range fits the posts when nothing was chosen", async () => {
+    const now = Date.now();
+    state.world.add(
+      makePost({ id: "old", at: now - 300 * MINUTE }),
+      makePost({ id: "new", at: now - MINUTE }),
+    );
+    open("/");
+    const day = await screen.findByRole("button", { name: "24 h" });
+    await waitFor(() => expect(day.getAttribute("aria-pressed")).toBe("true"));
   });
 
   it("share of unscored posts is named with languages and the next step", async () => {

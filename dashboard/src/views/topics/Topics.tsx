@@ -9,6 +9,7 @@ import { Drawer } from "@/ui/Drawer";
 import { EmptyState, ErrorState, SkeletonRows } from "@/ui/states";
 import { FollowBrand } from "./FollowBrand";
 import { ShareCard } from "./ShareCard";
+import { TopicFindings } from "./TopicFindings";
 import { TopicForm } from "./TopicForm";
 import { TopicRow } from "./TopicRow";
 
@@ -23,7 +24,12 @@ export function Topics() {
   const topics = query.data;
   return (
     <div className="flex flex-col gap-4">
-      {topics && topics.length > 0 && <ShareCard search={search} />}
+      {topics && topics.length > 0 && (
+        <>
+          <TopicFindings topics={topics} search={search} />
+          <ShareCard search={search} />
+        </>
+      )}
       <Card
         title="Tracked topics"
         action={

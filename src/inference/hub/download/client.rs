@@ -1,5 +1,6 @@
-//! What the downloading thread does, and what the client's errors mean.
+//! The work of the download thread, and the meaning of errors of requests.
 
+mod api;
 mod transfer;
 
 use std::fs::File;
@@ -7,9 +8,7 @@ use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 use std::time::Duration;
 
-use hf_hub::api::sync::{Api, ApiBuilder, ApiError, ApiRepo};
 use hf_hub::{Cache, Repo, RepoType};
-use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
@@ -17,6 +16,7 @@ use super::super::{DEFAULT_REVISION, HubError, HubModel, HubOptions, Snapshot, c
 use super::Teller;
 use crate::inference::vocabulary;
 use crate::inference::weights::{self, WeightFile};
+use api::{Api, ApiError};
 use transfer::Wanted;
 
 /// Attempts at one file, with pauses in between that double.
@@ -29,10 +29,10 @@ const CHUNK: usize = 1 << 20;
 pub struct Job {
     pub model: HubModel,
     pub options: HubOptions,
-    pub told: Teller,
+    pub events: Teller,
 }
 
-/// What the Hub says of a revision.
+/// The Hub's description of a revision.
 #[derive(Deserialize)]
 struct Info {
     sha: String,
@@ -61,16 +61,14 @@ impl Job {
         let api = self.api()?;
         let info = self.retried(|job| job.info(&api, &revision))?;
         transfer::check_commit(&info.sha)?;
-        let commit = Repo::with_revision(self.model.repository.clone(), RepoType::Model, info.sha.clone());
-        let repo = api.repo(commit);
         let snapshot = cache::snapshot(&self.model.repository, info.sha.clone(), &self.options);
         let files = snapshot.files();
         if !info.has("config.json") {
-            let reason = format!("{} has no config.json: it holds no Transformers model", self.model.repository);
+            let reason = format!("{} has no config.json: it is not a Transformers model", self.model.repository);
             return Err(HubError::Unsupported(reason));
         }
-        self.files(&(&api, &repo, &info), &["config.json".to_owned()])?;
-        // Before anything large is fetched.
+        self.files(&(&api, &info), &["config.json".to_owned()])?;
+        // Checked before anything large is downloaded.
         let spec = cache::spec(&files)?;
         let mut names: Vec<String> = vocabulary::chosen(spec.family, |name| info.has(name))
             .ok_or_else(|| HubError::Unsupported(vocabulary::missing(&self.model.repository, spec.family)))?;
@@ -78,14 +76,14 @@ impl Job {
         match weights::choose(|name| info.has(name)) {
             Some(WeightFile::Whole(name)) => names.push(name),
             Some(WeightFile::Index(index)) => {
-                self.files(&(&api, &repo, &info), std::slice::from_ref(&index))?;
+                self.files(&(&api, &info), std::slice::from_ref(&index))?;
                 let listed = files.read(&index).and_then(|json| weights::indexed(&json));
                 names.extend(listed.map_err(|reason| HubError::Unsupported(format!("{index}: {reason}")))?);
             }
             None => return Err(HubError::Unsupported(weights::missing(&self.model.repository))),
         }
-        self.files(&(&api, &repo, &info), &names)?;
-        // Only now does the revision mean this commit: a start without a network finds all of it.
+        self.files(&(&api, &info), &names)?;
+        // The revision gets this commit last, so that a start without a network finds a complete model.
         let named = Repo::with_revision(self.model.repository.clone(), RepoType::Model, revision);
         Cache::new(self.options.cache.clone()).repo(named).create_ref(&info.sha).map_err(|e| self.disk(&e))?;
         Ok(snapshot)
@@ -93,14 +91,7 @@ impl Job {
 
     fn api(&self) -> Result<Api, HubError> {
         transfer::check_endpoint(&self.options)?;
-        let mut builder = ApiBuilder::from_cache(Cache::new(self.options.cache.clone()))
-            .with_endpoint(self.options.endpoint.clone())
-            .with_progress(false)
-            .with_user_agent("sentistream", env!("CARGO_PKG_VERSION"));
-        if let Some(token) = &self.options.token {
-            builder = builder.with_token(Some(token.expose_secret().to_owned()));
-        }
-        builder.build().map_err(|e| self.unreachable(&e))
+        Api::new(&self.options).map_err(|e| self.unreachable(&e))
     }
 
     fn unreachable(&self, reason: &dyn std::fmt::Display) -> HubError {
@@ -112,8 +103,8 @@ impl Job {
         for _ in 1..ATTEMPTS {
             match attempt(self) {
                 Err(e) if e.is_transient() => {
-                    tracing::debug!(error = %e, "the download is tried again");
-                    self.told.pause(pause);
+                    tracing::debug!(error = %e, "download failed, retrying");
+                    self.events.pause(pause);
                     pause *= 2;
                 }
                 outcome => return outcome,
@@ -124,37 +115,34 @@ impl Job {
 
     fn info(&self, api: &Api, revision: &str) -> Result<Info, HubError> {
         let repository = &self.model.repository;
-        let at = |revision: &str| {
-            let repo = api.repo(Repo::with_revision(repository.clone(), RepoType::Model, revision.to_owned()));
-            repo.info_request().query("blobs", "true").call()
-        };
-        match at(revision) {
-            Ok(mut answer) => answer.body_mut().read_json().map_err(|e| self.unreachable(&e)),
-            Err(ureq::Error::StatusCode(status @ (401 | 403 | 404))) => {
-                // Nothing there, or just not this revision?
-                let is_known = status == 404 && revision != DEFAULT_REVISION && at(DEFAULT_REVISION).is_ok();
+        match api.info(repository, revision) {
+            Ok(json) => serde_json::from_slice(&json).map_err(|e| self.unreachable(&e)),
+            Err(ApiError::Status(status)) if matches!(status.as_u16(), 401 | 403 | 404) => {
+                // Either the model or only this revision does not exist.
+                let may_be_known = status == 404 && revision != DEFAULT_REVISION;
+                let is_known = may_be_known && api.info(repository, DEFAULT_REVISION).is_ok();
                 let (endpoint, repository) = (self.options.endpoint.clone(), repository.clone());
                 Err(match is_known {
                     true => HubError::NoRevision { repository, revision: revision.to_owned() },
-                    false => HubError::NoModel { endpoint, repository, status },
+                    false => HubError::NoModel { endpoint, repository, status: status.as_u16() },
                 })
             }
             Err(e) => Err(self.unreachable(&e)),
         }
     }
 
-    fn files(&mut self, (api, repo, info): &(&Api, &ApiRepo, &Info), names: &[String]) -> Result<(), HubError> {
+    fn files(&mut self, (api, info): &(&Api, &Info), names: &[String]) -> Result<(), HubError> {
         let folder = cache::snapshot(&self.model.repository, info.sha.clone(), &self.options).folder;
         let missing: Vec<&String> = names.iter().filter(|name| !folder.join(name).exists()).collect();
         self.check_room(missing.iter().filter_map(|name| info.size(name)).sum())?;
         for name in missing {
-            let wanted = Wanted { api, repo, name, commit: &info.sha };
+            let wanted = Wanted { api, name, commit: &info.sha };
             self.retried(|job| job.file(&wanted, info.size(name)))?;
         }
         Ok(())
     }
 
-    /// Refuses what has no room before it fills the disk. What lies there of an earlier attempt counts.
+    /// Refuses a download that would fill the disk. Bytes of an earlier attempt count as received.
     fn check_room(&self, needed: u64) -> Result<(), HubError> {
         std::fs::create_dir_all(&self.options.cache).map_err(|e| self.disk(&e))?;
         let Ok(room) = rustix::fs::statvfs(&self.options.cache) else { return Ok(()) };
@@ -175,14 +163,14 @@ impl Job {
     fn file(&mut self, wanted: &Wanted<'_>, size: Option<u64>) -> Result<(), HubError> {
         let path = self.transfer(wanted)?;
         self.verify(&path, size).map_err(|reason| {
-            // The file and the link to it; what cannot be removed is found damaged again.
+            // The file and the link to it. A file that cannot be removed is found damaged again.
             let _ = std::fs::canonicalize(&path).and_then(std::fs::remove_file);
             let _ = std::fs::remove_file(&path);
             HubError::Damaged { file: wanted.name.to_owned(), reason }
         })
     }
 
-    /// Compares a file with its size and, where the Hub names it by its SHA-256, with that. The client does neither.
+    /// Compares a file with its size and, where the Hub names it by its SHA-256, with that. Requests do neither.
     fn verify(&self, path: &Path, size: Option<u64>) -> Result<(), String> {
         let real = std::fs::canonicalize(path).map_err(|e| e.to_string())?;
         let length = std::fs::metadata(&real).map_err(|e| e.to_string())?.len();
@@ -202,28 +190,20 @@ impl Job {
                 break;
             }
             hash.update(&chunk[..read]);
-            self.told.alive();
+            self.events.alive();
         }
         let digits: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        if digits == name.to_lowercase() { Ok(()) } else { Err("its SHA-256 is another".to_owned()) }
+        if digits == name.to_lowercase() { Ok(()) } else { Err("its SHA-256 differs".to_owned()) }
     }
 
     fn meaning(&self, error: ApiError, name: &str) -> HubError {
-        let broken = |reason: String| HubError::Broken { file: name.to_owned(), reason };
         match error {
-            ApiError::IoError(e) if is_of_disk(&e) => self.disk(&e),
-            ApiError::LockAcquisition(_) => HubError::Busy { file: name.to_owned() },
-            ApiError::TooManyRetries(e) => self.meaning(*e, name),
-            ApiError::RequestError(e) => match *e {
-                ureq::Error::StatusCode(status @ (401 | 403)) => HubError::NoModel {
-                    endpoint: self.options.endpoint.clone(),
-                    repository: self.model.repository.clone(),
-                    status,
-                },
-                ureq::Error::Io(e) if is_of_disk(&e) => self.disk(&e),
-                e => broken(e.to_string()),
+            ApiError::Status(status) if matches!(status.as_u16(), 401 | 403) => HubError::NoModel {
+                endpoint: self.options.endpoint.clone(),
+                repository: self.model.repository.clone(),
+                status: status.as_u16(),
             },
-            e => broken(e.to_string()),
+            error => HubError::Broken { file: name.to_owned(), reason: error.to_string() },
         }
     }
 
@@ -236,18 +216,4 @@ impl Job {
             _ => HubError::Unwritable { cache, reason },
         }
     }
-}
-
-/// Whether writing failed, instead of the transfer.
-fn is_of_disk(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::StorageFull
-            | ErrorKind::QuotaExceeded
-            | ErrorKind::FileTooLarge
-            | ErrorKind::PermissionDenied
-            | ErrorKind::ReadOnlyFilesystem
-            | ErrorKind::NotADirectory
-            | ErrorKind::AlreadyExists
-    )
 }

@@ -65,7 +65,7 @@ impl Present {
             Kind::Receiver => &["receiver"],
             Kind::MuteTiming => &["mute_timings", "active_timings"],
             Kind::Route => &["parent"],
-            Kind::Silence | Kind::InhibitRule => &[],
+            Kind::Silence | Kind::InhibitRule | Kind::Source => &[],
         };
         let refers = |route: &&Draft| fields.iter().any(|field| names(route, field).contains(&name));
         let routes: Vec<String> = self.routes.iter().filter(refers).filter_map(|route| route.name.clone()).collect();
@@ -121,6 +121,8 @@ fn check_known(draft: &Draft, field: &'static str, known: &[String]) -> Result<(
 /// The names at `field`, which is one text or a list.
 fn names<'d>(draft: &'d Draft, field: &str) -> Vec<&'d str> {
     match &draft.spec[field] {
+        // A route that inherits its receiver has none in its text.
+        Value::String(name) if name.is_empty() => Vec::new(),
         Value::String(name) => vec![name],
         Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
         _ => Vec::new(),

@@ -9,9 +9,11 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use crate::domain::{Analysis, Author, EntryKey, Post, PostId, Timestamp};
 use crate::store::alerts::without_evidence;
 use crate::store::labels::LabelColumns;
+use crate::store::notify::text_without_quotes;
 use crate::store::posts::{public_id, scores_json};
 use crate::store::search::grams::grams;
 use crate::store::search::postgres as search;
+use crate::store::settle::RemovedPost;
 use crate::store::settle::plan::{Plan, Slot, Version};
 use crate::store::settle::state::{columns, entry_id};
 use crate::store::settle::tally::Tally;
@@ -255,6 +257,29 @@ pub async fn removal(connection: &mut AsyncPgConnection, ids: &[&str], now: Time
     remove_posts(connection, ids).await
 }
 
+/// Stores the posts that the deletion of an author removed.
+pub async fn removed(
+    connection: &mut AsyncPgConnection,
+    deletion: &EntryKey,
+    posts: &[RemovedPost],
+) -> QueryResult<()> {
+    if posts.is_empty() {
+        return Ok(());
+    }
+    let (ms, seq) = columns(deletion.id);
+    let analyzed = |post: &RemovedPost| At(post.analyzed_at.unwrap_or(Timestamp::EPOCH));
+    sql("INSERT INTO removed_posts (epoch, ms, seq, post_id, analyzed_at) \
+         SELECT ?, ?, ?, v.post_id, v.analyzed_at FROM unnest(?, ?) AS v (post_id, analyzed_at) ON CONFLICT DO NOTHING")
+    .bind::<Text, _>(&*deletion.epoch)
+    .bind::<BigInt, _>(ms)
+    .bind::<BigInt, _>(seq)
+    .bind::<Array<Text>, _>(posts.iter().map(|post| post.post_id.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Instant>, _>(posts.iter().map(analyzed).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Removes the key rows of posts that are not stored and have no tombstone.
 pub async fn forget_keys(connection: &mut AsyncPgConnection, ids: &[&str]) -> QueryResult<()> {
     if !ids.is_empty() {
@@ -266,7 +291,7 @@ pub async fn forget_keys(connection: &mut AsyncPgConnection, ids: &[&str]) -> Qu
     Ok(())
 }
 
-/// Removes posts, their analyses, and their citations in alerts; how many these were.
+/// Removes posts, their analyses, their citations in alerts, and their quotes in messages; how many citations these were.
 pub async fn remove_posts(connection: &mut AsyncPgConnection, ids: &[&str]) -> QueryResult<i64> {
     if ids.is_empty() {
         return Ok(0);
@@ -292,7 +317,31 @@ pub async fn remove_posts(connection: &mut AsyncPgConnection, ids: &[&str]) -> Q
             .execute(connection)
             .await?;
     }
+    remove_quotes(connection, ids).await?;
     Ok(cited.len() as i64)
+}
+
+async fn remove_quotes(connection: &mut AsyncPgConnection, ids: &[&str]) -> QueryResult<()> {
+    let quoting: Vec<i64> = sql("DELETE FROM alert_delivery_posts WHERE post_id = ANY(?) RETURNING delivery_id")
+        .bind::<Array<Text>, _>(ids)
+        .rows::<BigInt>()
+        .load(connection)
+        .await?;
+    for id in quoting.into_iter().collect::<BTreeSet<i64>>() {
+        let messages: Vec<JsonText> = sql("SELECT message FROM alert_deliveries WHERE id = ? FOR UPDATE")
+            .bind::<BigInt, _>(id)
+            .rows::<Document>()
+            .load(connection)
+            .await?;
+        for message in messages {
+            sql("UPDATE alert_deliveries SET message = ? WHERE id = ?")
+                .bind::<Document, _>(JsonText(text_without_quotes(&message.0, &|post| ids.contains(&post))))
+                .bind::<BigInt, _>(id)
+                .execute(connection)
+                .await?;
+        }
+    }
+    Ok(())
 }
 
 /// Remembers entries that have no row.

@@ -6,8 +6,10 @@ use diesel::sqlite::SqliteConnection;
 
 use crate::domain::{Analysis, Author, EntryKey, PostId, Timestamp, TopicId};
 use crate::store::alerts::without_evidence;
+use crate::store::notify::text_without_quotes;
 use crate::store::posts::{public_id, scores_json};
 use crate::store::search::sqlite as search;
+use crate::store::settle::RemovedPost;
 use crate::store::settle::plan::{Plan, PostState, Version};
 use crate::store::settle::state::columns;
 use crate::store::settle::tally::Tally;
@@ -184,14 +186,52 @@ fn clear_topics(connection: &mut SqliteConnection, post_id: &str) -> QueryResult
 /// Removes a stored post and leaves its tombstone; how often alerts cited it.
 pub fn removal(connection: &mut SqliteConnection, post_id: &str, now: Timestamp) -> QueryResult<i64> {
     let evidence = remove_post(connection, post_id)?;
+    // The embedded queue forgets its entry in this transaction, so that no later delivery clears the dead letter.
+    sql("DELETE FROM dead_letter_entries WHERE post_id = ?").bind::<Text, _>(post_id).execute(connection)?;
     key(connection, post_id, &PostState { deleted: true, ..PostState::default() }, now)?;
     Ok(evidence)
 }
 
-/// Removes a post, its analysis, and its citations in alerts; how many these were.
+/// Stores the posts that the deletion of an author removed.
+pub fn removed(connection: &mut SqliteConnection, deletion: &EntryKey, posts: &[RemovedPost]) -> QueryResult<()> {
+    let (ms, seq) = columns(deletion.id);
+    for post in posts {
+        sql("INSERT INTO removed_posts (epoch, ms, seq, post_id, analyzed_at) VALUES (?, ?, ?, ?, ?) \
+             ON CONFLICT DO NOTHING")
+        .bind::<Text, _>(&*deletion.epoch)
+        .bind::<BigInt, _>(ms)
+        .bind::<BigInt, _>(seq)
+        .bind::<Text, _>(post.post_id.as_str())
+        .bind::<Instant, _>(At(post.analyzed_at.unwrap_or(Timestamp::EPOCH)))
+        .execute(connection)?;
+    }
+    Ok(())
+}
+
+/// Removes a post, its analysis, its citations in alerts, and its quotes in messages; how many citations these were.
 pub fn remove_post(connection: &mut SqliteConnection, post_id: &str) -> QueryResult<i64> {
     sql("DELETE FROM social_media_posts WHERE post_id = ?").bind::<Text, _>(post_id).execute(connection)?;
+    clear_quotes(connection, post_id)?;
     clear_evidence(connection, post_id)
+}
+
+/// Removes quotes of a post from messages.
+fn clear_quotes(connection: &mut SqliteConnection, post_id: &str) -> QueryResult<()> {
+    let quoting: Vec<(i64, JsonText)> = sql("SELECT d.id, d.message FROM alert_delivery_posts q \
+                                             JOIN alert_deliveries d ON d.id = q.delivery_id WHERE q.post_id = ?")
+    .bind::<Text, _>(post_id)
+    .rows::<(BigInt, Document)>()
+    .load(connection)?;
+    for (id, message) in &quoting {
+        sql("UPDATE alert_deliveries SET message = ? WHERE id = ?")
+            .bind::<Document, _>(JsonText(text_without_quotes(&message.0, &|quoted| quoted == post_id)))
+            .bind::<BigInt, _>(id)
+            .execute(connection)?;
+    }
+    if !quoting.is_empty() {
+        sql("DELETE FROM alert_delivery_posts WHERE post_id = ?").bind::<Text, _>(post_id).execute(connection)?;
+    }
+    Ok(())
 }
 
 fn clear_evidence(connection: &mut SqliteConnection, post_id: &str) -> QueryResult<i64> {

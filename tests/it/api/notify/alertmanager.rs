@@ -178,10 +178,11 @@ fn matcher() -> impl Strategy<Value = Value> {
 
 /// Routes in an order in which parents come first.
 fn tree() -> impl Strategy<Value = Vec<Value>> {
-    let route = (prop::collection::vec(matcher(), 0..3), any::<bool>(), any::<prop::sample::Index>(), 0..3_i32);
+    let flags = (any::<bool>(), prop::bool::weighted(0.3));
+    let route = (prop::collection::vec(matcher(), 0..3), flags, any::<prop::sample::Index>(), 0..3_i32);
     prop::collection::vec(route, 1..12).prop_map(|routes| {
         let mut tree = vec![json!({"name": "root", "receiver": "root"})];
-        for (index, (matchers, continues, parent, position)) in routes.into_iter().enumerate() {
+        for (index, (matchers, (continues, inherits), parent, position)) in routes.into_iter().enumerate() {
             let parent = tree[parent.index(tree.len())]["name"].clone();
             // A route at the top level without matchers is the default route.
             let matchers = if parent == "root" && matchers.is_empty() {
@@ -189,8 +190,9 @@ fn tree() -> impl Strategy<Value = Vec<Value>> {
             } else {
                 matchers
             };
+            let receiver = (!inherits).then(|| format!("r{index:02}"));
             tree.push(json!({
-                "name": format!("r{index:02}"), "receiver": format!("r{index:02}"), "parent": parent,
+                "name": format!("r{index:02}"), "receiver": receiver, "parent": parent,
                 "position": position, "continue": continues, "matchers": matchers,
             }));
         }

@@ -49,11 +49,11 @@ impl Hook {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (requests, script) = (Arc::<Mutex<Vec<Request>>>::default(), Arc::<Mutex<VecDeque<Reply>>>::default());
-        let (heard, replies) = (requests.clone(), script.clone());
+        let (received, replies) = (requests.clone(), script.clone());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (heard, replies) = (heard.clone(), replies.clone());
-                tokio::spawn(async move { serve(client, &heard, &replies).await });
+                let (received, replies) = (received.clone(), replies.clone());
+                tokio::spawn(async move { serve(client, &received, &replies).await });
             }
         });
         Self { address, requests, script }
@@ -72,7 +72,7 @@ impl Hook {
     }
 }
 
-async fn serve(mut client: TcpStream, heard: &Mutex<Vec<Request>>, replies: &Mutex<VecDeque<Reply>>) -> Option<()> {
+async fn serve(mut client: TcpStream, received: &Mutex<Vec<Request>>, replies: &Mutex<VecDeque<Reply>>) -> Option<()> {
     let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
     let end = loop {
         let count = client.read(&mut buffer).await.ok().filter(|count| *count > 0)?;
@@ -85,7 +85,7 @@ async fn serve(mut client: TcpStream, heard: &Mutex<Vec<Request>>, replies: &Mut
         }
     };
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-    heard.lock().unwrap().push(Request { head, body: bytes[end + 4..].to_vec() });
+    received.lock().unwrap().push(Request { head, body: bytes[end + 4..].to_vec() });
     let reply = replies.lock().unwrap().pop_front().unwrap_or_else(|| Reply::Answer(200, String::new(), "ok"));
     match reply {
         Reply::Answer(status, headers, body) => {

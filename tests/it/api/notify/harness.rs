@@ -5,12 +5,15 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use reqwest::Method;
+use sentistream::alerts::{AlertsOptions, AlertsRooms, Memory, tick};
+use sentistream::domain::TimeRange;
 use sentistream::domain::alert::{Instance, InstanceState, Severity, fingerprint};
 use sentistream::lifecycle::Shutdown;
 use sentistream::notify::retry::RetryOptions;
 use sentistream::notify::{self, NotifyOptions, NotifyRooms};
 use sentistream::outbound::{Outbound, OutboundOptions};
-use sentistream::store::alerts::{NewAlert, Step};
+use sentistream::store::Lease;
+use sentistream::store::alerts::{AlertUpdate, NewAlert, Step};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -183,12 +186,52 @@ impl Harness {
         };
         let from = if fires { InstanceState::Normal } else { InstanceState::Firing };
         let step = Step { from, instance, at: now, opens: fires.then_some(new) };
-        let lease = store.acquire_lease("alerts", "engine", Duration::from_secs(864_000)).await.unwrap().unwrap();
-        let applied = store.apply_alert_steps(&lease, &[step], &[]).await.unwrap();
+        let applied = store.apply_alert_steps(&self.engine_lease().await, &[step], &[]).await.unwrap();
         let id = applied[0].transition.alert_id.unwrap();
         self.alerts.lock().unwrap().insert(key, id);
         self.followed().await;
         id
+    }
+
+    /// Gives the open alert `id` this value and this summary, as an evaluation does while it fires.
+    pub async fn update(&self, id: i64, value: f64, summary: &str) {
+        let (now, store) = (self.app.clock.now(), &self.app.rooms.store);
+        let details = json!({"value": value, "peak": value, "counts": {"total": 40, "negative": 36}});
+        let update = AlertUpdate {
+            id,
+            threshold_value: 0.5,
+            actual_value: value,
+            window: TimeRange::last(Duration::from_secs(300), now),
+            post_count: 40,
+            annotations: [("summary".to_owned(), summary.to_owned())].into(),
+            details: details.as_object().unwrap().clone(),
+        };
+        let updated = store.update_alerts(&self.engine_lease().await, &[update]).await.unwrap();
+        assert_eq!(updated.iter().map(|alert| alert.id).collect::<Vec<_>>(), [id]);
+    }
+
+    /// Evaluates all rules, and what failed, once.
+    pub async fn evaluate(&self) {
+        let rooms = AlertsRooms {
+            store: self.app.rooms.store.clone(),
+            stream: self.app.rooms.stream.clone(),
+            live: self.app.rooms.live.clone(),
+            clock: self.app.clock.clone(),
+        };
+        let options = AlertsOptions {
+            interval: Duration::from_secs(15),
+            max_lateness: Duration::from_secs(600),
+            rules: Vec::new(),
+            holder: "engine".to_owned(),
+            lease_ttl: LEASE,
+        };
+        tick(&rooms, &options, &self.engine_lease().await, &mut Memory::default()).await.unwrap();
+        self.followed().await;
+    }
+
+    async fn engine_lease(&self) -> Lease {
+        let store = &self.app.rooms.store;
+        store.acquire_lease("alerts", "engine", Duration::from_secs(864_000)).await.unwrap().unwrap()
     }
 
     /// Waits until the notifier has processed every transition, if it runs.

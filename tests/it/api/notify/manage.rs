@@ -15,6 +15,7 @@ cases!(
     validation_errors_name_their_fields,
     configured_objects_are_read_only,
     nested_routes_need_a_valid_parent,
+    child_route_inherits_what_it_does_not_define,
 );
 
 async fn secrets_are_written_and_never_read(setup: Setup) {
@@ -243,4 +244,45 @@ async fn nested_routes_need_a_valid_parent(setup: Setup) {
         parent = name;
     }
     assert_eq!(harness.app.post("/api/alerts/routes", &route("deep", json!(parent))).await.problem(422), ["parent"]);
+}
+
+async fn child_route_inherits_what_it_does_not_define(setup: Setup) {
+    let harness = Harness::start(setup).await;
+    harness.route("default", json!([])).await;
+    let web = json!([{"label": "source", "op": "=", "value": "web"}]);
+    let parent = |wait: &str| json!({"name": "top", "receiver": "default", "matchers": web, "group_by": ["topic"], "group_wait": wait});
+    let top = harness.add("routes", &parent("2min")).await;
+    let child = json!({"name": "child", "parent": "top", "matchers": web, "repeat_interval": "2h"});
+    let created = harness.app.post("/api/alerts/routes", &child).await;
+    assert_eq!(created.status, 201, "{}", created.text());
+    let id = created.json()["id"].clone();
+    let expected = json!(["receiver", "group_by", "group_wait", "group_interval"]);
+    let shown = async || harness.app.get(&format!("/api/alerts/routes/{id}")).await.ok();
+    for route in [created.json(), shown().await] {
+        assert_eq!((&route["receiver"], &route["group_by"]), (&json!("default"), &json!(["topic"])), "{route:#}");
+        assert_eq!((&route["group_wait"], &route["repeat_interval"]), (&json!("2min"), &json!("2h")));
+        assert_eq!(route["inherited"], expected);
+    }
+    // Sending back what was shown changes nothing, and a change of the parent reaches the child.
+    let mut same = shown().await;
+    for field in ["id", "version", "provisioned", "created_at", "updated_at"] {
+        same.as_object_mut().unwrap().remove(field);
+    }
+    assert_eq!(harness.put(&format!("routes/{id}"), "*", &same).await.ok()["inherited"], expected);
+    let mut changed = same.clone();
+    changed["group_interval"] = json!("7min");
+    let answer = harness.put(&format!("routes/{id}"), "*", &changed).await.ok();
+    assert_eq!(
+        (&answer["group_interval"], &answer["inherited"]),
+        (&json!("7min"), &json!(["receiver", "group_by", "group_wait"]))
+    );
+    assert_eq!(harness.put(&format!("routes/{top}"), "*", &parent("3min")).await.status, 200);
+    assert_eq!(shown().await["group_wait"], "3min");
+    let body = json!({"labels": {"alertname": "mood", "source": "web", "topic": "acme"}});
+    let preview = harness.app.post("/api/alerts/routes/preview", &body).await.ok();
+    let taking = &preview["routes"][0];
+    assert_eq!((&taking["name"], &taking["receiver"]), (&json!("child"), &json!("default")));
+    assert_eq!(taking["group"], json!({"topic": "acme"}));
+    let orphan = json!({"name": "orphan", "matchers": web});
+    assert_eq!(harness.app.post("/api/alerts/routes", &orphan).await.problem(422), ["receiver"]);
 }

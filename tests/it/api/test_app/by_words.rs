@@ -1,13 +1,14 @@
 //! A classifier that classifies by words.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sentistream::domain::{Analysis, Scores};
 use sentistream::inference::{Classifier, InferenceError, ModelInfo, SharedClassifier};
 
 /// Classifies by words: `love` is positive and joyful, `hate` negative and angry, anything else neutral. A text with
-/// `explode` is an error.
+/// `explode` is an error, and one with `endless` takes too long.
 struct ByWords(ModelInfo);
 
 impl Default for ByWords {
@@ -40,6 +41,9 @@ impl Classifier for ByWords {
 fn judge(text: &str) -> Result<Analysis, InferenceError> {
     if text.contains("explode") {
         return Err(InferenceError::Failed("the text exploded".to_owned()));
+    }
+    if text.contains("endless") {
+        return Err(InferenceError::TooSlow(Duration::from_secs(60)));
     }
     // Sentiment: negative, neutral, positive. Emotion: anger, disgust, fear, joy, neutral, sadness, surprise.
     let scores = if text.contains("love") {

@@ -1,4 +1,5 @@
 import { Plus, X } from "lucide-react";
+import { useId } from "react";
 import type { Matcher } from "@/api/types";
 import { Button, IconButton } from "@/ui/Button";
 import { inputClass } from "@/ui/Input";
@@ -35,12 +36,13 @@ export function MatcherInputs({
   optional = false,
   legend = "Alerts that match all conditions",
 }: MatcherInputsProps) {
+  const names = useId();
   const replace = (index: number, part: Partial<Matcher>) =>
     onChange(matchers.map((matcher, at) => (at === index ? { ...matcher, ...part } : matcher)));
   return (
     <fieldset className="flex flex-col gap-2 text-sm">
       <legend className="mb-1 text-xs text-quiet">{legend}</legend>
-      <datalist id="alert-labels">
+      <datalist id={names}>
         {LABELS.map((label) => (
           <option key={label} value={label} />
         ))}
@@ -50,7 +52,7 @@ export function MatcherInputs({
         <div key={index} className={ROW}>
           <input
             aria-label={`Label ${index + 1}`}
-            list="alert-labels"
+            list={names}
             value={matcher.label}
             onChange={(event) => replace(index, { label: event.target.value })}
             className={inputClass}

@@ -1,19 +1,17 @@
-//! One file from the Hub into the cache. What the Hub names becomes part of a path only after it was checked: a hostile
-//! mirror must not write outside of the cache.
+//! Downloads one file into the cache. Names from the Hub are checked before they become part of a path, so that a
+//! hostile mirror cannot write outside of the cache.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::fs::symlink;
 use std::path::{Component, Path, PathBuf};
 
 use hf_hub::Cache;
-use hf_hub::api::Progress as _;
-use hf_hub::api::sync::{Api, ApiRepo};
-use secrecy::ExposeSecret as _;
 use url::{Host, Url};
 
 use super::super::super::{HubError, HubOptions};
-use super::{CHUNK, Job, is_of_disk};
+use super::Job;
+use super::api::Api;
 
 /// Digits of a commit.
 const COMMIT_DIGITS: usize = 40;
@@ -23,7 +21,6 @@ const ETAG_DIGITS: [usize; 2] = [40, 64];
 /// A file of a repository at a commit.
 pub struct Wanted<'a> {
     pub api: &'a Api,
-    pub repo: &'a ApiRepo,
     /// The path in the repository.
     pub name: &'a str,
     pub commit: &'a str,
@@ -80,16 +77,16 @@ impl Job {
             return Err(untrusted("file name", wanted.name));
         }
         check_commit(wanted.commit)?;
-        let url = wanted.repo.url(wanted.name);
+        let url = wanted.api.url(&self.model.repository, wanted.commit, wanted.name);
         let metadata = wanted.api.metadata(&url).map_err(|error| self.meaning(error, wanted.name))?;
-        if metadata.commit_hash() != wanted.commit {
-            return Err(untrusted("commit", metadata.commit_hash()));
+        if metadata.commit != wanted.commit {
+            return Err(untrusted("commit", &metadata.commit));
         }
-        if !ETAG_DIGITS.contains(&metadata.etag().len()) || !is_hex(metadata.etag()) {
-            return Err(untrusted("etag", metadata.etag()));
+        if !ETAG_DIGITS.contains(&metadata.etag.len()) || !is_hex(&metadata.etag) {
+            return Err(untrusted("etag", &metadata.etag));
         }
         let cache = Cache::new(self.options.cache.clone()).model(self.model.repository.clone());
-        let blob = cache.pointer_path(wanted.commit).join("../../blobs").join(metadata.etag());
+        let blob = cache.pointer_path(wanted.commit).join("../../blobs").join(&metadata.etag);
         let places = Places {
             part: blob.with_extension("part"),
             pointer: cache.pointer_path(wanted.commit).join(wanted.name),
@@ -101,10 +98,10 @@ impl Job {
         }
         let _lock = self.lock(&places, wanted.name)?;
         if !places.blob.exists() {
-            self.fetch(wanted.name, &Source { url, size: metadata.size() as u64 }, &places.part)?;
+            self.fetch(wanted, &Source { url, size: metadata.size }, &places.part)?;
             fs::rename(&places.part, &places.blob).map_err(|error| self.disk(&error))?;
         }
-        link(&places, wanted.name, metadata.etag()).map_err(|error| self.disk(&error))?;
+        link(&places, wanted.name, &metadata.etag).map_err(|error| self.disk(&error))?;
         Ok(places.pointer)
     }
 
@@ -117,62 +114,41 @@ impl Job {
         }
     }
 
-    fn fetch(&mut self, name: &str, source: &Source, part: &Path) -> Result<(), HubError> {
-        let broken = |reason: String| HubError::Broken { file: name.to_owned(), reason };
+    fn fetch(&mut self, wanted: &Wanted<'_>, source: &Source, part: &Path) -> Result<(), HubError> {
+        let name = wanted.name;
         let mut file = OpenOptions::new().create(true).append(true).open(part).map_err(|e| self.disk(&e))?;
         let mut start = file.metadata().map_err(|e| self.disk(&e))?.len();
         if start >= source.size {
-            // An earlier attempt left more than there is, or all of it unchecked.
+            // The rest of an earlier attempt is too long, or complete but unchecked.
             file.set_len(0).map_err(|e| self.disk(&e))?;
             start = 0;
         }
-        self.told.init(usize::try_from(source.size).unwrap_or(usize::MAX), name);
+        self.events.file(name, source.size);
         if source.size == 0 {
             return Ok(());
         }
-        let answer = self.request(&source.url, start).map_err(|error| match error {
-            ureq::Error::StatusCode(status @ (401 | 403)) => HubError::NoModel {
-                endpoint: self.options.endpoint.clone(),
-                repository: self.model.repository.clone(),
-                status,
-            },
-            error => broken(error.to_string()),
-        })?;
+        let mut answer = wanted.api.open(&source.url, start).map_err(|error| self.meaning(error, name))?;
         if start > 0 && answer.status().as_u16() != 206 {
-            // The whole file instead of the rest of it.
+            // The server sends the whole file instead of the rest.
             file.set_len(0).map_err(|e| self.disk(&e))?;
             start = 0;
         }
-        self.told.update(usize::try_from(start).unwrap_or(usize::MAX));
-        let mut body = answer.into_body().into_reader().take(source.size - start);
-        let mut chunk = vec![0; CHUNK];
+        self.events.received(start);
         let mut length = start;
-        loop {
-            let read = match body.read(&mut chunk) {
-                Ok(0) => break,
-                Ok(read) => read,
-                Err(error) if is_of_disk(&error) => return Err(self.disk(&error)),
-                Err(error) => return Err(broken(error.to_string())),
-            };
-            file.write_all(&chunk[..read]).map_err(|e| self.disk(&e))?;
-            length += read as u64;
-            self.told.update(read);
+        while length < source.size {
+            let Some(chunk) = wanted.api.next(&mut answer).map_err(|error| self.meaning(error, name))? else { break };
+            let chunk = chunk.as_ref();
+            let left = usize::try_from(source.size - length).unwrap_or(usize::MAX);
+            let chunk = &chunk[..chunk.len().min(left)];
+            file.write_all(chunk).map_err(|e| self.disk(&e))?;
+            length += chunk.len() as u64;
+            self.events.received(chunk.len() as u64);
         }
         if length < source.size {
-            return Err(broken(format!("{length} of {} bytes", source.size)));
+            let reason = format!("{length} of {} bytes", source.size);
+            return Err(HubError::Broken { file: name.to_owned(), reason });
         }
         Ok(())
-    }
-
-    fn request(&self, url: &str, start: u64) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
-        let agent: ureq::Agent =
-            ureq::Agent::config_builder().https_only(self.options.endpoint.starts_with("https://")).build().into();
-        let mut request = agent.get(url).header("range", format!("bytes={start}-"));
-        if let Some(token) = &self.options.token {
-            // Redirects to a store of large files go without it.
-            request = request.header("authorization", format!("Bearer {}", token.expose_secret()));
-        }
-        request.call()
     }
 }
 

@@ -1,0 +1,65 @@
+//! How well rules found incidents.
+
+use std::fmt;
+use std::time::Duration;
+
+/// What rules found.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Score {
+    pub incidents: usize,
+    pub found: usize,
+    pub alerts: usize,
+    /// Alerts that are about an incident.
+    pub right: usize,
+    /// From the start of each incident that was found to its first alert.
+    pub delays: Duration,
+    /// How long it was watched.
+    pub days: f64,
+}
+
+impl Score {
+    /// The part of the alerts that are about an incident; 1 when there are none.
+    pub fn precision(&self) -> f64 {
+        if self.alerts == 0 { 1.0 } else { self.right as f64 / self.alerts as f64 }
+    }
+
+    /// The part of the incidents that were found.
+    pub fn recall(&self) -> f64 {
+        self.found as f64 / self.incidents.max(1) as f64
+    }
+
+    /// From the start of an incident to the first alert, on average.
+    pub fn delay(&self) -> Duration {
+        self.delays / u32::try_from(self.found.max(1)).unwrap_or(1)
+    }
+
+    /// Alerts a week that are about nothing.
+    pub fn false_per_week(&self) -> f64 {
+        (self.alerts - self.right) as f64 / self.days * 7.0
+    }
+}
+
+impl std::iter::Sum for Score {
+    fn sum<I: Iterator<Item = Self>>(scores: I) -> Self {
+        scores.fold(Self::default(), |sum, score| Self {
+            incidents: sum.incidents + score.incidents,
+            found: sum.found + score.found,
+            alerts: sum.alerts + score.alerts,
+            right: sum.right + score.right,
+            delays: sum.delays + score.delays,
+            days: sum.days + score.days,
+        })
+    }
+}
+
+impl fmt::Display for Score {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { incidents, found, alerts, right, .. } = self;
+        let (precision, recall, false_per_week) = (self.precision(), self.recall(), self.false_per_week());
+        let delay = self.delay().as_secs();
+        write!(
+            f,
+            "{incidents} | {found} | {alerts} | {right} | {precision:.3} | {recall:.3} | {false_per_week:.1} | {delay} s"
+        )
+    }
+}

@@ -1,0 +1,12 @@
+import { api, dataOf } from "./client";
+import type { paths } from "./schema";
+import type { Insight } from "./types";
+
+/** API calls for insights. */
+
+export type InsightQuery = NonNullable<paths["/api/insights/explain"]["get"]["parameters"]["query"]>;
+
+/** What changed between two ranges, and the words, sources, authors and texts behind it. */
+export function getInsight(query: InsightQuery, signal: AbortSignal): Promise<Insight> {
+  return dataOf(api.GET("/api/insights/explain", { params: { query }, signal }));
+}

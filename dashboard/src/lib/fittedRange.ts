@@ -1,0 +1,25 @@
+import { DAY, HOUR } from "./range";
+import { DEFAULT_RANGE, type RangeKey } from "./search";
+
+/** The times of the oldest and the newest post, in milliseconds. */
+export interface Extent {
+  first: number;
+  last: number;
+}
+
+const LENGTHS: readonly [RangeKey, number][] = [
+  ["1h", HOUR],
+  ["24h", DAY],
+  ["7d", 7 * DAY],
+];
+
+/**
+ * The range that shows the posts when nothing was chosen: long enough to reach the newest post, and a day when the
+ * posts began hours ago.
+ */
+export function fittedRange(extent: Extent | null, now: number): RangeKey {
+  if (!extent) return DEFAULT_RANGE;
+  const age = now - extent.last;
+  const wanted = now - extent.first > 3 * HOUR ? DAY : HOUR;
+  return LENGTHS.find(([, length]) => length >= wanted && length > age)?.[0] ?? "30d";
+}

@@ -1,0 +1,100 @@
+import type { SourceField, SourceKind } from "@/api/types";
+import { Field, fieldError } from "@/ui/Field";
+import { inputClass } from "@/ui/Input";
+import type { Values } from "./values";
+
+interface SourceFieldsProps {
+  kind: SourceKind;
+  values: Values;
+  /** The keys of the secrets that are saved. */
+  saved: readonly string[];
+  error: unknown;
+  onChange: (key: string, value: string | boolean) => void;
+}
+
+/** The fields of a kind of source, as the server describes them. Optional ones are folded. */
+export function SourceFields({ kind, values, saved, error, onChange }: SourceFieldsProps) {
+  const control = (field: SourceField) => (
+    <SourceInput
+      key={field.key}
+      field={field}
+      value={values[field.key] ?? ""}
+      isSaved={saved.includes(field.key)}
+      error={fieldError(error, `settings.${field.key}`) ?? fieldError(error, `secrets.${field.key}`)}
+      onChange={(value) => onChange(field.key, value)}
+    />
+  );
+  const [main, more] = [kind.fields.filter(isMain), kind.fields.filter((field) => !isMain(field))];
+  return (
+    <>
+      {main.map(control)}
+      {more.length > 0 && (
+        <details className="text-sm">
+          <summary className="cursor-pointer py-1 text-quiet hover:text-text">More settings</summary>
+          <div className="mt-2 flex flex-col gap-4">{more.map(control)}</div>
+        </details>
+      )}
+    </>
+  );
+}
+
+/** What is needed, and lists of what to read, are shown at once. */
+function isMain({ required, type }: SourceField): boolean {
+  return required || type === "list" || type === "secret";
+}
+
+interface SourceInputProps {
+  field: SourceField;
+  value: string | boolean;
+  isSaved: boolean;
+  error: string | undefined;
+  onChange: (value: string | boolean) => void;
+}
+
+function SourceInput({ field, value, isSaved, error, onChange }: SourceInputProps) {
+  if (typeof value === "boolean") {
+    return (
+      <label className="flex items-start gap-2 text-sm">
+        <input
+          type="checkbox"
+          checked={value}
+          onChange={(event) => onChange(event.target.checked)}
+          className="mt-0.5 size-4 accent-(--color-focus)"
+        />
+        <span>
+          {field.title}
+          <span className="block text-xs text-quiet">{field.help}</span>
+        </span>
+      </label>
+    );
+  }
+  const hint = field.type === "list" ? `${field.help} One per line.` : field.help;
+  return (
+    <Field label={field.title} hint={isSaved ? `Saved. Type to replace it. ${hint}` : hint} error={error}>
+      {(ids) =>
+        field.type === "list" ? (
+          <textarea
+            {...ids}
+            value={value}
+            rows={3}
+            spellCheck={false}
+            required={field.required}
+            onChange={(event) => onChange(event.target.value)}
+            className={`${inputClass} h-auto py-1.5 font-mono`}
+          />
+        ) : (
+          <input
+            {...ids}
+            type={field.type === "secret" ? "password" : "text"}
+            autoComplete={field.type === "secret" ? "new-password" : "off"}
+            inputMode={field.type === "number" ? "decimal" : undefined}
+            value={value}
+            required={field.required && !isSaved}
+            onChange={(event) => onChange(event.target.value)}
+            className={inputClass}
+          />
+        )
+      }
+    </Field>
+  );
+}

@@ -1,0 +1,75 @@
+import { screen, waitFor, within } from "@testing-library/react";
+import { describe, expect, it } from "vitest";
+import { iso } from "@/testing/answer";
+import { open, serve } from "@/testing/app";
+import { makeFeed } from "@/testing/world";
+
+const { state } = serve();
+
+describe("sources", () => {
+  it("address is found, tested and added", async () => {
+    state.world.sourceWorld.trial = {
+      ok: true,
+      message: "1 post was read.",
+      posts: [
+        {
+          content: "Lovely coffee",
+          author: "ada",
+          url: null,
+          created_at: iso(Date.now()),
+          sentiment: "positive",
+          emotion: "joy",
+          confidence: 0.9,
+        },
+      ],
+      rejected: [],
+      filtered: 0,
+    };
+    const { user } = open("/sources");
+    await user.click(await screen.findByRole("button", { name: "Add source" }));
+    const dialog = await screen.findByRole("dialog", { name: "Add source" });
+    await user.type(await within(dialog).findByLabelText("Address"), "https://blog.example.org{Enter}");
+    const feeds = within(dialog).getByLabelText<HTMLTextAreaElement>("Feeds");
+    await waitFor(() => expect(feeds.value).toBe("https://blog.example.org"));
+    await user.click(within(dialog).getByRole("button", { name: "Test" }));
+    expect(await within(dialog).findByText("Lovely coffee")).toBeTruthy();
+    await user.click(within(dialog).getByRole("button", { name: "Add source" }));
+    await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+    expect(state.world.sourceWorld.managed[0]).toMatchObject({
+      name: "blog",
+      kind: "rss",
+      settings: { feeds: ["https://blog.example.org"] },
+    });
+  });
+
+  it("only added sources can be edited and deleted", async () => {
+    state.world.feeds.push(
+      makeFeed("hackernews"),
+      makeFeed("blog", { state: "failed", last_error: "answered 404" }),
+    );
+    state.world.sourceWorld.answer("POST", "/api/sources", {
+      name: "blog",
+      kind: "rss",
+      settings: { feeds: ["https://a.org"] },
+    });
+    const { user } = open("/sources");
+    const row = (await screen.findAllByRole("listitem")).find(({ textContent }) =>
+      textContent?.includes("blog"),
+    );
+    if (!row) throw new Error("no row");
+    expect(row.textContent).toContain("Answered 404");
+    expect(screen.queryByRole("button", { name: "Edit hackernews" })).toBeNull();
+    await user.click(screen.getByRole("button", { name: "Edit blog" }));
+    const dialog = await screen.findByRole("dialog", { name: "Edit source" });
+    const feeds = await within(dialog).findByLabelText<HTMLTextAreaElement>("Feeds");
+    await user.clear(feeds);
+    await user.type(feeds, "https://b.org");
+    await user.click(within(dialog).getByRole("button", { name: "Save" }));
+    await waitFor(() =>
+      expect(state.world.sourceWorld.managed[0]?.settings).toEqual({ feeds: ["https://b.org"] }),
+    );
+    await user.click(within(row).getByRole("button", { name: "Delete" }));
+    await user.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Delete" }));
+    await waitFor(() => expect(state.world.sourceWorld.managed).toHaveLength(0));
+  });
+});

@@ -1,0 +1,43 @@
+import type { SourceField, SourceKind, SourceRequest } from "@/api/types";
+
+/** What the fields of a form hold: texts, lists as lines, and true or false. */
+export type Values = Record<string, string | boolean>;
+
+/** The values of a form for these settings, with the defaults of the kind. */
+export function valuesOf(kind: SourceKind, settings: Record<string, unknown>): Values {
+  return Object.fromEntries(
+    kind.fields.map((field) => [field.key, fieldValue(field, settings[field.key] ?? field.default)]),
+  );
+}
+
+function fieldValue({ type }: SourceField, setting: unknown): string | boolean {
+  if (type === "boolean") return setting === true;
+  if (Array.isArray(setting)) return setting.join("\n");
+  return setting === undefined || setting === null ? "" : String(setting);
+}
+
+/** The request of a form. Settings with their default are left out, and so are secrets that were not typed. */
+export function requestOf(name: string, kind: SourceKind, values: Values): SourceRequest {
+  const settings: Record<string, unknown> = {};
+  const secrets: Record<string, string> = {};
+  for (const field of kind.fields) {
+    const value = values[field.key];
+    if (field.type === "secret") {
+      if (typeof value === "string" && value !== "") secrets[field.key] = value;
+    } else if (value !== undefined && value !== fieldValue(field, field.default)) {
+      settings[field.key] = settingOf(field, value);
+    }
+  }
+  return { name, kind: kind.kind, settings, secrets };
+}
+
+function settingOf({ type }: SourceField, value: string | boolean): unknown {
+  if (typeof value === "boolean") return value;
+  if (type === "list") {
+    return value
+      .split("\n")
+      .map((line) => line.trim())
+      .filter(Boolean);
+  }
+  return type === "number" && value.trim() !== "" ? Number(value) : value;
+}

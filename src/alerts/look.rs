@@ -1,0 +1,267 @@
+//! The series of the rules that are due: judged, and turned into steps of their states and updates of their alerts.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::AlertsRooms;
+use super::evidence::Case;
+use super::tick::{Counted, Feed};
+use crate::domain::alert::{Instance, InstanceState, Rule, fingerprint};
+use crate::domain::{TimeRange, Timestamp};
+use crate::rules::judge::{Judgement, Verdict, needs_texts};
+use crate::rules::load::{LoadError, Windows, feed};
+use crate::rules::machine::SeriesState;
+use crate::rules::{Group, Judged, Moment, annotations, judge_all, labels};
+use crate::store::StoreError;
+use crate::store::alerts::{AlertUpdate, NewAlert, Step};
+
+/// New alerts of one evaluation whose posts are searched for evidence; further ones have their numbers only.
+const EXPLAINED: usize = 50;
+/// Open alerts of one evaluation whose evidence is searched again, and the time between two such searches of an alert.
+const EXPLAINED_AGAIN: usize = 10;
+const EXPLAINED_EVERY: Duration = Duration::from_secs(120);
+/// The reason of a series that has too little history, which is no failure.
+pub(super) const NO_BASELINE: &str = "there is too little history for a baseline";
+
+/// What an evaluation must know about an open alert.
+#[derive(Clone, Copy, Debug)]
+pub struct Figures {
+    /// The most extreme value so far.
+    pub peak: f64,
+    /// When its evidence was searched last.
+    pub explained_at: Timestamp,
+}
+
+/// An evaluation in progress.
+pub struct Look {
+    /// Where windows without a delay end.
+    end: Timestamp,
+    now: Timestamp,
+    /// By the id of the alert.
+    open: BTreeMap<i64, Figures>,
+    /// New alerts whose posts were searched for evidence.
+    opened: usize,
+    /// Open alerts whose evidence was searched again.
+    pub explained: Vec<i64>,
+    /// Changes of states.
+    pub steps: Vec<Step>,
+    /// Current figures of alerts that fire.
+    pub updates: Vec<AlertUpdate>,
+}
+
+/// A series that was judged, with the rule and the counts.
+struct Evaluated<'a> {
+    rule: &'a Rule,
+    windows: &'a Windows,
+    judged: &'a Judged,
+    before: Option<&'a Instance>,
+}
+
+impl Look {
+    /// Without any step. `end`: where windows without a delay end.
+    pub fn new(end: Timestamp, now: Timestamp, open: BTreeMap<i64, Figures>) -> Self {
+        Self { end, now, open, opened: 0, explained: Vec::new(), steps: Vec::new(), updates: Vec::new() }
+    }
+
+    /// Judges the series of `rule`.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn rule(
+        &mut self,
+        rooms: &AlertsRooms,
+        rule: &Rule,
+        counted: &mut Counted,
+        known: Vec<Instance>,
+    ) -> Result<(), StoreError> {
+        let Feed { windows, delays } = match counted {
+            Ok(feed) => feed,
+            Err(reason) => {
+                self.failed(rule, known, &reason.to_string());
+                return Ok(());
+            }
+        };
+        let active: BTreeMap<String, Option<Timestamp>> =
+            known.iter().map(|series| (series.scope.clone(), series.began)).collect();
+        let moment = Moment { end: self.end, delays, known: &active };
+        let mut judged = judge_all(&rule.spec, windows, moment);
+        let reads = judged.iter().filter(|one| needs_texts(&rule.spec, one.judgement.verdict));
+        let ranges: HashSet<TimeRange> = reads.map(|one| TimeRange::last(rule.spec.window, one.end)).collect();
+        if !ranges.is_empty() {
+            for range in ranges {
+                match windows.read_texts(&rooms.store, &feed(&rule.spec.scope), range).await {
+                    Ok(()) => {}
+                    Err(LoadError::Store(error)) => return Err(error),
+                    Err(error) => {
+                        self.failed(rule, known, &error.to_string());
+                        return Ok(());
+                    }
+                }
+            }
+            judged = judge_all(&rule.spec, windows, moment);
+        }
+        for series in known.iter().filter(|series| !judged.iter().any(|one| one.group.scope == series.scope)) {
+            self.end_series(series, "the rule no longer watches it");
+        }
+        for judged in &judged {
+            let before = known.iter().find(|series| series.scope == judged.group.scope);
+            // The window does not go back in time, as it would when an old entry is replayed or a delay grows.
+            if before.is_some_and(|before| before.evaluated_at > judged.end) {
+                continue;
+            }
+            self.series(rooms, Evaluated { rule, windows, judged, before }).await?;
+        }
+        Ok(())
+    }
+
+    async fn series(&mut self, rooms: &AlertsRooms, evaluated: Evaluated<'_>) -> Result<(), StoreError> {
+        let Evaluated { rule, windows, judged, before } = &evaluated;
+        let Judged { group, end, judgement } = judged;
+        let current = state_of(*before, *end);
+        let after = current.after(&rule.spec, Some(judgement.verdict), *end);
+        if after.state == current.state && !is_followed(after.state) {
+            return Ok(());
+        }
+        // An alert keeps the labels with which it began.
+        let (labels, severity) = match before {
+            Some(before) if before.state.is_alerting() => (before.labels.clone(), before.severity),
+            _ => (labels(rule.id, &rule.spec, group), rule.spec.severity),
+        };
+        let opens = if after.state.is_alerting() && !current.state.is_alerting() {
+            let window = TimeRange::last(rule.spec.window, *end);
+            let case = Case { spec: &rule.spec, group, window, judgement, view: *windows };
+            self.opened += 1;
+            let mut details = if self.opened > EXPLAINED { case.numbers() } else { case.details(&rooms.store).await? };
+            details.insert("peak".to_owned(), json!(judgement.value));
+            Some(NewAlert {
+                alert_type: rule.spec.name.clone(),
+                actual_value: judgement.value.unwrap_or_default(),
+                window_start: window.start(),
+                window_end: window.end(),
+                post_count: i32::try_from(judgement.posts).unwrap_or(i32::MAX),
+                details: details.into(),
+            })
+        } else {
+            None
+        };
+        if after.state == InstanceState::Firing {
+            self.update(rooms, &evaluated).await?;
+        }
+        let instance = Instance {
+            rule_id: rule.id,
+            scope: group.scope.clone(),
+            fingerprint: fingerprint(&labels),
+            state: after.state,
+            since: after.since,
+            began: after.began,
+            evaluated_at: *end,
+            alert_id: before.and_then(|before| before.alert_id),
+            value: judgement.value,
+            threshold: rule.spec.condition.threshold(),
+            severity,
+            labels,
+            annotations: annotations(&rule.spec, group, judgement),
+            reason: reason(judgement),
+        };
+        self.steps.push(Step { from: current.state, instance, at: self.now, opens });
+        Ok(())
+    }
+
+    /// The current figures of an alert that fires and is known already. Its evidence is searched again from time to time.
+    async fn update(&mut self, rooms: &AlertsRooms, evaluated: &Evaluated<'_>) -> Result<(), StoreError> {
+        let Evaluated { rule, windows, judged: Judged { group, end, judgement }, before } = evaluated;
+        let Some(id) = before.and_then(|before| before.alert_id) else { return Ok(()) };
+        let (Some(figures), Some(value)) = (self.open.get(&id), judgement.value) else { return Ok(()) };
+        let window = TimeRange::last(rule.spec.window, *end);
+        let case = Case { spec: &rule.spec, group, window, judgement, view: *windows };
+        let is_due = judgement.verdict == Verdict::Holds && self.now.since(figures.explained_at) >= EXPLAINED_EVERY;
+        let mut details = if is_due && self.explained.len() < EXPLAINED_AGAIN {
+            self.explained.push(id);
+            case.details(&rooms.store).await?
+        } else {
+            let mut numbers = case.numbers();
+            numbers.remove("evidence");
+            numbers
+        };
+        let direction = rule.spec.condition.direction();
+        details.insert("peak".to_owned(), json!(direction.further(figures.peak, value)));
+        self.updates.push(AlertUpdate {
+            id,
+            threshold_value: rule.spec.condition.threshold(),
+            actual_value: value,
+            window,
+            post_count: i32::try_from(judgement.posts).unwrap_or(i32::MAX),
+            annotations: annotations(&rule.spec, group, judgement),
+            details,
+        });
+        Ok(())
+    }
+
+    /// Ends a series that is no longer watched.
+    pub fn end_series(&mut self, series: &Instance, reason: &str) {
+        let instance = Instance {
+            state: InstanceState::Normal,
+            since: self.end,
+            began: None,
+            evaluated_at: self.end,
+            reason: Some(reason.to_owned()),
+            ..series.clone()
+        };
+        self.steps.push(Step { from: series.state, instance, at: self.now, opens: None });
+    }
+
+    /// The posts of a rule could not be counted: its alerts stay, and series that do not fire are in error.
+    fn failed(&mut self, rule: &Rule, known: Vec<Instance>, reason: &str) {
+        let group = Group { scope: rule.spec.scope.to_string(), source: None };
+        let mut series = known;
+        if series.is_empty() {
+            let labels = labels(rule.id, &rule.spec, &group);
+            series.push(Instance {
+                rule_id: rule.id,
+                scope: group.scope,
+                fingerprint: fingerprint(&labels),
+                state: InstanceState::Normal,
+                since: self.end,
+                began: None,
+                evaluated_at: self.end,
+                alert_id: None,
+                value: None,
+                threshold: rule.spec.condition.threshold(),
+                severity: rule.spec.severity,
+                labels,
+                annotations: rule.spec.annotations.clone(),
+                reason: None,
+            });
+        }
+        for before in series {
+            let after = state_of(Some(&before), self.end).after(&rule.spec, None, self.end);
+            if after.state != before.state || before.reason.as_deref() != Some(reason) {
+                let from = before.state;
+                let (state, since, began) = (after.state, after.since, after.began);
+                let reason = Some(reason.to_owned());
+                let instance = Instance { state, since, began, evaluated_at: self.end, reason, ..before };
+                self.steps.push(Step { from, instance, at: self.now, opens: None });
+            }
+        }
+    }
+}
+
+/// The state of a series before an evaluation at `end`.
+fn state_of(before: Option<&Instance>, end: Timestamp) -> SeriesState {
+    match before {
+        Some(before) => SeriesState { state: before.state, since: before.since, began: before.began },
+        None => SeriesState::normal(end),
+    }
+}
+
+/// Why a series could not be judged, if it could not.
+fn reason(judgement: &Judgement) -> Option<String> {
+    (judgement.verdict == Verdict::NoBaseline).then(|| NO_BASELINE.to_owned())
+}
+
+/// Whether each evaluation is written, because people watch its value.
+fn is_followed(state: InstanceState) -> bool {
+    state.is_alerting() || state == InstanceState::Pending
+}

@@ -1,0 +1,47 @@
+//! Evaluates the rules of a demonstration over its past, as if they had been watched then.
+//!
+//! The engine judges each minute of the ranges and writes what it would have written. Nothing is published: the
+//! demonstration begins only where nobody has receivers.
+
+use super::tick::{Evaluation, Memory, TickError, evaluate};
+use super::{AlertsRooms, LEASE};
+use crate::domain::TimeRange;
+use crate::lease::LeaseManager;
+use crate::rules::backtest::STEP;
+use crate::sources::synthetic::past::eventful;
+use crate::store::demonstration::{DemoState, Demonstration};
+
+/// Evaluates the rules of `demo` over the eventful times of its past, and notes that it is ready.
+///
+/// # Errors
+/// When a backend does not answer, or another instance has taken over. It can be repeated.
+pub async fn replay(rooms: &AlertsRooms, leases: &LeaseManager, demo: Demonstration) -> Result<(), TickError> {
+    let mut memory = Memory::default();
+    for range in eventful(demo.began_at) {
+        if !replay_range(rooms, leases, &mut memory, (range, &demo.rules)).await? {
+            return Ok(());
+        }
+    }
+    let ready = Demonstration { state: DemoState::Ready, ..demo };
+    rooms.store.advance_demonstration(&ready, DemoState::Evaluating).await?;
+    tracing::info!("demonstration ready");
+    Ok(())
+}
+
+/// `false` when another instance holds the lease.
+async fn replay_range(
+    rooms: &AlertsRooms,
+    leases: &LeaseManager,
+    memory: &mut Memory,
+    (range, rules): (TimeRange, &[i64]),
+) -> Result<bool, TickError> {
+    let mut at = range.start().ceil(STEP);
+    while at <= range.end() {
+        let Some(handle) = leases.acquire(LEASE).await? else { return Ok(false) };
+        let evaluation = Evaluation { now: at, end: at, only: Some(rules) };
+        // The futures of evidence are large.
+        Box::pin(evaluate(rooms, &handle.lease, memory, evaluation)).await?;
+        at = at + STEP;
+    }
+    Ok(true)
+}

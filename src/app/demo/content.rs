@@ -1,0 +1,83 @@
+//! What a demonstration follows: the topics of its incidents and a calm one, and a rule for each.
+
+use serde_json::json;
+
+use crate::domain::alert::RuleSpec;
+use crate::domain::{TopicName, TopicOrigin};
+use crate::sources::synthetic::past::{Name, Past};
+use crate::store::topics::{ExistingPosts, NewTopic};
+
+/// Who makes the rules, in the audit log.
+pub const ACTOR: &str = "demonstration";
+
+fn names(past: &Past) -> [&Name; 3] {
+    let [yesterday, present] = &past.incidents;
+    [&present.about, &yesterday.about, &past.calm]
+}
+
+/// The topics.
+pub fn topics(past: &Past) -> Vec<NewTopic> {
+    names(past).into_iter().filter_map(topic).collect()
+}
+
+fn topic(name: &Name) -> Option<NewTopic> {
+    Some(NewTopic {
+        name: topic_name(name)?,
+        query: format!("\"{}\" OR #{} OR @{}", name.name, name.tag, name.handle),
+        description: format!("Made-up posts about {}", name.name),
+        origin: TopicOrigin::Api,
+        existing_posts: ExistingPosts::Leave,
+    })
+}
+
+fn topic_name(name: &Name) -> Option<TopicName> {
+    let words: Vec<String> = name
+        .name
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    TopicName::parse(&words.join("-")).ok()
+}
+
+/// A rule per topic.
+pub fn rules(past: &Past) -> Vec<RuleSpec> {
+    names(past).into_iter().filter_map(rule).collect()
+}
+
+fn rule(name: &Name) -> Option<RuleSpec> {
+    let rule = json!({
+        "name": format!("{}: mood turns negative", name.name),
+        "kind": "share",
+        "of": "sentiment:negative",
+        "threshold": 0.5,
+        "significance": 0.001,
+        "scope": format!("topic:{}", topic_name(name)?),
+        "window": "10min",
+        "min_posts": 20,
+        "min_authors": 5,
+        // The past arrives all at once.
+        "delay": "0s",
+        "for": "1min",
+        "keep_firing_for": "10min",
+        "recovery_threshold": 0.4,
+        "severity": "critical",
+        "annotations": {"summary": format!("{{{{value}}}} of {{{{posts}}}} posts about {} are negative", name.name)},
+    });
+    RuleSpec::parse(rule).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_and_rules_are_valid() {
+        let past = Past::new("0123456789abcdef0123456789abcdef", "2026-03-01T12:00:00Z".parse().unwrap(), 2_000);
+        let (topics, rules) = (topics(&past), rules(&past));
+        assert_eq!((topics.len(), rules.len()), (3, 3));
+        for topic in &topics {
+            crate::topics::Query::parse(&topic.query).unwrap();
+        }
+    }
+}

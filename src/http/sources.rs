@@ -1,0 +1,206 @@
+//! Sources that people add: list of kinds, add, change, delete. `trial` tests one before it is saved.
+
+pub mod trial;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse, web};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::domain::FieldError;
+use crate::domain::managed_source::SourceDefinition;
+use crate::domain::notify::{Managed as _, Secrets, Stored};
+use crate::domain::op::preview;
+use crate::sources::managed::{SourceFactory, SourceKind};
+use crate::store::notify::{Action, Draft, WithSecrets};
+
+use super::auth::{Admin, Authorized, Read};
+use super::error::{ApiError, Problem};
+use super::notify::managed::{change, checked};
+use super::params::{last_segment, no_params};
+use super::state::State;
+use super::{answer, body, etag};
+
+/// A source to be added or tested.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "blog", "kind": "rss", "settings": {"feeds": ["https://blog.example.org/feed.xml"]}}))]
+pub struct SourceRequest {
+    /// 1 to 64 of `a-z`, `0-9`, `_` and `-`. It cannot be changed.
+    name: String,
+    /// One of `GET /api/sources/kinds`. It cannot be changed.
+    kind: String,
+    /// By key; those that are missing have the defaults of the kind.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, Value>)]
+    settings: Map<String, Value>,
+    /// By key: a text sets a secret, `null` removes it; those that are missing stay.
+    #[serde(default)]
+    #[schema(value_type = Option<BTreeMap<String, Option<String>>>)]
+    secrets: BTreeMap<String, Option<SecretString>>,
+}
+
+/// A source as it was saved. Secrets are never shown.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct ManagedSourceView {
+    #[serde(flatten)]
+    stored: Stored<SourceDefinition>,
+    /// The keys of the secrets that are set.
+    secrets: Vec<String>,
+}
+
+impl From<WithSecrets<SourceDefinition>> for ManagedSourceView {
+    fn from(found: WithSecrets<SourceDefinition>) -> Self {
+        Self { secrets: found.secrets.names(), stored: found.stored }
+    }
+}
+
+/// What can be added.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct SourceKinds {
+    kinds: Vec<SourceKind>,
+}
+
+/// Kinds of sources
+///
+/// With their settings: types, defaults and what they mean.
+#[utoipa::path(get, path = "/api/sources/kinds", tag = "operations", responses((status = 200, body = SourceKinds)))]
+pub async fn kinds(
+    _: Authorized<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    answer::json(&SourceKinds { kinds: factory(&state)?.kinds().to_vec() })
+}
+
+/// One source that was added
+///
+/// With its settings, for a form. A source of the configuration is not one of them.
+#[utoipa::path(
+    get, path = "/api/sources/{name}", tag = "operations", params(("name" = String, Path)),
+    responses((status = 200, body = ManagedSourceView), (status = 404, body = Problem))
+)]
+pub async fn get(
+    _: Authorized<Admin>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    shown(StatusCode::OK, named(&state, &last_segment(&request)?).await?)
+}
+
+/// Add a source
+///
+/// It is read within seconds, by one instance with the ingester role.
+#[utoipa::path(
+    post, path = "/api/sources", tag = "operations", request_body = SourceRequest,
+    responses((status = 201, body = ManagedSourceView), (status = 422, body = Problem))
+)]
+pub async fn create(
+    _: Authorized<Admin>,
+    state: web::Data<State>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let given: SourceRequest = body::json(&request, payload, &state.options).await?;
+    let (definition, secrets) = read(&state, given, Secrets::default())?;
+    if factory(&state)?.reserved().contains(&definition.name) {
+        return Err(ApiError::invalid_field("name", "is the name of a source of the configuration"));
+    }
+    let draft = Draft::of(&definition, secrets);
+    let made = change::<SourceDefinition>(&state, &request, Action::Create(draft)).await?;
+    let made = made.ok_or_else(|| ApiError::internal("the source that was written cannot be read"))?;
+    let location = format!("/api/sources/{}", made.stored.spec.name);
+    let mut response = shown(StatusCode::CREATED, made)?;
+    if let Ok(location) = HeaderValue::from_str(&location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// Change a source
+///
+/// Replaces its settings; secrets that are not named stay. It continues at its cursor.
+#[utoipa::path(
+    put, path = "/api/sources/{name}", tag = "operations", request_body = SourceRequest,
+    params(("name" = String, Path), ("If-Match" = String, Header, description = "The ETag, or `*`")),
+    responses(
+        (status = 200, body = ManagedSourceView), (status = 404, body = Problem), (status = 412, body = Problem),
+        (status = 422, body = Problem), (status = 428, body = Problem),
+    )
+)]
+pub async fn update(
+    _: Authorized<Admin>,
+    state: web::Data<State>,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let before = named(&state, &last_segment(&request)?).await?;
+    let given: SourceRequest = body::json(&request, payload, &state.options).await?;
+    let (definition, secrets) = read(&state, given, before.secrets)?;
+    if definition.kind != before.stored.spec.kind {
+        let message = format!("cannot be changed: it is {:?}; add another source", before.stored.spec.kind);
+        return Err(ApiError::invalid_field("kind", message));
+    }
+    let (id, version) = (before.stored.id, etag::if_match(&request)?);
+    let action = Action::Update { id, version, draft: Draft::of(&definition, secrets) };
+    let made = change::<SourceDefinition>(&state, &request, action).await?;
+    shown(StatusCode::OK, made.ok_or_else(|| ApiError::internal("the source that was written cannot be read"))?)
+}
+
+/// Delete a source
+///
+/// It is no longer read. Its posts stay.
+#[utoipa::path(
+    delete, path = "/api/sources/{name}", tag = "operations",
+    params(("name" = String, Path), ("If-Match" = String, Header, description = "The ETag, or `*`")),
+    responses(
+        (status = 204), (status = 404, body = Problem), (status = 412, body = Problem), (status = 428, body = Problem),
+    )
+)]
+pub async fn delete(
+    _: Authorized<Admin>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    no_params(&request)?;
+    let found = named(&state, &last_segment(&request)?).await?;
+    let action = Action::Delete { id: found.stored.id, version: etag::if_match(&request)? };
+    change::<SourceDefinition>(&state, &request, action).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// The definition and the secrets that a request asks for.
+fn read(state: &State, given: SourceRequest, kept: Secrets) -> Result<(SourceDefinition, Secrets), ApiError> {
+    let secrets = kept.changed(&given.secrets);
+    let definition = SourceDefinition { name: given.name, kind: given.kind, settings: given.settings };
+    let mut errors: Vec<FieldError> = definition.check();
+    errors.extend(factory(state)?.spec(&definition, &secrets).err().into_iter().flatten());
+    checked(errors)?;
+    Ok((definition, secrets))
+}
+
+fn factory(state: &State) -> Result<&Arc<dyn SourceFactory>, ApiError> {
+    state.api.sources.as_ref().ok_or_else(|| ApiError::internal("this process cannot open sources"))
+}
+
+async fn named(state: &State, name: &str) -> Result<WithSecrets<SourceDefinition>, ApiError> {
+    let store = state.api.store.clone();
+    let all = state.run(async move { store.managed_with_secrets::<SourceDefinition>().await }).await?;
+    let found = all.into_iter().find(|found| found.stored.spec.name == name);
+    found.ok_or_else(|| ApiError::not_found(format!("nobody added a source {:?}", preview(name, 100))))
+}
+
+fn shown(status: StatusCode, found: WithSecrets<SourceDefinition>) -> Result<HttpResponse, ApiError> {
+    let view = ManagedSourceView::from(found);
+    Ok(etag::with(answer::json_with(status, &view)?, view.stored.version))
+}

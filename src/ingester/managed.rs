@@ -1,0 +1,136 @@
+//! Sources that people add, change and remove while the process runs.
+//!
+//! The database has them. Each runs as a group of its own, with its lease, so that a change of one disturbs no other.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use futures_util::future::BoxFuture;
+use tokio::task::JoinHandle;
+
+use super::{IngesterRooms, Limited};
+use crate::domain::FieldError;
+use crate::domain::managed_source::SourceDefinition;
+use crate::lifecycle::{BackendWait, Shutdown};
+use crate::sources::managed::SourceFactory;
+use crate::sources::{Batch, Source, SourceError, SourceSpec};
+use crate::store::StoreError;
+use crate::store::notify::WithSecrets;
+
+/// How long a change stays unnoticed, at most.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// A source that runs.
+struct Running {
+    version: i64,
+    shutdown: Shutdown,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
+/// Runs the sources that people added until a shutdown.
+///
+/// # Errors
+/// When the stream or the store fails permanently.
+pub async fn run(
+    factory: Arc<dyn SourceFactory>,
+    rooms: IngesterRooms,
+    options: Limited,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
+    let mut manager = Manager { factory, rooms, options, shutdown, running: BTreeMap::new() };
+    let result = manager.follow().await;
+    let names: Vec<String> = manager.running.keys().cloned().collect();
+    for name in names {
+        manager.stop(&name).await?;
+    }
+    result
+}
+
+struct Manager {
+    factory: Arc<dyn SourceFactory>,
+    rooms: IngesterRooms,
+    options: Limited,
+    shutdown: Shutdown,
+    running: BTreeMap<String, Running>,
+}
+
+impl Manager {
+    async fn follow(&mut self) -> anyhow::Result<()> {
+        let mut wait = BackendWait::new("database");
+        while !self.shutdown.is_stopping() {
+            match self.rooms.store.managed_with_secrets::<SourceDefinition>().await {
+                Ok(wanted) => {
+                    wait.succeeded();
+                    self.apply(wanted).await?;
+                    self.shutdown.sleep(LOOK).await;
+                }
+                Err(error) if error.is_transient() => wait.wait(&error, &self.shutdown).await,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops what is gone or changed, and starts what is new.
+    async fn apply(&mut self, wanted: Vec<WithSecrets<SourceDefinition>>) -> anyhow::Result<()> {
+        let version_of =
+            |name: &str| wanted.iter().find(|found| found.stored.spec.name == name).map(|found| found.stored.version);
+        let stale: Vec<String> = self
+            .running
+            .iter()
+            .filter(|(name, running)| version_of(name) != Some(running.version) || running.task.is_finished())
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in stale {
+            self.stop(&name).await?;
+            if version_of(&name).is_none() {
+                self.rooms.states.forget(&name);
+                match self.rooms.store.forget_feed(&name).await {
+                    // What stays is hidden after a day.
+                    Ok(()) | Err(StoreError::Unavailable(_)) => {}
+                    Err(error) => return Err(error.into()),
+                }
+                tracing::info!(source = name, "source removed");
+            }
+        }
+        for found in wanted {
+            if !self.running.contains_key(&found.stored.spec.name) {
+                self.start(&found);
+            }
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, found: &WithSecrets<SourceDefinition>) {
+        let definition = &found.stored.spec;
+        let spec = self.factory.spec(definition, &found.secrets).unwrap_or_else(|errors| refused(definition, &errors));
+        let shutdown = self.shutdown.child();
+        let role = super::run(vec![spec], self.rooms.clone(), self.options.clone(), shutdown.clone());
+        let running = Running { version: found.stored.version, shutdown, task: tokio::spawn(role) };
+        self.running.insert(definition.name.clone(), running);
+    }
+
+    /// Stops a source; its cursor is stored.
+    async fn stop(&mut self, name: &str) -> anyhow::Result<()> {
+        let Some(running) = self.running.remove(name) else { return Ok(()) };
+        running.shutdown.stop();
+        running.task.await.context("a source's task panicked")?.with_context(|| format!("source {name}"))
+    }
+}
+
+/// A source whose settings cannot be used, for example since another version wrote them: it fails and says why.
+fn refused(definition: &SourceDefinition, errors: &[FieldError]) -> SourceSpec {
+    let reasons: Vec<String> = errors.iter().map(|error| format!("{}: {}", error.field, error.message)).collect();
+    let reason = reasons.join("; ");
+    SourceSpec::new("unknown", &definition.name, move |_| Box::new(Refused(reason.clone())))
+}
+
+struct Refused(String);
+
+impl Source for Refused {
+    fn next(&mut self, _: usize) -> BoxFuture<'_, Result<Batch, SourceError>> {
+        Box::pin(async { Err(SourceError::Permanent(self.0.clone())) })
+    }
+}

@@ -1,0 +1,212 @@
+//! What changed between two ranges, and the words, sources, authors and texts behind it.
+//!
+//! Counts are exact where the rollups know them. Words, authors and texts come from a bounded sample of each side
+//! ([`Store::sample`]), which is evaluated on a thread of its own.
+
+pub mod parts;
+pub mod shift;
+pub mod texts;
+pub mod words;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::domain::counts::percentage;
+use crate::domain::event::PREVIEW_CHARS;
+use crate::domain::op::preview;
+use crate::domain::{Counts, Emotion, PostLabels, Sentiment, TimeRange, Timestamp};
+use crate::store::posts::sample::SampledPost;
+use crate::store::posts::{CountedFrom, PostFilter};
+use crate::store::{AggregateFailure, Store, StoreError};
+use parts::{AuthorPart, SourcePart};
+use shift::{Measure, Shift};
+use texts::TextGroup;
+use words::SalientWord;
+
+/// Posts that each word, source, author and text cites.
+const CITED: usize = 3;
+
+/// What to explain.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Which posts; times that it names are left aside.
+    pub filter: PostFilter,
+    pub current: TimeRange,
+    pub previous: TimeRange,
+}
+
+/// One of the ranges.
+#[derive(Clone, Debug)]
+pub struct Side {
+    pub range: TimeRange,
+    /// How many posts there are; with `capped`, at least so many.
+    pub total: i64,
+    pub capped: bool,
+    /// The moods: of all posts, or of the sample when only posts can be counted.
+    pub counts: Counts,
+    /// Posts in the sample.
+    pub sampled: usize,
+}
+
+/// What changed, and why.
+#[derive(Clone, Debug)]
+pub struct Insight {
+    pub current: Side,
+    pub previous: Side,
+    pub counted_from: CountedFrom,
+    /// The significant changes, the most important first.
+    pub shifts: Vec<Shift>,
+    pub words: Vec<SalientWord>,
+    pub sources: Vec<SourcePart>,
+    pub authors: Vec<AuthorPart>,
+    pub texts: Vec<TextGroup>,
+    /// The ids of three typical posts of each range.
+    pub typical: Typical,
+    /// The posts that are cited, by their id.
+    pub posts: BTreeMap<String, CitedPost>,
+}
+
+/// Typical posts.
+#[derive(Clone, Debug, Default, Serialize, utoipa::ToSchema)]
+pub struct Typical {
+    /// Ids of posts of the range.
+    pub current: Vec<String>,
+    /// Ids of posts of the range that it is compared with.
+    pub previous: Vec<String>,
+}
+
+/// A post that is cited.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct CitedPost {
+    pub source: String,
+    pub author: Option<String>,
+    /// The first 200 characters.
+    pub content: String,
+    pub url: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// `null` for a post that was not scored.
+    pub sentiment: Option<Sentiment>,
+    pub emotion: Option<Emotion>,
+    pub confidence: f64,
+}
+
+impl From<&SampledPost> for CitedPost {
+    fn from(post: &SampledPost) -> Self {
+        Self {
+            source: post.source.clone(),
+            author: post.author.clone(),
+            content: preview(&post.content, PREVIEW_CHARS).to_owned(),
+            url: post.url.clone(),
+            created_at: post.created_at,
+            sentiment: post.sentiment,
+            emotion: post.emotion,
+            confidence: post.confidence,
+        }
+    }
+}
+
+/// The counts and the sample of a range.
+struct Read {
+    side: Side,
+    by_source: Option<BTreeMap<String, Counts>>,
+    posts: Vec<SampledPost>,
+}
+
+/// Compares both ranges of `question` and explains the difference.
+///
+/// # Errors
+/// When the database does not answer, and when a range is older than the counts that are kept.
+pub async fn explain(store: &Store, question: Question) -> Result<Insight, AggregateFailure> {
+    let (current, previous) = tokio::try_join!(
+        read(store, &question.filter, question.current),
+        read(store, &question.filter, question.previous)
+    )?;
+    let evaluated = tokio::task::spawn_blocking(move || evaluate(&question.filter, current, previous)).await;
+    evaluated.map_err(|panic| StoreError::Failed(panic.to_string()).into())
+}
+
+async fn read(store: &Store, filter: &PostFilter, range: TimeRange) -> Result<Read, AggregateFailure> {
+    let within = PostFilter { start: Some(range.start()), end: Some(range.end()), ..filter.clone() };
+    match filter.counted_from() {
+        CountedFrom::Rollups => {
+            let counts = store.counts(range, filter).await?;
+            let by_source = narrowed(store.window_by_source(range, filter.topic).await?, filter);
+            let posts = store.sample(filter, range, counts.posts()).await?;
+            let side = Side { range, total: counts.posts(), capped: false, counts, sampled: posts.len() };
+            Ok(Read { side, by_source: Some(by_source), posts })
+        }
+        CountedFrom::Posts => {
+            let total = store.count_posts(&within).await?;
+            let posts = store.sample(filter, range, total.count).await?;
+            let counts = counts_of(&posts);
+            let side = Side { range, total: total.count, capped: total.capped, counts, sampled: posts.len() };
+            Ok(Read { side, by_source: None, posts })
+        }
+    }
+}
+
+/// The counts of the sources and moods that `filter` keeps.
+fn narrowed(by_source: BTreeMap<String, Counts>, filter: &PostFilter) -> BTreeMap<String, Counts> {
+    let kept = |name: &str| filter.source.as_ref().is_none_or(|source| source.as_str() == name);
+    by_source
+        .into_iter()
+        .filter(|(name, _)| kept(name))
+        .map(|(name, counts)| (name, counts.only(filter.sentiment, filter.emotion)))
+        .collect()
+}
+
+fn counts_of(posts: &[SampledPost]) -> Counts {
+    let mut counts = Counts::default();
+    for post in posts {
+        let labels = post.sentiment.zip(post.emotion).map(|(sentiment, emotion)| PostLabels { sentiment, emotion });
+        counts.add(labels, 1, post.confidence);
+    }
+    counts
+}
+
+fn evaluate(filter: &PostFilter, current: Read, previous: Read) -> Insight {
+    let moods = filter.sentiment.is_none();
+    let mut shifts = shift::shifts(&current.side, &previous.side, moods);
+    let focus = shifts.first().map_or(Measure::Posts, |shift| shift.measure);
+    let (now, then) = words::basis(&current.posts, &previous.posts, &shifts);
+    let found = words::salient(&now, &then);
+    let sources = parts::sources(&current, &previous, focus);
+    for shift in &mut shifts {
+        shift.source = parts::leading_source(&parts::sources(&current, &previous, shift.measure), shift);
+        shift.words = found.words.iter().take(CITED).map(|word| word.term.clone()).collect();
+    }
+    let insight = Insight {
+        counted_from: filter.counted_from(),
+        words: found.words,
+        sources,
+        authors: parts::authors(&current, &previous, focus),
+        texts: texts::groups(&now),
+        typical: Typical { current: texts::typical(&now, &found.scores), previous: texts::typical(&then, &[]) },
+        posts: BTreeMap::new(),
+        shifts,
+        current: current.side,
+        previous: previous.side,
+    };
+    let cited = insight.cited();
+    let all = current.posts.iter().chain(&previous.posts).filter(|post| cited.contains(post.post_id.as_str()));
+    let posts = all.map(|post| (post.post_id.clone(), CitedPost::from(post))).collect();
+    Insight { posts, ..insight }
+}
+
+impl Insight {
+    fn cited(&self) -> BTreeSet<String> {
+        let words = self.words.iter().flat_map(|word| &word.post_ids);
+        let sources = self.sources.iter().flat_map(|part| &part.post_ids);
+        let authors = self.authors.iter().flat_map(|part| &part.post_ids);
+        let texts = self.texts.iter().flat_map(|text| &text.post_ids);
+        let typical = self.typical.current.iter().chain(&self.typical.previous);
+        words.chain(sources).chain(authors).chain(texts).chain(typical).cloned().collect()
+    }
+}
+
+/// `part` of `whole` in percent; 0 of nothing is 0.
+fn percent(part: usize, whole: usize) -> f64 {
+    percentage(i64::try_from(part).unwrap_or(i64::MAX), i64::try_from(whole).unwrap_or(i64::MAX))
+}

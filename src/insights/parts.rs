@@ -1,0 +1,176 @@
+//! How much sources and authors contribute to a difference.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::shift::{self, Measure, Shift};
+use super::{CITED, Read, counts_of};
+use crate::domain::Counts;
+use crate::store::posts::sample::SampledPost;
+
+/// Sources and authors that are listed.
+const LISTED: usize = 10;
+/// Authors of fewer posts of the sample on both sides are left out: they explain nothing.
+const LEAST_POSTS: i64 = 2;
+
+/// A source and its part of the difference.
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct SourcePart {
+    pub source: String,
+    /// Its posts; those of the sample when only posts can be counted.
+    pub posts: i64,
+    pub previous_posts: i64,
+    /// What it adds to the difference of the first entry of `changes`, or of the number of posts: in percentage points of
+    /// all posts, or in posts. The parts of all sources sum to the difference.
+    pub contribution: f64,
+    /// Up to three of its posts.
+    pub post_ids: Vec<String>,
+}
+
+/// An author and their part of the difference, estimated from the samples.
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct AuthorPart {
+    pub author: String,
+    pub source: String,
+    /// Their posts in the sample.
+    pub posts: i64,
+    pub previous_posts: i64,
+    /// As of a source.
+    pub contribution: f64,
+    /// Up to three of their posts.
+    pub post_ids: Vec<String>,
+}
+
+/// What parts are compared with: the whole of both sides.
+struct Whole {
+    measure: Measure,
+    now: i64,
+    then: i64,
+    /// Posts now, and posts before scaled to the length of the current range, per counted post.
+    weight: f64,
+    weight_before: f64,
+}
+
+impl Whole {
+    /// `now` and `then` are the posts that the parts sum to.
+    fn new(current: &Read, previous: &Read, measure: Measure, (now, then): (i64, i64)) -> Self {
+        let length = previous.side.range.length().as_secs_f64();
+        let scale = if length > 0.0 { current.side.range.length().as_secs_f64() / length } else { 1.0 };
+        let per = |total: i64, counted: i64| if counted == 0 { 0.0 } else { total as f64 / counted as f64 };
+        let (weight, weight_before) = (per(current.side.total, now), scale * per(previous.side.total, then));
+        Self { measure, now, then, weight, weight_before }
+    }
+
+    fn contribution(&self, now: &Counts, then: &Counts) -> f64 {
+        let part = match self.measure.sentiment() {
+            None => now.posts() as f64 * self.weight - then.posts() as f64 * self.weight_before,
+            Some(sentiment) => {
+                let points = |hits: i64, all: i64| if all == 0 { 0.0 } else { hits as f64 * 100.0 / all as f64 };
+                points(now.sentiment(sentiment), self.now) - points(then.sentiment(sentiment), self.then)
+            }
+        };
+        (part * 1e2).round() / 1e2
+    }
+}
+
+/// The sources with the largest parts.
+pub(super) fn sources(current: &Read, previous: &Read, measure: Measure) -> Vec<SourcePart> {
+    let (now, then) = (by_source(current), by_source(previous));
+    let total = |counts: &BTreeMap<String, Counts>| counts.values().map(Counts::total).sum();
+    let whole = Whole::new(current, previous, measure, (total(&now), total(&then)));
+    let names: BTreeSet<&String> = now.keys().chain(then.keys()).collect();
+    let mut parts: Vec<SourcePart> = names
+        .into_iter()
+        .map(|name| {
+            let of = |counts: &BTreeMap<String, Counts>| counts.get(name).copied().unwrap_or_default();
+            let (now, then) = (of(&now), of(&then));
+            SourcePart {
+                source: name.clone(),
+                posts: now.posts(),
+                previous_posts: then.posts(),
+                contribution: whole.contribution(&now, &then),
+                post_ids: Vec::new(),
+            }
+        })
+        .filter(|part| part.posts + part.previous_posts > 0)
+        .collect();
+    parts.sort_by(|one, other| {
+        other.contribution.abs().total_cmp(&one.contribution.abs()).then(other.posts.cmp(&one.posts))
+    });
+    parts.truncate(LISTED);
+    for part in &mut parts {
+        part.post_ids = cited(current, measure, |post| post.source == part.source);
+    }
+    parts
+}
+
+fn by_source(read: &Read) -> BTreeMap<String, Counts> {
+    if let Some(counts) = &read.by_source {
+        return counts.clone();
+    }
+    let mut sources: BTreeMap<String, Counts> = BTreeMap::new();
+    for post in &read.posts {
+        sources.entry(post.source.clone()).or_default().merge(&counts_of(std::slice::from_ref(post)));
+    }
+    sources
+}
+
+/// The source that explains most of `shift`, if it explains enough; one source alone explains nothing.
+pub fn leading_source(parts: &[SourcePart], shift: &Shift) -> Option<String> {
+    let first = parts.first().filter(|_| parts.len() > 1)?;
+    shift::explains(first.contribution, shift.current - shift.previous).then(|| first.source.clone())
+}
+
+/// The authors with the largest parts.
+pub(super) fn authors(current: &Read, previous: &Read, measure: Measure) -> Vec<AuthorPart> {
+    type Author<'a> = (&'a str, &'a str);
+    fn by_author(posts: &[SampledPost]) -> BTreeMap<Author<'_>, Counts> {
+        let mut authors: BTreeMap<Author<'_>, Counts> = BTreeMap::new();
+        for post in posts {
+            if let Some(author) = &post.author {
+                let counts = counts_of(std::slice::from_ref(post));
+                authors.entry((author, &post.source)).or_default().merge(&counts);
+            }
+        }
+        authors
+    }
+    let (now, then) = (by_author(&current.posts), by_author(&previous.posts));
+    let count = |read: &Read| i64::try_from(read.posts.len()).unwrap_or(i64::MAX);
+    let whole = Whole::new(current, previous, measure, (count(current), count(previous)));
+    let names: BTreeSet<&Author<'_>> = now.keys().chain(then.keys()).collect();
+    let mut parts: Vec<AuthorPart> = names
+        .into_iter()
+        .map(|name| {
+            let (now, then) = (now.get(name).copied().unwrap_or_default(), then.get(name).copied().unwrap_or_default());
+            AuthorPart {
+                author: name.0.to_owned(),
+                source: name.1.to_owned(),
+                posts: now.posts(),
+                previous_posts: then.posts(),
+                contribution: whole.contribution(&now, &then),
+                post_ids: Vec::new(),
+            }
+        })
+        .filter(|part| part.posts >= LEAST_POSTS)
+        .collect();
+    parts.sort_by(|one, other| {
+        other.contribution.abs().total_cmp(&one.contribution.abs()).then(other.posts.cmp(&one.posts))
+    });
+    parts.truncate(LISTED);
+    for part in &mut parts {
+        let is_theirs = |post: &SampledPost| post.author.as_deref() == Some(&part.author) && post.source == part.source;
+        part.post_ids = cited(current, measure, is_theirs);
+    }
+    parts
+}
+
+/// The most certain posts of the current range among those, of the measured mood if there are any.
+fn cited(current: &Read, measure: Measure, is_one: impl Fn(&SampledPost) -> bool) -> Vec<String> {
+    let mut posts: Vec<&SampledPost> = current.posts.iter().filter(|post| is_one(post)).collect();
+    let other_mood = |post: &SampledPost| measure.sentiment().is_some_and(|label| post.sentiment != Some(label));
+    posts.sort_by(|one, other| {
+        other_mood(one).cmp(&other_mood(other)).then(other.confidence.total_cmp(&one.confidence))
+    });
+    posts.into_iter().take(CITED).map(|post| post.post_id.clone()).collect()
+}

@@ -1,0 +1,112 @@
+//! Words, pairs of words and hashtags that became more frequent.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::shift::Shift;
+use super::{CITED, percent};
+use crate::domain::Sentiment;
+use crate::store::posts::sample::SampledPost;
+use crate::terms::stop_words::is_stop_term;
+use crate::terms::{self, Term};
+
+/// Words that are listed.
+const LISTED: usize = 12;
+/// With fewer posts of the earlier range in the same mood, posts of any mood are compared.
+const FEW_EARLIER: usize = 30;
+
+/// What kind of term it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TermKind {
+    /// A word, or a run of characters of a script without spaces.
+    Word,
+    /// Two words in a row.
+    Bigram,
+    Hashtag,
+}
+
+/// A term that is more frequent than in the earlier range.
+#[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct SalientWord {
+    pub term: String,
+    pub kind: TermKind,
+    /// Posts of the sample with it, in percent.
+    pub rate: f64,
+    /// The same of the earlier range.
+    pub previous_rate: f64,
+    /// Posts of the sample with it.
+    pub posts: u32,
+    pub previous_posts: u32,
+    /// Standard deviations by which its log-odds differ.
+    pub score: f64,
+    /// Up to three posts with it.
+    pub post_ids: Vec<String>,
+}
+
+/// The words of an answer.
+pub struct Found {
+    pub words: Vec<SalientWord>,
+    /// For each post of the basis the scores of its words.
+    pub scores: Vec<f64>,
+}
+
+/// The posts whose words are compared: if a mood became more frequent, those of that mood on both sides.
+pub fn basis<'a>(
+    current: &'a [SampledPost],
+    previous: &'a [SampledPost],
+    shifts: &[Shift],
+) -> (Vec<&'a SampledPost>, Vec<&'a SampledPost>) {
+    let risen =
+        shifts.first().filter(|shift| shift.current > shift.previous).and_then(|shift| shift.measure.sentiment());
+    let Some(sentiment) = risen else { return (current.iter().collect(), previous.iter().collect()) };
+    fn of(posts: &[SampledPost], sentiment: Sentiment) -> Vec<&SampledPost> {
+        posts.iter().filter(|post| post.sentiment == Some(sentiment)).collect()
+    }
+    let earlier = of(previous, sentiment);
+    let earlier = if earlier.len() < FEW_EARLIER { previous.iter().collect() } else { earlier };
+    (of(current, sentiment), earlier)
+}
+
+/// The terms that distinguish `current` from `previous`, without those that explain nothing.
+pub fn salient(current: &[&SampledPost], previous: &[&SampledPost]) -> Found {
+    let (now, then) = (terms_of(current), terms_of(previous));
+    let found = terms::distinctive(&now, &then, LISTED);
+    let scores = now
+        .iter()
+        .map(|own| found.iter().filter(|term| own.contains(&term.term)).map(|term| term.score).sum())
+        .collect();
+    let words = found.into_iter().map(|term| word(term, current, &now, then.len())).collect();
+    Found { words, scores }
+}
+
+fn terms_of(posts: &[&SampledPost]) -> Vec<BTreeSet<String>> {
+    let of = |post: &&SampledPost| {
+        let mut own = terms::of(&post.content);
+        own.retain(|term| !is_stop_term(term));
+        own
+    };
+    posts.iter().map(of).collect()
+}
+
+fn word(term: Term, current: &[&SampledPost], now: &[BTreeSet<String>], earlier: usize) -> SalientWord {
+    let mut posts: Vec<&SampledPost> =
+        current.iter().zip(now).filter(|(_, own)| own.contains(&term.term)).map(|(post, _)| *post).collect();
+    posts.sort_by(|one, other| other.confidence.total_cmp(&one.confidence));
+    let kind = match &term.term {
+        tag if tag.starts_with('#') => TermKind::Hashtag,
+        pair if pair.contains(' ') => TermKind::Bigram,
+        _ => TermKind::Word,
+    };
+    SalientWord {
+        kind,
+        rate: percent(term.count as usize, current.len()),
+        previous_rate: percent(term.baseline_count as usize, earlier),
+        posts: term.count,
+        previous_posts: term.baseline_count,
+        score: term.score,
+        post_ids: posts.into_iter().take(CITED).map(|post| post.post_id.clone()).collect(),
+        term: term.term,
+    }
+}

@@ -1,0 +1,227 @@
+//! A made-up past: a week of posts up to the present, denser towards it and by day, with an incident yesterday and one that
+//! has just begun.
+//!
+//! The same run and end give the same posts with the same ids, so that an interrupted attempt can be repeated.
+
+use std::collections::BTreeMap;
+use std::f64::consts::TAU;
+use std::time::Duration;
+
+use super::incident::{Calendar, Span};
+use super::writer::Writer;
+use crate::domain::made_up;
+use crate::domain::{Post, PostId, TimeRange, Timestamp};
+
+/// How long the past is.
+pub const PAST: Duration = Duration::from_secs(7 * 86_400);
+/// Determines texts, authors and topics.
+const SEED: u64 = 7;
+const MINUTE: f64 = 60.0;
+const HOUR: f64 = 3_600.0;
+
+/// About how many posts there are at the densities below.
+const USUAL: f64 = 20_000.0;
+/// Posts per hour: always,
+const STEADY: f64 = 76.0;
+/// and besides them, at the end.
+const RECENT: f64 = 2_600.0;
+/// In so many hours, counted backwards, those besides fall to a third.
+const RECENT_HOURS: f64 = 2.8;
+/// How much more is written in the afternoon than on average, and how much less at night.
+const RHYTHM: f64 = 0.5;
+/// The hour of the day (UTC) with the most posts.
+const BUSIEST_HOUR: f64 = 15.0;
+
+/// The incident of yesterday: when it began before the end, and how long it lasted, in seconds.
+const YESTERDAY: f64 = 21.0 * HOUR;
+const LASTED: f64 = 50.0 * MINUTE;
+/// Posts per hour that it adds when it is at its height.
+const STIR: f64 = 1_500.0;
+/// When the present incident began before the end, in seconds.
+const BEGUN: f64 = 9.0 * MINUTE;
+/// How much more is written since then.
+const EXCITED: f64 = 1.4;
+
+/// The past.
+#[derive(Debug)]
+pub struct Past {
+    /// In the order of their times.
+    pub posts: Vec<Post>,
+    /// That of yesterday, and the present one.
+    pub incidents: [PastIncident; 2],
+    /// A topic that people write much about and that has no incident.
+    pub calm: Name,
+}
+
+/// An incident and what it is about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PastIncident {
+    pub about: Name,
+    pub during: TimeRange,
+}
+
+/// The names of something that is written about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// As people write it.
+    pub name: &'static str,
+    /// As a hashtag, without `#`.
+    pub tag: String,
+    /// As an account, without `@`.
+    pub handle: String,
+}
+
+impl Past {
+    /// About `count` posts until `end`, whose ids hold `run`.
+    pub fn new(run: &str, end: Timestamp, count: u32) -> Self {
+        let length = PAST.as_secs_f64();
+        let spans = [
+            Span { start: length - YESTERDAY, end: length - YESTERDAY + LASTED },
+            Span { start: length - BEGUN, end: length + HOUR },
+        ];
+        let start = end - PAST;
+        let mut writer = Writer::new(SEED, Calendar::Two(spans));
+        let during = |span: &Span| {
+            let (from, to) = (span.start, span.end.min(length));
+            let at = |seconds: f64| start + Duration::from_secs_f64(seconds);
+            TimeRange::new(at(from), at(to)).unwrap_or_else(|| TimeRange::last(Duration::ZERO, end))
+        };
+        let posts = posts(&mut writer, run, &Course { start, spans, density: f64::from(count) / USUAL });
+        let about = [writer.topic_of_incident(0), writer.topic_of_incident(1)];
+        let incidents =
+            [0, 1].map(|number| PastIncident { about: writer.name(about[number]), during: during(&spans[number]) });
+        let calm = (0..).find(|topic| !about.contains(topic)).unwrap_or_default();
+        Self { posts, incidents, calm: writer.name(calm) }
+    }
+}
+
+/// The times around the incidents of a past that ends at `end`, from before they begin until they are over.
+pub fn eventful(end: Timestamp) -> [TimeRange; 2] {
+    let before = Duration::from_secs(5 * 60);
+    let after = Duration::from_secs(60 * 60);
+    let seconds = Duration::from_secs_f64;
+    let over = end - seconds(YESTERDAY) + seconds(LASTED) + after;
+    [TimeRange::last(seconds(LASTED) + before + after, over), TimeRange::last(seconds(BEGUN) + before, end)]
+}
+
+/// When the past began, its incidents, and how much is written.
+struct Course {
+    start: Timestamp,
+    spans: [Span; 2],
+    /// In multiples of what is usual.
+    density: f64,
+}
+
+fn posts(writer: &mut Writer, run: &str, course: &Course) -> Vec<Post> {
+    let mut posts: Vec<Post> = Vec::new();
+    let mut recent: BTreeMap<crate::domain::Source, PostId> = BTreeMap::new();
+    let mut due = 0.0;
+    let minutes = (PAST.as_secs_f64() / MINUTE) as u32;
+    for minute in 0..minutes {
+        let begins = f64::from(minute) * MINUTE;
+        due += course.density * per_hour(course, begins) * MINUTE / HOUR;
+        let count = due as u32;
+        due -= f64::from(count);
+        for number in 0..count {
+            // Spread over the minute, each a little off its place.
+            let jitter = (posts.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) as f64 / u64::MAX as f64;
+            let seconds = begins + MINUTE * (f64::from(number) + jitter) / f64::from(count);
+            let index = posts.len() as u64;
+            let written = writer.write(index, seconds);
+            let Ok(post_id) = PostId::parse(&made_up::post_id(run, index)) else { continue };
+            let reply_to = if written.is_reply {
+                recent.get(&written.source).map(|id| id.as_str().to_owned())
+            } else {
+                recent.insert(written.source.clone(), post_id.clone());
+                None
+            };
+            posts.push(Post {
+                post_id,
+                source: written.source,
+                content: written.content,
+                author: Some(written.author),
+                created_at: course.start + Duration::from_secs_f64(seconds),
+                lang: Some(written.lang.to_owned()),
+                url: written.url,
+                reply_to,
+            });
+        }
+    }
+    posts
+}
+
+/// How many posts an hour has at `seconds` after the start.
+fn per_hour(course: &Course, seconds: f64) -> f64 {
+    let ago = (PAST.as_secs_f64() - seconds) / HOUR;
+    let at = course.start + Duration::from_secs_f64(seconds);
+    let hour = (at.as_millis().rem_euclid(86_400_000)) as f64 / 3_600_000.0;
+    // Towards the end the rhythm gives way, so that the rate of the end is the same at each time of the day.
+    let swing = RHYTHM * (1.0 - (-ago / 3.0).exp()) * (TAU * (hour - BUSIEST_HOUR) / 24.0).cos();
+    let usual = (STEADY + RECENT * (-ago / RECENT_HOURS).exp()) * (1.0 + swing);
+    let [yesterday, present] = course.spans;
+    if (yesterday.start..yesterday.end).contains(&seconds) {
+        let progress = (seconds - yesterday.start) / (yesterday.end - yesterday.start);
+        usual + STIR * (progress * TAU / 2.0).sin()
+    } else if seconds >= present.start {
+        usual * EXCITED
+    } else {
+        usual
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUN: &str = "0123456789abcdef0123456789abcdef";
+
+    fn past() -> Past {
+        Past::new(RUN, "2026-03-01T12:00:00Z".parse().unwrap(), 20_000)
+    }
+
+    #[test]
+    fn past_is_dense_towards_its_end() {
+        let past = past();
+        assert!((18_000..23_000).contains(&past.posts.len()), "{} posts", past.posts.len());
+        let end = "2026-03-01T12:00:00Z".parse::<Timestamp>().unwrap();
+        let hours = |from: u64, to: u64| {
+            let range = TimeRange::new(end - Duration::from_secs(from * 3_600), end - Duration::from_secs(to * 3_600));
+            let range = range.unwrap();
+            past.posts.iter().filter(|post| post.created_at >= range.start() && post.created_at < range.end()).count()
+        };
+        assert!(hours(1, 0) > 3 * hours(6, 5), "{} and {}", hours(1, 0), hours(6, 5));
+        assert!(hours(21, 20) > 5 * hours(26, 25), "{} and {}", hours(21, 20), hours(26, 25));
+        // Afternoon and night of the same day.
+        assert!(hours(94, 90) * 2 > 3 * hours(106, 102), "{} and {}", hours(94, 90), hours(106, 102));
+        assert!(past.posts.windows(2).all(|pair| pair[0].created_at <= pair[1].created_at));
+        assert!(past.posts.iter().all(|post| post.created_at < end));
+    }
+
+    #[test]
+    fn repeated_past_is_the_same() {
+        let ids = |past: &Past| past.posts.iter().map(|post| post.post_id.clone()).collect::<Vec<_>>();
+        let (one, other) = (past(), past());
+        assert_eq!(ids(&one), ids(&other));
+        assert_eq!(one.posts[777].content, other.posts[777].content);
+        assert!(one.posts.iter().all(|post| made_up::is_made_up(post.post_id.as_str())));
+    }
+
+    #[test]
+    fn incidents_are_about_their_topic() {
+        let past = past();
+        for PastIncident { about, during } in &past.incidents {
+            let inside: Vec<_> = past
+                .posts
+                .iter()
+                .filter(|post| post.created_at >= during.start() && post.created_at < during.end())
+                .collect();
+            let of_it = |post: &&&Post| {
+                let text = post.content.to_lowercase();
+                [about.name, &about.tag, &about.handle].iter().any(|name| text.contains(&name.to_lowercase()))
+            };
+            let count = inside.iter().filter(of_it).count();
+            assert!(inside.len() > 300 && count * 4 > inside.len(), "{}: {count} of {}", about.name, inside.len());
+        }
+        assert_ne!(past.incidents[0].about, past.incidents[1].about);
+    }
+}

@@ -1,0 +1,116 @@
+//! Brings open alerts up to date with the window that was judged last.
+
+use std::collections::BTreeSet;
+
+use diesel::sql_types::BigInt;
+use diesel::{BoolExpressionMethods, ExpressionMethods, SelectableHelper};
+use serde_json::{Map, Value};
+
+use super::evidence::{cited_posts, without_evidence};
+use super::row::{AlertRow, to_json};
+use crate::domain::alert::Labels;
+use crate::domain::{Alert, AlertState, TimeRange};
+use crate::store::backend::{Backend, transact};
+use crate::store::leases::is_held;
+use crate::store::schema::{alert_evidence, sentiment_alerts as alert, social_media_posts as post};
+use crate::store::sql::{At, Document, JsonText, sql};
+use crate::store::{Lease, Store, StoreError};
+
+/// Current figures of an alert that fires.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AlertUpdate {
+    /// The alert.
+    pub id: i64,
+    pub threshold_value: f64,
+    pub actual_value: f64,
+    pub window: TimeRange,
+    pub post_count: i32,
+    pub annotations: Labels,
+    /// Fields of `details` that are replaced; the others stay. With `evidence`, the cited posts are replaced too.
+    pub details: Map<String, Value>,
+}
+
+impl Store {
+    /// Writes `updates` of alerts that are still open, if `lease` is held; these alerts afterwards. Citations of posts
+    /// that are gone are left out.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] when another instance took over; nothing was changed then.
+    pub async fn update_alerts(&self, lease: &Lease, updates: &[AlertUpdate]) -> Result<Vec<Alert>, StoreError> {
+        // Deletions of posts change details too.
+        let select = match &self.backend {
+            Backend::Sqlite(_) => "SELECT details FROM sentiment_alerts WHERE id = ? AND state = 'firing'",
+            Backend::Postgres(_) => "SELECT details FROM sentiment_alerts WHERE id = ? AND state = 'firing' FOR UPDATE",
+        };
+        let mut sorted = updates.to_vec();
+        sorted.sort_by_key(|update| update.id);
+        let rows: Option<Vec<AlertRow>> = transact!(self, (lease.clone(), sorted), |c, (lease, updates), run| {
+            if !is_held!(run, c, &lease) {
+                return Ok(None);
+            }
+            let cited: BTreeSet<String> = updates.iter().flat_map(|update| cited_by(&update.details)).collect();
+            // Writing the rows of the posts unchanged prevents their deletion until the commit. Posts are locked before
+            // alerts, as a deletion does.
+            let mut present = BTreeSet::new();
+            if !cited.is_empty() {
+                let found: Vec<String> = run!(
+                    diesel::update(post::table)
+                        .filter(post::post_id.eq_any(cited))
+                        .set(post::lang.eq(post::lang))
+                        .returning(post::post_id)
+                        .get_results(c)
+                )?;
+                present.extend(found);
+            }
+            let mut updated = Vec::with_capacity(updates.len());
+            for update in &updates {
+                let stored: Vec<JsonText> = run!(sql(select).bind::<BigInt, _>(update.id).rows::<Document>().load(c))?;
+                let Some(stored) = stored.as_slice().first() else { continue };
+                let details = replaced(&stored.0, &update.details, &present);
+                let rows: Vec<AlertRow> = run!(
+                    diesel::update(alert::table)
+                        .filter(alert::id.eq(update.id).and(alert::state.eq(AlertState::Firing.as_str())))
+                        .set((
+                            alert::threshold_value.eq(update.threshold_value),
+                            alert::actual_value.eq(update.actual_value),
+                            alert::window_start.eq(At(update.window.start())),
+                            alert::window_end.eq(At(update.window.end())),
+                            alert::post_count.eq(update.post_count),
+                            alert::annotations.eq(to_json(&update.annotations)),
+                            alert::details.eq(JsonText(details)),
+                        ))
+                        .returning(AlertRow::as_returning())
+                        .get_results(c)
+                )?;
+                updated.extend(rows);
+                if update.details.contains_key("evidence") {
+                    run!(
+                        diesel::delete(alert_evidence::table).filter(alert_evidence::alert_id.eq(update.id)).execute(c)
+                    )?;
+                    for id in cited_by(&update.details).intersection(&present) {
+                        run!(
+                            diesel::insert_into(alert_evidence::table)
+                                .values((alert_evidence::post_id.eq(id), alert_evidence::alert_id.eq(update.id)))
+                                .execute(c)
+                        )?;
+                    }
+                }
+            }
+            Ok(Some(updated))
+        })?;
+        Ok(lease.check(rows)?.into_iter().map(Alert::from).collect())
+    }
+}
+
+/// The posts that new details cite. Without `evidence` the citations of the stored details stay.
+fn cited_by(details: &Map<String, Value>) -> BTreeSet<String> {
+    if details.contains_key("evidence") { cited_posts(&Value::Object(details.clone())) } else { BTreeSet::new() }
+}
+
+/// The stored details with the fields of `new`, and of the new citations those of posts that are `present`.
+fn replaced(stored: &str, new: &Map<String, Value>, present: &BTreeSet<String>) -> String {
+    let mut details: Map<String, Value> = serde_json::from_str(stored).unwrap_or_default();
+    details.extend(new.clone());
+    let details = Value::Object(details).to_string();
+    if new.contains_key("evidence") { without_evidence(&details, &|id| !present.contains(id)) } else { details }
+}

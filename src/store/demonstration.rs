@@ -1,0 +1,269 @@
+//! The demonstration: made-up posts, and the topics, rules and alerts that go with them. Its row says how far it is; its
+//! removal works in steps, each a transaction that can be repeated.
+
+use diesel::Queryable;
+use diesel::sql_types::{BigInt, Bool, Text};
+
+use super::backend::{Backend, read, transact};
+use super::settle;
+use super::sql::{At, Document, Instant, JsonText, sql};
+use super::{Store, StoreError};
+use crate::domain::Timestamp;
+use crate::domain::made_up::is_made_up;
+
+/// Ids of posts that a step looks through.
+const IDS: i64 = 2_000;
+/// Rows of counts that a step removes.
+const ROWS: i64 = 5_000;
+
+/// How far a demonstration is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DemoState {
+    /// Its posts are appended and analysed.
+    Filling,
+    /// Its rules are evaluated over the past.
+    Evaluating,
+    /// Everything is there.
+    Ready,
+    /// It is being removed.
+    Removing,
+    /// Nothing is left of it.
+    Removed,
+}
+
+impl DemoState {
+    const ALL: [Self; 5] = [Self::Filling, Self::Evaluating, Self::Ready, Self::Removing, Self::Removed];
+
+    /// Its name in the database and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Filling => "filling",
+            Self::Evaluating => "evaluating",
+            Self::Ready => "ready",
+            Self::Removing => "removing",
+            Self::Removed => "removed",
+        }
+    }
+}
+
+/// A demonstration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Demonstration {
+    /// In the ids of its posts.
+    pub run: String,
+    /// Its past ends here.
+    pub began_at: Timestamp,
+    pub state: DemoState,
+    /// Posts of its past.
+    pub planned: i64,
+    /// How many of them were appended.
+    pub appended: i64,
+    /// Ids of its topics.
+    pub topics: Vec<i64>,
+    /// Ids of its rules.
+    pub rules: Vec<i64>,
+}
+
+#[derive(Queryable)]
+struct DemoRow {
+    run: String,
+    began_at: At,
+    state: String,
+    planned: i64,
+    appended: i64,
+    topics: JsonText,
+    rules: JsonText,
+}
+
+impl DemoRow {
+    fn read(self) -> Option<Demonstration> {
+        let state = DemoState::ALL.into_iter().find(|state| state.as_str() == self.state)?;
+        let ids = |list: &JsonText| serde_json::from_str(&list.0).unwrap_or_default();
+        Some(Demonstration {
+            run: self.run,
+            began_at: self.began_at.0,
+            state,
+            planned: self.planned,
+            appended: self.appended,
+            topics: ids(&self.topics),
+            rules: ids(&self.rules),
+        })
+    }
+}
+
+fn list(ids: &[i64]) -> JsonText {
+    JsonText(serde_json::Value::from(ids).to_string())
+}
+
+/// A step of the removal of posts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RemovedPosts {
+    pub count: usize,
+    /// The row after which the next step begins; `None` after the last.
+    pub next: Option<i64>,
+}
+
+impl Store {
+    /// The demonstration, if there ever was one.
+    pub async fn demonstration(&self) -> Result<Option<Demonstration>, StoreError> {
+        let query = || {
+            sql("SELECT run, began_at, state, planned, appended, topics, rules FROM demonstration WHERE id = 1")
+                .rows::<(Text, Instant, Text, BigInt, BigInt, Document, Document)>()
+        };
+        let rows: Vec<DemoRow> = read!(self, primary, |c| query().load(c))?;
+        Ok(rows.into_iter().next().and_then(DemoRow::read))
+    }
+
+    /// Begins a demonstration, if there never was one and nobody has used the database: it holds no posts, topics, rules
+    /// or receivers of people. Whether it has begun.
+    pub async fn begin_demonstration(&self, demo: &Demonstration) -> Result<bool, StoreError> {
+        let begun: usize = transact!(self, demo.clone(), |c, demo, run| {
+            let used: bool = run!(
+                sql("SELECT EXISTS (SELECT 1 FROM demonstration) OR EXISTS (SELECT 1 FROM social_media_posts) \
+                     OR EXISTS (SELECT 1 FROM topics) OR EXISTS (SELECT 1 FROM alert_rules WHERE NOT provisioned) \
+                     OR EXISTS (SELECT 1 FROM alert_receivers)")
+                .rows::<Bool>()
+                .get_result(c)
+            )?;
+            if used {
+                return Ok(0);
+            }
+            run!(
+                sql("INSERT INTO demonstration (id, run, began_at, state, planned, appended, topics, rules) \
+                     VALUES (1, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
+                .bind::<Text, _>(&demo.run)
+                .bind::<Instant, _>(At(demo.began_at))
+                .bind::<Text, _>(demo.state.as_str())
+                .bind::<BigInt, _>(demo.planned)
+                .bind::<BigInt, _>(demo.appended)
+                .bind::<Document, _>(list(&demo.topics))
+                .bind::<Document, _>(list(&demo.rules))
+                .execute(c)
+            )
+        })?;
+        Ok(begun > 0)
+    }
+
+    /// Stores how far it is, if it is still `from`. `false` when someone has removed it meanwhile.
+    pub async fn advance_demonstration(&self, demo: &Demonstration, from: DemoState) -> Result<bool, StoreError> {
+        let changed: usize = transact!(self, demo.clone(), |c, demo, run| {
+            run!(
+                sql("UPDATE demonstration SET state = ?, planned = ?, appended = ?, topics = ?, rules = ? WHERE state = ?")
+                    .bind::<Text, _>(demo.state.as_str())
+                    .bind::<BigInt, _>(demo.planned)
+                    .bind::<BigInt, _>(demo.appended)
+                    .bind::<Document, _>(list(&demo.topics))
+                    .bind::<Document, _>(list(&demo.rules))
+                    .bind::<Text, _>(from.as_str())
+                    .execute(c)
+            )
+        })?;
+        Ok(changed > 0)
+    }
+
+    /// Requests its removal, which the ingester role does. `false` when there is none.
+    pub async fn request_demonstration_removal(&self) -> Result<bool, StoreError> {
+        let (removing, removed) = (DemoState::Removing.as_str(), DemoState::Removed.as_str());
+        let changed: usize = transact!(self, (), |c, (), run| {
+            run!(
+                sql("UPDATE demonstration SET state = ? WHERE state <> ?")
+                    .bind::<Text, _>(removing)
+                    .bind::<Text, _>(removed)
+                    .execute(c)
+            )
+        })?;
+        Ok(changed > 0)
+    }
+
+    /// Removes made-up posts among the rows after `after`, with their counts and without tombstones.
+    pub async fn remove_made_up_posts(&self, after: i64) -> Result<RemovedPosts, StoreError> {
+        let query = || {
+            sql("SELECT id, post_id FROM social_media_posts WHERE id > ? ORDER BY id LIMIT ?")
+                .bind::<BigInt, _>(after)
+                .bind::<BigInt, _>(IDS)
+                .rows::<(BigInt, Text)>()
+        };
+        let rows: Vec<(i64, String)> = read!(self, primary, |c| query().load(c))?;
+        let next = rows.last().filter(|_| rows.len() as i64 == IDS).map(|(id, _)| *id);
+        let ids: Vec<String> = rows.into_iter().map(|(_, id)| id).filter(|id| is_made_up(id)).collect();
+        let mut count = 0;
+        for step in ids.chunks(settle::removal::STEP as usize) {
+            count += self.remove_with_counts(step.to_vec()).await?;
+        }
+        Ok(RemovedPosts { count, next })
+    }
+
+    async fn remove_with_counts(&self, ids: Vec<String>) -> Result<usize, StoreError> {
+        let (now, retention) = (self.clock.now(), self.retention.clone());
+        match &self.backend {
+            Backend::Sqlite(sqlite) => {
+                Ok(sqlite.write(move |c| settle::remove_on_sqlite(c, &ids, now, &retention)).await?)
+            }
+            Backend::Postgres(postgres) => {
+                postgres.transact(move |c| settle::remove_on_postgres(c, ids.clone(), now, retention.clone())).await
+            }
+        }
+    }
+
+    /// Removes the rules of a demonstration, and what was noted of their series; and alerts that made-up posts alone
+    /// raised, as long as these are stored.
+    pub async fn remove_demonstration_alerts(&self, rules: &[i64]) -> Result<(), StoreError> {
+        let raised = || {
+            sql("SELECT a.id, e.post_id FROM sentiment_alerts a JOIN alert_evidence e ON e.alert_id = a.id ORDER BY a.id")
+                .rows::<(BigInt, Text)>()
+        };
+        let cited: Vec<(i64, String)> = read!(self, primary, |c| raised().load(c))?;
+        let made_up: Vec<i64> = cited
+            .chunk_by(|one, next| one.0 == next.0)
+            .filter(|posts| posts.iter().all(|(_, post)| is_made_up(post)))
+            .filter_map(|posts| posts.first().map(|(id, _)| *id))
+            .collect();
+        transact!(self, (rules.to_vec(), made_up), |c, (rules, made_up), run| {
+            for rule in rules {
+                for text in [
+                    "DELETE FROM alert_rules WHERE id = ?",
+                    "DELETE FROM alert_instances WHERE rule_id = ?",
+                    "DELETE FROM alert_transitions WHERE rule_id = ?",
+                    "DELETE FROM alert_evidence WHERE alert_id IN (SELECT id FROM sentiment_alerts WHERE rule_id = ?)",
+                    "DELETE FROM sentiment_alerts WHERE rule_id = ?",
+                ] {
+                    run!(sql(text).bind::<BigInt, _>(rule).execute(c))?;
+                }
+            }
+            for alert in made_up {
+                for text in [
+                    "DELETE FROM alert_instances WHERE alert_id = ?",
+                    "DELETE FROM alert_transitions WHERE alert_id = ?",
+                    "DELETE FROM alert_evidence WHERE alert_id = ?",
+                    "DELETE FROM sentiment_alerts WHERE id = ?",
+                ] {
+                    run!(sql(text).bind::<BigInt, _>(alert).execute(c))?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Stops tracking the topics with these ids, and removes their rows.
+    pub async fn remove_demonstration_topics(&self, ids: &[i64]) -> Result<(), StoreError> {
+        for topic in self.topics().await? {
+            if ids.contains(&topic.id.0) {
+                self.drop_topic(&topic.name, None).await?;
+            }
+        }
+        self.prune_topics(ROWS, &tokio_util::sync::CancellationToken::new()).await
+    }
+
+    /// Removes the rows of counts that are zero, at most some thousand; how many.
+    pub async fn remove_empty_counts(&self) -> Result<usize, StoreError> {
+        transact!(self, (), |c, (), run| {
+            run!(
+                sql("DELETE FROM post_rollups WHERE count = 0 AND (grain, bucket, source, sentiment, emotion) IN \
+                     (SELECT grain, bucket, source, sentiment, emotion FROM post_rollups WHERE count = 0 \
+                     ORDER BY grain, bucket, source, sentiment, emotion LIMIT ?)")
+                .bind::<BigInt, _>(ROWS)
+                .execute(c)
+            )
+        })
+    }
+}

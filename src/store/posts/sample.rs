@@ -1,0 +1,124 @@
+//! Bounded samples of the posts of a range.
+
+use diesel::Queryable;
+
+use super::query::{on_postgres, on_sqlite};
+use super::{PostFilter, Sort, Start};
+use crate::domain::{Emotion, Sentiment, TimeRange, Timestamp};
+use crate::store::backend::read;
+use crate::store::sql::At;
+use crate::store::{Store, StoreError};
+
+/// Posts that a sample aims at.
+const TARGET: i64 = 2_000;
+/// Windows that a sample is spread over, and the posts of one of them: at most 5,000 posts in all.
+const WINDOWS: u32 = 40;
+const PER_WINDOW: i64 = 125;
+
+/// A post of a sample.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SampledPost {
+    pub post_id: String,
+    pub source: String,
+    pub author: Option<String>,
+    pub url: Option<String>,
+    /// The first 1,000 characters.
+    pub content: String,
+    pub created_at: Timestamp,
+    /// `None` for a post that was not scored.
+    pub sentiment: Option<Sentiment>,
+    pub emotion: Option<Emotion>,
+    pub confidence: f64,
+}
+
+/// What a sample reads of a post.
+#[derive(Queryable)]
+struct SampleRow {
+    post_id: String,
+    source: String,
+    author: Option<String>,
+    url: Option<String>,
+    content: String,
+    created_at: At,
+    sentiment: String,
+    emotion: String,
+    confidence: f64,
+}
+
+impl From<SampleRow> for SampledPost {
+    fn from(row: SampleRow) -> Self {
+        Self {
+            post_id: row.post_id,
+            source: row.source,
+            author: row.author,
+            url: row.url,
+            content: row.content,
+            created_at: row.created_at.0,
+            sentiment: row.sentiment.parse().ok(),
+            emotion: row.emotion.parse().ok(),
+            confidence: row.confidence,
+        }
+    }
+}
+
+impl Store {
+    /// Posts of `range` that match `filter`, whatever times it names; `total` is how many there are, or at least how many.
+    /// All of them up to 2,000; of more, those in windows that are spread evenly over the range, so that busy times have
+    /// their weight; with words that are rare, the newest. At most 5,000.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn sample(
+        &self,
+        filter: &PostFilter,
+        range: TimeRange,
+        total: i64,
+    ) -> Result<Vec<SampledPost>, StoreError> {
+        let within =
+            |range: TimeRange| PostFilter { start: Some(range.start()), end: Some(range.end()), ..filter.clone() };
+        if !filter.words.is_empty() {
+            let found = self.search_page(&within(range), Sort::Newest, Start::Offset(0), TARGET - 1).await?;
+            if let Some(ids) = found {
+                return self.sampled_ids(&ids).await;
+            }
+        }
+        if total <= TARGET {
+            return self.newest_sampled(&within(range), TARGET).await;
+        }
+        let mut posts = Vec::new();
+        let stride = range.length() / WINDOWS;
+        let length = stride.mul_f64(TARGET as f64 / total as f64);
+        for number in 1..=WINDOWS {
+            let window = TimeRange::last(length, range.start() + stride * number);
+            posts.extend(self.newest_sampled(&within(window), PER_WINDOW).await?);
+        }
+        Ok(posts)
+    }
+
+    async fn newest_sampled(&self, filter: &PostFilter, most: i64) -> Result<Vec<SampledPost>, StoreError> {
+        let rows: Vec<SampleRow> = match filter.topic {
+            None => read!(
+                self,
+                replica,
+                |c| on_sqlite::samples(filter, most).load(c),
+                on_postgres::samples(filter, most).load(c)
+            ),
+            Some(topic) => read!(
+                self,
+                replica,
+                |c| on_sqlite::topic_samples(topic, filter, most).load(c),
+                on_postgres::topic_samples(topic, filter, most).load(c)
+            ),
+        }?;
+        Ok(rows.into_iter().map(SampledPost::from).collect())
+    }
+
+    async fn sampled_ids(&self, ids: &[i64]) -> Result<Vec<SampledPost>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<SampleRow> =
+            read!(self, replica, |c| on_sqlite::samples_of(ids).load(c), on_postgres::samples_of(ids).load(c))?;
+        Ok(rows.into_iter().map(SampledPost::from).collect())
+    }
+}

@@ -1,0 +1,43 @@
+//! Searches whose answer nobody waits for.
+
+use std::time::Duration;
+
+use crate::process::{Process, within};
+use crate::services::{self, Shared};
+
+/// Searches that wait in Postgres.
+const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                       AND wait_event_type = 'Lock' AND query LIKE '%ILIKE%'";
+
+/// Starts a search that cannot end while this test holds the table, and gives up as `client` does; then Postgres must
+/// not work on it any more.
+async fn search_ends(settings: &[&str], client: reqwest::Client) {
+    let (folder, shared) = (tempfile::tempdir().unwrap(), Shared::create().await);
+    let settings = settings.iter().map(|&setting| setting.to_owned());
+    let settings: Vec<String> = shared.settings().into_iter().chain(settings).collect();
+    let process = Process::start(folder.path(), &settings).await;
+    let (other, connection) = tokio_postgres::connect(&shared.postgres_url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    other.batch_execute("BEGIN; LOCK TABLE social_media_posts IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let url = format!("{}/api/posts?q=word", process.url);
+    let search = tokio::spawn(async move { client.get(url).send().await });
+    let waits = async || (services::number(&shared.postgres_url, WAITING).await > 0).then_some(());
+    within("the search waits in Postgres", waits).await;
+    let answer = search.await.unwrap();
+    assert!(answer.is_err() || answer.is_ok_and(|answer| answer.status() == 503));
+    let ended = async || (services::number(&shared.postgres_url, WAITING).await == 0).then_some(());
+    within("Postgres cancels the search", ended).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_cancels_search_of_a_client_that_left() {
+    let client = crate::web::builder().timeout(Duration::from_secs(3)).build().unwrap();
+    let settings = ["ingester.sources=[]", "server.request_timeout=600s", "database.statement_timeout=600s"];
+    search_ends(&settings, client).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_cancels_search_at_the_deadline_of_its_request() {
+    let settings = ["ingester.sources=[]", "server.request_timeout=2s", "database.statement_timeout=600s"];
+    search_ends(&settings, crate::web::client()).await;
+}

@@ -1,0 +1,82 @@
+//! Evaluates rules at a clock that is set.
+
+use std::time::Duration;
+
+use sentistream::alerts::{AlertsOptions, AlertsRooms, LEASE, Memory, tick};
+use sentistream::domain::Timestamp;
+use sentistream::domain::alert::{InstanceState, Transition};
+use serde_json::{Value, json};
+
+use crate::api::test_app::{START, TestApp};
+
+/// A time after the start.
+pub fn at(seconds: u64) -> Timestamp {
+    START.parse::<Timestamp>().expect("a time") + Duration::from_secs(seconds)
+}
+
+/// The instances that evaluate rules, one after the other.
+pub struct Engine {
+    rooms: AlertsRooms,
+    instances: u32,
+}
+
+impl Engine {
+    pub fn new(app: &TestApp) -> Self {
+        let rooms = AlertsRooms {
+            store: app.rooms.store.clone(),
+            stream: app.rooms.stream.clone(),
+            live: app.rooms.live.clone(),
+            clock: app.clock.clone(),
+        };
+        Self { rooms, instances: 0 }
+    }
+
+    /// A new instance takes over, evaluates the rules once, and leaves: only what is stored remains.
+    pub async fn look(&mut self) {
+        self.instances += 1;
+        let options = AlertsOptions {
+            interval: Duration::from_secs(15),
+            max_lateness: Duration::from_secs(600),
+            rules: Vec::new(),
+            holder: format!("instance {}", self.instances),
+            lease_ttl: Duration::from_secs(30),
+        };
+        let lease = self.rooms.store.acquire_lease(LEASE, &options.holder, options.lease_ttl).await.expect("the store");
+        let lease = lease.expect("no other instance is active");
+        tick(&self.rooms, &options, &lease, &mut Memory::default()).await.expect("a look");
+        self.rooms.store.release_lease(&lease).await.expect("the store");
+    }
+
+    /// Evaluates every minute until `end`.
+    pub async fn look_until(&mut self, app: &TestApp, end: Timestamp) {
+        while app.clock.now() < end {
+            app.clock.set((app.clock.now() + Duration::from_secs(60)).min(end));
+            self.look().await;
+        }
+    }
+
+    pub async fn transitions(&self) -> Vec<Transition> {
+        self.rooms.store.transitions_after(0, 1_000).await.expect("the store")
+    }
+}
+
+/// `count` posts of `source` at `at`, of which `mood` is a word.
+pub fn posts(prefix: &str, (source, mood): (&str, &str), count: usize, at: Timestamp) -> Vec<Value> {
+    let one = |n| {
+        json!({"post_id": format!("{prefix}-{mood}-{n}"), "source": source, "author": format!("author {}", n % 7),
+               "content": format!("I {mood} this number {n}"), "created_at": at})
+    };
+    (0..count).map(one).collect()
+}
+
+/// Creates a rule; its id.
+pub async fn rule(app: &TestApp, rule: Value) -> i64 {
+    let created = app.post("/api/alerts/rules", &rule).await;
+    assert_eq!(created.status, 201, "{}", created.text());
+    created.json()["id"].as_i64().expect("an id")
+}
+
+/// The states to which the series changed.
+pub fn states(transitions: &[Transition], scope: &str) -> Vec<InstanceState> {
+    transitions.iter().filter(|change| change.scope == scope).map(|change| change.to_state).collect()
+}

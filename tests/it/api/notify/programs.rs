@@ -1,0 +1,85 @@
+//! Programs of receivers: what they see of the server, and what they leave behind.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::super::test_app::{Setup, cases};
+use super::MINUTE;
+use super::harness::Harness;
+
+cases!(
+    program_gets_only_the_documented_variables,
+    program_that_ends_leaves_no_process_behind,
+    program_at_its_timeout_leaves_no_process_behind,
+    shutdown_ends_programs_with_their_processes,
+);
+
+/// A harness whose only receiver runs `script`, with an alert that fires.
+async fn firing(setup: Setup, script: &str, timeout: &str) -> Harness {
+    let harness = Harness::with(setup, |options| options.allow_commands = true).await;
+    let channel = json!({"kind": "command", "command": ["/bin/sh", "-c", script], "timeout": timeout});
+    harness.add("receivers", &json!({"name": "page", "channel": channel})).await;
+    harness.add("routes", &json!({"name": "page", "receiver": "page", "matchers": []})).await;
+    harness.fire("mood", "web").await;
+    harness.advance(MINUTE);
+    harness
+}
+
+/// A script that starts a process, writes its id to `file`, and then does `rest`.
+fn leaving_a_process(file: &Path, rest: &str) -> String {
+    format!("cat > /dev/null; sleep 1000 & echo $! > {0}.part; mv {0}.part {0}; {rest}", file.display())
+}
+
+/// Waits until the process whose id `file` holds has ended.
+async fn process_ends(harness: &Harness, file: &Path) {
+    let ended = async || {
+        let id = std::fs::read_to_string(file).ok()?;
+        match std::fs::read_to_string(format!("/proc/{}/stat", id.trim())) {
+            // Whoever adopted it may not have collected its exit code.
+            Ok(stat) => stat.contains(") Z ").then_some(()),
+            Err(_) => Some(()),
+        }
+    };
+    harness.app.eventually("the process that was left behind ends", ended).await;
+}
+
+async fn program_gets_only_the_documented_variables(setup: Setup) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("env");
+    let script = format!("cat > /dev/null; env > {0}.part; mv {0}.part {0}", file.display());
+    let harness = firing(setup, &script, "60s").await;
+    let text = harness.app.eventually("the program ran", async || std::fs::read_to_string(&file).ok()).await;
+    // The last three are the shell's own.
+    let known = ["PATH", "HOME", "LANG", "TZ", "SENTISTREAM_DELIVERY", "PWD", "SHLVL", "_"];
+    let names = || text.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name);
+    assert!(names().all(|name| known.contains(&name)), "{text}");
+    assert!(names().any(|name| name == "SENTISTREAM_DELIVERY") && names().any(|name| name == "PATH"), "{text}");
+}
+
+async fn program_that_ends_leaves_no_process_behind(setup: Setup) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("id");
+    let harness = firing(setup, &leaving_a_process(&file, "exit 0"), "60s").await;
+    // The process holds the output of the program open, which must not delay the delivery.
+    harness.delivery("the message is delivered", |delivery| delivery["state"] == "delivered").await;
+    process_ends(&harness, &file).await;
+}
+
+async fn program_at_its_timeout_leaves_no_process_behind(setup: Setup) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("id");
+    let harness = firing(setup, &leaving_a_process(&file, "wait"), "1s").await;
+    let failed = harness.delivery("the program takes too long", |delivery| delivery["error"].is_string()).await;
+    assert!(failed["error"].as_str().unwrap().contains("did not end within 1 s"), "{failed:#}");
+    process_ends(&harness, &file).await;
+}
+
+async fn shutdown_ends_programs_with_their_processes(setup: Setup) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("id");
+    let harness = firing(setup, &leaving_a_process(&file, "wait"), "60s").await;
+    harness.app.eventually("the program runs", async || std::fs::metadata(&file).ok()).await;
+    harness.crash().await;
+    process_ends(&harness, &file).await;
+}

@@ -1,0 +1,49 @@
+//! Small disks that a fault fills.
+
+use std::path::{Path, PathBuf};
+
+use tokio::process::Command;
+
+/// A folder, which is a small disk where this process may mount one.
+pub struct Disk {
+    folder: PathBuf,
+    /// Whether it is a disk, which a fault may fill.
+    pub is_small: bool,
+}
+
+impl Disk {
+    /// Mounts a disk of `size`, such as `64m`, on `folder`.
+    pub async fn on(folder: &Path, size: &str) -> Self {
+        let options = format!("size={size}");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(folder).output().await;
+        let is_small = mounted.is_ok_and(|output| output.status.success());
+        if !is_small {
+            eprintln!("chaos: no right to mount a tmpfs; the disk is never filled");
+        }
+        Self { folder: folder.to_owned(), is_small }
+    }
+
+    /// Fills it, so that no byte more fits.
+    pub async fn fill(&self) {
+        let file = format!("of={}", self.filler().display());
+        let filled = Command::new("dd").args(["if=/dev/zero", "bs=64k", &file]).output().await.expect("dd runs");
+        assert!(!filled.status.success(), "the disk is full");
+    }
+
+    /// Removes what [`Self::fill`] wrote.
+    pub fn clear(&self) {
+        std::fs::remove_file(self.filler()).expect("the filler is removed");
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.folder.join("filler")
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        if self.is_small {
+            let _ = std::process::Command::new("umount").arg("-l").arg(&self.folder).status();
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The first start of an empty installation: it has a past, and forgets it on request.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::api::test_app::balances;
+use crate::process::{Process, command, within};
+use crate::services::Shared;
+
+/// Fewer than usual: a debug build judges slowly.
+const POSTS: &str = "ingester.demo_posts=4000";
+
+async fn state(process: &Process, wanted: &str) -> Value {
+    within(&format!("the demonstration is {wanted}"), async || {
+        let demo = process.get("/api/demo").await;
+        (demo["state"] == wanted).then_some(demo)
+    })
+    .await
+}
+
+async fn alerts(process: &Process) -> Vec<Value> {
+    process.get("/api/alerts?limit=100").await["alerts"].as_array().expect("alerts").clone()
+}
+
+async fn remove(process: &Process) -> u16 {
+    let request = crate::web::client().delete(format!("{}/api/demo", process.url));
+    request.send().await.expect("the API answers").status().as_u16()
+}
+
+/// What a newcomer sees, and what is left when the demonstration is removed.
+async fn lives_and_goes(folder: &Path, settings: &[String]) {
+    let process = Process::start(folder, settings).await;
+    let ready = state(&process, "ready").await;
+    let planned = ready["planned"].as_u64().expect("a number");
+    assert!((3_000..5_000).contains(&planned) && ready["stored"] == planned, "{ready}");
+    assert_eq!((ready["topics"].as_array().map(Vec::len), ready["rules"].as_array().map(Vec::len)), (Some(3), Some(3)));
+    let week = process.get("/api/sentiment/aggregate?period=day&start_date=2020-01-01T00:00:00Z").await;
+    assert!(week["status"] == 422 || week["summary"]["total_posts"].as_u64() >= Some(planned), "{week}");
+    let shares = process.get("/api/topics").await;
+    let counts = shares["topics"].as_array().expect("topics").iter().map(|topic| topic["posts"]["total"].as_u64());
+    assert!(counts.into_iter().all(|count| count > Some(20)), "{shares}");
+
+    let raised = alerts(&process).await;
+    let of_demo = |alert: &&Value| ready["rules"].as_array().expect("rules").contains(&alert["alert_type"]);
+    for wanted in ["resolved", "firing"] {
+        let found = raised.iter().filter(of_demo).find(|alert| alert["state"] == wanted);
+        let evidence = found.and_then(|alert| alert["details"]["evidence"].as_array());
+        assert!(evidence.is_some_and(|posts| posts.len() >= 5), "no {wanted} alert with evidence in {raised:#?}");
+    }
+    let began = |alert: &Value| alert["triggered_at"].as_str().expect("a time").to_owned();
+    assert!(raised.iter().any(|alert| began(alert) < ready["began_at"].as_str().expect("a time")));
+
+    assert_eq!(remove(&process).await, 202);
+    state(&process, "removed").await;
+    assert_eq!(remove(&process).await, 404);
+    let sources = process.get("/api/sources").await;
+    assert_eq!((&sources["sources"], &sources["feeds"][0]["paused"]), (&json!([]), &json!(true)), "{sources}");
+    assert_eq!(process.get("/api/topics").await["total"], 0);
+    assert_eq!(process.get("/api/posts").await["total"], 0);
+    assert_eq!(alerts(&process).await, Vec::<Value>::new());
+    let rules = process.get("/api/alerts/rules").await;
+    let own = rules["rules"].as_array().expect("rules").iter().filter(|rule| rule["provisioned"] != true).count();
+    assert_eq!(own, 0, "{rules}");
+    process.wait_until("the books balance", |health| health["stats"]["pending"] == 0 && balances(health)).await;
+    let audit = within("the removal is in the audit log", async || {
+        let audit = process.get("/api/audit").await;
+        audit["events"].as_array()?.iter().find(|event| event["action"] == "DELETE /api/demo").cloned()
+    });
+    assert_eq!(audit.await["outcome"], "allowed");
+
+    // It does not come back.
+    assert!(process.terminate().await.success());
+    let process = Process::start(folder, settings).await;
+    assert_eq!(process.get("/api/demo").await["state"], "removed");
+    assert_eq!(process.get("/api/posts").await["total"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn embedded_first_start_has_a_removable_past() {
+    let folder = tempfile::tempdir().unwrap();
+    lives_and_goes(folder.path(), &[POSTS.to_owned()]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shared_set_up_has_a_removable_past_on_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = Shared::create().await.settings();
+    settings.extend([POSTS.to_owned(), "ingester.demo=on".to_owned()]);
+    lives_and_goes(folder.path(), &settings).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn interrupted_demonstration_continues() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = [POSTS.to_owned()];
+    let process = Process::start(folder.path(), &settings).await;
+    within("some posts are stored", async || {
+        (process.get("/api/stats").await["total_posts"].as_u64() > Some(300)).then_some(())
+    })
+    .await;
+    process.kill().await;
+    let process = Process::start(folder.path(), &settings).await;
+    let ready = state(&process, "ready").await;
+    assert_eq!(ready["stored"], ready["planned"], "{ready}");
+    process.wait_until("the books balance", balances).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn configured_installation_has_no_past() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(folder.path(), &["sources.synthetic.rate=2".to_owned()]).await;
+    process.wait_until("a post is stored", |health| health["stats"]["total_posts"].as_u64() >= Some(1)).await;
+    assert_eq!(process.get("/api/demo").await["state"], "none");
+    assert_eq!(remove(&process).await, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn demo_command_leaves_an_installation_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("sentistream.toml"), "[ingester]\nsources = []\n").unwrap();
+    let mut child = command(folder.path(), &[POSTS.to_owned()]).arg("demo").spawn().expect("the binary starts");
+    let stdout = child.stdout.take().expect("stdout is piped");
+    let mut lines = tokio::io::AsyncBufReadExt::lines(tokio::io::BufReader::new(stdout));
+    let line = tokio::time::timeout(Duration::from_secs(90), lines.next_line()).await.expect("in time").unwrap();
+    let url = line.as_deref().and_then(|line| line.split_whitespace().find(|word| word.starts_with("http")));
+    let url = url.expect("a URL").trim_end_matches('/').to_owned();
+    within("it fills", async || {
+        let demo: Value = crate::web::get(format!("{url}/api/demo")).await.ok()?.json().await.ok()?;
+        (demo["stored"].as_u64() > Some(100)).then_some(())
+    })
+    .await;
+    let id = child.id().expect("it runs").to_string();
+    tokio::process::Command::new("kill").args(["-TERM", &id]).status().await.expect("kill runs");
+    assert!(child.wait().await.expect("it ends").success());
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["sentistream.toml"]);
+}
