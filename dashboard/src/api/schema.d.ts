@@ -3135,29 +3135,7 @@ export interface paths {
             };
         };
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["SourceRequest"];
-                };
-            };
-            responses: {
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ManagedSourceView"];
-                    };
-                };
-            };
-        };
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -4297,16 +4275,39 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/demo": {
+    "/api/insights/explain": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
+        /** Explain a change */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description The later period: posts created at or after. 24 hours before its end if not given. */
+                    start_date?: string;
+                    /**
+                     * @description The later period: posts created before. Now if not given, or if it lies in the future: an unfinished period is
+                     *     compared with one of equal length.
+                     */
+                    end_date?: string;
+                    /** @description Only posts that this tracked topic matches. */
+                    topic?: string;
+                    /** @description Only posts of this source. */
+                    source?: string;
+                    /** @description Only posts of this sentiment. */
+                    sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts with this emotion. */
+                    emotion?: components["schemas"]["Emotion"];
+                    /** @description Only posts of this author. */
+                    author?: string;
+                    /** @description Words that must all occur, ignoring case. */
+                    q?: string;
+                    against_start?: string;
+                    against_end?: string;
+                };
                 header?: never;
                 path?: never;
                 cookie?: never;
@@ -4318,59 +4319,15 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["DemoView"];
+                        "application/json": components["schemas"]["Explained"];
                     };
                 };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                202: {
+                422: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["DemoView"];
-                    };
-                };
-            };
-        };
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/sources/kinds": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["SourceKinds"];
+                        "application/json": components["schemas"]["Problem"];
                     };
                 };
             };
@@ -4378,164 +4335,6 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/sources/test": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["SourceRequest"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Trial"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/sources/recognize": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["AddressRequest"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["SourceDefinition"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/sources/{name}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    name: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ManagedSourceView"];
-                    };
-                };
-            };
-        };
-        put: {
-            parameters: {
-                query?: never;
-                header: {
-                    "If-Match": string;
-                };
-                path: {
-                    name: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["SourceRequest"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ManagedSourceView"];
-                    };
-                };
-            };
-        };
-        post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header: {
-                    "If-Match": string;
-                };
-                path: {
-                    name: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
         options?: never;
         head?: never;
         patch?: never;
@@ -6697,7 +6496,6 @@ export interface components {
             feeds: components["schemas"]["FeedView"][];
             sources: components["schemas"]["SourceView"][];
             total: number;
-            managed: string[];
         };
         /** @description The recent speed of a model. */
         Speed: {
@@ -7307,90 +7105,107 @@ export interface components {
             /** @description The word as written in the text. */
             text: string;
         };
-        DemoView: {
-            state: string;
-            /** Format: int64 */
-            planned: number;
-            /** Format: int64 */
-            stored: number;
-            /** Format: date-time */
-            began_at?: string | null;
-            topics: string[];
-            rules: string[];
-        };
-        SourceDefinition: {
-            name: string;
-            kind: string;
-            settings?: {
-                [key: string]: unknown;
-            };
-        };
-        SourceRequest: {
-            name: string;
-            kind: string;
-            settings?: {
-                [key: string]: unknown;
-            };
-            secrets?: {
-                [key: string]: string | null;
-            } | null;
-        };
-        ManagedSourceView: {
-            /** Format: int64 */
-            id: number;
-            /** Format: int64 */
-            version: number;
-            provisioned: boolean;
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            updated_at: string;
-            name: string;
-            kind: string;
-            settings?: {
-                [key: string]: unknown;
-            };
-        } & {
-            secrets: string[];
-        };
         /** @enum {string} */
-        FieldKind: "text" | "secret" | "number" | "boolean" | "list" | "duration";
-        SourceField: {
-            key: string;
-            title: string;
-            help: string;
-            type: components["schemas"]["FieldKind"];
-            required: boolean;
-            default?: unknown;
+        Measure: "posts" | "positive" | "neutral" | "negative";
+        /** @enum {string} */
+        TermKind: "word" | "bigram" | "hashtag";
+        Shift: {
+            measure: components["schemas"]["Measure"];
+            /** Format: double */
+            previous: number;
+            /** Format: double */
+            current: number;
+            emotion?: components["schemas"]["Emotion"] | null;
+            source?: string | null;
+            words: string[];
         };
-        SourceKind: {
-            kind: string;
-            title: string;
-            about: string;
-            fields: components["schemas"]["SourceField"][];
+        SalientWord: {
+            term: string;
+            kind: components["schemas"]["TermKind"];
+            /** Format: double */
+            rate: number;
+            /** Format: double */
+            previous_rate: number;
+            /** Format: int64 */
+            posts: number;
+            /** Format: int64 */
+            previous_posts: number;
+            /** Format: double */
+            score: number;
+            post_ids: string[];
         };
-        SourceKinds: {
-            kinds: components["schemas"]["SourceKind"][];
+        SourcePart: {
+            source: string;
+            /** Format: int64 */
+            posts: number;
+            /** Format: int64 */
+            previous_posts: number;
+            /** Format: double */
+            contribution: number;
+            post_ids: string[];
         };
-        TrialPost: {
+        AuthorPart: {
+            author: string;
+            source: string;
+            /** Format: int64 */
+            posts: number;
+            /** Format: int64 */
+            previous_posts: number;
+            /** Format: double */
+            contribution: number;
+            post_ids: string[];
+        };
+        TextGroup: {
             content: string;
+            /** Format: int64 */
+            posts: number;
+            /** Format: int64 */
+            authors: number;
+            sources: string[];
+            post_ids: string[];
+        };
+        Typical: {
+            current: string[];
+            previous: string[];
+        };
+        CitedPost: {
+            source: string;
             author?: string | null;
+            content: string;
             url?: string | null;
             /** Format: date-time */
             created_at: string;
-            sentiment?: null | components["schemas"]["Sentiment"];
-            emotion?: null | components["schemas"]["Emotion"];
-            confidence?: number | null;
+            sentiment?: components["schemas"]["Sentiment"] | null;
+            emotion?: components["schemas"]["Emotion"] | null;
+            /** Format: double */
+            confidence: number;
         };
-        Trial: {
-            ok: boolean;
-            message: string;
-            posts: components["schemas"]["TrialPost"][];
-            rejected: string[];
-            filtered: number;
+        SampledSide: {
+            /** Format: date-time */
+            start_date: string;
+            /** Format: date-time */
+            end_date: string;
+            /** Format: int64 */
+            total: number;
+            total_capped: boolean;
+            /** Format: int64 */
+            sampled: number;
+            measures: components["schemas"]["Measures"];
         };
-        AddressRequest: {
-            address: string;
+        Explained: components["schemas"]["CountEcho"] & {
+            current: components["schemas"]["SampledSide"];
+            previous: components["schemas"]["SampledSide"];
+            counted_from: components["schemas"]["CountedFrom"];
+            significant: boolean;
+            changes: components["schemas"]["Shift"][];
+            words: components["schemas"]["SalientWord"][];
+            sources: components["schemas"]["SourcePart"][];
+            authors: components["schemas"]["AuthorPart"][];
+            texts: components["schemas"]["TextGroup"][];
+            typical: components["schemas"]["Typical"];
+            posts: {
+                [key: string]: components["schemas"]["CitedPost"];
+            };
         };
     };
     responses: never;
