@@ -162,12 +162,21 @@ pub(super) async fn evaluate(
     } else {
         rooms.store.apply_alert_steps(lease, &look.steps, &orphans).await?
     };
-    let updated =
+    let mut updated =
         if look.updates.is_empty() { Vec::new() } else { rooms.store.update_alerts(lease, &look.updates).await? };
+    // A window that moved without another value is no event.
+    updated.retain(|alert| !open.iter().any(|before| before.id == alert.id && has_same_figures(before, alert)));
     memory.explained.extend(look.explained.iter().map(|id| (*id, now)));
     memory.dues = dues;
     metrics::counter!("sentistream_alert_evaluations_total").increment(judged);
     Ok(Changes { applied, updated })
+}
+
+/// Whether two versions of an alert have the same value, counts and evidence.
+fn has_same_figures(one: &Alert, other: &Alert) -> bool {
+    one.actual_value == other.actual_value
+        && one.post_count == other.post_count
+        && ["counts", "evidence"].iter().all(|field| one.details[*field] == other.details[*field])
 }
 
 /// What an evaluation must know about an open alert.

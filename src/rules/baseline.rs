@@ -10,8 +10,8 @@
 //! **Spread.** Counts are compared on the scale of Anscombe's transform, 2√(count + 3/8) (Biometrika 35, 1948), on which the
 //! counts of a Poisson process have the standard deviation 1 whatever their level. Two estimates of the spread are made on
 //! this scale, and the larger one is used: 1.4826 times the median absolute deviation of the residuals of the last day's
-//! windows of the same length; and the deviation that follows from how far the hours of the last two weeks were from their
-//! level, which is assumed to be large while there are few days of history. Both are at least that of chance.
+//! windows of the same length; and the deviation that follows from how far the profile missed the hours of the last two
+//! weeks, which is assumed to be large while there are few days of history. Both are at least that of chance.
 //!
 //! The score of a count is its distance from the level on the scale, divided by the spread.
 
@@ -26,7 +26,6 @@ use crate::domain::{TimeRange, Timestamp};
 pub const LEAST_WINDOWS: u32 = 6;
 /// How long the level follows the most recent counts.
 const RECENT: Duration = Duration::from_secs(3 * 3_600);
-const HOUR: Duration = Duration::from_secs(3_600);
 /// Posts that the recent factor assumes to be as expected.
 const RECENT_PRIOR: f64 = 5.0;
 /// Bounds of the recent factor.
@@ -194,27 +193,8 @@ impl Profile {
         let mut profile = Self { rates, seen, chance: [1.0; LEVELS], error: LEAST_ERROR };
         profile.chance = chance(&profile.residuals(history, TimeRange::last(DAY, until), length, selection));
         let hours = TimeRange::new(range.start().max(until - CHECKED), until)?;
-        profile.error = error_of(&profile.predictions(history, hours, selection));
+        profile.error = error_of(&profile.residuals(history, hours, QUARTER * 4, selection));
         Some(profile)
-    }
-
-    /// How far hours were from what the profile and the three hours before them predicted, as the level of a window is
-    /// predicted: growth that the level follows is no error.
-    fn predictions(&self, history: &History, range: TimeRange, selection: Selection<'_>) -> Vec<Residual> {
-        let residual = |window: super::series::WindowCount| {
-            let hour = TimeRange::last(HOUR, window.start + HOUR);
-            let exposure = 1.0 - history.gaps.share_of(hour);
-            if exposure < LEAST_OBSERVED {
-                return None;
-            }
-            let recent = TimeRange::new(range.start().max(window.start - RECENT), window.start)?;
-            let counted = RECENT_PRIOR + history.quarters.sum(recent, selection.source).of(selection.class) as f64;
-            let usual = RECENT_PRIOR + self.expected(recent) * (1.0 - history.gaps.share_of(recent)).max(0.0);
-            let factor = (counted / usual).clamp(RECENT_FACTOR.0, RECENT_FACTOR.1);
-            let expected = self.expected(hour) * exposure * factor;
-            Some(Residual { expected, difference: stable(window.count) - stable(expected) })
-        };
-        history.quarters.windows(range, HOUR, selection).into_iter().filter_map(residual).collect()
     }
 
     /// The residuals of the observed windows in `range`.

@@ -2257,8 +2257,8 @@ export interface paths {
                     topic?: string;
                     /** @description Only posts of this source. */
                     source?: string;
-                    /** @description Only posts of this sentiment. */
-                    sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts of this sentiment; `unscored`: those without one. */
+                    sentiment?: components["schemas"]["SentimentFilter"];
                     /** @description Only posts with this emotion. */
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
@@ -2584,8 +2584,8 @@ export interface paths {
                      * @example twitter
                      */
                     source?: string;
-                    /** @description Only posts of this sentiment. */
-                    sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts of this sentiment; `unscored`: those without one. */
+                    sentiment?: components["schemas"]["SentimentFilter"];
                     /** @description Only posts of this emotion. */
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
@@ -2740,8 +2740,8 @@ export interface paths {
                      * @example twitter
                      */
                     source?: string;
-                    /** @description Only posts of this sentiment. */
-                    sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts of this sentiment; `unscored`: those without one. */
+                    sentiment?: components["schemas"]["SentimentFilter"];
                     /** @description Only posts of this emotion. */
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
@@ -2951,8 +2951,8 @@ export interface paths {
                     topic?: string;
                     /** @description Only posts of this source. */
                     source?: string;
-                    /** @description Only posts of this sentiment. */
-                    sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts of this sentiment; `unscored`: those without one. */
+                    sentiment?: components["schemas"]["SentimentFilter"];
                     /** @description Only posts with this emotion. */
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
@@ -3012,8 +3012,8 @@ export interface paths {
                     topic?: string;
                     /** @description Only posts of this source. */
                     source?: string;
-                    /** @description Only posts of this sentiment. */
-                    sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts of this sentiment; `unscored`: those without one. */
+                    sentiment?: components["schemas"]["SentimentFilter"];
                     /** @description Only posts with this emotion. */
                     emotion?: components["schemas"]["Emotion"];
                     /** @description Only posts of this author. */
@@ -3135,29 +3135,7 @@ export interface paths {
             };
         };
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["SourceRequest"];
-                };
-            };
-            responses: {
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ManagedSourceView"];
-                    };
-                };
-            };
-        };
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -4297,16 +4275,39 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/demo": {
+    "/api/insights/explain": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
+        /** Explain a change */
         get: {
             parameters: {
-                query?: never;
+                query?: {
+                    /** @description The later period: posts created at or after. 24 hours before its end if not given. */
+                    start_date?: string;
+                    /**
+                     * @description The later period: posts created before. Now if not given, or if it lies in the future: an unfinished period is
+                     *     compared with one of equal length.
+                     */
+                    end_date?: string;
+                    /** @description Only posts that this tracked topic matches. */
+                    topic?: string;
+                    /** @description Only posts of this source. */
+                    source?: string;
+                    /** @description Only posts of this sentiment. */
+                    sentiment?: components["schemas"]["Sentiment"];
+                    /** @description Only posts with this emotion. */
+                    emotion?: components["schemas"]["Emotion"];
+                    /** @description Only posts of this author. */
+                    author?: string;
+                    /** @description Words that must all occur, ignoring case. */
+                    q?: string;
+                    against_start?: string;
+                    against_end?: string;
+                };
                 header?: never;
                 path?: never;
                 cookie?: never;
@@ -4318,59 +4319,15 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["DemoView"];
+                        "application/json": components["schemas"]["Explained"];
                     };
                 };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                202: {
+                422: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["DemoView"];
-                    };
-                };
-            };
-        };
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/sources/kinds": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["SourceKinds"];
+                        "application/json": components["schemas"]["Problem"];
                     };
                 };
             };
@@ -4378,164 +4335,6 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/sources/test": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["SourceRequest"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Trial"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/sources/recognize": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["AddressRequest"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["SourceDefinition"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/sources/{name}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    name: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ManagedSourceView"];
-                    };
-                };
-            };
-        };
-        put: {
-            parameters: {
-                query?: never;
-                header: {
-                    "If-Match": string;
-                };
-                path: {
-                    name: string;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["SourceRequest"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["ManagedSourceView"];
-                    };
-                };
-            };
-        };
-        post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header: {
-                    "If-Match": string;
-                };
-                path: {
-                    name: string;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-            };
-        };
         options?: never;
         head?: never;
         patch?: never;
@@ -4893,6 +4692,8 @@ export interface components {
             replacement: number;
             /** Format: int64 */
             skipped: number;
+            /** Format: int64 */
+            unscored: number;
         };
         /** @description One bucket. */
         BucketAnswer: {
@@ -4916,8 +4717,16 @@ export interface components {
              * @description Its start.
              */
             timestamp: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Positive, neutral and negative posts.
+             */
             total_count: number;
+            /**
+             * Format: int64
+             * @description Posts beside them that are unscored: no model in use knows their language.
+             */
+            unscored_count?: number;
         };
         /** @description A value for each emotion. */
         ByEmotion_f64: {
@@ -5144,7 +4953,7 @@ export interface components {
             author?: string | null;
             emotion?: components["schemas"]["Emotion"] | null;
             q?: string | null;
-            sentiment?: components["schemas"]["Sentiment"] | null;
+            sentiment?: components["schemas"]["SentimentFilter"] | null;
             source?: string | null;
             topic?: string | null;
         };
@@ -5302,8 +5111,18 @@ export interface components {
             timeframe_hours: number;
             /** @description The emotions that occur, most frequent first. */
             top_emotions: components["schemas"]["TopEmotion"][];
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Positive, neutral and negative posts.
+             */
             total: number;
+            /**
+             * Format: int64
+             * @description Posts beside them that are unscored: no model in use knows their language.
+             */
+            unscored_count?: number;
+            /** @description Their languages, most frequent first; `null` when they were counted from posts. */
+            unscored_languages?: components["schemas"]["LanguageCount"][] | null;
         };
         /**
          * @description The emotion that a text expresses: Ekman's six, or neutral.
@@ -5361,7 +5180,7 @@ export interface components {
             /** Format: double */
             min_confidence?: number | null;
             q?: string | null;
-            sentiment?: components["schemas"]["Sentiment"] | null;
+            sentiment?: components["schemas"]["SentimentFilter"] | null;
             source?: string | null;
             /** Format: date-time */
             start_date?: string | null;
@@ -5500,7 +5319,10 @@ export interface components {
              * @description Posts stored within the last hour.
              */
             recent_posts_1h?: number | null;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Stored posts with an analysis; the others are unscored.
+             */
             total_analyses?: number | null;
             /** Format: int64 */
             total_posts?: number | null;
@@ -5562,6 +5384,13 @@ export interface components {
              */
             waiting: number;
         };
+        /** @description Unscored posts of one language. */
+        LanguageCount: {
+            /** Format: int64 */
+            count: number;
+            /** @description Its code, as `de`; `other` for tags that are no language code. */
+            lang: string;
+        };
         /** @description The live clients of this process. */
         LiveView: {
             clients: number;
@@ -5598,8 +5427,16 @@ export interface components {
             net_sentiment: number;
             /** @description In percent. */
             percentages: components["schemas"]["BySentiment_f64"];
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Posts with a sentiment: positive, neutral and negative ones.
+             */
             total: number;
+            /**
+             * Format: int64
+             * @description Posts beside them that are unscored: no model in use knows their language.
+             */
+            unscored_count?: number;
         };
         /** @description One notification, about a group of alerts. */
         Message: {
@@ -5689,6 +5526,8 @@ export interface components {
              *     compared: it is for other models than the builtin one with `precision = "auto"`.
              */
             int8_agreement?: number | null;
+            /** @description The languages that the sentiment model declares, as codes such as `en`; empty: all. */
+            languages: string[];
             /**
              * Format: int32
              * @description Its layers; 0 for a remote model.
@@ -5821,8 +5660,7 @@ export interface components {
         };
         /** @description A post with all its details. */
         PostDetail: components["schemas"]["PostView"] & {
-            /** @description The score of every class. */
-            scores: components["schemas"]["AllScores"];
+            scores?: components["schemas"]["AllScores"] | null;
             /** @description Whether the text was longer than the model reads. */
             truncated: boolean;
         };
@@ -5852,32 +5690,36 @@ export interface components {
             source?: string | null;
             url?: string | null;
         };
-        /** @description A newly analysed post: the JSON of the `sentiment_updates` channel and of the WebSocket's `post`. */
+        /** @description A newly stored post: the JSON of the `sentiment_updates` channel and of the WebSocket's `post`. */
         PostEvent: {
             author?: string | null;
-            /** Format: double */
-            confidence_score: number;
+            /**
+             * Format: double
+             * @description `null`: the post is unscored.
+             */
+            confidence_score?: number | null;
             /** @description The first 200 characters. */
             content: string;
             /** Format: date-time */
             created_at: string;
-            emotion: components["schemas"]["Emotion"];
+            emotion?: components["schemas"]["Emotion"] | null;
             /** Format: date-time */
             ingested_at: string;
             /** @description The language from the source, or the detected one. */
             lang?: string | null;
             post_id: string;
-            sentiment_label: components["schemas"]["Sentiment"];
+            sentiment_label?: components["schemas"]["Sentiment"] | null;
             source: string;
             /**
              * Format: date-time
-             * @description When it was analysed.
+             * @description When it was analysed, or stored without an analysis.
              */
             timestamp: string;
             /** @description The names of the tracked topics that it is about. */
             topics?: string[];
             /** @description The W3C trace context, if the post is traced. */
             traceparent?: string | null;
+            unscored?: components["schemas"]["Unscored"] | null;
         };
         /** @description A page of posts. */
         PostList: {
@@ -5935,8 +5777,9 @@ export interface components {
             lang?: string | null;
             post_id: string;
             reply_to?: string | null;
-            sentiment: components["schemas"]["SentimentView"];
+            sentiment: components["schemas"]["SentimentView"] | null;
             source: string;
+            unscored?: components["schemas"]["Unscored"] | null;
             url?: string | null;
         };
         /** @description A silence as Alertmanager's API takes it. */
@@ -6407,6 +6250,11 @@ export interface components {
          * @enum {string}
          */
         Sentiment: "negative" | "neutral" | "positive";
+        /**
+         * @description A sentiment that posts are filtered by, or `unscored` for those that no model judged.
+         * @enum {string}
+         */
+        SentimentFilter: "negative" | "neutral" | "positive" | "unscored";
         /** @description The analysis of a post. */
         SentimentView: {
             /** Format: date-time */
@@ -6471,12 +6319,12 @@ export interface components {
             topics: components["schemas"]["TopicShare"][];
             /**
              * Format: int64
-             * @description The sum over the topics; a post that several match counts for each.
+             * @description The sum over the topics, unscored posts included; a post that several match counts for each.
              */
             total_mentions: number;
             /**
              * Format: int64
-             * @description All posts of the range, also those that no topic matches.
+             * @description All posts of the range, also those that no topic matches, and unscored ones.
              */
             total_posts: number;
             /** @description The time zone in which days begin. */
@@ -6493,7 +6341,7 @@ export interface components {
              * @description Its start.
              */
             timestamp: string;
-            /** @description How many posts of each topic. */
+            /** @description How many posts of each topic, unscored ones included. */
             topics: {
                 [key: string]: number;
             };
@@ -6626,7 +6474,7 @@ export interface components {
             by_sentiment: components["schemas"]["BySentiment_i64"];
             /**
              * Format: int64
-             * @description Posts in all.
+             * @description Posts in all, unscored ones included.
              */
             count: number;
             /**
@@ -6636,6 +6484,11 @@ export interface components {
             last_post?: string | null;
             percentages: components["schemas"]["BySentiment_f64"];
             source: string;
+            /**
+             * Format: int64
+             * @description Posts without a sentiment.
+             */
+            unscored_count?: number;
         };
         /** @description The sources seen, and the feeds that are configured. */
         Sources: {
@@ -6643,7 +6496,6 @@ export interface components {
             feeds: components["schemas"]["FeedView"][];
             sources: components["schemas"]["SourceView"][];
             total: number;
-            managed: string[];
         };
         /** @description The recent speed of a model. */
         Speed: {
@@ -6704,8 +6556,18 @@ export interface components {
              * @description When the totals were read.
              */
             timestamp: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description All stored posts, unscored ones included.
+             */
             total_posts: number;
+            /**
+             * Format: int64
+             * @description Posts without a sentiment: no model in use knows their language.
+             */
+            unscored_count?: number;
+            /** @description Their languages, most frequent first. */
+            unscored_languages?: components["schemas"]["LanguageCount"][];
             /**
              * Format: int64
              * @description Time since this process started to serve.
@@ -6937,8 +6799,13 @@ export interface components {
             neutral_total: number;
             /** Format: int64 */
             positive_total: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description All posts, unscored ones included.
+             */
             total_posts: number;
+            /** Format: int64 */
+            unscored_total?: number;
         };
         /** @description Versions, throughput and the state of each component. */
         System: {
@@ -6958,6 +6825,7 @@ export interface components {
             throughput: components["schemas"]["Throughput"];
             /** Format: date-time */
             timestamp: string;
+            unscored?: components["schemas"]["UnscoredView"] | null;
             /** Format: int64 */
             uptime_seconds: number;
             versions: components["schemas"]["Versions"];
@@ -7167,6 +7035,31 @@ export interface components {
              */
             value?: number | null;
         };
+        /**
+         * @description Why a stored post has no sentiment.
+         * @enum {string}
+         */
+        Unscored: "language";
+        /** @description Posts of the last 24 hours that no model in use can judge. */
+        UnscoredView: {
+            /** @description Their languages, most frequent first. */
+            languages: components["schemas"]["LanguageCount"][];
+            /**
+             * Format: double
+             * @description Of all posts, in percent.
+             */
+            percentage: number;
+            /**
+             * Format: int64
+             * @description All posts.
+             */
+            posts: number;
+            /**
+             * Format: int64
+             * @description Posts without a sentiment.
+             */
+            unscored_count: number;
+        };
         /** @description The version of the API, and of SentiStream as `revision`. */
         VersionInfo: {
             branch: string;
@@ -7212,90 +7105,107 @@ export interface components {
             /** @description The word as written in the text. */
             text: string;
         };
-        DemoView: {
-            state: string;
-            /** Format: int64 */
-            planned: number;
-            /** Format: int64 */
-            stored: number;
-            /** Format: date-time */
-            began_at?: string | null;
-            topics: string[];
-            rules: string[];
-        };
-        SourceDefinition: {
-            name: string;
-            kind: string;
-            settings?: {
-                [key: string]: unknown;
-            };
-        };
-        SourceRequest: {
-            name: string;
-            kind: string;
-            settings?: {
-                [key: string]: unknown;
-            };
-            secrets?: {
-                [key: string]: string | null;
-            } | null;
-        };
-        ManagedSourceView: {
-            /** Format: int64 */
-            id: number;
-            /** Format: int64 */
-            version: number;
-            provisioned: boolean;
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            updated_at: string;
-            name: string;
-            kind: string;
-            settings?: {
-                [key: string]: unknown;
-            };
-        } & {
-            secrets: string[];
-        };
         /** @enum {string} */
-        FieldKind: "text" | "secret" | "number" | "boolean" | "list" | "duration";
-        SourceField: {
-            key: string;
-            title: string;
-            help: string;
-            type: components["schemas"]["FieldKind"];
-            required: boolean;
-            default?: unknown;
+        Measure: "posts" | "positive" | "neutral" | "negative";
+        /** @enum {string} */
+        TermKind: "word" | "bigram" | "hashtag";
+        Shift: {
+            measure: components["schemas"]["Measure"];
+            /** Format: double */
+            previous: number;
+            /** Format: double */
+            current: number;
+            emotion?: components["schemas"]["Emotion"] | null;
+            source?: string | null;
+            words: string[];
         };
-        SourceKind: {
-            kind: string;
-            title: string;
-            about: string;
-            fields: components["schemas"]["SourceField"][];
+        SalientWord: {
+            term: string;
+            kind: components["schemas"]["TermKind"];
+            /** Format: double */
+            rate: number;
+            /** Format: double */
+            previous_rate: number;
+            /** Format: int64 */
+            posts: number;
+            /** Format: int64 */
+            previous_posts: number;
+            /** Format: double */
+            score: number;
+            post_ids: string[];
         };
-        SourceKinds: {
-            kinds: components["schemas"]["SourceKind"][];
+        SourcePart: {
+            source: string;
+            /** Format: int64 */
+            posts: number;
+            /** Format: int64 */
+            previous_posts: number;
+            /** Format: double */
+            contribution: number;
+            post_ids: string[];
         };
-        TrialPost: {
+        AuthorPart: {
+            author: string;
+            source: string;
+            /** Format: int64 */
+            posts: number;
+            /** Format: int64 */
+            previous_posts: number;
+            /** Format: double */
+            contribution: number;
+            post_ids: string[];
+        };
+        TextGroup: {
             content: string;
+            /** Format: int64 */
+            posts: number;
+            /** Format: int64 */
+            authors: number;
+            sources: string[];
+            post_ids: string[];
+        };
+        Typical: {
+            current: string[];
+            previous: string[];
+        };
+        CitedPost: {
+            source: string;
             author?: string | null;
+            content: string;
             url?: string | null;
             /** Format: date-time */
             created_at: string;
-            sentiment?: null | components["schemas"]["Sentiment"];
-            emotion?: null | components["schemas"]["Emotion"];
-            confidence?: number | null;
+            sentiment?: components["schemas"]["Sentiment"] | null;
+            emotion?: components["schemas"]["Emotion"] | null;
+            /** Format: double */
+            confidence: number;
         };
-        Trial: {
-            ok: boolean;
-            message: string;
-            posts: components["schemas"]["TrialPost"][];
-            rejected: string[];
-            filtered: number;
+        SampledSide: {
+            /** Format: date-time */
+            start_date: string;
+            /** Format: date-time */
+            end_date: string;
+            /** Format: int64 */
+            total: number;
+            total_capped: boolean;
+            /** Format: int64 */
+            sampled: number;
+            measures: components["schemas"]["Measures"];
         };
-        AddressRequest: {
-            address: string;
+        Explained: components["schemas"]["CountEcho"] & {
+            current: components["schemas"]["SampledSide"];
+            previous: components["schemas"]["SampledSide"];
+            counted_from: components["schemas"]["CountedFrom"];
+            significant: boolean;
+            changes: components["schemas"]["Shift"][];
+            words: components["schemas"]["SalientWord"][];
+            sources: components["schemas"]["SourcePart"][];
+            authors: components["schemas"]["AuthorPart"][];
+            texts: components["schemas"]["TextGroup"][];
+            typical: components["schemas"]["Typical"];
+            posts: {
+                [key: string]: components["schemas"]["CitedPost"];
+            };
         };
     };
     responses: never;

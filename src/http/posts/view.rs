@@ -33,6 +33,7 @@ pub struct PostView {
     lang: Option<String>,
     reply_to: Option<String>,
     /// `null` for an unscored post.
+    #[schema(required = true)]
     sentiment: Option<SentimentView>,
     /// Why the post has no sentiment: `language`, when no model in use knows its language; absent if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]

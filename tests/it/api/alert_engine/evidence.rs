@@ -103,7 +103,7 @@ async fn firing_alert_has_current_figures(setup: Setup) {
     let details = &stored["details"];
     assert_eq!((&stored["actual_value"], &details["value"], &details["peak"]), (&json!(0.8), &json!(0.8), &json!(0.8)));
     assert_eq!(details["counts"]["total"], 40);
-    assert!(details["top_terms"].to_string().contains("checkout"), "{details:#}");
+    assert!(details["evidence"].to_string().contains("checkout"), "{details:#}");
     let cites = |alert: &Value, id: &str| alert["details"].to_string().contains(&format!("\"{id}\""));
     let cited = details["evidence"][0]["post_id"].as_str().expect("an id").to_owned();
 
