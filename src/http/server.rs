@@ -168,6 +168,8 @@ fn start(state: Data<State>, surface: Surface, shutdown: &Shutdown) -> Result<Se
     .on_connect(|connection, _| bound_silence(connection))
     .workers(options.workers.max(1))
     .tcp_nodelay(true)
+    // A client that closes its half of the connection has left: its reads are cancelled.
+    .h1_allow_half_closed(false)
     .disable_signals()
     .shutdown_timeout(options.drain.as_secs());
     for &address in &options.listen {

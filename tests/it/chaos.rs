@@ -103,11 +103,6 @@ async fn embedded_process_survives_many_faults() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fail_over_of_redis_is_survived() {
-    run(Failover::start().await, Plan { faults: 1, seed: 13 }).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 #[ignore = "run by make chaos"]
 async fn fail_overs_of_redis_survive_many_faults() {
     let plan = Plan::long();
@@ -117,5 +112,5 @@ async fn fail_overs_of_redis_survive_many_faults() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "run by make chaos"]
 async fn scaled_out_processes_survive_many_faults() {
-    run(Scaled::start().await, Plan::long()).await;
+    run(Scaled::with_every_fault().await, Plan::long()).await;
 }

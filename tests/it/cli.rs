@@ -234,7 +234,7 @@ fn doctor_reports_problems_with_remedies() {
     let taken = format!("server.listen={}", other.local_addr().unwrap());
     let ports = run(folder.path(), &["doctor", "--set", &taken]);
     assert!(ports.code == 1 && ports.stdout.contains("in use by another program"), "{}", ports.stdout);
-    assert!(ports.stdout.contains("→ end it, or set server.listen"), "{}", ports.stdout);
+    assert!(ports.stdout.contains("→ stop it, or set server.listen"), "{}", ports.stdout);
 
     let config = run(folder.path(), &["doctor", "--set", "worker.tasks=0"]);
     assert!(config.code == 1 && config.stdout.contains("worker.tasks: must be between 1 and 256"), "{}", config.stdout);

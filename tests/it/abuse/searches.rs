@@ -16,6 +16,7 @@ async fn search_ends(settings: &[&str], client: reqwest::Client) {
     let settings = settings.iter().map(|&setting| setting.to_owned());
     let settings: Vec<String> = shared.settings().into_iter().chain(settings).collect();
     let process = Process::start(folder.path(), &settings).await;
+    process.wait_until("the schema is there", |health| health["status"] == "healthy").await;
     let (other, connection) = tokio_postgres::connect(&shared.postgres_url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
     other.batch_execute("BEGIN; LOCK TABLE social_media_posts IN ACCESS EXCLUSIVE MODE").await.unwrap();

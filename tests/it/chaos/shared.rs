@@ -27,15 +27,28 @@ pub struct Scaled {
     redis_proxy: Proxy,
     postgres_proxy: Proxy,
     is_lossy: bool,
-    /// Where Redis writes its log of commands.
-    disk: Disk,
+    /// How many kinds of faults there are.
+    kinds: u32,
+    /// Where Redis writes its log of commands, if a fault fills it.
+    disk: Option<Disk>,
 }
 
 impl Scaled {
+    /// For short runs: faults that end soon.
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::on(Server::redis_in(folder, &[]).await, 17, None).await
+    }
+
+    /// For long runs: all faults.
+    pub async fn with_every_fault() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
         let disk = Disk::on(folder.path(), "64m").await;
-        let (redis, postgres) = (Server::redis_in(folder, &[]).await, Server::postgres().await);
+        Self::on(Server::redis_in(folder, &[]).await, 20, Some(disk)).await
+    }
+
+    async fn on(redis: Server, kinds: u32, disk: Option<Disk>) -> Self {
+        let postgres = Server::postgres().await;
         let (redis_proxy, postgres_proxy) = (Proxy::to(redis.port()).await, Proxy::to(postgres.port()).await);
         let settings: Vec<String> = [
             &format!("database.url=postgres://postgres@127.0.0.1:{}/postgres", postgres_proxy.port),
@@ -60,6 +73,7 @@ impl Scaled {
             redis_proxy,
             postgres_proxy,
             is_lossy: false,
+            kinds,
             disk,
         };
         scaled.start_front().await;
@@ -120,9 +134,10 @@ impl Scaled {
 
     /// Redis cannot write its log of commands; it ends, and runs again when there is room.
     async fn fill_disk_of_redis(&mut self) {
-        self.disk.fill().await;
+        let Some(disk) = &self.disk else { return };
+        disk.fill().await;
         noticed(self.front(), "a Redis that cannot write").await;
-        self.disk.clear();
+        disk.clear();
         self.redis.kill().await;
         self.redis.start().await;
     }
@@ -148,7 +163,7 @@ impl Setup for Scaled {
     async fn fault(&mut self, rng: &mut StdRng) -> &'static str {
         let time = Duration::from_millis(rng.random_range(200..4_000));
         let index = rng.random_range(0..self.workers.len());
-        match rng.random_range(0..20) {
+        match rng.random_range(0..self.kinds) {
             0 | 1 => {
                 self.workers[index].take().expect("it runs").kill().await;
                 self.start_worker(index).await;
@@ -221,19 +236,19 @@ impl Setup for Scaled {
                 self.weather(&self.redis_proxy, Weather::Silent, time).await;
                 "half-open connections to Redis"
             }
-            15 => {
+            17 => {
                 self.weather(&self.postgres_proxy, Weather::Silent, time).await;
                 "half-open connections to Postgres"
             }
-            16 => {
+            18 => {
                 self.deadlock().await;
                 "deadlock in Postgres"
             }
-            17 if self.disk.is_small => {
+            19 if self.disk.as_ref().is_some_and(|disk| disk.is_small) => {
                 self.fill_disk_of_redis().await;
                 "disk of Redis full"
             }
-            17 | 18 => {
+            15 => {
                 let proxy = if rng.random_bool(0.5) { &self.redis_proxy } else { &self.postgres_proxy };
                 self.weather(proxy, Weather::Broken, time).await;
                 "broken connections"

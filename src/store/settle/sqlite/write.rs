@@ -38,6 +38,9 @@ pub fn posts(connection: &mut SqliteConnection, plan: &Plan<'_>, now: Timestamp)
         if slot.key_changed() {
             key(connection, slot.post_id.as_str(), &slot.after, now)?;
         }
+        if slot.after.deleted && !slot.before.deleted {
+            clear_dead_letters(connection, slot.post_id.as_str())?;
+        }
     }
     Ok(())
 }
@@ -186,10 +189,16 @@ fn clear_topics(connection: &mut SqliteConnection, post_id: &str) -> QueryResult
 /// Removes a stored post and leaves its tombstone; how often alerts cited it.
 pub fn removal(connection: &mut SqliteConnection, post_id: &str, now: Timestamp) -> QueryResult<i64> {
     let evidence = remove_post(connection, post_id)?;
-    // The embedded queue forgets its entry in this transaction, so that no later delivery clears the dead letter.
-    sql("DELETE FROM dead_letter_entries WHERE post_id = ?").bind::<Text, _>(post_id).execute(connection)?;
+    clear_dead_letters(connection, post_id)?;
     key(connection, post_id, &PostState { deleted: true, ..PostState::default() }, now)?;
     Ok(evidence)
+}
+
+/// Removes the dead letters of a deleted post. The embedded queue forgets the deletion in the same transaction, so that
+/// no later delivery removes them.
+fn clear_dead_letters(connection: &mut SqliteConnection, post_id: &str) -> QueryResult<()> {
+    sql("DELETE FROM dead_letter_entries WHERE post_id = ?").bind::<Text, _>(post_id).execute(connection)?;
+    Ok(())
 }
 
 /// Stores the posts that the deletion of an author removed.
