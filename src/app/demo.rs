@@ -16,7 +16,7 @@ use crate::sources::SourceState;
 use crate::sources::states::SourceActivity;
 use crate::sources::synthetic::past::Past;
 use crate::store::demonstration::{DemoState, Demonstration};
-use crate::store::feeds::Paused;
+use crate::store::feeds::{FeedRow, Paused};
 use crate::store::{Store, StoreError};
 use crate::stream::{Stream, StreamError};
 use crate::topics::Topics;
@@ -217,10 +217,7 @@ impl DemoTask {
 
     /// Removes all of it: no more made-up posts, then rules, topics, alerts and posts.
     async fn remove(&self, demo: Demonstration) -> Result<(), DemoError> {
-        for name in &self.sources {
-            self.store.set_feed_paused(name, Paused::Yes).await?;
-        }
-        while !self.are_paused().await? {
+        while !self.pause().await? {
             if !self.shutdown.sleep(WAIT * 4).await || !self.leads().await? {
                 return Ok(());
             }
@@ -248,15 +245,20 @@ impl DemoTask {
         Ok(())
     }
 
-    /// Whether no instance reads a source of made-up posts.
-    async fn are_paused(&self) -> Result<bool, DemoError> {
+    /// Pauses the sources of made-up posts; whether no instance reads them any more.
+    async fn pause(&self) -> Result<bool, DemoError> {
+        for name in &self.sources {
+            self.store.set_feed_paused(name, Paused::Yes).await?;
+        }
         let now = self.clock.now();
         let rows = self.store.feeds(now - SILENCE).await?;
-        let is_still = |row: &crate::store::feeds::FeedRow| {
+        let is_still = |row: &FeedRow| {
             let state: SourceState = serde_json::from_str(&row.report).unwrap_or_default();
             let rests = [SourceActivity::Paused, SourceActivity::Failed, SourceActivity::Finished];
             rests.contains(&state.state) || now.since(row.reported_at) >= SILENCE
         };
-        Ok(rows.iter().filter(|row| self.sources.contains(&row.name)).all(is_still))
+        // A source without a row has not reported yet.
+        let stopped = |name: &String| rows.iter().any(|row| row.name == *name && is_still(row));
+        Ok(self.sources.iter().all(stopped))
     }
 }

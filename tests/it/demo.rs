@@ -10,7 +10,7 @@ use crate::process::{Process, command, within};
 use crate::services::Shared;
 
 /// Fewer than usual: a debug build judges slowly.
-const POSTS: &str = "ingester.demo_posts=4000";
+const POSTS: &str = "ingester.demo_posts=8000";
 
 async fn state(process: &Process, wanted: &str) -> Value {
     within(&format!("the demonstration is {wanted}"), async || {
@@ -34,7 +34,7 @@ async fn lives_and_goes(folder: &Path, settings: &[String]) {
     let process = Process::start(folder, settings).await;
     let ready = state(&process, "ready").await;
     let planned = ready["planned"].as_u64().expect("a number");
-    assert!((3_000..5_000).contains(&planned) && ready["stored"] == planned, "{ready}");
+    assert!((6_500..9_500).contains(&planned) && ready["stored"] == planned, "{ready}");
     assert_eq!((ready["topics"].as_array().map(Vec::len), ready["rules"].as_array().map(Vec::len)), (Some(3), Some(3)));
     let week = process.get("/api/sentiment/aggregate?period=day&start_date=2020-01-01T00:00:00Z").await;
     assert!(week["status"] == 422 || week["summary"]["total_posts"].as_u64() >= Some(planned), "{week}");

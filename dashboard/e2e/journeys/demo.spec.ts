@@ -9,7 +9,7 @@ const test = base.extend<object, { server: Server }>({
       const server = new Server([
         'ingester.sources=["synthetic"]',
         "ingester.demo=on",
-        "ingester.demo_posts=4000",
+        "ingester.demo_posts=8000",
       ]);
       await server.start();
       await use(server);

@@ -54,7 +54,7 @@ fn rule(name: &Name) -> Option<RuleSpec> {
         "significance": 0.001,
         "scope": format!("topic:{}", topic_name(name)?),
         "window": "10min",
-        "min_posts": 20,
+        "min_posts": 10,
         "min_authors": 5,
         // The past arrives all at once.
         "delay": "0s",
