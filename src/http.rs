@@ -11,6 +11,7 @@ pub mod analyze;
 pub mod answer;
 pub mod audit;
 pub mod auth;
+pub mod authors;
 pub mod body;
 pub mod client;
 pub mod compare;
@@ -51,6 +52,7 @@ use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::inference::SharedClassifier;
 use crate::live::LiveBus;
+use crate::sources::bluesky::Names;
 use crate::store::Store;
 use crate::stream::Stream;
 use crate::telemetry::Metrics;
@@ -76,6 +78,8 @@ pub struct Api {
     pub metrics: Option<Metrics>,
     /// The state that the other components of the process report.
     pub components: Components,
+    /// Names the authors of Bluesky posts; `None`: nobody does.
+    pub names: Option<Names>,
 }
 
 /// The state of the model.

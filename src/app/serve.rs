@@ -279,6 +279,7 @@ impl Start<'_> {
             clock: self.rooms.clock.clone(),
             metrics,
             components: components(self.states.clone(), self.llm.clone()),
+            names: super::sources::names(self.config, self.rooms),
         };
         let serves_api = self.config.has_role(Role::Api);
         let options = options::http(self.config).await?;

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::Rooms;
 use crate::config::{Config, RssConfig, SourceConfig};
-use crate::sources::bluesky::{self, BlueskyOptions, Filter, FilterOptions};
+use crate::sources::bluesky::{self, BlueskyOptions, Filter, FilterOptions, Names};
 use crate::sources::budget::Budget;
 use crate::sources::fetch::Fetcher;
 use crate::sources::file::FieldMap;
@@ -32,6 +32,16 @@ const MAX_FEEDS: usize = 1_000;
 pub fn sources(config: &Config, rooms: &Rooms) -> anyhow::Result<Vec<SourceSpec>> {
     let table = |name: &String| config.sources.get(name).with_context(|| format!("missing table [sources.{name}]"));
     config.ingester.sources.iter().map(|name| source(name, table(name)?, rooms)).collect()
+}
+
+/// Who names the authors of Bluesky posts; `None` when `ingester.sources` names no Bluesky source, since then nothing may
+/// be requested from Bluesky.
+pub fn names(config: &Config, rooms: &Rooms) -> Option<Names> {
+    let mut used = config.ingester.sources.iter().filter_map(|name| config.sources.get(name));
+    used.find_map(|source| match source {
+        SourceConfig::Bluesky(settings) => Some(Names::new(settings.api.clone(), fetcher(rooms, 120, MINUTE))),
+        _ => None,
+    })
 }
 
 fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<SourceSpec> {

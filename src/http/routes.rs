@@ -14,8 +14,8 @@ use utoipa::openapi::path::HttpMethod;
 
 use super::error::ApiError;
 use super::{
-    access, alerts, analyze, audit, compare, dashboard, dead_letters, docs, feeds, health, limits, notify, openapi,
-    posts, prometheus, redact, sentiment, stats, system, topics, ws,
+    access, alerts, analyze, audit, authors, compare, dashboard, dead_letters, docs, feeds, health, limits, notify,
+    openapi, posts, prometheus, redact, sentiment, stats, system, topics, ws,
 };
 
 /// Makes `Documented`, the OpenAPI paths of the handlers, and `documented`, the table of their routes.
@@ -47,6 +47,7 @@ endpoints! {
     delete in posts,
     stats in stats,
     sources in stats,
+    list in authors,
     pause in feeds,
     resume in feeds,
     aggregate in sentiment,

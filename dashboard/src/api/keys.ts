@@ -11,6 +11,7 @@ export const keys = {
     buckets: (query: AggregateQuery) => ["aggregate", "buckets", query],
     comparison: (query: CompareQuery) => ["aggregate", "comparison", query],
   },
+  authors: { name: (author: string) => ["authors", author] },
   sources: { all: ["sources"] },
   system: { all: ["system"] },
   topics: {

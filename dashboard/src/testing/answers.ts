@@ -11,6 +11,8 @@ export function answer(world: World, method: string, url: URL, body?: unknown): 
       return ok(world.page(params));
     case "GET /api/sentiment/aggregate":
       return ok(world.aggregate(params));
+    case "GET /api/authors":
+      return ok({ source: "bluesky", names: {} });
     case "GET /api/sources":
       return ok({ sources: world.sources(), feeds: world.feeds, total: world.sources().length });
     case "GET /api/alerts":

@@ -130,6 +130,7 @@ impl TestApp {
             clock,
             metrics: None,
             components: Arc::new(Vec::new),
+            names: None,
         };
         Self::over(rooms, folder, change)
     }
@@ -270,7 +271,7 @@ pub async fn away() -> (Api, tempfile::TempDir) {
     let live = LiveBus::Local(LocalBus::default());
     let topics = Topics::new(store.clone());
     let components = Arc::new(Vec::new);
-    let rooms = Api { store, stream, topics, live, cache: None, model, clock, metrics: None, components };
+    let rooms = Api { store, stream, topics, live, cache: None, model, clock, metrics: None, components, names: None };
     (rooms, tempfile::tempdir().expect("a folder"))
 }
 
