@@ -254,17 +254,33 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 /// Prints the path, because it may differ from the server's.
 fn require_database(context: &Context) -> Result<(), Misuse> {
     let Backends::Embedded { path } = &context.config.backends else { return Ok(()) };
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
     if !path.exists() {
         return Err(Misuse(format!(
-            "there is no database at {}: name the server's settings (--config FILE, --set database.url=sqlite:///PATH), \
-             or create a database with `sentistream migrate`",
-            absolute.display()
+            "there is no database at {}. To create one there, run `sentistream migrate` with the same settings, then \
+             repeat the command. If the server uses another database, name its settings: --config FILE, or --set \
+             database.url=sqlite:///PATH",
+            effective(path).display()
         )));
     }
-    // A failure of stderr cannot be reported.
-    let _ = writeln!(io::stderr(), "database: {}", absolute.display());
+    print_database(context);
     Ok(())
+}
+
+/// Prints the path of an embedded database to stderr.
+fn print_database(context: &Context) {
+    if let Backends::Embedded { path } = &context.config.backends {
+        // There is nowhere to report a failure of stderr.
+        let _ = writeln!(io::stderr(), "database: {}", effective(path).display());
+    }
+}
+
+/// The absolute path, without `..` where its folder exists.
+fn effective(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    match (absolute.parent().map(Path::canonicalize), absolute.file_name()) {
+        (Some(Ok(folder)), Some(name)) => folder.join(name),
+        _ => absolute,
+    }
 }
 
 fn is_misuse(error: &anyhow::Error) -> bool {

@@ -11,6 +11,7 @@ pub mod analyze;
 pub mod answer;
 pub mod audit;
 pub mod auth;
+pub mod authors;
 pub mod body;
 pub mod client;
 pub mod compare;
@@ -55,6 +56,7 @@ use crate::clock::Clock;
 use crate::inference::SharedClassifier;
 use crate::live::LiveBus;
 use crate::sources::managed::SourceFactory;
+use crate::sources::bluesky::Names;
 use crate::store::Store;
 use crate::stream::Stream;
 use crate::telemetry::Metrics;
@@ -82,6 +84,8 @@ pub struct Api {
     pub components: Components,
     /// The sources that people can add; `None` in a process that opens none.
     pub sources: Option<Arc<dyn SourceFactory>>,
+    /// Names the authors of Bluesky posts; `None`: nobody does.
+    pub names: Option<Names>,
 }
 
 /// The state of the model.

@@ -304,6 +304,7 @@ impl Start<'_> {
             metrics,
             components: components(self.states.clone(), self.llm.clone()),
             sources: Some(self.factory.clone()),
+            names: super::sources::names(self.config, self.rooms),
         };
         let serves_api = self.config.has_role(Role::Api);
         let options = options::http(self.config).await?;

@@ -13,7 +13,7 @@ use crate::config::{Config, RssConfig, SourceConfig, read_source, source_kinds};
 use crate::domain::FieldError;
 use crate::domain::managed_source::SourceDefinition;
 use crate::domain::notify::Secrets;
-use crate::sources::bluesky::{self, BlueskyOptions, Filter, FilterOptions};
+use crate::sources::bluesky::{self, BlueskyOptions, Filter, FilterOptions, Names};
 use crate::sources::budget::Budget;
 use crate::sources::fetch::Fetcher;
 use crate::sources::file::FieldMap;
@@ -66,6 +66,14 @@ impl SourceFactory for Factory {
         let wrong = |error: anyhow::Error| vec![FieldError::new("settings", format!("{error:#}"))];
         source(&definition.name, &settings, &self.rooms).map_err(wrong)
     }
+/// Who names the authors of Bluesky posts; `None` when `ingester.sources` names no Bluesky source, since then nothing may
+/// be requested from Bluesky.
+pub fn names(config: &Config, rooms: &Rooms) -> Option<Names> {
+    let mut used = config.ingester.sources.iter().filter_map(|name| config.sources.get(name));
+    used.find_map(|source| match source {
+        SourceConfig::Bluesky(settings) => Some(Names::new(settings.api.clone(), fetcher(rooms, 120, MINUTE))),
+        _ => None,
+    })
 }
 
 fn source(name: &str, settings: &SourceConfig, rooms: &Rooms) -> anyhow::Result<SourceSpec> {

@@ -20,6 +20,7 @@ use super::{Context, Misuse, Verdict, require_database};
 use crate::app;
 use crate::config::parse_duration;
 use crate::domain::{Op, RawFields};
+use crate::lifecycle;
 use crate::sources::file::{ChunkReader, Constants, DayOrder, FieldMap, Format, LineError, PostReader, ReadOptions};
 use crate::stream::{Stream, StreamError};
 
@@ -200,11 +201,18 @@ struct Import<'a> {
 impl Import<'_> {
     /// Appends all records, or those until Ctrl-C.
     async fn copy(&mut self, chunks: &mut ChunkReader) -> anyhow::Result<()> {
-        let interrupt = tokio::signal::ctrl_c();
+        let interrupt = lifecycle::termination();
         tokio::pin!(interrupt);
         while self.tally.skipped < self.args.skip {
             let left = usize::try_from(self.args.skip - self.tally.skipped).unwrap_or(usize::MAX);
-            let chunk = chunks.next(left.min(10_000)).await?;
+            let chunk = tokio::select! {
+                biased;
+                () = &mut interrupt => {
+                    self.tally.is_interrupted = true;
+                    return Ok(());
+                }
+                chunk = chunks.next(left.min(10_000)) => chunk?,
+            };
             self.tally.skipped += (chunk.posts.len() + chunk.rejected.len()) as u64;
             if chunk.finished {
                 return Ok(());
@@ -213,7 +221,7 @@ impl Import<'_> {
         loop {
             let chunk = tokio::select! {
                 biased;
-                _ = &mut interrupt => {
+                () = &mut interrupt => {
                     self.tally.is_interrupted = true;
                     return Ok(());
                 }
@@ -255,12 +263,14 @@ impl Import<'_> {
                 Ok(_) => return Ok(Appended::All),
                 Err(error) if error.is_transient() && Instant::now() < deadline => {
                     if !is_reported {
+                        let is_full = matches!(error, StreamError::Full { .. } | StreamError::MemoryFull { .. });
                         let help = match app::is_served(&self.context.config) {
-                            Some(true) => "the running server is processing the backlog",
-                            Some(false) => "no server is running: start `sentistream serve`",
-                            None => "workers must process the backlog: `sentistream --roles worker`",
+                            _ if !is_full => "",
+                            Some(true) => "; the running server is processing the backlog",
+                            Some(false) => "; no server is running: start `sentistream serve`",
+                            None => "; workers must process the backlog: `sentistream --roles worker`",
                         };
-                        self.progress.line(&format!("waiting: {error}; {help}"));
+                        self.progress.line(&format!("waiting: {error}{help}"));
                     }
                     is_reported = true;
                 }
@@ -307,6 +317,11 @@ impl Import<'_> {
                 "accepted {}, rejected {} in {seconds:.1} s ({rate:.0} posts/s)",
                 tally.accepted, tally.rejected
             ))?;
+            if tally.skipped < args.skip && !tally.is_interrupted {
+                output.line(format!("all records of the file were skipped: {}", tally.skipped))?;
+            } else if done == 0 {
+                output.line("the file holds no records")?;
+            }
             for (field, count) in &tally.dropped {
                 output.line(format!("{field} was not valid in {count} records and left out"))?;
             }

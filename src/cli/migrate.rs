@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::output::Output;
-use super::{Context, Verdict};
+use super::{Context, Verdict, print_database};
 use crate::app;
 
 /// Create the database or update its schema, or check it.
@@ -22,6 +22,7 @@ pub struct MigrateArgs {
 
 /// Migrates or checks.
 pub async fn run(args: &MigrateArgs, context: &Context) -> anyhow::Result<Verdict> {
+    print_database(context);
     let rooms = app::open_store(&context.config, context.clock.clone())?;
     let (names, done) =
         if args.check { (rooms.pending_migrations().await?, "pending") } else { (rooms.migrate().await?, "applied") };

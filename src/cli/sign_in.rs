@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::output::Output;
-use super::{Context, Verdict};
+use super::{Context, Verdict, require_database};
 use crate::app;
 
 /// Print a link that signs a browser in to the dashboard, with every scope.
@@ -18,6 +18,7 @@ pub struct SignInArgs {}
 
 /// Creates a code in the configured database and prints the link.
 pub async fn run(context: &Context) -> anyhow::Result<Verdict> {
+    require_database(context)?;
     let store = app::open_store(&context.config, context.clock.clone())?;
     let code = app::sign_in::code(&store, &context.clock).await?;
     let mut output = Output::new();

@@ -368,9 +368,12 @@ fn bases<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<Url>, D::Error> {
     for text in Vec::<String>::deserialize(de)? {
         let url = if text.contains("://") { text } else { format!("https://{text}") };
         let url = web_url(&format!("{}/", url.trim_end_matches('/'))).map_err(D::Error::custom)?;
-        if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-            let host = url.host_str().unwrap_or_default();
-            return Err(D::Error::custom(format!("expected an instance such as {host:?} without a path, found {url}")));
+        let is_account = !url.username().is_empty() || url.password().is_some();
+        if url.path() != "/" || url.query().is_some() || url.fragment().is_some() || is_account {
+            let (host, found) = (url.host_str().unwrap_or_default(), mask(url.as_str()));
+            return Err(D::Error::custom(format!(
+                "expected an instance such as {host:?} without a path and an account, found {found}"
+            )));
         }
         if !bases.contains(&url) {
             bases.push(url);

@@ -14,8 +14,8 @@ use utoipa::openapi::path::HttpMethod;
 
 use super::error::ApiError;
 use super::{
-    access, alerts, analyze, audit, compare, dashboard, dead_letters, demo, docs, feeds, health, insights, limits,
-    notify, openapi, posts, prometheus, redact, sentiment, sources, stats, system, topics, ws,
+    access, alerts, analyze, audit, authors, compare, dashboard, dead_letters, demo, docs, feeds, health, insights,
+    limits, notify, openapi, posts, prometheus, redact, sentiment, sources, stats, system, topics, ws,
 };
 
 /// Makes `Documented`, the OpenAPI paths of the handlers, and `documented`, the table of their routes.
@@ -54,6 +54,7 @@ endpoints! {
     delete in sources,
     test in sources::trial,
     recognise in sources::trial,
+    list in authors,
     pause in feeds,
     resume in feeds,
     get in demo,

@@ -1,8 +1,10 @@
 //! The loop of one source: waits for the lease, opens the source at its cursor, reads it, and reopens it after an
 //! error.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
 use super::cursors::Cursors;
@@ -127,7 +129,7 @@ impl Feed {
     /// Reads until the source ends or fails, or its lease is lost.
     async fn drain(&mut self, source: &mut dyn Source, lease: Option<&Lease>) -> anyhow::Result<Ended> {
         loop {
-            let next = source.next(self.batch_size);
+            let next = guarded(source.next(self.batch_size));
             tokio::pin!(next);
             let silent = self.spec.longest_silence().map(|limit| (limit, Instant::now() + limit));
             let batch = loop {
@@ -226,4 +228,13 @@ async fn sleep_until(instant: Option<Instant>) {
         Some(instant) => tokio::time::sleep_until(instant).await,
         None => std::future::pending().await,
     }
+}
+
+/// A panic while reading is an error of this source: the others, and the server, go on. The source is opened again.
+async fn guarded(next: impl Future<Output = Result<Batch, SourceError>>) -> Result<Batch, SourceError> {
+    AssertUnwindSafe(next).catch_unwind().await.unwrap_or_else(|panic| {
+        let message = panic.downcast_ref::<String>().map(String::as_str);
+        let message = message.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default();
+        Err(SourceError::Transient(format!("the source panicked, which is a defect: {message}")))
+    })
 }

@@ -3,6 +3,7 @@ use std::future::Future;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::BoxFuture;
 use tokio::task::JoinHandle;
@@ -174,6 +175,21 @@ impl Source for Scripted {
     }
 }
 
+/// Panics at first, then yields a post.
+struct Panicking(Arc<AtomicUsize>);
+
+impl Source for Panicking {
+    fn next(&mut self, _max: usize) -> BoxFuture<'_, Result<Batch, SourceError>> {
+        Box::pin(async move {
+            match self.0.fetch_add(1, Ordering::Relaxed) {
+                0 => panic!("an odd item"),
+                1 => Ok(Batch { ops: vec![op("odd", 1)], cursor: Some("1".to_owned()), ..Batch::default() }),
+                _ => std::future::pending().await,
+            }
+        })
+    }
+}
+
 /// Yields consecutive numbers from its cursor, one post at a time, so that repeated and missing posts are visible.
 struct Counting {
     name: &'static str,
@@ -273,6 +289,19 @@ async fn failed_source_stops_alone_and_unavailable_one_recovers() {
     assert!(!running.role.is_finished(), "the role continues without sources");
     running.stop().await;
     assert_eq!(fixture.appended().await, 7);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn panicking_source_is_opened_again_and_stops_no_other() {
+    let fixture = Fixture::new(1_000).await;
+    let calls = Arc::new(AtomicUsize::new(0));
+    let odd = SourceSpec::new("odd", "odd", move |_| Box::new(Panicking(calls.clone())));
+    let running = fixture.start(vec![odd, Scripted::spec("good", vec![Ok(3)])], options());
+    until("both have delivered", || async { fixture.appended().await == 4 }).await;
+    assert!(!running.role.is_finished());
+    let error = fixture.state("odd").last_error.unwrap();
+    assert!(error.ends_with("an odd item"), "{error}");
+    running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

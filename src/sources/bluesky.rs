@@ -8,6 +8,7 @@
 mod event;
 mod filter;
 mod handles;
+mod names;
 mod skip;
 mod socket;
 
@@ -33,6 +34,7 @@ use socket::{Socket, Subscription};
 
 pub use event::{EventError, Frame, read};
 pub use filter::{Filter, FilterError, FilterOptions};
+pub use names::Names;
 
 /// Upper bound of the clock difference between two hosts.
 const REWIND: Duration = Duration::from_secs(5);
@@ -277,7 +279,7 @@ fn micros(time: Duration) -> i64 {
 
 /// Logs a gap: hosts move a cursor that is too old without a notice, and the posts in between are lost.
 fn warn_of_gap(host: &str, asked: i64, first: i64) {
-    let gap = Duration::from_micros(u64::try_from(first - asked).unwrap_or_default());
+    let gap = Duration::from_micros(u64::try_from(first.saturating_sub(asked)).unwrap_or_default());
     if gap > GAP {
         let gap_seconds = gap.as_secs();
         tracing::warn!(

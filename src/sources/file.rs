@@ -10,6 +10,7 @@ mod error;
 mod excel;
 mod fields;
 mod json;
+mod signature;
 #[cfg(test)]
 mod tests;
 mod window;
@@ -25,6 +26,7 @@ use tokio::task::JoinHandle;
 use self::csv::Csv;
 use self::excel::Excel;
 use self::fields::Draft;
+use self::json::Json;
 use self::window::Window;
 use crate::clock::Clock;
 use crate::domain::Post;
@@ -33,8 +35,8 @@ pub use self::error::{LineError, ReadError, RecordError};
 pub use self::fields::{Constants, FieldMap, FieldMapError};
 pub use super::date::DayOrder;
 
-/// The number of bytes that identify a spreadsheet.
-const HEAD_BYTES: usize = 4;
+/// Bytes by which files that are no text are recognised.
+const HEAD_BYTES: usize = 6;
 /// Longest record, in bytes. The longest valid post is far shorter.
 pub const MAX_RECORD_BYTES: usize = 1 << 20;
 /// The number of bytes after which a chunk ends.
@@ -45,7 +47,7 @@ const MAX_CHUNK_BYTES: u64 = 4 << 20;
 pub enum Format {
     /// One JSON object per line.
     Ndjson,
-    /// An array of JSON objects.
+    /// An array of JSON objects, or objects over several lines each.
     Json,
     /// Values separated by commas, semicolons or tabs, with a header row.
     Csv,
@@ -123,7 +125,7 @@ pub struct PostReader {
 
 enum Syntax {
     Ndjson,
-    Json,
+    Json(Json),
     Csv(Box<Csv>),
     Excel(Box<Excel>),
 }
@@ -138,6 +140,9 @@ impl PostReader {
         let mut window = Window::new(decode::utf8(input, options.encoding)?, Position::default());
         while window.unread().len() < HEAD_BYTES && !window.ended() {
             window.fill()?;
+        }
+        if let Some(kind) = signature::unreadable(window.unread()) {
+            return Err(ReadError::Kind(kind));
         }
         let is_excel = excel::is_spreadsheet(window.unread()) || options.format == Some(Format::Excel);
         let syntax = match is_excel {
@@ -223,7 +228,7 @@ impl PostReader {
     fn step(&mut self) -> io::Result<Step> {
         match &mut self.syntax {
             Syntax::Ndjson => json::line(&mut self.window, &self.options.map),
-            Syntax::Json => json::element(&mut self.window, &self.options.map),
+            Syntax::Json(json) => json.step(&mut self.window, &self.options.map),
             Syntax::Csv(csv) => csv.step(&mut self.window),
             Syntax::Excel(excel) => Ok(excel.step()),
         }
@@ -236,6 +241,7 @@ fn begin<R: Read>(window: &mut Window<R>, options: &ReadOptions) -> Result<Synta
     let format = match options.format {
         Some(format) => format,
         None => match window.first_byte()? {
+            Some(b'{') if json::is_formatted(window.unread()) => Format::Json,
             None | Some(b'{') => Format::Ndjson,
             Some(b'[') => Format::Json,
             Some(_) => Format::Csv,
@@ -243,7 +249,7 @@ fn begin<R: Read>(window: &mut Window<R>, options: &ReadOptions) -> Result<Synta
     };
     match format {
         Format::Ndjson => Ok(Syntax::Ndjson),
-        Format::Json => Ok(Syntax::Json),
+        Format::Json => Ok(Syntax::Json(Json::begin(window)?)),
         Format::Csv => Ok(Syntax::Csv(Box::new(Csv::begin(window, options)?))),
         Format::Excel => Err(ReadError::Spreadsheet("can only be read by `import`".to_owned())),
     }

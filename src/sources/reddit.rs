@@ -14,6 +14,7 @@ use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::sync::Mutex;
 use url::Url;
 
@@ -121,7 +122,7 @@ struct Listing {
 #[derive(Deserialize)]
 struct ListingData {
     after: Option<String>,
-    children: Vec<serde_json::Value>,
+    children: Vec<Value>,
 }
 
 /// A post or a comment.
@@ -223,7 +224,7 @@ impl Reddit {
             let before = things.len();
             let mut met = false;
             for mut child in page.children {
-                match Thing::read(child["data"].take()) {
+                match Thing::read(child.get_mut("data").map_or(Value::Null, Value::take)) {
                     Ok((id, _)) if seen.holds(id) => met = true,
                     Ok(thing) => things.push(thing),
                     // It stays in the listing for a while, but is reported once.
@@ -306,11 +307,8 @@ impl Reddit {
 
     /// Pauses requests when the rate limit allows no more in the current period.
     async fn pause_if_exhausted(&self, headers: &HeaderMap) {
-        let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
-        if let (Some(left), Some(reset)) = (number("x-ratelimit-remaining"), number("x-ratelimit-reset"))
-            && left < 1.0
-        {
-            self.fetcher.budget().hold(Duration::from_secs_f64(reset.clamp(0.0, 3_600.0))).await;
+        if let Some(pause) = pause(headers) {
+            self.fetcher.budget().hold(pause).await;
         }
     }
 
@@ -322,12 +320,19 @@ impl Reddit {
     }
 }
 
+/// The rest of the present period of the rate limit, at most an hour, if no request is left in it.
+fn pause(headers: &HeaderMap) -> Option<Duration> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
+    let (left, reset) = (number("x-ratelimit-remaining")?, number("x-ratelimit-reset")?);
+    (left < 1.0 && !reset.is_nan()).then(|| Duration::from_secs_f64(reset.clamp(0.0, 3_600.0)))
+}
+
 impl Thing {
     /// The thing and its id as a number.
     ///
     /// # Errors
     /// When it is not a post or comment.
-    pub fn read(value: serde_json::Value) -> Result<(u64, Self), ThingError> {
+    pub fn read(value: Value) -> Result<(u64, Self), ThingError> {
         let thing: Self = serde_json::from_value(value)?;
         match u64::from_str_radix(&thing.id, 36) {
             Ok(number) => Ok((number, thing)),
@@ -370,4 +375,26 @@ fn secret(value: &str) -> Result<HeaderValue, SourceError> {
     })?;
     header.set_sensitive(true);
     Ok(header)
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderName;
+
+    use super::*;
+
+    #[test]
+    fn pause_ignores_headers_that_are_no_times() {
+        for (left, reset, seconds) in [
+            ("0", "300", Some(300)),
+            ("0.0", "1e9", Some(3_600)),
+            ("0", "nan", None),
+            ("nan", "5", None),
+            ("7", "5", None),
+        ] {
+            let headers = [("x-ratelimit-remaining", left), ("x-ratelimit-reset", reset)];
+            let headers = headers.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+            assert_eq!(pause(&HeaderMap::from_iter(headers)), seconds.map(Duration::from_secs), "{left} {reset}");
+        }
+    }
 }

@@ -225,7 +225,7 @@ fn failure(options: &ReplayOptions, error: &ReadError) -> SourceError {
     use io::ErrorKind::{IsADirectory, NotFound, PermissionDenied};
     let message = format!("{}: {error}", options.path.display());
     match error {
-        ReadError::Header(_) | ReadError::Spreadsheet(_) => SourceError::Permanent(message),
+        ReadError::Header(_) | ReadError::Spreadsheet(_) | ReadError::Kind(_) => SourceError::Permanent(message),
         ReadError::Io(error) if matches!(error.kind(), NotFound | PermissionDenied | IsADirectory) => {
             SourceError::Permanent(format!("{message}; check sources.replay.path and restart"))
         }

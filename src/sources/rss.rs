@@ -98,9 +98,16 @@ struct Rss {
 enum News {
     /// The feed has not changed.
     Unchanged(HeaderMap),
-    Document(Parsed, HeaderMap),
+    Document(Document),
     /// The answer is a web page that links to this feed.
     Page(Url),
+}
+
+struct Document {
+    parsed: Parsed,
+    headers: HeaderMap,
+    /// The feed itself, when the configured URL is that of a page.
+    discovered: Option<Url>,
 }
 
 /// The source `name`; `fetcher` creates a fetcher for each host.
@@ -165,15 +172,34 @@ impl Rss {
         Ok(batch)
     }
 
+    /// Requests a feed. Of a page, the feed that it links to.
     async fn ask(&self, place: usize) -> Result<News, SourceError> {
-        let url = &self.shared.options.feeds[place];
-        let host = fetch::place(url);
+        let (url, memory) = (&self.shared.options.feeds[place], &self.memories[place]);
+        let asked = memory.discovered.as_ref().unwrap_or(url);
+        let news = self.request(place, asked, conditions(memory)).await?;
+        let page = fetch::shown(asked);
+        let feed = match news {
+            News::Page(feed) if memory.discovered.is_none() => feed,
+            News::Page(feed) => return Err(SourceError::Transient(format!("{page}: {}", FeedError::Page(feed)))),
+            news => return Ok(news),
+        };
+        let shown = fetch::shown(&feed);
+        match self.request(place, &feed, conditions(&Memory::default())).await? {
+            News::Document(document) => {
+                tracing::info!(page, feed = shown, "feed discovered");
+                Ok(News::Document(Document { discovered: Some(feed), ..document }))
+            }
+            _ => Err(SourceError::Transient(format!("{page} links to {shown}, which is not a feed"))),
+        }
+    }
+
+    async fn request(&self, place: usize, url: &Url, headers: HeaderMap) -> Result<News, SourceError> {
+        let configured = &self.shared.options.feeds[place];
+        let host = fetch::place(configured);
         let fetcher = self.shared.fetchers.get(host);
         let fetcher = fetcher.ok_or_else(|| SourceError::Permanent(format!("{host} has no fetcher")))?;
-        let memory = &self.memories[place];
-        let asked = memory.discovered.as_ref().unwrap_or(url);
-        let shown = fetch::shown(asked);
-        let answer = fetcher.get(asked, conditions(memory)).await?;
+        let shown = fetch::shown(url);
+        let answer = fetcher.get(url, headers).await?;
         match answer.status {
             StatusCode::NOT_MODIFIED => Ok(News::Unchanged(answer.headers)),
             StatusCode::GONE => {
@@ -182,13 +208,13 @@ impl Rss {
             }
             status if !status.is_success() => Err(SourceError::Transient(format!("{shown} answered {status}"))),
             _ => {
-                let (headers, feed) = (answer.headers.clone(), url.clone());
-                // Parsing a large document takes a while.
+                let (headers, feed) = (answer.headers.clone(), configured.clone());
+                // A large document takes a while.
                 let read = tokio::task::spawn_blocking(move || document(&answer, &feed)).await;
                 let failed = |reason: &dyn std::fmt::Display| SourceError::Transient(format!("{shown}: {reason}"));
                 match read.map_err(|error| failed(&error))? {
-                    Ok(parsed) => Ok(News::Document(parsed, headers)),
-                    Err(FeedError::Page(feed)) if memory.discovered.is_none() => Ok(News::Page(feed)),
+                    Ok(parsed) => Ok(News::Document(Document { parsed, headers, discovered: None })),
+                    Err(FeedError::Page(feed)) => Ok(News::Page(feed)),
                     Err(error) => Err(failed(&error)),
                 }
             }
@@ -200,17 +226,14 @@ impl Rss {
         let memory = &mut self.memories[place];
         let (fresh, asked) = match news {
             News::Unchanged(headers) => (0, max_age(&headers)),
-            News::Page(feed) => {
-                tracing::info!(page = %fetch::shown(&options.feeds[place]), feed = %fetch::shown(&feed), "feed discovered");
-                memory.discovered = Some(feed);
-                self.shared.schedule.succeeded(place, Duration::ZERO);
-                return;
-            }
-            News::Document(parsed, headers) => {
+            News::Document(Document { parsed, headers, discovered }) => {
+                memory.discovered = discovered.or(memory.discovered.take());
                 let asked = parsed.ttl.max(max_age(&headers));
                 memory.validators(&headers);
                 (memory.take(parsed, batch, now), asked)
             }
+            // `ask` follows pages.
+            News::Page(_) => return,
         };
         let (least, most) = (options.min_interval, options.max_interval.max(options.min_interval));
         let present = Duration::from_secs(memory.interval).clamp(least, most);
@@ -234,8 +257,11 @@ impl Rss {
                 memory.due = memory.due.max((self.clock.now() + *after).as_seconds());
             }
         } else {
-            // The page may link to another feed now.
-            self.memories[place].discovered = None;
+            // The page may link to another feed by now. The validators were those of the feed.
+            let memory = &mut self.memories[place];
+            if memory.discovered.take().is_some() {
+                (memory.etag, memory.last_modified) = (None, None);
+            }
         }
         if report == Report::Log {
             tracing::warn!(host, %error, "feed failed, retrying later");

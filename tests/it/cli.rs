@@ -346,6 +346,7 @@ fn data_commands_refuse_a_missing_database() {
         &["erase", "--author", "ada"],
         &["backup", "copy.db"],
         &["dead-letter", "list"],
+        &["sign-in"],
     ] {
         let refused = run(folder.path(), arguments);
         assert_eq!(refused.code, 2, "{arguments:?}: {}", refused.stdout);
@@ -382,6 +383,7 @@ fn source_options_are_checked() {
         ("sources.bluesky.languages=english", "expected codes of languages"),
         ("sources.bluesky.authors=ada", "ada.bsky.social"),
         ("sources.mastodon.instances=https://mastodon.social/@ada", "without a path"),
+        ("sources.mastodon.instances=@ada@mastodon.social", "without a path and an account"),
         ("sources.reddit.subreddits=r/rust/new", "expected names of subreddits"),
     ] {
         let wrong = run(folder.path(), &["config", "--set", setting]);

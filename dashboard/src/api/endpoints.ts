@@ -57,6 +57,12 @@ export async function getSources(signal: AbortSignal): Promise<SourceInfo[]> {
   return sources;
 }
 
+/** The names of Bluesky accounts, by DID. Accounts without a known name are left out. */
+export async function getAuthorNames(authors: string[]): Promise<Record<string, string>> {
+  const query = { source: "bluesky", authors: authors.join(",") };
+  return (await dataOf(api.GET("/api/authors", { params: { query } }))).names;
+}
+
 /** Pauses or resumes a source. The state survives restarts. */
 export function setSourcePaused(name: string, paused: boolean): Promise<Feed> {
   const params = { path: { name } };

@@ -16,6 +16,7 @@ export const keys = {
     all: ["insights"],
     explain: (filter: string, query: InsightQuery) => ["insights", "explain", filter, query],
   },
+  authors: { name: (author: string) => ["authors", author] },
   sources: { all: ["sources"] },
   feeds: {
     all: ["feeds"],

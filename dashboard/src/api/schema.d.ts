@@ -2230,6 +2230,64 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/authors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Names of authors
+         * @description Bluesky posts are stored under the DID of their author, which never changes. This gives the present handles. They
+         *     are requested from the public API of Bluesky, if this process has a Bluesky source, and kept for a day.
+         */
+        get: {
+            parameters: {
+                query: {
+                    /**
+                     * @description Up to 100 values of `author` of one source, separated by commas.
+                     * @example did:plc:z72i7hdynmk6r22z27h6tvur
+                     */
+                    authors: string;
+                    /**
+                     * @description Their source. Only authors of `bluesky` have names.
+                     * @example bluesky
+                     */
+                    source: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Authors"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/compare": {
         parameters: {
             query?: never;
@@ -4620,6 +4678,19 @@ export interface components {
             limit: number;
             /** @description Where the next page starts; `null` on the last. */
             next_cursor?: string | null;
+        };
+        /** @description Authors with their names. */
+        Authors: {
+            /**
+             * @description Name by author. Authors without a known name are left out.
+             * @example {
+             *       "did:plc:z72i7hdynmk6r22z27h6tvur": "bsky.app"
+             *     }
+             */
+            names: {
+                [key: string]: string;
+            };
+            source: string;
         };
         BTreeMap: {
             [key: string]: string;

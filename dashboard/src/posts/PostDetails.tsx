@@ -8,6 +8,7 @@ import { type Search, withSearch } from "@/lib/search";
 import { Button, buttonClass } from "@/ui/Button";
 import { EmotionMark, SentimentMark, UnscoredMark } from "@/ui/marks";
 import { ErrorState, Skeleton } from "@/ui/states";
+import { AuthorName } from "./AuthorName";
 import { DeletePost } from "./DeletePost";
 import { Explanation } from "./Explanation";
 import { PostText } from "./PostText";
@@ -74,7 +75,7 @@ function Facts({ post }: { post: PostDetail }) {
       <Fact name="Author">
         {post.author ? (
           <FilterLink change={{ author: post.author }}>
-            <bdi>{post.author}</bdi>
+            <AuthorName author={post.author} />
           </FilterLink>
         ) : (
           "unknown"

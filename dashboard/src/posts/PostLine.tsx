@@ -3,6 +3,7 @@ import { ago, exact } from "@/lib/format";
 import type { LivePost } from "@/live/post";
 import { cx } from "@/ui/cx";
 import { EmotionMark, SentimentMark, UnscoredMark } from "@/ui/marks";
+import { AuthorName } from "./AuthorName";
 import { ConfidenceBar } from "./ConfidenceBar";
 import { PostText } from "./PostText";
 import type { PostLink } from "./usePostLink";
@@ -66,7 +67,9 @@ export const PostLine = memo(function PostLine({ post, now, link }: PostLineProp
         <span className="truncate" title={post.source}>
           {post.source}
         </span>
-        <bdi className="truncate text-quiet">{post.author ?? "no author"}</bdi>
+        <span className="truncate text-quiet">
+          {post.author ? <AuthorName author={post.author} /> : "no author"}
+        </span>
       </div>
       <div className="flex h-[1.125rem] items-center">
         <ConfidenceBar value={post.confidence} label={post.sentiment} />

@@ -3,6 +3,7 @@ import { ago, exact } from "@/lib/format";
 import type { LivePost } from "@/live/post";
 import { cx } from "@/ui/cx";
 import { EmotionMark, SentimentMark, UnscoredMark } from "@/ui/marks";
+import { AuthorName } from "./AuthorName";
 import { ConfidenceBar } from "./ConfidenceBar";
 import { PostText } from "./PostText";
 import type { PostLink } from "./usePostLink";
@@ -51,7 +52,7 @@ export const PostRow = memo(function PostRow({ post, now, link, fresh = false, n
       <PostText content={post.content} lines={4} />
       <div className="flex items-center justify-between gap-3 text-xs text-quiet">
         <span className="min-w-0 truncate">
-          <bdi>{post.author ?? "no author"}</bdi>
+          {post.author ? <AuthorName author={post.author} /> : "no author"}
           {note && <span className="text-text"> · {note}</span>}
         </span>
         <ConfidenceBar value={post.confidence} label={post.sentiment} />

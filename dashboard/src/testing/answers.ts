@@ -12,6 +12,8 @@ export function answer(world: World, method: string, url: URL, body?: unknown): 
       return ok(world.page(params));
     case "GET /api/sentiment/aggregate":
       return ok(world.aggregate(params));
+    case "GET /api/authors":
+      return ok({ source: "bluesky", names: {} });
     case "GET /api/sources":
       return ok({
         sources: world.sources(),

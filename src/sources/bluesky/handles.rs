@@ -12,7 +12,7 @@ use super::super::fetch::{Fetcher, json};
 
 /// Most accounts per request
 /// (<https://docs.bsky.app/docs/api/app-bsky-actor-get-profiles>).
-const PER_REQUEST: usize = 25;
+pub const PER_REQUEST: usize = 25;
 
 /// Resolves handles in bulk, and caches them in case the API is unavailable later.
 pub struct Handles {
@@ -34,9 +34,20 @@ struct Profiles {
 }
 
 #[derive(Deserialize)]
-struct Profile {
-    did: String,
-    handle: String,
+pub struct Profile {
+    pub did: String,
+    pub handle: String,
+}
+
+/// The profiles of up to [`PER_REQUEST`] accounts, which are DIDs or handles. Unknown ones are left out.
+///
+/// # Errors
+/// When the API at `api` fails.
+pub async fn profiles(api: &Url, actors: &[String], fetcher: &Fetcher) -> Result<Vec<Profile>, SourceError> {
+    let url = api.join("xrpc/app.bsky.actor.getProfiles");
+    let mut url = url.map_err(|error| SourceError::Permanent(format!("api: {error}")))?;
+    url.query_pairs_mut().extend_pairs(actors.iter().map(|actor| ("actors", actor)));
+    Ok(json::<Profiles>(&fetcher.get(&url, HeaderMap::new()).await?)?.profiles)
 }
 
 impl Handles {
@@ -59,7 +70,7 @@ impl Handles {
             }
         }
         for handles in handles.chunks(PER_REQUEST) {
-            match self.ask(handles, fetcher).await {
+            match profiles(&self.api, handles, fetcher).await {
                 Ok(profiles) => self.note(profiles),
                 Err(error) if self.known(handles).next().is_none() => return Err(error),
                 Err(error) => resolved.problems.push(format!("handles cannot be resolved: {error}")),
@@ -73,13 +84,6 @@ impl Handles {
             }
         }
         Ok(resolved)
-    }
-
-    async fn ask(&self, handles: &[String], fetcher: &Fetcher) -> Result<Vec<Profile>, SourceError> {
-        let url = self.api.join("xrpc/app.bsky.actor.getProfiles");
-        let mut url = url.map_err(|error| SourceError::Permanent(format!("api: {error}")))?;
-        url.query_pairs_mut().extend_pairs(handles.iter().map(|handle| ("actors", handle)));
-        Ok(json::<Profiles>(&fetcher.get(&url, HeaderMap::new()).await?)?.profiles)
     }
 
     fn note(&self, profiles: Vec<Profile>) {

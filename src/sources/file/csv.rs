@@ -7,9 +7,13 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use super::fields::{self, Draft};
 use super::window::Window;
 use super::{ReadError, ReadOptions, RecordError, Step};
+use crate::domain::op::preview;
 
 /// Supported separators, in order of preference.
 const SEPARATORS: [u8; 4] = *b",;\t|";
+
+/// Characters of a header in an error.
+const SHOWN: usize = 300;
 
 /// Reads records of a CSV.
 pub struct Csv {
@@ -32,22 +36,30 @@ impl Columns {
     /// # Errors
     /// When the header lacks a column that a post needs, or that the field map names.
     pub fn find(header: &[&str], options: &ReadOptions) -> Result<Self, ReadError> {
-        let position = |name: &str| header.iter().position(|column| column.trim().eq_ignore_ascii_case(name));
         let mut found = Vec::new();
         for field in fields::NAMES {
             let name = options.map.name_of(field);
             let is_needed = name != field || (fields::REQUIRED.contains(&field) && !options.constants.sets(field));
-            match position(name) {
-                Some(index) => found.push(Column { field, index }),
-                None if is_needed => {
+            let is_named = |column: &&str| column.trim().eq_ignore_ascii_case(name);
+            let mut indexes = (0..header.len()).filter(|index| is_named(&header[*index]));
+            match (indexes.next(), indexes.count()) {
+                (Some(index), 0) => found.push(Column { field, index }),
+                (Some(_), others) => {
+                    let columns = others + 1;
+                    return Err(ReadError::Header(format!(
+                        "the header has {columns} columns {name:?}: rename all but one"
+                    )));
+                }
+                (None, _) if is_needed => {
+                    let columns = header.join(", ").replace(char::is_control, "\u{fffd}");
                     return Err(ReadError::Header(format!(
                         "the header has no column {name:?} for {field}; its columns are: {}. \
                          Name the column with --map {field}=COLUMN, or set a value for all records with \
                          --constant {field}=VALUE",
-                        header.join(", ")
+                        preview(&columns, SHOWN)
                     )));
                 }
-                None => {}
+                (None, _) => {}
             }
         }
         Ok(Self(found))

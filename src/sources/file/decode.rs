@@ -22,7 +22,7 @@ pub fn utf8(input: Box<dyn Read + Send>, encoding: Option<&'static Encoding>) ->
     let mut input = BufReader::with_capacity(BUFFER, input);
     let head = peek(&mut input, ZSTD.len())?;
     let plain: Box<dyn Read + Send> = match () {
-        () if head.starts_with(GZIP) => Box::new(MultiGzDecoder::new(input)),
+        () if head.starts_with(GZIP) => Box::new(Gzip(MultiGzDecoder::new(input))),
         () if head.starts_with(ZSTD) => Box::new(Zstd { input, decoder: FrameDecoder::new(), is_open: false }),
         () => Box::new(input),
     };
@@ -56,7 +56,24 @@ fn utf16(sample: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// Decompresses Zstandard with any number of frames.
+fn damaged(kind: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("the {kind} data is damaged or incomplete"))
+}
+
+/// Gzip with any number of members.
+struct Gzip<R>(MultiGzDecoder<R>);
+
+impl<R: BufRead> Read for Gzip<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+        self.0.read(buffer).map_err(|error| match error.kind() {
+            InvalidData | InvalidInput | UnexpectedEof => damaged("gzip"),
+            _ => error,
+        })
+    }
+}
+
+/// Zstandard with any number of frames.
 struct Zstd<R> {
     input: BufReader<R>,
     decoder: FrameDecoder,
@@ -75,7 +92,12 @@ impl<R: Read> Zstd<R> {
                 Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
                     io::copy(&mut (&mut self.input).take(u64::from(length)), &mut io::sink())?;
                 }
-                Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+                Err(FrameDecoderError::WindowSizeTooBig { requested, .. }) => {
+                    let mib = requested >> 20;
+                    let reason = format!("the zstd data needs a window of {mib} MiB: compress it without --long");
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+                }
+                Err(_) => return Err(damaged("zstd")),
             }
         }
         Ok(false)
@@ -91,7 +113,7 @@ impl<R: Read> Read for Zstd<R> {
             }
             if self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
                 let decoded = self.decoder.decode_blocks(&mut self.input, UptoBytes(BUFFER));
-                decoded.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+                decoded.map_err(|_| damaged("zstd"))?;
             }
             let read = self.decoder.read(buffer)?;
             if read > 0 || buffer.is_empty() {

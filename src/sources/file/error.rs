@@ -10,13 +10,23 @@ use crate::domain::FieldError;
 pub enum ReadError {
     /// Reading failed.
     #[error("cannot read: {0}")]
-    Io(#[from] io::Error),
+    Io(io::Error),
+    /// It is of another kind.
+    #[error("the file is {0}")]
+    Kind(&'static str),
     /// The header row lacks a column that a post needs.
     #[error("{0}")]
     Header(String),
     /// The spreadsheet cannot be read.
     #[error("the spreadsheet {0}")]
     Spreadsheet(String),
+}
+
+impl From<io::Error> for ReadError {
+    // Without a source: the message holds it already.
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
 }
 
 /// Why a record is rejected.
@@ -32,6 +42,8 @@ pub enum RecordError {
     Encoding { column: usize },
     #[error("is longer than {MAX_RECORD_BYTES} bytes, or its quote is never closed")]
     TooLong,
+    #[error("is the end of the file, but the array is not closed: the file is incomplete")]
+    OpenArray,
     #[error("has a quote that is never closed")]
     OpenQuote,
     #[error("{}", messages(.0))]

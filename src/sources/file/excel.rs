@@ -1,7 +1,9 @@
 //! Spreadsheets (xlsx, xls, xlsb, ods): the first sheet, with a header row.
 //!
-//! A spreadsheet is read into memory, because its directory is at its end.
+//! A spreadsheet is read into memory: its parts can only be found from its end. Of its sheet only the cells that a post
+//! needs are kept. A sheet is never laid out as a grid, since one cell in its last corner would take half a TiB.
 
+use std::fmt::Display;
 use std::io::{Cursor, Read};
 use std::sync::Arc;
 use std::vec;
@@ -10,19 +12,31 @@ use calamine::{Data, Reader as _, Sheets, open_workbook_auto_from_rs};
 
 use super::csv::Columns;
 use super::fields::{self, Draft};
-use super::{ReadError, ReadOptions, RecordError, Step};
+use super::{ReadError, ReadOptions, Step};
 
-/// Largest file, in bytes.
+/// Largest file, and most text of its cells, in bytes.
 const MAX_BYTES: u64 = 512 << 20;
+/// Columns beyond are not read (the limit of Excel).
+const MAX_COLUMNS: usize = 16_384;
 /// First bytes of a zip archive (xlsx, xlsb, ods) and of a compound file (xls).
 const SIGNATURES: [&[u8]; 2] = [b"PK\x03\x04", &[0xd0, 0xcf, 0x11, 0xe0]];
 
 /// The rows of a sheet.
 pub struct Excel {
-    rows: vec::IntoIter<Vec<String>>,
-    columns: Columns,
-    /// The number of the next row, from 1.
+    rows: vec::IntoIter<Row>,
+    /// The row that comes next, from 1.
     line: u64,
+}
+
+struct Row {
+    /// From 1.
+    line: u64,
+    fields: Vec<Field>,
+}
+
+struct Field {
+    name: &'static str,
+    text: String,
 }
 
 /// Whether a file that begins with `head` is a spreadsheet.
@@ -34,26 +48,50 @@ impl Excel {
     /// Reads the first sheet that is not empty.
     ///
     /// # Errors
-    /// When the file is not a spreadsheet, or its header lacks a column.
+    /// When the file is not a spreadsheet, is too large, or its header lacks a column.
     pub fn open(input: impl Read, options: &ReadOptions) -> Result<Self, ReadError> {
         let mut bytes = Vec::new();
         input.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > MAX_BYTES {
-            return Err(ReadError::Spreadsheet(format!("is larger than {} MiB: save it as CSV", MAX_BYTES >> 20)));
+            return Err(too_large());
         }
         let bytes: Arc<[u8]> = bytes.into();
-        let unreadable = |error: calamine::Error| ReadError::Spreadsheet(format!("cannot be read: {error}"));
-        let mut book: Sheets<_> = open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(unreadable)?;
-        for sheet in 0..book.sheet_names().len() {
-            let Some(range) = book.worksheet_range_at(sheet) else { continue };
-            let range = range.map_err(unreadable)?;
-            let first = range.start().map_or(0, |(row, _)| row);
-            let rows: Vec<Vec<String>> = range.rows().map(|row| row.iter().map(text).collect()).collect();
-            let mut rows = rows.into_iter();
-            if let Some(header) = rows.next() {
-                let header: Vec<&str> = header.iter().map(String::as_str).collect();
-                let columns = Columns::find(&header, options)?;
-                return Ok(Self { rows, columns, line: u64::from(first) + 2 });
+        let mut book: Sheets<_> = open_workbook_auto_from_rs(Cursor::new(bytes)).map_err(|error| match error {
+            calamine::Error::Msg("Cannot detect file format") => ReadError::Spreadsheet(
+                "cannot be read: it is damaged, or an archive of another kind (extract it first)".to_owned(),
+            ),
+            error => unreadable(error),
+        })?;
+        for (index, name) in book.sheet_names().iter().enumerate() {
+            let mut sheet = Sheet::new(options);
+            match &mut book {
+                Sheets::Xlsx(book) => {
+                    let mut cells = book.worksheet_cells_reader(name).map_err(unreadable)?;
+                    while let Some(cell) = cells.next_cell().map_err(unreadable)? {
+                        sheet.add(cell.get_position(), cell.get_value().clone().into())?;
+                    }
+                }
+                Sheets::Xlsb(book) => {
+                    let mut cells = book.worksheet_cells_reader(name).map_err(unreadable)?;
+                    while let Some(cell) = cells.next_cell().map_err(unreadable)? {
+                        sheet.add(cell.get_position(), cell.get_value().clone().into())?;
+                    }
+                }
+                // The grid of an xls has 16 million cells at most.
+                book => {
+                    let Some(range) = book.worksheet_range_at(index) else { continue };
+                    let range = range.map_err(unreadable)?;
+                    let (top, left) = range.start().unwrap_or_default();
+                    for (row, column, cell) in range.used_cells() {
+                        let place = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
+                        let position = (top.saturating_add(place(row)), left.saturating_add(place(column)));
+                        sheet.add(position, cell.clone())?;
+                    }
+                }
+            }
+            if let Some(rows) = sheet.finish()? {
+                let line = rows.first().map_or(0, |row| row.line);
+                return Ok(Self { rows: rows.into_iter(), line });
             }
         }
         Err(ReadError::Spreadsheet("holds no rows".to_owned()))
@@ -61,31 +99,93 @@ impl Excel {
 
     /// The number of the next row, from 1.
     pub fn line(&self) -> u64 {
-        self.line
+        self.line.max(1)
     }
 
     /// The next row.
     pub fn step(&mut self) -> Step {
-        loop {
-            let Some(row) = self.rows.next() else { return Step::End };
-            let line = self.line;
-            self.line += 1;
-            if row.iter().all(|cell| cell.trim().is_empty()) {
-                continue;
-            }
-            return Step::Record(line, Ok::<Draft, RecordError>(self.draft(&row)));
+        let Some(row) = self.rows.next() else { return Step::End };
+        self.line = row.line + 1;
+        let mut draft = Draft::default();
+        for field in row.fields {
+            fields::set(&mut draft.post, field.name, field.text);
         }
+        Step::Record(row.line, Ok(draft))
+    }
+}
+
+/// A sheet while its cells are read, row by row.
+struct Sheet<'a> {
+    options: &'a ReadOptions,
+    /// `None`: the header was not read yet.
+    columns: Option<Columns>,
+    /// The row of the cells that follow, from 0.
+    row: Option<u32>,
+    header: Vec<String>,
+    fields: Vec<Field>,
+    rows: Vec<Row>,
+    bytes: u64,
+}
+
+impl<'a> Sheet<'a> {
+    fn new(options: &'a ReadOptions) -> Self {
+        Self { options, columns: None, row: None, header: vec![], fields: vec![], rows: vec![], bytes: 0 }
     }
 
-    fn draft(&self, row: &[String]) -> Draft {
-        let mut draft = Draft::default();
-        for (name, column) in self.columns.iter() {
-            if let Some(cell) = row.get(column).filter(|cell| !cell.is_empty()) {
-                fields::set(&mut draft.post, name, cell.clone());
+    /// Adds the cell at a row and a column, from 0.
+    fn add(&mut self, (row, column): (u32, u32), cell: Data) -> Result<(), ReadError> {
+        let text = text(&cell);
+        let column = usize::try_from(column).unwrap_or(usize::MAX);
+        if text.trim().is_empty() || column >= MAX_COLUMNS {
+            return Ok(());
+        }
+        if self.row.is_some_and(|present| present != row) {
+            self.end_row()?;
+        }
+        self.row = Some(row);
+        self.bytes += text.len() as u64;
+        if self.bytes > MAX_BYTES {
+            return Err(too_large());
+        }
+        match &self.columns {
+            None => {
+                self.header.resize(self.header.len().max(column + 1), String::new());
+                self.header[column] = text;
+            }
+            Some(columns) => {
+                for (name, _) in columns.iter().filter(|(_, index)| *index == column) {
+                    self.fields.push(Field { name, text: text.clone() });
+                }
             }
         }
-        draft
+        Ok(())
     }
+
+    fn end_row(&mut self) -> Result<(), ReadError> {
+        let Some(row) = self.row.take() else { return Ok(()) };
+        if self.columns.is_none() {
+            let header: Vec<&str> = self.header.iter().map(String::as_str).collect();
+            self.columns = Some(Columns::find(&header, self.options)?);
+        } else {
+            let fields = std::mem::take(&mut self.fields);
+            self.rows.push(Row { line: u64::from(row) + 1, fields });
+        }
+        Ok(())
+    }
+
+    /// The rows behind the header; `None`: the sheet is empty.
+    fn finish(mut self) -> Result<Option<Vec<Row>>, ReadError> {
+        self.end_row()?;
+        Ok(self.columns.map(|_| self.rows))
+    }
+}
+
+fn too_large() -> ReadError {
+    ReadError::Spreadsheet(format!("is larger than {} MiB: save it as CSV", MAX_BYTES >> 20))
+}
+
+fn unreadable(error: impl Display) -> ReadError {
+    ReadError::Spreadsheet(format!("cannot be read: {error}"))
 }
 
 /// The text of a cell. Dates become ISO 8601 in UTC.

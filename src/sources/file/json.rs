@@ -1,4 +1,4 @@
-//! JSON: one object per line, or an array of objects.
+//! JSON: one object per line, an array of objects, or objects that follow each other over several lines.
 
 use std::io::{self, Read};
 
@@ -33,63 +33,121 @@ pub fn line<R: Read>(window: &mut Window<R>, map: &FieldMap) -> io::Result<Step>
     }
 }
 
-/// The next element of an array, if it is complete. The window is at the beginning of the array or after an element.
-pub fn element<R: Read>(window: &mut Window<R>, map: &FieldMap) -> io::Result<Step> {
-    let skipped = window.unread().iter().take_while(|byte| byte.is_ascii_whitespace() || b"[,".contains(byte)).count();
-    window.consume(skipped);
-    let unread = window.unread();
-    match unread.first() {
-        None if window.ended() => return Ok(Step::End),
-        None => return Ok(Step::Wait),
-        Some(b']') => {
-            // Nothing may follow the array.
-            window.consume(unread.len());
-            return Ok(if window.ended() { Step::End } else { Step::Wait });
+/// Whether the object at the beginning of `text` is written over several lines, as formatters do.
+pub fn is_formatted(text: &[u8]) -> bool {
+    let text = text.trim_ascii_start();
+    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    line.len() < text.len() && line.trim_ascii() == b"{"
+}
+
+/// Reads values one by one, whatever line breaks there are.
+#[derive(Default)]
+pub struct Json {
+    /// Whether the position is inside of an array.
+    is_inside: bool,
+    has_read: bool,
+}
+
+impl Json {
+    /// Begins at the bracket of the array, which is consumed, or at the first object.
+    pub fn begin<R: Read>(window: &mut Window<R>) -> io::Result<Self> {
+        let is_inside = window.first_byte()? == Some(b'[');
+        if is_inside {
+            window.skip_separators();
+            window.consume(1);
         }
-        Some(_) => {}
+        Ok(Self { is_inside, has_read: false })
     }
-    let line = window.position().line + 1;
-    match end_of_value(unread) {
-        Some(end) => {
-            let draft = fields::from_json(&unread[..end], map);
-            window.consume(end);
-            Ok(Step::Record(line, draft))
+
+    /// The next value, if it is complete.
+    pub fn step<R: Read>(&mut self, window: &mut Window<R>, map: &FieldMap) -> io::Result<Step> {
+        loop {
+            window.skip_separators();
+            match window.unread().first() {
+                None if !window.ended() => return Ok(Step::Wait),
+                // A reader that resumes behind the end of the array finds nothing.
+                None if self.is_inside && self.has_read => {
+                    self.is_inside = false;
+                    return Ok(Step::Record(window.position().line + 1, Err(RecordError::OpenArray)));
+                }
+                None => return Ok(Step::End),
+                Some(b']') if self.is_inside => self.is_inside = false,
+                Some(b'[') if !self.is_inside => self.is_inside = true,
+                Some(_) => break,
+            }
+            window.consume(1);
         }
-        None if window.is_overlong() => {
-            // A record that is too long is skipped up to its line break.
-            window.skip_line()?;
-            Ok(Step::Record(line, Err(RecordError::TooLong)))
-        }
-        None if window.ended() => {
-            let draft: Result<Draft, _> = fields::from_json(unread, map);
-            let rest = unread.len();
-            window.consume(rest);
-            Ok(Step::Record(line, draft))
-        }
-        None => Ok(Step::Wait),
+        let line = window.position().line + 1;
+        let draft = match Scan::default().end(window.unread()) {
+            Some(end) => {
+                let draft = fields::from_json(&window.unread()[..end], map);
+                window.consume(end);
+                draft
+            }
+            None if window.is_overlong() => {
+                skip_value(window)?;
+                Err(RecordError::TooLong)
+            }
+            None if window.ended() => {
+                let draft: Result<Draft, _> = fields::from_json(window.unread(), map);
+                window.consume(window.unread().len());
+                self.is_inside = false;
+                draft
+            }
+            None => return Ok(Step::Wait),
+        };
+        self.has_read = true;
+        Ok(Step::Record(line, draft))
     }
 }
 
-/// The end of the value at the beginning of `text`: after its closing bracket, or before a comma or bracket of the
-/// array. `None`: the value is not complete.
-fn end_of_value(text: &[u8]) -> Option<usize> {
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for (at, byte) in text.iter().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            _ if in_string => {}
-            b'{' | b'[' => depth += 1,
-            b',' | b']' if depth == 0 => return Some(at),
-            b'}' | b']' => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
-                    return Some(at + 1);
-                }
-            }
-            _ => {}
+/// Consumes a value of any length.
+fn skip_value<R: Read>(window: &mut Window<R>) -> io::Result<()> {
+    let mut scan = Scan::default();
+    loop {
+        if let Some(end) = scan.end(window.unread()) {
+            window.consume(end);
+            return Ok(());
         }
+        window.consume(window.unread().len());
+        if window.ended() {
+            return Ok(());
+        }
+        window.fill()?;
     }
-    None
+}
+
+/// Searches for the end of a value, over any number of portions.
+#[derive(Default)]
+struct Scan {
+    depth: usize,
+    in_string: bool,
+    is_escaped: bool,
+    has_begun: bool,
+}
+
+impl Scan {
+    /// Where the value ends in the next portion: behind its closing bracket, or before a separator. `None`: it is not
+    /// complete. The end is behind the first byte at least.
+    fn end(&mut self, portion: &[u8]) -> Option<usize> {
+        for (at, byte) in portion.iter().enumerate() {
+            match byte {
+                _ if self.is_escaped => self.is_escaped = false,
+                b'\\' if self.in_string => self.is_escaped = true,
+                b'"' => self.in_string = !self.in_string,
+                _ if self.in_string => {}
+                b'{' | b'[' => self.depth += 1,
+                b',' | b']' if self.depth == 0 && self.has_begun => return Some(at),
+                b'}' | b']' => {
+                    self.depth = self.depth.saturating_sub(1);
+                    if self.depth == 0 {
+                        return Some(at + 1);
+                    }
+                }
+                _ => {}
+            }
+            self.has_begun = true;
+        }
+        None
+    }
 }

@@ -267,3 +267,57 @@ fn constants_replace_missing_columns() {
     assert_eq!(posts, [("web", "2025-02-01T00:00:00Z".parse().unwrap()), ("web", clock().now())]);
     assert!(all.dropped.is_empty());
 }
+
+#[test]
+fn json_array_loses_no_record_silently() {
+    let long = format!("{{\"content\": \"{}]\"}}", "a".repeat(2 * MAX_RECORD_BYTES));
+    let deep = "[".repeat(100_000);
+    for (text, posts, rejected) in [
+        // What follows the array is read too.
+        (format!("[{TWO}]\n[{TWO}]{TWO}"), 3, 0),
+        (format!("[{TWO}, {long}, {TWO}]"), 2, 1),
+        (format!("[{TWO},"), 1, 1),
+        (format!("[{TWO}, {{\"post_id\": "), 1, 1),
+        (deep.clone(), 0, 1),
+        (format!("[{deep}{}, {TWO}]", "]".repeat(100_000)), 1, 1),
+        (format!("[{TWO}, ]], {TWO}"), 2, 1),
+        ("[]".to_owned(), 0, 0),
+    ] {
+        let all = read(text.as_bytes(), 1 << 16, 10, &options(&[])).unwrap();
+        let shown: String = text.chars().take(80).collect();
+        assert_eq!((all.posts.len(), all.rejected.len()), (posts, rejected), "{shown}: {:?}", all.rejected);
+        assert_eq!(all.position.offset as usize, text.len(), "{shown}");
+    }
+}
+
+#[test]
+fn formatted_objects_are_read_one_by_one() {
+    let text = "{\n  \"post_id\": 1,\n  \"source\": \"x\",\n  \"content\": \"one\"\n}\n";
+    let all = read(format!("{text}{text}").as_bytes(), 5, 10, &options(&[])).unwrap();
+    assert_eq!(contents(&all), ["one", "one"], "{:?}", all.rejected);
+}
+
+#[test]
+fn header_that_is_ambiguous_or_no_text_is_explained() {
+    let twice = read(b"post_id,source,content,Content\n1,x,a,b\n", 99, 10, &options(&[])).unwrap_err().to_string();
+    assert!(twice.contains("2 columns \"content\""), "{twice}");
+    let zeros = read(&[0; 100_000], 99, 10, &options(&[])).unwrap_err().to_string();
+    assert!(zeros.len() < 1_000 && !zeros.contains('\0'), "{zeros}");
+    for (head, kind) in [(&b"BZh91AY"[..], "bzip2"), (b"PAR1....", "Parquet"), (b"PK\x03\x04....", "archive")] {
+        let error = read(head, 99, 10, &options(&[])).unwrap_err().to_string();
+        assert!(error.contains(kind), "{error}");
+    }
+}
+
+#[test]
+fn damaged_compression_is_named_after_its_records() {
+    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+    let text = format!("{TWO}\n").repeat(20_000);
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text.as_bytes()).unwrap();
+    let (gzip, zstd) = (encoder.finish().unwrap(), compress_to_vec(text.as_bytes(), CompressionLevel::Fastest));
+    for (kind, bytes) in [("gzip", gzip), ("zstd", zstd)] {
+        let error = read(&bytes[..bytes.len() - 20], 4_096, 500, &options(&[])).unwrap_err().to_string();
+        assert!(error.ends_with(&format!("the {kind} data is damaged or incomplete")), "{error}");
+    }
+}

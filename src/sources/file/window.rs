@@ -93,6 +93,13 @@ impl<R: Read> Window<R> {
         self.consume(blank);
     }
 
+    /// Consumes the white space and commas between the values of a JSON array.
+    pub fn skip_separators(&mut self) {
+        let separates = |byte: &&u8| byte.is_ascii_whitespace() || **byte == b',';
+        let count = self.unread().iter().take_while(separates).count();
+        self.consume(count);
+    }
+
     /// Consumes a byte-order mark at the beginning.
     pub fn skip_byte_order_mark(&mut self) -> io::Result<()> {
         const MARK: &[u8] = b"\xEF\xBB\xBF";

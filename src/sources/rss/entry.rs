@@ -57,7 +57,7 @@ pub enum FeedError {
 /// # Errors
 /// When the document is not a feed. [`FeedError::Page`] when it is a page that links to one.
 pub fn parse(document: &[u8], feed: &Url, url: &Url) -> Result<Parsed, FeedError> {
-    let document = json::with_text_ids(document);
+    let document = json::tidied(document);
     let read = match read(&document, url) {
         Ok(read) => read,
         Err(error) => {

@@ -131,6 +131,7 @@ impl TestApp {
             metrics: None,
             components: Arc::new(Vec::new),
             sources: None,
+            names: None,
         };
         Self::over(rooms, folder, change)
     }
@@ -272,8 +273,9 @@ pub async fn away() -> (Api, tempfile::TempDir) {
     let live = LiveBus::Local(LocalBus::default());
     let topics = Topics::new(store.clone());
     let components = Arc::new(Vec::new);
+    let (sources, names) = (None, None);
     let rooms =
-        Api { store, stream, topics, live, cache: None, model, clock, metrics: None, components, sources: None };
+        Api { store, stream, topics, live, cache: None, model, clock, metrics: None, components, sources, names };
     (rooms, tempfile::tempdir().expect("a folder"))
 }
 

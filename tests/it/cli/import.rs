@@ -101,8 +101,53 @@ fn spreadsheet_is_recognised_by_its_content() {
     assert_eq!(post["created_at"], "2026-11-01T12:00:00.000Z");
 }
 
+#[test]
+fn spreadsheet_with_a_cell_in_its_last_corner_is_read() {
+    let folder = migrated();
+    // Laid out as a grid it would take half a TiB.
+    let corner = "<row r=\"1048576\"><c r=\"XFD1048576\"><v>1</v></c></row>";
+    std::fs::write(folder.path().join("survey.xlsx"), spreadsheet_with(corner)).unwrap();
+    let arguments = ["import", "survey.xlsx", "--source", "survey", "--map", "content=answer", "--json"];
+    let report = run(folder.path(), &arguments).good().json();
+    assert_eq!((&report["accepted"], &report["rejected"]), (&2.into(), &1.into()), "{report}");
+    assert_eq!(report["errors"][0]["line"], 1_048_576);
+}
+
+#[cfg(unix)]
+#[test]
+fn terminated_import_says_how_to_continue() {
+    let folder = migrated();
+    let posts: Vec<_> =
+        (0..20).map(|n| format!(r#"{{"post_id": "{n}", "source": "web", "content": "hello"}}"#)).collect();
+    write(folder.path(), "posts.ndjson", &posts.join("\n"));
+    let limits = ["import", "posts.ndjson", "--set", "stream.max_backlog=10", "--batch-size", "5"];
+    let mut command = command(folder.path(), &limits);
+    let mut import = command.stderr(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(import.stderr.take().unwrap())).map(Result::unwrap);
+    assert!(lines.any(|line| line.starts_with("waiting: ")));
+    let killed = std::process::Command::new("kill").arg(import.id().to_string()).status().unwrap();
+    assert!(killed.success());
+    assert!(lines.any(|line| line.contains("continue with --skip 10")));
+    assert_eq!(import.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn import_without_records_says_so() {
+    let folder = migrated();
+    write(folder.path(), "empty.csv", "post_id,source,content\n");
+    assert!(run(folder.path(), &["import", "empty.csv"]).good().stdout.contains("the file holds no records"));
+    write(folder.path(), "posts.csv", "post_id,source,content\n1,web,fine\n");
+    let skipped = run(folder.path(), &["import", "posts.csv", "--skip", "5"]).good().stdout;
+    assert!(skipped.contains("all records of the file were skipped: 1"), "{skipped}");
+}
+
 /// A minimal xlsx with a header, two rows, a numeric id and a date cell.
 fn spreadsheet() -> Vec<u8> {
+    spreadsheet_with("")
+}
+
+/// The same with more `rows`.
+fn spreadsheet_with(rows: &str) -> Vec<u8> {
     const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
     const RELATIONS: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
     const PACKAGE: &str = "http://schemas.openxmlformats.org/package/2006/relationships";
@@ -112,7 +157,7 @@ fn spreadsheet() -> Vec<u8> {
     let first = format!("<c r=\"A2\"><v>17</v></c>{}<c r=\"C2\" s=\"1\"><v>46327.5</v></c>", text("B2", "I love it"));
     let second = format!("<c r=\"A3\"><v>18</v></c>{}", text("B3", "I hate it"));
     let sheet = format!(
-        "<worksheet xmlns=\"{MAIN}\"><sheetData><row r=\"1\">{header}</row><row r=\"2\">{first}</row><row r=\"3\">{second}</row></sheetData></worksheet>"
+        "<worksheet xmlns=\"{MAIN}\"><sheetData><row r=\"1\">{header}</row><row r=\"2\">{first}</row><row r=\"3\">{second}</row>{rows}</sheetData></worksheet>"
     );
     let styles = format!(
         "<styleSheet xmlns=\"{MAIN}\"><cellXfs count=\"2\"><xf numFmtId=\"0\"/><xf numFmtId=\"22\" applyNumberFormat=\"1\"/></cellXfs></styleSheet>"

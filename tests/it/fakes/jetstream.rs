@@ -271,7 +271,7 @@ pub async fn profiles(accounts: &'static [(&'static str, &'static str)]) -> Web 
         if request.path != "/xrpc/app.bsky.actor.getProfiles" || actors.len() > 25 {
             return Reply::status(400);
         }
-        let profile = |actor: &&str| accounts.iter().find(|(handle, _)| handle == actor);
+        let profile = |actor: &&str| accounts.iter().find(|(handle, did)| handle == actor || did == actor);
         let profiles: Vec<_> = actors.iter().filter_map(profile).collect();
         let profiles: Vec<_> = profiles.iter().map(|(handle, did)| json!({"did": did, "handle": handle})).collect();
         Reply::ok(json!({"profiles": profiles}).to_string())

@@ -59,9 +59,9 @@ impl Site {
         lock(&self.state.comments).insert(0, comment);
     }
 
-    /// An item that is neither a post nor a comment.
+    /// Things that are neither: one with an odd id, and one that is no object.
     pub fn odd(&self) {
-        lock(&self.state.posts).insert(0, json!({"id": "!!", "name": "t3_!!"}));
+        lock(&self.state.posts).splice(0..0, [json!({"id": "!!", "name": "t3_!!"}), json!(7)]);
     }
 
     /// Revokes the current token.
@@ -92,9 +92,13 @@ fn answer(request: &Request, state: &State) -> Reply {
     let rest = &things[start.map_or(0, |start| start + 1)..];
     let page = &rest[..rest.len().min(100)];
     let after = if rest.len() > page.len() { page.last().map(|thing| thing["name"].clone()) } else { None };
-    let children: Vec<Value> = page.iter().map(|thing| json!({"kind": "t3", "data": thing})).collect();
+    let children: Vec<Value> = page.iter().map(child).collect();
     let listing = json!({"kind": "Listing", "data": {"after": after, "children": children}});
     Reply::ok(listing.to_string()).with("x-ratelimit-remaining", "99.0").with("x-ratelimit-reset", "300")
+}
+
+fn child(thing: &Value) -> Value {
+    if thing.is_object() { json!({"kind": "t3", "data": thing}) } else { thing.clone() }
 }
 
 fn unauthorized() -> Reply {

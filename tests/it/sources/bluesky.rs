@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sentistream::domain::Timestamp;
+use sentistream::http::Api;
 use sentistream::sources::SourceSpec;
 use sentistream::sources::bluesky::{self, BlueskyOptions, Filter, FilterOptions};
 use serde_json::{Value, json};
@@ -18,6 +19,7 @@ cases![
     host_faults_lose_no_post,
     unreadable_events_are_skipped_and_counted,
     authors_are_selected_by_handle_and_did,
+    authors_are_named_by_their_handles,
     restart_resumes_at_cursor_and_other_host_rewinds,
     full_stream_stops_reading_the_socket,
 ];
@@ -286,6 +288,25 @@ async fn authors_are_selected_by_handle_and_did(setup: Setup) {
     let state = app.eventually("it fails", async || failing.states.all().pop().filter(|state| state.errors > 0)).await;
     assert_eq!((state.state.as_str(), state.posts), ("backing_off", 0));
     failing.stop().await;
+}
+
+async fn authors_are_named_by_their_handles(setup: Setup) {
+    let api = profiles(&[("ada.test", ADA), ("handle.invalid", BOB)]).await;
+    let app = TestApp::start(setup).await;
+    let path = format!("/api/authors?source=bluesky&authors={ADA},{BOB},did:plc:nobody,ada");
+    assert_eq!(app.get(&path).await.ok()["names"], json!({}), "without a Bluesky source nothing is requested");
+    let names = bluesky::Names::new(api.at("/"), fetcher());
+    let rooms = Api { names: Some(names), ..app.rooms.clone() };
+    let named = TestApp::over(rooms, tempfile::tempdir().expect("a folder"), |_| {});
+    for _ in 0..3 {
+        assert_eq!(named.get(&path).await.ok(), json!({"source": "bluesky", "names": {ADA: "ada.test"}}));
+    }
+    assert_eq!(api.requests().len(), 1, "the answer is kept");
+    let other = named.get(&path.replace("bluesky", "mastodon")).await.ok();
+    assert_eq!(other["names"], json!({}));
+    assert_eq!(named.get("/api/authors?source=bluesky").await.problem(422), ["authors"]);
+    let many = "did:plc:x,".repeat(101);
+    assert_eq!(named.get(&format!("/api/authors?source=bluesky&authors={many}")).await.problem(422), ["authors"]);
 }
 
 async fn restart_resumes_at_cursor_and_other_host_rewinds(setup: Setup) {

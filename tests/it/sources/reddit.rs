@@ -73,7 +73,7 @@ async fn application_reads_posts_and_comments(setup: Setup) {
     let ingesting = Ingesting::start(&app, spec(&app, &site));
     let books = stored(&app, 252).await;
     assert_eq!((&books["analysed"], &books["duplicate"]), (&json!(252), &json!(0)));
-    assert_eq!(ingesting.states.all().remove(0).rejected, 1);
+    assert_eq!(ingesting.states.all().remove(0).rejected, 2);
     ingesting.stop().await;
 }
 

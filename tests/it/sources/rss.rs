@@ -17,6 +17,7 @@ use crate::fakes::web::{Reply, Web};
 cases![
     feeds_are_read_once_with_their_validators,
     feed_is_discovered_and_charset_taken_from_the_header,
+    page_without_a_working_feed_is_retried_ever_later,
     failing_feed_delays_no_other,
     retry_after_delays_all_feeds_of_the_host,
     private_addresses_are_refused_behind_redirects,
@@ -116,6 +117,27 @@ async fn feed_is_discovered_and_charset_taken_from_the_header(setup: Setup) {
     assert_eq!(post["content"], "I love it Größe\n\nRead more");
     app.eventually("it is polled again", async || (site.requests().len() > 4).then_some(())).await;
     assert_eq!(site.requests().iter().filter(|request| request.path == "/").count(), 1, "the feed is remembered");
+    ingesting.stop().await;
+}
+
+async fn page_without_a_working_feed_is_retried_ever_later(setup: Setup) {
+    let app = TestApp::start(setup).await;
+    let page = "<html><head><link rel=\"alternate\" type=\"application/rss+xml\" href=\"/gone.rss\"></head></html>";
+    let site = Web::start(move |request| match request.path.as_str() {
+        "/" => Reply::ok(page).with("Content-Type", "text/html"),
+        _ => Reply::status(404),
+    })
+    .await;
+    let good = Feeds::start().await;
+    good.publish("/feed.rss", entry("good:0", "I love it", 9));
+    let ingesting = Ingesting::start(&app, spec(&app, &[site.at("/"), good.url("feed.rss")]));
+    stored(&app, 1).await;
+    // The other feed is polled at the shortest interval; the page is not after some failures.
+    app.eventually("the page is asked less often", async || {
+        let (pages, polls) = (site.requests().len() / 2, good.web.requests().len());
+        (polls > 30 && pages * 2 < polls).then_some(())
+    })
+    .await;
     ingesting.stop().await;
 }
 

@@ -1,0 +1,73 @@
+//! The names of authors that are stored under an id.
+
+use std::collections::BTreeMap;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use crate::domain::post::MAX_AUTHOR_CHARS;
+
+use super::answer;
+use super::auth::{Authorized, Read};
+use super::error::{ApiError, Problem};
+use super::params::Params;
+use super::state::State;
+
+/// Most authors of a request.
+const MAX_AUTHORS: usize = 100;
+
+/// The authors to name.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "the parameters as the OpenAPI document describes them")]
+pub struct AuthorsParams {
+    /// Up to 100 values of `author` of one source, separated by commas.
+    #[param(example = "did:plc:z72i7hdynmk6r22z27h6tvur")]
+    authors: String,
+    /// Their source. Only authors of `bluesky` have names.
+    #[param(example = "bluesky")]
+    source: String,
+}
+
+/// Authors with their names.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Authors {
+    source: String,
+    /// Name by author. Authors without a known name are left out.
+    #[schema(example = json!({"did:plc:z72i7hdynmk6r22z27h6tvur": "bsky.app"}))]
+    names: BTreeMap<String, String>,
+}
+
+/// Names of authors
+///
+/// Bluesky posts are stored under the DID of their author, which never changes. This gives the present handles. They
+/// are requested from the public API of Bluesky, if this process has a Bluesky source, and kept for a day.
+#[utoipa::path(
+    get, path = "/api/authors", tag = "posts", params(AuthorsParams),
+    responses((status = 200, body = Authors), (status = 422, body = Problem))
+)]
+pub async fn list(
+    _: Authorized<Read>,
+    state: web::Data<State>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let mut params = Params::of(&request)?;
+    let authors = params.required("authors", parse).unwrap_or_default();
+    let source = params.required("source", crate::domain::Source::parse);
+    params.finish()?;
+    let source = source.map(|source| source.to_string()).unwrap_or_default();
+    let names = match state.api.names.clone().filter(|_| source == "bluesky") {
+        Some(names) => state.run(async move { Ok::<_, ApiError>(names.of(&authors).await) }).await?,
+        None => BTreeMap::new(),
+    };
+    answer::json(&Authors { source, names })
+}
+
+fn parse(text: &str) -> Result<Vec<String>, String> {
+    let authors: Vec<String> = text.split(',').filter(|author| !author.is_empty()).map(str::to_owned).collect();
+    match authors.len() {
+        1..=MAX_AUTHORS if authors.iter().all(|author| author.chars().count() <= MAX_AUTHOR_CHARS) => Ok(authors),
+        1..=MAX_AUTHORS => Err(format!("must be authors of at most {MAX_AUTHOR_CHARS} characters")),
+        found => Err(format!("must be 1 to {MAX_AUTHORS} authors, found {found}")),
+    }
+}
