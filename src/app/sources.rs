@@ -66,8 +66,10 @@ impl SourceFactory for Factory {
         let wrong = |error: anyhow::Error| vec![FieldError::new("settings", format!("{error:#}"))];
         source(&definition.name, &settings, &self.rooms).map_err(wrong)
     }
-/// Who names the authors of Bluesky posts; `None` when `ingester.sources` names no Bluesky source, since then nothing may
-/// be requested from Bluesky.
+}
+
+/// Resolves the handles of authors of Bluesky posts; `None` when `ingester.sources` has no Bluesky source, since nothing
+/// may be requested from Bluesky then.
 pub fn names(config: &Config, rooms: &Rooms) -> Option<Names> {
     let mut used = config.ingester.sources.iter().filter_map(|name| config.sources.get(name));
     used.find_map(|source| match source {
