@@ -68,13 +68,13 @@ impl Excel {
                 Sheets::Xlsx(book) => {
                     let mut cells = book.worksheet_cells_reader(name).map_err(unreadable)?;
                     while let Some(cell) = cells.next_cell().map_err(unreadable)? {
-                        sheet.add(cell.get_position(), cell.get_value().clone().into())?;
+                        sheet.add(cell.get_position(), &cell.get_value().clone().into())?;
                     }
                 }
                 Sheets::Xlsb(book) => {
                     let mut cells = book.worksheet_cells_reader(name).map_err(unreadable)?;
                     while let Some(cell) = cells.next_cell().map_err(unreadable)? {
-                        sheet.add(cell.get_position(), cell.get_value().clone().into())?;
+                        sheet.add(cell.get_position(), &cell.get_value().clone().into())?;
                     }
                 }
                 // The grid of an xls has 16 million cells at most.
@@ -85,7 +85,7 @@ impl Excel {
                     for (row, column, cell) in range.used_cells() {
                         let place = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
                         let position = (top.saturating_add(place(row)), left.saturating_add(place(column)));
-                        sheet.add(position, cell.clone())?;
+                        sheet.add(position, cell)?;
                     }
                 }
             }
@@ -133,8 +133,8 @@ impl<'a> Sheet<'a> {
     }
 
     /// Adds the cell at a row and a column, from 0.
-    fn add(&mut self, (row, column): (u32, u32), cell: Data) -> Result<(), ReadError> {
-        let text = text(&cell);
+    fn add(&mut self, (row, column): (u32, u32), cell: &Data) -> Result<(), ReadError> {
+        let text = text(cell);
         let column = usize::try_from(column).unwrap_or(usize::MAX);
         if text.trim().is_empty() || column >= MAX_COLUMNS {
             return Ok(());
