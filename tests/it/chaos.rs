@@ -103,6 +103,11 @@ async fn embedded_process_survives_many_faults() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn fail_over_of_redis_is_survived() {
+    run(Failover::start().await, Plan { faults: 1, seed: 13 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 #[ignore = "run by make chaos"]
 async fn fail_overs_of_redis_survive_many_faults() {
     let plan = Plan::long();
