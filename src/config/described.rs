@@ -21,6 +21,9 @@ const KINDS: [(&str, &str, &[&str]); 5] = [
     ("reddit", "Reddit", &["url", "token_url"]),
 ];
 
+/// How the sentence begins that says when a key is required in a file.
+const CONDITIONS: [&str; 2] = [" Required when ", " This or "];
+
 /// Ends the keys that name a file for the value of the key before it.
 const FILE: &str = "_file";
 
@@ -65,7 +68,10 @@ fn field(template: &Template, section: &str, key: String) -> Option<SourceField>
     Some(SourceField {
         title: title(&key),
         // What makes a key required in a file goes without saying in a form.
-        help: help.split(" Required when ").next().unwrap_or_default().to_owned(),
+        help: CONDITIONS
+            .iter()
+            .fold(help.as_str(), |help, start| help.split(start).next().unwrap_or_default())
+            .to_owned(),
         required,
         default: if is_secret { None } else { serde_json::to_value(default).ok() },
         kind,

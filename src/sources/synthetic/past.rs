@@ -37,6 +37,8 @@ const YESTERDAY: f64 = 21.0 * HOUR;
 const LASTED: f64 = 50.0 * MINUTE;
 /// Posts per hour that it adds when it is at its height.
 const STIR: f64 = 1_500.0;
+/// One in so many posts about an incident has the hashtag of its topic.
+const TAGGED: u64 = 2;
 /// When the present incident began before the end, in seconds.
 const BEGUN: f64 = 9.0 * MINUTE;
 /// How much more is written since then.
@@ -127,7 +129,10 @@ fn posts(writer: &mut Writer, run: &str, course: &Course) -> Vec<Post> {
             let jitter = (posts.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) as f64 / u64::MAX as f64;
             let seconds = begins + MINUTE * (f64::from(number) + jitter) / f64::from(count);
             let index = posts.len() as u64;
-            let written = writer.write(index, seconds);
+            let mut written = writer.write(index, seconds);
+            if written.struck && index.is_multiple_of(TAGGED) {
+                add_tag(writer, &mut written.content);
+            }
             let Ok(post_id) = PostId::parse(&made_up::post_id(run, index)) else { continue };
             let reply_to = if written.is_reply {
                 recent.get(&written.source).map(|id| id.as_str().to_owned())
@@ -148,6 +153,16 @@ fn posts(writer: &mut Writer, run: &str, course: &Course) -> Vec<Post> {
         }
     }
     posts
+}
+
+/// Adds the hashtag of what the present incident is about, unless the text names it.
+fn add_tag(writer: &Writer, content: &mut String) {
+    let Some((number, _)) = writer.incident() else { return };
+    let Name { name, tag, .. } = writer.name(writer.topic_of_incident(number));
+    if !content.contains(name) && !content.contains(&tag) {
+        content.push_str(" #");
+        content.push_str(&tag);
+    }
 }
 
 /// How many posts an hour has at `seconds` after the start.

@@ -54,6 +54,8 @@ pub struct Written {
     pub url: Option<String>,
     /// Whether it is a reply to an earlier post.
     pub is_reply: bool,
+    /// Whether it is about the current incident.
+    pub struck: bool,
 }
 
 /// The source and the emotion of a post.
@@ -160,6 +162,7 @@ impl Writer {
             lang: text.lang,
             url: text.url,
             is_reply: text.is_reply,
+            struck,
         }
     }
 
