@@ -190,7 +190,7 @@ fn read(state: &State, given: SourceRequest, kept: Secrets) -> Result<(SourceDef
 }
 
 fn factory(state: &State) -> Result<&Arc<dyn SourceFactory>, ApiError> {
-    state.api.sources.as_ref().ok_or_else(|| ApiError::internal("this process cannot open sources"))
+    state.api.sources.as_ref().ok_or_else(|| ApiError::not_found("this process does not manage sources"))
 }
 
 async fn named(state: &State, name: &str) -> Result<WithSecrets<SourceDefinition>, ApiError> {

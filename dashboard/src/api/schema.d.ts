@@ -25,7 +25,7 @@ export interface paths {
                      * @example negative_share
                      */
                     alert_type?: string;
-                    /** @description Only alerts that matter so much. */
+                    /** @description Only alerts of this severity. */
                     severity?: components["schemas"]["Severity"];
                     /** @description Only alerts of this rule, by its id. */
                     rule?: number;
@@ -2039,7 +2039,8 @@ export interface paths {
         put?: never;
         /**
          * Acknowledge an alert
-         * @description Notes who looks after it, for others to see; it goes on firing. A later one replaces an earlier one.
+         * @description Records who works on it. The alert keeps firing, and its notification is not repeated. A later acknowledgement replaces
+         *     an earlier one.
          */
         post: {
             parameters: {
@@ -2575,6 +2576,76 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/demo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The demonstration
+         * @description An empty installation begins with made-up posts of the past week, three topics, and rules with alerts.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DemoView"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        /**
+         * Remove the demonstration
+         * @description Its posts, topics, rules and alerts are removed in the background, and its source is paused. The state is `removed`
+         *     when nothing is left.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DemoView"];
+                    };
+                };
+                /** @description There is none */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/health": {
         parameters: {
             query?: never;
@@ -2601,6 +2672,84 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["Health"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/insights/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Explain a change
+         * @description Compares the posts of a range with those of the range before it, or of a chosen one: what changed significantly, and the
+         *     words, sources, authors and repeated texts behind it, each with up to three posts. Counts are exact where rollups have
+         *     them; the rest comes from a sample of each range: all posts up to 2,000, at most 5,000 of more. Scope: read.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /**
+                     * @description The range: posts created at or after. 24 hours before its end if not given.
+                     * @example 2026-03-01T22:00:00Z
+                     */
+                    start_date?: string;
+                    /**
+                     * @description The range: posts created before. Now if not given, or if it lies in the future.
+                     * @example 2026-03-01T23:00:00Z
+                     */
+                    end_date?: string;
+                    /** @description Where the range to compare with begins. As long before its end as the range is, if not given. */
+                    against_start?: string;
+                    /**
+                     * @description Where the range to compare with ends. As long after its start as the range is, if not given; with neither, where the
+                     *     range starts.
+                     */
+                    against_end?: string;
+                    /** @description Only posts that this tracked topic matches. */
+                    topic?: string;
+                    /** @description Only posts of this source. */
+                    source?: string;
+                    /** @description Only posts of this sentiment; `unscored`: those without one. */
+                    sentiment?: components["schemas"]["SentimentFilter"];
+                    /** @description Only posts with this emotion. */
+                    emotion?: components["schemas"]["Emotion"];
+                    /** @description Only posts of this author. */
+                    author?: string;
+                    /** @description Words that must all occur, ignoring case. */
+                    q?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Explained"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
                     };
                 };
             };
@@ -3193,8 +3342,341 @@ export interface paths {
             };
         };
         put?: never;
+        /**
+         * Add a source
+         * @description It is read within seconds, by one instance with the ingester role.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["SourceRequest"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ManagedSourceView"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sources/kinds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Kinds of sources
+         * @description With their settings: types, defaults and what they mean.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SourceKinds"];
+                    };
+                };
+            };
+        };
+        put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sources/recognize": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Recognise an address
+         * @description The source that reads it, to be tested and added. 422 when it is nothing that could be read.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["AddressRequest"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SourceDefinition"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sources/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Test a source
+         * @description Reads up to ten posts and shows them with their mood. Nothing is stored. With the name of a source that was added, its
+         *     secrets are used unless others are given.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["SourceRequest"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Trial"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sources/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One source that was added
+         * @description With its settings, for a form. A source of the configuration is not one of them.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ManagedSourceView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /**
+         * Change a source
+         * @description Replaces its settings; secrets that are not named stay. It continues at its cursor.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The ETag, or `*` */
+                    "If-Match": string;
+                };
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["SourceRequest"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ManagedSourceView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /**
+         * Delete a source
+         * @description It is no longer read. Its posts stay.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description The ETag, or `*` */
+                    "If-Match": string;
+                };
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                412: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                428: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         options?: never;
         head?: never;
         patch?: never;
@@ -4333,78 +4815,13 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/insights/explain": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Explain a change */
-        get: {
-            parameters: {
-                query?: {
-                    /** @description The later period: posts created at or after. 24 hours before its end if not given. */
-                    start_date?: string;
-                    /**
-                     * @description The later period: posts created before. Now if not given, or if it lies in the future: an unfinished period is
-                     *     compared with one of equal length.
-                     */
-                    end_date?: string;
-                    /** @description Only posts that this tracked topic matches. */
-                    topic?: string;
-                    /** @description Only posts of this source. */
-                    source?: string;
-                    /** @description Only posts of this sentiment. */
-                    sentiment?: components["schemas"]["Sentiment"];
-                    /** @description Only posts with this emotion. */
-                    emotion?: components["schemas"]["Emotion"];
-                    /** @description Only posts of this author. */
-                    author?: string;
-                    /** @description Words that must all occur, ignoring case. */
-                    q?: string;
-                    against_start?: string;
-                    against_end?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Explained"];
-                    };
-                };
-                422: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description Someone looks after an alert. */
+        /** @description An acknowledgement. */
         AcknowledgeRequest: {
-            /** @description What others should know; at most 2,000 characters. */
+            /** @description A note for others; at most 2,000 characters. */
             note?: string;
         };
         /** @description Someone is working on an alert. */
@@ -4414,6 +4831,16 @@ export interface components {
             /** @description The name of the token. */
             by: string;
             note: string;
+        };
+        /**
+         * @description An address to be recognised.
+         * @example {
+         *       "address": "@ada@mastodon.social"
+         *     }
+         */
+        AddressRequest: {
+            /** @description A web page, `@name@instance`, a Bluesky handle, `r/name`, an app's page, a hashtag. */
+            address: string;
         };
         /** @description Counts by bucket. */
         AggregateAnswer: components["schemas"]["CountEcho"] & {
@@ -4485,7 +4912,7 @@ export interface components {
             /** Format: date-time */
             window_start: string;
         };
-        /** @description An alert with how it came about. */
+        /** @description An alert with its transitions. */
         AlertDetail: components["schemas"]["Alert"] & {
             /** @description Its changes of state, oldest first. */
             timeline: components["schemas"]["Transition"][];
@@ -4678,6 +5105,25 @@ export interface components {
             limit: number;
             /** @description Where the next page starts; `null` on the last. */
             next_cursor?: string | null;
+        };
+        /** @description An author and their part of the difference, estimated from the samples. */
+        AuthorPart: {
+            author: string;
+            /**
+             * Format: double
+             * @description As of a source.
+             */
+            contribution: number;
+            /** @description Up to three of their posts. */
+            post_ids: string[];
+            /**
+             * Format: int64
+             * @description Their posts in the sample.
+             */
+            posts: number;
+            /** Format: int64 */
+            previous_posts: number;
+            source: string;
         };
         /** @description Authors with their names. */
         Authors: {
@@ -4970,7 +5416,7 @@ export interface components {
             /** @enum {string} */
             kind: "alertmanager";
             /**
-             * @description The Alertmanager resolves an alert by itself when it was not sent again for this long. It must be longer than
+             * @description The Alertmanager resolves an alert that was not sent again for this long. It must be longer than
              *     the `repeat_interval` of the routes to this receiver. 1min to 31d.
              * @example 1d
              */
@@ -4980,6 +5426,20 @@ export interface components {
              * @example http://alertmanager:9093
              */
             url: string;
+        };
+        /** @description A post that is cited. */
+        CitedPost: {
+            author?: string | null;
+            /** Format: double */
+            confidence: number;
+            /** @description The first 200 characters. */
+            content: string;
+            /** Format: date-time */
+            created_at: string;
+            emotion?: components["schemas"]["Emotion"] | null;
+            sentiment?: components["schemas"]["Sentiment"] | null;
+            source: string;
+            url?: string | null;
         };
         /** @description Instances of SentiStream meet in the database; there is no cluster of Alertmanager. */
         ClusterStatus: {
@@ -5155,6 +5615,47 @@ export interface components {
             log: components["schemas"]["Attempt"][];
         };
         /**
+         * @description Made-up posts, and the topics and rules that go with them.
+         * @example {
+         *       "began_at": "2026-03-01T12:00:00.000Z",
+         *       "planned": 19800,
+         *       "rules": [
+         *         "Nimbus 9: mood turns negative"
+         *       ],
+         *       "state": "filling",
+         *       "stored": 8250,
+         *       "topics": [
+         *         "nimbus-9"
+         *       ]
+         *     }
+         */
+        DemoView: {
+            /**
+             * Format: date-time
+             * @description Where its past ends.
+             */
+            began_at?: string | null;
+            /**
+             * Format: int64
+             * @description Posts of its past.
+             */
+            planned: number;
+            /** @description The names of its rules. */
+            rules: string[];
+            /**
+             * @description `none`, `filling` (posts are analysed), `evaluating` (its rules are evaluated over the past), `ready`, `removing`
+             *     or `removed`.
+             */
+            state: string;
+            /**
+             * Format: int64
+             * @description How many of them are stored.
+             */
+            stored: number;
+            /** @description The names of its topics. */
+            topics: string[];
+        };
+        /**
          * @description On which side of the threshold a rule holds.
          * @enum {string}
          */
@@ -5200,6 +5701,173 @@ export interface components {
          * @enum {string}
          */
         Emotion: "anger" | "disgust" | "fear" | "joy" | "neutral" | "sadness" | "surprise";
+        /**
+         * @description What changed, and what is behind it.
+         * @example {
+         *       "author": null,
+         *       "authors": [
+         *         {
+         *           "author": "ada",
+         *           "contribution": 4.3,
+         *           "post_ids": [
+         *             "t-1"
+         *           ],
+         *           "posts": 9,
+         *           "previous_posts": 0,
+         *           "source": "twitter"
+         *         }
+         *       ],
+         *       "changes": [
+         *         {
+         *           "current": 97.14,
+         *           "emotion": "anger",
+         *           "measure": "negative",
+         *           "previous": 34.21,
+         *           "source": "twitter",
+         *           "words": [
+         *             "refund"
+         *           ]
+         *         }
+         *       ],
+         *       "counted_from": "rollups",
+         *       "current": {
+         *         "end_date": "2026-03-01T23:00:00.000Z",
+         *         "measures": {
+         *           "average_confidence": 0.94,
+         *           "distribution": {
+         *             "negative": 204,
+         *             "neutral": 2,
+         *             "positive": 4
+         *           },
+         *           "net_sentiment": -95.24,
+         *           "percentages": {
+         *             "negative": 97.14,
+         *             "neutral": 0.95,
+         *             "positive": 1.9
+         *           },
+         *           "total": 210
+         *         },
+         *         "sampled": 210,
+         *         "start_date": "2026-03-01T22:00:00.000Z",
+         *         "total": 210,
+         *         "total_capped": false
+         *       },
+         *       "emotion": null,
+         *       "posts": {
+         *         "t-1": {
+         *           "author": "ada",
+         *           "confidence": 0.97,
+         *           "content": "No refund after three weeks",
+         *           "created_at": "2026-03-01T22:10:00.000Z",
+         *           "emotion": "anger",
+         *           "sentiment": "negative",
+         *           "source": "twitter",
+         *           "url": null
+         *         }
+         *       },
+         *       "previous": {
+         *         "end_date": "2026-03-01T22:00:00.000Z",
+         *         "measures": {
+         *           "average_confidence": 0.91,
+         *           "distribution": {
+         *             "negative": 65,
+         *             "neutral": 55,
+         *             "positive": 70
+         *           },
+         *           "net_sentiment": 2.63,
+         *           "percentages": {
+         *             "negative": 34.21,
+         *             "neutral": 28.95,
+         *             "positive": 36.84
+         *           },
+         *           "total": 190
+         *         },
+         *         "sampled": 190,
+         *         "start_date": "2026-03-01T21:00:00.000Z",
+         *         "total": 190,
+         *         "total_capped": false
+         *       },
+         *       "q": null,
+         *       "sentiment": null,
+         *       "significant": true,
+         *       "source": null,
+         *       "sources": [
+         *         {
+         *           "contribution": 58.1,
+         *           "post_ids": [
+         *             "t-1"
+         *           ],
+         *           "posts": 180,
+         *           "previous_posts": 100,
+         *           "source": "twitter"
+         *         }
+         *       ],
+         *       "texts": [
+         *         {
+         *           "authors": 29,
+         *           "content": "No refund after three weeks",
+         *           "post_ids": [
+         *             "t-1"
+         *           ],
+         *           "posts": 31,
+         *           "sources": [
+         *             "twitter"
+         *           ]
+         *         }
+         *       ],
+         *       "topic": "acme",
+         *       "typical": {
+         *         "current": [
+         *           "t-1"
+         *         ],
+         *         "previous": []
+         *       },
+         *       "words": [
+         *         {
+         *           "kind": "word",
+         *           "post_ids": [
+         *             "t-1"
+         *           ],
+         *           "posts": 125,
+         *           "previous_posts": 1,
+         *           "previous_rate": 1.5,
+         *           "rate": 61.3,
+         *           "score": 9.2,
+         *           "term": "refund"
+         *         }
+         *       ]
+         *     }
+         */
+        Explained: components["schemas"]["CountEcho"] & {
+            /** @description As the sources, estimated from the samples. */
+            authors: components["schemas"]["AuthorPart"][];
+            /** @description The significant changes, the most important first: at most one of the mood and one of the number of posts. */
+            changes: components["schemas"]["Shift"][];
+            counted_from: components["schemas"]["CountedFrom"];
+            current: components["schemas"]["SampledSide"];
+            /** @description The posts that the answer cites, by id. */
+            posts: {
+                [key: string]: components["schemas"]["CitedPost"];
+            };
+            /** @description The range that it is compared with. */
+            previous: components["schemas"]["SampledSide"];
+            /**
+             * @description Whether anything changed that chance does not explain (p < 0.001) and that is large: a share by five points, the
+             *     number of posts by half.
+             */
+            significant: boolean;
+            /** @description Sources by their part of the first change, or of the change of the number of posts. */
+            sources: components["schemas"]["SourcePart"][];
+            /** @description Texts that occur several times, almost the same, most frequent first. */
+            texts: components["schemas"]["TextGroup"][];
+            /** @description Ids of three typical posts of each range. */
+            typical: components["schemas"]["Typical"];
+            /**
+             * @description Words, pairs of words and hashtags that became more frequent, most certain first: among the posts of the mood that
+             *     became more frequent, else among all.
+             */
+            words: components["schemas"]["SalientWord"][];
+        };
         /** @description Why a text got its labels. */
         Explanation: {
             /**
@@ -5229,6 +5897,11 @@ export interface components {
             /** @description What is wrong and what is allowed. */
             message: string;
         };
+        /**
+         * @description What a field holds.
+         * @enum {string}
+         */
+        FieldKind: "text" | "secret" | "number" | "boolean" | "list" | "duration";
         /** @description A field of the original entry. */
         FieldView: {
             /** @description The bytes, when they are not UTF-8. */
@@ -5466,6 +6139,11 @@ export interface components {
         LiveView: {
             clients: number;
         };
+        /** @description A source as it was saved. Secrets are never shown. */
+        ManagedSourceView: components["schemas"]["Stored_SourceDefinition"] & {
+            /** @description The keys of the secrets that are set. */
+            secrets: string[];
+        };
         /**
          * @description The operator of a matcher.
          * @enum {string}
@@ -5486,6 +6164,11 @@ export interface components {
             op: components["schemas"]["MatchOp"];
             value: string;
         };
+        /**
+         * @description What is measured.
+         * @enum {string}
+         */
+        Measure: "posts" | "positive" | "neutral" | "negative";
         /** @description The measures of a set of posts. */
         Measures: {
             /** Format: double */
@@ -5961,6 +6644,8 @@ export interface components {
              * @description How many more posts have almost the same text.
              */
             duplicates: number;
+            /** @description Null in messages of earlier versions. */
+            post_id?: string | null;
             source: string;
             /** @description The post at its source. */
             url?: string | null;
@@ -6060,7 +6745,8 @@ export interface components {
         /**
          * @description A node of the routing tree. Siblings are tried in the order of their positions; the first whose matchers all hold
          *     takes the alert, unless it has `continue`. A route passes the alert to its children first and takes it itself when
-         *     no child matches.
+         *     no child matches. As in Alertmanager, a route takes the settings that it does not define from its parent; those of the
+         *     default route are inherited by the routes at the top level.
          */
         Route: {
             /**
@@ -6082,6 +6768,11 @@ export interface components {
              * @example 30s
              */
             group_wait?: string;
+            /**
+             * @description The settings that the route takes from its parent: those that were not given, or that are listed here. Their values
+             *     are shown as they are inherited now.
+             */
+            inherited?: components["schemas"]["RouteSetting"][];
             /**
              * @description All must hold. The route at the top level without matchers is the default route: it takes the alerts that no
              *     other route takes.
@@ -6105,7 +6796,7 @@ export interface components {
              */
             position?: number;
             /**
-             * @description The name of a receiver.
+             * @description The name of a receiver. A route with a `parent` may leave it out.
              * @example on-call
              */
             receiver: string;
@@ -6133,6 +6824,11 @@ export interface components {
             /** @description The labels: `alertname`, `severity`, `source`, … */
             labels: components["schemas"]["BTreeMap"];
         };
+        /**
+         * @description A setting of a route that its children inherit. Mute timings and `continue` are not inherited.
+         * @enum {string}
+         */
+        RouteSetting: "receiver" | "group_by" | "group_wait" | "group_interval" | "repeat_interval";
         /** @description A rule as the API and the configuration write it. What is missing has a default. */
         RuleDraft: {
             /**
@@ -6226,7 +6922,7 @@ export interface components {
             window: string;
         };
         /**
-         * @description What a rule looks at.
+         * @description What a rule compares with its threshold.
          * @enum {string}
          */
         RuleKind: "share" | "ratio" | "volume" | "spike" | "shift" | "absence";
@@ -6260,6 +6956,56 @@ export interface components {
              * @description Grows with each change; quoted it is the ETag.
              */
             version: number;
+        };
+        /** @description A term that is more frequent than in the earlier range. */
+        SalientWord: {
+            kind: components["schemas"]["TermKind"];
+            /** @description Up to three posts with it. */
+            post_ids: string[];
+            /**
+             * Format: int32
+             * @description Posts of the sample with it.
+             */
+            posts: number;
+            /** Format: int32 */
+            previous_posts: number;
+            /**
+             * Format: double
+             * @description The same of the earlier range.
+             */
+            previous_rate: number;
+            /**
+             * Format: double
+             * @description Posts of the sample with it, in percent.
+             */
+            rate: number;
+            /**
+             * Format: double
+             * @description Standard deviations by which its log-odds differ.
+             */
+            score: number;
+            term: string;
+        };
+        /** @description A range. */
+        SampledSide: {
+            /**
+             * Format: date-time
+             * @description Not included.
+             */
+            end_date: string;
+            /** @description Of all posts; of the sampled ones when `counted_from` is `posts`. */
+            measures: components["schemas"]["Measures"];
+            /** @description Posts whose words, authors and texts were read. */
+            sampled: number;
+            /** Format: date-time */
+            start_date: string;
+            /**
+             * Format: int64
+             * @description All posts of the range.
+             */
+            total: number;
+            /** @description Whether counting stopped at 10,000. */
+            total_capped: boolean;
         };
         /** @description An event of the audit log. */
         SecurityEvent: {
@@ -6417,6 +7163,25 @@ export interface components {
                 [key: string]: number;
             };
         };
+        /** @description A significant difference. */
+        Shift: {
+            /**
+             * Format: double
+             * @description A share in percent, or a number of posts.
+             */
+            current: number;
+            emotion?: components["schemas"]["Emotion"] | null;
+            measure: components["schemas"]["Measure"];
+            /**
+             * Format: double
+             * @description A share in percent, or a number of posts, scaled to the length of the current range.
+             */
+            previous: number;
+            /** @description The source that explains most of it, if it explains at least a third. */
+            source?: string | null;
+            /** @description Words that stand out, at most three. */
+            words: string[];
+        };
         /** @description The code of a sign-in link. */
         SignInRequest: {
             /** @description The part of the link after `#sign-in=`. */
@@ -6485,6 +7250,88 @@ export interface components {
          * @enum {string}
          */
         SourceActivity: "starting" | "connected" | "waiting" | "backing_off" | "paused" | "standby" | "failed" | "finished";
+        /** @description What a person says about a source. */
+        SourceDefinition: {
+            /** @description One of the kinds of `GET /api/sources/kinds`. */
+            kind: string;
+            /** @description 1 to 64 of `a-z`, `0-9`, `_` and `-`. */
+            name: string;
+            /** @description By key; those that are missing have the defaults of the kind. */
+            settings?: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description A setting of a kind. */
+        SourceField: {
+            /** @description A secret has none. */
+            default: unknown;
+            help: string;
+            key: string;
+            /** @description Whether the source cannot be read without it. */
+            required: boolean;
+            /** @description For people. */
+            title: string;
+            type: components["schemas"]["FieldKind"];
+        };
+        /** @description A kind of source that can be added. */
+        SourceKind: {
+            about: string;
+            /** @description In the order of forms. */
+            fields: components["schemas"]["SourceField"][];
+            /** @description As it is written in settings. */
+            kind: string;
+            /** @description For people. */
+            title: string;
+        };
+        /** @description What can be added. */
+        SourceKinds: {
+            kinds: components["schemas"]["SourceKind"][];
+        };
+        /** @description A source and its part of the difference. */
+        SourcePart: {
+            /**
+             * Format: double
+             * @description What it adds to the difference of the first entry of `changes`, or of the number of posts: in percentage points of
+             *     all posts, or in posts. The parts of all sources sum to the difference.
+             */
+            contribution: number;
+            /** @description Up to three of its posts. */
+            post_ids: string[];
+            /**
+             * Format: int64
+             * @description Its posts; those of the sample when only posts can be counted.
+             */
+            posts: number;
+            /** Format: int64 */
+            previous_posts: number;
+            source: string;
+        };
+        /**
+         * @description A source to be added or tested.
+         * @example {
+         *       "kind": "rss",
+         *       "name": "blog",
+         *       "settings": {
+         *         "feeds": [
+         *           "https://blog.example.org/feed.xml"
+         *         ]
+         *       }
+         *     }
+         */
+        SourceRequest: {
+            /** @description One of `GET /api/sources/kinds`. It cannot be changed. */
+            kind: string;
+            /** @description 1 to 64 of `a-z`, `0-9`, `_` and `-`. It cannot be changed. */
+            name: string;
+            /** @description By key: a text sets a secret, `null` removes it; those that are missing stay. */
+            secrets?: {
+                [key: string]: string | null;
+            } | null;
+            /** @description By key; those that are missing have the defaults of the kind. */
+            settings?: {
+                [key: string]: unknown;
+            };
+        };
         /** @description One source of this process. */
         SourceState: {
             /**
@@ -6563,8 +7410,10 @@ export interface components {
         };
         /** @description The sources seen, and the feeds that are configured. */
         Sources: {
-            /** @description The configured sources that instances read. */
+            /** @description The sources that instances read. */
             feeds: components["schemas"]["FeedView"][];
+            /** @description The names of those that people added, and that can be changed; the others belong to the configuration. */
+            managed: string[];
             sources: components["schemas"]["SourceView"][];
             total: number;
         };
@@ -6761,6 +7610,11 @@ export interface components {
              */
             group_wait?: string;
             /**
+             * @description The settings that the route takes from its parent: those that were not given, or that are listed here. Their values
+             *     are shown as they are inherited now.
+             */
+            inherited?: components["schemas"]["RouteSetting"][];
+            /**
              * @description All must hold. The route at the top level without matchers is the default route: it takes the alerts that no
              *     other route takes.
              */
@@ -6783,7 +7637,7 @@ export interface components {
              */
             position?: number;
             /**
-             * @description The name of a receiver.
+             * @description The name of a receiver. A route with a `parent` may leave it out.
              * @example on-call
              */
             receiver: string;
@@ -6828,6 +7682,31 @@ export interface components {
             matchers: components["schemas"]["Matcher"][];
             /** Format: date-time */
             starts_at: string;
+        } & {
+            /** Format: date-time */
+            created_at: string;
+            /** Format: int64 */
+            id: number;
+            /** @description Whether the object comes from the configuration file. The API cannot change such objects. */
+            provisioned: boolean;
+            /** Format: date-time */
+            updated_at: string;
+            /**
+             * Format: int64
+             * @description Increases with each change: the ETag.
+             */
+            version: number;
+        };
+        /** @description An object as the store returns it. */
+        Stored_SourceDefinition: {
+            /** @description One of the kinds of `GET /api/sources/kinds`. */
+            kind: string;
+            /** @description 1 to 64 of `a-z`, `0-9`, `_` and `-`. */
+            name: string;
+            /** @description By key; those that are missing have the defaults of the kind. */
+            settings?: {
+                [key: string]: unknown;
+            };
         } & {
             /** Format: date-time */
             created_at: string;
@@ -6926,6 +7805,24 @@ export interface components {
              * @example {{ status | upper }}: {{ commonLabels.alertname }}
              */
             title?: string | null;
+        };
+        /**
+         * @description What kind of term it is.
+         * @enum {string}
+         */
+        TermKind: "word" | "bigram" | "hashtag";
+        /** @description Posts with almost the same text. */
+        TextGroup: {
+            /** @description How many different authors wrote them. */
+            authors: number;
+            /** @description The first 200 characters of one of them. */
+            content: string;
+            /** @description Up to three of them. */
+            post_ids: string[];
+            /** @description How many there are in the sample. */
+            posts: number;
+            /** @description Where they appeared. */
+            sources: string[];
         };
         /** @description Entries per second over the last minute. */
         Throughput: {
@@ -7107,6 +8004,60 @@ export interface components {
             value?: number | null;
         };
         /**
+         * @description What a source delivered.
+         * @example {
+         *       "filtered": 0,
+         *       "message": "2 posts were read.",
+         *       "ok": true,
+         *       "posts": [
+         *         {
+         *           "author": "ada",
+         *           "confidence": 0.98,
+         *           "content": "I love it",
+         *           "created_at": "2026-03-01T12:00:00.000Z",
+         *           "emotion": "joy",
+         *           "sentiment": "positive",
+         *           "url": null
+         *         }
+         *       ],
+         *       "rejected": []
+         *     }
+         */
+        Trial: {
+            /**
+             * Format: int64
+             * @description Items that the filters of the source left out.
+             */
+            filtered: number;
+            /** @description What happened, and what to do if it cannot be read. */
+            message: string;
+            /** @description Whether the source can be read. */
+            ok: boolean;
+            /** @description Up to ten posts. Nothing was stored. */
+            posts: components["schemas"]["TrialPost"][];
+            /** @description Items that are not valid posts, and why. */
+            rejected: string[];
+        };
+        /** @description A post that a source delivered, judged by the model. */
+        TrialPost: {
+            author?: string | null;
+            /** Format: double */
+            confidence?: number | null;
+            content: string;
+            /** Format: date-time */
+            created_at: string;
+            emotion?: components["schemas"]["Emotion"] | null;
+            sentiment?: components["schemas"]["Sentiment"] | null;
+            url?: string | null;
+        };
+        /** @description Typical posts. */
+        Typical: {
+            /** @description Ids of posts of the range. */
+            current: string[];
+            /** @description Ids of posts of the range that it is compared with. */
+            previous: string[];
+        };
+        /**
          * @description Why a stored post has no sentiment.
          * @enum {string}
          */
@@ -7175,108 +8126,6 @@ export interface components {
             start: number;
             /** @description The word as written in the text. */
             text: string;
-        };
-        /** @enum {string} */
-        Measure: "posts" | "positive" | "neutral" | "negative";
-        /** @enum {string} */
-        TermKind: "word" | "bigram" | "hashtag";
-        Shift: {
-            measure: components["schemas"]["Measure"];
-            /** Format: double */
-            previous: number;
-            /** Format: double */
-            current: number;
-            emotion?: components["schemas"]["Emotion"] | null;
-            source?: string | null;
-            words: string[];
-        };
-        SalientWord: {
-            term: string;
-            kind: components["schemas"]["TermKind"];
-            /** Format: double */
-            rate: number;
-            /** Format: double */
-            previous_rate: number;
-            /** Format: int64 */
-            posts: number;
-            /** Format: int64 */
-            previous_posts: number;
-            /** Format: double */
-            score: number;
-            post_ids: string[];
-        };
-        SourcePart: {
-            source: string;
-            /** Format: int64 */
-            posts: number;
-            /** Format: int64 */
-            previous_posts: number;
-            /** Format: double */
-            contribution: number;
-            post_ids: string[];
-        };
-        AuthorPart: {
-            author: string;
-            source: string;
-            /** Format: int64 */
-            posts: number;
-            /** Format: int64 */
-            previous_posts: number;
-            /** Format: double */
-            contribution: number;
-            post_ids: string[];
-        };
-        TextGroup: {
-            content: string;
-            /** Format: int64 */
-            posts: number;
-            /** Format: int64 */
-            authors: number;
-            sources: string[];
-            post_ids: string[];
-        };
-        Typical: {
-            current: string[];
-            previous: string[];
-        };
-        CitedPost: {
-            source: string;
-            author?: string | null;
-            content: string;
-            url?: string | null;
-            /** Format: date-time */
-            created_at: string;
-            sentiment?: components["schemas"]["Sentiment"] | null;
-            emotion?: components["schemas"]["Emotion"] | null;
-            /** Format: double */
-            confidence: number;
-        };
-        SampledSide: {
-            /** Format: date-time */
-            start_date: string;
-            /** Format: date-time */
-            end_date: string;
-            /** Format: int64 */
-            total: number;
-            total_capped: boolean;
-            /** Format: int64 */
-            sampled: number;
-            measures: components["schemas"]["Measures"];
-        };
-        Explained: components["schemas"]["CountEcho"] & {
-            current: components["schemas"]["SampledSide"];
-            previous: components["schemas"]["SampledSide"];
-            counted_from: components["schemas"]["CountedFrom"];
-            significant: boolean;
-            changes: components["schemas"]["Shift"][];
-            words: components["schemas"]["SalientWord"][];
-            sources: components["schemas"]["SourcePart"][];
-            authors: components["schemas"]["AuthorPart"][];
-            texts: components["schemas"]["TextGroup"][];
-            typical: components["schemas"]["Typical"];
-            posts: {
-                [key: string]: components["schemas"]["CitedPost"];
-            };
         };
     };
     responses: never;

@@ -148,7 +148,7 @@ fn variants(capability: &'static str, variants: &[Variant; 5]) -> Vec<Case> {
     variants.iter().flat_map(|variant| of(*variant)).collect()
 }
 
-/// `text` with two letters of its `place`th long word swapped.
+/// `text` with two different letters of its `place`th long word swapped.
 fn swapped(text: &str, place: usize) -> String {
     let mut long = 0;
     let word = |word: &str| {
@@ -156,7 +156,8 @@ fn swapped(text: &str, place: usize) -> String {
             long += 1;
             if long == place {
                 let mut letters: Vec<char> = word.chars().collect();
-                letters.swap(1, 2);
+                let different = (1..letters.len() - 1).find(|at| letters[*at] != letters[at + 1]).unwrap_or(1);
+                letters.swap(different, different + 1);
                 return letters.into_iter().collect();
             }
         }

@@ -13,7 +13,7 @@ use crate::domain::op::preview;
 const SEPARATORS: [u8; 4] = *b",;\t|";
 
 /// Characters of a header in an error.
-const SHOWN: usize = 300;
+const SHOWN: usize = 200;
 
 /// Reads records of a CSV.
 pub struct Csv {

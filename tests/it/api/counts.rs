@@ -214,7 +214,7 @@ async fn empty_store_yields_zeros(setup: Setup) {
     assert_eq!(app.get("/api/posts").await.ok()["posts"], json!([]));
     assert_eq!(app.get("/api/posts/recent").await.ok(), json!({"posts": []}));
     assert_eq!(app.get("/api/stats").await.ok()["total_posts"], 0);
-    assert_eq!(app.get("/api/sources").await.ok(), json!({"sources": [], "total": 0, "feeds": []}));
+    assert_eq!(app.get("/api/sources").await.ok(), json!({"sources": [], "total": 0, "feeds": [], "managed": []}));
     let distribution = app.get("/api/distribution").await.ok();
     assert_eq!((&distribution["percentages"]["positive"], &distribution["top_emotions"]), (&json!(0.0), &json!([])));
     assert_eq!(app.get("/api/aggregate?period=day").await.ok()["summary"]["average_confidence"], 0.0);

@@ -149,7 +149,9 @@ async fn explain_refuses_bad_ranges(setup: Setup) {
 async fn explain_of_many_posts_reads_a_bounded_sample(setup: Setup) {
     let app = TestApp::start(setup).await;
     let posts: Vec<Value> = (0..3_000)
-        .map(|number| written(&format!("p{number}"), "web", &format!("I hate the queue of desk {number}"), number / 2))
+        .map(|number| {
+            written(&format!("p{number}"), "web", &format!("I hate the queue of desk {number}"), number / 2 + 1)
+        })
         .collect();
     app.store(&posts).await;
     let answer = app.get(&format!("/api/insights/explain?{NOW}")).await.ok();

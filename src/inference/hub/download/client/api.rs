@@ -160,7 +160,7 @@ impl Api {
     /// # Errors
     /// When it breaks off.
     pub fn next(&self, body: &mut Response) -> Result<Option<impl AsRef<[u8]> + use<>>, ApiError> {
-        Ok(self.runtime.block_on(body.chunk())?)
+        Ok(self.runtime.block_on(async { body.chunk().await })?)
     }
 
     fn send(&self, request: RequestBuilder) -> Result<Response, ApiError> {
@@ -168,7 +168,8 @@ impl Api {
     }
 
     fn checked(&self, request: RequestBuilder) -> Result<Response, ApiError> {
-        let answer = self.runtime.block_on(request.send())?;
+        // Timers are created when the request is sent, so that must happen inside of the runtime.
+        let answer = self.runtime.block_on(async { request.send().await })?;
         let status = answer.status();
         if status.is_client_error() || status.is_server_error() { Err(ApiError::Status(status)) } else { Ok(answer) }
     }
