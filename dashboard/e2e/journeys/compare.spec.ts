@@ -15,7 +15,7 @@ test("periods a day apart are compared by a shareable link", async ({ page, serv
     post(2, HOUR / 4, "Awful, broken and rude."),
     post(3, 24 * HOUR + HOUR / 4, "I love this, wonderful!"),
   );
-  await page.goto(`/compare?source=${source}`);
+  await page.goto(`/compare?source=${source}&range=1h`);
   const table = page.getByRole("region", { name: "What changed" });
   await expect(table.getByRole("row", { name: /^Posts/ })).toContainText("Posts02–");
   await expect(page.getByText(/nothing to compare with/)).toBeVisible();
