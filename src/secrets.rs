@@ -73,7 +73,7 @@ pub enum SecretsError {
         /// The id of the key.
         key: String,
     },
-    /// The text is not a sealed text, was changed, or belongs to another place.
+    /// The text is not a sealed secret, was modified, or was sealed for another record.
     #[error("a stored secret was changed or moved: set it again")]
     Tampered,
     /// The cipher failed.

@@ -130,7 +130,7 @@ pub struct Store {
     keep: Keep,
     vault: Option<Vault>,
     clock: Clock,
-    /// Whether the text index was found to be complete. It stays so.
+    /// Whether the text index is complete. Once complete, it remains complete.
     indexed: Arc<AtomicBool>,
     scans: Scans,
 }

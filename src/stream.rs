@@ -229,7 +229,7 @@ impl Stream {
     }
 
     /// Acknowledges entries after the store committed them. (The embedded queue has done so in that
-    /// commit; there this only ends the claims.)
+    /// commit; there this call only ends the claims.)
     pub async fn ack(&self, consumer: &Consumer, keys: &[EntryKey]) -> Result<(), StreamError> {
         match self {
             Self::Local(s) => {

@@ -102,7 +102,7 @@ fn room(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
     &mut buffer[..len]
 }
 
-/// Rows in the format of this encoder's products.
+/// The input rows of a matrix product, in the format of the encoder's precision.
 fn pick<'a>(floats: &'a [f32], rounded: &'a Rounded, format: Format) -> Rows<'a> {
     match format {
         Format::F32 => Rows::F32(floats),

@@ -70,7 +70,7 @@ impl Shard<'_> {
         }
     }
 
-    /// Judges a batch. When it fails, its requests are judged apart, so that a text that breaks
+    /// Judges a batch. When it fails, each request is judged separately, so that a text that breaks
     /// the model fails no request but its own.
     fn settle(&mut self, mut batch: Vec<Ready>) {
         batch.retain(|ready| !ready.slot.request.is_over());

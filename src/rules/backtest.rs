@@ -26,7 +26,7 @@ const MAX_POINTS: u64 = 500;
 pub struct Backtest {
     /// The times at which it was evaluated.
     pub evaluations: usize,
-    /// When it would have fired, by the time it began.
+    /// The times at which it would have fired, in order.
     pub firings: Vec<Firing>,
     /// What was measured, by scope and time.
     pub series: Vec<Track>,

@@ -120,7 +120,7 @@ fn of_window(spec: &RuleSpec, view: &dyn View, target: Target<'_>, window: Tally
             let value = negative_ratio(&window);
             let [negative, positive] = moods(&window);
             let verdict = by_threshold(spec, value, enough);
-            // So many negative posts per positive one are this share of both.
+            // Converts negative posts per positive post into the share of negative posts.
             let share = threshold / (1.0 + threshold);
             let part = Part { hits: negative, posts: negative + positive };
             unless_by_chance(spec, judged(verdict, Some(value)), part, share)

@@ -189,7 +189,7 @@ impl PostFilter {
     }
 }
 
-/// Where counts come from.
+/// The tables that counts are read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CountedFrom {

@@ -41,7 +41,7 @@ pub struct SecurityEvent {
 /// Which events to list. All conditions hold together.
 #[derive(Clone, Debug, Default)]
 pub struct SecurityFilter {
-    /// By this actor.
+    /// Only events of this actor.
     pub actor: Option<String>,
     /// `allowed` or `denied`.
     pub outcome: Option<String>,

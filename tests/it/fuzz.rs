@@ -1,7 +1,7 @@
 //! Random and hostile input for every parser and every API operation: nothing may panic, hang, or answer with 5xx.
 //!
 //! Each run draws the same cases. `SENTISTREAM_FUZZ_SEED` draws others, `SENTISTREAM_FUZZ_CASES` sets how many each
-//! target gets; `make fuzz` runs many. Inputs that failed before are in the `CORPUS` of their target.
+//! target gets; `make fuzz` runs many. An input that failed becomes a test of its parser.
 
 mod api;
 mod models;

@@ -20,7 +20,7 @@ const TITLES: Partial<Record<number, string>> = {
   503: "The service is temporarily unavailable",
 };
 
-/** Describes any error. The server's title is never shown; its detail is, where it helps. */
+/** Describes any error. It never shows the server's title; it shows the detail if that helps. */
 export function problemText(error: unknown): ProblemText {
   if (!(error instanceof ApiError)) {
     return { title: "Something went wrong", advice: "Reload the page and try again." };

@@ -17,7 +17,7 @@ pub struct InhibitRule {
     /// Unique; cannot be changed.
     #[schema(example = "total-over-sources")]
     pub name: String,
-    /// All must match the alert that inhibits; at least one.
+    /// Matchers of the inhibiting alert: all must match. At least one is required.
     #[schema(min_items = 1, value_type = Vec<matcher::MatcherSpec>)]
     pub source_matchers: Vec<Matcher>,
     /// All must match the alert that is inhibited; at least one.

@@ -129,7 +129,7 @@ impl Session {
         Err(End::Close(CloseCode::Policy, "the token has expired or was deleted"))
     }
 
-    /// Sends a queued frame, and after the last one the number of missed events.
+    /// Sends one queued frame. After the last one it sends the number of missed events.
     async fn pass_on(&mut self, frame: Frame) -> Result<(), End> {
         // An empty frame only wakes the session.
         if !frame.is_empty() {

@@ -65,7 +65,7 @@ const DENSE: usize = 2;
 /// A gram that a text must have.
 struct Needed<'a> {
     text: &'a str,
-    /// Whether a longer gram that begins with it will do.
+    /// Whether a longer gram that begins with it matches too.
     prefix: bool,
 }
 

@@ -103,7 +103,7 @@ pub fn delete_post(
     .boxed()
 }
 
-/// Gives posts another analysis; see [`crate::store::Store::rejudge`].
+/// Replaces the analyses of posts; see [`crate::store::Store::rejudge`].
 pub fn rejudge(
     connection: &mut AsyncPgConnection,
     batch: Arc<[Rejudgement]>,

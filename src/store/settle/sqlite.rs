@@ -71,7 +71,7 @@ pub fn delete_post(
     Ok(true)
 }
 
-/// Gives posts another analysis; see [`crate::store::Store::rejudge`].
+/// Replaces the analyses of posts; see [`crate::store::Store::rejudge`].
 pub fn rejudge(
     connection: &mut SqliteConnection,
     batch: &[Rejudgement],

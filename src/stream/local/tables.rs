@@ -165,7 +165,7 @@ pub(super) fn unclaimed(connection: &mut SqliteConnection, cursor: u64, max: usi
         .map(to_rows)
 }
 
-/// Those of the entries that are not settled, oldest first.
+/// Entries that are not settled, oldest first.
 pub(super) fn rows(connection: &mut SqliteConnection, seqs: &[u64]) -> QueryResult<Vec<Row>> {
     let mut found = Vec::with_capacity(seqs.len());
     for seq in seqs {

@@ -62,7 +62,7 @@ export function axisText(kind: RuleKind, value: number): string {
   return compact(value);
 }
 
-/** A value and the limit of an alert: the given value, or the one at firing. */
+/** The value and the limit of an alert. Without `value` the value at the time of firing is used. */
 export function measured(alert: Alert, value = alert.actual_value): string {
   const kind = kindOf(alert);
   if (kind === "absence") return "no posts";

@@ -50,7 +50,7 @@ pub enum Rows<'a> {
     Bytes(&'a [u8], &'a [Affine]),
 }
 
-/// Which rows a product reads, and writes: every `step`-th from `first` on.
+/// The rows that a product reads and writes: every `step`-th from `first` on.
 #[derive(Clone, Copy, Debug)]
 pub struct Every {
     pub first: usize,

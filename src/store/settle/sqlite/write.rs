@@ -167,7 +167,7 @@ fn update_analysis(
     .execute(connection)
 }
 
-/// Keeps what a stored post is about.
+/// Stores the topics of a stored post.
 fn topics(connection: &mut SqliteConnection, post_id: &str, topics: &[TopicId]) -> QueryResult<()> {
     for topic in topics {
         sql("INSERT INTO post_topics (topic_id, created_at, post) \
