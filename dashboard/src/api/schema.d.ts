@@ -5154,7 +5154,7 @@ export interface components {
         Backtest: {
             /** @description The times at which it was evaluated. */
             evaluations: number;
-            /** @description When it would have fired, by the time it began. */
+            /** @description The times at which it would have fired, in order. */
             firings: components["schemas"]["Firing"][];
             /** @description What was measured, by scope and time. */
             series: components["schemas"]["Track"][];
@@ -5489,7 +5489,7 @@ export interface components {
             topic?: string | null;
         };
         /**
-         * @description Where counts come from.
+         * @description The tables that counts are read from.
          * @enum {string}
          */
         CountedFrom: "rollups" | "posts";
@@ -6084,7 +6084,7 @@ export interface components {
              * @example total-over-sources
              */
             name: string;
-            /** @description All must match the alert that inhibits; at least one. */
+            /** @description Matchers of the inhibiting alert: all must match. At least one is required. */
             source_matchers: components["schemas"]["Matcher"][];
             /** @description All must match the alert that is inhibited; at least one. */
             target_matchers: components["schemas"]["Matcher"][];
@@ -7508,7 +7508,7 @@ export interface components {
              * @example total-over-sources
              */
             name: string;
-            /** @description All must match the alert that inhibits; at least one. */
+            /** @description Matchers of the inhibiting alert: all must match. At least one is required. */
             source_matchers: components["schemas"]["Matcher"][];
             /** @description All must match the alert that is inhibited; at least one. */
             target_matchers: components["schemas"]["Matcher"][];

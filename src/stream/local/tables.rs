@@ -165,7 +165,7 @@ pub(super) fn unclaimed(connection: &mut SqliteConnection, cursor: u64, max: usi
         .map(to_rows)
 }
 
-/// Entries that are not settled, oldest first.
+/// Those of the entries `seqs` that are not settled, in the order of `seqs`.
 pub(super) fn rows(connection: &mut SqliteConnection, seqs: &[u64]) -> QueryResult<Vec<Row>> {
     let mut found = Vec::with_capacity(seqs.len());
     for seq in seqs {
