@@ -47,10 +47,6 @@ async fn lives_and_goes(folder: &Path, settings: &[String]) {
     let is_cited = |alert: &Value| alert["details"]["evidence"].as_array().is_some_and(|posts| posts.len() >= 5);
     let resolved = raised.iter().find(|alert| alert["state"] == "resolved" && of_demo(alert) && is_cited(alert));
     assert!(resolved.is_some(), "no resolved alert with evidence in {raised:#?}");
-    let firing = within("an alert fires", async || {
-        alerts(&process).await.into_iter().find(|alert| alert["state"] == "firing" && is_cited(alert))
-    });
-    assert!(firing.await["post_count"].as_i64() > Some(0));
     let began = |alert: &Value| alert["triggered_at"].as_str().expect("a time").to_owned();
     assert!(raised.iter().any(|alert| began(alert).as_str() < ready["began_at"].as_str().expect("a time")));
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::process::{Process, within};
+use crate::process::{Process, posts, within};
 use crate::services::{self, Shared};
 
 /// Searches that wait in Postgres.
@@ -16,11 +16,13 @@ async fn search_ends(settings: &[&str], client: reqwest::Client) {
     let settings = settings.iter().map(|&setting| setting.to_owned());
     let settings: Vec<String> = shared.settings().into_iter().chain(settings).collect();
     let process = Process::start(folder.path(), &settings).await;
-    process.wait_until("the schema is there", |health| health["status"] == "healthy").await;
+    // The index finds a post, which is then read from the table.
+    process.append(&posts(3)).await;
+    process.drained(3).await;
     let (other, connection) = tokio_postgres::connect(&shared.postgres_url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
     other.batch_execute("BEGIN; LOCK TABLE social_media_posts IN ACCESS EXCLUSIVE MODE").await.unwrap();
-    let url = format!("{}/api/posts?q=word", process.url);
+    let url = format!("{}/api/posts?q=love", process.url);
     let search = tokio::spawn(async move { client.get(url).send().await });
     let waits = async || (services::number(&shared.postgres_url, WAITING).await > 0).then_some(());
     within("the search waits in Postgres", waits).await;
@@ -39,6 +41,6 @@ async fn postgres_cancels_search_of_a_client_that_left() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres_cancels_search_at_the_deadline_of_its_request() {
-    let settings = ["ingester.sources=[]", "server.request_timeout=2s", "database.statement_timeout=600s"];
+    let settings = ["ingester.sources=[]", "server.request_timeout=5s", "database.statement_timeout=600s"];
     search_ends(&settings, crate::web::client()).await;
 }

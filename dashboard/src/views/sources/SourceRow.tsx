@@ -66,7 +66,7 @@ export function SourceRow({ feed, managed, now, onEdit }: SourceRowProps) {
         )}
       </div>
       <p className="tabular text-right text-xs text-quiet">
-        {count(feed.posts)} posts, {rate(feed.rate)}/s
+        {count(feed.posts)} posts, {rate(feed.rate)}
         <br />
         {feed.last_post ? (
           <span title={exact(feed.last_post)}>last {ago(feed.last_post, now)}</span>
