@@ -4,7 +4,8 @@ import { defineConfig } from "@playwright/test";
 export default defineConfig({
   testDir: "e2e",
   fullyParallel: false,
-  workers: 1,
+  // Each worker has servers of its own. Budgets are measured alone.
+  workers: 2,
   // Generous for slow machines. Only failing tests take this long.
   timeout: 180_000,
   expect: { timeout: 20_000 },
@@ -25,7 +26,7 @@ export default defineConfig({
   },
   projects: [
     { name: "journeys", testMatch: /journeys\/.*\.spec\.ts/ },
-    { name: "budgets", testMatch: /budgets\.spec\.ts/ },
+    { name: "budgets", testMatch: /budgets\.spec\.ts/, workers: 1 },
     { name: "screens", testMatch: /screens\.spec\.ts/ },
   ],
   tsconfig: fileURLToPath(new URL("./tsconfig.json", import.meta.url)),

@@ -8,6 +8,7 @@ import type { CourseProps } from "@/charts/course";
 import { zone } from "@/lib/format";
 import { bucketLength } from "@/lib/range";
 import type { Search } from "@/lib/search";
+import { AlertOnThis } from "@/shell/AlertOnThis";
 import { Card } from "@/ui/Card";
 import { Choice } from "@/ui/Choice";
 import { lazyPart } from "@/ui/lazy";
@@ -53,6 +54,11 @@ export function CourseCard({ search, later, earlier, period }: CourseCardProps) 
       note={zone()}
       action={
         <span className="flex flex-wrap gap-2">
+          <AlertOnThis
+            search={
+              measure === "positive" || measure === "negative" ? { ...search, sentiment: measure } : search
+            }
+          />
           <Choice label="Show" value={measure} options={MEASURES} onChange={setMeasure} />
           <Choice label="Show as" value={shown} options={WAYS} onChange={setShown} />
         </span>

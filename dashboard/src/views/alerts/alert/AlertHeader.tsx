@@ -48,7 +48,7 @@ export function AlertHeader({ alert, actions }: { alert: AlertDetail; actions: R
           <span className="font-medium">
             <bdi>{acknowledgedText(alert.acknowledged.by)}</bdi>
           </span>{" "}
-          <span className="text-quiet">at {exact(alert.acknowledged.at)}. Reminders are off.</span>
+          <span className="text-quiet">at {exact(alert.acknowledged.at)}. Reminders stop.</span>
           {alert.acknowledged.note && (
             <span className="block whitespace-pre-line [overflow-wrap:anywhere]">
               {alert.acknowledged.note}
