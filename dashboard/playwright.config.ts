@@ -4,8 +4,7 @@ import { defineConfig } from "@playwright/test";
 export default defineConfig({
   testDir: "e2e",
   fullyParallel: false,
-  // Each worker has servers of its own. Budgets are measured alone.
-  workers: 2,
+  workers: 1,
   // Generous for slow machines. Only failing tests take this long.
   timeout: 180_000,
   expect: { timeout: 20_000 },
@@ -26,7 +25,7 @@ export default defineConfig({
   },
   projects: [
     { name: "journeys", testMatch: /journeys\/.*\.spec\.ts/ },
-    { name: "budgets", testMatch: /budgets\.spec\.ts/, workers: 1 },
+    { name: "budgets", testMatch: /budgets\.spec\.ts/ },
     { name: "screens", testMatch: /screens\.spec\.ts/ },
   ],
   tsconfig: fileURLToPath(new URL("./tsconfig.json", import.meta.url)),

@@ -6,6 +6,7 @@ import { countFilter, snapshot } from "@/api/queries";
 import type { Bucket, Period } from "@/api/types";
 import type { CourseProps } from "@/charts/course";
 import { zone } from "@/lib/format";
+import { allOf } from "@/lib/metrics";
 import { bucketLength } from "@/lib/range";
 import type { Search } from "@/lib/search";
 import { AlertOnThis } from "@/shell/AlertOnThis";
@@ -109,7 +110,7 @@ function useBuckets({ start, end }: Periods["later"], period: Period, search: Se
 /** The value of a bucket. Shares are `null` without posts, which draws a gap. */
 function pointOf(bucket: Bucket, measure: Measure): { time: number; value: number | null } {
   const time = Date.parse(bucket.timestamp);
-  if (measure === "posts") return { time, value: bucket.total_count };
+  if (measure === "posts") return { time, value: allOf(bucket) };
   if (bucket.total_count === 0) return { time, value: null };
   if (measure === "net") return { time, value: bucket.positive_percentage - bucket.negative_percentage };
   return { time, value: bucket[`${measure}_percentage`] };

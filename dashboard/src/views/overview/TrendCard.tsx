@@ -88,7 +88,7 @@ function TrendBody({ state, alerts, shown }: BodyProps) {
   if (state.error) return <ErrorState error={state.error} retry={state.retry} />;
   if (!state.data) return <Skeleton className="h-full" />;
   const { points, now } = state.data;
-  if (now.posts === 0) return <NoPosts />;
+  if (now.all === 0) return <NoPosts />;
   const openPosts = (point: Point) =>
     void navigate({ to: "/posts", search: withSearch(search, spanOf(point)) });
   if (shown === "table") return <TrendTable points={points} period={state.window.period} search={search} />;

@@ -36,7 +36,9 @@ export function AlertHeader({ alert, actions }: { alert: AlertDetail; actions: R
               {stateText(alert).slice(1)}
             </span>
             <SeverityMark severity={alert.severity} />
-            <span className="text-quiet">since {exact(alert.triggered_at)}</span>
+            <span className="text-quiet">
+              {active ? "since" : "fired"} {exact(alert.triggered_at)}
+            </span>
           </p>
           {summary && <p className="mt-2 max-w-[90ch] [overflow-wrap:anywhere]">{summary}</p>}
           <Annotations texts={others} />
