@@ -8,7 +8,7 @@ use super::{AlertsRooms, LEASE};
 use crate::domain::TimeRange;
 use crate::lease::LeaseManager;
 use crate::rules::backtest::STEP;
-use crate::sources::synthetic::past::eventful;
+use crate::sources::synthetic::past::incident_ranges;
 use crate::store::demonstration::{DemoState, Demonstration};
 
 /// Evaluates the rules of `demo` over the ranges of its past that contain incidents, and marks it as ready.
@@ -17,7 +17,7 @@ use crate::store::demonstration::{DemoState, Demonstration};
 /// When a backend does not answer, or another instance has taken over. The replay can then be repeated.
 pub async fn replay(rooms: &AlertsRooms, leases: &LeaseManager, demo: Demonstration) -> Result<(), TickError> {
     let mut memory = Memory::default();
-    for range in eventful(demo.began_at) {
+    for range in incident_ranges(demo.began_at) {
         if !replay_range(rooms, leases, &mut memory, (range, &demo.rules)).await? {
             return Ok(());
         }
