@@ -383,7 +383,7 @@ fn source_options_are_checked() {
         ("sources.bluesky.languages=english", "expected codes of languages"),
         ("sources.bluesky.authors=ada", "ada.bsky.social"),
         ("sources.mastodon.instances=https://mastodon.social/@ada", "without a path"),
-        ("sources.mastodon.instances=@ada@mastodon.social", "without a path and an account"),
+        ("sources.mastodon.instances=@ada@mastodon.social", "without a path or an account"),
         ("sources.reddit.subreddits=r/rust/new", "expected names of subreddits"),
     ] {
         let wrong = run(folder.path(), &["config", "--set", setting]);
