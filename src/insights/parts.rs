@@ -170,9 +170,9 @@ pub(super) fn authors(current: &Read, previous: &Read, measure: Measure) -> Vec<
 /// sentiment if there are any.
 fn cited(current: &Read, measure: Measure, is_one: impl Fn(&SampledPost) -> bool) -> Vec<String> {
     let mut posts: Vec<&SampledPost> = current.posts.iter().filter(|post| is_one(post)).collect();
-    let other_mood = |post: &SampledPost| measure.sentiment().is_some_and(|label| post.sentiment != Some(label));
+    let other_sentiment = |post: &SampledPost| measure.sentiment().is_some_and(|label| post.sentiment != Some(label));
     posts.sort_by(|one, other| {
-        other_mood(one).cmp(&other_mood(other)).then(other.confidence.total_cmp(&one.confidence))
+        other_sentiment(one).cmp(&other_sentiment(other)).then(other.confidence.total_cmp(&one.confidence))
     });
     posts.into_iter().take(CITED).map(|post| post.post_id.clone()).collect()
 }

@@ -67,8 +67,8 @@ pub fn shifts(current: &Side, previous: &Side, compare_sentiments: bool) -> Vec<
     share.into_iter().chain(volume(current, previous)).collect()
 }
 
-/// The maximum number of significant difference of a share, by a two-proportion z-test. An increase is preferred to the
-/// decrease that mirrors it, and a difference of only the neutral share is ignored.
+/// The most significant difference of a share, by a two-proportion z-test. An increase is preferred to the decrease that
+/// mirrors it, and a difference of only the neutral share is ignored.
 fn share_shift(current: &Counts, previous: &Counts) -> Option<Shift> {
     if current.total().min(previous.total()) < LEAST_POSTS {
         return None;
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn mood_that_turned_is_found_with_its_emotion() {
+    fn changed_share_is_found_with_its_emotion() {
         let found = shifts(&side(2, 1, 97), &side(33, 33, 34), true);
         let [shift] = found.as_slice() else { panic!("{found:?}") };
         assert_eq!((shift.measure, shift.previous, shift.current), (Measure::Negative, 34.0, 97.0));
