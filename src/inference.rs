@@ -65,40 +65,40 @@ pub struct ModelInfo {
     pub architecture: String,
     /// The number format of the weights in use (`f32`, `bf16`, `int8`).
     pub precision: String,
-    /// Most tokens that the model reads at once; longer texts are read in overlapping windows.
+    /// The maximum number of tokens of one input; longer texts are split into overlapping windows.
     pub max_tokens: usize,
-    /// Trained weights.
+    /// The number of trained weights.
     pub parameters: u64,
-    /// Its layers; 0 for a remote model.
+    /// The number of layers; 0 for a remote model.
     pub layers: u32,
-    /// The layers after which texts may leave; empty without exits.
+    /// The layers that have an early exit; empty without exits.
     pub exits: Vec<u32>,
-    /// The share of sample texts with the labels of f32 at int8, in [0, 1]; `null` where that was not
-    /// compared: it is for other models than the builtin one with `precision = "auto"`.
+    /// The share of sample texts that get the same labels with int8 as with f32, in [0, 1]. `null` if this was not
+    /// compared: the comparison runs only with `precision = "auto"`, and not for the builtin model.
     pub int8_agreement: Option<f64>,
     /// The languages that the sentiment model declares, as codes such as `en`; empty: all.
     pub languages: Vec<String>,
-    /// The time from start to loaded, in milliseconds.
+    /// The time that loading took, in milliseconds.
     pub load_ms: u64,
 }
 
-/// How many layers a model with exits computes.
+/// The number of layers that a model with exits computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Depth {
-    /// Each text leaves at the first exit that accepts it.
+    /// Each text stops at the first exit that accepts it.
     #[default]
     Adaptive,
-    /// All layers, and no cached answer.
+    /// All layers; cached results are not used.
     Full,
 }
 
 /// Classifies texts. Implementations batch and use their own threads.
 pub trait Classifier: Send + Sync {
-    /// One analysis per text, in order. An error means that none is usable.
+    /// One analysis per text, in order. After an error no text has an analysis.
     fn classify(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>>;
 
-    /// As [`Self::classify`], for callers that a person waits for. They must not wait behind the worker's batches, and
-    /// the worker keeps a guaranteed share. Dropping the future cancels the work that has not started.
+    /// As [`Self::classify`], for interactive requests. They take precedence over the worker's batches, which keep a
+    /// guaranteed share of the computing time. Dropping the future cancels the work that has not started.
     fn classify_interactive(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
         self.classify(texts)
     }
