@@ -1,4 +1,5 @@
-//! The composition root: config → rooms → roles. The only module that imports all others.
+//! The composition root: creates the shared modules and the roles from the configuration. It is the only module that
+//! imports all others.
 
 mod demo;
 mod lock;
@@ -31,8 +32,8 @@ pub use lock::InUse;
 pub use options::{external_url, inference as inference_options, model as model_source};
 pub use serve::{Parts, Running, serve, start};
 
-/// Whether a process serves from the embedded database of `config`; `None` with Postgres, where this process cannot
-/// know.
+/// Whether a process uses the embedded database of `config`. `None` with Postgres, for which this process cannot find
+/// out.
 pub fn is_served(config: &Config) -> Option<bool> {
     match &config.backends {
         Backends::Embedded { path } => Some(lock::is_held(path)),
@@ -40,7 +41,7 @@ pub fn is_served(config: &Config) -> Option<bool> {
     }
 }
 
-/// The rooms that roles and commands share. Clones share them.
+/// The shared modules that roles and commands use. Clones share them.
 #[derive(Clone)]
 pub struct Rooms {
     pub store: Store,
@@ -53,8 +54,8 @@ pub struct Rooms {
     pub clock: Clock,
 }
 
-/// Opens the rooms. Migrates the embedded database, because its queue needs the tables. Postgres and Redis may be
-/// unavailable: their rooms connect when they are first used.
+/// Opens the shared modules. Migrates the embedded database, because its queue needs the tables. Postgres and Redis may
+/// be unavailable: the connections are established when they are first used.
 ///
 /// # Errors
 /// When the embedded database cannot be opened or migrated, or a URL is malformed.
@@ -104,7 +105,7 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<Rooms> {
     }
 }
 
-/// Opens only the store, without migrating it.
+/// Opens only the store. Does not migrate it.
 ///
 /// # Errors
 /// When the embedded database cannot be opened, or the URL is malformed.
@@ -118,7 +119,7 @@ pub fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
     }
 }
 
-/// The keys for secrets in the database. With the embedded database, the key file is beside it.
+/// The keys for encrypting secrets in the database. With the embedded database, the key file is in the same folder.
 ///
 /// # Errors
 /// When the key file cannot be used.
@@ -164,10 +165,10 @@ fn open_postgres(config: &Config, clock: Clock) -> anyhow::Result<Store> {
     }
 }
 
-/// Loads the model that `config` names, off the async runtime.
+/// Loads the model that `config` specifies, on a blocking thread.
 ///
 /// # Errors
-/// When it cannot be found, read or understood.
+/// When the model cannot be found, read or parsed.
 pub async fn load_classifier(config: &Config) -> anyhow::Result<SharedClassifier> {
     let options = options::inference(config)?;
     let engine = tokio::task::spawn_blocking(move || Engine::load(&options)).await??;
@@ -177,12 +178,12 @@ pub async fn load_classifier(config: &Config) -> anyhow::Result<SharedClassifier
 /// The classifier of a command: the local model, or the language model if the local one cannot be loaded.
 ///
 /// # Errors
-/// When there is neither.
+/// When neither is available.
 pub async fn load_judge(config: &Config) -> anyhow::Result<SharedClassifier> {
     Ok(model::load(config, model::llm(&config.llm, &Clock::system())?.as_ref()).await?.into_classifier())
 }
 
-/// The worker role over `rooms`.
+/// The worker role with the given `rooms`.
 pub fn worker(config: &Config, rooms: &Rooms, classifier: ActiveClassifier) -> Worker {
     Worker {
         stream: rooms.stream.clone(),

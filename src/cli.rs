@@ -1,4 +1,4 @@
-//! The command line. `main` calls [`run`]; each command has a file below.
+//! The command line. `main` calls [`run`]. Each command has its own file.
 
 mod analyze;
 mod backup;
@@ -41,8 +41,8 @@ const USUAL_FILE: &str = "sentistream.toml";
 
 /// Real-time sentiment and emotion of social-media posts, in one program.
 ///
-/// Without a command it serves: it reads sources, classifies posts, evaluates alert rules, and offers a dashboard, a REST
-/// API and a WebSocket on http://127.0.0.1:8000.
+/// Without a command it runs the server: it reads sources, classifies posts, evaluates alert rules, and provides a
+/// dashboard, a REST API and a WebSocket on http://127.0.0.1:8000.
 #[derive(Parser)]
 #[command(name = "sentistream", version, max_term_width = 100, after_help = EXAMPLES, after_long_help = LONG_EXAMPLES)]
 struct Cli {
@@ -89,7 +89,7 @@ struct ConfigurationArgs {
     config: Option<PathBuf>,
     /// Set one setting: --set worker.tasks=4, --set server.listen=0.0.0.0:8000. May be repeated.
     ///
-    /// The value is written as in TOML; texts need no quotes, and items of a list may be separated by commas.
+    /// The value is written as in TOML. Strings need no quotes, and the items of a list may be separated by commas.
     #[arg(long, global = true, value_name = "SECTION.KEY=VALUE")]
     set: Vec<String>,
     /// Run only these roles: ingester, worker, alerts, api, separated by commas.
@@ -133,7 +133,7 @@ Examples:
     Man(man::ManArgs),
 }
 
-/// The result of a command that ran to its end.
+/// The result of a command that was completed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     /// Exit code 0.
@@ -142,12 +142,12 @@ enum Verdict {
     Bad,
 }
 
-/// The arguments have the right form but an invalid value or combination: exit code 2.
+/// An argument has the right form, but its value or the combination of arguments is invalid: exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Misuse(String);
 
-/// What all commands need.
+/// The context of all commands.
 struct Context {
     config: Config,
     settings: Settings,
@@ -250,8 +250,8 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| cause.downcast_ref::<output::OutputError>().is_some_and(|e| broken(&e.0)))
 }
 
-/// Fails if the embedded database does not exist: a command would otherwise create an empty one and report success.
-/// Prints the path, because it may differ from the server's.
+/// Fails if the embedded database does not exist, because a command would otherwise create an empty one and report
+/// success. The error contains the path, because the server may use another one.
 fn require_database(context: &Context) -> Result<(), Misuse> {
     let Backends::Embedded { path } = &context.config.backends else { return Ok(()) };
     if !path.exists() {
@@ -269,12 +269,12 @@ fn require_database(context: &Context) -> Result<(), Misuse> {
 /// Prints the path of an embedded database to stderr.
 fn print_database(context: &Context) {
     if let Backends::Embedded { path } = &context.config.backends {
-        // There is nowhere to report a failure of stderr.
+        // If writing to stderr fails, there is no way to report it.
         let _ = writeln!(io::stderr(), "database: {}", effective(path).display());
     }
 }
 
-/// The absolute path, without `..` where its folder exists.
+/// The absolute path. `..` is resolved if the folder exists.
 fn effective(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     match (absolute.parent().map(Path::canonicalize), absolute.file_name()) {

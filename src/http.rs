@@ -1,8 +1,8 @@
-//! The api role: REST, WebSocket, dashboard, metrics.
+//! The api role: REST, WebSocket, dashboard and metrics.
 //!
-//! Handlers are thin: they read the request once ([`params`], [`body`]), call a room through
-//! [`state::State::run`] or the cache, and build the answer. Every failure is an [`error::ApiError`].
-//! [`routes`] lists every route.
+//! Handlers are short: they parse the request once ([`params`], [`body`]), call a shared module through
+//! [`state::State::run`] or the cache, and build the response. Every failure is an [`error::ApiError`]. [`routes`]
+//! lists all routes.
 
 pub mod access;
 pub mod admission;
@@ -66,43 +66,43 @@ pub use health::{ComponentState, Components};
 pub use options::{AnalyzeBudget, HttpOptions, LiveOptions, RateLimit};
 pub use server::{HttpError, Server, serve, serve_ops};
 
-/// The rooms that the API answers from.
+/// The shared modules that the API uses.
 #[derive(Clone)]
 pub struct Api {
     pub store: Store,
     pub stream: Stream,
     pub topics: Topics,
     pub live: LiveBus,
-    /// `None` computes every answer again.
+    /// `None`: nothing is cached.
     pub cache: Option<Cache>,
-    /// The model, as soon as it is loaded.
+    /// The model, after it was loaded.
     pub model: watch::Receiver<ModelState>,
     pub clock: Clock,
-    /// What `/metrics` renders; `None` in a process that records no metrics.
+    /// The content of `/metrics`; `None` in a process that records no metrics.
     pub metrics: Option<Metrics>,
-    /// The state that the other components of the process report.
+    /// The states that the other components of the process report.
     pub components: Components,
-    /// The sources that people can add; `None` in a process that opens none.
+    /// The kinds of sources that users can add; `None` in a process that opens no sources.
     pub sources: Option<Arc<dyn SourceFactory>>,
-    /// Names the authors of Bluesky posts; `None`: nobody does.
+    /// Resolves the names of the authors of Bluesky posts. `None`: names are not resolved.
     pub names: Option<Names>,
 }
 
 /// The state of the model.
 #[derive(Clone)]
 pub enum ModelState {
-    /// This process needs none.
+    /// This process does not need a model.
     Absent,
-    /// It is being loaded.
+    /// The model is being loaded.
     Loading,
-    /// It is loaded.
+    /// The model is loaded.
     Ready(SharedClassifier),
-    /// It cannot be loaded, with the reason.
+    /// The model could not be loaded; with the reason.
     Failed(Arc<str>),
 }
 
 impl ModelState {
-    /// The state as the API shows it.
+    /// The state in the format of the API.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Absent => "absent",

@@ -1,8 +1,9 @@
-//! Secrets at rest: sealed with XChaCha20-Poly1305 under keys that are kept outside of the database.
+//! Encrypts secrets in the database with XChaCha20-Poly1305. The keys are stored outside of the database.
 //!
-//! A key file has one key per line, 32 random bytes as base64. The first key seals, every key opens, so that a rotation
-//! adds a key, seals everything again, and removes the old ones. A sealed text names its key and is bound to the place
-//! where it is stored: a copy in another row does not open.
+//! A key file has one key per line: 32 random bytes as base64. The first key is used for sealing (encrypting), and all
+//! keys for opening (decrypting). A rotation adds a key, seals all secrets again, and removes the old keys. A sealed
+//! text contains the id of its key and is bound to the place where it is stored: a copy in another row cannot be
+//! opened.
 
 use std::fs;
 use std::io::Write as _;
@@ -19,14 +20,14 @@ use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 use secrecy::{ExposeSecret as _, SecretBox, SecretString};
 use sha2::{Digest as _, Sha256};
 
-/// The start of every sealed text, with the version of the format.
+/// The prefix of every sealed text, with the version of the format.
 const PREFIX: &str = "sealed:v1:";
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
 /// Only the owner may read a key file.
 const OWNER_ONLY: u32 = 0o600;
 
-/// Whether `text` is sealed, instead of a secret in plain text.
+/// Whether `text` is sealed. Otherwise it is a secret in plain text.
 pub fn is_sealed(text: &str) -> bool {
     text.starts_with(PREFIX)
 }
@@ -39,16 +40,16 @@ pub enum SecretsError {
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
-    /// Others may read the key file.
+    /// Other users can read the key file.
     #[error("the key file {path} can be read by others (mode {mode:o}): run `chmod 600 {path}`")]
     Exposed {
         /// The file.
         path: PathBuf,
-        /// Its mode.
+        /// The mode of the file.
         mode: u32,
     },
     /// A line of the key file is not a key.
@@ -58,7 +59,7 @@ pub enum SecretsError {
     Key {
         /// The file.
         path: PathBuf,
-        /// The line, from 1.
+        /// The line, counted from 1.
         line: usize,
     },
     /// The key file is empty.
@@ -67,17 +68,17 @@ pub enum SecretsError {
         /// The file.
         path: PathBuf,
     },
-    /// The key of a sealed text is not in the key file.
-    #[error("a stored secret is sealed with the key {key}, which the key file does not have; restore that key file")]
+    /// The key file does not contain the key of a sealed text.
+    #[error("a stored secret is encrypted with the key {key}, which is not in the key file; restore that key file")]
     UnknownKey {
         /// The id of the key.
         key: String,
     },
-    /// The text is not a sealed secret, was modified, or was sealed for another record.
+    /// The text is not a sealed secret, was modified, or was sealed for another place.
     #[error("a stored secret was changed or moved: set it again")]
     Tampered,
     /// The cipher failed.
-    #[error("a secret cannot be sealed")]
+    #[error("a secret cannot be encrypted")]
     Seal,
 }
 
@@ -99,14 +100,14 @@ impl Key {
     }
 }
 
-/// Seals and opens secrets. Clones share the keys. A changed key file is read again, so that a rotation needs no restart.
+/// Seals and opens secrets. Clones share the keys. A changed key file is read again, so a rotation needs no restart.
 #[derive(Clone)]
 pub struct Vault {
     path: Arc<Path>,
     keys: Arc<ArcSwap<Keys>>,
 }
 
-/// The keys of a file and when it was written.
+/// The keys of a file, and its modification time.
 struct Keys {
     modified: Option<SystemTime>,
     list: Vec<Key>,
@@ -117,7 +118,7 @@ impl Keys {
         let file = |source| SecretsError::File { path: path.to_owned(), source };
         let metadata = fs::metadata(path).map_err(file)?;
         let mode = metadata.permissions().mode() & 0o777;
-        // A group is how orchestrators hand a mounted secret to a process that is not root.
+        // Group access is allowed, because orchestrators use it to give a mounted secret to a process that is not root.
         if mode & 0o007 != 0 {
             return Err(SecretsError::Exposed { path: path.to_owned(), mode });
         }
@@ -146,27 +147,27 @@ impl std::fmt::Debug for Vault {
 }
 
 impl Vault {
-    /// The keys of a file that must exist.
+    /// The keys of an existing file.
     ///
     /// # Errors
-    /// When it cannot be read, others may read it, or it holds anything but keys.
+    /// When the file cannot be read, other users can read it, or it contains anything but keys.
     pub fn open(path: &Path) -> Result<Self, SecretsError> {
         Ok(Self { path: path.into(), keys: Arc::new(ArcSwap::from_pointee(Keys::read(path)?)) })
     }
 
-    /// The keys of the file as it is now; the last ones while it cannot be read.
+    /// The current keys of the file, or the last known ones if it cannot be read.
     fn current(&self) -> Guard<Arc<Keys>> {
         let modified = fs::metadata(&self.path).and_then(|file| file.modified()).ok();
         if modified.is_some() && modified != self.keys.load().modified {
             match Keys::read(&self.path) {
                 Ok(keys) => self.keys.store(Arc::new(keys)),
-                Err(error) => tracing::error!(%error, "cannot read the changed key file, keeping the old keys"),
+                Err(error) => tracing::error!(%error, "changed key file not readable, using the previous keys"),
             }
         }
         self.keys.load()
     }
 
-    /// The keys of a file, which is created with a new key if it does not exist.
+    /// The keys of a file. If it does not exist, it is created with a new key.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -183,7 +184,7 @@ impl Vault {
         Self::open(path)
     }
 
-    /// Puts a new key before the others of a file, which exists. Secrets are sealed with it from then on.
+    /// Adds a new key at the beginning of an existing file. Secrets are sealed with it from then on.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -195,7 +196,7 @@ impl Vault {
         Self::open(path)
     }
 
-    /// Removes every key but the first from a file.
+    /// Removes all keys except the first one from a file.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -208,10 +209,10 @@ impl Vault {
         Self::open(path)
     }
 
-    /// Seals `secret` for `place`, such as `receiver:on-call`.
+    /// Seals `secret` for a place such as `receiver:on-call`.
     ///
     /// # Errors
-    /// When the cipher fails, which it does only for texts of many GiB.
+    /// When the cipher fails, which happens only for texts of many GiB.
     pub fn seal(&self, secret: &SecretString, place: &str) -> Result<String, SecretsError> {
         let keys = self.current();
         let key = keys.first().ok_or(SecretsError::Seal)?;
@@ -225,7 +226,7 @@ impl Vault {
     /// Opens a text that was sealed for `place`.
     ///
     /// # Errors
-    /// When its key is missing, or the text was changed or belongs to another place.
+    /// When the key is missing, or the text was changed or belongs to another place.
     pub fn unseal(&self, sealed: &str, place: &str) -> Result<SecretString, SecretsError> {
         let parts = sealed.strip_prefix(PREFIX).and_then(|rest| rest.split_once(':'));
         let (id, text) = parts.ok_or(SecretsError::Tampered)?;
@@ -253,7 +254,7 @@ fn new_key() -> String {
     STANDARD.encode(bytes)
 }
 
-/// Writes a new file beside `path` and moves it there, so that a crash leaves one of the two.
+/// Writes a temporary file and renames it to `path`, so that after a crash the file is either the old or the new one.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
