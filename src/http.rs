@@ -1,8 +1,8 @@
 //! The api role: REST, WebSocket, dashboard and metrics.
 //!
-//! Handlers are short: they parse the request once ([`params`], [`body`]), call a shared module through
-//! [`state::State::run`] or the cache, and build the response. Every failure is an [`error::ApiError`]. [`routes`]
-//! lists all routes.
+//! Handlers are thin: they read the request once ([`params`], [`body`]), call the store, the stream or the
+//! model through [`state::State::run`] or the cache, and build the answer. Every failure is an [`error::ApiError`].
+//! [`routes`] lists every route.
 
 pub mod access;
 pub mod admission;
@@ -66,32 +66,32 @@ pub use health::{ComponentState, Components};
 pub use options::{AnalyzeBudget, HttpOptions, LiveOptions, RateLimit};
 pub use server::{HttpError, Server, serve, serve_ops};
 
-/// The shared modules that the API uses.
+/// What the API needs to serve requests.
 #[derive(Clone)]
 pub struct Api {
     pub store: Store,
     pub stream: Stream,
     pub topics: Topics,
     pub live: LiveBus,
-    /// `None`: nothing is cached.
+    /// `None`: every answer is computed again.
     pub cache: Option<Cache>,
-    /// The model, after it was loaded.
+    /// The state of the model, which is loaded in the background.
     pub model: watch::Receiver<ModelState>,
     pub clock: Clock,
-    /// The content of `/metrics`; `None` in a process that records no metrics.
+    /// The metrics that `/metrics` renders; `None` in a process that records no metrics.
     pub metrics: Option<Metrics>,
     /// The states that the other components of the process report.
     pub components: Components,
-    /// The kinds of sources that users can add; `None` in a process that opens no sources.
+    /// Creates the sources that users add; `None` in a process that does not manage sources.
     pub sources: Option<Arc<dyn SourceFactory>>,
-    /// Resolves the names of the authors of Bluesky posts. `None`: names are not resolved.
+    /// Resolves the handles of Bluesky authors; `None`: handles are not resolved.
     pub names: Option<Names>,
 }
 
 /// The state of the model.
 #[derive(Clone)]
 pub enum ModelState {
-    /// This process does not need a model.
+    /// This process needs no model.
     Absent,
     /// The model is being loaded.
     Loading,

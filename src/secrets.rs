@@ -1,9 +1,8 @@
 //! Encrypts secrets in the database with XChaCha20-Poly1305. The keys are stored outside of the database.
 //!
-//! A key file has one key per line: 32 random bytes as base64. The first key is used for sealing (encrypting), and all
-//! keys for opening (decrypting). A rotation adds a key, seals all secrets again, and removes the old keys. A sealed
-//! text contains the id of its key and is bound to the place where it is stored: a copy in another row cannot be
-//! opened.
+//! A key file has one key per line, 32 random bytes as base64. Secrets are sealed with the first key and can be opened
+//! with every key, so that a rotation adds a key, seals all secrets again, and removes the old keys. A sealed text
+//! names its key and is bound to the record in which it is stored: a copy in another record cannot be opened.
 
 use std::fs;
 use std::io::Write as _;
@@ -24,7 +23,7 @@ use sha2::{Digest as _, Sha256};
 const PREFIX: &str = "sealed:v1:";
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
-/// Only the owner may read a key file.
+/// The mode of a key file: only the owner can read it.
 const OWNER_ONLY: u32 = 0o600;
 
 /// Whether `text` is sealed. Otherwise it is a secret in plain text.
@@ -45,7 +44,7 @@ pub enum SecretsError {
         source: std::io::Error,
     },
     /// Other users can read the key file.
-    #[error("the key file {path} can be read by others (mode {mode:o}): run `chmod 600 {path}`")]
+    #[error("the key file {path} can be read by other users (mode {mode:o}): run `chmod 600 {path}`")]
     Exposed {
         /// The file.
         path: PathBuf,
@@ -68,8 +67,10 @@ pub enum SecretsError {
         /// The file.
         path: PathBuf,
     },
-    /// The key file does not contain the key of a sealed text.
-    #[error("a stored secret is encrypted with the key {key}, which is not in the key file; restore that key file")]
+    /// The key of a sealed text is not in the key file.
+    #[error(
+        "a stored secret is sealed with the key {key}, which is not in the key file; restore the key file that has it"
+    )]
     UnknownKey {
         /// The id of the key.
         key: String,
@@ -100,7 +101,8 @@ impl Key {
     }
 }
 
-/// Seals and opens secrets. Clones share the keys. A changed key file is read again, so a rotation needs no restart.
+/// Seals and opens secrets. Clones share the keys. A changed key file is read again, so that a rotation needs no
+/// restart.
 #[derive(Clone)]
 pub struct Vault {
     path: Arc<Path>,
@@ -118,7 +120,7 @@ impl Keys {
         let file = |source| SecretsError::File { path: path.to_owned(), source };
         let metadata = fs::metadata(path).map_err(file)?;
         let mode = metadata.permissions().mode() & 0o777;
-        // Group access is allowed, because orchestrators use it to give a mounted secret to a process that is not root.
+        // The group may read the file, because orchestrators mount secrets readable by the group of the process.
         if mode & 0o007 != 0 {
             return Err(SecretsError::Exposed { path: path.to_owned(), mode });
         }
@@ -150,12 +152,12 @@ impl Vault {
     /// The keys of an existing file.
     ///
     /// # Errors
-    /// When the file cannot be read, other users can read it, or it contains anything but keys.
+    /// When it cannot be read, other users can read it, or a line is not a key.
     pub fn open(path: &Path) -> Result<Self, SecretsError> {
         Ok(Self { path: path.into(), keys: Arc::new(ArcSwap::from_pointee(Keys::read(path)?)) })
     }
 
-    /// The current keys of the file, or the last known ones if it cannot be read.
+    /// The current keys of the file. While it cannot be read, the previous keys are returned.
     fn current(&self) -> Guard<Arc<Keys>> {
         let modified = fs::metadata(&self.path).and_then(|file| file.modified()).ok();
         if modified.is_some() && modified != self.keys.load().modified {
@@ -184,7 +186,7 @@ impl Vault {
         Self::open(path)
     }
 
-    /// Adds a new key at the beginning of an existing file. Secrets are sealed with it from then on.
+    /// Adds a new key as the first one of an existing file. New secrets are then sealed with it.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -196,7 +198,7 @@ impl Vault {
         Self::open(path)
     }
 
-    /// Removes all keys except the first one from a file.
+    /// Removes every key except the first from a file.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -226,7 +228,7 @@ impl Vault {
     /// Opens a text that was sealed for `place`.
     ///
     /// # Errors
-    /// When the key is missing, or the text was changed or belongs to another place.
+    /// When its key is missing, or the text was modified or sealed for another place.
     pub fn unseal(&self, sealed: &str, place: &str) -> Result<SecretString, SecretsError> {
         let parts = sealed.strip_prefix(PREFIX).and_then(|rest| rest.split_once(':'));
         let (id, text) = parts.ok_or(SecretsError::Tampered)?;
@@ -254,7 +256,7 @@ fn new_key() -> String {
     STANDARD.encode(bytes)
 }
 
-/// Writes a temporary file and renames it to `path`, so that after a crash the file is either the old or the new one.
+/// Replaces a file atomically: a crash leaves either the old or the new file.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
@@ -274,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn sealed_text_opens_only_in_its_place() {
+    fn sealed_text_can_be_opened_only_in_its_place() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.key");
         let vault = Vault::open_or_create(&path).unwrap();
