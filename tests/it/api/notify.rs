@@ -167,7 +167,7 @@ async fn transient_failures_are_retried_and_logged(setup: Setup) {
         (&log[2]["answer"], &log[2]["error"]),
         (&json!("oh no"), &json!("the receiver answered 500 Internal Server Error"))
     );
-    assert_eq!(log[0]["error"], "no whole answer within 2 s");
+    assert_eq!(log[0]["error"], "no complete answer within 2 s");
     assert_eq!(
         (&log[4]["error"], &log[4]["answer"], &done["next_attempt_at"]),
         (&json!(null), &json!("ok"), &json!(null))

@@ -1,4 +1,4 @@
-//! Values of alerts stay text, and payloads keep the limits of the services.
+//! Tests that values of alerts are escaped, and that payloads keep within the limits of the services.
 
 use serde_json::Value;
 
