@@ -150,8 +150,8 @@ def show(args, best: dict[str, dict], labels: dict[str, list[str]], peaks: dict[
         platform.processor(),
     )
     print(f"{date.today()}, {processor}, cores {args.cores}, {args.posts.name}")
-    told = ", ".join(f"{name} {peak / 1e12:.2f} TOP/s" for name, peak in peaks.items() if peak)
-    print(f"peak of the registers: {told}")
+    values = ", ".join(f"{name} {peak / 1e12:.2f} TOP/s" for name, peak in peaks.items() if peak)
+    print(f"peak of the registers: {values}")
     print()
     print("Rows of the same weights at full depth compare runtimes; *as a product* adds exits and cached answers.")
     print("| contender | posts/s | ours as a product is | ours int8 at full depth is | ours f32 at full depth is "

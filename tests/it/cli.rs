@@ -171,13 +171,13 @@ fn analyze_reads_texts_files_and_stdin() {
     assert!(lines[1].starts_with("negative"), "{words}");
 
     write(folder.path(), "texts.txt", "I love this so much!\n\nIt is Tuesday.\n");
-    let judged = run(folder.path(), &["analyze", "--file", "texts.txt", "--json"]).good().json_lines();
-    assert_eq!(judged.len(), 2);
-    let scores = &judged[0]["scores"];
+    let analyses = run(folder.path(), &["analyze", "--file", "texts.txt", "--json"]).good().json_lines();
+    assert_eq!(analyses.len(), 2);
+    let scores = &analyses[0]["scores"];
     let sum: f64 =
         ["positive", "neutral", "negative"].iter().map(|name| scores["sentiment"][name].as_f64().unwrap()).sum();
     assert!((sum - 1.0).abs() < 1e-3 && scores["emotion"]["joy"].is_number());
-    assert_eq!((&judged[0]["label"], &judged[0]["truncated"]), (&"positive".into(), &false.into()));
+    assert_eq!((&analyses[0]["label"], &analyses[0]["truncated"]), (&"positive".into(), &false.into()));
 
     let explained = run(folder.path(), &["analyze", "--explain", "The hotel was terrible"]).good().stdout;
     assert!(explained.lines().nth(1).is_some_and(|top| top.trim().starts_with('+') && top.ends_with("terrible")));

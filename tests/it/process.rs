@@ -138,11 +138,11 @@ pub fn command(folder: &Path, settings: &[String]) -> Command {
 
 /// `count` different posts.
 pub fn posts(count: usize) -> Vec<Value> {
-    let moods = ["I love how fast this is", "This is broken again and nobody answers", "The meeting moved to Tuesday"];
+    let texts = ["I love how fast this is", "This is broken again and nobody answers", "The meeting moved to Tuesday"];
     (0..count)
         .map(|n| {
             serde_json::json!({
-                "post_id": format!("p{n}"), "source": "web", "author": "ada", "content": format!("{} ({n})", moods[n % 3]),
+                "post_id": format!("p{n}"), "source": "web", "author": "ada", "content": format!("{} ({n})", texts[n % 3]),
             })
         })
         .collect()

@@ -169,10 +169,10 @@ async fn backtest_equals_the_engine(setup: Setup) {
     for (minute, (hateful, loving)) in (1_u64..).zip(written) {
         let now = start + Duration::from_secs(minute * 60);
         app.clock.set(now);
-        let posts = |mood: &str, count: usize| -> Vec<Value> {
+        let posts = |word: &str, count: usize| -> Vec<Value> {
             let at = now - Duration::from_secs(20);
             (0..count)
-                .map(|n| json!({"post_id": format!("{minute}-{mood}-{n}"), "source": "web", "content": mood, "created_at": at}))
+                .map(|n| json!({"post_id": format!("{minute}-{word}-{n}"), "source": "web", "content": word, "created_at": at}))
                 .collect()
         };
         let mut new = posts("hate", hateful);

@@ -131,7 +131,7 @@ async fn groups_notify_until_alerts_are_resolved(setup: Setup) {
 async fn transient_failures_are_retried_and_logged(setup: Setup) {
     let mut harness = Harness::start(setup).await;
     harness.route("hook", json!([])).await;
-    harness.hook.will([
+    harness.hook.script_replies([
         Reply::Silence,
         Reply::Reset,
         Reply::Answer(500, String::new(), "oh no"),
@@ -178,7 +178,7 @@ async fn transient_failures_are_retried_and_logged(setup: Setup) {
     assert!(requests.iter().all(|request| request.header("x-sentistream-delivery") == id));
 
     // A delivery fails after the time limit.
-    harness.hook.will((0..40).map(|_| Reply::Answer(503, String::new(), "")));
+    harness.hook.script_replies((0..40).map(|_| Reply::Answer(503, String::new(), "")));
     harness.fire("other", "web").await;
     harness.advance(MINUTE);
     let mut attempts = 0;
@@ -209,7 +209,7 @@ async fn permanent_failures_are_not_retried(setup: Setup) {
     let id = harness.add("receivers", &json!({"name": "hook", "channel": channel})).await;
     let test = async || harness.app.post(&format!("/api/alerts/receivers/{id}/test"), &json!({})).await.ok();
     let metadata = "location: http://169.254.169.254/latest/meta-data\r\n".to_owned();
-    harness.hook.will([
+    harness.hook.script_replies([
         Reply::Answer(404, String::new(), "gone"),
         Reply::Answer(307, metadata, ""),
         Reply::Answer(302, "location: /elsewhere\r\n".to_owned(), ""),

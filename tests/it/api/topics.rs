@@ -188,7 +188,7 @@ async fn websocket_filters_by_topic(setup: Setup) {
     let app = TestApp::start(setup).await;
     create(&app, json!({"name": "acme", "query": "acme"})).await;
     let mut socket = Socket::open(&app).await;
-    socket.say(json!({"type": "subscribe", "filters": {"topic": "acme"}}).to_string()).await;
+    socket.send_text(json!({"type": "subscribe", "filters": {"topic": "acme"}}).to_string()).await;
     socket.until_pong().await;
     app.store(&three()).await;
     let mut seen = Vec::new();

@@ -80,7 +80,7 @@ async fn posts_edits_and_deletions_are_applied(setup: Setup) {
         record.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
         record
     };
-    let say = |rkey: &str, second: f64, text: &str, more: Value| {
+    let publish = |rkey: &str, second: f64, text: &str, more: Value| {
         log.push(at(second), commit("create", (ADA, rkey), at(second), record(text, more)));
     };
     let link = |start: usize, end: usize, uri: &str| {
@@ -94,15 +94,15 @@ async fn posts_edits_and_deletions_are_applied(setup: Setup) {
         link(cut, cut + "example.org/a…".len(), "https://example.org/a/long/path"),
         link(1, 3, "https://example.org/cuts-a-character"),
     ]});
-    say("links", 1.0, text, facets);
+    publish("links", 1.0, text, facets);
     let parent = post_id(BOB, "b1");
-    say(
+    publish(
         "reply",
         2.0,
         "I hate that",
         json!({"reply": {"root": {"uri": "at://x", "cid": "c"}, "parent": {"uri": parent, "cid": "c"}}}),
     );
-    say(
+    publish(
         "quote",
         3.0,
         "I love that",
@@ -110,16 +110,16 @@ async fn posts_edits_and_deletions_are_applied(setup: Setup) {
         "record": {"record": {"uri": parent, "cid": "c"}}, "media": {"images": []}}}),
     );
     // Optional fields of unexpected types do not reject the post.
-    say(
+    publish(
         "odd",
         3.5,
         "I love odd fields",
         json!({"langs": "en", "reply": "x", "embed": [1], "facets": {"a": 1}, "createdAt": 5}),
     );
-    say("future", 4.0, "from the future", json!({"createdAt": "2031-01-01T00:00:00Z"}));
-    say("picture", 5.0, "", json!({"embed": {"images": []}}));
-    say("regretted", 6.0, "I will regret this", json!({}));
-    say("edited", 7.0, "I hate the first version", json!({}));
+    publish("future", 4.0, "from the future", json!({"createdAt": "2031-01-01T00:00:00Z"}));
+    publish("picture", 5.0, "", json!({"embed": {"images": []}}));
+    publish("regretted", 6.0, "I will regret this", json!({}));
+    publish("edited", 7.0, "I hate the first version", json!({}));
     log.push(at(8.0), create(BOB, "b1", at(8.0), "bob was here"));
     log.push(at(9.0), commit("update", (ADA, "edited"), at(9.0), record("I love the second version", json!({}))));
     log.push(at(10.0), commit("delete", (ADA, "regretted"), at(10.0), Value::Null));
