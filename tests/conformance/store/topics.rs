@@ -196,7 +196,9 @@ async fn topic_backfill_matches_stored_posts_once(fixture: Fixture) {
     assert_eq!((posts_of(&fixture, &acme).await.len(), posts_of(&fixture, &late).await.len()), (72, 2));
 
     // A second backfill with other matches adds the missing rows and removes the wrong ones.
-    let Edited::Done(_) = fixture.store.rematch_topic(&name("acme")).await.expect("an answer") else { panic!("there") };
+    let Edited::Done(_) = fixture.store.rematch_topic(&name("acme")).await.expect("an answer") else {
+        panic!("the topic exists")
+    };
     let ends_in_eight = move |content: &str| if content.ends_with('8') { vec![one] } else { vec![] };
     assert_eq!(backfill(&fixture, ends_in_eight).await, (70, 71));
     assert_eq!((posts_of(&fixture, &acme).await.len(), posts_of(&fixture, &late).await.len()), (71, 2));

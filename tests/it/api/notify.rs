@@ -144,7 +144,7 @@ async fn transient_failures_are_retried_and_logged(setup: Setup) {
     harness.fire("mood", "web").await;
     harness.advance(MINUTE);
     for (attempt, least, most) in [(1, 4.0, 5.0), (2, 8.0, 10.0), (3, 16.0, 20.0), (4, 120.0, 121.0)] {
-        let tried = harness.delivery("another attempt", |delivery| delivery["attempts"] == attempt).await;
+        let tried = harness.delivery("another attempt is logged", |delivery| delivery["attempts"] == attempt).await;
         assert_eq!(tried["state"], "pending", "{tried:#}");
         let next: Timestamp = serde_json::from_value(tried["next_attempt_at"].clone()).unwrap();
         // The attempt itself takes time on the machine's clock.
@@ -190,7 +190,7 @@ async fn transient_failures_are_retried_and_logged(setup: Setup) {
             let answer = harness.app.get(&path).await;
             (answer.status == 200).then(|| answer.json()).filter(|delivery| delivery["attempts"] == attempts)
         };
-        let tried = harness.app.eventually("another attempt", attempt).await;
+        let tried = harness.app.eventually("another attempt is logged", attempt).await;
         if tried["state"] == "failed" {
             break tried;
         }

@@ -114,7 +114,8 @@ async fn cors_allows_only_listed_origins() {
 #[tokio::test]
 async fn rate_limited_client_gets_429() {
     let limited = |options: &mut HttpOptions| {
-        options.rate_limit = Some(RateLimit { per_second: NonZeroU32::MIN, burst: NonZeroU32::new(3).expect("3") });
+        options.rate_limit =
+            Some(RateLimit { per_second: NonZeroU32::MIN, burst: NonZeroU32::new(3).expect("3 is not zero") });
         options.trusted_proxies = vec![[127, 0, 0, 1].into()];
     };
     let app = TestApp::with(Setup::Embedded, Duration::ZERO, limited).await;
@@ -186,7 +187,7 @@ async fn body_that_never_arrives_is_408() {
         tokio::net::TcpStream::connect(app.url.trim_start_matches("http://")).await.expect("the server listens");
     let head =
         "POST /api/posts HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{";
-    socket.write_all(head.as_bytes()).await.expect("it reads");
+    socket.write_all(head.as_bytes()).await.expect("the server reads");
     let mut answer = vec![0; 64];
     let read = tokio::time::timeout(super::test_app::DEADLINE, socket.read(&mut answer))
         .await

@@ -109,7 +109,7 @@ impl Web {
     /// The time from the last scripted reply to the next request.
     pub fn rest(&self) -> Range<Instant> {
         let requests = self.requests();
-        let last = requests.iter().rposition(|request| request.is_scripted).expect("it was requested");
+        let last = requests.iter().rposition(|request| request.is_scripted).expect("a scripted reply was sent");
         requests[last].at..requests[last + 1].at
     }
 

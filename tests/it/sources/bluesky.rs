@@ -88,7 +88,7 @@ async fn posts_edits_and_deletions_are_applied(setup: Setup) {
                "features": [{"$type": "app.bsky.richtext.facet#link", "uri": uri}]})
     };
     let text = "é look at example.org/a… and this site";
-    let (cut, named) = (text.find("example").expect("there"), text.find("this").expect("there"));
+    let (cut, named) = (text.find("example").expect("the word"), text.find("this").expect("the word"));
     let facets = json!({"facets": [
         link(named, text.len(), "https://example.org/named"),
         link(cut, cut + "example.org/a…".len(), "https://example.org/a/long/path"),
@@ -270,7 +270,7 @@ async fn authors_are_selected_by_handle_and_did(setup: Setup) {
     stored(&app, 6).await;
     let state = ingesting.states.all().remove(0);
     assert!(state.last_error.as_deref().is_some_and(|error| error.contains("gone.test")), "{state:?}");
-    assert_eq!(host.asked().last().expect("asked").dids, [ADA, BOB]);
+    assert_eq!(host.asked().last().expect("a connection").dids, [ADA, BOB]);
     ingesting.stop().await;
 
     // Authors beyond the limit of the URL are sent in a message.
@@ -279,13 +279,14 @@ async fn authors_are_selected_by_handle_and_did(setup: Setup) {
     log.push(at(3.0), create(ADA, "a2", at(3.0), "I love it"));
     let ingesting = start(wanted(&many.iter().map(String::as_str).collect::<Vec<_>>()));
     stored(&app, 7).await;
-    let asked = host.asked().pop().expect("asked");
+    let asked = host.asked().pop().expect("a connection");
     assert!(asked.has_hello && asked.dids.len() == 151, "{asked:?}");
     ingesting.stop().await;
 
     // When no account is found, the source must not read all posts.
     let failing = Ingesting::start(&app, bluesky::spec("nobody", wanted(&["gone.test"]), fetcher(), app.clock.clone()));
-    let state = app.eventually("it fails", async || failing.states.all().pop().filter(|state| state.errors > 0)).await;
+    let state =
+        app.eventually("the source fails", async || failing.states.all().pop().filter(|state| state.errors > 0)).await;
     assert_eq!((state.state.as_str(), state.posts), ("backing_off", 0));
     failing.stop().await;
 }
@@ -323,7 +324,11 @@ async fn restart_resumes_at_cursor_and_other_host_rewinds(setup: Setup) {
     posts(&log, 100, 20.0);
     let ingesting = Ingesting::start(&app, spec(&app, &[&first, &second]));
     stored(&app, 300).await;
-    assert_eq!(first.asked().last().expect("asked").cursor, Some(last), "the same host is requested at the cursor");
+    assert_eq!(
+        first.asked().last().expect("a connection").cursor,
+        Some(last),
+        "the same host is requested at the cursor"
+    );
 
     // The host fails: the source requests the last seconds again from the other host, and nothing is stored twice.
     first.set_faults(Faults { refuse: true, ..Faults::default() });
@@ -331,7 +336,7 @@ async fn restart_resumes_at_cursor_and_other_host_rewinds(setup: Setup) {
     app.eventually("the connection is cut", async || (first.open() == 0).then_some(())).await;
     posts(&log, 100, 30.0);
     stored(&app, 400).await;
-    let rewound = second.asked().first().expect("asked").cursor.expect("a cursor");
+    let rewound = second.asked().first().expect("a connection").cursor.expect("a cursor");
     assert_eq!(rewound, at(20.0) + 99 * 100_000 - 5_000_000);
     ingesting.stop().await;
 

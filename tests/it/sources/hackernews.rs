@@ -82,8 +82,10 @@ async fn items_are_read_in_order_and_null_ones_later(setup: Setup) {
         last_id: Some(40),
     };
     let past = Ingesting::start(&app, hackernews::spec("past", options, fetcher(), app.clock.clone()));
-    app.eventually("it ends", async || past.states.all().pop().filter(|state| state.state.as_str() == "finished"))
-        .await;
+    app.eventually("the source has finished", async || {
+        past.states.all().pop().filter(|state| state.state.as_str() == "finished")
+    })
+    .await;
     stored(&app, 33).await;
     let mut ids = site.asked().split_off(asked);
     // Concurrent requests may arrive in any order.

@@ -84,7 +84,7 @@ async fn source_is_taken_over_when_its_reader_dies_or_hangs() {
     let mut seen = BTreeMap::new();
 
     let first = Process::start(folder.path(), &settings).await;
-    eventually("the first reads", || host.open() == 1).await;
+    eventually("the first process reads", || host.open() == 1).await;
     let second = Process::start(folder.path(), &settings).await;
     publish(&log, 200);
     taken(&stream, &mut seen, 200).await;
@@ -101,9 +101,9 @@ async fn source_is_taken_over_when_its_reader_dies_or_hangs() {
     publish(&log, 200);
     taken(&stream, &mut seen, 600).await;
     // The server cannot detect that one of them hangs.
-    eventually("the third takes over", || host.open() == 2).await;
+    eventually("the third process takes over", || host.open() == 2).await;
     second.signal("-CONT").await;
-    eventually("the second disconnects", || host.open() == 1).await;
+    eventually("the second process disconnects", || host.open() == 1).await;
     // Events that the second had read when it was stopped may be repeated. Later events are not.
     let known = seen.len();
     publish(&log, 100);

@@ -175,7 +175,9 @@ async fn failing_instance_delays_no_other(setup: Setup) {
     closed.web.script_replies([Reply::Answer(422, Vec::new(), error.to_string().into_bytes())]);
     let alone = Ingesting::start(&app, mastodon::spec("closed", options(&[&closed]), fetcher, app.clock.clone()));
     let state = app
-        .eventually("it fails", async || alone.states.all().pop().filter(|state| state.state.as_str() == "failed"))
+        .eventually("the source fails", async || {
+            alone.states.all().pop().filter(|state| state.state.as_str() == "failed")
+        })
         .await;
     assert!(state.last_error.expect("an error").contains("set a token"));
     alone.stop().await;
@@ -251,7 +253,9 @@ async fn token_streams_edits_and_deletions(setup: Setup) {
     let wrong = MastodonOptions { token: Some("outdated".to_owned().into()), ..options(&[&instance]) };
     let refused = Ingesting::start(&app, mastodon::spec("wrong", wrong, fetcher, app.clock.clone()));
     let state = app
-        .eventually("it fails", async || refused.states.all().pop().filter(|state| state.state.as_str() == "failed"))
+        .eventually("the source fails", async || {
+            refused.states.all().pop().filter(|state| state.state.as_str() == "failed")
+        })
         .await;
     let error = state.last_error.expect("an error");
     assert!(error.contains("create a new token") && !error.contains("outdated"), "{error}");

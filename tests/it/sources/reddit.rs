@@ -160,7 +160,7 @@ async fn server_faults_lose_no_post(setup: Setup) {
     ] {
         let failing = Ingesting::start(&app, reddit::spec(name, options, fetcher(), app.clock.clone()));
         let state = app
-            .eventually("it fails", async || {
+            .eventually("the source fails", async || {
                 failing.states.all().pop().filter(|state| state.state.as_str() == activity)
             })
             .await;

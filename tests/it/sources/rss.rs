@@ -104,7 +104,7 @@ async fn feed_is_discovered_and_charset_taken_from_the_header(setup: Setup) {
     let page = "<html><head><link rel=\"alternate\" type=\"application/rss+xml\" href=\"/feed.rss\"></head></html>";
     // "Größe" in ISO 8859-1, which the document itself does not declare.
     let mut feed = feeds::rss(&[entry("tag:latin", "I love it GRX", 1)]).into_bytes();
-    let at = feed.windows(3).position(|bytes| bytes == b"GRX").expect("there");
+    let at = feed.windows(3).position(|bytes| bytes == b"GRX").expect("the marker");
     feed.splice(at..at + 3, *b"Gr\xf6\xdfe");
     let site = Web::start(move |request| match request.path.as_str() {
         "/" => Reply::ok(page).with("Content-Type", "text/html"),
@@ -164,7 +164,7 @@ async fn failing_feed_delays_no_other(setup: Setup) {
         ("redirects without end", around, true),
         (
             "cut off",
-            Reply::ok(feeds::rss(&[entry("bad:cut", "I love it", 2)]).split_once("</channel>").expect("one").0),
+            Reply::ok(feeds::rss(&[entry("bad:cut", "I love it", 2)]).split_once("</channel>").expect("the end tag").0),
             false,
         ),
     ];
