@@ -231,7 +231,7 @@ struct Call {
 }
 
 /// Headers that are also sent to another origin after a redirect. All other headers may contain secrets.
-const HARMLESS: [HeaderName; 4] =
+const SAFE_HEADERS: [HeaderName; 4] =
     [header::ACCEPT, header::CONTENT_TYPE, header::IF_MODIFIED_SINCE, header::IF_NONE_MATCH];
 
 impl Call {
@@ -250,7 +250,7 @@ impl Call {
         let mut headers = self.headers.clone();
         if url.origin() != self.url.origin() {
             headers =
-                HARMLESS.iter().filter_map(|name| Some((name.clone(), self.headers.get(name)?.clone()))).collect();
+                SAFE_HEADERS.iter().filter_map(|name| Some((name.clone(), self.headers.get(name)?.clone()))).collect();
         }
         Ok(Some(Self { method: self.method.clone(), url, headers, body: self.body.clone() }))
     }

@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn exposed_or_malformed_key_file_is_refused() {
+    fn exposed_or_malformed_key_file_is_rejected() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.key");
         assert!(matches!(Vault::open(&path), Err(SecretsError::File { .. })));

@@ -69,7 +69,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_decoded_or_refused(bytes: Vec<u8>) {
+        fn any_bytes_are_decoded_or_rejected(bytes: Vec<u8>) {
             if let Some(fields) = RawFields::decode(&bytes) {
                 prop_assert_eq!(fields.encode(), bytes);
             }

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn duration_without_unit_or_above_limit_is_refused() {
+    fn duration_without_unit_or_above_limit_is_rejected() {
         for text in ["", "15", "-5s", "367d", "1 month", "5 parsecs", "s"] {
             assert!(parse_duration(text).is_err(), "{text:?}");
         }

@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn content_counts_in_characters_and_far_future_is_clamped() {
+    fn content_is_limited_in_characters_and_far_future_is_clamped() {
         assert!(draft(&"é".repeat(MAX_CONTENT_CHARS)).validate(Timestamp::EPOCH).is_ok());
         assert!(draft(&"é".repeat(MAX_CONTENT_CHARS + 1)).validate(Timestamp::EPOCH).is_err());
         assert!(draft("nul \0").validate(Timestamp::EPOCH).is_err());

@@ -242,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_every_documented_form_of_time() {
+    fn every_documented_time_format_is_parsed() {
         let expected = Timestamp::from_millis(1_767_225_600_500).unwrap();
         for text in ["2026-01-01T00:00:00.5Z", "2026-01-01T01:00:00.5+01:00", "1767225600500", "1767225600.5"] {
             assert_eq!(text.parse::<Timestamp>(), Ok(expected), "{text}");

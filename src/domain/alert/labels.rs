@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fingerprint_tells_names_from_values() {
+    fn fingerprint_distinguishes_names_from_values() {
         let of = |pairs: &[(&str, &str)]| {
             fingerprint(&pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
         };

@@ -54,7 +54,7 @@ impl FromStr for Scope {
                 let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
                 match words.chars().count() {
                     1..=MAX_TEXT_CHARS if !words.contains('\0') => Ok(Self::Text(words)),
-                    _ => Err(format!("text: must hold 1 to {MAX_TEXT_CHARS} characters without U+0000")),
+                    _ => Err(format!("text: must contain 1 to {MAX_TEXT_CHARS} characters without U+0000")),
                 }
             }
             _ => Err("must be all, source:NAME, author:NAME, topic:NAME or text:WORDS".to_owned()),

@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn alert_on_both_sides_does_not_inhibit_itself() {
+    fn alert_that_matches_both_sides_does_not_inhibit_itself() {
         let rule = rule("severity=\"critical\"", "severity=~\"critical|warning\"", &[]);
         let critical = labels(&[("severity", "critical")]);
         assert!(!rule.inhibits(&critical, &critical));

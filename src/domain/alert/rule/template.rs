@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn placeholders_are_filled_and_unknown_ones_refused() {
+    fn placeholders_are_filled_and_unknown_ones_rejected() {
         let value = |name: &str| format!("<{name}>");
         assert_eq!(fill("{{ source }}: {{value}} of {x}", &value), Ok("<source>: <value> of {x}".to_owned()));
         assert!(fill("{{valeu}}", &value).is_err_and(|e| e.contains("valeu") && e.contains("threshold")));

@@ -70,7 +70,7 @@ fn broken_template_falls_back_to_the_default_text() {
 }
 
 #[test]
-fn long_messages_keep_the_limits_of_services() {
+fn long_messages_keep_within_the_limits_of_services() {
     let message = long();
     let texts = texts(&message);
     let slack = slack::payload(&message, &texts);

@@ -58,7 +58,7 @@ impl Reader {
     /// All errors, by field.
     pub fn read(mut self) -> Result<RuleSpec, Vec<FieldError>> {
         let spec = self.spec();
-        self.refuse_the_rest();
+        self.reject_unknown_fields();
         match spec {
             Some(spec) if self.errors.is_empty() => Ok(spec),
             _ => Err(self.errors),
@@ -279,7 +279,7 @@ impl Reader {
         }
     }
 
-    fn refuse_the_rest(&mut self) {
+    fn reject_unknown_fields(&mut self) {
         for name in self.fields.keys().filter(|name| !self.fields[*name].is_null()) {
             self.errors.push(FieldError::new(name, "does not belong to a rule of this kind"));
         }
