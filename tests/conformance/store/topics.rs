@@ -19,7 +19,7 @@ cases!(
     topic_counts_follow_inserts_edits_and_deletions,
     posts_matched_with_older_topics_are_refused,
     topic_backfill_matches_stored_posts_once,
-    dropped_topic_leaves_no_rows,
+    dropped_topic_has_no_rows_left,
     counts_of_several_topics_are_independent,
 );
 
@@ -208,7 +208,7 @@ async fn topic_backfill_matches_stored_posts_once(fixture: Fixture) {
     assert!(fixture.store.backfill_topics(stale).await.expect("a step").stale);
 }
 
-async fn dropped_topic_leaves_no_rows(fixture: Fixture) {
+async fn dropped_topic_has_no_rows_left(fixture: Fixture) {
     let acme = topic(&fixture, "acme", ExistingPosts::Match).await;
     let other = topic(&fixture, "other", ExistingPosts::Match).await;
     settle(&fixture, vec![insert(written("a", 1)), insert(written("b", 2))], &[acme.id, other.id]).await;

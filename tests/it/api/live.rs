@@ -13,9 +13,9 @@ use tokio_tungstenite::tungstenite::Message;
 use super::socket::{Socket, SocketEvent, request};
 use super::test_app::{START, Setup, TestApp, cases, post};
 
-cases![posts_counts_and_deletions_arrive, filters_select_posts];
+cases![client_receives_posts_counts_and_deletions, filters_select_posts];
 
-async fn posts_counts_and_deletions_arrive(setup: Setup) {
+async fn client_receives_posts_counts_and_deletions(setup: Setup) {
     let app = TestApp::start(setup).await;
     app.store(&[post("old", "web", "I hate it", 1_800)]).await;
     let mut socket = Socket::open(&app).await;
@@ -140,7 +140,7 @@ async fn unknown_message_gets_error() {
 }
 
 #[tokio::test]
-async fn counts_repeat_and_silent_clients_are_dropped() {
+async fn counts_are_sent_periodically_and_silent_clients_closed() {
     let app = app(|options| {
         options.live.metrics_interval = Duration::from_millis(50);
         options.live.ping_interval = Duration::from_millis(50);

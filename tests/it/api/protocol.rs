@@ -15,7 +15,7 @@ async fn app() -> TestApp {
 }
 
 #[tokio::test]
-async fn unknown_path_is_problem_in_api_else_dashboard() {
+async fn unknown_api_path_gives_problem_others_the_dashboard() {
     let app = app().await;
     for path in ["/api", "/api/", "/api/nothing", "/api/health/", "/api/posts/", "/api/docs/x.js", "/ws", "/ws/other"] {
         assert_eq!(app.get(path).await.problem(404), Vec::<String>::new(), "{path}");
@@ -145,7 +145,7 @@ async fn rate_limited_client_gets_429() {
 }
 
 #[tokio::test]
-async fn unavailable_services_are_503_and_in_health() {
+async fn unavailable_services_give_503_and_degrade_health() {
     let (rooms, folder) = unavailable_rooms().await;
     let app = TestApp::over(rooms, folder, |options| {
         options.request_timeout = Duration::from_secs(8);
@@ -180,7 +180,7 @@ async fn unavailable_services_are_503_and_in_health() {
 }
 
 #[tokio::test]
-async fn body_that_never_arrives_is_408() {
+async fn incomplete_body_gives_408() {
     let quick = |options: &mut HttpOptions| options.request_timeout = Duration::from_millis(200);
     let app = TestApp::with(Setup::Embedded, Duration::ZERO, quick).await;
     let mut socket =

@@ -17,7 +17,7 @@ cases![
     time_lines_are_polled_without_a_gap,
     late_posts_of_other_servers_are_found,
     failing_instance_delays_no_other,
-    token_streams_edits_and_deletions,
+    source_with_token_streams_edits_and_deletions,
     refused_subscription_is_an_error,
     cut_or_silent_stream_reconnects_without_loss,
 ];
@@ -213,7 +213,7 @@ async fn late_posts_of_other_servers_are_found(setup: Setup) {
     ingesting.stop().await;
 }
 
-async fn token_streams_edits_and_deletions(setup: Setup) {
+async fn source_with_token_streams_edits_and_deletions(setup: Setup) {
     let app = TestApp::start(setup).await;
     let instance = Instance::start().await;
     let love = |id| status(id, "<p>I love it</p>", json!({}));

@@ -7,9 +7,9 @@ use super::MINUTE;
 use super::fakes::{Hook, Reply};
 use super::harness::Harness;
 
-cases!(failing_receiver_is_an_alert_until_a_delivery_succeeds);
+cases!(failing_receiver_raises_alert_until_a_delivery_succeeds);
 
-async fn failing_receiver_is_an_alert_until_a_delivery_succeeds(setup: Setup) {
+async fn failing_receiver_raises_alert_until_a_delivery_succeeds(setup: Setup) {
     let harness = Harness::start(setup).await;
     let broken = Hook::start().await;
     broken.script_replies([Reply::Answer(401, String::new(), "who are you")]);

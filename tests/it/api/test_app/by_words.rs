@@ -57,7 +57,7 @@ fn analysis_of(text: &str) -> Result<Analysis, InferenceError> {
     Ok(Analysis::from_scores("by-words".into(), scores, words.min(16) as u32, words > 16))
 }
 
-/// The classifier.
+/// A classifier that classifies by words.
 pub fn by_words() -> SharedClassifier {
     Arc::new(ByWords::default())
 }
