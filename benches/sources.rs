@@ -178,7 +178,8 @@ async fn catch_up(name: &str, settings: &[String]) {
     ingesting.stop().await;
     let minutes = 36.0 * 3_600.0 * 50.0 / (BACKLOG as f64 / seconds) / 60.0;
     println!(
-        "backlog, {name:<18} {:>8.0} events/s into the stream ({BACKLOG} in {seconds:.2} s; 36 h at 50/s: {minutes:.1} min)",
+        "backlog, {name:<18} {:>8.0} events/s into the stream ({BACKLOG} in {seconds:.2} s; 36 h at 50/s: \
+         {minutes:.1} min)",
         BACKLOG as f64 / seconds
     );
 }

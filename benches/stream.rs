@@ -127,7 +127,8 @@ async fn measure(name: &str, stream: Stream, sqlite: Option<Sqlite>, entries: us
     let depth = stream.depth().await?;
     anyhow::ensure!(depth.pending() == 0 && depth.appended == entries as u64, "entries are missing: {depth:?}");
     println!(
-        "{name}: {entries} entries in {:.2} s = {:.0} entries/s (appended after {:.2} s, of which {:.2} s waiting for free space)",
+        "{name}: {entries} entries in {:.2} s = {:.0} entries/s (appended after {:.2} s, of which {:.2} s waiting for \
+         free space)",
         total.as_secs_f64(),
         entries as f64 / total.as_secs_f64(),
         appended.as_secs_f64(),

@@ -44,7 +44,8 @@ async fn main() {
 fn quality(days: u32) {
     println!("{} runs of {days} days after two weeks of history\n", SEEDS.len());
     println!(
-        "| scenario | posts/s | rule | incidents | found | alerts | correct | precision | recall | false per week | delay |"
+        "| scenario | posts/s | rule | incidents | found | alerts | correct | precision | recall | false per week \
+         | delay |"
     );
     println!("|---|---|---|---|---|---|---|---|---|---|---|");
     for scenario in Scenario::ALL {

@@ -2,7 +2,7 @@ import type { Search } from "@/lib/search";
 import { useLive } from "@/live/LiveProvider";
 import type { LivePost } from "@/live/post";
 
-/** The number of live posts that belong to the list but arrived after it was read. `start` is its first moment. */
+/** The number of live posts that match the list but arrived after it was read. `start` is the start of its range. */
 export function useNewCount(search: Search, start: number, listed: readonly LivePost[] | undefined): number {
   const feed = useLive((state) => state.feed);
   // The feed has no languages.
