@@ -103,7 +103,7 @@ mod tests {
         "and": 5, "in": 6, "to": 7, "my": 8, "was": 9, "it": 10, "The": 11, "not": 12, ".": 13, "!": 14, ",": 15}}}"#;
 
     #[test]
-    fn int8_that_loses_labels_falls_back() {
+    fn int8_with_different_labels_falls_back() {
         let spec = ModelSpec::parse(SMALL_CONFIG.as_bytes()).unwrap();
         let tokenizer = TextTokenizer::parse(TOKENIZER.as_bytes(), 512, 50).unwrap();
         let heads =
@@ -118,7 +118,7 @@ mod tests {
         };
         let good = candidate.check(int8(3)).unwrap();
         assert_eq!((good.network.precision(), good.agreement >= MIN_AGREEMENT), (Precision::Int8, true));
-        // A network with other weights stands for a badly rounded one.
+        // A network with other weights simulates a badly rounded one.
         let bad: Vec<Checked> = (4..12).map(|seed| candidate.check(int8(seed)).unwrap()).collect();
         let lost: Vec<&Checked> = bad.iter().filter(|checked| checked.agreement < MIN_AGREEMENT).collect();
         assert!(!lost.is_empty());

@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn fine_emotions_are_grouped() {
+    fn fine_grained_emotions_are_grouped() {
         let shares = map(&["sadness", "joy", "love", "anger", "fear", "surprise"], false, &[]).unwrap();
         let HeadScores::Emotion(scores) = shares.scores(&[0.0; 6]) else { panic!("a sentiment head") };
         assert!((scores[Emotion::Joy.index()] - 2.0 / 6.0).abs() < 1e-6, "{scores:?}");

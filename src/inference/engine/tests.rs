@@ -156,7 +156,7 @@ fn varied(count: usize) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn exits_off_equals_full_depth_and_answers_name_their_layers() {
+async fn exits_off_equals_full_depth_and_analyses_report_layers() {
     for precision in [Precision::F32, Precision::Int8] {
         let options = InferenceOptions { precision, ..options() };
         let adaptive = Engine::load(&options).unwrap();

@@ -79,7 +79,7 @@ fn fit_without_texts_or_labels_is_an_error() {
 /// The exit is wrong where its gate is above 0.98, so the first steps reduce the quality. Below 0.98 it is better than
 /// the last layer.
 #[test]
-fn fit_passes_a_step_that_loses_quality() {
+fn fit_continues_after_a_step_that_loses_quality() {
     let one = |n: u32| {
         // The last layer is wrong for every tenth text.
         let gate = 0.5 + 0.5 * (n % 100) as f32 / 100.0;

@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn answer_keeps_only_valid_judgements() {
+    fn only_valid_results_of_a_response_are_kept() {
         let content = json!({"judgements": [
             {"index": 0, "sentiment": "positive", "confidence": 0.9, "emotion": "joy"},
             {"index": 1, "sentiment": "great", "confidence": 0.9, "emotion": "joy"},
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn unreadable_answer_is_an_error() {
+    fn malformed_response_is_an_error() {
         let no_content = json!({"choices": [{"message": {"content": null}}]}).to_string().into_bytes();
         for body in
             [body("I think it is positive"), body("{\"judgements\": [{\"index\": 0,"), b"<html>".to_vec(), no_content]
@@ -123,7 +123,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_answer_is_read_or_refused(content: String, bytes: Vec<u8>) {
+        fn any_response_is_read_or_refused(content: String, bytes: Vec<u8>) {
             let _ = (read(&body(&content), 3), read(&bytes, 3));
         }
     }

@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn breaker_opens_tries_once_and_closes() {
+    fn breaker_opens_allows_one_trial_and_closes() {
         let clock = Clock::fixed(at(0));
         let breaker = Breaker::new(clock.clone(), Budget::default());
         for _ in 0..FAILURES {
@@ -175,8 +175,8 @@ mod tests {
         }
         assert_eq!(breaker.pass(), Err(LlmState::Paused { until: at(30), reason: "HTTP 500".to_owned() }));
         clock.set(at(30));
-        assert_eq!(breaker.pass(), Ok(()), "one may try");
-        assert!(breaker.pass().is_err(), "one alone");
+        assert_eq!(breaker.pass(), Ok(()), "one trial request is allowed");
+        assert!(breaker.pass().is_err(), "a second trial request is refused");
         breaker.failed("HTTP 500", None);
         assert!(matches!(breaker.state_now(), LlmState::Paused { until, .. } if until == at(90)), "twice as long");
         clock.set(at(90));
