@@ -131,7 +131,9 @@ test("no view scrolls sideways on a phone", async ({ page, server }) => {
     content: `${"long".repeat(60)} https://example.org/${"path/".repeat(30)}`,
   });
   await page.setViewportSize({ width: 390, height: 844 });
-  for (const view of [...VIEWS, "/alerts/rules", "/alerts/rules/new", "/alerts/routes", "/sources", "/try"]) {
+  const custom = "/?from=2026-01-31T22:10:00.000Z&to=2026-02-01T23:10:00.000Z&source=web";
+  const others = ["/alerts/rules", "/alerts/rules/new", "/alerts/routes", "/sources", "/try"];
+  for (const view of [...VIEWS, ...others, custom]) {
     await page.goto(view);
     await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
     await page.waitForLoadState("networkidle");
