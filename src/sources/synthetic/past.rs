@@ -40,7 +40,7 @@ const STIR: f64 = 1_500.0;
 /// One in so many posts about an incident has the hashtag of its topic.
 const TAGGED: u64 = 2;
 /// When the present incident began before the end, in seconds.
-const BEGUN: f64 = 9.0 * MINUTE;
+const BEGUN: f64 = 15.0 * MINUTE;
 /// How much more is written since then.
 const EXCITED: f64 = 1.4;
 
