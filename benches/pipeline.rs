@@ -1,5 +1,5 @@
-//! Posts per second from append to acknowledgement with a classifier that returns at once: the cost of the
-//! stream, the store and the worker.
+//! Posts per second from append to acknowledgement, with a classifier that returns immediately. This measures the cost
+//! of the stream, the store and the worker.
 //!
 //! `cargo bench --bench pipeline -- [POSTS]`; Redis and Postgres are measured when
 //! `SENTISTREAM_TEST_REDIS_URL` and `SENTISTREAM_TEST_POSTGRES_URL` are set (`make bench`).
@@ -16,7 +16,7 @@ use sentistream::inference::{ActiveClassifier, Classifier, InferenceError, Model
 use sentistream::lifecycle::Shutdown;
 use sentistream::worker;
 
-/// Returns the same analysis for every text at once.
+/// Immediately returns the same analysis for every text.
 struct Free(ModelInfo);
 
 impl Classifier for Free {
@@ -107,12 +107,12 @@ async fn measure(name: &str, settings: &[String], posts: usize) -> anyhow::Resul
     Ok(())
 }
 
-/// The CPU time of this process so far; 0 where the system does not tell.
+/// The CPU time of this process so far; 0 if the system does not report it.
 fn cpu_seconds() -> f64 {
-    /// Of the fields of `/proc/self/stat`, in hundredths of a second.
+    /// Units per second of the times in `/proc/self/stat`.
     const TICKS: f64 = 100.0;
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The name of the process, in parentheses, may hold spaces.
+    // The name of the process, in parentheses, may contain spaces.
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let of = |field: usize| fields.get(field).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or_default();
     (of(11) + of(12)) / TICKS

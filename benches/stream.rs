@@ -33,7 +33,7 @@ async fn main() -> anyhow::Result<()> {
     let local = LocalStream::open(sqlite.clone(), options(), Clock::system()).await?;
     measure("embedded queue", Stream::Local(local), Some(sqlite), entries).await?;
 
-    #[expect(clippy::disallowed_methods, reason = "a bench has no config")]
+    #[expect(clippy::disallowed_methods, reason = "a bench has no configuration")]
     let url = std::env::var("SENTISTREAM_TEST_REDIS_URL");
     match url {
         Ok(url) => {
@@ -107,7 +107,7 @@ async fn measure(name: &str, stream: Stream, sqlite: Option<Sqlite>, entries: us
                 }
                 let keys: Vec<EntryKey> = claimed.into_iter().map(|entry| entry.key).collect();
                 if let (Some(sqlite), Some(first), Some(last)) = (&sqlite, keys.first(), keys.last()) {
-                    // The store does the same in its commit.
+                    // The store settles the entries in its commit in the same way.
                     let (first, last) = (first.id.seq, last.id.seq);
                     let delete = format!("delete from stream_entries where seq between {first} and {last}");
                     sqlite.write(move |connection| connection.batch_execute(&delete)).await?;

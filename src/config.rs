@@ -43,7 +43,7 @@ pub use template::DEFAULT_TOML;
 pub use urls::{Backends, DatabaseUrl, StreamUrl, mask};
 pub use values::{Address, parse_duration};
 
-/// Everything that can be set; the fields are the keys of `config/default.toml`.
+/// The effective configuration. The fields are the keys of `config/default.toml`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -71,7 +71,7 @@ pub struct Config {
     pub backends: Backends,
 }
 
-/// What to read besides the defaults.
+/// The sources of settings that override the defaults.
 #[derive(Clone, Default)]
 pub struct Inputs {
     /// The configuration file.

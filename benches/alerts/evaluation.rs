@@ -1,4 +1,4 @@
-//! How long an evaluation of 500 rules takes.
+//! Measures the time of an evaluation of 500 rules.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use crate::load::SOURCES;
 
 /// Rules of every kind, scope and grouping.
 const RULES: usize = 500;
-/// Evaluations that are timed.
+/// The number of measured evaluations.
 const EVALUATIONS: usize = 20;
 
 fn rule(number: usize) -> Value {

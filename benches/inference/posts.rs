@@ -1,4 +1,4 @@
-//! The posts that are judged.
+//! The posts that are classified.
 
 use std::io::{BufWriter, Write};
 
@@ -9,10 +9,10 @@ use sentistream::sources::{Source, SyntheticOptions};
 
 use super::Failure;
 
-/// How many posts are made up where no file is given.
+/// The number of synthetic posts when no file is given.
 const COUNT: u64 = 20_000;
 
-/// The `content` of each line of an NDJSON file, or made-up posts.
+/// The `content` of each line of an NDJSON file, or synthetic posts.
 pub fn read(path: Option<&str>) -> Result<Vec<String>, Failure> {
     let Some(path) = path else { return made_up() };
     let lines = std::fs::read_to_string(path)?;
@@ -25,7 +25,7 @@ pub fn read(path: Option<&str>) -> Result<Vec<String>, Failure> {
         .collect()
 }
 
-/// Prints made-up posts, one JSON object per line.
+/// Prints synthetic posts, one JSON object per line.
 pub fn print() -> Result<(), Failure> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     for content in made_up()? {
@@ -39,7 +39,7 @@ pub fn unix_now() -> f64 {
     Clock::system().now().as_micros() as f64 / 1e6
 }
 
-/// The same in every run.
+/// Synthetic posts, the same in every run.
 fn made_up() -> Result<Vec<String>, Failure> {
     let options = SyntheticOptions { rate: 1e7, seed: Some(1), limit: Some(COUNT), incident_every: None };
     let mut source = Synthetic::new(&options, Clock::system());

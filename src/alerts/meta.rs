@@ -1,7 +1,7 @@
 //! Alerts about alerting: receivers whose deliveries fail, and rules that cannot be evaluated.
 //!
-//! They have no rule in the store. Their series belong to the rule id [`META`], and open, notify and resolve as those of
-//! other rules.
+//! These alerts have no rule in the store. Their series have the rule id [`META`], and they open, notify and resolve
+//! like other alerts.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use crate::domain::alert::{Instance, InstanceState, Labels, Rule, Severity, fing
 use crate::store::alerts::{NewAlert, Step};
 use crate::store::notify::FailingReceiver;
 
-/// The rule id of these alerts.
+/// The rule id of the series in this module.
 pub const META: i64 = 0;
 
-/// What the alerts are about.
+/// The state that the alerts of this module are computed from.
 pub struct Trouble<'a> {
     /// Receivers whose last delivery failed.
     pub receivers: &'a [FailingReceiver],

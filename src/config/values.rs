@@ -107,7 +107,7 @@ pub fn body_size<'de, D: Deserializer<'de>>(de: D) -> Result<usize, D::Error> {
     usize::try_from(size).map_err(D::Error::custom)
 }
 
-/// The size of a part of memory: 1 MiB to 1024 GiB, in bytes.
+/// A memory size: 1 MiB to 1024 GiB, in bytes.
 pub fn memory_size<'de, D: Deserializer<'de>>(de: D) -> Result<u64, D::Error> {
     let text = String::deserialize(de)?;
     let size = parse_size(&text).map_err(D::Error::custom)?;

@@ -49,7 +49,7 @@ pub struct Common {
 
 /// Why a feed stopped reading.
 enum Ended {
-    /// A shutdown, or the end of the source.
+    /// A shutdown was requested, or the source has ended.
     Finally,
     /// The source was paused, or another instance took over.
     Revoked,
@@ -207,7 +207,7 @@ impl Feed {
         Some(wait)
     }
 
-    /// Waits for `time`, or without limit for `None`. Returns `Some` when reading must end.
+    /// Waits for `time`; `None` means without a limit. Returns `Some` when reading must end.
     async fn rest(&mut self, time: Option<Duration>, lease: Option<&Lease>) -> anyhow::Result<Option<Ended>> {
         let until = time.map(|time| Instant::now() + time);
         loop {
@@ -230,7 +230,8 @@ async fn sleep_until(instant: Option<Instant>) {
     }
 }
 
-/// A panic while reading is an error of this source: the others, and the server, go on. The source is opened again.
+/// Converts a panic while reading into an error of this source, so that the other sources and the server continue. The
+/// source is opened again.
 async fn guarded(next: impl Future<Output = Result<Batch, SourceError>>) -> Result<Batch, SourceError> {
     AssertUnwindSafe(next).catch_unwind().await.unwrap_or_else(|panic| {
         let message = panic.downcast_ref::<String>().map(String::as_str);

@@ -1,8 +1,8 @@
-//! Posts from the standard input: NDJSON, a JSON array or CSV.
+//! Reads posts from the standard input: NDJSON, a JSON array or CSV.
 //!
-//! A separate thread reads, because a blocking read cannot be cancelled; it ends with the process. The source holds a
-//! batch until the ingester requests the next one, because only then is the batch in the stream. A source that was
-//! paused in between returns the batch again. The source ends at the end of the input.
+//! A separate thread reads, because a blocking read cannot be cancelled. It ends with the process. The source keeps a
+//! batch until the ingester requests the next one, because only then is the batch in the stream. If the source is
+//! opened again before that, it returns the batch again. The source ends at the end of the input.
 
 use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +20,7 @@ const CHUNK: usize = 500;
 
 type Reading = Result<Chunk, ReadError>;
 
-/// The input that was read and is not in the stream yet, shared by all openings of the source.
+/// Input that was read and is not in the stream yet. All openings of the source share it.
 struct Pipe {
     chunks: tokio::sync::Mutex<mpsc::Receiver<Reading>>,
     given: Mutex<Option<Given>>,

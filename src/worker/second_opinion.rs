@@ -1,10 +1,9 @@
-//! A second opinion on posts that the model judged with low confidence.
+//! A second opinion on posts for which the model has a low confidence.
 //!
-//! It never slows the main path: a post is stored with the first analysis immediately, and one of low
-//! confidence is put into a bounded queue. A separate task asks the other model and replaces the
-//! analysis and its rollup counts in one transaction, unless the post was edited or deleted
-//! since. A post that does not fit into the queue, or is in it when the process exits, keeps its
-//! first analysis.
+//! It does not slow the processing of posts: a post is stored immediately with the first analysis, and a post of low
+//! confidence is put into a bounded queue. A separate task sends it to the other model and replaces the analysis and
+//! its rollup counts in one transaction, unless the post was edited or deleted since. A post that does not fit into the
+//! queue, or is in the queue when the process exits, keeps its first analysis.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,9 +18,9 @@ use crate::store::settle::{PostTimes, Rejudgement};
 
 use super::context::Worker;
 
-/// Most posts in a transaction.
+/// The maximum number of posts in one transaction.
 const BATCH: usize = 64;
-/// Longest text that is kept in the queue, in characters.
+/// The maximum length of a text in the queue, in characters.
 const MAX_CHARS: usize = 4_000;
 
 /// The second model, and the queue of posts for it. Clones share the queue.
@@ -36,7 +35,7 @@ struct Inner {
     arrived: Notify,
 }
 
-/// A post that was judged with low confidence.
+/// A post that was analysed with low confidence.
 struct Doubt {
     post_id: PostId,
     text: String,
@@ -44,7 +43,7 @@ struct Doubt {
 }
 
 impl SecondOpinion {
-    /// Asks `classifier` about posts of a confidence `below`; `capacity` of them may wait.
+    /// Sends posts with a confidence `below` this to `classifier`; at most `capacity` posts wait in the queue.
     pub fn new(classifier: SharedClassifier, below: f64, capacity: usize) -> Self {
         Self(Arc::new(Inner { classifier, below, capacity, doubts: Mutex::default(), arrived: Notify::new() }))
     }
@@ -81,18 +80,18 @@ impl SecondOpinion {
     fn take(&self) -> Vec<Doubt> {
         let mut doubts = self.doubts();
         let most = doubts.len().min(BATCH);
-        // An edited post is queued twice; the last one counts.
+        // An edited post is queued twice. The last version is used.
         let batch: BTreeMap<PostId, Doubt> = doubts.drain(..most).map(|doubt| (doubt.post_id.clone(), doubt)).collect();
         batch.into_values().collect()
     }
 
     fn doubts(&self) -> MutexGuard<'_, VecDeque<Doubt>> {
-        // Every change under the lock is complete, so a panic does not corrupt the queue.
+        // Every change under the lock is complete, so a panic cannot leave the queue in an inconsistent state.
         self.0.doubts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Asks the second model and replaces analyses until a stop is requested.
+/// Sends posts to the second model and replaces analyses until a shutdown.
 pub async fn run(worker: Worker, second: SecondOpinion, shutdown: Shutdown) {
     let mut waiting: VecDeque<Vec<Doubt>> = VecDeque::new();
     let mut backoff = BackendWait::new("language model");

@@ -46,7 +46,7 @@ fn command(folder: &Path, arguments: &[&str]) -> Command {
 fn end(mut command: Command) -> Ended {
     let output = command.output().expect("the binary runs");
     Ended {
-        code: output.status.code().expect("it ends without a signal"),
+        code: output.status.code().expect("the binary ends without a signal"),
         stdout: String::from_utf8(output.stdout).expect("stdout is text"),
         stderr: String::from_utf8(output.stderr).expect("stderr is text"),
     }
@@ -239,7 +239,7 @@ fn doctor_reports_problems_with_remedies() {
     let config = run(folder.path(), &["doctor", "--set", "worker.tasks=0"]);
     assert!(config.code == 1 && config.stdout.contains("worker.tasks: must be between 1 and 256"), "{}", config.stdout);
 
-    // Nothing listens there.
+    // No process listens on this port.
     let free = "127.0.0.1:1";
     let away = run(
         folder.path(),
@@ -321,7 +321,7 @@ fn manual_pages_exist_for_every_command() {
 #[test]
 fn health_fails_without_a_server_or_an_address() {
     let folder = tempfile::tempdir().unwrap();
-    // Nothing listens there.
+    // No process listens on this port.
     let port = 1;
     let away = run(folder.path(), &["--set", &format!("server.listen=0.0.0.0:{port}"), "health"]);
     assert!(away.code == 1 && away.stderr.contains(&format!("http://127.0.0.1:{port}/readyz")), "{}", away.stderr);
@@ -383,7 +383,7 @@ fn source_options_are_checked() {
         ("sources.bluesky.languages=english", "expected codes of languages"),
         ("sources.bluesky.authors=ada", "ada.bsky.social"),
         ("sources.mastodon.instances=https://mastodon.social/@ada", "without a path"),
-        ("sources.mastodon.instances=@ada@mastodon.social", "without a path and an account"),
+        ("sources.mastodon.instances=@ada@mastodon.social", "without a path or an account"),
         ("sources.reddit.subreddits=r/rust/new", "expected names of subreddits"),
     ] {
         let wrong = run(folder.path(), &["config", "--set", setting]);

@@ -26,18 +26,18 @@ impl Process {
         let mut child = command(folder, settings).arg("serve").spawn().expect("the binary starts");
         let stdout = child.stdout.take().expect("stdout is piped");
         let mut lines = BufReader::new(stdout).lines();
-        let line = tokio::time::timeout(DEADLINE, lines.next_line()).await.expect("it is ready in time");
-        let line = line.expect("stdout is text").expect("it prints a line when it is ready");
+        let line = tokio::time::timeout(DEADLINE, lines.next_line()).await.expect("the process is ready in time");
+        let line = line.expect("stdout is text").expect("the process prints a line when it is ready");
         let url = line.split_whitespace().find(|word| word.starts_with("http")).unwrap_or_default();
         Self { child, url: url.trim_end_matches('/').to_owned() }
     }
 
     /// Kills the process with SIGKILL.
     pub async fn kill(mut self) {
-        self.child.kill().await.expect("it can be killed");
+        self.child.kill().await.expect("the process can be killed");
     }
 
-    /// Sends it a signal, such as `-STOP`.
+    /// Sends the process a signal, such as `-STOP`.
     pub async fn signal(&self, signal: &str) {
         let id = self.child.id().expect("it runs");
         let kill = Command::new("kill").args([signal, &id.to_string()]).status().await.expect("kill runs");
@@ -49,10 +49,13 @@ impl Process {
         let id = self.child.id().expect("it runs");
         let kill = Command::new("kill").args(["-TERM", &id.to_string()]).status().await.expect("kill runs");
         assert!(kill.success(), "the process had ended before the signal");
-        tokio::time::timeout(DEADLINE, self.child.wait()).await.expect("it ends in time").expect("it can be waited for")
+        tokio::time::timeout(DEADLINE, self.child.wait())
+            .await
+            .expect("the process ends in time")
+            .expect("its exit status")
     }
 
-    /// The most memory that it has used, in MiB.
+    /// The peak of its resident memory, in MiB.
     pub fn peak_memory_mib(&self) -> u64 {
         let id = self.child.id().expect("it runs");
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("Linux has /proc");

@@ -12,7 +12,7 @@ pub const ACTOR: &str = "demonstration";
 
 fn names(past: &Past) -> [&Name; 3] {
     let [yesterday, present] = &past.incidents;
-    [&present.about, &yesterday.about, &past.calm]
+    [&present.about, &yesterday.about, &past.unaffected]
 }
 
 /// The topics.

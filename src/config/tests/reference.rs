@@ -62,7 +62,7 @@ fn page() -> String {
     let mut page = INTRO.to_owned();
     let mut comment: Vec<String> = Vec::new();
     let mut table_open = false;
-    // The head of the file is about the file.
+    // The page leaves out the introduction of the file.
     let body = DEFAULT_TOML.split_once("\n\n# The parts").map_or(DEFAULT_TOML, |(_, body)| body);
     for line in format!("# The parts{body}").lines() {
         if let Some(text) = line.strip_prefix('#') {

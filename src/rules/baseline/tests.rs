@@ -20,11 +20,11 @@ fn selection() -> Selection<'static> {
     Selection { class: Class::Posts, source: None }
 }
 
-/// `days` of posts, as many a minute as `rate` says for a day and an hour.
+/// A history of `days` days with the posts per minute that `rate` gives for a day and an hour.
 fn history(days: u32, rate: impl Fn(u32, u32) -> i64) -> History {
     let minutes = (0..days * 1_440).map(|number| {
         let (day, hour) = (number / 1_440, number / 60 % 24);
-        // A wave of three minutes whose mean is the rate.
+        // The counts of three consecutive minutes differ, with the rate as their mean.
         let count = rate(day, hour) + i64::from(number % 3) - 1;
         BucketCount {
             at: start() + MINUTE * number,
@@ -50,7 +50,7 @@ fn topic_never_mentioned_before_has_a_level_of_zero() {
     let usual = baseline(&silent, TimeRange::last(WINDOW, at(0, 12, 0)), selection(), None).unwrap();
     assert!(usual.level < 0.1 && usual.windows == 143, "{usual:?}");
     assert!(usual.score(120.0) > 15.0 && usual.score(2.0) < 3.0, "{usual:?}");
-    // Less than six windows after the first post of any feed there is no baseline.
+    // With less than six windows after the first post of the feed there is no baseline.
     assert_eq!(baseline(&silent, TimeRange::last(WINDOW, at(0, 0, 30)), selection(), None), None);
     assert!(baseline(&silent, TimeRange::last(WINDOW, at(0, 0, 40)), selection(), None).is_some());
 }
@@ -110,7 +110,7 @@ fn incident_does_not_become_its_own_baseline() {
         let usual = baseline(&history, window, selection(), Some(began - WINDOW)).unwrap();
         assert!(usual.score(200.0) > 5.0 && usual.level < 40.0, "{minutes} min: {usual:?}");
     }
-    // The next day is not raised by it either.
+    // The incident does not raise the level of the next day.
     let clipped = baseline(&history, TimeRange::last(WINDOW, at(2, 9, 0)), selection(), None).unwrap();
     assert!(clipped.level < 30.0, "{clipped:?}");
 }
@@ -118,7 +118,8 @@ fn incident_does_not_become_its_own_baseline() {
 #[test]
 fn score_is_as_rare_in_quiet_and_in_busy_places() {
     let baseline = |level: f64| Baseline { level, spread: (level + SHIFT).sqrt(), windows: 100, days: 7 };
-    // Each is exceeded by chance once in about 10,000 windows: 21 posts where 8 are usual, 140 where 100 are.
+    // Random variation exceeds each of them once in about 10,000 windows: 21 posts at a level of 8, 140 at a level of
+    // 100.
     assert!((baseline(8.0).score(21.0) - baseline(100.0).score(140.0)).abs() < 0.25);
     assert_eq!((baseline(100.0).score(130.0) * 10.0).round(), 28.0);
 }

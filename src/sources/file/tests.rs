@@ -6,7 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::domain::Timestamp;
 
-/// Returns a few bytes at a time, as a slow pipe does.
+/// A reader that returns a few bytes at a time, like a slow pipe.
 struct Trickle(io::Cursor<Vec<u8>>, usize);
 
 impl Read for Trickle {
@@ -134,7 +134,7 @@ fn unclosed_quote_rejects_one_line() {
     let good: String = (0..20_000).map(|n| format!("{n},x,good number {n}\n")).collect();
     let with_break = "a,x,\"two\nlines\"\n";
     let bytes = format!("post_id,source,content\n1,x,\"open\n{with_break}{good}");
-    // The first `"` of the next field ends the record, so that its line is lost too.
+    // The record ends at the first `"` of the next field, so the rest of that line is lost too.
     let all = read(bytes.as_bytes(), 4_096, 500, &options(&[])).unwrap();
     assert!(all.posts.len() >= 20_000, "{}", all.posts.len());
     let all =
@@ -273,7 +273,7 @@ fn json_array_loses_no_record_silently() {
     let long = format!("{{\"content\": \"{}]\"}}", "a".repeat(2 * MAX_RECORD_BYTES));
     let deep = "[".repeat(100_000);
     for (text, posts, rejected) in [
-        // What follows the array is read too.
+        // The text after the array is read too.
         (format!("[{TWO}]\n[{TWO}]{TWO}"), 3, 0),
         (format!("[{TWO}, {long}, {TWO}]"), 2, 1),
         (format!("[{TWO},"), 1, 1),

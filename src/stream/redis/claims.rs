@@ -1,8 +1,8 @@
-//! Claims: which consumer holds which entry.
+//! Claims: which consumer holds which entries.
 //!
-//! Redis assigns an entry to a consumer when it sends the answer. When that answer is lost (a
-//! timeout, a broken connection, a caller that gave up) the entry is assigned and no one processes
-//! it. That does not count as a delivery: such entries are released untried.
+//! Redis assigns an entry to a consumer when it sends the answer. If that answer is lost (a timeout, a broken
+//! connection, a dropped caller), the entry is assigned but not processed. That does not count as a delivery: such
+//! entries are released as untried.
 
 use std::time::Duration;
 
@@ -17,16 +17,16 @@ use crate::redis::RedisError;
 
 use super::{Consumer, ConsumerInfo, Entry, RedisStream, Release, StreamError, is_lost, reply, scripts};
 
-/// The longest blocking read; a dropped caller is noticed after it.
+/// The longest blocking read. A dropped caller is noticed after it at the latest.
 const BLOCK: Duration = Duration::from_secs(1);
-/// The idle time of a released entry. It exceeds every `claim_idle`, so any consumer may rescue it.
+/// The idle time of a released entry. It is longer than every `claim_idle`, so any consumer may take it over.
 const RELEASED_MS: i64 = 86_400_000;
-/// Ids in one command.
+/// The maximum number of ids in one command.
 const CHUNK: usize = 1_000;
-/// Upper limit of entries per call.
+/// The maximum number of entries per call.
 const MOST: usize = 10_000;
 
-/// The read runs in a separate task, so that entries that arrive after the caller was dropped are released.
+/// The read runs in a separate task, so that entries which arrive after the caller was dropped are released.
 pub(super) async fn claim(
     stream: &RedisStream,
     consumer: &Consumer,
@@ -47,7 +47,7 @@ pub(super) async fn claim(
         };
         if let Err(Ok(entries)) = reply.send(result) {
             let keys: Vec<EntryKey> = entries.into_iter().map(|entry| entry.key).collect();
-            // When this fails too, they are rescued when their claims expire.
+            // If this fails too, the entries are taken over when their claims expire.
             let _ = release(&stream, &consumer, &keys, Release::Untried).await;
         }
     });
@@ -86,7 +86,7 @@ async fn read(
     Ok(claimed)
 }
 
-/// New entries and the epoch, which is read right after them on the same connection.
+/// New entries and the epoch, which is read directly after them on the same connection.
 async fn read_once(
     stream: &RedisStream,
     consumer: &Consumer,
@@ -117,14 +117,14 @@ async fn read_once(
     let client = line.client.with_options(&options);
     let work = Box::pin(async { tokio::try_join!(client.custom(command, args), client.hget(&keys.books, "epoch")) });
     let read = redis.run_on(&line, block, work).await;
-    // After a failure the connection may still wait for an answer; it is closed with `line`.
+    // After a failure the connection may still wait for an answer. It is closed when `line` is dropped.
     if !matches!(read, Err(RedisError::Unavailable(_))) {
         stream.give_back(line);
     }
     read
 }
 
-/// Releases entries that Redis assigned to the consumer and that this process did not receive.
+/// Releases entries that Redis assigned to the consumer but that this process did not receive.
 async fn release_orphans(stream: &RedisStream, consumer: &Consumer) -> Result<(), StreamError> {
     let ids = reply::list(stream.eval(scripts::ORPHANS, &[(&*consumer.0).into()]).await?);
     let ids: Vec<EntryId> = ids.map(|id| reply::id(Some(id))).collect::<Result<_, _>>()?;
@@ -213,7 +213,7 @@ fn count(max: usize) -> Value {
     Value::Integer(max.min(MOST) as i64)
 }
 
-/// The lowest and the highest id, and all of them.
+/// The lowest and the highest id, and then all ids.
 fn range_and_ids(ids: &[EntryId]) -> impl Iterator<Item = Value> {
     let ends = [ids.iter().min(), ids.iter().max()];
     ends.into_iter().flatten().chain(ids).map(|id| Value::from(id.to_string()))
@@ -270,7 +270,7 @@ impl RedisStream {
         self.held().entry(consumer.clone()).or_default().in_doubt = true;
     }
 
-    /// Drops these entries from those that a consumer holds; from all consumers for `None`.
+    /// Removes these entries from those that a consumer holds, or that any consumer holds for `None`.
     pub(super) fn let_go(&self, consumer: Option<&Consumer>, keys: &[EntryKey]) {
         for (holder, held) in &mut *self.held() {
             if consumer.is_none_or(|consumer| consumer == holder) {
@@ -281,7 +281,7 @@ impl RedisStream {
         }
     }
 
-    /// The ids of the current epoch; those of an earlier one are lost with their stream.
+    /// The ids of the current epoch. Those of earlier epochs were lost with their streams.
     fn present_ids(&self, keys: &[EntryKey]) -> Vec<EntryId> {
         let epoch = self.life().as_ref().map(|life| life.epoch.clone());
         keys.iter().filter(|key| Some(&key.epoch) == epoch.as_ref()).map(|key| key.id).collect()

@@ -8,7 +8,7 @@ use super::fixture::{Fixture, at, author, cases, delete, insert, post, post_id, 
 
 cases!(
     post_is_stored_with_its_analysis,
-    batch_equals_its_entries_one_after_another,
+    batch_gives_the_same_result_as_single_entries,
     redelivery_changes_nothing_and_reports_stored_times,
 );
 
@@ -56,7 +56,7 @@ async fn post_is_stored_with_its_analysis(fixture: Fixture) {
     assert_eq!(fixture.store.known_posts(&[post_id("a"), post_id("b")]).await.expect("known"), [post_id("a")].into());
 }
 
-async fn batch_equals_its_entries_one_after_another(fixture: Fixture) {
+async fn batch_gives_the_same_result_as_single_entries(fixture: Fixture) {
     use Outcome::{Analysed, Deletion, Duplicate, Replacement, Skipped};
     let outcomes = fixture
         .outcomes(vec![
@@ -128,7 +128,7 @@ async fn redelivery_changes_nothing_and_reports_stored_times(fixture: Fixture) {
     for batch in [batch(), batch().into_iter().rev().collect(), vec![batch().remove(0)], vec![batch().remove(4)]] {
         for settled in fixture.store.settle(batch).await.expect("settled") {
             assert_eq!(settled.outcome, None);
-            // Copies of the deleted post may still exist.
+            // Other services may still hold copies of the deleted post.
             let again = |removed: &RemovedPost| removed.post_id == post_id("c") && removed.analyzed_at.is_none();
             assert!(settled.removed.iter().all(again), "{:?}", settled.removed);
         }

@@ -44,7 +44,7 @@ async fn secrets_of_receivers_are_sealed_and_keys_rotate() {
     assert_eq!((mode(&database), mode(&key)), (0o600, 0o600));
     let first = std::fs::read_to_string(&key).unwrap();
 
-    // A rotation opens every secret with the old key, beside the running server; the next one needs the new key.
+    // Each rotation decrypts every secret with the current key while the server runs. The second needs the new key.
     for _ in 0..2 {
         assert!(rotate(folder.path()).await.starts_with("sealed the secrets of 1 receivers"));
     }

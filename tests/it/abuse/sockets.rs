@@ -1,4 +1,4 @@
-//! WebSockets that outlive their token, and clients that take every slot.
+//! WebSockets whose token expires, and clients that open too many of them.
 
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ async fn socket_closes_when_its_jwt_expires() {
     app.clock.set(now + Duration::from_secs(61));
     assert_eq!(end(expiring).await, Heard::Closed(1008));
     let mut lasting = lasting;
-    assert!(lasting.until_pong().await.iter().all(|frame| frame["type"] != "error"), "other sockets stay");
+    assert!(lasting.until_pong().await.iter().all(|frame| frame["type"] != "error"), "other sockets stay open");
 }
 
 async fn socket_closes_when_its_token_is_deleted(setup: Setup) {
@@ -74,7 +74,7 @@ async fn socket_closes_when_its_token_is_deleted(setup: Setup) {
 }
 
 #[tokio::test]
-async fn one_client_cannot_take_every_slot() {
+async fn one_client_cannot_use_every_connection() {
     let limited = |options: &mut HttpOptions| {
         options.trusted_proxies = vec![[127, 0, 0, 1].into()];
         options.live.max_per_client = 2;

@@ -118,8 +118,8 @@ async fn invalid_rules_are_reported_by_field(setup: Setup) {
     app.get("/api/alerts?severity=loud&rule=x").await.problem(422);
 }
 
-/// One round of the alert loop.
-async fn look(app: &TestApp) {
+/// Evaluates all rules once.
+async fn evaluate(app: &TestApp) {
     let rooms = AlertsRooms {
         store: app.rooms.store.clone(),
         stream: app.rooms.stream.clone(),
@@ -135,14 +135,14 @@ async fn look(app: &TestApp) {
     };
     let lease =
         rooms.store.acquire_lease(LEASE, "test", options.lease_ttl).await.expect("the store").expect("the lease");
-    tick(&rooms, &options, &lease, &mut Memory::default()).await.expect("a look");
+    tick(&rooms, &options, &lease, &mut Memory::default()).await.expect("an evaluation");
 }
 
 async fn alert_is_acknowledged_by_token_name(setup: Setup) {
     let app = TestApp::start(setup).await;
     app.post("/api/alerts/rules", &json!({"name": "any", "kind": "volume", "threshold": 0})).await;
     app.store(&[post("a", "web", "I hate this", 30)]).await;
-    look(&app).await;
+    evaluate(&app).await;
     let id = app.get("/api/alerts?state=firing").await.ok()["alerts"][0]["id"].clone();
     let path = format!("/api/alerts/{id}/acknowledge");
     assert_eq!(app.post(&path, &json!({"note": "x".repeat(2_001)})).await.problem(422), ["note"]);
@@ -152,7 +152,7 @@ async fn alert_is_acknowledged_by_token_name(setup: Setup) {
     app.post("/api/alerts/999/acknowledge", &json!({})).await.problem(404);
     for _ in 0..10 {
         app.clock.set(app.clock.now() + Duration::from_secs(60));
-        look(&app).await;
+        evaluate(&app).await;
     }
     app.post(&path, &json!({"note": "late"})).await.problem(409);
 }
@@ -178,7 +178,7 @@ async fn backtest_equals_the_engine(setup: Setup) {
         let mut new = posts("hate", hateful);
         new.extend(posts("love", loving));
         app.store(&new).await;
-        look(&app).await;
+        evaluate(&app).await;
     }
     let end = start + Duration::from_secs(13 * 60);
     let body = json!({"rule": rule, "start_date": start, "end_date": end});

@@ -351,7 +351,7 @@ async fn routes_are_tried_in_order(setup: Setup) {
     assert_eq!(harness.remove(&format!("routes/{id}"), &tag).await.status, 204);
     harness
         .app
-        .eventually("the routes are known", async || {
+        .eventually("the notifier has read the routes", async || {
             // The repeat interval is long enough that nothing is repeated.
             harness.advance(Duration::from_secs(1));
             (harness.hook.requests().len() >= 6).then_some(())

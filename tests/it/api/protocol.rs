@@ -8,7 +8,7 @@ use sentistream::http::{HttpOptions, RateLimit};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::test_app::{Setup, TestApp, away, post};
+use super::test_app::{Setup, TestApp, post, unavailable_rooms};
 
 async fn app() -> TestApp {
     TestApp::start(Setup::Embedded).await
@@ -145,7 +145,7 @@ async fn rate_limited_client_gets_429() {
 
 #[tokio::test]
 async fn unavailable_services_are_503_and_in_health() {
-    let (rooms, folder) = away().await;
+    let (rooms, folder) = unavailable_rooms().await;
     let app = TestApp::over(rooms, folder, |options| {
         options.request_timeout = Duration::from_secs(8);
         options.check_timeout = Duration::from_secs(1);
@@ -182,7 +182,8 @@ async fn unavailable_services_are_503_and_in_health() {
 async fn body_that_never_arrives_is_408() {
     let quick = |options: &mut HttpOptions| options.request_timeout = Duration::from_millis(200);
     let app = TestApp::with(Setup::Embedded, Duration::ZERO, quick).await;
-    let mut socket = tokio::net::TcpStream::connect(app.url.trim_start_matches("http://")).await.expect("it listens");
+    let mut socket =
+        tokio::net::TcpStream::connect(app.url.trim_start_matches("http://")).await.expect("the server listens");
     let head =
         "POST /api/posts HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{";
     socket.write_all(head.as_bytes()).await.expect("it reads");

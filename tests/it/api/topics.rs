@@ -132,7 +132,7 @@ async fn backfill_matches_stored_posts(setup: Setup) {
     assert_eq!(ids(&app.get("/api/posts?topic=later").await.ok()), [""; 0]);
     let asked = app.send(app.request(Method::POST, "/api/topics/later/backfill")).await;
     assert_eq!((asked.status, &asked.json()["backfill"]["running"]), (202, &json!(true)));
-    app.eventually("they are matched too", async || {
+    app.eventually("the other posts are matched", async || {
         (app.get("/api/topics/later").await.ok()["posts"]["total"] == 2).then_some(())
     })
     .await;
@@ -216,7 +216,11 @@ async fn store_only_matching_skips_other_posts(setup: Setup) {
     let books = app.drained().await["stats"]["books"].clone();
     assert_eq!((&books["analysed"], &books["skipped"], &books["dead_lettered"]), (&json!(2), &json!(2), &json!(0)));
     shutdown.stop();
-    tokio::time::timeout(Duration::from_secs(20), work).await.expect("it ends").expect("well").expect("without error");
+    tokio::time::timeout(Duration::from_secs(20), work)
+        .await
+        .expect("the worker ends in time")
+        .expect("no panic")
+        .expect("no error");
 }
 
 async fn unfinished_periods_are_compared_with_equal_ones(setup: Setup) {

@@ -68,7 +68,7 @@ impl Embedded {
         held.await.expect("the lock is held");
     }
 
-    /// No byte more fits onto the disk, until health reports it.
+    /// Fills the disk until health reports that.
     async fn fill_disk(&self) {
         self.disk.fill().await;
         noticed(self.front(), "a full disk").await;

@@ -70,7 +70,7 @@ impl Instance {
         format!("mastodon:{}:{id}", self.web.url.authority())
     }
 
-    /// Refuses subscriptions with this error from now on, or grants them again.
+    /// Refuses subscriptions with this error from now on, or accepts them again with `None`.
     pub fn refuse(&self, refusal: Option<Value>) {
         *lock(&self.state.refusal) = refusal;
     }

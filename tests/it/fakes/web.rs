@@ -102,7 +102,7 @@ impl Web {
     }
 
     /// Whether all scripted replies were sent.
-    pub fn has_said_all(&self) -> bool {
+    pub fn has_sent_all_replies(&self) -> bool {
         lock(&self.state.script).is_empty()
     }
 

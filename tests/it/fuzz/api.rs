@@ -211,7 +211,7 @@ async fn no_malformed_request_causes_a_5xx_or_a_hang() {
     for _ in 0..cases(200) {
         let seed = mutator.pick(&RAW);
         let bytes = mutator.bytes(seed.as_bytes());
-        let mut socket = tokio::net::TcpStream::connect(&address).await.expect("it listens");
+        let mut socket = tokio::net::TcpStream::connect(&address).await.expect("the server listens");
         // The server may close before it has read everything.
         let _ = socket.write_all(&bytes).await;
         let mut answer = vec![0; 32];
@@ -226,5 +226,5 @@ async fn no_malformed_request_causes_a_5xx_or_a_hang() {
             );
         }
     }
-    tokio::time::timeout(DEADLINE, app.get("/healthz")).await.expect("it still answers");
+    tokio::time::timeout(DEADLINE, app.get("/healthz")).await.expect("the server still answers");
 }

@@ -94,7 +94,7 @@ impl FakeLlm {
         Self { url, state, _task: Arc::new(Task(task)) }
     }
 
-    /// Answers the next requests with `replies`, then by the rule again.
+    /// Answers the next requests with `replies`, and later requests by the rule.
     pub fn then(&self, replies: impl IntoIterator<Item = Reply>) {
         self.state.next.lock().unwrap().extend(replies);
     }

@@ -170,7 +170,7 @@ async fn posts_edits_and_deletions_are_applied(setup: Setup) {
     }
     log.push(at(30.0), commit("update", (ADA, "edited"), at(30.0), german("Not about fruit", json!(["de"]))));
     let ingesting = Ingesting::start(&app, bluesky::spec("bluesky", wanted, fetcher(), app.clock.clone()));
-    app.eventually("one is added and one is removed", async || {
+    app.eventually("one post is added and one is removed", async || {
         (find(&app, BOB, "g0").await.is_some() && find(&app, ADA, "edited").await.is_none()).then_some(())
     })
     .await;
@@ -301,7 +301,7 @@ async fn authors_are_named_by_their_handles(setup: Setup) {
     for _ in 0..3 {
         assert_eq!(named.get(&path).await.ok(), json!({"source": "bluesky", "names": {ADA: "ada.test"}}));
     }
-    assert_eq!(api.requests().len(), 1, "the answer is kept");
+    assert_eq!(api.requests().len(), 1, "the answer is cached");
     let other = named.get(&path.replace("bluesky", "mastodon")).await.ok();
     assert_eq!(other["names"], json!({}));
     assert_eq!(named.get("/api/authors?source=bluesky").await.problem(422), ["authors"]);

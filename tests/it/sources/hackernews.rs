@@ -26,7 +26,7 @@ async fn items_are_read_in_order_and_null_ones_later(setup: Setup) {
     let site = Site::start().await;
     site.put(100, comment(100, "before everything"));
     let ingesting = Ingesting::start(&app, spec(&app, &site, (None, fetcher())));
-    app.eventually("it begins with the next item", async || (site.web.requests().len() > 1).then_some(())).await;
+    app.eventually("the source polls for the next item", async || (site.web.requests().len() > 1).then_some(())).await;
     let story = json!({"by": "pg", "id": 101, "title": "Show HN: I love R&D <3", "url": "https://x.example", "score": 1,
                        "time": 1_772_367_600, "type": "story", "kids": [103]});
     // Item 101 is null for a while and 102 permanently; later items do not wait for them.
@@ -127,7 +127,8 @@ async fn server_faults_lose_no_item(setup: Setup) {
         let asked = site.asked().len();
         let requests = site.web.requests().len();
         let ingesting = Ingesting::start(&app, spec(&app, &site, (Some(1), fetcher())));
-        app.eventually("it polls again", async || (site.web.requests().len() > requests + 1).then_some(())).await;
+        app.eventually("the source polls again", async || (site.web.requests().len() > requests + 1).then_some(()))
+            .await;
         assert_eq!(site.asked().len(), asked, "{name}: no item is requested twice");
         ingesting.stop().await;
     }

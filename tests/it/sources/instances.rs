@@ -95,7 +95,7 @@ async fn source_is_taken_over_when_its_reader_dies_or_hangs() {
     taken(&stream, &mut seen, 400).await;
     assert_eq!(host.most_open(), 1, "the second took over");
 
-    // It hangs, and a third one takes over. When it resumes, it detects that and disconnects.
+    // The second hangs, and a third takes over. When the second resumes, it detects that and disconnects.
     let third = Process::start(folder.path(), &settings).await;
     second.signal("-STOP").await;
     say(&log, 200);
@@ -104,7 +104,7 @@ async fn source_is_taken_over_when_its_reader_dies_or_hangs() {
     eventually("the third takes over", || host.open() == 2).await;
     second.signal("-CONT").await;
     eventually("the second disconnects", || host.open() == 1).await;
-    // Events that it had read when it was stopped may be repeated. From now on none is.
+    // Events that the second had read when it was stopped may be repeated. Later events are not.
     let known = seen.len();
     say(&log, 100);
     taken(&stream, &mut seen, 700).await;
@@ -129,7 +129,7 @@ async fn killed_process_resumes_at_its_cursor() {
         process.kill().await;
         say(&log, 100);
         process = Process::start(folder.path(), &settings(&host)).await;
-        eventually("it reads again", || host.asked().len() > round).await;
+        eventually("the source is read again", || host.asked().len() > round).await;
     }
     let mut seen = BTreeMap::new();
     taken(&queue(folder.path()).await, &mut seen, 1_200).await;

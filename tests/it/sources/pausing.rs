@@ -44,7 +44,7 @@ async fn paused_source_resumes_at_its_cursor(setup: Setup) {
     let paused = app.send(app.request(reqwest::Method::POST, "/api/sources/bluesky/pause")).await.ok();
     assert_eq!((&paused["state"], &paused["paused"]), (&json!("paused"), &json!(true)));
     state("paused", 1).await;
-    app.eventually("it disconnects", async || (host.open() == 0).then_some(())).await;
+    app.eventually("the source disconnects", async || (host.open() == 0).then_some(())).await;
     say(2);
     assert_eq!(app.get("/api/sources").await.ok()["feeds"][0]["posts"], 1);
     let resumed = app.send(app.request(reqwest::Method::POST, "/api/sources/bluesky/resume")).await.ok();

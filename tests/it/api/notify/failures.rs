@@ -124,7 +124,7 @@ async fn flapping_alert_is_reported_once_per_interval(setup: Setup) {
     harness.resolve("mood", "web").await;
     harness.fire("mood", "web").await;
     harness.advance(5 * MINUTE);
-    // For the receiver the state is the same. The next message is about the resolution.
+    // The receiver already knows this state. The next message reports the resolution.
     harness.followed().await;
     harness.resolve("mood", "web").await;
     assert_eq!(harness.message(2).await["status"], "resolved");

@@ -73,7 +73,7 @@ fn smtp(server: &MailServer, security: SmtpSecurity, authority: Option<&Authorit
     }
 }
 
-/// A harness with this mail server, a receiver and a route to it; the receiver's id.
+/// A harness with this mail server, a receiver and a route to it, and the receiver's id.
 async fn with_mail(setup: Setup, smtp: SmtpOptions) -> (Harness, i64) {
     let harness = Harness::with(setup, |options| options.smtp = Some(smtp)).await;
     let channel = json!({"kind": "email", "to": ["ada@example.org"]});

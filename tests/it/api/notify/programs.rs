@@ -1,4 +1,4 @@
-//! Programs of receivers: what they see of the server, and what they leave behind.
+//! Programs of receivers: their environment, and the processes that they start.
 
 use std::path::Path;
 
@@ -36,7 +36,7 @@ async fn process_ends(harness: &Harness, file: &Path) {
     let ended = async || {
         let id = std::fs::read_to_string(file).ok()?;
         match std::fs::read_to_string(format!("/proc/{}/stat", id.trim())) {
-            // Whoever adopted it may not have collected its exit code.
+            // The process has ended but its new parent has not read the exit code.
             Ok(stat) => stat.contains(") Z ").then_some(()),
             Err(_) => Some(()),
         }
@@ -50,7 +50,7 @@ async fn program_gets_only_the_documented_variables(setup: Setup) {
     let script = format!("cat > /dev/null; env > {0}.part; mv {0}.part {0}", file.display());
     let harness = firing(setup, &script, "60s").await;
     let text = harness.app.eventually("the program ran", async || std::fs::read_to_string(&file).ok()).await;
-    // The last three are the shell's own.
+    // The shell sets the last three itself.
     let known = ["PATH", "HOME", "LANG", "TZ", "SENTISTREAM_DELIVERY", "PWD", "SHLVL", "_"];
     let names = || text.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name);
     assert!(names().all(|name| known.contains(&name)), "{text}");
@@ -61,7 +61,7 @@ async fn program_that_ends_leaves_no_process_behind(setup: Setup) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("id");
     let harness = firing(setup, &leaving_a_process(&file, "exit 0"), "60s").await;
-    // The process holds the output of the program open, which must not delay the delivery.
+    // The process keeps the output of the program open, which must not delay the delivery.
     harness.delivery("the message is delivered", |delivery| delivery["state"] == "delivered").await;
     process_ends(&harness, &file).await;
 }

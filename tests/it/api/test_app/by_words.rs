@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use sentistream::domain::{Analysis, Scores};
 use sentistream::inference::{Classifier, InferenceError, ModelInfo, SharedClassifier};
 
-/// Classifies by words: `love` is positive and joyful, `hate` negative and angry, anything else neutral. A text with
+/// Classifies by words: `love` is positive and joyful, `hate` is negative and angry, all else is neutral. A text with
 /// `explode` is an error, and one with `endless` takes too long.
 struct ByWords(ModelInfo);
 
@@ -62,8 +62,8 @@ pub fn by_words() -> SharedClassifier {
     Arc::new(ByWords::default())
 }
 
-/// As [`by_words`], declaring that it knows English alone.
-pub fn judging_english() -> SharedClassifier {
+/// As [`by_words`], but declares English as its only language.
+pub fn english_by_words() -> SharedClassifier {
     let ByWords(info) = ByWords::default();
     Arc::new(ByWords(ModelInfo { languages: vec!["en".to_owned()], ..info }))
 }
