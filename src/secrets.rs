@@ -1,8 +1,8 @@
 //! Secrets at rest: sealed with XChaCha20-Poly1305 under keys that are kept outside of the database.
 //!
-//! A key file has one key per line, 32 random bytes as base64. The first key seals, every key opens, so that a rotation
-//! adds a key, seals everything again, and removes the old ones. A sealed text names its key and is bound to the place
-//! where it is stored: a copy in another row does not open.
+//! A key file has one key per line, 32 random bytes as base64. Secrets are sealed with the first key and can be opened
+//! with every key, so that a rotation adds a key, seals all secrets again, and removes the old keys. A sealed text
+//! names its key and is bound to the record in which it is stored: a copy in another record cannot be opened.
 
 use std::fs;
 use std::io::Write as _;
@@ -23,10 +23,10 @@ use sha2::{Digest as _, Sha256};
 const PREFIX: &str = "sealed:v1:";
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
-/// Only the owner may read a key file.
+/// The mode of a key file: only the owner can read it.
 const OWNER_ONLY: u32 = 0o600;
 
-/// Whether `text` is sealed, instead of a secret in plain text.
+/// Whether `text` is sealed. Otherwise it is a secret in plain text.
 pub fn is_sealed(text: &str) -> bool {
     text.starts_with(PREFIX)
 }
@@ -43,8 +43,8 @@ pub enum SecretsError {
         #[source]
         source: std::io::Error,
     },
-    /// Others may read the key file.
-    #[error("the key file {path} can be read by others (mode {mode:o}): run `chmod 600 {path}`")]
+    /// Other users can read the key file.
+    #[error("the key file {path} can be read by other users (mode {mode:o}): run `chmod 600 {path}`")]
     Exposed {
         /// The file.
         path: PathBuf,
@@ -68,7 +68,9 @@ pub enum SecretsError {
         path: PathBuf,
     },
     /// The key of a sealed text is not in the key file.
-    #[error("a stored secret is sealed with the key {key}, which the key file does not have; restore that key file")]
+    #[error(
+        "a stored secret is sealed with the key {key}, which is not in the key file; restore the key file that has it"
+    )]
     UnknownKey {
         /// The id of the key.
         key: String,
@@ -99,7 +101,8 @@ impl Key {
     }
 }
 
-/// Seals and opens secrets. Clones share the keys. A changed key file is read again, so that a rotation needs no restart.
+/// Seals and opens secrets. Clones share the keys. A changed key file is read again, so that a rotation needs no
+/// restart.
 #[derive(Clone)]
 pub struct Vault {
     path: Arc<Path>,
@@ -117,7 +120,7 @@ impl Keys {
         let file = |source| SecretsError::File { path: path.to_owned(), source };
         let metadata = fs::metadata(path).map_err(file)?;
         let mode = metadata.permissions().mode() & 0o777;
-        // A group is how orchestrators hand a mounted secret to a process that is not root.
+        // The group may read the file, because orchestrators mount secrets readable by the group of the process.
         if mode & 0o007 != 0 {
             return Err(SecretsError::Exposed { path: path.to_owned(), mode });
         }
@@ -149,12 +152,12 @@ impl Vault {
     /// The keys of a file that must exist.
     ///
     /// # Errors
-    /// When it cannot be read, others may read it, or it holds anything but keys.
+    /// When it cannot be read, other users can read it, or a line is not a key.
     pub fn open(path: &Path) -> Result<Self, SecretsError> {
         Ok(Self { path: path.into(), keys: Arc::new(ArcSwap::from_pointee(Keys::read(path)?)) })
     }
 
-    /// The keys of the file as it is now; the last ones while it cannot be read.
+    /// The current keys of the file. While it cannot be read, the previous keys are returned.
     fn current(&self) -> Guard<Arc<Keys>> {
         let modified = fs::metadata(&self.path).and_then(|file| file.modified()).ok();
         if modified.is_some() && modified != self.keys.load().modified {
@@ -183,7 +186,7 @@ impl Vault {
         Self::open(path)
     }
 
-    /// Puts a new key before the others of a file, which exists. Secrets are sealed with it from then on.
+    /// Adds a new key as the first one of an existing file. New secrets are then sealed with it.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -195,7 +198,7 @@ impl Vault {
         Self::open(path)
     }
 
-    /// Removes every key but the first from a file.
+    /// Removes every key except the first from a file.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -225,7 +228,7 @@ impl Vault {
     /// Opens a text that was sealed for `place`.
     ///
     /// # Errors
-    /// When its key is missing, or the text was changed or belongs to another place.
+    /// When its key is missing, or the text was modified or sealed for another place.
     pub fn unseal(&self, sealed: &str, place: &str) -> Result<SecretString, SecretsError> {
         let parts = sealed.strip_prefix(PREFIX).and_then(|rest| rest.split_once(':'));
         let (id, text) = parts.ok_or(SecretsError::Tampered)?;
@@ -253,7 +256,7 @@ fn new_key() -> String {
     STANDARD.encode(bytes)
 }
 
-/// Writes a new file beside `path` and moves it there, so that a crash leaves one of the two.
+/// Replaces a file atomically: a crash leaves either the old or the new file.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
@@ -273,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn sealed_text_opens_only_in_its_place() {
+    fn sealed_text_can_be_opened_only_in_its_place() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.key");
         let vault = Vault::open_or_create(&path).unwrap();

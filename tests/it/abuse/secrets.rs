@@ -46,7 +46,7 @@ async fn secrets_of_receivers_are_sealed_and_keys_rotate() {
 
     // Each rotation decrypts every secret with the current key while the server runs. The second needs the new key.
     for _ in 0..2 {
-        assert!(rotate(folder.path()).await.starts_with("sealed the secrets of 1 receivers"));
+        assert!(rotate(folder.path()).await.starts_with("encrypted the secrets of 1 receivers"));
     }
     let last = std::fs::read_to_string(&key).unwrap();
     assert!(last != first && last.lines().count() == 1, "old keys are removed");

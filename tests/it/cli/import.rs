@@ -135,7 +135,7 @@ fn terminated_import_reports_how_to_continue() {
 fn import_without_records_reports_that() {
     let folder = migrated();
     write(folder.path(), "empty.csv", "post_id,source,content\n");
-    assert!(run(folder.path(), &["import", "empty.csv"]).good().stdout.contains("the file holds no records"));
+    assert!(run(folder.path(), &["import", "empty.csv"]).good().stdout.contains("the file contains no records"));
     write(folder.path(), "posts.csv", "post_id,source,content\n1,web,fine\n");
     let skipped = run(folder.path(), &["import", "posts.csv", "--skip", "5"]).good().stdout;
     assert!(skipped.contains("all records of the file were skipped: 1"), "{skipped}");
