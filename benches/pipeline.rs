@@ -97,7 +97,7 @@ async fn measure(name: &str, settings: &[String], posts: usize) -> anyhow::Resul
     let stored: i64 = rooms.store.sources().await?.iter().map(|source| source.counts.total()).sum();
     anyhow::ensure!(stored == posts as i64, "{stored} of {posts} posts were stored");
     println!(
-        "{name:<18} {:>9.0} posts/s  {:>5.0} CPU-µs a post in this process  ({posts} posts in {:.2} s, appended \
+        "{name:<18} {:>9.0} posts/s  {:>5.0} µs of CPU per post in this process  ({posts} posts in {:.2} s, appended \
          after {:.2} s)",
         posts as f64 / elapsed.as_secs_f64(),
         cpu * 1e6 / posts as f64,
@@ -149,7 +149,7 @@ async fn main() -> anyhow::Result<()> {
         Some(services) => {
             measure("redis + postgres", &tuned(services, &["worker.tasks=3", "worker.batch_size=500"]), posts).await?;
         }
-        None => println!("redis + postgres: not measured, no services (run `make bench`)"),
+        None => println!("redis + postgres: skipped, because no services are configured (run `make bench`)"),
     }
     Ok(())
 }

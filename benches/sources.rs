@@ -178,7 +178,8 @@ async fn catch_up(name: &str, settings: &[String]) {
     ingesting.stop().await;
     let minutes = 36.0 * 3_600.0 * 50.0 / (BACKLOG as f64 / seconds) / 60.0;
     println!(
-        "catch up, {name:<18} {:>8.0} events/s into the stream ({BACKLOG} in {seconds:.2} s; 36 h at 50/s: {minutes:.1} min)",
+        "backlog, {name:<18} {:>8.0} events/s into the stream ({BACKLOG} in {seconds:.2} s; 36 h at 50/s: \
+         {minutes:.1} min)",
         BACKLOG as f64 / seconds
     );
 }
@@ -233,7 +234,7 @@ async fn soak(name: &str, settings: &[String], length: Duration) {
     pool.await.unwrap().unwrap();
     let depth = rooms.stream.depth().await.unwrap();
     let duplicates = rooms.store.outcomes(&depth.epoch).await.unwrap().duplicate;
-    println!("soak, {name}: {} s, {cuts} cuts, {duplicates} duplicates in all", length.as_secs());
+    println!("soak, {name}: {} s, {cuts} cuts, {duplicates} duplicates", length.as_secs());
     let stored = stored(&rooms).await;
     for source in SOURCES {
         let errors = states.iter().find(|state| state.name == source).map_or(0, |state| state.errors);

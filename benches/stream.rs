@@ -45,7 +45,7 @@ async fn main() -> anyhow::Result<()> {
             })?;
             measure("Redis", Stream::Redis(RedisStream::connect(redis, options)?), None, entries).await?;
         }
-        Err(_) => println!("Redis: left out, SENTISTREAM_TEST_REDIS_URL is not set"),
+        Err(_) => println!("Redis: skipped, SENTISTREAM_TEST_REDIS_URL is not set"),
     }
     Ok(())
 }
@@ -127,7 +127,8 @@ async fn measure(name: &str, stream: Stream, sqlite: Option<Sqlite>, entries: us
     let depth = stream.depth().await?;
     anyhow::ensure!(depth.pending() == 0 && depth.appended == entries as u64, "entries are missing: {depth:?}");
     println!(
-        "{name}: {entries} entries in {:.2} s = {:.0} entries/s (appending ended after {:.2} s, {:.2} s of it for room)",
+        "{name}: {entries} entries in {:.2} s = {:.0} entries/s (appended after {:.2} s, of which {:.2} s waiting for \
+         free space)",
         total.as_secs_f64(),
         entries as f64 / total.as_secs_f64(),
         appended.as_secs_f64(),

@@ -49,8 +49,8 @@ fn measure(queries: &[Query], posts: &[String]) {
     let seconds = started.elapsed().as_secs_f64();
     let characters: usize = posts.iter().map(|post| post.chars().count()).sum();
     println!(
-        "{} topics: {:.1} µs a post, {:.0} posts/s on one core ({} characters, {:.1} matches a post); \
-         matcher of all built in {built:.0} ms, of one more in {added:.0} µs",
+        "{} topics: {:.1} µs per post, {:.0} posts/s on one core ({} characters, {:.1} matches per post); \
+         matcher of all topics built in {built:.0} ms, one more topic added in {added:.0} µs",
         queries.len(),
         seconds * 1e6 / posts.len() as f64,
         posts.len() as f64 / seconds,

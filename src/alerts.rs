@@ -5,9 +5,9 @@
 //! One transaction writes a state together with its transition, and the next leader continues from the stored state: no
 //! transition is lost or written twice. [`crate::rules`] decides the conditions of rules, without I/O.
 
+mod collector;
 mod dues;
 mod evidence;
-mod look;
 mod meta;
 mod replay;
 #[cfg(test)]

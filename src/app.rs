@@ -104,7 +104,7 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<Rooms> {
     }
 }
 
-/// Opens only the store, without migrating it.
+/// Opens only the store. Does not migrate it.
 ///
 /// # Errors
 /// When the embedded database cannot be opened, or the URL is malformed.
@@ -118,7 +118,7 @@ pub fn open_store(config: &Config, clock: Clock) -> anyhow::Result<Store> {
     }
 }
 
-/// The keys for secrets in the database. With the embedded database, the key file is beside it.
+/// The keys for encrypting secrets in the database. With the embedded database, the key file is in the same folder.
 ///
 /// # Errors
 /// When the key file cannot be used.

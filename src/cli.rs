@@ -1,4 +1,4 @@
-//! The command line. `main` calls [`run`]; each command has a file below.
+//! The command line. `main` calls [`run`]. Each command has its own file.
 
 mod analyze;
 mod backup;
@@ -89,7 +89,7 @@ struct ConfigurationArgs {
     config: Option<PathBuf>,
     /// Set one setting: --set worker.tasks=4, --set server.listen=0.0.0.0:8000. May be repeated.
     ///
-    /// The value is written as in TOML; texts need no quotes, and items of a list may be separated by commas.
+    /// The value is written as in TOML. Strings need no quotes, and the items of a list may be separated by commas.
     #[arg(long, global = true, value_name = "SECTION.KEY=VALUE")]
     set: Vec<String>,
     /// Run only these roles: ingester, worker, alerts, api, separated by commas.
@@ -274,7 +274,7 @@ fn print_database(context: &Context) {
     }
 }
 
-/// The absolute path, without `..` where its folder exists.
+/// The absolute path. `..` is resolved if the folder exists.
 fn effective(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     match (absolute.parent().map(Path::canonicalize), absolute.file_name()) {

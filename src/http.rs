@@ -1,4 +1,4 @@
-//! The api role: REST, WebSocket, dashboard, metrics.
+//! The api role: REST, WebSocket, dashboard and metrics.
 //!
 //! Handlers are thin: they read the request once ([`params`], [`body`]), call the store, the stream or the
 //! model through [`state::State::run`] or the cache, and build the answer. Every failure is an [`error::ApiError`].
@@ -80,7 +80,7 @@ pub struct Api {
     pub clock: Clock,
     /// The metrics that `/metrics` renders; `None` in a process that records no metrics.
     pub metrics: Option<Metrics>,
-    /// The state that the other components of the process report.
+    /// The states that the other components of the process report.
     pub components: Components,
     /// Creates the sources that users add; `None` in a process that does not manage sources.
     pub sources: Option<Arc<dyn SourceFactory>>,
@@ -93,16 +93,16 @@ pub struct Api {
 pub enum ModelState {
     /// This process needs no model.
     Absent,
-    /// It is being loaded.
+    /// The model is being loaded.
     Loading,
-    /// It is loaded.
+    /// The model is loaded.
     Ready(SharedClassifier),
-    /// It cannot be loaded, with the reason.
+    /// The model could not be loaded; with the reason.
     Failed(Arc<str>),
 }
 
 impl ModelState {
-    /// The state as the API shows it.
+    /// The state in the format of the API.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Absent => "absent",

@@ -56,8 +56,8 @@ impl Shutdown {
         self.abandon.cancelled().await;
     }
 
-    /// The result of `work`, or `None` when a stop is requested first. `work` is then dropped, so use this for waits
-    /// and never for a transaction.
+    /// The result of `work`, or `None` if a stop is requested first. `work` is then dropped, so this must only be used
+    /// for waits and never for a transaction.
     pub async fn unless_stopping<F: Future>(&self, work: F) -> Option<F::Output> {
         self.stop.run_until_cancelled(work).await
     }
@@ -68,7 +68,7 @@ impl Shutdown {
     }
 }
 
-/// Runs the roles of a process. When one ends without a stop request, all are stopped and the process fails.
+/// Runs the roles of a process. If one of them ends without a stop request, all are stopped and the process fails.
 #[derive(Default)]
 pub struct Supervisor {
     shutdown: Shutdown,

@@ -1,4 +1,4 @@
-//! Secrets at rest: sealed with XChaCha20-Poly1305 under keys that are kept outside of the database.
+//! Encrypts secrets in the database with XChaCha20-Poly1305. The keys are stored outside of the database.
 //!
 //! A key file has one key per line, 32 random bytes as base64. Secrets are sealed with the first key and can be opened
 //! with every key, so that a rotation adds a key, seals all secrets again, and removes the old keys. A sealed text
@@ -19,7 +19,7 @@ use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 use secrecy::{ExposeSecret as _, SecretBox, SecretString};
 use sha2::{Digest as _, Sha256};
 
-/// The start of every sealed text, with the version of the format.
+/// The prefix of every sealed text, with the version of the format.
 const PREFIX: &str = "sealed:v1:";
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
@@ -39,7 +39,7 @@ pub enum SecretsError {
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
@@ -48,7 +48,7 @@ pub enum SecretsError {
     Exposed {
         /// The file.
         path: PathBuf,
-        /// Its mode.
+        /// The mode of the file.
         mode: u32,
     },
     /// A line of the key file is not a key.
@@ -58,7 +58,7 @@ pub enum SecretsError {
     Key {
         /// The file.
         path: PathBuf,
-        /// The line, from 1.
+        /// The line, counted from 1.
         line: usize,
     },
     /// The key file is empty.
@@ -75,11 +75,11 @@ pub enum SecretsError {
         /// The id of the key.
         key: String,
     },
-    /// The text is not a sealed secret, was modified, or was sealed for another record.
+    /// The text is not a sealed secret, was modified, or was sealed for another place.
     #[error("a stored secret was changed or moved: set it again")]
     Tampered,
     /// The cipher failed.
-    #[error("a secret cannot be sealed")]
+    #[error("a secret cannot be encrypted")]
     Seal,
 }
 
@@ -109,7 +109,7 @@ pub struct Vault {
     keys: Arc<ArcSwap<Keys>>,
 }
 
-/// The keys of a file and when it was written.
+/// The keys of a file, and its modification time.
 struct Keys {
     modified: Option<SystemTime>,
     list: Vec<Key>,
@@ -149,7 +149,7 @@ impl std::fmt::Debug for Vault {
 }
 
 impl Vault {
-    /// The keys of a file that must exist.
+    /// The keys of an existing file.
     ///
     /// # Errors
     /// When it cannot be read, other users can read it, or a line is not a key.
@@ -163,13 +163,13 @@ impl Vault {
         if modified.is_some() && modified != self.keys.load().modified {
             match Keys::read(&self.path) {
                 Ok(keys) => self.keys.store(Arc::new(keys)),
-                Err(error) => tracing::error!(%error, "cannot read the changed key file, keeping the old keys"),
+                Err(error) => tracing::error!(%error, "changed key file not readable, using the previous keys"),
             }
         }
         self.keys.load()
     }
 
-    /// The keys of a file, which is created with a new key if it does not exist.
+    /// The keys of a file. If it does not exist, it is created with a new key.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -211,10 +211,10 @@ impl Vault {
         Self::open(path)
     }
 
-    /// Seals `secret` for `place`, such as `receiver:on-call`.
+    /// Seals `secret` for a place such as `receiver:on-call`.
     ///
     /// # Errors
-    /// When the cipher fails, which it does only for texts of many GiB.
+    /// When the cipher fails, which happens only for texts of many GiB.
     pub fn seal(&self, secret: &SecretString, place: &str) -> Result<String, SecretsError> {
         let keys = self.current();
         let key = keys.first().ok_or(SecretsError::Seal)?;
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn exposed_or_malformed_key_file_is_refused() {
+    fn exposed_or_malformed_key_file_is_rejected() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.key");
         assert!(matches!(Vault::open(&path), Err(SecretsError::File { .. })));

@@ -333,7 +333,7 @@ mod tests {
 
     /// This test uses a single-threaded runtime, as the HTTP workers do.
     #[tokio::test]
-    async fn slow_reads_end_at_their_deadline_and_leave_the_queue_alone() {
+    async fn slow_reads_end_at_their_deadline_and_do_not_block_the_queue() {
         let folder = tempfile::tempdir().unwrap();
         let options = SqliteOptions { read_timeout: Duration::from_millis(50), ..options(folder.path().join("t.db")) };
         let sqlite = Sqlite::open(&options).unwrap();

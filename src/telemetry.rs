@@ -1,4 +1,4 @@
-//! Logs to stderr, and metrics in Prometheus' text format.
+//! Logs to stderr, and metrics in the text format of Prometheus.
 
 pub mod metrics;
 pub mod trace;

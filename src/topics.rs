@@ -28,7 +28,7 @@ pub use matcher::{Matcher, Scratch, TooManyTerms};
 pub use query::{Query, QueryError, QueryNote};
 
 /// The longest time until this process detects a change by another process.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// This process's copy of the tracked topics. Clones share it.
 #[derive(Clone)]
@@ -140,7 +140,7 @@ impl Topics {
                 Ok(_) => backoff.succeeded(),
                 Err(error) => backoff.wait(&error, &shutdown).await,
             }
-            if !shutdown.sleep(LOOK_EVERY).await {
+            if !shutdown.sleep(CHECK_INTERVAL).await {
                 return;
             }
         }

@@ -93,6 +93,7 @@ pub async fn measure(store: &Store) {
     let (median, most) = (times[EVALUATIONS / 2], times[EVALUATIONS - 1]);
     let open = store.open_alerts().await.expect("alerts").len();
     println!(
-        "  evaluation of {RULES} rules: first {first:.0?} ({open} alerts open), then median {median:.0?}, most {most:.0?}"
+        "  evaluation of {RULES} rules: first {first:.0?} ({open} alerts open), then median {median:.0?}, \
+         maximum {most:.0?}"
     );
 }

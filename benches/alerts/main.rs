@@ -42,9 +42,10 @@ async fn main() {
 }
 
 fn quality(days: u32) {
-    println!("{} times {days} days after two weeks of history\n", SEEDS.len());
+    println!("{} runs of {days} days after two weeks of history\n", SEEDS.len());
     println!(
-        "| scenario | posts/s | rule | incidents | found | alerts | right | precision | recall | false a week | delay |"
+        "| scenario | posts/s | rule | incidents | found | alerts | correct | precision | recall | false per week \
+         | delay |"
     );
     println!("|---|---|---|---|---|---|---|---|---|---|---|");
     for scenario in Scenario::ALL {

@@ -82,12 +82,12 @@ fn main() -> Result<(), Failure> {
 
 fn table(options: &Options) -> Result<(), Failure> {
     let peaks = peaks(options.threads);
-    println!("peak of registers: {peaks}");
-    println!("contender  first ms  posts/s  tokens/s  layers a token  single p50 ms  p99 ms  peak MB");
+    println!("peak performance on registers: {peaks}");
+    println!("contender  first ms  posts/s  tokens/s  layers per token  single p50 ms  p99 ms  peak MB");
     for name in &options.only {
         let seen = measure(name, options)?;
         println!(
-            "{name:<9}  {:>8.1}  {:>7.0}  {:>8.0}  {:>14.2}  {:>13.3}  {:>6.3}  {:>7.0}",
+            "{name:<9}  {:>8.1}  {:>7.0}  {:>8.0}  {:>16.2}  {:>13.3}  {:>6.3}  {:>7.0}",
             seen["first_ms"].as_f64().unwrap_or(f64::NAN),
             seen["posts_per_second"].as_f64().unwrap_or(f64::NAN),
             seen["tokens_per_second"].as_f64().unwrap_or(f64::NAN),

@@ -14,7 +14,7 @@ const COUNT: u64 = 20_000;
 
 /// The `content` of each line of an NDJSON file, or synthetic posts.
 pub fn read(path: Option<&str>) -> Result<Vec<String>, Failure> {
-    let Some(path) = path else { return made_up() };
+    let Some(path) = path else { return synthetic() };
     let lines = std::fs::read_to_string(path)?;
     lines
         .lines()
@@ -28,7 +28,7 @@ pub fn read(path: Option<&str>) -> Result<Vec<String>, Failure> {
 /// Prints synthetic posts, one JSON object per line.
 pub fn print() -> Result<(), Failure> {
     let mut out = BufWriter::new(std::io::stdout().lock());
-    for content in made_up()? {
+    for content in synthetic()? {
         writeln!(out, "{}", serde_json::json!({ "content": content }))?;
     }
     Ok(out.flush()?)
@@ -40,7 +40,7 @@ pub fn unix_now() -> f64 {
 }
 
 /// Synthetic posts, the same in every run.
-fn made_up() -> Result<Vec<String>, Failure> {
+fn synthetic() -> Result<Vec<String>, Failure> {
     let options = SyntheticOptions { rate: 1e7, seed: Some(1), limit: Some(COUNT), incident_every: None };
     let mut source = Synthetic::new(&options, Clock::system());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

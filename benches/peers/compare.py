@@ -25,11 +25,11 @@ CORES = 2
 # layers of every post, as the other runtimes do.
 OURS = {"int8": "int8", "int8-exits": "int8", "int8-full": "int8", "bf16-full": "bf16", "f32-full": "f32"}
 TITLES = {
-    "int8": "ours, int8, as in production",
-    "int8-exits": "ours, int8, exits without cached answers",
-    "int8-full": "ours, int8, full depth",
-    "bf16-full": "ours, bf16, full depth",
-    "f32-full": "ours, f32, full depth",
+    "int8": "SentiStream, int8, as in production",
+    "int8-exits": "SentiStream, int8, exits without cached answers",
+    "int8-full": "SentiStream, int8, full depth",
+    "bf16-full": "SentiStream, bf16, full depth",
+    "f32-full": "SentiStream, f32, full depth",
 }
 PEERS = {
     "onnx-f32": "f32",
@@ -150,12 +150,12 @@ def show(args, best: dict[str, dict], labels: dict[str, list[str]], peaks: dict[
         platform.processor(),
     )
     print(f"{date.today()}, {processor}, cores {args.cores}, {args.posts.name}")
-    told = ", ".join(f"{name} {peak / 1e12:.2f} TOP/s" for name, peak in peaks.items() if peak)
-    print(f"peak of the registers: {told}")
+    values = ", ".join(f"{name} {peak / 1e12:.2f} TOP/s" for name, peak in peaks.items() if peak)
+    print(f"peak performance on registers: {values}")
     print()
-    print("Rows of the same weights at full depth compare runtimes; *as a product* adds exits and cached answers.")
-    print("| contender | posts/s | ours as a product is | ours int8 at full depth is | ours f32 at full depth is "
-          "| tokens/s | tokens a post | layers a token | of peak | p50 ms | p99 ms | first ms "
+    print("Rows at full depth compare runtimes with the same weights; *as in production* adds exits and cached answers.")
+    print("| contender | posts/s | speed of int8 as in production | speed of int8 at full depth | speed of f32 at full depth "
+          "| tokens/s | tokens per post | layers per token | of peak | p50 ms | p99 ms | first ms "
           "| MB | agrees | posts | others' CPU | setting |")
     print("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
     for name, seen in best.items():

@@ -155,7 +155,7 @@ impl Network {
         self.instance.cut();
         let webs = [&self.feeds.web, &self.instance.web, &self.hackernews.web, &self.reddit.web];
         for web in webs {
-            web.will([Reply::Reset, Reply::status(500), Reply::status(429).with("Retry-After", "2")]);
+            web.script_replies([Reply::Reset, Reply::status(500), Reply::status(429).with("Retry-After", "2")]);
         }
     }
 }

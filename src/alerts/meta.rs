@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::look::NO_BASELINE;
+use super::collector::NO_BASELINE;
 use crate::domain::Timestamp;
 use crate::domain::alert::{Instance, InstanceState, Labels, Rule, Severity, fingerprint};
 use crate::store::alerts::{NewAlert, Step};
@@ -17,7 +17,7 @@ use crate::store::notify::FailingReceiver;
 pub const META: i64 = 0;
 
 /// The state that the alerts of this module are computed from.
-pub struct Trouble<'a> {
+pub struct Inputs<'a> {
     /// Receivers whose last delivery failed.
     pub receivers: &'a [FailingReceiver],
     /// All series that are not normal.
@@ -36,9 +36,9 @@ struct Condition {
 }
 
 /// The steps that open and resolve these alerts at `now`. `known`: their open series.
-pub fn steps(trouble: &Trouble<'_>, known: &[Instance], now: Timestamp) -> Vec<Step> {
-    let mut conditions = trouble.receivers.iter().map(of_receiver).collect::<Vec<_>>();
-    conditions.extend(trouble.rules.iter().filter_map(|rule| of_rule(rule, trouble.series)));
+pub fn steps(inputs: &Inputs<'_>, known: &[Instance], now: Timestamp) -> Vec<Step> {
+    let mut conditions = inputs.receivers.iter().map(of_receiver).collect::<Vec<_>>();
+    conditions.extend(inputs.rules.iter().filter_map(|rule| of_rule(rule, inputs.series)));
     let is_open = |condition: &Condition| known.iter().any(|series| series.scope == condition.scope);
     let mut steps: Vec<Step> =
         conditions.iter().filter(|found| !is_open(found)).map(|found| open(found, now)).collect();

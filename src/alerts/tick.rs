@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::collector::{Collector, Figures};
 use super::dues::Dues;
-use super::look::{Figures, Look};
 use super::meta::{self, META};
 use super::{AlertsOptions, AlertsRooms};
 use crate::domain::alert::{Instance, Rule, Scope};
@@ -63,14 +63,14 @@ pub(super) struct Feed {
 
 /// Why the posts of a feed could not be counted.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Uncounted {
+pub(super) enum CountError {
     #[error(transparent)]
     Load(#[from] LoadError),
     #[error("counting the posts took longer than {} s: choose a narrower scope or a shorter window", READ_LIMIT.as_secs())]
     Slow,
 }
 
-pub(super) type Counted = Result<Feed, Uncounted>;
+pub(super) type CountResult = Result<Feed, CountError>;
 
 /// Judges the rules that are due, writes the changes, and publishes them.
 ///
@@ -133,16 +133,16 @@ pub(super) async fn evaluate(
 
     memory.explained.retain(|id, _| open.iter().any(|alert| alert.id == *id));
     let figures = open.iter().map(|alert| (alert.id, figures(alert, &memory.explained))).collect();
-    let mut look = Look::new(end, now, figures);
+    let mut collector = Collector::new(end, now, figures);
     // Series of deleted rules are resolved first, because a new rule may have the same name.
     let alive: HashSet<i64> = list.rules.iter().map(|rule| rule.id).collect();
     let is_gone = |id: &i64| *id != META && !alive.contains(id);
     for series in known.iter().filter(|(id, _)| is_gone(id)).flat_map(|(_, series)| series) {
-        look.end_series(series, "the rule was deleted or disabled");
+        collector.end_series(series, "the rule was deleted or disabled");
     }
     let receivers = rooms.store.failing_receivers().await?;
-    let trouble = meta::Trouble { receivers: &receivers, series: &known, rules: &list.rules };
-    look.steps.extend(meta::steps(&trouble, known.get(&META).map_or(&[], Vec::as_slice), now));
+    let inputs = meta::Inputs { receivers: &receivers, series: &known, rules: &list.rules };
+    collector.steps.extend(meta::steps(&inputs, known.get(&META).map_or(&[], Vec::as_slice), now));
     // If this evaluation fails, the next one evaluates the same rules again.
     let mut dues = std::mem::take(&mut memory.dues);
     let due = match only {
@@ -154,19 +154,22 @@ pub(super) async fn evaluate(
     for rule in due {
         let series = known.remove(&rule.id).unwrap_or_default();
         if let Some(counted) = feeds.get_mut(&feed(&rule.spec.scope)) {
-            look.rule(rooms, rule, counted, series).await?;
+            collector.rule(rooms, rule, counted, series).await?;
         }
     }
-    let applied = if look.steps.is_empty() && orphans.is_empty() {
+    let applied = if collector.steps.is_empty() && orphans.is_empty() {
         Vec::new()
     } else {
-        rooms.store.apply_alert_steps(lease, &look.steps, &orphans).await?
+        rooms.store.apply_alert_steps(lease, &collector.steps, &orphans).await?
     };
-    let mut updated =
-        if look.updates.is_empty() { Vec::new() } else { rooms.store.update_alerts(lease, &look.updates).await? };
+    let mut updated = if collector.updates.is_empty() {
+        Vec::new()
+    } else {
+        rooms.store.update_alerts(lease, &collector.updates).await?
+    };
     // An update that only moves the window is not published.
     updated.retain(|alert| !open.iter().any(|before| before.id == alert.id && has_same_figures(before, alert)));
-    memory.explained.extend(look.explained.iter().map(|id| (*id, now)));
+    memory.explained.extend(collector.explained.iter().map(|id| (*id, now)));
     memory.dues = dues;
     metrics::counter!("sentistream_alert_evaluations_total").increment(judged);
     Ok(Changes { applied, updated })
@@ -200,7 +203,7 @@ async fn read(
     rules: &[&Rule],
     end: Timestamp,
     memory: &mut Memory,
-) -> Result<HashMap<Scope, Counted>, StoreError> {
+) -> Result<HashMap<Scope, CountResult>, StoreError> {
     let mut by_feed: HashMap<Scope, Vec<&Rule>> = HashMap::new();
     for rule in rules {
         by_feed.entry(feed(&rule.spec.scope)).or_default().push(rule);
@@ -212,9 +215,9 @@ async fn read(
             counting.await
         } else {
             // A scope that is slow to count must not delay the others.
-            tokio::time::timeout(READ_LIMIT, counting).await.unwrap_or(Err(Uncounted::Slow))
+            tokio::time::timeout(READ_LIMIT, counting).await.unwrap_or(Err(CountError::Slow))
         };
-        if let Err(Uncounted::Load(LoadError::Store(error))) = counted {
+        if let Err(CountError::Load(LoadError::Store(error))) = counted {
             return Err(error);
         }
         feeds.insert(scope, counted);
@@ -230,7 +233,7 @@ struct FeedRules<'a> {
     end: Timestamp,
 }
 
-async fn count(rooms: &AlertsRooms, due: FeedRules<'_>, memory: &mut Memory) -> Counted {
+async fn count(rooms: &AlertsRooms, due: FeedRules<'_>, memory: &mut Memory) -> CountResult {
     let FeedRules { scope, rules, end } = due;
     let delays = memory.delays.of(&rooms.store, scope, rooms.clock.now()).await?;
     let mut wanted = Wanted::default();

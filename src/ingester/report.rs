@@ -84,7 +84,7 @@ impl Report {
     }
 
     /// Reports errors of single places (feeds or hosts) of a source.
-    pub fn partly(&self, troubles: &[String]) {
+    pub fn place_errors(&self, troubles: &[String]) {
         let Some(last) = troubles.last() else { return };
         self.errors.increment(troubles.len() as u64);
         self.states.update(&self.name, |state| {

@@ -293,7 +293,7 @@ async fn failed_source_stops_alone_and_unavailable_one_recovers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn panicking_source_is_opened_again_and_stops_no_other() {
+async fn panicking_source_is_reopened_and_others_continue() {
     let fixture = Fixture::new(1_000).await;
     let calls = Arc::new(AtomicUsize::new(0));
     let odd = SourceSpec::new("odd", "odd", move |_| Box::new(Panicking(calls.clone())));

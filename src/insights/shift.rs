@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn chance_and_small_differences_are_no_shift() {
+    fn random_and_small_differences_are_not_reported() {
         assert_eq!(shifts(&side(10, 10, 13), &side(10, 10, 10), true), []);
         assert_eq!(shifts(&side(0, 0, 9), &side(9, 0, 0), true), [], "too few posts");
         assert_eq!(shifts(&side(33_000, 33_000, 34_000), &side(34_000, 33_000, 33_000), true), [], "one point");

@@ -67,7 +67,7 @@ impl Follower {
         let mut groups = self.groups.clone();
         if state.changes != self.setup.changes {
             self.setup = Setup::load(&store, &self.options, state.changes).await?;
-            self.setup.warn_of_dead_ends();
+            self.setup.warn_of_unknown_references();
             let firing = store.firing_instances().await?;
             self.reassign(&mut groups, &firing);
         }

@@ -48,7 +48,7 @@ pub struct Member {
     pub starts_at: Timestamp,
     /// `None` while the alert fires.
     pub ends_at: Option<Timestamp>,
-    /// What the receiver knows about it.
+    /// What the receiver was last notified of about it.
     #[serde(alias = "told")]
     pub notified: Option<Notified>,
 }

@@ -58,7 +58,7 @@ impl Setup {
     }
 
     /// Logs routes that refer to a receiver or a parent that does not exist.
-    pub fn warn_of_dead_ends(&self) {
+    pub fn warn_of_unknown_references(&self) {
         for route in self.router.all() {
             let (name, receiver) = (&route.name, &route.receiver);
             if !self.receivers.contains_key(receiver) {

@@ -129,42 +129,42 @@ pub fn step(spec: &RuleSpec, range: TimeRange) -> Duration {
 /// Runs `spec` over a recording, at whole minutes of `range`.
 pub fn run(spec: &RuleSpec, recording: &Recording, range: TimeRange) -> Backtest {
     let step = step(spec, range);
-    let mut known: BTreeMap<String, Course> = BTreeMap::new();
+    let mut known: BTreeMap<String, SeriesRun> = BTreeMap::new();
     let mut result = Backtest::default();
     let every = (range.length().as_secs() / step.as_secs()).div_ceil(MAX_POINTS).max(1) as usize;
     let mut at = range.start().ceil(STEP);
     while at <= range.end() {
         result.evaluations += 1;
-        let active = |(scope, course): (&String, &Course)| {
-            (course.current.state != InstanceState::Normal).then(|| (scope.clone(), course.current.began))
+        let active = |(scope, run): (&String, &SeriesRun)| {
+            (run.current.state != InstanceState::Normal).then(|| (scope.clone(), run.current.began))
         };
         let active: BTreeMap<String, Option<Timestamp>> = known.iter().filter_map(active).collect();
         let moment = Moment { end: at, delays: &recording.delays, known: &active };
         for Judged { group, end, judgement } in judge_all(spec, &Past { recording, now: at }, moment) {
-            let course = known.entry(group.scope).or_insert_with(|| Course::new(end));
-            let before = course.current.state;
-            course.go(spec, Evaluation { at, end, verdict: judgement.verdict, value: judgement.value });
-            if before == course.current.state && !result.evaluations.is_multiple_of(every) {
+            let run = known.entry(group.scope).or_insert_with(|| SeriesRun::new(end));
+            let before = run.current.state;
+            run.advance(spec, Evaluation { at, end, verdict: judgement.verdict, value: judgement.value });
+            if before == run.current.state && !result.evaluations.is_multiple_of(every) {
                 continue;
             }
-            course.points.push(Point {
+            run.points.push(Point {
                 at,
                 value: judgement.value,
                 baseline: judgement.baseline,
                 posts: judgement.posts,
-                state: course.current.state,
+                state: run.current.state,
             });
         }
         at = at + step;
     }
-    for (scope, mut course) in known {
-        course.firings.extend(course.open.take());
-        for firing in &mut course.firings {
+    for (scope, mut run) in known {
+        run.firings.extend(run.open.take());
+        for firing in &mut run.firings {
             firing.scope.clone_from(&scope);
             firing.duration_seconds = firing.resolved_at.unwrap_or(range.end()).since(firing.fired_at).as_secs();
         }
-        result.firings.append(&mut course.firings);
-        result.series.push(Track { scope, points: course.points });
+        result.firings.append(&mut run.firings);
+        result.series.push(Track { scope, points: run.points });
     }
     result.firings.sort_by(|one, other| (one.fired_at, &one.scope).cmp(&(other.fired_at, &other.scope)));
     result
@@ -200,7 +200,7 @@ struct Evaluation {
 }
 
 /// The state of a series during a backtest.
-struct Course {
+struct SeriesRun {
     current: SeriesState,
     /// The time of the evaluation at which the condition started to hold.
     pending_at: Option<Timestamp>,
@@ -209,13 +209,13 @@ struct Course {
     points: Vec<Point>,
 }
 
-impl Course {
+impl SeriesRun {
     fn new(end: Timestamp) -> Self {
         let current = SeriesState::normal(end);
         Self { current, pending_at: None, open: None, firings: Vec::new(), points: Vec::new() }
     }
 
-    fn go(&mut self, spec: &RuleSpec, now: Evaluation) {
+    fn advance(&mut self, spec: &RuleSpec, now: Evaluation) {
         let before = self.current;
         self.current = before.after(spec, Some(now.verdict), now.end);
         self.pending_at = self.current.began.and(self.pending_at.or(Some(now.at)));

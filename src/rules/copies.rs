@@ -148,7 +148,7 @@ mod tests {
     use crate::domain::{Emotion, Sentiment};
 
     #[test]
-    fn copies_with_other_links_names_and_marks_are_one_text() {
+    fn copies_with_different_links_and_mentions_are_one_text() {
         let texts = [
             "The app crashes every time I open my basket, fix it! https://a.example/1",
             "@shop the app crashes every time I open my basket, fix it!!! https://b.example/2",

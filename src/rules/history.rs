@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn gaps_overlapping_a_range_give_the_share_that_is_missing() {
+    fn gaps_give_the_unobserved_share_of_a_range() {
         let gaps = Gaps::new(vec![range(500, 600), range(100, 200)]);
         assert_eq!(gaps.share_of(range(0, 100)), 0.0);
         assert_eq!(gaps.share_of(range(100, 200)), 1.0);

@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn significance_demands_more_of_few_posts() {
+    fn few_posts_need_a_larger_share_to_be_significant() {
         let of = |rule: Value, now| verdict(rule, now, [0; 3]).0;
         let share = || json!({"kind": "share", "threshold": 0.4, "significance": 0.05});
         // With a threshold of 0.4, eight of ten posts are significant and seven are not. Of a thousand posts 430 are
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn window_over_downtime_proves_only_an_excess() {
+    fn window_with_downtime_detects_only_an_excess() {
         let down = |now| Two { now, unobserved: 0.5, ..Two::default() };
         let share = || json!({"kind": "share", "threshold": 0.5});
         assert_eq!(judged(share(), &down([9, 0, 1])).verdict, Verdict::Holds);

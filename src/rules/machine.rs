@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn no_data_keeps_resolves_or_alerts_as_the_rule_says() {
+    fn no_data_keeps_resolves_or_alerts_as_configured() {
         use InstanceState::{Firing, NoData, Normal};
         let go = |policy: &str, state| {
             let rule = json!({"name": "x", "kind": "share", "threshold": 0.5, "no_data": policy});
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn began_stays_from_pending_until_the_alert_is_over() {
+    fn began_is_kept_from_pending_until_the_alert_is_resolved() {
         let spec = RuleSpec::parse(
             json!({"name": "x", "kind": "share", "threshold": 0.5, "for": "1min", "keep_firing_for": "1min"}),
         )

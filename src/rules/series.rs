@@ -215,7 +215,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sum_of_any_range_equals_a_recount(
+        fn sum_of_any_range_equals_the_counted_posts(
             posts in proptest::collection::vec((0_i64..200, 0_usize..3, 0_usize..4, 0_usize..7, 1_i64..4), 0..300),
             from in -20_i64..220, length in 0_i64..240,
         ) {

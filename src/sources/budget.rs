@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn requests_wait_for_budget_and_hold() {
+    async fn requests_wait_for_the_budget_and_for_pauses() {
         let budget = Budget::new(NonZeroU32::new(100).unwrap_or(NonZeroU32::MIN), Duration::from_secs(1));
         let start = Instant::now();
         for _ in 0..30 {

@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_are_read_in_common_forms() {
+    fn common_date_formats_are_parsed() {
         let day_first = Some(DayOrder::DayFirst);
         for (text, order, expected) in [
             ("2026-11-01", None, Some("2026-11-01T00:00:00Z")),

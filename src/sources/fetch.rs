@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn shown_url_holds_no_secrets() {
+    fn shown_url_contains_no_secrets() {
         for (url, expected) in [
             ("https://ada:secret@blog.example:8443/feed.xml?key=1", "https://blog.example:8443/feed.xml?…"),
             (

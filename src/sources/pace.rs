@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn long_stall_is_caught_up_in_part() {
+    fn long_delay_is_caught_up_partially() {
         let start = Instant::now();
         let mut pace = Pace::new(100.0, start);
         assert_eq!(pace.due(start, 1_000), Due::Now(1));

@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn other_pages_are_asked_for_their_feed() {
+    fn other_pages_become_feed_sources() {
         assert_eq!(found("blog.example.org/posts"), of_feed("blog-example-org", "https://blog.example.org/posts"));
         assert_eq!(found("http://127.0.0.1:81/feed.xml"), of_feed("127-0-0-1", "http://127.0.0.1:81/feed.xml"));
         for address in ["", "hello", "two words", "ftp://example.org", "mailto:a@b.c"] {

@@ -384,7 +384,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pause_ignores_headers_that_are_no_times() {
+    fn pause_ignores_headers_that_are_not_durations() {
         for (left, reset, seconds) in [
             ("0", "300", Some(300)),
             ("0.0", "1e9", Some(3_600)),

@@ -96,7 +96,7 @@ struct Rss {
 }
 
 /// The answer of a feed.
-enum News {
+enum FeedAnswer {
     /// The feed has not changed.
     Unchanged(HeaderMap),
     Document(Document),
@@ -160,7 +160,7 @@ impl Rss {
         let mut batch = Batch::default();
         for (place, answer) in answers {
             match answer {
-                Ok(news) => self.take(place, news, &mut batch),
+                Ok(answer) => self.take(place, answer, &mut batch),
                 Err(error) => self.postpone(place, &error, &mut batch),
             }
         }
@@ -174,27 +174,27 @@ impl Rss {
     }
 
     /// Requests a feed. If the answer is a page, requests the feed that it links to.
-    async fn ask(&self, place: usize) -> Result<News, SourceError> {
+    async fn ask(&self, place: usize) -> Result<FeedAnswer, SourceError> {
         let (url, memory) = (&self.shared.options.feeds[place], &self.memories[place]);
         let asked = memory.discovered.as_ref().unwrap_or(url);
-        let news = self.request(place, asked, conditions(memory)).await?;
+        let answer = self.request(place, asked, conditions(memory)).await?;
         let page = fetch::shown(asked);
-        let feed = match news {
-            News::Page(feed) if memory.discovered.is_none() => feed,
-            News::Page(feed) => return Err(SourceError::Transient(format!("{page}: {}", FeedError::Page(feed)))),
-            news => return Ok(news),
+        let feed = match answer {
+            FeedAnswer::Page(feed) if memory.discovered.is_none() => feed,
+            FeedAnswer::Page(feed) => return Err(SourceError::Transient(format!("{page}: {}", FeedError::Page(feed)))),
+            answer => return Ok(answer),
         };
         let shown = fetch::shown(&feed);
         match self.request(place, &feed, conditions(&Memory::default())).await? {
-            News::Document(document) => {
+            FeedAnswer::Document(document) => {
                 tracing::info!(page, feed = shown, "feed discovered");
-                Ok(News::Document(Document { discovered: Some(feed), ..document }))
+                Ok(FeedAnswer::Document(Document { discovered: Some(feed), ..document }))
             }
             _ => Err(SourceError::Transient(format!("{page} links to {shown}, which is not a feed"))),
         }
     }
 
-    async fn request(&self, place: usize, url: &Url, headers: HeaderMap) -> Result<News, SourceError> {
+    async fn request(&self, place: usize, url: &Url, headers: HeaderMap) -> Result<FeedAnswer, SourceError> {
         let configured = &self.shared.options.feeds[place];
         let host = fetch::place(configured);
         let fetcher = self.shared.fetchers.get(host);
@@ -202,7 +202,7 @@ impl Rss {
         let shown = fetch::shown(url);
         let answer = fetcher.get(url, headers).await?;
         match answer.status {
-            StatusCode::NOT_MODIFIED => Ok(News::Unchanged(answer.headers)),
+            StatusCode::NOT_MODIFIED => Ok(FeedAnswer::Unchanged(answer.headers)),
             StatusCode::GONE => {
                 let help = "the feed was removed; remove it from the configuration";
                 Err(SourceError::Permanent(format!("{shown} answered {}: {help}", answer.status)))
@@ -214,27 +214,27 @@ impl Rss {
                 let read = tokio::task::spawn_blocking(move || document(&answer, &feed)).await;
                 let failed = |reason: &dyn std::fmt::Display| SourceError::Transient(format!("{shown}: {reason}"));
                 match read.map_err(|error| failed(&error))? {
-                    Ok(parsed) => Ok(News::Document(Document { parsed, headers, discovered: None })),
-                    Err(FeedError::Page(feed)) => Ok(News::Page(feed)),
+                    Ok(parsed) => Ok(FeedAnswer::Document(Document { parsed, headers, discovered: None })),
+                    Err(FeedError::Page(feed)) => Ok(FeedAnswer::Page(feed)),
                     Err(error) => Err(failed(&error)),
                 }
             }
         }
     }
 
-    fn take(&mut self, place: usize, news: News, batch: &mut Batch) {
+    fn take(&mut self, place: usize, answer: FeedAnswer, batch: &mut Batch) {
         let (now, options) = (self.clock.now(), &self.shared.options);
         let memory = &mut self.memories[place];
-        let (fresh, asked) = match news {
-            News::Unchanged(headers) => (0, max_age(&headers)),
-            News::Document(Document { parsed, headers, discovered }) => {
+        let (fresh, asked) = match answer {
+            FeedAnswer::Unchanged(headers) => (0, max_age(&headers)),
+            FeedAnswer::Document(Document { parsed, headers, discovered }) => {
                 memory.discovered = discovered.or(memory.discovered.take());
                 let asked = parsed.ttl.max(max_age(&headers));
                 memory.validators(&headers);
                 (memory.take(parsed, batch, now), asked)
             }
             // `ask` already follows links of pages.
-            News::Page(_) => return,
+            FeedAnswer::Page(_) => return,
         };
         let (least, most) = (options.min_interval, options.max_interval.max(options.min_interval));
         let present = Duration::from_secs(memory.interval).clamp(least, most);

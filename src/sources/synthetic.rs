@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn runs_of_one_seed_differ_in_ids_only() {
+    async fn runs_with_the_same_seed_differ_only_in_ids() {
         let (first, second) = (all(&options(1e6, 2_000)).await, all(&options(1e6, 2_000)).await);
         let texts = |posts: &[Post]| posts.iter().map(|post| post.content.clone()).collect::<Vec<_>>();
         assert_eq!(texts(&first), texts(&second));

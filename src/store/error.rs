@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn data_error_is_permanent_and_server_trouble_is_not() {
+    fn data_error_is_permanent_and_server_failure_is_transient() {
         let classify = |message: &str| {
             StoreError::from(DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message.to_owned())))
         };

@@ -24,7 +24,7 @@ use super::{
     Consumer, ConsumerInfo, DeadLetter, DeadLetterRequest, DeadLetterSelection, Depth, Entry, Release, StreamError,
     StreamOptions,
 };
-use dead_letters::Intake;
+use dead_letters::NewDeadLetter;
 use leases::{Change, Leases, Rescued};
 use tables::{Backlog, Row};
 
@@ -199,8 +199,8 @@ impl LocalStream {
         if key.epoch != self.0.epoch {
             return Ok(false);
         }
-        let intake = Intake { request, now, most_bytes: self.0.options.dead_letter_max_bytes };
-        let dropped = self.write(move |connection| dead_letters::add(connection, &intake)).await?;
+        let new = NewDeadLetter { request, now, most_bytes: self.0.options.dead_letter_max_bytes };
+        let dropped = self.write(move |connection| dead_letters::add(connection, &new)).await?;
         self.leases().settle(&[key.id.seq]);
         super::report_dropped(dropped.unwrap_or_default());
         Ok(dropped.is_some())

@@ -43,7 +43,7 @@ struct Inner {
     redis: Redis,
     options: StreamOptions,
     keys: Keys,
-    life: Mutex<Option<Life>>,
+    known_epoch: Mutex<Option<KnownEpoch>>,
     /// Connections for blocking reads, one per concurrent read.
     readers: Mutex<Vec<Line<Client>>>,
     held: Mutex<HashMap<Consumer, Held>>,
@@ -93,7 +93,7 @@ fn beside(name: &str) -> String {
 
 /// The current epoch of the stream, as far as this process knows.
 #[derive(Clone)]
-struct Life {
+struct KnownEpoch {
     epoch: Arc<str>,
     /// The number of added entries when this process last read it.
     added: u64,
@@ -104,7 +104,7 @@ struct Life {
 struct Held {
     ids: HashSet<EntryId>,
     /// An answer was lost: Redis may have assigned entries to the consumer that it did not receive.
-    in_doubt: bool,
+    answer_lost: bool,
 }
 
 impl RedisStream {
@@ -124,7 +124,7 @@ impl RedisStream {
             redis,
             options,
             keys,
-            life: Mutex::default(),
+            known_epoch: Mutex::default(),
             readers: Mutex::default(),
             held: Mutex::default(),
             counted: Mutex::default(),
@@ -229,8 +229,9 @@ impl RedisStream {
     }
 
     async fn eval_once(&self, script: Script, args: &[Value]) -> Result<Value, RedisError> {
-        let life = self.life().clone();
-        let (epoch, added) = life.map_or((String::new(), 0), |life| (life.epoch.to_string(), life.added));
+        let known_epoch = self.known_epoch().clone();
+        let (epoch, added) =
+            known_epoch.map_or((String::new(), 0), |known_epoch| (known_epoch.epoch.to_string(), known_epoch.added));
         let mut argv: Vec<Value> = vec![self.0.options.group.as_str().into(), epoch.into(), added.to_string().into()];
         argv.extend_from_slice(args);
         let keys = self.0.keys.all();
@@ -257,8 +258,8 @@ impl RedisStream {
 
     /// The shared string of an epoch that Redis returned. A new epoch is logged once.
     fn epoch(&self, epoch: &str) -> Arc<str> {
-        let mut life = self.life();
-        match &*life {
+        let mut known_epoch = self.known_epoch();
+        match &*known_epoch {
             Some(known) if *known.epoch == *epoch => return known.epoch.clone(),
             Some(known) => {
                 tracing::warn!(epoch, before = %known.epoch, "stream lost or replaced, new epoch started");
@@ -266,21 +267,21 @@ impl RedisStream {
             None => tracing::debug!(epoch, "stream epoch found"),
         }
         let new: Arc<str> = epoch.into();
-        *life = Some(Life { epoch: new.clone(), added: 0 });
+        *known_epoch = Some(KnownEpoch { epoch: new.clone(), added: 0 });
         new
     }
 
     /// Stores the number of added entries that Redis returned for an epoch.
-    fn saw(&self, epoch: &str, added: u64) {
-        if let Some(life) = &mut *self.life()
-            && *life.epoch == *epoch
+    fn record_added(&self, epoch: &str, added: u64) {
+        if let Some(known_epoch) = &mut *self.known_epoch()
+            && *known_epoch.epoch == *epoch
         {
-            life.added = life.added.max(added);
+            known_epoch.added = known_epoch.added.max(added);
         }
     }
 
-    fn life(&self) -> MutexGuard<'_, Option<Life>> {
-        self.0.life.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known_epoch(&self) -> MutexGuard<'_, Option<KnownEpoch>> {
+        self.0.known_epoch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<Consumer, Held>> {

@@ -16,7 +16,7 @@ use crate::stream::server::{Outsider, OwnRedis};
 /// Longer than any case takes.
 const LONG: Duration = Duration::from_secs(600);
 const BRIEF: Duration = Duration::from_millis(100);
-/// The command timeout. The cache waits much less.
+/// The command timeout. The cache's own timeout is much shorter.
 const COMMAND: Duration = Duration::from_secs(10);
 
 fn local(ttl: Duration) -> Cache {

@@ -182,7 +182,7 @@ async fn process_waits_for_backends_that_are_down_at_start() {
     assert_eq!(readiness.status(), 503);
     redis.start().await;
     postgres.start().await;
-    process.wait_until("health", |health| health["status"] == "healthy").await;
+    process.wait_until("health is healthy", |health| health["status"] == "healthy").await;
     process.append(&posts(20)).await;
     process.drained(20).await;
 }
@@ -190,7 +190,7 @@ async fn process_waits_for_backends_that_are_down_at_start() {
 async fn migrate(folder: &Path, settings: &[String]) -> bool {
     let mut command = command(folder, settings);
     command.arg("migrate");
-    command.status().await.expect("it runs").success()
+    command.status().await.expect("the command runs").success()
 }
 
 #[tokio::test(flavor = "multi_thread")]

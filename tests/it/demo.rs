@@ -124,14 +124,14 @@ async fn demo_command_does_not_change_an_installation() {
     let line = tokio::time::timeout(Duration::from_secs(90), lines.next_line()).await.expect("in time").unwrap();
     let url = line.as_deref().and_then(|line| line.split_whitespace().find(|word| word.starts_with("http")));
     let url = url.expect("a URL").trim_end_matches('/').to_owned();
-    within("it fills", async || {
+    within("the demonstration is filled", async || {
         let demo: Value = crate::web::get(format!("{url}/api/demo")).await.ok()?.json().await.ok()?;
         (demo["stored"].as_u64() > Some(100)).then_some(())
     })
     .await;
-    let id = child.id().expect("it runs").to_string();
+    let id = child.id().expect("the process runs").to_string();
     tokio::process::Command::new("kill").args(["-TERM", &id]).status().await.expect("kill runs");
-    assert!(child.wait().await.expect("it ends").success());
+    assert!(child.wait().await.expect("the process ends").success());
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["sentistream.toml"]);
 }

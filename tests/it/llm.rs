@@ -91,7 +91,7 @@ async fn posts_share_one_request_and_results_keep_their_order() {
 #[tokio::test]
 async fn obeyed_prompt_injection_affects_only_its_own_post() {
     let (fake, _, llm) = app().await;
-    // The model follows the instructions in a post: it returns labels from the post, and judges other posts twice.
+    // The model follows the instructions in a post: it returns labels from the post, and two results for other posts.
     fake.always(|seen| {
         let Some((spoilt, _)) = seen.posts().into_iter().find(|(_, text)| text.contains("INJECT")) else {
             return Reply::Good;

@@ -1,7 +1,7 @@
 //! A long run on Postgres and Redis: posts, edits, deletions, retention and clients at once, as fast as the machine takes
 //! them. Memory, open files, sizes of tables and latencies must not grow.
 //!
-//! `make soak` runs it; `SOAK_POSTS` says for how many posts.
+//! `make soak` runs it; `SOAK_POSTS` sets the number of posts.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

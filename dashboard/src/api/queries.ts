@@ -18,7 +18,7 @@ import { getTopics } from "./topics";
 import type { Aggregate, Delivery, Emotion, Sentiment } from "./types";
 
 /**
- * * A response with the time at which the server computed it. Posts that were stored later are not in it. The time shows
+ * A response with the time at which the server computed it. Posts that were stored later are not in it. The time shows
  * whether a response already counts the post of a live event, so that no post is counted twice.
  */
 export interface Snapshot<T> {

@@ -14,7 +14,7 @@ const LENGTHS: readonly [RangeKey, number][] = [
 ];
 
 /**
- * * The default range when none was chosen: long enough to contain the newest post, and at least a day when the first
+ * The default range when none was chosen: long enough to contain the newest post, and at least a day when the first
  * post is hours old.
  */
 export function fittedRange(extent: Extent | null, now: number): RangeKey {

@@ -8,7 +8,7 @@ interface Added {
 }
 
 /**
- * * A stored object without the fields that the server adds. Drafts start with it, so that saving a form keeps the fields
+ * A stored object without the fields that the server adds. Drafts start with it, so that saving a form keeps the fields
  * that the form does not show.
  */
 export function writtenOf<T extends Added>(stored: T): Omit<T, keyof Added> {

@@ -76,7 +76,7 @@ fn backtests_of_one_and_two_days_agree_on_a_spike() {
 }
 
 #[test]
-fn late_posts_fire_only_with_a_delay_live_and_replayed() {
+fn late_posts_fire_only_with_a_delay() {
     let mut recording = Recording::new(spike());
     let mut tally = Tally::default();
     tally.add(labels(Sentiment::Negative), 6);

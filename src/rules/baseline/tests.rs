@@ -56,7 +56,7 @@ fn topic_never_mentioned_before_has_a_level_of_zero() {
 }
 
 #[test]
-fn business_hours_are_no_spike_and_a_surge_at_night_is_one() {
+fn surge_at_night_is_a_spike_but_business_hours_are_not() {
     let office = |day: u32, hour: u32| if day % 7 < 5 && (8..18).contains(&hour) { 20 } else { -1 };
     for days in [3, 7, 21] {
         let history = history(days + 1, office);
@@ -69,7 +69,7 @@ fn business_hours_are_no_spike_and_a_surge_at_night_is_one() {
 }
 
 #[test]
-fn weekend_has_a_level_of_its_own() {
+fn weekend_has_its_own_level() {
     let history = history(22, |day, _| if day % 7 < 5 { 40 } else { 4 });
     let saturday = baseline(&history, TimeRange::last(WINDOW, at(19, 12, 0)), selection(), None).unwrap();
     assert!((15.0..45.0).contains(&saturday.level), "{saturday:?}");
@@ -78,7 +78,7 @@ fn weekend_has_a_level_of_its_own() {
 }
 
 #[test]
-fn time_that_was_not_observed_is_left_out() {
+fn unobserved_time_is_not_part_of_the_baseline() {
     let ten_hours = |_: u32, hour: u32| if (8..18).contains(&hour) { 20 } else { -1 };
     let mut history = history(4, ten_hours);
     let nights = (0..4).flat_map(|day| [(day, 0, 8), (day, 18, 24)]);
@@ -116,7 +116,7 @@ fn incident_does_not_become_its_own_baseline() {
 }
 
 #[test]
-fn score_is_as_rare_in_quiet_and_in_busy_places() {
+fn equally_rare_counts_have_equal_scores() {
     let baseline = |level: f64| Baseline { level, spread: (level + SHIFT).sqrt(), windows: 100, days: 7 };
     // Random variation exceeds each of them once in about 10,000 windows: 21 posts at a level of 8, 140 at a level of
     // 100.

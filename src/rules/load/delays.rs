@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn delay_is_that_of_nearly_all_posts() {
+    fn delay_covers_nearly_all_posts() {
         let of = |minutes: &[u64]| {
             let written_at = Timestamp::from_unix(1_767_225_600).unwrap();
             let arrival =

@@ -269,7 +269,7 @@ fn constants_replace_missing_columns() {
 }
 
 #[test]
-fn json_array_loses_no_record_silently() {
+fn json_array_reports_every_unreadable_record() {
     let long = format!("{{\"content\": \"{}]\"}}", "a".repeat(2 * MAX_RECORD_BYTES));
     let deep = "[".repeat(100_000);
     for (text, posts, rejected) in [
@@ -298,7 +298,7 @@ fn formatted_objects_are_read_one_by_one() {
 }
 
 #[test]
-fn header_that_is_ambiguous_or_no_text_is_explained() {
+fn ambiguous_or_binary_header_is_an_error_with_advice() {
     let twice = read(b"post_id,source,content,Content\n1,x,a,b\n", 99, 10, &options(&[])).unwrap_err().to_string();
     assert!(twice.contains("2 columns \"content\""), "{twice}");
     let zeros = read(&[0; 100_000], 99, 10, &options(&[])).unwrap_err().to_string();
@@ -310,7 +310,7 @@ fn header_that_is_ambiguous_or_no_text_is_explained() {
 }
 
 #[test]
-fn damaged_compression_is_named_after_its_records() {
+fn damaged_compression_is_reported_after_the_records() {
     use ruzstd::encoding::{CompressionLevel, compress_to_vec};
     let text = format!("{TWO}\n").repeat(20_000);
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

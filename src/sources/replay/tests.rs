@@ -116,7 +116,7 @@ async fn each_round_has_new_ids_also_after_a_restart() {
 }
 
 #[tokio::test]
-async fn retime_dates_posts_now_and_errors_name_the_line() {
+async fn retime_sets_the_current_time_and_errors_name_the_line() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(format!("{}oops\n{}", line(0), line(1)).as_bytes()).unwrap();
     let batch = open(&options(file.path()), None).next(10).await.unwrap();

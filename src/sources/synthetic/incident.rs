@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn interval_holds_one_incident_of_four_minutes_at_most() {
+    fn interval_has_one_incident_of_at_most_four_minutes() {
         let calendar = Calendar::new(Some(600.0));
         let at = |seconds| calendar.incident_at(seconds);
         assert_eq!([at(0.0), at(299.0), at(300.0), at(539.0), at(541.0)], [None, None, Some(0), Some(0), None]);

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn past_is_dense_towards_its_end() {
+    fn past_has_more_posts_towards_its_end() {
         let past = past();
         assert!((18_000..23_000).contains(&past.posts.len()), "{} posts", past.posts.len());
         let end = "2026-03-01T12:00:00Z".parse::<Timestamp>().unwrap();
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn repeated_past_is_the_same() {
+    fn past_of_the_same_run_and_end_is_equal() {
         let ids = |past: &Past| past.posts.iter().map(|post| post.post_id.clone()).collect::<Vec<_>>();
         let (one, other) = (past(), past());
         assert_eq!(ids(&one), ids(&other));

@@ -153,7 +153,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_has_all_grams_of_any_part_of_it(text in "[a-zA-Z0-9 .,İßẞΣσς東京都の한국어ไทย'%-]{0,30}", from in 0..30_usize, length in 1..12_usize) {
+        fn text_has_all_grams_of_each_of_its_parts(text in "[a-zA-Z0-9 .,İßẞΣσς東京都の한국어ไทย'%-]{0,30}", from in 0..30_usize, length in 1..12_usize) {
             let lower = text.to_lowercase();
             let part: String = lower.chars().skip(from).take(length).collect();
             let indexed = grams(&text);

@@ -97,13 +97,13 @@ impl PostRow {
 }
 
 /// The topics with the least progress, and the ids of the posts to check next.
-struct Stretch {
+struct StepRange {
     topics: Vec<i64>,
     done: i64,
     limit: i64,
 }
 
-impl Stretch {
+impl StepRange {
     fn of(pending: &[(i64, i64, i64)]) -> Option<Self> {
         let done = pending.iter().map(|(_, done, _)| *done).min()?;
         let topics = pending.iter().filter(|topic| topic.1 == done).map(|(id, _, _)| *id).collect();
@@ -126,12 +126,12 @@ struct Difference {
     removed: Vec<(TopicId, Timestamp, i64)>,
 }
 
-fn difference(rows: &[PostRow], stretch: &Stretch, test: &TopicTest, mut tally: Tally) -> Difference {
+fn difference(rows: &[PostRow], range: &StepRange, test: &TopicTest, mut tally: Tally) -> Difference {
     let (mut added, mut removed) = (Vec::new(), Vec::new());
     for row in rows {
         let want: HashSet<TopicId> = (test.matches)(&row.subject()).into_iter().collect();
         let have: HashSet<TopicId> = topic_ids(row.topics.as_deref()).into_iter().collect();
-        for topic in stretch.topics.iter().copied().map(TopicId) {
+        for topic in range.topics.iter().copied().map(TopicId) {
             let (list, sign) = match (want.contains(&topic), have.contains(&topic)) {
                 (true, false) => (&mut added, 1),
                 (false, true) => (&mut removed, -1),
@@ -163,16 +163,16 @@ pub fn sqlite(
         return Ok(BackfillStep { stale: true, ..BackfillStep::default() });
     }
     let pending: Vec<(i64, i64, i64)> = sql(PENDING).rows::<(BigInt, BigInt, BigInt)>().load(connection)?;
-    let Some(stretch) = Stretch::of(&pending) else { return Ok(BackfillStep::default()) };
+    let Some(range) = StepRange::of(&pending) else { return Ok(BackfillStep::default()) };
     let found: (i64, i64) = sql(END)
-        .bind::<BigInt, _>(stretch.done)
-        .bind::<BigInt, _>(stretch.limit)
+        .bind::<BigInt, _>(range.done)
+        .bind::<BigInt, _>(range.limit)
         .bind::<BigInt, _>(STEP)
         .rows::<(BigInt, BigInt)>()
         .get_result(connection)?;
     let rows: Vec<PostRow> =
-        sql(POSTS).bind::<BigInt, _>(stretch.done).bind::<BigInt, _>(found.0).rows::<PostColumns>().load(connection)?;
-    let difference = difference(&rows, &stretch, test, Tally::new(now, retention));
+        sql(POSTS).bind::<BigInt, _>(range.done).bind::<BigInt, _>(found.0).rows::<PostColumns>().load(connection)?;
+    let difference = difference(&rows, &range, test, Tally::new(now, retention));
     for (topic, created_at, post) in &difference.added {
         sql("INSERT INTO post_topics (topic_id, created_at, post) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
             .bind::<BigInt, _>(topic.0)
@@ -188,9 +188,9 @@ pub fn sqlite(
             .execute(connection)?;
     }
     super::sqlite::write_tally(connection, &difference.tally)?;
-    for topic in &stretch.topics {
+    for topic in &range.topics {
         sql("UPDATE topics SET backfill_done = ? WHERE id = ?")
-            .bind::<BigInt, _>(stretch.end(found))
+            .bind::<BigInt, _>(range.end(found))
             .bind::<BigInt, _>(topic)
             .execute(connection)?;
     }
@@ -210,10 +210,10 @@ pub fn postgres(
             return Ok(BackfillStep { stale: true, ..BackfillStep::default() });
         }
         let pending: Vec<(i64, i64, i64)> = sql(PENDING).rows::<(BigInt, BigInt, BigInt)>().load(connection).await?;
-        let Some(stretch) = Stretch::of(&pending) else { return Ok(BackfillStep::default()) };
+        let Some(range) = StepRange::of(&pending) else { return Ok(BackfillStep::default()) };
         let found: (i64, i64) = sql(END)
-            .bind::<BigInt, _>(stretch.done)
-            .bind::<BigInt, _>(stretch.limit)
+            .bind::<BigInt, _>(range.done)
+            .bind::<BigInt, _>(range.limit)
             .bind::<BigInt, _>(STEP)
             .rows::<(BigInt, BigInt)>()
             .get_result(connection)
@@ -222,17 +222,17 @@ pub fn postgres(
         // Locks the posts, so that no other transaction changes them before this one ends.
         sql("SELECT k.post_id FROM post_keys k JOIN social_media_posts p ON p.post_id = k.post_id \
              WHERE p.id > ? AND p.id <= ? ORDER BY k.post_id FOR UPDATE OF k")
-        .bind::<BigInt, _>(stretch.done)
+        .bind::<BigInt, _>(range.done)
         .bind::<BigInt, _>(last)
         .execute(connection)
         .await?;
         let rows: Vec<PostRow> = sql(POSTS)
-            .bind::<BigInt, _>(stretch.done)
+            .bind::<BigInt, _>(range.done)
             .bind::<BigInt, _>(last)
             .rows::<PostColumns>()
             .load(connection)
             .await?;
-        let difference = difference(&rows, &stretch, &test, Tally::new(now, &retention));
+        let difference = difference(&rows, &range, &test, Tally::new(now, &retention));
         let ids = |list: &[(TopicId, Timestamp, i64)]| list.iter().map(|row| row.0.0).collect::<Vec<_>>();
         let times = |list: &[(TopicId, Timestamp, i64)]| list.iter().map(|row| At(row.1)).collect::<Vec<_>>();
         let posts = |list: &[(TopicId, Timestamp, i64)]| list.iter().map(|row| row.2).collect::<Vec<_>>();
@@ -256,8 +256,8 @@ pub fn postgres(
         }
         super::postgres::write_tally(connection, &difference.tally).await?;
         sql("UPDATE topics SET backfill_done = ? WHERE id = ANY(?)")
-            .bind::<BigInt, _>(stretch.end(found))
-            .bind::<Array<BigInt>, _>(&stretch.topics)
+            .bind::<BigInt, _>(range.end(found))
+            .bind::<Array<BigInt>, _>(&range.topics)
             .execute(connection)
             .await?;
         Ok(difference.step(rows.len()))

@@ -139,7 +139,7 @@ impl<'a> Slots<'a> {
     }
 
     /// Sets the stored state of a post.
-    pub fn know(&mut self, post_id: &str, state: PostState<'a>) {
+    pub fn set_state(&mut self, post_id: &str, state: PostState<'a>) {
         if let Some(&at) = self.index.get(post_id) {
             self.list[at].after = state.clone();
             self.list[at].before = state;
@@ -169,7 +169,7 @@ impl<'a> Slots<'a> {
 pub type AuthorTombstones = HashMap<(String, String), Vec<EntryKey>>;
 
 /// The state that a plan is computed from.
-pub struct Situation<'a> {
+pub struct PlanInput<'a> {
     pub now: Timestamp,
     pub terms: &'a Terms,
     pub slots: Slots<'a>,
@@ -187,14 +187,14 @@ pub struct Plan<'a> {
 }
 
 /// Plans `batch`. `settled` are the entries without a row that are known to be settled. Those of the batch are added.
-pub fn plan<'a>(batch: &'a [Settlement], situation: Situation<'a>, settled: &mut HashSet<EntryKey>) -> Plan<'a> {
-    let mut planner = Planner { situation, settled, remembered: Vec::new() };
+pub fn plan<'a>(batch: &'a [Settlement], input: PlanInput<'a>, settled: &mut HashSet<EntryKey>) -> Plan<'a> {
+    let mut planner = Planner { input, settled, remembered: Vec::new() };
     let answers = batch.iter().map(|settlement| planner.settle(settlement)).collect();
-    Plan { answers, slots: planner.situation.slots.list, remembered: planner.remembered }
+    Plan { answers, slots: planner.input.slots.list, remembered: planner.remembered }
 }
 
 struct Planner<'a, 's> {
-    situation: Situation<'a>,
+    input: PlanInput<'a>,
     settled: &'s mut HashSet<EntryKey>,
     remembered: Vec<EntryKey>,
 }
@@ -202,7 +202,7 @@ struct Planner<'a, 's> {
 impl<'a> Planner<'a, '_> {
     fn settle(&mut self, settlement: &'a Settlement) -> Settled {
         let key = &settlement.key;
-        let row = settlement.change.post_id().and_then(|id| self.situation.slots.slot(id).after.row.clone());
+        let row = settlement.change.post_id().and_then(|id| self.input.slots.slot(id).after.row.clone());
         let created_it = row.as_ref().is_some_and(|row| row.creator == *key);
         if created_it || self.settled.contains(key) {
             return Settled {
@@ -223,7 +223,7 @@ impl<'a> Planner<'a, '_> {
             // The posts were already removed before this transaction.
             Change::DeleteAuthor { .. } => ended(Outcome::Deletion),
         };
-        let created = settlement.change.post_id().and_then(|id| self.situation.slots.slot(id).after.row.as_ref());
+        let created = settlement.change.post_id().and_then(|id| self.input.slots.slot(id).after.row.as_ref());
         if created.is_none_or(|row| row.creator != *key) {
             self.remembered.push(key.clone());
         }
@@ -234,7 +234,7 @@ impl<'a> Planner<'a, '_> {
     /// if that delivery was interrupted.
     fn removed_before(&mut self, settlement: &'a Settlement) -> Vec<RemovedPost> {
         match &settlement.change {
-            Change::Delete { post_id } if self.situation.slots.slot(post_id).before.deleted => {
+            Change::Delete { post_id } if self.input.slots.slot(post_id).before.deleted => {
                 vec![removed(post_id, None)]
             }
             _ => Vec::new(),
@@ -247,8 +247,8 @@ impl<'a> Planner<'a, '_> {
         if self.author_is_gone(post.source.as_str(), post.author.as_ref().map(Author::as_str), key) {
             return self.erase(&post.post_id, Outcome::Skipped);
         }
-        let (now, terms) = (self.situation.now, self.situation.terms);
-        let slot = self.situation.slots.slot(&post.post_id);
+        let (now, terms) = (self.input.now, self.input.terms);
+        let slot = self.input.slots.slot(&post.post_id);
         let too_old = slot.after.row.is_none() && terms.oldest.is_some_and(|oldest| post.created_at < oldest);
         if slot.after.deleted || too_old {
             return ended(Outcome::Skipped);
@@ -284,24 +284,24 @@ impl<'a> Planner<'a, '_> {
     }
 
     fn known(&mut self, key: &EntryKey, post_id: &PostId) -> Settled {
-        let Some(row) = self.situation.slots.slot(post_id).after.row.clone() else { return ended(Outcome::Skipped) };
+        let Some(row) = self.input.slots.slot(post_id).after.row.clone() else { return ended(Outcome::Skipped) };
         if self.author_is_gone(&row.source, row.author.as_deref(), key) {
             return self.erase(post_id, Outcome::Skipped);
         }
-        late(self.situation.slots.slot(post_id), key, Outcome::Duplicate)
+        late(self.input.slots.slot(post_id), key, Outcome::Duplicate)
     }
 
     /// Whether a deletion of the author covers this entry. Any such entry deletes its post, so that the result does not
     /// depend on the order in which the deletion, the post and its edits arrive.
     fn author_is_gone(&self, source: &str, author: Option<&str>, key: &EntryKey) -> bool {
-        let Some(author) = author.filter(|_| !self.situation.authors.is_empty()) else { return false };
-        let deletions = self.situation.authors.get(&(source.to_owned(), author.to_owned()));
+        let Some(author) = author.filter(|_| !self.input.authors.is_empty()) else { return false };
+        let deletions = self.input.authors.get(&(source.to_owned(), author.to_owned()));
         deletions.is_some_and(|deletions| deletions.iter().any(|deletion| key.id <= deletion.id))
     }
 
     /// Removes the row if there is one, and leaves a tombstone.
     fn erase(&mut self, post_id: &PostId, outcome: Outcome) -> Settled {
-        let slot = self.situation.slots.slot(post_id);
+        let slot = self.input.slots.slot(post_id);
         let row = slot.after.row.take();
         slot.after = PostState { deleted: true, ..PostState::default() };
         slot.content = None;

@@ -15,7 +15,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::plan::{AuthorTombstones, PostState, Row, Situation, Slots, Terms, plan};
+use super::plan::{AuthorTombstones, PlanInput, PostState, Row, Slots, Terms, plan};
 use super::removal::{AuthorStep, Candidate, CandidateColumns, OldPosts, Removal};
 use super::state::{StateColumns, StateRow, columns, entry_id, select_states};
 use super::tally::Tally;
@@ -47,10 +47,10 @@ pub fn settle(
         let known = lock_keys(connection, &batch, &mut settled).await?;
         let mut slots = Slots::of(&batch);
         for (post_id, state) in known {
-            slots.know(&post_id, state);
+            slots.set_state(&post_id, state);
         }
         let authors = load_authors(connection, &slots, &batch).await?;
-        let plan = plan(&batch, Situation { now, terms: &terms, slots, authors }, &mut settled);
+        let plan = plan(&batch, PlanInput { now, terms: &terms, slots, authors }, &mut settled);
         write::posts(connection, &plan, now).await?;
         write::remembered(connection, &plan.remembered).await?;
         let mut tally = Tally::new(now, &retention);

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text};
 use diesel::sqlite::SqliteConnection;
 
-use super::plan::{AuthorTombstones, PostState, Row, Situation, Slots, Terms, plan};
+use super::plan::{AuthorTombstones, PlanInput, PostState, Row, Slots, Terms, plan};
 use super::removal::{AuthorStep, Candidate, CandidateColumns, OldPosts, Removal};
 use super::state::{StateColumns, StateRow, columns, entry_id, select_states};
 use super::tally::Tally;
@@ -33,7 +33,7 @@ pub fn settle(
     let mut settled = take_entries(connection, batch)?;
     let slots = load(connection, batch)?;
     let authors = load_authors(connection, &slots, batch)?;
-    let plan = plan(batch, Situation { now, terms, slots, authors }, &mut settled);
+    let plan = plan(batch, PlanInput { now, terms, slots, authors }, &mut settled);
     write::posts(connection, &plan, now)?;
     let mut tally = Tally::new(now, retention);
     tally.add_posts(&plan);
@@ -129,7 +129,7 @@ fn load<'a>(connection: &mut SqliteConnection, batch: &'a [Settlement]) -> Query
         .rows::<Bool>()
         .get_result(connection)?;
         if seen {
-            slots.know(id, load_state(connection, id)?);
+            slots.set_state(id, load_state(connection, id)?);
         }
     }
     Ok(slots)

@@ -64,7 +64,7 @@ fn id(ms: i64, seq: i64) -> EntryId {
 }
 
 /// An entry to add to the dead letters.
-pub(super) struct Intake {
+pub(super) struct NewDeadLetter {
     pub request: DeadLetterRequest,
     pub now: Timestamp,
     /// The approximate maximum size of all dead letters, in bytes.
@@ -73,10 +73,10 @@ pub(super) struct Intake {
 
 /// Moves an entry to the dead letters and deletes the oldest ones above the size limit. Returns the number of deleted
 /// ones; `None` if the entry was already settled.
-pub(super) fn add(connection: &mut SqliteConnection, intake: &Intake) -> QueryResult<Option<u64>> {
+pub(super) fn add(connection: &mut SqliteConnection, new: &NewDeadLetter) -> QueryResult<Option<u64>> {
     use dead_letter_entries as t;
 
-    let Intake { request, now, most_bytes } = intake;
+    let NewDeadLetter { request, now, most_bytes } = new;
     let entry = &request.entry;
     let origin = entry.key.id;
     if diesel::delete(stream_entries::table.find(to_row_id(origin.seq))).execute(connection)? == 0 {

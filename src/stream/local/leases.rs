@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::stream::{Consumer, ConsumerInfo};
 
-use super::tables::{NOBODY, Range};
+use super::tables::{NO_CONSUMER, Range};
 
 /// The state of a claimed entry.
 #[derive(Clone, Debug)]
@@ -118,7 +118,7 @@ impl Leases {
                 self.free(consumer, Rescued { seq, counts: true });
             }
         } else {
-            self.put(&mine, NOBODY, &State::Free { counts: false });
+            self.put(&mine, NO_CONSUMER, &State::Free { counts: false });
         }
     }
 
@@ -138,7 +138,7 @@ impl Leases {
             self.free(consumer, *entry);
         }
         let stored: Vec<u64> = entries.iter().filter(|entry| !entry.counts).map(|entry| entry.seq).collect();
-        self.put(&stored, NOBODY, &State::Free { counts: false });
+        self.put(&stored, NO_CONSUMER, &State::Free { counts: false });
     }
 
     fn is_held_by(&self, consumer: &Consumer, seq: u64) -> bool {

@@ -46,7 +46,7 @@ diesel::table! {
 }
 
 /// The consumer of a range that was released without a delivery that counts.
-pub(super) const NOBODY: &str = "";
+pub(super) const NO_CONSUMER: &str = "";
 
 const EPOCH: &str = "epoch";
 const LAST_MS: &str = "last_ms";
@@ -232,7 +232,7 @@ pub(super) fn begin(connection: &mut SqliteConnection) -> QueryResult<Found> {
         .collect();
     let held = |seq: &u64| {
         let newest = claims.iter().rev().find(|claim| (claim.first..=claim.last).contains(seq));
-        newest.is_some_and(|claim| claim.consumer != NOBODY)
+        newest.is_some_and(|claim| claim.consumer != NO_CONSUMER)
     };
     let delivered: Vec<u64> = unsettled.iter().copied().filter(held).collect();
     count_delivery(connection, &delivered)?;
@@ -240,8 +240,8 @@ pub(super) fn begin(connection: &mut SqliteConnection) -> QueryResult<Found> {
     diesel::delete(stream_claims::table).execute(connection)?;
     let last_claim = claims.last().map_or(0, |claim| claim.id) + 1;
     let first = unsettled.first().copied().unwrap_or(cursor);
-    let given_back = Range { id: last_claim, consumer: NOBODY.to_owned(), first, last: cursor };
-    keep_claims(connection, &[given_back], &[])?;
+    let released = Range { id: last_claim, consumer: NO_CONSUMER.to_owned(), first, last: cursor };
+    keep_claims(connection, &[released], &[])?;
     Ok(Found { cursor, last_claim, unsettled })
 }
 

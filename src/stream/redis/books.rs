@@ -75,7 +75,7 @@ async fn append_chunk(
     }
     let ids = reply::list(answer.next().unwrap_or(Value::Null)).map(|id| reply::id(Some(id))).collect();
     let epoch = stream.epoch(&reply::text(answer.next())?);
-    stream.saw(&epoch, count);
+    stream.record_added(&epoch, count);
     ids
 }
 
@@ -90,7 +90,7 @@ pub(super) async fn depth(stream: &RedisStream) -> Result<Depth, StreamError> {
     let dead_letters = reply::number(answer.next())?;
     let oldest: Option<EntryId> = reply::text(answer.next())?.parse().ok();
     let last_delivered = reply::text(answer.next())?;
-    stream.saw(&epoch, reply::number(answer.next())?);
+    stream.record_added(&epoch, reply::number(answer.next())?);
     let memory = Memory {
         used: reply::number(answer.next())?,
         max: reply::number(answer.next())?,

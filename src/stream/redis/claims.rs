@@ -60,7 +60,7 @@ async fn read(
     max: usize,
     block: Duration,
 ) -> Result<Vec<Entry>, StreamError> {
-    if stream.held().get(consumer).is_some_and(|held| held.in_doubt) {
+    if stream.held().get(consumer).is_some_and(|held| held.answer_lost) {
         release_orphans(stream, consumer).await?;
     }
     let read = match read_once(stream, consumer, max, block).await {
@@ -70,19 +70,19 @@ async fn read(
         }
         result => result,
     };
-    let (entries, epoch) = read.inspect_err(|_| stream.doubt(consumer))?;
+    let (entries, epoch) = read.inspect_err(|_| stream.mark_answer_lost(consumer))?;
     let mut streams = reply::list(entries);
     let Some(only) = streams.next() else { return Ok(Vec::new()) };
     let epoch = match epoch.into_string() {
         Some(epoch) => stream.epoch(&epoch),
-        None => stream.begin().await.inspect_err(|_| stream.doubt(consumer))?,
+        None => stream.begin().await.inspect_err(|_| stream.mark_answer_lost(consumer))?,
     };
     let mut claimed = Vec::new();
     for entry in reply::list(reply::list(only).nth(1).unwrap_or(Value::Null)) {
         let (id, fields) = reply::entry(Some(entry))?;
         claimed.push(Entry { key: EntryKey { epoch: epoch.clone(), id }, fields, deliveries: 1 });
     }
-    stream.hold(consumer, &claimed);
+    stream.add_held(consumer, &claimed);
     Ok(claimed)
 }
 
@@ -134,7 +134,7 @@ async fn release_orphans(stream: &RedisStream, consumer: &Consumer) -> Result<()
     };
     release_ids(stream, consumer, &orphans, Release::Untried).await?;
     if let Some(held) = stream.held().get_mut(consumer) {
-        held.in_doubt = false;
+        held.answer_lost = false;
     }
     Ok(())
 }
@@ -142,7 +142,7 @@ async fn release_orphans(stream: &RedisStream, consumer: &Consumer) -> Result<()
 pub(super) async fn rescue(stream: &RedisStream, consumer: &Consumer, max: usize) -> Result<Vec<Entry>, StreamError> {
     let idle = i64::try_from(stream.0.options.claim_idle.as_millis()).unwrap_or(i64::MAX);
     let args = [(&*consumer.0).into(), idle.into(), count(max)];
-    let answer = stream.eval(scripts::RESCUE, &args).await.inspect_err(|_| stream.doubt(consumer))?;
+    let answer = stream.eval(scripts::RESCUE, &args).await.inspect_err(|_| stream.mark_answer_lost(consumer))?;
     let mut answer = reply::list(answer);
     let epoch = stream.epoch(&reply::text(answer.next())?);
     let deleted = reply::number(answer.next())?;
@@ -157,7 +157,7 @@ pub(super) async fn rescue(stream: &RedisStream, consumer: &Consumer, max: usize
         let key = EntryKey { epoch: epoch.clone(), id };
         rescued.push(Entry { key, fields, deliveries: before.saturating_add(1) });
     }
-    stream.hold(consumer, &rescued);
+    stream.add_held(consumer, &rescued);
     Ok(rescued)
 }
 
@@ -176,7 +176,7 @@ pub(super) async fn ack(stream: &RedisStream, consumer: &Consumer, keys: &[Entry
         args.extend(ids.iter().map(|id| Value::from(id.to_string())));
         stream.command("XACK", args).await?;
     }
-    stream.let_go(Some(consumer), keys);
+    stream.drop_held(Some(consumer), keys);
     Ok(())
 }
 
@@ -187,7 +187,7 @@ pub(super) async fn release(
     how: Release,
 ) -> Result<(), StreamError> {
     release_ids(stream, consumer, &stream.present_ids(keys), how).await?;
-    stream.let_go(Some(consumer), keys);
+    stream.drop_held(Some(consumer), keys);
     Ok(())
 }
 
@@ -261,17 +261,17 @@ impl RedisStream {
         self.0.readers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(line);
     }
 
-    fn hold(&self, consumer: &Consumer, entries: &[Entry]) {
+    fn add_held(&self, consumer: &Consumer, entries: &[Entry]) {
         let mut held = self.held();
         held.entry(consumer.clone()).or_default().ids.extend(entries.iter().map(|entry| entry.key.id));
     }
 
-    fn doubt(&self, consumer: &Consumer) {
-        self.held().entry(consumer.clone()).or_default().in_doubt = true;
+    fn mark_answer_lost(&self, consumer: &Consumer) {
+        self.held().entry(consumer.clone()).or_default().answer_lost = true;
     }
 
     /// Removes these entries from those that a consumer holds, or that any consumer holds for `None`.
-    pub(super) fn let_go(&self, consumer: Option<&Consumer>, keys: &[EntryKey]) {
+    pub(super) fn drop_held(&self, consumer: Option<&Consumer>, keys: &[EntryKey]) {
         for (holder, held) in &mut *self.held() {
             if consumer.is_none_or(|consumer| consumer == holder) {
                 for key in keys {
@@ -283,7 +283,7 @@ impl RedisStream {
 
     /// The ids of the current epoch. Those of earlier epochs were lost with their streams.
     fn present_ids(&self, keys: &[EntryKey]) -> Vec<EntryId> {
-        let epoch = self.life().as_ref().map(|life| life.epoch.clone());
+        let epoch = self.known_epoch().as_ref().map(|known_epoch| known_epoch.epoch.clone());
         keys.iter().filter(|key| Some(&key.epoch) == epoch.as_ref()).map(|key| key.id).collect()
     }
 }

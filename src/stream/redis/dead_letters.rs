@@ -9,7 +9,7 @@ use super::scripts::{self, MAX_PARTS};
 use super::{DeadLetter, DeadLetterRequest, DeadLetterSelection, RedisStream, StreamError, reply};
 
 /// The fields that are added after the original ones, in this order.
-const OURS: [&str; 5] = ["error", "reason", "deliveries", "failed_at", "origin_id"];
+const ADDED_FIELDS: [&str; 5] = ["error", "reason", "deliveries", "failed_at", "origin_id"];
 /// The number of dead letters that one script replays.
 const CHUNK: i64 = 100;
 /// The maximum number of ids in one command.
@@ -29,7 +29,7 @@ pub(super) async fn add(
         now.to_string(),
         entry.key.id.to_string(),
     ];
-    for (name, value) in OURS.into_iter().zip(values) {
+    for (name, value) in ADDED_FIELDS.into_iter().zip(values) {
         fields.push(name, value);
     }
     let moved = if fields.0.len() * 2 > MAX_PARTS {
@@ -43,7 +43,7 @@ pub(super) async fn add(
         crate::stream::report_dropped(reply::number(answer.next())?);
         moved
     };
-    stream.let_go(None, std::slice::from_ref(&entry.key));
+    stream.drop_held(None, std::slice::from_ref(&entry.key));
     Ok(moved)
 }
 
@@ -102,8 +102,9 @@ pub(super) async fn get(stream: &RedisStream, id: EntryId) -> Result<Option<Dead
 fn dead_letter(value: Value) -> Result<DeadLetter, StreamError> {
     let (id, mut fields) = reply::entry(Some(value))?;
     let size = original_size(&fields);
-    let ours = RawFields(fields.0.split_off(size));
-    let text = |name: &str| ours.get(name).map(|value| String::from_utf8_lossy(value).into_owned()).unwrap_or_default();
+    let added = RawFields(fields.0.split_off(size));
+    let text =
+        |name: &str| added.get(name).map(|value| String::from_utf8_lossy(value).into_owned()).unwrap_or_default();
     Ok(DeadLetter {
         id,
         fields,
@@ -116,8 +117,10 @@ fn dead_letter(value: Value) -> Result<DeadLetter, StreamError> {
 }
 
 fn original_size(fields: &RawFields) -> usize {
-    match fields.0.len().checked_sub(OURS.len()) {
-        Some(size) if fields.0[size..].iter().zip(OURS).all(|((name, _), ours)| name == ours.as_bytes()) => size,
+    match fields.0.len().checked_sub(ADDED_FIELDS.len()) {
+        Some(size) if fields.0[size..].iter().zip(ADDED_FIELDS).all(|((name, _), added)| name == added.as_bytes()) => {
+            size
+        }
         _ => fields.0.len(),
     }
 }

@@ -44,11 +44,11 @@ async fn post_is_stored_with_its_analysis(fixture: Fixture) {
     );
     assert_eq!((stored.lang.as_deref(), stored.url.as_deref()), (Some("de"), Some("https://example.com/a")));
     assert_eq!(stored.reply_to.as_deref(), Some("b"));
-    let judged = stored.analysis.expect("an analysis");
-    assert_eq!((judged.sentiment, judged.emotion, judged.confidence), (Sentiment::Positive, Emotion::Joy, 0.75));
-    assert_eq!((judged.scores.sentiment, judged.scores.emotion[3]), ([0.125, 0.125, 0.75], 0.5));
-    assert_eq!((judged.model_name.as_str(), judged.truncated), ("test-model", false));
-    assert_eq!((stored.created_at, stored.ingested_at, judged.analyzed_at), (now, now, now));
+    let analysis = stored.analysis.expect("an analysis");
+    assert_eq!((analysis.sentiment, analysis.emotion, analysis.confidence), (Sentiment::Positive, Emotion::Joy, 0.75));
+    assert_eq!((analysis.scores.sentiment, analysis.scores.emotion[3]), ([0.125, 0.125, 0.75], 0.5));
+    assert_eq!((analysis.model_name.as_str(), analysis.truncated), ("test-model", false));
+    assert_eq!((stored.created_at, stored.ingested_at, analysis.analyzed_at), (now, now, now));
     assert_eq!(fixture.store.post(&post_id("b")).await.expect("an answer"), None);
 
     let (ids, counts) = posts_and_counts(&fixture).await;

@@ -11,8 +11,8 @@ cases!(
     redelivered_deletion_reports_its_post_again,
     author_with_many_posts_is_deleted_in_steps,
     interrupted_author_deletion_reports_every_post,
-    deletion_leaves_no_dead_letter_in_the_file,
-    deleted_text_leaves_the_file,
+    deletion_erases_dead_letters_from_the_file,
+    deleted_text_is_erased_from_the_file,
 );
 
 async fn deletion_of_unknown_post_removes_nothing(fixture: Fixture) {
@@ -109,7 +109,7 @@ async fn interrupted_author_deletion_reports_every_post(fixture: Fixture) {
     assert_eq!(fixture.number("SELECT count(*) FROM removed_posts").await, 0);
 }
 
-async fn deletion_leaves_no_dead_letter_in_the_file(fixture: Fixture) {
+async fn deletion_erases_dead_letters_from_the_file(fixture: Fixture) {
     if let Place::Postgres { .. } = &fixture.place {
         // Dead letters are in Redis, not in the database.
         return;
@@ -124,7 +124,7 @@ async fn deletion_leaves_no_dead_letter_in_the_file(fixture: Fixture) {
     assert_eq!(fixture.number("SELECT count(*) FROM dead_letter_entries").await, 1);
 }
 
-async fn deleted_text_leaves_the_file(fixture: Fixture) {
+async fn deleted_text_is_erased_from_the_file(fixture: Fixture) {
     let Place::Sqlite { sqlite, .. } = &fixture.place else { return };
     let mut secret = post("a");
     secret.content = "xylophone-secret ".repeat(500);

@@ -8,7 +8,7 @@ use super::fixture::{Fixture, at, cases, delete, insert, post, replace, seconds}
 
 cases!(
     words_are_found_in_any_script_and_position,
-    search_follows_edits_and_deletions,
+    search_results_change_with_edits_and_deletions,
     search_pages_follow_order_and_cursor,
     posts_stored_before_the_index_are_found_and_indexed,
 );
@@ -75,7 +75,7 @@ async fn words_are_found_in_any_script_and_position(fixture: Fixture) {
     }
 }
 
-async fn search_follows_edits_and_deletions(fixture: Fixture) {
+async fn search_results_change_with_edits_and_deletions(fixture: Fixture) {
     filled(&fixture).await;
     let mut edited = post("p0");
     edited.content = "now a tablet".to_owned();

@@ -19,7 +19,7 @@ cases!(
     topic_counts_follow_inserts_edits_and_deletions,
     posts_matched_with_older_topics_are_refused,
     topic_backfill_matches_stored_posts_once,
-    dropped_topic_leaves_no_rows,
+    dropped_topic_has_no_rows_left,
     counts_of_several_topics_are_independent,
 );
 
@@ -196,7 +196,9 @@ async fn topic_backfill_matches_stored_posts_once(fixture: Fixture) {
     assert_eq!((posts_of(&fixture, &acme).await.len(), posts_of(&fixture, &late).await.len()), (72, 2));
 
     // A second backfill with other matches adds the missing rows and removes the wrong ones.
-    let Edited::Done(_) = fixture.store.rematch_topic(&name("acme")).await.expect("an answer") else { panic!("there") };
+    let Edited::Done(_) = fixture.store.rematch_topic(&name("acme")).await.expect("an answer") else {
+        panic!("the topic exists")
+    };
     let ends_in_eight = move |content: &str| if content.ends_with('8') { vec![one] } else { vec![] };
     assert_eq!(backfill(&fixture, ends_in_eight).await, (70, 71));
     assert_eq!((posts_of(&fixture, &acme).await.len(), posts_of(&fixture, &late).await.len()), (71, 2));
@@ -206,7 +208,7 @@ async fn topic_backfill_matches_stored_posts_once(fixture: Fixture) {
     assert!(fixture.store.backfill_topics(stale).await.expect("a step").stale);
 }
 
-async fn dropped_topic_leaves_no_rows(fixture: Fixture) {
+async fn dropped_topic_has_no_rows_left(fixture: Fixture) {
     let acme = topic(&fixture, "acme", ExistingPosts::Match).await;
     let other = topic(&fixture, "other", ExistingPosts::Match).await;
     settle(&fixture, vec![insert(written("a", 1)), insert(written("b", 2))], &[acme.id, other.id]).await;

@@ -40,7 +40,7 @@ pub async fn entry_delivered_twice_is_rescued_alone(fixture: Fixture) {
     let stream = fixture.open().await;
     stream.append(posts(0..3)).await.unwrap();
     stream.claim(&consumer("first"), 3, NO_WAIT).await.unwrap();
-    let second = eventually("rescue", || async {
+    let second = eventually("the entry is rescued", || async {
         let entries = stream.rescue(&consumer("second"), 10).await.unwrap();
         (!entries.is_empty()).then_some(entries)
     });
@@ -48,7 +48,7 @@ pub async fn entry_delivered_twice_is_rescued_alone(fixture: Fixture) {
     assert_eq!(second.iter().map(|entry| entry.deliveries).collect::<Vec<_>>(), [2, 2, 2]);
     // Each entry is now delivered alone, and only its own deliveries count.
     for expected in ["p0", "p1", "p2"] {
-        let third = eventually("rescue", || async {
+        let third = eventually("the entry is rescued", || async {
             let entries = stream.rescue(&consumer("third"), 10).await.unwrap();
             (!entries.is_empty()).then_some(entries)
         });

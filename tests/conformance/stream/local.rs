@@ -8,7 +8,7 @@ use sentistream::stream::DeadLetterRequest;
 use super::fixture::{DEADLINE, Fixture, consumer, ids, keys, posts};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn command_beside_the_server_takes_no_claims() {
+async fn command_beside_the_server_claims_no_entries() {
     let mut fixture = Fixture::local();
     // No claim expires in this case.
     fixture.options.claim_idle = DEADLINE;
@@ -59,7 +59,7 @@ async fn dead_letter_above_its_size_limit_drops_the_oldest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn claims_leave_no_rows_behind() {
+async fn claims_leave_no_stale_rows() {
     let fixture = Fixture::local();
     let server = fixture.open().await;
     let me = consumer("me");

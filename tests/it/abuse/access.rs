@@ -68,7 +68,8 @@ async fn foreign_host_cannot_read_without_credentials() {
 #[tokio::test]
 async fn rate_limit_counts_any_spelling_of_a_path() {
     let limited = |options: &mut HttpOptions| {
-        options.rate_limit = Some(RateLimit { per_second: NonZeroU32::MIN, burst: NonZeroU32::new(3).expect("3") });
+        options.rate_limit =
+            Some(RateLimit { per_second: NonZeroU32::MIN, burst: NonZeroU32::new(3).expect("3 is not zero") });
     };
     for path in ["/%61pi/stats", "/api/%73tats", "/api/nothing", "/api/docs", "/api/openapi.json", "/metrics"] {
         let app = TestApp::with(Setup::Embedded, Duration::ZERO, limited).await;

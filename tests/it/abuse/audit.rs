@@ -81,7 +81,7 @@ async fn denials_and_admin_changes_are_audited(setup: Setup) {
     assert!(of("r0").is_null(), "appending is not a change by an administrator");
     let denied = send(&app, Method::GET, "/api/audit?outcome=denied&limit=1", by("root-token", "r6")).await.ok();
     assert_eq!((denied["events"].as_array().map(Vec::len), denied["next_cursor"].is_string()), (Some(1), true));
-    app.rooms.store.prune_security(app.clock.now() + Duration::from_secs(1)).await.expect("it prunes");
+    app.rooms.store.prune_security(app.clock.now() + Duration::from_secs(1)).await.expect("pruned");
     let rest = send(&app, Method::GET, "/api/audit", by("root-token", "r7")).await.ok();
     assert_eq!(rest["events"], json!([]));
 }

@@ -81,11 +81,11 @@ async fn first_start_prints_a_token_once(settings: &[String]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn first_start_prints_a_token_once_embedded() {
+async fn embedded_first_start_prints_a_token_once() {
     first_start_prints_a_token_once(&[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn first_start_prints_a_token_once_shared() {
+async fn shared_first_start_prints_a_token_once() {
     first_start_prints_a_token_once(&Shared::create().await.settings()).await;
 }

@@ -24,7 +24,7 @@ fn is_in_files(folder: &Path) -> bool {
 async fn rotate(folder: &Path) -> String {
     let mut command = command(folder, &["ingester.sources=[]".to_owned()]);
     let output = tokio::time::timeout(DEADLINE, command.args(["secrets", "rotate"]).output()).await.expect("in time");
-    String::from_utf8(output.expect("it runs").stdout).expect("text")
+    String::from_utf8(output.expect("the command runs").stdout).expect("text")
 }
 
 #[tokio::test(flavor = "multi_thread")]

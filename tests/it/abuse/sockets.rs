@@ -12,7 +12,7 @@ use sentistream::http::auth::jwt::{JwtKey, JwtOptions};
 use sentistream::http::auth::tokens::{StaticToken, hash};
 use serde_json::json;
 
-use crate::api::socket::{Heard, Socket, request};
+use crate::api::socket::{Socket, SocketEvent, request};
 use crate::api::test_app::{START, Setup, TestApp, cases};
 
 const SECRET: &str = "a secret that is long enough to use";
@@ -38,10 +38,10 @@ async fn open(app: &TestApp, token: &str) -> Socket {
     socket
 }
 
-async fn end(mut socket: Socket) -> Heard {
+async fn end(mut socket: Socket) -> SocketEvent {
     loop {
-        match socket.hear().await {
-            Heard::Frame(_) => {}
+        match socket.receive().await {
+            SocketEvent::Frame(_) => {}
             end => return end,
         }
     }
@@ -56,7 +56,7 @@ async fn socket_closes_when_its_jwt_expires() {
     let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).expect("a token");
     let (expiring, lasting) = (open(&app, &token).await, open(&app, "root-token").await);
     app.clock.set(now + Duration::from_secs(61));
-    assert_eq!(end(expiring).await, Heard::Closed(1008));
+    assert_eq!(end(expiring).await, SocketEvent::Closed(1008));
     let mut lasting = lasting;
     assert!(lasting.until_pong().await.iter().all(|frame| frame["type"] != "error"), "other sockets stay open");
 }
@@ -70,7 +70,7 @@ async fn socket_closes_when_its_token_is_deleted(setup: Setup) {
     let list = app.send(admin(app.request(Method::GET, "/api/tokens"))).await.ok();
     let path = format!("/api/tokens/{}", list["tokens"][0]["id"]);
     assert_eq!(app.send(admin(app.request(Method::DELETE, &path))).await.status, 204);
-    assert_eq!(end(socket).await, Heard::Closed(1008));
+    assert_eq!(end(socket).await, SocketEvent::Closed(1008));
 }
 
 #[tokio::test]

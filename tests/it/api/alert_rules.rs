@@ -14,7 +14,7 @@ cases![
     rule_changes_need_the_current_etag,
     invalid_rules_are_reported_by_field,
     alert_is_acknowledged_by_token_name,
-    backtest_equals_the_engine,
+    backtest_gives_the_transitions_of_the_engine,
 ];
 
 async fn change(app: &TestApp, method: Method, id: i64, (tag, body): (Option<&str>, Option<&Value>)) -> Answer {
@@ -157,7 +157,7 @@ async fn alert_is_acknowledged_by_token_name(setup: Setup) {
     app.post(&path, &json!({"note": "late"})).await.problem(409);
 }
 
-async fn backtest_equals_the_engine(setup: Setup) {
+async fn backtest_gives_the_transitions_of_the_engine(setup: Setup) {
     let app = TestApp::start(setup).await;
     let start = START.parse::<Timestamp>().expect("a time");
     let rule = json!({"name": "unrest", "kind": "share", "threshold": 0.5, "min_posts": 5, "for": "1min",
@@ -169,10 +169,10 @@ async fn backtest_equals_the_engine(setup: Setup) {
     for (minute, (hateful, loving)) in (1_u64..).zip(written) {
         let now = start + Duration::from_secs(minute * 60);
         app.clock.set(now);
-        let posts = |mood: &str, count: usize| -> Vec<Value> {
+        let posts = |word: &str, count: usize| -> Vec<Value> {
             let at = now - Duration::from_secs(20);
             (0..count)
-                .map(|n| json!({"post_id": format!("{minute}-{mood}-{n}"), "source": "web", "content": mood, "created_at": at}))
+                .map(|n| json!({"post_id": format!("{minute}-{word}-{n}"), "source": "web", "content": word, "created_at": at}))
                 .collect()
         };
         let mut new = posts("hate", hateful);

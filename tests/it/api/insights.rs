@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::test_app::{Setup, TestApp, cases, post};
 
 cases![
-    explain_finds_mood_words_sources_and_copies,
+    explain_finds_sentiment_words_sources_and_copies,
     explain_without_change_reports_none,
-    explain_takes_every_filter_and_a_chosen_range,
+    explain_accepts_every_filter_and_range,
     explain_refuses_bad_ranges,
     explain_of_many_posts_reads_a_bounded_sample,
 ];
@@ -45,7 +45,7 @@ fn named<'a>(list: &'a Value, field: &str, name: &str) -> &'a Value {
     list.iter().find(|one| one[field] == name).unwrap_or_else(|| panic!("{name} in {list:?}"))
 }
 
-async fn explain_finds_mood_words_sources_and_copies(setup: Setup) {
+async fn explain_finds_sentiment_words_sources_and_copies(setup: Setup) {
     let app = TestApp::start(setup).await;
     incident(&app).await;
     let answer = app.get(&format!("/api/insights/explain?{NOW}")).await.ok();
@@ -101,7 +101,7 @@ async fn explain_without_change_reports_none(setup: Setup) {
     assert_eq!(same["sources"][0]["contribution"], 0.0);
 }
 
-async fn explain_takes_every_filter_and_a_chosen_range(setup: Setup) {
+async fn explain_accepts_every_filter_and_range(setup: Setup) {
     let app = TestApp::start(setup).await;
     let topic = app.post("/api/topics", &json!({"name": "refunds", "query": "refund"})).await;
     assert_eq!(topic.status, 201, "{}", topic.text());

@@ -108,7 +108,7 @@ async fn posts_in_other_languages_are_unscored_by_default(setup: Setup) {
     let app = app_with_english_model(setup).await;
     let mut socket = Socket::open(&app).await;
     let mut happy = Socket::open(&app).await;
-    happy.say(r#"{"type": "subscribe", "filters": {"sentiment": "neutral"}}"#).await;
+    happy.send_text(r#"{"type": "subscribe", "filters": {"sentiment": "neutral"}}"#).await;
     happy.next("subscribed").await;
     app.store(&[with_language(post("german", "web", GERMAN, 30), "de-AT")]).await;
     let frame = socket.next("post").await;

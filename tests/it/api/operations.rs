@@ -97,7 +97,7 @@ async fn metrics_are_rendered_with_and_without_api() {
     let ops = crate::web::get(format!("{url}/metrics")).await.expect("an answer").text().await.expect("text");
     assert!(ops.contains("sentistream_build_info{"), "{ops}");
     shutdown.stop();
-    tokio::time::timeout(DEADLINE, server.finished()).await.expect("in time").expect("well");
+    tokio::time::timeout(DEADLINE, server.finished()).await.expect("the server stops in time").expect("no panic");
 
     let app = TestApp::over(rooms, folder, |_| {});
     for id in ["%ff", "%fe"] {

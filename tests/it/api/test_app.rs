@@ -235,7 +235,7 @@ impl TestApp {
     /// Stops the app as a process does, and waits until it has ended.
     pub async fn stop(&mut self) {
         self.shutdown.stop();
-        let server = self.server.take().expect("it runs");
+        let server = self.server.take().expect("the server runs");
         tokio::time::timeout(DEADLINE, server.finished())
             .await
             .expect("the app ends in time")

@@ -1,4 +1,4 @@
-//! What must hold after the faults.
+//! Checks of the stored posts after the faults.
 
 use std::collections::BTreeMap;
 

@@ -42,7 +42,7 @@ impl Embedded {
     }
 
     async fn restart(&mut self, kill: bool) {
-        let process = self.process.take().expect("it runs");
+        let process = self.process.take().expect("the process runs");
         if kill {
             process.kill().await;
         } else {
@@ -106,7 +106,7 @@ impl Setup for Embedded {
     }
 
     fn front(&self) -> &Process {
-        self.process.as_ref().expect("it runs")
+        self.process.as_ref().expect("the process runs")
     }
 
     fn is_lossy(&self) -> bool {

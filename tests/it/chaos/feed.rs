@@ -35,7 +35,7 @@ impl Sent {
         self.posts.iter().filter(|(id, _)| !self.deleted.contains(*id))
     }
 
-    /// Appends posts once more.
+    /// Appends posts again.
     pub async fn send_again(&self, process: &Process, ids: Vec<String>) {
         eprintln!("chaos: {} posts were lost with the stream and are sent again", ids.len());
         for chunk in ids.chunks(100) {

@@ -97,7 +97,7 @@ impl Scaled {
     }
 
     fn worker(&self, index: usize) -> &Process {
-        self.workers[index].as_ref().expect("it runs")
+        self.workers[index].as_ref().expect("the process runs")
     }
 
     async fn redis_command(&self, name: &'static str, args: &[&str]) -> Value {
@@ -165,17 +165,17 @@ impl Setup for Scaled {
         let index = rng.random_range(0..self.workers.len());
         match rng.random_range(0..self.kinds) {
             0 | 1 => {
-                self.workers[index].take().expect("it runs").kill().await;
+                self.workers[index].take().expect("the process runs").kill().await;
                 self.start_worker(index).await;
                 "kill -9 of a worker"
             }
             2 => {
-                assert_eq!(self.workers[index].take().expect("it runs").terminate().await.code(), Some(0));
+                assert_eq!(self.workers[index].take().expect("the process runs").terminate().await.code(), Some(0));
                 self.start_worker(index).await;
                 "restart of a worker"
             }
             3 => {
-                self.front.take().expect("it runs").kill().await;
+                self.front.take().expect("the process runs").kill().await;
                 self.start_front().await;
                 "kill -9 of the API"
             }
@@ -262,7 +262,7 @@ impl Setup for Scaled {
     }
 
     fn front(&self) -> &Process {
-        self.front.as_ref().expect("it runs")
+        self.front.as_ref().expect("the process runs")
     }
 
     fn is_lossy(&self) -> bool {

@@ -112,7 +112,7 @@ async fn server_faults_lose_no_post(setup: Setup) {
         ("busy", Reply::status(429).with("Retry-After", "1")),
     ] {
         let before = ingesting.states.all().remove(0).errors;
-        site.web.will([fault]);
+        site.web.script_replies([fault]);
         app.eventually(name, async || site.web.has_sent_all_replies().then_some(())).await;
         site.post(&format!("10{count}"), "I love it", "");
         site.comment(&format!("20{count}"), "I love it");
@@ -124,7 +124,7 @@ async fn server_faults_lose_no_post(setup: Setup) {
     }
     // The source waits when the rate limit is exhausted.
     let last = Reply::ok(json!({"kind": "Listing", "data": {"after": null, "children": []}}).to_string());
-    site.web.will([last.with("x-ratelimit-remaining", "0.0").with("x-ratelimit-reset", "1")]);
+    site.web.script_replies([last.with("x-ratelimit-remaining", "0.0").with("x-ratelimit-reset", "1")]);
     app.eventually("the site is requested again", async || site.web.has_sent_all_replies().then_some(())).await;
     site.post("200", "I love it", "");
     count += 1;
@@ -136,7 +136,7 @@ async fn server_faults_lose_no_post(setup: Setup) {
     ingesting.stop().await;
 
     // Requests time out. A request that was open at the stop may consume one of the replies.
-    site.web.will([Reply::Silence, Reply::Silence]);
+    site.web.script_replies([Reply::Silence, Reply::Silence]);
     let ingesting =
         Ingesting::start(&app, reddit::spec("reddit", options(&site), fetcher_with_short_timeout(), app.clock.clone()));
     site.post("201", "I love it", "");
@@ -160,7 +160,7 @@ async fn server_faults_lose_no_post(setup: Setup) {
     ] {
         let failing = Ingesting::start(&app, reddit::spec(name, options, fetcher(), app.clock.clone()));
         let state = app
-            .eventually("it fails", async || {
+            .eventually("the source fails", async || {
                 failing.states.all().pop().filter(|state| state.state.as_str() == activity)
             })
             .await;

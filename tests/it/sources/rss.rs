@@ -104,7 +104,7 @@ async fn feed_is_discovered_and_charset_taken_from_the_header(setup: Setup) {
     let page = "<html><head><link rel=\"alternate\" type=\"application/rss+xml\" href=\"/feed.rss\"></head></html>";
     // "Größe" in ISO 8859-1, which the document itself does not declare.
     let mut feed = feeds::rss(&[entry("tag:latin", "I love it GRX", 1)]).into_bytes();
-    let at = feed.windows(3).position(|bytes| bytes == b"GRX").expect("there");
+    let at = feed.windows(3).position(|bytes| bytes == b"GRX").expect("the marker");
     feed.splice(at..at + 3, *b"Gr\xf6\xdfe");
     let site = Web::start(move |request| match request.path.as_str() {
         "/" => Reply::ok(page).with("Content-Type", "text/html"),
@@ -164,14 +164,14 @@ async fn failing_feed_delays_no_other(setup: Setup) {
         ("redirects without end", around, true),
         (
             "cut off",
-            Reply::ok(feeds::rss(&[entry("bad:cut", "I love it", 2)]).split_once("</channel>").expect("one").0),
+            Reply::ok(feeds::rss(&[entry("bad:cut", "I love it", 2)]).split_once("</channel>").expect("the end tag").0),
             false,
         ),
     ];
     for (n, (name, fault, is_error)) in faults.into_iter().enumerate() {
         let before = ingesting.states.all().remove(0).errors;
         // Four redirects are one too many.
-        bad.web.will(std::iter::repeat_n(fault, if name == "redirects without end" { 4 } else { 1 }));
+        bad.web.script_replies(std::iter::repeat_n(fault, if name == "redirects without end" { 4 } else { 1 }));
         app.eventually(name, async || bad.web.has_sent_all_replies().then_some(())).await;
         count += usize::from(matches!(name, "redirect" | "cut off"));
         good.publish("/feed.rss", entry(&format!("good:{n}+"), "I love it", 1));
@@ -189,7 +189,7 @@ async fn failing_feed_delays_no_other(setup: Setup) {
     ingesting.stop().await;
 
     // Requests time out. A request that was open at the stop may consume one of the replies.
-    bad.web.will([Reply::Silence, Reply::Silence]);
+    bad.web.script_replies([Reply::Silence, Reply::Silence]);
     let options = RssOptions { feeds: vec![bad.url("feed.rss")], min_interval: MILLIS(20), max_interval: MILLIS(60) };
     let ingesting = Ingesting::start(&app, rss::spec("rss", options, fetcher_with_short_timeout, app.clock.clone()));
     bad.publish("/feed.rss", entry("bad:slow", "I love it", 0));
@@ -209,7 +209,7 @@ async fn retry_after_delays_all_feeds_of_the_host(setup: Setup) {
     let ingesting = Ingesting::start(&app, spec(&app, &feeds));
     stored(&app, 3).await;
     for status in [429, 503] {
-        busy.web.will([Reply::status(status).with("Retry-After", "3")]);
+        busy.web.script_replies([Reply::status(status).with("Retry-After", "3")]);
         app.eventually("the source is busy", async || busy.web.has_sent_all_replies().then_some(())).await;
         good.publish("/c.rss", entry(&format!("tag:good {status}"), "I love it", 0));
         busy.publish("/b.rss", entry(&format!("tag:busy {status}"), "I love it", 0));

@@ -9,7 +9,7 @@ import { turningPoint } from "@/lib/turningPoint";
 /** A significant change in a sentence, with the search for the posts behind it. */
 export interface Finding {
   text: string;
-  /** Words that stand out. */
+  /** The most significant words. */
   words: readonly string[];
   posts: Search;
   glyph: "positive" | "neutral" | "negative";

@@ -52,9 +52,9 @@ async fn late_feed_fires_once_its_delay_is_known(setup: Setup) {
         app.clock.set(now);
         let new: Vec<Value> = (0..30)
             .flat_map(|minute| {
-                let mood = if poll == 3 && (10..16).contains(&minute) { "hate" } else { "love" };
+                let word = if poll == 3 && (10..16).contains(&minute) { "hate" } else { "love" };
                 let when = now - Duration::from_secs(60 * (30 - minute) - 5);
-                posts(&format!("p{poll}-{minute}"), ("feed", mood), 2, when)
+                posts(&format!("p{poll}-{minute}"), ("feed", word), 2, when)
             })
             .collect();
         app.store(&new).await;

@@ -60,11 +60,11 @@ impl Engine {
     }
 }
 
-/// `count` posts of `source` at `at` that contain the word `mood`.
-pub fn posts(prefix: &str, (source, mood): (&str, &str), count: usize, at: Timestamp) -> Vec<Value> {
+/// `count` posts of `source` at `at` that contain `word`.
+pub fn posts(prefix: &str, (source, word): (&str, &str), count: usize, at: Timestamp) -> Vec<Value> {
     let one = |n| {
-        json!({"post_id": format!("{prefix}-{mood}-{n}"), "source": source, "author": format!("author {}", n % 7),
-               "content": format!("I {mood} this number {n}"), "created_at": at})
+        json!({"post_id": format!("{prefix}-{word}-{n}"), "source": source, "author": format!("author {}", n % 7),
+               "content": format!("I {word} this number {n}"), "created_at": at})
     };
     (0..count).map(one).collect()
 }

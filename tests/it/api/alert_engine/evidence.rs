@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::engine::{Engine, at, posts, rule};
 use crate::api::test_app::{DEADLINE, Setup, TestApp, cases};
 
-cases![alert_carries_evidence, firing_alert_has_current_figures];
+cases![alert_contains_evidence, firing_alert_has_current_figures];
 
-async fn alert_carries_evidence(setup: Setup) {
+async fn alert_contains_evidence(setup: Setup) {
     let app = TestApp::start(setup).await;
     let mut engine = Engine::new(&app);
     rule(&app, json!({"name": "unrest", "kind": "share", "threshold": 0.5, "delay": "0s"})).await;

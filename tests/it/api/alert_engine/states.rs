@@ -11,14 +11,14 @@ use super::engine::{Engine, at, posts, rule, states};
 use crate::api::test_app::{DEADLINE, Setup, TestApp, cases};
 
 cases![
-    series_keeps_its_state_over_restarts,
+    series_keeps_its_state_across_restarts,
     grouped_rule_raises_an_alert_per_source,
     absence_fires_for_a_silent_source,
     disabled_rule_resolves_its_alerts,
-    brief_downtime_leaves_alerts_as_they_are,
+    brief_downtime_does_not_change_alerts,
 ];
 
-async fn series_keeps_its_state_over_restarts(setup: Setup) {
+async fn series_keeps_its_state_across_restarts(setup: Setup) {
     use InstanceState::{Firing, NoData, Normal, Pending, Recovering};
     let app = TestApp::start(setup).await;
     let mut live = app.rooms.live.subscribe();
@@ -223,7 +223,7 @@ async fn disabled_rule_resolves_its_alerts(setup: Setup) {
     assert_eq!((&open["total"], &open["alerts"][0]["alert_type"]), (&json!(1), &json!("ann")));
 }
 
-async fn brief_downtime_leaves_alerts_as_they_are(setup: Setup) {
+async fn brief_downtime_does_not_change_alerts(setup: Setup) {
     use InstanceState::Firing;
     let app = TestApp::start(setup).await;
     let mut engine = Engine::new(&app);

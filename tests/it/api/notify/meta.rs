@@ -7,12 +7,12 @@ use super::MINUTE;
 use super::fakes::{Hook, Reply};
 use super::harness::Harness;
 
-cases!(failing_receiver_is_an_alert_until_a_delivery_succeeds);
+cases!(failing_receiver_raises_alert_until_a_delivery_succeeds);
 
-async fn failing_receiver_is_an_alert_until_a_delivery_succeeds(setup: Setup) {
+async fn failing_receiver_raises_alert_until_a_delivery_succeeds(setup: Setup) {
     let harness = Harness::start(setup).await;
     let broken = Hook::start().await;
-    broken.will([Reply::Answer(401, String::new(), "who are you")]);
+    broken.script_replies([Reply::Answer(401, String::new(), "who are you")]);
     let channel = json!({"kind": "webhook", "url": broken.url()});
     let id = harness.add("receivers", &json!({"name": "broken", "channel": channel})).await;
     let mood = json!([{"label": "alertname", "op": "=", "value": "mood"}]);

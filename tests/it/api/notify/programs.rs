@@ -10,9 +10,9 @@ use super::harness::Harness;
 
 cases!(
     program_gets_only_the_documented_variables,
-    program_that_ends_leaves_no_process_behind,
-    program_at_its_timeout_leaves_no_process_behind,
-    shutdown_ends_programs_with_their_processes,
+    processes_of_an_ended_program_are_killed,
+    processes_of_a_timed_out_program_are_killed,
+    shutdown_kills_programs_and_their_processes,
 );
 
 /// A harness whose only receiver runs `script`, with an alert that fires.
@@ -57,7 +57,7 @@ async fn program_gets_only_the_documented_variables(setup: Setup) {
     assert!(names().any(|name| name == "SENTISTREAM_DELIVERY") && names().any(|name| name == "PATH"), "{text}");
 }
 
-async fn program_that_ends_leaves_no_process_behind(setup: Setup) {
+async fn processes_of_an_ended_program_are_killed(setup: Setup) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("id");
     let harness = firing(setup, &leaving_a_process(&file, "exit 0"), "60s").await;
@@ -66,7 +66,7 @@ async fn program_that_ends_leaves_no_process_behind(setup: Setup) {
     process_ends(&harness, &file).await;
 }
 
-async fn program_at_its_timeout_leaves_no_process_behind(setup: Setup) {
+async fn processes_of_a_timed_out_program_are_killed(setup: Setup) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("id");
     let harness = firing(setup, &leaving_a_process(&file, "wait"), "1s").await;
@@ -75,7 +75,7 @@ async fn program_at_its_timeout_leaves_no_process_behind(setup: Setup) {
     process_ends(&harness, &file).await;
 }
 
-async fn shutdown_ends_programs_with_their_processes(setup: Setup) {
+async fn shutdown_kills_programs_and_their_processes(setup: Setup) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("id");
     let harness = firing(setup, &leaving_a_process(&file, "wait"), "60s").await;

@@ -30,7 +30,7 @@ impl Default for ByWords {
 
 impl Classifier for ByWords {
     fn classify(&self, texts: Vec<String>) -> BoxFuture<'_, Result<Vec<Analysis>, InferenceError>> {
-        Box::pin(async move { texts.iter().map(|text| judge(text)).collect() })
+        Box::pin(async move { texts.iter().map(|text| analysis_of(text)).collect() })
     }
 
     fn info(&self) -> &ModelInfo {
@@ -38,7 +38,7 @@ impl Classifier for ByWords {
     }
 }
 
-fn judge(text: &str) -> Result<Analysis, InferenceError> {
+fn analysis_of(text: &str) -> Result<Analysis, InferenceError> {
     if text.contains("explode") {
         return Err(InferenceError::Failed("the text exploded".to_owned()));
     }
@@ -57,7 +57,7 @@ fn judge(text: &str) -> Result<Analysis, InferenceError> {
     Ok(Analysis::from_scores("by-words".into(), scores, words.min(16) as u32, words > 16))
 }
 
-/// The classifier.
+/// A classifier that classifies by words.
 pub fn by_words() -> SharedClassifier {
     Arc::new(ByWords::default())
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::AlertsRooms;
 use super::evidence::Case;
-use super::tick::{Counted, Feed};
+use super::tick::{CountResult, Feed};
 use crate::domain::alert::{Instance, InstanceState, Rule, fingerprint};
 use crate::domain::{TimeRange, Timestamp};
 use crate::rules::judge::{Judgement, Verdict, needs_texts};
@@ -37,7 +37,7 @@ pub struct Figures {
 }
 
 /// An evaluation in progress.
-pub struct Look {
+pub struct Collector {
     /// Where windows without a delay end.
     end: Timestamp,
     now: Timestamp,
@@ -61,7 +61,7 @@ struct Evaluated<'a> {
     before: Option<&'a Instance>,
 }
 
-impl Look {
+impl Collector {
     /// An evaluation without steps. `end`: where windows without a delay end.
     pub fn new(end: Timestamp, now: Timestamp, open: BTreeMap<i64, Figures>) -> Self {
         Self { end, now, open, opened: 0, explained: Vec::new(), steps: Vec::new(), updates: Vec::new() }
@@ -75,7 +75,7 @@ impl Look {
         &mut self,
         rooms: &AlertsRooms,
         rule: &Rule,
-        counted: &mut Counted,
+        counted: &mut CountResult,
         known: Vec<Instance>,
     ) -> Result<(), StoreError> {
         let Feed { windows, delays } = match counted {
