@@ -28,7 +28,7 @@ async fn dead_letter(stream: &Stream, post_id: &str) -> EntryId {
 #[tokio::test]
 async fn dead_letters_are_listed_shown_replayed_and_purged() {
     let folder = migrated();
-    assert!(run(folder.path(), &["dead-letter", "list"]).good().stdout.contains("empty"));
+    assert!(run(folder.path(), &["dead-letter", "list"]).good().stdout.contains("no dead letters"));
     let database = format!("database.url=sqlite://{}", folder.path().join("data/sentistream.db").display());
     let (config, _) = Config::load(&Inputs { sets: vec![database], ..Inputs::default() }).unwrap();
     let stream = app::open(&config, Clock::system()).await.unwrap().stream;
