@@ -103,7 +103,7 @@ const GROUP: usize = 64;
 const QUEUE: usize = 256;
 
 /// Pages that the writer caches, in KiB: it touches those of the indexes over ids in no order.
-const WRITER_CACHE_KIB: u32 = 49_152;
+const WRITER_CACHE_KIB: u32 = 16_384;
 /// Readers of the queue: its statements are short, and must not wait for long ones of the API.
 const QUEUE_READERS: usize = 2;
 /// How long the writer waits for the lock of another process, which may commit again and again.
