@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn released_bytes_keep_their_values() {
-        let on_heap = vec![7; 4 * LARGEST_PAGE];
+        let on_heap = vec![7_u8; 4 * LARGEST_PAGE];
         for bytes in [&IN_FILE[..], &on_heap] {
             release_file_pages(bytes);
             assert!(bytes.iter().all(|&byte| byte == 7));
