@@ -10,11 +10,17 @@ const KINDS: readonly RuleKind[] = ["share", "ratio", "volume", "spike", "shift"
 const OWN: Record<string, { title: string; kind: RuleKind }> = {
   negative_share: { title: "Share of negative posts", kind: "share" },
   negative_ratio: { title: "Negative posts per positive post", kind: "ratio" },
+  negative_spike: { title: "Spike of negative posts", kind: "spike" },
 };
 
 /** The title of an alert: the name of its rule. */
 export function alertTitle({ alert_type }: Pick<Alert, "alert_type">): string {
-  return OWN[alert_type]?.title ?? alert_type;
+  return ruleTitle(alert_type);
+}
+
+/** The name of a rule. The default rules have names for configuration files, which are replaced. */
+export function ruleTitle(name: string): string {
+  return OWN[name]?.title ?? name;
 }
 
 /** The kind of the alert's rule. */
