@@ -195,7 +195,9 @@ impl Attempt {
 }
 
 /// Switches messages to English where the role may, because Diesel passes on messages of the server and no SQLSTATE.
-const ENGLISH: &str = "SELECT set_config('lc_messages', 'C', false) WHERE current_setting('is_superuser') = 'on'";
+/// A superuser may, and on Postgres 15 a role with `GRANT SET ON PARAMETER lc_messages`. `doctor` reports the others.
+const ENGLISH: &str = "DO $$ BEGIN PERFORM set_config('lc_messages', 'C', false); \
+                       EXCEPTION WHEN insufficient_privilege THEN NULL; END $$";
 
 fn backoff() -> ExponentialBuilder {
     ExponentialBuilder::default()
