@@ -21,7 +21,7 @@ use crate::inference::{SharedClassifier, explain};
 #[command(after_help = "\
 Examples:
   sentistream analyze \"I love this phone\" \"It broke again\"
-  sentistream analyze --file comments.txt --json > judged.ndjson
+  sentistream analyze --file comments.txt --json > analyses.ndjson
   head comments.txt | sentistream analyze
   sentistream analyze --explain \"The screen is great but it broke\"")]
 pub struct AnalyzeArgs {
@@ -33,35 +33,35 @@ pub struct AnalyzeArgs {
     /// One JSON object per text, with the scores of all classes.
     #[arg(long)]
     json: bool,
-    /// Show the contribution of each word: how much the scores of the labels fall without it.
+    /// Show the contribution of each word: how much the scores of the labels decrease without it.
     #[arg(long)]
     explain: bool,
 }
 
-/// Largest number of texts per call of the classifier.
+/// The maximum number of texts per call of the classifier.
 const CHUNK: usize = 256;
 /// Texts of more bytes than this are classified before more are read.
 const CHUNK_BYTES: usize = 1 << 20;
-/// The most bytes of a line that are read: one character more than a post may have. The rest of the line is skipped.
+/// The maximum number of bytes read of a line: one character more than a post may have. The rest is skipped.
 const MAX_LINE_BYTES: usize = 4 * (MAX_CONTENT_CHARS + 1);
-/// Longest text that the table shows, in characters.
+/// The maximum length of a text in the table, in characters.
 const SHOWN_CHARS: usize = 100;
-/// Largest number of words in the explanation below a row.
+/// The maximum number of words in the explanation below a row.
 const SHOWN_WORDS: usize = 8;
 
 /// Classifies and prints.
 pub async fn run(args: AnalyzeArgs, context: &Context) -> anyhow::Result<Verdict> {
     let mut texts = source(&args)?;
-    let classifier = app::load_judge(&context.config).await?;
+    let classifier = app::load_command_classifier(&context.config).await?;
     let mut output = Output::new();
     loop {
         let chunk = next_chunk(&mut texts)?;
         if chunk.is_empty() {
             break;
         }
-        for (text, analysis) in judge(&classifier, chunk, args.explain).await? {
+        for (text, analysis) in classify(&classifier, chunk, args.explain).await? {
             match args.json {
-                true => output.json_line(&Judged { text, analysis })?,
+                true => output.json_line(&Classified { text, analysis })?,
                 false => show(&text, &analysis, &mut output)?,
             }
         }
@@ -81,12 +81,12 @@ fn next_chunk(texts: &mut Texts) -> anyhow::Result<Vec<String>> {
     Ok(chunk)
 }
 
-async fn judge(
+async fn classify(
     classifier: &SharedClassifier,
     texts: Vec<String>,
     explained: bool,
 ) -> anyhow::Result<Vec<(String, AnalysisView)>> {
-    // The limit of a post; without a limit a long line could use up the memory.
+    // Texts are cut to the limit of a post, so that a long line cannot use up the memory.
     let read: Vec<String> = texts.iter().map(|text| preview(text, MAX_CONTENT_CHARS).to_owned()).collect();
     let cut: Vec<bool> = texts.iter().zip(&read).map(|(text, read)| read.len() < text.len()).collect();
     let mut views = Vec::with_capacity(texts.len());
@@ -161,7 +161,7 @@ fn lines(mut input: Box<dyn BufRead + Send>, name: String) -> impl Iterator<Item
 /// The next line without its end, cut to [`MAX_LINE_BYTES`].
 fn read_line(input: &mut dyn BufRead) -> io::Result<Option<String>> {
     let mut line = Vec::new();
-    if input.take(MAX_LINE_BYTES as u64).read_until(b'\n', &mut line)? == 0 {
+    if (&mut *input).take(MAX_LINE_BYTES as u64).read_until(b'\n', &mut line)? == 0 {
         return Ok(None);
     }
     if line.pop_if(|last| *last == b'\n').is_some() {
@@ -177,9 +177,9 @@ fn read_line(input: &mut dyn BufRead) -> io::Result<Option<String>> {
     String::from_utf8(line).map(Some).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
 }
 
-/// The answer of `POST /api/analyze`, with its text.
+/// The response of `POST /api/analyze`, with the text.
 #[derive(Serialize)]
-struct Judged {
+struct Classified {
     text: String,
     #[serde(flatten)]
     analysis: AnalysisView,

@@ -22,6 +22,9 @@ const VIEWS: Record<string, (page: Page) => Locator> = {
   "/try": (page) => page.getByText(/Shaded words support/),
 };
 
+// Split between the workers, each with a server and posts of its own.
+test.describe.configure({ mode: "parallel" });
+
 const source = unique("a11y");
 
 test.beforeAll(async ({ server }) => {
@@ -64,7 +67,7 @@ for (const colorScheme of ["light", "dark"] as const) {
   });
 }
 
-test("theme is chosen by keyboard and survives a reload", async ({ page }) => {
+test("theme is chosen by keyboard and kept after a reload", async ({ page }) => {
   await page.goto("/");
   await expect(page.getByRole("heading", { name: "Overview" })).toBeVisible();
   await page.keyboard.press("Tab");

@@ -1,7 +1,7 @@
 import { test as base, expect } from "@playwright/test";
 import { Server } from "../server";
 
-/** A server with made-up posts, as after the first start. */
+/** A server with synthetic posts, as after the first start. */
 const test = base.extend<object, { server: Server }>({
   server: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of fixtures from this pattern
@@ -25,6 +25,9 @@ test("first visit shows live posts and the demo notice", async ({ page }) => {
   await expect(newest).not.toHaveAttribute("href", address);
   await expect(page.getByText("These posts are made up")).toBeVisible();
   await page.getByRole("link", { name: "Connect a real source" }).click();
+  const own = page.getByRole("region", { name: "Send posts yourself" });
+  await expect(own).toContainText("/api/posts");
+  await expect(own).toContainText("sentistream import");
   await page.getByRole("button", { name: "Add source" }).click();
   const kinds = page.getByLabel("Kind", { exact: true });
   for (const kind of ["Bluesky", "Feeds and web pages", "Mastodon", "Hacker News", "Reddit"]) {

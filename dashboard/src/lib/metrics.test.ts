@@ -33,7 +33,7 @@ it("compare splits at the window start", () => {
 
 it("compare weights the last bucket of the earlier period", () => {
   const world = new World();
-  // The last bucket of the time before counts half: the present one is half over.
+  // The last bucket of the earlier period counts half, because half of the current bucket has passed.
   for (let n = 0; n < 10; n += 1) world.add(makePost({ id: `p${n}`, at: NOW - 15 * MINUTE }));
   expect(comparison(world).before.posts).toBe(5);
 });
@@ -45,6 +45,20 @@ it("empty bucket has no shares and the newest is unfinished", () => {
   expect(points.filter(({ positiveShare }) => positiveShare !== null)).toHaveLength(1);
   expect(points.map(({ unfinished }) => unfinished).lastIndexOf(false)).toBe(13);
   expect(points[0]).toMatchObject({ total: 0, confidence: null, net: null });
+});
+
+it("posts without a sentiment count, but not in shares", () => {
+  const world = new World();
+  world.add(makePost({ id: "a", at: NOW - MINUTE }));
+  const window = windowOf({ range: "15m" }, NOW);
+  const query = { period: "minute", start_date: new Date(window.start).toISOString() };
+  const aggregate = world.aggregate(
+    new URLSearchParams({ ...query, end_date: new Date(window.end).toISOString() }),
+  );
+  for (const bucket of aggregate.data) bucket.unscored_count = 2;
+  const { now, points } = compare(aggregate, window, NOW);
+  expect(now).toMatchObject({ all: 31, posts: 1, shares: { positive: 100 } });
+  expect(points[0]).toMatchObject({ all: 2, total: 0, beforeData: false });
 });
 
 it("change from zero is null", () => {

@@ -5,14 +5,14 @@ interface SignificanceNoteProps {
   className?: string;
 }
 
-/** Says whether chance hardly explains a change (95 % confidence). */
+/** Shows whether a change is significant (95 % confidence). */
 export function SignificanceNote({ significant, className }: SignificanceNoteProps) {
   return (
     <span
       title={
         significant
-          ? "Chance hardly explains this change (95% confidence)."
-          : "Chance can explain this change (95% confidence)."
+          ? "The change is larger than chance explains (95% confidence)."
+          : "The change may be due to chance (95% confidence)."
       }
       className={cx(significant ? "font-medium text-text" : "text-quiet", className)}
     >

@@ -74,7 +74,7 @@ export function SourceForm({ kinds, before, onDone }: SourceFormProps) {
       )}
       <Field
         label="Name"
-        hint={before ? "The name cannot be changed." : "How the source is called here"}
+        hint={before ? "The name cannot be changed." : "Shown in lists and filters"}
         error={fieldError(error, "name")}
       >
         {(ids) => (
@@ -118,7 +118,7 @@ interface Found {
   settings?: Record<string, unknown>;
 }
 
-/** Finds the source that reads what a person pastes. */
+/** Finds the source for a pasted address. */
 function Address({ onFound }: { onFound: (found: Found) => void }) {
   const [address, setAddress] = useState("");
   const search = useMutation({ mutationFn: () => recognizeSource(address), onSuccess: onFound });

@@ -10,7 +10,7 @@ import { MatcherMark } from "../silences/SilenceRow";
 
 interface RouteRowProps {
   route: Route;
-  /** How many routes are above it. */
+  /** The depth of the route in the tree. */
   depth: number;
   /** Whether the receiver does not exist. */
   deadEnd: boolean;
@@ -47,7 +47,7 @@ export function RouteRow({ route, depth, deadEnd, onEdit }: RouteRowProps) {
           {route.name}
           {route.continue && ", also tries the next routes"}
           {`: ${paceText(route)}`}
-          {route.provisioned && ", from the configuration file"}
+          {route.provisioned && ", from the configuration"}
         </p>
         {(route.mute_timings ?? []).length > 0 && (
           <p className="text-xs text-quiet [overflow-wrap:anywhere]">
